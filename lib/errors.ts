@@ -1,0 +1,57 @@
+/**
+ * The one error class that crosses folders and processes, and the table of what each code becomes
+ * at the edges.
+ *
+ * @module
+ */
+
+/** What went wrong, in the words of gRPC's canonical codes. */
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+/**
+ * For each code: its number in gRPC (https://grpc.io/docs/guides/status-codes/) and its HTTP status
+ * (RFC 9110). The CLI's exit status is 125 for all of them, except `invalid_argument`.
+ */
+export const ERROR_CODES = {
+  cancelled: { grpc: 1, http: 499 },
+  invalid_argument: { grpc: 3, http: 400 },
+  deadline_exceeded: { grpc: 4, http: 504 },
+  not_found: { grpc: 5, http: 404 },
+  already_exists: { grpc: 6, http: 409 },
+  permission_denied: { grpc: 7, http: 403 },
+  resource_exhausted: { grpc: 8, http: 429 },
+  failed_precondition: { grpc: 9, http: 409 },
+  out_of_range: { grpc: 11, http: 416 },
+  unimplemented: { grpc: 12, http: 501 },
+  internal: { grpc: 13, http: 500 },
+  unavailable: { grpc: 14, http: 503 },
+  data_loss: { grpc: 15, http: 500 },
+  unauthenticated: { grpc: 16, http: 401 },
+} as const;
+
+/** Options of {@linkcode JobWorkerError}. */
+export interface JobWorkerErrorOptions extends ErrorOptions {
+  /** A word for programs: an errno name such as `"ENOENT"`, for a start that failed. */
+  readonly reason?: string;
+}
+
+/**
+ * An error whose message may be shown to the caller: it names the field or the job, the value, and
+ * what would be accepted. Every other error is a fault of ours and reaches the caller as `internal`.
+ */
+export class JobWorkerError extends Error {
+  override readonly name = "JobWorkerError";
+  readonly code: ErrorCode;
+  readonly reason: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: JobWorkerErrorOptions = {}) {
+    super(message, options);
+    this.code = code;
+    this.reason = options.reason;
+  }
+}
+
+/** The text of whatever was thrown, for a message or a diagnostic. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,118 @@
+/**
+ * The one door to the jobs. Handlers of every API see this interface only; whether it is the service
+ * itself or the client of another process is decided in `lib/daemon`.
+ *
+ * @module
+ */
+
+import type { Identity } from "../auth/identity.ts";
+import type {
+  Command,
+  ExitStatus,
+  Job,
+  JobFilter,
+  LogBatch,
+  LogStart,
+  LogStream,
+} from "../worker/types.ts";
+
+/** Who calls, from where: what authorisation and the audit trail go by. */
+export interface Caller {
+  readonly identity: Identity;
+  /** SHA-256 of the client certificate in lower-case hex, or `""` where another proof was given. */
+  readonly fingerprint: string;
+  /** Address and port of the other side, `"127.0.0.1:51234"`. */
+  readonly peer: string;
+}
+
+/** The surroundings of one call. */
+export interface CallContext {
+  readonly caller: Caller;
+  /** Aborted when the client has left, its deadline has passed, or the server shuts down. */
+  readonly signal: AbortSignal;
+}
+
+export interface StartJobRequest {
+  readonly command: Command;
+  readonly labels: Readonly<Record<string, string>>;
+  /** A repeat with the same value, by the same user, returns the same job. `""`: none. */
+  readonly requestId: string;
+}
+
+export interface StopJobRequest {
+  readonly jobId: string;
+  /** A name as in signal(7); `""` for the default, SIGTERM. */
+  readonly stopSignal: string;
+  /** Between the stop signal and SIGKILL; `null` for the default. */
+  readonly gracePeriodMs: number | null;
+}
+
+export interface JobRequest {
+  readonly jobId: string;
+}
+
+export interface ListJobsRequest {
+  readonly filter: JobFilter;
+  /** 1 to 1000; 0 for the default, 100. */
+  readonly pageSize: number;
+  /** `nextPageToken` of the page before, or `""`. */
+  readonly pageToken: string;
+}
+
+export interface ListJobsResponse {
+  /** Newest first. */
+  readonly jobs: readonly Job[];
+  /** `""` on the last page. */
+  readonly nextPageToken: string;
+}
+
+export interface GetOutputRequest {
+  readonly jobId: string;
+  /** Empty: both. */
+  readonly streams: readonly LogStream[];
+  readonly offset: number;
+  /** 1 to 1 MiB; 0 for the default, 1 MiB. */
+  readonly maxBytes: number;
+}
+
+export interface GetOutputResponse {
+  readonly stdout: Uint8Array;
+  readonly stderr: Uint8Array;
+  readonly nextOffset: number;
+  /** True once everything stored so far has been returned. */
+  readonly end: boolean;
+  /** `null` while the job runs, and for a job that was lost. */
+  readonly exitStatus: ExitStatus | null;
+}
+
+export interface StreamLogsRequest {
+  readonly jobId: string;
+  /** Empty: both. */
+  readonly streams: readonly LogStream[];
+  readonly follow: boolean;
+  readonly start: LogStart;
+}
+
+export interface WatchJobsRequest {
+  readonly filter: JobFilter;
+}
+
+/**
+ * One method per use case. Each one authorises, calls the worker, and writes the audit line; each
+ * rejects with a `JobWorkerError` for what a caller can do something about.
+ */
+export interface JobService {
+  startJob(request: StartJobRequest, context: CallContext): Promise<Job>;
+  stopJob(request: StopJobRequest, context: CallContext): Promise<Job>;
+  getJob(request: JobRequest, context: CallContext): Promise<Job>;
+  listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse>;
+  waitJob(request: JobRequest, context: CallContext): Promise<Job>;
+  getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse>;
+  /** Ends after the last batch; throws the reason of `context.signal` when that aborts. */
+  streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch>;
+  /** The matching jobs as they are, then each again when its status changes; ends by the signal. */
+  watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job>;
+}
+
+/** A method of {@linkcode JobService}: what authorisation rules are written for. */
+export type JobMethod = keyof JobService;

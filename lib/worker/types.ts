@@ -1,0 +1,110 @@
+/**
+ * The words of the worker library.
+ *
+ * @module
+ */
+
+/** What to run. There is no shell: for pipes and variables, run `sh` with `-c`. */
+export interface Command {
+  /** A path, or a name that is looked up in the job's `PATH`. */
+  readonly name: string;
+  readonly args: readonly string[];
+  /** Added to the clean environment every job gets: `PATH`, `HOME`, `LANG`, `JOB_ID`. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute path, or `""` for the worker's default. */
+  readonly workingDirectory: string;
+}
+
+/** How the leader of a job ended: the two cases of wait(2). */
+export type ExitStatus = { readonly code: number } | { readonly signal: string };
+
+/** `running`, or how it turned out. */
+export type JobStatus = "running" | "done" | "failed" | "cancelled";
+
+/** Every {@linkcode JobStatus}, in the order of a job's life. */
+export const JOB_STATUSES = ["running", "done", "failed", "cancelled"] as const;
+
+/** Why a job has ended. `lost`: the daemon died while it ran, and nobody knows. */
+export type JobReason =
+  | "exited"
+  | "signaled"
+  | "stopped"
+  | "timeout"
+  | "log_limit"
+  | "shutdown"
+  | "lost";
+
+/** The outcome of a job. Whole or absent: an end time without an end cannot be written. */
+export interface JobEnd {
+  readonly status: "done" | "failed" | "cancelled";
+  readonly reason: JobReason;
+  /** `null` only for a job that was lost. */
+  readonly exitStatus: ExitStatus | null;
+  /** Milliseconds since the Unix epoch, when the leader ended. */
+  readonly finishedAt: number;
+}
+
+/** A job as others see it: a value, never changed once it is made. */
+export interface Job {
+  /** UUIDv7 (RFC 9562), in lower case. */
+  readonly jobId: string;
+  readonly command: Command;
+  /** Process id of the leader, which is also its process group and session. */
+  readonly pid: number;
+  /** The user who started it. */
+  readonly owner: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** The client's own name for the start request; `""` if it gave none. */
+  readonly requestId: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAt: number;
+  /** Bytes read from the job so far. */
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+  /** True if a process that had left the job still held its output open when the job ended. */
+  readonly outputCut: boolean;
+  /** `null` while the job runs. */
+  readonly end: JobEnd | null;
+}
+
+/** The status of a job. */
+export function statusOf(job: Job): JobStatus {
+  return job.end === null ? "running" : job.end.status;
+}
+
+/** The two outputs of a process. */
+export type LogStream = "stdout" | "stderr";
+
+/** What was read from a job at once: not a line, and not text. */
+export interface LogRecord {
+  /** How many bytes of output, both streams together, came before this record. */
+  readonly offset: number;
+  /** When it was read; milliseconds since the Unix epoch, never less than that of the record before. */
+  readonly time: number;
+  readonly stream: LogStream;
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+/** Some consecutive records of a log, about 256 KiB at most. */
+export interface LogBatch {
+  readonly records: readonly LogRecord[];
+  /** The offset to resume from after this batch. */
+  readonly nextOffset: number;
+  /** In the last batch, if the job has ended. */
+  readonly finishedJob: Job | null;
+}
+
+/** Where reading a log starts. */
+export type LogStart =
+  | { readonly kind: "offset"; readonly offset: number }
+  | { readonly kind: "tail"; readonly lines: number }
+  | { readonly kind: "since"; readonly time: number };
+
+/** Which jobs to list. An absent member matches every job. */
+export interface JobFilter {
+  readonly statuses?: readonly JobStatus[];
+  readonly owner?: string;
+  /** Every one of these must be set on the job. */
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly jobIdPrefix?: string;
+}
