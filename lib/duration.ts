@@ -1,0 +1,64 @@
+/**
+ * Lengths of time as people write them: `"10s"`, `"1m30s"`, `"250ms"`.
+ *
+ * @module
+ */
+
+import { JobWorkerError } from "./errors.ts";
+
+/** Units from the longest to the shortest, in milliseconds. */
+const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1_000], [
+  "ms",
+  1,
+]] as const;
+
+const NUMBER = String.raw`\d+(?:\.\d+)?`;
+const PLAIN = new RegExp(`^${NUMBER}$`);
+const COMPOUND = new RegExp(`^${UNITS.map(([unit]) => `(?:(${NUMBER})${unit})?`).join("")}$`);
+
+/**
+ * Reads a duration: numbers with the units `d`, `h`, `m`, `s`, `ms`, the longest first and each at
+ * most once, or a plain number of seconds.
+ *
+ * @returns Whole milliseconds.
+ * @throws {JobWorkerError} `invalid_argument` if it is anything else.
+ *
+ * @example
+ * ```ts
+ * parseDuration("1m30s"); // 90000
+ * parseDuration("10"); // 10000
+ * ```
+ */
+export function parseDuration(text: string): number {
+  const ms = Math.round(PLAIN.test(text) ? Number(text) * 1_000 : compoundMs(text));
+  if (Number.isSafeInteger(ms)) return ms;
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Duration ${JSON.stringify(text)} is not understood: write for example 10s, 1m30s, 250ms, ` +
+      "or a number of seconds",
+  );
+}
+
+function compoundMs(text: string): number {
+  const match = COMPOUND.exec(text);
+  if (match === null || text === "") return NaN;
+  return UNITS.reduce((sum, [, unitMs], index) => sum + Number(match[index + 1] ?? 0) * unitMs, 0);
+}
+
+/** Options of {@linkcode formatDuration}. */
+export interface FormatDurationOptions {
+  /** How many units to show at most; what is left is cut off, not rounded. All by default. */
+  readonly units?: number;
+}
+
+/** Writes whole milliseconds, not negative, so that {@linkcode parseDuration} reads them back. */
+export function formatDuration(ms: number, options: FormatDurationOptions = {}): string {
+  const parts: string[] = [];
+  let rest = ms;
+  for (const [unit, unitMs] of UNITS) {
+    const count = Math.floor(rest / unitMs);
+    rest -= count * unitMs;
+    if (count > 0) parts.push(`${count}${unit}`);
+  }
+  return parts.slice(0, options.units).join("") || "0s";
+}

@@ -1,0 +1,33 @@
+import { JobWorkerError } from "../errors.ts";
+
+const NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
+const MOST_LABELS = 64;
+const LONGEST_VALUE = 256;
+
+/**
+ * Refuses labels that could not be shown in a table or written in a filter.
+ *
+ * @throws `invalid_argument`, naming the label and what is accepted
+ */
+export function checkLabels(labels: Readonly<Record<string, string>>): void {
+  const entries = Object.entries(labels);
+  const refuse = (what: string) =>
+    new JobWorkerError("invalid_argument", `Invalid labels: ${what}`);
+  if (entries.length > MOST_LABELS) {
+    throw refuse(`${entries.length} of them, and at most ${MOST_LABELS} are accepted`);
+  }
+  for (const [name, value] of entries) {
+    if (!NAME.test(name)) {
+      throw refuse(
+        `the name ${JSON.stringify(name.slice(0, 70))} must be 1 to 63 letters, digits, and ` +
+          `(not first or last) any of ._/-`,
+      );
+    }
+    if (value.length > LONGEST_VALUE || /\p{Cc}/u.test(value)) {
+      throw refuse(
+        `the value of ${JSON.stringify(name)} must be at most ${LONGEST_VALUE} characters, ` +
+          `without control characters`,
+      );
+    }
+  }
+}

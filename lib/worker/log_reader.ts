@@ -1,0 +1,140 @@
+import { abortable } from "../abortable.ts";
+import { JobWorkerError } from "../errors.ts";
+import type { JobLog, Segment } from "./job_log.ts";
+import { decodeRecord } from "./log_format.ts";
+import { readFully } from "./read_fully.ts";
+import type { LogBatch, LogRecord, LogStream } from "./types.ts";
+
+/** How much is read from the disk at once; a batch holds no more. */
+const READ_BYTES = 256 * 1024;
+
+/** What to read of a log. */
+export interface ReadLogOptions {
+  /** Where to start, in bytes of output. */
+  readonly offset: number;
+  readonly streams: readonly LogStream[];
+  /** Go on until the log is closed. */
+  readonly follow: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads a log at the reader's own pace: nothing is read before it is asked for, so a reader that
+ * stalls costs one batch of memory and nobody any time.
+ *
+ * @throws `out_of_range` for an offset beyond the end; the reason of the signal, once aborted
+ */
+export async function* readLog(
+  log: JobLog,
+  options: ReadLogOptions,
+): AsyncGenerator<Omit<LogBatch, "finishedJob">, void, undefined> {
+  const { offset, follow, signal } = options;
+  const streams = new Set(options.streams);
+  if (offset > log.endOffset) {
+    throw new JobWorkerError(
+      "out_of_range",
+      `Invalid offset ${offset}: the log has ${log.endOffset} bytes`,
+    );
+  }
+  await using reader = new SegmentReader(log, offset);
+  for (;;) {
+    signal?.throwIfAborted();
+    // In this order: a record that is added, or an end that comes, in between is not missed.
+    const changed = log.changed();
+    const { closed } = log;
+    const records = await reader.read();
+    if (records === null) {
+      if (closed || !follow) return;
+      await abortable(changed, signal);
+      continue;
+    }
+    const wanted = records.filter((record) => streams.has(record.stream));
+    if (wanted.length > 0) yield { records: wanted, nextOffset: reader.offset };
+  }
+}
+
+/** Walks through the segments of a log, a piece at a time. */
+class SegmentReader implements AsyncDisposable {
+  readonly #log: JobLog;
+  /** Where the next record begins, counted in bytes of output. */
+  offset: number;
+  #segment: Segment | null = null;
+  #file: Deno.FsFile | null = null;
+  /** Bytes of the file that have been decoded. */
+  #position = 0;
+
+  constructor(log: JobLog, offset: number) {
+    this.#log = log;
+    this.offset = offset;
+  }
+
+  /** The records that come next, or `null` if there are none at this moment. */
+  async read(): Promise<LogRecord[] | null> {
+    for (;;) {
+      const segment = this.#segment ?? await this.#enter();
+      if (segment === null) return null;
+      const available = Math.min(segment.size - this.#position, READ_BYTES);
+      if (available > 0) {
+        const records = await this.#readRecords(available);
+        if (records.length > 0) return records;
+        continue;
+      }
+      const next = this.#log.segments.find(({ start }) => start > segment.start);
+      if (next === undefined) return null;
+      this.#leave();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#leave();
+    return Promise.resolve();
+  }
+
+  /** Opens the segment that holds the next byte. */
+  async #enter(): Promise<Segment | null> {
+    const { segments } = this.#log;
+    const segment = segments.findLast(({ start }) => start <= this.offset) ?? segments[0];
+    if (segment === undefined) return null;
+    this.#file = await Deno.open(this.#log.pathOf(segment));
+    this.#segment = segment;
+    this.#position = 0;
+    return segment;
+  }
+
+  #leave(): void {
+    this.#file?.close();
+    this.#file = null;
+    this.#segment = null;
+  }
+
+  async #readRecords(available: number): Promise<LogRecord[]> {
+    const file = this.#file;
+    if (file === null) throw new TypeError("Cannot read: no segment is open");
+    await file.seek(this.#position, Deno.SeekMode.Start);
+    const buffer = new Uint8Array(available);
+    const filled = buffer.subarray(0, await readFully(file, buffer));
+    const records: LogRecord[] = [];
+    let position = 0;
+    for (;;) {
+      const decoded = decodeRecord(filled, position);
+      if (decoded === "incomplete") break;
+      if (decoded === "invalid") throw damaged(this.offset);
+      position += decoded.size;
+      const { record } = decoded;
+      const end = record.offset + record.data.byteLength;
+      if (end <= this.offset) continue;
+      // The first one may begin before the offset that was asked for.
+      const skip = Math.max(0, this.offset - record.offset);
+      const whole = { ...record, offset: record.offset + skip, data: record.data.subarray(skip) };
+      records.push(skip === 0 ? record : whole);
+      this.offset = end;
+    }
+    if (position === 0) throw damaged(this.offset);
+    this.#position += position;
+    return records;
+  }
+}
+
+function damaged(offset: number): JobWorkerError {
+  return new JobWorkerError("data_loss", `The log is damaged behind byte ${offset} of the output`);
+}

@@ -1,0 +1,10 @@
+import { type Job, type JobFilter, statusOf } from "./types.ts";
+
+/** Whether a job passes a filter. */
+export function matches(job: Job, filter: JobFilter): boolean {
+  const { statuses, owner, labels, jobIdPrefix } = filter;
+  return (statuses === undefined || statuses.includes(statusOf(job))) &&
+    (owner === undefined || job.owner === owner) &&
+    (jobIdPrefix === undefined || job.jobId.startsWith(jobIdPrefix)) &&
+    Object.entries(labels ?? {}).every(([name, value]) => job.labels[name] === value);
+}

@@ -1,0 +1,50 @@
+import type { JobPage, JobStore } from "./job_store.ts";
+import { matches } from "./matches.ts";
+import type { Job, JobFilter } from "./types.ts";
+
+/** A store that forgets everything when the process ends. */
+export class MemoryStore implements JobStore {
+  /** In the order of their ids, which is the order in which they were made. */
+  readonly #jobs = new Map<string, Job>();
+  readonly #byRequest = new Map<string, string>();
+
+  put(job: Job): Promise<void> {
+    this.#jobs.set(job.jobId, job);
+    if (job.requestId !== "") this.#byRequest.set(requestKey(job.owner, job.requestId), job.jobId);
+    return Promise.resolve();
+  }
+
+  delete(jobId: string): Promise<void> {
+    const job = this.#jobs.get(jobId);
+    if (job !== undefined) this.#byRequest.delete(requestKey(job.owner, job.requestId));
+    this.#jobs.delete(jobId);
+    return Promise.resolve();
+  }
+
+  get(jobId: string): Promise<Job | undefined> {
+    return Promise.resolve(this.#jobs.get(jobId));
+  }
+
+  findByRequest(owner: string, requestId: string): Promise<Job | undefined> {
+    const jobId = this.#byRequest.get(requestKey(owner, requestId));
+    return Promise.resolve(jobId === undefined ? undefined : this.#jobs.get(jobId));
+  }
+
+  list(filter: JobFilter, page: JobPage): Promise<Job[]> {
+    const found: Job[] = [];
+    for (const job of [...this.#jobs.values()].reverse()) {
+      if (found.length === page.limit) break;
+      if (page.before !== undefined && job.jobId >= page.before) continue;
+      if (matches(job, filter)) found.push(job);
+    }
+    return Promise.resolve(found);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function requestKey(owner: string, requestId: string): string {
+  return JSON.stringify([owner, requestId]);
+}

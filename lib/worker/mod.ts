@@ -1,0 +1,41 @@
+/**
+ * Runs commands, each in a session and process group of its own, keeps what they print, and ends them
+ * with everything that they started. Knows nothing of networks, users or databases.
+ *
+ * ```ts
+ * import { Worker } from "./mod.ts";
+ *
+ * const dataDirectory = await Deno.makeTempDir();
+ * {
+ *   await using worker = await Worker.open({ dataDirectory });
+ *   const job = await worker.start({
+ *     command: { name: "sh", args: ["-c", "echo hello; exit 3"] },
+ *     owner: "alice",
+ *   });
+ *
+ *   const log = worker.readLog(job.jobId, {
+ *     start: { kind: "offset", offset: 0 },
+ *     streams: ["stdout", "stderr"],
+ *     follow: true,
+ *   });
+ *   let text = "";
+ *   for await (const { records } of log) {
+ *     for (const { data } of records) text += new TextDecoder().decode(data);
+ *   }
+ *   if (text !== "hello\n") throw new Error(text);
+ *
+ *   const { end } = await worker.wait(job.jobId);
+ *   if (end?.status !== "failed") throw new Error("It exited with code 3");
+ * }
+ * await Deno.remove(dataDirectory, { recursive: true });
+ * ```
+ *
+ * @module
+ */
+
+export type { JobPage, JobStore } from "./job_store.ts";
+export { matches } from "./matches.ts";
+export { MemoryStore } from "./memory_store.ts";
+export { parseSignal } from "./signals.ts";
+export * from "./types.ts";
+export { type StartOptions, type StopJobOptions, Worker, type WorkerOptions } from "./worker.ts";
