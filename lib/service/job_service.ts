@@ -16,6 +16,17 @@ import type {
   LogStream,
 } from "../worker/types.ts";
 
+export type {
+  Command,
+  ExitStatus,
+  Job,
+  JobFilter,
+  LogBatch,
+  LogRecord,
+  LogStart,
+  LogStream,
+} from "../worker/types.ts";
+
 /** Who calls, from where: what authorisation and the audit trail go by. */
 export interface Caller {
   readonly identity: Identity;
@@ -116,3 +127,15 @@ export interface JobService {
 
 /** A method of {@linkcode JobService}: what authorisation rules are written for. */
 export type JobMethod = keyof JobService;
+
+/** Every {@linkcode JobMethod}. */
+export const JOB_METHODS = [
+  "startJob",
+  "stopJob",
+  "getJob",
+  "listJobs",
+  "waitJob",
+  "getOutput",
+  "streamLogs",
+  "watchJobs",
+] as const satisfies readonly JobMethod[];

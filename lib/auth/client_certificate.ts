@@ -1,0 +1,171 @@
+/**
+ * From a client's certificate to who the client is.
+ *
+ * The TLS stack checks certificates too, but not all of this, and not on a resumed session, where
+ * there may even be none. So every connection passes through here, whatever TLS has said about it.
+ *
+ * @module
+ */
+
+import { X509Certificate } from "node:crypto";
+import { type DenyList, isDenied } from "./deny_list.ts";
+import { type Identity, ROLES } from "./identity.ts";
+import * as x509 from "./x509.ts";
+
+/** A client whose certificate was verified. */
+export interface ClientCertificate {
+  readonly identity: Identity;
+  /** SHA-256 of the certificate, in lower-case hex. */
+  readonly fingerprint: string;
+  /** In lower-case hex. */
+  readonly serialNumber: string;
+  /** The last moment at which it is good, its CA's end included. Milliseconds since the Unix epoch. */
+  readonly notAfter: number;
+}
+
+/** Why a certificate is refused, for programs and in words. */
+export const REFUSALS = {
+  no_certificate: "No client certificate was given",
+  malformed: "The client certificate cannot be read",
+  is_ca: "The client certificate is that of a CA",
+  unknown_ca: "The client certificate is not signed by a CA that is trusted now",
+  not_yet_valid: "The client certificate is not valid yet",
+  expired: "The client certificate has expired",
+  no_client_auth: "The client certificate is not for client authentication (no EKU clientAuth)",
+  denied: "The client certificate is on the deny list",
+  bad_common_name: "The client certificate's CN is not one plain name of 1 to 64 characters",
+} as const;
+
+/** A key of {@linkcode REFUSALS}. */
+export type RefusalReason = keyof typeof REFUSALS;
+
+/** What {@linkcode verifyClientCertificate} found. */
+export type Verdict =
+  | { readonly kind: "accepted"; readonly client: ClientCertificate }
+  | {
+    readonly kind: "refused";
+    readonly reason: RefusalReason;
+    /** Of the refused certificate, in lower-case hex; `""` if there is none to speak of. */
+    readonly fingerprint: string;
+  };
+
+/** What client certificates are measured by. */
+export interface ClientTrust {
+  /** The CAs that sign client certificates, themselves. Chains through other CAs are not followed. */
+  readonly trustedCas: readonly X509Certificate[];
+  readonly denyList: DenyList;
+}
+
+/**
+ * Verifies the certificate of a client: it is there, is not a CA's, is signed by a trusted CA, that CA
+ * and itself within their dates, has the extended key usage clientAuth, and is not on the deny list.
+ * One without any extended key usage is refused, although RFC 5280 §4.2.1.12 would let it pass for
+ * every use: only what was made for clients gets in.
+ *
+ * Its subject says who it is, by Kubernetes' convention: CN is the user; each O is a role, in exactly
+ * our spelling, or is ignored.
+ *
+ * @param der The leaf certificate that the client gave, if any.
+ * @param time When to be valid, in milliseconds since the Unix epoch.
+ */
+export function verifyClientCertificate(
+  der: Uint8Array | undefined,
+  trust: ClientTrust,
+  time: number,
+): Verdict {
+  if (der === undefined) return { kind: "refused", reason: "no_certificate", fingerprint: "" };
+  const leaf = parseLeaf(der);
+  if (leaf === null) return { kind: "refused", reason: "malformed", fingerprint: "" };
+
+  const { certificate, commonNames, organizations, extendedKeyUsages } = leaf;
+  const fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
+  const serialNumber = certificate.serialNumber.toLowerCase();
+  const [user] = commonNames;
+  const issuers = trust.trustedCas.filter((ca) =>
+    startOf(ca) <= time && time <= endOf(ca) && hasSigned(ca, certificate)
+  );
+
+  if (certificate.ca) return refused("is_ca");
+  if (issuers.length === 0) return refused("unknown_ca");
+  if (time < startOf(certificate)) return refused("not_yet_valid");
+  if (time > endOf(certificate)) return refused("expired");
+  if (!extendedKeyUsages.includes(x509.ExtendedKeyUsage.clientAuth)) {
+    return refused("no_client_auth");
+  }
+  if (isDenied(trust.denyList, serialNumber, fingerprint)) return refused("denied");
+  if (user === undefined || commonNames.length > 1 || !isPlainName(user)) {
+    return refused("bad_common_name");
+  }
+  return {
+    kind: "accepted",
+    client: {
+      identity: { user, roles: ROLES.filter((role) => organizations.includes(role)) },
+      fingerprint,
+      serialNumber,
+      notAfter: Math.min(endOf(certificate), Math.max(...issuers.map(endOf))),
+    },
+  };
+
+  function refused(reason: RefusalReason): Verdict {
+    return { kind: "refused", reason, fingerprint };
+  }
+}
+
+/** RFC 5280, appendix A: ub-common-name. */
+const MAX_NAME_LENGTH = 64;
+
+/**
+ * Characters that would let one name look like another, or garble a line that shows it: controls,
+ * bidirectional marks, unassigned and private ones (C), line breaks and spaces other than the plain
+ * one (Z), those that are drawn as nothing, and what stands for bytes that were not text.
+ */
+const NOT_PLAIN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\ufffd]|(?! )\p{Zs}/u;
+
+function isPlainName(name: string): boolean {
+  return name !== "" && name === name.trim() && Array.from(name).length <= MAX_NAME_LENGTH &&
+    !NOT_PLAIN.test(name);
+}
+
+interface Leaf {
+  readonly certificate: X509Certificate;
+  readonly commonNames: readonly string[];
+  readonly organizations: readonly string[];
+  /** Object identifiers. */
+  readonly extendedKeyUsages: readonly string[];
+}
+
+/**
+ * Reads a certificate twice: `node:crypto` verifies signatures, but writes the subject as lines, which
+ * a line break in a CN would forge, and does not show the extended key usage.
+ */
+function parseLeaf(der: Uint8Array): Leaf | null {
+  try {
+    const parsed = new x509.X509Certificate(Uint8Array.from(der));
+    return {
+      certificate: new X509Certificate(der),
+      commonNames: parsed.subjectName.getField("CN"),
+      organizations: parsed.subjectName.getField("O"),
+      extendedKeyUsages: parsed.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String) ??
+        [],
+    };
+  } catch {
+    return null;
+  }
+}
+
+function hasSigned(ca: X509Certificate, certificate: X509Certificate): boolean {
+  try {
+    return certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
+  } catch {
+    // Thrown where key and signature are of different kinds.
+    return false;
+  }
+}
+
+function startOf(certificate: X509Certificate): number {
+  return certificate.validFromDate.getTime();
+}
+
+function endOf(certificate: X509Certificate): number {
+  return certificate.validToDate.getTime();
+}

@@ -1,0 +1,47 @@
+import type { JobWorkerError } from "../errors.ts";
+import type { Settings } from "./invocation.ts";
+
+/** What to do next about a call that failed, or `null` where its message says it all. */
+export function adviceFor(error: JobWorkerError, settings: Settings): string | null {
+  switch (error.code) {
+    case "unavailable":
+      return adviceForConnection(error.reason, settings);
+    case "not_found":
+      return "Those you may see: worker-cli list all";
+    case "permission_denied":
+    case "unauthenticated":
+      return `Your certificate is "${settings.cert}"; for another role: --cert and --key`;
+    case "deadline_exceeded":
+      return `The daemon at ${settings.address} did not answer in time; is it overloaded?`;
+    case "internal":
+      return "The daemon's own diagnostics say more";
+    default:
+      return null;
+  }
+}
+
+function adviceForConnection(reason: string | undefined, settings: Settings): string | null {
+  const { address, cert, ca } = settings;
+  switch (reason) {
+    case "ECONNREFUSED":
+      return `Is the daemon running at ${address}? Start it: deno task start; ` +
+        "or say where it is: --address host:port";
+    case "ENOTFOUND":
+      return `Is the host name in --address ${address} right?`;
+    case "TIMEOUT":
+      return `Can ${address} be reached from here, and is it a Job Worker daemon?`;
+    case "SERVER_CERTIFICATE_UNTRUSTED":
+      return `"${ca}" holds no CA that issued the daemon's certificate: ` +
+        "pass the ca-cert.pem of that daemon with --ca";
+    case "SERVER_CERTIFICATE_EXPIRED":
+      return "Make new certificates where the daemon runs: deno task certs --force";
+    case "SERVER_NAME_MISMATCH":
+      return `Connect by a name in the daemon's certificate, ` +
+        "or make one with this name where it runs: deno task certs --force --host NAME";
+    case "CLIENT_CERTIFICATE_REFUSED":
+      return `The daemon does not accept "${cert}": it must be of the daemon's CA, ` +
+        "for use by a client, valid now and not revoked; make new ones: deno task certs --force";
+    default:
+      return null;
+  }
+}

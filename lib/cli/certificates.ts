@@ -1,0 +1,256 @@
+/**
+ * Making certificates: any one, and the set that a new installation needs.
+ *
+ * @module
+ */
+
+import { isIP } from "node:net";
+import { join } from "node:path";
+import * as x509 from "../auth/x509.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+
+/** A certificate with its private key, as PEM. */
+export interface Credentials {
+  readonly cert: string;
+  /** PKCS #8. */
+  readonly key: string;
+}
+
+/** What is to be in a certificate. */
+export interface CertificateRequest {
+  /** The subject's attributes in order; a name may come more than once. */
+  readonly subject: readonly (readonly ["CN" | "O", string])[];
+  /** Who signs. Absent: itself. */
+  readonly issuer?: Credentials;
+  /** May it sign others? By default not. */
+  readonly ca?: boolean;
+  /** Extended key usage, if it is to have one. */
+  readonly usages?: readonly ("clientAuth" | "serverAuth")[];
+  /** DNS names and IP addresses it is good for. */
+  readonly hosts?: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256" } as const;
+const SIGNING_ALGORITHM = { name: "ECDSA", hash: "SHA-256" } as const;
+
+/** Makes a key (ECDSA P-256) and a certificate for it, with a random serial number of 128 bits. */
+export async function issueCertificate(request: CertificateRequest): Promise<Credentials> {
+  const { ca = false, usages = [], hosts = [], notBefore, notAfter } = request;
+  const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
+  // As objects: in plain strings the library sees escapes and quotes.
+  const subject = new x509.Name(
+    request.subject.map(([name, value]) => ({ [name]: [{ utf8String: value }] })),
+  );
+  const issuer = request.issuer === undefined
+    ? { name: subject, publicKey: keys.publicKey, signingKey: keys.privateKey }
+    : await signerOf(request.issuer);
+
+  const extensions: x509.Extension[] = [
+    new x509.BasicConstraintsExtension(ca, ca ? 0 : undefined, true),
+    new x509.KeyUsagesExtension(
+      ca
+        ? x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign
+        : x509.KeyUsageFlags.digitalSignature,
+      true,
+    ),
+    await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
+    await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+  ];
+  if (usages.length > 0) {
+    extensions.push(
+      new x509.ExtendedKeyUsageExtension(usages.map((usage) => x509.ExtendedKeyUsage[usage])),
+    );
+  }
+  if (hosts.length > 0) {
+    extensions.push(
+      new x509.SubjectAlternativeNameExtension(
+        hosts.map((value) => ({ type: isIP(value) === 0 ? x509.DNS : x509.IP, value }) as const),
+      ),
+    );
+  }
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject,
+    issuer: issuer.name,
+    notBefore,
+    notAfter,
+    publicKey: keys.publicKey,
+    signingKey: issuer.signingKey,
+    signingAlgorithm: SIGNING_ALGORITHM,
+    extensions,
+  });
+  const key = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
+  return {
+    cert: certificate.toString("pem") + "\n",
+    key: x509.PemConverter.encode(key, x509.PemConverter.PrivateKeyTag) + "\n",
+  };
+}
+
+async function signerOf({ cert, key }: Credentials) {
+  const certificate = new x509.X509Certificate(cert);
+  const pkcs8 = x509.PemConverter.decodeFirst(key);
+  return {
+    name: certificate.subjectName,
+    publicKey: certificate.publicKey,
+    signingKey: await crypto.subtle.importKey("pkcs8", pkcs8, KEY_ALGORITHM, false, ["sign"]),
+  };
+}
+
+/** A file that {@linkcode makeCertificates} has written. */
+export interface WrittenFile {
+  readonly path: string;
+  /** What is in it, in a few words. */
+  readonly content: string;
+}
+
+/** Options of {@linkcode makeCertificates}. */
+export interface MakeCertificatesOptions {
+  /** Names and IP addresses of the server, beyond {@linkcode LOCAL_HOSTS}. */
+  readonly hosts?: readonly string[];
+  /** Replace what is there: everything that the CA signed before is then worth nothing. */
+  readonly force?: boolean;
+}
+
+/** What every server certificate is good for. */
+export const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
+
+const MINUTE = 60_000;
+const YEAR = 365 * 24 * 60 * MINUTE;
+/** How far the clocks of two machines may be apart. */
+const CLOCK_SKEW = 5 * MINUTE;
+
+/**
+ * Makes a CA (10 years), a server certificate and three client certificates (1 year), one for each
+ * role. `client-cert.pem`, which the CLI takes by default, is the admin's.
+ *
+ * Private keys are for their owner only from the moment they exist. Either all files are written or,
+ * as far as the file system lets us, none.
+ *
+ * @returns what was written
+ * @throws {JobWorkerError} `already_exists` if one of the files is there and `force` is not set,
+ * `invalid_argument` for a host that is neither a name nor an address, `failed_precondition` if the
+ * directory cannot be written to.
+ */
+export async function makeCertificates(
+  directory: string,
+  options: MakeCertificatesOptions = {},
+): Promise<readonly WrittenFile[]> {
+  const { hosts = [], force = false } = options;
+  hosts.forEach(checkHost);
+  const files = (await issueSet([...new Set([...LOCAL_HOSTS, ...hosts])])).map(
+    ({ name, ...file }) => ({ path: join(directory, name), ...file }),
+  );
+  await Deno.mkdir(directory, { recursive: true }).catch((error) => {
+    throw refusal(`Cannot make the directory "${directory}": ${messageOf(error)}`, error);
+  });
+  await checkPaths(files.map((file) => file.path), force);
+  await writeAll(files, force);
+  return files.map(({ path, content }) => ({ path, content }));
+}
+
+interface NewFile extends WrittenFile {
+  readonly pem: string;
+  readonly mode: number;
+}
+
+async function issueSet(hosts: readonly string[]) {
+  const now = Date.now();
+  const notBefore = new Date(now - CLOCK_SKEW);
+  const leaf = { notBefore, notAfter: new Date(now + YEAR) };
+  const issuer = await issueCertificate({
+    subject: [["CN", "Job Worker CA"]],
+    ca: true,
+    notBefore,
+    notAfter: new Date(now + 10 * YEAR),
+  });
+  const issueClient = (role: string) =>
+    issueCertificate({
+      subject: [["O", role], ["CN", role]],
+      issuer,
+      usages: ["clientAuth"],
+      ...leaf,
+    });
+  const server = await issueCertificate({
+    subject: [["CN", "worker-daemon"]],
+    issuer,
+    usages: ["serverAuth"],
+    hosts,
+    ...leaf,
+  });
+  return [
+    ...pair("ca", "the CA", issuer),
+    ...pair("server", `the server ${hosts.join(", ")}`, server),
+    ...pair("client", 'the client "admin", who may do all', await issueClient("admin")),
+    ...pair(
+      "operator",
+      'the client "operator", who starts jobs and stops its own',
+      await issueClient("operator"),
+    ),
+    ...pair("viewer", 'the client "viewer", who sees all', await issueClient("viewer")),
+  ];
+}
+
+function pair(name: string, owner: string, { cert, key }: Credentials) {
+  return [
+    { name: `${name}-cert.pem`, content: `certificate of ${owner}`, pem: cert, mode: 0o644 },
+    { name: `${name}-key.pem`, content: `private key of ${owner}`, pem: key, mode: 0o600 },
+  ];
+}
+
+/** A host name as in RFC 1123 §2.1. */
+const HOST_NAME = /^(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*$/i;
+
+function checkHost(host: string): void {
+  // A certificate has no room for the zone of an address (fe80::1%eth0).
+  if (isIP(host) !== 0 && !host.includes("%")) return;
+  if (HOST_NAME.test(host) && host.length <= 253) return;
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Cannot make a certificate for the host ${JSON.stringify(host)}: ` +
+      "give a DNS name or an IP address, without a port",
+  );
+}
+
+async function checkPaths(paths: readonly string[], force: boolean): Promise<void> {
+  const taken: string[] = [];
+  for (const path of paths) {
+    try {
+      const { isDirectory } = await Deno.lstat(path);
+      if (isDirectory || !force) taken.push(path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) {
+        throw refusal(`Cannot look at "${path}": ${messageOf(error)}`, error);
+      }
+    }
+  }
+  if (taken.length > 0) {
+    throw new JobWorkerError(
+      "already_exists",
+      `Cannot make certificates: ${taken.join(", ")} would be overwritten; ` +
+        (force ? "move it away" : "use `--force` to replace every certificate and key"),
+    );
+  }
+}
+
+/** Writes the files: to their own names if those are free, else beside them, to be renamed at the end. */
+async function writeAll(files: readonly NewFile[], force: boolean): Promise<void> {
+  const suffix = force ? `.${crypto.randomUUID()}` : "";
+  const written: string[] = [];
+  try {
+    for (const { path, pem, mode } of files) {
+      // Made first and filled then, so that what is taken away below is never somebody else's.
+      (await Deno.open(path + suffix, { write: true, createNew: true, mode })).close();
+      written.push(path + suffix);
+      await Deno.writeTextFile(path + suffix, pem);
+    }
+    if (force) { for (const { path } of files) await Deno.rename(path + suffix, path); }
+  } catch (error) {
+    for (const path of written) await Deno.remove(path).catch(() => {});
+    throw refusal(`Cannot write certificates: ${messageOf(error)}`, error);
+  }
+}
+
+function refusal(message: string, cause: unknown): JobWorkerError {
+  return new JobWorkerError("failed_precondition", message, { cause });
+}

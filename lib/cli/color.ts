@@ -1,0 +1,20 @@
+import type { Settings } from "./invocation.ts";
+import type { Output } from "./io.ts";
+import type { JobStatus } from "./job_client.ts";
+
+/** SGR codes of ECMA-48. */
+const CODES: Readonly<Record<JobStatus, number>> = {
+  running: 36,
+  done: 32,
+  failed: 31,
+  cancelled: 33,
+};
+
+/** Colours a text by the status it tells of. */
+export type Paint = (text: string, status: JobStatus) => string;
+
+/** Paints on a terminal whose user does not mind; elsewhere it leaves text as it is. */
+export function paintFor(output: Output, settings: Settings): Paint {
+  if (!output.isTerminal || !settings.color) return (text) => text;
+  return (text, status) => `\x1b[${CODES[status]}m${text}\x1b[39m`;
+}

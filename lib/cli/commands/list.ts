@@ -1,0 +1,93 @@
+import { paintFor } from "../color.ts";
+import type { Context } from "../context.ts";
+import type { ListVerb } from "../invocation.ts";
+import { printLine, tell } from "../io.ts";
+import type { Job, JobFilter } from "../job_client.ts";
+import {
+  commandText,
+  dateText,
+  exitText,
+  jobJson,
+  spanText,
+  statusOf,
+  tookText,
+} from "../job_text.ts";
+import { jsonLine, printable } from "../printable.ts";
+import { table } from "../table.ts";
+
+const LARGEST_PAGE = 1_000;
+
+/**
+ * Lists jobs, the newest first: a table on a terminal; a line per job, separated by tabs, elsewhere;
+ * or JSON. Pages are printed as they come, except that a table needs them all for its widths.
+ */
+export async function list(context: Context, verb: ListVerb): Promise<number> {
+  const { io, settings } = context;
+  const pages = jobPages(context, verb);
+  if (io.stdout.isTerminal && !settings.json) {
+    const jobs = (await Array.fromAsync(pages)).flat();
+    if (jobs.length === 0) await tell(io, "No jobs");
+    else await printLine(io.stdout, tableLines(jobs, context).join("\n"));
+    return 0;
+  }
+  const line = settings.json ? (job: Job) => jsonLine(jobJson(job)) : tabbedLine;
+  for await (const jobs of pages) {
+    if (jobs.length > 0) await printLine(io.stdout, jobs.map(line).join("\n"));
+  }
+  return 0;
+}
+
+async function* jobPages({ io, client }: Context, verb: ListVerb): AsyncGenerator<readonly Job[]> {
+  const filter: JobFilter = {
+    ...(verb.status === "all" ? {} : { statuses: [verb.status] }),
+    ...(verb.owner === "" ? {} : { owner: verb.owner }),
+    labels: verb.labels,
+  };
+  let left = verb.limit;
+  let pageToken = "";
+  do {
+    const pageSize = Math.min(left, LARGEST_PAGE);
+    const page = await client.listJobs({ filter, pageSize, pageToken }, { signal: io.interrupted });
+    yield page.jobs;
+    left -= page.jobs.length;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "" && left > 0);
+}
+
+/** The time of a UUIDv7 and its first random digits, which is as good as unique. */
+const SHORT_ID = 18;
+const HEADING = ["JOB", "STATUS", "EXIT", "STARTED", "TOOK", "OWNER", "COMMAND"];
+const STATUS_COLUMN = HEADING.indexOf("STATUS");
+
+function tableLines(jobs: readonly Job[], { io, settings }: Context): string[] {
+  const now = Date.now();
+  const paint = paintFor(io.stdout, settings);
+  const rows = jobs.map((job) => [
+    printable(job.jobId.slice(0, SHORT_ID)),
+    statusOf(job),
+    exitText(job),
+    `${spanText(now - job.startedAt)} ago`,
+    tookText(job, now),
+    printable(job.owner),
+    commandText(job),
+  ]);
+  return table([HEADING, ...rows], {
+    columns: io.stdout.columns,
+    paint: (text, row, column) => {
+      const job = jobs[row - 1];
+      return job !== undefined && column === STATUS_COLUMN ? paint(text, statusOf(job)) : text;
+    },
+  });
+}
+
+function tabbedLine(job: Job): string {
+  return [
+    job.jobId,
+    statusOf(job),
+    exitText(job),
+    dateText(job.startedAt),
+    job.end === null ? "-" : dateText(job.end.finishedAt),
+    printable(job.owner),
+    commandText(job),
+  ].join("\t");
+}

@@ -1,0 +1,26 @@
+import type { Context } from "../context.ts";
+import type { LogsStart, LogsVerb } from "../invocation.ts";
+import type { LogStart } from "../job_client.ts";
+import { resolveJobId } from "../job_id.ts";
+import { FIRST_BYTE, printLog } from "../print_log.ts";
+
+/** Prints what a job has printed so far, and with `--follow` what it prints until it ends. */
+export async function logs(context: Context, verb: LogsVerb): Promise<number> {
+  const { streams, follow, timestamps } = verb;
+  const jobId = await resolveJobId(context, verb.jobId);
+  const start = startOf(verb.start, Date.now());
+  await printLog(context, { jobId, streams, follow, start }, { timestamps });
+  return 0;
+}
+
+function startOf(start: LogsStart, now: number): LogStart {
+  switch (start.kind) {
+    case "first":
+      return FIRST_BYTE;
+    case "ago":
+      return { kind: "since", time: Math.max(0, now - start.ms) };
+    case "tail":
+    case "since":
+      return start;
+  }
+}

@@ -1,0 +1,33 @@
+import { formatDuration } from "../../duration.ts";
+import type { Context } from "../context.ts";
+import type { StopVerb } from "../invocation.ts";
+import { printLine, tell } from "../io.ts";
+import { resolveJobId } from "../job_id.ts";
+import { jobJson, outcomeText } from "../job_text.ts";
+import { jsonLine } from "../printable.ts";
+import { withProgress } from "../progress.ts";
+
+/** What the daemon takes if it is not told; see `StopJobRequest` in jobworker.proto. */
+const DEFAULT_GRACE_MS = 10_000;
+
+/** Stops a job and everything it started; returns when nothing of it runs any more. */
+export async function stop(context: Context, verb: StopVerb): Promise<number> {
+  const { io, settings, client } = context;
+  const { stopSignal, gracePeriodMs } = verb;
+  const jobId = await resolveJobId(context, verb.jobId);
+  const job = await withProgress(
+    io.stderr,
+    (elapsedMs) => progressText((gracePeriodMs ?? DEFAULT_GRACE_MS) - elapsedMs),
+    client.stopJob({ jobId, stopSignal, gracePeriodMs }, { signal: io.interrupted }),
+  );
+  if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
+  else await tell(io, `Job ${jobId} ${outcomeText(job)}`);
+  return 0;
+}
+
+function progressText(leftMs: number): string {
+  const seconds = Math.ceil(leftMs / 1_000);
+  return seconds > 0
+    ? `Stopping… (SIGKILL in ${formatDuration(seconds * 1_000)})`
+    : "Stopping… (SIGKILL sent)";
+}

@@ -1,0 +1,22 @@
+import type { Context } from "../context.ts";
+import { exitStatusOfJob } from "../exit_status.ts";
+import type { WaitVerb } from "../invocation.ts";
+import { printLine, tell } from "../io.ts";
+import { resolveJobId } from "../job_id.ts";
+import { jobJson, outcomeText } from "../job_text.ts";
+import { jsonLine } from "../printable.ts";
+import { withProgress } from "../progress.ts";
+
+/** Waits until a job ends, and exits with its status. */
+export async function wait(context: Context, verb: WaitVerb): Promise<number> {
+  const { io, settings, client } = context;
+  const jobId = await resolveJobId(context, verb.jobId);
+  const job = await withProgress(
+    io.stderr,
+    () => `Waiting for job ${jobId} to end…`,
+    client.waitJob({ jobId }, { signal: io.interrupted }),
+  );
+  if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
+  else await tell(io, `Job ${jobId} ${outcomeText(job)}`);
+  return exitStatusOfJob(io, job);
+}

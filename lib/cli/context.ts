@@ -1,0 +1,10 @@
+import type { Settings } from "./invocation.ts";
+import type { Io } from "./io.ts";
+import type { JobClient } from "./job_client.ts";
+
+/** What a subcommand that talks to the daemon works with. */
+export interface Context {
+  readonly io: Io;
+  readonly settings: Settings;
+  readonly client: JobClient;
+}

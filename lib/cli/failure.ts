@@ -1,0 +1,27 @@
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { adviceFor } from "./advice.ts";
+import { exitStatusOfError, FAILURE } from "./exit_status.ts";
+import type { Settings } from "./invocation.ts";
+import { type Io, printLine } from "./io.ts";
+import { printableLines } from "./printable.ts";
+
+/**
+ * Says what went wrong and what to do next, and with `--debug` where.
+ *
+ * @returns The exit status.
+ */
+export async function printFailure(
+  { io, settings }: { io: Io; settings: Settings },
+  error: unknown,
+): Promise<number> {
+  const lines = [`worker-cli: ${messageOf(error)}`];
+  if (error instanceof JobWorkerError) {
+    const advice = adviceFor(error, settings);
+    if (advice !== null) lines.push(advice);
+  } else {
+    lines.push("This is a fault of worker-cli itself; --debug shows where");
+  }
+  if (settings.debug) lines.push(Deno.inspect(error));
+  await printLine(io.stderr, printableLines(lines.join("\n")));
+  return error instanceof JobWorkerError ? exitStatusOfError(error.code) : FAILURE;
+}

@@ -1,0 +1,107 @@
+/**
+ * A job as text for people, and as JSON for programs.
+ *
+ * @module
+ */
+
+import { formatDuration } from "../duration.ts";
+import type { Job, JobReason, JobStatus } from "./job_client.ts";
+import { printable, shellWords } from "./printable.ts";
+
+/** A job in the words of the API. Dates are of RFC 3339, in UTC. */
+export function jobJson(job: Job): Record<string, unknown> {
+  const { name, args, env, workingDirectory } = job.command;
+  return {
+    jobId: job.jobId,
+    command: { name, args, env, workingDirectory },
+    status: statusOf(job),
+    pid: job.pid,
+    owner: job.owner,
+    startDate: dateText(job.startedAt),
+    finishDate: job.end === null ? null : dateText(job.end.finishedAt),
+    exitStatus: job.end?.exitStatus ?? null,
+    reason: job.end?.reason ?? null,
+    stdoutBytes: job.stdoutBytes,
+    stderrBytes: job.stderrBytes,
+    labels: job.labels,
+    outputCut: job.outputCut,
+  };
+}
+
+/** Milliseconds since the Unix epoch as RFC 3339. */
+export function dateText(time: number): string {
+  return new Date(time).toISOString();
+}
+
+export function statusOf(job: Job): JobStatus {
+  return job.end?.status ?? "running";
+}
+
+export function commandText(job: Job): string {
+  return shellWords([job.command.name, ...job.command.args]);
+}
+
+/** The two largest units of a length of time, in whole seconds unless it is shorter than one. */
+export function spanText(ms: number): string {
+  // Clocks are set back, and differ between machines.
+  const span = Math.max(0, ms);
+  return formatDuration(span < 1_000 ? span : span - span % 1_000, { units: 2 });
+}
+
+/** How long the job ran, or has run until `now`. */
+export function tookText(job: Job, now: number): string {
+  return spanText((job.end?.finishedAt ?? now) - job.startedAt);
+}
+
+/** The exit code or the name of the signal; `-` while the job runs, and if nobody knows. */
+export function exitText(job: Job): string {
+  const exitStatus = job.end?.exitStatus ?? null;
+  if (exitStatus === null) return "-";
+  return "code" in exitStatus ? String(exitStatus.code) : printable(exitStatus.signal);
+}
+
+const REASONS: Readonly<Record<JobReason, string>> = {
+  exited: "",
+  signaled: "",
+  stopped: "stopped by a user",
+  timeout: "out of time",
+  log_limit: "printed too much",
+  shutdown: "the daemon was shut down",
+  lost: "lost, the daemon died while the job ran and nobody knows how it ended",
+};
+
+/** `running`, or how the job ended: `failed: exit code 3`. */
+export function outcomeText(job: Job): string {
+  if (job.end === null) return "running";
+  const { status, reason, exitStatus } = job.end;
+  const parts = [REASONS[reason]];
+  if (exitStatus !== null) {
+    parts.push("code" in exitStatus ? `exit code ${exitText(job)}` : `killed by ${exitText(job)}`);
+  }
+  return `${status}: ${parts.filter((part) => part !== "").join(", ")}`;
+}
+
+/** Everything about a job that people ask for, as pairs of a name and printable text. */
+export function jobDetails(job: Job, now: number): [name: string, text: string][] {
+  const cut = job.outputCut ? "; more may have come from a process that had left the job" : "";
+  const details: [string, string][] = [
+    ["Job", printable(job.jobId)],
+    ["Command", commandText(job)],
+    ["Directory", printable(job.command.workingDirectory)],
+    // Names only: values are often secrets, and a terminal has onlookers.
+    ["Variables", Object.keys(job.command.env).map(printable).join(", ")],
+    ["Status", outcomeText(job)],
+    ["Owner", printable(job.owner)],
+    ["Process", String(job.pid)],
+    ["Started", dateText(job.startedAt)],
+    ["Finished", job.end === null ? "" : dateText(job.end.finishedAt)],
+    ["Took", tookText(job, now)],
+    ["Output", `${job.stdoutBytes} bytes on stdout, ${job.stderrBytes} on stderr${cut}`],
+    ["Labels", labelsText(job.labels)],
+  ];
+  return details.filter(([, text]) => text !== "");
+}
+
+function labelsText(labels: Readonly<Record<string, string>>): string {
+  return Object.entries(labels).map(([name, value]) => printable(`${name}=${value}`)).join(", ");
+}

@@ -1,0 +1,76 @@
+/**
+ * The three forms in which records of a log are printed.
+ *
+ * @module
+ */
+
+import { dateText } from "./job_text.ts";
+import type { LogRecord, LogStream } from "./job_client.ts";
+import { jsonLine } from "./printable.ts";
+
+/** Turns the records of one log, in order, into the bytes to print for each. */
+export type LogForm = (record: LogRecord) => Uint8Array;
+
+const NEWLINE = 0x0a;
+const encoder = new TextEncoder();
+
+/** The job's own bytes. */
+export function rawForm(): LogForm {
+  return (record) => record.data;
+}
+
+/**
+ * The job's own bytes, each line with the time at which its first byte was read before it. A line
+ * may come in several records, and those of the two streams may alternate.
+ */
+export function timestampedForm(): LogForm {
+  const atLineStart: Record<LogStream, boolean> = { stdout: true, stderr: true };
+  return ({ stream, time, data }) => {
+    const stamp = encoder.encode(`${dateText(time)} `);
+    const parts: Uint8Array[] = [];
+    for (let start = 0; start < data.length;) {
+      const newline = data.indexOf(NEWLINE, start);
+      const end = newline < 0 ? data.length : newline + 1;
+      if (atLineStart[stream]) parts.push(stamp);
+      parts.push(data.subarray(start, end));
+      atLineStart[stream] = newline >= 0;
+      start = end;
+    }
+    return concat(parts);
+  };
+}
+
+/** A line of JSON per record: the bytes in base64, and as text if they are valid UTF-8. */
+export function jsonForm(): LogForm {
+  return ({ offset, time, stream, data }) => {
+    const text = utf8Text(data);
+    const line = jsonLine({
+      offset,
+      time: dateText(time),
+      stream,
+      data: data.toBase64(),
+      ...(text === null ? {} : { text }),
+    });
+    return encoder.encode(`${line}\n`);
+  };
+}
+
+/** Several pieces of bytes as one. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  if (parts.length === 1 && parts[0] !== undefined) return parts[0];
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    whole.set(part, offset);
+    offset += part.length;
+  }
+  return whole;
+}
+
+function utf8Text(data: Uint8Array<ArrayBuffer>): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
+  } catch {
+    return null;
+  }
+}

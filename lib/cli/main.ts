@@ -1,0 +1,88 @@
+import { abortable } from "../abortable.ts";
+import { messageOf } from "../errors.ts";
+import { certs } from "./commands/certs.ts";
+import { health } from "./commands/health.ts";
+import { list } from "./commands/list.ts";
+import { logs } from "./commands/logs.ts";
+import { output } from "./commands/output.ts";
+import { run } from "./commands/run.ts";
+import { start } from "./commands/start.ts";
+import { status } from "./commands/status.ts";
+import { stop } from "./commands/stop.ts";
+import { wait } from "./commands/wait.ts";
+import type { Context } from "./context.ts";
+import { ENDED_BY, FAILURE, USAGE } from "./exit_status.ts";
+import { printFailure } from "./failure.ts";
+import { parse } from "./grammar.ts";
+import type { Invocation } from "./invocation.ts";
+import { Interrupted, type Io, OutputClosed, printLine, tell } from "./io.ts";
+import { printableLines } from "./printable.ts";
+
+/**
+ * The command line, from its words to its exit status. Never rejects.
+ *
+ * @param args What follows the program's name.
+ */
+export async function main(args: readonly string[], io: Io): Promise<number> {
+  try {
+    const parsed = parse(args, io.environment);
+    switch (parsed.kind) {
+      case "text":
+        await printLine(io.stdout, parsed.text.trimEnd());
+        return 0;
+      case "usage_error":
+        await printLine(io.stderr, `worker-cli: ${printableLines(parsed.message)}`);
+        return USAGE;
+      case "invocation":
+        return await invoke(parsed.invocation, io);
+    }
+  } catch (error) {
+    // As of a program that SIGPIPE ends: `worker-cli logs all ID | head` is not worth a word.
+    if (error instanceof OutputClosed) return ENDED_BY.SIGPIPE;
+    await printLine(io.stderr, `worker-cli: ${printableLines(messageOf(error))}`).catch(() => {});
+    return FAILURE;
+  }
+}
+
+async function invoke(invocation: Invocation, io: Io): Promise<number> {
+  const { settings, verb } = invocation;
+  try {
+    if (verb.kind === "certs") return await certs({ io, settings }, verb);
+    const onReconnecting = () => void tell(io, `Lost ${settings.address}; connecting again…`);
+    await using client = await abortable(
+      io.connect(settings, { onReconnecting }),
+      io.interrupted,
+    );
+    return await callDaemon(verb, { io, settings, client });
+  } catch (error) {
+    if (error instanceof OutputClosed) throw error;
+    if (error instanceof Interrupted) return ENDED_BY[error.signal];
+    return await printFailure({ io, settings }, error);
+  }
+}
+
+function callDaemon(
+  verb: Exclude<Invocation["verb"], { kind: "certs" }>,
+  context: Context,
+): Promise<number> {
+  switch (verb.kind) {
+    case "start":
+      return start(context, verb);
+    case "run":
+      return run(context, verb);
+    case "stop":
+      return stop(context, verb);
+    case "status":
+      return status(context, verb);
+    case "output":
+      return output(context, verb);
+    case "logs":
+      return logs(context, verb);
+    case "list":
+      return list(context, verb);
+    case "wait":
+      return wait(context, verb);
+    case "health":
+      return health(context);
+  }
+}

@@ -1,0 +1,77 @@
+import type { Context } from "./context.ts";
+import type { Output } from "./io.ts";
+import { printLine } from "./io.ts";
+import type { Job, LogRecord, LogStart, StreamLogsRequest } from "./job_client.ts";
+import { jobJson } from "./job_text.ts";
+import { concat, jsonForm, type LogForm, rawForm, timestampedForm } from "./log_form.ts";
+import { jsonLine } from "./printable.ts";
+
+/** Where a log begins. */
+export const FIRST_BYTE: LogStart = { kind: "offset", offset: 0 };
+
+/** Options of {@linkcode printLog}. */
+export interface PrintLogOptions {
+  readonly timestamps?: boolean;
+  /** Ends the reading; `io.interrupted` by default. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Prints the log of a job: what it wrote to stdout on stdout, what it wrote to stderr on stderr. The
+ * next batch is asked for once this one is written, so that a slow reader slows only itself.
+ *
+ * @returns The ended job, or `null` if it still runs.
+ */
+export async function printLog(
+  context: Context,
+  request: StreamLogsRequest,
+  options: PrintLogOptions = {},
+): Promise<Job | null> {
+  const { io, settings, client } = context;
+  const { timestamps = false, signal = io.interrupted } = options;
+  const form = settings.json ? jsonForm() : timestamps ? timestampedForm() : rawForm();
+  const outputOf = (record: LogRecord) =>
+    settings.json || record.stream === "stdout" ? io.stdout : io.stderr;
+
+  let finished: Job | null = null;
+  for await (const batch of client.streamLogs(request, { signal })) {
+    for (const [output, bytes] of runs(batch.records, outputOf, form)) await output.write(bytes);
+    finished = batch.finishedJob;
+  }
+  if (finished !== null && settings.json) {
+    await printLine(io.stdout, jsonLine({ finishedJob: jobJson(finished) }));
+  }
+  return finished;
+}
+
+/** Prints the whole log of a job until it ends, and returns the ended job. */
+export async function followLog(
+  context: Context,
+  jobId: string,
+  signal: AbortSignal = context.io.interrupted,
+): Promise<Job> {
+  const request = { jobId, streams: [], follow: true, start: FIRST_BYTE };
+  return await printLog(context, request, { signal }) ??
+    // Only a daemon that breaks its contract leaves the outcome out of the last message.
+    await context.client.waitJob({ jobId }, { signal });
+}
+
+/** Joins neighbours that go to the same output: a job that writes byte by byte costs one write. */
+function* runs(
+  records: readonly LogRecord[],
+  outputOf: (record: LogRecord) => Output,
+  form: LogForm,
+): Generator<[Output, Uint8Array]> {
+  let output: Output | undefined;
+  let parts: Uint8Array[] = [];
+  for (const record of records) {
+    const next = outputOf(record);
+    if (output !== undefined && output !== next) {
+      yield [output, concat(parts)];
+      parts = [];
+    }
+    output = next;
+    parts.push(form(record));
+  }
+  if (output !== undefined) yield [output, concat(parts)];
+}

@@ -1,0 +1,84 @@
+/**
+ * The options that every subcommand takes, and the environment variables that stand in for them.
+ *
+ * @module
+ */
+
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Settings } from "./invocation.ts";
+import { parseAddress, parseSwitch } from "./values.ts";
+
+/** Looks up a variable; `undefined` and `""` both mean that it is not set. */
+export type Environment = (name: string) => string | undefined;
+
+/** One option of every subcommand. */
+export interface Setting {
+  readonly flags: string;
+  /** The variable that stands in for it. */
+  readonly variable: string;
+  readonly about: string;
+  readonly read?: (text: string) => string;
+}
+
+/** The flags of each setting and its variable. The values in brackets are the defaults. */
+export const SETTINGS = {
+  address: {
+    flags: "--address <addr>",
+    variable: "WORKER_ADDRESS",
+    about: "host:port of the daemon [0.0.0.0:8080]",
+    read: parseAddress,
+  },
+  cert: {
+    flags: "--cert <file>",
+    variable: "WORKER_CERT",
+    about: "your certificate, PEM [certs/client-cert.pem]",
+  },
+  key: {
+    flags: "--key <file>",
+    variable: "WORKER_KEY",
+    about: "its private key, PEM [certs/client-key.pem]",
+  },
+  ca: {
+    flags: "--ca <file>",
+    variable: "WORKER_CA",
+    about: "who must have issued the daemon's certificate, PEM [certs/ca-cert.pem]",
+  },
+  json: { flags: "--json", variable: "WORKER_JSON", about: "print JSON, one value a line" },
+  color: { flags: "--no-color", variable: "WORKER_NO_COLOR", about: "no colours on a terminal" },
+  debug: { flags: "--debug", variable: "WORKER_DEBUG", about: "show the stack of an error" },
+} as const satisfies Record<keyof Settings, Setting>;
+
+/** Settings as far as the command line gives them. */
+export type GivenSettings = Partial<Settings>;
+
+/**
+ * Completes the settings: the command line first, then the environment, then the defaults.
+ *
+ * @throws {JobWorkerError} `invalid_argument` for a variable whose value is not understood.
+ */
+export function readSettings(given: GivenSettings, environment: Environment): Settings {
+  const variable = <T>(
+    setting: keyof typeof SETTINGS,
+    read: (text: string) => T,
+  ): T | undefined => {
+    const name = SETTINGS[setting].variable;
+    const text = environment(name);
+    if (text === undefined || text === "") return undefined;
+    try {
+      return read(text);
+    } catch (error) {
+      throw new JobWorkerError("invalid_argument", `${name}: ${messageOf(error)}`);
+    }
+  };
+  const path = (text: string) => text;
+  return {
+    address: given.address ?? variable("address", parseAddress) ?? "0.0.0.0:8080",
+    cert: given.cert ?? variable("cert", path) ?? "certs/client-cert.pem",
+    key: given.key ?? variable("key", path) ?? "certs/client-key.pem",
+    ca: given.ca ?? variable("ca", path) ?? "certs/ca-cert.pem",
+    json: given.json ?? variable("json", parseSwitch) ?? false,
+    debug: given.debug ?? variable("debug", parseSwitch) ?? false,
+    // NO_COLOR: https://no-color.org
+    color: given.color !== false && !variable("color", parseSwitch) && !environment("NO_COLOR"),
+  };
+}

@@ -1,0 +1,78 @@
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Settings } from "./invocation.ts";
+import { type ConnectOptions, Interrupted, type Io, type Output, OutputClosed } from "./io.ts";
+import type { JobClient } from "./job_client.ts";
+
+/** The real world: this process, its terminal, its signals, and the daemon. */
+export function systemIo(): Io {
+  const [interrupted, interruptedAgain] = interruptions();
+  return {
+    stdout: systemOutput(Deno.stdout),
+    stderr: systemOutput(Deno.stderr),
+    environment: (name) => Deno.env.get(name),
+    interrupted,
+    interruptedAgain,
+    hostNames,
+    connect,
+  };
+}
+
+function systemOutput(stream: typeof Deno.stdout): Output {
+  // What is written at the same time, by a job and by us, must not mix.
+  let last: Promise<void> = Promise.resolve();
+  return {
+    isTerminal: stream.isTerminal(),
+    get columns() {
+      // A terminal that was never told its size says 0.
+      return Deno.consoleSize().columns || 80;
+    },
+    write(bytes) {
+      const written = last.then(() => writeAll(stream, bytes));
+      last = written.catch(() => {});
+      return written;
+    },
+  };
+}
+
+async function writeAll(stream: typeof Deno.stdout, bytes: Uint8Array): Promise<void> {
+  try {
+    for (let done = 0; done < bytes.length;) done += await stream.write(bytes.subarray(done));
+  } catch (error) {
+    if (error instanceof Deno.errors.BrokenPipe) {
+      throw new OutputClosed("Nobody reads this output any more", { cause: error });
+    }
+    const message = `Cannot write what was to be printed: ${messageOf(error)}`;
+    throw new JobWorkerError("data_loss", message, { cause: error });
+  }
+}
+
+/** Signals that are aborted one after the other, each time the user asks to leave. */
+function interruptions(): [AbortSignal, AbortSignal] {
+  const first = new AbortController();
+  const second = new AbortController();
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(name, () => {
+      (first.signal.aborted ? second : first).abort(new Interrupted(name));
+    });
+  }
+  return [first.signal, second.signal];
+}
+
+function hostNames(): readonly string[] {
+  try {
+    return [Deno.hostname()];
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return [];
+    throw error;
+  }
+}
+
+async function connect(settings: Settings, options: ConnectOptions): Promise<JobClient> {
+  // Loaded when they are needed: help and wrong usage answer without them.
+  const [{ connect }, { loadTlsMaterial }] = await Promise.all([
+    import("../grpc/client.ts"),
+    import("../auth/tls_material.ts"),
+  ]);
+  const { cert, key, ca } = await loadTlsMaterial(settings);
+  return await connect({ address: settings.address, cert, key, ca, ...options });
+}

@@ -1,0 +1,40 @@
+import { cutText, textWidth } from "./text_width.ts";
+
+const GAP = "  ";
+
+/** Options of {@linkcode table}. */
+export interface TableOptions {
+  /** No line is wider than this: what does not fit is cut. */
+  readonly columns: number;
+  /** Dresses a cell that has been laid out, without changing its width. */
+  readonly paint?: (text: string, row: number, column: number) => string;
+}
+
+/** Lays out rows of printable text in columns as wide as their widest cell. */
+export function table(rows: readonly (readonly string[])[], options: TableOptions): string[] {
+  const { columns, paint = (text) => text } = options;
+  const widths: number[] = [];
+  for (const row of rows) {
+    row.forEach((cell, column) => {
+      widths[column] = Math.max(widths[column] ?? 0, textWidth(cell));
+    });
+  }
+  return rows.map((row, rowIndex) => {
+    let line = "";
+    let left = columns;
+    for (const [column, cell] of row.entries()) {
+      if (left <= 0) break;
+      const width = Math.min(widths[column] ?? 0, left);
+      left -= width + GAP.length;
+      const text = cutText(cell, width);
+      const gap = column === row.length - 1 || left <= 0 ? "" : pad(text, width) + GAP;
+      line += paint(text, rowIndex, column) + gap;
+    }
+    return line;
+  });
+}
+
+/** The spaces that text lacks to be `columns` wide. */
+function pad(text: string, columns: number): string {
+  return " ".repeat(columns - textWidth(text));
+}

@@ -1,0 +1,77 @@
+/**
+ * Readers of single option values. Each returns the value or throws a {@linkcode JobWorkerError}
+ * `invalid_argument` that says what is accepted.
+ *
+ * @module
+ */
+
+import { parseDuration } from "../duration.ts";
+import { JobWorkerError } from "../errors.ts";
+import type { LogsStart } from "./invocation.ts";
+
+/** A `host:port` or `[IPv6 address]:port` that can be connected to. */
+export function parseAddress(text: string): string {
+  const match = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]/@]+):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[1]);
+  if (port >= 1 && port <= 65_535) return text;
+  throw invalid(
+    `Address ${JSON.stringify(text)} is not host:port, for example localhost:8080 or [::1]:8080`,
+  );
+}
+
+/** Adds one `NAME=VALUE` to those read before it. */
+export function parsePair(
+  text: string,
+  previous: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  const separator = text.indexOf("=");
+  if (separator < 1) {
+    throw invalid(`${JSON.stringify(text)} is not NAME=VALUE`);
+  }
+  const name = text.slice(0, separator);
+  if (Object.hasOwn(previous, name)) throw invalid(`${JSON.stringify(name)} is given twice`);
+  return { ...previous, [name]: text.slice(separator + 1) };
+}
+
+/** Adds one value to those read before it. */
+export function parseRepeated(text: string, previous: readonly string[] = []): readonly string[] {
+  return [...previous, text];
+}
+
+/** A whole number from `least` to 2^32 - 1, the largest of a `uint32`. */
+export function parseCount(text: string, least: number): number {
+  const count = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
+  if (count >= least && count <= 0xffff_ffff) return count;
+  throw invalid(`${JSON.stringify(text)} is not a whole number from ${least} to ${0xffff_ffff}`);
+}
+
+const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
+
+/** A point in time: a duration back from now, or a date-time of RFC 3339. */
+export function parseSince(text: string): LogsStart {
+  if (RFC_3339.test(text)) {
+    const time = Date.parse(text);
+    if (Number.isFinite(time)) return { kind: "since", time };
+  } else {
+    try {
+      return { kind: "ago", ms: parseDuration(text) };
+    } catch (error) {
+      if (!(error instanceof JobWorkerError)) throw error;
+    }
+  }
+  throw invalid(
+    `${JSON.stringify(text)} is neither a duration, for example 10m, ` +
+      "nor a time of RFC 3339, for example 2026-07-31T09:30:00Z",
+  );
+}
+
+/** A switch from the environment; `""` counts as not set. */
+export function parseSwitch(text: string): boolean {
+  if (/^(?:1|true|yes|on)$/i.test(text)) return true;
+  if (/^(?:0|false|no|off|)$/i.test(text)) return false;
+  throw invalid(`${JSON.stringify(text)} is neither 1 nor 0`);
+}
+
+function invalid(message: string): JobWorkerError {
+  return new JobWorkerError("invalid_argument", message);
+}

@@ -1,0 +1,97 @@
+/**
+ * What requests may hold, beyond their types. Checked once, here, for every API.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { JobWorkerError } from "../errors.ts";
+import { isJobId } from "../ids.ts";
+import { JOB_STATUSES } from "../worker/types.ts";
+
+/** The most output that one answer of `getOutput` carries, in bytes. */
+export const MAX_OUTPUT_BYTES = 1024 * 1024;
+
+/** The most jobs on a page, and how many there are if nothing is said. */
+export const MAX_PAGE_SIZE = 1000;
+export const DEFAULT_PAGE_SIZE = 100;
+
+const jobId = z.string().refine(isJobId, {
+  error: "must be a job id, a UUID like 01890a5d-ac96-774b-bcce-b302099a8057",
+});
+const whole = (max: number) =>
+  z.number().refine((value) => Number.isSafeInteger(value) && value >= 0 && value <= max, {
+    error: `must be a whole number from 0 to ${max}`,
+  });
+const position = whole(Number.MAX_SAFE_INTEGER);
+const streams = z.array(z.enum(["stdout", "stderr"]));
+const printable = (max: number) =>
+  z.string().refine((text) => text.length <= max && !/\p{Cc}/u.test(text), {
+    error: `must be at most ${max} characters, without control characters`,
+  });
+const labels = z.record(printable(63), printable(256));
+
+const filter = z.object({
+  statuses: z.array(z.enum(JOB_STATUSES)).optional(),
+  owner: printable(64).optional(),
+  labels: labels.optional(),
+  jobIdPrefix: z.string().regex(/^[0-9a-f-]{0,36}$/, {
+    error: "must be the beginning of a job id: up to 36 of 0-9, a-f and -",
+  }).optional(),
+});
+
+const start = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("offset"), offset: position }),
+  z.object({ kind: z.literal("tail"), lines: whole(1_000_000_000) }),
+  z.object({ kind: z.literal("since"), time: z.number().finite() }),
+]);
+
+/** Types only: what execve(2) accepts is known to the worker, which is used without us too. */
+const command = z.object({
+  name: z.string(),
+  args: z.array(z.string()),
+  env: z.record(z.string(), z.string()),
+  workingDirectory: z.string(),
+});
+
+/** One schema a method. */
+const SCHEMAS = {
+  startJob: z.object({
+    command,
+    labels: z.record(z.string(), z.string()),
+    requestId: printable(128),
+  }),
+  stopJob: z.object({ jobId, stopSignal: z.string(), gracePeriodMs: z.number().nullable() }),
+  getJob: z.object({ jobId }),
+  waitJob: z.object({ jobId }),
+  listJobs: z.object({
+    filter,
+    pageSize: whole(MAX_PAGE_SIZE),
+    pageToken: z.union([z.literal(""), jobId], { error: "must be a token from the page before" }),
+  }),
+  getOutput: z.object({ jobId, streams, offset: position, maxBytes: whole(MAX_OUTPUT_BYTES) }),
+  streamLogs: z.object({ jobId, streams, start, follow: z.boolean() }),
+  watchJobs: z.object({ filter }),
+} as const;
+
+/**
+ * Refuses a request that no answer could be given to.
+ *
+ * @throws `invalid_argument`, naming the field, its value and what is accepted
+ */
+export function checkRequest(method: keyof typeof SCHEMAS, request: unknown): void {
+  const { error } = SCHEMAS[method].safeParse(request);
+  const issue = error?.issues[0];
+  if (issue === undefined) return;
+  let value: unknown = request;
+  for (const key of issue.path) value = (value as Record<PropertyKey, unknown>)[key];
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Invalid ${issue.path.join(".") || "request"} ${shown(value)}: ${issue.message}`,
+  );
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length > 80 ? `${text.slice(0, 79)}…` : text;
+}

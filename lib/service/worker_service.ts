@@ -1,0 +1,247 @@
+import { authorize, RULES } from "../auth/authorize.ts";
+import { JobWorkerError } from "../errors.ts";
+import type { Job, JobFilter, LogBatch, LogStream, Worker } from "../worker/mod.ts";
+import type { Audit, AuditEntry } from "./audit.ts";
+import type {
+  CallContext,
+  GetOutputRequest,
+  GetOutputResponse,
+  JobMethod,
+  JobRequest,
+  JobService,
+  ListJobsRequest,
+  ListJobsResponse,
+  StartJobRequest,
+  StopJobRequest,
+  StreamLogsRequest,
+  WatchJobsRequest,
+} from "./job_service.ts";
+import { checkRequest, DEFAULT_PAGE_SIZE, MAX_OUTPUT_BYTES } from "./requests.ts";
+
+/** A method without a rule does not compile. */
+RULES satisfies Record<JobMethod, unknown>;
+
+const BOTH_STREAMS: readonly LogStream[] = ["stdout", "stderr"];
+
+type Request = Parameters<JobService[JobMethod]>[0];
+
+/** What is known of a call while it runs: the audit entry in the making. */
+interface Call {
+  readonly method: JobMethod;
+  readonly context: CallContext;
+  readonly command: AuditEntry["command"];
+  jobId: string;
+  denied: boolean;
+}
+
+/** The service itself, over a worker in this process. */
+export class WorkerService implements JobService {
+  readonly #worker: Worker;
+  readonly #audit: Audit;
+
+  constructor(worker: Worker, audit: Audit) {
+    this.#worker = worker;
+    this.#audit = audit;
+  }
+
+  async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
+    const { command, labels, requestId } = request;
+    return await this.#call("startJob", request, context, async (call) => {
+      // Nothing runs that the audit trail cannot account for.
+      await this.#audit.assertWritable();
+      const { signal, caller: { identity } } = context;
+      const owner = identity.user;
+      const job = await this.#worker.start({ command, labels, requestId, owner, signal });
+      call.jobId = job.jobId;
+      return job;
+    });
+  }
+
+  async stopJob(request: StopJobRequest, context: CallContext): Promise<Job> {
+    return await this.#call("stopJob", request, context, async (call) => {
+      await this.#reach(call);
+      const { stopSignal, gracePeriodMs } = request;
+      return await this.#worker.stop(request.jobId, {
+        ...(stopSignal === "" ? {} : { stopSignal }),
+        ...(gracePeriodMs === null ? {} : { gracePeriodMs }),
+      });
+    });
+  }
+
+  async getJob(request: JobRequest, context: CallContext): Promise<Job> {
+    return await this.#call("getJob", request, context, (call) => this.#reach(call));
+  }
+
+  async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
+    return await this.#call("listJobs", request, context, async (call) => {
+      const filter = this.#visible(call, request.filter);
+      if (filter === null) return { jobs: [], nextPageToken: "" };
+      const limit = request.pageSize || DEFAULT_PAGE_SIZE;
+      const { pageToken } = request;
+      // One more than is shown tells whether there is another page.
+      const found = await this.#worker.list(filter, {
+        limit: limit + 1,
+        ...(pageToken === "" ? {} : { before: pageToken }),
+      });
+      const jobs = found.slice(0, limit);
+      return { jobs, nextPageToken: found.length > limit ? jobs.at(-1)?.jobId ?? "" : "" };
+    });
+  }
+
+  async waitJob(request: JobRequest, context: CallContext): Promise<Job> {
+    await this.#open("waitJob", request, context, (call) => this.#reach(call));
+    return await this.#worker.wait(request.jobId, { signal: context.signal });
+  }
+
+  async getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {
+    return await this.#call("getOutput", request, context, async (call) => {
+      await this.#reach(call);
+      return await this.#readPage(request, context);
+    });
+  }
+
+  async *streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch> {
+    await this.#open("streamLogs", request, context, (call) => this.#reach(call));
+    const { jobId, start, follow } = request;
+    const streams = wanted(request.streams);
+    yield* this.#worker.readLog(jobId, { start, streams, follow, signal: context.signal });
+  }
+
+  async *watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job> {
+    const filter = await this.#open(
+      "watchJobs",
+      request,
+      context,
+      (call) => Promise.resolve(this.#visible(call, request.filter)),
+    );
+    if (filter !== null) yield* this.#worker.watch(filter, context.signal);
+  }
+
+  async #readPage(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {
+    const { jobId, offset } = request;
+    let room = request.maxBytes || MAX_OUTPUT_BYTES;
+    let nextOffset = offset;
+    const parts: Record<LogStream, Uint8Array[]> = { stdout: [], stderr: [] };
+    const log = this.#worker.readLog(jobId, {
+      start: { kind: "offset", offset },
+      streams: wanted(request.streams),
+      follow: false,
+      signal: context.signal,
+    });
+    let finished: Job | null = null;
+    for await (const batch of log) {
+      for (const record of batch.records) {
+        const data = record.data.subarray(0, room);
+        parts[record.stream].push(data);
+        room -= data.byteLength;
+        nextOffset = record.offset + data.byteLength;
+        if (room === 0) break;
+      }
+      if (room === 0) break;
+      nextOffset = batch.nextOffset;
+      finished = batch.finishedJob;
+    }
+    return {
+      stdout: concat(parts.stdout),
+      stderr: concat(parts.stderr),
+      nextOffset,
+      end: room > 0,
+      exitStatus: finished?.end?.exitStatus ?? null,
+    };
+  }
+
+  /** A call that goes on for long after the decision, which is audited before that. */
+  async #open<T>(
+    method: JobMethod,
+    request: Request,
+    context: CallContext,
+    run: (call: Call) => Promise<T>,
+  ): Promise<T> {
+    return await this.#call(method, request, context, run, "opened");
+  }
+
+  /** Authorises, checks, runs, and writes the audit entry: the way of every call. */
+  async #call<T>(
+    method: JobMethod,
+    request: Request,
+    context: CallContext,
+    run: (call: Call) => Promise<T>,
+    success: "ok" | "opened" = "ok",
+  ): Promise<T> {
+    const jobId = "jobId" in request ? request.jobId : "";
+    const command = "command" in request ? request.command : null;
+    const call: Call = { method, context, command, jobId, denied: false };
+    let result: AuditEntry["result"] = success;
+    try {
+      this.#authorize(call);
+      checkRequest(method, request);
+      return await run(call);
+    } catch (error) {
+      const code = error instanceof JobWorkerError ? error.code : "internal";
+      result = context.signal.aborted ? "cancelled" : code;
+      throw error;
+    } finally {
+      await this.#write(call, result);
+    }
+  }
+
+  async #write(call: Call, result: AuditEntry["result"]): Promise<void> {
+    const { method, command, context, denied } = call;
+    // An id that is not one may hold anything, of any length.
+    const jobId = call.jobId.slice(0, 64);
+    const decision = denied ? "denied" : "allowed";
+    await this.#audit.write({ caller: context.caller, method, jobId, command, decision, result });
+  }
+
+  /** The job that is asked for, if the caller may do this with it. */
+  async #reach(call: Call): Promise<Job> {
+    const job = await this.#worker.get(call.jobId);
+    this.#authorize(call, job);
+    return job;
+  }
+
+  /** What is left of a filter for a caller who may see their own jobs only; `null`: no job at all. */
+  #visible(call: Call, filter: JobFilter): JobFilter | null {
+    if (this.#authorize(call) === "all") return filter;
+    const owner = call.context.caller.identity.user;
+    return filter.owner === undefined || filter.owner === owner ? { ...filter, owner } : null;
+  }
+
+  #authorize(call: Call, job?: Job): "all" | "own" {
+    const { identity } = call.context.caller;
+    const decision = authorize(identity, call.method, job?.owner);
+    switch (decision.kind) {
+      case "allowed":
+        return decision.scope;
+      case "not_found":
+        call.denied = true;
+        // To the letter what the worker says of a job that does not exist.
+        throw new JobWorkerError("not_found", `No job "${call.jobId}"`);
+      case "permission_denied":
+        call.denied = true;
+        throw new JobWorkerError(
+          "permission_denied",
+          `Permission denied: user "${identity.user}" with ${rolesOf(identity.roles)} may not ` +
+            `call ${call.method}${job === undefined ? "" : ` on job "${job.jobId}"`}`,
+        );
+    }
+  }
+}
+
+function rolesOf(roles: readonly string[]): string {
+  return roles.length === 0 ? "no role" : `role ${roles.join(", ")}`;
+}
+
+function wanted(streams: readonly LogStream[]): readonly LogStream[] {
+  return streams.length === 0 ? BOTH_STREAMS : streams;
+}
+
+function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}

@@ -1,0 +1,81 @@
+/**
+ * Certificates for tests, in a directory of their own that goes away with the fixture.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "../lib/auth/tls_material.ts";
+import {
+  type CertificateRequest,
+  type Credentials,
+  issueCertificate,
+  makeCertificates,
+} from "../lib/cli/certificates.ts";
+
+const HOUR = 3_600_000;
+
+/** A set as `deno task certs` makes it, and whatever else its CA is asked for. */
+export class TestCertificates implements AsyncDisposable {
+  readonly directory: string;
+  readonly #ca: Credentials;
+
+  private constructor(directory: string, ca: Credentials) {
+    this.directory = directory;
+    this.#ca = ca;
+  }
+
+  static async create(): Promise<TestCertificates> {
+    const directory = await Deno.makeTempDir({ prefix: "job-worker-certs-" });
+    await makeCertificates(directory);
+    const [cert, key] = await Promise.all(
+      ["ca-cert.pem", "ca-key.pem"].map((name) => Deno.readTextFile(join(directory, name))),
+    );
+    return new TestCertificates(directory, { cert: cert ?? "", key: key ?? "" });
+  }
+
+  /** The CA's certificate and key. */
+  get ca(): Credentials {
+    return this.#ca;
+  }
+
+  /** The files of the server or of one of the clients; `client` is the admin. */
+  paths(name: "server" | "client" | "operator" | "viewer"): TlsPaths {
+    return {
+      cert: join(this.directory, `${name}-cert.pem`),
+      key: join(this.directory, `${name}-key.pem`),
+      ca: join(this.directory, "ca-cert.pem"),
+    };
+  }
+
+  /** Those files, read: `{cert, key, ca}` as PEM and more. */
+  material(name: "server" | "client" | "operator" | "viewer"): Promise<TlsMaterial> {
+    return loadTlsMaterial(this.paths(name));
+  }
+
+  /** Any certificate, signed by this CA and good for an hour unless the request says otherwise. */
+  issue(request: Partial<CertificateRequest>): Promise<Credentials> {
+    return issueCertificate({
+      subject: [["O", "admin"], ["CN", "somebody"]],
+      issuer: this.#ca,
+      usages: ["clientAuth"],
+      notBefore: new Date(Date.now() - HOUR),
+      notAfter: new Date(Date.now() + HOUR),
+      ...request,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+/** A CA that nobody trusts. */
+export function issueCa(commonName = "Other CA"): Promise<Credentials> {
+  return issueCertificate({
+    subject: [["CN", commonName]],
+    ca: true,
+    notBefore: new Date(Date.now() - HOUR),
+    notAfter: new Date(Date.now() + HOUR),
+  });
+}

@@ -1,0 +1,55 @@
+import { fileURLToPath } from "node:url";
+import { assert } from "../assert.ts";
+
+const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
+const FLAGS = ["--no-prompt", "--ignore-env", "--allow-read", "--allow-net"];
+
+function cli(...args: string[]): Deno.Command {
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", ...FLAGS, CLI, ...args],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+function text(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+Deno.test("cli.ts answers help and wrong usage without a daemon, certificates or variables", async () => {
+  const help = await cli("logs", "--help").output();
+  assert.equal(help.code, 0);
+  assert.match(text(help.stdout), /^Usage: worker-cli logs /);
+  assert.equal(text(help.stderr), "");
+  const wrong = await cli("lsit").output();
+  assert.equal(wrong.code, 2);
+  assert.match(text(wrong.stderr), /Did you mean list\?/);
+});
+
+Deno.test("cli.ts says how to get certificates when there are none", async () => {
+  const missing = ["--cert", "--key", "--ca"].flatMap((option) => [option, "/nonexistent/x.pem"]);
+  const { code, stderr } = await cli("list", ...missing).output();
+  assert.equal(code, 125);
+  assert.match(text(stderr), /^worker-cli: .*"\/nonexistent\/x\.pem".*deno task certs/);
+  assert.doesNotMatch(text(stderr), /^\s+at /m);
+});
+
+Deno.test("cli.ts ends quietly, as if by SIGPIPE, when nobody reads", async () => {
+  const child = cli("--help").spawn();
+  // Long before the program has started.
+  await child.stdout.cancel();
+  const stderr = await new Response(child.stderr).text();
+  const { code } = await child.status;
+  assert.equal(stderr, "");
+  assert.equal(code, 141);
+});
+
+Deno.test("cli.ts fails when its output cannot be written", async () => {
+  const script = `exec "$@" >/dev/full`;
+  const { code, stderr } = await new Deno.Command("sh", {
+    args: ["-c", script, "sh", Deno.execPath(), "run", ...FLAGS, CLI, "--version"],
+  }).output();
+  assert.equal(code, 125);
+  assert.match(text(stderr), /^worker-cli: Cannot write .*No space left/);
+});

@@ -1,0 +1,158 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import { main } from "../../lib/cli/main.ts";
+import { assert } from "../assert.ts";
+import { DONE, FakeIo, JOB_ID, jobOf, lister, rejection, runCli } from "./fake_daemon.ts";
+
+Deno.test("main() prints help to stdout with 0 and wrong usage to stderr with 2", async () => {
+  const help = await runCli(["--help"]);
+  assert.equal(help.exitStatus, 0);
+  assert.match(help.stdout, /^Usage: worker-cli /);
+  assert.equal(help.stderr, "");
+
+  const wrong = await runCli(["strat", "ls"]);
+  assert.equal(wrong.exitStatus, 2);
+  assert.equal(wrong.stdout, "");
+  assert.match(wrong.stderr, /^worker-cli: Unknown command 'strat'\n/);
+
+  const evil = await runCli(["\x1b]0;owned\x07"]);
+  assert.match(evil.stderr, /'\\x1b\]0;owned\\x07'/);
+});
+
+Deno.test("main() says what to do next about each way not to reach the daemon", async () => {
+  const advice: [string, RegExp][] = [
+    ["ECONNREFUSED", /running at 0\.0\.0\.0:8080\?.*deno task start/],
+    ["ENOTFOUND", /--address 0\.0\.0\.0:8080/],
+    ["TIMEOUT", /reached from here/],
+    ["SERVER_CERTIFICATE_UNTRUSTED", /"certs\/ca-cert\.pem".*--ca/],
+    ["SERVER_CERTIFICATE_EXPIRED", /deno task certs --force/],
+    ["SERVER_NAME_MISMATCH", /--host NAME/],
+    ["CLIENT_CERTIFICATE_REFUSED", /"certs\/client-cert\.pem"/],
+  ];
+  for (const [reason, words] of advice) {
+    const connectError = new JobWorkerError("unavailable", "Cannot connect", { reason });
+    const { exitStatus, stdout, stderr } = await runCli(["list"], {}, { connectError });
+    assert.equal(exitStatus, 125);
+    assert.equal(stdout, "");
+    assert.match(stderr, /^worker-cli: Cannot connect\n/);
+    assert.match(stderr, words);
+    assert.doesNotMatch(stderr, /^\s+at /m);
+  }
+});
+
+Deno.test("main() shows a stack with --debug only, and escapes what the daemon says", async () => {
+  const getJob = () => Promise.reject(new JobWorkerError("not_found", "No job \x1b[31m"));
+  const plain = await runCli(["status", JOB_ID], { getJob });
+  assert.equal(
+    plain.stderr,
+    "worker-cli: No job \\x1b[31m\nThose you may see: worker-cli list all\n",
+  );
+  assert.equal(plain.exitStatus, 125);
+  const debug = await runCli(["status", JOB_ID, "--debug"], { getJob });
+  assert.match(debug.stderr, /^\s+at /m);
+  assert.ok(!debug.stderr.includes("\x1b"));
+});
+
+Deno.test("main() names the certificate when permission is denied", async () => {
+  const startJob = () => Promise.reject(new JobWorkerError("permission_denied", "You may not"));
+  const { exitStatus, stderr } = await runCli(["start", "--cert", "v.pem", "--", "ls"], {
+    startJob,
+  });
+  assert.equal(exitStatus, 125);
+  assert.match(stderr, /"v\.pem"/);
+});
+
+Deno.test("main() exits with 2 when the daemon finds an argument invalid", async () => {
+  const startJob = () => Promise.reject(new JobWorkerError("invalid_argument", "Command is empty"));
+  assert.equal((await runCli(["start", "--", ""], { startJob })).exitStatus, 2);
+});
+
+Deno.test("main() calls an error that nobody foresaw a fault of its own", async () => {
+  const getJob = () => Promise.reject(new TypeError("x is not a function"));
+  const { exitStatus, stderr } = await runCli(["status", JOB_ID], { getJob });
+  assert.equal(exitStatus, 125);
+  assert.match(stderr, /fault of worker-cli/);
+});
+
+Deno.test("main() ends quietly when nobody reads its output", async () => {
+  const io = new FakeIo({ getJob: () => Promise.resolve(jobOf()) });
+  io.stdout.closed = true;
+  assert.equal(await main(["status", JOB_ID], io), 141);
+  assert.equal(io.stderr.text, "");
+});
+
+Deno.test("main() leaves with 130 on Ctrl-C, also while it connects", async () => {
+  const waiting = new FakeIo({ waitJob: (_, options) => rejection(options) });
+  waiting.interrupt();
+  assert.equal(await main(["wait", JOB_ID], waiting), 130);
+  assert.equal(waiting.stderr.text, "");
+
+  class Unreachable extends FakeIo {
+    override readonly connect = () => new Promise<never>(() => {});
+  }
+  const connecting = new Unreachable({});
+  const exitStatus = main(["health"], connecting);
+  connecting.interrupt();
+  assert.equal(await exitStatus, 130);
+});
+
+Deno.test("main() tells on a terminal that it connects again", async () => {
+  const waited = Promise.withResolvers<ReturnType<typeof jobOf>>();
+  const io = new FakeIo({ waitJob: () => waited.promise }, { terminal: true });
+  const exitStatus = main(["wait", JOB_ID], io);
+  io.breakConnection();
+  await io.stderr.includes("Lost 0.0.0.0:8080; connecting again…\n");
+  waited.resolve(jobOf({ end: DONE }));
+  assert.equal(await exitStatus, 0);
+});
+
+Deno.test("main() takes the beginning of a job id that only one job has", async () => {
+  const other = "0199a1b2-c3d4-7e5f-8a9b-ffffffffffff";
+  const jobs = [jobOf(), jobOf({ jobId: other, end: DONE })];
+  const asked: string[] = [];
+  const calls = {
+    listJobs: lister(jobs),
+    getJob: ({ jobId }: { jobId: string }) => {
+      asked.push(jobId);
+      return Promise.resolve(jobOf({ jobId }));
+    },
+  };
+  assert.equal((await runCli(["status", "0199A1B2-C3D4-7E5F-8A9B-F"], calls)).exitStatus, 0);
+  assert.equal(
+    (await runCli(["status", JOB_ID.toUpperCase()], { getJob: calls.getJob })).exitStatus,
+    0,
+  );
+  assert.deepEqual(asked, [other, JOB_ID]);
+
+  const ambiguous = await runCli(["status", "0199"], calls);
+  assert.equal(ambiguous.exitStatus, 125);
+  assert.equal(
+    ambiguous.stderr,
+    'worker-cli: Several jobs have an id that begins with "0199"; write more of it:\n' +
+      `  ${JOB_ID}  running  sh -c 'echo hi'\n  ${other}  done: exit code 0  sh -c 'echo hi'\n`,
+  );
+
+  const unknown = await runCli(["status", "0198"], calls);
+  assert.equal(unknown.exitStatus, 125);
+  assert.match(unknown.stderr, /begins with "0198"\n.*worker-cli list all/);
+});
+
+Deno.test("main() refuses what cannot be a job id without asking the daemon", async () => {
+  for (const id of ["", "019", "../etc", "0199\0", "xyz1", `${JOB_ID}0`, "1".repeat(1_000_000)]) {
+    for (const verb of [["stop"], ["status"], ["output"], ["wait"], ["logs", "all"]]) {
+      const { exitStatus, stderr } = await runCli([...verb, id]);
+      assert.equal(exitStatus, 2);
+      assert.match(
+        stderr,
+        /^worker-cli: Job id ".*" is neither an id nor the beginning of one: 4 or/,
+      );
+      assert.ok(stderr.length < 300);
+    }
+  }
+});
+
+Deno.test("main() shows no more than ten candidates for a beginning", async () => {
+  const jobs = Array.from({ length: 30 }, () => jobOf());
+  const { stderr } = await runCli(["status", "0199"], { listJobs: lister(jobs) });
+  assert.equal(stderr.split("\n").filter((line) => line.includes(JOB_ID)).length, 10);
+  assert.match(stderr, /\n {2}and more\n$/);
+});

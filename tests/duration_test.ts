@@ -1,0 +1,42 @@
+import fc from "fast-check";
+import { formatDuration, parseDuration } from "../lib/duration.ts";
+import { JobWorkerError } from "../lib/errors.ts";
+import { assert } from "./assert.ts";
+
+Deno.test("parseDuration() reads units, compounds, fractions and plain seconds", () => {
+  const cases: [string, number][] = [
+    ["10s", 10_000],
+    ["1m30s", 90_000],
+    ["250ms", 250],
+    ["10", 10_000],
+    ["0", 0],
+    ["0.5", 500],
+    ["1.5h", 5_400_000],
+    ["1d2h3m4s5ms", 93_784_005],
+    ["90m", 5_400_000],
+  ];
+  for (const [text, ms] of cases) assert.equal(parseDuration(text), ms, text);
+});
+
+Deno.test("parseDuration() refuses what is not a duration", () => {
+  const texts = ["", " ", "s", "-1s", "+1", "1 s", "1s ", "1S", "30s1m", "1s1s", "1e3", ".5", "1w"];
+  for (const text of [...texts, "9".repeat(20), "Infinity", "NaN", "0x10", "1\n"]) {
+    assert.throws(
+      () => parseDuration(text),
+      (error) => error instanceof JobWorkerError && error.code === "invalid_argument",
+      JSON.stringify(text),
+    );
+  }
+});
+
+Deno.test("formatDuration() writes what parseDuration() reads back", () => {
+  fc.assert(fc.property(fc.maxSafeNat(), (ms) => {
+    assert.equal(parseDuration(formatDuration(ms)), ms);
+  }));
+});
+
+Deno.test("formatDuration() cuts off what is beyond the units asked for", () => {
+  assert.equal(formatDuration(93_784_005), "1d2h3m4s5ms");
+  assert.equal(formatDuration(93_784_005, { units: 2 }), "1d2h");
+  assert.equal(formatDuration(0), "0s");
+});
