@@ -1,0 +1,37 @@
+import type { GatewayOptions } from "./gateway_protocol.ts";
+
+/** The word by which the daemon's executable takes the role of a gateway. */
+export const GATEWAY_ROLE = "gateway";
+
+/** A gateway probes its own port: where that is bound to every address, over the loopback. */
+const LOOPBACK: Readonly<Record<string, readonly string[]>> = {
+  "0.0.0.0": ["0.0.0.0", "127.0.0.1"],
+  "::": ["::", "::1"],
+};
+
+/**
+ * Program and arguments of a gateway: this executable in its other role, with no permission but to
+ * listen where it is told, to read its certificates, and to talk to the engine.
+ */
+export function gatewayCommand(options: GatewayOptions): string[] {
+  if (Deno.build.standalone) return [Deno.execPath(), GATEWAY_ROLE];
+  const { cert, key, ca, socket, address: { hostname, port } } = options;
+  const names = LOOPBACK[hostname] ?? [hostname];
+  const hosts = names.map((name) => name.includes(":") ? `[${name}]` : name);
+  const net = hosts.map((host) => port === 0 ? host : `${host}:${port}`).join(",");
+  return [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--cached-only",
+    "--ignore-env",
+    // `engine` is not a host: it is the name in the URLs of requests on the socket.
+    `--allow-net=${net},engine:80,unix:${socket}`,
+    `--allow-read=${[cert, key, ca, socket].join(",")}`,
+    // Deno wants this to connect to a socket.
+    `--allow-write=${socket}`,
+    Deno.mainModule,
+    GATEWAY_ROLE,
+  ];
+}

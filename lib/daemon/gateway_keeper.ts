@@ -1,0 +1,171 @@
+import { delay } from "../delay.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { HostPort } from "../host_port.ts";
+import { diagnostics } from "./diagnostics.ts";
+import { gatewayCommand } from "./gateway_command.ts";
+import { GatewayProcess } from "./gateway_process.ts";
+import type { GatewayOptions } from "./gateway_protocol.ts";
+
+/** A gateway that lived this long died of something new. */
+const HEALTHY_AFTER_MS = 10_000;
+/** Before another is started; twice as long for each that died young. */
+const PAUSE_MS = { first: 10, last: 400 };
+/** Between tries that all fail. */
+const LONGEST_WAIT_MS = 10_000;
+
+/** Options of {@linkcode GatewayKeeper.start}. */
+export interface GatewayKeeperOptions {
+  /** How many share the port. */
+  readonly count: number;
+  /** Absolute path of setsid(1). */
+  readonly setsid: string;
+  readonly gateway: Omit<GatewayOptions, "exclusive">;
+}
+
+/** Keeps gateways alive: a dead one is replaced, and all of them are on {@linkcode reload}. */
+export class GatewayKeeper implements AsyncDisposable {
+  readonly #options: GatewayKeeperOptions;
+  readonly #closing = new AbortController();
+  /** The gateway in each place; `null` while there is none. */
+  readonly #places: (GatewayProcess | null)[] = [];
+  readonly #kept: Promise<void>[] = [];
+  /** Gateways that finish their last calls. */
+  readonly #draining = new Set<Promise<void>>();
+  #address: HostPort;
+  #reloading: Promise<void> = Promise.resolve();
+
+  private constructor(options: GatewayKeeperOptions) {
+    this.#options = options;
+    this.#address = options.gateway.address;
+  }
+
+  /**
+   * Starts the gateways and resolves once all of them listen.
+   *
+   * @throws `failed_precondition` with what the first one says that cannot
+   */
+  static async start(options: GatewayKeeperOptions): Promise<GatewayKeeper> {
+    const keeper = new GatewayKeeper(options);
+    try {
+      for (let place = 0; place < options.count; place++) {
+        const gateway = await keeper.#start(place === 0);
+        keeper.#places[place] = gateway;
+        keeper.#kept[place] = keeper.#keep(place, gateway);
+      }
+      return keeper;
+    } catch (error) {
+      await keeper[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Where they listen. */
+  get address(): HostPort {
+    return this.#address;
+  }
+
+  /** How many of them are there at this moment. */
+  get alive(): number {
+    return this.#places.filter((gateway) => gateway !== null).length;
+  }
+
+  /**
+   * Replaces each gateway by one that reads the certificates anew, without a gap: the old one goes
+   * once the new one listens, and stays if that cannot.
+   */
+  reload(): Promise<void> {
+    this.#reloading = this.#reloading.then(() => this.#reload());
+    return this.#reloading;
+  }
+
+  /** Lets all of them finish, for a limited time. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new JobWorkerError("unavailable", "The daemon is shutting down"));
+    await this.#reloading;
+    const gateways = this.#places.filter((gateway) => gateway !== null);
+    await Promise.all(gateways.map((gateway) => gateway[Symbol.asyncDispose]()));
+    await Promise.all([...this.#kept, ...this.#draining]);
+  }
+
+  async #start(exclusive: boolean): Promise<GatewayProcess> {
+    const options = { ...this.#options.gateway, address: this.#address, exclusive };
+    const gateway = new GatewayProcess(this.#options.setsid, gatewayCommand(options));
+    try {
+      this.#address = await gateway.serve(options);
+      return gateway;
+    } catch (error) {
+      await gateway.ended;
+      throw error;
+    }
+  }
+
+  /** Sees to it that there is a gateway in this place, until the end. */
+  async #keep(place: number, first: GatewayProcess): Promise<void> {
+    const { signal } = this.#closing;
+    let pause = PAUSE_MS.first;
+    for (let gateway: GatewayProcess | null = first; gateway !== null;) {
+      const startedAt = performance.now();
+      const why = await gateway.ended;
+      const successor = this.#places[place] ?? null;
+      if (successor !== gateway) {
+        gateway = successor;
+        continue;
+      }
+      this.#places[place] = null;
+      if (signal.aborted) return;
+      diagnostics.error("Gateway {pid} ended: {why}; starting another", { pid: gateway.pid, why });
+      const wasHealthy = performance.now() - startedAt > HEALTHY_AFTER_MS;
+      pause = wasHealthy ? PAUSE_MS.first : Math.min(2 * pause, PAUSE_MS.last);
+      gateway = await this.#restart(pause);
+      this.#places[place] = gateway;
+    }
+  }
+
+  /** Tries until there is a new gateway; `null` if the daemon is shut down before. */
+  async #restart(pause: number): Promise<GatewayProcess | null> {
+    const { signal } = this.#closing;
+    for (let wait = pause;; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
+      await delay(wait, { signal }).catch(() => {});
+      if (signal.aborted) return null;
+      try {
+        const alone = this.alive === 0 && this.#draining.size === 0;
+        const gateway = await this.#start(alone);
+        if (signal.aborted) {
+          await gateway[Symbol.asyncDispose]();
+          return null;
+        }
+        diagnostics.info("Gateway {pid} listens", { pid: gateway.pid });
+        return gateway;
+      } catch (error) {
+        diagnostics.error("No gateway: {why}; trying again", { why: messageOf(error) });
+      }
+    }
+  }
+
+  async #reload(): Promise<void> {
+    for (const [place, old] of this.#places.entries()) {
+      if (old === null || this.#closing.signal.aborted) continue;
+      try {
+        const successor = await this.#start(false);
+        if (this.#places[place] !== old) {
+          // It died meanwhile, and the place is taken.
+          await successor[Symbol.asyncDispose]();
+          continue;
+        }
+        this.#places[place] = successor;
+        diagnostics.info("Gateway {pid} takes over from {old}", {
+          pid: successor.pid,
+          old: old.pid,
+        });
+        const drained = old[Symbol.asyncDispose]();
+        this.#draining.add(drained);
+        void drained.then(() => this.#draining.delete(drained));
+      } catch (error) {
+        diagnostics.error("Cannot reload: {why}; gateway {pid} serves on as before", {
+          why: messageOf(error),
+          pid: old.pid,
+        });
+      }
+    }
+  }
+}

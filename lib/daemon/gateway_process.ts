@@ -1,0 +1,142 @@
+import { delay } from "../delay.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { HostPort } from "../host_port.ts";
+import {
+  decodeLines,
+  encodeLine,
+  type GatewayCommand,
+  type GatewayOptions,
+  reportSchema,
+} from "./gateway_protocol.ts";
+
+/** How often a gateway is asked whether it is well, and how long it may take to answer. */
+const PING_EVERY_MS = 3_000;
+const ANSWER_WITHIN_MS = 3_000;
+
+/** How long a gateway may take to load and to listen, and to end its calls. */
+const LISTEN_WITHIN_MS = 30_000;
+const DRAIN_WITHIN_MS = 15_000;
+
+/** One gateway, from the engine's side. It is killed when it stops answering. */
+export class GatewayProcess implements AsyncDisposable {
+  /** Why it ended. Never rejects. */
+  readonly ended: Promise<string>;
+  readonly #child: Deno.ChildProcess;
+  readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #listening = Promise.withResolvers<HostPort>();
+  readonly #pongs = new Map<number, (fault: string | null) => void>();
+  readonly #over = new AbortController();
+  /** What we ended it for. */
+  #fault: string | null = null;
+
+  /** @param argv program and arguments of a gateway, see `gatewayCommand` */
+  constructor(setsid: string, argv: readonly string[]) {
+    // A session of its own: Ctrl-C in the daemon's terminal is the engine's to handle. And setsid is
+    // all that the engine is permitted to run.
+    this.#child = new Deno.Command(setsid, {
+      args: [...argv],
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "inherit",
+    }).spawn();
+    this.#commands = this.#child.stdin.getWriter();
+    // Whoever waits for it is told; if nobody does, `ended` tells.
+    this.#listening.promise.catch(() => {});
+    this.ended = this.#run();
+  }
+
+  get pid(): number {
+    return this.#child.pid;
+  }
+
+  /**
+   * Lets it serve.
+   *
+   * @returns where it listens
+   * @throws `failed_precondition` with what it says, if it cannot
+   */
+  async serve(options: GatewayOptions): Promise<HostPort> {
+    this.#send({ kind: "serve", options });
+    const timer = setTimeout(() => this.kill("it did not listen in time"), LISTEN_WITHIN_MS);
+    try {
+      const address = await this.#listening.promise;
+      void this.#watch();
+      return address;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends it by SIGKILL, which works on a process that is stopped, too. */
+  kill(why: string): void {
+    this.#fault ??= why;
+    if (this.#over.signal.aborted) return;
+    this.#child.kill("SIGKILL");
+  }
+
+  /** Lets it finish its calls and go; for a limited time only. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#send({ kind: "drain" });
+    const timer = setTimeout(() => this.kill("it did not drain in time"), DRAIN_WITHIN_MS);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  #send(command: GatewayCommand): void {
+    // To a gateway that has died; `ended` tells.
+    this.#commands.write(encodeLine(command)).catch(() => {});
+  }
+
+  async #run(): Promise<string> {
+    try {
+      for await (const report of decodeLines(this.#child.stdout, reportSchema)) {
+        switch (report.kind) {
+          case "listening":
+            this.#listening.resolve(report.address);
+            break;
+          case "failed":
+            this.#listening.reject(new JobWorkerError("failed_precondition", report.message));
+            break;
+          case "pong":
+            this.#pongs.get(report.id)?.(report.fault);
+            break;
+        }
+      }
+    } catch (error) {
+      this.kill(`it talks nonsense (${messageOf(error)})`);
+    }
+    const { code, signal } = await this.#child.status;
+    const how = this.#fault ?? (signal === null ? `it exited with code ${code}` : `by ${signal}`);
+    this.#over.abort(new JobWorkerError("unavailable", `The gateway has ended: ${how}`));
+    this.#listening.reject(this.#over.signal.reason);
+    await this.#commands.abort().catch(() => {});
+    return how;
+  }
+
+  /** Asks from time to time whether it is well. */
+  async #watch(): Promise<void> {
+    const { signal } = this.#over;
+    try {
+      for (let id = 1;; id++) {
+        await delay(PING_EVERY_MS, { signal });
+        const fault = await this.#ping(id);
+        if (fault !== null) this.kill(fault);
+      }
+    } catch (error) {
+      if (error !== signal.reason) throw error;
+    }
+  }
+
+  async #ping(id: number): Promise<string | null> {
+    const pong = Promise.withResolvers<string | null>();
+    this.#pongs.set(id, pong.resolve);
+    const timer = setTimeout(() => pong.resolve("it does not answer"), ANSWER_WITHIN_MS);
+    this.#send({ kind: "ping", id });
+    try {
+      return await pong.promise;
+    } finally {
+      clearTimeout(timer);
+      this.#pongs.delete(id);
+    }
+  }
+}

@@ -1,0 +1,78 @@
+/**
+ * What the engine and a gateway say to each other over the gateway's standard input and output: a
+ * line of JSON each. Standard error is for diagnostics and passes through. When its input ends, the
+ * engine has died, and so does the gateway.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+
+/** What a gateway serves, and where the jobs are. All paths are absolute. */
+const gatewayOptionsSchema = z.object({
+  address: z.object({ hostname: z.string(), port: z.number() }),
+  cert: z.string(),
+  key: z.string(),
+  ca: z.string(),
+  /** The Unix socket of the engine. */
+  socket: z.string(),
+  /** At once, in all and from one address. */
+  maxConnections: z.number(),
+  maxConnectionsPerAddress: z.number(),
+  /** Fail if another process listens there, whether or not it would share the port. */
+  exclusive: z.boolean(),
+  debug: z.boolean(),
+});
+
+export type GatewayOptions = Readonly<z.infer<typeof gatewayOptionsSchema>>;
+
+/** From the engine. */
+export const commandSchema = z.discriminatedUnion("kind", [
+  /** The first one. Answered by `listening` or `failed`. */
+  z.object({ kind: z.literal("serve"), options: gatewayOptionsSchema }),
+  /** Answered by `pong`. */
+  z.object({ kind: z.literal("ping"), id: z.number() }),
+  /** Take no more connections, let calls come to their end, tell followers to come back, and exit. */
+  z.object({ kind: z.literal("drain") }),
+]);
+
+export type GatewayCommand = z.infer<typeof commandSchema>;
+
+/** From the gateway. */
+export const reportSchema = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("listening"),
+    address: z.object({ hostname: z.string(), port: z.number() }),
+  }),
+  z.object({ kind: z.literal("failed"), message: z.string() }),
+  /** `fault` says why its own port does not answer; `null` if it does. */
+  z.object({ kind: z.literal("pong"), id: z.number(), fault: z.string().nullable() }),
+]);
+
+export type GatewayReport = z.infer<typeof reportSchema>;
+
+/** The longest line that is read: a peer gone mad must not fill our memory. */
+const MAX_LINE_CHARACTERS = 64 * 1024;
+
+/** One message as a line. */
+export function encodeLine(message: GatewayCommand | GatewayReport): Uint8Array<ArrayBuffer> {
+  return new TextEncoder().encode(`${JSON.stringify(message)}\n`);
+}
+
+/**
+ * The messages of a stream of lines, until it ends.
+ *
+ * @throws for a line that is not a message of that schema
+ */
+export async function* decodeLines<T>(
+  source: ReadableStream<Uint8Array<ArrayBuffer>>,
+  schema: z.ZodType<T>,
+): AsyncGenerator<T, void, undefined> {
+  let rest = "";
+  for await (const text of source.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    if (rest.length > MAX_LINE_CHARACTERS) throw new Error("A line without end");
+    for (const line of lines) yield schema.parse(JSON.parse(line));
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * The options of the daemon: one table for parsing, for the help and for the environment.
+ *
+ * @module
+ */
+
+import { parseDuration } from "../duration.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { HostPort } from "../host_port.ts";
+
+/** What the daemon is told to do. */
+export interface DaemonOptions {
+  /** Where gRPC listens: host and port; port 0 is any that is free. */
+  readonly address: HostPort;
+  readonly cert: string;
+  readonly key: string;
+  readonly ca: string;
+  /** Where jobs, logs and the audit trail are kept. */
+  readonly dataDir: string;
+  /** What jobs get between SIGTERM and SIGKILL when the daemon shuts down; 0: SIGKILL at once. */
+  readonly shutdownGraceMs: number;
+  /** How many processes share the port. */
+  readonly gateways: number;
+  readonly debug: boolean;
+}
+
+/** What {@linkcode parseOptions} found on the command line. */
+export type DaemonInvocation =
+  | { readonly kind: "run"; readonly options: DaemonOptions }
+  | { readonly kind: "help" }
+  | { readonly kind: "version" };
+
+interface Option<T> {
+  /** What stands for the value in the help; a flag without one is a switch. */
+  readonly placeholder?: string;
+  readonly about: string;
+  readonly standard: string;
+  readonly read: (text: string) => T;
+}
+
+const path = (text: string): string => {
+  if (text === "" || text.includes("\0")) throw new Error("must be the path of a file");
+  return text;
+};
+
+/** The flag of each option is its name here; its variable is `WORKER_DAEMON_` and that in capitals. */
+const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Name]> } = {
+  address: {
+    placeholder: "host:port",
+    about: "where gRPC listens; port 0 is any free one",
+    standard: "0.0.0.0:8080",
+    read: parseHostPort,
+  },
+  cert: {
+    placeholder: "file",
+    about: "the daemon's certificate, PEM",
+    standard: "certs/server-cert.pem",
+    read: path,
+  },
+  key: {
+    placeholder: "file",
+    about: "its private key, PEM, mode 0600",
+    standard: "certs/server-key.pem",
+    read: path,
+  },
+  ca: {
+    placeholder: "file",
+    about: "the CAs whose client certificates are trusted, PEM",
+    standard: "certs/ca-cert.pem",
+    read: path,
+  },
+  dataDir: {
+    placeholder: "dir",
+    about: "where jobs, their logs and the audit trail are kept",
+    standard: "data",
+    read: path,
+  },
+  shutdownGraceMs: {
+    placeholder: "duration",
+    about: "at shutdown, what jobs get between SIGTERM and SIGKILL; 0s: SIGKILL at once",
+    standard: "0s",
+    read: parseDuration,
+  },
+  gateways: {
+    placeholder: "n",
+    about: "how many processes share the port, 1 to 64",
+    standard: "1",
+    read: (text) => {
+      if (!/^[1-9]\d?$/.test(text) || Number(text) > 64) throw new Error("must be 1 to 64");
+      return Number(text);
+    },
+  },
+  debug: { about: "tell more on standard error", standard: "false", read: parseSwitch },
+};
+
+const NAMES = Object.keys(OPTIONS) as (keyof DaemonOptions)[];
+
+function flagOf(name: string): string {
+  return name.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function variableOf(name: string): string {
+  return `WORKER_DAEMON_${flagOf(name).replaceAll("-", "_").toUpperCase()}`;
+}
+
+/**
+ * Reads the command line: flags first, then the environment, then the defaults.
+ *
+ * @throws `invalid_argument`, naming the flag or variable, its value and what is accepted
+ */
+export function parseOptions(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): DaemonInvocation {
+  if (args.includes("--help") || args.includes("-h")) return { kind: "help" };
+  if (args.includes("--version")) return { kind: "version" };
+  const given = givenFlags(args);
+  const read = <T>(name: keyof DaemonOptions, option: Option<T>): T => {
+    const flag = given.get(name);
+    const [source, text] = flag !== undefined
+      ? [`--${flagOf(name)}`, flag]
+      : [variableOf(name), environment(variableOf(name)) || option.standard];
+    try {
+      return option.read(text);
+    } catch (error) {
+      const why = messageOf(error);
+      throw new JobWorkerError("invalid_argument", `${source} ${JSON.stringify(text)}: ${why}`);
+    }
+  };
+  return {
+    kind: "run",
+    options: {
+      address: read("address", OPTIONS.address),
+      cert: read("cert", OPTIONS.cert),
+      key: read("key", OPTIONS.key),
+      ca: read("ca", OPTIONS.ca),
+      dataDir: read("dataDir", OPTIONS.dataDir),
+      shutdownGraceMs: read("shutdownGraceMs", OPTIONS.shutdownGraceMs),
+      gateways: read("gateways", OPTIONS.gateways),
+      debug: read("debug", OPTIONS.debug),
+    },
+  };
+}
+
+function givenFlags(args: readonly string[]): ReadonlyMap<keyof DaemonOptions, string> {
+  const given = new Map<keyof DaemonOptions, string>();
+  for (let index = 0; index < args.length; index++) {
+    const arg = args[index] ?? "";
+    const [flag = "", ...rest] = arg.split("=");
+    const name = NAMES.find((name) => flag === `--${flagOf(name)}`);
+    if (name === undefined) {
+      throw new JobWorkerError(
+        "invalid_argument",
+        `Unknown argument ${JSON.stringify(arg)}: see --help`,
+      );
+    }
+    if (rest.length > 0) given.set(name, rest.join("="));
+    else if (OPTIONS[name].placeholder === undefined) given.set(name, "true");
+    else {
+      const value = args[++index];
+      if (value === undefined) {
+        throw new JobWorkerError("invalid_argument", `${flag} needs a value: see --help`);
+      }
+      given.set(name, value);
+    }
+  }
+  return given;
+}
+
+/** The text of `--help`. */
+export function helpText(): string {
+  const rows = NAMES.map((name) => {
+    const { placeholder, about, standard } = OPTIONS[name];
+    const flag = placeholder === undefined
+      ? `--${flagOf(name)}`
+      : `--${flagOf(name)}=<${placeholder}>`;
+    return [flag, placeholder === undefined ? about : `${about} [${standard}]`] as const;
+  });
+  const width = Math.max(...rows.map(([flag]) => flag.length));
+  return [
+    "worker-daemon: runs commands on this server for clients with a certificate",
+    "",
+    "Usage: worker-daemon [options]",
+    "       worker-daemon -h | --help | --version",
+    "",
+    "Options:",
+    ...rows.map(([flag, about]) => `  ${flag.padEnd(width)}  ${about}`),
+    "",
+    `Each option may also be given as a variable: ${variableOf("dataDir")} for --data-dir.`,
+    "",
+    "It stops at SIGTERM or SIGINT: jobs are killed and recorded as cancelled.",
+    "",
+  ].join("\n");
+}
+
+function parseHostPort(text: string): HostPort {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
+  const hostname = bracketed ?? plain;
+  if (hostname === undefined || Number(port) > 65_535) {
+    throw new Error("must be host:port, such as 0.0.0.0:8080 or [::]:8080");
+  }
+  return { hostname, port: Number(port) };
+}
+
+function parseSwitch(text: string): boolean {
+  if (/^(true|1|yes|on)$/i.test(text)) return true;
+  if (/^(false|0|no|off)$/i.test(text)) return false;
+  throw new Error("must be true or false");
+}

@@ -1,0 +1,108 @@
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type {
+  CallContext,
+  GetOutputRequest,
+  GetOutputResponse,
+  Job,
+  JobMethod,
+  JobRequest,
+  JobService,
+  ListJobsRequest,
+  ListJobsResponse,
+  LogBatch,
+  StartJobRequest,
+  StopJobRequest,
+  StreamLogsRequest,
+  WatchJobsRequest,
+} from "../service/job_service.ts";
+import { decodeFrames } from "./frames.ts";
+import { decodeBatch, decodeMessage, decodeOutput, type Message } from "./messages.ts";
+
+type ValueMessage = Extract<Message, { kind: "value" }>;
+
+/** The engine's `JobService`, from another process. */
+export class EngineClient implements JobService, Disposable {
+  readonly #http: Deno.HttpClient;
+
+  /** @param path the Unix socket of the engine */
+  constructor(path: string) {
+    this.#http = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  }
+
+  async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
+    return (await this.#one("startJob", request, context)).value as Job;
+  }
+
+  async stopJob(request: StopJobRequest, context: CallContext): Promise<Job> {
+    return (await this.#one("stopJob", request, context)).value as Job;
+  }
+
+  async getJob(request: JobRequest, context: CallContext): Promise<Job> {
+    return (await this.#one("getJob", request, context)).value as Job;
+  }
+
+  async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
+    return (await this.#one("listJobs", request, context)).value as ListJobsResponse;
+  }
+
+  async waitJob(request: JobRequest, context: CallContext): Promise<Job> {
+    return (await this.#one("waitJob", request, context)).value as Job;
+  }
+
+  async getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {
+    const { value, bytes } = await this.#one("getOutput", request, context);
+    return decodeOutput(value, bytes);
+  }
+
+  async *streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch> {
+    for await (const { value, bytes } of this.#all("streamLogs", request, context)) {
+      yield decodeBatch(value, bytes);
+    }
+  }
+
+  async *watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job> {
+    for await (const { value } of this.#all("watchJobs", request, context)) yield value as Job;
+  }
+
+  [Symbol.dispose](): void {
+    this.#http.close();
+  }
+
+  async #one(method: JobMethod, request: unknown, context: CallContext): Promise<ValueMessage> {
+    let answer: ValueMessage | null = null;
+    for await (const message of this.#all(method, request, context)) answer = message;
+    if (answer === null) throw gone("no answer");
+    return answer;
+  }
+
+  async *#all(
+    method: JobMethod,
+    request: unknown,
+    context: CallContext,
+  ): AsyncGenerator<ValueMessage, void, undefined> {
+    const { signal, caller } = context;
+    try {
+      const response = await fetch(`http://engine/${method}`, {
+        client: this.#http,
+        method: "POST",
+        body: JSON.stringify({ request, caller }),
+        signal,
+      });
+      if (!response.ok || response.body === null) throw gone(await response.text());
+      for await (const frame of decodeFrames(response.body)) {
+        const message = decodeMessage(frame);
+        if (message.kind === "end") return;
+        if (message.kind === "error") throw message.error;
+        yield message;
+      }
+      throw gone("the answer breaks off");
+    } catch (error) {
+      if (signal.aborted) throw signal.reason;
+      throw error instanceof JobWorkerError ? error : gone(messageOf(error), error);
+    }
+  }
+}
+
+function gone(why: string, cause?: unknown): JobWorkerError {
+  return new JobWorkerError("unavailable", `The job engine does not answer: ${why}`, { cause });
+}

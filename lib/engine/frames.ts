@@ -1,0 +1,84 @@
+/**
+ * What travels on the engine's socket beside JSON: frames of a JSON head and raw bytes, so that output
+ * is neither escaped nor copied more than once.
+ *
+ * A frame is the length of its head (u32, little endian), the length of its bytes (u32), the head as
+ * JSON in UTF-8, and the bytes.
+ *
+ * @module
+ */
+
+const PREFIX_BYTES = 8;
+
+/** A JSON value with bytes beside it. */
+export interface Frame {
+  readonly head: unknown;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** Packs a head, and parts of bytes one after the other. */
+export function encodeFrame(
+  head: unknown,
+  parts: readonly Uint8Array[] = [],
+): Uint8Array<ArrayBuffer> {
+  const json = new TextEncoder().encode(JSON.stringify(head));
+  const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
+  const frame = new Uint8Array(PREFIX_BYTES + json.byteLength + size);
+  const view = new DataView(frame.buffer);
+  view.setUint32(0, json.byteLength, true);
+  view.setUint32(4, size, true);
+  frame.set(json, PREFIX_BYTES);
+  let at = PREFIX_BYTES + json.byteLength;
+  for (const part of parts) {
+    frame.set(part, at);
+    at += part.byteLength;
+  }
+  return frame;
+}
+
+/** Unpacks frames from a stream, whatever the pieces in which it arrives. */
+export async function* decodeFrames(
+  source: AsyncIterable<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<Frame, void, undefined> {
+  let rest: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  let wanted = PREFIX_BYTES;
+  for await (const piece of source) {
+    rest.push(piece);
+    length += piece.byteLength;
+    if (length < wanted) continue;
+    let buffer = rest.length === 1 ? piece : concat(rest, length);
+    for (;;) {
+      wanted = sizeOf(buffer);
+      if (buffer.byteLength < wanted) break;
+      yield frameOf(buffer.subarray(0, wanted));
+      buffer = buffer.subarray(wanted);
+    }
+    rest = [buffer];
+    length = buffer.byteLength;
+  }
+}
+
+function sizeOf(buffer: Uint8Array): number {
+  if (buffer.byteLength < PREFIX_BYTES) return PREFIX_BYTES;
+  const view = new DataView(buffer.buffer, buffer.byteOffset);
+  return PREFIX_BYTES + view.getUint32(0, true) + view.getUint32(4, true);
+}
+
+function frameOf(buffer: Uint8Array<ArrayBuffer>): Frame {
+  const headEnd = PREFIX_BYTES + new DataView(buffer.buffer, buffer.byteOffset).getUint32(0, true);
+  const head: unknown = JSON.parse(
+    new TextDecoder().decode(buffer.subarray(PREFIX_BYTES, headEnd)),
+  );
+  return { head, bytes: buffer.subarray(headEnd) };
+}
+
+function concat(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.byteLength;
+  }
+  return whole;
+}

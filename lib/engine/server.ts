@@ -1,0 +1,123 @@
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { type CallContext, JOB_METHODS, type JobService } from "../service/job_service.ts";
+import {
+  callerSchema,
+  encodeBatch,
+  encodeError,
+  encodeOutput,
+  encodeValue,
+  END_FRAME,
+} from "./messages.ts";
+
+/** Options of {@linkcode serveEngine}. */
+export interface EngineServerOptions {
+  /** Where the Unix socket is made, with mode 0600. What lies there is removed. */
+  readonly path: string;
+  /** Told of errors that are ours: the caller sees only that there was one. */
+  readonly onFault: (error: unknown, method: string) => void;
+}
+
+/** Serves a `JobService` on a Unix socket until it is disposed of. */
+export class EngineServer implements AsyncDisposable {
+  readonly #service: JobService;
+  readonly #options: EngineServerOptions;
+  readonly #closing = new AbortController();
+  readonly #server: Deno.HttpServer<Deno.UnixAddr>;
+
+  private constructor(service: JobService, options: EngineServerOptions) {
+    this.#service = service;
+    this.#options = options;
+    this.#server = Deno.serve(
+      { path: options.path, onListen: () => {}, onError: (error) => this.#faultResponse(error) },
+      (request) => this.#handle(request),
+    );
+  }
+
+  static async listen(service: JobService, options: EngineServerOptions): Promise<EngineServer> {
+    await Deno.remove(options.path).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+    const server = new EngineServer(service, options);
+    await Deno.chmod(options.path, 0o600);
+    return server;
+  }
+
+  /** Ends the streams with `unavailable`, then closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new JobWorkerError("unavailable", "The daemon is shutting down"));
+    await this.#server.shutdown();
+  }
+
+  async #handle(http: Request): Promise<Response> {
+    const method = new URL(http.url).pathname.slice(1);
+    if (http.method === "GET" && method === "health") return new Response("ok");
+    if (!JOB_METHODS.some((known) => known === method)) return new Response(null, { status: 404 });
+    const body = await http.json();
+    const left = new AbortController();
+    const signal = AbortSignal.any([left.signal, this.#closing.signal]);
+    const context: CallContext = { caller: callerSchema.parse(body.caller), signal };
+    const answer = this.#call(method as keyof JobService, body.request, context);
+    return new Response(bodyOf(answer, () => left.abort()));
+  }
+
+  /**
+   * The frames of an answer. The request is whatever the gateway sent: the service checks it before
+   * anything else, so its type is only claimed here.
+   */
+  async *#call(
+    method: keyof JobService,
+    request: unknown,
+    context: CallContext,
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const service = this.#service;
+    const claimed = request as never;
+    try {
+      switch (method) {
+        case "streamLogs":
+          for await (const batch of service.streamLogs(claimed, context)) yield encodeBatch(batch);
+          break;
+        case "watchJobs":
+          for await (const job of service.watchJobs(claimed, context)) yield encodeValue(job);
+          break;
+        case "getOutput":
+          yield encodeOutput(await service.getOutput(claimed, context));
+          break;
+        default:
+          yield encodeValue(await service[method](claimed, context));
+      }
+      yield END_FRAME;
+    } catch (error) {
+      yield encodeError(this.#known(error, method, context));
+    }
+  }
+
+  #known(error: unknown, method: string, context: CallContext): JobWorkerError {
+    if (error instanceof JobWorkerError) return error;
+    if (context.signal.aborted) return new JobWorkerError("cancelled", "The caller has left");
+    this.#options.onFault(error, method);
+    return new JobWorkerError("internal", "Internal error: see the diagnostics of the daemon");
+  }
+
+  #faultResponse(error: unknown): Response {
+    this.#options.onFault(error, "request");
+    return new Response(messageOf(error), { status: 400 });
+  }
+}
+
+/**
+ * The frames as they are asked for. A caller who leaves cancels the body, even while the generator
+ * waits for something to say: `ReadableStream.from` would let it wait on.
+ */
+function bodyOf(
+  frames: AsyncGenerator<Uint8Array<ArrayBuffer>>,
+  onCancel: () => void,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    async pull(controller) {
+      const { done, value } = await frames.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel: onCancel,
+  }, { highWaterMark: 0 });
+}

@@ -1,0 +1,14 @@
+import { isIPv6 } from "node:net";
+
+/** Where to listen or to connect. */
+export interface HostPort {
+  /** A name or an IP address, IPv6 without brackets. */
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** `127.0.0.1:8080` or `[::1]:8080`; an IPv4 address that came by an IPv6 socket is written as IPv4. */
+export function formatHostPort(hostname = "", port = 0): string {
+  const host = hostname.replace(/^::ffff:(?=[0-9.]+$)/i, "");
+  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
+}

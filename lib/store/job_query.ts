@@ -1,0 +1,35 @@
+import type { JobFilter, JobPage } from "../worker/mod.ts";
+
+/** A statement with the values of its parameters. */
+export interface Query {
+  readonly sql: string;
+  readonly values: readonly (string | number)[];
+}
+
+/** The query for a page of jobs, newest first. Ids are UUIDv7, so their order is that of time. */
+export function jobQuery(filter: JobFilter, page: JobPage): Query {
+  const { statuses, owner, labels = {}, jobIdPrefix, startedAfter, startedBefore } = filter;
+  const conditions: string[] = [];
+  const values: (string | number)[] = [];
+  const add = (condition: string, ...parameters: (string | number)[]) => {
+    conditions.push(condition);
+    values.push(...parameters);
+  };
+  if (statuses !== undefined) {
+    add(`status IN (${statuses.map(() => "?").join(", ")})`, ...statuses);
+  }
+  if (owner !== undefined) add("owner = ?", owner);
+  // "g" sorts behind every hex digit.
+  if (jobIdPrefix) add("job_id >= ? AND job_id < ?", jobIdPrefix, `${jobIdPrefix}g`);
+  if (startedAfter !== undefined) add("started_at >= ?", startedAfter);
+  if (startedBefore !== undefined) add("started_at < ?", startedBefore);
+  for (const [name, value] of Object.entries(labels)) {
+    add("job_id IN (SELECT job_id FROM labels WHERE name = ? AND value = ?)", name, value);
+  }
+  if (page.before !== undefined) add("job_id < ?", page.before);
+  const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
+  return {
+    sql: `SELECT record FROM jobs ${where} ORDER BY job_id DESC LIMIT ?`,
+    values: [...values, page.limit],
+  };
+}

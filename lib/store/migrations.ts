@@ -1,0 +1,53 @@
+import type { DatabaseSync } from "node:sqlite";
+
+/**
+ * The schema, as the steps that led to it. A step that has been released is never changed; the number
+ * of steps that a database has taken is its `user_version`.
+ */
+const MIGRATIONS: readonly string[] = [
+  `
+  -- record holds the whole job as JSON; the other columns are what is searched for.
+  CREATE TABLE jobs (
+    job_id TEXT NOT NULL PRIMARY KEY,
+    owner TEXT NOT NULL,
+    status TEXT NOT NULL,
+    request_id TEXT,
+    started_at INTEGER NOT NULL,
+    record TEXT NOT NULL
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX jobs_by_owner ON jobs (owner, job_id);
+  CREATE INDEX jobs_by_status ON jobs (status, job_id);
+  CREATE UNIQUE INDEX jobs_by_request ON jobs (owner, request_id) WHERE request_id IS NOT NULL;
+
+  CREATE TABLE labels (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    job_id TEXT NOT NULL REFERENCES jobs (job_id) ON DELETE CASCADE,
+    PRIMARY KEY (name, value, job_id)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX labels_by_job ON labels (job_id);
+  `,
+];
+
+/** The newest schema that this program knows. */
+export const SCHEMA_VERSION = MIGRATIONS.length;
+
+/** The schema that a database has; 0 for an empty one. */
+export function schemaVersion(database: DatabaseSync): number {
+  return Number(database.prepare("PRAGMA user_version").get()?.user_version);
+}
+
+/** Takes the steps that a database lacks, all or none. */
+export function migrate(database: DatabaseSync): void {
+  const from = schemaVersion(database);
+  if (from === SCHEMA_VERSION) return;
+  database.exec("BEGIN IMMEDIATE");
+  try {
+    for (const step of MIGRATIONS.slice(from)) database.exec(step);
+    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    database.exec("COMMIT");
+  } catch (error) {
+    database.exec("ROLLBACK");
+    throw error;
+  }
+}

@@ -1,0 +1,208 @@
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { clearImmediate, setImmediate } from "node:timers";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { type Job, type JobFilter, type JobPage, type JobStore, statusOf } from "../worker/mod.ts";
+import { jobQuery } from "./job_query.ts";
+import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
+
+/** SQLITE_BUSY, SQLITE_CORRUPT and SQLITE_NOTADB of https://sqlite.org/rescode.html. */
+const BUSY = 5;
+const CORRUPT = 11;
+const NOT_A_DATABASE = 26;
+
+type Change = { readonly put: Job } | { readonly delete: string };
+
+interface Waiting {
+  readonly change: Change;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Jobs in an SQLite database that this process has for itself.
+ *
+ * All changes of one turn of the event loop share a commit, which is on the disk when their promises
+ * are fulfilled (`synchronous = FULL`).
+ */
+export class SqliteStore implements JobStore {
+  readonly #database: DatabaseSync;
+  readonly #statements: Statements;
+  #waiting: Waiting[] = [];
+  #turn: ReturnType<typeof setImmediate> | undefined;
+
+  private constructor(database: DatabaseSync) {
+    this.#database = database;
+    this.#statements = prepare(database);
+  }
+
+  /**
+   * Opens a database, or makes a new one with mode 0600 if there is none.
+   *
+   * @param path of the file, or `":memory:"`
+   * @throws `failed_precondition`, naming the file and the remedy: if another process has it open, it
+   *   is damaged or no database, or of a newer version, or cannot be written. It is left as it is.
+   */
+  static async open(path: string): Promise<SqliteStore> {
+    try {
+      // SQLite would make it readable by all. An existing file is not touched.
+      if (path !== ":memory:") {
+        (await Deno.open(path, { append: true, create: true, mode: 0o600 })).close();
+      }
+      const database = new DatabaseSync(path);
+      try {
+        prepareDatabase(database, path);
+        return new SqliteStore(database);
+      } catch (error) {
+        database.close();
+        throw error;
+      }
+    } catch (error) {
+      throw openError(path, error);
+    }
+  }
+
+  put(job: Job): Promise<void> {
+    return this.#enqueue({ put: job });
+  }
+
+  delete(jobId: string): Promise<void> {
+    return this.#enqueue({ delete: jobId });
+  }
+
+  get(jobId: string): Promise<Job | undefined> {
+    return this.#read(() => jobOf(this.#statements.get.get(jobId)));
+  }
+
+  findByRequest(owner: string, requestId: string): Promise<Job | undefined> {
+    return this.#read(() => jobOf(this.#statements.findByRequest.get(owner, requestId)));
+  }
+
+  list(filter: JobFilter, page: JobPage): Promise<Job[]> {
+    const { sql, values } = jobQuery(filter, page);
+    return this.#read(() =>
+      this.#database.prepare(sql).all(...values).flatMap((row) => jobOf(row) ?? [])
+    );
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#read(() => this.#database.close());
+  }
+
+  #enqueue(change: Change): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ change, resolve, reject });
+    this.#turn ??= setImmediate(() => this.#commit());
+    return promise;
+  }
+
+  /** What was put before is found: a read brings the commit of its turn forward. */
+  #read<T>(query: () => T): Promise<T> {
+    this.#commit();
+    return Promise.try(query);
+  }
+
+  #commit(): void {
+    if (this.#turn !== undefined) clearImmediate(this.#turn);
+    this.#turn = undefined;
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    try {
+      this.#database.exec("BEGIN IMMEDIATE");
+      for (const { change } of waiting) this.#apply(change);
+      this.#database.exec("COMMIT");
+    } catch (error) {
+      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+      const why = new JobWorkerError("unavailable", `Cannot record jobs: ${messageOf(error)}`, {
+        cause: error,
+      });
+      for (const { reject } of waiting) reject(why);
+      return;
+    }
+    for (const { resolve } of waiting) resolve();
+  }
+
+  #apply(change: Change): void {
+    const { put, putLabel, remove } = this.#statements;
+    if ("delete" in change) {
+      remove.run(change.delete);
+      return;
+    }
+    const job = change.put;
+    const requestId = job.requestId === "" ? null : job.requestId;
+    const record = JSON.stringify(job);
+    put.run(job.jobId, job.owner, statusOf(job), requestId, job.startedAt, record);
+    for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
+  }
+}
+
+interface Statements {
+  readonly put: StatementSync;
+  readonly putLabel: StatementSync;
+  readonly remove: StatementSync;
+  readonly get: StatementSync;
+  readonly findByRequest: StatementSync;
+}
+
+function prepare(database: DatabaseSync): Statements {
+  return {
+    put: database.prepare(
+      `INSERT INTO jobs (job_id, owner, status, request_id, started_at, record)
+       VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, record = excluded.record`,
+    ),
+    putLabel: database.prepare(
+      "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    ),
+    remove: database.prepare("DELETE FROM jobs WHERE job_id = ?"),
+    get: database.prepare("SELECT record FROM jobs WHERE job_id = ?"),
+    findByRequest: database.prepare("SELECT record FROM jobs WHERE owner = ? AND request_id = ?"),
+  };
+}
+
+function jobOf(row: Record<string, unknown> | undefined): Job | undefined {
+  return row === undefined ? undefined : JSON.parse(String(row.record));
+}
+
+function prepareDatabase(database: DatabaseSync, path: string): void {
+  // Exclusive: a second daemon is refused for as long as this one lives, and no longer.
+  database.exec("PRAGMA locking_mode = EXCLUSIVE");
+  database.exec("PRAGMA journal_mode = WAL");
+  database.exec("PRAGMA synchronous = FULL");
+  database.exec("PRAGMA foreign_keys = ON");
+  database.exec("BEGIN IMMEDIATE; COMMIT");
+  const version = schemaVersion(database);
+  if (version > SCHEMA_VERSION) {
+    throw new JobWorkerError(
+      "failed_precondition",
+      `Cannot open the database "${path}": its schema ${version} is newer than ${SCHEMA_VERSION}, ` +
+        "the newest that this version knows; install the version that made it",
+    );
+  }
+  const [first] = database.prepare("PRAGMA quick_check(1)").all();
+  if (first?.quick_check !== "ok") {
+    throw new Error(`malformed: ${first?.quick_check}`);
+  }
+  migrate(database);
+}
+
+function openError(path: string, error: unknown): JobWorkerError {
+  if (error instanceof JobWorkerError) return error;
+  const says = messageOf(error);
+  // `exec` gives the text of a code only.
+  const is = (code: number, text: string) =>
+    Reflect.get(Object(error), "errcode") === code || says.includes(text);
+  const remedy = is(BUSY, "database is locked")
+    ? "another daemon has it open; stop that one, or choose another --data-dir"
+    : is(CORRUPT, "malformed") || is(NOT_A_DATABASE, "not a database")
+    ? `it is damaged (${says}) and has been left as it is; restore it from a backup, or move it ` +
+      `away to begin anew`
+    : `${says}; see to the file and its directory, or choose another --data-dir`;
+  return new JobWorkerError(
+    "failed_precondition",
+    `Cannot open the database "${path}": ${remedy}`,
+    {
+      cause: error,
+    },
+  );
+}

@@ -1,0 +1,24 @@
+/**
+ * `worker-daemon`: arguments in, exit status out, signals of the operating system.
+ *
+ * @module
+ */
+
+import { main } from "./lib/daemon/main.ts";
+
+const ending = new AbortController();
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.addSignalListener(signal, () => ending.abort(new Error(signal)));
+}
+
+const encoder = new TextEncoder();
+const status = await main({
+  args: Deno.args,
+  environment: (name) => Deno.env.get(name),
+  signal: ending.signal,
+  onReload: (reload) => Deno.addSignalListener("SIGHUP", reload),
+  pipes: { input: Deno.stdin.readable, output: Deno.stdout.writable },
+  print: (text) => void Deno.stdout.writeSync(encoder.encode(text)),
+  printError: (text) => void Deno.stderr.writeSync(encoder.encode(text)),
+});
+Deno.exit(status);
