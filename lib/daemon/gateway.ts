@@ -42,6 +42,7 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
         await report({ kind: "pong", id: command.id, fault: await faultOf(front) });
         break;
       case "drain":
+        await front?.drain(command.patienceMs);
         return 0;
     }
   }

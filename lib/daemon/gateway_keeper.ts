@@ -13,6 +13,9 @@ const PAUSE_MS = { first: 10, last: 400 };
 /** Between tries that all fail. */
 const LONGEST_WAIT_MS = 10_000;
 
+/** What a call that is under way still gets from a gateway that is replaced. */
+const PATIENCE_MS = 15_000;
+
 /** Options of {@linkcode GatewayKeeper.start}. */
 export interface GatewayKeeperOptions {
   /** How many share the port. */
@@ -157,7 +160,7 @@ export class GatewayKeeper implements AsyncDisposable {
           pid: successor.pid,
           old: old.pid,
         });
-        const drained = old[Symbol.asyncDispose]();
+        const drained = old.drain(PATIENCE_MS);
         this.#draining.add(drained);
         void drained.then(() => this.#draining.delete(drained));
       } catch (error) {

@@ -13,9 +13,9 @@ import {
 const PING_EVERY_MS = 3_000;
 const ANSWER_WITHIN_MS = 3_000;
 
-/** How long a gateway may take to load and to listen, and to end its calls. */
+/** How long a gateway may take to load and to listen, and to close its connections. */
 const LISTEN_WITHIN_MS = 30_000;
-const DRAIN_WITHIN_MS = 15_000;
+const DRAIN_WITHIN_MS = 8_000;
 
 /** One gateway, from the engine's side. It is killed when it stops answering. */
 export class GatewayProcess implements AsyncDisposable {
@@ -74,12 +74,19 @@ export class GatewayProcess implements AsyncDisposable {
     this.#child.kill("SIGKILL");
   }
 
-  /** Lets it finish its calls and go; for a limited time only. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#send({ kind: "drain" });
-    const timer = setTimeout(() => this.kill("it did not drain in time"), DRAIN_WITHIN_MS);
+  /** Ends it in good order: followers are told to come back, other calls have so long to end. */
+  async drain(patienceMs: number): Promise<void> {
+    this.#send({ kind: "drain", patienceMs });
+    const timer = setTimeout(
+      () => this.kill("it did not drain in time"),
+      patienceMs + DRAIN_WITHIN_MS,
+    );
     await this.ended;
     clearTimeout(timer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.drain(0);
   }
 
   #send(command: GatewayCommand): void {

@@ -32,8 +32,11 @@ export const commandSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("serve"), options: gatewayOptionsSchema }),
   /** Answered by `pong`. */
   z.object({ kind: z.literal("ping"), id: z.number() }),
-  /** Take no more connections, let calls come to their end, tell followers to come back, and exit. */
-  z.object({ kind: z.literal("drain") }),
+  /**
+   * Take no more connections, tell followers to come back, give the other calls so long to end, and
+   * exit.
+   */
+  z.object({ kind: z.literal("drain"), patienceMs: z.number() }),
 ]);
 
 export type GatewayCommand = z.infer<typeof commandSchema>;

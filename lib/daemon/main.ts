@@ -63,17 +63,20 @@ async function runDaemon(options: DaemonOptions, process: DaemonProcess): Promis
   signal.addEventListener("abort", () => ended.resolve(), { once: true });
 
   const setsid = await findTool("setsid", { package: "util-linux" });
+  const descriptors = await descriptorLimit(setsid);
   await using engine = await JobEngine.open({ ...options, home: await homeDirectory() });
   const socket = `${engine.dataDirectory}/engine.sock`;
   await using _server = await EngineServer.listen(engine.service, {
     path: socket,
+    // A follower holds a socket and a file; the rest is for jobs.
+    maxCalls: Math.min(4096, Math.floor(descriptors / 4)),
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
   await using keeper = await GatewayKeeper.start({
     count: options.gateways,
     setsid,
     gateway: {
-      ...connectionCaps(await descriptorLimit(setsid)),
+      ...connectionCaps(descriptors),
       address: options.address,
       cert: resolve(options.cert),
       key: resolve(options.key),

@@ -19,10 +19,16 @@ export interface NetworkFrontOptions extends TlsPaths {
 /** All that faces the network: TLS and gRPC over a `JobService`, and nothing that runs a program. */
 export class NetworkFront implements AsyncDisposable {
   readonly #listener: TlsListener;
+  readonly #closing: { patienceMs: number };
   readonly #resources: AsyncDisposableStack;
 
-  private constructor(listener: TlsListener, resources: AsyncDisposableStack) {
+  private constructor(
+    listener: TlsListener,
+    closing: { patienceMs: number },
+    resources: AsyncDisposableStack,
+  ) {
     this.#listener = listener;
+    this.#closing = closing;
     this.#resources = resources;
   }
 
@@ -32,12 +38,11 @@ export class NetworkFront implements AsyncDisposable {
     const { hostname } = options.address;
     const material = await loadTlsMaterial(options);
     const port = options.exclusive ? await findFreePort(options.address) : options.address.port;
-    const grpc = resources.use(
-      new GrpcServer(service, {
-        onFault: (error, method) =>
-          diagnostics.error("{method} failed: {error}", { method, error }),
-      }),
-    );
+    const grpc = new GrpcServer(service, {
+      onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
+    });
+    const closing = { patienceMs: 0 };
+    resources.defer(() => grpc.close(closing));
     const listener = resources.use(
       await TlsListener.listen({
         hostname,
@@ -53,7 +58,7 @@ export class NetworkFront implements AsyncDisposable {
         onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
       }),
     );
-    return new NetworkFront(listener, resources.move());
+    return new NetworkFront(listener, closing, resources.move());
   }
 
   /** Where it listens. */
@@ -64,6 +69,12 @@ export class NetworkFront implements AsyncDisposable {
   /** Connects to its own port; throws if that does not answer as it should. */
   async probe(): Promise<void> {
     await this.#listener.probe();
+  }
+
+  /** The same as disposing of it, but calls that end by themselves have so long to do so. */
+  async drain(patienceMs: number): Promise<void> {
+    this.#closing.patienceMs = patienceMs;
+    await this[Symbol.asyncDispose]();
   }
 
   /** Stops listening, ends the calls that are open with `unavailable`, and closes. */

@@ -15,6 +15,8 @@ export interface EngineServerOptions {
   readonly path: string;
   /** Told of errors that are ours: the caller sees only that there was one. */
   readonly onFault: (error: unknown, method: string) => void;
+  /** Calls at once; each holds a descriptor or two. 4096 by default. */
+  readonly maxCalls?: number;
 }
 
 /** Serves a `JobService` on a Unix socket until it is disposed of. */
@@ -22,6 +24,7 @@ export class EngineServer implements AsyncDisposable {
   readonly #service: JobService;
   readonly #options: EngineServerOptions;
   readonly #closing = new AbortController();
+  #calls = 0;
   readonly #server: Deno.HttpServer<Deno.UnixAddr>;
 
   private constructor(service: JobService, options: EngineServerOptions) {
@@ -69,9 +72,14 @@ export class EngineServer implements AsyncDisposable {
     request: unknown,
     context: CallContext,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    const { maxCalls = 4096 } = this.#options;
     const service = this.#service;
     const claimed = request as never;
+    this.#calls++;
     try {
+      if (this.#calls > maxCalls) {
+        throw new JobWorkerError("resource_exhausted", `More than ${maxCalls} calls at once`);
+      }
       switch (method) {
         case "streamLogs":
           for await (const batch of service.streamLogs(claimed, context)) yield encodeBatch(batch);
@@ -88,6 +96,8 @@ export class EngineServer implements AsyncDisposable {
       yield END_FRAME;
     } catch (error) {
       yield encodeError(this.#known(error, method, context));
+    } finally {
+      this.#calls--;
     }
   }
 

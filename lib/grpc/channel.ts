@@ -1,0 +1,97 @@
+import { createSecureContext } from "node:tls";
+import { abortable } from "../abortable.ts";
+import { JobWorkerError } from "../errors.ts";
+import type { CallLimits } from "./client_call.ts";
+import { diagnose, unreachable } from "./diagnose.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { ChannelCredentials, Client, connectivityState } from "./grpc.ts";
+import { FLOW_CONTROL_WINDOW_BYTES } from "./protocol.ts";
+
+/** A grpc-js channel to one daemon, which knows why it does not get through. */
+export class Channel implements Disposable {
+  readonly client: Client;
+  readonly #endpoint: Endpoint;
+  readonly #connectTimeoutMs: number;
+
+  constructor(endpoint: Endpoint, options: { connectTimeoutMs: number }) {
+    this.#connectTimeoutMs = options.connectTimeoutMs;
+    const { address, tls } = endpoint;
+    const { checkServerIdentity } = tls;
+    this.#endpoint = endpoint;
+    this.client = new Client(
+      `dns:${address}`,
+      ChannelCredentials.createFromSecureContext(
+        createSecureContext(tls),
+        checkServerIdentity && { checkServerIdentity },
+      ),
+      {
+        "grpc.ssl_target_name_override": tls.servername,
+        "grpc.default_authority": address,
+        "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
+        "grpc.initial_reconnect_backoff_ms": 100,
+        "grpc.max_reconnect_backoff_ms": 2000,
+        // A daemon that vanished without a word is noticed within 40 s, if a call waits for it.
+        "grpc.keepalive_time_ms": 30_000,
+        "grpc.keepalive_timeout_ms": 10_000,
+        "grpc.enable_http_proxy": 0,
+        "grpc.service_config_disable_resolution": 1,
+        "grpc.use_local_subchannel_pool": 1,
+        "grpc.enable_channelz": 0,
+      },
+    );
+  }
+
+  /**
+   * Resolves when there is a connection. The first attempt that fails is the last.
+   *
+   * @throws {JobWorkerError} `unavailable`, with the reason, or `deadline_exceeded`
+   * @throws the reason of the signal, once that is aborted
+   */
+  async ready({ signal, deadline }: CallLimits): Promise<void> {
+    const until = Math.min(deadline, Date.now() + this.#connectTimeoutMs);
+    if (await this.connected({ until, patient: false, signal })) return;
+    const cause = await this.diagnose({ until, signal });
+    // Without a cause, the failure was left over from an earlier attempt: now it should work.
+    if (cause === null && await this.connected({ until, patient: true, signal })) return;
+    if (Date.now() >= deadline) throw new JobWorkerError("deadline_exceeded", "Deadline exceeded");
+    throw cause ?? unreachable(this.#endpoint, "TIMEOUT");
+  }
+
+  /**
+   * Whether there is a connection, in time.
+   *
+   * @param options.until a time of `Date.now()`
+   * @param options.patient go on after an attempt that failed; grpc-js makes the pauses
+   * @throws the reason of the signal, once that is aborted
+   */
+  async connected(
+    options: { until: number; patient: boolean; signal: AbortSignal | undefined },
+  ): Promise<boolean> {
+    const { until, patient, signal } = options;
+    const channel = this.client.getChannel();
+    while (true) {
+      const state = channel.getConnectivityState(true);
+      if (state === connectivityState.READY) return true;
+      if (state === connectivityState.SHUTDOWN) {
+        throw new JobWorkerError("cancelled", "The client has been closed");
+      }
+      if (state === connectivityState.TRANSIENT_FAILURE && !patient) return false;
+      if (Date.now() >= until) return false;
+      const changed = Promise.withResolvers<void>();
+      channel.watchConnectivityState(state, until, () => changed.resolve());
+      await abortable(changed.promise, signal);
+    }
+  }
+
+  /** Why there is no connection; `null` if one could be made. */
+  diagnose(
+    options: { until: number; signal: AbortSignal | undefined },
+  ): Promise<JobWorkerError | null> {
+    const timeoutMs = Math.max(0, options.until - Date.now());
+    return diagnose(this.#endpoint, { timeoutMs, signal: options.signal });
+  }
+
+  [Symbol.dispose](): void {
+    this.client.close();
+  }
+}

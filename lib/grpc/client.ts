@@ -1,0 +1,260 @@
+/**
+ * The client of a Job Worker daemon.
+ *
+ * ```ts ignore
+ * await using client = await connect({ address: "localhost:8080", ca, cert, key });
+ * const { jobId } = await client.startJob({
+ *   command: { name: "date", args: [], env: {}, workingDirectory: "" },
+ *   labels: {},
+ *   requestId: "",
+ * });
+ * const job = await client.waitJob({ jobId });
+ * ```
+ *
+ * @module
+ */
+
+import { newId } from "../ids.ts";
+import type {
+  GetOutputRequest,
+  GetOutputResponse,
+  JobRequest,
+  JobService,
+  ListJobsRequest,
+  ListJobsResponse,
+  StartJobRequest,
+  StopJobRequest,
+  StreamLogsRequest,
+  WatchJobsRequest,
+} from "../service/job_service.ts";
+import type { Job, LogBatch } from "../worker/types.ts";
+import { Channel } from "./channel.ts";
+import { type CallLimits, streamCall, unaryCall } from "./client_call.ts";
+import { type ClientMaterial, endpointOf } from "./endpoint.ts";
+import type { JobWorkerMethods } from "./gen/jobworker.ts";
+import { HEALTH, JOB_WORKER, JOB_WORKER_SERVICE } from "./protocol.ts";
+import { Reconnection, type ReconnectionOptions } from "./reconnection.ts";
+import * as wire from "./wire.ts";
+
+export type * from "../worker/types.ts";
+export type {
+  GetOutputRequest,
+  GetOutputResponse,
+  JobRequest,
+  ListJobsRequest,
+  ListJobsResponse,
+  StartJobRequest,
+  StopJobRequest,
+  StreamLogsRequest,
+  WatchJobsRequest,
+} from "../service/job_service.ts";
+export type { ClientMaterial } from "./endpoint.ts";
+export type { UnavailableReason } from "./diagnose.ts";
+
+/** How often a start is made again if its answer was lost. */
+const MAX_START_ATTEMPTS = 5;
+
+/** Options of {@linkcode connect}. */
+export interface ConnectOptions extends ClientMaterial {
+  /** `host:port`; an IPv6 address in brackets. */
+  readonly address: string;
+  /** For how long an attempt to connect may take; 10 s by default. */
+  readonly connectTimeoutMs?: number;
+  /**
+   * For how long the calls that survive a broken connection, `startJob`, `waitJob`, `streamLogs` and
+   * `watchJobs`, go on trying without success; 30 s by default.
+   */
+  readonly reconnectTimeoutMs?: number;
+  /** Told each time that such a call is about to be made again. */
+  onReconnecting?(error: Error): void;
+}
+
+/** Options of every call. */
+export interface CallOptions {
+  /** Cancels the call, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** How long the call may take, reconnecting included. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Connects to a daemon. An unreachable one is told at once.
+ *
+ * @throws {JobWorkerError} `invalid_argument` for the address, `unavailable` with an
+ * {@linkcode UnavailableReason}, or an errno name, as its `reason`
+ */
+export async function connect(options: ConnectOptions): Promise<JobWorkerClient> {
+  const { connectTimeoutMs = 10_000 } = options;
+  const channel = new Channel(endpointOf(options.address, options), { connectTimeoutMs });
+  try {
+    await channel.ready({ deadline: Infinity });
+  } catch (error) {
+    channel[Symbol.dispose]();
+    throw error;
+  }
+  return new JobWorkerClient(channel, options);
+}
+
+/** The methods of {@linkcode JobService}, with the options of a call in place of its context. */
+type JobServiceClient = {
+  [Method in keyof JobService]: (
+    request: Parameters<JobService[Method]>[0],
+    options?: CallOptions,
+  ) => ReturnType<JobService[Method]>;
+};
+
+/** A connection to a daemon, made by {@linkcode connect}. Every call rejects with `JobWorkerError`. */
+export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
+  readonly #channel: Channel;
+  readonly #reconnection: ReconnectionOptions;
+
+  /** @ignore */
+  constructor(channel: Channel, options: Omit<ConnectOptions, keyof ClientMaterial>) {
+    const { reconnectTimeoutMs: timeoutMs = 30_000, onReconnecting } = options;
+    this.#channel = channel;
+    this.#reconnection = { timeoutMs, ...(onReconnecting && { onReconnecting }) };
+  }
+
+  /**
+   * Starts a job. The request gets an id if it has none, so that it can be sent again if the
+   * connection breaks, and one job is started whatever happens.
+   */
+  async startJob(request: StartJobRequest, options: CallOptions = {}): Promise<Job> {
+    const requestId = request.requestId || newId();
+    const limits = limitsOf(options);
+    const reconnection = this.#reconnect(limits, MAX_START_ATTEMPTS);
+    while (true) {
+      try {
+        return wire.readJob(await this.#unary("StartJob", { ...request, requestId }, limits));
+      } catch (error) {
+        await reconnection.recover(error);
+      }
+    }
+  }
+
+  async stopJob(request: StopJobRequest, options: CallOptions = {}): Promise<Job> {
+    const message = wire.writeStopJobRequest(request);
+    return wire.readJob(await this.#unary("StopJob", message, limitsOf(options)));
+  }
+
+  async getJob(request: JobRequest, options: CallOptions = {}): Promise<Job> {
+    return wire.readJob(await this.#unary("GetJob", request, limitsOf(options)));
+  }
+
+  async listJobs(request: ListJobsRequest, options: CallOptions = {}): Promise<ListJobsResponse> {
+    const message = wire.writeListJobsRequest(request);
+    return wire.readListJobsResponse(await this.#unary("ListJobs", message, limitsOf(options)));
+  }
+
+  /** Waits for the end of a job, through broken connections. */
+  async waitJob(request: JobRequest, options: CallOptions = {}): Promise<Job> {
+    const limits = limitsOf(options);
+    const reconnection = this.#reconnect(limits);
+    while (true) {
+      try {
+        return wire.readJob(await this.#unary("WaitJob", request, limits));
+      } catch (error) {
+        await reconnection.recover(error);
+      }
+    }
+  }
+
+  async getOutput(
+    request: GetOutputRequest,
+    options: CallOptions = {},
+  ): Promise<GetOutputResponse> {
+    const message = wire.writeGetOutputRequest(request);
+    return wire.readGetOutputResponse(await this.#unary("GetOutput", message, limitsOf(options)));
+  }
+
+  /**
+   * The log of a job. After a broken connection it goes on where it was: no byte is lost, and none
+   * comes twice.
+   */
+  async *streamLogs(
+    request: StreamLogsRequest,
+    options: CallOptions = {},
+  ): AsyncGenerator<LogBatch> {
+    const limits = limitsOf(options);
+    const reconnection = this.#reconnect(limits);
+    let { start } = request;
+    while (true) {
+      try {
+        const message = wire.writeStreamLogsRequest({ ...request, start });
+        for await (const response of this.#stream("StreamLogs", message, limits)) {
+          const batch = wire.readLogBatch(response);
+          reconnection.succeeded();
+          start = { kind: "offset", offset: batch.nextOffset };
+          yield batch;
+          // All there is: a connection that breaks now has nothing left to bring.
+          if (batch.finishedJob !== null) return;
+        }
+        return;
+      } catch (error) {
+        await reconnection.recover(error);
+      }
+    }
+  }
+
+  /**
+   * The jobs that match, then each again when its status changes. After a broken connection they all
+   * come again as they are then.
+   */
+  async *watchJobs(request: WatchJobsRequest, options: CallOptions = {}): AsyncGenerator<Job> {
+    const limits = limitsOf(options);
+    const reconnection = this.#reconnect(limits);
+    const message = { filter: wire.writeJobFilter(request.filter) };
+    while (true) {
+      try {
+        for await (const response of this.#stream("WatchJobs", message, limits)) {
+          reconnection.succeeded();
+          yield wire.readWatchedJob(response);
+        }
+        return;
+      } catch (error) {
+        await reconnection.recover(error);
+      }
+    }
+  }
+
+  /** Whether the daemon takes calls. */
+  async checkHealth(options: CallOptions = {}): Promise<"serving" | "not_serving"> {
+    const limits = limitsOf(options);
+    await this.#channel.ready(limits);
+    const request = { service: JOB_WORKER_SERVICE };
+    const { status } = await unaryCall(this.#channel.client, HEALTH.Check, request, limits);
+    return status === "SERVING" ? "serving" : "not_serving";
+  }
+
+  /** Closes the connection, once the calls under way have ended. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#channel[Symbol.dispose]();
+    return Promise.resolve();
+  }
+
+  async #unary<Name extends keyof JobWorkerMethods>(
+    name: Name,
+    request: JobWorkerMethods[Name]["request"],
+    limits: CallLimits,
+  ): Promise<JobWorkerMethods[Name]["response"]> {
+    await this.#channel.ready(limits);
+    return await unaryCall(this.#channel.client, JOB_WORKER[name], request, limits);
+  }
+
+  async *#stream<Name extends keyof JobWorkerMethods>(
+    name: Name,
+    request: JobWorkerMethods[Name]["request"],
+    limits: CallLimits,
+  ): AsyncGenerator<JobWorkerMethods[Name]["response"]> {
+    await this.#channel.ready(limits);
+    yield* streamCall(this.#channel.client, JOB_WORKER[name], request, limits);
+  }
+
+  #reconnect(limits: CallLimits, maxAttempts = Infinity): Reconnection {
+    return new Reconnection(this.#channel, { ...this.#reconnection, maxAttempts }, limits);
+  }
+}
+
+function limitsOf({ signal, timeoutMs = Infinity }: CallOptions): CallLimits {
+  return { ...(signal && { signal }), deadline: Date.now() + timeoutMs };
+}

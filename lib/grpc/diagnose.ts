@@ -1,0 +1,97 @@
+import { connect } from "node:tls";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+
+/** Why a daemon cannot be reached, as `reason` of an `unavailable` error, and in words. */
+const REASONS = {
+  ECONNREFUSED: "nothing listens there",
+  ENOTFOUND: "the name of the host is unknown",
+  TIMEOUT: "no answer",
+  SERVER_CERTIFICATE_UNTRUSTED: "its certificate does not come from the CA that is trusted here",
+  SERVER_CERTIFICATE_EXPIRED: "its certificate has expired, or is not yet valid",
+  SERVER_NAME_MISMATCH: "its certificate is for another host",
+  CLIENT_CERTIFICATE_REFUSED: "it refuses the client certificate",
+} as const;
+
+/** A reason that {@linkcode diagnose} finds. Others are named after the error of the system. */
+export type UnavailableReason = keyof typeof REASONS;
+
+/** What the errors of sockets and TLS are called here, by a part of their code. */
+const CODES: readonly (readonly [RegExp, UnavailableReason])[] = [
+  [/^(ENOTFOUND|EAI_)/, "ENOTFOUND"],
+  [/^ETIMEDOUT$/, "TIMEOUT"],
+  [/ALTNAME_INVALID/, "SERVER_NAME_MISMATCH"],
+  [/EXPIRED|NOT_YET_VALID/, "SERVER_CERTIFICATE_EXPIRED"],
+  [/^ERR_SSL_.*ALERT_.*(CERT|UNKNOWN_CA|ACCESS_DENIED)/, "CLIENT_CERTIFICATE_REFUSED"],
+  [/SELF_SIGNED|UNABLE_TO_|CERT_|ISSUER/, "SERVER_CERTIFICATE_UNTRUSTED"],
+];
+
+/**
+ * Finds out why a connection fails by making one, since grpc-js keeps the cause to itself: a TLS
+ * handshake, and then a wait for the first bytes, with which an HTTP/2 server opens. In TLS 1.3 the
+ * client's certificate is judged when the client already takes the handshake as done, so a server
+ * that closes without a word has refused it.
+ *
+ * @returns `null` if the daemon answers after all
+ * @throws the reason of the signal, once that is aborted
+ */
+export async function diagnose(
+  endpoint: Endpoint,
+  options: { timeoutMs: number; signal?: AbortSignal | undefined },
+): Promise<JobWorkerError | null> {
+  const { timeoutMs, signal } = options;
+  const { promise, resolve, reject } = Promise.withResolvers<JobWorkerError | null>();
+  signal?.throwIfAborted();
+  const onAbort = () => reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort);
+  const timer = setTimeout(() => resolve(unreachable(endpoint, "TIMEOUT")), timeoutMs);
+  let handshaken = false;
+  const { host, port, tls } = endpoint;
+  const socket = connect({ ...tls, host, port }, () => handshaken = true);
+  const closed = new Promise((done) => socket.once("close", done));
+  socket.on("data", () => resolve(null));
+  const onClosed = () =>
+    resolve(unreachable(endpoint, handshaken ? "CLIENT_CERTIFICATE_REFUSED" : "ECONNRESET"));
+  socket.on("end", onClosed);
+  socket.on("error", async (error) => {
+    const reason = await reasonOf(error, endpoint);
+    if (reason === "ECONNRESET") onClosed();
+    else resolve(unreachable(endpoint, reason, error));
+  });
+  try {
+    return await promise;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", onAbort);
+    socket.destroy();
+    await closed;
+  }
+}
+
+async function reasonOf(error: Error, endpoint: Endpoint): Promise<string> {
+  const code = "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN";
+  const reason = CODES.find(([pattern]) => pattern.test(code))?.[1] ?? code;
+  const outdated = reason === "SERVER_CERTIFICATE_UNTRUSTED" && await isOutdated(endpoint);
+  return outdated ? "SERVER_CERTIFICATE_EXPIRED" : reason;
+}
+
+/** `node:tls` has one code for an unknown issuer and for wrong dates; Deno itself tells them apart. */
+async function isOutdated({ host, port, tls: { ca } }: Endpoint): Promise<boolean> {
+  try {
+    const connection = await Deno.connect({ hostname: host, port });
+    using secured = await Deno.startTls(connection, { hostname: host, caCerts: [ca] });
+    await secured.handshake();
+    return false;
+  } catch (error) {
+    return /certificate (expired|not valid yet)/.test(messageOf(error));
+  }
+}
+
+/** The error for a daemon that cannot be reached. */
+export function unreachable(endpoint: Endpoint, reason: string, cause?: Error): JobWorkerError {
+  const words = Object.hasOwn(REASONS, reason)
+    ? REASONS[reason as UnavailableReason]
+    : cause?.message ?? "the connection was closed at once";
+  const message = `Cannot connect to the daemon at ${endpoint.address}: ${words}`;
+  return new JobWorkerError("unavailable", message, { reason, cause });
+}

@@ -1,0 +1,58 @@
+import { isIP } from "node:net";
+import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from "node:tls";
+import { JobWorkerError } from "../errors.ts";
+
+/** The daemon's side of a connection, and what proves each side to the other. */
+export interface Endpoint {
+  /** A DNS name or an IP address, without brackets. */
+  readonly host: string;
+  readonly port: number;
+  /** As people write it: `localhost:8080`, `[::1]:8080`. */
+  readonly address: string;
+  /** For `tls.connect`. */
+  readonly tls: ConnectionOptions & ClientMaterial & { readonly servername: string };
+}
+
+/** PEM texts. */
+export interface ClientMaterial {
+  /** The CA that the daemon's certificate must come from. */
+  readonly ca: string;
+  /** The certificate that says who the client is, and its private key. */
+  readonly cert: string;
+  readonly key: string;
+}
+
+/**
+ * Reads an address, `host:port` or `[IPv6]:port`, and says how TLS is spoken there: nothing below
+ * 1.3, and with the host that was asked for in the daemon's certificate, be it a name or an IP.
+ *
+ * @throws {JobWorkerError} `invalid_argument`
+ */
+export function endpointOf(address: string, { ca, cert, key }: ClientMaterial): Endpoint {
+  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]/\s]+)):(\d{1,5})$/.exec(address) ??
+    [];
+  const host = bracketed ?? plain ?? "";
+  const port = Number(digits);
+  if (host === "" || !(port >= 1 && port <= 65535) || (bracketed && isIP(bracketed) !== 6)) {
+    throw new JobWorkerError(
+      "invalid_argument",
+      `Invalid address "${address}": expected HOST:PORT, as in localhost:8080 or [::1]:8080`,
+    );
+  }
+  return {
+    host,
+    port,
+    address,
+    tls: {
+      ca,
+      cert,
+      key,
+      minVersion: "TLSv1.3",
+      ALPNProtocols: ["h2"],
+      // Deno sends no IP address as server name, as RFC 6066 has it, but insists on a name.
+      servername: isIP(host) === 0 ? host : "localhost",
+      checkServerIdentity: (_servername: string, certificate: PeerCertificate) =>
+        checkServerIdentity(host, certificate),
+    },
+  };
+}

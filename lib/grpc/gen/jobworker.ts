@@ -1,0 +1,189 @@
+// deno-fmt-ignore-file
+// Generated from the wire contract by `deno task proto`. Do not edit.
+
+export interface JobWorkerMethods {
+  readonly StartJob: {
+    readonly request: StartJobRequest;
+    readonly response: Job;
+  };
+  readonly StopJob: {
+    readonly request: StopJobRequest;
+    readonly response: Job;
+  };
+  readonly GetJob: {
+    readonly request: GetJobRequest;
+    readonly response: Job;
+  };
+  readonly ListJobs: {
+    readonly request: ListJobsRequest;
+    readonly response: ListJobsResponse;
+  };
+  readonly WaitJob: {
+    readonly request: WaitJobRequest;
+    readonly response: Job;
+  };
+  readonly GetOutput: {
+    readonly request: GetOutputRequest;
+    readonly response: GetOutputResponse;
+  };
+  readonly StreamLogs: {
+    readonly request: StreamLogsRequest;
+    readonly response: StreamLogsResponse;
+  };
+  readonly WatchJobs: {
+    readonly request: WatchJobsRequest;
+    readonly response: WatchJobsResponse;
+  };
+}
+
+export interface Command {
+  readonly name: string;
+  readonly args: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+  readonly workingDirectory: string;
+}
+
+/** A number if it is one that this contract does not know. */
+export type JobStatus =
+  | "JOB_STATUS_UNSPECIFIED"
+  | "JOB_STATUS_RUNNING"
+  | "JOB_STATUS_DONE"
+  | "JOB_STATUS_FAILED"
+  | "JOB_STATUS_CANCELLED"
+  | number;
+
+/** A number if it is one that this contract does not know. */
+export type JobReason =
+  | "JOB_REASON_UNSPECIFIED"
+  | "JOB_REASON_EXITED"
+  | "JOB_REASON_SIGNALED"
+  | "JOB_REASON_STOPPED"
+  | "JOB_REASON_TIMEOUT"
+  | "JOB_REASON_LOG_LIMIT"
+  | "JOB_REASON_SHUTDOWN"
+  | "JOB_REASON_LOST"
+  | number;
+
+export type ExitStatus = (
+  | { readonly outcome?: never }
+  | { readonly outcome: "code"; readonly code: number }
+  | { readonly outcome: "signal"; readonly signal: string }
+);
+
+export interface Job {
+  readonly jobId: string;
+  readonly command: Command | null;
+  readonly status: JobStatus;
+  readonly pid: number;
+  readonly owner: string;
+  readonly startDate: Timestamp | null;
+  readonly finishDate: Timestamp | null;
+  readonly exitStatus: ExitStatus | null;
+  readonly reason: JobReason;
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly outputCut: boolean;
+}
+
+export interface StartJobRequest {
+  readonly command: Command | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly requestId: string;
+}
+
+export interface StopJobRequest {
+  readonly jobId: string;
+  readonly stopSignal: string;
+  readonly gracePeriod: Duration | null;
+}
+
+export interface GetJobRequest {
+  readonly jobId: string;
+}
+
+export interface WaitJobRequest {
+  readonly jobId: string;
+}
+
+export interface JobFilter {
+  readonly statuses: readonly JobStatus[];
+  readonly owner: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly jobIdPrefix: string;
+}
+
+export interface ListJobsRequest {
+  readonly filter: JobFilter | null;
+  readonly pageSize: number;
+  readonly pageToken: string;
+}
+
+export interface ListJobsResponse {
+  readonly jobs: readonly Job[];
+  readonly nextPageToken: string;
+}
+
+/** A number if it is one that this contract does not know. */
+export type LogStream =
+  | "LOG_STREAM_UNSPECIFIED"
+  | "LOG_STREAM_STDOUT"
+  | "LOG_STREAM_STDERR"
+  | number;
+
+export interface LogRecord {
+  readonly offset: number;
+  readonly time: Timestamp | null;
+  readonly stream: LogStream;
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+export interface GetOutputRequest {
+  readonly jobId: string;
+  readonly streams: readonly LogStream[];
+  readonly offset: number;
+  readonly maxBytes: number;
+}
+
+export interface GetOutputResponse {
+  readonly stdout: Uint8Array<ArrayBuffer>;
+  readonly stderr: Uint8Array<ArrayBuffer>;
+  readonly nextOffset: number;
+  readonly end: boolean;
+  readonly exitStatus: ExitStatus | null;
+}
+
+export type StreamLogsRequest = {
+  readonly jobId: string;
+  readonly streams: readonly LogStream[];
+  readonly follow: boolean;
+} & (
+  | { readonly start?: never }
+  | { readonly start: "offset"; readonly offset: number }
+  | { readonly start: "tailLines"; readonly tailLines: number }
+  | { readonly start: "since"; readonly since: Timestamp }
+);
+
+export interface StreamLogsResponse {
+  readonly records: readonly LogRecord[];
+  readonly nextOffset: number;
+  readonly finishedJob: Job | null;
+}
+
+export interface WatchJobsRequest {
+  readonly filter: JobFilter | null;
+}
+
+export interface WatchJobsResponse {
+  readonly job: Job | null;
+}
+
+export interface Timestamp {
+  readonly seconds: number;
+  readonly nanos: number;
+}
+
+export interface Duration {
+  readonly seconds: number;
+  readonly nanos: number;
+}

@@ -1,0 +1,73 @@
+import { delay } from "../delay.ts";
+import { JobWorkerError } from "../errors.ts";
+import type { Channel } from "./channel.ts";
+import type { CallLimits } from "./client_call.ts";
+
+/** The first pause before a call is made again, and the longest; each is twice the one before. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 2000;
+
+/** A call that was under way for so long had a working connection. */
+const STEADY_MS = 5000;
+
+/** How long finding out why there is no connection may take. */
+const DIAGNOSIS_MS = 2000;
+
+/** Options of {@linkcode Reconnection}. */
+export interface ReconnectionOptions {
+  /** How long to go on without any success. */
+  readonly timeoutMs: number;
+  /** How often at most, the first time included, without any success. */
+  readonly maxAttempts?: number;
+  /** Told each time before a call is made again. */
+  onReconnecting?(error: JobWorkerError): void;
+}
+
+/** Decides whether, and when, a call whose connection broke is made again. */
+export class Reconnection {
+  readonly #channel: Channel;
+  readonly #options: ReconnectionOptions;
+  readonly #limits: CallLimits;
+  #attempts = 0;
+  /** When the present series of failures began. */
+  #failingSince = 0;
+  #startedAt = Date.now();
+
+  constructor(channel: Channel, options: ReconnectionOptions, limits: CallLimits) {
+    this.#channel = channel;
+    this.#options = options;
+    this.#limits = limits;
+  }
+
+  /** The call has got somewhere: what fails next is a new series of failures. */
+  succeeded(): void {
+    this.#attempts = 0;
+  }
+
+  /**
+   * Resolves when the call should be made again.
+   *
+   * @throws the error if that would not help, or has not helped for too long
+   * @throws {JobWorkerError} why there is no connection, if there was none in time
+   */
+  async recover(error: unknown): Promise<void> {
+    const { timeoutMs, maxAttempts = Infinity, onReconnecting } = this.#options;
+    const { signal, deadline } = this.#limits;
+    if (!(error instanceof JobWorkerError && error.code === "unavailable")) throw error;
+    const now = Date.now();
+    if (now - this.#startedAt >= STEADY_MS) this.succeeded();
+    if (this.#attempts === 0) this.#failingSince = now;
+    const until = this.#failingSince + timeoutMs;
+    if (now >= until || ++this.#attempts >= maxAttempts) throw error;
+    onReconnecting?.(error);
+    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (this.#attempts - 1), LONGEST_PAUSE_MS);
+    // Jitter, so that the clients of a daemon that restarts do not come all at once.
+    await delay(Math.min(pause * (0.5 + Math.random() / 2), deadline - now), this.#limits);
+    const limit = Math.min(until, deadline);
+    if (!await this.#channel.connected({ until: limit, patient: true, signal })) {
+      if (deadline <= until) throw new JobWorkerError("deadline_exceeded", "Deadline exceeded");
+      throw await this.#channel.diagnose({ until: Date.now() + DIAGNOSIS_MS, signal }) ?? error;
+    }
+    this.#startedAt = Date.now();
+  }
+}

@@ -1,0 +1,126 @@
+import type { TLSSocket } from "node:tls";
+import type { ClientCertificate } from "../auth/client_certificate.ts";
+import { JobWorkerError } from "../errors.ts";
+import { formatHostPort } from "../host_port.ts";
+import type { Caller, JobService } from "../service/job_service.ts";
+import { Server, ServerCredentials } from "./grpc.ts";
+import { Health } from "./health.ts";
+import { jobWorkerHandlers } from "./job_worker_handlers.ts";
+import { FLOW_CONTROL_WINDOW_BYTES, HEALTH, JOB_WORKER } from "./protocol.ts";
+import { REFLECTION, REFLECTION_V1ALPHA } from "./protocol.ts";
+import { reflectionHandlers } from "./reflection.ts";
+import { type ServerCall, ServerCalls } from "./server_call.ts";
+
+/** Options of {@linkcode GrpcServer}. */
+export interface GrpcServerOptions {
+  /** Told of every error that is a fault of ours: the caller learns only that there was one. */
+  onFault(error: unknown, method: string): void;
+  /** How long {@linkcode GrpcServer.close} lets answers reach slow clients; 3 s by default. */
+  closeTimeoutMs?: number;
+}
+
+const OPTIONS = {
+  "grpc.max_receive_message_length": 4 * 1024 * 1024,
+  "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
+  // Of one connection; a client that wants more waits.
+  "grpc.max_concurrent_streams": 1000,
+  // A peer that vanished without a word is noticed within 40 s.
+  "grpc.keepalive_time_ms": 30_000,
+  "grpc.keepalive_timeout_ms": 10_000,
+  "grpc.enable_channelz": 0,
+};
+
+/**
+ * The gRPC API over a {@linkcode JobService}. It listens to nothing: the TLS listener hands over each
+ * connection whose client it has verified.
+ */
+export class GrpcServer implements AsyncDisposable {
+  readonly #server = new Server(OPTIONS);
+  readonly #injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+  readonly #health = new Health();
+  readonly #calls: ServerCalls;
+  readonly #closeTimeoutMs: number;
+  /** Who is connected, by the fingerprint of the certificate. */
+  readonly #clients = new Map<string, { client: ClientCertificate; connections: number }>();
+  readonly #sockets = new Set<TLSSocket>();
+  #closed: Promise<void> | null = null;
+
+  constructor(service: JobService, options: GrpcServerOptions) {
+    const { onFault, closeTimeoutMs = 3000 } = options;
+    const callerOf = (call: ServerCall) => this.#callerOf(call);
+    this.#closeTimeoutMs = closeTimeoutMs;
+    this.#calls = new ServerCalls({ callerOf, onFault });
+    this.#server.addService({ ...JOB_WORKER }, jobWorkerHandlers(service, this.#calls));
+    this.#server.addService({ ...HEALTH }, this.#health.handlers(this.#calls));
+    for (const definition of [REFLECTION, REFLECTION_V1ALPHA]) {
+      this.#server.addService({ ...definition }, reflectionHandlers(this.#calls));
+    }
+  }
+
+  /** Serves a connection. Its socket belongs to the server from now on. */
+  accept(socket: TLSSocket, client: ClientCertificate): void {
+    if (this.#closed !== null) {
+      socket.destroy();
+      return;
+    }
+    const { fingerprint } = client;
+    const connections = this.#clients.get(fingerprint)?.connections ?? 0;
+    this.#clients.set(fingerprint, { client, connections: connections + 1 });
+    this.#sockets.add(socket);
+    socket.once("close", () => {
+      this.#sockets.delete(socket);
+      const entry = this.#clients.get(fingerprint);
+      if (entry !== undefined && --entry.connections === 0) this.#clients.delete(fingerprint);
+    });
+    this.#injector.injectConnection(socket);
+  }
+
+  /**
+   * Takes no more connections and calls, ends the open calls with `unavailable`, and resolves when
+   * the last connection is closed, by force if need be.
+   *
+   * @param options.patienceMs how long calls that end by themselves may still take; 0 by default
+   */
+  close(options: { patienceMs?: number } = {}): Promise<void> {
+    return this.#closed ??= this.#close(options.patienceMs ?? 0);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(patienceMs: number): Promise<void> {
+    const reason = new JobWorkerError("unavailable", "The server is going away: connect again");
+    this.#health.stopServing();
+    this.#calls.end(reason, "open_ended");
+    const endAll = setTimeout(() => this.#calls.end(reason), patienceMs);
+    const force = setTimeout(
+      () => this.#server.forceShutdown(),
+      patienceMs + this.#closeTimeoutMs,
+    );
+    const closed = Promise.withResolvers<void>();
+    this.#server.tryShutdown(() => closed.resolve());
+    await closed.promise;
+    clearTimeout(endAll);
+    clearTimeout(force);
+  }
+
+  /**
+   * Goes by the certificate of the very connection that the call came over, so that neither metadata
+   * nor another connection can have a say.
+   */
+  #callerOf(call: ServerCall): Caller {
+    const certificate = call.getAuthContext().sslPeerCertificate;
+    const fingerprint = certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "";
+    const entry = this.#clients.get(fingerprint);
+    if (entry === undefined) {
+      throw new JobWorkerError("unauthenticated", "No verified client certificate");
+    }
+    return { identity: entry.client.identity, fingerprint, peer: peerOf(call) };
+  }
+}
+
+function peerOf(call: ServerCall): string {
+  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(call.getPeer()) ?? [];
+  return formatHostPort(host, Number(port));
+}

@@ -1,0 +1,68 @@
+/**
+ * Errors on their way over the wire. Only a `JobWorkerError` reaches a caller as it is; whatever
+ * else is thrown is a fault of ours, of which the caller learns nothing but that it happened.
+ *
+ * @module
+ */
+
+import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
+import { Metadata, type ServiceError, type StatusObject } from "./grpc.ts";
+
+/** Trailing metadata that carries {@linkcode JobWorkerError.reason}. */
+const REASON_KEY = "jobworker-reason";
+
+/** What metadata may hold: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+const METADATA_VALUE = /^[\x20-\x7e]+$/;
+
+/** In UTF-16 code units. A message travels in a header block, which clients limit. */
+const MAX_MESSAGE_LENGTH = 2000;
+
+const CODES = new Map(
+  Object.entries(ERROR_CODES).map(([code, { grpc }]) => [grpc as number, code as ErrorCode]),
+);
+
+/**
+ * The status that ends a call.
+ *
+ * @param onFault told of every error that is not a `JobWorkerError`
+ */
+export function statusFromError(error: unknown, onFault: (error: unknown) => void): StatusObject {
+  if (!(error instanceof JobWorkerError)) {
+    onFault(error);
+    error = new JobWorkerError("internal", "Internal error of the daemon, see its diagnostics");
+  }
+  const { code, message, reason } = error as JobWorkerError;
+  const metadata = new Metadata();
+  if (reason !== undefined && METADATA_VALUE.test(reason)) metadata.set(REASON_KEY, reason);
+  // Percent-encoding throws on half a surrogate pair, which a cut may leave behind.
+  const details = message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed();
+  return { code: ERROR_CODES[code].grpc, details, metadata };
+}
+
+/** The error that a status stands for. A code that we do not use becomes `internal`. */
+export function errorFromStatus(error: ServiceError): JobWorkerError {
+  const { code, details, metadata } = error;
+  const reason = metadata.get(REASON_KEY)[0];
+  return new JobWorkerError(
+    isLostCall(error) ? "unavailable" : CODES.get(code) ?? "internal",
+    details,
+    {
+      cause: error,
+      ...(typeof reason === "string" && { reason }),
+    },
+  );
+}
+
+/**
+ * Whether the stream of a call was cut off. To grpc-js that is a cancellation or an internal error,
+ * depending on what the connection did last; a keepalive that gets no answer ends like that too.
+ */
+function isLostCall({ code, details }: ServiceError): boolean {
+  return code === ERROR_CODES.cancelled.grpc ||
+    code === ERROR_CODES.internal.grpc && details.startsWith("Received RST_STREAM");
+}
+
+/** Whether grpc-js threw this for a call that has ended with a status. */
+export function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && "metadata" in error && error.metadata instanceof Metadata;
+}

@@ -1,0 +1,37 @@
+import { abortable } from "../abortable.ts";
+import type { CallContext } from "../service/job_service.ts";
+import type { handleServerStreamingCall, ServerWritableStream } from "./grpc.ts";
+import type { ServerCalls } from "./server_call.ts";
+
+/** Makes of an async generator what grpc-js calls for a method that streams its responses. */
+export function streamHandler<Request, Response>(
+  calls: ServerCalls,
+  answer: (request: Request, context: CallContext) => AsyncIterable<Response>,
+): handleServerStreamingCall<Request, Response> {
+  return async function handleStream(call) {
+    const failure = await calls.run(call, "open_ended", async (context) => {
+      for await (const message of answer(call.request, context)) {
+        await write(call, message, context.signal);
+      }
+    });
+    if (failure === null) call.end();
+    else call.emit("error", failure);
+  };
+}
+
+/**
+ * Sends one message and waits until HTTP/2 has taken it: the only place where a slow reader is
+ * waited for. `call.write()` and its `drain` would let 16 messages, 4 MiB of log, queue in memory for
+ * each reader before they say stop.
+ *
+ * @throws the reason of the signal, once that is aborted: a call that has ended answers no write
+ */
+export async function write<Response>(
+  call: Pick<ServerWritableStream<never, Response>, "write">,
+  message: Response,
+  signal: AbortSignal,
+): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  call.write(message, () => resolve());
+  await abortable(promise, signal);
+}

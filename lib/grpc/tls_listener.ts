@@ -1,0 +1,301 @@
+/**
+ * The door to the network: TLS 1.3 with a client certificate, which we verify ourselves on every
+ * connection.
+ *
+ * All TLS servers of a process share one key for session tickets, and a resumed session is not
+ * verified again: who has a ticket from any of them, if only from an HTTPS listener that wants no
+ * certificate, passes the TLS stack here too. Nor does that know our deny list or look at the
+ * certificate after the handshake. So the stack is the first of two checks, and never the only one.
+ *
+ * @module
+ */
+
+import { once } from "node:events";
+import type { AddressInfo, Socket } from "node:net";
+import * as tls from "node:tls";
+import {
+  type ClientCertificate,
+  type RefusalReason,
+  REFUSALS,
+  type Verdict,
+  verifyClientCertificate,
+} from "../auth/client_certificate.ts";
+import type { DenyList } from "../auth/deny_list.ts";
+import type { TlsMaterial } from "../auth/tls_material.ts";
+import { formatHostPort, type HostPort } from "../host_port.ts";
+import { cannotListen } from "./free_port.ts";
+import { probeTls } from "./tls_probe.ts";
+
+/** A connection that was not let in, or that was ended because its certificate is no longer good. */
+export interface RefusedConnection {
+  /** Address and port, as in {@linkcode formatHostPort}. */
+  readonly peer: string;
+  /** `handshake`: the TLS stack refused it, or the client gave up. */
+  readonly reason: RefusalReason | "handshake" | "too_many_connections";
+  readonly message: string;
+  /** Of the client's certificate, as far as it was seen; else `""`. */
+  readonly fingerprint: string;
+}
+
+/** Options of {@linkcode TlsListener.listen}. */
+export interface TlsListenerOptions {
+  /** A name or an IP address; `"::"` takes IPv4 too. */
+  readonly hostname: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Our certificate and key, and the CAs of the clients. */
+  readonly material: TlsMaterial;
+  /** Empty by default. */
+  readonly denyList?: DenyList;
+  /** Share the port with other processes that ask for the same. */
+  readonly reusePort?: boolean;
+  /** Unfinished handshakes included; 4096 by default. */
+  readonly maxConnections?: number;
+  /** From one IP address; 1024 by default. */
+  readonly maxConnectionsPerAddress?: number;
+  /** 10 s by default. */
+  readonly handshakeTimeoutMs?: number;
+  /** Takes over the connection of a verified client: from here on it is the callee's to close. */
+  readonly onConnection: (socket: tls.TLSSocket, client: ClientCertificate) => void;
+  /** Is told of every connection that was refused, or ended later. */
+  readonly onRefused: (refused: RefusedConnection) => void;
+  /** Is told that the listener itself has failed: out of file descriptors, for one. */
+  readonly onError: (error: Error) => void;
+}
+
+type RefusedVerdict = Extract<Verdict, { kind: "refused" }>;
+
+/** A connection that was let in, and why. */
+interface Admission {
+  readonly peer: string;
+  readonly der: Uint8Array | undefined;
+  readonly client: ClientCertificate;
+}
+
+/**
+ * The longest time between two looks at the certificates of open connections. The clock may be set, or
+ * the machine sleep, and no timer notices; nor can one wait longer than 2^31 ms.
+ */
+const MAX_REVERIFY_INTERVAL_MS = 3_600_000;
+
+/**
+ * Listens for clients that have a certificate. Closing it leaves alone the connections that it has
+ * handed on, so that calls in progress can be ended in good order.
+ */
+export class TlsListener implements AsyncDisposable {
+  readonly #options: TlsListenerOptions;
+  readonly #server: tls.Server;
+  #address: HostPort = { hostname: "", port: 0 };
+  #material: TlsMaterial;
+  #denyList: DenyList;
+
+  /** TCP connections by address, however far they got. */
+  readonly #countByAddress = new Map<string, number>();
+  #count = 0;
+  /** Who is at the other end of a TCP connection: once it is closed, it does not know. */
+  readonly #peers = new WeakMap<object, string>();
+  readonly #handshakes = new Map<string, Socket>();
+  readonly #admitted = new Map<tls.TLSSocket, Admission>();
+  /** Our own connections to ourselves: that they are refused is no news. */
+  readonly #probes = new Set<string>();
+  #reverifyTimer: ReturnType<typeof setTimeout> | undefined;
+  #reverifyAt = Infinity;
+
+  private constructor(options: TlsListenerOptions) {
+    this.#options = options;
+    this.#material = options.material;
+    this.#denyList = options.denyList ?? new Set();
+    this.#server = tls.createServer({
+      ...contextOf(options.material),
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ["h2"],
+      handshakeTimeout: options.handshakeTimeoutMs ?? 10_000,
+    });
+    // Ahead of the server's own listener, which starts the handshake.
+    this.#server.prependListener("connection", (socket) => this.#onTcpConnection(socket));
+    this.#server.on("tlsClientError", (error, socket) => this.#onHandshakeError(error, socket));
+    this.#server.on("secureConnection", (socket) => this.#onSecureConnection(socket));
+  }
+
+  /**
+   * Binds the port, and shakes hands with it once.
+   *
+   * @throws {JobWorkerError} `failed_precondition` if the port cannot be bound, or does not answer with
+   * our certificate.
+   */
+  static async listen(options: TlsListenerOptions): Promise<TlsListener> {
+    const listener = new TlsListener(options);
+    await listener.#bind();
+    try {
+      await listener.probe();
+    } catch (error) {
+      await listener[Symbol.asyncDispose]();
+      throw error;
+    }
+    return listener;
+  }
+
+  /** Where it listens. */
+  get address(): HostPort {
+    return this.#address;
+  }
+
+  /** Changes what is shown and trusted. Open connections that would not be let in now end at once. */
+  update(change: { readonly material?: TlsMaterial; readonly denyList?: DenyList }): void {
+    const { material = this.#material, denyList = this.#denyList } = change;
+    this.#server.setSecureContext(contextOf(material));
+    this.#material = material;
+    this.#denyList = denyList;
+    this.#reverify();
+  }
+
+  /**
+   * Connects to this listener to see whether it answers, and with our certificate. To be done from time
+   * to time: a listener that has run out of file descriptors never accepts again, and does not say so.
+   *
+   * @throws {JobWorkerError} `failed_precondition` if it does not.
+   */
+  async probe(): Promise<void> {
+    await probeTls(this.#address, this.#material.cert, {
+      onConnect: (self) => this.#probes.add(self),
+      onClose: (self) => this.#probes.delete(self),
+    });
+  }
+
+  /** Stops listening, and drops unfinished handshakes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#reverifyTimer);
+    this.#server.close();
+    await Promise.all(
+      Array.from(this.#handshakes.values(), (socket) => {
+        socket.destroy();
+        return once(socket, "close");
+      }),
+    );
+  }
+
+  async #bind(): Promise<void> {
+    const { hostname, port, reusePort = false } = this.#options;
+    const bound = Promise.withResolvers<void>();
+    this.#server.once("error", bound.reject);
+    this.#server.listen({ host: hostname, port, reusePort }, bound.resolve);
+    try {
+      await bound.promise;
+    } catch (error) {
+      throw cannotListen({ hostname, port }, error);
+    }
+    this.#server.off("error", bound.reject);
+    this.#server.on("error", this.#options.onError);
+    const bindings = this.#server.address() as AddressInfo;
+    this.#address = { hostname: bindings.address, port: bindings.port };
+  }
+
+  #onTcpConnection(socket: Socket): void {
+    const { remoteAddress = "", remotePort } = socket;
+    const peer = formatHostPort(remoteAddress, remotePort);
+    const { maxConnections = 4096, maxConnectionsPerAddress = 1024 } = this.#options;
+    const countOfAddress = this.#countByAddress.get(remoteAddress) ?? 0;
+    if (this.#count >= maxConnections || countOfAddress >= maxConnectionsPerAddress) {
+      socket.destroy();
+      this.#report(peer, "too_many_connections", "There are too many connections already");
+      return;
+    }
+    this.#count++;
+    this.#countByAddress.set(remoteAddress, countOfAddress + 1);
+    this.#peers.set(socket, peer);
+    this.#handshakes.set(peer, socket);
+    socket.once("close", () => {
+      this.#handshakes.delete(peer);
+      this.#count--;
+      const left = (this.#countByAddress.get(remoteAddress) ?? 0) - 1;
+      if (left > 0) this.#countByAddress.set(remoteAddress, left);
+      else this.#countByAddress.delete(remoteAddress);
+    });
+  }
+
+  #onHandshakeError(error: Error, socket: tls.TLSSocket): void {
+    // The TCP socket below: Node has no public name for it.
+    const transport: unknown = Reflect.get(socket, "_parent");
+    const peer = socket.remoteAddress === undefined
+      ? this.#peers.get(Object(transport))
+      : peerOf(socket);
+    // On its own a handshake that has timed out stays open.
+    socket.destroy();
+    // Without a peer it is one of those over the limit, already reported.
+    if (peer === undefined) return;
+    // Of a certificate that it does not accept the TLS stack says no more than this.
+    const detail: unknown = socket.authorizationError;
+    this.#report(peer, "handshake", `TLS handshake failed: ${detail ?? error.message}`);
+  }
+
+  #onSecureConnection(socket: tls.TLSSocket): void {
+    const peer = peerOf(socket);
+    this.#handshakes.delete(peer);
+    // "close" follows, and that is what counts here; who takes the socket on listens for itself.
+    socket.on("error", () => {});
+    const der = socket.getPeerX509Certificate()?.raw;
+    const verdict = this.#verify(der);
+    if (verdict.kind === "refused") {
+      this.#refuse(socket, peer, verdict);
+      return;
+    }
+    const { client } = verdict;
+    this.#admitted.set(socket, { peer, der, client });
+    socket.once("close", () => this.#admitted.delete(socket));
+    this.#reverifyBy(client.notAfter + 1);
+    this.#options.onConnection(socket, client);
+  }
+
+  #verify(der: Uint8Array | undefined): Verdict {
+    const trust = { trustedCas: this.#material.trustedCas, denyList: this.#denyList };
+    return verifyClientCertificate(der, trust, Date.now());
+  }
+
+  #reverify(): void {
+    this.#reverifyAt = Infinity;
+    // Many connections may share one certificate.
+    const verdicts = new Map<string, Verdict>();
+    for (const [socket, { peer, der, client }] of this.#admitted) {
+      const verdict = verdicts.get(client.fingerprint) ?? this.#verify(der);
+      verdicts.set(client.fingerprint, verdict);
+      if (verdict.kind === "refused") this.#refuse(socket, peer, verdict);
+      else this.#reverifyBy(verdict.client.notAfter + 1);
+    }
+  }
+
+  /** Sees to it that open connections are looked at no later than at that time. */
+  #reverifyBy(time: number): void {
+    const now = Date.now();
+    const wakeAt = Math.min(time, now + MAX_REVERIFY_INTERVAL_MS);
+    if (wakeAt >= this.#reverifyAt) return;
+    clearTimeout(this.#reverifyTimer);
+    this.#reverifyAt = wakeAt;
+    this.#reverifyTimer = setTimeout(() => this.#reverify(), wakeAt - now);
+  }
+
+  #refuse(socket: tls.TLSSocket, peer: string, verdict: RefusedVerdict): void {
+    this.#admitted.delete(socket);
+    socket.destroy();
+    this.#report(peer, verdict.reason, REFUSALS[verdict.reason], verdict.fingerprint);
+  }
+
+  #report(
+    peer: string,
+    reason: RefusedConnection["reason"],
+    message: string,
+    fingerprint = "",
+  ): void {
+    if (this.#probes.has(peer)) return;
+    this.#options.onRefused({ peer, reason, message, fingerprint });
+  }
+}
+
+/** TLS 1.3 is named each time: a context without it, set later, would let TLS 1.2 back in. */
+function contextOf({ cert, key, ca }: TlsMaterial): tls.SecureContextOptions {
+  return { cert, key, ca, minVersion: "TLSv1.3" };
+}
+
+function peerOf(socket: Socket): string {
+  return formatHostPort(socket.remoteAddress, socket.remotePort);
+}
