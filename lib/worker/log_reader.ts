@@ -22,7 +22,7 @@ export interface ReadLogOptions {
  * Reads a log at the reader's own pace: nothing is read before it is asked for, so a reader that
  * stalls costs one batch of memory and nobody any time.
  *
- * @throws `out_of_range` for an offset beyond the end; the reason of the signal, once aborted
+ * @throws `out_of_range` for an offset that the log does not have; the reason of the signal
  */
 export async function* readLog(
   log: JobLog,
@@ -30,7 +30,7 @@ export async function* readLog(
 ): AsyncGenerator<Omit<LogBatch, "finishedJob">, void, undefined> {
   const { offset, follow, signal } = options;
   const streams = new Set(options.streams);
-  if (offset > log.endOffset) {
+  if (!Number.isInteger(offset) || offset < 0 || offset > log.endOffset) {
     throw new JobWorkerError(
       "out_of_range",
       `Invalid offset ${offset}: the log has ${log.endOffset} bytes`,

@@ -2,9 +2,11 @@ import { type Job, type JobFilter, statusOf } from "./types.ts";
 
 /** Whether a job passes a filter. */
 export function matches(job: Job, filter: JobFilter): boolean {
-  const { statuses, owner, labels, jobIdPrefix } = filter;
+  const { statuses, owner, labels, jobIdPrefix, startedAfter, startedBefore } = filter;
   return (statuses === undefined || statuses.includes(statusOf(job))) &&
     (owner === undefined || job.owner === owner) &&
     (jobIdPrefix === undefined || job.jobId.startsWith(jobIdPrefix)) &&
+    (startedAfter === undefined || job.startedAt >= startedAfter) &&
+    (startedBefore === undefined || job.startedAt < startedBefore) &&
     Object.entries(labels ?? {}).every(([name, value]) => job.labels[name] === value);
 }

@@ -4,7 +4,6 @@ import type { Job, JobFilter } from "./types.ts";
 
 /** A store that forgets everything when the process ends. */
 export class MemoryStore implements JobStore {
-  /** In the order of their ids, which is the order in which they were made. */
   readonly #jobs = new Map<string, Job>();
   readonly #byRequest = new Map<string, string>();
 
@@ -32,7 +31,8 @@ export class MemoryStore implements JobStore {
 
   list(filter: JobFilter, page: JobPage): Promise<Job[]> {
     const found: Job[] = [];
-    for (const job of [...this.#jobs.values()].reverse()) {
+    // Jobs that start at the same time may be put in another order than that of their ids.
+    for (const job of [...this.#jobs.values()].sort(newestFirst)) {
       if (found.length === page.limit) break;
       if (page.before !== undefined && job.jobId >= page.before) continue;
       if (matches(job, filter)) found.push(job);
@@ -43,6 +43,10 @@ export class MemoryStore implements JobStore {
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }
+}
+
+function newestFirst(a: Job, b: Job): number {
+  return a.jobId < b.jobId ? 1 : -1;
 }
 
 function requestKey(owner: string, requestId: string): string {

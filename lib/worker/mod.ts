@@ -37,5 +37,6 @@ export type { JobPage, JobStore } from "./job_store.ts";
 export { matches } from "./matches.ts";
 export { MemoryStore } from "./memory_store.ts";
 export { parseSignal } from "./signals.ts";
+export { findTool } from "./tools.ts";
 export * from "./types.ts";
 export { type StartOptions, type StopJobOptions, Worker, type WorkerOptions } from "./worker.ts";

@@ -3,17 +3,24 @@ import type { LogWriter } from "./log_writer.ts";
 import type { Process } from "./process.ts";
 import type { LogStream } from "./types.ts";
 
-/** After the last process of a job has gone, its pipes are read until they stay silent this long… */
-const SILENCE_MS = 200;
-/** …and no longer than this. Only a process that has left the job can still hold them open. */
-const DRAIN_MS = 2_000;
+/** How often the pipes are looked at once the last process of the job has gone. */
+const LOOK_MS = 100;
+/**
+ * They are silent if nothing came between so many looks. One is not enough: after a stall of this
+ * process it comes before what waits in the pipes is read.
+ */
+const QUIET_LOOKS = 2;
+/** Looks at pipes that are not silent. Only a process that has left the job can still print. */
+const MOST_LOOKS = 20;
 
 /** Moves what a process prints into its log. The pipes are read no faster than the disk takes it. */
 export class OutputPump {
   readonly #readers: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>[] = [];
   readonly #done: Promise<unknown>;
   #open = 2;
-  #lastReadAt = 0;
+  #reads = 0;
+  /** How many streams wait for the disk, so that their pipes are not read. */
+  #storing = 0;
 
   /**
    * @param onError told once for a stream whose output can no longer be stored; what comes after
@@ -33,15 +40,13 @@ export class OutputPump {
    * @returns whether they were still held open
    */
   async drain(): Promise<boolean> {
-    const startedAt = performance.now();
-    this.#lastReadAt = startedAt;
-    for (;;) {
-      const now = performance.now();
-      const left = Math.min(startedAt + DRAIN_MS, this.#lastReadAt + SILENCE_MS) - now;
-      if (this.#open === 0 || left <= 0) break;
+    for (let look = 0, quiet = 0; look < MOST_LOOKS && quiet < QUIET_LOOKS; look++) {
+      const before = this.#reads;
       const timeout = new AbortController();
-      await Promise.race([this.#done, delay(left, timeout).catch(() => {})]);
+      await Promise.race([this.#done, delay(LOOK_MS, timeout).catch(() => {})]);
       timeout.abort();
+      if (this.#open === 0) break;
+      quiet = this.#reads === before && this.#storing === 0 ? quiet + 1 : 0;
     }
     const cut = this.#open > 0;
     await Promise.all(this.#readers.map((reader) => reader.cancel()));
@@ -61,13 +66,16 @@ export class OutputPump {
     for (;;) {
       const { value } = await reader.read();
       if (value === undefined) break;
-      this.#lastReadAt = performance.now();
+      this.#reads++;
       if (broken) continue;
+      this.#storing++;
       try {
         await writer.append(stream, value);
       } catch (error) {
         broken = true;
         onError(error);
+      } finally {
+        this.#storing--;
       }
     }
     this.#open--;

@@ -1,5 +1,4 @@
 import script from "./process_groups.sh" with { type: "text" };
-import { messageOf } from "../errors.ts";
 
 /** Where a {@linkcode ProcessGroups} finds its programs. */
 export interface ProcessGroupsOptions {
@@ -140,15 +139,12 @@ export class ProcessGroups implements AsyncDisposable {
       stdout: "piped",
       stderr: "null",
     }).spawn();
-    const shell = {
-      process,
-      requests: process.stdin.getWriter(),
-      answers: this.#readAnswers(process),
-    };
-    return shell;
+    const requests = process.stdin.getWriter();
+    return { process, requests, answers: this.#serve(process, requests) };
   }
 
-  async #readAnswers(process: Deno.ChildProcess): Promise<void> {
+  /** Takes the answers of a shell, and starts the next one if it leaves questions open. */
+  async #serve(process: Deno.ChildProcess, requests: Shell["requests"]): Promise<void> {
     try {
       let rest = "";
       for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
@@ -156,17 +152,27 @@ export class ProcessGroups implements AsyncDisposable {
         rest = lines.pop() ?? "";
         for (const line of lines) this.#answer(line);
       }
-    } catch (error) {
-      this.#failAll(new Error(`Cannot read from the shell of process groups: ${messageOf(error)}`));
+    } catch {
+      // What it has not answered is asked again.
     }
+    await requests.abort().catch(() => {});
     await process.status;
     this.#shell = null;
-    if (this.#closed || this.#pending.size === 0) return;
-    if (++this.#failures > 3) {
-      this.#failAll(new Error("The shell that signals process groups ends at every start"));
+    if (this.#pending.size > 0) this.#askAgain();
+  }
+
+  #askAgain(): void {
+    try {
+      if (this.#closed) throw new Error("The shell that signals process groups ended unasked");
+      if (++this.#failures > 3) {
+        throw new Error("The shell that signals process groups ends at every start");
+      }
+      this.#shell = this.#start();
+    } catch (error) {
+      for (const { reject } of this.#pending.values()) reject(error);
+      this.#pending.clear();
       return;
     }
-    this.#shell = this.#start();
     for (const pending of this.#pending.values()) this.#send(this.#shell, pending);
   }
 
@@ -176,10 +182,5 @@ export class ProcessGroups implements AsyncDisposable {
     this.#pending.get(id)?.resolve(space < 0 ? "" : line.slice(space + 1));
     this.#pending.delete(id);
     this.#failures = 0;
-  }
-
-  #failAll(error: Error): void {
-    for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
   }
 }

@@ -44,10 +44,12 @@ export class RunningJob {
   readonly ended: Promise<Job>;
   readonly #parts: RunningJobParts;
   readonly #pump: OutputPump;
-  #leaderAlive = true;
+  /** What is left of the job. After the last process, its ids may be those of strangers. */
+  #alive: "leader" | "leftovers" | "nothing" = "leader";
   #final: Job | null = null;
   /** Set by the first stop that came before the end of the leader. */
   #stopReason: StopReason | null = null;
+  /** What was sent to whom, as `"TERM 4242"`. */
   readonly #signalsSent = new Set<string>();
   /** When SIGKILL is due, by `performance.now()`. */
   #killAt = Infinity;
@@ -77,20 +79,17 @@ export class RunningJob {
   }
 
   /**
-   * Ends the job and all that it started: the signal (and SIGCONT, for a process that is stopped),
-   * the grace period, SIGKILL. Of several stops each signal is sent once, and the earliest deadline
-   * holds, so a later and harsher stop has its way.
+   * Ends the job and all that it started: the signal, the grace period, SIGKILL. Of several stops
+   * each signal is sent once, and the earliest deadline holds, so a later and harsher stop has its way.
    *
    * @returns the job once it has ended
    */
   async stop(options: StopOptions): Promise<Job> {
-    if (this.#leaderAlive) this.#stopReason ??= options.reason;
+    if (this.#alive === "nothing") return await this.ended;
+    if (this.#alive === "leader") this.#stopReason ??= options.reason;
     const { stopSignal } = options;
     this.#scheduleKill(stopSignal === "KILL" ? 0 : options.gracePeriodMs);
-    if (stopSignal !== "KILL" && !this.#signalsSent.has(stopSignal)) {
-      this.#signalsSent.add(stopSignal);
-      await this.#signalTree(stopSignal, "CONT");
-    }
+    if (stopSignal !== "KILL") await this.#signalTree(stopSignal);
     return await this.ended;
   }
 
@@ -98,13 +97,14 @@ export class RunningJob {
   async #run(): Promise<Job> {
     const { process, job, writer, onFault } = this.#parts;
     const exitStatus = await process.exit;
-    this.#leaderAlive = false;
+    this.#alive = "leftovers";
     const end = endOf(exitStatus, this.#stopReason);
     try {
       await this.#endLeftovers();
     } catch (error) {
       onFault(error, job);
     } finally {
+      this.#alive = "nothing";
       clearTimeout(this.#killTimer);
     }
     const outputCut = await this.#pump.drain();
@@ -115,15 +115,16 @@ export class RunningJob {
 
   async #endLeftovers(): Promise<void> {
     const { groups, process: { pid } } = this.#parts;
-    if (this.#stopReason === null && !await groups.signal("TERM", pid)) return;
-    this.#scheduleKill(LEFTOVER_GRACE_MS);
+    // A stop has told the group already, and said when to kill it.
+    if (this.#stopReason === null) {
+      if (!await this.#signalGroup("TERM", pid)) return;
+      this.#scheduleKill(LEFTOVER_GRACE_MS);
+    }
     for (let wait = LOOK_AGAIN_MS.first;; wait = Math.min(2 * wait, LOOK_AGAIN_MS.last)) {
       const alive = await groups.liveGroups(pid);
       if (alive.length === 0) return;
-      // The group of the leader had SIGTERM, a group that a job-control shell made beside it did not.
-      for (const group of alive.filter((group) => group !== pid)) {
-        await groups.signal("TERM", group);
-      }
+      const signal = performance.now() < this.#killAt ? "TERM" : "KILL";
+      for (const group of alive) await this.#signalGroup(signal, group);
       await delay(wait);
     }
   }
@@ -146,17 +147,29 @@ export class RunningJob {
   }
 
   /** Signals the group of the leader, and every other group of its session. */
-  async #signalTree(...signals: readonly [string, ...string[]]): Promise<void> {
+  async #signalTree(signal: string): Promise<void> {
     const { groups, process: { pid } } = this.#parts;
-    const send = async (group: number) => {
-      let exists = false;
-      for (const signal of signals) exists = await groups.signal(signal, group);
-      return exists;
-    };
-    while (!await send(pid) && this.#leaderAlive) await delay(GROUP_RETRY_MS);
-    for (const group of await groups.liveGroups(pid)) {
-      if (group !== pid) await send(group);
+    while (!await this.#signalGroup(signal, pid) && this.#alive === "leader") {
+      await delay(GROUP_RETRY_MS);
     }
+    for (const group of await groups.liveGroups(pid)) await this.#signalGroup(signal, group);
+  }
+
+  /**
+   * Signals a group, but not with the same signal again, and lets it go on if it is suspended.
+   *
+   * @returns false if there is no such group
+   */
+  async #signalGroup(signal: string, group: number): Promise<boolean> {
+    const { groups } = this.#parts;
+    if (signal === "KILL") return await groups.signal(signal, group);
+    const sent = `${signal} ${group}`;
+    if (this.#signalsSent.has(sent)) return true;
+    this.#signalsSent.add(sent);
+    const exists = await groups.signal(signal, group);
+    if (exists) await groups.signal("CONT", group);
+    else this.#signalsSent.delete(sent);
+    return exists;
   }
 }
 

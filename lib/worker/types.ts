@@ -107,4 +107,7 @@ export interface JobFilter {
   /** Every one of these must be set on the job. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly jobIdPrefix?: string;
+  /** Started at or after this, and before that; milliseconds since the Unix epoch. */
+  readonly startedAfter?: number;
+  readonly startedBefore?: number;
 }

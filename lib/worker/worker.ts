@@ -79,7 +79,8 @@ export class Worker implements AsyncDisposable {
   readonly #tools: LaunchTools;
   readonly #groups: ProcessGroups;
   readonly #active = new Map<string, ActiveJob>();
-  readonly #starting = new Map<string, Promise<Job>>();
+  /** Starts under way, by their request if they have one. */
+  readonly #starting = new Map<string, Promise<unknown>>();
   readonly #watches = new Set<JobWatch>();
   #shuttingDown = false;
 
@@ -116,14 +117,15 @@ export class Worker implements AsyncDisposable {
    */
   async start(options: StartOptions): Promise<Job> {
     const { owner, requestId = "" } = options;
-    if (requestId === "") return await this.#start(options);
-    const key = JSON.stringify([owner, requestId]);
-    const started = this.#starting.get(key) ?? this.#startOnce(options, requestId);
+    const key = requestId === "" ? newId() : JSON.stringify([owner, requestId]);
+    // A repeat waits for the one before, then looks what came of it: that one may have been aborted.
+    const before = this.#starting.get(key) ?? Promise.resolve();
+    const started = before.catch(() => {}).then(() => this.#startOnce(options));
     this.#starting.set(key, started);
     try {
       return await started;
     } finally {
-      this.#starting.delete(key);
+      if (this.#starting.get(key) === started) this.#starting.delete(key);
     }
   }
 
@@ -190,17 +192,17 @@ export class Worker implements AsyncDisposable {
     const active = this.#active.get(jobId);
     const log = active?.running.log ?? await this.#openLog(jobId);
     const offset = await findStart(log, options.start, new Set(options.streams));
+    // Look first, then read: what is printed after the last read, just before the end, must not be
+    // taken for read.
+    const toTheEnd = options.follow || log.closed;
     let nextOffset = offset;
     for await (const batch of readLog(log, { ...options, offset })) {
       nextOffset = batch.nextOffset;
       yield { ...batch, finishedJob: null };
     }
-    // A log is closed a moment before the end of its job is recorded.
-    const job = active !== undefined && log.closed
-      ? await abortable(active.settled, options.signal)
-      : await this.get(jobId);
-    if (job.end !== null) nextOffset = log.endOffset;
-    yield { records: [], nextOffset, finishedJob: job.end === null ? null : job };
+    if (toTheEnd) nextOffset = log.endOffset;
+    const job = toTheEnd ? await this.wait(jobId, options) : null;
+    yield { records: [], nextOffset, finishedJob: job?.end ? job : null };
   }
 
   /** The jobs that match, as they are, then each again when its status changes; ends by the signal. */
@@ -239,6 +241,7 @@ export class Worker implements AsyncDisposable {
         await settled;
       }),
     );
+    await Promise.allSettled(this.#starting.values());
   }
 
   /** Kills every job. */
@@ -247,14 +250,16 @@ export class Worker implements AsyncDisposable {
     await this.#groups[Symbol.asyncDispose]();
   }
 
-  async #startOnce(options: StartOptions, requestId: string): Promise<Job> {
-    const known = await this.#store.findByRequest(options.owner, requestId);
+  async #startOnce(options: StartOptions): Promise<Job> {
+    const { owner, requestId = "" } = options;
+    const known = requestId === "" ? undefined : await this.#store.findByRequest(owner, requestId);
     return known === undefined ? await this.#start(options) : await this.get(known.jobId);
   }
 
   async #start(options: StartOptions): Promise<Job> {
     const command = { args: [], env: {}, workingDirectory: "", ...options.command };
     const labels = options.labels ?? {};
+    this.#checkOpen();
     checkCommand(command);
     checkLabels(labels);
     const jobId = newId();
@@ -270,9 +275,7 @@ export class Worker implements AsyncDisposable {
     const writer = await LogWriter.create(`${logsOf(this.#options)}/${jobId}`);
     try {
       options.signal?.throwIfAborted();
-      if (this.#shuttingDown) {
-        throw new JobWorkerError("unavailable", "The daemon is shutting down");
-      }
+      this.#checkOpen();
       const spec = { program, args: command.args, env, workingDirectory };
       const process = startProcess(spec, this.#tools);
       const job: Job = {
@@ -298,6 +301,11 @@ export class Worker implements AsyncDisposable {
     }
   }
 
+  #checkOpen(): void {
+    if (!this.#shuttingDown) return;
+    throw new JobWorkerError("unavailable", "The daemon is shutting down");
+  }
+
   /** Records a job that has just started. One that cannot be recorded must not run. */
   async #record(running: RunningJob): Promise<Job> {
     const job = running.snapshot();
@@ -320,6 +328,10 @@ export class Worker implements AsyncDisposable {
     const job = await running.ended;
     try {
       await recorded;
+    } catch {
+      return job; // Its start has failed, and told why.
+    }
+    try {
       await this.#store.put(job);
       this.#active.delete(job.jobId);
       this.#tellWatches(job);

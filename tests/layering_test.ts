@@ -1,0 +1,135 @@
+/**
+ * Who may import whom: the table of the design, read against every import of the house.
+ *
+ * @module
+ */
+
+import { assert } from "./assert.ts";
+
+/**
+ * For each folder of `lib/`, and each entry, the folders that it may import; `types` allows types only,
+ * which leave no trace in what runs. All may import what lies in `lib/` itself.
+ */
+const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, "all" | "types">>>> = {
+  lib: {},
+  worker: {},
+  store: { worker: "types" },
+  auth: { worker: "types" },
+  service: { worker: "all", auth: "all" },
+  engine: { service: "all" },
+  grpc: { service: "types", worker: "types", auth: "all" },
+  rest: { service: "types", worker: "types", auth: "all" },
+  daemon: {
+    worker: "all",
+    store: "all",
+    auth: "all",
+    service: "all",
+    engine: "all",
+    grpc: "all",
+    rest: "all",
+  },
+  cli: { "grpc/client.ts": "all", "rest/client.ts": "all" },
+  "server.ts": { daemon: "all" },
+  "cli.ts": { cli: "all" },
+};
+
+/** What may be written in some places only. */
+const PLACES: readonly (readonly [pattern: RegExp, places: RegExp])[] = [
+  [/\bDeno\.Command\b/, /^lib\/(worker|daemon)\//],
+  [/"(npm:)?@grpc\//, /^lib\/grpc\//],
+  [/"(npm:)?hono\b/, /^lib\/(rest|engine)\//],
+  [/"node:sqlite"/, /^lib\/store\//],
+  [/"(npm:)?commander\b/, /^lib\/cli\/grammar\.ts$/],
+];
+
+const IMPORT =
+  /^(?:import|export)\s+(type\s+)?([^;"]*?from\s+)?"(\.[^"]+)"|import\("(\.[^"]+)"\)/gm;
+
+/** The folder of `lib/` that a path lies in, `lib` for a shared file, or the entry itself. */
+function folderOf(path: string): string {
+  const parts = path.split("/");
+  return parts[0] !== "lib" ? path : parts.length > 2 ? parts[1] ?? "" : "lib";
+}
+
+/** Whether an import statement brings in types only. */
+function isTypeOnly([, type, names]: RegExpExecArray): boolean {
+  const listed = /^\s*\{([^}]*)\}\s*from\s+$/.exec(names ?? "")?.[1];
+  const each = listed?.split(",").filter((name) => name.trim() !== "");
+  return type !== undefined || (each?.every((name) => /^\s*type\s/.test(name)) ?? false);
+}
+
+/** What is wrong with a file. */
+function violations(path: string, text: string): string[] {
+  const code = text.replace(/\/\*[^]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
+  const from = folderOf(path);
+  const allowed = MAY_IMPORT[from];
+  if (allowed === undefined) return [`${path} lies where the design knows no folder`];
+  const found: string[] = [];
+  for (const match of code.matchAll(IMPORT)) {
+    const to = new URL(match[3] ?? match[4] ?? "", `file:///${path}`).pathname.slice(1);
+    if (!to.startsWith("lib/") || [from, "lib"].includes(folderOf(to))) continue;
+    const right = allowed[folderOf(to)] ?? allowed[to.slice("lib/".length)];
+    if (right === "all" || (right === "types" && isTypeOnly(match))) continue;
+    if (right === "types" && to === "lib/worker/types.ts") continue;
+    found.push(`${path} may not import ${to}`);
+  }
+  for (const [pattern, places] of PLACES) {
+    if (pattern.test(code) && !places.test(path)) found.push(`${path} may not use ${pattern}`);
+  }
+  return found;
+}
+
+const ROOT = new URL("../", import.meta.url);
+
+/** The TypeScript files below a folder, as paths from the root of the house. */
+async function* sources(folder: string): AsyncGenerator<string> {
+  for await (const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))) {
+    const path = `${folder}/${name}`;
+    if (isDirectory) yield* sources(path);
+    else if (name.endsWith(".ts")) yield path;
+  }
+}
+
+Deno.test("Every import goes in a direction that the design allows", async () => {
+  const paths = ["server.ts", "cli.ts", ...await Array.fromAsync(sources("lib"))];
+  const found: string[] = [];
+  for (const path of paths) {
+    found.push(...violations(path, await Deno.readTextFile(new URL(path, ROOT))));
+  }
+  assert.deepEqual(found, []);
+});
+
+Deno.test("The test of directions sees what it must not allow, and nothing else", () => {
+  const wrong: [string, string][] = [
+    ["lib/worker/a.ts", 'import { A } from "../service/a.ts";'],
+    ["lib/worker/a.ts", 'import type { A } from "../auth/a.ts";'],
+    ["lib/store/a.ts", 'import { Worker } from "../worker/mod.ts";'],
+    ["lib/store/a.ts", 'import { type A, B } from "../worker/mod.ts";'],
+    ["lib/grpc/a.ts", 'import {\n  type A,\n  b,\n} from "../service/a.ts";'],
+    ["lib/grpc/a.ts", 'export * from "../service/a.ts";'],
+    ["lib/grpc/a.ts", 'await import("../worker/a.ts");'],
+    ["lib/cli/commands/a.ts", 'import { A } from "../../grpc/server.ts";'],
+    ["lib/delay.ts", 'import "./worker/mod.ts";'],
+    ["lib/daemon/a.ts", 'import { A } from "../cli/a.ts";'],
+    ["lib/unknown/a.ts", ""],
+    ["server.ts", 'import { A } from "./lib/worker/mod.ts";'],
+    ["lib/cli/a.ts", 'new Deno.Command("ls");'],
+    ["lib/auth/a.ts", 'import * as grpc from "@grpc/grpc-js";'],
+    ["lib/service/a.ts", 'import { Hono } from "hono";'],
+    ["lib/worker/a.ts", 'import { DatabaseSync } from "node:sqlite";'],
+    ["lib/cli/a.ts", 'import { Command } from "commander";'],
+  ];
+  for (const [path, text] of wrong) assert.equal(violations(path, text).length, 1, text || path);
+  const right: [string, string][] = [
+    ["lib/worker/a.ts", 'import { A } from "./b.ts";\nimport { B } from "../errors.ts";'],
+    ["lib/worker/a.ts", '/** import { A } from "../cli/a.ts"; */\n  // "hono"'],
+    ["lib/store/a.ts", 'import type { A } from "../worker/mod.ts";'],
+    ["lib/store/a.ts", 'import {\n  type A,\n  type B,\n} from "../worker/mod.ts";'],
+    ["lib/store/a.ts", 'import { statusOf } from "../worker/types.ts";'],
+    ["lib/grpc/a.ts", 'import proto from "../../proto/a.proto" with { type: "text" };'],
+    ["lib/cli/commands/a.ts", 'import { A } from "../../grpc/client.ts";'],
+    ["lib/daemon/a.ts", 'new Deno.Command("ls");'],
+    ["cli.ts", 'import { A } from "./lib/cli/main.ts";'],
+  ];
+  for (const [path, text] of right) assert.deepEqual(violations(path, text), [], text);
+});

@@ -1,0 +1,229 @@
+import { assert } from "../assert.ts";
+import {
+  type Command,
+  type Job,
+  type LogBatch,
+  type LogStart,
+  type LogStream,
+  type StartOptions,
+  Worker,
+  type WorkerOptions,
+} from "../../lib/worker/mod.ts";
+
+/** Both outputs of a job. */
+export const BOTH: readonly LogStream[] = ["stdout", "stderr"];
+
+/** The first byte of a log. */
+export const FROM_START: LogStart = { kind: "offset", offset: 0 };
+
+/** How long a condition may take on a machine that is busy with other things. */
+const PATIENCE_MS = 30_000;
+
+/** A directory that is removed when it is disposed of. */
+export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempDir({ prefix: "job-worker-" });
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/** Waits for a condition that nobody announces, such as the state of a foreign process. */
+export async function until<T>(condition: () => Promise<T | undefined | false>): Promise<T> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const met = await condition();
+    if (met !== undefined && met !== false) return met;
+    assert.ok(performance.now() < deadline, `Still not so after ${PATIENCE_MS} ms: ${condition}`);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
+/** A process as proc_pid_stat(5) shows it. */
+export interface ProcessStat {
+  readonly pid: number;
+  readonly state: string;
+  readonly parent: number;
+  readonly group: number;
+  readonly session: number;
+}
+
+/** One process, or `null` if there is none. */
+export async function processStat(pid: number): Promise<ProcessStat | null> {
+  const text = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+  if (text === "") return null;
+  const [state = "", ...numbers] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const [parent = 0, group = 0, session = 0] = numbers.map(Number);
+  return { pid, state, parent, group, session };
+}
+
+/** Every process that there is. */
+export async function allProcesses(): Promise<ProcessStat[]> {
+  const pids = (await Array.fromAsync(Deno.readDir("/proc"))).map(({ name }) => Number(name));
+  const stats = await Promise.all(pids.filter(Number.isInteger).map(processStat));
+  return stats.filter((stat) => stat !== null);
+}
+
+/** The processes of some sessions in which anything is left to end. */
+export async function liveProcesses(sessions: readonly number[]): Promise<ProcessStat[]> {
+  return (await allProcesses()).filter(({ state, session }) =>
+    state !== "Z" && state !== "X" && sessions.includes(session)
+  );
+}
+
+/** Kills what a job has left behind out of its reach, by the process id that it printed first. */
+export async function killEscaped(printed: string): Promise<void> {
+  const pid = parseInt(printed);
+  assert.ok(pid > 1, printed);
+  Deno.kill(pid, "SIGKILL");
+  await until(async () => ["Z", undefined].includes((await processStat(pid))?.state));
+}
+
+/** What this process holds open, as the links of `/proc/self/fd`. */
+export async function openDescriptors(): Promise<string[]> {
+  const names = (await Array.fromAsync(Deno.readDir("/proc/self/fd"))).map(({ name }) => name);
+  const links = names.map((name) => Deno.readLink(`/proc/self/fd/${name}`).catch(() => ""));
+  return (await Promise.all(links)).filter((link) => link !== "").sort();
+}
+
+/** A record or a part of one. */
+type Bytes = { readonly stream: LogStream; readonly data: Uint8Array };
+
+/** The bytes of some records, one after the other. */
+export function bytesOf(
+  records: readonly Bytes[],
+  streams: readonly LogStream[] = BOTH,
+): Uint8Array<ArrayBuffer> {
+  const parts = records.filter(({ stream }) => streams.includes(stream));
+  const whole = new Uint8Array(parts.reduce((sum, { data }) => sum + data.byteLength, 0));
+  let at = 0;
+  for (const { data } of parts) {
+    whole.set(data, at);
+    at += data.byteLength;
+  }
+  return whole;
+}
+
+/** The text of some records. */
+export function textOf(records: readonly Bytes[], streams: readonly LogStream[] = BOTH): string {
+  return new TextDecoder().decode(bytesOf(records, streams));
+}
+
+/** SHA-256 in hex. */
+export async function sha256(data: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", data)).toHex();
+}
+
+/** Random bytes, among them every value. */
+export function randomBytes(length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 65_536) {
+    crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  }
+  return bytes;
+}
+
+/** What {@linkcode TestWorker.read} found. */
+export interface ReadLog {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly batches: readonly LogBatch[];
+  readonly finishedJob: Job;
+}
+
+/**
+ * A worker in a directory of its own. When it is disposed of, nothing of its jobs may be left
+ * running, and no fault may have been reported.
+ */
+export class TestWorker implements AsyncDisposable {
+  readonly worker: Worker;
+  readonly directory: string;
+  readonly faults: unknown[];
+  readonly #jobs: Job[] = [];
+
+  private constructor(worker: Worker, directory: string, faults: unknown[]) {
+    this.worker = worker;
+    this.directory = directory;
+    this.faults = faults;
+  }
+
+  static async open(options: Pick<WorkerOptions, "store" | "home"> = {}): Promise<TestWorker> {
+    const directory = await Deno.makeTempDir({ prefix: "job-worker-" });
+    const faults: unknown[] = [];
+    const onFault = (error: unknown) => void faults.push(error);
+    const worker = await Worker.open({ ...options, dataDirectory: directory, onFault });
+    return new TestWorker(worker, directory, faults);
+  }
+
+  /** Starts a job of alice's. */
+  async start(
+    command: Pick<Command, "name"> & Partial<Command>,
+    options: Partial<StartOptions> = {},
+  ): Promise<Job> {
+    const job = await this.worker.start({ command, owner: "alice", ...options });
+    this.#jobs.push(job);
+    return job;
+  }
+
+  /** Starts a shell script. */
+  async sh(script: string, ...args: readonly string[]): Promise<Job> {
+    return await this.start({ name: "sh", args: ["-c", script, "sh", ...args] });
+  }
+
+  /** Starts a shell script and waits for its end. */
+  async ran(script: string, ...args: readonly string[]): Promise<Job> {
+    return await this.worker.wait((await this.sh(script, ...args)).jobId);
+  }
+
+  /**
+   * Starts a job that ends as soon as it has left a script running in a session of its own, where the
+   * worker does not look. It prints its process id first, for {@linkcode killEscaped}.
+   */
+  async shWithEscaped(script: string): Promise<Job> {
+    const escaped = `setsid sh -c 'echo $$; : >"$0"; ${script}' "$1" &`;
+    return await this.sh(
+      `${escaped} until [ -e "$1" ]; do sleep 0.01; done`,
+      `${this.directory}/out`,
+    );
+  }
+
+  /** Reads the whole log of a job, to its end. */
+  async read(jobId: string): Promise<ReadLog> {
+    const options = { start: FROM_START, streams: BOTH, follow: true };
+    const batches = await Array.fromAsync(this.worker.readLog(jobId, options));
+    const records = batches.flatMap((batch) => batch.records);
+    const finishedJob = batches.at(-1)?.finishedJob;
+    assert.ok(finishedJob, "The last batch carries the job");
+    return {
+      stdout: textOf(records, ["stdout"]),
+      stderr: textOf(records, ["stderr"]),
+      batches,
+      finishedJob,
+    };
+  }
+
+  /** Waits until a job has printed something. */
+  async printed(jobId: string, text: string): Promise<void> {
+    let seen = "";
+    const options = { start: FROM_START, streams: BOTH, follow: true };
+    for await (const { records } of this.worker.readLog(jobId, options)) {
+      seen += textOf(records);
+      if (seen.includes(text)) return;
+    }
+    assert.fail(`The job ended without printing ${JSON.stringify(text)}: ${JSON.stringify(seen)}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.worker[Symbol.asyncDispose]();
+    await Deno.remove(this.directory, { recursive: true });
+    assert.deepEqual(await liveProcesses(this.#jobs.map(({ pid }) => pid)), []);
+    assert.deepEqual(this.faults, []);
+  }
+}
+
+/** What a call was rejected with. */
+export async function rejection(promise: Promise<unknown>): Promise<unknown> {
+  try {
+    await promise;
+  } catch (error) {
+    return error;
+  }
+  return assert.fail("Nothing was thrown");
+}

@@ -1,0 +1,26 @@
+import type { Job, JobEnd } from "../../lib/worker/types.ts";
+
+/** A job that nobody has run. */
+export function job(part: Partial<Job> & Pick<Job, "jobId">): Job {
+  return {
+    command: { name: "true", args: [], env: {}, workingDirectory: "/" },
+    pid: 4_242,
+    owner: "alice",
+    labels: {},
+    requestId: "",
+    startedAt: 1_000,
+    stdoutBytes: 0,
+    stderrBytes: 0,
+    outputCut: false,
+    end: null,
+    ...part,
+  };
+}
+
+/** How a job ended that did what it should. */
+export const DONE: JobEnd = {
+  status: "done",
+  reason: "exited",
+  exitStatus: { code: 0 },
+  finishedAt: 2_000,
+};

@@ -1,0 +1,181 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import { JobLog } from "../../lib/worker/job_log.ts";
+import { readLog } from "../../lib/worker/log_reader.ts";
+import { assert } from "../assert.ts";
+import {
+  BOTH,
+  bytesOf,
+  openDescriptors,
+  randomBytes,
+  rejection,
+  sha256,
+  textOf,
+} from "./fixture.ts";
+import { openLog, recordsOf, type TestLog, write } from "./log_fixture.ts";
+
+const MIB = 1024 * 1024;
+
+/** How many files of a log are open. */
+async function openFiles(test: TestLog): Promise<number> {
+  const links = await openDescriptors();
+  return links.filter((link) => link.startsWith(test.directory)).length;
+}
+
+Deno.test("readLog() resumes at every byte, inside records too", async () => {
+  await using test = await openLog();
+  const texts = ["alpha\n", "!beta", "c", "!", "delta\n\n", "!epsilon", "\0zeta"];
+  await write(test.writer, ...texts);
+  const whole = texts.join("").replaceAll("!", "");
+  for (let offset = 0; offset <= whole.length; offset++) {
+    const records = await recordsOf(test.log, { offset });
+    assert.equal(textOf(records), whole.slice(offset));
+    let next = offset;
+    for (const record of records) {
+      assert.equal(record.offset, next);
+      next += record.data.byteLength;
+    }
+    assert.equal(next, whole.length);
+  }
+});
+
+Deno.test("readLog() resumes exactly where two files of a log meet", async () => {
+  await using test = await openLog();
+  const data = randomBytes(17 * MIB);
+  await test.writer.append("stdout", data);
+  const borders = test.log.segments.map(({ start }) => start);
+  assert.equal(borders.length, 3);
+  for (const border of borders) {
+    for (const offset of [border - 1, border, border + 1].filter((offset) => offset >= 0)) {
+      const found = bytesOf(await recordsOf(test.log, { offset }));
+      assert.equal(await sha256(found), await sha256(data.slice(offset)), `from ${offset}`);
+    }
+  }
+});
+
+Deno.test("readLog() resumes after each batch, which holds no more than 256 KiB", async () => {
+  await using test = await openLog();
+  const data = randomBytes(2 * MIB);
+  await test.writer.append("stdout", data);
+  const records = [];
+  for (let offset = 0; offset < test.log.endOffset;) {
+    for await (const batch of readLog(test.log, { offset, streams: BOTH, follow: false })) {
+      assert.ok(bytesOf(batch.records).byteLength <= 256 * 1024);
+      records.push(...batch.records);
+      offset = batch.nextOffset;
+      break;
+    }
+  }
+  assert.equal(await sha256(bytesOf(records)), await sha256(data));
+});
+
+Deno.test("readLog() accepts the end as an offset, and names it when it refuses", async () => {
+  await using test = await openLog();
+  await write(test.writer, "12345");
+  assert.deepEqual(await recordsOf(test.log, { offset: 5 }), []);
+  for (const offset of [6, -1, 0.5, NaN]) {
+    const error = await rejection(recordsOf(test.log, { offset }));
+    assert.ok(error instanceof JobWorkerError);
+    assert.equal(error.code, "out_of_range");
+    assert.match(error.message, new RegExp(`offset ${offset}.* 5`));
+  }
+});
+
+Deno.test("readLog() of one stream leaves the other out, and keeps the offsets of the whole", async () => {
+  await using test = await openLog();
+  await write(test.writer, "one", "!two", "three", "!four");
+  const records = await recordsOf(test.log, { streams: ["stderr"], offset: 4 });
+  assert.deepEqual(records.map(({ offset }) => offset), [4, 11]);
+  assert.equal(textOf(records), "wofour");
+});
+
+Deno.test("A reader that joins at any instant sees no gap and no repeat", async () => {
+  await using test = await openLog();
+  const data = randomBytes(140_000);
+  const joined: Promise<void>[] = [];
+  const join = async (offset: number, records = recordsOf(test.log, { offset, follow: true })) =>
+    assert.deepEqual(bytesOf(await records), data.subarray(offset), `from ${offset}`);
+  for (let at = 0; at < data.byteLength;) {
+    const size = 1 + Math.floor(Math.random() * 800);
+    const appended = test.writer.append(
+      at % 2 === 0 ? "stdout" : "stderr",
+      data.slice(at, at + size),
+    );
+    // Now the record is on its way to the disk: not yet, partly or just written.
+    for (let turns = Math.random() * 6; turns > 1; turns--) await null;
+    joined.push(join(Math.floor(Math.random() * (test.log.endOffset + 1))));
+    if (Math.random() < 0.5) await appended;
+    at += size;
+  }
+  await test.writer[Symbol.asyncDispose]();
+  await Promise.all(joined);
+  assert.ok(joined.length > 300);
+});
+
+Deno.test("A reader that stalls holds up nobody and costs no memory", async () => {
+  await using test = await openLog();
+  const piece = randomBytes(64 * 1024);
+  const pieces = 64 * 16;
+  await test.writer.append("stdout", piece);
+  const stalled = readLog(test.log, { offset: 0, streams: BOTH, follow: true });
+  const first = await stalled.next();
+  assert.ok(!first.done);
+
+  const before = Deno.memoryUsage();
+  for (let count = 1; count < pieces; count++) await test.writer.append("stdout", piece);
+  await test.writer[Symbol.asyncDispose]();
+  const after = Deno.memoryUsage();
+  assert.ok(after.external - before.external < 8 * MIB, "What was written is not kept");
+  assert.ok(after.rss - before.rss < 32 * MIB, "What was written is not kept");
+
+  let bytes = bytesOf(first.value.records).byteLength;
+  for await (const { records } of stalled) bytes += bytesOf(records).byteLength;
+  assert.equal(bytes, pieces * piece.byteLength);
+});
+
+Deno.test("A reader that waits ends when its signal is aborted, with the reason", async () => {
+  await using test = await openLog();
+  await write(test.writer, "so far");
+  const controller = new AbortController();
+  const options = { offset: 0, streams: BOTH, follow: true, signal: controller.signal };
+  const reader = readLog(test.log, options);
+  assert.equal(textOf((await reader.next()).value?.records ?? []), "so far");
+  const waiting = reader.next();
+  assert.equal(await openFiles(test), 2);
+  const reason = new Error("The client has left");
+  controller.abort(reason);
+  assert.equal(await rejection(waiting), reason);
+  assert.equal(await openFiles(test), 1, "Only the writer's file is open");
+  await write(test.writer, "and more");
+});
+
+Deno.test("A reader that leaves closes its file", async () => {
+  await using test = await openLog();
+  await write(test.writer, "so far");
+  for await (const _ of readLog(test.log, { offset: 0, streams: BOTH, follow: true })) {
+    assert.equal(await openFiles(test), 2);
+    break;
+  }
+  assert.equal(await openFiles(test), 1);
+});
+
+Deno.test("A reader that follows waits for the first byte, and ends with the log", async () => {
+  await using test = await openLog();
+  const reading = recordsOf(test.log, { follow: true });
+  await write(test.writer, "a", "!b");
+  await test.writer[Symbol.asyncDispose]();
+  assert.equal(textOf(await reading), "ab");
+});
+
+Deno.test("A log that is damaged in the middle says where", async () => {
+  await using test = await openLog();
+  await write(test.writer, "12345");
+  await test.writer.append("stdout", randomBytes(9 * MIB));
+  await test.writer[Symbol.asyncDispose]();
+  using file = await Deno.open(`${test.directory}/0000000000000000.log`, { write: true });
+  await file.seek(5 + 28, Deno.SeekMode.Start);
+  await file.write(new Uint8Array(100));
+  const error = await rejection(recordsOf(await JobLog.open(test.directory)));
+  assert.ok(error instanceof JobWorkerError);
+  assert.equal(error.code, "data_loss");
+  assert.match(error.message, /behind byte 5 /);
+});

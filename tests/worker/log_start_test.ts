@@ -1,0 +1,119 @@
+import fc from "fast-check";
+import { findStart } from "../../lib/worker/log_start.ts";
+import type { LogStart, LogStream } from "../../lib/worker/types.ts";
+import { assert } from "../assert.ts";
+import { BOTH, randomBytes, textOf } from "./fixture.ts";
+import { fakeClock, openLog, recordsOf, type TestLog, write } from "./log_fixture.ts";
+
+const MIB = 1024 * 1024;
+
+/** What a reader sees who starts there. */
+async function textFrom(
+  test: TestLog,
+  start: LogStart,
+  streams: readonly LogStream[] = BOTH,
+): Promise<string> {
+  const offset = await findStart(test.log, start, new Set(streams));
+  return textOf(await recordsOf(test.log, { offset, streams }));
+}
+
+/** The last lines of a text, as tail(1) has it. */
+function lastLines(text: string, lines: number): string {
+  const found = text.match(/[^\n]*\n|[^\n]+$/g) ?? [];
+  return found.slice(found.length - Math.min(lines, found.length)).join("");
+}
+
+Deno.test("tail finds the last lines, with and without a final line end", async () => {
+  for (const text of ["", "\n", "a", "a\n", "a\nb", "a\nb\n", "\n\n", "a\n\nb\n\n"]) {
+    await using test = await openLog();
+    await write(test.writer, text);
+    for (let lines = 0; lines < 6; lines++) {
+      const expected = lastLines(text, lines);
+      const found = await textFrom(test, { kind: "tail", lines });
+      assert.equal(found, expected, `tail ${lines} of ${JSON.stringify(text)}`);
+    }
+  }
+});
+
+Deno.test("tail finds the last lines wherever records begin, in one stream or both", async () => {
+  const piece = fc.record({
+    stream: fc.constantFrom<LogStream>("stdout", "stderr"),
+    text: fc.string({ unit: fc.constantFrom("a", "b", "\n"), maxLength: 6 }),
+  });
+  const streams = fc.constantFrom<LogStream[]>(["stdout"], ["stderr"], ["stdout", "stderr"]);
+  const property = fc.asyncProperty(
+    fc.array(piece, { maxLength: 12 }),
+    streams,
+    fc.nat(8),
+    async (pieces, streams, lines) => {
+      await using test = await openLog();
+      for (const { stream, text } of pieces) {
+        await test.writer.append(stream, new TextEncoder().encode(text));
+      }
+      const wanted = pieces.filter(({ stream }) => streams.includes(stream));
+      const expected = lastLines(wanted.map(({ text }) => text).join(""), lines);
+      assert.equal(await textFrom(test, { kind: "tail", lines }, streams), expected);
+    },
+  );
+  await fc.assert(property, { numRuns: 200 });
+});
+
+Deno.test("tail finds lines across blocks, and the files of a log", async () => {
+  await using test = await openLog();
+  const long = `${"x".repeat(3 * MIB)}\n`;
+  for (const line of ["1", "2", "3"]) await write(test.writer, `${line}${long}`);
+  await write(test.writer, "4\n");
+  assert.ok(test.log.segments.length > 1);
+  for (let lines = 1; lines <= 5; lines++) {
+    const found = await textFrom(test, { kind: "tail", lines });
+    const firstCharacters = found.split("\n").map((line) => line.charAt(0)).join("");
+    assert.equal(firstCharacters, "1234".slice(Math.max(0, 4 - lines)), `tail ${lines}`);
+  }
+});
+
+Deno.test("tail reads no more of a log than its last lines", async () => {
+  await using test = await openLog();
+  await test.writer.append("stdout", randomBytes(20 * MIB));
+  await write(test.writer, "\nlast\n");
+  for (const segment of test.log.segments.slice(0, -1)) {
+    await Deno.remove(test.log.pathOf(segment));
+  }
+  assert.equal(await textFrom(test, { kind: "tail", lines: 1 }), "last\n");
+});
+
+Deno.test("since finds the first record that is not older", async () => {
+  await using test = await openLog();
+  using clock = fakeClock(0);
+  for (clock.now = 100; clock.now <= 500; clock.now += 100) {
+    await write(test.writer, `${clock.now} `);
+  }
+  const from = (time: number) => textFrom(test, { kind: "since", time });
+  assert.equal(await from(0), "100 200 300 400 500 ");
+  assert.equal(await from(300), "300 400 500 ");
+  assert.equal(await from(301), "400 500 ");
+  assert.equal(await from(500), "500 ");
+  assert.equal(await from(501), "");
+});
+
+Deno.test("since finds its record in any file of a log, and where two files meet", async () => {
+  await using test = await openLog();
+  using clock = fakeClock(100);
+  const piece = new Uint8Array(MIB).fill(0x20);
+  for (let count = 1; count <= 20; count++, clock.now += 100) {
+    await test.writer.append("stdout", piece);
+    await write(test.writer, `${clock.now}`);
+  }
+  assert.equal(test.log.segments.length, 3);
+  for (let time = 50; time < 2_100; time += 100) {
+    const found = (await textFrom(test, { kind: "since", time })).match(/\d+/g) ?? [];
+    assert.equal(found[0], time < 2_000 ? `${time + 50}` : undefined, `since ${time}`);
+  }
+});
+
+Deno.test("Any start in an empty log is its beginning", async () => {
+  await using test = await openLog();
+  const starts: LogStart[] = [{ kind: "tail", lines: 3 }, { kind: "since", time: 7 }];
+  for (const start of starts) {
+    assert.equal(await findStart(test.log, start, new Set(BOTH)), 0);
+  }
+});

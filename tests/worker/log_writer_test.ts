@@ -1,0 +1,165 @@
+import { JobLog } from "../../lib/worker/job_log.ts";
+import { MAX_RECORD_DATA_BYTES } from "../../lib/worker/log_format.ts";
+import { assert } from "../assert.ts";
+import { bytesOf, randomBytes, rejection, sha256, textOf } from "./fixture.ts";
+import { fakeClock, openLog, recordsOf, write } from "./log_fixture.ts";
+import { LogWriter } from "../../lib/worker/log_writer.ts";
+
+const MIB = 1024 * 1024;
+
+Deno.test("LogWriter.append() keeps the order of the calls, streams and offsets included", async () => {
+  await using test = await openLog();
+  await Promise.all(["a", "!bc", "def", "!g", ""].map((text) => write(test.writer, text)));
+  const records = await recordsOf(test.log);
+  assert.deepEqual(
+    records.map(({ offset, stream, data }) => [offset, stream, data.byteLength]),
+    [[0, "stdout", 1], [1, "stderr", 2], [3, "stdout", 3], [6, "stderr", 1]],
+  );
+  assert.equal(textOf(records), "abcdefg");
+  const { stdoutBytes, stderrBytes, endOffset } = test.log;
+  assert.deepEqual({ stdoutBytes, stderrBytes, endOffset }, {
+    stdoutBytes: 4,
+    stderrBytes: 3,
+    endOffset: 7,
+  });
+});
+
+Deno.test("LogWriter.append() splits what is larger than a record", async () => {
+  await using test = await openLog();
+  const data = randomBytes(2 * MAX_RECORD_DATA_BYTES + 1);
+  await test.writer.append("stdout", data);
+  const records = await recordsOf(test.log);
+  assert.deepEqual(
+    records.map((record) => record.data.byteLength),
+    [MAX_RECORD_DATA_BYTES, MAX_RECORD_DATA_BYTES, 1],
+  );
+  assert.deepEqual(bytesOf(records), data);
+});
+
+Deno.test("The times of a log never go back, even if the clock does", async () => {
+  await using test = await openLog();
+  using clock = fakeClock(1_000);
+  await write(test.writer, "a");
+  clock.now = 500;
+  await write(test.writer, "b");
+  clock.now = 1_001;
+  await write(test.writer, "c");
+  const records = await recordsOf(test.log);
+  assert.deepEqual(records.map(({ time }) => time), [1_000, 1_000, 1_001]);
+});
+
+Deno.test("A log goes on in a new file after 8 MiB, named after its first byte", async () => {
+  await using test = await openLog();
+  const data = randomBytes(17 * MIB);
+  for (let at = 0; at < data.byteLength; at += MIB) {
+    await test.writer.append("stdout", data.subarray(at, at + MIB));
+  }
+  const names = (await Array.fromAsync(Deno.readDir(test.directory))).map(({ name }) => name);
+  const starts = test.log.segments.map(({ start }) => start);
+  assert.equal(starts.length, 3);
+  assert.equal(starts[0], 0);
+  assert.deepEqual(names.sort(), starts.map((start) => `${String(start).padStart(16, "0")}.log`));
+  const records = await recordsOf(test.log);
+  for (const start of starts) assert.ok(records.some(({ offset }) => offset === start));
+  assert.equal(await sha256(bytesOf(records)), await sha256(data));
+});
+
+Deno.test("The files of a log are its owner's alone", async () => {
+  await using test = await openLog();
+  await write(test.writer, "secret");
+  const file = await Deno.stat(`${test.directory}/0000000000000000.log`);
+  const directory = await Deno.stat(test.directory);
+  assert.deepEqual([file.mode, directory.mode].map((mode) => (mode ?? 0) & 0o777), [0o600, 0o700]);
+});
+
+Deno.test("LogWriter.create() does not take over a directory that exists", async () => {
+  await using test = await openLog();
+  const error = await rejection(LogWriter.create(test.directory));
+  assert.ok(error instanceof Deno.errors.AlreadyExists);
+});
+
+Deno.test("Closing a writer first writes what was appended", async () => {
+  await using test = await openLog();
+  const appended = write(test.writer, "last words");
+  await test.writer[Symbol.asyncDispose]();
+  await appended;
+  assert.ok(test.log.closed);
+  assert.equal(textOf(await recordsOf(test.log, { follow: true })), "last words");
+});
+
+Deno.test("A record that the disk took only in part is taken back", async () => {
+  await using test = await openLog();
+  await write(test.writer, "whole ");
+  const { write: original } = Deno.FsFile.prototype;
+  let left = 10;
+  Deno.FsFile.prototype.write = async function (data) {
+    if (left === 0) throw new Error("No space left on device");
+    const written = await original.call(this, data.subarray(0, left));
+    left -= written;
+    return written;
+  };
+  try {
+    const error = await rejection(write(test.writer, "in part"));
+    assert.match(String(error), /No space left/);
+  } finally {
+    Deno.FsFile.prototype.write = original;
+  }
+  assert.equal(test.log.endOffset, 6);
+  const { size } = await Deno.stat(`${test.directory}/0000000000000000.log`);
+  assert.equal(size, test.log.segments[0]?.size);
+  await write(test.writer, "again");
+  assert.equal(textOf(await recordsOf(test.log)), "whole again");
+  const reopened = await JobLog.open(test.directory);
+  assert.equal(textOf(await recordsOf(reopened)), "whole again");
+});
+
+Deno.test("JobLog.open() finds the log as its writer left it", async () => {
+  await using test = await openLog();
+  await write(test.writer, "one", "!two");
+  await test.writer.append("stdout", randomBytes(9 * MIB));
+  await write(test.writer, "end");
+  await test.writer[Symbol.asyncDispose]();
+  const reopened = await JobLog.open(test.directory);
+  assert.ok(reopened.closed);
+  assert.equal(reopened.endOffset, test.log.endOffset);
+  assert.deepEqual(reopened.segments, test.log.segments);
+  assert.deepEqual(await recordsOf(reopened), await recordsOf(test.log));
+});
+
+Deno.test("JobLog.open() finds the log of a job that printed nothing", async () => {
+  await using test = await openLog();
+  const reopened = await JobLog.open(test.directory);
+  assert.equal(reopened.endOffset, 0);
+  assert.deepEqual(await recordsOf(reopened, { follow: true }), []);
+});
+
+Deno.test("JobLog.open() leaves out a last record of which any part is missing", async () => {
+  await using test = await openLog();
+  await write(test.writer, "whole", "!torn");
+  const path = `${test.directory}/0000000000000000.log`;
+  const { size } = await Deno.stat(path);
+  for (let cut = 1; cut <= 4 + 28; cut++) {
+    await Deno.truncate(path, size - cut);
+    const reopened = await JobLog.open(test.directory);
+    assert.equal(reopened.endOffset, 5, `${cut} bytes cut`);
+    assert.equal(textOf(await recordsOf(reopened)), "whole");
+  }
+});
+
+Deno.test("JobLog.open() leaves out what is not a record", async () => {
+  await using test = await openLog();
+  await write(test.writer, "whole");
+  const path = `${test.directory}/0000000000000000.log`;
+  for (const rubbish of [new Uint8Array(4096), randomBytes(300_000).fill(0xa7, 0, 1)]) {
+    await Deno.writeFile(path, rubbish, { append: true });
+    const reopened = await JobLog.open(test.directory);
+    assert.equal(reopened.endOffset, 5);
+    assert.equal(textOf(await recordsOf(reopened)), "whole");
+  }
+});
+
+Deno.test("JobLog.open() rejects where there is no log", async () => {
+  await using test = await openLog();
+  const error = await rejection(JobLog.open(`${test.directory}/nope`));
+  assert.ok(error instanceof Deno.errors.NotFound);
+});

@@ -1,0 +1,148 @@
+import type { Job, JobEnd } from "../../lib/worker/mod.ts";
+import { assert } from "../assert.ts";
+import { killEscaped, liveProcesses, TestWorker, until } from "./fixture.ts";
+
+/** The outcome of a job without its time. */
+function outcomeOf({ end }: Job): Omit<JobEnd, "finishedAt"> {
+  assert.ok(end);
+  const { finishedAt: _, ...outcome } = end;
+  return outcome;
+}
+
+Deno.test("Every exit code is recorded as it is", async () => {
+  await using test = await TestWorker.open();
+  const codes = Array.from({ length: 256 }, (_, code) => code);
+  const jobs = await Promise.all(codes.map((code) => test.ran(`exit ${code}`)));
+  assert.deepEqual(
+    jobs.map(outcomeOf),
+    codes.map((code) => ({
+      status: code === 0 ? "done" : "failed",
+      reason: "exited",
+      exitStatus: { code },
+    })),
+  );
+});
+
+Deno.test("Death by a signal is recorded by its name, from inside and outside", async () => {
+  await using test = await TestWorker.open();
+  const signals = ["SIGSEGV", "SIGABRT", "SIGKILL", "SIGTERM", "SIGPIPE", "SIGHUP"] as const;
+  for (const signal of signals) {
+    const expected = { status: "failed", reason: "signaled", exitStatus: { signal } };
+    assert.deepEqual(outcomeOf(await test.ran(`kill -${signal.slice(3)} $$`)), expected);
+
+    const job = await test.sh("echo ready; exec sleep 1000");
+    await test.printed(job.jobId, "ready");
+    Deno.kill(job.pid, signal);
+    assert.deepEqual(outcomeOf(await test.worker.wait(job.jobId)), expected);
+  }
+});
+
+Deno.test("What a shell says about the death of its child stays a code", async () => {
+  await using test = await TestWorker.open();
+  const job = await test.ran("sh -c 'kill -KILL $$'; exit $?");
+  const expected = { status: "failed", reason: "exited", exitStatus: { code: 137 } };
+  assert.deepEqual(outcomeOf(job), expected);
+});
+
+Deno.test({
+  name: "Death by a real-time signal is recorded by its number",
+  // Deno has no name for such a signal, and forgets to close what it holds of the child.
+  sanitizeResources: false,
+  async fn() {
+    await using test = await TestWorker.open();
+    for (const number of [34, 50, 64]) {
+      const exitStatus = { signal: `SIG${number}` };
+      const outcome = outcomeOf(await test.ran(`kill -${number} $$`));
+      assert.deepEqual(outcome, { status: "failed", reason: "signaled", exitStatus });
+    }
+  },
+});
+
+Deno.test("A job says when it ended, and how much it printed", async () => {
+  await using test = await TestWorker.open();
+  const job = await test.ran("printf 12345; printf 123 >&2");
+  assert.deepEqual([job.stdoutBytes, job.stderrBytes, job.outputCut], [5, 3, false]);
+  assert.ok(job.end && job.startedAt <= job.end.finishedAt && job.end.finishedAt <= Date.now());
+  assert.deepEqual(await test.worker.get(job.jobId), job);
+  assert.deepEqual(await test.worker.list({}, { limit: 10 }), [job]);
+});
+
+Deno.test("A job that leaves a process behind ends at once, with what it printed", async () => {
+  await using test = await TestWorker.open();
+  const job = await test.sh("sleep 1000 & echo hi");
+  const { stdout, finishedJob } = await test.read(job.jobId);
+  assert.equal(stdout, "hi\n");
+  assert.equal(finishedJob.outputCut, false);
+  assert.deepEqual(outcomeOf(finishedJob).exitStatus, { code: 0 });
+  assert.deepEqual(await liveProcesses([job.pid]), []);
+});
+
+Deno.test("What a job leaves behind may say good-bye", async () => {
+  await using test = await TestWorker.open();
+  const child = `trap "echo bye; exit" TERM; echo ready; while :; do sleep 0.01; done`;
+  const job = await test.sh(`(${child}) & wait`);
+  await test.printed(job.jobId, "ready");
+  Deno.kill(job.pid, "SIGKILL");
+  const { stdout, finishedJob } = await test.read(job.jobId);
+  assert.equal(stdout, "ready\nbye\n");
+  assert.deepEqual(outcomeOf(finishedJob).exitStatus, { signal: "SIGKILL" });
+});
+
+Deno.test("What a job leaves behind is killed if it does not listen", async () => {
+  await using test = await TestWorker.open();
+  const job = await test.sh("(trap '' TERM; echo ready; exec sleep 1000) & wait");
+  await test.printed(job.jobId, "ready");
+  Deno.kill(job.pid, "SIGKILL");
+  await test.worker.wait(job.jobId);
+  assert.deepEqual(await liveProcesses([job.pid]), []);
+});
+
+Deno.test("A job runs on when it has closed its outputs", async () => {
+  await using test = await TestWorker.open();
+  const job = await test.sh("exec >&- 2>&-; trap 'exit 5' TERM; while :; do sleep 0.01; done");
+  await until(() => Deno.readLink(`/proc/${job.pid}/fd/2`).then(() => false, () => true));
+  assert.equal((await test.worker.get(job.jobId)).end, null);
+  Deno.kill(job.pid, "SIGTERM");
+  const expected = { status: "failed", reason: "exited", exitStatus: { code: 5 } };
+  assert.deepEqual(outcomeOf(await test.worker.wait(job.jobId)), expected);
+});
+
+Deno.test("A job that has closed one output still prints into the other", async () => {
+  await using test = await TestWorker.open();
+  const job = await test.sh("echo out; exec >&-; echo err >&2");
+  const { stdout, stderr } = await test.read(job.jobId);
+  assert.deepEqual([stdout, stderr], ["out\n", "err\n"]);
+});
+
+Deno.test("A process that has left the session is told of by outputCut", async () => {
+  await using test = await TestWorker.open();
+  const job = await test.shWithEscaped("exec sleep 1000");
+  const { stdout, finishedJob } = await test.read(job.jobId);
+  await killEscaped(stdout);
+  assert.equal(finishedJob.outputCut, true);
+  assert.equal(finishedJob.end?.status, "done");
+});
+
+Deno.test("A process that has left the session and prints for ever does not keep the job", async () => {
+  await using test = await TestWorker.open();
+  const job = await test.shWithEscaped("while :; do echo again; sleep 0.01; done");
+  const { stdout, finishedJob } = await test.read(job.jobId);
+  await killEscaped(stdout);
+  assert.equal(finishedJob.outputCut, true);
+  assert.equal(finishedJob.stdoutBytes, stdout.length);
+});
+
+Deno.test("Two jobs at once do not mix", async () => {
+  await using test = await TestWorker.open();
+  const jobs = await Promise.all(
+    ["a", "b", "c"].map((letter) =>
+      test.sh(`i=0; while [ $i -lt 300 ]; do echo ${letter}; echo ${letter} >&2; i=$((i+1)); done`)
+    ),
+  );
+  const logs = await Promise.all(jobs.map(({ jobId }) => test.read(jobId)));
+  for (const [index, letter] of ["a", "b", "c"].entries()) {
+    const expected = `${letter}\n`.repeat(300);
+    assert.equal(logs[index]?.stdout, expected);
+    assert.equal(logs[index]?.stderr, expected);
+  }
+});
