@@ -7,6 +7,31 @@ export function newId(): string {
   return v7();
 }
 
+/**
+ * Makes new ids that sort behind an id that there is already, also when the clock has been set back
+ * while this process did not run.
+ */
+export class IdSequence {
+  #last: string;
+
+  /** @param last the greatest id that exists; `""` for none */
+  constructor(last: string) {
+    this.#last = last;
+  }
+
+  next(): string {
+    let id = v7();
+    // The first 48 bits are the time; the next millisecond is enough to be greater.
+    if (id <= this.#last) id = v7({ msecs: timeOf(this.#last) + 1 });
+    this.#last = id;
+    return id;
+  }
+}
+
+function timeOf(id: string): number {
+  return parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
 /** Whether a text is a job id in the one form we write: lower case, with hyphens. */
 export function isJobId(text: string): boolean {
   return JOB_ID.test(text);

@@ -16,7 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, "all" | "types
   store: { worker: "types" },
   auth: { worker: "types" },
   service: { worker: "all", auth: "all" },
-  engine: { service: "all" },
+  engine: { service: "all", auth: "all" },
   grpc: { service: "types", worker: "types", auth: "all" },
   rest: { service: "types", worker: "types", auth: "all" },
   daemon: {
@@ -28,7 +28,8 @@ const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, "all" | "types
     grpc: "all",
     rest: "all",
   },
-  cli: { "grpc/client.ts": "all", "rest/client.ts": "all" },
+  // Certificates are made and checked on this side too: with the same code as on the other.
+  cli: { "grpc/client.ts": "all", "rest/client.ts": "all", auth: "all" },
   "server.ts": { daemon: "all" },
   "cli.ts": { cli: "all" },
 };

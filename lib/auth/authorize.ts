@@ -25,6 +25,7 @@ export const RULES = {
   getOutput: SEE,
   streamLogs: SEE,
   watchJobs: SEE,
+  pruneJobs: CHANGE,
 } as const satisfies Readonly<Record<string, Rule>>;
 
 /** What {@linkcode authorize} decided. */

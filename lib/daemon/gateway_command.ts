@@ -1,3 +1,4 @@
+import { ENGINE_HOST } from "../engine/client.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 
 /** The word by which the daemon's executable takes the role of a gateway. */
@@ -26,8 +27,7 @@ export function gatewayCommand(options: GatewayOptions): string[] {
     "--no-prompt",
     "--cached-only",
     "--ignore-env",
-    // `engine` is not a host: it is the name in the URLs of requests on the socket.
-    `--allow-net=${net},engine:80,unix:${socket}`,
+    `--allow-net=${net},${ENGINE_HOST}:80,unix:${socket}`,
     `--allow-read=${[cert, key, ca, socket].join(",")}`,
     // Deno wants this to connect to a socket.
     `--allow-write=${socket}`,

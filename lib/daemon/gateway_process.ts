@@ -70,8 +70,12 @@ export class GatewayProcess implements AsyncDisposable {
   /** Ends it by SIGKILL, which works on a process that is stopped, too. */
   kill(why: string): void {
     this.#fault ??= why;
-    if (this.#over.signal.aborted) return;
-    this.#child.kill("SIGKILL");
+    try {
+      this.#child.kill("SIGKILL");
+    } catch (error) {
+      // It has ended, which `ended` may not have heard yet.
+      if (!(error instanceof TypeError)) throw error;
+    }
   }
 
   /** Ends it in good order: followers are told to come back, other calls have so long to end. */

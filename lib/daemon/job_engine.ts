@@ -3,14 +3,27 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { AuditLog } from "../service/audit_log.ts";
 import type { JobService } from "../service/job_service.ts";
 import { WorkerService } from "../service/worker_service.ts";
-import { Worker } from "../worker/mod.ts";
+import { SqliteStore } from "../store/sqlite_store.ts";
+import { MemoryStore, Worker } from "../worker/mod.ts";
 import { diagnostics } from "./diagnostics.ts";
+import { Housekeeping } from "./housekeeping.ts";
+import type { DaemonOptions } from "./options.ts";
+
+/** The `--data-dir` of a daemon that forgets everything when it ends. */
+const IN_MEMORY = ":memory:";
 
 /** Options of {@linkcode JobEngine.open}. */
-export interface JobEngineOptions {
-  readonly dataDir: string;
-  /** See `DaemonOptions`. */
-  readonly shutdownGraceMs: number;
+export interface JobEngineOptions extends
+  Pick<
+    DaemonOptions,
+    | "dataDir"
+    | "shutdownGraceMs"
+    | "logLimit"
+    | "logPolicy"
+    | "retainAgeMs"
+    | "retainCount"
+    | "retainBytes"
+  > {
   /** `HOME` and default directory of the jobs. */
   readonly home: string;
 }
@@ -41,22 +54,47 @@ export class JobEngine implements AsyncDisposable {
   /** @throws `failed_precondition`, naming the directory or file that is in the way */
   static async open(options: JobEngineOptions): Promise<JobEngine> {
     await using resources = new AsyncDisposableStack();
-    const dataDirectory = await makeDataDirectory(options.dataDir);
+    const dataDirectory = options.dataDir === IN_MEMORY
+      ? await makeTemporaryDirectory(resources)
+      : await makeDataDirectory(options.dataDir);
+    // First of all, since it is what keeps a second daemon out.
+    const store = resources.use(
+      options.dataDir === IN_MEMORY
+        ? new MemoryStore()
+        : await SqliteStore.open(`${dataDirectory}/jobs.db`),
+    );
     const audit = resources.use(
       await AuditLog.open(`${dataDirectory}/audit.log`, (error) => {
         diagnostics.error("Audit: {why}", { why: messageOf(error) });
       }),
     );
+    const logLimit = { bytes: options.logLimit, policy: options.logPolicy };
+    let housekeeping: Housekeeping | null = null;
     const worker = resources.use(
       await Worker.open({
         dataDirectory,
+        store,
         home: options.home,
+        logLimit,
+        onEnded: () => housekeeping?.jobEnded(),
+        onLost: (jobs) => {
+          diagnostics.warn("{count} jobs ran when the daemon died: recorded as lost", {
+            count: jobs.length,
+          });
+        },
         onFault: (error, { jobId }) => {
           diagnostics.error("Job {jobId}: {why}", { jobId, why: messageOf(error) });
         },
       }),
     );
-    const service = new WorkerService(worker, audit);
+    housekeeping = resources.use(
+      new Housekeeping(worker, {
+        maxAgeMs: options.retainAgeMs,
+        maxCount: options.retainCount,
+        maxBytes: options.retainBytes,
+      }),
+    );
+    const service = new WorkerService(worker, audit, logLimit);
     return new JobEngine(worker, service, dataDirectory, options.shutdownGraceMs, resources.move());
   }
 
@@ -65,6 +103,12 @@ export class JobEngine implements AsyncDisposable {
     await this.#worker.shutdown({ gracePeriodMs: this.#shutdownGraceMs });
     await this.#resources.disposeAsync();
   }
+}
+
+async function makeTemporaryDirectory(resources: AsyncDisposableStack): Promise<string> {
+  const path = await Deno.makeTempDir({ prefix: "job-worker-" });
+  resources.defer(() => Deno.remove(path, { recursive: true }));
+  return path;
 }
 
 /** Makes the directory with mode 0700 if there is none, and returns its absolute path. */

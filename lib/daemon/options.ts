@@ -4,9 +4,11 @@
  * @module
  */
 
+import { parseByteSize } from "../byte_size.ts";
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { HostPort } from "../host_port.ts";
+import { LOG_POLICIES, type LogLimit } from "../worker/types.ts";
 
 /** What the daemon is told to do. */
 export interface DaemonOptions {
@@ -19,6 +21,13 @@ export interface DaemonOptions {
   readonly dataDir: string;
   /** What jobs get between SIGTERM and SIGKILL when the daemon shuts down; 0: SIGKILL at once. */
   readonly shutdownGraceMs: number;
+  /** What the log of a job that does not choose may take on disk, and what happens then. */
+  readonly logLimit: number;
+  readonly logPolicy: LogLimit["policy"];
+  /** Finished jobs are kept so long, so many of them, and with so many bytes of logs; or for ever. */
+  readonly retainAgeMs: number;
+  readonly retainCount: number;
+  readonly retainBytes: number;
   /** How many processes share the port. */
   readonly gateways: number;
   readonly debug: boolean;
@@ -81,6 +90,43 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     standard: "0s",
     read: parseDuration,
   },
+  logLimit: {
+    placeholder: "size",
+    about: "what the log of one job may take on disk",
+    standard: "256MiB",
+    read: parseByteSize,
+  },
+  logPolicy: {
+    placeholder: "policy",
+    about: "then: keep-newest output, or end-job",
+    standard: "keep-newest",
+    read: (text) => {
+      const policy = LOG_POLICIES.find((policy) => policy.replace("_", "-") === text);
+      if (policy === undefined) throw new Error("must be keep-newest or end-job");
+      return policy;
+    },
+  },
+  retainAgeMs: {
+    placeholder: "duration",
+    about: "how long finished jobs are kept",
+    standard: "forever",
+    read: (text) => text === "forever" ? Infinity : parseDuration(text),
+  },
+  retainCount: {
+    placeholder: "n",
+    about: "how many finished jobs are kept",
+    standard: "100000",
+    read: (text) => {
+      if (!/^\d{1,9}$/.test(text)) throw new Error("must be a whole number");
+      return Number(text);
+    },
+  },
+  retainBytes: {
+    placeholder: "size",
+    about: "what the logs of finished jobs may take on disk",
+    standard: "10GiB",
+    read: parseByteSize,
+  },
   gateways: {
     placeholder: "n",
     about: "how many processes share the port, 1 to 64",
@@ -136,6 +182,11 @@ export function parseOptions(
       ca: read("ca", OPTIONS.ca),
       dataDir: read("dataDir", OPTIONS.dataDir),
       shutdownGraceMs: read("shutdownGraceMs", OPTIONS.shutdownGraceMs),
+      logLimit: read("logLimit", OPTIONS.logLimit),
+      logPolicy: read("logPolicy", OPTIONS.logPolicy),
+      retainAgeMs: read("retainAgeMs", OPTIONS.retainAgeMs),
+      retainCount: read("retainCount", OPTIONS.retainCount),
+      retainBytes: read("retainBytes", OPTIONS.retainBytes),
       gateways: read("gateways", OPTIONS.gateways),
       debug: read("debug", OPTIONS.debug),
     },

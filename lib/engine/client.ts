@@ -10,6 +10,8 @@ import type {
   ListJobsRequest,
   ListJobsResponse,
   LogBatch,
+  PruneJobsRequest,
+  PruneJobsResponse,
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
@@ -19,6 +21,12 @@ import { decodeFrames } from "./frames.ts";
 import { decodeBatch, decodeMessage, decodeOutput, type Message } from "./messages.ts";
 
 type ValueMessage = Extract<Message, { kind: "value" }>;
+
+/**
+ * What stands for a host in the URLs of requests on the socket, and has to be permitted. A name would
+ * be looked up in the DNS for every connection; this address is nobody's (RFC 5737).
+ */
+export const ENGINE_HOST = "192.0.2.1";
 
 /** The engine's `JobService`, from another process. */
 export class EngineClient implements JobService, Disposable {
@@ -64,6 +72,10 @@ export class EngineClient implements JobService, Disposable {
     for await (const { value } of this.#all("watchJobs", request, context)) yield value as Job;
   }
 
+  async pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse> {
+    return (await this.#one("pruneJobs", request, context)).value as PruneJobsResponse;
+  }
+
   [Symbol.dispose](): void {
     this.#http.close();
   }
@@ -82,7 +94,7 @@ export class EngineClient implements JobService, Disposable {
   ): AsyncGenerator<ValueMessage, void, undefined> {
     const { signal, caller } = context;
     try {
-      const response = await fetch(`http://engine/${method}`, {
+      const response = await fetch(`http://${ENGINE_HOST}/${method}`, {
         client: this.#http,
         method: "POST",
         body: JSON.stringify({ request, caller }),

@@ -25,6 +25,9 @@ export const callerSchema = z.object({
   peer: z.string(),
 });
 
+/** The body of a request. What is asked for is the service's to check. */
+export const callSchema = z.object({ caller: callerSchema, request: z.looseObject({}) });
+
 const errorSchema = z.object({
   code: z.custom<ErrorCode>((code) => typeof code === "string" && code in ERROR_CODES),
   message: z.string(),

@@ -1,7 +1,12 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { type CallContext, JOB_METHODS, type JobService } from "../service/job_service.ts";
 import {
-  callerSchema,
+  type CallContext,
+  JOB_METHODS,
+  type JobMethod,
+  type JobService,
+} from "../service/job_service.ts";
+import {
+  callSchema,
   encodeBatch,
   encodeError,
   encodeOutput,
@@ -9,7 +14,10 @@ import {
   END_FRAME,
 } from "./messages.ts";
 
-/** Options of {@linkcode serveEngine}. */
+/** More than a gateway lets its clients send, however many characters JSON makes of a byte. */
+const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
+
+/** Options of {@linkcode EngineServer.listen}. */
 export interface EngineServerOptions {
   /** Where the Unix socket is made, with mode 0600. What lies there is removed. */
   readonly path: string;
@@ -52,14 +60,17 @@ export class EngineServer implements AsyncDisposable {
   }
 
   async #handle(http: Request): Promise<Response> {
-    const method = new URL(http.url).pathname.slice(1);
-    if (http.method === "GET" && method === "health") return new Response("ok");
-    if (!JOB_METHODS.some((known) => known === method)) return new Response(null, { status: 404 });
-    const body = await http.json();
+    const { pathname } = new URL(http.url);
+    const method = JOB_METHODS.find((method) => pathname === `/${method}`);
+    if (method === undefined || http.method !== "POST") return new Response(null, { status: 404 });
+    const size = http.headers.get("content-length");
+    if (size === null || Number(size) > MAX_REQUEST_BYTES) {
+      return new Response(null, { status: 413 });
+    }
+    const { caller, request } = callSchema.parse(await http.json());
     const left = new AbortController();
     const signal = AbortSignal.any([left.signal, this.#closing.signal]);
-    const context: CallContext = { caller: callerSchema.parse(body.caller), signal };
-    const answer = this.#call(method as keyof JobService, body.request, context);
+    const answer = this.#call(method, request, { caller, signal });
     return new Response(bodyOf(answer, () => left.abort()));
   }
 
@@ -68,8 +79,8 @@ export class EngineServer implements AsyncDisposable {
    * anything else, so its type is only claimed here.
    */
   async *#call(
-    method: keyof JobService,
-    request: unknown,
+    method: JobMethod,
+    request: object,
     context: CallContext,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
     const { maxCalls = 4096 } = this.#options;
@@ -116,7 +127,8 @@ export class EngineServer implements AsyncDisposable {
 
 /**
  * The frames as they are asked for. A caller who leaves cancels the body, even while the generator
- * waits for something to say: `ReadableStream.from` would let it wait on.
+ * waits for something to say: `ReadableStream.from` would let it wait on. One that has said something
+ * which nobody came for is ended, so that it lets go of what it holds.
  */
 function bodyOf(
   frames: AsyncGenerator<Uint8Array<ArrayBuffer>>,
@@ -128,6 +140,9 @@ function bodyOf(
       if (done) controller.close();
       else controller.enqueue(value);
     },
-    cancel: onCancel,
+    async cancel() {
+      onCancel();
+      await frames.return(undefined);
+    },
   }, { highWaterMark: 0 });
 }

@@ -22,6 +22,8 @@ import type {
   JobService,
   ListJobsRequest,
   ListJobsResponse,
+  PruneJobsRequest,
+  PruneJobsResponse,
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
@@ -121,11 +123,12 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
    */
   async startJob(request: StartJobRequest, options: CallOptions = {}): Promise<Job> {
     const requestId = request.requestId || newId();
+    const message = wire.writeStartJobRequest({ ...request, requestId });
     const limits = limitsOf(options);
     const reconnection = this.#reconnect(limits, MAX_START_ATTEMPTS);
     while (true) {
       try {
-        return wire.readJob(await this.#unary("StartJob", { ...request, requestId }, limits));
+        return wire.readJob(await this.#unary("StartJob", message, limits));
       } catch (error) {
         await reconnection.recover(error);
       }
@@ -215,6 +218,14 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
         await reconnection.recover(error);
       }
     }
+  }
+
+  async pruneJobs(
+    request: PruneJobsRequest,
+    options: CallOptions = {},
+  ): Promise<PruneJobsResponse> {
+    const message = wire.writePruneJobsRequest(request);
+    return wire.readPruneJobsResponse(await this.#unary("PruneJobs", message, limitsOf(options)));
   }
 
   /** Whether the daemon takes calls. */

@@ -70,5 +70,13 @@ export function jobWorkerHandlers(
       const jobs = service.watchJobs({ filter: wire.readJobFilter(request.filter) }, context);
       for await (const job of jobs) yield { job: wire.writeJob(job) };
     }),
+
+    PruneJobs: unaryHandler(
+      calls,
+      async (request: Requests["PruneJobs"], context) =>
+        wire.writePruneJobsResponse(
+          await service.pruneJobs(wire.readPruneJobsRequest(request), context),
+        ),
+    ),
   } satisfies Record<keyof JobWorkerMethods, unknown>;
 }

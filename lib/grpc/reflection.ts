@@ -36,6 +36,7 @@ function describe(): Description {
     const name = file.name ?? "";
     // protobufjs does not tell what a file imports; clients refuse a name that no import explains.
     if (name !== IMPORTED_FILE) file.dependency = [IMPORTED_FILE];
+    file.messageType?.forEach(complete);
     files.set(name, new Uint8Array(descriptor.FileDescriptorProto.encode(file).finish()));
     const visit = (object: protobuf.ReflectionObject) => {
       fileOf.set(object.fullName.slice(1), name);
@@ -54,6 +55,18 @@ function describe(): Description {
     }
   }
   return { services, files, fileOf };
+}
+
+/** Fills in what `protoc` does and protobufjs does not; clients rely on it. */
+function complete({ field = [], nestedType = [] }: descriptor.IDescriptorProto): void {
+  for (const member of field) member.jsonName = protobuf.util.camelCase(member.name ?? "");
+  // The type behind `map<…> some_name` is to be `SomeNameEntry`, and is `Some_name`.
+  for (const entry of nestedType.filter(({ options }) => options?.mapEntry)) {
+    const { name = "" } = entry;
+    entry.name = `${protobuf.util.ucFirst(protobuf.util.camelCase(name))}Entry`;
+    for (const member of field) if (member.typeName === name) member.typeName = entry.name;
+  }
+  nestedType.forEach(complete);
 }
 
 /** Made when somebody asks: most daemons are never asked. */
@@ -98,7 +111,11 @@ export function reflectionHandlers(calls: ServerCalls): UntypedServiceImplementa
   const handle: handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse> =
     async function handleReflection(call) {
       const failure = await calls.run(call, "open_ended", async ({ signal }) => {
-        for await (const request of call) await write(call, reflect(request), signal);
+        // A plain loop would destroy the stream at its end, and with it the way to send a status.
+        const requests: AsyncIterable<ServerReflectionRequest> = call.iterator({
+          destroyOnReturn: false,
+        });
+        for await (const request of requests) await write(call, reflect(request), signal);
       });
       if (failure === null) call.end();
       else call.emit("error", failure);

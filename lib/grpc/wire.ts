@@ -12,6 +12,8 @@ import type {
   GetOutputResponse,
   ListJobsRequest,
   ListJobsResponse,
+  PruneJobsRequest,
+  PruneJobsResponse,
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
@@ -24,6 +26,7 @@ import type {
   JobReason,
   JobStatus,
   LogBatch,
+  LogLimit,
   LogRecord,
   LogStart,
   LogStream,
@@ -51,6 +54,11 @@ const STREAMS = {
   LOG_STREAM_STDOUT: "stdout",
   LOG_STREAM_STDERR: "stderr",
 } as const satisfies Record<string, LogStream>;
+
+const LOG_POLICIES = {
+  LOG_POLICY_KEEP_NEWEST: "keep_newest",
+  LOG_POLICY_END_JOB: "end_job",
+} as const satisfies Record<string, LogLimit["policy"]>;
 
 const NO_COMMAND: Command = { name: "", args: [], env: {}, workingDirectory: "" };
 
@@ -97,7 +105,55 @@ function writeDuration(ms: number): wire.Duration {
 
 export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequest {
   const { command, labels, requestId } = request;
-  return { command: command ?? NO_COMMAND, labels, requestId };
+  const logLimit = request.logLimit === null ? null : readLogLimit(request.logLimit);
+  return {
+    command: command ?? NO_COMMAND,
+    labels,
+    requestId,
+    ...(logLimit !== null && { logLimit }),
+  };
+}
+
+export function writeStartJobRequest(request: StartJobRequest): wire.StartJobRequest {
+  const { logLimit } = request;
+  return { ...request, logLimit: logLimit === undefined ? null : writeLogLimit(logLimit) };
+}
+
+/** In a request, what is 0 or unspecified is left to the daemon. */
+function readLogLimit({ bytes, policy }: wire.LogLimit): Partial<LogLimit> {
+  const chosen = policy !== "LOG_POLICY_UNSPECIFIED";
+  return {
+    ...(bytes !== 0 && { bytes: readInteger(bytes, "log_limit.bytes") }),
+    ...(chosen &&
+      { policy: readEnum(LOG_POLICIES, policy, "log_limit.policy", "invalid_argument") }),
+  };
+}
+
+function writeLogLimit({ bytes = 0, policy }: Partial<LogLimit>): wire.LogLimit {
+  const chosen = policy === undefined ? "LOG_POLICY_UNSPECIFIED" : writeEnum(LOG_POLICIES, policy);
+  return { bytes, policy: chosen };
+}
+
+export function readPruneJobsRequest(request: wire.PruneJobsRequest): PruneJobsRequest {
+  const { maxAge, dryRun, owner } = request;
+  return {
+    ...(maxAge !== null && { maxAgeMs: readMs(maxAge, "max_age") }),
+    ...(request._maxCount !== undefined &&
+      { maxCount: readInteger(request.maxCount, "max_count") }),
+    ...(request._maxBytes !== undefined &&
+      { maxBytes: readInteger(request.maxBytes, "max_bytes") }),
+    dryRun,
+    owner,
+  };
+}
+
+export function writePruneJobsRequest(request: PruneJobsRequest): wire.PruneJobsRequest {
+  const { maxAgeMs, maxCount, maxBytes, dryRun, owner } = request;
+  // In this way the compiler sees that each is there whole or not at all.
+  const count = maxCount === undefined ? {} : { _maxCount: "maxCount", maxCount } as const;
+  const bytes = maxBytes === undefined ? {} : { _maxBytes: "maxBytes", maxBytes } as const;
+  const maxAge = maxAgeMs === undefined ? null : writeDuration(maxAgeMs);
+  return { maxAge, dryRun, owner, ...count, ...bytes };
 }
 
 export function readStopJobRequest(request: wire.StopJobRequest): StopJobRequest {
@@ -115,7 +171,7 @@ export function writeStopJobRequest(request: StopJobRequest): wire.StopJobReques
 /** A field that is empty on the wire matches every job: the member is left out. */
 export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
   if (filter === null) return {};
-  const { owner, labels, jobIdPrefix } = filter;
+  const { owner, labels, jobIdPrefix, startedAfter, startedBefore } = filter;
   const statuses = filter.statuses.map((status) =>
     readEnum(STATUSES, status, "filter.statuses", "invalid_argument")
   );
@@ -124,16 +180,23 @@ export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
     ...(owner !== "" && { owner }),
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(jobIdPrefix !== "" && { jobIdPrefix }),
+    ...(startedAfter !== null &&
+      { startedAfter: readMs(startedAfter, "filter.started_after") }),
+    ...(startedBefore !== null &&
+      { startedBefore: readMs(startedBefore, "filter.started_before") }),
   };
 }
 
 export function writeJobFilter(filter: JobFilter): wire.JobFilter {
   const { statuses = [], owner = "", labels = {}, jobIdPrefix = "" } = filter;
+  const { startedAfter, startedBefore } = filter;
   return {
     statuses: statuses.map((status) => writeEnum(STATUSES, status)),
     owner,
     labels,
     jobIdPrefix,
+    startedAfter: startedAfter === undefined ? null : writeTimestamp(startedAfter),
+    startedBefore: startedBefore === undefined ? null : writeTimestamp(startedBefore),
   };
 }
 
@@ -223,8 +286,11 @@ export function readJob(job: wire.Job): Job {
     startedAt: job.startDate === null ? 0 : readMs(job.startDate, "start_date"),
     stdoutBytes,
     stderrBytes,
+    logLimit: readJobLogLimit(job.logLimit),
+    logBytes: job.logBytes,
     outputCut,
     end: status === "running" ? null : {
+      ...(job.detail !== "" && { detail: job.detail }),
       status,
       reason: readEnum(REASONS, job.reason, "reason", "internal"),
       exitStatus: readExitStatus(job.exitStatus),
@@ -249,7 +315,25 @@ export function writeJob(job: Job): wire.Job {
     stderrBytes,
     labels,
     outputCut,
+    logLimit: writeLogLimit(job.logLimit),
+    logBytes: job.logBytes,
+    detail: end?.detail ?? "",
   };
+}
+
+function readJobLogLimit(limit: wire.LogLimit | null): LogLimit {
+  return {
+    bytes: limit?.bytes ?? 0,
+    policy: readEnum(LOG_POLICIES, limit?.policy ?? "", "log_limit.policy", "internal"),
+  };
+}
+
+export function readPruneJobsResponse(response: wire.PruneJobsResponse): PruneJobsResponse {
+  return { ...response, jobs: response.jobs.map(readJob) };
+}
+
+export function writePruneJobsResponse(response: PruneJobsResponse): wire.PruneJobsResponse {
+  return { ...response, jobs: response.jobs.map(writeJob) };
 }
 
 export function readListJobsResponse(response: wire.ListJobsResponse): ListJobsResponse {
@@ -287,10 +371,11 @@ function writeLogRecord({ offset, time, stream, data }: LogRecord): wire.LogReco
 }
 
 export function readLogBatch(response: wire.StreamLogsResponse): LogBatch {
-  const { records, nextOffset, finishedJob } = response;
+  const { records, nextOffset, finishedJob, gap } = response;
   return {
     records: records.map(readLogRecord),
     nextOffset,
+    ...(gap !== null && { gap }),
     finishedJob: finishedJob === null ? null : readJob(finishedJob),
   };
 }
@@ -301,6 +386,7 @@ export function writeLogBatch(batch: LogBatch): wire.StreamLogsResponse {
     records: records.map(writeLogRecord),
     nextOffset,
     finishedJob: finishedJob === null ? null : writeJob(finishedJob),
+    gap: batch.gap ?? null,
   };
 }
 

@@ -12,6 +12,7 @@ import type {
   Job,
   JobFilter,
   LogBatch,
+  LogLimit,
   LogStart,
   LogStream,
 } from "../worker/types.ts";
@@ -22,6 +23,7 @@ export type {
   Job,
   JobFilter,
   LogBatch,
+  LogLimit,
   LogRecord,
   LogStart,
   LogStream,
@@ -48,6 +50,8 @@ export interface StartJobRequest {
   readonly labels: Readonly<Record<string, string>>;
   /** A repeat with the same value, by the same user, returns the same job. `""`: none. */
   readonly requestId: string;
+  /** What is left out is the daemon's choice. */
+  readonly logLimit?: Partial<LogLimit>;
 }
 
 export interface StopJobRequest {
@@ -108,6 +112,26 @@ export interface WatchJobsRequest {
   readonly filter: JobFilter;
 }
 
+/** The newest jobs are kept as far as all of these allow; at least one must be given. */
+export interface PruneJobsRequest {
+  /** Since they finished. */
+  readonly maxAgeMs?: number;
+  readonly maxCount?: number;
+  /** What their logs take on disk. */
+  readonly maxBytes?: number;
+  readonly dryRun: boolean;
+  /** `""`: whoever's the caller may remove. */
+  readonly owner: string;
+}
+
+export interface PruneJobsResponse {
+  /** What was removed, or would be, newest first; the first 1000 of them. */
+  readonly jobs: readonly Job[];
+  readonly count: number;
+  /** What their logs took on disk. */
+  readonly bytes: number;
+}
+
 /**
  * One method per use case. Each one authorises, calls the worker, and writes the audit line; each
  * rejects with a `JobWorkerError` for what a caller can do something about.
@@ -123,6 +147,7 @@ export interface JobService {
   streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch>;
   /** The matching jobs as they are, then each again when its status changes; ends by the signal. */
   watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job>;
+  pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse>;
 }
 
 /** A method of {@linkcode JobService}: what authorisation rules are written for. */
@@ -138,4 +163,5 @@ export const JOB_METHODS = [
   "getOutput",
   "streamLogs",
   "watchJobs",
+  "pruneJobs",
 ] as const satisfies readonly JobMethod[];

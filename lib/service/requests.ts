@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { JobWorkerError } from "../errors.ts";
 import { isJobId } from "../ids.ts";
-import { JOB_STATUSES } from "../worker/types.ts";
+import { JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
 
 /** The most output that one answer of `getOutput` carries, in bytes. */
 export const MAX_OUTPUT_BYTES = 1024 * 1024;
@@ -35,6 +35,8 @@ const filter = z.object({
   statuses: z.array(z.enum(JOB_STATUSES)).optional(),
   owner: printable(64).optional(),
   labels: labels.optional(),
+  startedAfter: z.number().finite().optional(),
+  startedBefore: z.number().finite().optional(),
   jobIdPrefix: z.string().regex(/^[0-9a-f-]{0,36}$/, {
     error: "must be the beginning of a job id: up to 36 of 0-9, a-f and -",
   }).optional(),
@@ -60,6 +62,10 @@ const SCHEMAS = {
     command,
     labels: z.record(z.string(), z.string()),
     requestId: printable(128),
+    logLimit: z.object({
+      bytes: position.optional(),
+      policy: z.enum(LOG_POLICIES).optional(),
+    }).optional(),
   }),
   stopJob: z.object({ jobId, stopSignal: z.string(), gracePeriodMs: z.number().nullable() }),
   getJob: z.object({ jobId }),
@@ -72,6 +78,15 @@ const SCHEMAS = {
   getOutput: z.object({ jobId, streams, offset: position, maxBytes: whole(MAX_OUTPUT_BYTES) }),
   streamLogs: z.object({ jobId, streams, start, follow: z.boolean() }),
   watchJobs: z.object({ filter }),
+  pruneJobs: z.object({
+    maxAgeMs: position.optional(),
+    maxCount: position.optional(),
+    maxBytes: position.optional(),
+    dryRun: z.boolean(),
+    owner: printable(64),
+  }).refine((request) => request.maxAgeMs ?? request.maxCount ?? request.maxBytes, {
+    error: "must say what to keep: maxAgeMs, maxCount or maxBytes",
+  }),
 } as const;
 
 /**

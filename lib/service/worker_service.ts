@@ -1,6 +1,14 @@
 import { authorize, RULES } from "../auth/authorize.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { Job, JobFilter, LogBatch, LogStream, Worker } from "../worker/mod.ts";
+import {
+  DEFAULT_LOG_LIMIT,
+  type Job,
+  type JobFilter,
+  type LogBatch,
+  type LogLimit,
+  type LogStream,
+  type Worker,
+} from "../worker/mod.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
 import type {
   CallContext,
@@ -11,12 +19,14 @@ import type {
   JobService,
   ListJobsRequest,
   ListJobsResponse,
+  PruneJobsRequest,
+  PruneJobsResponse,
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
   WatchJobsRequest,
 } from "./job_service.ts";
-import { checkRequest, DEFAULT_PAGE_SIZE, MAX_OUTPUT_BYTES } from "./requests.ts";
+import { checkRequest, DEFAULT_PAGE_SIZE, MAX_OUTPUT_BYTES, MAX_PAGE_SIZE } from "./requests.ts";
 
 /** A method without a rule does not compile. */
 RULES satisfies Record<JobMethod, unknown>;
@@ -38,20 +48,30 @@ interface Call {
 export class WorkerService implements JobService {
   readonly #worker: Worker;
   readonly #audit: Audit;
+  readonly #logLimit: LogLimit;
 
-  constructor(worker: Worker, audit: Audit) {
+  /** @param logLimit for jobs that do not choose their own */
+  constructor(worker: Worker, audit: Audit, logLimit: LogLimit = DEFAULT_LOG_LIMIT) {
     this.#worker = worker;
     this.#audit = audit;
+    this.#logLimit = logLimit;
   }
 
   async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
-    const { command, labels, requestId } = request;
+    const { command, labels, requestId, logLimit = {} } = request;
     return await this.#call("startJob", request, context, async (call) => {
       // Nothing runs that the audit trail cannot account for.
       await this.#audit.assertWritable();
       const { signal, caller: { identity } } = context;
       const owner = identity.user;
-      const job = await this.#worker.start({ command, labels, requestId, owner, signal });
+      const job = await this.#worker.start({
+        command,
+        labels,
+        requestId,
+        owner,
+        logLimit: { ...this.#logLimit, ...logLimit },
+        signal,
+      });
       call.jobId = job.jobId;
       return job;
     });
@@ -115,6 +135,16 @@ export class WorkerService implements JobService {
       (call) => Promise.resolve(this.#visible(call, request.filter)),
     );
     if (filter !== null) yield* this.#worker.watch(filter, context.signal);
+  }
+
+  async pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse> {
+    return await this.#call("pruneJobs", request, context, async (call) => {
+      const { owner, dryRun, ...retention } = request;
+      const filter = this.#visible(call, owner === "" ? {} : { owner });
+      const jobs = filter === null ? [] : await this.#worker.prune({ retention, filter, dryRun });
+      const bytes = jobs.reduce((sum, { logBytes }) => sum + logBytes, 0);
+      return { jobs: jobs.slice(0, MAX_PAGE_SIZE), count: jobs.length, bytes };
+    });
   }
 
   async #readPage(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {

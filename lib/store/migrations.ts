@@ -13,6 +13,8 @@ const MIGRATIONS: readonly string[] = [
     status TEXT NOT NULL,
     request_id TEXT,
     started_at INTEGER NOT NULL,
+    -- Of the leader: boot id and start time. Null until it is known.
+    birth TEXT,
     record TEXT NOT NULL
   ) WITHOUT ROWID, STRICT;
   CREATE INDEX jobs_by_owner ON jobs (owner, job_id);

@@ -1,7 +1,8 @@
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { clearImmediate, setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { type Job, type JobFilter, type JobPage, type JobStore, statusOf } from "../worker/mod.ts";
+import type { JobPage, JobStore, StoredJob } from "../worker/mod.ts";
+import { type Job, type JobFilter, statusOf } from "../worker/types.ts";
 import { jobQuery } from "./job_query.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
 
@@ -10,7 +11,9 @@ const BUSY = 5;
 const CORRUPT = 11;
 const NOT_A_DATABASE = 26;
 
-type Change = { readonly put: Job } | { readonly delete: string };
+type Change = { readonly put: Job; readonly birth: string | undefined } | {
+  readonly delete: string;
+};
 
 interface Waiting {
   readonly change: Change;
@@ -61,12 +64,21 @@ export class SqliteStore implements JobStore {
     }
   }
 
-  put(job: Job): Promise<void> {
-    return this.#enqueue({ put: job });
+  put(job: Job, birth?: string): Promise<void> {
+    return this.#enqueue({ put: job, birth });
   }
 
   delete(jobId: string): Promise<void> {
     return this.#enqueue({ delete: jobId });
+  }
+
+  unfinished(): Promise<StoredJob[]> {
+    return this.#read(() =>
+      this.#statements.unfinished.all().map(({ record, birth }) => ({
+        job: JSON.parse(String(record)),
+        birth: String(birth ?? ""),
+      }))
+    );
   }
 
   get(jobId: string): Promise<Job | undefined> {
@@ -131,7 +143,8 @@ export class SqliteStore implements JobStore {
     const job = change.put;
     const requestId = job.requestId === "" ? null : job.requestId;
     const record = JSON.stringify(job);
-    put.run(job.jobId, job.owner, statusOf(job), requestId, job.startedAt, record);
+    const birth = change.birth ?? null;
+    put.run(job.jobId, job.owner, statusOf(job), requestId, job.startedAt, birth, record);
     for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
   }
 }
@@ -140,6 +153,7 @@ interface Statements {
   readonly put: StatementSync;
   readonly putLabel: StatementSync;
   readonly remove: StatementSync;
+  readonly unfinished: StatementSync;
   readonly get: StatementSync;
   readonly findByRequest: StatementSync;
 }
@@ -147,14 +161,16 @@ interface Statements {
 function prepare(database: DatabaseSync): Statements {
   return {
     put: database.prepare(
-      `INSERT INTO jobs (job_id, owner, status, request_id, started_at, record)
-       VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, record = excluded.record`,
+      `INSERT INTO jobs (job_id, owner, status, request_id, started_at, birth, record)
+       VALUES (?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, record = excluded.record,
+         birth = coalesce(excluded.birth, birth)`,
     ),
     putLabel: database.prepare(
       "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
     ),
     remove: database.prepare("DELETE FROM jobs WHERE job_id = ?"),
+    unfinished: database.prepare("SELECT record, birth FROM jobs WHERE status = 'running'"),
     get: database.prepare("SELECT record FROM jobs WHERE job_id = ?"),
     findByRequest: database.prepare("SELECT record FROM jobs WHERE owner = ? AND request_id = ?"),
   };

@@ -1,5 +1,11 @@
 import { WakeUp } from "../wake_up.ts";
-import { decodeRecord } from "./log_format.ts";
+import {
+  type DecodedRecord,
+  decodeRecord,
+  decodeRecordBefore,
+  MAX_RECORD_BYTES,
+  type StreamCounts,
+} from "./log_format.ts";
 import { readFully } from "./read_fully.ts";
 
 const SEGMENT_NAME = /^(\d{16})\.log$/;
@@ -18,13 +24,11 @@ export interface Segment {
  *
  * All the bytes are on disk; this object stays small whatever the job prints.
  */
-export class JobLog {
+export class JobLog implements StreamCounts {
   readonly #directory: string;
   readonly #wakeUp = new WakeUp();
-  /** Oldest first. Only the last one grows. */
-  readonly segments: Segment[] = [];
-  stdoutBytes = 0;
-  stderrBytes = 0;
+  readonly #segments: Segment[] = [];
+  #counts: StreamCounts = { stdoutBytes: 0, stderrBytes: 0 };
   #closed = false;
 
   constructor(directory: string) {
@@ -40,25 +44,38 @@ export class JobLog {
     const log = new JobLog(directory);
     for await (const entry of Deno.readDir(directory)) {
       const start = SEGMENT_NAME.exec(entry.name)?.[1];
-      if (start !== undefined) log.segments.push({ start: Number(start), size: 0 });
+      if (start !== undefined) log.#segments.push({ start: Number(start), size: 0 });
     }
-    log.segments.sort((a, b) => a.start - b.start);
-    for (const segment of log.segments) {
+    log.#segments.sort((a, b) => a.start - b.start);
+    for (const segment of log.#segments) {
       segment.size = (await Deno.stat(log.pathOf(segment))).size;
     }
-    const last = log.segments.at(-1);
-    const end = last === undefined ? { size: 0, offset: 0 } : await log.#measure(last);
-    if (last !== undefined) last.size = end.size;
-    log.#endOffset = end.offset;
+    await log.#findEnd();
     log.#closed = true;
     return log;
   }
 
-  #endOffset = 0;
+  /** Oldest first. Only the last one grows; the first one may be dropped at any moment. */
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
 
-  /** Bytes of output in the log, both streams together, those of dropped segments included. */
+  get stdoutBytes(): number {
+    return this.#counts.stdoutBytes;
+  }
+
+  get stderrBytes(): number {
+    return this.#counts.stderrBytes;
+  }
+
+  /** Bytes of output so far, both streams together, those of dropped segments included. */
   get endOffset(): number {
-    return this.#endOffset;
+    return this.#counts.stdoutBytes + this.#counts.stderrBytes;
+  }
+
+  /** What is left of it takes so many bytes on disk. */
+  get diskBytes(): number {
+    return this.#segments.reduce((sum, { size }) => sum + size, 0);
   }
 
   /** Whether nothing will be added any more. */
@@ -76,13 +93,34 @@ export class JobLog {
     return `${this.#directory}/${String(segment.start).padStart(16, "0")}.log`;
   }
 
-  /** Says that a record of so many bytes of output now ends the last segment. For the writer. */
-  grow(dataBytes: number, fileBytes: number): void {
-    const last = this.segments.at(-1);
+  /** Opens a segment for reading; `null` if it has been dropped. */
+  async openSegment(segment: Segment): Promise<Deno.FsFile | null> {
+    try {
+      return await Deno.open(this.pathOf(segment));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound && !this.#segments.includes(segment)) return null;
+      throw error;
+    }
+  }
+
+  /** Begins another segment. For the writer. */
+  begin(segment: Segment): void {
+    this.#segments.push(segment);
+  }
+
+  /** Says that a record ends the last segment now. For the writer. */
+  grow(fileBytes: number, counts: StreamCounts): void {
+    const last = this.#segments.at(-1);
     if (last === undefined) throw new TypeError("Cannot grow a log without a segment");
     last.size += fileBytes;
-    this.#endOffset += dataBytes;
+    this.#counts = counts;
     this.#wakeUp.notify();
+  }
+
+  /** Removes the oldest segment. A reader that has it open still reads it to its end. */
+  async dropOldest(): Promise<void> {
+    const segment = this.#segments.shift();
+    if (segment !== undefined) await Deno.remove(this.pathOf(segment));
   }
 
   /** Says that nothing will be added any more. For the writer. */
@@ -91,30 +129,60 @@ export class JobLog {
     this.#wakeUp.notify();
   }
 
-  /** How far whole records reach in a segment, and the offset behind the last one. */
-  async #measure(segment: Segment): Promise<{ size: number; offset: number }> {
-    using file = await Deno.open(this.pathOf(segment));
-    let buffer = new Uint8Array(256 * 1024);
-    let kept = 0;
-    let size = 0;
-    let offset = segment.start;
-    for (;;) {
-      const read = await readFully(file, buffer.subarray(kept));
-      const filled = buffer.subarray(0, kept + read);
-      let position = 0;
-      for (;;) {
-        const decoded = decodeRecord(filled, position);
-        if (decoded === "invalid") return { size, offset };
-        if (decoded === "incomplete") break;
-        position += decoded.size;
-        size += decoded.size;
-        offset = decoded.record.offset + decoded.record.data.byteLength;
+  /** Finds the last whole record. Segments behind it hold nothing but a torn one. */
+  async #findEnd(): Promise<void> {
+    for (let last = this.#segments.at(-1); last !== undefined; last = this.#segments.at(-1)) {
+      using file = await Deno.open(this.pathOf(last));
+      const found = await readLastRecord(file, last.size) ?? await searchLastRecord(file);
+      if (found !== null) {
+        last.size = found.end;
+        this.#counts = found.record.after;
+        return;
       }
-      if (read === 0) return { size, offset };
-      const next = new Uint8Array(buffer.byteLength);
-      next.set(filled.subarray(position));
-      kept = filled.byteLength - position;
-      buffer = next;
+      this.#segments.pop();
     }
+  }
+}
+
+interface LastRecord {
+  readonly record: DecodedRecord;
+  /** Where it ends in the file. */
+  readonly end: number;
+}
+
+/** The record with which a file ends that nothing has torn. */
+async function readLastRecord(file: Deno.FsFile, size: number): Promise<LastRecord | null> {
+  const begin = Math.max(0, size - MAX_RECORD_BYTES);
+  await file.seek(begin, Deno.SeekMode.Start);
+  const buffer = new Uint8Array(size - begin);
+  const record = decodeRecordBefore(
+    buffer.subarray(0, await readFully(file, buffer)),
+    size - begin,
+  );
+  return typeof record === "string" ? null : { record, end: size };
+}
+
+/** The last whole record of a file, found from its beginning. */
+async function searchLastRecord(file: Deno.FsFile): Promise<LastRecord | null> {
+  await file.seek(0, Deno.SeekMode.Start);
+  let found: LastRecord | null = null;
+  let end = 0;
+  let rest = new Uint8Array(0);
+  for (;;) {
+    const buffer = new Uint8Array(rest.byteLength + 4 * MAX_RECORD_BYTES);
+    buffer.set(rest);
+    const read = await readFully(file, buffer.subarray(rest.byteLength));
+    const filled = buffer.subarray(0, rest.byteLength + read);
+    let position = 0;
+    for (;;) {
+      const record = decodeRecord(filled, position);
+      if (record === "invalid") return found;
+      if (record === "incomplete") break;
+      position += record.size;
+      end += record.size;
+      found = { record, end };
+    }
+    if (read === 0) return found;
+    rest = filled.slice(position);
   }
 }

@@ -8,14 +8,27 @@ export interface JobPage {
   readonly before?: string;
 }
 
+/** A job as it is stored. */
+export interface StoredJob {
+  readonly job: Job;
+  /** See `ProcessGroups.birthOf()`; `""` if it was never learnt. */
+  readonly birth: string;
+}
+
 /**
  * Where the records of jobs are kept. Belongs to the worker; implementations live elsewhere.
  *
  * A promise that is fulfilled says that the change will survive the process.
  */
 export interface JobStore extends AsyncDisposable {
-  /** Adds a job, or replaces the one with the same id. */
-  put(job: Job): Promise<void>;
+  /**
+   * Adds a job, or replaces the one with the same id.
+   *
+   * @param birth what tells its leader from a later process with the same id; kept if left out
+   */
+  put(job: Job, birth?: string): Promise<void>;
+  /** The jobs that are not known to have ended. */
+  unfinished(): Promise<StoredJob[]>;
   /** Removes a job. */
   delete(jobId: string): Promise<void>;
   get(jobId: string): Promise<Job | undefined>;

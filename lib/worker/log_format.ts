@@ -2,7 +2,7 @@
  * How a log lies on disk: records one after the other, in segment files that are named after the
  * offset of their first byte of output.
  *
- * A record is a header of 24 bytes, the bytes as they were read, and a trailer of 4 bytes by which
+ * A record is a header of 32 bytes, the bytes as they were read, and a trailer of 4 bytes by which
  * it can be found from behind:
  *
  * | at | what | type |
@@ -12,11 +12,12 @@
  * | 2 | zero | u16 |
  * | 4 | length of the data | u32 |
  * | 8 | time, ms since the Unix epoch | f64 |
- * | 16 | offset: bytes of output before this record | f64 |
- * | 24 | data | |
- * | 24 + length | length of the whole record | u32 |
+ * | 16 | bytes of stdout before this record | f64 |
+ * | 24 | bytes of stderr before this record | f64 |
+ * | 32 | data | |
+ * | 32 + length | length of the whole record | u32 |
  *
- * All numbers are little endian.
+ * All numbers are little endian. So any one record tells how much was printed up to it.
  *
  * @module
  */
@@ -24,7 +25,7 @@
 import type { LogRecord, LogStream } from "./types.ts";
 
 const MAGIC = 0xa7;
-const HEADER_BYTES = 24;
+const HEADER_BYTES = 32;
 const TRAILER_BYTES = 4;
 
 /** What a record takes on disk beside its data. */
@@ -38,12 +39,19 @@ export const MAX_RECORD_BYTES = MAX_RECORD_DATA_BYTES + RECORD_OVERHEAD_BYTES;
 
 const STREAM_TAGS = { stdout: 1, stderr: 2 } as const;
 
+/** How much of each stream has been printed. */
+export interface StreamCounts {
+  readonly stdoutBytes: number;
+  readonly stderrBytes: number;
+}
+
 /**
  * Writes a record into a buffer.
  *
+ * @param before what was printed before it; its `offset` must be the sum
  * @returns how many bytes it takes
  */
-export function encodeRecord(record: LogRecord, into: Uint8Array): number {
+export function encodeRecord(record: LogRecord, before: StreamCounts, into: Uint8Array): number {
   const { data } = record;
   const size = data.byteLength + RECORD_OVERHEAD_BYTES;
   const view = new DataView(into.buffer, into.byteOffset, size);
@@ -52,7 +60,8 @@ export function encodeRecord(record: LogRecord, into: Uint8Array): number {
   view.setUint16(2, 0);
   view.setUint32(4, data.byteLength, true);
   view.setFloat64(8, record.time, true);
-  view.setFloat64(16, record.offset, true);
+  view.setFloat64(16, before.stdoutBytes, true);
+  view.setFloat64(24, before.stderrBytes, true);
   into.set(data, HEADER_BYTES);
   view.setUint32(HEADER_BYTES + data.byteLength, size, true);
   return size;
@@ -62,6 +71,8 @@ export function encodeRecord(record: LogRecord, into: Uint8Array): number {
 export interface DecodedRecord {
   readonly record: LogRecord;
   readonly size: number;
+  /** What had been printed once this was. */
+  readonly after: StreamCounts;
 }
 
 /**
@@ -86,8 +97,12 @@ export function decodeRecord(
   if (view.getUint32(size - TRAILER_BYTES, true) !== size) return "invalid";
   const data = buffer.subarray(position + HEADER_BYTES, position + HEADER_BYTES + length);
   const time = view.getFloat64(8, true);
-  const offset = view.getFloat64(16, true);
-  return { record: { offset, time, stream, data }, size };
+  const stdoutBytes = view.getFloat64(16, true);
+  const stderrBytes = view.getFloat64(24, true);
+  const after = stream === "stdout"
+    ? { stdoutBytes: stdoutBytes + length, stderrBytes }
+    : { stdoutBytes, stderrBytes: stderrBytes + length };
+  return { record: { offset: stdoutBytes + stderrBytes, time, stream, data }, size, after };
 }
 
 /**

@@ -3,7 +3,7 @@ import { JobWorkerError } from "../errors.ts";
 import type { JobLog, Segment } from "./job_log.ts";
 import { decodeRecord } from "./log_format.ts";
 import { readFully } from "./read_fully.ts";
-import type { LogBatch, LogRecord, LogStream } from "./types.ts";
+import type { LogBatch, LogGap, LogRecord, LogStream } from "./types.ts";
 
 /** How much is read from the disk at once; a batch holds no more. */
 const READ_BYTES = 256 * 1024;
@@ -42,15 +42,23 @@ export async function* readLog(
     // In this order: a record that is added, or an end that comes, in between is not missed.
     const changed = log.changed();
     const { closed } = log;
-    const records = await reader.read();
-    if (records === null) {
+    const piece = await reader.read();
+    if (piece === null) {
       if (closed || !follow) return;
       await abortable(changed, signal);
       continue;
     }
-    const wanted = records.filter((record) => streams.has(record.stream));
-    if (wanted.length > 0) yield { records: wanted, nextOffset: reader.offset };
+    const { gap } = piece;
+    const records = piece.records.filter((record) => streams.has(record.stream));
+    if (records.length === 0 && gap === null) continue;
+    yield { records, nextOffset: reader.offset, ...(gap === null ? {} : { gap }) };
   }
+}
+
+/** Some records that follow one another, and what was dropped before them. */
+interface Piece {
+  readonly records: readonly LogRecord[];
+  readonly gap: LogGap | null;
 }
 
 /** Walks through the segments of a log, a piece at a time. */
@@ -68,19 +76,24 @@ class SegmentReader implements AsyncDisposable {
     this.offset = offset;
   }
 
-  /** The records that come next, or `null` if there are none at this moment. */
-  async read(): Promise<LogRecord[] | null> {
-    for (;;) {
+  /** What comes next, or `null` if there is nothing at this moment. */
+  async read(): Promise<Piece | null> {
+    for (let gap: LogGap | null = null;;) {
       const segment = this.#segment ?? await this.#enter();
       if (segment === null) return null;
+      if (segment.start > this.offset) {
+        gap = { from: this.offset, to: segment.start };
+        this.offset = segment.start;
+      }
       const available = Math.min(segment.size - this.#position, READ_BYTES);
       if (available > 0) {
         const records = await this.#readRecords(available);
-        if (records.length > 0) return records;
+        if (records.length > 0) return { records, gap };
         continue;
       }
-      const next = this.#log.segments.find(({ start }) => start > segment.start);
-      if (next === undefined) return null;
+      if (!this.#log.segments.some(({ start }) => start > segment.start)) {
+        return gap === null ? null : { records: [], gap };
+      }
       this.#leave();
     }
   }
@@ -90,15 +103,19 @@ class SegmentReader implements AsyncDisposable {
     return Promise.resolve();
   }
 
-  /** Opens the segment that holds the next byte. */
+  /** Opens the segment that holds the next byte, or the oldest one if that has been dropped. */
   async #enter(): Promise<Segment | null> {
-    const { segments } = this.#log;
-    const segment = segments.findLast(({ start }) => start <= this.offset) ?? segments[0];
-    if (segment === undefined) return null;
-    this.#file = await Deno.open(this.#log.pathOf(segment));
-    this.#segment = segment;
-    this.#position = 0;
-    return segment;
+    for (;;) {
+      const { segments } = this.#log;
+      const segment = segments.findLast(({ start }) => start <= this.offset) ?? segments[0];
+      if (segment === undefined) return null;
+      const file = await this.#log.openSegment(segment);
+      if (file === null) continue;
+      this.#file = file;
+      this.#segment = segment;
+      this.#position = 0;
+      return segment;
+    }
   }
 
   #leave(): void {

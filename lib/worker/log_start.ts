@@ -73,7 +73,8 @@ async function firstRecord(log: JobLog, segment: Segment): Promise<LogRecord | n
 }
 
 async function* recordsForward(log: JobLog, segment: Segment): AsyncGenerator<LogRecord> {
-  using file = await Deno.open(log.pathOf(segment));
+  using file = await log.openSegment(segment);
+  if (file === null) return;
   for (let position = 0; position < segment.size;) {
     const block = await readBlock(file, position, Math.min(segment.size, position + BLOCK_BYTES));
     let inBlock = 0;
@@ -90,7 +91,8 @@ async function* recordsForward(log: JobLog, segment: Segment): AsyncGenerator<Lo
 
 async function* recordsBackward(log: JobLog): AsyncGenerator<LogRecord> {
   for (const segment of log.segments.toReversed()) {
-    using file = await Deno.open(log.pathOf(segment));
+    using file = await log.openSegment(segment);
+    if (file === null) return;
     let end = segment.size;
     while (end >= RECORD_OVERHEAD_BYTES) {
       const begin = Math.max(0, end - BLOCK_BYTES);

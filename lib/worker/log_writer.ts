@@ -1,9 +1,31 @@
+import { delay } from "../delay.ts";
+import { JobLog, type Segment } from "./job_log.ts";
 import { encodeRecord, MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES } from "./log_format.ts";
-import { JobLog } from "./job_log.ts";
-import type { LogStream } from "./types.ts";
+import type { LogLimit, LogStream } from "./types.ts";
 
-/** A segment that has reached this size is followed by a new one. */
+/** A segment that has reached this size is followed by a new one… */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
+/** …and so that dropping one costs little of a small log, there are at least so many in a full one. */
+const SEGMENTS_IN_LIMIT = 16;
+
+/** How often to look whether the disk has room again: from, to. */
+const RETRY_MS = { first: 20, last: 500 };
+
+/** A log that must not grow has reached its limit. */
+export class LogLimitError extends Error {
+  override readonly name = "LogLimitError";
+}
+
+/** Options of {@linkcode LogWriter.create}. */
+export interface LogWriterOptions {
+  /** Unlimited by default. */
+  readonly limit?: LogLimit;
+  /**
+   * How long to wait for room on a full disk before giving up; 10 s by default. Meanwhile the job
+   * waits too, once its pipe is full.
+   */
+  readonly patienceMs?: number;
+}
 
 /**
  * The one writer of a log. Appends in the order of its calls, and settles a call when its bytes are
@@ -12,25 +34,30 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
  */
 export class LogWriter implements AsyncDisposable {
   readonly log: JobLog;
+  readonly #limit: LogLimit;
+  readonly #patienceMs: number;
   readonly #buffer = new Uint8Array(MAX_RECORD_BYTES);
   #file: Deno.FsFile | null = null;
   #queue: Promise<void> = Promise.resolve();
   #lastTime = 0;
 
-  private constructor(log: JobLog) {
+  private constructor(log: JobLog, options: LogWriterOptions) {
     this.log = log;
+    this.#limit = options.limit ?? { bytes: Infinity, policy: "keep_newest" };
+    this.#patienceMs = options.patienceMs ?? 10_000;
   }
 
   /** Makes a new log in a directory of its own, which must not exist yet. */
-  static async create(directory: string): Promise<LogWriter> {
+  static async create(directory: string, options: LogWriterOptions = {}): Promise<LogWriter> {
     await Deno.mkdir(directory, { mode: 0o700 });
-    return new LogWriter(new JobLog(directory));
+    return new LogWriter(new JobLog(directory), options);
   }
 
   /**
    * Appends what was read from a stream at once.
    *
-   * @throws what writing to the disk throws; the log then ends with its last whole record
+   * @throws {LogLimitError} if the log may not grow; what writing throws. The log then ends with its
+   *   last whole record.
    */
   append(stream: LogStream, data: Uint8Array<ArrayBuffer>): Promise<void> {
     const appended = this.#queue.then(() => this.#write(stream, data));
@@ -54,30 +81,70 @@ export class LogWriter implements AsyncDisposable {
 
   async #writeRecord(stream: LogStream, data: Uint8Array<ArrayBuffer>): Promise<void> {
     const { log } = this;
-    const file = await this.#segmentFile();
     // The wall clock may be set back; the order of a log may not.
     this.#lastTime = Math.max(this.#lastTime, Date.now());
     const record = { offset: log.endOffset, time: this.#lastTime, stream, data };
-    const size = encodeRecord(record, this.#buffer);
-    const before = log.segments.at(-1)?.size ?? 0;
+    const size = encodeRecord(record, log, this.#buffer);
+    await this.#makeRoom(size);
+    await this.#whileFull(() => this.#writeBuffer(size));
+    const { stdoutBytes, stderrBytes } = log;
+    const length = data.byteLength;
+    log.grow(
+      size,
+      stream === "stdout"
+        ? { stdoutBytes: stdoutBytes + length, stderrBytes }
+        : { stdoutBytes, stderrBytes: stderrBytes + length },
+    );
+  }
+
+  /** Keeps the log within its limit, by the oldest segments or by refusing. */
+  async #makeRoom(size: number): Promise<void> {
+    const { log } = this;
+    const { bytes, policy } = this.#limit;
+    while (log.diskBytes + size > bytes) {
+      if (policy === "end_job") {
+        throw new LogLimitError(`The log has reached its limit of ${bytes} bytes`);
+      }
+      if (log.segments.length < 2) return;
+      await log.dropOldest();
+    }
+  }
+
+  async #writeBuffer(size: number): Promise<void> {
+    const { file, segment } = await this.#openSegment();
     try {
       for (let written = 0; written < size;) {
         written += await file.write(this.#buffer.subarray(written, size));
       }
     } catch (error) {
-      await file.truncate(before);
-      await file.seek(before, Deno.SeekMode.Start);
+      // No reader looks behind the last whole record, and the next one goes where this one began.
+      await file.truncate(segment.size);
+      await file.seek(segment.size, Deno.SeekMode.Start);
       throw error;
     }
-    if (stream === "stdout") log.stdoutBytes += data.byteLength;
-    else log.stderrBytes += data.byteLength;
-    log.grow(data.byteLength, size);
   }
 
-  async #segmentFile(): Promise<Deno.FsFile> {
+  /** Tries again while the disk is full. */
+  async #whileFull(write: () => Promise<void>): Promise<void> {
+    const deadline = performance.now() + this.#patienceMs;
+    for (let wait = RETRY_MS.first;; wait = Math.min(2 * wait, RETRY_MS.last)) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!isDiskFull(error) || performance.now() + wait > deadline) throw error;
+      }
+      await delay(wait);
+    }
+  }
+
+  /** The file that the next record goes into, and which segment that is. */
+  async #openSegment(): Promise<{ file: Deno.FsFile; segment: Segment }> {
     const { log } = this;
     const last = log.segments.at(-1);
-    if (this.#file !== null && last !== undefined && last.size < SEGMENT_BYTES) return this.#file;
+    const full = Math.min(SEGMENT_BYTES, this.#limit.bytes / SEGMENTS_IN_LIMIT);
+    if (this.#file !== null && last !== undefined && last.size < full) {
+      return { file: this.#file, segment: last };
+    }
     const segment = { start: log.endOffset, size: 0 };
     const file = await Deno.open(log.pathOf(segment), {
       write: true,
@@ -86,7 +153,12 @@ export class LogWriter implements AsyncDisposable {
     });
     this.#file?.close();
     this.#file = file;
-    log.segments.push(segment);
-    return file;
+    log.begin(segment);
+    return { file, segment };
   }
+}
+
+function isDiskFull(error: unknown): boolean {
+  const code = Reflect.get(Object(error), "code");
+  return code === "ENOSPC" || code === "EDQUOT";
 }

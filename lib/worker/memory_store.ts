@@ -1,14 +1,16 @@
-import type { JobPage, JobStore } from "./job_store.ts";
+import type { JobPage, JobStore, StoredJob } from "./job_store.ts";
 import { matches } from "./matches.ts";
 import type { Job, JobFilter } from "./types.ts";
 
 /** A store that forgets everything when the process ends. */
 export class MemoryStore implements JobStore {
   readonly #jobs = new Map<string, Job>();
+  readonly #births = new Map<string, string>();
   readonly #byRequest = new Map<string, string>();
 
-  put(job: Job): Promise<void> {
+  put(job: Job, birth?: string): Promise<void> {
     this.#jobs.set(job.jobId, job);
+    if (birth !== undefined) this.#births.set(job.jobId, birth);
     if (job.requestId !== "") this.#byRequest.set(requestKey(job.owner, job.requestId), job.jobId);
     return Promise.resolve();
   }
@@ -17,7 +19,15 @@ export class MemoryStore implements JobStore {
     const job = this.#jobs.get(jobId);
     if (job !== undefined) this.#byRequest.delete(requestKey(job.owner, job.requestId));
     this.#jobs.delete(jobId);
+    this.#births.delete(jobId);
     return Promise.resolve();
+  }
+
+  unfinished(): Promise<StoredJob[]> {
+    const running = [...this.#jobs.values()].filter(({ end }) => end === null);
+    return Promise.resolve(
+      running.map((job) => ({ job, birth: this.#births.get(job.jobId) ?? "" })),
+    );
   }
 
   get(jobId: string): Promise<Job | undefined> {

@@ -33,10 +33,17 @@
  * @module
  */
 
-export type { JobPage, JobStore } from "./job_store.ts";
+export type { JobPage, JobStore, StoredJob } from "./job_store.ts";
 export { matches } from "./matches.ts";
 export { MemoryStore } from "./memory_store.ts";
+export type { Retention } from "./retention.ts";
 export { parseSignal } from "./signals.ts";
 export { findTool } from "./tools.ts";
 export * from "./types.ts";
-export { type StartOptions, type StopJobOptions, Worker, type WorkerOptions } from "./worker.ts";
+export {
+  DEFAULT_LOG_LIMIT,
+  type StartOptions,
+  type StopJobOptions,
+  Worker,
+  type WorkerOptions,
+} from "./worker.ts";

@@ -6,6 +6,8 @@ export interface LaunchTools {
   readonly setsid: string;
   readonly prlimit: string;
   readonly env: string;
+  /** The soft limit of open files that jobs get. */
+  readonly softDescriptorLimit: number;
 }
 
 /** A program to run, everything decided. */
@@ -31,8 +33,7 @@ export interface Process {
  * Starts a program in a new session. The only place where a job's process is made.
  *
  * `setsid(1)` rather than `detached: true`, which forks the whole daemon and is slow once that is
- * large. `prlimit(1)` puts the usual soft limit of 1024 descriptors back, which Deno raises for
- * itself. Both become the program by execve(2), so the process id is the job's own from the start.
+ * large. `prlimit(1)` puts the usual soft limit of descriptors back, which Deno raises for itself. Both become the program by execve(2), so the process id is the job's own from the start.
  *
  * @throws `resource_exhausted` with reason `E2BIG`, `EMFILE` or `EAGAIN`; `failed_precondition`
  */
@@ -46,7 +47,14 @@ export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(tools.setsid, {
-      args: [...viaEnv, tools.prlimit, "--nofile=1024:", "--", spec.program, ...spec.args],
+      args: [
+        ...viaEnv,
+        tools.prlimit,
+        `--nofile=${tools.softDescriptorLimit}:`,
+        "--",
+        spec.program,
+        ...spec.args,
+      ],
       clearEnv: true,
       env: Object.fromEntries(rest),
       cwd: spec.workingDirectory,

@@ -41,6 +41,26 @@ while read -r id verb rest; do
     [ -x "${rest%|}" ]
     echo "$id $?"
     ;;
+  # jobs: `JOB_ID:PID` for each process, not a zombie, whose environment names a job. Forks; is rare.
+  jobs)
+    found=
+    for entry in $(grep -azso '^JOB_ID=[0-9a-f-]*$' /proc/[0-9]*/environ | tr '\0' '\n'); do
+      pid=${entry#/proc/} pid=${pid%%/*}
+      stat "$pid" 2>/dev/null || continue
+      case $state in Z | X) continue ;; esac
+      found="$found ${entry#*JOB_ID=}:$pid"
+    done
+    echo "$id$found"
+    ;;
+  # kill PID: SIGKILL to one process; 0, or 1 if there is none.
+  kill)
+    kill -s KILL -- "$a" 2>/dev/null
+    echo "$id $?"
+    ;;
+  # descriptors: the hard limit of open files.
+  descriptors)
+    echo "$id $(ulimit -Hn)"
+    ;;
   # born PID: boot id and start time in clock ticks since boot, or nothing.
   born)
     if stat "$a" 2>/dev/null; then echo "$id $boot:$start"; else echo "$id"; fi

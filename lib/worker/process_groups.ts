@@ -83,6 +83,32 @@ export class ProcessGroups implements AsyncDisposable {
   }
 
   /**
+   * The processes that were started by a job, by the `JOB_ID` in their environment, which every child
+   * inherits: those that have left its session too. For after a crash; it looks at every process.
+   *
+   * @returns process ids by job id
+   */
+  async processesByJob(): Promise<Map<string, number[]>> {
+    const processes = new Map<string, number[]>();
+    for (const pair of (await this.#ask("jobs")).split(" ").filter((pair) => pair !== "")) {
+      const [jobId = "", pid] = pair.split(":");
+      processes.set(jobId, [...processes.get(jobId) ?? [], Number(pid)]);
+    }
+    return processes;
+  }
+
+  /** Kills one process. */
+  async kill(pid: number): Promise<void> {
+    await this.#ask(`kill ${pid}`);
+  }
+
+  /** The hard limit of open files, which the jobs inherit (getrlimit(2)). */
+  async descriptorLimit(): Promise<number> {
+    const answer = await this.#ask("descriptors");
+    return answer === "unlimited" ? Infinity : Number(answer);
+  }
+
+  /**
    * What makes a process id unique: the id of this boot, and the start time in clock ticks.
    *
    * @returns `"BOOT-ID:TICKS"`, or `""` if there is no such process

@@ -1,6 +1,7 @@
 import { delay } from "../delay.ts";
+import { messageOf } from "../errors.ts";
 import type { JobLog } from "./job_log.ts";
-import type { LogWriter } from "./log_writer.ts";
+import { LogLimitError, type LogWriter } from "./log_writer.ts";
 import { OutputPump } from "./output_pump.ts";
 import type { Process } from "./process.ts";
 import type { ProcessGroups } from "./process_groups.ts";
@@ -51,6 +52,9 @@ export class RunningJob {
   #stopReason: StopReason | null = null;
   /** What was sent to whom, as `"TERM 4242"`. */
   readonly #signalsSent = new Set<string>();
+  /** Why the end of the output could not be stored. */
+  #logFault: string | null = null;
+  readonly #startedAt = performance.now();
   /** When SIGKILL is due, by `performance.now()`. */
   #killAt = Infinity;
   #killTimer: ReturnType<typeof setTimeout> | undefined;
@@ -58,7 +62,10 @@ export class RunningJob {
   constructor(parts: RunningJobParts) {
     this.#parts = parts;
     const { process, writer, job, onFault } = parts;
-    this.#pump = new OutputPump(process, writer, (error) => onFault(error, job));
+    this.#pump = new OutputPump(process, writer, (error) => {
+      if (!(error instanceof LogLimitError)) onFault(error, job);
+      this.#endForLog(messageOf(error)).catch((error) => onFault(error, job));
+    });
     this.ended = this.#run();
   }
 
@@ -75,7 +82,8 @@ export class RunningJob {
   snapshot(): Job {
     if (this.#final !== null) return this.#final;
     const { job, writer: { log } } = this.#parts;
-    return { ...job, stdoutBytes: log.stdoutBytes, stderrBytes: log.stderrBytes };
+    const { stdoutBytes, stderrBytes, diskBytes: logBytes } = log;
+    return { ...job, stdoutBytes, stderrBytes, logBytes };
   }
 
   /**
@@ -98,7 +106,9 @@ export class RunningJob {
     const { process, job, writer, onFault } = this.#parts;
     const exitStatus = await process.exit;
     this.#alive = "leftovers";
-    const end = endOf(exitStatus, this.#stopReason);
+    // By the monotonic clock, so that no job ends before it has begun.
+    const finishedAt = job.startedAt + Math.round(performance.now() - this.#startedAt);
+    const end = endOf(exitStatus, this.#stopReason, finishedAt);
     try {
       await this.#endLeftovers();
     } catch (error) {
@@ -109,8 +119,20 @@ export class RunningJob {
     }
     const outputCut = await this.#pump.drain();
     await writer[Symbol.asyncDispose]();
-    this.#final = { ...this.snapshot(), outputCut, end };
+    const detail = this.#logFault;
+    this.#final = {
+      ...this.snapshot(),
+      outputCut: outputCut || detail !== null,
+      end: detail === null ? end : { ...end, detail },
+    };
     return this.#final;
+  }
+
+  /** Nothing runs on whose output cannot be stored. */
+  async #endForLog(why: string): Promise<void> {
+    this.#logFault ??= why;
+    const reason = "log_limit";
+    await this.stop({ stopSignal: "TERM", gracePeriodMs: LEFTOVER_GRACE_MS, reason });
   }
 
   async #endLeftovers(): Promise<void> {
@@ -173,8 +195,11 @@ export class RunningJob {
   }
 }
 
-function endOf(exitStatus: ExitStatus, stopReason: StopReason | null): JobEnd {
-  const finishedAt = Date.now();
+function endOf(
+  exitStatus: ExitStatus,
+  stopReason: StopReason | null,
+  finishedAt: number,
+): JobEnd {
   if (stopReason !== null) {
     const byRequest = stopReason === "stopped" || stopReason === "shutdown";
     const status = byRequest ? "cancelled" : "failed";

@@ -40,8 +40,21 @@ export interface JobEnd {
   readonly reason: JobReason;
   /** `null` only for a job that was lost. */
   readonly exitStatus: ExitStatus | null;
-  /** Milliseconds since the Unix epoch, when the leader ended. */
+  /** Milliseconds since the Unix epoch, when the leader ended; for a lost job, when that was found. */
   readonly finishedAt: number;
+  /** More about the reason, in words, where there is more to say. */
+  readonly detail?: string;
+}
+
+/** What happens once a log takes more room on disk than it may. */
+export const LOG_POLICIES = ["keep_newest", "end_job"] as const;
+
+/** A bound on the log of one job. */
+export interface LogLimit {
+  /** What it may take on disk; 1 MiB at least. */
+  readonly bytes: number;
+  /** Drop the oldest output, and tell readers what is gone; or end the job. */
+  readonly policy: typeof LOG_POLICIES[number];
 }
 
 /** A job as others see it: a value, never changed once it is made. */
@@ -61,7 +74,13 @@ export interface Job {
   /** Bytes read from the job so far. */
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
-  /** True if a process that had left the job still held its output open when the job ended. */
+  readonly logLimit: LogLimit;
+  /** What the log takes on disk. */
+  readonly logBytes: number;
+  /**
+   * True if the log may lack the end of the output: a process that had left the job still held it
+   * open when the job ended, or the log took no more.
+   */
   readonly outputCut: boolean;
   /** `null` while the job runs. */
   readonly end: JobEnd | null;
@@ -90,8 +109,16 @@ export interface LogBatch {
   readonly records: readonly LogRecord[];
   /** The offset to resume from after this batch. */
   readonly nextOffset: number;
+  /** Output before these records that is gone for good: dropped to stay within the log's limit. */
+  readonly gap?: LogGap;
   /** In the last batch, if the job has ended. */
   readonly finishedJob: Job | null;
+}
+
+/** A piece of output, both streams together: the bytes from one offset up to another. */
+export interface LogGap {
+  readonly from: number;
+  readonly to: number;
 }
 
 /** Where reading a log starts. */

@@ -1,39 +1,37 @@
 import { abortable } from "../abortable.ts";
 import { JobWorkerError } from "../errors.ts";
-import { newId } from "../ids.ts";
-import { checkCommand } from "./command.ts";
+import { IdSequence, newId } from "../ids.ts";
 import { JobLog } from "./job_log.ts";
 import type { JobPage, JobStore } from "./job_store.ts";
 import { JobWatch } from "./job_watch.ts";
-import { checkLabels } from "./labels.ts";
+import { Launcher, type LaunchRequest, type Prepared } from "./launcher.ts";
 import { readLog, type ReadLogOptions } from "./log_reader.ts";
 import { findStart } from "./log_start.ts";
-import { LogWriter } from "./log_writer.ts";
 import { MemoryStore } from "./memory_store.ts";
-import { type LaunchTools, startProcess } from "./process.ts";
 import { ProcessGroups } from "./process_groups.ts";
-import { checkWorkingDirectory, findProgram } from "./program.ts";
+import { recover } from "./recovery.ts";
+import { expired, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
 import { findTool } from "./tools.ts";
 import {
-  type Command,
   type Job,
   type JobFilter,
   type LogBatch,
+  type LogLimit,
   type LogStart,
   statusOf,
 } from "./types.ts";
 
-/** The environment that every job starts with, before its own variables. */
-const CLEAN_ENVIRONMENT = {
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  LANG: "C.UTF-8",
-};
-
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
 const DEFAULT_GRACE_PERIOD_MS = 10_000;
 const LONGEST_GRACE_PERIOD_MS = 24 * 60 * 60 * 1000;
+
+/** 256 MiB, of which the newest is kept. */
+export const DEFAULT_LOG_LIMIT: LogLimit = { bytes: 256 * 1024 * 1024, policy: "keep_newest" };
+
+/** Less would be a few records. */
+const SMALLEST_LOG_LIMIT = 1024 * 1024;
 
 /** Options of {@linkcode Worker.open}. */
 export interface WorkerOptions {
@@ -43,17 +41,23 @@ export interface WorkerOptions {
   readonly store?: JobStore;
   /** `HOME` and default working directory of the jobs; `/` by default. */
   readonly home?: string;
+  /** For jobs that do not choose their own; {@linkcode DEFAULT_LOG_LIMIT} by default. */
+  readonly logLimit?: LogLimit;
+  /** How long the output of a job waits for room on a full disk before the job is ended; 10 s. */
+  readonly diskPatienceMs?: number;
+  /** Told of each job once its end is recorded. */
+  readonly onEnded?: (job: Job) => void;
+  /** Told of jobs that ran when an earlier worker died, see {@linkcode Worker.open}. */
+  readonly onLost?: (jobs: readonly Job[]) => void;
   /** Told what goes wrong and has no caller to be told to. */
   readonly onFault?: (error: unknown, job: Job) => void;
 }
 
 /** What {@linkcode Worker.start} starts. */
-export interface StartOptions {
-  readonly command: Pick<Command, "name"> & Partial<Command>;
-  readonly owner: string;
-  readonly labels?: Readonly<Record<string, string>>;
+export interface StartOptions extends Omit<LaunchRequest, "logLimit"> {
   /** A repeat with the same value, by the same owner, returns the same job. */
   readonly requestId?: string;
+  readonly logLimit?: LogLimit;
   /** Once aborted, a job that has not started yet never does. */
   readonly signal?: AbortSignal;
 }
@@ -76,23 +80,33 @@ interface ActiveJob {
 export class Worker implements AsyncDisposable {
   readonly #options: WorkerOptions;
   readonly #store: JobStore;
-  readonly #tools: LaunchTools;
   readonly #groups: ProcessGroups;
+  readonly #launcher: Launcher;
+  readonly #ids: IdSequence;
   readonly #active = new Map<string, ActiveJob>();
   /** Starts under way, by their request if they have one. */
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #watches = new Set<JobWatch>();
+  /** How many read the log of a job at this moment. */
+  readonly #readers = new Map<string, number>();
   #shuttingDown = false;
 
-  private constructor(options: WorkerOptions, tools: LaunchTools, groups: ProcessGroups) {
+  private constructor(options: WorkerOptions, parts: {
+    readonly store: JobStore;
+    readonly groups: ProcessGroups;
+    readonly launcher: Launcher;
+    readonly ids: IdSequence;
+  }) {
     this.#options = options;
-    this.#store = options.store ?? new MemoryStore();
-    this.#tools = tools;
-    this.#groups = groups;
+    this.#store = parts.store;
+    this.#groups = parts.groups;
+    this.#launcher = parts.launcher;
+    this.#ids = parts.ids;
   }
 
   /**
-   * Prepares a worker. Dispose of it to end its jobs.
+   * Prepares a worker, and settles what an earlier one that died has left in the same store. Dispose
+   * of it to end its jobs.
    *
    * @throws `failed_precondition` if a program that it relies on is not installed
    */
@@ -103,8 +117,28 @@ export class Worker implements AsyncDisposable {
       findTool("env", { package: "coreutils" }),
       findTool("sh", { package: "dash" }),
     ]);
-    await Deno.mkdir(logsOf(options), { recursive: true, mode: 0o700 });
-    return new Worker(options, { setsid, prlimit, env }, new ProcessGroups({ setsid, sh }));
+    await Deno.mkdir(`${options.dataDirectory}/logs`, { recursive: true, mode: 0o700 });
+    const logOf = (jobId: string) => logOfJob(options, jobId);
+    const { store = new MemoryStore(), home = "/", diskPatienceMs } = options;
+    const groups = new ProcessGroups({ setsid, sh });
+    try {
+      const softDescriptorLimit = Math.min(1024, await groups.descriptorLimit());
+      const launcher = new Launcher({
+        tools: { setsid, prlimit, env, softDescriptorLimit },
+        groups,
+        logOf,
+        home,
+        ...(diskPatienceMs === undefined ? {} : { diskPatienceMs }),
+      });
+      const lost = await recover({ store, groups, logOf });
+      if (lost.length > 0) options.onLost?.(lost);
+      const [newest] = await store.list({}, { limit: 1 });
+      const ids = new IdSequence(newest?.jobId ?? "");
+      return new Worker(options, { store, groups, launcher, ids });
+    } catch (error) {
+      await groups[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /**
@@ -189,6 +223,7 @@ export class Worker implements AsyncDisposable {
     jobId: string,
     options: Omit<ReadLogOptions, "offset"> & { readonly start: LogStart },
   ): AsyncGenerator<LogBatch, void, undefined> {
+    using _reader = this.#countReader(jobId);
     const active = this.#active.get(jobId);
     const log = active?.running.log ?? await this.#openLog(jobId);
     const offset = await findStart(log, options.start, new Set(options.streams));
@@ -227,6 +262,33 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
+   * Removes finished jobs with their logs. One whose log is being read stays.
+   *
+   * @param options.filter whose jobs; those of others are not touched
+   * @param options.dryRun only tell
+   * @returns the jobs that were removed, or would be, newest first
+   */
+  async prune(options: {
+    readonly retention: Retention;
+    readonly filter?: JobFilter;
+    readonly dryRun?: boolean;
+  }): Promise<Job[]> {
+    const { retention, filter = {}, dryRun = false } = options;
+    const pruned: Job[] = [];
+    for await (const job of expired(this.#store, retention, filter, Date.now())) {
+      if (this.#readers.has(job.jobId) || this.#active.has(job.jobId)) continue;
+      pruned.push(job);
+      if (dryRun) continue;
+      // In this order: a log without a record would never be found again.
+      await Deno.remove(logOfJob(this.#options, job.jobId), { recursive: true }).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+      await this.#store.delete(job.jobId);
+    }
+    return pruned;
+  }
+
+  /**
    * Ends every job and refuses new ones.
    *
    * @param options.gracePeriodMs what the jobs get between SIGTERM and SIGKILL; 0 is SIGKILL at once
@@ -257,48 +319,37 @@ export class Worker implements AsyncDisposable {
   }
 
   async #start(options: StartOptions): Promise<Job> {
-    const command = { args: [], env: {}, workingDirectory: "", ...options.command };
-    const labels = options.labels ?? {};
+    const logLimit = options.logLimit ?? this.#options.logLimit ?? DEFAULT_LOG_LIMIT;
+    checkLogLimit(logLimit);
     this.#checkOpen();
-    checkCommand(command);
-    checkLabels(labels);
-    const jobId = newId();
-    const home = this.#options.home ?? "/";
-    const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };
-    const workingDirectory = command.workingDirectory || home;
-    await checkWorkingDirectory(workingDirectory, this.#groups);
-    const program = await findProgram(command.name, {
-      path: env.PATH,
-      workingDirectory,
-      groups: this.#groups,
-    });
-    const writer = await LogWriter.create(`${logsOf(this.#options)}/${jobId}`);
+    const prepared = await this.#launcher.prepare(this.#ids.next(), { ...options, logLimit });
+    const { job } = prepared;
     try {
-      options.signal?.throwIfAborted();
-      this.#checkOpen();
-      const spec = { program, args: command.args, env, workingDirectory };
-      const process = startProcess(spec, this.#tools);
-      const job: Job = {
-        jobId,
-        command: { ...command, workingDirectory },
-        pid: process.pid,
-        owner: options.owner,
-        labels,
-        requestId: options.requestId ?? "",
-        startedAt: Date.now(),
-        stdoutBytes: 0,
-        stderrBytes: 0,
-        outputCut: false,
-        end: null,
-      };
-      const onFault = this.#options.onFault ?? (() => {});
-      const running = new RunningJob({ job, process, writer, groups: this.#groups, onFault });
-      return await this.#record(running);
+      // Before the process: a daemon that dies in between must know of it.
+      await this.#store.put(job);
+      try {
+        options.signal?.throwIfAborted();
+        this.#checkOpen();
+        return await this.#record(this.#launch(prepared));
+      } catch (error) {
+        await this.#store.delete(job.jobId);
+        throw error;
+      }
     } catch (error) {
-      await writer[Symbol.asyncDispose]();
-      await Deno.remove(`${logsOf(this.#options)}/${jobId}`, { recursive: true });
+      await this.#launcher.abandon(prepared);
       throw error;
     }
+  }
+
+  #launch(prepared: Prepared): RunningJob {
+    const process = this.#launcher.launch(prepared);
+    return new RunningJob({
+      job: { ...prepared.job, pid: process.pid },
+      process,
+      writer: prepared.writer,
+      groups: this.#groups,
+      onFault: this.#options.onFault ?? (() => {}),
+    });
   }
 
   #checkOpen(): void {
@@ -309,7 +360,7 @@ export class Worker implements AsyncDisposable {
   /** Records a job that has just started. One that cannot be recorded must not run. */
   async #record(running: RunningJob): Promise<Job> {
     const job = running.snapshot();
-    const recorded = this.#store.put(job);
+    const recorded = this.#groups.birthOf(job.pid).then((birth) => this.#store.put(job, birth));
     const settled = this.#settle(running, recorded);
     this.#active.set(job.jobId, { running, settled });
     try {
@@ -335,6 +386,7 @@ export class Worker implements AsyncDisposable {
       await this.#store.put(job);
       this.#active.delete(job.jobId);
       this.#tellWatches(job);
+      this.#options.onEnded?.(job);
     } catch (error) {
       // It stays among the active ones, so its end is known as long as this process lives.
       this.#options.onFault?.(error, job);
@@ -346,10 +398,22 @@ export class Worker implements AsyncDisposable {
     for (const watch of this.#watches) watch.tell(job);
   }
 
+  /** Counts a reader for as long as it is not disposed of. */
+  #countReader(jobId: string): Disposable {
+    this.#readers.set(jobId, (this.#readers.get(jobId) ?? 0) + 1);
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#readers.get(jobId) ?? 0) - 1;
+        if (left > 0) this.#readers.set(jobId, left);
+        else this.#readers.delete(jobId);
+      },
+    };
+  }
+
   async #openLog(jobId: string): Promise<JobLog> {
     await this.get(jobId);
     try {
-      return await JobLog.open(`${logsOf(this.#options)}/${jobId}`);
+      return await JobLog.open(logOfJob(this.#options, jobId));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       throw new JobWorkerError("not_found", `The log of job "${jobId}" is gone`, { cause: error });
@@ -357,6 +421,14 @@ export class Worker implements AsyncDisposable {
   }
 }
 
-function logsOf(options: WorkerOptions): string {
-  return `${options.dataDirectory}/logs`;
+function logOfJob({ dataDirectory }: WorkerOptions, jobId: string): string {
+  return `${dataDirectory}/logs/${jobId}`;
+}
+
+function checkLogLimit({ bytes }: LogLimit): void {
+  if (Number.isSafeInteger(bytes) && bytes >= SMALLEST_LOG_LIMIT) return;
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Invalid log limit ${bytes}: accepted are whole bytes from ${SMALLEST_LOG_LIMIT} on`,
+  );
 }

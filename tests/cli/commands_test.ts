@@ -42,6 +42,8 @@ const RUNNING_JSON = {
   stdoutBytes: 3,
   stderrBytes: 0,
   labels: {},
+  logLimit: { bytes: 268435456, policy: "keep_newest" },
+  logBytes: 0,
   outputCut: false,
 };
 const FAILED_JSON = {
@@ -329,6 +331,8 @@ Deno.test("status prints aligned lines, and names but not values of variables", 
       workingDirectory: "/tmp",
     },
     labels: { team: "blue", stage: "\x07" },
+    logLimit: { bytes: 268435456, policy: "keep_newest" },
+    logBytes: 0,
     outputCut: true,
     end: DONE,
   });

@@ -38,6 +38,8 @@ export function jobOf(changes: Partial<Job> = {}): Job {
     startedAt: STARTED_AT,
     stdoutBytes: 3,
     stderrBytes: 0,
+    logLimit: { bytes: 268435456, policy: "keep_newest" },
+    logBytes: 0,
     outputCut: false,
     end: null,
     ...changes,

@@ -11,6 +11,8 @@ export function job(part: Partial<Job> & Pick<Job, "jobId">): Job {
     startedAt: 1_000,
     stdoutBytes: 0,
     stderrBytes: 0,
+    logLimit: { bytes: 268435456, policy: "keep_newest" },
+    logBytes: 0,
     outputCut: false,
     end: null,
     ...part,

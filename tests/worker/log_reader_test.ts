@@ -172,7 +172,7 @@ Deno.test("A log that is damaged in the middle says where", async () => {
   await test.writer.append("stdout", randomBytes(9 * MIB));
   await test.writer[Symbol.asyncDispose]();
   using file = await Deno.open(`${test.directory}/0000000000000000.log`, { write: true });
-  await file.seek(5 + 28, Deno.SeekMode.Start);
+  await file.seek(5 + 36, Deno.SeekMode.Start);
   await file.write(new Uint8Array(100));
   const error = await rejection(recordsOf(await JobLog.open(test.directory)));
   assert.ok(error instanceof JobWorkerError);

@@ -46,6 +46,8 @@ Deno.test("Worker.start() returns the running job with all its fields", async ()
     requestId: "r1",
     stdoutBytes: 0,
     stderrBytes: 0,
+    logLimit: { bytes: 256 * 1024 * 1024, policy: "keep_newest" },
+    logBytes: 0,
     outputCut: false,
     end: null,
   });

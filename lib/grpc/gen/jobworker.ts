@@ -34,6 +34,10 @@ export interface JobWorkerMethods {
     readonly request: WatchJobsRequest;
     readonly response: WatchJobsResponse;
   };
+  readonly PruneJobs: {
+    readonly request: PruneJobsRequest;
+    readonly response: PruneJobsResponse;
+  };
 }
 
 export interface Command {
@@ -84,12 +88,28 @@ export interface Job {
   readonly stderrBytes: number;
   readonly labels: Readonly<Record<string, string>>;
   readonly outputCut: boolean;
+  readonly logLimit: LogLimit | null;
+  readonly logBytes: number;
+  readonly detail: string;
+}
+
+/** A number if it is one that this contract does not know. */
+export type LogPolicy =
+  | "LOG_POLICY_UNSPECIFIED"
+  | "LOG_POLICY_KEEP_NEWEST"
+  | "LOG_POLICY_END_JOB"
+  | number;
+
+export interface LogLimit {
+  readonly bytes: number;
+  readonly policy: LogPolicy;
 }
 
 export interface StartJobRequest {
   readonly command: Command | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly requestId: string;
+  readonly logLimit: LogLimit | null;
 }
 
 export interface StopJobRequest {
@@ -111,6 +131,8 @@ export interface JobFilter {
   readonly owner: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly jobIdPrefix: string;
+  readonly startedAfter: Timestamp | null;
+  readonly startedBefore: Timestamp | null;
 }
 
 export interface ListJobsRequest {
@@ -168,6 +190,12 @@ export interface StreamLogsResponse {
   readonly records: readonly LogRecord[];
   readonly nextOffset: number;
   readonly finishedJob: Job | null;
+  readonly gap: LogGap | null;
+}
+
+export interface LogGap {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface WatchJobsRequest {
@@ -176,6 +204,24 @@ export interface WatchJobsRequest {
 
 export interface WatchJobsResponse {
   readonly job: Job | null;
+}
+
+export type PruneJobsRequest = {
+  readonly maxAge: Duration | null;
+  readonly dryRun: boolean;
+  readonly owner: string;
+} & (
+  | { readonly _maxCount?: never }
+  | { readonly _maxCount: "maxCount"; readonly maxCount: number }
+) & (
+  | { readonly _maxBytes?: never }
+  | { readonly _maxBytes: "maxBytes"; readonly maxBytes: number }
+);
+
+export interface PruneJobsResponse {
+  readonly jobs: readonly Job[];
+  readonly count: number;
+  readonly bytes: number;
 }
 
 export interface Timestamp {

@@ -1,0 +1,60 @@
+import { BoundedMap } from "./bounded_map.ts";
+
+/** Options of {@linkcode Backoff}. */
+export interface BackoffOptions {
+  /** So many failures are free. */
+  readonly free: number;
+  /** The wait after the next one; it doubles with each further failure, up to `mostMs`. */
+  readonly firstMs: number;
+  readonly mostMs: number;
+  /** Failures count until there was none for so long. */
+  readonly forgetMs: number;
+  /** Of more, those that failed longest ago are forgotten. */
+  readonly mostKeys: number;
+}
+
+interface Failures {
+  readonly count: number;
+  /** Of the last one. */
+  readonly time: number;
+}
+
+/**
+ * How long somebody has to wait who keeps on failing. It never sleeps: it is asked, with the time in
+ * milliseconds of any clock that does not go back.
+ */
+export class Backoff {
+  readonly #options: BackoffOptions;
+  readonly #failures: BoundedMap<string, Failures>;
+
+  constructor(options: BackoffOptions) {
+    this.#options = options;
+    this.#failures = new BoundedMap(options.mostKeys);
+  }
+
+  /** Until the next try; 0 if it may be now. */
+  waitMs(key: string, now: number): number {
+    const { free, firstMs, mostMs } = this.#options;
+    const { count, time } = this.#recent(key, now);
+    if (count <= free) return 0;
+    return Math.max(0, time + Math.min(firstMs * 2 ** (count - free - 1), mostMs) - now);
+  }
+
+  /** Counts a failure, or a try that may become one: many tries at once are no way round. */
+  fail(key: string, now: number): void {
+    this.#failures.set(key, { count: this.#recent(key, now).count + 1, time: now });
+  }
+
+  /** Takes back what {@linkcode fail} has counted for a try that went well. */
+  forgive(key: string, now: number): void {
+    const { count, time } = this.#recent(key, now);
+    if (count > 1) this.#failures.set(key, { count: count - 1, time });
+    else this.#failures.delete(key);
+  }
+
+  #recent(key: string, now: number): Failures {
+    const failures = this.#failures.get(key);
+    const isRecent = failures !== undefined && now - failures.time < this.#options.forgetMs;
+    return isRecent ? failures : { count: 0, time: now };
+  }
+}

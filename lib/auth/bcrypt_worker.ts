@@ -1,0 +1,26 @@
+/// <reference lib="deno.worker" />
+/**
+ * The thread of a `BcryptThread`: it may be busy for as long as a comparison takes.
+ *
+ * @module
+ */
+
+import bcrypt from "bcryptjs";
+
+/** What the thread is asked. */
+export interface Question {
+  readonly id: number;
+  readonly password: string;
+  readonly hash: string;
+}
+
+/** What it says. */
+export interface Answer {
+  readonly id: number;
+  readonly matches: boolean;
+}
+
+self.onmessage = ({ data: { id, password, hash } }: MessageEvent<Question>) => {
+  const matches = bcrypt.compareSync(password, hash);
+  self.postMessage({ id, matches } satisfies Answer);
+};

@@ -1,0 +1,122 @@
+import { z } from "zod";
+import { VERSION } from "../version.ts";
+import { PROBLEM_TYPE } from "./problem.ts";
+import { type Operation, OPERATIONS } from "./operations.ts";
+import * as schemas from "./schemas.ts";
+
+/** What each status of an error is answered for. */
+const FAILURES: Readonly<Record<number, string>> = {
+  400: "The request cannot be understood, or asks for what cannot be",
+  401: "No user and password, or wrong ones",
+  403: "The user has no role that allows this, or the request comes from another site",
+  404: "There is no such job, or the user may not see it",
+  409: "Not in this state: the job has ended, or the program cannot be run",
+  413: "The body is too large",
+  415: "The body is not JSON",
+  416: "The log is shorter than the offset",
+  429: "Too many failed logins, or too many jobs",
+  503: "The daemon cannot answer at the moment",
+};
+
+/** The statuses that only operations with a body, or on a job, or with authentication, answer. */
+const OF_BODIES = [413, 415];
+const OF_JOBS = [404, 409, 416];
+const OF_USERS = [401, 403, 429];
+
+/** The document of the API, OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.1.html */
+export function openApiDocument(): Record<string, unknown> {
+  const paths: Record<string, Record<string, unknown>> = {};
+  for (const [operationId, operation] of Object.entries<Operation>(OPERATIONS)) {
+    const item = paths[operation.path] ??= {};
+    item[operation.method.toLowerCase()] = { operationId, ...describe(operation) };
+  }
+  return {
+    openapi: "3.1.0",
+    info: { title: "Job Worker", version: VERSION },
+    paths,
+    components: {
+      schemas: components(),
+      securitySchemes: { basic: { type: "http", scheme: "basic" } },
+    },
+    security: [{ basic: [] }],
+  };
+}
+
+/** The named messages; a name stands for the message wherever another holds it. */
+function components(): Record<string, unknown> {
+  const made = z.toJSONSchema(schemas.named, { uri: reference, io: "input" }).schemas;
+  return Object.fromEntries(
+    Object.entries(made).map(([name, { $schema: _, $id: __, ...schema }]) => [name, schema]),
+  );
+}
+
+function reference(name: string): string {
+  return `#/components/schemas/${name}`;
+}
+
+function describe(operation: Operation): Record<string, unknown> {
+  const { summary, open = false, answer, body, bodyOptional = false } = operation;
+  return {
+    summary,
+    ...(open && { security: [] }),
+    parameters: [...pathParameters(operation), ...queryParameters(operation)],
+    ...(body !== undefined && {
+      requestBody: {
+        required: !bodyOptional,
+        content: { "application/json": { schema: schemaOf(body) } },
+      },
+    }),
+    responses: {
+      [answer.status]: { description: answer.about, content: contentOf(answer.content) },
+      ...failuresOf(operation),
+    },
+  };
+}
+
+function pathParameters({ path }: Operation) {
+  return Array.from(path.matchAll(/\{(\w+)\}/g), ([, name]) => ({
+    name,
+    in: "path",
+    required: true,
+    schema: { type: "string", format: "uuid" },
+  }));
+}
+
+function queryParameters({ query }: Operation) {
+  return Object.entries(query?.shape ?? {}).map(([name, schema]) => ({
+    name,
+    in: "query",
+    schema: schemaOf(schema),
+  }));
+}
+
+function failuresOf(operation: Operation): Record<string, unknown> {
+  const { open = false, body, path, failure } = operation;
+  const left = open
+    ? [400, ...OF_BODIES, ...OF_JOBS, ...OF_USERS, 503]
+    : [...(body === undefined ? OF_BODIES : []), ...(path.includes("{") ? [] : [416])];
+  const content = failure === undefined
+    ? { [PROBLEM_TYPE]: { schema: { $ref: reference("Problem") } } }
+    : contentOf({ "application/json": failure });
+  return Object.fromEntries(
+    Object.entries(FAILURES)
+      .filter(([status]) => !left.includes(Number(status)))
+      .map(([status, description]) => [status, { description, content }]),
+  );
+}
+
+function contentOf(content: Operation["answer"]["content"]): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(content).map((
+      [type, schema],
+    ) => [type, schema === null ? {} : { schema: schemaOf(schema) }]),
+  );
+}
+
+/** The name of a message that has one, and else all of it. */
+function schemaOf(schema: z.ZodType): unknown {
+  const name = schemas.named.get(schema)?.id;
+  if (name !== undefined) return { $ref: reference(name) };
+  const { $schema: _, ...inline } = z.toJSONSchema(schema, { io: "input" });
+  return inline;
+}

@@ -1,0 +1,122 @@
+/**
+ * Every operation of the API: one table, from which both the routes and the document are made.
+ *
+ * @module
+ */
+
+import type { z } from "zod";
+import * as schemas from "./schemas.ts";
+
+/** One method on one path. */
+export interface Operation {
+  readonly method: "GET" | "POST";
+  /** As in OpenAPI, `/v1/jobs/{jobId}`. A final slash makes no difference. */
+  readonly path: string;
+  readonly summary: string;
+  /** Needs no authentication. */
+  readonly open?: true;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType;
+  /** The body may be left out. */
+  readonly bodyOptional?: true;
+  readonly answer: {
+    readonly status: 200 | 201;
+    readonly about: string;
+    /** By media type; `null` for bytes. */
+    readonly content: Readonly<Record<string, z.ZodType | null>>;
+  };
+  /** What an error looks like, if not a problem of RFC 9457. */
+  readonly failure?: z.ZodType;
+}
+
+const JSON_TYPE = "application/json";
+
+export const OPERATIONS = {
+  health: {
+    method: "GET",
+    path: "/health/",
+    summary: "Whether the daemon takes calls",
+    open: true,
+    answer: { status: 200, about: "It does", content: { [JSON_TYPE]: schemas.healthAnswer } },
+  },
+  start: {
+    method: "POST",
+    path: "/start/",
+    summary: "Start a command",
+    body: schemas.startCommand,
+    answer: { status: 200, about: "It runs", content: { [JSON_TYPE]: schemas.startAnswer } },
+    failure: schemas.startAnswer,
+  },
+  stop: {
+    method: "POST",
+    path: "/stop/",
+    summary: "Stop a job and all that it started",
+    body: schemas.stopCommand,
+    answer: { status: 200, about: "It has ended", content: { [JSON_TYPE]: schemas.stopAnswer } },
+    failure: schemas.stopAnswer,
+  },
+  status: {
+    method: "GET",
+    path: "/status/{jobId}",
+    summary: "How a job is",
+    answer: { status: 200, about: "Its status", content: { [JSON_TYPE]: schemas.statusAnswer } },
+    failure: schemas.statusAnswer,
+  },
+  listJobs: {
+    method: "GET",
+    path: "/v1/jobs",
+    summary: "The jobs that the caller may see, newest first, a page at a time",
+    query: schemas.jobQuery,
+    answer: { status: 200, about: "A page", content: { [JSON_TYPE]: schemas.jobList } },
+  },
+  startJob: {
+    method: "POST",
+    path: "/v1/jobs",
+    summary: "Start a job",
+    body: schemas.newJob,
+    answer: { status: 201, about: "The job", content: { [JSON_TYPE]: schemas.job } },
+  },
+  getJob: {
+    method: "GET",
+    path: "/v1/jobs/{jobId}",
+    summary: "A job",
+    answer: { status: 200, about: "The job", content: { [JSON_TYPE]: schemas.job } },
+  },
+  stopJob: {
+    method: "POST",
+    path: "/v1/jobs/{jobId}/stop",
+    summary: "Stop a job and all that it started",
+    body: schemas.jobStop,
+    bodyOptional: true,
+    answer: { status: 200, about: "The ended job", content: { [JSON_TYPE]: schemas.job } },
+  },
+  readLog: {
+    method: "GET",
+    path: "/v1/jobs/{jobId}/logs",
+    summary: "What a job has printed: raw, or by the Accept header with times, as lines of JSON " +
+      "or as server-sent events, which are the default with follow=1. The id of an event is the " +
+      "offset to go on from",
+    query: schemas.logQuery,
+    answer: {
+      status: 200,
+      about: "The log",
+      content: {
+        "application/octet-stream": null,
+        "application/x-ndjson": schemas.logRecord.or(schemas.logGap).or(schemas.logEnd).or(
+          schemas.logProblem,
+        ),
+        "text/event-stream": null,
+      },
+    },
+  },
+  document: {
+    method: "GET",
+    path: "/openapi.json",
+    summary: "This document",
+    open: true,
+    answer: { status: 200, about: "OpenAPI 3.1", content: { [JSON_TYPE]: null } },
+  },
+} as const satisfies Record<string, Operation>;
+
+/** A key of {@linkcode OPERATIONS}, and its `operationId` in the document. */
+export type OperationId = keyof typeof OPERATIONS;

@@ -1,0 +1,89 @@
+import { delay } from "../delay.ts";
+import { JobLog } from "./job_log.ts";
+import type { JobStore, StoredJob } from "./job_store.ts";
+import type { ProcessGroups } from "./process_groups.ts";
+import type { Job } from "./types.ts";
+
+/** Killed processes take a moment to go, and may have made others just before. */
+const LOOK_AGAIN_MS = 20;
+const MOST_LOOKS = 100;
+
+/** What {@linkcode recover} works on. */
+export interface RecoveryOptions {
+  readonly store: JobStore;
+  readonly groups: ProcessGroups;
+  /** The directory of a job's log. */
+  readonly logOf: (jobId: string) => string;
+}
+
+/**
+ * Settles what a daemon that died has left behind: the jobs that ran then are recorded as lost, since
+ * nobody knows how they ended, and what is left of them is killed. Their logs stay.
+ *
+ * @returns the lost jobs
+ */
+export async function recover(options: RecoveryOptions): Promise<Job[]> {
+  const { store, groups, logOf } = options;
+  const unfinished = await store.unfinished();
+  if (unfinished.length === 0) return [];
+  await killSurvivors(unfinished, groups);
+  const lost = await Promise.all(
+    unfinished.map(async ({ job }) => ({
+      ...job,
+      ...await measureLog(logOf(job.jobId)),
+      outputCut: true,
+      end: {
+        status: "failed",
+        reason: "lost",
+        exitStatus: null,
+        finishedAt: Math.max(job.startedAt, Date.now()),
+        detail: "The daemon died while the job ran",
+      },
+    } as const)),
+  );
+  await Promise.all(lost.map((job) => store.put(job)));
+  return lost;
+}
+
+/**
+ * Kills what the jobs have left. A process is theirs if it has the id *and* the start time of the
+ * job's leader, and then so is its session; or if its environment names the job, which nothing else
+ * knows. A process that merely got an id which was once the job's is left alone.
+ */
+async function killSurvivors(
+  unfinished: readonly StoredJob[],
+  groups: ProcessGroups,
+): Promise<void> {
+  for (let look = 0; look < MOST_LOOKS; look++) {
+    const byJob = await groups.processesByJob();
+    let found = 0;
+    for (const { job: { jobId, pid }, birth } of unfinished) {
+      if (birth !== "" && await groups.birthOf(pid) === birth) {
+        for (const group of await groups.liveGroups(pid)) {
+          found++;
+          await groups.signal("KILL", group);
+        }
+      }
+      for (const survivor of byJob.get(jobId) ?? []) {
+        found++;
+        await groups.kill(survivor);
+      }
+    }
+    if (found === 0) return;
+    await delay(LOOK_AGAIN_MS);
+  }
+}
+
+/** How much of its output a job has got to the disk. */
+async function measureLog(
+  directory: string,
+): Promise<Pick<Job, "stdoutBytes" | "stderrBytes" | "logBytes">> {
+  try {
+    const { stdoutBytes, stderrBytes, diskBytes } = await JobLog.open(directory);
+    return { stdoutBytes, stderrBytes, logBytes: diskBytes };
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    // It died between the record and the log.
+    return { stdoutBytes: 0, stderrBytes: 0, logBytes: 0 };
+  }
+}
