@@ -25,6 +25,9 @@ export const RULES = {
   getOutput: SEE,
   streamLogs: SEE,
   watchJobs: SEE,
+  signalJob: CHANGE,
+  limitJobTime: CHANGE,
+  writeInput: CHANGE,
   pruneJobs: CHANGE,
 } as const satisfies Readonly<Record<string, Rule>>;
 

@@ -31,19 +31,28 @@ export async function configureDiagnostics(options: { debug: boolean }): Promise
   });
 }
 
-function lineOf({ timestamp, level, message, properties }: LogRecord): string {
+function lineOf({ timestamp, level, message, rawMessage, properties }: LogRecord): string {
   const text = message.map((part) => typeof part === "string" ? part : String(part)).join("");
-  const fields = Object.entries(properties).map(([name, value]) => ` ${name}=${fieldOf(value)}`);
-  return `${new Date(timestamp).toISOString()} ${level.toUpperCase()} ${oneLine(text)}` +
-    `${fields.join("")}\n`;
+  // What the text says already is not said again, but where an error comes from it does not say.
+  const fields = Object.entries(properties)
+    .filter(([name, value]) => value instanceof Error || !rawMessage.includes(`{${name}}`))
+    .map(([name, value]) => ` ${name}=${fieldOf(value)}`);
+  const line = `${new Date(timestamp).toISOString()} ${level.toUpperCase()} ${text}`;
+  return `${oneLine(line + fields.join(""))}\n`;
 }
 
 function fieldOf(value: unknown): string {
   const text = value instanceof Error ? value.stack ?? value.message : value;
-  return typeof text === "string" ? JSON.stringify(text) : JSON.stringify(text) ?? String(text);
+  return JSON.stringify(text) ?? String(text);
 }
 
-/** What clients chose, such as a name in a certificate, must not forge lines or move the cursor. */
+/**
+ * What clients chose, such as a name in a certificate, must not forge lines, move the cursor or turn
+ * the direction of the text.
+ */
 function oneLine(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, "0")}`,
+  );
 }

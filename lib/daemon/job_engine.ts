@@ -18,6 +18,11 @@ export interface JobEngineOptions extends
     DaemonOptions,
     | "dataDir"
     | "shutdownGraceMs"
+    | "jobUser"
+    | "allowUsers"
+    | "timeoutMs"
+    | "maxTimeoutMs"
+    | "cgroups"
     | "logLimit"
     | "logPolicy"
     | "retainAgeMs"
@@ -76,6 +81,9 @@ export class JobEngine implements AsyncDisposable {
         store,
         home: options.home,
         logLimit,
+        cgroups: options.cgroups,
+        users: { standard: options.jobUser, allowed: options.allowUsers },
+        timeout: { standardMs: options.timeoutMs, maxMs: options.maxTimeoutMs },
         onEnded: () => housekeeping?.jobEnded(),
         onLost: (jobs) => {
           diagnostics.warn("{count} jobs ran when the daemon died: recorded as lost", {

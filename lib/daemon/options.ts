@@ -8,6 +8,7 @@ import { parseByteSize } from "../byte_size.ts";
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { HostPort } from "../host_port.ts";
+import type { UserPolicy } from "../worker/mod.ts";
 import { LOG_POLICIES, type LogLimit } from "../worker/types.ts";
 
 /** What the daemon is told to do. */
@@ -28,6 +29,14 @@ export interface DaemonOptions {
   readonly retainAgeMs: number;
   readonly retainCount: number;
   readonly retainBytes: number;
+  /** Whose rights jobs have, and who else may be asked for; `""`: the daemon's own. */
+  readonly jobUser: string;
+  readonly allowUsers: UserPolicy["allowed"];
+  /** Of a job that does not say, and for every one; 0: for ever. */
+  readonly timeoutMs: number;
+  readonly maxTimeoutMs: number;
+  /** Whether to keep jobs in cgroups where that is possible. */
+  readonly cgroups: boolean;
   /** How many processes share the port. */
   readonly gateways: number;
   readonly debug: boolean;
@@ -127,6 +136,37 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     standard: "10GiB",
     read: parseByteSize,
   },
+  jobUser: {
+    placeholder: "name",
+    about: "whose rights jobs have; a daemon that runs as root must be told",
+    standard: "",
+    read: userName,
+  },
+  allowUsers: {
+    placeholder: "names",
+    about: "other users that jobs may ask for, by commas; * is any",
+    standard: "",
+    read: (text) =>
+      text === "*" ? "any" : text.split(",").filter((name) => name !== "").map(userName),
+  },
+  timeoutMs: {
+    placeholder: "duration",
+    about: "how long a job may run that does not say; 0s: for ever",
+    standard: "0s",
+    read: parseDuration,
+  },
+  maxTimeoutMs: {
+    placeholder: "duration",
+    about: "how long any job may run; 0s: for ever",
+    standard: "0s",
+    read: parseDuration,
+  },
+  cgroups: {
+    placeholder: "true|false",
+    about: "keep each job in a cgroup where that is possible",
+    standard: "true",
+    read: parseSwitch,
+  },
   gateways: {
     placeholder: "n",
     about: "how many processes share the port, 1 to 64",
@@ -187,6 +227,11 @@ export function parseOptions(
       retainAgeMs: read("retainAgeMs", OPTIONS.retainAgeMs),
       retainCount: read("retainCount", OPTIONS.retainCount),
       retainBytes: read("retainBytes", OPTIONS.retainBytes),
+      jobUser: read("jobUser", OPTIONS.jobUser),
+      allowUsers: read("allowUsers", OPTIONS.allowUsers),
+      timeoutMs: read("timeoutMs", OPTIONS.timeoutMs),
+      maxTimeoutMs: read("maxTimeoutMs", OPTIONS.maxTimeoutMs),
+      cgroups: read("cgroups", OPTIONS.cgroups),
       gateways: read("gateways", OPTIONS.gateways),
       debug: read("debug", OPTIONS.debug),
     },
@@ -251,6 +296,11 @@ function parseHostPort(text: string): HostPort {
     throw new Error("must be host:port, such as 0.0.0.0:8080 or [::]:8080");
   }
   return { hostname, port: Number(port) };
+}
+
+function userName(text: string): string {
+  if (/^([a-z_][a-z0-9_.-]{0,31})?$/i.test(text)) return text;
+  throw new Error("must be the name of a user");
 }
 
 function parseSwitch(text: string): boolean {

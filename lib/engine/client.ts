@@ -7,15 +7,19 @@ import type {
   JobMethod,
   JobRequest,
   JobService,
+  LimitJobTimeRequest,
   ListJobsRequest,
   ListJobsResponse,
   LogBatch,
   PruneJobsRequest,
   PruneJobsResponse,
+  SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
   WatchJobsRequest,
+  WriteInputRequest,
+  WriteInputResponse,
 } from "../service/job_service.ts";
 import { decodeFrames } from "./frames.ts";
 import { decodeBatch, decodeMessage, decodeOutput, type Message } from "./messages.ts";
@@ -70,6 +74,19 @@ export class EngineClient implements JobService, Disposable {
 
   async *watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job> {
     for await (const { value } of this.#all("watchJobs", request, context)) yield value as Job;
+  }
+
+  async signalJob(request: SignalJobRequest, context: CallContext): Promise<Job> {
+    return (await this.#one("signalJob", request, context)).value as Job;
+  }
+
+  async limitJobTime(request: LimitJobTimeRequest, context: CallContext): Promise<Job> {
+    return (await this.#one("limitJobTime", request, context)).value as Job;
+  }
+
+  async writeInput(request: WriteInputRequest, context: CallContext): Promise<WriteInputResponse> {
+    const encoded = { ...request, data: request.data.toBase64() };
+    return (await this.#one("writeInput", encoded, context)).value as WriteInputResponse;
   }
 
   async pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse> {

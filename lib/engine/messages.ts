@@ -9,7 +9,13 @@
 import { z } from "zod";
 import { ROLES } from "../auth/identity.ts";
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
-import type { GetOutputResponse, JobMethod, LogBatch, LogRecord } from "../service/job_service.ts";
+import type {
+  GetOutputResponse,
+  JobMethod,
+  LogBatch,
+  LogRecord,
+  WriteInputRequest,
+} from "../service/job_service.ts";
 import { encodeFrame, type Frame } from "./frames.ts";
 
 /** The methods that answer with a stream. */
@@ -34,6 +40,8 @@ const errorSchema = z.object({
   reason: z.string().optional(),
 });
 
+const inputSchema = z.looseObject({ data: z.base64() });
+
 /** An error as the head of a frame. */
 export function encodeError(error: JobWorkerError): Uint8Array<ArrayBuffer> {
   const { code, message, reason } = error;
@@ -46,6 +54,12 @@ export const END_FRAME: Uint8Array<ArrayBuffer> = encodeFrame({ kind: "end" });
 /** Any answer without bytes of its own. */
 export function encodeValue(value: unknown): Uint8Array<ArrayBuffer> {
   return encodeFrame({ kind: "value", value });
+}
+
+/** A request of `writeInput`, whose bytes come as base64; the service checks the rest. */
+export function decodeInput(request: unknown): WriteInputRequest {
+  const { data, ...rest } = inputSchema.parse(request);
+  return { ...(rest as Omit<WriteInputRequest, "data">), data: Uint8Array.fromBase64(data) };
 }
 
 export function encodeOutput(output: GetOutputResponse): Uint8Array<ArrayBuffer> {

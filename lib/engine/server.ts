@@ -7,6 +7,7 @@ import {
 } from "../service/job_service.ts";
 import {
   callSchema,
+  decodeInput,
   encodeBatch,
   encodeError,
   encodeOutput,
@@ -100,6 +101,9 @@ export class EngineServer implements AsyncDisposable {
           break;
         case "getOutput":
           yield encodeOutput(await service.getOutput(claimed, context));
+          break;
+        case "writeInput":
+          yield encodeValue(await service.writeInput(decodeInput(request), context));
           break;
         default:
           yield encodeValue(await service[method](claimed, context));

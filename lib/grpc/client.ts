@@ -20,14 +20,18 @@ import type {
   GetOutputResponse,
   JobRequest,
   JobService,
+  LimitJobTimeRequest,
   ListJobsRequest,
   ListJobsResponse,
   PruneJobsRequest,
   PruneJobsResponse,
+  SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
   WatchJobsRequest,
+  WriteInputRequest,
+  WriteInputResponse,
 } from "../service/job_service.ts";
 import type { Job, LogBatch } from "../worker/types.ts";
 import { Channel } from "./channel.ts";
@@ -49,6 +53,8 @@ export type {
   StopJobRequest,
   StreamLogsRequest,
   WatchJobsRequest,
+  WriteInputRequest,
+  WriteInputResponse,
 } from "../service/job_service.ts";
 export type { ClientMaterial } from "./endpoint.ts";
 export type { UnavailableReason } from "./diagnose.ts";
@@ -214,6 +220,31 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
           yield wire.readWatchedJob(response);
         }
         return;
+      } catch (error) {
+        await reconnection.recover(error);
+      }
+    }
+  }
+
+  async signalJob(request: SignalJobRequest, options: CallOptions = {}): Promise<Job> {
+    return wire.readJob(await this.#unary("SignalJob", request, limitsOf(options)));
+  }
+
+  async limitJobTime(request: LimitJobTimeRequest, options: CallOptions = {}): Promise<Job> {
+    const message = wire.writeLimitJobTimeRequest(request);
+    return wire.readJob(await this.#unary("LimitJobTime", message, limitsOf(options)));
+  }
+
+  /** Writes to the input of a job, through broken connections: its offset makes a repeat harmless. */
+  async writeInput(
+    request: WriteInputRequest,
+    options: CallOptions = {},
+  ): Promise<WriteInputResponse> {
+    const limits = limitsOf(options);
+    const reconnection = this.#reconnect(limits);
+    while (true) {
+      try {
+        return await this.#unary("WriteInput", request, limits);
       } catch (error) {
         await reconnection.recover(error);
       }

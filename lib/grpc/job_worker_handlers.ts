@@ -1,16 +1,10 @@
-import type { JobMethod, JobService } from "../service/job_service.ts";
+import type { JobService } from "../service/job_service.ts";
 import type { UntypedServiceImplementation } from "./grpc.ts";
 import type { JobWorkerMethods } from "./gen/jobworker.ts";
-import { JOB_WORKER } from "./protocol.ts";
 import type { ServerCalls } from "./server_call.ts";
 import { streamHandler } from "./stream_handler.ts";
 import { unaryHandler } from "./unary_handler.ts";
 import * as wire from "./wire.ts";
-
-/** The methods of `jobworker.v1.JobWorker`, each of them the one of `JobService` it stands for. */
-export const JOB_METHODS: readonly JobMethod[] = Object.keys(JOB_WORKER).map((name) =>
-  name.charAt(0).toLowerCase() + name.slice(1) as JobMethod
-);
 
 /** One thin handler per method: from the wire to words, to the service, and back to the wire. */
 export function jobWorkerHandlers(
@@ -70,6 +64,24 @@ export function jobWorkerHandlers(
       const jobs = service.watchJobs({ filter: wire.readJobFilter(request.filter) }, context);
       for await (const job of jobs) yield { job: wire.writeJob(job) };
     }),
+
+    SignalJob: unaryHandler(
+      calls,
+      async (request: Requests["SignalJob"], context) =>
+        wire.writeJob(await service.signalJob(request, context)),
+    ),
+
+    LimitJobTime: unaryHandler(
+      calls,
+      async (request: Requests["LimitJobTime"], context) =>
+        wire.writeJob(await service.limitJobTime(wire.readLimitJobTimeRequest(request), context)),
+    ),
+
+    WriteInput: unaryHandler(
+      calls,
+      (request: Requests["WriteInput"], context) => service.writeInput(request, context),
+      "open_ended",
+    ),
 
     PruneJobs: unaryHandler(
       calls,

@@ -10,6 +10,7 @@ import { type ErrorCode, JobWorkerError } from "../errors.ts";
 import type {
   GetOutputRequest,
   GetOutputResponse,
+  LimitJobTimeRequest,
   ListJobsRequest,
   ListJobsResponse,
   PruneJobsRequest,
@@ -20,11 +21,15 @@ import type {
 } from "../service/job_service.ts";
 import type {
   Command,
+  Containment,
+  Execution,
   ExitStatus,
   Job,
   JobFilter,
+  JobLimits,
   JobReason,
   JobStatus,
+  JobUsage,
   LogBatch,
   LogLimit,
   LogRecord,
@@ -60,7 +65,22 @@ const LOG_POLICIES = {
   LOG_POLICY_END_JOB: "end_job",
 } as const satisfies Record<string, LogLimit["policy"]>;
 
+const CONTAINMENTS = {
+  CONTAINMENT_CGROUP: "cgroup",
+  CONTAINMENT_PROCESS_GROUP: "process_group",
+} as const satisfies Record<string, Containment>;
+
 const NO_COMMAND: Command = { name: "", args: [], env: {}, workingDirectory: "" };
+
+const NO_EXECUTION: Execution = {
+  user: "",
+  umask: "",
+  nice: 0,
+  timeoutMs: 0,
+  gracePeriodMs: 0,
+  limits: {},
+  hasInput: false,
+};
 
 /** The word for an enum value. The codes are those of the two directions. */
 function readEnum<Word extends string>(
@@ -111,12 +131,82 @@ export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequ
     labels,
     requestId,
     ...(logLimit !== null && { logLimit }),
+    ...(request.execution !== null && { execution: readExecution(request.execution) }),
   };
 }
 
 export function writeStartJobRequest(request: StartJobRequest): wire.StartJobRequest {
-  const { logLimit } = request;
-  return { ...request, logLimit: logLimit === undefined ? null : writeLogLimit(logLimit) };
+  const { logLimit, execution } = request;
+  return {
+    ...request,
+    logLimit: logLimit === undefined ? null : writeLogLimit(logLimit),
+    execution: execution === undefined ? null : writeExecution(execution),
+  };
+}
+
+function readExecution(execution: wire.Execution): Partial<Execution> {
+  const { user, umask, nice, timeout, gracePeriod, limits, hasInput } = execution;
+  return {
+    user,
+    umask,
+    nice,
+    hasInput,
+    limits: readLimits(limits),
+    timeoutMs: timeout === null ? 0 : readMs(timeout, "execution.timeout"),
+    ...(gracePeriod !== null && { gracePeriodMs: readMs(gracePeriod, "execution.grace_period") }),
+  };
+}
+
+function writeExecution(execution: Partial<Execution>): wire.Execution {
+  const { user = "", umask = "", nice = 0, timeoutMs = 0, gracePeriodMs, hasInput } = execution;
+  const { memoryBytes = 0, cpus = 0, processes = 0 } = execution.limits ?? {};
+  return {
+    user,
+    umask,
+    nice,
+    timeout: timeoutMs === 0 ? null : writeDuration(timeoutMs),
+    gracePeriod: gracePeriodMs === undefined ? null : writeDuration(gracePeriodMs),
+    limits: { memoryBytes, cpus, processes },
+    hasInput: hasInput ?? false,
+  };
+}
+
+/** 0 is no limit. */
+function readLimits(limits: wire.JobLimits | null): JobLimits {
+  const { memoryBytes = 0, cpus = 0, processes = 0 } = limits ?? {};
+  return {
+    ...(memoryBytes !== 0 && { memoryBytes }),
+    ...(cpus !== 0 && { cpus }),
+    ...(processes !== 0 && { processes }),
+  };
+}
+
+function readUsage(usage: wire.JobUsage | null): JobUsage | null {
+  if (usage === null) return null;
+  const { cpuTime } = usage;
+  return {
+    cpuMs: cpuTime === null ? null : readMs(cpuTime, "cpu_time"),
+    peakMemoryBytes: usage._peakMemoryBytes === undefined ? null : usage.peakMemoryBytes,
+    oomKills: usage._oomKills === undefined ? null : usage.oomKills,
+  };
+}
+
+function writeUsage({ cpuMs, peakMemoryBytes, oomKills }: JobUsage): wire.JobUsage {
+  const peak = peakMemoryBytes === null
+    ? {}
+    : { _peakMemoryBytes: "peakMemoryBytes", peakMemoryBytes } as const;
+  const kills = oomKills === null ? {} : { _oomKills: "oomKills", oomKills } as const;
+  return { cpuTime: cpuMs === null ? null : writeDuration(cpuMs), ...peak, ...kills };
+}
+
+export function readLimitJobTimeRequest(request: wire.LimitJobTimeRequest): LimitJobTimeRequest {
+  const { jobId, timeout } = request;
+  return { jobId, timeoutMs: timeout === null ? 0 : readMs(timeout, "timeout") };
+}
+
+export function writeLimitJobTimeRequest(request: LimitJobTimeRequest): wire.LimitJobTimeRequest {
+  const { jobId, timeoutMs } = request;
+  return { jobId, timeout: writeDuration(timeoutMs) };
 }
 
 /** In a request, what is 0 or unspecified is left to the daemon. */
@@ -286,6 +376,9 @@ export function readJob(job: wire.Job): Job {
     startedAt: job.startDate === null ? 0 : readMs(job.startDate, "start_date"),
     stdoutBytes,
     stderrBytes,
+    execution: { ...NO_EXECUTION, ...readExecution(job.execution ?? writeExecution({})) },
+    containment: readEnum(CONTAINMENTS, job.containment, "containment", "internal"),
+    usage: readUsage(job.usage),
     logLimit: readJobLogLimit(job.logLimit),
     logBytes: job.logBytes,
     outputCut,
@@ -318,6 +411,9 @@ export function writeJob(job: Job): wire.Job {
     logLimit: writeLogLimit(job.logLimit),
     logBytes: job.logBytes,
     detail: end?.detail ?? "",
+    execution: writeExecution(job.execution),
+    containment: writeEnum(CONTAINMENTS, job.containment),
+    usage: job.usage === null ? null : writeUsage(job.usage),
   };
 }
 

@@ -4,24 +4,24 @@ import { PROBLEM_TYPE } from "./problem.ts";
 import { type Operation, OPERATIONS } from "./operations.ts";
 import * as schemas from "./schemas.ts";
 
-/** What each status of an error is answered for. */
-const FAILURES: Readonly<Record<number, string>> = {
-  400: "The request cannot be understood, or asks for what cannot be",
-  401: "No user and password, or wrong ones",
-  403: "The user has no role that allows this, or the request comes from another site",
-  404: "There is no such job, or the user may not see it",
-  409: "Not in this state: the job has ended, or the program cannot be run",
-  413: "The body is too large",
-  415: "The body is not JSON",
-  416: "The log is shorter than the offset",
-  429: "Too many failed logins, or too many jobs",
-  503: "The daemon cannot answer at the moment",
-};
+const needsUser = ({ open }: Operation) => open !== true;
+const hasBody = ({ body }: Operation) => body !== undefined;
+const isOfJob = ({ path }: Operation) => path.includes("{");
 
-/** The statuses that only operations with a body, or on a job, or with authentication, answer. */
-const OF_BODIES = [413, 415];
-const OF_JOBS = [404, 409, 416];
-const OF_USERS = [401, 403, 429];
+/** The statuses of errors: which operations answer with them, and for what. */
+const FAILURES: readonly (readonly [number, (operation: Operation) => boolean, string])[] = [
+  [400, needsUser, "The request cannot be understood, or asks for what cannot be"],
+  [401, needsUser, "No user and password, or wrong ones"],
+  [403, needsUser, "The user has no role that allows this, or the request is another site's"],
+  [404, needsUser, "There is no such job, or the user may not see it"],
+  [409, hasBody, "Not in this state: the job has ended, or the program cannot be run"],
+  [413, hasBody, "The body is larger than 1 MiB"],
+  [415, hasBody, "The body is not JSON"],
+  [416, isOfJob, "The log is shorter than the offset"],
+  [429, needsUser, "Too many failed logins: Retry-After says for how long to wait"],
+  [500, needsUser, "A fault of the daemon"],
+  [503, needsUser, "The daemon cannot answer at the moment"],
+];
 
 /** The document of the API, OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.1.html */
 export function openApiDocument(): Record<string, unknown> {
@@ -55,10 +55,10 @@ function reference(name: string): string {
 }
 
 function describe(operation: Operation): Record<string, unknown> {
-  const { summary, open = false, answer, body, bodyOptional = false } = operation;
+  const { summary, answer, body, bodyOptional = false } = operation;
   return {
     summary,
-    ...(open && { security: [] }),
+    ...(!needsUser(operation) && { security: [] }),
     parameters: [...pathParameters(operation), ...queryParameters(operation)],
     ...(body !== undefined && {
       requestBody: {
@@ -91,25 +91,20 @@ function queryParameters({ query }: Operation) {
 }
 
 function failuresOf(operation: Operation): Record<string, unknown> {
-  const { open = false, body, path, failure } = operation;
-  const left = open
-    ? [400, ...OF_BODIES, ...OF_JOBS, ...OF_USERS, 503]
-    : [...(body === undefined ? OF_BODIES : []), ...(path.includes("{") ? [] : [416])];
+  const { failure } = operation;
   const content = failure === undefined
-    ? { [PROBLEM_TYPE]: { schema: { $ref: reference("Problem") } } }
-    : contentOf({ "application/json": failure });
+    ? contentOf({ [PROBLEM_TYPE]: schemas.problem })
+    : contentOf({ "application/json": failure.schema });
   return Object.fromEntries(
-    Object.entries(FAILURES)
-      .filter(([status]) => !left.includes(Number(status)))
-      .map(([status, description]) => [status, { description, content }]),
+    FAILURES.filter(([, answers]) => answers(operation))
+      .map(([status, , description]) => [status, { description, content }]),
   );
 }
 
 function contentOf(content: Operation["answer"]["content"]): Record<string, unknown> {
   return Object.fromEntries(
-    Object.entries(content).map((
-      [type, schema],
-    ) => [type, schema === null ? {} : { schema: schemaOf(schema) }]),
+    Object.entries(content)
+      .map(([type, schema]) => [type, schema === null ? {} : { schema: schemaOf(schema) }]),
   );
 }
 

@@ -26,7 +26,10 @@ export interface Operation {
     readonly content: Readonly<Record<string, z.ZodType | null>>;
   };
   /** What an error looks like, if not a problem of RFC 9457. */
-  readonly failure?: z.ZodType;
+  readonly failure?: {
+    readonly schema: z.ZodType;
+    readonly body: (error: string) => Readonly<Record<string, unknown>>;
+  };
 }
 
 const JSON_TYPE = "application/json";
@@ -45,7 +48,10 @@ export const OPERATIONS = {
     summary: "Start a command",
     body: schemas.startCommand,
     answer: { status: 200, about: "It runs", content: { [JSON_TYPE]: schemas.startAnswer } },
-    failure: schemas.startAnswer,
+    failure: {
+      schema: schemas.startAnswer,
+      body: (error) => ({ status: "error", jobId: "", error }),
+    },
   },
   stop: {
     method: "POST",
@@ -53,14 +59,17 @@ export const OPERATIONS = {
     summary: "Stop a job and all that it started",
     body: schemas.stopCommand,
     answer: { status: 200, about: "It has ended", content: { [JSON_TYPE]: schemas.stopAnswer } },
-    failure: schemas.stopAnswer,
+    failure: { schema: schemas.stopAnswer, body: (error) => ({ status: "error", error }) },
   },
   status: {
     method: "GET",
     path: "/status/{jobId}",
     summary: "How a job is",
     answer: { status: 200, about: "Its status", content: { [JSON_TYPE]: schemas.statusAnswer } },
-    failure: schemas.statusAnswer,
+    failure: {
+      schema: schemas.statusAnswer,
+      body: (error) => ({ status: "error", error, jobStatus: null }),
+    },
   },
   listJobs: {
     method: "GET",

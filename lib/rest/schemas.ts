@@ -7,7 +7,7 @@
 
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
-import { JOB_STATUSES } from "../worker/types.ts";
+import { JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
 
 /** The messages that have a name in the API's document. */
 export const named = z.registry<{ id: string }>();
@@ -23,6 +23,9 @@ const jobStatus = z.enum(JOB_STATUSES).meta({
 const labels = z.record(z.string(), z.string());
 const bytes = z.int().min(0);
 const logStream = z.enum(["stdout", "stderr"]);
+const logPolicy = z.enum(LOG_POLICIES).meta({
+  description: "What happens at the limit: drop the oldest output, or end the job.",
+});
 
 // The four paths of the design.
 
@@ -85,6 +88,8 @@ export const job = z.object({
   ]).nullable().meta({ description: "Why it has ended; null while it runs." }),
   stdoutBytes: bytes,
   stderrBytes: bytes,
+  logLimit: z.object({ bytes, policy: logPolicy }),
+  logBytes: bytes.meta({ description: "What the log takes on disk." }),
   labels,
   outputCut: z.boolean(),
 }).register(named, { id: "Job" });
@@ -105,6 +110,10 @@ export const newJob = z.strictObject({
   requestId: z.string().default("").meta({
     description: "Chosen by the client: a repeat with the same value returns the same job.",
   }),
+  logLimit: z.strictObject({
+    bytes: bytes.exactOptional(),
+    policy: logPolicy.exactOptional(),
+  }).exactOptional().meta({ description: "What is left out is the daemon's choice." }),
 }).register(named, { id: "NewJob" });
 
 export const jobStop = z.strictObject({

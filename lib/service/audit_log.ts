@@ -46,7 +46,7 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#flushing?.catch(() => {});
+    await this.#flush().catch(this.#onFault);
     this.#file.close();
   }
 
@@ -63,10 +63,11 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   async #writeWaiting(): Promise<void> {
-    const lines = this.#waiting;
-    const bytes = new TextEncoder().encode(lines.join(""));
     const { size } = await this.#file.stat();
+    // Taken after that wait, and all at once: what comes from now on is for the next write.
+    const lines = this.#waiting;
     this.#waiting = [];
+    const bytes = new TextEncoder().encode(lines.join(""));
     try {
       for (let written = 0; written < bytes.byteLength;) {
         written += await this.#file.write(bytes.subarray(written));

@@ -8,6 +8,7 @@
 import type { Identity } from "../auth/identity.ts";
 import type {
   Command,
+  Execution,
   ExitStatus,
   Job,
   JobFilter,
@@ -19,6 +20,7 @@ import type {
 
 export type {
   Command,
+  Execution,
   ExitStatus,
   Job,
   JobFilter,
@@ -52,6 +54,34 @@ export interface StartJobRequest {
   readonly requestId: string;
   /** What is left out is the daemon's choice. */
   readonly logLimit?: Partial<LogLimit>;
+  readonly execution?: Partial<Execution>;
+}
+
+export interface SignalJobRequest {
+  readonly jobId: string;
+  /** A name or a number as in signal(7). */
+  readonly signal: string;
+}
+
+export interface LimitJobTimeRequest {
+  readonly jobId: string;
+  /** From the start of the job; 0: for ever. */
+  readonly timeoutMs: number;
+}
+
+export interface WriteInputRequest {
+  readonly jobId: string;
+  /** How many bytes of input came before these; those that were written before are skipped. */
+  readonly offset: number;
+  /** At most 1 MiB. */
+  readonly data: Uint8Array<ArrayBuffer>;
+  /** No more will come. */
+  readonly end: boolean;
+}
+
+export interface WriteInputResponse {
+  /** How many bytes of input have been accepted in all. */
+  readonly accepted: number;
 }
 
 export interface StopJobRequest {
@@ -147,6 +177,10 @@ export interface JobService {
   streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch>;
   /** The matching jobs as they are, then each again when its status changes; ends by the signal. */
   watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job>;
+  signalJob(request: SignalJobRequest, context: CallContext): Promise<Job>;
+  limitJobTime(request: LimitJobTimeRequest, context: CallContext): Promise<Job>;
+  /** Settles once the job has taken the bytes. */
+  writeInput(request: WriteInputRequest, context: CallContext): Promise<WriteInputResponse>;
   pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse>;
 }
 
@@ -163,5 +197,8 @@ export const JOB_METHODS = [
   "getOutput",
   "streamLogs",
   "watchJobs",
+  "signalJob",
+  "limitJobTime",
+  "writeInput",
   "pruneJobs",
 ] as const satisfies readonly JobMethod[];

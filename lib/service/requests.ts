@@ -12,6 +12,9 @@ import { JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
 /** The most output that one answer of `getOutput` carries, in bytes. */
 export const MAX_OUTPUT_BYTES = 1024 * 1024;
 
+/** The most input that one call of `writeInput` carries, in bytes. */
+export const MAX_INPUT_BYTES = 1024 * 1024;
+
 /** The most jobs on a page, and how many there are if nothing is said. */
 export const MAX_PAGE_SIZE = 1000;
 export const DEFAULT_PAGE_SIZE = 100;
@@ -56,6 +59,21 @@ const command = z.object({
   workingDirectory: z.string(),
 });
 
+/** Types only, too. */
+const execution = z.object({
+  user: z.string(),
+  umask: z.string(),
+  nice: z.number(),
+  timeoutMs: z.number(),
+  gracePeriodMs: z.number(),
+  limits: z.object({
+    memoryBytes: z.number().optional(),
+    cpus: z.number().optional(),
+    processes: z.number().optional(),
+  }),
+  hasInput: z.boolean(),
+}).partial().optional();
+
 /** One schema a method. */
 const SCHEMAS = {
   startJob: z.object({
@@ -66,6 +84,17 @@ const SCHEMAS = {
       bytes: position.optional(),
       policy: z.enum(LOG_POLICIES).optional(),
     }).optional(),
+    execution,
+  }),
+  signalJob: z.object({ jobId, signal: z.string() }),
+  limitJobTime: z.object({ jobId, timeoutMs: position }),
+  writeInput: z.object({
+    jobId,
+    offset: position,
+    data: z.instanceof(Uint8Array).refine((data) => data.byteLength <= MAX_INPUT_BYTES, {
+      error: `must be at most ${MAX_INPUT_BYTES} bytes`,
+    }),
+    end: z.boolean(),
   }),
   stopJob: z.object({ jobId, stopSignal: z.string(), gracePeriodMs: z.number().nullable() }),
   getJob: z.object({ jobId }),
@@ -73,7 +102,9 @@ const SCHEMAS = {
   listJobs: z.object({
     filter,
     pageSize: whole(MAX_PAGE_SIZE),
-    pageToken: z.union([z.literal(""), jobId], { error: "must be a token from the page before" }),
+    pageToken: z.string().refine((token) => token === "" || isJobId(token), {
+      error: "must be a token from the page before",
+    }),
   }),
   getOutput: z.object({ jobId, streams, offset: position, maxBytes: whole(MAX_OUTPUT_BYTES) }),
   streamLogs: z.object({ jobId, streams, start, follow: z.boolean() }),
@@ -84,9 +115,12 @@ const SCHEMAS = {
     maxBytes: position.optional(),
     dryRun: z.boolean(),
     owner: printable(64),
-  }).refine((request) => request.maxAgeMs ?? request.maxCount ?? request.maxBytes, {
-    error: "must say what to keep: maxAgeMs, maxCount or maxBytes",
-  }),
+  }).refine(
+    ({ maxAgeMs, maxCount, maxBytes }) => (maxAgeMs ?? maxCount ?? maxBytes) !== undefined,
+    {
+      error: "must say what to keep: maxAgeMs, maxCount or maxBytes",
+    },
+  ),
 } as const;
 
 /**

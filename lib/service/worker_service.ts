@@ -1,3 +1,4 @@
+import { abortable } from "../abortable.ts";
 import { authorize, RULES } from "../auth/authorize.ts";
 import { JobWorkerError } from "../errors.ts";
 import {
@@ -17,14 +18,18 @@ import type {
   JobMethod,
   JobRequest,
   JobService,
+  LimitJobTimeRequest,
   ListJobsRequest,
   ListJobsResponse,
   PruneJobsRequest,
   PruneJobsResponse,
+  SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
   WatchJobsRequest,
+  WriteInputRequest,
+  WriteInputResponse,
 } from "./job_service.ts";
 import { checkRequest, DEFAULT_PAGE_SIZE, MAX_OUTPUT_BYTES, MAX_PAGE_SIZE } from "./requests.ts";
 
@@ -58,7 +63,7 @@ export class WorkerService implements JobService {
   }
 
   async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
-    const { command, labels, requestId, logLimit = {} } = request;
+    const { command, labels, requestId, logLimit = {}, execution = {} } = request;
     return await this.#call("startJob", request, context, async (call) => {
       // Nothing runs that the audit trail cannot account for.
       await this.#audit.assertWritable();
@@ -70,6 +75,7 @@ export class WorkerService implements JobService {
         requestId,
         owner,
         logLimit: { ...this.#logLimit, ...logLimit },
+        execution,
         signal,
       });
       call.jobId = job.jobId;
@@ -135,6 +141,33 @@ export class WorkerService implements JobService {
       (call) => Promise.resolve(this.#visible(call, request.filter)),
     );
     if (filter !== null) yield* this.#worker.watch(filter, context.signal);
+  }
+
+  async signalJob(request: SignalJobRequest, context: CallContext): Promise<Job> {
+    return await this.#call("signalJob", request, context, async (call) => {
+      await this.#reach(call);
+      return await this.#worker.signal(request.jobId, request.signal);
+    });
+  }
+
+  async limitJobTime(request: LimitJobTimeRequest, context: CallContext): Promise<Job> {
+    return await this.#call("limitJobTime", request, context, async (call) => {
+      await this.#reach(call);
+      return await this.#worker.limitTime(request.jobId, request.timeoutMs);
+    });
+  }
+
+  async writeInput(request: WriteInputRequest, context: CallContext): Promise<WriteInputResponse> {
+    return await this.#call("writeInput", request, context, async (call) => {
+      await this.#reach(call);
+      const { jobId, offset, data, end } = request;
+      const accepted = await abortable(
+        this.#worker.writeInput(jobId, offset, data),
+        context.signal,
+      );
+      if (end) await this.#worker.closeInput(jobId);
+      return { accepted };
+    });
   }
 
   async pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse> {
@@ -211,7 +244,9 @@ export class WorkerService implements JobService {
       result = context.signal.aborted ? "cancelled" : code;
       throw error;
     } finally {
-      await this.#write(call, result);
+      // Of a long input, the first piece stands for all that are let in.
+      const continued = "offset" in request && method === "writeInput" && request.offset > 0;
+      if (!continued || result !== "ok") await this.#write(call, result);
     }
   }
 

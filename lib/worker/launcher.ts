@@ -1,10 +1,15 @@
+import { JobWorkerError } from "../errors.ts";
+import type { Cgroups } from "./cgroups.ts";
 import { checkCommand } from "./command.ts";
+import { completeExecution, type ExecutionRequest } from "./execution.ts";
+import { CgroupTree, type JobTree, SessionTree } from "./job_tree.ts";
 import { checkLabels } from "./labels.ts";
 import { LogWriter } from "./log_writer.ts";
 import { type LaunchTools, type Process, type ProcessSpec, startProcess } from "./process.ts";
 import type { ProcessGroups } from "./process_groups.ts";
 import { checkWorkingDirectory, findProgram } from "./program.ts";
-import type { Command, Job, LogLimit } from "./types.ts";
+import type { Command, Execution, Job, JobLimits, LogLimit } from "./types.ts";
+import { chooseUser, type SystemUser, type UserPolicy } from "./users.ts";
 
 /** The environment that every job starts with, before its own variables. */
 const CLEAN_ENVIRONMENT = {
@@ -19,6 +24,7 @@ export interface LaunchRequest {
   readonly labels?: Readonly<Record<string, string>>;
   /** See `StartOptions`. */
   readonly requestId?: string;
+  readonly execution?: ExecutionRequest;
   readonly logLimit: LogLimit;
 }
 
@@ -30,6 +36,11 @@ export interface LauncherParts {
   readonly logOf: (jobId: string) => string;
   /** `HOME` and default working directory. */
   readonly home: string;
+  /** Where cgroup v2 is ours to write. */
+  readonly cgroups: Cgroups | null;
+  readonly users: UserPolicy;
+  /** Of a job that does not say, and for every one; 0: for ever. In milliseconds. */
+  readonly timeout: { readonly standardMs: number; readonly maxMs: number };
   /** See `LogWriterOptions`. */
   readonly diskPatienceMs?: number;
 }
@@ -51,23 +62,28 @@ export class Launcher {
   }
 
   /**
-   * Checks a request and makes its log.
+   * Checks a request, and makes its log and its cgroup.
    *
    * @throws `invalid_argument`, `failed_precondition`; nothing is left behind then
    */
   async prepare(jobId: string, request: LaunchRequest): Promise<Prepared> {
-    const { groups, home, logOf, diskPatienceMs } = this.#parts;
+    const { groups, cgroups, users, logOf, diskPatienceMs } = this.#parts;
     const { owner, requestId = "", labels = {}, logLimit } = request;
     const command = { args: [], env: {}, workingDirectory: "", ...request.command };
     checkCommand(command);
     checkLabels(labels);
+    const execution = this.#limitTime(completeExecution(request.execution ?? {}));
+    const user = await chooseUser(execution.user, users, groups.shell);
+    const home = user?.home ?? this.#parts.home;
     const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };
-    const workingDirectory = command.workingDirectory || home;
+    const workingDirectory = command.workingDirectory || await existing(home);
     const finding = findProgram(command.name, { path: env.PATH, workingDirectory, groups });
     // A directory that is missing says more than a program that is missing in it.
     finding.catch(() => {});
     await checkWorkingDirectory(workingDirectory, groups);
     const program = await finding;
+    const byCgroup = cgroups?.canLimit(execution.limits) ?? false;
+    const rlimits = byCgroup ? {} : await this.#rlimits(execution.limits, user);
     const writer = await LogWriter.create(logOf(jobId), {
       limit: logLimit,
       ...(diskPatienceMs === undefined ? {} : { patienceMs: diskPatienceMs }),
@@ -82,12 +98,34 @@ export class Launcher {
       startedAt: Date.now(),
       stdoutBytes: 0,
       stderrBytes: 0,
+      execution: { ...execution, user: user?.name ?? "" },
+      containment: cgroups === null ? "process_group" : "cgroup",
+      usage: null,
       logLimit,
       logBytes: 0,
       outputCut: false,
       end: null,
     };
-    return { job, writer, spec: { program, args: command.args, env, workingDirectory } };
+    const spec = {
+      program,
+      args: command.args,
+      env,
+      workingDirectory,
+      cgroup: cgroups?.entryOf(jobId) ?? "",
+      umask: execution.umask,
+      nice: execution.nice,
+      user,
+      rlimits,
+      hasInput: execution.hasInput,
+    };
+    const prepared = { job, writer, spec };
+    try {
+      await cgroups?.make(jobId, byCgroup ? execution.limits : {});
+    } catch (error) {
+      await this.abandon(prepared);
+      throw error;
+    }
+    return prepared;
   }
 
   /** Starts the process, at once. */
@@ -95,9 +133,60 @@ export class Launcher {
     return startProcess(spec, this.#parts.tools);
   }
 
+  /** What holds the processes of a job that has been launched. */
+  treeOf(jobId: string, pid: number): JobTree {
+    const { cgroups, groups } = this.#parts;
+    return cgroups === null ? new SessionTree(groups, pid) : new CgroupTree(cgroups, jobId);
+  }
+
   /** Removes what {@linkcode prepare} has made for a job that does not start. */
   async abandon({ job, writer }: Prepared): Promise<void> {
     await writer[Symbol.asyncDispose]();
     await Deno.remove(this.#parts.logOf(job.jobId), { recursive: true });
+    await this.#parts.cgroups?.remove(job.jobId);
   }
+
+  #limitTime(execution: Execution): Execution {
+    const { standardMs, maxMs } = this.#parts.timeout;
+    const timeoutMs = execution.timeoutMs || standardMs || maxMs;
+    checkTimeout(timeoutMs, maxMs);
+    return { ...execution, timeoutMs };
+  }
+
+  /** The limits as each process has them by itself; what they cannot express is refused. */
+  async #rlimits(limits: JobLimits, user: SystemUser | null): Promise<ProcessSpec["rlimits"]> {
+    const { memoryBytes, cpus, processes } = limits;
+    if (cpus !== undefined) throw cannotLimit("cpus", "the cgroup v2 controller cpu is not there");
+    const uid = user?.uid ?? Number(await this.#parts.groups.shell.ask("uid"));
+    if (processes !== undefined && uid === 0) {
+      throw cannotLimit(
+        "processes",
+        "the cgroup v2 controller pids is not there, and RLIMIT_NPROC does not bind root",
+      );
+    }
+    return {
+      ...(memoryBytes === undefined ? {} : { as: memoryBytes }),
+      ...(processes === undefined ? {} : { nproc: processes }),
+    };
+  }
+}
+
+/** @throws `invalid_argument` for more time than a job may have */
+export function checkTimeout(timeoutMs: number, maxMs: number): void {
+  if (maxMs === 0 || (timeoutMs > 0 && timeoutMs <= maxMs)) return;
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Invalid timeout ${timeoutMs === 0 ? "of none" : `${timeoutMs} ms`}: this daemon lets no job ` +
+      `run longer than ${maxMs} ms`,
+  );
+}
+
+/** A user's home need not exist. */
+async function existing(home: string): Promise<string> {
+  const info = await Deno.stat(home).catch(() => null);
+  return info?.isDirectory ? home : "/";
+}
+
+function cannotLimit(what: string, why: string): JobWorkerError {
+  return new JobWorkerError("failed_precondition", `Cannot limit ${what}: ${why}`);
 }

@@ -36,6 +36,8 @@
 export type { JobPage, JobStore, StoredJob } from "./job_store.ts";
 export { matches } from "./matches.ts";
 export { MemoryStore } from "./memory_store.ts";
+export type { ExecutionRequest } from "./execution.ts";
+export type { UserPolicy } from "./users.ts";
 export type { Retention } from "./retention.ts";
 export { parseSignal } from "./signals.ts";
 export { findTool } from "./tools.ts";

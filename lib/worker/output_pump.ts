@@ -26,7 +26,11 @@ export class OutputPump {
    * @param onError told once for a stream whose output can no longer be stored; what comes after
    *   that is read and thrown away, so that the process does not hang
    */
-  constructor(process: Process, writer: LogWriter, onError: (error: unknown) => void) {
+  constructor(
+    process: Pick<Process, "stdout" | "stderr">,
+    writer: LogWriter,
+    onError: (error: unknown) => void,
+  ) {
     this.#done = Promise.all([
       this.#pump("stdout", process.stdout, writer, onError),
       this.#pump("stderr", process.stderr, writer, onError),

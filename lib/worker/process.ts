@@ -1,12 +1,16 @@
-import type { ExitStatus } from "./types.ts";
+import script from "./launch.sh" with { type: "text" };
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { ExitStatus } from "./types.ts";
 
 /** Absolute paths of the programs that a start goes through. */
 export interface LaunchTools {
   readonly setsid: string;
-  readonly prlimit: string;
+  readonly sh: string;
   readonly env: string;
-  /** The soft limit of open files that jobs get. */
+  readonly nice: string;
+  readonly setpriv: string;
+  readonly prlimit: string;
+  /** The soft limit of open files that jobs get: Deno raises it for itself. */
   readonly softDescriptorLimit: number;
 }
 
@@ -18,6 +22,16 @@ export interface ProcessSpec {
   /** The whole environment. */
   readonly env: Readonly<Record<string, string>>;
   readonly workingDirectory: string;
+  /** The `cgroup.procs` to enter before anything else; `""` for none. */
+  readonly cgroup: string;
+  /** Octal; `""` for ours. */
+  readonly umask: string;
+  readonly nice: number;
+  /** Numeric ids, whose supplementary groups are taken from group(5); `null` for our own. */
+  readonly user: { readonly uid: number; readonly gid: number } | null;
+  /** Limits of prlimit(1) by their names there. */
+  readonly rlimits: Readonly<Record<string, number>>;
+  readonly hasInput: boolean;
 }
 
 /** A process that leads a session and process group of its own: `pid` names all three. */
@@ -25,47 +39,69 @@ export interface Process {
   readonly pid: number;
   /** Never rejects. */
   readonly exit: Promise<ExitStatus>;
+  /** `null` where it is /dev/null. */
+  readonly stdin: WritableStream<Uint8Array<ArrayBuffer>> | null;
   readonly stdout: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly stderr: ReadableStream<Uint8Array<ArrayBuffer>>;
 }
+
+/** Variables that a shell sets or reads for itself. */
+const OF_THE_SHELL = /^(?:PWD|OLDPWD|SHLVL|IFS|PS[0-4]|PPID|OPTIND|OPTARG|LINENO|_|ENV|BASH.*)$/;
 
 /**
  * Starts a program in a new session. The only place where a job's process is made.
  *
  * `setsid(1)` rather than `detached: true`, which forks the whole daemon and is slow once that is
- * large. `prlimit(1)` puts the usual soft limit of descriptors back, which Deno raises for itself. Both become the program by execve(2), so the process id is the job's own from the start.
+ * large. Then a few lines of sh, which do what must come before the program's first instruction. All
+ * of them become the next by execve(2), so the process id is the job's own from the start.
  *
  * @throws `resource_exhausted` with reason `E2BIG`, `EMFILE` or `EAGAIN`; `failed_precondition`
  */
 export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
-  // Deno refuses to set these itself unless it may run every program.
-  const loader = Object.entries(spec.env).filter(([name]) => name.startsWith("LD_"));
-  const rest = Object.entries(spec.env).filter(([name]) => !name.startsWith("LD_"));
-  const viaEnv = loader.length === 0
-    ? []
-    : [tools.env, ...loader.map(([name, value]) => `${name}=${value}`)];
+  // A shell would drop or change some variables, and Deno sets no LD_* unless it may run everything.
+  const names = Object.keys(spec.env);
+  const direct = names.filter((name) =>
+    /^[A-Za-z_]\w*$/.test(name) && !name.startsWith("LD_") && !OF_THE_SHELL.test(name)
+  );
+  const rest = names.filter((name) => !direct.includes(name));
+  const { user, nice } = spec;
+  const limits = Object.entries(spec.rlimits).map(([name, value]) => `--${name}=${value}`);
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(tools.setsid, {
       args: [
-        ...viaEnv,
-        tools.prlimit,
-        `--nofile=${tools.softDescriptorLimit}:`,
-        "--",
+        ...[tools.sh, "-c", script, "job-worker"],
+        ...[String(tools.softDescriptorLimit), spec.cgroup, spec.umask],
+        ...(nice === 0 ? [] : [tools.nice, "-n", String(nice)]),
+        ...(user === null ? [] : [tools.setpriv, ...privileges(user), "--"]),
+        ...(limits.length === 0 ? [] : [tools.prlimit, ...limits, "--"]),
+        ...(rest.length === 0
+          ? []
+          : [tools.env, ...rest.map((name) => `${name}=${spec.env[name]}`)]),
         spec.program,
         ...spec.args,
       ],
       clearEnv: true,
-      env: Object.fromEntries(rest),
+      env: Object.fromEntries(direct.map((name) => [name, spec.env[name] ?? ""])),
       cwd: spec.workingDirectory,
-      stdin: "null",
+      stdin: spec.hasInput ? "piped" : "null",
       stdout: "piped",
       stderr: "piped",
     }).spawn();
   } catch (error) {
     throw startError(spec, error);
   }
-  return { pid: child.pid, exit: exitOf(child), stdout: child.stdout, stderr: child.stderr };
+  return {
+    pid: child.pid,
+    exit: exitOf(child),
+    stdin: spec.hasInput ? child.stdin : null,
+    stdout: child.stdout,
+    stderr: child.stderr,
+  };
+}
+
+function privileges({ uid, gid }: { uid: number; gid: number }): string[] {
+  return [`--reuid=${uid}`, `--regid=${gid}`, "--init-groups"];
 }
 
 async function exitOf(child: Deno.ChildProcess): Promise<ExitStatus> {

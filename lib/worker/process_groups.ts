@@ -1,53 +1,21 @@
-import script from "./process_groups.sh" with { type: "text" };
-
-/** Where a {@linkcode ProcessGroups} finds its programs. */
-export interface ProcessGroupsOptions {
-  /** Absolute path of setsid(1). */
-  readonly setsid: string;
-  /** Absolute path of a POSIX shell. */
-  readonly sh: string;
-}
-
-interface Shell {
-  readonly process: Deno.ChildProcess;
-  readonly requests: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly answers: Promise<void>;
-}
-
-interface Pending {
-  readonly line: string;
-  readonly resolve: (answer: string) => void;
-  readonly reject: (error: unknown) => void;
-}
+import { KernelShell, type KernelShellOptions } from "./kernel_shell.ts";
 
 interface LiveGroup {
   readonly session: number;
   readonly group: number;
 }
 
-/**
- * Signals process groups and asks the kernel about them.
- *
- * Deno gives neither `kill(2)` on a group nor `/proc` to a process with scoped permissions, so one
- * long-lived shell in a session of its own does both with its builtins: 0.1 ms a request, against
- * more than 1 ms for a `kill` process each. If somebody kills that shell, it is started again and
- * what it had not answered is asked once more, which is harmless: no request does more when repeated.
- */
+/** Signals process groups and asks the kernel about them. */
 export class ProcessGroups implements AsyncDisposable {
-  readonly #options: ProcessGroupsOptions;
-  readonly #pending = new Map<number, Pending>();
-  #shell: Shell | null = null;
+  /** For the other things that only the kernel can tell. */
+  readonly shell: KernelShell;
   /** Sessions to look for in the next scan. */
   #wanted = new Set<number>();
   #scan: Promise<unknown> = Promise.resolve();
   #nextScan: Promise<LiveGroup[]> | null = null;
-  #lastId = 0;
-  #closed = false;
-  /** How often in a row the shell ended without an answer. */
-  #failures = 0;
 
-  constructor(options: ProcessGroupsOptions) {
-    this.#options = options;
+  constructor(options: KernelShellOptions) {
+    this.shell = new KernelShell(options);
   }
 
   /**
@@ -57,7 +25,7 @@ export class ProcessGroups implements AsyncDisposable {
    * @returns false if there is no such group (yet, or any more)
    */
   async signal(signal: string, group: number): Promise<boolean> {
-    return await this.#ask(`signal ${signal} ${group}`) === "0";
+    return await this.shell.ask(`signal ${signal} ${group}`) === "0";
   }
 
   /**
@@ -79,7 +47,7 @@ export class ProcessGroups implements AsyncDisposable {
    * @param path absolute, without a line end
    */
   async mayExecute(path: string): Promise<boolean> {
-    return await this.#ask(`may_execute ${path}|`) === "0";
+    return await this.shell.ask(`may_execute ${path}|`) === "0";
   }
 
   /**
@@ -90,7 +58,7 @@ export class ProcessGroups implements AsyncDisposable {
    */
   async processesByJob(): Promise<Map<string, number[]>> {
     const processes = new Map<string, number[]>();
-    for (const pair of (await this.#ask("jobs")).split(" ").filter((pair) => pair !== "")) {
+    for (const pair of (await this.shell.ask("jobs")).split(" ").filter((pair) => pair !== "")) {
       const [jobId = "", pid] = pair.split(":");
       processes.set(jobId, [...processes.get(jobId) ?? [], Number(pid)]);
     }
@@ -99,12 +67,12 @@ export class ProcessGroups implements AsyncDisposable {
 
   /** Kills one process. */
   async kill(pid: number): Promise<void> {
-    await this.#ask(`kill ${pid}`);
+    await this.shell.ask(`kill ${pid}`);
   }
 
   /** The hard limit of open files, which the jobs inherit (getrlimit(2)). */
   async descriptorLimit(): Promise<number> {
-    const answer = await this.#ask("descriptors");
+    const answer = await this.shell.ask("descriptors");
     return answer === "unlimited" ? Infinity : Number(answer);
   }
 
@@ -114,22 +82,16 @@ export class ProcessGroups implements AsyncDisposable {
    * @returns `"BOOT-ID:TICKS"`, or `""` if there is no such process
    */
   async birthOf(pid: number): Promise<string> {
-    return await this.#ask(`born ${pid}`);
+    return await this.shell.ask(`born ${pid}`);
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#closed = true;
-    const shell = this.#shell;
-    if (shell === null) return;
-    // It ends when its input does.
-    await shell.requests.close().catch(() => {});
-    await shell.process.status;
-    await shell.answers;
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shell[Symbol.asyncDispose]();
   }
 
   async #scanAfter(scan: Promise<unknown>): Promise<LiveGroup[]> {
     await scan.catch(() => {});
-    const answer = this.#ask(`sessions ${[...this.#wanted].join(" ")}`);
+    const answer = this.shell.ask(`sessions ${[...this.#wanted].join(" ")}`);
     this.#wanted = new Set();
     this.#nextScan = null;
     this.#scan = answer;
@@ -137,76 +99,5 @@ export class ProcessGroups implements AsyncDisposable {
       const [session, group] = pair.split(":");
       return { session: Number(session), group: Number(group) };
     });
-  }
-
-  #ask(request: string): Promise<string> {
-    if (this.#closed) throw new TypeError("Cannot ask about process groups: already closed");
-    const id = ++this.#lastId;
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const pending = { line: `${id} ${request}\n`, resolve, reject };
-    this.#pending.set(id, pending);
-    this.#shell ??= this.#start();
-    this.#send(this.#shell, pending);
-    return promise;
-  }
-
-  #send(shell: Shell, pending: Pending): void {
-    // A broken pipe is noticed by #serve, which asks again.
-    shell.requests.write(new TextEncoder().encode(pending.line)).catch(() => {});
-  }
-
-  #start(): Shell {
-    const process = new Deno.Command(this.#options.setsid, {
-      args: [this.#options.sh, "-c", script, "job-worker"],
-      clearEnv: true,
-      env: { LC_ALL: "C" },
-      cwd: "/",
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "null",
-    }).spawn();
-    const requests = process.stdin.getWriter();
-    return { process, requests, answers: this.#serve(process, requests) };
-  }
-
-  /** Takes the answers of a shell, and starts the next one if it leaves questions open. */
-  async #serve(process: Deno.ChildProcess, requests: Shell["requests"]): Promise<void> {
-    try {
-      let rest = "";
-      for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-        const lines = (rest + text).split("\n");
-        rest = lines.pop() ?? "";
-        for (const line of lines) this.#answer(line);
-      }
-    } catch {
-      // What it has not answered is asked again.
-    }
-    await requests.abort().catch(() => {});
-    await process.status;
-    this.#shell = null;
-    if (this.#pending.size > 0) this.#askAgain();
-  }
-
-  #askAgain(): void {
-    try {
-      if (this.#closed) throw new Error("The shell that signals process groups ended unasked");
-      if (++this.#failures > 3) {
-        throw new Error("The shell that signals process groups ends at every start");
-      }
-      this.#shell = this.#start();
-    } catch (error) {
-      for (const { reject } of this.#pending.values()) reject(error);
-      this.#pending.clear();
-      return;
-    }
-    for (const pending of this.#pending.values()) this.#send(this.#shell, pending);
-  }
-
-  #answer(line: string): void {
-    const space = line.indexOf(" ");
-    const id = Number(space < 0 ? line : line.slice(0, space));
-    this.#pending.get(id)?.resolve(space < 0 ? "" : line.slice(space + 1));
-    this.#pending.delete(id);
-    this.#failures = 0;
   }
 }

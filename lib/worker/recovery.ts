@@ -1,4 +1,5 @@
 import { delay } from "../delay.ts";
+import type { Cgroups } from "./cgroups.ts";
 import { JobLog } from "./job_log.ts";
 import type { JobStore, StoredJob } from "./job_store.ts";
 import type { ProcessGroups } from "./process_groups.ts";
@@ -12,6 +13,7 @@ const MOST_LOOKS = 100;
 export interface RecoveryOptions {
   readonly store: JobStore;
   readonly groups: ProcessGroups;
+  readonly cgroups: Cgroups | null;
   /** The directory of a job's log. */
   readonly logOf: (jobId: string) => string;
 }
@@ -23,9 +25,10 @@ export interface RecoveryOptions {
  * @returns the lost jobs
  */
 export async function recover(options: RecoveryOptions): Promise<Job[]> {
-  const { store, groups, logOf } = options;
+  const { store, groups, cgroups, logOf } = options;
   const unfinished = await store.unfinished();
   if (unfinished.length === 0) return [];
+  if (cgroups !== null) await endCgroups(unfinished, cgroups);
   await killSurvivors(unfinished, groups);
   const lost = await Promise.all(
     unfinished.map(async ({ job }) => ({
@@ -43,6 +46,17 @@ export async function recover(options: RecoveryOptions): Promise<Job[]> {
   );
   await Promise.all(lost.map((job) => store.put(job)));
   return lost;
+}
+
+/** What is in the cgroup of a job is the job's, whatever it has become. */
+async function endCgroups(unfinished: readonly StoredJob[], cgroups: Cgroups): Promise<void> {
+  await Promise.all(unfinished.map(async ({ job: { jobId } }) => {
+    await cgroups.kill(jobId);
+    for (let look = 0; look < MOST_LOOKS && !await cgroups.isEmpty(jobId); look++) {
+      await delay(LOOK_AGAIN_MS);
+    }
+    await cgroups.remove(jobId);
+  }));
 }
 
 /**

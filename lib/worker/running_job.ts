@@ -1,17 +1,21 @@
 import { delay } from "../delay.ts";
 import { messageOf } from "../errors.ts";
 import type { JobLog } from "./job_log.ts";
+import type { JobTree } from "./job_tree.ts";
 import { LogLimitError, type LogWriter } from "./log_writer.ts";
 import { OutputPump } from "./output_pump.ts";
 import type { Process } from "./process.ts";
-import type { ProcessGroups } from "./process_groups.ts";
-import type { ExitStatus, Job, JobEnd, JobReason } from "./types.ts";
+import { JobInput } from "./job_input.ts";
+import type { ExitStatus, Job, JobEnd, JobReason, JobUsage } from "./types.ts";
 
 /** What the group of a job whose leader has ended by itself still gets between SIGTERM and SIGKILL. */
 const LEFTOVER_GRACE_MS = 2_000;
 
-/** The group exists once setsid(1) has run, about a millisecond after the start. */
-const GROUP_RETRY_MS = 1;
+/** The tree holds its first process about a millisecond after the start. */
+const TREE_RETRY_MS = 1;
+
+/** The longest delay that a timer knows. */
+const LONGEST_DELAY_MS = 2 ** 31 - 1;
 
 /** How often to look whether the processes that were signalled are gone: from, to. */
 const LOOK_AGAIN_MS = { first: 2, last: 100 };
@@ -34,7 +38,7 @@ export interface RunningJobParts {
   readonly job: Job;
   readonly process: Process;
   readonly writer: LogWriter;
-  readonly groups: ProcessGroups;
+  readonly tree: JobTree;
   /** Told what a user of the job cannot be told. */
   readonly onFault: (error: unknown, job: Job) => void;
 }
@@ -50,11 +54,14 @@ export class RunningJob {
   #final: Job | null = null;
   /** Set by the first stop that came before the end of the leader. */
   #stopReason: StopReason | null = null;
-  /** What was sent to whom, as `"TERM 4242"`. */
-  readonly #signalsSent = new Set<string>();
   /** Why the end of the output could not be stored. */
   #logFault: string | null = null;
   readonly #startedAt = performance.now();
+  /** Its standard input; `null` where that is /dev/null. */
+  readonly input: JobInput | null;
+  /** When its time is up, counted from its start; `Infinity`: never. */
+  #timeoutMs = Infinity;
+  #timeoutTimer: ReturnType<typeof setTimeout> | undefined;
   /** When SIGKILL is due, by `performance.now()`. */
   #killAt = Infinity;
   #killTimer: ReturnType<typeof setTimeout> | undefined;
@@ -64,8 +71,10 @@ export class RunningJob {
     const { process, writer, job, onFault } = parts;
     this.#pump = new OutputPump(process, writer, (error) => {
       if (!(error instanceof LogLimitError)) onFault(error, job);
-      this.#endForLog(messageOf(error)).catch((error) => onFault(error, job));
+      void this.#endForLog(messageOf(error));
     });
+    this.input = process.stdin === null ? null : new JobInput(process.stdin);
+    this.limitTime(job.execution.timeoutMs);
     this.ended = this.#run();
   }
 
@@ -81,7 +90,10 @@ export class RunningJob {
   /** The job as it is now. */
   snapshot(): Job {
     if (this.#final !== null) return this.#final;
-    const { job, writer: { log } } = this.#parts;
+    const { writer: { log } } = this.#parts;
+    const timeoutMs = this.#timeoutMs === Infinity ? 0 : this.#timeoutMs;
+    const execution = { ...this.#parts.job.execution, timeoutMs };
+    const job = { ...this.#parts.job, execution };
     const { stdoutBytes, stderrBytes, diskBytes: logBytes } = log;
     return { ...job, stdoutBytes, stderrBytes, logBytes };
   }
@@ -101,11 +113,37 @@ export class RunningJob {
     return await this.ended;
   }
 
+  /** Sends a signal to all that is alive, and leaves the job to it. */
+  async signal(signal: string): Promise<void> {
+    if (this.#alive === "nothing") return;
+    if (signal === "KILL") await this.#parts.tree.kill();
+    else await this.#parts.tree.signalAgain(signal);
+  }
+
+  /**
+   * Ends the job so long after its start, at once if that has passed.
+   *
+   * @param ms 0: never
+   */
+  limitTime(ms: number): void {
+    this.#timeoutMs = ms === 0 ? Infinity : ms;
+    clearTimeout(this.#timeoutTimer);
+    if (this.#alive !== "leader" || this.#timeoutMs === Infinity) return;
+    // By the monotonic clock, which nobody sets.
+    const left = this.#startedAt + this.#timeoutMs - performance.now();
+    this.#timeoutTimer = setTimeout(() => {
+      if (left > LONGEST_DELAY_MS) this.limitTime(ms);
+      else void this.#endFor("timeout");
+    }, Math.min(Math.max(left, 0), LONGEST_DELAY_MS));
+  }
+
   /** The life of a job in three steps: its leader, what the leader left behind, its last bytes. */
   async #run(): Promise<Job> {
     const { process, job, writer, onFault } = this.#parts;
     const exitStatus = await process.exit;
     this.#alive = "leftovers";
+    clearTimeout(this.#timeoutTimer);
+    this.input?.abandon();
     // By the monotonic clock, so that no job ends before it has begun.
     const finishedAt = job.startedAt + Math.round(performance.now() - this.#startedAt);
     const end = endOf(exitStatus, this.#stopReason, finishedAt);
@@ -118,11 +156,13 @@ export class RunningJob {
       clearTimeout(this.#killTimer);
     }
     const outputCut = await this.#pump.drain();
+    const usage = await this.#release();
     await writer[Symbol.asyncDispose]();
-    const detail = this.#logFault;
+    const detail = this.#logFault ?? (usage?.oomKills ? outOfMemory(usage) : null);
     this.#final = {
       ...this.snapshot(),
-      outputCut: outputCut || detail !== null,
+      usage,
+      outputCut: outputCut || this.#logFault !== null,
       end: detail === null ? end : { ...end, detail },
     };
     return this.#final;
@@ -131,22 +171,40 @@ export class RunningJob {
   /** Nothing runs on whose output cannot be stored. */
   async #endForLog(why: string): Promise<void> {
     this.#logFault ??= why;
-    const reason = "log_limit";
-    await this.stop({ stopSignal: "TERM", gracePeriodMs: LEFTOVER_GRACE_MS, reason });
+    await this.#endFor("log_limit");
+  }
+
+  async #endFor(reason: "timeout" | "log_limit"): Promise<void> {
+    const { job, onFault } = this.#parts;
+    const { gracePeriodMs } = job.execution;
+    try {
+      await this.stop({ stopSignal: "TERM", gracePeriodMs, reason });
+    } catch (error) {
+      onFault(error, job);
+    }
+  }
+
+  async #release(): Promise<JobUsage | null> {
+    const { job, tree, onFault } = this.#parts;
+    try {
+      return await tree.release();
+    } catch (error) {
+      onFault(error, job);
+      return null;
+    }
   }
 
   async #endLeftovers(): Promise<void> {
-    const { groups, process: { pid } } = this.#parts;
-    // A stop has told the group already, and said when to kill it.
+    const { tree } = this.#parts;
+    // A stop has told the tree already, and said when to kill it.
     if (this.#stopReason === null) {
-      if (!await this.#signalGroup("TERM", pid)) return;
+      if (!await tree.signal("TERM")) return;
       this.#scheduleKill(LEFTOVER_GRACE_MS);
     }
     for (let wait = LOOK_AGAIN_MS.first;; wait = Math.min(2 * wait, LOOK_AGAIN_MS.last)) {
-      const alive = await groups.liveGroups(pid);
-      if (alive.length === 0) return;
-      const signal = performance.now() < this.#killAt ? "TERM" : "KILL";
-      for (const group of alive) await this.#signalGroup(signal, group);
+      if (await tree.isEmpty()) return;
+      if (performance.now() < this.#killAt) await tree.signal("TERM");
+      else await tree.kill();
       await delay(wait);
     }
   }
@@ -162,37 +220,21 @@ export class RunningJob {
   async #kill(): Promise<void> {
     const { job, onFault } = this.#parts;
     try {
-      await this.#signalTree("KILL");
+      await this.#parts.tree.kill();
     } catch (error) {
       onFault(error, job);
     }
   }
 
-  /** Signals the group of the leader, and every other group of its session. */
   async #signalTree(signal: string): Promise<void> {
-    const { groups, process: { pid } } = this.#parts;
-    while (!await this.#signalGroup(signal, pid) && this.#alive === "leader") {
-      await delay(GROUP_RETRY_MS);
+    while (!await this.#parts.tree.signal(signal) && this.#alive === "leader") {
+      await delay(TREE_RETRY_MS);
     }
-    for (const group of await groups.liveGroups(pid)) await this.#signalGroup(signal, group);
   }
+}
 
-  /**
-   * Signals a group, but not with the same signal again, and lets it go on if it is suspended.
-   *
-   * @returns false if there is no such group
-   */
-  async #signalGroup(signal: string, group: number): Promise<boolean> {
-    const { groups } = this.#parts;
-    if (signal === "KILL") return await groups.signal(signal, group);
-    const sent = `${signal} ${group}`;
-    if (this.#signalsSent.has(sent)) return true;
-    this.#signalsSent.add(sent);
-    const exists = await groups.signal(signal, group);
-    if (exists) await groups.signal("CONT", group);
-    else this.#signalsSent.delete(sent);
-    return exists;
-  }
+function outOfMemory({ oomKills }: JobUsage): string {
+  return `Out of memory: the kernel killed ${oomKills} of its processes`;
 }
 
 function endOf(

@@ -57,6 +57,47 @@ export interface LogLimit {
   readonly policy: typeof LOG_POLICIES[number];
 }
 
+/** What keeps the processes of a job together: a stop reaches all that is in it. */
+export const CONTAINMENTS = ["cgroup", "process_group"] as const;
+
+/** `process_group`: a child that calls setsid(2) gets out of reach. */
+export type Containment = typeof CONTAINMENTS[number];
+
+/** Bounds on what a job may use. An absent member is no bound. */
+export interface JobLimits {
+  /** Of all its processes together, if kept by a cgroup; else of each one's address space. */
+  readonly memoryBytes?: number;
+  /** How many processors' worth of time it may use at once; 0.5 is half of one. */
+  readonly cpus?: number;
+  readonly processes?: number;
+}
+
+/** What a job has used. `null`: the kernel does not tell. */
+export interface JobUsage {
+  /** Processor time, in milliseconds. */
+  readonly cpuMs: number | null;
+  readonly peakMemoryBytes: number | null;
+  /** How many of its processes the kernel has killed for want of memory. */
+  readonly oomKills: number | null;
+}
+
+/** How a job is run, beyond what is run. */
+export interface Execution {
+  /** The user whose rights it has; `""` for the daemon's own. */
+  readonly user: string;
+  /** Octal, `"022"`; `""` for the daemon's. */
+  readonly umask: string;
+  /** -20 to 19, added to the daemon's; see nice(1). */
+  readonly nice: number;
+  /** How long it may run, in milliseconds from its start; 0: for ever. */
+  readonly timeoutMs: number;
+  /** Between the stop signal and SIGKILL, for a stop that does not say. */
+  readonly gracePeriodMs: number;
+  readonly limits: JobLimits;
+  /** Whether clients may write to its standard input, which is /dev/null otherwise. */
+  readonly hasInput: boolean;
+}
+
 /** A job as others see it: a value, never changed once it is made. */
 export interface Job {
   /** UUIDv7 (RFC 9562), in lower case. */
@@ -74,6 +115,10 @@ export interface Job {
   /** Bytes read from the job so far. */
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
+  readonly execution: Execution;
+  readonly containment: Containment;
+  /** Known once it has ended, where the kernel tells. */
+  readonly usage: JobUsage | null;
   readonly logLimit: LogLimit;
   /** What the log takes on disk. */
   readonly logBytes: number;

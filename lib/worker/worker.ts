@@ -1,10 +1,13 @@
 import { abortable } from "../abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import { IdSequence, newId } from "../ids.ts";
+import { Cgroups } from "./cgroups.ts";
+import { checkGracePeriod, completeExecution } from "./execution.ts";
+import type { JobInput } from "./job_input.ts";
 import { JobLog } from "./job_log.ts";
 import type { JobPage, JobStore } from "./job_store.ts";
 import { JobWatch } from "./job_watch.ts";
-import { Launcher, type LaunchRequest, type Prepared } from "./launcher.ts";
+import { checkTimeout, Launcher, type LaunchRequest, type Prepared } from "./launcher.ts";
 import { readLog, type ReadLogOptions } from "./log_reader.ts";
 import { findStart } from "./log_start.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -14,6 +17,7 @@ import { expired, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
 import { findTool } from "./tools.ts";
+import type { UserPolicy } from "./users.ts";
 import {
   type Job,
   type JobFilter,
@@ -24,8 +28,6 @@ import {
 } from "./types.ts";
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
-const DEFAULT_GRACE_PERIOD_MS = 10_000;
-const LONGEST_GRACE_PERIOD_MS = 24 * 60 * 60 * 1000;
 
 /** 256 MiB, of which the newest is kept. */
 export const DEFAULT_LOG_LIMIT: LogLimit = { bytes: 256 * 1024 * 1024, policy: "keep_newest" };
@@ -45,6 +47,12 @@ export interface WorkerOptions {
   readonly logLimit?: LogLimit;
   /** How long the output of a job waits for room on a full disk before the job is ended; 10 s. */
   readonly diskPatienceMs?: number;
+  /** Whether to use cgroups where that is possible; true by default. */
+  readonly cgroups?: boolean;
+  /** Whose rights jobs may have; those of this process only by default. */
+  readonly users?: UserPolicy;
+  /** Of a job that does not say, and for every one; 0, the default: for ever. In milliseconds. */
+  readonly timeout?: { readonly standardMs?: number; readonly maxMs?: number };
   /** Told of each job once its end is recorded. */
   readonly onEnded?: (job: Job) => void;
   /** Told of jobs that ran when an earlier worker died, see {@linkcode Worker.open}. */
@@ -66,7 +74,7 @@ export interface StartOptions extends Omit<LaunchRequest, "logLimit"> {
 export interface StopJobOptions {
   /** A name or number as in signal(7); SIGTERM by default. */
   readonly stopSignal?: string;
-  /** From that signal to SIGKILL, 10 s by default. */
+  /** From that signal to SIGKILL; by default what the job was started with, 10 s if nothing. */
   readonly gracePeriodMs?: number;
 }
 
@@ -111,10 +119,12 @@ export class Worker implements AsyncDisposable {
    * @throws `failed_precondition` if a program that it relies on is not installed
    */
   static async open(options: WorkerOptions): Promise<Worker> {
-    const [setsid, prlimit, env, sh] = await Promise.all([
+    const [setsid, prlimit, setpriv, env, nice, sh] = await Promise.all([
       findTool("setsid", { package: "util-linux" }),
       findTool("prlimit", { package: "util-linux" }),
+      findTool("setpriv", { package: "util-linux" }),
       findTool("env", { package: "coreutils" }),
+      findTool("nice", { package: "coreutils" }),
       findTool("sh", { package: "dash" }),
     ]);
     await Deno.mkdir(`${options.dataDirectory}/logs`, { recursive: true, mode: 0o700 });
@@ -123,14 +133,18 @@ export class Worker implements AsyncDisposable {
     const groups = new ProcessGroups({ setsid, sh });
     try {
       const softDescriptorLimit = Math.min(1024, await groups.descriptorLimit());
+      const cgroups = options.cgroups === false ? null : await Cgroups.find(groups.shell);
       const launcher = new Launcher({
-        tools: { setsid, prlimit, env, softDescriptorLimit },
+        tools: { setsid, prlimit, setpriv, env, nice, sh, softDescriptorLimit },
         groups,
+        cgroups,
+        users: options.users ?? { standard: "", allowed: [] },
+        timeout: { standardMs: 0, maxMs: 0, ...options.timeout },
         logOf,
         home,
         ...(diskPatienceMs === undefined ? {} : { diskPatienceMs }),
       });
-      const lost = await recover({ store, groups, logOf });
+      const lost = await recover({ store, groups, cgroups, logOf });
       if (lost.length > 0) options.onLost?.(lost);
       const [newest] = await store.list({}, { limit: 1 });
       const ids = new IdSequence(newest?.jobId ?? "");
@@ -171,23 +185,71 @@ export class Worker implements AsyncDisposable {
    */
   async stop(jobId: string, options: StopJobOptions = {}): Promise<Job> {
     const stopSignal = parseSignal(options.stopSignal ?? DEFAULT_STOP_SIGNAL);
-    const gracePeriodMs = options.gracePeriodMs ?? DEFAULT_GRACE_PERIOD_MS;
-    if (!(gracePeriodMs >= 0 && gracePeriodMs <= LONGEST_GRACE_PERIOD_MS)) {
-      throw new JobWorkerError(
-        "invalid_argument",
-        `Invalid grace period ${gracePeriodMs} ms: accepted are 0 to 24 hours`,
-      );
-    }
+    if (options.gracePeriodMs !== undefined) checkGracePeriod(options.gracePeriodMs);
+    const { running, settled } = await this.#running(jobId, "stop");
+    const { execution } = running.snapshot();
+    const gracePeriodMs = options.gracePeriodMs ?? execution.gracePeriodMs;
+    await running.stop({ stopSignal, gracePeriodMs, reason: "stopped" });
+    return await settled;
+  }
+
+  /**
+   * Sends a signal to all processes of a job, and leaves it to them what they make of it.
+   *
+   * @throws `not_found`, `invalid_argument`, or `failed_precondition` if it has ended
+   */
+  async signal(jobId: string, signal: string): Promise<Job> {
+    const parsed = parseSignal(signal);
+    const { running } = await this.#running(jobId, "signal");
+    await running.signal(parsed);
+    return running.snapshot();
+  }
+
+  /**
+   * Changes how long a job may run.
+   *
+   * @param timeoutMs from its start; 0: for ever
+   * @throws `not_found`, `invalid_argument`, or `failed_precondition` if it has ended
+   */
+  async limitTime(jobId: string, timeoutMs: number): Promise<Job> {
+    const { running } = await this.#running(jobId, "limit the time of");
+    completeExecution({ timeoutMs });
+    checkTimeout(timeoutMs, this.#options.timeout?.maxMs ?? 0);
+    running.limitTime(timeoutMs);
+    return running.snapshot();
+  }
+
+  /**
+   * Writes to the standard input of a job that was started with one, as fast as it reads.
+   *
+   * @param offset how many bytes of input came before these; those that were written before are skipped
+   * @returns how many bytes of input have been accepted in all
+   * @throws `not_found`, `out_of_range`, `failed_precondition` if the job has no input, or has closed it
+   */
+  async writeInput(jobId: string, offset: number, data: Uint8Array<ArrayBuffer>): Promise<number> {
+    return await (await this.#input(jobId)).write(offset, data);
+  }
+
+  /** Ends the input of a job: it reads end-of-file. */
+  async closeInput(jobId: string): Promise<void> {
+    (await this.#input(jobId)).close();
+  }
+
+  async #input(jobId: string): Promise<JobInput> {
+    const { running: { input } } = await this.#running(jobId, "write to");
+    if (input !== null) return input;
+    throw new JobWorkerError(
+      "failed_precondition",
+      `Cannot write to job "${jobId}": it was started without an input`,
+    );
+  }
+
+  async #running(jobId: string, verb: string): Promise<ActiveJob> {
     const active = this.#active.get(jobId);
-    if (active === undefined || active.running.hasEnded) {
-      const job = await this.get(jobId);
-      throw new JobWorkerError(
-        "failed_precondition",
-        `Cannot stop job "${jobId}": it is already ${statusOf(job)}`,
-      );
-    }
-    await active.running.stop({ stopSignal, gracePeriodMs, reason: "stopped" });
-    return await active.settled;
+    if (active !== undefined && !active.running.hasEnded) return active;
+    const status = statusOf(await this.get(jobId));
+    const how = status === "running" ? "is starting" : `has already ended (${status})`;
+    throw new JobWorkerError("failed_precondition", `Cannot ${verb} job "${jobId}": it ${how}`);
   }
 
   /** @throws `not_found` */
@@ -347,7 +409,7 @@ export class Worker implements AsyncDisposable {
       job: { ...prepared.job, pid: process.pid },
       process,
       writer: prepared.writer,
-      groups: this.#groups,
+      tree: this.#launcher.treeOf(prepared.job.jobId, process.pid),
       onFault: this.#options.onFault ?? (() => {}),
     });
   }

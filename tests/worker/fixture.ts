@@ -144,7 +144,9 @@ export class TestWorker implements AsyncDisposable {
     this.faults = faults;
   }
 
-  static async open(options: Pick<WorkerOptions, "store" | "home"> = {}): Promise<TestWorker> {
+  static async open(
+    options: Omit<WorkerOptions, "dataDirectory" | "onFault"> = {},
+  ): Promise<TestWorker> {
     const directory = await Deno.makeTempDir({ prefix: "job-worker-" });
     const faults: unknown[] = [];
     const onFault = (error: unknown) => void faults.push(error);

@@ -12,6 +12,7 @@ function endedProcess(): { process: Process; stdout: Pipe; stderr: Pipe } {
   const stderr: Pipe = new TransformStream();
   const process = {
     pid: 0,
+    stdin: null,
     exit: Promise.resolve({ code: 0 }),
     stdout: stdout.readable,
     stderr: stderr.readable,
@@ -93,8 +94,8 @@ Deno.test("OutputPump.drain() loses nothing when this process is busy with somet
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    const { pid, stdout, stderr } = child;
-    const pump = new OutputPump({ pid, stdout, stderr, exit: child.status }, test.writer, failed);
+    const { stdout, stderr } = child;
+    const pump = new OutputPump({ stdout, stderr }, test.writer, failed);
     const drained = pump.drain();
     for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setTimeout(resolve, 0));
     for (const until = performance.now() + 300; performance.now() < until;);

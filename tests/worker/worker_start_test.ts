@@ -29,7 +29,7 @@ async function children(): Promise<number> {
 }
 
 Deno.test("Worker.start() returns the running job with all its fields", async () => {
-  await using test = await TestWorker.open({ home: "/tmp" });
+  await using test = await TestWorker.open({ home: "/tmp", cgroups: false });
   const before = Date.now();
   const job = await test.start({ name: "cat", args: ["/dev/zero"], env: { A: "b" } }, {
     labels: { team: "x" },
@@ -46,6 +46,17 @@ Deno.test("Worker.start() returns the running job with all its fields", async ()
     requestId: "r1",
     stdoutBytes: 0,
     stderrBytes: 0,
+    execution: {
+      user: "",
+      umask: "",
+      nice: 0,
+      timeoutMs: 0,
+      gracePeriodMs: 10_000,
+      limits: {},
+      hasInput: false,
+    },
+    containment: "process_group",
+    usage: null,
     logLimit: { bytes: 256 * 1024 * 1024, policy: "keep_newest" },
     logBytes: 0,
     outputCut: false,

@@ -157,7 +157,7 @@ Deno.test("Worker.stop() refuses a job that has ended, does not exist, or a bad 
   };
   assert.deepEqual(await refusal(jobId), [
     "failed_precondition",
-    `Cannot stop job "${jobId}": it is already failed`,
+    `Cannot stop job "${jobId}": it has already ended (failed)`,
   ]);
   assert.deepEqual(await refusal("nope"), ["not_found", 'No job "nope"']);
   for (const gracePeriodMs of [-1, NaN, Infinity]) {

@@ -125,6 +125,6 @@ Deno.test("An end that cannot be recorded is told, and known as long as the work
   assert.deepEqual(await test.worker.get(job.jobId), job);
   assert.equal((await test.read(job.jobId)).stdout, "out\n");
   const error = await rejection(test.worker.stop(job.jobId));
-  assert.match(String(error), /already failed/);
+  assert.match(String(error), /already ended \(failed\)/);
   assert.match(String(test.faults.splice(0)), /Disk full/);
 });

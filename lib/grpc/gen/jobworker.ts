@@ -34,6 +34,18 @@ export interface JobWorkerMethods {
     readonly request: WatchJobsRequest;
     readonly response: WatchJobsResponse;
   };
+  readonly SignalJob: {
+    readonly request: SignalJobRequest;
+    readonly response: Job;
+  };
+  readonly LimitJobTime: {
+    readonly request: LimitJobTimeRequest;
+    readonly response: Job;
+  };
+  readonly WriteInput: {
+    readonly request: WriteInputRequest;
+    readonly response: WriteInputResponse;
+  };
   readonly PruneJobs: {
     readonly request: PruneJobsRequest;
     readonly response: PruneJobsResponse;
@@ -91,7 +103,43 @@ export interface Job {
   readonly logLimit: LogLimit | null;
   readonly logBytes: number;
   readonly detail: string;
+  readonly execution: Execution | null;
+  readonly containment: Containment;
+  readonly usage: JobUsage | null;
 }
+
+/** A number if it is one that this contract does not know. */
+export type Containment =
+  | "CONTAINMENT_UNSPECIFIED"
+  | "CONTAINMENT_CGROUP"
+  | "CONTAINMENT_PROCESS_GROUP"
+  | number;
+
+export interface Execution {
+  readonly user: string;
+  readonly umask: string;
+  readonly nice: number;
+  readonly timeout: Duration | null;
+  readonly gracePeriod: Duration | null;
+  readonly limits: JobLimits | null;
+  readonly hasInput: boolean;
+}
+
+export interface JobLimits {
+  readonly memoryBytes: number;
+  readonly cpus: number;
+  readonly processes: number;
+}
+
+export type JobUsage = {
+  readonly cpuTime: Duration | null;
+} & (
+  | { readonly _peakMemoryBytes?: never }
+  | { readonly _peakMemoryBytes: "peakMemoryBytes"; readonly peakMemoryBytes: number }
+) & (
+  | { readonly _oomKills?: never }
+  | { readonly _oomKills: "oomKills"; readonly oomKills: number }
+);
 
 /** A number if it is one that this contract does not know. */
 export type LogPolicy =
@@ -110,6 +158,28 @@ export interface StartJobRequest {
   readonly labels: Readonly<Record<string, string>>;
   readonly requestId: string;
   readonly logLimit: LogLimit | null;
+  readonly execution: Execution | null;
+}
+
+export interface SignalJobRequest {
+  readonly jobId: string;
+  readonly signal: string;
+}
+
+export interface LimitJobTimeRequest {
+  readonly jobId: string;
+  readonly timeout: Duration | null;
+}
+
+export interface WriteInputRequest {
+  readonly jobId: string;
+  readonly offset: number;
+  readonly data: Uint8Array<ArrayBuffer>;
+  readonly end: boolean;
+}
+
+export interface WriteInputResponse {
+  readonly accepted: number;
 }
 
 export interface StopJobRequest {

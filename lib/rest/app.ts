@@ -1,0 +1,199 @@
+import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { PasswordLogin } from "../auth/password_login.ts";
+import type { CallContext, JobService } from "../service/job_service.ts";
+import { statusOf } from "../worker/types.ts";
+import { basicAuth, type FailedLogin } from "./basic_auth.ts";
+import { HttpError, httpStatusOf, knownError } from "./http_error.ts";
+import { jobJson } from "./job_json.ts";
+import { logAnswer } from "./log_answer.ts";
+import { openApiDocument } from "./openapi.ts";
+import { type Operation, type OperationId, OPERATIONS } from "./operations.ts";
+import { PROBLEM_TYPE, problemOf } from "./problem.ts";
+import { readBody, readJobId, readQuery } from "./request.ts";
+import type { RestEnv } from "./rest_env.ts";
+import { sameOrigin } from "./same_origin.ts";
+
+/** Options of {@linkcode restApp}. */
+export interface RestAppOptions {
+  /** Whether this name or IP address is one of ours: of those in our certificate. */
+  readonly isOurHost: (host: string) => boolean;
+  readonly onFailedLogin: (failed: FailedLogin) => void;
+  /** Told of every error that is a fault of ours: the caller learns only that there was one. */
+  readonly onFault: (error: unknown, operation: string) => void;
+  /** How long an event stream may be silent; 15 s by default. */
+  readonly heartbeatMs?: number;
+}
+
+/**
+ * The REST API over a `JobService`, as a function from a request to a response. `app.request()` calls
+ * it without a network.
+ */
+export function restApp(
+  service: JobService,
+  login: Pick<PasswordLogin, "login">,
+  options: RestAppOptions,
+): Hono<RestEnv> {
+  const { onFault, heartbeatMs = 15_000 } = options;
+  const handlers = handlersOf(service, {
+    heartbeatMs,
+    known: (error) => knownError(error, (fault) => onFault(fault, "readLog")),
+  });
+  // A final slash of a request makes no difference.
+  const app = new Hono<RestEnv>({ strict: false });
+  app.use(guardedAnswers);
+  app.onError((error, c) => {
+    const operation = c.get("operation");
+    const name = operation?.path ?? c.req.path;
+    return failure(c, operation, knownError(error, (fault) => onFault(fault, name)));
+  });
+  app.notFound((c) => {
+    const message = "There is nothing at this path: see /openapi.json";
+    return failure(c, undefined, new HttpError("not_found", 404, message));
+  });
+
+  const authenticate = basicAuth(login, options.onFailedLogin);
+  const checkOrigin = sameOrigin(options.isOurHost);
+  const operations = Object.entries<Operation>(OPERATIONS) as [OperationId, Operation][];
+  for (const [id, operation] of operations) {
+    const path = routeOf(operation);
+    app.on(operation.method, path, named(operation));
+    if (operation.open !== true) app.on(operation.method, path, authenticate);
+    if (operation.method !== "GET") app.on(operation.method, path, checkOrigin);
+    app.on(operation.method, path, handlers[id]);
+  }
+  for (const [, operation] of operations) {
+    app.all(routeOf(operation), named(operation), refuseMethod(operation.path));
+  }
+  return app;
+}
+
+/** One thin handler an operation: from HTTP to words, to the service, and back to HTTP. */
+function handlersOf(
+  service: JobService,
+  logOptions: Parameters<typeof logAnswer>[3],
+): Record<OperationId, Handler<RestEnv>> {
+  const document = openApiDocument();
+  return {
+    health: (c) => c.json({ status: "ok" }),
+
+    async start(c) {
+      const { command: name, args } = await readBody(c, OPERATIONS.start.body);
+      const command = { name, args, env: {}, workingDirectory: "" };
+      const { jobId } = await service.startJob(
+        { command, labels: {}, requestId: "" },
+        contextOf(c),
+      );
+      return c.json({ status: "running", jobId, error: null });
+    },
+
+    async stop(c) {
+      const { jobId } = await readBody(c, OPERATIONS.stop.body);
+      await service.stopJob({ jobId, stopSignal: "", gracePeriodMs: null }, contextOf(c));
+      return c.json({ status: "success", error: null });
+    },
+
+    async status(c) {
+      const job = await service.getJob({ jobId: readJobId(c) }, contextOf(c));
+      return c.json({ status: "success", error: null, jobStatus: statusOf(job) });
+    },
+
+    async listJobs(c) {
+      const { status, owner, label, jobIdPrefix, startedAfter, startedBefore, ...page } = readQuery(
+        c,
+        OPERATIONS.listJobs.query,
+      );
+      const filter = {
+        ...(status !== undefined && { statuses: status }),
+        ...(owner !== undefined && { owner }),
+        ...(label !== undefined && { labels: Object.fromEntries(label.map(pairOf)) }),
+        ...(jobIdPrefix !== undefined && { jobIdPrefix }),
+        ...(startedAfter !== undefined && { startedAfter: Date.parse(startedAfter) }),
+        ...(startedBefore !== undefined && { startedBefore: Date.parse(startedBefore) }),
+      };
+      const { jobs, nextPageToken } = await service.listJobs({ filter, ...page }, contextOf(c));
+      return c.json({ jobs: jobs.map(jobJson), nextPageToken });
+    },
+
+    async startJob(c) {
+      const request = await readBody(c, OPERATIONS.startJob.body);
+      return c.json(jobJson(await service.startJob(request, contextOf(c))), 201);
+    },
+
+    async getJob(c) {
+      return c.json(jobJson(await service.getJob({ jobId: readJobId(c) }, contextOf(c))));
+    },
+
+    async stopJob(c) {
+      const jobId = readJobId(c);
+      const how = await readBody(c, OPERATIONS.stopJob.body, { optional: true });
+      return c.json(jobJson(await service.stopJob({ jobId, ...how }, contextOf(c))));
+    },
+
+    readLog: (c) => logAnswer(c, service, readJobId(c), logOptions),
+
+    document: (c) => c.json(document),
+  };
+}
+
+function contextOf(c: Context<RestEnv>): CallContext {
+  return { caller: c.var.caller, signal: c.req.raw.signal };
+}
+
+function pairOf(label: string): [string, string] {
+  const separator = label.indexOf("=");
+  return [label.slice(0, separator), label.slice(separator + 1)];
+}
+
+/** The path as hono writes it. */
+function routeOf({ path }: Operation): string {
+  return path.replace(/\{(\w+)\}/g, ":$1").replace(/\/$/, "");
+}
+
+function named(operation: Operation): MiddlewareHandler<RestEnv> {
+  return async function remember(c, next) {
+    c.set("operation", operation);
+    await next();
+  };
+}
+
+function refuseMethod(path: string): Handler<RestEnv> {
+  const methods = Object.values(OPERATIONS).filter((operation) => operation.path === path)
+    .flatMap(({ method }) => method === "GET" ? ["GET", "HEAD"] : [method]);
+  const allow = methods.join(", ");
+  return (c) => {
+    const message = `Cannot ${c.req.method} ${path}: only ${allow}`;
+    throw new HttpError("unimplemented", 405, message, { headers: { Allow: allow } });
+  };
+}
+
+function failure(
+  c: Context<RestEnv>,
+  operation: Operation | undefined,
+  error: ReturnType<typeof knownError>,
+): Response {
+  if (error instanceof HttpError) {
+    for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
+  }
+  const status = httpStatusOf(error) as ContentfulStatusCode;
+  if (operation?.failure !== undefined) {
+    return c.json(operation.failure.body(error.message), status);
+  }
+  return c.body(JSON.stringify(problemOf(error)), status, { "Content-Type": PROBLEM_TYPE });
+}
+
+/** What an answer of an API is for: not to be kept, guessed at, framed, or used by another site. */
+const GUARDS = {
+  "Cache-Control": "no-store",
+  "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+  "Cross-Origin-Resource-Policy": "same-origin",
+  "Referrer-Policy": "no-referrer",
+  "X-Content-Type-Options": "nosniff",
+};
+
+const guardedAnswers: MiddlewareHandler<RestEnv> = async function guardAnswer(c, next) {
+  await next();
+  for (const [name, value] of Object.entries(GUARDS)) {
+    if (!c.res.headers.has(name)) c.res.headers.set(name, value);
+  }
+};

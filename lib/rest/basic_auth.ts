@@ -1,0 +1,67 @@
+import type { MiddlewareHandler } from "hono";
+import type { Credentials, PasswordLogin } from "../auth/password_login.ts";
+import { HttpError } from "./http_error.ts";
+import type { RestEnv } from "./rest_env.ts";
+
+/** A login that did not succeed: the password is in none of it. */
+export interface FailedLogin {
+  /** As the client wrote it: of any characters and any length. */
+  readonly user: string;
+  /** Address and port. */
+  readonly peer: string;
+}
+
+/** Asks for a user and password, RFC 7617. */
+const CHALLENGE = { "WWW-Authenticate": 'Basic realm="Job Worker", charset="UTF-8"' };
+
+/**
+ * Lets nobody pass who does not say who they are, and prove it.
+ *
+ * @param onFailed told of wrong passwords and unknown users; not of tries that were not tried
+ */
+export function basicAuth(
+  login: Pick<PasswordLogin, "login">,
+  onFailed: (failed: FailedLogin) => void,
+): MiddlewareHandler<RestEnv> {
+  return async function authenticate(c, next) {
+    const credentials = credentialsIn(c.req.header("authorization"));
+    if (credentials === null) {
+      throw unauthenticated("This needs a user and password, by HTTP Basic authentication");
+    }
+    const { address, peer } = c.env;
+    const result = await login.login(credentials, address);
+    switch (result.kind) {
+      case "accepted":
+        c.set("caller", { identity: result.identity, fingerprint: "", peer });
+        return await next();
+      case "refused":
+        onFailed({ user: credentials.user, peer });
+        throw unauthenticated("Unknown user or wrong password");
+      case "throttled": {
+        const seconds = Math.ceil(result.retryAfterMs / 1000);
+        const message = `Too many failed logins: try again in ${seconds} s`;
+        throw new HttpError("resource_exhausted", 429, message, {
+          headers: { "Retry-After": String(seconds) },
+        });
+      }
+    }
+  };
+}
+
+function unauthenticated(message: string): HttpError {
+  return new HttpError("unauthenticated", 401, message, { headers: CHALLENGE });
+}
+
+/** The user and password of an `Authorization` header, or `null` if it has none. */
+function credentialsIn(header: string | undefined): Credentials | null {
+  const encoded = /^basic +([A-Za-z0-9+/]+=*) *$/i.exec(header ?? "")?.[1];
+  if (encoded === undefined) return null;
+  try {
+    const bytes = Uint8Array.fromBase64(encoded);
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    const [, user, password] = /^([^:]*):(.*)$/s.exec(text) ?? [];
+    return user === undefined || password === undefined ? null : { user, password };
+  } catch {
+    return null;
+  }
+}

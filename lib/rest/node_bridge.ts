@@ -1,0 +1,114 @@
+/**
+ * Between `node:http` and the functions from a `Request` to a `Response` that applications are, with
+ * back-pressure both ways: no more is read than is asked for, and no more is made than is taken.
+ *
+ * @module
+ */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { once } from "node:events";
+import { JobWorkerError } from "../errors.ts";
+
+/** What a request is answered by. */
+export type Answer = (request: Request) => Response | Promise<Response>;
+
+/**
+ * Answers one request. Never rejects: whoever would be told has gone.
+ *
+ * @param signal aborted when the client has left or the answer is not to be gone on with
+ */
+export async function bridge(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  answer: Answer,
+  signal: AbortSignal,
+): Promise<void> {
+  // "close" follows, and that is what counts.
+  incoming.on("error", () => {});
+  outgoing.on("error", () => {});
+  const request = requestOf(incoming, outgoing, signal);
+  if (request === null) {
+    outgoing.writeHead(400, { Connection: "close" }).end();
+    return;
+  }
+  try {
+    const response = await answer(request);
+    // What a client still sends to an answer that did not want it would have to be read first.
+    if (!incoming.complete) outgoing.setHeader("Connection", "close");
+    for (const [name, value] of response.headers) outgoing.appendHeader(name, value);
+    outgoing.writeHead(response.status);
+    if (response.body !== null) await send(response.body, outgoing);
+    outgoing.end();
+  } catch {
+    // Cut off, so that nobody takes it for whole.
+    outgoing.destroy();
+  }
+}
+
+/** The request, or `null` for one that has no meaning here. */
+function requestOf(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  signal: AbortSignal,
+): Request | null {
+  const { method = "", url = "", rawHeaders } = incoming;
+  // Only paths: not the forms of RFC 9112 §3.2 that are for proxies and for whole servers.
+  if (!url.startsWith("/")) return null;
+  const hasBody = method !== "GET" && method !== "HEAD";
+  try {
+    const headers = new Headers();
+    for (let at = 0; at < rawHeaders.length; at += 2) {
+      headers.append(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "");
+    }
+    return new Request(`https://localhost${url}`, {
+      method,
+      headers,
+      signal,
+      body: hasBody ? bodyOf(incoming, outgoing) : null,
+    });
+  } catch {
+    return null;
+  }
+}
+
+function bodyOf(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunks = incoming[Symbol.asyncIterator]();
+  let waits = incoming.headers.expect?.toLowerCase() === "100-continue";
+  return new ReadableStream({
+    async pull(controller) {
+      if (waits) outgoing.writeContinue();
+      waits = false;
+      const { done, value } = await chunks.next().catch((cause) => {
+        throw new JobWorkerError("cancelled", "The request breaks off", { cause });
+      });
+      if (done) controller.close();
+      else controller.enqueue(new Uint8Array(value));
+    },
+  }, { highWaterMark: 0 });
+}
+
+async function send(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+  outgoing: ServerResponse,
+): Promise<void> {
+  const closed = new AbortController();
+  const reader = body.getReader();
+  const onClose = () => {
+    closed.abort();
+    // Ends the wait for what would come next.
+    reader.cancel().catch(() => {});
+  };
+  outgoing.once("close", onClose);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done || outgoing.destroyed) return;
+      if (!outgoing.write(value)) await once(outgoing, "drain", { signal: closed.signal });
+    }
+  } finally {
+    outgoing.off("close", onClose);
+  }
+}

@@ -1,0 +1,123 @@
+/**
+ * Reading requests: their JSON bodies, queries and job ids, by the schemas of the operations.
+ *
+ * @module
+ */
+
+import type { Context } from "hono";
+import { z } from "zod";
+import { JobWorkerError } from "../errors.ts";
+import { isJobId } from "../ids.ts";
+import { concat } from "./concat.ts";
+import { HttpError } from "./http_error.ts";
+import { parseStrictJson } from "./strict_json.ts";
+
+const MOST_BODY_BYTES = 1024 * 1024;
+
+/**
+ * The body of a request.
+ *
+ * @param options.optional an empty body stands for `{}`
+ * @throws {JobWorkerError} `invalid_argument`; status 415 if it is not JSON, 413 if it is too large
+ */
+export async function readBody<T>(
+  { req }: Context,
+  schema: z.ZodType<T>,
+  options: { optional?: boolean } = {},
+): Promise<T> {
+  const type = req.header("content-type");
+  const bytes = type === undefined && options.optional === true
+    ? await readBytes(req.raw, 0)
+    : isJson(type)
+    ? await readBytes(req.raw, MOST_BODY_BYTES)
+    : null;
+  if (bytes === null) {
+    throw new HttpError(
+      "invalid_argument",
+      415,
+      `Cannot read a body of type ${JSON.stringify(type ?? "")}: send application/json`,
+    );
+  }
+  const isEmpty = bytes.byteLength === 0 && options.optional === true;
+  return check(schema, isEmpty ? {} : parseStrictJson(bytes), "request body");
+}
+
+function isJson(type: string | undefined): boolean {
+  return /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type ?? "");
+}
+
+/** No more is read than is accepted, whatever the client says or sends. */
+async function readBytes(request: Request, most: number): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  let length = Number(request.headers.get("content-length") ?? 0);
+  if (length <= most) {
+    length = 0;
+    for await (const part of request.body ?? []) {
+      length += part.byteLength;
+      if (length > most) break;
+      parts.push(part);
+    }
+  }
+  if (length > most) {
+    throw new HttpError(
+      "resource_exhausted",
+      413,
+      `Cannot read the request body: it has more than ${most} bytes`,
+    );
+  }
+  return concat(parts);
+}
+
+/**
+ * The query of a request. A parameter comes once, unless the schema has a list for it.
+ *
+ * @throws {JobWorkerError} `invalid_argument`
+ */
+export function readQuery<T>({ req }: Context, schema: z.ZodType<T> & z.ZodObject): T {
+  const given: Record<string, unknown> = {};
+  for (const [name, texts] of Object.entries(req.queries())) {
+    const [text = "", ...others] = texts;
+    const kind = kindOf(schema, name);
+    if (kind === "array") given[name] = texts;
+    else if (others.length === 0) given[name] = readText(kind, text);
+    else throw new JobWorkerError("invalid_argument", `Invalid query: ${name} comes twice`);
+  }
+  return check(schema, given, "query");
+}
+
+/** What a parameter is, without what the schema says about leaving it out. */
+function kindOf({ shape }: z.ZodObject, name: string): string {
+  let schema: z.core.$ZodType | undefined = Object.hasOwn(shape, name) ? shape[name] : undefined;
+  while (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
+    schema = schema.unwrap();
+  }
+  return schema?._zod.def.type ?? "string";
+}
+
+/** A text as the value that it stands for, or as it is for the schema to refuse. */
+function readText(kind: string, text: string): unknown {
+  if (kind === "number" && /^\d{1,16}$/.test(text)) return Number(text);
+  if (kind === "boolean" && /^(1|true)$/.test(text)) return true;
+  if (kind === "boolean" && /^(0|false)$/.test(text)) return false;
+  return text;
+}
+
+/**
+ * The job that the path names. What is no id is no job: it goes no further.
+ *
+ * @throws {JobWorkerError} `not_found`
+ */
+export function readJobId({ req }: Context): string {
+  const jobId = req.param("jobId") ?? "";
+  if (isJobId(jobId)) return jobId;
+  throw new JobWorkerError("not_found", `No job ${JSON.stringify(jobId.slice(0, 64))}`);
+}
+
+function check<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  const field = issue?.path.join(".").slice(0, 120);
+  const why = issue?.message.slice(0, 200);
+  throw new JobWorkerError("invalid_argument", `Invalid ${field || what}: ${why}`);
+}

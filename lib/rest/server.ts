@@ -1,0 +1,252 @@
+import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import * as https from "node:https";
+import { type AddressInfo, isIP, type Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+import type { TlsMaterial } from "../auth/tls_material.ts";
+import { JobWorkerError } from "../errors.ts";
+import type { HostPort } from "../host_port.ts";
+import { ConnectionCaps, peerOf } from "./connection_caps.ts";
+import { bridge } from "./node_bridge.ts";
+import { probeHttps } from "./probe.ts";
+import type { RestEnv } from "./rest_env.ts";
+
+/** A connection that was not let in. */
+export interface RefusedConnection {
+  /** Address and port, as people write them. */
+  readonly peer: string;
+  readonly message: string;
+}
+
+/** How long clients may take, in milliseconds. */
+export interface RestDeadlines {
+  /** For the TLS handshake; 10 s by default. */
+  readonly handshakeMs?: number;
+  /** For the head of a request, and for its first byte on a new connection; 10 s by default. */
+  readonly headersMs?: number;
+  /** For all of a request; 30 s by default. */
+  readonly requestMs?: number;
+  /** Between two requests on a connection; 15 s by default. */
+  readonly idleMs?: number;
+}
+
+/** Options of {@linkcode RestServer.listen}. */
+export interface RestServerOptions {
+  /** A name or an IP address; `"::"` takes IPv4 too. */
+  readonly hostname: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Share the port with other processes that ask for the same. */
+  readonly reusePort?: boolean;
+  /** Our certificate and key. */
+  readonly material: Pick<TlsMaterial, "cert" | "key">;
+  /** What answers: the `fetch` of a `restApp`. */
+  readonly answer: (request: Request, env: RestEnv["Bindings"]) => Response | Promise<Response>;
+  /** Unfinished handshakes included; 4096 by default. */
+  readonly maxConnections?: number;
+  /** From one IP address; 1024 by default. */
+  readonly maxConnectionsPerAddress?: number;
+  readonly deadlines?: RestDeadlines;
+  readonly onRefused: (refused: RefusedConnection) => void;
+  /** Is told that the listener itself has failed: out of file descriptors, for one. */
+  readonly onError: (error: Error) => void;
+}
+
+/** Of the head of a request, in bytes. */
+const MOST_HEADER_BYTES = 16 * 1024;
+/** How long an answer may still take to reach a slow client at the end. */
+const CLOSE_MS = 3000;
+
+/** What is answered to what the parser of HTTP does not accept, by the code of its error. */
+const PARSER_STATUSES: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+};
+
+/** A request that is being answered. */
+interface Call {
+  readonly peer: string;
+  readonly controller: AbortController;
+  openEnded: boolean;
+}
+
+/**
+ * Serves HTTPS: TLS 1.2 for browsers' sake, no client certificate, and every deadline that a slow
+ * client could make use of. Its session tickets are those of every TLS server in this process
+ * (see `lib/grpc/tls_listener.ts`), which is why that one asks for the certificate each time.
+ */
+export class RestServer implements AsyncDisposable {
+  readonly #options: RestServerOptions;
+  readonly #server: https.Server;
+  readonly #caps: ConnectionCaps;
+  readonly #calls = new Set<Call>();
+  /** What is being answered on a connection. */
+  readonly #responses = new WeakMap<Socket, ServerResponse>();
+  #refusal: JobWorkerError | null = null;
+  #closed: Promise<void> | null = null;
+
+  private constructor(options: RestServerOptions) {
+    const { material: { cert, key }, deadlines = {} } = options;
+    const { maxConnections = 4096, maxConnectionsPerAddress = 1024 } = options;
+    const { handshakeMs = 10_000, headersMs = 10_000, requestMs = 30_000, idleMs = 15_000 } =
+      deadlines;
+    this.#options = options;
+    this.#caps = new ConnectionCaps({ maxConnections, maxConnectionsPerAddress });
+    this.#server = https.createServer({
+      cert,
+      key,
+      minVersion: "TLSv1.2",
+      ALPNProtocols: ["http/1.1"],
+      handshakeTimeout: handshakeMs,
+      headersTimeout: headersMs,
+      requestTimeout: requestMs,
+      keepAliveTimeout: idleMs,
+      connectionsCheckingInterval: Math.min(headersMs, 1000),
+      maxHeaderSize: MOST_HEADER_BYTES,
+    });
+    // Ahead of the server's own listener, which starts the handshake.
+    this.#server.prependListener("connection", (socket) => this.#onConnection(socket as Socket));
+    this.#server.on("tlsClientError", (error, socket) => this.#onHandshakeError(error, socket));
+    this.#server.on("clientError", (error, socket) => this.#onClientError(error, socket as Socket));
+    this.#server.on("request", (...exchange) => void this.#onRequest(...exchange));
+    // So that nobody is told to go on before they are known.
+    this.#server.on("checkContinue", (...exchange) => void this.#onRequest(...exchange));
+  }
+
+  /** Binds the port, and asks itself once. Rejects with the error of the system if it cannot. */
+  static async listen(options: RestServerOptions): Promise<RestServer> {
+    const { hostname: host, port, reusePort = false } = options;
+    const server = new RestServer(options);
+    const bound = Promise.withResolvers<void>();
+    server.#server.once("error", bound.reject);
+    server.#server.listen({ host, port, reusePort }, bound.resolve);
+    await bound.promise;
+    server.#server.off("error", bound.reject);
+    server.#server.on("error", options.onError);
+    try {
+      await server.probe();
+    } catch (error) {
+      await server[Symbol.asyncDispose]();
+      throw error;
+    }
+    return server;
+  }
+
+  /** Where it listens. */
+  get address(): HostPort {
+    const { address, port } = this.#server.address() as AddressInfo;
+    return { hostname: address, port };
+  }
+
+  /**
+   * Asks itself whether it is well.
+   *
+   * @throws {JobWorkerError} `failed_precondition` if it does not answer, or not with our certificate
+   */
+  async probe(): Promise<void> {
+    await probeHttps(this.address, this.#options.material.cert, "/health/");
+  }
+
+  /**
+   * Takes no more connections and calls, ends those that only an event would end, and resolves when
+   * the last connection is closed, by force if need be.
+   *
+   * @param options.patienceMs how long calls that end by themselves may still take; 0 by default
+   */
+  close(options: { patienceMs?: number } = {}): Promise<void> {
+    return this.#closed ??= this.#close(options.patienceMs ?? 0);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(patienceMs: number): Promise<void> {
+    const reason = new JobWorkerError("unavailable", "The server is going away: connect again");
+    const closed = once(this.#server, "close");
+    this.#refusal = reason;
+    this.#server.close();
+    this.#end(reason, "open_ended");
+    this.#caps.end(new Set(Array.from(this.#calls, ({ peer }) => peer)));
+    const endAll = setTimeout(() => this.#end(reason, "all"), patienceMs);
+    const force = setTimeout(() => this.#caps.end(), patienceMs + CLOSE_MS);
+    await closed;
+    clearTimeout(endAll);
+    clearTimeout(force);
+  }
+
+  #end(reason: JobWorkerError, which: "open_ended" | "all"): void {
+    for (const { controller, openEnded } of this.#calls) {
+      if (openEnded || which === "all") controller.abort(reason);
+    }
+  }
+
+  #onConnection(socket: Socket): void {
+    if (this.#caps.admit(socket)) {
+      // Notices in two minutes or so that the other side has vanished without a word.
+      socket.setKeepAlive(true, 30_000);
+      return;
+    }
+    socket.destroy();
+    this.#options.onRefused({
+      peer: peerOf(socket),
+      message: "There are too many connections already",
+    });
+  }
+
+  #onHandshakeError(error: Error, socket: TLSSocket): void {
+    // On its own a handshake that has timed out stays open.
+    socket.destroy();
+    // Port scans and browsers that do not trust us: no news, unless it can be said whose.
+    if (socket.remoteAddress === undefined) return;
+    const message = `TLS handshake failed: ${error.message}`;
+    this.#options.onRefused({ peer: peerOf(socket), message });
+  }
+
+  #onClientError(error: Error & { code?: string }, socket: Socket): void {
+    const isAnswering = this.#responses.get(socket)?.headersSent === true;
+    if (isAnswering || !socket.writable || /^(ECONNRESET|EPIPE)$/.test(error.code ?? "")) {
+      socket.destroy();
+      return;
+    }
+    const status = PARSER_STATUSES[error.code ?? ""] ?? "400 Bad Request";
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+    socket.destroySoon();
+  }
+
+  async #onRequest(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+    const { socket } = incoming;
+    const peer = peerOf(socket);
+    const call: Call = { peer, controller: new AbortController(), openEnded: false };
+    const { signal } = call.controller;
+    this.#calls.add(call);
+    this.#responses.set(socket, outgoing);
+    outgoing.once("close", () => {
+      this.#calls.delete(call);
+      // After the end of an answer it makes no difference, except to what was started and forgotten.
+      call.controller.abort(new JobWorkerError("cancelled", "The client has left"));
+      if (this.#refusal !== null) socket.end();
+    });
+    const env = {
+      address: socket.remoteAddress ?? "",
+      peer,
+      openEnded: () => {
+        call.openEnded = true;
+        if (this.#refusal !== null) call.controller.abort(this.#refusal);
+      },
+    };
+    await bridge(incoming, outgoing, (request) => this.#options.answer(request, env), signal);
+  }
+}
+
+/**
+ * Tells for which names and addresses a certificate is good.
+ *
+ * @param cert PEM
+ */
+export function hostsOf(cert: string): (host: string) => boolean {
+  const certificate = new X509Certificate(cert);
+  return (host) =>
+    (isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host)) !== undefined;
+}

@@ -1,0 +1,112 @@
+import type { Cgroups } from "./cgroups.ts";
+import type { ProcessGroups } from "./process_groups.ts";
+import type { Containment, JobUsage } from "./types.ts";
+
+/** Everything that a job has started, as far as it can be reached. */
+export interface JobTree {
+  readonly containment: Containment;
+  /**
+   * Sends a signal once to each process that has not had it, and SIGCONT after it.
+   *
+   * @param signal as kill(1) takes it
+   * @returns false if there is no process (yet, or any more)
+   */
+  signal(signal: string): Promise<boolean>;
+  /** Sends a signal, and no SIGCONT, to each process, whether or not it has had it. */
+  signalAgain(signal: string): Promise<void>;
+  /** SIGKILL. */
+  kill(): Promise<void>;
+  /** Whether nothing is alive. */
+  isEmpty(): Promise<boolean>;
+  /** Gives back what the tree held, once it is empty. */
+  release(): Promise<JobUsage | null>;
+}
+
+/** A tree held by a cgroup: nothing leaves it. */
+export class CgroupTree implements JobTree {
+  readonly containment = "cgroup";
+  readonly #cgroups: Cgroups;
+  readonly #jobId: string;
+  readonly #sent = new Set<string>();
+
+  constructor(cgroups: Cgroups, jobId: string) {
+    this.#cgroups = cgroups;
+    this.#jobId = jobId;
+  }
+
+  async signal(signal: string): Promise<boolean> {
+    if (this.#sent.has(signal)) return true;
+    this.#sent.add(signal);
+    const reached = await this.#cgroups.signal(this.#jobId, signal);
+    if (!reached) this.#sent.delete(signal);
+    return reached;
+  }
+
+  async signalAgain(signal: string): Promise<void> {
+    await this.#cgroups.signal(this.#jobId, signal, { thenContinue: false });
+  }
+
+  async kill(): Promise<void> {
+    await this.#cgroups.kill(this.#jobId);
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return await this.#cgroups.isEmpty(this.#jobId);
+  }
+
+  async release(): Promise<JobUsage | null> {
+    return await this.#cgroups.remove(this.#jobId);
+  }
+}
+
+/** The process groups of a session: what calls setsid(2) leaves it. */
+export class SessionTree implements JobTree {
+  readonly containment = "process_group";
+  readonly #groups: ProcessGroups;
+  readonly #session: number;
+  /** Signal and group. */
+  readonly #sent = new Set<string>();
+
+  constructor(groups: ProcessGroups, session: number) {
+    this.#groups = groups;
+    this.#session = session;
+  }
+
+  async signal(signal: string): Promise<boolean> {
+    // The group of the leader first: mostly it is the only one, or none, and that costs no look around.
+    if (!await this.#signalGroup(signal, this.#session)) return false;
+    for (const group of await this.#groups.liveGroups(this.#session)) {
+      await this.#signalGroup(signal, group);
+    }
+    return true;
+  }
+
+  async signalAgain(signal: string): Promise<void> {
+    await this.#groups.signal(signal, this.#session);
+    for (const group of await this.#groups.liveGroups(this.#session)) {
+      if (group !== this.#session) await this.#groups.signal(signal, group);
+    }
+  }
+
+  async kill(): Promise<void> {
+    await this.signalAgain("KILL");
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return (await this.#groups.liveGroups(this.#session)).length === 0;
+  }
+
+  release(): Promise<JobUsage | null> {
+    return Promise.resolve(null);
+  }
+
+  async #signalGroup(signal: string, group: number): Promise<boolean> {
+    const sent = `${signal} ${group}`;
+    if (this.#sent.has(sent)) return true;
+    this.#sent.add(sent);
+    const exists = await this.#groups.signal(signal, group);
+    if (exists) await this.#groups.signal("CONT", group);
+    else this.#sent.delete(sent);
+    return exists;
+  }
+}

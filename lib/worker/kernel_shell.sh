@@ -1,0 +1,149 @@
+# Signals process groups, reads /proc and keeps cgroups for the daemon. What is asked for each job is
+# done by builtins of POSIX sh, without a fork. One request a line, `ID VERB ARGS`; one answer a line,
+# `ID RESULT`.
+
+# stat PID: sets $state $pgrp $session $start from proc_pid_stat(5). The name of the program stands
+# in parentheses and may hold anything, line ends included, so only what follows the last ")" counts.
+stat() {
+  line=
+  while read -r more || [ -n "$more" ]; do line="$line $more"; done 2>/dev/null <"/proc/$1/stat"
+  [ -n "$line" ] || return 1
+  set -- ${line##*)}
+  state=$1 pgrp=$3 session=$4 start=${20}
+}
+
+read -r boot </proc/sys/kernel/random/boot_id
+
+while read -r id verb rest; do
+  a=${rest%% *} b=${rest#* }
+  case $verb in
+  # signal SIGNAL PGID: 0, or 1 if there is no such group.
+  signal)
+    kill -s "$a" -- "-$b" 2>/dev/null
+    echo "$id $?"
+    ;;
+  # sessions SID...: `SID:PGID` for each group of those sessions that holds more than zombies.
+  sessions)
+    found=
+    for dir in /proc/[0-9]*; do
+      stat "${dir#/proc/}" 2>/dev/null || continue
+      case $state in Z | X) continue ;; esac
+      case " $rest " in
+      *" $session "*) group=$session:$pgrp ;;
+      *" $pgrp "*) group=$pgrp:$pgrp ;;
+      *) continue ;;
+      esac
+      case "$found " in *" $group "*) ;; *) found="$found $group" ;; esac
+    done
+    echo "$id$found"
+    ;;
+  # may_execute PATH|: 0 if we may execute that file or enter that directory. The bar keeps blanks.
+  may_execute)
+    [ -x "${rest%|}" ]
+    echo "$id $?"
+    ;;
+  # jobs: `JOB_ID:PID` for each process, not a zombie, whose environment names a job. Forks; is rare.
+  jobs)
+    found=
+    for entry in $(grep -azso '^JOB_ID=[0-9a-f-]*$' /proc/[0-9]*/environ | tr '\0' '\n'); do
+      pid=${entry#/proc/} pid=${pid%%/*}
+      stat "$pid" 2>/dev/null || continue
+      case $state in Z | X) continue ;; esac
+      found="$found ${entry#*JOB_ID=}:$pid"
+    done
+    echo "$id$found"
+    ;;
+  # kill PID: SIGKILL to one process; 0, or 1 if there is none.
+  kill)
+    kill -s KILL -- "$a" 2>/dev/null
+    echo "$id $?"
+    ;;
+  # cgroup_root: the directory in which jobs get cgroups and the controllers they can be limited by;
+  # nothing where cgroup v2 is not ours to write, or too old for cgroup.kill (Linux 5.14).
+  cgroup_root)
+    found=
+    for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
+      [ -f "$mount/cgroup.controllers" ] || continue
+      while IFS=: read -r hierarchy _ path; do [ "$hierarchy" = 0 ] && own=$path; done </proc/self/cgroup
+      own=${own%/daemon} base=$mount${own%/}
+      mkdir -p "$base/job-worker" 2>/dev/null || continue
+      [ -w "$base/job-worker/cgroup.kill" ] && [ -w "$base/cgroup.procs" ] || continue
+      # A cgroup that has controllers for its children may hold no process itself, but for the root.
+      if [ -n "${own#/}" ] && mkdir -p "$base/daemon" 2>/dev/null; then
+        while read -r pid; do echo "$pid" >"$base/daemon/cgroup.procs"; done <"$base/cgroup.procs"
+      fi
+      for controller in memory cpu pids; do
+        echo "+$controller" >"$base/cgroup.subtree_control" &&
+          echo "+$controller" >"$base/job-worker/cgroup.subtree_control"
+      done
+      read -r controllers <"$base/job-worker/cgroup.subtree_control" || controllers=
+      found="$base/job-worker $controllers"
+      break
+    done 2>/dev/null
+    echo "$id $found"
+    ;;
+  # cgroup_make DIR FILE=VALUE...: 0, or 1 if it cannot be made or limited so.
+  cgroup_make)
+    set -- $rest
+    dir=$1 result=0
+    shift
+    [ -d "$dir" ] || mkdir "$dir" 2>/dev/null || result=1
+    for setting; do
+      echo "${setting#*=}" 2>/dev/null >"$dir/${setting%%=*}" || result=1
+    done 2>/dev/null
+    echo "$id $result"
+    ;;
+  # cgroup_signal SIGNAL DIR, cgroup_stop SIGNAL DIR: how many processes were signalled; the latter
+  # lets those that are suspended go on.
+  cgroup_signal | cgroup_stop)
+    count=0
+    while read -r pid; do
+      kill -s "$a" -- "$pid" || continue
+      count=$((count + 1))
+      [ "$verb" = cgroup_signal ] || kill -s CONT -- "$pid"
+    done 2>/dev/null <"$b/cgroup.procs"
+    echo "$id $count"
+    ;;
+  # cgroup_kill DIR: SIGKILL to every process in it and below it.
+  cgroup_kill)
+    echo 1 2>/dev/null >"$a/cgroup.kill"
+    echo "$id $?"
+    ;;
+  # cgroup_populated DIR: 1 if there is a process in it or below it, zombies aside.
+  cgroup_populated)
+    populated=0
+    while read -r key value; do [ "$key" = populated ] && populated=$value; done 2>/dev/null <"$a/cgroup.events"
+    echo "$id $populated"
+    ;;
+  # cgroup_remove DIR: `CPU_USEC PEAK_BYTES OOM_KILLS` of what ran in it, `-` for what is not known.
+  cgroup_remove)
+    cpu=- peak=- oom=-
+    while read -r key value; do [ "$key" = usage_usec ] && cpu=$value; done 2>/dev/null <"$a/cpu.stat"
+    read -r peak 2>/dev/null <"$a/memory.peak" || peak=-
+    while read -r key value; do [ "$key" = oom_kill ] && oom=$value; done 2>/dev/null <"$a/memory.events"
+    # A job may have made cgroups of its own.
+    rmdir "$a" 2>/dev/null || find "$a" -depth -type d -exec rmdir {} + 2>/dev/null
+    echo "$id $cpu $peak $oom"
+    ;;
+  # uid: who we are.
+  uid)
+    echo "$id $(id -u)"
+    ;;
+  # user NAME: `UID GID HOME` of passwd(5), or nothing.
+  user)
+    entry=$(getent passwd "$a") && (
+      IFS=:
+      set -- $entry
+      echo "$id $3 $4 $6"
+    ) || echo "$id"
+    ;;
+  # descriptors: the hard limit of open files.
+  descriptors)
+    echo "$id $(ulimit -Hn)"
+    ;;
+  # born PID: boot id and start time in clock ticks since boot, or nothing.
+  born)
+    if stat "$a" 2>/dev/null; then echo "$id $boot:$start"; else echo "$id"; fi
+    ;;
+  esac
+done

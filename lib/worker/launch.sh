@@ -1,0 +1,9 @@
+# Becomes the program of a job: launch.sh DESCRIPTORS CGROUP.PROCS UMASK PROGRAM ARGS...; the second and
+# third may be empty.
+[ -z "$2" ] || echo 0 >"$2" || exit 126
+[ -z "$3" ] || umask "$3" || exit 126
+ulimit -Sn "$1" || exit 126
+shift 3
+# The shell's own; whoever wants them passes them through env(1).
+unset PWD OLDPWD
+exec "$@"
