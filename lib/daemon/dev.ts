@@ -5,57 +5,59 @@
  * @module
  */
 
-import { messageOf } from "../errors.ts";
-
+/** What the daemon is made of. */
 const WATCHED = ["lib", "proto", "server.ts", "deno.json"];
+const IS_SOURCE = /\.\w+$/;
+
 /** Editors write a file in several steps. */
 const SETTLE_MS = 100;
 
-function deno(...args: string[]): Deno.ChildProcess {
-  return new Deno.Command("deno", { args, stdin: "null" }).spawn();
+/** This executable: a `deno` in the `PATH` may be a script that does not pass signals on. */
+function deno(...args: readonly string[]): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), { args: [...args], stdin: "null" }).spawn();
 }
 
-/** The command of a task without `deno task`, which would not pass signals on. */
-async function taskCommand(task: string): Promise<string[]> {
+/** The arguments of a task, without `deno task`, which does not pass signals on either. */
+async function taskArgs(task: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile("deno.json"));
-  return String(tasks[task].command).split(" ").slice(1);
+  return String(tasks[task].command).replaceAll("$PWD", Deno.cwd()).split(" ").slice(1);
 }
 
-async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
-}
-
-const ending = Promise.withResolvers<"end">();
+let changed = Promise.withResolvers<void>();
+let ending = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
-  Deno.addSignalListener(signal, () => ending.resolve("end"));
+  Deno.addSignalListener(signal, () => {
+    ending = true;
+    changed.resolve();
+  });
 }
 
-if (!await exists("certs/server-cert.pem")) {
-  const { success } = await deno(...await taskCommand("certs")).status;
+if (!await Deno.stat("certs/server-cert.pem").then(() => true, () => false)) {
+  const { success } = await deno(...await taskArgs("certs")).status;
   if (!success) Deno.exit(1);
 }
 
-using watcher = Deno.watchFs(WATCHED);
-const changes = watcher[Symbol.asyncIterator]();
+const watcher = Deno.watchFs(WATCHED);
+const watching = (async () => {
+  for await (const { paths } of watcher) {
+    if (paths.some((path) => IS_SOURCE.test(path))) changed.resolve();
+  }
+})();
 
-async function changed(): Promise<"changed"> {
-  while (!(await changes.next()).value.paths.some((path: string) => /\.\w+$/.test(path)));
-  await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
-  return "changed";
-}
-
-let change = changed();
-for (;;) {
-  const daemon = deno(...await taskCommand("start"), ...Deno.args);
-  const reason = await Promise.race([change, ending.promise]);
+while (!ending) {
+  // Whatever has changed so far is in the daemon that starts now.
+  changed = Promise.withResolvers();
+  const daemon = deno(...await taskArgs("start"), ...Deno.args);
+  await changed.promise;
   try {
     daemon.kill("SIGTERM");
   } catch (error) {
-    // It ended by itself, for instance because the source did not compile.
-    if (!(error instanceof TypeError)) throw new Error(messageOf(error), { cause: error });
+    // It has ended by itself, for instance because the source did not compile.
+    if (!(error instanceof TypeError)) throw error;
   }
   await daemon.status;
-  if (reason === "end") break;
-  change = changed();
+  if (!ending) await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
 }
+watcher.close();
+await watching;
 Deno.exit(0);

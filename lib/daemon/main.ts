@@ -5,13 +5,13 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { formatHostPort } from "../host_port.ts";
 import { VERSION } from "../version.ts";
 import { findTool } from "../worker/mod.ts";
-import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import { type GatewayPipes, runGateway } from "./gateway.ts";
 import { GATEWAY_ROLE } from "./gateway_command.ts";
 import { GatewayKeeper } from "./gateway_keeper.ts";
 import { JobEngine } from "./job_engine.ts";
 import { type DaemonOptions, helpText, parseOptions } from "./options.ts";
+import { systemFacts } from "./system_facts.ts";
 
 /** What a process ends with when its arguments are wrong, and when it cannot do its work. */
 const EXIT_USAGE = 2;
@@ -63,7 +63,14 @@ async function runDaemon(options: DaemonOptions, process: DaemonProcess): Promis
   signal.addEventListener("abort", () => ended.resolve(), { once: true });
 
   const setsid = await findTool("setsid", { package: "util-linux" });
-  const descriptors = await descriptorLimit(setsid);
+  const { descriptors, isRoot } = await systemFacts(setsid);
+  if (isRoot && options.jobUser === "") {
+    throw new JobWorkerError(
+      "failed_precondition",
+      "The daemon runs as root, and so would every job: say whose rights jobs have with " +
+        "--job-user=NAME, or --job-user=root if that is meant",
+    );
+  }
   await using engine = await JobEngine.open({ ...options, home: await homeDirectory() });
   const socket = `${engine.dataDirectory}/engine.sock`;
   await using _server = await EngineServer.listen(engine.service, {

@@ -83,6 +83,7 @@ export class RestServer implements AsyncDisposable {
   readonly #calls = new Set<Call>();
   /** What is being answered on a connection. */
   readonly #responses = new WeakMap<Socket, ServerResponse>();
+  #address: HostPort = { hostname: "", port: 0 };
   #refusal: JobWorkerError | null = null;
   #closed: Promise<void> | null = null;
 
@@ -116,12 +117,17 @@ export class RestServer implements AsyncDisposable {
 
   /** Binds the port, and asks itself once. Rejects with the error of the system if it cannot. */
   static async listen(options: RestServerOptions): Promise<RestServer> {
-    const { hostname: host, port, reusePort = false } = options;
+    const { reusePort = false } = options;
     const server = new RestServer(options);
     const bound = Promise.withResolvers<void>();
     server.#server.once("error", bound.reject);
-    server.#server.listen({ host, port, reusePort }, bound.resolve);
+    server.#server.listen(
+      { host: options.hostname, port: options.port, reusePort },
+      bound.resolve,
+    );
     await bound.promise;
+    const { address, port } = server.#server.address() as AddressInfo;
+    server.#address = { hostname: address, port };
     server.#server.off("error", bound.reject);
     server.#server.on("error", options.onError);
     try {
@@ -135,8 +141,7 @@ export class RestServer implements AsyncDisposable {
 
   /** Where it listens. */
   get address(): HostPort {
-    const { address, port } = this.#server.address() as AddressInfo;
-    return { hostname: address, port };
+    return this.#address;
   }
 
   /**
@@ -145,7 +150,7 @@ export class RestServer implements AsyncDisposable {
    * @throws {JobWorkerError} `failed_precondition` if it does not answer, or not with our certificate
    */
   async probe(): Promise<void> {
-    await probeHttps(this.address, this.#options.material.cert, "/health/");
+    await probeHttps(this.#address, this.#options.material.cert, "/health/");
   }
 
   /**

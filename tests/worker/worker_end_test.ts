@@ -99,7 +99,7 @@ Deno.test("What a job leaves behind is killed if it does not listen", async () =
 
 Deno.test("A job runs on when it has closed its outputs", async () => {
   await using test = await TestWorker.open();
-  const job = await test.sh("exec >&- 2>&-; trap 'exit 5' TERM; while :; do sleep 0.01; done");
+  const job = await test.sh("trap 'exit 5' TERM; exec >&- 2>&-; while :; do sleep 0.01; done");
   await until(() => Deno.readLink(`/proc/${job.pid}/fd/2`).then(() => false, () => true));
   assert.equal((await test.worker.get(job.jobId)).end, null);
   Deno.kill(job.pid, "SIGTERM");
