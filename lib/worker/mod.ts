@@ -42,10 +42,10 @@ export type { Retention } from "./retention.ts";
 export { parseSignal } from "./signals.ts";
 export { findTool } from "./tools.ts";
 export * from "./types.ts";
+export { Worker } from "./worker.ts";
 export {
   DEFAULT_LOG_LIMIT,
   type StartOptions,
   type StopJobOptions,
-  Worker,
   type WorkerOptions,
-} from "./worker.ts";
+} from "./worker_options.ts";

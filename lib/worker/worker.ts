@@ -4,10 +4,11 @@ import { IdSequence, newId } from "../ids.ts";
 import { Cgroups } from "./cgroups.ts";
 import { checkGracePeriod, completeExecution } from "./execution.ts";
 import type { JobInput } from "./job_input.ts";
-import { JobLog } from "./job_log.ts";
+import type { JobLog } from "./job_log.ts";
 import type { JobPage, JobStore } from "./job_store.ts";
 import { JobWatch } from "./job_watch.ts";
-import { checkTimeout, Launcher, type LaunchRequest, type Prepared } from "./launcher.ts";
+import { checkTimeout, Launcher, type Prepared } from "./launcher.ts";
+import { LogLibrary } from "./log_library.ts";
 import { readLog, type ReadLogOptions } from "./log_reader.ts";
 import { findStart } from "./log_start.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -17,7 +18,6 @@ import { expired, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
 import { findTool } from "./tools.ts";
-import type { UserPolicy } from "./users.ts";
 import {
   type Job,
   type JobFilter,
@@ -26,57 +26,17 @@ import {
   type LogStart,
   statusOf,
 } from "./types.ts";
+import {
+  DEFAULT_LOG_LIMIT,
+  type StartOptions,
+  type StopJobOptions,
+  type WorkerOptions,
+} from "./worker_options.ts";
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
 
-/** 256 MiB, of which the newest is kept. */
-export const DEFAULT_LOG_LIMIT: LogLimit = { bytes: 256 * 1024 * 1024, policy: "keep_newest" };
-
 /** Less would be a few records. */
 const SMALLEST_LOG_LIMIT = 1024 * 1024;
-
-/** Options of {@linkcode Worker.open}. */
-export interface WorkerOptions {
-  /** Absolute path of an existing directory, which belongs to this worker alone. */
-  readonly dataDirectory: string;
-  /** Where jobs are recorded; in memory by default. Stays open when the worker is disposed of. */
-  readonly store?: JobStore;
-  /** `HOME` and default working directory of the jobs; `/` by default. */
-  readonly home?: string;
-  /** For jobs that do not choose their own; {@linkcode DEFAULT_LOG_LIMIT} by default. */
-  readonly logLimit?: LogLimit;
-  /** How long the output of a job waits for room on a full disk before the job is ended; 10 s. */
-  readonly diskPatienceMs?: number;
-  /** Whether to use cgroups where that is possible; true by default. */
-  readonly cgroups?: boolean;
-  /** Whose rights jobs may have; those of this process only by default. */
-  readonly users?: UserPolicy;
-  /** Of a job that does not say, and for every one; 0, the default: for ever. In milliseconds. */
-  readonly timeout?: { readonly standardMs?: number; readonly maxMs?: number };
-  /** Told of each job once its end is recorded. */
-  readonly onEnded?: (job: Job) => void;
-  /** Told of jobs that ran when an earlier worker died, see {@linkcode Worker.open}. */
-  readonly onLost?: (jobs: readonly Job[]) => void;
-  /** Told what goes wrong and has no caller to be told to. */
-  readonly onFault?: (error: unknown, job: Job) => void;
-}
-
-/** What {@linkcode Worker.start} starts. */
-export interface StartOptions extends Omit<LaunchRequest, "logLimit"> {
-  /** A repeat with the same value, by the same owner, returns the same job. */
-  readonly requestId?: string;
-  readonly logLimit?: LogLimit;
-  /** Once aborted, a job that has not started yet never does. */
-  readonly signal?: AbortSignal;
-}
-
-/** How {@linkcode Worker.stop} stops. */
-export interface StopJobOptions {
-  /** A name or number as in signal(7); SIGTERM by default. */
-  readonly stopSignal?: string;
-  /** From that signal to SIGKILL; by default what the job was started with, 10 s if nothing. */
-  readonly gracePeriodMs?: number;
-}
 
 interface ActiveJob {
   readonly running: RunningJob;
@@ -90,25 +50,26 @@ export class Worker implements AsyncDisposable {
   readonly #store: JobStore;
   readonly #groups: ProcessGroups;
   readonly #launcher: Launcher;
+  readonly #logs: LogLibrary;
   readonly #ids: IdSequence;
   readonly #active = new Map<string, ActiveJob>();
   /** Starts under way, by their request if they have one. */
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #watches = new Set<JobWatch>();
-  /** How many read the log of a job at this moment. */
-  readonly #readers = new Map<string, number>();
   #shuttingDown = false;
 
   private constructor(options: WorkerOptions, parts: {
     readonly store: JobStore;
     readonly groups: ProcessGroups;
     readonly launcher: Launcher;
+    readonly logs: LogLibrary;
     readonly ids: IdSequence;
   }) {
     this.#options = options;
     this.#store = parts.store;
     this.#groups = parts.groups;
     this.#launcher = parts.launcher;
+    this.#logs = parts.logs;
     this.#ids = parts.ids;
   }
 
@@ -127,8 +88,8 @@ export class Worker implements AsyncDisposable {
       findTool("nice", { package: "coreutils" }),
       findTool("sh", { package: "dash" }),
     ]);
-    await Deno.mkdir(`${options.dataDirectory}/logs`, { recursive: true, mode: 0o700 });
-    const logOf = (jobId: string) => logOfJob(options, jobId);
+    const logs = await LogLibrary.open(`${options.dataDirectory}/logs`);
+    const logOf = (jobId: string) => logs.pathOf(jobId);
     const { store = new MemoryStore(), home = "/", diskPatienceMs } = options;
     const groups = new ProcessGroups({ setsid, sh });
     try {
@@ -148,7 +109,7 @@ export class Worker implements AsyncDisposable {
       if (lost.length > 0) options.onLost?.(lost);
       const [newest] = await store.list({}, { limit: 1 });
       const ids = new IdSequence(newest?.jobId ?? "");
-      return new Worker(options, { store, groups, launcher, ids });
+      return new Worker(options, { store, groups, launcher, logs, ids });
     } catch (error) {
       await groups[Symbol.asyncDispose]();
       throw error;
@@ -285,9 +246,9 @@ export class Worker implements AsyncDisposable {
     jobId: string,
     options: Omit<ReadLogOptions, "offset"> & { readonly start: LogStart },
   ): AsyncGenerator<LogBatch, void, undefined> {
-    using _reader = this.#countReader(jobId);
+    using _reader = this.#logs.countReader(jobId);
     const active = this.#active.get(jobId);
-    const log = active?.running.log ?? await this.#openLog(jobId);
+    const log = active?.running.log ?? await this.#openEnded(jobId);
     const offset = await findStart(log, options.start, new Set(options.streams));
     // Look first, then read: what is printed after the last read, just before the end, must not be
     // taken for read.
@@ -338,13 +299,11 @@ export class Worker implements AsyncDisposable {
     const { retention, filter = {}, dryRun = false } = options;
     const pruned: Job[] = [];
     for await (const job of expired(this.#store, retention, filter, Date.now())) {
-      if (this.#readers.has(job.jobId) || this.#active.has(job.jobId)) continue;
+      if (this.#logs.isRead(job.jobId) || this.#active.has(job.jobId)) continue;
       pruned.push(job);
       if (dryRun) continue;
       // In this order: a log without a record would never be found again.
-      await Deno.remove(logOfJob(this.#options, job.jobId), { recursive: true }).catch((error) => {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      });
+      await this.#logs.remove(job.jobId);
       await this.#store.delete(job.jobId);
     }
     return pruned;
@@ -456,35 +415,14 @@ export class Worker implements AsyncDisposable {
     return job;
   }
 
+  async #openEnded(jobId: string): Promise<JobLog> {
+    await this.get(jobId);
+    return await this.#logs.openEnded(jobId);
+  }
+
   #tellWatches(job: Job): void {
     for (const watch of this.#watches) watch.tell(job);
   }
-
-  /** Counts a reader for as long as it is not disposed of. */
-  #countReader(jobId: string): Disposable {
-    this.#readers.set(jobId, (this.#readers.get(jobId) ?? 0) + 1);
-    return {
-      [Symbol.dispose]: () => {
-        const left = (this.#readers.get(jobId) ?? 0) - 1;
-        if (left > 0) this.#readers.set(jobId, left);
-        else this.#readers.delete(jobId);
-      },
-    };
-  }
-
-  async #openLog(jobId: string): Promise<JobLog> {
-    await this.get(jobId);
-    try {
-      return await JobLog.open(logOfJob(this.#options, jobId));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      throw new JobWorkerError("not_found", `The log of job "${jobId}" is gone`, { cause: error });
-    }
-  }
-}
-
-function logOfJob({ dataDirectory }: WorkerOptions, jobId: string): string {
-  return `${dataDirectory}/logs/${jobId}`;
 }
 
 function checkLogLimit({ bytes }: LogLimit): void {

@@ -133,7 +133,7 @@ Deno.test("A hundred followers see the same bytes, whenever they come", async ()
 Deno.test("A follower that leaves costs the job nothing, and nothing of it stays", async () => {
   await using test = await TestWorker.open();
   const job = await test.sh(
-    "echo ready; trap 'echo bye; exit 0' USR1; while :; do sleep 0.01; done",
+    "trap 'echo bye; exit 0' USR1; echo ready; while :; do sleep 0.01; done",
   );
   await test.printed(job.jobId, "ready");
   const before = await openDescriptors();

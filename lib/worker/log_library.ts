@@ -1,0 +1,62 @@
+import { JobWorkerError } from "../errors.ts";
+import { JobLog } from "./job_log.ts";
+
+/** The logs of all jobs on disk: a directory each. Knows which of them are being read. */
+export class LogLibrary {
+  readonly #directory: string;
+  /** How many read the log of a job at this moment. */
+  readonly #readers = new Map<string, number>();
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Makes the directory, with mode 0700, if there is none. */
+  static async open(directory: string): Promise<LogLibrary> {
+    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+    return new LogLibrary(directory);
+  }
+
+  pathOf(jobId: string): string {
+    return `${this.#directory}/${jobId}`;
+  }
+
+  /**
+   * Opens the log of a job that has ended.
+   *
+   * @throws `not_found` if it is gone
+   */
+  async openEnded(jobId: string): Promise<JobLog> {
+    try {
+      return await JobLog.open(this.pathOf(jobId));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      throw new JobWorkerError("not_found", `The log of job "${jobId}" is gone`, { cause: error });
+    }
+  }
+
+  /** Counts a reader for as long as it is not disposed of. */
+  countReader(jobId: string): Disposable {
+    this.#readers.set(jobId, (this.#readers.get(jobId) ?? 0) + 1);
+    return {
+      [Symbol.dispose]: () => {
+        const left = (this.#readers.get(jobId) ?? 0) - 1;
+        if (left > 0) this.#readers.set(jobId, left);
+        else this.#readers.delete(jobId);
+      },
+    };
+  }
+
+  isRead(jobId: string): boolean {
+    return this.#readers.has(jobId);
+  }
+
+  /** Removes a log, or what is left of it. */
+  async remove(jobId: string): Promise<void> {
+    try {
+      await Deno.remove(this.pathOf(jobId), { recursive: true });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+}

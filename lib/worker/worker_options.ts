@@ -1,0 +1,50 @@
+import type { JobStore } from "./job_store.ts";
+import type { LaunchRequest } from "./launcher.ts";
+import type { Job, LogLimit } from "./types.ts";
+import type { UserPolicy } from "./users.ts";
+
+/** 256 MiB, of which the newest is kept. */
+export const DEFAULT_LOG_LIMIT: LogLimit = { bytes: 256 * 1024 * 1024, policy: "keep_newest" };
+
+/** Options of `Worker.open()`. */
+export interface WorkerOptions {
+  /** Absolute path of an existing directory, which belongs to this worker alone. */
+  readonly dataDirectory: string;
+  /** Where jobs are recorded; in memory by default. Stays open when the worker is disposed of. */
+  readonly store?: JobStore;
+  /** `HOME` and default working directory of the jobs; `/` by default. */
+  readonly home?: string;
+  /** For jobs that do not choose their own; {@linkcode DEFAULT_LOG_LIMIT} by default. */
+  readonly logLimit?: LogLimit;
+  /** How long the output of a job waits for room on a full disk before the job is ended; 10 s. */
+  readonly diskPatienceMs?: number;
+  /** Whether to use cgroups where that is possible; true by default. */
+  readonly cgroups?: boolean;
+  /** Whose rights jobs may have; those of this process only by default. */
+  readonly users?: UserPolicy;
+  /** Of a job that does not say, and for every one; 0, the default: for ever. In milliseconds. */
+  readonly timeout?: { readonly standardMs?: number; readonly maxMs?: number };
+  /** Told of each job once its end is recorded. */
+  readonly onEnded?: (job: Job) => void;
+  /** Told of jobs that ran when an earlier worker died, see `Worker.open()`. */
+  readonly onLost?: (jobs: readonly Job[]) => void;
+  /** Told what goes wrong and has no caller to be told to. */
+  readonly onFault?: (error: unknown, job: Job) => void;
+}
+
+/** What `Worker.start()` starts. */
+export interface StartOptions extends Omit<LaunchRequest, "logLimit"> {
+  /** A repeat with the same value, by the same owner, returns the same job. */
+  readonly requestId?: string;
+  readonly logLimit?: LogLimit;
+  /** Once aborted, a job that has not started yet never does. */
+  readonly signal?: AbortSignal;
+}
+
+/** How `Worker.stop()` stops. */
+export interface StopJobOptions {
+  /** A name or number as in signal(7); SIGTERM by default. */
+  readonly stopSignal?: string;
+  /** From that signal to SIGKILL; by default what the job was started with, 10 s if nothing. */
+  readonly gracePeriodMs?: number;
+}
