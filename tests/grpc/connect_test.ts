@@ -1,0 +1,188 @@
+import { createServer as createTcpServer, type Server } from "node:net";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { assert } from "../assert.ts";
+import { type ClientMaterial, connect } from "../../lib/grpc/client.ts";
+import { issueCa, TestCertificates } from "../certificates.ts";
+import { JOB, TestServer } from "./fixture.ts";
+
+/**
+ * Without the checks for what a test leaves behind: grpc-js lets the pause after a failed attempt run
+ * out, 100 ms here, even if the channel has been closed. It keeps no process alive.
+ */
+function test(name: string, fn: (t: Deno.TestContext) => Promise<void>): void {
+  Deno.test({ name, fn, sanitizeOps: false, sanitizeResources: false });
+}
+
+/** Listens on a free port until it is disposed of. */
+async function listen(server: Server): Promise<{ port: number } & AsyncDisposable> {
+  const connections = new Set<{ destroy(): void }>();
+  server.on("connection", (socket) => {
+    connections.add(socket);
+    socket.on("error", () => {});
+  });
+  await new Promise<void>((resolve) => void server.listen(0, "0.0.0.0", resolve));
+  const address = server.address();
+  assert.ok(typeof address === "object" && address !== null);
+  return {
+    port: address.port,
+    async [Symbol.asyncDispose]() {
+      for (const connection of connections) connection.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Something that speaks TLS with a certificate of one's choice, and is no daemon. */
+function listenTls(options: TlsOptions) {
+  return listen(
+    createTlsServer({ ALPNProtocols: ["h2"], ...options }).on("tlsClientError", () => {}),
+  );
+}
+
+/** Connecting fails with this reason, and a message that has the address and these words. */
+async function assertUnreachable(
+  address: string,
+  material: ClientMaterial,
+  reason: string,
+  words: RegExp,
+): Promise<void> {
+  await assert.rejects(
+    connect({ address, ...material, connectTimeoutMs: 2000 }),
+    (error: Error) => {
+      const { code, reason: actual } = error as Error & { code: string; reason: string };
+      assert.deepEqual([code, actual], ["unavailable", reason], error.message);
+      assert.ok(error.message.startsWith(`Cannot connect to the daemon at ${address}: `));
+      assert.match(error.message, words);
+      return true;
+    },
+  );
+}
+
+test("connect() reaches a daemon by name and by IP address, 0.0.0.0 and IPv6 included", async () => {
+  await using server = await TestServer.start(
+    { getJob: () => Promise.resolve(JOB) },
+    { hostname: "::" },
+  );
+  for (const host of ["localhost", "127.0.0.1", "0.0.0.0", "[::1]"]) {
+    await using client = await server.connect({ address: `${host}:${server.port}` });
+    assert.deepEqual(await client.getJob({ jobId: JOB.jobId }), JOB, host);
+  }
+});
+
+test("connect() tells that nothing listens, or that there is no such host", async () => {
+  await using certificates = await TestCertificates.create();
+  const material = await certificates.material("client");
+  const { port } = await (async () => {
+    await using closed = await listen(createTcpServer());
+    return closed;
+  })();
+  const none = /nothing listens there/;
+  await assertUnreachable(`127.0.0.1:${port}`, material, "ECONNREFUSED", none);
+  const unknown = /the name of the host is unknown/;
+  await assertUnreachable(`no-such-host.invalid:${port}`, material, "ENOTFOUND", unknown);
+});
+
+test("connect() tells that a daemon does not answer", async () => {
+  await using certificates = await TestCertificates.create();
+  await using silent = await listen(createTcpServer());
+  const { ca, cert, key } = await certificates.material("client");
+  const options = { address: `127.0.0.1:${silent.port}`, ca, cert, key, connectTimeoutMs: 100 };
+  await assert.rejects(connect(options), { code: "unavailable", reason: "TIMEOUT" });
+});
+
+test("connect() refuses a daemon whose certificate is not good", async (t) => {
+  await using certificates = await TestCertificates.create();
+  const material = await certificates.material("client");
+  const serve = async (request: Parameters<TestCertificates["issue"]>[0]) => {
+    const usages = ["serverAuth"] as const;
+    const { cert, key } = await certificates.issue({ usages, hosts: ["localhost"], ...request });
+    return await listenTls({ cert, key });
+  };
+
+  await t.step("from another CA", async () => {
+    await using daemon = await serve({ issuer: await issueCa() });
+    const words = /does not come from the CA that is trusted here/;
+    const reason = "SERVER_CERTIFICATE_UNTRUSTED";
+    await assertUnreachable(`localhost:${daemon.port}`, material, reason, words);
+  });
+  await t.step("expired, or not yet valid", async () => {
+    const now = Date.now();
+    for (const [from, to] of [[-2, -1], [1, 2]] as const) {
+      const notBefore = new Date(now + from * 3_600_000);
+      const notAfter = new Date(now + to * 3_600_000);
+      await using daemon = await serve({ notBefore, notAfter });
+      const reason = "SERVER_CERTIFICATE_EXPIRED";
+      await assertUnreachable(`localhost:${daemon.port}`, material, reason, /has expired/);
+    }
+  });
+  await t.step("for another name, or another IP address", async () => {
+    await using daemon = await serve({ hosts: ["other.example", "10.1.2.3", "127.0.0.2"] });
+    for (const host of ["localhost", "127.0.0.1", "0.0.0.0"]) {
+      const address = `${host}:${daemon.port}`;
+      await assertUnreachable(address, material, "SERVER_NAME_MISMATCH", /is for another host/);
+    }
+  });
+  await t.step("for a name only, when the address is an IP", async () => {
+    await using daemon = await serve({ hosts: ["localhost"] });
+    const address = `127.0.0.1:${daemon.port}`;
+    await assertUnreachable(address, material, "SERVER_NAME_MISMATCH", /is for another host/);
+  });
+});
+
+test("connect() tells that the daemon refuses the client certificate", async () => {
+  await using server = await TestServer.start({});
+  const { certificates, port } = server;
+  const { ca } = await certificates.material("client");
+  const hour = 3_600_000;
+  const refused = await Promise.all([
+    certificates.issue({ issuer: await issueCa() }),
+    certificates.issue({ usages: ["serverAuth"] }),
+    certificates.issue({
+      notBefore: new Date(Date.now() - 2 * hour),
+      notAfter: new Date(Date.now() - hour),
+    }),
+  ]);
+  for (const { cert, key } of refused) {
+    const reason = "CLIENT_CERTIFICATE_REFUSED";
+    const words = /it refuses the client certificate/;
+    await assertUnreachable(`localhost:${port}`, { ca, cert, key }, reason, words);
+  }
+});
+
+test("connect() speaks nothing older than TLS 1.3, and nothing but HTTP/2", async () => {
+  await using certificates = await TestCertificates.create();
+  const material = await certificates.material("client");
+  const { cert, key } = await certificates.material("server");
+  for (const options of [{ maxVersion: "TLSv1.2" }, { ALPNProtocols: ["http/1.1"] }] as const) {
+    await using other = await listenTls({ ...options, cert, key });
+    const { ca, cert: clientCert, key: clientKey } = material;
+    const address = `localhost:${other.port}`;
+    await assert.rejects(connect({ address, ca, cert: clientCert, key: clientKey }), {
+      code: "unavailable",
+      reason: /ALERT_PROTOCOL_VERSION|ALERT_NO_APPLICATION_PROTOCOL/,
+    });
+  }
+});
+
+test("connect() refuses an address that is none", async () => {
+  const material = { ca: "", cert: "", key: "" };
+  await assert.rejects(connect({ address: "localhost", ...material }), {
+    code: "invalid_argument",
+  });
+});
+
+test("JobWorkerClient finds its daemon again after an idle time without one", async () => {
+  await using first = await TestServer.start({});
+  const { port, certificates } = first;
+  await using client = await first.connect();
+  await first.stop();
+  await assert.rejects(client.getJob({ jobId: JOB.jobId }), {
+    code: "unavailable",
+    reason: "ECONNREFUSED",
+  });
+  await using _second = await TestServer.start(
+    { getJob: () => Promise.resolve(JOB) },
+    { port, certificates },
+  );
+  assert.deepEqual(await client.getJob({ jobId: JOB.jobId }), JOB);
+});

@@ -1,0 +1,183 @@
+/**
+ * A gRPC server over real mutual TLS on a free port, in front of a service that the test makes up.
+ *
+ * @module
+ */
+
+import type { TLSSocket } from "node:tls";
+import type { TlsMaterial } from "../../lib/auth/tls_material.ts";
+import { connect, type ConnectOptions, type JobWorkerClient } from "../../lib/grpc/client.ts";
+import { GrpcServer } from "../../lib/grpc/server.ts";
+import { TlsListener } from "../../lib/grpc/tls_listener.ts";
+import type { JobService } from "../../lib/service/job_service.ts";
+import type { Job, LogBatch } from "../../lib/worker/types.ts";
+import { TestCertificates } from "../certificates.ts";
+
+export const JOB: Job = {
+  jobId: "01890a5d-ac96-774b-bcce-b302099a8057",
+  command: { name: "sh", args: ["-c", "exit 3"], env: { A: "ä" }, workingDirectory: "/tmp" },
+  pid: 4711,
+  owner: "alice",
+  labels: { team: "blue" },
+  requestId: "",
+  startedAt: 1_700_000_000_123,
+  stdoutBytes: 2 ** 40,
+  stderrBytes: 7,
+  execution: {
+    user: "",
+    umask: "",
+    nice: 0,
+    timeoutMs: 0,
+    gracePeriodMs: 10_000,
+    limits: {},
+    hasInput: false,
+  },
+  containment: "process_group",
+  usage: null,
+  logLimit: { bytes: 268435456, policy: "keep_newest" },
+  logBytes: 0,
+  outputCut: false,
+  end: null,
+};
+
+export const FAILED_JOB: Job = {
+  ...JOB,
+  end: {
+    status: "failed",
+    reason: "exited",
+    exitStatus: { code: 3 },
+    finishedAt: 1_700_000_001_999,
+  },
+};
+
+/** A service that can do what the test says, and nothing else. */
+export function fakeService(methods: Partial<JobService>): JobService {
+  const unexpected = (): never => {
+    throw new Error("The test expects no such call");
+  };
+  return {
+    startJob: unexpected,
+    stopJob: unexpected,
+    getJob: unexpected,
+    listJobs: unexpected,
+    waitJob: unexpected,
+    getOutput: unexpected,
+    streamLogs: unexpected,
+    watchJobs: unexpected,
+    signalJob: unexpected,
+    limitJobTime: unexpected,
+    writeInput: unexpected,
+    pruneJobs: unexpected,
+    ...methods,
+  };
+}
+
+/** One record with `data` that begins at `offset`. */
+export function batchOf(offset: number, data: Uint8Array<ArrayBuffer>): LogBatch {
+  return {
+    records: [{ offset, time: 1_700_000_000_000, stream: "stdout", data }],
+    nextOffset: offset + data.length,
+    finishedJob: null,
+  };
+}
+
+/** Options of {@linkcode TestServer.start}. */
+interface TestServerOptions {
+  /** `"0.0.0.0"` by default. */
+  hostname?: string;
+  /** Any that is free by default. */
+  port?: number;
+  /** Those of another test server; by default there are new ones, which go away with the server. */
+  certificates?: TestCertificates;
+  /** The name of the server's own, if not the one that is good for the local host. */
+  material?: TlsMaterial;
+  closeTimeoutMs?: number;
+}
+
+export class TestServer implements AsyncDisposable {
+  /** What the server called a fault of ours. */
+  readonly faults: { error: unknown; method: string }[];
+  readonly grpc: GrpcServer;
+  readonly certificates: TestCertificates;
+  readonly port: number;
+  readonly #listener: TlsListener;
+  readonly #sockets: ReadonlySet<TLSSocket>;
+  readonly #stack: AsyncDisposableStack;
+
+  private constructor(
+    parts: Pick<TestServer, "faults" | "grpc" | "certificates" | "port">,
+    listener: TlsListener,
+    sockets: ReadonlySet<TLSSocket>,
+    stack: AsyncDisposableStack,
+  ) {
+    this.faults = parts.faults;
+    this.grpc = parts.grpc;
+    this.certificates = parts.certificates;
+    this.port = parts.port;
+    this.#listener = listener;
+    this.#sockets = sockets;
+    this.#stack = stack;
+  }
+
+  static async start(
+    methods: Partial<JobService>,
+    options: TestServerOptions = {},
+  ): Promise<TestServer> {
+    const { hostname = "0.0.0.0", port = 0 } = options;
+    const stack = new AsyncDisposableStack();
+    const certificates = options.certificates ?? stack.use(await TestCertificates.create());
+    const faults: TestServer["faults"] = [];
+    const sockets = new Set<TLSSocket>();
+    const grpc = new GrpcServer(fakeService(methods), {
+      onFault: (error, method) => faults.push({ error, method }),
+      closeTimeoutMs: options.closeTimeoutMs ?? 3000,
+    });
+    const listener = await TlsListener.listen({
+      hostname,
+      port,
+      material: options.material ?? await certificates.material("server"),
+      onConnection: (socket, client) => {
+        sockets.add(socket);
+        socket.once("close", () => sockets.delete(socket));
+        grpc.accept(socket, client);
+      },
+      onRefused: () => {},
+      onError: (error) => faults.push({ error, method: "listener" }),
+    });
+    stack.use(grpc);
+    stack.use(listener);
+    return new TestServer(
+      { faults, grpc, certificates, port: listener.address.port },
+      listener,
+      sockets,
+      stack,
+    );
+  }
+
+  get connections(): number {
+    return this.#sockets.size;
+  }
+
+  /** A client with one of the certificates; the admin's unless told otherwise. */
+  async connect(
+    options: Partial<ConnectOptions> & { as?: "client" | "operator" | "viewer" } = {},
+  ): Promise<JobWorkerClient> {
+    const { ca, cert, key } = await this.certificates.material(options.as ?? "client");
+    return await connect({ address: `localhost:${this.port}`, ca, cert, key, ...options });
+  }
+
+  /** Breaks every connection, without a word. */
+  dropConnections(): void {
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Shuts down as the daemon does; the certificates stay. */
+  async stop(): Promise<void> {
+    await this.#listener[Symbol.asyncDispose]();
+    await this.grpc.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}

@@ -1,0 +1,46 @@
+import { assert } from "../assert.ts";
+import { Channel } from "../../lib/grpc/channel.ts";
+import { streamCall, unaryCall } from "../../lib/grpc/client_call.ts";
+import { endpointOf } from "../../lib/grpc/endpoint.ts";
+import { HEALTH } from "../../lib/grpc/protocol.ts";
+import { TestServer } from "./fixture.ts";
+
+const FOREVER = { deadline: Infinity };
+
+async function openChannel(server: TestServer): Promise<Channel> {
+  // No role is needed to ask: a certificate without one will do.
+  const { ca } = await server.certificates.material("client");
+  const { cert, key } = await server.certificates.issue({ subject: [["CN", "prober"]] });
+  const endpoint = endpointOf(`localhost:${server.port}`, { ca, cert, key });
+  return new Channel(endpoint, { connectTimeoutMs: 5000 });
+}
+
+Deno.test("Health.Check() answers SERVING for the server and for JobWorker, to anybody verified", async () => {
+  await using server = await TestServer.start({});
+  using channel = await openChannel(server);
+  for (const service of ["", "jobworker.v1.JobWorker"]) {
+    const answer = await unaryCall(channel.client, HEALTH.Check, { service }, FOREVER);
+    assert.deepEqual(answer, { status: "SERVING" });
+  }
+  await assert.rejects(
+    unaryCall(channel.client, HEALTH.Check, { service: "other.Service" }, FOREVER),
+    { code: "not_found", message: 'No such service: "other.Service"' },
+  );
+});
+
+Deno.test("Health.Watch() tells the status until the server goes away", async () => {
+  await using server = await TestServer.start({});
+  using channel = await openChannel(server);
+  const watch = (service: string) => streamCall(channel.client, HEALTH.Watch, { service }, FOREVER);
+  const known = watch("");
+  const unknown = watch("other.Service");
+  assert.deepEqual((await known.next()).value, { status: "SERVING" });
+  assert.deepEqual((await unknown.next()).value, { status: "SERVICE_UNKNOWN" });
+  const outcomes = Promise.all(
+    [known, unknown].map((statuses) =>
+      assert.rejects(Array.fromAsync(statuses), { code: "unavailable" })
+    ),
+  );
+  await server.grpc.close();
+  await outcomes;
+});

@@ -1,0 +1,191 @@
+import { assert } from "../assert.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import type { StreamLogsRequest } from "../../lib/service/job_service.ts";
+import { batchOf, FAILED_JOB, JOB, TestServer } from "./fixture.ts";
+
+const FROM_THE_START: StreamLogsRequest = {
+  jobId: JOB.jobId,
+  streams: [],
+  follow: true,
+  start: { kind: "offset", offset: 0 },
+};
+
+/** A log of half a megabyte in which no two places look alike. */
+const LOG = new Uint8Array(
+  new Uint32Array(128 * 1024).map((_, index) => index * 2654435761).buffer,
+);
+
+Deno.test("JobWorkerClient.streamLogs() resumes after broken connections, and no byte is lost or repeated", async () => {
+  const starts: number[] = [];
+  const server: TestServer = await TestServer.start({
+    async *streamLogs({ start }) {
+      assert.ok(start.kind === "offset");
+      starts.push(start.offset);
+      let { offset } = start;
+      for (let batches = 0; offset < LOG.length; batches++) {
+        // Break in the middle of what this stream has to say, each time a bit later.
+        if (batches === starts.length && starts.length < 6) {
+          server.dropConnections();
+          await new Promise(() => {});
+        }
+        const data = LOG.slice(offset, offset + 20_011);
+        yield batchOf(offset, data);
+        offset += data.length;
+      }
+      yield { records: [], nextOffset: offset, finishedJob: FAILED_JOB };
+    },
+  });
+  await using _server = server;
+  let reconnections = 0;
+  await using client = await server.connect({ onReconnecting: () => reconnections++ });
+
+  const received: Uint8Array[] = [];
+  let last;
+  for await (const batch of client.streamLogs(FROM_THE_START)) {
+    for (const { data } of batch.records) received.push(data);
+    last = batch;
+  }
+
+  assert.deepEqual(
+    new Uint8Array(await new Blob(received.map((bytes) => new Uint8Array(bytes))).arrayBuffer()),
+    LOG,
+  );
+  assert.deepEqual(last?.finishedJob, FAILED_JOB);
+  assert.equal(starts.length, 6);
+  assert.equal(reconnections, 5);
+});
+
+Deno.test("JobWorkerClient.streamLogs() keeps where to start until something has come", async () => {
+  const starts: StreamLogsRequest["start"][] = [];
+  const server: TestServer = await TestServer.start({
+    async *streamLogs({ start }, { signal }) {
+      starts.push(start);
+      if (starts.length === 1) {
+        server.dropConnections();
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      }
+      yield { records: [], nextOffset: 5, finishedJob: FAILED_JOB };
+    },
+  });
+  await using _server = server;
+  await using client = await server.connect();
+  const start = { kind: "tail", lines: 10 } as const;
+  await Array.fromAsync(client.streamLogs({ ...FROM_THE_START, start }));
+  assert.deepEqual(starts, [start, start]);
+});
+
+Deno.test("JobWorkerClient.waitJob() survives the restart of the daemon", async () => {
+  await using first = await TestServer.start({
+    waitJob: (_request, { signal }) =>
+      new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason))),
+  });
+  const { port, certificates } = first;
+  const reconnecting = Promise.withResolvers<Error>();
+  await using client = await first.connect({ onReconnecting: reconnecting.resolve });
+  const ended = client.waitJob({ jobId: JOB.jobId });
+  await client.checkHealth();
+  await first.stop();
+  assert.match((await reconnecting.promise).message, /going away/);
+  await using _second = await TestServer.start(
+    { waitJob: () => Promise.resolve(FAILED_JOB) },
+    { port, certificates },
+  );
+  assert.deepEqual(await ended, FAILED_JOB);
+});
+
+Deno.test("JobWorkerClient.watchJobs() shows the jobs again after a broken connection", async () => {
+  let calls = 0;
+  await using server = await TestServer.start({
+    async *watchJobs(_request, { signal }) {
+      yield JOB;
+      if (++calls === 2) return;
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  });
+  await using client = await server.connect();
+  const jobs = [];
+  for await (const job of client.watchJobs({ filter: {} })) {
+    jobs.push(job);
+    server.dropConnections();
+  }
+  assert.deepEqual(jobs, [JOB, JOB]);
+});
+
+Deno.test("JobWorkerClient.startJob() sends one request id however often it tries", async () => {
+  const ids: string[] = [];
+  await using server = await TestServer.start({
+    startJob({ requestId }) {
+      ids.push(requestId);
+      if (ids.length < 3) throw new JobWorkerError("unavailable", "The engine is starting");
+      return Promise.resolve(JOB);
+    },
+  });
+  await using client = await server.connect();
+  const { command, labels } = JOB;
+  assert.deepEqual(await client.startJob({ command, labels, requestId: "" }), JOB);
+  assert.equal(ids.length, 3);
+  assert.equal(new Set(ids).size, 1);
+  assert.match(ids[0] ?? "", /^[0-9a-f-]{14}7/);
+
+  await client.startJob({ command, labels, requestId: "mine" });
+  assert.equal(ids[3], "mine");
+});
+
+Deno.test("JobWorkerClient.startJob() gives up after some attempts", async () => {
+  let attempts = 0;
+  await using server = await TestServer.start({
+    startJob() {
+      attempts++;
+      throw new JobWorkerError("unavailable", "The engine is down");
+    },
+  });
+  await using client = await server.connect();
+  const { command, labels } = JOB;
+  await assert.rejects(client.startJob({ command, labels, requestId: "" }), {
+    code: "unavailable",
+    message: "The engine is down",
+  });
+  assert.equal(attempts, 5);
+});
+
+Deno.test("JobWorkerClient gives up when there is no daemon for long enough, and says why", async () => {
+  await using server = await TestServer.start({
+    async *streamLogs(_request, { signal }) {
+      yield batchOf(0, LOG.slice(0, 10));
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      throw signal.reason;
+    },
+  });
+  await using client = await server.connect({ reconnectTimeoutMs: 300 });
+  const received = Array.fromAsync(client.streamLogs(FROM_THE_START));
+  await client.checkHealth();
+  await server.stop();
+  await assert.rejects(received, { code: "unavailable", reason: "ECONNREFUSED" });
+
+  const { port, certificates } = server;
+  await using _second = await TestServer.start({}, { port, certificates });
+  assert.equal(await client.checkHealth(), "serving");
+});
+
+Deno.test("JobWorkerClient does not repeat what the daemon has refused", async () => {
+  let calls = 0;
+  await using server = await TestServer.start({
+    waitJob() {
+      calls++;
+      throw new JobWorkerError("not_found", "No such job");
+    },
+  });
+  await using client = await server.connect();
+  await assert.rejects(client.waitJob({ jobId: JOB.jobId }), { code: "not_found" });
+  assert.equal(calls, 1);
+});
+
+Deno.test("JobWorkerClient keeps to the time of a call while it reconnects", async () => {
+  await using server = await TestServer.start({
+    waitJob: () => Promise.reject(new JobWorkerError("unavailable", "The engine is down")),
+  });
+  await using client = await server.connect();
+  await assert.rejects(client.waitJob({ jobId: JOB.jobId }, { timeoutMs: 500 }), {
+    code: "deadline_exceeded",
+  });
+});

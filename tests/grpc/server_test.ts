@@ -1,0 +1,406 @@
+import { Buffer } from "node:buffer";
+import { assert } from "../assert.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { type CallLimits, unaryCall } from "../../lib/grpc/client_call.ts";
+import { Channel } from "../../lib/grpc/channel.ts";
+import { endpointOf } from "../../lib/grpc/endpoint.ts";
+import { Metadata } from "../../lib/grpc/grpc.ts";
+import { JOB_WORKER } from "../../lib/grpc/protocol.ts";
+import { type CallContext, JOB_METHODS, type JobService } from "../../lib/service/job_service.ts";
+import { batchOf, FAILED_JOB, JOB, TestServer } from "./fixture.ts";
+
+const { jobId } = JOB;
+const FOREVER: CallLimits = { deadline: Infinity };
+const FROM_THE_START = {
+  jobId,
+  streams: [],
+  follow: true,
+  start: { kind: "offset", offset: 0 } as const,
+};
+
+/** Rejects with the reason of the signal, once that is aborted. */
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
+}
+
+/** A connection without the manners of our client. */
+async function openChannel(server: TestServer): Promise<Channel> {
+  const material = await server.certificates.material("client");
+  const endpoint = endpointOf(`localhost:${server.port}`, material);
+  return new Channel(endpoint, { connectTimeoutMs: 5000 });
+}
+
+Deno.test("the contract and JobService have the same methods", () => {
+  const names = Object.keys(JOB_WORKER).map((name) => name.charAt(0).toLowerCase() + name.slice(1));
+  assert.deepEqual(names.sort(), [...JOB_METHODS].sort());
+});
+
+Deno.test("every method passes request and response on as they are", async () => {
+  const received: Record<string, unknown> = {};
+  const answer =
+    <Response>(method: string, response: Response) =>
+    (request: unknown, { caller }: CallContext): Promise<Response> => {
+      received[method] = request;
+      assert.equal(caller.identity.user, "admin");
+      assert.match(caller.peer, /^127\.0\.0\.1:\d+$/);
+      return Promise.resolve(response);
+    };
+  const stream = <Response>(method: string, responses: Response[]): () => AsyncIterable<Response> =>
+    async function* (...[request, context]: [request?: unknown, context?: CallContext]) {
+      assert.ok(context);
+      await answer(method, null)(request, context);
+      yield* responses;
+    };
+  const batches = [batchOf(0, new Uint8Array([0, 255, 10, 195])), {
+    records: [],
+    nextOffset: 4,
+    finishedJob: FAILED_JOB,
+  }];
+  const output = {
+    stdout: new Uint8Array([1, 0, 255]),
+    stderr: new Uint8Array(),
+    nextOffset: 3,
+    end: true,
+    exitStatus: { signal: "SIGKILL" },
+  };
+  const requests = {
+    startJob: { command: JOB.command, labels: { a: "b" }, requestId: "r" },
+    stopJob: { jobId, stopSignal: "SIGINT", gracePeriodMs: 1500 },
+    getJob: { jobId },
+    listJobs: { filter: { statuses: ["done", "failed"] as const }, pageSize: 2, pageToken: "p" },
+    waitJob: { jobId },
+    getOutput: { jobId, streams: ["stdout"] as const, offset: 5, maxBytes: 6 },
+    streamLogs: { ...FROM_THE_START, start: { kind: "tail", lines: 10 } as const },
+    watchJobs: { filter: { owner: "alice" } },
+    pruneJobs: { maxAgeMs: 60_000, maxCount: 0, maxBytes: 2 ** 40, dryRun: true, owner: "alice" },
+  };
+  await using server = await TestServer.start({
+    startJob: answer("startJob", JOB),
+    stopJob: answer("stopJob", FAILED_JOB),
+    getJob: answer("getJob", JOB),
+    listJobs: answer("listJobs", { jobs: [JOB, FAILED_JOB], nextPageToken: "next" }),
+    waitJob: answer("waitJob", FAILED_JOB),
+    getOutput: answer("getOutput", output),
+    streamLogs: stream("streamLogs", batches),
+    watchJobs: stream("watchJobs", [JOB, FAILED_JOB]),
+    pruneJobs: answer("pruneJobs", { jobs: [FAILED_JOB], count: 2, bytes: 2 ** 41 }),
+  });
+  await using client = await server.connect();
+
+  assert.deepEqual(await client.startJob(requests.startJob), JOB);
+  assert.deepEqual(await client.stopJob(requests.stopJob), FAILED_JOB);
+  assert.deepEqual(await client.getJob(requests.getJob), JOB);
+  assert.deepEqual(await client.listJobs(requests.listJobs), {
+    jobs: [JOB, FAILED_JOB],
+    nextPageToken: "next",
+  });
+  assert.deepEqual(await client.waitJob(requests.waitJob), FAILED_JOB);
+  const { stdout, stderr, ...rest } = await client.getOutput(requests.getOutput);
+  assert.deepEqual({ ...rest, stdout: [...stdout], stderr: [...stderr] }, {
+    ...output,
+    stdout: [1, 0, 255],
+    stderr: [],
+  });
+  const [first, last] = await Array.fromAsync(client.streamLogs(requests.streamLogs));
+  assert.deepEqual([...first?.records[0]?.data ?? []], [0, 255, 10, 195]);
+  assert.deepEqual(last, batches[1]);
+  assert.deepEqual(await Array.fromAsync(client.watchJobs(requests.watchJobs)), [JOB, FAILED_JOB]);
+  assert.deepEqual(await client.pruneJobs(requests.pruneJobs), {
+    jobs: [FAILED_JOB],
+    count: 2,
+    bytes: 2 ** 41,
+  });
+  assert.deepEqual(received, requests);
+  assert.deepEqual(server.faults, []);
+});
+
+Deno.test("a JobWorkerError reaches the caller, with its reason", async () => {
+  const error = new JobWorkerError("failed_precondition", "Cannot start “x”: no such program", {
+    reason: "ENOENT",
+  });
+  await using server = await TestServer.start({
+    startJob: () => Promise.reject(error),
+    // deno-lint-ignore require-yield -- it fails first
+    async *watchJobs() {
+      throw await Promise.resolve(error);
+    },
+  });
+  await using client = await server.connect();
+  const expected = { code: "failed_precondition", message: error.message, reason: "ENOENT" };
+  await assert.rejects(
+    client.startJob({ command: JOB.command, labels: {}, requestId: "" }),
+    expected,
+  );
+  await assert.rejects(Array.fromAsync(client.watchJobs({ filter: {} })), expected);
+  assert.deepEqual(server.faults, []);
+});
+
+Deno.test("a fault in any handler becomes INTERNAL for that call, and the server lives", async () => {
+  const fault = new TypeError("secret");
+  const reject = () => Promise.reject(fault);
+  const explode = () => {
+    throw fault;
+  };
+  await using server = await TestServer.start({
+    startJob: reject,
+    stopJob: explode,
+    getJob: () => Promise.resolve({ ...JOB, end: { status: "odd" } as never }),
+    listJobs: reject,
+    waitJob: explode,
+    getOutput: reject,
+    streamLogs: explode,
+    watchJobs: () => ({ [Symbol.asyncIterator]: () => ({ next: reject }) }),
+    signalJob: reject,
+    limitJobTime: reject,
+    writeInput: explode,
+    pruneJobs: reject,
+  });
+  await using client = await server.connect();
+  const calls: { [Method in keyof JobService]: () => Promise<unknown> } = {
+    startJob: () => client.startJob({ command: JOB.command, labels: {}, requestId: "" }),
+    stopJob: () => client.stopJob({ jobId, stopSignal: "", gracePeriodMs: null }),
+    getJob: () => client.getJob({ jobId }),
+    listJobs: () => client.listJobs({ filter: {}, pageSize: 0, pageToken: "" }),
+    waitJob: () => client.waitJob({ jobId }),
+    getOutput: () => client.getOutput({ jobId, streams: [], offset: 0, maxBytes: 0 }),
+    streamLogs: () => Array.fromAsync(client.streamLogs(FROM_THE_START)),
+    watchJobs: () => Array.fromAsync(client.watchJobs({ filter: {} })),
+    signalJob: () => client.signalJob({ jobId, signal: "USR1" }),
+    limitJobTime: () => client.limitJobTime({ jobId, timeoutMs: 1 }),
+    writeInput: () => client.writeInput({ jobId, offset: 0, data: new Uint8Array(1), end: false }),
+    pruneJobs: () => client.pruneJobs({ maxCount: 1, dryRun: true, owner: "" }),
+  };
+  for (const [method, call] of Object.entries(calls)) {
+    await assert.rejects(call, (error: JobWorkerError) => {
+      assert.equal(error.code, "internal", method);
+      assert.ok(!error.message.includes("secret"), method);
+      return true;
+    }, `${method} should have failed`);
+  }
+  assert.equal(await client.checkHealth(), "serving");
+  assert.equal(server.faults.length, JOB_METHODS.length);
+  assert.deepEqual(server.faults[0], { error: fault, method: "/jobworker.v1.JobWorker/StartJob" });
+});
+
+Deno.test("the service's signal is aborted when the client cancels", async () => {
+  const reasons: unknown[] = [];
+  const both = Promise.withResolvers<void>();
+  const started = Promise.withResolvers<void>();
+  const watch = (signal: AbortSignal) =>
+    signal.addEventListener("abort", () => {
+      if (reasons.push(signal.reason.code) === 2) both.resolve();
+    });
+  await using server = await TestServer.start({
+    waitJob(_request, { signal }) {
+      watch(signal);
+      started.resolve();
+      return aborted(signal);
+    },
+    async *streamLogs(_request, { signal }) {
+      watch(signal);
+      yield batchOf(0, new Uint8Array(1));
+      await aborted(signal);
+    },
+  });
+  await using client = await server.connect();
+
+  const controller = new AbortController();
+  const wait = client.waitJob({ jobId }, { signal: controller.signal });
+  await started.promise;
+  controller.abort(new Error("Enough"));
+  await assert.rejects(wait, { message: "Enough" });
+
+  for await (const _batch of client.streamLogs(FROM_THE_START)) break;
+
+  await both.promise;
+  assert.deepEqual(reasons, ["cancelled", "cancelled"]);
+  assert.deepEqual(server.faults, []);
+});
+
+Deno.test("the service's signal is aborted when the connection breaks", async () => {
+  const noticed = Promise.withResolvers<void>();
+  await using server = await TestServer.start({
+    async *streamLogs(_request, { signal }) {
+      yield batchOf(0, new Uint8Array(1));
+      await aborted(signal).catch(() => noticed.resolve());
+    },
+  });
+  await using client = await server.connect({ reconnectTimeoutMs: 0 });
+  await assert.rejects(async () => {
+    for await (const _batch of client.streamLogs(FROM_THE_START)) server.dropConnections();
+  }, { code: "unavailable" });
+  await noticed.promise;
+});
+
+Deno.test("the deadline of a call ends it on both sides", async () => {
+  const reason = Promise.withResolvers<JobWorkerError>();
+  await using server = await TestServer.start({
+    waitJob(_request, { signal }) {
+      signal.addEventListener("abort", () => reason.resolve(signal.reason));
+      return aborted(signal);
+    },
+  });
+  await using client = await server.connect();
+  await assert.rejects(client.waitJob({ jobId }, { timeoutMs: 100 }), {
+    code: "deadline_exceeded",
+  });
+  assert.match((await reason.promise).code, /deadline_exceeded|cancelled/);
+});
+
+Deno.test("the deadline of a call ends a stream whose client does not read", async () => {
+  const reason = Promise.withResolvers<JobWorkerError>();
+  await using server = await TestServer.start({
+    async *streamLogs(_request, { signal }) {
+      signal.addEventListener("abort", () => reason.resolve(signal.reason));
+      const data = new Uint8Array(256 * 1024);
+      for (let offset = 0;; offset += data.length) yield batchOf(offset, data);
+    },
+  });
+  await using client = await server.connect();
+  const batches = client.streamLogs(FROM_THE_START, { timeoutMs: 200 });
+  await batches.next();
+  assert.match((await reason.promise).code, /deadline_exceeded|cancelled/);
+  await batches.return(undefined);
+});
+
+Deno.test("a client that does not read stops the service's generator, and not other clients", async () => {
+  let pulled = 0;
+  const stalled = Promise.withResolvers<void>();
+  const data = new Uint8Array(250 * 1024);
+  const windowed = 8 * 1024 * 1024 / data.length;
+  await using server = await TestServer.start({
+    async *streamLogs({ jobId }) {
+      for (let offset = 0; offset < 200 * data.length; offset += data.length) {
+        if (jobId === "slow" && ++pulled >= windowed) stalled.resolve();
+        yield batchOf(offset, data);
+      }
+    },
+  });
+  await using slow = await server.connect();
+  await using quick = await server.connect();
+  const batches = slow.streamLogs({ ...FROM_THE_START, jobId: "slow" });
+  await batches.next();
+  await stalled.promise;
+  const all = await Array.fromAsync(quick.streamLogs(FROM_THE_START));
+  assert.equal(all.length, 200);
+  // The window of HTTP/2, what the client has taken in, and the batch that waits.
+  assert.ok(pulled < windowed + 24, `${pulled} batches were asked for`);
+
+  for await (const _batch of batches);
+  assert.equal(pulled, 200);
+});
+
+Deno.test("a call acts as the user of its own connection, whatever its metadata says", async () => {
+  await using server = await TestServer.start({
+    getJob: (_request, { caller }) => Promise.resolve({ ...JOB, owner: caller.identity.user }),
+  });
+  await using admin = await server.connect();
+  await using operator = await server.connect({ as: "operator" });
+  await using viewer = await server.connect({ as: "viewer" });
+  const owners = await Promise.all(
+    Array.from(
+      { length: 60 },
+      (_, index) =>
+        [admin, operator, viewer][index % 3]?.getJob({ jobId }).then(({ owner }) => owner),
+    ),
+  );
+  const names = ["admin", "operator", "viewer"];
+  assert.deepEqual(owners, Array.from({ length: 60 }, (_, index) => names[index % 3]));
+
+  using channel = await openChannel(server);
+  const metadata = new Metadata();
+  for (const key of ["user", "cn", "x-forwarded-client-cert", "jobworker-user", "authorization"]) {
+    metadata.set(key, "CN=root,O=admin");
+  }
+  const { path, requestSerialize, responseDeserialize } = JOB_WORKER.GetJob;
+  const owner = await new Promise((resolve, reject) => {
+    channel.client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      { jobId },
+      metadata,
+      (error, job) => error ? reject(error) : resolve(job?.owner),
+    );
+  });
+  assert.equal(owner, "admin");
+});
+
+Deno.test("an unknown method is UNIMPLEMENTED", async () => {
+  await using server = await TestServer.start({});
+  using channel = await openChannel(server);
+  for (const path of ["/jobworker.v1.JobWorker/Nothing", "/nobody.Service/Method"]) {
+    const method = { ...JOB_WORKER.GetJob, path };
+    await assert.rejects(unaryCall(channel.client, method, { jobId }, FOREVER), {
+      code: "unimplemented",
+    });
+  }
+});
+
+Deno.test("a message above 4 MiB is RESOURCE_EXHAUSTED", async () => {
+  await using server = await TestServer.start({});
+  using channel = await openChannel(server);
+  const request = { jobId: "x".repeat(5 * 1024 * 1024) };
+  await assert.rejects(unaryCall(channel.client, JOB_WORKER.GetJob, request, FOREVER), {
+    code: "resource_exhausted",
+  });
+});
+
+Deno.test("bytes that are no message are refused, and the server lives", async () => {
+  await using server = await TestServer.start({});
+  using channel = await openChannel(server);
+  const method = {
+    ...JOB_WORKER.GetJob,
+    requestSerialize: () => Buffer.from([0x0a, 0xff, 0xff, 0xff, 0xff, 0x0f]),
+  };
+  await assert.rejects(unaryCall(channel.client, method, { jobId }, FOREVER), { code: "internal" });
+  await using client = await server.connect();
+  assert.equal(await client.checkHealth(), "serving");
+});
+
+Deno.test("GrpcServer.close() ends followers and waiters with UNAVAILABLE", async () => {
+  await using server = await TestServer.start({
+    waitJob: (_request, { signal }) => aborted(signal),
+    async *streamLogs(_request, { signal }) {
+      yield batchOf(0, new Uint8Array(1));
+      await aborted(signal);
+    },
+  });
+  await using client = await server.connect({ reconnectTimeoutMs: 0 });
+  const wait = client.waitJob({ jobId });
+  const batches = client.streamLogs(FROM_THE_START);
+  await batches.next();
+  const expected = { code: "unavailable", message: /going away/ };
+  const outcomes = Promise.all([
+    assert.rejects(wait, expected),
+    assert.rejects(batches.next(), expected),
+  ]);
+  await server.grpc.close();
+  await outcomes;
+  assert.equal(server.connections, 0);
+  assert.deepEqual(server.faults, []);
+});
+
+Deno.test("GrpcServer.close() does not wait for a service or a client that hangs", async () => {
+  const called = Promise.withResolvers<void>();
+  await using server = await TestServer.start({
+    waitJob() {
+      called.resolve();
+      return new Promise(() => {});
+    },
+    async *streamLogs() {
+      const data = new Uint8Array(256 * 1024);
+      for (let offset = 0;; offset += data.length) yield batchOf(offset, data);
+    },
+  }, { closeTimeoutMs: 100 });
+  await using client = await server.connect({ reconnectTimeoutMs: 0 });
+  const wait = assert.rejects(client.waitJob({ jobId }));
+  const batches = client.streamLogs(FROM_THE_START);
+  await batches.next();
+  await called.promise;
+  await server.grpc.close();
+  await wait;
+  await batches.return(undefined);
+});

@@ -1,0 +1,141 @@
+import fc from "fast-check";
+import { assert } from "../assert.ts";
+import * as wire from "../../lib/grpc/wire.ts";
+import { JOB_WORKER } from "../../lib/grpc/protocol.ts";
+import type { JobReason, JobStatus, LogStart } from "../../lib/worker/types.ts";
+import { FAILED_JOB, JOB } from "./fixture.ts";
+
+const bytesOf = (...bytes: number[]) => new Uint8Array(bytes);
+
+/** What the other side makes of a message. */
+function overTheWire<Message>(
+  method: {
+    responseSerialize(message: Message): Uint8Array;
+    responseDeserialize(bytes: never): Message;
+  },
+  message: Message,
+): Message {
+  return method.responseDeserialize(method.responseSerialize(message) as never);
+}
+
+Deno.test("writeJob() and readJob() keep every field but the request id", () => {
+  const { GetJob } = JOB_WORKER;
+  const ends: [Exclude<JobStatus, "running">, JobReason][] = [
+    ["done", "exited"],
+    ["failed", "signaled"],
+    ["cancelled", "stopped"],
+    ["failed", "timeout"],
+    ["failed", "log_limit"],
+    ["cancelled", "shutdown"],
+    ["failed", "lost"],
+  ];
+  const jobs = [
+    JOB,
+    { ...JOB, outputCut: true },
+    ...ends.flatMap(([status, reason]) =>
+      [{ code: 0 }, { code: 255 }, { signal: "SIGKILL" }, null].map((exitStatus) => ({
+        ...JOB,
+        end: { status, reason, exitStatus, finishedAt: 1_700_000_001_001 },
+      }))
+    ),
+  ];
+  for (const job of jobs) {
+    const message = overTheWire(GetJob, wire.writeJob({ ...job, requestId: "not for others" }));
+    assert.deepEqual(wire.readJob(message), job);
+  }
+});
+
+Deno.test("writeLogBatch() and readLogBatch() keep bytes, times and offsets", () => {
+  const { StreamLogs } = JOB_WORKER;
+  fc.assert(fc.property(
+    fc.array(fc.record({
+      offset: fc.maxSafeNat(),
+      time: fc.integer({ min: 0, max: 8_640_000_000_000 }),
+      stream: fc.constantFrom("stdout" as const, "stderr" as const),
+      data: fc.uint8Array({ maxLength: 50 }).map((bytes) => new Uint8Array(bytes)),
+    }, { noNullPrototype: true })),
+    fc.maxSafeNat(),
+    fc.constantFrom(null, FAILED_JOB),
+    (records, nextOffset, finishedJob) => {
+      const batch = { records, nextOffset, finishedJob };
+      const read = wire.readLogBatch(overTheWire(StreamLogs, wire.writeLogBatch(batch)));
+      const plain = read.records.map((record) => ({ ...record, data: bytesOf(...record.data) }));
+      assert.deepEqual({ ...read, records: plain }, batch);
+    },
+  ));
+});
+
+Deno.test("requests come over the wire as they were", () => {
+  const request = <Message>(
+    method: {
+      requestSerialize(message: Message): Uint8Array;
+      requestDeserialize(bytes: never): Message;
+    },
+    message: Message,
+  ) => method.requestDeserialize(method.requestSerialize(message) as never);
+
+  for (const gracePeriodMs of [null, 0, 1, 1500, 86_400_000, -5]) {
+    const stop = { jobId: "a", stopSignal: "SIGINT", gracePeriodMs };
+    const message = request(JOB_WORKER.StopJob, wire.writeStopJobRequest(stop));
+    assert.deepEqual(wire.readStopJobRequest(message), stop);
+  }
+  const starts: LogStart[] = [
+    { kind: "offset", offset: 0 },
+    { kind: "offset", offset: Number.MAX_SAFE_INTEGER },
+    { kind: "tail", lines: 0 },
+    { kind: "since", time: 1_700_000_000_123 },
+    { kind: "since", time: -1 },
+  ];
+  for (const start of starts) {
+    const logs = { jobId: "a", streams: ["stderr" as const], follow: true, start };
+    const message = request(JOB_WORKER.StreamLogs, wire.writeStreamLogsRequest(logs));
+    assert.deepEqual(wire.readStreamLogsRequest(message), logs);
+  }
+  const filters = [
+    {},
+    { statuses: ["running", "cancelled"] as const },
+    { owner: "alice", labels: { a: "b" }, jobIdPrefix: "0189" },
+  ];
+  for (const filter of filters) {
+    const list = { filter, pageSize: 7, pageToken: "t" };
+    const message = request(JOB_WORKER.ListJobs, wire.writeListJobsRequest(list));
+    assert.deepEqual(wire.readListJobsRequest(message), list);
+  }
+  const output = { jobId: "a", streams: ["stdout" as const], offset: 2 ** 41, maxBytes: 9 };
+  const message = request(JOB_WORKER.GetOutput, wire.writeGetOutputRequest(output));
+  assert.deepEqual(wire.readGetOutputRequest(message), output);
+});
+
+Deno.test("readStreamLogsRequest() starts at the first byte if nothing is said", () => {
+  const message = { jobId: "a", streams: [], follow: false };
+  assert.deepEqual(wire.readStreamLogsRequest(message).start, { kind: "offset", offset: 0 });
+});
+
+Deno.test("requests with values that have no word are refused with the name of the field", () => {
+  const refuses = (call: () => unknown, message: RegExp) =>
+    assert.throws(call, { code: "invalid_argument", message });
+  const filter = wire.writeJobFilter({});
+  refuses(
+    () => wire.readJobFilter({ ...filter, statuses: ["JOB_STATUS_UNSPECIFIED"] }),
+    /filter\.statuses: JOB_STATUS_UNSPECIFIED \(known: JOB_STATUS_RUNNING, /,
+  );
+  refuses(() => wire.readJobFilter({ ...filter, statuses: [99] }), /filter\.statuses: 99/);
+  const output = { jobId: "", offset: 0, maxBytes: 0 };
+  refuses(() => wire.readGetOutputRequest({ ...output, streams: [7] }), /streams: 7/);
+  refuses(() => wire.readGetOutputRequest({ ...output, streams: [], offset: 2 ** 60 }), /offset/);
+  const logs = { jobId: "", streams: [], follow: false };
+  refuses(
+    () =>
+      wire.readStreamLogsRequest({ ...logs, start: "since", since: { seconds: 1e17, nanos: 0 } }),
+    /since/,
+  );
+});
+
+Deno.test("responses of a newer daemon are not misread", () => {
+  const message = { ...wire.writeJob(FAILED_JOB) };
+  assert.throws(() => wire.readJob({ ...message, status: 42 }), { code: "internal" });
+  assert.throws(() => wire.readJob({ ...message, reason: "constructor" as never }), {
+    code: "internal",
+    message: /reason: constructor/,
+  });
+});
