@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../lib/errors.ts";
 import { AS_ROOT, taskArgs } from "../tests/tasks.ts";
 
 const encoder = new TextEncoder();
@@ -12,93 +13,133 @@ const bold = Deno.stdout.isTerminal() && !Deno.noColor
   ? (text: string) => `\x1b[1m${text}\x1b[0m`
   : (text: string) => text;
 
+function print(text: string): void {
+  Deno.stdout.writeSync(encoder.encode(`${text}\n`));
+}
+
 function say(text: string): void {
-  Deno.stdout.writeSync(encoder.encode(`\n${bold(text)}\n`));
+  print(`\n${bold(text)}`);
+}
+
+const interrupted = new AbortController();
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.addSignalListener(signal, () => interrupted.abort(new Error(`Interrupted by ${signal}`)));
 }
 
 const directory = await Deno.makeTempDir({ prefix: "job-worker-demo-" });
+let address = "";
 
-/** Runs the CLI in the demo's directory, its output shown as it comes, and returns its exit status. */
-async function cli(
-  args: readonly string[],
-  options: { shown?: boolean; flags?: readonly string[] } = {},
-): Promise<{ code: number; stdout: string }> {
-  const { shown = true, flags = [] } = options;
-  const words = args.map((arg) => /^[\w./:=-]+$/.test(arg) ? arg : `'${arg}'`);
-  Deno.stdout.writeSync(encoder.encode(`$ worker-cli ${words.join(" ")}\n`));
-  const [run = "", ...rest] = taskArgs("cli", directory);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [run, ...flags, ...rest, ...args],
+/** A process in the demo's directory, with the permissions of its task. */
+function deno(args: readonly string[], options: Deno.CommandOptions): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: [...args],
     cwd: directory,
-    env: { WORKER_ADDRESS: address },
+    // REST is not shown, and another program may have its port.
+    env: { WORKER_ADDRESS: address, WORKER_DAEMON_REST_ADDRESS: "off" },
     stdin: "null",
-    stdout: "piped",
     stderr: "inherit",
+    ...options,
   }).spawn();
-  let stdout = "";
-  const decoder = new TextDecoder();
-  for await (const bytes of child.stdout) {
-    if (shown) Deno.stdout.writeSync(bytes);
-    stdout += decoder.decode(bytes, { stream: true });
-  }
-  return { code: (await child.status).code, stdout: stdout.trim() };
+}
+
+/** Shows a line of the CLI and runs it. */
+function cli(args: readonly string[], options: Deno.CommandOptions = {}): Deno.ChildProcess {
+  interrupted.signal.throwIfAborted();
+  const words = args.map((arg) => /^[\w./:=-]+$/.test(arg) ? arg : `'${arg}'`);
+  print(`$ worker-cli ${words.join(" ")}`);
+  return deno([...taskArgs("cli", directory), ...args], { signal: interrupted.signal, ...options });
+}
+
+/** Runs the CLI, and shows how it ended if that was not well. */
+async function run(...args: readonly string[]): Promise<void> {
+  const { code } = await cli(args).status;
+  if (code !== 0) print(`exit status: ${code}`);
+}
+
+/** Starts a job and returns its id. */
+async function start(...args: readonly string[]): Promise<string> {
+  const child = cli(["start", ...args], { stdout: "piped" });
+  const jobId = (await new Response(child.stdout).text()).trim();
+  await child.status;
+  print(jobId);
+  return jobId;
+}
+
+/** Makes certificates, by the task for it. */
+async function makeCertificates(): Promise<void> {
+  print("$ deno task certs");
+  const [run = "", ...rest] = taskArgs("cli", directory);
+  const permissions = ["--allow-write=certs", "--allow-sys=hostname"];
+  await deno([run, ...permissions, ...rest, "certs"], {}).status;
 }
 
 /** Starts the daemon on a free port and waits until it says which. */
-async function startDaemon(): Promise<{ child: Deno.ChildProcess; address: string }> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: [...taskArgs("start", directory), "--address=127.0.0.1:0", ...AS_ROOT],
-    cwd: directory,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
+async function startDaemon(): Promise<Deno.ChildProcess> {
+  const args = ["--address=127.0.0.1:0", ...AS_ROOT];
+  print(`$ deno task start ${args.join(" ")}`);
+  const child = deno([...taskArgs("start", directory), ...args], { stdout: "piped" });
   let text = "";
   for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
     text += piece;
-    const found = /listening on (\S+)\n/.exec(text);
-    if (found?.[1] !== undefined) return { child, address: found[1] };
+    address = /listening on (\S+)\n/.exec(text)?.[1] ?? "";
+    if (address === "") continue;
+    print(text.trim());
+    return child;
   }
   throw new Error("The daemon ended before it listened");
 }
 
-let address = "";
+/** Certificate and key of another user than the one the CLI takes by default. */
+function as(user: string): string[] {
+  return [`--cert=certs/${user}-cert.pem`, `--key=certs/${user}-key.pem`];
+}
+
 let daemon: Deno.ChildProcess | null = null;
 try {
   say("1. Certificates: a CA, one for the server, and one each for an admin, operator and viewer.");
-  await cli(["certs"], { flags: ["--allow-write=certs", "--allow-sys=hostname"] });
+  await makeCertificates();
 
   say("2. The daemon, on a free port of this machine. It lets nobody in without a certificate.");
-  ({ child: daemon, address } = await startDaemon());
-  Deno.stdout.writeSync(encoder.encode(`worker-daemon listening on ${address}\n`));
+  daemon = await startDaemon();
 
   say("3. A job, with its output as it comes. `run` ends as the job does.");
-  const script = "for i in 1 2 3; do echo step $i; sleep 0.4; done; echo careful >&2";
-  await cli(["run", "--", "sh", "-c", script]);
+  await run(
+    "run",
+    "--",
+    "sh",
+    "-c",
+    "for i in 1 2 3; do echo step $i; sleep 0.4; done; echo careful >&2",
+  );
 
   say("4. The same in the background: `start` answers with the job's id; then its status and log.");
-  const job = await cli(["start", "--label", "demo=yes", "--", "sh", "-c", "echo hello; date"]);
-  await cli(["wait", job.stdout]);
-  await cli(["status", job.stdout]);
-  await cli(["logs", "all", job.stdout, "--timestamps"]);
+  const job = await start("--label", "demo=yes", "--", "sh", "-c", "echo hello; date");
+  await run("wait", job);
+  await run("status", job);
+  await run("logs", "all", job, "--timestamps");
 
   say("5. A job that fails: the exit status of `run` is the job's own.");
-  const failed = await cli(["run", "--", "sh", "-c", "echo cannot go on >&2; exit 3"]);
-  Deno.stdout.writeSync(encoder.encode(`exit status: ${failed.code}\n`));
+  await run("run", "--", "sh", "-c", "echo cannot go on >&2; exit 3");
 
   say("6. A job with children, stopped: the whole tree ends, not only its first process.");
-  const tree = await cli(["start", "--", "sh", "-c", "sleep 1000 & sleep 1000 & wait"]);
-  await cli(["stop", tree.stdout]);
-  await cli(["status", tree.stdout]);
+  const tree = await start("--", "sh", "-c", "sleep 1000 & sleep 1000 & wait");
+  await run("stop", tree);
+  await run("status", tree);
 
-  say("7. All of them.");
-  await cli(["list", "all"]);
+  say("7. A viewer sees every job, and changes none.");
+  await run(...as("viewer"), "list", "failed");
+  await run(...as("viewer"), "start", "--", "true");
+
+  say("8. All jobs, the newest first.");
+  await run("list", "all");
+} catch (error) {
+  if (error !== interrupted.signal.reason) throw error;
+  say(messageOf(error));
 } finally {
   if (daemon !== null) {
-    say("8. SIGTERM to the daemon: it ends cleanly, and nothing is left running.");
+    say("9. SIGTERM to the daemon: it ends cleanly, and nothing is left running.");
     daemon.kill("SIGTERM");
-    const { code } = await daemon.status;
-    Deno.stdout.writeSync(encoder.encode(`exit status: ${code}\n`));
+    print(`exit status: ${(await daemon.status).code}`);
   }
   await Deno.remove(directory, { recursive: true });
 }
+Deno.exit(interrupted.signal.aborted ? 130 : 0);

@@ -12,6 +12,18 @@ stat() {
   state=$1 pgrp=$3 session=$4 start=${20}
 }
 
+# signal_below DIR: sends $a to each process in a cgroup and those below it, and counts them in $count.
+signal_below() {
+  while read -r pid; do
+    kill -s "$a" -- "$pid" || continue
+    count=$((count + 1))
+    [ "$verb" = cgroup_signal ] || kill -s CONT -- "$pid"
+  done <"$1/cgroup.procs"
+  for below in "$1"/*/; do
+    [ ! -d "$below" ] || signal_below "${below%/}"
+  done
+}
+
 read -r boot </proc/sys/kernel/random/boot_id
 
 while read -r id verb rest; do
@@ -97,11 +109,7 @@ while read -r id verb rest; do
   # lets those that are suspended go on.
   cgroup_signal | cgroup_stop)
     count=0
-    while read -r pid; do
-      kill -s "$a" -- "$pid" || continue
-      count=$((count + 1))
-      [ "$verb" = cgroup_signal ] || kill -s CONT -- "$pid"
-    done 2>/dev/null <"$b/cgroup.procs"
+    signal_below "$b" 2>/dev/null
     echo "$id $count"
     ;;
   # cgroup_kill DIR: SIGKILL to every process in it and below it.

@@ -1,0 +1,51 @@
+import { assert } from "../assert.ts";
+import { ROOT } from "../tasks.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+import { processesOf, TestProcess } from "./process.ts";
+
+/** The demo as `deno task demo` runs it, with its temporary directory in this one. */
+async function demo(directory: string): Promise<TestProcess> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const [, ...args] = String(tasks.demo.command).split(" ");
+  return new TestProcess(args, { cwd: ROOT, env: { TMPDIR: directory } });
+}
+
+/** The ids of all jobs that a text speaks of. */
+function jobIdsIn(text: string): string[] {
+  return [...new Set(text.match(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g))];
+}
+
+Deno.test("deno task demo shows what it says, and leaves nothing behind", async () => {
+  await using directory = await temporaryDirectory();
+  await using process = await demo(directory.path);
+  const { code, stdout, stderr } = await process.finished();
+  assert.equal(code, 0, stderr);
+  for (
+    const shown of [
+      /^worker-daemon listening on 127\.0\.0\.1:\d+$/m,
+      /^step 1\nstep 2\nstep 3$/m,
+      /Z hello$/m,
+      /^Status: +done: exit code 0$/m,
+      /^exit status: 3$/m,
+      /^Status: +cancelled: stopped by a user, killed by SIGTERM$/m,
+      /exit status: 0\n$/,
+    ]
+  ) assert.match(stdout, shown);
+  assert.match(stderr, /^careful\n.*cannot go on\n/s);
+  assert.match(stderr, /^worker-cli: Permission denied: user "viewer"/m);
+  const ids = jobIdsIn(stdout);
+  assert.equal(ids.length, 4);
+  assert.deepEqual(await processesOf(ids), []);
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(directory.path)), []);
+});
+
+Deno.test("deno task demo that is interrupted leaves nothing behind either", async () => {
+  await using directory = await temporaryDirectory();
+  await using process = await demo(directory.path);
+  await process.seen(/step 1/);
+  process.kill("SIGTERM");
+  const { code, stdout } = await process.finished();
+  assert.equal(code, 130);
+  assert.match(stdout, /Interrupted by SIGTERM/);
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(directory.path)), []);
+});

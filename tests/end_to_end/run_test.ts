@@ -1,0 +1,114 @@
+import { assert } from "../assert.ts";
+import { until } from "../worker/fixture.ts";
+import { sharedDaemon } from "./daemon.ts";
+import { processesOf } from "./process.ts";
+
+const daemon = await sharedDaemon();
+
+/** A script and the exit status of `worker-cli run` for it. */
+const OUTCOMES: readonly (readonly [script: string, status: number])[] = [
+  ["exit 0", 0],
+  ["exit 1", 1],
+  ["exit 2", 2],
+  ["exit 125", 125],
+  ["exit 255", 255],
+  ["kill -TERM $$", 143],
+  ["kill -KILL $$", 137],
+  ["kill -HUP $$", 129],
+  // A real-time signal, which Deno has no name for.
+  ["kill -34 $$", 162],
+];
+
+Deno.test("run exits with the status of the job, 128 + n after a signal", async () => {
+  const ends = await Promise.all(
+    OUTCOMES.map(([script]) => daemon.cli(["run", "--", "sh", "-c", script])),
+  );
+  assert.deepEqual(ends.map(({ code }) => code), OUTCOMES.map(([, status]) => status));
+  for (const { stdout, stderr } of ends) {
+    assert.deepEqual({ stdout, stderr: "" }, { stdout: "", stderr });
+  }
+});
+
+Deno.test("run keeps stdout and stderr apart", async () => {
+  const script = "echo out; echo err >&2; printf 'no line end'; printf fin >&2; exit 7";
+  const { code, stdout, stderr } = await daemon.cli(["run", "--", "sh", "-c", script]);
+  assert.deepEqual({ code, stdout, stderr }, {
+    code: 7,
+    stdout: "out\nno line end",
+    stderr: "err\nfin",
+  });
+});
+
+Deno.test("run shows output while the job runs", async () => {
+  const go = `${daemon.directory}/go-on`;
+  const script = `echo first; while [ ! -e ${go} ]; do sleep 0.02; done; echo second`;
+  await using process = daemon.startCli(["run", "--", "sh", "-c", script]);
+  await process.seen(/^first\n$/);
+  await Deno.writeTextFile(go, "");
+  const { code, stdout } = await process.finished();
+  assert.deepEqual({ code, stdout }, { code: 0, stdout: "first\nsecond\n" });
+});
+
+Deno.test("run --json tells the start, each record, and the end with its outcome", async () => {
+  const { code, stdout, stderr } = await daemon.cli([
+    "run",
+    "--json",
+    "--",
+    "sh",
+    "-c",
+    "echo hi; exit 3",
+  ]);
+  assert.deepEqual({ code, stderr }, { code: 3, stderr: "" });
+  const [started, record, finished, ...rest] = stdout.trim().split("\n").map((line) =>
+    JSON.parse(line)
+  );
+  assert.deepEqual(rest, []);
+  assert.equal(started.startedJob.status, "running");
+  assert.ok(!Number.isNaN(Date.parse(record.time)));
+  assert.deepEqual({ ...record, time: "" }, {
+    offset: 0,
+    time: "",
+    stream: "stdout",
+    data: btoa("hi\n"),
+    text: "hi\n",
+  });
+  const { finishDate, ...job } = finished.finishedJob;
+  assert.ok(Date.parse(finishDate) >= Date.parse(job.startDate));
+  assert.deepEqual({ ...job, finishDate: null }, {
+    ...started.startedJob,
+    status: "failed",
+    exitStatus: { code: 3 },
+    reason: "exited",
+    stdoutBytes: 3,
+  });
+});
+
+Deno.test("run stops the job at Ctrl-C, shows its last words, and exits as it does", async () => {
+  const script = "trap 'echo bye; exit 5' TERM; echo ready; while :; do sleep 0.02; done";
+  await using process = daemon.startCli(["run", "--", "sh", "-c", script]);
+  await process.seen(/ready/);
+  process.kill("SIGINT");
+  const { code, stdout } = await process.finished();
+  assert.deepEqual({ code, stdout }, { code: 5, stdout: "ready\nbye\n" });
+});
+
+Deno.test("run that is killed does not end the job", async () => {
+  await using process = daemon.startCli([
+    "run",
+    "--json",
+    "--",
+    "sh",
+    "-c",
+    "echo ready; sleep 100",
+  ]);
+  const [, jobId = ""] = await process.seen(/"jobId":"([^"]+)"/);
+  await process.seen(/ready/);
+  process.kill("SIGKILL");
+  await process.finished();
+  assert.equal(
+    JSON.parse((await daemon.cli(["status", "--json", jobId])).stdout).status,
+    "running",
+  );
+  assert.equal((await daemon.cli(["stop", jobId])).code, 0);
+  await until(async () => (await processesOf([jobId])).length === 0);
+});

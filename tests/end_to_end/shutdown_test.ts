@@ -1,0 +1,61 @@
+import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+import { until } from "../worker/fixture.ts";
+import { TestDaemon } from "./daemon.ts";
+import { processesOf } from "./process.ts";
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`the daemon ends at ${signal} with its jobs and all that they started`, async () => {
+    await using certificates = await TestCertificates.create();
+    await using daemon = await TestDaemon.start(certificates);
+    const ids = await Promise.all([
+      daemon.sh("sleep 100"),
+      daemon.sh("sleep 100 & sh -c 'sleep 100 & sleep 100' & set -m; sleep 100 & wait"),
+      daemon.sh("trap '' TERM INT HUP; while :; do sleep 1; done"),
+      daemon.sh("yes"),
+    ]);
+    await until(async () => (await processesOf(ids)).length >= 8);
+    const { code, stderr } = await daemon.stop(signal);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, new RegExp(`INFO Shutting down: ${signal}`));
+    assert.deepEqual(await processesOf(ids), []);
+  });
+}
+
+Deno.test("those who follow a job or wait for it outlive a restart of the daemon, and learn its end", async () => {
+  await using certificates = await TestCertificates.create();
+  await using daemon = await TestDaemon.start(certificates);
+  const jobId = await daemon.sh("echo ready; exec sleep 100");
+  await using follower = daemon.startCli(["output", jobId]);
+  await using waiter = daemon.startCli(["wait", "--json", jobId]);
+  await follower.seen(/^ready\n$/);
+  await until(async () => {
+    const trail = await Deno.readTextFile(`${daemon.directory}/data/audit.log`);
+    return trail.includes('"method":"waitJob"');
+  });
+  await daemon.restart();
+  assert.deepEqual(await processesOf([jobId]), []);
+  const { code, stdout, stderr } = await follower.finished();
+  assert.deepEqual({ code, stdout, stderr }, { code: 137, stdout: "ready\n", stderr: "" });
+  const waited = await waiter.finished();
+  assert.equal(waited.code, 137);
+  assert.partialDeepStrictEqual(JSON.parse(waited.stdout), {
+    jobId,
+    status: "cancelled",
+    reason: "shutdown",
+    exitStatus: { signal: "SIGKILL" },
+  });
+});
+
+Deno.test("--shutdown-grace gives the jobs SIGTERM and that long to end by themselves", async () => {
+  await using certificates = await TestCertificates.create();
+  await using daemon = await TestDaemon.start(certificates, { args: ["--shutdown-grace=1m"] });
+  const path = `${daemon.directory}/last-words`;
+  const jobId = await daemon.sh(
+    `trap 'echo done >${path}; exit 0' TERM; echo >${path}; while :; do sleep 0.02; done`,
+  );
+  await until(() => Deno.stat(path).then(() => true, () => false));
+  assert.equal((await daemon.stop()).code, 0);
+  assert.deepEqual(await processesOf([jobId]), []);
+  assert.equal(await Deno.readTextFile(path), "done\n");
+});

@@ -1,0 +1,146 @@
+/**
+ * What the daemon and the CLI may not do, asked from inside with the very flags of their tasks. Where
+ * a program has a fault, this is what bounds the damage.
+ *
+ * @module
+ */
+
+import { assert } from "./assert.ts";
+import { ROOT, taskArgs } from "./tasks.ts";
+import { temporaryDirectory } from "./worker/fixture.ts";
+
+/** An expression that a program with the permissions of a task evaluates; `null` is nothing to see. */
+type Probe = readonly [expression: string, expected: "allowed" | "refused" | "hidden"];
+
+const RUN = (program: string) => `new Deno.Command(${JSON.stringify(program)}).output()`;
+const CONNECT = (hostname: string, port: number) =>
+  `Deno.connect(${JSON.stringify({ hostname, port })}).then((connection) => connection.close())`;
+
+/** What neither has any use for. */
+const NOBODY: readonly Probe[] = [
+  [RUN("sh"), "refused"],
+  [RUN("/bin/true"), "refused"],
+  [RUN("deno"), "refused"],
+  ["Deno.kill(Deno.ppid, 'SIGCONT')", "refused"],
+  ["process.kill(Deno.ppid, 0)", "refused"],
+  ["Deno.dlopen('libc.so.6', {})", "refused"],
+  ["Deno.writeTextFile('elsewhere', '')", "refused"],
+  ["Deno.writeTextFile('certs', '')", "refused"],
+  ["Deno.writeTextFile('../elsewhere', '')", "refused"],
+  ["Deno.writeTextFile('/tmp/elsewhere', '')", "refused"],
+  ["Deno.remove('cert.pem')", "refused"],
+  ["Deno.symlink('/etc/passwd', 'link')", "refused"],
+  ["Deno.makeTempDir()", "refused"],
+  ["Deno.readTextFile('/proc/self/environ')", "refused"],
+  ["Deno.env.get('PATH') ?? null", "hidden"],
+  ["Deno.env.get('SECRET') ?? null", "hidden"],
+  ["'SECRET' in Deno.env.toObject() || null", "hidden"],
+  ["Deno.osRelease()", "refused"],
+  ["Deno.networkInterfaces()", "refused"],
+  ["Deno.systemMemoryInfo()", "refused"],
+  ["import('https://example.com/code.ts')", "refused"],
+  ["import('data:text/javascript,export default 1')", "allowed"],
+  ["Deno.env.get('WORKER_DEBUG') ?? null", "allowed"],
+  [
+    "Deno.readTextFile('/etc/hostname').catch((error) => {" +
+    "if (error instanceof Deno.errors.NotCapable) throw error;})",
+    "allowed",
+  ],
+];
+
+/** The daemon reaches no network at all: its gateways do. */
+const DAEMON: readonly Probe[] = [
+  [CONNECT("127.0.0.1", 1), "refused"],
+  [CONNECT("192.0.2.1", 80), "refused"],
+  ["Deno.listen({ port: 0 })", "refused"],
+  ["Deno.listen({ hostname: '127.0.0.1', port: 0 })", "refused"],
+  ["Deno.resolveDns('example.com', 'A')", "refused"],
+  ["Deno.listen({ transport: 'unix', path: 'other.sock' })", "refused"],
+  ["Deno.hostname()", "refused"],
+  ["Deno.writeTextFile('data/file', '')", "allowed"],
+  [RUN("/usr/bin/setsid"), "allowed"],
+];
+
+/** The CLI runs nothing and writes nothing; it connects to whatever daemon it is told. */
+const CLI: readonly Probe[] = [
+  [RUN("/usr/bin/setsid"), "refused"],
+  ["Deno.writeTextFile('data/file', '')", "refused"],
+  ["Deno.hostname()", "refused"],
+  ["import('node:os').then((os) => os.homedir())", "refused"],
+  [
+    CONNECT("127.0.0.1", 1) + ".catch((error) => {" +
+    "if (!(error instanceof Deno.errors.ConnectionRefused)) throw error;})",
+    "allowed",
+  ],
+];
+
+for (
+  const [task, probes] of [["start", [...NOBODY, ...DAEMON]], ["cli", [...NOBODY, ...CLI]]] as const
+) {
+  Deno.test(`task ${task} is refused whatever it does not need`, async () => {
+    await using directory = await temporaryDirectory();
+    await Deno.mkdir(`${directory.path}/data`);
+    await Deno.writeTextFile(`${directory.path}/cert.pem`, "");
+    const outcomes = await probed(task, directory.path, probes.map(([expression]) => expression));
+    assert.deepEqual(
+      outcomes.map((outcome, index) => [probes[index]?.[0], outcome]),
+      probes.map(([expression, expected]) => [expression, expected]),
+    );
+  });
+
+  Deno.test(`task ${task} names what it is allowed`, () => {
+    const flags = taskArgs(task, "/somewhere").filter((arg) => arg.startsWith("-"));
+    for (
+      const wide of [
+        "-A",
+        "--allow-all",
+        "--allow-run",
+        "--allow-ffi",
+        "--allow-write",
+        "--allow-env",
+        "--allow-sys",
+        "--allow-import",
+      ]
+    ) {
+      assert.ok(!flags.includes(wide), `${wide} is wider than it needs`);
+    }
+    assert.ok(!flags.some((flag) => /^--allow-(all|ffi|import)/.test(flag)));
+    assert.ok(flags.includes("--no-prompt"), "A prompt would wait for an answer");
+  });
+}
+
+/** Evaluates each expression in a process of its own that has the permissions of a task. */
+async function probed(
+  task: "start" | "cli",
+  directory: string,
+  expressions: readonly string[],
+): Promise<string[]> {
+  const script = `${directory}/probe.ts`;
+  const attempts = expressions.map((expression) => `async () => (${expression})`);
+  await Deno.writeTextFile(
+    script,
+    `import process from "node:process";
+     const outcomes: string[] = [];
+     for (const attempt of [${attempts.join(",\n")}]) {
+       try {
+         outcomes.push(await attempt() === null ? "hidden" : "allowed");
+       } catch (error) {
+         const refused = error instanceof Deno.errors.NotCapable ||
+           /Requires \\w+ access/.test(String(error));
+         outcomes.push(refused ? "refused" : String(error));
+       }
+     }
+     Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(outcomes)));
+     Deno.exit(0);`,
+  );
+  const args = taskArgs(task, directory);
+  const entry = args.pop();
+  assert.ok(entry?.startsWith(ROOT));
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args, "--no-check", script],
+    cwd: directory,
+    env: { SECRET: "secret", WORKER_DEBUG: "1" },
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}

@@ -1,0 +1,155 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import type { AuditEntry } from "../../lib/service/audit.ts";
+import { AuditLog } from "../../lib/service/audit_log.ts";
+import { assert } from "../assert.ts";
+import { rejection, temporaryDirectory } from "../worker/fixture.ts";
+import { ADMIN } from "./fixture.ts";
+
+const ENTRY: AuditEntry = {
+  caller: ADMIN.caller,
+  method: "listJobs",
+  jobId: "",
+  command: null,
+  decision: "allowed",
+  result: "ok",
+};
+
+/** An entry that can be told from others. */
+function entryOf(jobId: string): AuditEntry {
+  return { ...ENTRY, method: "getJob", jobId };
+}
+
+function linesOf(text: string): Record<string, unknown>[] {
+  assert.ok(text === "" || text.endsWith("\n"));
+  return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
+}
+
+/** To be called where nothing may go wrong. */
+function unexpected(error: unknown): never {
+  throw error;
+}
+
+Deno.test("AuditLog writes one line of JSON an entry, for its owner's eyes only", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const from = Date.now();
+  {
+    await using log = await AuditLog.open(path, unexpected);
+    await log.write({
+      ...ENTRY,
+      method: "startJob",
+      jobId: "1",
+      command: { name: "sh", args: ["-c", "a\nb\u2028\0\ud800"] },
+      decision: "denied",
+      result: "permission_denied",
+    });
+    await log.write(ENTRY);
+  }
+  const text = await Deno.readTextFile(path);
+  const [first, second] = linesOf(text);
+  const time = Date.parse(String(first?.time));
+  assert.ok(time >= from && time <= Date.now());
+  assert.deepEqual({ ...first, time: "" }, {
+    time: "",
+    user: "alice",
+    roles: ["admin"],
+    fingerprint: "of alice",
+    peer: "192.0.2.1:4711",
+    method: "startJob",
+    jobId: "1",
+    argv: ["sh", "-c", "a\nb\u2028\0\ud800"],
+    decision: "denied",
+    result: "permission_denied",
+  });
+  assert.deepEqual(Object.keys(second ?? {}), [
+    "time",
+    "user",
+    "roles",
+    "fingerprint",
+    "peer",
+    "method",
+    "decision",
+    "result",
+  ]);
+  assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
+});
+
+Deno.test("AuditLog appends to what is there", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  for (const jobId of ["1", "2"]) {
+    await using log = await AuditLog.open(path, unexpected);
+    await log.write(entryOf(jobId));
+  }
+  assert.deepEqual(linesOf(await Deno.readTextFile(path)).map((line) => line.jobId), ["1", "2"]);
+});
+
+Deno.test("AuditLog keeps entries that come at the same time whole and in order", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const ids = Array.from({ length: 500 }, (_, n) => String(n));
+  {
+    await using log = await AuditLog.open(path, unexpected);
+    await Promise.all(ids.map(async (jobId, n) => {
+      // Some at once, some while others are written.
+      if (n % 3 === 0) await Promise.resolve();
+      await log.write(entryOf(jobId));
+    }));
+    assert.equal(linesOf(await Deno.readTextFile(path)).length, ids.length);
+    await log.assertWritable();
+  }
+  const written = linesOf(await Deno.readTextFile(path)).map((line) => String(line.jobId));
+  assert.deepEqual(written.toSorted((a, b) => Number(a) - Number(b)), ids);
+});
+
+Deno.test("AuditLog closes with every entry written", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const log = await AuditLog.open(path, unexpected);
+  const writes = ["1", "2"].map((jobId) => log.write(entryOf(jobId)));
+  await log[Symbol.asyncDispose]();
+  await Promise.all(writes);
+  assert.equal(linesOf(await Deno.readTextFile(path)).length, 2);
+});
+
+Deno.test("AuditLog sets aside what cannot be written, says so, and writes it once it can", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const faults: unknown[] = [];
+  await using log = await AuditLog.open(path, (error) => faults.push(error));
+  await log.write(entryOf("before"));
+  {
+    using _disk = fullDisk();
+    await log.write(entryOf("torn"));
+    assert.equal(faults.length, 1);
+    const error = await rejection(log.assertWritable());
+    assert.ok(error instanceof JobWorkerError);
+    assert.equal(error.code, "unavailable");
+    assert.match(error.message, /^Cannot write the audit trail .*audit\.log: No space left/);
+    await log.write(entryOf("late"));
+    assert.equal(faults.length, 2);
+    // Nothing of them is in the file: half a line would spoil the next one.
+    const kept = linesOf(await Deno.readTextFile(path));
+    assert.deepEqual(kept.map((line) => line.jobId), ["before"]);
+  }
+  await log.assertWritable();
+  await log.write(entryOf("after"));
+  const all = linesOf(await Deno.readTextFile(path));
+  assert.deepEqual(all.map((line) => line.jobId), ["before", "torn", "late", "after"]);
+});
+
+/** As long as it lives, every write to a file gets half way. */
+function fullDisk(): Disposable {
+  const { write } = Deno.FsFile.prototype;
+  let written = false;
+  Deno.FsFile.prototype.write = async function (bytes: Uint8Array): Promise<number> {
+    written = !written;
+    if (!written) throw new Error("No space left on device (os error 28)");
+    return await write.call(this, bytes.subarray(0, bytes.byteLength / 2));
+  };
+  return {
+    [Symbol.dispose]: () => {
+      Deno.FsFile.prototype.write = write;
+    },
+  };
+}

@@ -1,0 +1,179 @@
+import { RULES } from "../../lib/auth/authorize.ts";
+import type { Role } from "../../lib/auth/identity.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { JOB_WORKER, JOB_WORKER_SERVICE } from "../../lib/grpc/protocol.ts";
+import {
+  type CallContext,
+  JOB_METHODS,
+  type JobMethod,
+  type JobService,
+} from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { contextOf, TestService, TRUE, wholeLog } from "./fixture.ts";
+
+/** A call of each method on a job; resolves with what a caller gets to see of it. */
+const CALLS: Readonly<
+  Record<JobMethod, (service: JobService, jobId: string, context: CallContext) => Promise<unknown>>
+> = {
+  startJob: (service, _, context) =>
+    service.startJob({ command: TRUE, labels: {}, requestId: "" }, context),
+  stopJob: (service, jobId, context) =>
+    service.stopJob({ jobId, stopSignal: "", gracePeriodMs: null }, context),
+  getJob: (service, jobId, context) => service.getJob({ jobId }, context),
+  listJobs: async (service, jobId, context) => {
+    const { jobs } = await service.listJobs({ filter: {}, pageSize: 0, pageToken: "" }, context);
+    return jobs.some((job) => job.jobId === jobId) ? "seen" : "unseen";
+  },
+  waitJob: (service, jobId, context) => service.waitJob({ jobId }, context),
+  getOutput: (service, jobId, context) =>
+    service.getOutput({ jobId, streams: [], offset: 0, maxBytes: 0 }, context),
+  streamLogs: (service, jobId, context) =>
+    Array.fromAsync(service.streamLogs(wholeLog(jobId), context)),
+  watchJobs: async (service, jobId, { caller }) => {
+    const ending = new AbortController();
+    const seen: string[] = [];
+    try {
+      for await (
+        const job of service.watchJobs({ filter: {} }, { caller, signal: ending.signal })
+      ) {
+        seen.push(job.jobId);
+        // Those that are there already still come.
+        ending.abort(new Error("Nothing will change"));
+      }
+    } catch (error) {
+      if (error !== ending.signal.reason) throw error;
+    }
+    return seen.includes(jobId) ? "seen" : "unseen";
+  },
+  signalJob: (service, jobId, context) => service.signalJob({ jobId, signal: "CONT" }, context),
+  limitJobTime: (service, jobId, context) => service.limitJobTime({ jobId, timeoutMs: 0 }, context),
+  writeInput: (service, jobId, context) =>
+    service.writeInput({ jobId, offset: 0, data: new Uint8Array(), end: false }, context),
+  pruneJobs: async (service, jobId, context) => {
+    const request = { maxCount: 0, dryRun: true, owner: "" };
+    const { jobs } = await service.pruneJobs(request, context);
+    return jobs.some((job) => job.jobId === jobId) ? "seen" : "unseen";
+  },
+};
+
+/** What kind of thing each method does, as far as rights go. */
+const KINDS: Readonly<Record<JobMethod, "start" | "change" | "see" | "list" | "prune">> = {
+  startJob: "start",
+  signalJob: "change",
+  limitJobTime: "change",
+  writeInput: "change",
+  getJob: "see",
+  waitJob: "see",
+  getOutput: "see",
+  streamLogs: "see",
+  listJobs: "list",
+  watchJobs: "list",
+  pruneJobs: "prune",
+  // It ends the job that the others change.
+  stopJob: "change",
+};
+const METHODS = Object.keys(KINDS) as JobMethod[];
+
+/** What became of a call: `ok`, what a list showed, or the code of the error. */
+async function outcomeOf(
+  method: JobMethod,
+  service: JobService,
+  jobId: string,
+  context: CallContext,
+): Promise<string> {
+  try {
+    const result = await CALLS[method](service, jobId, context);
+    return typeof result === "string" ? result : "ok";
+  } catch (error) {
+    if (!(error instanceof JobWorkerError)) throw error;
+    return error.code;
+  }
+}
+
+type Outcomes = Readonly<Record<"start" | "change" | "see" | "list" | "prune", string>>;
+
+const ALL: Outcomes = { start: "ok", change: "ok", see: "ok", list: "seen", prune: "seen" };
+const DENIED = "permission_denied";
+const NONE: Outcomes = { start: DENIED, change: DENIED, see: DENIED, list: DENIED, prune: DENIED };
+const SEE_ONLY: Outcomes = { ...NONE, see: "ok", list: "seen" };
+
+/** For each set of roles: on the caller's own job, and on one of somebody else's. */
+const EXPECTED: readonly (readonly [readonly Role[], own: Outcomes, foreign: Outcomes])[] = [
+  [["admin"], ALL, ALL],
+  [["operator"], ALL, {
+    start: "ok",
+    change: "not_found",
+    see: "not_found",
+    list: "unseen",
+    prune: "unseen",
+  }],
+  [["viewer"], SEE_ONLY, SEE_ONLY],
+  // It may see the job of somebody else, so there is nothing to hide.
+  [["operator", "viewer"], ALL, { ...SEE_ONLY, start: "ok", prune: "unseen" }],
+  [[], NONE, NONE],
+];
+
+for (const [roles, own, foreign] of EXPECTED) {
+  const name = roles.join(" and ") || "nobody in particular";
+  Deno.test(`WorkerService lets ${name} do what the role says, and no more`, async () => {
+    await using fixture = await TestService.open();
+    const context = contextOf("bob", roles);
+    for (const [owner, expected] of [["bob", own], ["carol", foreign]] as const) {
+      const running = await fixture.running(owner);
+      const ended = await fixture.ran("echo hi", owner);
+      for (const method of METHODS) {
+        const kind = KINDS[method];
+        const { jobId } = kind === "change" ? running : ended;
+        const outcome = await outcomeOf(method, fixture.service, jobId, context);
+        assert.equal(outcome, expected[kind], `${method} on a job of ${owner}'s`);
+      }
+      const { end } = await fixture.worker.worker.get(running.jobId);
+      assert.equal(end !== null, expected.change === "ok");
+    }
+  });
+}
+
+Deno.test("WorkerService tells of a foreign job what it tells of one that does not exist", async () => {
+  await using fixture = await TestService.open();
+  const { service } = fixture;
+  const { jobId } = await fixture.running("carol");
+  const unknown = `${jobId.slice(0, -12)}000000000000`;
+  const context = contextOf("bob", ["operator"]);
+  for (const method of METHODS) {
+    if (!["change", "see"].includes(KINDS[method])) continue;
+    const [foreign, absent] = await Promise.all(
+      [jobId, unknown].map((id) =>
+        CALLS[method](service, id, context).then(() => assert.fail(method), (error) => error)
+      ),
+    );
+    assert.equal(absent.code, "not_found");
+    assert.deepEqual(
+      { ...foreign, message: foreign.message },
+      { ...absent, message: absent.message.replace(unknown, jobId) },
+    );
+  }
+});
+
+Deno.test("WorkerService goes by the user, to the letter", async () => {
+  await using fixture = await TestService.open();
+  const { jobId } = await fixture.running("bob");
+  for (const user of ["Bob", "bob ", "bo", "bobb", ""]) {
+    const context = contextOf(user, ["operator"]);
+    assert.equal(await outcomeOf("getJob", fixture.service, jobId, context), "not_found");
+    assert.equal(await outcomeOf("listJobs", fixture.service, jobId, context), "unseen");
+  }
+});
+
+Deno.test("every method of the wire contract is one of JobService and has a rule", () => {
+  const names = Object.values(JOB_WORKER).map(({ path }) => {
+    assert.ok(path.startsWith(`/${JOB_WORKER_SERVICE}/`));
+    const name = path.slice(path.lastIndexOf("/") + 1);
+    return name.charAt(0).toLowerCase() + name.slice(1);
+  });
+  assert.ok(names.length >= 8);
+  for (const name of names) {
+    assert.ok(Object.hasOwn(RULES, name), `${name} has no rule in lib/auth/authorize.ts`);
+  }
+  assert.deepEqual(names.toSorted(), [...JOB_METHODS].sort());
+  assert.deepEqual(Object.keys(RULES).sort(), [...JOB_METHODS].sort());
+});

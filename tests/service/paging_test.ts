@@ -1,0 +1,104 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import type { JobFilter } from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { rejection } from "../worker/fixture.ts";
+import { ADMIN, contextOf, TestService } from "./fixture.ts";
+
+Deno.test("WorkerService.listJobs() pages without a gap or a repeat, the newest first", async () => {
+  await using fixture = await TestService.open();
+  const { service } = fixture;
+  const started: string[] = [];
+  for (let n = 0; n < 7; n++) {
+    const owner = n % 2 === 0 ? "alice" : "bob";
+    started.unshift((await fixture.ran("exit 0", owner)).jobId);
+  }
+  const pages = async (filter: JobFilter, pageSize: number, context = ADMIN) => {
+    const sizes: number[] = [];
+    const ids: string[] = [];
+    let pageToken = "";
+    do {
+      const page = await service.listJobs({ filter, pageSize, pageToken }, context);
+      ids.push(...page.jobs.map((job) => job.jobId));
+      sizes.push(page.jobs.length);
+      pageToken = page.nextPageToken;
+    } while (pageToken !== "");
+    return { ids, sizes };
+  };
+  assert.deepEqual(await pages({}, 3), { ids: started, sizes: [3, 3, 1] });
+  assert.deepEqual(await pages({}, 0), { ids: started, sizes: [7] });
+  // A last page that is full is the last one all the same.
+  assert.deepEqual(await pages({}, 7), { ids: started, sizes: [7] });
+  const alices = started.filter((_, index) => index % 2 === 0);
+  assert.deepEqual(await pages({ owner: "alice" }, 2), { ids: alices, sizes: [2, 2] });
+  const operator = contextOf("alice", ["operator"]);
+  assert.deepEqual(await pages({}, 3, operator), { ids: alices, sizes: [3, 1] });
+  assert.deepEqual(await pages({ owner: "bob" }, 3, operator), { ids: [], sizes: [0] });
+});
+
+Deno.test("WorkerService.getOutput() pages by bytes, to the end of what is stored", async () => {
+  await using fixture = await TestService.open();
+  const { service } = fixture;
+  const { jobId } = await fixture.ran(
+    "printf abcdef; sleep 0.1; printf XY >&2; sleep 0.1; printf gh; exit 3",
+  );
+  const page = async (offset: number, maxBytes: number, streams: ("stdout" | "stderr")[] = []) => {
+    const { stdout, stderr, ...rest } = await service.getOutput(
+      { jobId, streams, offset, maxBytes },
+      ADMIN,
+    );
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { stdout: text(stdout), stderr: text(stderr), ...rest };
+  };
+  const whole = {
+    stdout: "abcdefgh",
+    stderr: "XY",
+    nextOffset: 10,
+    end: true,
+    exitStatus: { code: 3 },
+  };
+  assert.deepEqual(await page(0, 0), whole);
+  assert.deepEqual(await page(0, 11), whole);
+
+  let stdout = "";
+  let stderr = "";
+  let offset = 0;
+  for (let end = false; !end;) {
+    const part = await page(offset, 3);
+    assert.ok(part.stdout.length + part.stderr.length <= 3);
+    stdout += part.stdout;
+    stderr += part.stderr;
+    offset = part.nextOffset;
+    end = part.end;
+    assert.equal(part.exitStatus === null, !end);
+  }
+  assert.deepEqual([stdout, stderr, offset], ["abcdefgh", "XY", 10]);
+
+  // The offset counts both streams, whichever is asked for.
+  assert.deepEqual(await page(0, 1, ["stderr"]), {
+    stdout: "",
+    stderr: "X",
+    nextOffset: 7,
+    end: false,
+    exitStatus: null,
+  });
+  assert.equal((await page(7, 0, ["stderr"])).stderr, "Y");
+  assert.deepEqual(await page(10, 0), { ...whole, stdout: "", stderr: "" });
+  const error = await rejection(page(11, 0));
+  assert.ok(error instanceof JobWorkerError);
+  assert.deepEqual([error.code, error.message], [
+    "out_of_range",
+    "Invalid offset 11: the log has 10 bytes",
+  ]);
+});
+
+Deno.test("WorkerService.getOutput() of a running job returns what is there, without a status", async () => {
+  await using fixture = await TestService.open();
+  const { jobId } = await fixture.worker.sh("printf hi; exec sleep 100");
+  await fixture.worker.printed(jobId, "hi");
+  const { stdout, nextOffset, end, exitStatus } = await fixture.service.getOutput(
+    { jobId, streams: [], offset: 0, maxBytes: 0 },
+    ADMIN,
+  );
+  assert.equal(new TextDecoder().decode(stdout), "hi");
+  assert.deepEqual([nextOffset, end, exitStatus], [2, true, null]);
+});

@@ -1,0 +1,202 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import { MemoryStore } from "../../lib/worker/memory_store.ts";
+import { expired, type Retention } from "../../lib/worker/retention.ts";
+import type { Job, JobFilter } from "../../lib/worker/types.ts";
+import { assert } from "../assert.ts";
+import { BOTH, FROM_START, rejection, TestWorker } from "./fixture.ts";
+import { DONE, job } from "./job_fixture.ts";
+import { fakeClock } from "./log_fixture.ts";
+
+/** An hour after the start of the last job of {@linkcode storeOf}. */
+const NOW = 13_600_000;
+
+/** Jobs `1` to `9`, a second apart, which ended at once; `3` and `7` still run. */
+async function storeOf(): Promise<MemoryStore> {
+  const store = new MemoryStore();
+  for (let index = 1; index <= 9; index++) {
+    const finishedAt = 10_000_000 + index * 1_000;
+    await store.put(job({
+      jobId: `${index}`,
+      owner: index % 2 === 0 ? "bob" : "alice",
+      logBytes: index * 100,
+      end: index === 3 || index === 7 ? null : { ...DONE, finishedAt },
+    }));
+  }
+  return store;
+}
+
+async function goneOf(retention: Retention, filter: JobFilter = {}, now = NOW): Promise<string> {
+  const jobs = await Array.fromAsync(expired(await storeOf(), retention, filter, now));
+  return jobs.map(({ jobId }) => jobId).join(" ");
+}
+
+Deno.test("expired() keeps the newest that all bounds allow, and whatever runs", async () => {
+  const cases: [Retention, string][] = [
+    [{}, ""],
+    [{ maxCount: 0 }, "9 8 6 5 4 2 1"],
+    [{ maxCount: 2 }, "6 5 4 2 1"],
+    [{ maxCount: 7 }, ""],
+    [{ maxAgeMs: NOW - 10_005_000 }, "4 2 1"],
+    [{ maxAgeMs: 0 }, "9 8 6 5 4 2 1"],
+    [{ maxBytes: 900 + 800 }, "6 5 4 2 1"],
+    [{ maxBytes: 900 + 800 - 1 }, "8 6 5 4 2 1"],
+    [{ maxBytes: 0 }, "9 8 6 5 4 2 1"],
+    [{ maxCount: 5, maxBytes: 900 + 800 }, "6 5 4 2 1"],
+    [{ maxCount: 2, maxAgeMs: Infinity, maxBytes: Infinity }, "6 5 4 2 1"],
+  ];
+  for (const [retention, gone] of cases) {
+    assert.equal(await goneOf(retention), gone, JSON.stringify(retention));
+  }
+});
+
+Deno.test("expired() of one owner's jobs neither counts nor touches those of others", async () => {
+  assert.equal(await goneOf({ maxCount: 1 }, { owner: "bob" }), "6 4 2");
+  assert.equal(await goneOf({ maxBytes: 1_400 }, { owner: "bob" }), "4 2");
+  assert.equal(await goneOf({ maxCount: 0 }, { owner: "carol" }), "");
+});
+
+Deno.test("expired() takes no job for old that ended in what is now the future", async () => {
+  assert.equal(await goneOf({ maxAgeMs: 0 }, {}, 0), "");
+  assert.equal(await goneOf({ maxAgeMs: 1_000, maxCount: 6 }, {}, 0), "1");
+});
+
+Deno.test("expired() pages through any number of jobs while they are removed", async () => {
+  const store = new MemoryStore();
+  const idOf = (index: number) => `0199${String(index).padStart(8, "0")}`;
+  for (let index = 0; index < 1_203; index++) {
+    await store.put(job({ jobId: idOf(index), end: DONE }));
+  }
+  let removed = 0;
+  for await (const { jobId } of expired(store, { maxCount: 3 }, {}, NOW)) {
+    await store.delete(jobId);
+    removed++;
+  }
+  assert.equal(removed, 1_200);
+  assert.equal((await store.list({}, { limit: 9 })).length, 3);
+});
+
+function pruneAll(test: TestWorker, options: { filter?: JobFilter; dryRun?: boolean } = {}) {
+  return test.worker.prune({ retention: { maxCount: 0 }, ...options });
+}
+
+async function logsOf({ directory }: TestWorker): Promise<string[]> {
+  const names = (await Array.fromAsync(Deno.readDir(`${directory}/logs`))).map(({ name }) => name);
+  return names.sort();
+}
+
+function idsOf(jobs: readonly Job[]): string[] {
+  return jobs.map(({ jobId }) => jobId);
+}
+
+Deno.test("Worker.prune() removes jobs with their logs, but none that runs", async () => {
+  await using test = await TestWorker.open();
+  const running = await test.sh("exec sleep 100");
+  const first = await test.ran("echo 1");
+  const second = await test.ran("echo 2");
+  const both = [second.jobId, first.jobId];
+
+  assert.deepEqual(idsOf(await pruneAll(test, { dryRun: true })), both);
+  assert.equal((await test.read(first.jobId)).stdout, "1\n", "That was only a question");
+  assert.equal((await logsOf(test)).length, 3);
+
+  assert.deepEqual(await pruneAll(test), [second, first]);
+  assert.deepEqual(await logsOf(test), [running.jobId]);
+  assert.deepEqual(idsOf(await test.worker.list({}, { limit: 9 })), [running.jobId]);
+  for (const jobId of both) {
+    const error = await rejection(test.read(jobId));
+    assert.ok(error instanceof JobWorkerError);
+    assert.equal(error.code, "not_found");
+  }
+  assert.deepEqual(await pruneAll(test), []);
+});
+
+Deno.test("Worker.prune() removes the jobs of one owner only, if told so", async () => {
+  await using test = await TestWorker.open();
+  const jobs = await Promise.all(["alice", "bob"].map(async (owner) => {
+    const { jobId } = await test.start({ name: "true" }, { owner });
+    return await test.worker.wait(jobId);
+  }));
+  const [alice, bob] = idsOf(jobs);
+  assert.deepEqual(idsOf(await pruneAll(test, { filter: { owner: "bob" } })), [bob]);
+  assert.deepEqual(idsOf(await test.worker.list({}, { limit: 9 })), [alice]);
+});
+
+Deno.test("Worker.prune() leaves a job alone for as long as its log is read", async () => {
+  await using test = await TestWorker.open();
+  const { jobId } = await test.ran("echo 1; echo 2 >&2");
+  const read = () => test.worker.readLog(jobId, { start: FROM_START, streams: BOTH, follow: true });
+  const [one, other] = [read(), read()];
+  await one.next();
+  await other.next();
+  assert.deepEqual(await pruneAll(test), []);
+  assert.deepEqual(await pruneAll(test, { dryRun: true }), []);
+  await one.return();
+  assert.deepEqual(await pruneAll(test), []);
+  // To the end, or left: either way it is done.
+  await Array.fromAsync(other);
+  assert.deepEqual(idsOf(await pruneAll(test)), [jobId]);
+});
+
+Deno.test("Worker.prune() goes on where it was interrupted", async () => {
+  await using test = await TestWorker.open();
+  const { jobId } = await test.ran("echo 1");
+  // As if the daemon had died between the two.
+  await Deno.remove(`${test.directory}/logs/${jobId}`, { recursive: true });
+  const error = await rejection(test.read(jobId));
+  assert.ok(error instanceof JobWorkerError);
+  assert.deepEqual([error.code, error.message], ["not_found", `The log of job "${jobId}" is gone`]);
+  assert.deepEqual(idsOf(await pruneAll(test)), [jobId]);
+  assert.deepEqual(await test.worker.list({}, { limit: 9 }), []);
+});
+
+Deno.test("A reader whose log is deleted underneath reads what it has open, or is told", async () => {
+  await using test = await TestWorker.open();
+  const { jobId } = await test.ran("head -c 9000000 /dev/zero");
+  const read = () =>
+    test.worker.readLog(jobId, { start: FROM_START, streams: BOTH, follow: false });
+  const reader = read();
+  await reader.next();
+  await Deno.remove(`${test.directory}/logs/${jobId}`, { recursive: true });
+  const error = await rejection(Array.fromAsync(reader));
+  assert.ok(error instanceof JobWorkerError);
+  assert.equal(error.code, "data_loss");
+  // What is behind the first file of 8 MiB is gone.
+  assert.match(error.message, /gone from byte 8\d{6} of the output on/);
+  assert.match(String(await rejection(Array.fromAsync(read()))), /is gone/);
+});
+
+Deno.test("A job of which somebody deletes the log while it runs goes on, and so do followers", async () => {
+  await using test = await TestWorker.open();
+  const { jobId } = await test.start(
+    { name: "sh", args: ["-c", "echo 1; read _; echo 2"] },
+    { execution: { hasInput: true } },
+  );
+  const reading = test.read(jobId);
+  await test.printed(jobId, "1");
+  const follower = test.worker.readLog(jobId, { start: FROM_START, streams: BOTH, follow: true });
+  await follower.next();
+  await Deno.remove(`${test.directory}/logs/${jobId}`, { recursive: true });
+  await test.worker.closeInput(jobId);
+  assert.equal((await reading).stdout, "1\n2\n");
+  assert.equal((await reading).finishedJob.end?.status, "done");
+  await Array.fromAsync(follower);
+});
+
+Deno.test("The age of a job is counted from its end, whatever the clock did meanwhile", async () => {
+  await using test = await TestWorker.open();
+  const startedAt = Date.now();
+  const { jobId } = await test.start(
+    { name: "sh", args: ["-c", "read _"] },
+    { execution: { hasInput: true, timeoutMs: 600_000 } },
+  );
+  using clock = fakeClock(startedAt + 86_400_000);
+  await test.worker.closeInput(jobId);
+  const { end } = await test.worker.wait(jobId);
+  // Neither is its time up, nor has it run for a day.
+  assert.equal(end?.reason, "exited");
+  assert.ok(end.finishedAt < startedAt + 600_000);
+  clock.now = end.finishedAt + 1_000;
+  assert.deepEqual(await test.worker.prune({ retention: { maxAgeMs: 1_000 } }), []);
+  clock.now++;
+  assert.equal((await test.worker.prune({ retention: { maxAgeMs: 1_000 } })).length, 1);
+});
