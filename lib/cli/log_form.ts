@@ -4,6 +4,7 @@
  * @module
  */
 
+import { concat } from "../concat.ts";
 import { dateText } from "./job_text.ts";
 import type { LogRecord, LogStream } from "./job_client.ts";
 import { jsonLine } from "./printable.ts";
@@ -53,18 +54,6 @@ export function jsonForm(): LogForm {
     });
     return encoder.encode(`${line}\n`);
   };
-}
-
-/** Several pieces of bytes as one. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  if (parts.length === 1 && parts[0] !== undefined) return parts[0];
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }
 
 function utf8Text(data: Uint8Array<ArrayBuffer>): string | null {

@@ -1,9 +1,10 @@
+import { concat } from "../concat.ts";
 import type { Context } from "./context.ts";
 import type { Output } from "./io.ts";
 import { printLine } from "./io.ts";
-import type { Job, LogRecord, LogStart, StreamLogsRequest } from "./job_client.ts";
+import type { Job, LogGap, LogRecord, LogStart, StreamLogsRequest } from "./job_client.ts";
 import { jobJson } from "./job_text.ts";
-import { concat, jsonForm, type LogForm, rawForm, timestampedForm } from "./log_form.ts";
+import { jsonForm, type LogForm, rawForm, timestampedForm } from "./log_form.ts";
 import { jsonLine } from "./printable.ts";
 
 /** Where a log begins. */
@@ -35,6 +36,7 @@ export async function printLog(
 
   let finished: Job | null = null;
   for await (const batch of client.streamLogs(request, { signal })) {
+    if (batch.gap !== undefined) await printGap(context, batch.gap);
     for (const [output, bytes] of runs(batch.records, outputOf, form)) await output.write(bytes);
     finished = batch.finishedJob;
   }
@@ -54,6 +56,20 @@ export async function followLog(
   return await printLog(context, request, { signal }) ??
     // Only a daemon that breaks its contract leaves the outcome out of the last message.
     await context.client.waitJob({ jobId }, { signal });
+}
+
+/** Tells what is missing before what is printed next: offsets count both streams together. */
+async function printGap({ io, settings }: Context, { from, to }: LogGap): Promise<void> {
+  if (settings.json) await printLine(io.stdout, jsonLine({ gap: { from, to } }));
+  else {
+    await printLine(
+      io.stderr,
+      `worker-cli: ${
+        to - from
+      } bytes of the output are gone, from byte ${from} up to byte ${to}: ` +
+        "dropped to keep within the limit of the log",
+    );
+  }
 }
 
 /** Joins neighbours that go to the same output: a job that writes byte by byte costs one write. */

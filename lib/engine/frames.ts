@@ -8,6 +8,8 @@
  * @module
  */
 
+import { concat } from "../concat.ts";
+
 const PREFIX_BYTES = 8;
 
 /** A JSON value with bytes beside it. */
@@ -47,7 +49,7 @@ export async function* decodeFrames(
     rest.push(piece);
     length += piece.byteLength;
     if (length < wanted) continue;
-    let buffer = rest.length === 1 ? piece : concat(rest, length);
+    let buffer = rest.length === 1 ? piece : concat(rest);
     for (;;) {
       wanted = sizeOf(buffer);
       if (buffer.byteLength < wanted) break;
@@ -71,14 +73,4 @@ function frameOf(buffer: Uint8Array<ArrayBuffer>): Frame {
     new TextDecoder().decode(buffer.subarray(PREFIX_BYTES, headEnd)),
   );
   return { head, bytes: buffer.subarray(headEnd) };
-}
-
-function concat(parts: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
 }

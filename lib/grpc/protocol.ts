@@ -5,7 +5,7 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
+import { fromJSON, type Options, type PackageDefinition } from "@grpc/proto-loader";
 import protobuf from "protobufjs";
 import jobWorkerProto from "../../proto/jobworker/v1/jobworker.proto" with { type: "text" };
 import healthProto from "../../proto/grpc/health/v1/health.proto" with { type: "text" };
@@ -71,7 +71,13 @@ export const REFLECTION_V1ALPHA_PROTO: string = reflectionProto.replace(
  */
 export const FLOW_CONTROL_WINDOW_BYTES = 8 * 1024 * 1024;
 
-const root = parseProtos([...Object.values(PROTOS), REFLECTION_V1ALPHA_PROTO]);
+/** How a message looks in memory. `gen/generate.ts` writes types of exactly this form. */
+const SHAPE: Options = { longs: Number, enums: String, defaults: true, oneofs: true };
+
+const DEFINITIONS: PackageDefinition = fromJSON(
+  parseProtos([...Object.values(PROTOS), REFLECTION_V1ALPHA_PROTO]).toJSON(),
+  SHAPE,
+);
 
 /** Full name of the service, as health checks and `grpcurl` say it. */
 export const JOB_WORKER_SERVICE = "jobworker.v1.JobWorker";
@@ -88,39 +94,6 @@ export const REFLECTION_V1ALPHA = defineService<ServerReflectionMethods>(
 function defineService<Methods extends Record<keyof Methods, MethodTypes>>(
   name: string,
 ): ServiceMethods<Methods> {
-  const methods = root.lookupService(name).methodsArray.map((method) => {
-    const request = codecOf(method.resolvedRequestType);
-    const response = codecOf(method.resolvedResponseType);
-    const definition: MethodDefinition<object, object> = {
-      path: `/${name}/${method.name}`,
-      requestStream: method.requestStream ?? false,
-      responseStream: method.responseStream ?? false,
-      requestSerialize: request.encode,
-      requestDeserialize: request.decode,
-      responseSerialize: response.encode,
-      responseDeserialize: response.decode,
-    };
-    return [method.name, definition] as const;
-  });
   // The generated types come from the same text: tests/grpc/gen_test.ts.
-  return Object.fromEntries(methods) as ServiceMethods<Methods>;
-}
-
-/** How a message looks in memory. `gen/generate.ts` writes types of exactly this form. */
-const SHAPE: protobuf.IConversionOptions = {
-  longs: Number,
-  enums: String,
-  defaults: true,
-  oneofs: true,
-};
-
-function codecOf(type: protobuf.Type | null) {
-  if (type === null) throw new TypeError("The wire contract has not been resolved");
-  return {
-    encode: (message: object): Buffer => {
-      const bytes = type.encode(type.fromObject(message)).finish();
-      return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    },
-    decode: (bytes: Uint8Array): object => type.toObject(type.decode(bytes), SHAPE),
-  };
+  return DEFINITIONS[name] as unknown as ServiceMethods<Methods>;
 }

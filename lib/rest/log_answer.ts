@@ -8,7 +8,7 @@ import type {
   LogBatch,
   StreamLogsRequest,
 } from "../service/job_service.ts";
-import { concat } from "./concat.ts";
+import { concat } from "../concat.ts";
 import { withHeartbeat } from "./heartbeat.ts";
 import { jobJson, logLines } from "./job_json.ts";
 import { OPERATIONS } from "./operations.ts";

@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import { z } from "zod";
 import { JobWorkerError } from "../errors.ts";
 import { isJobId } from "../ids.ts";
-import { concat } from "./concat.ts";
+import { concat } from "../concat.ts";
 import { HttpError } from "./http_error.ts";
 import { parseStrictJson } from "./strict_json.ts";
 

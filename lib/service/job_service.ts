@@ -121,8 +121,8 @@ export interface GetOutputRequest {
 }
 
 export interface GetOutputResponse {
-  readonly stdout: Uint8Array;
-  readonly stderr: Uint8Array;
+  readonly stdout: Uint8Array<ArrayBuffer>;
+  readonly stderr: Uint8Array<ArrayBuffer>;
   readonly nextOffset: number;
   /** True once everything stored so far has been returned. */
   readonly end: boolean;

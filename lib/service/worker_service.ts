@@ -1,5 +1,6 @@
 import { abortable } from "../abortable.ts";
 import { authorize, RULES } from "../auth/authorize.ts";
+import { concat } from "../concat.ts";
 import { JobWorkerError } from "../errors.ts";
 import {
   DEFAULT_LOG_LIMIT,
@@ -299,14 +300,4 @@ function rolesOf(roles: readonly string[]): string {
 
 function wanted(streams: readonly LogStream[]): readonly LogStream[] {
   return streams.length === 0 ? BOTH_STREAMS : streams;
-}
-
-function concat(parts: readonly Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.byteLength;
-  }
-  return whole;
 }

@@ -1,12 +1,7 @@
+import { concat } from "../../lib/concat.ts";
 import fc from "fast-check";
 import type { LogRecord } from "../../lib/cli/job_client.ts";
-import {
-  concat,
-  jsonForm,
-  type LogForm,
-  rawForm,
-  timestampedForm,
-} from "../../lib/cli/log_form.ts";
+import { jsonForm, type LogForm, rawForm, timestampedForm } from "../../lib/cli/log_form.ts";
 import { assert } from "../assert.ts";
 import { recordsOf } from "./fake_daemon.ts";
 

@@ -206,7 +206,6 @@ export function daemonArgs(
   return [
     ...taskArgs("start", directory),
     "--address=127.0.0.1:0",
-    "--rest-address=off",
     ...AS_ROOT,
     ...paths,
     ...args,

@@ -72,14 +72,15 @@ Deno.test("run --json tells the start, each record, and the end with its outcome
     data: btoa("hi\n"),
     text: "hi\n",
   });
-  const { finishDate, ...job } = finished.finishedJob;
+  const { finishDate, usage: _usage, ...job } = finished.finishedJob;
   assert.ok(Date.parse(finishDate) >= Date.parse(job.startDate));
-  assert.deepEqual({ ...job, finishDate: null }, {
+  assert.deepEqual({ ...job, finishDate: null, usage: null }, {
     ...started.startedJob,
     status: "failed",
     exitStatus: { code: 3 },
     reason: "exited",
     stdoutBytes: 3,
+    logBytes: 39,
   });
 });
 

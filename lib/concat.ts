@@ -1,4 +1,4 @@
-/** Several pieces of bytes as one. */
+/** Pieces of bytes as one. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.byteLength, 0));
   let at = 0;

@@ -1,0 +1,180 @@
+import type {
+  GetOutputRequest,
+  LimitJobTimeRequest,
+  ListJobsRequest,
+  PruneJobsRequest,
+  StartJobRequest,
+  StopJobRequest,
+  StreamLogsRequest,
+} from "../service/job_service.ts";
+import type { JobFilter, LogStart, LogStream } from "../worker/types.ts";
+import type * as wire from "./gen/jobworker.ts";
+import {
+  NO_COMMAND,
+  readEnum,
+  readExecution,
+  readInteger,
+  readLogLimit,
+  readMs,
+  STATUSES,
+  STREAMS,
+  writeDuration,
+  writeEnum,
+  writeExecution,
+  writeLogLimit,
+  writeTimestamp,
+} from "./wire_values.ts";
+
+export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequest {
+  const { command, labels, requestId } = request;
+  const logLimit = request.logLimit === null ? null : readLogLimit(request.logLimit);
+  return {
+    command: command ?? NO_COMMAND,
+    labels,
+    requestId,
+    ...(logLimit !== null && { logLimit }),
+    ...(request.execution !== null && { execution: readExecution(request.execution) }),
+  };
+}
+
+export function writeStartJobRequest(request: StartJobRequest): wire.StartJobRequest {
+  const { logLimit, execution } = request;
+  return {
+    ...request,
+    logLimit: logLimit === undefined ? null : writeLogLimit(logLimit),
+    execution: execution === undefined ? null : writeExecution(execution),
+  };
+}
+
+export function readLimitJobTimeRequest(request: wire.LimitJobTimeRequest): LimitJobTimeRequest {
+  const { jobId, timeout } = request;
+  return { jobId, timeoutMs: timeout === null ? 0 : readMs(timeout, "timeout") };
+}
+
+export function writeLimitJobTimeRequest(request: LimitJobTimeRequest): wire.LimitJobTimeRequest {
+  const { jobId, timeoutMs } = request;
+  return { jobId, timeout: writeDuration(timeoutMs) };
+}
+
+export function readPruneJobsRequest(request: wire.PruneJobsRequest): PruneJobsRequest {
+  const { maxAge, dryRun, owner } = request;
+  return {
+    ...(maxAge !== null && { maxAgeMs: readMs(maxAge, "max_age") }),
+    ...(request._maxCount !== undefined &&
+      { maxCount: readInteger(request.maxCount, "max_count") }),
+    ...(request._maxBytes !== undefined &&
+      { maxBytes: readInteger(request.maxBytes, "max_bytes") }),
+    dryRun,
+    owner,
+  };
+}
+
+export function writePruneJobsRequest(request: PruneJobsRequest): wire.PruneJobsRequest {
+  const { maxAgeMs, maxCount, maxBytes, dryRun, owner } = request;
+  // In this way the compiler sees that each is there whole or not at all.
+  const count = maxCount === undefined ? {} : { _maxCount: "maxCount", maxCount } as const;
+  const bytes = maxBytes === undefined ? {} : { _maxBytes: "maxBytes", maxBytes } as const;
+  const maxAge = maxAgeMs === undefined ? null : writeDuration(maxAgeMs);
+  return { maxAge, dryRun, owner, ...count, ...bytes };
+}
+
+export function readStopJobRequest(request: wire.StopJobRequest): StopJobRequest {
+  const { jobId, stopSignal, gracePeriod } = request;
+  const gracePeriodMs = gracePeriod === null ? null : readMs(gracePeriod, "grace_period");
+  return { jobId, stopSignal, gracePeriodMs };
+}
+
+export function writeStopJobRequest(request: StopJobRequest): wire.StopJobRequest {
+  const { jobId, stopSignal, gracePeriodMs } = request;
+  const gracePeriod = gracePeriodMs === null ? null : writeDuration(gracePeriodMs);
+  return { jobId, stopSignal, gracePeriod };
+}
+
+/** A field that is empty on the wire matches every job: the member is left out. */
+export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
+  if (filter === null) return {};
+  const { owner, labels, jobIdPrefix, startedAfter, startedBefore } = filter;
+  const statuses = filter.statuses.map((status) =>
+    readEnum(STATUSES, status, "filter.statuses", "invalid_argument")
+  );
+  return {
+    ...(statuses.length > 0 && { statuses }),
+    ...(owner !== "" && { owner }),
+    ...(Object.keys(labels).length > 0 && { labels }),
+    ...(jobIdPrefix !== "" && { jobIdPrefix }),
+    ...(startedAfter !== null &&
+      { startedAfter: readMs(startedAfter, "filter.started_after") }),
+    ...(startedBefore !== null &&
+      { startedBefore: readMs(startedBefore, "filter.started_before") }),
+  };
+}
+
+export function writeJobFilter(filter: JobFilter): wire.JobFilter {
+  const { statuses = [], owner = "", labels = {}, jobIdPrefix = "" } = filter;
+  const { startedAfter, startedBefore } = filter;
+  return {
+    statuses: statuses.map((status) => writeEnum(STATUSES, status)),
+    owner,
+    labels,
+    jobIdPrefix,
+    startedAfter: startedAfter === undefined ? null : writeTimestamp(startedAfter),
+    startedBefore: startedBefore === undefined ? null : writeTimestamp(startedBefore),
+  };
+}
+
+export function readListJobsRequest(request: wire.ListJobsRequest): ListJobsRequest {
+  return { ...request, filter: readJobFilter(request.filter) };
+}
+
+export function writeListJobsRequest(request: ListJobsRequest): wire.ListJobsRequest {
+  return { ...request, filter: writeJobFilter(request.filter) };
+}
+
+function readStreams(streams: wire.GetOutputRequest["streams"]): LogStream[] {
+  return streams.map((stream) => readEnum(STREAMS, stream, "streams", "invalid_argument"));
+}
+
+function writeStreams(streams: readonly LogStream[]): wire.GetOutputRequest["streams"] {
+  return streams.map((stream) => writeEnum(STREAMS, stream));
+}
+
+export function readGetOutputRequest(request: wire.GetOutputRequest): GetOutputRequest {
+  const { jobId, maxBytes } = request;
+  const offset = readInteger(request.offset, "offset");
+  return { jobId, streams: readStreams(request.streams), offset, maxBytes };
+}
+
+export function writeGetOutputRequest(request: GetOutputRequest): wire.GetOutputRequest {
+  return { ...request, streams: writeStreams(request.streams) };
+}
+
+export function readStreamLogsRequest(request: wire.StreamLogsRequest): StreamLogsRequest {
+  const { jobId, follow } = request;
+  return { jobId, streams: readStreams(request.streams), follow, start: readLogStart(request) };
+}
+
+function readLogStart(request: wire.StreamLogsRequest): LogStart {
+  switch (request.start) {
+    case "tailLines":
+      return { kind: "tail", lines: request.tailLines };
+    case "since":
+      return { kind: "since", time: readMs(request.since, "since") };
+    case "offset":
+      return { kind: "offset", offset: readInteger(request.offset, "offset") };
+    default:
+      return { kind: "offset", offset: 0 };
+  }
+}
+
+export function writeStreamLogsRequest(request: StreamLogsRequest): wire.StreamLogsRequest {
+  const { jobId, follow, start } = request;
+  const message = { jobId, follow, streams: writeStreams(request.streams) };
+  switch (start.kind) {
+    case "offset":
+      return { ...message, start: "offset", offset: start.offset };
+    case "tail":
+      return { ...message, start: "tailLines", tailLines: start.lines };
+    case "since":
+      return { ...message, start: "since", since: writeTimestamp(start.time) };
+  }
+}

@@ -1,0 +1,155 @@
+import { JobWorkerError } from "../errors.ts";
+import type {
+  GetOutputResponse,
+  ListJobsResponse,
+  PruneJobsResponse,
+} from "../service/job_service.ts";
+import type { Job, LogBatch, LogLimit, LogRecord } from "../worker/types.ts";
+import type * as wire from "./gen/jobworker.ts";
+import {
+  CONTAINMENTS,
+  LOG_POLICIES,
+  NO_COMMAND,
+  NO_EXECUTION,
+  readEnum,
+  readExecution,
+  readExitStatus,
+  readMs,
+  readUsage,
+  REASONS,
+  STATUSES,
+  STREAMS,
+  writeEnum,
+  writeExecution,
+  writeExitStatus,
+  writeLogLimit,
+  writeTimestamp,
+  writeUsage,
+} from "./wire_values.ts";
+
+/** `requestId` is not on the wire: it is `""` on this side. */
+export function readJob(job: wire.Job): Job {
+  const { jobId, pid, owner, labels, stdoutBytes, stderrBytes, outputCut } = job;
+  const status = readEnum(STATUSES, job.status, "status", "internal");
+  return {
+    jobId,
+    command: job.command ?? NO_COMMAND,
+    pid,
+    owner,
+    labels,
+    requestId: "",
+    startedAt: job.startDate === null ? 0 : readMs(job.startDate, "start_date"),
+    stdoutBytes,
+    stderrBytes,
+    execution: { ...NO_EXECUTION, ...readExecution(job.execution ?? writeExecution({})) },
+    containment: readEnum(CONTAINMENTS, job.containment, "containment", "internal"),
+    usage: readUsage(job.usage),
+    logLimit: readJobLogLimit(job.logLimit),
+    logBytes: job.logBytes,
+    outputCut,
+    end: status === "running" ? null : {
+      ...(job.detail !== "" && { detail: job.detail }),
+      status,
+      reason: readEnum(REASONS, job.reason, "reason", "internal"),
+      exitStatus: readExitStatus(job.exitStatus),
+      finishedAt: job.finishDate === null ? 0 : readMs(job.finishDate, "finish_date"),
+    },
+  };
+}
+
+export function writeJob(job: Job): wire.Job {
+  const { jobId, command, pid, owner, labels, stdoutBytes, stderrBytes, outputCut, end } = job;
+  return {
+    jobId,
+    command,
+    status: writeEnum(STATUSES, end?.status ?? "running"),
+    pid,
+    owner,
+    startDate: writeTimestamp(job.startedAt),
+    finishDate: end === null ? null : writeTimestamp(end.finishedAt),
+    exitStatus: end === null ? null : writeExitStatus(end.exitStatus),
+    reason: end === null ? "JOB_REASON_UNSPECIFIED" : writeEnum(REASONS, end.reason),
+    stdoutBytes,
+    stderrBytes,
+    labels,
+    outputCut,
+    logLimit: writeLogLimit(job.logLimit),
+    logBytes: job.logBytes,
+    detail: end?.detail ?? "",
+    execution: writeExecution(job.execution),
+    containment: writeEnum(CONTAINMENTS, job.containment),
+    usage: job.usage === null ? null : writeUsage(job.usage),
+  };
+}
+
+function readJobLogLimit(limit: wire.LogLimit | null): LogLimit {
+  return {
+    bytes: limit?.bytes ?? 0,
+    policy: readEnum(LOG_POLICIES, limit?.policy ?? "", "log_limit.policy", "internal"),
+  };
+}
+
+export function readPruneJobsResponse(response: wire.PruneJobsResponse): PruneJobsResponse {
+  return { ...response, jobs: response.jobs.map(readJob) };
+}
+
+export function writePruneJobsResponse(response: PruneJobsResponse): wire.PruneJobsResponse {
+  return { ...response, jobs: response.jobs.map(writeJob) };
+}
+
+export function readListJobsResponse(response: wire.ListJobsResponse): ListJobsResponse {
+  return { ...response, jobs: response.jobs.map(readJob) };
+}
+
+export function writeListJobsResponse(response: ListJobsResponse): wire.ListJobsResponse {
+  return { ...response, jobs: response.jobs.map(writeJob) };
+}
+
+export function readGetOutputResponse(response: wire.GetOutputResponse): GetOutputResponse {
+  return { ...response, exitStatus: readExitStatus(response.exitStatus) };
+}
+
+export function writeGetOutputResponse(response: GetOutputResponse): wire.GetOutputResponse {
+  return {
+    ...response,
+    exitStatus: writeExitStatus(response.exitStatus),
+  };
+}
+
+function readLogRecord({ offset, time, stream, data }: wire.LogRecord): LogRecord {
+  return {
+    offset,
+    time: time === null ? 0 : readMs(time, "time"),
+    stream: readEnum(STREAMS, stream, "stream", "internal"),
+    data,
+  };
+}
+
+function writeLogRecord({ offset, time, stream, data }: LogRecord): wire.LogRecord {
+  return { offset, time: writeTimestamp(time), stream: writeEnum(STREAMS, stream), data };
+}
+
+export function readLogBatch(response: wire.StreamLogsResponse): LogBatch {
+  const { records, nextOffset, finishedJob, gap } = response;
+  return {
+    records: records.map(readLogRecord),
+    nextOffset,
+    ...(gap !== null && { gap }),
+    finishedJob: finishedJob === null ? null : readJob(finishedJob),
+  };
+}
+
+export function writeLogBatch(batch: LogBatch): wire.StreamLogsResponse {
+  const { records, nextOffset, finishedJob } = batch;
+  return {
+    records: records.map(writeLogRecord),
+    nextOffset,
+    finishedJob: finishedJob === null ? null : writeJob(finishedJob),
+    gap: batch.gap ?? null,
+  };
+}
+
+export function readWatchedJob({ job }: wire.WatchJobsResponse): Job {
+  if (job === null) throw new JobWorkerError("internal", "Missing field in the response: job");
+  return readJob(job);
+}

@@ -1,0 +1,186 @@
+/**
+ * What requests and responses of the wire contract have in common.
+ *
+ * @module
+ */
+
+import { type ErrorCode, JobWorkerError } from "../errors.ts";
+import type {
+  Command,
+  Containment,
+  Execution,
+  ExitStatus,
+  JobLimits,
+  JobReason,
+  JobStatus,
+  JobUsage,
+  LogLimit,
+  LogStream,
+} from "../worker/types.ts";
+import type * as wire from "./gen/jobworker.ts";
+
+export const STATUSES = {
+  JOB_STATUS_RUNNING: "running",
+  JOB_STATUS_DONE: "done",
+  JOB_STATUS_FAILED: "failed",
+  JOB_STATUS_CANCELLED: "cancelled",
+} as const satisfies Record<string, JobStatus>;
+
+export const REASONS = {
+  JOB_REASON_EXITED: "exited",
+  JOB_REASON_SIGNALED: "signaled",
+  JOB_REASON_STOPPED: "stopped",
+  JOB_REASON_TIMEOUT: "timeout",
+  JOB_REASON_LOG_LIMIT: "log_limit",
+  JOB_REASON_SHUTDOWN: "shutdown",
+  JOB_REASON_LOST: "lost",
+} as const satisfies Record<string, JobReason>;
+
+export const STREAMS = {
+  LOG_STREAM_STDOUT: "stdout",
+  LOG_STREAM_STDERR: "stderr",
+} as const satisfies Record<string, LogStream>;
+
+export const LOG_POLICIES = {
+  LOG_POLICY_KEEP_NEWEST: "keep_newest",
+  LOG_POLICY_END_JOB: "end_job",
+} as const satisfies Record<string, LogLimit["policy"]>;
+
+export const CONTAINMENTS = {
+  CONTAINMENT_CGROUP: "cgroup",
+  CONTAINMENT_PROCESS_GROUP: "process_group",
+} as const satisfies Record<string, Containment>;
+
+export const NO_COMMAND: Command = { name: "", args: [], env: {}, workingDirectory: "" };
+
+export const NO_EXECUTION: Execution = {
+  user: "",
+  umask: "",
+  nice: 0,
+  timeoutMs: 0,
+  gracePeriodMs: 0,
+  limits: {},
+  hasInput: false,
+};
+
+/** The word for an enum value. The codes are those of the two directions. */
+export function readEnum<Word extends string>(
+  words: Readonly<Record<string, Word>>,
+  value: string | number,
+  field: string,
+  code: ErrorCode,
+): Word {
+  const word = Object.hasOwn(words, value) ? words[value] : undefined;
+  if (word !== undefined) return word;
+  const known = Object.keys(words).join(", ");
+  throw new JobWorkerError(code, `Unknown value in ${field}: ${value} (known: ${known})`);
+}
+
+export function writeEnum<Value extends string>(words: Record<Value, string>, word: string): Value {
+  for (const value in words) if (words[value] === word) return value;
+  throw new TypeError(`The wire contract has no value for "${word}"`);
+}
+
+/** Integers beyond 2^53 have lost digits by now: better no answer than a wrong one. */
+export function readInteger(value: number, field: string): number {
+  if (Number.isSafeInteger(value)) return value;
+  throw new JobWorkerError("invalid_argument", `Number too large in ${field}: ${value}`);
+}
+
+/** Seconds and nanoseconds, to milliseconds. */
+export function readMs({ seconds, nanos }: wire.Timestamp | wire.Duration, field: string): number {
+  return readInteger(seconds * 1000 + Math.trunc(nanos / 1e6), field);
+}
+
+export function writeTimestamp(ms: number): wire.Timestamp {
+  const seconds = Math.floor(ms / 1000);
+  return { seconds, nanos: Math.round((ms - seconds * 1000) * 1e6) };
+}
+
+export function writeDuration(ms: number): wire.Duration {
+  const seconds = Math.trunc(ms / 1000);
+  return { seconds, nanos: Math.round((ms - seconds * 1000) * 1e6) };
+}
+
+export function readExecution(execution: wire.Execution): Partial<Execution> {
+  const { user, umask, nice, timeout, gracePeriod, limits, hasInput } = execution;
+  return {
+    user,
+    umask,
+    nice,
+    hasInput,
+    limits: readLimits(limits),
+    timeoutMs: timeout === null ? 0 : readMs(timeout, "execution.timeout"),
+    ...(gracePeriod !== null && { gracePeriodMs: readMs(gracePeriod, "execution.grace_period") }),
+  };
+}
+
+export function writeExecution(execution: Partial<Execution>): wire.Execution {
+  const { user = "", umask = "", nice = 0, timeoutMs = 0, gracePeriodMs, hasInput } = execution;
+  const { memoryBytes = 0, cpus = 0, processes = 0 } = execution.limits ?? {};
+  return {
+    user,
+    umask,
+    nice,
+    timeout: timeoutMs === 0 ? null : writeDuration(timeoutMs),
+    gracePeriod: gracePeriodMs === undefined ? null : writeDuration(gracePeriodMs),
+    limits: { memoryBytes, cpus, processes },
+    hasInput: hasInput ?? false,
+  };
+}
+
+/** 0 is no limit. */
+export function readLimits(limits: wire.JobLimits | null): JobLimits {
+  const { memoryBytes = 0, cpus = 0, processes = 0 } = limits ?? {};
+  return {
+    ...(memoryBytes !== 0 && { memoryBytes }),
+    ...(cpus !== 0 && { cpus }),
+    ...(processes !== 0 && { processes }),
+  };
+}
+
+export function readUsage(usage: wire.JobUsage | null): JobUsage | null {
+  if (usage === null) return null;
+  const { cpuTime } = usage;
+  return {
+    cpuMs: cpuTime === null ? null : readMs(cpuTime, "cpu_time"),
+    peakMemoryBytes: usage._peakMemoryBytes === undefined ? null : usage.peakMemoryBytes,
+    oomKills: usage._oomKills === undefined ? null : usage.oomKills,
+  };
+}
+
+export function writeUsage({ cpuMs, peakMemoryBytes, oomKills }: JobUsage): wire.JobUsage {
+  const peak = peakMemoryBytes === null
+    ? {}
+    : { _peakMemoryBytes: "peakMemoryBytes", peakMemoryBytes } as const;
+  const kills = oomKills === null ? {} : { _oomKills: "oomKills", oomKills } as const;
+  return { cpuTime: cpuMs === null ? null : writeDuration(cpuMs), ...peak, ...kills };
+}
+
+/** In a request, what is 0 or unspecified is left to the daemon. */
+export function readLogLimit({ bytes, policy }: wire.LogLimit): Partial<LogLimit> {
+  const chosen = policy !== "LOG_POLICY_UNSPECIFIED";
+  return {
+    ...(bytes !== 0 && { bytes: readInteger(bytes, "log_limit.bytes") }),
+    ...(chosen &&
+      { policy: readEnum(LOG_POLICIES, policy, "log_limit.policy", "invalid_argument") }),
+  };
+}
+
+export function writeLogLimit({ bytes = 0, policy }: Partial<LogLimit>): wire.LogLimit {
+  const chosen = policy === undefined ? "LOG_POLICY_UNSPECIFIED" : writeEnum(LOG_POLICIES, policy);
+  return { bytes, policy: chosen };
+}
+
+export function readExitStatus(status: wire.ExitStatus | null): ExitStatus | null {
+  if (status?.outcome === "code") return { code: status.code };
+  if (status?.outcome === "signal") return { signal: status.signal };
+  return null;
+}
+
+export function writeExitStatus(status: ExitStatus | null): wire.ExitStatus | null {
+  if (status === null) return null;
+  return "code" in status
+    ? { outcome: "code", code: status.code }
+    : { outcome: "signal", signal: status.signal };
+}
