@@ -4,6 +4,7 @@
  * @module
  */
 
+import { askNewPassword } from "./lib/ask_password.ts";
 import { main } from "./lib/daemon/main.ts";
 
 const ending = new AbortController();
@@ -12,6 +13,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 const encoder = new TextEncoder();
+const printError = (text: string) => void Deno.stderr.writeSync(encoder.encode(text));
 const status = await main({
   args: Deno.args,
   environment: (name) => Deno.env.get(name),
@@ -19,6 +21,8 @@ const status = await main({
   onReload: (reload) => Deno.addSignalListener("SIGHUP", reload),
   pipes: { input: Deno.stdin.readable, output: Deno.stdout.writable },
   print: (text) => void Deno.stdout.writeSync(encoder.encode(text)),
-  printError: (text) => void Deno.stderr.writeSync(encoder.encode(text)),
+  printError,
+  askNewPassword: (question) =>
+    askNewPassword(question, { source: Deno.stdin, print: printError, signal: ending.signal }),
 });
 Deno.exit(status);

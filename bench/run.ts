@@ -107,10 +107,12 @@ async function benchNetwork(
     maxConnections: 100,
     maxConnectionsPerAddress: 100,
     exclusive: true,
+    restAddress: null,
+    users: "",
   });
   const material = await certificates.material("client");
   await using client = await connect({
-    address: `127.0.0.1:${front.address.port}`,
+    address: `127.0.0.1:${front.addresses.address.port}`,
     ca: material.ca,
     cert: material.cert,
     key: material.key,

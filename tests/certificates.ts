@@ -11,7 +11,7 @@ import {
   type Credentials,
   issueCertificate,
   makeCertificates,
-} from "../lib/cli/certificates.ts";
+} from "../lib/auth/certificates.ts";
 
 const HOUR = 3_600_000;
 

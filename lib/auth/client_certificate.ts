@@ -10,7 +10,7 @@
 import { X509Certificate } from "node:crypto";
 import { type DenyList, isDenied } from "./deny_list.ts";
 import { type Identity, ROLES } from "./identity.ts";
-import * as x509 from "./x509.ts";
+import { x509 } from "./x509.ts";
 
 /** A client whose certificate was verified. */
 export interface ClientCertificate {

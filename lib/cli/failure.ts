@@ -13,10 +13,11 @@ import { printableLines } from "./printable.ts";
 export async function printFailure(
   { io, settings }: { io: Io; settings: Settings },
   error: unknown,
+  advise: typeof adviceFor = adviceFor,
 ): Promise<number> {
   const lines = [`worker-cli: ${messageOf(error)}`];
   if (error instanceof JobWorkerError) {
-    const advice = adviceFor(error, settings);
+    const advice = advise(error, settings);
     if (advice !== null) lines.push(advice);
   } else {
     lines.push("This is a fault of worker-cli itself; --debug shows where");

@@ -5,10 +5,23 @@
  */
 
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import { parseByteSize } from "../byte_size.ts";
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import type { Invocation, ListVerb, LogsStart, NewJob, Verb } from "./invocation.ts";
-import type { LogStream } from "./job_client.ts";
+import { type CommandShape, shapeOf } from "./command_shape.ts";
+import { type Shell, SHELLS } from "./completions.ts";
+import type {
+  ContextVerb,
+  Invocation,
+  ListVerb,
+  LogsStart,
+  Moment,
+  NewJob,
+  PruneVerb,
+  Verb,
+} from "./invocation.ts";
+import type { LogLimit, LogStream } from "./job_client.ts";
+import { parseRest, REST_FORMS, REST_NOTES } from "./rest_grammar.ts";
 import {
   type Environment,
   type GivenSettings,
@@ -16,8 +29,21 @@ import {
   type Setting,
   SETTINGS,
 } from "./settings.ts";
-import { parseCount, parsePair, parseRepeated, parseSince } from "./values.ts";
-import { VERSION } from "../version.ts";
+import {
+  type CONTEXT_KEYS,
+  type ContextValues,
+  UserDirectory,
+  withContext,
+} from "./user_directory.ts";
+import {
+  parseAddress,
+  parseCount,
+  parseLogPolicy,
+  parseMoment,
+  parsePair,
+  parseRepeated,
+} from "./values.ts";
+import { VERSION_TEXT } from "../version.ts";
 
 /** What {@linkcode parse} makes of a command line. */
 export type Parsed =
@@ -32,8 +58,15 @@ export type Parsed =
  *
  * @param args What follows the program's name.
  * @param environment The variables that stand in for options, see {@linkcode SETTINGS}.
+ * @param directory Where contexts and certificates of the user are looked for.
  */
-export function parse(args: readonly string[], environment: Environment): Parsed {
+export function parse(
+  args: readonly string[],
+  environment: Environment,
+  directory: UserDirectory = new UserDirectory(null),
+): Parsed {
+  const rest = parseRest(args, environment, directory);
+  if (rest !== null) return rest;
   let printed = "";
   let verb: Verb | undefined;
   const program = programOf((text) => printed += text, (parsed) => verb = parsed);
@@ -47,7 +80,11 @@ export function parse(args: readonly string[], environment: Environment): Parsed
     const before = program.opts<GivenSettings>();
     const after = innermost.opts<GivenSettings>();
     const color = before.color !== false && after.color !== false;
-    const settings = readSettings({ ...before, ...after, color }, environment);
+    const context = after.context ?? before.context;
+    const settings = readSettings(
+      { ...before, ...after, color },
+      withContext(environment, directory, context),
+    );
     return { kind: "invocation", invocation: { settings, verb } };
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) {
@@ -70,6 +107,7 @@ const FORMS = `[options] start -- <command>...
        worker-cli [options] (stop|status|output) <jobId>
        worker-cli [options] logs (all|stdout|stderr) <jobId> [--follow]
        worker-cli [options] list (all|running|failed|cancelled|done)
+       worker-cli ${REST_FORMS}
        worker-cli -h | --help | --version`;
 
 const NOTES = `
@@ -82,9 +120,9 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
   const program = new Command("worker-cli")
     .description("Runs commands on a server as jobs, and shows what became of them.")
     .usage(FORMS)
-    .version(VERSION, "--version", "print the version")
+    .version(VERSION_TEXT, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
-    .addHelpText("after", NOTES)
+    .addHelpText("after", NOTES + "\n" + REST_NOTES)
     .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
@@ -107,6 +145,10 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       .addOption(option("--cwd <dir>", "where to run, an absolute path on the server"))
       .addOption(option("--label <NAME=VALUE>", "mark the job; repeatable", parsePair))
       .addOption(option("--request-id <id>", "a repeat with the same id returns the same job"))
+      .addOption(option("--log-limit <size>", "what its log may take: 64MiB", parseByteSize))
+      .addOption(
+        option("--log-policy <policy>", "then: keep-newest output, or end-job", parseLogPolicy),
+      )
       .action((words: string[], options: NewJobOptions) =>
         found({ kind, job: newJobOf(words, options) })
       );
@@ -136,7 +178,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     .option("-t, --timestamps", "begin each line with its time")
     .addOption(option("--tail <n>", "only the last n lines", (text) => parseCount(text, 0)))
     .addOption(
-      option("--since <when>", "only what is newer: 10m, or 2026-07-31T09:30:00Z", parseSince)
+      option("--since <when>", "only what is newer: 10m, or 2026-07-31T09:30:00Z", parseMoment)
         .conflicts("tail"),
     )
     .action((streams: "all" | LogStream, jobId: string, options: LogsOptions) =>
@@ -158,6 +200,10 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     )
     .addOption(option("--owner <user>", "only those of one user"))
     .addOption(option("--label <NAME=VALUE>", "only those marked so; repeatable", parsePair))
+    .addOption(
+      option("--since <when>", "only those started since: 10m, or a time of RFC 3339", parseMoment),
+    )
+    .addOption(option("--until <when>", "only those started before", parseMoment))
     .addOption(option("--limit <n>", "no more than n", (text) => parseCount(text, 1)))
     .addHelpText(
       "after",
@@ -170,6 +216,8 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
         status,
         owner: options.owner ?? "",
         labels: options.label ?? {},
+        ...(options.since && { since: options.since }),
+        ...(options.until && { until: options.until }),
         limit: options.limit ?? Infinity,
       })
     );
@@ -177,6 +225,19 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
   subcommand(program, "wait", "wait until a job ends, exit with its status")
     .argument("<jobId>")
     .action((jobId: string) => found({ kind: "wait", jobId }));
+
+  subcommand(program, "prune", "remove finished jobs with their logs")
+    .addOption(option("--older-than <duration>", "those that ended before: 30d", parseDuration))
+    .addOption(option("--keep <n>", "all but the newest n", (text) => parseCount(text, 0)))
+    .addOption(option("--keep-bytes <size>", "all but the newest with so much log", parseByteSize))
+    .addOption(option("--owner <user>", "only those of one user"))
+    .option("--dry-run", "only tell which")
+    .addHelpText(
+      "after",
+      "\nWith several bounds, a job goes that is outside of any. One that runs, or whose log is being " +
+        "read, stays.",
+    )
+    .action((options: PruneOptions) => found(pruneVerbOf(options)));
 
   subcommand(program, "health", "ask the daemon whether it is well")
     .action(() => found({ kind: "health" }));
@@ -191,11 +252,59 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       found({ kind: "certs", directory: dir, force, hosts: host })
     );
 
+  subcommand(program, "context", "remember daemons, and which certificates are for them")
+    .addArgument(new Argument("<action>").choices(["add", "use", "list", "remove"]))
+    .argument("[name]")
+    .addOption(option("--rest-address <addr>", "host:port of its REST, to add", parseAddress))
+    .addOption(option("--user <name>", "who you are there, to add"))
+    .addHelpText("after", CONTEXT_NOTES)
+    .action((action: ContextVerb["action"], name: string | undefined, _, command: Command) => {
+      if ((name === undefined) !== (action === "list")) {
+        const need = action === "list" ? "takes no name" : "needs a name";
+        throw new JobWorkerError("invalid_argument", `context ${action} ${need}`);
+      }
+      found({ kind: "context", action, name: name ?? "", values: contextValuesOf(command) });
+    });
+
+  subcommand(program, "completions", "print what makes a shell complete worker-cli's lines")
+    .addArgument(new Argument("<shell>").choices([...SHELLS]))
+    .action((shell: Shell) => found({ kind: "completions", shell }));
+
+  program.command("__complete", { hidden: true })
+    .argument("[words...]")
+    .passThroughOptions()
+    .action((words: string[]) => found({ kind: "__complete", words }));
+
   addSettings(program);
   for (const command of program.commands) {
     addSettings(command.optionsGroup("Options of every subcommand:"));
   }
   return program;
+}
+
+const CONTEXT_NOTES = `
+  worker-cli context add prod --address prod.example:8080 --cert p.pem --key p.key --ca ca.pem
+  worker-cli context use prod
+  worker-cli --context prod list`;
+
+function contextValuesOf(command: Command): ContextValues {
+  const { restAddress, user, ...given } = command.optsWithGlobals<
+    GivenSettings & { restAddress?: string; user?: string }
+  >();
+  const values: Record<typeof CONTEXT_KEYS[number], string | undefined> = {
+    address: given.address,
+    cert: given.cert,
+    key: given.key,
+    ca: given.ca,
+    "rest-address": restAddress,
+    user,
+  };
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** The grammar as data. */
+export function describeGrammar(): CommandShape {
+  return shapeOf(programOf(() => {}, () => {}));
 }
 
 function subcommand(program: Command, name: Verb["kind"], about: string): Command {
@@ -230,19 +339,29 @@ interface NewJobOptions {
   readonly cwd?: string;
   readonly label?: Readonly<Record<string, string>>;
   readonly requestId?: string;
+  readonly logLimit?: number;
+  readonly logPolicy?: LogLimit["policy"];
 }
 
 function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
   const [name = "", ...args] = words;
-  const { env = {}, cwd = "", label = {}, requestId = "" } = options;
-  return { command: { name, args, env, workingDirectory: cwd }, labels: label, requestId };
+  const { env = {}, cwd = "", label = {}, requestId = "", logLimit: bytes, logPolicy: policy } =
+    options;
+  return {
+    command: { name, args, env, workingDirectory: cwd },
+    labels: label,
+    requestId,
+    ...((bytes !== undefined || policy !== undefined) && {
+      logLimit: { ...(bytes !== undefined && { bytes }), ...(policy && { policy }) },
+    }),
+  };
 }
 
 interface LogsOptions {
   readonly follow?: boolean;
   readonly timestamps?: boolean;
   readonly tail?: number;
-  readonly since?: LogsStart;
+  readonly since?: Moment;
 }
 
 function logsStartOf({ tail, since }: LogsOptions): LogsStart {
@@ -252,7 +371,35 @@ function logsStartOf({ tail, since }: LogsOptions): LogsStart {
 interface ListOptions {
   readonly owner?: string;
   readonly label?: Readonly<Record<string, string>>;
+  readonly since?: Moment;
+  readonly until?: Moment;
   readonly limit?: number;
+}
+
+interface PruneOptions {
+  readonly olderThan?: number;
+  readonly keep?: number;
+  readonly keepBytes?: number;
+  readonly owner?: string;
+  readonly dryRun?: boolean;
+}
+
+function pruneVerbOf(options: PruneOptions): PruneVerb {
+  const { olderThan: maxAgeMs, keep: maxCount, keepBytes: maxBytes } = options;
+  if ((maxAgeMs ?? maxCount ?? maxBytes) === undefined) {
+    throw new JobWorkerError(
+      "invalid_argument",
+      "Nothing says which jobs go: give --older-than, --keep or --keep-bytes",
+    );
+  }
+  return {
+    kind: "prune",
+    ...(maxAgeMs !== undefined && { maxAgeMs }),
+    ...(maxCount !== undefined && { maxCount }),
+    ...(maxBytes !== undefined && { maxBytes }),
+    dryRun: options.dryRun ?? false,
+    owner: options.owner ?? "",
+  };
 }
 
 interface CertsOptions {

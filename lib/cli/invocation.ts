@@ -4,7 +4,9 @@
  * @module
  */
 
-import type { Command, JobStatus, LogStream } from "./job_client.ts";
+import type { Shell } from "./completions.ts";
+import type { Command, JobStatus, LogLimit, LogStream } from "./job_client.ts";
+import type { ContextValues } from "./user_directory.ts";
 
 /** The options every subcommand takes. */
 export interface Settings {
@@ -38,8 +40,13 @@ export type Verb =
   | LogsVerb
   | ListVerb
   | WaitVerb
+  | PruneVerb
   | CertsVerb
-  | HealthVerb;
+  | HealthVerb
+  | RestVerb
+  | ContextVerb
+  | CompletionsVerb
+  | CompleteVerb;
 
 /** What `start` and `run` say about the new job. */
 export interface NewJob {
@@ -47,6 +54,8 @@ export interface NewJob {
   readonly labels: Readonly<Record<string, string>>;
   /** `""` if none was given. */
   readonly requestId: string;
+  /** What is left out is the daemon's choice. */
+  readonly logLimit?: Partial<LogLimit>;
 }
 
 export interface StartVerb {
@@ -80,12 +89,16 @@ export interface OutputVerb extends OfOneJob {
   readonly kind: "output";
 }
 
-/** Where to start in a log; `ago` is counted back from now. */
+/** A point in time; `ago` is counted back from now. */
+export type Moment =
+  | { readonly kind: "since"; readonly time: number }
+  | { readonly kind: "ago"; readonly ms: number };
+
+/** Where to start in a log. */
 export type LogsStart =
   | { readonly kind: "first" }
   | { readonly kind: "tail"; readonly lines: number }
-  | { readonly kind: "since"; readonly time: number }
-  | { readonly kind: "ago"; readonly ms: number };
+  | Moment;
 
 export interface LogsVerb extends OfOneJob {
   readonly kind: "logs";
@@ -102,12 +115,27 @@ export interface ListVerb {
   /** `""`: every owner. */
   readonly owner: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Only jobs that started at or after the one, and before the other. */
+  readonly since?: Moment;
+  readonly until?: Moment;
   /** How many jobs at most; `Infinity` for all of them. */
   readonly limit: number;
 }
 
 export interface WaitVerb extends OfOneJob {
   readonly kind: "wait";
+}
+
+/** Which finished jobs stay: the newest, as far as all that is given allows. */
+export interface PruneVerb {
+  readonly kind: "prune";
+  readonly maxAgeMs?: number;
+  readonly maxCount?: number;
+  /** Of all their logs together. */
+  readonly maxBytes?: number;
+  readonly dryRun: boolean;
+  /** `""`: whoever's the caller may remove. */
+  readonly owner: string;
 }
 
 export interface CertsVerb {
@@ -120,4 +148,42 @@ export interface CertsVerb {
 
 export interface HealthVerb {
   readonly kind: "health";
+}
+
+/** What is asked of REST. Job ids must be whole there. */
+export type RestCall =
+  | { readonly kind: "health" }
+  | { readonly kind: "start"; readonly command: string; readonly args: readonly string[] }
+  | { readonly kind: "stop" | "status"; readonly jobId: string };
+
+export interface RestVerb {
+  readonly kind: "rest";
+  readonly call: RestCall;
+  /** `host:port` of the daemon's REST API. */
+  readonly address: string;
+  /** `""` if none was given. */
+  readonly user: string;
+  /** Path of a file whose first line is the password; `""` for none. */
+  readonly passwordFile: string;
+}
+
+export interface ContextVerb {
+  readonly kind: "context";
+  readonly action: "add" | "use" | "list" | "remove";
+  /** `""` for a list. */
+  readonly name: string;
+  /** What to add; paths as they were typed. */
+  readonly values: ContextValues;
+}
+
+export interface CompletionsVerb {
+  readonly kind: "completions";
+  readonly shell: Shell;
+}
+
+/** Asked by a completion script, not by people. */
+export interface CompleteVerb {
+  readonly kind: "__complete";
+  /** What follows the program's name; the last word is at the cursor. */
+  readonly words: readonly string[];
 }

@@ -5,8 +5,10 @@
  */
 
 import type { Settings } from "./invocation.ts";
+import type { RestClient, RestClientOptions } from "../rest/client.ts";
 import type { JobClient } from "./job_client.ts";
 import type { Environment } from "./settings.ts";
+import type { UserDirectory } from "./user_directory.ts";
 
 /** One of the two outputs of the process. */
 export interface Output {
@@ -43,10 +45,15 @@ export interface ConnectOptions {
   readonly onReconnecting: () => void;
 }
 
+/** What the command line needs of the client of REST. */
+export type RestCalls = Disposable & Pick<RestClient, "health" | "start" | "stop" | "status">;
+
 export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly environment: Environment;
+  /** Contexts and certificates of the user. */
+  readonly directory: UserDirectory;
   /** Aborted with {@linkcode Interrupted} at the first Ctrl-C. */
   readonly interrupted: AbortSignal;
   /** The same at the second: leave at once, whatever is under way. */
@@ -55,6 +62,12 @@ export interface Io {
   readonly hostNames: () => readonly string[];
   /** Connects to the daemon that the settings name, as the user whose certificate they name. */
   readonly connect: (settings: Settings, options: ConnectOptions) => Promise<JobClient>;
+  /** The same for REST. Nothing is sent yet. */
+  readonly connectRest: (options: RestClientOptions) => Promise<RestCalls>;
+  /** Asks the user, without showing what is typed. */
+  readonly askPassword: (question: string) => Promise<string>;
+  /** @throws {JobWorkerError} `failed_precondition` if it cannot be read */
+  readonly readTextFile: (path: string) => Promise<string>;
 }
 
 const encoder = new TextEncoder();

@@ -14,5 +14,12 @@ export type JobClient =
   & AsyncDisposable
   & Pick<
     JobWorkerClient,
-    "startJob" | "stopJob" | "getJob" | "listJobs" | "waitJob" | "streamLogs" | "checkHealth"
+    | "startJob"
+    | "stopJob"
+    | "getJob"
+    | "listJobs"
+    | "waitJob"
+    | "streamLogs"
+    | "pruneJobs"
+    | "checkHealth"
   >;

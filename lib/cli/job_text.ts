@@ -4,6 +4,7 @@
  * @module
  */
 
+import { formatByteSize } from "../byte_size.ts";
 import { formatDuration } from "../duration.ts";
 import type { Job, JobReason, JobStatus } from "./job_client.ts";
 import { printable, shellWords } from "./printable.ts";
@@ -24,7 +25,13 @@ export function jobJson(job: Job): Record<string, unknown> {
     stdoutBytes: job.stdoutBytes,
     stderrBytes: job.stderrBytes,
     labels: job.labels,
+    execution: job.execution,
+    containment: job.containment,
+    usage: job.usage,
+    logLimit: job.logLimit,
+    logBytes: job.logBytes,
     outputCut: job.outputCut,
+    ...(job.end?.detail !== undefined && { detail: job.end.detail }),
   };
 }
 
@@ -65,7 +72,7 @@ const REASONS: Readonly<Record<JobReason, string>> = {
   signaled: "",
   stopped: "stopped by a user",
   timeout: "out of time",
-  log_limit: "printed too much",
+  log_limit: "printed more than could be kept",
   shutdown: "the daemon was shut down",
   lost: "lost, the daemon died while the job ran and nobody knows how it ended",
 };
@@ -83,7 +90,8 @@ export function outcomeText(job: Job): string {
 
 /** Everything about a job that people ask for, as pairs of a name and printable text. */
 export function jobDetails(job: Job, now: number): [name: string, text: string][] {
-  const cut = job.outputCut ? "; more may have come from a process that had left the job" : "";
+  const cut = job.outputCut ? `; ${cutText(job)}` : "";
+  const { bytes, policy } = job.logLimit;
   const details: [string, string][] = [
     ["Job", printable(job.jobId)],
     ["Command", commandText(job)],
@@ -91,15 +99,32 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     // Names only: values are often secrets, and a terminal has onlookers.
     ["Variables", Object.keys(job.command.env).map(printable).join(", ")],
     ["Status", outcomeText(job)],
+    ["Detail", printable(job.end?.detail ?? "")],
     ["Owner", printable(job.owner)],
     ["Process", String(job.pid)],
     ["Started", dateText(job.startedAt)],
     ["Finished", job.end === null ? "" : dateText(job.end.finishedAt)],
     ["Took", tookText(job, now)],
     ["Output", `${job.stdoutBytes} bytes on stdout, ${job.stderrBytes} on stderr${cut}`],
+    [
+      "Log",
+      `${formatByteSize(job.logBytes)} of ${formatByteSize(bytes)}, ${policy.replace("_", "-")}`,
+    ],
     ["Labels", labelsText(job.labels)],
   ];
   return details.filter(([, text]) => text !== "");
+}
+
+/** Why the end of the output may be missing. */
+function cutText(job: Job): string {
+  switch (job.end?.reason) {
+    case "lost":
+      return "what it printed last may not have reached the disk";
+    case "log_limit":
+      return "what it printed after that is gone";
+    default:
+      return "more may have come from a process that had left the job";
+  }
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {

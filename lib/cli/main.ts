@@ -1,21 +1,27 @@
 import { abortable } from "../abortable.ts";
 import { messageOf } from "../errors.ts";
 import { certs } from "./commands/certs.ts";
+import { complete } from "./commands/complete.ts";
+import { context } from "./commands/context.ts";
 import { health } from "./commands/health.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
 import { output } from "./commands/output.ts";
+import { prune } from "./commands/prune.ts";
+import { rest } from "./commands/rest.ts";
 import { run } from "./commands/run.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
 import { wait } from "./commands/wait.ts";
+import { COMPLETION_SCRIPTS } from "./completions.ts";
 import type { Context } from "./context.ts";
 import { ENDED_BY, FAILURE, USAGE } from "./exit_status.ts";
 import { printFailure } from "./failure.ts";
 import { parse } from "./grammar.ts";
 import type { Invocation } from "./invocation.ts";
 import { Interrupted, type Io, OutputClosed, printLine, tell } from "./io.ts";
+import { permissionsFor } from "./permissions.ts";
 import { printableLines } from "./printable.ts";
 
 /**
@@ -25,7 +31,12 @@ import { printableLines } from "./printable.ts";
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
-    const parsed = parse(args, io.environment);
+    if (args[0] === "permissions") {
+      const flags = permissionsFor(args.slice(1), io);
+      if (flags.length > 0) await printLine(io.stdout, flags.join("\n"));
+      return 0;
+    }
+    const parsed = parse(args, io.environment, io.directory);
     switch (parsed.kind) {
       case "text":
         await printLine(io.stdout, parsed.text.trimEnd());
@@ -48,6 +59,13 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
   const { settings, verb } = invocation;
   try {
     if (verb.kind === "certs") return await certs({ io, settings }, verb);
+    if (verb.kind === "rest") return await rest({ io, settings }, verb);
+    if (verb.kind === "context") return await context({ io, settings }, verb);
+    if (verb.kind === "__complete") return await complete(io, verb);
+    if (verb.kind === "completions") {
+      await printLine(io.stdout, COMPLETION_SCRIPTS[verb.shell]);
+      return 0;
+    }
     const onReconnecting = () => void tell(io, `Lost ${settings.address}; connecting again…`);
     await using client = await abortable(
       io.connect(settings, { onReconnecting }),
@@ -62,7 +80,10 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
 }
 
 function callDaemon(
-  verb: Exclude<Invocation["verb"], { kind: "certs" }>,
+  verb: Exclude<
+    Invocation["verb"],
+    { kind: "certs" | "rest" | "context" | "completions" | "__complete" }
+  >,
   context: Context,
 ): Promise<number> {
   switch (verb.kind) {
@@ -82,6 +103,8 @@ function callDaemon(
       return list(context, verb);
     case "wait":
       return wait(context, verb);
+    case "prune":
+      return prune(context, verb);
     case "health":
       return health(context);
   }

@@ -43,13 +43,18 @@ export const SETTINGS = {
     variable: "WORKER_CA",
     about: "who must have issued the daemon's certificate, PEM [certs/ca-cert.pem]",
   },
+  context: {
+    flags: "--context <name>",
+    variable: "WORKER_CONTEXT",
+    about: "which daemon, by the name that it has in worker-cli context",
+  },
   json: { flags: "--json", variable: "WORKER_JSON", about: "print JSON, one value a line" },
   color: { flags: "--no-color", variable: "WORKER_NO_COLOR", about: "no colours on a terminal" },
   debug: { flags: "--debug", variable: "WORKER_DEBUG", about: "show the stack of an error" },
-} as const satisfies Record<keyof Settings, Setting>;
+} as const satisfies Record<keyof Settings | "context", Setting>;
 
 /** Settings as far as the command line gives them. */
-export type GivenSettings = Partial<Settings>;
+export type GivenSettings = Partial<Settings> & { readonly context?: string };
 
 /**
  * Completes the settings: the command line first, then the environment, then the defaults.

@@ -1,19 +1,28 @@
+import { askPassword } from "../ask_password.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Settings } from "./invocation.ts";
 import { type ConnectOptions, Interrupted, type Io, type Output, OutputClosed } from "./io.ts";
 import type { JobClient } from "./job_client.ts";
+import type { Environment } from "./settings.ts";
+import { UserDirectory } from "./user_directory.ts";
 
 /** The real world: this process, its terminal, its signals, and the daemon. */
 export function systemIo(): Io {
   const [interrupted, interruptedAgain] = interruptions();
+  const environment: Environment = (name) => Deno.env.get(name);
   return {
     stdout: systemOutput(Deno.stdout),
     stderr: systemOutput(Deno.stderr),
-    environment: (name) => Deno.env.get(name),
+    environment,
+    directory: UserDirectory.of(environment),
     interrupted,
     interruptedAgain,
     hostNames,
     connect,
+    connectRest: async (options) => new (await import("../rest/client.ts")).RestClient(options),
+    askPassword: (question) =>
+      askPassword(question, { source: Deno.stdin, print, signal: interrupted }),
+    readTextFile,
   };
 }
 
@@ -75,4 +84,18 @@ async function connect(settings: Settings, options: ConnectOptions): Promise<Job
   ]);
   const { cert, key, ca } = await loadTlsMaterial(settings);
   return await connect({ address: settings.address, cert, key, ca, ...options });
+}
+
+/** Questions go to standard error, as the answers of programs go to standard output. */
+function print(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(text));
+}
+
+async function readTextFile(path: string): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    const message = `Cannot read "${path}": ${messageOf(error)}`;
+    throw new JobWorkerError("failed_precondition", message, { cause: error });
+  }
 }

@@ -7,7 +7,8 @@
 
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { LogsStart } from "./invocation.ts";
+import type { Moment } from "./invocation.ts";
+import type { LogLimit } from "./job_client.ts";
 
 /** A `host:port` or `[IPv6 address]:port` that can be connected to. */
 export function parseAddress(text: string): string {
@@ -48,7 +49,7 @@ export function parseCount(text: string, least: number): number {
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
 
 /** A point in time: a duration back from now, or a date-time of RFC 3339. */
-export function parseSince(text: string): LogsStart {
+export function parseMoment(text: string): Moment {
   if (RFC_3339.test(text)) {
     const time = Date.parse(text);
     if (Number.isFinite(time)) return { kind: "since", time };
@@ -63,6 +64,17 @@ export function parseSince(text: string): LogsStart {
     `${JSON.stringify(text)} is neither a duration, for example 10m, ` +
       "nor a time of RFC 3339, for example 2026-07-31T09:30:00Z",
   );
+}
+
+const LOG_POLICIES = {
+  "keep-newest": "keep_newest",
+  "end-job": "end_job",
+} as const satisfies Record<string, LogLimit["policy"]>;
+
+/** What happens to a log that has reached its limit. */
+export function parseLogPolicy(text: string): LogLimit["policy"] {
+  if (text === "keep-newest" || text === "end-job") return LOG_POLICIES[text];
+  throw invalid(`${JSON.stringify(text)} is neither keep-newest nor end-job`);
 }
 
 /** A switch from the environment; `""` counts as not set. */

@@ -23,6 +23,8 @@ export interface GatewayPipes {
  * @returns its exit status
  */
 export async function runGateway(pipes: GatewayPipes): Promise<number> {
+  // Not granted anyhow, where flags are given at the start; by `deno compile` they are those of all roles.
+  for (const name of ["run", "sys"] as const) await Deno.permissions.revoke({ name });
   const output = pipes.output.getWriter();
   const report = (message: GatewayReport) => output.write(encodeLine(message));
   await using resources = new AsyncDisposableStack();
@@ -32,7 +34,7 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
       case "serve":
         try {
           front = resources.use(await serve(command.options, resources));
-          await report({ kind: "listening", address: front.address });
+          await report({ kind: "listening", ...front.addresses });
         } catch (error) {
           await report({ kind: "failed", message: messageOf(error) });
           return 1;

@@ -1,4 +1,8 @@
+import { fileURLToPath } from "node:url";
+import { BCRYPT_WORKER } from "../auth/bcrypt_thread.ts";
+import { BUILD } from "../build.ts";
 import { ENGINE_HOST } from "../engine/client.ts";
+import type { HostPort } from "../host_port.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 
 /** The word by which the daemon's executable takes the role of a gateway. */
@@ -12,14 +16,13 @@ const LOOPBACK: Readonly<Record<string, readonly string[]>> = {
 
 /**
  * Program and arguments of a gateway: this executable in its other role, with no permission but to
- * listen where it is told, to read its certificates, and to talk to the engine.
+ * listen where it is told, to read its certificates and users, and to talk to the engine.
  */
 export function gatewayCommand(options: GatewayOptions): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), GATEWAY_ROLE];
-  const { cert, key, ca, socket, address: { hostname, port } } = options;
-  const names = LOOPBACK[hostname] ?? [hostname];
-  const hosts = names.map((name) => name.includes(":") ? `[${name}]` : name);
-  const net = hosts.map((host) => port === 0 ? host : `${host}:${port}`).join(",");
+  const { cert, key, ca, socket, address, restAddress, users } = options;
+  const net = [address, ...restAddress === null ? [] : [restAddress]].flatMap(permittedHosts);
+  const files = restAddress === null ? [] : [users, fileURLToPath(BCRYPT_WORKER)];
   return [
     Deno.execPath(),
     "run",
@@ -27,11 +30,19 @@ export function gatewayCommand(options: GatewayOptions): string[] {
     "--no-prompt",
     "--cached-only",
     "--ignore-env",
-    `--allow-net=${net},${ENGINE_HOST}:80,unix:${socket}`,
-    `--allow-read=${[cert, key, ca, socket].join(",")}`,
+    // A bundle needs none, and one that lies above it by chance is not ours.
+    ...BUILD === "source" ? [] : ["--no-config"],
+    `--allow-net=${[...net, `${ENGINE_HOST}:80`, `unix:${socket}`].join(",")}`,
+    `--allow-read=${[cert, key, ca, socket, ...files].join(",")}`,
     // Deno wants this to connect to a socket.
     `--allow-write=${socket}`,
     Deno.mainModule,
     GATEWAY_ROLE,
   ];
+}
+
+function permittedHosts({ hostname, port }: HostPort): string[] {
+  const names = LOOPBACK[hostname] ?? [hostname];
+  const hosts = names.map((name) => name.includes(":") ? `[${name}]` : name);
+  return hosts.map((host) => port === 0 ? host : `${host}:${port}`);
 }

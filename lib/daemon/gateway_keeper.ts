@@ -1,10 +1,9 @@
 import { delay } from "../delay.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import type { HostPort } from "../host_port.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { gatewayCommand } from "./gateway_command.ts";
 import { GatewayProcess } from "./gateway_process.ts";
-import type { GatewayOptions } from "./gateway_protocol.ts";
+import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 
 /** A gateway that lived this long died of something new. */
 const HEALTHY_AFTER_MS = 10_000;
@@ -34,12 +33,13 @@ export class GatewayKeeper implements AsyncDisposable {
   readonly #kept: Promise<void>[] = [];
   /** Gateways that finish their last calls. */
   readonly #draining = new Set<Promise<void>>();
-  #address: HostPort;
+  #addresses: GatewayAddresses;
   #reloading: Promise<void> = Promise.resolve();
 
   private constructor(options: GatewayKeeperOptions) {
     this.#options = options;
-    this.#address = options.gateway.address;
+    const { address, restAddress } = options.gateway;
+    this.#addresses = { address, restAddress };
   }
 
   /**
@@ -63,8 +63,8 @@ export class GatewayKeeper implements AsyncDisposable {
   }
 
   /** Where they listen. */
-  get address(): HostPort {
-    return this.#address;
+  get addresses(): GatewayAddresses {
+    return this.#addresses;
   }
 
   /** How many of them are there at this moment. */
@@ -91,10 +91,11 @@ export class GatewayKeeper implements AsyncDisposable {
   }
 
   async #start(exclusive: boolean): Promise<GatewayProcess> {
-    const options = { ...this.#options.gateway, address: this.#address, exclusive };
+    const options = { ...this.#options.gateway, ...this.#addresses, exclusive };
     const gateway = new GatewayProcess(this.#options.setsid, gatewayCommand(options));
     try {
-      this.#address = await gateway.serve(options);
+      const { address, restAddress } = await gateway.serve(options);
+      this.#addresses = { address, restAddress };
       return gateway;
     } catch (error) {
       await gateway.ended;

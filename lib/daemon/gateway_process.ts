@@ -1,9 +1,9 @@
 import { delay } from "../delay.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import type { HostPort } from "../host_port.ts";
 import {
   decodeLines,
   encodeLine,
+  type GatewayAddresses,
   type GatewayCommand,
   type GatewayOptions,
   reportSchema,
@@ -23,7 +23,7 @@ export class GatewayProcess implements AsyncDisposable {
   readonly ended: Promise<string>;
   readonly #child: Deno.ChildProcess;
   readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly #listening = Promise.withResolvers<HostPort>();
+  readonly #listening = Promise.withResolvers<GatewayAddresses>();
   readonly #pongs = new Map<number, (fault: string | null) => void>();
   readonly #over = new AbortController();
   /** What we ended it for. */
@@ -55,13 +55,13 @@ export class GatewayProcess implements AsyncDisposable {
    * @returns where it listens
    * @throws `failed_precondition` with what it says, if it cannot
    */
-  async serve(options: GatewayOptions): Promise<HostPort> {
+  async serve(options: GatewayOptions): Promise<GatewayAddresses> {
     this.#send({ kind: "serve", options });
     const timer = setTimeout(() => this.kill("it did not listen in time"), LISTEN_WITHIN_MS);
     try {
-      const address = await this.#listening.promise;
+      const addresses = await this.#listening.promise;
       void this.#watch();
-      return address;
+      return addresses;
     } finally {
       clearTimeout(timer);
     }
@@ -103,7 +103,7 @@ export class GatewayProcess implements AsyncDisposable {
       for await (const report of decodeLines(this.#child.stdout, reportSchema)) {
         switch (report.kind) {
           case "listening":
-            this.#listening.resolve(report.address);
+            this.#listening.resolve(report);
             break;
           case "failed":
             this.#listening.reject(new JobWorkerError("failed_precondition", report.message));
@@ -116,8 +116,8 @@ export class GatewayProcess implements AsyncDisposable {
     } catch (error) {
       this.kill(`it talks nonsense (${messageOf(error)})`);
     }
-    const { code, signal } = await this.#child.status;
-    const how = this.#fault ?? (signal === null ? `it exited with code ${code}` : `by ${signal}`);
+    const end = await endOf(this.#child);
+    const how = this.#fault ?? end;
     this.#over.abort(new JobWorkerError("unavailable", `The gateway has ended: ${how}`));
     this.#listening.reject(this.#over.signal.reason);
     await this.#commands.abort().catch(() => {});
@@ -149,5 +149,16 @@ export class GatewayProcess implements AsyncDisposable {
       clearTimeout(timer);
       this.#pongs.delete(id);
     }
+  }
+}
+
+/** How a process has ended, in words. */
+async function endOf(child: Deno.ChildProcess): Promise<string> {
+  try {
+    const { code, signal } = await child.status;
+    return signal === null ? `it exited with code ${code}` : `by ${signal}`;
+  } catch (error) {
+    // Deno has no name for a real-time signal and rejects: "Invalid signal: 34".
+    return messageOf(error);
   }
 }

@@ -8,9 +8,14 @@
 
 import { z } from "zod";
 
+const hostPortSchema = z.object({ hostname: z.string(), port: z.number() });
+
 /** What a gateway serves, and where the jobs are. All paths are absolute. */
 const gatewayOptionsSchema = z.object({
-  address: z.object({ hostname: z.string(), port: z.number() }),
+  address: hostPortSchema,
+  /** `null`: no REST. */
+  restAddress: hostPortSchema.nullable(),
+  users: z.string(),
   cert: z.string(),
   key: z.string(),
   ca: z.string(),
@@ -45,12 +50,16 @@ export type GatewayCommand = z.infer<typeof commandSchema>;
 export const reportSchema = z.discriminatedUnion("kind", [
   z.object({
     kind: z.literal("listening"),
-    address: z.object({ hostname: z.string(), port: z.number() }),
+    address: hostPortSchema,
+    restAddress: hostPortSchema.nullable(),
   }),
   z.object({ kind: z.literal("failed"), message: z.string() }),
   /** `fault` says why its own port does not answer; `null` if it does. */
   z.object({ kind: z.literal("pong"), id: z.number(), fault: z.string().nullable() }),
 ]);
+
+/** Where a gateway listens. */
+export type GatewayAddresses = Pick<GatewayOptions, "address" | "restAddress">;
 
 export type GatewayReport = z.infer<typeof reportSchema>;
 

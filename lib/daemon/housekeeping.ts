@@ -10,13 +10,13 @@ const AT_LEAST_EVERY_MS = 3_600_000;
 
 /** Lets go of finished jobs that are outside of the retention, some time after others have ended. */
 export class Housekeeping implements AsyncDisposable {
-  readonly #worker: Worker;
+  readonly #worker: Pick<Worker, "prune">;
   readonly #retention: Retention;
   #running: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
   #dueAt = Infinity;
 
-  constructor(worker: Worker, retention: Retention) {
+  constructor(worker: Pick<Worker, "prune">, retention: Retention) {
     this.#worker = worker;
     this.#retention = retention;
     this.#schedule(AFTER_AN_END_MS);
@@ -40,7 +40,7 @@ export class Housekeeping implements AsyncDisposable {
     this.#dueAt = dueAt;
     this.#timer = setTimeout(() => {
       this.#dueAt = Infinity;
-      this.#running = this.#prune();
+      this.#running = this.#running.then(() => this.#prune());
       this.#schedule(AT_LEAST_EVERY_MS);
     }, afterMs);
   }

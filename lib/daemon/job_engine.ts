@@ -7,10 +7,10 @@ import { SqliteStore } from "../store/sqlite_store.ts";
 import { MemoryStore, Worker } from "../worker/mod.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import type { DaemonOptions } from "./options.ts";
+import { type DaemonOptions, IN_MEMORY } from "./options.ts";
 
-/** The `--data-dir` of a daemon that forgets everything when it ends. */
-const IN_MEMORY = ":memory:";
+/** The longest path of a socket, see unix(7), without `/engine.sock`. */
+const LONGEST_PATH = 107 - "/engine.sock".length;
 
 /** Options of {@linkcode JobEngine.open}. */
 export interface JobEngineOptions extends
@@ -121,6 +121,14 @@ async function makeTemporaryDirectory(resources: AsyncDisposableStack): Promise<
 
 /** Makes the directory with mode 0700 if there is none, and returns its absolute path. */
 async function makeDataDirectory(path: string): Promise<string> {
+  const bytes = new TextEncoder().encode(resolve(path)).byteLength;
+  if (bytes > LONGEST_PATH) {
+    throw new JobWorkerError(
+      "failed_precondition",
+      `Cannot use the data directory "${resolve(path)}": the socket in it lets its path have ` +
+        `${LONGEST_PATH} bytes (unix(7)), and it has ${bytes}; choose another with --data-dir`,
+    );
+  }
   try {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
     const probe = await Deno.makeTempFile({ dir: path, prefix: ".write-" });

@@ -1,33 +1,45 @@
-import { loadTlsMaterial, type TlsPaths } from "../auth/tls_material.ts";
-import { messageOf } from "../errors.ts";
-import { findFreePort } from "../grpc/free_port.ts";
+import { loadPasswordFile } from "../auth/password_file.ts";
+import { PasswordLogin } from "../auth/password_login.ts";
+import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "../auth/tls_material.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { cannotListen, findFreePort } from "../grpc/free_port.ts";
 import { GrpcServer } from "../grpc/server.ts";
 import { TlsListener } from "../grpc/tls_listener.ts";
 import type { HostPort } from "../host_port.ts";
+import { restApp } from "../rest/app.ts";
+import type { FailedLogin } from "../rest/basic_auth.ts";
+import { limited } from "../rest/limited.ts";
+import { hostsOf, RestServer } from "../rest/server.ts";
 import type { JobService } from "../service/job_service.ts";
 import { diagnostics } from "./diagnostics.ts";
+import type { GatewayAddresses } from "./gateway_protocol.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
-export interface NetworkFrontOptions extends TlsPaths {
-  readonly address: HostPort;
+export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
+  /** The htpasswd file of those who may use REST. */
+  readonly users: string;
+  /** Of gRPC; REST gets half as many more. */
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
   /** Fail if another process listens there, although the port can be shared. */
   readonly exclusive: boolean;
 }
 
-/** All that faces the network: TLS and gRPC over a `JobService`, and nothing that runs a program. */
+/** All that faces the network: TLS, gRPC and REST over a `JobService`, and nothing that runs a program. */
 export class NetworkFront implements AsyncDisposable {
   readonly #listener: TlsListener;
+  readonly #rest: RestServer | null;
   readonly #closing: { patienceMs: number };
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
     listener: TlsListener,
+    rest: RestServer | null,
     closing: { patienceMs: number },
     resources: AsyncDisposableStack,
   ) {
     this.#listener = listener;
+    this.#rest = rest;
     this.#closing = closing;
     this.#resources = resources;
   }
@@ -37,12 +49,18 @@ export class NetworkFront implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const { hostname } = options.address;
     const material = await loadTlsMaterial(options);
-    const port = options.exclusive ? await findFreePort(options.address) : options.address.port;
+    const port = await portOf(options.address, options);
     const grpc = new GrpcServer(service, {
       onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
     });
     const closing = { patienceMs: 0 };
-    resources.defer(() => grpc.close(closing));
+    const rest = options.restAddress === null
+      ? null
+      : await openRest(service, options.restAddress, { ...options, material }, resources);
+    // Both at once: the calls of either may take their time.
+    resources.defer(async () => {
+      await Promise.all([grpc.close(closing), rest?.close(closing)]);
+    });
     const listener = resources.use(
       await TlsListener.listen({
         hostname,
@@ -58,17 +76,17 @@ export class NetworkFront implements AsyncDisposable {
         onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
       }),
     );
-    return new NetworkFront(listener, closing, resources.move());
+    return new NetworkFront(listener, rest, closing, resources.move());
   }
 
   /** Where it listens. */
-  get address(): HostPort {
-    return this.#listener.address;
+  get addresses(): GatewayAddresses {
+    return { address: this.#listener.address, restAddress: this.#rest?.address ?? null };
   }
 
-  /** Connects to its own port; throws if that does not answer as it should. */
+  /** Connects to its own ports; throws if one does not answer as it should. */
   async probe(): Promise<void> {
-    await this.#listener.probe();
+    await Promise.all([this.#listener.probe(), this.#rest?.probe()]);
   }
 
   /** The same as disposing of it, but calls that end by themselves have so long to do so. */
@@ -81,4 +99,57 @@ export class NetworkFront implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync();
   }
+}
+
+/** The port to listen on, once it is sure that nobody else does. */
+async function portOf(
+  address: HostPort,
+  { exclusive }: Pick<NetworkFrontOptions, "exclusive">,
+): Promise<number> {
+  return exclusive ? await findFreePort(address) : address.port;
+}
+
+/** REST over HTTPS. Its logins end with the resources. */
+async function openRest(
+  service: JobService,
+  address: HostPort,
+  options: NetworkFrontOptions & { readonly material: TlsMaterial },
+  resources: AsyncDisposableStack,
+): Promise<RestServer> {
+  const { material, users: path } = options;
+  const users = await loadPasswordFile(path);
+  if (users === null) {
+    diagnostics.warn("No users file {path}: REST answers /health/ only", { path });
+  }
+  const login = resources.use(new PasswordLogin(users ?? new Map()));
+  const onFailedLogin = limited<FailedLogin>(({ user, peer }, leftOut) => {
+    const name = user.slice(0, 64);
+    diagnostics.warn("Failed login of {user} from {peer}", {
+      user: name,
+      peer,
+      ...(leftOut > 0 && { unreported: leftOut }),
+    });
+  }, { most: 20, perMs: 60_000 });
+  const app = restApp(service, login, {
+    isOurHost: hostsOf(material.cert),
+    onFailedLogin,
+    onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
+  });
+  const port = await portOf(address, options);
+  const listening = RestServer.listen({
+    hostname: address.hostname,
+    port,
+    reusePort: true,
+    material,
+    answer: app.fetch,
+    maxConnections: Math.ceil(options.maxConnections / 2),
+    maxConnectionsPerAddress: Math.ceil(options.maxConnectionsPerAddress / 2),
+    onRefused: limited(({ peer, message }, unreported) => {
+      diagnostics.warn("Refused {peer}: {message}", { peer, message, unreported });
+    }, { most: 20, perMs: 60_000 }),
+    onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
+  });
+  return await listening.catch((error) => {
+    throw error instanceof JobWorkerError ? error : cannotListen({ ...address, port }, error);
+  });
 }

@@ -5,6 +5,7 @@
  */
 
 import { parseByteSize } from "../byte_size.ts";
+import { closest } from "../closest.ts";
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { HostPort } from "../host_port.ts";
@@ -18,6 +19,10 @@ export interface DaemonOptions {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+  /** Where REST listens; `null`: nowhere. */
+  readonly restAddress: HostPort | null;
+  /** The htpasswd file of those who may use REST. */
+  readonly users: string;
   /** Where jobs, logs and the audit trail are kept. */
   readonly dataDir: string;
   /** What jobs get between SIGTERM and SIGKILL when the daemon shuts down; 0: SIGKILL at once. */
@@ -42,11 +47,21 @@ export interface DaemonOptions {
   readonly debug: boolean;
 }
 
+/** The `--data-dir` of a daemon that forgets everything when it ends. */
+export const IN_MEMORY = ":memory:";
+
 /** What {@linkcode parseOptions} found on the command line. */
 export type DaemonInvocation =
-  | { readonly kind: "run"; readonly options: DaemonOptions }
+  | { readonly kind: "run" | "check"; readonly options: DaemonOptions }
   | { readonly kind: "help" }
   | { readonly kind: "version" };
+
+/** What a configuration file says. */
+export interface OptionFile {
+  readonly path: string;
+  /** Values as they would follow a flag, by the flag's name without its dashes. */
+  readonly texts: ReadonlyMap<string, string>;
+}
 
 interface Option<T> {
   /** What stands for the value in the help; a flag without one is a switch. */
@@ -85,6 +100,18 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     placeholder: "file",
     about: "the CAs whose client certificates are trusted, PEM",
     standard: "certs/ca-cert.pem",
+    read: path,
+  },
+  restAddress: {
+    placeholder: "host:port",
+    about: "where REST listens, over HTTPS with the same certificate; or off",
+    standard: "0.0.0.0:8443",
+    read: (text) => text === "off" ? null : parseHostPort(text),
+  },
+  users: {
+    placeholder: "file",
+    about: "who may use REST: an htpasswd file, made by `worker-daemon user`",
+    standard: "certs/users.htpasswd",
     read: path,
   },
   dataDir: {
@@ -181,6 +208,27 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
 
 const NAMES = Object.keys(OPTIONS) as (keyof DaemonOptions)[];
 
+/** Flags that are no options: they cannot be in the file. */
+const CONFIG_FLAG = "--config";
+const CHECK_FLAG = "--check-config";
+
+/** An option, for those who write about it. */
+export interface OptionRow {
+  /** Without dashes: its name in the configuration file, too. */
+  readonly name: string;
+  readonly variable: string;
+  /** `null`: a switch. */
+  readonly placeholder: string | null;
+  readonly about: string;
+  readonly standard: string;
+}
+
+/** All that can be in the configuration file, in the order of the help. */
+export const OPTION_ROWS: readonly OptionRow[] = NAMES.map((name) => {
+  const { placeholder = null, about, standard } = OPTIONS[name];
+  return { name: flagOf(name), variable: variableOf(name), placeholder, about, standard };
+});
+
 function flagOf(name: string): string {
   return name.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
@@ -189,23 +237,35 @@ function variableOf(name: string): string {
   return `WORKER_DAEMON_${flagOf(name).replaceAll("-", "_").toUpperCase()}`;
 }
 
+/** The configuration file that the command line or the environment names; `null` if neither does. */
+export function configPath(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): string | null {
+  return givenFlags(args).config ?? (environment(variableOf("config")) || null);
+}
+
 /**
- * Reads the command line: flags first, then the environment, then the defaults.
+ * Reads the command line: flags first, then the environment, then the file, then the defaults.
  *
- * @throws `invalid_argument`, naming the flag or variable, its value and what is accepted
+ * @throws `invalid_argument`, naming the flag, variable or file, the value and what is accepted
  */
 export function parseOptions(
   args: readonly string[],
   environment: (name: string) => string | undefined,
+  file?: OptionFile,
 ): DaemonInvocation {
   if (args.includes("--help") || args.includes("-h")) return { kind: "help" };
   if (args.includes("--version")) return { kind: "version" };
-  const given = givenFlags(args);
+  const { given, checkOnly } = givenFlags(args);
   const read = <T>(name: keyof DaemonOptions, option: Option<T>): T => {
     const flag = given.get(name);
+    const variable = environment(variableOf(name)) || undefined;
     const [source, text] = flag !== undefined
       ? [`--${flagOf(name)}`, flag]
-      : [variableOf(name), environment(variableOf(name)) || option.standard];
+      : variable !== undefined || file === undefined
+      ? [variableOf(name), variable ?? option.standard]
+      : [`"${flagOf(name)}" in ${file.path}`, file.texts.get(flagOf(name)) ?? option.standard];
     try {
       return option.read(text);
     } catch (error) {
@@ -214,12 +274,14 @@ export function parseOptions(
     }
   };
   return {
-    kind: "run",
+    kind: checkOnly ? "check" : "run",
     options: {
       address: read("address", OPTIONS.address),
       cert: read("cert", OPTIONS.cert),
       key: read("key", OPTIONS.key),
       ca: read("ca", OPTIONS.ca),
+      restAddress: read("restAddress", OPTIONS.restAddress),
+      users: read("users", OPTIONS.users),
       dataDir: read("dataDir", OPTIONS.dataDir),
       shutdownGraceMs: read("shutdownGraceMs", OPTIONS.shutdownGraceMs),
       logLimit: read("logLimit", OPTIONS.logLimit),
@@ -238,51 +300,70 @@ export function parseOptions(
   };
 }
 
-function givenFlags(args: readonly string[]): ReadonlyMap<keyof DaemonOptions, string> {
+interface GivenFlags {
+  readonly given: ReadonlyMap<keyof DaemonOptions, string>;
+  readonly config: string | undefined;
+  readonly checkOnly: boolean;
+}
+
+function givenFlags(args: readonly string[]): GivenFlags {
   const given = new Map<keyof DaemonOptions, string>();
+  let config: string | undefined;
+  let checkOnly = false;
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] ?? "";
     const [flag = "", ...rest] = arg.split("=");
+    const valueOf = (): string => {
+      const value = rest.length > 0 ? rest.join("=") : args[++index];
+      if (value !== undefined) return value;
+      throw new JobWorkerError("invalid_argument", `${flag} needs a value: see --help`);
+    };
     const name = NAMES.find((name) => flag === `--${flagOf(name)}`);
-    if (name === undefined) {
-      throw new JobWorkerError(
-        "invalid_argument",
-        `Unknown argument ${JSON.stringify(arg)}: see --help`,
-      );
-    }
-    if (rest.length > 0) given.set(name, rest.join("="));
-    else if (OPTIONS[name].placeholder === undefined) given.set(name, "true");
-    else {
-      const value = args[++index];
-      if (value === undefined) {
-        throw new JobWorkerError("invalid_argument", `${flag} needs a value: see --help`);
-      }
-      given.set(name, value);
-    }
+    if (arg === CHECK_FLAG) checkOnly = true;
+    else if (flag === CONFIG_FLAG) config = valueOf();
+    else if (name === undefined) throw unknownArgument(arg, flag);
+    else if (OPTIONS[name].placeholder === undefined && rest.length === 0) given.set(name, "true");
+    else given.set(name, valueOf());
   }
-  return given;
+  return { given, config, checkOnly };
+}
+
+function unknownArgument(arg: string, flag: string): JobWorkerError {
+  const known = [...NAMES.map(flagOf), CONFIG_FLAG.slice(2), CHECK_FLAG.slice(2)];
+  const meant = closest(flag.replace(/^--/, ""), known);
+  const advice = meant === null ? "see --help" : `did you mean --${meant}?`;
+  return new JobWorkerError(
+    "invalid_argument",
+    `Unknown argument ${JSON.stringify(arg)}: ${advice}`,
+  );
 }
 
 /** The text of `--help`. */
 export function helpText(): string {
-  const rows = NAMES.map((name) => {
-    const { placeholder, about, standard } = OPTIONS[name];
-    const flag = placeholder === undefined
-      ? `--${flagOf(name)}`
-      : `--${flagOf(name)}=<${placeholder}>`;
-    return [flag, placeholder === undefined ? about : `${about} [${standard}]`] as const;
-  });
+  const rows = [
+    ...OPTION_ROWS.map(({ name, placeholder, about, standard }) =>
+      placeholder === null
+        ? [`--${name}`, about] as const
+        : [`--${name}=<${placeholder}>`, `${about} [${standard}]`] as const
+    ),
+    [`${CONFIG_FLAG}=<file>`, "options in JSON, by the names above"] as const,
+    [CHECK_FLAG, "say whether the daemon could start so, and exit"] as const,
+  ];
   const width = Math.max(...rows.map(([flag]) => flag.length));
   return [
     "worker-daemon: runs commands on this server for clients with a certificate",
     "",
     "Usage: worker-daemon [options]",
+    "       worker-daemon init [--help]",
+    "       worker-daemon user add NAME --role ROLES",
     "       worker-daemon -h | --help | --version",
     "",
     "Options:",
     ...rows.map(([flag, about]) => `  ${flag.padEnd(width)}  ${about}`),
     "",
     `Each option may also be given as a variable: ${variableOf("dataDir")} for --data-dir.`,
+    "The command line wins over a variable, that over the file, that over the default in brackets.",
+    "The file is ./job-worker.json or /etc/job-worker/job-worker.json, if there is one.",
     "",
     "It stops at SIGTERM or SIGINT: jobs are killed and recorded as cancelled.",
     "",

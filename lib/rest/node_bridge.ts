@@ -27,8 +27,8 @@ export async function bridge(
   incoming.on("error", () => {});
   outgoing.on("error", () => {});
   const request = requestOf(incoming, outgoing, signal);
-  if (request === null) {
-    outgoing.writeHead(400, { Connection: "close" }).end();
+  if (!(request instanceof Request)) {
+    outgoing.writeHead(request, { Connection: "close" }).end();
     return;
   }
   try {
@@ -40,20 +40,27 @@ export async function bridge(
     if (response.body !== null) await send(response.body, outgoing);
     outgoing.end();
   } catch {
-    // Cut off, so that nobody takes it for whole.
-    outgoing.destroy();
+    // Cut off behind what was written, so that nobody takes it for whole.
+    incoming.socket.destroySoon();
   }
 }
 
-/** The request, or `null` for one that has no meaning here. */
+/** Of the head of a request: bytes, and names with values. */
+const MOST_HEAD_BYTES = 16 * 1024;
+const MOST_FIELDS = 100;
+
+/** The request, or the status that refuses one that is too large or has no meaning here. */
 function requestOf(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   signal: AbortSignal,
-): Request | null {
+): Request | 400 | 431 {
   const { method = "", url = "", rawHeaders } = incoming;
+  const headBytes = rawHeaders.reduce((sum, text) => sum + text.length, url.length);
+  // Deno's parser applies its limit to each field by itself, and leaves out those beyond a thousand.
+  if (rawHeaders.length > 2 * MOST_FIELDS || headBytes > MOST_HEAD_BYTES) return 431;
   // Only paths: not the forms of RFC 9112 §3.2 that are for proxies and for whole servers.
-  if (!url.startsWith("/")) return null;
+  if (!url.startsWith("/")) return 400;
   const hasBody = method !== "GET" && method !== "HEAD";
   try {
     const headers = new Headers();
@@ -67,7 +74,7 @@ function requestOf(
       body: hasBody ? bodyOf(incoming, outgoing) : null,
     });
   } catch {
-    return null;
+    return 400;
   }
 }
 

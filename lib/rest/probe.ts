@@ -20,12 +20,14 @@ export async function probeHttps(
   certificate: string,
   path: string,
 ): Promise<void> {
-  // No CA is asked because more is demanded: that very certificate, below.
+  // No CA is asked because more is demanded: that very certificate, below. That one is named all the
+  // same, or Deno would read the CAs of the system, which takes a permission.
   const request = get({
     host: LOOPBACK[hostname] ?? hostname,
     port,
     path,
     agent: false,
+    ca: certificate,
     rejectUnauthorized: false,
   });
   const closed = new Promise<void>((resolve) => request.once("close", () => resolve()));

@@ -15,6 +15,15 @@ export function jobQuery(filter: JobFilter, page: JobPage): Query {
     conditions.push(condition);
     values.push(...parameters);
   };
+  // The jobs with one label lie in their index in the order that is asked for: that label leads.
+  const [leading, ...others] = Object.entries(labels);
+  if (leading !== undefined) add("labels.name = ? AND labels.value = ?", ...leading);
+  for (const label of others) {
+    add(
+      "EXISTS (SELECT 1 FROM labels AS l WHERE l.name = ? AND l.value = ? AND l.job_id = jobs.job_id)",
+      ...label,
+    );
+  }
   if (statuses !== undefined) {
     add(`status IN (${statuses.map(() => "?").join(", ")})`, ...statuses);
   }
@@ -23,13 +32,11 @@ export function jobQuery(filter: JobFilter, page: JobPage): Query {
   if (jobIdPrefix) add("job_id >= ? AND job_id < ?", jobIdPrefix, `${jobIdPrefix}g`);
   if (startedAfter !== undefined) add("started_at >= ?", startedAfter);
   if (startedBefore !== undefined) add("started_at < ?", startedBefore);
-  for (const [name, value] of Object.entries(labels)) {
-    add("job_id IN (SELECT job_id FROM labels WHERE name = ? AND value = ?)", name, value);
-  }
   if (page.before !== undefined) add("job_id < ?", page.before);
+  const from = leading === undefined ? "jobs" : "labels CROSS JOIN jobs USING (job_id)";
   const where = conditions.length === 0 ? "" : `WHERE ${conditions.join(" AND ")}`;
   return {
-    sql: `SELECT record FROM jobs ${where} ORDER BY job_id DESC LIMIT ?`,
+    sql: `SELECT record FROM ${from} ${where} ORDER BY job_id DESC LIMIT ?`,
     values: [...values, page.limit],
   };
 }

@@ -1,15 +1,10 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { clearImmediate, setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { JobPage, JobStore, StoredJob } from "../worker/mod.ts";
 import { type Job, type JobFilter, statusOf } from "../worker/types.ts";
 import { jobQuery } from "./job_query.ts";
-import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
-
-/** SQLITE_BUSY, SQLITE_CORRUPT and SQLITE_NOTADB of https://sqlite.org/rescode.html. */
-const BUSY = 5;
-const CORRUPT = 11;
-const NOT_A_DATABASE = 26;
+import { openDatabase, openError } from "./open_database.ts";
 
 type Change = { readonly put: Job; readonly birth: string | undefined } | {
   readonly delete: string;
@@ -41,24 +36,13 @@ export class SqliteStore implements JobStore {
   /**
    * Opens a database, or makes a new one with mode 0600 if there is none.
    *
-   * @param path of the file, or `":memory:"`
+   * @param path of the file
    * @throws `failed_precondition`, naming the file and the remedy: if another process has it open, it
    *   is damaged or no database, or of a newer version, or cannot be written. It is left as it is.
    */
   static async open(path: string): Promise<SqliteStore> {
     try {
-      // SQLite would make it readable by all. An existing file is not touched.
-      if (path !== ":memory:") {
-        (await Deno.open(path, { append: true, create: true, mode: 0o600 })).close();
-      }
-      const database = new DatabaseSync(path);
-      try {
-        prepareDatabase(database, path);
-        return new SqliteStore(database);
-      } catch (error) {
-        database.close();
-        throw error;
-      }
+      return new SqliteStore(await openDatabase(path));
     } catch (error) {
       throw openError(path, error);
     }
@@ -178,47 +162,4 @@ function prepare(database: DatabaseSync): Statements {
 
 function jobOf(row: Record<string, unknown> | undefined): Job | undefined {
   return row === undefined ? undefined : JSON.parse(String(row.record));
-}
-
-function prepareDatabase(database: DatabaseSync, path: string): void {
-  // Exclusive: a second daemon is refused for as long as this one lives, and no longer.
-  database.exec("PRAGMA locking_mode = EXCLUSIVE");
-  database.exec("PRAGMA journal_mode = WAL");
-  database.exec("PRAGMA synchronous = FULL");
-  database.exec("PRAGMA foreign_keys = ON");
-  database.exec("BEGIN IMMEDIATE; COMMIT");
-  const version = schemaVersion(database);
-  if (version > SCHEMA_VERSION) {
-    throw new JobWorkerError(
-      "failed_precondition",
-      `Cannot open the database "${path}": its schema ${version} is newer than ${SCHEMA_VERSION}, ` +
-        "the newest that this version knows; install the version that made it",
-    );
-  }
-  const [first] = database.prepare("PRAGMA quick_check(1)").all();
-  if (first?.quick_check !== "ok") {
-    throw new Error(`malformed: ${first?.quick_check}`);
-  }
-  migrate(database);
-}
-
-function openError(path: string, error: unknown): JobWorkerError {
-  if (error instanceof JobWorkerError) return error;
-  const says = messageOf(error);
-  // `exec` gives the text of a code only.
-  const is = (code: number, text: string) =>
-    Reflect.get(Object(error), "errcode") === code || says.includes(text);
-  const remedy = is(BUSY, "database is locked")
-    ? "another daemon has it open; stop that one, or choose another --data-dir"
-    : is(CORRUPT, "malformed") || is(NOT_A_DATABASE, "not a database")
-    ? `it is damaged (${says}) and has been left as it is; restore it from a backup, or move it ` +
-      `away to begin anew`
-    : `${says}; see to the file and its directory, or choose another --data-dir`;
-  return new JobWorkerError(
-    "failed_precondition",
-    `Cannot open the database "${path}": ${remedy}`,
-    {
-      cause: error,
-    },
-  );
 }

@@ -1,3 +1,4 @@
+import { JobWorkerError } from "../errors.ts";
 import { WakeUp } from "../wake_up.ts";
 import {
   type DecodedRecord,
@@ -93,13 +94,22 @@ export class JobLog implements StreamCounts {
     return `${this.#directory}/${String(segment.start).padStart(16, "0")}.log`;
   }
 
-  /** Opens a segment for reading; `null` if it has been dropped. */
+  /**
+   * Opens a segment for reading; `null` if it has been dropped.
+   *
+   * @throws `data_loss` if somebody else has removed it
+   */
   async openSegment(segment: Segment): Promise<Deno.FsFile | null> {
     try {
       return await Deno.open(this.pathOf(segment));
     } catch (error) {
-      if (error instanceof Deno.errors.NotFound && !this.#segments.includes(segment)) return null;
-      throw error;
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (!this.#segments.includes(segment)) return null;
+      throw new JobWorkerError(
+        "data_loss",
+        `The log is gone from byte ${segment.start} of the output on: its file was removed`,
+        { cause: error },
+      );
     }
   }
 
@@ -120,7 +130,12 @@ export class JobLog implements StreamCounts {
   /** Removes the oldest segment. A reader that has it open still reads it to its end. */
   async dropOldest(): Promise<void> {
     const segment = this.#segments.shift();
-    if (segment !== undefined) await Deno.remove(this.pathOf(segment));
+    if (segment === undefined) return;
+    try {
+      await Deno.remove(this.pathOf(segment));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
   }
 
   /** Says that nothing will be added any more. For the writer. */

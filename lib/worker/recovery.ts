@@ -40,7 +40,6 @@ export async function recover(options: RecoveryOptions): Promise<Job[]> {
         reason: "lost",
         exitStatus: null,
         finishedAt: Math.max(job.startedAt, Date.now()),
-        detail: "The daemon died while the job ran",
       },
     } as const)),
   );
@@ -59,33 +58,42 @@ async function endCgroups(unfinished: readonly StoredJob[], cgroups: Cgroups): P
   }));
 }
 
-/**
- * Kills what the jobs have left. A process is theirs if it has the id *and* the start time of the
- * job's leader, and then so is its session; or if its environment names the job, which nothing else
- * knows. A process that merely got an id which was once the job's is left alone.
- */
+/** Kills what the jobs have left, until nothing is found any more. */
 async function killSurvivors(
   unfinished: readonly StoredJob[],
   groups: ProcessGroups,
 ): Promise<void> {
   for (let look = 0; look < MOST_LOOKS; look++) {
     const byJob = await groups.processesByJob();
-    let found = 0;
-    for (const { job: { jobId, pid }, birth } of unfinished) {
-      if (birth !== "" && await groups.birthOf(pid) === birth) {
-        for (const group of await groups.liveGroups(pid)) {
-          found++;
-          await groups.signal("KILL", group);
-        }
-      }
-      for (const survivor of byJob.get(jobId) ?? []) {
-        found++;
-        await groups.kill(survivor);
-      }
-    }
-    if (found === 0) return;
+    // All at once: those who ask for the groups of a session share a look at all processes.
+    const killed = await Promise.all(
+      unfinished.map((stored) => killRest(stored, byJob.get(stored.job.jobId) ?? [], groups)),
+    );
+    if (killed.every((count) => count === 0)) return;
     await delay(LOOK_AGAIN_MS);
   }
+}
+
+/**
+ * Kills what one job has left. A process is the job's if it has the id *and* the start time of its
+ * leader, and then so is its session; or if its environment names the job, which nothing else knows.
+ * A process that merely got an id which was once the job's is left alone.
+ *
+ * @param named the processes whose environment names the job
+ * @returns how much there was to kill
+ */
+async function killRest(
+  { job: { pid }, birth }: StoredJob,
+  named: readonly number[],
+  groups: ProcessGroups,
+): Promise<number> {
+  const isLeader = birth !== "" && await groups.birthOf(pid) === birth;
+  const session = isLeader ? await groups.liveGroups(pid) : [];
+  await Promise.all([
+    ...session.map((group) => groups.signal("KILL", group)),
+    ...named.map((pid) => groups.kill(pid)),
+  ]);
+  return session.length + named.length;
 }
 
 /** How much of its output a job has got to the disk. */

@@ -70,8 +70,10 @@ export class RunningJob {
     this.#parts = parts;
     const { process, writer, job, onFault } = parts;
     this.#pump = new OutputPump(process, writer, (error) => {
-      if (!(error instanceof LogLimitError)) onFault(error, job);
-      void this.#endForLog(messageOf(error));
+      const isLimit = error instanceof LogLimitError;
+      if (!isLimit) onFault(error, job);
+      const why = messageOf(error);
+      void this.#endForLog(isLimit ? why : `The output cannot be stored: ${why}`);
     });
     this.input = process.stdin === null ? null : new JobInput(process.stdin);
     this.limitTime(job.execution.timeoutMs);

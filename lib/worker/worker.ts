@@ -17,6 +17,7 @@ import { recover } from "./recovery.ts";
 import { expired, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
+import { StoreChanges } from "./store_changes.ts";
 import { findTool } from "./tools.ts";
 import {
   type Job,
@@ -56,6 +57,7 @@ export class Worker implements AsyncDisposable {
   /** Starts under way, by their request if they have one. */
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #watches = new Set<JobWatch>();
+  readonly #changes = new StoreChanges();
   #shuttingDown = false;
 
   private constructor(options: WorkerOptions, parts: {
@@ -240,7 +242,8 @@ export class Worker implements AsyncDisposable {
   /**
    * Reads the log of a job. The last batch carries the job if that has ended.
    *
-   * @throws `not_found`, `out_of_range`; the reason of the signal
+   * @throws `not_found`, `out_of_range`; `data_loss` where somebody has taken from the log; the reason
+   *   of the signal
    */
   async *readLog(
     jobId: string,
@@ -260,6 +263,7 @@ export class Worker implements AsyncDisposable {
     }
     if (toTheEnd) nextOffset = log.endOffset;
     const job = toTheEnd ? await this.wait(jobId, options) : null;
+    if (job?.end) checkWhole(log, job);
     yield { records: [], nextOffset, finishedJob: job?.end ? job : null };
   }
 
@@ -330,6 +334,7 @@ export class Worker implements AsyncDisposable {
   /** Kills every job. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown({ gracePeriodMs: 0 });
+    await this.#changes[Symbol.asyncDispose]();
     await this.#groups[Symbol.asyncDispose]();
   }
 
@@ -353,7 +358,7 @@ export class Worker implements AsyncDisposable {
         this.#checkOpen();
         return await this.#record(this.#launch(prepared));
       } catch (error) {
-        await this.#store.delete(job.jobId);
+        await this.#change(job, () => this.#store.delete(job.jobId));
         throw error;
       }
     } catch (error) {
@@ -403,16 +408,18 @@ export class Worker implements AsyncDisposable {
     } catch {
       return job; // Its start has failed, and told why.
     }
-    try {
+    // Until it is recorded it stays among the active ones, so that its end is known.
+    await this.#change(job, async () => {
       await this.#store.put(job);
       this.#active.delete(job.jobId);
-      this.#tellWatches(job);
       this.#options.onEnded?.(job);
-    } catch (error) {
-      // It stays among the active ones, so its end is known as long as this process lives.
-      this.#options.onFault?.(error, job);
-    }
+    });
+    this.#tellWatches(job);
     return job;
+  }
+
+  async #change(job: Job, change: () => Promise<void>): Promise<void> {
+    await this.#changes.make(change, (error) => this.#options.onFault?.(error, job));
   }
 
   async #openEnded(jobId: string): Promise<JobLog> {
@@ -423,6 +430,16 @@ export class Worker implements AsyncDisposable {
   #tellWatches(job: Job): void {
     for (const watch of this.#watches) watch.tell(job);
   }
+}
+
+/** The end of a log has nothing behind it that would be missed, but its length is recorded. */
+function checkWhole(log: JobLog, { jobId, stdoutBytes, stderrBytes }: Job): void {
+  const bytes = stdoutBytes + stderrBytes;
+  if (log.endOffset === bytes) return;
+  throw new JobWorkerError(
+    "data_loss",
+    `The log of job "${jobId}" ends at byte ${log.endOffset} of ${bytes}: the rest is gone`,
+  );
 }
 
 function checkLogLimit({ bytes }: LogLimit): void {

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
-import type { Credentials } from "../../lib/cli/certificates.ts";
+import type { Credentials } from "../../lib/auth/certificates.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { issueCa, TestCertificates } from "../certificates.ts";
 import { assert } from "../assert.ts";

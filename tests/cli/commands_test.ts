@@ -377,6 +377,7 @@ Deno.test("status prints aligned lines, and names but not values of variables", 
       "Took:       1m30s",
       "Output:     3 bytes on stdout, 0 on stderr; more may have come from a process that had left " +
       "the job",
+      "Log:        0B of 256MiB, keep-newest",
       String.raw`Labels:     team=blue, stage=\x07`,
       "",
     ].join("\n"),

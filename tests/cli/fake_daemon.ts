@@ -13,6 +13,7 @@ import type {
   LogStream,
 } from "../../lib/cli/job_client.ts";
 import { main } from "../../lib/cli/main.ts";
+import { UserDirectory } from "../../lib/cli/user_directory.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 
 export const JOB_ID = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
@@ -91,6 +92,7 @@ export function clientOf(calls: Partial<JobClient>): JobClient {
     getJob: refuse("getJob"),
     listJobs: refuse("listJobs"),
     waitJob: refuse("waitJob"),
+    pruneJobs: refuse("pruneJobs"),
     checkHealth: refuse("checkHealth"),
     streamLogs: () => {
       throw new Error("Unexpected call of streamLogs");
@@ -169,7 +171,8 @@ export class FakeOutput implements Output {
   }
 }
 
-export interface FakeIoOptions {
+export interface FakeIoOptions
+  extends Partial<Pick<Io, "connectRest" | "askPassword" | "readTextFile">> {
   readonly terminal?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   /** What connecting ends in, in place of the client. */
@@ -181,7 +184,11 @@ export class FakeIo implements Io {
   readonly stdout: FakeOutput;
   readonly stderr: FakeOutput;
   readonly environment: Io["environment"];
+  readonly directory: UserDirectory;
   readonly connect: Io["connect"];
+  readonly connectRest: Io["connectRest"];
+  readonly askPassword: Io["askPassword"];
+  readonly readTextFile: Io["readTextFile"];
   readonly hostNames = (): readonly string[] => ["build-7"];
   readonly #first = new AbortController();
   readonly #second = new AbortController();
@@ -193,6 +200,11 @@ export class FakeIo implements Io {
     this.stdout = new FakeOutput(terminal);
     this.stderr = new FakeOutput(terminal);
     this.environment = (name) => environment[name];
+    this.directory = UserDirectory.of(this.environment);
+    const refuse = (name: string) => () => Promise.reject(new Error(`Unexpected call of ${name}`));
+    this.connectRest = options.connectRest ?? refuse("connectRest");
+    this.askPassword = options.askPassword ?? refuse("askPassword");
+    this.readTextFile = options.readTextFile ?? refuse("readTextFile");
     this.connect = (_settings, { onReconnecting }) => {
       this.breakConnection = onReconnecting;
       if (connectError !== undefined) return Promise.reject(connectError);

@@ -3,7 +3,7 @@ import { MemoryStore } from "../../lib/worker/memory_store.ts";
 import { expired, type Retention } from "../../lib/worker/retention.ts";
 import type { Job, JobFilter } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
-import { BOTH, FROM_START, rejection, TestWorker } from "./fixture.ts";
+import { BOTH, bytesOf, FROM_START, rejection, TestWorker } from "./fixture.ts";
 import { DONE, job } from "./job_fixture.ts";
 import { fakeClock } from "./log_fixture.ts";
 
@@ -163,6 +163,28 @@ Deno.test("A reader whose log is deleted underneath reads what it has open, or i
   // What is behind the first file of 8 MiB is gone.
   assert.match(error.message, /gone from byte 8\d{6} of the output on/);
   assert.match(String(await rejection(Array.fromAsync(read()))), /is gone/);
+});
+
+Deno.test("A reader of a log whose end somebody has removed reads the rest, and is told", async () => {
+  await using test = await TestWorker.open();
+  const { jobId } = await test.ran("head -c 9000000 /dev/zero");
+  const directory = `${test.directory}/logs/${jobId}`;
+  const files = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
+  assert.equal(files.length, 2);
+  for (const [file, expected] of [[files[1], Number(files[1]?.slice(0, 16))], [files[0], 0]]) {
+    await Deno.remove(`${directory}/${file}`);
+    let bytes = 0;
+    const options = { start: FROM_START, streams: BOTH, follow: false };
+    const error = await rejection((async () => {
+      for await (const { records } of test.worker.readLog(jobId, options)) {
+        bytes += bytesOf(records).byteLength;
+      }
+    })());
+    assert.ok(error instanceof JobWorkerError);
+    assert.equal(error.code, "data_loss");
+    assert.match(error.message, new RegExp(`"${jobId}" ends at byte ${expected} of 9000000: `));
+    assert.equal(bytes, expected);
+  }
 });
 
 Deno.test("A job of which somebody deletes the log while it runs goes on, and so do followers", async () => {

@@ -9,7 +9,7 @@ export async function certs(
   { directory, force, hosts }: CertsVerb,
 ): Promise<number> {
   // Loaded when it is needed: nothing else makes certificates, and its packages are large.
-  const { makeCertificates } = await import("../certificates.ts");
+  const { makeCertificates } = await import("../../auth/certificates.ts");
   const files = await makeCertificates(directory, { force, hosts: [...io.hostNames(), ...hosts] });
   const lines = settings.json
     ? files.map(jsonLine)

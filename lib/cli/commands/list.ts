@@ -12,6 +12,7 @@ import {
   statusOf,
   tookText,
 } from "../job_text.ts";
+import { timeOf } from "../moment.ts";
 import { jsonLine, printable } from "../printable.ts";
 import { table } from "../table.ts";
 
@@ -38,10 +39,14 @@ export async function list(context: Context, verb: ListVerb): Promise<number> {
 }
 
 async function* jobPages({ io, client }: Context, verb: ListVerb): AsyncGenerator<readonly Job[]> {
+  const { since, until } = verb;
+  const now = Date.now();
   const filter: JobFilter = {
     ...(verb.status === "all" ? {} : { statuses: [verb.status] }),
     ...(verb.owner === "" ? {} : { owner: verb.owner }),
     labels: verb.labels,
+    ...(since && { startedAfter: timeOf(since, now) }),
+    ...(until && { startedBefore: timeOf(until, now) }),
   };
   let left = verb.limit;
   let pageToken = "";

@@ -2,6 +2,7 @@ import type { Context } from "../context.ts";
 import type { LogsStart, LogsVerb } from "../invocation.ts";
 import type { LogStart } from "../job_client.ts";
 import { resolveJobId } from "../job_id.ts";
+import { timeOf } from "../moment.ts";
 import { FIRST_BYTE, printLog } from "../print_log.ts";
 
 /** Prints what a job has printed so far, and with `--follow` what it prints until it ends. */
@@ -18,9 +19,9 @@ function startOf(start: LogsStart, now: number): LogStart {
     case "first":
       return FIRST_BYTE;
     case "ago":
-      return { kind: "since", time: Math.max(0, now - start.ms) };
-    case "tail":
     case "since":
+      return { kind: "since", time: timeOf(start, now) };
+    case "tail":
       return start;
   }
 }

@@ -6,7 +6,7 @@
 
 import { isIP } from "node:net";
 import { join } from "node:path";
-import * as x509 from "../auth/x509.ts";
+import { type Extension, x509 } from "./x509.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 
 /** A certificate with its private key, as PEM. */
@@ -47,7 +47,7 @@ export async function issueCertificate(request: CertificateRequest): Promise<Cre
     ? { name: subject, publicKey: keys.publicKey, signingKey: keys.privateKey }
     : await signerOf(request.issuer);
 
-  const extensions: x509.Extension[] = [
+  const extensions: Extension[] = [
     new x509.BasicConstraintsExtension(ca, ca ? 0 : undefined, true),
     new x509.KeyUsagesExtension(
       ca

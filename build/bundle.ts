@@ -1,0 +1,103 @@
+/**
+ * The program as plain JavaScript in one directory: `server.js`, `cli.js`, and the pieces that they
+ * load when they need them. Nothing of the source tree is needed to run it.
+ *
+ * @module
+ */
+
+import { join } from "node:path";
+
+/** The top of the repository, with a final slash. */
+export const ROOT: string = new URL("../", import.meta.url).pathname;
+
+/** What {@linkcode bundle} writes for each program. */
+export const PROGRAMS = {
+  "worker-daemon": { source: "server.ts", entry: "server.js", task: "start" },
+  "worker-cli": { source: "cli.ts", entry: "cli.js", task: "cli" },
+} as const;
+
+export type Program = keyof typeof PROGRAMS;
+
+/** Modules that are loaded by their address, as threads: they keep their names. */
+const THREADS = ["lib/auth/bcrypt_worker.ts"];
+
+/** Runs deno, and returns what it prints. */
+export async function deno(...args: readonly string[]): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [...args],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr).trim());
+  return new TextDecoder().decode(stdout);
+}
+
+/**
+ * Bundles both programs.
+ *
+ * @param directory where to; made if it is not there
+ * @param build what `--version` tells, such as a commit
+ */
+export async function bundle(directory: string, build: string): Promise<void> {
+  await Deno.mkdir(directory, { recursive: true });
+  const scratch = await Deno.makeTempDir({ prefix: "job-worker-bundle-" });
+  try {
+    const config = await writeConfig(scratch, build);
+    const sources = Object.values(PROGRAMS).map(({ source }) => ROOT + source);
+    await deno(
+      "bundle",
+      "--quiet",
+      `--config=${config}`,
+      `--lock=${ROOT}deno.lock`,
+      "--frozen",
+      "--code-splitting",
+      `--outdir=${directory}`,
+      ...sources,
+    );
+    for (const thread of THREADS) {
+      const name = thread.split("/").at(-1) ?? thread;
+      await deno(
+        "bundle",
+        "--quiet",
+        `--config=${config}`,
+        `--lock=${ROOT}deno.lock`,
+        "--frozen",
+        `--output=${join(directory, name)}`,
+        ROOT + thread,
+      );
+    }
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+}
+
+/** The import map of the source, with another module in the place of `lib/build.ts`. */
+async function writeConfig(scratch: string, build: string): Promise<string> {
+  const { imports, nodeModulesDir } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const stamp = `export const BUILD = ${JSON.stringify(build)};\n`;
+  await Deno.writeTextFile(join(scratch, "build.ts"), stamp);
+  const config = {
+    nodeModulesDir,
+    imports: { ...imports, [`file://${ROOT}lib/build.ts`]: "./build.ts" },
+  };
+  const path = join(scratch, "deno.json");
+  await Deno.writeTextFile(path, JSON.stringify(config));
+  return path;
+}
+
+/** The commit of the source tree, with a `+` if files differ from it. */
+export async function commit(): Promise<string> {
+  const git = async (...args: string[]) => {
+    const { success, stdout } = await new Deno.Command("git", { args, cwd: ROOT, stderr: "null" })
+      .output();
+    if (!success) throw new Error("Not a git repository");
+    return new TextDecoder().decode(stdout).trim();
+  };
+  try {
+    const changed = await git("status", "--porcelain", "--", "lib", "proto", "server.ts", "cli.ts");
+    return `${await git("rev-parse", "--short=12", "HEAD")}${changed === "" ? "" : "+"}`;
+  } catch {
+    // A tarball of the source, or no git at all.
+    return "unknown";
+  }
+}

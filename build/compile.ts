@@ -1,0 +1,154 @@
+/**
+ * `deno task compile [--target=TARGET] [--out=DIR] [--portable]`: the two executables and their
+ * checksums, into `dist/`.
+ *
+ * By `deno compile`, whose runtime stub is downloaded or named by `DENORT_BIN`; where it cannot be had,
+ * in the portable form of `portable.ts`. Its deno is this one, or for another target the one that
+ * `DENO_BIN` names.
+ *
+ * @module
+ */
+
+import { join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { messageOf } from "../lib/errors.ts";
+import { VERSION } from "../lib/version.ts";
+import { bundle, commit, deno, type Program, PROGRAMS, ROOT } from "./bundle.ts";
+import { packPayload, writePortable } from "./portable.ts";
+
+/** How to make the executables. */
+export interface CompileOptions {
+  /** As `rustc` names them. */
+  readonly target: string;
+  /** Where to, made if it is not there. */
+  readonly out: string;
+  /** Do not try `deno compile`. */
+  readonly portable: boolean;
+  /** What `--version` tells, if not the commit. */
+  readonly build?: string;
+  readonly say: (line: string) => void;
+}
+
+const NAMES = Object.keys(PROGRAMS) as Program[];
+
+/** Makes the executables and `SHA256SUMS`. */
+export async function compile(options: CompileOptions): Promise<void> {
+  const { target, out, portable, build = await commit(), say } = options;
+  const directory = resolve(out);
+  await Deno.mkdir(directory, { recursive: true });
+  const scratch = await Deno.makeTempDir({ prefix: "job-worker-compile-" });
+  try {
+    const code = join(scratch, "code");
+    await bundle(code, build);
+    const why = portable ? "--portable was given" : await compileAll(code, target, scratch);
+    if (why !== null) {
+      say(`Making the portable form, not that of deno compile: ${why}`);
+      await writeAll({ code, target, scratch, version: `${VERSION} (${build})` });
+    }
+    for (const name of NAMES) {
+      // Renamed, since one that runs can be replaced but not written to.
+      await Deno.copyFile(join(scratch, name), join(directory, `.${name}.new`));
+      await Deno.rename(join(directory, `.${name}.new`), join(directory, name));
+    }
+  } finally {
+    await Deno.remove(scratch, { recursive: true });
+  }
+  const { stdout } = await new Deno.Command("sha256sum", { args: NAMES, cwd: directory }).output();
+  await Deno.writeFile(join(directory, "SHA256SUMS"), stdout);
+  for (const name of [...NAMES, "SHA256SUMS"]) say(join(out, name));
+}
+
+/** What `deno compile` bakes in; what of it a process does not need, it gives up at its start. */
+const BAKED: Readonly<Record<Program, readonly string[]>> = {
+  "worker-daemon": [
+    "--no-prompt",
+    "--ignore-env",
+    "--allow-env=WORKER_*",
+    "--allow-read",
+    "--allow-write",
+    "--allow-run=setsid",
+    "--allow-sys=homedir,hostname,uid",
+    "--allow-net",
+  ],
+  "worker-cli": [
+    "--no-prompt",
+    "--ignore-env",
+    "--allow-env=WORKER_*,NO_COLOR,HOME,XDG_CONFIG_HOME",
+    "--allow-read",
+    "--allow-write",
+    "--allow-sys=hostname",
+    "--allow-net",
+  ],
+};
+
+/** @returns why it cannot be done; `null` if it is */
+async function compileAll(code: string, target: string, scratch: string): Promise<string | null> {
+  try {
+    for (const name of NAMES) {
+      await deno(
+        "compile",
+        "--quiet",
+        "--no-config",
+        "--no-check",
+        `--target=${target}`,
+        `--include=${code}`,
+        `--output=${join(scratch, name)}`,
+        ...BAKED[name],
+        join(code, PROGRAMS[name].entry),
+      );
+    }
+    return null;
+  } catch (error) {
+    const [line = ""] = messageOf(error).split("\n");
+    return `its runtime cannot be had (${line}); DENORT_BIN may name one`;
+  }
+}
+
+/** The portable form of both. */
+async function writeAll(
+  { code, target, scratch, version }: {
+    code: string;
+    target: string;
+    scratch: string;
+    version: string;
+  },
+): Promise<void> {
+  const runtime = target === Deno.build.target ? Deno.execPath() : Deno.env.get("DENO_BIN");
+  if (runtime === undefined) {
+    throw new Error(
+      `DENO_BIN must name a deno ${Deno.version.deno} for ${target}, such as that of the package ` +
+        "@deno/linux-arm64-glibc or @deno/linux-x64-glibc of npm",
+    );
+  }
+  const payload = await packPayload(join(scratch, "payload"), { deno: runtime, bundle: code });
+  for (const name of NAMES) {
+    const flags = await taskFlags(PROGRAMS[name].task);
+    await writePortable(join(scratch, name), { program: name, version, target, flags, payload });
+  }
+}
+
+/**
+ * The flags by which a task runs its program: the executable gets the same, without those that are
+ * about files and programs, which differ with its arguments.
+ */
+async function taskFlags(task: string): Promise<string[]> {
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const flags = String(tasks[task].command).split(" ").filter((word) => word.startsWith("--"));
+  return task === "cli"
+    ? flags
+    : flags.filter((flag) => !/^--allow-(write|run|sys|net)/.test(flag));
+}
+
+if (import.meta.main) {
+  const { values } = parseArgs({
+    args: Deno.args,
+    options: {
+      target: { type: "string", default: Deno.build.target },
+      out: { type: "string", default: "dist" },
+      portable: { type: "boolean", default: false },
+    },
+  });
+  const encoder = new TextEncoder();
+  const say = (line: string) => void Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+  await compile({ ...values, say });
+}

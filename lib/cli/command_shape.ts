@@ -1,0 +1,68 @@
+/**
+ * The grammar as data, for those who write about it: completions and manual pages.
+ *
+ * @module
+ */
+
+/** A program or subcommand. */
+export interface CommandShape {
+  readonly name: string;
+  readonly about: string;
+  readonly usage: string;
+  readonly arguments: readonly ArgumentShape[];
+  readonly options: readonly OptionShape[];
+  readonly commands: readonly CommandShape[];
+}
+
+export interface ArgumentShape {
+  readonly name: string;
+  /** Empty: anything. */
+  readonly choices: readonly string[];
+}
+
+export interface OptionShape {
+  /** As in the help: `-f, --follow` or `--cert <file>`. */
+  readonly flags: string;
+  /** `--follow` */
+  readonly long: string;
+  readonly about: string;
+  readonly takesValue: boolean;
+}
+
+/** What the parser's package calls a command, as far as it is needed here. */
+interface ParserCommand {
+  name(): string;
+  description(): string;
+  usage(): string;
+  readonly registeredArguments: readonly {
+    name(): string;
+    readonly argChoices?: readonly string[] | undefined;
+  }[];
+  readonly options: readonly {
+    readonly flags: string;
+    readonly long?: string | undefined;
+    readonly description: string;
+    readonly required: boolean;
+  }[];
+  readonly commands: readonly ParserCommand[];
+}
+
+/** The shape of a command of the parser, without what is hidden. */
+export function shapeOf(command: ParserCommand): CommandShape {
+  return {
+    name: command.name(),
+    about: command.description(),
+    usage: command.usage(),
+    arguments: command.registeredArguments.map((argument) => ({
+      name: argument.name(),
+      choices: argument.argChoices ?? [],
+    })),
+    options: command.options.map(({ flags, long, description, required }) => ({
+      flags,
+      long: long ?? flags,
+      about: description,
+      takesValue: required,
+    })),
+    commands: command.commands.filter((inner) => !inner.name().startsWith("_")).map(shapeOf),
+  };
+}

@@ -1,0 +1,65 @@
+import { analyse, type Candidate, type Completion } from "../completions.ts";
+import { describeGrammar, parse } from "../grammar.ts";
+import type { CompleteVerb } from "../invocation.ts";
+import { type Io, printLine } from "../io.ts";
+import { commandText, outcomeText } from "../job_text.ts";
+import { printable } from "../printable.ts";
+import { cutText } from "../text_width.ts";
+
+/** Somebody waits with a finger on the key. */
+const PATIENCE_MS = 2_000;
+
+const MOST_JOBS = 50;
+
+/**
+ * Prints what can follow a line, one candidate a line: the word, a tab, and what it is. Where the
+ * daemon cannot be asked there is none, and no complaint.
+ */
+export async function complete(io: Io, { words }: CompleteVerb): Promise<number> {
+  const { prefix, completion, settings } = analyse(describeGrammar(), words);
+  const all = await candidatesOf(io, completion, { prefix, settings }).catch(() => []);
+  const lines = all.filter(({ value }) => value.startsWith(prefix)).map(({ value, about }) =>
+    about === "" ? value : `${value}\t${about}`
+  );
+  if (lines.length > 0) await printLine(io.stdout, lines.join("\n"));
+  return 0;
+}
+
+async function candidatesOf(
+  io: Io,
+  completion: Completion,
+  { prefix, settings }: { prefix: string; settings: readonly string[] },
+): Promise<readonly Candidate[]> {
+  switch (completion.kind) {
+    case "candidates":
+      return completion.candidates;
+    case "contexts": {
+      const { contexts } = io.directory.contexts();
+      return Object.entries(contexts).map(([value, { address = "" }]) => ({
+        value,
+        about: printable(address),
+      }));
+    }
+    case "jobs":
+      return await jobs(io, completion, { prefix, settings });
+  }
+}
+
+async function jobs(
+  io: Io,
+  { running }: { running: boolean },
+  { prefix, settings }: { prefix: string; settings: readonly string[] },
+): Promise<readonly Candidate[]> {
+  const parsed = parse([...settings, "health"], io.environment, io.directory);
+  if (parsed.kind !== "invocation") return [];
+  await using client = await io.connect(parsed.invocation.settings, { onReconnecting: () => {} });
+  const filter = { jobIdPrefix: prefix, ...running && { statuses: ["running"] as const } };
+  const page = await client.listJobs(
+    { filter, pageSize: MOST_JOBS, pageToken: "" },
+    { signal: AbortSignal.any([io.interrupted, AbortSignal.timeout(PATIENCE_MS)]) },
+  );
+  return page.jobs.map((job) => ({
+    value: job.jobId,
+    about: `${outcomeText(job)}: ${cutText(commandText(job), 40)}`,
+  }));
+}

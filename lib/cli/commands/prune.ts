@@ -1,0 +1,40 @@
+import { formatByteSize } from "../../byte_size.ts";
+import type { Context } from "../context.ts";
+import type { PruneVerb } from "../invocation.ts";
+import { printLine } from "../io.ts";
+import type { Job } from "../job_client.ts";
+import { commandText, dateText, jobJson, statusOf } from "../job_text.ts";
+import { jsonLine, printable } from "../printable.ts";
+
+/** Removes finished jobs with their logs: a line per job, separated by tabs, and the sum on stderr. */
+export async function prune(
+  { io, settings, client }: Context,
+  { kind: _kind, ...request }: PruneVerb,
+): Promise<number> {
+  const { jobs, count, bytes } = await client.pruneJobs(request, { signal: io.interrupted });
+  const { dryRun } = request;
+  if (settings.json) {
+    const lines = [...jobs.map(jobJson), { pruned: { count, bytes, dryRun } }].map(jsonLine);
+    await printLine(io.stdout, lines.join("\n"));
+    return 0;
+  }
+  if (jobs.length > 0) await printLine(io.stdout, jobs.map(tabbedLine).join("\n"));
+  const shown = count > jobs.length ? `, of which the newest ${jobs.length} are shown` : "";
+  await printLine(
+    io.stderr,
+    `worker-cli: ${dryRun ? "Would remove" : "Removed"} ${count} ${count === 1 ? "job" : "jobs"} ` +
+      `with ${formatByteSize(bytes)} of logs${shown}`,
+  );
+  return 0;
+}
+
+function tabbedLine(job: Job): string {
+  return [
+    job.jobId,
+    statusOf(job),
+    job.end === null ? "-" : dateText(job.end.finishedAt),
+    formatByteSize(job.logBytes),
+    printable(job.owner),
+    commandText(job),
+  ].join("\t");
+}

@@ -1,0 +1,108 @@
+import { JobWorkerError } from "../../errors.ts";
+import { printFailure } from "../failure.ts";
+import type { RestVerb, Settings } from "../invocation.ts";
+import { Interrupted, type Io, OutputClosed, printLine, type RestCalls, tell } from "../io.ts";
+import { jsonLine, printable } from "../printable.ts";
+
+/** Those who ask, a supervisor for one, want an answer even from a daemon that hangs. */
+const HEALTH_TIMEOUT_MS = 5_000;
+
+/** The same as the subcommands of these names, but over REST, as a user with a password. */
+export async function rest(
+  { io, settings }: { io: Io; settings: Settings },
+  verb: RestVerb,
+): Promise<number> {
+  try {
+    return await call(io, settings, verb);
+  } catch (error) {
+    if (error instanceof OutputClosed || error instanceof Interrupted) throw error;
+    return await printFailure({ io, settings }, error, (known) => adviceFor(known, verb, settings));
+  }
+}
+
+async function call(io: Io, settings: Settings, verb: RestVerb): Promise<number> {
+  const { address, call } = verb;
+  const print = (json: unknown, text: string) =>
+    printLine(io.stdout, settings.json ? jsonLine(json) : printable(text));
+  const ca = await io.readTextFile(settings.ca);
+  const credentials = call.kind === "health" ? null : await credentialsOf(io, verb);
+  using client = await io.connectRest({ address, ca, ...(credentials && { credentials }) });
+  const signal = io.interrupted;
+  switch (call.kind) {
+    case "health":
+      await health(client, signal);
+      await print({ status: "ok" }, "ok");
+      return 0;
+    case "start": {
+      const jobId = await client.start(call.command, call.args, { signal });
+      await print({ status: "running", jobId, error: null }, jobId);
+      return 0;
+    }
+    case "stop":
+      await client.stop(call.jobId, { signal });
+      if (settings.json) await print({ status: "success", error: null }, "");
+      else await tell(io, `Job ${printable(call.jobId)} was stopped`);
+      return 0;
+    case "status": {
+      const jobStatus = await client.status(call.jobId, { signal });
+      await print({ status: "success", error: null, jobStatus }, jobStatus);
+      return 0;
+    }
+  }
+}
+
+async function health(client: RestCalls, interrupted: AbortSignal): Promise<void> {
+  const late = new AbortController();
+  const timer = setTimeout(
+    () => late.abort(new JobWorkerError("deadline_exceeded", "No answer from the daemon")),
+    HEALTH_TIMEOUT_MS,
+  );
+  try {
+    await client.health({ signal: AbortSignal.any([interrupted, late.signal]) });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Never from an argument: those are seen by every user of the machine, and kept by shells. */
+async function credentialsOf(
+  io: Io,
+  { user, passwordFile }: RestVerb,
+): Promise<{ user: string; password: string }> {
+  if (user === "") {
+    throw new JobWorkerError("invalid_argument", "The user is missing: give --user or WORKER_USER");
+  }
+  if (passwordFile !== "") {
+    const [password = ""] = (await io.readTextFile(passwordFile)).split(/\r?\n/);
+    return { user, password };
+  }
+  const password = io.environment("WORKER_PASSWORD") ||
+    await io.askPassword(`Password of ${printable(user)}: `);
+  return { user, password };
+}
+
+/** What to do next about a call that failed, or `null` where its message says it all. */
+function adviceFor(error: JobWorkerError, verb: RestVerb, settings: Settings): string | null {
+  const { address, user } = verb;
+  switch (error.reason) {
+    case "ECONNREFUSED":
+      return `Is the daemon running, with REST at ${address}? Start it: deno task start; ` +
+        "or say where it is: --rest-address host:port";
+    case "SERVER_CERTIFICATE_UNTRUSTED":
+      return `"${settings.ca}" holds no CA that issued the daemon's certificate: ` +
+        "pass the ca-cert.pem of that daemon with --ca";
+    case "SERVER_CERTIFICATE_EXPIRED":
+      return "Make new certificates where the daemon runs: deno task certs --force";
+    case "SERVER_NAME_MISMATCH":
+      return "Connect by a name in the daemon's certificate, " +
+        "or make one with this name where it runs: deno task certs --force --host NAME";
+  }
+  switch (error.code) {
+    case "unauthenticated":
+      return `Give "${user}" a password where the daemon runs: worker-daemon user add; then SIGHUP`;
+    case "permission_denied":
+      return `Give "${user}" a role where the daemon runs: worker-daemon user add --role; then SIGHUP`;
+    default:
+      return null;
+  }
+}

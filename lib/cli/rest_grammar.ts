@@ -1,0 +1,126 @@
+/**
+ * The forms of the command line that use REST: `--health`, `--start`, `--stop` and `--status`.
+ *
+ * @module
+ */
+
+import { parseArgs, type ParseArgsConfig } from "node:util";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Parsed } from "./grammar.ts";
+import type { RestCall, RestVerb } from "./invocation.ts";
+import { type Environment, readSettings, type Setting, SETTINGS } from "./settings.ts";
+import { type UserDirectory, withContext } from "./user_directory.ts";
+import { parseAddress } from "./values.ts";
+
+/** These forms, and what they take, for the help. */
+export const REST_FORMS =
+  `[options] --health | --start -- <command>... | --stop <jobId> | --status <jobId>`;
+
+export const REST_NOTES = `
+The forms with --health, --start, --stop and --status use REST: they take --rest-address [0.0.0.0:8443],
+--user, --password-file, --ca, --json and --debug. Without a file the password is WORKER_PASSWORD, or is
+asked for.`;
+
+const FORMS = {
+  health: { type: "boolean" },
+  start: { type: "boolean" },
+  stop: { type: "string" },
+  status: { type: "string" },
+} as const;
+
+const OPTIONS = {
+  "rest-address": { type: "string" },
+  user: { type: "string" },
+  "password-file": { type: "string" },
+  ca: { type: "string" },
+  context: { type: "string" },
+  json: { type: "boolean" },
+  debug: { type: "boolean" },
+  "no-color": { type: "boolean" },
+} as const;
+
+/**
+ * Reads a command line, if it has one of these forms.
+ *
+ * @returns `null` for a line with a subcommand, or with neither
+ */
+export function parseRest(
+  args: readonly string[],
+  variables: Environment,
+  directory: UserDirectory,
+): Parsed | null {
+  if (!isRest(args)) return null;
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      options: { ...FORMS, ...OPTIONS },
+      allowPositionals: true,
+    });
+    const call = callOf(values, positionals);
+    const environment = withContext(variables, directory, values.context);
+    const { ca, json, debug } = values;
+    const settings = readSettings({
+      ...(ca !== undefined && { ca }),
+      ...(json !== undefined && { json }),
+      ...(debug !== undefined && { debug }),
+      ...(values["no-color"] === true && { color: false }),
+    }, environment);
+    const verb: RestVerb = {
+      kind: "rest",
+      call,
+      address: addressOf(values["rest-address"], environment),
+      user: values.user ?? environment("WORKER_USER") ?? "",
+      passwordFile: values["password-file"] ?? environment("WORKER_PASSWORD_FILE") ?? "",
+    };
+    return { kind: "invocation", invocation: { settings, verb } };
+  } catch (error) {
+    if (!(error instanceof JobWorkerError || error instanceof TypeError)) throw error;
+    // The lines that follow are about quoting.
+    const [message = ""] = messageOf(error).split("\n");
+    return { kind: "usage_error", message: `${message}\nSee: worker-cli --help` };
+  }
+}
+
+/** Whether a form comes before any subcommand and before `--`. */
+function isRest(args: readonly string[]): boolean {
+  const known: ParseArgsConfig["options"] = { ...FORMS, ...OPTIONS };
+  for (const { flags } of Object.values<Setting>(SETTINGS)) {
+    const [, name = "", value] = /^--(\S+)( <)?/.exec(flags) ?? [];
+    known[name] = { type: value === undefined ? "boolean" : "string" };
+  }
+  const { tokens } = parseArgs({ args: [...args], options: known, strict: false, tokens: true });
+  const first = tokens.find((token) => token.kind !== "option" || Object.hasOwn(FORMS, token.name));
+  return first?.kind === "option";
+}
+
+function callOf(
+  values: Readonly<Partial<Record<keyof typeof FORMS, string | boolean>>>,
+  positionals: readonly string[],
+): RestCall {
+  const [form, ...others] = Object.keys(FORMS).filter((name) => Object.hasOwn(values, name));
+  if (others.length > 0) throw invalid(`--${form} and --${others[0]} do not go together`);
+  const [command, ...args] = positionals;
+  if (form === "start") {
+    if (command === undefined) throw invalid("--start needs a command: --start -- <command>...");
+    return { kind: "start", command, args };
+  }
+  if (command !== undefined) throw invalid(`--${form} takes no ${JSON.stringify(command)}`);
+  if (form === "stop") return { kind: "stop", jobId: String(values.stop) };
+  if (form === "status") return { kind: "status", jobId: String(values.status) };
+  return { kind: "health" };
+}
+
+function addressOf(given: string | undefined, environment: Environment): string {
+  const [source, text] = given !== undefined
+    ? ["--rest-address", given]
+    : ["WORKER_REST_ADDRESS", environment("WORKER_REST_ADDRESS") || "0.0.0.0:8443"];
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    throw invalid(`${source}: ${messageOf(error)}`);
+  }
+}
+
+function invalid(message: string): JobWorkerError {
+  return new JobWorkerError("invalid_argument", message);
+}

@@ -1,0 +1,50 @@
+import { loadPasswordFile } from "../auth/password_file.ts";
+import { loadTlsMaterial } from "../auth/tls_material.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { findTool } from "../worker/tools.ts";
+import type { DaemonOptions } from "./options.ts";
+import { systemFacts } from "./system_facts.ts";
+
+/**
+ * Looks at all that a start with these options needs, and changes nothing.
+ *
+ * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong
+ */
+export async function checkConfiguration(options: DaemonOptions): Promise<void> {
+  const setsid = await findTool("setsid", { package: "util-linux" });
+  const { isRoot } = await systemFacts(setsid);
+  checkJobUser(options, isRoot);
+  await loadTlsMaterial(options);
+  if (options.restAddress !== null) await loadPasswordFile(options.users);
+  await checkDataDirectory(options.dataDir);
+}
+
+/**
+ * Lets no daemon run jobs as root unless it is told so.
+ *
+ * @throws {JobWorkerError} `failed_precondition`
+ */
+export function checkJobUser({ jobUser }: DaemonOptions, isRoot: boolean): void {
+  if (!isRoot || jobUser !== "") return;
+  throw new JobWorkerError(
+    "failed_precondition",
+    "The daemon runs as root, and so would every job: say whose rights jobs have with " +
+      "--job-user=NAME, or --job-user=root if that is meant",
+  );
+}
+
+async function checkDataDirectory(path: string): Promise<void> {
+  try {
+    if ((await Deno.stat(path)).isDirectory) return;
+  } catch (error) {
+    // It is made at the start.
+    if (error instanceof Deno.errors.NotFound) return;
+    throw refusal(path, messageOf(error), error);
+  }
+  throw refusal(path, "it is not a directory");
+}
+
+function refusal(path: string, why: string, cause?: unknown): JobWorkerError {
+  const message = `Cannot use the data directory "${path}": ${why}`;
+  return new JobWorkerError("failed_precondition", message, { cause });
+}

@@ -1,0 +1,119 @@
+/**
+ * The configuration file: a JSON object with the options of the daemon by the names of their flags.
+ *
+ * ```json
+ * { "address": "0.0.0.0:8080", "data-dir": "/var/lib/job-worker", "log-limit": "64MiB", "gateways": 2 }
+ * ```
+ *
+ * Paths in it are relative to where it lies.
+ *
+ * @module
+ */
+
+import { dirname, resolve } from "node:path";
+import { z } from "zod";
+import { closest } from "../closest.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import {
+  configPath,
+  type DaemonInvocation,
+  OPTION_ROWS,
+  type OptionFile,
+  parseOptions,
+} from "./options.ts";
+
+/** Its name, in the working directory or in {@linkcode SYSTEM_DIRECTORY}. */
+export const CONFIG_NAME = "job-worker.json";
+
+/** Where a daemon of the whole system is configured. */
+export const SYSTEM_DIRECTORY = "/etc/job-worker";
+
+const NAMES = OPTION_ROWS.map(({ name }) => name);
+
+const valueSchema = z.union(
+  [z.string(), z.number(), z.boolean(), z.array(z.string())],
+  "must be a text, a number, true or false, or a list of texts",
+);
+
+const schema = z.strictObject(
+  Object.fromEntries(NAMES.map((name) => [name, valueSchema.optional()])),
+  'must be an object: { "option": value, … }',
+);
+
+/**
+ * What the daemon is told by its command line, its environment and the configuration file: the one
+ * that is named there, else the first of the standard ones that exists.
+ *
+ * @throws {JobWorkerError} `invalid_argument`, naming what is wrong and where
+ */
+export async function loadOptions(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): Promise<DaemonInvocation> {
+  const withoutFile = parseOptions(args, environment);
+  if (!("options" in withoutFile)) return withoutFile;
+  const named = configPath(args, environment);
+  const paths = named === null ? [CONFIG_NAME, `${SYSTEM_DIRECTORY}/${CONFIG_NAME}`] : [named];
+  for (const path of paths) {
+    const file = await readConfigFile(path);
+    if (file !== null) return parseOptions(args, environment, file);
+  }
+  if (named === null) return withoutFile;
+  throw refusal(named, "there is no such file");
+}
+
+/**
+ * Reads a configuration file.
+ *
+ * @returns `null` if there is none
+ * @throws {JobWorkerError} `invalid_argument` if it cannot be read, others than its owner may change
+ * it, it is not JSON, or an option in it is not known
+ */
+export async function readConfigFile(path: string): Promise<OptionFile | null> {
+  let json: unknown;
+  try {
+    using file = await Deno.open(path);
+    // Asked of the open file: that is what is read, whatever the name leads to by then.
+    const { mode } = await file.stat();
+    if (mode !== null && (mode & 0o022) !== 0) {
+      throw new Error(`others than its owner may change it; run \`chmod go-w ${path}\``);
+    }
+    json = JSON.parse(await new Response(file.readable).text());
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw refusal(path, messageOf(error), error);
+  }
+  const { success, data, error } = schema.safeParse(json);
+  if (!success) throw refusal(path, error.issues.map(issueText).join("; "));
+  const texts = new Map<string, string>();
+  for (const { name, placeholder } of OPTION_ROWS) {
+    const value = data[name];
+    if (value === undefined) continue;
+    const text = Array.isArray(value) ? value.join(",") : String(value);
+    const isPath = placeholder === "file" || placeholder === "dir";
+    texts.set(name, isPath && !text.startsWith(":") ? resolve(dirname(path), text) : text);
+  }
+  return { path, texts };
+}
+
+function issueText(issue: z.core.$ZodIssue): string {
+  if (issue.code !== "unrecognized_keys") {
+    const where = issue.path.length > 0 ? `"${issue.path.join(".")}"` : "it";
+    return `${where} ${issue.message}`;
+  }
+  return issue.keys.map((key) => {
+    const meant = closest(key, NAMES);
+    const advice = meant === null ? "see worker-daemon --help" : `did you mean "${meant}"?`;
+    return `there is no option ${JSON.stringify(key)}: ${advice}`;
+  }).join("; ");
+}
+
+function refusal(path: string, why: string, cause?: unknown): JobWorkerError {
+  return new JobWorkerError(
+    "invalid_argument",
+    `Cannot use the configuration file "${path}": ${why}`,
+    {
+      cause,
+    },
+  );
+}

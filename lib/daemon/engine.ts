@@ -1,0 +1,84 @@
+import { homedir } from "node:os";
+import { resolve } from "node:path";
+import { EngineServer } from "../engine/server.ts";
+import { messageOf } from "../errors.ts";
+import { formatHostPort } from "../host_port.ts";
+import { findTool } from "../worker/mod.ts";
+import { checkJobUser } from "./check_config.ts";
+import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
+import { GatewayKeeper } from "./gateway_keeper.ts";
+import { JobEngine } from "./job_engine.ts";
+import type { DaemonProcess } from "./main.ts";
+import type { DaemonOptions } from "./options.ts";
+import { systemFacts } from "./system_facts.ts";
+
+/**
+ * The engine with its gateways, until the signal is aborted. What was opened is closed in reverse,
+ * whatever happens: first the network, then the jobs, then what they are recorded in.
+ *
+ * @returns 0, or 1 if at the end there was no gateway
+ */
+export async function runEngine(options: DaemonOptions, process: DaemonProcess): Promise<number> {
+  await configureDiagnostics(options);
+  const { signal } = process;
+  const ended = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => ended.resolve(), { once: true });
+
+  const setsid = await findTool("setsid", { package: "util-linux" });
+  const { descriptors, isRoot } = await systemFacts(setsid);
+  checkJobUser(options, isRoot);
+  await using engine = await JobEngine.open({ ...options, home: await homeDirectory() });
+  const socket = `${engine.dataDirectory}/engine.sock`;
+  await using _server = await EngineServer.listen(engine.service, {
+    path: socket,
+    // A follower holds a socket and a file; the rest is for jobs.
+    maxCalls: Math.min(4096, Math.floor(descriptors / 4)),
+    onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
+  });
+  // It listens; the network is the gateways' now.
+  await Deno.permissions.revoke({ name: "net" });
+  await using keeper = await GatewayKeeper.start({
+    count: options.gateways,
+    setsid,
+    gateway: {
+      ...connectionCaps(descriptors),
+      address: options.address,
+      cert: resolve(options.cert),
+      key: resolve(options.key),
+      ca: resolve(options.ca),
+      restAddress: options.restAddress,
+      users: resolve(options.users),
+      socket,
+      debug: options.debug,
+    },
+  });
+  process.onReload(() => void keeper.reload());
+  const { address, restAddress } = keeper.addresses;
+  process.print(`worker-daemon listening on ${formatHostPort(address.hostname, address.port)}\n`);
+  if (restAddress !== null) {
+    const { hostname, port } = restAddress;
+    process.print(`worker-daemon serving REST at https://${formatHostPort(hostname, port)}\n`);
+  }
+  if (!signal.aborted) await ended.promise;
+  diagnostics.info("Shutting down: {reason}", { reason: messageOf(signal.reason) });
+  return keeper.alive > 0 ? 0 : 1;
+}
+
+/**
+ * How many connections a gateway takes. Out of descriptors it could never accept again, so it stays
+ * far from the limit: each connection may need one more towards the engine.
+ */
+function connectionCaps(descriptors: number): {
+  maxConnections: number;
+  maxConnectionsPerAddress: number;
+} {
+  const maxConnections = Math.min(4096, Math.max(8, Math.floor((descriptors - 50) / 3)));
+  return { maxConnections, maxConnectionsPerAddress: Math.ceil(maxConnections / 2) };
+}
+
+/** The home directory of the daemon's user, or `/` if that does not exist. */
+async function homeDirectory(): Promise<string> {
+  const home = homedir() ?? "/";
+  const info = await Deno.stat(home).catch(() => null);
+  return info?.isDirectory ? home : "/";
+}

@@ -1,0 +1,236 @@
+import { hostname } from "node:os";
+import { join, relative, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import unit from "../../deploy/worker-daemon.service" with { type: "text" };
+import { makeCertificates } from "../auth/certificates.ts";
+import { setPassword } from "../auth/password_file_edit.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { CONFIG_NAME, SYSTEM_DIRECTORY } from "./config_file.ts";
+
+const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]
+
+Makes all that a first start needs: a CA, the certificates of the server and of three clients, the
+directory for data, and ${CONFIG_NAME}, which says where they are.
+
+Options:
+  --dir=<dir>        where to [.]; a daemon finds ${SYSTEM_DIRECTORY} by itself, and its data is then
+                     in /var/lib/job-worker
+  --host=<name>      a name or address by which clients reach this server; repeatable
+  --user=<name>      a user of the REST API, an admin; the password is WORKER_PASSWORD, or made up
+  --job-user=<name>  whose rights jobs have, where the daemon runs as root [job-worker, else nobody]
+  --systemd          write a unit for systemd, too
+  --force            replace what is there: certificates that the old CA signed are then worth nothing
+`;
+
+/** What {@linkcode init} is told. */
+export interface InitOptions {
+  /** Absolute. */
+  readonly directory: string;
+  readonly hosts: readonly string[];
+  readonly user: string | null;
+  readonly jobUser: string | null;
+  readonly systemd: boolean;
+  readonly force: boolean;
+}
+
+/**
+ * Reads what follows the verb.
+ *
+ * @returns `null` if help is wanted
+ * @throws {JobWorkerError} `invalid_argument`
+ */
+export function parseInit(args: readonly string[]): InitOptions | null {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        help: { type: "boolean", short: "h" },
+        dir: { type: "string", default: "." },
+        host: { type: "string", multiple: true, default: [] },
+        user: { type: "string" },
+        "job-user": { type: "string" },
+        systemd: { type: "boolean", default: false },
+        force: { type: "boolean", default: false },
+      },
+    });
+    if (values.help === true) return null;
+    return {
+      directory: resolve(values.dir),
+      hosts: values.host,
+      user: values.user ?? null,
+      jobUser: values["job-user"] ?? null,
+      systemd: values.systemd,
+      force: values.force,
+    };
+  } catch (error) {
+    throw new JobWorkerError("invalid_argument", `${messageOf(error)}: see init --help`);
+  }
+}
+
+/** Where the data of an installation in this directory is. */
+export function dataDirectoryOf(directory: string): string {
+  return directory === SYSTEM_DIRECTORY ? "/var/lib/job-worker" : join(directory, "data");
+}
+
+/**
+ * Makes what a first start needs.
+ *
+ * @param args what follows the verb
+ * @returns what was made and what to do next, to be printed
+ * @throws {JobWorkerError} `already_exists` if a file is there and `--force` is not given, and then
+ * nothing was made; `failed_precondition` if one cannot be written
+ */
+export async function init(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): Promise<string> {
+  const options = parseInit(args);
+  if (options === null) return USAGE;
+  const { directory, hosts, systemd, force } = options;
+  const data = dataDirectoryOf(directory);
+  const files: readonly NewFile[] = [
+    {
+      name: CONFIG_NAME,
+      about: "the configuration",
+      text: configText(directory, await jobUserOf(options)),
+    },
+    ...systemd
+      ? [{ name: UNIT_NAME, about: "the unit for systemd", text: unitText(directory, environment) }]
+      : [],
+  ];
+  await checkNew(directory, files, force);
+  const made: [path: string, about: string][] = [];
+  await makeDirectory(directory, 0o755);
+  const certificates = await makeCertificates(join(directory, "certs"), {
+    hosts: [hostname(), ...hosts],
+    force,
+  });
+  for (const { path, content } of certificates) made.push([path, content]);
+  if (options.user !== null) {
+    made.push(await addUser(join(directory, USERS), options.user, environment));
+  }
+  await makeDirectory(data, 0o700);
+  made.push([data, "where jobs, their logs and the audit trail will be"]);
+  for (const { name, about, text } of files) {
+    await write(join(directory, name), text, force);
+    made.push([join(directory, name), about]);
+  }
+  return report(options, made);
+}
+
+const UNIT_NAME = "worker-daemon.service";
+/** Relative to the directory. */
+const USERS = "certs/users.htpasswd";
+const CONFIG = {
+  cert: "certs/server-cert.pem",
+  key: "certs/server-key.pem",
+  ca: "certs/ca-cert.pem",
+  users: USERS,
+};
+
+interface NewFile {
+  readonly name: string;
+  readonly about: string;
+  readonly text: string;
+}
+
+function configText(directory: string, jobUser: string | null): string {
+  const data = dataDirectoryOf(directory);
+  const config = {
+    address: "0.0.0.0:8080",
+    ...CONFIG,
+    "data-dir": directory === SYSTEM_DIRECTORY ? data : relative(directory, data),
+    ...jobUser !== null && { "job-user": jobUser },
+  };
+  return `${JSON.stringify(config, null, 2)}\n`;
+}
+
+/** A daemon that runs as root must be told whose rights jobs have. */
+async function jobUserOf({ jobUser }: InitOptions): Promise<string | null> {
+  if (jobUser !== null || Deno.uid() !== 0) return jobUser;
+  const users = await Deno.readTextFile("/etc/passwd").catch(() => "");
+  return /^job-worker:/m.test(users) ? "job-worker" : "nobody";
+}
+
+function unitText(directory: string, environment: (name: string) => string | undefined): string {
+  // The portable form says so itself: the runtime that it unpacks is another program.
+  const program = environment("WORKER_EXECUTABLE") ??
+    (Deno.build.standalone ? Deno.execPath() : "/usr/local/bin/worker-daemon");
+  const config = directory === SYSTEM_DIRECTORY ? "" : ` --config=${join(directory, CONFIG_NAME)}`;
+  return unit.replace(/^ExecStart=.*$/m, () => `ExecStart=${program}${config}`);
+}
+
+async function checkNew(
+  directory: string,
+  files: readonly NewFile[],
+  force: boolean,
+): Promise<void> {
+  if (force) return;
+  for (const { name } of files) {
+    const path = join(directory, name);
+    const isThere = await Deno.lstat(path).then(() => true, () => false);
+    if (!isThere) continue;
+    throw new JobWorkerError(
+      "already_exists",
+      `Cannot make "${path}": it is there already; use --force to replace it and every certificate`,
+    );
+  }
+}
+
+async function makeDirectory(path: string, mode: number): Promise<void> {
+  await Deno.mkdir(path, { recursive: true, mode }).catch((error) => {
+    throw refusal(`Cannot make the directory "${path}": ${messageOf(error)}`, error);
+  });
+}
+
+async function write(path: string, text: string, force: boolean): Promise<void> {
+  // Beside it, to take its place: a link that somebody has put there is not followed.
+  const fresh = force ? `${path}.${crypto.randomUUID()}` : path;
+  try {
+    await Deno.writeTextFile(fresh, text, { createNew: true, mode: 0o644 });
+    if (force) await Deno.rename(fresh, path);
+  } catch (error) {
+    throw refusal(`Cannot write "${path}": ${messageOf(error)}`, error);
+  }
+}
+
+async function addUser(
+  path: string,
+  user: string,
+  environment: (name: string) => string | undefined,
+): Promise<[path: string, about: string]> {
+  const given = environment("WORKER_PASSWORD") || null;
+  const password = given ?? madeUpPassword();
+  await setPassword(path, user, { password, roles: ["admin"] });
+  const shown = given === null ? `, whose password is ${password} (shown this once)` : "";
+  return [path, `the REST user "${user}", an admin${shown}`];
+}
+
+/** 120 random bits, in letters and digits that a mouse selects as one word. */
+function madeUpPassword(): string {
+  return crypto.getRandomValues(new Uint8Array(15)).toBase64({ alphabet: "base64url" })
+    .replace(/[-_]/g, "0");
+}
+
+function report(options: InitOptions, made: readonly [path: string, about: string][]): string {
+  const { directory, systemd } = options;
+  const width = Math.max(...made.map(([path]) => path.length));
+  const config = join(directory, CONFIG_NAME);
+  const isFound = directory === SYSTEM_DIRECTORY || directory === resolve(".");
+  const start = systemd
+    ? `systemctl enable --now ${join(directory, UNIT_NAME)}`
+    : `worker-daemon${isFound ? "" : ` --config=${config}`}`;
+  return [
+    ...made.map(([path, about]) => `${path.padEnd(width)}  ${about}`),
+    "",
+    `Next: ${start}`,
+    "Each client needs ca-cert.pem, and client-cert.pem with client-key.pem or those of operator or",
+    "viewer, as client-*.pem in ~/.config/job-worker/. Keep ca-key.pem in a safe place, not here:",
+    "whoever has it can make certificates of any user.",
+    "",
+  ].join("\n");
+}
+
+function refusal(message: string, cause: unknown): JobWorkerError {
+  return new JobWorkerError("failed_precondition", message, { cause });
+}

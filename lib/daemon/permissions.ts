@@ -1,0 +1,70 @@
+import { dirname, resolve } from "node:path";
+import { JobWorkerError } from "../errors.ts";
+import { findTool } from "../worker/tools.ts";
+import { loadOptions } from "./config_file.ts";
+import { type DaemonInvocation, IN_MEMORY } from "./options.ts";
+
+/**
+ * The flags of `deno run` for these arguments, a line each: those of the task `start`, but for any
+ * data directory. The portable executable asks for them before it runs the engine; that it may read
+ * files and the variables `WORKER_*` goes without saying.
+ *
+ * @throws {JobWorkerError} `invalid_argument` for arguments that are wrong, and for a path that no flag
+ * can name
+ */
+export async function permissionsFor(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): Promise<string> {
+  const [word, ...others] = args;
+  const flags = word === "init"
+    ? await initFlags(others)
+    : word === "user"
+    ? await userFlags(others, environment)
+    : await engineFlags(await loadOptions(args, environment));
+  return flags.map((flag) => `${flag}\n`).join("");
+}
+
+async function engineFlags(invocation: DaemonInvocation): Promise<string[]> {
+  if (!("options" in invocation)) return [];
+  const setsid = await findTool("setsid", { package: "util-linux" });
+  const { dataDir } = invocation.options;
+  const common = [`--allow-run=${setsid}`, "--allow-sys=homedir"];
+  if (dataDir === IN_MEMORY) {
+    // The name of its directory is made up later, and the network is given up once the engine listens.
+    return [...common, "--allow-write=/tmp", "--allow-net"];
+  }
+  const directory = pathInFlag(resolve(dataDir));
+  return [
+    ...common,
+    `--allow-write=${directory}`,
+    `--allow-net=unix:${directory}/engine.sock`,
+  ];
+}
+
+async function initFlags(args: readonly string[]): Promise<string[]> {
+  const { dataDirectoryOf, parseInit } = await import("./init.ts");
+  const options = parseInit(args);
+  if (options === null) return [];
+  const { directory } = options;
+  const written = new Set([directory, dataDirectoryOf(directory)].map(pathInFlag));
+  return [`--allow-write=${[...written].join(",")}`, "--allow-sys=hostname,uid"];
+}
+
+async function userFlags(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): Promise<string[]> {
+  const { parseUserCommand } = await import("./user_command.ts");
+  const line = await parseUserCommand(args, environment);
+  return line === null ? [] : [`--allow-write=${pathInFlag(resolve(dirname(line.path)))}`];
+}
+
+/** Deno takes a comma for the end of a path, and we a line end for that of a flag. */
+function pathInFlag(path: string): string {
+  if (!/[,\n]/.test(path)) return path;
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Cannot use the directory ${JSON.stringify(path)}: choose one without a comma or line end`,
+  );
+}

@@ -1,0 +1,97 @@
+import { parseArgs } from "node:util";
+import type { Role } from "../auth/identity.ts";
+import { parseRoles } from "../auth/password_file.ts";
+import { setPassword } from "../auth/password_file_edit.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { loadOptions } from "./config_file.ts";
+
+const USAGE = `Usage: worker-daemon user add NAME --role ROLES [--users FILE]
+
+Gives a user of the REST API a password, which is asked for, and roles: admin, operator, viewer, or
+several by commas. The user is new, or gets another password and other roles. A daemon that runs
+notices after a SIGHUP.
+`;
+
+/** What it needs from the process. */
+export interface UserCommandProcess {
+  readonly environment: (name: string) => string | undefined;
+  readonly print: (text: string) => void;
+  readonly askNewPassword: (question: string) => Promise<string>;
+}
+
+/**
+ * Adds a user to the users file, or changes one.
+ *
+ * @param args what follows the command's word
+ * @throws {JobWorkerError} `invalid_argument`, or `failed_precondition` for a file that is no good
+ */
+export async function editUsers(
+  args: readonly string[],
+  { environment, print, askNewPassword }: UserCommandProcess,
+): Promise<void> {
+  const line = await parseUserCommand(args, environment);
+  if (line === null) {
+    print(USAGE);
+    return;
+  }
+  const { path, user, roles } = line;
+  const password = await askNewPassword(`Password for ${user}: `);
+  const isNew = await setPassword(path, user, { password, roles });
+  print(
+    `${isNew ? "Added" : "Changed"} ${user} in ${path}; a daemon that runs reads it at SIGHUP\n`,
+  );
+}
+
+/** A line that was understood. */
+export interface UserCommand {
+  /** Of the users file, as the daemon would find it. */
+  readonly path: string;
+  readonly user: string;
+  readonly roles: readonly Role[];
+}
+
+/**
+ * Reads the line.
+ *
+ * @returns `null` if it asks for help
+ * @throws {JobWorkerError} `invalid_argument`
+ */
+export async function parseUserCommand(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): Promise<UserCommand | null> {
+  const { values, positionals } = parseLine(args);
+  if (values.help === true) return null;
+  const [verb, user, ...rest] = positionals;
+  if (verb !== "add" || user === undefined || rest.length > 0 || values.role === undefined) {
+    throw new JobWorkerError("invalid_argument", `Not understood\n${USAGE}`);
+  }
+  const flags = values.users === undefined ? [] : [`--users=${values.users}`];
+  const invocation = await loadOptions(flags, environment);
+  if (!("options" in invocation)) throw new TypeError("No question was asked");
+  return { path: invocation.options.users, user, roles: rolesOf(values.role) };
+}
+
+function parseLine(args: readonly string[]) {
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        help: { type: "boolean", short: "h" },
+        role: { type: "string" },
+        users: { type: "string" },
+      },
+    });
+  } catch (error) {
+    throw new JobWorkerError("invalid_argument", `${messageOf(error)}\n${USAGE}`);
+  }
+}
+
+function rolesOf(text: string): readonly Role[] {
+  try {
+    return parseRoles(text);
+  } catch (error) {
+    throw new JobWorkerError("invalid_argument", `--role: ${messageOf(error)}`);
+  }
+}

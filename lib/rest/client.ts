@@ -1,0 +1,150 @@
+import type { Credentials } from "../auth/password_login.ts";
+import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
+import type { JobStatus } from "../worker/types.ts";
+import { type OperationId, OPERATIONS } from "./operations.ts";
+
+/** Options of {@linkcode RestClient}. */
+export interface RestClientOptions {
+  /** `host:port`, as in `localhost:8443` or `[::1]:8443`. */
+  readonly address: string;
+  /** A CA that the daemon's certificate may come from, PEM; beside those that everybody trusts. */
+  readonly ca: string;
+  /** Only {@linkcode RestClient.health} does without. */
+  readonly credentials?: Credentials;
+}
+
+/** Options of every call. */
+export interface RestCallOptions {
+  /** Cancels the call, which then rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * What the errors of `fetch` mean, by a part of their text, for want of a code. The names are those
+ * of `lib/grpc`.
+ */
+const FAILURES: readonly (readonly [text: RegExp, reason: string, words: string])[] = [
+  [/connection refused/i, "ECONNREFUSED", "nothing listens there"],
+  [/dns error|failed to lookup/i, "ENOTFOUND", "the name of the host is unknown"],
+  [
+    /certificate (expired|not valid yet)/,
+    "SERVER_CERTIFICATE_EXPIRED",
+    "its certificate has expired, or is not yet valid",
+  ],
+  [/not valid for name/i, "SERVER_NAME_MISMATCH", "its certificate is for another host"],
+  [
+    /invalid peer certificate/,
+    "SERVER_CERTIFICATE_UNTRUSTED",
+    "its certificate does not come from the CA that is trusted here",
+  ],
+  [/corrupt message|handshake eof/, "EPROTO", "what listens there does not speak HTTPS"],
+];
+
+/**
+ * The four paths of the REST API. The name of the daemon, or its address, must be in its
+ * certificate. Every call rejects with `JobWorkerError`.
+ */
+export class RestClient implements Disposable {
+  readonly #options: RestClientOptions;
+  readonly #http: Deno.HttpClient;
+
+  constructor(options: RestClientOptions) {
+    this.#options = options;
+    this.#http = Deno.createHttpClient({ caCerts: [options.ca] });
+  }
+
+  /** Resolves if the daemon takes calls. */
+  async health(options: RestCallOptions = {}): Promise<void> {
+    await this.#call("health", "/health/", options);
+  }
+
+  /** Starts a command, and returns the id of the job. */
+  async start(
+    command: string,
+    args: readonly string[],
+    options: RestCallOptions = {},
+  ): Promise<string> {
+    const body = { command, args: [...args] };
+    const answer = await this.#call("start", "/start/", { ...options, body });
+    return OPERATIONS.start.answer.content["application/json"].parse(answer).jobId;
+  }
+
+  /** Stops a job, and resolves once it has ended. */
+  async stop(jobId: string, options: RestCallOptions = {}): Promise<void> {
+    await this.#call("stop", "/stop/", { ...options, body: { jobId } });
+  }
+
+  async status(jobId: string, options: RestCallOptions = {}): Promise<JobStatus> {
+    const answer = await this.#call("status", `/status/${encodeURIComponent(jobId)}`, options);
+    const { jobStatus } = OPERATIONS.status.answer.content["application/json"].parse(answer);
+    if (jobStatus === null) throw new JobWorkerError("internal", "The answer has no job status");
+    return jobStatus;
+  }
+
+  [Symbol.dispose](): void {
+    this.#http.close();
+  }
+
+  async #call(
+    operation: OperationId,
+    path: string,
+    { body, signal }: RestCallOptions & { readonly body?: unknown },
+  ): Promise<unknown> {
+    try {
+      const response = await fetch(`https://${this.#options.address}${path}`, {
+        client: this.#http,
+        method: OPERATIONS[operation].method,
+        headers: {
+          ...this.#authorization(),
+          ...(body !== undefined && { "Content-Type": "application/json" }),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(signal !== undefined && { signal }),
+        // A password goes nowhere but where it was meant for.
+        redirect: "error",
+      });
+      const answer: unknown = await response.json().catch(() => null);
+      if (response.ok) return answer;
+      const code = CODES[response.status] ?? "internal";
+      throw new JobWorkerError(code, errorIn(answer) ?? response.statusText);
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      throw error instanceof JobWorkerError ? error : this.#unreachable(error);
+    }
+  }
+
+  #authorization(): Record<string, string> {
+    const { credentials } = this.#options;
+    if (credentials === undefined) return {};
+    const bytes = new TextEncoder().encode(`${credentials.user}:${credentials.password}`);
+    return { Authorization: `Basic ${bytes.toBase64()}` };
+  }
+
+  #unreachable(cause: unknown): JobWorkerError {
+    const text = cause instanceof Error && cause.cause !== undefined
+      ? messageOf(cause.cause)
+      : messageOf(cause);
+    const [, reason, words] = FAILURES.find(([pattern]) => pattern.test(text)) ??
+      [null, "UNKNOWN", text];
+    const message = `Cannot connect to the daemon at ${this.#options.address}: ${words}`;
+    return new JobWorkerError("unavailable", message, { reason, cause });
+  }
+}
+
+/** What the statuses of the four paths stand for; any other one is a fault. */
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  400: "invalid_argument",
+  401: "unauthenticated",
+  403: "permission_denied",
+  404: "not_found",
+  409: "failed_precondition",
+  413: "invalid_argument",
+  429: "resource_exhausted",
+  503: "unavailable",
+};
+
+/** What the daemon says went wrong. */
+function errorIn(answer: unknown): string | null {
+  const error: unknown = Object(answer).error ?? Object(answer).detail;
+  return typeof error === "string" ? error : null;
+}

@@ -1,0 +1,103 @@
+import { dirname } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
+
+/** See https://sqlite.org/fileformat.html. In bytes. */
+const SMALLEST_PAGE = 512;
+
+/**
+ * Opens a database for this process alone, or makes it, with mode 0600, if there is none.
+ *
+ * @throws whatever is in the way; the file is then as it was
+ */
+export async function openDatabase(path: string): Promise<DatabaseSync> {
+  if (await sizeOf(path) === null) await createDatabase(path);
+  const size = await sizeOf(path) ?? 0;
+  // SQLite would take it for a new one.
+  if (size < SMALLEST_PAGE) throw new Error(`malformed: only ${size} bytes`);
+  // What is not there reads as zeros, unless it is still in the write-ahead log.
+  const isWhole = await sizeOf(`${path}-wal`) === null;
+  const database = new DatabaseSync(path);
+  try {
+    // A second daemon is refused for as long as this one lives, and no longer.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    database.exec("BEGIN IMMEDIATE; COMMIT");
+    // Nothing is written before this.
+    check(database, isWhole ? size : Infinity);
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    database.exec("PRAGMA foreign_keys = ON");
+    migrate(database);
+    return database;
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
+
+/** What was in the way of opening a database, and what to do about it. */
+export function openError(path: string, error: unknown): JobWorkerError {
+  return new JobWorkerError(
+    "failed_precondition",
+    `Cannot open the database "${path}": ${remedyFor(messageOf(error))}`,
+    { cause: error },
+  );
+}
+
+/** The texts are those of https://sqlite.org/rescode.html: `exec` tells no codes. */
+function remedyFor(why: string): string {
+  if (why.includes("database is locked")) {
+    return "another daemon has it open; stop that one, or choose another --data-dir";
+  }
+  if (why.includes("malformed") || why.includes("not a database")) {
+    return `it is damaged (${why}) and has been left as it is; restore it from a backup, or move ` +
+      "it away to begin anew";
+  }
+  if (why.includes("is newer than")) return why;
+  return `${why}; see to the file and its directory, or choose another --data-dir`;
+}
+
+/** In bytes; `null` if there is no such file. */
+async function sizeOf(path: string): Promise<number | null> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+/** Makes an empty database, whole or not at all: so a file with nothing in it is a damaged one. */
+async function createDatabase(path: string): Promise<void> {
+  const draft = await Deno.makeTempFile({ dir: dirname(path), prefix: ".jobs-" });
+  try {
+    using database = new DatabaseSync(draft);
+    migrate(database);
+    // Unlike a rename, it does not replace what another daemon may have made meanwhile.
+    await Deno.link(draft, path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
+  } finally {
+    await Deno.remove(draft);
+  }
+}
+
+function check(database: DatabaseSync, size: number): void {
+  const { bytes } = database
+    .prepare("SELECT page_size * page_count AS bytes FROM pragma_page_size, pragma_page_count")
+    .get() ?? {};
+  if (size < Number(bytes)) throw new Error(`malformed: ${size} bytes instead of ${bytes}`);
+  const version = schemaVersion(database);
+  if (version === 0) throw new Error("not a database of Job Worker");
+  if (version > SCHEMA_VERSION) {
+    throw new Error(
+      `its schema ${version} is newer than ${SCHEMA_VERSION}, the newest that this version knows; ` +
+        "install the version that made it",
+    );
+  }
+  const [first] = database.prepare("PRAGMA quick_check(1)").all();
+  if (first?.quick_check !== "ok") {
+    throw new Error(`malformed: ${String(first?.quick_check).replaceAll("\n", " ")}`);
+  }
+}

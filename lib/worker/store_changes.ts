@@ -1,0 +1,48 @@
+import { delay } from "../delay.ts";
+
+/** How long to wait before a change is tried again: from, to. */
+const RETRY_MS = { first: 500, last: 30_000 };
+
+/**
+ * Changes of the store that must come although no caller is left who could repeat them: a full disk
+ * has room again some day.
+ */
+export class StoreChanges implements AsyncDisposable {
+  readonly #closing = new AbortController();
+  readonly #waiting = new Set<Promise<void>>();
+
+  /**
+   * Makes a change, or if that fails goes on trying until it has been made.
+   *
+   * @param onFault told why it could not be made at once
+   * @returns after the first try
+   */
+  async make(change: () => Promise<void>, onFault: (error: unknown) => void): Promise<void> {
+    try {
+      await change();
+    } catch (error) {
+      onFault(error);
+      const made = this.#retry(change).finally(() => this.#waiting.delete(made));
+      this.#waiting.add(made);
+    }
+  }
+
+  /** Tries once more what has not been made. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.#waiting);
+  }
+
+  async #retry(change: () => Promise<void>): Promise<void> {
+    const { signal } = this.#closing;
+    for (let wait = RETRY_MS.first;; wait = Math.min(2 * wait, RETRY_MS.last)) {
+      await delay(wait, { signal }).catch(() => {});
+      const isLast = signal.aborted;
+      try {
+        return await change();
+      } catch {
+        if (isLast) return;
+      }
+    }
+  }
+}

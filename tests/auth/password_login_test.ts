@@ -1,0 +1,227 @@
+import bcrypt from "bcryptjs";
+import { Backoff } from "../../lib/auth/backoff.ts";
+import { BcryptThread } from "../../lib/auth/bcrypt_thread.ts";
+import { BoundedMap } from "../../lib/auth/bounded_map.ts";
+import { parsePasswordFile } from "../../lib/auth/password_file.ts";
+import { type Login, PasswordLogin } from "../../lib/auth/password_login.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { assert } from "../assert.ts";
+
+/** Their passwords are their names, twice. */
+const USERS = parsePasswordFile(
+  ["alice:admin", "bob:", "carol:operator"].map((line) => {
+    const [user = "", roles = ""] = line.split(":");
+    return `${user}:${bcrypt.hashSync(user + user, 4)}:${roles}`;
+  }).join("\n"),
+  "users",
+);
+
+/** A login by a clock that the test sets, and what was compared by bcrypt. */
+class Fixture {
+  now = 0;
+  readonly compared: { password: string; hash: string }[] = [];
+  readonly login = new PasswordLogin(USERS, {
+    now: () => this.now,
+    bcrypt: {
+      matches: (password, hash) => {
+        this.compared.push({ password, hash });
+        return bcrypt.compare(password, hash);
+      },
+    },
+  });
+
+  async try(user: string, password = user + user, address = "192.0.2.1"): Promise<Login["kind"]> {
+    return (await this.login.login({ user, password }, address)).kind;
+  }
+
+  /** Fails so often, each time as soon as it may. */
+  async fail(times: number, user: string, address: string): Promise<void> {
+    for (let time = 0; time < times;) {
+      const login = await this.login.login({ user, password: `wrong ${time}` }, address);
+      if (login.kind === "throttled") this.now += login.retryAfterMs;
+      else time++;
+    }
+  }
+}
+
+Deno.test("PasswordLogin knows users by their passwords, and their roles", async () => {
+  const { login } = new Fixture();
+  const address = "192.0.2.1";
+  assert.deepEqual(await login.login({ user: "alice", password: "alicealice" }, address), {
+    kind: "accepted",
+    identity: { user: "alice", roles: ["admin"] },
+  });
+  assert.deepEqual(await login.login({ user: "bob", password: "bobbob" }, address), {
+    kind: "accepted",
+    identity: { user: "bob", roles: [] },
+  });
+  for (
+    const [user, password] of [["alice", "alice"], ["nobody", ""], ["", ""], ["__proto__", ""]]
+  ) {
+    const refused = await login.login({ user: user ?? "", password: password ?? "" }, address);
+    assert.deepEqual(refused, { kind: "refused" });
+  }
+});
+
+Deno.test("PasswordLogin takes as much trouble with a user who does not exist", async () => {
+  const fixture = new Fixture();
+  await fixture.try("nobody");
+  await fixture.try("alice", "wrong");
+  const [unknown, known] = fixture.compared;
+  assert.equal(unknown?.hash.length, known?.hash.length);
+  assert.equal(bcrypt.getRounds(unknown?.hash ?? ""), bcrypt.getRounds(known?.hash ?? ""));
+});
+
+Deno.test("PasswordLogin remembers for a minute that a password was right, and no other", async () => {
+  const fixture = new Fixture();
+  await fixture.try("alice");
+  assert.equal(await fixture.try("alice"), "accepted");
+  assert.equal(fixture.compared.length, 1);
+  assert.equal(await fixture.try("alice", "wrong"), "refused");
+  assert.equal(await fixture.try("carol", "alicealice"), "refused");
+  assert.equal(fixture.compared.length, 3);
+  fixture.now += 60_001;
+  assert.equal(await fixture.try("alice"), "accepted");
+  assert.equal(fixture.compared.length, 4);
+});
+
+Deno.test("PasswordLogin looks once at one login that comes many times at once", async () => {
+  const fixture = new Fixture();
+  const logins = await Promise.all(Array.from({ length: 20 }, () => fixture.try("alice")));
+  assert.deepEqual([...new Set(logins)], ["accepted"]);
+  assert.equal(fixture.compared.length, 1);
+});
+
+Deno.test("R-02: guesses from one address are slowed down, whichever users they are for", async () => {
+  const fixture = new Fixture();
+  const waits: number[] = [];
+  for (let guess = 0; guess < 14; guess++) {
+    const user = guess % 2 === 0 ? "alice" : `user-${guess}`;
+    const login = await fixture.login.login({ user, password: "x" }, "192.0.2.9");
+    if (login.kind !== "throttled") continue;
+    waits.push(login.retryAfterMs);
+    fixture.now += login.retryAfterMs;
+  }
+  assert.deepEqual(waits, [1000, 2000, 4000, 8000]);
+  const soon = await fixture.try("alice", "alicealice", "192.0.2.9");
+  assert.equal(soon, "throttled", "not even the right password is tried before its time");
+});
+
+Deno.test("R-02: guesses at once do not get round it", async () => {
+  const fixture = new Fixture();
+  const guesses = Array.from({ length: 50 }, (_, guess) => fixture.try("alice", `guess ${guess}`));
+  const kinds = await Promise.all(guesses);
+  assert.equal(kinds.filter((kind) => kind === "refused").length, 6);
+  assert.equal(fixture.compared.length, 6);
+});
+
+Deno.test("R-02: who guesses locks nobody else out", async () => {
+  const fixture = new Fixture();
+  await fixture.try("alice", "alicealice", "192.0.2.5");
+  await fixture.fail(15, "alice", "192.0.2.9");
+  // From where nobody has logged in yet, and from where she has.
+  assert.equal(await fixture.try("alice", "alicealice", "192.0.2.6"), "accepted");
+  for (let host = 0; host < 30; host++) await fixture.fail(5, "alice", `198.51.100.${host}`);
+  assert.equal(await fixture.try("alice", "alicealice", "192.0.2.5"), "accepted");
+  const stranger = await fixture.login.login(
+    { user: "alice", password: "alicealice" },
+    "192.0.2.7",
+  );
+  assert.ok(stranger.kind === "throttled" && stranger.retryAfterMs <= 10_000);
+  fixture.now += 10_000;
+  assert.equal(await fixture.try("alice", "alicealice", "192.0.2.7"), "accepted");
+});
+
+Deno.test("R-02: an address from which a user logs in is no place to guess from either", async () => {
+  const fixture = new Fixture();
+  await fixture.try("alice");
+  for (let guess = 0; guess < 6; guess++) await fixture.try("alice", `guess ${guess}`);
+  assert.equal(await fixture.try("alice", "guess"), "throttled");
+  // Other users of that address do not pay for it.
+  assert.equal(await fixture.try("carol"), "accepted");
+});
+
+Deno.test("R-02: an IPv6 network counts as one, and IPv4 is the same in both forms", async () => {
+  const fixture = new Fixture();
+  for (let host = 1; host <= 6; host++) await fixture.try("x", "y", `2001:db8:0:7::${host}`);
+  assert.equal(await fixture.try("x", "y", "2001:db8::7:ffff:0:0:9"), "throttled");
+  assert.equal(await fixture.try("x", "y", "2001:db8:0:8::1"), "refused");
+  for (let guess = 0; guess < 6; guess++) await fixture.try("y", "z", "::ffff:192.0.2.77");
+  assert.equal(await fixture.try("y", "z", "192.0.2.77"), "throttled");
+});
+
+Deno.test("R-02: failures are forgotten in time", async () => {
+  const fixture = new Fixture();
+  await fixture.fail(10, "alice", "192.0.2.9");
+  fixture.now += 15 * 60_000;
+  assert.equal(await fixture.try("alice", "wrong", "192.0.2.9"), "refused");
+  assert.equal(await fixture.try("alice", "wrong again", "192.0.2.9"), "refused");
+});
+
+Deno.test("PasswordLogin without users refuses at once", async () => {
+  using login = new PasswordLogin(new Map());
+  assert.deepEqual(await login.login({ user: "a", password: "b" }, "192.0.2.1"), {
+    kind: "refused",
+  });
+});
+
+Deno.test("PasswordLogin counts no failure where none was found out", async () => {
+  let busy = true;
+  const login = new PasswordLogin(USERS, {
+    bcrypt: {
+      matches: () =>
+        busy
+          ? Promise.reject(new JobWorkerError("unavailable", "Too many"))
+          : Promise.resolve(true),
+    },
+  });
+  for (let time = 0; time < 30; time++) {
+    await assert.rejects(login.login({ user: "alice", password: `${time}` }, "192.0.2.1"));
+  }
+  busy = false;
+  const { kind } = await login.login({ user: "alice", password: "" }, "192.0.2.1");
+  assert.equal(kind, "accepted");
+});
+
+Deno.test("BcryptThread compares off this thread, in turn, and not without bound", async () => {
+  using thread = new BcryptThread();
+  const hash = bcrypt.hashSync("secret", 4);
+  assert.deepEqual(
+    await Promise.all([thread.matches("secret", hash), thread.matches("Secret", hash)]),
+    [true, false],
+  );
+  const results = await Promise.allSettled(
+    Array.from({ length: 40 }, () => thread.matches("secret", hash)),
+  );
+  const refused = results.filter(({ status }) => status === "rejected");
+  assert.equal(refused.length, 40 - 16);
+  assert.equal(await thread.matches("secret", hash), true);
+});
+
+Deno.test("BcryptThread ends what waits when it is disposed of", async () => {
+  const thread = new BcryptThread();
+  const waiting = thread.matches("secret", bcrypt.hashSync("secret", 4));
+  thread[Symbol.dispose]();
+  await assert.rejects(waiting, /going away/);
+});
+
+Deno.test("Backoff forgets the oldest keys when there are too many", () => {
+  const backoff = new Backoff({
+    free: 0,
+    firstMs: 10,
+    mostMs: 100,
+    forgetMs: 1000,
+    mostKeys: 2,
+  });
+  for (const key of ["a", "b", "a", "c"]) backoff.fail(key, 0);
+  assert.deepEqual(["a", "b", "c"].map((key) => backoff.waitMs(key, 0)), [20, 0, 10]);
+  backoff.forgive("a", 0);
+  assert.equal(backoff.waitMs("a", 0), 10);
+  for (let time = 0; time < 20; time++) backoff.fail("a", 0);
+  assert.equal(backoff.waitMs("a", 0), 100);
+});
+
+Deno.test("BoundedMap keeps the keys that were set last", () => {
+  const map = new BoundedMap<string, number>(2).set("a", 1).set("b", 2).set("a", 3).set("c", 4);
+  assert.deepEqual([...map], [["a", 3], ["c", 4]]);
+});

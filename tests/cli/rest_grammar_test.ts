@@ -1,0 +1,88 @@
+import { parse } from "../../lib/cli/grammar.ts";
+import type { RestCall, RestVerb, Settings } from "../../lib/cli/invocation.ts";
+import { assert } from "../assert.ts";
+
+function invocationOf(
+  args: readonly string[],
+  variables: Record<string, string> = {},
+): { verb: RestVerb; settings: Settings } {
+  const parsed = parse(args, (name) => variables[name]);
+  assert.ok(parsed.kind === "invocation", JSON.stringify(parsed));
+  const { verb, settings } = parsed.invocation;
+  assert.ok(verb.kind === "rest");
+  return { verb, settings };
+}
+
+Deno.test("parse() reads the forms of REST with their defaults", () => {
+  const forms: [string, RestCall][] = [
+    ["--health", { kind: "health" }],
+    ["--start -- ls -l --status", { kind: "start", command: "ls", args: ["-l", "--status"] }],
+    ["--start -- list", { kind: "start", command: "list", args: [] }],
+    ["--stop 0199", { kind: "stop", jobId: "0199" }],
+    ["--stop=0199", { kind: "stop", jobId: "0199" }],
+    ["--status 0199", { kind: "status", jobId: "0199" }],
+  ];
+  for (const [line, call] of forms) {
+    const { verb, settings } = invocationOf(line.split(" "));
+    const defaults = { kind: "rest", address: "0.0.0.0:8443", user: "", passwordFile: "" };
+    assert.deepEqual(verb, { ...defaults, call }, line);
+    assert.equal(settings.ca, "certs/ca-cert.pem");
+    assert.equal(settings.json, false);
+  }
+});
+
+Deno.test("parse() reads the options of REST on both sides, and their variables", () => {
+  const line = "--rest-address h:1 --user u --password-file p --ca c --json --debug";
+  for (const args of [`${line} --status 0199`, `--status 0199 ${line}`]) {
+    const { verb, settings } = invocationOf(args.split(" "));
+    const call = { kind: "status", jobId: "0199" };
+    assert.deepEqual(verb, { kind: "rest", call, address: "h:1", user: "u", passwordFile: "p" });
+    assert.deepEqual([settings.ca, settings.json, settings.debug], ["c", true, true]);
+  }
+  const { verb, settings } = invocationOf(["--health"], {
+    WORKER_REST_ADDRESS: "[::1]:8443",
+    WORKER_USER: "u",
+    WORKER_PASSWORD_FILE: "p",
+    WORKER_CA: "c",
+  });
+  assert.deepEqual([verb.address, verb.user, verb.passwordFile, settings.ca], [
+    "[::1]:8443",
+    "u",
+    "p",
+    "c",
+  ]);
+});
+
+Deno.test("parse() says what is wrong with a line that uses REST", () => {
+  const lines: [string, RegExp][] = [
+    ["--health --status 0199", /--health and --status do not go together/],
+    ["--start", /--start needs a command/],
+    ["--stop", /--stop.*argument missing/],
+    ["--health now", /--health takes no "now"/],
+    ["--status 0199 0200", /--status takes no "0200"/],
+    ["--health --rest-address nowhere", /^--rest-address: Address "nowhere"/],
+    ["--health --address h:1", /--address/],
+    ["--health --password secret", /--password/],
+    ["--status x --frob", /--frob/],
+  ];
+  for (const [line, words] of lines) {
+    const parsed = parse(line.split(" "), () => undefined);
+    assert.ok(parsed.kind === "usage_error", line);
+    assert.match(parsed.message, words);
+    assert.match(parsed.message, /See: worker-cli --help$/);
+  }
+});
+
+Deno.test("parse() leaves the subcommands their words", () => {
+  const start = parse(["start", "--", "ls", "--status", "x"], () => undefined);
+  assert.ok(start.kind === "invocation" && start.invocation.verb.kind === "start");
+  const addressed = parse(["--address", "h:1", "status", "0199"], () => undefined);
+  assert.ok(addressed.kind === "invocation" && addressed.invocation.verb.kind === "status");
+  for (const line of ["list --status x", "logs all x --health", "list --user u"]) {
+    assert.equal(parse(line.split(" "), () => undefined).kind, "usage_error", line);
+  }
+  const help = parse(["--help"], () => undefined);
+  assert.ok(help.kind === "text");
+  assert.match(help.text, /--health \| --start -- <command>/);
+  assert.match(help.text, /--rest-address/);
+});

@@ -1,0 +1,59 @@
+import { assert } from "../assert.ts";
+import { ROOT } from "../tasks.ts";
+
+const MODULE = new URL("../../lib/daemon/diagnostics.ts", import.meta.url).href;
+
+/** What a daemon's standard error holds after these statements; diagnostics are set up once a process. */
+async function said(
+  statements: string,
+  options: { debug: boolean } = { debug: false },
+): Promise<string> {
+  const script = `import { configureDiagnostics, diagnostics } from ${JSON.stringify(MODULE)};
+    await configureDiagnostics(${JSON.stringify(options)});
+    ${statements}
+    Deno.exit(0);`;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      `--config=${ROOT}deno.json`,
+      `data:application/typescript,${encodeURIComponent(script)}`,
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const text = new TextDecoder().decode(stderr);
+  assert.equal(code, 0, text);
+  assert.equal(stdout.byteLength, 0);
+  return text;
+}
+
+Deno.test("diagnostics are one line an event on stderr, written before the process ends", async () => {
+  const text = await said(
+    `diagnostics.info("Gateway {pid} listens", { pid: 4711, extra: ["a", 1] });
+     diagnostics.warn("Refused");
+     diagnostics.debug("Not told");`,
+  );
+  const time = String.raw`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`;
+  assert.match(
+    text,
+    new RegExp(`^${time} INFO Gateway 4711 listens extra=\\["a",1\\]\n${time} WARNING Refused\n$`),
+  );
+});
+
+Deno.test("diagnostics tell more with --debug", async () => {
+  assert.match(await said('diagnostics.debug("Told");', { debug: true }), / DEBUG Told\n$/);
+});
+
+Deno.test("diagnostics let nobody forge a line or move the cursor", async () => {
+  const evil = "a\nb\r\x1b[2J\x07\x9b\u2028c\u202e";
+  const text = await said(
+    `const evil = ${JSON.stringify(evil)};
+     diagnostics.warn("Refused {name}", { name: evil, other: evil });
+     diagnostics.error("{why}", { why: evil, error: new Error(evil) });`,
+  );
+  const [warning = "", error = "", ...rest] = text.split("\n");
+  assert.deepEqual(rest, [""]);
+  assert.doesNotMatch(warning + error, /[\p{Cc}\p{Cf}\p{Zl}]/u);
+  const escaped = String.raw`a\u000ab\u000d\u001b[2J\u0007\u009b\u2028c\u202e`;
+  assert.ok(warning.includes(`WARNING Refused ${escaped} other="a\\nb`), warning);
+  assert.ok(error.includes(`ERROR ${escaped} error="Error: a\\nb`), error);
+});

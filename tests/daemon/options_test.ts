@@ -1,0 +1,130 @@
+import { type DaemonOptions, helpText, parseOptions } from "../../lib/daemon/options.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { assert } from "../assert.ts";
+
+/** What a command line means, with these variables set. */
+function options(
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): DaemonOptions {
+  const invocation = parseOptions(args, (name) => variables[name]);
+  assert.ok(invocation.kind === "run");
+  return invocation.options;
+}
+
+/** Why a command line is refused. */
+function refusal(
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): string {
+  try {
+    options(args, variables);
+  } catch (error) {
+    assert.ok(error instanceof JobWorkerError);
+    assert.equal(error.code, "invalid_argument");
+    return error.message;
+  }
+  return assert.fail(`It was accepted: ${args}`);
+}
+
+Deno.test("parseOptions() has a default for every option", () => {
+  assert.partialDeepStrictEqual(options([]), {
+    address: { hostname: "0.0.0.0", port: 8080 },
+    cert: "certs/server-cert.pem",
+    key: "certs/server-key.pem",
+    ca: "certs/ca-cert.pem",
+    dataDir: "data",
+    shutdownGraceMs: 0,
+    gateways: 1,
+    debug: false,
+  });
+});
+
+Deno.test("parseOptions() takes a value after = or as the next word, and the last of several", () => {
+  assert.partialDeepStrictEqual(
+    options([
+      "--address=[::1]:0",
+      "--cert",
+      "a=b.pem",
+      "--key=c=d.pem",
+      "--shutdown-grace=1m30s",
+      "--debug",
+      "--gateways=1",
+      "--gateways=4",
+    ]),
+    {
+      address: { hostname: "::1", port: 0 },
+      cert: "a=b.pem",
+      key: "c=d.pem",
+      shutdownGraceMs: 90_000,
+      debug: true,
+      gateways: 4,
+    },
+  );
+  assert.equal(options(["--debug=no"]).debug, false);
+});
+
+Deno.test("parseOptions() takes flags before variables, and variables before defaults", () => {
+  const variables = {
+    WORKER_DAEMON_DATA_DIR: "/from/variable",
+    WORKER_DAEMON_SHUTDOWN_GRACE: "5s",
+    WORKER_DAEMON_DEBUG: "yes",
+    WORKER_DAEMON_ADDRESS: "",
+    // That of the CLI.
+    WORKER_ADDRESS: "elsewhere:1",
+  };
+  assert.partialDeepStrictEqual(options(["--data-dir=/from/flag"], variables), {
+    dataDir: "/from/flag",
+    shutdownGraceMs: 5_000,
+    debug: true,
+    address: { hostname: "0.0.0.0", port: 8080 },
+  });
+  assert.equal(options([], variables).dataDir, "/from/variable");
+});
+
+Deno.test("parseOptions() names the flag or the variable, its value and what is accepted", () => {
+  const hostPort = "must be host:port, such as 0.0.0.0:8080 or [::]:8080";
+  for (const wrong of ["8080", "localhost", "::1:8080", "[::1]", "a:99999", ":8080", ""]) {
+    assert.equal(refusal(["--address", wrong]), `--address ${JSON.stringify(wrong)}: ${hostPort}`);
+  }
+  assert.equal(
+    refusal([], { WORKER_DAEMON_ADDRESS: "8080" }),
+    `WORKER_DAEMON_ADDRESS "8080": ${hostPort}`,
+  );
+  assert.equal(refusal(["--cert="]), '--cert "": must be the path of a file');
+  assert.equal(refusal(["--key", "a\0"]), '--key "a\\u0000": must be the path of a file');
+  assert.equal(refusal(["--debug=perhaps"]), '--debug "perhaps": must be true or false');
+  assert.match(refusal(["--shutdown-grace=soon"]), /^--shutdown-grace "soon": .*10s, 1m30s/);
+  for (const wrong of ["0", "65", "-1", "1.5", "two"]) {
+    assert.equal(refusal([`--gateways=${wrong}`]), `--gateways "${wrong}": must be 1 to 64`);
+  }
+});
+
+Deno.test("parseOptions() refuses what it does not know rather than to ignore it", () => {
+  for (const wrong of ["--port=1", "-d", "run", "", "--"]) {
+    assert.equal(refusal([wrong]), `Unknown argument ${JSON.stringify(wrong)}: see --help`);
+  }
+  assert.match(refusal(["--Address=a:1"]), /^Unknown .* did you mean --address\?$/);
+  assert.match(refusal(["--retian-count=1"]), /did you mean --retain-count\?$/);
+  assert.match(refusal(["--chek-config"]), /did you mean --check-config\?$/);
+  assert.equal(refusal(["--data-dir"]), "--data-dir needs a value: see --help");
+});
+
+Deno.test("parseOptions() sees a wish for help before anything that is wrong", () => {
+  const none = () => undefined;
+  assert.deepEqual(parseOptions(["--nonsense", "--help"], none), { kind: "help" });
+  assert.deepEqual(parseOptions(["-h"], none), { kind: "help" });
+  assert.deepEqual(parseOptions(["--version"], none), { kind: "version" });
+});
+
+Deno.test("helpText() lists every option with its default, as it must be written", () => {
+  const text = helpText();
+  const flags = [...text.matchAll(/^ {2}--([a-z-]+)/gm)].map(([, flag = ""]) => flag);
+  // They are what to read options from and what to do with them.
+  assert.deepEqual(flags.splice(-2), ["config", "check-config"]);
+  assert.equal(flags.length, Object.keys(options([])).length);
+  for (const flag of flags) assert.match(refusal([`--${flag}=\0`]), new RegExp(`^--${flag} `));
+  for (const [, flag = "", standard] of text.matchAll(/^ {2}--([a-z-]+).*\[([^\]\s]+)\]$/gm)) {
+    assert.deepEqual(options([`--${flag}=${standard}`]), options([]), flag);
+  }
+});

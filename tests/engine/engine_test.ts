@@ -1,0 +1,356 @@
+import { isIPv4 } from "node:net";
+import { delay } from "../../lib/delay.ts";
+import { ENGINE_HOST, EngineClient } from "../../lib/engine/client.ts";
+import { EngineServer } from "../../lib/engine/server.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import {
+  JOB_METHODS,
+  type JobMethod,
+  type JobService,
+  type LogBatch,
+} from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { batchOf, FAILED_JOB, JOB } from "../grpc/fixture.ts";
+import { randomBytes, rejection } from "../worker/fixture.ts";
+import { CALLER, context, eachMethod, TestEngine } from "./fixture.ts";
+
+const { jobId } = JOB;
+const LOGS = {
+  jobId,
+  streams: [],
+  follow: true,
+  start: { kind: "offset", offset: 0 },
+} as const;
+
+/** A request to each method, none of them empty. */
+const REQUESTS = {
+  startJob: { command: JOB.command, labels: { a: "b" }, requestId: "once" },
+  stopJob: { jobId, stopSignal: "SIGINT", gracePeriodMs: null },
+  getJob: { jobId },
+  listJobs: { filter: { statuses: ["running"], owner: "ä" }, pageSize: 7, pageToken: jobId },
+  waitJob: { jobId },
+  getOutput: { jobId, streams: ["stderr"], offset: 2 ** 40, maxBytes: 5 },
+  streamLogs: { ...LOGS, start: { kind: "since", time: 0.5 } },
+  watchJobs: { filter: { labels: { x: "" } } },
+  signalJob: { jobId, signal: "SIGHUP" },
+  limitJobTime: { jobId, timeoutMs: 5 },
+  writeInput: { jobId, offset: 3, data: new Uint8Array([0, 255, 128]), end: true },
+  pruneJobs: { maxCount: 5, dryRun: true, owner: "ä" },
+} as const satisfies { [Method in JobMethod]: Parameters<JobService[Method]>[0] };
+
+/** What each method answers. Streams answer with all of it. */
+const ANSWERS = {
+  startJob: JOB,
+  stopJob: FAILED_JOB,
+  getJob: JOB,
+  listJobs: { jobs: [FAILED_JOB, JOB], nextPageToken: jobId },
+  waitJob: FAILED_JOB,
+  getOutput: {
+    stdout: new Uint8Array([0, 255]),
+    stderr: new Uint8Array(),
+    nextOffset: 2,
+    end: true,
+    exitStatus: null,
+  },
+  streamLogs: [batchOf(0, new Uint8Array([0, 128])), { ...batchOf(2, new Uint8Array()) }],
+  watchJobs: [JOB, FAILED_JOB],
+  signalJob: JOB,
+  limitJobTime: JOB,
+  writeInput: { accepted: 6 },
+  pruneJobs: { jobs: [FAILED_JOB], count: 1, bytes: 2 ** 40 },
+} as const;
+
+/** Calls a method by its name; a stream is read to its end. */
+async function call(engine: TestEngine, method: JobMethod, call = context()): Promise<unknown> {
+  const request = REQUESTS[method] as never;
+  switch (method) {
+    case "streamLogs":
+    case "watchJobs":
+      return await Array.fromAsync<unknown>(engine.client[method](request, call));
+    default:
+      return await engine.client[method](request, call);
+  }
+}
+
+Deno.test("Every call reaches the service as it was made, and its answer the caller", async () => {
+  const seen: unknown[] = [];
+  await using engine = await TestEngine.start(eachMethod((method, request, { caller }) => {
+    seen.push({ method, request, caller });
+    return Promise.resolve(ANSWERS[method]);
+  }));
+  for (const method of JOB_METHODS) {
+    assert.deepEqual(await call(engine, method), ANSWERS[method], method);
+  }
+  assert.deepEqual(
+    seen,
+    JOB_METHODS.map((method) => ({ method, request: REQUESTS[method], caller: CALLER })),
+  );
+});
+
+Deno.test("An error reaches the caller with its code and reason; a fault of ours as internal", async () => {
+  const known = new JobWorkerError("failed_precondition", 'No "ü"', { reason: "ENOENT" });
+  let thrown: unknown = known;
+  await using engine = await TestEngine.start(eachMethod(() => Promise.reject(thrown)));
+  for (const method of JOB_METHODS) {
+    const { name, code, message, reason } = known;
+    await assert.rejects(call(engine, method), { name, code, message, reason });
+  }
+  assert.deepEqual(engine.faults, []);
+  thrown = new TypeError("a secret");
+  for (const method of JOB_METHODS) {
+    await assert.rejects(call(engine, method), { code: "internal", message: /^Internal error/ });
+  }
+  assert.deepEqual(engine.faults, JOB_METHODS.map((method) => ({ method, error: thrown })));
+});
+
+Deno.test("A stream that fails half-way yields what came before", async () => {
+  await using engine = await TestEngine.start({
+    async *streamLogs() {
+      yield batchOf(0, new Uint8Array([1]));
+      throw await Promise.resolve(new JobWorkerError("data_loss", "The log is damaged"));
+    },
+  });
+  const seen: LogBatch[] = [];
+  await assert.rejects(async () => {
+    for await (const batch of engine.client.streamLogs(LOGS, context())) seen.push(batch);
+  }, { code: "data_loss" });
+  assert.deepEqual(seen, [batchOf(0, new Uint8Array([1]))]);
+});
+
+Deno.test("Output passes untouched, whatever its size", async () => {
+  const sizes = [0, 1, 8, 65_535, 65_537, 256 * 1024, 3_000_001];
+  const data = sizes.map(randomBytes);
+  await using engine = await TestEngine.start({
+    async *streamLogs() {
+      for (const bytes of data) yield await Promise.resolve(batchOf(0, bytes));
+    },
+  });
+  const batches = await Array.fromAsync(engine.client.streamLogs(LOGS, context()));
+  const received = batches.map(({ records }) => records[0]?.data);
+  assert.equal(received.length, data.length);
+  for (const [index, bytes] of data.entries()) {
+    assert.ok(
+      bytes.every((byte, at) => byte === received[index]?.[at]) &&
+        bytes.byteLength === received[index]?.byteLength,
+    );
+  }
+});
+
+for (const method of ["waitJob", "streamLogs", "watchJobs"] as const) {
+  Deno.test(`A caller of ${method} who leaves is noticed while the service waits`, async () => {
+    const called = Promise.withResolvers<AbortSignal>();
+    const ended = Promise.withResolvers<void>();
+    await using engine = await TestEngine.start(
+      eachMethod(async (_method, _request, { signal }) => {
+        called.resolve(signal);
+        const aborted = Promise.withResolvers<void>();
+        signal.addEventListener("abort", () => aborted.resolve());
+        await aborted.promise;
+        ended.resolve();
+        throw signal.reason;
+      }),
+      { maxCalls: 1 },
+    );
+    const leaving = new AbortController();
+    const failure = rejection(call(engine, method, context(leaving.signal)));
+    await called.promise;
+    const reason = new JobWorkerError("cancelled", "Call cancelled");
+    leaving.abort(reason);
+    assert.equal(await failure, reason);
+    await ended.promise;
+    assert.deepEqual(engine.faults, []);
+  });
+}
+
+Deno.test("A caller who leaves in the middle of a stream ends it in the service", async () => {
+  const ended = Promise.withResolvers<void>();
+  await using engine = await TestEngine.start({
+    async *streamLogs(_request, { signal }) {
+      try {
+        // More than any socket holds, so that it stands in a `yield` when the caller leaves.
+        for (;;) yield await Promise.resolve(batchOf(0, new Uint8Array(64 * 1024)));
+      } finally {
+        assert.ok(signal.aborted);
+        ended.resolve();
+      }
+    },
+  });
+  for await (const batch of engine.client.streamLogs(LOGS, context())) {
+    assert.equal(batch.nextOffset, 64 * 1024);
+    break;
+  }
+  await ended.promise;
+});
+
+Deno.test("A call counts until it has ended, however it ends, and not longer", async () => {
+  const forever = (signal: AbortSignal) => delay(2 ** 30, { signal });
+  const ended = Promise.withResolvers<void>();
+  let open = 0;
+  await using engine = await TestEngine.start({
+    getJob: () => Promise.resolve(JOB),
+    async waitJob(_request, { signal }) {
+      await forever(signal);
+      return JOB;
+    },
+    async *streamLogs(_request, { signal }) {
+      open++;
+      try {
+        for (;;) {
+          yield batchOf(0, new Uint8Array(64 * 1024));
+          if (open === 2) await forever(signal);
+        }
+      } finally {
+        if (--open === 0) ended.resolve();
+      }
+    },
+  }, { maxCalls: 3 });
+  const leaving = new AbortController();
+  const waiting = rejection(engine.client.waitJob({ jobId }, context(leaving.signal)));
+  const stalled = [1, 2].map(() => engine.client.streamLogs(LOGS, context(leaving.signal)))
+    .map((batches) => batches[Symbol.asyncIterator]());
+  for (const batches of stalled) await batches.next();
+  await assert.rejects(engine.client.getJob({ jobId }, context()), {
+    code: "resource_exhausted",
+    message: "More than 3 calls at once",
+  });
+  leaving.abort(new Error("left"));
+  await waiting;
+  await ended.promise;
+  for (const batches of stalled) await assert.rejects(async () => await batches.next(), /left/);
+  const answers = await Promise.all(
+    [1, 2, 3].map(() => engine.client.getJob({ jobId }, context())),
+  );
+  assert.deepEqual(answers, [JOB, JOB, JOB]);
+});
+
+Deno.test("A reader who stalls is not read ahead for, and costs nobody else anything", async () => {
+  let pulled = 0;
+  await using engine = await TestEngine.start({
+    getJob: () => Promise.resolve(JOB),
+    async *streamLogs() {
+      for (; pulled < 1000; pulled++) {
+        yield await Promise.resolve(batchOf(0, new Uint8Array(65_536)));
+      }
+    },
+  });
+  let read = 0;
+  for await (const { records } of engine.client.streamLogs(LOGS, context())) {
+    assert.equal(records[0]?.data.byteLength, 65_536);
+    if (read++ > 0) continue;
+    // Long enough for all of the thousand, were they asked for.
+    for (let count = 0; count < 300; count++) await engine.client.getJob({ jobId }, context());
+    assert.ok(pulled < 200, `${pulled} of 1000 batches were made for a reader of one`);
+  }
+  assert.equal(read, 1000);
+});
+
+Deno.test("Closing the engine ends its calls with unavailable", async () => {
+  const opened = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  await using engine = await TestEngine.start({
+    async waitJob(_request, { signal }) {
+      opened[0].resolve();
+      await delay(2 ** 30, { signal });
+      return JOB;
+    },
+    async *streamLogs(_request, { signal }) {
+      yield batchOf(0, new Uint8Array([1]));
+      opened[1].resolve();
+      await delay(2 ** 30, { signal });
+    },
+  });
+  const failures = Promise.all([
+    rejection(engine.client.waitJob({ jobId }, context())),
+    rejection(Array.fromAsync(engine.client.streamLogs(LOGS, context()))),
+  ]);
+  await Promise.all(opened.map(({ promise }) => promise));
+  await engine.close();
+  for (const failure of await failures) {
+    assert.ok(failure instanceof JobWorkerError);
+    assert.deepEqual([failure.code, failure.message], [
+      "unavailable",
+      "The daemon is shutting down",
+    ]);
+  }
+  await assert.rejects(engine.client.getJob({ jobId }, context()), { code: "unavailable" });
+});
+
+Deno.test("An engine that dies in the middle of an answer is unavailable", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/engine.sock`;
+  const whole = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n";
+  using client = new EngineClient(path);
+  for (const answer of ["", whole.slice(0, 20), whole.slice(0, -4), whole, `${whole}0\r\n\r\n`]) {
+    using listener = Deno.listen({ transport: "unix", path });
+    const died = (async () => {
+      using connection = await listener.accept();
+      await connection.read(new Uint8Array(4096));
+      await connection.write(new TextEncoder().encode(answer));
+    })();
+    await assert.rejects(
+      Array.fromAsync(client.streamLogs(LOGS, context())),
+      { name: "JobWorkerError", code: "unavailable", message: /^The job engine does not answer: / },
+    );
+    await died;
+    await Deno.remove(path);
+  }
+  await assert.rejects(client.getJob({ jobId }, context()), { code: "unavailable" });
+  await Deno.remove(directory);
+});
+
+Deno.test("What no gateway of ours sends is refused, and the engine lives", async () => {
+  await using engine = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
+  const caller = CALLER;
+  const cases: [path: string, body: BodyInit | null, status: number, method?: string][] = [
+    ["getJob", "", 400],
+    ["getJob", "{", 400],
+    ["getJob", "null", 400],
+    ["getJob", new Uint8Array([255, 254, 0]), 400],
+    ["getJob", JSON.stringify({ request: { jobId } }), 400],
+    ["getJob", JSON.stringify({ request: 5, caller }), 400],
+    ["getJob", JSON.stringify({ caller }), 400],
+    ["getJob", JSON.stringify({ request: { jobId }, caller: { ...caller, peer: null } }), 400],
+    ["getJob", `${"[".repeat(1e6)}`, 400],
+    ["getJob", JSON.stringify({ request: { jobId: "x".repeat(32 * 1024 * 1024) }, caller }), 413],
+    ["toString", "{}", 404],
+    ["constructor", "{}", 404],
+    ["getJob", null, 404, "GET"],
+    ["getJob", "{}", 404, "PUT"],
+    ["", "{}", 404],
+  ];
+  for (const [path, body, status, method] of cases) {
+    const answer = await engine.post(path, body, method);
+    assert.equal(answer.status, status, `${path} ${String(body).slice(0, 80)}: ${answer.text}`);
+    assert.doesNotMatch(answer.text, /\n +at /);
+  }
+  assert.deepEqual(await engine.client.getJob({ jobId }, context()), JOB);
+  assert.ok(engine.faults.every(({ method }) => method === "request"));
+});
+
+Deno.test("What is no HTTP at all does the engine no harm", async () => {
+  await using engine = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
+  for (
+    const text of ["", "\0\0\0", "GET", "POST /getJob HTTP/1.1\r\nContent-Length: 10\r\n\r\n{"]
+  ) {
+    using connection = await Deno.connect({ transport: "unix", path: engine.path });
+    await connection.write(new TextEncoder().encode(text));
+  }
+  assert.deepEqual(await engine.client.getJob({ jobId }, context()), JOB);
+});
+
+Deno.test("The socket is its owner's only, and takes the place of one left behind", async () => {
+  await using first = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
+  const { mode } = await Deno.stat(first.path);
+  assert.equal((mode ?? 0) & 0o777, 0o600);
+  await first.close();
+  await Deno.writeTextFile(first.path, "left behind");
+  await using _second = await EngineServer.listen(eachMethod(() => Promise.resolve(FAILED_JOB)), {
+    path: first.path,
+    onFault: (error) => assert.fail(String(error)),
+  });
+  assert.deepEqual(await first.client.getJob({ jobId }, context()), FAILED_JOB);
+});
+
+Deno.test("The engine is called without asking a name server for it", () => {
+  // Measured with a name server that drops one question in 25: one call in 25 took five seconds.
+  assert.equal(isIPv4(ENGINE_HOST), true);
+});

@@ -1,0 +1,96 @@
+import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../../lib/errors.ts";
+import { decodeFrames } from "../../lib/engine/frames.ts";
+import {
+  callerSchema,
+  decodeBatch,
+  decodeMessage,
+  decodeOutput,
+  encodeBatch,
+  encodeError,
+  encodeOutput,
+  encodeValue,
+  END_FRAME,
+  type Message,
+} from "../../lib/engine/messages.ts";
+import type { GetOutputResponse, LogBatch } from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { FAILED_JOB } from "../grpc/fixture.ts";
+import { CALLER } from "./fixture.ts";
+
+async function decoded(frame: Uint8Array<ArrayBuffer>): Promise<Message> {
+  const [message, ...more] = await Array.fromAsync(decodeFrames(ReadableStream.from([frame])));
+  assert.ok(message);
+  assert.deepEqual(more, []);
+  return decodeMessage(message);
+}
+
+async function decodedValue(
+  frame: Uint8Array<ArrayBuffer>,
+): Promise<Extract<Message, { kind: "value" }>> {
+  const message = await decoded(frame);
+  assert.ok(message.kind === "value");
+  return message;
+}
+
+Deno.test("A batch arrives as it was, bytes and all", async () => {
+  const batch: LogBatch = {
+    records: [
+      { offset: 0, time: 1.5, stream: "stdout", data: new Uint8Array([0, 255, 128, 10]) },
+      { offset: 4, time: 2, stream: "stderr", data: new Uint8Array() },
+      { offset: 4, time: 3, stream: "stderr", data: new Uint8Array([7]) },
+    ],
+    nextOffset: 2 ** 52,
+    finishedJob: FAILED_JOB,
+  };
+  const { value, bytes } = await decodedValue(encodeBatch(batch));
+  assert.deepEqual(decodeBatch(value, bytes), batch);
+});
+
+Deno.test("A page of output arrives with its two streams apart", async () => {
+  const output: GetOutputResponse = {
+    stdout: new Uint8Array([1, 2, 3]),
+    stderr: new Uint8Array([255, 0]),
+    nextOffset: 5,
+    end: true,
+    exitStatus: { signal: "SIGKILL" },
+  };
+  const { value, bytes } = await decodedValue(encodeOutput(output));
+  assert.deepEqual(decodeOutput(value, bytes), output);
+});
+
+Deno.test("Every kind of error arrives with its code, message and reason", async () => {
+  for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
+    for (const options of [{}, { reason: "ENOENT" }]) {
+      const message = await decoded(encodeError(new JobWorkerError(code, `Ä ${code}`, options)));
+      assert.ok(message.kind === "error");
+      assert.ok(message.error instanceof JobWorkerError);
+      const { reason } = message.error;
+      assert.deepEqual([message.error.code, message.error.message], [code, `Ä ${code}`]);
+      assert.equal(reason, "reason" in options ? "ENOENT" : undefined);
+    }
+  }
+});
+
+Deno.test("An end is no value, and a head of no known kind is refused", async () => {
+  assert.deepEqual(await decoded(END_FRAME), { kind: "end" });
+  assert.equal((await decodedValue(encodeValue(null))).value, null);
+  const bytes = new Uint8Array();
+  for (
+    const head of [null, 5, {}, { kind: "error" }, { kind: "error", error: { code: "toString" } }]
+  ) {
+    assert.throws(() => decodeMessage({ head, bytes }));
+  }
+});
+
+Deno.test("A caller is taken over as the gateway says, if it says it properly", () => {
+  assert.deepEqual(callerSchema.parse(CALLER), CALLER);
+  for (
+    const wrong of [
+      null,
+      {},
+      { ...CALLER, peer: 5 },
+      { ...CALLER, identity: { user: "alice", roles: ["root"] } },
+      { ...CALLER, identity: { user: ["alice"], roles: [] } },
+    ]
+  ) assert.equal(callerSchema.safeParse(wrong).success, false);
+});

@@ -1,0 +1,119 @@
+/**
+ * The two executables as a user has them: on a machine without deno and node, somewhere on the disk,
+ * run by somebody who is not root.
+ *
+ * @module
+ */
+
+import { compile } from "../../build/compile.ts";
+
+/** What the executables say that they need, and no more. */
+const PROGRAMS = [
+  ..."sh chmod dirname id ls mkdir mktemp mv readlink rm sha256sum stat tail".split(" "),
+  ..."tar gzip flock setsid".split(" "),
+];
+
+/** Whom the executables are run by, if the tests are run by root. */
+const NOBODY = 65534;
+const IS_ROOT = Deno.uid() === 0;
+
+/** How a program ended. */
+export interface Outcome {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Options of {@linkcode Executables.run}. */
+export interface RunOptions {
+  /** All of its environment but `PATH`; without `TMPDIR`, nothing can be unpacked in `/tmp`. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  /** Run it as root, if we are. */
+  readonly asRoot?: boolean;
+  /** Instead of the executable of that name. */
+  readonly path?: string;
+}
+
+/** Both executables, built for this test. */
+export class Executables implements AsyncDisposable {
+  readonly directory: string;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async build(): Promise<Executables> {
+    const directory = await Deno.makeTempDir({ prefix: "job-worker-executables-" });
+    await Deno.chmod(directory, 0o755);
+    await Deno.mkdir(`${directory}/path`);
+    for (const name of PROGRAMS) {
+      const found = ["/usr/bin", "/bin"].map((path) => `${path}/${name}`);
+      const target = found.find((path) => isThere(path));
+      if (target === undefined) {
+        throw new Error(`The test needs ${name}: install coreutils, util-linux`);
+      }
+      await Deno.symlink(target, `${directory}/path/${name}`);
+    }
+    await compile({
+      target: Deno.build.target,
+      out: `${directory}/bin`,
+      portable: true,
+      // So that what another build has unpacked on this machine is none of ours.
+      build: directory.slice(-8),
+      say: () => {},
+    });
+    return new Executables(directory);
+  }
+
+  path(name: "worker-daemon" | "worker-cli"): string {
+    return `${this.directory}/bin/${name}`;
+  }
+
+  /** Makes a directory that belongs to whom the executables are run by. */
+  async makeDirectory(prefix: string): Promise<string> {
+    const path = await Deno.makeTempDir({ dir: this.directory, prefix });
+    if (IS_ROOT) await Deno.chown(path, NOBODY, NOBODY);
+    return path;
+  }
+
+  /** Starts an executable. */
+  start(
+    name: "worker-daemon" | "worker-cli",
+    args: readonly string[],
+    { env = {}, cwd = "/", asRoot = false, path = this.path(name) }: RunOptions = {},
+  ): Deno.ChildProcess {
+    const become = ["--reuid", `${NOBODY}`, "--regid", `${NOBODY}`, "--clear-groups"];
+    const [program = "", ...rest] = IS_ROOT && !asRoot
+      ? ["/usr/bin/setpriv", ...become, path, ...args]
+      : [path, ...args];
+    return new Deno.Command(program, {
+      args: rest,
+      clearEnv: true,
+      env: { PATH: `${this.directory}/path`, TMPDIR: "/nonexistent", ...env },
+      cwd,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  }
+
+  /** Runs an executable to its end. */
+  async run(...args: Parameters<Executables["start"]>): Promise<Outcome> {
+    const { code, stdout, stderr } = await this.start(...args).output();
+    const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    return { code, stdout: out, stderr: err };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true });
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,8 @@
+import { Executables } from "./executables.ts";
+import { testUnpacking } from "./unpacking.ts";
+
+// Built once for all tests, which takes some seconds.
+const executables = await Executables.build();
+Deno.test.afterAll(() => executables[Symbol.asyncDispose]());
+
+testUnpacking(executables);

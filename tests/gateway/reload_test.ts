@@ -1,0 +1,111 @@
+import { messageOf } from "../../lib/errors.ts";
+import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+import { until } from "../worker/fixture.ts";
+import { fingerprintOf, shownCertificate, TestHouse } from "./fixture.ts";
+import { Follower, PrintingJobs } from "./followers.ts";
+
+/** Puts a new certificate of the same CA where the daemon looks, and returns its fingerprint. */
+async function renew(certificates: TestCertificates): Promise<string> {
+  const { cert, key } = await certificates.issue({
+    subject: [["CN", "worker-daemon"]],
+    usages: ["serverAuth"],
+    hosts: ["localhost", "127.0.0.1"],
+  });
+  const paths = certificates.paths("server");
+  await Deno.writeTextFile(paths.cert, cert);
+  await Deno.writeTextFile(paths.key, key);
+  return fingerprintOf(cert);
+}
+
+Deno.test("SIGHUP brings in a new certificate, and no call and no byte is lost", async () => {
+  await using certificates = await TestCertificates.create();
+  await using house = await TestHouse.start(certificates, { expected: /^$/ });
+  const { daemon } = house;
+  const client = await house.connect();
+  const jobs = await PrintingJobs.start(daemon, client, 3);
+  const followers: Follower[] = [];
+  for (const jobId of jobs.ids) followers.push(new Follower(await house.connect(), jobId));
+  await Promise.all(followers.map((follower) => follower.advances()));
+
+  const stubborn = await client.startJob({
+    command: {
+      name: "sh",
+      args: ["-c", "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done"],
+      env: {},
+      workingDirectory: "",
+    },
+    labels: {},
+    requestId: "",
+  });
+  const { jobId } = stubborn;
+  const printed = (text: string) =>
+    until(async () => {
+      const page = { jobId, streams: [], offset: 0, maxBytes: 0 };
+      return new TextDecoder().decode((await client.getOutput(page)).stdout).includes(text);
+    });
+  await printed("ready");
+  const caller = await house.connect();
+  const stopped = caller.stopJob({ jobId, stopSignal: "", gracePeriodMs: 2000 })
+    .then(({ end }) => end?.reason, messageOf);
+  await printed("asked");
+
+  const old = await house.gateway();
+  const fingerprint = await renew(certificates);
+  Deno.kill(daemon.pid, "SIGHUP");
+  await house.diagnosed(new RegExp(`Gateway \\d+ takes over from ${old}`));
+  assert.equal(await shownCertificate(daemon.port), fingerprint);
+  assert.equal(await stopped, "stopped");
+  await Promise.all(followers.map((follower) => follower.advances()));
+  await until(async () => !(await house.gateways()).includes(old));
+  assert.equal((await daemon.cli(["list"])).code, 0);
+
+  const stored = await jobs.end();
+  for (const { jobId, text } of followers) assert.equal(await text, stored.get(jobId));
+});
+
+Deno.test("SIGHUP again and again, and with two gateways, always ends with the newest", async () => {
+  await using certificates = await TestCertificates.create();
+  await using house = await TestHouse.start(certificates, {
+    args: ["--gateways=2"],
+    expected: /^$/,
+  });
+  const { daemon } = house;
+  const client = await house.connect();
+  const jobs = await PrintingJobs.start(daemon, client, 1);
+  const follower = new Follower(await house.connect(), jobs.ids[0] ?? "");
+  for (let round = 1; round <= 5; round++) {
+    const fingerprint = await renew(certificates);
+    Deno.kill(daemon.pid, "SIGHUP");
+    await until(async () => await house.count(/takes over from/) === 2 * round);
+    for (let look = 0; look < 10; look++) {
+      assert.equal(await shownCertificate(daemon.port), fingerprint);
+    }
+    await follower.advances();
+  }
+  await until(async () => (await house.gateways()).length === 2);
+  const stored = await jobs.end();
+  assert.equal(await follower.text, stored.get(follower.jobId));
+});
+
+Deno.test("SIGHUP with a bad certificate leaves the old one serving, and says why", async () => {
+  await using certificates = await TestCertificates.create();
+  await using house = await TestHouse.start(certificates, { expected: /Cannot reload: / });
+  const { daemon } = house;
+  const { cert } = certificates.paths("server");
+  const pem = await Deno.readTextFile(cert);
+  const gateway = await house.gateway();
+  await Deno.writeTextFile(cert, "rubbish");
+  Deno.kill(daemon.pid, "SIGHUP");
+  const why = `Cannot use the certificate "${cert}": there is no PEM certificate in it`;
+  await house.diagnosed(
+    new RegExp(`Cannot reload: ${why}; gateway ${gateway} serves on as before`),
+  );
+  assert.equal(await shownCertificate(daemon.port), fingerprintOf(pem));
+  assert.equal((await daemon.cli(["list"])).code, 0);
+  assert.deepEqual(await house.gateways(), [gateway]);
+
+  await Deno.writeTextFile(cert, pem);
+  Deno.kill(daemon.pid, "SIGHUP");
+  await house.diagnosed(new RegExp(`Gateway \\d+ takes over from ${gateway}`));
+});

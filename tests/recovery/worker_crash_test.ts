@@ -1,0 +1,235 @@
+import { SqliteStore } from "../../lib/store/sqlite_store.ts";
+import { ProcessGroups } from "../../lib/worker/process_groups.ts";
+import { statusOf } from "../../lib/worker/types.ts";
+import { assert } from "../assert.ts";
+import {
+  allProcesses,
+  BOTH,
+  FROM_START,
+  processStat,
+  rejection,
+  temporaryDirectory,
+  textOf,
+  until,
+} from "../worker/fixture.ts";
+import { job } from "../worker/job_fixture.ts";
+import { fakeClock } from "../worker/log_fixture.ts";
+import {
+  assertNothingRuns,
+  assertPrinted,
+  ENVIRONMENT_CLEARER,
+  ESCAPER,
+  killWorker,
+  listAll,
+  NextWorker,
+  outputOnDisk,
+  PRINTER,
+  SESSION_LEAVER,
+} from "./fixture.ts";
+
+const ROUNDS = 20;
+const JOBS = 50;
+
+async function readAll({ worker }: NextWorker, jobId: string): Promise<string> {
+  const options = { start: FROM_START, streams: BOTH, follow: true };
+  const batches = await Array.fromAsync(worker.readLog(jobId, options));
+  assert.equal(batches.at(-1)?.finishedJob?.jobId, jobId);
+  return textOf(batches.flatMap(({ records }) => records));
+}
+
+Deno.test(`Worker.open() settles what ${ROUNDS} workers have left that were killed at random moments`, async () => {
+  await using directory = await temporaryDirectory();
+  const seen = new Set<string>();
+  let acknowledged = 0;
+  let printed = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    const cgroups = round % 2 === 0;
+    const scripts = [PRINTER, SESSION_LEAVER, ENVIRONMENT_CLEARER, "echo done", "exec sleep 100"];
+    const started = await killWorker(directory.path, { cgroups, count: JOBS, scripts }, (worker) =>
+      // The first start is acknowledged about when the others are under way.
+      round % 4 === 0
+        ? worker.seen(/all/)
+        : worker.seen(/jobId/).then(() =>
+          new Promise((resolve) => setTimeout(resolve, Math.random() * 300))
+        ));
+    acknowledged += started.length;
+
+    await using next = await NextWorker.open(directory.path, { cgroups });
+    const jobs = await listAll(next.worker);
+    const byId = new Map(jobs.map((job) => [job.jobId, job]));
+    for (const { jobId, pid } of started) assert.equal(byId.get(jobId)?.pid, pid);
+    for (const job of jobs) {
+      assert.notEqual(statusOf(job), "running");
+      if (job.end?.reason !== "lost") assert.deepEqual(job.end?.exitStatus, { code: 0 });
+      else assert.deepEqual([job.end.status, job.end.exitStatus], ["failed", null]);
+    }
+    const fresh = jobs.filter(({ jobId }) => !seen.has(jobId));
+    assert.deepEqual(
+      next.lost.map(({ jobId }) => jobId).sort(),
+      fresh.filter(({ end }) => end?.reason === "lost").map(({ jobId }) => jobId).sort(),
+      "Those that were lost before are not lost again",
+    );
+    await assertNothingRuns(fresh.filter(({ pid }) => pid !== 0));
+    for (const { jobId, stdoutBytes, command: { args } } of fresh) {
+      seen.add(jobId);
+      const text = await readAll(next, jobId);
+      assert.equal(text, await outputOnDisk(`${directory.path}/logs/${jobId}`));
+      assert.equal(text.length, stdoutBytes);
+      if (args[1]?.includes("line")) assertPrinted(text);
+      printed += text.length;
+    }
+    // New jobs start at once, and a request that was acknowledged is not made twice.
+    const again = started[0];
+    if (again === undefined) continue;
+    const command = { name: "true" };
+    const repeated = await next.worker.start({ command, owner: "alice", requestId: "0" });
+    assert.equal(repeated.requestId, "0");
+    assert.ok(byId.has(repeated.jobId));
+    const { jobId } = await next.worker.start({ command, owner: "alice" });
+    assert.equal(statusOf(await next.worker.wait(jobId)), "done");
+    seen.add(jobId);
+    await next.worker.prune({ retention: { maxCount: 0 } });
+  }
+  assert.ok(acknowledged > ROUNDS * JOBS / 4, `${acknowledged} starts`);
+  assert.ok(printed > 0);
+});
+
+Deno.test("Worker.open() ends what only a cgroup still holds, where there are any", async () => {
+  await using directory = await temporaryDirectory();
+  const options = { cgroups: true, count: 1, scripts: [ESCAPER] };
+  const [started] = await killWorker(directory.path, options, (worker) => worker.seen(/all/));
+  assert.ok(started);
+  await using next = await NextWorker.open(directory.path);
+  const [lost] = next.lost;
+  assert.equal(lost?.jobId, started.jobId);
+  assertPrinted(await readAll(next, started.jobId));
+  // Elsewhere it is out of reach, as the status of the job says.
+  if (lost.containment === "process_group") return;
+  for (const { pid, state } of await allProcesses()) {
+    const cgroup = await Deno.readTextFile(`/proc/${pid}/cgroup`).catch(() => "");
+    assert.ok(state === "Z" || !cgroup.includes(started.jobId), `Process ${pid} is left`);
+  }
+});
+
+/** A process that is none of ours, and its birth. */
+async function stranger(): Promise<AsyncDisposable & { pid: number; birth: string }> {
+  const child = new Deno.Command("setsid", { args: ["sleep", "100"], stdin: "null" }).spawn();
+  const { pid } = child;
+  const groups = new ProcessGroups({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  const birth = await until(async () =>
+    (await processStat(pid))?.session === pid && await groups.birthOf(pid)
+  );
+  await groups[Symbol.asyncDispose]();
+  return {
+    pid,
+    birth,
+    async [Symbol.asyncDispose]() {
+      if ((await processStat(pid))?.state === "S") child.kill("SIGKILL");
+      await child.status;
+    },
+  };
+}
+
+Deno.test("Worker.open() signals no process that merely has the id of a lost job", async () => {
+  await using directory = await temporaryDirectory();
+  await using process = await stranger();
+  const [boot = "", ticks] = process.birth.split(":");
+  const births = [undefined, "", `${boot}:${Number(ticks) + 1}`, `${boot}:${ticks}0`, `x:${ticks}`];
+  {
+    await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
+    for (const [index, birth] of births.entries()) {
+      await store.put(job({ jobId: `${index}`, pid: process.pid }), birth);
+    }
+  }
+  {
+    await using next = await NextWorker.open(directory.path);
+    assert.equal(next.lost.length, births.length);
+    assert.equal((await processStat(process.pid))?.state, "S");
+  }
+  // The same record with the true birth: then it is the job's, and goes.
+  {
+    await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
+    await store.put(job({ jobId: "true", pid: process.pid }), process.birth);
+  }
+  await using next = await NextWorker.open(directory.path);
+  assert.equal(next.lost.length, 1);
+  await until(async () => ["Z", undefined].includes((await processStat(process.pid))?.state));
+});
+
+Deno.test("Worker.open() records as lost what died before it had a process or a log", async () => {
+  await using directory = await temporaryDirectory();
+  {
+    await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
+    await store.put(job({ jobId: "a", pid: 0, requestId: "r" }));
+  }
+  await using next = await NextWorker.open(directory.path);
+  const lost = await next.worker.get("a");
+  assert.deepEqual([lost.end?.reason, lost.stdoutBytes, lost.logBytes], ["lost", 0, 0]);
+  const error = await rejection(readAll(next, "a"));
+  assert.match(String(error), /The log of job "a" is gone/);
+  const again = await next.worker.start({
+    command: { name: "true" },
+    owner: "alice",
+    requestId: "r",
+  });
+  assert.equal(again.jobId, "a");
+});
+
+Deno.test("Worker.open() leaves out a record that was torn when the machine stopped", async () => {
+  await using directory = await temporaryDirectory();
+  const options = { cgroups: false, count: 2, scripts: [PRINTER] };
+  const started = await killWorker(directory.path, options, (worker) => worker.seen(/all/));
+  const [torn, rubbish] = started.map(({ jobId }) => `${directory.path}/logs/${jobId}`);
+  assert.ok(torn !== undefined && rubbish !== undefined);
+  const path = `${torn}/0000000000000000.log`;
+  const { size } = await Deno.stat(path);
+  await Deno.truncate(path, size - 1);
+  await Deno.writeFile(`${rubbish}/0000000000000000.log`, new Uint8Array(4096), { append: true });
+
+  await using next = await NextWorker.open(directory.path);
+  for (const { jobId } of started) {
+    const text = await readAll(next, jobId);
+    assertPrinted(text);
+    assert.equal(text, await outputOnDisk(`${directory.path}/logs/${jobId}`));
+    assert.equal((await next.worker.get(jobId)).stdoutBytes, text.length);
+  }
+});
+
+Deno.test("Worker keeps the order of its jobs and its pages although the clock was set back", async () => {
+  await using directory = await temporaryDirectory();
+  const now = Date.now();
+  const started: string[] = [];
+  const start = async ({ worker }: NextWorker) => {
+    const { jobId } = await worker.start({ command: { name: "true" }, owner: "alice" });
+    started.push(jobId);
+    const { startedAt, end } = await worker.wait(jobId);
+    assert.ok(end && end.finishedAt >= startedAt && end.finishedAt < startedAt + 60_000);
+  };
+  for (const time of [now, now - 3_600_000, 0, now + 3_600_000, now]) {
+    using clock = fakeClock(time);
+    await using next = await NextWorker.open(directory.path);
+    await start(next);
+    clock.now -= 3_600_000;
+    await start(next);
+  }
+  await using next = await NextWorker.open(directory.path);
+  assert.deepEqual(started.toSorted(), started);
+  assert.equal(new Set(started).size, started.length);
+  const seen: string[] = [];
+  for (let page = await next.worker.list({}, { limit: 3 }); page.length > 0;) {
+    seen.push(...page.map(({ jobId }) => jobId));
+    page = await next.worker.list({}, { limit: 3, before: seen.at(-1) ?? "" });
+  }
+  assert.deepEqual(seen, started.toReversed());
+});
+
+Deno.test("Worker ends a lost job no earlier than it began, whatever the clock says", async () => {
+  await using directory = await temporaryDirectory();
+  {
+    await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
+    await store.put(job({ jobId: "a", startedAt: 5_000 }));
+  }
+  using _clock = fakeClock(1_000);
+  await using next = await NextWorker.open(directory.path);
+  assert.equal(next.lost[0]?.end?.finishedAt, 5_000);
+});

@@ -1,0 +1,18 @@
+import { limited } from "../../lib/rest/limited.ts";
+import { assert } from "../assert.ts";
+
+Deno.test("limited() passes on so many reports in a while, and says how many it left out", () => {
+  let now = 0;
+  const reports: [number, number][] = [];
+  const report = limited<number>((item, leftOut) => reports.push([item, leftOut]), {
+    most: 2,
+    perMs: 10,
+    now: () => now,
+  });
+  for (let item = 1; item <= 5; item++) report(item);
+  now = 10;
+  report(6);
+  now = 25;
+  report(7);
+  assert.deepEqual(reports, [[1, 0], [2, 0], [6, 3], [7, 0]]);
+});

@@ -1,0 +1,228 @@
+import { abortable } from "../../lib/abortable.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import type { CallContext, LogBatch, StreamLogsRequest } from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { batchOf, DONE_JOB, JOB_ID, recordOf, TestApp } from "./fixture.ts";
+
+const LOGS = `/v1/jobs/${JOB_ID}/logs`;
+
+/**
+ * A log with these batches stored, after which a follower gets those, and waits for ever unless one
+ * of them has ended the job.
+ */
+class FakeLog {
+  readonly requests: StreamLogsRequest[] = [];
+  readonly #stored: readonly LogBatch[];
+  readonly #live: readonly LogBatch[];
+  readonly #followed = Promise.withResolvers<void>();
+  readonly #left = Promise.withResolvers<unknown>();
+
+  constructor(stored: readonly LogBatch[], live: readonly LogBatch[] = []) {
+    this.#stored = stored;
+    this.#live = live;
+  }
+
+  /** Resolves once somebody waits for more. */
+  get followed(): Promise<void> {
+    return this.#followed.promise;
+  }
+
+  /** The reason of the signal, once the follower has gone. */
+  get left(): Promise<unknown> {
+    return this.#left.promise;
+  }
+
+  streamLogs = async function* (
+    this: FakeLog,
+    request: StreamLogsRequest,
+    { signal }: CallContext,
+  ): AsyncGenerator<LogBatch> {
+    this.requests.push(request);
+    if (!request.follow) {
+      yield* this.#stored;
+      return;
+    }
+    yield* this.#live;
+    if (this.#live.at(-1)?.finishedJob) return;
+    this.#followed.resolve();
+    try {
+      await abortable(new Promise<never>(() => {}), signal);
+    } catch (error) {
+      this.#left.resolve(error);
+      throw error;
+    }
+  }.bind(this);
+}
+
+const STORED = [
+  batchOf([recordOf(0, "one\n"), recordOf(4, [0xff, 0xc3], "stderr")]),
+  batchOf([recordOf(6, "ü")]),
+];
+const END = { ...batchOf([], DONE_JOB), nextOffset: 8 };
+
+const RECORD_LINES = [
+  {
+    offset: 0,
+    time: "2023-11-14T22:13:20.000Z",
+    stream: "stdout",
+    data: "b25lCg==",
+    text: "one\n",
+  },
+  { offset: 4, time: "2023-11-14T22:13:20.000Z", stream: "stderr", data: "/8M=" },
+  { offset: 6, time: "2023-11-14T22:13:20.000Z", stream: "stdout", data: "w7w=", text: "ü" },
+];
+
+Deno.test("A log is the job's own bytes, as a file to save", async () => {
+  const log = new FakeLog([...STORED, END]);
+  const response = await new TestApp(log).request(LOGS);
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-type"), "application/octet-stream");
+  assert.equal(
+    response.headers.get("content-disposition"),
+    `attachment; filename="${JOB_ID}.log"`,
+  );
+  assert.deepEqual(
+    new Uint8Array(await response.arrayBuffer()),
+    Uint8Array.of(...new TextEncoder().encode("one\n"), 0xff, 0xc3, 0xc3, 0xbc),
+  );
+  assert.deepEqual(log.requests, [{
+    jobId: JOB_ID,
+    streams: [],
+    follow: false,
+    start: { kind: "offset", offset: 0 },
+  }]);
+});
+
+Deno.test("The query of a log says where to start and what to leave out", async () => {
+  const queries: [string, Partial<StreamLogsRequest>, HeadersInit?][] = [
+    ["stream=stderr", { streams: ["stderr"] }],
+    ["offset=7&stream=both", { start: { kind: "offset", offset: 7 } }],
+    ["tail=3", { start: { kind: "tail", lines: 3 } }],
+    ["since=2023-11-14T22:13:20Z", { start: { kind: "since", time: 1_700_000_000_000 } }],
+    ["tail=3", { start: { kind: "offset", offset: 9 } }, { "Last-Event-ID": "9" }],
+  ];
+  for (const [query, changes, headers = {}] of queries) {
+    const log = new FakeLog([END]);
+    const response = await new TestApp(log).request(`${LOGS}?${query}`, { headers });
+    await response.body?.cancel();
+    assert.equal(response.status, 200, query);
+    const plain = { jobId: JOB_ID, streams: [], follow: false };
+    assert.deepEqual(log.requests, [{
+      ...plain,
+      start: { kind: "offset", offset: 0 },
+      ...changes,
+    }]);
+  }
+  const response = await new TestApp().request(LOGS, { headers: { "Last-Event-ID": "x" } });
+  await response.body?.cancel();
+  assert.equal(response.status, 400);
+});
+
+Deno.test("A log as lines of JSON has times, base64, text, gaps, and the job at its end", async () => {
+  const gapped = { ...batchOf([recordOf(6, "ü")]), gap: { from: 4, to: 6 } };
+  const log = new FakeLog([batchOf([recordOf(0, "one\n")]), gapped, END]);
+  const response = await new TestApp(log).request(LOGS, {
+    headers: { Accept: "application/x-ndjson" },
+  });
+  assert.equal(response.headers.get("content-type"), "application/x-ndjson");
+  const lines = (await response.text()).trimEnd().split("\n").map((line) => JSON.parse(line));
+  assert.deepEqual(lines.slice(0, -1), [
+    RECORD_LINES[0],
+    { gap: { from: 4, to: 6 } },
+    RECORD_LINES[2],
+  ]);
+  assert.deepEqual(Object.keys(lines.at(-1)), ["finishedJob"]);
+  assert.equal(lines.at(-1).finishedJob.status, "done");
+});
+
+Deno.test("follow=1 is a stream of events: first what is stored, then what comes, then the end", async () => {
+  const log = new FakeLog(STORED, [batchOf([recordOf(8, "more")]), { ...END, nextOffset: 12 }]);
+  const api = new TestApp(log);
+  const response = await api.request(`${LOGS}?follow=1&tail=5`);
+  assert.equal(response.headers.get("content-type"), "text/event-stream");
+  const events = (await response.text()).split("\n\n").slice(1, -1);
+  assert.deepEqual(events.slice(0, 3), [
+    `id: 4\ndata: ${JSON.stringify(RECORD_LINES[0])}`,
+    `id: 6\ndata: ${JSON.stringify(RECORD_LINES[1])}`,
+    `id: 8\ndata: ${JSON.stringify(RECORD_LINES[2])}`,
+  ]);
+  assert.match(events[3] ?? "", /^id: 12\ndata: .*"text":"more"/);
+  assert.match(events[4] ?? "", /^id: 12\nevent: end\ndata: .*"status":"done"/);
+  assert.equal(events.length, 5);
+  assert.deepEqual(log.requests.map(({ follow, start }) => ({ follow, start })), [
+    { follow: false, start: { kind: "tail", lines: 5 } },
+    { follow: true, start: { kind: "offset", offset: 8 } },
+  ]);
+  assert.equal(api.openEnded, 1);
+});
+
+Deno.test("follow=1 in the other forms goes on too, if they are asked for", async () => {
+  for (const type of ["application/octet-stream", "application/x-ndjson"]) {
+    const log = new FakeLog(STORED, [batchOf([recordOf(8, "more")]), END]);
+    const response = await new TestApp(log).request(`${LOGS}?follow=true`, {
+      headers: { Accept: type },
+    });
+    assert.equal(response.headers.get("content-type"), type);
+    assert.match(await response.text(), /more/);
+  }
+});
+
+Deno.test("An event stream is never silent for long", async () => {
+  const log = new FakeLog(STORED);
+  const response = await new TestApp(log, { heartbeatMs: 5 }).request(`${LOGS}?follow=1`);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  assert.ok(reader);
+  let text = "";
+  while (!/(\n\n:){3}/.test(text)) text += (await reader.read()).value;
+  await reader.cancel();
+  assert.ok(await log.left);
+});
+
+Deno.test("A reader that leaves ends the call, though nothing comes", async () => {
+  const pieces = {
+    "text/event-stream": 3,
+    "application/octet-stream": 2,
+    "application/x-ndjson": 2,
+  };
+  for (const [type, count] of Object.entries(pieces)) {
+    const log = new FakeLog(STORED);
+    const response = await new TestApp(log).request(`${LOGS}?follow=1`, {
+      headers: { Accept: type },
+    });
+    const reader = response.body?.getReader();
+    for (let read = 0; read < count; read++) await reader?.read();
+    // All that is stored has been read, and nothing else will ever come.
+    const waiting = reader?.read();
+    await log.followed;
+    await reader?.cancel();
+    assert.equal((await waiting)?.done, true);
+    assert.ok(await log.left);
+  }
+});
+
+Deno.test("An error that comes at once is the status of a log", async () => {
+  const error = new JobWorkerError("out_of_range", "Invalid offset 9: the log has 8 bytes");
+  // deno-lint-ignore require-yield
+  const streamLogs = async function* (): AsyncGenerator<LogBatch> {
+    throw await Promise.resolve(error);
+  };
+  for (const query of ["offset=9", "offset=9&follow=1"]) {
+    const response = await new TestApp({ streamLogs }).request(`${LOGS}?${query}`);
+    assert.equal(response.status, 416);
+    assert.equal((await response.json()).detail, error.message);
+  }
+});
+
+Deno.test("An error half-way is told where the form has a place for it, and else breaks it off", async () => {
+  const streamLogs = async function* (): AsyncGenerator<LogBatch> {
+    yield* STORED;
+    throw await Promise.resolve(new JobWorkerError("unavailable", "The daemon is shutting down"));
+  };
+  const request = (Accept: string) =>
+    new TestApp({ streamLogs }).request(LOGS, { headers: { Accept } });
+  const lines = (await (await request("application/x-ndjson")).text()).trimEnd().split("\n");
+  assert.equal(JSON.parse(lines.at(-1) ?? "").error.code, "unavailable");
+  const events = (await (await request("text/event-stream")).text()).trimEnd().split("\n\n");
+  assert.match(events.at(-1) ?? "", /^event: problem\ndata: .*"code":"unavailable"/);
+  await assert.rejects((await request("*/*")).text(), /shutting down/);
+});

@@ -1,0 +1,244 @@
+import fc from "fast-check";
+import { ERROR_CODES, JobWorkerError } from "../../lib/errors.ts";
+import { openApiDocument } from "../../lib/rest/openapi.ts";
+import { type Operation, OPERATIONS } from "../../lib/rest/operations.ts";
+import * as schemas from "../../lib/rest/schemas.ts";
+import type { JobService } from "../../lib/service/job_service.ts";
+import { checkRequest } from "../../lib/service/requests.ts";
+import { assert } from "../assert.ts";
+import { batchOf, DONE_JOB, JOB, JOB_ID, recordOf, TestApp } from "./fixture.ts";
+
+/** As much of JSON Schema as our document uses. */
+interface Schema {
+  readonly $ref?: string;
+  readonly type?: string;
+  readonly enum?: readonly string[];
+  readonly const?: unknown;
+  readonly anyOf?: readonly Schema[];
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly required?: readonly string[];
+  readonly additionalProperties?: Schema | false;
+  readonly items?: Schema;
+  readonly format?: string;
+  readonly pattern?: string;
+}
+
+interface Parameter {
+  readonly name: string;
+  readonly in: "path" | "query";
+  readonly schema: Schema;
+}
+
+interface Described {
+  readonly operationId: keyof typeof OPERATIONS;
+  readonly parameters: readonly Parameter[];
+  readonly requestBody?: { readonly content: Record<string, { readonly schema: Schema }> };
+  readonly responses: Record<string, { readonly content: Record<string, { schema?: Schema }> }>;
+}
+
+interface Document {
+  readonly openapi: string;
+  readonly paths: Record<string, Record<string, Described>>;
+  readonly components: { readonly schemas: Record<string, Schema> };
+}
+
+const document = openApiDocument() as unknown as Document;
+
+function resolve({ $ref, ...schema }: Schema): Schema {
+  if ($ref === undefined) return schema;
+  const found = document.components.schemas[$ref.replace("#/components/schemas/", "")];
+  assert.ok(found, $ref);
+  return found;
+}
+
+/** What the document allows, and now and then what it does not. */
+function valuesOf(reference: Schema): fc.Arbitrary<unknown> {
+  const schema = resolve(reference);
+  return fc.oneof(
+    { arbitrary: fc.jsonValue(), weight: 1 },
+    { arbitrary: allowedBy(schema), weight: 12 },
+  );
+}
+
+function allowedBy(schema: Schema): fc.Arbitrary<unknown> {
+  const text = fc.oneof(fc.string({ unit: "binary" }), fc.constantFrom("__proto__", "\0", "../.."));
+  if (schema.anyOf !== undefined) return fc.oneof(...schema.anyOf.map(valuesOf));
+  if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
+  if (schema.const !== undefined) return fc.constant(schema.const);
+  switch (schema.type) {
+    case "string":
+      if (schema.format === "uuid") return fc.oneof(fc.constant(JOB_ID), text);
+      if (schema.format === "date-time") {
+        return fc.oneof(fc.date({ noInvalidDate: true }).map((date) => date.toISOString()), text);
+      }
+      return fc.oneof(text, text.map((value) => `a=${value}`));
+    case "integer":
+      return fc.oneof(fc.nat(), fc.integer(), fc.maxSafeInteger());
+    case "number":
+      return fc.double();
+    case "boolean":
+      return fc.boolean();
+    case "array":
+      return fc.array(valuesOf(schema.items ?? {}), { maxLength: 4 });
+    case "object": {
+      if (schema.additionalProperties) {
+        return fc.dictionary(text, valuesOf(schema.additionalProperties));
+      }
+      const members = Object.entries(schema.properties ?? {});
+      return fc.record(
+        Object.fromEntries(members.map(([name, member]) => [name, valuesOf(member)])),
+        {
+          requiredKeys: [...schema.required ?? []],
+        },
+      );
+    }
+    default:
+      return fc.jsonValue();
+  }
+}
+
+function parametersOf(
+  described: Described,
+  place: Parameter["in"],
+): fc.Arbitrary<[string, string][]> {
+  const each = described.parameters.filter((parameter) => parameter.in === place).map(
+    ({ name, schema }) => {
+      const values = valuesOf(schema).map((value) => (Array.isArray(value) ? value : [value]));
+      const pairs = values.map((list) =>
+        list.map((
+          value,
+        ): [string, string] => [name, typeof value === "string" ? value : JSON.stringify(value)])
+      );
+      return place === "path" ? pairs : fc.oneof({ arbitrary: fc.constant([]), weight: 3 }, pairs);
+    },
+  );
+  return fc.tuple(...each).map((lists) => lists.flat());
+}
+
+/** A service that checks requests as the real one does, and then says that all is well. */
+function obligingService(): Partial<JobService> {
+  const answer =
+    <T>(method: Parameters<typeof checkRequest>[0], value: T) => (request: unknown) => {
+      checkRequest(method, request);
+      // As it would be by the time that an engine in another process sees it.
+      checkRequest(method, JSON.parse(JSON.stringify(request)));
+      return value;
+    };
+  const reply =
+    <T>(method: Parameters<typeof checkRequest>[0], value: T) =>
+    async (request: unknown): Promise<T> => await Promise.resolve(answer(method, value)(request));
+  return {
+    startJob: reply("startJob", JOB),
+    stopJob: reply("stopJob", DONE_JOB),
+    getJob: reply("getJob", JOB),
+    listJobs: reply("listJobs", { jobs: [JOB, DONE_JOB], nextPageToken: "" }),
+    async *streamLogs(request) {
+      const record = recordOf(0, [0xff, 0x0a], "stderr");
+      yield await Promise.resolve(answer("streamLogs", batchOf([record]))(request));
+      yield batchOf([], DONE_JOB);
+    },
+  };
+}
+
+const described = Object.entries(document.paths).flatMap(([path, item]) =>
+  Object.entries(item).map(([method, operation]) => ({ path, method, operation }))
+);
+
+Deno.test("The document describes every operation, and every reference in it leads somewhere", () => {
+  assert.equal(document.openapi, "3.1.0");
+  assert.deepEqual(
+    described.map(({ operation }) => operation.operationId).toSorted(),
+    Object.keys(OPERATIONS).toSorted(),
+  );
+  for (const { operation } of described) {
+    const statuses = Object.keys(operation.responses).map(Number);
+    assert.ok(statuses.some((status) => status < 300));
+    const open = "open" in OPERATIONS[operation.operationId];
+    assert.equal(statuses.includes(401), !open);
+  }
+  const text = JSON.stringify(document);
+  const references = text.matchAll(/"\$ref":"([^"]+)"/g);
+  for (const [, $ref] of references) resolve({ $ref: $ref ?? "" });
+  assert.doesNotMatch(text, /"\$id"|"\$schema"/);
+});
+
+Deno.test("/openapi.json is that document, for everybody", async () => {
+  const response = await new TestApp().app.request("/openapi.json");
+  assert.equal(response.status, 200);
+  assert.equal(response.headers.get("content-type"), "application/json");
+  assert.deepEqual(await response.json(), JSON.parse(JSON.stringify(document)));
+});
+
+for (const { path, method, operation } of described) {
+  const { operationId } = operation;
+  Deno.test(`${operationId} answers whatever it is asked as its document says, never with 5xx`, async () => {
+    const api = new TestApp(obligingService());
+    const schema = operation.requestBody?.content["application/json"]?.schema;
+    const bodies = schema === undefined ? fc.constant(undefined) : fc.oneof(
+      { arbitrary: valuesOf(schema).map((body) => JSON.stringify(body)), weight: 5 },
+      { arbitrary: fc.string(), weight: 1 },
+    );
+    const types = fc.oneof(
+      { arbitrary: fc.constant("application/json"), weight: 9 },
+      { arbitrary: fc.constantFrom("text/plain", "", "application/json; charset=x"), weight: 1 },
+    );
+    const accepts = fc.constantFrom("*/*", "application/x-ndjson", "text/event-stream", "x", "");
+    const statuses = new Set<number>();
+    await fc.assert(
+      fc.asyncProperty(
+        parametersOf(operation, "path"),
+        parametersOf(operation, "query"),
+        bodies,
+        types,
+        accepts,
+        async (inPath, inQuery, body, type, accept) => {
+          let url = path;
+          for (const [name, value] of inPath) {
+            // These would make another path of it.
+            const part = /^\.{0,2}$/.test(value) ? "none" : value;
+            url = url.replace(`{${name}}`, () => encodeURIComponent(part.toWellFormed()));
+          }
+          const query = new URLSearchParams(inQuery);
+          const response = await api.request(`${url}?${query}`, {
+            method: method.toUpperCase(),
+            headers: { Accept: accept, ...(body !== undefined && { "Content-Type": type }) },
+            ...(body !== undefined && { body }),
+          });
+          const { status, headers } = response;
+          const text = await response.text();
+          statuses.add(status);
+          assert.ok(status < 500, `${status}: ${text}`);
+          const documented = operation.responses[status];
+          assert.ok(documented !== undefined, `${status}: ${text}`);
+          const mediaType = headers.get("content-type")?.split(";")[0] ?? "";
+          assert.ok(mediaType in documented.content, `${status} ${mediaType}`);
+          checkAnswer(OPERATIONS[operationId], status, mediaType, text);
+        },
+      ),
+      { numRuns: 150, endOnFailure: true },
+    );
+    assert.ok(Math.min(...statuses) < 300, `It never went well: ${[...statuses]}`);
+    assert.deepEqual(api.faults, []);
+  });
+}
+
+/** An answer must be what its schema says. */
+function checkAnswer(operation: Operation, status: number, type: string, text: string): void {
+  if (status >= 400) {
+    (operation.failure?.schema ?? schemas.problem).parse(JSON.parse(text));
+    return;
+  }
+  const schema = operation.answer.content[type];
+  if (schema === null || schema === undefined) return;
+  const values = type === "application/x-ndjson" ? text.trimEnd().split("\n") : [text];
+  for (const value of values) schema.parse(JSON.parse(value));
+}
+
+Deno.test("An error of each code has the status of the table", async () => {
+  for (const code of Object.keys(ERROR_CODES) as (keyof typeof ERROR_CODES)[]) {
+    const api = new TestApp({ getJob: () => Promise.reject(new JobWorkerError(code, "No")) });
+    const response = await api.request(`/v1/jobs/${JOB_ID}`);
+    assert.equal(response.status, ERROR_CODES[code].http);
+    assert.equal(schemas.problem.parse(await response.json()).code, code);
+  }
+});

@@ -1,0 +1,408 @@
+import { once } from "node:events";
+import { connect as connectTcp } from "node:net";
+import * as tls from "node:tls";
+import { abortable } from "../../lib/abortable.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { TlsListener } from "../../lib/grpc/tls_listener.ts";
+import { hostsOf } from "../../lib/rest/server.ts";
+import type { CallContext, LogBatch } from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+import { basic, batchOf, JOB, JOB_ID, RawConnection, recordOf, TestRest } from "./fixture.ts";
+
+const certificates = await TestCertificates.create();
+Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
+const server = await certificates.material("server");
+const ca = certificates.ca.cert;
+
+const AUTHORIZATION = `Authorization: ${basic("alice", "secret")}`;
+const HEAD = `Host: localhost\r\n${AUTHORIZATION}\r\n`;
+
+const open = (rest: TestRest, options: tls.ConnectionOptions = {}) =>
+  RawConnection.open(rest.port, { ca, ...options });
+
+/** A log that a follower waits for, and the signals of those who do. */
+function silentLog() {
+  const followed = Promise.withResolvers<AbortSignal>();
+  const streamLogs = async function* (
+    { follow }: { follow: boolean },
+    { signal }: CallContext,
+  ): AsyncGenerator<LogBatch> {
+    if (!follow) {
+      yield batchOf([]);
+      return;
+    }
+    followed.resolve(signal);
+    await abortable(new Promise<never>(() => {}), signal);
+  };
+  return { streamLogs, followed: followed.promise };
+}
+
+async function aborted(signal: AbortSignal): Promise<unknown> {
+  if (!signal.aborted) await once(signal, "abort");
+  return signal.reason;
+}
+
+Deno.test("RestServer answers over HTTPS by name and by address", async () => {
+  await using rest = await TestRest.listen(certificates, { getJob: () => Promise.resolve(JOB) });
+  using client = Deno.createHttpClient({ caCerts: [ca] });
+  for (const host of ["localhost", "127.0.0.1"]) {
+    const response = await fetch(`https://${host}:${rest.port}/status/${JOB_ID}`, {
+      client,
+      headers: { Authorization: basic("alice", "secret") },
+    });
+    assert.equal(response.status, 200);
+    assert.equal((await response.json()).jobStatus, "running");
+  }
+});
+
+Deno.test("RestServer speaks TLS 1.3 and 1.2, and nothing older", async () => {
+  await using rest = await TestRest.listen(certificates);
+  for (const version of ["TLSv1.3", "TLSv1.2"] as const) {
+    await using connection = await open(rest, { minVersion: version, maxVersion: version });
+    assert.equal(connection.socket.getProtocol(), version);
+  }
+  await assert.rejects(open(rest, { minVersion: "TLSv1.1", maxVersion: "TLSv1.1" }));
+});
+
+Deno.test("T-02: a session ticket from RestServer does not open the gRPC door", async () => {
+  await using rest = await TestRest.listen(certificates);
+  const refused = Promise.withResolvers<string>();
+  const resumptions: boolean[] = [];
+  // What node:tls itself makes of the demand for a certificate, given such a ticket.
+  const naive = tls.createServer({ ...server, requestCert: true, rejectUnauthorized: true });
+  naive.on("secureConnection", (socket) => {
+    resumptions.push(socket.isSessionReused());
+    socket.on("error", () => {});
+    socket.destroy();
+  });
+  await once(naive.listen(0, "127.0.0.1"), "listening");
+  const address = naive.address();
+  assert.ok(typeof address === "object" && address !== null);
+  await using grpc = await TlsListener.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    material: server,
+    onConnection: () => assert.fail("It was let in without a certificate"),
+    onRefused: ({ reason }) => refused.resolve(reason),
+    onError: (error) => assert.fail(error),
+  });
+  // fetch() keeps the tickets of a host for all of its ports.
+  using client = Deno.createHttpClient({ caCerts: [ca], http2: false });
+  const visit = (port: number) => fetch(`https://localhost:${port}/health/`, { client });
+  const answer = await visit(rest.port);
+  assert.equal(answer.status, 200);
+  await answer.body?.cancel();
+  await assert.rejects(visit(address.port));
+  assert.ok(resumptions.length > 0 && resumptions.every((resumed) => resumed), `${resumptions}`);
+
+  await assert.rejects(visit(grpc.address.port));
+  assert.match(await refused.promise, /^(no_certificate|handshake)$/);
+  const closed = once(naive, "close");
+  naive.close();
+  await closed;
+});
+
+Deno.test("R-03: a client that does not come to the point is cut off", async () => {
+  await using rest = await TestRest.listen(certificates, {}, {
+    deadlines: { handshakeMs: 50, headersMs: 50, requestMs: 100, idleMs: 50 },
+  });
+  const mute = connectTcp(rest.port, "127.0.0.1");
+  mute.on("error", () => {});
+  await once(mute.resume(), "close");
+
+  await using idle = await open(rest);
+  await idle.closed;
+
+  await using slowHead = await open(rest);
+  const trickle = setInterval(() => slowHead.socket.write("A"), 10);
+  slowHead.socket.write("GET /health/ HTTP/1.1\r\nX-Slow: ");
+  await slowHead.closed;
+  clearInterval(trickle);
+  assert.match(slowHead.text, /^HTTP\/1.1 408 /);
+
+  await using slowBody = await open(rest);
+  slowBody.socket.write(
+    `POST /start/ HTTP/1.1\r\n${HEAD}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n`,
+  );
+  const drip = setInterval(() => slowBody.socket.write(" "), 10);
+  await slowBody.closed;
+  clearInterval(drip);
+  assert.match(slowBody.text, /^HTTP\/1.1 408 /);
+
+  await using keptAlive = await open(rest);
+  keptAlive.socket.write("GET /health/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  await keptAlive.seen(/"ok"/);
+  await keptAlive.closed;
+});
+
+Deno.test("R-03: a long answer is not cut off by the deadlines of requests", async () => {
+  const { streamLogs } = silentLog();
+  await using rest = await TestRest.listen(certificates, { streamLogs }, {
+    deadlines: { headersMs: 40, requestMs: 60, idleMs: 40 },
+    heartbeatMs: 10,
+  });
+  await using connection = await open(rest);
+  connection.socket.write(`GET /v1/jobs/${JOB_ID}/logs?follow=1 HTTP/1.1\r\n${HEAD}\r\n`);
+  // The heart beats at most a hundred times in a second.
+  await connection.seen(/(:\n\n[^:]*){30}/);
+});
+
+Deno.test("R-04: too large a head is refused, as is what is not HTTP", async () => {
+  await using rest = await TestRest.listen(certificates);
+  const heads: [string, RegExp][] = [
+    [`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${"a".repeat(17_000)}\r\n\r\n`, /^HTTP\/1.1 431 /],
+    [`GET / HTTP/1.1\r\nHost: localhost\r\n${"X: a\r\n".repeat(200)}\r\n`, /^HTTP\/1.1 431 /],
+    [
+      `GET / HTTP/1.1\r\nHost: localhost\r\n${`X: ${"a".repeat(500)}\r\n`.repeat(40)}\r\n`,
+      /^HTTP\/1.1 431 /,
+    ],
+    [`GET /${"a".repeat(17_000)} HTTP/1.1\r\n`, /^HTTP\/1.1 431 /],
+    ["\x16\x03\x01 garbage\r\n\r\n", /^HTTP\/1.1 400 /],
+    ["GET / HTTP/1.1\r\n\r\n", /^HTTP\/1.1 400 /],
+    ["GET http://evil.test/health/ HTTP/1.1\r\nHost: localhost\r\n\r\n", /^HTTP\/1.1 400 /],
+    ["OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", /^HTTP\/1.1 400 /],
+    [`TRACE / HTTP/1.1\r\n${HEAD}\r\n`, /^HTTP\/1.1 400 /],
+    [
+      `POST /start/ HTTP/1.1\r\n${HEAD}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+      /^HTTP\/1.1 400 /,
+    ],
+    [
+      `POST /start/ HTTP/1.1\r\n${HEAD}Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}`,
+      /^HTTP\/1.1 400 /,
+    ],
+  ];
+  for (const [head, answer] of heads) {
+    await using connection = await open(rest);
+    connection.socket.write(head);
+    await connection.closed;
+    assert.match(connection.text, answer, head.slice(0, 40));
+  }
+});
+
+Deno.test("R-04: a body is asked for once the client is known, and read no further than 1 MiB", async () => {
+  await using rest = await TestRest.listen(certificates, { startJob: () => Promise.resolve(JOB) });
+  const post = (head: string) =>
+    `POST /start/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${head}\r\n`;
+  const expect = "Expect: 100-continue\r\n";
+  {
+    await using stranger = await open(rest);
+    stranger.socket.write(post(`${expect}Content-Length: 99999999\r\n`));
+    await stranger.closed;
+    assert.match(stranger.text, /^HTTP\/1.1 401 /);
+  }
+  {
+    await using patient = await open(rest);
+    const body = '{"command":"ls"}';
+    patient.socket.write(
+      post(`${AUTHORIZATION}\r\n${expect}Content-Length: ${body.length}\r\n`),
+    );
+    await patient.seen(/^HTTP\/1.1 100 Continue\r\n\r\n/);
+    patient.socket.write(body);
+    await patient.seen(/HTTP\/1.1 200 OK/);
+  }
+  await using greedy = await open(rest);
+  greedy.socket.write(post(`${AUTHORIZATION}\r\nTransfer-Encoding: chunked\r\n`));
+  const chunk = `10000\r\n${" ".repeat(0x10000)}\r\n`;
+  for (let count = 0; count < 20; count++) greedy.socket.write(chunk);
+  await greedy.seen(/HTTP\/1.1 413 /);
+  await greedy.closed;
+});
+
+Deno.test("A connection serves one request after the other", async () => {
+  await using rest = await TestRest.listen(certificates, { getJob: () => Promise.resolve(JOB) });
+  await using connection = await open(rest);
+  const request = `GET /status/${JOB_ID} HTTP/1.1\r\n${HEAD}\r\n`;
+  connection.socket.write(request + request);
+  await connection.seen(/(HTTP\/1.1 200 OK[^]*"running"[^]*){2}/);
+  connection.socket.write(request.replace("GET", "HEAD"));
+  await connection.seen(/(HTTP\/1.1 200 OK[^]*){3}/);
+});
+
+Deno.test("R-09: a client that leaves ends its call at once", async () => {
+  const began = Promise.withResolvers<AbortSignal>();
+  const { streamLogs, followed } = silentLog();
+  await using rest = await TestRest.listen(certificates, {
+    streamLogs,
+    async getJob(_request, { signal }) {
+      began.resolve(signal);
+      return await abortable(new Promise<never>(() => {}), signal);
+    },
+  });
+  for (
+    const [path, signal] of [
+      [`/v1/jobs/${JOB_ID}`, began.promise],
+      [`/v1/jobs/${JOB_ID}/logs?follow=1`, followed],
+    ] as const
+  ) {
+    const connection = await open(rest);
+    connection.socket.write(`GET ${path} HTTP/1.1\r\n${HEAD}\r\n`);
+    const call = await signal;
+    await connection[Symbol.asyncDispose]();
+    const reason = await aborted(call);
+    assert.ok(reason instanceof JobWorkerError || reason instanceof DOMException);
+  }
+  // In the middle of its body.
+  const half = await open(rest);
+  half.socket.write(
+    `POST /start/ HTTP/1.1\r\n${HEAD}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{`,
+  );
+  await half[Symbol.asyncDispose]();
+});
+
+Deno.test("A HEAD request for a log that is followed leaves no follower behind", async () => {
+  const { streamLogs } = silentLog();
+  await using rest = await TestRest.listen(certificates, { streamLogs });
+  await using connection = await open(rest);
+  connection.socket.write(`HEAD /v1/jobs/${JOB_ID}/logs?follow=1 HTTP/1.1\r\n${HEAD}\r\n`);
+  await connection.seen(/text\/event-stream[^]*\r\n\r\n/);
+});
+
+Deno.test("A reader that stalls is waited for, and nothing piles up", async () => {
+  const piece = new Uint8Array(256 * 1024);
+  let made = 0;
+  let stalled = Promise.withResolvers<void>();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const streamLogs = async function* (): AsyncGenerator<LogBatch> {
+    for (;;) {
+      // Unless somebody asks for more.
+      clearTimeout(timer);
+      timer = setTimeout(() => stalled.resolve(), 100);
+      yield await Promise.resolve(batchOf([{ ...recordOf(made, ""), data: piece }]));
+      made += piece.length;
+    }
+  };
+  await using rest = await TestRest.listen(certificates, { streamLogs });
+  // Not node:tls: under Deno that reads on although it is paused.
+  const connection = await Deno.connectTls({
+    hostname: "localhost",
+    port: rest.port,
+    caCerts: [ca],
+  });
+  const request = `GET /v1/jobs/${JOB_ID}/logs HTTP/1.1\r\n${HEAD}\r\n`;
+  await connection.write(new TextEncoder().encode(request));
+  await stalled.promise;
+  // What the kernel holds for both sides, and little of ours.
+  assert.ok(made < 16 * 1024 * 1024, `${made} bytes were made`);
+  const goal = made + 16 * piece.length;
+  stalled = Promise.withResolvers();
+  const buffer = new Uint8Array(64 * 1024);
+  while (made < goal) await connection.read(buffer);
+  connection.close();
+  await stalled.promise;
+});
+
+Deno.test("An answer that breaks off is not taken for whole", async () => {
+  const streamLogs = async function* (): AsyncGenerator<LogBatch> {
+    yield batchOf([recordOf(0, "half")]);
+    throw await Promise.resolve(new JobWorkerError("data_loss", "The log is damaged"));
+  };
+  await using rest = await TestRest.listen(certificates, { streamLogs });
+  using client = Deno.createHttpClient({ caCerts: [ca] });
+  const response = await fetch(`https://localhost:${rest.port}/v1/jobs/${JOB_ID}/logs`, {
+    client,
+    headers: { Authorization: basic("alice", "secret") },
+  });
+  assert.equal(response.status, 200);
+  await assert.rejects(response.text());
+});
+
+for (const cap of ["maxConnections", "maxConnectionsPerAddress"] as const) {
+  Deno.test(`RestServer takes as many connections as ${cap} says, and another when one ends`, async () => {
+    await using rest = await TestRest.listen(certificates, {}, { [cap]: 1 });
+    {
+      await using _first = await open(rest);
+      await assert.rejects(open(rest));
+      assert.deepEqual(rest.refusals, ["There are too many connections already"]);
+    }
+    for (;;) {
+      // The server may learn of the end a moment after us.
+      const again = await open(rest).catch(() => null);
+      await again?.[Symbol.asyncDispose]();
+      if (again !== null) break;
+    }
+  });
+}
+
+Deno.test("RestServer.close() tells followers to come back, and lets the others finish", async () => {
+  const asked = Promise.withResolvers<void>();
+  const job = Promise.withResolvers<typeof JOB>();
+  const { streamLogs, followed } = silentLog();
+  await using rest = await TestRest.listen(certificates, {
+    streamLogs,
+    getJob() {
+      asked.resolve();
+      return job.promise;
+    },
+  });
+  await using follower = await open(rest);
+  follower.socket.write(`GET /v1/jobs/${JOB_ID}/logs?follow=1 HTTP/1.1\r\n${HEAD}\r\n`);
+  await using caller = await open(rest);
+  caller.socket.write(`GET /status/${JOB_ID} HTTP/1.1\r\n${HEAD}\r\n`);
+  await using _idle = await open(rest);
+  await Promise.all([followed, asked.promise]);
+
+  const closed = rest.server.close({ patienceMs: 10_000 });
+  await follower.seen(/event: problem\ndata: .*"code":"unavailable"/);
+  await assert.rejects(rest.server.probe(), /ECONNREFUSED/);
+  job.resolve(JOB);
+  await caller.seen(/"running"/);
+  await closed;
+});
+
+Deno.test("RestServer.close() does not wait for calls that take too long", async () => {
+  const began = Promise.withResolvers<AbortSignal>();
+  await using rest = await TestRest.listen(certificates, {
+    async getJob(_request, { signal }) {
+      began.resolve(signal);
+      return await abortable(new Promise<never>(() => {}), signal);
+    },
+  });
+  await using caller = await open(rest);
+  caller.socket.write(`GET /status/${JOB_ID} HTTP/1.1\r\n${HEAD}\r\n`);
+  await began.promise;
+  await rest.server.close();
+  await caller.closed;
+  assert.match(caller.text, /^HTTP\/1.1 503 /);
+});
+
+Deno.test("RestServer.listen() fails where it cannot serve, and leaves nothing behind", async () => {
+  const stranger = await certificates.issue({});
+  await using rest = await TestRest.listen(certificates, {}, { reusePort: true });
+  await assert.rejects(TestRest.listen(certificates, {}, { port: rest.port }), {
+    code: "EADDRINUSE",
+  });
+  {
+    await using sharing = await TestRest.listen(certificates, {}, {
+      port: rest.port,
+      reusePort: true,
+    });
+    assert.equal(sharing.port, rest.port);
+  }
+  for (const bad of [{ key: stranger.key }, { key: "garbage" }]) {
+    await assert.rejects(
+      TestRest.listen(certificates, {}, { material: { ...server, ...bad } }),
+      (error) => error instanceof JobWorkerError && error.code === "failed_precondition",
+    );
+  }
+});
+
+Deno.test("RestServer listens on IPv6 addresses, and on all", async () => {
+  for (const hostname of ["::1", "::"]) {
+    await using rest = await TestRest.listen(certificates, {}, { hostname });
+    await rest.server.probe();
+    await using connection = await RawConnection.open(rest.port, { ca, host: "::1" });
+    connection.socket.write("GET /health/ HTTP/1.1\r\nHost: [::1]\r\n\r\n");
+    await connection.seen(/"ok"/);
+  }
+});
+
+Deno.test("hostsOf() knows the names and addresses of a certificate", () => {
+  const isOurs = hostsOf(server.cert);
+  for (const host of ["localhost", "127.0.0.1", "::1", "0.0.0.0"]) {
+    assert.equal(isOurs(host), true, host);
+  }
+  for (const host of ["evil.test", "10.0.0.1", "", "localhost.evil.test", "*"]) {
+    assert.equal(isOurs(host), false, host);
+  }
+});

@@ -1,0 +1,52 @@
+import fc from "fast-check";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { parseStrictJson } from "../../lib/rest/strict_json.ts";
+import { assert } from "../assert.ts";
+
+const parse = (text: string) => parseStrictJson(new TextEncoder().encode(text));
+
+Deno.test("parseStrictJson() reads what JSON.parse() does", () => {
+  const noProto = (value: unknown) => !JSON.stringify(value).includes('"__proto__":');
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 6 }).filter(noProto), fc.nat(3), (value, indent) => {
+      const text = JSON.stringify(value, null, indent);
+      assert.deepEqual(parse(text), JSON.parse(text));
+    }),
+  );
+});
+
+Deno.test("parseStrictJson() refuses keys that come twice, however they are written", () => {
+  const twice = ['{"a":1,"a":2}', '{"a":1,"b":{},"\\u0061" :2}', '[{"x":{"a":[{"a":1}],"a":1}}]'];
+  for (const text of twice) assert.throws(() => parse(text), /the key "a" comes twice/, text);
+  const once = ['{"a":{"a":{"a":1}}}', '[{"a":1},{"a":1}]', '{"a":"a:","b":"\\"a\\":","c":["a"]}'];
+  for (const text of once) assert.deepEqual(parse(text), JSON.parse(text));
+});
+
+Deno.test("parseStrictJson() refuses __proto__, deep nesting and other encodings", () => {
+  const wrong: [string, RegExp][] = [
+    ['{"__proto__":{}}', /"__proto__" is not allowed/],
+    ['[{"a":{"__pr\\u006fto__":1}}]', /"__proto__" is not allowed/],
+    [`${"[".repeat(33)}${"]".repeat(33)}`, /32 levels/],
+    [`${"[".repeat(500_000)}${"]".repeat(500_000)}`, /32 levels/],
+    ["", /not JSON/],
+    ["{'a':1}", /not JSON/],
+    ["NaN", /not JSON/],
+  ];
+  for (const [text, words] of wrong) {
+    assert.throws(
+      () => parse(text),
+      (error) =>
+        error instanceof JobWorkerError && error.code === "invalid_argument" &&
+        words.test(error.message),
+    );
+  }
+  assert.throws(() => parseStrictJson(Uint8Array.of(0x22, 0xc3, 0x22)), /UTF-8/);
+  assert.equal(parse('"__proto__"'), "__proto__");
+});
+
+Deno.test("parseStrictJson() reads the largest strings that a body can hold", () => {
+  for (const piece of ["a", '\\"', "\\\\", "{", "ü"]) {
+    const text = `"${piece.repeat(1024 * 1024 / piece.length)}"`;
+    assert.deepEqual(parse(`{"a":${text}}`), { a: JSON.parse(text) });
+  }
+});

@@ -1,0 +1,203 @@
+/**
+ * What every implementation of `JobStore` promises.
+ *
+ * @module
+ */
+
+import { SqliteStore } from "../../lib/store/sqlite_store.ts";
+import type { JobStore } from "../../lib/worker/mod.ts";
+import { MemoryStore } from "../../lib/worker/memory_store.ts";
+import type { Job, JobFilter } from "../../lib/worker/types.ts";
+import { assert } from "../assert.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+import { DONE, job } from "../worker/job_fixture.ts";
+
+const STORES: Readonly<Record<string, (directory: string) => Promise<JobStore>>> = {
+  MemoryStore: () => Promise.resolve(new MemoryStore()),
+  SqliteStore: (directory) => SqliteStore.open(`${directory}/jobs.db`),
+};
+
+/** Runs a test with an empty store of each kind. */
+function testStores(promise: string, test: (store: JobStore) => Promise<void>): void {
+  for (const [name, open] of Object.entries(STORES)) {
+    Deno.test(`${name}.${promise}`, async () => {
+      await using directory = await temporaryDirectory();
+      await using store = await open(directory.path);
+      await test(store);
+    });
+  }
+}
+
+/** A job with every field at another value than usual. */
+const UNUSUAL: Job = {
+  jobId: "u",
+  command: { name: "ünï\0", args: ["", '"'], env: { A: "\u2028" }, workingDirectory: "/x" },
+  pid: 1,
+  owner: "o'hara",
+  labels: { "": "", "'; DROP TABLE jobs": "?" },
+  requestId: "r\n",
+  startedAt: 1_785_490_200_000,
+  stdoutBytes: 2 ** 53 - 1,
+  stderrBytes: 2 ** 40,
+  execution: {
+    user: "nobody",
+    umask: "077",
+    nice: -3,
+    timeoutMs: 5,
+    gracePeriodMs: 0,
+    limits: { memoryBytes: 2 ** 33, cpus: 0.5, processes: 3 },
+    hasInput: true,
+  },
+  containment: "cgroup",
+  usage: { cpuMs: 7, peakMemoryBytes: null, oomKills: 1 },
+  logLimit: { bytes: 2 ** 20, policy: "end_job" },
+  logBytes: 9,
+  outputCut: true,
+  end: {
+    status: "failed",
+    reason: "log_limit",
+    exitStatus: { signal: "SIGTERM" },
+    finishedAt: 1_785_490_200_001,
+    detail: "enough",
+  },
+};
+
+async function ids(store: JobStore, filter: JobFilter = {}, limit = 100): Promise<string> {
+  return (await store.list(filter, { limit })).map(({ jobId }) => jobId).join(" ");
+}
+
+testStores("get() returns a job to the last field", async (store) => {
+  const lost = { ...UNUSUAL, jobId: "l", requestId: "", end: { ...DONE, exitStatus: null } };
+  await store.put(UNUSUAL);
+  await store.put(lost);
+  assert.deepEqual(await store.get("u"), UNUSUAL);
+  assert.deepEqual(await store.get("l"), lost);
+  assert.equal(await store.get("x"), undefined);
+  assert.deepEqual(await store.list({}, { limit: 9 }), [UNUSUAL, lost]);
+});
+
+testStores("put() replaces the job with the same id", async (store) => {
+  await store.put(job({ jobId: "a" }));
+  await store.put(job({ jobId: "a", end: DONE }));
+  assert.deepEqual(await store.get("a"), job({ jobId: "a", end: DONE }));
+  assert.equal(await ids(store), "a");
+  assert.equal(await ids(store, { statuses: ["running"] }), "");
+});
+
+testStores("put() of a job is seen by whoever asks next, settled or not", async (store) => {
+  const put = store.put(job({ jobId: "a", requestId: "r" }));
+  assert.equal((await store.get("a"))?.jobId, "a");
+  const again = store.put(job({ jobId: "b", requestId: "s" }));
+  assert.equal((await store.findByRequest("alice", "s"))?.jobId, "b");
+  const removed = store.delete("a");
+  assert.equal(await ids(store), "b");
+  await Promise.all([put, again, removed]);
+});
+
+testStores(
+  "unfinished() returns the running jobs with the birth they were given",
+  async (store) => {
+    await store.put(job({ jobId: "a" }));
+    await store.put(job({ jobId: "b" }), "boot:1");
+    // A later change says nothing about it, so it stays.
+    await store.put(job({ jobId: "b", stdoutBytes: 5 }));
+    await store.put(job({ jobId: "c" }), "boot:2");
+    await store.put(job({ jobId: "c", end: DONE }));
+    const unfinished = await store.unfinished();
+    assert.deepEqual(unfinished.sort((x, y) => x.job.jobId < y.job.jobId ? -1 : 1), [
+      { job: job({ jobId: "a" }), birth: "" },
+      { job: job({ jobId: "b", stdoutBytes: 5 }), birth: "boot:1" },
+    ]);
+  },
+);
+
+testStores("findByRequest() keeps the requests of owners apart", async (store) => {
+  await store.put(job({ jobId: "a", owner: "alice", requestId: "r" }));
+  await store.put(job({ jobId: "b", owner: "bob", requestId: "r" }));
+  await store.put(job({ jobId: "c", owner: "bob" }));
+  await store.put(job({ jobId: "d", owner: "bob" }));
+  assert.equal((await store.findByRequest("alice", "r"))?.jobId, "a");
+  assert.equal((await store.findByRequest("bob", "r"))?.jobId, "b");
+  assert.equal(await store.findByRequest("bob", ""), undefined);
+  assert.equal(await store.findByRequest("carol", "r"), undefined);
+});
+
+testStores("delete() forgets a job, its request and its labels", async (store) => {
+  await store.put(job({ jobId: "a", requestId: "r", labels: { team: "x" } }), "boot:1");
+  await store.delete("a");
+  await store.delete("never there");
+  assert.equal(await store.get("a"), undefined);
+  assert.equal(await store.findByRequest("alice", "r"), undefined);
+  assert.equal(await ids(store, { labels: { team: "x" } }), "");
+  assert.deepEqual(await store.unfinished(), []);
+  // The same names may come again.
+  await store.put(job({ jobId: "a", requestId: "r" }));
+  assert.equal((await store.findByRequest("alice", "r"))?.jobId, "a");
+  assert.equal(await ids(store, { labels: { team: "x" } }), "");
+});
+
+testStores("list() shows the newest first, in whatever order they were put", async (store) => {
+  for (const jobId of ["c", "a", "e", "b", "d"]) await store.put(job({ jobId }));
+  assert.equal(await ids(store), "e d c b a");
+  assert.equal(await ids(store, {}, 2), "e d");
+});
+
+testStores("list() pages through what matches, while jobs come and go", async (store) => {
+  for (const jobId of ["b", "d", "f", "h", "j"]) {
+    await store.put(job({ jobId, owner: jobId === "f" ? "bob" : "alice", labels: { l: "1" } }));
+  }
+  const filters: [JobFilter, string][] = [
+    [{}, "j h f d b"],
+    [{ owner: "alice" }, "j h d b"],
+    [{ statuses: ["running"] }, "j h f d b"],
+    [{ labels: { l: "1" } }, "j h f d b"],
+  ];
+  for (const [filter, expected] of filters) {
+    const seen: string[] = [];
+    for (let page = await store.list(filter, { limit: 2 }); page.length > 0;) {
+      seen.push(...page.map(({ jobId }) => jobId));
+      // Newer than what was seen: not part of any page that follows.
+      await store.put(job({ jobId: "z", labels: { l: "1" } }));
+      page = await store.list(filter, { limit: 2, before: seen.at(-1) ?? "" });
+      await store.delete("z");
+    }
+    assert.equal(seen.join(" "), expected, JSON.stringify(filter));
+  }
+});
+
+testStores("list() filters by status, owner, labels, beginning and start", async (store) => {
+  const cancelled = { ...DONE, status: "cancelled" } as const;
+  await store.put(job({ jobId: "a1", labels: { team: "x", tier: "1" } }));
+  await store.put(job({ jobId: "a2", owner: "bob", labels: { team: "x" }, end: DONE }));
+  await store.put(job({ jobId: "a9", owner: "bob", labels: { tier: "1" }, end: cancelled }));
+  await store.put(job({ jobId: "b1", startedAt: 3_000, labels: { team: "y" }, end: DONE }));
+  const filters: [JobFilter, string][] = [
+    [{}, "b1 a9 a2 a1"],
+    [{ statuses: ["done"] }, "b1 a2"],
+    [{ statuses: ["cancelled", "done"] }, "b1 a9 a2"],
+    [{ statuses: [] }, ""],
+    [{ owner: "alice" }, "b1 a1"],
+    [{ owner: "" }, ""],
+    [{ labels: {} }, "b1 a9 a2 a1"],
+    [{ labels: { team: "x" } }, "a2 a1"],
+    [{ labels: { team: "x", tier: "1" } }, "a1"],
+    [{ labels: { tier: "1", team: "x" } }, "a1"],
+    [{ labels: { tier: "1" }, owner: "bob" }, "a9"],
+    [{ labels: { team: "" } }, ""],
+    [{ labels: { toString: "x" } }, ""],
+    [{ jobIdPrefix: "" }, "b1 a9 a2 a1"],
+    [{ jobIdPrefix: "a" }, "a9 a2 a1"],
+    [{ jobIdPrefix: "a1" }, "a1"],
+    [{ jobIdPrefix: "a", owner: "bob", statuses: ["done"] }, "a2"],
+    [{ jobIdPrefix: "a", labels: { team: "x" } }, "a2 a1"],
+    [{ startedAfter: 1_000, startedBefore: 3_000 }, "a9 a2 a1"],
+    [{ startedAfter: 1_001 }, "b1"],
+    [{ startedAfter: 1_001, labels: { team: "x" } }, ""],
+  ];
+  for (const [filter, expected] of filters) {
+    assert.equal(await ids(store, filter), expected, JSON.stringify(filter));
+    const older = await store.list(filter, { limit: 100, before: "a2" });
+    const rest = expected.split(" ").filter((jobId) => jobId !== "" && jobId < "a2").join(" ");
+    assert.equal(older.map(({ jobId }) => jobId).join(" "), rest, JSON.stringify(filter));
+  }
+});

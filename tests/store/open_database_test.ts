@@ -1,0 +1,150 @@
+import { DatabaseSync } from "node:sqlite";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { migrate, SCHEMA_VERSION, schemaVersion } from "../../lib/store/migrations.ts";
+import { SqliteStore } from "../../lib/store/sqlite_store.ts";
+import { assert } from "../assert.ts";
+import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
+import { rejection, temporaryDirectory } from "../worker/fixture.ts";
+import { job } from "../worker/job_fixture.ts";
+
+/** What `SqliteStore.open()` says of a file that it must not touch. */
+async function refusal(path: string): Promise<string> {
+  const before = await Deno.readFile(path);
+  const error = await rejection(SqliteStore.open(path));
+  assert.ok(error instanceof JobWorkerError, String(error));
+  assert.equal(error.code, "failed_precondition");
+  assert.ok(error.message.startsWith(`Cannot open the database "${path}": `), error.message);
+  assert.doesNotMatch(error.message, /\n/);
+  assert.equal((await Deno.readFile(path)).toHex(), before.toHex(), "The file is as it was");
+  return error.message;
+}
+
+/** The bytes of a sound database of some hundred pages. */
+async function soundDatabase(directory: string): Promise<Uint8Array<ArrayBuffer>> {
+  const path = `${directory}/sound.db`;
+  {
+    await using store = await SqliteStore.open(path);
+    const put = (index: number) =>
+      store.put(job({ jobId: `a${index}`, labels: { l: `${index}` } }));
+    await Promise.all(Array.from({ length: 1_000 }, (_, index) => put(index)));
+  }
+  return await Deno.readFile(path);
+}
+
+Deno.test("SqliteStore.open() refuses a database that was cut short, wherever", async () => {
+  await using directory = await temporaryDirectory();
+  const sound = await soundDatabase(directory.path);
+  const path = `${directory.path}/cut.db`;
+  const { byteLength } = sound;
+  for (const size of [0, 1, 100, 4096, 5000, byteLength >> 1, byteLength - 4096, byteLength - 1]) {
+    await Deno.writeFile(path, sound.subarray(0, size));
+    assert.match(await refusal(path), /it is damaged .* restore it from a backup, or move it away/);
+  }
+  await Deno.writeFile(path, sound);
+  await using store = await SqliteStore.open(path);
+  assert.equal((await store.list({}, { limit: 2_000 })).length, 1_000);
+});
+
+Deno.test("SqliteStore.open() refuses what is damaged, or no database, or another program's", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/jobs.db`;
+  const damaged = await soundDatabase(directory.path);
+  damaged.fill(0xff, 4 * 4096, 5 * 4096);
+  for (const bytes of [damaged, new TextEncoder().encode("hello"), new Uint8Array(9_000)]) {
+    await Deno.writeFile(path, bytes);
+    assert.match(await refusal(path), /it is damaged .* has been left as it is; restore it/);
+  }
+  await Deno.remove(path);
+  using foreign = new DatabaseSync(path);
+  foreign.exec("CREATE TABLE jobs (name TEXT)");
+  foreign.close();
+  assert.match(await refusal(path), /not a database of Job Worker/);
+});
+
+Deno.test("SqliteStore.open() refuses a newer schema, and names both versions", async () => {
+  await using directory = await temporaryDirectory();
+  for (const mode of ["DELETE", "WAL"]) {
+    const path = `${directory.path}/${mode}.db`;
+    const newer = new DatabaseSync(path);
+    newer.exec(`PRAGMA journal_mode = ${mode}; CREATE TABLE t (a); PRAGMA user_version = 99`);
+    newer.close();
+    const message = await refusal(path);
+    assert.match(message, new RegExp(`schema 99 is newer than ${SCHEMA_VERSION}.*install the`));
+  }
+});
+
+Deno.test("SqliteStore.open() refuses a database that is open, and does the first no harm", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/jobs.db`;
+  const openings = await Promise.allSettled(
+    Array.from({ length: 5 }, () => SqliteStore.open(path)),
+  );
+  const stores = openings.flatMap((opening) =>
+    opening.status === "fulfilled" ? [opening.value] : []
+  );
+  assert.equal(stores.length, 1, "Of several that begin together one wins");
+  for (const opening of openings) {
+    if (opening.status === "fulfilled") continue;
+    assert.match(opening.reason.message, /another daemon has it open; stop that one, or choose/);
+  }
+  const [first] = stores;
+  assert.ok(first);
+  await first.put(job({ jobId: "a" }));
+  assert.match(await refusal(path), /another daemon has it open/);
+  await first.put(job({ jobId: "b" }));
+  await first[Symbol.asyncDispose]();
+  await using next = await SqliteStore.open(path);
+  assert.equal((await next.list({}, { limit: 9 })).length, 2);
+  const names = (await Array.fromAsync(Deno.readDir(directory.path))).map(({ name }) => name);
+  assert.deepEqual(names.sort(), ["jobs.db", "jobs.db-wal"], "No draft is left");
+});
+
+Deno.test("SqliteStore.open() names the directory that is missing or cannot be written", async () => {
+  await using directory = await temporaryDirectory();
+  for (const path of [`${directory.path}/none/jobs.db`, directory.path]) {
+    const error = await rejection(SqliteStore.open(path));
+    assert.ok(error instanceof JobWorkerError);
+    assert.ok(error.message.includes(path), error.message);
+    assert.match(error.message, /see to the file and its directory, or choose another --data-dir/);
+  }
+});
+
+Deno.test({
+  name: `SqliteStore.open() refuses a disk that is full or read-only${NO_SMALL_DISK}`,
+  ignore: NO_SMALL_DISK !== "",
+  async fn() {
+    await using disk = await SmallDisk.mount(1);
+    const path = `${disk.path}/jobs.db`;
+    await disk.fill();
+    const full = await rejection(SqliteStore.open(path));
+    assert.match(String(full), /Cannot open the database ".*full/);
+    await disk.free();
+    await (await SqliteStore.open(path))[Symbol.asyncDispose]();
+    assert.deepEqual(
+      (await Array.fromAsync(Deno.readDir(disk.path))).length,
+      1,
+      "No draft is left",
+    );
+    await disk.remountReadOnly();
+    assert.match(await refusal(path), /see to the file and its directory/);
+  },
+});
+
+Deno.test("migrate() leads from every schema to the newest, all or nothing", () => {
+  using database = new DatabaseSync(":memory:");
+  assert.equal(schemaVersion(database), 0);
+  migrate(database);
+  assert.equal(schemaVersion(database), SCHEMA_VERSION);
+  const schema = () => database.prepare("SELECT sql FROM sqlite_schema ORDER BY name").all();
+  const before = schema();
+  assert.ok(before.length > 0);
+  migrate(database);
+  assert.deepEqual(schema(), before, "Nothing is done twice");
+
+  using taken = new DatabaseSync(":memory:");
+  taken.exec("CREATE TABLE labels (a)");
+  assert.throws(() => migrate(taken), /labels already exists/);
+  assert.equal(schemaVersion(taken), 0);
+  const tables = taken.prepare("SELECT name FROM sqlite_schema").all().map(({ name }) => name);
+  assert.deepEqual(tables, ["labels"]);
+});

@@ -1,0 +1,126 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import { SqliteStore } from "../../lib/store/sqlite_store.ts";
+import { assert } from "../assert.ts";
+import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
+import { rejection, temporaryDirectory } from "../worker/fixture.ts";
+import { DONE, job } from "../worker/job_fixture.ts";
+
+async function isRefused(promise: Promise<unknown>): Promise<string> {
+  const error = await rejection(promise);
+  assert.ok(error instanceof JobWorkerError, String(error));
+  assert.equal(error.code, "unavailable");
+  return error.message;
+}
+
+Deno.test("SqliteStore is its owner's alone, and the whole of it is in one directory", async () => {
+  await using directory = await temporaryDirectory();
+  await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
+  await store.put(job({ jobId: "a" }));
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(directory.path)) {
+    names.push(name);
+    const { mode } = await Deno.stat(`${directory.path}/${name}`);
+    assert.equal((mode ?? 0) & 0o777, 0o600, name);
+  }
+  assert.deepEqual(names.sort(), ["jobs.db", "jobs.db-wal"]);
+});
+
+Deno.test("SqliteStore finds again what it was told, also after a crash", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/jobs.db`;
+  const script = `
+    import { SqliteStore } from "${import.meta.resolve("../../lib/store/sqlite_store.ts")}";
+    import { job } from "${import.meta.resolve("../worker/job_fixture.ts")}";
+    const store = await SqliteStore.open(Deno.args[0]);
+    await store.put(job({ jobId: "a", labels: { l: "1" } }), "boot:1");
+    void store.put(job({ jobId: "b" }));
+    Deno.kill(Deno.pid, "SIGKILL");
+  `;
+  const config = new URL("../../deno.json", import.meta.url).pathname;
+  const { signal, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "-A",
+      `--config=${config}`,
+      `data:text/typescript,${encodeURIComponent(script)}`,
+      path,
+    ],
+  }).output();
+  assert.equal(signal, "SIGKILL", new TextDecoder().decode(stderr));
+  for (let opened = 0; opened < 2; opened++) {
+    await using store = await SqliteStore.open(path);
+    assert.deepEqual(await store.unfinished(), [
+      { job: job({ jobId: "a", labels: { l: "1" } }), birth: "boot:1" },
+    ]);
+    assert.equal((await store.list({ labels: { l: "1" } }, { limit: 9 })).length, 1);
+  }
+});
+
+Deno.test("SqliteStore commits the changes of a turn together, all or none", async () => {
+  await using directory = await temporaryDirectory();
+  await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
+  await store.put(job({ jobId: "a", requestId: "taken" }));
+  const { size: before } = await Deno.stat(`${directory.path}/jobs.db-wal`);
+  const puts = Array.from({ length: 100 }, (_, index) => store.put(job({ jobId: `b${index}` })));
+  await Promise.all(puts);
+  const { size: after } = await Deno.stat(`${directory.path}/jobs.db-wal`);
+  // A commit writes each page that it changes once. One by one they would take 200 pages and more.
+  assert.ok(after - before < 50 * 4096, `${after - before} bytes`);
+
+  // The last one is impossible: two jobs of one request.
+  const batch = [
+    store.put(job({ jobId: "c" })),
+    store.delete("a"),
+    store.put(job({ jobId: "d", requestId: "r" })),
+    store.put(job({ jobId: "e", requestId: "r" })),
+  ];
+  const messages = await Promise.all(batch.map(isRefused));
+  for (const message of messages) assert.match(message, /^Cannot record jobs: UNIQUE/);
+  assert.deepEqual(
+    await Promise.all(["a", "c", "d"].map(async (id) => (await store.get(id))?.jobId)),
+    [
+      "a",
+      undefined,
+      undefined,
+    ],
+  );
+  await store.put(job({ jobId: "c" }));
+  assert.equal((await store.get("c"))?.jobId, "c");
+});
+
+Deno.test("SqliteStore writes what it was told before it closes", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/jobs.db`;
+  const store = await SqliteStore.open(path);
+  const put = store.put(job({ jobId: "a", end: DONE }));
+  await store[Symbol.asyncDispose]();
+  await put;
+  await using again = await SqliteStore.open(path);
+  assert.equal((await again.get("a"))?.end?.status, "done");
+});
+
+Deno.test({
+  name:
+    `SqliteStore says so while the disk is full, and goes on when there is room${NO_SMALL_DISK}`,
+  ignore: NO_SMALL_DISK !== "",
+  async fn() {
+    await using disk = await SmallDisk.mount(2);
+    const path = `${disk.path}/jobs.db`;
+    {
+      await using store = await SqliteStore.open(path);
+      await store.put(job({ jobId: "a" }), "boot:1");
+      await disk.fill();
+      const large = { A: "x".repeat(100_000) };
+      const command = { name: "true", args: [], env: large, workingDirectory: "/" };
+      const message = await isRefused(store.put(job({ jobId: "b", command })));
+      assert.match(message, /^Cannot record jobs: database or disk is full/);
+      // What is there is still read.
+      assert.equal((await store.get("a"))?.jobId, "a");
+      assert.equal(await store.get("b"), undefined);
+      await disk.free();
+      await store.put(job({ jobId: "c" }));
+    }
+    await using store = await SqliteStore.open(path);
+    assert.deepEqual((await store.list({}, { limit: 9 })).map(({ jobId }) => jobId), ["c", "a"]);
+  },
+});
