@@ -26,6 +26,15 @@ Deno.test("isJobId() accepts one form only", () => {
   for (const other of others) assert.equal(isJobId(other), false, JSON.stringify(other));
 });
 
+Deno.test("IdSequence goes on behind an id of whatever time", () => {
+  const last = "7fffffff-ffff-7fff-bfff-ffffffffffff";
+  const sequence = new IdSequence(last);
+  const ids = [last, sequence.next(), sequence.next(), sequence.next()];
+  assert.deepEqual(ids.toSorted(), ids);
+  assert.equal(new Set(ids).size, 4);
+  assert.ok(ids.every(isJobId));
+});
+
 Deno.test("IdSequence goes on behind the last id although the clock was set back", () => {
   using clock = fakeClock(Date.UTC(2026, 6, 31));
   const before = new IdSequence("");

@@ -7,6 +7,7 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { MAKE_CERTIFICATES } from "../own_commands.ts";
 
 /** Where the PEM files of one end of a connection are. */
 export interface TlsPaths {
@@ -54,7 +55,7 @@ export async function loadTlsMaterial(
   return { cert, key, ca, trustedCas, notAfter: certificate.validToDate.getTime() };
 }
 
-const MAKE_ANEW = "make new ones with `deno task certs --force`";
+const MAKE_ANEW = `make new ones with \`${MAKE_CERTIFICATES} --force\``;
 
 async function readFile(
   what: string,
@@ -75,7 +76,7 @@ async function readFile(
   } catch (error) {
     if (error instanceof JobWorkerError) throw error;
     const remedy = error instanceof Deno.errors.NotFound
-      ? "there is no such file; make certificates with `deno task certs`"
+      ? `there is no such file; make certificates with \`${MAKE_CERTIFICATES}\``
       : messageOf(error);
     throw refusal(`Cannot read the ${what} "${path}": ${remedy}`, error);
   }

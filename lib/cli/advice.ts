@@ -1,4 +1,5 @@
 import type { JobWorkerError } from "../errors.ts";
+import { MAKE_CERTIFICATES, START_DAEMON } from "../own_commands.ts";
 import type { Settings } from "./invocation.ts";
 
 /** What to do next about a call that failed, or `null` where its message says it all. */
@@ -24,7 +25,7 @@ function adviceForConnection(reason: string | undefined, settings: Settings): st
   const { address, cert, ca } = settings;
   switch (reason) {
     case "ECONNREFUSED":
-      return `Is the daemon running at ${address}? Start it: deno task start; ` +
+      return `Is the daemon running at ${address}? Start it: ${START_DAEMON}; ` +
         "or say where it is: --address host:port";
     case "ENOTFOUND":
       return `Is the host name in --address ${address} right?`;
@@ -34,13 +35,13 @@ function adviceForConnection(reason: string | undefined, settings: Settings): st
       return `"${ca}" holds no CA that issued the daemon's certificate: ` +
         "pass the ca-cert.pem of that daemon with --ca";
     case "SERVER_CERTIFICATE_EXPIRED":
-      return "Make new certificates where the daemon runs: deno task certs --force";
+      return `Make new certificates where the daemon runs: ${MAKE_CERTIFICATES} --force`;
     case "SERVER_NAME_MISMATCH":
       return `Connect by a name in the daemon's certificate, ` +
-        "or make one with this name where it runs: deno task certs --force --host NAME";
+        `or make one with this name where it runs: ${MAKE_CERTIFICATES} --force --host NAME`;
     case "CLIENT_CERTIFICATE_REFUSED":
       return `The daemon does not accept "${cert}": it must be of the daemon's CA, ` +
-        "for use by a client, valid now and not revoked; make new ones: deno task certs --force";
+        `for use by a client, valid now and not revoked; make new ones: ${MAKE_CERTIFICATES} --force`;
     default:
       return null;
   }

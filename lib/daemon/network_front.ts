@@ -61,6 +61,7 @@ export class NetworkFront implements AsyncDisposable {
     resources.defer(async () => {
       await Promise.all([grpc.close(closing), rest?.close(closing)]);
     });
+    const onStranger = limited(reportRefused, REPORTS);
     const listener = resources.use(
       await TlsListener.listen({
         hostname,
@@ -70,9 +71,7 @@ export class NetworkFront implements AsyncDisposable {
         maxConnections: options.maxConnections,
         maxConnectionsPerAddress: options.maxConnectionsPerAddress,
         onConnection: (socket, client) => grpc.accept(socket, client),
-        onRefused: ({ peer, message, fingerprint }) => {
-          diagnostics.warn("Refused {peer}: {message}", { peer, message, fingerprint });
-        },
+        onRefused: (refused) => (refused.fingerprint === "" ? onStranger : reportRefused)(refused),
         onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
       }),
     );
@@ -109,6 +108,25 @@ async function portOf(
   return exclusive ? await findFreePort(address) : address.port;
 }
 
+/** Anybody can cause these lines, as often as they like, but for those with a certificate. */
+const REPORTS = { most: 20, perMs: 60_000 };
+
+function reportRefused(
+  { peer, message, fingerprint }: {
+    readonly peer: string;
+    readonly message: string;
+    readonly fingerprint?: string;
+  },
+  unreported = 0,
+): void {
+  diagnostics.warn("Refused {peer}: {message}", {
+    peer,
+    message,
+    ...(fingerprint && { fingerprint }),
+    ...(unreported > 0 && { unreported }),
+  });
+}
+
 /** REST over HTTPS. Its logins end with the resources. */
 async function openRest(
   service: JobService,
@@ -122,14 +140,10 @@ async function openRest(
     diagnostics.warn("No users file {path}: REST answers /health/ only", { path });
   }
   const login = resources.use(new PasswordLogin(users ?? new Map()));
-  const onFailedLogin = limited<FailedLogin>(({ user, peer }, leftOut) => {
-    const name = user.slice(0, 64);
-    diagnostics.warn("Failed login of {user} from {peer}", {
-      user: name,
-      peer,
-      ...(leftOut > 0 && { unreported: leftOut }),
-    });
-  }, { most: 20, perMs: 60_000 });
+  const onFailedLogin = limited<FailedLogin>(({ user, peer }, unreported) => {
+    const fields = { user: user.slice(0, 64), peer, ...(unreported > 0 && { unreported }) };
+    diagnostics.warn("Failed login of {user} from {peer}", fields);
+  }, REPORTS);
   const app = restApp(service, login, {
     isOurHost: hostsOf(material.cert),
     onFailedLogin,
@@ -144,9 +158,7 @@ async function openRest(
     answer: app.fetch,
     maxConnections: Math.ceil(options.maxConnections / 2),
     maxConnectionsPerAddress: Math.ceil(options.maxConnectionsPerAddress / 2),
-    onRefused: limited(({ peer, message }, unreported) => {
-      diagnostics.warn("Refused {peer}: {message}", { peer, message, unreported });
-    }, { most: 20, perMs: 60_000 }),
+    onRefused: limited(reportRefused, REPORTS),
     onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
   });
   return await listening.catch((error) => {

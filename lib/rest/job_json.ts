@@ -6,8 +6,8 @@ import type * as schemas from "./schemas.ts";
 /** A job as it goes over the wire. */
 export function jobJson(job: Job): z.input<typeof schemas.job> {
   const { jobId, pid, owner, labels, stdoutBytes, stderrBytes, logBytes, outputCut, end } = job;
+  const { execution, containment, usage, logLimit } = job;
   const { name, args, env, workingDirectory } = job.command;
-  const { bytes, policy } = job.logLimit;
   return {
     jobId,
     command: { name, args: [...args], env, workingDirectory },
@@ -20,10 +20,14 @@ export function jobJson(job: Job): z.input<typeof schemas.job> {
     reason: end?.reason ?? null,
     stdoutBytes,
     stderrBytes,
-    logLimit: { bytes, policy },
+    execution,
+    containment,
+    usage,
+    logLimit,
     logBytes,
     labels,
     outputCut,
+    ...(end?.detail !== undefined && { detail: end.detail }),
   };
 }
 

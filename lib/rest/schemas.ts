@@ -7,7 +7,7 @@
 
 import { z } from "zod";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
-import { JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
+import { CONTAINMENTS, JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
 
 /** The messages that have a name in the API's document. */
 export const named = z.registry<{ id: string }>();
@@ -25,6 +25,21 @@ const bytes = z.int().min(0);
 const logStream = z.enum(["stdout", "stderr"]);
 const logPolicy = z.enum(LOG_POLICIES).meta({
   description: "What happens at the limit: drop the oldest output, or end the job.",
+});
+
+const milliseconds = z.number().min(0);
+const limits = z.strictObject({
+  memoryBytes: z.number().exactOptional(),
+  cpus: z.number().exactOptional().meta({ description: "0.5 is half a processor's time." }),
+  processes: z.number().exactOptional(),
+});
+const execution = z.strictObject({
+  user: z.string().meta({ description: "Whose rights it has; empty: the daemon's choice." }),
+  umask: z.string().meta({ description: "Octal; empty: the daemon's." }),
+  nice: z.number().meta({ description: "-20 to 19, added to the daemon's." }),
+  timeoutMs: milliseconds.meta({ description: "How long it may run; 0: for ever." }),
+  gracePeriodMs: milliseconds.meta({ description: "For a stop that does not say." }),
+  limits,
 });
 
 // The four paths of the design.
@@ -88,10 +103,18 @@ export const job = z.object({
   ]).nullable().meta({ description: "Why it has ended; null while it runs." }),
   stdoutBytes: bytes,
   stderrBytes: bytes,
+  execution: execution.extend({ hasInput: z.boolean() }),
+  containment: z.enum(CONTAINMENTS),
+  usage: z.object({
+    cpuMs: milliseconds.nullable(),
+    peakMemoryBytes: bytes.nullable(),
+    oomKills: bytes.nullable(),
+  }).nullable().meta({ description: "Known once it has ended, where the kernel tells." }),
   logLimit: z.object({ bytes, policy: logPolicy }),
   logBytes: bytes.meta({ description: "What the log takes on disk." }),
   labels,
   outputCut: z.boolean(),
+  detail: z.string().exactOptional().meta({ description: "More about the reason." }),
 }).register(named, { id: "Job" });
 
 export const jobList = z.object({
@@ -114,6 +137,14 @@ export const newJob = z.strictObject({
     bytes: bytes.exactOptional(),
     policy: logPolicy.exactOptional(),
   }).exactOptional().meta({ description: "What is left out is the daemon's choice." }),
+  execution: z.strictObject({
+    user: execution.shape.user.exactOptional(),
+    umask: execution.shape.umask.exactOptional(),
+    nice: execution.shape.nice.exactOptional(),
+    timeoutMs: execution.shape.timeoutMs.exactOptional(),
+    gracePeriodMs: execution.shape.gracePeriodMs.exactOptional(),
+    limits: limits.exactOptional(),
+  }).exactOptional().meta({ description: "The same." }),
 }).register(named, { id: "NewJob" });
 
 export const jobStop = z.strictObject({

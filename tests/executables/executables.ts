@@ -33,6 +33,8 @@ export interface RunOptions {
   readonly asRoot?: boolean;
   /** Instead of the executable of that name. */
   readonly path?: string;
+  /** Where to write what it prints, as `stdout` and `stderr`. */
+  readonly outputs?: string;
 }
 
 /** Both executables, built for this test. */
@@ -63,38 +65,61 @@ export class Executables implements AsyncDisposable {
       build: directory.slice(-8),
       say: () => {},
     });
-    return new Executables(directory);
+    const executables = new Executables(directory);
+    await Deno.mkdir(`${directory}/cache`);
+    await executables.giveAway(`${directory}/cache`);
+    return executables;
   }
 
   path(name: "worker-daemon" | "worker-cli"): string {
     return `${this.directory}/bin/${name}`;
   }
 
+  /** An environment with this home, where what another has unpacked is used. */
+  environment(home: string): Readonly<Record<string, string>> {
+    return { HOME: home, XDG_CACHE_HOME: `${this.directory}/cache` };
+  }
+
   /** Makes a directory that belongs to whom the executables are run by. */
   async makeDirectory(prefix: string): Promise<string> {
     const path = await Deno.makeTempDir({ dir: this.directory, prefix });
-    if (IS_ROOT) await Deno.chown(path, NOBODY, NOBODY);
+    await this.giveAway(path);
     return path;
+  }
+
+  /** Gives a directory and what is in it to whom the executables are run by. */
+  async giveAway(path: string): Promise<void> {
+    if (!IS_ROOT) return;
+    await new Deno.Command("chown", { args: ["-R", `${NOBODY}:${NOBODY}`, path] }).output();
   }
 
   /** Starts an executable. */
   start(
     name: "worker-daemon" | "worker-cli",
     args: readonly string[],
-    { env = {}, cwd = "/", asRoot = false, path = this.path(name) }: RunOptions = {},
+    { env = {}, cwd = "/", asRoot = false, path = this.path(name), outputs }: RunOptions = {},
   ): Deno.ChildProcess {
     const become = ["--reuid", `${NOBODY}`, "--regid", `${NOBODY}`, "--clear-groups"];
-    const [program = "", ...rest] = IS_ROOT && !asRoot
-      ? ["/usr/bin/setpriv", ...become, path, ...args]
-      : [path, ...args];
+    const redirect = [
+      "/bin/sh",
+      "-c",
+      `exec "$@" >"${outputs}/stdout" 2>"${outputs}/stderr"`,
+      "sh",
+    ];
+    const [program = "", ...rest] = [
+      ...IS_ROOT && !asRoot ? ["/usr/bin/setpriv", ...become] : [],
+      ...outputs === undefined ? [] : redirect,
+      path,
+      ...args,
+    ];
     return new Deno.Command(program, {
       args: rest,
       clearEnv: true,
       env: { PATH: `${this.directory}/path`, TMPDIR: "/nonexistent", ...env },
       cwd,
       stdin: "null",
-      stdout: "piped",
-      stderr: "piped",
+      stdout: outputs === undefined ? "piped" : "null",
+      stderr: outputs === undefined ? "piped" : "null",
     }).spawn();
   }
 

@@ -1,4 +1,5 @@
 import { Executables } from "./executables.ts";
+import { testFirstSteps } from "./first_steps.ts";
 import { testUnpacking } from "./unpacking.ts";
 
 // Built once for all tests, which takes some seconds.
@@ -6,3 +7,4 @@ const executables = await Executables.build();
 Deno.test.afterAll(() => executables[Symbol.asyncDispose]());
 
 testUnpacking(executables);
+testFirstSteps(executables);

@@ -6,7 +6,6 @@
 
 import type { JobWorkerClient } from "../../lib/grpc/client.ts";
 import { assert } from "../assert.ts";
-import type { TestDaemon } from "../end_to_end/daemon.ts";
 import { bytesOf, textOf, until } from "../worker/fixture.ts";
 
 /** What a {@linkcode PrintingJobs} job exits with. */
@@ -25,7 +24,7 @@ export class PrintingJobs {
   }
 
   static async start(
-    daemon: TestDaemon,
+    daemon: { readonly directory: string },
     client: JobWorkerClient,
     count: number,
   ): Promise<PrintingJobs> {

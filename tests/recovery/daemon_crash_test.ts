@@ -7,7 +7,6 @@ import { temporaryDirectory, textOf } from "../worker/fixture.ts";
 import {
   assertNothingRuns,
   assertPrinted,
-  ENVIRONMENT_CLEARER,
   MortalDaemon,
   outputOnDisk,
   PRINTER,
@@ -16,7 +15,7 @@ import {
 
 const ROUNDS = 3;
 const JOBS = 50;
-const SCRIPTS = [PRINTER, SESSION_LEAVER, ENVIRONMENT_CLEARER];
+const SCRIPTS = [PRINTER, SESSION_LEAVER];
 
 async function listAll(client: JobWorkerClient): Promise<Job[]> {
   const jobs: Job[] = [];

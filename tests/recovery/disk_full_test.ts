@@ -86,8 +86,8 @@ testOnSmallDisk("A job waits for room on a full disk, and loses nothing", async 
   const { jobId } = await test.sh(script, { execution: { hasInput: true } });
   await until(async () => await test.output(jobId) === "first\n");
   {
-    using room = noRoom();
     await test.disk.fill();
+    using room = noRoom();
     await test.worker.writeInput(jobId, 0, new TextEncoder().encode("\n"));
     await room.found;
   }

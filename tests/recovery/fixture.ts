@@ -26,14 +26,20 @@ export interface Started {
 export const PRINTER =
   "i=0; while :; do for _ in 1 2 3 4 5; do i=$((i + 1)); echo line $i; done; sleep 0.05; done";
 
-/** The same from a child that has left the session of the job. */
-export const SESSION_LEAVER = `setsid sh -c '${PRINTER}' & wait`;
+/** The same, and not ended by having nobody who reads it. */
+const SURVIVOR = `sh -c 'trap "" PIPE; ${PRINTER}' 2>/dev/null`;
 
-/** The same with an environment in which nothing tells whose it is. */
-export const ENVIRONMENT_CLEARER = `exec env -i PATH="$PATH" sh -c '${PRINTER}'`;
+/** From a child that has left the session of the job. */
+export const SESSION_LEAVER = `setsid ${SURVIVOR} & wait`;
 
-/** Both. Only a cgroup still holds it. */
-export const ESCAPER = `setsid env -i PATH="$PATH" sh -c '${PRINTER}' & wait`;
+/**
+ * With an environment in which nothing tells whose it is. Without a cgroup it is found by its birth
+ * only, which is recorded a moment after its start.
+ */
+export const ENVIRONMENT_CLEARER = `exec env -i PATH="$PATH" ${SURVIVOR}`;
+
+/** Both at once, so that only a cgroup still holds it. Prints its process id. */
+export const ESCAPER = `setsid env -i sh -c 'echo $$; exec sleep 100' & wait`;
 
 /** Runs a worker with so many jobs, and kills it when the condition is met. */
 export async function killWorker(

@@ -22,6 +22,9 @@ const RUNNING_JSON = {
   reason: null,
   stdoutBytes: 5,
   stderrBytes: 7,
+  execution: JOB.execution,
+  containment: JOB.containment,
+  usage: JOB.usage,
   logLimit: { bytes: 1048576, policy: "keep_newest" },
   logBytes: 40,
   labels: { team: "blue" },
@@ -157,6 +160,7 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
     labels: { team: "blue" },
     requestId: "r",
     logLimit: { policy: "end_job" },
+    execution: { timeoutMs: 1000, limits: { cpus: 0.5 } },
   };
   const start = await api.post("/v1/jobs", request);
   assert.equal(start.status, 201);

@@ -1,0 +1,208 @@
+/**
+ * `deno task docs`: the manual pages, from the grammar of the CLI and the options of the daemon.
+ *
+ * @module
+ */
+
+import type { CommandShape, OptionShape } from "../lib/cli/command_shape.ts";
+import { describeGrammar } from "../lib/cli/grammar.ts";
+import { REST_FORMS, REST_NOTES } from "../lib/cli/rest_grammar.ts";
+import { SETTINGS } from "../lib/cli/settings.ts";
+import { OPTION_ROWS } from "../lib/daemon/options.ts";
+import { VERSION } from "../lib/version.ts";
+import { lines, type ManualPage, roffOf, term, text } from "./roff.ts";
+
+/** The pages by the names of their files. */
+export function manualPages(): ReadonlyMap<string, string> {
+  const pages = [cliPage(describeGrammar()), daemonPage()];
+  return new Map(pages.map((page) => [`${page.name}.1`, roffOf(page)]));
+}
+
+function cliPage(program: CommandShape): ManualPage {
+  const common = program.options.filter(({ long }) => long !== "--version");
+  const isCommon = ({ long }: OptionShape) => common.some((option) => option.long === long);
+  return {
+    name: program.name,
+    version: VERSION,
+    about: "run commands on a server as jobs",
+    sections: [
+      {
+        title: "SYNOPSIS",
+        parts: [
+          lines(...`${program.name} ${program.usage}`.split("\n").map((line) => line.trim())),
+        ],
+      },
+      { title: "DESCRIPTION", parts: [text(program.about)] },
+      {
+        title: "SUBCOMMANDS",
+        parts: program.commands.flatMap((command) => [
+          term(formOf(command), sentence(command.about)),
+          ...command.options.filter((option) => !isCommon(option)).map(({ flags, about }) =>
+            term(`    ${flags}`, sentence(about))
+          ),
+        ]),
+      },
+      {
+        title: "OPTIONS OF EVERY SUBCOMMAND",
+        parts: common.map(({ flags, about }) => term(flags, sentence(about))),
+      },
+      {
+        title: "REST",
+        parts: [lines(`${program.name} ${REST_FORMS}`), text(REST_NOTES.trim())],
+      },
+      {
+        title: "ENVIRONMENT",
+        parts: [
+          text(
+            "A variable stands in for an option that the line does not give. A context stands in for " +
+              "both, but one that --context names wins over variables.",
+          ),
+          ...Object.values(SETTINGS).map(({ variable, flags }) =>
+            term(variable, `Stands in for ${flags.replace(/ .*/, "")}.`)
+          ),
+          term("WORKER_PASSWORD", "The password for REST."),
+          term("NO_COLOR", "No colours on a terminal."),
+        ],
+      },
+      {
+        title: "FILES",
+        parts: [
+          term(
+            "certs/client-cert.pem, certs/client-key.pem, certs/ca-cert.pem",
+            "Your certificate, its private key, and the CA of the daemon.",
+          ),
+          term(
+            "~/.config/job-worker/",
+            "The same three files, for when certs/ has none; and contexts.json, which " +
+              "`worker-cli context` writes. XDG_CONFIG_HOME may name another place than ~/.config.",
+          ),
+        ],
+      },
+      {
+        title: "EXIT STATUS",
+        parts: [
+          text(
+            "That of the job for run, wait and output: its code, or 128+n if signal n ended it.",
+          ),
+          term("2", "The line was not understood."),
+          term("125", "worker-cli itself failed."),
+        ],
+      },
+      { title: "SEE ALSO", parts: [text("worker-daemon(1)")] },
+    ],
+  };
+}
+
+function formOf({ name, usage, arguments: all }: CommandShape): string {
+  const choices = all.filter(({ choices }) => choices.length > 0);
+  return choices.reduce(
+    (form, argument) => form.replace(`<${argument.name}>`, `(${argument.choices.join("|")})`),
+    `${name} ${usage.replace(/^\[options\] ?/, "")}`.trim(),
+  );
+}
+
+function daemonPage(): ManualPage {
+  return {
+    name: "worker-daemon",
+    version: VERSION,
+    about: "run commands on this server for clients with a certificate",
+    sections: [
+      {
+        title: "SYNOPSIS",
+        parts: [lines(
+          "worker-daemon [options]",
+          "worker-daemon --check-config [options]",
+          "worker-daemon init [options]",
+          "worker-daemon user add NAME --role ROLES",
+          "worker-daemon -h | --help | --version",
+        )],
+      },
+      {
+        title: "DESCRIPTION",
+        parts: [
+          text(
+            "Runs any command for clients that have a certificate of its CA, as far as their role " +
+              "allows: admin, operator or viewer. It serves gRPC over mutual TLS and REST over HTTPS.",
+          ),
+          text(
+            "init makes all that a first start needs; worker-daemon init --help says how. user makes " +
+              "users of REST. --check-config says whether the daemon could start, and exits with 0, 1 " +
+              "or, if the options themselves are wrong, 2.",
+          ),
+        ],
+      },
+      {
+        title: "OPTIONS",
+        parts: [
+          ...OPTION_ROWS.map(({ name, placeholder, about, standard }) =>
+            placeholder === null
+              ? term(`--${name}`, sentence(about))
+              : term(`--${name}=<${placeholder}>`, sentence(`${about} [${standard}]`))
+          ),
+          term("--config=<file>", "The configuration file."),
+        ],
+      },
+      {
+        title: "CONFIGURATION FILE",
+        parts: [
+          text(
+            "A JSON object with options by the names above, without dashes in front. Paths in it are " +
+              "relative to where it lies. An option that is not known is an error. The command line " +
+              "wins over a variable, that over the file, that over the default in brackets.",
+          ),
+          lines('{ "data-dir": "/var/lib/job-worker", "log-limit": "64MiB", "gateways": 2 }'),
+        ],
+      },
+      {
+        title: "ENVIRONMENT",
+        parts: OPTION_ROWS.map(({ name, variable }) => term(variable, `Stands in for --${name}.`)),
+      },
+      {
+        title: "SIGNALS",
+        parts: [
+          term("SIGTERM, SIGINT", "Stop: jobs are ended and recorded as cancelled."),
+          term(
+            "SIGHUP",
+            "Read certificates and users anew. Jobs and their followers do not notice.",
+          ),
+        ],
+      },
+      {
+        title: "FILES",
+        parts: [
+          term(
+            "./job-worker.json, /etc/job-worker/job-worker.json",
+            "The configuration, if --config names no other: the first that exists.",
+          ),
+          term(
+            "/var/lib/job-worker",
+            "The data of a daemon that is configured in /etc/job-worker.",
+          ),
+        ],
+      },
+      {
+        title: "EXIT STATUS",
+        parts: [
+          term("0", "It was asked to stop, and did."),
+          term("1", "It could not start."),
+          term("2", "An option or the configuration file was not understood."),
+        ],
+      },
+      { title: "SEE ALSO", parts: [text("worker-cli(1)")] },
+    ],
+  };
+}
+
+function sentence(about: string): string {
+  return `${about.charAt(0).toUpperCase()}${about.slice(1)}.`.replace(/([.:;])\.$/, "$1");
+}
+
+/** Where the pages are kept. */
+export const MANUAL_DIRECTORY: URL = new URL("../deploy/man/", import.meta.url);
+
+if (import.meta.main) {
+  await Deno.mkdir(MANUAL_DIRECTORY, { recursive: true });
+  for (const [name, page] of manualPages()) {
+    await Deno.writeTextFile(new URL(name, MANUAL_DIRECTORY), page);
+  }
+}

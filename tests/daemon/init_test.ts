@@ -1,0 +1,182 @@
+import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
+import { loadPasswordFile } from "../../lib/auth/password_file.ts";
+import { main } from "../../lib/daemon/main.ts";
+import { assert } from "../assert.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+
+/** Runs the daemon's program in this process. */
+async function daemon(
+  args: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<{ code: number; stdout: string; stderr: string }> {
+  let [stdout, stderr] = ["", ""];
+  const code = await main({
+    args,
+    environment: (name) => variables[name],
+    signal: AbortSignal.abort(new Error("The test does not start daemons")),
+    onReload: () => {},
+    pipes: { input: new ReadableStream(), output: new WritableStream() },
+    askNewPassword: () => Promise.reject(new Error("Nobody is there to be asked")),
+    print: (text) => stdout += text,
+    printError: (text) => stderr += text,
+  });
+  return { code, stdout, stderr };
+}
+
+async function modeOf(path: string): Promise<number> {
+  return ((await Deno.stat(path)).mode ?? 0) & 0o777;
+}
+
+Deno.test("init makes all that a first start needs, and --check-config finds it good", async () => {
+  await using directory = await temporaryDirectory();
+  const place = `${directory.path}/new`;
+  const { code, stdout, stderr } = await daemon([
+    "init",
+    `--dir=${place}`,
+    "--host=worker.example",
+    "--job-user=nobody",
+  ]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const config = JSON.parse(await Deno.readTextFile(`${place}/job-worker.json`));
+  assert.deepEqual(config, {
+    address: "0.0.0.0:8080",
+    cert: "certs/server-cert.pem",
+    key: "certs/server-key.pem",
+    ca: "certs/ca-cert.pem",
+    users: "certs/users.htpasswd",
+    "data-dir": "data",
+    "job-user": "nobody",
+  });
+  for (const [path, mode] of [["data", 0o700], ["certs/ca-key.pem", 0o600]] as const) {
+    assert.equal(await modeOf(`${place}/${path}`), mode);
+  }
+  for (const name of ["ca-cert.pem", "client-key.pem", "server-cert.pem"]) {
+    assert.match(stdout, new RegExp(`^${place}/certs/${name} `, "m"));
+  }
+  assert.match(stdout, /localhost, .*worker\.example/);
+  assert.match(
+    stdout,
+    new RegExp(`^Next: worker-daemon --config=${place}/job-worker\\.json$`, "m"),
+  );
+  await loadTlsMaterial({
+    cert: `${place}/certs/client-cert.pem`,
+    key: `${place}/certs/client-key.pem`,
+    ca: `${place}/certs/ca-cert.pem`,
+  });
+  const check = await daemon(["--check-config", `--config=${place}/job-worker.json`]);
+  assert.deepEqual(check, { code: 0, stdout: "The configuration is good\n", stderr: "" });
+});
+
+Deno.test("init overwrites nothing without --force, and then makes nothing either", async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  await Deno.writeTextFile(`${path}/job-worker.json`, "mine");
+  const refused = await daemon(["init", `--dir=${path}`]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, new RegExp(`Cannot make "${path}/job-worker.json": .*--force`));
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(path), ({ name }) => name), [
+    "job-worker.json",
+  ]);
+  assert.equal((await daemon(["init", `--dir=${path}`, "--force"])).code, 0);
+  const first = await Deno.readTextFile(`${path}/certs/ca-cert.pem`);
+  await Deno.remove(`${path}/job-worker.json`);
+  const again = await daemon(["init", `--dir=${path}`]);
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /certs\/ca-cert\.pem.* would be overwritten/);
+  assert.equal(await Deno.readTextFile(`${path}/certs/ca-cert.pem`), first);
+  assert.equal((await daemon(["init", `--dir=${path}`, "--force"])).code, 0);
+  assert.notEqual(await Deno.readTextFile(`${path}/certs/ca-cert.pem`), first);
+});
+
+Deno.test("init makes an admin of REST, with a password that is told once or given", async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  const { stdout } = await daemon(["init", `--dir=${path}`, "--user=alice"]);
+  assert.match(stdout, /"alice", an admin, whose password is \w{20} \(shown this once\)/);
+  const alice = (await loadPasswordFile(`${path}/certs/users.htpasswd`))?.get("alice");
+  assert.deepEqual(alice?.roles, ["admin"]);
+
+  const variables = { WORKER_PASSWORD: "correct horse" };
+  const given = await daemon(["init", `--dir=${path}/2`, "--user=bob"], variables);
+  assert.equal(given.code, 0);
+  assert.doesNotMatch(given.stdout, /password|correct/);
+});
+
+Deno.test("init writes a unit that starts this program with this configuration", async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  const variables = { WORKER_EXECUTABLE: "/opt/job-worker/worker-daemon" };
+  const { stdout } = await daemon(["init", `--dir=${path}`, "--systemd"], variables);
+  assert.match(
+    stdout,
+    new RegExp(`^Next: systemctl enable --now ${path}/worker-daemon.service$`, "m"),
+  );
+  const unit = await Deno.readTextFile(`${path}/worker-daemon.service`);
+  const start = `ExecStart=/opt/job-worker/worker-daemon --config=${path}/job-worker.json`;
+  assert.ok(unit.split("\n").includes(start));
+});
+
+Deno.test("init says how it is used, and what of a line it does not understand", async () => {
+  const help = await daemon(["init", "--help"]);
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^Usage: worker-daemon init/);
+  for (const wrong of ["--frobnicate", "word", "--dir"]) {
+    const { code, stderr } = await daemon(["init", wrong]);
+    assert.equal(code, 2, wrong);
+    assert.match(stderr, /see init --help/);
+  }
+});
+
+Deno.test("--check-config ends with 1 for what a start would fail for, and 2 for wrong options", async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  await daemon(["init", `--dir=${path}`, "--job-user=nobody"]);
+  const check = (...args: string[]) =>
+    daemon(["--check-config", `--config=${path}/job-worker.json`, ...args]);
+  const wrong: [string, number, RegExp][] = [
+    ["--key=/nonexistent", 1, /Cannot read the private key "\/nonexistent"/],
+    [`--key=${path}/certs/client-key.pem`, 1, /does not belong to certificate/],
+    [`--data-dir=${path}/job-worker.json`, 1, /Cannot use the data directory .* not a directory/],
+    ["--gateways=0", 2, /must be 1 to 64/],
+    ["--frobnicate", 2, /Unknown argument/],
+  ];
+  for (const [arg, code, message] of wrong) {
+    const outcome = await check(arg);
+    assert.equal(outcome.code, code, arg);
+    assert.match(outcome.stderr, message);
+  }
+  await Deno.writeTextFile(`${path}/certs/users.htpasswd`, "alice:plain\n");
+  const users = await check();
+  assert.equal(users.code, 1);
+  assert.match(users.stderr, /line 1 of the users file/);
+});
+
+Deno.test("permissions tells what an engine needs: a directory, a socket and setsid", async () => {
+  await using directory = await temporaryDirectory();
+  const data = `${directory.path}/with space`;
+  const { stdout } = await daemon(["permissions", `--data-dir=${data}`]);
+  const flags = stdout.trimEnd().split("\n");
+  assert.deepEqual(flags.toSorted(), [
+    `--allow-net=unix:${data}/engine.sock`,
+    "--allow-run=/usr/bin/setsid",
+    "--allow-sys=homedir",
+    `--allow-write=${data}`,
+  ]);
+  // But for where the data is, the same as from source.
+  const { tasks } = JSON.parse(
+    await Deno.readTextFile(new URL("../../deno.json", import.meta.url)),
+  );
+  const kinds = (all: readonly string[]) =>
+    all.filter((flag) => /^--allow-(net|run|sys|write)/.test(flag))
+      .map((flag) => flag.replace(/=.*/, "")).toSorted();
+  assert.deepEqual(kinds(flags), kinds(tasks.start.command.split(" ")));
+  const comma = await daemon(["permissions", "--data-dir=a,b"]);
+  assert.deepEqual([comma.code, comma.stdout], [2, ""]);
+  assert.match(comma.stderr, /a,b": choose one without a comma/);
+  assert.deepEqual(await daemon(["permissions", "--help"]), { code: 0, stdout: "", stderr: "" });
+  const init = await daemon(["permissions", "init", `--dir=${directory.path}`]);
+  assert.match(
+    init.stdout,
+    new RegExp(`^--allow-write=${directory.path},${directory.path}/data$`, "m"),
+  );
+});

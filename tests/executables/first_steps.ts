@@ -1,0 +1,180 @@
+import { assert } from "../assert.ts";
+import { until } from "../worker/fixture.ts";
+import type { Executables, Outcome } from "./executables.ts";
+
+/** A server and its client, set up from the executables alone. */
+class Installation implements AsyncDisposable {
+  readonly home: string;
+  readonly address: string;
+  readonly #executables: Executables;
+  readonly #daemon: Deno.ChildProcess;
+
+  private constructor(
+    executables: Executables,
+    parts: { home: string; address: string; daemon: Deno.ChildProcess },
+  ) {
+    this.#executables = executables;
+    this.home = parts.home;
+    this.address = parts.address;
+    this.#daemon = parts.daemon;
+  }
+
+  /** `worker-daemon init`, its start, and the certificates to where the client finds them. */
+  static async create(executables: Executables): Promise<Installation> {
+    const home = await executables.makeDirectory("home-");
+    const env = executables.environment(home);
+    const server = `${home}/server with space`;
+    const made = await executables.run("worker-daemon", ["init", `--dir=${server}`], { env });
+    assert.deepEqual([made.code, made.stderr], [0, ""]);
+    const config = `--config=${server}/job-worker.json`;
+    const checked = await executables.run("worker-daemon", [config, "--check-config"], { env });
+    assert.deepEqual(checked, { code: 0, stdout: "The configuration is good\n", stderr: "" });
+
+    const daemon = executables.start(
+      "worker-daemon",
+      [config, "--address=127.0.0.1:0", "--rest-address=off"],
+      { env, outputs: home },
+    );
+    let running = true;
+    daemon.status.then(() => running = false);
+    const [, address = ""] = await until(async () => {
+      const stdout = await Deno.readTextFile(`${home}/stdout`).catch(() => "");
+      assert.ok(running, await Deno.readTextFile(`${home}/stderr`).catch(() => "Not even started"));
+      return /listening on (\S+)\n/.exec(stdout) ?? false;
+    });
+    await Deno.mkdir(`${home}/.config/job-worker`, { recursive: true });
+    for (const name of ["ca-cert.pem", "client-cert.pem", "client-key.pem"]) {
+      await Deno.copyFile(`${server}/certs/${name}`, `${home}/.config/job-worker/${name}`);
+    }
+    await executables.giveAway(`${home}/.config`);
+    return new Installation(executables, { home, address, daemon });
+  }
+
+  get pid(): number {
+    return this.#daemon.pid;
+  }
+
+  /** Runs the CLI against the daemon. */
+  cli(...args: string[]): Promise<Outcome> {
+    const env = { ...this.#executables.environment(this.home), WORKER_ADDRESS: this.address };
+    return this.#executables.run("worker-cli", args, { env });
+  }
+
+  /** Ends the daemon as an administrator would. */
+  async stop(): Promise<{ code: number; stderr: string }> {
+    try {
+      this.#daemon.kill("SIGTERM");
+    } catch (error) {
+      // It has ended.
+      if (!(error instanceof TypeError)) throw error;
+    }
+    const { code } = await this.#daemon.status;
+    return { code, stderr: await Deno.readTextFile(`${this.home}/stderr`) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+/** The command line of a process, and of its children. */
+async function commandLines(pid: number): Promise<string[][]> {
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
+  const pids = [pid, ...children.trim().split(" ").filter((child) => child !== "")];
+  return await Promise.all(pids.map(async (pid) => {
+    const text = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
+    return text.split("\0").slice(0, -1);
+  }));
+}
+
+/** What a new user does, in the order of docs/install.md. */
+export function testFirstSteps(executables: Executables): void {
+  Deno.test("The executables set up a server, and run, show and stop jobs on it", async () => {
+    await using server = await Installation.create(executables);
+    const ran = await server.cli("run", "--", "sh", "-c", "echo hello; echo careful >&2; exit 3");
+    assert.deepEqual(ran, { code: 3, stdout: "hello\n", stderr: "careful\n" });
+
+    const started = await server.cli("start", "--", "sh", "-c", "echo waiting; exec sleep 1000");
+    assert.deepEqual([started.code, started.stderr], [0, ""]);
+    const jobId = started.stdout.trim();
+    await until(async () => (await server.cli("logs", "all", jobId)).stdout === "waiting\n");
+    assert.equal((await server.cli("stop", jobId)).code, 0);
+    assert.match((await server.cli("status", jobId)).stdout, /^Status: +cancelled/m);
+    assert.match((await server.cli("list", "cancelled")).stdout, new RegExp(`^${jobId}\t`));
+    const completed = await server.cli("__complete", "--", "status", jobId.slice(0, 20));
+    assert.match(completed.stdout, new RegExp(`^${jobId}\tcancelled`));
+
+    // A context needs a permission that no other subcommand has.
+    const { code, stderr } = await server.cli(
+      "context",
+      "add",
+      "home",
+      "--address",
+      server.address,
+    );
+    assert.deepEqual([code, stderr], [0, ""]);
+    const env = executables.environment(server.home);
+    assert.equal((await executables.run("worker-cli", ["health"], { env })).stdout, "serving\n");
+
+    const ended = await server.stop();
+    assert.equal(ended.code, 0, ended.stderr);
+  });
+
+  Deno.test("The daemon's processes have the permissions of the source, for this data directory", async () => {
+    await using server = await Installation.create(executables);
+    const data = `${server.home}/server with space/data`;
+    const [engine = [], ...others] = await commandLines(server.pid);
+    const permissions = (line: readonly string[]) =>
+      line.filter((word) => word.startsWith("--allow-")).toSorted();
+    assert.deepEqual(permissions(engine), [
+      "--allow-env=WORKER_*",
+      `--allow-net=unix:${data}/engine.sock`,
+      "--allow-read",
+      "--allow-run=/usr/bin/setsid",
+      "--allow-sys=homedir",
+      `--allow-write=${data}`,
+    ]);
+    const gateway = others.find((line) => line.at(-1) === "gateway") ?? [];
+    assert.deepEqual(permissions(gateway).map((flag) => flag.replace(/=.*/, "")), [
+      "--allow-net",
+      "--allow-read",
+      "--allow-write",
+    ]);
+    for (const line of [engine, gateway]) assert.ok(line.includes("--no-prompt"));
+    assert.ok(!permissions(gateway).includes("--allow-read"));
+  });
+
+  Deno.test("The executables look at no deno.json, package.json or node_modules around them", async () => {
+    const home = await executables.makeDirectory("home-");
+    for (const name of ["deno.json", "package.json"]) {
+      await Deno.writeTextFile(`${home}/${name}`, "{ broken");
+    }
+    const options = { env: executables.environment(home), cwd: home };
+    const outcomes = await Promise.all([
+      executables.run("worker-cli", ["--version"], options),
+      executables.run("worker-daemon", ["init", "--dir=server"], options),
+    ]);
+    for (const { code, stderr } of outcomes) assert.deepEqual([code, stderr], [0, ""]);
+  });
+
+  Deno.test("The executables pass arguments on as they are, and end as the program does", async () => {
+    const env = executables.environment(await executables.makeDirectory("home-"));
+    const strange = "* $(echo no) `no` 'a\nb' \\";
+    const wrong = await executables.run("worker-cli", ["list", "--cert", strange], { env });
+    assert.equal(wrong.code, 125);
+    assert.ok(wrong.stderr.includes(`Cannot read the certificate "${strange}"`), wrong.stderr);
+    const misspelt = await executables.run("worker-cli", ["lsit"], { env });
+    assert.equal(misspelt.code, 2);
+    const refused = await executables.run("worker-daemon", ["--frobnicate"], { env });
+    assert.equal(refused.code, 2);
+    assert.match(refused.stderr, /^worker-daemon: Unknown argument "--frobnicate"/);
+  });
+
+  Deno.test("worker-cli makes certificates where it is told to, and nowhere else", async () => {
+    const home = await executables.makeDirectory("home-");
+    const env = executables.environment(home);
+    const made = await executables.run("worker-cli", ["certs", "--dir", `${home}/c d`], { env });
+    assert.deepEqual([made.code, made.stderr], [0, ""]);
+    assert.equal((await Deno.stat(`${home}/c d/client-key.pem`)).isFile, true);
+  });
+}

@@ -1,0 +1,107 @@
+import { connect as connectSocket, type Socket } from "node:net";
+import { connect, type JobWorkerClient } from "../../lib/grpc/client.ts";
+import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+import { daemonArgs, WITHOUT_REST } from "../end_to_end/daemon.ts";
+import { TcpProxy } from "../end_to_end/proxy.ts";
+import { until } from "../worker/fixture.ts";
+import { Follower, PrintingJobs } from "./followers.ts";
+
+/** A daemon that may have so many descriptors, and its gateway too. */
+class LimitedDaemon implements AsyncDisposable {
+  readonly directory: string;
+  readonly pid: number;
+  readonly port: number;
+  readonly #child: Deno.ChildProcess;
+
+  private constructor(child: Deno.ChildProcess, directory: string, port: number) {
+    this.#child = child;
+    this.directory = directory;
+    this.pid = child.pid;
+    this.port = port;
+  }
+
+  static async start(certificates: TestCertificates, limit: number): Promise<LimitedDaemon> {
+    const directory = await Deno.makeTempDir({ prefix: "job-worker-daemon-" });
+    const script = `ulimit -n ${limit}; exec "$@" >stdout 2>stderr`;
+    const child = new Deno.Command("sh", {
+      args: ["-c", script, "sh", Deno.execPath(), ...daemonArgs(certificates, directory)],
+      cwd: directory,
+      env: WITHOUT_REST,
+      stdin: "null",
+    }).spawn();
+    const [, port] = await until(async () => {
+      const stdout = await Deno.readTextFile(`${directory}/stdout`).catch(() => "");
+      return /listening on \S+:(\d+)\n/.exec(stdout) ?? false;
+    });
+    return new LimitedDaemon(child, directory, Number(port));
+  }
+
+  diagnostics(): Promise<string> {
+    return Deno.readTextFile(`${this.directory}/stderr`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGTERM");
+    const { code } = await this.#child.status;
+    const stderr = await this.diagnostics();
+    await Deno.remove(this.directory, { recursive: true });
+    assert.equal(code, 0, stderr);
+    // Out of descriptors for a moment, a gateway may never accept again. Then it is replaced.
+    const errors = stderr.split("\n").filter((line) => / ERROR |^ +at /.test(line));
+    assert.deepEqual(errors.filter((line) => !/Gateway \d+ ended: /.test(line)), []);
+  }
+}
+
+/** Connections on which nobody says anything, from one address. */
+class IdleConnections {
+  readonly #sockets: Socket[];
+
+  constructor(port: number, localAddress: string, count: number) {
+    this.#sockets = Array.from({ length: count }, () => {
+      const socket = connectSocket({ host: "127.0.0.1", port, localAddress });
+      // It is the end that counts, however it comes.
+      socket.on("error", () => {});
+      socket.resume();
+      return socket;
+    });
+  }
+
+  /** How many the other side has not ended. */
+  get open(): number {
+    return this.#sockets.filter((socket) => !socket.closed).length;
+  }
+}
+
+Deno.test("400 idle connections at a limit of 200 descriptors leave the daemon serving", async () => {
+  await using certificates = await TestCertificates.create();
+  await using daemon = await LimitedDaemon.start(certificates, 200);
+  const material = await certificates.material("client");
+  await using connections = new AsyncDisposableStack();
+  const client = async (): Promise<JobWorkerClient> => {
+    const { address } = connections.use(TcpProxy.listen(daemon.port));
+    return connections.use(await connect({ address, ...material }));
+  };
+  const first = await client();
+  const jobs = await PrintingJobs.start(daemon, first, 1);
+  const follower = new Follower(await client(), jobs.ids[0] ?? "");
+  await follower.advances();
+
+  // With this limit it takes 50 connections, 25 of them from one address, where we have two already.
+  const idle = ["127.0.0.1", "127.0.0.2", "127.0.0.3"].map((address) =>
+    new IdleConnections(daemon.port, address, 134)
+  );
+  const open = () => idle.map((connections) => connections.open);
+  await until(() => Promise.resolve(open().reduce((sum, count) => sum + count) <= 48));
+  assert.ok(open().every((count) => count <= 25), `${open()} from one address`);
+  await follower.advances();
+  // Those that it took never shake hands, which they have ten seconds for.
+  await until(() => Promise.resolve(open().every((count) => count === 0)));
+
+  const late = await until(() => client().catch(() => false as const));
+  assert.equal((await late.getJob({ jobId: follower.jobId })).end, null);
+  const stored = await jobs.end();
+  assert.equal(await follower.text, stored.get(follower.jobId));
+  const reports = (await daemon.diagnostics()).split("\n").filter((line) => / Refused /.test(line));
+  assert.ok(reports.length > 0 && reports.length <= 20, `${reports.length} reports`);
+});

@@ -1,0 +1,160 @@
+import { gatewayCommand } from "../../lib/daemon/gateway_command.ts";
+import type { GatewayOptions } from "../../lib/daemon/gateway_protocol.ts";
+import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+
+const REFUSED = "refused";
+const ALLOWED = "allowed";
+const HIDDEN = "hidden";
+
+/** Evaluates expressions with the permissions of a gateway, in a process of its own. */
+async function probed(
+  options: GatewayOptions,
+  expressions: readonly string[],
+  directory: string,
+): Promise<string[]> {
+  const script = `${directory}/probe.ts`;
+  const attempts = expressions.map((expression) => `async () => (${expression})`);
+  await Deno.writeTextFile(
+    script,
+    `import process from "node:process";
+     const outcomes: string[] = [];
+     for (const attempt of [${attempts.join(",\n")}]) {
+       try {
+         const value = await attempt();
+         outcomes.push(value === null || value === undefined ? "hidden" : "allowed");
+       } catch (error) {
+         const refused = error instanceof Deno.errors.NotCapable ||
+           /Requires .* access|--cached-only is specified/.test(String(error));
+         outcomes.push(refused ? "refused" : String(error));
+       }
+     }
+     Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(outcomes)));
+     Deno.exit(0);`,
+  );
+  const [deno = "", ...args] = gatewayCommand(options).slice(0, -2);
+  const { code, stdout, stderr } = await new Deno.Command(deno, {
+    args: [...args, "--no-config", "--no-check", script],
+    env: { SECRET: "secret", WORKER_ADDRESS: "secret" },
+    cwd: directory,
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+const read = (path: string) => `Deno.readTextFile(${JSON.stringify(path)})`;
+const write = (path: string) => `Deno.writeTextFile(${JSON.stringify(path)}, "").then(() => 1)`;
+const connect = (options: Record<string, unknown>) =>
+  `Deno.connect(${JSON.stringify(options)}).then((connection) => (connection.close(), 1))`;
+const listen = (options: Record<string, unknown>) =>
+  `(Deno.listen(${JSON.stringify(options)}).close(), 1)`;
+
+Deno.test("A gateway is refused whatever it does not need, and granted what it needs", async () => {
+  await using certificates = await TestCertificates.create();
+  await using directory = await temporaryDirectory();
+  const data = `${directory.path}/data`;
+  await Deno.mkdir(data);
+  for (const name of ["audit.log", "jobs.db"]) await Deno.writeTextFile(`${data}/${name}`, "");
+  const socket = `${data}/engine.sock`;
+  using engine = Deno.listen({ transport: "unix", path: socket });
+  // Nobody may come, if the test fails.
+  const accepted = engine.accept().then((connection) => connection.close(), () => {});
+  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = free.addr;
+  free.close();
+  const paths = certificates.paths("server");
+  const options: GatewayOptions = {
+    ...paths,
+    socket,
+    address: { hostname: "127.0.0.1", port },
+    restAddress: null,
+    users: `${certificates.directory}/users.htpasswd`,
+    maxConnections: 10,
+    maxConnectionsPerAddress: 10,
+    exclusive: true,
+    debug: false,
+  };
+  const probes: readonly (readonly [expression: string, expected: string])[] = [
+    ...["sh", "setsid", "/bin/true", Deno.execPath()].map((program) =>
+      [`new Deno.Command(${JSON.stringify(program)}).output()`, REFUSED] as const
+    ),
+    ["Deno.kill(Deno.ppid, 'SIGCONT')", REFUSED],
+    ["process.kill(Deno.ppid, 0)", REFUSED],
+    ["Deno.dlopen('libc.so.6', {})", REFUSED],
+    ...[
+      "/etc/passwd",
+      "/proc/self/environ",
+      `${data}/audit.log`,
+      `${data}/jobs.db`,
+      `${certificates.directory}/ca-key.pem`,
+      `${certificates.directory}/client-key.pem`,
+      options.users,
+    ].map((path) => [read(path), REFUSED] as const),
+    [`Array.fromAsync(Deno.readDir(${JSON.stringify(data)}))`, REFUSED],
+    ...[`${data}/file`, `${data}/audit.log`, paths.cert, "/tmp/elsewhere", "elsewhere"].map(
+      (path) => [write(path), REFUSED] as const,
+    ),
+    ["Deno.makeTempFile()", REFUSED],
+    ["Deno.env.get('SECRET')", HIDDEN],
+    ["Deno.env.get('WORKER_ADDRESS')", HIDDEN],
+    ["process.env.SECRET", HIDDEN],
+    ["Object.keys(Deno.env.toObject()).includes('SECRET') || null", HIDDEN],
+    ["Deno.hostname()", REFUSED],
+    ["Deno.osRelease()", REFUSED],
+    ["Deno.networkInterfaces()", REFUSED],
+    ["Deno.uid()", REFUSED],
+    [connect({ hostname: "127.0.0.1", port: 22 }), REFUSED],
+    [connect({ hostname: "127.0.0.2", port }), REFUSED],
+    [connect({ hostname: "192.0.2.1", port: 443 }), REFUSED],
+    [connect({ transport: "unix", path: `${data}/other.sock` }), REFUSED],
+    ["fetch('https://example.com/')", REFUSED],
+    ["Deno.resolveDns('example.com', 'A')", REFUSED],
+    ["import('https://example.com/code.ts')", REFUSED],
+    [listen({ hostname: "127.0.0.1", port: port + 1 }), REFUSED],
+    [listen({ hostname: "0.0.0.0", port }), REFUSED],
+    [listen({ transport: "unix", path: `${data}/mine.sock` }), REFUSED],
+
+    [read(paths.cert), ALLOWED],
+    [read(paths.key), ALLOWED],
+    [read(paths.ca), ALLOWED],
+    [listen({ hostname: "127.0.0.1", port }), ALLOWED],
+    [connect({ transport: "unix", path: socket }), ALLOWED],
+    // Deno cannot grant the one without the other.
+    [`Deno.remove(${JSON.stringify(socket)}).then(() => 1)`, ALLOWED],
+  ];
+  const outcomes = await probed(options, probes.map(([expression]) => expression), directory.path);
+  assert.deepEqual(
+    outcomes.map((outcome, index) => [probes[index]?.[0], outcome]),
+    probes.map(([expression, expected]) => [expression, expected]),
+  );
+  await accepted;
+});
+
+Deno.test("The flags of a gateway name each thing that it may use", () => {
+  const options: GatewayOptions = {
+    address: { hostname: "0.0.0.0", port: 8080 },
+    restAddress: { hostname: "::", port: 8443 },
+    users: "/certs/users",
+    cert: "/certs/cert",
+    key: "/certs/key",
+    ca: "/certs/ca",
+    socket: "/data/engine.sock",
+    maxConnections: 10,
+    maxConnectionsPerAddress: 10,
+    exclusive: true,
+    debug: false,
+  };
+  const flags = gatewayCommand(options).filter((word) => word.startsWith("-"));
+  assert.deepEqual(
+    flags.filter((flag) => flag.startsWith("--allow")).map((flag) => flag.split("=")[0]),
+    ["--allow-net", "--allow-read", "--allow-write"],
+  );
+  assert.ok(flags.includes("--no-prompt") && flags.includes("--ignore-env"));
+  assert.ok(flags.includes("--cached-only"), "It loads no code from the network");
+  assert.equal(
+    flags.find((flag) => flag.startsWith("--allow-net")),
+    "--allow-net=0.0.0.0:8080,127.0.0.1:8080,[::]:8443,[::1]:8443,192.0.2.1:80," +
+      "unix:/data/engine.sock",
+  );
+});

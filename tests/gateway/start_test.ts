@@ -1,0 +1,71 @@
+import { createServer } from "node:net";
+import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+import { failedDaemon } from "../end_to_end/daemon.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+import { TestHouse } from "./fixture.ts";
+
+const certificates = await TestCertificates.create();
+Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
+
+/** What a daemon says that cannot start; it must exit with 1, and leave no socket. */
+async function failure(...args: readonly string[]): Promise<string> {
+  await using directory = await temporaryDirectory();
+  const { code, stdout, stderr } = await failedDaemon(certificates, args, { cwd: directory.path });
+  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" }, stderr);
+  assert.doesNotMatch(stderr, /\n +at /);
+  return stderr.trimEnd().split("\n").at(-1) ?? "";
+}
+
+Deno.test("A daemon whose gateway cannot start says why and exits with 1", async () => {
+  const { key } = certificates.paths("client");
+  assert.match(
+    await failure(`--key=${key}`),
+    /^worker-daemon: Private key ".*client-key\.pem" does not belong to certificate ".*server-/,
+  );
+  assert.match(
+    await failure("--cert=/nonexistent/cert.pem"),
+    /^worker-daemon: Cannot read the certificate "\/nonexistent\/cert\.pem": there is no such file/,
+  );
+});
+
+Deno.test("A port that another process would share is in use all the same", async () => {
+  for (const reusePort of [false, true]) {
+    const server = createServer();
+    const listening = Promise.withResolvers<void>();
+    server.listen({ host: "127.0.0.1", port: 0, reusePort }, listening.resolve);
+    await listening.promise;
+    const bound = server.address();
+    assert.ok(bound !== null && typeof bound === "object");
+    const { port } = bound;
+    for (const gateways of [1, 2]) {
+      assert.equal(
+        await failure(`--address=127.0.0.1:${port}`, `--gateways=${gateways}`),
+        `worker-daemon: Cannot listen on 127.0.0.1:${port}: the port is in use; ` +
+          "stop what uses it, or choose another",
+      );
+    }
+    const closed = Promise.withResolvers<void>();
+    server.close(() => closed.resolve());
+    await closed.promise;
+  }
+});
+
+Deno.test("SIGINT ends the engine and its gateways in good order", async () => {
+  await using house = await TestHouse.start(certificates, {
+    args: ["--gateways=2"],
+    expected: /^$/,
+  });
+  const { code, stderr } = await house.daemon.stop("SIGINT");
+  assert.equal(code, 0);
+  assert.match(stderr, /INFO Shutting down: SIGINT\n$/);
+});
+
+Deno.test("A gateway leaves the signals that are for the daemon to the engine", async () => {
+  await using house = await TestHouse.start(certificates, { expected: /^$/ });
+  const gateway = await house.gateway();
+  // A supervisor such as systemd sends them to every process of the service.
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.kill(gateway, signal);
+  assert.equal((await house.daemon.cli(["list"])).code, 0);
+  assert.equal(await house.gateway(), gateway);
+});

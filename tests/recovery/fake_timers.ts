@@ -1,0 +1,43 @@
+/** Timers that the test lets run out. */
+export class FakeTimers implements Disposable {
+  readonly #original = { setTimeout, clearTimeout, now: performance.now };
+  readonly #timers = new Map<number, { at: number; run: () => void }>();
+  #now = 0;
+  #lastId = 0;
+
+  constructor() {
+    Object.assign(globalThis, {
+      setTimeout: (run: () => void, ms: number) => {
+        this.#timers.set(++this.#lastId, { at: this.#now + ms, run });
+        return this.#lastId;
+      },
+      clearTimeout: (id: number) => this.#timers.delete(id),
+    });
+    performance.now = () => this.#now;
+  }
+
+  /** Lets so much time pass. */
+  pass(ms: number): void {
+    const until = this.#now + ms;
+    for (;;) {
+      const due = [...this.#timers].filter(([, { at }]) => at <= until);
+      const [next] = due.sort(([, a], [, b]) => a.at - b.at);
+      if (next === undefined) break;
+      const [id, { at, run }] = next;
+      this.#timers.delete(id);
+      this.#now = at;
+      run();
+    }
+    this.#now = until;
+  }
+
+  get pending(): number {
+    return this.#timers.size;
+  }
+
+  [Symbol.dispose](): void {
+    const { now, ...timers } = this.#original;
+    Object.assign(globalThis, timers);
+    performance.now = now;
+  }
+}
