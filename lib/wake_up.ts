@@ -4,8 +4,12 @@
  * Take the promise first, then look at the state, then wait: a change in between is never missed.
  *
  * ```ts
+ * import { WakeUp } from "./wake_up.ts";
+ *
+ * const wakeUp = new WakeUp();
  * const changed = wakeUp.next();
- * if (nothingToDo()) await abortable(changed, signal);
+ * setTimeout(() => wakeUp.notify());
+ * await changed;
  * ```
  */
 export class WakeUp {
