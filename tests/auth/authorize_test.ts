@@ -4,7 +4,14 @@ import { assert } from "../assert.ts";
 
 type Method = keyof typeof RULES;
 const METHODS = Object.keys(RULES) as Method[];
-const CHANGING: readonly Method[] = ["startJob", "stopJob"];
+const CHANGING: readonly Method[] = [
+  "startJob",
+  "stopJob",
+  "signalJob",
+  "limitJobTime",
+  "writeInput",
+  "pruneJobs",
+];
 const JOBLESS: readonly Method[] = ["startJob", "listJobs", "watchJobs"];
 
 function decide(roles: readonly Role[], method: Method, owner?: string): string {
