@@ -42,9 +42,9 @@ export async function compile(options: CompileOptions): Promise<void> {
     await bundle(code, build);
     const why = portable ? "--portable was given" : await compileAll(code, target, scratch);
     if (why !== null) {
-      say(`Making the portable form, not that of deno compile: ${why}`);
+      say(`Making the portable form instead of that of deno compile: ${why}`);
       await writeAll({ code, target, scratch, version: `${VERSION} (${build})` });
-    }
+    } else if (target === Deno.build.target) await checkAll(scratch);
     for (const name of NAMES) {
       // Renamed, since one that runs can be replaced but not written to.
       await Deno.copyFile(join(scratch, name), join(directory, `.${name}.new`));
@@ -99,8 +99,19 @@ async function compileAll(code: string, target: string, scratch: string): Promis
     }
     return null;
   } catch (error) {
-    const [line = ""] = messageOf(error).split("\n");
-    return `its runtime cannot be had (${line}); DENORT_BIN may name one`;
+    // "Caused by:" and the causes, each of which says more, with a number in front.
+    const [, cause] = /^ +1: (.*?)(?:: client error.*)?$/m.exec(messageOf(error)) ?? [];
+    return `it has no runtime to put in (${cause ?? messageOf(error)}); DENORT_BIN may name one`;
+  }
+}
+
+/** `deno compile` puts the program into whatever `DENORT_BIN` names. */
+async function checkAll(scratch: string): Promise<void> {
+  for (const name of NAMES) {
+    const { stdout } = await new Deno.Command(join(scratch, name), { args: ["--version"] })
+      .output();
+    if (new TextDecoder().decode(stdout).includes(VERSION)) continue;
+    throw new Error(`What DENORT_BIN names is not the runtime of deno ${Deno.version.deno}`);
   }
 }
 
@@ -150,5 +161,10 @@ if (import.meta.main) {
   });
   const encoder = new TextEncoder();
   const say = (line: string) => void Deno.stdout.writeSync(encoder.encode(`${line}\n`));
-  await compile({ ...values, say });
+  try {
+    await compile({ ...values, say });
+  } catch (error) {
+    Deno.stderr.writeSync(encoder.encode(`compile: ${messageOf(error)}\n`));
+    Deno.exit(1);
+  }
 }

@@ -121,7 +121,7 @@ function completionOfArgument(command: CommandShape, index: number): Completion 
   const argument = command.arguments[index];
   if (argument === undefined) return NOTHING;
   if (argument.name === "jobId") {
-    return { kind: "jobs", running: ["stop", "wait"].includes(command.name) };
+    return { kind: "jobs", running: ["stop", "wait", "signal", "update"].includes(command.name) };
   }
   if (command.name === "context" && argument.name === "name") return { kind: "contexts" };
   return candidates(argument.choices.map((value) => ({ value, about: "" })));

@@ -16,11 +16,13 @@ import type {
   ListVerb,
   LogsStart,
   Moment,
-  NewJob,
   PruneVerb,
+  StopAllVerb,
+  StopVerb,
   Verb,
 } from "./invocation.ts";
-import type { LogLimit, LogStream } from "./job_client.ts";
+import type { LogStream } from "./job_client.ts";
+import { newJobOf, type NewJobOptions } from "./new_job.ts";
 import { parseRest, REST_FORMS, REST_NOTES } from "./rest_grammar.ts";
 import {
   type Environment,
@@ -40,8 +42,11 @@ import {
   parseCount,
   parseLogPolicy,
   parseMoment,
+  parseNumber,
   parsePair,
   parseRepeated,
+  parseTimeout,
+  parseTimeoutOrNone,
 } from "./values.ts";
 import { VERSION_TEXT } from "../version.ts";
 
@@ -149,18 +154,53 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       .addOption(
         option("--log-policy <policy>", "then: keep-newest output, or end-job", parseLogPolicy),
       )
+      .addOption(option("--timeout <duration>", "how long it may run", parseTimeout))
+      .addOption(
+        option("--grace <duration>", "from a stop signal to SIGKILL [10s]", parseDuration),
+      )
+      .addOption(option("--user <name>", "whose rights it has, if the daemon allows it"))
+      .addOption(option("--umask <octal>", "of the files it makes: 027"))
+      .addOption(option("--nice <n>", "-20 to 19: how far it steps back for others", parseNumber))
+      .addOption(option("--memory <size>", "what it may hold in memory: 512MiB", parseByteSize))
+      .addOption(option("--cpus <n>", "how many processors' worth of time: 1.5", parseNumber))
+      .addOption(
+        option("--processes <n>", "how many processes it may be", (text) => parseCount(text, 1)),
+      )
       .action((words: string[], options: NewJobOptions) =>
         found({ kind, job: newJobOf(words, options) })
       );
   newJob("start", "start a job and print its id");
-  newJob("run", "start a job, show its output, exit with its status");
+  newJob("run", "start a job, show its output, exit with its status")
+    .option("-i, --interactive", "pass standard input on to the job");
 
   subcommand(program, "stop", "stop a job and everything it started")
-    .argument("<jobId>")
+    .usage("[options] (<jobId> | --all)")
+    .argument("[jobId]")
     .addOption(option("--signal <name>", "sent first [SIGTERM]"))
-    .addOption(option("--grace <duration>", "from then to SIGKILL [10s]", parseDuration))
-    .action((jobId: string, { signal = "", grace }: { signal?: string; grace?: number }) =>
-      found({ kind: "stop", jobId, stopSignal: signal, gracePeriodMs: grace ?? null })
+    .addOption(
+      option("--grace <duration>", "from then to SIGKILL [that of the job]", parseDuration),
+    )
+    .option("--all", "every running job that you may see")
+    .addOption(option("--owner <user>", "of those, the ones of one user"))
+    .addOption(
+      option("--label <NAME=VALUE>", "of those, the ones marked so; repeatable", parsePair),
+    )
+    .addHelpText("after", "\nWith --all the exit status is 1 if a job could not be stopped.")
+    .action((jobId: string | undefined, options: StopOptions) => found(stopVerbOf(jobId, options)));
+
+  subcommand(program, "signal", "send a signal to every process of a job")
+    .argument("<jobId>")
+    .argument("<signal>", "a name or a number as in signal(7): HUP")
+    .action((jobId: string, signal: string) => found({ kind: "signal", jobId, signal }));
+
+  subcommand(program, "update", "change how long a running job may run")
+    .argument("<jobId>")
+    .addOption(
+      option("--timeout <duration>", "from its start, or none: 2h", parseTimeoutOrNone)
+        .makeOptionMandatory(),
+    )
+    .action((jobId: string, { timeout }: { timeout: number }) =>
+      found({ kind: "update", jobId, timeoutMs: timeout })
     );
 
   subcommand(program, "status", "show a job")
@@ -261,7 +301,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     .action((action: ContextVerb["action"], name: string | undefined, _, command: Command) => {
       if ((name === undefined) !== (action === "list")) {
         const need = action === "list" ? "takes no name" : "needs a name";
-        throw new JobWorkerError("invalid_argument", `context ${action} ${need}`);
+        throw new JobWorkerError("invalid_argument", `Context ${action} ${need}`);
       }
       found({ kind: "context", action, name: name ?? "", values: contextValuesOf(command) });
     });
@@ -334,27 +374,27 @@ function option<T>(
   });
 }
 
-interface NewJobOptions {
-  readonly env?: Readonly<Record<string, string>>;
-  readonly cwd?: string;
+interface StopOptions {
+  readonly signal?: string;
+  readonly grace?: number;
+  readonly all?: boolean;
+  readonly owner?: string;
   readonly label?: Readonly<Record<string, string>>;
-  readonly requestId?: string;
-  readonly logLimit?: number;
-  readonly logPolicy?: LogLimit["policy"];
 }
 
-function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
-  const [name = "", ...args] = words;
-  const { env = {}, cwd = "", label = {}, requestId = "", logLimit: bytes, logPolicy: policy } =
-    options;
-  return {
-    command: { name, args, env, workingDirectory: cwd },
-    labels: label,
-    requestId,
-    ...((bytes !== undefined || policy !== undefined) && {
-      logLimit: { ...(bytes !== undefined && { bytes }), ...(policy && { policy }) },
-    }),
-  };
+function stopVerbOf(jobId: string | undefined, options: StopOptions): StopVerb | StopAllVerb {
+  const { signal: stopSignal = "", grace: gracePeriodMs = null, all = false } = options;
+  if (all !== (jobId === undefined)) {
+    throw new JobWorkerError("invalid_argument", "Say which: stop takes a job id, or --all");
+  }
+  if (jobId === undefined) {
+    const { owner = "", label: labels = {} } = options;
+    return { kind: "stop_all", owner, labels, stopSignal, gracePeriodMs };
+  }
+  if ((options.owner ?? options.label) !== undefined) {
+    throw new JobWorkerError("invalid_argument", "--owner and --label choose among --all");
+  }
+  return { kind: "stop", jobId, stopSignal, gracePeriodMs };
 }
 
 interface LogsOptions {

@@ -5,7 +5,7 @@
  */
 
 import type { Shell } from "./completions.ts";
-import type { Command, JobStatus, LogLimit, LogStream } from "./job_client.ts";
+import type { Command, Execution, JobStatus, LogLimit, LogStream } from "./job_client.ts";
 import type { ContextValues } from "./user_directory.ts";
 
 /** The options every subcommand takes. */
@@ -35,6 +35,9 @@ export type Verb =
   | StartVerb
   | RunVerb
   | StopVerb
+  | StopAllVerb
+  | SignalVerb
+  | UpdateVerb
   | StatusVerb
   | OutputVerb
   | LogsVerb
@@ -56,6 +59,7 @@ export interface NewJob {
   readonly requestId: string;
   /** What is left out is the daemon's choice. */
   readonly logLimit?: Partial<LogLimit>;
+  readonly execution?: Partial<Execution>;
 }
 
 export interface StartVerb {
@@ -73,12 +77,36 @@ interface OfOneJob {
   readonly jobId: string;
 }
 
-export interface StopVerb extends OfOneJob {
-  readonly kind: "stop";
+/** How to stop. */
+interface Stop {
   /** `""` for the daemon's default. */
   readonly stopSignal: string;
-  /** `null` for the daemon's default. */
+  /** `null` for what the job was started with. */
   readonly gracePeriodMs: number | null;
+}
+
+export interface StopVerb extends OfOneJob, Stop {
+  readonly kind: "stop";
+}
+
+/** `stop --all`: every running job that matches. */
+export interface StopAllVerb extends Stop {
+  readonly kind: "stop_all";
+  /** `""`: every owner. */
+  readonly owner: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export interface SignalVerb extends OfOneJob {
+  readonly kind: "signal";
+  /** A name or a number as in signal(7). */
+  readonly signal: string;
+}
+
+export interface UpdateVerb extends OfOneJob {
+  readonly kind: "update";
+  /** From the start of the job; 0: for ever. */
+  readonly timeoutMs: number;
 }
 
 export interface StatusVerb extends OfOneJob {

@@ -23,6 +23,12 @@ export interface Output {
   write(bytes: Uint8Array): Promise<void>;
 }
 
+/** The standard input of the process. */
+export interface Input {
+  /** Reads some bytes into a buffer, and returns how many; `null` at the end. */
+  read(buffer: Uint8Array<ArrayBuffer>): Promise<number | null>;
+}
+
 /** The reader of an output has gone, as `head` does. */
 export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
@@ -49,6 +55,7 @@ export interface ConnectOptions {
 export type RestCalls = Disposable & Pick<RestClient, "health" | "start" | "stop" | "status">;
 
 export interface Io {
+  readonly stdin: Input;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly environment: Environment;

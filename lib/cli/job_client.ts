@@ -20,6 +20,9 @@ export type JobClient =
     | "listJobs"
     | "waitJob"
     | "streamLogs"
+    | "signalJob"
+    | "limitJobTime"
+    | "writeInput"
     | "pruneJobs"
     | "checkHealth"
   >;

@@ -6,7 +6,7 @@
 
 import { formatByteSize } from "../byte_size.ts";
 import { formatDuration } from "../duration.ts";
-import type { Job, JobReason, JobStatus } from "./job_client.ts";
+import type { Containment, Execution, Job, JobReason, JobStatus, JobUsage } from "./job_client.ts";
 import { printable, shellWords } from "./printable.ts";
 
 /** A job in the words of the API. Dates are of RFC 3339, in UTC. */
@@ -101,10 +101,16 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Status", outcomeText(job)],
     ["Detail", printable(job.end?.detail ?? "")],
     ["Owner", printable(job.owner)],
+    ["User", printable(job.execution.user)],
     ["Process", String(job.pid)],
+    ["Held by", CONTAINMENTS[job.containment]],
+    ["Limits", limitsText(job.execution)],
+    ["Umask", printable(job.execution.umask)],
+    ["Nice", job.execution.nice === 0 ? "" : String(job.execution.nice)],
     ["Started", dateText(job.startedAt)],
     ["Finished", job.end === null ? "" : dateText(job.end.finishedAt)],
     ["Took", tookText(job, now)],
+    ["Used", job.usage === null ? "" : usageText(job.usage)],
     ["Output", `${job.stdoutBytes} bytes on stdout, ${job.stderrBytes} on stderr${cut}`],
     [
       "Log",
@@ -113,6 +119,34 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Labels", labelsText(job.labels)],
   ];
   return details.filter(([, text]) => text !== "");
+}
+
+const CONTAINMENTS: Readonly<Record<Containment, string>> = {
+  cgroup: "cgroup: a stop ends all that it starts",
+  process_group: "process group: a stop does not reach what leaves its session",
+};
+
+function limitsText({ timeoutMs, gracePeriodMs, limits }: Execution): string {
+  const { memoryBytes, cpus, processes } = limits;
+  return listText([
+    timeoutMs === 0 ? "" : formatDuration(timeoutMs),
+    memoryBytes === undefined ? "" : `${formatByteSize(memoryBytes)} of memory`,
+    cpus === undefined ? "" : `processor time of ${cpus}`,
+    processes === undefined ? "" : `processes: ${processes}`,
+    `${formatDuration(gracePeriodMs)} to end when stopped`,
+  ]);
+}
+
+function usageText({ cpuMs, peakMemoryBytes, oomKills }: JobUsage): string {
+  return listText([
+    cpuMs === null ? "" : `${formatDuration(cpuMs)} of processor time`,
+    peakMemoryBytes === null ? "" : `${formatByteSize(peakMemoryBytes)} of memory at most`,
+    oomKills ? `killed for want of memory: ${oomKills}` : "",
+  ]);
+}
+
+function listText(parts: readonly string[]): string {
+  return parts.filter((part) => part !== "").join(", ");
 }
 
 /** Why the end of the output may be missing. */

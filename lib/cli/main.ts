@@ -10,9 +10,12 @@ import { output } from "./commands/output.ts";
 import { prune } from "./commands/prune.ts";
 import { rest } from "./commands/rest.ts";
 import { run } from "./commands/run.ts";
+import { signal } from "./commands/signal.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
 import { stop } from "./commands/stop.ts";
+import { stopAll } from "./commands/stop_all.ts";
+import { update } from "./commands/update.ts";
 import { wait } from "./commands/wait.ts";
 import { COMPLETION_SCRIPTS } from "./completions.ts";
 import type { Context } from "./context.ts";
@@ -93,6 +96,12 @@ function callDaemon(
       return run(context, verb);
     case "stop":
       return stop(context, verb);
+    case "stop_all":
+      return stopAll(context, verb);
+    case "signal":
+      return signal(context, verb);
+    case "update":
+      return update(context, verb);
     case "status":
       return status(context, verb);
     case "output":

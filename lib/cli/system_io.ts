@@ -11,6 +11,7 @@ export function systemIo(): Io {
   const [interrupted, interruptedAgain] = interruptions();
   const environment: Environment = (name) => Deno.env.get(name);
   return {
+    stdin: Deno.stdin,
     stdout: systemOutput(Deno.stdout),
     stderr: systemOutput(Deno.stderr),
     environment,
@@ -19,7 +20,10 @@ export function systemIo(): Io {
     interruptedAgain,
     hostNames,
     connect,
-    connectRest: async (options) => new (await import("../rest/client.ts")).RestClient(options),
+    connectRest: async (options) => {
+      await giveUpWriting();
+      return new (await import("../rest/client.ts")).RestClient(options);
+    },
     askPassword: (question) =>
       askPassword(question, { source: Deno.stdin, print, signal: interrupted }),
     readTextFile,
@@ -76,7 +80,13 @@ function hostNames(): readonly string[] {
   }
 }
 
+/** Who talks to a daemon writes no files. `deno compile` gives that right to all subcommands or to none. */
+async function giveUpWriting(): Promise<void> {
+  await Deno.permissions.revoke({ name: "write" });
+}
+
 async function connect(settings: Settings, options: ConnectOptions): Promise<JobClient> {
+  await giveUpWriting();
   // Loaded when they are needed: help and wrong usage answer without them.
   const [{ connect }, { loadTlsMaterial }] = await Promise.all([
     import("../grpc/client.ts"),

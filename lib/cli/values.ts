@@ -46,6 +46,26 @@ export function parseCount(text: string, least: number): number {
   throw invalid(`${JSON.stringify(text)} is not a whole number from ${least} to ${0xffff_ffff}`);
 }
 
+/** A number without a unit, such as `1.5` or `-5`; what it may be is the daemon's to say. */
+export function parseNumber(text: string): number {
+  const number = /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
+  if (Number.isFinite(number)) return number;
+  throw invalid(`${JSON.stringify(text)} is not a number`);
+}
+
+/** How long a job may run, in milliseconds. */
+export function parseTimeout(text: string): number {
+  const ms = parseDuration(text);
+  // On the wire 0 stands for what was not said.
+  if (ms > 0) return ms;
+  throw invalid(`${JSON.stringify(text)} is no time to run in`);
+}
+
+/** The same, or `none`: 0, for ever. */
+export function parseTimeoutOrNone(text: string): number {
+  return text === "none" ? 0 : parseTimeout(text);
+}
+
 const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
 
 /** A point in time: a duration back from now, or a date-time of RFC 3339. */

@@ -119,6 +119,8 @@ export async function init(
 }
 
 const UNIT_NAME = "worker-daemon.service";
+/** What the unit starts as it is in `deploy/`. */
+const INSTALLED = "/usr/local/bin/worker-daemon";
 /** Relative to the directory. */
 const USERS = "certs/users.htpasswd";
 const CONFIG = {
@@ -155,9 +157,16 @@ async function jobUserOf({ jobUser }: InitOptions): Promise<string | null> {
 function unitText(directory: string, environment: (name: string) => string | undefined): string {
   // The portable form says so itself: the runtime that it unpacks is another program.
   const program = environment("WORKER_EXECUTABLE") ??
-    (Deno.build.standalone ? Deno.execPath() : "/usr/local/bin/worker-daemon");
-  const config = directory === SYSTEM_DIRECTORY ? "" : ` --config=${join(directory, CONFIG_NAME)}`;
-  return unit.replace(/^ExecStart=.*$/m, () => `ExecStart=${program}${config}`);
+    (Deno.build.standalone ? Deno.execPath() : INSTALLED);
+  const config = `--config=${join(directory, CONFIG_NAME)}`;
+  const words = directory === SYSTEM_DIRECTORY ? [program] : [program, config];
+  return unit.replaceAll(`=${INSTALLED}`, () => `=${words.map(unitWord).join(" ")}`);
+}
+
+/** A word of a command line as systemd.service(5) reads it. */
+function unitWord(word: string): string {
+  const text = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
+  return /^[\w./=@:+-]+$/.test(text) ? text : `"${text.replace(/[\\"]/g, "\\$&")}"`;
 }
 
 async function checkNew(

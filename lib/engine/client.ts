@@ -38,7 +38,11 @@ export class EngineClient implements JobService, Disposable {
 
   /** @param path the Unix socket of the engine */
   constructor(path: string) {
-    this.#http = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+    this.#http = Deno.createHttpClient({
+      proxy: { transport: "unix", path },
+      // After a rush, those that nobody needs would hold descriptors on both sides for 90 s.
+      poolIdleTimeout: 5000,
+    });
   }
 
   async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {

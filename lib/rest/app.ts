@@ -9,6 +9,7 @@ import { jobJson } from "./job_json.ts";
 import { logAnswer } from "./log_answer.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type Operation, type OperationId, OPERATIONS } from "./operations.ts";
+import { pageRoutes } from "./page/routes.ts";
 import { PROBLEM_TYPE, problemOf } from "./problem.ts";
 import { readBody, readJobId, readQuery } from "./request.ts";
 import type { RestEnv } from "./rest_env.ts";
@@ -26,8 +27,8 @@ export interface RestAppOptions {
 }
 
 /**
- * The REST API over a `JobService`, as a function from a request to a response. `app.request()` calls
- * it without a network.
+ * The REST API over a `JobService` and the page on top of it, as a function from a request to a
+ * response. `app.request()` calls it without a network.
  */
 export function restApp(
   service: JobService,
@@ -65,6 +66,13 @@ export function restApp(
   for (const [, operation] of operations) {
     app.all(routeOf(operation), named(operation), refuseMethod(operation.path));
   }
+  app.route(
+    "/",
+    pageRoutes(service, {
+      authenticate,
+      known: (error) => knownError(error, (fault) => onFault(fault, "page")),
+    }),
+  );
   return app;
 }
 

@@ -73,6 +73,12 @@ export class Launcher {
     checkCommand(command);
     checkLabels(labels);
     const execution = this.#limitTime(completeExecution(request.execution ?? {}));
+    if (execution.nice < 0 && await groups.shell.ask("uid") !== "0") {
+      throw new JobWorkerError(
+        "failed_precondition",
+        `Cannot set nice ${execution.nice}: the daemon does not run as root`,
+      );
+    }
     const user = await chooseUser(execution.user, users, groups.shell);
     const home = user?.home ?? this.#parts.home;
     const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };

@@ -120,8 +120,8 @@ Deno.test("context refuses names that are taken, unknown or not names, and says 
     ["context remove toString", 2, /There is no context "toString"/],
     ["context add __proto__", 2, /Cannot name a context "__proto__"/],
     ["context add a/b", 2, /Cannot name a context "a\/b": give 1 to 64 letters/],
-    ["context add", 2, /context add needs a name/],
-    ["context list prod", 2, /context list takes no name/],
+    ["context add", 2, /Context add needs a name/],
+    ["context list prod", 2, /Context list takes no name/],
     ["context frobnicate x", 2, /add, use, list, remove/],
     ["health --context nobody", 2, /There is no context "nobody"/],
   ];

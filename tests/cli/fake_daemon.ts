@@ -92,6 +92,9 @@ export function clientOf(calls: Partial<JobClient>): JobClient {
     getJob: refuse("getJob"),
     listJobs: refuse("listJobs"),
     waitJob: refuse("waitJob"),
+    signalJob: refuse("signalJob"),
+    limitJobTime: refuse("limitJobTime"),
+    writeInput: refuse("writeInput"),
     pruneJobs: refuse("pruneJobs"),
     checkHealth: refuse("checkHealth"),
     streamLogs: () => {
@@ -172,7 +175,7 @@ export class FakeOutput implements Output {
 }
 
 export interface FakeIoOptions
-  extends Partial<Pick<Io, "connectRest" | "askPassword" | "readTextFile">> {
+  extends Partial<Pick<Io, "stdin" | "connectRest" | "askPassword" | "readTextFile">> {
   readonly terminal?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   /** What connecting ends in, in place of the client. */
@@ -181,6 +184,7 @@ export interface FakeIoOptions
 
 /** A world with a fake terminal, whose daemon is `client`. */
 export class FakeIo implements Io {
+  readonly stdin: Io["stdin"];
   readonly stdout: FakeOutput;
   readonly stderr: FakeOutput;
   readonly environment: Io["environment"];
@@ -202,6 +206,7 @@ export class FakeIo implements Io {
     this.environment = (name) => environment[name];
     this.directory = UserDirectory.of(this.environment);
     const refuse = (name: string) => () => Promise.reject(new Error(`Unexpected call of ${name}`));
+    this.stdin = options.stdin ?? { read: refuse("stdin.read") };
     this.connectRest = options.connectRest ?? refuse("connectRest");
     this.askPassword = options.askPassword ?? refuse("askPassword");
     this.readTextFile = options.readTextFile ?? refuse("readTextFile");

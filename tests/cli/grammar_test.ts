@@ -285,7 +285,7 @@ Deno.test("parse() prints help for the program and for each subcommand, and the 
     ]
   ) assert.ok(help.includes(form), form);
 
-  const verbs = "start run stop status output logs list wait health certs".split(" ");
+  const verbs = "start run stop signal update status output logs list wait health certs".split(" ");
   for (const verb of verbs) {
     assert.match(help, new RegExp(`^  ${verb} `, "m"));
     const text = textOf(verb, "--help");

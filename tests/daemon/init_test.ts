@@ -112,8 +112,13 @@ Deno.test("init writes a unit that starts this program with this configuration",
     new RegExp(`^Next: systemctl enable --now ${path}/worker-daemon.service$`, "m"),
   );
   const unit = await Deno.readTextFile(`${path}/worker-daemon.service`);
-  const start = `ExecStart=/opt/job-worker/worker-daemon --config=${path}/job-worker.json`;
-  assert.ok(unit.split("\n").includes(start));
+  const command = `/opt/job-worker/worker-daemon --config=${path}/job-worker.json`;
+  assert.ok(unit.includes(`\nExecStart=${command}\n`));
+  assert.ok(unit.includes(`\nExecReload=${command} --check-config\n`));
+  const strange = `${path}/100% "mine" $HOME`;
+  await daemon(["init", `--dir=${strange}`, "--systemd"], variables);
+  const quoted = `"--config=${path}/100%% \\"mine\\" $$HOME/job-worker.json"\n`;
+  assert.ok((await Deno.readTextFile(`${strange}/worker-daemon.service`)).includes(quoted));
 });
 
 Deno.test("init says how it is used, and what of a line it does not understand", async () => {

@@ -75,6 +75,15 @@ export class Executables implements AsyncDisposable {
     return `${this.directory}/bin/${name}`;
   }
 
+  /** Writes the head of an executable, without its payload, to a file. */
+  async head(): Promise<string> {
+    const bytes = await Deno.readFile(this.path("worker-cli"));
+    const path = `${this.directory}/head.sh`;
+    const GZIP = 0x1f;
+    await Deno.writeFile(path, bytes.subarray(0, bytes.indexOf(GZIP)));
+    return path;
+  }
+
   /** An environment with this home, where what another has unpacked is used. */
   environment(home: string): Readonly<Record<string, string>> {
     return { HOME: home, XDG_CACHE_HOME: `${this.directory}/cache` };

@@ -1,4 +1,5 @@
 import { Executables } from "./executables.ts";
+import { testDeployment } from "./deployment.ts";
 import { testFirstSteps } from "./first_steps.ts";
 import { testUnpacking } from "./unpacking.ts";
 
@@ -8,3 +9,4 @@ Deno.test.afterAll(() => executables[Symbol.asyncDispose]());
 
 testUnpacking(executables);
 testFirstSteps(executables);
+testDeployment(executables);

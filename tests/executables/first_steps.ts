@@ -2,20 +2,25 @@ import { assert } from "../assert.ts";
 import { until } from "../worker/fixture.ts";
 import type { Executables, Outcome } from "./executables.ts";
 
+const PASSWORD = "correct horse";
+
 /** A server and its client, set up from the executables alone. */
 class Installation implements AsyncDisposable {
   readonly home: string;
   readonly address: string;
+  /** Of REST. */
+  readonly restAddress: string;
   readonly #executables: Executables;
   readonly #daemon: Deno.ChildProcess;
 
   private constructor(
     executables: Executables,
-    parts: { home: string; address: string; daemon: Deno.ChildProcess },
+    parts: { home: string; address: string; restAddress: string; daemon: Deno.ChildProcess },
   ) {
     this.#executables = executables;
     this.home = parts.home;
     this.address = parts.address;
+    this.restAddress = parts.restAddress;
     this.#daemon = parts.daemon;
   }
 
@@ -24,7 +29,11 @@ class Installation implements AsyncDisposable {
     const home = await executables.makeDirectory("home-");
     const env = executables.environment(home);
     const server = `${home}/server with space`;
-    const made = await executables.run("worker-daemon", ["init", `--dir=${server}`], { env });
+    const made = await executables.run(
+      "worker-daemon",
+      ["init", `--dir=${server}`, "--user=alice"],
+      { env: { ...env, WORKER_PASSWORD: PASSWORD } },
+    );
     assert.deepEqual([made.code, made.stderr], [0, ""]);
     const config = `--config=${server}/job-worker.json`;
     const checked = await executables.run("worker-daemon", [config, "--check-config"], { env });
@@ -32,22 +41,22 @@ class Installation implements AsyncDisposable {
 
     const daemon = executables.start(
       "worker-daemon",
-      [config, "--address=127.0.0.1:0", "--rest-address=off"],
+      [config, "--address=127.0.0.1:0", "--rest-address=127.0.0.1:0"],
       { env, outputs: home },
     );
     let running = true;
     daemon.status.then(() => running = false);
-    const [, address = ""] = await until(async () => {
+    const [, address = "", restAddress = ""] = await until(async () => {
       const stdout = await Deno.readTextFile(`${home}/stdout`).catch(() => "");
       assert.ok(running, await Deno.readTextFile(`${home}/stderr`).catch(() => "Not even started"));
-      return /listening on (\S+)\n/.exec(stdout) ?? false;
+      return /listening on (\S+)\n.*https:\/\/(\S+)\n/.exec(stdout) ?? false;
     });
     await Deno.mkdir(`${home}/.config/job-worker`, { recursive: true });
     for (const name of ["ca-cert.pem", "client-cert.pem", "client-key.pem"]) {
       await Deno.copyFile(`${server}/certs/${name}`, `${home}/.config/job-worker/${name}`);
     }
     await executables.giveAway(`${home}/.config`);
-    return new Installation(executables, { home, address, daemon });
+    return new Installation(executables, { home, address, restAddress, daemon });
   }
 
   get pid(): number {
@@ -56,7 +65,13 @@ class Installation implements AsyncDisposable {
 
   /** Runs the CLI against the daemon. */
   cli(...args: string[]): Promise<Outcome> {
-    const env = { ...this.#executables.environment(this.home), WORKER_ADDRESS: this.address };
+    const env = {
+      ...this.#executables.environment(this.home),
+      WORKER_ADDRESS: this.address,
+      WORKER_REST_ADDRESS: this.restAddress,
+      WORKER_USER: "alice",
+      WORKER_PASSWORD: PASSWORD,
+    };
     return this.#executables.run("worker-cli", args, { env });
   }
 
@@ -103,6 +118,10 @@ export function testFirstSteps(executables: Executables): void {
     assert.match((await server.cli("list", "cancelled")).stdout, new RegExp(`^${jobId}\t`));
     const completed = await server.cli("__complete", "--", "status", jobId.slice(0, 20));
     assert.match(completed.stdout, new RegExp(`^${jobId}\tcancelled`));
+
+    // Passwords are compared on a thread, which is a file of its own.
+    const overRest = await server.cli("--status", jobId);
+    assert.deepEqual([overRest.code, overRest.stdout, overRest.stderr], [0, "cancelled\n", ""]);
 
     // A context needs a permission that no other subcommand has.
     const { code, stderr } = await server.cli(

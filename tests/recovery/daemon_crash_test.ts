@@ -28,9 +28,14 @@ async function listAll(client: JobWorkerClient): Promise<Job[]> {
   return jobs;
 }
 
-function startPrinter(client: JobWorkerClient, requestId: string, script: string): Promise<Job> {
+function startPrinter(
+  client: JobWorkerClient,
+  requestId: string,
+  script: string,
+  signal = new AbortController().signal,
+): Promise<Job> {
   const command = { name: "sh", args: ["-c", script], env: {}, workingDirectory: "/" };
-  return client.startJob({ command, labels: { kind: "printer" }, requestId });
+  return client.startJob({ command, labels: { kind: "printer" }, requestId }, { signal });
 }
 
 async function readLog(client: JobWorkerClient, jobId: string): Promise<string> {
@@ -51,61 +56,66 @@ Deno.test(`the daemon settles what it left when it was killed, ${ROUNDS} times w
   for (let round = 0; round < ROUNDS; round++) {
     /** By request id. */
     const acknowledged = new Map<string, Job>();
-    let starts: Promise<void>[] = [];
     let follower: TestProcess | undefined;
     {
       await using daemon = await MortalDaemon.start(certificates, directory.path, [
         `--address=${address}`,
       ]);
       address = daemon.address;
-      await using client = await daemon.connect();
-      starts = Array.from({ length: JOBS }, async (_, index) => {
-        const requestId = `${round} ${index}`;
-        const script = SCRIPTS[index % SCRIPTS.length] ?? PRINTER;
-        acknowledged.set(requestId, await startPrinter(client, requestId, script));
+      await daemon.withClient(async (client) => {
+        const dead = new AbortController();
+        const starts = Array.from({ length: JOBS }, async (_, index) => {
+          const requestId = `${round} ${index}`;
+          const script = SCRIPTS[index % SCRIPTS.length] ?? PRINTER;
+          const job = await startPrinter(client, requestId, script, dead.signal);
+          acknowledged.set(requestId, job);
+        });
+        // In the first round all have started and one is followed; then some are still starting.
+        if (round === 0) {
+          await Promise.all(starts);
+          const { jobId } = acknowledged.get("0 0") ?? {};
+          follower = followers.use(daemon.startCli(["output", `${jobId}`]));
+          await follower.seen(/line 20\n/);
+        } else {
+          await Promise.race(starts);
+          await new Promise((resolve) => setTimeout(resolve, Math.random() * 100));
+        }
+        await daemon.kill();
+        // Or they would try again.
+        dead.abort();
+        await Promise.allSettled(starts);
       });
-      // In the first round all have started and one is followed; then some are still starting.
-      if (round === 0) {
-        await Promise.all(starts);
-        const { jobId } = acknowledged.get("0 0") ?? {};
-        follower = followers.use(daemon.startCli(["output", `${jobId}`]));
-        await follower.seen(/line 20\n/);
-      } else {
-        await Promise.race(starts);
-        await new Promise((resolve) => setTimeout(resolve, Math.random() * 100));
-      }
-      await daemon.kill();
     }
-    await Promise.allSettled(starts);
 
     await using daemon = await MortalDaemon.start(certificates, directory.path, [
       `--address=${address}`,
     ]);
-    await using client = await daemon.connect();
-    const jobs = await listAll(client);
-    const listed = new Map(jobs.map((job) => [job.jobId, job]));
-    for (const { jobId, pid } of acknowledged.values()) assert.equal(listed.get(jobId)?.pid, pid);
-    const lost = jobs.filter(({ jobId }) => !settled.has(jobId));
-    assert.ok(lost.length >= acknowledged.size && lost.length <= JOBS);
-    for (const job of lost) {
-      settled.add(job.jobId);
-      const { status, reason, exitStatus } = job.end ?? {};
-      assert.deepEqual([status, reason, exitStatus], ["failed", "lost", null]);
-      const text = await readLog(client, job.jobId);
-      assert.equal(text, await outputOnDisk(`${directory.path}/data/logs/${job.jobId}`));
-      assertPrinted(text);
-    }
-    await assertNothingRuns(lost.filter(({ pid }) => pid !== 0));
+    await daemon.withClient(async (client) => {
+      const jobs = await listAll(client);
+      const listed = new Map(jobs.map((job) => [job.jobId, job]));
+      for (const { jobId, pid } of acknowledged.values()) assert.equal(listed.get(jobId)?.pid, pid);
+      const lost = jobs.filter(({ jobId }) => !settled.has(jobId));
+      assert.ok(lost.length >= acknowledged.size && lost.length <= JOBS);
+      for (const job of lost) {
+        settled.add(job.jobId);
+        const { status, reason, exitStatus } = job.end ?? {};
+        assert.deepEqual([status, reason, exitStatus], ["failed", "lost", null]);
+        const text = await readLog(client, job.jobId);
+        assert.equal(text, await outputOnDisk(`${directory.path}/data/logs/${job.jobId}`));
+        assertPrinted(text);
+      }
+      await assertNothingRuns(lost.filter(({ pid }) => pid !== 0));
 
-    const [[requestId, known] = []] = acknowledged;
-    assert.ok(requestId !== undefined && known !== undefined);
-    const repeated = await startPrinter(client, requestId, PRINTER);
-    assert.equal(repeated.jobId, known.jobId);
-    assert.equal(statusOf(repeated), "failed");
-    const run = await daemon.cli(["run", "--", "echo", "new"]);
-    assert.deepEqual([run.code, run.stdout], [0, "new\n"]);
-    const [newest] = (await client.listJobs({ filter: {}, pageSize: 1, pageToken: "" })).jobs;
-    settled.add(newest?.jobId ?? "");
+      const [[requestId, known] = []] = acknowledged;
+      assert.ok(requestId !== undefined && known !== undefined);
+      const repeated = await startPrinter(client, requestId, PRINTER);
+      assert.equal(repeated.jobId, known.jobId);
+      assert.equal(statusOf(repeated), "failed");
+      const run = await daemon.cli(["run", "--", "echo", "new"]);
+      assert.deepEqual([run.code, run.stdout], [0, "new\n"]);
+      const [newest] = (await client.listJobs({ filter: {}, pageSize: 1, pageToken: "" })).jobs;
+      settled.add(newest?.jobId ?? "");
+    });
 
     if (follower === undefined) continue;
     // It has connected again by itself, and has what there is, once.

@@ -91,6 +91,7 @@ Deno.test({
       daemon.cli(["start", "--", "echo", "kept"]),
       daemon.cli(["start", "--", "sleep", "100"]),
     ]);
+    assert.deepEqual([kept.stderr, running.stderr], ["", ""]);
     const [keptId, runningId] = [kept.stdout.trim(), running.stdout.trim()];
     assert.equal((await daemon.cli(["wait", keptId])).code, 0);
     await disk.fill();
@@ -127,11 +128,18 @@ Deno.test("the daemon bounds logs and the past, as its options and each user say
     "--log-policy=end-job",
     "--cgroups=false",
   ]);
-  const printing = ["--", "sh", "-c", "yes | head -c 3000000"];
   const [ended, kept] = await Promise.all([
-    daemon.cli(["run", ...printing]),
+    daemon.cli(["run", "--", "yes"]),
     daemon.cli(
-      ["start", "--log-limit=1MiB", "--log-policy=keep-newest", ...printing],
+      [
+        "start",
+        "--log-limit=1MiB",
+        "--log-policy=keep-newest",
+        "--",
+        "sh",
+        "-c",
+        "yes | head -c 3000000",
+      ],
       "operator",
     ),
   ]);

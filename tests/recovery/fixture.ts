@@ -12,6 +12,7 @@ import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { daemonArgs, WITHOUT_REST } from "../end_to_end/daemon.ts";
 import { type Finished, processesOf, TestProcess } from "../end_to_end/process.ts";
+import { TcpProxy } from "../end_to_end/proxy.ts";
 import { ROOT, taskArgs } from "../tasks.ts";
 import { liveProcesses } from "../worker/fixture.ts";
 
@@ -134,12 +135,13 @@ export class MortalDaemon implements AsyncDisposable {
     }
   }
 
-  /** Connects as the admin. */
-  async connect(): Promise<JobWorkerClient> {
-    return await connect({
-      address: this.address,
-      ...await this.#certificates.material("client"),
-    });
+  /** Lets a connection of the admin's be used, and closes it. */
+  async withClient(use: (client: JobWorkerClient) => Promise<void>): Promise<void> {
+    const material = await this.#certificates.material("client");
+    // grpc-js closes a connection when it gets round to it, but knows at once when it is broken.
+    await using proxy = TcpProxy.listen(Number(this.address.split(":").at(-1)));
+    await using client = await connect({ address: proxy.address, ...material });
+    await use(client);
   }
 
   /** Starts `worker-cli`. */

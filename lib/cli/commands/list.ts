@@ -3,6 +3,7 @@ import type { Context } from "../context.ts";
 import type { ListVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import type { Job, JobFilter } from "../job_client.ts";
+import { jobPages } from "../job_pages.ts";
 import {
   commandText,
   dateText,
@@ -16,15 +17,13 @@ import { timeOf } from "../moment.ts";
 import { jsonLine, printable } from "../printable.ts";
 import { table } from "../table.ts";
 
-const LARGEST_PAGE = 1_000;
-
 /**
  * Lists jobs, the newest first: a table on a terminal; a line per job, separated by tabs, elsewhere;
  * or JSON. Pages are printed as they come, except that a table needs them all for its widths.
  */
 export async function list(context: Context, verb: ListVerb): Promise<number> {
   const { io, settings } = context;
-  const pages = jobPages(context, verb);
+  const pages = jobPages(context, filterOf(verb), verb.limit);
   if (io.stdout.isTerminal && !settings.json) {
     const jobs = (await Array.fromAsync(pages)).flat();
     if (jobs.length === 0) await tell(io, "No jobs");
@@ -38,25 +37,15 @@ export async function list(context: Context, verb: ListVerb): Promise<number> {
   return 0;
 }
 
-async function* jobPages({ io, client }: Context, verb: ListVerb): AsyncGenerator<readonly Job[]> {
-  const { since, until } = verb;
+function filterOf({ status, owner, labels, since, until }: ListVerb): JobFilter {
   const now = Date.now();
-  const filter: JobFilter = {
-    ...(verb.status === "all" ? {} : { statuses: [verb.status] }),
-    ...(verb.owner === "" ? {} : { owner: verb.owner }),
-    labels: verb.labels,
+  return {
+    ...(status !== "all" && { statuses: [status] }),
+    ...(owner !== "" && { owner }),
+    labels,
     ...(since && { startedAfter: timeOf(since, now) }),
     ...(until && { startedBefore: timeOf(until, now) }),
   };
-  let left = verb.limit;
-  let pageToken = "";
-  do {
-    const pageSize = Math.min(left, LARGEST_PAGE);
-    const page = await client.listJobs({ filter, pageSize, pageToken }, { signal: io.interrupted });
-    yield page.jobs;
-    left -= page.jobs.length;
-    pageToken = page.nextPageToken;
-  } while (pageToken !== "" && left > 0);
 }
 
 /** The time of a UUIDv7 and its first random digits, which is as good as unique. */

@@ -7,12 +7,15 @@ import { OutputClosed, printLine, tell } from "../io.ts";
 import { jobJson } from "../job_text.ts";
 import { jsonLine } from "../printable.ts";
 import { followLog } from "../print_log.ts";
+import { sendInput } from "../send_input.ts";
 
 /**
  * Starts a job, prints its output live, and exits with its status.
  *
  * The first Ctrl-C asks the daemon to stop the job, and what the job still prints is shown. The
  * second leaves at once; the job goes on being stopped.
+ *
+ * With `--interactive` it reads our standard input.
  */
 export async function run(context: Context, { job }: RunVerb): Promise<number> {
   const { io, settings, client } = context;
@@ -29,18 +32,38 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
   };
   if (io.interrupted.aborted) onInterrupted();
   io.interrupted.addEventListener("abort", onInterrupted, { once: true });
+  const left = new AbortController();
+  const sending = job.execution?.hasInput
+    ? passInputOn(context, jobId, AbortSignal.any([signal, left.signal]))
+    : undefined;
   try {
     const ended = await followLog(context, jobId, signal);
     await stopping;
     return await exitStatusOfJob(io, ended);
   } catch (error) {
-    if (!(error instanceof OutputClosed)) {
+    if (error instanceof OutputClosed) {
+      // Nobody would ever go on with its input.
+      if (sending !== undefined) await stopJob(context, jobId);
+    } else {
       const fate = io.interrupted.aborted ? "was asked to stop" : "goes on";
       await printLine(io.stderr, `worker-cli: Left job ${jobId}, which ${fate}`);
     }
     throw error;
   } finally {
+    left.abort();
+    await sending;
     io.interrupted.removeEventListener("abort", onInterrupted);
+  }
+}
+
+/** A job that cannot have the rest of its input is stopped: it must not take a part for the whole. */
+async function passInputOn(context: Context, jobId: string, signal: AbortSignal): Promise<void> {
+  try {
+    await sendInput(context, jobId, signal);
+  } catch (error) {
+    if (signal.aborted) return;
+    await printFailure(context, error).catch(() => {});
+    await stopJob(context, jobId);
   }
 }
 

@@ -7,9 +7,6 @@ import { jobJson, outcomeText } from "../job_text.ts";
 import { jsonLine } from "../printable.ts";
 import { withProgress } from "../progress.ts";
 
-/** What the daemon takes if it is not told; see `StopJobRequest` in jobworker.proto. */
-const DEFAULT_GRACE_MS = 10_000;
-
 /** Stops a job and everything it started; returns when nothing of it runs any more. */
 export async function stop(context: Context, verb: StopVerb): Promise<number> {
   const { io, settings, client } = context;
@@ -17,7 +14,7 @@ export async function stop(context: Context, verb: StopVerb): Promise<number> {
   const jobId = await resolveJobId(context, verb.jobId);
   const job = await withProgress(
     io.stderr,
-    (elapsedMs) => progressText((gracePeriodMs ?? DEFAULT_GRACE_MS) - elapsedMs),
+    (elapsedMs) => progressText(gracePeriodMs === null ? null : gracePeriodMs - elapsedMs),
     client.stopJob({ jobId, stopSignal, gracePeriodMs }, { signal: io.interrupted }),
   );
   if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
@@ -25,7 +22,9 @@ export async function stop(context: Context, verb: StopVerb): Promise<number> {
   return 0;
 }
 
-function progressText(leftMs: number): string {
+/** @param leftMs of the grace period; `null` if only the job knows that */
+function progressText(leftMs: number | null): string {
+  if (leftMs === null) return "Stopping…";
   const seconds = Math.ceil(leftMs / 1_000);
   return seconds > 0
     ? `Stopping… (SIGKILL in ${formatDuration(seconds * 1_000)})`

@@ -1,0 +1,87 @@
+#!/bin/sh
+# Installs Job Worker on this server, and says each step. It starts nothing.
+set -eu
+
+usage="Usage: install.sh [--dry-run] [--from=DIR] [--prefix=DIR] [--root=DIR] [-- INIT-OPTION...]
+
+  --dry-run     only say what would be done
+  --from=DIR    where worker-daemon, worker-cli and SHA256SUMS are [beside this script, or ../dist]
+  --prefix=DIR  where to install programs and manual pages [/usr/local]
+  --root=DIR    install below another root, and leave users and services alone
+  INIT-OPTION   for worker-daemon init: --host=NAME, a name by which clients reach this server; --user=NAME
+
+Run as root. What is there already stays: certificates and configuration are never replaced."
+
+here=$(cd -- "$(dirname -- "$0")" && pwd)
+from='' prefix=/usr/local root='' dry=''
+while [ $# -gt 0 ]; do
+  case $1 in
+    --dry-run) dry=yes ;;
+    --from=*) from=${1#*=} ;;
+    --prefix=*) prefix=${1#*=} ;;
+    --root=*) root=${1#*=} ;;
+    -h | --help) echo "$usage" && exit ;;
+    --) shift && break ;;
+    *) echo "install.sh: Unknown argument \"$1\"" >&2 && echo "$usage" >&2 && exit 2 ;;
+  esac
+  shift
+done
+
+fail() { echo "install.sh: $*" >&2 && exit 1; }
+
+# Says a step, and does it.
+step() {
+  echo "+ $*"
+  [ -n "$dry" ] || "$@"
+}
+
+for directory in "$here" "$here/../dist"; do
+  if [ -z "$from" ] && [ -f "$directory/worker-daemon" ]; then from=$directory; fi
+done
+[ -n "$from" ] || fail "Cannot find worker-daemon: say where it is with --from=DIR"
+[ -n "$dry" ] || [ -n "$root" ] || [ "$(id -u)" = 0 ] || fail "Run it as root, or see --dry-run"
+
+(cd -- "$from" && sha256sum --check --quiet SHA256SUMS) || fail "The files in $from are damaged"
+
+# Unpacked where every user may run it from.
+export XDG_CACHE_HOME="$root/var/cache"
+umask 022
+
+echo "Programs and their manual pages:"
+step install -d "$root$prefix/bin" "$root$prefix/share/man/man1" "$XDG_CACHE_HOME"
+step install -m 755 "$from/worker-daemon" "$from/worker-cli" "$root$prefix/bin"
+if [ -d "$here/man" ]; then step install -m 644 "$here"/man/*.1 "$root$prefix/share/man/man1"; fi
+
+echo "Completions:"
+add_completion() {
+  [ -d "$root${2%/*}" ] || return 0
+  echo "+ $prefix/bin/worker-cli completions $1 >$root$2"
+  [ -n "$dry" ] || "$root$prefix/bin/worker-cli" completions "$1" >"$root$2"
+}
+add_completion bash /usr/share/bash-completion/completions/worker-cli
+add_completion zsh /usr/share/zsh/vendor-completions/_worker-cli
+add_completion fish /usr/share/fish/vendor_completions.d/worker-cli.fish
+
+echo "The user whose rights jobs have, and directories:"
+if [ -n "$root" ]; then
+  step install -d "$root/etc" "$root/var/lib"
+elif id job-worker >/dev/null 2>&1; then
+  echo "  there is a user job-worker"
+else
+  step useradd --system --create-home --home-dir /var/lib/job-worker-home \
+    --shell /usr/sbin/nologin job-worker
+fi
+
+echo "Certificates, configuration and the unit for systemd:"
+if [ -e "$root/etc/job-worker/job-worker.json" ]; then
+  echo "  there is a configuration in $root/etc/job-worker"
+else
+  step "$root$prefix/bin/worker-daemon" init "--dir=$root/etc/job-worker" --systemd "$@"
+fi
+unit=/etc/job-worker/worker-daemon.service
+if [ -n "$root" ] || ! command -v systemctl >/dev/null; then
+  echo "Done. Start it with: $prefix/bin/worker-daemon"
+else
+  step systemctl enable "$unit"
+  echo "Done. Start it with: systemctl start worker-daemon"
+fi

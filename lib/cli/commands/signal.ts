@@ -1,0 +1,16 @@
+import type { Context } from "../context.ts";
+import type { SignalVerb } from "../invocation.ts";
+import { printLine, tell } from "../io.ts";
+import { resolveJobId } from "../job_id.ts";
+import { jobJson } from "../job_text.ts";
+import { jsonLine } from "../printable.ts";
+
+/** Sends a signal to every process of a job, and leaves it to them what they make of it. */
+export async function signal(context: Context, verb: SignalVerb): Promise<number> {
+  const { io, settings, client } = context;
+  const jobId = await resolveJobId(context, verb.jobId);
+  const job = await client.signalJob({ jobId, signal: verb.signal }, { signal: io.interrupted });
+  if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
+  else await tell(io, `Sent ${verb.signal} to job ${jobId}`);
+  return 0;
+}

@@ -1,0 +1,64 @@
+import { JobWorkerError } from "../../errors.ts";
+import type { Context } from "../context.ts";
+import { printFailure } from "../failure.ts";
+import type { StopAllVerb } from "../invocation.ts";
+import { OutputClosed, printLine, tell } from "../io.ts";
+import type { Job, JobFilter } from "../job_client.ts";
+import { jobPages } from "../job_pages.ts";
+import { jobJson, outcomeText } from "../job_text.ts";
+import { jsonLine } from "../printable.ts";
+
+/** How many jobs are being stopped at the same time, so that one grace period does not wait for another. */
+const AT_ONCE = 64;
+
+/** The exit status if some job could not be stopped. */
+const SOME_FAILED = 1;
+
+/**
+ * Stops every running job that matches: a line for each as it ends. One that cannot be stopped, and
+ * why, is told on stderr, and the others are stopped all the same.
+ */
+export async function stopAll(context: Context, verb: StopAllVerb): Promise<number> {
+  const { io } = context;
+  const filter: JobFilter = {
+    statuses: ["running"],
+    ...(verb.owner !== "" && { owner: verb.owner }),
+    labels: verb.labels,
+  };
+  // All of them first: pages of what runs change while it is being stopped.
+  const jobs = (await Array.fromAsync(jobPages(context, filter))).flat();
+  await tell(io, jobs.length === 0 ? "No jobs" : `Stopping ${jobs.length} of the running jobs`);
+  const left = jobs.values();
+  let exitStatus = 0;
+  const stopSome = async () => {
+    for (const job of left) {
+      if (!await stopOne(context, job, verb)) exitStatus = SOME_FAILED;
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, stopSome));
+  return exitStatus;
+}
+
+async function stopOne(
+  context: Context,
+  { jobId }: Job,
+  { stopSignal, gracePeriodMs }: StopAllVerb,
+): Promise<boolean> {
+  const { io, settings, client } = context;
+  const options = { signal: io.interrupted };
+  try {
+    const job = await client.stopJob({ jobId, stopSignal, gracePeriodMs }, options)
+      .catch(async (error) => {
+        if (!(error instanceof JobWorkerError && error.code === "failed_precondition")) throw error;
+        // It ended by itself in the meantime.
+        return await client.getJob({ jobId }, options);
+      });
+    const line = settings.json ? jsonLine(jobJson(job)) : `${jobId}\t${outcomeText(job)}`;
+    await printLine(io.stdout, line);
+    return true;
+  } catch (error) {
+    if (error instanceof OutputClosed || io.interrupted.aborted) throw error;
+    await printFailure(context, error);
+    return false;
+  }
+}

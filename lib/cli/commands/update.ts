@@ -1,0 +1,21 @@
+import { formatDuration } from "../../duration.ts";
+import type { Context } from "../context.ts";
+import type { UpdateVerb } from "../invocation.ts";
+import { printLine, tell } from "../io.ts";
+import { resolveJobId } from "../job_id.ts";
+import { jobJson } from "../job_text.ts";
+import { jsonLine } from "../printable.ts";
+
+/** Changes how long a running job may run. */
+export async function update(context: Context, verb: UpdateVerb): Promise<number> {
+  const { io, settings, client } = context;
+  const { timeoutMs } = verb;
+  const jobId = await resolveJobId(context, verb.jobId);
+  const job = await client.limitJobTime({ jobId, timeoutMs }, { signal: io.interrupted });
+  if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
+  else {
+    const limit = timeoutMs === 0 ? "for ever" : `${formatDuration(timeoutMs)} from its start`;
+    await tell(io, `Job ${jobId} may run ${limit}`);
+  }
+  return 0;
+}

@@ -1,0 +1,21 @@
+import type { Context } from "./context.ts";
+import type { Job, JobFilter } from "./job_client.ts";
+
+const LARGEST_PAGE = 1_000;
+
+/** The jobs that match, the newest first, `limit` at most, a page at a time. */
+export async function* jobPages(
+  { io, client }: Context,
+  filter: JobFilter,
+  limit = Infinity,
+): AsyncGenerator<readonly Job[]> {
+  let left = limit;
+  let pageToken = "";
+  do {
+    const pageSize = Math.min(left, LARGEST_PAGE);
+    const page = await client.listJobs({ filter, pageSize, pageToken }, { signal: io.interrupted });
+    yield page.jobs;
+    left -= page.jobs.length;
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "" && left > 0);
+}

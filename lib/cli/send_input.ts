@@ -1,0 +1,45 @@
+import { abortable } from "../abortable.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Context } from "./context.ts";
+
+/** The most that is sent at once, in bytes. */
+const PIECE_BYTES = 256 * 1024;
+
+/**
+ * Sends standard input to a job, no faster than the job takes it, and its end. Returns early once the
+ * job reads no more: it may have all it wants.
+ *
+ * @throws {JobWorkerError} if standard input cannot be read, or the job not be reached
+ */
+export async function sendInput(
+  { io, client }: Context,
+  jobId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const buffer = new Uint8Array(PIECE_BYTES);
+  let offset = 0;
+  try {
+    for (let end = false; !end;) {
+      // Somebody may never type: what ends the job ends the wait.
+      const length = await abortable(readInput(io.stdin, buffer), signal);
+      end = length === null;
+      const data = buffer.subarray(0, length ?? 0);
+      await client.writeInput({ jobId, offset, data, end }, { signal });
+      offset += data.length;
+    }
+  } catch (error) {
+    if (!(error instanceof JobWorkerError && error.code === "failed_precondition")) throw error;
+  }
+}
+
+async function readInput(
+  stdin: Context["io"]["stdin"],
+  buffer: Uint8Array<ArrayBuffer>,
+): Promise<number | null> {
+  try {
+    return await stdin.read(buffer);
+  } catch (error) {
+    const message = `Cannot read standard input: ${messageOf(error)}`;
+    throw new JobWorkerError("data_loss", message, { cause: error });
+  }
+}

@@ -1,0 +1,78 @@
+import { html } from "hono/html";
+import { authorize } from "../../auth/authorize.ts";
+import type { Identity } from "../../auth/identity.ts";
+import { formatByteSize } from "../../byte_size.ts";
+import type { Job } from "../../worker/types.ts";
+import { ageText, commandText, durationText, endText, statusBadge } from "./job_words.ts";
+import { type Html, layout } from "./layout.ts";
+
+/** What {@linkcode jobPage} goes by beside the job. */
+export interface JobPageView {
+  readonly identity: Identity;
+  /** Milliseconds since the Unix epoch. */
+  readonly now: number;
+}
+
+/** One job, and room for its log, which the script brings in. */
+export function jobPage(job: Job, { identity, now }: JobPageView): Html {
+  const { jobId } = job;
+  const mayStop = authorize(identity, "stopJob", job.owner).kind === "allowed";
+  const content = html`
+    <p><a href="/">All jobs</a></p>
+    <div class="title">
+      <h1><code>${commandText(job)}</code></h1>
+      <div id="status" data-live aria-live="polite">${statusBadge(job)}</div>
+      <div id="actions" data-live>${mayStop && job.end === null &&
+        html`<button id="stop-button" class="danger" type="button">Stop …</button>`}</div>
+    </div>
+    <dl id="facts" data-live>${facts(job, now)}</dl>
+    <section aria-labelledby="log-title">
+      <div class="bar">
+        <h2 id="log-title">Log</h2>
+        <label class="check"><input id="follow" type="checkbox" checked> Follow</label>
+        <label class="check"><input id="times" type="checkbox"> Times</label>
+        <a href="/v1/jobs/${jobId}/logs" download="${jobId}.log">Download</a>
+        <span id="log-state" class="quiet" role="status"></span>
+      </div>
+      <div id="log" data-job="${jobId}" tabindex="0" role="log" aria-live="off"
+        aria-labelledby="log-title"></div>
+      <p class="quiet">stderr has a bar at its left. The newest 5,000 lines are kept here; the
+        download has all of them.</p>
+    </section>
+    <dialog id="stop" aria-labelledby="stop-title">
+      <form method="dialog">
+        <h2 id="stop-title">Stop this job?</h2>
+        <p>It and all that it has started get SIGTERM and some time, then SIGKILL.</p>
+        <div class="bar">
+          <button value="" autofocus>Let it run</button>
+          <button value="stop" class="danger">Stop it</button>
+        </div>
+      </form>
+    </dialog>
+  `;
+  return layout(`${commandText(job).slice(0, 60)} - Job Worker`, content, identity);
+}
+
+function facts(job: Job, now: number): Html[] {
+  const { jobId, owner, pid, startedAt, labels, stdoutBytes, stderrBytes } = job;
+  const pairs: [string, string | Html][] = [
+    ["Id", html`<code>${jobId}</code>`],
+    ["Owner", html`<bdi>${owner}</bdi>`],
+    ["Started", ageText(startedAt, now)],
+    ["Duration", durationText(job, now)],
+    ["Process", String(pid)],
+    ["Output", `${formatByteSize(stdoutBytes)} stdout, ${formatByteSize(stderrBytes)} stderr`],
+    ["Directory", job.command.workingDirectory],
+    ["Labels", Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ")],
+    ["End", endText(job)],
+  ];
+  return pairs.filter(([, value]) => value !== "")
+    .map(([name, value]) =>
+      html`
+        <div>
+          <dt>${name}</dt>
+          <dd>${value}</dd>
+        </div>
+      `
+    );
+}

@@ -1,0 +1,177 @@
+/**
+ * The live parts of the page. The daemon renders; this asks for the page again and puts what has
+ * changed in its place, follows the log, and sends what the two forms say to the API.
+ *
+ * @module
+ */
+
+import { LogView } from "./log_view.js";
+
+/** How often a page that is seen is renewed, and how soon after a key was typed; milliseconds. */
+const RENEW_MS = 2000;
+const TYPING_MS = 250;
+/** Before another try, where the browser makes none itself. */
+const RETRY_MS = 3000;
+
+const element = (id) => document.getElementById(id);
+/** Without the user and password that may stand in the address of the page: fetch refuses them. */
+const ours = (path) => new URL(path, location.origin);
+
+function tell(problem) {
+  element("problem").textContent = problem;
+  element("problem").hidden = problem === "";
+}
+
+/** Calls the API, and returns its answer, or null after the reader was told why there is none. */
+async function post(path, body) {
+  try {
+    const response = await fetch(ours(path), {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const answer = await response.json();
+    tell(response.ok ? "" : answer.detail);
+    return response.ok ? answer : null;
+  } catch {
+    tell("The daemon cannot be reached");
+    return null;
+  }
+}
+
+let timer;
+let asking = new AbortController();
+
+function renewIn(ms) {
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(renew, ms);
+}
+
+/** Asks for this page again. Of two at a time the later one counts. */
+async function renew() {
+  asking.abort();
+  asking = new AbortController();
+  const { signal } = asking;
+  try {
+    const response = await fetch(ours(location.pathname + location.search), { signal });
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (!response.ok) throw new Error(fresh.querySelector(".problem")?.textContent);
+    for (const live of document.querySelectorAll("[data-live]")) {
+      replace(live, fresh.getElementById(live.id));
+    }
+    if (unreached) tell("");
+    unreached = false;
+  } catch (error) {
+    if (signal.aborted) return;
+    unreached = true;
+    tell(error instanceof TypeError ? "The daemon cannot be reached" : error.message);
+  }
+  renewIn(RENEW_MS);
+}
+
+let unreached = false;
+
+/** Leaves alone what is as it was, so that nothing is read out or loses the focus for nothing. */
+function replace(live, fresh) {
+  if (fresh === null || live.isEqualNode(fresh)) return;
+  const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
+  live.replaceChildren(...fresh.childNodes);
+  if (focused !== "") element(focused)?.focus();
+}
+
+function enableFilter(form) {
+  const show = () => {
+    const query = new URLSearchParams(new FormData(form));
+    history.replaceState(null, "", `/?${query}`);
+    renewIn(TYPING_MS);
+  };
+  form.addEventListener("input", show);
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    show();
+  });
+  // Filled in before this ran, or by a browser that goes back.
+  const asked = new URLSearchParams(location.search);
+  if (new FormData(form).entries().some(([name, value]) => value !== (asked.get(name) ?? ""))) {
+    show();
+  }
+}
+
+function enableStart(form) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const { line, workingDirectory } = Object.fromEntries(new FormData(form));
+    const button = form.querySelector("button");
+    button.disabled = true;
+    const command = { name: "sh", args: ["-c", line], workingDirectory };
+    const job = await post("/v1/jobs", { command });
+    if (job !== null) location.assign(`/jobs/${job.jobId}`);
+    else button.disabled = false;
+  });
+}
+
+function enableStop(dialog, jobId) {
+  element("actions").addEventListener("click", ({ target }) => {
+    if (target.id !== "stop-button") return;
+    // What it was the last time: Escape leaves it.
+    dialog.returnValue = "";
+    dialog.showModal();
+  });
+  dialog.addEventListener("close", async () => {
+    if (dialog.returnValue !== "stop") return;
+    await post(`/v1/jobs/${jobId}/stop`, {});
+    renew();
+  });
+}
+
+function enableLog(box) {
+  const follow = element("follow");
+  const view = new LogView(box, (follows) => follow.checked = follows);
+  follow.addEventListener("change", () => view.follows = follow.checked);
+  element("times").addEventListener("change", ({ target }) => {
+    box.classList.toggle("timed", target.checked);
+  });
+  followLog(box.dataset.job, view, "tail=5000");
+}
+
+/** Reads a log to its end. After an interruption the browser goes on by the last event's id. */
+function followLog(jobId, view, start) {
+  const state = element("log-state");
+  const source = new EventSource(ours(`/v1/jobs/${jobId}/logs?follow=1&${start}`));
+  let next = start;
+  const on = (type, use) =>
+    source.addEventListener(type, (event) => {
+      if (event.lastEventId !== "") next = `offset=${event.lastEventId}`;
+      use(JSON.parse(event.data));
+    });
+  source.addEventListener("open", () => state.textContent = "live");
+  on("message", (record) => view.write(record));
+  on("gap", ({ gap }) => view.note(`${gap.to - gap.from} bytes were dropped here`));
+  on("end", () => {
+    source.close();
+    state.textContent = "complete";
+    renew();
+  });
+  on("problem", ({ detail, status }) => {
+    // A daemon that goes away comes back.
+    if (status === 503) return;
+    source.close();
+    state.textContent = detail;
+  });
+  source.addEventListener("error", () => {
+    state.textContent = "reconnecting …";
+    if (source.readyState === EventSource.CLOSED) {
+      setTimeout(followLog, RETRY_MS, jobId, view, next);
+    }
+  });
+}
+
+const enable = { filter: enableFilter, start: enableStart, log: enableLog };
+for (const [id, make] of Object.entries(enable)) {
+  if (element(id) !== null) make(element(id));
+}
+if (element("stop") !== null) enableStop(element("stop"), element("log").dataset.job);
+if (document.querySelector("[data-live]") !== null) {
+  document.addEventListener("visibilitychange", () => renewIn(0));
+  renewIn(RENEW_MS);
+}

@@ -1,0 +1,26 @@
+import { MANUAL_DIRECTORY, manualPages } from "../../build/manual.ts";
+import { assert } from "../assert.ts";
+
+for (const [name, page] of manualPages()) {
+  Deno.test(`deploy/man/${name} is what \`deno task docs\` writes`, async () => {
+    assert.equal(await Deno.readTextFile(new URL(name, MANUAL_DIRECTORY)), page);
+  });
+}
+
+Deno.test("The manual pages tell of every subcommand and option", () => {
+  const [cli = "", daemon = ""] = [...manualPages().values()].map((page) =>
+    page.replaceAll("\\-", "-")
+  );
+  for (
+    const words of ["logs (all|stdout|stderr) <jobId>", "--follow", "--address <addr>", "--user"]
+  ) {
+    assert.ok(cli.includes(words), words);
+  }
+  for (const words of ["--data-dir=<dir>", "WORKER_DAEMON_DATA_DIR", "SIGHUP", "--check-config"]) {
+    assert.ok(daemon.includes(words), words);
+  }
+  // A request begins a line with a dot: no text of ours may be one by chance.
+  for (const line of `${cli}\n${daemon}`.split("\n")) {
+    if (/^[.']/.test(line)) assert.match(line, /^\.(\\"|TH|SH|PP|TP|nf|fi|RS|RE)/);
+  }
+});

@@ -1,0 +1,116 @@
+import { assert } from "../assert.ts";
+import { ROOT } from "../tasks.ts";
+import type { Executables } from "./executables.ts";
+
+const SCRIPTS = ["deploy/install.sh", "deploy/uninstall.sh"];
+
+/** Runs a program of the system, if it is there. */
+async function run(
+  program: string,
+  args: readonly string[],
+): Promise<{ code: number; stdout: string; stderr: string } | null> {
+  try {
+    const { code, stdout, stderr } = await new Deno.Command(program, { args: [...args] }).output();
+    const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    return { code, stdout: out, stderr: err };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+async function pathsBelow(directory: string): Promise<string[]> {
+  const { stdout = "" } = await run("find", [directory, "!", "-type", "d"]) ?? {};
+  return stdout.trim().split("\n").map((path) => path.slice(directory.length)).toSorted();
+}
+
+/** What is in `deploy/`, as far as one machine can tell. */
+export function testDeployment(executables: Executables): void {
+  Deno.test("install.sh installs all it says below a root, and uninstall.sh removes it", async () => {
+    const root = await executables.makeDirectory("root-");
+    await Deno.mkdir(`${root}/usr/share/bash-completion/completions`, { recursive: true });
+    const install = (...args: string[]) =>
+      run("sh", [
+        `${ROOT}deploy/install.sh`,
+        `--from=${executables.directory}/bin`,
+        `--root=${root}`,
+        ...args,
+      ]);
+    const dry = await install("--dry-run");
+    assert.deepEqual([dry?.code, dry?.stderr], [0, ""]);
+    assert.deepEqual(await pathsBelow(root), [""]);
+
+    const installed = await install("--", "--host=worker.example");
+    assert.deepEqual([installed?.code, installed?.stderr], [0, ""]);
+    const paths = await pathsBelow(root);
+    for (
+      const path of [
+        "/usr/local/bin/worker-daemon",
+        "/usr/local/bin/worker-cli",
+        "/usr/local/share/man/man1/worker-cli.1",
+        "/usr/share/bash-completion/completions/worker-cli",
+        "/etc/job-worker/job-worker.json",
+        "/etc/job-worker/worker-daemon.service",
+        "/etc/job-worker/certs/server-key.pem",
+      ]
+    ) assert.ok(paths.includes(path), path);
+    const certificate = await Deno.readTextFile(`${root}/etc/job-worker/certs/ca-cert.pem`);
+    // Every step that is done was announced, with the very words.
+    const stepsOf = (text = "") => text.split("\n").filter((line) => line.startsWith("+ "));
+    assert.deepEqual(
+      stepsOf(installed?.stdout).map((line) => line.replace(" --host=worker.example", "")),
+      stepsOf(dry?.stdout),
+    );
+
+    const again = await install();
+    assert.match(again?.stdout ?? "", /there is a configuration/);
+    assert.equal(await Deno.readTextFile(`${root}/etc/job-worker/certs/ca-cert.pem`), certificate);
+
+    const uninstall = (...args: string[]) =>
+      run("sh", [`${ROOT}deploy/uninstall.sh`, `--root=${root}`, ...args]);
+    assert.equal((await uninstall("--dry-run", "--purge"))?.code, 0);
+    assert.deepEqual(await pathsBelow(root), paths);
+    assert.equal((await uninstall())?.code, 0);
+    assert.ok((await pathsBelow(root)).every((path) => path.startsWith("/etc/job-worker/")));
+    assert.equal((await uninstall("--purge"))?.code, 0);
+    assert.deepEqual(await pathsBelow(root), [""]);
+  });
+
+  Deno.test("install.sh refuses executables that are damaged", async () => {
+    const from = await executables.makeDirectory("damaged-");
+    for (const name of ["worker-cli", "SHA256SUMS"]) {
+      await Deno.copyFile(`${executables.directory}/bin/${name}`, `${from}/${name}`);
+    }
+    await Deno.writeTextFile(`${from}/worker-daemon`, "#!/bin/sh\n");
+    const outcome = await run("sh", [`${ROOT}deploy/install.sh`, `--from=${from}`, "--dry-run"]);
+    assert.equal(outcome?.code, 1);
+    assert.match(outcome?.stderr ?? "", /worker-daemon: FAILED|are damaged/);
+  });
+
+  Deno.test("The shell scripts are correct POSIX, as far as a linter can tell", async (test) => {
+    for (const script of SCRIPTS) assert.equal((await run("sh", ["-n", ROOT + script]))?.code, 0);
+    const outcome = await run("shellcheck", [
+      ...SCRIPTS.map((path) => ROOT + path),
+      await executables.head(),
+    ]);
+    if (outcome === null) {
+      await test.step({ name: "needs shellcheck", ignore: true, fn: () => {} });
+    } else assert.deepEqual([outcome.code, outcome.stdout], [0, ""]);
+  });
+
+  Deno.test("systemd finds nothing wrong with the unit, sysusers and tmpfiles", async (test) => {
+    const home = await executables.makeDirectory("unit-");
+    const env = executables.environment(home);
+    await executables.run("worker-daemon", ["init", `--dir=${home}`, "--systemd"], { env });
+    const checks = [
+      ["systemd-analyze", "verify", "--man=no", `${home}/worker-daemon.service`],
+      ["systemd-sysusers", "--dry-run", `${ROOT}deploy/sysusers.d/job-worker.conf`],
+    ];
+    for (const [program = "", ...args] of checks) {
+      const outcome = await run(program, args);
+      if (outcome === null) {
+        await test.step({ name: `needs ${program}`, ignore: true, fn: () => {} });
+      } else assert.equal(outcome.code, 0, outcome.stderr);
+    }
+  });
+}

@@ -1,0 +1,86 @@
+/**
+ * A headless Chromium in front of a real daemon, and all that it must not do.
+ *
+ * @module
+ */
+
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { assert } from "../assert.ts";
+
+const PROGRAM = "/usr/bin/chromium";
+
+/** Whether the Debian package `chromium` is there. */
+export const HAS_CHROMIUM: boolean = await Deno.stat(PROGRAM).then(() => true, () => false);
+
+/** Options of {@linkcode TestBrowser.open}. */
+export interface TestBrowserOptions {
+  /** `https://host:port` */
+  readonly origin: string;
+  readonly user: string;
+  readonly password: string;
+}
+
+/** One reader, and what went wrong in front of them. */
+export class TestBrowser implements AsyncDisposable {
+  readonly page: Page;
+  /** Errors on the console, violations of the policy among them, and uncaught ones. */
+  readonly errors: string[] = [];
+  /** Addresses of other hosts that something was asked of. */
+  readonly strangers: string[] = [];
+  readonly #browser: Browser;
+  readonly #context: BrowserContext;
+
+  private constructor(browser: Browser, context: BrowserContext, page: Page, origin: string) {
+    this.#browser = browser;
+    this.#context = context;
+    this.page = page;
+    page.on("console", (message) => {
+      if (message.type() === "error") this.errors.push(message.text());
+    });
+    page.on("pageerror", (error) => this.errors.push(error.message));
+    context.on("request", (request) => {
+      const url = new URL(request.url());
+      if (url.origin !== origin && url.protocol !== "data:") this.strangers.push(url.href);
+    });
+  }
+
+  static async open({ origin, user, password }: TestBrowserOptions): Promise<TestBrowser> {
+    const browser = await chromium.launch({
+      executablePath: PROGRAM,
+      args: [
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+      ],
+    });
+    try {
+      const context = await browser.newContext({
+        baseURL: origin,
+        ignoreHTTPSErrors: true,
+        httpCredentials: { username: user, password, origin },
+      });
+      return new TestBrowser(browser, context, await context.newPage(), origin);
+    } catch (error) {
+      await browser.close();
+      throw error;
+    }
+  }
+
+  /** Fails if anything went wrong in front of the reader. */
+  assertClean(): void {
+    assert.deepEqual({ errors: this.errors, strangers: this.strangers }, {
+      errors: [],
+      strangers: [],
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#context.close();
+    await this.#browser.close();
+  }
+}

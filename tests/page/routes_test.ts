@@ -1,0 +1,85 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import { PAGE_POLICY } from "../../lib/rest/page/routes.ts";
+import type { ListJobsRequest } from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { DONE_JOB, JOB, JOB_ID, TestApp } from "../rest/fixture.ts";
+
+const SLY = { ...JOB, owner: "alice", command: { ...JOB.command, args: ["<script>", "'\"&"] } };
+
+Deno.test("The pages let nothing be run, framed, or loaded from elsewhere, and escape every value", async () => {
+  const app = new TestApp({
+    listJobs: () => Promise.resolve({ jobs: [SLY], nextPageToken: "<next>" }),
+    getJob: () => Promise.resolve(SLY),
+  });
+  for (const path of ["/", `/jobs/${JOB_ID}`, `/jobs/${JOB_ID}/`]) {
+    const response = await app.request(path);
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("content-security-policy"), PAGE_POLICY);
+    assert.equal(response.headers.get("cache-control"), "no-store");
+    const text = await response.text();
+    assert.match(text, /sh &#39;&lt;script&gt;&#39;/);
+    assert.doesNotMatch(text, /<script>|<next>|\sstyle=|\son\w+=/);
+  }
+});
+
+Deno.test("The list asks for the status and the page that the address names, and searches", async () => {
+  const asked: ListJobsRequest[] = [];
+  const app = new TestApp({
+    listJobs(request) {
+      asked.push(request);
+      return Promise.resolve({ jobs: [JOB, DONE_JOB], nextPageToken: "more" });
+    },
+  });
+  const found = await (await app.request("/?status=done&page=abc&q=TEAM%3Dblue")).text();
+  assert.match(found, /2 jobs/);
+  assert.match(found, /href="\/\?status=done&amp;q=TEAM%3Dblue&amp;page=more"/);
+  assert.match(await (await app.request("/?q=nowhere")).text(), /No jobs here/);
+  assert.deepEqual(asked, [
+    { filter: { statuses: ["done"] }, pageSize: 1000, pageToken: "abc" },
+    { filter: {}, pageSize: 1000, pageToken: "" },
+  ]);
+  assert.equal((await app.request("/?status=odd")).status, 400);
+});
+
+Deno.test("A page offers only what its reader may do", async () => {
+  const foreign = new TestApp({ getJob: () => Promise.resolve({ ...JOB, owner: "bob" }) });
+  const own = new TestApp({ getJob: () => Promise.resolve(SLY) });
+  const ended = new TestApp({ getJob: () => Promise.resolve({ ...DONE_JOB, owner: "alice" }) });
+  for (const [app, expected] of [[foreign, false], [own, true], [ended, false]] as const) {
+    const text = await (await app.request(`/jobs/${JOB_ID}`)).text();
+    assert.equal(text.includes('id="stop-button"'), expected);
+  }
+});
+
+Deno.test("An error is a page too: who is unknown is asked, a missing job is missed, a fault is ours", async () => {
+  const app = new TestApp({
+    getJob: () => Promise.reject(new JobWorkerError("not_found", "No job <x>")),
+    listJobs: () => Promise.reject(new Error("secret")),
+  });
+  const unknown = await app.request("/", { headers: { Authorization: "" } });
+  assert.equal(unknown.status, 401);
+  assert.match(unknown.headers.get("www-authenticate") ?? "", /^Basic /);
+  assert.match(await unknown.text(), /user and password/);
+  const missing = await app.request(`/jobs/${JOB_ID}`);
+  assert.equal(missing.status, 404);
+  assert.equal(missing.headers.get("content-security-policy"), PAGE_POLICY);
+  assert.match(await missing.text(), /No job &lt;x&gt;/);
+  assert.equal((await app.request("/jobs/..%2f")).status, 404);
+  assert.doesNotMatch(await (await app.request("/")).text(), /secret/);
+  assert.equal(app.faults.length, 1);
+});
+
+Deno.test("What a page loads is there for everybody, and refers to nothing elsewhere", async () => {
+  const app = new TestApp();
+  for (
+    const [path, type] of [["/page.css", "css"], ["/page.js", "javascript"], [
+      "/log_view.js",
+      "javascript",
+    ], ["/ansi.js", "javascript"]]
+  ) {
+    const response = await app.request(String(path), { headers: { Authorization: "" } });
+    assert.equal(response.status, 200);
+    assert.equal(response.headers.get("content-type"), `text/${type}; charset=utf-8`);
+    assert.doesNotMatch(await response.text(), /https?:|innerHTML|@import|url\(/);
+  }
+});
