@@ -41,11 +41,10 @@ export async function loadTlsMaterial(
   paths: TlsPaths,
   time: number = Date.now(),
 ): Promise<TlsMaterial> {
-  const [cert, key, ca] = await Promise.all([
-    readFile("certificate", paths.cert),
-    readFile("private key", paths.key, { isSecret: true }),
-    readFile("CA file", paths.ca),
-  ]);
+  // One after the other, so that of several that are missing it is always the first that is named.
+  const cert = await readFile("certificate", paths.cert);
+  const key = await readFile("private key", paths.key, { isSecret: true });
+  const ca = await readFile("CA file", paths.ca);
   const [certificate] = certificatesIn(cert, `certificate "${paths.cert}"`);
   checkDates(certificate, `Certificate "${paths.cert}"`, time);
   checkKey(certificate, key, paths);
