@@ -23,8 +23,8 @@ import {
 import type { DenyList } from "../auth/deny_list.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { formatHostPort, type HostPort } from "../host_port.ts";
+import { checkCertificate, probeOwnListener } from "../own_listener.ts";
 import { cannotListen } from "./free_port.ts";
-import { probeTls } from "./tls_probe.ts";
 
 /** A connection that was not let in, or that was ended because its certificate is no longer good. */
 export interface RefusedConnection {
@@ -96,8 +96,11 @@ export class TlsListener implements AsyncDisposable {
   readonly #peers = new WeakMap<object, string>();
   readonly #handshakes = new Map<string, Socket>();
   readonly #admitted = new Map<tls.TLSSocket, Admission>();
-  /** Our own connections to ourselves: that they are refused is no news. */
-  readonly #probes = new Set<string>();
+  /** TCP connections so far, and at the last {@linkcode probe}. */
+  #arrivals = 0;
+  #arrivalsSeen = 0;
+  /** Our own connection to ourselves: that it is refused is no news. */
+  #ownPeer = "";
   #reverifyTimer: ReturnType<typeof setTimeout> | undefined;
   #reverifyAt = Infinity;
 
@@ -128,7 +131,7 @@ export class TlsListener implements AsyncDisposable {
     const listener = new TlsListener(options);
     await listener.#bind();
     try {
-      await listener.probe();
+      await listener.#shakeHands();
     } catch (error) {
       await listener[Symbol.asyncDispose]();
       throw error;
@@ -151,16 +154,15 @@ export class TlsListener implements AsyncDisposable {
   }
 
   /**
-   * Connects to this listener to see whether it answers, and with our certificate. To be done from time
-   * to time: a listener that has run out of file descriptors never accepts again, and does not say so.
+   * Looks whether connections still arrive. To be done from time to time: a listener that has run out
+   * of file descriptors never accepts again, and does not say so.
    *
-   * @throws {JobWorkerError} `failed_precondition` if it does not.
+   * @throws {JobWorkerError} `failed_precondition` if they do not.
    */
   async probe(): Promise<void> {
-    await probeTls(this.#address, this.#material.cert, {
-      onConnect: (self) => this.#probes.add(self),
-      onClose: (self) => this.#probes.delete(self),
-    });
+    // Whoever came since the last look is proof enough.
+    if (this.#arrivals === this.#arrivalsSeen) await probeOwnListener(this.#server, this.#address);
+    this.#arrivalsSeen = this.#arrivals;
   }
 
   /** Stops listening, and drops unfinished handshakes. */
@@ -173,6 +175,15 @@ export class TlsListener implements AsyncDisposable {
         return once(socket, "close");
       }),
     );
+  }
+
+  /** The TLS stack takes any material; whether it can serve with it shows only now. */
+  async #shakeHands(): Promise<void> {
+    await probeOwnListener(this.#server, this.#address, async (socket) => {
+      this.#ownPeer = formatHostPort(socket.localAddress, socket.localPort);
+      await checkCertificate(socket, this.#material.cert);
+    });
+    this.#arrivalsSeen = this.#arrivals;
   }
 
   async #bind(): Promise<void> {
@@ -194,6 +205,7 @@ export class TlsListener implements AsyncDisposable {
   #onTcpConnection(socket: Socket): void {
     const { remoteAddress = "", remotePort } = socket;
     const peer = formatHostPort(remoteAddress, remotePort);
+    this.#arrivals++;
     const { maxConnections = 4096, maxConnectionsPerAddress = 1024 } = this.#options;
     const countOfAddress = this.#countByAddress.get(remoteAddress) ?? 0;
     if (this.#count >= maxConnections || countOfAddress >= maxConnectionsPerAddress) {
@@ -222,8 +234,9 @@ export class TlsListener implements AsyncDisposable {
       : peerOf(socket);
     // On its own a handshake that has timed out stays open.
     socket.destroy();
-    // Without a peer it is one of those over the limit, already reported.
-    if (peer === undefined) return;
+    // Without a peer it is one of those over the limit, already reported. And who left without a byte
+    // did not want in: it was a look at the port, as by a load balancer or by a process that shares it.
+    if (peer === undefined || isNullConnection(error, transport)) return;
     // Of a certificate that it does not accept the TLS stack says no more than this.
     const detail: unknown = socket.authorizationError;
     this.#report(peer, "handshake", `TLS handshake failed: ${detail ?? error.message}`);
@@ -286,7 +299,7 @@ export class TlsListener implements AsyncDisposable {
     message: string,
     fingerprint = "",
   ): void {
-    if (this.#probes.has(peer)) return;
+    if (peer === this.#ownPeer) return;
     this.#options.onRefused({ peer, reason, message, fingerprint });
   }
 }
@@ -298,4 +311,9 @@ function contextOf({ cert, key, ca }: TlsMaterial): tls.SecureContextOptions {
 
 function peerOf(socket: Socket): string {
   return formatHostPort(socket.remoteAddress, socket.remotePort);
+}
+
+function isNullConnection(error: Error, transport: unknown): boolean {
+  return Reflect.get(error, "code") === "ECONNRESET" &&
+    Reflect.get(Object(transport), "bytesRead") === 0;
 }

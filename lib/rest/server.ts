@@ -7,9 +7,9 @@ import type { TLSSocket } from "node:tls";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { HostPort } from "../host_port.ts";
+import { checkCertificate, probeOwnListener } from "../own_listener.ts";
 import { ConnectionCaps, peerOf } from "./connection_caps.ts";
 import { bridge } from "./node_bridge.ts";
-import { probeHttps } from "./probe.ts";
 import type { RestEnv } from "./rest_env.ts";
 
 /** A connection that was not let in. */
@@ -131,7 +131,7 @@ export class RestServer implements AsyncDisposable {
     server.#server.off("error", bound.reject);
     server.#server.on("error", options.onError);
     try {
-      await server.probe();
+      await server.#shakeHands();
     } catch (error) {
       await server[Symbol.asyncDispose]();
       throw error;
@@ -145,12 +145,12 @@ export class RestServer implements AsyncDisposable {
   }
 
   /**
-   * Asks itself whether it is well.
+   * Looks whether connections still arrive.
    *
-   * @throws {JobWorkerError} `failed_precondition` if it does not answer, or not with our certificate
+   * @throws {JobWorkerError} `failed_precondition` if they do not
    */
   async probe(): Promise<void> {
-    await probeHttps(this.#address, this.#options.material.cert, "/health/");
+    await probeOwnListener(this.#server, this.#address);
   }
 
   /**
@@ -165,6 +165,16 @@ export class RestServer implements AsyncDisposable {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** The TLS stack takes any material; whether it can serve with it shows only now. */
+  async #shakeHands(): Promise<void> {
+    const { cert } = this.#options.material;
+    await probeOwnListener(
+      this.#server,
+      this.#address,
+      (socket) => checkCertificate(socket, cert),
+    );
   }
 
   async #close(patienceMs: number): Promise<void> {

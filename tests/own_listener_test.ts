@@ -1,0 +1,71 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server } from "node:net";
+import * as tls from "node:tls";
+import { checkCertificate, probeOwnListener } from "../lib/own_listener.ts";
+import { assert } from "./assert.ts";
+import { TestCertificates } from "./certificates.ts";
+
+/** Has a server listen on a port of 127.0.0.1 that others may share, and says where. */
+async function listen(server: Server, port = 0): Promise<{ hostname: string; port: number }> {
+  server.listen({ host: "127.0.0.1", port, reusePort: true });
+  await once(server, "listening");
+  return { hostname: "127.0.0.1", port: (server.address() as AddressInfo).port };
+}
+
+async function close(...servers: readonly Server[]): Promise<void> {
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+}
+
+Deno.test("probeOwnListener() reaches its own listener, however many share the port", async () => {
+  const servers = Array.from({ length: 5 }, () => createServer((socket) => socket.resume()));
+  const address = await listen(servers[0] ?? createServer());
+  for (const server of servers.slice(1)) await listen(server, address.port);
+  let used = 0;
+  for (const server of servers) {
+    for (let round = 0; round < 3; round++) {
+      const seen: unknown[] = [];
+      const onConnection = ({ remotePort }: { remotePort?: number }) => seen.push(remotePort);
+      server.on("connection", onConnection);
+      await probeOwnListener(server, address, ({ localPort }) => {
+        used++;
+        assert.ok(seen.includes(localPort));
+        return Promise.resolve();
+      });
+      server.off("connection", onConnection);
+    }
+  }
+  assert.equal(used, 15);
+  await close(...servers);
+});
+
+Deno.test("probeOwnListener() is content with a connection that is ended at once", async () => {
+  const server = createServer((socket) => socket.destroy());
+  await probeOwnListener(server, await listen(server));
+  await close(server);
+});
+
+Deno.test("probeOwnListener() fails where only others answer, or nobody", async () => {
+  const others = createServer((socket) => socket.resume());
+  const address = await listen(others);
+  const closed = createServer();
+  const failed = { name: "JobWorkerError", code: "failed_precondition" };
+  await assert.rejects(probeOwnListener(closed, address), {
+    ...failed,
+    message: `Cannot serve on 127.0.0.1:${address.port}: no connection arrives within 2000 ms`,
+  });
+  await close(others);
+  await assert.rejects(probeOwnListener(closed, address), { ...failed, message: /ECONNREFUSED/ });
+});
+
+Deno.test("checkCertificate() wants that very certificate", async () => {
+  await using certificates = await TestCertificates.create();
+  const { cert, key } = await certificates.material("server");
+  const server = tls.createServer({ cert, key });
+  const address = await listen(server);
+  await probeOwnListener(server, address, (socket) => checkCertificate(socket, cert));
+  await assert.rejects(
+    probeOwnListener(server, address, (socket) => checkCertificate(socket, certificates.ca.cert)),
+    /does not answer with our certificate \(it shows another one\)/,
+  );
+  await close(server);
+});
