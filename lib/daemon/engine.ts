@@ -23,6 +23,9 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const { signal } = process;
   const ended = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => ended.resolve(), { once: true });
+  // From the start: SIGHUP ends a process that does not listen for it.
+  let reload = () => {};
+  process.onReload(() => reload());
 
   const setsid = await findTool("setsid", { package: "util-linux" });
   const { descriptors, isRoot } = await systemFacts(setsid);
@@ -52,7 +55,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       debug: options.debug,
     },
   });
-  process.onReload(() => void keeper.reload());
+  reload = () => void keeper.reload();
   const { address, restAddress } = keeper.addresses;
   process.print(`worker-daemon listening on ${formatHostPort(address.hostname, address.port)}\n`);
   if (restAddress !== null) {
