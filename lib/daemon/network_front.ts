@@ -62,6 +62,8 @@ export class NetworkFront implements AsyncDisposable {
       await Promise.all([grpc.close(closing), rest?.close(closing)]);
     });
     const onStranger = limited(reportRefused, REPORTS);
+    // Each of a crowd says the same.
+    const onCrowd = limited(reportRefused, { ...REPORTS, most: 1 });
     const listener = resources.use(
       await TlsListener.listen({
         hostname,
@@ -71,7 +73,11 @@ export class NetworkFront implements AsyncDisposable {
         maxConnections: options.maxConnections,
         maxConnectionsPerAddress: options.maxConnectionsPerAddress,
         onConnection: (socket, client) => grpc.accept(socket, client),
-        onRefused: (refused) => (refused.fingerprint === "" ? onStranger : reportRefused)(refused),
+        onRefused: (refused) => {
+          if (refused.reason === "too_many_connections") onCrowd(refused);
+          else if (refused.fingerprint === "") onStranger(refused);
+          else reportRefused(refused);
+        },
         onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
       }),
     );

@@ -103,5 +103,7 @@ Deno.test("400 idle connections at a limit of 200 descriptors leave the daemon s
   const stored = await jobs.end();
   assert.equal(await follower.text, stored.get(follower.jobId));
   const reports = (await daemon.diagnostics()).split("\n").filter((line) => / Refused /.test(line));
-  assert.ok(reports.length > 0 && reports.length <= 20, `${reports.length} reports`);
+  const crowd = reports.filter((line) => line.includes("too many connections"));
+  // One, and one more if the gateway was replaced.
+  assert.ok(crowd.length === 1 || crowd.length === 2, `${reports}`);
 });
