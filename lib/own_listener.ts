@@ -64,7 +64,7 @@ export async function probeOwnListener(
         await Promise.all([...sockets, ...theirEnds].map((socket) => socket && closed(socket)));
       }
     }
-    throw new Error(`no connection arrives within ${REACH_WITHIN_MS} ms`);
+    throw noneArrives();
   } catch (error) {
     throw cannotServe(address, error);
   } finally {
@@ -116,7 +116,7 @@ async function openAll(
   const host = LOOPBACK[hostname] ?? hostname;
   const sockets = Array.from({ length: count }, () => connect({ host, port }));
   // Where nobody accepts and the queue is full, it would take minutes.
-  const late = new Error("no connection is accepted");
+  const late = noneArrives();
   const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy(late)), timeoutMs);
   const opened = sockets.map((socket) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -142,6 +142,10 @@ async function closed(socket: Socket): Promise<void> {
 
 function nameOf({ localAddress, localPort }: Socket): string {
   return formatHostPort(localAddress, localPort);
+}
+
+function noneArrives(): Error {
+  return new Error(`no connection arrives within ${REACH_WITHIN_MS} ms`);
 }
 
 function cannotServe({ hostname, port }: HostPort, cause: unknown): JobWorkerError {

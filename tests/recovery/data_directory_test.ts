@@ -24,10 +24,8 @@ Deno.test("a second daemon on the same data refuses to start, and does the first
   const said = await refusal(directory.path);
   assert.ok(said.includes(`"${directory.path}/data/jobs.db"`), said);
   assert.match(said, /another daemon has it open; stop that one, or choose another --data-dir/);
-  const [list, run] = await Promise.all([
-    daemon.cli(["list", "running", "--json"]),
-    daemon.cli(["run", "--", "echo", "on"]),
-  ]);
+  const list = await daemon.cli(["list", "running", "--json"]);
+  const run = await daemon.cli(["run", "--", "echo", "on"]);
   assert.equal(list.stdout.trim().split("\n").length, 1);
   assert.deepEqual([run.code, run.stdout], [0, "on\n"]);
 });
