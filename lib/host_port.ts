@@ -12,3 +12,16 @@ export function formatHostPort(hostname = "", port = 0): string {
   const host = hostname.replace(/^::ffff:(?=[0-9.]+$)/i, "");
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/**
+ * Reads `host:port` or `[IPv6 address]:port`. The port may be 0.
+ *
+ * @returns `null` for anything else
+ */
+export function parseHostPort(text: string): HostPort | null {
+  const [, bracketed, plain = "", digits] =
+    /^(?:\[([^\]]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const isHost = bracketed === undefined ? plain !== "" : isIPv6(bracketed);
+  return isHost && port <= 65_535 ? { hostname: bracketed ?? plain, port } : null;
+}

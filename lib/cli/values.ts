@@ -7,14 +7,13 @@
 
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError } from "../errors.ts";
+import { parseHostPort } from "../host_port.ts";
 import type { Moment } from "./invocation.ts";
 import type { LogLimit } from "./job_client.ts";
 
 /** A `host:port` or `[IPv6 address]:port` that can be connected to. */
 export function parseAddress(text: string): string {
-  const match = /^(?:\[[0-9a-fA-F:.]+\]|[^\s:[\]/@]+):(\d{1,5})$/.exec(text);
-  const port = Number(match?.[1]);
-  if (port >= 1 && port <= 65_535) return text;
+  if ((parseHostPort(text)?.port ?? 0) !== 0) return text;
   throw invalid(
     `Address ${JSON.stringify(text)} is not host:port, for example localhost:8080 or [::1]:8080`,
   );

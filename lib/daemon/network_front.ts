@@ -2,7 +2,7 @@ import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
 import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "../auth/tls_material.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { cannotListen, findFreePort } from "../grpc/free_port.ts";
+import { cannotListen, findFreePort } from "../free_port.ts";
 import { GrpcServer } from "../grpc/server.ts";
 import { TlsListener } from "../grpc/tls_listener.ts";
 import type { HostPort } from "../host_port.ts";

@@ -8,7 +8,7 @@ import { parseByteSize } from "../byte_size.ts";
 import { closest } from "../closest.ts";
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import type { HostPort } from "../host_port.ts";
+import { type HostPort, parseHostPort } from "../host_port.ts";
 import type { UserPolicy } from "../worker/mod.ts";
 import { LOG_POLICIES, type LogLimit } from "../worker/types.ts";
 
@@ -82,7 +82,7 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     placeholder: "host:port",
     about: "where gRPC listens; port 0 is any free one",
     standard: "0.0.0.0:8080",
-    read: parseHostPort,
+    read: hostPort,
   },
   cert: {
     placeholder: "file",
@@ -106,7 +106,7 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     placeholder: "host:port",
     about: "where REST listens, over HTTPS with the same certificate; or off",
     standard: "0.0.0.0:8443",
-    read: (text) => text === "off" ? null : parseHostPort(text),
+    read: (text) => text === "off" ? null : hostPort(text),
   },
   users: {
     placeholder: "file",
@@ -370,13 +370,10 @@ export function helpText(): string {
   ].join("\n");
 }
 
-function parseHostPort(text: string): HostPort {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text) ?? [];
-  const hostname = bracketed ?? plain;
-  if (hostname === undefined || Number(port) > 65_535) {
-    throw new Error("must be host:port, such as 0.0.0.0:8080 or [::]:8080");
-  }
-  return { hostname, port: Number(port) };
+function hostPort(text: string): HostPort {
+  const parsed = parseHostPort(text);
+  if (parsed !== null) return parsed;
+  throw new Error("must be host:port, such as 0.0.0.0:8080 or [::]:8080");
 }
 
 function userName(text: string): string {

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from "node:tls";
 import { JobWorkerError } from "../errors.ts";
+import { parseHostPort } from "../host_port.ts";
 
 /** The daemon's side of a connection, and what proves each side to the other. */
 export interface Endpoint {
@@ -29,11 +30,8 @@ export interface ClientMaterial {
  * @throws {JobWorkerError} `invalid_argument`
  */
 export function endpointOf(address: string, { ca, cert, key }: ClientMaterial): Endpoint {
-  const [, bracketed, plain, digits] = /^(?:\[([^\]]+)\]|([^:[\]/\s]+)):(\d{1,5})$/.exec(address) ??
-    [];
-  const host = bracketed ?? plain ?? "";
-  const port = Number(digits);
-  if (host === "" || !(port >= 1 && port <= 65535) || (bracketed && isIP(bracketed) !== 6)) {
+  const { hostname: host, port } = parseHostPort(address) ?? { hostname: "", port: 0 };
+  if (port === 0) {
     throw new JobWorkerError(
       "invalid_argument",
       `Invalid address "${address}": expected HOST:PORT, as in localhost:8080 or [::1]:8080`,

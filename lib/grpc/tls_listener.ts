@@ -24,7 +24,7 @@ import type { DenyList } from "../auth/deny_list.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { formatHostPort, type HostPort } from "../host_port.ts";
 import { checkCertificate, probeOwnListener } from "../own_listener.ts";
-import { cannotListen } from "./free_port.ts";
+import { cannotListen } from "../free_port.ts";
 
 /** A connection that was not let in, or that was ended because its certificate is no longer good. */
 export interface RefusedConnection {

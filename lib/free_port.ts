@@ -1,6 +1,6 @@
 import { type AddressInfo, createServer } from "node:net";
-import { JobWorkerError, messageOf } from "../errors.ts";
-import { formatHostPort, type HostPort } from "../host_port.ts";
+import { JobWorkerError, messageOf } from "./errors.ts";
+import { formatHostPort, type HostPort } from "./host_port.ts";
 
 /**
  * Makes sure that nobody listens there. A listener that shares its port would not notice a process
