@@ -62,3 +62,12 @@ export function formatDuration(ms: number, options: FormatDurationOptions = {}):
   }
   return parts.slice(0, options.units).join("") || "0s";
 }
+
+/**
+ * Writes a length of time for people: its two largest units, in whole seconds unless it is shorter
+ * than one. Clocks are set back and differ between machines, so a negative one counts as none.
+ */
+export function formatSpan(ms: number): string {
+  const span = Math.max(0, ms);
+  return formatDuration(span < 1_000 ? span : span - span % 1_000, { units: 2 });
+}

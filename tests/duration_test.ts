@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { formatDuration, parseDuration } from "../lib/duration.ts";
+import { formatDuration, formatSpan, parseDuration } from "../lib/duration.ts";
 import { JobWorkerError } from "../lib/errors.ts";
 import { assert } from "./assert.ts";
 
@@ -39,4 +39,12 @@ Deno.test("formatDuration() cuts off what is beyond the units asked for", () => 
   assert.equal(formatDuration(93_784_005), "1d2h3m4s5ms");
   assert.equal(formatDuration(93_784_005, { units: 2 }), "1d2h");
   assert.equal(formatDuration(0), "0s");
+});
+
+Deno.test("formatSpan() writes two units, no fraction of a second beyond one, nothing negative", () => {
+  assert.equal(formatSpan(93_784_005), "1d2h");
+  assert.equal(formatSpan(61_999), "1m1s");
+  assert.equal(formatSpan(1_999), "1s");
+  assert.equal(formatSpan(999), "999ms");
+  assert.equal(formatSpan(-5), "0s");
 });

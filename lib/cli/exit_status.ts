@@ -8,7 +8,7 @@ import type { ErrorCode } from "../errors.ts";
 import { type Io, printLine } from "./io.ts";
 import type { Job } from "./job_client.ts";
 import { outcomeText } from "./job_text.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import { signalNumber } from "../signals.ts";
 
 /** The line or a value in it was not understood, as with most commands of Unix. */

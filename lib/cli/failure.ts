@@ -3,7 +3,7 @@ import { adviceFor } from "./advice.ts";
 import { exitStatusOfError, FAILURE } from "./exit_status.ts";
 import type { Settings } from "./invocation.ts";
 import { type Io, printLine } from "./io.ts";
-import { printableLines } from "./printable.ts";
+import { printableLines } from "../printable.ts";
 
 /**
  * Says what went wrong and what to do next, and with `--debug` where.

@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { commandText, outcomeText } from "./job_text.ts";
-import { printable } from "./printable.ts";
+import { printable } from "../printable.ts";
 import { cutText } from "./text_width.ts";
 
 /** Ids begin with the time, so fewer characters than this would not tell jobs of one year apart. */

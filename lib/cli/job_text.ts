@@ -5,9 +5,9 @@
  */
 
 import { formatByteSize } from "../byte_size.ts";
-import { formatDuration } from "../duration.ts";
+import { formatDuration, formatSpan } from "../duration.ts";
 import type { Containment, Execution, Job, JobReason, JobStatus, JobUsage } from "./job_client.ts";
-import { printable, shellWords } from "./printable.ts";
+import { printable, shellWords } from "../printable.ts";
 
 /** A job in the words of the API. Dates are of RFC 3339, in UTC. */
 export function jobJson(job: Job): Record<string, unknown> {
@@ -48,16 +48,9 @@ export function commandText(job: Job): string {
   return shellWords([job.command.name, ...job.command.args]);
 }
 
-/** The two largest units of a length of time, in whole seconds unless it is shorter than one. */
-export function spanText(ms: number): string {
-  // Clocks are set back, and differ between machines.
-  const span = Math.max(0, ms);
-  return formatDuration(span < 1_000 ? span : span - span % 1_000, { units: 2 });
-}
-
 /** How long the job ran, or has run until `now`. */
 export function tookText(job: Job, now: number): string {
-  return spanText((job.end?.finishedAt ?? now) - job.startedAt);
+  return formatSpan((job.end?.finishedAt ?? now) - job.startedAt);
 }
 
 /** The exit code or the name of the signal; `-` while the job runs, and if nobody knows. */

@@ -7,7 +7,7 @@
 import { concat } from "../concat.ts";
 import { dateText } from "./job_text.ts";
 import type { LogRecord, LogStream } from "./job_client.ts";
-import { jsonLine } from "./printable.ts";
+import { jsonLine } from "../printable.ts";
 
 /** Turns the records of one log, in order, into the bytes to print for each. */
 export type LogForm = (record: LogRecord) => Uint8Array;

@@ -25,7 +25,7 @@ import { parse } from "./grammar.ts";
 import type { Invocation } from "./invocation.ts";
 import { Interrupted, type Io, OutputClosed, printLine, tell } from "./io.ts";
 import { permissionsFor } from "./permissions.ts";
-import { printableLines } from "./printable.ts";
+import { printableLines } from "../printable.ts";
 
 /**
  * The command line, from its words to its exit status. Never rejects.

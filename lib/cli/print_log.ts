@@ -5,7 +5,7 @@ import { printLine } from "./io.ts";
 import type { Job, LogGap, LogRecord, LogStart, StreamLogsRequest } from "./job_client.ts";
 import { jobJson } from "./job_text.ts";
 import { jsonForm, type LogForm, rawForm, timestampedForm } from "./log_form.ts";
-import { jsonLine } from "./printable.ts";
+import { jsonLine } from "../printable.ts";
 
 /** Where a log begins. */
 export const FIRST_BYTE: LogStart = { kind: "offset", offset: 0 };

@@ -6,6 +6,7 @@
  */
 
 import { configure, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import { printable } from "../printable.ts";
 
 /** The logger of the whole daemon; configured once, by {@linkcode configureDiagnostics}. */
 export const diagnostics: Logger = getLogger(["job-worker"]);
@@ -38,21 +39,11 @@ function lineOf({ timestamp, level, message, rawMessage, properties }: LogRecord
     .filter(([name, value]) => value instanceof Error || !rawMessage.includes(`{${name}}`))
     .map(([name, value]) => ` ${name}=${fieldOf(value)}`);
   const line = `${new Date(timestamp).toISOString()} ${level.toUpperCase()} ${text}`;
-  return `${oneLine(line + fields.join(""))}\n`;
+  // What clients chose, such as a name in a certificate, must not forge lines or move the cursor.
+  return `${printable(line + fields.join(""))}\n`;
 }
 
 function fieldOf(value: unknown): string {
   const text = value instanceof Error ? value.stack ?? value.message : value;
   return JSON.stringify(text) ?? String(text);
-}
-
-/**
- * What clients chose, such as a name in a certificate, must not forge lines, move the cursor or turn
- * the direction of the text.
- */
-function oneLine(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, "0")}`,
-  );
 }

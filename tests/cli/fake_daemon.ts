@@ -15,6 +15,7 @@ import type {
 import { main } from "../../lib/cli/main.ts";
 import { UserDirectory } from "../../lib/cli/user_directory.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
+import { job } from "../worker/job_fixture.ts";
 
 export const JOB_ID = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
 
@@ -29,33 +30,14 @@ export const DONE: JobEnd = {
 };
 
 export function jobOf(changes: Partial<Job> = {}): Job {
-  return {
+  return job({
     jobId: JOB_ID,
     command: { name: "sh", args: ["-c", "echo hi"], env: {}, workingDirectory: "" },
     pid: 4711,
-    owner: "alice",
-    labels: {},
-    requestId: "",
     startedAt: STARTED_AT,
     stdoutBytes: 3,
-    stderrBytes: 0,
-    execution: {
-      user: "",
-      umask: "",
-      nice: 0,
-      timeoutMs: 0,
-      gracePeriodMs: 10_000,
-      limits: {},
-      hasInput: false,
-    },
-    containment: "process_group",
-    usage: null,
-    logLimit: { bytes: 268435456, policy: "keep_newest" },
-    logBytes: 0,
-    outputCut: false,
-    end: null,
     ...changes,
-  };
+  });
 }
 
 /** Records of `stream: bytes or text`, one millisecond apart. */

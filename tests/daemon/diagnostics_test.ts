@@ -53,7 +53,7 @@ Deno.test("diagnostics let nobody forge a line or move the cursor", async () => 
   const [warning = "", error = "", ...rest] = text.split("\n");
   assert.deepEqual(rest, [""]);
   assert.doesNotMatch(warning + error, /[\p{Cc}\p{Cf}\p{Zl}]/u);
-  const escaped = String.raw`a\u000ab\u000d\u001b[2J\u0007\u009b\u2028c\u202e`;
+  const escaped = String.raw`a\x0ab\x0d\x1b[2J\x07\u009b\u2028c\u202e`;
   assert.ok(warning.includes(`WARNING Refused ${escaped} other="a\\nb`), warning);
   assert.ok(error.includes(`ERROR ${escaped} error="Error: a\\nb`), error);
 });

@@ -12,33 +12,17 @@ import { TlsListener } from "../../lib/grpc/tls_listener.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
 import type { Job, LogBatch } from "../../lib/worker/types.ts";
 import { TestCertificates } from "../certificates.ts";
+import { job } from "../worker/job_fixture.ts";
 
-export const JOB: Job = {
+export const JOB: Job = job({
   jobId: "01890a5d-ac96-774b-bcce-b302099a8057",
   command: { name: "sh", args: ["-c", "exit 3"], env: { A: "ä" }, workingDirectory: "/tmp" },
   pid: 4711,
-  owner: "alice",
   labels: { team: "blue" },
-  requestId: "",
   startedAt: 1_700_000_000_123,
   stdoutBytes: 2 ** 40,
   stderrBytes: 7,
-  execution: {
-    user: "",
-    umask: "",
-    nice: 0,
-    timeoutMs: 0,
-    gracePeriodMs: 10_000,
-    limits: {},
-    hasInput: false,
-  },
-  containment: "process_group",
-  usage: null,
-  logLimit: { bytes: 268435456, policy: "keep_newest" },
-  logBytes: 0,
-  outputCut: false,
-  end: null,
-};
+});
 
 export const FAILED_JOB: Job = {
   ...JOB,

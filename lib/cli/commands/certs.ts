@@ -1,6 +1,6 @@
 import type { CertsVerb, Settings } from "../invocation.ts";
 import { type Io, printLine, tell } from "../io.ts";
-import { jsonLine, printable } from "../printable.ts";
+import { jsonLine, printable } from "../../printable.ts";
 import { table } from "../table.ts";
 
 /** Makes a CA and the certificates of a server and three users, and says what is in which file. */

@@ -3,7 +3,7 @@ import { describeGrammar, parse } from "../grammar.ts";
 import type { CompleteVerb } from "../invocation.ts";
 import { type Io, printLine } from "../io.ts";
 import { commandText, outcomeText } from "../job_text.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../../printable.ts";
 import { cutText } from "../text_width.ts";
 
 /** Somebody waits with a finger on the key. */

@@ -1,20 +1,13 @@
+import { formatSpan } from "../../duration.ts";
 import { paintFor } from "../color.ts";
 import type { Context } from "../context.ts";
 import type { ListVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import type { Job, JobFilter } from "../job_client.ts";
 import { jobPages } from "../job_pages.ts";
-import {
-  commandText,
-  dateText,
-  exitText,
-  jobJson,
-  spanText,
-  statusOf,
-  tookText,
-} from "../job_text.ts";
+import { commandText, dateText, exitText, jobJson, statusOf, tookText } from "../job_text.ts";
 import { timeOf } from "../moment.ts";
-import { jsonLine, printable } from "../printable.ts";
+import { jsonLine, printable } from "../../printable.ts";
 import { table } from "../table.ts";
 
 /**
@@ -60,7 +53,7 @@ function tableLines(jobs: readonly Job[], { io, settings }: Context): string[] {
     printable(job.jobId.slice(0, SHORT_ID)),
     statusOf(job),
     exitText(job),
-    `${spanText(now - job.startedAt)} ago`,
+    `${formatSpan(now - job.startedAt)} ago`,
     tookText(job, now),
     printable(job.owner),
     commandText(job),

@@ -4,7 +4,7 @@ import type { PruneVerb } from "../invocation.ts";
 import { printLine } from "../io.ts";
 import type { Job } from "../job_client.ts";
 import { commandText, dateText, jobJson, statusOf } from "../job_text.ts";
-import { jsonLine, printable } from "../printable.ts";
+import { jsonLine, printable } from "../../printable.ts";
 
 /** Removes finished jobs with their logs: a line per job, separated by tabs, and the sum on stderr. */
 export async function prune(

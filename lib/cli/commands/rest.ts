@@ -3,7 +3,7 @@ import { MAKE_CERTIFICATES, START_DAEMON } from "../../own_commands.ts";
 import { printFailure } from "../failure.ts";
 import type { RestVerb, Settings } from "../invocation.ts";
 import { Interrupted, type Io, OutputClosed, printLine, type RestCalls, tell } from "../io.ts";
-import { jsonLine, printable } from "../printable.ts";
+import { jsonLine, printable } from "../../printable.ts";
 
 /** Those who ask, a supervisor for one, want an answer even from a daemon that hangs. */
 const HEALTH_TIMEOUT_MS = 5_000;

@@ -5,7 +5,7 @@ import { printFailure } from "../failure.ts";
 import type { RunVerb } from "../invocation.ts";
 import { OutputClosed, printLine, tell } from "../io.ts";
 import { jobJson } from "../job_text.ts";
-import { jsonLine } from "../printable.ts";
+import { jsonLine } from "../../printable.ts";
 import { followLog } from "../print_log.ts";
 import { sendInput } from "../send_input.ts";
 

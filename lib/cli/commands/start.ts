@@ -2,7 +2,7 @@ import type { Context } from "../context.ts";
 import type { StartVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import { jobJson } from "../job_text.ts";
-import { jsonLine } from "../printable.ts";
+import { jsonLine } from "../../printable.ts";
 
 /** Starts a job and prints its id, alone on a line: `id=$(worker-cli start -- make)`. */
 export async function start(

@@ -4,7 +4,7 @@ import type { StatusVerb } from "../invocation.ts";
 import { printLine } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
 import { jobDetails, jobJson, statusOf } from "../job_text.ts";
-import { jsonLine } from "../printable.ts";
+import { jsonLine } from "../../printable.ts";
 import { table } from "../table.ts";
 
 /** Shows everything about a job. */

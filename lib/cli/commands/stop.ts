@@ -4,7 +4,7 @@ import type { StopVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
 import { jobJson, outcomeText } from "../job_text.ts";
-import { jsonLine } from "../printable.ts";
+import { jsonLine } from "../../printable.ts";
 import { withProgress } from "../progress.ts";
 
 /** Stops a job and everything it started; returns when nothing of it runs any more. */

@@ -4,7 +4,7 @@ import type { WaitVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
 import { jobJson, outcomeText } from "../job_text.ts";
-import { jsonLine } from "../printable.ts";
+import { jsonLine } from "../../printable.ts";
 import { withProgress } from "../progress.ts";
 
 /** Waits until a job ends, and exits with its status. */

@@ -1,6 +1,6 @@
-import { delay } from "../../lib/delay.ts";
-import { assert } from "../assert.ts";
-import { rejection } from "./fixture.ts";
+import { delay } from "../lib/delay.ts";
+import { assert } from "./assert.ts";
+import { rejection } from "./worker/fixture.ts";
 
 Deno.test("delay() resolves after that time, the shorter one first", async () => {
   const order: string[] = [];

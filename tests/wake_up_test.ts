@@ -1,5 +1,5 @@
-import { WakeUp } from "../../lib/wake_up.ts";
-import { assert } from "../assert.ts";
+import { WakeUp } from "../lib/wake_up.ts";
+import { assert } from "./assert.ts";
 
 Deno.test("WakeUp.notify() wakes everybody who waits", async () => {
   const wakeUp = new WakeUp();

@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { jsonLine, printable, shellWords } from "../../lib/cli/printable.ts";
-import { assert } from "../assert.ts";
+import { jsonLine, printable, shellWords } from "../lib/printable.ts";
+import { assert } from "./assert.ts";
 
 const DANGEROUS = /[\p{Cc}\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 

@@ -1,6 +1,6 @@
-import { abortable } from "../../lib/abortable.ts";
-import { assert } from "../assert.ts";
-import { rejection } from "./fixture.ts";
+import { abortable } from "../lib/abortable.ts";
+import { assert } from "./assert.ts";
+import { rejection } from "./worker/fixture.ts";
 
 /** A signal that counts who listens to it. */
 function countedSignal(): { controller: AbortController; listeners: () => number } {
