@@ -10,17 +10,7 @@ import { parseDuration } from "../duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { type CommandShape, shapeOf } from "./command_shape.ts";
 import { type Shell, SHELLS } from "./completions.ts";
-import type {
-  ContextVerb,
-  Invocation,
-  ListVerb,
-  LogsStart,
-  Moment,
-  PruneVerb,
-  StopAllVerb,
-  StopVerb,
-  Verb,
-} from "./invocation.ts";
+import type { ContextVerb, Invocation, ListVerb, Verb } from "./invocation.ts";
 import type { LogStream } from "./job_client.ts";
 import { newJobOf, type NewJobOptions } from "./new_job.ts";
 import { parseRest, REST_FORMS, REST_NOTES } from "./rest_grammar.ts";
@@ -31,12 +21,7 @@ import {
   type Setting,
   SETTINGS,
 } from "./settings.ts";
-import {
-  type CONTEXT_KEYS,
-  type ContextValues,
-  UserDirectory,
-  withContext,
-} from "./user_directory.ts";
+import { UserDirectory, withContext } from "./user_directory.ts";
 import {
   parseAddress,
   parseCount,
@@ -48,6 +33,20 @@ import {
   parseTimeout,
   parseTimeoutOrNone,
 } from "./values.ts";
+import {
+  type CertsOptions,
+  certsVerbOf,
+  type ContextOptions,
+  contextVerbOf,
+  type ListOptions,
+  listVerbOf,
+  type LogsOptions,
+  logsVerbOf,
+  type PruneOptions,
+  pruneVerbOf,
+  type StopOptions,
+  stopVerbOf,
+} from "./verb_options.ts";
 import { VERSION_TEXT } from "../version.ts";
 
 /** What {@linkcode parse} makes of a command line. */
@@ -222,14 +221,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
         .conflicts("tail"),
     )
     .action((streams: "all" | LogStream, jobId: string, options: LogsOptions) =>
-      found({
-        kind: "logs",
-        jobId,
-        streams: streams === "all" ? [] : [streams],
-        follow: options.follow ?? false,
-        start: logsStartOf(options),
-        timestamps: options.timestamps ?? false,
-      })
+      found(logsVerbOf(streams, jobId, options))
     );
 
   subcommand(program, "list", "list jobs, the newest first")
@@ -251,15 +243,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
         "jobId, status, exit, startDate, finishDate, owner, command.",
     )
     .action((status: ListVerb["status"], options: ListOptions) =>
-      found({
-        kind: "list",
-        status,
-        owner: options.owner ?? "",
-        labels: options.label ?? {},
-        ...(options.since && { since: options.since }),
-        ...(options.until && { until: options.until }),
-        limit: options.limit ?? Infinity,
-      })
+      found(listVerbOf(status, options))
     );
 
   subcommand(program, "wait", "wait until a job ends, exit with its status")
@@ -288,9 +272,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     .addOption(
       option("--host <name>", "a name or address of the server; repeatable", parseRepeated),
     )
-    .action(({ dir = "certs", force = false, host = [] }: CertsOptions) =>
-      found({ kind: "certs", directory: dir, force, hosts: host })
-    );
+    .action((options: CertsOptions) => found(certsVerbOf(options)));
 
   subcommand(program, "context", "remember daemons, and which certificates are for them")
     .addArgument(new Argument("<action>").choices(["add", "use", "list", "remove"]))
@@ -298,13 +280,9 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     .addOption(option("--rest-address <addr>", "host:port of its REST, to add", parseAddress))
     .addOption(option("--user <name>", "who you are there, to add"))
     .addHelpText("after", CONTEXT_NOTES)
-    .action((action: ContextVerb["action"], name: string | undefined, _, command: Command) => {
-      if ((name === undefined) !== (action === "list")) {
-        const need = action === "list" ? "takes no name" : "needs a name";
-        throw new JobWorkerError("invalid_argument", `Context ${action} ${need}`);
-      }
-      found({ kind: "context", action, name: name ?? "", values: contextValuesOf(command) });
-    });
+    .action((action: ContextVerb["action"], name: string | undefined, _, command: Command) =>
+      found(contextVerbOf(action, name, command.optsWithGlobals<ContextOptions>()))
+    );
 
   subcommand(program, "completions", "print what makes a shell complete worker-cli's lines")
     .addArgument(new Argument("<shell>").choices([...SHELLS]))
@@ -326,21 +304,6 @@ const CONTEXT_NOTES = `
   worker-cli context add prod --address prod.example:8080 --cert p.pem --key p.key --ca ca.pem
   worker-cli context use prod
   worker-cli --context prod list`;
-
-function contextValuesOf(command: Command): ContextValues {
-  const { restAddress, user, ...given } = command.optsWithGlobals<
-    GivenSettings & { restAddress?: string; user?: string }
-  >();
-  const values: Record<typeof CONTEXT_KEYS[number], string | undefined> = {
-    address: given.address,
-    cert: given.cert,
-    key: given.key,
-    ca: given.ca,
-    "rest-address": restAddress,
-    user,
-  };
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
 
 /** The grammar as data. */
 export function describeGrammar(): CommandShape {
@@ -372,78 +335,4 @@ function option<T>(
       throw new InvalidArgumentError(messageOf(error));
     }
   });
-}
-
-interface StopOptions {
-  readonly signal?: string;
-  readonly grace?: number;
-  readonly all?: boolean;
-  readonly owner?: string;
-  readonly label?: Readonly<Record<string, string>>;
-}
-
-function stopVerbOf(jobId: string | undefined, options: StopOptions): StopVerb | StopAllVerb {
-  const { signal: stopSignal = "", grace: gracePeriodMs = null, all = false } = options;
-  if (all !== (jobId === undefined)) {
-    throw new JobWorkerError("invalid_argument", "Say which: stop takes a job id, or --all");
-  }
-  if (jobId === undefined) {
-    const { owner = "", label: labels = {} } = options;
-    return { kind: "stop_all", owner, labels, stopSignal, gracePeriodMs };
-  }
-  if ((options.owner ?? options.label) !== undefined) {
-    throw new JobWorkerError("invalid_argument", "--owner and --label choose among --all");
-  }
-  return { kind: "stop", jobId, stopSignal, gracePeriodMs };
-}
-
-interface LogsOptions {
-  readonly follow?: boolean;
-  readonly timestamps?: boolean;
-  readonly tail?: number;
-  readonly since?: Moment;
-}
-
-function logsStartOf({ tail, since }: LogsOptions): LogsStart {
-  return since ?? (tail === undefined ? { kind: "first" } : { kind: "tail", lines: tail });
-}
-
-interface ListOptions {
-  readonly owner?: string;
-  readonly label?: Readonly<Record<string, string>>;
-  readonly since?: Moment;
-  readonly until?: Moment;
-  readonly limit?: number;
-}
-
-interface PruneOptions {
-  readonly olderThan?: number;
-  readonly keep?: number;
-  readonly keepBytes?: number;
-  readonly owner?: string;
-  readonly dryRun?: boolean;
-}
-
-function pruneVerbOf(options: PruneOptions): PruneVerb {
-  const { olderThan: maxAgeMs, keep: maxCount, keepBytes: maxBytes } = options;
-  if ((maxAgeMs ?? maxCount ?? maxBytes) === undefined) {
-    throw new JobWorkerError(
-      "invalid_argument",
-      "Nothing says which jobs go: give --older-than, --keep or --keep-bytes",
-    );
-  }
-  return {
-    kind: "prune",
-    ...(maxAgeMs !== undefined && { maxAgeMs }),
-    ...(maxCount !== undefined && { maxCount }),
-    ...(maxBytes !== undefined && { maxBytes }),
-    dryRun: options.dryRun ?? false,
-    owner: options.owner ?? "",
-  };
-}
-
-interface CertsOptions {
-  readonly dir?: string;
-  readonly force?: boolean;
-  readonly host?: readonly string[];
 }
