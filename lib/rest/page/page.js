@@ -10,8 +10,8 @@ import { LogView } from "./log_view.js";
 /** How often a page that is seen is renewed, and how soon after a key was typed; milliseconds. */
 const RENEW_MS = 2000;
 const TYPING_MS = 250;
-/** Before another try, where the browser makes none itself. */
-const RETRY_MS = 3000;
+/** Before another try, where the browser makes none itself; twice as long after each that fails. */
+const RETRY_MS = { first: 3000, last: 60_000 };
 
 const element = (id) => document.getElementById(id);
 /** Without the user and password that may stand in the address of the page: fetch refuses them. */
@@ -135,7 +135,7 @@ function enableLog(box) {
 }
 
 /** Reads a log to its end. After an interruption the browser goes on by the last event's id. */
-function followLog(jobId, view, start) {
+function followLog(jobId, view, start, retryMs = RETRY_MS.first) {
   const state = element("log-state");
   const source = new EventSource(ours(`/v1/jobs/${jobId}/logs?follow=1&${start}`));
   let next = start;
@@ -144,7 +144,10 @@ function followLog(jobId, view, start) {
       if (event.lastEventId !== "") next = `offset=${event.lastEventId}`;
       use(JSON.parse(event.data));
     });
-  source.addEventListener("open", () => state.textContent = "live");
+  source.addEventListener("open", () => {
+    state.textContent = "live";
+    retryMs = RETRY_MS.first;
+  });
   on("message", (record) => view.write(record));
   on("gap", ({ gap }) => view.note(`${gap.to - gap.from} bytes were dropped here`));
   on("end", () => {
@@ -161,7 +164,8 @@ function followLog(jobId, view, start) {
   source.addEventListener("error", () => {
     state.textContent = "reconnecting …";
     if (source.readyState === EventSource.CLOSED) {
-      setTimeout(followLog, RETRY_MS, jobId, view, next);
+      const longer = Math.min(2 * retryMs, RETRY_MS.last);
+      setTimeout(followLog, retryMs, jobId, view, next, longer);
     }
   });
 }
