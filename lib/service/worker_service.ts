@@ -32,6 +32,7 @@ import type {
   WriteInputRequest,
   WriteInputResponse,
 } from "./job_service.ts";
+import { visibleJob } from "./visible_job.ts";
 import { checkRequest, DEFAULT_PAGE_SIZE, MAX_OUTPUT_BYTES, MAX_PAGE_SIZE } from "./requests.ts";
 
 /** A method without a rule does not compile. */
@@ -96,7 +97,8 @@ export class WorkerService implements JobService {
   }
 
   async getJob(request: JobRequest, context: CallContext): Promise<Job> {
-    return await this.#call("getJob", request, context, (call) => this.#reach(call));
+    const job = await this.#call("getJob", request, context, (call) => this.#reach(call));
+    return visibleJob(job, context.caller.identity);
   }
 
   async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
@@ -110,14 +112,15 @@ export class WorkerService implements JobService {
         limit: limit + 1,
         ...(pageToken === "" ? {} : { before: pageToken }),
       });
-      const jobs = found.slice(0, limit);
+      const jobs = found.slice(0, limit).map((job) => visibleJob(job, context.caller.identity));
       return { jobs, nextPageToken: found.length > limit ? jobs.at(-1)?.jobId ?? "" : "" };
     });
   }
 
   async waitJob(request: JobRequest, context: CallContext): Promise<Job> {
     await this.#open("waitJob", request, context, (call) => this.#reach(call));
-    return await this.#worker.wait(request.jobId, { signal: context.signal });
+    const job = await this.#worker.wait(request.jobId, { signal: context.signal });
+    return visibleJob(job, context.caller.identity);
   }
 
   async getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {
@@ -131,7 +134,13 @@ export class WorkerService implements JobService {
     await this.#open("streamLogs", request, context, (call) => this.#reach(call));
     const { jobId, start, follow } = request;
     const streams = wanted(request.streams);
-    yield* this.#worker.readLog(jobId, { start, streams, follow, signal: context.signal });
+    const { signal, caller: { identity } } = context;
+    for await (const batch of this.#worker.readLog(jobId, { start, streams, follow, signal })) {
+      const { finishedJob } = batch;
+      yield finishedJob === null
+        ? batch
+        : { ...batch, finishedJob: visibleJob(finishedJob, identity) };
+    }
   }
 
   async *watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job> {
@@ -141,7 +150,10 @@ export class WorkerService implements JobService {
       context,
       (call) => Promise.resolve(this.#visible(call, request.filter)),
     );
-    if (filter !== null) yield* this.#worker.watch(filter, context.signal);
+    if (filter === null) return;
+    for await (const job of this.#worker.watch(filter, context.signal)) {
+      yield visibleJob(job, context.caller.identity);
+    }
   }
 
   async signalJob(request: SignalJobRequest, context: CallContext): Promise<Job> {

@@ -1,0 +1,18 @@
+import { authorize } from "../auth/authorize.ts";
+import type { Identity } from "../auth/identity.ts";
+import type { Job } from "../worker/types.ts";
+
+/** What stands for a value that the caller may not see. */
+export const HIDDEN = "***";
+
+/**
+ * A job as a caller may see it. Variables are how secrets are passed to a job, so their values are for
+ * those who may also act on it: its owner, and admins. Others see the names.
+ */
+export function visibleJob(job: Job, identity: Identity): Job {
+  const { command, owner } = job;
+  const names = Object.keys(command.env);
+  if (names.length === 0 || authorize(identity, "signalJob", owner).kind === "allowed") return job;
+  const env = Object.fromEntries(names.map((name) => [name, HIDDEN]));
+  return { ...job, command: { ...command, env } };
+}
