@@ -107,6 +107,7 @@ async function benchNetwork(
     maxConnections: 100,
     maxConnectionsPerAddress: 100,
     exclusive: true,
+    denyList: "",
     restAddress: null,
     users: "",
   });

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { JobWorkerError } from "../errors.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
 
 /**
  * Serial numbers and SHA-256 fingerprints as {@linkcode denyListOf} writes them. The two cannot be
@@ -28,6 +28,30 @@ const MAX_SERIAL_DIGITS = 40;
  */
 export function denyListOf(entries: Iterable<string>): DenyList {
   return new Set(Array.from(entries, parseEntry));
+}
+
+/**
+ * Reads a deny list from a file: an entry a line; what follows a `#` is a comment.
+ *
+ * @throws {JobWorkerError} `failed_precondition` if it cannot be read, or may be changed by others
+ * than its owner; `invalid_argument` for an entry that is neither
+ */
+export async function loadDenyList(path: string): Promise<DenyList> {
+  let text: string;
+  try {
+    using file = await Deno.open(path);
+    // Asked of the open file: that is what is read, whatever the name leads to by then.
+    const { mode } = await file.stat();
+    if (mode !== null && (mode & 0o022) !== 0) {
+      throw new Error(`others than its owner may change it; run \`chmod go-w ${path}\``);
+    }
+    text = await new Response(file.readable).text();
+  } catch (error) {
+    const message = `Cannot use the deny list "${path}": ${messageOf(error)}`;
+    throw new JobWorkerError("failed_precondition", message, { cause: error });
+  }
+  const entries = text.split("\n").map((line) => line.replace(/#.*/, "").trim());
+  return denyListOf(entries.filter((entry) => entry !== ""));
 }
 
 /** True if the certificate with this serial number and fingerprint, both in hex, is on the list. */

@@ -1,3 +1,4 @@
+import { loadDenyList } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { loadTlsMaterial } from "../auth/tls_material.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
@@ -15,6 +16,7 @@ export async function checkConfiguration(options: DaemonOptions): Promise<void> 
   const { isRoot } = await systemFacts(setsid);
   checkJobUser(options, isRoot);
   await loadTlsMaterial(options);
+  if (options.denyList !== "") await loadDenyList(options.denyList);
   if (options.restAddress !== null) await loadPasswordFile(options.users);
   await checkDataDirectory(options.dataDir);
 }

@@ -49,6 +49,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       cert: resolve(options.cert),
       key: resolve(options.key),
       ca: resolve(options.ca),
+      denyList: options.denyList && resolve(options.denyList),
       restAddress: options.restAddress,
       users: resolve(options.users),
       socket,

@@ -20,9 +20,12 @@ const LOOPBACK: Readonly<Record<string, readonly string[]>> = {
  */
 export function gatewayCommand(options: GatewayOptions): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), GATEWAY_ROLE];
-  const { cert, key, ca, socket, address, restAddress, users } = options;
+  const { cert, key, ca, denyList, socket, address, restAddress, users } = options;
   const net = [address, ...restAddress === null ? [] : [restAddress]].flatMap(permittedHosts);
-  const files = restAddress === null ? [] : [users, fileURLToPath(BCRYPT_WORKER)];
+  const files = [
+    ...denyList === "" ? [] : [denyList],
+    ...restAddress === null ? [] : [users, fileURLToPath(BCRYPT_WORKER)],
+  ];
   return [
     Deno.execPath(),
     "run",

@@ -11,7 +11,7 @@ import {
 
 /** How often a gateway is asked whether it is well, and how long it may take to answer. */
 const PING_EVERY_MS = 3_000;
-const ANSWER_WITHIN_MS = 3_000;
+const ANSWER_WITHIN_MS = 5_000;
 
 /** How long a gateway may take to load and to listen, and to close its connections. */
 const LISTEN_WITHIN_MS = 30_000;

@@ -19,6 +19,8 @@ const gatewayOptionsSchema = z.object({
   cert: z.string(),
   key: z.string(),
   ca: z.string(),
+  /** `""`: none. */
+  denyList: z.string(),
   /** The Unix socket of the engine. */
   socket: z.string(),
   /** At once, in all and from one address. */

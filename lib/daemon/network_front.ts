@@ -1,3 +1,4 @@
+import { denyListOf, loadDenyList } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
 import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "../auth/tls_material.ts";
@@ -12,10 +13,13 @@ import { limited } from "../rest/limited.ts";
 import { hostsOf, RestServer } from "../rest/server.ts";
 import type { JobService } from "../service/job_service.ts";
 import { diagnostics } from "./diagnostics.ts";
+import { watchExpiry } from "./expiry.ts";
 import type { GatewayAddresses } from "./gateway_protocol.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
 export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
+  /** The file of client certificates that are refused; `""`: none. */
+  readonly denyList: string;
   /** The htpasswd file of those who may use REST. */
   readonly users: string;
   /** Of gRPC; REST gets half as many more. */
@@ -49,6 +53,15 @@ export class NetworkFront implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const { hostname } = options.address;
     const material = await loadTlsMaterial(options);
+    const denyList = options.denyList === ""
+      ? denyListOf([])
+      : await loadDenyList(options.denyList);
+    resources.use(
+      watchExpiry(material, (days) => {
+        const { cert } = options;
+        diagnostics.warn("The certificate {cert} expires in {days} days: renew it", { cert, days });
+      }),
+    );
     const port = await portOf(options.address, options);
     const grpc = new GrpcServer(service, {
       onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
@@ -70,6 +83,7 @@ export class NetworkFront implements AsyncDisposable {
         port,
         reusePort: true,
         material,
+        denyList,
         maxConnections: options.maxConnections,
         maxConnectionsPerAddress: options.maxConnectionsPerAddress,
         onConnection: (socket, client) => grpc.accept(socket, client),

@@ -19,6 +19,8 @@ export interface DaemonOptions {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+  /** The file of client certificates that are refused; `""`: none. */
+  readonly denyList: string;
   /** Where REST listens; `null`: nowhere. */
   readonly restAddress: HostPort | null;
   /** The htpasswd file of those who may use REST. */
@@ -101,6 +103,12 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     about: "the CAs whose client certificates are trusted, PEM",
     standard: "certs/ca-cert.pem",
     read: path,
+  },
+  denyList: {
+    placeholder: "file",
+    about: "client certificates that are refused: a serial number or fingerprint a line",
+    standard: "",
+    read: (text) => text === "" ? "" : path(text),
   },
   restAddress: {
     placeholder: "host:port",
@@ -280,6 +288,7 @@ export function parseOptions(
       cert: read("cert", OPTIONS.cert),
       key: read("key", OPTIONS.key),
       ca: read("ca", OPTIONS.ca),
+      denyList: read("denyList", OPTIONS.denyList),
       restAddress: read("restAddress", OPTIONS.restAddress),
       users: read("users", OPTIONS.users),
       dataDir: read("dataDir", OPTIONS.dataDir),

@@ -15,6 +15,7 @@ import type { AddressInfo, Socket } from "node:net";
 import * as tls from "node:tls";
 import {
   type ClientCertificate,
+  type ClientTrust,
   type RefusalReason,
   REFUSALS,
   type Verdict,
@@ -86,8 +87,7 @@ export class TlsListener implements AsyncDisposable {
   readonly #options: TlsListenerOptions;
   readonly #server: tls.Server;
   #address: HostPort = { hostname: "", port: 0 };
-  #material: TlsMaterial;
-  #denyList: DenyList;
+  readonly #trust: ClientTrust;
 
   /** TCP connections by address, however far they got. */
   readonly #countByAddress = new Map<string, number>();
@@ -106,10 +106,13 @@ export class TlsListener implements AsyncDisposable {
 
   private constructor(options: TlsListenerOptions) {
     this.#options = options;
-    this.#material = options.material;
-    this.#denyList = options.denyList ?? new Set();
+    const { cert, key, ca, trustedCas } = options.material;
+    this.#trust = { trustedCas, denyList: options.denyList ?? new Set() };
     this.#server = tls.createServer({
-      ...contextOf(options.material),
+      cert,
+      key,
+      ca,
+      minVersion: "TLSv1.3",
       requestCert: true,
       rejectUnauthorized: true,
       ALPNProtocols: ["h2"],
@@ -144,15 +147,6 @@ export class TlsListener implements AsyncDisposable {
     return this.#address;
   }
 
-  /** Changes what is shown and trusted. Open connections that would not be let in now end at once. */
-  update(change: { readonly material?: TlsMaterial; readonly denyList?: DenyList }): void {
-    const { material = this.#material, denyList = this.#denyList } = change;
-    this.#server.setSecureContext(contextOf(material));
-    this.#material = material;
-    this.#denyList = denyList;
-    this.#reverify();
-  }
-
   /**
    * Looks whether connections still arrive. To be done from time to time: a listener that has run out
    * of file descriptors never accepts again, and does not say so.
@@ -181,7 +175,7 @@ export class TlsListener implements AsyncDisposable {
   async #shakeHands(): Promise<void> {
     await probeOwnListener(this.#server, this.#address, async (socket) => {
       this.#ownPeer = formatHostPort(socket.localAddress, socket.localPort);
-      await checkCertificate(socket, this.#material.cert);
+      await checkCertificate(socket, this.#options.material.cert);
     });
     this.#arrivalsSeen = this.#arrivals;
   }
@@ -261,8 +255,7 @@ export class TlsListener implements AsyncDisposable {
   }
 
   #verify(der: Uint8Array | undefined): Verdict {
-    const trust = { trustedCas: this.#material.trustedCas, denyList: this.#denyList };
-    return verifyClientCertificate(der, trust, Date.now());
+    return verifyClientCertificate(der, this.#trust, Date.now());
   }
 
   #reverify(): void {
@@ -302,11 +295,6 @@ export class TlsListener implements AsyncDisposable {
     if (peer === this.#ownPeer) return;
     this.#options.onRefused({ peer, reason, message, fingerprint });
   }
-}
-
-/** TLS 1.3 is named each time: a context without it, set later, would let TLS 1.2 back in. */
-function contextOf({ cert, key, ca }: TlsMaterial): tls.SecureContextOptions {
-  return { cert, key, ca, minVersion: "TLSv1.3" };
 }
 
 function peerOf(socket: Socket): string {

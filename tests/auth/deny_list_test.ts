@@ -1,6 +1,7 @@
-import { denyListOf, isDenied } from "../../lib/auth/deny_list.ts";
+import { denyListOf, isDenied, loadDenyList } from "../../lib/auth/deny_list.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
 
 const FINGERPRINT = "0a".repeat(32);
 
@@ -20,4 +21,23 @@ Deno.test("denyListOf() refuses what is neither", () => {
       entry,
     );
   }
+});
+
+Deno.test("loadDenyList() reads an entry a line, and comments", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/denied`;
+  await Deno.writeTextFile(path, `# Lost:\n0AFB1C  # a laptop\r\n\n ${FINGERPRINT}`);
+  await Deno.chmod(path, 0o600);
+  assert.deepEqual([...await loadDenyList(path)], ["afb1c", FINGERPRINT]);
+});
+
+Deno.test("loadDenyList() refuses a file that is missing, damaged, or anybody's to change", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/denied`;
+  await assert.rejects(loadDenyList(path), { code: "failed_precondition", message: /Cannot use/ });
+  await Deno.writeTextFile(path, "bob\n");
+  await Deno.chmod(path, 0o600);
+  await assert.rejects(loadDenyList(path), { code: "invalid_argument", message: /"bob"/ });
+  await Deno.chmod(path, 0o666);
+  await assert.rejects(loadDenyList(path), { code: "failed_precondition", message: /chmod go-w/ });
 });

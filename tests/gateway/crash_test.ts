@@ -9,7 +9,7 @@ Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
 
 Deno.test("A gateway may die 20 times: no job notices, and no follower loses a byte", async () => {
   await using house = await TestHouse.start(certificates, {
-    expected: /Gateway \d+ ended: by SIG/,
+    expected: /Gateway \d+ ended: /,
   });
   const { daemon } = house;
   const client = await house.connect();
@@ -40,7 +40,8 @@ Deno.test("A gateway may die 20 times: no job notices, and no follower loses a b
     assert.equal(code, 0, stderr);
     assert.equal(stdout, stored.get(jobId));
   }
-  assert.equal(await house.count(/Gateway \d+ listens/), 20);
+  // On a machine that has no time for it, one more may be taken for hung.
+  assert.ok(await house.count(/Gateway \d+ listens/) >= 20);
 });
 
 Deno.test("A gateway that dies of a signal without a name is replaced too", async () => {

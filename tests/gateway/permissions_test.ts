@@ -64,8 +64,10 @@ Deno.test("A gateway is refused whatever it does not need, and granted what it n
   const { port } = free.addr;
   free.close();
   const paths = certificates.paths("server");
+  await Deno.writeTextFile(`${certificates.directory}/denied`, "00\n");
   const options: GatewayOptions = {
     ...paths,
+    denyList: `${certificates.directory}/denied`,
     socket,
     address: { hostname: "127.0.0.1", port },
     restAddress: null,
@@ -118,6 +120,7 @@ Deno.test("A gateway is refused whatever it does not need, and granted what it n
     [read(paths.cert), ALLOWED],
     [read(paths.key), ALLOWED],
     [read(paths.ca), ALLOWED],
+    [read(options.denyList), ALLOWED],
     [listen({ hostname: "127.0.0.1", port }), ALLOWED],
     [connect({ transport: "unix", path: socket }), ALLOWED],
     // Deno cannot grant the one without the other.
@@ -139,6 +142,7 @@ Deno.test("The flags of a gateway name each thing that it may use", () => {
     cert: "/certs/cert",
     key: "/certs/key",
     ca: "/certs/ca",
+    denyList: "/certs/denied",
     socket: "/data/engine.sock",
     maxConnections: 10,
     maxConnectionsPerAddress: 10,

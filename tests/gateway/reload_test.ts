@@ -1,6 +1,8 @@
+import { X509Certificate } from "node:crypto";
 import { messageOf } from "../../lib/errors.ts";
+import type { JobWorkerClient } from "../../lib/grpc/client.ts";
 import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
+import { issueCa, TestCertificates } from "../certificates.ts";
 import { until } from "../worker/fixture.ts";
 import { fingerprintOf, shownCertificate, TestHouse } from "./fixture.ts";
 import { Follower, PrintingJobs } from "./followers.ts";
@@ -109,4 +111,68 @@ Deno.test("SIGHUP with a bad certificate leaves the old one serving, and says wh
   await Deno.writeTextFile(cert, pem);
   Deno.kill(daemon.pid, "SIGHUP");
   await house.diagnosed(new RegExp(`Gateway \\d+ takes over from ${gateway}`));
+});
+
+Deno.test("SIGHUP shuts out whose certificate has been put on the deny list, and nobody else", async () => {
+  await using certificates = await TestCertificates.create();
+  const denied = `${certificates.directory}/denied`;
+  await Deno.writeTextFile(denied, "# Nobody yet.\n", { mode: 0o600 });
+  await using house = await TestHouse.start(certificates, {
+    args: [`--deny-list=${denied}`],
+    expected: /^$/,
+  });
+  const { daemon } = house;
+  const jobs = await PrintingJobs.start(daemon, await house.connect(), 1);
+  const [jobId = ""] = jobs.ids;
+  const viewer = await certificates.material("viewer");
+  const shutOut = new Follower(await house.connect({ ...viewer, reconnectTimeoutMs: 0 }), jobId);
+  const other = new Follower(await house.connect(), jobId);
+  await Promise.all([shutOut.advances(), other.advances()]);
+
+  const { serialNumber } = new X509Certificate(viewer.cert);
+  await Deno.writeTextFile(denied, `${serialNumber}  # the viewer's laptop was stolen\n`);
+  Deno.kill(daemon.pid, "SIGHUP");
+  await assert.rejects(shutOut.text, { code: "unavailable" });
+  await house.diagnosed(/takes over from/);
+  await until(async () => (await house.gateways()).length === 1);
+  const { code, stderr } = await daemon.cli(["list"], "viewer");
+  assert.equal(code, 125);
+  assert.match(stderr, /it refuses the client certificate/);
+  await house.diagnosed(/Refused .*: The client certificate is on the deny list/);
+
+  await other.advances();
+  const stored = await jobs.end();
+  assert.equal(await other.text, stored.get(jobId));
+});
+
+Deno.test("SIGHUP takes a new CA in beside the old one, and then lets go of the old one", async () => {
+  await using certificates = await TestCertificates.create();
+  await using house = await TestHouse.start(certificates, { expected: /^$/ });
+  const { daemon } = house;
+  const ca = certificates.ca.cert;
+  const newCa = await issueCa("New CA");
+  const rotated = { ca, ...await certificates.issue({ issuer: newCa }) };
+  const reload = async (cas: string) => {
+    await Deno.writeTextFile(certificates.paths("server").ca, cas);
+    const old = await house.gateway();
+    Deno.kill(daemon.pid, "SIGHUP");
+    await house.diagnosed(new RegExp(`takes over from ${old}`));
+    await until(async () => (await house.gateways()).length === 1);
+  };
+  const list = async (client: JobWorkerClient) =>
+    await client.listJobs({ filter: {}, pageSize: 0, pageToken: "" });
+
+  // Where the client finds the CA of the server, which stays the same.
+  const ofServer = `--ca=${certificates.directory}/old-ca-cert.pem`;
+  await Deno.copyFile(certificates.paths("client").ca, ofServer.slice("--ca=".length));
+  await reload(ca + newCa.cert);
+  const newcomer = await house.connect(rotated);
+  await list(newcomer);
+  assert.equal((await daemon.cli([ofServer, "list"])).code, 0);
+
+  await reload(newCa.cert);
+  await list(newcomer);
+  const { code, stderr } = await daemon.cli([ofServer, "list"]);
+  assert.equal(code, 125);
+  assert.match(stderr, /it refuses the client certificate/);
 });

@@ -133,6 +133,6 @@ Deno.test("A new user may log in after SIGHUP, and a failed login is told withou
     return response.status === 200;
   });
   const { stderr } = await daemon.outputs();
-  assert.match(stderr, /Failed login of carol\\u000a from 127\.0\.0\.1:\d+/);
+  assert.match(stderr, /Failed login of carol\\x0a from 127\.0\.0\.1:\d+/);
   assert.doesNotMatch(stderr, new RegExp(`${PASSWORD}|${basic("carol\n", PASSWORD)}`));
 });
