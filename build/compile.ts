@@ -145,9 +145,7 @@ async function writeAll(
 async function taskFlags(task: string): Promise<string[]> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const flags = String(tasks[task].command).split(" ").filter((word) => word.startsWith("--"));
-  return task === "cli"
-    ? flags
-    : flags.filter((flag) => !/^--allow-(write|run|sys|net)/.test(flag));
+  return task === "cli" ? flags : flags.filter((flag) => !/^--allow-(write|run|net)/.test(flag));
 }
 
 if (import.meta.main) {

@@ -5,6 +5,7 @@
  */
 
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { readTrustedFile } from "../trusted_file.ts";
 
 /**
  * Serial numbers and SHA-256 fingerprints as {@linkcode denyListOf} writes them. The two cannot be
@@ -39,13 +40,7 @@ export function denyListOf(entries: Iterable<string>): DenyList {
 export async function loadDenyList(path: string): Promise<DenyList> {
   let text: string;
   try {
-    using file = await Deno.open(path);
-    // Asked of the open file: that is what is read, whatever the name leads to by then.
-    const { mode } = await file.stat();
-    if (mode !== null && (mode & 0o022) !== 0) {
-      throw new Error(`others than its owner may change it; run \`chmod go-w ${path}\``);
-    }
-    text = await new Response(file.readable).text();
+    text = await readTrustedFile(path);
   } catch (error) {
     const message = `Cannot use the deny list "${path}": ${messageOf(error)}`;
     throw new JobWorkerError("failed_precondition", message, { cause: error });

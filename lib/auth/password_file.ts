@@ -15,6 +15,7 @@
  */
 
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { readTrustedFile } from "../trusted_file.ts";
 import { type Role, ROLES } from "./identity.ts";
 
 /** A line of the file. */
@@ -38,13 +39,7 @@ export type PasswordFile = ReadonlyMap<string, PasswordEntry>;
 export async function loadPasswordFile(path: string): Promise<PasswordFile | null> {
   let text: string;
   try {
-    using file = await Deno.open(path);
-    // Asked of the open file: that is what is read, whatever the name leads to by then.
-    const { mode } = await file.stat();
-    if (mode !== null && (mode & 0o022) !== 0) {
-      throw new Error(`others than its owner may change it; run \`chmod go-w ${path}\``);
-    }
-    text = await new Response(file.readable).text();
+    text = await readTrustedFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw refusal(`Cannot use the users file "${path}": ${messageOf(error)}`, error);

@@ -4,7 +4,6 @@ import { loadTlsMaterial } from "../auth/tls_material.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { findTool } from "../worker/tools.ts";
 import type { DaemonOptions } from "./options.ts";
-import { systemFacts } from "./system_facts.ts";
 
 /**
  * Looks at all that a start with these options needs, and changes nothing.
@@ -12,9 +11,8 @@ import { systemFacts } from "./system_facts.ts";
  * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong
  */
 export async function checkConfiguration(options: DaemonOptions): Promise<void> {
-  const setsid = await findTool("setsid", { package: "util-linux" });
-  const { isRoot } = await systemFacts(setsid);
-  checkJobUser(options, isRoot);
+  await findTool("setsid", { package: "util-linux" });
+  checkJobUser(options);
   await loadTlsMaterial(options);
   if (options.denyList !== "") await loadDenyList(options.denyList);
   if (options.restAddress !== null) await loadPasswordFile(options.users);
@@ -26,8 +24,8 @@ export async function checkConfiguration(options: DaemonOptions): Promise<void> 
  *
  * @throws {JobWorkerError} `failed_precondition`
  */
-export function checkJobUser({ jobUser }: DaemonOptions, isRoot: boolean): void {
-  if (!isRoot || jobUser !== "") return;
+export function checkJobUser({ jobUser }: DaemonOptions): void {
+  if (Deno.uid() !== 0 || jobUser !== "") return;
   throw new JobWorkerError(
     "failed_precondition",
     "The daemon runs as root, and so would every job: say whose rights jobs have with " +

@@ -14,6 +14,7 @@ import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import { closest } from "../closest.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { readTrustedFile } from "../trusted_file.ts";
 import {
   configPath,
   type DaemonInvocation,
@@ -66,19 +67,13 @@ export async function loadOptions(
  * Reads a configuration file.
  *
  * @returns `null` if there is none
- * @throws {JobWorkerError} `invalid_argument` if it cannot be read, others than its owner may change
- * it, it is not JSON, or an option in it is not known
+ * @throws {JobWorkerError} `invalid_argument` if it cannot be read, may be changed by others than us
+ * and root, it is not JSON, or an option in it is not known
  */
 export async function readConfigFile(path: string): Promise<OptionFile | null> {
   let json: unknown;
   try {
-    using file = await Deno.open(path);
-    // Asked of the open file: that is what is read, whatever the name leads to by then.
-    const { mode } = await file.stat();
-    if (mode !== null && (mode & 0o022) !== 0) {
-      throw new Error(`others than its owner may change it; run \`chmod go-w ${path}\``);
-    }
-    json = JSON.parse(await new Response(file.readable).text());
+    json = JSON.parse(await readTrustedFile(path, { uid: Deno.uid() }));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw refusal(path, messageOf(error), error);

@@ -5,12 +5,12 @@ import { messageOf } from "../errors.ts";
 import { formatHostPort } from "../host_port.ts";
 import { findTool } from "../worker/mod.ts";
 import { checkJobUser } from "./check_config.ts";
+import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import { GatewayKeeper } from "./gateway_keeper.ts";
 import { JobEngine } from "./job_engine.ts";
 import type { DaemonProcess } from "./main.ts";
 import type { DaemonOptions } from "./options.ts";
-import { systemFacts } from "./system_facts.ts";
 
 /**
  * The engine with its gateways, until the signal is aborted. What was opened is closed in reverse,
@@ -28,8 +28,8 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   process.onReload(() => reload());
 
   const setsid = await findTool("setsid", { package: "util-linux" });
-  const { descriptors, isRoot } = await systemFacts(setsid);
-  checkJobUser(options, isRoot);
+  const descriptors = await descriptorLimit(setsid);
+  checkJobUser(options);
   await using engine = await JobEngine.open({ ...options, home: await homeDirectory() });
   const socket = `${engine.dataDirectory}/engine.sock`;
   await using _server = await EngineServer.listen(engine.service, {

@@ -131,15 +131,27 @@ async function makeDataDirectory(path: string): Promise<string> {
   }
   try {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    await checkOwner(path);
     const probe = await Deno.makeTempFile({ dir: path, prefix: ".write-" });
     await Deno.remove(probe);
     return resolve(path);
   } catch (error) {
     throw new JobWorkerError(
       "failed_precondition",
-      `Cannot write in the data directory "${path}": ${messageOf(error)}; choose another with ` +
+      `Cannot use the data directory "${path}": ${messageOf(error)}; choose another with ` +
         `--data-dir`,
       { cause: error },
     );
+  }
+}
+
+/** Whoever may write in it can empty the audit trail, and put a socket in the place of ours. */
+async function checkOwner(path: string): Promise<void> {
+  const { uid, mode } = await Deno.stat(path);
+  if (uid !== null && uid !== Deno.uid()) {
+    throw new Error(`it belongs to another user (uid ${uid})`);
+  }
+  if (mode !== null && (mode & 0o022) !== 0) {
+    throw new Error(`others than its owner may write in it; run \`chmod go-w ${path}\``);
   }
 }

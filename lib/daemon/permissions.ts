@@ -7,7 +7,7 @@ import { type DaemonInvocation, IN_MEMORY } from "./options.ts";
 /**
  * The flags of `deno run` for these arguments, a line each: those of the task `start`, but for any
  * data directory. The portable executable asks for them before it runs the engine; that it may read
- * files and the variables `WORKER_*` goes without saying.
+ * files and the variables `WORKER_*`, and ask who it is, goes without saying.
  *
  * @throws {JobWorkerError} `invalid_argument` for arguments that are wrong, and for a path that no flag
  * can name
@@ -29,7 +29,7 @@ async function engineFlags(invocation: DaemonInvocation): Promise<string[]> {
   if (!("options" in invocation)) return [];
   const setsid = await findTool("setsid", { package: "util-linux" });
   const { dataDir } = invocation.options;
-  const common = [`--allow-run=${setsid}`, "--allow-sys=homedir"];
+  const common = [`--allow-run=${setsid}`];
   if (dataDir === IN_MEMORY) {
     // The name of its directory is made up later, and the network is given up once the engine listens.
     return [...common, "--allow-write=/tmp", "--allow-net"];
@@ -48,7 +48,7 @@ async function initFlags(args: readonly string[]): Promise<string[]> {
   if (options === null) return [];
   const { directory } = options;
   const written = new Set([directory, dataDirectoryOf(directory)].map(pathInFlag));
-  return [`--allow-write=${[...written].join(",")}`, "--allow-sys=hostname,uid"];
+  return [`--allow-write=${[...written].join(",")}`, "--allow-sys=hostname"];
 }
 
 async function userFlags(

@@ -164,7 +164,6 @@ Deno.test("permissions tells what an engine needs: a directory, a socket and set
   assert.deepEqual(flags.toSorted(), [
     `--allow-net=unix:${data}/engine.sock`,
     "--allow-run=/usr/bin/setsid",
-    "--allow-sys=homedir",
     `--allow-write=${data}`,
   ]);
   // But for where the data is, the same as from source.
@@ -172,7 +171,7 @@ Deno.test("permissions tells what an engine needs: a directory, a socket and set
     await Deno.readTextFile(new URL("../../deno.json", import.meta.url)),
   );
   const kinds = (all: readonly string[]) =>
-    all.filter((flag) => /^--allow-(net|run|sys|write)/.test(flag))
+    all.filter((flag) => /^--allow-(net|run|write)/.test(flag))
       .map((flag) => flag.replace(/=.*/, "")).toSorted();
   assert.deepEqual(kinds(flags), kinds(tasks.start.command.split(" ")));
   const comma = await daemon(["permissions", "--data-dir=a,b"]);

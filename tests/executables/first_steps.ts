@@ -150,7 +150,7 @@ export function testFirstSteps(executables: Executables): void {
       `--allow-net=unix:${data}/engine.sock`,
       "--allow-read",
       "--allow-run=/usr/bin/setsid",
-      "--allow-sys=homedir",
+      "--allow-sys=homedir,uid",
       `--allow-write=${data}`,
     ]);
     const gateway = others.find((line) => line.at(-1) === "gateway") ?? [];

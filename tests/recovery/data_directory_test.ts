@@ -48,6 +48,18 @@ Deno.test("the daemon refuses a database that is damaged, and leaves it as it is
   assert.equal((await daemon.cli(["list"])).stdout, "");
 });
 
+Deno.test("the daemon refuses a data directory in which others may write", async () => {
+  await using directory = await temporaryDirectory();
+  await Deno.mkdir(`${directory.path}/data`);
+  await Deno.chmod(`${directory.path}/data`, 0o777);
+  const open = await refusal(directory.path);
+  assert.match(open, /others than its owner may write in it; run `chmod go-w /);
+  await Deno.chmod(`${directory.path}/data`, 0o700);
+  if (Deno.uid() !== 0) return;
+  await Deno.chown(`${directory.path}/data`, 65534, 65534);
+  assert.match(await refusal(directory.path), /it belongs to another user \(uid 65534\)/);
+});
+
 Deno.test("the daemon refuses a data directory whose path is too long for its socket", async () => {
   await using directory = await temporaryDirectory();
   const room = 95 - directory.path.length - "//data".length;
@@ -74,7 +86,7 @@ Deno.test({
     await disk.free();
     await disk.remountReadOnly();
     const readOnly = await refusal(disk.path);
-    assert.match(readOnly, /Cannot write in the data directory "data": Read-only .*--data-dir/);
+    assert.match(readOnly, /Cannot use the data directory "data": Read-only .*--data-dir/);
   },
 });
 
