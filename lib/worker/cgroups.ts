@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../errors.ts";
 import type { KernelShell } from "./kernel_shell.ts";
+import { Rounds } from "./rounds.ts";
 import type { JobLimits, JobUsage } from "./types.ts";
 
 /** A controller that cgroup v2 may have for us, by the limit that needs it. */
@@ -16,6 +17,9 @@ export class Cgroups {
   readonly #shell: KernelShell;
   readonly #root: string;
   readonly #controllers: ReadonlySet<string>;
+  // Each takes a process of its own, mkdir(1) or rmdir(1), which can do many at a time.
+  readonly #makes = new Rounds((requests: readonly string[]) => this.#makeAll(requests));
+  readonly #removals = new Rounds((jobIds: readonly string[]) => this.#removeAll(jobIds));
 
   private constructor(shell: KernelShell, root: string, controllers: readonly string[]) {
     this.#shell = shell;
@@ -49,9 +53,10 @@ export class Cgroups {
       ...(cpus === undefined ? [] : [`cpu.max=${Math.round(cpus * CPU_PERIOD_US)}`]),
       ...(processes === undefined ? [] : [`pids.max=${processes}`]),
     ];
-    const request = ["cgroup_make", this.#pathOf(jobId), ...settings].join(" ");
-    if (await this.#shell.ask(request) === "0") return;
-    throw new JobWorkerError("unavailable", `Cannot make the cgroup ${this.#pathOf(jobId)}`);
+    const path = this.#pathOf(jobId);
+    const failed = await this.#makes.join([path, ...settings].join(" "));
+    if (!failed.has(path)) return;
+    throw new JobWorkerError("unavailable", `Cannot make the cgroup ${path}`);
   }
 
   /** A process that writes `0` to this file enters the cgroup. */
@@ -78,27 +83,40 @@ export class Cgroups {
     await this.#shell.ask(`cgroup_kill ${this.#pathOf(jobId)}`);
   }
 
-  /** Whether there is no process in it, zombies aside. */
-  async isEmpty(jobId: string): Promise<boolean> {
-    return await this.#shell.ask(`cgroup_populated ${this.#pathOf(jobId)}`) !== "1";
+  /**
+   * Removes a cgroup, with those that the job has made in it.
+   *
+   * @returns what was used in it; `null` if there is a process in it, zombies aside
+   */
+  async remove(jobId: string): Promise<JobUsage | null> {
+    return (await this.#removals.join(jobId)).get(jobId) ?? null;
   }
 
-  /** Removes an empty cgroup. */
-  async remove(jobId: string): Promise<JobUsage> {
-    const answer = await this.#shell.ask(`cgroup_remove ${this.#pathOf(jobId)}`);
-    const [cpuUs, peak, oomKills] = answer.split(" ").map((text) => text === "-" ? NaN : +text);
-    return {
-      cpuMs: known(cpuUs) === null ? null : Math.round((cpuUs ?? 0) / 1000),
-      peakMemoryBytes: known(peak),
-      oomKills: known(oomKills),
-    };
+  async #makeAll(requests: readonly string[]): Promise<ReadonlySet<string>> {
+    const failed = await this.#shell.ask(`cgroup_make ${requests.join(" ")}`);
+    return new Set(failed.split(" "));
+  }
+
+  async #removeAll(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobUsage>> {
+    const paths = jobIds.map((jobId) => this.#pathOf(jobId));
+    const removed = await this.#shell.ask(`cgroup_remove ${paths.join(" ")}`);
+    return new Map(
+      removed.split(" ").map((word) => {
+        const [jobId = "", ...figures] = word.split(":");
+        const [cpuUs, peakMemoryBytes, oomKills] = figures.map((text) =>
+          text === "-" ? null : +text
+        );
+        const cpuMs = typeof cpuUs === "number" ? Math.round(cpuUs / 1000) : null;
+        return [jobId, {
+          cpuMs,
+          peakMemoryBytes: peakMemoryBytes ?? null,
+          oomKills: oomKills ?? null,
+        }];
+      }),
+    );
   }
 
   #pathOf(jobId: string): string {
     return `${this.#root}/${jobId}`;
   }
-}
-
-function known(value = NaN): number | null {
-  return Number.isNaN(value) ? null : value;
 }

@@ -2,6 +2,12 @@ import type { Cgroups } from "./cgroups.ts";
 import type { ProcessGroups } from "./process_groups.ts";
 import type { Containment, JobUsage } from "./types.ts";
 
+/** Whether a tree was empty, and then what was used in it, where the kernel tells. */
+export type Release = { readonly empty: false } | {
+  readonly empty: true;
+  readonly usage: JobUsage | null;
+};
+
 /** Everything that a job has started, as far as it can be reached. */
 export interface JobTree {
   readonly containment: Containment;
@@ -12,14 +18,16 @@ export interface JobTree {
    * @returns false if there is no process (yet, or any more)
    */
   signal(signal: string): Promise<boolean>;
-  /** Sends a signal, and no SIGCONT, to each process, whether or not it has had it. */
-  signalAgain(signal: string): Promise<void>;
+  /**
+   * Sends a signal, and no SIGCONT, to each process, whether or not it has had it.
+   *
+   * @returns false if there is no process (yet, or any more)
+   */
+  signalAgain(signal: string): Promise<boolean>;
   /** SIGKILL. */
   kill(): Promise<void>;
-  /** Whether nothing is alive. */
-  isEmpty(): Promise<boolean>;
-  /** Gives back what the tree held, once it is empty. */
-  release(): Promise<JobUsage | null>;
+  /** Gives back what holds the tree, unless something is alive in it. */
+  release(): Promise<Release>;
 }
 
 /** A tree held by a cgroup: nothing leaves it. */
@@ -42,20 +50,17 @@ export class CgroupTree implements JobTree {
     return reached;
   }
 
-  async signalAgain(signal: string): Promise<void> {
-    await this.#cgroups.signal(this.#jobId, signal, { thenContinue: false });
+  async signalAgain(signal: string): Promise<boolean> {
+    return await this.#cgroups.signal(this.#jobId, signal, { thenContinue: false });
   }
 
   async kill(): Promise<void> {
     await this.#cgroups.kill(this.#jobId);
   }
 
-  async isEmpty(): Promise<boolean> {
-    return await this.#cgroups.isEmpty(this.#jobId);
-  }
-
-  async release(): Promise<JobUsage | null> {
-    return await this.#cgroups.remove(this.#jobId);
+  async release(): Promise<Release> {
+    const usage = await this.#cgroups.remove(this.#jobId);
+    return usage === null ? { empty: false } : { empty: true, usage };
   }
 }
 
@@ -81,23 +86,23 @@ export class SessionTree implements JobTree {
     return true;
   }
 
-  async signalAgain(signal: string): Promise<void> {
-    await this.#groups.signal(signal, this.#session);
+  async signalAgain(signal: string): Promise<boolean> {
+    let reached = await this.#groups.signal(signal, this.#session);
     for (const group of await this.#groups.liveGroups(this.#session)) {
-      if (group !== this.#session) await this.#groups.signal(signal, group);
+      if (group !== this.#session && await this.#groups.signal(signal, group)) reached = true;
     }
+    return reached;
   }
 
   async kill(): Promise<void> {
     await this.signalAgain("KILL");
   }
 
-  async isEmpty(): Promise<boolean> {
-    return (await this.#groups.liveGroups(this.#session)).length === 0;
-  }
-
-  release(): Promise<JobUsage | null> {
-    return Promise.resolve(null);
+  async release(): Promise<Release> {
+    // Mostly a job leaves nothing, and that costs no look around. The look tells zombies apart.
+    const empty = this.#sent.size === 0 && !await this.#groups.signal("0", this.#session) ||
+      (await this.#groups.liveGroups(this.#session)).length === 0;
+    return empty ? { empty, usage: null } : { empty };
   }
 
   async #signalGroup(signal: string, group: number): Promise<boolean> {

@@ -6,7 +6,7 @@
 # in parentheses and may hold anything, line ends included, so only what follows the last ")" counts.
 stat() {
   line=
-  while read -r more || [ -n "$more" ]; do line="$line $more"; done 2>/dev/null <"/proc/$1/stat"
+  while read -r more || [ -n "$more" ]; do line="$line $more"; done <"/proc/$1/stat"
   [ -n "$line" ] || return 1
   set -- ${line##*)}
   state=$1 pgrp=$3 session=$4 start=${20}
@@ -24,6 +24,12 @@ signal_below() {
   done
 }
 
+# field KEY FILE: sets $value to what a flat keyed file of a cgroup says, `-` if it says nothing.
+field() {
+  while read -r key value; do [ "$key" != "$1" ] || return 0; done <"$2"
+  value=-
+}
+
 read -r boot </proc/sys/kernel/random/boot_id
 
 while read -r id verb rest; do
@@ -31,14 +37,14 @@ while read -r id verb rest; do
   case $verb in
   # signal SIGNAL PGID: 0, or 1 if there is no such group.
   signal)
-    kill -s "$a" -- "-$b" 2>/dev/null
+    kill -s "$a" -- "-$b"
     echo "$id $?"
     ;;
   # sessions SID...: `SID:PGID` for each group of those sessions that holds more than zombies.
   sessions)
     found=
     for dir in /proc/[0-9]*; do
-      stat "${dir#/proc/}" 2>/dev/null || continue
+      stat "${dir#/proc/}" || continue
       case $state in Z | X) continue ;; esac
       case " $rest " in
       *" $session "*) group=$session:$pgrp ;;
@@ -49,17 +55,24 @@ while read -r id verb rest; do
     done
     echo "$id$found"
     ;;
-  # may_execute PATH|: 0 if we may execute that file or enter that directory. The bar keeps blanks.
-  may_execute)
-    [ -x "${rest%|}" ]
-    echo "$id $?"
+  # look COUNT, and so many lines of a PATH each: for each of them `-` for nothing there, or `d`irectory,
+  # `f`ile, `o`ther, with an `x` if we may enter or execute it.
+  look)
+    found=
+    while [ "$a" -gt 0 ] && IFS= read -r path; do
+      a=$((a - 1)) kind=-
+      if [ -d "$path" ]; then kind=d; elif [ -f "$path" ]; then kind=f; elif [ -e "$path" ]; then kind=o; fi
+      [ ! -x "$path" ] || kind=${kind}x
+      found="$found $kind"
+    done
+    echo "$id$found"
     ;;
   # jobs: `JOB_ID:PID` for each process, not a zombie, whose environment names a job. Forks; is rare.
   jobs)
     found=
     for entry in $(grep -azso '^JOB_ID=[0-9a-f-]*$' /proc/[0-9]*/environ | tr '\0' '\n'); do
       pid=${entry#/proc/} pid=${pid%%/*}
-      stat "$pid" 2>/dev/null || continue
+      stat "$pid" || continue
       case $state in Z | X) continue ;; esac
       found="$found ${entry#*JOB_ID=}:$pid"
     done
@@ -67,7 +80,7 @@ while read -r id verb rest; do
     ;;
   # kill PID: SIGKILL to one process; 0, or 1 if there is none.
   kill)
-    kill -s KILL -- "$a" 2>/dev/null
+    kill -s KILL -- "$a"
     echo "$id $?"
     ;;
   # cgroup_root: the directory in which jobs get cgroups and the controllers they can be limited by;
@@ -78,10 +91,10 @@ while read -r id verb rest; do
       [ -f "$mount/cgroup.controllers" ] || continue
       while IFS=: read -r hierarchy _ path; do [ "$hierarchy" = 0 ] && own=$path; done </proc/self/cgroup
       own=${own%/daemon} base=$mount${own%/}
-      mkdir -p "$base/job-worker" 2>/dev/null || continue
+      mkdir -p "$base/job-worker" || continue
       [ -w "$base/job-worker/cgroup.kill" ] && [ -w "$base/cgroup.procs" ] || continue
       # A cgroup that has controllers for its children may hold no process itself, but for the root.
-      if [ -n "${own#/}" ] && mkdir -p "$base/daemon" 2>/dev/null; then
+      if [ -n "${own#/}" ] && mkdir -p "$base/daemon"; then
         while read -r pid; do echo "$pid" >"$base/daemon/cgroup.procs"; done <"$base/cgroup.procs"
       fi
       for controller in memory cpu pids; do
@@ -91,47 +104,58 @@ while read -r id verb rest; do
       read -r controllers <"$base/job-worker/cgroup.subtree_control" || controllers=
       found="$base/job-worker $controllers"
       break
-    done 2>/dev/null
+    done
     echo "$id $found"
     ;;
-  # cgroup_make DIR FILE=VALUE...: 0, or 1 if it cannot be made or limited so.
+  # cgroup_make DIR FILE=VALUE... DIR...: those that cannot be made or limited so.
   cgroup_make)
-    set -- $rest
-    dir=$1 result=0
-    shift
-    [ -d "$dir" ] || mkdir "$dir" 2>/dev/null || result=1
-    for setting; do
-      echo "${setting#*=}" 2>/dev/null >"$dir/${setting%%=*}" || result=1
-    done 2>/dev/null
-    echo "$id $result"
+    dirs= failed=
+    for word in $rest; do
+      case $word in /*) dirs="$dirs $word" ;; esac
+    done
+    mkdir $dirs
+    for word in $rest; do
+      case $word in
+      /*) dir=$word && [ -d "$dir" ] ;;
+      *) echo "${word#*=}" >"$dir/${word%%=*}" ;;
+      esac || failed="$failed $dir"
+    done
+    echo "$id$failed"
     ;;
   # cgroup_signal SIGNAL DIR, cgroup_stop SIGNAL DIR: how many processes were signalled; the latter
   # lets those that are suspended go on.
   cgroup_signal | cgroup_stop)
     count=0
-    signal_below "$b" 2>/dev/null
+    signal_below "$b"
     echo "$id $count"
     ;;
   # cgroup_kill DIR: SIGKILL to every process in it and below it.
   cgroup_kill)
-    echo 1 2>/dev/null >"$a/cgroup.kill"
+    echo 1 >"$a/cgroup.kill"
     echo "$id $?"
     ;;
-  # cgroup_populated DIR: 1 if there is a process in it or below it, zombies aside.
-  cgroup_populated)
-    populated=0
-    while read -r key value; do [ "$key" = populated ] && populated=$value; done 2>/dev/null <"$a/cgroup.events"
-    echo "$id $populated"
-    ;;
-  # cgroup_remove DIR: `CPU_USEC PEAK_BYTES OOM_KILLS` of what ran in it, `-` for what is not known.
+  # cgroup_remove DIR...: `NAME:CPU_USEC:PEAK_BYTES:OOM_KILLS` of what ran in it, `-` for what is not
+  # known, for each that is gone now; not for one in which there is a process, zombies aside.
   cgroup_remove)
-    cpu=- peak=- oom=-
-    while read -r key value; do [ "$key" = usage_usec ] && cpu=$value; done 2>/dev/null <"$a/cpu.stat"
-    read -r peak 2>/dev/null <"$a/memory.peak" || peak=-
-    while read -r key value; do [ "$key" = oom_kill ] && oom=$value; done 2>/dev/null <"$a/memory.events"
-    # A job may have made cgroups of its own.
-    rmdir "$a" 2>/dev/null || find "$a" -depth -type d -exec rmdir {} + 2>/dev/null
-    echo "$id $cpu $peak $oom"
+    used= removed=
+    for dir in $rest; do
+      field usage_usec "$dir/cpu.stat"; cpu=$value
+      read -r peak <"$dir/memory.peak" || peak=-
+      field oom_kill "$dir/memory.events"; used="$used $cpu:$peak:$value"
+    done
+    rmdir $rest
+    set -- $used
+    for dir in $rest; do
+      value=-
+      [ ! -d "$dir" ] || field populated "$dir/cgroup.events"
+      if [ "$value" != 1 ]; then
+        removed="$removed ${dir##*/}:$1"
+        # A job may have made cgroups of its own.
+        [ ! -d "$dir" ] || find "$dir" -depth -type d -exec rmdir {} +
+      fi
+      shift
+    done
+    echo "$id$removed"
     ;;
   # uid: who we are.
   uid)
@@ -151,7 +175,7 @@ while read -r id verb rest; do
     ;;
   # born PID: boot id and start time in clock ticks since boot, or nothing.
   born)
-    if stat "$a" 2>/dev/null; then echo "$id $boot:$start"; else echo "$id"; fi
+    if stat "$a"; then echo "$id $boot:$start"; else echo "$id"; fi
     ;;
   esac
 done

@@ -15,7 +15,7 @@ interface Shell {
 }
 
 interface Pending {
-  readonly line: string;
+  readonly text: string;
   readonly resolve: (answer: string) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -44,13 +44,13 @@ export class KernelShell implements AsyncDisposable {
   /**
    * Asks for something that may be asked twice.
    *
-   * @param request a verb of `kernel_shell.sh` and its arguments, without a line end
+   * @param request a verb of `kernel_shell.sh` and its arguments; a line, unless the verb takes more
    */
   ask(request: string): Promise<string> {
     if (this.#closed) throw new TypeError("Cannot ask the shell: already closed");
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const pending = { line: `${id} ${request}\n`, resolve, reject };
+    const pending = { text: `${id} ${request}\n`, resolve, reject };
     this.#pending.set(id, pending);
     this.#shell ??= this.#start();
     this.#send(this.#shell, pending);
@@ -69,7 +69,7 @@ export class KernelShell implements AsyncDisposable {
 
   #send(shell: Shell, pending: Pending): void {
     // A broken pipe is noticed by #serve, which asks again.
-    shell.requests.write(new TextEncoder().encode(pending.line)).catch(() => {});
+    shell.requests.write(new TextEncoder().encode(pending.text)).catch(() => {});
   }
 
   #start(): Shell {

@@ -7,7 +7,7 @@ import { checkLabels } from "./labels.ts";
 import { LogWriter } from "./log_writer.ts";
 import { type LaunchTools, type Process, type ProcessSpec, startProcess } from "./process.ts";
 import type { ProcessGroups } from "./process_groups.ts";
-import { checkWorkingDirectory, findProgram } from "./program.ts";
+import { findProgram } from "./program.ts";
 import type { Command, Execution, Job, JobLimits, LogLimit } from "./types.ts";
 import { chooseUser, type SystemUser, type UserPolicy } from "./users.ts";
 
@@ -83,11 +83,7 @@ export class Launcher {
     const home = user?.home ?? this.#parts.home;
     const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };
     const workingDirectory = command.workingDirectory || await existing(home);
-    const finding = findProgram(command.name, { path: env.PATH, workingDirectory, groups });
-    // A directory that is missing says more than a program that is missing in it.
-    finding.catch(() => {});
-    await checkWorkingDirectory(workingDirectory, groups);
-    const program = await finding;
+    const program = await findProgram(command.name, { path: env.PATH, workingDirectory, groups });
     const byCgroup = cgroups?.canLimit(execution.limits) ?? false;
     const rlimits = byCgroup ? {} : await this.#rlimits(execution.limits, user);
     const writer = await LogWriter.create(logOf(jobId), {
@@ -145,6 +141,14 @@ export class Launcher {
     return cgroups === null ? new SessionTree(groups, pid) : new CgroupTree(cgroups, jobId);
   }
 
+  /**
+   * By what a later worker finds the processes of a job whose leader is this: its birth, unless they are
+   * in a cgroup, from whose name they can be told at no cost.
+   */
+  async birthOf(pid: number): Promise<string> {
+    return this.#parts.cgroups === null ? await this.#parts.groups.birthOf(pid) : "";
+  }
+
   /** Removes what {@linkcode prepare} has made for a job that does not start. */
   async abandon({ job, writer }: Prepared): Promise<void> {
     await writer[Symbol.asyncDispose]();
@@ -163,12 +167,10 @@ export class Launcher {
   async #rlimits(limits: JobLimits, user: SystemUser | null): Promise<ProcessSpec["rlimits"]> {
     const { memoryBytes, cpus, processes } = limits;
     if (cpus !== undefined) throw cannotLimit("cpus", "the cgroup v2 controller cpu is not there");
-    const uid = user?.uid ?? Number(await this.#parts.groups.shell.ask("uid"));
-    if (processes !== undefined && uid === 0) {
-      throw cannotLimit(
-        "processes",
-        "the cgroup v2 controller pids is not there, and RLIMIT_NPROC does not bind root",
-      );
+    if (processes !== undefined) {
+      const uid = user?.uid ?? Number(await this.#parts.groups.shell.ask("uid"));
+      const why = "the cgroup v2 controller pids is not there, and RLIMIT_NPROC does not bind root";
+      if (uid === 0) throw cannotLimit("processes", why);
     }
     return {
       ...(memoryBytes === undefined ? {} : { as: memoryBytes }),

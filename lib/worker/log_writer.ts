@@ -36,7 +36,8 @@ export class LogWriter implements AsyncDisposable {
   readonly log: JobLog;
   readonly #limit: LogLimit;
   readonly #patienceMs: number;
-  readonly #buffer = new Uint8Array(MAX_RECORD_BYTES);
+  /** Made for the first record: a job that prints nothing takes no room. */
+  #buffer = new Uint8Array(0);
   #file: Deno.FsFile | null = null;
   #queue: Promise<void> = Promise.resolve();
   #lastTime = 0;
@@ -84,6 +85,7 @@ export class LogWriter implements AsyncDisposable {
     // The wall clock may be set back; the order of a log may not.
     this.#lastTime = Math.max(this.#lastTime, Date.now());
     const record = { offset: log.endOffset, time: this.#lastTime, stream, data };
+    if (this.#buffer.byteLength === 0) this.#buffer = new Uint8Array(MAX_RECORD_BYTES);
     const size = encodeRecord(record, log, this.#buffer);
     await this.#makeRoom(size);
     await this.#whileFull(() => this.#writeBuffer(size));

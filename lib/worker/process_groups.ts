@@ -1,18 +1,32 @@
 import { KernelShell, type KernelShellOptions } from "./kernel_shell.ts";
+import { Rounds } from "./rounds.ts";
 
 interface LiveGroup {
   readonly session: number;
   readonly group: number;
 }
 
+/** What there is at a path. */
+export interface Sight {
+  /** `null`: nothing, or it lies below something that we may not search. */
+  readonly kind: "directory" | "file" | "other" | null;
+  /** Whether we may enter the directory, or execute the file. */
+  readonly usable: boolean;
+}
+
+const KINDS: Readonly<Record<string, Sight["kind"]>> = { d: "directory", f: "file", o: "other" };
+
+/** Of Linux. */
+const PATH_MAX = 4096;
+
+/** So that who looks at very many holds up nobody else. */
+const PATHS_AT_ONCE = 32;
+
 /** Signals process groups and asks the kernel about them. */
 export class ProcessGroups implements AsyncDisposable {
   /** For the other things that only the kernel can tell. */
   readonly shell: KernelShell;
-  /** Sessions to look for in the next scan. */
-  #wanted = new Set<number>();
-  #scan: Promise<unknown> = Promise.resolve();
-  #nextScan: Promise<LiveGroup[]> | null = null;
+  readonly #scans = new Rounds((sessions: readonly number[]) => this.#scan(sessions));
 
   constructor(options: KernelShellOptions) {
     this.shell = new KernelShell(options);
@@ -34,20 +48,28 @@ export class ProcessGroups implements AsyncDisposable {
    * A look at all processes takes milliseconds, so all who ask while one is under way share the next.
    */
   async liveGroups(session: number): Promise<number[]> {
-    this.#wanted.add(session);
-    this.#nextScan ??= this.#scanAfter(this.#scan);
-    const found = await this.#nextScan;
+    const found = await this.#scans.join(session);
     return found.filter((pair) => pair.session === session).map((pair) => pair.group);
   }
 
   /**
-   * Whether this process may execute a file or enter a directory, by the kernel's own judgement
-   * (access(2), real user and groups), which a look at the mode bits can only guess.
+   * What there is at some paths, and whether this process may execute or enter it: by the kernel's own
+   * judgement (access(2), real user and groups), which a look at the mode bits can only guess.
    *
-   * @param path absolute, without a line end
+   * @param paths absolute; there is nothing at one with a line end, or too long for the kernel
    */
-  async mayExecute(path: string): Promise<boolean> {
-    return await this.shell.ask(`may_execute ${path}|`) === "0";
+  async look(paths: readonly string[]): Promise<Sight[]> {
+    const sights: Sight[] = [];
+    for (let at = 0; at < paths.length; at += PATHS_AT_ONCE) {
+      const lines = paths.slice(at, at + PATHS_AT_ONCE).map((path) =>
+        path.includes("\n") || path.length >= PATH_MAX ? "" : path
+      );
+      const answer = await this.shell.ask([`look ${lines.length}`, ...lines].join("\n"));
+      for (const word of answer.split(" ")) {
+        sights.push({ kind: KINDS[word.charAt(0)] ?? null, usable: word.endsWith("x") });
+      }
+    }
+    return sights;
   }
 
   /**
@@ -89,13 +111,9 @@ export class ProcessGroups implements AsyncDisposable {
     return this.shell[Symbol.asyncDispose]();
   }
 
-  async #scanAfter(scan: Promise<unknown>): Promise<LiveGroup[]> {
-    await scan.catch(() => {});
-    const answer = this.shell.ask(`sessions ${[...this.#wanted].join(" ")}`);
-    this.#wanted = new Set();
-    this.#nextScan = null;
-    this.#scan = answer;
-    return (await answer).split(" ").filter((pair) => pair !== "").map((pair) => {
+  async #scan(sessions: readonly number[]): Promise<LiveGroup[]> {
+    const answer = await this.shell.ask(`sessions ${[...new Set(sessions)].join(" ")}`);
+    return answer.split(" ").filter((pair) => pair !== "").map((pair) => {
       const [session, group] = pair.split(":");
       return { session: Number(session), group: Number(group) };
     });

@@ -13,7 +13,8 @@ const MOST_LOOKS = 100;
 export interface RecoveryOptions {
   readonly store: JobStore;
   readonly groups: ProcessGroups;
-  readonly cgroups: Cgroups | null;
+  /** The cgroups that an earlier worker may have used, whether or not we do. */
+  readonly findCgroups: () => Promise<Cgroups | null>;
   /** The directory of a job's log. */
   readonly logOf: (jobId: string) => string;
 }
@@ -25,10 +26,11 @@ export interface RecoveryOptions {
  * @returns the lost jobs
  */
 export async function recover(options: RecoveryOptions): Promise<Job[]> {
-  const { store, groups, cgroups, logOf } = options;
+  const { store, groups, findCgroups, logOf } = options;
   const unfinished = await store.unfinished();
   if (unfinished.length === 0) return [];
-  if (cgroups !== null) await endCgroups(unfinished, cgroups);
+  const inCgroups = unfinished.filter(({ job }) => job.containment === "cgroup");
+  if (inCgroups.length > 0) await endCgroups(inCgroups, await findCgroups());
   await killSurvivors(unfinished, groups);
   const lost = await Promise.all(
     unfinished.map(async ({ job }) => ({
@@ -48,13 +50,13 @@ export async function recover(options: RecoveryOptions): Promise<Job[]> {
 }
 
 /** What is in the cgroup of a job is the job's, whatever it has become. */
-async function endCgroups(unfinished: readonly StoredJob[], cgroups: Cgroups): Promise<void> {
-  await Promise.all(unfinished.map(async ({ job: { jobId } }) => {
+async function endCgroups(jobs: readonly StoredJob[], cgroups: Cgroups | null): Promise<void> {
+  if (cgroups === null) return;
+  await Promise.all(jobs.map(async ({ job: { jobId } }) => {
     await cgroups.kill(jobId);
-    for (let look = 0; look < MOST_LOOKS && !await cgroups.isEmpty(jobId); look++) {
+    for (let look = 0; look < MOST_LOOKS && await cgroups.remove(jobId) === null; look++) {
       await delay(LOOK_AGAIN_MS);
     }
-    await cgroups.remove(jobId);
   }));
 }
 

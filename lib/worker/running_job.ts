@@ -11,8 +11,11 @@ import type { ExitStatus, Job, JobEnd, JobReason, JobUsage } from "./types.ts";
 /** What the group of a job whose leader has ended by itself still gets between SIGTERM and SIGKILL. */
 const LEFTOVER_GRACE_MS = 2_000;
 
-/** The tree holds its first process about a millisecond after the start. */
-const TREE_RETRY_MS = 1;
+/**
+ * The tree holds its first process about a millisecond after the start, later on a busy machine: how
+ * often to try again until a signal has reached it, from, to.
+ */
+const REACH_AGAIN_MS = { first: 1, last: 100 };
 
 /** The longest delay that a timer knows. */
 const LONGEST_DELAY_MS = 2 ** 31 - 1;
@@ -51,6 +54,7 @@ export class RunningJob {
   readonly #pump: OutputPump;
   /** What is left of the job. After the last process, its ids may be those of strangers. */
   #alive: "leader" | "leftovers" | "nothing" = "leader";
+  readonly #leaderEnded = new AbortController();
   #final: Job | null = null;
   /** Set by the first stop that came before the end of the leader. */
   #stopReason: StopReason | null = null;
@@ -111,15 +115,15 @@ export class RunningJob {
     if (this.#alive === "leader") this.#stopReason ??= options.reason;
     const { stopSignal } = options;
     this.#scheduleKill(stopSignal === "KILL" ? 0 : options.gracePeriodMs);
-    if (stopSignal !== "KILL") await this.#signalTree(stopSignal);
+    if (stopSignal !== "KILL") await this.#reach(() => this.#parts.tree.signal(stopSignal));
     return await this.ended;
   }
 
   /** Sends a signal to all that is alive, and leaves the job to it. */
   async signal(signal: string): Promise<void> {
     if (this.#alive === "nothing") return;
-    if (signal === "KILL") await this.#parts.tree.kill();
-    else await this.#parts.tree.signalAgain(signal);
+    if (signal === "KILL") this.#scheduleKill(0);
+    else await this.#reach(() => this.#parts.tree.signalAgain(signal));
   }
 
   /**
@@ -141,24 +145,17 @@ export class RunningJob {
 
   /** The life of a job in three steps: its leader, what the leader left behind, its last bytes. */
   async #run(): Promise<Job> {
-    const { process, job, writer, onFault } = this.#parts;
+    const { process, job, writer } = this.#parts;
     const exitStatus = await process.exit;
     this.#alive = "leftovers";
+    this.#leaderEnded.abort();
     clearTimeout(this.#timeoutTimer);
     this.input?.abandon();
     // By the monotonic clock, so that no job ends before it has begun.
     const finishedAt = job.startedAt + Math.round(performance.now() - this.#startedAt);
     const end = endOf(exitStatus, this.#stopReason, finishedAt);
-    try {
-      await this.#endLeftovers();
-    } catch (error) {
-      onFault(error, job);
-    } finally {
-      this.#alive = "nothing";
-      clearTimeout(this.#killTimer);
-    }
+    const usage = await this.#endLeftovers();
     const outputCut = await this.#pump.drain();
-    const usage = await this.#release();
     await writer[Symbol.asyncDispose]();
     const detail = this.#logFault ?? (usage?.oomKills ? outOfMemory(usage) : null);
     this.#final = {
@@ -186,28 +183,25 @@ export class RunningJob {
     }
   }
 
-  async #release(): Promise<JobUsage | null> {
+  /** Ends what is left of the tree. Returns what was used in it. */
+  async #endLeftovers(): Promise<JobUsage | null> {
     const { job, tree, onFault } = this.#parts;
     try {
-      return await tree.release();
+      for (let wait = LOOK_AGAIN_MS.first;; wait = Math.min(2 * wait, LOOK_AGAIN_MS.last)) {
+        const release = await tree.release();
+        if (release.empty) return release.usage;
+        // A stop has said when to kill it.
+        if (this.#stopReason === null) this.#scheduleKill(LEFTOVER_GRACE_MS);
+        if (performance.now() < this.#killAt) await tree.signal("TERM");
+        else await tree.kill();
+        await delay(wait);
+      }
     } catch (error) {
       onFault(error, job);
       return null;
-    }
-  }
-
-  async #endLeftovers(): Promise<void> {
-    const { tree } = this.#parts;
-    // A stop has told the tree already, and said when to kill it.
-    if (this.#stopReason === null) {
-      if (!await tree.signal("TERM")) return;
-      this.#scheduleKill(LEFTOVER_GRACE_MS);
-    }
-    for (let wait = LOOK_AGAIN_MS.first;; wait = Math.min(2 * wait, LOOK_AGAIN_MS.last)) {
-      if (await tree.isEmpty()) return;
-      if (performance.now() < this.#killAt) await tree.signal("TERM");
-      else await tree.kill();
-      await delay(wait);
+    } finally {
+      this.#alive = "nothing";
+      clearTimeout(this.#killTimer);
     }
   }
 
@@ -220,17 +214,24 @@ export class RunningJob {
   }
 
   async #kill(): Promise<void> {
-    const { job, onFault } = this.#parts;
+    const { job, tree, onFault } = this.#parts;
     try {
-      await this.#parts.tree.kill();
+      // Only the end of the leader tells that it was in its tree already.
+      await this.#reach(async () => {
+        await tree.kill();
+        return false;
+      });
     } catch (error) {
       onFault(error, job);
     }
   }
 
-  async #signalTree(signal: string): Promise<void> {
-    while (!await this.#parts.tree.signal(signal) && this.#alive === "leader") {
-      await delay(TREE_RETRY_MS);
+  /** Sends what is to be sent until it reaches something, or the leader has ended. */
+  async #reach(send: () => Promise<boolean>): Promise<void> {
+    let wait = REACH_AGAIN_MS.first;
+    while (!await send() && this.#alive === "leader") {
+      await delay(wait, this.#leaderEnded).catch(() => {});
+      wait = Math.min(2 * wait, REACH_AGAIN_MS.last);
     }
   }
 }

@@ -107,7 +107,12 @@ export class Worker implements AsyncDisposable {
         home,
         ...(diskPatienceMs === undefined ? {} : { diskPatienceMs }),
       });
-      const lost = await recover({ store, groups, cgroups, logOf });
+      const lost = await recover({
+        store,
+        groups,
+        findCgroups: async () => cgroups ?? await Cgroups.find(groups.shell),
+        logOf,
+      });
       if (lost.length > 0) options.onLost?.(lost);
       const [newest] = await store.list({}, { limit: 1 });
       const ids = new IdSequence(newest?.jobId ?? "");
@@ -386,7 +391,7 @@ export class Worker implements AsyncDisposable {
   /** Records a job that has just started. One that cannot be recorded must not run. */
   async #record(running: RunningJob): Promise<Job> {
     const job = running.snapshot();
-    const recorded = this.#groups.birthOf(job.pid).then((birth) => this.#store.put(job, birth));
+    const recorded = this.#launcher.birthOf(job.pid).then((birth) => this.#store.put(job, birth));
     const settled = this.#settle(running, recorded);
     this.#active.set(job.jobId, { running, settled });
     try {

@@ -105,22 +105,26 @@ Deno.test("Worker.open() ends jobs in whose environment nothing tells whose they
   }
 });
 
-Deno.test("Worker.open() ends what only a cgroup still holds, where there are any", async () => {
-  await using directory = await temporaryDirectory();
-  const options = { cgroups: true, count: 1, scripts: [ESCAPER] };
-  await killWorker(directory.path, options, async (worker) => {
-    const [, jobId = ""] = await worker.seen(/"jobId":"([^"]+)"/);
-    await until(async () => (await outputOnDisk(`${directory.path}/logs/${jobId}`)).endsWith("\n"));
+// The next worker need not use cgroups itself.
+for (const cgroups of [true, false]) {
+  Deno.test(`Worker.open({ cgroups: ${cgroups} }) ends what only a cgroup still holds, where there are any`, async () => {
+    await using directory = await temporaryDirectory();
+    const options = { cgroups: true, count: 1, scripts: [ESCAPER] };
+    await killWorker(directory.path, options, async (worker) => {
+      const [, jobId = ""] = await worker.seen(/"jobId":"([^"]+)"/);
+      const log = `${directory.path}/logs/${jobId}`;
+      await until(async () => (await outputOnDisk(log)).endsWith("\n"));
+    });
+    await using next = await NextWorker.open(directory.path, { cgroups });
+    const [lost] = next.lost;
+    assert.ok(lost);
+    const printed = await readAll(next, lost.jobId);
+    // Elsewhere it is out of reach, as the status of the job says.
+    if (lost.containment === "process_group") return await killEscaped(printed);
+    const { state = "gone" } = await processStat(parseInt(printed)) ?? {};
+    assert.ok(["gone", "Z", "X"].includes(state), state);
   });
-  await using next = await NextWorker.open(directory.path);
-  const [lost] = next.lost;
-  assert.ok(lost);
-  const printed = await readAll(next, lost.jobId);
-  // Elsewhere it is out of reach, as the status of the job says.
-  if (lost.containment === "process_group") return await killEscaped(printed);
-  const { state = "gone" } = await processStat(parseInt(printed)) ?? {};
-  assert.ok(["gone", "Z", "X"].includes(state), state);
-});
+}
 
 /** A process that is none of ours, and its birth. */
 async function stranger(): Promise<AsyncDisposable & { pid: number; birth: string }> {

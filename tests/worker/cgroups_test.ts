@@ -1,33 +1,8 @@
 import { Cgroups } from "../../lib/worker/cgroups.ts";
-import { KernelShell } from "../../lib/worker/kernel_shell.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { cgroupsIn, PlainFiles } from "./cgroup_fixture.ts";
 import { rejection, temporaryDirectory } from "./fixture.ts";
-
-/**
- * The kernel of this machine, with cgroups that are plain files in a directory: what is written to
- * them and read from them can be seen on machines without the controllers.
- */
-class PlainFiles extends KernelShell {
-  readonly #root: string;
-
-  constructor(root: string) {
-    super({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
-    this.#root = root;
-  }
-
-  override ask(request: string): Promise<string> {
-    return request === "cgroup_root" ? Promise.resolve(this.#root) : super.ask(request);
-  }
-}
-
-/** Cgroups of a directory that has these controllers. */
-async function cgroupsIn(path: string, ...controllers: readonly string[]) {
-  const shell = new PlainFiles([path, ...controllers].join(" "));
-  const cgroups = await Cgroups.find(shell);
-  assert.ok(cgroups);
-  return { cgroups, [Symbol.asyncDispose]: () => shell[Symbol.asyncDispose]() };
-}
 
 /** The files of a job's cgroup, by name. */
 async function filesOf(directory: string): Promise<Record<string, string>> {
@@ -35,6 +10,8 @@ async function filesOf(directory: string): Promise<Record<string, string>> {
   const texts = names.map(async (name) => [name, await Deno.readTextFile(`${directory}/${name}`)]);
   return Object.fromEntries(await Promise.all(texts));
 }
+
+const NOTHING_KNOWN = { cpuMs: null, peakMemoryBytes: null, oomKills: null };
 
 const LIMITS = { memoryBytes: 64 * 1024 * 1024, cpus: 1.5, processes: 10 };
 
@@ -76,8 +53,12 @@ Deno.test("Cgroups.make() fails if a limit cannot be written or there is no room
   await using kept = await cgroupsIn(directory.path, "pids");
   await Deno.mkdir(`${directory.path}/one/pids.max`, { recursive: true });
   await using gone = await cgroupsIn(`${directory.path}/gone`, "pids");
-  for (const failed of [kept.cgroups.make("one", { processes: 1 }), gone.cgroups.make("two", {})]) {
-    const error = await rejection(failed);
+  const makes = [
+    () => kept.cgroups.make("one", { processes: 1 }),
+    () => gone.cgroups.make("two", {}),
+  ];
+  for (const make of makes) {
+    const error = await rejection(make());
     assert.ok(error instanceof JobWorkerError && error.code === "unavailable", String(error));
   }
 });
@@ -103,10 +84,9 @@ Deno.test("Cgroups.remove() leaves no cgroup, nor those that the job has made in
   await using kept = await cgroupsIn(directory.path);
   await kept.cgroups.make("job", {});
   await Deno.mkdir(`${directory.path}/job/a/b`, { recursive: true });
-  const nothing = { cpuMs: null, peakMemoryBytes: null, oomKills: null };
-  assert.deepEqual(await kept.cgroups.remove("job"), nothing);
+  assert.deepEqual(await kept.cgroups.remove("job"), NOTHING_KNOWN);
   assert.deepEqual(await filesOf(directory.path), {});
-  assert.deepEqual(await kept.cgroups.remove("job"), nothing);
+  assert.deepEqual(await kept.cgroups.remove("job"), NOTHING_KNOWN);
 });
 
 Deno.test("Cgroups.signal() reaches the processes in a cgroup and below, and tells of none", async () => {
@@ -129,15 +109,36 @@ Deno.test("Cgroups.signal() reaches the processes in a cgroup and below, and tel
   assert.equal(await kept.cgroups.signal("job", "TERM"), false);
 });
 
-Deno.test("Cgroups.kill() and isEmpty() leave it to the kernel", async () => {
+Deno.test("Cgroups.kill() and remove() leave it to the kernel what is alive", async () => {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path);
   await kept.cgroups.make("job", {});
   const events = `${directory.path}/job/cgroup.events`;
   await Deno.writeTextFile(events, "populated 1\nfrozen 0\n");
-  assert.equal(await kept.cgroups.isEmpty("job"), false);
+  assert.equal(await kept.cgroups.remove("job"), null);
   await kept.cgroups.kill("job");
   assert.equal(await Deno.readTextFile(`${directory.path}/job/cgroup.kill`), "1\n");
   await Deno.writeTextFile(events, "populated 0\nfrozen 0\n");
-  assert.equal(await kept.cgroups.isEmpty("job"), true);
+  assert.deepEqual(await kept.cgroups.remove("job"), NOTHING_KNOWN);
+});
+
+Deno.test("Cgroups of many jobs are made and removed at once, each as it was asked for", async () => {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path, "cpu", "memory", "pids");
+  await Deno.mkdir(`${directory.path}/bad/pids.max`, { recursive: true });
+  const names = Array.from({ length: 50 }, (_, index) => `job-${index}`);
+  const making = names.map((name, index) => kept.cgroups.make(name, { processes: index + 1 }));
+  const failing = rejection(kept.cgroups.make("bad", { processes: 1 }));
+  await Promise.all(making);
+  assert.match(String(await failing), /bad$/);
+  for (const [index, name] of names.entries()) {
+    assert.deepEqual(await filesOf(`${directory.path}/${name}`), { "pids.max": `${index + 1}\n` });
+    await Deno.remove(`${directory.path}/${name}/pids.max`);
+    if (index % 2 === 0) continue;
+    await Deno.writeTextFile(`${directory.path}/${name}/cgroup.events`, "populated 1\n");
+  }
+  const removed = await Promise.all(names.map((name) => kept.cgroups.remove(name)));
+  assert.deepEqual(removed, names.map((_, index) => index % 2 === 0 ? NOTHING_KNOWN : null));
+  const left = (await Array.fromAsync(Deno.readDir(directory.path))).length;
+  assert.equal(left, names.length / 2 + 1);
 });

@@ -41,14 +41,16 @@ class Leader implements AsyncDisposable {
   }
 }
 
-/** The shell behind a {@linkcode ProcessGroups} of this process. */
-async function shellPid(): Promise<number> {
-  for (const { pid, parent, state } of await allProcesses()) {
-    if (parent !== Deno.pid || state === "Z") continue;
-    const commandLine = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
-    if (commandLine.endsWith("\0job-worker\0")) return pid;
-  }
-  return assert.fail("There is no shell");
+/** The shell behind a {@linkcode ProcessGroups} of this process, once it is one. */
+function shellPid(): Promise<number> {
+  return until(async () => {
+    for (const { pid, parent, state } of await allProcesses()) {
+      if (parent !== Deno.pid || state === "Z") continue;
+      const commandLine = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
+      if (commandLine.endsWith("\0job-worker\0")) return pid;
+    }
+    return false;
+  });
 }
 
 Deno.test("ProcessGroups.signal() reaches the group, and says if there is none", async () => {
@@ -139,19 +141,39 @@ Deno.test("ProcessGroups.birthOf() tells processes apart that have the same id",
   assert.equal(await groups.birthOf(NO_GROUP), "");
 });
 
-Deno.test("ProcessGroups.mayExecute() takes a path as it is", async () => {
+Deno.test("ProcessGroups.look() takes a path as it is", async () => {
   await using temporary = await temporaryDirectory();
   await using groups = new ProcessGroups(OPTIONS);
   for (const name of [" a  b ", "a\tb\\", "-x", "$HOME `id` '\"", "|", "*", "ü"]) {
     const path = `${temporary.path}/${name}`;
     await Deno.writeTextFile(path, "");
     await Deno.chmod(path, 0o644);
-    assert.equal(await groups.mayExecute(path), false, name);
+    assert.deepEqual(await groups.look([path]), [{ kind: "file", usable: false }], name);
     await Deno.chmod(path, 0o755);
-    assert.equal(await groups.mayExecute(path), true, name);
+    assert.deepEqual(await groups.look([path]), [{ kind: "file", usable: true }], name);
   }
-  assert.equal(await groups.mayExecute(temporary.path), true);
-  assert.equal(await groups.mayExecute(`${temporary.path}/nope`), false);
+});
+
+Deno.test("ProcessGroups.look() tells of many paths in their order, and of no other request", async () => {
+  await using temporary = await temporaryDirectory();
+  await using groups = new ProcessGroups(OPTIONS);
+  const { path } = temporary;
+  await Deno.symlink("/bin/sh", `${path}/link`);
+  await Deno.mkdir(`${path}/x\n99 kill 1`);
+  const paths = [path, `${path}/nope`, `${path}/link`, "/dev/null", "", `${path}/x\n99 kill 1`];
+  const expected = [
+    { kind: "directory", usable: true },
+    { kind: null, usable: false },
+    { kind: "file", usable: true },
+    { kind: "other", usable: false },
+    { kind: null, usable: false },
+    { kind: null, usable: false },
+  ];
+  const long = `${path}/${"./".repeat(2048)}link`;
+  assert.deepEqual(await groups.look([...paths, long]), [...expected, expected[1]]);
+  const many = Array.from({ length: 20 }, () => paths).flat();
+  assert.deepEqual(await groups.look(many), many.map((_, index) => expected[index % paths.length]));
+  assert.deepEqual(await groups.look([]), []);
 });
 
 Deno.test("ProcessGroups starts its shell again when somebody kills it, and loses no question", async () => {

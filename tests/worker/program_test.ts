@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { ProcessGroups } from "../../lib/worker/process_groups.ts";
-import { checkWorkingDirectory, findProgram } from "../../lib/worker/program.ts";
+import { findProgram } from "../../lib/worker/program.ts";
 import { assert } from "../assert.ts";
 import { rejection, temporaryDirectory } from "./fixture.ts";
 
@@ -117,12 +117,14 @@ Deno.test("findProgram() says EACCES for what is there and cannot be executed, a
   }
 });
 
-Deno.test("checkWorkingDirectory() tells apart what is missing, no directory, or forbidden", async () => {
+Deno.test("findProgram() tells of a working directory that is missing, none, or forbidden, first", async () => {
   await using place = await openPlace();
   const directory = await place.directory("mine", 0o755);
   const forbidden = await place.directory("forbidden", Deno.uid() === 0 ? 0o700 : 0o600);
   const file = await place.file("file", 0o755);
-  await checkWorkingDirectory(directory, place.groups);
+  const findFrom = (workingDirectory: string, name: string) =>
+    findProgram(name, { path: place.path, workingDirectory, groups: place.groups });
+  assert.equal(await findFrom(directory, "file"), file);
   const expected: [string, string, string][] = [
     [`${place.path}/nope`, "ENOENT", "no such directory"],
     [`${file}/below`, "ENOENT", "no such directory"],
@@ -130,8 +132,19 @@ Deno.test("checkWorkingDirectory() tells apart what is missing, no directory, or
     [forbidden, "EACCES", "permission denied"],
   ];
   for (const [path, reason, why] of expected) {
-    const error = await refusal(checkWorkingDirectory(path, place.groups));
-    assert.equal(error.reason, reason);
-    assert.ok(error.message.endsWith(`working directory "${path}": ${why}`), error.message);
+    for (const name of ["file", "no-such-program"]) {
+      const error = await refusal(findFrom(path, name));
+      assert.equal(error.reason, reason);
+      assert.ok(error.message.endsWith(`working directory "${path}": ${why}`), error.message);
+    }
   }
+});
+
+Deno.test("findProgram() finds a program at the end of a long PATH", async () => {
+  await using place = await openPlace();
+  const tool = await place.file("tool", 0o755);
+  const PATH = [...Array.from({ length: 200 }, (_, index) => `/nope/${index}`), place.path].join(
+    ":",
+  );
+  assert.equal(await place.find("tool", PATH), tool);
 });

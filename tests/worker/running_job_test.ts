@@ -1,0 +1,110 @@
+import { CgroupTree, type JobTree } from "../../lib/worker/job_tree.ts";
+import type { Process } from "../../lib/worker/process.ts";
+import { RunningJob } from "../../lib/worker/running_job.ts";
+import type { ExitStatus, Job } from "../../lib/worker/types.ts";
+import { assert } from "../assert.ts";
+import { cgroupsIn } from "./cgroup_fixture.ts";
+import { temporaryDirectory } from "./fixture.ts";
+import { job } from "./job_fixture.ts";
+import { openLog, type TestLog } from "./log_fixture.ts";
+
+/** A process that prints nothing, and ends when it is told to. */
+function silentProcess(): { process: Process; end: (status: ExitStatus) => void } {
+  const { promise: exit, resolve: end } = Promise.withResolvers<ExitStatus>();
+  const empty = () =>
+    new ReadableStream<Uint8Array<ArrayBuffer>>({ start: (controller) => controller.close() });
+  return { process: { pid: 0, exit, stdin: null, stdout: empty(), stderr: empty() }, end };
+}
+
+/** A tree in which everything goes well, but for what is said otherwise. */
+function treeWith(part: Partial<JobTree>): JobTree {
+  return {
+    containment: "cgroup",
+    signal: () => Promise.resolve(true),
+    signalAgain: () => Promise.resolve(true),
+    kill: () => Promise.resolve(),
+    release: () => Promise.resolve({ empty: true, usage: null }),
+    ...part,
+  };
+}
+
+function run(test: TestLog, process: Process, tree: JobTree): RunningJob {
+  const onFault = (error: unknown) => {
+    throw error;
+  };
+  return new RunningJob({
+    job: job({ jobId: "job" }),
+    process,
+    writer: test.writer,
+    tree,
+    onFault,
+  });
+}
+
+/** The end of a job in a cgroup of which the kernel tells this, as the job's record has it. */
+async function endAfter(status: ExitStatus, events: string): Promise<Job> {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path, "memory");
+  await using test = await openLog();
+  await kept.cgroups.make("job", {});
+  await Deno.writeTextFile(`${directory.path}/job/memory.events`, events);
+  const { process, end } = silentProcess();
+  end(status);
+  return await run(test, process, new CgroupTree(kept.cgroups, "job")).ended;
+}
+
+Deno.test("A job that the kernel kills for want of memory says so, and keeps its signal", async () => {
+  const events = "low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\noom_group_kill 0\n";
+  const { end, usage } = await endAfter({ signal: "SIGKILL" }, events);
+  const { finishedAt: _, ...outcome } = end ?? {};
+  assert.deepEqual(outcome, {
+    status: "failed",
+    reason: "signaled",
+    exitStatus: { signal: "SIGKILL" },
+    detail: "Out of memory: the kernel killed 1 of its processes",
+  });
+  assert.equal(usage?.oomKills, 1);
+});
+
+Deno.test("A job that outlives the death of a child for want of memory says so, too", async () => {
+  const { end } = await endAfter({ code: 137 }, "oom_kill 2\n");
+  assert.deepEqual([end?.reason, end?.exitStatus], ["exited", { code: 137 }]);
+  assert.equal(end?.detail, "Out of memory: the kernel killed 2 of its processes");
+});
+
+Deno.test("A job that somebody kills says nothing of memory", async () => {
+  const { end } = await endAfter({ signal: "SIGKILL" }, "oom 3\noom_kill 0\n");
+  assert.deepEqual([end?.reason, end?.detail], ["signaled", undefined]);
+});
+
+Deno.test("SIGKILL is sent until the leader has ended, which may not be in its tree yet", async () => {
+  for (const how of ["stop", "signal"] as const) {
+    await using test = await openLog();
+    const { process, end } = silentProcess();
+    let kills = 0;
+    const kill = () => {
+      // Those before came too early.
+      if (++kills === 4) end({ signal: "SIGKILL" });
+      return Promise.resolve();
+    };
+    const running = run(test, process, treeWith({ kill }));
+    const options = { stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" } as const;
+    if (how === "stop") await running.stop(options);
+    else await running.signal("KILL");
+    const { end: ended } = await running.ended;
+    assert.deepEqual(ended?.exitStatus, { signal: "SIGKILL" });
+    assert.equal(kills, 4);
+  }
+});
+
+Deno.test("A signal is sent until it reaches something", async () => {
+  await using test = await openLog();
+  const { process, end } = silentProcess();
+  let sent = 0;
+  const signalAgain = () => Promise.resolve(++sent === 4);
+  const running = run(test, process, treeWith({ signalAgain }));
+  await running.signal("USR1");
+  assert.equal(sent, 4);
+  end({ code: 0 });
+  await running.ended;
+});
