@@ -227,6 +227,20 @@ Deno.test({
   },
 });
 
+Deno.test("A job is as likely to be killed for want of memory as any other process", async () => {
+  await using test = await TestWorker.open();
+  const file = "/proc/self/oom_score_adj";
+  const own = await Deno.readTextFile(file);
+  await Deno.writeTextFile(file, "321");
+  try {
+    const job = await test.sh(`cat ${file}`);
+    const { stdout, stderr } = await test.read(job.jobId);
+    assert.deepEqual([stdout, stderr], ["0\n", ""]);
+  } finally {
+    await Deno.writeTextFile(file, own);
+  }
+});
+
 Deno.test("What is written to a job's input reaches it, each byte once, and then its end", async () => {
   await using test = await TestWorker.open();
   const job = await test.start({ name: "sh", args: ["-c", "cat; echo end"] }, {
