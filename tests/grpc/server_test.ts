@@ -353,6 +353,27 @@ Deno.test("a message above 4 MiB is RESOURCE_EXHAUSTED", async () => {
   });
 });
 
+Deno.test("a hundred thousand arguments arrive, if they fit in a message", async () => {
+  const received: number[] = [];
+  await using server = await TestServer.start({
+    startJob({ command }) {
+      received.push(command.args.length);
+      return Promise.resolve(JOB);
+    },
+  });
+  await using client = await server.connect();
+  const start = (arg: string) =>
+    client.startJob({
+      command: { ...JOB.command, args: Array<string>(100_000).fill(arg) },
+      labels: {},
+      requestId: "",
+    });
+  await assert.rejects(start("x".repeat(50)), { code: "resource_exhausted" });
+  assert.deepEqual(received, []);
+  await start("x");
+  assert.deepEqual(received, [100_000]);
+});
+
 Deno.test("bytes that are no message are refused, and the server lives", async () => {
   await using server = await TestServer.start({});
   using channel = await openChannel(server);
