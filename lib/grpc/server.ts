@@ -17,16 +17,18 @@ export interface GrpcServerOptions {
   onFault(error: unknown, method: string): void;
   /** How long {@linkcode GrpcServer.close} lets answers reach slow clients; 3 s by default. */
   closeTimeoutMs?: number;
+  /** After how long a silent peer is asked for a sign of life, and how long it has to give one. */
+  keepalive?: { timeMs: number; timeoutMs: number };
 }
+
+/** A peer that vanished without a word is noticed within 40 s. */
+const KEEPALIVE = { timeMs: 30_000, timeoutMs: 10_000 };
 
 const OPTIONS = {
   "grpc.max_receive_message_length": 4 * 1024 * 1024,
   "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
   // Of one connection; a client that wants more waits.
   "grpc.max_concurrent_streams": 1000,
-  // A peer that vanished without a word is noticed within 40 s.
-  "grpc.keepalive_time_ms": 30_000,
-  "grpc.keepalive_timeout_ms": 10_000,
   "grpc.enable_channelz": 0,
 };
 
@@ -35,8 +37,8 @@ const OPTIONS = {
  * connection whose client it has verified.
  */
 export class GrpcServer implements AsyncDisposable {
-  readonly #server = new Server(OPTIONS);
-  readonly #injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+  readonly #server: Server;
+  readonly #injector: ReturnType<Server["createConnectionInjector"]>;
   readonly #health = new Health();
   readonly #calls: ServerCalls;
   readonly #closeTimeoutMs: number;
@@ -46,9 +48,15 @@ export class GrpcServer implements AsyncDisposable {
   #closed: Promise<void> | null = null;
 
   constructor(service: JobService, options: GrpcServerOptions) {
-    const { onFault, closeTimeoutMs = 3000 } = options;
+    const { onFault, closeTimeoutMs = 3000, keepalive = KEEPALIVE } = options;
     const callerOf = (call: ServerCall) => this.#callerOf(call);
     this.#closeTimeoutMs = closeTimeoutMs;
+    this.#server = new Server({
+      ...OPTIONS,
+      "grpc.keepalive_time_ms": keepalive.timeMs,
+      "grpc.keepalive_timeout_ms": keepalive.timeoutMs,
+    });
+    this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#calls = new ServerCalls({ callerOf, onFault });
     this.#server.addService({ ...JOB_WORKER }, jobWorkerHandlers(service, this.#calls));
     this.#server.addService({ ...HEALTH }, this.#health.handlers(this.#calls));

@@ -7,7 +7,7 @@
 import type { TLSSocket } from "node:tls";
 import type { TlsMaterial } from "../../lib/auth/tls_material.ts";
 import { connect, type ConnectOptions, type JobWorkerClient } from "../../lib/grpc/client.ts";
-import { GrpcServer } from "../../lib/grpc/server.ts";
+import { GrpcServer, type GrpcServerOptions } from "../../lib/grpc/server.ts";
 import { TlsListener } from "../../lib/grpc/tls_listener.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
 import type { Job, LogBatch } from "../../lib/worker/types.ts";
@@ -66,7 +66,7 @@ export function batchOf(offset: number, data: Uint8Array<ArrayBuffer>): LogBatch
 }
 
 /** Options of {@linkcode TestServer.start}. */
-interface TestServerOptions {
+interface TestServerOptions extends Omit<GrpcServerOptions, "onFault"> {
   /** `"0.0.0.0"` by default. */
   hostname?: string;
   /** Any that is free by default. */
@@ -75,7 +75,6 @@ interface TestServerOptions {
   certificates?: TestCertificates;
   /** The name of the server's own, if not the one that is good for the local host. */
   material?: TlsMaterial;
-  closeTimeoutMs?: number;
 }
 
 export class TestServer implements AsyncDisposable {
@@ -113,8 +112,8 @@ export class TestServer implements AsyncDisposable {
     const faults: TestServer["faults"] = [];
     const sockets = new Set<TLSSocket>();
     const grpc = new GrpcServer(fakeService(methods), {
+      ...options,
       onFault: (error, method) => faults.push({ error, method }),
-      closeTimeoutMs: options.closeTimeoutMs ?? 3000,
     });
     const listener = await TlsListener.listen({
       hostname,

@@ -1,0 +1,36 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import { assert } from "../assert.ts";
+import { until } from "../worker/fixture.ts";
+import { batchOf, TestServer } from "./fixture.ts";
+import { ACK, callFrames, FRAME, frameOf, RawHttp2 } from "./raw_http2.ts";
+
+Deno.test("a follower whose peer no longer answers is let go of", async () => {
+  const following = Promise.withResolvers<AbortSignal>();
+  const ended = Promise.withResolvers<unknown>();
+  await using server = await TestServer.start({
+    async *streamLogs(_request, { signal }) {
+      following.resolve(signal);
+      yield batchOf(0, new Uint8Array(1));
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      ended.resolve(signal.reason);
+    },
+  }, { keepalive: { timeMs: 10, timeoutMs: 1000 } });
+  using raw = await RawHttp2.connect(server);
+  await raw.send(...callFrames("StreamLogs", 1));
+  const signal = await following.promise;
+
+  for (let answers = 0; answers < 3; answers++) {
+    const ping = await raw.receiveOnly(FRAME.ping);
+    assert.ok(ping);
+    await raw.send(frameOf(FRAME.ping, 0, ping.payload, ACK));
+  }
+  assert.ok(await raw.receiveOnly(FRAME.ping));
+  assert.equal(signal.aborted, false);
+
+  assert.equal(await raw.receiveOnly(FRAME.ping), null);
+  const reason = await ended.promise;
+  assert.ok(reason instanceof JobWorkerError);
+  assert.equal(reason.code, "cancelled");
+  await until(() => Promise.resolve(server.connections === 0));
+  assert.deepEqual(server.faults, []);
+});
