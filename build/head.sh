@@ -1,7 +1,8 @@
 #!/bin/sh
 # @NAME@ @VERSION@ for @TARGET@: this script and, after its last line, a tar.gz with a JavaScript runtime
 # and the program. It is unpacked once, into a cache, and run from there.
-# Needs a POSIX shell, coreutils, tar and gzip; with flock(1), those that start at once unpack once.
+# Needs a POSIX shell and coreutils; in /usr/bin or /bin, tar and gzip; with flock(1), those that start at
+# once unpack once.
 name=@NAME@
 sum=@SHA256@
 
@@ -52,6 +53,7 @@ make() {
 
 # Unpacks into the cache $1, unless it is done: beside its place, and renamed when it is whole.
 unpack() (
+  PATH=$PATH:/usr/bin:/bin
   exec 9>"$1/lock" || exit 1
   flock 9 2>/dev/null
   [ ! -x "$1/$sum/deno" ] || exit 0

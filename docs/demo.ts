@@ -6,7 +6,7 @@
  */
 
 import { messageOf } from "../lib/errors.ts";
-import { AS_ROOT, taskArgs } from "../tests/tasks.ts";
+import { AS_ROOT, OWN_COMMANDS, programLine } from "../tests/programs.ts";
 
 const encoder = new TextEncoder();
 const bold = Deno.stdout.isTerminal() && !Deno.noColor
@@ -29,10 +29,11 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 const directory = await Deno.makeTempDir({ prefix: "job-worker-demo-" });
 let address = "";
 
-/** A process in the demo's directory, with the permissions of its task. */
-function deno(args: readonly string[], options: Deno.CommandOptions): Deno.ChildProcess {
-  return new Deno.Command(Deno.execPath(), {
-    args: [...args],
+/** A process in the demo's directory. */
+function spawn(line: readonly string[], options: Deno.CommandOptions): Deno.ChildProcess {
+  const [program = "", ...args] = line;
+  return new Deno.Command(program, {
+    args,
     cwd: directory,
     // REST is not shown, and another program may have its port.
     env: { WORKER_ADDRESS: address, WORKER_DAEMON_REST_ADDRESS: "off" },
@@ -47,7 +48,8 @@ function cli(args: readonly string[], options: Deno.CommandOptions = {}): Deno.C
   interrupted.signal.throwIfAborted();
   const words = args.map((arg) => /^[\w./:=-]+$/.test(arg) ? arg : `'${arg}'`);
   print(`$ worker-cli ${words.join(" ")}`);
-  return deno([...taskArgs("cli", directory), ...args], { signal: interrupted.signal, ...options });
+  const line = [...programLine("worker-cli", directory), ...args];
+  return spawn(line, { signal: interrupted.signal, ...options });
 }
 
 /** Runs the CLI, and shows how it ended if that was not well. */
@@ -67,17 +69,16 @@ async function start(...args: readonly string[]): Promise<string> {
 
 /** Makes certificates, by the task for it. */
 async function makeCertificates(): Promise<void> {
-  print("$ deno task certs");
-  const [run = "", ...rest] = taskArgs("cli", directory);
+  print(`$ ${OWN_COMMANDS.makeCertificates}`);
   const permissions = ["--allow-write=certs", "--allow-sys=hostname"];
-  await deno([run, ...permissions, ...rest, "certs"], {}).status;
+  await spawn([...programLine("worker-cli", directory, permissions), "certs"], {}).status;
 }
 
 /** Starts the daemon on a free port and waits until it says which. */
 async function startDaemon(): Promise<Deno.ChildProcess> {
   const args = ["--address=127.0.0.1:0", ...AS_ROOT];
-  print(`$ deno task start ${args.join(" ")}`);
-  const child = deno([...taskArgs("start", directory), ...args], { stdout: "piped" });
+  print(`$ ${OWN_COMMANDS.startDaemon} ${args.join(" ")}`);
+  const child = spawn([...programLine("worker-daemon", directory), ...args], { stdout: "piped" });
   let text = "";
   for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
     text += piece;

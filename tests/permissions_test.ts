@@ -6,7 +6,7 @@
  */
 
 import { assert } from "./assert.ts";
-import { ROOT, taskArgs } from "./tasks.ts";
+import { ROOT, taskArgs } from "./programs.ts";
 import { temporaryDirectory } from "./worker/fixture.ts";
 
 /** An expression that a program with the permissions of a task evaluates; `null` is nothing to see. */

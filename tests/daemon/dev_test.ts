@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import { WITHOUT_REST } from "../end_to_end/daemon.ts";
 import { processesOf, TestProcess } from "../end_to_end/process.ts";
-import { AS_ROOT, ROOT, taskArgs } from "../tasks.ts";
+import { AS_ROOT, programLine, ROOT } from "../programs.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 
 /** What `deno task dev` and the daemon need of the repository. */
@@ -27,6 +27,7 @@ Deno.test("deno task dev starts the daemon anew after a change, and leaves nothi
   const { tasks } = JSON.parse(await Deno.readTextFile(`${cwd}/deno.json`));
   const [, ...args] = String(tasks.dev.command).split(" ");
   await using dev = new TestProcess([
+    Deno.execPath(),
     ...args,
     "--address=127.0.0.1:0",
     ...AS_ROOT,
@@ -37,7 +38,7 @@ Deno.test("deno task dev starts the daemon anew after a change, and leaves nothi
 
   const [, address] = await dev.seen(/listening on (\S+)\n/);
   const start = ["start", `--address=${address}`, "--", "sh", "-c", "sleep 1000 & sleep 1000"];
-  await using cli = new TestProcess([...taskArgs("cli", cwd), ...start], { cwd });
+  await using cli = new TestProcess([...programLine("worker-cli", cwd), ...start], { cwd });
   const { stdout: jobId, stderr } = await cli.finished();
   assert.equal(stderr, "");
   await until(async () => (await processesOf([jobId.trim()])).length > 1);

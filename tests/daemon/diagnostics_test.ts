@@ -1,5 +1,5 @@
 import { assert } from "../assert.ts";
-import { ROOT } from "../tasks.ts";
+import { ROOT } from "../programs.ts";
 
 const MODULE = new URL("../../lib/daemon/diagnostics.ts", import.meta.url).href;
 

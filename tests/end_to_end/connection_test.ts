@@ -1,9 +1,11 @@
 import { assert } from "../assert.ts";
 import { issueCa } from "../certificates.ts";
+import { OWN_COMMANDS } from "../programs.ts";
 import { sharedDaemon, TestDaemon } from "./daemon.ts";
 
 const daemon = await sharedDaemon();
 const { certificates } = daemon;
+const { makeCertificates, startDaemon } = OWN_COMMANDS;
 
 /** Puts a certificate and its key where the CLI, or a daemon, finds them, and returns the options. */
 async function stored(
@@ -36,7 +38,7 @@ Deno.test("the CLI says that no daemon is there, and how to start one", async ()
   assert.equal(
     await complaint(`--address=${address}`),
     `worker-cli: Cannot connect to the daemon at ${address}: nothing listens there\n` +
-      `Is the daemon running at ${address}? Start it: deno task start; ` +
+      `Is the daemon running at ${address}? Start it: ${startDaemon}; ` +
       `or say where it is: --address host:port\n`,
   );
   const [unknown, notOurs] = await Promise.all([
@@ -92,17 +94,25 @@ Deno.test("the CLI says when its own certificate will not do", async () => {
       complaint(`--key=${certificates.paths("viewer").key}`),
       complaint("--cert=/nowhere.pem"),
     ]);
-  assert.match(expiredText, /expired-cert\.pem" expired on .*deno task certs --force/);
+  assert.match(
+    expiredText,
+    new RegExp(`expired-cert\\.pem" expired on .*${makeCertificates} --force`),
+  );
   assert.match(earlyText, /early-cert\.pem" is not valid before .*check the clock/);
   for (const text of [serverText, foreignText]) {
     assert.match(
       text,
-      /it refuses the client certificate\nThe daemon does not accept ".*deno task/,
+      new RegExp(
+        `it refuses the client certificate\nThe daemon does not accept ".*${makeCertificates}`,
+      ),
     );
   }
   assert.match(nobodyText, /Permission denied: user "nobody" with no role may not call listJobs\n/);
   assert.match(keyText, /Private key ".*viewer-key\.pem" does not belong to certificate "/);
-  assert.match(none, /certificate "\/nowhere\.pem": there is no such file; .*deno task certs/);
+  assert.match(
+    none,
+    new RegExp(`certificate "/nowhere\\.pem": there is no such file; .*${makeCertificates}`),
+  );
   const { stderr } = await daemon.outputs();
   assert.match(stderr, /WARNING Refused 127\.0\.0\.1:\d+: TLS handshake failed/);
 });
@@ -122,7 +132,7 @@ Deno.test("the CLI trusts no daemon whose certificate is for another host", asyn
   for (const text of [ip, name]) {
     assert.match(
       text ?? "",
-      /its certificate is for another host\n.*deno task certs --force --host/,
+      new RegExp(`its certificate is for another host\n.*${makeCertificates} --force --host`),
     );
   }
 });

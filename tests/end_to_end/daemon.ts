@@ -7,7 +7,7 @@
 import { connect, type ConnectOptions, type JobWorkerClient } from "../../lib/grpc/client.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
-import { AS_ROOT, taskArgs } from "../tasks.ts";
+import { AS_ROOT, programLine } from "../programs.ts";
 import { until } from "../worker/fixture.ts";
 import { type Finished, TestProcess } from "./process.ts";
 import { TcpProxy } from "./proxy.ts";
@@ -64,16 +64,16 @@ export class TestDaemon implements AsyncDisposable {
     return outputsIn(this.directory);
   }
 
-  /** The arguments of `deno` for `worker-cli` and this daemon. Options in `args` win. */
-  cliArgs(args: readonly string[], user: User = "client"): string[] {
+  /** Program and arguments of `worker-cli` for this daemon. Options in `args` win. */
+  cliLine(args: readonly string[], user: User = "client"): string[] {
     const { cert, key, ca } = this.certificates.paths(user);
     const settings = [`--address=${this.address}`, `--cert=${cert}`, `--key=${key}`, `--ca=${ca}`];
-    return [...taskArgs("cli", this.directory), ...settings, ...args];
+    return [...programLine("worker-cli", this.directory), ...settings, ...args];
   }
 
   /** Starts `worker-cli`. */
   startCli(args: readonly string[], user: User = "client"): TestProcess {
-    return new TestProcess(this.cliArgs(args, user), { cwd: this.directory });
+    return new TestProcess(this.cliLine(args, user), { cwd: this.directory });
   }
 
   /** Runs `worker-cli` to its end. */
@@ -167,8 +167,7 @@ async function launch(
       // Into files: pipes would have to be read in every test that shares the daemon.
       'exec "$@" >stdout 2>stderr',
       "sh",
-      Deno.execPath(),
-      ...daemonArgs(certificates, directory, args),
+      ...daemonLine(certificates, directory, args),
     ],
     cwd: directory,
     env: { NO_COLOR: "1", ...WITHOUT_REST },
@@ -195,8 +194,8 @@ export async function sharedDaemon(): Promise<TestDaemon> {
   return daemon;
 }
 
-/** The arguments of `deno` for a daemon of these certificates on a free port. */
-export function daemonArgs(
+/** Program and arguments of a daemon of these certificates on a free port. */
+export function daemonLine(
   certificates: TestCertificates,
   directory: string,
   args: readonly string[] = [],
@@ -204,7 +203,7 @@ export function daemonArgs(
   const { cert, key, ca } = certificates.paths("server");
   const paths = [`--cert=${cert}`, `--key=${key}`, `--ca=${ca}`];
   return [
-    ...taskArgs("start", directory),
+    ...programLine("worker-daemon", directory),
     "--address=127.0.0.1:0",
     ...AS_ROOT,
     ...paths,
@@ -219,7 +218,7 @@ export async function failedDaemon(
   options: Deno.CommandOptions = {},
 ): Promise<Finished> {
   const directory = String(options.cwd ?? Deno.cwd());
-  await using process = new TestProcess(daemonArgs(certificates, directory, args), {
+  await using process = new TestProcess(daemonLine(certificates, directory, args), {
     ...options,
     env: { ...WITHOUT_REST, ...options.env },
   });

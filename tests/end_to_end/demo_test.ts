@@ -1,5 +1,5 @@
 import { assert } from "../assert.ts";
-import { ROOT } from "../tasks.ts";
+import { ROOT } from "../programs.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { processesOf, TestProcess } from "./process.ts";
 
@@ -7,7 +7,7 @@ import { processesOf, TestProcess } from "./process.ts";
 async function demo(directory: string): Promise<TestProcess> {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const [, ...args] = String(tasks.demo.command).split(" ");
-  return new TestProcess(args, { cwd: ROOT, env: { TMPDIR: directory } });
+  return new TestProcess([Deno.execPath(), ...args], { cwd: ROOT, env: { TMPDIR: directory } });
 }
 
 /** The ids of all jobs that a text speaks of. */

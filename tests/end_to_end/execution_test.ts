@@ -14,7 +14,7 @@ async function piped(
   const file = `${daemon.directory}/input-${crypto.randomUUID()}`;
   await Deno.writeFile(file, bytes);
   const { code, stdout, stderr } = await new Deno.Command("sh", {
-    args: ["-c", 'cat "$0" | "$@"', file, Deno.execPath(), ...daemon.cliArgs(args)],
+    args: ["-c", 'cat "$0" | "$@"', file, ...daemon.cliLine(args)],
     cwd: daemon.directory,
     env: { NO_COLOR: "1" },
   }).output();
@@ -138,23 +138,4 @@ Deno.test("What the daemon cannot do for a job is refused with the reason", asyn
   assert.deepEqual([nice.code, umask.code], [2, 2]);
   assert.match(nice.stderr, /Invalid nice 20: .*-20 to 19/);
   assert.match(umask.stderr, /Invalid umask "9": must be octal/);
-});
-
-Deno.test({
-  name: "A job runs as the user that the daemon allows",
-  ignore: Deno.uid() !== 0,
-  async fn() {
-    await using certificates = await TestCertificates.create();
-    const args = ["--job-user=nobody", "--allow-users=daemon"];
-    await using strict = await TestDaemon.start(certificates, { args });
-    const id = ["--cwd", "/", "--", "id", "-un"];
-    const [standard, allowed, refused] = await Promise.all([
-      strict.cli(["run", ...id]),
-      strict.cli(["run", "--user", "daemon", ...id]),
-      strict.cli(["run", "--user", "root", ...id]),
-    ]);
-    assert.deepEqual([standard.stdout, allowed.stdout], ["nobody\n", "daemon\n"]);
-    assert.equal(refused.code, 125);
-    assert.match(refused.stderr, /not told to allow it/);
-  },
 });

@@ -83,8 +83,9 @@ Deno.test("a follower that does not read holds up neither the job nor another fo
   const path = `${daemon.directory}/random`;
   await Deno.writeFile(path, bytes);
   const jobId = await daemon.sh(`cat ${path}`);
-  const stalled = new Deno.Command(Deno.execPath(), {
-    args: daemon.cliArgs(["logs", "stdout", jobId, "--follow"]),
+  const [program = "", ...args] = daemon.cliLine(["logs", "stdout", jobId, "--follow"]);
+  const stalled = new Deno.Command(program, {
+    args,
     stdin: "null",
     stdout: "piped",
     stderr: "null",
@@ -112,8 +113,7 @@ Deno.test("logs leaves at Ctrl-C, and ends quietly when nobody reads it", async 
       "-c",
       '"$@" 2>stderr-of-cli | head -c 1000 | wc -c; cat stderr-of-cli',
       "sh",
-      Deno.execPath(),
-      ...daemon.cliArgs(["logs", "all", large]),
+      ...daemon.cliLine(["logs", "all", large]),
     ],
     cwd: daemon.directory,
   }).output();

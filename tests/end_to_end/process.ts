@@ -13,17 +13,19 @@ export interface Finished {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** A deno process with its output collected. Killed, if it still runs, when disposed of. */
+/** A process with its output collected. Killed, if it still runs, when disposed of. */
 export class TestProcess implements AsyncDisposable {
   readonly #child: Deno.ChildProcess;
   readonly #stdout: Collected;
   readonly #stderr: Collected;
 
-  constructor(args: readonly string[], options: Deno.CommandOptions = {}) {
-    this.#child = new Deno.Command(Deno.execPath(), {
+  /** @param line program and arguments */
+  constructor(line: readonly string[], options: Deno.CommandOptions = {}) {
+    const [program = "", ...args] = line;
+    this.#child = new Deno.Command(program, {
       ...options,
       env: { NO_COLOR: "1", ...options.env },
-      args: [...args],
+      args,
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -1,5 +1,5 @@
 import { assert } from "../assert.ts";
-import { ROOT } from "../tasks.ts";
+import { ROOT } from "../programs.ts";
 import type { Executables } from "./executables.ts";
 
 const SCRIPTS = ["deploy/install.sh", "deploy/uninstall.sh"];

@@ -6,15 +6,8 @@
  */
 
 import { compile } from "../../build/compile.ts";
+import { AS_NOBODY, makePath, NOBODY } from "./stage.ts";
 
-/** What the executables say that they need, and no more. */
-const PROGRAMS = [
-  ..."sh chmod dirname id ls mkdir mktemp mv readlink rm sha256sum stat tail".split(" "),
-  ..."tar gzip flock setsid".split(" "),
-];
-
-/** Whom the executables are run by, if the tests are run by root. */
-const NOBODY = 65534;
 const IS_ROOT = Deno.uid() === 0;
 
 /** How a program ended. */
@@ -48,15 +41,7 @@ export class Executables implements AsyncDisposable {
   static async build(): Promise<Executables> {
     const directory = await Deno.makeTempDir({ prefix: "job-worker-executables-" });
     await Deno.chmod(directory, 0o755);
-    await Deno.mkdir(`${directory}/path`);
-    for (const name of PROGRAMS) {
-      const found = ["/usr/bin", "/bin"].map((path) => `${path}/${name}`);
-      const target = found.find((path) => isThere(path));
-      if (target === undefined) {
-        throw new Error(`The test needs ${name}: install coreutils, util-linux`);
-      }
-      await Deno.symlink(target, `${directory}/path/${name}`);
-    }
+    await makePath(`${directory}/path`);
     await compile({
       target: Deno.build.target,
       out: `${directory}/bin`,
@@ -108,7 +93,6 @@ export class Executables implements AsyncDisposable {
     args: readonly string[],
     { env = {}, cwd = "/", asRoot = false, path = this.path(name), outputs }: RunOptions = {},
   ): Deno.ChildProcess {
-    const become = ["--reuid", `${NOBODY}`, "--regid", `${NOBODY}`, "--clear-groups"];
     const redirect = [
       "/bin/sh",
       "-c",
@@ -116,7 +100,7 @@ export class Executables implements AsyncDisposable {
       "sh",
     ];
     const [program = "", ...rest] = [
-      ...IS_ROOT && !asRoot ? ["/usr/bin/setpriv", ...become] : [],
+      ...IS_ROOT && !asRoot ? AS_NOBODY : [],
       ...outputs === undefined ? [] : redirect,
       path,
       ...args,
@@ -141,13 +125,5 @@ export class Executables implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.directory, { recursive: true });
-  }
-}
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path).isFile;
-  } catch {
-    return false;
   }
 }

@@ -2,7 +2,7 @@ import { connect as connectSocket, type Socket } from "node:net";
 import { connect, type JobWorkerClient } from "../../lib/grpc/client.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
-import { daemonArgs, WITHOUT_REST } from "../end_to_end/daemon.ts";
+import { daemonLine, WITHOUT_REST } from "../end_to_end/daemon.ts";
 import { TcpProxy } from "../end_to_end/proxy.ts";
 import { until } from "../worker/fixture.ts";
 import { Follower, PrintingJobs } from "./followers.ts";
@@ -25,7 +25,7 @@ class LimitedDaemon implements AsyncDisposable {
     const directory = await Deno.makeTempDir({ prefix: "job-worker-daemon-" });
     const script = `ulimit -n ${limit}; exec "$@" >stdout 2>stderr`;
     const child = new Deno.Command("sh", {
-      args: ["-c", script, "sh", Deno.execPath(), ...daemonArgs(certificates, directory)],
+      args: ["-c", script, "sh", ...daemonLine(certificates, directory)],
       cwd: directory,
       env: WITHOUT_REST,
       stdin: "null",

@@ -10,10 +10,10 @@ import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { type Job, Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
-import { daemonArgs, WITHOUT_REST } from "../end_to_end/daemon.ts";
+import { daemonLine, WITHOUT_REST } from "../end_to_end/daemon.ts";
 import { type Finished, processesOf, TestProcess } from "../end_to_end/process.ts";
 import { TcpProxy } from "../end_to_end/proxy.ts";
-import { ROOT, taskArgs } from "../tasks.ts";
+import { programLine, ROOT } from "../programs.ts";
 import { liveProcesses } from "../worker/fixture.ts";
 
 /** A start that was acknowledged. */
@@ -50,6 +50,7 @@ export async function killWorker(
 ): Promise<Started[]> {
   const { cgroups, count, scripts } = options;
   await using worker = new TestProcess([
+    Deno.execPath(),
     "run",
     "-A",
     `--config=${ROOT}deno.json`,
@@ -122,7 +123,7 @@ export class MortalDaemon implements AsyncDisposable {
     directory: string,
     args: readonly string[] = [],
   ): Promise<MortalDaemon> {
-    const process = new TestProcess(daemonArgs(certificates, directory, args), {
+    const process = new TestProcess(daemonLine(certificates, directory, args), {
       cwd: directory,
       env: WITHOUT_REST,
     });
@@ -152,7 +153,7 @@ export class MortalDaemon implements AsyncDisposable {
     const { cert, key, ca } = this.#certificates.paths(user);
     const settings = [`--address=${this.address}`, `--cert=${cert}`, `--key=${key}`, `--ca=${ca}`];
     const directory = this.#directory;
-    return new TestProcess([...taskArgs("cli", directory), ...settings, ...args], {
+    return new TestProcess([...programLine("worker-cli", directory), ...settings, ...args], {
       cwd: directory,
     });
   }

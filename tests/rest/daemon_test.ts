@@ -4,7 +4,7 @@ import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { TestDaemon } from "../end_to_end/daemon.ts";
 import { type Finished, TestProcess } from "../end_to_end/process.ts";
-import { taskArgs } from "../tasks.ts";
+import { programLine } from "../programs.ts";
 import { until } from "../worker/fixture.ts";
 import { basic } from "./fixture.ts";
 
@@ -47,7 +47,7 @@ type Json = Record<string, unknown>;
 async function cli(args: readonly string[], env: Record<string, string> = {}): Promise<Finished> {
   const settings = [`--rest-address=${address}`, `--ca=${certificates.paths("client").ca}`];
   await using process = new TestProcess([
-    ...taskArgs("cli", daemon.directory),
+    ...programLine("worker-cli", daemon.directory),
     ...settings,
     ...args,
   ], {

@@ -96,7 +96,7 @@ async function startFollowers(
 ): Promise<Deno.ChildProcess[]> {
   const { already = 0, address = `127.0.0.1:${daemon.port}`, wrapper = [] } = options;
   const line = ["logs", "all", jobId, "--follow", `--address=${address}`];
-  const [program = "", ...args] = [...wrapper, Deno.execPath(), ...daemon.cliArgs(line)];
+  const [program = "", ...args] = [...wrapper, ...daemon.cliLine(line)];
   const children = Array.from(
     { length: READERS },
     () =>

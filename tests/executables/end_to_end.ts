@@ -1,0 +1,108 @@
+/**
+ * `deno task test:executables [--executables=DIR] [--reports=DIR]`: the files of `tests/end_to_end/`
+ * once more, against the executables that `deno task compile` has made in `dist/`.
+ *
+ * The daemon and the CLI see no deno, no node and no source: their `PATH` has coreutils only, their
+ * home is new, their working directory another. The tests are run by somebody who is not root, but for
+ * those that only root can. Reports in the form of JUnit go to a directory, if one is given.
+ *
+ * @module
+ */
+
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { ROOT } from "../programs.ts";
+import { AS_NOBODY, makePath, NOBODY } from "./stage.ts";
+
+/** All that the tests need of the source tree. */
+const SOURCES = ["deno.json", "deno.lock", "docs", "lib", "proto", "tests"];
+
+/** What only root can test. */
+const OF_ROOT = "tests/end_to_end/job_user_test.ts";
+
+const IS_ROOT = Deno.uid() === 0;
+
+async function run(program: string, ...args: readonly string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(program, { args: [...args] }).output();
+  if (!success) throw new Error(`${program}: ${new TextDecoder().decode(stderr)}`);
+}
+
+/** Puts everything that another user needs where that user can read it. */
+async function prepare(stage: string, executables: string): Promise<void> {
+  await Deno.chmod(stage, 0o755);
+  await makePath(`${stage}/path`);
+  for (const name of ["bin", "source", "nobody", "root"]) await Deno.mkdir(`${stage}/${name}`);
+  const programs = ["worker-daemon", "worker-cli"].map((name) => `${executables}/${name}`);
+  await run("cp", ...programs, `${stage}/bin`);
+  await run("cp", "-r", ...SOURCES.map((name) => ROOT + name), `${stage}/source`);
+  await run("cp", Deno.execPath(), `${stage}/deno`);
+  for (const user of ["nobody", "root"]) {
+    for (const name of ["cache", "home"]) await Deno.mkdir(`${stage}/${user}/${name}`);
+    await run("cp", "-r", `${await denoDirectory()}/npm`, `${stage}/${user}/cache`);
+  }
+  await run("chmod", "-R", "go+rX", stage);
+  if (IS_ROOT) await run("chown", "-R", `${NOBODY}:${NOBODY}`, `${stage}/nobody`);
+}
+
+/** Where the packages of npm are. */
+async function denoDirectory(): Promise<string> {
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args: ["info", "--json"] }).output();
+  return JSON.parse(new TextDecoder().decode(stdout)).denoDir;
+}
+
+/** Runs the tests of those files as a user, and returns whether they have passed. */
+async function test(
+  stage: string,
+  user: "nobody" | "root",
+  files: readonly string[],
+): Promise<boolean> {
+  const own = `${stage}/${user}`;
+  const [program = "", ...args] = [
+    ...user === "nobody" && IS_ROOT ? AS_NOBODY : [],
+    ...[`${stage}/deno`, "test", "--allow-all", "--no-check", "--cached-only"],
+    ...["--sanitize-ops", "--sanitize-resources", `--junit-path=${own}/report.xml`],
+    ...files,
+  ];
+  const { success } = await new Deno.Command(program, {
+    args,
+    cwd: `${stage}/source`,
+    clearEnv: true,
+    env: {
+      PATH: "/usr/bin:/bin",
+      HOME: `${own}/home`,
+      DENO_DIR: `${own}/cache`,
+      NO_COLOR: Deno.env.get("NO_COLOR") ?? "",
+      JOB_WORKER_EXECUTABLES: stage,
+    },
+  }).spawn().status;
+  return success;
+}
+
+const { values } = parseArgs({
+  options: {
+    executables: { type: "string", default: `${ROOT}dist` },
+    reports: { type: "string" },
+  },
+});
+const { executables, reports } = values;
+const stage = await Deno.makeTempDir({ prefix: "job-worker-stage-" });
+let passed = true;
+try {
+  await prepare(stage, resolve(executables));
+  const files: string[] = [];
+  for await (const { name } of Deno.readDir(`${ROOT}tests/end_to_end`)) {
+    const path = `tests/end_to_end/${name}`;
+    if (name.endsWith("_test.ts") && !(IS_ROOT && path === OF_ROOT)) files.push(path);
+  }
+  const runs = { nobody: files.toSorted(), root: IS_ROOT ? [OF_ROOT] : [] };
+  for (const user of ["nobody", "root"] as const) {
+    if (runs[user].length === 0) continue;
+    if (!await test(stage, user, runs[user])) passed = false;
+    if (reports !== undefined) {
+      await Deno.copyFile(`${stage}/${user}/report.xml`, `${reports}/${user}.xml`);
+    }
+  }
+} finally {
+  await Deno.remove(stage, { recursive: true });
+}
+Deno.exit(passed ? 0 : 1);
