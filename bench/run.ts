@@ -106,6 +106,7 @@ async function benchNetwork(
     ...certificates.paths("server"),
     maxConnections: 100,
     maxConnectionsPerAddress: 100,
+    inherited: { grpc: null, rest: null },
     exclusive: true,
     denyList: "",
     restAddress: null,

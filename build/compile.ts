@@ -63,7 +63,7 @@ const BAKED: Readonly<Record<Program, readonly string[]>> = {
   "worker-daemon": [
     "--no-prompt",
     "--ignore-env",
-    "--allow-env=WORKER_*",
+    "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS",
     "--allow-read",
     "--allow-write",
     "--allow-run=setsid",

@@ -72,16 +72,15 @@ else
     --shell /usr/sbin/nologin job-worker
 fi
 
-echo "Certificates, configuration and the unit for systemd:"
+echo "Certificates, configuration and the units for systemd:"
 if [ -e "$root/etc/job-worker/job-worker.json" ]; then
   echo "  there is a configuration in $root/etc/job-worker"
 else
   step "$root$prefix/bin/worker-daemon" init "--dir=$root/etc/job-worker" --systemd "$@"
 fi
-unit=/etc/job-worker/worker-daemon.service
 if [ -n "$root" ] || ! command -v systemctl >/dev/null; then
   echo "Done. Start it with: $prefix/bin/worker-daemon"
 else
-  step systemctl enable "$unit"
+  step systemctl enable /etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service
   echo "Done. Start it with: systemctl start worker-daemon"
 fi

@@ -34,7 +34,7 @@ step() {
 
 if [ -z "$root" ] && [ -e /etc/systemd/system/worker-daemon.service ]; then
   echo "The service, with every job that runs:"
-  step systemctl disable --now worker-daemon
+  step systemctl disable --now worker-daemon.socket worker-daemon.service
 fi
 
 echo "Programs, manual pages, completions and what the programs have unpacked:"

@@ -8,6 +8,7 @@ import { checkJobUser } from "./check_config.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import { GatewayKeeper } from "./gateway_keeper.ts";
+import { inheritedSockets } from "./inherited_sockets.ts";
 import { JobEngine } from "./job_engine.ts";
 import type { DaemonProcess } from "./main.ts";
 import type { DaemonOptions } from "./options.ts";
@@ -27,6 +28,10 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   let reload = () => {};
   process.onReload(() => reload());
 
+  const inherited = inheritedSockets(process.environment, {
+    pid: Deno.pid,
+    hasRest: options.restAddress !== null,
+  });
   const setsid = await findTool("setsid", { package: "util-linux" });
   const descriptors = await descriptorLimit(setsid);
   checkJobUser(options);
@@ -51,6 +56,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       ca: resolve(options.ca),
       denyList: options.denyList && resolve(options.denyList),
       restAddress: options.restAddress,
+      inherited,
       users: resolve(options.users),
       socket,
       debug: options.debug,

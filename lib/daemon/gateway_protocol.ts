@@ -15,6 +15,8 @@ const gatewayOptionsSchema = z.object({
   address: hostPortSchema,
   /** `null`: no REST. */
   restAddress: hostPortSchema.nullable(),
+  /** The descriptors of sockets that are bound to these addresses; `null`: it binds one. */
+  inherited: z.object({ grpc: z.number().nullable(), rest: z.number().nullable() }),
   users: z.string(),
   cert: z.string(),
   key: z.string(),

@@ -1,7 +1,8 @@
 import { hostname } from "node:os";
 import { join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import unit from "../../deploy/worker-daemon.service" with { type: "text" };
+import serviceUnit from "../../deploy/worker-daemon.service" with { type: "text" };
+import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" };
 import { makeCertificates } from "../auth/certificates.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
@@ -18,7 +19,7 @@ Options:
   --host=<name>      a name or address by which clients reach this server; repeatable
   --user=<name>      a user of the REST API, an admin; the password is WORKER_PASSWORD, or made up
   --job-user=<name>  whose rights jobs have, where the daemon runs as root [job-worker, else nobody]
-  --systemd          write a unit for systemd, too
+  --systemd          write units for systemd, too
   --force            replace what is there: certificates that the old CA signed are then worth nothing
 `;
 
@@ -95,7 +96,10 @@ export async function init(
       text: configText(directory, await jobUserOf(options)),
     },
     ...systemd
-      ? [{ name: UNIT_NAME, about: "the unit for systemd", text: unitText(directory, environment) }]
+      ? [
+        { name: SERVICE, about: "its unit for systemd", text: serviceText(directory, environment) },
+        { name: SOCKET, about: "keeps its ports open while it restarts", text: socketUnit },
+      ]
       : [],
   ];
   await checkNew(directory, files, force);
@@ -118,7 +122,8 @@ export async function init(
   return report(options, made);
 }
 
-const UNIT_NAME = "worker-daemon.service";
+const SERVICE = "worker-daemon.service";
+const SOCKET = "worker-daemon.socket";
 /** What the unit starts as it is in `deploy/`. */
 const INSTALLED = "/usr/local/bin/worker-daemon";
 /** Relative to the directory. */
@@ -154,13 +159,13 @@ async function jobUserOf({ jobUser }: InitOptions): Promise<string | null> {
   return /^job-worker:/m.test(users) ? "job-worker" : "nobody";
 }
 
-function unitText(directory: string, environment: (name: string) => string | undefined): string {
+function serviceText(directory: string, environment: (name: string) => string | undefined): string {
   // The portable form says so itself: the runtime that it unpacks is another program.
   const program = environment("WORKER_EXECUTABLE") ??
     (Deno.build.standalone ? Deno.execPath() : INSTALLED);
   const config = `--config=${join(directory, CONFIG_NAME)}`;
   const words = directory === SYSTEM_DIRECTORY ? [program] : [program, config];
-  return unit.replaceAll(`=${INSTALLED}`, () => `=${words.map(unitWord).join(" ")}`);
+  return serviceUnit.replaceAll(`=${INSTALLED}`, () => `=${words.map(unitWord).join(" ")}`);
 }
 
 /** A word of a command line as systemd.service(5) reads it. */
@@ -227,7 +232,7 @@ function report(options: InitOptions, made: readonly [path: string, about: strin
   const config = join(directory, CONFIG_NAME);
   const isFound = directory === SYSTEM_DIRECTORY || directory === resolve(".");
   const start = systemd
-    ? `systemctl enable --now ${join(directory, UNIT_NAME)}`
+    ? `systemctl enable --now ${[SOCKET, SERVICE].map((name) => join(directory, name)).join(" ")}`
     : `worker-daemon${isFound ? "" : ` --config=${config}`}`;
   return [
     ...made.map(([path, about]) => `${path.padEnd(width)}  ${about}`),

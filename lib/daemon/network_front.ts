@@ -14,7 +14,7 @@ import { hostsOf, RestServer } from "../rest/server.ts";
 import type { JobService } from "../service/job_service.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
-import type { GatewayAddresses } from "./gateway_protocol.ts";
+import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
 export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
@@ -25,6 +25,8 @@ export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
   /** Of gRPC; REST gets half as many more. */
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
+  /** The descriptors of sockets that are bound to these addresses; `null`: we bind one. */
+  readonly inherited: GatewayOptions["inherited"];
   /** Fail if another process listens there, although the port can be shared. */
   readonly exclusive: boolean;
 }
@@ -62,7 +64,8 @@ export class NetworkFront implements AsyncDisposable {
         diagnostics.warn("The certificate {cert} expires in {days} days: renew it", { cert, days });
       }),
     );
-    const port = await portOf(options.address, options);
+    const descriptor = options.inherited.grpc;
+    const port = await portOf(options.address, descriptor, options);
     const grpc = new GrpcServer(service, {
       onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
     });
@@ -82,6 +85,7 @@ export class NetworkFront implements AsyncDisposable {
         hostname,
         port,
         reusePort: true,
+        descriptor,
         material,
         denyList,
         maxConnections: options.maxConnections,
@@ -123,9 +127,10 @@ export class NetworkFront implements AsyncDisposable {
 /** The port to listen on, once it is sure that nobody else does. */
 async function portOf(
   address: HostPort,
+  descriptor: number | null,
   { exclusive }: Pick<NetworkFrontOptions, "exclusive">,
 ): Promise<number> {
-  return exclusive ? await findFreePort(address) : address.port;
+  return exclusive && descriptor === null ? await findFreePort(address) : address.port;
 }
 
 /** Anybody can cause these lines, as often as they like, but for those with a certificate. */
@@ -169,11 +174,13 @@ async function openRest(
     onFailedLogin,
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
-  const port = await portOf(address, options);
+  const descriptor = options.inherited.rest;
+  const port = await portOf(address, descriptor, options);
   const listening = RestServer.listen({
     hostname: address.hostname,
     port,
     reusePort: true,
+    descriptor,
     material,
     answer: app.fetch,
     maxConnections: Math.ceil(options.maxConnections / 2),

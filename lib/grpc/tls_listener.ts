@@ -11,7 +11,7 @@
  */
 
 import { once } from "node:events";
-import type { AddressInfo, Socket } from "node:net";
+import type { Socket } from "node:net";
 import * as tls from "node:tls";
 import {
   type ClientCertificate,
@@ -23,6 +23,8 @@ import {
 } from "../auth/client_certificate.ts";
 import type { DenyList } from "../auth/deny_list.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
+import { bind, type Binding } from "../bind.ts";
+import { JobWorkerError } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../host_port.ts";
 import { checkCertificate, probeOwnListener } from "../own_listener.ts";
 import { cannotListen } from "../free_port.ts";
@@ -39,17 +41,11 @@ export interface RefusedConnection {
 }
 
 /** Options of {@linkcode TlsListener.listen}. */
-export interface TlsListenerOptions {
-  /** A name or an IP address; `"::"` takes IPv4 too. */
-  readonly hostname: string;
-  /** 0: any that is free. */
-  readonly port: number;
+export interface TlsListenerOptions extends Binding {
   /** Our certificate and key, and the CAs of the clients. */
   readonly material: TlsMaterial;
   /** Empty by default. */
   readonly denyList?: DenyList;
-  /** Share the port with other processes that ask for the same. */
-  readonly reusePort?: boolean;
   /** Unfinished handshakes included; 4096 by default. */
   readonly maxConnections?: number;
   /** From one IP address; 1024 by default. */
@@ -181,19 +177,12 @@ export class TlsListener implements AsyncDisposable {
   }
 
   async #bind(): Promise<void> {
-    const { hostname, port, reusePort = false } = this.#options;
-    const bound = Promise.withResolvers<void>();
-    this.#server.once("error", bound.reject);
-    this.#server.listen({ host: hostname, port, reusePort }, bound.resolve);
     try {
-      await bound.promise;
+      this.#address = await bind(this.#server, this.#options);
     } catch (error) {
-      throw cannotListen({ hostname, port }, error);
+      throw error instanceof JobWorkerError ? error : cannotListen(this.#options, error);
     }
-    this.#server.off("error", bound.reject);
     this.#server.on("error", this.#options.onError);
-    const bindings = this.#server.address() as AddressInfo;
-    this.#address = { hostname: bindings.address, port: bindings.port };
   }
 
   #onTcpConnection(socket: Socket): void {

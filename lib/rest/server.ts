@@ -2,9 +2,10 @@ import { X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import * as https from "node:https";
-import { type AddressInfo, isIP, type Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { TlsMaterial } from "../auth/tls_material.ts";
+import { bind, type Binding } from "../bind.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { HostPort } from "../host_port.ts";
 import { checkCertificate, probeOwnListener } from "../own_listener.ts";
@@ -32,13 +33,7 @@ export interface RestDeadlines {
 }
 
 /** Options of {@linkcode RestServer.listen}. */
-export interface RestServerOptions {
-  /** A name or an IP address; `"::"` takes IPv4 too. */
-  readonly hostname: string;
-  /** 0: any that is free. */
-  readonly port: number;
-  /** Share the port with other processes that ask for the same. */
-  readonly reusePort?: boolean;
+export interface RestServerOptions extends Binding {
   /** Our certificate and key. */
   readonly material: Pick<TlsMaterial, "cert" | "key">;
   /** What answers: the `fetch` of a `restApp`. */
@@ -117,18 +112,8 @@ export class RestServer implements AsyncDisposable {
 
   /** Binds the port, and asks itself once. Rejects with the error of the system if it cannot. */
   static async listen(options: RestServerOptions): Promise<RestServer> {
-    const { reusePort = false } = options;
     const server = new RestServer(options);
-    const bound = Promise.withResolvers<void>();
-    server.#server.once("error", bound.reject);
-    server.#server.listen(
-      { host: options.hostname, port: options.port, reusePort },
-      bound.resolve,
-    );
-    await bound.promise;
-    const { address, port } = server.#server.address() as AddressInfo;
-    server.#address = { hostname: address, port };
-    server.#server.off("error", bound.reject);
+    server.#address = await bind(server.#server, options);
     server.#server.on("error", options.onError);
     try {
       await server.#shakeHands();

@@ -2,6 +2,9 @@
 # done by builtins of POSIX sh, without a fork. One request a line, `ID VERB ARGS`; one answer a line,
 # `ID RESULT`.
 
+# Sockets on which the gateways listen, see lib/daemon/inherited_sockets.ts.
+exec 3<&- 4<&-
+
 # stat PID: sets $state $pgrp $session $start from proc_pid_stat(5). The name of the program stands
 # in parentheses and may hold anything, line ends included, so only what follows the last ")" counts.
 stat() {

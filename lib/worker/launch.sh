@@ -8,4 +8,6 @@ ulimit -Sn "$1" || exit 126
 shift 3
 # The shell's own; whoever wants them passes them through env(1).
 unset PWD OLDPWD
+# Sockets on which the gateways listen, see lib/daemon/inherited_sockets.ts.
+exec 3<&- 4<&-
 exec "$@"

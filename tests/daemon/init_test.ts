@@ -109,12 +109,19 @@ Deno.test("init writes a unit that starts this program with this configuration",
   const { stdout } = await daemon(["init", `--dir=${path}`, "--systemd"], variables);
   assert.match(
     stdout,
-    new RegExp(`^Next: systemctl enable --now ${path}/worker-daemon.service$`, "m"),
+    new RegExp(
+      `^Next: systemctl enable --now ${path}/worker-daemon.socket ${path}/worker-daemon.service$`,
+      "m",
+    ),
   );
   const unit = await Deno.readTextFile(`${path}/worker-daemon.service`);
   const command = `/opt/job-worker/worker-daemon --config=${path}/job-worker.json`;
   assert.ok(unit.includes(`\nExecStart=${command}\n`));
   assert.ok(unit.includes(`\nExecReload=${command} --check-config\n`));
+  // What is in the socket unit is what the configuration says.
+  const { address } = JSON.parse(await Deno.readTextFile(`${path}/job-worker.json`));
+  const sockets = await Deno.readTextFile(`${path}/worker-daemon.socket`);
+  assert.deepEqual(sockets.match(/(?<=^ListenStream=).*/gm), [address, "0.0.0.0:8443"]);
   const strange = `${path}/100% "mine" $HOME`;
   await daemon(["init", `--dir=${strange}`, "--systemd"], variables);
   const quoted = `"--config=${path}/100%% \\"mine\\" $$HOME/job-worker.json"\n`;

@@ -19,6 +19,8 @@ export type User = "client" | "operator" | "viewer";
 export interface TestDaemonOptions {
   /** After those that every test daemon gets, so that they win. */
   readonly args?: readonly string[];
+  /** A program that runs the one that its arguments end with. */
+  readonly starter?: readonly string[];
 }
 
 /**
@@ -47,7 +49,7 @@ export class TestDaemon implements AsyncDisposable {
     options: TestDaemonOptions = {},
   ): Promise<TestDaemon> {
     const directory = await Deno.makeTempDir({ prefix: "job-worker-daemon-" });
-    const { child, address } = await launch(directory, certificates, options.args ?? []);
+    const { child, address } = await launch(directory, certificates, options);
     return new TestDaemon(child, { directory, address, certificates });
   }
 
@@ -134,7 +136,7 @@ export class TestDaemon implements AsyncDisposable {
     // Or the line of this one would be taken for the next one's.
     await Deno.remove(`${this.directory}/stdout`);
     const args = [`--address=${this.address}`];
-    ({ child: this.#child } = await launch(this.directory, this.certificates, args));
+    ({ child: this.#child } = await launch(this.directory, this.certificates, { args }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -159,7 +161,7 @@ export const WITHOUT_REST = { WORKER_DAEMON_REST_ADDRESS: "off" } as const;
 async function launch(
   directory: string,
   certificates: TestCertificates,
-  args: readonly string[],
+  { args = [], starter = [] }: TestDaemonOptions,
 ): Promise<{ child: Deno.ChildProcess; address: string }> {
   const child = new Deno.Command("sh", {
     args: [
@@ -167,6 +169,7 @@ async function launch(
       // Into files: pipes would have to be read in every test that shares the daemon.
       'exec "$@" >stdout 2>stderr',
       "sh",
+      ...starter,
       ...daemonLine(certificates, directory, args),
     ],
     cwd: directory,

@@ -51,6 +51,7 @@ export function testDeployment(executables: Executables): void {
         "/usr/share/bash-completion/completions/worker-cli",
         "/etc/job-worker/job-worker.json",
         "/etc/job-worker/worker-daemon.service",
+        "/etc/job-worker/worker-daemon.socket",
         "/etc/job-worker/certs/server-key.pem",
       ]
     ) assert.ok(paths.includes(path), path);
@@ -98,12 +99,13 @@ export function testDeployment(executables: Executables): void {
     } else assert.deepEqual([outcome.code, outcome.stdout], [0, ""]);
   });
 
-  Deno.test("systemd finds nothing wrong with the unit, sysusers and tmpfiles", async (test) => {
+  Deno.test("systemd finds nothing wrong with the units, sysusers and tmpfiles", async (test) => {
     const home = await executables.makeDirectory("unit-");
     const env = executables.environment(home);
     await executables.run("worker-daemon", ["init", `--dir=${home}`, "--systemd"], { env });
+    const units = ["service", "socket"].map((kind) => `${home}/worker-daemon.${kind}`);
     const checks = [
-      ["systemd-analyze", "verify", "--man=no", `${home}/worker-daemon.service`],
+      ["systemd-analyze", "verify", "--man=no", ...units],
       ["systemd-sysusers", "--dry-run", `${ROOT}deploy/sysusers.d/job-worker.conf`],
     ];
     for (const [program = "", ...args] of checks) {

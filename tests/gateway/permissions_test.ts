@@ -74,6 +74,7 @@ Deno.test("A gateway is refused whatever it does not need, and granted what it n
     users: `${certificates.directory}/users.htpasswd`,
     maxConnections: 10,
     maxConnectionsPerAddress: 10,
+    inherited: { grpc: null, rest: null },
     exclusive: true,
     debug: false,
   };
@@ -146,6 +147,7 @@ Deno.test("The flags of a gateway name each thing that it may use", () => {
     socket: "/data/engine.sock",
     maxConnections: 10,
     maxConnectionsPerAddress: 10,
+    inherited: { grpc: null, rest: null },
     exclusive: true,
     debug: false,
   };
