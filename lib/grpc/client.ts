@@ -73,8 +73,9 @@ export interface ConnectOptions extends ClientMaterial {
   /** For how long an attempt to connect may take; 10 s by default. */
   readonly connectTimeoutMs?: number;
   /**
-   * For how long the calls that survive a broken connection, `startJob`, `waitJob`, `streamLogs` and
-   * `watchJobs`, go on trying without success; 30 s by default.
+   * For how long the calls that survive a broken connection go on trying without success; 30 s by
+   * default. These are all but those that change a job and might do so twice: `stopJob`, `signalJob`,
+   * `limitJobTime` and `pruneJobs`.
    */
   readonly reconnectTimeoutMs?: number;
   /** Told each time that such a call is about to be made again. */
@@ -134,15 +135,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   async startJob(request: StartJobRequest, options: CallOptions = {}): Promise<Job> {
     const requestId = request.requestId || newId();
     const message = wire.writeStartJobRequest({ ...request, requestId });
-    const limits = limitsOf(options);
-    const reconnection = this.#reconnect(limits, MAX_START_ATTEMPTS);
-    while (true) {
-      try {
-        return wire.readJob(await this.#unary("StartJob", message, limits));
-      } catch (error) {
-        await reconnection.recover(error);
-      }
-    }
+    return wire.readJob(await this.#persist("StartJob", message, options, MAX_START_ATTEMPTS));
   }
 
   async stopJob(request: StopJobRequest, options: CallOptions = {}): Promise<Job> {
@@ -151,25 +144,17 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   }
 
   async getJob(request: JobRequest, options: CallOptions = {}): Promise<Job> {
-    return wire.readJob(await this.#unary("GetJob", request, limitsOf(options)));
+    return wire.readJob(await this.#persist("GetJob", request, options));
   }
 
   async listJobs(request: ListJobsRequest, options: CallOptions = {}): Promise<ListJobsResponse> {
     const message = wire.writeListJobsRequest(request);
-    return wire.readListJobsResponse(await this.#unary("ListJobs", message, limitsOf(options)));
+    return wire.readListJobsResponse(await this.#persist("ListJobs", message, options));
   }
 
   /** Waits for the end of a job, through broken connections. */
   async waitJob(request: JobRequest, options: CallOptions = {}): Promise<Job> {
-    const limits = limitsOf(options);
-    const reconnection = this.#reconnect(limits);
-    while (true) {
-      try {
-        return wire.readJob(await this.#unary("WaitJob", request, limits));
-      } catch (error) {
-        await reconnection.recover(error);
-      }
-    }
+    return wire.readJob(await this.#persist("WaitJob", request, options));
   }
 
   async getOutput(
@@ -177,7 +162,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     options: CallOptions = {},
   ): Promise<GetOutputResponse> {
     const message = wire.writeGetOutputRequest(request);
-    return wire.readGetOutputResponse(await this.#unary("GetOutput", message, limitsOf(options)));
+    return wire.readGetOutputResponse(await this.#persist("GetOutput", message, options));
   }
 
   /**
@@ -244,15 +229,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     request: WriteInputRequest,
     options: CallOptions = {},
   ): Promise<WriteInputResponse> {
-    const limits = limitsOf(options);
-    const reconnection = this.#reconnect(limits);
-    while (true) {
-      try {
-        return await this.#unary("WriteInput", request, limits);
-      } catch (error) {
-        await reconnection.recover(error);
-      }
-    }
+    return await this.#persist("WriteInput", request, options);
   }
 
   async pruneJobs(
@@ -285,6 +262,24 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   ): Promise<JobWorkerMethods[Name]["response"]> {
     await this.#channel.ready(limits);
     return await unaryCall(this.#channel.client, JOB_WORKER[name], request, limits);
+  }
+
+  /** A call that may be made twice, made again through broken connections. */
+  async #persist<Name extends keyof JobWorkerMethods>(
+    name: Name,
+    request: JobWorkerMethods[Name]["request"],
+    options: CallOptions,
+    maxAttempts = Infinity,
+  ): Promise<JobWorkerMethods[Name]["response"]> {
+    const limits = limitsOf(options);
+    const reconnection = this.#reconnect(limits, maxAttempts);
+    while (true) {
+      try {
+        return await this.#unary(name, request, limits);
+      } catch (error) {
+        await reconnection.recover(error);
+      }
+    }
   }
 
   async *#stream<Name extends keyof JobWorkerMethods>(

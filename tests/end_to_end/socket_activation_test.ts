@@ -1,3 +1,4 @@
+import { connect } from "../../lib/grpc/client.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { ROOT } from "../programs.ts";
@@ -12,6 +13,18 @@ function activated(
 ): Promise<TestDaemon> {
   const starter = ["python3", `${ROOT}tests/end_to_end/socket_unit.py`, `${count}`];
   return TestDaemon.start(certificates, { args, starter });
+}
+
+/** Ends the daemon, and starts it again while the sockets stay. */
+async function restarted(daemon: TestDaemon): Promise<void> {
+  await ended(daemon);
+  Deno.kill(daemon.pid, "SIGUSR2");
+  await until(async () => (await daemon.outputs()).stdout.endsWith(` ${daemon.address}\n`));
+}
+
+async function ended(daemon: TestDaemon): Promise<void> {
+  Deno.kill(daemon.pid, "SIGUSR1");
+  await until(async () => (await daemon.outputs()).stdout.endsWith("\nended\n"));
 }
 
 /** How many connections to a port of this machine are open, accepted or not: see proc_pid_net(5). */
@@ -31,8 +44,7 @@ Deno.test("a daemon whose socket another holds is restarted, and nobody is refus
   await using follower = daemon.startCli(["output", jobId]);
   await follower.seen(/^ready\n$/);
 
-  Deno.kill(daemon.pid, "SIGUSR1");
-  await until(async () => (await daemon.outputs()).stdout.endsWith("\nended\n"));
+  await ended(daemon);
   const before = await connectionsTo(daemon.port);
   await using status = daemon.startCli(["status", "--json", jobId]);
   await using list = daemon.startCli(["list", "all"]);
@@ -50,6 +62,31 @@ Deno.test("a daemon whose socket another holds is restarted, and nobody is refus
   assert.equal(run.stdout, "late\n");
   const { code, stdout, stderr } = await follower.finished();
   assert.deepEqual({ code, stdout, stderr }, { code: 137, stdout: "ready\n", stderr: "" });
+});
+
+Deno.test("calls that are under way when the daemon is restarted are answered by the next", async () => {
+  await using certificates = await TestCertificates.create();
+  await using daemon = await activated(certificates, 1);
+  const material = await certificates.material("client");
+  let answers = 0;
+  const done = new AbortController();
+  const callers = Array.from({ length: 4 }, async () => {
+    while (!done.signal.aborted) {
+      await using client = await connect({ address: daemon.address, ...material });
+      await client.listJobs({ filter: {}, pageSize: 1, pageToken: "" });
+      answers++;
+    }
+  });
+  try {
+    for (let restarts = 0; restarts < 2; restarts++) {
+      const before = answers;
+      await until(() => Promise.resolve(answers > before));
+      await restarted(daemon);
+    }
+  } finally {
+    done.abort();
+    await Promise.all(callers);
+  }
 });
 
 Deno.test("SIGHUP replaces the gateway of a daemon whose socket another holds", async () => {

@@ -253,6 +253,7 @@ Deno.test({
   name: "the deadline of a call ends a stream whose client does not read",
   // grpc-js may leave a timer of its own behind on a busy machine; it keeps no process alive.
   sanitizeOps: false,
+  sanitizeResources: false,
   async fn() {
     const reason = Promise.withResolvers<JobWorkerError>();
     await using server = await TestServer.start({
