@@ -7,7 +7,7 @@ usage="Usage: install.sh [--dry-run] [--from=DIR] [--prefix=DIR] [--root=DIR] [-
   --dry-run     only say what would be done
   --from=DIR    where worker-daemon, worker-cli and SHA256SUMS are [beside this script, or ../dist]
   --prefix=DIR  where to install programs and manual pages [/usr/local]
-  --root=DIR    install below another root, and leave users and services alone
+  --root=DIR    install below another root, to be one later, and leave users and services alone
   INIT-OPTION   for worker-daemon init: --host=NAME, a name by which clients reach this server; --user=NAME
 
 Run as root. What is there already stays: certificates and configuration are never replaced."
@@ -77,8 +77,12 @@ if [ -e "$root/etc/job-worker/job-worker.json" ]; then
   echo "  there is a configuration in $root/etc/job-worker"
 else
   step "$root$prefix/bin/worker-daemon" init "--dir=$root/etc/job-worker" --systemd "$@"
+  # What the unit names will be there without the root.
+  [ -z "$root" ] || step sed -i "s|$root/|/|g" "$root/etc/job-worker/worker-daemon.service"
 fi
-if [ -n "$root" ] || ! command -v systemctl >/dev/null; then
+if [ -n "$root" ]; then
+  echo "Done, below $root."
+elif ! command -v systemctl >/dev/null; then
   echo "Done. Start it with: $prefix/bin/worker-daemon"
 else
   step systemctl enable /etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service

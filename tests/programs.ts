@@ -16,10 +16,19 @@ const EXECUTABLES = Deno.env.get("JOB_WORKER_EXECUTABLES");
 export const IS_SOURCE: boolean = EXECUTABLES === undefined;
 
 /** What the programs tell users to run. */
-export const OWN_COMMANDS: { readonly makeCertificates: string; readonly startDaemon: string } =
-  IS_SOURCE
-    ? { makeCertificates: "deno task certs", startDaemon: "deno task start" }
-    : { makeCertificates: "worker-cli certs", startDaemon: "worker-daemon" };
+export const OWN_COMMANDS: Readonly<
+  Record<"makeCertificates" | "makeFirst" | "startDaemon", string>
+> = IS_SOURCE
+  ? {
+    makeCertificates: "deno task certs",
+    makeFirst: "deno task certs",
+    startDaemon: "deno task start",
+  }
+  : {
+    makeCertificates: "worker-cli certs",
+    makeFirst: "worker-daemon init",
+    startDaemon: "worker-daemon",
+  };
 
 const TASKS = { "worker-daemon": "start", "worker-cli": "cli" } as const;
 

@@ -7,7 +7,7 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { MAKE_CERTIFICATES } from "../own_commands.ts";
+import { CERTIFICATES_COME_FROM, MAKE_CERTIFICATES } from "../own_commands.ts";
 
 /** Where the PEM files of one end of a connection are. */
 export interface TlsPaths {
@@ -75,7 +75,7 @@ async function readFile(
   } catch (error) {
     if (error instanceof JobWorkerError) throw error;
     const remedy = error instanceof Deno.errors.NotFound
-      ? `there is no such file; make certificates with \`${MAKE_CERTIFICATES}\``
+      ? `there is no such file; ${CERTIFICATES_COME_FROM}`
       : messageOf(error);
     throw refusal(`Cannot read the ${what} "${path}": ${remedy}`, error);
   }

@@ -55,6 +55,9 @@ export function testDeployment(executables: Executables): void {
         "/etc/job-worker/certs/server-key.pem",
       ]
     ) assert.ok(paths.includes(path), path);
+    const unit = await Deno.readTextFile(`${root}/etc/job-worker/worker-daemon.service`);
+    const config = "--config=/etc/job-worker/job-worker.json";
+    assert.match(unit, new RegExp(`^ExecStart=/usr/local/bin/worker-daemon ${config}$`, "m"));
     const certificate = await Deno.readTextFile(`${root}/etc/job-worker/certs/ca-cert.pem`);
     // Every step that is done was announced, with the very words.
     const stepsOf = (text = "") => text.split("\n").filter((line) => line.startsWith("+ "));
