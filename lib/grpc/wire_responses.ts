@@ -106,13 +106,15 @@ export function writeListJobsResponse(response: ListJobsResponse): wire.ListJobs
 }
 
 export function readGetOutputResponse(response: wire.GetOutputResponse): GetOutputResponse {
-  return { ...response, exitStatus: readExitStatus(response.exitStatus) };
+  const { gap, exitStatus, ...rest } = response;
+  return { ...rest, ...(gap !== null && { gap }), exitStatus: readExitStatus(exitStatus) };
 }
 
 export function writeGetOutputResponse(response: GetOutputResponse): wire.GetOutputResponse {
   return {
     ...response,
     exitStatus: writeExitStatus(response.exitStatus),
+    gap: response.gap ?? null,
   };
 }
 

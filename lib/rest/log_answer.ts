@@ -50,6 +50,7 @@ export async function logAnswer(
   // The first one comes at once, or an error does, which is still in time to be the status.
   const first = await batches.next();
   const whole = prepend(first, batches);
+  const gap = first.value?.gap;
   const type = accepts(c, {
     header: "Accept",
     supports: [BYTES, LINES, EVENTS],
@@ -64,6 +65,7 @@ export async function logAnswer(
     headers: {
       "Content-Type": type,
       ...(type === BYTES && { "Content-Disposition": `attachment; filename="${jobId}.log"` }),
+      ...(type === BYTES && gap && { "Log-Gap": `${gap.from}-${gap.to}` }),
       // Proxies such as nginx would collect what is to be seen live.
       "X-Accel-Buffering": "no",
     },
@@ -111,9 +113,15 @@ async function* prepend<T>(
   yield* others;
 }
 
-/** The job's own bytes. An error breaks the answer off, so that nobody takes it for whole. */
+/**
+ * The job's own bytes. An error breaks the answer off, so that nobody takes it for whole; and so does
+ * a gap that comes too late for the head of the answer to tell.
+ */
 async function* asBytes(batches: AsyncIterable<LogBatch>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-  for await (const { records } of batches) {
+  let begun = false;
+  for await (const { records, gap } of batches) {
+    if (begun && gap) throw new JobWorkerError("data_loss", `Gone: ${gap.from} to ${gap.to}`);
+    begun = true;
     if (records.length > 0) yield concat(records.map(({ data }) => data));
   }
 }

@@ -67,7 +67,11 @@ function describe(operation: Operation): Record<string, unknown> {
       },
     }),
     responses: {
-      [answer.status]: { description: answer.about, content: contentOf(answer.content) },
+      [answer.status]: {
+        description: answer.about,
+        ...(answer.headers && { headers: headersOf(answer.headers) }),
+        content: contentOf(answer.content),
+      },
       ...failuresOf(operation),
     },
   };
@@ -105,6 +109,13 @@ function contentOf(content: Operation["answer"]["content"]): Record<string, unkn
   return Object.fromEntries(
     Object.entries(content)
       .map(([type, schema]) => [type, schema === null ? {} : { schema: schemaOf(schema) }]),
+  );
+}
+
+function headersOf(headers: NonNullable<Operation["answer"]["headers"]>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(headers)
+      .map(([name, description]) => [name, { description, schema: { type: "string" } }]),
   );
 }
 

@@ -24,6 +24,8 @@ export interface Operation {
     readonly about: string;
     /** By media type; `null` for bytes. */
     readonly content: Readonly<Record<string, z.ZodType | null>>;
+    /** What each of its own headers tells. */
+    readonly headers?: Readonly<Record<string, string>>;
   };
   /** What an error looks like, if not a problem of RFC 9457. */
   readonly failure?: {
@@ -115,6 +117,11 @@ export const OPERATIONS = {
           schemas.logProblem,
         ),
         "text/event-stream": null,
+      },
+      headers: {
+        "Log-Gap": "Beside raw bytes, which have no place for it: FROM-TO, the bytes of output " +
+          "before them that were dropped to keep the log within its limit. Before such a gap in " +
+          "their midst they break off",
       },
     },
   },

@@ -13,6 +13,7 @@ import type {
   Job,
   JobFilter,
   LogBatch,
+  LogGap,
   LogLimit,
   LogStart,
   LogStream,
@@ -25,6 +26,7 @@ export type {
   Job,
   JobFilter,
   LogBatch,
+  LogGap,
   LogLimit,
   LogRecord,
   LogStart,
@@ -121,6 +123,8 @@ export interface GetOutputRequest {
 }
 
 export interface GetOutputResponse {
+  /** Output before this page's that is gone for good; a page ends before another gap. */
+  readonly gap?: LogGap;
   readonly stdout: Uint8Array<ArrayBuffer>;
   readonly stderr: Uint8Array<ArrayBuffer>;
   readonly nextOffset: number;

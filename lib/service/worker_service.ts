@@ -1,6 +1,5 @@
 import { abortable } from "../abortable.ts";
 import { authorize, RULES } from "../auth/authorize.ts";
-import { concat } from "../concat.ts";
 import { JobWorkerError } from "../errors.ts";
 import {
   DEFAULT_LOG_LIMIT,
@@ -32,8 +31,9 @@ import type {
   WriteInputRequest,
   WriteInputResponse,
 } from "./job_service.ts";
-import { visibleJob } from "./visible_job.ts";
+import { outputPage } from "./output_page.ts";
 import { checkRequest, DEFAULT_PAGE_SIZE, MAX_OUTPUT_BYTES, MAX_PAGE_SIZE } from "./requests.ts";
+import { visibleJob } from "./visible_job.ts";
 
 /** A method without a rule does not compile. */
 RULES satisfies Record<JobMethod, unknown>;
@@ -126,7 +126,14 @@ export class WorkerService implements JobService {
   async getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {
     return await this.#call("getOutput", request, context, async (call) => {
       await this.#reach(call);
-      return await this.#readPage(request, context);
+      const { jobId, offset } = request;
+      const log = this.#worker.readLog(jobId, {
+        start: { kind: "offset", offset },
+        streams: wanted(request.streams),
+        follow: false,
+        signal: context.signal,
+      });
+      return await outputPage(log, { offset, maxBytes: request.maxBytes || MAX_OUTPUT_BYTES });
     });
   }
 
@@ -191,39 +198,6 @@ export class WorkerService implements JobService {
       const bytes = jobs.reduce((sum, { logBytes }) => sum + logBytes, 0);
       return { jobs: jobs.slice(0, MAX_PAGE_SIZE), count: jobs.length, bytes };
     });
-  }
-
-  async #readPage(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {
-    const { jobId, offset } = request;
-    let room = request.maxBytes || MAX_OUTPUT_BYTES;
-    let nextOffset = offset;
-    const parts: Record<LogStream, Uint8Array[]> = { stdout: [], stderr: [] };
-    const log = this.#worker.readLog(jobId, {
-      start: { kind: "offset", offset },
-      streams: wanted(request.streams),
-      follow: false,
-      signal: context.signal,
-    });
-    let finished: Job | null = null;
-    for await (const batch of log) {
-      for (const record of batch.records) {
-        const data = record.data.subarray(0, room);
-        parts[record.stream].push(data);
-        room -= data.byteLength;
-        nextOffset = record.offset + data.byteLength;
-        if (room === 0) break;
-      }
-      if (room === 0) break;
-      nextOffset = batch.nextOffset;
-      finished = batch.finishedJob;
-    }
-    return {
-      stdout: concat(parts.stdout),
-      stderr: concat(parts.stderr),
-      nextOffset,
-      end: room > 0,
-      exitStatus: finished?.end?.exitStatus ?? null,
-    };
   }
 
   /** A call that goes on for long after the decision, which is audited before that. */

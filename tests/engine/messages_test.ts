@@ -42,8 +42,10 @@ Deno.test("A batch arrives as it was, bytes and all", async () => {
     nextOffset: 2 ** 52,
     finishedJob: FAILED_JOB,
   };
-  const { value, bytes } = await decodedValue(encodeBatch(batch));
-  assert.deepEqual(decodeBatch(value, bytes), batch);
+  for (const one of [batch, { ...batch, gap: { from: 0, to: 2 ** 41 } }]) {
+    const { value, bytes } = await decodedValue(encodeBatch(one));
+    assert.deepEqual(decodeBatch(value, bytes), one);
+  }
 });
 
 Deno.test("A page of output arrives with its two streams apart", async () => {
@@ -54,8 +56,10 @@ Deno.test("A page of output arrives with its two streams apart", async () => {
     end: true,
     exitStatus: { signal: "SIGKILL" },
   };
-  const { value, bytes } = await decodedValue(encodeOutput(output));
-  assert.deepEqual(decodeOutput(value, bytes), output);
+  for (const page of [output, { ...output, gap: { from: 0, to: 2 ** 41 } }]) {
+    const { value, bytes } = await decodedValue(encodeOutput(page));
+    assert.deepEqual(decodeOutput(value, bytes), page);
+  }
 });
 
 Deno.test("Every kind of error arrives with its code, message and reason", async () => {

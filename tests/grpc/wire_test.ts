@@ -65,6 +65,19 @@ Deno.test("writeLogBatch() and readLogBatch() keep bytes, times and offsets", ()
   ));
 });
 
+Deno.test("a gap comes over the wire as it was, and none as none", () => {
+  const { StreamLogs, GetOutput } = JOB_WORKER;
+  const page = { stdout: bytesOf(), stderr: bytesOf(), nextOffset: 0, end: true, exitStatus: null };
+  const batch = { records: [], nextOffset: 0, finishedJob: null };
+  for (const rest of [{}, { gap: { from: 0, to: 1 } }, { gap: { from: 7, to: 2 ** 50 } }]) {
+    const output = overTheWire(GetOutput, wire.writeGetOutputResponse({ ...page, ...rest }));
+    const { stdout: _, stderr: __, ...readPage } = wire.readGetOutputResponse(output);
+    assert.deepEqual(readPage, { nextOffset: 0, end: true, exitStatus: null, ...rest });
+    const logs = overTheWire(StreamLogs, wire.writeLogBatch({ ...batch, ...rest }));
+    assert.deepEqual(wire.readLogBatch(logs), { ...batch, ...rest });
+  }
+});
+
 Deno.test("requests come over the wire as they were", () => {
   const request = <Message>(
     method: {

@@ -2,6 +2,7 @@ import { abortable } from "../../lib/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { CallContext, LogBatch, StreamLogsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
+import { rejection } from "../worker/fixture.ts";
 import { batchOf, DONE_JOB, JOB_ID, recordOf, TestApp } from "./fixture.ts";
 
 const LOGS = `/v1/jobs/${JOB_ID}/logs`;
@@ -133,6 +134,26 @@ Deno.test("A log as lines of JSON has times, base64, text, gaps, and the job at 
   ]);
   assert.deepEqual(Object.keys(lines.at(-1)), ["finishedJob"]);
   assert.equal(lines.at(-1).finishedJob.status, "done");
+});
+
+Deno.test("A gap before raw bytes is in the head of the answer, and one among them breaks it off", async () => {
+  const gapped = (from: number, to: number, text: string) => ({
+    ...batchOf([recordOf(to, text)]),
+    gap: { from, to },
+  });
+  const log = new FakeLog([gapped(0, 4, "one\n"), batchOf([recordOf(8, "two\n")]), END]);
+  const response = await new TestApp(log).request(LOGS);
+  assert.equal(response.headers.get("log-gap"), "0-4");
+  assert.equal(await response.text(), "one\ntwo\n");
+  const whole = await new TestApp(new FakeLog([...STORED, END])).request(LOGS);
+  assert.equal(whole.headers.get("log-gap"), null);
+  await whole.body?.cancel();
+
+  const late = new FakeLog([batchOf([recordOf(0, "one\n")]), gapped(4, 8, "two\n"), END]);
+  const reader = (await new TestApp(late).request(LOGS)).body?.getReader();
+  const { value } = await reader?.read() ?? {};
+  assert.equal(new TextDecoder().decode(value), "one\n");
+  assert.match(String(await rejection(Promise.resolve(reader?.read()))), /Gone: 4 to 8/);
 });
 
 Deno.test("follow=1 is a stream of events: first what is stored, then what comes, then the end", async () => {

@@ -91,6 +91,29 @@ Deno.test("WorkerService.getOutput() pages by bytes, to the end of what is store
   ]);
 });
 
+Deno.test("WorkerService.getOutput() tells which bytes the limit of the log has dropped", async () => {
+  await using fixture = await TestService.open();
+  const { jobId } = await fixture.worker.start(
+    { name: "sh", args: ["-c", "yes 1234567 | head -c 3000000"] },
+    { logLimit: { bytes: 1024 ** 2, policy: "keep_newest" } },
+  );
+  await fixture.worker.worker.wait(jobId);
+  const page = (offset: number, maxBytes = 0) =>
+    fixture.service.getOutput({ jobId, streams: [], offset, maxBytes }, ADMIN);
+  const first = await page(0, 10);
+  const { from, to } = first.gap ?? {};
+  assert.ok(from === 0 && to !== undefined && to >= 3_000_000 - 1024 ** 2);
+  const expected = "1234567\n".repeat(3).slice(to % 8, to % 8 + 10);
+  assert.equal(new TextDecoder().decode(first.stdout), expected);
+  assert.deepEqual([first.nextOffset, first.end], [to + 10, false]);
+  // From inside of what is gone, at its end, and behind it.
+  assert.deepEqual((await page(to - 1, 10)).gap, { from: to - 1, to });
+  for (const offset of [to, to + 10]) assert.equal((await page(offset, 10)).gap, undefined);
+  const rest = await page(0);
+  assert.equal(to + rest.stdout.byteLength, 3_000_000);
+  assert.deepEqual([rest.gap, rest.end, rest.exitStatus], [{ from, to }, true, { code: 0 }]);
+});
+
 Deno.test("WorkerService.getOutput() of a running job returns what is there, without a status", async () => {
   await using fixture = await TestService.open();
   const { jobId } = await fixture.worker.sh("printf hi; exec sleep 100");

@@ -243,6 +243,7 @@ export interface GetOutputResponse {
   readonly nextOffset: number;
   readonly end: boolean;
   readonly exitStatus: ExitStatus | null;
+  readonly gap: LogGap | null;
 }
 
 export type StreamLogsRequest = {

@@ -1,0 +1,62 @@
+import { concat } from "../concat.ts";
+import { JobWorkerError } from "../errors.ts";
+import type { ExitStatus, LogBatch, LogGap, LogStream } from "../worker/types.ts";
+import type { GetOutputResponse } from "./job_service.ts";
+
+/** Which page of a log. */
+export interface OutputPageOptions {
+  /** Where the log begins that is read. */
+  readonly offset: number;
+  /** Of both streams together; at least 1. */
+  readonly maxBytes: number;
+}
+
+/**
+ * Gathers one page from a log.
+ *
+ * What is missing is told where it is missing: a page has at most one gap, before its first byte, and
+ * ends before the next one. So it does before what cannot be read: that error is the next page's.
+ *
+ * @param batches the log from the offset on; no more is taken of it than the page holds
+ */
+export async function outputPage(
+  batches: AsyncIterable<LogBatch>,
+  options: OutputPageOptions,
+): Promise<GetOutputResponse> {
+  const { offset } = options;
+  const parts: Record<LogStream, Uint8Array[]> = { stdout: [], stderr: [] };
+  let room = options.maxBytes;
+  let nextOffset = offset;
+  let gap: LogGap | undefined;
+  let exitStatus: ExitStatus | null = null;
+  const page = (end: boolean): GetOutputResponse => ({
+    ...(gap && { gap }),
+    stdout: concat(parts.stdout),
+    stderr: concat(parts.stderr),
+    nextOffset,
+    end,
+    exitStatus,
+  });
+  try {
+    for await (const batch of batches) {
+      if (batch.gap !== undefined) {
+        if (nextOffset > offset) return page(false);
+        gap = batch.gap;
+      }
+      for (const record of batch.records) {
+        const data = record.data.subarray(0, room);
+        parts[record.stream].push(data);
+        room -= data.byteLength;
+        nextOffset = record.offset + data.byteLength;
+        if (room === 0) return page(false);
+      }
+      nextOffset = batch.nextOffset;
+      exitStatus = batch.finishedJob?.end?.exitStatus ?? null;
+    }
+  } catch (error) {
+    const isLoss = error instanceof JobWorkerError && error.code === "data_loss";
+    if (!isLoss || nextOffset === offset) throw error;
+    return page(false);
+  }
+  return page(true);
+}
