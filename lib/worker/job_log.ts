@@ -56,6 +56,13 @@ export class JobLog implements StreamCounts {
     return log;
   }
 
+  /** The log of a job that has ended without a byte of output. */
+  static empty(directory: string): JobLog {
+    const log = new JobLog(directory);
+    log.#closed = true;
+    return log;
+  }
+
   /** Oldest first. Only the last one grows; the first one may be dropped at any moment. */
   get segments(): readonly Segment[] {
     return this.#segments;

@@ -34,6 +34,7 @@ export interface LauncherParts {
   readonly groups: ProcessGroups;
   /** The directory of a job's log. */
   readonly logOf: (jobId: string) => string;
+  readonly removeLog: (jobId: string) => Promise<void>;
   /** `HOME` and default working directory. */
   readonly home: string;
   /** Where cgroup v2 is ours to write. */
@@ -50,6 +51,8 @@ export interface Prepared {
   /** As it will be recorded; its process id is still 0. */
   readonly job: Job;
   readonly spec: ProcessSpec;
+  /** What the cgroup is to keep it to. */
+  readonly cgroupLimits: JobLimits;
   readonly writer: LogWriter;
 }
 
@@ -62,9 +65,10 @@ export class Launcher {
   }
 
   /**
-   * Checks a request, and makes its log and its cgroup.
+   * Checks a request, and decides everything. Makes nothing yet: what outlives this process must not
+   * be made before the job is recorded, or nobody would find it again.
    *
-   * @throws `invalid_argument`, `failed_precondition`; nothing is left behind then
+   * @throws `invalid_argument`, `failed_precondition`
    */
   async prepare(jobId: string, request: LaunchRequest): Promise<Prepared> {
     const { groups, cgroups, users, logOf, diskPatienceMs } = this.#parts;
@@ -86,7 +90,7 @@ export class Launcher {
     const program = await findProgram(command.name, { path: env.PATH, workingDirectory, groups });
     const byCgroup = cgroups?.canLimit(execution.limits) ?? false;
     const rlimits = byCgroup ? {} : await this.#rlimits(execution.limits, user);
-    const writer = await LogWriter.create(logOf(jobId), {
+    const writer = new LogWriter(logOf(jobId), {
       limit: logLimit,
       ...(diskPatienceMs === undefined ? {} : { patienceMs: diskPatienceMs }),
     });
@@ -120,14 +124,12 @@ export class Launcher {
       rlimits,
       hasInput: execution.hasInput,
     };
-    const prepared = { job, writer, spec };
-    try {
-      await cgroups?.make(jobId, byCgroup ? execution.limits : {});
-    } catch (error) {
-      await this.abandon(prepared);
-      throw error;
-    }
-    return prepared;
+    return { job, spec, cgroupLimits: byCgroup ? execution.limits : {}, writer };
+  }
+
+  /** Makes the cgroup of a job, where jobs have one. */
+  async equip({ job, cgroupLimits }: Prepared): Promise<void> {
+    await this.#parts.cgroups?.make(job.jobId, cgroupLimits);
   }
 
   /** Starts the process, at once. */
@@ -149,11 +151,11 @@ export class Launcher {
     return this.#parts.cgroups === null ? await this.#parts.groups.birthOf(pid) : "";
   }
 
-  /** Removes what {@linkcode prepare} has made for a job that does not start. */
+  /** Removes what there is of a job that does not start. May be repeated. */
   async abandon({ job, writer }: Prepared): Promise<void> {
     await writer[Symbol.asyncDispose]();
-    await Deno.remove(this.#parts.logOf(job.jobId), { recursive: true });
     await this.#parts.cgroups?.remove(job.jobId);
+    await this.#parts.removeLog(job.jobId);
   }
 
   #limitTime(execution: Execution): Execution {

@@ -1,7 +1,11 @@
 import { JobWorkerError } from "../errors.ts";
 import { JobLog } from "./job_log.ts";
+import type { Job } from "./types.ts";
 
-/** The logs of all jobs on disk: a directory each. Knows which of them are being read. */
+/**
+ * The logs of all jobs on disk: a directory each, but for those that printed nothing. Knows which of
+ * them are being read.
+ */
 export class LogLibrary {
   readonly #directory: string;
   /** How many read the log of a job at this moment. */
@@ -26,11 +30,12 @@ export class LogLibrary {
    *
    * @throws `not_found` if it is gone
    */
-  async openEnded(jobId: string): Promise<JobLog> {
+  async openEnded({ jobId, stdoutBytes, stderrBytes }: Job): Promise<JobLog> {
     try {
       return await JobLog.open(this.pathOf(jobId));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (stdoutBytes + stderrBytes === 0) return JobLog.empty(this.pathOf(jobId));
       throw new JobWorkerError("not_found", `The log of job "${jobId}" is gone`, { cause: error });
     }
   }

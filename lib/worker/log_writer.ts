@@ -16,7 +16,7 @@ export class LogLimitError extends Error {
   override readonly name = "LogLimitError";
 }
 
-/** Options of {@linkcode LogWriter.create}. */
+/** Options of a {@linkcode LogWriter}. */
 export interface LogWriterOptions {
   /** Unlimited by default. */
   readonly limit?: LogLimit;
@@ -34,24 +34,25 @@ export interface LogWriterOptions {
  */
 export class LogWriter implements AsyncDisposable {
   readonly log: JobLog;
+  readonly #directory: string;
   readonly #limit: LogLimit;
   readonly #patienceMs: number;
   /** Made for the first record: a job that prints nothing takes no room. */
   #buffer = new Uint8Array(0);
+  #hasDirectory = false;
   #file: Deno.FsFile | null = null;
   #queue: Promise<void> = Promise.resolve();
   #lastTime = 0;
 
-  private constructor(log: JobLog, options: LogWriterOptions) {
-    this.log = log;
+  /**
+   * @param directory of the new log. It must not exist yet, and is made for the first byte: so that a
+   *   job that has not started, or is silent, leaves nothing that would have to be found again
+   */
+  constructor(directory: string, options: LogWriterOptions = {}) {
+    this.log = new JobLog(directory);
+    this.#directory = directory;
     this.#limit = options.limit ?? { bytes: Infinity, policy: "keep_newest" };
     this.#patienceMs = options.patienceMs ?? 10_000;
-  }
-
-  /** Makes a new log in a directory of its own, which must not exist yet. */
-  static async create(directory: string, options: LogWriterOptions = {}): Promise<LogWriter> {
-    await Deno.mkdir(directory, { mode: 0o700 });
-    return new LogWriter(new JobLog(directory), options);
   }
 
   /**
@@ -147,6 +148,8 @@ export class LogWriter implements AsyncDisposable {
     if (this.#file !== null && last !== undefined && last.size < full) {
       return { file: this.#file, segment: last };
     }
+    if (!this.#hasDirectory) await Deno.mkdir(this.#directory, { mode: 0o700 });
+    this.#hasDirectory = true;
     const segment = { start: log.endOffset, size: 0 };
     const file = await Deno.open(log.pathOf(segment), {
       write: true,

@@ -107,7 +107,7 @@ async function measureLog(
     return { stdoutBytes, stderrBytes, logBytes: diskBytes };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    // It died between the record and the log.
+    // It has printed nothing, or did not get so far as to start.
     return { stdoutBytes: 0, stderrBytes: 0, logBytes: 0 };
   }
 }

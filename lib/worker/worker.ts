@@ -104,6 +104,7 @@ export class Worker implements AsyncDisposable {
         users: options.users ?? { standard: "", allowed: [] },
         timeout: { standardMs: 0, maxMs: 0, ...options.timeout },
         logOf,
+        removeLog: (jobId) => logs.remove(jobId),
         home,
         ...(diskPatienceMs === undefined ? {} : { diskPatienceMs }),
       });
@@ -256,7 +257,7 @@ export class Worker implements AsyncDisposable {
   ): AsyncGenerator<LogBatch, void, undefined> {
     using _reader = this.#logs.countReader(jobId);
     const active = this.#active.get(jobId);
-    const log = active?.running.log ?? await this.#openEnded(jobId);
+    const log = active?.running.log ?? await this.#logs.openEnded(await this.get(jobId));
     const offset = await findStart(log, options.start, new Set(options.streams));
     // Look first, then read: what is printed after the last read, just before the end, must not be
     // taken for read.
@@ -355,19 +356,18 @@ export class Worker implements AsyncDisposable {
     this.#checkOpen();
     const prepared = await this.#launcher.prepare(this.#ids.next(), { ...options, logLimit });
     const { job } = prepared;
+    // Before all that outlives this process: a daemon that finds it must know of it.
+    await this.#store.put(job);
     try {
-      // Before the process: a daemon that dies in between must know of it.
-      await this.#store.put(job);
-      try {
-        options.signal?.throwIfAborted();
-        this.#checkOpen();
-        return await this.#record(this.#launch(prepared));
-      } catch (error) {
-        await this.#change(job, () => this.#store.delete(job.jobId));
-        throw error;
-      }
+      await this.#launcher.equip(prepared);
+      options.signal?.throwIfAborted();
+      this.#checkOpen();
+      return await this.#record(this.#launch(prepared));
     } catch (error) {
-      await this.#launcher.abandon(prepared);
+      await this.#change(job, async () => {
+        await this.#launcher.abandon(prepared);
+        await this.#store.delete(job.jobId);
+      });
       throw error;
     }
   }
@@ -425,11 +425,6 @@ export class Worker implements AsyncDisposable {
 
   async #change(job: Job, change: () => Promise<void>): Promise<void> {
     await this.#changes.make(change, (error) => this.#options.onFault?.(error, job));
-  }
-
-  async #openEnded(jobId: string): Promise<JobLog> {
-    await this.get(jobId);
-    return await this.#logs.openEnded(jobId);
   }
 
   #tellWatches(job: Job): void {

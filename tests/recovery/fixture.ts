@@ -194,9 +194,17 @@ export async function assertNothingRuns(
   assert.deepEqual(await processesOf(jobs.map(({ jobId }) => jobId)), []);
 }
 
-/** The output of both streams as the files of a log hold it: the data of every whole record. */
+/**
+ * The output of both streams as the files of a log hold it: the data of every whole record. A job that
+ * has printed nothing has none.
+ */
 export async function outputOnDisk(directory: string): Promise<string> {
-  const names = (await Array.fromAsync(Deno.readDir(directory))).map(({ name }) => name).sort();
+  const names: string[] = await Array.fromAsync(Deno.readDir(directory), ({ name }) => name)
+    .catch((error) => {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    });
+  names.sort();
   let text = "";
   for (const name of names) {
     const bytes = await Deno.readFile(`${directory}/${name}`);

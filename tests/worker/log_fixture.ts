@@ -15,7 +15,7 @@ export interface TestLog extends AsyncDisposable {
 export async function openLog(): Promise<TestLog> {
   const temporary = await temporaryDirectory();
   const directory = `${temporary.path}/log`;
-  const writer = await LogWriter.create(directory);
+  const writer = new LogWriter(directory);
   return {
     writer,
     log: writer.log,

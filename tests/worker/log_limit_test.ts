@@ -27,7 +27,7 @@ interface LimitedLog extends AsyncDisposable {
 async function openLimited(limit: LogLimit = KEEP_NEWEST): Promise<LimitedLog> {
   const temporary = await temporaryDirectory();
   const directory = `${temporary.path}/log`;
-  const writer = await LogWriter.create(directory, { limit });
+  const writer = new LogWriter(directory, { limit });
   return {
     writer,
     log: writer.log,

@@ -72,10 +72,15 @@ Deno.test("The files of a log are its owner's alone", async () => {
   assert.deepEqual([file.mode, directory.mode].map((mode) => (mode ?? 0) & 0o777), [0o600, 0o700]);
 });
 
-Deno.test("LogWriter.create() does not take over a directory that exists", async () => {
+Deno.test("A log takes no directory before its first byte, and none that exists then", async () => {
   await using test = await openLog();
-  const error = await rejection(LogWriter.create(test.directory));
+  assert.ok(await rejection(Deno.stat(test.directory)) instanceof Deno.errors.NotFound);
+  assert.deepEqual(await recordsOf(test.log), []);
+  await write(test.writer, "first");
+  await using second = new LogWriter(test.directory);
+  const error = await rejection(write(second, "not mine"));
   assert.ok(error instanceof Deno.errors.AlreadyExists);
+  assert.equal(textOf(await recordsOf(test.log)), "first");
 });
 
 Deno.test("Closing a writer first writes what was appended", async () => {
@@ -128,6 +133,8 @@ Deno.test("JobLog.open() finds the log as its writer left it", async () => {
 
 Deno.test("JobLog.open() finds the log of a job that printed nothing", async () => {
   await using test = await openLog();
+  // A crash may fall between the directory and the first file in it.
+  await Deno.mkdir(test.directory);
   const reopened = await JobLog.open(test.directory);
   assert.equal(reopened.endOffset, 0);
   assert.deepEqual(await recordsOf(reopened, { follow: true }), []);

@@ -66,22 +66,25 @@ Deno.test("A shutdown that follows a stop hurries it, and leaves its reason", as
 
 Deno.test("A start that races a shutdown is refused, or ended by it", async () => {
   await using test = await TestWorker.open();
-  const before = await test.start({ name: "sleep", args: ["1000"] });
+  const sleep = () => test.sh("echo on; exec sleep 1000");
+  const before = await sleep();
   const starts = Array.from(
     { length: 40 },
     (_, index) =>
       new Promise((resolve) => setTimeout(resolve, index / 4)).then(() =>
-        test.start({ name: "sleep", args: ["1000"] }).catch((error) => error)
+        sleep().catch((error) => error)
       ),
   );
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await test.printed(before.jobId, "on");
   await test.worker.shutdown({ gracePeriodMs: 0 });
   for (const started of [before, ...await Promise.all(starts)]) {
     if (started instanceof JobWorkerError) assert.equal(started.code, "unavailable");
     else assert.equal((await test.worker.get(started.jobId)).end?.reason, "shutdown");
   }
-  const logs = await Array.fromAsync(Deno.readDir(`${test.directory}/logs`));
-  assert.equal(logs.length, (await test.worker.list({}, { limit: 100 })).length);
+  const recorded = (await test.worker.list({}, { limit: 100 })).map(({ jobId }) => jobId);
+  const logs = await Array.fromAsync(Deno.readDir(`${test.directory}/logs`), ({ name }) => name);
+  assert.deepEqual(logs.filter((jobId) => !recorded.includes(jobId)), []);
+  assert.ok(logs.includes(before.jobId));
 });
 
 Deno.test("Disposing of a worker waits for the starts that are under way", async () => {

@@ -1,0 +1,130 @@
+import { type Job, MemoryStore, Worker } from "../../lib/worker/mod.ts";
+import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { assert } from "../assert.ts";
+import { processesOf } from "../end_to_end/process.ts";
+import { FROM_START, rejection, temporaryDirectory, until } from "./fixture.ts";
+
+const FAULT = new Error("Disk full");
+
+/** A store that looks on, and refuses what it is told to. */
+class WatchedStore extends MemoryStore {
+  puts = 0;
+  /** Called before each put and delete. */
+  before: (change: Job | string) => Promise<void> | void = () => {};
+
+  override async put(job: Job, birth?: string): Promise<void> {
+    this.puts++;
+    await this.before(job);
+    await super.put(job, birth);
+  }
+
+  override async delete(jobId: string): Promise<void> {
+    await this.before(jobId);
+    await super.delete(jobId);
+  }
+}
+
+interface Recorded extends AsyncDisposable {
+  readonly worker: Worker;
+  readonly store: WatchedStore;
+  readonly directory: string;
+  readonly faults: unknown[];
+}
+
+async function openRecorded(): Promise<Recorded> {
+  await using resources = new AsyncDisposableStack();
+  const { path: directory } = resources.use(await temporaryDirectory());
+  const store = new WatchedStore();
+  const faults: unknown[] = [];
+  const onFault = (error: unknown) => void faults.push(error);
+  const worker = resources.use(await Worker.open({ dataDirectory: directory, store, onFault }));
+  const owned = resources.move();
+  const dispose = () => owned.disposeAsync();
+  return { worker, store, directory, faults, [Symbol.asyncDispose]: dispose };
+}
+
+/** What there is of a job outside of the worker: files, a cgroup, processes. */
+async function tracesOf({ directory }: Recorded, jobId: string): Promise<string[]> {
+  await using shell = new KernelShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
+  const places = [`${directory}/logs/${jobId}`, ...(root === "" ? [] : [`${root}/${jobId}`])];
+  const found = await Promise.all(
+    places.map((path) => Deno.stat(path).then(() => [path], () => [])),
+  );
+  return [...found.flat(), ...(await processesOf([jobId])).map((pid) => `process ${pid}`)];
+}
+
+/** A job that leaves a trace of each kind. */
+function start({ worker }: Recorded): Promise<Job> {
+  const command = { name: "sh", args: ["-c", "echo on; exec sleep 1000"] };
+  return worker.start({ command, owner: "alice" });
+}
+
+Deno.test("Nothing of a job is made before its record", async () => {
+  await using test = await openRecorded();
+  let jobId = "";
+  test.store.before = async (change) => {
+    if (typeof change === "string" || jobId !== "") return;
+    jobId = change.jobId;
+    assert.deepEqual(await tracesOf(test, jobId), []);
+    throw FAULT;
+  };
+  assert.equal(await rejection(start(test)), FAULT);
+  assert.deepEqual(await tracesOf(test, jobId), []);
+  assert.deepEqual(await test.worker.list({}, { limit: 9 }), []);
+  // The next one has all of it.
+  const next = await start(test);
+  await until(async () =>
+    (await tracesOf(test, next.jobId)).some((path) => path.includes("/logs/"))
+  );
+  assert.ok((await tracesOf(test, next.jobId)).some((trace) => trace.startsWith("process")));
+  assert.deepEqual(test.faults, []);
+});
+
+Deno.test("A process whose start cannot be recorded is ended, and nothing of it stays", async () => {
+  await using test = await openRecorded();
+  let jobId = "";
+  test.store.before = async (change) => {
+    if (typeof change === "string" || test.store.puts < 2) return;
+    ({ jobId } = change);
+    await until(async () => (await tracesOf(test, jobId)).some((path) => path.includes("/logs/")));
+    throw FAULT;
+  };
+  assert.equal(await rejection(start(test)), FAULT);
+  assert.deepEqual(await tracesOf(test, jobId), []);
+  assert.deepEqual(await test.store.unfinished(), []);
+  assert.deepEqual(test.faults, []);
+});
+
+Deno.test("A record of what did not start goes last, if need be later", async () => {
+  await using test = await openRecorded();
+  let jobId = "";
+  let refusals = 0;
+  test.store.before = async (change) => {
+    if (typeof change !== "string") {
+      if (test.store.puts === 2) throw FAULT;
+      return;
+    }
+    jobId = change;
+    // While there is a record, a worker after this one would find what else there is.
+    assert.deepEqual(await tracesOf(test, jobId), []);
+    if (++refusals === 1) throw FAULT;
+  };
+  assert.equal(await rejection(start(test)), FAULT);
+  assert.deepEqual(test.faults, [FAULT]);
+  assert.equal((await test.store.unfinished()).length, 1);
+  await until(async () => (await test.store.unfinished()).length === 0);
+});
+
+Deno.test("A job that prints nothing has an empty log, and no file", async () => {
+  await using test = await openRecorded();
+  const { jobId } = await test.worker.start({ command: { name: "true" }, owner: "alice" });
+  const { logBytes } = await test.worker.wait(jobId);
+  assert.deepEqual([logBytes, await tracesOf(test, jobId)], [0, []]);
+  const options = { start: FROM_START, streams: ["stdout"] as const, follow: true };
+  const batches = await Array.fromAsync(test.worker.readLog(jobId, options));
+  assert.deepEqual(batches, [
+    { records: [], nextOffset: 0, finishedJob: await test.worker.get(jobId) },
+  ]);
+  assert.equal((await test.worker.prune({ retention: { maxCount: 0 } })).length, 1);
+});
