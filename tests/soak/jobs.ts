@@ -1,5 +1,5 @@
 /**
- * `deno run -A tests/soak/jobs.ts [--jobs=10000]`: jobs of every kind, many at a time, through a
+ * `deno task soak:jobs [--jobs=10000] [--at-once=16]`: jobs of every kind, many at a time, through a
  * worker in this process. Prints what is held before and after, and fails if anything was left: a
  * process, a zombie, a descriptor, a cgroup, or memory that only grows.
  *
@@ -14,17 +14,21 @@ import { processesOf } from "../end_to_end/process.ts";
 import { allProcesses, BOTH, FROM_START, rejection } from "../worker/fixture.ts";
 import { heldBy, heldText } from "./figures.ts";
 
-const AT_ONCE = 16;
-
 /** What a job's own record may cost in memory, where no database keeps it. */
 const MAX_MORE_MEMORY_PER_JOB = 2 * 1024;
 /** What V8 and malloc keep for the next time: it grows for some thousand jobs, then no more. */
 const MAX_MORE_MEMORY = 150e6;
 
-const count = Number(
-  Deno.args.find((arg) => arg.startsWith("--jobs="))?.slice("--jobs=".length) ?? 10_000,
-);
-assert.ok(count >= 1 && count <= 1_000_000, "--jobs is a number from 1 to 1000000");
+const count = numberOf("jobs", 10_000);
+const atOnce = numberOf("at-once", 16);
+
+function numberOf(name: string, standard: number): number {
+  const flag = `--${name}=`;
+  const text = Deno.args.find((arg) => arg.startsWith(flag))?.slice(flag.length) ?? standard;
+  const number = Number(text);
+  assert.ok(number >= 1 && number <= 1_000_000, `--${name} is a number from 1 to 1000000`);
+  return number;
+}
 
 const encoder = new TextEncoder();
 const startedAt = performance.now();
@@ -149,7 +153,7 @@ async function soak(jobs: number): Promise<void> {
       }
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, some));
+  await Promise.all(Array.from({ length: atOnce }, some));
 }
 
 /** Where jobs get their cgroups; `null` where they get none. */
@@ -166,7 +170,7 @@ async function cgroupsLeft(root: string): Promise<string[]> {
 try {
   const root = await cgroupRoot();
   say(
-    `${count} jobs of ${Object.keys(KINDS).length} kinds, ${AT_ONCE} at a time; ` +
+    `${count} jobs of ${Object.keys(KINDS).length} kinds, ${atOnce} at a time; ` +
       (root === null ? "process groups, no cgroups" : `cgroups in ${root}`),
   );
   // Each kind once, so that what is loaded for the first time does not count as growth.
