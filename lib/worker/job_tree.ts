@@ -100,6 +100,8 @@ export class SessionTree implements JobTree {
 
   async release(): Promise<Release> {
     // Mostly a job leaves nothing, and that costs no look around. The look tells zombies apart.
+    // The leader has been reaped, but its number stays that of the group for as long as a process is in
+    // it, and is not given away before the kernel has been through all the others.
     const empty = this.#sent.size === 0 && !await this.#groups.signal("0", this.#session) ||
       (await this.#groups.liveGroups(this.#session)).length === 0;
     return empty ? { empty, usage: null } : { empty };

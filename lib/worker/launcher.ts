@@ -17,6 +17,9 @@ const CLEAN_ENVIRONMENT = {
   LANG: "C.UTF-8",
 };
 
+/** Less would be a few records. */
+const SMALLEST_LOG_LIMIT = 1024 * 1024;
+
 /** What to start, and for whom. */
 export interface LaunchRequest {
   readonly command: Pick<Command, "name"> & Partial<Command>;
@@ -76,6 +79,7 @@ export class Launcher {
     const command = { args: [], env: {}, workingDirectory: "", ...request.command };
     checkCommand(command);
     checkLabels(labels);
+    checkLogLimit(logLimit);
     const execution = this.#limitTime(completeExecution(request.execution ?? {}));
     if (execution.nice < 0 && await groups.shell.ask("uid") !== "0") {
       throw new JobWorkerError(
@@ -188,6 +192,14 @@ export function checkTimeout(timeoutMs: number, maxMs: number): void {
     "invalid_argument",
     `Invalid timeout ${timeoutMs === 0 ? "of none" : `${timeoutMs} ms`}: this daemon lets no job ` +
       `run longer than ${maxMs} ms`,
+  );
+}
+
+function checkLogLimit({ bytes }: LogLimit): void {
+  if (Number.isSafeInteger(bytes) && bytes >= SMALLEST_LOG_LIMIT) return;
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Invalid log limit ${bytes}: accepted are whole bytes from ${SMALLEST_LOG_LIMIT} on`,
   );
 }
 

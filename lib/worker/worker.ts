@@ -1,6 +1,7 @@
 import { abortable } from "../abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import { IdSequence, newId } from "../ids.ts";
+import { type ActiveJob, ActiveJobs } from "./active_jobs.ts";
 import { Cgroups } from "./cgroups.ts";
 import { checkGracePeriod, completeExecution } from "./execution.ts";
 import type { JobInput } from "./job_input.ts";
@@ -17,16 +18,8 @@ import { recover } from "./recovery.ts";
 import { expired, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
-import { StoreChanges } from "./store_changes.ts";
 import { findTool } from "./tools.ts";
-import {
-  type Job,
-  type JobFilter,
-  type LogBatch,
-  type LogLimit,
-  type LogStart,
-  statusOf,
-} from "./types.ts";
+import { type Job, type JobFilter, type LogBatch, type LogStart, statusOf } from "./types.ts";
 import {
   DEFAULT_LOG_LIMIT,
   type StartOptions,
@@ -36,15 +29,6 @@ import {
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
 
-/** Less would be a few records. */
-const SMALLEST_LOG_LIMIT = 1024 * 1024;
-
-interface ActiveJob {
-  readonly running: RunningJob;
-  /** The job once it has ended and its end is recorded. */
-  readonly settled: Promise<Job>;
-}
-
 /** Runs commands, each in a session of its own, and keeps their output and outcome. */
 export class Worker implements AsyncDisposable {
   readonly #options: WorkerOptions;
@@ -53,11 +37,10 @@ export class Worker implements AsyncDisposable {
   readonly #launcher: Launcher;
   readonly #logs: LogLibrary;
   readonly #ids: IdSequence;
-  readonly #active = new Map<string, ActiveJob>();
+  readonly #active: ActiveJobs;
   /** Starts under way, by their request if they have one. */
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #watches = new Set<JobWatch>();
-  readonly #changes = new StoreChanges();
   #shuttingDown = false;
 
   private constructor(options: WorkerOptions, parts: {
@@ -73,6 +56,14 @@ export class Worker implements AsyncDisposable {
     this.#launcher = parts.launcher;
     this.#logs = parts.logs;
     this.#ids = parts.ids;
+    const { onEnded = () => {}, onFault = () => {} } = options;
+    this.#active = new ActiveJobs({
+      store: this.#store,
+      birthOf: (pid) => this.#launcher.birthOf(pid),
+      onChanged: (job) => this.#tellWatches(job),
+      onEnded,
+      onFault,
+    });
   }
 
   /**
@@ -214,10 +205,11 @@ export class Worker implements AsyncDisposable {
   }
 
   async #running(jobId: string, verb: string): Promise<ActiveJob> {
-    const active = this.#active.get(jobId);
+    const active = await this.#active.find(jobId);
     if (active !== undefined && !active.running.hasEnded) return active;
     const status = statusOf(await this.get(jobId));
-    const how = status === "running" ? "is starting" : `has already ended (${status})`;
+    // One that still counts as running has a record that could not be removed yet.
+    const how = status === "running" ? "could not be started" : `has already ended (${status})`;
     throw new JobWorkerError("failed_precondition", `Cannot ${verb} job "${jobId}": it ${how}`);
   }
 
@@ -240,7 +232,7 @@ export class Worker implements AsyncDisposable {
    * @throws `not_found`; the reason of the signal
    */
   async wait(jobId: string, options: { signal?: AbortSignal } = {}): Promise<Job> {
-    const active = this.#active.get(jobId);
+    const active = await abortable(this.#active.find(jobId), options.signal);
     if (active === undefined) return await this.get(jobId);
     return await abortable(active.settled, options.signal);
   }
@@ -256,7 +248,7 @@ export class Worker implements AsyncDisposable {
     options: Omit<ReadLogOptions, "offset"> & { readonly start: LogStart },
   ): AsyncGenerator<LogBatch, void, undefined> {
     using _reader = this.#logs.countReader(jobId);
-    const active = this.#active.get(jobId);
+    const active = await abortable(this.#active.find(jobId), options.signal);
     const log = active?.running.log ?? await this.#logs.openEnded(await this.get(jobId));
     const offset = await findStart(log, options.start, new Set(options.streams));
     // Look first, then read: what is printed after the last read, just before the end, must not be
@@ -309,7 +301,7 @@ export class Worker implements AsyncDisposable {
     const { retention, filter = {}, dryRun = false } = options;
     const pruned: Job[] = [];
     for await (const job of expired(this.#store, retention, filter, Date.now())) {
-      if (this.#logs.isRead(job.jobId) || this.#active.has(job.jobId)) continue;
+      if (this.#logs.isRead(job.jobId) || this.#active.get(job.jobId) !== undefined) continue;
       pruned.push(job);
       if (dryRun) continue;
       // In this order: a log without a record would never be found again.
@@ -329,7 +321,7 @@ export class Worker implements AsyncDisposable {
     const { gracePeriodMs } = options;
     const stopSignal = gracePeriodMs === 0 ? "KILL" : "TERM";
     await Promise.all(
-      [...this.#active.values()].map(async ({ running, settled }) => {
+      this.#active.all().map(async ({ running, settled }) => {
         await running.stop({ stopSignal, gracePeriodMs, reason: "shutdown" });
         await settled;
       }),
@@ -340,7 +332,7 @@ export class Worker implements AsyncDisposable {
   /** Kills every job. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown({ gracePeriodMs: 0 });
-    await this.#changes[Symbol.asyncDispose]();
+    await this.#active[Symbol.asyncDispose]();
     await this.#groups[Symbol.asyncDispose]();
   }
 
@@ -352,24 +344,17 @@ export class Worker implements AsyncDisposable {
 
   async #start(options: StartOptions): Promise<Job> {
     const logLimit = options.logLimit ?? this.#options.logLimit ?? DEFAULT_LOG_LIMIT;
-    checkLogLimit(logLimit);
     this.#checkOpen();
     const prepared = await this.#launcher.prepare(this.#ids.next(), { ...options, logLimit });
-    const { job } = prepared;
-    // Before all that outlives this process: a daemon that finds it must know of it.
-    await this.#store.put(job);
-    try {
-      await this.#launcher.equip(prepared);
-      options.signal?.throwIfAborted();
-      this.#checkOpen();
-      return await this.#record(this.#launch(prepared));
-    } catch (error) {
-      await this.#change(job, async () => {
-        await this.#launcher.abandon(prepared);
-        await this.#store.delete(job.jobId);
-      });
-      throw error;
-    }
+    return await this.#active.start(prepared.job, {
+      equip: () => this.#launcher.equip(prepared),
+      launch: () => {
+        options.signal?.throwIfAborted();
+        this.#checkOpen();
+        return this.#launch(prepared);
+      },
+      abandon: () => this.#launcher.abandon(prepared),
+    });
   }
 
   #launch(prepared: Prepared): RunningJob {
@@ -388,45 +373,6 @@ export class Worker implements AsyncDisposable {
     throw new JobWorkerError("unavailable", "The daemon is shutting down");
   }
 
-  /** Records a job that has just started. One that cannot be recorded must not run. */
-  async #record(running: RunningJob): Promise<Job> {
-    const job = running.snapshot();
-    const recorded = this.#launcher.birthOf(job.pid).then((birth) => this.#store.put(job, birth));
-    const settled = this.#settle(running, recorded);
-    this.#active.set(job.jobId, { running, settled });
-    try {
-      await recorded;
-    } catch (error) {
-      await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
-      await settled;
-      this.#active.delete(job.jobId);
-      throw error;
-    }
-    this.#tellWatches(job);
-    return job;
-  }
-
-  async #settle(running: RunningJob, recorded: Promise<void>): Promise<Job> {
-    const job = await running.ended;
-    try {
-      await recorded;
-    } catch {
-      return job; // Its start has failed, and told why.
-    }
-    // Until it is recorded it stays among the active ones, so that its end is known.
-    await this.#change(job, async () => {
-      await this.#store.put(job);
-      this.#active.delete(job.jobId);
-      this.#options.onEnded?.(job);
-    });
-    this.#tellWatches(job);
-    return job;
-  }
-
-  async #change(job: Job, change: () => Promise<void>): Promise<void> {
-    await this.#changes.make(change, (error) => this.#options.onFault?.(error, job));
-  }
-
   #tellWatches(job: Job): void {
     for (const watch of this.#watches) watch.tell(job);
   }
@@ -439,13 +385,5 @@ function checkWhole(log: JobLog, { jobId, stdoutBytes, stderrBytes }: Job): void
   throw new JobWorkerError(
     "data_loss",
     `The log of job "${jobId}" ends at byte ${log.endOffset} of ${bytes}: the rest is gone`,
-  );
-}
-
-function checkLogLimit({ bytes }: LogLimit): void {
-  if (Number.isSafeInteger(bytes) && bytes >= SMALLEST_LOG_LIMIT) return;
-  throw new JobWorkerError(
-    "invalid_argument",
-    `Invalid log limit ${bytes}: accepted are whole bytes from ${SMALLEST_LOG_LIMIT} on`,
   );
 }

@@ -1,0 +1,144 @@
+import type { JobStore } from "./job_store.ts";
+import type { RunningJob } from "./running_job.ts";
+import { StoreChanges } from "./store_changes.ts";
+import type { Job } from "./types.ts";
+
+/** A job that has a process, or whose end is not recorded yet. */
+export interface ActiveJob {
+  readonly running: RunningJob;
+  /** The job once it has ended and its end is recorded. */
+  readonly settled: Promise<Job>;
+}
+
+/** What {@linkcode ActiveJobs} works with. */
+export interface ActiveJobsParts {
+  readonly store: JobStore;
+  /** See {@linkcode JobStore.put}. */
+  readonly birthOf: (pid: number) => Promise<string>;
+  /** Told of each job once it runs, and once it has ended. */
+  readonly onChanged: (job: Job) => void;
+  /** Told of each job once its end is recorded. */
+  readonly onEnded: (job: Job) => void;
+  /** Told of what cannot be recorded, and is tried again. */
+  readonly onFault: (error: unknown, job: Job) => void;
+}
+
+/** How a job gets its process, once the store knows of it. */
+export interface Launch {
+  /** Makes what it needs before. */
+  readonly equip: () => Promise<void>;
+  /** Starts the process, at once. */
+  readonly launch: () => RunningJob;
+  /** Removes what there is of a job that does not start after all. May be repeated. */
+  readonly abandon: () => Promise<void>;
+}
+
+/**
+ * The jobs of which there is more to know than the store does: it hears of each one before it has a
+ * process, once it has one, and once it has ended.
+ */
+export class ActiveJobs implements AsyncDisposable {
+  readonly #parts: ActiveJobsParts;
+  readonly #jobs = new Map<string, ActiveJob>();
+  /** Jobs that the store knows, and that have no process yet, or one that it does not know. */
+  readonly #starting = new Map<string, Promise<unknown>>();
+  readonly #changes = new StoreChanges();
+
+  constructor(parts: ActiveJobsParts) {
+    this.#parts = parts;
+  }
+
+  get(jobId: string): ActiveJob | undefined {
+    return this.#jobs.get(jobId);
+  }
+
+  /** A job, once it has a process if it is about to get one. */
+  async find(jobId: string): Promise<ActiveJob | undefined> {
+    const active = this.#jobs.get(jobId);
+    if (active !== undefined) return active;
+    await this.#starting.get(jobId)?.catch(() => {});
+    return this.#jobs.get(jobId);
+  }
+
+  all(): ActiveJob[] {
+    return [...this.#jobs.values()];
+  }
+
+  /**
+   * Starts a job.
+   *
+   * @param job as it is before it has a process
+   * @returns the running job, which is recorded
+   */
+  async start(job: Job, how: Launch): Promise<Job> {
+    const started = this.#start(job, how);
+    this.#starting.set(job.jobId, started);
+    try {
+      return await started;
+    } finally {
+      this.#starting.delete(job.jobId);
+    }
+  }
+
+  /** Tries once more what could not be recorded. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#changes[Symbol.asyncDispose]();
+  }
+
+  async #start(job: Job, { equip, launch, abandon }: Launch): Promise<Job> {
+    const { store } = this.#parts;
+    // Before all that outlives this process: a daemon that finds it must know of it.
+    await store.put(job);
+    try {
+      await equip();
+      return await this.#record(launch());
+    } catch (error) {
+      await this.#change(job, async () => {
+        await abandon();
+        await store.delete(job.jobId);
+      });
+      throw error;
+    }
+  }
+
+  /** Records a job that has just got its process. One that cannot be recorded must not run. */
+  async #record(running: RunningJob): Promise<Job> {
+    const { store, birthOf, onChanged } = this.#parts;
+    const job = running.snapshot();
+    const recorded = birthOf(job.pid).then((birth) => store.put(job, birth));
+    const settled = this.#settle(running, recorded);
+    this.#jobs.set(job.jobId, { running, settled });
+    try {
+      await recorded;
+    } catch (error) {
+      await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
+      await settled;
+      this.#jobs.delete(job.jobId);
+      throw error;
+    }
+    onChanged(job);
+    return job;
+  }
+
+  async #settle(running: RunningJob, recorded: Promise<void>): Promise<Job> {
+    const { store, onChanged, onEnded } = this.#parts;
+    const job = await running.ended;
+    try {
+      await recorded;
+    } catch {
+      return job; // Its start has failed, and told why.
+    }
+    // Until it is recorded it stays among these, so that its end is known.
+    await this.#change(job, async () => {
+      await store.put(job);
+      this.#jobs.delete(job.jobId);
+      onEnded(job);
+    });
+    onChanged(job);
+    return job;
+  }
+
+  async #change(job: Job, change: () => Promise<void>): Promise<void> {
+    await this.#changes.make(change, (error) => this.#parts.onFault(error, job));
+  }
+}
