@@ -3,7 +3,7 @@ import { TestCertificates } from "../certificates.ts";
 import { failedDaemon } from "../end_to_end/daemon.ts";
 import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { MortalDaemon } from "./fixture.ts";
+import { MortalDaemon } from "./mortal_daemon.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());

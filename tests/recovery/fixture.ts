@@ -1,20 +1,17 @@
 /**
- * Workers and daemons that die, and what they leave behind.
+ * Workers that die, and what they leave behind.
  *
  * @module
  */
 
-import { connect, type JobWorkerClient } from "../../lib/grpc/client.ts";
 import { decodeRecord } from "../../lib/worker/log_format.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { type Job, Worker } from "../../lib/worker/mod.ts";
+import { ProcessGroups } from "../../lib/worker/process_groups.ts";
 import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { daemonLine, WITHOUT_REST } from "../end_to_end/daemon.ts";
-import { type Finished, processesOf, TestProcess } from "../end_to_end/process.ts";
-import { TcpProxy } from "../end_to_end/proxy.ts";
-import { programLine, ROOT } from "../programs.ts";
-import { liveProcesses } from "../worker/fixture.ts";
+import { processesOf, TestProcess } from "../end_to_end/process.ts";
+import { ROOT } from "../programs.ts";
+import { liveProcesses, processStat, until } from "../worker/fixture.ts";
 
 /** A start that was acknowledged. */
 export interface Started {
@@ -97,90 +94,6 @@ export class NextWorker implements AsyncDisposable {
   }
 }
 
-/** The real daemon, with a data directory that outlives it. */
-export class MortalDaemon implements AsyncDisposable {
-  /** `host:port`. */
-  readonly address: string;
-  readonly #process: TestProcess;
-  readonly #certificates: TestCertificates;
-  readonly #directory: string;
-
-  private constructor(
-    process: TestProcess,
-    address: string,
-    certificates: TestCertificates,
-    directory: string,
-  ) {
-    this.#process = process;
-    this.address = address;
-    this.#certificates = certificates;
-    this.#directory = directory;
-  }
-
-  /** @param directory its data is in `data` there */
-  static async start(
-    certificates: TestCertificates,
-    directory: string,
-    args: readonly string[] = [],
-  ): Promise<MortalDaemon> {
-    const process = new TestProcess(daemonLine(certificates, directory, args), {
-      cwd: directory,
-      env: WITHOUT_REST,
-    });
-    try {
-      const [, address = ""] = await process.seen(/listening on (\S+)\n/);
-      return new MortalDaemon(process, address, certificates, directory);
-    } catch (error) {
-      await process[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  /** Lets a connection of the admin's be used, and closes it. */
-  async withClient(use: (client: JobWorkerClient) => Promise<void>): Promise<void> {
-    const material = await this.#certificates.material("client");
-    // grpc-js closes a connection when it gets round to it, but knows at once when it is broken.
-    await using proxy = TcpProxy.listen(Number(this.address.split(":").at(-1)));
-    await using client = await connect({ address: proxy.address, ...material });
-    await use(client);
-  }
-
-  /** Starts `worker-cli`. */
-  startCli(
-    args: readonly string[],
-    user: "client" | "operator" | "viewer" = "client",
-  ): TestProcess {
-    const { cert, key, ca } = this.#certificates.paths(user);
-    const settings = [`--address=${this.address}`, `--cert=${cert}`, `--key=${key}`, `--ca=${ca}`];
-    const directory = this.#directory;
-    return new TestProcess([...programLine("worker-cli", directory), ...settings, ...args], {
-      cwd: directory,
-    });
-  }
-
-  /** Runs `worker-cli` to its end. */
-  async cli(...[args, user]: Parameters<MortalDaemon["startCli"]>): Promise<Finished> {
-    await using process = this.startCli(args, user);
-    return await process.finished();
-  }
-
-  /** Kills the engine, and returns once its gateway has gone too. */
-  async kill(): Promise<Finished> {
-    this.#process.kill("SIGKILL");
-    return await this.#process.finished();
-  }
-
-  /** Ends it as an administrator would; if it has not ended yet. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGTERM");
-    } catch (error) {
-      if (!(error instanceof TypeError)) throw error;
-    }
-    await this.#process.finished();
-  }
-}
-
 /** Whole pages of a list, all of it. */
 export async function listAll(worker: Worker): Promise<Job[]> {
   return await worker.list({}, { limit: 100_000 });
@@ -190,8 +103,19 @@ export async function listAll(worker: Worker): Promise<Job[]> {
 export async function assertNothingRuns(
   jobs: readonly Pick<Job, "jobId" | "pid">[],
 ): Promise<void> {
-  assert.deepEqual(await liveProcesses(jobs.map(({ pid }) => pid)), []);
+  // 0: it did not get so far.
+  const pids = jobs.map(({ pid }) => pid).filter((pid) => pid !== 0);
+  assert.deepEqual(await liveProcesses(pids), []);
   assert.deepEqual(await processesOf(jobs.map(({ jobId }) => jobId)), []);
+}
+
+/** Fails if there is a log of which no record tells. */
+export async function assertNoStrayLogs(
+  logs: string,
+  jobs: readonly Pick<Job, "jobId">[],
+): Promise<void> {
+  const names = await Array.fromAsync(Deno.readDir(logs), ({ name }) => name);
+  assert.deepEqual(names.filter((name) => !jobs.some(({ jobId }) => jobId === name)), []);
 }
 
 /**
@@ -224,4 +148,25 @@ export function assertPrinted(text: string): void {
   const last = lines.pop() ?? "";
   for (const [index, line] of lines.entries()) assert.equal(line, `line ${index + 1}`);
   assert.ok(`line ${lines.length + 1}`.startsWith(last), last);
+}
+
+/** A process that is none of ours, and its birth. */
+export async function stranger(): Promise<
+  AsyncDisposable & { readonly pid: number; readonly birth: string }
+> {
+  const child = new Deno.Command("setsid", { args: ["sleep", "100"], stdin: "null" }).spawn();
+  const { pid } = child;
+  const groups = new ProcessGroups({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  const birth = await until(async () =>
+    (await processStat(pid))?.session === pid && await groups.birthOf(pid)
+  );
+  await groups[Symbol.asyncDispose]();
+  return {
+    pid,
+    birth,
+    async [Symbol.asyncDispose]() {
+      if ((await processStat(pid))?.state === "S") child.kill("SIGKILL");
+      await child.status;
+    },
+  };
 }

@@ -1,9 +1,9 @@
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
-import { ProcessGroups } from "../../lib/worker/process_groups.ts";
 import { statusOf } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import {
   BOTH,
+  cgroupsOf,
   FROM_START,
   killEscaped,
   processStat,
@@ -14,6 +14,7 @@ import {
 import { DONE, job } from "../worker/job_fixture.ts";
 import { fakeClock } from "../worker/log_fixture.ts";
 import {
+  assertNoStrayLogs,
   assertNothingRuns,
   assertPrinted,
   ENVIRONMENT_CLEARER,
@@ -24,6 +25,7 @@ import {
   outputOnDisk,
   PRINTER,
   SESSION_LEAVER,
+  stranger,
 } from "./fixture.ts";
 
 const ROUNDS = 20;
@@ -68,7 +70,9 @@ Deno.test(`Worker.open() settles what ${ROUNDS} workers have left that were kill
       fresh.filter(({ end }) => end?.reason === "lost").map(({ jobId }) => jobId).sort(),
       "Those that were lost before are not lost again",
     );
-    await assertNothingRuns(fresh.filter(({ pid }) => pid !== 0));
+    await assertNothingRuns(fresh);
+    assert.deepEqual(await cgroupsOf(fresh), []);
+    await assertNoStrayLogs(`${directory.path}/logs`, jobs);
     for (const { jobId, stdoutBytes, command: { args } } of fresh) {
       seen.add(jobId);
       const text = await readAll(next, jobId);
@@ -122,26 +126,8 @@ for (const cgroups of [true, false]) {
     if (lost.containment === "process_group") return await killEscaped(printed);
     const { state = "gone" } = await processStat(parseInt(printed)) ?? {};
     assert.ok(["gone", "Z", "X"].includes(state), state);
+    assert.deepEqual(await cgroupsOf([lost]), []);
   });
-}
-
-/** A process that is none of ours, and its birth. */
-async function stranger(): Promise<AsyncDisposable & { pid: number; birth: string }> {
-  const child = new Deno.Command("setsid", { args: ["sleep", "100"], stdin: "null" }).spawn();
-  const { pid } = child;
-  const groups = new ProcessGroups({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
-  const birth = await until(async () =>
-    (await processStat(pid))?.session === pid && await groups.birthOf(pid)
-  );
-  await groups[Symbol.asyncDispose]();
-  return {
-    pid,
-    birth,
-    async [Symbol.asyncDispose]() {
-      if ((await processStat(pid))?.state === "S") child.kill("SIGKILL");
-      await child.status;
-    },
-  };
 }
 
 Deno.test("Worker.open() signals no process that merely has the id of a lost job", async () => {

@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { KernelShell } from "../../lib/worker/kernel_shell.ts";
 import {
   type Command,
   type Job,
@@ -66,6 +67,15 @@ export async function liveProcesses(sessions: readonly number[]): Promise<Proces
   return (await allProcesses()).filter(({ state, session }) =>
     state !== "Z" && state !== "X" && sessions.includes(session)
   );
+}
+
+/** The cgroups that there are of these jobs, by name. */
+export async function cgroupsOf(jobs: readonly Pick<Job, "jobId">[]): Promise<string[]> {
+  await using shell = new KernelShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
+  if (root === "") return [];
+  const names = await Array.fromAsync(Deno.readDir(root), ({ name }) => name);
+  return names.filter((name) => jobs.some(({ jobId }) => jobId === name));
 }
 
 /** Kills what a job has left behind out of its reach, by the process id that it printed first. */
@@ -216,6 +226,7 @@ export class TestWorker implements AsyncDisposable {
     await this.worker[Symbol.asyncDispose]();
     await Deno.remove(this.directory, { recursive: true });
     assert.deepEqual(await liveProcesses(this.#jobs.map(({ pid }) => pid)), []);
+    assert.deepEqual(await cgroupsOf(this.#jobs), []);
     assert.deepEqual(this.faults, []);
   }
 }

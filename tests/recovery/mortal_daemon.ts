@@ -1,0 +1,118 @@
+import { connect, type JobWorkerClient } from "../../lib/grpc/client.ts";
+import type { TestCertificates } from "../certificates.ts";
+import { daemonLine, WITHOUT_REST } from "../end_to_end/daemon.ts";
+import { type Finished, TestProcess } from "../end_to_end/process.ts";
+import { TcpProxy } from "../end_to_end/proxy.ts";
+import { programLine } from "../programs.ts";
+import { delay } from "../../lib/delay.ts";
+import { allProcesses } from "../worker/fixture.ts";
+
+type StartArguments = [
+  certificates: TestCertificates,
+  directory: string,
+  args?: readonly string[],
+];
+
+/** The real daemon, with a data directory that outlives it. */
+export class MortalDaemon implements AsyncDisposable {
+  /** `host:port`. */
+  readonly address: string;
+  readonly #process: TestProcess;
+  readonly #certificates: TestCertificates;
+  readonly #directory: string;
+
+  private constructor(
+    process: TestProcess,
+    address: string,
+    certificates: TestCertificates,
+    directory: string,
+  ) {
+    this.#process = process;
+    this.address = address;
+    this.#certificates = certificates;
+    this.#directory = directory;
+  }
+
+  /** @param directory its data is in `data` there */
+  static async start(
+    ...[certificates, directory, args = []]: StartArguments
+  ): Promise<MortalDaemon> {
+    const process = launch(certificates, directory, args);
+    try {
+      const [, address = ""] = await process.seen(/listening on (\S+)\n/);
+      return new MortalDaemon(process, address, certificates, directory);
+    } catch (error) {
+      await process[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Starts one, and kills it so soon that it may not have settled what it found. */
+  static async startAndKill(
+    ...[certificates, directory, args = []]: StartArguments
+  ): Promise<void> {
+    await using process = launch(certificates, directory, args);
+    await delay(Math.random() * 600);
+    process.kill("SIGKILL");
+  }
+
+  /** Lets a connection of the admin's be used, and closes it. */
+  async withClient<T>(use: (client: JobWorkerClient) => Promise<T>): Promise<T> {
+    const material = await this.#certificates.material("client");
+    // grpc-js closes a connection when it gets round to it, but knows at once when it is broken.
+    await using proxy = TcpProxy.listen(Number(this.address.split(":").at(-1)));
+    await using client = await connect({ address: proxy.address, ...material });
+    return await use(client);
+  }
+
+  /** Starts `worker-cli`. */
+  startCli(
+    args: readonly string[],
+    user: "client" | "operator" | "viewer" = "client",
+  ): TestProcess {
+    const { cert, key, ca } = this.#certificates.paths(user);
+    const settings = [`--address=${this.address}`, `--cert=${cert}`, `--key=${key}`, `--ca=${ca}`];
+    const directory = this.#directory;
+    return new TestProcess([...programLine("worker-cli", directory), ...settings, ...args], {
+      cwd: directory,
+    });
+  }
+
+  /** Runs `worker-cli` to its end. */
+  async cli(...[args, user]: Parameters<MortalDaemon["startCli"]>): Promise<Finished> {
+    await using process = this.startCli(args, user);
+    return await process.finished();
+  }
+
+  /**
+   * Kills the engine, and returns once its gateway has gone too.
+   *
+   * @returns the processes that it had at that moment: the gateway, the shell, and those of jobs
+   */
+  async kill(): Promise<number[]> {
+    const { pid } = this.#process;
+    // So that it starts none between the look and the end.
+    this.#process.kill("SIGSTOP");
+    const children = (await allProcesses()).filter(({ parent }) => parent === pid);
+    this.#process.kill("SIGKILL");
+    await this.#process.finished();
+    return children.map(({ pid }) => pid);
+  }
+
+  /** Ends it as an administrator would; if it has not ended yet. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#process.kill("SIGTERM");
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+    }
+    await this.#process.finished();
+  }
+}
+
+function launch(...[certificates, directory, args = []]: StartArguments): TestProcess {
+  return new TestProcess(daemonLine(certificates, directory, args), {
+    cwd: directory,
+    env: WITHOUT_REST,
+  });
+}
