@@ -6,7 +6,7 @@
 
 import { temporaryDirectory } from "./worker/fixture.ts";
 
-/** A file system in memory, of a few mebibytes. Needs root, for mount(2). */
+/** A file system in memory, of a few mebibytes or less. Needs root, for mount(2). */
 export class SmallDisk implements AsyncDisposable {
   readonly path: string;
   readonly #directory: AsyncDisposable;
@@ -18,9 +18,14 @@ export class SmallDisk implements AsyncDisposable {
 
   static async mount(mebibytes: number): Promise<SmallDisk> {
     const directory = await temporaryDirectory();
-    const options = `size=${mebibytes}m,mode=0700`;
+    const options = `${sizeOption(mebibytes)},mode=0700`;
     await run("mount", "-t", "tmpfs", "-o", options, "tmpfs", directory.path);
     return new SmallDisk(directory);
+  }
+
+  /** Gives it another size. */
+  async resize(mebibytes: number): Promise<void> {
+    await run("mount", "-o", `remount,${sizeOption(mebibytes)}`, this.path);
   }
 
   /** Takes all the room that is left. */
@@ -56,6 +61,11 @@ export class SmallDisk implements AsyncDisposable {
 
 /** Why a test that needs a {@linkcode SmallDisk} cannot run here; `""` if it can. */
 export const NO_SMALL_DISK: string = await whyNot();
+
+/** In whole pages, as tmpfs(5) counts. */
+function sizeOption(mebibytes: number): string {
+  return `size=${Math.ceil(mebibytes * 256) * 4}k`;
+}
 
 async function whyNot(): Promise<string> {
   try {

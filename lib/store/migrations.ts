@@ -49,7 +49,8 @@ export function migrate(database: DatabaseSync): void {
     database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     database.exec("COMMIT");
   } catch (error) {
-    database.exec("ROLLBACK");
+    // A full disk, for one, has rolled it back already.
+    if (database.isTransaction) database.exec("ROLLBACK");
     throw error;
   }
 }
