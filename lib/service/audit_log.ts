@@ -1,6 +1,8 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
 
+const NEWLINE = 0x0a;
+
 /** So many entries are set aside while the disk takes none. No job can be started meanwhile. */
 const MOST_WAITING = 10_000;
 
@@ -25,10 +27,17 @@ export class AuditLog implements Audit, AsyncDisposable {
    * Opens the trail for appending, with mode 0600 if it is new.
    *
    * @param onFault told each time that entries could not be written
+   * @throws `unavailable` if it cannot be written at all
    */
   static async open(path: string, onFault: (error: unknown) => void): Promise<AuditLog> {
-    const file = await Deno.open(path, { append: true, create: true, mode: 0o600 });
-    return new AuditLog(path, file, onFault);
+    const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
+    try {
+      await endLine(file);
+      return new AuditLog(path, file, onFault);
+    } catch (error) {
+      file.close();
+      throw new JobWorkerError("unavailable", cannotWrite(path, error), { cause: error });
+    }
   }
 
   async write(entry: AuditEntry): Promise<void> {
@@ -76,13 +85,22 @@ export class AuditLog implements Audit, AsyncDisposable {
       this.#waiting = [...lines, ...this.#waiting];
       // Half a line would make the next one unreadable too.
       await this.#file.truncate(size);
-      throw new JobWorkerError(
-        "unavailable",
-        `Cannot write the audit trail ${this.#path}: ${messageOf(error)}`,
-        { cause: error },
-      );
+      throw new JobWorkerError("unavailable", cannotWrite(this.#path, error), { cause: error });
     }
   }
+}
+
+function cannotWrite(path: string, error: unknown): string {
+  return `Cannot write the audit trail ${path}: ${messageOf(error)}`;
+}
+
+/** Ends a line that was torn when the machine stopped, or the next entry would be lost in it. */
+async function endLine(file: Deno.FsFile): Promise<void> {
+  const { size } = await file.stat();
+  if (size === 0) return;
+  const last = new Uint8Array(1);
+  await file.seek(size - 1, Deno.SeekMode.Start);
+  if (await file.read(last) === 1 && last[0] !== NEWLINE) await file.write(Uint8Array.of(NEWLINE));
 }
 
 function lineOf({ caller, method, jobId, command, decision, result }: AuditEntry): string {

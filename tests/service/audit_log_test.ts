@@ -74,6 +74,24 @@ Deno.test("AuditLog writes one line of JSON an entry, for its owner's eyes only"
   assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
 });
 
+Deno.test("AuditLog goes on behind a line that was torn, and loses no entry to it", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  for (const torn of ['{"time":"20', ""]) {
+    await Deno.writeTextFile(path, `{"whole":1}\n${torn}`);
+    for (const jobId of ["1", "2"]) {
+      await using log = await AuditLog.open(path, unexpected);
+      await log.write(entryOf(jobId));
+    }
+    const lines = (await Deno.readTextFile(path)).split("\n").filter((line) => line !== torn);
+    assert.deepEqual(lines.filter((line) => line !== "").map((line) => JSON.parse(line).jobId), [
+      undefined,
+      "1",
+      "2",
+    ]);
+  }
+});
+
 Deno.test("AuditLog appends to what is there", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/audit.log`;
