@@ -39,13 +39,12 @@ export class LogWriter implements AsyncDisposable {
   readonly #patienceMs: number;
   /** Made for the first record: a job that prints nothing takes no room. */
   #buffer = new Uint8Array(0);
-  #hasDirectory = false;
   #file: Deno.FsFile | null = null;
   #queue: Promise<void> = Promise.resolve();
   #lastTime = 0;
 
   /**
-   * @param directory of the new log. It must not exist yet, and is made for the first byte: so that a
+   * @param directory of the new log. It is made for the first byte, and must hold no log then: so a
    *   job that has not started, or is silent, leaves nothing that would have to be found again
    */
   constructor(directory: string, options: LogWriterOptions = {}) {
@@ -148,8 +147,8 @@ export class LogWriter implements AsyncDisposable {
     if (this.#file !== null && last !== undefined && last.size < full) {
       return { file: this.#file, segment: last };
     }
-    if (!this.#hasDirectory) await Deno.mkdir(this.#directory, { mode: 0o700 });
-    this.#hasDirectory = true;
+    // Made anew, too, if somebody has removed it.
+    await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const segment = { start: log.endOffset, size: 0 };
     const file = await Deno.open(log.pathOf(segment), {
       write: true,

@@ -179,3 +179,28 @@ Deno.test("A log that is damaged in the middle says where", async () => {
   assert.equal(error.code, "data_loss");
   assert.match(error.message, /behind byte 5 /);
 });
+
+Deno.test("A follower goes on behind what somebody has cut off; who asks for that is told", async () => {
+  await using test = await openLog();
+  await write(test.writer, "one");
+  const follower = readLog(test.log, { offset: 0, streams: BOTH, follow: true });
+  const late = readLog(test.log, { offset: 0, streams: BOTH, follow: true });
+  assert.equal(textOf((await follower.next()).value?.records ?? []), "one");
+  await Deno.truncate(`${test.directory}/0000000000000000.log`, 0);
+  // Before there is more, and after.
+  for (const texts of [[], ["two"]]) {
+    await write(test.writer, ...texts);
+    const error = await rejection(recordsOf(test.log));
+    assert.ok(error instanceof JobWorkerError);
+    assert.deepEqual([error.code, /damaged behind byte 0 /.test(error.message)], [
+      "data_loss",
+      true,
+    ]);
+  }
+  assert.equal(textOf((await follower.next()).value?.records ?? []), "two");
+  assert.match(String(await rejection(late.next())), /damaged behind byte 0 /);
+  await write(test.writer, "three");
+  await test.writer[Symbol.asyncDispose]();
+  const rest = (await Array.fromAsync(follower)).flatMap(({ records }) => records);
+  assert.equal(textOf(rest), "three");
+});

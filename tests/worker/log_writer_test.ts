@@ -72,7 +72,7 @@ Deno.test("The files of a log are its owner's alone", async () => {
   assert.deepEqual([file.mode, directory.mode].map((mode) => (mode ?? 0) & 0o777), [0o600, 0o700]);
 });
 
-Deno.test("A log takes no directory before its first byte, and none that exists then", async () => {
+Deno.test("A log takes no directory before its first byte, and none of another log then", async () => {
   await using test = await openLog();
   assert.ok(await rejection(Deno.stat(test.directory)) instanceof Deno.errors.NotFound);
   assert.deepEqual(await recordsOf(test.log), []);

@@ -205,6 +205,28 @@ Deno.test("A job of which somebody deletes the log while it runs goes on, and so
   await Array.fromAsync(follower);
 });
 
+Deno.test("A job whose log is deleted while it runs stores what it prints in its next file", async () => {
+  await using test = await TestWorker.open();
+  const { jobId } = await test.start(
+    { name: "sh", args: ["-c", "echo 1; read _; head -c 9000000 /dev/zero"] },
+    { execution: { hasInput: true } },
+  );
+  const follower = test.worker.readLog(jobId, { start: FROM_START, streams: BOTH, follow: true });
+  await follower.next();
+  await Deno.remove(`${test.directory}/logs`, { recursive: true });
+  await test.worker.closeInput(jobId);
+  let bytes = 2;
+  for await (const { records } of follower) bytes += bytesOf(records).byteLength;
+  assert.equal(bytes, 9_000_002);
+  const job = await test.worker.wait(jobId);
+  assert.deepEqual([job.end?.status, job.outputCut, job.stdoutBytes], ["done", false, 9_000_002]);
+  // What is in the file of 8 MiB that was removed is gone, and who asks for it is told.
+  const { batches, stdout } = await test.read(jobId);
+  const { from, to } = batches[0]?.gap ?? {};
+  assert.ok(from === 0 && to !== undefined && to > 8_000_000);
+  assert.equal(stdout.length, 9_000_002 - to);
+});
+
 Deno.test("The age of a job is counted from its end, whatever the clock did meanwhile", async () => {
   await using test = await TestWorker.open();
   const startedAt = Date.now();
