@@ -124,7 +124,8 @@ export class EngineServer implements AsyncDisposable {
   }
 
   #faultResponse(error: unknown): Response {
-    this.#options.onFault(error, "request");
+    // A caller who has left before all of the request was read is no fault.
+    if (!(error instanceof Deno.errors.BadResource)) this.#options.onFault(error, "request");
     return new Response(messageOf(error), { status: 400 });
   }
 }

@@ -335,6 +335,8 @@ Deno.test("What is no HTTP at all does the engine no harm", async () => {
     await connection.write(new TextEncoder().encode(text));
   }
   assert.deepEqual(await engine.client.getJob({ jobId }, context()), JOB);
+  await engine.close();
+  assert.deepEqual(engine.faults, []);
 });
 
 Deno.test("The socket is its owner's only, and takes the place of one left behind", async () => {
