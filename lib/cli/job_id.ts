@@ -32,7 +32,7 @@ export async function resolveJobId({ client, io }: Context, typed: string): Prom
   if (first === undefined) {
     throw new JobWorkerError("not_found", `No job has an id that begins with "${prefix}"`);
   }
-  if (second === undefined) return first.jobId;
+  if (second === undefined && nextPageToken === "") return first.jobId;
   const lines = jobs.map((job) => {
     const command = cutText(commandText(job), 40);
     return `  ${printable(job.jobId)}  ${outcomeText(job)}  ${command}`;

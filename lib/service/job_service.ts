@@ -100,7 +100,7 @@ export interface JobRequest {
 
 export interface ListJobsRequest {
   readonly filter: JobFilter;
-  /** 1 to 1000; 0 for the default, 100. */
+  /** 1 to 1000; 0 for the default, 100. Of jobs with large commands fewer are on a page. */
   readonly pageSize: number;
   /** `nextPageToken` of the page before, or `""`. */
   readonly pageToken: string;

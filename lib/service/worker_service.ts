@@ -11,6 +11,7 @@ import {
   type Worker,
 } from "../worker/mod.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
+import { answerRoom, jobPage } from "./job_page.ts";
 import type {
   CallContext,
   GetOutputRequest,
@@ -105,15 +106,13 @@ export class WorkerService implements JobService {
     return await this.#call("listJobs", request, context, async (call) => {
       const filter = this.#visible(call, request.filter);
       if (filter === null) return { jobs: [], nextPageToken: "" };
-      const limit = request.pageSize || DEFAULT_PAGE_SIZE;
-      const { pageToken } = request;
-      // One more than is shown tells whether there is another page.
-      const found = await this.#worker.list(filter, {
-        limit: limit + 1,
-        ...(pageToken === "" ? {} : { before: pageToken }),
-      });
-      const jobs = found.slice(0, limit).map((job) => visibleJob(job, context.caller.identity));
-      return { jobs, nextPageToken: found.length > limit ? jobs.at(-1)?.jobId ?? "" : "" };
+      const { pageSize, pageToken } = request;
+      const { identity } = context.caller;
+      return await jobPage(
+        async (page) =>
+          (await this.#worker.list(filter, page)).map((job) => visibleJob(job, identity)),
+        { limit: pageSize || DEFAULT_PAGE_SIZE, ...(pageToken !== "" && { before: pageToken }) },
+      );
     });
   }
 
@@ -196,7 +195,8 @@ export class WorkerService implements JobService {
       const filter = this.#visible(call, owner === "" ? {} : { owner });
       const jobs = filter === null ? [] : await this.#worker.prune({ retention, filter, dryRun });
       const bytes = jobs.reduce((sum, { logBytes }) => sum + logBytes, 0);
-      return { jobs: jobs.slice(0, MAX_PAGE_SIZE), count: jobs.length, bytes };
+      const shown = jobs.slice(0, MAX_PAGE_SIZE).filter(answerRoom());
+      return { jobs: shown, count: jobs.length, bytes };
     });
   }
 

@@ -35,6 +35,33 @@ Deno.test("WorkerService.listJobs() pages without a gap or a repeat, the newest 
   assert.deepEqual(await pages({ owner: "bob" }, 3, operator), { ids: [], sizes: [0] });
 });
 
+Deno.test("WorkerService answers with fewer jobs than were asked for, if those are large", async () => {
+  await using fixture = await TestService.open();
+  const { service } = fixture;
+  const started: string[] = [];
+  for (const count of [1, 10, 10, 10, 10, 10, 10, 1]) {
+    const args = Array<string>(count).fill("ü".repeat(50_000));
+    const { jobId } = await fixture.worker.start({ name: "true", args });
+    await fixture.worker.worker.wait(jobId);
+    started.unshift(jobId);
+  }
+  const ids: string[] = [];
+  const sizes: number[] = [];
+  let pageToken = "";
+  do {
+    const page = await service.listJobs({ filter: {}, pageSize: 7, pageToken }, ADMIN);
+    ids.push(...page.jobs.map(({ jobId }) => jobId));
+    sizes.push(page.jobs.length);
+    pageToken = page.nextPageToken;
+  } while (pageToken !== "");
+  assert.deepEqual(ids, started);
+  assert.deepEqual(sizes, [4, 4]);
+
+  const request = { maxCount: 0, dryRun: true, owner: "" };
+  const pruned = await service.pruneJobs(request, ADMIN);
+  assert.deepEqual([pruned.jobs.length, pruned.count], [4, 8]);
+});
+
 Deno.test("WorkerService.getOutput() pages by bytes, to the end of what is stored", async () => {
   await using fixture = await TestService.open();
   const { service } = fixture;
