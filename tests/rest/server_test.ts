@@ -104,7 +104,7 @@ Deno.test("T-02: a session ticket from RestServer does not open the gRPC door", 
 
 Deno.test("R-03: a client that does not come to the point is cut off", async () => {
   await using rest = await TestRest.listen(certificates, {}, {
-    deadlines: { handshakeMs: 50, headersMs: 50, requestMs: 100, idleMs: 50 },
+    deadlines: { handshakeMs: 500, headersMs: 50, requestMs: 100, idleMs: 50 },
   });
   const mute = connectTcp(rest.port, "127.0.0.1");
   mute.on("error", () => {});
