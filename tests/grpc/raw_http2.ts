@@ -86,13 +86,19 @@ export function callFrames(method: string, streamId: number): Uint8Array[] {
   ];
 }
 
+/** How long a connection may last: a test that waits for what never comes is to fail, not to hang. */
+const PATIENCE_MS = 30_000;
+
 /** A connection with the client's certificate. It answers nothing by itself. */
 export class RawHttp2 implements Disposable {
   readonly #connection: Deno.TlsConn;
+  readonly #patience: ReturnType<typeof setTimeout>;
   #unread = Buffer.alloc(0);
+  #isOpen = true;
 
   private constructor(connection: Deno.TlsConn) {
     this.#connection = connection;
+    this.#patience = setTimeout(() => this.#close(), PATIENCE_MS);
   }
 
   static async connect(
@@ -154,7 +160,13 @@ export class RawHttp2 implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#connection.close();
+    clearTimeout(this.#patience);
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#isOpen) this.#connection.close();
+    this.#isOpen = false;
   }
 
   async #take(length: number): Promise<Buffer | null> {
