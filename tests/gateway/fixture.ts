@@ -109,7 +109,12 @@ export class TestHouse implements AsyncDisposable {
 export async function slay(pid: number, signal: Deno.Signal): Promise<void> {
   await until(async () => {
     if (["Z", undefined].includes((await processStat(pid))?.state)) return true;
-    Deno.kill(pid, signal);
+    try {
+      Deno.kill(pid, signal);
+    } catch (error) {
+      // It has gone since that look.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
     return false;
   });
 }
