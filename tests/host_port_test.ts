@@ -1,4 +1,4 @@
-import { formatHostPort, parseHostPort } from "../lib/host_port.ts";
+import { formatHostPort, networkOf, parseHostPort } from "../lib/host_port.ts";
 import { assert } from "./assert.ts";
 
 Deno.test("parseHostPort() reads what formatHostPort() writes", () => {
@@ -35,4 +35,17 @@ Deno.test("parseHostPort() refuses everything else", () => {
 
 Deno.test("formatHostPort() writes an IPv4 address that came by an IPv6 socket as IPv4", () => {
   assert.equal(formatHostPort("::ffff:10.0.0.1", 80), "10.0.0.1:80");
+});
+
+Deno.test("networkOf() tells IPv6 networks apart, however they are written, and IPv4 addresses", () => {
+  const networks: Readonly<Record<string, readonly string[]>> = {
+    "2001:db8:0:7::/64": ["2001:db8:0:7::1", "2001:db8::7:ffff:0:0:9", "2001:db8:0:7:0:0:0:0"],
+    "2001:db8:0:8::/64": ["2001:db8:0:8::1"],
+    "fe80:0:0:0::/64": ["fe80::1%eth0", "fe80::"],
+    "0:0:0:0::/64": ["::1"],
+    "192.0.2.1": ["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:192.0.2.1"],
+  };
+  for (const [network, addresses] of Object.entries(networks)) {
+    for (const address of addresses) assert.equal(networkOf(address), network, address);
+  }
 });

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { isIPv6 } from "node:net";
+import { networkOf } from "../host_port.ts";
 import { Backoff } from "./backoff.ts";
 import { BcryptThread } from "./bcrypt_thread.ts";
 import { BoundedMap } from "./bounded_map.ts";
@@ -81,7 +81,7 @@ export class PasswordLogin implements Disposable {
   async login(credentials: Credentials, address: string): Promise<Login> {
     // Nothing to guess.
     if (this.#users.size === 0) return { kind: "refused" };
-    const source = sourceOf(address);
+    const source = networkOf(address);
     const digest = this.#digest(credentials.user, credentials.password);
     const attempt = `${digest.toString("base64")} ${source}`;
     const pending = this.#pending.get(attempt);
@@ -137,13 +137,4 @@ export class PasswordLogin implements Disposable {
   #digest(...parts: readonly string[]): Buffer {
     return createHmac("sha256", this.#key).update(JSON.stringify(parts)).digest();
   }
-}
-
-/** Who an address stands for: in IPv6 everybody has 2^64 of them, so the network counts. */
-function sourceOf(address: string): string {
-  const plain = address.replace(/^::ffff:(?=[0-9.]+$)/i, "").replace(/%.*$/, "");
-  if (!isIPv6(plain)) return plain;
-  const [head = [], tail] = plain.split("::").map((part) => part.split(":").filter(Boolean));
-  const groups = [...head, ...Array(tail ? 8 - head.length - tail.length : 0).fill("0")];
-  return `${[...groups, ...tail ?? []].slice(0, 4).join(":")}::/64`;
 }

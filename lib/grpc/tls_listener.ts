@@ -24,6 +24,7 @@ import {
 import type { DenyList } from "../auth/deny_list.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { bind, type Binding } from "../bind.ts";
+import { ConnectionCaps, peerOf } from "../connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../host_port.ts";
 import { checkCertificate, probeOwnListener } from "../own_listener.ts";
@@ -48,7 +49,7 @@ export interface TlsListenerOptions extends Binding {
   readonly denyList?: DenyList;
   /** Unfinished handshakes included; 4096 by default. */
   readonly maxConnections?: number;
-  /** From one IP address; 1024 by default. */
+  /** From one IPv4 address or IPv6 network; 1024 by default. */
   readonly maxConnectionsPerAddress?: number;
   /** 10 s by default. */
   readonly handshakeTimeoutMs?: number;
@@ -85,9 +86,7 @@ export class TlsListener implements AsyncDisposable {
   #address: HostPort = { hostname: "", port: 0 };
   readonly #trust: ClientTrust;
 
-  /** TCP connections by address, however far they got. */
-  readonly #countByAddress = new Map<string, number>();
-  #count = 0;
+  readonly #caps: ConnectionCaps;
   /** Who is at the other end of a TCP connection: once it is closed, it does not know. */
   readonly #peers = new WeakMap<object, string>();
   readonly #handshakes = new Map<string, Socket>();
@@ -102,6 +101,8 @@ export class TlsListener implements AsyncDisposable {
 
   private constructor(options: TlsListenerOptions) {
     this.#options = options;
+    const { maxConnections = 4096, maxConnectionsPerAddress = 1024 } = options;
+    this.#caps = new ConnectionCaps({ maxConnections, maxConnectionsPerAddress });
     const { cert, key, ca, trustedCas } = options.material;
     this.#trust = { trustedCas, denyList: options.denyList ?? new Set() };
     this.#server = tls.createServer({
@@ -186,27 +187,16 @@ export class TlsListener implements AsyncDisposable {
   }
 
   #onTcpConnection(socket: Socket): void {
-    const { remoteAddress = "", remotePort } = socket;
-    const peer = formatHostPort(remoteAddress, remotePort);
+    const peer = peerOf(socket);
     this.#arrivals++;
-    const { maxConnections = 4096, maxConnectionsPerAddress = 1024 } = this.#options;
-    const countOfAddress = this.#countByAddress.get(remoteAddress) ?? 0;
-    if (this.#count >= maxConnections || countOfAddress >= maxConnectionsPerAddress) {
+    if (!this.#caps.admit(socket)) {
       socket.destroy();
       this.#report(peer, "too_many_connections", "There are too many connections already");
       return;
     }
-    this.#count++;
-    this.#countByAddress.set(remoteAddress, countOfAddress + 1);
     this.#peers.set(socket, peer);
     this.#handshakes.set(peer, socket);
-    socket.once("close", () => {
-      this.#handshakes.delete(peer);
-      this.#count--;
-      const left = (this.#countByAddress.get(remoteAddress) ?? 0) - 1;
-      if (left > 0) this.#countByAddress.set(remoteAddress, left);
-      else this.#countByAddress.delete(remoteAddress);
-    });
+    socket.once("close", () => this.#handshakes.delete(peer));
   }
 
   #onHandshakeError(error: Error, socket: tls.TLSSocket): void {
@@ -284,10 +274,6 @@ export class TlsListener implements AsyncDisposable {
     if (peer === this.#ownPeer) return;
     this.#options.onRefused({ peer, reason, message, fingerprint });
   }
-}
-
-function peerOf(socket: Socket): string {
-  return formatHostPort(socket.remoteAddress, socket.remotePort);
 }
 
 function isNullConnection(error: Error, transport: unknown): boolean {

@@ -6,10 +6,10 @@ import { isIP, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { bind, type Binding } from "../bind.ts";
+import { ConnectionCaps, peerOf } from "../connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { HostPort } from "../host_port.ts";
 import { checkCertificate, probeOwnListener } from "../own_listener.ts";
-import { ConnectionCaps, peerOf } from "./connection_caps.ts";
 import { bridge } from "./node_bridge.ts";
 import type { RestEnv } from "./rest_env.ts";
 
@@ -40,7 +40,7 @@ export interface RestServerOptions extends Binding {
   readonly answer: (request: Request, env: RestEnv["Bindings"]) => Response | Promise<Response>;
   /** Unfinished handshakes included; 4096 by default. */
   readonly maxConnections?: number;
-  /** From one IP address; 1024 by default. */
+  /** From one IPv4 address or IPv6 network; 1024 by default. */
   readonly maxConnectionsPerAddress?: number;
   readonly deadlines?: RestDeadlines;
   readonly onRefused: (refused: RefusedConnection) => void;

@@ -1,10 +1,10 @@
 import type { Socket } from "node:net";
-import { formatHostPort } from "../host_port.ts";
+import { formatHostPort, networkOf } from "./host_port.ts";
 
 /** How many connections there may be. */
 export interface ConnectionCapsOptions {
   readonly maxConnections: number;
-  /** From one IP address. */
+  /** From one IPv4 address or IPv6 network, see {@linkcode networkOf}. */
   readonly maxConnectionsPerAddress: number;
 }
 
@@ -13,7 +13,7 @@ export class ConnectionCaps {
   readonly #options: ConnectionCapsOptions;
   /** By address and port of the other side. */
   readonly #open = new Map<string, Socket>();
-  readonly #countByAddress = new Map<string, number>();
+  readonly #countByNetwork = new Map<string, number>();
 
   constructor(options: ConnectionCapsOptions) {
     this.#options = options;
@@ -22,17 +22,17 @@ export class ConnectionCaps {
   /** Whether there is room for this one, which then counts until it is closed. */
   admit(socket: Socket): boolean {
     const { maxConnections, maxConnectionsPerAddress } = this.#options;
-    const { remoteAddress = "" } = socket;
-    const count = this.#countByAddress.get(remoteAddress) ?? 0;
+    const network = networkOf(socket.remoteAddress ?? "");
+    const count = this.#countByNetwork.get(network) ?? 0;
     if (this.#open.size >= maxConnections || count >= maxConnectionsPerAddress) return false;
     const peer = peerOf(socket);
     this.#open.set(peer, socket);
-    this.#countByAddress.set(remoteAddress, count + 1);
+    this.#countByNetwork.set(network, count + 1);
     socket.once("close", () => {
       this.#open.delete(peer);
-      const left = (this.#countByAddress.get(remoteAddress) ?? 0) - 1;
-      if (left > 0) this.#countByAddress.set(remoteAddress, left);
-      else this.#countByAddress.delete(remoteAddress);
+      const left = (this.#countByNetwork.get(network) ?? 0) - 1;
+      if (left > 0) this.#countByNetwork.set(network, left);
+      else this.#countByNetwork.delete(network);
     });
     return true;
   }
