@@ -4,7 +4,7 @@ import type { Answer, Question } from "./bcrypt_worker.ts";
 /** The module of the thread: what runs it must be permitted to read it. */
 export const BCRYPT_WORKER: URL = new URL("./bcrypt_worker.ts", import.meta.url);
 
-/** So many comparisons may wait; at a cost of 12, the last of them waits for four seconds. */
+/** So many logins may wait; at a cost of 12, the last of them waits for four seconds. */
 const MOST_WAITING = 16;
 
 /**
@@ -17,11 +17,12 @@ export class BcryptThread implements Disposable {
   #worker: Worker | null = null;
 
   /**
-   * Whether this is the password that was hashed.
+   * Whether this is the password of which the first hash was made.
    *
+   * @param hashes the others are compared with a wrong one too, for nothing but the time it takes
    * @throws {JobWorkerError} `unavailable` if too many others wait
    */
-  async matches(password: string, hash: string): Promise<boolean> {
+  async matches(password: string, hashes: readonly string[]): Promise<boolean> {
     if (this.#waiting.size >= MOST_WAITING) {
       throw new JobWorkerError("unavailable", "Too many logins at once: try again in a moment");
     }
@@ -29,7 +30,7 @@ export class BcryptThread implements Disposable {
     const answer = Promise.withResolvers<boolean>();
     this.#waiting.set(id, answer);
     this.#worker ??= this.#start();
-    this.#worker.postMessage({ id, password, hash } satisfies Question);
+    this.#worker.postMessage({ id, password, hashes } satisfies Question);
     try {
       return await answer.promise;
     } finally {

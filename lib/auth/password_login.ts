@@ -4,7 +4,7 @@ import { Backoff } from "./backoff.ts";
 import { BcryptThread } from "./bcrypt_thread.ts";
 import { BoundedMap } from "./bounded_map.ts";
 import type { Identity } from "./identity.ts";
-import { costOf, type PasswordFile } from "./password_file.ts";
+import { costOf, type PasswordEntry, type PasswordFile } from "./password_file.ts";
 
 /** What somebody says of themselves. */
 export interface Credentials {
@@ -51,8 +51,8 @@ export class PasswordLogin implements Disposable {
   readonly #now: () => number;
   readonly #bcrypt: Pick<BcryptThread, "matches">;
   readonly #resources = new DisposableStack();
-  /** A hash that nothing matches, as costly as the costliest there is. */
-  readonly #fakeHash: string;
+  /** The cost of the costliest hash there is. */
+  readonly #cost: number;
   /** Of this process alone, so that what is kept below is worth nothing elsewhere. */
   readonly #key = randomBytes(32);
 
@@ -70,8 +70,7 @@ export class PasswordLogin implements Disposable {
     this.#users = users;
     this.#now = options.now ?? (() => performance.now());
     this.#bcrypt = options.bcrypt ?? this.#resources.use(new BcryptThread());
-    const cost = Math.max(4, ...Array.from(users.values(), ({ hash }) => costOf(hash)));
-    this.#fakeHash = `$2b$${String(cost).padStart(2, "0")}$${".".repeat(53)}`;
+    this.#cost = Math.max(4, ...Array.from(users.values(), ({ hash }) => costOf(hash)));
   }
 
   /**
@@ -110,7 +109,7 @@ export class PasswordLogin implements Disposable {
     const entry = this.#users.get(user);
     for (const [backoff, key] of counts) backoff.fail(key, now);
     const matches = this.#isProven(user, digest, now) ||
-      await this.#bcrypt.matches(password, entry?.hash ?? this.#fakeHash).catch((error) => {
+      await this.#bcrypt.matches(password, this.#hashesFor(entry)).catch((error) => {
         for (const [backoff, key] of counts) backoff.forgive(key, now);
         throw error;
       });
@@ -120,6 +119,18 @@ export class PasswordLogin implements Disposable {
     this.#proven.set(user, { digest, until: now + PROVEN_MS });
     this.#known.set(known, now + KNOWN_MS);
     return { kind: "accepted", identity: { user, roles: entry.roles } };
+  }
+
+  /**
+   * The hash of a user, and what a wrong password is compared with after it, so that everybody costs as
+   * much as the costliest: who there is must not show by the time. Each step of a bcrypt cost doubles
+   * it, so that after one of 5, fakes of 5, 6 and 7 make it one of 8.
+   */
+  #hashesFor(entry: PasswordEntry | undefined): string[] {
+    if (entry === undefined) return [fakeHash(this.#cost)];
+    const cost = costOf(entry.hash);
+    const fakes = Array.from({ length: this.#cost - cost }, (_, step) => fakeHash(cost + step));
+    return [entry.hash, ...fakes];
   }
 
   /** Where a failure counts. */
@@ -137,4 +148,9 @@ export class PasswordLogin implements Disposable {
   #digest(...parts: readonly string[]): Buffer {
     return createHmac("sha256", this.#key).update(JSON.stringify(parts)).digest();
   }
+}
+
+/** A hash that nothing matches. */
+function fakeHash(cost: number): string {
+  return `$2b$${String(cost).padStart(2, "0")}$${".".repeat(53)}`;
 }

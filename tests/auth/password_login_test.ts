@@ -7,11 +7,11 @@ import { type Login, PasswordLogin } from "../../lib/auth/password_login.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 
-/** Their passwords are their names, twice. */
+/** Their passwords are their names, twice; dora's hash is the costliest. */
 const USERS = parsePasswordFile(
-  ["alice:admin", "bob:", "carol:operator"].map((line) => {
+  ["alice:admin", "bob:", "carol:operator", "dora:viewer"].map((line) => {
     const [user = "", roles = ""] = line.split(":");
-    return `${user}:${bcrypt.hashSync(user + user, 4)}:${roles}`;
+    return `${user}:${bcrypt.hashSync(user + user, user === "dora" ? 7 : 4)}:${roles}`;
   }).join("\n"),
   "users",
 );
@@ -19,13 +19,13 @@ const USERS = parsePasswordFile(
 /** A login by a clock that the test sets, and what was compared by bcrypt. */
 class Fixture {
   now = 0;
-  readonly compared: { password: string; hash: string }[] = [];
+  readonly compared: { password: string; hashes: readonly string[] }[] = [];
   readonly login = new PasswordLogin(USERS, {
     now: () => this.now,
     bcrypt: {
-      matches: (password, hash) => {
-        this.compared.push({ password, hash });
-        return bcrypt.compare(password, hash);
+      matches: (password, hashes) => {
+        this.compared.push({ password, hashes });
+        return bcrypt.compare(password, hashes[0] ?? "");
       },
     },
   });
@@ -63,13 +63,14 @@ Deno.test("PasswordLogin knows users by their passwords, and their roles", async
   }
 });
 
-Deno.test("PasswordLogin takes as much trouble with a user who does not exist", async () => {
+Deno.test("PasswordLogin takes as much trouble with every user, and with one who does not exist", async () => {
   const fixture = new Fixture();
-  await fixture.try("nobody");
-  await fixture.try("alice", "wrong");
-  const [unknown, known] = fixture.compared;
-  assert.equal(unknown?.hash.length, known?.hash.length);
-  assert.equal(bcrypt.getRounds(unknown?.hash ?? ""), bcrypt.getRounds(known?.hash ?? ""));
+  for (const user of ["nobody", "alice", "dora"]) await fixture.try(user, "wrong");
+  const rounds = fixture.compared.map(({ hashes }) => {
+    for (const hash of hashes) assert.equal(hash.length, 60);
+    return hashes.reduce((sum, hash) => sum + 2 ** bcrypt.getRounds(hash), 0);
+  });
+  assert.deepEqual(rounds, [2 ** 7, 2 ** 7, 2 ** 7]);
 });
 
 Deno.test("PasswordLogin remembers for a minute that a password was right, and no other", async () => {
@@ -187,20 +188,30 @@ Deno.test("BcryptThread compares off this thread, in turn, and not without bound
   using thread = new BcryptThread();
   const hash = bcrypt.hashSync("secret", 4);
   assert.deepEqual(
-    await Promise.all([thread.matches("secret", hash), thread.matches("Secret", hash)]),
+    await Promise.all([thread.matches("secret", [hash]), thread.matches("Secret", [hash])]),
     [true, false],
   );
   const results = await Promise.allSettled(
-    Array.from({ length: 40 }, () => thread.matches("secret", hash)),
+    Array.from({ length: 40 }, () => thread.matches("secret", [hash])),
   );
   const refused = results.filter(({ status }) => status === "rejected");
   assert.equal(refused.length, 40 - 16);
-  assert.equal(await thread.matches("secret", hash), true);
+  assert.equal(await thread.matches("secret", [hash]), true);
+  const other = bcrypt.hashSync("other", 4);
+  assert.equal(await thread.matches("secret", [other, hash]), false, "only the first one counts");
+});
+
+Deno.test("BcryptThread takes its time over the other hashes when the password is wrong", async () => {
+  using thread = new BcryptThread();
+  // A hash that cannot be compared with tells that it was.
+  const hashes = [bcrypt.hashSync("secret", 4), "x".repeat(60)];
+  assert.equal(await thread.matches("secret", hashes), true);
+  await assert.rejects(thread.matches("wrong", hashes), /The thread for passwords has failed/);
 });
 
 Deno.test("BcryptThread ends what waits when it is disposed of", async () => {
   const thread = new BcryptThread();
-  const waiting = thread.matches("secret", bcrypt.hashSync("secret", 4));
+  const waiting = thread.matches("secret", [bcrypt.hashSync("secret", 4)]);
   thread[Symbol.dispose]();
   await assert.rejects(waiting, /going away/);
 });
