@@ -39,6 +39,15 @@ Deno.test("abortable() rejects with the reason of its signal, before and while i
   assert.equal(await rejection(waiting), reason);
 });
 
+Deno.test("abortable() takes care of a promise that fails when nobody waits for it any more", async () => {
+  const reason = new Error("No longer");
+  const failing = Promise.withResolvers<never>();
+  assert.equal(await rejection(abortable(failing.promise, AbortSignal.abort(reason))), reason);
+  // Were it left alone, this would end the test runner.
+  failing.reject(new Error("It broke"));
+  await new Promise((resolve) => setTimeout(resolve));
+});
+
 Deno.test("abortable() leaves no listener behind, however it ends", async () => {
   const { controller, listeners } = countedSignal();
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -1,4 +1,3 @@
-import { abortable } from "../abortable.ts";
 import { authorize, RULES } from "../auth/authorize.ts";
 import { JobWorkerError } from "../errors.ts";
 import {
@@ -180,10 +179,8 @@ export class WorkerService implements JobService {
     return await this.#call("writeInput", request, context, async (call) => {
       await this.#reach(call);
       const { jobId, offset, data, end } = request;
-      const accepted = await abortable(
-        this.#worker.writeInput(jobId, offset, data),
-        context.signal,
-      );
+      const { signal } = context;
+      const accepted = await this.#worker.writeInput(jobId, offset, data, { signal });
       if (end) await this.#worker.closeInput(jobId);
       return { accepted };
     });

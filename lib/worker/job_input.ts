@@ -1,4 +1,9 @@
+import { abortable } from "../abortable.ts";
+import { Budget } from "../budget.ts";
 import { JobWorkerError } from "../errors.ts";
+
+/** So many writes may wait for the one before them, each with its bytes. */
+const MOST_WAITING = 4;
 
 /**
  * The standard input of a job. Bytes are counted, so that a writer whose connection broke can say
@@ -9,7 +14,11 @@ export class JobInput {
   /** How many bytes were accepted. */
   #accepted = 0;
   #open = true;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Budget({
+    total: 1,
+    maxWaiting: MOST_WAITING,
+    refusal: `More than ${MOST_WAITING} writes wait until the job reads its input`,
+  });
 
   constructor(stdin: WritableStream<Uint8Array<ArrayBuffer>>) {
     this.#writer = stdin.getWriter();
@@ -21,20 +30,25 @@ export class JobInput {
    * Writes bytes, as fast as the job takes them.
    *
    * @param offset how many bytes of input came before them
+   * @param signal ends the wait; bytes that the job is being given already may reach it still
    * @returns how many bytes of input have been accepted in all
-   * @throws `out_of_range` if there is a gap; `failed_precondition` if the input is closed
+   * @throws `out_of_range` if there is a gap; `failed_precondition` if the input is closed;
+   *   `resource_exhausted` if too many others wait; the reason of the signal
    */
-  write(offset: number, data: Uint8Array<ArrayBuffer>): Promise<number> {
-    const written = this.#queue.then(() => this.#write(offset, data));
-    this.#queue = written.catch(() => {});
-    return written;
+  async write(
+    offset: number,
+    data: Uint8Array<ArrayBuffer>,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    return await abortable(this.#writeInTurn(offset, data, signal), signal);
   }
 
   /** Ends the input: the job reads end-of-file. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#queue = this.#queue.then(() => this.#writer.close()).catch(() => {});
+    // After what is being written; those who wait are too late.
+    this.#writer.close().catch(() => {});
   }
 
   /** Gives up what has not been read: there is nobody left to read it. */
@@ -43,7 +57,12 @@ export class JobInput {
     this.#writer.abort().catch(() => {});
   }
 
-  async #write(offset: number, data: Uint8Array<ArrayBuffer>): Promise<number> {
+  async #writeInTurn(
+    offset: number,
+    data: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    using _turn = await this.#turns.take(1, signal);
     if (offset > this.#accepted) {
       throw new JobWorkerError(
         "out_of_range",

@@ -184,10 +184,16 @@ export class Worker implements AsyncDisposable {
    *
    * @param offset how many bytes of input came before these; those that were written before are skipped
    * @returns how many bytes of input have been accepted in all
-   * @throws `not_found`, `out_of_range`, `failed_precondition` if the job has no input, or has closed it
+   * @throws `not_found`, `out_of_range`, `failed_precondition` if the job has no input, or has closed it,
+   *   `resource_exhausted` if too many wait to write; the reason of the signal
    */
-  async writeInput(jobId: string, offset: number, data: Uint8Array<ArrayBuffer>): Promise<number> {
-    return await (await this.#input(jobId)).write(offset, data);
+  async writeInput(
+    jobId: string,
+    offset: number,
+    data: Uint8Array<ArrayBuffer>,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<number> {
+    return await (await this.#input(jobId)).write(offset, data, options.signal);
   }
 
   /** Ends the input of a job: it reads end-of-file. */
