@@ -19,7 +19,7 @@ export interface AuditEntry {
 export interface Audit {
   /**
    * Settles once the entry is with the operating system, or has been set aside because it could not
-   * be written: it is then tried again with the next one.
+   * be written: it is then tried again with the next one. Never rejects: what was decided has been done.
    */
   write(entry: AuditEntry): Promise<void>;
   /** @throws `unavailable` while there are entries that cannot be written */

@@ -1,10 +1,12 @@
+import { concat } from "../concat.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
+import { auditLine, lossLine } from "./audit_line.ts";
 
 const NEWLINE = 0x0a;
 
-/** So many entries are set aside while the disk takes none. No job can be started meanwhile. */
-const MOST_WAITING = 10_000;
+/** So many bytes are set aside while the disk takes none. No job can be started meanwhile. */
+const MOST_WAITING_BYTES = 4 * 1024 * 1024;
 
 /**
  * The audit trail as a file: one line of JSON an entry, appended, readable by its owner only.
@@ -14,7 +16,11 @@ export class AuditLog implements Audit, AsyncDisposable {
   readonly #path: string;
   readonly #file: Deno.FsFile;
   readonly #onFault: (error: unknown) => void;
-  #waiting: string[] = [];
+  #waiting: Uint8Array[] = [];
+  /** Of what waits, and of what is being written. */
+  #waitingBytes = 0;
+  /** So many entries found no room while nothing could be written: it is to be told once it can. */
+  #lost = 0;
   #flushing: Promise<void> | null = null;
 
   private constructor(path: string, file: Deno.FsFile, onFault: (error: unknown) => void) {
@@ -41,8 +47,12 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   async write(entry: AuditEntry): Promise<void> {
-    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(lineOf(entry));
+    const line = new TextEncoder().encode(this.#lineOf(entry));
     try {
+      // What can be written makes room.
+      if (this.#waitingBytes >= MOST_WAITING_BYTES) await this.#makeRoom();
+      this.#waiting.push(line);
+      this.#waitingBytes += line.byteLength;
       await this.#flush();
     } catch (error) {
       this.#onFault(error);
@@ -57,6 +67,25 @@ export class AuditLog implements Audit, AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#flush().catch(this.#onFault);
     this.#file.close();
+  }
+
+  /** An entry that makes no sense must not go unnoticed for it. */
+  #lineOf(entry: AuditEntry): string {
+    try {
+      return auditLine(entry);
+    } catch (error) {
+      this.#onFault(error);
+      return auditLine({ ...entry, jobId: "", command: null });
+    }
+  }
+
+  async #makeRoom(): Promise<void> {
+    try {
+      await this.#flush();
+    } catch (error) {
+      this.#lost++;
+      throw error;
+    }
   }
 
   /** All who call in the same turn share one write; those who call during a write share the next. */
@@ -75,8 +104,10 @@ export class AuditLog implements Audit, AsyncDisposable {
     const { size } = await this.#file.stat();
     // Taken after that wait, and all at once: what comes from now on is for the next write.
     const lines = this.#waiting;
+    const lost = this.#lost;
     this.#waiting = [];
-    const bytes = new TextEncoder().encode(lines.join(""));
+    const loss = lost === 0 ? [] : [new TextEncoder().encode(lossLine(lost))];
+    const bytes = concat([...lines, ...loss]);
     try {
       for (let written = 0; written < bytes.byteLength;) {
         written += await this.#file.write(bytes.subarray(written));
@@ -87,6 +118,8 @@ export class AuditLog implements Audit, AsyncDisposable {
       await this.#file.truncate(size);
       throw new JobWorkerError("unavailable", cannotWrite(this.#path, error), { cause: error });
     }
+    this.#lost -= lost;
+    for (const { byteLength } of lines) this.#waitingBytes -= byteLength;
   }
 }
 
@@ -101,19 +134,4 @@ async function endLine(file: Deno.FsFile): Promise<void> {
   const last = new Uint8Array(1);
   await file.seek(size - 1, Deno.SeekMode.Start);
   if (await file.read(last) === 1 && last[0] !== NEWLINE) await file.write(Uint8Array.of(NEWLINE));
-}
-
-function lineOf({ caller, method, jobId, command, decision, result }: AuditEntry): string {
-  return JSON.stringify({
-    time: new Date().toISOString(),
-    user: caller.identity.user,
-    roles: caller.identity.roles,
-    fingerprint: caller.fingerprint,
-    peer: caller.peer,
-    method,
-    ...(jobId === "" ? {} : { jobId }),
-    ...(command === null ? {} : { argv: [command.name, ...command.args] }),
-    decision,
-    result,
-  }) + "\n";
 }

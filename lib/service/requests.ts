@@ -34,7 +34,7 @@ const printable = (max: number) =>
   });
 const labels = z.record(printable(63), printable(256));
 
-const filter = z.object({
+const filter = z.strictObject({
   statuses: z.array(z.enum(JOB_STATUSES)).optional(),
   owner: printable(64).optional(),
   labels: labels.optional(),
@@ -46,13 +46,13 @@ const filter = z.object({
 });
 
 const start = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("offset"), offset: position }),
-  z.object({ kind: z.literal("tail"), lines: whole(1_000_000_000) }),
-  z.object({ kind: z.literal("since"), time: z.number().finite() }),
+  z.strictObject({ kind: z.literal("offset"), offset: position }),
+  z.strictObject({ kind: z.literal("tail"), lines: whole(1_000_000_000) }),
+  z.strictObject({ kind: z.literal("since"), time: z.number().finite() }),
 ]);
 
 /** Types only: what execve(2) accepts is known to the worker, which is used without us too. */
-const command = z.object({
+const command = z.strictObject({
   name: z.string(),
   args: z.array(z.string()),
   env: z.record(z.string(), z.string()),
@@ -60,13 +60,13 @@ const command = z.object({
 });
 
 /** Types only, too. */
-const execution = z.object({
+const execution = z.strictObject({
   user: z.string(),
   umask: z.string(),
   nice: z.number(),
   timeoutMs: z.number(),
   gracePeriodMs: z.number(),
-  limits: z.object({
+  limits: z.strictObject({
     memoryBytes: z.number().optional(),
     cpus: z.number().optional(),
     processes: z.number().optional(),
@@ -76,19 +76,19 @@ const execution = z.object({
 
 /** One schema a method. */
 const SCHEMAS = {
-  startJob: z.object({
+  startJob: z.strictObject({
     command,
     labels: z.record(z.string(), z.string()),
     requestId: printable(128),
-    logLimit: z.object({
+    logLimit: z.strictObject({
       bytes: position.optional(),
       policy: z.enum(LOG_POLICIES).optional(),
     }).optional(),
     execution,
   }),
-  signalJob: z.object({ jobId, signal: z.string() }),
-  limitJobTime: z.object({ jobId, timeoutMs: position }),
-  writeInput: z.object({
+  signalJob: z.strictObject({ jobId, signal: z.string() }),
+  limitJobTime: z.strictObject({ jobId, timeoutMs: position }),
+  writeInput: z.strictObject({
     jobId,
     offset: position,
     data: z.instanceof(Uint8Array).refine((data) => data.byteLength <= MAX_INPUT_BYTES, {
@@ -96,20 +96,25 @@ const SCHEMAS = {
     }),
     end: z.boolean(),
   }),
-  stopJob: z.object({ jobId, stopSignal: z.string(), gracePeriodMs: z.number().nullable() }),
-  getJob: z.object({ jobId }),
-  waitJob: z.object({ jobId }),
-  listJobs: z.object({
+  stopJob: z.strictObject({ jobId, stopSignal: z.string(), gracePeriodMs: z.number().nullable() }),
+  getJob: z.strictObject({ jobId }),
+  waitJob: z.strictObject({ jobId }),
+  listJobs: z.strictObject({
     filter,
     pageSize: whole(MAX_PAGE_SIZE),
     pageToken: z.string().refine((token) => token === "" || isJobId(token), {
       error: "must be a token from the page before",
     }),
   }),
-  getOutput: z.object({ jobId, streams, offset: position, maxBytes: whole(MAX_OUTPUT_BYTES) }),
-  streamLogs: z.object({ jobId, streams, start, follow: z.boolean() }),
-  watchJobs: z.object({ filter }),
-  pruneJobs: z.object({
+  getOutput: z.strictObject({
+    jobId,
+    streams,
+    offset: position,
+    maxBytes: whole(MAX_OUTPUT_BYTES),
+  }),
+  streamLogs: z.strictObject({ jobId, streams, start, follow: z.boolean() }),
+  watchJobs: z.strictObject({ filter }),
+  pruneJobs: z.strictObject({
     maxAgeMs: position.optional(),
     maxCount: position.optional(),
     maxBytes: position.optional(),
@@ -138,6 +143,15 @@ export function checkRequest(method: keyof typeof SCHEMAS, request: unknown): vo
     "invalid_argument",
     `Invalid ${issue.path.join(".") || "request"} ${shown(value)}: ${issue.message}`,
   );
+}
+
+/**
+ * The command of a request to start one, for who must tell of it whether or not the request is accepted.
+ *
+ * @returns `null` if it is none
+ */
+export function commandOf(request: object): z.infer<typeof command> | null {
+  return command.safeParse(Reflect.get(request, "command")).data ?? null;
 }
 
 function shown(value: unknown): string {

@@ -1,4 +1,5 @@
 import { authorize, RULES } from "../auth/authorize.ts";
+import { BoundedMap } from "../auth/bounded_map.ts";
 import { JobWorkerError } from "../errors.ts";
 import {
   DEFAULT_LOG_LIMIT,
@@ -32,11 +33,20 @@ import type {
   WriteInputResponse,
 } from "./job_service.ts";
 import { outputPage } from "./output_page.ts";
-import { checkRequest, DEFAULT_PAGE_SIZE, MAX_OUTPUT_BYTES, MAX_PAGE_SIZE } from "./requests.ts";
+import {
+  checkRequest,
+  commandOf,
+  DEFAULT_PAGE_SIZE,
+  MAX_OUTPUT_BYTES,
+  MAX_PAGE_SIZE,
+} from "./requests.ts";
 import { visibleJob } from "./visible_job.ts";
 
 /** A method without a rule does not compile. */
 RULES satisfies Record<JobMethod, unknown>;
+
+/** Of so many jobs it is remembered who wrote their input. */
+const MOST_INPUTS = 10_000;
 
 const BOTH_STREAMS: readonly LogStream[] = ["stdout", "stderr"];
 
@@ -56,6 +66,8 @@ export class WorkerService implements JobService {
   readonly #worker: Worker;
   readonly #audit: Audit;
   readonly #logLimit: LogLimit;
+  /** By job: the user of the last audit entry on its input. */
+  readonly #inputBy = new BoundedMap<string, string>(MOST_INPUTS);
 
   /** @param logLimit for jobs that do not choose their own */
   constructor(worker: Worker, audit: Audit, logLimit: LogLimit = DEFAULT_LOG_LIMIT) {
@@ -215,8 +227,9 @@ export class WorkerService implements JobService {
     run: (call: Call) => Promise<T>,
     success: "ok" | "opened" = "ok",
   ): Promise<T> {
-    const jobId = "jobId" in request ? request.jobId : "";
-    const command = "command" in request ? request.command : null;
+    // Nothing of a request is to be relied on before it is checked, and a denied one never is.
+    const jobId = "jobId" in request && typeof request.jobId === "string" ? request.jobId : "";
+    const command = method === "startJob" ? commandOf(request) : null;
     const call: Call = { method, context, command, jobId, denied: false };
     let result: AuditEntry["result"] = success;
     try {
@@ -228,10 +241,17 @@ export class WorkerService implements JobService {
       result = context.signal.aborted ? "cancelled" : code;
       throw error;
     } finally {
-      // Of a long input, the first piece stands for all that are let in.
-      const continued = "offset" in request && method === "writeInput" && request.offset > 0;
-      if (!continued || result !== "ok") await this.#write(call, result);
+      if (!this.#isContinuedInput(call, result)) await this.#write(call, result);
     }
+  }
+
+  /** Of a long input, the first piece stands for all that are let in, until somebody else writes. */
+  #isContinuedInput({ method, jobId, context }: Call, result: AuditEntry["result"]): boolean {
+    if (method !== "writeInput" || result !== "ok") return false;
+    const { user } = context.caller.identity;
+    if (this.#inputBy.get(jobId) === user) return true;
+    this.#inputBy.set(jobId, user);
+    return false;
   }
 
   async #write(call: Call, result: AuditEntry["result"]): Promise<void> {

@@ -156,6 +156,53 @@ Deno.test("AuditLog sets aside what cannot be written, says so, and writes it on
   assert.deepEqual(all.map((line) => line.jobId), ["before", "torn", "late", "after"]);
 });
 
+/** An entry of about 24 KiB, of which two hundred are more than is set aside. */
+function largeEntry(jobId: string): AuditEntry {
+  return { ...entryOf(jobId), command: { name: "語".repeat(8000), args: [] } };
+}
+
+Deno.test("AuditLog holds few bytes while the disk takes none, and tells how many entries it lost", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await using log = await AuditLog.open(path, () => {});
+  const ids = Array.from({ length: 200 }, (_, n) => String(n));
+  {
+    using _disk = fullDisk();
+    await Promise.all(ids.map((jobId) => log.write(largeEntry(jobId))));
+  }
+  await log.assertWritable();
+  const { size } = await Deno.stat(path);
+  const lines = linesOf(await Deno.readTextFile(path));
+  const { lost, time } = lines.at(-1) ?? {};
+  const kept = ids.length - Number(lost);
+  assert.ok(kept > 150 && size < 4 * 1024 * 1024 + 30_000, `${kept}, ${size}`);
+  assert.ok(Date.parse(String(time)) > 0);
+  assert.deepEqual(lines.map((line) => line.jobId), [...ids.slice(0, kept), undefined]);
+  // It is told once.
+  await log.write(entryOf("later"));
+  assert.equal(linesOf(await Deno.readTextFile(path)).at(-1)?.jobId, "later");
+});
+
+Deno.test("AuditLog loses nothing on a disk that is merely slow", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await using log = await AuditLog.open(path, unexpected);
+  const ids = Array.from({ length: 700 }, (_, n) => String(n));
+  await Promise.all(ids.map((jobId) => log.write(largeEntry(jobId))));
+  assert.deepEqual(linesOf(await Deno.readTextFile(path)).map((line) => line.jobId), ids);
+});
+
+Deno.test("AuditLog writes what is known of an entry that makes no sense", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const faults: unknown[] = [];
+  await using log = await AuditLog.open(path, (error) => faults.push(error));
+  await log.write({ ...ENTRY, method: "stopJob", command: JSON.parse("{}") });
+  const [line] = linesOf(await Deno.readTextFile(path));
+  assert.deepEqual([line?.user, line?.method, line?.result], ["alice", "stopJob", "ok"]);
+  assert.equal(faults.length, 1);
+});
+
 /** As long as it lives, every write to a file gets half way. */
 function fullDisk(): Disposable {
   const { write } = Deno.FsFile.prototype;

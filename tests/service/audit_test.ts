@@ -97,6 +97,56 @@ Deno.test("WorkerService audits a stream when it begins, and not again when its 
   ]);
 });
 
+Deno.test("WorkerService audits everybody who writes to a job, whoever began", async () => {
+  await using fixture = await TestService.open();
+  const { service, audit } = fixture;
+  const { jobId } = await fixture.running("olga");
+  const operator = contextOf("olga", ["operator"]);
+  let offset = 0;
+  for (const context of [operator, operator, ADMIN, ADMIN, operator]) {
+    const data = new Uint8Array([offset]);
+    offset = (await service.writeInput({ jobId, offset, data, end: false }, context)).accepted;
+  }
+  const written = audit.entries.map(({ caller, method }) => [caller.identity.user, method]);
+  assert.deepEqual(written, ["olga", "alice", "olga"].map((user) => [user, "writeInput"]));
+
+  const gap = { jobId, offset: 100, data: new Uint8Array(1), end: false };
+  await rejection(service.writeInput(gap, operator));
+  assert.equal(audit.entries.at(-1)?.result, "out_of_range");
+});
+
+Deno.test("WorkerService audits requests that are no such thing, and does nothing that they ask for", async () => {
+  await using fixture = await TestService.open();
+  const { service, audit } = fixture;
+  const { jobId } = await fixture.running("alice");
+  const stop = { jobId, stopSignal: "", gracePeriodMs: 0 };
+  const start = { command: TRUE, labels: {}, requestId: "" };
+  const calls: [method: "startJob" | "stopJob" | "getJob", request: unknown][] = [
+    // What a gateway could send that somebody has taken over.
+    ["stopJob", { ...stop, command: {} }],
+    ["stopJob", { ...stop, jobId: { slice: 1 } }],
+    ["getJob", { jobId: [jobId] }],
+    ["startJob", { ...start, command: {} }],
+    ["startJob", { ...start, command: { ...TRUE, args: "x" } }],
+    ["startJob", { ...start, command: { ...TRUE, shell: true } }],
+  ];
+  for (const [method, request] of calls) {
+    const error = await rejection(service[method](request as never, ADMIN));
+    assert.ok(error instanceof JobWorkerError, `${error}`);
+    assert.equal(error.code, "invalid_argument");
+  }
+  const denied = contextOf("vera", ["viewer"]);
+  await rejection(service.startJob({ ...start, command: {} } as never, denied));
+  const entries = audit.taken();
+  assert.deepEqual(entries.map(({ method, result }) => [method, result]), [
+    ...calls.map(([method]) => [method, "invalid_argument"]),
+    ["startJob", "permission_denied"],
+  ]);
+  assert.ok(entries.every(({ command }) => command === null));
+  assert.deepEqual(entries.map((entry) => entry.jobId), [jobId, ...Array(6).fill("")]);
+  assert.equal((await fixture.worker.worker.get(jobId)).end, null);
+});
+
 Deno.test("WorkerService starts nothing while the audit trail cannot be written, and does the rest", async () => {
   await using fixture = await TestService.open();
   const { service, audit } = fixture;

@@ -124,6 +124,8 @@ Deno.test("checkRequest() refuses values of other types and kinds, whoever sends
     ["startJob", { ...newJob, command: { ...TRUE, args: [1] } }, /^Invalid command\.args\.0 1: /],
     ["startJob", { ...newJob, command: null }, /^Invalid command null: /],
     ["getJob", null, /^Invalid request null: /],
+    ["getJob", { jobId, command: {} }, /^Invalid request .*: Unrecognized key: "command"$/],
+    ["startJob", { ...newJob, command: { ...TRUE, shell: 1 } }, /^Invalid command .*"shell"$/],
     ["pruneJobs", { dryRun: true, owner: "" }, /must say what to keep: maxAgeMs, maxCount or max/],
   ];
   for (const [method, request, message] of bad) {

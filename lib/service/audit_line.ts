@@ -1,0 +1,57 @@
+import type { AuditEntry } from "./audit.ts";
+
+/** So much of a command line is written, in characters of JSON: whoever is denied chose its length. */
+const MOST_ARGV = 8192;
+
+/** JSON makes no more characters of one. */
+const MOST_ESCAPED = "\\u0000".length;
+
+/** An entry as a line of JSON. */
+export function auditLine(
+  { caller, method, jobId, command, decision, result }: AuditEntry,
+): string {
+  return JSON.stringify({
+    time: new Date().toISOString(),
+    user: caller.identity.user,
+    roles: caller.identity.roles,
+    fingerprint: caller.fingerprint,
+    peer: caller.peer,
+    method,
+    ...(jobId === "" ? {} : { jobId }),
+    ...(command === null ? {} : shownArgv([command.name, ...command.args])),
+    decision,
+    result,
+  }) + "\n";
+}
+
+/** What stands for entries that were lost, because the disk took none for too long. */
+export function lossLine(lost: number): string {
+  return JSON.stringify({ time: new Date().toISOString(), lost }) + "\n";
+}
+
+/** A command line from its beginning; `argvCut` is how many of its characters are left out, if any. */
+function shownArgv(whole: readonly string[]): { argv: string[]; argvCut?: number } {
+  const argv: string[] = [];
+  let room = MOST_ARGV;
+  for (const arg of whole) {
+    // Quotes and a comma go with it.
+    const shown = fitting(arg, room - 3);
+    if (shown === null) break;
+    argv.push(shown);
+    room -= JSON.stringify(shown).length + 1;
+    if (shown.length < arg.length) break;
+  }
+  const argvCut = lengthOf(whole) - lengthOf(argv);
+  return argv.length === whole.length && argvCut === 0 ? { argv } : { argv, argvCut };
+}
+
+/** As much of a text as surely has room as JSON: all of it, if that has; `null` without any room. */
+function fitting(text: string, room: number): string | null {
+  if (room < 0) return null;
+  if (text.length <= room && JSON.stringify(text).length - 2 <= room) return text;
+  return text.slice(0, Math.floor(room / MOST_ESCAPED));
+}
+
+function lengthOf(argv: readonly string[]): number {
+  return argv.reduce((sum, { length }) => sum + length, 0);
+}

@@ -1,0 +1,56 @@
+import type { AuditEntry } from "../../lib/service/audit.ts";
+import { auditLine } from "../../lib/service/audit_line.ts";
+import { assert } from "../assert.ts";
+import { ADMIN } from "./fixture.ts";
+
+/** What a line shows of a command. */
+function shown(name: string, args: string[] = []): { argv: string[]; argvCut?: number } {
+  const { argv, argvCut } = JSON.parse(auditLine(entryOf(name, args)));
+  return argvCut === undefined ? { argv } : { argv, argvCut };
+}
+
+function entryOf(name: string, args: string[]): AuditEntry {
+  return {
+    caller: ADMIN.caller,
+    method: "startJob",
+    jobId: "",
+    command: { name, args },
+    decision: "denied",
+    result: "permission_denied",
+  };
+}
+
+Deno.test("auditLine() shows an ordinary command whole", () => {
+  assert.deepEqual(shown("true"), { argv: ["true"] });
+  assert.deepEqual(shown("sh", ["-c", "", "\0ü"]), { argv: ["sh", "-c", "", "\0ü"] });
+  const long = "x".repeat(8000);
+  assert.deepEqual(shown("sh", [long, ""]), { argv: ["sh", long, ""] });
+});
+
+Deno.test("auditLine() shows the beginning of a long command, and how much is left out", () => {
+  const one = shown("sh", ["-c", "x".repeat(4_000_000)]);
+  assert.deepEqual(one.argv.slice(0, 2), ["sh", "-c"]);
+  assert.match(one.argv[2] ?? "", /^x{1000,}$/);
+  assert.equal(one.argvCut, 4_000_000 - (one.argv[2]?.length ?? 0));
+
+  const many = shown("sh", Array<string>(1_000_000).fill("ab"));
+  assert.equal(many.argvCut, 2 * (1_000_001 - many.argv.length));
+  // That they are missing shows, although no character is.
+  const empty = shown("sh", Array<string>(1_000_000).fill(""));
+  assert.equal(empty.argvCut, 0);
+});
+
+Deno.test("auditLine() is short whatever the command", () => {
+  const commands = {
+    "one that is long": ["x".repeat(4_000_000)],
+    "what JSON escapes": ["\0".repeat(4_000_000)],
+    "half of pairs": ["\ud800".repeat(4_000_000)],
+    "many that are empty": Array<string>(1_000_000).fill(""),
+    "one after all the room": ["x".repeat(8000), "\0".repeat(4_000_000)],
+    "one at the very end of the room": ["x".repeat(8192 - 15), "y", "z"],
+  };
+  for (const [what, args] of Object.entries(commands)) {
+    const { length } = auditLine(entryOf("sh", args));
+    assert.ok(length < 8192 + 500, `${what}: ${length} characters`);
+  }
+});
