@@ -4,9 +4,9 @@ import { JobWorkerError } from "./errors.ts";
 export interface BudgetOptions {
   /** How much there is to be had at once. */
   readonly total: number;
-  /** How many may wait for their share. */
+  /** How much of it may be waited for. */
   readonly maxWaiting: number;
-  /** What the next one is told. */
+  /** What is told to whoever would wait for more. */
   readonly refusal: string;
 }
 
@@ -44,7 +44,7 @@ export class Budget {
    * Waits for a share, which is the caller's until it is disposed of.
    *
    * @param amount more than there is in all counts as all of it
-   * @throws the reason of the signal; `resource_exhausted` if too many wait
+   * @throws the reason of the signal; `resource_exhausted` if too much is waited for
    */
   async take(amount: number, signal?: AbortSignal): Promise<Disposable> {
     signal?.throwIfAborted();
@@ -53,8 +53,8 @@ export class Budget {
       amount: Math.min(amount, total),
       granted: Promise.withResolvers<Disposable>(),
     };
-    const fits = this.#waiting.size === 0 && waiting.amount <= this.#left;
-    if (!fits && this.#waiting.size >= maxWaiting) {
+    const isNext = this.#waiting.size === 0 && waiting.amount <= this.#left;
+    if (!isNext && this.#amountWaiting() + waiting.amount > maxWaiting) {
       throw new JobWorkerError("resource_exhausted", refusal);
     }
     // At once, not when this function goes on: nothing may be granted in between.
@@ -71,6 +71,12 @@ export class Budget {
     } finally {
       signal?.removeEventListener("abort", onAbort);
     }
+  }
+
+  #amountWaiting(): number {
+    let sum = 0;
+    for (const { amount } of this.#waiting) sum += amount;
+    return sum;
   }
 
   #serve(): void {

@@ -16,7 +16,7 @@ function taker(budget: Budget) {
 }
 
 Deno.test("Budget gives no more than there is, to those who came first, and takes it back", async () => {
-  const { granted, take } = taker(new Budget({ total: 10, maxWaiting: 3, refusal }));
+  const { granted, take } = taker(new Budget({ total: 10, maxWaiting: 11, refusal }));
   const first = await take("6", 6);
   const second = await take("4", 4);
   // The last would fit before the one that came before it.
@@ -40,10 +40,10 @@ Deno.test("Budget gives all there is to whoever asks for more", async () => {
   }
 });
 
-Deno.test("Budget refuses those who would wait behind too many", async () => {
-  const budget = new Budget({ total: 1, maxWaiting: 2, refusal });
-  const share = await budget.take(1);
-  const waiting = [budget.take(1), budget.take(1)];
+Deno.test("Budget refuses those who would wait behind too much", async () => {
+  const budget = new Budget({ total: 2, maxWaiting: 3, refusal });
+  const share = await budget.take(2);
+  const waiting = [budget.take(2), budget.take(1)];
   const error = await rejection(budget.take(1));
   assert.deepEqual(
     error,
@@ -51,11 +51,11 @@ Deno.test("Budget refuses those who would wait behind too many", async () => {
   );
   share[Symbol.dispose]();
   for (const next of waiting) (await next)[Symbol.dispose]();
-  using _free = await budget.take(1);
+  using _free = await budget.take(2);
 });
 
 Deno.test("Budget forgets those who no longer want to wait, and serves those behind them", async () => {
-  const { granted, take } = taker(new Budget({ total: 10, maxWaiting: 2, refusal }));
+  const { granted, take } = taker(new Budget({ total: 10, maxWaiting: 14, refusal }));
   using _held = await take("6", 6);
   const leaving = new AbortController();
   const left = rejection(take("left", 10, leaving.signal));

@@ -26,9 +26,9 @@ export type UnaryMethod = Exclude<JobMethod, StreamMethod>;
 
 /** What the gateway says of its client. It is believed: only its checks are needed for the types. */
 export const callerSchema = z.object({
-  identity: z.object({ user: z.string(), roles: z.array(z.enum(ROLES)) }),
-  fingerprint: z.string(),
-  peer: z.string(),
+  identity: z.object({ user: z.string().max(128), roles: z.array(z.enum(ROLES)).max(8) }),
+  fingerprint: z.string().max(128),
+  peer: z.string().max(128),
 });
 
 /** The body of a request. What is asked for is the service's to check. */

@@ -1,3 +1,4 @@
+import { Budget } from "../budget.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import {
   type CallContext,
@@ -5,6 +6,7 @@ import {
   type JobMethod,
   type JobService,
 } from "../service/job_service.ts";
+import { CallQuota, mayLast } from "./call_quota.ts";
 import {
   callSchema,
   decodeInput,
@@ -18,6 +20,16 @@ import {
 /** More than a gateway lets its clients send, however many characters JSON makes of a byte. */
 const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
 
+/** Requests up to this size, and that is nearly every one, are read at once. */
+const SMALL_REQUEST_BYTES = 16 * 1024;
+
+/** Larger ones are read so many bytes at a time; beyond those that wait meanwhile, they are refused. */
+const LARGE_REQUESTS = {
+  total: 64 * 1024 * 1024,
+  maxWaiting: 128 * 1024 * 1024,
+  refusal: "Too many large requests at once: more than 128 MiB wait to be read",
+};
+
 /** Options of {@linkcode EngineServer.listen}. */
 export interface EngineServerOptions {
   /** Where the Unix socket is made, with mode 0600. What lies there is removed. */
@@ -26,6 +38,8 @@ export interface EngineServerOptions {
   readonly onFault: (error: unknown, method: string) => void;
   /** Calls at once; each holds a descriptor or two. 4096 by default. */
   readonly maxCalls?: number;
+  /** A quarter of `maxCalls` by default. */
+  readonly maxCallsPerUser?: number;
 }
 
 /** Serves a `JobService` on a Unix socket until it is disposed of. */
@@ -33,12 +47,15 @@ export class EngineServer implements AsyncDisposable {
   readonly #service: JobService;
   readonly #options: EngineServerOptions;
   readonly #closing = new AbortController();
-  #calls = 0;
+  readonly #quota: CallQuota;
+  readonly #largeRequests = new Budget(LARGE_REQUESTS);
   readonly #server: Deno.HttpServer<Deno.UnixAddr>;
 
   private constructor(service: JobService, options: EngineServerOptions) {
     this.#service = service;
     this.#options = options;
+    const { maxCalls = 4096, maxCallsPerUser = Math.ceil(maxCalls / 4) } = options;
+    this.#quota = new CallQuota({ maxCalls, maxCallsPerUser });
     this.#server = Deno.serve(
       { path: options.path, onListen: () => {}, onError: (error) => this.#faultResponse(error) },
       (request) => this.#handle(request),
@@ -68,11 +85,35 @@ export class EngineServer implements AsyncDisposable {
     if (size === null || Number(size) > MAX_REQUEST_BYTES) {
       return new Response(null, { status: 413 });
     }
-    const { caller, request } = callSchema.parse(await http.json());
+    try {
+      return await this.#admit(method, http, Number(size));
+    } catch (error) {
+      if (error instanceof JobWorkerError) return new Response(encodeError(error));
+      throw error;
+    }
+  }
+
+  /** Reads a request once there is room for it, and begins to answer. */
+  async #admit(method: JobMethod, http: Request, bytes: number): Promise<Response> {
+    using admission = new DisposableStack();
+    const counted = admission.use(this.#quota.enter());
+    const share = admission.use(await this.#roomFor(bytes));
+    // Nothing but the end of the connection keeps a body from being read.
+    const body = await http.text().catch(() => null);
+    if (body === null) throw new JobWorkerError("cancelled", "The caller has left");
+    const { caller, request } = callSchema.parse(JSON.parse(body));
+    counted.assign(caller.identity.user, method);
+    // What may last must not keep others from being read.
+    if (mayLast(method)) share?.[Symbol.dispose]();
     const left = new AbortController();
     const signal = AbortSignal.any([left.signal, this.#closing.signal]);
     const answer = this.#call(method, request, { caller, signal });
-    return new Response(bodyOf(answer, () => left.abort()));
+    return new Response(bodyOf(answer, { onLeft: () => left.abort(), held: admission.move() }));
+  }
+
+  async #roomFor(bytes: number): Promise<Disposable | null> {
+    if (bytes <= SMALL_REQUEST_BYTES) return null;
+    return await this.#largeRequests.take(bytes, this.#closing.signal);
   }
 
   /**
@@ -84,14 +125,9 @@ export class EngineServer implements AsyncDisposable {
     request: object,
     context: CallContext,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
-    const { maxCalls = 4096 } = this.#options;
     const service = this.#service;
     const claimed = request as never;
-    this.#calls++;
     try {
-      if (this.#calls > maxCalls) {
-        throw new JobWorkerError("resource_exhausted", `More than ${maxCalls} calls at once`);
-      }
       switch (method) {
         case "streamLogs":
           for await (const batch of service.streamLogs(claimed, context)) yield encodeBatch(batch);
@@ -111,8 +147,6 @@ export class EngineServer implements AsyncDisposable {
       yield END_FRAME;
     } catch (error) {
       yield encodeError(this.#known(error, method, context));
-    } finally {
-      this.#calls--;
     }
   }
 
@@ -134,20 +168,26 @@ export class EngineServer implements AsyncDisposable {
  * The frames as they are asked for. A caller who leaves cancels the body, even while the generator
  * waits for something to say: `ReadableStream.from` would let it wait on. One that has said something
  * which nobody came for is ended, so that it lets go of what it holds.
+ *
+ * @param call.held is let go of when the answer has ended, however it ends
  */
 function bodyOf(
   frames: AsyncGenerator<Uint8Array<ArrayBuffer>>,
-  onCancel: () => void,
+  call: { readonly onLeft: () => void; readonly held: Disposable },
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new ReadableStream({
     async pull(controller) {
       const { done, value } = await frames.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
+      if (!done) controller.enqueue(value);
+      else {
+        call.held[Symbol.dispose]();
+        controller.close();
+      }
     },
     async cancel() {
-      onCancel();
+      call.onLeft();
       await frames.return(undefined);
+      call.held[Symbol.dispose]();
     },
   }, { highWaterMark: 0 });
 }

@@ -203,7 +203,7 @@ Deno.test("A call counts until it has ended, however it ends, and not longer", a
         if (--open === 0) ended.resolve();
       }
     },
-  }, { maxCalls: 3 });
+  }, { maxCalls: 3, maxCallsPerUser: 3 });
   const leaving = new AbortController();
   const waiting = rejection(engine.client.waitJob({ jobId }, context(leaving.signal)));
   const stalled = [1, 2].map(() => engine.client.streamLogs(LOGS, context(leaving.signal)))
@@ -309,6 +309,11 @@ Deno.test("What no gateway of ours sends is refused, and the engine lives", asyn
     ["getJob", JSON.stringify({ request: 5, caller }), 400],
     ["getJob", JSON.stringify({ caller }), 400],
     ["getJob", JSON.stringify({ request: { jobId }, caller: { ...caller, peer: null } }), 400],
+    [
+      "getJob",
+      JSON.stringify({ request: { jobId }, caller: { ...caller, peer: "x".repeat(129) } }),
+      400,
+    ],
     ["getJob", `${"[".repeat(1e6)}`, 400],
     ["getJob", JSON.stringify({ request: { jobId: "x".repeat(32 * 1024 * 1024) }, caller }), 413],
     ["toString", "{}", 404],

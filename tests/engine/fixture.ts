@@ -22,8 +22,11 @@ export const CALLER: Caller = {
 };
 
 /** The surroundings of a call that nobody ends early, unless a signal is given. */
-export function context(signal: AbortSignal = new AbortController().signal): CallContext {
-  return { caller: CALLER, signal };
+export function context(
+  signal: AbortSignal = new AbortController().signal,
+  user: string = CALLER.identity.user,
+): CallContext {
+  return { caller: { ...CALLER, identity: { ...CALLER.identity, user } }, signal };
 }
 
 /** How one method stands in for each of those of a service. */
@@ -49,6 +52,7 @@ export function eachMethod(answer: AnyMethod): JobService {
 /** Options of {@linkcode TestEngine.start}. */
 interface TestEngineOptions {
   readonly maxCalls?: number;
+  readonly maxCallsPerUser?: number;
 }
 
 export class TestEngine implements AsyncDisposable {

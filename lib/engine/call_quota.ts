@@ -1,0 +1,77 @@
+import { JobWorkerError } from "../errors.ts";
+import type { JobMethod } from "../service/job_service.ts";
+
+/** How many calls there may be at once. */
+export interface CallQuotaOptions {
+  readonly maxCalls: number;
+  /** Far fewer than all, so that nobody can take the place of everybody else. */
+  readonly maxCallsPerUser: number;
+}
+
+/** A call that counts until it is disposed of. */
+export interface CountedCall extends Disposable {
+  /**
+   * Counts it for its user too, once it is known who that is.
+   *
+   * @throws `resource_exhausted`, naming the limit
+   */
+  assign(user: string, method: JobMethod): void;
+}
+
+/** What lasts for as long as a job likes. */
+const LASTING: ReadonlySet<JobMethod> = new Set([
+  "streamLogs",
+  "watchJobs",
+  "waitJob",
+  "writeInput",
+]);
+
+/** The part of all that is left to calls which are over soon: however many follow, a stop gets through. */
+const RESERVE = 1 / 8;
+
+/** Whether a call of this method may last for as long as a job likes. */
+export function mayLast(method: JobMethod): boolean {
+  return LASTING.has(method);
+}
+
+/** Counts calls, in all and of each user. */
+export class CallQuota {
+  readonly #options: CallQuotaOptions;
+  #calls = 0;
+  readonly #callsByUser = new Map<string, number>();
+
+  constructor(options: CallQuotaOptions) {
+    this.#options = options;
+  }
+
+  /** @throws `resource_exhausted`, naming the limit */
+  enter(): CountedCall {
+    const { maxCalls, maxCallsPerUser } = this.#options;
+    assertRoom(this.#calls, maxCalls, "calls");
+    this.#calls++;
+    const entered = new DisposableStack();
+    entered.defer(() => this.#calls--);
+    return {
+      assign: (user, method) => {
+        const ofUser = this.#callsByUser.get(user) ?? 0;
+        assertRoom(ofUser, maxCallsPerUser, `calls of user "${user}"`);
+        const limit = mayLast(method) ? Math.ceil((1 - RESERVE) * maxCalls) : maxCalls;
+        assertRoom(this.#calls - 1, limit, "calls");
+        this.#callsByUser.set(user, ofUser + 1);
+        entered.defer(() => this.#leave(user));
+      },
+      [Symbol.dispose]: () => entered.dispose(),
+    };
+  }
+
+  #leave(user: string): void {
+    const left = (this.#callsByUser.get(user) ?? 0) - 1;
+    if (left > 0) this.#callsByUser.set(user, left);
+    else this.#callsByUser.delete(user);
+  }
+}
+
+function assertRoom(count: number, max: number, what: string): void {
+  if (count < max) return;
+  throw new JobWorkerError("resource_exhausted", `More than ${max} ${what} at once`);
+}

@@ -1,0 +1,178 @@
+/**
+ * What the engine lets in: how many calls, of whom, and how much it reads at once.
+ *
+ * @module
+ */
+
+import { delay } from "../../lib/delay.ts";
+import type { CallContext, Job } from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { JOB } from "../grpc/fixture.ts";
+import { rejection, until } from "../worker/fixture.ts";
+import { context, TestEngine } from "./fixture.ts";
+
+const { jobId } = JOB;
+
+/** A service of which calls that wait do so until their callers leave. */
+const SERVICE = {
+  getJob: () => Promise.resolve(JOB),
+  stopJob: () => Promise.resolve(JOB),
+  async waitJob(_request: unknown, { signal }: CallContext): Promise<Job> {
+    await delay(2 ** 30, { signal });
+    return JOB;
+  },
+};
+
+/** A start whose request takes about so many bytes. */
+function largeStart(bytes: number) {
+  const command = { ...JOB.command, args: ["x".repeat(bytes)] };
+  return { command, labels: {}, requestId: "" };
+}
+
+/** Whether the engine refuses a call because there are too many. */
+async function isFull(engine: TestEngine): Promise<boolean> {
+  try {
+    await engine.client.getJob({ jobId }, context());
+    return false;
+  } catch (error) {
+    assert.match(String(error), /More than 1 calls at once/);
+    return true;
+  }
+}
+
+Deno.test("One user's calls keep nobody else out, and the error names the limit", async () => {
+  await using engine = await TestEngine.start(SERVICE, { maxCalls: 16 });
+  const leaving = new AbortController();
+  const calls = Array.from(
+    { length: 50 },
+    () => rejection(engine.client.waitJob({ jobId }, context(leaving.signal, "vera"))),
+  );
+  const refused = await rejection(Promise.race(calls).then((error) => Promise.reject(error)));
+  assert.match(String(refused), /More than 4 calls of user "vera" at once/);
+  const stop = { jobId, stopSignal: "", gracePeriodMs: null };
+  assert.deepEqual(await engine.client.stopJob(stop, context(undefined, "alice")), JOB);
+  leaving.abort(new Error("left"));
+  const errors = await Promise.all(calls);
+  assert.equal(errors.filter((error) => error === leaving.signal.reason).length, 4);
+  await until(async () => {
+    const call = engine.client.getJob({ jobId }, context(undefined, "vera"));
+    return await call.then(() => true, () => false);
+  });
+});
+
+Deno.test("A large request is told that there are too many calls, too", async () => {
+  await using engine = await TestEngine.start(SERVICE, { maxCalls: 1 });
+  const leaving = new AbortController();
+  const waiting = rejection(engine.client.waitJob({ jobId }, context(leaving.signal)));
+  await until(() => isFull(engine));
+  const error = await rejection(engine.client.startJob(largeStart(20_000_000), context()));
+  assert.match(String(error), /More than 1 calls at once/);
+  leaving.abort(new Error("left"));
+  await waiting;
+});
+
+Deno.test("Large requests wait until there is room for them, and keep small ones from nothing", async () => {
+  const started: (() => void)[] = [];
+  await using engine = await TestEngine.start({
+    ...SERVICE,
+    async startJob() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      started.push(resolve);
+      await promise;
+      return JOB;
+    },
+  });
+  // Three of them fit into 64 MiB.
+  const starts = Array.from(
+    { length: 5 },
+    () => engine.client.startJob(largeStart(20_000_000), context()),
+  );
+  await until(() => Promise.resolve(started.length === 3));
+  for (let n = 0; n < 100; n++) await engine.client.getJob({ jobId }, context());
+  assert.equal(started.length, 3);
+  started.splice(0, 1)[0]?.();
+  await until(() => Promise.resolve(started.length === 3));
+  for (let ended = 0; ended < 4; ended++) {
+    await until(() => Promise.resolve(started.length > 0));
+    started.shift()?.();
+  }
+  assert.deepEqual(await Promise.all(starts), Array(5).fill(JOB));
+});
+
+Deno.test("Requests of calls that last take no room once they are read", async () => {
+  let watched = 0;
+  await using engine = await TestEngine.start({
+    ...SERVICE,
+    async *watchJobs(_request, { signal }) {
+      watched++;
+      await delay(2 ** 30, { signal });
+      yield JOB;
+    },
+  });
+  const leaving = new AbortController();
+  const filter = { owner: "x".repeat(20_000_000) };
+  const watches = Array.from(
+    { length: 5 },
+    () => rejection(Array.fromAsync(engine.client.watchJobs({ filter }, context(leaving.signal)))),
+  );
+  await until(() => Promise.resolve(watched === 5));
+  leaving.abort(new Error("left"));
+  await Promise.all(watches);
+});
+
+Deno.test("A caller who leaves while the request is read is no fault of ours", async () => {
+  await using engine = await TestEngine.start(SERVICE, { maxCalls: 1 });
+  for (const length of [10, 1_000_000]) {
+    const connection = await Deno.connect({ transport: "unix", path: engine.path });
+    const head = `POST /getJob HTTP/1.1\r\nHost: engine\r\nContent-Length: ${length}\r\n\r\n{`;
+    await connection.write(new TextEncoder().encode(head));
+    await until(() => isFull(engine));
+    connection.close();
+    await until(async () => !await isFull(engine));
+  }
+  assert.deepEqual(engine.faults, []);
+});
+
+Deno.test("Calls that are left at any moment count no longer than they last", async () => {
+  await using engine = await TestEngine.start(SERVICE, { maxCalls: 100, maxCallsPerUser: 100 });
+  for (let round = 0; round < 5; round++) {
+    const calls = Array.from({ length: 60 }, async (_, n) => {
+      const leaving = new AbortController();
+      const call = rejection(engine.client.waitJob({ jobId }, context(leaving.signal)));
+      for (let turn = 0; turn < n; turn++) await Promise.resolve();
+      if (n % 3 === 0) await engine.client.getJob({ jobId }, context()).catch(() => {});
+      leaving.abort(new Error("left"));
+      await call;
+    });
+    await Promise.all(calls);
+  }
+  const all = async () => {
+    const calls = Array.from({ length: 100 }, () => engine.client.getJob({ jobId }, context()));
+    const results = await Promise.allSettled(calls);
+    return results.every(({ status }) => status === "fulfilled");
+  };
+  await until(all);
+  assert.deepEqual(engine.faults, []);
+});
+
+Deno.test("Large requests are refused when too many wait already, and small ones are not", async () => {
+  const ended = Promise.withResolvers<void>();
+  await using engine = await TestEngine.start({
+    ...SERVICE,
+    async startJob() {
+      await ended.promise;
+      return JOB;
+    },
+  });
+  const codes: unknown[] = [];
+  // Three are let in, and six wait.
+  const starts = Array.from({ length: 12 }, async () => {
+    const start = engine.client.startJob(largeStart(20_000_000), context());
+    await start.catch(({ code }) => codes.push(code));
+  });
+  await until(() => Promise.resolve(codes.length === 3));
+  assert.deepEqual(await engine.client.getJob({ jobId }, context()), JOB);
+  ended.resolve();
+  await Promise.all(starts);
+  assert.deepEqual(codes, Array(3).fill("resource_exhausted"));
+});
