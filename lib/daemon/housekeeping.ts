@@ -47,10 +47,10 @@ export class Housekeeping implements AsyncDisposable {
 
   async #prune(): Promise<void> {
     try {
-      const jobs = await this.#worker.prune({ retention: this.#retention });
-      if (jobs.length === 0) return;
-      const size = formatByteSize(jobs.reduce((sum, { logBytes }) => sum + logBytes, 0));
-      diagnostics.info("Pruned {count} jobs, {size} of logs", { count: jobs.length, size });
+      const { count, bytes } = await this.#worker.prune({ retention: this.#retention });
+      if (count === 0) return;
+      const size = formatByteSize(bytes);
+      diagnostics.info("Pruned {count} jobs, {size} of logs", { count, size });
     } catch (error) {
       diagnostics.error("Cannot prune jobs: {why}", { why: messageOf(error) });
     }

@@ -74,6 +74,7 @@ export class JobEngine implements AsyncDisposable {
       }),
     );
     const logLimit = { bytes: options.logLimit, policy: options.logPolicy };
+    let lost = 0;
     let housekeeping: Housekeeping | null = null;
     const worker = resources.use(
       await Worker.open({
@@ -85,16 +86,15 @@ export class JobEngine implements AsyncDisposable {
         users: { standard: options.jobUser, allowed: options.allowUsers },
         timeout: { standardMs: options.timeoutMs, maxMs: options.maxTimeoutMs },
         onEnded: () => housekeeping?.jobEnded(),
-        onLost: (jobs) => {
-          diagnostics.warn("{count} jobs ran when the daemon died: recorded as lost", {
-            count: jobs.length,
-          });
-        },
+        onLost: (jobs) => lost += jobs.length,
         onFault: (error, { jobId }) => {
           diagnostics.error("Job {jobId}: {why}", { jobId, why: messageOf(error) });
         },
       }),
     );
+    if (lost > 0) {
+      diagnostics.warn("{count} jobs ran when the daemon died: recorded as lost", { count: lost });
+    }
     housekeeping = resources.use(
       new Housekeeping(worker, {
         maxAgeMs: options.retainAgeMs,

@@ -159,7 +159,7 @@ export interface PruneJobsRequest {
 }
 
 export interface PruneJobsResponse {
-  /** What was removed, or would be, newest first; the first 1000 of them. */
+  /** What was removed, or would be, newest first; the first 1000 of them, or fewer if they are large. */
   readonly jobs: readonly Job[];
   readonly count: number;
   /** What their logs took on disk. */

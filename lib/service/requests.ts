@@ -7,6 +7,7 @@
 import { z } from "zod";
 import { JobWorkerError } from "../errors.ts";
 import { isJobId } from "../ids.ts";
+import { MAX_PAGE_JOBS } from "../page_room.ts";
 import { JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
 
 /** The most output that one answer of `getOutput` carries, in bytes. */
@@ -15,8 +16,7 @@ export const MAX_OUTPUT_BYTES = 1024 * 1024;
 /** The most input that one call of `writeInput` carries, in bytes. */
 export const MAX_INPUT_BYTES = 1024 * 1024;
 
-/** The most jobs on a page, and how many there are if nothing is said. */
-export const MAX_PAGE_SIZE = 1000;
+/** How many jobs there are on a page if nothing is said. */
 export const DEFAULT_PAGE_SIZE = 100;
 
 const jobId = z.string().refine(isJobId, {
@@ -101,7 +101,7 @@ const SCHEMAS = {
   waitJob: z.strictObject({ jobId }),
   listJobs: z.strictObject({
     filter,
-    pageSize: whole(MAX_PAGE_SIZE),
+    pageSize: whole(MAX_PAGE_JOBS),
     pageToken: z.string().refine((token) => token === "" || isJobId(token), {
       error: "must be a token from the page before",
     }),

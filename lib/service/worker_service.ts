@@ -11,7 +11,6 @@ import {
   type Worker,
 } from "../worker/mod.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
-import { answerRoom, jobPage } from "./job_page.ts";
 import type {
   CallContext,
   GetOutputRequest,
@@ -33,13 +32,7 @@ import type {
   WriteInputResponse,
 } from "./job_service.ts";
 import { outputPage } from "./output_page.ts";
-import {
-  checkRequest,
-  commandOf,
-  DEFAULT_PAGE_SIZE,
-  MAX_OUTPUT_BYTES,
-  MAX_PAGE_SIZE,
-} from "./requests.ts";
+import { checkRequest, commandOf, DEFAULT_PAGE_SIZE, MAX_OUTPUT_BYTES } from "./requests.ts";
 import { visibleJob } from "./visible_job.ts";
 
 /** A method without a rule does not compile. */
@@ -117,13 +110,19 @@ export class WorkerService implements JobService {
     return await this.#call("listJobs", request, context, async (call) => {
       const filter = this.#visible(call, request.filter);
       if (filter === null) return { jobs: [], nextPageToken: "" };
-      const { pageSize, pageToken } = request;
-      const { identity } = context.caller;
-      return await jobPage(
-        async (page) =>
-          (await this.#worker.list(filter, page)).map((job) => visibleJob(job, identity)),
-        { limit: pageSize || DEFAULT_PAGE_SIZE, ...(pageToken !== "" && { before: pageToken }) },
-      );
+      const limit = request.pageSize || DEFAULT_PAGE_SIZE;
+      const { pageToken } = request;
+      const jobs = await this.#worker.list(filter, {
+        limit,
+        ...(pageToken === "" ? {} : { before: pageToken }),
+      });
+      const last = jobs.at(-1)?.jobId ?? "";
+      // A page of large jobs has fewer than its limit, so their number does not tell.
+      const next = last === "" ? [] : await this.#worker.list(filter, { limit: 1, before: last });
+      return {
+        jobs: jobs.map((job) => visibleJob(job, context.caller.identity)),
+        nextPageToken: next.length === 0 ? "" : last,
+      };
     });
   }
 
@@ -202,10 +201,9 @@ export class WorkerService implements JobService {
     return await this.#call("pruneJobs", request, context, async (call) => {
       const { owner, dryRun, ...retention } = request;
       const filter = this.#visible(call, owner === "" ? {} : { owner });
-      const jobs = filter === null ? [] : await this.#worker.prune({ retention, filter, dryRun });
-      const bytes = jobs.reduce((sum, { logBytes }) => sum + logBytes, 0);
-      const shown = jobs.slice(0, MAX_PAGE_SIZE).filter(answerRoom());
-      return { jobs: shown, count: jobs.length, bytes };
+      if (filter === null) return { jobs: [], count: 0, bytes: 0 };
+      const whose = filter.owner === undefined ? {} : { owner: filter.owner };
+      return await this.#worker.prune({ retention, dryRun, ...whose });
     });
   }
 

@@ -40,3 +40,23 @@ export function jobQuery(filter: JobFilter, page: JobPage): Query {
     values: [...values, page.limit],
   };
 }
+
+/** The query for what retention goes by, newest first. Whosever jobs: the index has all of it. */
+export function finishedQuery(page: JobPage, owner?: string): Query {
+  const { before, limit } = page;
+  const conditions = ["finished_at IS NOT NULL"];
+  const values: (string | number)[] = [];
+  if (owner !== undefined) {
+    conditions.push("owner = ?");
+    values.push(owner);
+  }
+  if (before !== undefined) {
+    conditions.push("job_id < ?");
+    values.push(before);
+  }
+  return {
+    sql: "SELECT job_id, finished_at, log_bytes FROM jobs INDEXED BY jobs_finished " +
+      `WHERE ${conditions.join(" AND ")} ORDER BY job_id DESC LIMIT ?`,
+    values: [...values, limit],
+  };
+}

@@ -29,6 +29,16 @@ const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID, STRICT;
   CREATE INDEX labels_by_job ON labels (job_id);
   `,
+  `
+  -- What retention goes by, apart from the records, which may be large. Null while a job runs.
+  ALTER TABLE jobs ADD COLUMN finished_at INTEGER;
+  ALTER TABLE jobs ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
+  UPDATE jobs SET
+    finished_at = json_extract(record, '$.end.finishedAt'),
+    log_bytes = json_extract(record, '$.logBytes');
+  CREATE INDEX jobs_finished ON jobs (job_id, owner, finished_at, log_bytes)
+    WHERE finished_at IS NOT NULL;
+  `,
 ];
 
 /** The newest schema that this program knows. */

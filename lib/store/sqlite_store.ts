@@ -1,9 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { clearImmediate, setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import type { JobPage, JobStore, StoredJob } from "../worker/mod.ts";
+import { PageRoom } from "../page_room.ts";
+import type { FinishedJob, JobPage, JobStore, StoredJob } from "../worker/mod.ts";
 import { type Job, type JobFilter, statusOf } from "../worker/types.ts";
-import { jobQuery } from "./job_query.ts";
+import { finishedQuery, jobQuery } from "./job_query.ts";
 import { openDatabase, openError } from "./open_database.ts";
 
 type Change = { readonly put: Job; readonly birth: string | undefined } | {
@@ -57,12 +58,15 @@ export class SqliteStore implements JobStore {
   }
 
   unfinished(): Promise<StoredJob[]> {
-    return this.#read(() =>
-      this.#statements.unfinished.all().map(({ record, birth }) => ({
-        job: JSON.parse(String(record)),
-        birth: String(birth ?? ""),
-      }))
-    );
+    return this.#read(() => {
+      const found: StoredJob[] = [];
+      // One by one: all of them together may be more than there is memory.
+      for (const { record, birth } of this.#statements.unfinished.iterate()) {
+        const { jobId, pid, containment }: Job = JSON.parse(String(record));
+        found.push({ job: { jobId, pid, containment }, birth: String(birth ?? "") });
+      }
+      return found;
+    });
   }
 
   get(jobId: string): Promise<Job | undefined> {
@@ -75,8 +79,26 @@ export class SqliteStore implements JobStore {
 
   list(filter: JobFilter, page: JobPage): Promise<Job[]> {
     const { sql, values } = jobQuery(filter, page);
+    return this.#read(() => {
+      const room = new PageRoom(page);
+      const found: Job[] = [];
+      for (const row of this.#database.prepare(sql).iterate(...values)) {
+        const record = String(row.record);
+        if (!room.take(record)) break;
+        found.push(JSON.parse(record));
+      }
+      return found;
+    });
+  }
+
+  finished(page: JobPage, owner?: string): Promise<FinishedJob[]> {
+    const { sql, values } = finishedQuery(page, owner);
     return this.#read(() =>
-      this.#database.prepare(sql).all(...values).flatMap((row) => jobOf(row) ?? [])
+      this.#database.prepare(sql).all(...values).map((row) => ({
+        jobId: String(row.job_id),
+        finishedAt: Number(row.finished_at),
+        logBytes: Number(row.log_bytes),
+      }))
     );
   }
 
@@ -126,9 +148,17 @@ export class SqliteStore implements JobStore {
     }
     const job = change.put;
     const requestId = job.requestId === "" ? null : job.requestId;
-    const record = JSON.stringify(job);
-    const birth = change.birth ?? null;
-    put.run(job.jobId, job.owner, statusOf(job), requestId, job.startedAt, birth, record);
+    put.run(
+      job.jobId,
+      job.owner,
+      statusOf(job),
+      requestId,
+      job.startedAt,
+      change.birth ?? null,
+      JSON.stringify(job),
+      job.end?.finishedAt ?? null,
+      job.logBytes,
+    );
     for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
   }
 }
@@ -145,10 +175,12 @@ interface Statements {
 function prepare(database: DatabaseSync): Statements {
   return {
     put: database.prepare(
-      `INSERT INTO jobs (job_id, owner, status, request_id, started_at, birth, record)
-       VALUES (?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO jobs (job_id, owner, status, request_id, started_at, birth, record, finished_at,
+         log_bytes)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, record = excluded.record,
-         birth = coalesce(excluded.birth, birth)`,
+         birth = coalesce(excluded.birth, birth), finished_at = excluded.finished_at,
+         log_bytes = excluded.log_bytes`,
     ),
     putLabel: database.prepare(
       "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",

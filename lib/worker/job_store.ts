@@ -6,13 +6,22 @@ export interface JobPage {
   readonly limit: number;
   /** Only jobs that are older than this one. */
   readonly before?: string;
+  /** What their records may take together, in bytes of JSON; 2 MiB by default. */
+  readonly maxBytes?: number;
 }
 
-/** A job as it is stored. */
+/** By what the processes of a stored job are found. */
 export interface StoredJob {
-  readonly job: Job;
+  readonly job: Pick<Job, "jobId" | "pid" | "containment">;
   /** See `ProcessGroups.birthOf()`; `""` if it was never learnt. */
   readonly birth: string;
+}
+
+/** What retention goes by. A record may have megabytes, and all of them are looked at. */
+export interface FinishedJob {
+  readonly jobId: string;
+  readonly finishedAt: number;
+  readonly logBytes: number;
 }
 
 /**
@@ -34,6 +43,15 @@ export interface JobStore extends AsyncDisposable {
   get(jobId: string): Promise<Job | undefined>;
   /** The job that an owner started with this request id. */
   findByRequest(owner: string, requestId: string): Promise<Job | undefined>;
-  /** Newest first, that is by descending id. */
+  /**
+   * Newest first, that is by descending id: as many as `PageRoom` lets onto the page. Only the
+   * page behind the last one is empty.
+   */
   list(filter: JobFilter, page: JobPage): Promise<Job[]>;
+  /**
+   * The jobs that have ended, newest first.
+   *
+   * @param owner only theirs
+   */
+  finished(page: Omit<JobPage, "maxBytes">, owner?: string): Promise<FinishedJob[]>;
 }

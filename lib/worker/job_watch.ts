@@ -7,22 +7,28 @@ import type { Job, JobFilter } from "./types.ts";
 /** A reader that lets so many changed jobs pile up is let go. */
 const MOST_PENDING = 10_000;
 
-/** The changes of jobs for one reader, who may be slow: of a job that changed twice it sees the last. */
+/**
+ * The changes of jobs for one reader, who may be slow: of a job that changed twice it sees the last.
+ * Until its turn comes only the id of a job is held, since there may be many readers and large jobs.
+ */
 export class JobWatch {
   readonly #filter: JobFilter;
-  readonly #pending = new Map<string, Job>();
+  readonly #read: (jobId: string) => Promise<Job | undefined>;
+  readonly #pending = new Set<string>();
   readonly #wakeUp = new WakeUp();
   #overrun = false;
 
-  constructor(filter: JobFilter) {
+  /** @param read finds a job as it is; one that is gone has no change to show */
+  constructor(filter: JobFilter, read: (jobId: string) => Promise<Job | undefined>) {
     this.#filter = filter;
+    this.#read = read;
   }
 
   /** Takes note of a job that has started or ended. */
   tell(job: Job): void {
     if (!matches(job, this.#filter)) return;
     if (this.#pending.size >= MOST_PENDING) this.#overrun = true;
-    else this.#pending.set(job.jobId, job);
+    else this.#pending.add(job.jobId);
     this.#wakeUp.notify();
   }
 
@@ -41,10 +47,15 @@ export class JobWatch {
           `Too slow: more than ${MOST_PENDING} jobs have changed unread`,
         );
       }
-      const jobs = [...this.#pending.values()];
-      this.#pending.clear();
-      yield* jobs;
-      if (jobs.length === 0) await abortable(changed, signal);
+      const [jobId] = this.#pending;
+      if (jobId === undefined) {
+        await abortable(changed, signal);
+        continue;
+      }
+      this.#pending.delete(jobId);
+      const job = await this.#read(jobId);
+      // It may have changed once more, and not match any longer.
+      if (job !== undefined && matches(job, this.#filter)) yield job;
     }
   }
 }

@@ -1,4 +1,5 @@
-import type { JobPage, JobStore, StoredJob } from "./job_store.ts";
+import { PageRoom } from "../page_room.ts";
+import type { FinishedJob, JobPage, JobStore, StoredJob } from "./job_store.ts";
 import { matches } from "./matches.ts";
 import type { Job, JobFilter } from "./types.ts";
 
@@ -26,7 +27,10 @@ export class MemoryStore implements JobStore {
   unfinished(): Promise<StoredJob[]> {
     const running = [...this.#jobs.values()].filter(({ end }) => end === null);
     return Promise.resolve(
-      running.map((job) => ({ job, birth: this.#births.get(job.jobId) ?? "" })),
+      running.map(({ jobId, pid, containment }) => ({
+        job: { jobId, pid, containment },
+        birth: this.#births.get(jobId) ?? "",
+      })),
     );
   }
 
@@ -40,12 +44,22 @@ export class MemoryStore implements JobStore {
   }
 
   list(filter: JobFilter, page: JobPage): Promise<Job[]> {
+    const room = new PageRoom(page);
     const found: Job[] = [];
-    // Jobs that start at the same time may be put in another order than that of their ids.
-    for (const job of [...this.#jobs.values()].sort(newestFirst)) {
+    for (const job of this.#newestFirst(page.before)) {
+      if (room.isFull) break;
+      if (matches(job, filter) && room.take(JSON.stringify(job))) found.push(job);
+    }
+    return Promise.resolve(found);
+  }
+
+  finished(page: JobPage, owner?: string): Promise<FinishedJob[]> {
+    const found: FinishedJob[] = [];
+    for (const job of this.#newestFirst(page.before)) {
       if (found.length === page.limit) break;
-      if (page.before !== undefined && job.jobId >= page.before) continue;
-      if (matches(job, filter)) found.push(job);
+      if (job.end === null || (owner !== undefined && job.owner !== owner)) continue;
+      const { jobId, logBytes, end: { finishedAt } } = job;
+      found.push({ jobId, finishedAt, logBytes });
     }
     return Promise.resolve(found);
   }
@@ -53,10 +67,13 @@ export class MemoryStore implements JobStore {
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
   }
-}
 
-function newestFirst(a: Job, b: Job): number {
-  return a.jobId < b.jobId ? 1 : -1;
+  /** Jobs that start at the same time may be put in another order than that of their ids. */
+  #newestFirst(before: string | undefined): Job[] {
+    return [...this.#jobs.values()]
+      .filter(({ jobId }) => before === undefined || jobId < before)
+      .sort((a, b) => a.jobId < b.jobId ? 1 : -1);
+  }
 }
 
 function requestKey(owner: string, requestId: string): string {

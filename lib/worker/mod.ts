@@ -33,12 +33,12 @@
  * @module
  */
 
-export type { JobPage, JobStore, StoredJob } from "./job_store.ts";
+export type { FinishedJob, JobPage, JobStore, StoredJob } from "./job_store.ts";
 export { matches } from "./matches.ts";
 export { MemoryStore } from "./memory_store.ts";
 export type { ExecutionRequest } from "./execution.ts";
 export type { UserPolicy } from "./users.ts";
-export type { Retention } from "./retention.ts";
+export type { Pruned, Retention } from "./retention.ts";
 export { parseSignal } from "./signals.ts";
 export { findTool } from "./tools.ts";
 export * from "./types.ts";

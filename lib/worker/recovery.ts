@@ -1,4 +1,5 @@
 import { delay } from "../delay.ts";
+import { MAX_PAGE_JOBS } from "../page_room.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { JobLog } from "./job_log.ts";
 import type { JobStore, StoredJob } from "./job_store.ts";
@@ -17,36 +18,46 @@ export interface RecoveryOptions {
   readonly findCgroups: () => Promise<Cgroups | null>;
   /** The directory of a job's log. */
   readonly logOf: (jobId: string) => string;
+  /** Told of the lost jobs, a page at a time. */
+  readonly onLost: (jobs: readonly Job[]) => void;
 }
 
 /**
  * Settles what a daemon that died has left behind: the jobs that ran then are recorded as lost, since
  * nobody knows how they ended, and what is left of them is killed. Their logs stay.
- *
- * @returns the lost jobs
  */
-export async function recover(options: RecoveryOptions): Promise<Job[]> {
-  const { store, groups, findCgroups, logOf } = options;
+export async function recover(options: RecoveryOptions): Promise<void> {
+  const { store, groups, findCgroups } = options;
   const unfinished = await store.unfinished();
-  if (unfinished.length === 0) return [];
+  if (unfinished.length === 0) return;
   const inCgroups = unfinished.filter(({ job }) => job.containment === "cgroup");
   if (inCgroups.length > 0) await endCgroups(inCgroups, await findCgroups());
   await killSurvivors(unfinished, groups);
-  const lost = await Promise.all(
-    unfinished.map(async ({ job }) => ({
-      ...job,
-      ...await measureLog(logOf(job.jobId)),
-      outputCut: true,
-      end: {
-        status: "failed",
-        reason: "lost",
-        exitStatus: null,
-        finishedAt: Math.max(job.startedAt, Date.now()),
-      },
-    } as const)),
-  );
-  await Promise.all(lost.map((job) => store.put(job)));
-  return lost;
+  await recordLost(options);
+}
+
+async function recordLost({ store, logOf, onLost }: RecoveryOptions): Promise<void> {
+  const running = () => store.list({ statuses: ["running"] }, { limit: MAX_PAGE_JOBS });
+  // Those that are recorded as lost are not found again.
+  for (let jobs = await running(); jobs.length > 0; jobs = await running()) {
+    const lost = await Promise.all(jobs.map((job) => lostJob(job, logOf)));
+    await Promise.all(lost.map((job) => store.put(job)));
+    onLost(lost);
+  }
+}
+
+async function lostJob(job: Job, logOf: RecoveryOptions["logOf"]): Promise<Job> {
+  return {
+    ...job,
+    ...await measureLog(logOf(job.jobId)),
+    outputCut: true,
+    end: {
+      status: "failed",
+      reason: "lost",
+      exitStatus: null,
+      finishedAt: Math.max(job.startedAt, Date.now()),
+    },
+  };
 }
 
 /** What is in the cgroup of a job is the job's, whatever it has become. */

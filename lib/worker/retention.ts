@@ -1,5 +1,5 @@
-import type { JobStore } from "./job_store.ts";
-import type { Job, JobFilter } from "./types.ts";
+import type { FinishedJob, JobStore } from "./job_store.ts";
+import type { Job } from "./types.ts";
 
 /** How much of the past is kept. A job that is outside of any of these bounds goes. */
 export interface Retention {
@@ -11,34 +11,42 @@ export interface Retention {
   readonly maxBytes?: number;
 }
 
+/** What `Worker.prune()` has removed, or would. */
+export interface Pruned {
+  /** The newest of them, as many as fit on a page. */
+  readonly jobs: readonly Job[];
+  readonly count: number;
+  /** What their logs took on disk. */
+  readonly bytes: number;
+}
+
 const PAGE = 500;
 
 /**
  * The finished jobs that a retention lets go, from the newest to the oldest: the newest are kept for
  * as long as there is room for them.
  *
- * @param filter whose jobs to look at; those of others neither count nor go
  * @param now milliseconds since the Unix epoch
+ * @param owner whose jobs to look at; those of others neither count nor go
  */
 export async function* expired(
   store: JobStore,
   retention: Retention,
-  filter: JobFilter,
   now: number,
-): AsyncGenerator<Job, void, undefined> {
+  owner?: string,
+): AsyncGenerator<FinishedJob, void, undefined> {
   const { maxAgeMs = Infinity, maxCount = Infinity, maxBytes = Infinity } = retention;
-  const finished: JobFilter = { ...filter, statuses: ["done", "failed", "cancelled"] };
   let count = 0;
   let bytes = 0;
   for (let before: string | undefined, full = true; full;) {
-    const page = await store.list(finished, {
-      limit: PAGE,
-      ...(before === undefined ? {} : { before }),
-    });
+    const page = await store.finished(
+      { limit: PAGE, ...(before === undefined ? {} : { before }) },
+      owner,
+    );
     for (const job of page) {
       count++;
       bytes += job.logBytes;
-      const age = now - (job.end?.finishedAt ?? now);
+      const age = now - job.finishedAt;
       if (count > maxCount || bytes > maxBytes || age > maxAgeMs) yield job;
     }
     before = page.at(-1)?.jobId;

@@ -1,6 +1,7 @@
 import { abortable } from "../abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import { IdSequence, newId } from "../ids.ts";
+import { MAX_PAGE_JOBS, PageRoom } from "../page_room.ts";
 import { type ActiveJob, ActiveJobs } from "./active_jobs.ts";
 import { Cgroups } from "./cgroups.ts";
 import { checkGracePeriod, completeExecution } from "./execution.ts";
@@ -15,7 +16,7 @@ import { findStart } from "./log_start.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { ProcessGroups } from "./process_groups.ts";
 import { recover } from "./recovery.ts";
-import { expired, type Retention } from "./retention.ts";
+import { expired, type Pruned, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
 import { findTool } from "./tools.ts";
@@ -28,6 +29,9 @@ import {
 } from "./worker_options.ts";
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
+
+/** What each watch holds of what there is already, while nobody reads on. */
+const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
 
 /** Runs commands, each in a session of its own, and keeps their output and outcome. */
 export class Worker implements AsyncDisposable {
@@ -99,13 +103,13 @@ export class Worker implements AsyncDisposable {
         home,
         ...(diskPatienceMs === undefined ? {} : { diskPatienceMs }),
       });
-      const lost = await recover({
+      await recover({
         store,
         groups,
         findCgroups: async () => cgroups ?? await Cgroups.find(groups.shell),
         logOf,
+        onLost: (jobs) => options.onLost?.(jobs),
       });
-      if (lost.length > 0) options.onLost?.(lost);
       const [newest] = await store.list({}, { limit: 1 });
       const ids = new IdSequence(newest?.jobId ?? "");
       return new Worker(options, { store, groups, launcher, logs, ids });
@@ -221,12 +225,16 @@ export class Worker implements AsyncDisposable {
 
   /** @throws `not_found` */
   async get(jobId: string): Promise<Job> {
-    const job = this.#active.get(jobId)?.running.snapshot() ?? await this.#store.get(jobId);
+    const job = await this.#find(jobId);
     if (job === undefined) throw new JobWorkerError("not_found", `No job "${jobId}"`);
     return job;
   }
 
-  /** Jobs that match, newest first, a page at a time. */
+  async #find(jobId: string): Promise<Job | undefined> {
+    return this.#active.get(jobId)?.running.snapshot() ?? await this.#store.get(jobId);
+  }
+
+  /** Jobs that match, newest first, a page at a time. See {@linkcode JobStore.list}. */
   async list(filter: JobFilter, page: JobPage): Promise<Job[]> {
     const jobs = await this.#store.list(filter, page);
     return jobs.map((job) => this.#active.get(job.jobId)?.running.snapshot() ?? job);
@@ -273,18 +281,13 @@ export class Worker implements AsyncDisposable {
 
   /** The jobs that match, as they are, then each again when its status changes; ends by the signal. */
   async *watch(filter: JobFilter, signal: AbortSignal): AsyncGenerator<Job, never, undefined> {
-    const watch = new JobWatch(filter);
+    const watch = new JobWatch(filter, (jobId) => this.#find(jobId));
     this.#watches.add(watch);
     try {
-      const limit = 1000;
-      for (let before: string | undefined, full = true; full;) {
-        const page = await this.list(filter, {
-          limit,
-          ...(before === undefined ? {} : { before }),
-        });
+      let page = await this.list(filter, WATCH_PAGE);
+      for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
         yield* page;
-        before = page.at(-1)?.jobId;
-        full = page.length === limit;
+        page = await this.list(filter, { ...WATCH_PAGE, before: last.jobId });
       }
       return yield* watch.changes(signal);
     } finally {
@@ -295,26 +298,31 @@ export class Worker implements AsyncDisposable {
   /**
    * Removes finished jobs with their logs. One whose log is being read stays.
    *
-   * @param options.filter whose jobs; those of others are not touched
+   * @param options.owner whose jobs; those of others are not touched
    * @param options.dryRun only tell
-   * @returns the jobs that were removed, or would be, newest first
    */
   async prune(options: {
     readonly retention: Retention;
-    readonly filter?: JobFilter;
+    readonly owner?: string;
     readonly dryRun?: boolean;
-  }): Promise<Job[]> {
-    const { retention, filter = {}, dryRun = false } = options;
-    const pruned: Job[] = [];
-    for await (const job of expired(this.#store, retention, filter, Date.now())) {
-      if (this.#logs.isRead(job.jobId) || this.#active.get(job.jobId) !== undefined) continue;
-      pruned.push(job);
+  }): Promise<Pruned> {
+    const { retention, owner, dryRun = false } = options;
+    const room = new PageRoom({ limit: MAX_PAGE_JOBS });
+    const jobs: Job[] = [];
+    let count = 0;
+    let bytes = 0;
+    for await (const { jobId, logBytes } of expired(this.#store, retention, Date.now(), owner)) {
+      if (this.#logs.isRead(jobId) || this.#active.get(jobId) !== undefined) continue;
+      const job = room.isFull ? undefined : await this.#store.get(jobId);
+      if (job !== undefined && room.take(JSON.stringify(job))) jobs.push(job);
+      count++;
+      bytes += logBytes;
       if (dryRun) continue;
       // In this order: a log without a record would never be found again.
-      await this.#logs.remove(job.jobId);
-      await this.#store.delete(job.jobId);
+      await this.#logs.remove(jobId);
+      await this.#store.delete(jobId);
     }
-    return pruned;
+    return { jobs, count, bytes };
   }
 
   /**

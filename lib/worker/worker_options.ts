@@ -26,7 +26,7 @@ export interface WorkerOptions {
   readonly timeout?: { readonly standardMs?: number; readonly maxMs?: number };
   /** Told of each job once its end is recorded. */
   readonly onEnded?: (job: Job) => void;
-  /** Told of jobs that ran when an earlier worker died, see `Worker.open()`. */
+  /** Told of the jobs that ran when an earlier worker died, some at a time; see `Worker.open()`. */
   readonly onLost?: (jobs: readonly Job[]) => void;
   /** Told what goes wrong and has no caller to be told to. */
   readonly onFault?: (error: unknown, job: Job) => void;

@@ -1,8 +1,10 @@
 import { Housekeeping } from "../../lib/daemon/housekeeping.ts";
+import type { Pruned } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { FakeTimers } from "./fake_timers.ts";
 
 const RETENTION = { maxCount: 3 };
+const NOTHING: Pruned = { jobs: [], count: 0, bytes: 0 };
 
 Deno.test("Housekeeping prunes soon after jobs have ended, once for many, and every hour", async () => {
   using timers = new FakeTimers();
@@ -10,7 +12,7 @@ Deno.test("Housekeeping prunes soon after jobs have ended, once for many, and ev
   const worker = {
     prune: (options: unknown) => {
       calls.push(options);
-      return Promise.resolve([]);
+      return Promise.resolve(NOTHING);
     },
   };
   const housekeeping = new Housekeeping(worker, RETENTION);
@@ -38,14 +40,14 @@ Deno.test("Housekeeping prunes soon after jobs have ended, once for many, and ev
 
 Deno.test("Housekeeping is not closed before what it removes is removed", async () => {
   using timers = new FakeTimers();
-  const removing = Promise.withResolvers<[]>();
+  const removing = Promise.withResolvers<void>();
   const pruned = { started: 0, ended: 0 };
   const worker = {
     prune: async () => {
       pruned.started++;
       await removing.promise;
       pruned.ended++;
-      return [];
+      return NOTHING;
     },
   };
   const housekeeping = new Housekeeping(worker, RETENTION);
@@ -56,7 +58,7 @@ Deno.test("Housekeeping is not closed before what it removes is removed", async 
   await null;
   assert.deepEqual(pruned, { started: 1, ended: 0 }, "One after the other");
   const closed = housekeeping[Symbol.asyncDispose]();
-  removing.resolve([]);
+  removing.resolve();
   await closed;
   assert.deepEqual(pruned, { started: 2, ended: 2 });
 });

@@ -1,5 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
-import { jobQuery } from "../../lib/store/job_query.ts";
+import { finishedQuery, jobQuery } from "../../lib/store/job_query.ts";
 import { migrate } from "../../lib/store/migrations.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import type { JobFilter } from "../../lib/worker/types.ts";
@@ -32,6 +32,18 @@ Deno.test("jobQuery() finds a page by an index, and sorts nothing", () => {
       // Every table is entered by a key; a sort would be USE TEMP B-TREE.
       assert.match(step, /^SEARCH .* USING (PRIMARY KEY|(COVERING )?INDEX)/, `${sql}: ${plan}`);
     }
+  }
+});
+
+Deno.test("finishedQuery() reads an index alone, since the records may be large", () => {
+  using database = new DatabaseSync(":memory:");
+  migrate(database);
+  for (const owner of [undefined, "alice"]) {
+    const { sql, values } = finishedQuery({ limit: 100, before: "0199" }, owner);
+    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values);
+    assert.deepEqual(plan.map(({ detail }) => detail), [
+      "SEARCH jobs USING COVERING INDEX jobs_finished (job_id<?)",
+    ]);
   }
 });
 

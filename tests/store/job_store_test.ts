@@ -100,13 +100,13 @@ testStores(
     await store.put(job({ jobId: "a" }));
     await store.put(job({ jobId: "b" }), "boot:1");
     // A later change says nothing about it, so it stays.
-    await store.put(job({ jobId: "b", stdoutBytes: 5 }));
+    await store.put(job({ jobId: "b", pid: 7, containment: "cgroup" }));
     await store.put(job({ jobId: "c" }), "boot:2");
     await store.put(job({ jobId: "c", end: DONE }));
     const unfinished = await store.unfinished();
     assert.deepEqual(unfinished.sort((x, y) => x.job.jobId < y.job.jobId ? -1 : 1), [
-      { job: job({ jobId: "a" }), birth: "" },
-      { job: job({ jobId: "b", stdoutBytes: 5 }), birth: "boot:1" },
+      { job: { jobId: "a", pid: 4_242, containment: "process_group" }, birth: "" },
+      { job: { jobId: "b", pid: 7, containment: "cgroup" }, birth: "boot:1" },
     ]);
   },
 );
@@ -163,6 +163,64 @@ testStores("list() pages through what matches, while jobs come and go", async (s
     }
     assert.equal(seen.join(" "), expected, JSON.stringify(filter));
   }
+});
+
+/** A job whose record takes so many bytes. */
+function large(jobId: string, bytes: number, end: Job["end"] = null): Job {
+  const sized = (name: string) =>
+    job({ jobId, end, command: { name, args: [], env: {}, workingDirectory: "/" } });
+  return sized("x".repeat(bytes - JSON.stringify(sized("")).length));
+}
+
+testStores(
+  "list() ends a page before its records take more than 2 MiB",
+  async (store) => {
+    const mi = 1024 * 1024;
+    // One alone may be larger. It is the JSON that counts: a control character takes six.
+    const bell = { name: "\x07".repeat(mi), args: [], env: {}, workingDirectory: "/" };
+    for (const whole of [large("a", mi), large("b", mi), large("c", 3 * mi), job({ jobId: "d" })]) {
+      await store.put(whole);
+    }
+    await store.put(job({ jobId: "e", command: bell }));
+    await store.put(large("f", mi));
+    const euros = { name: "€".repeat(mi / 3), args: [], env: {}, workingDirectory: "/" };
+    await store.put(job({ jobId: "g", command: euros }));
+    const pages: string[] = [];
+    for (let page = await store.list({}, { limit: 100 }); page.length > 0;) {
+      pages.push(page.map(({ jobId }) => jobId).join(""));
+      page = await store.list({}, { limit: 100, before: page.at(-1)?.jobId ?? "" });
+    }
+    assert.deepEqual(pages, ["g", "f", "e", "d", "c", "ba"]);
+  },
+);
+
+testStores("list() makes its pages as small as it is told to", async (store) => {
+  for (const jobId of ["a", "b", "c"]) await store.put(large(jobId, 1_000));
+  const sizes = [];
+  for (const maxBytes of [1, 1_999, 2_000, 3_000]) {
+    sizes.push((await store.list({}, { limit: 100, maxBytes })).length);
+  }
+  assert.deepEqual(sizes, [1, 1, 2, 3]);
+});
+
+testStores("finished() tells what retention goes by, of all jobs or one owner's", async (store) => {
+  const end = (finishedAt: number) => ({ ...DONE, finishedAt });
+  await store.put(job({ jobId: "a", logBytes: 2 ** 40, end: end(1_785_490_200_001) }));
+  await store.put(job({ jobId: "b" }));
+  await store.put(job({ jobId: "c", owner: "bob", end: end(7) }));
+  await store.put(job({ jobId: "d", logBytes: 1 }));
+  await store.put(job({ jobId: "d", logBytes: 5, end: end(6) }));
+  const [d, c, a] = [
+    { jobId: "d", finishedAt: 6, logBytes: 5 },
+    { jobId: "c", finishedAt: 7, logBytes: 0 },
+    { jobId: "a", finishedAt: 1_785_490_200_001, logBytes: 2 ** 40 },
+  ];
+  assert.deepEqual(await store.finished({ limit: 9 }), [d, c, a]);
+  assert.deepEqual(await store.finished({ limit: 2 }), [d, c]);
+  assert.deepEqual(await store.finished({ limit: 9, before: "c" }), [a]);
+  assert.deepEqual(await store.finished({ limit: 9 }, "alice"), [d, a]);
+  assert.deepEqual(await store.finished({ limit: 9, before: "d" }, "alice"), [a]);
+  assert.deepEqual(await store.finished({ limit: 9 }, "carol"), []);
 });
 
 testStores("list() filters by status, owner, labels, beginning and start", async (store) => {

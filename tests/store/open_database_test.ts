@@ -5,7 +5,7 @@ import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { assert } from "../assert.ts";
 import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
 import { rejection, temporaryDirectory } from "../worker/fixture.ts";
-import { job } from "../worker/job_fixture.ts";
+import { DONE, job } from "../worker/job_fixture.ts";
 
 /** What `SqliteStore.open()` says of a file that it must not touch. */
 async function refusal(path: string): Promise<string> {
@@ -128,6 +128,52 @@ Deno.test({
     await disk.remountReadOnly();
     assert.match(await refusal(path), /see to the file and its directory/);
   },
+});
+
+/** The first schema, as databases have it that were made then. */
+const SCHEMA_1 = `
+  CREATE TABLE jobs (
+    job_id TEXT NOT NULL PRIMARY KEY,
+    owner TEXT NOT NULL,
+    status TEXT NOT NULL,
+    request_id TEXT,
+    started_at INTEGER NOT NULL,
+    birth TEXT,
+    record TEXT NOT NULL
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX jobs_by_owner ON jobs (owner, job_id);
+  CREATE INDEX jobs_by_status ON jobs (status, job_id);
+  CREATE UNIQUE INDEX jobs_by_request ON jobs (owner, request_id) WHERE request_id IS NOT NULL;
+  CREATE TABLE labels (
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    job_id TEXT NOT NULL REFERENCES jobs (job_id) ON DELETE CASCADE,
+    PRIMARY KEY (name, value, job_id)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX labels_by_job ON labels (job_id);
+  PRAGMA user_version = 1;
+`;
+
+Deno.test("SqliteStore.open() takes over a database of schema 1, with what retention goes by", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/jobs.db`;
+  const running = job({ jobId: "a" });
+  const ended = job({ jobId: "b", logBytes: 2 ** 40, end: DONE });
+  {
+    using old = new DatabaseSync(path);
+    old.exec(SCHEMA_1);
+    const put = old.prepare("INSERT INTO jobs VALUES (?, 'alice', ?, NULL, 1000, 'boot:1', ?)");
+    put.run("a", "running", JSON.stringify(running));
+    put.run("b", "done", JSON.stringify(ended));
+  }
+  await using store = await SqliteStore.open(path);
+  assert.deepEqual(await store.list({}, { limit: 9 }), [ended, running]);
+  const { finishedAt } = DONE;
+  assert.deepEqual(await store.finished({ limit: 9 }), [
+    { jobId: "b", finishedAt, logBytes: 2 ** 40 },
+  ]);
+  await store.put({ ...running, end: DONE });
+  assert.equal((await store.finished({ limit: 9 })).length, 2);
 });
 
 Deno.test("migrate() leads from every schema to the newest, all or nothing", () => {

@@ -1,12 +1,34 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { JobWatch } from "../../lib/worker/job_watch.ts";
+import type { Job, JobFilter } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "./fixture.ts";
 import { DONE, job } from "./job_fixture.ts";
 
+/** A watch of jobs that are as they were told last, or gone. */
+class TestWatch {
+  readonly jobs = new Map<string, Job>();
+  readonly watch: JobWatch;
+  read: (jobId: string) => Promise<Job | undefined> = (jobId) =>
+    Promise.resolve(this.jobs.get(jobId));
+
+  constructor(filter: JobFilter = {}) {
+    this.watch = new JobWatch(filter, (jobId) => this.read(jobId));
+  }
+
+  tell(job: Job): void {
+    this.jobs.set(job.jobId, job);
+    this.watch.tell(job);
+  }
+
+  changes(signal: AbortSignal = new AbortController().signal): ReturnType<JobWatch["changes"]> {
+    return this.watch.changes(signal);
+  }
+}
+
 Deno.test("JobWatch.changes() waits for a change, and misses none", async () => {
-  const watch = new JobWatch({});
-  const changes = watch.changes(new AbortController().signal);
+  const watch = new TestWatch();
+  const changes = watch.changes();
   const first = changes.next();
   watch.tell(job({ jobId: "a" }));
   assert.equal((await first).value.jobId, "a");
@@ -19,8 +41,8 @@ Deno.test("JobWatch.changes() waits for a change, and misses none", async () => 
 });
 
 Deno.test("JobWatch.changes() shows a slow reader the last state of a job only", async () => {
-  const watch = new JobWatch({});
-  const changes = watch.changes(new AbortController().signal);
+  const watch = new TestWatch();
+  const changes = watch.changes();
   watch.tell(job({ jobId: "a" }));
   watch.tell(job({ jobId: "b" }));
   watch.tell(job({ jobId: "a", end: DONE }));
@@ -29,16 +51,34 @@ Deno.test("JobWatch.changes() shows a slow reader the last state of a job only",
 });
 
 Deno.test("JobWatch.changes() leaves out what the filter does not match", async () => {
-  const watch = new JobWatch({ owner: "bob", statuses: ["done"] });
-  const changes = watch.changes(new AbortController().signal);
+  const watch = new TestWatch({ owner: "bob", statuses: ["done"] });
+  const changes = watch.changes();
   watch.tell(job({ jobId: "a", end: DONE }));
   watch.tell(job({ jobId: "b", owner: "bob" }));
   watch.tell(job({ jobId: "c", owner: "bob", end: DONE }));
   assert.equal((await changes.next()).value.jobId, "c");
 });
 
+Deno.test("JobWatch.changes() holds no job before its turn, and passes over what is gone", async () => {
+  const watch = new TestWatch({ statuses: ["running"] });
+  for (const jobId of ["a", "b", "c", "d"]) watch.tell(job({ jobId }));
+  const read: string[] = [];
+  watch.read = (jobId) => {
+    read.push(jobId);
+    return Promise.resolve(watch.jobs.get(jobId));
+  };
+  const changes = watch.changes();
+  assert.equal((await changes.next()).value.jobId, "a");
+  assert.deepEqual(read, ["a"]);
+  watch.jobs.delete("b");
+  // It matches no longer, and whoever watches running jobs would take it for one.
+  watch.tell(job({ jobId: "c", end: DONE }));
+  assert.equal((await changes.next()).value.jobId, "d");
+  assert.deepEqual(read, ["a", "b", "c", "d"]);
+});
+
 Deno.test("JobWatch.changes() ends by its signal, before and while it waits", async () => {
-  const watch = new JobWatch({});
+  const watch = new TestWatch();
   const reason = new Error("The client has left");
   assert.equal(await rejection(watch.changes(AbortSignal.abort(reason)).next()), reason);
   const controller = new AbortController();
@@ -48,9 +88,9 @@ Deno.test("JobWatch.changes() ends by its signal, before and while it waits", as
 });
 
 Deno.test("JobWatch.changes() lets a reader go that is 10000 jobs behind", async () => {
-  const watch = new JobWatch({});
+  const watch = new TestWatch();
   for (let count = 0; count < 10_000; count++) watch.tell(job({ jobId: `${count}` }));
-  const changes = watch.changes(new AbortController().signal);
+  const changes = watch.changes();
   assert.equal((await changes.next()).value.jobId, "0");
   for (let count = 0; count < 10_001; count++) watch.tell(job({ jobId: `again ${count}` }));
   const rest = Array.fromAsync(changes);

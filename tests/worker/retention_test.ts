@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
 import { expired, type Retention } from "../../lib/worker/retention.ts";
-import type { Job, JobFilter } from "../../lib/worker/types.ts";
+import type { Job } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import { BOTH, bytesOf, FROM_START, rejection, TestWorker } from "./fixture.ts";
 import { DONE, job } from "./job_fixture.ts";
@@ -25,8 +25,8 @@ async function storeOf(): Promise<MemoryStore> {
   return store;
 }
 
-async function goneOf(retention: Retention, filter: JobFilter = {}, now = NOW): Promise<string> {
-  const jobs = await Array.fromAsync(expired(await storeOf(), retention, filter, now));
+async function goneOf(retention: Retention, owner?: string, now = NOW): Promise<string> {
+  const jobs = await Array.fromAsync(expired(await storeOf(), retention, now, owner));
   return jobs.map(({ jobId }) => jobId).join(" ");
 }
 
@@ -50,14 +50,14 @@ Deno.test("expired() keeps the newest that all bounds allow, and whatever runs",
 });
 
 Deno.test("expired() of one owner's jobs neither counts nor touches those of others", async () => {
-  assert.equal(await goneOf({ maxCount: 1 }, { owner: "bob" }), "6 4 2");
-  assert.equal(await goneOf({ maxBytes: 1_400 }, { owner: "bob" }), "4 2");
-  assert.equal(await goneOf({ maxCount: 0 }, { owner: "carol" }), "");
+  assert.equal(await goneOf({ maxCount: 1 }, "bob"), "6 4 2");
+  assert.equal(await goneOf({ maxBytes: 1_400 }, "bob"), "4 2");
+  assert.equal(await goneOf({ maxCount: 0 }, "carol"), "");
 });
 
 Deno.test("expired() takes no job for old that ended in what is now the future", async () => {
-  assert.equal(await goneOf({ maxAgeMs: 0 }, {}, 0), "");
-  assert.equal(await goneOf({ maxAgeMs: 1_000, maxCount: 6 }, {}, 0), "1");
+  assert.equal(await goneOf({ maxAgeMs: 0 }, undefined, 0), "");
+  assert.equal(await goneOf({ maxAgeMs: 1_000, maxCount: 6 }, undefined, 0), "1");
 });
 
 Deno.test("expired() pages through any number of jobs while they are removed", async () => {
@@ -67,7 +67,7 @@ Deno.test("expired() pages through any number of jobs while they are removed", a
     await store.put(job({ jobId: idOf(index), end: DONE }));
   }
   let removed = 0;
-  for await (const { jobId } of expired(store, { maxCount: 3 }, {}, NOW)) {
+  for await (const { jobId } of expired(store, { maxCount: 3 }, NOW)) {
     await store.delete(jobId);
     removed++;
   }
@@ -75,8 +75,12 @@ Deno.test("expired() pages through any number of jobs while they are removed", a
   assert.equal((await store.list({}, { limit: 9 })).length, 3);
 });
 
-function pruneAll(test: TestWorker, options: { filter?: JobFilter; dryRun?: boolean } = {}) {
-  return test.worker.prune({ retention: { maxCount: 0 }, ...options });
+/** Returns the jobs that were removed. */
+async function pruneAll(
+  { worker }: TestWorker,
+  options: { owner?: string; dryRun?: boolean } = {},
+): Promise<readonly Job[]> {
+  return (await worker.prune({ retention: { maxCount: 0 }, ...options })).jobs;
 }
 
 async function logsOf({ directory }: TestWorker): Promise<string[]> {
@@ -111,6 +115,29 @@ Deno.test("Worker.prune() removes jobs with their logs, but none that runs", asy
   assert.deepEqual(await pruneAll(test), []);
 });
 
+Deno.test("Worker.prune() counts all jobs and bytes, and shows as many of the newest as a page holds", async () => {
+  await using store = new MemoryStore();
+  const name = "x".repeat(1_500_000);
+  const command = { name, args: [], env: {}, workingDirectory: "/" };
+  for (let index = 0; index < 1_100; index++) {
+    const jobId = `0${String(index).padStart(4, "0")}`;
+    await store.put(job({ jobId, logBytes: index, end: DONE }));
+  }
+  await using test = await TestWorker.open({ store });
+  const newest = async () => {
+    const { jobs, count, bytes } = await test.worker.prune({
+      retention: { maxCount: 0 },
+      dryRun: true,
+    });
+    return [jobs[0]?.jobId, jobs.length, count, bytes];
+  };
+  assert.deepEqual(await newest(), ["01099", 1_000, 1_100, 604_450]);
+  for (const jobId of ["2", "3"]) await store.put(job({ jobId, command, logBytes: 5, end: DONE }));
+  assert.deepEqual(await newest(), ["3", 1, 1_102, 604_460], "The other large one, and no smaller");
+  await test.worker.prune({ retention: { maxCount: 1_000 } });
+  assert.equal((await store.finished({ limit: 2_000 })).length, 1_000);
+});
+
 Deno.test("Worker.prune() removes the jobs of one owner only, if told so", async () => {
   await using test = await TestWorker.open();
   const jobs = await Promise.all(["alice", "bob"].map(async (owner) => {
@@ -118,7 +145,7 @@ Deno.test("Worker.prune() removes the jobs of one owner only, if told so", async
     return await test.worker.wait(jobId);
   }));
   const [alice, bob] = idsOf(jobs);
-  assert.deepEqual(idsOf(await pruneAll(test, { filter: { owner: "bob" } })), [bob]);
+  assert.deepEqual(idsOf(await pruneAll(test, { owner: "bob" })), [bob]);
   assert.deepEqual(idsOf(await test.worker.list({}, { limit: 9 })), [alice]);
 });
 
@@ -241,7 +268,8 @@ Deno.test("The age of a job is counted from its end, whatever the clock did mean
   assert.equal(end?.reason, "exited");
   assert.ok(end.finishedAt < startedAt + 600_000);
   clock.now = end.finishedAt + 1_000;
-  assert.deepEqual(await test.worker.prune({ retention: { maxAgeMs: 1_000 } }), []);
+  const prune = async () => (await test.worker.prune({ retention: { maxAgeMs: 1_000 } })).count;
+  assert.equal(await prune(), 0);
   clock.now++;
-  assert.equal((await test.worker.prune({ retention: { maxAgeMs: 1_000 } })).length, 1);
+  assert.equal(await prune(), 1);
 });

@@ -124,5 +124,5 @@ Deno.test("A job that prints nothing has an empty log, and no file", async () =>
   assert.deepEqual(batches, [
     { records: [], nextOffset: 0, finishedJob: await test.worker.get(jobId) },
   ]);
-  assert.equal((await test.worker.prune({ retention: { maxCount: 0 } })).length, 1);
+  assert.equal((await test.worker.prune({ retention: { maxCount: 0 } })).count, 1);
 });
