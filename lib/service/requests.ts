@@ -8,6 +8,7 @@ import { z } from "zod";
 import { JobWorkerError } from "../errors.ts";
 import { isJobId } from "../ids.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
+import { MOST_LABELS } from "../worker/labels.ts";
 import { JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
 
 /** The most output that one answer of `getOutput` carries, in bytes. */
@@ -32,10 +33,16 @@ const printable = (max: number) =>
   z.string().refine((text) => text.length <= max && !/\p{Cc}/u.test(text), {
     error: `must be at most ${max} characters, without control characters`,
   });
-const labels = z.record(printable(63), printable(256));
+const labels = z.record(printable(63), printable(256))
+  .refine((labels) => Object.keys(labels).length <= MOST_LABELS, {
+    error: `must be at most ${MOST_LABELS} labels`,
+  });
 
 const filter = z.strictObject({
-  statuses: z.array(z.enum(JOB_STATUSES)).optional(),
+  statuses: z.array(z.enum(JOB_STATUSES))
+    .refine((statuses) => new Set(statuses).size === statuses.length, {
+      error: "must name each status once",
+    }).optional(),
   owner: printable(64).optional(),
   labels: labels.optional(),
   startedAfter: z.number().finite().optional(),

@@ -4,6 +4,15 @@ import { JobWorkerError } from "../errors.ts";
 /** MAX_ARG_STRLEN of execve(2): the longest single argument or variable, with its final NUL. */
 const LONGEST_ARGUMENT = 128 * 1024;
 
+/**
+ * All arguments and variables together, as execve(2) counts them: where the stack may have 8 MiB, as it
+ * usually may, a quarter of that (ARG_MAX). 16 KiB of it are for what a start adds of its own.
+ */
+const LONGEST_COMMAND = 2 * 1024 * 1024 - 16 * 1024;
+
+/** Each has a final NUL, and a pointer to it. */
+const BYTES_BESIDE_EACH = 9;
+
 /** Checks one field of a {@linkcode Command}; the message names it and shows its value. */
 function check(field: string, value: string, accepted: boolean, rule: string): void {
   if (accepted) return;
@@ -18,15 +27,35 @@ function shown(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
+function bytesOf(text: string): number {
+  return new TextEncoder().encode(text).length;
+}
+
 function checkLength(field: string, value: string): void {
   // A UTF-16 unit is at most three bytes of UTF-8, so most texts need no encoding to be measured.
   if (value.length * 3 < LONGEST_ARGUMENT) return;
-  const length = new TextEncoder().encode(value).length + 1;
+  const length = bytesOf(value) + 1;
   if (length <= LONGEST_ARGUMENT) return;
   throw new JobWorkerError(
     "invalid_argument",
     `Invalid ${field} ${shown(value)}: ${length} bytes long, and the kernel accepts at most ` +
       `${LONGEST_ARGUMENT} (execve(2), MAX_ARG_STRLEN)`,
+    { reason: "E2BIG" },
+  );
+}
+
+/** Refuses here what the kernel would refuse later, when the job is on record. */
+function checkWhole({ name, args, env }: Command): void {
+  const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
+  const length = [name, ...args, ...variables].reduce(
+    (sum, text) => sum + bytesOf(text) + BYTES_BESIDE_EACH,
+    0,
+  );
+  if (length <= LONGEST_COMMAND) return;
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Invalid command: its arguments and variables take ${length} bytes, and at most ` +
+      `${LONGEST_COMMAND} are accepted (execve(2), ARG_MAX)`,
     { reason: "E2BIG" },
   );
 }
@@ -57,4 +86,5 @@ export function checkCommand(command: Command): void {
     workingDirectory === "" || /^\/[^\0\n]*$/.test(workingDirectory),
     "must be an absolute path without NUL or a line end",
   );
+  checkWhole(command);
 }

@@ -12,6 +12,10 @@ const output = { jobId, streams: [], offset: 0, maxBytes: 0 };
 const stop = { jobId, stopSignal: "", gracePeriodMs: null };
 const newJob = { command: TRUE, labels: {}, requestId: "" };
 
+function labelsOf(count: number): Record<string, string> {
+  return Object.fromEntries(Array.from({ length: count }, (_, index) => [`l${index}`, "x"]));
+}
+
 const GOOD: readonly (readonly [JobMethod, unknown])[] = [
   ["startJob", newJob],
   ["startJob", { ...newJob, labels: { a: "b" }, requestId: "ü".repeat(128) }],
@@ -21,7 +25,11 @@ const GOOD: readonly (readonly [JobMethod, unknown])[] = [
   ["waitJob", { jobId }],
   ["listJobs", list],
   ["listJobs", {
-    filter: { statuses: ["done"], jobIdPrefix: "0189" },
+    filter: {
+      statuses: ["running", "done", "failed", "cancelled"],
+      labels: labelsOf(64),
+      jobIdPrefix: "0189",
+    },
     pageSize: 1000,
     pageToken: jobId,
   }],
@@ -82,6 +90,18 @@ const BAD: readonly (readonly [JobMethod, unknown, string])[] = [
     "listJobs",
     { ...list, filter: { jobIdPrefix: "%" } },
     'Invalid filter.jobIdPrefix "%": must be the beginning of a job id: up to 36 of 0-9, a-f and -',
+  ],
+  [
+    "listJobs",
+    { ...list, filter: { labels: labelsOf(65) } },
+    `Invalid filter.labels ${
+      JSON.stringify(labelsOf(65)).slice(0, 79)
+    }…: must be at most 64 labels`,
+  ],
+  [
+    "watchJobs",
+    { filter: { statuses: ["done", "failed", "done"] } },
+    'Invalid filter.statuses ["done","failed","done"]: must name each status once',
   ],
   [
     "startJob",

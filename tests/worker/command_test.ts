@@ -73,3 +73,15 @@ Deno.test("checkCommand() accepts the longest argument and variable of execve(2)
     assert.match(error.message, message);
   }
 });
+
+Deno.test("checkCommand() accepts as much in all as fits into ARG_MAX, no byte more", () => {
+  // The kernel counts a final NUL and a pointer for each: "true", 1,000 arguments, a variable.
+  const args = Array(1_000).fill("a".repeat(1_991));
+  const rest = 2 * 1024 * 1024 - 16 * 1024 - (4 + 9) - 1_000 * (1_991 + 9) - (2 + 9);
+  const env = (bytes: number) => ({ A: `\x01ü${"a".repeat(bytes - 3)}` });
+  checkCommand({ ...COMMAND, args, env: env(rest) });
+  const error = refusal({ args, env: env(rest + 1) });
+  assert.deepEqual([error.code, error.reason], ["invalid_argument", "E2BIG"]);
+  assert.match(error.message, /^Invalid command: .* take 2080769 bytes, and at most 2080768 are /);
+  assert.match(refusal({ args: Array(300_000).fill("") }).message, /take 2700013 bytes/);
+});
