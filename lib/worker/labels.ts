@@ -1,6 +1,7 @@
 import { JobWorkerError } from "../errors.ts";
 
 const NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
+
 /** How many a job may have. */
 export const MOST_LABELS = 64;
 
