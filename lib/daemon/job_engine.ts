@@ -25,6 +25,7 @@ export interface JobEngineOptions extends
     | "cgroups"
     | "logLimit"
     | "logPolicy"
+    | "maxLogLimit"
     | "retainAgeMs"
     | "retainCount"
     | "retainBytes"
@@ -82,6 +83,7 @@ export class JobEngine implements AsyncDisposable {
         store,
         home: options.home,
         logLimit,
+        maxLogBytes: options.maxLogLimit,
         cgroups: options.cgroups,
         users: { standard: options.jobUser, allowed: options.allowUsers },
         timeout: { standardMs: options.timeoutMs, maxMs: options.maxTimeoutMs },

@@ -3,7 +3,7 @@ import { VERSION_TEXT } from "../version.ts";
 import { loadOptions } from "./config_file.ts";
 import type { GatewayPipes } from "./gateway.ts";
 import { GATEWAY_ROLE } from "./gateway_command.ts";
-import { helpText } from "./options.ts";
+import { helpText } from "./help_text.ts";
 
 /** What a process ends with when its arguments are wrong, and when it cannot do its work. */
 const EXIT_USAGE = 2;

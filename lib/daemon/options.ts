@@ -4,7 +4,7 @@
  * @module
  */
 
-import { parseByteSize } from "../byte_size.ts";
+import { formatByteSize, parseByteSize } from "../byte_size.ts";
 import { closest } from "../closest.ts";
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
@@ -32,6 +32,8 @@ export interface DaemonOptions {
   /** What the log of a job that does not choose may take on disk, and what happens then. */
   readonly logLimit: number;
   readonly logPolicy: LogLimit["policy"];
+  /** What the log of any job may take on disk, whatever it chooses. */
+  readonly maxLogLimit: number;
   /** Finished jobs are kept so long, so many of them, and with so many bytes of logs; or for ever. */
   readonly retainAgeMs: number;
   readonly retainCount: number;
@@ -150,6 +152,12 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
       return policy;
     },
   },
+  maxLogLimit: {
+    placeholder: "size",
+    about: "what the log of any job may take on disk; at least --log-limit",
+    standard: "1GiB",
+    read: parseByteSize,
+  },
   retainAgeMs: {
     placeholder: "duration",
     about: "how long finished jobs are kept",
@@ -217,8 +225,8 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
 const NAMES = Object.keys(OPTIONS) as (keyof DaemonOptions)[];
 
 /** Flags that are no options: they cannot be in the file. */
-const CONFIG_FLAG = "--config";
-const CHECK_FLAG = "--check-config";
+export const CONFIG_FLAG = "--config";
+export const CHECK_FLAG = "--check-config";
 
 /** An option, for those who write about it. */
 export interface OptionRow {
@@ -241,7 +249,8 @@ function flagOf(name: string): string {
   return name.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
-function variableOf(name: string): string {
+/** The variable that stands in for an option. */
+export function variableOf(name: string): string {
   return `WORKER_DAEMON_${flagOf(name).replaceAll("-", "_").toUpperCase()}`;
 }
 
@@ -281,32 +290,42 @@ export function parseOptions(
       throw new JobWorkerError("invalid_argument", `${source} ${JSON.stringify(text)}: ${why}`);
     }
   };
-  return {
-    kind: checkOnly ? "check" : "run",
-    options: {
-      address: read("address", OPTIONS.address),
-      cert: read("cert", OPTIONS.cert),
-      key: read("key", OPTIONS.key),
-      ca: read("ca", OPTIONS.ca),
-      denyList: read("denyList", OPTIONS.denyList),
-      restAddress: read("restAddress", OPTIONS.restAddress),
-      users: read("users", OPTIONS.users),
-      dataDir: read("dataDir", OPTIONS.dataDir),
-      shutdownGraceMs: read("shutdownGraceMs", OPTIONS.shutdownGraceMs),
-      logLimit: read("logLimit", OPTIONS.logLimit),
-      logPolicy: read("logPolicy", OPTIONS.logPolicy),
-      retainAgeMs: read("retainAgeMs", OPTIONS.retainAgeMs),
-      retainCount: read("retainCount", OPTIONS.retainCount),
-      retainBytes: read("retainBytes", OPTIONS.retainBytes),
-      jobUser: read("jobUser", OPTIONS.jobUser),
-      allowUsers: read("allowUsers", OPTIONS.allowUsers),
-      timeoutMs: read("timeoutMs", OPTIONS.timeoutMs),
-      maxTimeoutMs: read("maxTimeoutMs", OPTIONS.maxTimeoutMs),
-      cgroups: read("cgroups", OPTIONS.cgroups),
-      gateways: read("gateways", OPTIONS.gateways),
-      debug: read("debug", OPTIONS.debug),
-    },
+  const options = {
+    address: read("address", OPTIONS.address),
+    cert: read("cert", OPTIONS.cert),
+    key: read("key", OPTIONS.key),
+    ca: read("ca", OPTIONS.ca),
+    denyList: read("denyList", OPTIONS.denyList),
+    restAddress: read("restAddress", OPTIONS.restAddress),
+    users: read("users", OPTIONS.users),
+    dataDir: read("dataDir", OPTIONS.dataDir),
+    shutdownGraceMs: read("shutdownGraceMs", OPTIONS.shutdownGraceMs),
+    logLimit: read("logLimit", OPTIONS.logLimit),
+    logPolicy: read("logPolicy", OPTIONS.logPolicy),
+    maxLogLimit: read("maxLogLimit", OPTIONS.maxLogLimit),
+    retainAgeMs: read("retainAgeMs", OPTIONS.retainAgeMs),
+    retainCount: read("retainCount", OPTIONS.retainCount),
+    retainBytes: read("retainBytes", OPTIONS.retainBytes),
+    jobUser: read("jobUser", OPTIONS.jobUser),
+    allowUsers: read("allowUsers", OPTIONS.allowUsers),
+    timeoutMs: read("timeoutMs", OPTIONS.timeoutMs),
+    maxTimeoutMs: read("maxTimeoutMs", OPTIONS.maxTimeoutMs),
+    cgroups: read("cgroups", OPTIONS.cgroups),
+    gateways: read("gateways", OPTIONS.gateways),
+    debug: read("debug", OPTIONS.debug),
   };
+  checkTogether(options);
+  return { kind: checkOnly ? "check" : "run", options };
+}
+
+/** A bound that is lower than what jobs get by default would let none of those start. */
+function checkTogether({ logLimit, maxLogLimit }: DaemonOptions): void {
+  if (logLimit <= maxLogLimit) return;
+  const [given, most] = [logLimit, maxLogLimit].map(formatByteSize);
+  throw new JobWorkerError(
+    "invalid_argument",
+    `--log-limit ${given} is more than --max-log-limit ${most}: raise that, too`,
+  );
 }
 
 interface GivenFlags {
@@ -345,38 +364,6 @@ function unknownArgument(arg: string, flag: string): JobWorkerError {
     "invalid_argument",
     `Unknown argument ${JSON.stringify(arg)}: ${advice}`,
   );
-}
-
-/** The text of `--help`. */
-export function helpText(): string {
-  const rows = [
-    ...OPTION_ROWS.map(({ name, placeholder, about, standard }) =>
-      placeholder === null
-        ? [`--${name}`, about] as const
-        : [`--${name}=<${placeholder}>`, `${about} [${standard}]`] as const
-    ),
-    [`${CONFIG_FLAG}=<file>`, "options in JSON, by the names above"] as const,
-    [CHECK_FLAG, "say whether the daemon could start so, and exit"] as const,
-  ];
-  const width = Math.max(...rows.map(([flag]) => flag.length));
-  return [
-    "worker-daemon: runs commands on this server for clients with a certificate",
-    "",
-    "Usage: worker-daemon [options]",
-    "       worker-daemon init [--help]",
-    "       worker-daemon user add NAME --role ROLES",
-    "       worker-daemon -h | --help | --version",
-    "",
-    "Options:",
-    ...rows.map(([flag, about]) => `  ${flag.padEnd(width)}  ${about}`),
-    "",
-    `Each option may also be given as a variable: ${variableOf("dataDir")} for --data-dir.`,
-    "The command line wins over a variable, that over the file, that over the default in brackets.",
-    "The file is ./job-worker.json or /etc/job-worker/job-worker.json, if there is one.",
-    "",
-    "It stops at SIGTERM or SIGINT: jobs are killed and recorded as cancelled.",
-    "",
-  ].join("\n");
 }
 
 function hostPort(text: string): HostPort {

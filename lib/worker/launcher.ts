@@ -4,6 +4,7 @@ import { checkCommand } from "./command.ts";
 import { completeExecution, type ExecutionRequest } from "./execution.ts";
 import { CgroupTree, type JobTree, SessionTree } from "./job_tree.ts";
 import { checkLabels } from "./labels.ts";
+import { checkLogLimit } from "./log_limit.ts";
 import { LogWriter } from "./log_writer.ts";
 import { type LaunchTools, type Process, type ProcessSpec, startProcess } from "./process.ts";
 import type { ProcessGroups } from "./process_groups.ts";
@@ -16,9 +17,6 @@ const CLEAN_ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   LANG: "C.UTF-8",
 };
-
-/** Less would be a few records. */
-const SMALLEST_LOG_LIMIT = 1024 * 1024;
 
 /** What to start, and for whom. */
 export interface LaunchRequest {
@@ -45,6 +43,8 @@ export interface LauncherParts {
   readonly users: UserPolicy;
   /** Of a job that does not say, and for every one; 0: for ever. In milliseconds. */
   readonly timeout: { readonly standardMs: number; readonly maxMs: number };
+  /** The most that a job may choose for its log. */
+  readonly maxLogBytes: number;
   /** See `LogWriterOptions`. */
   readonly diskPatienceMs?: number;
 }
@@ -79,7 +79,7 @@ export class Launcher {
     const command = { args: [], env: {}, workingDirectory: "", ...request.command };
     checkCommand(command);
     checkLabels(labels);
-    checkLogLimit(logLimit);
+    checkLogLimit(logLimit, this.#parts.maxLogBytes);
     const execution = this.#limitTime(completeExecution(request.execution ?? {}));
     if (execution.nice < 0 && await groups.shell.ask("uid") !== "0") {
       throw new JobWorkerError(
@@ -192,14 +192,6 @@ export function checkTimeout(timeoutMs: number, maxMs: number): void {
     "invalid_argument",
     `Invalid timeout ${timeoutMs === 0 ? "of none" : `${timeoutMs} ms`}: this daemon lets no job ` +
       `run longer than ${maxMs} ms`,
-  );
-}
-
-function checkLogLimit({ bytes }: LogLimit): void {
-  if (Number.isSafeInteger(bytes) && bytes >= SMALLEST_LOG_LIMIT) return;
-  throw new JobWorkerError(
-    "invalid_argument",
-    `Invalid log limit ${bytes}: accepted are whole bytes from ${SMALLEST_LOG_LIMIT} on`,
   );
 }
 

@@ -98,6 +98,7 @@ export class Worker implements AsyncDisposable {
         cgroups,
         users: options.users ?? { standard: "", allowed: [] },
         timeout: { standardMs: 0, maxMs: 0, ...options.timeout },
+        maxLogBytes: options.maxLogBytes ?? Infinity,
         logOf,
         removeLog: (jobId) => logs.remove(jobId),
         home,

@@ -16,6 +16,8 @@ export interface WorkerOptions {
   readonly home?: string;
   /** For jobs that do not choose their own; {@linkcode DEFAULT_LOG_LIMIT} by default. */
   readonly logLimit?: LogLimit;
+  /** For jobs that do choose, too; without bound by default. */
+  readonly maxLogBytes?: number;
   /** How long the output of a job waits for room on a full disk before the job is ended; 10 s. */
   readonly diskPatienceMs?: number;
   /** Whether to use cgroups where that is possible; true by default. */

@@ -1,4 +1,5 @@
-import { type DaemonOptions, helpText, parseOptions } from "../../lib/daemon/options.ts";
+import { helpText } from "../../lib/daemon/help_text.ts";
+import { type DaemonOptions, parseOptions } from "../../lib/daemon/options.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 
@@ -108,6 +109,16 @@ Deno.test("parseOptions() refuses what it does not know rather than to ignore it
   assert.match(refusal(["--retian-count=1"]), /did you mean --retain-count\?$/);
   assert.match(refusal(["--chek-config"]), /did you mean --check-config\?$/);
   assert.equal(refusal(["--data-dir"]), "--data-dir needs a value: see --help");
+});
+
+Deno.test("parseOptions() refuses a bound on all logs below what a log has by default", () => {
+  assert.equal(options(["--max-log-limit=256MiB"]).maxLogLimit, 256 * 1024 ** 2);
+  assert.equal(
+    refusal(["--max-log-limit=255MiB"]),
+    "--log-limit 256MiB is more than --max-log-limit 255MiB: raise that, too",
+  );
+  assert.match(refusal([], { WORKER_DAEMON_LOG_LIMIT: "2GiB" }), /2GiB is more than .* 1GiB/);
+  assert.equal(options(["--log-limit=2GiB", "--max-log-limit=1TiB"]).logLimit, 2 * 1024 ** 3);
 });
 
 Deno.test("parseOptions() sees a wish for help before anything that is wrong", () => {

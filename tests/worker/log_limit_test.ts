@@ -337,3 +337,19 @@ Deno.test("Worker refuses a log limit that is too small or no number", async () 
   const job = await test.start({ name: "true" }, { logLimit: KEEP_NEWEST });
   assert.deepEqual(job.logLimit, KEEP_NEWEST);
 });
+
+Deno.test("Worker refuses a log limit beyond what it lets any job have", async () => {
+  await using test = await TestWorker.open({ maxLogBytes: 2 * MIB });
+  const start = (bytes: number) =>
+    test.start({ name: "true" }, { logLimit: { bytes, policy: "end_job" } });
+  for (const bytes of [2 * MIB + 1, 9e15]) {
+    const error = await rejection(start(bytes));
+    assert.ok(error instanceof JobWorkerError);
+    assert.deepEqual([error.code, error.message], [
+      "invalid_argument",
+      `Invalid log limit ${bytes}: accepted are whole bytes from 1048576 to 2097152, the most that ` +
+      "this daemon lets a job have",
+    ]);
+  }
+  assert.equal((await start(2 * MIB)).logLimit.bytes, 2 * MIB);
+});
