@@ -38,7 +38,7 @@ async function assertHolds(store: SqliteStore, model: Model): Promise<void> {
   const jobs = [...model.values()].map(([job]) => job).reverse();
   assert.deepEqual(await store.list({}, { limit: 1000 }), jobs);
   const unfinished = [...model.values()].filter(([{ end }]) => end === null)
-    .map(([job, birth]) => ({ job, birth }));
+    .map(([{ jobId, pid, containment }, birth]) => ({ job: { jobId, pid, containment }, birth }));
   assert.deepEqual(await store.unfinished(), unfinished);
   for (const { jobId, labels } of jobs) {
     assert.equal((await store.findByRequest("alice", jobId))?.jobId, jobId);
