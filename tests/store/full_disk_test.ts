@@ -36,7 +36,7 @@ function turn(store: SqliteStore, model: Model, index: number, env: Record<strin
 
 async function assertHolds(store: SqliteStore, model: Model): Promise<void> {
   const jobs = [...model.values()].map(([job]) => job).reverse();
-  assert.deepEqual(await store.list({}, { limit: 1000 }), jobs);
+  assert.deepEqual(await store.list({}, { limit: 1000, maxBytes: Infinity }), jobs);
   const unfinished = [...model.values()].filter(([{ end }]) => end === null)
     .map(([{ jobId, pid, containment }, birth]) => ({ job: { jobId, pid, containment }, birth }));
   assert.deepEqual(await store.unfinished(), unfinished);
@@ -109,7 +109,7 @@ async function fillUp(mebibytes: number, env: Record<string, string>): Promise<n
 }
 
 const SIZES: readonly [about: string, sizes: readonly number[], env: Record<string, string>][] = [
-  ["any page", Array.from({ length: 60 }, (_, page) => (page + 1) * PAGE), {}],
+  ["any page", Array.from({ length: 75 }, (_, page) => (page + 1) * PAGE), {}],
   // Behind a thousand pages the write-ahead log is brought into the database, which takes room too.
   [
     "any time of a checkpoint",
@@ -126,7 +126,7 @@ for (const [about, sizes, env] of SIZES) {
     async fn() {
       const firsts = new Set<number>();
       for (const size of sizes) firsts.add(await fillUp(size, env));
-      assert.ok(firsts.size >= 10, `It was full at too few different moments: ${[...firsts]}`);
+      assert.ok(firsts.size >= 6, `It was full at too few different moments: ${[...firsts]}`);
     },
   });
 }
