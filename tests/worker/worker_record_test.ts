@@ -1,7 +1,7 @@
-import { type Job, MemoryStore, Worker } from "../../lib/worker/mod.ts";
+import { type Job, type LogBatch, MemoryStore, Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { processesOf } from "../end_to_end/process.ts";
-import { cgroupsOf, FROM_START, rejection, temporaryDirectory, until } from "./fixture.ts";
+import { cgroupsOf, FROM_START, rejection, temporaryDirectory, textOf, until } from "./fixture.ts";
 
 const FAULT = new Error("Disk full");
 
@@ -10,11 +10,14 @@ class WatchedStore extends MemoryStore {
   puts = 0;
   /** Called before each put and delete. */
   before: (change: Job | string) => Promise<void> | void = () => {};
+  /** Called after each put. */
+  after: (job: Job) => void = () => {};
 
   override async put(job: Job, birth?: string): Promise<void> {
     this.puts++;
     await this.before(job);
     await super.put(job, birth);
+    this.after(job);
   }
 
   override async delete(jobId: string): Promise<void> {
@@ -125,4 +128,22 @@ Deno.test("A job that prints nothing has an empty log, and no file", async () =>
     { records: [], nextOffset: 0, finishedJob: await test.worker.get(jobId) },
   ]);
   assert.equal((await test.worker.prune({ retention: { maxCount: 0 } })).count, 1);
+});
+
+Deno.test("Who finds a job that is about to start has its whole log, and its end", async () => {
+  await using test = await openRecorded();
+  const { worker, store } = test;
+  const options = { start: FROM_START, streams: ["stdout"] as const, follow: true };
+  let found: Promise<[Job, LogBatch[]]> | undefined;
+  store.after = ({ jobId }) => {
+    found ??= Promise.all([worker.wait(jobId), Array.fromAsync(worker.readLog(jobId, options))]);
+  };
+  const { jobId } = await worker.start({
+    command: { name: "echo", args: ["on"] },
+    owner: "alice",
+  });
+  const [job, batches] = await found ?? assert.fail("It was never recorded");
+  assert.equal(job.end?.status, "done");
+  assert.equal(textOf(batches.flatMap(({ records }) => records)), "on\n");
+  assert.deepEqual(batches.at(-1)?.finishedJob, await worker.get(jobId));
 });
