@@ -8,6 +8,8 @@ import type { LogBatch, LogGap, LogRecord, LogStream } from "./types.ts";
 /** How much is read from the disk at once; a batch holds no more. */
 const READ_BYTES = 256 * 1024;
 
+const EMPTY = new Uint8Array();
+
 /** What to read of a log. */
 export interface ReadLogOptions {
   /** Where to start, in bytes of output. */
@@ -70,6 +72,8 @@ class SegmentReader implements AsyncDisposable {
   #file: Deno.FsFile | null = null;
   /** Bytes of the file that have been decoded. */
   #position = 0;
+  /** Those that have been read behind them: the beginning of a record. */
+  #cut = EMPTY;
 
   constructor(log: JobLog, offset: number) {
     this.#log = log;
@@ -114,6 +118,7 @@ class SegmentReader implements AsyncDisposable {
       this.#file = file;
       this.#segment = segment;
       this.#position = 0;
+      this.#cut = EMPTY;
       return segment;
     }
   }
@@ -127,9 +132,11 @@ class SegmentReader implements AsyncDisposable {
   async #readRecords(available: number): Promise<LogRecord[]> {
     const file = this.#file;
     if (file === null) throw new TypeError("Cannot read: no segment is open");
-    await file.seek(this.#position, Deno.SeekMode.Start);
     const buffer = new Uint8Array(available);
-    const filled = buffer.subarray(0, await readFully(file, buffer));
+    buffer.set(this.#cut);
+    const length = this.#cut.byteLength +
+      await readFully(file, buffer.subarray(this.#cut.byteLength));
+    const filled = buffer.subarray(0, length);
     const records: LogRecord[] = [];
     let position = 0;
     for (;;) {
@@ -148,6 +155,7 @@ class SegmentReader implements AsyncDisposable {
     }
     if (position === 0) throw damaged(this.offset);
     this.#position += position;
+    this.#cut = filled.slice(position);
     return records;
   }
 }
