@@ -1,7 +1,10 @@
 import type { AuditEntry } from "./audit.ts";
 
-/** So much of a command line is written, in characters of JSON: whoever is denied chose its length. */
-const MOST_ARGV = 8192;
+/**
+ * So much of a command line is written, in characters of JSON: whoever calls chose its length. Less of
+ * one that was denied, which costs its caller next to nothing.
+ */
+const MOST_ARGV = { allowed: 8192, denied: 512 };
 
 /** JSON makes no more characters of one. */
 const MOST_ESCAPED = "\\u0000".length;
@@ -18,7 +21,7 @@ export function auditLine(
     peer: caller.peer,
     method,
     ...(jobId === "" ? {} : { jobId }),
-    ...(command === null ? {} : shownArgv([command.name, ...command.args])),
+    ...(command === null ? {} : shownArgv([command.name, ...command.args], MOST_ARGV[decision])),
     decision,
     result,
   }) + "\n";
@@ -30,9 +33,12 @@ export function lossLine(lost: number): string {
 }
 
 /** A command line from its beginning; `argvCut` is how many of its characters are left out, if any. */
-function shownArgv(whole: readonly string[]): { argv: string[]; argvCut?: number } {
+function shownArgv(
+  whole: readonly string[],
+  most: number,
+): { argv: string[]; argvCut?: number } {
   const argv: string[] = [];
-  let room = MOST_ARGV;
+  let room = most;
   for (const arg of whole) {
     // Quotes and a comma go with it.
     const shown = fitting(arg, room - 3);

@@ -9,14 +9,18 @@ function shown(name: string, args: string[] = []): { argv: string[]; argvCut?: n
   return argvCut === undefined ? { argv } : { argv, argvCut };
 }
 
-function entryOf(name: string, args: string[]): AuditEntry {
+function entryOf(
+  name: string,
+  args: string[],
+  decision: AuditEntry["decision"] = "allowed",
+): AuditEntry {
   return {
     caller: ADMIN.caller,
     method: "startJob",
     jobId: "",
     command: { name, args },
-    decision: "denied",
-    result: "permission_denied",
+    decision,
+    result: decision === "denied" ? "permission_denied" : "failed_precondition",
   };
 }
 
@@ -51,6 +55,9 @@ Deno.test("auditLine() is short whatever the command", () => {
   };
   for (const [what, args] of Object.entries(commands)) {
     const { length } = auditLine(entryOf("sh", args));
-    assert.ok(length < 8192 + 500, `${what}: ${length} characters`);
+    assert.ok(length < 8192 + 300, `${what}: ${length} characters`);
+    const denied = auditLine(entryOf("sh", args, "denied"));
+    assert.ok(denied.length < 512 + 300, `${what}: ${denied.length} characters`);
+    assert.ok(JSON.parse(denied).argv[0] === "sh" && "argvCut" in JSON.parse(denied));
   }
 });
