@@ -1,6 +1,11 @@
 import { JobWorkerError } from "../errors.ts";
 import { JobLog } from "./job_log.ts";
+import { MAX_RECORD_BYTES } from "./log_format.ts";
+import { READ_BYTES } from "./log_reader.ts";
 import type { Job } from "./types.ts";
+
+/** What all readers together hold, if each reads a batch. */
+const READERS_BYTES = 32 * 1024 * 1024;
 
 /**
  * The logs of all jobs on disk: a directory each, but for those that printed nothing. Knows which of
@@ -10,6 +15,7 @@ export class LogLibrary {
   readonly #directory: string;
   /** How many read the log of a job at this moment. */
   readonly #readers = new Map<string, number>();
+  #readerCount = 0;
 
   private constructor(directory: string) {
     this.#directory = directory;
@@ -43,13 +49,24 @@ export class LogLibrary {
   /** Counts a reader for as long as it is not disposed of. */
   countReader(jobId: string): Disposable {
     this.#readers.set(jobId, (this.#readers.get(jobId) ?? 0) + 1);
+    this.#readerCount++;
     return {
       [Symbol.dispose]: () => {
+        this.#readerCount--;
         const left = (this.#readers.get(jobId) ?? 0) - 1;
         if (left > 0) this.#readers.set(jobId, left);
         else this.#readers.delete(jobId);
       },
     };
+  }
+
+  /**
+   * How much each reader is to read at once: the fewer there are the more, since a batch stays in memory
+   * until its reader takes it. In bytes.
+   */
+  get readBytes(): number {
+    const share = Math.floor(READERS_BYTES / Math.max(1, this.#readerCount));
+    return Math.min(READ_BYTES, Math.max(MAX_RECORD_BYTES, share));
   }
 
   isRead(jobId: string): boolean {

@@ -5,8 +5,8 @@ import { decodeRecord } from "./log_format.ts";
 import { readFully } from "./read_fully.ts";
 import type { LogBatch, LogGap, LogRecord, LogStream } from "./types.ts";
 
-/** How much is read from the disk at once; a batch holds no more. */
-const READ_BYTES = 256 * 1024;
+/** How much is read from the disk at once, unless less is asked for; a batch holds no more. */
+export const READ_BYTES = 256 * 1024;
 
 const EMPTY = new Uint8Array();
 
@@ -17,6 +17,8 @@ export interface ReadLogOptions {
   readonly streams: readonly LogStream[];
   /** Go on until the log is closed. */
   readonly follow: boolean;
+  /** How much to read at once, asked each time: a whole record at least, 256 KiB by default. */
+  readonly readBytes?: () => number;
   readonly signal?: AbortSignal;
 }
 
@@ -30,7 +32,7 @@ export async function* readLog(
   log: JobLog,
   options: ReadLogOptions,
 ): AsyncGenerator<Omit<LogBatch, "finishedJob">, void, undefined> {
-  const { offset, follow, signal } = options;
+  const { offset, follow, readBytes = () => READ_BYTES, signal } = options;
   const streams = new Set(options.streams);
   if (!Number.isInteger(offset) || offset < 0 || offset > log.endOffset) {
     throw new JobWorkerError(
@@ -44,7 +46,7 @@ export async function* readLog(
     // In this order: a record that is added, or an end that comes, in between is not missed.
     const changed = log.changed();
     const { closed } = log;
-    const piece = await reader.read();
+    const piece = await reader.read(readBytes());
     if (piece === null) {
       if (closed || !follow) return;
       await abortable(changed, signal);
@@ -81,7 +83,7 @@ class SegmentReader implements AsyncDisposable {
   }
 
   /** What comes next, or `null` if there is nothing at this moment. */
-  async read(): Promise<Piece | null> {
+  async read(atMost: number): Promise<Piece | null> {
     for (let gap: LogGap | null = null;;) {
       const segment = this.#segment ?? await this.#enter();
       if (segment === null) return null;
@@ -89,7 +91,7 @@ class SegmentReader implements AsyncDisposable {
         gap = { from: this.offset, to: segment.start };
         this.offset = segment.start;
       }
-      const available = Math.min(segment.size - this.#position, READ_BYTES);
+      const available = Math.min(segment.size - this.#position, atMost);
       if (available > 0) {
         const records = await this.#readRecords(available);
         if (records.length > 0) return { records, gap };

@@ -270,7 +270,8 @@ export class Worker implements AsyncDisposable {
     // taken for read.
     const toTheEnd = options.follow || log.closed;
     let nextOffset = offset;
-    for await (const batch of readLog(log, { ...options, offset })) {
+    const readBytes = () => this.#logs.readBytes;
+    for await (const batch of readLog(log, { ...options, offset, readBytes })) {
       nextOffset = batch.nextOffset;
       yield { ...batch, finishedJob: null };
     }

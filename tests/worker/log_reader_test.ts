@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { JobLog } from "../../lib/worker/job_log.ts";
+import { MAX_RECORD_BYTES } from "../../lib/worker/log_format.ts";
 import { readLog } from "../../lib/worker/log_reader.ts";
 import { assert } from "../assert.ts";
 import {
@@ -66,6 +67,23 @@ Deno.test("readLog() resumes after each batch, which holds no more than 256 KiB"
     }
   }
   assert.equal(await sha256(bytesOf(records)), await sha256(data));
+});
+
+Deno.test("readLog() reads as much at once as it is told, each time anew", async () => {
+  await using test = await openLog();
+  const data = randomBytes(MIB);
+  await test.writer.append("stdout", data);
+  let readBytes = 2 * MAX_RECORD_BYTES;
+  const options = { offset: 0, streams: BOTH, follow: false, readBytes: () => readBytes };
+  const sizes: number[] = [];
+  const records = [];
+  for await (const batch of readLog(test.log, options)) {
+    sizes.push(batch.records.length);
+    records.push(...batch.records);
+    readBytes = MAX_RECORD_BYTES;
+  }
+  assert.deepEqual(sizes, [2, ...Array(14).fill(1)]);
+  assert.deepEqual(bytesOf(records), data);
 });
 
 Deno.test("readLog() accepts the end as an offset, and names it when it refuses", async () => {
