@@ -1,11 +1,3 @@
-/** One line of the report: a figure, and what part of its limit it reaches. */
-export function report(name: string, value: number, limit: number, unit: string): void {
-  const ratio = (value / limit).toFixed(2);
-  const line = `${name.padEnd(44)} ${value.toFixed(0).padStart(8)} ${unit.padEnd(6)}` +
-    ` ${ratio.padStart(6)} of ${limit.toFixed(0)}\n`;
-  Deno.stdout.writeSync(new TextEncoder().encode(line));
-}
-
 /** How often a second something can be done, so many at a time, over so many repeats. */
 export async function rate(
   repeats: number,
@@ -22,24 +14,25 @@ export async function rate(
   return repeats / (performance.now() - startedAt) * 1000;
 }
 
-/** The median time of something, in microseconds. */
-export async function median(repeats: number, run: () => Promise<unknown>): Promise<number> {
-  const times: number[] = [];
+/** How long something takes, in microseconds, the shortest first. */
+export async function times(repeats: number, run: () => Promise<unknown>): Promise<number[]> {
+  const found: number[] = [];
   for (let index = 0; index < repeats; index++) {
     const startedAt = performance.now();
     await run();
-    times.push(performance.now() - startedAt);
+    found.push(1000 * (performance.now() - startedAt));
   }
-  return 1000 * (times.sort((a, b) => a - b)[repeats >> 1] ?? NaN);
+  return found.sort((a, b) => a - b);
 }
 
-/** Megabytes (10^6) a second at which an iterable yields; `size` measures an item in bytes. */
-export async function throughput<T>(
-  source: AsyncIterable<T>,
-  size: (item: T) => number,
-): Promise<number> {
+/** The value below which this part of some lies, of 0 to 1. */
+export function quantile(values: readonly number[], part: number): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(part * values.length)] ?? NaN;
+}
+
+/** Megabytes (10^6) a second at which something gets so many bytes. */
+export async function throughput(bytes: number, run: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
-  let bytes = 0;
-  for await (const item of source) bytes += size(item);
+  await run();
   return bytes / 1000 / (performance.now() - startedAt);
 }

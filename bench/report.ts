@@ -1,0 +1,24 @@
+/** What a figure is compared with: a limit, or the same without what is measured. */
+export interface Yardstick {
+  readonly value: number;
+  /** What it is, in some words. */
+  readonly name: string;
+}
+
+/** Prints a line of text. */
+export function print(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+/** One line of the report: a figure, and its ratio to what it is compared with. */
+export function report(name: string, value: number, unit: string, yardstick: Yardstick): void {
+  const figure = (value: number) => `${value.toFixed(0).padStart(6)} ${unit}`;
+  const ratio = (value / yardstick.value).toFixed(2).padStart(6);
+  const columns = [
+    name.padEnd(34),
+    figure(value).padEnd(12),
+    ratio,
+    ` of ${figure(yardstick.value).padEnd(12)}`,
+  ];
+  print(`  ${columns.join("")} ${yardstick.name}`);
+}

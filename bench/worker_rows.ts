@@ -1,0 +1,73 @@
+import type { LogBatch, Worker } from "../lib/worker/mod.ts";
+import { rate, throughput } from "./measure.ts";
+import { report } from "./report.ts";
+
+/** What a job prints, to be read from its log. */
+export const LOG_BYTES = 300_000_000;
+/** Room for all of it. */
+export const LOG_LIMIT = { bytes: 2 * LOG_BYTES, policy: "keep_newest" } as const;
+
+/** A command that prints so much. */
+export const PRINTING = {
+  name: "head",
+  args: ["-c", String(LOG_BYTES), "/dev/zero"],
+  env: {},
+  workingDirectory: "",
+};
+
+/** Starts, to what Deno can start and drain without a worker. */
+export async function benchStarts(worker: Worker): Promise<void> {
+  const value = await rate(400, 16, () => drained(setsid("true")));
+  const starts = await rate(400, 16, async () => {
+    const { jobId } = await worker.start({ command: { name: "true" }, owner: "bench" });
+    await worker.wait(jobId);
+  });
+  report("jobs started, run and recorded", starts, "/s", { value, name: "setsid true, drained" });
+}
+
+/** The log of a job, to a pipe and to a file of as many bytes. */
+export async function benchLogs(worker: Worker, directory: string): Promise<void> {
+  const pipe = await throughput(LOG_BYTES, () => drained(setsid("head", ...PRINTING.args)));
+  let jobId = "";
+  const written = await throughput(LOG_BYTES, async () => {
+    ({ jobId } = await worker.start({ command: PRINTING, owner: "bench", logLimit: LOG_LIMIT }));
+    await worker.wait(jobId);
+  });
+  report("log written", written, "MB/s", { value: pipe, name: "read from a pipe" });
+
+  const path = `${directory}/plain`;
+  await Deno.writeFile(path, new Uint8Array(LOG_BYTES));
+  const file = await Deno.open(path);
+  const plain = await throughput(LOG_BYTES, () => bytesOf(file.readable, (piece) => piece.length));
+  const log = worker.readLog(jobId, {
+    start: { kind: "offset", offset: 0 },
+    streams: ["stdout", "stderr"],
+    follow: false,
+  });
+  const read = await throughput(LOG_BYTES, () => bytesOf(log, batchBytes));
+  report("log read", read, "MB/s", { value: plain, name: "read from a file" });
+}
+
+/** How much output there is in a batch. */
+export function batchBytes({ records }: LogBatch): number {
+  return records.reduce((sum, { data }) => sum + data.byteLength, 0);
+}
+
+/** Reads all of something, and says how much it was. */
+export async function bytesOf<T>(
+  source: AsyncIterable<T>,
+  size: (item: T) => number,
+): Promise<number> {
+  let bytes = 0;
+  for await (const item of source) bytes += size(item);
+  return bytes;
+}
+
+function setsid(...args: string[]): Deno.ChildProcess {
+  return new Deno.Command("setsid", { args, stdin: "null", stdout: "piped", stderr: "piped" })
+    .spawn();
+}
+
+async function drained({ status, stdout, stderr }: Deno.ChildProcess): Promise<void> {
+  await Promise.all([status, stdout.pipeTo(new WritableStream()), stderr.cancel()]);
+}
