@@ -5,7 +5,7 @@ import { report } from "./report.ts";
 import { DaemonTarget, type Target, TlsTarget } from "./targets.ts";
 import { LOG_BYTES } from "./worker_rows.ts";
 
-const ROUNDS = 2;
+const ROUNDS = 3;
 const FOLLOWERS = 8;
 
 /** What is measured of each target, and in what unit. */

@@ -15,7 +15,7 @@ export function report(name: string, value: number, unit: string, yardstick: Yar
   const figure = (value: number) => `${value.toFixed(0).padStart(6)} ${unit}`;
   const ratio = (value / yardstick.value).toFixed(2).padStart(6);
   const columns = [
-    name.padEnd(34),
+    name.padEnd(40),
     figure(value).padEnd(12),
     ratio,
     ` of ${figure(yardstick.value).padEnd(12)}`,
