@@ -21,8 +21,15 @@ import type {
   WriteInputRequest,
   WriteInputResponse,
 } from "../service/job_service.ts";
-import { decodeFrames } from "./frames.ts";
-import { decodeBatch, decodeMessage, decodeOutput, type Message } from "./messages.ts";
+import { decodeFrame, decodeFrames } from "./frames.ts";
+import {
+  decodeBatch,
+  decodeMessage,
+  decodeOutput,
+  type Message,
+  type StreamMethod,
+  type UnaryMethod,
+} from "./messages.ts";
 
 type ValueMessage = Extract<Message, { kind: "value" }>;
 
@@ -101,28 +108,26 @@ export class EngineClient implements JobService, Disposable {
     this.#http.close();
   }
 
-  async #one(method: JobMethod, request: unknown, context: CallContext): Promise<ValueMessage> {
-    let answer: ValueMessage | null = null;
-    for await (const message of this.#all(method, request, context)) answer = message;
-    if (answer === null) throw gone("no answer");
-    return answer;
+  async #one(method: UnaryMethod, request: unknown, context: CallContext): Promise<ValueMessage> {
+    try {
+      const response = await this.#ask(method, request, context);
+      // All of it at once: to take it as a stream would cost more than the rest of the call.
+      const message = decodeMessage(decodeFrame(await response.bytes()));
+      if (message.kind === "value") return message;
+      throw message.kind === "error" ? message.error : gone("the answer is empty");
+    } catch (error) {
+      throw failure(error, context);
+    }
   }
 
   async *#all(
-    method: JobMethod,
+    method: StreamMethod,
     request: unknown,
     context: CallContext,
   ): AsyncGenerator<ValueMessage, void, undefined> {
-    const { signal, caller } = context;
     try {
-      const response = await fetch(`http://${ENGINE_HOST}/${method}`, {
-        client: this.#http,
-        method: "POST",
-        body: JSON.stringify({ request, caller }),
-        signal,
-      });
-      if (!response.ok || response.body === null) throw gone(await response.text());
-      for await (const frame of decodeFrames(response.body)) {
+      const response = await this.#ask(method, request, context);
+      for await (const frame of decodeFrames(response.body ?? ReadableStream.from([]))) {
         const message = decodeMessage(frame);
         if (message.kind === "end") return;
         if (message.kind === "error") throw message.error;
@@ -130,10 +135,29 @@ export class EngineClient implements JobService, Disposable {
       }
       throw gone("the answer breaks off");
     } catch (error) {
-      if (signal.aborted) throw signal.reason;
-      throw error instanceof JobWorkerError ? error : gone(messageOf(error), error);
+      throw failure(error, context);
     }
   }
+
+  async #ask(
+    method: JobMethod,
+    request: unknown,
+    { caller, signal }: CallContext,
+  ): Promise<Response> {
+    const response = await fetch(`http://${ENGINE_HOST}/${method}`, {
+      client: this.#http,
+      method: "POST",
+      body: JSON.stringify({ request, caller }),
+      signal,
+    });
+    if (!response.ok) throw gone(await response.text());
+    return response;
+  }
+}
+
+function failure(error: unknown, { signal }: CallContext): unknown {
+  if (signal.aborted) return signal.reason;
+  return error instanceof JobWorkerError ? error : gone(messageOf(error), error);
 }
 
 function gone(why: string, cause?: unknown): JobWorkerError {

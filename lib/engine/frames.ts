@@ -38,6 +38,18 @@ export function encodeFrame(
   return frame;
 }
 
+/**
+ * Unpacks the one frame that is in a buffer.
+ *
+ * @throws if there is less than a frame in it, or more
+ */
+export function decodeFrame(buffer: Uint8Array<ArrayBuffer>): Frame {
+  if (buffer.byteLength < PREFIX_BYTES || sizeOf(buffer) !== buffer.byteLength) {
+    throw new Error(`${buffer.byteLength} bytes are not one frame`);
+  }
+  return frameOf(buffer);
+}
+
 /** Unpacks frames from a stream, whatever the pieces in which it arrives. */
 export async function* decodeFrames(
   source: AsyncIterable<Uint8Array<ArrayBuffer>>,

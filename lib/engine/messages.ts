@@ -24,6 +24,10 @@ export type StreamMethod = "streamLogs" | "watchJobs";
 /** The other ones. */
 export type UnaryMethod = Exclude<JobMethod, StreamMethod>;
 
+export function isStream(method: JobMethod): method is StreamMethod {
+  return method === "streamLogs" || method === "watchJobs";
+}
+
 /** What the gateway says of its client. It is believed: only its checks are needed for the types. */
 export const callerSchema = z.object({
   identity: z.object({ user: z.string().max(128), roles: z.array(z.enum(ROLES)).max(8) }),

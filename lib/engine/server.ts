@@ -15,6 +15,8 @@ import {
   encodeOutput,
   encodeValue,
   END_FRAME,
+  isStream,
+  type UnaryMethod,
 } from "./messages.ts";
 
 /** More than a gateway lets its clients send, however many characters JSON makes of a byte. */
@@ -105,10 +107,14 @@ export class EngineServer implements AsyncDisposable {
     counted.assign(caller.identity.user, method);
     // What may last must not keep others from being read.
     if (mayLast(method)) share?.[Symbol.dispose]();
+    if (!isStream(method) && !mayBeLeft(method)) {
+      const context = { caller, signal: this.#closing.signal };
+      return new Response(await this.#answer(method, request, context));
+    }
     const left = new AbortController();
     const signal = AbortSignal.any([left.signal, this.#closing.signal]);
-    const answer = this.#call(method, request, { caller, signal });
-    return new Response(bodyOf(answer, { onLeft: () => left.abort(), held: admission.move() }));
+    const frames = this.#frames(method, request, { caller, signal });
+    return new Response(bodyOf(frames, { onLeft: () => left.abort(), held: admission.move() }));
   }
 
   async #roomFor(bytes: number): Promise<Disposable | null> {
@@ -117,14 +123,40 @@ export class EngineServer implements AsyncDisposable {
   }
 
   /**
-   * The frames of an answer. The request is whatever the gateway sent: the service checks it before
-   * anything else, so its type is only claimed here.
+   * The one frame that answers a call. The request is whatever the gateway sent: the service checks it
+   * before anything else, so its type is only claimed here.
    */
-  async *#call(
+  async #answer(
+    method: UnaryMethod,
+    request: object,
+    context: CallContext,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const service = this.#service;
+    const claimed = request as never;
+    try {
+      switch (method) {
+        case "getOutput":
+          return encodeOutput(await service.getOutput(claimed, context));
+        case "writeInput":
+          return encodeValue(await service.writeInput(decodeInput(request), context));
+        default:
+          return encodeValue(await service[method](claimed, context));
+      }
+    } catch (error) {
+      return encodeError(this.#known(error, method, context));
+    }
+  }
+
+  /** The frames of an answer: one, unless it is a stream. */
+  async *#frames(
     method: JobMethod,
     request: object,
     context: CallContext,
   ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+    if (!isStream(method)) {
+      yield await this.#answer(method, request, context);
+      return;
+    }
     const service = this.#service;
     const claimed = request as never;
     try {
@@ -135,14 +167,6 @@ export class EngineServer implements AsyncDisposable {
         case "watchJobs":
           for await (const job of service.watchJobs(claimed, context)) yield encodeValue(job);
           break;
-        case "getOutput":
-          yield encodeOutput(await service.getOutput(claimed, context));
-          break;
-        case "writeInput":
-          yield encodeValue(await service.writeInput(decodeInput(request), context));
-          break;
-        default:
-          yield encodeValue(await service[method](claimed, context));
       }
       yield END_FRAME;
     } catch (error) {
@@ -190,4 +214,12 @@ function bodyOf(
       call.held[Symbol.dispose]();
     },
   }, { highWaterMark: 0 });
+}
+
+/**
+ * Whether it matters that the caller of a method leaves before its end. Only a body that is a stream
+ * tells so; one that is there at once costs half as much.
+ */
+function mayBeLeft(method: JobMethod): boolean {
+  return mayLast(method) || method === "startJob";
 }

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { decodeFrames, encodeFrame } from "../../lib/engine/frames.ts";
+import { decodeFrame, decodeFrames, encodeFrame } from "../../lib/engine/frames.ts";
 import { assert } from "../assert.ts";
 
 /** The stream of these bytes, cut wherever there is a mark. */
@@ -67,4 +67,14 @@ Deno.test("decodeFrames() keeps back what is no whole frame", async () => {
     const found = await Array.fromAsync(decodeFrames(cut(whole.slice(0, length), [])));
     assert.deepEqual(found, []);
   }
+});
+
+Deno.test("decodeFrame() takes one whole frame, and nothing else", () => {
+  const frame = encodeFrame({ a: 1 }, [new Uint8Array([7, 8])]);
+  const { head, bytes } = decodeFrame(frame);
+  assert.deepEqual([head, [...bytes]], [{ a: 1 }, [7, 8]]);
+  for (let length = 0; length < frame.byteLength; length++) {
+    assert.throws(() => decodeFrame(frame.slice(0, length)), /bytes are not one frame/);
+  }
+  assert.throws(() => decodeFrame(concat([frame, frame])), /bytes are not one frame/);
 });
