@@ -100,7 +100,7 @@ export class EngineServer implements AsyncDisposable {
     using admission = new DisposableStack();
     const counted = admission.use(this.#quota.enter());
     const share = admission.use(await this.#roomFor(bytes));
-    // Nothing but the end of the connection keeps a body from being read.
+    // A caller who has left before all of the request was read is no fault.
     const body = await http.text().catch(() => null);
     if (body === null) throw new JobWorkerError("cancelled", "The caller has left");
     const { caller, request } = callSchema.parse(JSON.parse(body));
@@ -182,8 +182,7 @@ export class EngineServer implements AsyncDisposable {
   }
 
   #faultResponse(error: unknown): Response {
-    // A caller who has left before all of the request was read is no fault.
-    if (!(error instanceof Deno.errors.BadResource)) this.#options.onFault(error, "request");
+    this.#options.onFault(error, "request");
     return new Response(messageOf(error), { status: 400 });
   }
 }
