@@ -4,6 +4,7 @@
  * @module
  */
 
+import { abortable } from "../../lib/abortable.ts";
 import { delay } from "../../lib/delay.ts";
 import type { CallContext, Job } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
@@ -75,10 +76,10 @@ Deno.test("Large requests wait until there is room for them, and keep small ones
   const started: (() => void)[] = [];
   await using engine = await TestEngine.start({
     ...SERVICE,
-    async startJob() {
+    async startJob(_request, { signal }) {
       const { promise, resolve } = Promise.withResolvers<void>();
       started.push(resolve);
-      await promise;
+      await abortable(promise, signal);
       return JOB;
     },
   });
@@ -159,8 +160,8 @@ Deno.test("Large requests are refused when too many wait already, and small ones
   const ended = Promise.withResolvers<void>();
   await using engine = await TestEngine.start({
     ...SERVICE,
-    async startJob() {
-      await ended.promise;
+    async startJob(_request, { signal }) {
+      await abortable(ended.promise, signal);
       return JOB;
     },
   });
