@@ -1,4 +1,5 @@
 import { delay } from "../delay.ts";
+import { formatDuration } from "../duration.ts";
 import { messageOf } from "../errors.ts";
 import type { JobLog } from "./job_log.ts";
 import type { JobTree } from "./job_tree.ts";
@@ -56,8 +57,8 @@ export class RunningJob {
   #alive: "leader" | "leftovers" | "nothing" = "leader";
   readonly #leaderEnded = new AbortController();
   #final: Job | null = null;
-  /** Set by the first stop that came before the end of the leader. */
-  #stopReason: StopReason | null = null;
+  /** The first stop that came before the end of the leader. */
+  #stop: StopOptions | null = null;
   /** Why the end of the output could not be stored. */
   #logFault: string | null = null;
   readonly #startedAt = performance.now();
@@ -112,7 +113,7 @@ export class RunningJob {
    */
   async stop(options: StopOptions): Promise<Job> {
     if (this.#alive === "nothing") return await this.ended;
-    if (this.#alive === "leader") this.#stopReason ??= options.reason;
+    if (this.#alive === "leader") this.#stop ??= options;
     const { stopSignal } = options;
     this.#scheduleKill(stopSignal === "KILL" ? 0 : options.gracePeriodMs);
     if (stopSignal !== "KILL") await this.#reach(() => this.#parts.tree.signal(stopSignal));
@@ -153,11 +154,12 @@ export class RunningJob {
     this.input?.abandon();
     // By the monotonic clock, so that no job ends before it has begun.
     const finishedAt = job.startedAt + Math.round(performance.now() - this.#startedAt);
-    const end = endOf(exitStatus, this.#stopReason, finishedAt);
+    const end = endOf(exitStatus, this.#stop?.reason ?? null, finishedAt);
+    const escalation = this.#escalation(exitStatus);
     const usage = await this.#endLeftovers();
     const outputCut = await this.#pump.drain();
     await writer[Symbol.asyncDispose]();
-    const detail = this.#logFault ?? (usage?.oomKills ? outOfMemory(usage) : null);
+    const detail = this.#logFault ?? (usage?.oomKills ? outOfMemory(usage) : escalation);
     this.#final = {
       ...this.snapshot(),
       usage,
@@ -165,6 +167,17 @@ export class RunningJob {
       end: detail === null ? end : { ...end, detail },
     };
     return this.#final;
+  }
+
+  /** What a stop came to that had to go on to SIGKILL: of two signals, the exit status shows one. */
+  #escalation(exitStatus: ExitStatus): string | null {
+    const killed = "signal" in exitStatus && exitStatus.signal === "SIGKILL";
+    if (this.#stop === null || !killed || performance.now() < this.#killAt) return null;
+    const { stopSignal, gracePeriodMs } = this.#stop;
+    if (stopSignal === "KILL" || gracePeriodMs === 0) return null;
+    return `${nameOf(stopSignal)} did not end it within ${
+      formatDuration(gracePeriodMs)
+    }, SIGKILL did`;
   }
 
   /** Nothing runs on whose output cannot be stored. */
@@ -191,7 +204,7 @@ export class RunningJob {
         const release = await tree.release();
         if (release.empty) return release.usage;
         // A stop has said when to kill it.
-        if (this.#stopReason === null) this.#scheduleKill(LEFTOVER_GRACE_MS);
+        if (this.#stop === null) this.#scheduleKill(LEFTOVER_GRACE_MS);
         if (performance.now() < this.#killAt) await tree.signal("TERM");
         else await tree.kill();
         await delay(wait);
@@ -238,6 +251,11 @@ export class RunningJob {
 
 function outOfMemory({ oomKills }: JobUsage): string {
   return `Out of memory: the kernel killed ${oomKills} of its processes`;
+}
+
+/** Of a signal as kill(1) takes it. */
+function nameOf(signal: string): string {
+  return /^\d/.test(signal) ? `Signal ${signal}` : `SIG${signal}`;
 }
 
 function endOf(

@@ -47,6 +47,8 @@ Deno.test("Worker.stop() sends SIGKILL when the grace is over", async () => {
   const { end } = await test.worker.stop(job.jobId, { gracePeriodMs: 300 });
   assert.deepEqual(end?.exitStatus, { signal: "SIGKILL" });
   assert.equal(end.status, "cancelled");
+  // The exit status shows one of the two signals.
+  assert.equal(end.detail, "SIGTERM did not end it within 300ms, SIGKILL did");
   assert.equal((await test.read(job.jobId)).stdout, "ready\nno\n");
 });
 
@@ -58,7 +60,7 @@ Deno.test("Worker.stop() lets a job print and choose its code", async () => {
   await test.printed(job.jobId, "ready");
   const { end } = await test.worker.stop(job.jobId);
   assert.deepEqual(end?.exitStatus, { code: 7 });
-  assert.deepEqual([end.status, end.reason], ["cancelled", "stopped"]);
+  assert.deepEqual([end.status, end.reason, end.detail], ["cancelled", "stopped", undefined]);
   const { stdout, stderr } = await test.read(job.jobId);
   assert.equal(stdout, "ready\nbye\n");
   // Some shells also tell of the sleep that had the signal.
