@@ -24,6 +24,7 @@ const { options } = invocation;
     maxConnectionsPerAddress: 1000,
     exclusive: true,
     inherited: { grpc: null, rest: null },
+    onRefused: (refusal) => void engine.audit.refuse(refusal),
   });
   const { hostname, port } = front.addresses.address;
   print(`worker-daemon listening on ${hostname}:${port}`);

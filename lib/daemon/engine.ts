@@ -48,6 +48,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await using keeper = await GatewayKeeper.start({
     count: options.gateways,
     setsid,
+    onRefused: (refusal) => void engine.audit.refuse(refusal),
     gateway: {
       ...connectionCaps(descriptors),
       address: options.address,

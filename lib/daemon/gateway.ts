@@ -9,6 +9,7 @@ import {
   type GatewayReport,
 } from "./gateway_protocol.ts";
 import { NetworkFront } from "./network_front.ts";
+import type { Refusal } from "../service/audit.ts";
 
 /** The ends of a gateway's conversation with the engine. */
 export interface GatewayPipes {
@@ -33,7 +34,12 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
     switch (command.kind) {
       case "serve":
         try {
-          front = resources.use(await serve(command.options, resources));
+          front = resources.use(
+            await serve(command.options, resources, (refusal) => {
+              // To an engine that has died; the end of our input tells.
+              report({ kind: "refused", refusal }).catch(() => {});
+            }),
+          );
           await report({ kind: "listening", ...front.addresses });
         } catch (error) {
           await report({ kind: "failed", message: messageOf(error) });
@@ -54,9 +60,11 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
 async function serve(
   options: GatewayOptions,
   resources: AsyncDisposableStack,
+  onRefused: (refusal: Refusal) => void,
 ): Promise<NetworkFront> {
   await configureDiagnostics(options);
-  return await NetworkFront.open(resources.use(new EngineClient(options.socket)), options);
+  const engine = resources.use(new EngineClient(options.socket));
+  return await NetworkFront.open(engine, { ...options, onRefused });
 }
 
 async function faultOf(front: NetworkFront | null): Promise<string | null> {

@@ -1,4 +1,5 @@
 import { delay } from "../delay.ts";
+import type { Refusal } from "../service/audit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { gatewayCommand } from "./gateway_command.ts";
@@ -22,6 +23,8 @@ export interface GatewayKeeperOptions {
   /** Absolute path of setsid(1). */
   readonly setsid: string;
   readonly gateway: Omit<GatewayOptions, "exclusive">;
+  /** Told of those whom the gateways have turned away. */
+  readonly onRefused: (refusal: Refusal) => void;
 }
 
 /** Keeps gateways alive: a dead one is replaced, and all of them are on {@linkcode reload}. */
@@ -92,7 +95,8 @@ export class GatewayKeeper implements AsyncDisposable {
 
   async #start(exclusive: boolean): Promise<GatewayProcess> {
     const options = { ...this.#options.gateway, ...this.#addresses, exclusive };
-    const gateway = new GatewayProcess(this.#options.setsid, gatewayCommand(options));
+    const { setsid, onRefused } = this.#options;
+    const gateway = new GatewayProcess(setsid, gatewayCommand(options), onRefused);
     try {
       const { address, restAddress } = await gateway.serve(options);
       this.#addresses = { address, restAddress };

@@ -1,5 +1,6 @@
 import { delay } from "../delay.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Refusal } from "../service/audit.ts";
 import {
   decodeLines,
   encodeLine,
@@ -21,6 +22,7 @@ const DRAIN_WITHIN_MS = 8_000;
 export class GatewayProcess implements AsyncDisposable {
   /** Why it ended. Never rejects. */
   readonly ended: Promise<string>;
+  readonly #onRefused: (refusal: Refusal) => void;
   readonly #child: Deno.ChildProcess;
   readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
@@ -29,8 +31,12 @@ export class GatewayProcess implements AsyncDisposable {
   /** What we ended it for. */
   #fault: string | null = null;
 
-  /** @param argv program and arguments of a gateway, see `gatewayCommand` */
-  constructor(setsid: string, argv: readonly string[]) {
+  /**
+   * @param argv program and arguments of a gateway, see `gatewayCommand`
+   * @param onRefused told of those whom it has turned away
+   */
+  constructor(setsid: string, argv: readonly string[], onRefused: (refusal: Refusal) => void) {
+    this.#onRefused = onRefused;
     // A session of its own: Ctrl-C in the daemon's terminal is the engine's to handle. And setsid is
     // all that the engine is permitted to run.
     this.#child = new Deno.Command(setsid, {
@@ -110,6 +116,9 @@ export class GatewayProcess implements AsyncDisposable {
             break;
           case "pong":
             this.#pongs.get(report.id)?.(report.fault);
+            break;
+          case "refused":
+            this.#onRefused(report.refusal);
             break;
         }
       }

@@ -50,6 +50,16 @@ export const commandSchema = z.discriminatedUnion("kind", [
 
 export type GatewayCommand = z.infer<typeof commandSchema>;
 
+/** See `Refusal`. What a client wrote has been cut to a length that says enough. */
+const refusalSchema = z.object({
+  method: z.enum(["connect", "login"]),
+  peer: z.string().max(128),
+  user: z.string().max(64),
+  fingerprint: z.string().max(64),
+  why: z.string().max(512),
+  unreported: z.number(),
+});
+
 /** From the gateway. */
 export const reportSchema = z.discriminatedUnion("kind", [
   z.object({
@@ -60,6 +70,8 @@ export const reportSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("failed"), message: z.string() }),
   /** `fault` says why its own port does not answer; `null` if it does. */
   z.object({ kind: z.literal("pong"), id: z.number(), fault: z.string().nullable() }),
+  /** For the audit trail. Not answered. */
+  z.object({ kind: z.literal("refused"), refusal: refusalSchema }),
 ]);
 
 /** Where a gateway listens. */

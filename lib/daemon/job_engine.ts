@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Audit } from "../service/audit.ts";
 import { AuditLog } from "../service/audit_log.ts";
 import type { JobService } from "../service/job_service.ts";
 import { WorkerService } from "../service/worker_service.ts";
@@ -37,24 +38,28 @@ export interface JobEngineOptions extends
 /** All that has to do with jobs, and nothing that has to do with a network. */
 export class JobEngine implements AsyncDisposable {
   readonly service: JobService;
+  /** What the service writes its decisions to. */
+  readonly audit: Audit;
   /** Absolute path. */
   readonly dataDirectory: string;
   readonly #worker: Worker;
   readonly #shutdownGraceMs: number;
   readonly #resources: AsyncDisposableStack;
 
-  private constructor(
-    worker: Worker,
-    service: JobService,
-    dataDirectory: string,
-    shutdownGraceMs: number,
-    resources: AsyncDisposableStack,
-  ) {
-    this.dataDirectory = dataDirectory;
-    this.#worker = worker;
-    this.service = service;
-    this.#shutdownGraceMs = shutdownGraceMs;
-    this.#resources = resources;
+  private constructor(parts: {
+    readonly worker: Worker;
+    readonly service: JobService;
+    readonly audit: Audit;
+    readonly dataDirectory: string;
+    readonly shutdownGraceMs: number;
+    readonly resources: AsyncDisposableStack;
+  }) {
+    this.service = parts.service;
+    this.audit = parts.audit;
+    this.dataDirectory = parts.dataDirectory;
+    this.#worker = parts.worker;
+    this.#shutdownGraceMs = parts.shutdownGraceMs;
+    this.#resources = parts.resources;
   }
 
   /** @throws `failed_precondition`, naming the directory or file that is in the way */
@@ -105,7 +110,15 @@ export class JobEngine implements AsyncDisposable {
       }),
     );
     const service = new WorkerService(worker, audit, logLimit);
-    return new JobEngine(worker, service, dataDirectory, options.shutdownGraceMs, resources.move());
+    const { shutdownGraceMs } = options;
+    return new JobEngine({
+      worker,
+      service,
+      audit,
+      dataDirectory,
+      shutdownGraceMs,
+      resources: resources.move(),
+    });
   }
 
   /** Ends all jobs, as the options say, and closes what they were recorded in. */

@@ -5,12 +5,13 @@ import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "../auth/tls_ma
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { cannotListen, findFreePort } from "../free_port.ts";
 import { GrpcServer } from "../grpc/server.ts";
-import { TlsListener } from "../grpc/tls_listener.ts";
+import { type RefusedConnection, TlsListener } from "../grpc/tls_listener.ts";
 import type { HostPort } from "../host_port.ts";
 import { restApp } from "../rest/app.ts";
 import type { FailedLogin } from "../rest/basic_auth.ts";
 import { limited } from "../rest/limited.ts";
 import { hostsOf, RestServer } from "../rest/server.ts";
+import type { Refusal } from "../service/audit.ts";
 import type { JobService } from "../service/job_service.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
@@ -29,6 +30,8 @@ export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
   readonly inherited: GatewayOptions["inherited"];
   /** Fail if another process listens there, although the port can be shared. */
   readonly exclusive: boolean;
+  /** Told of those who are turned away, for the audit trail; of a crowd of strangers, of some. */
+  readonly onRefused: (refusal: Refusal) => void;
 }
 
 /** All that faces the network: TLS, gRPC and REST over a `JobService`, and nothing that runs a program. */
@@ -77,9 +80,13 @@ export class NetworkFront implements AsyncDisposable {
     resources.defer(async () => {
       await Promise.all([grpc.close(closing), rest?.close(closing)]);
     });
-    const onStranger = limited(reportRefused, REPORTS);
-    // Each of a crowd says the same.
-    const onCrowd = limited(reportRefused, { ...REPORTS, most: 1 });
+    const onKnown = (refused: RefusedConnection, unreported = 0) => {
+      warnOfRefused(refused, unreported);
+      options.onRefused(refusalOf(refused, unreported));
+    };
+    const onStranger = limited(onKnown, REPORTS);
+    // Each of a crowd says the same, and none of them was looked at.
+    const onCrowd = limited(warnOfRefused, { ...REPORTS, most: 1 });
     const listener = resources.use(
       await TlsListener.listen({
         hostname,
@@ -94,7 +101,7 @@ export class NetworkFront implements AsyncDisposable {
         onRefused: (refused) => {
           if (refused.reason === "too_many_connections") onCrowd(refused);
           else if (refused.fingerprint === "") onStranger(refused);
-          else reportRefused(refused);
+          else onKnown(refused);
         },
         onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
       }),
@@ -136,7 +143,14 @@ async function portOf(
 /** Anybody can cause these lines, as often as they like, but for those with a certificate. */
 const REPORTS = { most: 20, perMs: 60_000 };
 
-function reportRefused(
+function refusalOf(
+  { peer, message, fingerprint }: RefusedConnection,
+  unreported: number,
+): Refusal {
+  return { method: "connect", peer, user: "", fingerprint, why: message.slice(0, 512), unreported };
+}
+
+function warnOfRefused(
   { peer, message, fingerprint }: {
     readonly peer: string;
     readonly message: string;
@@ -165,9 +179,13 @@ async function openRest(
     diagnostics.warn("No users file {path}: REST answers /health/ only", { path });
   }
   const login = resources.use(new PasswordLogin(users ?? new Map()));
-  const onFailedLogin = limited<FailedLogin>(({ user, peer }, unreported) => {
-    const fields = { user: user.slice(0, 64), peer, ...(unreported > 0 && { unreported }) };
+  const onFailedLogin = limited<FailedLogin>((failed, unreported) => {
+    const { peer } = failed;
+    const user = failed.user.slice(0, 64);
+    const fields = { user, peer, ...(unreported > 0 && { unreported }) };
     diagnostics.warn("Failed login of {user} from {peer}", fields);
+    const why = "Unknown user or wrong password";
+    options.onRefused({ method: "login", peer, user, fingerprint: "", why, unreported });
   }, REPORTS);
   const app = restApp(service, login, {
     isOurHost: hostsOf(material.cert),
@@ -185,7 +203,7 @@ async function openRest(
     answer: app.fetch,
     maxConnections: Math.ceil(options.maxConnections / 2),
     maxConnectionsPerAddress: Math.ceil(options.maxConnectionsPerAddress / 2),
-    onRefused: limited(reportRefused, REPORTS),
+    onRefused: limited(warnOfRefused, REPORTS),
     onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
   });
   return await listening.catch((error) => {

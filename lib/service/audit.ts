@@ -15,6 +15,21 @@ export interface AuditEntry {
   readonly result: "ok" | "opened" | ErrorCode;
 }
 
+/** Somebody who was turned away at the door, before there was a call to decide on. */
+export interface Refusal {
+  /** What they tried: to connect with a certificate, or to log in with a password. */
+  readonly method: "connect" | "login";
+  /** As in {@linkcode Caller}. */
+  readonly peer: string;
+  /** Who they said they are, if they said so. */
+  readonly user: string;
+  /** Of their certificate, if it was seen. */
+  readonly fingerprint: string;
+  readonly why: string;
+  /** So many others since the last one are not told of: strangers can cause as many as they like. */
+  readonly unreported: number;
+}
+
 /** Where audit entries go. */
 export interface Audit {
   /**
@@ -22,6 +37,8 @@ export interface Audit {
    * be written: it is then tried again with the next one. Never rejects: what was decided has been done.
    */
   write(entry: AuditEntry): Promise<void>;
+  /** The same for a refusal. */
+  refuse(refusal: Refusal): Promise<void>;
   /** @throws `unavailable` while there are entries that cannot be written */
   assertWritable(): Promise<void>;
 }

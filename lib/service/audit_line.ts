@@ -1,4 +1,4 @@
-import type { AuditEntry } from "./audit.ts";
+import type { AuditEntry, Refusal } from "./audit.ts";
 
 /**
  * So much of a command line is written, in characters of JSON: whoever calls chose its length. Less of
@@ -24,6 +24,23 @@ export function auditLine(
     ...(command === null ? {} : shownArgv([command.name, ...command.args], MOST_ARGV[decision])),
     decision,
     result,
+  }) + "\n";
+}
+
+/** A refusal as a line of JSON, with the fields of an entry as far as there are any. */
+export function refusalLine(
+  { method, peer, user, fingerprint, why, unreported }: Refusal,
+): string {
+  return JSON.stringify({
+    time: new Date().toISOString(),
+    ...(user !== "" && { user }),
+    ...(fingerprint !== "" && { fingerprint }),
+    peer,
+    method,
+    decision: "denied",
+    result: "unauthenticated",
+    why,
+    ...(unreported > 0 && { unreported }),
   }) + "\n";
 }
 

@@ -1,7 +1,7 @@
 import { concat } from "../concat.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import type { Audit, AuditEntry } from "./audit.ts";
-import { auditLine, lossLine } from "./audit_line.ts";
+import type { Audit, AuditEntry, Refusal } from "./audit.ts";
+import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
 
 const NEWLINE = 0x0a;
 
@@ -47,7 +47,15 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   async write(entry: AuditEntry): Promise<void> {
-    const line = new TextEncoder().encode(this.#lineOf(entry));
+    await this.#append(this.#lineOf(entry));
+  }
+
+  async refuse(refusal: Refusal): Promise<void> {
+    await this.#append(refusalLine(refusal));
+  }
+
+  async #append(text: string): Promise<void> {
+    const line = new TextEncoder().encode(text);
     try {
       // What can be written makes room.
       if (this.#waitingBytes >= MOST_WAITING_BYTES) await this.#makeRoom();

@@ -139,6 +139,15 @@ Deno.test("SIGHUP shuts out whose certificate has been put on the deny list, and
   assert.equal(code, 125);
   assert.match(stderr, /it refuses the client certificate/);
   await house.diagnosed(/Refused .*: The client certificate is on the deny list/);
+  const refusals = await until(async () => {
+    const trail = await Deno.readTextFile(`${daemon.directory}/data/audit.log`);
+    const lines = trail.split("\n").filter((line) => line.includes('"method":"connect"'));
+    return lines.length > 0 && lines;
+  });
+  assert.deepEqual(
+    new Set(refusals.map((line) => JSON.parse(line).fingerprint)),
+    new Set([fingerprintOf(viewer.cert).replaceAll(":", "").toLowerCase()]),
+  );
 
   await other.advances();
   const stored = await jobs.end();

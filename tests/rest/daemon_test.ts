@@ -135,4 +135,7 @@ Deno.test("A new user may log in after SIGHUP, and a failed login is told withou
   const { stderr } = await daemon.outputs();
   assert.match(stderr, /Failed login of carol\\x0a from 127\.0\.0\.1:\d+/);
   assert.doesNotMatch(stderr, new RegExp(`${PASSWORD}|${basic("carol\n", PASSWORD)}`));
+  const trail = await Deno.readTextFile(`${daemon.directory}/data/audit.log`);
+  assert.match(trail, /"user":"carol\\n","peer":"[^"]+","method":"login","decision":"denied"/);
+  assert.doesNotMatch(trail, new RegExp(PASSWORD));
 });

@@ -1,5 +1,5 @@
 import type { AuditEntry } from "../../lib/service/audit.ts";
-import { auditLine } from "../../lib/service/audit_line.ts";
+import { auditLine, refusalLine } from "../../lib/service/audit_line.ts";
 import { assert } from "../assert.ts";
 import { ADMIN } from "./fixture.ts";
 
@@ -60,4 +60,27 @@ Deno.test("auditLine() is short whatever the command", () => {
     assert.ok(denied.length < 512 + 300, `${what}: ${denied.length} characters`);
     assert.ok(JSON.parse(denied).argv[0] === "sh" && "argvCut" in JSON.parse(denied));
   }
+});
+
+Deno.test("refusalLine() says who was turned away, and no more than there is to say", () => {
+  const line = refusalLine({
+    method: "login",
+    peer: "192.0.2.1:4711",
+    user: "a\nb",
+    fingerprint: "",
+    why: "Unknown user or wrong password",
+    unreported: 7,
+  });
+  assert.equal(line.indexOf("\n"), line.length - 1);
+  const { time, ...rest } = JSON.parse(line);
+  assert.ok(Math.abs(Date.parse(time) - Date.now()) < 60_000);
+  assert.deepEqual(rest, {
+    user: "a\nb",
+    peer: "192.0.2.1:4711",
+    method: "login",
+    decision: "denied",
+    result: "unauthenticated",
+    why: "Unknown user or wrong password",
+    unreported: 7,
+  });
 });

@@ -15,6 +15,10 @@ export class MemoryAudit implements Audit {
     return Promise.resolve();
   }
 
+  refuse(): Promise<void> {
+    throw new TypeError("The service turns nobody away at the door");
+  }
+
   assertWritable(): Promise<void> {
     if (this.writable) return Promise.resolve();
     return Promise.reject(new JobWorkerError("unavailable", "Cannot write the audit trail"));
