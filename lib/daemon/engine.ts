@@ -63,7 +63,10 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       debug: options.debug,
     },
   });
-  reload = () => void keeper.reload();
+  reload = () => {
+    void engine.audit.reopen();
+    void keeper.reload();
+  };
   const { address, restAddress } = keeper.addresses;
   process.print(`worker-daemon listening on ${formatHostPort(address.hostname, address.port)}\n`);
   if (restAddress !== null) {

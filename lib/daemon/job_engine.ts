@@ -1,6 +1,5 @@
 import { resolve } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import type { Audit } from "../service/audit.ts";
 import { AuditLog } from "../service/audit_log.ts";
 import type { JobService } from "../service/job_service.ts";
 import { WorkerService } from "../service/worker_service.ts";
@@ -39,7 +38,7 @@ export interface JobEngineOptions extends
 export class JobEngine implements AsyncDisposable {
   readonly service: JobService;
   /** What the service writes its decisions to. */
-  readonly audit: Audit;
+  readonly audit: AuditLog;
   /** Absolute path. */
   readonly dataDirectory: string;
   readonly #worker: Worker;
@@ -49,7 +48,7 @@ export class JobEngine implements AsyncDisposable {
   private constructor(parts: {
     readonly worker: Worker;
     readonly service: JobService;
-    readonly audit: Audit;
+    readonly audit: AuditLog;
     readonly dataDirectory: string;
     readonly shutdownGraceMs: number;
     readonly resources: AsyncDisposableStack;

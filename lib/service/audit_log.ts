@@ -14,14 +14,14 @@ const MOST_WAITING_BYTES = 4 * 1024 * 1024;
  */
 export class AuditLog implements Audit, AsyncDisposable {
   readonly #path: string;
-  readonly #file: Deno.FsFile;
+  #file: Deno.FsFile;
   readonly #onFault: (error: unknown) => void;
   #waiting: Uint8Array[] = [];
   /** Of what waits, and of what is being written. */
   #waitingBytes = 0;
   /** So many entries found no room while nothing could be written: it is to be told once it can. */
   #lost = 0;
-  #flushing: Promise<void> | null = null;
+  #busy: Promise<void> | null = null;
 
   private constructor(path: string, file: Deno.FsFile, onFault: (error: unknown) => void) {
     this.#path = path;
@@ -36,13 +36,20 @@ export class AuditLog implements Audit, AsyncDisposable {
    * @throws `unavailable` if it cannot be written at all
    */
   static async open(path: string, onFault: (error: unknown) => void): Promise<AuditLog> {
-    const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
+    return new AuditLog(path, await openTrail(path), onFault);
+  }
+
+  /** Goes on in a new file if the present one was renamed, as logrotate(8) does. Never rejects. */
+  async reopen(): Promise<void> {
     try {
-      await endLine(file);
-      return new AuditLog(path, file, onFault);
+      // In turn with what is written, so that each line is whole in one of the two.
+      await this.#inTurn(async () => {
+        const file = await openTrail(this.#path);
+        this.#file.close();
+        this.#file = file;
+      });
     } catch (error) {
-      file.close();
-      throw new JobWorkerError("unavailable", cannotWrite(path, error), { cause: error });
+      this.#onFault(error);
     }
   }
 
@@ -68,7 +75,7 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   async assertWritable(): Promise<void> {
-    if (this.#waiting.length === 0 || this.#flushing !== null) return;
+    if (this.#waiting.length === 0 || this.#busy !== null) return;
     await this.#flush();
   }
 
@@ -98,13 +105,19 @@ export class AuditLog implements Audit, AsyncDisposable {
 
   /** All who call in the same turn share one write; those who call during a write share the next. */
   async #flush(): Promise<void> {
-    while (this.#flushing !== null) await this.#flushing.catch(() => {});
-    if (this.#waiting.length === 0) return;
-    this.#flushing = this.#writeWaiting();
+    await this.#inTurn(async () => {
+      if (this.#waiting.length > 0) await this.#writeWaiting();
+    });
+  }
+
+  /** Does something with the file, of which one is done at a time. */
+  async #inTurn(act: () => Promise<void>): Promise<void> {
+    while (this.#busy !== null) await this.#busy.catch(() => {});
+    this.#busy = act();
     try {
-      await this.#flushing;
+      await this.#busy;
     } finally {
-      this.#flushing = null;
+      this.#busy = null;
     }
   }
 
@@ -133,6 +146,17 @@ export class AuditLog implements Audit, AsyncDisposable {
 
 function cannotWrite(path: string, error: unknown): string {
   return `Cannot write the audit trail ${path}: ${messageOf(error)}`;
+}
+
+async function openTrail(path: string): Promise<Deno.FsFile> {
+  const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
+  try {
+    await endLine(file);
+    return file;
+  } catch (error) {
+    file.close();
+    throw new JobWorkerError("unavailable", cannotWrite(path, error), { cause: error });
+  }
 }
 
 /** Ends a line that was torn when the machine stopped, or the next entry would be lost in it. */

@@ -218,3 +218,24 @@ function fullDisk(): Disposable {
     },
   };
 }
+
+Deno.test("AuditLog.reopen() goes on in a new file once the old one was renamed, and loses no line", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await using log = await AuditLog.open(path, unexpected);
+  const ids = Array.from({ length: 60 }, (_, index) => `${index}`);
+  const writes: Promise<void>[] = [];
+  for (const id of ids) {
+    writes.push(log.write(entryOf(id)));
+    if (id === "20") await Deno.rename(path, `${path}.1`);
+    // Also where nothing was renamed.
+    if (Number(id) % 20 === 10 || id === "20") writes.push(log.reopen());
+    if (Number(id) % 7 === 0) await Promise.all(writes);
+  }
+  await Promise.all(writes);
+  const old = linesOf(await Deno.readTextFile(`${path}.1`));
+  const now = linesOf(await Deno.readTextFile(path));
+  assert.ok(old.length >= 20 && now.length >= 1);
+  assert.deepEqual([...old, ...now].map(({ jobId }) => jobId), ids);
+  assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
+});
