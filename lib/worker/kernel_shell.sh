@@ -2,8 +2,8 @@
 # done by builtins of POSIX sh, without a fork. One request a line, `ID VERB ARGS`; one answer a line,
 # `ID RESULT`.
 
-# Sockets on which the gateways listen, see lib/daemon/inherited_sockets.ts.
-exec 3<&- 4<&-
+# As in launch.sh.
+exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 
 # stat PID: sets $state $pgrp $session $start from proc_pid_stat(5). The name of the program stands
 # in parentheses and may hold anything, line ends included, so only what follows the last ")" counts.
@@ -33,6 +33,7 @@ field() {
   value=-
 }
 
+uid=
 read -r boot </proc/sys/kernel/random/boot_id
 
 while read -r id verb rest; do
@@ -108,7 +109,7 @@ while read -r id verb rest; do
       found="$base/job-worker $controllers"
       break
     done
-    echo "$id $found"
+    printf '%s\n' "$id $found"
     ;;
   # cgroup_make DIR FILE=VALUE... DIR...: those that cannot be made or limited so.
   cgroup_make)
@@ -162,14 +163,17 @@ while read -r id verb rest; do
     ;;
   # uid: who we are.
   uid)
-    echo "$id $(id -u)"
+    : "${uid:=$(id -u)}"
+    echo "$id $uid"
     ;;
   # user NAME: `UID GID HOME` of passwd(5), or nothing.
   user)
-    entry=$(getent passwd "$a") && (
+    entry=$(getent passwd -- "$rest") && (
       IFS=:
+      # A password of `*` is no pattern.
+      set -f
       set -- $entry
-      echo "$id $3 $4 $6"
+      printf '%s\n' "$id $3 $4 $6"
     ) || echo "$id"
     ;;
   # descriptors: the hard limit of open files.

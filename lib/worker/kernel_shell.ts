@@ -6,7 +6,14 @@ export interface KernelShellOptions {
   readonly setsid: string;
   /** Absolute path of a POSIX shell. */
   readonly sh: string;
+  /** The command that becomes the shell, with other rights than ours. */
+  readonly through?: readonly string[];
+  /** Kills the shell: one with the rights of others, they may have suspended. */
+  readonly signal?: AbortSignal;
 }
+
+/** In UTF-16 units; no question has so long a one, but others may trace a shell with their rights. */
+const LONGEST_ANSWER = 4 * 1024 * 1024;
 
 interface Shell {
   readonly process: Deno.ChildProcess;
@@ -44,13 +51,19 @@ export class KernelShell implements AsyncDisposable {
   /**
    * Asks for something that may be asked twice.
    *
-   * @param request a verb of `kernel_shell.sh` and its arguments; a line, unless the verb takes more
+   * @param request a verb of `kernel_shell.sh` and its arguments
+   * @param lines what follows, for a verb that takes more
+   * @throws `TypeError` for a line end in any of them: what came after it would be a request
    */
-  ask(request: string): Promise<string> {
+  ask(request: string, lines: readonly string[] = []): Promise<string> {
+    const whole = [request, ...lines];
+    if (whole.some((line) => line.includes("\n"))) {
+      throw new TypeError("Cannot ask the shell: a request may hold no line end");
+    }
     if (this.#closed) throw new TypeError("Cannot ask the shell: already closed");
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    const pending = { text: `${id} ${request}\n`, resolve, reject };
+    const pending = { text: `${id} ${whole.join("\n")}\n`, resolve, reject };
     this.#pending.set(id, pending);
     this.#shell ??= this.#start();
     this.#send(this.#shell, pending);
@@ -73,8 +86,10 @@ export class KernelShell implements AsyncDisposable {
   }
 
   #start(): Shell {
-    const process = new Deno.Command(this.#options.setsid, {
-      args: [this.#options.sh, "-c", script, "job-worker"],
+    const { setsid, sh, through = [], signal } = this.#options;
+    signal?.throwIfAborted();
+    const process = new Deno.Command(setsid, {
+      args: [...through, sh, "-c", script, "job-worker"],
       clearEnv: true,
       env: { LC_ALL: "C" },
       cwd: "/",
@@ -88,11 +103,14 @@ export class KernelShell implements AsyncDisposable {
 
   /** Takes the answers of a shell, and starts the next one if it leaves questions open. */
   async #serve(process: Deno.ChildProcess, requests: Shell["requests"]): Promise<void> {
+    const kill = () => process.kill("SIGKILL");
+    this.#options.signal?.addEventListener("abort", kill, { once: true });
     try {
       let rest = "";
       for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
         const lines = (rest + text).split("\n");
         rest = lines.pop() ?? "";
+        if (rest.length > LONGEST_ANSWER) throw new RangeError("An answer has no end");
         for (const line of lines) this.#answer(line);
       }
     } catch {
@@ -100,6 +118,7 @@ export class KernelShell implements AsyncDisposable {
     }
     await requests.abort().catch(() => {});
     await process.status;
+    this.#options.signal?.removeEventListener("abort", kill);
     this.#shell = null;
     if (this.#pending.size > 0) this.#askAgain();
   }

@@ -64,7 +64,7 @@ export class ProcessGroups implements AsyncDisposable {
       const lines = paths.slice(at, at + PATHS_AT_ONCE).map((path) =>
         path.includes("\n") || path.length >= PATH_MAX ? "" : path
       );
-      const answer = await this.shell.ask([`look ${lines.length}`, ...lines].join("\n"));
+      const answer = await this.shell.ask(`look ${lines.length}`, lines);
       for (const word of answer.split(" ")) {
         sights.push({ kind: KINDS[word.charAt(0)] ?? null, usable: word.endsWith("x") });
       }

@@ -9,11 +9,15 @@ export interface UserPolicy {
   readonly allowed: readonly string[] | "any";
 }
 
-/** A user of this system, by passwd(5). */
-export interface SystemUser {
-  readonly name: string;
+/** Numeric ids; the supplementary groups are those of group(5). */
+export interface Rights {
   readonly uid: number;
   readonly gid: number;
+}
+
+/** A user of this system, by passwd(5). */
+export interface SystemUser extends Rights {
+  readonly name: string;
   readonly home: string;
 }
 
@@ -38,19 +42,25 @@ export async function chooseUser(
       `Cannot run the job as user "${name}": the daemon is not told to allow it (--allow-users)`,
     );
   }
-  const [uid, gid, home = "/"] = (await shell.ask(`user ${name}`)).split(" ");
-  if (uid === undefined || uid === "" || gid === undefined) {
+  const entry = /^(\d+) (\d+) (.*)$/.exec(await shell.ask(`user ${name}`));
+  if (entry === null) {
     throw new JobWorkerError(
       "failed_precondition",
       `Cannot run the job as user "${name}": there is no such user`,
     );
   }
+  const [uid = 0, gid = 0] = entry.slice(1, 3).map(Number);
   const own = Number(await shell.ask("uid"));
-  if (own !== 0 && own !== Number(uid)) {
+  if (own !== 0 && own !== uid) {
     throw new JobWorkerError(
       "failed_precondition",
       `Cannot run the job as user "${name}": the daemon does not run as root`,
     );
   }
-  return { name, uid: Number(uid), gid: Number(gid), home };
+  return { name, uid, gid, home: entry[3] || "/" };
+}
+
+/** The options of setpriv(1) that give a process these rights and no others. */
+export function rightsOf({ uid, gid }: Rights): string[] {
+  return [`--reuid=${uid}`, `--regid=${gid}`, "--init-groups"];
 }

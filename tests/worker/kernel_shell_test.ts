@@ -1,0 +1,80 @@
+import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { chooseUser } from "../../lib/worker/users.ts";
+import { assert } from "../assert.ts";
+import { allProcesses, rejection, temporaryDirectory, until } from "./fixture.ts";
+
+const OPTIONS = { setsid: "/usr/bin/setsid", sh: "/bin/sh" };
+
+/** Asks, whatever is thrown at once included. */
+function asked(shell: KernelShell, request: string, lines?: readonly string[]): Promise<string> {
+  return Promise.resolve().then(() => shell.ask(request, lines));
+}
+
+Deno.test("KernelShell.ask() refuses a line end, after which another request would begin", async () => {
+  await using shell = new KernelShell(OPTIONS);
+  const requests: [string, string[]?][] = [
+    ["born 1\n99 kill 1"],
+    ["user x\n"],
+    ["look 1", ["/\n99 kill 1"]],
+    ["look 2", ["/", "\n"]],
+  ];
+  for (const [request, lines] of requests) {
+    const error = await rejection(asked(shell, request, lines));
+    assert.ok(error instanceof TypeError && /no line end/.test(error.message), String(error));
+  }
+  assert.match(await shell.ask("uid"), /^\d+$/, "It answers others");
+});
+
+Deno.test("KernelShell takes what passwd(5) says as it is", async () => {
+  await using temporary = await temporaryDirectory();
+  const { path } = temporary;
+  const entries: Record<string, string> = {
+    starred: "starred:*:1234:5678:* ?:/home/with  blanks/*\\n:/bin/sh",
+    homeless: "homeless::1234:5678:::",
+    broken: "broken:x:*:5678::/:",
+  };
+  const cases = Object.entries(entries).map(([name, entry]) =>
+    `${name}) printf '%s\\n' '${entry}' ;;`
+  );
+  const script = `#!/bin/sh\nshift 2\ncase $* in ${cases.join("\n")} *) exit 2 ;; esac\n`;
+  await Deno.writeTextFile(`${path}/getent`, script, { mode: 0o755 });
+  await using shell = new KernelShell({
+    ...OPTIONS,
+    through: ["/usr/bin/env", `PATH=${path}:/usr/bin:/bin`],
+  });
+  const chosen = (standard: string) => chooseUser("", { standard, allowed: [] }, shell);
+  if (Deno.uid() === 0) {
+    assert.deepEqual(await chosen("starred"), {
+      name: "starred",
+      uid: 1234,
+      gid: 5678,
+      home: "/home/with  blanks/*\\n",
+    });
+    assert.equal((await chosen("homeless"))?.home, "/");
+  } else {
+    assert.equal(await shell.ask("user starred"), "1234 5678 /home/with  blanks/*\\n");
+  }
+  for (const name of ["broken", "starred x", "nobody"]) {
+    assert.match(String(await rejection(chosen(name))), /there is no such user/, name);
+  }
+});
+
+Deno.test("KernelShell is killed by its signal, suspended or not, and answers no more", async () => {
+  const controller = new AbortController();
+  const through = ["/bin/sh", "-c", 'kill -STOP $$; exec "$@"', "sh"];
+  await using shell = new KernelShell({ ...OPTIONS, through, signal: controller.signal });
+  const refused = rejection(shell.ask("uid"));
+  const mine = async () => (await allProcesses()).filter(({ parent }) => parent === Deno.pid);
+  await until(async () => (await mine()).some(({ state }) => state === "T"));
+  const reason = new Error("Too late");
+  controller.abort(reason);
+  assert.equal(await refused, reason);
+  assert.equal(await rejection(asked(shell, "uid")), reason);
+  assert.deepEqual((await mine()).filter(({ state }) => state === "T"), []);
+});
+
+Deno.test("KernelShell does not gather an answer that has no end", async () => {
+  const through = ["/bin/sh", "-c", "exec cat /dev/zero", "sh"];
+  await using shell = new KernelShell({ ...OPTIONS, through });
+  assert.match(String(await rejection(shell.ask("uid"))), /ends at every start/);
+});
