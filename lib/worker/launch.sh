@@ -1,13 +1,24 @@
-# Becomes the program of a job: launch.sh DESCRIPTORS CGROUP.PROCS UMASK PROGRAM ARGS...; the second and
-# third may be empty.
+# Becomes the program of a job: launch.sh CHOWN OWNER DESCRIPTORS CGROUP.PROCS UMASK, then the arguments of
+# become.sh, or the programs that lead to it; OWNER, CGROUP.PROCS and UMASK may be empty. Runs with the
+# rights of the daemon, so nothing that a client wrote may reach it but as an argument that it hands on.
+
+# A job opens /dev/stdout and its like anew, which only the owner of the pipe may. Before the cgroup, whose
+# limits may allow no second process.
+if [ -n "$2" ]; then
+  pipes=
+  for fd in 0 1 2; do
+    [ ! -p "/proc/self/fd/$fd" ] || pipes="$pipes /proc/self/fd/$fd"
+  done
+  # Silently where even root may not (CAP_CHOWN): a job can do without.
+  [ -z "$pipes" ] || "$1" -f "$2" $pipes
+fi
 # The daemon may be one of the last that the kernel kills for want of memory, but its jobs are not.
 { echo 0 >/proc/self/oom_score_adj; } 2>/dev/null
-[ -z "$2" ] || echo 0 >"$2" || exit 126
-[ -z "$3" ] || umask "$3" || exit 126
-ulimit -Sn "$1" || exit 126
-shift 3
-# The shell's own; whoever wants them passes them through env(1).
-unset PWD OLDPWD
-# Sockets on which the gateways listen, see lib/daemon/inherited_sockets.ts.
-exec 3<&- 4<&-
-exec "$@"
+[ -z "$4" ] || echo 0 >"$4" || exit 126
+[ -z "$5" ] || umask "$5" || exit 126
+ulimit -Sn "$3" || exit 126
+shift 5
+# The sockets on which the gateways listen (lib/daemon/inherited_sockets.ts), and what else whoever started
+# the daemon has left open; Deno itself leaves nothing. A POSIX sh can name no descriptor beyond 9: systemd
+# passes none but the sockets, and another that starts the daemon must close its own.
+exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-

@@ -7,16 +7,19 @@ import { checkLabels } from "./labels.ts";
 import { checkLogLimit } from "./log_limit.ts";
 import { LogWriter } from "./log_writer.ts";
 import { type LaunchTools, type Process, type ProcessSpec, startProcess } from "./process.ts";
-import type { ProcessGroups } from "./process_groups.ts";
+import { ProcessGroups } from "./process_groups.ts";
 import { findProgram } from "./program.ts";
 import type { Command, Execution, Job, JobLimits, LogLimit } from "./types.ts";
-import { chooseUser, type SystemUser, type UserPolicy } from "./users.ts";
+import { chooseUser, type Rights, rightsOf, type UserPolicy } from "./users.ts";
 
 /** The environment that every job starts with, before its own variables. */
 const CLEAN_ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   LANG: "C.UTF-8",
 };
+
+/** A look at a few paths takes milliseconds; whoever has the rights that it is made with can suspend it. */
+const LOOK_PATIENCE_MS = 20_000;
 
 /** What to start, and for whom. */
 export interface LaunchRequest {
@@ -81,26 +84,29 @@ export class Launcher {
     checkLabels(labels);
     checkLogLimit(logLimit, this.#parts.maxLogBytes);
     const execution = this.#limitTime(completeExecution(request.execution ?? {}));
-    if (execution.nice < 0 && await groups.shell.ask("uid") !== "0") {
-      throw new JobWorkerError(
-        "failed_precondition",
-        `Cannot set nice ${execution.nice}: the daemon does not run as root`,
-      );
-    }
     const user = await chooseUser(execution.user, users, groups.shell);
+    const own = Number(await groups.shell.ask("uid"));
+    const uid = user?.uid ?? own;
+    if (execution.nice < 0 && uid !== 0) {
+      const who = user === null ? "the daemon does not run as root" : `"${user.name}" is not root`;
+      throw new JobWorkerError("failed_precondition", `Cannot set nice ${execution.nice}: ${who}`);
+    }
     const home = user?.home ?? this.#parts.home;
     const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };
-    const workingDirectory = command.workingDirectory || await existing(home);
-    const program = await findProgram(command.name, { path: env.PATH, workingDirectory, groups });
+    const place = await this.#lookAs(uid === own ? null : user, async (groups) => {
+      const workingDirectory = command.workingDirectory || await usable(home, groups);
+      const options = { path: env.PATH, workingDirectory, groups };
+      return { workingDirectory, program: await findProgram(command.name, options) };
+    });
     const byCgroup = cgroups?.canLimit(execution.limits) ?? false;
-    const rlimits = byCgroup ? {} : await this.#rlimits(execution.limits, user);
+    const rlimits = byCgroup ? {} : rlimitsOf(execution.limits, uid);
     const writer = new LogWriter(logOf(jobId), {
       limit: logLimit,
       ...(diskPatienceMs === undefined ? {} : { patienceMs: diskPatienceMs }),
     });
     const job: Job = {
       jobId,
-      command: { ...command, workingDirectory },
+      command: { ...command, workingDirectory: place.workingDirectory },
       pid: 0,
       owner,
       labels,
@@ -117,14 +123,14 @@ export class Launcher {
       end: null,
     };
     const spec = {
-      program,
+      ...place,
       args: command.args,
       env,
-      workingDirectory,
       cgroup: cgroups?.entryOf(jobId) ?? "",
       umask: execution.umask,
       nice: execution.nice,
-      user,
+      // Nobody else can change its groups.
+      user: own === 0 ? user : null,
       rlimits,
       hasInput: execution.hasInput,
     };
@@ -169,20 +175,48 @@ export class Launcher {
     return { ...execution, timeoutMs };
   }
 
-  /** The limits as each process has them by itself; what they cannot express is refused. */
-  async #rlimits(limits: JobLimits, user: SystemUser | null): Promise<ProcessSpec["rlimits"]> {
-    const { memoryBytes, cpus, processes } = limits;
-    if (cpus !== undefined) throw cannotLimit("cpus", "the cgroup v2 controller cpu is not there");
-    if (processes !== undefined) {
-      const uid = user?.uid ?? Number(await this.#parts.groups.shell.ask("uid"));
-      const why = "the cgroup v2 controller pids is not there, and RLIMIT_NPROC does not bind root";
-      if (uid === 0) throw cannotLimit("processes", why);
+  /**
+   * Looks at paths with the rights that the job will have: with ours, those of root, a client would be
+   * let into directories, and learn of files, that are none of that user's business.
+   *
+   * @param user `null` for our own rights
+   * @throws `unavailable`
+   */
+  async #lookAs<T>(user: Rights | null, look: (groups: ProcessGroups) => Promise<T>): Promise<T> {
+    const { groups, tools } = this.#parts;
+    if (user === null) return await look(groups);
+    const patience = new AbortController();
+    const why = new JobWorkerError(
+      "unavailable",
+      `Cannot start the job: user ${user.uid} has not looked at its files in ${LOOK_PATIENCE_MS} ms`,
+    );
+    const timer = setTimeout(() => patience.abort(why), LOOK_PATIENCE_MS);
+    try {
+      await using theirs = new ProcessGroups({
+        setsid: tools.setsid,
+        through: [tools.setpriv, ...rightsOf(user), "--"],
+        sh: tools.sh,
+        signal: patience.signal,
+      });
+      return await look(theirs);
+    } finally {
+      clearTimeout(timer);
     }
-    return {
-      ...(memoryBytes === undefined ? {} : { as: memoryBytes }),
-      ...(processes === undefined ? {} : { nproc: processes }),
-    };
   }
+}
+
+/** The limits as each process has them by itself; what they cannot express is refused. */
+function rlimitsOf(limits: JobLimits, uid: number): ProcessSpec["rlimits"] {
+  const { memoryBytes, cpus, processes } = limits;
+  if (cpus !== undefined) throw cannotLimit("cpus", "the cgroup v2 controller cpu is not there");
+  if (processes !== undefined && uid === 0) {
+    const why = "the cgroup v2 controller pids is not there, and RLIMIT_NPROC does not bind root";
+    throw cannotLimit("processes", why);
+  }
+  return {
+    ...(memoryBytes === undefined ? {} : { as: memoryBytes }),
+    ...(processes === undefined ? {} : { nproc: processes }),
+  };
 }
 
 /** @throws `invalid_argument` for more time than a job may have */
@@ -195,10 +229,10 @@ export function checkTimeout(timeoutMs: number, maxMs: number): void {
   );
 }
 
-/** A user's home need not exist. */
-async function existing(home: string): Promise<string> {
-  const info = await Deno.stat(home).catch(() => null);
-  return info?.isDirectory ? home : "/";
+/** A user's home need not exist, nor be open to it. */
+async function usable(home: string, groups: ProcessGroups): Promise<string> {
+  const [sight] = await groups.look([home]);
+  return sight?.kind === "directory" && sight.usable ? home : "/";
 }
 
 function cannotLimit(what: string, why: string): JobWorkerError {

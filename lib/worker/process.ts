@@ -1,12 +1,16 @@
-import script from "./launch.sh" with { type: "text" };
+import become from "./become.sh" with { type: "text" };
+import launch from "./launch.sh" with { type: "text" };
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { packEnvironment } from "./environment.ts";
 import type { ExitStatus } from "./types.ts";
+import { type Rights, rightsOf } from "./users.ts";
 
 /** Absolute paths of the programs that a start goes through. */
 export interface LaunchTools {
   readonly setsid: string;
   readonly sh: string;
   readonly env: string;
+  readonly chown: string;
   readonly nice: string;
   readonly setpriv: string;
   readonly prlimit: string;
@@ -27,8 +31,8 @@ export interface ProcessSpec {
   /** Octal; `""` for ours. */
   readonly umask: string;
   readonly nice: number;
-  /** Numeric ids, whose supplementary groups are taken from group(5); `null` for our own. */
-  readonly user: { readonly uid: number; readonly gid: number } | null;
+  /** `null` for our own, as is all that we can give if we are not root. */
+  readonly user: Rights | null;
   /** Limits of prlimit(1) by their names there. */
   readonly rlimits: Readonly<Record<string, number>>;
   readonly hasInput: boolean;
@@ -45,9 +49,6 @@ export interface Process {
   readonly stderr: ReadableStream<Uint8Array<ArrayBuffer>>;
 }
 
-/** Variables that a shell sets or reads for itself. */
-const OF_THE_SHELL = /^(?:PWD|OLDPWD|SHLVL|IFS|PS[0-4]|PPID|OPTIND|OPTARG|LINENO|_|ENV|BASH.*)$/;
-
 /**
  * Starts a program in a new session. The only place where a job's process is made.
  *
@@ -55,35 +56,38 @@ const OF_THE_SHELL = /^(?:PWD|OLDPWD|SHLVL|IFS|PS[0-4]|PPID|OPTIND|OPTARG|LINENO
  * large. Then a few lines of sh, which do what must come before the program's first instruction. All
  * of them become the next by execve(2), so the process id is the job's own from the start.
  *
+ * As long as it has the rights of the daemon, nothing that a client chose reaches it but as an
+ * argument: the directory is entered and the variables are set once it has those of the job.
+ *
  * @throws `resource_exhausted` with reason `E2BIG`, `EMFILE` or `EAGAIN`; `failed_precondition`
  */
 export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
-  // A shell would drop or change some variables, and Deno sets no LD_* unless it may run everything.
-  const names = Object.keys(spec.env);
-  const direct = names.filter((name) =>
-    /^[A-Za-z_]\w*$/.test(name) && !name.startsWith("LD_") && !OF_THE_SHELL.test(name)
-  );
-  const rest = names.filter((name) => !direct.includes(name));
-  const { user, nice } = spec;
+  const { user, nice, program } = spec;
   const limits = Object.entries(spec.rlimits).map(([name, value]) => `--${name}=${value}`);
+  const between = [
+    ...(nice === 0 ? [] : [tools.nice, "-n", String(nice)]),
+    ...(user === null ? [] : [tools.setpriv, ...rightsOf(user), "--"]),
+    ...(limits.length === 0 ? [] : [tools.prlimit, ...limits, "--"]),
+  ];
+  const { variables, exported, passed } = packEnvironment(spec.env);
+  // env(1) would take the path for a variable.
+  const shield = passed > 0 && program.includes("=") ? [tools.nice, "-n", "0"] : [];
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(tools.setsid, {
       args: [
-        ...[tools.sh, "-c", script, "job-worker"],
+        ...[tools.sh, "-c", launch + (between.length === 0 ? become : 'exec "$@"'), "job-worker"],
+        ...[tools.chown, user === null ? "" : `${user.uid}:${user.gid}`],
         ...[String(tools.softDescriptorLimit), spec.cgroup, spec.umask],
-        ...(nice === 0 ? [] : [tools.nice, "-n", String(nice)]),
-        ...(user === null ? [] : [tools.setpriv, ...privileges(user), "--"]),
-        ...(limits.length === 0 ? [] : [tools.prlimit, ...limits, "--"]),
-        ...(rest.length === 0
-          ? []
-          : [tools.env, ...rest.map((name) => `${name}=${spec.env[name]}`)]),
-        spec.program,
+        ...(between.length === 0 ? [] : [...between, tools.sh, "-c", become, "job-worker"]),
+        ...[spec.workingDirectory, String(exported), String(passed), tools.env],
+        ...shield,
+        program,
         ...spec.args,
       ],
       clearEnv: true,
-      env: Object.fromEntries(direct.map((name) => [name, spec.env[name] ?? ""])),
-      cwd: spec.workingDirectory,
+      env: variables,
+      cwd: "/",
       stdin: spec.hasInput ? "piped" : "null",
       stdout: "piped",
       stderr: "piped",
@@ -98,10 +102,6 @@ export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
     stdout: child.stdout,
     stderr: child.stderr,
   };
-}
-
-function privileges({ uid, gid }: { uid: number; gid: number }): string[] {
-  return [`--reuid=${uid}`, `--regid=${gid}`, "--init-groups"];
 }
 
 async function exitOf(child: Deno.ChildProcess): Promise<ExitStatus> {

@@ -77,10 +77,11 @@ export class Worker implements AsyncDisposable {
    * @throws `failed_precondition` if a program that it relies on is not installed
    */
   static async open(options: WorkerOptions): Promise<Worker> {
-    const [setsid, prlimit, setpriv, env, nice, sh] = await Promise.all([
+    const [setsid, prlimit, setpriv, chown, env, nice, sh] = await Promise.all([
       findTool("setsid", { package: "util-linux" }),
       findTool("prlimit", { package: "util-linux" }),
       findTool("setpriv", { package: "util-linux" }),
+      findTool("chown", { package: "coreutils" }),
       findTool("env", { package: "coreutils" }),
       findTool("nice", { package: "coreutils" }),
       findTool("sh", { package: "dash" }),
@@ -93,7 +94,7 @@ export class Worker implements AsyncDisposable {
       const softDescriptorLimit = Math.min(1024, await groups.descriptorLimit());
       const cgroups = options.cgroups === false ? null : await Cgroups.find(groups.shell);
       const launcher = new Launcher({
-        tools: { setsid, prlimit, setpriv, env, nice, sh, softDescriptorLimit },
+        tools: { setsid, prlimit, setpriv, chown, env, nice, sh, softDescriptorLimit },
         groups,
         cgroups,
         users: options.users ?? { standard: "", allowed: [] },

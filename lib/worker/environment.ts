@@ -1,0 +1,42 @@
+/** The variables of a job, for `become.sh`, which unpacks them. */
+export interface PackedEnvironment {
+  /** What is passed to the shells before it. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** How many of the first can be exported by a shell. */
+  readonly exported: number;
+  /** How many after those can only be set by env(1). */
+  readonly passed: number;
+}
+
+/** Names that a shell, dash or bash, sets, reads or guards for itself, and those of the packed ones. */
+const OF_THE_SHELL =
+  /^(?:PWD|OLDPWD|SHLVL|IFS|PS[0-4]|PPID|OPTIND|OPTARG|LINENO|_|ENV|BASH.*|E?UID|GROUPS|SHELLOPTS|S?RANDOM|SECONDS|EPOCH.*|DIRSTACK|FUNCNAME|HISTCMD|JOB_(?:ENV|MORE)_.*)$/;
+
+/** At most 120,000 bytes, which leave room for the name of a packed one below MAX_ARG_STRLEN. */
+const PIECES = /^([^]{0,30000})([^]*)$/u;
+
+/**
+ * Packs the variables of a job for their way through programs that still have the rights of the
+ * daemon. Under their own names they would tell those programs what to load and how to behave:
+ * `LD_PRELOAD`, `GCONV_PATH`, `LANGUAGE`. As arguments everybody could read them (proc_pid_cmdline(5)),
+ * which those that only env(1) can set are for the moment in which it runs.
+ *
+ * `JOB_ID` keeps its name: our own value, by which a later worker finds the process at any moment.
+ */
+export function packEnvironment(env: Readonly<Record<string, string>>): PackedEnvironment {
+  const { JOB_ID, ...others } = env;
+  const names = Object.keys(others);
+  const exported = names.filter(isExported);
+  const passed = names.filter((name) => !isExported(name));
+  const variables: Record<string, string> = JOB_ID === undefined ? {} : { JOB_ID };
+  for (const [index, name] of [...exported, ...passed].entries()) {
+    const [, first = "", more = ""] = PIECES.exec(`${name}=${env[name]}`) ?? [];
+    variables[`JOB_ENV_${index}`] = first;
+    if (more !== "") variables[`JOB_MORE_${index}`] = more;
+  }
+  return { variables, exported: exported.length, passed: passed.length };
+}
+
+function isExported(name: string): boolean {
+  return /^[A-Za-z_]\w*$/.test(name) && !OF_THE_SHELL.test(name);
+}

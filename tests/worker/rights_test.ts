@@ -1,0 +1,136 @@
+// What a worker of root lets the jobs of others do. Where we are not root there is nothing to let.
+import { JobWorkerError } from "../../lib/errors.ts";
+import type { Command, Execution } from "../../lib/worker/mod.ts";
+import { assert } from "../assert.ts";
+import { rejection, temporaryDirectory, TestWorker } from "./fixture.ts";
+
+type AnyCommand = Pick<Command, "name"> & Partial<Command>;
+
+const USERS = { standard: "nobody", allowed: ["root"] };
+
+function rootTest(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name, ignore: Deno.uid() !== 0, fn });
+}
+
+async function refusal(
+  test: TestWorker,
+  command: AnyCommand,
+  execution: Partial<Execution> = {},
+): Promise<JobWorkerError> {
+  const error = await rejection(test.start(command, { execution }));
+  assert.ok(error instanceof JobWorkerError, String(error));
+  assert.equal(error.code, "failed_precondition");
+  return error;
+}
+
+async function outputOf(
+  test: TestWorker,
+  command: AnyCommand,
+  execution: Partial<Execution> = {},
+): Promise<string> {
+  const { jobId } = await test.start(command, { execution });
+  const { stdout, stderr } = await test.read(jobId);
+  return stdout + stderr;
+}
+
+rootTest("A directory that the job's user may not enter fails the start", async () => {
+  await using test = await TestWorker.open({ users: USERS });
+  await using temporary = await temporaryDirectory();
+  const { path } = temporary;
+  await Deno.mkdir(`${path}/below`);
+  await Deno.writeTextFile(`${path}/below/file`, "content");
+  const below = { name: "cat", args: ["file"], workingDirectory: `${path}/below` };
+  await Deno.chmod(path, 0o700);
+  for (const workingDirectory of [path, `${path}/below`, `${path}/nope`]) {
+    const { message, reason } = await refusal(test, { name: "true", workingDirectory });
+    assert.ok(message.includes(`working directory "${workingDirectory}": `), message);
+    // Of what is below a closed directory, nothing is told.
+    assert.equal(reason, workingDirectory === path ? "EACCES" : "ENOENT");
+  }
+  assert.equal(await outputOf(test, below, { user: "root" }), "content");
+  await Deno.chmod(path, 0o711);
+  assert.equal(await outputOf(test, below), "content");
+  await Deno.chmod(`${path}/below`, 0o700);
+  assert.equal((await refusal(test, below)).reason, "EACCES");
+  await Deno.chown(`${path}/below`, 65534, 65534);
+  assert.equal(await outputOf(test, below), "content");
+});
+
+rootTest(
+  "A program that the job's user may not execute fails the start, and one it may not see is none",
+  async () => {
+    await using test = await TestWorker.open({ users: USERS });
+    await using temporary = await temporaryDirectory();
+    const { path } = temporary;
+    await Deno.mkdir(`${path}/closed`, { mode: 0o700 });
+    for (const name of ["closed/tool", "tool"]) {
+      await Deno.writeTextFile(`${path}/${name}`, "#!/bin/sh\necho ran\n");
+      await Deno.chmod(`${path}/${name}`, 0o700);
+    }
+    await Deno.chmod(path, 0o711);
+    const PATH = `${path}/closed:${path}`;
+    for (const command of [{ name: `${path}/tool` }, { name: "tool", env: { PATH } }]) {
+      const { message, reason } = await refusal(test, command);
+      assert.equal(reason, "EACCES");
+      assert.ok(message.endsWith(`${path}/tool is not executable: permission denied`), message);
+      assert.equal(await outputOf(test, command, { user: "root" }), "ran\n");
+    }
+    const [there, missing] = await Promise.all(
+      ["tool", "nope"].map((name) => refusal(test, { name: `${path}/closed/${name}` })),
+    );
+    assert.equal(there?.reason, "ENOENT");
+    assert.equal(there?.message, missing?.message.replace("nope", "tool"));
+  },
+);
+
+rootTest("A job of another user may open its own input and outputs anew", async () => {
+  await using test = await TestWorker.open({ users: USERS });
+  const script =
+    "echo out >/dev/stdout; echo err >/dev/stderr; cat </dev/stdin; ls -lnL /dev/stdin";
+  const command = { name: "sh", args: ["-c", script] };
+  const job = await test.start(command, { execution: { hasInput: true } });
+  await test.worker.writeInput(job.jobId, 0, new TextEncoder().encode("in\n"));
+  await test.worker.closeInput(job.jobId);
+  const { stdout, stderr } = await test.read(job.jobId);
+  assert.match(stdout, /^out\nin\np\S+ \d+ 65534 65534 /);
+  assert.equal(stderr, "err\n");
+  // What is not a pipe is not the job's alone.
+  assert.match(await outputOf(test, command), /^out\nc\S+ \d+ 0 0 .*\nerr\n$/);
+});
+
+rootTest("A job may be preferred to others only if its user is root", async () => {
+  await using test = await TestWorker.open({ users: USERS });
+  const own = Number(new TextDecoder().decode((await new Deno.Command("nice").output()).stdout));
+  assert.match(
+    (await refusal(test, { name: "nice" }, { nice: -20 })).message,
+    /Cannot set nice -20: "nobody" is not root$/,
+  );
+  assert.equal(await outputOf(test, { name: "nice" }, { nice: -1, user: "root" }), `${own - 1}\n`);
+  assert.equal(await outputOf(test, { name: "nice" }, { nice: 1 }), `${own + 1}\n`);
+});
+
+rootTest("A job of another user has the rights of that user and no others", async () => {
+  await using test = await TestWorker.open({ users: USERS });
+  const script = "grep -E '^(Uid|Gid|Groups|Cap(Prm|Eff|Amb)):' /proc/self/status; pwd";
+  const output = await outputOf(test, { name: "sh", args: ["-c", script] });
+  const ids = "65534\t65534\t65534\t65534";
+  const none = "0".repeat(16);
+  const expected = [
+    ...[`Uid:\t${ids}`, `Gid:\t${ids}`, "Groups:\t65534"],
+    ...[`CapPrm:\t${none}`, `CapEff:\t${none}`, `CapAmb:\t${none}`, "/"],
+  ];
+  assert.deepEqual(output.trim().split(/ *\n/), expected);
+});
+
+rootTest("A request cannot be smuggled to the shell of root through PATH", async () => {
+  await using test = await TestWorker.open({ users: USERS });
+  await using temporary = await temporaryDirectory();
+  const { path } = temporary;
+  await Deno.chmod(path, 0o755);
+  const directory = `${path}/x\n999999 cgroup_make ${path}/made file=by-root`;
+  await Deno.mkdir(directory, { recursive: true });
+  await Deno.writeTextFile(`${directory}/tool`, "#!/bin/sh\n", { mode: 0o755 });
+  await refusal(test, { name: "tool", env: { PATH: directory } });
+  assert.deepEqual((await test.ran("exit 3")).end?.exitStatus, { code: 3 });
+  await assert.rejects(Deno.stat(`${path}/made`), Deno.errors.NotFound);
+});
