@@ -114,6 +114,7 @@ while read -r id verb rest; do
   # cgroup_make DIR FILE=VALUE... DIR...: those that cannot be made or limited so.
   cgroup_make)
     dirs= failed=
+    set -f
     for word in $rest; do
       case $word in /*) dirs="$dirs $word" ;; esac
     done
@@ -124,7 +125,8 @@ while read -r id verb rest; do
       *) echo "${word#*=}" >"$dir/${word%%=*}" ;;
       esac || failed="$failed $dir"
     done
-    echo "$id$failed"
+    set +f
+    printf '%s\n' "$id$failed"
     ;;
   # cgroup_signal SIGNAL DIR, cgroup_stop SIGNAL DIR: how many processes were signalled; the latter
   # lets those that are suspended go on.
@@ -142,6 +144,7 @@ while read -r id verb rest; do
   # known, for each that is gone now; not for one in which there is a process, zombies aside.
   cgroup_remove)
     used= removed=
+    set -f
     for dir in $rest; do
       field usage_usec "$dir/cpu.stat"; cpu=$value
       read -r peak <"$dir/memory.peak" || peak=-
@@ -159,6 +162,7 @@ while read -r id verb rest; do
       fi
       shift
     done
+    set +f
     echo "$id$removed"
     ;;
   # uid: who we are.

@@ -103,7 +103,13 @@ export class KernelShell implements AsyncDisposable {
 
   /** Takes the answers of a shell, and starts the next one if it leaves questions open. */
   async #serve(process: Deno.ChildProcess, requests: Shell["requests"]): Promise<void> {
-    const kill = () => process.kill("SIGKILL");
+    const kill = () => {
+      try {
+        process.kill("SIGKILL");
+      } catch {
+        // It has just ended.
+      }
+    };
     this.#options.signal?.addEventListener("abort", kill, { once: true });
     try {
       let rest = "";

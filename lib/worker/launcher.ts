@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../errors.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { checkCommand } from "./command.ts";
 import { completeExecution, type ExecutionRequest } from "./execution.ts";
@@ -186,11 +186,8 @@ export class Launcher {
     const { groups, tools } = this.#parts;
     if (user === null) return await look(groups);
     const patience = new AbortController();
-    const why = new JobWorkerError(
-      "unavailable",
-      `Cannot start the job: user ${user.uid} has not looked at its files in ${LOOK_PATIENCE_MS} ms`,
-    );
-    const timer = setTimeout(() => patience.abort(why), LOOK_PATIENCE_MS);
+    const tooLong = () => patience.abort(new Error(`no answer within ${LOOK_PATIENCE_MS} ms`));
+    const timer = setTimeout(tooLong, LOOK_PATIENCE_MS);
     try {
       await using theirs = new ProcessGroups({
         setsid: tools.setsid,
@@ -199,6 +196,13 @@ export class Launcher {
         signal: patience.signal,
       });
       return await look(theirs);
+    } catch (error) {
+      if (error instanceof JobWorkerError) throw error;
+      throw new JobWorkerError(
+        "unavailable",
+        `Cannot start the job: cannot look at files as user ${user.uid}: ${messageOf(error)}`,
+        { cause: error },
+      );
     } finally {
       clearTimeout(timer);
     }

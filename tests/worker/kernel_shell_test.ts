@@ -59,6 +59,20 @@ Deno.test("KernelShell takes what passwd(5) says as it is", async () => {
   }
 });
 
+Deno.test("KernelShell takes the path of a cgroup as it is", async () => {
+  await using temporary = await temporaryDirectory();
+  await using shell = new KernelShell(OPTIONS);
+  await Deno.mkdir(`${temporary.path}/a`);
+  for (const name of ["[ab]", "*", "\\x2d"]) {
+    const path = `${temporary.path}/${name}`;
+    assert.equal(await shell.ask(`cgroup_make ${path} file=1`), "");
+    assert.equal(await Deno.readTextFile(`${path}/file`), "1\n");
+  }
+  const failed = "/proc/[x]\\0";
+  assert.equal(await shell.ask(`cgroup_make ${failed} file=1`), `${failed} ${failed}`);
+  assert.match(await shell.ask(`sessions 1`), /^$|:/, "It still looks at every process");
+});
+
 Deno.test("KernelShell is killed by its signal, suspended or not, and answers no more", async () => {
   const controller = new AbortController();
   const through = ["/bin/sh", "-c", 'kill -STOP $$; exec "$@"', "sh"];

@@ -2,17 +2,7 @@ import launch from "../../lib/worker/launch.sh" with { type: "text" };
 import { type LaunchTools, type ProcessSpec, startProcess } from "../../lib/worker/process.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "./fixture.ts";
-
-const TOOLS: LaunchTools = {
-  setsid: "/usr/bin/setsid",
-  sh: "/bin/sh",
-  env: "/usr/bin/env",
-  chown: "/bin/chown",
-  nice: "/usr/bin/nice",
-  setpriv: "/usr/bin/setpriv",
-  prlimit: "/usr/bin/prlimit",
-  softDescriptorLimit: 1024,
-};
+import { TOOLS } from "./tools.ts";
 
 const SPEC: Omit<ProcessSpec, "program"> = {
   args: [],

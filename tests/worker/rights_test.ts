@@ -1,8 +1,11 @@
 // What a worker of root lets the jobs of others do. Where we are not root there is nothing to let.
 import { JobWorkerError } from "../../lib/errors.ts";
+import { Launcher } from "../../lib/worker/launcher.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
+import { ProcessGroups } from "../../lib/worker/process_groups.ts";
 import { assert } from "../assert.ts";
 import { rejection, temporaryDirectory, TestWorker } from "./fixture.ts";
+import { TOOLS } from "./tools.ts";
 
 type AnyCommand = Pick<Command, "name"> & Partial<Command>;
 
@@ -134,3 +137,30 @@ rootTest("A request cannot be smuggled to the shell of root through PATH", async
   assert.deepEqual((await test.ran("exit 3")).end?.exitStatus, { code: 3 });
   await assert.rejects(Deno.stat(`${path}/made`), Deno.errors.NotFound);
 });
+
+rootTest(
+  "A start whose files cannot be looked at as its user is not made with other rights",
+  async () => {
+    await using groups = new ProcessGroups(TOOLS);
+    const launcher = new Launcher({
+      tools: { ...TOOLS, setpriv: "/bin/false" },
+      groups,
+      logOf: (jobId) => `/nowhere/${jobId}`,
+      removeLog: () => Promise.resolve(),
+      home: "/",
+      maxLogBytes: Infinity,
+      cgroups: null,
+      users: USERS,
+      timeout: { standardMs: 0, maxMs: 0 },
+    });
+    const request = {
+      command: { name: "true" },
+      owner: "alice",
+      logLimit: { bytes: 1024 * 1024, policy: "keep_newest" as const },
+    };
+    const error = await rejection(launcher.prepare("id", request));
+    assert.ok(error instanceof JobWorkerError, String(error));
+    assert.equal(error.code, "unavailable");
+    assert.match(error.message, /cannot look at files as user 65534: .* ends at every start/);
+  },
+);
