@@ -11,7 +11,7 @@ import type { DaemonOptions } from "./options.ts";
  * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong
  */
 export async function checkConfiguration(options: DaemonOptions): Promise<void> {
-  await findTool("setsid", { package: "util-linux" });
+  await findTool("setsid");
   checkJobUser(options);
   await loadTlsMaterial(options);
   if (options.denyList !== "") await loadDenyList(options.denyList);

@@ -8,7 +8,7 @@ import { findTool } from "../worker/tools.ts";
  */
 export async function descriptorLimit(setsid: string): Promise<number> {
   // Not by PATH, in which there may be anything or nothing.
-  const sh = await findTool("sh", { package: "dash" });
+  const sh = await findTool("sh");
   const { stdout } = await new Deno.Command(setsid, {
     args: [sh, "-c", "ulimit -n"],
     stdin: "null",

@@ -32,7 +32,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     pid: Deno.pid,
     hasRest: options.restAddress !== null,
   });
-  const setsid = await findTool("setsid", { package: "util-linux" });
+  const setsid = await findTool("setsid");
   const descriptors = await descriptorLimit(setsid);
   checkJobUser(options);
   await using engine = await JobEngine.open({ ...options, home: await homeDirectory() });

@@ -27,7 +27,7 @@ export async function permissionsFor(
 
 async function engineFlags(invocation: DaemonInvocation): Promise<string[]> {
   if (!("options" in invocation)) return [];
-  const setsid = await findTool("setsid", { package: "util-linux" });
+  const setsid = await findTool("setsid");
   const { dataDir } = invocation.options;
   const common = [`--allow-run=${setsid}`];
   if (dataDir === IN_MEMORY) {

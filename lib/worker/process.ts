@@ -2,18 +2,12 @@ import become from "./become.sh" with { type: "text" };
 import launch from "./launch.sh" with { type: "text" };
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { packEnvironment } from "./environment.ts";
+import type { Tools } from "./tools.ts";
 import type { ExitStatus } from "./types.ts";
 import { type Rights, rightsOf } from "./users.ts";
 
-/** Absolute paths of the programs that a start goes through. */
-export interface LaunchTools {
-  readonly setsid: string;
-  readonly sh: string;
-  readonly env: string;
-  readonly chown: string;
-  readonly nice: string;
-  readonly setpriv: string;
-  readonly prlimit: string;
+/** What a start goes through. */
+export interface LaunchTools extends Tools {
   /** The soft limit of open files that jobs get: Deno raises it for itself. */
   readonly softDescriptorLimit: number;
 }

@@ -2,13 +2,30 @@ import { JobWorkerError } from "../errors.ts";
 
 const DIRECTORIES = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"];
 
+/** The programs that starting jobs relies on, and Debian's packages of them. */
+const PACKAGES = {
+  setsid: "util-linux",
+  prlimit: "util-linux",
+  setpriv: "util-linux",
+  chown: "coreutils",
+  env: "coreutils",
+  nice: "coreutils",
+  sh: "dash",
+} as const;
+
+/** The name of one of them. */
+export type Tool = keyof typeof PACKAGES;
+
+/** Their absolute paths. */
+export type Tools = Readonly<Record<Tool, string>>;
+
 /**
  * The absolute path of a program that starting jobs relies on. Looked up in the system's own
  * directories, never in a job's `PATH`.
  *
  * @throws `failed_precondition`, with the name of the package to install
  */
-export async function findTool(name: string, options: { package: string }): Promise<string> {
+export async function findTool(name: Tool): Promise<string> {
   for (const directory of DIRECTORIES) {
     const path = `${directory}/${name}`;
     const info = await Deno.stat(path).catch(() => null);
@@ -17,6 +34,13 @@ export async function findTool(name: string, options: { package: string }): Prom
   throw new JobWorkerError(
     "failed_precondition",
     `Cannot find the program "${name}" in ${DIRECTORIES.join(", ")}: install the package ` +
-      `"${options.package}"`,
+      `"${PACKAGES[name]}"`,
   );
+}
+
+/** All of them; throws as {@linkcode findTool} does. */
+export async function findTools(): Promise<Tools> {
+  const names = Object.keys(PACKAGES) as Tool[];
+  const found = await Promise.all(names.map(async (name) => [name, await findTool(name)] as const));
+  return Object.fromEntries(found) as Record<Tool, string>;
 }

@@ -19,7 +19,7 @@ import { recover } from "./recovery.ts";
 import { expired, type Pruned, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
-import { findTool } from "./tools.ts";
+import { findTools } from "./tools.ts";
 import { type Job, type JobFilter, type LogBatch, type LogStart, statusOf } from "./types.ts";
 import {
   DEFAULT_LOG_LIMIT,
@@ -77,24 +77,16 @@ export class Worker implements AsyncDisposable {
    * @throws `failed_precondition` if a program that it relies on is not installed
    */
   static async open(options: WorkerOptions): Promise<Worker> {
-    const [setsid, prlimit, setpriv, chown, env, nice, sh] = await Promise.all([
-      findTool("setsid", { package: "util-linux" }),
-      findTool("prlimit", { package: "util-linux" }),
-      findTool("setpriv", { package: "util-linux" }),
-      findTool("chown", { package: "coreutils" }),
-      findTool("env", { package: "coreutils" }),
-      findTool("nice", { package: "coreutils" }),
-      findTool("sh", { package: "dash" }),
-    ]);
+    const tools = await findTools();
     const logs = await LogLibrary.open(`${options.dataDirectory}/logs`);
     const logOf = (jobId: string) => logs.pathOf(jobId);
     const { store = new MemoryStore(), home = "/", diskPatienceMs } = options;
-    const groups = new ProcessGroups({ setsid, sh });
+    const groups = new ProcessGroups(tools);
     try {
       const softDescriptorLimit = Math.min(1024, await groups.descriptorLimit());
       const cgroups = options.cgroups === false ? null : await Cgroups.find(groups.shell);
       const launcher = new Launcher({
-        tools: { setsid, prlimit, setpriv, chown, env, nice, sh, softDescriptorLimit },
+        tools: { ...tools, softDescriptorLimit },
         groups,
         cgroups,
         users: options.users ?? { standard: "", allowed: [] },
