@@ -4,6 +4,7 @@ import { Launcher } from "../../lib/worker/launcher.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
 import { ProcessGroups } from "../../lib/worker/process_groups.ts";
 import { assert } from "../assert.ts";
+import { processesOf } from "../end_to_end/process.ts";
 import { rejection, temporaryDirectory, TestWorker } from "./fixture.ts";
 import { TOOLS } from "./tools.ts";
 
@@ -164,3 +165,18 @@ rootTest(
     assert.match(error.message, /cannot look at files as user 65534: .* ends at every start/);
   },
 );
+
+rootTest("A job that forks without end is held by its limit, and leaves nothing", async () => {
+  // The limit counts all processes of a user, so this must be one who has no others.
+  await using test = await TestWorker.open({ users: { standard: "games", allowed: [] } });
+  const script = "i=0; while [ $i -lt 500 ]; do sleep 1000 & i=$((i+1)); echo $i; done";
+  const { jobId } = await test.start({ name: "sh", args: ["-c", script] }, {
+    execution: { limits: { processes: 20 } },
+  });
+  const { stdout, stderr } = await test.read(jobId);
+  assert.match(stderr, /fork/i);
+  const forks = stdout.trimEnd().split("\n").length;
+  assert.ok(forks > 0 && forks < 20, `${forks} forks`);
+  assert.equal((await test.worker.wait(jobId)).end?.status, "failed");
+  assert.deepEqual(await processesOf([jobId]), []);
+});
