@@ -42,24 +42,8 @@ import { HEALTH, JOB_WORKER, JOB_WORKER_SERVICE } from "./protocol.ts";
 import { Reconnection, type ReconnectionOptions } from "./reconnection.ts";
 import * as wire from "./wire.ts";
 
+export type * from "../service/job_service.ts";
 export type * from "../worker/types.ts";
-export type {
-  GetOutputRequest,
-  GetOutputResponse,
-  JobRequest,
-  LimitJobTimeRequest,
-  ListJobsRequest,
-  ListJobsResponse,
-  PruneJobsRequest,
-  PruneJobsResponse,
-  SignalJobRequest,
-  StartJobRequest,
-  StopJobRequest,
-  StreamLogsRequest,
-  WatchJobsRequest,
-  WriteInputRequest,
-  WriteInputResponse,
-} from "../service/job_service.ts";
 export type { ClientMaterial } from "./endpoint.ts";
 export type { UnavailableReason } from "./diagnose.ts";
 
