@@ -10,12 +10,15 @@ import type { Job } from "./types.ts";
 const LOOK_AGAIN_MS = 20;
 const MOST_LOOKS = 100;
 
+/** As far as it is needed here. */
+type EndedCgroups = Pick<Cgroups, "kill" | "remove">;
+
 /** What {@linkcode recover} works on. */
 export interface RecoveryOptions {
   readonly store: JobStore;
   readonly groups: ProcessGroups;
   /** The cgroups that an earlier worker may have used, whether or not we do. */
-  readonly findCgroups: () => Promise<Cgroups | null>;
+  readonly findCgroups: () => Promise<EndedCgroups | null>;
   /** The directory of a job's log. */
   readonly logOf: (jobId: string) => string;
   /** Told of the lost jobs, a page at a time. */
@@ -61,11 +64,13 @@ async function lostJob(job: Job, logOf: RecoveryOptions["logOf"]): Promise<Job> 
 }
 
 /** What is in the cgroup of a job is the job's, whatever it has become. */
-async function endCgroups(jobs: readonly StoredJob[], cgroups: Cgroups | null): Promise<void> {
+async function endCgroups(jobs: readonly StoredJob[], cgroups: EndedCgroups | null): Promise<void> {
   if (cgroups === null) return;
   await Promise.all(jobs.map(async ({ job: { jobId } }) => {
-    await cgroups.kill(jobId);
-    for (let look = 0; look < MOST_LOOKS && await cgroups.remove(jobId) === null; look++) {
+    for (let look = 0; look < MOST_LOOKS; look++) {
+      // Each time, for one that was just being started may enter it now; into none it cannot.
+      await cgroups.kill(jobId);
+      if (await cgroups.remove(jobId) !== null) return;
       await delay(LOOK_AGAIN_MS);
     }
   }));

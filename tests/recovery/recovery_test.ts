@@ -1,0 +1,34 @@
+import { MemoryStore } from "../../lib/worker/memory_store.ts";
+import { ProcessGroups } from "../../lib/worker/process_groups.ts";
+import { recover } from "../../lib/worker/recovery.ts";
+import type { Job } from "../../lib/worker/types.ts";
+import { assert } from "../assert.ts";
+import { job } from "../worker/job_fixture.ts";
+import { TOOLS } from "../worker/tools.ts";
+
+Deno.test("recover() kills again what enters the cgroup of a job after the first time", async () => {
+  await using groups = new ProcessGroups(TOOLS);
+  await using store = new MemoryStore();
+  const jobId = "01890a5d-ac96-774b-bcce-b302099a8057";
+  // No process can have this id, see proc_sys_kernel(5).
+  await store.put(job({ jobId, pid: 2 ** 22 + 1, containment: "cgroup" }));
+  let kills = 0;
+  const lost: Job[] = [];
+  await recover({
+    store,
+    groups,
+    findCgroups: () =>
+      Promise.resolve({
+        kill: () => Promise.resolve(void kills++),
+        // The process that was just being started is there from the second look on.
+        remove: () =>
+          Promise.resolve(
+            kills < 3 ? null : { cpuMs: null, peakMemoryBytes: null, oomKills: null },
+          ),
+      }),
+    logOf: (jobId) => `/nonexistent/${jobId}`,
+    onLost: (jobs) => lost.push(...jobs),
+  });
+  assert.equal(kills, 3);
+  assert.deepEqual(lost.map(({ jobId, end }) => [jobId, end?.reason]), [[jobId, "lost"]]);
+});
