@@ -6,6 +6,7 @@
  */
 
 import { assert } from "./assert.ts";
+import { probed } from "./probe.ts";
 import { ROOT, taskArgs } from "./programs.ts";
 import { temporaryDirectory } from "./worker/fixture.ts";
 
@@ -81,7 +82,13 @@ for (
     await using directory = await temporaryDirectory();
     await Deno.mkdir(`${directory.path}/data`);
     await Deno.writeTextFile(`${directory.path}/cert.pem`, "");
-    const outcomes = await probed(task, directory.path, probes.map(([expression]) => expression));
+    const args = taskArgs(task, directory.path);
+    assert.ok(args.pop()?.startsWith(ROOT), "The script stands in for the entry");
+    const outcomes = await probed(probes.map(([expression]) => expression), {
+      line: [Deno.execPath(), ...args],
+      directory: directory.path,
+      env: { SECRET: "secret", WORKER_DEBUG: "1" },
+    });
     assert.deepEqual(
       outcomes.map((outcome, index) => [probes[index]?.[0], outcome]),
       probes.map(([expression, expected]) => [expression, expected]),
@@ -107,40 +114,4 @@ for (
     assert.ok(!flags.some((flag) => /^--allow-(all|ffi|import)/.test(flag)));
     assert.ok(flags.includes("--no-prompt"), "A prompt would wait for an answer");
   });
-}
-
-/** Evaluates each expression in a process of its own that has the permissions of a task. */
-async function probed(
-  task: "start" | "cli",
-  directory: string,
-  expressions: readonly string[],
-): Promise<string[]> {
-  const script = `${directory}/probe.ts`;
-  const attempts = expressions.map((expression) => `async () => (${expression})`);
-  await Deno.writeTextFile(
-    script,
-    `import process from "node:process";
-     const outcomes: string[] = [];
-     for (const attempt of [${attempts.join(",\n")}]) {
-       try {
-         outcomes.push(await attempt() === null ? "hidden" : "allowed");
-       } catch (error) {
-         const refused = error instanceof Deno.errors.NotCapable ||
-           /Requires \\w+ access/.test(String(error));
-         outcomes.push(refused ? "refused" : String(error));
-       }
-     }
-     Deno.stdout.writeSync(new TextEncoder().encode(JSON.stringify(outcomes)));
-     Deno.exit(0);`,
-  );
-  const args = taskArgs(task, directory);
-  const entry = args.pop();
-  assert.ok(entry?.startsWith(ROOT));
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [...args, "--no-check", script],
-    cwd: directory,
-    env: { SECRET: "secret", WORKER_DEBUG: "1" },
-  }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  return JSON.parse(new TextDecoder().decode(stdout));
 }

@@ -1,23 +1,20 @@
 // Apart from the others, which the executables run as somebody who is not root.
 import { assert } from "../assert.ts";
+import { rootTest } from "../root.ts";
 import { TestCertificates } from "../certificates.ts";
 import { TestDaemon } from "./daemon.ts";
 
-Deno.test({
-  name: "A job runs as the user that the daemon allows",
-  ignore: Deno.uid() !== 0,
-  async fn() {
-    await using certificates = await TestCertificates.create();
-    const args = ["--job-user=nobody", "--allow-users=daemon"];
-    await using strict = await TestDaemon.start(certificates, { args });
-    const id = ["--cwd", "/", "--", "id", "-un"];
-    const [standard, allowed, refused] = await Promise.all([
-      strict.cli(["run", ...id]),
-      strict.cli(["run", "--user", "daemon", ...id]),
-      strict.cli(["run", "--user", "root", ...id]),
-    ]);
-    assert.deepEqual([standard.stdout, allowed.stdout], ["nobody\n", "daemon\n"]);
-    assert.equal(refused.code, 125);
-    assert.match(refused.stderr, /not told to allow it/);
-  },
+rootTest("A job runs as the user that the daemon allows", async () => {
+  await using certificates = await TestCertificates.create();
+  const args = ["--job-user=nobody", "--allow-users=daemon"];
+  await using strict = await TestDaemon.start(certificates, { args });
+  const id = ["--cwd", "/", "--", "id", "-un"];
+  const [standard, allowed, refused] = await Promise.all([
+    strict.cli(["run", ...id]),
+    strict.cli(["run", "--user", "daemon", ...id]),
+    strict.cli(["run", "--user", "root", ...id]),
+  ]);
+  assert.deepEqual([standard.stdout, allowed.stdout], ["nobody\n", "daemon\n"]);
+  assert.equal(refused.code, 125);
+  assert.match(refused.stderr, /not told to allow it/);
 });

@@ -223,7 +223,7 @@ Deno.test("A reader that leaves ends the call, though nothing comes", async () =
 
 Deno.test("An error that comes at once is the status of a log", async () => {
   const error = new JobWorkerError("out_of_range", "Invalid offset 9: the log has 8 bytes");
-  // deno-lint-ignore require-yield
+  // deno-lint-ignore require-yield -- it fails first
   const streamLogs = async function* (): AsyncGenerator<LogBatch> {
     throw await Promise.resolve(error);
   };

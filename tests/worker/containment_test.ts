@@ -1,6 +1,7 @@
 import { Cgroups } from "../../lib/worker/cgroups.ts";
 import { KernelShell } from "../../lib/worker/kernel_shell.ts";
 import { assert } from "../assert.ts";
+import { rootTest } from "../root.ts";
 import {
   BOTH,
   FROM_START,
@@ -203,28 +204,24 @@ Deno.test("A job has the umask and niceness that were asked for", async () => {
   assert.equal((await test.read(job.jobId)).stdout, "0027\n7\n");
 });
 
-Deno.test({
-  name: "A job of a root worker runs as the user that policy and request say",
-  ignore: Deno.uid() !== 0,
-  async fn() {
-    await using test = await TestWorker.open({
-      users: { standard: "nobody", allowed: ["daemon"] },
+rootTest("A job of a root worker runs as the user that policy and request say", async () => {
+  await using test = await TestWorker.open({
+    users: { standard: "nobody", allowed: ["daemon"] },
+  });
+  const script = "id -un; id -Gn; echo $HOME";
+  const idOf = async (user: string) => {
+    const job = await test.start({ name: "sh", args: ["-c", script], workingDirectory: "/" }, {
+      execution: { user },
     });
-    const script = "id -un; id -Gn; echo $HOME";
-    const idOf = async (user: string) => {
-      const job = await test.start({ name: "sh", args: ["-c", script], workingDirectory: "/" }, {
-        execution: { user },
-      });
-      assert.equal(job.execution.user, user || "nobody");
-      return (await test.read(job.jobId)).stdout;
-    };
-    assert.equal(await idOf(""), "nobody\nnogroup\n/nonexistent\n");
-    assert.equal(await idOf("daemon"), "daemon\ndaemon\n/usr/sbin\n");
-    const refused = (user: string) =>
-      rejection(test.start({ name: "true" }, { execution: { user } }));
-    assert.match(String(await refused("root")), /not told to allow/);
-    assert.match(String(await refused("../x")), /Invalid user/);
-  },
+    assert.equal(job.execution.user, user || "nobody");
+    return (await test.read(job.jobId)).stdout;
+  };
+  assert.equal(await idOf(""), "nobody\nnogroup\n/nonexistent\n");
+  assert.equal(await idOf("daemon"), "daemon\ndaemon\n/usr/sbin\n");
+  const refused = (user: string) =>
+    rejection(test.start({ name: "true" }, { execution: { user } }));
+  assert.match(String(await refused("root")), /not told to allow/);
+  assert.match(String(await refused("../x")), /Invalid user/);
 });
 
 Deno.test("A job is as likely to be killed for want of memory as any other process", async () => {

@@ -1,6 +1,7 @@
 import launch from "../../lib/worker/launch.sh" with { type: "text" };
 import { type LaunchTools, type ProcessSpec, startProcess } from "../../lib/worker/process.ts";
 import { assert } from "../assert.ts";
+import { rootTest } from "../root.ts";
 import { temporaryDirectory } from "./fixture.ts";
 import { TOOLS } from "./tools.ts";
 
@@ -124,10 +125,9 @@ for (const [how, way] of Object.entries(WAYS)) {
   });
 }
 
-Deno.test({
-  name: "What starts a process with our rights learns nothing of its variables and directory",
-  ignore: Deno.uid() !== 0,
-  async fn() {
+rootTest(
+  "What starts a process with our rights learns nothing of its variables and directory",
+  async () => {
     await using temporary = await temporaryDirectory();
     const { path } = temporary;
     await Deno.chmod(path, 0o755);
@@ -171,22 +171,18 @@ Deno.test({
       ], name);
     }
   },
-});
+);
 
-Deno.test({
-  name: "A process of another user enters its directory with that user's rights",
-  ignore: Deno.uid() !== 0,
-  async fn() {
-    await using temporary = await temporaryDirectory();
-    const { path } = temporary;
-    await Deno.writeTextFile(`${path}/file`, "secret");
-    await Deno.chmod(path, 0o700);
-    const spec = { program: "/bin/cat", args: ["file"], workingDirectory: path, user: NOBODY };
-    const { stdout, exit } = await run(spec);
-    assert.deepEqual([stdout, exit], ["", { code: 126 }]);
-    await Deno.chown(path, NOBODY.uid, NOBODY.gid);
-    assert.equal((await run(spec)).stdout, "secret");
-  },
+rootTest("A process of another user enters its directory with that user's rights", async () => {
+  await using temporary = await temporaryDirectory();
+  const { path } = temporary;
+  await Deno.writeTextFile(`${path}/file`, "secret");
+  await Deno.chmod(path, 0o700);
+  const spec = { program: "/bin/cat", args: ["file"], workingDirectory: path, user: NOBODY };
+  const { stdout, exit } = await run(spec);
+  assert.deepEqual([stdout, exit], ["", { code: 126 }]);
+  await Deno.chown(path, NOBODY.uid, NOBODY.gid);
+  assert.equal((await run(spec)).stdout, "secret");
 });
 
 Deno.test("What is left open beyond the descriptors 0 to 2 is closed, as far as a shell can", async () => {

@@ -4,6 +4,7 @@ import { Launcher } from "../../lib/worker/launcher.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
 import { ProcessGroups } from "../../lib/worker/process_groups.ts";
 import { assert } from "../assert.ts";
+import { rootTest } from "../root.ts";
 import { processesOf } from "../end_to_end/process.ts";
 import { rejection, temporaryDirectory, TestWorker } from "./fixture.ts";
 import { TOOLS } from "./tools.ts";
@@ -11,10 +12,6 @@ import { TOOLS } from "./tools.ts";
 type AnyCommand = Pick<Command, "name"> & Partial<Command>;
 
 const USERS = { standard: "nobody", allowed: ["root"] };
-
-function rootTest(name: string, fn: () => Promise<void>): void {
-  Deno.test({ name, ignore: Deno.uid() !== 0, fn });
-}
 
 async function refusal(
   test: TestWorker,

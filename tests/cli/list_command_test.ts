@@ -1,0 +1,90 @@
+import type { Job } from "../../lib/cli/job_client.ts";
+import { assert } from "../assert.ts";
+import { JOB_ID, jobOf, runCli, STARTED_AT } from "./fake_daemon.ts";
+import { jsonLines, KILLED } from "./jobs.ts";
+
+/** Ids in the order of a list, the newest first. */
+const MANY = Array.from(
+  { length: 5 },
+  (_, index) => jobOf({ pid: index, startedAt: STARTED_AT - index }),
+);
+
+/** A daemon that gives two jobs a page. */
+function pager(jobs: readonly Job[], sizes: number[] = []) {
+  return ({ pageSize, pageToken }: { pageSize: number; pageToken: string }) => {
+    sizes.push(pageSize);
+    const from = Number(pageToken);
+    const until = from + Math.min(2, pageSize);
+    return Promise.resolve({
+      jobs: jobs.slice(from, until),
+      nextPageToken: until < jobs.length ? String(until) : "",
+    });
+  };
+}
+
+Deno.test("list reads every page, or as many jobs as wanted", async () => {
+  const all = await runCli(["list", "--json"], { listJobs: pager(MANY) });
+  assert.deepEqual(jsonLines(all.stdout).map((job) => (job as { pid: number }).pid), [
+    0,
+    1,
+    2,
+    3,
+    4,
+  ]);
+  const sizes: number[] = [];
+  const some = await runCli(["list", "--json", "--limit", "3"], { listJobs: pager(MANY, sizes) });
+  assert.equal(jsonLines(some.stdout).length, 3);
+  assert.deepEqual(sizes, [3, 1]);
+});
+
+Deno.test("list passes its filter on", async () => {
+  const filters: unknown[] = [];
+  const listJobs = ({ filter }: { filter: unknown }) => {
+    filters.push(filter);
+    return Promise.resolve({ jobs: [], nextPageToken: "" });
+  };
+  await runCli(["list", "failed", "--owner", "bob", "--label", "a=1"], { listJobs });
+  await runCli(["list"], { listJobs });
+  assert.deepEqual(filters, [
+    { statuses: ["failed"], owner: "bob", labels: { a: "1" } },
+    { labels: {} },
+  ]);
+});
+
+Deno.test("list prints tabs in a pipe, one job a line whatever it is called", async () => {
+  const odd = jobOf({
+    command: { name: "a\tb", args: ["c\nd"], env: {}, workingDirectory: "" },
+    owner: "al\tice",
+  });
+  const { stdout } = await runCli(["list"], { listJobs: pager([odd, KILLED]) });
+  assert.equal(
+    stdout,
+    [
+      `${JOB_ID}\trunning\t-\t2026-07-31T09:30:00.000Z\t-\tal\\x09ice\t$'a\\x09b' $'c\\x0ad'`,
+      `${JOB_ID}\tfailed\tSIGKILL\t2026-07-31T09:30:00.000Z\t2026-07-31T09:31:30.000Z\talice\tsh -c 'echo hi'`,
+      "",
+    ].join("\n"),
+  );
+  assert.equal((await runCli(["list"], { listJobs: pager([]) })).stdout, "");
+});
+
+Deno.test("list fits a table to the terminal", async () => {
+  const long = jobOf({
+    command: { name: "echo", args: ["x".repeat(500)], env: {}, workingDirectory: "" },
+    startedAt: Date.now() - 3_600_000,
+    end: null,
+  });
+  const calls = { listJobs: pager([long, { ...KILLED, startedAt: Date.now() - 90_000 }]) };
+  const { stdout } = await runCli(["list", "--no-color"], calls, { terminal: true });
+  const [heading = "", first = "", second = ""] = stdout.split("\n");
+  assert.match(heading, /^JOB +STATUS +EXIT +STARTED +TOOK +OWNER +COMMAND$/);
+  assert.match(first, /^0199a1b2-c3d4-7e5f +running +- +1h ago +1h +alice +echo x+…$/);
+  assert.equal(first.length, 80);
+  assert.match(second, / sh -c 'echo hi'$/);
+  assert.equal(heading.indexOf("COMMAND"), first.indexOf("echo"));
+
+  const colored = await runCli(["list"], calls, { terminal: true });
+  assert.ok(colored.stdout.includes("\x1b[36mrunning\x1b[39m"));
+  const none = await runCli(["list"], { listJobs: pager([]) }, { terminal: true });
+  assert.deepEqual(none, { exitStatus: 0, stdout: "", stderr: "No jobs\n" });
+});
