@@ -32,6 +32,17 @@ function timeOf(id: string): number {
   return parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
 }
 
+/**
+ * The beginning of ids of one millisecond: those of earlier ones sort before it, the others not.
+ *
+ * @param time in milliseconds since the Unix epoch; what no id can have is taken for the nearest that
+ * one can
+ */
+export function idPrefixAt(time: number): string {
+  const hex = Math.min(Math.max(time, 0), 2 ** 48 - 1).toString(16).padStart(12, "0");
+  return `${hex.slice(0, 8)}-${hex.slice(8)}`;
+}
+
 /** Whether a text is a job id in the one form we write: lower case, with hyphens. */
 export function isJobId(text: string): boolean {
   return JOB_ID.test(text);

@@ -1,4 +1,5 @@
-import { IdSequence, isJobId, newId } from "../lib/ids.ts";
+import { v7 } from "uuid";
+import { idPrefixAt, IdSequence, isJobId, newId } from "../lib/ids.ts";
 import { assert } from "./assert.ts";
 import { fakeClock } from "./worker/log_fixture.ts";
 
@@ -52,4 +53,13 @@ Deno.test("IdSequence goes on behind the last id although the clock was set back
   assert.deepEqual(ids.toSorted(), ids);
   assert.equal(new Set(ids).size, ids.length);
   assert.ok(ids.every(isJobId));
+});
+
+Deno.test("idPrefixAt() sorts before the ids of its millisecond and behind all earlier ones", () => {
+  for (const time of [1, Date.UTC(2026, 10, 28), 2 ** 48 - 1]) {
+    assert.ok(idPrefixAt(time) < v7({ msecs: time, seq: 0, random: new Uint8Array(16) }));
+    assert.ok(idPrefixAt(time) > v7({ msecs: time - 1, seq: 2 ** 32 - 1 }));
+  }
+  assert.equal(idPrefixAt(-5), "00000000-0000");
+  assert.equal(idPrefixAt(Infinity), "ffffffff-ffff");
 });

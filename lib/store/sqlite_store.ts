@@ -4,7 +4,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { PageRoom } from "../page_room.ts";
 import type { FinishedJob, JobPage, JobStore, StoredJob } from "../worker/mod.ts";
 import { type Job, type JobFilter, statusOf } from "../worker/types.ts";
-import { finishedQuery, jobQuery } from "./job_query.ts";
+import { finishedQuery, JobQuery, type Query, type Skew, SKEW_SQL } from "./job_query.ts";
 import { openDatabase, openError } from "./open_database.ts";
 
 type Change = { readonly put: Job; readonly birth: string | undefined } | {
@@ -78,8 +78,8 @@ export class SqliteStore implements JobStore {
   }
 
   list(filter: JobFilter, page: JobPage): Promise<Job[]> {
-    const { sql, values } = jobQuery(filter, page);
     return this.#read(() => {
+      const { sql, values } = this.#pageQuery(filter, page);
       const room = new PageRoom(page);
       const found: Job[] = [];
       for (const row of this.#database.prepare(sql).iterate(...values)) {
@@ -89,6 +89,20 @@ export class SqliteStore implements JobStore {
       }
       return found;
     });
+  }
+
+  #pageQuery(filter: JobFilter, page: JobPage): Query {
+    const byStart = (filter.startedAfter ?? filter.startedBefore) !== undefined;
+    const query = new JobQuery(filter, page, byStart ? this.#skew() : null);
+    const counts = query.counts.map(({ sql, values }) =>
+      Number(this.#database.prepare(sql).get(...values)?.count)
+    );
+    return query.page(counts.length === 0 ? 0 : counts.indexOf(Math.min(...counts)));
+  }
+
+  #skew(): Skew {
+    const { least, most } = this.#statements.skew.get() ?? {};
+    return { least: Number(least), most: Number(most) };
   }
 
   finished(page: JobPage, owner?: string): Promise<FinishedJob[]> {
@@ -170,6 +184,7 @@ interface Statements {
   readonly unfinished: StatementSync;
   readonly get: StatementSync;
   readonly findByRequest: StatementSync;
+  readonly skew: StatementSync;
 }
 
 function prepare(database: DatabaseSync): Statements {
@@ -189,6 +204,7 @@ function prepare(database: DatabaseSync): Statements {
     unfinished: database.prepare("SELECT record, birth FROM jobs WHERE status = 'running'"),
     get: database.prepare("SELECT record FROM jobs WHERE job_id = ?"),
     findByRequest: database.prepare("SELECT record FROM jobs WHERE owner = ? AND request_id = ?"),
+    skew: database.prepare(SKEW_SQL),
   };
 }
 

@@ -1,49 +1,158 @@
 import { DatabaseSync } from "node:sqlite";
-import { finishedQuery, jobQuery } from "../../lib/store/job_query.ts";
+import { JobQuery, SKEW_SQL } from "../../lib/store/job_query.ts";
 import { migrate } from "../../lib/store/migrations.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
+import type { JobStore } from "../../lib/worker/mod.ts";
 import type { JobFilter } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { DONE, job } from "../worker/job_fixture.ts";
 
-/** Filters by which a page is found in an index, in its order, however many jobs there are. */
-const BY_INDEX: readonly JobFilter[] = [
-  {},
-  { statuses: ["running"] },
+/** One statement that was run, and the steps in which SQLite goes about it. */
+interface Run {
+  readonly sql: string;
+  readonly plan: readonly string[];
+}
+
+/** Everything that a store asks of its database from its opening on, with the plan of each. */
+async function plansOf(use: (store: JobStore) => Promise<void>): Promise<Run[]> {
+  const asked = new Map<string, DatabaseSync>();
+  const { prepare } = DatabaseSync.prototype;
+  const runs: Run[] = [];
+  DatabaseSync.prototype.prepare = function (sql) {
+    asked.set(sql, this);
+    return prepare.call(this, sql);
+  };
+  try {
+    await using directory = await temporaryDirectory();
+    await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
+    // The pragmas of the opening are no queries.
+    for (const sql of asked.keys()) if (/pragma/i.test(sql)) asked.delete(sql);
+    await use(store);
+    for (const [sql, database] of asked) {
+      const plan = prepare.call(database, `EXPLAIN QUERY PLAN ${sql}`).all();
+      runs.push({ sql, plan: plan.map(({ detail }) => String(detail)) });
+    }
+  } finally {
+    DatabaseSync.prototype.prepare = prepare;
+  }
+  return runs;
+}
+
+/** Each member of a filter, given and not. */
+const MEMBERS: readonly JobFilter[] = [
   { owner: "alice" },
-  { owner: "alice", statuses: ["done", "failed", "cancelled"] },
-  { jobIdPrefix: "0199" },
-  { jobIdPrefix: "0199", owner: "alice" },
+  { statuses: ["running"] },
+  { statuses: ["done", "failed", "cancelled"] },
   { labels: { team: "x" } },
   { labels: { team: "x", tier: "1" } },
-  { labels: { team: "x" }, owner: "alice", statuses: ["done"] },
+  { jobIdPrefix: "0199" },
+  { startedAfter: 1, startedBefore: 9 },
 ];
 
-Deno.test("jobQuery() finds a page by an index, and sorts nothing", () => {
-  using database = new DatabaseSync(":memory:");
-  migrate(database);
-  for (const filter of BY_INDEX) {
-    const { sql, values } = jobQuery(filter, { limit: 100, before: "0199" });
-    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values)
-      .map(({ detail }) => String(detail));
-    assert.ok(plan.length > 0);
+/** Every filter that can be made of them. */
+const FILTERS: readonly JobFilter[] = MEMBERS.reduce<JobFilter[]>(
+  (filters, member) => [...filters, ...filters.map((filter) => ({ ...filter, ...member }))],
+  [{}],
+);
+
+Deno.test("SqliteStore asks for nothing that SQLite does not find by an index", async () => {
+  const runs = await plansOf(async (store) => {
+    const jobId = "01990000-0000-7000-8000-000000000000";
+    await store.put(job({ jobId, labels: { team: "x" }, requestId: "r" }));
+    await store.get(jobId);
+    await store.findByRequest("alice", "r");
+    await store.unfinished();
+    for (const owner of [undefined, "alice"]) {
+      await store.finished({ limit: 9 }, owner);
+      await store.finished({ limit: 9, before: jobId }, owner);
+    }
+    for (const filter of FILTERS) {
+      await store.list(filter, { limit: 9 });
+      await store.list(filter, { limit: 9, before: jobId });
+    }
+    await store.delete(jobId);
+  });
+  assert.ok(runs.length > 90, `${runs.length}`);
+  for (const { sql, plan } of runs) {
+    // The newest jobs of all, and jobs in the order of the index that retention goes by.
+    const all = /FROM jobs (INDEXED BY jobs_finished WHERE finished_at IS NOT NULL )?ORDER BY/;
     for (const step of plan) {
-      // Every table is entered by a key; a sort would be USE TEMP B-TREE.
-      assert.match(step, /^SEARCH .* USING (PRIMARY KEY|(COVERING )?INDEX)/, `${sql}: ${plan}`);
+      // Several statuses lie one after the other in their index: of each the newest are sorted.
+      const isMerge = step === "USE TEMP B-TREE FOR ORDER BY" && /status IN \(\?,/.test(sql);
+      const isAll = /^SCAN jobs/.test(step) && all.test(sql);
+      const isPart =
+        /^(SCAN (CONSTANT ROW|\(subquery)|SCAN \d|(CORRELATED )?SCALAR SUBQUERY|CO-ROUTINE)/
+          .test(step);
+      assert.ok(
+        isMerge || isAll || isPart || /^SEARCH .* USING (PRIMARY KEY|(COVERING )?INDEX)/.test(step),
+        `${sql}\n${plan.join("\n")}`,
+      );
     }
   }
 });
 
-Deno.test("finishedQuery() reads an index alone, since the records may be large", () => {
+Deno.test("SqliteStore.list() goes into every index by the ids of the span of time", async () => {
   using database = new DatabaseSync(":memory:");
   migrate(database);
-  for (const owner of [undefined, "alice"]) {
-    const { sql, values } = finishedQuery({ limit: 100, before: "0199" }, owner);
-    const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...values);
-    assert.deepEqual(plan.map(({ detail }) => detail), [
-      "SEARCH jobs USING COVERING INDEX jobs_finished (job_id<?)",
-    ]);
+  for (const filter of FILTERS.filter(({ startedAfter }) => startedAfter !== undefined)) {
+    const query = new JobQuery(filter, { limit: 9 }, { least: 0, most: 0 });
+    // Whichever of its terms leads.
+    const pages = query.counts.length === 0
+      ? [query.page()]
+      : query.counts.map((_, leading) => query.page(leading));
+    for (const { sql } of [...query.counts, ...pages]) {
+      const plan = database.prepare(`EXPLAIN QUERY PLAN ${sql}`).all()
+        .map(({ detail }) => String(detail));
+      const entry = plan.find((step) => step.startsWith("SEARCH"));
+      assert.match(entry ?? "", /job_id>\? AND job_id<\?\)$/, `${sql}\n${plan.join("\n")}`);
+    }
+  }
+  // The span is asked for as it is needed, and by no more than two steps into an index.
+  const runs = await plansOf(async (store) => {
+    await store.list({ startedBefore: 9 }, { limit: 9 });
+  });
+  const span = runs.find(({ sql }) => sql === SKEW_SQL);
+  assert.deepEqual(
+    span?.plan.filter((step) => !step.startsWith("SCA")),
+    Array(2).fill("SEARCH jobs USING COVERING INDEX jobs_by_skew"),
+  );
+});
+
+Deno.test("SqliteStore.finished() reads an index alone, since the records may be large", async () => {
+  const runs = await plansOf(async (store) => {
+    for (const owner of [undefined, "alice"]) {
+      await store.finished({ limit: 100, before: "0199" }, owner);
+    }
+  });
+  const plans = runs.filter(({ sql }) => /log_bytes FROM jobs/.test(sql)).map(({ plan }) => plan);
+  assert.deepEqual(plans, [
+    ["SEARCH jobs USING COVERING INDEX jobs_finished (job_id<?)"],
+    ["SEARCH jobs USING COVERING INDEX jobs_by_owner (owner=? AND job_id<?)"],
+  ]);
+});
+
+Deno.test("SqliteStore.list() looks for the rarest of what is asked for", async () => {
+  const rare: [JobFilter, RegExp][] = [
+    [{ labels: { team: "x", tier: "1" } }, /^SEARCH labels USING PRIMARY KEY \(name=\?/],
+    [{ labels: { team: "x" }, owner: "bob" }, /jobs_by_owner/],
+    [{ labels: { team: "x" }, statuses: ["running"] }, /jobs_by_status/],
+    [{ owner: "bob", statuses: ["done"] }, /jobs_by_owner/],
+    [{ owner: "alice", statuses: ["running"] }, /jobs_by_status/],
+    [{ owner: "alice", labels: { tier: "1" } }, /^SEARCH labels/],
+  ];
+  for (const [filter, index] of rare) {
+    const runs = await plansOf(async (store) => {
+      const many = Array.from({ length: 20 }, (_, id) => (
+        job({ jobId: `a${id + 10}`, labels: { team: "x" }, end: DONE })
+      ));
+      await Promise.all(many.map((job) => store.put(job)));
+      await store.put(job({ jobId: "b1", labels: { team: "x", tier: "1" } }));
+      await store.put(job({ jobId: "b2", owner: "bob", labels: { team: "x" }, end: DONE }));
+      assert.equal((await store.list(filter, { limit: 9 })).length, 1, JSON.stringify(filter));
+    });
+    const page = runs.find(({ sql }) => /^SELECT record FROM .* LIMIT/.test(sql));
+    assert.match(page?.plan[0] ?? "", index, JSON.stringify(filter));
   }
 });
 

@@ -1,4 +1,5 @@
 import { DatabaseSync } from "node:sqlite";
+import { v7 } from "uuid";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "../../lib/store/migrations.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
@@ -174,6 +175,40 @@ Deno.test("SqliteStore.open() takes over a database of schema 1, with what reten
   ]);
   await store.put({ ...running, end: DONE });
   assert.equal((await store.finished({ limit: 9 })).length, 2);
+});
+
+/** What the second schema has beyond the first. */
+const SCHEMA_2 = `${SCHEMA_1}
+  ALTER TABLE jobs ADD COLUMN finished_at INTEGER;
+  ALTER TABLE jobs ADD COLUMN log_bytes INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX jobs_finished ON jobs (job_id, owner, finished_at, log_bytes)
+    WHERE finished_at IS NOT NULL;
+  PRAGMA user_version = 2;
+`;
+
+Deno.test("SqliteStore.open() takes over a database of schema 2, and finds jobs by their start", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/jobs.db`;
+  const noon = Date.UTC(2026, 10, 28, 12);
+  const jobs = Array.from({ length: 50 }, (_, hour) => {
+    const startedAt = noon + hour * 3_600_000;
+    return job({ jobId: v7({ msecs: startedAt - 2 }), startedAt, logBytes: hour, end: DONE });
+  });
+  {
+    using old = new DatabaseSync(path);
+    old.exec(SCHEMA_2);
+    const put = old.prepare("INSERT INTO jobs VALUES (?, 'alice', 'done', NULL, ?, NULL, ?, 9, ?)");
+    for (const job of jobs) put.run(job.jobId, job.startedAt, JSON.stringify(job), job.logBytes);
+  }
+  await using store = await SqliteStore.open(path);
+  const span = { startedAfter: noon + 3_600_000, startedBefore: noon + 3 * 3_600_000 };
+  assert.deepEqual(await store.list(span, { limit: 9 }), [jobs[2], jobs[1]]);
+  assert.deepEqual(
+    await store.list({ ...span, owner: "alice" }, { limit: 9 }),
+    [jobs[2], jobs[1]],
+  );
+  const [newest] = await store.finished({ limit: 1 }, "alice");
+  assert.deepEqual(newest, { jobId: jobs[49]?.jobId, finishedAt: 9, logBytes: 49 });
 });
 
 Deno.test("migrate() leads from every schema to the newest, all or nothing", () => {
