@@ -13,12 +13,17 @@ const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1_000],
 ]] as const;
 
 const NUMBER = String.raw`\d+(?:\.\d+)?`;
-const PLAIN = new RegExp(`^${NUMBER}$`);
+const BARE = new RegExp(`^${NUMBER}$`);
 const COMPOUND = new RegExp(`^${UNITS.map(([unit]) => `(?:(${NUMBER})${unit})?`).join("")}$`);
+
+/** Whether a text is a number without a unit, which some take for seconds and others for days. */
+export function isBareNumber(text: string): boolean {
+  return BARE.test(text);
+}
 
 /**
  * Reads a duration: numbers with the units `d`, `h`, `m`, `s`, `ms`, the longest first and each at
- * most once, or a plain number of seconds.
+ * most once. Nothing but 0 does without a unit.
  *
  * @returns Whole milliseconds.
  * @throws {JobWorkerError} `invalid_argument` if it is anything else.
@@ -26,17 +31,16 @@ const COMPOUND = new RegExp(`^${UNITS.map(([unit]) => `(?:(${NUMBER})${unit})?`)
  * @example
  * ```ts
  * parseDuration("1m30s"); // 90000
- * parseDuration("10"); // 10000
+ * parseDuration("0"); // 0
  * ```
  */
 export function parseDuration(text: string): number {
-  const ms = Math.round(PLAIN.test(text) ? Number(text) * 1_000 : compoundMs(text));
+  const ms = text === "0" ? 0 : Math.round(compoundMs(text));
   if (Number.isSafeInteger(ms)) return ms;
-  throw new JobWorkerError(
-    "invalid_argument",
-    `Duration ${JSON.stringify(text)} is not understood: write for example 10s, 1m30s, 250ms, ` +
-      "or a number of seconds",
-  );
+  const why = isBareNumber(text)
+    ? `has no unit: did you mean ${text}s, seconds, or ${text}d, days? There are ms, s, m, h and d`
+    : "is not understood: write for example 10s, 1m30s, 250ms, 30d";
+  throw new JobWorkerError("invalid_argument", `Duration ${JSON.stringify(text)} ${why}`);
 }
 
 function compoundMs(text: string): number {

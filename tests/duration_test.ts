@@ -3,14 +3,14 @@ import { formatDuration, formatSpan, parseDuration } from "../lib/duration.ts";
 import { JobWorkerError } from "../lib/errors.ts";
 import { assert } from "./assert.ts";
 
-Deno.test("parseDuration() reads units, compounds, fractions and plain seconds", () => {
+Deno.test("parseDuration() reads units, compounds, fractions, and 0", () => {
   const cases: [string, number][] = [
     ["10s", 10_000],
     ["1m30s", 90_000],
     ["250ms", 250],
-    ["10", 10_000],
     ["0", 0],
-    ["0.5", 500],
+    ["0s", 0],
+    ["0.5s", 500],
     ["1.5h", 5_400_000],
     ["1d2h3m4s5ms", 93_784_005],
     ["90m", 5_400_000],
@@ -26,6 +26,17 @@ Deno.test("parseDuration() refuses what is not a duration", () => {
       (error) => error instanceof JobWorkerError && error.code === "invalid_argument",
       JSON.stringify(text),
     );
+  }
+});
+
+Deno.test("parseDuration() refuses a number without a unit, with two that it could have", () => {
+  for (const text of ["10", "00", "0.5", "1795877305"]) {
+    assert.throws(() => parseDuration(text), {
+      code: "invalid_argument",
+      message:
+        `Duration "${text}" has no unit: did you mean ${text}s, seconds, or ${text}d, days? ` +
+        "There are ms, s, m, h and d",
+    });
   }
 });
 

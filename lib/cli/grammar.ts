@@ -12,6 +12,7 @@ import { type CommandShape, shapeOf } from "./command_shape.ts";
 import { type Shell, SHELLS } from "./completions.ts";
 import type { ContextVerb, Invocation, ListVerb, Verb } from "./invocation.ts";
 import type { LogStream } from "./job_client.ts";
+import { parseMoment } from "./moment.ts";
 import { newJobOf, type NewJobOptions } from "./new_job.ts";
 import { parseRest, REST_FORMS, REST_NOTES } from "./rest_grammar.ts";
 import {
@@ -26,7 +27,6 @@ import {
   parseAddress,
   parseCount,
   parseLogPolicy,
-  parseMoment,
   parseNumber,
   parsePair,
   parseRepeated,
@@ -116,6 +116,8 @@ const FORMS = `[options] start -- <command>...
 
 const NOTES = `
 A job id may be cut short, as long as only one job's id begins with it.
+A duration has units: 250ms, 90s, 1m30s, 30d. A time is a duration back from now, a date with its zone
+as in 2026-07-31T09:30:00Z or +02:00, or @ and seconds since 1970.
 Each option above has a variable, such as WORKER_ADDRESS or WORKER_NO_COLOR; the command line wins.
 Exit status: that of the job for run, output and wait (128+n if signal n ended it);
              2 for a line that is not understood, 125 if worker-cli itself fails.`;

@@ -8,7 +8,6 @@
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError } from "../errors.ts";
 import { parseHostPort } from "../host_port.ts";
-import type { Moment } from "./invocation.ts";
 import type { LogLimit } from "./job_client.ts";
 
 /** A `host:port` or `[IPv6 address]:port` that can be connected to. */
@@ -63,26 +62,6 @@ export function parseTimeout(text: string): number {
 /** The same, or `none`: 0, for ever. */
 export function parseTimeoutOrNone(text: string): number {
   return text === "none" ? 0 : parseTimeout(text);
-}
-
-const RFC_3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)$/i;
-
-/** A point in time: a duration back from now, or a date-time of RFC 3339. */
-export function parseMoment(text: string): Moment {
-  if (RFC_3339.test(text)) {
-    const time = Date.parse(text);
-    if (Number.isFinite(time)) return { kind: "since", time };
-  } else {
-    try {
-      return { kind: "ago", ms: parseDuration(text) };
-    } catch (error) {
-      if (!(error instanceof JobWorkerError)) throw error;
-    }
-  }
-  throw invalid(
-    `${JSON.stringify(text)} is neither a duration, for example 10m, ` +
-      "nor a time of RFC 3339, for example 2026-07-31T09:30:00Z",
-  );
 }
 
 const LOG_POLICIES = {

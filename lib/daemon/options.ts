@@ -6,11 +6,13 @@
 
 import { formatByteSize, parseByteSize } from "../byte_size.ts";
 import { closest } from "../closest.ts";
-import { parseDuration } from "../duration.ts";
+import { formatDuration, parseDuration } from "../duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { type HostPort, parseHostPort } from "../host_port.ts";
+import type { HostPort } from "../host_port.ts";
+import { LONGEST_GRACE_PERIOD_MS, LONGEST_TIMEOUT_MS } from "../worker/execution.ts";
 import type { UserPolicy } from "../worker/mod.ts";
 import { LOG_POLICIES, type LogLimit } from "../worker/types.ts";
+import { durationUpTo, hostPort, logLimit, parseSwitch, path, userName } from "./option_values.ts";
 
 /** What the daemon is told to do. */
 export interface DaemonOptions {
@@ -75,11 +77,6 @@ interface Option<T> {
   readonly read: (text: string) => T;
 }
 
-const path = (text: string): string => {
-  if (text === "" || text.includes("\0")) throw new Error("must be the path of a file");
-  return text;
-};
-
 /** The flag of each option is its name here; its variable is `WORKER_DAEMON_` and that in capitals. */
 const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Name]> } = {
   address: {
@@ -134,13 +131,13 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     placeholder: "duration",
     about: "at shutdown, what jobs get between SIGTERM and SIGKILL; 0s: SIGKILL at once",
     standard: "0s",
-    read: parseDuration,
+    read: durationUpTo(LONGEST_GRACE_PERIOD_MS),
   },
   logLimit: {
     placeholder: "size",
     about: "what the log of one job may take on disk",
     standard: "256MiB",
-    read: parseByteSize,
+    read: logLimit,
   },
   logPolicy: {
     placeholder: "policy",
@@ -156,7 +153,7 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     placeholder: "size",
     about: "what the log of any job may take on disk; at least --log-limit",
     standard: "1GiB",
-    read: parseByteSize,
+    read: logLimit,
   },
   retainAgeMs: {
     placeholder: "duration",
@@ -169,7 +166,7 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     about: "how many finished jobs are kept",
     standard: "100000",
     read: (text) => {
-      if (!/^\d{1,9}$/.test(text)) throw new Error("must be a whole number");
+      if (!/^\d{1,9}$/.test(text)) throw new Error("must be a whole number up to 999999999");
       return Number(text);
     },
   },
@@ -196,13 +193,13 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     placeholder: "duration",
     about: "how long a job may run that does not say; 0s: for ever",
     standard: "0s",
-    read: parseDuration,
+    read: durationUpTo(LONGEST_TIMEOUT_MS),
   },
   maxTimeoutMs: {
     placeholder: "duration",
     about: "how long any job may run; 0s: for ever",
     standard: "0s",
-    read: parseDuration,
+    read: durationUpTo(LONGEST_TIMEOUT_MS),
   },
   cgroups: {
     placeholder: "true|false",
@@ -319,13 +316,19 @@ export function parseOptions(
 }
 
 /** A bound that is lower than what jobs get by default would let none of those start. */
-function checkTogether({ logLimit, maxLogLimit }: DaemonOptions): void {
-  if (logLimit <= maxLogLimit) return;
-  const [given, most] = [logLimit, maxLogLimit].map(formatByteSize);
-  throw new JobWorkerError(
-    "invalid_argument",
-    `--log-limit ${given} is more than --max-log-limit ${most}: raise that, too`,
-  );
+function checkTogether(options: DaemonOptions): void {
+  const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs } = options;
+  const refuse = (name: string, given: string, most: string) =>
+    new JobWorkerError(
+      "invalid_argument",
+      `--${name} ${given} is more than --max-${name} ${most}: raise that, too`,
+    );
+  if (logLimit > maxLogLimit) {
+    throw refuse("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
+  }
+  if (maxTimeoutMs > 0 && timeoutMs > maxTimeoutMs) {
+    throw refuse("timeout", formatDuration(timeoutMs), formatDuration(maxTimeoutMs));
+  }
 }
 
 interface GivenFlags {
@@ -364,21 +367,4 @@ function unknownArgument(arg: string, flag: string): JobWorkerError {
     "invalid_argument",
     `Unknown argument ${JSON.stringify(arg)}: ${advice}`,
   );
-}
-
-function hostPort(text: string): HostPort {
-  const parsed = parseHostPort(text);
-  if (parsed !== null) return parsed;
-  throw new Error("must be host:port, such as 0.0.0.0:8080 or [::]:8080");
-}
-
-function userName(text: string): string {
-  if (/^([a-z_][a-z0-9_.-]{0,31})?$/i.test(text)) return text;
-  throw new Error("must be the name of a user");
-}
-
-function parseSwitch(text: string): boolean {
-  if (/^(true|1|yes|on)$/i.test(text)) return true;
-  if (/^(false|0|no|off)$/i.test(text)) return false;
-  throw new Error("must be true or false");
 }

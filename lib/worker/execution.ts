@@ -5,9 +5,9 @@ import type { Execution, JobLimits } from "./types.ts";
 export type ExecutionRequest = Partial<Execution>;
 
 /** Longer, and a timer could not count it in one go. */
-const LONGEST_GRACE_PERIOD_MS = 24 * 60 * 60 * 1000;
-const LONGEST_TIMEOUT_MS = 10 * 365 * 24 * 60 * 60 * 1000;
-const SMALLEST_MEMORY = 1024 * 1024;
+export const LONGEST_GRACE_PERIOD_MS = 24 * 60 * 60 * 1000;
+export const LONGEST_TIMEOUT_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+export const SMALLEST_MEMORY = 1024 * 1024;
 
 const DEFAULTS: Execution = {
   user: "",

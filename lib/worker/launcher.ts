@@ -1,3 +1,4 @@
+import { formatDuration } from "../duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { checkCommand } from "./command.ts";
@@ -228,8 +229,10 @@ export function checkTimeout(timeoutMs: number, maxMs: number): void {
   if (maxMs === 0 || (timeoutMs > 0 && timeoutMs <= maxMs)) return;
   throw new JobWorkerError(
     "invalid_argument",
-    `Invalid timeout ${timeoutMs === 0 ? "of none" : `${timeoutMs} ms`}: this daemon lets no job ` +
-      `run longer than ${maxMs} ms`,
+    `Invalid timeout ${
+      timeoutMs === 0 ? "of none" : formatDuration(timeoutMs)
+    }: this daemon lets no job ` +
+      `run longer than ${formatDuration(maxMs)}`,
   );
 }
 

@@ -2,7 +2,7 @@ import { JobWorkerError } from "../errors.ts";
 import type { LogLimit } from "./types.ts";
 
 /** Less would be a few records. */
-const SMALLEST_LOG_LIMIT = 1024 * 1024;
+export const SMALLEST_LOG_LIMIT = 1024 * 1024;
 
 /** @throws `invalid_argument`, naming the limit and what is accepted */
 export function checkLogLimit({ bytes }: LogLimit, maxBytes: number): void {

@@ -1,5 +1,5 @@
 import { helpText } from "../../lib/daemon/help_text.ts";
-import { type DaemonOptions, parseOptions } from "../../lib/daemon/options.ts";
+import { type DaemonOptions, OPTION_ROWS, parseOptions } from "../../lib/daemon/options.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 
@@ -119,6 +119,55 @@ Deno.test("parseOptions() refuses a bound on all logs below what a log has by de
   );
   assert.match(refusal([], { WORKER_DAEMON_LOG_LIMIT: "2GiB" }), /2GiB is more than .* 1GiB/);
   assert.equal(options(["--log-limit=2GiB", "--max-log-limit=1TiB"]).logLimit, 2 * 1024 ** 3);
+});
+
+Deno.test("parseOptions() refuses defaults and bounds that no job could have", () => {
+  const refused: [string, string][] = [
+    ["--timeout=3651d", "must be at most 3650d"],
+    ["--max-timeout=3651d", "must be at most 3650d"],
+    // A timer could not count it, and would go off at once.
+    ["--shutdown-grace=25h", "must be at most 1d"],
+    ["--log-limit=64", "must be at least 1MiB"],
+    ["--max-log-limit=1048575", "must be at least 1MiB"],
+    ["--retain-count=1000000000", "must be a whole number up to 999999999"],
+  ];
+  for (const [line, why] of refused) {
+    const [flag = "", value] = line.split("=");
+    assert.equal(refusal([line]), `${flag} "${value}": ${why}`);
+  }
+  const most = "--timeout=3650d --max-timeout=3650d --shutdown-grace=24h --log-limit=1048576";
+  assert.partialDeepStrictEqual(options(most.split(" ")), {
+    timeoutMs: 315_360_000_000,
+    maxTimeoutMs: 315_360_000_000,
+    shutdownGraceMs: 86_400_000,
+    logLimit: 1_048_576,
+  });
+  assert.equal(
+    refusal(["--timeout=2h", "--max-timeout=1h"]),
+    "--timeout 2h is more than --max-timeout 1h: raise that, too",
+  );
+  assert.equal(options(["--timeout=1h", "--max-timeout=1h"]).timeoutMs, 3_600_000);
+});
+
+Deno.test("parseOptions() takes no duration without a unit, wherever it comes from", () => {
+  const durations = OPTION_ROWS.filter(({ placeholder }) => placeholder === "duration");
+  assert.deepEqual(durations.map(({ name }) => name).sort(), [
+    "max-timeout",
+    "retain-age",
+    "shutdown-grace",
+    "timeout",
+  ]);
+  const why = 'Duration "30" has no unit: did you mean 30s, seconds, or 30d, days? ' +
+    "There are ms, s, m, h and d";
+  for (const { name, variable } of durations) {
+    assert.equal(refusal([`--${name}=30`]), `--${name} "30": ${why}`);
+    assert.equal(refusal([], { [variable]: "30" }), `${variable} "30": ${why}`);
+    const file = { path: "job-worker.json", texts: new Map([[name, "30"]]) };
+    assert.throws(() => parseOptions([], () => undefined, file), {
+      code: "invalid_argument",
+      message: `"${name}" in job-worker.json "30": ${why}`,
+    });
+  }
 });
 
 Deno.test("parseOptions() sees a wish for help before anything that is wrong", () => {
