@@ -33,6 +33,8 @@ export const ERROR_CODES = {
 export interface JobWorkerErrorOptions extends ErrorOptions {
   /** A word for programs: an errno name such as `"ENOENT"`, for a start that failed. */
   readonly reason?: string;
+  /** The field of a request that the message is about, to the letter as the message has it. */
+  readonly field?: string;
 }
 
 /**
@@ -43,11 +45,13 @@ export class JobWorkerError extends Error {
   override readonly name = "JobWorkerError";
   readonly code: ErrorCode;
   readonly reason: string | undefined;
+  readonly field: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: JobWorkerErrorOptions = {}) {
     super(message, options);
     this.code = code;
     this.reason = options.reason;
+    this.field = options.field;
   }
 }
 

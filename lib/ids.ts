@@ -1,6 +1,7 @@
 import { v7 } from "uuid";
 
-const JOB_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+/** The one form of a job id that we write: lower case, with hyphens. */
+export const JOB_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
 /** A new id: a UUIDv7 (RFC 9562), so that ids sort in the order in which they were made. */
 export function newId(): string {

@@ -11,7 +11,7 @@
  */
 
 import { dirname, resolve } from "node:path";
-import { z } from "zod";
+import { z } from "../zod.ts";
 import { closest } from "../closest.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { readTrustedFile } from "../trusted_file.ts";

@@ -6,6 +6,7 @@ import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" }
 import { makeCertificates } from "../auth/certificates.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { givenPassword } from "./given_password.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "./config_file.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]
@@ -213,7 +214,7 @@ async function addUser(
   user: string,
   environment: (name: string) => string | undefined,
 ): Promise<[path: string, about: string]> {
-  const given = environment("WORKER_PASSWORD") || null;
+  const given = await givenPassword(environment);
   const password = given ?? madeUpPassword();
   await setPassword(path, user, { password, roles: ["admin"] });
   const shown = given === null ? `, whose password is ${password} (shown this once)` : "";

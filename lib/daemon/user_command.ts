@@ -4,10 +4,12 @@ import { parseRoles } from "../auth/password_file.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { loadOptions } from "./config_file.ts";
+import { givenPassword } from "./given_password.ts";
 
-const USAGE = `Usage: worker-daemon user add NAME --role ROLES [--users FILE]
+const USAGE = `Usage: worker-daemon user add NAME --role ROLES [--users FILE] [--password-file FILE]
 
-Gives a user of the REST API a password, which is asked for, and roles: admin, operator, viewer, or
+Gives a user of the REST API a password, the first line of that file or of WORKER_PASSWORD_FILE, or
+WORKER_PASSWORD, or else asked for; and roles: admin, operator, viewer, or
 several by commas. The user is new, or gets another password and other roles. A daemon that runs
 notices after a SIGHUP.
 `;
@@ -34,8 +36,9 @@ export async function editUsers(
     print(USAGE);
     return;
   }
-  const { path, user, roles } = line;
-  const password = await askNewPassword(`Password for ${user}: `);
+  const { path, user, roles, passwordFile } = line;
+  const password = await givenPassword(environment, passwordFile) ??
+    await askNewPassword(`Password for ${user}: `);
   const isNew = await setPassword(path, user, { password, roles });
   print(
     `${isNew ? "Added" : "Changed"} ${user} in ${path}; a daemon that runs reads it at SIGHUP\n`,
@@ -48,6 +51,8 @@ export interface UserCommand {
   readonly path: string;
   readonly user: string;
   readonly roles: readonly Role[];
+  /** Whose first line is the password, if the line names one. */
+  readonly passwordFile: string | undefined;
 }
 
 /**
@@ -69,7 +74,8 @@ export async function parseUserCommand(
   const flags = values.users === undefined ? [] : [`--users=${values.users}`];
   const invocation = await loadOptions(flags, environment);
   if (!("options" in invocation)) throw new TypeError("No question was asked");
-  return { path: invocation.options.users, user, roles: rolesOf(values.role) };
+  const passwordFile = values["password-file"];
+  return { path: invocation.options.users, user, roles: rolesOf(values.role), passwordFile };
 }
 
 function parseLine(args: readonly string[]) {
@@ -81,6 +87,7 @@ function parseLine(args: readonly string[]) {
         help: { type: "boolean", short: "h" },
         role: { type: "string" },
         users: { type: "string" },
+        "password-file": { type: "string" },
       },
     });
   } catch (error) {

@@ -6,7 +6,7 @@
  * @module
  */
 
-import { z } from "zod";
+import { read, z } from "../zod.ts";
 import { ROLES } from "../auth/identity.ts";
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
 import type {
@@ -41,15 +41,16 @@ export const callSchema = z.object({ caller: callerSchema, request: z.looseObjec
 const errorSchema = z.object({
   code: z.custom<ErrorCode>((code) => typeof code === "string" && code in ERROR_CODES),
   message: z.string(),
-  reason: z.string().optional(),
+  reason: z.string().exactOptional(),
+  field: z.string().exactOptional(),
 });
 
 const inputSchema = z.looseObject({ data: z.base64() });
 
 /** An error as the head of a frame. */
 export function encodeError(error: JobWorkerError): Uint8Array<ArrayBuffer> {
-  const { code, message, reason } = error;
-  return encodeFrame({ kind: "error", error: { code, message, reason } });
+  const { code, message, reason, field } = error;
+  return encodeFrame({ kind: "error", error: { code, message, reason, field } });
 }
 
 /** The end of a stream that ended well. */
@@ -62,7 +63,7 @@ export function encodeValue(value: unknown): Uint8Array<ArrayBuffer> {
 
 /** A request of `writeInput`, whose bytes come as base64; the service checks the rest. */
 export function decodeInput(request: unknown): WriteInputRequest {
-  const { data, ...rest } = inputSchema.parse(request);
+  const { data, ...rest } = read(inputSchema, request, "request");
   return { ...(rest as Omit<WriteInputRequest, "data">), data: Uint8Array.fromBase64(data) };
 }
 
@@ -96,8 +97,7 @@ export function decodeMessage({ head, bytes }: Frame): Message {
     case "end":
       return { kind };
     default: {
-      const { code, message, reason } = errorSchema.parse(error);
-      const options = reason === undefined ? {} : { reason };
+      const { code, message, ...options } = errorSchema.parse(error);
       return { kind: "error", error: new JobWorkerError(code, message, options) };
     }
   }

@@ -6,6 +6,7 @@
  */
 
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
+import { protoField } from "./field_names.ts";
 import { Metadata, type ServiceError, type StatusObject } from "./grpc.ts";
 
 /** Trailing metadata that carries {@linkcode JobWorkerError.reason}. */
@@ -31,7 +32,8 @@ export function statusFromError(error: unknown, onFault: (error: unknown) => voi
     onFault(error);
     error = new JobWorkerError("internal", "Internal error of the daemon, see its diagnostics");
   }
-  const { code, message, reason } = error as JobWorkerError;
+  const { code, reason, field = "" } = error as JobWorkerError;
+  const message = (error as JobWorkerError).message.replace(field, () => protoField(field));
   const metadata = new Metadata();
   if (reason !== undefined && METADATA_VALUE.test(reason)) metadata.set(REASON_KEY, reason);
   // Percent-encoding throws on half a surrogate pair, which a cut may leave behind.

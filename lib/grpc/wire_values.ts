@@ -87,8 +87,16 @@ export function readInteger(value: number, field: string): number {
   throw new JobWorkerError("invalid_argument", `Number too large in ${field}: ${value}`);
 }
 
+const MAX_NANOS = 999_999_999;
+
 /** Seconds and nanoseconds, to milliseconds. */
 export function readMs({ seconds, nanos }: wire.Timestamp | wire.Duration, field: string): number {
+  if (Math.abs(nanos) > MAX_NANOS) {
+    throw new JobWorkerError(
+      "invalid_argument",
+      `Invalid ${field}.nanos ${nanos}: must be at most ${MAX_NANOS}`,
+    );
+  }
   return readInteger(seconds * 1000 + Math.trunc(nanos / 1e6), field);
 }
 

@@ -109,7 +109,7 @@ function handlersOf(
     async listJobs(c) {
       const { status, owner, label, jobIdPrefix, startedAfter, startedBefore, ...page } = readQuery(
         c,
-        OPERATIONS.listJobs.query,
+        OPERATIONS.listJobs,
       );
       const filter = {
         ...(status !== undefined && { statuses: status }),

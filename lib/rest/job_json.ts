@@ -1,4 +1,4 @@
-import type { z } from "zod";
+import type { z } from "../zod.ts";
 import type { Job, LogBatch, LogRecord } from "../service/job_service.ts";
 import { statusOf } from "../worker/types.ts";
 import type * as schemas from "./schemas.ts";

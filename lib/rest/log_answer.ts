@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
-import type { z } from "zod";
+import type { z } from "../zod.ts";
 import { JobWorkerError } from "../errors.ts";
 import type {
   CallContext,
@@ -36,14 +36,15 @@ export async function logAnswer(
   jobId: string,
   options: LogAnswerOptions,
 ): Promise<Response> {
-  const query = readQuery(c, OPERATIONS.readLog.query);
+  const query = readQuery(c, OPERATIONS.readLog);
+  const follow = /^(1|true)$/.test(query.follow);
   const request: StreamLogsRequest = {
     jobId,
     streams: query.stream === "both" ? [] : [query.stream],
-    follow: query.follow,
+    follow,
     start: startOf(query, c.req.header("last-event-id")),
   };
-  if (query.follow) c.env.openEnded();
+  if (follow) c.env.openEnded();
   const left = new AbortController();
   const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
   const batches = readLog(service, request, { caller: c.var.caller, signal });
@@ -54,7 +55,7 @@ export async function logAnswer(
   const type = accepts(c, {
     header: "Accept",
     supports: [BYTES, LINES, EVENTS],
-    default: query.follow ? EVENTS : BYTES,
+    default: follow ? EVENTS : BYTES,
   });
   const pieces = type === EVENTS
     ? asEvents(whole, options)
@@ -80,9 +81,6 @@ function startOf(
   if (lastEventId !== undefined) {
     if (/^\d{1,15}$/.test(lastEventId)) return { kind: "offset", offset: Number(lastEventId) };
     throw new JobWorkerError("invalid_argument", "Invalid Last-Event-ID: must be an offset");
-  }
-  if ([offset, tail, since].filter((start) => start !== undefined).length > 1) {
-    throw new JobWorkerError("invalid_argument", "Invalid query: offset, tail or since, only one");
   }
   if (tail !== undefined) return { kind: "tail", lines: tail };
   if (since !== undefined) return { kind: "since", time: Date.parse(since) };

@@ -61,18 +61,22 @@ function requestOf(
   if (rawHeaders.length > 2 * MOST_FIELDS || headBytes > MOST_HEAD_BYTES) return 431;
   // Only paths: not the forms of RFC 9112 §3.2 that are for proxies and for whole servers.
   if (!url.startsWith("/")) return 400;
+  // Those which Fetch lets nobody ask with, https://fetch.spec.whatwg.org/#forbidden-method.
+  const isForbidden = /^(TRACE|TRACK|CONNECT)$/.test(method);
   const hasBody = method !== "GET" && method !== "HEAD";
   try {
     const headers = new Headers();
     for (let at = 0; at < rawHeaders.length; at += 2) {
       headers.append(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "");
     }
-    return new Request(`https://localhost${url}`, {
-      method,
+    const request = new Request(`https://localhost${url}`, {
+      method: isForbidden ? "OPTIONS" : method,
       headers,
       signal,
       body: hasBody ? bodyOf(incoming, outgoing) : null,
     });
+    // It is for the application to say which methods a path has.
+    return isForbidden ? Object.defineProperty(request, "method", { value: method }) : request;
   } catch {
     return 400;
   }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import { z } from "../zod.ts";
 import { VERSION } from "../version.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
 import { type Operation, OPERATIONS } from "./operations.ts";
@@ -82,16 +82,33 @@ function pathParameters({ path }: Operation) {
     name,
     in: "path",
     required: true,
-    schema: { type: "string", format: "uuid" },
+    schema: schemaOf(schemas.jobId),
   }));
 }
 
-function queryParameters({ query }: Operation) {
-  return Object.entries(query?.shape ?? {}).map(([name, schema]) => ({
-    name,
+/**
+ * Parameters of which one is given at most are one to OpenAPI, an object: form and explode, which are
+ * usual in a query, make a parameter of each of its members.
+ */
+function queryParameters({ query, exclusive }: Operation) {
+  const members = Object.entries(query?.shape ?? {}).map(([name, schema]) =>
+    [name, schemaOf(schema)] as const
+  );
+  const isExclusive = (name: string) => exclusive?.of.includes(name) ?? false;
+  const parameters: Record<string, unknown>[] = members
+    .filter(([name]) => !isExclusive(name))
+    .map(([name, schema]) => ({ name, in: "query", schema }));
+  if (exclusive === undefined) return parameters;
+  const properties = Object.fromEntries(members.filter(([name]) => isExclusive(name)));
+  const schema = { type: "object", properties, additionalProperties: false, maxProperties: 1 };
+  return [...parameters, {
+    name: exclusive.name,
     in: "query",
-    schema: schemaOf(schema),
-  }));
+    style: "form",
+    explode: true,
+    description: `At most one of ${exclusive.of.join(", ")}, each a parameter by its own name.`,
+    schema,
+  }];
 }
 
 function failuresOf(operation: Operation): Record<string, unknown> {

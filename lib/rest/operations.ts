@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { z } from "zod";
+import type { z } from "../zod.ts";
 import * as schemas from "./schemas.ts";
 
 /** One method on one path. */
@@ -16,6 +16,8 @@ export interface Operation {
   /** Needs no authentication. */
   readonly open?: true;
   readonly query?: z.ZodObject;
+  /** Parameters of the query of which one is given at most, and what they are together. */
+  readonly exclusive?: { readonly name: string; readonly of: readonly string[] };
   readonly body?: z.ZodType;
   /** The body may be left out. */
   readonly bodyOptional?: true;
@@ -108,6 +110,7 @@ export const OPERATIONS = {
       "or as server-sent events, which are the default with follow=1. The id of an event is the " +
       "offset to go on from",
     query: schemas.logQuery,
+    exclusive: { name: "start", of: ["offset", "tail", "since"] },
     answer: {
       status: 200,
       about: "The log",

@@ -5,7 +5,7 @@
  */
 
 import type { Context } from "hono";
-import { z } from "zod";
+import { read, z } from "../zod.ts";
 import { JobWorkerError } from "../errors.ts";
 import { isJobId } from "../ids.ts";
 import { concat } from "../concat.ts";
@@ -39,7 +39,7 @@ export async function readBody<T>(
     );
   }
   const isEmpty = bytes.byteLength === 0 && options.optional === true;
-  return check(schema, isEmpty ? {} : parseStrictJson(bytes), "request body");
+  return read(schema, isEmpty ? {} : parseStrictJson(bytes), "request body");
 }
 
 function isJson(type: string | undefined): boolean {
@@ -68,12 +68,21 @@ async function readBytes(request: Request, most: number): Promise<Uint8Array> {
   return concat(parts);
 }
 
+/** What a query may be: see `Operation`. */
+interface QueryRules<T> {
+  readonly query: z.ZodType<T> & z.ZodObject;
+  readonly exclusive?: { readonly of: readonly string[] };
+}
+
 /**
  * The query of a request. A parameter comes once, unless the schema has a list for it.
  *
  * @throws {JobWorkerError} `invalid_argument`
  */
-export function readQuery<T>({ req }: Context, schema: z.ZodType<T> & z.ZodObject): T {
+export function readQuery<T>(
+  { req }: Context,
+  { query: schema, exclusive }: QueryRules<T>,
+): T {
   const given: Record<string, unknown> = {};
   for (const [name, texts] of Object.entries(req.queries())) {
     const [text = "", ...others] = texts;
@@ -82,7 +91,14 @@ export function readQuery<T>({ req }: Context, schema: z.ZodType<T> & z.ZodObjec
     else if (others.length === 0) given[name] = readText(kind, text);
     else throw new JobWorkerError("invalid_argument", `Invalid query: ${name} comes twice`);
   }
-  return check(schema, given, "query");
+  const [one, other] = exclusive?.of.filter((name) => Object.hasOwn(given, name)) ?? [];
+  if (other !== undefined) {
+    throw new JobWorkerError(
+      "invalid_argument",
+      `Invalid query: ${one} and ${other} do not go together`,
+    );
+  }
+  return read(schema, given, "query");
 }
 
 /** What a parameter is, without what the schema says about leaving it out. */
@@ -111,13 +127,4 @@ export function readJobId({ req }: Context): string {
   const jobId = req.param("jobId") ?? "";
   if (isJobId(jobId)) return jobId;
   throw new JobWorkerError("not_found", `No job ${JSON.stringify(jobId.slice(0, 64))}`);
-}
-
-function check<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const result = schema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const field = issue?.path.join(".").slice(0, 120);
-  const why = issue?.message.slice(0, 200);
-  throw new JobWorkerError("invalid_argument", `Invalid ${field || what}: ${why}`);
 }

@@ -5,17 +5,28 @@
  * @module
  */
 
-import { z } from "zod";
+import { z } from "../zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
+import { MAX_PAGE_JOBS } from "../page_room.ts";
+import * as fields from "../service/fields.ts";
+import { DEFAULT_PAGE_SIZE } from "../service/requests.ts";
+import { MOST_LABELS } from "../worker/labels.ts";
 import { CONTAINMENTS, JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
+
+const PROGRAM = "A path, or a name to look up in PATH. No shell.";
+
+/** A field with what it is for; what it may hold is said already. */
+function about<T extends z.ZodType>(field: T, description: string): T {
+  return field.meta({ ...field.meta(), description });
+}
 
 /** The messages that have a name in the API's document. */
 export const named = z.registry<{ id: string }>();
 
-const jobId = z.string().meta({
-  description: "A UUIDv7 in lower case.",
-  format: "uuid",
-});
+export const jobId = about(
+  fields.jobId.meta({ ...fields.jobId.meta(), format: "uuid" }),
+  "A UUIDv7.",
+);
 const dateTime = z.iso.datetime({ offset: true });
 const jobStatus = z.enum(JOB_STATUSES).meta({
   description: "`cancelled`: a user or the shutdown of the daemon has stopped it.",
@@ -29,16 +40,16 @@ const logPolicy = z.enum(LOG_POLICIES).meta({
 
 const milliseconds = z.number().min(0);
 const limits = z.strictObject({
-  memoryBytes: z.number().exactOptional(),
-  cpus: z.number().exactOptional().meta({ description: "0.5 is half a processor's time." }),
-  processes: z.number().exactOptional(),
+  memoryBytes: fields.memoryBytes.exactOptional(),
+  cpus: fields.cpus.exactOptional().meta({ description: "0.5 is half a processor's time." }),
+  processes: fields.processes.exactOptional(),
 });
 const execution = z.strictObject({
-  user: z.string().meta({ description: "Whose rights it has; empty: the daemon's choice." }),
-  umask: z.string().meta({ description: "Octal; empty: the daemon's." }),
-  nice: z.number().meta({ description: "-20 to 19, added to the daemon's." }),
-  timeoutMs: milliseconds.meta({ description: "How long it may run; 0: for ever." }),
-  gracePeriodMs: milliseconds.meta({ description: "For a stop that does not say." }),
+  user: about(fields.user, "Whose rights it has; empty: the daemon's choice."),
+  umask: about(fields.umask, "Octal; empty: the daemon's."),
+  nice: about(fields.nice, "Added to the daemon's."),
+  timeoutMs: about(fields.timeoutMs, "How long it may run; 0: for ever."),
+  gracePeriodMs: about(fields.gracePeriodMs, "For a stop that does not say."),
   limits,
 });
 
@@ -51,8 +62,8 @@ export const healthAnswer = z.object({ status: z.literal("ok") }).register(named
 });
 
 export const startCommand = z.strictObject({
-  command: z.string().meta({ description: "A path, or a name to look up in PATH. No shell." }),
-  args: z.array(z.string()).default([]),
+  command: about(fields.commandName, PROGRAM),
+  args: z.array(fields.argument).default([]),
 }).register(named, { id: "StartCommand" });
 
 export const startAnswer = z.object({
@@ -124,17 +135,21 @@ export const jobList = z.object({
 
 export const newJob = z.strictObject({
   command: z.strictObject({
-    name: z.string().meta({ description: "A path, or a name to look up in PATH. No shell." }),
-    args: z.array(z.string()).default([]),
-    env: labels.default({}).meta({ description: "Added to the clean environment of the job." }),
-    workingDirectory: z.string().default("").meta({ description: "Absolute; empty: the default." }),
+    name: about(fields.commandName, PROGRAM),
+    args: z.array(fields.argument).default([]),
+    env: fields.variables.default({}).meta({
+      description: "Added to the clean environment of the job.",
+    }),
+    workingDirectory: fields.workingDirectory.default("").meta({
+      description: "Absolute; empty: the default.",
+    }),
   }),
-  labels: labels.default({}),
-  requestId: z.string().default("").meta({
+  labels: fields.labels.default({}),
+  requestId: fields.requestId.default("").meta({
     description: "Chosen by the client: a repeat with the same value returns the same job.",
   }),
   logLimit: z.strictObject({
-    bytes: bytes.exactOptional(),
+    bytes: fields.logLimitBytes.exactOptional(),
     policy: logPolicy.exactOptional(),
   }).exactOptional().meta({ description: "What is left out is the daemon's choice." }),
   execution: z.strictObject({
@@ -148,32 +163,46 @@ export const newJob = z.strictObject({
 }).register(named, { id: "NewJob" });
 
 export const jobStop = z.strictObject({
-  stopSignal: z.string().default("").meta({
-    description: "A name as in signal(7), sent first; SIGTERM by default.",
+  stopSignal: fields.stopSignal.default("").meta({
+    description: "A name or a number as in signal(7), sent first; SIGTERM by default.",
   }),
-  gracePeriodMs: z.number().nullable().default(null).meta({
+  gracePeriodMs: fields.gracePeriodMs.nullable().default(null).meta({
     description: "Between that signal and SIGKILL; 10000 by default.",
   }),
 }).register(named, { id: "JobStop" });
 
 export const jobQuery = z.strictObject({
-  status: z.array(z.enum(JOB_STATUSES)).optional(),
-  owner: z.string().optional(),
-  label: z.array(z.string().regex(/^[^=]+=/)).optional().meta({
-    description: "NAME=VALUE; a job must have every one of them.",
-  }),
-  jobIdPrefix: z.string().optional(),
+  status: z.array(z.enum(JOB_STATUSES)).refine(isSet, { error: "must name each status once" })
+    .meta({ uniqueItems: true }).optional(),
+  owner: fields.owner.optional(),
+  label: z.array(fields.labelPair)
+    .refine(
+      (pairs) => pairs.length <= MOST_LABELS && isSet(pairs.map((pair) => pair.split("=")[0])),
+      {
+        error: `must be at most ${MOST_LABELS} labels, each name once`,
+      },
+    )
+    .meta({ maxItems: MOST_LABELS, uniqueItems: true }).optional().meta({
+      description: "NAME=VALUE, each name once; a job must have every one of them.",
+    }),
+  jobIdPrefix: fields.jobIdPrefix.optional(),
   startedAfter: dateTime.optional(),
   startedBefore: dateTime.optional(),
-  pageSize: z.int().min(1).max(1000).default(100),
-  pageToken: z.string().default(""),
+  pageSize: fields.whole(MAX_PAGE_JOBS, 1).default(DEFAULT_PAGE_SIZE),
+  pageToken: fields.pageToken.default(""),
 });
+
+function isSet(values: readonly unknown[]): boolean {
+  return new Set(values).size === values.length;
+}
 
 export const logQuery = z.strictObject({
   stream: z.enum(["stdout", "stderr", "both"]).default("both"),
-  follow: z.boolean().default(false).meta({ description: "Go on until the job ends." }),
-  offset: bytes.optional().meta({ description: "Start behind so many bytes of output." }),
-  tail: bytes.optional().meta({ description: "Start so many lines before the end." }),
+  follow: z.enum(["0", "1", "false", "true"]).default("0").meta({
+    description: "Go on until the job ends.",
+  }),
+  offset: fields.position.optional().meta({ description: "Start behind so many bytes of output." }),
+  tail: fields.tailLines.optional().meta({ description: "Start so many lines before the end." }),
   since: dateTime.optional().meta({ description: "Start at this time." }),
 });
 

@@ -2,7 +2,7 @@ import type { Command } from "./types.ts";
 import { JobWorkerError } from "../errors.ts";
 
 /** MAX_ARG_STRLEN of execve(2): the longest single argument or variable, with its final NUL. */
-const LONGEST_ARGUMENT = 128 * 1024;
+export const LONGEST_ARGUMENT = 128 * 1024;
 
 /**
  * All arguments and variables together, as execve(2) counts them: where the stack may have 8 MiB, as it

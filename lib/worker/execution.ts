@@ -8,6 +8,8 @@ export type ExecutionRequest = Partial<Execution>;
 export const LONGEST_GRACE_PERIOD_MS = 24 * 60 * 60 * 1000;
 export const LONGEST_TIMEOUT_MS = 10 * 365 * 24 * 60 * 60 * 1000;
 export const SMALLEST_MEMORY = 1024 * 1024;
+export const USER_NAME = /^(?:[A-Za-z_][A-Za-z0-9_.-]{0,31})?$/;
+export const UMASK = /^[0-7]{0,4}$/;
 
 const DEFAULTS: Execution = {
   user: "",
@@ -27,8 +29,8 @@ const DEFAULTS: Execution = {
 export function completeExecution(request: ExecutionRequest): Execution {
   const execution = { ...DEFAULTS, ...request };
   const { user, umask, nice, timeoutMs, gracePeriodMs, limits } = execution;
-  check("user", user, /^([a-z_][a-z0-9_.-]{0,31})?$/i.test(user), "must be the name of a user");
-  check("umask", umask, /^([0-7]{1,4})?$/.test(umask), 'must be octal, such as "022"');
+  check("user", user, USER_NAME.test(user), "must be the name of a user");
+  check("umask", umask, UMASK.test(umask), 'must be octal, such as "022"');
   check("nice", nice, isWhole(nice, -20, 19), "must be a whole number from -20 to 19");
   check("timeout", timeoutMs, isWhole(timeoutMs, 0, LONGEST_TIMEOUT_MS), "must be 0 to 10 years");
   checkGracePeriod(gracePeriodMs);

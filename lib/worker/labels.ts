@@ -1,11 +1,12 @@
 import { JobWorkerError } from "../errors.ts";
+import { hasAtMost } from "../text_length.ts";
 
-const NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
+export const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
 
 /** How many a job may have. */
 export const MOST_LABELS = 64;
 
-const LONGEST_VALUE = 256;
+export const LONGEST_LABEL_VALUE = 256;
 
 /**
  * Refuses labels that could not be shown in a table or written in a filter.
@@ -20,15 +21,15 @@ export function checkLabels(labels: Readonly<Record<string, string>>): void {
     throw refuse(`${entries.length} of them, and at most ${MOST_LABELS} are accepted`);
   }
   for (const [name, value] of entries) {
-    if (!NAME.test(name)) {
+    if (!LABEL_NAME.test(name)) {
       throw refuse(
         `the name ${JSON.stringify(name.slice(0, 70))} must be 1 to 63 letters, digits, and ` +
           `(not first or last) any of ._/-`,
       );
     }
-    if (value.length > LONGEST_VALUE || /\p{Cc}/u.test(value)) {
+    if (!hasAtMost(value, LONGEST_LABEL_VALUE) || /\p{Cc}/u.test(value)) {
       throw refuse(
-        `the value of ${JSON.stringify(name)} must be at most ${LONGEST_VALUE} characters, ` +
+        `the value of ${JSON.stringify(name)} must be at most ${LONGEST_LABEL_VALUE} characters, ` +
           `without control characters`,
       );
     }

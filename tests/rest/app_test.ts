@@ -140,7 +140,7 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
   assert.deepEqual(await list.json(), { jobs: [RUNNING_JSON, DONE_JSON], nextPageToken: "t" });
   const query = "status=running&status=failed&owner=bob&label=a=1&label=b=x=y&jobIdPrefix=01" +
     "&startedAfter=2023-11-14T22:13:20Z&startedBefore=2023-11-14T23:13:21.5%2B01:00" +
-    "&pageSize=7&pageToken=t";
+    `&pageSize=7&pageToken=${JOB_ID}`;
   assert.equal((await api.request(`/v1/jobs/?${query}`)).status, 200);
   assert.deepEqual(lists, [{ filter: {}, pageSize: 100, pageToken: "" }, {
     filter: {
@@ -152,7 +152,7 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
       startedBefore: 1_700_000_001_500,
     },
     pageSize: 7,
-    pageToken: "t",
+    pageToken: JOB_ID,
   }]);
 
   const request = {

@@ -161,7 +161,10 @@ Deno.test("R-04: too large a head is refused, as is what is not HTTP", async () 
     ["GET / HTTP/1.1\r\n\r\n", /^HTTP\/1.1 400 /],
     ["GET http://evil.test/health/ HTTP/1.1\r\nHost: localhost\r\n\r\n", /^HTTP\/1.1 400 /],
     ["OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", /^HTTP\/1.1 400 /],
-    [`TRACE / HTTP/1.1\r\n${HEAD}\r\n`, /^HTTP\/1.1 400 /],
+    [
+      `TRACE /health/ HTTP/1.1\r\n${HEAD}Connection: close\r\n\r\n`,
+      /^HTTP\/1.1 405 [^]*\r\nallow: GET, HEAD\r\n[^]*Cannot TRACE \/health\/: only GET, HEAD/i,
+    ],
     [
       `POST /start/ HTTP/1.1\r\n${HEAD}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
       /^HTTP\/1.1 400 /,

@@ -94,14 +94,12 @@ const BAD: readonly (readonly [JobMethod, unknown, string])[] = [
   [
     "listJobs",
     { ...list, filter: { labels: labelsOf(65) } },
-    `Invalid filter.labels ${
-      JSON.stringify(labelsOf(65)).slice(0, 79)
-    }…: must be at most 64 labels`,
+    "Invalid filter.labels: must be at most 64 labels",
   ],
   [
     "watchJobs",
     { filter: { statuses: ["done", "failed", "done"] } },
-    'Invalid filter.statuses ["done","failed","done"]: must name each status once',
+    "Invalid filter.statuses: must name each status once",
   ],
   [
     "startJob",
@@ -133,20 +131,53 @@ Deno.test("checkRequest() names the field, its value and what is accepted", () =
 });
 
 Deno.test("checkRequest() refuses values of other types and kinds, whoever sends them", () => {
-  const bad: readonly (readonly [JobMethod, unknown, RegExp])[] = [
-    ["streamLogs", { ...log, start: { kind: "end" } }, /^Invalid start\.kind "end": /],
-    ["streamLogs", { ...log, streams: ["stdin"] }, /^Invalid streams\.0 "stdin": .*"stdout"/],
+  const bad: readonly (readonly [JobMethod, unknown, string])[] = [
+    [
+      "streamLogs",
+      { ...log, start: { kind: "end" } },
+      'Invalid start.kind "end": must be one of "offset", "tail", "since"',
+    ],
+    [
+      "streamLogs",
+      { ...log, streams: ["stdin"] },
+      'Invalid streams.0 "stdin": must be one of "stdout", "stderr"',
+    ],
     [
       "listJobs",
       { ...list, filter: { statuses: ["lost"] } },
-      /^Invalid filter\.statuses\.0 "lost"/,
+      'Invalid filter.statuses.0 "lost": must be one of "running", "done", "failed", "cancelled"',
     ],
-    ["startJob", { ...newJob, command: { ...TRUE, args: [1] } }, /^Invalid command\.args\.0 1: /],
-    ["startJob", { ...newJob, command: null }, /^Invalid command null: /],
-    ["getJob", null, /^Invalid request null: /],
-    ["getJob", { jobId, command: {} }, /^Invalid request .*: Unrecognized key: "command"$/],
-    ["startJob", { ...newJob, command: { ...TRUE, shell: 1 } }, /^Invalid command .*"shell"$/],
-    ["pruneJobs", { dryRun: true, owner: "" }, /must say what to keep: maxAgeMs, maxCount or max/],
+    [
+      "startJob",
+      { ...newJob, command: { ...TRUE, args: [1] } },
+      "Invalid command.args.0 1: must be a text",
+    ],
+    ["startJob", { ...newJob, command: null }, "Invalid command null: must be an object"],
+    ["startJob", { labels: {}, requestId: "" }, "Missing command: must be an object"],
+    ["getJob", {}, "Missing jobId: must be a text"],
+    ["getJob", null, "Invalid request: must be an object"],
+    ["getJob", { jobId, command: {} }, 'Invalid request: has no field "command"'],
+    [
+      "startJob",
+      { ...newJob, command: { ...TRUE, shell: 1 } },
+      'Invalid command: has no field "shell"',
+    ],
+    // What a variable holds may be a secret.
+    [
+      "startJob",
+      { ...newJob, command: { ...TRUE, env: { PIN: 1234 } } },
+      "Invalid command.env.PIN: must be a text",
+    ],
+    [
+      "listJobs",
+      { ...list, filter: { labels: { "a\n": "x" } } },
+      `Invalid filter.labels: the name "a\\n" ${PLAIN(63)}`,
+    ],
+    [
+      "pruneJobs",
+      { dryRun: true, owner: "" },
+      "Invalid request: must say what to keep, by age, count or bytes",
+    ],
   ];
   for (const [method, request, message] of bad) {
     assert.throws(() => checkRequest(method, request), { code: "invalid_argument", message });

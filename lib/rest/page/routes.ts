@@ -1,6 +1,6 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { z } from "zod";
+import { z } from "../../zod.ts";
 import type { JobWorkerError } from "../../errors.ts";
 import type { JobService } from "../../service/job_service.ts";
 import { JOB_STATUSES } from "../../worker/types.ts";
@@ -70,7 +70,7 @@ export function pageRoutes(service: JobService, options: PageRoutesOptions): Hon
   }
 
   routes.get("/", authenticate, async (c) => {
-    const { status, q, page } = readQuery(c, listQuery);
+    const { status, q, page } = readQuery(c, { query: listQuery });
     const { jobs, nextPageToken } = await service.listJobs({
       filter: status === "" ? {} : { statuses: [status] },
       pageSize: q === "" ? PAGE_SIZE : SEARCH_SIZE,

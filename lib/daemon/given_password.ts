@@ -1,0 +1,29 @@
+import { JobWorkerError } from "../errors.ts";
+
+/**
+ * The password of a user of REST, from where the CLI takes it, too: the first line of a file, or a
+ * variable. Never from an argument: those are seen by every user of the machine.
+ *
+ * @param file `WORKER_PASSWORD_FILE` if left out
+ * @returns `null` if none is given
+ * @throws {JobWorkerError} `invalid_argument` if the file cannot be read, or does not begin with one
+ */
+export async function givenPassword(
+  environment: (name: string) => string | undefined,
+  file: string | undefined = environment("WORKER_PASSWORD_FILE"),
+): Promise<string | null> {
+  if (!file) return environment("WORKER_PASSWORD") || null;
+  let text: string;
+  try {
+    text = await Deno.readTextFile(file);
+  } catch (cause) {
+    throw refusal(`Cannot read the password in "${file}"`, cause);
+  }
+  const [password = ""] = text.split(/\r?\n/);
+  if (password === "") throw refusal(`The first line of "${file}" must be the password`);
+  return password;
+}
+
+function refusal(message: string, cause?: unknown): JobWorkerError {
+  return new JobWorkerError("invalid_argument", message, { cause });
+}

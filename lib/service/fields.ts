@@ -1,0 +1,141 @@
+/**
+ * What the fields of requests may hold. Checks and documents are made of the same schemas, so each says
+ * in JSON Schema, too, what it accepts.
+ *
+ * @module
+ */
+
+import { JOB_ID } from "../ids.ts";
+import { SIGNALS } from "../signals.ts";
+import { hasAtMost } from "../text_length.ts";
+import { LONGEST_ARGUMENT } from "../worker/command.ts";
+import {
+  LONGEST_GRACE_PERIOD_MS,
+  LONGEST_TIMEOUT_MS,
+  SMALLEST_MEMORY,
+  UMASK,
+  USER_NAME,
+} from "../worker/execution.ts";
+import { LABEL_NAME, LONGEST_LABEL_VALUE, MOST_LABELS } from "../worker/labels.ts";
+import { SMALLEST_LOG_LIMIT } from "../worker/log_limit.ts";
+import { parseSignal } from "../worker/signals.ts";
+import { z } from "../zod.ts";
+
+/** A text by its length in characters and a pattern, which is one of JSON Schema: for the flag `u`. */
+export function text(
+  { max, pattern, error }: { max?: number; pattern: string; error: string },
+): z.ZodString {
+  const regExp = new RegExp(pattern, "u");
+  return z.string().refine(
+    (value) => (max === undefined || hasAtMost(value, max)) && regExp.test(value),
+    { error },
+  ).meta({ pattern, ...(max !== undefined && { maxLength: max }) });
+}
+
+/** A whole number. */
+export function whole(max: number, min = 0): z.ZodNumber {
+  return z.number().refine((value) => Number.isSafeInteger(value) && value >= min && value <= max, {
+    error: `must be a whole number from ${min} to ${max}`,
+  }).meta({ type: "integer", minimum: min, maximum: max });
+}
+
+/** Without control characters. */
+export function printable(max: number): z.ZodString {
+  return text({
+    max,
+    pattern: String.raw`^[^\u0000-\u001f\u007f-\u009f]*$`,
+    error: `must be at most ${max} characters, without control characters`,
+  });
+}
+
+export const jobId = text({
+  pattern: JOB_ID.source,
+  error: "must be a job id, a UUID like 01890a5d-ac96-774b-bcce-b302099a8057",
+});
+
+export const pageToken = text({
+  pattern: `^$|${JOB_ID.source}`,
+  error: "must be a token from the page before",
+});
+
+export const jobIdPrefix = text({
+  pattern: String.raw`^[0-9a-f-]{0,36}$`,
+  error: "must be the beginning of a job id: up to 36 of 0-9, a-f and -",
+});
+
+export const position = whole(Number.MAX_SAFE_INTEGER);
+export const tailLines = whole(1_000_000_000);
+export const owner = printable(64);
+export const requestId = printable(128);
+
+function atMostLabels<T extends z.ZodRecord>(labels: T): T {
+  return labels.refine((labels) => Object.keys(labels).length <= MOST_LABELS, {
+    error: `must be at most ${MOST_LABELS} labels`,
+  }).meta({ maxProperties: MOST_LABELS });
+}
+
+export const LONGEST_LABEL_NAME = 63;
+export const labelValue = printable(LONGEST_LABEL_VALUE);
+/** Of a filter: what no job can have matches none. */
+export const labelFilter = atMostLabels(z.record(printable(LONGEST_LABEL_NAME), labelValue));
+/** Of a new job. */
+export const labels = atMostLabels(z.record(
+  text({
+    pattern: LABEL_NAME.source,
+    error: "must be 1 to 63 letters, digits, and (not first or last) any of ._/-",
+  }),
+  labelValue,
+));
+
+/** `NAME=VALUE` of a filter. */
+export const labelPair = text({
+  pattern: String.raw`^[^=\u0000-\u001f\u007f-\u009f]{1,63}=[^\u0000-\u001f\u007f-\u009f]{0,256}$`,
+  error: "must be NAME=VALUE, of at most 63 and 256 characters, without control characters",
+});
+
+// What execve(2) passes on. Its bounds are in bytes, of which a character has one to four.
+const ends = "without NUL or a line end";
+export const commandName = text({
+  max: LONGEST_ARGUMENT - 1,
+  pattern: String.raw`^[^\u0000\n]+$`,
+  error: `must be a path or a name, ${ends}`,
+});
+export const argument = text({
+  max: LONGEST_ARGUMENT - 1,
+  pattern: String.raw`^[^\u0000]*$`,
+  error: `must be less than ${LONGEST_ARGUMENT} bytes, without NUL`,
+});
+export const variables = z.record(
+  text({ pattern: String.raw`^[^\u0000=]+$`, error: "must be one without NUL or =" }),
+  text({
+    max: LONGEST_ARGUMENT - 3,
+    pattern: String.raw`^[^\u0000]*$`,
+    error: `must be, with the name, less than ${LONGEST_ARGUMENT} bytes, without NUL`,
+  }),
+);
+export const workingDirectory = text({
+  pattern: String.raw`^$|^/[^\u0000\n]*$`,
+  error: `must be an absolute path, ${ends}`,
+});
+
+export const logLimitBytes = whole(Number.MAX_SAFE_INTEGER, SMALLEST_LOG_LIMIT);
+export const user = text({ pattern: USER_NAME.source, error: "must be the name of a user" });
+export const umask = text({ pattern: UMASK.source, error: 'must be octal, such as "022"' });
+export const nice = whole(19, -20);
+export const timeoutMs = whole(LONGEST_TIMEOUT_MS);
+export const gracePeriodMs = whole(LONGEST_GRACE_PERIOD_MS);
+export const memoryBytes = whole(Number.MAX_SAFE_INTEGER, SMALLEST_MEMORY);
+export const cpus = z.number().min(0.01).max(4096);
+export const processes = whole(4_194_304, 1);
+
+const SIGNAL_PATTERN = `^$|^(?:SIG)?(?:${SIGNALS.join("|")}|RTMIN(?:\\+(?:[0-9]|[12][0-9]|30))?|` +
+  "RTMAX(?:-(?:[0-9]|[12][0-9]|30))?)$|^(?:0?[1-9]|[12][0-9]|3[0-14-9]|[45][0-9]|6[0-4])$";
+
+/** What the document has is signal(7); that it may be in lower case is a kindness. */
+export const stopSignal = z.string().superRefine((value, issues) => {
+  try {
+    if (value !== "") parseSignal(value);
+  } catch {
+    issues.addIssue({ code: "custom", message: "must be a signal of signal(7), such as SIGTERM" });
+  }
+}).meta({ pattern: SIGNAL_PATTERN });

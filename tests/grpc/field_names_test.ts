@@ -1,0 +1,89 @@
+import protobuf from "protobufjs";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { protoField } from "../../lib/grpc/field_names.ts";
+import { parseProtos, PROTOS } from "../../lib/grpc/protocol.ts";
+import { statusFromError } from "../../lib/grpc/status.ts";
+import { JOB_METHODS, type JobMethod } from "../../lib/service/job_service.ts";
+import { checkRequest, requestFields } from "../../lib/service/requests.ts";
+import { assert } from "../assert.ts";
+
+const root = parseProtos(Object.values(PROTOS), { keepCase: true });
+
+/** Whether a message has a field, `filter.owner` for one. */
+function hasField(type: protobuf.Type, path: string): boolean {
+  const [name = "", ...rest] = path.split(".");
+  const field = type.fields[name];
+  if (field === undefined) return false;
+  if (rest.length === 0) return true;
+  const inner = field.resolvedType;
+  return inner instanceof protobuf.Type && hasField(inner, rest.join("."));
+}
+
+for (const method of JOB_METHODS) {
+  Deno.test(`${method} names the fields of its request in gRPC as the proto does`, () => {
+    const name = method.charAt(0).toUpperCase() + method.slice(1);
+    const type = root.lookupType(`jobworker.v1.${name}Request`);
+    const fields = requestFields(method).filter((field) => field !== "start.kind");
+    assert.ok(fields.length > 0);
+    for (const field of fields) {
+      assert.ok(hasField(type, protoField(field)), `${field}: ${protoField(field)}`);
+    }
+  });
+}
+
+Deno.test("protoField() leaves the names of labels and variables alone", () => {
+  assert.equal(protoField("command.env.fooBarMs"), "command.env.fooBarMs");
+  assert.equal(protoField("filter.labels"), "filter.labels");
+  assert.equal(protoField("filter.labels.aB"), "filter.labels.aB");
+  assert.equal(protoField("execution.limits.memoryBytes"), "execution.limits.memory_bytes");
+  assert.equal(protoField("streams.0"), "streams.0");
+});
+
+/** What a client of gRPC is told of a request. */
+function toldOf(method: JobMethod, request: unknown): string {
+  try {
+    checkRequest(method, request);
+  } catch (error) {
+    assert.ok(error instanceof JobWorkerError);
+    return String(statusFromError(error, assert.ifError).details);
+  }
+  return assert.fail("It was accepted");
+}
+
+Deno.test("A client of gRPC is told what is wrong in the words of the proto, not all it has sent", () => {
+  const most = `must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`;
+  const prune = { dryRun: false, owner: "" };
+  assert.equal(toldOf("pruneJobs", { ...prune, maxAgeMs: -1 }), `Invalid max_age -1: ${most}`);
+  assert.equal(toldOf("pruneJobs", { ...prune, maxCount: -1 }), `Invalid max_count -1: ${most}`);
+  assert.equal(
+    toldOf("pruneJobs", prune),
+    "Invalid request: must say what to keep, by age, count or bytes",
+  );
+  assert.equal(toldOf("getJob", {}), "Missing job_id: must be a text");
+});
+
+/** A value of each type that JSON has. */
+const VALUES = [undefined, null, true, 1.5, "\n", [], {}, [[]], { "\n": [] }];
+
+Deno.test("Whatever is wrong in a request, nobody is told so in the words of a library", () => {
+  for (const method of JOB_METHODS) {
+    for (const field of ["", ...requestFields(method)]) {
+      for (const value of VALUES) {
+        // All fields but one are missing, and that one is of some type.
+        const request = field.split(".").filter(Boolean)
+          .reduceRight<unknown>((inner, name) => ({ [name]: inner }), value);
+        try {
+          checkRequest(method, request);
+        } catch (error) {
+          assert.ok(error instanceof JobWorkerError, String(error));
+          assert.match(
+            error.message,
+            /^(Invalid|Missing) [^:]+: (the name .* )?(must|has no field) [^<>{}]+$/,
+          );
+          assert.doesNotMatch(error.message, /Invalid input|expected|received|undefined|NaN/);
+          if (error.field !== undefined) assert.ok(error.message.includes(` ${error.field}`));
+        }
+      }
+    }
+  }
+});
