@@ -41,6 +41,7 @@ const PLACES: readonly (readonly [pattern: RegExp, places: RegExp])[] = [
   [/"(npm:)?hono\b/, /^lib\/(rest|engine)\//],
   [/"node:sqlite"/, /^lib\/store\//],
   [/"(npm:)?commander\b/, /^lib\/cli\/grammar\.ts$/],
+  [/"(npm:)?zod\b/, /^lib\/zod\.ts$/],
 ];
 
 const IMPORT =

@@ -5,15 +5,16 @@
  * @module
  */
 
-import type { JobWorkerClient } from "../grpc/client.ts";
+import type { JobServiceClient, JobWorkerClient } from "../grpc/client.ts";
 
 export type * from "../grpc/client.ts";
 
-/** A connection to the daemon. */
+/** A connection to the daemon. The requests of the command line say all that there is to say. */
 export type JobClient =
   & AsyncDisposable
+  & Pick<JobWorkerClient, "checkHealth">
   & Pick<
-    JobWorkerClient,
+    JobServiceClient,
     | "startJob"
     | "stopJob"
     | "getJob"
@@ -24,5 +25,4 @@ export type JobClient =
     | "limitJobTime"
     | "writeInput"
     | "pruneJobs"
-    | "checkHealth"
   >;

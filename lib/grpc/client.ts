@@ -3,11 +3,7 @@
  *
  * ```ts ignore
  * await using client = await connect({ address: "localhost:8080", ca, cert, key });
- * const { jobId } = await client.startJob({
- *   command: { name: "date", args: [], env: {}, workingDirectory: "" },
- *   labels: {},
- *   requestId: "",
- * });
+ * const { jobId } = await client.startJob({ command: { name: "date" } });
  * const job = await client.waitJob({ jobId });
  * ```
  *
@@ -41,11 +37,14 @@ import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import { HEALTH, JOB_WORKER, JOB_WORKER_SERVICE } from "./protocol.ts";
 import { Reconnection, type ReconnectionOptions } from "./reconnection.ts";
 import * as wire from "./wire.ts";
+import { NO_COMMAND } from "./wire_values.ts";
 
 export type * from "../service/job_service.ts";
 export type * from "../worker/types.ts";
 export type { ClientMaterial } from "./endpoint.ts";
 export type { UnavailableReason } from "./diagnose.ts";
+
+const FROM_THE_START: StreamLogsRequest["start"] = { kind: "offset", offset: 0 };
 
 /** How often a start is made again if its answer was lost. */
 const MAX_START_ATTEMPTS = 5;
@@ -92,8 +91,18 @@ export async function connect(options: ConnectOptions): Promise<JobWorkerClient>
   return new JobWorkerClient(channel, options);
 }
 
+/** A request of which only some fields must be said; the others have the defaults of the proto. */
+export type Brief<Request, Needed extends keyof Request = never> =
+  & Pick<Request, Needed>
+  & Partial<Request>;
+
+/** What must be said of a new job is its program. */
+export interface NewJob extends Partial<Omit<StartJobRequest, "command">> {
+  readonly command: Brief<StartJobRequest["command"], "name">;
+}
+
 /** The methods of {@linkcode JobService}, with the options of a call in place of its context. */
-type JobServiceClient = {
+export type JobServiceClient = {
   [Method in keyof JobService]: (
     request: Parameters<JobService[Method]>[0],
     options?: CallOptions,
@@ -116,14 +125,21 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
    * Starts a job. The request gets an id if it has none, so that it can be sent again if the
    * connection breaks, and one job is started whatever happens.
    */
-  async startJob(request: StartJobRequest, options: CallOptions = {}): Promise<Job> {
-    const requestId = request.requestId || newId();
-    const message = wire.writeStartJobRequest({ ...request, requestId });
+  async startJob(request: NewJob, options: CallOptions = {}): Promise<Job> {
+    const message = wire.writeStartJobRequest({
+      labels: {},
+      ...request,
+      command: { ...NO_COMMAND, ...request.command },
+      requestId: request.requestId || newId(),
+    });
     return wire.readJob(await this.#persist("StartJob", message, options, MAX_START_ATTEMPTS));
   }
 
-  async stopJob(request: StopJobRequest, options: CallOptions = {}): Promise<Job> {
-    const message = wire.writeStopJobRequest(request);
+  async stopJob(
+    request: Brief<StopJobRequest, "jobId">,
+    options: CallOptions = {},
+  ): Promise<Job> {
+    const message = wire.writeStopJobRequest({ stopSignal: "", gracePeriodMs: null, ...request });
     return wire.readJob(await this.#unary("StopJob", message, limitsOf(options)));
   }
 
@@ -131,8 +147,16 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     return wire.readJob(await this.#persist("GetJob", request, options));
   }
 
-  async listJobs(request: ListJobsRequest, options: CallOptions = {}): Promise<ListJobsResponse> {
-    const message = wire.writeListJobsRequest(request);
+  async listJobs(
+    request: Brief<ListJobsRequest> = {},
+    options: CallOptions = {},
+  ): Promise<ListJobsResponse> {
+    const message = wire.writeListJobsRequest({
+      filter: {},
+      pageSize: 0,
+      pageToken: "",
+      ...request,
+    });
     return wire.readListJobsResponse(await this.#persist("ListJobs", message, options));
   }
 
@@ -142,10 +166,15 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   }
 
   async getOutput(
-    request: GetOutputRequest,
+    request: Brief<GetOutputRequest, "jobId">,
     options: CallOptions = {},
   ): Promise<GetOutputResponse> {
-    const message = wire.writeGetOutputRequest(request);
+    const message = wire.writeGetOutputRequest({
+      streams: [],
+      offset: 0,
+      maxBytes: 0,
+      ...request,
+    });
     return wire.readGetOutputResponse(await this.#persist("GetOutput", message, options));
   }
 
@@ -154,15 +183,15 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
    * comes twice.
    */
   async *streamLogs(
-    request: StreamLogsRequest,
+    { start = FROM_THE_START, ...request }: Brief<StreamLogsRequest, "jobId">,
     options: CallOptions = {},
   ): AsyncGenerator<LogBatch> {
+    const log = { streams: [], follow: false, ...request };
     const limits = limitsOf(options);
     const reconnection = this.#reconnect(limits);
-    let { start } = request;
     while (true) {
       try {
-        const message = wire.writeStreamLogsRequest({ ...request, start });
+        const message = wire.writeStreamLogsRequest({ ...log, start });
         for await (const response of this.#stream("StreamLogs", message, limits)) {
           const batch = wire.readLogBatch(response);
           reconnection.succeeded();
