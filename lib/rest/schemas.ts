@@ -9,8 +9,6 @@ import { z } from "../zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
 import * as fields from "../service/fields.ts";
-import { DEFAULT_PAGE_SIZE } from "../service/requests.ts";
-import { MOST_LABELS } from "../worker/labels.ts";
 import { CONTAINMENTS, JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
 
 const PROGRAM = "A path, or a name to look up in PATH. No shell.";
@@ -177,18 +175,19 @@ export const jobQuery = z.strictObject({
   owner: fields.owner.optional(),
   label: z.array(fields.labelPair)
     .refine(
-      (pairs) => pairs.length <= MOST_LABELS && isSet(pairs.map((pair) => pair.split("=")[0])),
+      (pairs) =>
+        pairs.length <= fields.MOST_LABELS && isSet(pairs.map((pair) => pair.split("=")[0])),
       {
-        error: `must be at most ${MOST_LABELS} labels, each name once`,
+        error: `must be at most ${fields.MOST_LABELS} labels, each name once`,
       },
     )
-    .meta({ maxItems: MOST_LABELS, uniqueItems: true }).optional().meta({
+    .meta({ maxItems: fields.MOST_LABELS, uniqueItems: true }).optional().meta({
       description: "NAME=VALUE, each name once; a job must have every one of them.",
     }),
   jobIdPrefix: fields.jobIdPrefix.optional(),
   startedAfter: dateTime.optional(),
   startedBefore: dateTime.optional(),
-  pageSize: fields.whole(MAX_PAGE_JOBS, 1).default(DEFAULT_PAGE_SIZE),
+  pageSize: fields.whole(MAX_PAGE_JOBS, 1).default(fields.DEFAULT_PAGE_SIZE),
   pageToken: fields.pageToken.default(""),
 });
 

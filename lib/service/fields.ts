@@ -21,6 +21,11 @@ import { SMALLEST_LOG_LIMIT } from "../worker/log_limit.ts";
 import { parseSignal } from "../worker/signals.ts";
 import { z } from "../zod.ts";
 
+export { MOST_LABELS };
+
+/** How many jobs there are on a page if nothing is said. */
+export const DEFAULT_PAGE_SIZE = 100;
+
 /** A text by its length in characters and a pattern, which is one of JSON Schema: for the flag `u`. */
 export function text(
   { max, pattern, error }: { max?: number; pattern: string; error: string },

@@ -15,9 +15,6 @@ export const MAX_OUTPUT_BYTES = 1024 * 1024;
 /** The most input that one call of `writeInput` carries, in bytes. */
 export const MAX_INPUT_BYTES = 1024 * 1024;
 
-/** How many jobs there are on a page if nothing is said. */
-export const DEFAULT_PAGE_SIZE = 100;
-
 const streams = z.array(z.enum(["stdout", "stderr"]));
 
 const filter = z.strictObject({

@@ -32,7 +32,8 @@ import type {
   WriteInputResponse,
 } from "./job_service.ts";
 import { outputPage } from "./output_page.ts";
-import { checkRequest, commandOf, DEFAULT_PAGE_SIZE, MAX_OUTPUT_BYTES } from "./requests.ts";
+import { DEFAULT_PAGE_SIZE } from "./fields.ts";
+import { checkRequest, commandOf, MAX_OUTPUT_BYTES } from "./requests.ts";
 import { visibleJob } from "./visible_job.ts";
 
 /** A method without a rule does not compile. */
