@@ -62,7 +62,14 @@ export async function logAnswer(
     : type === LINES
     ? asLines(whole, options)
     : asBytes(whole);
-  return new Response(bodyOf(pieces, () => left.abort()), {
+  const close = async () => {
+    left.abort();
+    // The pieces may not have begun to read it, and then would not close it.
+    await batches.return();
+  };
+  // Hono drops the body of such an answer without cancelling it.
+  if (c.req.method === "HEAD") await close();
+  return new Response(bodyOf(pieces, close), {
     headers: {
       "Content-Type": type,
       ...(type === BYTES && { "Content-Disposition": `attachment; filename="${jobId}.log"` }),
@@ -182,7 +189,7 @@ function data(value: unknown): string {
 /** The pieces as they are asked for. A client that leaves cancels, even in the middle of a wait. */
 function bodyOf(
   pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>,
-  onCancel: () => void,
+  onCancel: () => Promise<void>,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   return new ReadableStream({
     async pull(controller) {

@@ -115,4 +115,13 @@ Deno.test("loadTlsMaterial() refuses a CA file with something else in it, or onl
   const dead = await write({ ca: (await issueCa()).cert });
   await loadTlsMaterial(dead, NOW);
   await assert.rejects(loadTlsMaterial(dead, NOW + 2 * HOUR), /expired/);
+  await assert.rejects(loadTlsMaterial(dead, NOW - 2 * HOUR), /not valid yet/);
+});
+
+Deno.test("loadTlsMaterial() takes a dead CA beside a living one, as there is during a rotation", async () => {
+  const dead = await issueCa();
+  for (const ca of [dead.cert + certificates.ca.cert, certificates.ca.cert + dead.cert]) {
+    const { trustedCas } = await loadTlsMaterial(await write({ ca }), NOW + 2 * HOUR);
+    assert.equal(trustedCas.length, 2);
+  }
 });

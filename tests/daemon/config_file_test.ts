@@ -2,6 +2,7 @@ import { loadOptions, readConfigFile } from "../../lib/daemon/config_file.ts";
 import { type DaemonOptions, OPTION_ROWS } from "../../lib/daemon/options.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { rootTest } from "../root.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
 /** A directory with a configuration file in it. */
@@ -127,4 +128,10 @@ Deno.test("readConfigFile() takes no file that others may change", async () => {
     readConfigFile(directory.file),
     /others than its owner may change it; run `chmod/,
   );
+});
+
+rootTest("readConfigFile() takes no file of another user's", async () => {
+  await using directory = await configured({});
+  await Deno.chown(directory.file, 65534, 65534);
+  await assert.rejects(readConfigFile(directory.file), /it belongs to another user \(uid 65534\)/);
 });

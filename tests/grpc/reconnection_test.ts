@@ -1,5 +1,7 @@
 import { assert } from "../assert.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
+import type { Channel } from "../../lib/grpc/channel.ts";
+import { Reconnection } from "../../lib/grpc/reconnection.ts";
 import type { StreamLogsRequest } from "../../lib/service/job_service.ts";
 import { batchOf, FAILED_JOB, JOB, TestServer } from "./fixture.ts";
 
@@ -188,4 +190,33 @@ Deno.test("JobWorkerClient keeps to the time of a call while it reconnects", asy
   await assert.rejects(client.waitJob({ jobId: JOB.jobId }, { timeoutMs: 500 }), {
     code: "deadline_exceeded",
   });
+});
+
+/** How often a call is made again whose connection breaks each time after so long, without a word. */
+async function reconnections(lastedMs: number): Promise<number> {
+  const channel = { connected: () => Promise.resolve(true) } as unknown as Channel;
+  const options = { timeoutMs: 60_000, maxAttempts: 4 };
+  const now = Date.now;
+  let time = 0;
+  Date.now = () => time;
+  try {
+    const reconnection = new Reconnection(channel, options, { deadline: Infinity });
+    for (let breaks = 0; breaks < 8; breaks++) {
+      time += lastedMs;
+      try {
+        await reconnection.recover(new JobWorkerError("unavailable", "broken"));
+      } catch {
+        return breaks;
+      }
+    }
+    return Infinity;
+  } finally {
+    Date.now = now;
+  }
+}
+
+Deno.test("Reconnection counts anew after a connection that held, even if nothing came over it", async () => {
+  assert.equal(await reconnections(3_600_000), Infinity);
+  assert.equal(await reconnections(5_000), Infinity);
+  assert.equal(await reconnections(4_999), 3);
 });

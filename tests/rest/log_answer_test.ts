@@ -95,12 +95,15 @@ Deno.test("A log is the job's own bytes, as a file to save", async () => {
 });
 
 Deno.test("The query of a log says where to start and what to leave out", async () => {
-  const queries: [string, Partial<StreamLogsRequest>, HeadersInit?][] = [
+  const queries: (readonly [string, Partial<StreamLogsRequest>, HeadersInit?])[] = [
     ["stream=stderr", { streams: ["stderr"] }],
     ["offset=7&stream=both", { start: { kind: "offset", offset: 7 } }],
     ["tail=3", { start: { kind: "tail", lines: 3 } }],
     ["since=2023-11-14T22:13:20Z", { start: { kind: "since", time: 1_700_000_000_000 } }],
-    ["tail=3", { start: { kind: "offset", offset: 9 } }, { "Last-Event-ID": "9" }],
+    // What a browser repeats when it reconnects.
+    ...["", "offset=3", "tail=3", "since=2023-11-14T22:13:20Z"].map((query) =>
+      [query, { start: { kind: "offset", offset: 9 } }, { "Last-Event-ID": "9" }] as const
+    ),
   ];
   for (const [query, changes, headers = {}] of queries) {
     const log = new FakeLog([END]);

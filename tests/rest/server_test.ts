@@ -8,6 +8,7 @@ import { hostsOf } from "../../lib/rest/server.ts";
 import type { CallContext, LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
+import { until } from "../worker/fixture.ts";
 import { basic, batchOf, JOB, JOB_ID, RawConnection, recordOf, TestRest } from "./fixture.ts";
 
 const certificates = await TestCertificates.create();
@@ -252,12 +253,29 @@ Deno.test("R-09: a client that leaves ends its call at once", async () => {
   await half[Symbol.asyncDispose]();
 });
 
-Deno.test("A HEAD request for a log that is followed leaves no follower behind", async () => {
-  const { streamLogs } = silentLog();
+Deno.test("A HEAD request for a log that is followed leaves no reader behind", async () => {
+  const signals: AbortSignal[] = [];
+  let closed = false;
+  const streamLogs = async function* (
+    _request: unknown,
+    { signal }: CallContext,
+  ): AsyncGenerator<LogBatch> {
+    signals.push(signal);
+    try {
+      yield await Promise.resolve(batchOf([recordOf(0, "text")]));
+      await abortable(new Promise<never>(() => {}), signal);
+    } finally {
+      closed = true;
+    }
+  };
   await using rest = await TestRest.listen(certificates, { streamLogs });
   await using connection = await open(rest);
   connection.socket.write(`HEAD /v1/jobs/${JOB_ID}/logs?follow=1 HTTP/1.1\r\n${HEAD}\r\n`);
   await connection.seen(/text\/event-stream[^]*\r\n\r\n/);
+  await until(() => Promise.resolve(closed));
+  // The connection is still there: it is the answer that has ended.
+  assert.deepEqual(signals.map(({ aborted }) => aborted), [true]);
+  assert.equal(connection.socket.closed, false);
 });
 
 Deno.test("A reader that stalls is waited for, and nothing piles up", async () => {

@@ -175,6 +175,16 @@ Deno.test("A worker gives jobs a time limit, and none more than the longest", as
   );
 });
 
+Deno.test("Worker.limitTime() gives no job more time than the longest, nor all of it", async () => {
+  await using test = await TestWorker.open({ timeout: { standardMs: 0, maxMs: 600_000 } });
+  const { jobId, execution } = await test.start({ name: "sleep", args: ["1000"] });
+  assert.equal(execution.timeoutMs, 600_000, "a job that does not say has the longest");
+  assert.match(String(await rejection(test.worker.limitTime(jobId, 0))), /of none.*600000 ms/);
+  assert.match(String(await rejection(test.worker.limitTime(jobId, 600_001))), /600001 ms.*600000/);
+  assert.equal((await test.worker.get(jobId)).execution.timeoutMs, 600_000);
+  assert.equal((await test.worker.limitTime(jobId, 599_999)).execution.timeoutMs, 599_999);
+});
+
 Deno.test("A limit that cannot be kept fails the start", async () => {
   await using test = await TestWorker.open({ cgroups: false });
   const start = (limits: object) =>

@@ -197,3 +197,20 @@ Deno.test("What is left open beyond the descriptors 0 to 2 is closed, as far as 
   assert.match(text, / 0 -> \/dev\/null/);
   assert.doesNotMatch(text, /zero/);
 });
+
+for (const [way, options] of Object.entries(WAYS)) {
+  Deno.test(`A process that cannot enter its cgroup does not become its program, ${way}`, async () => {
+    await using temporary = await temporaryDirectory();
+    const { path } = temporary;
+    const spec = { program: "/bin/echo", args: ["here"], ...options };
+    for (const cgroup of [`${path}/gone/cgroup.procs`, path]) {
+      const { stdout, stderr, exit } = await run({ ...spec, cgroup });
+      assert.deepEqual([stdout, exit], ["", { code: 126 }]);
+      assert.ok(stderr.includes(cgroup), stderr);
+    }
+    // Where it can, the file has the 0 that stands for the writer itself.
+    await Deno.writeTextFile(`${path}/cgroup.procs`, "");
+    assert.equal((await run({ ...spec, cgroup: `${path}/cgroup.procs` })).stdout, "here\n");
+    assert.equal(await Deno.readTextFile(`${path}/cgroup.procs`), "0\n");
+  });
+}

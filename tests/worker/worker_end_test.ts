@@ -1,6 +1,13 @@
 import type { Job, JobEnd } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
-import { killEscaped, liveProcesses, TestWorker, until } from "./fixture.ts";
+import {
+  killEscaped,
+  liveProcesses,
+  processStat,
+  rejection,
+  TestWorker,
+  until,
+} from "./fixture.ts";
 
 /** The outcome of a job without its time. */
 function outcomeOf({ end }: Job): Omit<JobEnd, "finishedAt"> {
@@ -130,6 +137,24 @@ Deno.test("A process that has left the session and prints for ever does not keep
   await killEscaped(stdout);
   assert.equal(finishedJob.outputCut, true);
   assert.equal(finishedJob.stdoutBytes, stdout.length);
+});
+
+Deno.test("Input that a process outside the session holds open is given up at the end of the job", async () => {
+  await using test = await TestWorker.open({ cgroups: false });
+  const script = "setsid sleep 1000 <&0 >/dev/null 2>&1 & echo $!; read -r _";
+  const job = await test.start({ name: "sh", args: ["-c", script] }, {
+    execution: { hasInput: true },
+  });
+  // More than the pipe holds: what is behind the line that the job reads is left to the other one.
+  const data = new TextEncoder().encode(`\n${"x".repeat(1024 * 1024)}`);
+  let failure: unknown;
+  const written = rejection(test.worker.writeInput(job.jobId, 0, data));
+  void written.then((error) => failure = error);
+  const { stdout } = await test.read(job.jobId);
+  await until(() => Promise.resolve(failure !== undefined));
+  assert.match(String(failure), /The input of the job is closed/);
+  assert.ok(await processStat(parseInt(stdout)) !== null, "it is still there to hold the pipe");
+  await killEscaped(stdout);
 });
 
 Deno.test("Two jobs at once do not mix", async () => {
