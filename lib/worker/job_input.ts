@@ -14,6 +14,7 @@ export class JobInput {
   /** How many bytes were accepted. */
   #accepted = 0;
   #open = true;
+  readonly #abandoned = new AbortController();
   readonly #turns = new Budget({
     total: 1,
     maxWaiting: MOST_WAITING,
@@ -51,9 +52,13 @@ export class JobInput {
     this.#writer.close().catch(() => {});
   }
 
-  /** Gives up what has not been read: there is nobody left to read it. */
+  /**
+   * Gives up what has not been read: there is nobody left to read it. A process outside the reach of the
+   * job may hold the pipe open and full; the writer of that stream would wait for it.
+   */
   abandon(): void {
     this.#open = false;
+    this.#abandoned.abort();
     this.#writer.abort().catch(() => {});
   }
 
@@ -73,7 +78,7 @@ export class JobInput {
     if (rest.byteLength === 0) return this.#accepted;
     if (!this.#open) throw closed();
     try {
-      await this.#writer.write(rest);
+      await abortable(this.#writer.write(rest), this.#abandoned.signal);
     } catch (error) {
       this.#open = false;
       throw closed(error);
