@@ -6,6 +6,8 @@
 
 import { askNewPassword } from "./lib/ask_password.ts";
 import { main } from "./lib/daemon/main.ts";
+import { StandardInput } from "./lib/standard_input.ts";
+import { StandardOutput } from "./lib/standard_output.ts";
 
 const ending = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -13,16 +15,21 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 }
 
 const encoder = new TextEncoder();
-const printError = (text: string) => void Deno.stderr.writeSync(encoder.encode(text));
+const { stdout, stderr } = StandardOutput.both();
+const printError = (text: string) => stderr.writeSync(encoder.encode(text));
 const status = await main({
   args: Deno.args,
   environment: (name) => Deno.env.get(name),
   signal: ending.signal,
   onReload: (reload) => Deno.addSignalListener("SIGHUP", reload),
   pipes: { input: Deno.stdin.readable, output: Deno.stdout.writable },
-  print: (text) => void Deno.stdout.writeSync(encoder.encode(text)),
+  print: (text) => stdout.writeSync(encoder.encode(text)),
   printError,
   askNewPassword: (question) =>
-    askNewPassword(question, { source: Deno.stdin, print: printError, signal: ending.signal }),
+    askNewPassword(question, {
+      source: new StandardInput(),
+      print: printError,
+      signal: ending.signal,
+    }),
 });
 Deno.exit(status);

@@ -1,3 +1,7 @@
+import { StandardOutput } from "../lib/standard_output.ts";
+
+const { stdout } = StandardOutput.both();
+
 /** What a figure is compared with: a limit, or the same without what is measured. */
 export interface Yardstick {
   readonly value: number;
@@ -7,7 +11,7 @@ export interface Yardstick {
 
 /** Prints a line of text. */
 export function print(line: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
+  stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
 /** One line of the report: a figure, and its ratio to what it is compared with. */

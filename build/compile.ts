@@ -12,6 +12,7 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../lib/errors.ts";
+import { StandardOutput } from "../lib/standard_output.ts";
 import { VERSION } from "../lib/version.ts";
 import { bundle, commit, deno, type Program, PROGRAMS, ROOT } from "./bundle.ts";
 import { packPayload, writePortable } from "./portable.ts";
@@ -158,11 +159,12 @@ if (import.meta.main) {
     },
   });
   const encoder = new TextEncoder();
-  const say = (line: string) => void Deno.stdout.writeSync(encoder.encode(`${line}\n`));
+  const { stdout, stderr } = StandardOutput.both();
+  const say = (line: string) => stdout.writeSync(encoder.encode(`${line}\n`));
   try {
     await compile({ ...values, say });
   } catch (error) {
-    Deno.stderr.writeSync(encoder.encode(`compile: ${messageOf(error)}\n`));
+    stderr.writeSync(encoder.encode(`compile: ${messageOf(error)}\n`));
     Deno.exit(1);
   }
 }

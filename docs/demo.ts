@@ -6,15 +6,17 @@
  */
 
 import { messageOf } from "../lib/errors.ts";
+import { StandardOutput } from "../lib/standard_output.ts";
 import { AS_ROOT, OWN_COMMANDS, programLine } from "../tests/programs.ts";
 
 const encoder = new TextEncoder();
-const bold = Deno.stdout.isTerminal() && !Deno.noColor
+const { stdout } = StandardOutput.both();
+const bold = stdout.isTerminal && !Deno.noColor
   ? (text: string) => `\x1b[1m${text}\x1b[0m`
   : (text: string) => text;
 
 function print(text: string): void {
-  Deno.stdout.writeSync(encoder.encode(`${text}\n`));
+  stdout.writeSync(encoder.encode(`${text}\n`));
 }
 
 function say(text: string): void {

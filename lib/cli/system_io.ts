@@ -5,15 +5,23 @@ import { type ConnectOptions, Interrupted, type Io, type Output, OutputClosed } 
 import type { JobClient } from "./job_client.ts";
 import type { Environment } from "./settings.ts";
 import { UserDirectory } from "./user_directory.ts";
+import { StandardInput } from "../standard_input.ts";
+import { StandardOutput } from "../standard_output.ts";
 
 /** The real world: this process, its terminal, its signals, and the daemon. */
 export function systemIo(): Io {
   const [interrupted, interruptedAgain] = interruptions();
   const environment: Environment = (name) => Deno.env.get(name);
+  const stdin = new StandardInput();
+  const { stdout, stderr } = StandardOutput.both();
+  /** Questions go to standard error, as the answers of programs go to standard output. */
+  const print = (text: string) => {
+    stderr.write(new TextEncoder().encode(text)).catch(() => {});
+  };
   return {
-    stdin: Deno.stdin,
-    stdout: systemOutput(Deno.stdout),
-    stderr: systemOutput(Deno.stderr),
+    stdin,
+    stdout: systemOutput(stdout),
+    stderr: systemOutput(stderr),
     environment,
     directory: UserDirectory.of(environment),
     interrupted,
@@ -24,39 +32,28 @@ export function systemIo(): Io {
       await giveUpWriting();
       return new (await import("../rest/client.ts")).RestClient(options);
     },
-    askPassword: (question) =>
-      askPassword(question, { source: Deno.stdin, print, signal: interrupted }),
+    askPassword: (question) => askPassword(question, { source: stdin, print, signal: interrupted }),
     readTextFile,
   };
 }
 
-function systemOutput(stream: typeof Deno.stdout): Output {
-  // What is written at the same time, by a job and by us, must not mix.
-  let last: Promise<void> = Promise.resolve();
+function systemOutput(output: StandardOutput): Output {
   return {
-    isTerminal: stream.isTerminal(),
+    isTerminal: output.isTerminal,
     get columns() {
       // A terminal that was never told its size says 0.
       return Deno.consoleSize().columns || 80;
     },
-    write(bytes) {
-      const written = last.then(() => writeAll(stream, bytes));
-      last = written.catch(() => {});
-      return written;
-    },
+    write: (bytes) => output.write(bytes).catch(throwWriteError),
   };
 }
 
-async function writeAll(stream: typeof Deno.stdout, bytes: Uint8Array): Promise<void> {
-  try {
-    for (let done = 0; done < bytes.length;) done += await stream.write(bytes.subarray(done));
-  } catch (error) {
-    if (error instanceof Deno.errors.BrokenPipe) {
-      throw new OutputClosed("Nobody reads this output any more", { cause: error });
-    }
-    const message = `Cannot write what was to be printed: ${messageOf(error)}`;
-    throw new JobWorkerError("data_loss", message, { cause: error });
+function throwWriteError(error: unknown): never {
+  if (error instanceof Deno.errors.BrokenPipe) {
+    throw new OutputClosed("Nobody reads this output any more", { cause: error });
   }
+  const message = `Cannot write what was to be printed: ${messageOf(error)}`;
+  throw new JobWorkerError("data_loss", message, { cause: error });
 }
 
 /** Signals that are aborted one after the other, each time the user asks to leave. */
@@ -94,11 +91,6 @@ async function connect(settings: Settings, options: ConnectOptions): Promise<Job
   ]);
   const { cert, key, ca } = await loadTlsMaterial(settings);
   return await connect({ address: settings.address, cert, key, ca, ...options });
-}
-
-/** Questions go to standard error, as the answers of programs go to standard output. */
-function print(text: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(text));
 }
 
 async function readTextFile(path: string): Promise<string> {

@@ -7,6 +7,7 @@
 
 import { configure, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
 import { printable } from "../printable.ts";
+import { StandardOutput } from "../standard_output.ts";
 
 /** The logger of the whole daemon; configured once, by {@linkcode configureDiagnostics}. */
 export const diagnostics: Logger = getLogger(["job-worker"]);
@@ -18,9 +19,10 @@ export const diagnostics: Logger = getLogger(["job-worker"]);
  */
 export async function configureDiagnostics(options: { debug: boolean }): Promise<void> {
   const encoder = new TextEncoder();
+  const { stderr } = StandardOutput.both();
   await configure({
     reset: true,
-    sinks: { stderr: (record) => void Deno.stderr.writeSync(encoder.encode(lineOf(record))) },
+    sinks: { stderr: (record) => stderr.writeSync(encoder.encode(lineOf(record))) },
     loggers: [
       {
         category: ["job-worker"],

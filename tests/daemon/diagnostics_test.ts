@@ -7,13 +7,16 @@ const MODULE = new URL("../../lib/daemon/diagnostics.ts", import.meta.url).href;
 async function said(
   statements: string,
   options: { debug: boolean } = { debug: false },
+  starter: readonly string[] = [],
 ): Promise<string> {
   const script = `import { configureDiagnostics, diagnostics } from ${JSON.stringify(MODULE)};
     await configureDiagnostics(${JSON.stringify(options)});
     ${statements}
     Deno.exit(0);`;
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+  const [program = "", ...args] = [...starter, Deno.execPath()];
+  const { code, stdout, stderr } = await new Deno.Command(program, {
     args: [
+      ...args,
       "run",
       `--config=${ROOT}deno.json`,
       `data:application/typescript,${encodeURIComponent(script)}`,
@@ -56,4 +59,15 @@ Deno.test("diagnostics let nobody forge a line or move the cursor", async () => 
   const escaped = String.raw`a\x0ab\x0d\x1b[2J\x07\u009b\u2028c\u202e`;
   assert.ok(warning.includes(`WARNING Refused ${escaped} other="a\\nb`), warning);
   assert.ok(error.includes(`ERROR ${escaped} error="Error: a\\nb`), error);
+});
+
+Deno.test("diagnostics lose no line on a pipe that another program has made non-blocking", async () => {
+  const starter = ["python3", `${ROOT}tests/non_blocking.py`, "pipe", "stderr"];
+  const text = await said(
+    "for (let line = 0; line < 1000; line++) diagnostics.info(`Line ${line}`);",
+    { debug: false },
+    starter,
+  );
+  const numbers = text.trimEnd().split("\n").map((line) => / INFO Line (\d+)$/.exec(line)?.[1]);
+  assert.deepEqual(numbers, Array.from({ length: 1_000 }, (_, line) => `${line}`));
 });

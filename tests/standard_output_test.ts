@@ -1,0 +1,49 @@
+import { concat } from "../lib/concat.ts";
+import { assert } from "./assert.ts";
+import { ROOT } from "./programs.ts";
+import { pieces, TOTAL_BYTES } from "./written_pieces.ts";
+
+const RETURN = 0x0d;
+
+/** Which write is the first to be cut short depends on what comes. */
+const SEEDS = [2, 3];
+
+for (const kind of ["pipe", "socket", "terminal"] as const) {
+  for (const how of ["write", "sync"] as const) {
+    Deno.test(`StandardOutput loses and repeats no byte on a ${kind} with O_NONBLOCK: ${how}`, async () => {
+      await Promise.all(SEEDS.map((seed) => written({ kind, name: "stdout", how, seed })));
+    });
+  }
+}
+
+Deno.test("StandardOutput loses and repeats no byte on standard error, either", async () => {
+  for (const how of ["write", "sync"] as const) {
+    await written({ kind: "pipe", name: "stderr", how, seed: 2 });
+  }
+});
+
+/** Has the pieces of a seed written, and looks at what has come. */
+async function written({ kind, name, how, seed }: {
+  kind: "pipe" | "socket" | "terminal";
+  name: "stdout" | "stderr";
+  how: "write" | "sync";
+  seed: number;
+}): Promise<void> {
+  const starter = [`${ROOT}tests/non_blocking.py`, kind, name];
+  const deno = ["run", "--no-prompt", "--allow-read", `--config=${ROOT}deno.json`];
+  const program = [`${ROOT}tests/written_pieces.ts`, name, how, String(seed)];
+  const { code, stdout, stderr } = await new Deno.Command("python3", {
+    args: [...starter, Deno.execPath(), ...deno, ...program],
+  }).output();
+  const [found, other] = name === "stdout" ? [stdout, stderr] : [stderr, stdout];
+  assert.deepEqual([code, new TextDecoder().decode(other)], [0, ""]);
+  // A terminal adds them to the ends of lines.
+  assertSame(kind === "terminal" ? found.filter((byte) => byte !== RETURN) : found, seed);
+}
+
+function assertSame(found: Uint8Array<ArrayBuffer>, seed: number): void {
+  const expected = concat([...pieces(seed)]);
+  assert.equal(found.length, TOTAL_BYTES, `seed ${seed}`);
+  const different = found.findIndex((byte, at) => byte !== expected[at]);
+  assert.equal(different, -1, `seed ${seed}`);
+}
