@@ -5,7 +5,7 @@
  */
 
 import type { CommandShape, OptionShape } from "../lib/cli/command_shape.ts";
-import { describeGrammar } from "../lib/cli/grammar.ts";
+import { describeGrammar, RUN_NOTES } from "../lib/cli/grammar.ts";
 import { REST_FORMS, REST_NOTES } from "../lib/cli/rest_grammar.ts";
 import { SETTINGS } from "../lib/cli/settings.ts";
 import { OPTION_ROWS } from "../lib/daemon/options.ts";
@@ -47,6 +47,12 @@ function cliPage(program: CommandShape): ManualPage {
         parts: common.map(({ flags, about }) => term(flags, sentence(about))),
       },
       {
+        title: "THE JOB OF RUN",
+        parts: RUN_NOTES.trim().split(/\.\n/).map((part) =>
+          text(`${part.replaceAll("\n", " ").replace(/\.$/, "")}.`)
+        ),
+      },
+      {
         title: "REST",
         parts: [lines(`${program.name} ${REST_FORMS}`), text(REST_NOTES.trim())],
       },
@@ -85,6 +91,8 @@ function cliPage(program: CommandShape): ManualPage {
             "That of the job for run, wait and output: its code, or 128+n if signal n ended it.",
           ),
           term("2", "The line was not understood."),
+          term("129, 130, 143", "worker-cli was hung up, or interrupted by SIGINT or SIGTERM."),
+          term("141", "Nobody reads its output any more."),
           term("125", "worker-cli itself failed."),
         ],
       },

@@ -172,7 +172,8 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       );
   newJob("start", "start a job and print its id");
   newJob("run", "start a job, show its output, exit with its status")
-    .option("-i, --interactive", "pass standard input on to the job");
+    .option("-i, --interactive", "pass standard input on to the job")
+    .addHelpText("after", RUN_NOTES);
 
   subcommand(program, "stop", "stop a job and everything it started")
     .usage("[options] (<jobId> | --all)")
@@ -301,6 +302,15 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
   }
   return program;
 }
+
+/** What ends the job of `run`, and what is said. */
+export const RUN_NOTES = `
+Ctrl-C and SIGTERM stop the job; a second one leaves without waiting for its end.
+A hang-up (exit status 129), an output that nobody reads any more (141) and a daemon that cannot be
+reached (125) leave it running, and say so on standard error with its id and how to get at it. With
+--interactive the first two stop it, as it cannot have the rest of its input.
+Unless the job just exits, standard error says how and why it ended: by a signal, out of time, out of
+memory, for the limit of its log, stopped by a user, with the daemon, or lost.`;
 
 const CONTEXT_NOTES = `
   worker-cli context add prod --address prod.example:8080 --cert p.pem --key p.key --ca ca.pem

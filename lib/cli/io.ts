@@ -34,13 +34,13 @@ export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
 }
 
-/** The user asked to leave; `signal` is what they asked with. */
+/** The user asked to leave, or is gone; `signal` is what said so. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
-  readonly signal: "SIGINT" | "SIGTERM";
+  readonly signal: "SIGHUP" | "SIGINT" | "SIGTERM";
 
-  constructor(signal: "SIGINT" | "SIGTERM") {
-    super(`Interrupted by ${signal}`);
+  constructor(signal: "SIGHUP" | "SIGINT" | "SIGTERM") {
+    super(signal === "SIGHUP" ? "Hung up" : `Interrupted by ${signal}`);
     this.signal = signal;
   }
 }
@@ -61,9 +61,9 @@ export interface Io {
   readonly environment: Environment;
   /** Contexts and certificates of the user. */
   readonly directory: UserDirectory;
-  /** Aborted with {@linkcode Interrupted} at the first Ctrl-C. */
+  /** Aborted with {@linkcode Interrupted} at the first Ctrl-C, and at a hang-up. */
   readonly interrupted: AbortSignal;
-  /** The same at the second: leave at once, whatever is under way. */
+  /** The same at the second, and at a hang-up: leave at once, whatever is under way. */
   readonly interruptedAgain: AbortSignal;
   /** The names of this machine, as far as we may know them. */
   readonly hostNames: () => readonly string[];
@@ -82,6 +82,11 @@ const encoder = new TextEncoder();
 /** Writes a line of text. */
 export async function printLine(output: Output, line: string): Promise<void> {
   await output.write(encoder.encode(`${line}\n`));
+}
+
+/** Tells people and programs what they must not miss, though nothing fails if nobody listens. */
+export async function warn(io: Io, words: string): Promise<void> {
+  await printLine(io.stderr, `worker-cli: ${words}`).catch(() => {});
 }
 
 /** Tells people something; programs that read stderr are spared it, and nothing fails for it. */

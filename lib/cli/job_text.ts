@@ -81,6 +81,22 @@ export function outcomeText(job: Job): string {
   return `${status}: ${parts.filter((part) => part !== "").join(", ")}`;
 }
 
+/** How a job ended, for those who see its exit status; `null` if it just exited, and that says it all. */
+export function unusualEndText(job: Job): string | null {
+  if (job.end === null) return null;
+  const { reason, detail } = job.end;
+  if (reason === "exited" && detail === undefined) return null;
+  const because = detail === undefined ? "" : `; ${printable(detail)}`;
+  return `Job ${printable(job.jobId)} ${outcomeText(job)}${because}`;
+}
+
+/** That nobody of ours is with a job any more, and how to get at it. */
+export function leftText(jobId: string, fate = "goes on"): string {
+  const id = printable(jobId);
+  return `Left job ${id}, which ${fate}; its output: worker-cli logs all ${id} --follow; ` +
+    `to stop it: worker-cli stop ${id}`;
+}
+
 /** Everything about a job that people ask for, as pairs of a name and printable text. */
 export function jobDetails(job: Job, now: number): [name: string, text: string][] {
   const cut = job.outputCut ? `; ${cutText(job)}` : "";

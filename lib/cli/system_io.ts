@@ -1,3 +1,4 @@
+import { fstatSync } from "node:fs";
 import { askPassword } from "../ask_password.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Settings } from "./invocation.ts";
@@ -49,14 +50,19 @@ function systemOutput(output: StandardOutput): Output {
 }
 
 function throwWriteError(error: unknown): never {
-  if (error instanceof Deno.errors.BrokenPipe) {
+  // A terminal that has hung up answers with EIO.
+  if (error instanceof Deno.errors.BrokenPipe || codeOf(error) === "EIO") {
     throw new OutputClosed("Nobody reads this output any more", { cause: error });
   }
   const message = `Cannot write what was to be printed: ${messageOf(error)}`;
   throw new JobWorkerError("data_loss", message, { cause: error });
 }
 
-/** Signals that are aborted one after the other, each time the user asks to leave. */
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && "code" in error ? error.code : undefined;
+}
+
+/** Signals that are aborted one after the other, each time the user asks to leave; both at a hang-up. */
 function interruptions(): [AbortSignal, AbortSignal] {
   const first = new AbortController();
   const second = new AbortController();
@@ -65,7 +71,27 @@ function interruptions(): [AbortSignal, AbortSignal] {
       (first.signal.aborted ? second : first).abort(new Interrupted(name));
     });
   }
+  const ignoresHangUps = isUnderNohup();
+  Deno.addSignalListener("SIGHUP", () => {
+    if (ignoresHangUps) return;
+    for (const controller of [first, second]) controller.abort(new Interrupted("SIGHUP"));
+  });
   return [first.signal, second.signal];
+}
+
+/**
+ * Whether nohup(1) has started us in a terminal. Deno neither tells that SIGHUP is ignored nor leaves it
+ * so once it listens for any signal. But nohup also gives us, in the place of the terminal, a `/dev/null`
+ * that cannot be read.
+ */
+function isUnderNohup(): boolean {
+  if (Deno.stdin.isTerminal() || !fstatSync(0).isCharacterDevice()) return false;
+  try {
+    Deno.stdin.readSync(new Uint8Array(1));
+    return false;
+  } catch (error) {
+    return codeOf(error) === "EBADF";
+  }
 }
 
 function hostNames(): readonly string[] {

@@ -211,6 +211,13 @@ export class FakeIo implements Io {
   interrupt(): void {
     (this.#first.signal.aborted ? this.#second : this.#first).abort(new Interrupted("SIGINT"));
   }
+
+  /** Closes the terminal, as far as it is told by a signal. */
+  hangUp(): void {
+    for (const controller of [this.#first, this.#second]) {
+      controller.abort(new Interrupted("SIGHUP"));
+    }
+  }
 }
 
 /** What one run of the command line came to. */

@@ -23,7 +23,11 @@ Deno.test("output waits for the end of the job, and takes the beginning of its i
   await process.seen(/^a\n$/);
   await Deno.writeTextFile(go, "");
   const { code, stdout, stderr } = await process.finished();
-  assert.deepEqual({ code, stdout, stderr }, { code: 143, stdout: "a\nb\n", stderr: "" });
+  assert.deepEqual({ code, stdout, stderr }, {
+    code: 143,
+    stdout: "a\nb\n",
+    stderr: `worker-cli: Job ${jobId} failed: killed by SIGTERM\n`,
+  });
 });
 
 Deno.test("output of a job that prints nothing is nothing", async () => {

@@ -36,7 +36,11 @@ Deno.test("those who follow a job or wait for it outlive a restart of the daemon
   await daemon.restart();
   assert.deepEqual(await processesOf([jobId]), []);
   const { code, stdout, stderr } = await follower.finished();
-  assert.deepEqual({ code, stdout, stderr }, { code: 137, stdout: "ready\n", stderr: "" });
+  assert.deepEqual({ code, stdout, stderr }, {
+    code: 137,
+    stdout: "ready\n",
+    stderr: `worker-cli: Job ${jobId} cancelled: the daemon was shut down, killed by SIGKILL\n`,
+  });
   const waited = await waiter.finished();
   assert.equal(waited.code, 137);
   assert.partialDeepStrictEqual(JSON.parse(waited.stdout), {

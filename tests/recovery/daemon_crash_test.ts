@@ -235,7 +235,7 @@ Deno.test(`the daemon settles what it left when it was killed, ${ROUNDS} times w
         assert.deepEqual([code, stdout], [125, followed]);
         assert.match(
           stderr,
-          /left no exit status: failed: lost, the daemon died while the job ran/,
+          /^worker-cli: Job \S+ failed: lost, the daemon died while the job ran/,
         );
         const { jobId } = told.started.get("0 0") ?? {};
         assert.equal((await daemon.cli(["wait", `${jobId}`])).code, 125);

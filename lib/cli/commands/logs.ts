@@ -1,4 +1,5 @@
 import type { Context } from "../context.ts";
+import { tellEnd } from "../exit_status.ts";
 import type { LogsStart, LogsVerb } from "../invocation.ts";
 import type { LogStart } from "../job_client.ts";
 import { resolveJobId } from "../job_id.ts";
@@ -10,7 +11,8 @@ export async function logs(context: Context, verb: LogsVerb): Promise<number> {
   const { streams, follow, timestamps } = verb;
   const jobId = await resolveJobId(context, verb.jobId);
   const start = startOf(verb.start, Date.now());
-  await printLog(context, { jobId, streams, follow, start }, { timestamps });
+  const ended = await printLog(context, { jobId, streams, follow, start }, { timestamps });
+  if (follow && ended !== null) await tellEnd(context.io, ended);
   return 0;
 }
 

@@ -1,4 +1,5 @@
 import { formatByteSize } from "../../byte_size.ts";
+import { changing } from "../changing.ts";
 import type { Context } from "../context.ts";
 import type { PruneVerb } from "../invocation.ts";
 import { printLine } from "../io.ts";
@@ -11,8 +12,13 @@ export async function prune(
   { io, settings, client }: Context,
   { kind: _kind, ...request }: PruneVerb,
 ): Promise<number> {
-  const { jobs, count, bytes } = await client.pruneJobs(request, { signal: io.interrupted });
   const { dryRun } = request;
+  const pruning = client.pruneJobs(request, { signal: io.interrupted });
+  const { jobs, count, bytes } = dryRun ? await pruning : await changing(
+    io,
+    pruning,
+    "jobs may have been removed; those that are left: worker-cli list",
+  );
   if (settings.json) {
     const lines = [...jobs.map(jobJson), { pruned: { count, bytes, dryRun } }].map(jsonLine);
     await printLine(io.stdout, lines.join("\n"));

@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../../errors.ts";
 import { MAKE_CERTIFICATES, START_DAEMON } from "../../own_commands.ts";
+import { changing } from "../changing.ts";
 import { printFailure } from "../failure.ts";
 import type { RestVerb, Settings } from "../invocation.ts";
 import { Interrupted, type Io, OutputClosed, printLine, type RestCalls, tell } from "../io.ts";
@@ -35,12 +36,20 @@ async function call(io: Io, settings: Settings, verb: RestVerb): Promise<number>
       await print({ status: "ok" }, "ok");
       return 0;
     case "start": {
-      const jobId = await client.start(call.command, call.args, { signal });
+      const jobId = await changing(
+        io,
+        client.start(call.command, call.args, { signal }),
+        "the job may have been started",
+      );
       await print({ status: "running", jobId, error: null }, jobId);
       return 0;
     }
     case "stop":
-      await client.stop(call.jobId, { signal });
+      await changing(
+        io,
+        client.stop(call.jobId, { signal }),
+        `job ${printable(call.jobId)} may still be ending, or never have been asked to`,
+      );
       if (settings.json) await print({ status: "success", error: null }, "");
       else await tell(io, `Job ${printable(call.jobId)} was stopped`);
       return 0;

@@ -1,53 +1,65 @@
 import { JobWorkerError } from "../../errors.ts";
+import { startJob } from "../changing.ts";
 import type { Context } from "../context.ts";
 import { exitStatusOfJob } from "../exit_status.ts";
 import { printFailure } from "../failure.ts";
 import type { RunVerb } from "../invocation.ts";
-import { OutputClosed, printLine, tell } from "../io.ts";
-import { jobJson } from "../job_text.ts";
+import { Interrupted, OutputClosed, printLine, tell, warn } from "../io.ts";
+import { jobJson, leftText } from "../job_text.ts";
 import { jsonLine } from "../../printable.ts";
 import { followLog } from "../print_log.ts";
 import { sendInput } from "../send_input.ts";
+
+/** How long the daemon may take to hear that a job is to stop, once we are about to leave. */
+const LAST_CALL_MS = 2_000;
 
 /**
  * Starts a job, prints its output live, and exits with its status.
  *
  * The first Ctrl-C asks the daemon to stop the job, and what the job still prints is shown. The
- * second leaves at once; the job goes on being stopped.
+ * second leaves at once; the job goes on being stopped. A hang-up and an output that nobody reads any
+ * more leave the job running: what it does must not depend on a terminal or on `head`.
  *
- * With `--interactive` it reads our standard input.
+ * With `--interactive` it reads our standard input, and is stopped if it cannot have the rest of it.
  */
 export async function run(context: Context, { job }: RunVerb): Promise<number> {
-  const { io, settings, client } = context;
-  // To leave in the middle of the start would leave a job that nobody knows of, hence "again".
+  const { io, settings } = context;
   const signal = io.interruptedAgain;
-  const started = await client.startJob(job, { signal });
+  const started = await startJob(context, job);
   const { jobId } = started;
-  if (settings.json) await printLine(io.stdout, jsonLine({ startedJob: jobJson(started) }));
-  else await tell(io, `Job ${jobId}`);
 
   let stopping: Promise<void> | undefined;
   const onInterrupted = () => {
+    const { reason } = io.interrupted;
+    if (reason instanceof Interrupted && reason.signal === "SIGHUP") return;
     stopping = stopJob(context, jobId);
   };
-  if (io.interrupted.aborted) onInterrupted();
-  io.interrupted.addEventListener("abort", onInterrupted, { once: true });
   const left = new AbortController();
-  const sending = job.execution?.hasInput
-    ? passInputOn(context, jobId, AbortSignal.any([signal, left.signal]))
-    : undefined;
+  let sending: Promise<void> | undefined;
   try {
+    if (settings.json) await printLine(io.stdout, jsonLine({ startedJob: jobJson(started) }));
+    else await tell(io, `Job ${jobId}`);
+    if (io.interrupted.aborted) onInterrupted();
+    io.interrupted.addEventListener("abort", onInterrupted, { once: true });
+    if (job.execution?.hasInput) {
+      sending = passInputOn(context, jobId, AbortSignal.any([signal, left.signal]));
+    }
     const ended = await followLog(context, jobId, signal);
     await stopping;
     return await exitStatusOfJob(io, ended);
   } catch (error) {
-    if (error instanceof OutputClosed) {
-      // Nobody would ever go on with its input.
-      if (sending !== undefined) await stopJob(context, jobId);
-    } else {
-      const fate = io.interrupted.aborted ? "was asked to stop" : "goes on";
-      await printLine(io.stderr, `worker-cli: Left job ${jobId}, which ${fate}`);
+    const why = error instanceof OutputClosed
+      ? "Nobody reads the output any more. "
+      : error instanceof Interrupted
+      ? `${error.message}. `
+      : "";
+    // Nobody would ever go on with its input.
+    if (why !== "" && sending !== undefined) {
+      stopping ??= stopJob(context, jobId, AbortSignal.timeout(LAST_CALL_MS));
     }
+    await stopping;
+    const fate = stopping === undefined ? "goes on" : "was asked to stop";
+    await warn(io, why + leftText(jobId, fate));
     throw error;
   } finally {
     left.abort();
@@ -67,14 +79,18 @@ async function passInputOn(context: Context, jobId: string, signal: AbortSignal)
   }
 }
 
-async function stopJob(context: Context, jobId: string): Promise<void> {
+async function stopJob(
+  context: Context,
+  jobId: string,
+  signal: AbortSignal = context.io.interruptedAgain,
+): Promise<void> {
   const { io, client } = context;
   try {
     await tell(io, "Stopping the job; Ctrl-C again to leave without waiting for its end");
     const request = { jobId, stopSignal: "", gracePeriodMs: null };
-    await client.stopJob(request, { signal: io.interruptedAgain });
+    await client.stopJob(request, { signal });
   } catch (error) {
-    if (io.interruptedAgain.aborted) return;
+    if (signal.aborted) return;
     // It ended by itself in the meantime.
     if (error instanceof JobWorkerError && error.code === "failed_precondition") return;
     // The log is still followed: that nobody reads the complaint must not end it.

@@ -1,16 +1,26 @@
+import { messageOf } from "../../errors.ts";
 import type { Context } from "../context.ts";
 import type { StartVerb } from "../invocation.ts";
-import { printLine, tell } from "../io.ts";
-import { jobJson } from "../job_text.ts";
+import { startJob } from "../changing.ts";
+import { OutputClosed, printLine, tell, warn } from "../io.ts";
+import { jobJson, leftText } from "../job_text.ts";
 import { jsonLine } from "../../printable.ts";
 
-/** Starts a job and prints its id, alone on a line: `id=$(worker-cli start -- make)`. */
-export async function start(
-  { io, settings, client }: Context,
-  { job }: StartVerb,
-): Promise<number> {
-  const started = await client.startJob(job, { signal: io.interrupted });
-  await printLine(io.stdout, settings.json ? jsonLine(jobJson(started)) : started.jobId);
+/**
+ * Starts a job and prints its id, alone on a line: `id=$(worker-cli start -- make)`. Whoever does not
+ * get it there is told on standard error.
+ */
+export async function start(context: Context, { job }: StartVerb): Promise<number> {
+  const { io, settings } = context;
+  const started = await startJob(context, job);
+  try {
+    await printLine(io.stdout, settings.json ? jsonLine(jobJson(started)) : started.jobId);
+    io.interrupted.throwIfAborted();
+  } catch (error) {
+    const why = error instanceof OutputClosed ? "Nobody reads its id" : messageOf(error);
+    await warn(io, `${why}. ${leftText(started.jobId)}`);
+    throw error;
+  }
   await tell(io, `Started; its output: worker-cli logs all ${started.jobId} --follow`);
   return 0;
 }

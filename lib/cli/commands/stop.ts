@@ -1,4 +1,5 @@
 import { formatDuration } from "../../duration.ts";
+import { changing } from "../changing.ts";
 import type { Context } from "../context.ts";
 import type { StopVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
@@ -15,7 +16,11 @@ export async function stop(context: Context, verb: StopVerb): Promise<number> {
   const job = await withProgress(
     io.stderr,
     (elapsedMs) => progressText(gracePeriodMs === null ? null : gracePeriodMs - elapsedMs),
-    client.stopJob({ jobId, stopSignal, gracePeriodMs }, { signal: io.interrupted }),
+    changing(
+      io,
+      client.stopJob({ jobId, stopSignal, gracePeriodMs }, { signal: io.interrupted }),
+      `job ${jobId} may still be ending, or never have been asked to: worker-cli status ${jobId}`,
+    ),
   );
   if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
   else await tell(io, `Job ${jobId} ${outcomeText(job)}`);

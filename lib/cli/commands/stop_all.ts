@@ -2,7 +2,7 @@ import { JobWorkerError } from "../../errors.ts";
 import type { Context } from "../context.ts";
 import { printFailure } from "../failure.ts";
 import type { StopAllVerb } from "../invocation.ts";
-import { OutputClosed, printLine, tell } from "../io.ts";
+import { Interrupted, OutputClosed, printLine, tell, warn } from "../io.ts";
 import type { Job, JobFilter } from "../job_client.ts";
 import { jobPages } from "../job_pages.ts";
 import { jobJson, outcomeText } from "../job_text.ts";
@@ -29,13 +29,34 @@ export async function stopAll(context: Context, verb: StopAllVerb): Promise<numb
   const jobs = (await Array.fromAsync(jobPages(context, filter))).flat();
   await tell(io, jobs.length === 0 ? "No jobs" : `Stopping ${jobs.length} of the running jobs`);
   const left = jobs.values();
-  let exitStatus = 0;
+  let [asked, answered, exitStatus] = [0, 0, 0];
+  const unread: OutputClosed[] = [];
   const stopSome = async () => {
     for (const job of left) {
-      if (!await stopOne(context, job, verb)) exitStatus = SOME_FAILED;
+      asked++;
+      const stopped = await stopOne(context, job, verb).catch((error) => {
+        if (!(error instanceof OutputClosed)) throw error;
+        // Whoever wanted to see a few of the lines wants all of the jobs stopped.
+        unread.push(error);
+        return true;
+      });
+      answered++;
+      if (!stopped) exitStatus = SOME_FAILED;
     }
   };
-  await Promise.all(Array.from({ length: AT_ONCE }, stopSome));
+  try {
+    await Promise.all(Array.from({ length: AT_ONCE }, stopSome));
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      await warn(
+        io,
+        `${error.message}: of ${jobs.length} jobs, ${answered} have been dealt with, ` +
+          `${asked - answered} may still be ending, ${jobs.length - asked} were not asked to stop`,
+      );
+    }
+    throw error;
+  }
+  if (unread[0] !== undefined) throw unread[0];
   return exitStatus;
 }
 

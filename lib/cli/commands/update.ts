@@ -1,4 +1,5 @@
 import { formatDuration } from "../../duration.ts";
+import { changing } from "../changing.ts";
 import type { Context } from "../context.ts";
 import type { UpdateVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
@@ -11,7 +12,11 @@ export async function update(context: Context, verb: UpdateVerb): Promise<number
   const { io, settings, client } = context;
   const { timeoutMs } = verb;
   const jobId = await resolveJobId(context, verb.jobId);
-  const job = await client.limitJobTime({ jobId, timeoutMs }, { signal: io.interrupted });
+  const job = await changing(
+    io,
+    client.limitJobTime({ jobId, timeoutMs }, { signal: io.interrupted }),
+    `how long job ${jobId} may run may have been changed: worker-cli status ${jobId}`,
+  );
   if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
   else {
     const limit = timeoutMs === 0 ? "for ever" : `${formatDuration(timeoutMs)} from its start`;

@@ -1,9 +1,9 @@
 import type { Context } from "../context.ts";
 import { exitStatusOfJob } from "../exit_status.ts";
 import type { WaitVerb } from "../invocation.ts";
-import { printLine, tell } from "../io.ts";
+import { Interrupted, printLine, tell, warn } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
-import { jobJson, outcomeText } from "../job_text.ts";
+import { jobJson, leftText, outcomeText, unusualEndText } from "../job_text.ts";
 import { jsonLine } from "../../printable.ts";
 import { withProgress } from "../progress.ts";
 
@@ -14,9 +14,12 @@ export async function wait(context: Context, verb: WaitVerb): Promise<number> {
   const job = await withProgress(
     io.stderr,
     () => `Waiting for job ${jobId} to end…`,
-    client.waitJob({ jobId }, { signal: io.interrupted }),
+    client.waitJob({ jobId }, { signal: io.interrupted }).catch(async (error) => {
+      if (error instanceof Interrupted) await warn(io, `${error.message}. ${leftText(jobId)}`);
+      throw error;
+    }),
   );
   if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
-  else await tell(io, `Job ${jobId} ${outcomeText(job)}`);
+  else if (unusualEndText(job) === null) await tell(io, `Job ${jobId} ${outcomeText(job)}`);
   return exitStatusOfJob(io, job);
 }

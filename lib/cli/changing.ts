@@ -1,0 +1,44 @@
+import { Interrupted, type Io, tell, warn } from "./io.ts";
+import type { Job, JobClient } from "./job_client.ts";
+import type { NewJob } from "./invocation.ts";
+
+/**
+ * Waits for a call that changes something. Who leaves before the answer is told what may come of it.
+ *
+ * @param fate what becomes of what was asked for
+ */
+export async function changing<T>(io: Io, call: Promise<T>, fate: string): Promise<T> {
+  try {
+    return await call;
+  } catch (error) {
+    if (error instanceof Interrupted) {
+      await warn(io, `${error.message} before the daemon answered: ${fate}`);
+    }
+    throw error;
+  }
+}
+
+/**
+ * Starts a job. The first Ctrl-C does not end that: to leave in the middle of a start would leave a job
+ * whose id nobody knows.
+ */
+export async function startJob(
+  { io, client }: { io: Io; client: Pick<JobClient, "startJob"> },
+  job: NewJob,
+): Promise<Job> {
+  const onInterrupted = () =>
+    void tell(
+      io,
+      "The daemon was asked to start the job; Ctrl-C again to leave without its answer",
+    );
+  io.interrupted.addEventListener("abort", onInterrupted, { once: true });
+  try {
+    return await changing(
+      io,
+      client.startJob(job, { signal: io.interruptedAgain }),
+      "the job may have been started; those that run: worker-cli list running",
+    );
+  } finally {
+    io.interrupted.removeEventListener("abort", onInterrupted);
+  }
+}

@@ -1,0 +1,186 @@
+/** What becomes of jobs when the user, or whoever reads the output, leaves. */
+
+import type { CallOptions, Job, JobClient } from "../../lib/cli/job_client.ts";
+import { main } from "../../lib/cli/main.ts";
+import { assert } from "../assert.ts";
+import {
+  batchesOf,
+  FakeIo,
+  type FakeIoOptions,
+  JOB_ID,
+  jobOf,
+  recordsOf,
+  rejection,
+  streamer,
+} from "./fake_daemon.ts";
+import { STOPPED } from "./jobs.ts";
+
+const HOW_TO_GO_ON = `its output: worker-cli logs all ${JOB_ID} --follow; ` +
+  `to stop it: worker-cli stop ${JOB_ID}\n`;
+
+/** A daemon with a job that prints `x` and goes on until it is stopped; it counts the stops. */
+class Running {
+  stops = 0;
+  readonly io: FakeIo;
+
+  constructor(calls: Partial<JobClient> = {}, options: FakeIoOptions = {}) {
+    const stopped = Promise.withResolvers<Job>();
+    this.io = new FakeIo({
+      startJob: () => Promise.resolve(jobOf()),
+      stopJob: () => {
+        this.stops++;
+        stopped.resolve(STOPPED);
+        return stopped.promise;
+      },
+      streamLogs: streamer(batchesOf(null, recordsOf(["stdout", "x"])), { open: true }),
+      ...calls,
+    }, options);
+  }
+}
+
+const openInput = { stdin: { read: () => new Promise<never>(() => {}) } };
+
+Deno.test("run leaves the job running at a hang-up, and says how to get at it", async () => {
+  const { io, ...running } = new Running();
+  const exitStatus = main(["run", "--", "sh"], io);
+  await io.stdout.includes("x");
+  io.hangUp();
+  assert.equal(await exitStatus, 129);
+  assert.equal(running.stops, 0);
+  assert.equal(
+    io.stderr.text,
+    `worker-cli: Hung up. Left job ${JOB_ID}, which goes on; ${HOW_TO_GO_ON}`,
+  );
+});
+
+Deno.test("run exits with 129 at a hang-up that takes standard error away, too", async () => {
+  const { io } = new Running();
+  const exitStatus = main(["run", "--", "sh"], io);
+  await io.stdout.includes("x");
+  io.stderr.closed = true;
+  io.hangUp();
+  assert.equal(await exitStatus, 129);
+});
+
+Deno.test("run leaves the job running once nobody reads its output, and says how to get at it", async () => {
+  for (const line of [["run", "--", "sh"], ["run", "--json", "--", "sh"]]) {
+    const running = new Running();
+    running.io.stdout.closed = true;
+    assert.equal(await main(line, running.io), 141);
+    assert.equal(running.stops, 0);
+    assert.equal(
+      running.io.stderr.text,
+      `worker-cli: Nobody reads the output any more. ` +
+        `Left job ${JOB_ID}, which goes on; ${HOW_TO_GO_ON}`,
+    );
+  }
+});
+
+Deno.test("run -i stops a job that will never have the rest of its input, and says so", async () => {
+  const leave: [(io: FakeIo) => void, number][] = [
+    [(io) => io.hangUp(), 129],
+    [(io) => io.stdout.closed = true, 141],
+  ];
+  for (const [how, expected] of leave) {
+    const more = Promise.withResolvers<void>();
+    const running = new Running({
+      async *streamLogs(_request, options: CallOptions = {}) {
+        const [first, next] = [batchesOf(null, recordsOf(["stdout", "x"])), batchesOf(null)];
+        yield* first;
+        await more.promise;
+        yield* batchesOf(null, recordsOf(["stdout", "y"]));
+        await rejection(options);
+        yield* next;
+      },
+    }, openInput);
+    const { io } = running;
+    const exitStatus = main(["run", "-i", "--", "cat"], io);
+    await io.stdout.includes("x");
+    how(io);
+    more.resolve();
+    assert.equal(await exitStatus, expected);
+    assert.equal(running.stops, 1);
+    assert.match(io.stderr.text, new RegExp(`Left job ${JOB_ID}, which was asked to stop; `));
+  }
+});
+
+Deno.test("start that is interrupted waits for the id, prints it, and says that the job goes on", async () => {
+  const answer = Promise.withResolvers<Job>();
+  const called = Promise.withResolvers<void>();
+  const io = new FakeIo({
+    startJob: (_request, options) => {
+      called.resolve();
+      return Promise.race([answer.promise, rejection(options)]);
+    },
+  });
+  const exitStatus = main(["start", "--", "sh"], io);
+  await called.promise;
+  io.interrupt();
+  answer.resolve(jobOf());
+  assert.equal(await exitStatus, 130);
+  assert.equal(io.stdout.text, `${JOB_ID}\n`);
+  assert.equal(
+    io.stderr.text,
+    `worker-cli: Interrupted by SIGINT. Left job ${JOB_ID}, which goes on; ${HOW_TO_GO_ON}`,
+  );
+});
+
+Deno.test("start whose id nobody reads says it on standard error", async () => {
+  const { io } = new Running();
+  io.stdout.closed = true;
+  assert.equal(await main(["start", "--", "sh"], io), 141);
+  assert.equal(
+    io.stderr.text,
+    `worker-cli: Nobody reads its id. Left job ${JOB_ID}, which goes on; ${HOW_TO_GO_ON}`,
+  );
+});
+
+Deno.test("Who leaves a daemon before it has answered is told what may have become of it", async () => {
+  const lines: [string, RegExp][] = [
+    ["start -- sh", /the job may have been started/],
+    ["run -- sh", /the job may have been started/],
+    [`stop ${JOB_ID}`, /may still be ending/],
+    [`signal ${JOB_ID} HUP`, /may have been sent HUP/],
+    [`update ${JOB_ID} --timeout 1h`, /may have been changed/],
+    ["prune --keep 0", /jobs may have been removed/],
+    [`wait ${JOB_ID}`, /Left job .* which goes on/],
+    ["stop --all", /of 1 jobs, 0 have been dealt with, 1 may still be ending, 0 were not asked/],
+  ];
+  for (const [line, words] of lines) {
+    const called = Promise.withResolvers<void>();
+    const unanswered = (_request: unknown, options?: CallOptions) => {
+      called.resolve();
+      return rejection(options);
+    };
+    const io = new FakeIo({
+      startJob: unanswered,
+      stopJob: unanswered,
+      signalJob: unanswered,
+      limitJobTime: unanswered,
+      pruneJobs: unanswered,
+      waitJob: unanswered,
+      listJobs: () => Promise.resolve({ jobs: [jobOf()], nextPageToken: "" }),
+    });
+    const exitStatus = main(line.split(" "), io);
+    await called.promise;
+    io.hangUp();
+    assert.equal(await exitStatus, 129, line);
+    assert.match(io.stderr.text, words);
+    assert.match(io.stderr.text, /^worker-cli: Hung up[^\n]*\n$/);
+  }
+});
+
+Deno.test("stop --all stops all of the jobs though nobody reads its lines any more", async () => {
+  const jobs = Array.from({ length: 200 }, (_, index) => jobOf({ jobId: `${index}` }));
+  const stopped: string[] = [];
+  const io = new FakeIo({
+    listJobs: () => Promise.resolve({ jobs, nextPageToken: "" }),
+    stopJob: ({ jobId }) => {
+      stopped.push(jobId);
+      return Promise.resolve({ ...STOPPED, jobId });
+    },
+  });
+  io.stdout.closed = true;
+  assert.equal(await main(["stop", "--all"], io), 141);
+  assert.equal(stopped.length, jobs.length);
+});
