@@ -4,6 +4,7 @@
  * @module
  */
 
+import { abortable } from "../abortable.ts";
 import type { Settings } from "./invocation.ts";
 import type { RestClient, RestClientOptions } from "../rest/client.ts";
 import type { JobClient } from "./job_client.ts";
@@ -84,9 +85,13 @@ export async function printLine(output: Output, line: string): Promise<void> {
   await output.write(encoder.encode(`${line}\n`));
 }
 
+/** How long whoever reads standard error may take to hear a last word. */
+const LISTEN_WITHIN_MS = 2_000;
+
 /** Tells people and programs what they must not miss, though nothing fails if nobody listens. */
 export async function warn(io: Io, words: string): Promise<void> {
-  await printLine(io.stderr, `worker-cli: ${words}`).catch(() => {});
+  const said = printLine(io.stderr, `worker-cli: ${words}`);
+  await abortable(said, AbortSignal.timeout(LISTEN_WITHIN_MS)).catch(() => {});
 }
 
 /** Tells people something; programs that read stderr are spared it, and nothing fails for it. */

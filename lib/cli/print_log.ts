@@ -1,3 +1,4 @@
+import { abortable } from "../abortable.ts";
 import { concat } from "../concat.ts";
 import type { Context } from "./context.ts";
 import type { Output } from "./io.ts";
@@ -37,7 +38,10 @@ export async function printLog(
   let finished: Job | null = null;
   for await (const batch of client.streamLogs(request, { signal })) {
     if (batch.gap !== undefined) await printGap(context, batch.gap);
-    for (const [output, bytes] of runs(batch.records, outputOf, form)) await output.write(bytes);
+    for (const [output, bytes] of runs(batch.records, outputOf, form)) {
+      // Whoever reads may never go on, and must not keep us then.
+      await abortable(output.write(bytes), signal);
+    }
     finished = batch.finishedJob;
   }
   if (finished !== null && settings.json) {
