@@ -92,7 +92,7 @@ Deno.test("start says why a command cannot be started, and no job is made of it"
     [["--cwd", "etc", "--", "true"], 2, /Invalid working directory "etc": must be an absolute/],
     [["--", ""], 2, /Invalid command name "": must not be empty/],
     [["--label", "x y=1", "--", "true"], 2, /Invalid labels: the name "x y"/],
-    [["--request-id", "a\tb", "--", "true"], 2, /Invalid requestId "a\\tb": .*without control/],
+    [["--request-id", "a\tb", "--", "true"], 2, /Invalid request_id "a\\tb": .*without control/],
   ];
   const answers = await Promise.all(
     cases.map(([words]) => daemon.cli(["start", label, ...words])),
