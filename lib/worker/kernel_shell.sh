@@ -2,6 +2,8 @@
 # done by builtins of POSIX sh, without a fork. One request a line, `ID VERB ARGS`; one answer a line,
 # `ID RESULT`.
 
+# Not for the programs that it runs.
+unset KERNEL_SHELL
 # As in launch.sh.
 exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 

@@ -1,4 +1,5 @@
-import script from "./kernel_shell.sh" with { type: "text" };
+import KERNEL_SHELL from "./kernel_shell.sh" with { type: "text" };
+import { endOf } from "./child_exit.ts";
 
 /** Where a {@linkcode KernelShell} finds its programs. */
 export interface KernelShellOptions {
@@ -10,7 +11,25 @@ export interface KernelShellOptions {
   readonly through?: readonly string[];
   /** Kills the shell: one with the rights of others, they may have suspended. */
   readonly signal?: AbortSignal;
+  /** Told of each shell that ended unasked. */
+  readonly onEnded?: (end: ShellEnd) => void;
 }
+
+/** The end of a shell that nobody asked to end. */
+export interface ShellEnd {
+  readonly pid: number;
+  /** How it ended, in words. */
+  readonly why: string;
+  /** The process id of the one that takes its place; `null`: there is none before the next question. */
+  readonly successor: number | null;
+}
+
+/**
+ * The script is a variable, not an argument: those are what `ps` and `systemctl status` show. And not a file:
+ * that would have to be readable by the users of jobs, whose rights a shell may have, and to be there still
+ * when the next one is started.
+ */
+const RUN_SCRIPT = 'eval "$KERNEL_SHELL"';
 
 /** In UTF-16 units; no question has so long a one, but others may trace a shell with their rights. */
 const LONGEST_ANSWER = 4 * 1024 * 1024;
@@ -76,7 +95,6 @@ export class KernelShell implements AsyncDisposable {
     if (shell === null) return;
     // It ends when its input does.
     await shell.requests.close().catch(() => {});
-    await shell.process.status;
     await shell.answers;
   }
 
@@ -89,9 +107,9 @@ export class KernelShell implements AsyncDisposable {
     const { setsid, sh, through = [], signal } = this.#options;
     signal?.throwIfAborted();
     const process = new Deno.Command(setsid, {
-      args: [...through, sh, "-c", script, "job-worker"],
+      args: [...through, sh, "-c", RUN_SCRIPT, "job-worker"],
       clearEnv: true,
-      env: { LC_ALL: "C" },
+      env: { LC_ALL: "C", KERNEL_SHELL },
       cwd: "/",
       stdin: "piped",
       stdout: "piped",
@@ -123,13 +141,16 @@ export class KernelShell implements AsyncDisposable {
       // What it has not answered is asked again.
     }
     await requests.abort().catch(() => {});
-    await process.status;
+    const why = await endOf(process);
     this.#options.signal?.removeEventListener("abort", kill);
     this.#shell = null;
-    if (this.#pending.size > 0) this.#askAgain();
+    if (this.#closed && this.#pending.size === 0) return;
+    const successor = this.#replace();
+    this.#options.onEnded?.({ pid: process.pid, why, successor });
   }
 
-  #askAgain(): void {
+  /** Starts another and asks it what is still open; `null` if there is none. */
+  #replace(): number | null {
     try {
       if (this.#closed) throw new Error("The shell that asks the kernel ended unasked");
       if (++this.#failures > 3) {
@@ -139,9 +160,10 @@ export class KernelShell implements AsyncDisposable {
     } catch (error) {
       for (const { reject } of this.#pending.values()) reject(error);
       this.#pending.clear();
-      return;
+      return null;
     }
     for (const pending of this.#pending.values()) this.#send(this.#shell, pending);
+    return this.#shell.process.pid;
   }
 
   #answer(line: string): void {

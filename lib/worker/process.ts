@@ -1,6 +1,7 @@
 import become from "./become.sh" with { type: "text" };
 import launch from "./launch.sh" with { type: "text" };
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { exitOf } from "./child_exit.ts";
 import { packEnvironment } from "./environment.ts";
 import type { Tools } from "./tools.ts";
 import type { ExitStatus } from "./types.ts";
@@ -44,6 +45,15 @@ export interface Process {
 }
 
 /**
+ * The scripts come as variables, not as arguments, which everybody sees in ps(1) and which whoever keeps a
+ * record of each execve(2) would keep with each job. A file would have to be open to the users of jobs, and
+ * there at every start. `become.sh` takes the variables away again.
+ */
+const SCRIPTS = { JOB_ENV_LAUNCH: launch, JOB_ENV_BECOME: become };
+const LAUNCH = 'eval "$JOB_ENV_LAUNCH"';
+const BECOME = 'eval "$JOB_ENV_BECOME"';
+
+/**
  * Starts a program in a new session. The only place where a job's process is made.
  *
  * `setsid(1)` rather than `detached: true`, which forks the whole daemon and is slow once that is
@@ -70,17 +80,22 @@ export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
   try {
     child = new Deno.Command(tools.setsid, {
       args: [
-        ...[tools.sh, "-c", launch + (between.length === 0 ? become : 'exec "$@"'), "job-worker"],
+        ...[
+          tools.sh,
+          "-c",
+          `${LAUNCH}; ${between.length === 0 ? BECOME : 'exec "$@"'}`,
+          "job-worker",
+        ],
         ...[tools.chown, user === null ? "" : `${user.uid}:${user.gid}`],
         ...[String(tools.softDescriptorLimit), spec.cgroup, spec.umask],
-        ...(between.length === 0 ? [] : [...between, tools.sh, "-c", become, "job-worker"]),
+        ...(between.length === 0 ? [] : [...between, tools.sh, "-c", BECOME, "job-worker"]),
         ...[spec.workingDirectory, String(exported), String(passed), tools.env],
         ...shield,
         program,
         ...spec.args,
       ],
       clearEnv: true,
-      env: variables,
+      env: { ...variables, ...SCRIPTS },
       cwd: "/",
       stdin: spec.hasInput ? "piped" : "null",
       stdout: "piped",
@@ -96,17 +111,6 @@ export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
     stdout: child.stdout,
     stderr: child.stderr,
   };
-}
-
-async function exitOf(child: Deno.ChildProcess): Promise<ExitStatus> {
-  try {
-    const { code, signal } = await child.status;
-    return signal === null ? { code } : { signal };
-  } catch (error) {
-    // Deno has no name for a real-time signal and rejects: "Invalid signal: 34".
-    const number = /Invalid signal: (\d+)/.exec(messageOf(error))?.[1];
-    return { signal: number === undefined ? "SIGUNKNOWN" : `SIG${number}` };
-  }
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -20,7 +20,14 @@ import { expired, type Pruned, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
 import { findTools } from "./tools.ts";
-import { type Job, type JobFilter, type LogBatch, type LogStart, statusOf } from "./types.ts";
+import {
+  type Containment,
+  type Job,
+  type JobFilter,
+  type LogBatch,
+  type LogStart,
+  statusOf,
+} from "./types.ts";
 import {
   DEFAULT_LOG_LIMIT,
   type StartOptions,
@@ -35,6 +42,8 @@ const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
 
 /** Runs commands, each in a session of its own, and keeps their output and outcome. */
 export class Worker implements AsyncDisposable {
+  /** What holds the processes of new jobs. */
+  readonly containment: Containment;
   readonly #options: WorkerOptions;
   readonly #store: JobStore;
   readonly #groups: ProcessGroups;
@@ -53,7 +62,9 @@ export class Worker implements AsyncDisposable {
     readonly launcher: Launcher;
     readonly logs: LogLibrary;
     readonly ids: IdSequence;
+    readonly containment: Containment;
   }) {
+    this.containment = parts.containment;
     this.#options = options;
     this.#store = parts.store;
     this.#groups = parts.groups;
@@ -81,7 +92,7 @@ export class Worker implements AsyncDisposable {
     const logs = await LogLibrary.open(`${options.dataDirectory}/logs`);
     const logOf = (jobId: string) => logs.pathOf(jobId);
     const { store = new MemoryStore(), home = "/", diskPatienceMs } = options;
-    const groups = new ProcessGroups(tools);
+    const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
     try {
       const softDescriptorLimit = Math.min(1024, await groups.descriptorLimit());
       const cgroups = options.cgroups === false ? null : await Cgroups.find(groups.shell);
@@ -106,7 +117,8 @@ export class Worker implements AsyncDisposable {
       });
       const [newest] = await store.list({}, { limit: 1 });
       const ids = new IdSequence(newest?.jobId ?? "");
-      return new Worker(options, { store, groups, launcher, logs, ids });
+      const containment = cgroups === null ? "process_group" : "cgroup";
+      return new Worker(options, { store, groups, launcher, logs, ids, containment });
     } catch (error) {
       await groups[Symbol.asyncDispose]();
       throw error;

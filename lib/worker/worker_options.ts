@@ -1,4 +1,5 @@
 import type { JobStore } from "./job_store.ts";
+import type { ShellEnd } from "./kernel_shell.ts";
 import type { LaunchRequest } from "./launcher.ts";
 import type { Job, LogLimit } from "./types.ts";
 import type { UserPolicy } from "./users.ts";
@@ -30,6 +31,8 @@ export interface WorkerOptions {
   readonly onEnded?: (job: Job) => void;
   /** Told of the jobs that ran when an earlier worker died, some at a time; see `Worker.open()`. */
   readonly onLost?: (jobs: readonly Job[]) => void;
+  /** Told when the shell that asks the kernel has ended and is replaced; the jobs do not notice. */
+  readonly onShellEnded?: (end: ShellEnd) => void;
   /** Told what goes wrong and has no caller to be told to. */
   readonly onFault?: (error: unknown, job: Job) => void;
 }

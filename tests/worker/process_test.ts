@@ -165,9 +165,10 @@ rootTest(
       const call = await Deno.readTextFile(`${path}/${name}.call`);
       assert.ok(call.startsWith(`${uid}\n/\n`), `${name}: ${call}`);
       assert.doesNotMatch(call, /secret|LANGUAGE|LD_BIND_NOW/);
+      assert.match(call, /^.*\n.*\n.*\n$/, "Its arguments hold no script");
       const variables = variablesOf(await Deno.readTextFile(`${path}/${name}.env`));
       assert.deepEqual(Object.keys(variables).sort(), [
-        ...["JOB_ENV_0", "JOB_ENV_1", "JOB_ENV_2", "JOB_ID"],
+        ...["JOB_ENV_0", "JOB_ENV_1", "JOB_ENV_2", "JOB_ENV_BECOME", "JOB_ENV_LAUNCH", "JOB_ID"],
       ], name);
     }
   },
