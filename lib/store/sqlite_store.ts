@@ -24,12 +24,16 @@ interface Waiting {
  * are fulfilled (`synchronous = FULL`).
  */
 export class SqliteStore implements JobStore {
+  readonly #path: string;
+  readonly #file: string;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
   #waiting: Waiting[] = [];
   #turn: ReturnType<typeof setImmediate> | undefined;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(path: string, database: DatabaseSync) {
+    this.#path = path;
+    this.#file = identityOf(path);
     this.#database = database;
     this.#statements = prepare(database);
   }
@@ -43,7 +47,7 @@ export class SqliteStore implements JobStore {
    */
   static async open(path: string): Promise<SqliteStore> {
     try {
-      return new SqliteStore(await openDatabase(path));
+      return new SqliteStore(path, await openDatabase(path));
     } catch (error) {
       throw openError(path, error);
     }
@@ -140,6 +144,7 @@ export class SqliteStore implements JobStore {
     if (waiting.length === 0) return;
     this.#waiting = [];
     try {
+      this.#checkFile();
       this.#database.exec("BEGIN IMMEDIATE");
       for (const { change } of waiting) this.#apply(change);
       this.#database.exec("COMMIT");
@@ -152,6 +157,15 @@ export class SqliteStore implements JobStore {
       return;
     }
     for (const { resolve } of waiting) resolve();
+  }
+
+  /** SQLite goes on in a file that was removed; what it records there is gone with this process. */
+  #checkFile(): void {
+    if (identityOf(this.#path) === this.#file) return;
+    throw new Error(
+      `the database "${this.#path}" was removed or replaced while it is in use, so that nothing would be ` +
+        "left of the record; stop the daemon, and put the file back or begin anew",
+    );
   }
 
   #apply(change: Change): void {
@@ -174,6 +188,17 @@ export class SqliteStore implements JobStore {
       job.logBytes,
     );
     for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
+  }
+}
+
+/** What tells the file at a path from others; `""` if there is none. */
+function identityOf(path: string): string {
+  try {
+    const { dev, ino, birthtime } = Deno.statSync(path);
+    return [dev, ino, birthtime?.getTime()].join(":");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
   }
 }
 

@@ -89,6 +89,24 @@ Deno.test("SqliteStore commits the changes of a turn together, all or none", asy
   assert.equal((await store.get("c"))?.jobId, "c");
 });
 
+Deno.test("SqliteStore records nothing in a file that is not there any more, and reads on", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/jobs.db`;
+  await using store = await SqliteStore.open(path);
+  await store.put(job({ jobId: "a" }));
+  const why =
+    `Cannot record jobs: the database "${path}" was removed or replaced while it is in use`;
+  await Deno.rename(path, `${path}.away`);
+  assert.ok((await isRefused(store.put(job({ jobId: "b" })))).startsWith(why));
+  await Deno.writeTextFile(path, "");
+  assert.ok((await isRefused(store.put(job({ jobId: "b" })))).startsWith(why));
+  assert.equal((await store.get("a"))?.jobId, "a");
+  assert.equal(await store.get("b"), undefined);
+  await Deno.rename(`${path}.away`, path);
+  await store.put(job({ jobId: "b" }));
+  assert.equal((await store.get("b"))?.jobId, "b");
+});
+
 Deno.test("SqliteStore writes what it was told before it closes", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/jobs.db`;
