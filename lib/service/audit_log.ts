@@ -43,11 +43,7 @@ export class AuditLog implements Audit, AsyncDisposable {
   async reopen(): Promise<void> {
     try {
       // In turn with what is written, so that each line is whole in one of the two.
-      await this.#inTurn(async () => {
-        const file = await openTrail(this.#path);
-        this.#file.close();
-        this.#file = file;
-      });
+      await this.#inTurn(() => this.#openAnew());
     } catch (error) {
       this.#onFault(error);
     }
@@ -121,8 +117,20 @@ export class AuditLog implements Audit, AsyncDisposable {
     }
   }
 
+  async #openAnew(): Promise<void> {
+    const file = await openTrail(this.#path);
+    this.#file.close();
+    this.#file = file;
+  }
+
   async #writeWaiting(): Promise<void> {
-    const { size } = await this.#file.stat();
+    let { size, nlink } = await this.#file.stat();
+    if (nlink === 0) {
+      // What is written to it would be gone with it.
+      await this.#openAnew();
+      this.#onFault(new Error(`The audit trail ${this.#path} was removed: it begins anew`));
+      ({ size } = await this.#file.stat());
+    }
     // Taken after that wait, and all at once: what comes from now on is for the next write.
     const lines = this.#waiting;
     const lost = this.#lost;

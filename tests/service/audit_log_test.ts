@@ -239,3 +239,20 @@ Deno.test("AuditLog.reopen() goes on in a new file once the old one was renamed,
   assert.deepEqual([...old, ...now].map(({ jobId }) => jobId), ids);
   assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
 });
+
+Deno.test("AuditLog begins anew when its file was removed, says so, and loses no line that comes after", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const faults: unknown[] = [];
+  await using log = await AuditLog.open(path, (error) => faults.push(error));
+  await log.write(entryOf("1"));
+  await Deno.remove(path);
+  await Promise.all([log.write(entryOf("2")), log.write(entryOf("3"))]);
+  await log.write(entryOf("4"));
+  const lines = linesOf(await Deno.readTextFile(path));
+  assert.deepEqual(lines.map(({ jobId }) => jobId), ["2", "3", "4"]);
+  assert.equal((await Deno.stat(path)).mode, 0o100600);
+  assert.deepEqual(faults.map(String), [
+    `Error: The audit trail ${path} was removed: it begins anew`,
+  ]);
+});
