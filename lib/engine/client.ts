@@ -1,3 +1,4 @@
+import { abortable } from "../abortable.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type {
   CallContext,
@@ -27,6 +28,8 @@ import {
   decodeMessage,
   decodeOutput,
   type Message,
+  REACH_PATH,
+  REACHED,
   type StreamMethod,
   type UnaryMethod,
 } from "./messages.ts";
@@ -39,17 +42,36 @@ type ValueMessage = Extract<Message, { kind: "value" }>;
  */
 export const ENGINE_HOST = "192.0.2.1";
 
+/** Options of an {@linkcode EngineClient}. */
+export interface EngineClientOptions {
+  /** Sees to it that the socket is there again, if it can, for a call that could not connect to it. */
+  readonly restoreSocket?: () => Promise<void>;
+}
+
 /** The engine's `JobService`, from another process. */
 export class EngineClient implements JobService, Disposable {
   readonly #http: Deno.HttpClient;
+  readonly #path: string;
+  readonly #restoreSocket: (() => Promise<void>) | undefined;
 
   /** @param path the Unix socket of the engine */
-  constructor(path: string) {
+  constructor(path: string, options: EngineClientOptions = {}) {
+    this.#path = path;
+    this.#restoreSocket = options.restoreSocket;
     this.#http = Deno.createHttpClient({
       proxy: { transport: "unix", path },
       // After a rush, those that nobody needs would hold descriptors on both sides for 90 s.
       poolIdleTimeout: 5000,
     });
+  }
+
+  /** @throws `unavailable` unless it is an engine that answers at the socket */
+  async reach(): Promise<void> {
+    const response = await this.#fetch(REACH_PATH, { method: "GET" }).catch((error) => {
+      throw this.#unreached(whyOf(error), error);
+    });
+    await response.body?.cancel();
+    if (response.status !== REACHED) throw this.#unreached("what answers there is another program");
   }
 
   async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
@@ -144,20 +166,43 @@ export class EngineClient implements JobService, Disposable {
     request: unknown,
     { caller, signal }: CallContext,
   ): Promise<Response> {
-    const response = await fetch(`http://${ENGINE_HOST}/${method}`, {
-      client: this.#http,
-      method: "POST",
-      body: JSON.stringify({ request, caller }),
-      signal,
+    const call = { method: "POST", body: JSON.stringify({ request, caller }), signal };
+    const response = await this.#fetch(`/${method}`, call).catch(async (error) => {
+      // It was not even sent, so it may be sent again.
+      if (!isConnectError(error) || this.#restoreSocket === undefined) throw error;
+      await abortable(this.#restoreSocket(), signal);
+      return await this.#fetch(`/${method}`, call);
     });
     if (!response.ok) throw gone(await response.text());
     return response;
   }
+
+  #fetch(path: string, init: RequestInit): Promise<Response> {
+    return fetch(`http://${ENGINE_HOST}${path}`, { ...init, client: this.#http });
+  }
+
+  #unreached(why: string, cause?: unknown): JobWorkerError {
+    const text = `Cannot reach the job engine at its socket "${this.#path}": ${why}`;
+    return new JobWorkerError("unavailable", text, { cause });
+  }
+}
+
+/** What Deno's `fetch` says, which names the step that failed, and then why. */
+const FETCH_ERROR = /client error \((\w+)\): (.*)$/s;
+
+function isConnectError(error: unknown): boolean {
+  return error instanceof TypeError &&
+    FETCH_ERROR.exec(messageOf(error.cause))?.[1] === "Connect";
+}
+
+function whyOf(error: unknown): string {
+  const cause = error instanceof TypeError ? messageOf(error.cause ?? error) : messageOf(error);
+  return FETCH_ERROR.exec(cause)?.[2] ?? cause;
 }
 
 function failure(error: unknown, { signal }: CallContext): unknown {
   if (signal.aborted) return signal.reason;
-  return error instanceof JobWorkerError ? error : gone(messageOf(error), error);
+  return error instanceof JobWorkerError ? error : gone(whyOf(error), error);
 }
 
 function gone(why: string, cause?: unknown): JobWorkerError {

@@ -28,6 +28,10 @@ export function isStream(method: JobMethod): method is StreamMethod {
   return method === "streamLogs" || method === "watchJobs";
 }
 
+/** What a gateway asks for to see that an engine is there, and the status of the answer. */
+export const REACH_PATH = "/engine";
+export const REACHED = 204;
+
 /** What the gateway says of its client. It is believed: only its checks are needed for the types. */
 export const callerSchema = z.object({
   identity: z.object({ user: z.string().max(128), roles: z.array(z.enum(ROLES)).max(8) }),

@@ -16,6 +16,8 @@ import {
   encodeValue,
   END_FRAME,
   isStream,
+  REACH_PATH,
+  REACHED,
   type UnaryMethod,
 } from "./messages.ts";
 
@@ -51,36 +53,80 @@ export class EngineServer implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #quota: CallQuota;
   readonly #largeRequests = new Budget(LARGE_REQUESTS);
-  readonly #server: Deno.HttpServer<Deno.UnixAddr>;
+  /** The last one listens; those before it have lost their socket, and serve the connections that they have. */
+  readonly #servers: Deno.HttpServer<Deno.UnixAddr>[] = [];
+  #socket = "";
+  #restoring: Promise<boolean> = Promise.resolve(false);
 
   private constructor(service: JobService, options: EngineServerOptions) {
     this.#service = service;
     this.#options = options;
     const { maxCalls = 4096, maxCallsPerUser = Math.ceil(maxCalls / 4) } = options;
     this.#quota = new CallQuota({ maxCalls, maxCallsPerUser });
-    this.#server = Deno.serve(
-      { path: options.path, onListen: () => {}, onError: (error) => this.#faultResponse(error) },
-      (request) => this.#handle(request),
-    );
   }
 
+  /** @throws `failed_precondition` if the socket cannot be made */
   static async listen(service: JobService, options: EngineServerOptions): Promise<EngineServer> {
-    await Deno.remove(options.path).catch((error) => {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-    });
     const server = new EngineServer(service, options);
-    await Deno.chmod(options.path, 0o600);
+    await server.#listen();
     return server;
+  }
+
+  /**
+   * Makes the socket again if its file is gone, or another is in its place: what cleans up old files does
+   * not know that it is in use. The calls that are under way go on.
+   *
+   * @returns whether it had to
+   * @throws `failed_precondition` if it cannot be made
+   */
+  restoreSocket(): Promise<boolean> {
+    const restored = this.#restoring.then(() => this.#restore());
+    this.#restoring = restored.catch(() => false);
+    return restored;
   }
 
   /** Ends the streams with `unavailable`, then closes. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new JobWorkerError("unavailable", "The daemon is shutting down"));
-    await this.#server.shutdown();
+    await this.#restoring;
+    await Promise.all(this.#servers.map((server) => server.shutdown()));
+  }
+
+  async #restore(): Promise<boolean> {
+    if (this.#closing.signal.aborted) return false;
+    if (await identityOf(this.#options.path) === this.#socket) return false;
+    await this.#listen();
+    return true;
+  }
+
+  async #listen(): Promise<void> {
+    const { path } = this.#options;
+    try {
+      await Deno.remove(path).catch((error) => {
+        if (!(error instanceof Deno.errors.NotFound)) throw error;
+      });
+      this.#servers.push(
+        Deno.serve(
+          { path, onListen: () => {}, onError: (error) => this.#faultResponse(error) },
+          (request) => this.#handle(request),
+        ),
+      );
+      await Deno.chmod(path, 0o600);
+      this.#socket = await identityOf(path) ?? "";
+    } catch (error) {
+      throw new JobWorkerError(
+        "failed_precondition",
+        `Cannot make the engine's socket "${path}": ${messageOf(error)}`,
+        { cause: error },
+      );
+    }
   }
 
   async #handle(http: Request): Promise<Response> {
     const { pathname } = new URL(http.url);
+    if (http.method === "GET" && pathname === REACH_PATH) {
+      return new Response(null, { status: REACHED });
+    }
     const method = JOB_METHODS.find((method) => pathname === `/${method}`);
     if (method === undefined || http.method !== "POST") return new Response(null, { status: 404 });
     const size = http.headers.get("content-length");
@@ -184,6 +230,18 @@ export class EngineServer implements AsyncDisposable {
   #faultResponse(error: unknown): Response {
     this.#options.onFault(error, "request");
     return new Response(messageOf(error), { status: 400 });
+  }
+}
+
+/** What tells a file from others that have been, or are, at its path; `null` if there is none. */
+async function identityOf(path: string): Promise<string | null> {
+  try {
+    const { dev, ino, birthtime, mode } = await Deno.lstat(path);
+    // The number of a file that is removed may be given to the next one.
+    return [dev, ino, birthtime?.getTime(), mode].join(":");
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
   }
 }
 

@@ -96,6 +96,11 @@ export class TestEngine implements AsyncDisposable {
     return new TestEngine({ path, client, faults }, server, resources);
   }
 
+  /** See `EngineServer.restoreSocket()`. */
+  restoreSocket(): Promise<boolean> {
+    return this.#server.restoreSocket();
+  }
+
   /** Shuts the engine down, as the daemon does. */
   async close(): Promise<void> {
     await this.#server[Symbol.asyncDispose]();
