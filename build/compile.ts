@@ -64,7 +64,7 @@ const BAKED: Readonly<Record<Program, readonly string[]>> = {
   "worker-daemon": [
     "--no-prompt",
     "--ignore-env",
-    "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS",
+    "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM",
     "--allow-read",
     "--allow-write",
     "--allow-run=setsid",

@@ -6,27 +6,40 @@
  */
 
 import { configure, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import { messageOf } from "../errors.ts";
 import { printable } from "../printable.ts";
 import { StandardOutput } from "../standard_output.ts";
+import { journalLines } from "./journal.ts";
 
 /** The logger of the whole daemon; configured once, by {@linkcode configureDiagnostics}. */
 export const diagnostics: Logger = getLogger(["job-worker"]);
 
+/** Options of {@linkcode configureDiagnostics}. */
+export interface DiagnosticsOptions {
+  readonly debug: boolean;
+  /** Whether standard error is systemd's journal, see {@linkcode journalLines}. */
+  readonly journal: boolean;
+}
+
 /**
- * Sends the diagnostics to standard error.
+ * Sends the diagnostics to standard error, an error that nobody has caught among them: with that the
+ * process ends, as it would without.
  *
  * Written at once and not through a queue: the last line before the end of the process counts most.
  */
-export async function configureDiagnostics(options: { debug: boolean }): Promise<void> {
+export async function configureDiagnostics({ debug, journal }: DiagnosticsOptions): Promise<void> {
   const encoder = new TextEncoder();
   const { stderr } = StandardOutput.both();
+  const lineOf = journal ? journalLineOf : plainLineOf;
+  globalThis.addEventListener("error", (event) => endBy(event.error));
+  globalThis.addEventListener("unhandledrejection", (event) => endBy(event.reason));
   await configure({
     reset: true,
     sinks: { stderr: (record) => stderr.writeSync(encoder.encode(lineOf(record))) },
     loggers: [
       {
         category: ["job-worker"],
-        lowestLevel: options.debug ? "debug" : "info",
+        lowestLevel: debug ? "debug" : "info",
         sinks: ["stderr"],
       },
       { category: ["logtape", "meta"], lowestLevel: "warning", sinks: ["stderr"] },
@@ -34,15 +47,28 @@ export async function configureDiagnostics(options: { debug: boolean }): Promise
   });
 }
 
-function lineOf({ timestamp, level, message, rawMessage, properties }: LogRecord): string {
+function endBy(error: unknown): never {
+  diagnostics.fatal("Ended by a fault of its own: {why}", { why: messageOf(error), error });
+  Deno.exit(1);
+}
+
+function plainLineOf(record: LogRecord): string {
+  const time = new Date(record.timestamp).toISOString();
+  return `${time} ${record.level.toUpperCase()} ${textOf(record)}\n`;
+}
+
+function journalLineOf(record: LogRecord): string {
+  return journalLines(record.level, `${textOf(record)}\n`);
+}
+
+function textOf({ message, rawMessage, properties }: LogRecord): string {
   const text = message.map((part) => typeof part === "string" ? part : String(part)).join("");
   // What the text says already is not said again, but where an error comes from it does not say.
   const fields = Object.entries(properties)
     .filter(([name, value]) => value instanceof Error || !rawMessage.includes(`{${name}}`))
     .map(([name, value]) => ` ${name}=${fieldOf(value)}`);
-  const line = `${new Date(timestamp).toISOString()} ${level.toUpperCase()} ${text}`;
   // What clients chose, such as a name in a certificate, must not forge lines or move the cursor.
-  return `${printable(line + fields.join(""))}\n`;
+  return printable(text + fields.join(""));
 }
 
 function fieldOf(value: unknown): string {

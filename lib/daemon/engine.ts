@@ -1,14 +1,17 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { EngineServer } from "../engine/server.ts";
+import { formatByteSize } from "../byte_size.ts";
 import { messageOf } from "../errors.ts";
-import { formatHostPort } from "../host_port.ts";
+import { formatHostPort, type HostPort } from "../host_port.ts";
 import { findTool } from "../worker/mod.ts";
 import { checkJobUser } from "./check_config.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
+import { VERSION_TEXT } from "../version.ts";
 import { GatewayKeeper } from "./gateway_keeper.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
+import { isJournal } from "./journal.ts";
 import { JobEngine } from "./job_engine.ts";
 import type { DaemonProcess } from "./main.ts";
 import type { DaemonOptions } from "./options.ts";
@@ -20,15 +23,16 @@ import type { DaemonOptions } from "./options.ts";
  * @returns 0, or 1 if at the end there was no gateway
  */
 export async function runEngine(options: DaemonOptions, process: DaemonProcess): Promise<number> {
-  await configureDiagnostics(options);
-  const { signal } = process;
+  const { signal, environment } = process;
+  const journal = isJournal(environment);
+  await configureDiagnostics({ debug: options.debug, journal });
   const ended = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => ended.resolve(), { once: true });
   // From the start: SIGHUP ends a process that does not listen for it.
   let reload = () => {};
   process.onReload(() => reload());
 
-  const inherited = inheritedSockets(process.environment, {
+  const inherited = inheritedSockets(environment, {
     pid: Deno.pid,
     hasRest: options.restAddress !== null,
   });
@@ -37,20 +41,39 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   checkJobUser(options);
   await using engine = await JobEngine.open({ ...options, home: await homeDirectory() });
   const socket = `${engine.dataDirectory}/engine.sock`;
-  await using _server = await EngineServer.listen(engine.service, {
+  const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
+  await using server = await EngineServer.listen(engine.service, {
     path: socket,
     // A follower holds a socket and a file; the rest is for jobs.
-    maxCalls: Math.min(4096, Math.floor(descriptors / 4)),
+    maxCalls,
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
-  // It listens; the network is the gateways' now.
-  await Deno.permissions.revoke({ name: "net" });
+  const restoreSocket = async () => {
+    if (!await server.restoreSocket()) return;
+    diagnostics.warn("The socket {socket} was removed or replaced: made again", { socket });
+  };
+  const caps = connectionCaps(descriptors);
+  diagnostics.info("worker-daemon {version} starts: {facts}", {
+    version: VERSION_TEXT,
+    facts: [
+      `gRPC on ${format(options.address)}`,
+      options.restAddress === null ? "no REST" : `REST on ${format(options.restAddress)}`,
+      `jobs held by ${engine.containment === "cgroup" ? "cgroups" : "process groups"}`,
+      `logs of ${formatByteSize(options.logLimit)} (${options.logPolicy.replace("_", "-")})`,
+      `${descriptors} descriptors for ${caps.maxConnections} connections, ${maxCalls} calls and the jobs`,
+    ].join(", "),
+  });
+  if (engine.lost > 0) {
+    const count = engine.lost;
+    diagnostics.warn("{count} jobs ran when the daemon died: recorded as lost", { count });
+  }
   await using keeper = await GatewayKeeper.start({
     count: options.gateways,
     setsid,
     onRefused: (refusal) => void engine.audit.refuse(refusal),
+    restoreSocket,
     gateway: {
-      ...connectionCaps(descriptors),
+      ...caps,
       address: options.address,
       cert: resolve(options.cert),
       key: resolve(options.key),
@@ -61,6 +84,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       users: resolve(options.users),
       socket,
       debug: options.debug,
+      journal,
     },
   });
   reload = () => {
@@ -68,10 +92,9 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     void keeper.reload();
   };
   const { address, restAddress } = keeper.addresses;
-  process.print(`worker-daemon listening on ${formatHostPort(address.hostname, address.port)}\n`);
+  process.print(`worker-daemon listening on ${format(address)}\n`);
   if (restAddress !== null) {
-    const { hostname, port } = restAddress;
-    process.print(`worker-daemon serving REST at https://${formatHostPort(hostname, port)}\n`);
+    process.print(`worker-daemon serving REST at https://${format(restAddress)}\n`);
   }
   if (!signal.aborted) await ended.promise;
   diagnostics.info("Shutting down: {reason}", { reason: messageOf(signal.reason) });
@@ -88,6 +111,10 @@ function connectionCaps(descriptors: number): {
 } {
   const maxConnections = Math.min(4096, Math.max(8, Math.floor((descriptors - 50) / 3)));
   return { maxConnections, maxConnectionsPerAddress: Math.ceil(maxConnections / 2) };
+}
+
+function format({ hostname, port }: HostPort): string {
+  return formatHostPort(hostname, port);
 }
 
 /** The home directory of the daemon's user, or `/` if that does not exist. */

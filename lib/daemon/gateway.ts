@@ -1,6 +1,7 @@
 import { EngineClient } from "../engine/client.ts";
-import { messageOf } from "../errors.ts";
-import { configureDiagnostics } from "./diagnostics.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { setLogger } from "../grpc/grpc.ts";
+import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import {
   commandSchema,
   decodeLines,
@@ -29,15 +30,17 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
   const output = pipes.output.getWriter();
   const report = (message: GatewayReport) => output.write(encodeLine(message));
   await using resources = new AsyncDisposableStack();
+  // To an engine that has died, nothing gets; the end of our input tells.
+  const restoration = new SocketRestoration(() => report({ kind: "unreachable" }).catch(() => {}));
   let front: NetworkFront | null = null;
   for await (const command of decodeLines(pipes.input, commandSchema)) {
     switch (command.kind) {
       case "serve":
         try {
           front = resources.use(
-            await serve(command.options, resources, (refusal) => {
-              // To an engine that has died; the end of our input tells.
-              report({ kind: "refused", refusal }).catch(() => {});
+            await serve(command.options, resources, {
+              restoreSocket: () => restoration.ask(),
+              onRefused: (refusal) => void report({ kind: "refused", refusal }).catch(() => {}),
             }),
           );
           await report({ kind: "listening", ...front.addresses });
@@ -48,6 +51,9 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
         break;
       case "ping":
         await report({ kind: "pong", id: command.id, fault: await faultOf(front) });
+        break;
+      case "socket":
+        restoration.answer(command.fault);
         break;
       case "drain":
         await front?.drain(command.patienceMs);
@@ -60,13 +66,47 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
 async function serve(
   options: GatewayOptions,
   resources: AsyncDisposableStack,
-  onRefused: (refusal: Refusal) => void,
+  { restoreSocket, onRefused }: {
+    readonly restoreSocket: () => Promise<void>;
+    readonly onRefused: (refusal: Refusal) => void;
+  },
 ): Promise<NetworkFront> {
   await configureDiagnostics(options);
-  const engine = resources.use(new EngineClient(options.socket));
+  // It would print what a client has sent, as it is and as often as the client likes.
+  const say = (text: unknown) => diagnostics.debug("gRPC: {text}", { text });
+  setLogger({ error: say, info: say, debug: say });
+  const engine = resources.use(new EngineClient(options.socket, { restoreSocket }));
+  // Whoever takes a port over and has no engine behind it would only turn clients away.
+  await engine.reach();
   return await NetworkFront.open(engine, { ...options, onRefused });
 }
 
 async function faultOf(front: NetworkFront | null): Promise<string | null> {
   return await front?.probe().then(() => null, messageOf) ?? null;
+}
+
+/** Asks the engine to look after its socket. All who want that before it has answered share the answer. */
+class SocketRestoration {
+  readonly #request: () => void;
+  #asked: PromiseWithResolvers<void> | null = null;
+
+  constructor(request: () => void) {
+    this.#request = request;
+  }
+
+  /** @throws `unavailable` if the socket cannot be restored */
+  async ask(): Promise<void> {
+    if (this.#asked === null) {
+      this.#asked = Promise.withResolvers();
+      this.#request();
+    }
+    await this.#asked.promise;
+  }
+
+  /** @param fault why it cannot; `null` if it is well */
+  answer(fault: string | null): void {
+    if (fault === null) this.#asked?.resolve();
+    else this.#asked?.reject(new JobWorkerError("unavailable", fault));
+    this.#asked = null;
+  }
 }

@@ -25,6 +25,8 @@ export interface GatewayKeeperOptions {
   readonly gateway: Omit<GatewayOptions, "exclusive">;
   /** Told of those whom the gateways have turned away. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Sees to it that the engine can be reached by its socket: before each gateway, and when one cannot. */
+  readonly restoreSocket: () => Promise<void>;
 }
 
 /** Keeps gateways alive: a dead one is replaced, and all of them are on {@linkcode reload}. */
@@ -95,8 +97,10 @@ export class GatewayKeeper implements AsyncDisposable {
 
   async #start(exclusive: boolean): Promise<GatewayProcess> {
     const options = { ...this.#options.gateway, ...this.#addresses, exclusive };
-    const { setsid, onRefused } = this.#options;
-    const gateway = new GatewayProcess(setsid, gatewayCommand(options), onRefused);
+    const { setsid, onRefused, restoreSocket } = this.#options;
+    await restoreSocket();
+    const argv = gatewayCommand(options);
+    const gateway = new GatewayProcess({ setsid, argv, onRefused, restoreSocket });
     try {
       const { address, restAddress } = await gateway.serve(options);
       this.#addresses = { address, restAddress };

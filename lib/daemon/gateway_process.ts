@@ -1,6 +1,8 @@
 import { delay } from "../delay.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Refusal } from "../service/audit.ts";
+import { endOf } from "../worker/child_exit.ts";
+import { diagnostics } from "./diagnostics.ts";
 import {
   decodeLines,
   encodeLine,
@@ -18,11 +20,23 @@ const ANSWER_WITHIN_MS = 5_000;
 const LISTEN_WITHIN_MS = 30_000;
 const DRAIN_WITHIN_MS = 8_000;
 
+/** Options of a {@linkcode GatewayProcess}. */
+export interface GatewayProcessOptions {
+  /** Absolute path of setsid(1). */
+  readonly setsid: string;
+  /** Program and arguments of a gateway, see `gatewayCommand`. */
+  readonly argv: readonly string[];
+  /** Told of those whom it has turned away. */
+  readonly onRefused: (refusal: Refusal) => void;
+  /** Sees to it that the engine can be reached by its socket. */
+  readonly restoreSocket: () => Promise<void>;
+}
+
 /** One gateway, from the engine's side. It is killed when it stops answering. */
 export class GatewayProcess implements AsyncDisposable {
   /** Why it ended. Never rejects. */
   readonly ended: Promise<string>;
-  readonly #onRefused: (refusal: Refusal) => void;
+  readonly #options: GatewayProcessOptions;
   readonly #child: Deno.ChildProcess;
   readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
@@ -31,12 +45,9 @@ export class GatewayProcess implements AsyncDisposable {
   /** What we ended it for. */
   #fault: string | null = null;
 
-  /**
-   * @param argv program and arguments of a gateway, see `gatewayCommand`
-   * @param onRefused told of those whom it has turned away
-   */
-  constructor(setsid: string, argv: readonly string[], onRefused: (refusal: Refusal) => void) {
-    this.#onRefused = onRefused;
+  constructor(options: GatewayProcessOptions) {
+    this.#options = options;
+    const { setsid, argv } = options;
     // A session of its own: Ctrl-C in the daemon's terminal is the engine's to handle. And setsid is
     // all that the engine is permitted to run.
     this.#child = new Deno.Command(setsid, {
@@ -118,7 +129,10 @@ export class GatewayProcess implements AsyncDisposable {
             this.#pongs.get(report.id)?.(report.fault);
             break;
           case "refused":
-            this.#onRefused(report.refusal);
+            this.#options.onRefused(report.refusal);
+            break;
+          case "unreachable":
+            this.#send({ kind: "socket", fault: await this.#restoreSocket() });
             break;
         }
       }
@@ -131,6 +145,17 @@ export class GatewayProcess implements AsyncDisposable {
     this.#listening.reject(this.#over.signal.reason);
     await this.#commands.abort().catch(() => {});
     return how;
+  }
+
+  async #restoreSocket(): Promise<string | null> {
+    try {
+      await this.#options.restoreSocket();
+      return null;
+    } catch (error) {
+      const why = messageOf(error);
+      diagnostics.error("Gateway {pid} cannot reach the engine: {why}", { pid: this.pid, why });
+      return why;
+    }
   }
 
   /** Asks from time to time whether it is well. */
@@ -158,16 +183,5 @@ export class GatewayProcess implements AsyncDisposable {
       clearTimeout(timer);
       this.#pongs.delete(id);
     }
-  }
-}
-
-/** How a process has ended, in words. */
-async function endOf(child: Deno.ChildProcess): Promise<string> {
-  try {
-    const { code, signal } = await child.status;
-    return signal === null ? `it exited with code ${code}` : `by ${signal}`;
-  } catch (error) {
-    // Deno has no name for a real-time signal and rejects: "Invalid signal: 34".
-    return messageOf(error);
   }
 }

@@ -31,6 +31,8 @@ const gatewayOptionsSchema = z.object({
   /** Fail if another process listens there, whether or not it would share the port. */
   exclusive: z.boolean(),
   debug: z.boolean(),
+  /** Whether standard error, which it has from the engine, is systemd's journal. */
+  journal: z.boolean(),
 });
 
 export type GatewayOptions = Readonly<z.infer<typeof gatewayOptionsSchema>>;
@@ -41,6 +43,8 @@ export const commandSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("serve"), options: gatewayOptionsSchema }),
   /** Answered by `pong`. */
   z.object({ kind: z.literal("ping"), id: z.number() }),
+  /** Answers `unreachable`. `fault` says why the socket cannot be reached; `null`: try again. */
+  z.object({ kind: z.literal("socket"), fault: z.string().nullable() }),
   /**
    * Take no more connections, tell followers to come back, give the other calls so long to end, and
    * exit.
@@ -70,6 +74,8 @@ export const reportSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("failed"), message: z.string() }),
   /** `fault` says why its own port does not answer; `null` if it does. */
   z.object({ kind: z.literal("pong"), id: z.number(), fault: z.string().nullable() }),
+  /** A call found no engine at the socket. Answered by `socket`. */
+  z.object({ kind: z.literal("unreachable") }),
   /** For the audit trail. Not answered. */
   z.object({ kind: z.literal("refused"), refusal: refusalSchema }),
 ]);

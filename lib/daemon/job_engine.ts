@@ -4,7 +4,7 @@ import { AuditLog } from "../service/audit_log.ts";
 import type { JobService } from "../service/job_service.ts";
 import { WorkerService } from "../service/worker_service.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
-import { MemoryStore, Worker } from "../worker/mod.ts";
+import { type Containment, MemoryStore, Worker } from "../worker/mod.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { type DaemonOptions, IN_MEMORY } from "./options.ts";
@@ -41,6 +41,10 @@ export class JobEngine implements AsyncDisposable {
   readonly audit: AuditLog;
   /** Absolute path. */
   readonly dataDirectory: string;
+  /** What holds the processes of its jobs. */
+  readonly containment: Containment;
+  /** So many jobs ran when an earlier daemon died. */
+  readonly lost: number;
   readonly #worker: Worker;
   readonly #shutdownGraceMs: number;
   readonly #resources: AsyncDisposableStack;
@@ -49,13 +53,16 @@ export class JobEngine implements AsyncDisposable {
     readonly worker: Worker;
     readonly service: JobService;
     readonly audit: AuditLog;
+    readonly lost: number;
     readonly dataDirectory: string;
     readonly shutdownGraceMs: number;
     readonly resources: AsyncDisposableStack;
   }) {
     this.service = parts.service;
     this.audit = parts.audit;
+    this.lost = parts.lost;
     this.dataDirectory = parts.dataDirectory;
+    this.containment = parts.worker.containment;
     this.#worker = parts.worker;
     this.#shutdownGraceMs = parts.shutdownGraceMs;
     this.#resources = parts.resources;
@@ -93,14 +100,19 @@ export class JobEngine implements AsyncDisposable {
         timeout: { standardMs: options.timeoutMs, maxMs: options.maxTimeoutMs },
         onEnded: () => housekeeping?.jobEnded(),
         onLost: (jobs) => lost += jobs.length,
+        onShellEnded: ({ pid, why, successor }) => {
+          const next = successor ?? "the next one";
+          diagnostics.warn("Kernel shell {pid} ended: {why}; {next} takes over", {
+            pid,
+            why,
+            next,
+          });
+        },
         onFault: (error, { jobId }) => {
           diagnostics.error("Job {jobId}: {why}", { jobId, why: messageOf(error) });
         },
       }),
     );
-    if (lost > 0) {
-      diagnostics.warn("{count} jobs ran when the daemon died: recorded as lost", { count: lost });
-    }
     housekeeping = resources.use(
       new Housekeeping(worker, {
         maxAgeMs: options.retainAgeMs,
@@ -114,6 +126,7 @@ export class JobEngine implements AsyncDisposable {
       worker,
       service,
       audit,
+      lost,
       dataDirectory,
       shutdownGraceMs,
       resources: resources.move(),
@@ -130,6 +143,9 @@ export class JobEngine implements AsyncDisposable {
 async function makeTemporaryDirectory(resources: AsyncDisposableStack): Promise<string> {
   const path = await Deno.makeTempDir({ prefix: "job-worker-" });
   resources.defer(() => Deno.remove(path, { recursive: true }));
+  // Old files in it are still in use: so locked, systemd-tmpfiles(8) leaves it alone, see tmpfiles.d(5).
+  const directory = resources.use(await Deno.open(path));
+  await directory.lock(true);
   return path;
 }
 

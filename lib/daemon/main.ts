@@ -4,6 +4,7 @@ import { loadOptions } from "./config_file.ts";
 import type { GatewayPipes } from "./gateway.ts";
 import { GATEWAY_ROLE } from "./gateway_command.ts";
 import { helpText } from "./help_text.ts";
+import { isJournal, journalLines } from "./journal.ts";
 
 /** What a process ends with when its arguments are wrong, and when it cannot do its work. */
 const EXIT_USAGE = 2;
@@ -57,7 +58,8 @@ export async function main(process: DaemonProcess): Promise<number> {
         return await runDaemon(process);
     }
   } catch (error) {
-    process.printError(`worker-daemon: ${messageOf(error)}\n`);
+    const text = `worker-daemon: ${messageOf(error)}\n`;
+    process.printError(isJournal(environment) ? journalLines("error", text) : text);
     const usage = error instanceof JobWorkerError && error.code === "invalid_argument";
     return usage ? EXIT_USAGE : EXIT_FAILURE;
   }

@@ -31,7 +31,7 @@ async function engineFlags(invocation: DaemonInvocation): Promise<string[]> {
   const { dataDir } = invocation.options;
   const common = [`--allow-run=${setsid}`];
   if (dataDir === IN_MEMORY) {
-    // The name of its directory is made up later, and the network is given up once the engine listens.
+    // The name of its directory, and so that of its socket, is made up later.
     return [...common, "--allow-write=/tmp", "--allow-net"];
   }
   const directory = pathInFlag(resolve(dataDir));

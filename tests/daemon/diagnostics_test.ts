@@ -1,3 +1,5 @@
+import type { DiagnosticsOptions } from "../../lib/daemon/diagnostics.ts";
+import { journalLines } from "../../lib/daemon/journal.ts";
 import { assert } from "../assert.ts";
 import { ROOT } from "../programs.ts";
 
@@ -6,11 +8,12 @@ const MODULE = new URL("../../lib/daemon/diagnostics.ts", import.meta.url).href;
 /** What a daemon's standard error holds after these statements; diagnostics are set up once a process. */
 async function said(
   statements: string,
-  options: { debug: boolean } = { debug: false },
-  starter: readonly string[] = [],
+  options: Partial<DiagnosticsOptions> = {},
+  { expectedCode = 0, starter = [] }: { expectedCode?: number; starter?: readonly string[] } = {},
 ): Promise<string> {
+  const whole = { debug: false, journal: false, ...options };
   const script = `import { configureDiagnostics, diagnostics } from ${JSON.stringify(MODULE)};
-    await configureDiagnostics(${JSON.stringify(options)});
+    await configureDiagnostics(${JSON.stringify(whole)});
     ${statements}
     Deno.exit(0);`;
   const [program = "", ...args] = [...starter, Deno.execPath()];
@@ -24,7 +27,7 @@ async function said(
     env: { NO_COLOR: "1" },
   }).output();
   const text = new TextDecoder().decode(stderr);
-  assert.equal(code, 0, text);
+  assert.equal(code, expectedCode, text);
   assert.equal(stdout.byteLength, 0);
   return text;
 }
@@ -65,9 +68,47 @@ Deno.test("diagnostics lose no line on a pipe that another program has made non-
   const starter = ["python3", `${ROOT}tests/non_blocking.py`, "pipe", "stderr"];
   const text = await said(
     "for (let line = 0; line < 1000; line++) diagnostics.info(`Line ${line}`);",
-    { debug: false },
-    starter,
+    {},
+    { starter },
   );
   const numbers = text.trimEnd().split("\n").map((line) => / INFO Line (\d+)$/.exec(line)?.[1]);
   assert.deepEqual(numbers, Array.from({ length: 1_000 }, (_, line) => `${line}`));
+});
+
+Deno.test("diagnostics for the journal have the priority of sd-daemon(3) in the place of time and level", async () => {
+  const text = await said(
+    `diagnostics.debug("Told");
+     diagnostics.info("Gateway {pid} listens", { pid: 4711 });
+     diagnostics.warn("Refused {name}", { name: "a\\n<0>b", extra: "c" });
+     diagnostics.error("Failed");
+     diagnostics.fatal("Ended");`,
+    { debug: true, journal: true },
+  );
+  assert.equal(
+    text,
+    '<7>Told\n<6>Gateway 4711 listens\n<4>Refused a\\x0a<0>b extra="c"\n<3>Failed\n<2>Ended\n',
+  );
+});
+
+Deno.test("diagnostics tell of an error that nobody has caught, in one line, and the process ends", async () => {
+  for (
+    const fault of [
+      'setTimeout(() => { throw new Error("a\\nb"); });',
+      'void Promise.reject(new Error("a\\nb"));',
+    ]
+  ) {
+    const text = await said(`${fault} await new Promise((r) => setTimeout(r, 60_000));`, {
+      journal: true,
+    }, { expectedCode: 1 });
+    assert.match(
+      text,
+      /^<2>Ended by a fault of its own: a\\x0ab error="Error: a\\nb\\n.* at .*\n$/,
+    );
+  }
+});
+
+Deno.test("Each line of a text for the journal has its priority", () => {
+  assert.equal(journalLines("error", "a\n  b\n\nc\n"), "<3>a\n<3>  b\n<3>\n<3>c\n");
+  assert.equal(journalLines("warning", "a"), "<4>a");
+  assert.equal(journalLines("error", ""), "");
 });

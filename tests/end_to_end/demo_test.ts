@@ -31,7 +31,7 @@ Deno.test("deno task demo shows what it says, and leaves nothing behind", async 
       /exit status: 0\n$/,
     ]
   ) assert.match(stdout, shown);
-  assert.match(stderr, /^careful\n.*cannot go on\n/s);
+  assert.match(stderr, /^\S+ INFO worker-daemon .*\ncareful\n[^]*cannot go on\n/);
   assert.match(stderr, /^worker-cli: Permission denied: user "viewer"/m);
   const ids = jobIdsIn(stdout);
   assert.equal(ids.length, 4);

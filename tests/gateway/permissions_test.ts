@@ -43,6 +43,7 @@ Deno.test("A gateway is refused whatever it does not need, and granted what it n
     inherited: { grpc: null, rest: null },
     exclusive: true,
     debug: false,
+    journal: false,
   };
   const probes: readonly (readonly [expression: string, expected: string])[] = [
     ...["sh", "setsid", "/bin/true", Deno.execPath()].map((program) =>
@@ -120,6 +121,7 @@ Deno.test("The flags of a gateway name each thing that it may use", () => {
     inherited: { grpc: null, rest: null },
     exclusive: true,
     debug: false,
+    journal: false,
   };
   const flags = gatewayCommand(options).filter((word) => word.startsWith("-"));
   assert.deepEqual(
