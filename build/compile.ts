@@ -63,8 +63,10 @@ export async function compile(options: CompileOptions): Promise<void> {
 const BAKED: Readonly<Record<Program, readonly string[]>> = {
   "worker-daemon": [
     "--no-prompt",
+    // Datagrams for systemd.
+    "--unstable-net",
     "--ignore-env",
-    "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM",
+    "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM,NOTIFY_SOCKET",
     "--allow-read",
     "--allow-write",
     "--allow-run=setsid",

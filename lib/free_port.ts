@@ -7,7 +7,7 @@ import { formatHostPort, type HostPort } from "./host_port.ts";
  * that is not ours, such as a second daemon.
  *
  * @returns the port, chosen now if it was 0
- * @throws {JobWorkerError} `failed_precondition`, see {@linkcode cannotListen}
+ * @throws {JobWorkerError} see {@linkcode cannotListen}
  */
 export async function findFreePort({ hostname, port }: HostPort): Promise<number> {
   const server = createServer();
@@ -26,12 +26,16 @@ export async function findFreePort({ hostname, port }: HostPort): Promise<number
   return free;
 }
 
-/** What to say of a port that could not be bound. */
+/** What keeps a port from being bound until somebody changes the configuration; the rest may pass. */
+const LASTING = ["EACCES", "EPERM", "ENOTFOUND", "EAFNOSUPPORT", "EINVAL"];
+
+/** What to say of a port that could not be bound: `unavailable` where that may pass by itself. */
 export function cannotListen({ hostname, port }: HostPort, cause: unknown): JobWorkerError {
   const reason = String(Reflect.get(Object(cause), "code"));
   const remedy = reason === "EADDRINUSE"
     ? "the port is in use; stop what uses it, or choose another"
     : messageOf(cause);
   const message = `Cannot listen on ${formatHostPort(hostname, port)}: ${remedy}`;
-  return new JobWorkerError("failed_precondition", message, { cause, reason });
+  const code = LASTING.includes(reason) ? "failed_precondition" : "unavailable";
+  return new JobWorkerError(code, message, { cause, reason });
 }

@@ -14,7 +14,7 @@ import * as tls from "node:tls";
 import { JobWorkerError, messageOf } from "./errors.ts";
 import { formatHostPort, type HostPort } from "./host_port.ts";
 
-/** How long it may take in all until one of our connections arrives, and until it is answered. */
+/** How long it usually takes at most until one of our connections arrives, and until it is answered. */
 const REACH_WITHIN_MS = 2000;
 const ANSWER_WITHIN_MS = 5000;
 /** How long to wait for those made together before others are made, and how many those are at most. */
@@ -24,17 +24,27 @@ const MOST_AT_ONCE = 32;
 /** Where to connect to reach what is bound to every address. */
 const LOOPBACK: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
+/** Options of {@linkcode probeOwnListener}. */
+export interface ProbeOptions {
+  /** What to do with the connection. */
+  readonly use?: (connection: Socket) => Promise<void>;
+  /** It may take so many times the usual time: more than 1 on a slow machine. */
+  readonly slowness?: number;
+}
+
 /**
  * Connects to the address until a connection has come to this very listener, lets it be used, and
  * closes it.
  *
- * @throws {JobWorkerError} `failed_precondition` if none arrives, or for what `use` throws
+ * @throws {JobWorkerError} `deadline_exceeded` if none arrives in time, or is answered in time;
+ * `failed_precondition` for what else is wrong
  */
 export async function probeOwnListener(
   server: Server,
   address: HostPort,
-  use: (connection: Socket) => Promise<void> = async () => {},
+  { use = async () => {}, slowness = 1 }: ProbeOptions = {},
 ): Promise<void> {
+  const withinMs = REACH_WITHIN_MS * slowness;
   /** The listener's ends of connections, by the names of the other ones. */
   const arrived = new Map<string, Socket>();
   let onArrival = () => {};
@@ -44,10 +54,14 @@ export async function probeOwnListener(
   };
   // Ahead of whoever may end it at once because there are too many.
   server.prependListener("connection", onConnection);
-  const deadline = performance.now() + REACH_WITHIN_MS;
+  const deadline = performance.now() + withinMs;
+  const late = tooLate(`no connection arrives within ${withinMs} ms`);
   try {
     for (let count = 1; performance.now() < deadline; count = Math.min(2 * count, MOST_AT_ONCE)) {
-      const sockets = await openAll(address, count, deadline - performance.now());
+      const sockets = await openAll(address, count, {
+        timeoutMs: deadline - performance.now(),
+        late,
+      });
       const own = () => sockets.filter((socket) => arrived.has(nameOf(socket)));
       const round = Promise.withResolvers<void>();
       onArrival = () => own().length > 0 && round.resolve();
@@ -64,7 +78,7 @@ export async function probeOwnListener(
         await Promise.all([...sockets, ...theirEnds].map((socket) => socket && closed(socket)));
       }
     }
-    throw noneArrives();
+    throw late;
   } catch (error) {
     throw cannotServe(address, error);
   } finally {
@@ -76,9 +90,14 @@ export async function probeOwnListener(
  * Shakes hands over a connection to a TLS listener, as a client without a certificate.
  *
  * @param certificate what must be shown, as PEM
+ * @param slowness as in {@linkcode ProbeOptions}
  * @throws if it is not
  */
-export async function checkCertificate(connection: Socket, certificate: string): Promise<void> {
+export async function checkCertificate(
+  connection: Socket,
+  certificate: string,
+  slowness = 1,
+): Promise<void> {
   // No CA is asked because more is demanded: that very certificate, below. Nothing is sent.
   const socket = tls.connect({
     socket: connection,
@@ -86,8 +105,9 @@ export async function checkCertificate(connection: Socket, certificate: string):
     rejectUnauthorized: false,
   });
   const shown = Promise.withResolvers<string | undefined>();
-  const late = new Error(`no answer within ${ANSWER_WITHIN_MS} ms`);
-  const timer = setTimeout(() => socket.destroy(late), ANSWER_WITHIN_MS);
+  const withinMs = ANSWER_WITHIN_MS * slowness;
+  const late = tooLate(`no answer within ${withinMs} ms`);
+  const timer = setTimeout(() => socket.destroy(late), withinMs);
   socket.once(
     "secureConnect",
     () => shown.resolve(socket.getPeerX509Certificate()?.fingerprint256),
@@ -98,6 +118,7 @@ export async function checkCertificate(connection: Socket, certificate: string):
       throw new Error("it shows another one");
     }
   } catch (error) {
+    if (error === late) throw late;
     throw new Error(`it does not answer with our certificate (${messageOf(error)})`, {
       cause: error,
     });
@@ -111,12 +132,11 @@ export async function checkCertificate(connection: Socket, certificate: string):
 async function openAll(
   { hostname, port }: HostPort,
   count: number,
-  timeoutMs: number,
+  { timeoutMs, late }: { readonly timeoutMs: number; readonly late: Error },
 ): Promise<Socket[]> {
   const host = LOOPBACK[hostname] ?? hostname;
   const sockets = Array.from({ length: count }, () => connect({ host, port }));
   // Where nobody accepts and the queue is full, it would take minutes.
-  const late = noneArrives();
   const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy(late)), timeoutMs);
   const opened = sockets.map((socket) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -144,11 +164,12 @@ function nameOf({ localAddress, localPort }: Socket): string {
   return formatHostPort(localAddress, localPort);
 }
 
-function noneArrives(): Error {
-  return new Error(`no connection arrives within ${REACH_WITHIN_MS} ms`);
+function tooLate(why: string): JobWorkerError {
+  return new JobWorkerError("deadline_exceeded", why);
 }
 
 function cannotServe({ hostname, port }: HostPort, cause: unknown): JobWorkerError {
   const message = `Cannot serve on ${formatHostPort(hostname, port)}: ${messageOf(cause)}`;
-  return new JobWorkerError("failed_precondition", message, { cause });
+  const code = cause instanceof JobWorkerError ? cause.code : "failed_precondition";
+  return new JobWorkerError(code, message, { cause });
 }

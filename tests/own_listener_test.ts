@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server } from "node:net";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import * as tls from "node:tls";
 import { checkCertificate, probeOwnListener } from "../lib/own_listener.ts";
 import { assert } from "./assert.ts";
@@ -26,11 +26,12 @@ Deno.test("probeOwnListener() reaches its own listener, however many share the p
       const seen: unknown[] = [];
       const onConnection = ({ remotePort }: { remotePort?: number }) => seen.push(remotePort);
       server.on("connection", onConnection);
-      await probeOwnListener(server, address, ({ localPort }) => {
+      const use = ({ localPort }: { localPort?: number }) => {
         used++;
         assert.ok(seen.includes(localPort));
         return Promise.resolve();
-      });
+      };
+      await probeOwnListener(server, address, { use });
       server.off("connection", onConnection);
     }
   }
@@ -49,10 +50,14 @@ Deno.test("probeOwnListener() fails where only others answer, or nobody", async 
   const address = await listen(others);
   const closed = createServer();
   const failed = { name: "JobWorkerError", code: "failed_precondition" };
-  await assert.rejects(probeOwnListener(closed, address), {
-    ...failed,
-    message: `Cannot serve on 127.0.0.1:${address.port}: no connection arrives within 2000 ms`,
+  const late = (withinMs: number) => ({
+    name: "JobWorkerError",
+    code: "deadline_exceeded",
+    message:
+      `Cannot serve on 127.0.0.1:${address.port}: no connection arrives within ${withinMs} ms`,
   });
+  await assert.rejects(probeOwnListener(closed, address), late(2000));
+  await assert.rejects(probeOwnListener(closed, address, { slowness: 0.1 }), late(200));
   await close(others);
   await assert.rejects(probeOwnListener(closed, address), { ...failed, message: /ECONNREFUSED/ });
 });
@@ -62,10 +67,25 @@ Deno.test("checkCertificate() wants that very certificate", async () => {
   const { cert, key } = await certificates.material("server");
   const server = tls.createServer({ cert, key });
   const address = await listen(server);
-  await probeOwnListener(server, address, (socket) => checkCertificate(socket, cert));
-  await assert.rejects(
-    probeOwnListener(server, address, (socket) => checkCertificate(socket, certificates.ca.cert)),
-    /does not answer with our certificate \(it shows another one\)/,
-  );
+  const shown = (certificate: string) =>
+    probeOwnListener(server, address, { use: (socket) => checkCertificate(socket, certificate) });
+  await shown(cert);
+  await assert.rejects(shown(certificates.ca.cert), {
+    code: "failed_precondition",
+    message: /does not answer with our certificate \(it shows another one\)/,
+  });
   await close(server);
+});
+
+Deno.test("checkCertificate() gives up after a time that a slow machine makes longer", async () => {
+  const silent = createServer();
+  const address = await listen(silent);
+  for (const slowness of [0.01, 0.02]) {
+    const use = (socket: Socket) => checkCertificate(socket, "", slowness);
+    await assert.rejects(probeOwnListener(silent, address, { use }), {
+      code: "deadline_exceeded",
+      message: `Cannot serve on 127.0.0.1:${address.port}: no answer within ${5000 * slowness} ms`,
+    });
+  }
+  await close(silent);
 });

@@ -1,9 +1,10 @@
 import { loadDenyList } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { loadTlsMaterial } from "../auth/tls_material.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError } from "../errors.ts";
 import { findTool } from "../worker/tools.ts";
-import type { DaemonOptions } from "./options.ts";
+import { checkDataDirectory } from "./data_directory.ts";
+import { type DaemonOptions, IN_MEMORY } from "./options.ts";
 
 /**
  * Looks at all that a start with these options needs, and changes nothing.
@@ -16,7 +17,7 @@ export async function checkConfiguration(options: DaemonOptions): Promise<void> 
   await loadTlsMaterial(options);
   if (options.denyList !== "") await loadDenyList(options.denyList);
   if (options.restAddress !== null) await loadPasswordFile(options.users);
-  await checkDataDirectory(options.dataDir);
+  if (options.dataDir !== IN_MEMORY) await checkDataDirectory(options.dataDir);
 }
 
 /**
@@ -31,20 +32,4 @@ export function checkJobUser({ jobUser }: DaemonOptions): void {
     "The daemon runs as root, and so would every job: say whose rights jobs have with " +
       "--job-user=NAME, or --job-user=root if that is meant",
   );
-}
-
-async function checkDataDirectory(path: string): Promise<void> {
-  try {
-    if ((await Deno.stat(path)).isDirectory) return;
-  } catch (error) {
-    // It is made at the start.
-    if (error instanceof Deno.errors.NotFound) return;
-    throw refusal(path, messageOf(error), error);
-  }
-  throw refusal(path, "it is not a directory");
-}
-
-function refusal(path: string, why: string, cause?: unknown): JobWorkerError {
-  const message = `Cannot use the data directory "${path}": ${why}`;
-  return new JobWorkerError("failed_precondition", message, { cause });
 }

@@ -2,7 +2,7 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { EngineServer } from "../engine/server.ts";
 import { formatByteSize } from "../byte_size.ts";
-import { messageOf } from "../errors.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../host_port.ts";
 import { findTool } from "../worker/mod.ts";
 import { checkJobUser } from "./check_config.ts";
@@ -15,12 +15,15 @@ import { isJournal } from "./journal.ts";
 import { JobEngine } from "./job_engine.ts";
 import type { DaemonProcess } from "./main.ts";
 import type { DaemonOptions } from "./options.ts";
+import { retry, type RetryOptions } from "./retry.ts";
+import { notifySocket, ServiceManager } from "./service_manager.ts";
 
 /**
  * The engine with its gateways, until the signal is aborted. What was opened is closed in reverse,
  * whatever happens: first the network, then the jobs, then what they are recorded in.
  *
  * @returns 0, or 1 if at the end there was no gateway
+ * @throws the reason of the signal, if that is aborted before there was one
  */
 export async function runEngine(options: DaemonOptions, process: DaemonProcess): Promise<number> {
   const { signal, environment } = process;
@@ -39,7 +42,11 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const setsid = await findTool("setsid");
   const descriptors = await descriptorLimit(setsid);
   checkJobUser(options);
-  await using engine = await JobEngine.open({ ...options, home: await homeDirectory() });
+  const supervisor = notifySocket(environment);
+  const patience = startPatience(signal, { supervised: supervisor !== null });
+  const home = await homeDirectory();
+  await using engine = await retry(() => JobEngine.open({ ...options, home }), patience);
+  using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
   const socket = `${engine.dataDirectory}/engine.sock`;
   const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
   await using server = await EngineServer.listen(engine.service, {
@@ -72,6 +79,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     setsid,
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket,
+    patience,
     gateway: {
       ...caps,
       address: options.address,
@@ -87,18 +95,44 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       journal,
     },
   });
+  const { address, restAddress } = keeper.addresses;
+  const grpc = `listening on ${format(address)}`;
+  const rest = restAddress && `serving REST at https://${format(restAddress)}`;
+  const status = rest === null ? grpc : `${grpc}, ${rest}`;
   reload = () => {
     void engine.audit.reopen();
-    void keeper.reload();
+    void (async () => {
+      await manager?.reloading();
+      await keeper.reload();
+      if (!signal.aborted) await manager?.ready(status);
+    })();
   };
-  const { address, restAddress } = keeper.addresses;
-  process.print(`worker-daemon listening on ${format(address)}\n`);
-  if (restAddress !== null) {
-    process.print(`worker-daemon serving REST at https://${format(restAddress)}\n`);
-  }
+  process.print(`worker-daemon ${grpc}\n`);
+  if (rest !== null) process.print(`worker-daemon ${rest}\n`);
+  await manager?.ready(status);
   if (!signal.aborted) await ended.promise;
+  await manager?.stopping();
   diagnostics.info("Shutting down: {reason}", { reason: messageOf(signal.reason) });
   return keeper.alive > 0 ? 0 : 1;
+}
+
+/**
+ * How often to try to start: once for somebody at a terminal, who wants to be told; for a supervisor, who
+ * begins anew if we end, what may pass is tried again for half a minute, at longer and longer intervals.
+ */
+function startPatience(signal: AbortSignal, options: { supervised: boolean }): RetryOptions {
+  let left = options.supervised ? 5 : 0;
+  return {
+    firstPauseMs: 1_000,
+    longestPauseMs: 16_000,
+    signal,
+    again: (error) => {
+      const lasts = error instanceof JobWorkerError && error.code === "failed_precondition";
+      if (lasts || left-- === 0) return false;
+      diagnostics.error("Cannot start: {why}; trying again", { why: messageOf(error) });
+      return true;
+    },
+  };
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   commandSchema,
   decodeLines,
   encodeLine,
+  FAILURES,
   type GatewayOptions,
   type GatewayReport,
 } from "./gateway_protocol.ts";
@@ -45,7 +46,7 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
           );
           await report({ kind: "listening", ...front.addresses });
         } catch (error) {
-          await report({ kind: "failed", message: messageOf(error) });
+          await report(failureOf(error));
           return 1;
         }
         break;
@@ -79,6 +80,12 @@ async function serve(
   // Whoever takes a port over and has no engine behind it would only turn clients away.
   await engine.reach();
   return await NetworkFront.open(engine, { ...options, onRefused });
+}
+
+function failureOf(error: unknown): GatewayReport {
+  const known = error instanceof JobWorkerError ? error.code : null;
+  const code = FAILURES.find((code) => code === known) ?? "unavailable";
+  return { kind: "failed", code, message: messageOf(error) };
 }
 
 async function faultOf(front: NetworkFront | null): Promise<string | null> {

@@ -5,6 +5,10 @@ import { diagnostics } from "./diagnostics.ts";
 import { gatewayCommand } from "./gateway_command.ts";
 import { GatewayProcess } from "./gateway_process.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
+import { retry, type RetryOptions } from "./retry.ts";
+
+/** How many times the usual time a gateway gets on the slowest machine. */
+const SLOWEST = 16;
 
 /** A gateway that lived this long died of something new. */
 const HEALTHY_AFTER_MS = 10_000;
@@ -22,7 +26,9 @@ export interface GatewayKeeperOptions {
   readonly count: number;
   /** Absolute path of setsid(1). */
   readonly setsid: string;
-  readonly gateway: Omit<GatewayOptions, "exclusive">;
+  readonly gateway: Omit<GatewayOptions, "exclusive" | "slowness">;
+  /** How often to try to start the first ones. Once the signal is aborted, no gateway is started any more. */
+  readonly patience: RetryOptions;
   /** Told of those whom the gateways have turned away. */
   readonly onRefused: (refusal: Refusal) => void;
   /** Sees to it that the engine can be reached by its socket: before each gateway, and when one cannot. */
@@ -40,9 +46,15 @@ export class GatewayKeeper implements AsyncDisposable {
   readonly #draining = new Set<Promise<void>>();
   #addresses: GatewayAddresses;
   #reloading: Promise<void> = Promise.resolve();
+  /** What this machine has shown of itself: doubled whenever a gateway took too long. */
+  #slowness = 1;
 
   private constructor(options: GatewayKeeperOptions) {
     this.#options = options;
+    const { signal } = options.patience;
+    const onAbort = () => this.#closing.abort(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) onAbort();
     const { address, restAddress } = options.gateway;
     this.#addresses = { address, restAddress };
   }
@@ -50,13 +62,14 @@ export class GatewayKeeper implements AsyncDisposable {
   /**
    * Starts the gateways and resolves once all of them listen.
    *
-   * @throws `failed_precondition` with what the first one says that cannot
+   * @throws with what the first one says that cannot: `failed_precondition`, or `unavailable` for what
+   * may pass; the reason of the signal, once that is aborted
    */
   static async start(options: GatewayKeeperOptions): Promise<GatewayKeeper> {
     const keeper = new GatewayKeeper(options);
     try {
       for (let place = 0; place < options.count; place++) {
-        const gateway = await keeper.#start(place === 0);
+        const gateway = await retry(() => keeper.#start(place === 0), options.patience);
         keeper.#places[place] = gateway;
         keeper.#kept[place] = keeper.#keep(place, gateway);
       }
@@ -95,14 +108,30 @@ export class GatewayKeeper implements AsyncDisposable {
     await Promise.all([...this.#kept, ...this.#draining]);
   }
 
+  /** Starts one, and another with more time for each that took too long. */
   async #start(exclusive: boolean): Promise<GatewayProcess> {
-    const options = { ...this.#options.gateway, ...this.#addresses, exclusive };
+    while (true) {
+      const slowness = this.#slowness;
+      try {
+        return await this.#startIn(slowness, exclusive);
+      } catch (error) {
+        const isLate = error instanceof JobWorkerError && error.code === "deadline_exceeded";
+        if (!isLate || slowness === SLOWEST) throw error;
+        this.#slowness = Math.max(this.#slowness, 2 * slowness);
+        const why = messageOf(error);
+        diagnostics.warn("{why}; trying again with twice the time", { why });
+      }
+    }
+  }
+
+  async #startIn(slowness: number, exclusive: boolean): Promise<GatewayProcess> {
+    const options = { ...this.#options.gateway, ...this.#addresses, exclusive, slowness };
     const { setsid, onRefused, restoreSocket } = this.#options;
     await restoreSocket();
     const argv = gatewayCommand(options);
     const gateway = new GatewayProcess({ setsid, argv, onRefused, restoreSocket });
     try {
-      const { address, restAddress } = await gateway.serve(options);
+      const { address, restAddress } = await gateway.serve(options, this.#closing.signal);
       this.#addresses = { address, restAddress };
       return gateway;
     } catch (error) {
@@ -126,8 +155,9 @@ export class GatewayKeeper implements AsyncDisposable {
       this.#places[place] = null;
       if (signal.aborted) return;
       diagnostics.error("Gateway {pid} ended: {why}; starting another", { pid: gateway.pid, why });
-      const wasHealthy = performance.now() - startedAt > HEALTHY_AFTER_MS;
+      const wasHealthy = performance.now() - startedAt > HEALTHY_AFTER_MS * this.#slowness;
       pause = wasHealthy ? PAUSE_MS.first : Math.min(2 * pause, PAUSE_MS.last);
+      if (!wasHealthy && gateway.wasUnwell) this.#slowness = Math.min(2 * this.#slowness, SLOWEST);
       gateway = await this.#restart(pause);
       this.#places[place] = gateway;
     }
@@ -136,22 +166,27 @@ export class GatewayKeeper implements AsyncDisposable {
   /** Tries until there is a new gateway; `null` if the daemon is shut down before. */
   async #restart(pause: number): Promise<GatewayProcess | null> {
     const { signal } = this.#closing;
-    for (let wait = pause;; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
-      await delay(wait, { signal }).catch(() => {});
-      if (signal.aborted) return null;
-      try {
-        const alone = this.alive === 0 && this.#draining.size === 0;
-        const gateway = await this.#start(alone);
-        if (signal.aborted) {
-          await gateway[Symbol.asyncDispose]();
-          return null;
-        }
+    const isAlone = () => this.alive === 0 && this.#draining.size === 0;
+    try {
+      await delay(pause, { signal });
+      const gateway = await retry(() => this.#start(isAlone()), {
+        firstPauseMs: 2 * pause,
+        longestPauseMs: LONGEST_WAIT_MS,
+        signal,
+        again: (error) => {
+          diagnostics.error("No gateway: {why}; trying again", { why: messageOf(error) });
+          return true;
+        },
+      });
+      if (!signal.aborted) {
         diagnostics.info("Gateway {pid} listens", { pid: gateway.pid });
         return gateway;
-      } catch (error) {
-        diagnostics.error("No gateway: {why}; trying again", { why: messageOf(error) });
       }
+      await gateway[Symbol.asyncDispose]();
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
+    return null;
   }
 
   async #reload(): Promise<void> {
@@ -173,6 +208,7 @@ export class GatewayKeeper implements AsyncDisposable {
         this.#draining.add(drained);
         void drained.then(() => this.#draining.delete(drained));
       } catch (error) {
+        if (this.#closing.signal.aborted) return;
         diagnostics.error("Cannot reload: {why}; gateway {pid} serves on as before", {
           why: messageOf(error),
           pid: old.pid,

@@ -44,6 +44,7 @@ export class GatewayProcess implements AsyncDisposable {
   readonly #over = new AbortController();
   /** What we ended it for. */
   #fault: string | null = null;
+  #wasUnwell = false;
 
   constructor(options: GatewayProcessOptions) {
     this.#options = options;
@@ -66,20 +67,39 @@ export class GatewayProcess implements AsyncDisposable {
     return this.#child.pid;
   }
 
+  /** Whether it was killed because it did not answer as it should: one on a slow machine may do that. */
+  get wasUnwell(): boolean {
+    return this.#wasUnwell;
+  }
+
   /**
    * Lets it serve.
    *
    * @returns where it listens
-   * @throws `failed_precondition` with what it says, if it cannot
+   * @param signal ends it while it does not listen yet
+   * @throws `failed_precondition` with what it says, if it cannot; `unavailable` if that may pass;
+   * `deadline_exceeded` if it takes too long
    */
-  async serve(options: GatewayOptions): Promise<GatewayAddresses> {
+  async serve(options: GatewayOptions, signal: AbortSignal): Promise<GatewayAddresses> {
     this.#send({ kind: "serve", options });
-    const timer = setTimeout(() => this.kill("it did not listen in time"), LISTEN_WITHIN_MS);
+    const withinMs = LISTEN_WITHIN_MS * options.slowness;
+    const giveUp = (why: string, code: "deadline_exceeded" | "unavailable") => {
+      this.#listening.reject(new JobWorkerError(code, `The gateway has ended: ${why}`));
+      this.kill(why);
+    };
+    const timer = setTimeout(
+      () => giveUp(`it did not listen within ${withinMs / 1000} s`, "deadline_exceeded"),
+      withinMs,
+    );
+    const onAbort = () => giveUp("the daemon is shutting down", "unavailable");
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
     try {
       const addresses = await this.#listening.promise;
-      void this.#watch();
+      void this.#watch(ANSWER_WITHIN_MS * options.slowness);
       return addresses;
     } finally {
+      signal.removeEventListener("abort", onAbort);
       clearTimeout(timer);
     }
   }
@@ -123,7 +143,7 @@ export class GatewayProcess implements AsyncDisposable {
             this.#listening.resolve(report);
             break;
           case "failed":
-            this.#listening.reject(new JobWorkerError("failed_precondition", report.message));
+            this.#listening.reject(new JobWorkerError(report.code, report.message));
             break;
           case "pong":
             this.#pongs.get(report.id)?.(report.fault);
@@ -159,23 +179,25 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   /** Asks from time to time whether it is well. */
-  async #watch(): Promise<void> {
+  async #watch(withinMs: number): Promise<void> {
     const { signal } = this.#over;
     try {
       for (let id = 1;; id++) {
         await delay(PING_EVERY_MS, { signal });
-        const fault = await this.#ping(id);
-        if (fault !== null) this.kill(fault);
+        const fault = await this.#ping(id, withinMs);
+        if (fault === null) continue;
+        this.#wasUnwell = true;
+        this.kill(fault);
       }
     } catch (error) {
       if (error !== signal.reason) throw error;
     }
   }
 
-  async #ping(id: number): Promise<string | null> {
+  async #ping(id: number, withinMs: number): Promise<string | null> {
     const pong = Promise.withResolvers<string | null>();
     this.#pongs.set(id, pong.resolve);
-    const timer = setTimeout(() => pong.resolve("it does not answer"), ANSWER_WITHIN_MS);
+    const timer = setTimeout(() => pong.resolve("it does not answer"), withinMs);
     this.#send({ kind: "ping", id });
     try {
       return await pong.promise;

@@ -30,6 +30,8 @@ const gatewayOptionsSchema = z.object({
   maxConnectionsPerAddress: z.number(),
   /** Fail if another process listens there, whether or not it would share the port. */
   exclusive: z.boolean(),
+  /** How many times the usual time it gets, to listen and to answer: more than 1 on a slow machine. */
+  slowness: z.number(),
   debug: z.boolean(),
   /** Whether standard error, which it has from the engine, is systemd's journal. */
   journal: z.boolean(),
@@ -64,6 +66,9 @@ const refusalSchema = z.object({
   unreported: z.number(),
 });
 
+/** Why it cannot serve: until somebody changes something, for now, or because it took too long. */
+export const FAILURES = ["failed_precondition", "unavailable", "deadline_exceeded"] as const;
+
 /** From the gateway. */
 export const reportSchema = z.discriminatedUnion("kind", [
   z.object({
@@ -71,7 +76,7 @@ export const reportSchema = z.discriminatedUnion("kind", [
     address: hostPortSchema,
     restAddress: hostPortSchema.nullable(),
   }),
-  z.object({ kind: z.literal("failed"), message: z.string() }),
+  z.object({ kind: z.literal("failed"), code: z.enum(FAILURES), message: z.string() }),
   /** `fault` says why its own port does not answer; `null` if it does. */
   z.object({ kind: z.literal("pong"), id: z.number(), fault: z.string().nullable() }),
   /** A call found no engine at the socket. Answered by `socket`. */

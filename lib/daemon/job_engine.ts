@@ -1,16 +1,13 @@
-import { resolve } from "node:path";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { AuditLog } from "../service/audit_log.ts";
 import type { JobService } from "../service/job_service.ts";
 import { WorkerService } from "../service/worker_service.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
 import { type Containment, MemoryStore, Worker } from "../worker/mod.ts";
+import { makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { type DaemonOptions, IN_MEMORY } from "./options.ts";
-
-/** The longest path of a socket, see unix(7), without `/engine.sock`. */
-const LONGEST_PATH = 107 - "/engine.sock".length;
 
 /** Options of {@linkcode JobEngine.open}. */
 export interface JobEngineOptions extends
@@ -147,41 +144,4 @@ async function makeTemporaryDirectory(resources: AsyncDisposableStack): Promise<
   const directory = resources.use(await Deno.open(path));
   await directory.lock(true);
   return path;
-}
-
-/** Makes the directory with mode 0700 if there is none, and returns its absolute path. */
-async function makeDataDirectory(path: string): Promise<string> {
-  const bytes = new TextEncoder().encode(resolve(path)).byteLength;
-  if (bytes > LONGEST_PATH) {
-    throw new JobWorkerError(
-      "failed_precondition",
-      `Cannot use the data directory "${resolve(path)}": the socket in it lets its path have ` +
-        `${LONGEST_PATH} bytes (unix(7)), and it has ${bytes}; choose another with --data-dir`,
-    );
-  }
-  try {
-    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
-    await checkOwner(path);
-    const probe = await Deno.makeTempFile({ dir: path, prefix: ".write-" });
-    await Deno.remove(probe);
-    return resolve(path);
-  } catch (error) {
-    throw new JobWorkerError(
-      "failed_precondition",
-      `Cannot use the data directory "${path}": ${messageOf(error)}; choose another with ` +
-        `--data-dir`,
-      { cause: error },
-    );
-  }
-}
-
-/** Whoever may write in it can empty the audit trail, and put a socket in the place of ours. */
-async function checkOwner(path: string): Promise<void> {
-  const { uid, mode } = await Deno.stat(path);
-  if (uid !== null && uid !== Deno.uid()) {
-    throw new Error(`it belongs to another user (uid ${uid})`);
-  }
-  if (mode !== null && (mode & 0o022) !== 0) {
-    throw new Error(`others than its owner may write in it; run \`chmod go-w ${path}\``);
-  }
 }

@@ -6,8 +6,13 @@ import { GATEWAY_ROLE } from "./gateway_command.ts";
 import { helpText } from "./help_text.ts";
 import { isJournal, journalLines } from "./journal.ts";
 
-/** What a process ends with when its arguments are wrong, and when it cannot do its work. */
+/**
+ * What a process ends with when its arguments are wrong; when it cannot do its work until somebody has
+ * mended something, `EX_CONFIG` of sysexits.h(3head); and when that may pass. The unit for systemd names
+ * the first two as those after which it is not started again.
+ */
 const EXIT_USAGE = 2;
+const EXIT_CONFIGURATION = 78;
 const EXIT_FAILURE = 1;
 
 /** What the daemon needs from the process that it is. */
@@ -29,7 +34,8 @@ export interface DaemonProcess {
  * The daemon, from its arguments to its exit status. What each of its roles needs is loaded in that role
  * only: the engine has no code for the network, and the gateway none for running programs.
  *
- * @returns 0 after a shutdown that was asked for; 2 for wrong arguments; 1 if it cannot start
+ * @returns 0 after a shutdown that was asked for; 2 for wrong arguments, 78 for what else somebody must
+ * mend before it can start; 1 if it cannot start for now
  */
 export async function main(process: DaemonProcess): Promise<number> {
   const { args: [word, ...others], environment, print } = process;
@@ -58,10 +64,22 @@ export async function main(process: DaemonProcess): Promise<number> {
         return await runDaemon(process);
     }
   } catch (error) {
+    // Asked to end while it was starting.
+    if (process.signal.aborted && error === process.signal.reason) return 0;
     const text = `worker-daemon: ${messageOf(error)}\n`;
     process.printError(isJournal(environment) ? journalLines("error", text) : text);
-    const usage = error instanceof JobWorkerError && error.code === "invalid_argument";
-    return usage ? EXIT_USAGE : EXIT_FAILURE;
+    return exitStatusOf(error);
+  }
+}
+
+function exitStatusOf(error: unknown): number {
+  switch (error instanceof JobWorkerError && error.code) {
+    case "invalid_argument":
+      return EXIT_USAGE;
+    case "failed_precondition":
+      return EXIT_CONFIGURATION;
+    default:
+      return EXIT_FAILURE;
   }
 }
 

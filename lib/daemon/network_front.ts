@@ -30,6 +30,8 @@ export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
   readonly inherited: GatewayOptions["inherited"];
   /** Fail if another process listens there, although the port can be shared. */
   readonly exclusive: boolean;
+  /** How many times the usual time it may take to reach ourselves. */
+  readonly slowness: number;
   /** Told of those who are turned away, for the audit trail; of a crowd of strangers, of some. */
   readonly onRefused: (refusal: Refusal) => void;
 }
@@ -97,6 +99,7 @@ export class NetworkFront implements AsyncDisposable {
         denyList,
         maxConnections: options.maxConnections,
         maxConnectionsPerAddress: options.maxConnectionsPerAddress,
+        slowness: options.slowness,
         onConnection: (socket, client) => grpc.accept(socket, client),
         onRefused: (refused) => {
           if (refused.reason === "too_many_connections") onCrowd(refused);
@@ -203,6 +206,7 @@ async function openRest(
     answer: app.fetch,
     maxConnections: Math.ceil(options.maxConnections / 2),
     maxConnectionsPerAddress: Math.ceil(options.maxConnectionsPerAddress / 2),
+    slowness: options.slowness,
     onRefused: limited(warnOfRefused, REPORTS),
     onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
   });

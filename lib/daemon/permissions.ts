@@ -3,6 +3,7 @@ import { JobWorkerError } from "../errors.ts";
 import { findTool } from "../worker/tools.ts";
 import { loadOptions } from "./config_file.ts";
 import { type DaemonInvocation, IN_MEMORY } from "./options.ts";
+import { notifySocket, OWN_SOCKET } from "./service_manager.ts";
 
 /**
  * The flags of `deno run` for these arguments, a line each: those of the task `start`, but for any
@@ -21,24 +22,33 @@ export async function permissionsFor(
     ? await initFlags(others)
     : word === "user"
     ? await userFlags(others, environment)
-    : await engineFlags(await loadOptions(args, environment));
+    : await engineFlags(await loadOptions(args, environment), notifySocket(environment));
   return flags.map((flag) => `${flag}\n`).join("");
 }
 
-async function engineFlags(invocation: DaemonInvocation): Promise<string[]> {
+async function engineFlags(
+  invocation: DaemonInvocation,
+  supervisor: string | null,
+): Promise<string[]> {
   if (!("options" in invocation)) return [];
   const setsid = await findTool("setsid");
   const { dataDir } = invocation.options;
-  const common = [`--allow-run=${setsid}`];
+  const run = `--allow-run=${setsid}`;
+  const told = supervisor === null ? [] : [pathInFlag(supervisor)];
   if (dataDir === IN_MEMORY) {
     // The name of its directory, and so that of its socket, is made up later.
-    return [...common, "--allow-write=/tmp", "--allow-net"];
+    return [run, `--allow-write=${["/tmp", ...told].join(",")}`, "--allow-net"];
   }
   const directory = pathInFlag(resolve(dataDir));
+  const sockets = [
+    `${directory}/engine.sock`,
+    ...supervisor === null ? [] : [`${directory}/${OWN_SOCKET}`],
+    ...told,
+  ];
   return [
-    ...common,
-    `--allow-write=${directory}`,
-    `--allow-net=unix:${directory}/engine.sock`,
+    run,
+    `--allow-write=${[directory, ...told].join(",")}`,
+    `--allow-net=${sockets.map((path) => `unix:${path}`).join(",")}`,
   ];
 }
 

@@ -27,7 +27,7 @@ import { bind, type Binding } from "../bind.ts";
 import { ConnectionCaps, peerOf } from "../connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../host_port.ts";
-import { checkCertificate, probeOwnListener } from "../own_listener.ts";
+import { checkCertificate, type ProbeOptions, probeOwnListener } from "../own_listener.ts";
 import { cannotListen } from "../free_port.ts";
 
 /** A connection that was not let in, or that was ended because its certificate is no longer good. */
@@ -53,6 +53,8 @@ export interface TlsListenerOptions extends Binding {
   readonly maxConnectionsPerAddress?: number;
   /** 10 s by default. */
   readonly handshakeTimeoutMs?: number;
+  /** See {@linkcode ProbeOptions}. */
+  readonly slowness?: number;
   /** Takes over the connection of a verified client: from here on it is the callee's to close. */
   readonly onConnection: (socket: tls.TLSSocket, client: ClientCertificate) => void;
   /** Is told of every connection that was refused, or ended later. */
@@ -152,7 +154,7 @@ export class TlsListener implements AsyncDisposable {
    */
   async probe(): Promise<void> {
     // Whoever came since the last look is proof enough.
-    if (this.#arrivals === this.#arrivalsSeen) await probeOwnListener(this.#server, this.#address);
+    if (this.#arrivals === this.#arrivalsSeen) await this.#probe();
     this.#arrivalsSeen = this.#arrivals;
   }
 
@@ -170,11 +172,17 @@ export class TlsListener implements AsyncDisposable {
 
   /** The TLS stack takes any material; whether it can serve with it shows only now. */
   async #shakeHands(): Promise<void> {
-    await probeOwnListener(this.#server, this.#address, async (socket) => {
+    const { material, slowness } = this.#options;
+    await this.#probe(async (socket) => {
       this.#ownPeer = formatHostPort(socket.localAddress, socket.localPort);
-      await checkCertificate(socket, this.#options.material.cert);
+      await checkCertificate(socket, material.cert, slowness);
     });
     this.#arrivalsSeen = this.#arrivals;
+  }
+
+  async #probe(use?: ProbeOptions["use"]): Promise<void> {
+    const { slowness = 1 } = this.#options;
+    await probeOwnListener(this.#server, this.#address, { slowness, ...(use && { use }) });
   }
 
   async #bind(): Promise<void> {

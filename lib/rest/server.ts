@@ -43,6 +43,8 @@ export interface RestServerOptions extends Binding {
   /** From one IPv4 address or IPv6 network; 1024 by default. */
   readonly maxConnectionsPerAddress?: number;
   readonly deadlines?: RestDeadlines;
+  /** How many times the usual time it may take to reach ourselves: more than 1 on a slow machine. */
+  readonly slowness?: number;
   readonly onRefused: (refused: RefusedConnection) => void;
   /** Is told that the listener itself has failed: out of file descriptors, for one. */
   readonly onError: (error: Error) => void;
@@ -135,7 +137,8 @@ export class RestServer implements AsyncDisposable {
    * @throws {JobWorkerError} `failed_precondition` if they do not
    */
   async probe(): Promise<void> {
-    await probeOwnListener(this.#server, this.#address);
+    const { slowness = 1 } = this.#options;
+    await probeOwnListener(this.#server, this.#address, { slowness });
   }
 
   /**
@@ -154,12 +157,11 @@ export class RestServer implements AsyncDisposable {
 
   /** The TLS stack takes any material; whether it can serve with it shows only now. */
   async #shakeHands(): Promise<void> {
-    const { cert } = this.#options.material;
-    await probeOwnListener(
-      this.#server,
-      this.#address,
-      (socket) => checkCertificate(socket, cert),
-    );
+    const { material: { cert }, slowness = 1 } = this.#options;
+    await probeOwnListener(this.#server, this.#address, {
+      use: (socket) => checkCertificate(socket, cert, slowness),
+      slowness,
+    });
   }
 
   async #close(patienceMs: number): Promise<void> {

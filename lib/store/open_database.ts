@@ -38,12 +38,16 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
 
 /** What was in the way of opening a database, and what to do about it. */
 export function openError(path: string, error: unknown): JobWorkerError {
+  const why = messageOf(error);
   return new JobWorkerError(
-    "failed_precondition",
-    `Cannot open the database "${path}": ${remedyFor(messageOf(error))}`,
+    PASSING.test(why) ? "unavailable" : "failed_precondition",
+    `Cannot open the database "${path}": ${remedyFor(why)}`,
     { cause: error },
   );
 }
+
+/** What may be over at the next try: another daemon that ends, a disk that is full. */
+const PASSING = /database is locked|is full|No space left/;
 
 /** The texts are those of https://sqlite.org/rescode.html: `exec` tells no codes. */
 function remedyFor(why: string): string {

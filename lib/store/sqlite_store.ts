@@ -42,8 +42,9 @@ export class SqliteStore implements JobStore {
    * Opens a database, or makes a new one with mode 0600 if there is none.
    *
    * @param path of the file
-   * @throws `failed_precondition`, naming the file and the remedy: if another process has it open, it
-   *   is damaged or no database, or of a newer version, or cannot be written. It is left as it is.
+   * @throws `failed_precondition`, naming the file and the remedy: if it is damaged or no database, or of
+   *   a newer version, or cannot be written; `unavailable` if another process has it open, or the disk is
+   *   full. It is left as it is.
    */
   static async open(path: string): Promise<SqliteStore> {
     try {

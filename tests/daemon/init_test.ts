@@ -1,3 +1,4 @@
+import unit from "../../deploy/worker-daemon.service" with { type: "text" };
 import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
 import { loadPasswordFile } from "../../lib/auth/password_file.ts";
 import { main } from "../../lib/daemon/main.ts";
@@ -139,27 +140,32 @@ Deno.test("init says how it is used, and what of a line it does not understand",
   }
 });
 
-Deno.test("--check-config ends with 1 for what a start would fail for, and 2 for wrong options", async () => {
+Deno.test("--check-config ends with what the unit is not started again for: 2 for wrong options, 78 for the rest", async () => {
   await using directory = await temporaryDirectory();
   const { path } = directory;
   await daemon(["init", `--dir=${path}`, "--job-user=nobody"]);
   const check = (...args: string[]) =>
     daemon(["--check-config", `--config=${path}/job-worker.json`, ...args]);
   const wrong: [string, number, RegExp][] = [
-    ["--key=/nonexistent", 1, /Cannot read the private key "\/nonexistent"/],
-    [`--key=${path}/certs/client-key.pem`, 1, /does not belong to certificate/],
-    [`--data-dir=${path}/job-worker.json`, 1, /Cannot use the data directory .* not a directory/],
+    ["--key=/nonexistent", 78, /Cannot read the private key "\/nonexistent"/],
+    [`--key=${path}/certs/client-key.pem`, 78, /does not belong to certificate/],
+    [`--data-dir=${path}/job-worker.json`, 78, /Cannot use the data directory .* not a directory/],
+    [`--data-dir=${path}/open`, 78, /others than its owner may write in it; run `chmod go-w /],
+    [`--data-dir=/${"long".repeat(30)}`, 78, /lets its path have 95 bytes/],
     ["--gateways=0", 2, /must be 1 to 64/],
     ["--frobnicate", 2, /Unknown argument/],
   ];
+  await Deno.mkdir(`${path}/open`);
+  await Deno.chmod(`${path}/open`, 0o777);
   for (const [arg, code, message] of wrong) {
     const outcome = await check(arg);
     assert.equal(outcome.code, code, arg);
     assert.match(outcome.stderr, message);
   }
+  assert.match(unit, /^RestartPreventExitStatus=2 78$/m);
   await Deno.writeTextFile(`${path}/certs/users.htpasswd`, "alice:plain\n");
   const users = await check();
-  assert.equal(users.code, 1);
+  assert.equal(users.code, 78);
   assert.match(users.stderr, /line 1 of the users file/);
 });
 

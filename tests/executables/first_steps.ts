@@ -128,7 +128,7 @@ export function testFirstSteps(executables: Executables): void {
     const permissions = (line: readonly string[]) =>
       line.filter((word) => word.startsWith("--allow-")).toSorted();
     assert.deepEqual(permissions(engine), [
-      "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM",
+      "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM,NOTIFY_SOCKET",
       `--allow-net=unix:${data}/engine.sock`,
       "--allow-read",
       "--allow-run=/usr/bin/setsid",

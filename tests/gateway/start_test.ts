@@ -8,28 +8,28 @@ import { TestHouse } from "./fixture.ts";
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
 
-/** What a daemon says that cannot start; it must exit with 1, and leave no socket. */
-async function failure(...args: readonly string[]): Promise<string> {
+/** What a daemon says that cannot start; it must exit with this status. */
+async function failure(status: number, ...args: readonly string[]): Promise<string> {
   await using directory = await temporaryDirectory();
   const { code, stdout, stderr } = await failedDaemon(certificates, args, { cwd: directory.path });
-  assert.deepEqual({ code, stdout }, { code: 1, stdout: "" }, stderr);
+  assert.deepEqual({ code, stdout }, { code: status, stdout: "" }, stderr);
   assert.doesNotMatch(stderr, /\n +at /);
   return stderr.trimEnd().split("\n").at(-1) ?? "";
 }
 
-Deno.test("A daemon whose gateway cannot start says why and exits with 1", async () => {
+Deno.test("A daemon whose gateway cannot start before somebody mends it says why and exits with 78", async () => {
   const { key } = certificates.paths("client");
   assert.match(
-    await failure(`--key=${key}`),
+    await failure(78, `--key=${key}`),
     /^worker-daemon: Private key ".*client-key\.pem" does not belong to certificate ".*server-/,
   );
   assert.match(
-    await failure("--cert=/nonexistent/cert.pem"),
+    await failure(78, "--cert=/nonexistent/cert.pem"),
     /^worker-daemon: Cannot read the certificate "\/nonexistent\/cert\.pem": there is no such file/,
   );
 });
 
-Deno.test("A port that another process would share is in use all the same", async () => {
+Deno.test("A port that another process would share is in use all the same, which may pass: 1", async () => {
   for (const reusePort of [false, true]) {
     const server = createServer();
     const listening = Promise.withResolvers<void>();
@@ -40,7 +40,7 @@ Deno.test("A port that another process would share is in use all the same", asyn
     const { port } = bound;
     for (const gateways of [1, 2]) {
       assert.equal(
-        await failure(`--address=127.0.0.1:${port}`, `--gateways=${gateways}`),
+        await failure(1, `--address=127.0.0.1:${port}`, `--gateways=${gateways}`),
         `worker-daemon: Cannot listen on 127.0.0.1:${port}: the port is in use; ` +
           "stop what uses it, or choose another",
       );

@@ -9,11 +9,11 @@ import { rejection, temporaryDirectory } from "../worker/fixture.ts";
 import { DONE, job } from "../worker/job_fixture.ts";
 
 /** What `SqliteStore.open()` says of a file that it must not touch. */
-async function refusal(path: string): Promise<string> {
+async function refusal(path: string, code = "failed_precondition"): Promise<string> {
   const before = await Deno.readFile(path);
   const error = await rejection(SqliteStore.open(path));
   assert.ok(error instanceof JobWorkerError, String(error));
-  assert.equal(error.code, "failed_precondition");
+  assert.equal(error.code, code);
   assert.ok(error.message.startsWith(`Cannot open the database "${path}": `), error.message);
   assert.doesNotMatch(error.message, /\n/);
   assert.equal((await Deno.readFile(path)).toHex(), before.toHex(), "The file is as it was");
@@ -91,7 +91,7 @@ Deno.test("SqliteStore.open() refuses a database that is open, and does the firs
   const [first] = stores;
   assert.ok(first);
   await first.put(job({ jobId: "a" }));
-  assert.match(await refusal(path), /another daemon has it open/);
+  assert.match(await refusal(path, "unavailable"), /another daemon has it open/);
   await first.put(job({ jobId: "b" }));
   await first[Symbol.asyncDispose]();
   await using next = await SqliteStore.open(path);
@@ -118,6 +118,7 @@ Deno.test({
     const path = `${disk.path}/jobs.db`;
     await disk.fill();
     const full = await rejection(SqliteStore.open(path));
+    assert.ok(full instanceof JobWorkerError && full.code === "unavailable", "It may pass");
     assert.match(String(full), /Cannot open the database ".*full/);
     await disk.free();
     await (await SqliteStore.open(path))[Symbol.asyncDispose]();

@@ -1,0 +1,86 @@
+import { resolve } from "node:path";
+import { JobWorkerError, messageOf } from "../errors.ts";
+
+/** The longest path of a socket, see unix(7), without `/engine.sock`. */
+const LONGEST_PATH = 107 - "/engine.sock".length;
+
+/** What is wrong with a directory until somebody changes it; a full disk or a broken one may pass. */
+const LASTING = [
+  Deno.errors.PermissionDenied,
+  Deno.errors.NotCapable,
+  Deno.errors.NotADirectory,
+  Deno.errors.AlreadyExists,
+  Deno.errors.NotFound,
+  Deno.errors.FilesystemLoop,
+];
+
+/**
+ * Looks whether a directory of this path can hold the data of a daemon of ours, be it there or not.
+ *
+ * @throws {JobWorkerError} `failed_precondition`; `unavailable` if that may pass
+ */
+export async function checkDataDirectory(path: string): Promise<void> {
+  checkLength(path);
+  try {
+    await checkOwner(path);
+  } catch (error) {
+    // It is made at the start.
+    if (!(error instanceof Deno.errors.NotFound)) throw cannotUse(path, error);
+  }
+}
+
+/**
+ * Makes the directory with mode 0700 if there is none.
+ *
+ * @returns its absolute path
+ * @throws {JobWorkerError} as {@linkcode checkDataDirectory} does
+ */
+export async function makeDataDirectory(path: string): Promise<string> {
+  checkLength(path);
+  try {
+    await Deno.mkdir(path, { recursive: true, mode: 0o700 });
+    await checkOwner(path);
+    const probe = await Deno.makeTempFile({ dir: path, prefix: ".write-" });
+    await Deno.remove(probe);
+    return resolve(path);
+  } catch (error) {
+    throw cannotUse(path, error);
+  }
+}
+
+function checkLength(path: string): void {
+  const bytes = new TextEncoder().encode(resolve(path)).byteLength;
+  if (bytes > LONGEST_PATH) {
+    throw refusal(
+      resolve(path),
+      `the socket in it lets its path have ${LONGEST_PATH} bytes (unix(7)), and it has ${bytes}`,
+    );
+  }
+}
+
+/** Whoever may write in it can empty the audit trail, and put a socket in the place of ours. */
+async function checkOwner(path: string): Promise<void> {
+  const { isDirectory, uid, mode } = await Deno.stat(path);
+  if (!isDirectory) throw refusal(path, "it is not a directory");
+  if (uid !== null && uid !== Deno.uid()) {
+    throw refusal(path, `it belongs to another user (uid ${uid})`);
+  }
+  if (mode !== null && (mode & 0o022) !== 0) {
+    throw refusal(path, `others than its owner may write in it; run \`chmod go-w ${path}\``);
+  }
+}
+
+function cannotUse(path: string, error: unknown): JobWorkerError {
+  if (error instanceof JobWorkerError) return error;
+  const lasts = LASTING.some((kind) => error instanceof kind);
+  return refusal(path, messageOf(error), { lasts, cause: error });
+}
+
+function refusal(
+  path: string,
+  why: string,
+  { lasts = true, cause }: { lasts?: boolean; cause?: unknown } = {},
+): JobWorkerError {
+  const message = `Cannot use the data directory "${path}": ${why}; choose another with --data-dir`;
+  return new JobWorkerError(lasts ? "failed_precondition" : "unavailable", message, { cause });
+}
