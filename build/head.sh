@@ -13,11 +13,13 @@ fail() {
   exit @FAILURE@
 }
 
-# Where the cache may be, best first.
+# Where the cache may be, best first. What root unpacks is for everybody: for the service, whatever its
+# environment, and for whoever runs the CLI.
 places() {
   case ${XDG_CACHE_HOME-} in /*) echo "$XDG_CACHE_HOME/job-worker" ;; esac
+  [ "$(id -u)" != 0 ] || echo /var/cache/job-worker
   case ${HOME-} in /*) echo "$HOME/.cache/job-worker" ;; esac
-  echo /var/cache/job-worker
+  [ "$(id -u)" = 0 ] || echo /var/cache/job-worker
   echo "${TMPDIR:-/tmp}/job-worker-$(id -u)"
 }
 

@@ -5,7 +5,7 @@ set -eu
 usage="Usage: install.sh [--dry-run] [--from=DIR] [--prefix=DIR] [--root=DIR] [-- INIT-OPTION...]
 
   --dry-run     only say what would be done
-  --from=DIR    where worker-daemon, worker-cli and SHA256SUMS are [beside this script, or ../dist]
+  --from=DIR    where worker-daemon, worker-cli and SHA256SUMS are [beside this script, .. or ../dist]
   --prefix=DIR  where to install programs and manual pages [/usr/local]
   --root=DIR    install below another root, to be one later, and leave users and services alone
   INIT-OPTION   for worker-daemon init: --host=NAME, a name by which clients reach this server; --user=NAME
@@ -35,7 +35,7 @@ step() {
   [ -n "$dry" ] || "$@"
 }
 
-for directory in "$here" "$here/../dist"; do
+for directory in "$here" "$here/.." "$here/../dist"; do
   if [ -z "$from" ] && [ -f "$directory/worker-daemon" ]; then from=$directory; fi
 done
 [ -n "$from" ] || fail "Cannot find worker-daemon: say where it is with --from=DIR"
@@ -43,7 +43,7 @@ done
 
 (cd -- "$from" && sha256sum --check --quiet SHA256SUMS) || fail "The files in $from are damaged"
 
-# Unpacked where every user may run it from.
+# Unpacked where every user may run it from; without a root it would be there by itself.
 export XDG_CACHE_HOME="$root/var/cache"
 umask 022
 
@@ -51,6 +51,9 @@ echo "Programs and their manual pages:"
 step install -d "$root$prefix/bin" "$root$prefix/share/man/man1" "$XDG_CACHE_HOME"
 step install -m 755 "$from/worker-daemon" "$from/worker-cli" "$root$prefix/bin"
 if [ -d "$here/man" ]; then step install -m 644 "$here"/man/*.1 "$root$prefix/share/man/man1"; fi
+
+echo "Unpacked now, once and for all, so that the first start does not take its time:"
+step "$root$prefix/bin/worker-daemon" --version
 
 echo "Completions:"
 add_completion() {
@@ -76,7 +79,7 @@ echo "Certificates, configuration and the units for systemd:"
 if [ -e "$root/etc/job-worker/job-worker.json" ]; then
   echo "  there is a configuration in $root/etc/job-worker"
 else
-  step "$root$prefix/bin/worker-daemon" init "--dir=$root/etc/job-worker" --systemd "$@"
+  step "$root$prefix/bin/worker-daemon" init "--dir=$root/etc/job-worker" --systemd --system "$@"
   # What the unit names will be there without the root.
   [ -z "$root" ] || step sed -i "s|$root/|/|g" "$root/etc/job-worker/worker-daemon.service"
 fi

@@ -44,7 +44,14 @@ done
 step rm -f "$root/usr/share/bash-completion/completions/worker-cli" \
   "$root/usr/share/zsh/vendor-completions/_worker-cli" \
   "$root/usr/share/fish/vendor_completions.d/worker-cli.fish"
-step rm -rf "$root/var/cache/job-worker"
+# Whatever the environment was in which root has run them.
+set -- "$root/var/cache/job-worker"
+if [ -z "$root" ]; then
+  set -- "$@" ~root/.cache/job-worker "${TMPDIR:-/tmp}/job-worker-0"
+  [ "${HOME:-/root}" = ~root ] || set -- "$@" "$HOME/.cache/job-worker"
+  case ${XDG_CACHE_HOME-} in /*) set -- "$@" "$XDG_CACHE_HOME/job-worker" ;; esac
+fi
+step rm -rf "$@"
 
 if [ -z "$purge" ]; then
   echo "Kept: $root/etc/job-worker and $root/var/lib/job-worker; --purge removes them"
@@ -52,4 +59,8 @@ if [ -z "$purge" ]; then
 fi
 echo "Certificates, configuration, jobs and logs:"
 step rm -rf "$root/etc/job-worker" "$root/var/lib/job-worker"
-if [ -z "$root" ] && id job-worker >/dev/null 2>&1; then step userdel --remove job-worker; fi
+if [ -z "$root" ] && id job-worker >/dev/null 2>&1; then
+  # Without --remove, by which userdel misses a mailbox that a system user never had.
+  step userdel job-worker
+  step rm -rf /var/lib/job-worker-home
+fi

@@ -20,7 +20,8 @@ Options:
   --host=<name>      a name or address by which clients reach this server; repeatable
   --user=<name>      a user of the REST API, an admin; the password is WORKER_PASSWORD, or made up
   --job-user=<name>  whose rights jobs have, where the daemon runs as root [job-worker, else nobody]
-  --systemd          write units for systemd, too
+  --systemd          write units for systemd, too: those of a user, unless root asks
+  --system           write those of the system, whoever asks
   --force            replace what is there: certificates that the old CA signed are then worth nothing
 `;
 
@@ -31,7 +32,8 @@ export interface InitOptions {
   readonly hosts: readonly string[];
   readonly user: string | null;
   readonly jobUser: string | null;
-  readonly systemd: boolean;
+  /** Whose units to write; `null`: none. */
+  readonly systemd: "system" | "user" | null;
   readonly force: boolean;
 }
 
@@ -52,6 +54,7 @@ export function parseInit(args: readonly string[]): InitOptions | null {
         user: { type: "string" },
         "job-user": { type: "string" },
         systemd: { type: "boolean", default: false },
+        system: { type: "boolean", default: Deno.uid() === 0 },
         force: { type: "boolean", default: false },
       },
     });
@@ -61,7 +64,7 @@ export function parseInit(args: readonly string[]): InitOptions | null {
       hosts: values.host,
       user: values.user ?? null,
       jobUser: values["job-user"] ?? null,
-      systemd: values.systemd,
+      systemd: !values.systemd ? null : values.system ? "system" : "user",
       force: values.force,
     };
   } catch (error) {
@@ -96,12 +99,14 @@ export async function init(
       about: "the configuration",
       text: configText(directory, await jobUserOf(options)),
     },
-    ...systemd
-      ? [
-        { name: SERVICE, about: "its unit for systemd", text: serviceText(directory, environment) },
-        { name: SOCKET, about: "keeps its ports open while it restarts", text: socketUnit },
-      ]
-      : [],
+    ...systemd === null ? [] : [
+      {
+        name: SERVICE,
+        about: `its unit for systemd, of ${systemd === "user" ? "your own" : "the system"}`,
+        text: serviceText(options, environment),
+      },
+      { name: SOCKET, about: "keeps its ports open while it restarts", text: socketUnit },
+    ],
   ];
   await checkNew(directory, files, force);
   const made: [path: string, about: string][] = [];
@@ -154,19 +159,35 @@ function configText(directory: string, jobUser: string | null): string {
 }
 
 /** A daemon that runs as root must be told whose rights jobs have. */
-async function jobUserOf({ jobUser }: InitOptions): Promise<string | null> {
-  if (jobUser !== null || Deno.uid() !== 0) return jobUser;
+async function jobUserOf({ jobUser, systemd }: InitOptions): Promise<string | null> {
+  if (jobUser !== null || (Deno.uid() !== 0 && systemd !== "system")) return jobUser;
   const users = await Deno.readTextFile("/etc/passwd").catch(() => "");
   return /^job-worker:/m.test(users) ? "job-worker" : "nobody";
 }
 
-function serviceText(directory: string, environment: (name: string) => string | undefined): string {
+function serviceText(
+  { directory, systemd }: InitOptions,
+  environment: (name: string) => string | undefined,
+): string {
   // The portable form says so itself: the runtime that it unpacks is another program.
   const program = environment("WORKER_EXECUTABLE") ??
     (Deno.build.standalone ? Deno.execPath() : INSTALLED);
   const config = `--config=${join(directory, CONFIG_NAME)}`;
   const words = directory === SYSTEM_DIRECTORY ? [program] : [program, config];
-  return serviceUnit.replaceAll(`=${INSTALLED}`, () => `=${words.map(unitWord).join(" ")}`);
+  const unit = systemd === "user" ? userUnit(serviceUnit) : serviceUnit;
+  return unit.replaceAll(`=${INSTALLED}`, () => `=${words.map(unitWord).join(" ")}`);
+}
+
+/**
+ * The unit of the system as one of a user: without what only root has, and without targets that are
+ * unknown there. The data is where the configuration says; `StateDirectory=` would be the directory of
+ * the client's settings, `~/.config/job-worker`.
+ */
+function userUnit(unit: string): string {
+  const ofRoot = /^(StateDirectory|OOMScoreAdjust)=/m;
+  return unit.split("\n\n").filter((paragraph) => !ofRoot.test(paragraph)).join("\n\n")
+    .replace(/^(Wants|After)=.*$/gm, `$1=${SOCKET}`)
+    .replace(/^WantedBy=.*$/m, "WantedBy=default.target");
 }
 
 /** A word of a command line as systemd.service(5) reads it. */
@@ -232,13 +253,19 @@ function report(options: InitOptions, made: readonly [path: string, about: strin
   const width = Math.max(...made.map(([path]) => path.length));
   const config = join(directory, CONFIG_NAME);
   const isFound = directory === SYSTEM_DIRECTORY || directory === resolve(".");
-  const start = systemd
-    ? `systemctl enable --now ${[SOCKET, SERVICE].map((name) => join(directory, name)).join(" ")}`
-    : `worker-daemon${isFound ? "" : ` --config=${config}`}`;
+  const units = [SOCKET, SERVICE].map((name) => join(directory, name)).join(" ");
+  const next = systemd === null
+    ? [`worker-daemon${isFound ? "" : ` --config=${config}`}`]
+    : systemd === "system"
+    ? [`systemctl enable --now ${units}`]
+    : [
+      `systemctl --user enable --now ${units}`,
+      "loginctl enable-linger    so that it runs from the boot on, and when you have logged out",
+    ];
   return [
     ...made.map(([path, about]) => `${path.padEnd(width)}  ${about}`),
     "",
-    `Next: ${start}`,
+    ...next.map((line, index) => `${index === 0 ? "Next:" : "     "} ${line}`),
     "Each client needs ca-cert.pem, and client-cert.pem with client-key.pem or those of operator or",
     "viewer, as client-*.pem in ~/.config/job-worker/. Keep ca-key.pem in a safe place, not here:",
     "whoever has it can make certificates of any user.",

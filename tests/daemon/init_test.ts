@@ -107,7 +107,7 @@ Deno.test("init writes a unit that starts this program with this configuration",
   await using directory = await temporaryDirectory();
   const { path } = directory;
   const variables = { WORKER_EXECUTABLE: "/opt/job-worker/worker-daemon" };
-  const { stdout } = await daemon(["init", `--dir=${path}`, "--systemd"], variables);
+  const { stdout } = await daemon(["init", `--dir=${path}`, "--systemd", "--system"], variables);
   assert.match(
     stdout,
     new RegExp(

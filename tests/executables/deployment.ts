@@ -8,9 +8,13 @@ const SCRIPTS = ["deploy/install.sh", "deploy/uninstall.sh"];
 async function run(
   program: string,
   args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
 ): Promise<{ code: number; stdout: string; stderr: string } | null> {
   try {
-    const { code, stdout, stderr } = await new Deno.Command(program, { args: [...args] }).output();
+    const { code, stdout, stderr } = await new Deno.Command(program, {
+      args: [...args],
+      env: { ...env },
+    }).output();
     const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
     return { code, stdout: out, stderr: err };
   } catch (error) {
@@ -24,10 +28,17 @@ async function pathsBelow(directory: string): Promise<string[]> {
   return stdout.trim().split("\n").map((path) => path.slice(directory.length)).toSorted();
 }
 
+/** A directory of our own, as the root of a system is root's: from no other would root run anything. */
+async function makeRoot({ directory }: Executables): Promise<string> {
+  const root = await Deno.makeTempDir({ dir: directory, prefix: "root-" });
+  await Deno.chmod(root, 0o755);
+  return root;
+}
+
 /** What is in `deploy/`, as far as one machine can tell. */
 export function testDeployment(executables: Executables): void {
   Deno.test("install.sh installs all it says below a root, and uninstall.sh removes it", async () => {
-    const root = await executables.makeDirectory("root-");
+    const root = await makeRoot(executables);
     await Deno.mkdir(`${root}/usr/share/bash-completion/completions`, { recursive: true });
     const install = (...args: string[]) =>
       run("sh", [
@@ -80,6 +91,48 @@ export function testDeployment(executables: Executables): void {
     assert.deepEqual(await pathsBelow(root), [""]);
   });
 
+  Deno.test("The lines of docs/install.md that install by the script find what they have copied", async () => {
+    const server = await makeRoot(executables);
+    await Deno.mkdir(`${server}/tmp`);
+    const page = await Deno.readTextFile(`${ROOT}docs/install.md`);
+    const [, lines = ""] = /```sh\n([^`]*install\.sh[^`]*)```/.exec(page) ?? [];
+    // What is copied to another machine there, is copied to another directory here.
+    const script = lines
+      .replace(/ && ssh root@server$/m, "")
+      .replaceAll("scp -r dist ", `cp -r ${executables.directory}/bin `)
+      .replaceAll("scp -r deploy ", `cp -r ${ROOT}deploy `)
+      .replaceAll("root@server:", server)
+      .replace(/^\/tmp\/\S+ /m, (program) => `${server}${program}--root=${server} `);
+    const outcome = await run("sh", ["-euc", script]);
+    assert.deepEqual([outcome?.code, outcome?.stderr], [0, ""], script);
+    const config = await Deno.readTextFile(`${server}/etc/job-worker/job-worker.json`);
+    assert.equal(JSON.parse(config)["data-dir"], "data");
+    assert.ok((await Deno.stat(`${server}/usr/local/bin/worker-daemon`)).isFile);
+    // Unpacked by the installation already, for everybody.
+    const unpacked = await Array.fromAsync(Deno.readDir(`${server}/var/cache/job-worker`));
+    assert.ok(unpacked.some(({ name }) => /^[0-9a-f]{64}$/.test(name)));
+  });
+
+  Deno.test("uninstall.sh removes what root has unpacked, wherever that was", async () => {
+    const [home, cache, temporary] = await Promise.all(
+      ["home-", "cache-", "tmp-"].map((prefix) => executables.makeDirectory(prefix)),
+    );
+    const env = { HOME: `${home}`, XDG_CACHE_HOME: `${cache}`, TMPDIR: `${temporary}` };
+    const args = [`${ROOT}deploy/uninstall.sh`, "--dry-run", "--purge", "--prefix=/nonexistent"];
+    const { stdout = "" } = await run("sh", args, env) ?? {};
+    const [, removed = ""] = /^\+ rm -rf (.*\/var\/cache\/job-worker.*)$/m.exec(stdout) ?? [];
+    assert.deepEqual(
+      removed.split(" ").toSorted(),
+      [
+        "/root/.cache/job-worker",
+        "/var/cache/job-worker",
+        `${cache}/job-worker`,
+        `${home}/.cache/job-worker`,
+        `${temporary}/job-worker-0`,
+      ].toSorted(),
+    );
+  });
+
   Deno.test("install.sh refuses executables that are damaged", async () => {
     const from = await executables.makeDirectory("damaged-");
     for (const name of ["worker-cli", "SHA256SUMS"]) {
@@ -105,17 +158,29 @@ export function testDeployment(executables: Executables): void {
   Deno.test("systemd finds nothing wrong with the units, sysusers and tmpfiles", async (test) => {
     const home = await executables.makeDirectory("unit-");
     const env = executables.environment(home);
-    await executables.run("worker-daemon", ["init", `--dir=${home}`, "--systemd"], { env });
-    const units = ["service", "socket"].map((kind) => `${home}/worker-daemon.${kind}`);
+    const verified = async (whose: "system" | "user"): Promise<string[]> => {
+      const dir = `${home}/${whose}`;
+      const args = ["init", `--dir=${dir}`, "--systemd", ...whose === "system" ? ["--system"] : []];
+      const { code, stderr } = await executables.run("worker-daemon", args, { env });
+      assert.deepEqual([code, stderr], [0, ""]);
+      const units = ["service", "socket"].map((kind) => `${dir}/worker-daemon.${kind}`);
+      return ["systemd-analyze", "verify", "--man=no", `--${whose}`, ...units];
+    };
     const checks = [
-      ["systemd-analyze", "verify", "--man=no", ...units],
+      await verified("system"),
+      await verified("user"),
       ["systemd-sysusers", "--dry-run", `${ROOT}deploy/sysusers.d/job-worker.conf`],
     ];
     for (const [program = "", ...args] of checks) {
-      const outcome = await run(program, args);
+      // The manager of a user wants to know where its directories are.
+      const outcome = await run(program, args, { XDG_RUNTIME_DIR: home });
       if (outcome === null) {
         await test.step({ name: `needs ${program}`, ignore: true, fn: () => {} });
-      } else assert.equal(outcome.code, 0, outcome.stderr);
+      } else {
+        assert.equal(outcome.code, 0, outcome.stderr);
+        // What it ignores, such as an option that this version does not know, it only mentions.
+        if (program === "systemd-analyze") assert.equal(outcome.stderr, "");
+      }
     }
   });
 }

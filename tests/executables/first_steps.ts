@@ -145,6 +145,36 @@ export function testFirstSteps(executables: Executables): void {
     assert.ok(!permissions(gateway).includes("--allow-read"));
   });
 
+  Deno.test("worker-daemon init writes units that are right for who is not root", async () => {
+    const home = await executables.makeDirectory("home-");
+    const env = executables.environment(home);
+    const dir = `${home}/job-worker`;
+    const args = ["init", `--dir=${dir}`, "--systemd"];
+    const { code, stdout, stderr } = await executables.run("worker-daemon", args, { env });
+    assert.deepEqual([code, stderr], [0, ""]);
+    const [service, socket] = ["service", "socket"].map((kind) => `${dir}/worker-daemon.${kind}`);
+    assert.ok(stdout.includes(`\nNext: systemctl --user enable --now ${socket} ${service}\n`));
+    assert.match(stdout, /^ +loginctl enable-linger /m);
+    const unit = await Deno.readTextFile(`${service}`);
+    const line = `${executables.path("worker-daemon")} --config=${dir}/job-worker.json`;
+    for (
+      const expected of [
+        `ExecStart=${line}`,
+        `ExecReload=${line} --check-config`,
+        "Type=notify",
+        "RestartPreventExitStatus=2 78",
+        "Wants=worker-daemon.socket",
+        "After=worker-daemon.socket",
+        "WantedBy=default.target",
+      ]
+    ) assert.ok(unit.includes(`\n${expected}\n`), expected);
+    // What only root may have, what is not there for a user, and what is the client's directory.
+    assert.doesNotMatch(unit, /OOMScoreAdjust|StateDirectory|multi-user|network-online|As root/);
+    assert.match(await Deno.readTextFile(`${socket}`), /^WantedBy=sockets.target$/m);
+    const config = JSON.parse(await Deno.readTextFile(`${dir}/job-worker.json`));
+    assert.deepEqual([config["data-dir"], config["job-user"]], ["data", undefined]);
+  });
+
   Deno.test("The executables look at no deno.json, package.json or node_modules around them", async () => {
     const home = await executables.makeDirectory("home-");
     for (const name of ["deno.json", "package.json"]) {

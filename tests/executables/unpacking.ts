@@ -163,7 +163,10 @@ export function testUnpacking(executables: Executables): void {
       return;
     }
     try {
-      assert.equal((await version({ asRoot: true })).code, 0);
+      // Not in its home, where the service would not find it and unpack once more.
+      const home = await executables.makeDirectory("home-");
+      assert.equal((await version({ asRoot: true, env: { HOME: home } })).code, 0);
+      assert.deepEqual(await Array.fromAsync(Deno.readDir(home)), []);
       const { code, stdout } = await version();
       assert.equal(code, 0);
       assert.match(stdout, VERSION);
