@@ -31,6 +31,9 @@ function adviceForConnection(reason: string | undefined, settings: Settings): st
       return `Is the host name in --address ${address} right?`;
     case "TIMEOUT":
       return `Can ${address} be reached from here, and is it a Job Worker daemon?`;
+    case "SILENT":
+      return "If it has only just been started, try again in a while: on its server, " +
+        `\`systemctl status worker-daemon\` may tell; else, is it a Job Worker daemon?`;
     case "SERVER_CERTIFICATE_UNTRUSTED":
       return `"${ca}" holds no CA that issued the daemon's certificate: ` +
         "pass the ca-cert.pem of that daemon with --ca";

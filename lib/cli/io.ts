@@ -50,6 +50,8 @@ export class Interrupted extends Error {
 export interface ConnectOptions {
   /** Told each time that a broken connection is being made again. */
   readonly onReconnecting: () => void;
+  /** What accepts connections and does not answer is given more time, and this is told; else it is not. */
+  readonly onSilence?: () => void;
 }
 
 /** What the command line needs of the client of REST. */

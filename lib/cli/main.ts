@@ -70,8 +70,13 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
       return 0;
     }
     const onReconnecting = () => void tell(io, `Lost ${settings.address}; connecting again…`);
+    const { address } = settings;
+    const onSilence = () =>
+      void tell(io, `${address} accepts connections, but does not answer yet; waiting…`);
+    // Whoever asks whether it is well wants to be told that it is not.
+    const patience = verb.kind === "health" ? {} : { onSilence };
     await using client = await abortable(
-      io.connect(settings, { onReconnecting }),
+      io.connect(settings, { onReconnecting, ...patience }),
       io.interrupted,
     );
     return await callDaemon(verb, { io, settings, client });

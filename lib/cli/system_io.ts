@@ -9,6 +9,9 @@ import { UserDirectory } from "./user_directory.ts";
 import { StandardInput } from "../standard_input.ts";
 import { StandardOutput } from "../standard_output.ts";
 
+/** How much longer to wait for a daemon that is being started: a slow machine takes its time. */
+const SILENCE_MS = 30_000;
+
 /** The real world: this process, its terminal, its signals, and the daemon. */
 export function systemIo(): Io {
   const [interrupted, interruptedAgain] = interruptions();
@@ -116,7 +119,9 @@ async function connect(settings: Settings, options: ConnectOptions): Promise<Job
     import("../auth/tls_material.ts"),
   ]);
   const { cert, key, ca } = await loadTlsMaterial(settings);
-  return await connect({ address: settings.address, cert, key, ca, ...options });
+  const { address } = settings;
+  const silenceTimeoutMs = options.onSilence === undefined ? 0 : SILENCE_MS;
+  return await connect({ address, cert, key, ca, silenceTimeoutMs, ...options });
 }
 
 async function readTextFile(path: string): Promise<string> {

@@ -7,6 +7,9 @@ import type { Endpoint } from "./endpoint.ts";
 import { ChannelCredentials, Client, connectivityState } from "./grpc.ts";
 import { FLOW_CONTROL_WINDOW_BYTES } from "./protocol.ts";
 
+/** How long a daemon that has not answered in time is watched, to tell why. */
+const DIAGNOSIS_MS = 1_000;
+
 /** A grpc-js channel to one daemon, which knows why it does not get through. */
 export class Channel implements Disposable {
   readonly client: Client;
@@ -50,7 +53,8 @@ export class Channel implements Disposable {
   async ready({ signal, deadline }: CallLimits): Promise<void> {
     const until = Math.min(deadline, Date.now() + this.#connectTimeoutMs);
     if (await this.connected({ until, patient: false, signal })) return;
-    const cause = await this.diagnose({ until, signal });
+    const longEnough = Math.max(until, Math.min(deadline, Date.now() + DIAGNOSIS_MS));
+    const cause = await this.diagnose({ until: longEnough, signal });
     // Without a cause, the failure was left over from an earlier attempt: now it should work.
     if (cause === null && await this.connected({ until, patient: true, signal })) return;
     if (Date.now() >= deadline) throw new JobWorkerError("deadline_exceeded", "Deadline exceeded");

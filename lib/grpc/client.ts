@@ -10,6 +10,7 @@
  * @module
  */
 
+import { JobWorkerError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type {
   GetOutputRequest,
@@ -56,6 +57,13 @@ export interface ConnectOptions extends ClientMaterial {
   /** For how long an attempt to connect may take; 10 s by default. */
   readonly connectTimeoutMs?: number;
   /**
+   * How much longer to wait for what accepts connections and does not answer, as a daemon does that is
+   * still starting where systemd holds its socket; 0 by default.
+   */
+  readonly silenceTimeoutMs?: number;
+  /** Told once when that begins. */
+  onSilence?(error: Error): void;
+  /**
    * For how long the calls that survive a broken connection go on trying without success; 30 s by
    * default. These are all but those that change a job and might do so twice: `stopJob`, `signalJob`,
    * `limitJobTime` and `pruneJobs`.
@@ -83,12 +91,29 @@ export async function connect(options: ConnectOptions): Promise<JobWorkerClient>
   const { connectTimeoutMs = 10_000 } = options;
   const channel = new Channel(endpointOf(options.address, options), { connectTimeoutMs });
   try {
-    await channel.ready({ deadline: Infinity });
+    await reach(channel, options);
   } catch (error) {
     channel[Symbol.dispose]();
     throw error;
   }
   return new JobWorkerClient(channel, options);
+}
+
+async function reach(
+  channel: Channel,
+  { silenceTimeoutMs = 0, onSilence }: ConnectOptions,
+): Promise<void> {
+  for (let until: number | null = null;;) {
+    try {
+      return await channel.ready({ deadline: Infinity });
+    } catch (error) {
+      const isSilent = error instanceof JobWorkerError && error.reason === "SILENT";
+      if (!isSilent || silenceTimeoutMs === 0) throw error;
+      if (until === null) onSilence?.(error);
+      until ??= Date.now() + silenceTimeoutMs;
+      if (Date.now() >= until) throw error;
+    }
+  }
 }
 
 /** A request of which only some fields must be said; the others have the defaults of the proto. */

@@ -7,6 +7,7 @@ const REASONS = {
   ECONNREFUSED: "nothing listens there",
   ENOTFOUND: "the name of the host is unknown",
   TIMEOUT: "no answer",
+  SILENT: "it accepts connections, but does not answer yet",
   SERVER_CERTIFICATE_UNTRUSTED: "its certificate does not come from the CA that is trusted here",
   SERVER_CERTIFICATE_EXPIRED: "its certificate has expired, or is not yet valid",
   SERVER_NAME_MISMATCH: "its certificate is for another host",
@@ -44,10 +45,15 @@ export async function diagnose(
   signal?.throwIfAborted();
   const onAbort = () => reject(signal?.reason);
   signal?.addEventListener("abort", onAbort);
-  const timer = setTimeout(() => resolve(unreachable(endpoint, "TIMEOUT")), timeoutMs);
-  let handshaken = false;
+  let [accepted, handshaken] = [false, false];
+  const timer = setTimeout(
+    () => resolve(unreachable(endpoint, accepted ? "SILENT" : "TIMEOUT")),
+    timeoutMs,
+  );
   const { host, port, tls } = endpoint;
   const socket = connect({ ...tls, host, port }, () => handshaken = true);
+  // Perhaps by a socket that systemd holds for a daemon that is still starting.
+  socket.once("connect", () => accepted = true);
   const closed = new Promise((done) => socket.once("close", done));
   socket.on("data", () => resolve(null));
   const onClosed = () =>

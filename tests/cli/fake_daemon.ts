@@ -180,6 +180,8 @@ export class FakeIo implements Io {
   readonly #second = new AbortController();
   /** Breaks the connection, as the client sees it. */
   breakConnection: () => void = () => {};
+  /** Is connected to, and does not answer; `undefined` where nobody would wait for that. */
+  beSilent: (() => void) | undefined;
 
   constructor(calls: Partial<JobClient>, options: FakeIoOptions = {}) {
     const { terminal = false, environment = {}, connectError } = options;
@@ -192,8 +194,9 @@ export class FakeIo implements Io {
     this.connectRest = options.connectRest ?? refuse("connectRest");
     this.askPassword = options.askPassword ?? refuse("askPassword");
     this.readTextFile = options.readTextFile ?? refuse("readTextFile");
-    this.connect = (_settings, { onReconnecting }) => {
+    this.connect = (_settings, { onReconnecting, onSilence }) => {
       this.breakConnection = onReconnecting;
+      this.beSilent = onSilence;
       if (connectError !== undefined) return Promise.reject(connectError);
       return Promise.resolve(clientOf(calls));
     };

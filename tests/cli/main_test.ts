@@ -23,6 +23,7 @@ Deno.test("main() says what to do next about each way not to reach the daemon", 
     ["ECONNREFUSED", /running at 0\.0\.0\.0:8080\?.*deno task start/],
     ["ENOTFOUND", /--address 0\.0\.0\.0:8080/],
     ["TIMEOUT", /reached from here/],
+    ["SILENT", /only just been started, try again.*is it a Job Worker daemon/],
     ["SERVER_CERTIFICATE_UNTRUSTED", /"certs\/ca-cert\.pem".*--ca/],
     ["SERVER_CERTIFICATE_EXPIRED", /deno task certs --force/],
     ["SERVER_NAME_MISMATCH", /--host NAME/],
@@ -103,6 +104,19 @@ Deno.test("main() tells on a terminal that it connects again", async () => {
   await io.stderr.includes("Lost 0.0.0.0:8080; connecting again…\n");
   waited.resolve(jobOf({ end: DONE }));
   assert.equal(await exitStatus, 0);
+});
+
+Deno.test("main() tells on a terminal that it waits for a daemon, but not when asked for its health", async () => {
+  const io = new FakeIo({ getJob: () => Promise.resolve(jobOf()) }, { terminal: true });
+  const exitStatus = main(["status", JOB_ID], io);
+  io.beSilent?.();
+  const words = "0.0.0.0:8080 accepts connections, but does not answer yet; waiting…\n";
+  await io.stderr.includes(words);
+  assert.equal(await exitStatus, 0);
+
+  const asked = new FakeIo({ checkHealth: () => Promise.resolve("serving") });
+  assert.equal(await main(["health"], asked), 0);
+  assert.equal(asked.beSilent, undefined);
 });
 
 Deno.test("main() takes the beginning of a job id that only one job has", async () => {

@@ -1,8 +1,10 @@
 import { createServer as createTcpServer, type Server } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
+import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { type ClientMaterial, connect } from "../../lib/grpc/client.ts";
 import { issueCa, TestCertificates } from "../certificates.ts";
+import { rejection } from "../worker/fixture.ts";
 import { JOB, TestServer } from "./fixture.ts";
 
 /**
@@ -82,12 +84,63 @@ test("connect() tells that nothing listens, or that there is no such host", asyn
   await assertUnreachable(`no-such-host.invalid:${port}`, material, "ENOTFOUND", unknown);
 });
 
-test("connect() tells that a daemon does not answer", async () => {
+/** Takes no connection: the kernel does, for as many as wait to be taken. */
+function heldPort(tcpBacklog?: number): Deno.TcpListener {
+  const backlog = tcpBacklog === undefined ? {} : { tcpBacklog };
+  return Deno.listen({ hostname: "127.0.0.1", port: 0, ...backlog });
+}
+
+test("connect() tells a daemon that does not answer yet from an address that does not", async () => {
   await using certificates = await TestCertificates.create();
-  await using silent = await listen(createTcpServer());
-  const { ca, cert, key } = await certificates.material("client");
-  const options = { address: `127.0.0.1:${silent.port}`, ca, cert, key, connectTimeoutMs: 100 };
-  await assert.rejects(connect(options), { code: "unavailable", reason: "TIMEOUT" });
+  const material = await certificates.material("client");
+  const reasonOf = async ({ addr: { port } }: Deno.TcpListener) => {
+    const address = `127.0.0.1:${port}`;
+    const error = await rejection(connect({ address, ...material, connectTimeoutMs: 100 }));
+    assert.ok(error instanceof JobWorkerError && error.code === "unavailable");
+    return [error.reason, error.message.replace(/^.*:\d+: /, "")];
+  };
+  using silent = heldPort();
+  assert.deepEqual(await reasonOf(silent), [
+    "SILENT",
+    "it accepts connections, but does not answer yet",
+  ]);
+  // Where as many wait as may, the kernel answers no other.
+  using full = heldPort(1);
+  const { port } = full.addr;
+  await using waiting = new AsyncDisposableStack();
+  for (let count = 0; count < 2; count++) {
+    waiting.use(await Deno.connect({ hostname: "127.0.0.1", port }));
+  }
+  assert.deepEqual(await reasonOf(full), ["TIMEOUT", "no answer"]);
+});
+
+test("connect() waits for a daemon whose socket is held while it starts", async () => {
+  await using server = await TestServer.start({ getJob: () => Promise.resolve(JOB) });
+  using held = heldPort();
+  const started = Promise.withResolvers<void>();
+  let silences = 0;
+  const served = (async () => {
+    await started.promise;
+    for await (const connection of held) {
+      const upstream = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+      void connection.readable.pipeTo(upstream.writable).catch(() => {});
+      void upstream.readable.pipeTo(connection.writable).catch(() => {});
+    }
+  })();
+  await using client = await server.connect({
+    address: `127.0.0.1:${held.addr.port}`,
+    connectTimeoutMs: 100,
+    silenceTimeoutMs: 30_000,
+    onSilence: (error) => {
+      assert.match(error.message, /accepts connections, but does not answer yet/);
+      silences++;
+      setTimeout(started.resolve, 1_500);
+    },
+  });
+  assert.deepEqual(await client.getJob({ jobId: JOB.jobId }), JOB);
+  assert.equal(silences, 1);
+  held.close();
+  await served;
 });
 
 test("connect() refuses a daemon whose certificate is not good", async (t) => {
