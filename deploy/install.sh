@@ -36,7 +36,9 @@ step() {
 }
 
 for directory in "$here" "$here/.." "$here/../dist"; do
-  if [ -z "$from" ] && [ -f "$directory/worker-daemon" ]; then from=$directory; fi
+  if [ -z "$from" ] && [ -f "$directory/worker-daemon" ]; then
+    from=$(cd -- "$directory" && pwd)
+  fi
 done
 [ -n "$from" ] || fail "Cannot find worker-daemon: say where it is with --from=DIR"
 [ -n "$dry" ] || [ -n "$root" ] || [ "$(id -u)" = 0 ] || fail "Run it as root, or see --dry-run"

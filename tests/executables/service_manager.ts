@@ -3,6 +3,9 @@ import { ROOT } from "../programs.ts";
 import { allProcesses, until } from "../worker/fixture.ts";
 import type { Executables } from "./executables.ts";
 
+/** After so long nothing more will be told. */
+const PATIENCE_MS = 60_000;
+
 /** What a process has told the service manager. */
 interface Word {
   readonly pid: number;
@@ -33,12 +36,15 @@ class Listener implements AsyncDisposable {
 
   /** The next thing that it hears. */
   async next(): Promise<Word> {
-    const { value } = await this.#lines.next();
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
+    const { done, value } = await this.#lines.next();
+    clearTimeout(timer);
+    assert.ok(!done, `It hears nothing for ${PATIENCE_MS} ms`);
     return JSON.parse(value);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#child.stdin.close();
+    await this.#child.stdin.close().catch(() => {});
     await this.#lines.return?.();
     await this.#child.status;
   }

@@ -2,7 +2,7 @@ import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import { daemonLine, WITHOUT_REST } from "../../end_to_end/daemon.ts";
 import { TestProcess } from "../../end_to_end/process.ts";
-import { gatewaysOf } from "../../gateway/fixture.ts";
+import { gatewaysOf, TestHouse } from "../../gateway/fixture.ts";
 import { temporaryDirectory, until } from "../../worker/fixture.ts";
 
 Deno.test("A gateway that takes too long to listen is followed by one that gets twice the time", async () => {
@@ -21,4 +21,19 @@ Deno.test("A gateway that takes too long to listen is followed by one that gets 
   const { code, stderr } = await daemon.finished();
   assert.equal(code, 0);
   assert.match(stderr, /it did not listen within 30 s; trying again with twice the time\n/);
+});
+
+Deno.test("A gateway that does not answer, soon after its start, is followed by one that gets twice the time", async () => {
+  await using certificates = await TestCertificates.create();
+  await using house = await TestHouse.start(certificates, { expected: /it does not answer/ });
+  const heldOutMs = async (pid: number): Promise<number> => {
+    const stoppedAt = performance.now();
+    Deno.kill(pid, "SIGSTOP");
+    await house.diagnosed(new RegExp(`Gateway ${pid} ended: it does not answer`));
+    return performance.now() - stoppedAt;
+  };
+  const first = await house.gateway();
+  await heldOutMs(first);
+  const second = await heldOutMs(await house.successor(first));
+  assert.ok(second > 10_000, `${second} ms`);
 });
