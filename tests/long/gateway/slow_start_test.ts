@@ -34,6 +34,8 @@ Deno.test("A gateway that does not answer, soon after its start, is followed by 
   };
   const first = await house.gateway();
   await heldOutMs(first);
-  const second = await heldOutMs(await house.successor(first));
-  assert.ok(second > 10_000, `${second} ms`);
+  const second = await house.successor(first);
+  const heldOut = await heldOutMs(second);
+  assert.ok(heldOut > 10_000, `${heldOut} ms`);
+  await house.successor(second);
 });
