@@ -23,6 +23,7 @@ const { options } = invocation;
     maxConnections: 1000,
     maxConnectionsPerAddress: 1000,
     exclusive: true,
+    slowness: 1,
     inherited: { grpc: null, rest: null },
     onRefused: (refusal) => void engine.audit.refuse(refusal),
   });

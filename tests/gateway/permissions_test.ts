@@ -42,6 +42,7 @@ Deno.test("A gateway is refused whatever it does not need, and granted what it n
     maxConnectionsPerAddress: 10,
     inherited: { grpc: null, rest: null },
     exclusive: true,
+    slowness: 1,
     debug: false,
     journal: false,
   };
@@ -120,6 +121,7 @@ Deno.test("The flags of a gateway name each thing that it may use", () => {
     maxConnectionsPerAddress: 10,
     inherited: { grpc: null, rest: null },
     exclusive: true,
+    slowness: 1,
     debug: false,
     journal: false,
   };
