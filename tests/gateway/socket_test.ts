@@ -118,6 +118,7 @@ Deno.test({
       maxConnectionsPerAddress: 10,
       inherited: { grpc: null, rest: null },
       exclusive: true,
+      slowness: 1,
       debug: false,
       journal: false,
     };
@@ -128,7 +129,7 @@ Deno.test({
         onRefused: () => {},
         restoreSocket: () => Promise.resolve(),
       });
-      await assert.rejects(gateway.serve(options), {
+      await assert.rejects(gateway.serve(options, new AbortController().signal), {
         message: new RegExp(`^Cannot reach the job engine at its socket "${socket}": `),
       });
       assert.equal(await gateway.ended, "it exited with code 1");
