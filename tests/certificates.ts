@@ -12,6 +12,7 @@ import {
   issueCertificate,
   makeCertificates,
 } from "../lib/auth/certificates.ts";
+import { x509 } from "../lib/auth/x509.ts";
 
 const HOUR = 3_600_000;
 
@@ -68,6 +69,58 @@ export class TestCertificates implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.directory, { recursive: true });
   }
+}
+
+/** What is unusual about a CA. */
+export interface AuthorityRequest {
+  readonly commonName: string;
+  /** Absent: itself. */
+  readonly issuer?: Credentials;
+  /** How many CAs may be below it; `undefined`: any number. */
+  readonly pathLength?: number;
+  readonly ca?: boolean;
+  /** keyCertSign by default; 0: no key usage is said. */
+  readonly keyUsages?: number;
+  readonly usages?: readonly ("clientAuth" | "serverAuth")[];
+  readonly notAfter?: Date;
+}
+
+/** A CA of any kind, good for an hour. */
+export async function issueAuthority(request: AuthorityRequest): Promise<Credentials> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
+  const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
+  const { commonName, issuer, ca = true, pathLength, usages = [] } = request;
+  const { keyUsages = x509.KeyUsageFlags.keyCertSign } = request;
+  const signingKey = issuer === undefined ? keys.privateKey : await crypto.subtle.importKey(
+    "pkcs8",
+    x509.PemConverter.decodeFirst(issuer.key),
+    algorithm,
+    false,
+    ["sign"],
+  );
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: `CN=${commonName}`,
+    issuer: issuer === undefined
+      ? `CN=${commonName}`
+      : new x509.X509Certificate(issuer.cert).subjectName,
+    notBefore: new Date(Date.now() - HOUR),
+    notAfter: request.notAfter ?? new Date(Date.now() + HOUR),
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm: algorithm,
+    extensions: [
+      new x509.BasicConstraintsExtension(ca, pathLength, true),
+      ...keyUsages === 0 ? [] : [new x509.KeyUsagesExtension(keyUsages, true)],
+      ...usages.length === 0 ? [] : [
+        new x509.ExtendedKeyUsageExtension(usages.map((usage) => x509.ExtendedKeyUsage[usage])),
+      ],
+    ],
+  });
+  const key = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
+  return {
+    cert: certificate.toString("pem") + "\n",
+    key: x509.PemConverter.encode(key, x509.PemConverter.PrivateKeyTag) + "\n",
+  };
 }
 
 /** A CA that nobody trusts. */

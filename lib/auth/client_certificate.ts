@@ -8,7 +8,8 @@
  */
 
 import { X509Certificate } from "node:crypto";
-import { type DenyList, isDenied } from "./deny_list.ts";
+import { findPath, type Trust } from "./certificate_path.ts";
+import { isDenied } from "./deny_list.ts";
 import { type Identity, ROLES } from "./identity.ts";
 import { x509 } from "./x509.ts";
 
@@ -19,7 +20,7 @@ export interface ClientCertificate {
   readonly fingerprint: string;
   /** In lower-case hex. */
   readonly serialNumber: string;
-  /** The last moment at which it is good, its CA's end included. Milliseconds since the Unix epoch. */
+  /** The last moment at which it is good, the end of its CAs included. Milliseconds since the Unix epoch. */
   readonly notAfter: number;
 }
 
@@ -45,50 +46,45 @@ export type Verdict =
   | {
     readonly kind: "refused";
     readonly reason: RefusalReason;
+    /** In words, with what is wrong with an intermediate CA if it is that. */
+    readonly message: string;
     /** Of the refused certificate, in lower-case hex; `""` if there is none to speak of. */
     readonly fingerprint: string;
   };
 
-/** What client certificates are measured by. */
-export interface ClientTrust {
-  /** The CAs that sign client certificates, themselves. Chains through other CAs are not followed. */
-  readonly trustedCas: readonly X509Certificate[];
-  readonly denyList: DenyList;
-}
-
 /**
- * Verifies the certificate of a client: it is there, is not a CA's, is signed by a trusted CA, that CA
- * and itself within their dates, has the extended key usage clientAuth, and is not on the deny list.
+ * Verifies the certificate of a client: it is there, is not a CA's, is signed by a trusted CA or by one
+ * below it whose certificate was sent along, all of them within their dates, has the extended key usage
+ * clientAuth, and is not on the deny list.
  * One without any extended key usage is refused, although RFC 5280 §4.2.1.12 would let it pass for
  * every use: only what was made for clients gets in.
  *
  * Its subject says who it is, by Kubernetes' convention: CN is the user; each O is a role, in exactly
  * our spelling, or is ignored.
  *
- * @param der The leaf certificate that the client gave, if any.
+ * @param chain What the client gave, DER: first its own certificate, if any.
  * @param time When to be valid, in milliseconds since the Unix epoch.
  */
 export function verifyClientCertificate(
-  der: Uint8Array | undefined,
-  trust: ClientTrust,
+  [der, ...sent]: readonly Uint8Array[],
+  trust: Trust,
   time: number,
 ): Verdict {
-  if (der === undefined) return { kind: "refused", reason: "no_certificate", fingerprint: "" };
+  let fingerprint = "";
+  if (der === undefined) return refused("no_certificate");
   const leaf = parseLeaf(der);
-  if (leaf === null) return { kind: "refused", reason: "malformed", fingerprint: "" };
+  if (leaf === null) return refused("malformed");
 
   const { certificate, commonNames, organizations, extendedKeyUsages } = leaf;
-  const fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
+  fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
   const serialNumber = certificate.serialNumber.toLowerCase();
   const [user] = commonNames;
-  const issuers = trust.trustedCas.filter((ca) =>
-    startOf(ca) <= time && time <= endOf(ca) && hasSigned(ca, certificate)
-  );
 
   if (certificate.ca) return refused("is_ca");
-  if (issuers.length === 0) return refused("unknown_ca");
-  if (time < startOf(certificate)) return refused("not_yet_valid");
-  if (time > endOf(certificate)) return refused("expired");
+  const path = findPath(certificate, sent, trust, time);
+  if (path.kind === "untrusted") return refused(path.reason, path.why);
+  if (time < certificate.validFromDate.getTime()) return refused("not_yet_valid");
+  if (time > certificate.validToDate.getTime()) return refused("expired");
   if (!extendedKeyUsages.includes(x509.ExtendedKeyUsage.clientAuth)) {
     return refused("no_client_auth");
   }
@@ -102,12 +98,13 @@ export function verifyClientCertificate(
       identity: { user, roles: ROLES.filter((role) => organizations.includes(role)) },
       fingerprint,
       serialNumber,
-      notAfter: Math.min(endOf(certificate), Math.max(...issuers.map(endOf))),
+      notAfter: path.notAfter,
     },
   };
 
-  function refused(reason: RefusalReason): Verdict {
-    return { kind: "refused", reason, fingerprint };
+  function refused(reason: RefusalReason, why = ""): Verdict {
+    const message = why === "" ? REFUSALS[reason] : `${REFUSALS[reason]}: ${why}`;
+    return { kind: "refused", reason, message, fingerprint };
   }
 }
 
@@ -151,21 +148,4 @@ function parseLeaf(der: Uint8Array): Leaf | null {
   } catch {
     return null;
   }
-}
-
-function hasSigned(ca: X509Certificate, certificate: X509Certificate): boolean {
-  try {
-    return certificate.checkIssued(ca) && certificate.verify(ca.publicKey);
-  } catch {
-    // Thrown where key and signature are of different kinds.
-    return false;
-  }
-}
-
-function startOf(certificate: X509Certificate): number {
-  return certificate.validFromDate.getTime();
-}
-
-function endOf(certificate: X509Certificate): number {
-  return certificate.validToDate.getTime();
 }

@@ -10,14 +10,14 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import * as tls from "node:tls";
+import { MAX_SENT_CERTIFICATES, type Trust } from "../auth/certificate_path.ts";
 import {
   type ClientCertificate,
-  type ClientTrust,
   type RefusalReason,
-  REFUSALS,
   type Verdict,
   verifyClientCertificate,
 } from "../auth/client_certificate.ts";
@@ -68,7 +68,8 @@ type RefusedVerdict = Extract<Verdict, { kind: "refused" }>;
 /** A connection that was let in, and why. */
 interface Admission {
   readonly peer: string;
-  readonly der: Uint8Array | undefined;
+  /** What the client showed, DER. */
+  readonly chain: readonly Uint8Array[];
   readonly client: ClientCertificate;
 }
 
@@ -86,7 +87,7 @@ export class TlsListener implements AsyncDisposable {
   readonly #options: TlsListenerOptions;
   readonly #server: tls.Server;
   #address: HostPort = { hostname: "", port: 0 };
-  readonly #trust: ClientTrust;
+  readonly #trust: Trust;
 
   readonly #caps: ConnectionCaps;
   /** Who is at the other end of a TCP connection: once it is closed, it does not know. */
@@ -218,9 +219,9 @@ export class TlsListener implements AsyncDisposable {
     // Without a peer it is one of those over the limit, already reported. And who left without a byte
     // did not want in: it was a look at the port, as by a load balancer or by a process that shares it.
     if (peer === undefined || isNullConnection(error, transport)) return;
-    // Of a certificate that it does not accept the TLS stack says no more than this.
     const detail: unknown = socket.authorizationError;
-    this.#report(peer, "handshake", `TLS handshake failed: ${detail ?? error.message}`);
+    const why = detail === "UNABLE_TO_VERIFY_LEAF_SIGNATURE" ? UNVERIFIED : detail ?? error.message;
+    this.#report(peer, "handshake", `TLS handshake failed: ${why}`);
   }
 
   #onSecureConnection(socket: tls.TLSSocket): void {
@@ -228,30 +229,31 @@ export class TlsListener implements AsyncDisposable {
     this.#handshakes.delete(peer);
     // "close" follows, and that is what counts here; who takes the socket on listens for itself.
     socket.on("error", () => {});
-    const der = socket.getPeerX509Certificate()?.raw;
-    const verdict = this.#verify(der);
+    const chain = chainOf(socket);
+    const verdict = this.#verify(chain);
     if (verdict.kind === "refused") {
       this.#refuse(socket, peer, verdict);
       return;
     }
     const { client } = verdict;
-    this.#admitted.set(socket, { peer, der, client });
+    this.#admitted.set(socket, { peer, chain, client });
     socket.once("close", () => this.#admitted.delete(socket));
     this.#reverifyBy(client.notAfter + 1);
     this.#options.onConnection(socket, client);
   }
 
-  #verify(der: Uint8Array | undefined): Verdict {
-    return verifyClientCertificate(der, this.#trust, Date.now());
+  #verify(chain: readonly Uint8Array[]): Verdict {
+    return verifyClientCertificate(chain, this.#trust, Date.now());
   }
 
   #reverify(): void {
     this.#reverifyAt = Infinity;
-    // Many connections may share one certificate.
+    // Many connections may share one certificate, and what came with it.
     const verdicts = new Map<string, Verdict>();
-    for (const [socket, { peer, der, client }] of this.#admitted) {
-      const verdict = verdicts.get(client.fingerprint) ?? this.#verify(der);
-      verdicts.set(client.fingerprint, verdict);
+    for (const [socket, { peer, chain }] of this.#admitted) {
+      const key = Buffer.concat(chain).toString("base64");
+      const verdict = verdicts.get(key) ?? this.#verify(chain);
+      verdicts.set(key, verdict);
       if (verdict.kind === "refused") this.#refuse(socket, peer, verdict);
       else this.#reverifyBy(verdict.client.notAfter + 1);
     }
@@ -270,7 +272,7 @@ export class TlsListener implements AsyncDisposable {
   #refuse(socket: tls.TLSSocket, peer: string, verdict: RefusedVerdict): void {
     this.#admitted.delete(socket);
     socket.destroy();
-    this.#report(peer, verdict.reason, REFUSALS[verdict.reason], verdict.fingerprint);
+    this.#report(peer, verdict.reason, verdict.message, verdict.fingerprint);
   }
 
   #report(
@@ -282,6 +284,28 @@ export class TlsListener implements AsyncDisposable {
     if (peer === this.#ownPeer) return;
     this.#options.onRefused({ peer, reason, message, fingerprint });
   }
+}
+
+/** The TLS stack has one word for all that it finds wrong with a certificate, and shows it to nobody. */
+const UNVERIFIED =
+  "the client certificate does not lead to a CA that is trusted here, is out of its dates, or is not " +
+  "for clients; a client whose CA is an intermediate one must send that one's certificate along";
+
+/** A handshake has no room for more. */
+const MAX_CHAIN_BYTES = 64 * 1024;
+
+/** What the client showed, DER, its own certificate first. */
+function chainOf(socket: tls.TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  // After the certificates that were sent come, without an end, those of CAs that are trusted.
+  let next: Partial<tls.DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
+  for (let bytes = 0; next?.raw && chain.length <= MAX_SENT_CERTIFICATES;) {
+    bytes += next.raw.length;
+    if (bytes > MAX_CHAIN_BYTES) break;
+    chain.push(next.raw);
+    next = next.issuerCertificate;
+  }
+  return chain;
 }
 
 function isNullConnection(error: Error, transport: unknown): boolean {

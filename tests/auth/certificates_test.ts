@@ -60,7 +60,7 @@ Deno.test("makeCertificates() makes clients that are let in, each in its role", 
     })
   ) {
     const { raw } = await directory.certificate(file);
-    const verdict = verifyClientCertificate(raw, trust, Date.now());
+    const verdict = verifyClientCertificate([raw], trust, Date.now());
     assert.ok(verdict.kind === "accepted", file);
     assert.deepEqual(verdict.client.identity, { user: role, roles: [role] });
     await loadTlsMaterial({
@@ -70,7 +70,7 @@ Deno.test("makeCertificates() makes clients that are let in, each in its role", 
     });
   }
   const { raw } = await directory.certificate("server");
-  assert.equal(verifyClientCertificate(raw, trust, Date.now()).kind, "refused");
+  assert.equal(verifyClientCertificate([raw], trust, Date.now()).kind, "refused");
 });
 
 Deno.test("makeCertificates() makes a server certificate for all local names and those given", async () => {

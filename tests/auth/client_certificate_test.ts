@@ -21,7 +21,7 @@ interface Conditions {
 function verify({ cert }: Credentials, conditions: Conditions = {}) {
   const { cas = [ca], denyList = new Set(), time = NOW } = conditions;
   return verifyClientCertificate(
-    new X509Certificate(cert).raw,
+    [new X509Certificate(cert).raw],
     { trustedCas: cas, denyList },
     time,
   );
@@ -109,15 +109,21 @@ Deno.test("verifyClientCertificate() refuses a CN that is missing, repeated, or 
 
 Deno.test("verifyClientCertificate() refuses nothing at all, and what is no certificate", () => {
   const trust = { trustedCas: [ca], denyList: new Set<string>() };
-  const refused = { kind: "refused", fingerprint: "" };
-  assert.deepEqual(verifyClientCertificate(undefined, trust, NOW), {
-    ...refused,
+  assert.deepEqual(verifyClientCertificate([], trust, NOW), {
+    kind: "refused",
     reason: "no_certificate",
+    message: "No client certificate was given",
+    fingerprint: "",
   });
   for (
     const der of [new Uint8Array(), new Uint8Array([0x30, 0x03, 1, 2, 3]), ca.raw.slice(0, -1)]
   ) {
-    assert.deepEqual(verifyClientCertificate(der, trust, NOW), { ...refused, reason: "malformed" });
+    assert.deepEqual(verifyClientCertificate([der], trust, NOW), {
+      kind: "refused",
+      reason: "malformed",
+      message: "The client certificate cannot be read",
+      fingerprint: "",
+    });
   }
 });
 
@@ -126,7 +132,7 @@ Deno.test("verifyClientCertificate() refuses a certificate whose bytes were chan
   const der = Uint8Array.from(new X509Certificate(cert).raw);
   const at = new TextDecoder("latin1").decode(der).indexOf("mallory");
   der.set(new TextEncoder().encode("ballory"), at);
-  const verdict = verifyClientCertificate(der, { trustedCas: [ca], denyList: new Set() }, NOW);
+  const verdict = verifyClientCertificate([der], { trustedCas: [ca], denyList: new Set() }, NOW);
   assert.equal(verdict.kind === "refused" && verdict.reason, "unknown_ca");
 });
 

@@ -6,6 +6,7 @@ import * as tls from "node:tls";
 import type { ClientCertificate } from "../../lib/auth/client_certificate.ts";
 import type { Credentials } from "../../lib/auth/certificates.ts";
 import { denyListOf } from "../../lib/auth/deny_list.ts";
+import { x509 } from "../../lib/auth/x509.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import {
   type RefusedConnection,
@@ -14,7 +15,7 @@ import {
 } from "../../lib/grpc/tls_listener.ts";
 import { formatHostPort } from "../../lib/host_port.ts";
 import { assert } from "../assert.ts";
-import { issueCa, TestCertificates } from "../certificates.ts";
+import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
@@ -245,6 +246,61 @@ Deno.test("TlsListener refuses who resumes a session that began where the certif
   await visit(distrusting);
   assert.equal(distrusting.refusals.at(-1)?.reason, "unknown_ca");
   assert.deepEqual([...denying.clients, ...distrusting.clients], []);
+});
+
+Deno.test("TlsListener follows the chain that a client sends, on resumed sessions too", async () => {
+  const root = await issueAuthority({ commonName: "Root" });
+  const team = await issueAuthority({ commonName: "Team", issuer: root });
+  const mute = await issueAuthority({
+    commonName: "Mute",
+    issuer: root,
+    keyUsages: x509.KeyUsageFlags.digitalSignature,
+  });
+  const trustedCas = [new X509Certificate(root.cert)];
+  const material = { ...server, ca: root.cert, trustedCas };
+  await using fixture = await Fixture.listen({ material });
+  const { serialNumber } = new X509Certificate(team.cert);
+  await using denying = await Fixture.listen({ material, denyList: denyListOf([serialNumber]) });
+
+  const alice = await certificates.issue({ issuer: team });
+  const bare = await refusalOf(fixture, alice);
+  assert.equal(bare.reason, "handshake");
+  assert.match(bare.message, /intermediate one must send that one's certificate along$/);
+  const bob = await certificates.issue({ issuer: mute });
+  const unfit = await refusalOf(fixture, { cert: bob.cert + mute.cert, key: bob.key });
+  assert.equal(unfit.reason, "unknown_ca");
+  assert.match(unfit.message, /may not sign certificates/);
+  assert.equal(unfit.fingerprint, fingerprintOf(bob));
+
+  using client = Deno.createHttpClient({
+    caCerts: [certificates.ca.cert],
+    cert: alice.cert + team.cert,
+    key: alice.key,
+  });
+  const visit = ({ port }: Fixture) =>
+    assert.rejects(fetch(`https://localhost:${port}/`, { client }));
+  await visit(fixture);
+  await visit(fixture);
+  assert.equal(fixture.sockets.at(-1)?.isSessionReused(), true);
+  assert.equal(fixture.clients.at(-1)?.fingerprint, fingerprintOf(alice));
+  assert.deepEqual(fixture.refusals, []);
+
+  await visit(denying);
+  assert.equal(denying.refusals.at(-1)?.reason, "denied");
+  assert.match(denying.refusals.at(-1)?.message ?? "", /the intermediate CA with serial number/);
+  assert.deepEqual(denying.clients, []);
+});
+
+Deno.test("TlsListener takes an intermediate CA in its CA file for one that is trusted", async () => {
+  const root = await issueAuthority({ commonName: "Root" });
+  const team = await issueAuthority({ commonName: "Team", issuer: root });
+  const trustedCas = [new X509Certificate(team.cert)];
+  await using fixture = await Fixture.listen({
+    material: { ...server, ca: team.cert, trustedCas },
+  });
+  const above = await certificates.issue({ issuer: root });
+  assert.equal((await refusalOf(fixture, above)).reason, "handshake");
+  await assertAdmitted(fixture, await certificates.issue({ issuer: team }));
 });
 
 Deno.test("TlsListener ends a connection when its certificate expires", async () => {
