@@ -29,15 +29,32 @@ function asIPv4(address: string): string {
   return address.replace(/^::ffff:(?=[0-9.]+$)/i, "");
 }
 
+/** Letters and digits of any script; what the system makes of the name is its to say. */
+const HOST_NAME = /^[\p{L}\p{N}._-]+$/u;
+
 /**
  * Reads `host:port` or `[IPv6 address]:port`. The port may be 0.
  *
- * @returns `null` for anything else
+ * @returns `null` for anything else, and {@linkcode hostPortHint} may say why
  */
 export function parseHostPort(text: string): HostPort | null {
-  const [, bracketed, plain = "", digits] =
-    /^(?:\[([^\]]+)\]|([^\s:[\]/@]+)):(\d{1,5})$/.exec(text) ?? [];
+  const [, bracketed, plain = "", digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ??
+    [];
   const port = Number(digits);
-  const isHost = bracketed === undefined ? plain !== "" : isIPv6(bracketed);
+  // Deno can neither listen on an address with a zone nor connect to one.
+  const isHost = bracketed === undefined
+    ? HOST_NAME.test(plain)
+    : isIPv6(bracketed) && !bracketed.includes("%");
   return isHost && port <= 65_535 ? { hostname: bracketed ?? plain, port } : null;
+}
+
+/** What to write instead of a text that is not accepted, to be added to the error; often nothing. */
+export function hostPortHint(text: string): string {
+  if (/^\w+:\/\//.test(text)) return ", without a scheme such as https://";
+  if (text.includes("%")) return "; an address with a zone, such as %lo, cannot be used";
+  if (text.startsWith("*")) return "; every address is 0.0.0.0 or [::]";
+  if (isIPv6(text) || /^\[[^\]]*\]$/.test(text)) {
+    return "; an IPv6 address is in brackets, and its port follows";
+  }
+  return "";
 }

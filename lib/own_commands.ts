@@ -8,14 +8,24 @@ import { BUILD } from "./build.ts";
 
 const IS_SOURCE = BUILD === "source";
 
-/** Makes certificates; takes `--force` and `--host`. */
+/** Makes certificates; with `add`, `renew` and `revoke` single ones. */
 export const MAKE_CERTIFICATES: string = IS_SOURCE ? "deno task certs" : "worker-cli certs";
 
-/** Where certificates come from, for who has none. */
+/** Where certificates come from, for a daemon that has none. */
 export const CERTIFICATES_COME_FROM: string = IS_SOURCE
   ? `make certificates with \`${MAKE_CERTIFICATES}\``
-  : "`worker-daemon init` makes certificates, on the server, and clients copy theirs from there to " +
-    "~/.config/job-worker/";
+  : "`worker-daemon init` makes certificates";
+
+/** The same for a client. */
+export const CLIENT_CERTIFICATES_COME_FROM: string = IS_SOURCE
+  ? `\`${MAKE_CERTIFICATES}\` makes certificates, where the daemon runs`
+  : "who runs the daemon has `worker-cli certs add NAME` make yours, and you copy it with ca-cert.pem " +
+    "to ~/.config/job-worker/";
+
+/** What to tell a client whose certificate is not accepted, or about to end. */
+export const ASK_FOR_CERTIFICATE: string =
+  "ask whoever runs the daemon, who sees why in its diagnostics and has " +
+  `\`${MAKE_CERTIFICATES} add\` and \`${MAKE_CERTIFICATES} renew\` for new ones`;
 
 /** Starts the daemon. */
 export const START_DAEMON: string = IS_SOURCE ? "deno task start" : "worker-daemon";

@@ -51,7 +51,7 @@ export class TestCertificates implements AsyncDisposable {
 
   /** Those files, read: `{cert, key, ca}` as PEM and more. */
   material(name: "server" | "client" | "operator" | "viewer"): Promise<TlsMaterial> {
-    return loadTlsMaterial(this.paths(name));
+    return loadTlsMaterial(this.paths(name), name === "server" ? "server" : "client");
   }
 
   /** Any certificate, signed by this CA and good for an hour unless the request says otherwise. */

@@ -1,4 +1,4 @@
-import { formatHostPort, networkOf, parseHostPort } from "../lib/host_port.ts";
+import { formatHostPort, hostPortHint, networkOf, parseHostPort } from "../lib/host_port.ts";
 import { assert } from "./assert.ts";
 
 Deno.test("parseHostPort() reads what formatHostPort() writes", () => {
@@ -8,6 +8,8 @@ Deno.test("parseHostPort() reads what formatHostPort() writes", () => {
       ["127.0.0.1", 0],
       ["::1", 65_535],
       ["a-b.example", 1],
+      ["bücher.example", 1],
+      ["my_host", 1],
     ] as const
   ) {
     assert.deepEqual(parseHostPort(formatHostPort(hostname, port)), { hostname, port });
@@ -26,11 +28,35 @@ Deno.test("parseHostPort() refuses everything else", () => {
         "[127.0.0.1]:80",
         "http://h:80",
         "u@h:80",
+        "[::1%lo]:80",
+        "[fe80::1%25eth0]:80",
+        "fe80::1%eth0",
+        "*:80",
+        "a/b:80",
+        "a b:80",
+        "a\n:80",
+        "a?:80",
+        "a%20:80",
       ],
     ]
   ) {
     assert.equal(parseHostPort(text), null, text);
   }
+});
+
+Deno.test("hostPortHint() says what to write instead, where that can be guessed", () => {
+  const hints: Readonly<Record<string, RegExp>> = {
+    "[::1%lo]:80": /a zone, such as %lo, cannot be used/,
+    "[fe80::1%eth0]:80": /a zone/,
+    "https://h:80": /without a scheme/,
+    "::1": /in brackets/,
+    "::1:8080": /in brackets/,
+    "[::1]": /in brackets, and its port/,
+    "*:80": /0\.0\.0\.0 or \[::\]/,
+    "localhost": /^$/,
+    "localhost:65536": /^$/,
+  };
+  for (const [text, words] of Object.entries(hints)) assert.match(hostPortHint(text), words, text);
 });
 
 Deno.test("formatHostPort() writes an IPv4 address that came by an IPv6 socket as IPv4", () => {

@@ -7,12 +7,18 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { CERTIFICATES_COME_FROM, MAKE_CERTIFICATES } from "../own_commands.ts";
+import {
+  CERTIFICATES_COME_FROM,
+  CLIENT_CERTIFICATES_COME_FROM,
+  MAKE_CERTIFICATES,
+} from "../own_commands.ts";
+import { certificatePems, privateKeyBlocks, tidyCertificates } from "./pem.ts";
 
 /** Where the PEM files of one end of a connection are. */
 export interface TlsPaths {
   /** The certificate to show, with those of intermediate CAs after it if there are any. */
   readonly cert: string;
+  /** Its private key; may be the same file. */
   readonly key: string;
   /** The CAs by which to know the other end. */
   readonly ca: string;
@@ -29,6 +35,9 @@ export interface TlsMaterial {
   readonly notAfter: number;
 }
 
+/** Whose files they are: what to do about them is not the same. */
+export type Side = "server" | "client";
+
 /**
  * Reads and checks the certificate, key and CAs of a server or of a client.
  *
@@ -39,26 +48,31 @@ export interface TlsMaterial {
  */
 export async function loadTlsMaterial(
   paths: TlsPaths,
+  side: Side,
   time: number = Date.now(),
 ): Promise<TlsMaterial> {
   // One after the other, so that of several that are missing it is always the first that is named.
-  const cert = await readFile("certificate", paths.cert);
-  const key = await readFile("private key", paths.key, { isSecret: true });
-  const ca = await readFile("CA file", paths.ca);
-  const [certificate] = certificatesIn(cert, `certificate "${paths.cert}"`);
-  checkDates(certificate, `Certificate "${paths.cert}"`, time);
-  checkKey(certificate, key, paths);
-
-  const trustedCas = certificatesIn(ca, `CA file "${paths.ca}"`);
-  checkCas(trustedCas, paths.ca, time);
-  return { cert, key, ca, trustedCas, notAfter: certificate.validToDate.getTime() };
+  const certText = await readFile("certificate", paths.cert, side);
+  const keyText = await readFile("private key", paths.key, side, { isSecret: true });
+  const caText = await readFile("CA file", paths.ca, side);
+  const [certificate] = certificatesIn(certText, `certificate "${paths.cert}"`);
+  checkDates(certificate, paths.cert, side, time);
+  const key = keyOf(certificate, keyText, paths);
+  const trustedCas = certificatesIn(caText, `CA file "${paths.ca}"`);
+  checkCas(trustedCas, paths.ca, side, time);
+  return {
+    cert: tidyCertificates(certText),
+    key,
+    ca: tidyCertificates(caText),
+    trustedCas,
+    notAfter: certificate.validToDate.getTime(),
+  };
 }
-
-const MAKE_ANEW = `make new ones with \`${MAKE_CERTIFICATES} --force\``;
 
 async function readFile(
   what: string,
   path: string,
+  side: Side,
   { isSecret = false }: { isSecret?: boolean } = {},
 ): Promise<string> {
   try {
@@ -75,60 +89,83 @@ async function readFile(
   } catch (error) {
     if (error instanceof JobWorkerError) throw error;
     const remedy = error instanceof Deno.errors.NotFound
-      ? `there is no such file; ${CERTIFICATES_COME_FROM}`
+      ? `there is no such file; ${
+        side === "client" ? CLIENT_CERTIFICATES_COME_FROM : CERTIFICATES_COME_FROM
+      }`
       : messageOf(error);
     throw refusal(`Cannot read the ${what} "${path}": ${remedy}`, error);
   }
 }
 
-const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
-
-function certificatesIn(pem: string, source: string): [X509Certificate, ...X509Certificate[]] {
+function certificatesIn(text: string, source: string): [X509Certificate, ...X509Certificate[]] {
   try {
-    const [first, ...others] = (pem.match(PEM_CERTIFICATE) ?? []).map((block) =>
-      new X509Certificate(block)
-    );
+    const [first, ...others] = certificatePems(text).map((pem) => new X509Certificate(pem));
     if (first !== undefined) return [first, ...others];
   } catch (error) {
     throw refusal(`Cannot read the ${source}: a certificate in it is damaged`, error);
   }
-  throw refusal(`Cannot use the ${source}: there is no PEM certificate in it`);
+  throw refusal(
+    `Cannot use the ${source}: there is no PEM certificate in it ` +
+      "(-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----)",
+  );
 }
 
-function checkDates(certificate: X509Certificate, subject: string, time: number): void {
+function checkDates(certificate: X509Certificate, path: string, side: Side, time: number): void {
   const { validFromDate, validToDate } = certificate;
+  const remedy = side === "server"
+    ? `renew it: ${MAKE_CERTIFICATES} renew server`
+    : "ask whoever runs the daemon for a new one: " +
+      `${MAKE_CERTIFICATES} renew ${nameIn(certificate)}`;
   if (time < validFromDate.getTime()) {
     throw refusal(
-      `${subject} is not valid before ${validFromDate.toISOString()}: check the clock, or ${MAKE_ANEW}`,
+      `Certificate "${path}" is not valid before ${validFromDate.toISOString()}: ` +
+        `check the clock, or ${remedy}`,
     );
   }
   if (time > validToDate.getTime()) {
-    throw refusal(`${subject} expired on ${validToDate.toISOString()}: ${MAKE_ANEW}`);
+    throw refusal(`Certificate "${path}" expired on ${validToDate.toISOString()}: ${remedy}`);
   }
 }
 
-function checkKey(certificate: X509Certificate, key: string, paths: TlsPaths): void {
-  if (/^-----BEGIN ENCRYPTED|^Proc-Type: 4,ENCRYPTED/m.test(key)) {
+/** The CN, as a word that can be pasted; `NAME` if it is none. */
+function nameIn({ subject }: X509Certificate): string {
+  return /^CN=([\w.@][\w.@-]*)$/m.exec(subject)?.[1] ?? "NAME";
+}
+
+/** The key of the certificate, of those that are in the file. */
+function keyOf(certificate: X509Certificate, text: string, paths: TlsPaths): string {
+  const blocks = privateKeyBlocks(text);
+  const plain = blocks.filter(({ encrypted }) => !encrypted);
+  if (blocks.length > 0 && plain.length === 0) {
     throw refusal(
       `Cannot use the private key "${paths.key}": it needs a passphrase; store it without one, ` +
         "for its owner only",
     );
   }
-  let matches: boolean;
+  if (plain.length === 0) throw noKey();
   try {
-    matches = certificate.checkPrivateKey(createPrivateKey(key));
+    const own = plain.find(({ pem }) => certificate.checkPrivateKey(createPrivateKey(pem)));
+    if (own !== undefined) return own.pem;
   } catch (error) {
-    throw refusal(`Cannot use the private key "${paths.key}": it is not a PEM private key`, error);
+    throw noKey(error);
   }
-  if (!matches) {
-    throw refusal(
-      `Private key "${paths.key}" does not belong to certificate "${paths.cert}": ` +
-        `name the two that were made together, or ${MAKE_ANEW}`,
-    );
+  throw refusal(
+    `Private key "${paths.key}" does not belong to certificate "${paths.cert}": ` +
+      "name the two that were made together",
+  );
+
+  function noKey(cause?: unknown): JobWorkerError {
+    const message = `Cannot use the private key "${paths.key}": it is not a PEM private key`;
+    return refusal(message, cause);
   }
 }
 
-function checkCas(cas: readonly X509Certificate[], path: string, time: number): void {
+function checkCas(
+  cas: readonly X509Certificate[],
+  path: string,
+  side: Side,
+  time: number,
+): void {
   const impostor = cas.find((certificate) => !certificate.ca);
   if (impostor !== undefined) {
     throw refusal(
@@ -140,7 +177,10 @@ function checkCas(cas: readonly X509Certificate[], path: string, time: number): 
   const isGood = ({ validFromDate, validToDate }: X509Certificate) =>
     validFromDate.getTime() <= time && time <= validToDate.getTime();
   if (!cas.some(isGood)) {
-    throw refusal(`Every CA in "${path}" has expired or is not valid yet: ${MAKE_ANEW}`);
+    const remedy = side === "server"
+      ? `a new CA, and all that it signs, is made with \`${MAKE_CERTIFICATES} --force\``
+      : "ask whoever runs the daemon for its ca-cert.pem of today";
+    throw refusal(`Every CA in "${path}" has expired or is not valid yet: ${remedy}`);
   }
 }
 

@@ -1,5 +1,5 @@
 import type { JobWorkerError } from "../errors.ts";
-import { MAKE_CERTIFICATES, START_DAEMON } from "../own_commands.ts";
+import { ASK_FOR_CERTIFICATE, MAKE_CERTIFICATES, START_DAEMON } from "../own_commands.ts";
 import type { Settings } from "./invocation.ts";
 
 /** What to do next about a call that failed, or `null` where its message says it all. */
@@ -35,17 +35,31 @@ function adviceForConnection(reason: string | undefined, settings: Settings): st
       return "If it has only just been started, try again in a while: on its server, " +
         `\`systemctl status worker-daemon\` may tell; else, is it a Job Worker daemon?`;
     case "SERVER_CERTIFICATE_UNTRUSTED":
-      return `"${ca}" holds no CA that issued the daemon's certificate: ` +
-        "pass the ca-cert.pem of that daemon with --ca";
     case "SERVER_CERTIFICATE_EXPIRED":
-      return `Make new certificates where the daemon runs: ${MAKE_CERTIFICATES} --force`;
     case "SERVER_NAME_MISMATCH":
-      return `Connect by a name in the daemon's certificate, ` +
-        `or make one with this name where it runs: ${MAKE_CERTIFICATES} --force --host NAME`;
+      return adviceForServerCertificate(reason, ca);
     case "CLIENT_CERTIFICATE_REFUSED":
       return `The daemon does not accept "${cert}": it must be of the daemon's CA, ` +
-        `for use by a client, valid now and not revoked; make new ones: ${MAKE_CERTIFICATES} --force`;
+        `for use by a client, valid now and not revoked; ${ASK_FOR_CERTIFICATE}`;
     default:
       return null;
+  }
+}
+
+/** What to do about the certificate of a daemon, be it over gRPC or REST. */
+export function adviceForServerCertificate(
+  reason: "SERVER_CERTIFICATE_UNTRUSTED" | "SERVER_CERTIFICATE_EXPIRED" | "SERVER_NAME_MISMATCH",
+  ca: string,
+): string {
+  switch (reason) {
+    case "SERVER_CERTIFICATE_UNTRUSTED":
+      return `"${ca}" holds no CA that issued the daemon's certificate: pass the ca-cert.pem of ` +
+        "that daemon with --ca; or the daemon's --cert lacks the certificates of intermediate CAs";
+    case "SERVER_CERTIFICATE_EXPIRED":
+      return `Whoever runs the daemon renews it there: ${MAKE_CERTIFICATES} renew server; ` +
+        "or is the clock here wrong?";
+    case "SERVER_NAME_MISMATCH":
+      return "Connect by a name in the daemon's certificate, or whoever runs the daemon adds this " +
+        `one there: ${MAKE_CERTIFICATES} renew server --host NAME`;
   }
 }

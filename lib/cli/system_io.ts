@@ -118,7 +118,7 @@ async function connect(settings: Settings, options: ConnectOptions): Promise<Job
     import("../grpc/client.ts"),
     import("../auth/tls_material.ts"),
   ]);
-  const { cert, key, ca } = await loadTlsMaterial(settings);
+  const { cert, key, ca } = await loadTlsMaterial(settings, "client");
   const { address } = settings;
   const silenceTimeoutMs = options.onSilence === undefined ? 0 : SILENCE_MS;
   return await connect({ address, cert, key, ca, silenceTimeoutMs, ...options });

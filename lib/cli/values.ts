@@ -7,14 +7,15 @@
 
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError } from "../errors.ts";
-import { parseHostPort } from "../host_port.ts";
+import { hostPortHint, parseHostPort } from "../host_port.ts";
 import type { LogLimit } from "./job_client.ts";
 
 /** A `host:port` or `[IPv6 address]:port` that can be connected to. */
 export function parseAddress(text: string): string {
   if ((parseHostPort(text)?.port ?? 0) !== 0) return text;
   throw invalid(
-    `Address ${JSON.stringify(text)} is not host:port, for example localhost:8080 or [::1]:8080`,
+    `Address ${JSON.stringify(text)} is not host:port, for example localhost:8080 or [::1]:8080` +
+      hostPortHint(text),
   );
 }
 

@@ -14,7 +14,7 @@ import { type DaemonOptions, IN_MEMORY } from "./options.ts";
 export async function checkConfiguration(options: DaemonOptions): Promise<void> {
   await findTool("setsid");
   checkJobUser(options);
-  await loadTlsMaterial(options);
+  await loadTlsMaterial(options, "server");
   if (options.denyList !== "") await loadDenyList(options.denyList);
   if (options.restAddress !== null) await loadPasswordFile(options.users);
   if (options.dataDir !== IN_MEMORY) await checkDataDirectory(options.dataDir);

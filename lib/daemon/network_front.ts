@@ -59,7 +59,7 @@ export class NetworkFront implements AsyncDisposable {
   static async open(service: JobService, options: NetworkFrontOptions): Promise<NetworkFront> {
     await using resources = new AsyncDisposableStack();
     const { hostname } = options.address;
-    const material = await loadTlsMaterial(options);
+    const material = await loadTlsMaterial(options, "server");
     const denyList = options.denyList === ""
       ? denyListOf([])
       : await loadDenyList(options.denyList);

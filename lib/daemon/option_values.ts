@@ -7,7 +7,7 @@
 
 import { formatByteSize, parseByteSize } from "../byte_size.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
-import { type HostPort, parseHostPort } from "../host_port.ts";
+import { type HostPort, hostPortHint, parseHostPort } from "../host_port.ts";
 import { SMALLEST_LOG_LIMIT } from "../worker/log_limit.ts";
 
 export function path(text: string): string {
@@ -18,7 +18,7 @@ export function path(text: string): string {
 export function hostPort(text: string): HostPort {
   const parsed = parseHostPort(text);
   if (parsed !== null) return parsed;
-  throw new Error("must be host:port, such as 0.0.0.0:8080 or [::]:8080");
+  throw new Error(`must be host:port, such as 0.0.0.0:8080 or [::]:8080${hostPortHint(text)}`);
 }
 
 /** What no job could have is no default and no bound for jobs. */

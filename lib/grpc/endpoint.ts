@@ -1,7 +1,8 @@
 import { isIP } from "node:net";
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from "node:tls";
+import { tidyCertificates, tidyPrivateKey } from "../auth/pem.ts";
 import { JobWorkerError } from "../errors.ts";
-import { parseHostPort } from "../host_port.ts";
+import { hostPortHint, parseHostPort } from "../host_port.ts";
 
 /** The daemon's side of a connection, and what proves each side to the other. */
 export interface Endpoint {
@@ -18,7 +19,7 @@ export interface Endpoint {
 export interface ClientMaterial {
   /** The CA that the daemon's certificate must come from. */
   readonly ca: string;
-  /** The certificate that says who the client is, and its private key. */
+  /** The certificate that says who the client is, and its private key; both may be in the same text. */
   readonly cert: string;
   readonly key: string;
 }
@@ -34,7 +35,8 @@ export function endpointOf(address: string, { ca, cert, key }: ClientMaterial): 
   if (port === 0) {
     throw new JobWorkerError(
       "invalid_argument",
-      `Invalid address "${address}": expected HOST:PORT, as in localhost:8080 or [::1]:8080`,
+      `Invalid address "${address}": expected HOST:PORT, as in localhost:8080 or [::1]:8080` +
+        hostPortHint(address),
     );
   }
   return {
@@ -42,9 +44,9 @@ export function endpointOf(address: string, { ca, cert, key }: ClientMaterial): 
     port,
     address,
     tls: {
-      ca,
-      cert,
-      key,
+      ca: tidyCertificates(ca),
+      cert: tidyCertificates(cert),
+      key: tidyPrivateKey(key),
       minVersion: "TLSv1.3",
       ALPNProtocols: ["h2"],
       // Deno sends no IP address as server name, as RFC 6066 has it, but insists on a name.

@@ -1,4 +1,5 @@
 import type { Credentials } from "../auth/password_login.ts";
+import { tidyCertificates } from "../auth/pem.ts";
 import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
 import type { JobStatus } from "../worker/types.ts";
 import { type OperationId, OPERATIONS } from "./operations.ts";
@@ -50,7 +51,7 @@ export class RestClient implements Disposable {
 
   constructor(options: RestClientOptions) {
     this.#options = options;
-    this.#http = Deno.createHttpClient({ caCerts: [options.ca] });
+    this.#http = Deno.createHttpClient({ caCerts: [tidyCertificates(options.ca)] });
   }
 
   /** Resolves if the daemon takes calls. */

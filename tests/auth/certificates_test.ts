@@ -67,7 +67,7 @@ Deno.test("makeCertificates() makes clients that are let in, each in its role", 
       cert: join(directory.path, `${file}-cert.pem`),
       key: join(directory.path, `${file}-key.pem`),
       ca: join(directory.path, "ca-cert.pem"),
-    });
+    }, "client");
   }
   const { raw } = await directory.certificate("server");
   assert.equal(verifyClientCertificate([raw], trust, Date.now()).kind, "refused");

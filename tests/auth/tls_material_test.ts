@@ -1,8 +1,8 @@
 import { join } from "node:path";
-import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
+import { loadTlsMaterial, type Side, type TlsPaths } from "../../lib/auth/tls_material.ts";
 import type { Credentials } from "../../lib/auth/certificates.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
-import { issueCa, TestCertificates } from "../certificates.ts";
+import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
 import { assert } from "../assert.ts";
 
 const NOW = Date.now();
@@ -27,11 +27,16 @@ async function write(files: Partial<Credentials & { ca: string }>) {
   return paths;
 }
 
-async function assertRefused(
-  paths: Parameters<typeof loadTlsMaterial>[0],
+async function assertRefused(paths: TlsPaths, ...told: readonly string[]): Promise<void> {
+  await assertRefusedAt("server", paths, ...told);
+}
+
+async function assertRefusedAt(
+  side: Side,
+  paths: TlsPaths,
   ...told: readonly string[]
 ): Promise<void> {
-  await assert.rejects(loadTlsMaterial(paths, NOW), (error) => {
+  await assert.rejects(loadTlsMaterial(paths, side, NOW), (error) => {
     assert.ok(error instanceof JobWorkerError, String(error));
     assert.equal(error.code, "failed_precondition");
     for (const text of told) assert.ok(error.message.includes(text), `${error.message} | ${text}`);
@@ -41,7 +46,7 @@ async function assertRefused(
 
 Deno.test("loadTlsMaterial() loads what `deno task certs` makes", async () => {
   const paths = certificates.paths("server");
-  const material = await loadTlsMaterial(paths);
+  const material = await loadTlsMaterial(paths, "server");
   assert.equal(material.cert, await Deno.readTextFile(paths.cert));
   assert.equal(material.key, await Deno.readTextFile(paths.key));
   assert.equal(material.ca, await Deno.readTextFile(paths.ca));
@@ -51,7 +56,7 @@ Deno.test("loadTlsMaterial() loads what `deno task certs` makes", async () => {
 
 Deno.test("loadTlsMaterial() loads every CA of the file, with text between them", async () => {
   const ca = `Old one:\n${(await issueCa()).cert}\r\nNew one:\n${certificates.ca.cert}`;
-  assert.equal((await loadTlsMaterial(await write({ ca }))).trustedCas.length, 2);
+  assert.equal((await loadTlsMaterial(await write({ ca }), "server")).trustedCas.length, 2);
 });
 
 Deno.test("loadTlsMaterial() refuses a file that is not there, and says how to make it", async () => {
@@ -96,13 +101,13 @@ Deno.test("loadTlsMaterial() refuses a key that others than its owner may read",
   }
   for (const mode of [0o600, 0o400]) {
     await Deno.chmod(paths.key, mode);
-    await loadTlsMaterial(paths);
+    await loadTlsMaterial(paths, "server");
   }
 });
 
 Deno.test("loadTlsMaterial() refuses a certificate outside its dates", async () => {
   const expired = await write(await certificates.issue({ notAfter: new Date(NOW - HOUR / 2) }));
-  await assertRefused(expired, expired.cert, "expired on", "deno task certs --force");
+  await assertRefused(expired, expired.cert, "expired on", "deno task certs renew server");
   const early = await write(await certificates.issue({ notBefore: new Date(NOW + HOUR / 2) }));
   await assertRefused(early, early.cert, "not valid before", "check the clock");
 });
@@ -113,15 +118,82 @@ Deno.test("loadTlsMaterial() refuses a CA file with something else in it, or onl
   await assertRefused(mixed, mixed.ca, "is not a CA's");
 
   const dead = await write({ ca: (await issueCa()).cert });
-  await loadTlsMaterial(dead, NOW);
-  await assert.rejects(loadTlsMaterial(dead, NOW + 2 * HOUR), /expired/);
-  await assert.rejects(loadTlsMaterial(dead, NOW - 2 * HOUR), /not valid yet/);
+  await loadTlsMaterial(dead, "server", NOW);
+  await assert.rejects(loadTlsMaterial(dead, "server", NOW + 2 * HOUR), /expired/);
+  await assert.rejects(loadTlsMaterial(dead, "server", NOW - 2 * HOUR), /not valid yet/);
 });
 
 Deno.test("loadTlsMaterial() takes a dead CA beside a living one, as there is during a rotation", async () => {
   const dead = await issueCa();
   for (const ca of [dead.cert + certificates.ca.cert, certificates.ca.cert + dead.cert]) {
-    const { trustedCas } = await loadTlsMaterial(await write({ ca }), NOW + 2 * HOUR);
+    const { trustedCas } = await loadTlsMaterial(await write({ ca }), "server", NOW + 2 * HOUR);
     assert.equal(trustedCas.length, 2);
   }
+});
+
+Deno.test("loadTlsMaterial() tells a client whom to ask, and never to make certificates anew", async () => {
+  const alice = { subject: [["O", "viewer"], ["CN", "alice"]] } as const;
+  const odd = { subject: [["CN", "Alice; rm -rf"]] } as const;
+  const past = { notAfter: new Date(NOW - HOUR / 2) };
+  const ofAlice = await write(await certificates.issue({ ...alice, ...past }));
+  const ofOdd = await write(await certificates.issue({ ...odd, ...past }));
+  const mismatched = await write({ key: (await certificates.issue({})).key });
+  const dead = await write({
+    ca: (await issueAuthority({ commonName: "Old", ...past })).cert,
+  });
+  const missing = { ...ofAlice, cert: "/nonexistent/cert.pem" };
+  await assertRefusedAt("client", ofAlice, "ask whoever runs the daemon", "renew alice");
+  await assertRefusedAt("client", ofOdd, "renew NAME");
+  await assertRefusedAt("client", dead, "ask whoever runs the daemon", "ca-cert.pem");
+  await assertRefusedAt("client", missing, "where the daemon runs");
+  for (const paths of [ofAlice, ofOdd, mismatched, dead, missing]) {
+    await assert.rejects(
+      loadTlsMaterial(paths, "client", NOW),
+      (error) => error instanceof JobWorkerError && !error.message.includes("--force"),
+    );
+  }
+  await assertRefusedAt("server", dead, "deno task certs --force");
+});
+
+/** What people do to PEM, or their tools. */
+const MESSES: Readonly<Record<string, (pem: string) => string>> = {
+  "line ends of Windows": (pem) => pem.replaceAll("\n", "\r\n"),
+  "blanks at the ends of lines": (pem) => pem.replaceAll("\n", " \t\n"),
+  "blanks before lines": (pem) => pem.replaceAll(/^/gm, "   "),
+  "a byte order mark": (pem) => `\ufeff${pem}`,
+  "text before": (pem) => `Bag Attributes\n    friendlyName: worker\nsubject=CN = a\n${pem}`,
+  "no line end at the end": (pem) => pem.trimEnd(),
+  "one long line": (pem) => pem.replaceAll(/(?<=[^-])\n(?=[^-])/g, ""),
+};
+
+for (const [what, spoil] of Object.entries(MESSES)) {
+  Deno.test(`loadTlsMaterial() takes PEM with ${what}, and hands on tidy PEM`, async () => {
+    const { cert, key } = await certificates.issue({});
+    const ca = certificates.ca.cert;
+    const paths = await write({ cert: spoil(cert), key: spoil(key), ca: spoil(ca) });
+    const material = await loadTlsMaterial(paths, "server", NOW);
+    assert.deepEqual([material.cert, material.key, material.ca], [cert, key, ca]);
+  });
+}
+
+Deno.test("loadTlsMaterial() takes key and certificates out of one file, in any order", async () => {
+  const { cert, key } = await certificates.issue({});
+  const other = await certificates.issue({});
+  const parameters =
+    "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n";
+  const chain = certificates.ca.cert;
+  for (
+    const text of [
+      key + cert + chain,
+      cert + chain + key,
+      parameters + other.key + cert + chain + key,
+    ]
+  ) {
+    const paths = await write({ cert: "", key: text });
+    const material = await loadTlsMaterial({ ...paths, cert: paths.key }, "client", NOW);
+    assert.deepEqual([material.cert, material.key], [cert + chain, key]);
+  }
+  const open = await write({ cert: cert + key });
+  await Deno.chmod(open.cert, 0o644);
+  await assertRefused({ ...open, key: open.cert }, `chmod 600 ${open.cert}`);
 });

@@ -261,6 +261,7 @@ Deno.test("parse() says what is wrong with a line, and where help is", () => {
     ["--address ::1:8080 health", /"::1:8080" is not host:port/],
     ["--address http:\/\/h:80 health", /is not host:port/],
     ["--address h:65536 health", /is not host:port/],
+    ["--address [::1%lo]:80 health", /is not host:port.*a zone, such as %lo, cannot be used/],
     ["health --cert", /argument missing/],
     ["--bogus", /^Unknown option '--bogus'/],
   ];

@@ -106,8 +106,8 @@ Deno.test("A call over REST that fails says what to do next", async () => {
   const failures: [ErrorCode, string | undefined, RegExp, number][] = [
     ["unavailable", "ECONNREFUSED", /--rest-address host:port/, 125],
     ["unavailable", "SERVER_CERTIFICATE_UNTRUSTED", /"certs\/ca-cert\.pem".*--ca/, 125],
-    ["unavailable", "SERVER_CERTIFICATE_EXPIRED", /certs --force/, 125],
-    ["unavailable", "SERVER_NAME_MISMATCH", /--host NAME/, 125],
+    ["unavailable", "SERVER_CERTIFICATE_EXPIRED", /certs renew server/, 125],
+    ["unavailable", "SERVER_NAME_MISMATCH", /renew server --host NAME/, 125],
     ["unauthenticated", undefined, /worker-daemon user add/, 125],
     ["permission_denied", undefined, /--role/, 125],
     ["invalid_argument", undefined, /^worker-cli: No\n$/, 2],

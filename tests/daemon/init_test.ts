@@ -63,7 +63,7 @@ Deno.test("init makes all that a first start needs, and --check-config finds it 
     cert: `${place}/certs/client-cert.pem`,
     key: `${place}/certs/client-key.pem`,
     ca: `${place}/certs/ca-cert.pem`,
-  });
+  }, "client");
   const check = await daemon(["--check-config", `--config=${place}/job-worker.json`]);
   assert.deepEqual(check, { code: 0, stdout: "The configuration is good\n", stderr: "" });
 });

@@ -85,9 +85,15 @@ Deno.test("parseOptions() takes flags before variables, and variables before def
 
 Deno.test("parseOptions() names the flag or the variable, its value and what is accepted", () => {
   const hostPort = "must be host:port, such as 0.0.0.0:8080 or [::]:8080";
-  for (const wrong of ["8080", "localhost", "::1:8080", "[::1]", "a:99999", ":8080", ""]) {
+  for (const wrong of ["8080", "localhost", "a:99999", ":8080", ""]) {
     assert.equal(refusal(["--address", wrong]), `--address ${JSON.stringify(wrong)}: ${hostPort}`);
   }
+  const brackets = `${hostPort}; an IPv6 address is in brackets, and its port follows`;
+  for (const wrong of ["::1:8080", "[::1]"]) {
+    assert.equal(refusal(["--address", wrong]), `--address ${JSON.stringify(wrong)}: ${brackets}`);
+  }
+  const zone = `${hostPort}; an address with a zone, such as %lo, cannot be used`;
+  assert.equal(refusal(["--rest-address=[::1%lo]:1"]), `--rest-address "[::1%lo]:1": ${zone}`);
   assert.equal(
     refusal([], { WORKER_DAEMON_ADDRESS: "8080" }),
     `WORKER_DAEMON_ADDRESS "8080": ${hostPort}`,

@@ -2,8 +2,9 @@ import { createServer as createTcpServer, type Server } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
 import { type ClientMaterial, connect } from "../../lib/grpc/client.ts";
-import { issueCa, TestCertificates } from "../certificates.ts";
+import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
 import { rejection } from "../worker/fixture.ts";
 import { JOB, TestServer } from "./fixture.ts";
 
@@ -238,4 +239,54 @@ test("JobWorkerClient finds its daemon again after an idle time without one", as
     { port, certificates },
   );
   assert.deepEqual(await client.getJob({ jobId: JOB.jobId }), JOB);
+});
+
+test("Both sides may have certificates of intermediate CAs, in one file with their keys", async () => {
+  const spoil = (pem: string) => `some text\r\n${pem.replaceAll("\n", " \r\n")}`;
+  const root = await issueAuthority({ commonName: "Root" });
+  await using certificates = await TestCertificates.create();
+  const directory = certificates.directory;
+  const fileOf = async (name: string, options: Parameters<TestCertificates["issue"]>[0]) => {
+    const issuer = await issueAuthority({ commonName: name, issuer: root });
+    const { cert, key } = await certificates.issue({ ...options, issuer });
+    const path = `${directory}/${name}.pem`;
+    await Deno.writeTextFile(path, spoil(key + cert + issuer.cert), { mode: 0o600 });
+    return path;
+  };
+  const ca = `${directory}/root.pem`;
+  await Deno.writeTextFile(ca, spoil(root.cert));
+  const server = await fileOf("server", { usages: ["serverAuth"], hosts: ["127.0.0.1"] });
+  const client = await fileOf("client", {});
+  const material = await loadTlsMaterial({ cert: server, key: server, ca }, "server");
+  await using daemon = await TestServer.start({ getJob: () => Promise.resolve(JOB) }, {
+    certificates,
+    material,
+  });
+  const address = `127.0.0.1:${daemon.port}`;
+  const own = await loadTlsMaterial({ cert: client, key: client, ca }, "client");
+  const raw = await Deno.readTextFile(client);
+  // As the CLI reads them, and as a library is given them.
+  for (const { ca, cert, key } of [own, { ca: spoil(root.cert), cert: raw, key: raw }]) {
+    await using connection = await connect({ address, ca, cert, key });
+    assert.equal((await connection.getJob({ jobId: JOB.jobId })).jobId, JOB.jobId);
+  }
+});
+
+test("A server that does not send its intermediate CA is not trusted", async () => {
+  const root = await issueAuthority({ commonName: "Root" });
+  const issuer = await issueAuthority({ commonName: "Team", issuer: root });
+  await using certificates = await TestCertificates.create();
+  const { cert, key } = await certificates.issue({
+    issuer,
+    usages: ["serverAuth"],
+    hosts: ["127.0.0.1"],
+  });
+  const { cert: mine, key: myKey } = await certificates.issue({});
+  await using server = await listenTls({ cert, key });
+  await assertUnreachable(
+    `127.0.0.1:${server.port}`,
+    { ca: root.cert, cert: mine, key: myKey },
+    "SERVER_CERTIFICATE_UNTRUSTED",
+    /does not come from the CA that is trusted here/,
+  );
 });

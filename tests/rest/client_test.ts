@@ -48,6 +48,13 @@ Deno.test("RestClient asks for health, starts, stops, and tells the status", asy
   });
 });
 
+Deno.test("RestClient takes a CA with text before it and blanks at the ends of lines", async () => {
+  await using rest = await TestRest.listen(certificates);
+  const untidy = `\ufeffsome text\r\n${ca.replaceAll("\n", " \r\n")}`;
+  using client = clientOf(rest.port, { ca: untidy });
+  await client.health();
+});
+
 Deno.test("RestClient throws what the daemon says, with its code", async () => {
   await using rest = await TestRest.listen(certificates, {
     startJob: () => Promise.reject(new JobWorkerError("permission_denied", "You may not")),

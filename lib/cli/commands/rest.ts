@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../../errors.ts";
-import { MAKE_CERTIFICATES, START_DAEMON } from "../../own_commands.ts";
+import { START_DAEMON } from "../../own_commands.ts";
+import { adviceForServerCertificate } from "../advice.ts";
 import { changing } from "../changing.ts";
 import { printFailure } from "../failure.ts";
 import type { RestVerb, Settings } from "../invocation.ts";
@@ -99,13 +100,9 @@ function adviceFor(error: JobWorkerError, verb: RestVerb, settings: Settings): s
       return `Is the daemon running, with REST at ${address}? Start it: ${START_DAEMON}; ` +
         "or say where it is: --rest-address host:port";
     case "SERVER_CERTIFICATE_UNTRUSTED":
-      return `"${settings.ca}" holds no CA that issued the daemon's certificate: ` +
-        "pass the ca-cert.pem of that daemon with --ca";
     case "SERVER_CERTIFICATE_EXPIRED":
-      return `Make new certificates where the daemon runs: ${MAKE_CERTIFICATES} --force`;
     case "SERVER_NAME_MISMATCH":
-      return "Connect by a name in the daemon's certificate, " +
-        `or make one with this name where it runs: ${MAKE_CERTIFICATES} --force --host NAME`;
+      return adviceForServerCertificate(error.reason, settings.ca);
   }
   switch (error.code) {
     case "unauthenticated":
