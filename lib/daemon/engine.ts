@@ -90,6 +90,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       restAddress: options.restAddress,
       inherited,
       users: resolve(options.users),
+      publicOrigins: [...options.publicOrigins],
       socket,
       debug: options.debug,
       journal,

@@ -18,6 +18,7 @@ const gatewayOptionsSchema = z.object({
   /** The descriptors of sockets that are bound to these addresses; `null`: it binds one. */
   inherited: z.object({ grpc: z.number().nullable(), rest: z.number().nullable() }),
   users: z.string(),
+  publicOrigins: z.array(z.string()),
   cert: z.string(),
   key: z.string(),
   ca: z.string(),

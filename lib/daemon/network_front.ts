@@ -23,6 +23,8 @@ export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
   readonly denyList: string;
   /** The htpasswd file of those who may use REST. */
   readonly users: string;
+  /** Under which a proxy makes REST public. */
+  readonly publicOrigins: readonly string[];
   /** Of gRPC; REST gets half as many more. */
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
@@ -192,6 +194,7 @@ async function openRest(
   }, REPORTS);
   const app = restApp(service, login, {
     isOurHost: hostsOf(material.cert),
+    publicOrigins: options.publicOrigins,
     onFailedLogin,
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });

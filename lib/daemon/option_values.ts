@@ -36,6 +36,16 @@ export function logLimit(text: string): number {
   throw new Error(`must be at least ${formatByteSize(SMALLEST_LOG_LIMIT)}`);
 }
 
+/** As browsers write it: in lower case, without the port that goes without saying. */
+export function origin(text: string): string {
+  const url = URL.parse(text);
+  // Over http passwords could be read on the way.
+  if (url?.protocol === "https:" && `${url.origin}/` === url.href && !text.includes("*")) {
+    return url.origin;
+  }
+  throw new Error("must be https://host or https://host:port, without a path, several by commas");
+}
+
 export function userName(text: string): string {
   if (/^([a-z_][a-z0-9_.-]{0,31})?$/i.test(text)) return text;
   throw new Error("must be the name of a user");

@@ -12,7 +12,15 @@ import type { HostPort } from "../host_port.ts";
 import { LONGEST_GRACE_PERIOD_MS, LONGEST_TIMEOUT_MS } from "../worker/execution.ts";
 import type { UserPolicy } from "../worker/mod.ts";
 import { LOG_POLICIES, type LogLimit } from "../worker/types.ts";
-import { durationUpTo, hostPort, logLimit, parseSwitch, path, userName } from "./option_values.ts";
+import {
+  durationUpTo,
+  hostPort,
+  logLimit,
+  origin,
+  parseSwitch,
+  path,
+  userName,
+} from "./option_values.ts";
 
 /** What the daemon is told to do. */
 export interface DaemonOptions {
@@ -27,6 +35,8 @@ export interface DaemonOptions {
   readonly restAddress: HostPort | null;
   /** The htpasswd file of those who may use REST. */
   readonly users: string;
+  /** Under which a proxy makes REST public. */
+  readonly publicOrigins: readonly string[];
   /** Where jobs, logs and the audit trail are kept. */
   readonly dataDir: string;
   /** What jobs get between SIGTERM and SIGKILL when the daemon shuts down; 0: SIGKILL at once. */
@@ -120,6 +130,13 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
     about: "who may use REST: an htpasswd file, made by `worker-daemon user`",
     standard: "certs/users.htpasswd",
     read: path,
+  },
+  publicOrigins: {
+    placeholder: "urls",
+    about: "where a proxy makes REST and the page public, by commas: https://jobs.example",
+    standard: "",
+    read: (text) =>
+      text.split(",").map((url) => url.trim()).filter((url) => url !== "").map(origin),
   },
   dataDir: {
     placeholder: "dir",
@@ -295,6 +312,7 @@ export function parseOptions(
     denyList: read("denyList", OPTIONS.denyList),
     restAddress: read("restAddress", OPTIONS.restAddress),
     users: read("users", OPTIONS.users),
+    publicOrigins: read("publicOrigins", OPTIONS.publicOrigins),
     dataDir: read("dataDir", OPTIONS.dataDir),
     shutdownGraceMs: read("shutdownGraceMs", OPTIONS.shutdownGraceMs),
     logLimit: read("logLimit", OPTIONS.logLimit),

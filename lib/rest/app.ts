@@ -13,12 +13,10 @@ import { pageRoutes } from "./page/routes.ts";
 import { PROBLEM_TYPE, problemOf } from "./problem.ts";
 import { readBody, readJobId, readQuery } from "./request.ts";
 import type { RestEnv } from "./rest_env.ts";
-import { sameOrigin } from "./same_origin.ts";
+import { type OwnNames, sameOrigin } from "./same_origin.ts";
 
 /** Options of {@linkcode restApp}. */
-export interface RestAppOptions {
-  /** Whether this name or IP address is one of ours: of those in our certificate. */
-  readonly isOurHost: (host: string) => boolean;
+export interface RestAppOptions extends OwnNames {
   readonly onFailedLogin: (failed: FailedLogin) => void;
   /** Told of every error that is a fault of ours: the caller learns only that there was one. */
   readonly onFault: (error: unknown, operation: string) => void;
@@ -54,7 +52,7 @@ export function restApp(
   });
 
   const authenticate = basicAuth(login, options.onFailedLogin);
-  const checkOrigin = sameOrigin(options.isOurHost);
+  const checkOrigin = sameOrigin(options);
   const operations = Object.entries<Operation>(OPERATIONS) as [OperationId, Operation][];
   for (const [id, operation] of operations) {
     const path = routeOf(operation);

@@ -2,32 +2,50 @@ import type { MiddlewareHandler } from "hono";
 import { HttpError } from "./http_error.ts";
 import type { RestEnv } from "./rest_env.ts";
 
+/** By which names the API is reached. */
+export interface OwnNames {
+  /** Whether our certificate is good for this name or IP address. */
+  readonly isOurHost: (host: string) => boolean;
+  /** Those under which a proxy makes the API public, as browsers write them: `https://jobs.example`. */
+  readonly publicOrigins: readonly string[];
+}
+
 /**
  * Refuses requests that a browser makes for a page of another site: such a page could use the
  * password that the browser remembers. They must be meant for a host that is ours (a name of
- * somebody else's may have been made to lead here), and come from no page, or from our own.
- *
- * @param isOurHost whether our certificate is good for this name or IP address
+ * somebody else's may have been made to lead here), and come from no page, or from our own. Ours are
+ * the names in our certificate, and the public origins: a proxy may pass on the host that it was asked
+ * for, or put ours in its place.
  */
-export function sameOrigin(isOurHost: (host: string) => boolean): MiddlewareHandler<RestEnv> {
+export function sameOrigin({ isOurHost, publicOrigins }: OwnNames): MiddlewareHandler<RestEnv> {
   return async function checkOrigin({ req }, next) {
     const host = req.header("host") ?? "";
     const origin = req.header("origin");
     const site = req.header("sec-fetch-site") ?? "none";
-    if (!isOurHost(hostnameOf(host))) {
+    const asked = originOf(host);
+    if (!isOurHost(hostnameOf(host)) && (asked === null || !publicOrigins.includes(asked))) {
       throw refusal(
         `This is not the host ${JSON.stringify(host.slice(0, 100))}: its certificate ` +
-          "has other names",
+          "has other names; if a proxy passes requests on, name it with --public-origins",
       );
     }
-    if (origin !== undefined && origin.toLowerCase() !== `https://${host.toLowerCase()}`) {
-      throw refusal(`Cannot take requests from pages of ${JSON.stringify(origin.slice(0, 100))}`);
+    const ours = [asked, ...publicOrigins];
+    if (origin !== undefined && !ours.includes(origin.toLowerCase())) {
+      throw refusal(
+        `Cannot take requests from pages of ${JSON.stringify(origin.slice(0, 100))}: ` +
+          "if that is how a proxy makes this daemon public, name it with --public-origins",
+      );
     }
     if (!["none", "same-origin"].includes(site)) {
       throw refusal("Cannot take requests from pages of another site");
     }
     await next();
   };
+}
+
+/** The origin of pages of that host, as browsers write it; `null` if it is none. */
+function originOf(host: string): string | null {
+  return /^[^@/?#\\\s]+$/.test(host) ? URL.parse(`https://${host}`)?.origin ?? null : null;
 }
 
 function hostnameOf(host: string): string {

@@ -194,3 +194,31 @@ Deno.test("helpText() lists every option with its default, as it must be written
     assert.deepEqual(options([`--${flag}=${standard}`]), options([]), flag);
   }
 });
+
+Deno.test("parseOptions() reads public origins as browsers write them, and nothing that is more or less", () => {
+  assert.deepEqual(options([]).publicOrigins, []);
+  assert.deepEqual(
+    options(["--public-origins=https://Jobs.example:443/, https://[2001:DB8::1]:8443"])
+      .publicOrigins,
+    ["https://jobs.example", "https://[2001:db8::1]:8443"],
+  );
+  for (
+    const wrong of [
+      "jobs.example",
+      "http://jobs.example",
+      "https://jobs.example/path",
+      "https://jobs.example?x",
+      "https://a:b@jobs.example",
+      "https://*.example",
+      "*",
+      "https://",
+      "null",
+    ]
+  ) {
+    assert.match(
+      refusal([`--public-origins=https://good.example,${wrong}`]),
+      /must be https:\/\/host or https:\/\/host:port, without a path/,
+      wrong,
+    );
+  }
+});

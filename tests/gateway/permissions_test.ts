@@ -38,6 +38,7 @@ Deno.test("A gateway is refused whatever it does not need, and granted what it n
     address: { hostname: "127.0.0.1", port },
     restAddress: null,
     users: `${certificates.directory}/users.htpasswd`,
+    publicOrigins: [],
     maxConnections: 10,
     maxConnectionsPerAddress: 10,
     inherited: { grpc: null, rest: null },
@@ -111,6 +112,7 @@ Deno.test("The flags of a gateway name each thing that it may use", () => {
   const options: GatewayOptions = {
     address: { hostname: "0.0.0.0", port: 8080 },
     restAddress: { hostname: "::", port: 8443 },
+    publicOrigins: [],
     users: "/certs/users",
     cert: "/certs/cert",
     key: "/certs/key",

@@ -1,3 +1,4 @@
+import { hostPortHint } from "../../lib/host_port.ts";
 import { assert } from "../assert.ts";
 import { endpointOf } from "../../lib/grpc/endpoint.ts";
 
@@ -39,7 +40,8 @@ Deno.test("endpointOf() refuses what is not an address", () => {
     assert.throws(() => endpointOf(address, MATERIAL), {
       code: "invalid_argument",
       message:
-        `Invalid address "${address}": expected HOST:PORT, as in localhost:8080 or [::1]:8080`,
+        `Invalid address "${address}": expected HOST:PORT, as in localhost:8080 or [::1]:8080` +
+        hostPortHint(address),
     });
   }
 });

@@ -399,6 +399,54 @@ Deno.test("R-07: what changes something must be meant for us and come from no ot
   }
 });
 
+Deno.test("R-07: behind a proxy, what changes something must come from one of the public origins", async () => {
+  const publicOrigins = ["https://jobs.example", "https://jobs.example:8444"];
+  const api = new TestApp({ startJob: () => Promise.resolve(JOB) }, { publicOrigins });
+  const statusOf = async (headers: Record<string, string>) => {
+    const response = await api.post("/start/", { command: "ls" }, headers);
+    await response.body?.cancel();
+    return response.status;
+  };
+  const own = { "Sec-Fetch-Site": "same-origin" };
+  const welcome: Record<string, string>[] = [
+    // Proxies that pass the host on, and such that put that of the daemon in its place.
+    ...["jobs.example", "JOBS.example:443", "worker.test", "worker.test:8443"].flatMap((Host) => [
+      { Host },
+      { Host, Origin: "https://jobs.example", ...own },
+      { Host, Origin: "https://JOBS.example" },
+    ]),
+    { Host: "jobs.example:8444", Origin: "https://jobs.example:8444", ...own },
+    // Still reached directly.
+    { Host: "worker.test:8443", Origin: "https://worker.test:8443", ...own },
+    { Host: "worker.test:443", Origin: "https://worker.test", ...own },
+  ];
+  for (const headers of welcome) assert.equal(await statusOf(headers), 200, Deno.inspect(headers));
+  const forbidden: Record<string, string>[] = [
+    { Host: "evil.example" },
+    { Host: "evil.example", Origin: "https://jobs.example" },
+    { Host: "evil.example", Origin: "https://evil.example" },
+    { Host: "jobs.example.evil.example" },
+    { Host: "evil.example@jobs.example" },
+    { Host: "jobs.example/evil.example" },
+    { Host: "jobs.example:1" },
+    ...["jobs.example", "worker.test"].flatMap((Host) => [
+      { Host, Origin: "https://evil.example" },
+      { Host, Origin: "https://evil.jobs.example" },
+      { Host, Origin: "https://jobs.example.evil.example" },
+      { Host, Origin: "http://jobs.example" },
+      { Host, Origin: "https://jobs.example:1" },
+      { Host, Origin: "null" },
+      { Host, Origin: "https://jobs.example", "Sec-Fetch-Site": "cross-site" },
+      { Host, Origin: "https://jobs.example", "Sec-Fetch-Site": "same-site" },
+    ]),
+  ];
+  for (const headers of forbidden) {
+    assert.equal(await statusOf(headers), 403, Deno.inspect(headers));
+  }
+  const refused = await api.post("/start/", { command: "ls" }, { Origin: "https://other.example" });
+  assert.match((await refused.json()).error, /--public-origins/);
+});
+
 Deno.test("R-07: no answer is for other sites, to be kept, or to be guessed at", async () => {
   const api = new TestApp({ getJob: () => Promise.resolve(JOB) });
   const paths = ["/health/", "/openapi.json", `/status/${JOB_ID}`, "/status/x", "/nowhere"];
@@ -460,7 +508,12 @@ Deno.test("A login that is throttled answers 429 with the time to wait", async (
   const app = restApp(
     fakeService({}),
     { login: () => Promise.resolve({ kind: "throttled", retryAfterMs: 1500 }) },
-    { isOurHost: () => true, onFailedLogin: () => assert.fail(), onFault: () => assert.fail() },
+    {
+      isOurHost: () => true,
+      publicOrigins: [],
+      onFailedLogin: () => assert.fail(),
+      onFault: () => assert.fail(),
+    },
   );
   const response = await app.request("/v1/jobs", { headers: { Authorization: basic("a", "b") } }, {
     address: "192.0.2.7",

@@ -90,6 +90,7 @@ export class TestApp {
   constructor(methods: Partial<JobService> = {}, options: Partial<RestAppOptions> = {}) {
     this.app = restApp(fakeService(methods), fakeLogin, {
       isOurHost: (host) => host === "worker.test",
+      publicOrigins: [],
       onFailedLogin: ({ user, peer }) => this.failedLogins.push(`${user} ${peer}`),
       onFault: (error) => this.faults.push(error),
       ...options,
