@@ -6,12 +6,12 @@
 
 import { join } from "node:path";
 import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "../lib/auth/tls_material.ts";
+import { makeCertificates } from "../lib/auth/certificates.ts";
 import {
   type CertificateRequest,
   type Credentials,
   issueCertificate,
-  makeCertificates,
-} from "../lib/auth/certificates.ts";
+} from "../lib/auth/issue_certificate.ts";
 import { x509 } from "../lib/auth/x509.ts";
 
 const HOUR = 3_600_000;

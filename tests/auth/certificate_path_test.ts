@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { MAX_SENT_CERTIFICATES } from "../../lib/auth/certificate_path.ts";
-import { type Credentials, issueCertificate } from "../../lib/auth/certificates.ts";
+import { type Credentials, issueCertificate } from "../../lib/auth/issue_certificate.ts";
 import { verifyClientCertificate } from "../../lib/auth/client_certificate.ts";
 import { denyListOf } from "../../lib/auth/deny_list.ts";
 import { x509 } from "../../lib/auth/x509.ts";

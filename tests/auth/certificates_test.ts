@@ -2,7 +2,8 @@ import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
 import { verifyClientCertificate } from "../../lib/auth/client_certificate.ts";
-import { issueCertificate, makeCertificates } from "../../lib/auth/certificates.ts";
+import { makeCertificates } from "../../lib/auth/certificates.ts";
+import { issueCertificate } from "../../lib/auth/issue_certificate.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { verifyClientCertificate } from "../../lib/auth/client_certificate.ts";
 import { type DenyList, denyListOf } from "../../lib/auth/deny_list.ts";
-import type { CertificateRequest, Credentials } from "../../lib/auth/certificates.ts";
+import type { CertificateRequest, Credentials } from "../../lib/auth/issue_certificate.ts";
 import { issueCa, TestCertificates } from "../certificates.ts";
 import { assert } from "../assert.ts";
 

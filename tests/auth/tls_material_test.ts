@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { loadTlsMaterial, type Side, type TlsPaths } from "../../lib/auth/tls_material.ts";
-import type { Credentials } from "../../lib/auth/certificates.ts";
+import type { Credentials } from "../../lib/auth/issue_certificate.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
 import { assert } from "../assert.ts";

@@ -4,7 +4,7 @@ import * as https from "node:https";
 import { type AddressInfo, connect as connectTcp } from "node:net";
 import * as tls from "node:tls";
 import type { ClientCertificate } from "../../lib/auth/client_certificate.ts";
-import type { Credentials } from "../../lib/auth/certificates.ts";
+import type { Credentials } from "../../lib/auth/issue_certificate.ts";
 import { denyListOf } from "../../lib/auth/deny_list.ts";
 import { x509 } from "../../lib/auth/x509.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
