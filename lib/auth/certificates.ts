@@ -5,9 +5,12 @@
  */
 
 import { isIP } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { record } from "./issued.ts";
 import { type Credentials, issueCertificate } from "./issue_certificate.ts";
+import { MAKE_CERTIFICATES } from "../own_commands.ts";
+import { createFile, syncDirectory } from "../replace_file.ts";
 
 /** A file that {@linkcode makeCertificates} has written. */
 export interface WrittenFile {
@@ -30,7 +33,7 @@ export const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "::1", 
 const MINUTE = 60_000;
 const YEAR = 365 * 24 * 60 * MINUTE;
 /** How far the clocks of two machines may be apart. */
-const CLOCK_SKEW = 5 * MINUTE;
+export const CLOCK_SKEW = 5 * MINUTE;
 
 /**
  * Makes a CA (10 years), a server certificate and three client certificates (1 year), one for each
@@ -58,6 +61,9 @@ export async function makeCertificates(
   });
   await checkPaths(files.map((file) => file.path), force);
   await writeAll(files, force);
+  for (const { path, pem } of files) {
+    if (/(?<!ca)-cert\.pem$/.test(path)) await record(directory, pem);
+  }
   return files.map(({ path, content }) => ({ path, content }));
 }
 
@@ -113,7 +119,8 @@ function pair(name: string, owner: string, { cert, key }: Credentials) {
 /** A host name as in RFC 1123 §2.1. */
 const HOST_NAME = /^(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*$/i;
 
-function checkHost(host: string): void {
+/** @throws {JobWorkerError} `invalid_argument` for what is neither a DNS name nor an IP address */
+export function checkHost(host: string): void {
   // A certificate has no room for the zone of an address (fe80::1%eth0).
   if (isIP(host) !== 0 && !host.includes("%")) return;
   if (HOST_NAME.test(host) && host.length <= 253) return;
@@ -123,6 +130,10 @@ function checkHost(host: string): void {
       "give a DNS name or an IP address, without a port",
   );
 }
+
+const ONE_MORE =
+  `\`${MAKE_CERTIFICATES} add\` makes one for one more user, \`renew\` a new one for an old one, ` +
+  "and `--force` replaces every certificate and key";
 
 async function checkPaths(paths: readonly string[], force: boolean): Promise<void> {
   const taken: string[] = [];
@@ -140,7 +151,7 @@ async function checkPaths(paths: readonly string[], force: boolean): Promise<voi
     throw new JobWorkerError(
       "already_exists",
       `Cannot make certificates: ${taken.join(", ")} would be overwritten; ` +
-        (force ? "move it away" : "use `--force` to replace every certificate and key"),
+        (force ? "move it away" : ONE_MORE),
     );
   }
 }
@@ -151,16 +162,25 @@ async function writeAll(files: readonly NewFile[], force: boolean): Promise<void
   const written: string[] = [];
   try {
     for (const { path, pem, mode } of files) {
-      // Made first and filled then, so that what is taken away below is never somebody else's.
-      (await Deno.open(path + suffix, { write: true, createNew: true, mode })).close();
+      await createFile(path + suffix, pem, mode).catch(async (error) => {
+        // That one is somebody else's.
+        if (!(error instanceof Deno.errors.AlreadyExists)) await remove(path + suffix);
+        throw error;
+      });
       written.push(path + suffix);
-      await Deno.writeTextFile(path + suffix, pem);
     }
     if (force) { for (const { path } of files) await Deno.rename(path + suffix, path); }
+    for (const directory of new Set(files.map(({ path }) => dirname(path)))) {
+      await syncDirectory(directory);
+    }
   } catch (error) {
-    for (const path of written) await Deno.remove(path).catch(() => {});
+    for (const path of written) await remove(path);
     throw refusal(`Cannot write certificates: ${messageOf(error)}`, error);
   }
+}
+
+async function remove(path: string): Promise<void> {
+  await Deno.remove(path).catch(() => {});
 }
 
 function refusal(message: string, cause: unknown): JobWorkerError {

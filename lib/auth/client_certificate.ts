@@ -10,7 +10,7 @@
 import { X509Certificate } from "node:crypto";
 import { findPath, type Trust } from "./certificate_path.ts";
 import { isDenied } from "./deny_list.ts";
-import { type Identity, ROLES } from "./identity.ts";
+import { type Identity, isPlainName, ROLES } from "./identity.ts";
 import { x509 } from "./x509.ts";
 
 /** A client whose certificate was verified. */
@@ -106,21 +106,6 @@ export function verifyClientCertificate(
     const message = why === "" ? REFUSALS[reason] : `${REFUSALS[reason]}: ${why}`;
     return { kind: "refused", reason, message, fingerprint };
   }
-}
-
-/** RFC 5280, appendix A: ub-common-name. */
-const MAX_NAME_LENGTH = 64;
-
-/**
- * Characters that would let one name look like another, or garble a line that shows it: controls,
- * bidirectional marks, unassigned and private ones (C), line breaks and spaces other than the plain
- * one (Z), those that are drawn as nothing, and what stands for bytes that were not text.
- */
-const NOT_PLAIN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\ufffd]|(?! )\p{Zs}/u;
-
-function isPlainName(name: string): boolean {
-  return name !== "" && name === name.trim() && Array.from(name).length <= MAX_NAME_LENGTH &&
-    !NOT_PLAIN.test(name);
 }
 
 interface Leaf {

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { dirname, join } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { replaceFile } from "../replace_file.ts";
 import { readTrustedFile } from "../trusted_file.ts";
 
 /**
@@ -31,22 +33,75 @@ export function denyListOf(entries: Iterable<string>): DenyList {
   return new Set(Array.from(entries, parseEntry));
 }
 
+/** Where the deny list is that belongs to a CA file, unless somebody says otherwise. */
+export function denyListBeside(ca: string): string {
+  return join(dirname(ca), "deny-list.txt");
+}
+
 /**
  * Reads a deny list from a file: an entry a line; what follows a `#` is a comment.
  *
+ * @param options.optional a file that is not there is an empty list
  * @throws {JobWorkerError} `failed_precondition` if it cannot be read, or may be changed by others
  * than its owner; `invalid_argument` for an entry that is neither
  */
-export async function loadDenyList(path: string): Promise<DenyList> {
-  let text: string;
+export async function loadDenyList(
+  path: string,
+  { optional = false }: { optional?: boolean } = {},
+): Promise<DenyList> {
+  const entries = (await read(path, optional)).split("\n").map((line) =>
+    line.replace(/#.*/, "").trim()
+  );
+  return denyListOf(entries.filter((entry) => entry !== ""));
+}
+
+/**
+ * The deny list of a daemon.
+ *
+ * @param options.denyList `""`: the file beside that of the CA, if it is there
+ * @throws as {@linkcode loadDenyList} does
+ */
+export async function loadDenyListOf(
+  { denyList, ca }: { readonly denyList: string; readonly ca: string },
+): Promise<DenyList> {
+  return denyList === ""
+    ? await loadDenyList(denyListBeside(ca), { optional: true })
+    : await loadDenyList(denyList);
+}
+
+/**
+ * Adds serial numbers to a deny list, which is made if it is not there. Whoever reads it meanwhile has
+ * the old list or the new one.
+ *
+ * @param comment what to say behind each, in one line
+ * @throws as {@linkcode loadDenyList} does; `failed_precondition` if it cannot be written
+ */
+export async function addToDenyList(
+  path: string,
+  serialNumbers: readonly string[],
+  comment: string,
+): Promise<void> {
+  // What cannot be read by the daemon is not added to.
+  await loadDenyList(path, { optional: true });
+  const old = await read(path, true);
+  const start = old === "" || old.endsWith("\n") ? old : `${old}\n`;
+  const lines = serialNumbers.map((serialNumber) => `${serialNumber} # ${comment}\n`);
   try {
-    text = await readTrustedFile(path);
+    await replaceFile(path, start + lines.join(""), { mode: 0o644, keepMode: true });
   } catch (error) {
+    const message = `Cannot write the deny list "${path}": ${messageOf(error)}`;
+    throw new JobWorkerError("failed_precondition", message, { cause: error });
+  }
+}
+
+async function read(path: string, optional: boolean): Promise<string> {
+  try {
+    return await readTrustedFile(path);
+  } catch (error) {
+    if (optional && error instanceof Deno.errors.NotFound) return "";
     const message = `Cannot use the deny list "${path}": ${messageOf(error)}`;
     throw new JobWorkerError("failed_precondition", message, { cause: error });
   }
-  const entries = text.split("\n").map((line) => line.replace(/#.*/, "").trim());
-  return denyListOf(entries.filter((entry) => entry !== ""));
 }
 
 /** True if the certificate with this serial number and fingerprint, both in hex, is on the list. */

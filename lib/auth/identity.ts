@@ -10,3 +10,19 @@ export interface Identity {
   /** The roles that we know, without repeats; possibly none, which gives no access. */
   readonly roles: readonly Role[];
 }
+
+/** RFC 5280, appendix A: ub-common-name. */
+const MAX_NAME_LENGTH = 64;
+
+/**
+ * Characters that would let one name look like another, or garble a line that shows it: controls,
+ * bidirectional marks, unassigned and private ones (C), line breaks and spaces other than the plain
+ * one (Z), those that are drawn as nothing, and what stands for bytes that were not text.
+ */
+const NOT_PLAIN = /[\p{C}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\u2800\ufffd]|(?! )\p{Zs}/u;
+
+/** Whether this can be the name of a user, as a CN has it. */
+export function isPlainName(name: string): boolean {
+  return name !== "" && name === name.trim() && Array.from(name).length <= MAX_NAME_LENGTH &&
+    !NOT_PLAIN.test(name);
+}

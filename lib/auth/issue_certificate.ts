@@ -1,4 +1,6 @@
+import { createPrivateKey, type KeyObject } from "node:crypto";
 import { isIP } from "node:net";
+import { JobWorkerError } from "../errors.ts";
 import { type Extension, x509 } from "./x509.ts";
 
 /** A certificate with its private key, as PEM. */
@@ -24,8 +26,7 @@ export interface CertificateRequest {
   readonly notAfter: Date;
 }
 
-const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256" } as const;
-const SIGNING_ALGORITHM = { name: "ECDSA", hash: "SHA-256" } as const;
+const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /** Makes a key (ECDSA P-256) and a certificate for it, with a random serial number of 128 bits. */
 export async function issueCertificate(request: CertificateRequest): Promise<Credentials> {
@@ -36,7 +37,12 @@ export async function issueCertificate(request: CertificateRequest): Promise<Cre
     request.subject.map(([name, value]) => ({ [name]: [{ utf8String: value }] })),
   );
   const issuer = request.issuer === undefined
-    ? { name: subject, publicKey: keys.publicKey, signingKey: keys.privateKey }
+    ? {
+      name: subject,
+      publicKey: keys.publicKey,
+      signingKey: keys.privateKey,
+      algorithm: KEY_ALGORITHM,
+    }
     : await signerOf(request.issuer);
 
   const extensions: Extension[] = [
@@ -56,11 +62,7 @@ export async function issueCertificate(request: CertificateRequest): Promise<Cre
     );
   }
   if (hosts.length > 0) {
-    extensions.push(
-      new x509.SubjectAlternativeNameExtension(
-        hosts.map((value) => ({ type: isIP(value) === 0 ? x509.DNS : x509.IP, value }) as const),
-      ),
-    );
+    extensions.push(alternativeNames(hosts));
   }
   const certificate = await x509.X509CertificateGenerator.create({
     subject,
@@ -69,7 +71,7 @@ export async function issueCertificate(request: CertificateRequest): Promise<Cre
     notAfter,
     publicKey: keys.publicKey,
     signingKey: issuer.signingKey,
-    signingAlgorithm: SIGNING_ALGORITHM,
+    signingAlgorithm: issuer.algorithm,
     extensions,
   });
   const key = await crypto.subtle.exportKey("pkcs8", keys.privateKey);
@@ -79,12 +81,88 @@ export async function issueCertificate(request: CertificateRequest): Promise<Cre
   };
 }
 
+/** What is to be in the successor of a certificate. */
+export interface RenewalRequest {
+  readonly issuer: Credentials;
+  /** DNS names and IP addresses that it is good for beyond those of the old one. */
+  readonly hosts?: readonly string[];
+  readonly notBefore: Date;
+  readonly notAfter: Date;
+}
+
+/**
+ * Makes another certificate for the same key, with all that is in the old one but its dates.
+ *
+ * @param cert PEM
+ * @returns PEM
+ */
+export async function renewCertificate(cert: string, request: RenewalRequest): Promise<string> {
+  const old = new x509.X509Certificate(cert);
+  const issuer = await signerOf(request.issuer);
+  const named = old.getExtension(x509.SubjectAlternativeNameExtension);
+  const names = named?.names.toJSON().map(({ value }) => value) ?? [];
+  const hosts = [...new Set([...names, ...request.hosts ?? []])];
+  const replaced: readonly string[] = [
+    AUTHORITY_KEY_IDENTIFIER,
+    ...request.hosts === undefined ? [] : [SUBJECT_ALTERNATIVE_NAME],
+  ];
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: old.subjectName,
+    issuer: issuer.name,
+    notBefore: request.notBefore,
+    notAfter: request.notAfter,
+    publicKey: old.publicKey,
+    signingKey: issuer.signingKey,
+    signingAlgorithm: issuer.algorithm,
+    extensions: [
+      ...old.extensions.filter(({ type }) => !replaced.includes(type)),
+      await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
+      ...request.hosts === undefined ? [] : [alternativeNames(hosts)],
+    ],
+  });
+  return certificate.toString("pem") + "\n";
+}
+
+/** RFC 5280 §4.2.1.1 and §4.2.1.6. */
+const AUTHORITY_KEY_IDENTIFIER = "2.5.29.35";
+const SUBJECT_ALTERNATIVE_NAME = "2.5.29.17";
+
+function alternativeNames(hosts: readonly string[]): Extension {
+  return new x509.SubjectAlternativeNameExtension(
+    hosts.map((value) => ({ type: isIP(value) === 0 ? x509.DNS : x509.IP, value }) as const),
+  );
+}
+
 async function signerOf({ cert, key }: Credentials) {
   const certificate = new x509.X509Certificate(cert);
-  const pkcs8 = x509.PemConverter.decodeFirst(key);
+  const privateKey = createPrivateKey(key);
+  const algorithm = algorithmOf(privateKey);
+  const pkcs8 = privateKey.export({ type: "pkcs8", format: "der" });
   return {
     name: certificate.subjectName,
     publicKey: certificate.publicKey,
-    signingKey: await crypto.subtle.importKey("pkcs8", pkcs8, KEY_ALGORITHM, false, ["sign"]),
+    signingKey: await crypto.subtle.importKey(
+      "pkcs8",
+      Uint8Array.from(pkcs8),
+      algorithm,
+      false,
+      ["sign"],
+    ),
+    algorithm,
   };
+}
+
+/** How a CA signs. One that we have not made may have any key. */
+function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject) {
+  const curve = details?.namedCurve;
+  if (type === "rsa") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
+  if (curve === "prime256v1" || curve === "P-256") return KEY_ALGORITHM;
+  if (curve === "secp384r1" || curve === "P-384") {
+    return { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" };
+  }
+  throw new JobWorkerError(
+    "failed_precondition",
+    `Cannot sign with the key of the CA: it is of the kind ${curve ?? type}, ` +
+      "and can be RSA or ECDSA with P-256 or P-384",
+  );
 }

@@ -1,5 +1,6 @@
 import bcrypt from "bcryptjs";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { replaceFile } from "../replace_file.ts";
 import type { Role } from "./identity.ts";
 import { isUserName, parsePasswordFile } from "./password_file.ts";
 
@@ -43,7 +44,7 @@ export async function setPassword(
     const edited = isNew
       ? [...lines, line]
       : lines.map((old) => old.startsWith(`${user}:`) ? line : old);
-    await replaceFile(path, `${edited.join("\n")}\n`);
+    await replaceFile(path, `${edited.join("\n")}\n`, { mode: 0o600 });
     return isNew;
   } catch (error) {
     if (error instanceof JobWorkerError) throw error;
@@ -63,17 +64,4 @@ function checkPassword(password: string): void {
     `Cannot use a password of ${password.length} characters: give at least ${SHORTEST_PASSWORD}, ` +
       `and no more than ${LONGEST_PASSWORD_BYTES} bytes`,
   );
-}
-
-/** Writes beside the file, then takes its place: there is no moment with half of it. */
-async function replaceFile(path: string, text: string): Promise<void> {
-  const fresh = `${path}.${crypto.randomUUID()}`;
-  try {
-    const bytes = new TextEncoder().encode(text);
-    await Deno.writeFile(fresh, bytes, { createNew: true, mode: 0o600 });
-    await Deno.rename(fresh, path);
-  } catch (error) {
-    await Deno.remove(fresh).catch(() => {});
-    throw error;
-  }
 }

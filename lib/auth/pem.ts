@@ -49,3 +49,11 @@ export function tidyCertificates(text: string): string {
 export function tidyPrivateKey(text: string): string {
   return privateKeyBlocks(text)[0]?.pem ?? text;
 }
+
+/** The text with another certificate in the place of its first one. */
+export function withFirstCertificate(text: string, pem: string): string {
+  return text.replace(
+    /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----[ \t\r]*\n?/,
+    () => pem,
+  );
+}

@@ -26,14 +26,17 @@ import { UserDirectory, withContext } from "./user_directory.ts";
 import {
   parseAddress,
   parseCount,
+  parseDays,
   parseLogPolicy,
   parseNumber,
   parsePair,
   parseRepeated,
+  parseRoles,
   parseTimeout,
   parseTimeoutOrNone,
 } from "./values.ts";
 import {
+  CERTS_ACTIONS,
   type CertsOptions,
   certsVerbOf,
   type ContextOptions,
@@ -269,13 +272,31 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
   subcommand(program, "health", "ask the daemon whether it is well")
     .action(() => found({ kind: "health" }));
 
-  subcommand(program, "certs", "make a CA and the certificates of a server and three users")
-    .addOption(option("--dir <dir>", "where to [certs]"))
-    .option("--force", "replace those that are there")
+  subcommand(program, "certs", "make certificates: those of a new installation, or one by one")
+    .usage("[options] [add | renew | list | revoke] [name]")
+    .addArgument(new Argument("[action]").choices([...CERTS_ACTIONS]))
+    .argument("[name]")
+    .addOption(option("--dir <dir>", "where the CA is, or is to be [certs]"))
+    .option("--force", "replace the CA, and with it every certificate")
     .addOption(
       option("--host <name>", "a name or address of the server; repeatable", parseRepeated),
     )
-    .action((options: CertsOptions) => found(certsVerbOf(options)));
+    .addOption(
+      option(
+        "--role <role>",
+        "of the user to add: admin, operator, viewer; repeatable",
+        parseRoles,
+      ),
+    )
+    .addOption(option("--days <n>", "how long the certificate is good [365]", parseDays))
+    .addOption(option("--ca-key <file>", "the key of the CA [ca-key.pem in --dir]"))
+    .addOption(option("--deny-list <file>", "that of the daemon [deny-list.txt in --dir]"))
+    .addHelpText("after", CERTS_NOTES)
+    .action((
+      action: typeof CERTS_ACTIONS[number] | undefined,
+      name: string | undefined,
+      options: CertsOptions,
+    ) => found(certsVerbOf(action, name, options)));
 
   subcommand(program, "context", "remember daemons, and which certificates are for them")
     .addArgument(new Argument("<action>").choices(["add", "use", "list", "remove"]))
@@ -311,6 +332,13 @@ reached (125) leave it running, and say so on standard error with its id and how
 --interactive the first two stop it, as it cannot have the rest of its input.
 Unless the job just exits, standard error says how and why it ended: by a signal, out of time, out of
 memory, for the limit of its log, stopped by a user, with the daemon, or lost.`;
+
+const CERTS_NOTES = `
+  worker-cli certs                           a CA, the server's certificate and three clients'
+  worker-cli certs add alice --role operator one more client
+  worker-cli certs renew [alice | server]    a new certificate for the same key; without a name, all
+  worker-cli certs list                      who has one, with which roles, until when
+  worker-cli certs revoke alice              onto the daemon's deny list, which it reads when reloaded`;
 
 const CONTEXT_NOTES = `
   worker-cli context add prod --address prod.example:8080 --cert p.pem --key p.key --ca ca.pem

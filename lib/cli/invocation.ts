@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Role } from "../auth/identity.ts";
 import type { Shell } from "./completions.ts";
 import type { Command, Execution, JobStatus, LogLimit, LogStream } from "./job_client.ts";
 import type { ContextValues } from "./user_directory.ts";
@@ -166,12 +167,53 @@ export interface PruneVerb {
   readonly owner: string;
 }
 
-export interface CertsVerb {
+/** Where certificates are, and what belongs to their CA; `""`: in the directory. */
+interface OfOneCa {
   readonly kind: "certs";
+  readonly directory: string;
+  readonly caKey: string;
+  readonly denyList: string;
+}
+
+export type CertsVerb =
+  | MakeCertsVerb
+  | AddCertVerb
+  | RenewCertsVerb
+  | ListCertsVerb
+  | RevokeCertVerb;
+
+export interface MakeCertsVerb {
+  readonly kind: "certs";
+  readonly action: "make";
   readonly directory: string;
   readonly force: boolean;
   /** Names and addresses of the server beyond the usual ones. */
   readonly hosts: readonly string[];
+}
+
+export interface AddCertVerb extends OfOneCa {
+  readonly action: "add";
+  readonly user: string;
+  readonly roles: readonly Role[];
+  readonly days: number;
+}
+
+export interface RenewCertsVerb extends OfOneCa {
+  readonly action: "renew";
+  /** A user, `server` or `all`. */
+  readonly name: string;
+  readonly days: number;
+  /** Names and addresses of the server beyond those that it has. */
+  readonly hosts: readonly string[];
+}
+
+export interface ListCertsVerb extends OfOneCa {
+  readonly action: "list";
+}
+
+export interface RevokeCertVerb extends OfOneCa {
+  readonly action: "revoke";
+  readonly user: string;
 }
 
 export interface HealthVerb {

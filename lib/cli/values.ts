@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type Role, ROLES } from "../auth/identity.ts";
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError } from "../errors.ts";
 import { hostPortHint, parseHostPort } from "../host_port.ts";
@@ -36,6 +37,23 @@ export function parsePair(
 /** Adds one value to those read before it. */
 export function parseRepeated(text: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, text];
+}
+
+/** Adds roles, one or several by commas, to those read before them. */
+export function parseRoles(text: string, previous: readonly Role[] = []): readonly Role[] {
+  const roles = text.split(",").map((word) => {
+    const role = ROLES.find((role) => role === word.trim());
+    if (role !== undefined) return role;
+    throw invalid(`${JSON.stringify(word)} is no role: there are ${ROLES.join(", ")}`);
+  });
+  return [...new Set([...previous, ...roles])];
+}
+
+/** How many days a certificate is good for. */
+export function parseDays(text: string): number {
+  const days = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
+  if (days >= 1 && days <= 3650) return days;
+  throw invalid(`${JSON.stringify(text)} is not a number of days from 1 to 3650`);
 }
 
 /** A whole number from `least` to 2^32 - 1, the largest of a `uint32`. */

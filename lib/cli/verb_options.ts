@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type Role, ROLES } from "../auth/identity.ts";
 import { JobWorkerError } from "../errors.ts";
 import type {
   CertsVerb,
@@ -116,14 +117,78 @@ export function pruneVerbOf(options: PruneOptions): PruneVerb {
   };
 }
 
+/** What `certs` can do; without a word it makes all that a new installation needs. */
+export const CERTS_ACTIONS = ["add", "renew", "list", "revoke"] as const;
+
 export interface CertsOptions {
   readonly dir?: string;
   readonly force?: boolean;
   readonly host?: readonly string[];
+  readonly role?: readonly Role[];
+  readonly days?: number;
+  readonly caKey?: string;
+  readonly denyList?: string;
 }
 
-export function certsVerbOf({ dir = "certs", force = false, host = [] }: CertsOptions): CertsVerb {
-  return { kind: "certs", directory: dir, force, hosts: host };
+/** Beside `--dir`. */
+const CERTS_OPTIONS: Readonly<
+  Record<"make" | typeof CERTS_ACTIONS[number], readonly (keyof CertsOptions)[]>
+> = {
+  make: ["force", "host"],
+  add: ["role", "days", "caKey", "denyList"],
+  renew: ["host", "days", "caKey", "denyList"],
+  list: ["denyList"],
+  revoke: ["denyList"],
+};
+
+/** As long as what `certs` makes. */
+const DEFAULT_DAYS = 365;
+
+export function certsVerbOf(
+  action: typeof CERTS_ACTIONS[number] | undefined,
+  name: string | undefined,
+  options: CertsOptions,
+): CertsVerb {
+  const { dir: directory = "certs", host: hosts = [], force = false } = options;
+  const { caKey = "", denyList = "", days = DEFAULT_DAYS } = options;
+  checkCertsOptions(action ?? "make", options);
+  const ofCa = { kind: "certs", directory, caKey, denyList } as const;
+  switch (action) {
+    case undefined:
+      return { kind: "certs", action: "make", directory, force, hosts };
+    case "add": {
+      const { role: roles } = options;
+      if (roles === undefined) {
+        throw new JobWorkerError(
+          "invalid_argument",
+          `Certs add needs --role: ${ROLES.join(", ")}`,
+        );
+      }
+      return { ...ofCa, action, user: needed(action, name), roles, days };
+    }
+    case "renew":
+      return { ...ofCa, action, name: name ?? "all", days, hosts };
+    case "revoke":
+      return { ...ofCa, action, user: needed(action, name) };
+    case "list":
+      if (name === undefined) return { ...ofCa, action };
+      throw new JobWorkerError("invalid_argument", "Certs list takes no name");
+  }
+}
+
+function checkCertsOptions(action: keyof typeof CERTS_OPTIONS, options: CertsOptions): void {
+  const known: readonly string[] = ["dir", ...CERTS_OPTIONS[action]];
+  for (const option of ["force", "host", "role", "days", "caKey", "denyList"] as const) {
+    if (options[option] === undefined || known.includes(option)) continue;
+    const flag = `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+    const line = action === "make" ? "Certs alone" : `Certs ${action}`;
+    throw new JobWorkerError("invalid_argument", `${line} takes no ${flag}`);
+  }
+}
+
+function needed(action: string, name: string | undefined): string {
+  if (name !== undefined) return name;
+  throw new JobWorkerError("invalid_argument", `Certs ${action} needs the name of a user`);
 }
 
 export interface ContextOptions extends GivenSettings {

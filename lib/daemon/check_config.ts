@@ -1,4 +1,4 @@
-import { loadDenyList } from "../auth/deny_list.ts";
+import { loadDenyListOf } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { loadTlsMaterial } from "../auth/tls_material.ts";
 import { JobWorkerError } from "../errors.ts";
@@ -15,7 +15,7 @@ export async function checkConfiguration(options: DaemonOptions): Promise<void> 
   await findTool("setsid");
   checkJobUser(options);
   await loadTlsMaterial(options, "server");
-  if (options.denyList !== "") await loadDenyList(options.denyList);
+  await loadDenyListOf(options);
   if (options.restAddress !== null) await loadPasswordFile(options.users);
   if (options.dataDir !== IN_MEMORY) await checkDataDirectory(options.dataDir);
 }

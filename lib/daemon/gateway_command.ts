@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { denyListBeside } from "../auth/deny_list.ts";
 import { BCRYPT_WORKER } from "../auth/bcrypt_thread.ts";
 import { BUILD } from "../build.ts";
 import { ENGINE_HOST } from "../engine/client.ts";
@@ -23,7 +24,7 @@ export function gatewayCommand(options: GatewayOptions): string[] {
   const { cert, key, ca, denyList, socket, address, restAddress, users } = options;
   const net = [address, ...restAddress === null ? [] : [restAddress]].flatMap(permittedHosts);
   const files = [
-    ...denyList === "" ? [] : [denyList],
+    denyList || denyListBeside(ca),
     ...restAddress === null ? [] : [users, fileURLToPath(BCRYPT_WORKER)],
   ];
   return [

@@ -22,7 +22,7 @@ const gatewayOptionsSchema = z.object({
   cert: z.string(),
   key: z.string(),
   ca: z.string(),
-  /** `""`: none. */
+  /** `""`: the one beside `ca`, if it is there. */
   denyList: z.string(),
   /** The Unix socket of the engine. */
   socket: z.string(),

@@ -1,4 +1,4 @@
-import { denyListOf, loadDenyList } from "../auth/deny_list.ts";
+import { loadDenyListOf } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
 import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "../auth/tls_material.ts";
@@ -12,6 +12,7 @@ import type { FailedLogin } from "../rest/basic_auth.ts";
 import { limited } from "../rest/limited.ts";
 import { hostsOf, RestServer } from "../rest/server.ts";
 import type { Refusal } from "../service/audit.ts";
+import { MAKE_CERTIFICATES } from "../own_commands.ts";
 import type { JobService } from "../service/job_service.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
@@ -19,7 +20,7 @@ import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
 export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
-  /** The file of client certificates that are refused; `""`: none. */
+  /** The file of client certificates that are refused; `""`: the one beside the CA's, if it is there. */
   readonly denyList: string;
   /** The htpasswd file of those who may use REST. */
   readonly users: string;
@@ -62,13 +63,15 @@ export class NetworkFront implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const { hostname } = options.address;
     const material = await loadTlsMaterial(options, "server");
-    const denyList = options.denyList === ""
-      ? denyListOf([])
-      : await loadDenyList(options.denyList);
+    const denyList = await loadDenyListOf(options);
     resources.use(
       watchExpiry(material, (days) => {
         const { cert } = options;
-        diagnostics.warn("The certificate {cert} expires in {days} days: renew it", { cert, days });
+        const command = `${MAKE_CERTIFICATES} renew server`;
+        diagnostics.warn(
+          "The certificate {cert} expires in {days} days: renew it ({command}), and reload",
+          { cert, days, command },
+        );
       }),
     );
     const descriptor = options.inherited.grpc;

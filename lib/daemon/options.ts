@@ -29,7 +29,7 @@ export interface DaemonOptions {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
-  /** The file of client certificates that are refused; `""`: none. */
+  /** The file of client certificates that are refused; `""`: the one beside the CA's, if it is there. */
   readonly denyList: string;
   /** Where REST listens; `null`: nowhere. */
   readonly restAddress: HostPort | null;
@@ -115,7 +115,7 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
   },
   denyList: {
     placeholder: "file",
-    about: "client certificates that are refused: a serial number or fingerprint a line",
+    about: "client certificates that are refused; if not given, deny-list.txt beside --ca",
     standard: "",
     read: (text) => text === "" ? "" : path(text),
   },

@@ -56,7 +56,7 @@ Deno.test("parse() reads every form of the design with the defaults", () => {
     ["output 0199", { kind: "output", jobId: "0199" }],
     ["wait 0199", { kind: "wait", jobId: "0199" }],
     ["health", { kind: "health" }],
-    ["certs", { kind: "certs", directory: "certs", force: false, hosts: [] }],
+    ["certs", { kind: "certs", action: "make", directory: "certs", force: false, hosts: [] }],
   ];
   for (const [line, verb] of forms) {
     assert.deepEqual(invocationOf(line.split(" ")), { settings: DEFAULTS, verb }, line);
@@ -229,10 +229,44 @@ Deno.test("parse() reads the options of stop, logs, list and certs", () => {
   );
   assert.deepEqual(verbOf("certs", "--dir", "d", "--force", "--host", "a", "--host", "10.0.0.1"), {
     kind: "certs",
+    action: "make",
     directory: "d",
     force: true,
     hosts: ["a", "10.0.0.1"],
   });
+});
+
+Deno.test("parse() reads what certs is to do with one certificate", () => {
+  const usual = { kind: "certs", directory: "certs", caKey: "", denyList: "" };
+  assert.deepEqual(verbOf("certs", "add", "alice", "--role", "operator"), {
+    ...usual,
+    action: "add",
+    user: "alice",
+    roles: ["operator"],
+    days: 365,
+  });
+  const words =
+    "add al --role viewer,admin --role viewer --days 7 --ca-key k --dir d --deny-list l";
+  assert.deepEqual(verbOf("certs", ...words.split(" ")), {
+    kind: "certs",
+    action: "add",
+    directory: "d",
+    caKey: "k",
+    denyList: "l",
+    user: "al",
+    roles: ["viewer", "admin"],
+    days: 7,
+  });
+  const renew = { ...usual, action: "renew", days: 365, hosts: [] };
+  assert.deepEqual(verbOf("certs", "renew"), { ...renew, name: "all" });
+  assert.deepEqual(verbOf("certs", "renew", "server", "--host", "h", "--days", "3650"), {
+    ...renew,
+    name: "server",
+    hosts: ["h"],
+    days: 3650,
+  });
+  assert.deepEqual(verbOf("certs", "list"), { ...usual, action: "list" });
+  assert.deepEqual(verbOf("certs", "revoke", "al"), { ...usual, action: "revoke", user: "al" });
 });
 
 Deno.test("parse() says what is wrong with a line, and where help is", () => {
@@ -261,6 +295,18 @@ Deno.test("parse() says what is wrong with a line, and where help is", () => {
     ["--address ::1:8080 health", /"::1:8080" is not host:port/],
     ["--address http:\/\/h:80 health", /is not host:port/],
     ["--address h:65536 health", /is not host:port/],
+    ["certs make", /'make' is invalid.*add, renew, list, revoke/],
+    ["certs add alice", /Certs add needs --role: admin, operator, viewer/],
+    ["certs add --role admin", /Certs add needs the name of a user/],
+    ["certs add alice --role root", /"root" is no role: there are admin, operator, viewer/],
+    ["certs add alice --role admin --days 0", /not a number of days from 1 to 3650/],
+    ["certs add alice --role admin --days 3651", /not a number of days from 1 to 3650/],
+    ["certs add alice --role admin --force", /Certs add takes no --force/],
+    ["certs --role admin", /Certs alone takes no --role/],
+    ["certs renew --force", /Certs renew takes no --force/],
+    ["certs revoke", /Certs revoke needs the name of a user/],
+    ["certs revoke al --ca-key k", /Certs revoke takes no --ca-key/],
+    ["certs list al", /Certs list takes no name/],
     ["--address [::1%lo]:80 health", /is not host:port.*a zone, such as %lo, cannot be used/],
     ["health --cert", /argument missing/],
     ["--bogus", /^Unknown option '--bogus'/],

@@ -1,0 +1,333 @@
+/**
+ * One certificate more, a new one for an old one, and none any longer: with the CA that is there.
+ *
+ * @module
+ */
+
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { checkHost, CLOCK_SKEW } from "./certificates.ts";
+import { addToDenyList, type DenyList, denyListBeside, loadDenyList } from "./deny_list.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { isPlainName, type Role } from "./identity.ts";
+import { type Credentials, issueCertificate, renewCertificate } from "./issue_certificate.ts";
+import { firstCertificate, type IssuedCertificate, readIssued, record } from "./issued.ts";
+import { MAKE_CERTIFICATES } from "../own_commands.ts";
+import { certificatePems, privateKeyBlocks, withFirstCertificate } from "./pem.ts";
+import { replaceFile } from "../replace_file.ts";
+
+/** Where a CA is, and what belongs to it. */
+export interface AuthorityPaths {
+  readonly directory: string;
+  /** `""`: `ca-key.pem` in the directory. */
+  readonly caKey: string;
+  /** `""`: `deny-list.txt` in the directory. */
+  readonly denyList: string;
+}
+
+/** What {@linkcode CertificateAuthority.add} is to make. */
+export interface NewCertificate {
+  readonly user: string;
+  readonly roles: readonly Role[];
+  readonly days: number;
+}
+
+const DAY_MS = 86_400_000;
+
+/** The names of files that are somebody's already, and a word. */
+const RESERVED = ["ca", "server", "client", "all"];
+
+/** A file name has 255 bytes at most, and a new file a longer one at first. */
+const MAX_FILE_NAME_BYTES = 200;
+
+/**
+ * The CA of a directory. While it is held nobody else changes what is there by the same means.
+ */
+export class CertificateAuthority implements Disposable {
+  readonly #paths: AuthorityPaths;
+  readonly #cert: string;
+  readonly #lock: Deno.FsFile;
+
+  private constructor(paths: AuthorityPaths, cert: string, lock: Deno.FsFile) {
+    this.#paths = paths;
+    this.#cert = cert;
+    this.#lock = lock;
+  }
+
+  /** @throws {JobWorkerError} `failed_precondition` if there is no CA in the directory */
+  static async open(paths: AuthorityPaths): Promise<CertificateAuthority> {
+    const path = join(paths.directory, "ca-cert.pem");
+    const cert = await readPem(
+      path,
+      "the certificate of the CA",
+      `; \`${MAKE_CERTIFICATES}\` makes a CA, and --dir says where it is`,
+    );
+    const [pem] = certificatePems(cert);
+    if (pem === undefined || !new X509Certificate(pem).ca) {
+      throw refusal(`Cannot use "${path}": it is not the certificate of a CA`);
+    }
+    const lock = await Deno.open(paths.directory);
+    try {
+      await lock.lock(true);
+      return new CertificateAuthority(paths, pem, lock);
+    } catch (error) {
+      lock.close();
+      throw refusal(`Cannot lock "${paths.directory}": ${messageOf(error)}`, error);
+    }
+  }
+
+  /** All that the CA has issued, see {@linkcode readIssued}. */
+  async issued(): Promise<readonly IssuedCertificate[]> {
+    const ca = new X509Certificate(this.#cert);
+    return await readIssued(this.#paths.directory, ca, await this.#denied());
+  }
+
+  /** Where {@linkcode revoke} writes. */
+  get denyList(): string {
+    const { denyList, directory } = this.#paths;
+    return denyList || denyListBeside(join(directory, "ca-cert.pem"));
+  }
+
+  /**
+   * Makes a key and a certificate for a user.
+   *
+   * @returns where they are
+   * @throws {JobWorkerError} `invalid_argument` for a name that cannot be used, `already_exists` if the
+   * user has a certificate that is good
+   */
+  async add({ user, roles, days }: NewCertificate): Promise<{ cert: string; key: string }> {
+    checkUser(user);
+    const issuer = await this.#signer();
+    const issued = await this.#recorded();
+    const now = Date.now();
+    const good = issued.find((one) =>
+      one.kind === "client" && one.name === user && !one.denied && one.notAfter > now
+    );
+    if (good !== undefined) {
+      throw new JobWorkerError(
+        "already_exists",
+        `"${user}" has a certificate until ${dateOf(good.notAfter)}: ` +
+          `renew it (\`${MAKE_CERTIFICATES} renew\`), or revoke it first (\`${MAKE_CERTIFICATES} revoke\`)`,
+      );
+    }
+    const cert = join(this.#paths.directory, `${user}-cert.pem`);
+    const key = join(this.#paths.directory, `${user}-key.pem`);
+    await checkFree(cert, key, issued.filter(({ name }) => name === user));
+    const made = await issueCertificate({
+      subject: [...roles.map((role) => ["O", role] as const), ["CN", user]],
+      issuer,
+      usages: ["clientAuth"],
+      ...this.#dates(days),
+    });
+    // What was issued is known first, and the certificate is there last: it is of no use without a key.
+    await record(this.#paths.directory, made.cert);
+    await put(key, made.key, 0o600);
+    await put(cert, made.cert, 0o644);
+    return { cert, key };
+  }
+
+  /**
+   * Makes new certificates for the keys that the old ones have, so that each file that is replaced goes
+   * with its key all the while, and a user who has taken the key away needs the certificate only. The
+   * old ones stay good until their end.
+   *
+   * @param name of a user, `server`, or `all` that have not ended
+   * @param options.hosts names and addresses of the server, beyond those that it has
+   * @returns what was made and where it is
+   */
+  async renew(
+    name: string,
+    { days, hosts = [] }: { days: number; hosts?: readonly string[] },
+  ): Promise<readonly { readonly path: string; readonly of: IssuedCertificate }[]> {
+    hosts.forEach(checkHost);
+    const issuer = await this.#signer();
+    const old = newestOf(await this.#recorded(), name);
+    const written: { path: string; of: IssuedCertificate }[] = [];
+    for (const one of old) {
+      const pem = await renewCertificate(one.pem, {
+        issuer,
+        ...(one.kind === "server" && hosts.length > 0 && { hosts }),
+        ...this.#dates(days),
+      });
+      await record(this.#paths.directory, pem);
+      for (const path of await this.#pathsOf(one)) {
+        const text = await Deno.readTextFile(path).catch(() => pem);
+        await put(path, withFirstCertificate(text, pem), 0o644);
+        written.push({ path, of: one });
+      }
+    }
+    return written;
+  }
+
+  /**
+   * Puts all certificates of a user that have not ended on the deny list.
+   *
+   * @returns those that were not on it before
+   * @throws {JobWorkerError} `failed_precondition` if there are none
+   */
+  async revoke(user: string): Promise<readonly IssuedCertificate[]> {
+    const now = Date.now();
+    const all = (await this.#recorded()).filter((one) =>
+      one.kind === "client" && one.name === user && one.notAfter >= now
+    );
+    if (all.length === 0) throw unknownName(user, this.denyList);
+    const fresh = all.filter(({ denied }) => !denied);
+    if (fresh.length > 0) {
+      const serialNumbers = fresh.map(({ serialNumber }) => serialNumber);
+      await addToDenyList(this.denyList, serialNumbers, `${user}, revoked ${dateOf(now)}`);
+    }
+    return fresh;
+  }
+
+  [Symbol.dispose](): void {
+    this.#lock.close();
+  }
+
+  async #denied(): Promise<DenyList> {
+    return await loadDenyList(this.denyList, { optional: this.#paths.denyList === "" });
+  }
+
+  /** The same as {@linkcode issued}, with all of it in the record: files may be taken away. */
+  async #recorded(): Promise<readonly IssuedCertificate[]> {
+    const issued = await this.issued();
+    for (const { recorded, pem } of issued) {
+      if (!recorded) await record(this.#paths.directory, pem);
+    }
+    return issued;
+  }
+
+  async #signer(): Promise<Credentials> {
+    const path = this.#paths.caKey || join(this.#paths.directory, "ca-key.pem");
+    const text = await readPem(path, "the key of the CA", "; give --ca-key if it is elsewhere");
+    const ca = new X509Certificate(this.#cert);
+    const [block] = privateKeyBlocks(text);
+    if (block === undefined || block.encrypted) {
+      throw refusal(`Cannot use "${path}": it is not a private key in PEM, without a passphrase`);
+    }
+    try {
+      if (ca.checkPrivateKey(createPrivateKey(block.pem))) {
+        return { cert: this.#cert, key: block.pem };
+      }
+    } catch (error) {
+      throw refusal(`Cannot use "${path}": ${messageOf(error)}`, error);
+    }
+    throw refusal(`"${path}" is not the key of the CA in "${this.#paths.directory}"`);
+  }
+
+  /** From now, give or take the clocks, to the end, which is not after that of the CA. */
+  #dates(days: number): { notBefore: Date; notAfter: Date } {
+    const now = Date.now();
+    const end = new X509Certificate(this.#cert).validToDate.getTime();
+    if (end <= now) {
+      throw refusal(
+        `The CA has ended on ${dateOf(end)}: a new one, and all that it signs, is made with ` +
+          `\`${MAKE_CERTIFICATES} --force\``,
+      );
+    }
+    return {
+      notBefore: new Date(now - CLOCK_SKEW),
+      notAfter: new Date(Math.min(now + days * DAY_MS, end)),
+    };
+  }
+
+  /** The files with a certificate for the key of this one, or where one is to be. */
+  async #pathsOf({ kind, name, publicKey }: IssuedCertificate): Promise<readonly string[]> {
+    const same = (await this.issued()).filter((one) => one.publicKey === publicKey);
+    const paths = same.flatMap(({ paths }) => paths);
+    if (paths.length > 0) return paths;
+    const base = kind === "server" ? "server" : name;
+    return [join(this.#paths.directory, `${base}-cert.pem`)];
+  }
+}
+
+/** What is to be renewed: of each name the newest certificate that is not denied. */
+function newestOf(
+  issued: readonly IssuedCertificate[],
+  name: string,
+): readonly IssuedCertificate[] {
+  const now = Date.now();
+  const matching = issued.filter((one) =>
+    name === "all"
+      ? one.notAfter > now
+      : name === "server"
+      ? one.kind === "server"
+      : one.kind === "client" && one.name === name
+  );
+  if (matching.length === 0) throw unknownName(name);
+  const good = matching.filter(({ denied }) => !denied);
+  if (good.length === 0 && name !== "all") {
+    throw new JobWorkerError(
+      "failed_precondition",
+      `"${name}" is on the deny list: \`${MAKE_CERTIFICATES} add\` makes another key and certificate`,
+    );
+  }
+  // They are in order, the newest of a name first.
+  return good.filter((one, index) =>
+    good.findIndex((other) => other.kind === one.kind && other.name === one.name) === index
+  );
+}
+
+function checkUser(user: string): void {
+  const isFileName = !/^[.-]|\//.test(user) && !RESERVED.includes(user) &&
+    new TextEncoder().encode(user).length <= MAX_FILE_NAME_BYTES;
+  if (isPlainName(user) && isFileName) return;
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Cannot make a certificate for ${
+      JSON.stringify(user)
+    }: a name has 1 to 64 visible characters ` +
+      `without a /, does not begin with . or -, and is none of ${RESERVED.join(", ")}`,
+  );
+}
+
+/** Files may be replaced only if they are the same user's, whose certificate is no good any more. */
+async function checkFree(
+  cert: string,
+  key: string,
+  own: readonly IssuedCertificate[],
+): Promise<void> {
+  const there = await Promise.all(
+    [cert, key].map((path) => Deno.lstat(path).then(() => true, () => false)),
+  );
+  if (!there.includes(true)) return;
+  const shown = (await firstCertificate(cert))?.fingerprint256.replaceAll(":", "").toLowerCase();
+  if (own.some(({ fingerprint }) => fingerprint === shown)) return;
+  const taken = [cert, key].filter((_, index) => there[index]);
+  throw new JobWorkerError(
+    "already_exists",
+    `Cannot make certificates: ${taken.join(", ")} would be overwritten; move it away`,
+  );
+}
+
+function unknownName(name: string, denyList?: string): JobWorkerError {
+  const remedy = denyList === undefined
+    ? `\`${MAKE_CERTIFICATES} list\` shows those that there are`
+    : `\`${MAKE_CERTIFICATES} list\` shows those that there are; one that is not among them is shut out ` +
+      `by a line in "${denyList}" with its serial number, or its fingerprint as audit.log has it`;
+  return refusal(`There is no certificate of "${name}" here: ${remedy}`);
+}
+
+async function readPem(path: string, what: string, remedy = ""): Promise<string> {
+  try {
+    return await Deno.readTextFile(path);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound ? "there is no such file" : messageOf(error);
+    throw refusal(`Cannot read ${what}, "${path}": ${why}${remedy}`, error);
+  }
+}
+
+async function put(path: string, text: string, mode: number): Promise<void> {
+  try {
+    await replaceFile(path, text, { mode, keepMode: mode !== 0o600 });
+  } catch (error) {
+    throw refusal(`Cannot write "${path}": ${messageOf(error)}`, error);
+  }
+}
+
+function dateOf(time: number): string {
+  return new Date(time).toISOString().slice(0, 10);
+}
+
+function refusal(message: string, cause?: unknown): JobWorkerError {
+  return new JobWorkerError("failed_precondition", message, { cause });
+}

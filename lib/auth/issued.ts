@@ -1,0 +1,143 @@
+/**
+ * What a CA has issued: the public certificates in a directory and its `issued/`, where each stays
+ * when its holder takes the files away.
+ *
+ * @module
+ */
+
+import { X509Certificate } from "node:crypto";
+import { join } from "node:path";
+import { type DenyList, isDenied } from "./deny_list.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { type Role, ROLES } from "./identity.ts";
+import { certificatePems } from "./pem.ts";
+import { replaceFile, syncDirectory } from "../replace_file.ts";
+import { x509 } from "./x509.ts";
+
+/** A certificate that the CA has issued. */
+export interface IssuedCertificate {
+  readonly kind: "server" | "client";
+  /** Of a client: its user. */
+  readonly name: string;
+  readonly roles: readonly Role[];
+  /** Both in lower-case hex. */
+  readonly serialNumber: string;
+  readonly fingerprint: string;
+  /** Milliseconds since the Unix epoch. */
+  readonly notBefore: number;
+  readonly notAfter: number;
+  /** Is it on the deny list? */
+  readonly denied: boolean;
+  readonly pem: string;
+  /** Of its key, to know which certificates have the same. */
+  readonly publicKey: string;
+  /** The files that have it first. */
+  readonly paths: readonly string[];
+  /** Is it in `issued/`? */
+  readonly recorded: boolean;
+}
+
+/** The directory for certificates that stay. */
+const RECORD = "issued";
+
+/**
+ * Finds all that a CA has issued, the server's first, then by name, the newest first.
+ *
+ * @throws {JobWorkerError} `failed_precondition` if the directory cannot be read
+ */
+export async function readIssued(
+  directory: string,
+  ca: X509Certificate,
+  denyList: DenyList,
+): Promise<readonly IssuedCertificate[]> {
+  const found = new Map<string, IssuedCertificate>();
+  const record = join(directory, RECORD);
+  for (const [place, pattern] of [[directory, /-cert\.pem$/], [record, /\.pem$/]] as const) {
+    for (const path of await filesIn(place, pattern)) {
+      const certificate = await firstCertificate(path);
+      if (certificate === null || !isOf(ca, certificate)) continue;
+      const { paths = [], recorded = false } = found.get(certificate.fingerprint256) ?? {};
+      const isRecord = place === record;
+      found.set(certificate.fingerprint256, {
+        ...describe(certificate, denyList),
+        paths: isRecord ? paths : [...paths, path],
+        recorded: recorded || isRecord,
+      });
+    }
+  }
+  return [...found.values()].sort((one, other) =>
+    other.kind.localeCompare(one.kind) || one.name.localeCompare(other.name) ||
+    other.notBefore - one.notBefore || other.notAfter - one.notAfter
+  );
+}
+
+/** Keeps a certificate among those that were issued. */
+export async function record(directory: string, pem: string): Promise<void> {
+  const place = join(directory, RECORD);
+  const { serialNumber } = new X509Certificate(pem);
+  try {
+    await Deno.mkdir(place, { recursive: true, mode: 0o755 });
+    await syncDirectory(directory);
+    await replaceFile(join(place, `${serialNumber.toLowerCase()}.pem`), pem, { mode: 0o644 });
+  } catch (error) {
+    const message = `Cannot write to "${place}": ${messageOf(error)}`;
+    throw new JobWorkerError("failed_precondition", message, { cause: error });
+  }
+}
+
+async function filesIn(directory: string, pattern: RegExp): Promise<readonly string[]> {
+  try {
+    const names: string[] = [];
+    for await (const { name, isDirectory } of Deno.readDir(directory)) {
+      if (!isDirectory && pattern.test(name)) names.push(name);
+    }
+    return names.sort().map((name) => join(directory, name));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    const message = `Cannot read the directory "${directory}": ${messageOf(error)}`;
+    throw new JobWorkerError("failed_precondition", message, { cause: error });
+  }
+}
+
+/** The first certificate of a file; `null` if it has none that can be read. */
+export async function firstCertificate(path: string): Promise<X509Certificate | null> {
+  try {
+    const [pem] = certificatePems(await Deno.readTextFile(path));
+    return pem === undefined ? null : new X509Certificate(pem);
+  } catch {
+    return null;
+  }
+}
+
+function isOf(ca: X509Certificate, certificate: X509Certificate): boolean {
+  try {
+    return !certificate.ca && certificate.issuer === ca.subject && certificate.verify(ca.publicKey);
+  } catch {
+    return false;
+  }
+}
+
+function describe(
+  certificate: X509Certificate,
+  denyList: DenyList,
+): Omit<IssuedCertificate, "paths" | "recorded"> {
+  const parsed = new x509.X509Certificate(Uint8Array.from(certificate.raw));
+  const usages = parsed.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String) ?? [];
+  const isClient = usages.includes(x509.ExtendedKeyUsage.clientAuth);
+  const [name = ""] = parsed.subjectName.getField("CN");
+  const organizations = parsed.subjectName.getField("O");
+  const serialNumber = certificate.serialNumber.toLowerCase();
+  const fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
+  return {
+    kind: isClient ? "client" : "server",
+    name,
+    roles: isClient ? ROLES.filter((role) => organizations.includes(role)) : [],
+    serialNumber,
+    fingerprint,
+    notBefore: certificate.validFromDate.getTime(),
+    notAfter: certificate.validToDate.getTime(),
+    denied: isDenied(denyList, serialNumber, fingerprint),
+    pem: `${parsed.toString("pem")}\n`,
+    publicKey: new Uint8Array(parsed.publicKey.rawData).toBase64(),
+  };
+}
