@@ -5,6 +5,7 @@
  * @module
  */
 
+import { ROLES } from "../auth/identity.ts";
 import type { CommandShape, OptionShape } from "./command_shape.ts";
 
 /** The shells that there are scripts for. */
@@ -114,6 +115,7 @@ function optionNamed({ options }: CommandShape, long: string | undefined): Optio
 }
 
 function completionOfValue(option: OptionShape): Completion {
+  if (option.long === "--role") return candidates(ROLES.map((value) => ({ value, about: "" })));
   return option.long === "--context" ? { kind: "contexts" } : NOTHING;
 }
 
