@@ -20,6 +20,7 @@ async function listen(): Promise<TestRest & { readonly login: PasswordLogin }> {
   });
   const app = restApp(fakeService({ getJob: () => Promise.resolve(DONE_JOB) }), login, {
     isOurHost: hostsOf(cert),
+    publicOrigins: [],
     onFailedLogin: () => {},
     onFault: (error) => {
       throw error;
