@@ -113,6 +113,7 @@ Deno.test({
       socket,
       address: { hostname: "127.0.0.1", port: 0 },
       restAddress: null,
+      publicOrigins: [],
       users: "",
       maxConnections: 10,
       maxConnectionsPerAddress: 10,
