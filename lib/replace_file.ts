@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { flushDirectory, writeFully } from "./flush.ts";
 
 /** Options of {@linkcode replaceFile}. */
 export interface ReplaceFileOptions {
@@ -38,19 +39,22 @@ export async function replaceFile(
     await Deno.remove(fresh).catch(() => {});
     throw error;
   }
-  await syncDirectory(dirname(path));
+  await flushDirectory(dirname(path));
 }
 
-/** Makes a file that is not there yet, and whose content is there after a power cut. */
+/**
+ * Makes a file with a content that is on the disk. Its name need not be: see `flushDirectory()`.
+ *
+ * @throws `Deno.errors.AlreadyExists`; what writing throws, and then there is no such file
+ */
 export async function createFile(path: string, text: string, mode: number): Promise<void> {
+  // Made first and filled then, so that what is taken away below is never somebody else's.
   using file = await Deno.open(path, { write: true, createNew: true, mode });
-  const bytes = new TextEncoder().encode(text);
-  for (let done = 0; done < bytes.length;) done += await file.write(bytes.subarray(done));
-  await file.sync();
-}
-
-/** Sees to it that names which were made in a directory are there after a power cut. */
-export async function syncDirectory(path: string): Promise<void> {
-  using directory = await Deno.open(path);
-  await directory.sync();
+  try {
+    await writeFully(file, new TextEncoder().encode(text));
+    await file.syncData();
+  } catch (error) {
+    await Deno.remove(path).catch(() => {});
+    throw error;
+  }
 }

@@ -31,6 +31,11 @@ export const RULES = {
   pruneJobs: CHANGE,
 } as const satisfies Readonly<Record<string, Rule>>;
 
+/** Whether a method changes anything. */
+export function isChange(method: keyof typeof RULES): boolean {
+  return RULES[method] === CHANGE;
+}
+
 /** What {@linkcode authorize} decided. */
 export type Decision =
   /** For a method without a job, `scope` is which jobs it may return. */

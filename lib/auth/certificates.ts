@@ -6,11 +6,12 @@
 
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
+import { flushDirectory } from "../flush.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { record } from "./issued.ts";
 import { type Credentials, issueCertificate } from "./issue_certificate.ts";
 import { MAKE_CERTIFICATES } from "../own_commands.ts";
-import { createFile, syncDirectory } from "../replace_file.ts";
+import { createFile } from "../replace_file.ts";
 
 /** A file that {@linkcode makeCertificates} has written. */
 export interface WrittenFile {
@@ -162,16 +163,12 @@ async function writeAll(files: readonly NewFile[], force: boolean): Promise<void
   const written: string[] = [];
   try {
     for (const { path, pem, mode } of files) {
-      await createFile(path + suffix, pem, mode).catch(async (error) => {
-        // That one is somebody else's.
-        if (!(error instanceof Deno.errors.AlreadyExists)) await remove(path + suffix);
-        throw error;
-      });
+      await createFile(path + suffix, pem, mode);
       written.push(path + suffix);
     }
     if (force) { for (const { path } of files) await Deno.rename(path + suffix, path); }
     for (const directory of new Set(files.map(({ path }) => dirname(path)))) {
-      await syncDirectory(directory);
+      await flushDirectory(directory);
     }
   } catch (error) {
     for (const path of written) await remove(path);

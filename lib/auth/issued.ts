@@ -11,7 +11,8 @@ import { type DenyList, isDenied } from "./deny_list.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { type Role, ROLES } from "./identity.ts";
 import { certificatePems } from "./pem.ts";
-import { replaceFile, syncDirectory } from "../replace_file.ts";
+import { flushDirectory } from "../flush.ts";
+import { replaceFile } from "../replace_file.ts";
 import { x509 } from "./x509.ts";
 
 /** A certificate that the CA has issued. */
@@ -77,7 +78,7 @@ export async function record(directory: string, pem: string): Promise<void> {
   const { serialNumber } = new X509Certificate(pem);
   try {
     await Deno.mkdir(place, { recursive: true, mode: 0o755 });
-    await syncDirectory(directory);
+    await flushDirectory(directory);
     await replaceFile(join(place, `${serialNumber.toLowerCase()}.pem`), pem, { mode: 0o644 });
   } catch (error) {
     const message = `Cannot write to "${place}": ${messageOf(error)}`;

@@ -1,5 +1,6 @@
 import { dirname, join } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { replaceFile } from "../replace_file.ts";
 import type { Environment } from "./settings.ts";
 
 /** What a context remembers of a daemon: options by their names, without dashes. */
@@ -63,12 +64,10 @@ export class UserDirectory {
   async saveContexts(contexts: Contexts): Promise<void> {
     const path = this.#contextsPath;
     if (path === null) throw refusal("Cannot keep contexts: HOME is not set");
-    const fresh = `${path}.${crypto.randomUUID()}`;
     try {
       await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
       const text = `${JSON.stringify(contexts, null, 2)}\n`;
-      await Deno.writeTextFile(fresh, text, { createNew: true, mode: 0o600 });
-      await Deno.rename(fresh, path);
+      await replaceFile(path, text, { mode: 0o600 });
     } catch (error) {
       throw refusal(`Cannot write "${path}": ${messageOf(error)}`, error);
     }

@@ -1,5 +1,6 @@
-import { resolve } from "node:path";
+import { dirname, resolve } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { flushDirectory } from "../flush.ts";
 
 /** The longest path of a socket, see unix(7), without `/engine.sock`. */
 const LONGEST_PATH = 107 - "/engine.sock".length;
@@ -42,9 +43,19 @@ export async function makeDataDirectory(path: string): Promise<string> {
     await checkOwner(path);
     const probe = await Deno.makeTempFile({ dir: path, prefix: ".write-" });
     await Deno.remove(probe);
+    await flushName(resolve(path));
     return resolve(path);
   } catch (error) {
     throw cannotUse(path, error);
+  }
+}
+
+/** Brings the name of a directory to the disk, where the one above it may be opened for that. */
+async function flushName(path: string): Promise<void> {
+  try {
+    await flushDirectory(dirname(path));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
 }
 

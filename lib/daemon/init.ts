@@ -1,13 +1,15 @@
 import { hostname } from "node:os";
-import { join, relative, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import serviceUnit from "../../deploy/worker-daemon.service" with { type: "text" };
 import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" };
 import { makeCertificates } from "../auth/certificates.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { givenPassword } from "./given_password.ts";
+import { flushDirectory } from "../flush.ts";
+import { createFile, replaceFile } from "../replace_file.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "./config_file.ts";
+import { givenPassword } from "./given_password.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]
 
@@ -220,11 +222,11 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
 }
 
 async function write(path: string, text: string, force: boolean): Promise<void> {
-  // Beside it, to take its place: a link that somebody has put there is not followed.
-  const fresh = force ? `${path}.${crypto.randomUUID()}` : path;
   try {
-    await Deno.writeTextFile(fresh, text, { createNew: true, mode: 0o644 });
-    if (force) await Deno.rename(fresh, path);
+    // In the place of what is there: a link that somebody has put there is not followed.
+    if (force) return await replaceFile(path, text, { mode: 0o644 });
+    await createFile(path, text, 0o644);
+    await flushDirectory(dirname(path));
   } catch (error) {
     throw refusal(`Cannot write "${path}": ${messageOf(error)}`, error);
   }

@@ -33,8 +33,15 @@ export interface Refusal {
 /** Where audit entries go. */
 export interface Audit {
   /**
-   * Settles once the entry is with the operating system, or has been set aside because it could not
-   * be written: it is then tried again with the next one. Never rejects: what was decided has been done.
+   * Settles once the entry is on the disk, so that a power cut does not take it.
+   *
+   * @throws `unavailable` if it cannot be brought there: it is then not in the trail
+   */
+  commit(entry: AuditEntry): Promise<void>;
+  /**
+   * Settles once the entry is with the operating system, to be on the disk a second later; or has been
+   * set aside because it could not be written: it is then tried again with the next one. Never rejects:
+   * what was decided has been done.
    */
   write(entry: AuditEntry): Promise<void>;
   /** The same for a refusal. */

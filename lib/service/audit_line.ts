@@ -49,6 +49,11 @@ export function lossLine(lost: number): string {
   return JSON.stringify({ time: new Date().toISOString(), lost }) + "\n";
 }
 
+/** What stands for bytes of the file, from one offset to another, that a power cut has damaged. */
+export function damageLine(from: number, to: number): string {
+  return JSON.stringify({ time: new Date().toISOString(), damaged: { from, to } }) + "\n";
+}
+
 /** A command line from its beginning; `argvCut` is how many of its characters are left out, if any. */
 function shownArgv(
   whole: readonly string[],

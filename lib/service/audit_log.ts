@@ -1,51 +1,83 @@
 import { concat } from "../concat.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import type { JobWorkerError } from "../errors.ts";
+import { writeFully } from "../flush.ts";
+import { Rounds } from "../rounds.ts";
 import type { Audit, AuditEntry, Refusal } from "./audit.ts";
 import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
+import { openTrail, type Trail, unwritable } from "./audit_trail.ts";
 
-const NEWLINE = 0x0a;
+/**
+ * So many bytes are kept until they are on the disk; for longer while it takes none, and no job can be
+ * started meanwhile.
+ */
+const MOST_KEPT_BYTES = 4 * 1024 * 1024;
 
-/** So many bytes are set aside while the disk takes none. No job can be started meanwhile. */
-const MOST_WAITING_BYTES = 4 * 1024 * 1024;
+/** What nobody waits for is flushed so much later. */
+const FLUSH_AFTER_MS = 1_000;
 
 /**
  * The audit trail as a file: one line of JSON an entry, appended, readable by its owner only.
- * Entries of calls that come together are written together.
+ * Entries of calls that come together share one write, and one flush.
+ *
+ * What a flush fails to bring to the disk may never be there, whatever a later flush says. So lines are
+ * kept until they are known to be; if they are not, they are taken back from the file and written anew.
  */
 export class AuditLog implements Audit, AsyncDisposable {
   readonly #path: string;
-  #file: Deno.FsFile;
   readonly #onFault: (error: unknown) => void;
+  #trail: Trail;
+  #isRenamed = false;
+  /** Not in the file yet. */
   #waiting: Uint8Array[] = [];
-  /** Of what waits, and of what is being written. */
-  #waitingBytes = 0;
+  /** In the file, and not known to be on the disk. */
+  #written: Uint8Array[] = [];
+  /** Of what waits, and of what is written. */
+  #keptBytes = 0;
+  /** How long the file is without what is not known to be on the disk. */
+  #flushedSize = 0;
+  /** From where on the file is to be cut before anything else is written; `null`: nowhere. */
+  #tornFrom: number | null = null;
   /** So many entries found no room while nothing could be written: it is to be told once it can. */
   #lost = 0;
+  #isFaulty = false;
   #busy: Promise<void> | null = null;
+  #flushTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #writes = new Rounds<null, void>(() => this.#inTurn(() => this.#writeWaiting()));
+  /** Joined with a line by those who wait until that is on the disk. */
+  readonly #flushes = new Rounds<Uint8Array | null, void>((lines) => this.#flushRound(lines));
 
-  private constructor(path: string, file: Deno.FsFile, onFault: (error: unknown) => void) {
+  private constructor(path: string, trail: Trail, onFault: (error: unknown) => void) {
     this.#path = path;
-    this.#file = file;
+    this.#trail = trail;
     this.#onFault = onFault;
   }
 
   /**
-   * Opens the trail for appending, with mode 0600 if it is new.
+   * Opens the trail for appending, with mode 0600 if it is new. What a power cut has damaged in it is
+   * left as it is, and marked by a line of its own.
    *
-   * @param onFault told each time that entries could not be written
+   * @param onFault told of that, and each time that entries could not be written
    * @throws `unavailable` if it cannot be written at all
    */
   static async open(path: string, onFault: (error: unknown) => void): Promise<AuditLog> {
-    return new AuditLog(path, await openTrail(path), onFault);
+    return new AuditLog(path, await openTrail(path, onFault), onFault);
   }
 
   /** Goes on in a new file if the present one was renamed, as logrotate(8) does. Never rejects. */
   async reopen(): Promise<void> {
+    this.#isRenamed = true;
+    await this.#flushes.join(null).catch(this.#onFault);
+  }
+
+  async commit(entry: AuditEntry): Promise<void> {
+    const line = this.#lineOf(entry);
     try {
-      // In turn with what is written, so that each line is whole in one of the two.
-      await this.#inTurn(() => this.#openAnew());
+      if (this.#isFull) await this.#flushes.join(null);
+      this.#keep(line);
+      await this.#flushes.join(line);
     } catch (error) {
       this.#onFault(error);
+      throw error;
     }
   }
 
@@ -54,59 +86,63 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   async refuse(refusal: Refusal): Promise<void> {
-    await this.#append(refusalLine(refusal));
+    await this.#append(encode(refusalLine(refusal)));
   }
 
-  async #append(text: string): Promise<void> {
-    const line = new TextEncoder().encode(text);
+  async #append(line: Uint8Array): Promise<void> {
     try {
-      // What can be written makes room.
-      if (this.#waitingBytes >= MOST_WAITING_BYTES) await this.#makeRoom();
-      this.#waiting.push(line);
-      this.#waitingBytes += line.byteLength;
-      await this.#flush();
+      if (this.#isFull) await this.#makeRoom();
+      this.#keep(line);
+      await this.#writes.join(null);
     } catch (error) {
       this.#onFault(error);
     }
   }
 
   async assertWritable(): Promise<void> {
-    if (this.#waiting.length === 0 || this.#busy !== null) return;
-    await this.#flush();
+    if (this.#isFaulty) await this.#flushes.join(null);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#flush().catch(this.#onFault);
-    this.#file.close();
+    await this.#flushes.join(null).catch(this.#onFault);
+    clearTimeout(this.#flushTimer);
+    this.#trail.close();
   }
 
   /** An entry that makes no sense must not go unnoticed for it. */
-  #lineOf(entry: AuditEntry): string {
+  #lineOf(entry: AuditEntry): Uint8Array {
     try {
-      return auditLine(entry);
+      return encode(auditLine(entry));
     } catch (error) {
       this.#onFault(error);
-      return auditLine({ ...entry, jobId: "", command: null });
+      return encode(auditLine({ ...entry, jobId: "", command: null }));
     }
   }
 
+  get #isFull(): boolean {
+    return this.#keptBytes >= MOST_KEPT_BYTES;
+  }
+
+  /** What can be brought to the disk makes room. */
   async #makeRoom(): Promise<void> {
     try {
-      await this.#flush();
+      await this.#flushes.join(null);
     } catch (error) {
       this.#lost++;
       throw error;
     }
   }
 
-  /** All who call in the same turn share one write; those who call during a write share the next. */
-  async #flush(): Promise<void> {
-    await this.#inTurn(async () => {
-      if (this.#waiting.length > 0) await this.#writeWaiting();
-    });
+  #keep(line: Uint8Array): void {
+    this.#waiting.push(line);
+    this.#keptBytes += line.byteLength;
   }
 
-  /** Does something with the file, of which one is done at a time. */
+  #forget(lines: readonly Uint8Array[]): void {
+    for (const { byteLength } of lines) this.#keptBytes -= byteLength;
+  }
+
+  /** Does something that changes the file, one thing at a time. */
   async #inTurn(act: () => Promise<void>): Promise<void> {
     while (this.#busy !== null) await this.#busy.catch(() => {});
     this.#busy = act();
@@ -117,61 +153,120 @@ export class AuditLog implements Audit, AsyncDisposable {
     }
   }
 
-  async #openAnew(): Promise<void> {
-    const file = await openTrail(this.#path);
-    this.#file.close();
-    this.#file = file;
-  }
-
   async #writeWaiting(): Promise<void> {
-    let { size, nlink } = await this.#file.stat();
-    if (nlink === 0) {
-      // What is written to it would be gone with it.
-      await this.#openAnew();
-      this.#onFault(new Error(`The audit trail ${this.#path} was removed: it begins anew`));
-      ({ size } = await this.#file.stat());
-    }
-    // Taken after that wait, and all at once: what comes from now on is for the next write.
-    const lines = this.#waiting;
+    if (this.#waiting.length === 0) return;
+    let size = 0;
+    let lines: Uint8Array[] = [];
     const lost = this.#lost;
-    this.#waiting = [];
-    const loss = lost === 0 ? [] : [new TextEncoder().encode(lossLine(lost))];
-    const bytes = concat([...lines, ...loss]);
     try {
-      for (let written = 0; written < bytes.byteLength;) {
-        written += await this.#file.write(bytes.subarray(written));
+      if ((await this.#trail.file.stat()).nlink === 0) {
+        // What is written to it would be gone with it.
+        await this.#changeFile();
+        this.#onFault(new Error(`The audit trail ${this.#path} was removed: it begins anew`));
       }
+      await this.#cutTorn();
+      ({ size } = await this.#trail.file.stat());
+      if (this.#written.length === 0) this.#flushedSize = size;
+      if (lost > 0) this.#keep(encode(lossLine(lost)));
+      // Taken after that wait, and all at once: what comes from now on is for the next write.
+      lines = this.#waiting;
+      this.#waiting = [];
+      await writeFully(this.#trail.file, concat(lines));
     } catch (error) {
-      this.#waiting = [...lines, ...this.#waiting];
+      if (lost > 0) this.#forget(lines.splice(-1));
+      this.#waiting.unshift(...lines);
       // Half a line would make the next one unreadable too.
-      await this.#file.truncate(size);
-      throw new JobWorkerError("unavailable", cannotWrite(this.#path, error), { cause: error });
+      if (lines.length > 0) await this.#tear(size);
+      throw this.#fault(error);
     }
     this.#lost -= lost;
-    for (const { byteLength } of lines) this.#waitingBytes -= byteLength;
+    this.#written.push(...lines);
+    this.#flushTimer ??= setTimeout(() => {
+      this.#flushes.join(null).catch(this.#onFault);
+    }, FLUSH_AFTER_MS);
+  }
+
+  /** @param asked for: those of them that do not get to the disk are withdrawn, as is then told */
+  async #flushRound(asked: readonly (Uint8Array | null)[]): Promise<void> {
+    try {
+      await this.#inTurn(() => this.#writeWaiting());
+      await this.#flush();
+      this.#isFaulty = false;
+    } catch (error) {
+      const withdrawn = this.#waiting.filter((line) => asked.includes(line));
+      this.#forget(withdrawn);
+      this.#waiting = this.#waiting.filter((line) => !asked.includes(line));
+      throw error;
+    } finally {
+      if (this.#isRenamed) await this.#inTurn(() => this.#changeFile()).catch(this.#onFault);
+    }
+  }
+
+  /** Not in turn: lines that nobody waits for to be on the disk are written meanwhile. */
+  async #flush(): Promise<void> {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    const count = this.#written.length;
+    if (count === 0) return;
+    const bytes = this.#written.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    const trail = this.#trail;
+    try {
+      await trail.flush();
+    } catch (error) {
+      if (trail === this.#trail) await this.#inTurn(() => this.#takeBack());
+      throw this.#fault(error);
+    }
+    // It was removed meanwhile, and all in it has been seen to.
+    if (trail !== this.#trail) return;
+    this.#forget(this.#written.splice(0, count));
+    this.#flushedSize += bytes;
+  }
+
+  /** Takes back from the file what is not known to be on the disk, to be written anew. */
+  async #takeBack(): Promise<void> {
+    this.#waiting.unshift(...this.#written);
+    this.#written = [];
+    await this.#tear(this.#flushedSize);
+  }
+
+  async #tear(from: number): Promise<void> {
+    this.#tornFrom = from;
+    // Otherwise before the next write.
+    await this.#cutTorn().catch(() => {});
+  }
+
+  async #cutTorn(): Promise<void> {
+    const { file } = this.#trail;
+    if (this.#tornFrom === null) return;
+    // Somebody else may have shortened it.
+    if ((await file.stat()).size > this.#tornFrom) await file.truncate(this.#tornFrom);
+    this.#tornFrom = null;
+  }
+
+  async #changeFile(): Promise<void> {
+    this.#isRenamed = false;
+    const next = await openTrail(this.#path, this.#onFault);
+    try {
+      await this.#trail.flush();
+      this.#forget(this.#written);
+    } catch (error) {
+      // Twice is better than never.
+      this.#waiting.unshift(...this.#written);
+      throw this.#fault(error);
+    } finally {
+      this.#written = [];
+      this.#tornFrom = null;
+      this.#trail.close();
+      this.#trail = next;
+    }
+  }
+
+  #fault(error: unknown): JobWorkerError {
+    this.#isFaulty = true;
+    return unwritable(this.#path, error);
   }
 }
 
-function cannotWrite(path: string, error: unknown): string {
-  return `Cannot write the audit trail ${path}: ${messageOf(error)}`;
-}
-
-async function openTrail(path: string): Promise<Deno.FsFile> {
-  const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
-  try {
-    await endLine(file);
-    return file;
-  } catch (error) {
-    file.close();
-    throw new JobWorkerError("unavailable", cannotWrite(path, error), { cause: error });
-  }
-}
-
-/** Ends a line that was torn when the machine stopped, or the next entry would be lost in it. */
-async function endLine(file: Deno.FsFile): Promise<void> {
-  const { size } = await file.stat();
-  if (size === 0) return;
-  const last = new Uint8Array(1);
-  await file.seek(size - 1, Deno.SeekMode.Start);
-  if (await file.read(last) === 1 && last[0] !== NEWLINE) await file.write(Uint8Array.of(NEWLINE));
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
 }

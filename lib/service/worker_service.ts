@@ -1,4 +1,4 @@
-import { authorize, RULES } from "../auth/authorize.ts";
+import { authorize, isChange, RULES } from "../auth/authorize.ts";
 import { BoundedMap } from "../bounded_map.ts";
 import { JobWorkerError } from "../errors.ts";
 import {
@@ -53,6 +53,8 @@ interface Call {
   readonly command: AuditEntry["command"];
   jobId: string;
   denied: boolean;
+  /** Whether its entry is in the trail already. */
+  audited: boolean;
 }
 
 /** The service itself, over a worker in this process. */
@@ -85,6 +87,10 @@ export class WorkerService implements JobService {
         logLimit: { ...this.#logLimit, ...logLimit },
         execution,
         signal,
+        confirm: ({ jobId }) => {
+          call.jobId = jobId;
+          return this.#commit(call);
+        },
       });
       call.jobId = job.jobId;
       return job;
@@ -229,7 +235,7 @@ export class WorkerService implements JobService {
     // Nothing of a request is to be relied on before it is checked, and a denied one never is.
     const jobId = "jobId" in request && typeof request.jobId === "string" ? request.jobId : "";
     const command = method === "startJob" ? commandOf(request) : null;
-    const call: Call = { method, context, command, jobId, denied: false };
+    const call: Call = { method, context, command, jobId, denied: false, audited: false };
     let result: AuditEntry["result"] = success;
     try {
       this.#authorize(call);
@@ -240,7 +246,7 @@ export class WorkerService implements JobService {
       result = context.signal.aborted ? "cancelled" : code;
       throw error;
     } finally {
-      if (!this.#isContinuedInput(call, result)) await this.#write(call, result);
+      if (!call.audited && !this.#isContinuedInput(call, result)) await this.#write(call, result);
     }
   }
 
@@ -254,11 +260,16 @@ export class WorkerService implements JobService {
   }
 
   async #write(call: Call, result: AuditEntry["result"]): Promise<void> {
-    const { method, command, context, denied } = call;
-    // An id that is not one may hold anything, of any length.
-    const jobId = call.jobId.slice(0, 64);
-    const decision = denied ? "denied" : "allowed";
-    await this.#audit.write({ caller: context.caller, method, jobId, command, decision, result });
+    const write = () => this.#audit.write(entryOf(call, result));
+    // Whoever has changed something is not told so before it is on the disk who it was; but it is done.
+    if (result === "ok" && isChange(call.method)) await this.#commit(call).catch(write);
+    else await write();
+  }
+
+  /** Brings the entry of a call that has done what was asked to the disk. */
+  async #commit(call: Call): Promise<void> {
+    await this.#audit.commit(entryOf(call, "ok"));
+    call.audited = true;
   }
 
   /** The job that is asked for, if the caller may do this with it. */
@@ -294,6 +305,14 @@ export class WorkerService implements JobService {
         );
     }
   }
+}
+
+function entryOf(call: Call, result: AuditEntry["result"]): AuditEntry {
+  const { method, command, context: { caller }, denied } = call;
+  // An id that is not one may hold anything, of any length.
+  const jobId = call.jobId.slice(0, 64);
+  const decision = denied ? "denied" : "allowed";
+  return { caller, method, jobId, command, decision, result };
 }
 
 function rolesOf(roles: readonly string[]): string {

@@ -1,10 +1,19 @@
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { flushDirectory } from "../flush.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
 
 /** See https://sqlite.org/fileformat.html. In bytes. */
 const SMALLEST_PAGE = 512;
+
+/** What it is opened with, and what SQLite says once that is so. */
+const SETTINGS = [
+  ["journal_mode", "WAL", "wal"],
+  // A commit is on the disk once it is made, and not only in order with the others.
+  ["synchronous", "FULL", 2],
+  ["foreign_keys", "ON", 1],
+] as const;
 
 /**
  * Opens a database for this process alone, or makes it, with mode 0600, if there is none.
@@ -25,9 +34,7 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
     database.exec("BEGIN IMMEDIATE; COMMIT");
     // Nothing is written before this.
     check(database, isWhole ? size : Infinity);
-    database.exec("PRAGMA journal_mode = WAL");
-    database.exec("PRAGMA synchronous = FULL");
-    database.exec("PRAGMA foreign_keys = ON");
+    setUp(database);
     migrate(database);
     return database;
   } catch (error) {
@@ -80,10 +87,20 @@ async function createDatabase(path: string): Promise<void> {
     migrate(database);
     // Unlike a rename, it does not replace what another daemon may have made meanwhile.
     await Deno.link(draft, path);
+    await flushDirectory(dirname(path));
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   } finally {
     await Deno.remove(draft);
+  }
+}
+
+/** @throws if the database does not take it: a commit would not be on the disk once it is made */
+function setUp(database: DatabaseSync): void {
+  for (const [pragma, value, wanted] of SETTINGS) {
+    database.exec(`PRAGMA ${pragma} = ${value}`);
+    const set = database.prepare(`PRAGMA ${pragma}`).get()?.[pragma];
+    if (set !== wanted) throw new Error(`${pragma} is ${set} and cannot be made ${value}`);
   }
 }
 

@@ -29,6 +29,8 @@ export interface Launch {
   readonly equip: () => Promise<void>;
   /** Starts the process, at once. */
   readonly launch: () => RunningJob;
+  /** See `StartOptions`. */
+  readonly confirm: (job: Job) => Promise<void>;
   /** Removes what there is of a job that does not start after all. May be repeated. */
   readonly abandon: () => Promise<void>;
 }
@@ -85,13 +87,13 @@ export class ActiveJobs implements AsyncDisposable {
     await this.#changes[Symbol.asyncDispose]();
   }
 
-  async #start(job: Job, { equip, launch, abandon }: Launch): Promise<Job> {
+  async #start(job: Job, { equip, launch, confirm, abandon }: Launch): Promise<Job> {
     const { store } = this.#parts;
     // Before all that outlives this process: a daemon that finds it must know of it.
     await store.put(job);
     try {
       await equip();
-      return await this.#record(launch());
+      return await this.#record(launch(), confirm);
     } catch (error) {
       await this.#change(job, async () => {
         await abandon();
@@ -102,10 +104,11 @@ export class ActiveJobs implements AsyncDisposable {
   }
 
   /** Records a job that has just got its process. One that cannot be recorded must not run. */
-  async #record(running: RunningJob): Promise<Job> {
+  async #record(running: RunningJob, confirm: Launch["confirm"]): Promise<Job> {
     const { store, birthOf, onChanged } = this.#parts;
     const job = running.snapshot();
-    const recorded = birthOf(job.pid).then((birth) => store.put(job, birth));
+    // Side by side, for both wait for the disk.
+    const recorded = all(birthOf(job.pid).then((birth) => store.put(job, birth)), confirm(job));
     const settled = this.#settle(running, recorded);
     this.#jobs.set(job.jobId, { running, settled });
     try {
@@ -141,4 +144,10 @@ export class ActiveJobs implements AsyncDisposable {
   async #change(job: Job, change: () => Promise<void>): Promise<void> {
     await this.#changes.make(change, (error) => this.#parts.onFault(error, job));
   }
+}
+
+/** Settles once all have settled. Rejects as the first one that does. */
+async function all(...promises: readonly Promise<void>[]): Promise<void> {
+  await Promise.allSettled(promises);
+  await Promise.all(promises);
 }

@@ -1,4 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
+import { flushDirectory, flushFile } from "../flush.ts";
 import { WakeUp } from "../wake_up.ts";
 import {
   type DecodedRecord,
@@ -51,6 +52,8 @@ export class JobLog implements StreamCounts {
     for (const segment of log.#segments) {
       segment.size = (await Deno.stat(log.pathOf(segment))).size;
     }
+    // Of one that was not flushed, a power cut may have left the name.
+    log.#leaveOutEmpty();
     await log.#findEnd();
     log.#closed = true;
     return log;
@@ -120,6 +123,39 @@ export class JobLog implements StreamCounts {
     }
   }
 
+  /**
+   * Brings segments to the disk, and their names. What is gone needs no flush.
+   *
+   * @throws what flushing throws
+   */
+  async flush(segments: Iterable<Segment> = this.#segments): Promise<void> {
+    // Side by side: the file system does all of it in one go.
+    await Promise.all(
+      [
+        ...Array.from(segments, (segment) => flushFile(this.pathOf(segment))),
+        flushDirectory(this.#directory),
+      ].map((flushed) =>
+        flushed.catch((error) => {
+          if (!(error instanceof Deno.errors.NotFound)) throw error;
+        })
+      ),
+    );
+  }
+
+  /**
+   * Cuts off behind the last whole record of each segment. A power cut can have torn any that had not
+   * been flushed; what is missing then is a gap, as where segments were dropped.
+   */
+  async mend(): Promise<void> {
+    for (const segment of this.#segments) {
+      using file = await Deno.open(this.pathOf(segment), { read: true, write: true });
+      const { size } = await file.stat();
+      segment.size = (await findLastRecord(file, size))?.end ?? 0;
+      if (segment.size < size) await file.truncate(segment.size);
+    }
+    this.#leaveOutEmpty();
+  }
+
   /** Begins another segment. For the writer. */
   begin(segment: Segment): void {
     this.#segments.push(segment);
@@ -151,11 +187,15 @@ export class JobLog implements StreamCounts {
     this.#wakeUp.notify();
   }
 
+  #leaveOutEmpty(): void {
+    this.#segments.splice(0, Infinity, ...this.#segments.filter(({ size }) => size > 0));
+  }
+
   /** Finds the last whole record. Segments behind it hold nothing but a torn one. */
   async #findEnd(): Promise<void> {
     for (let last = this.#segments.at(-1); last !== undefined; last = this.#segments.at(-1)) {
       using file = await Deno.open(this.pathOf(last));
-      const found = await readLastRecord(file, last.size) ?? await searchLastRecord(file);
+      const found = await findLastRecord(file, last.size);
       if (found !== null) {
         last.size = found.end;
         this.#counts = found.record.after;
@@ -170,6 +210,11 @@ interface LastRecord {
   readonly record: DecodedRecord;
   /** Where it ends in the file. */
   readonly end: number;
+}
+
+/** The last whole record of a file, whether or not the file ends with it. */
+async function findLastRecord(file: Deno.FsFile, size: number): Promise<LastRecord | null> {
+  return await readLastRecord(file, size) ?? await searchLastRecord(file);
 }
 
 /** The record with which a file ends that nothing has torn. */

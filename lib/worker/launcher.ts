@@ -6,7 +6,8 @@ import { completeExecution, type ExecutionRequest } from "./execution.ts";
 import { CgroupTree, type JobTree, SessionTree } from "./job_tree.ts";
 import { checkLabels } from "./labels.ts";
 import { checkLogLimit } from "./log_limit.ts";
-import { LogWriter } from "./log_writer.ts";
+import type { LogLibrary } from "./log_library.ts";
+import type { LogWriter } from "./log_writer.ts";
 import { type LaunchTools, type Process, type ProcessSpec, startProcess } from "./process.ts";
 import { ProcessGroups } from "./process_groups.ts";
 import { findProgram } from "./program.ts";
@@ -37,9 +38,7 @@ export interface LaunchRequest {
 export interface LauncherParts {
   readonly tools: LaunchTools;
   readonly groups: ProcessGroups;
-  /** The directory of a job's log. */
-  readonly logOf: (jobId: string) => string;
-  readonly removeLog: (jobId: string) => Promise<void>;
+  readonly logs: Pick<LogLibrary, "create" | "remove" | "flushNames">;
   /** `HOME` and default working directory. */
   readonly home: string;
   /** Where cgroup v2 is ours to write. */
@@ -78,7 +77,7 @@ export class Launcher {
    * @throws `invalid_argument`, `failed_precondition`
    */
   async prepare(jobId: string, request: LaunchRequest): Promise<Prepared> {
-    const { groups, cgroups, users, logOf, diskPatienceMs } = this.#parts;
+    const { groups, cgroups, users, logs, diskPatienceMs } = this.#parts;
     const { owner, requestId = "", labels = {}, logLimit } = request;
     const command = { args: [], env: {}, workingDirectory: "", ...request.command };
     checkCommand(command);
@@ -101,7 +100,7 @@ export class Launcher {
     });
     const byCgroup = cgroups?.canLimit(execution.limits) ?? false;
     const rlimits = byCgroup ? {} : rlimitsOf(execution.limits, uid);
-    const writer = new LogWriter(logOf(jobId), {
+    const writer = logs.create(jobId, {
       limit: logLimit,
       ...(diskPatienceMs === undefined ? {} : { patienceMs: diskPatienceMs }),
     });
@@ -166,7 +165,8 @@ export class Launcher {
   async abandon({ job, writer }: Prepared): Promise<void> {
     await writer[Symbol.asyncDispose]();
     await this.#parts.cgroups?.remove(job.jobId);
-    await this.#parts.removeLog(job.jobId);
+    await this.#parts.logs.remove(job.jobId);
+    await this.#parts.logs.flushNames();
   }
 
   #limitTime(execution: Execution): Execution {

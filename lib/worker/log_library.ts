@@ -1,7 +1,12 @@
+import { dirname } from "node:path";
 import { JobWorkerError } from "../errors.ts";
+import { flushDirectory } from "../flush.ts";
+import { Rounds } from "../rounds.ts";
 import { JobLog } from "./job_log.ts";
 import { MAX_RECORD_BYTES } from "./log_format.ts";
+import { LogFlusher } from "./log_flusher.ts";
 import { READ_BYTES } from "./log_reader.ts";
+import { LogWriter, type LogWriterOptions } from "./log_writer.ts";
 import type { Job } from "./types.ts";
 
 /** What all readers together hold, if each reads a batch. */
@@ -11,8 +16,10 @@ const READERS_BYTES = 32 * 1024 * 1024;
  * The logs of all jobs on disk: a directory each, but for those that printed nothing. Knows which of
  * them are being read.
  */
-export class LogLibrary {
+export class LogLibrary implements AsyncDisposable {
   readonly #directory: string;
+  readonly #flusher = new LogFlusher();
+  readonly #nameFlushes = new Rounds<null, void>(() => flushDirectory(this.#directory));
   /** How many read the log of a job at this moment. */
   readonly #readers = new Map<string, number>();
   #readerCount = 0;
@@ -24,11 +31,26 @@ export class LogLibrary {
   /** Makes the directory, with mode 0700, if there is none. */
   static async open(directory: string): Promise<LogLibrary> {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+    await flushDirectory(dirname(directory));
     return new LogLibrary(directory);
   }
 
   pathOf(jobId: string): string {
     return `${this.#directory}/${jobId}`;
+  }
+
+  /** The writer of the log of a new job, which is brought to the disk every now and then. */
+  create(jobId: string, options: LogWriterOptions): LogWriter {
+    return new LogWriter(this.pathOf(jobId), {
+      ...options,
+      flushName: () => this.flushNames(),
+      onGrown: (writer) => this.#flusher.add(writer),
+    });
+  }
+
+  /** Brings to the disk which logs there are. Those who ask at the same time share a flush. */
+  async flushNames(): Promise<void> {
+    await this.#nameFlushes.join(null);
   }
 
   /**
@@ -73,12 +95,16 @@ export class LogLibrary {
     return this.#readers.has(jobId);
   }
 
-  /** Removes a log, or what is left of it. */
+  /** Removes a log, or what is left of it. A power cut can bring it back until names are flushed. */
   async remove(jobId: string): Promise<void> {
     try {
       await Deno.remove(this.pathOf(jobId), { recursive: true });
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
     }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#flusher[Symbol.asyncDispose]();
   }
 }

@@ -72,6 +72,8 @@ class SegmentReader implements AsyncDisposable {
   offset: number;
   #segment: Segment | null = null;
   #file: Deno.FsFile | null = null;
+  /** Where the last segment began that has been read to its end. */
+  #lastStart = -1;
   /** Bytes of the file that have been decoded. */
   #position = 0;
   /** Those that have been read behind them: the beginning of a record. */
@@ -112,8 +114,9 @@ class SegmentReader implements AsyncDisposable {
   /** Opens the segment that holds the next byte, or the oldest one if that has been dropped. */
   async #enter(): Promise<Segment | null> {
     for (;;) {
-      const { segments } = this.#log;
-      const segment = segments.findLast(({ start }) => start <= this.offset) ?? segments[0];
+      // One that has been read may end before the next one begins: then its rest is gone.
+      const rest = this.#log.segments.filter(({ start }) => start > this.#lastStart);
+      const segment = rest.findLast(({ start }) => start <= this.offset) ?? rest[0];
       if (segment === undefined) return null;
       const file = await this.#log.openSegment(segment);
       if (file === null) continue;
@@ -126,6 +129,7 @@ class SegmentReader implements AsyncDisposable {
   }
 
   #leave(): void {
+    this.#lastStart = this.#segment?.start ?? this.#lastStart;
     this.#file?.close();
     this.#file = null;
     this.#segment = null;

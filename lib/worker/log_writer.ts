@@ -1,4 +1,7 @@
+import { dirname } from "node:path";
 import { delay } from "../delay.ts";
+import { flushDirectory } from "../flush.ts";
+import { Rounds } from "../rounds.ts";
 import { JobLog, type Segment } from "./job_log.ts";
 import { encodeRecord, MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES } from "./log_format.ts";
 import type { LogLimit, LogStream } from "./types.ts";
@@ -25,6 +28,10 @@ export interface LogWriterOptions {
    * waits too, once its pipe is full.
    */
   readonly patienceMs?: number;
+  /** Brings the names of all logs to the disk: for the directory of this one, once it is made. */
+  readonly flushName?: () => Promise<void>;
+  /** Told each time that there is something to flush. */
+  readonly onGrown?: (writer: LogWriter) => void;
 }
 
 /**
@@ -42,6 +49,14 @@ export class LogWriter implements AsyncDisposable {
   #file: Deno.FsFile | null = null;
   #queue: Promise<void> = Promise.resolve();
   #lastTime = 0;
+  readonly #flushName: () => Promise<void>;
+  readonly #onGrown: (writer: LogWriter) => void;
+  /** What may not be on the disk: the end of these, and the name of the directory. */
+  readonly #unflushed = new Set<Segment>();
+  #isNameless = false;
+  readonly #flushes = new Rounds<null, void>(() => this.#flush());
+  readonly #broken = Promise.withResolvers<unknown>();
+  #fault: unknown;
 
   /**
    * @param directory of the new log. It is made for the first byte, and must hold no log then: so a
@@ -52,6 +67,13 @@ export class LogWriter implements AsyncDisposable {
     this.#directory = directory;
     this.#limit = options.limit ?? { bytes: Infinity, policy: "keep_newest" };
     this.#patienceMs = options.patienceMs ?? 10_000;
+    this.#flushName = options.flushName ?? (() => flushDirectory(dirname(directory)));
+    this.#onGrown = options.onGrown ?? (() => {});
+  }
+
+  /** Settles with the error, if some of the log could not be brought to the disk. */
+  get broken(): Promise<unknown> {
+    return this.#broken.promise;
   }
 
   /**
@@ -66,12 +88,39 @@ export class LogWriter implements AsyncDisposable {
     return appended;
   }
 
+  /**
+   * Brings what has been appended to the disk.
+   *
+   * @throws what flushing throws, and the same ever after: what one flush has failed to bring to the
+   *   disk may never be there, whatever a later one says
+   */
+  async flush(): Promise<void> {
+    await this.#queue;
+    await this.#flushes.join(null);
+  }
+
   /** Closes the log once what was appended is written. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue;
     this.#file?.close();
     this.#file = null;
     this.log.close();
+  }
+
+  async #flush(): Promise<void> {
+    if (this.#fault !== undefined) throw this.#fault;
+    if (this.#unflushed.size === 0) return;
+    const segments = [...this.#unflushed];
+    this.#unflushed.clear();
+    const isNameless = this.#isNameless;
+    this.#isNameless = false;
+    try {
+      await Promise.all([this.log.flush(segments), isNameless && this.#flushName()]);
+    } catch (error) {
+      this.#fault = error;
+      this.#broken.resolve(error);
+      throw error;
+    }
   }
 
   async #write(stream: LogStream, data: Uint8Array<ArrayBuffer>): Promise<void> {
@@ -118,6 +167,8 @@ export class LogWriter implements AsyncDisposable {
       for (let written = 0; written < size;) {
         written += await file.write(this.#buffer.subarray(written, size));
       }
+      this.#unflushed.add(segment);
+      this.#onGrown(this);
     } catch (error) {
       // No reader looks behind the last whole record, and the next one goes where this one began.
       await file.truncate(segment.size);
@@ -156,6 +207,7 @@ export class LogWriter implements AsyncDisposable {
       mode: 0o600,
     });
     this.#file?.close();
+    if (this.#file === null) this.#isNameless = true;
     this.#file = file;
     log.begin(segment);
     return { file, segment };

@@ -3,6 +3,7 @@ import { MAX_PAGE_JOBS } from "../page_room.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { JobLog } from "./job_log.ts";
 import type { JobStore, StoredJob } from "./job_store.ts";
+import type { LogLibrary } from "./log_library.ts";
 import type { ProcessGroups } from "./process_groups.ts";
 import type { Job } from "./types.ts";
 
@@ -19,10 +20,11 @@ export interface RecoveryOptions {
   readonly groups: ProcessGroups;
   /** The cgroups that an earlier worker may have used, whether or not we do. */
   readonly findCgroups: () => Promise<EndedCgroups | null>;
-  /** The directory of a job's log. */
-  readonly logOf: (jobId: string) => string;
+  readonly logs: Pick<LogLibrary, "pathOf" | "flushNames">;
   /** Told of the lost jobs, a page at a time. */
   readonly onLost: (jobs: readonly Job[]) => void;
+  /** Told why the log of one could not be brought to the disk. */
+  readonly onFault: (error: unknown, job: Job) => void;
 }
 
 /**
@@ -39,20 +41,24 @@ export async function recover(options: RecoveryOptions): Promise<void> {
   await recordLost(options);
 }
 
-async function recordLost({ store, logOf, onLost }: RecoveryOptions): Promise<void> {
+async function recordLost({ store, logs, onLost, onFault }: RecoveryOptions): Promise<void> {
   const running = () => store.list({ statuses: ["running"] }, { limit: MAX_PAGE_JOBS });
   // Those that are recorded as lost are not found again.
   for (let jobs = await running(); jobs.length > 0; jobs = await running()) {
-    const lost = await Promise.all(jobs.map((job) => lostJob(job, logOf)));
+    const lost = await Promise.all(jobs.map((job) => lostJob(job, logs, onFault)));
     await Promise.all(lost.map((job) => store.put(job)));
     onLost(lost);
   }
 }
 
-async function lostJob(job: Job, logOf: RecoveryOptions["logOf"]): Promise<Job> {
+async function lostJob(
+  job: Job,
+  logs: RecoveryOptions["logs"],
+  onFault: RecoveryOptions["onFault"],
+): Promise<Job> {
   return {
     ...job,
-    ...await measureLog(logOf(job.jobId)),
+    ...await measureLog(job, logs, onFault),
     outputCut: true,
     end: {
       status: "failed",
@@ -114,12 +120,21 @@ async function killRest(
   return session.length + named.length;
 }
 
-/** How much of its output a job has got to the disk. */
+/** How much of its output a job has got into its log, which is whole and on the disk then. */
 async function measureLog(
-  directory: string,
+  job: Job,
+  logs: RecoveryOptions["logs"],
+  onFault: RecoveryOptions["onFault"],
 ): Promise<Pick<Job, "stdoutBytes" | "stderrBytes" | "logBytes">> {
   try {
-    const { stdoutBytes, stderrBytes, diskBytes } = await JobLog.open(directory);
+    const log = await JobLog.open(logs.pathOf(job.jobId));
+    try {
+      await log.mend();
+      await Promise.all([log.flush(), logs.flushNames()]);
+    } catch (error) {
+      onFault(error, job);
+    }
+    const { stdoutBytes, stderrBytes, diskBytes } = log;
     return { stdoutBytes, stderrBytes, logBytes: diskBytes };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;

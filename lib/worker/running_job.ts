@@ -74,12 +74,14 @@ export class RunningJob {
   constructor(parts: RunningJobParts) {
     this.#parts = parts;
     const { process, writer, job, onFault } = parts;
-    this.#pump = new OutputPump(process, writer, (error) => {
+    const endFor = (error: unknown) => {
       const isLimit = error instanceof LogLimitError;
       if (!isLimit) onFault(error, job);
       const why = messageOf(error);
       void this.#endForLog(isLimit ? why : `The output cannot be stored: ${why}`);
-    });
+    };
+    this.#pump = new OutputPump(process, writer, endFor);
+    void writer.broken.then(endFor);
     this.input = process.stdin === null ? null : new JobInput(process.stdin);
     this.limitTime(job.execution.timeoutMs);
     this.ended = this.#run();
@@ -158,6 +160,8 @@ export class RunningJob {
     const escalation = this.#escalation(exitStatus);
     const usage = await this.#endLeftovers();
     const outputCut = await this.#pump.drain();
+    // Nobody is told of the end before the log is on the disk. If it cannot be, `broken` tells.
+    await writer.flush().catch(() => {});
     await writer[Symbol.asyncDispose]();
     const detail = this.#logFault ?? (usage?.oomKills ? outOfMemory(usage) : escalation);
     this.#final = {

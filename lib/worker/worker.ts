@@ -40,6 +40,9 @@ const DEFAULT_STOP_SIGNAL = "SIGTERM";
 /** What each watch holds of what there is already, while nobody reads on. */
 const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
 
+/** So many jobs that are pruned share a flush. */
+const MOST_REMOVED = 100;
+
 /** Runs commands, each in a session of its own, and keeps their output and outcome. */
 export class Worker implements AsyncDisposable {
   /** What holds the processes of new jobs. */
@@ -90,7 +93,6 @@ export class Worker implements AsyncDisposable {
   static async open(options: WorkerOptions): Promise<Worker> {
     const tools = await findTools();
     const logs = await LogLibrary.open(`${options.dataDirectory}/logs`);
-    const logOf = (jobId: string) => logs.pathOf(jobId);
     const { store = new MemoryStore(), home = "/", diskPatienceMs } = options;
     const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
     try {
@@ -103,8 +105,7 @@ export class Worker implements AsyncDisposable {
         users: options.users ?? { standard: "", allowed: [] },
         timeout: { standardMs: 0, maxMs: 0, ...options.timeout },
         maxLogBytes: options.maxLogBytes ?? Infinity,
-        logOf,
-        removeLog: (jobId) => logs.remove(jobId),
+        logs,
         home,
         ...(diskPatienceMs === undefined ? {} : { diskPatienceMs }),
       });
@@ -112,8 +113,9 @@ export class Worker implements AsyncDisposable {
         store,
         groups,
         findCgroups: async () => cgroups ?? await Cgroups.find(groups.shell),
-        logOf,
+        logs,
         onLost: (jobs) => options.onLost?.(jobs),
+        onFault: (error, job) => options.onFault?.(error, job),
       });
       const [newest] = await store.list({}, { limit: 1 });
       const ids = new IdSequence(newest?.jobId ?? "");
@@ -318,6 +320,13 @@ export class Worker implements AsyncDisposable {
     const jobs: Job[] = [];
     let count = 0;
     let bytes = 0;
+    let removed: string[] = [];
+    // In this order, also on the disk: a log without a record would never be found again.
+    const forget = async () => {
+      await this.#logs.flushNames();
+      await Promise.all(removed.map((jobId) => this.#store.delete(jobId)));
+      removed = [];
+    };
     for await (const { jobId, logBytes } of expired(this.#store, retention, Date.now(), owner)) {
       if (this.#logs.isRead(jobId) || this.#active.get(jobId) !== undefined) continue;
       const job = room.isFull ? undefined : await this.#store.get(jobId);
@@ -325,10 +334,10 @@ export class Worker implements AsyncDisposable {
       count++;
       bytes += logBytes;
       if (dryRun) continue;
-      // In this order: a log without a record would never be found again.
       await this.#logs.remove(jobId);
-      await this.#store.delete(jobId);
+      if (removed.push(jobId) === MOST_REMOVED) await forget();
     }
+    if (removed.length > 0) await forget();
     return { jobs, count, bytes };
   }
 
@@ -354,6 +363,7 @@ export class Worker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown({ gracePeriodMs: 0 });
     await this.#active[Symbol.asyncDispose]();
+    await this.#logs[Symbol.asyncDispose]();
     await this.#groups[Symbol.asyncDispose]();
   }
 
@@ -374,6 +384,7 @@ export class Worker implements AsyncDisposable {
         this.#checkOpen();
         return this.#launch(prepared);
       },
+      confirm: options.confirm ?? (() => Promise.resolve()),
       abandon: () => this.#launcher.abandon(prepared),
     });
   }

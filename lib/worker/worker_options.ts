@@ -44,6 +44,11 @@ export interface StartOptions extends Omit<LaunchRequest, "logLimit"> {
   readonly logLimit?: LogLimit;
   /** Once aborted, a job that has not started yet never does. */
   readonly signal?: AbortSignal;
+  /**
+   * The last word on a job that runs, before anybody is told that it has started. If it rejects, the
+   * job is killed, no record of it stays, and the start fails with that.
+   */
+  readonly confirm?: (job: Job) => Promise<void>;
 }
 
 /** How `Worker.stop()` stops. */

@@ -1,14 +1,18 @@
+import { LogLibrary } from "../../lib/worker/log_library.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
 import { ProcessGroups } from "../../lib/worker/process_groups.ts";
 import { recover } from "../../lib/worker/recovery.ts";
 import type { Job } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import { job } from "../worker/job_fixture.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
 import { TOOLS } from "../worker/tools.ts";
 
 Deno.test("recover() kills again what enters the cgroup of a job after the first time", async () => {
   await using groups = new ProcessGroups(TOOLS);
   await using store = new MemoryStore();
+  await using directory = await temporaryDirectory();
+  await using logs = await LogLibrary.open(`${directory.path}/logs`);
   const jobId = "01890a5d-ac96-774b-bcce-b302099a8057";
   // No process can have this id, see proc_sys_kernel(5).
   await store.put(job({ jobId, pid: 2 ** 22 + 1, containment: "cgroup" }));
@@ -26,8 +30,9 @@ Deno.test("recover() kills again what enters the cgroup of a job after the first
             kills < 3 ? null : { cpuMs: null, peakMemoryBytes: null, oomKills: null },
           ),
       }),
-    logOf: (jobId) => `/nonexistent/${jobId}`,
+    logs,
     onLost: (jobs) => lost.push(...jobs),
+    onFault: (error) => assert.fail(String(error)),
   });
   assert.equal(kills, 3);
   assert.deepEqual(lost.map(({ jobId, end }) => [jobId, end?.reason]), [[jobId, "lost"]]);

@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../../lib/errors.ts";
+import { JobWorkerError, messageOf } from "../../lib/errors.ts";
 import type { AuditEntry } from "../../lib/service/audit.ts";
 import { AuditLog } from "../../lib/service/audit_log.ts";
 import { assert } from "../assert.ts";
@@ -77,18 +77,39 @@ Deno.test("AuditLog writes one line of JSON an entry, for its owner's eyes only"
 Deno.test("AuditLog goes on behind a line that was torn, and loses no entry to it", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/audit.log`;
-  for (const torn of ['{"time":"20', ""]) {
-    await Deno.writeTextFile(path, `{"whole":1}\n${torn}`);
+  const before = '{"whole":1}\n';
+  const cases: readonly [rest: string, damages: [from: number, to: number][]][] = [
+    ["", []],
+    ['{"only":"the line end is missing"}', []],
+    ['{"time":"20', [[12, 23]]],
+    ["\0".repeat(711), [[12, 723]]],
+    ['{"time":"20\0\0\0"}\n{"whole":2}\n', [[12, 28]]],
+    ['{"ti\0\0\n\0\0\n{"whole":2}\n\0\n', [[12, 21], [34, 35]]],
+    ['"no object', [[12, 22]]],
+  ];
+  for (const [rest, damages] of cases) {
+    await Deno.writeTextFile(path, before + rest);
+    const told: string[] = [];
     for (const jobId of ["1", "2"]) {
-      await using log = await AuditLog.open(path, unexpected);
+      await using log = await AuditLog.open(path, (error) => told.push(messageOf(error)));
       await log.write(entryOf(jobId));
     }
-    const lines = (await Deno.readTextFile(path)).split("\n").filter((line) => line !== torn);
-    assert.deepEqual(lines.filter((line) => line !== "").map((line) => JSON.parse(line).jobId), [
-      undefined,
-      "1",
-      "2",
-    ]);
+    const text = await Deno.readTextFile(path);
+    assert.ok(text.startsWith(before + rest));
+    const added = linesOf(text.slice(before.length + rest.length).replace(/^\n/, ""));
+    assert.deepEqual(added.flatMap(({ jobId }) => jobId ?? []), ["1", "2"]);
+    assert.deepEqual(
+      added.flatMap(({ damaged }) => damaged ?? []),
+      damages.map(([from, to]) => ({ from, to })),
+    );
+    // Once, and not at each start.
+    assert.deepEqual(
+      told,
+      damages.map(([from, to]) =>
+        `A power cut has damaged the audit trail ${path}: bytes ${from} to ${to} are no whole ` +
+        "lines; a line at its end says so"
+      ),
+    );
   }
 });
 

@@ -15,6 +15,11 @@ export class MemoryAudit implements Audit {
     return Promise.resolve();
   }
 
+  async commit(entry: AuditEntry): Promise<void> {
+    await this.assertWritable();
+    this.entries.push(entry);
+  }
+
   refuse(): Promise<void> {
     throw new TypeError("The service turns nobody away at the door");
   }

@@ -1,6 +1,7 @@
 // What a worker of root lets the jobs of others do. Where we are not root there is nothing to let.
 import { JobWorkerError } from "../../lib/errors.ts";
 import { Launcher } from "../../lib/worker/launcher.ts";
+import { LogLibrary } from "../../lib/worker/log_library.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
 import { ProcessGroups } from "../../lib/worker/process_groups.ts";
 import { assert } from "../assert.ts";
@@ -140,11 +141,12 @@ rootTest(
   "A start whose files cannot be looked at as its user is not made with other rights",
   async () => {
     await using groups = new ProcessGroups(TOOLS);
+    await using directory = await temporaryDirectory();
+    await using logs = await LogLibrary.open(`${directory.path}/logs`);
     const launcher = new Launcher({
       tools: { ...TOOLS, setpriv: "/bin/false" },
       groups,
-      logOf: (jobId) => `/nowhere/${jobId}`,
-      removeLog: () => Promise.resolve(),
+      logs,
       home: "/",
       maxLogBytes: Infinity,
       cgroups: null,

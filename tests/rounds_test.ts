@@ -1,6 +1,6 @@
-import { Rounds } from "../../lib/worker/rounds.ts";
-import { assert } from "../assert.ts";
-import { rejection } from "./fixture.ts";
+import { Rounds } from "../lib/rounds.ts";
+import { assert } from "./assert.ts";
+import { rejection } from "./worker/fixture.ts";
 
 /** Rounds that end when they are told to; each results in its own questions. */
 function heldRounds() {

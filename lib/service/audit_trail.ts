@@ -1,0 +1,140 @@
+import { dirname } from "node:path";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { flushDirectory, writeFully } from "../flush.ts";
+import { readFully } from "../worker/read_fully.ts";
+import { damageLine } from "./audit_line.ts";
+
+const NEWLINE = 0x0a;
+
+/**
+ * So much of the end is looked at: a power cut damages what had not been flushed, which is less than
+ * this. In bytes.
+ */
+const TAIL_BYTES = 8 * 1024 * 1024;
+
+/** The file of the audit trail, open for appending. */
+export interface Trail {
+  readonly file: Deno.FsFile;
+  /** Brings to the disk what has been written; see {@linkcode flushFile}. */
+  flush(): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Opens the file of the trail, or makes it with mode 0600. What a power cut has damaged at its end is
+ * left as it is, and marked by a line of its own.
+ *
+ * @param onDamage told of what was marked
+ * @throws `unavailable`
+ */
+export async function openTrail(
+  path: string,
+  onDamage: (error: Error) => void,
+): Promise<Trail> {
+  try {
+    const trail = await openTwice(path);
+    try {
+      await markDamage(path, trail, onDamage);
+      return trail;
+    } catch (error) {
+      trail.close();
+      throw error;
+    }
+  } catch (error) {
+    throw unwritable(path, error);
+  }
+}
+
+/** Why nothing can be written to the trail. */
+export function unwritable(path: string, error: unknown): JobWorkerError {
+  const why = `Cannot write the audit trail ${path}: ${messageOf(error)}`;
+  return new JobWorkerError("unavailable", why, { cause: error });
+}
+
+/** A descriptor to write and another to flush: on one, Deno does one thing after the other. */
+async function openTwice(path: string): Promise<Trail> {
+  for (;;) {
+    const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
+    try {
+      await flushDirectory(dirname(path));
+      const second = await Deno.open(path);
+      const close = () => [file, second].forEach((one) => one.close());
+      if ((await second.stat()).ino === (await file.stat()).ino) {
+        return { file, flush: () => second.syncData(), close };
+      }
+      // It was renamed in between.
+      close();
+    } catch (error) {
+      file.close();
+      throw error;
+    }
+  }
+}
+
+async function markDamage(
+  path: string,
+  { file, flush }: Trail,
+  onDamage: (error: Error) => void,
+): Promise<void> {
+  const { size } = await file.stat();
+  const { damages, isTorn } = await findDamage(file, size);
+  const marks = damages.map(({ from, to }) => damageLine(from, to)).join("");
+  // A torn line is ended, or the next one would be lost in it.
+  const text = (isTorn ? "\n" : "") + marks;
+  if (text === "") return;
+  await writeFully(file, new TextEncoder().encode(text));
+  await flush();
+  for (const { from, to } of damages) {
+    onDamage(
+      new Error(
+        `A power cut has damaged the audit trail ${path}: bytes ${from} to ${to} are no whole ` +
+          "lines; a line at its end says so",
+      ),
+    );
+  }
+}
+
+/** Bytes from one offset to another, the latter not included. */
+interface Damage {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What in the tail is no whole line, and not marked yet. */
+async function findDamage(
+  file: Deno.FsFile,
+  size: number,
+): Promise<{ damages: Damage[]; isTorn: boolean }> {
+  const begin = Math.max(0, size - TAIL_BYTES);
+  const tail = new Uint8Array(size - begin);
+  await file.seek(begin, Deno.SeekMode.Start);
+  const bytes = tail.subarray(0, await readFully(file, tail));
+  const damages: { from: number; to: number }[] = [];
+  const marked = new Set<number>();
+  // The first line of a tail may have begun before.
+  let at = begin === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
+  while (at < bytes.byteLength) {
+    const found = bytes.indexOf(NEWLINE, at);
+    const end = found < 0 ? bytes.byteLength : found;
+    const line = parsedLine(bytes.subarray(at, end));
+    const last = damages.at(-1);
+    if (line !== null) marked.add(Number(Reflect.get(Object(Reflect.get(line, "damaged")), "to")));
+    else if (last?.to === begin + at - 1) last.to = begin + end;
+    else damages.push({ from: begin + at, to: begin + end });
+    at = end + 1;
+  }
+  return {
+    damages: damages.filter(({ to }) => !marked.has(to)),
+    isTorn: bytes.byteLength > 0 && bytes.at(-1) !== NEWLINE,
+  };
+}
+
+/** The object on a line; `null` if that holds anything else. */
+function parsedLine(bytes: Uint8Array): object | null {
+  try {
+    const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof value === "object" ? value : null;
+  } catch {
+    return null;
+  }
+}

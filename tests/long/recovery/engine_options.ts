@@ -1,0 +1,18 @@
+import type { JobEngineOptions } from "../../../lib/daemon/job_engine.ts";
+
+/** An engine that leaves everything as it is, with logs of several files. */
+export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
+  shutdownGraceMs: 0,
+  jobUser: Deno.uid() === 0 ? "root" : "",
+  allowUsers: [],
+  timeoutMs: 0,
+  maxTimeoutMs: 0,
+  cgroups: false,
+  logLimit: 1024 * 1024,
+  logPolicy: "keep_newest",
+  maxLogLimit: Infinity,
+  retainAgeMs: Infinity,
+  retainCount: Infinity,
+  retainBytes: Infinity,
+  home: "/",
+};
