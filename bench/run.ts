@@ -8,6 +8,7 @@
 import { SqliteStore } from "../lib/store/sqlite_store.ts";
 import { Worker } from "../lib/worker/mod.ts";
 import { TestCertificates } from "../tests/certificates.ts";
+import { benchFlushes } from "./flush_rows.ts";
 import { benchHop } from "./hop_rows.ts";
 import { print } from "./report.ts";
 import { benchLogs, benchStarts } from "./worker_rows.ts";
@@ -22,6 +23,8 @@ try {
     await benchStarts(worker);
     await benchLogs(worker, directory);
   }
+  print("\nWhat it costs that nobody is told anything that a power cut could take:");
+  await benchFlushes(directory);
   print(
     "\ngRPC over mutual TLS from this process to others. One process: the daemon without a second",
   );
