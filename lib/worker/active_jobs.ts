@@ -1,3 +1,4 @@
+import { settleAll } from "../settle_all.ts";
 import type { JobStore } from "./job_store.ts";
 import type { RunningJob } from "./running_job.ts";
 import { StoreChanges } from "./store_changes.ts";
@@ -108,7 +109,10 @@ export class ActiveJobs implements AsyncDisposable {
     const { store, birthOf, onChanged } = this.#parts;
     const job = running.snapshot();
     // Side by side, for both wait for the disk.
-    const recorded = all(birthOf(job.pid).then((birth) => store.put(job, birth)), confirm(job));
+    const recorded = settleAll([
+      birthOf(job.pid).then((birth) => store.put(job, birth)),
+      confirm(job),
+    ]);
     const settled = this.#settle(running, recorded);
     this.#jobs.set(job.jobId, { running, settled });
     try {
@@ -144,10 +148,4 @@ export class ActiveJobs implements AsyncDisposable {
   async #change(job: Job, change: () => Promise<void>): Promise<void> {
     await this.#changes.make(change, (error) => this.#parts.onFault(error, job));
   }
-}
-
-/** Settles once all have settled. Rejects as the first one that does. */
-async function all(...promises: readonly Promise<void>[]): Promise<void> {
-  await Promise.allSettled(promises);
-  await Promise.all(promises);
 }

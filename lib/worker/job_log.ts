@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../errors.ts";
 import { flushDirectory, flushFile } from "../flush.ts";
+import { settleAll } from "../settle_all.ts";
 import { WakeUp } from "../wake_up.ts";
 import {
   type DecodedRecord,
@@ -130,7 +131,7 @@ export class JobLog implements StreamCounts {
    */
   async flush(segments: Iterable<Segment> = this.#segments): Promise<void> {
     // Side by side: the file system does all of it in one go.
-    await Promise.all(
+    await settleAll(
       [
         ...Array.from(segments, (segment) => flushFile(this.pathOf(segment))),
         flushDirectory(this.#directory),

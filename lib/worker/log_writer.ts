@@ -2,6 +2,7 @@ import { dirname } from "node:path";
 import { delay } from "../delay.ts";
 import { flushDirectory } from "../flush.ts";
 import { Rounds } from "../rounds.ts";
+import { settleAll } from "../settle_all.ts";
 import { JobLog, type Segment } from "./job_log.ts";
 import { encodeRecord, MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES } from "./log_format.ts";
 import type { LogLimit, LogStream } from "./types.ts";
@@ -115,7 +116,7 @@ export class LogWriter implements AsyncDisposable {
     const isNameless = this.#isNameless;
     this.#isNameless = false;
     try {
-      await Promise.all([this.log.flush(segments), isNameless && this.#flushName()]);
+      await settleAll([this.log.flush(segments), ...(isNameless ? [this.#flushName()] : [])]);
     } catch (error) {
       this.#fault = error;
       this.#broken.resolve(error);

@@ -1,5 +1,6 @@
 import { delay } from "../delay.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
+import { settleAll } from "../settle_all.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { JobLog } from "./job_log.ts";
 import type { JobStore, StoredJob } from "./job_store.ts";
@@ -130,7 +131,7 @@ async function measureLog(
     const log = await JobLog.open(logs.pathOf(job.jobId));
     try {
       await log.mend();
-      await Promise.all([log.flush(), logs.flushNames()]);
+      await settleAll([log.flush(), logs.flushNames()]);
     } catch (error) {
       onFault(error, job);
     }

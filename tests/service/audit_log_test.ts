@@ -2,7 +2,8 @@ import { JobWorkerError, messageOf } from "../../lib/errors.ts";
 import type { AuditEntry } from "../../lib/service/audit.ts";
 import { AuditLog } from "../../lib/service/audit_log.ts";
 import { assert } from "../assert.ts";
-import { rejection, temporaryDirectory } from "../worker/fixture.ts";
+import { watchFlushes } from "../failing_flush.ts";
+import { rejection, temporaryDirectory, until } from "../worker/fixture.ts";
 import { ADMIN } from "./fixture.ts";
 
 const ENTRY: AuditEntry = {
@@ -276,4 +277,57 @@ Deno.test("AuditLog begins anew when its file was removed, says so, and loses no
   assert.deepEqual(faults.map(String), [
     `Error: The audit trail ${path} was removed: it begins anew`,
   ]);
+});
+
+Deno.test("AuditLog.commit() shares a flush with all who wait, and write() waits for none", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await using log = await AuditLog.open(path, unexpected);
+  using flushes = watchFlushes();
+  await log.write(entryOf("read"));
+  assert.equal(flushes.count, 0);
+  const ids = Array.from({ length: 100 }, (_, n) => String(n));
+  await Promise.all(ids.map((jobId) => log.commit(entryOf(jobId))));
+  assert.ok(flushes.count >= 1 && flushes.count <= 3, String(flushes.count));
+  const lines = linesOf(await Deno.readTextFile(path));
+  assert.deepEqual(lines.map(({ jobId }) => jobId), ["read", ...ids]);
+});
+
+Deno.test("AuditLog flushes what nobody waits for a moment later, and then no more", async () => {
+  await using directory = await temporaryDirectory();
+  using flushes = watchFlushes();
+  {
+    await using log = await AuditLog.open(`${directory.path}/audit.log`, unexpected);
+    await Promise.all(["1", "2"].map((jobId) => log.write(entryOf(jobId))));
+    await until(() => Promise.resolve(flushes.count > 0));
+  }
+  assert.equal(flushes.count, 1);
+});
+
+Deno.test("AuditLog.commit() fails with the flush, and takes its line back; others are written anew", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const faults: string[] = [];
+  await using log = await AuditLog.open(path, (error) => faults.push(messageOf(error)));
+  await log.commit(entryOf("before"));
+  await log.write(entryOf("read"));
+  {
+    using flushes = watchFlushes(2);
+    for (let failed = 0; failed < 2; failed++) {
+      const error = await rejection(log.commit(entryOf("refused")));
+      assert.ok(error instanceof JobWorkerError);
+      assert.equal(error.code, "unavailable");
+      assert.match(error.message, /^Cannot write the audit trail .*: Input\/output error/);
+      // What is in the file may never reach the disk, so it is not left there as if it had.
+      const kept = linesOf(await Deno.readTextFile(path));
+      assert.deepEqual(kept.map(({ jobId }) => jobId), ["before"]);
+    }
+    flushes.failing = Infinity;
+    await rejection(log.assertWritable());
+  }
+  assert.equal(faults.length, 2);
+  await log.assertWritable();
+  await log.commit(entryOf("after"));
+  const all = linesOf(await Deno.readTextFile(path));
+  assert.deepEqual(all.map(({ jobId }) => jobId), ["before", "read", "after"]);
 });

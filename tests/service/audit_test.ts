@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { processesOf } from "../end_to_end/process.ts";
 import { rejection } from "../worker/fixture.ts";
 import { ADMIN, contextOf, TestService, TRUE, wholeLog } from "./fixture.ts";
 
@@ -169,4 +170,29 @@ Deno.test("WorkerService starts nothing while the audit trail cannot be written,
     ADMIN,
   );
   await service.waitJob({ jobId: started }, ADMIN);
+});
+
+Deno.test("WorkerService refuses a start that cannot be put on record for good, and nothing of it stays", async () => {
+  await using fixture = await TestService.open();
+  const { service, audit, worker: { worker } } = fixture;
+  audit.flushable = false;
+  const command = { ...TRUE, name: "sh", args: ["-c", "echo hello; sleep 100"] };
+  const error = await rejection(service.startJob({ command, labels: {}, requestId: "r" }, ADMIN));
+  assert.ok(error instanceof JobWorkerError);
+  assert.equal(error.code, "unavailable");
+  assert.deepEqual(await worker.list({}, { limit: 10 }), []);
+  const [refused, ...others] = audit.taken();
+  assert.deepEqual([refused?.method, refused?.result, others], ["startJob", "unavailable", []]);
+  assert.deepEqual(await processesOf([refused?.jobId ?? ""]), []);
+  // It is not taken for a repeat of the one that was refused.
+  audit.flushable = true;
+  const { jobId } = await service.startJob({ command, labels: {}, requestId: "r" }, ADMIN);
+  assert.notEqual(jobId, refused?.jobId);
+  // What has been done cannot be refused any more.
+  audit.flushable = false;
+  await service.stopJob({ jobId, stopSignal: "", gracePeriodMs: null }, ADMIN);
+  assert.deepEqual(audit.taken().map(({ method, result }) => [method, result]), [
+    ["startJob", "ok"],
+    ["stopJob", "ok"],
+  ]);
 });

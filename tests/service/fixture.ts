@@ -9,6 +9,8 @@ import { TestWorker } from "../worker/fixture.ts";
 export class MemoryAudit implements Audit {
   readonly entries: AuditEntry[] = [];
   writable = true;
+  /** Whether what cannot be lost is taken. */
+  flushable = true;
 
   write(entry: AuditEntry): Promise<void> {
     this.entries.push(entry);
@@ -17,6 +19,7 @@ export class MemoryAudit implements Audit {
 
   async commit(entry: AuditEntry): Promise<void> {
     await this.assertWritable();
+    if (!this.flushable) throw new JobWorkerError("unavailable", "Cannot write the audit trail");
     this.entries.push(entry);
   }
 

@@ -2,6 +2,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { JobLog } from "../../lib/worker/job_log.ts";
 import { MAX_RECORD_BYTES } from "../../lib/worker/log_format.ts";
 import { readLog } from "../../lib/worker/log_reader.ts";
+import type { LogGap } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import {
   BOTH,
@@ -221,4 +222,37 @@ Deno.test("A follower goes on behind what somebody has cut off; who asks for tha
   await test.writer[Symbol.asyncDispose]();
   const rest = (await Array.fromAsync(follower)).flatMap(({ records }) => records);
   assert.equal(textOf(rest), "three");
+});
+
+Deno.test("A log of which a power cut has torn some files is read around what is missing", async () => {
+  await using test = await openLog();
+  const data = new Uint8Array(4 * 8 * MIB).fill("x".charCodeAt(0));
+  await test.writer.append("stdout", data);
+  await test.writer[Symbol.asyncDispose]();
+  const [, second, third, fourth] = test.log.segments;
+  assert.ok(second && third && fourth);
+  // In the middle of a record; of the next one, the name is left.
+  await Deno.truncate(test.log.pathOf(second), 5 * MIB);
+  await Deno.truncate(test.log.pathOf(third), 0);
+  using file = await Deno.open(test.log.pathOf(fourth), { append: true });
+  await file.write(new Uint8Array(1000));
+
+  const torn = await JobLog.open(test.directory);
+  await torn.mend();
+  const gaps: LogGap[] = [];
+  let bytes = 0;
+  for await (const { records, gap } of readLog(torn, { offset: 0, streams: BOTH, follow: false })) {
+    if (gap !== undefined) gaps.push(gap);
+    bytes += bytesOf(records).byteLength;
+  }
+  const [gap, ...others] = gaps;
+  assert.ok(gap !== undefined && others.length === 0);
+  assert.ok(gap.from > second.start && gap.from <= second.start + 5 * MIB);
+  assert.equal(gap.to, fourth.start);
+  assert.equal(bytes + gap.to - gap.from, data.byteLength);
+  const names = await Array.fromAsync(Deno.readDir(test.directory), ({ name }) => name);
+  // It is read the same way ever after.
+  const again = await JobLog.open(test.directory);
+  assert.deepEqual(again.segments, torn.segments);
+  assert.equal(names.length, 4);
 });

@@ -1,6 +1,7 @@
 import { JobLog } from "../../lib/worker/job_log.ts";
 import { MAX_RECORD_DATA_BYTES } from "../../lib/worker/log_format.ts";
 import { assert } from "../assert.ts";
+import { watchFlushes } from "../failing_flush.ts";
 import { bytesOf, randomBytes, rejection, sha256, textOf } from "./fixture.ts";
 import { fakeClock, openLog, recordsOf, write } from "./log_fixture.ts";
 import { LogWriter } from "../../lib/worker/log_writer.ts";
@@ -169,4 +170,36 @@ Deno.test("JobLog.open() rejects where there is no log", async () => {
   await using test = await openLog();
   const error = await rejection(JobLog.open(`${test.directory}/nope`));
   assert.ok(error instanceof Deno.errors.NotFound);
+});
+
+Deno.test("LogWriter.flush() flushes what was appended since, and nothing twice", async () => {
+  await using test = await openLog();
+  using flushes = watchFlushes();
+  await test.writer.flush();
+  assert.equal(flushes.count, 0);
+  await write(test.writer, "a", "b");
+  await Promise.all([test.writer.flush(), test.writer.flush()]);
+  assert.equal(flushes.count, 1);
+  await write(test.writer, "c");
+  await test.writer.flush();
+  assert.equal(flushes.count, 2);
+});
+
+Deno.test("LogWriter.flush() never says again that all is well once it has failed", async () => {
+  await using test = await openLog();
+  await write(test.writer, "a");
+  {
+    using _flushes = watchFlushes(1);
+    assert.match(String(await rejection(test.writer.flush())), /Input\/output error/);
+  }
+  assert.match(String(await test.writer.broken), /Input\/output error/);
+  await write(test.writer, "b");
+  assert.match(String(await rejection(test.writer.flush())), /Input\/output error/);
+});
+
+Deno.test("LogWriter.flush() does not miss a log that somebody has removed", async () => {
+  await using test = await openLog();
+  await write(test.writer, "a");
+  await Deno.remove(test.directory, { recursive: true });
+  await test.writer.flush();
 });
