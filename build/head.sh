@@ -64,6 +64,8 @@ unpack() (
   trap 'exit 1' HUP INT TERM
   payload | gzip -dc | tar -C "$work" -xomf - && chmod 755 "$work" || exit 1
   [ -x "$work/deno" ] || { echo "programs may not be run from there" && exit 1; }
+  # Or a power cut could leave the name, and less than the program behind it.
+  sync -f "$work" 2>/dev/null || sync
   # Where there is no flock(1), another may have been faster.
   mv -T "$work" "$1/$sum" 2>/dev/null || [ -x "$1/$sum/deno" ] || exit 1
   clean "$1" 2>/dev/null
