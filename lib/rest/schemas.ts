@@ -207,7 +207,7 @@ export const logQuery = z.strictObject({
 
 export const logRecord = z.object({
   offset: bytes.meta({ description: "How many bytes of output, of both streams, came before." }),
-  time: dateTime,
+  time: dateTime.meta({ description: "When it was read; at the latest when the job ended." }),
   stream: logStream,
   data: z.base64(),
   text: z.string().optional().meta({ description: "The same, where it is UTF-8." }),

@@ -49,7 +49,9 @@ export class LogWriter implements AsyncDisposable {
   #buffer = new Uint8Array(0);
   #file: Deno.FsFile | null = null;
   #queue: Promise<void> = Promise.resolve();
-  #lastTime = 0;
+  #lastTime = -Infinity;
+  /** No record gets a later time. */
+  #endTime = Infinity;
   readonly #flushName: () => Promise<void>;
   readonly #onGrown: (writer: LogWriter) => void;
   /** What may not be on the disk: the end of these, and the name of the directory. */
@@ -84,7 +86,9 @@ export class LogWriter implements AsyncDisposable {
    *   last whole record.
    */
   append(stream: LogStream, data: Uint8Array<ArrayBuffer>): Promise<void> {
-    const appended = this.#queue.then(() => this.#write(stream, data));
+    // The wall clock may be set back; the order of a log may not.
+    const time = this.#lastTime = Math.max(this.#lastTime, Math.min(Date.now(), this.#endTime));
+    const appended = this.#queue.then(() => this.#write(stream, data, time));
     this.#queue = appended.catch(() => {});
     return appended;
   }
@@ -98,6 +102,17 @@ export class LogWriter implements AsyncDisposable {
   async flush(): Promise<void> {
     await this.#queue;
     await this.#flushes.join(null);
+  }
+
+  /**
+   * Says when the job ended: what is appended from now on has that time, although it is read later.
+   *
+   * @param time in milliseconds since the Unix epoch
+   * @returns that time; or the one of the last record, if the wall clock was set forward before that
+   */
+  endAt(time: number): number {
+    this.#endTime = Math.max(this.#lastTime, time);
+    return this.#endTime;
   }
 
   /** Closes the log once what was appended is written. */
@@ -124,17 +139,19 @@ export class LogWriter implements AsyncDisposable {
     }
   }
 
-  async #write(stream: LogStream, data: Uint8Array<ArrayBuffer>): Promise<void> {
+  async #write(stream: LogStream, data: Uint8Array<ArrayBuffer>, time: number): Promise<void> {
     for (let start = 0; start < data.byteLength; start += MAX_RECORD_DATA_BYTES) {
-      await this.#writeRecord(stream, data.subarray(start, start + MAX_RECORD_DATA_BYTES));
+      await this.#writeRecord(stream, data.subarray(start, start + MAX_RECORD_DATA_BYTES), time);
     }
   }
 
-  async #writeRecord(stream: LogStream, data: Uint8Array<ArrayBuffer>): Promise<void> {
+  async #writeRecord(
+    stream: LogStream,
+    data: Uint8Array<ArrayBuffer>,
+    time: number,
+  ): Promise<void> {
     const { log } = this;
-    // The wall clock may be set back; the order of a log may not.
-    this.#lastTime = Math.max(this.#lastTime, Date.now());
-    const record = { offset: log.endOffset, time: this.#lastTime, stream, data };
+    const record = { offset: log.endOffset, time, stream, data };
     if (this.#buffer.byteLength === 0) this.#buffer = new Uint8Array(MAX_RECORD_BYTES);
     const size = encodeRecord(record, log, this.#buffer);
     await this.#makeRoom(size);

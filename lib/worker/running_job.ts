@@ -154,8 +154,9 @@ export class RunningJob {
     this.#leaderEnded.abort();
     clearTimeout(this.#timeoutTimer);
     this.input?.abandon();
-    // By the monotonic clock, so that no job ends before it has begun.
-    const finishedAt = job.startedAt + Math.round(performance.now() - this.#startedAt);
+    // By the monotonic clock, so that no job ends before it has begun; nor before what it printed.
+    const elapsed = Math.round(performance.now() - this.#startedAt);
+    const finishedAt = writer.endAt(job.startedAt + elapsed);
     const end = endOf(exitStatus, this.#stop?.reason ?? null, finishedAt);
     const escalation = this.#escalation(exitStatus);
     const usage = await this.#endLeftovers();

@@ -143,7 +143,11 @@ export type LogStream = "stdout" | "stderr";
 export interface LogRecord {
   /** How many bytes of output, both streams together, came before this record. */
   readonly offset: number;
-  /** When it was read; milliseconds since the Unix epoch, never less than that of the record before. */
+  /**
+   * When it was read, or when the job ended if that was before: some of it may still be in the pipe
+   * then, or come from what the leader left behind. Milliseconds since the Unix epoch, never less than
+   * that of the record before.
+   */
   readonly time: number;
   readonly stream: LogStream;
   readonly data: Uint8Array<ArrayBuffer>;

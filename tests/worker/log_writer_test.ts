@@ -203,3 +203,28 @@ Deno.test("LogWriter.flush() does not miss a log that somebody has removed", asy
   await Deno.remove(test.directory, { recursive: true });
   await test.writer.flush();
 });
+
+Deno.test("What is appended after the end of the job has the time of the end, and the end is not before a record", async () => {
+  using clock = fakeClock(1_000);
+  for (const [end, endsAt] of [[1_500, 1_500], [900, 1_000]] as const) {
+    await using test = await openLog();
+    clock.now = 1_000;
+    const waiting = write(test.writer, "a");
+    assert.equal(test.writer.endAt(end), endsAt, "Also where the record waits for the disk");
+    await waiting;
+    clock.now = 2_000;
+    await write(test.writer, "late");
+    const records = await recordsOf(test.log);
+    assert.deepEqual(records.map(({ time }) => time), [1_000, endsAt]);
+  }
+});
+
+Deno.test("The time of a record is when it was read, however long it waited for the disk", async () => {
+  await using test = await openLog();
+  using clock = fakeClock(1_000);
+  const appended = write(test.writer, "a", "b");
+  clock.now = 9_000;
+  await appended;
+  const records = await recordsOf(test.log);
+  assert.deepEqual(records.map(({ time }) => time), [1_000, 9_000]);
+});

@@ -1,6 +1,7 @@
 import type { Job, JobEnd } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { killEscaped, liveProcesses, rejection, TestWorker, until } from "./fixture.ts";
+import { fakeClock } from "./log_fixture.ts";
 
 /** The outcome of a job without its time. */
 function outcomeOf({ end }: Job): Omit<JobEnd, "finishedAt"> {
@@ -163,4 +164,51 @@ Deno.test("Two jobs at once do not mix", async () => {
     assert.equal(logs[index]?.stdout, expected);
     assert.equal(logs[index]?.stderr, expected);
   }
+});
+
+/** The times of a job's records, and that of its end. */
+async function timesOf(test: TestWorker, jobId: string): Promise<[number[], number]> {
+  const { batches, finishedJob: { end } } = await test.read(jobId);
+  return [batches.flatMap(({ records }) => records.map(({ time }) => time)), end?.finishedAt ?? 0];
+}
+
+Deno.test("No record is younger than the end of its job, whoever wrote it", async () => {
+  await using test = await TestWorker.open();
+  // What is left behind prints when it is told to end, after the end of the leader.
+  const leftovers =
+    "(trap 'sleep 0.3; echo late; exit' TERM; : >\"$1\"; while :; do sleep 0.01; done) &";
+  const { jobId } = await test.sh(
+    `echo early; ${leftovers} until [ -e "$1" ]; do sleep 0.01; done; exit 0`,
+    `${test.directory}/ready`,
+  );
+  const { stdout } = await test.read(jobId);
+  assert.equal(stdout, "early\nlate\n");
+  const [times, end] = await timesOf(test, jobId);
+  assert.deepEqual([times.at(-1), times.toSorted((a, b) => a - b)], [end, times]);
+});
+
+Deno.test("Many short jobs have no record that is younger than their end", async () => {
+  await using test = await TestWorker.open();
+  const jobs = await Promise.all(
+    Array.from({ length: 60 }, () => test.ran("echo out; echo err >&2")),
+  );
+  for (const { jobId, startedAt } of jobs) {
+    const [times, end] = await timesOf(test, jobId);
+    assert.equal(times.length, 2);
+    for (const time of times) assert.ok(startedAt <= time && time <= end, `${time} after ${end}`);
+  }
+});
+
+Deno.test("A clock that is set forward while a job prints ends the job no earlier than that", async () => {
+  await using test = await TestWorker.open();
+  using clock = fakeClock(1_700_000_000_000);
+  const job = await test.sh(
+    "echo early; trap 'echo late; exit' USR1; echo ready; while :; do sleep 0.01; done",
+  );
+  await test.printed(job.jobId, "ready");
+  clock.now += 3_600_000;
+  Deno.kill(job.pid, "SIGUSR1");
+  const [times, end] = await timesOf(test, job.jobId);
+  assert.equal(times.at(-1), job.startedAt + 3_600_000);
+  assert.equal(end, times.at(-1));
 });
