@@ -48,9 +48,14 @@ export function commandText(job: Job): string {
   return shellWords([job.command.name, ...job.command.args]);
 }
 
-/** How long the job ran, or has run until `now`. */
+/** How long the job ran, or has run until `now`; of a lost job, for how long it is known to have run. */
 export function tookText(job: Job, now: number): string {
-  return formatSpan((job.end?.finishedAt ?? now) - job.startedAt);
+  const span = formatSpan((job.end?.finishedAt ?? now) - job.startedAt);
+  return isLost(job) ? `at least ${span}` : span;
+}
+
+function isLost(job: Job): boolean {
+  return job.end?.reason === "lost";
 }
 
 /** The exit code or the name of the signal; `-` while the job runs, and if nobody knows. */
@@ -117,7 +122,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Umask", printable(job.execution.umask)],
     ["Nice", job.execution.nice === 0 ? "" : String(job.execution.nice)],
     ["Started", dateText(job.startedAt)],
-    ["Finished", job.end === null ? "" : dateText(job.end.finishedAt)],
+    [isLost(job) ? "Last seen" : "Finished", job.end === null ? "" : dateText(job.end.finishedAt)],
     ["Took", tookText(job, now)],
     ["Used", job.usage === null ? "" : usageText(job.usage)],
     ["Output", `${job.stdoutBytes} bytes on stdout, ${job.stderrBytes} on stderr${cut}`],

@@ -99,7 +99,9 @@ export const job = z.object({
   pid: z.int().meta({ description: "Of the leader; also its process group and session." }),
   owner: z.string(),
   startDate: dateTime,
-  finishDate: dateTime.nullable(),
+  finishDate: dateTime.nullable().meta({
+    description: "Of a lost job: the latest time at which it is known to have run.",
+  }),
   exitStatus: z.union([z.object({ code: z.int() }), z.object({ signal: z.string() })]).nullable(),
   reason: z.enum([
     "exited",

@@ -1,4 +1,5 @@
 import { settleAll } from "../settle_all.ts";
+import { Heartbeat } from "./heartbeat.ts";
 import type { JobStore } from "./job_store.ts";
 import type { RunningJob } from "./running_job.ts";
 import { StoreChanges } from "./store_changes.ts";
@@ -20,6 +21,8 @@ export interface ActiveJobsParts {
   readonly onChanged: (job: Job) => void;
   /** Told of each job once its end is recorded. */
   readonly onEnded: (job: Job) => void;
+  /** Notes every few seconds, while there are any, that jobs run. */
+  readonly noteRunning: () => Promise<void>;
   /** Told of what cannot be recorded, and is tried again. */
   readonly onFault: (error: unknown, job: Job) => void;
 }
@@ -46,9 +49,11 @@ export class ActiveJobs implements AsyncDisposable {
   /** Jobs that the store knows, and that have no process yet, or one that it does not know. */
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #changes = new StoreChanges();
+  readonly #heartbeat: Heartbeat;
 
   constructor(parts: ActiveJobsParts) {
     this.#parts = parts;
+    this.#heartbeat = new Heartbeat(parts.noteRunning, () => this.#jobs.size > 0);
   }
 
   get(jobId: string): ActiveJob | undefined {
@@ -85,6 +90,7 @@ export class ActiveJobs implements AsyncDisposable {
 
   /** Tries once more what could not be recorded. */
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#heartbeat[Symbol.asyncDispose]();
     await this.#changes[Symbol.asyncDispose]();
   }
 
@@ -115,6 +121,7 @@ export class ActiveJobs implements AsyncDisposable {
     ]);
     const settled = this.#settle(running, recorded);
     this.#jobs.set(job.jobId, { running, settled });
+    this.#heartbeat.begin();
     try {
       await recorded;
     } catch (error) {

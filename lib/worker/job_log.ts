@@ -33,6 +33,8 @@ export class JobLog implements StreamCounts {
   readonly #segments: Segment[] = [];
   #counts: StreamCounts = { stdoutBytes: 0, stderrBytes: 0 };
   #closed = false;
+  /** Of a log that was opened, the time of its last record; 0 if there is none. */
+  lastTime = 0;
 
   constructor(directory: string) {
     this.#directory = directory;
@@ -200,6 +202,7 @@ export class JobLog implements StreamCounts {
       if (found !== null) {
         last.size = found.end;
         this.#counts = found.record.after;
+        this.lastTime = found.record.record.time;
         return;
       }
       this.#segments.pop();

@@ -20,19 +20,32 @@ export class LogLibrary implements AsyncDisposable {
   readonly #directory: string;
   readonly #flusher = new LogFlusher();
   readonly #nameFlushes = new Rounds<null, void>(() => flushDirectory(this.#directory));
+  /** When the worker before was last known to run jobs; milliseconds since the Unix epoch. */
+  readonly usedAt: number;
   /** How many read the log of a job at this moment. */
   readonly #readers = new Map<string, number>();
   #readerCount = 0;
 
-  private constructor(directory: string) {
+  private constructor(directory: string, usedAt: number) {
     this.#directory = directory;
+    this.usedAt = usedAt;
   }
 
   /** Makes the directory, with mode 0700, if there is none. */
   static async open(directory: string): Promise<LogLibrary> {
     await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
     await flushDirectory(dirname(directory));
-    return new LogLibrary(directory);
+    const { mtime } = await Deno.stat(directory);
+    return new LogLibrary(directory, mtime?.getTime() ?? 0);
+  }
+
+  /**
+   * Notes that jobs run, in the time of the directory's last change. Where that fails, less is known of
+   * them if they are lost.
+   */
+  async noteUse(): Promise<void> {
+    const now = new Date();
+    await Deno.utime(this.#directory, now, now).catch(() => {});
   }
 
   pathOf(jobId: string): string {

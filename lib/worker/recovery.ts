@@ -22,6 +22,8 @@ export interface RecoveryOptions {
   /** The cgroups that an earlier worker may have used, whether or not we do. */
   readonly findCgroups: () => Promise<EndedCgroups | null>;
   readonly logs: Pick<LogLibrary, "pathOf" | "flushNames">;
+  /** When jobs were last known to run; milliseconds since the Unix epoch. */
+  readonly ranUntil: number;
   /** Told of the lost jobs, a page at a time. */
   readonly onLost: (jobs: readonly Job[]) => void;
   /** Told why the log of one could not be brought to the disk. */
@@ -42,31 +44,26 @@ export async function recover(options: RecoveryOptions): Promise<void> {
   await recordLost(options);
 }
 
-async function recordLost({ store, logs, onLost, onFault }: RecoveryOptions): Promise<void> {
+async function recordLost(options: RecoveryOptions): Promise<void> {
+  const { store, onLost } = options;
   const running = () => store.list({ statuses: ["running"] }, { limit: MAX_PAGE_JOBS });
   // Those that are recorded as lost are not found again.
   for (let jobs = await running(); jobs.length > 0; jobs = await running()) {
-    const lost = await Promise.all(jobs.map((job) => lostJob(job, logs, onFault)));
+    const lost = await Promise.all(jobs.map((job) => lostJob(job, options)));
     await Promise.all(lost.map((job) => store.put(job)));
     onLost(lost);
   }
 }
 
-async function lostJob(
-  job: Job,
-  logs: RecoveryOptions["logs"],
-  onFault: RecoveryOptions["onFault"],
-): Promise<Job> {
+/** It ran until some time between the last that is known of it and now. */
+async function lostJob(job: Job, options: RecoveryOptions): Promise<Job> {
+  const { lastTime, ...sizes } = await measureLog(job, options);
+  const finishedAt = Math.max(job.startedAt, lastTime, Math.min(options.ranUntil, Date.now()));
   return {
     ...job,
-    ...await measureLog(job, logs, onFault),
+    ...sizes,
     outputCut: true,
-    end: {
-      status: "failed",
-      reason: "lost",
-      exitStatus: null,
-      finishedAt: Math.max(job.startedAt, Date.now()),
-    },
+    end: { status: "failed", reason: "lost", exitStatus: null, finishedAt },
   };
 }
 
@@ -124,9 +121,8 @@ async function killRest(
 /** How much of its output a job has got into its log, which is whole and on the disk then. */
 async function measureLog(
   job: Job,
-  logs: RecoveryOptions["logs"],
-  onFault: RecoveryOptions["onFault"],
-): Promise<Pick<Job, "stdoutBytes" | "stderrBytes" | "logBytes">> {
+  { logs, onFault }: RecoveryOptions,
+): Promise<Pick<Job, "stdoutBytes" | "stderrBytes" | "logBytes"> & Pick<JobLog, "lastTime">> {
   try {
     const log = await JobLog.open(logs.pathOf(job.jobId));
     try {
@@ -135,11 +131,11 @@ async function measureLog(
     } catch (error) {
       onFault(error, job);
     }
-    const { stdoutBytes, stderrBytes, diskBytes } = log;
-    return { stdoutBytes, stderrBytes, logBytes: diskBytes };
+    const { stdoutBytes, stderrBytes, diskBytes, lastTime } = log;
+    return { stdoutBytes, stderrBytes, logBytes: diskBytes, lastTime };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     // It has printed nothing, or did not get so far as to start.
-    return { stdoutBytes: 0, stderrBytes: 0, logBytes: 0 };
+    return { stdoutBytes: 0, stderrBytes: 0, logBytes: 0, lastTime: 0 };
   }
 }

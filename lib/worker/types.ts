@@ -40,7 +40,10 @@ export interface JobEnd {
   readonly reason: JobReason;
   /** `null` only for a job that was lost. */
   readonly exitStatus: ExitStatus | null;
-  /** Milliseconds since the Unix epoch, when the leader ended; for a lost job, when that was found. */
+  /**
+   * Milliseconds since the Unix epoch, when the leader ended. For a lost job, the latest time at which
+   * it is known to have run.
+   */
   readonly finishedAt: number;
   /** More about the reason, in words, where there is more to say. */
   readonly detail?: string;

@@ -80,6 +80,7 @@ export class Worker implements AsyncDisposable {
       birthOf: (pid) => this.#launcher.birthOf(pid),
       onChanged: (job) => this.#tellWatches(job),
       onEnded,
+      noteRunning: () => this.#logs.noteUse(),
       onFault,
     });
   }
@@ -114,6 +115,7 @@ export class Worker implements AsyncDisposable {
         groups,
         findCgroups: async () => cgroups ?? await Cgroups.find(groups.shell),
         logs,
+        ranUntil: logs.usedAt,
         onLost: (jobs) => options.onLost?.(jobs),
         onFault: (error, job) => options.onFault?.(error, job),
       });

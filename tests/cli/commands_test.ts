@@ -12,11 +12,12 @@ import {
   FakeIo,
   JOB_ID,
   jobOf,
+  lister,
   recordsOf,
   runCli,
   streamer,
 } from "./fake_daemon.ts";
-import { FAILED, FAILED_JSON, jsonLines, RUNNING_JSON, STOPPED } from "./jobs.ts";
+import { FAILED, FAILED_JSON, jsonLines, LOST, RUNNING_JSON, STOPPED } from "./jobs.ts";
 
 Deno.test("start prints the job's id alone, and words only on a terminal", async () => {
   const requests: StartJobRequest[] = [];
@@ -229,4 +230,18 @@ Deno.test("certs makes certificates, says which, and replaces none", async () =>
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+});
+
+Deno.test("status and list say of a lost job only what is known", async () => {
+  const status = await runCli(["status", JOB_ID], { getJob: () => Promise.resolve(LOST) });
+  const facts = new Map(
+    status.stdout.split("\n").map((line) => line.split(/: +/) as [string, string]),
+  );
+  assert.equal(facts.get("Last seen"), "2026-07-31T09:31:30.000Z");
+  assert.equal(facts.get("Took"), "at least 1m30s");
+  assert.equal(facts.get("Finished"), undefined);
+  const listed = await runCli(["list", "all"], { listJobs: lister([LOST, FAILED]) }, {
+    terminal: true,
+  });
+  assert.match(listed.stdout, / at least 1m30s .*\n.* ago +1m30s /);
 });

@@ -51,6 +51,13 @@ Deno.test("A page offers only what its reader may do", async () => {
   }
 });
 
+Deno.test("The page says of a lost job for how long it ran at least", async () => {
+  const end = { status: "failed", reason: "lost", exitStatus: null } as const;
+  const lost = { ...JOB, end: { ...end, finishedAt: JOB.startedAt + 90_000 } };
+  const app = new TestApp({ getJob: () => Promise.resolve(lost) });
+  assert.match(await (await app.request(`/jobs/${JOB_ID}`)).text(), />at least 1m30s</);
+});
+
 Deno.test("An error is a page too: who is unknown is asked, a missing job is missed, a fault is ours", async () => {
   const app = new TestApp({
     getJob: () => Promise.reject(new JobWorkerError("not_found", "No job <x>")),

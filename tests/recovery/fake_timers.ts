@@ -1,17 +1,31 @@
 /** Timers that the test lets run out. */
 export class FakeTimers implements Disposable {
-  readonly #original = { setTimeout, clearTimeout, now: performance.now };
+  readonly #original = {
+    setTimeout,
+    clearTimeout,
+    setInterval,
+    clearInterval,
+    now: performance.now,
+  };
   readonly #timers = new Map<number, { at: number; run: () => void }>();
   #now = 0;
   #lastId = 0;
 
   constructor() {
+    const after = (id: number, ms: number, run: () => void) => {
+      this.#timers.set(id, { at: this.#now + ms, run });
+      return id;
+    };
+    const every = (id: number, ms: number, run: () => void): number =>
+      after(id, ms, () => {
+        every(id, ms, run);
+        run();
+      });
     Object.assign(globalThis, {
-      setTimeout: (run: () => void, ms: number) => {
-        this.#timers.set(++this.#lastId, { at: this.#now + ms, run });
-        return this.#lastId;
-      },
+      setTimeout: (run: () => void, ms: number) => after(++this.#lastId, ms, run),
       clearTimeout: (id: number) => this.#timers.delete(id),
+      setInterval: (run: () => void, ms: number) => every(++this.#lastId, ms, run),
+      clearInterval: (id: number) => this.#timers.delete(id),
     });
     performance.now = () => this.#now;
   }

@@ -31,6 +31,7 @@ Deno.test("recover() kills again what enters the cgroup of a job after the first
           ),
       }),
     logs,
+    ranUntil: 0,
     onLost: (jobs) => lost.push(...jobs),
     onFault: (error) => assert.fail(String(error)),
   });

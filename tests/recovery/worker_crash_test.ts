@@ -1,4 +1,5 @@
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
+import { LogWriter } from "../../lib/worker/log_writer.ts";
 import { statusOf } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import {
@@ -8,11 +9,12 @@ import {
   killEscaped,
   processStat,
   temporaryDirectory,
+  TestWorker,
   textOf,
   until,
 } from "../worker/fixture.ts";
 import { DONE, job } from "../worker/job_fixture.ts";
-import { fakeClock } from "../worker/log_fixture.ts";
+import { fakeClock, write } from "../worker/log_fixture.ts";
 import {
   assertNoStrayLogs,
   assertNothingRuns,
@@ -242,4 +244,44 @@ Deno.test("Worker ends a lost job no earlier than it began, whatever the clock s
   using _clock = fakeClock(1_000);
   await using next = await NextWorker.open(directory.path);
   assert.equal(next.lost[0]?.end?.finishedAt, 5_000);
+});
+
+Deno.test("Worker ends a lost job when it was last known to run", async () => {
+  const cases = [
+    { printed: 0, lived: 0, end: 5_000 },
+    { printed: 7_000, lived: 6_000, end: 7_000 },
+    { printed: 7_000, lived: 9_000, end: 9_000 },
+    // Nothing is known of the future, whatever the directory says.
+    { printed: 0, lived: 2_000_000, end: 1_000_000 },
+  ];
+  for (const { printed, lived, end } of cases) {
+    await using directory = await temporaryDirectory();
+    const logs = `${directory.path}/logs`;
+    await Deno.mkdir(logs);
+    using clock = fakeClock(printed);
+    if (printed > 0) {
+      await using writer = new LogWriter(`${logs}/a`);
+      await write(writer, "early");
+      await write(writer, "last");
+    }
+    await Deno.utime(logs, new Date(lived), new Date(lived));
+    {
+      await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
+      await store.put(job({ jobId: "a", startedAt: 5_000 }));
+    }
+    clock.now = 1_000_000;
+    await using next = await NextWorker.open(directory.path);
+    assert.equal(next.lost[0]?.end?.finishedAt, end);
+  }
+});
+
+Deno.test("Worker notes from time to time that jobs run, and nothing once none does", async () => {
+  await using test = await TestWorker.open();
+  const logs = `${test.directory}/logs`;
+  const usedAt = async () => (await Deno.stat(logs)).mtime?.getTime() ?? 0;
+  await Deno.utime(logs, new Date(0), new Date(0));
+  // It prints nothing, so that no log is made.
+  const job = await test.sh("exec sleep 1000");
+  await until(async () => await usedAt() >= job.startedAt);
+  await test.worker.stop(job.jobId);
 });

@@ -20,9 +20,10 @@ export function statusBadge(job: Job): Html {
   return html`<span class="badge ${status}">${status}</span>`;
 }
 
-/** How long the job ran, or has run so far. */
+/** How long the job ran, or has run so far; of a lost job, for how long it is known to have run. */
 export function durationText(job: Job, now: number): string {
-  return formatSpan((job.end?.finishedAt ?? now) - job.startedAt);
+  const span = formatSpan((job.end?.finishedAt ?? now) - job.startedAt);
+  return job.end?.reason === "lost" ? `at least ${span}` : span;
 }
 
 /** A time as its distance from now; the time itself is in the markup. */
