@@ -204,23 +204,28 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   }
 
   /**
-   * The log of a job. After a broken connection it goes on where it was: no byte is lost, and none
-   * comes twice.
+   * The log of a job. After a broken connection it goes on where it was, and ends where it would have:
+   * no byte is lost, and none comes twice.
    */
   async *streamLogs(
-    { start = FROM_THE_START, ...request }: Brief<StreamLogsRequest, "jobId">,
+    request: Brief<StreamLogsRequest, "jobId">,
     options: CallOptions = {},
   ): AsyncGenerator<LogBatch> {
-    const log = { streams: [], follow: false, ...request };
+    let rest: StreamLogsRequest = { streams: [], follow: false, start: FROM_THE_START, ...request };
     const limits = limitsOf(options);
     const reconnection = this.#reconnect(limits);
     while (true) {
       try {
-        const message = wire.writeStreamLogsRequest({ ...log, start });
+        const message = wire.writeStreamLogsRequest(rest);
         for await (const response of this.#stream("StreamLogs", message, limits)) {
           const batch = wire.readLogBatch(response);
+          const { nextOffset, endOffset } = batch;
           reconnection.succeeded();
-          start = { kind: "offset", offset: batch.nextOffset };
+          rest = {
+            ...rest,
+            start: { kind: "offset", offset: nextOffset },
+            ...(endOffset !== undefined && { endOffset }),
+          };
           yield batch;
           // All there is: a connection that breaks now has nothing left to bring.
           if (batch.finishedJob !== null) return;

@@ -19,6 +19,7 @@ import {
   STATUSES,
   STREAMS,
   writeDuration,
+  writeEndOffset,
   writeEnum,
   writeExecution,
   writeLogLimit,
@@ -141,16 +142,27 @@ function writeStreams(streams: readonly LogStream[]): wire.GetOutputRequest["str
 export function readGetOutputRequest(request: wire.GetOutputRequest): GetOutputRequest {
   const { jobId, maxBytes } = request;
   const offset = readInteger(request.offset, "offset");
-  return { jobId, streams: readStreams(request.streams), offset, maxBytes };
+  const streams = readStreams(request.streams);
+  return { jobId, streams, offset, ...readEndOffset(request), maxBytes };
 }
 
 export function writeGetOutputRequest(request: GetOutputRequest): wire.GetOutputRequest {
-  return { ...request, streams: writeStreams(request.streams) };
+  const { jobId, offset, endOffset, maxBytes } = request;
+  const streams = writeStreams(request.streams);
+  return { jobId, streams, offset, maxBytes, ...writeEndOffset(endOffset) };
 }
 
 export function readStreamLogsRequest(request: wire.StreamLogsRequest): StreamLogsRequest {
   const { jobId, follow } = request;
-  return { jobId, streams: readStreams(request.streams), follow, start: readLogStart(request) };
+  const streams = readStreams(request.streams);
+  return { jobId, streams, follow, start: readLogStart(request), ...readEndOffset(request) };
+}
+
+function readEndOffset(
+  request: wire.GetOutputRequest | wire.StreamLogsRequest,
+): { endOffset?: number } {
+  if (request._endOffset === undefined) return {};
+  return { endOffset: readInteger(request.endOffset, "end_offset") };
 }
 
 function readLogStart(request: wire.StreamLogsRequest): LogStart {
@@ -168,7 +180,8 @@ function readLogStart(request: wire.StreamLogsRequest): LogStart {
 
 export function writeStreamLogsRequest(request: StreamLogsRequest): wire.StreamLogsRequest {
   const { jobId, follow, start } = request;
-  const message = { jobId, follow, streams: writeStreams(request.streams) };
+  const streams = writeStreams(request.streams);
+  const message = { jobId, follow, streams, ...writeEndOffset(request.endOffset) };
   switch (start.kind) {
     case "offset":
       return { ...message, start: "offset", offset: start.offset };

@@ -19,6 +19,7 @@ import {
   REASONS,
   STATUSES,
   STREAMS,
+  writeEndOffset,
   writeEnum,
   writeExecution,
   writeExitStatus,
@@ -136,6 +137,7 @@ export function readLogBatch(response: wire.StreamLogsResponse): LogBatch {
   return {
     records: records.map(readLogRecord),
     nextOffset,
+    ...(response._endOffset !== undefined && { endOffset: response.endOffset }),
     ...(gap !== null && { gap }),
     finishedJob: finishedJob === null ? null : readJob(finishedJob),
   };
@@ -148,6 +150,7 @@ export function writeLogBatch(batch: LogBatch): wire.StreamLogsResponse {
     nextOffset,
     finishedJob: finishedJob === null ? null : writeJob(finishedJob),
     gap: batch.gap ?? null,
+    ...writeEndOffset(batch.endOffset),
   };
 }
 

@@ -192,3 +192,10 @@ export function writeExitStatus(status: ExitStatus | null): wire.ExitStatus | nu
     ? { outcome: "code", code: status.code }
     : { outcome: "signal", signal: status.signal };
 }
+
+/** In this way the compiler sees that an optional field is there whole or not at all. */
+export function writeEndOffset(
+  endOffset: number | undefined,
+): { _endOffset?: never } | { _endOffset: "endOffset"; endOffset: number } {
+  return endOffset === undefined ? {} : { _endOffset: "endOffset", endOffset };
+}

@@ -6,6 +6,7 @@ import type {
   CallContext,
   JobService,
   LogBatch,
+  LogGap,
   StreamLogsRequest,
 } from "../service/job_service.ts";
 import { concat } from "../concat.ts";
@@ -20,6 +21,11 @@ import type * as schemas from "./schemas.ts";
 const BYTES = "application/octet-stream";
 const LINES = "application/x-ndjson";
 const EVENTS = "text/event-stream";
+
+/** Names the gaps beside raw bytes, which have no place for them. */
+const GAP_FIELD = "Log-Gap";
+/** Clients bound what may come behind a body. */
+const MOST_GAPS = 100;
 
 /** Options of {@linkcode logAnswer}. */
 export interface LogAnswerOptions {
@@ -38,60 +44,95 @@ export async function logAnswer(
 ): Promise<Response> {
   const query = readQuery(c, OPERATIONS.readLog);
   const follow = /^(1|true)$/.test(query.follow);
-  const request: StreamLogsRequest = {
+  const range = rangeOf(query, follow, c.req.header("last-event-id"));
+  const request = {
     jobId,
     streams: query.stream === "both" ? [] : [query.stream],
     follow,
-    start: startOf(query, c.req.header("last-event-id")),
+    ...range,
   };
   if (follow) c.env.openEnded();
   const left = new AbortController();
   const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
-  const batches = readLog(service, request, { caller: c.var.caller, signal });
-  // The first one comes at once, or an error does, which is still in time to be the status.
-  const first = await batches.next();
-  const whole = prepend(first, batches);
-  const gap = first.value?.gap;
   const type = accepts(c, {
     header: "Accept",
     supports: [BYTES, LINES, EVENTS],
     default: follow ? EVENTS : BYTES,
   });
-  const pieces = type === EVENTS
-    ? asEvents(whole, options)
-    : type === LINES
-    ? asLines(whole, options)
-    : asBytes(whole);
+  const batches = readLog(service, request, { caller: c.var.caller, signal });
   const close = async () => {
     left.abort();
     // The pieces may not have begun to read it, and then would not close it.
     await batches.return();
   };
+  const [first, whole] = await begin(batches, type);
+  if (type === EVENTS && isAtEnd(range) && first?.finishedJob === null) {
+    // To an EventSource that connects again this says that there is no more to come.
+    await close();
+    return new Response(null, { status: 204 });
+  }
+  const pieces = type === EVENTS
+    ? asEvents(whole, options)
+    : type === LINES
+    ? asLines(whole, options)
+    : asBytes(whole, (gaps) => c.env.addTrailer(GAP_FIELD, gaps));
   // Hono drops the body of such an answer without cancelling it.
   if (c.req.method === "HEAD") await close();
+  const endOffset = first?.endOffset;
   return new Response(bodyOf(pieces, close), {
     headers: {
       "Content-Type": type,
-      ...(type === BYTES && { "Content-Disposition": `attachment; filename="${jobId}.log"` }),
-      ...(type === BYTES && gap && { "Log-Gap": `${gap.from}-${gap.to}` }),
+      ...(endOffset !== undefined && { "Log-End": `${endOffset}` }),
+      ...(type === BYTES && {
+        "Content-Disposition": `attachment; filename="${jobId}.log"`,
+        Trailer: GAP_FIELD,
+      }),
+      ...(type === BYTES && first?.gap && { [GAP_FIELD]: gapText(first.gap) }),
       // Proxies such as nginx would collect what is to be seen live.
       "X-Accel-Buffering": "no",
     },
   });
 }
 
+type Range = Pick<StreamLogsRequest, "start" | "endOffset">;
+
+/** What to read: what the query says, or the rest of it. */
+function rangeOf(
+  query: z.output<typeof schemas.logQuery>,
+  follow: boolean,
+  lastEventId: string | undefined,
+): Range {
+  const { end } = query;
+  if (follow && end !== undefined) {
+    throw new JobWorkerError(
+      "invalid_argument",
+      "Invalid query: follow and end do not go together",
+    );
+  }
+  // A browser that reconnects repeats the query as it was.
+  const [, offset, last] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(lastEventId ?? "0") ?? [];
+  if (offset === undefined) {
+    throw new JobWorkerError("invalid_argument", "Invalid Last-Event-ID: must be of an event");
+  }
+  const start = startOf(query);
+  if (lastEventId === undefined) return { start, ...(end !== undefined && { endOffset: end }) };
+  return {
+    start: { kind: "offset", offset: Number(offset) },
+    ...(last !== undefined && !follow && { endOffset: Number(last) }),
+  };
+}
+
 function startOf(
   { offset, tail, since }: z.output<typeof schemas.logQuery>,
-  lastEventId: string | undefined,
 ): StreamLogsRequest["start"] {
-  // A browser that reconnects repeats the query as it was.
-  if (lastEventId !== undefined) {
-    if (/^\d{1,15}$/.test(lastEventId)) return { kind: "offset", offset: Number(lastEventId) };
-    throw new JobWorkerError("invalid_argument", "Invalid Last-Event-ID: must be an offset");
-  }
   if (tail !== undefined) return { kind: "tail", lines: tail };
   if (since !== undefined) return { kind: "since", time: Date.parse(since) };
   return { kind: "offset", offset: offset ?? 0 };
+}
+
+/** Whether nothing is left to read. */
+function isAtEnd({ start, endOffset }: Range): boolean {
+  return start.kind === "offset" && start.offset === endOffset;
 }
 
 /** First what is stored, which has an end, then if it is followed what comes. */
@@ -102,11 +143,35 @@ async function* readLog(
 ): AsyncGenerator<LogBatch, void, undefined> {
   let { start } = request;
   for await (const batch of service.streamLogs({ ...request, follow: false }, context)) {
+    const { endOffset, ...rest } = batch;
     start = { kind: "offset", offset: batch.nextOffset };
-    yield batch;
+    yield request.follow || endOffset === undefined ? rest : batch;
     if (batch.finishedJob !== null) return;
   }
   if (request.follow) yield* service.streamLogs({ ...request, start }, context);
+}
+
+/**
+ * The first batch, which comes at once, and all of them. Or an error comes, which is still in time to be
+ * the status; but the reader of an event stream would not learn of a loss by that.
+ */
+async function begin(
+  batches: AsyncGenerator<LogBatch, void, undefined>,
+  type: string,
+): Promise<[LogBatch | undefined, AsyncGenerator<LogBatch, void, void>]> {
+  try {
+    const first = await batches.next();
+    return [first.value ?? undefined, prepend(first, batches)];
+  } catch (error) {
+    const isLoss = error instanceof JobWorkerError && error.code === "data_loss";
+    if (!isLoss || type !== EVENTS) throw error;
+    return [undefined, failed(error)];
+  }
+}
+
+// deno-lint-ignore require-yield -- that it fails is all
+async function* failed(error: unknown): AsyncGenerator<never, void, void> {
+  throw await Promise.resolve(error);
 }
 
 async function* prepend<T>(
@@ -119,16 +184,28 @@ async function* prepend<T>(
 }
 
 /**
- * The job's own bytes. An error breaks the answer off, so that nobody takes it for whole; and so does
- * a gap that comes too late for the head of the answer to tell.
+ * The job's own bytes. An error breaks the answer off, so that nobody takes it for whole.
+ *
+ * @param tellGaps told at the end of the gaps that came too late for the head of the answer
  */
-async function* asBytes(batches: AsyncIterable<LogBatch>): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* asBytes(
+  batches: AsyncIterable<LogBatch>,
+  tellGaps: (gaps: string) => void,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const gaps: string[] = [];
   let begun = false;
   for await (const { records, gap } of batches) {
-    if (begun && gap) throw new JobWorkerError("data_loss", `Gone: ${gap.from} to ${gap.to}`);
+    if (begun && gap && gaps.length <= MOST_GAPS) {
+      gaps.push(gaps.length < MOST_GAPS ? gapText(gap) : "...");
+    }
     begun = true;
     if (records.length > 0) yield concat(records.map(({ data }) => data));
   }
+  if (gaps.length > 0) tellGaps(gaps.join(", "));
+}
+
+function gapText({ from, to }: LogGap): string {
+  return `${from}-${to}`;
 }
 
 const encoder = new TextEncoder();
@@ -153,8 +230,8 @@ async function* asLines(
 
 /**
  * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): one a record,
- * whose id is the offset to go on from; `end` with the job, or `problem`. Comments fill silences, or
- * a client that has vanished would not be noticed.
+ * whose id is the offset to go on from, and where to end unless the log is followed; `end` with the
+ * job, or `problem`. Comments fill silences, or a client that has vanished would not be noticed.
  */
 async function* asEvents(
   batches: AsyncIterable<LogBatch>,
@@ -167,12 +244,18 @@ async function* asEvents(
         yield encoder.encode(":\n\n");
         continue;
       }
+      const { nextOffset, endOffset, finishedJob } = batch;
+      const id = (offset: number) =>
+        endOffset === undefined ? `id: ${offset}\n` : `id: ${offset}-${endOffset}\n`;
       const events = Array.from(
         logLines(batch),
-        ([line, offset]) => `id: ${offset}\n${"gap" in line ? "event: gap\n" : ""}${data(line)}`,
+        ([line, offset]) => `${id(offset)}${"gap" in line ? "event: gap\n" : ""}${data(line)}`,
       );
-      if (batch.finishedJob !== null) {
-        events.push(`id: ${batch.nextOffset}\nevent: end\n${data(jobJson(batch.finishedJob))}`);
+      if (finishedJob !== null) {
+        events.push(`${id(nextOffset)}event: end\n${data(jobJson(finishedJob))}`);
+      } else if (events.length === 0 && nextOffset === endOffset) {
+        // No event, but what an EventSource that connects again will say that it has.
+        events.push(`${id(nextOffset)}\n`);
       }
       if (events.length > 0) yield encoder.encode(events.join(""));
     }

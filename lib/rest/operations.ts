@@ -108,7 +108,8 @@ export const OPERATIONS = {
     path: "/v1/jobs/{jobId}/logs",
     summary: "What a job has printed: raw, or by the Accept header with times, as lines of JSON " +
       "or as server-sent events, which are the default with follow=1. The id of an event is the " +
-      "offset to go on from",
+      "offset to go on from, and behind a hyphen where to end if it is not followed; an EventSource " +
+      "that has it all and connects again is answered with 204",
     query: schemas.logQuery,
     exclusive: { name: "start", of: ["offset", "tail", "since"] },
     answer: {
@@ -123,8 +124,12 @@ export const OPERATIONS = {
       },
       headers: {
         "Log-Gap": "Beside raw bytes, which have no place for it: FROM-TO, the bytes of output " +
-          "before them that were dropped to keep the log within its limit. Before such a gap in " +
-          "their midst they break off",
+          "before them that were dropped to keep the log within its limit. Such gaps in their midst " +
+          "are named by a trailer field of the same name, after the last byte; the first hundred of " +
+          "them, and ... if there are more",
+        "Log-End":
+          "Unless the log is followed: behind how many bytes of output it ends. To go on " +
+          "with an answer that broke off, ask again with offset, and with this as end",
       },
     },
   },

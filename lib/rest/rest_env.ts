@@ -10,6 +10,8 @@ export interface RestEnv {
     readonly peer: string;
     /** Says that only an event ends the answer, so that nobody can wait for its end. */
     readonly openEnded: () => void;
+    /** Adds a field behind the body of the answer, which shows only then (RFC 9110 §6.5). */
+    readonly addTrailer: (name: string, value: string) => void;
   };
   Variables: {
     /** Once it has been authenticated. */

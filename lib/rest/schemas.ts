@@ -205,6 +205,12 @@ export const logQuery = z.strictObject({
   offset: fields.position.optional().meta({ description: "Start behind so many bytes of output." }),
   tail: fields.tailLines.optional().meta({ description: "Start so many lines before the end." }),
   since: dateTime.optional().meta({ description: "Start at this time." }),
+  end: fields.position.optional().meta({
+    description:
+      "End behind so many bytes of output, the Log-End of an earlier answer. Without it, " +
+      "and without follow, the log ends at what there is when it is asked for. Not with follow, nor " +
+      "before offset.",
+  }),
 });
 
 export const logRecord = z.object({

@@ -237,6 +237,7 @@ export class RestServer implements AsyncDisposable {
         call.openEnded = true;
         if (this.#refusal !== null) call.controller.abort(this.#refusal);
       },
+      addTrailer: (name: string, value: string) => outgoing.addTrailers({ [name]: value }),
     };
     await bridge(incoming, outgoing, (request) => this.#options.answer(request, env), signal);
   }

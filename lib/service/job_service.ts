@@ -118,6 +118,8 @@ export interface GetOutputRequest {
   /** Empty: both. */
   readonly streams: readonly LogStream[];
   readonly offset: number;
+  /** The `endOffset` of an earlier page, so that pages end although the job prints on. */
+  readonly endOffset?: number;
   /** 1 to 1 MiB; 0 for the default, 1 MiB. */
   readonly maxBytes: number;
 }
@@ -128,9 +130,11 @@ export interface GetOutputResponse {
   readonly stdout: Uint8Array<ArrayBuffer>;
   readonly stderr: Uint8Array<ArrayBuffer>;
   readonly nextOffset: number;
-  /** True once everything stored so far has been returned. */
+  /** Where the last page ends: what was stored when this one was asked for, or what that said. */
+  readonly endOffset: number;
+  /** True once everything up to there has been returned. */
   readonly end: boolean;
-  /** `null` while the job runs, and for a job that was lost. */
+  /** On the last page of a job that has ended; `null` for a job that was lost. */
   readonly exitStatus: ExitStatus | null;
 }
 
@@ -138,8 +142,11 @@ export interface StreamLogsRequest {
   readonly jobId: string;
   /** Empty: both. */
   readonly streams: readonly LogStream[];
+  /** Go on until the job ends; else the log ends at what there is when it is asked for. */
   readonly follow: boolean;
   readonly start: LogStart;
+  /** The `endOffset` of an earlier batch, so that a reading that is resumed ends where it would have. */
+  readonly endOffset?: number;
 }
 
 export interface WatchJobsRequest {

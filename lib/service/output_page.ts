@@ -27,6 +27,7 @@ export async function outputPage(
   const parts: Record<LogStream, Uint8Array[]> = { stdout: [], stderr: [] };
   let room = options.maxBytes;
   let nextOffset = offset;
+  let endOffset = offset;
   let gap: LogGap | undefined;
   let exitStatus: ExitStatus | null = null;
   const page = (end: boolean): GetOutputResponse => ({
@@ -34,11 +35,13 @@ export async function outputPage(
     stdout: concat(parts.stdout),
     stderr: concat(parts.stderr),
     nextOffset,
+    endOffset,
     end,
     exitStatus,
   });
   try {
     for await (const batch of batches) {
+      endOffset = batch.endOffset ?? endOffset;
       if (batch.gap !== undefined) {
         if (nextOffset > offset) return page(false);
         gap = batch.gap;

@@ -58,6 +58,9 @@ const execution = z.strictObject({
   hasInput: z.boolean(),
 }).partial().optional();
 
+/** Of a reading that would begin behind its end. */
+const behindEnd = { path: ["endOffset"], error: "must not be before the offset to start from" };
+
 /** One schema a method. */
 const SCHEMAS = {
   startJob: z.strictObject({
@@ -96,9 +99,24 @@ const SCHEMAS = {
     jobId: fields.jobId,
     streams,
     offset: fields.position,
+    endOffset: fields.position.optional(),
     maxBytes: fields.whole(MAX_OUTPUT_BYTES),
-  }),
-  streamLogs: z.strictObject({ jobId: fields.jobId, streams, start, follow: z.boolean() }),
+  }).refine(({ offset, endOffset = Infinity }) => offset <= endOffset, behindEnd),
+  streamLogs: z.strictObject({
+    jobId: fields.jobId,
+    streams,
+    start,
+    follow: z.boolean(),
+    endOffset: fields.position.optional(),
+  })
+    .refine(
+      ({ start, endOffset = Infinity }) => start.kind !== "offset" || start.offset <= endOffset,
+      behindEnd,
+    )
+    .refine(({ follow, endOffset }) => !follow || endOffset === undefined, {
+      path: ["endOffset"],
+      error: "must be left out of a log that is followed: that ends with the job",
+    }),
   watchJobs: z.strictObject({ filter }),
   pruneJobs: z.strictObject({
     maxAgeMs: fields.position.optional(),

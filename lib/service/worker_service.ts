@@ -142,11 +142,12 @@ export class WorkerService implements JobService {
   async getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {
     return await this.#call("getOutput", request, context, async (call) => {
       await this.#reach(call);
-      const { jobId, offset } = request;
+      const { jobId, offset, endOffset } = request;
       const log = this.#worker.readLog(jobId, {
         start: { kind: "offset", offset },
         streams: wanted(request.streams),
         follow: false,
+        ...(endOffset !== undefined && { endOffset }),
         signal: context.signal,
       });
       return await outputPage(log, { offset, maxBytes: request.maxBytes || MAX_OUTPUT_BYTES });
@@ -155,10 +156,10 @@ export class WorkerService implements JobService {
 
   async *streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch> {
     await this.#open("streamLogs", request, context, (call) => this.#reach(call));
-    const { jobId, start, follow } = request;
+    const { jobId, ...what } = request;
     const streams = wanted(request.streams);
     const { signal, caller: { identity } } = context;
-    for await (const batch of this.#worker.readLog(jobId, { start, streams, follow, signal })) {
+    for await (const batch of this.#worker.readLog(jobId, { ...what, streams, signal })) {
       const { finishedJob } = batch;
       yield finishedJob === null
         ? batch

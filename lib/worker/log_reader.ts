@@ -17,6 +17,8 @@ export interface ReadLogOptions {
   readonly streams: readonly LogStream[];
   /** Go on until the log is closed. */
   readonly follow: boolean;
+  /** Where to end if not followed, in bytes of output; by default at what there is when it is asked. */
+  readonly endOffset?: number;
   /** How much to read at once, asked each time: a whole record at least, 256 KiB by default. */
   readonly readBytes?: () => number;
   readonly signal?: AbortSignal;
@@ -34,13 +36,15 @@ export async function* readLog(
 ): AsyncGenerator<Omit<LogBatch, "finishedJob">, void, undefined> {
   const { offset, follow, readBytes = () => READ_BYTES, signal } = options;
   const streams = new Set(options.streams);
+  // Or a job that prints faster than this is read would never let it end.
+  const end = follow ? Infinity : Math.min(options.endOffset ?? Infinity, log.endOffset);
   if (!Number.isInteger(offset) || offset < 0 || offset > log.endOffset) {
     throw new JobWorkerError(
       "out_of_range",
       `Invalid offset ${offset}: the log has ${log.endOffset} bytes`,
     );
   }
-  await using reader = new SegmentReader(log, offset);
+  await using reader = new SegmentReader(log, offset, end);
   for (;;) {
     signal?.throwIfAborted();
     // In this order: a record that is added, or an end that comes, in between is not missed.
@@ -55,7 +59,12 @@ export async function* readLog(
     const { gap } = piece;
     const records = piece.records.filter((record) => streams.has(record.stream));
     if (records.length === 0 && gap === null) continue;
-    yield { records, nextOffset: reader.offset, ...(gap === null ? {} : { gap }) };
+    yield {
+      records,
+      nextOffset: reader.offset,
+      ...(!follow && { endOffset: end }),
+      ...(gap !== null && { gap }),
+    };
   }
 }
 
@@ -65,9 +74,10 @@ interface Piece {
   readonly gap: LogGap | null;
 }
 
-/** Walks through the segments of a log, a piece at a time. */
+/** Walks through the segments of a log up to an offset, a piece at a time. */
 class SegmentReader implements AsyncDisposable {
   readonly #log: JobLog;
+  readonly #end: number;
   /** Where the next record begins, counted in bytes of output. */
   offset: number;
   #segment: Segment | null = null;
@@ -79,19 +89,24 @@ class SegmentReader implements AsyncDisposable {
   /** Those that have been read behind them: the beginning of a record. */
   #cut = EMPTY;
 
-  constructor(log: JobLog, offset: number) {
+  constructor(log: JobLog, offset: number, end: number) {
     this.#log = log;
+    this.#end = end;
     this.offset = offset;
   }
 
   /** What comes next, or `null` if there is nothing at this moment. */
   async read(atMost: number): Promise<Piece | null> {
-    for (let gap: LogGap | null = null;;) {
+    const from = this.offset;
+    for (;;) {
+      const gap = this.offset > from ? { from, to: this.offset } : null;
+      const nothing = gap === null ? null : { records: [], gap };
+      if (this.offset >= this.#end) return nothing;
       const segment = this.#segment ?? await this.#enter();
-      if (segment === null) return null;
+      if (segment === null) return nothing;
       if (segment.start > this.offset) {
-        gap = { from: this.offset, to: segment.start };
-        this.offset = segment.start;
+        this.offset = Math.min(segment.start, this.#end);
+        continue;
       }
       const available = Math.min(segment.size - this.#position, atMost);
       if (available > 0) {
@@ -99,9 +114,7 @@ class SegmentReader implements AsyncDisposable {
         if (records.length > 0) return { records, gap };
         continue;
       }
-      if (!this.#log.segments.some(({ start }) => start > segment.start)) {
-        return gap === null ? null : { records: [], gap };
-      }
+      if (!this.#log.segments.some(({ start }) => start > segment.start)) return nothing;
       this.#leave();
     }
   }
@@ -150,19 +163,25 @@ class SegmentReader implements AsyncDisposable {
       if (decoded === "incomplete") break;
       if (decoded === "invalid") throw damaged(this.offset);
       position += decoded.size;
-      const { record } = decoded;
-      const end = record.offset + record.data.byteLength;
-      if (end <= this.offset) continue;
-      // The first one may begin before the offset that was asked for.
-      const skip = Math.max(0, this.offset - record.offset);
-      const whole = { ...record, offset: record.offset + skip, data: record.data.subarray(skip) };
-      records.push(skip === 0 ? record : whole);
-      this.offset = end;
+      const record = this.#within(decoded.record);
+      if (record === null) continue;
+      records.push(record);
+      this.offset = record.offset + record.data.byteLength;
     }
     if (position === 0) throw damaged(this.offset);
     this.#position += position;
     this.#cut = filled.slice(position);
     return records;
+  }
+
+  /** What of a record is asked for: the first one may begin before that, the last one end behind it. */
+  #within(record: LogRecord): LogRecord | null {
+    const { offset, data } = record;
+    const begin = Math.max(0, this.offset - offset);
+    const end = Math.min(data.byteLength, this.#end - offset);
+    if (begin >= end) return null;
+    if (end - begin === data.byteLength) return record;
+    return { ...record, offset: offset + begin, data: data.subarray(begin, end) };
   }
 }
 

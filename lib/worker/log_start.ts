@@ -13,42 +13,56 @@ const NEWLINE = 0x0a;
 /** How much is read at once on the way back; must hold the largest record. */
 const BLOCK_BYTES = 4 * MAX_RECORD_BYTES;
 
-/** The offset at which reading starts. */
+/**
+ * The offset at which reading starts.
+ *
+ * @param end of what there is for the reader, in bytes of output: a log grows while it is searched
+ */
 export async function findStart(
   log: JobLog,
   start: LogStart,
   streams: ReadonlySet<LogStream>,
+  end: number = log.endOffset,
 ): Promise<number> {
   switch (start.kind) {
     case "offset":
       return start.offset;
     case "tail":
-      return await findTail(log, start.lines, streams);
+      return await findTail(log, start.lines, streams, end);
     case "since":
       return await findTime(log, start.time);
   }
 }
 
-/** Where the last lines begin. Reads no more than those lines, from behind. */
+/**
+ * Where the last lines before an offset begin. Reads no more than those lines, from behind. Where the
+ * log loses some of them meanwhile they begin in what is lost, so that the reader is told.
+ */
 async function findTail(
   log: JobLog,
   lines: number,
   streams: ReadonlySet<LogStream>,
+  end: number,
 ): Promise<number> {
-  const end = log.endOffset;
   if (lines === 0) return end;
   let found = 0;
   let last = true;
   let begin = end;
-  for await (const { offset, stream, data } of recordsBackward(log)) {
-    if (!streams.has(stream) || data.byteLength === 0) continue;
-    // The line end that closes the last line does not begin another.
-    let at = last && data.at(-1) === NEWLINE ? data.byteLength - 1 : data.byteLength;
-    last = false;
-    while (at > 0 && (at = data.lastIndexOf(NEWLINE, at - 1)) >= 0) {
-      if (++found === lines) return offset + at + 1;
+  for (const segment of log.segments.filter(({ start }) => start < end).reverse()) {
+    using file = await log.openSegment(segment);
+    if (file === null) return segment.start;
+    for await (const record of recordsBackward(file, segment.size)) {
+      const { offset, stream } = record;
+      const data = record.data.subarray(0, Math.max(0, end - offset));
+      if (!streams.has(stream) || data.byteLength === 0) continue;
+      // The line end that closes the last line does not begin another.
+      let at = last && data.at(-1) === NEWLINE ? data.byteLength - 1 : data.byteLength;
+      last = false;
+      while (at > 0 && (at = data.lastIndexOf(NEWLINE, at - 1)) >= 0) {
+        if (++found === lines) return offset + at + 1;
+      }
+      begin = offset;
     }
-    begin = offset;
   }
   return begin;
 }
@@ -89,24 +103,20 @@ async function* recordsForward(log: JobLog, segment: Segment): AsyncGenerator<Lo
   }
 }
 
-async function* recordsBackward(log: JobLog): AsyncGenerator<LogRecord> {
-  for (const segment of log.segments.toReversed()) {
-    using file = await log.openSegment(segment);
-    if (file === null) return;
-    let end = segment.size;
-    while (end >= RECORD_OVERHEAD_BYTES) {
-      const begin = Math.max(0, end - BLOCK_BYTES);
-      const block = await readBlock(file, begin, end);
-      let inBlock = block.byteLength;
-      for (;;) {
-        const decoded = decodeRecordBefore(block, inBlock);
-        if (typeof decoded === "string") break;
-        yield decoded.record;
-        inBlock -= decoded.size;
-      }
-      if (inBlock === block.byteLength) return;
-      end = begin + inBlock;
+/** The records of a file, the last one first. */
+async function* recordsBackward(file: Deno.FsFile, size: number): AsyncGenerator<LogRecord> {
+  for (let end = size; end >= RECORD_OVERHEAD_BYTES;) {
+    const begin = Math.max(0, end - BLOCK_BYTES);
+    const block = await readBlock(file, begin, end);
+    let inBlock = block.byteLength;
+    for (;;) {
+      const decoded = decodeRecordBefore(block, inBlock);
+      if (typeof decoded === "string") break;
+      yield decoded.record;
+      inBlock -= decoded.size;
     }
+    if (inBlock === block.byteLength) return;
+    end = begin + inBlock;
   }
 }
 

@@ -161,9 +161,11 @@ export interface LogBatch {
   readonly records: readonly LogRecord[];
   /** The offset to resume from after this batch. */
   readonly nextOffset: number;
+  /** Where the reading ends, in bytes of output. Absent from a log that is followed. */
+  readonly endOffset?: number;
   /** Output before these records that is gone for good: dropped to stay within the log's limit. */
   readonly gap?: LogGap;
-  /** In the last batch, if the job has ended. */
+  /** In the last batch, if the job has ended and all of its output has been read. */
   readonly finishedJob: Job | null;
 }
 

@@ -264,30 +264,35 @@ export class Worker implements AsyncDisposable {
   /**
    * Reads the log of a job. The last batch carries the job if that has ended.
    *
-   * @throws `not_found`, `out_of_range`; `data_loss` where somebody has taken from the log; the reason
-   *   of the signal
+   * @throws `not_found`, `out_of_range`; `data_loss` where the log has lost something; the reason of
+   *   the signal
    */
   async *readLog(
     jobId: string,
     options: Omit<ReadLogOptions, "offset"> & { readonly start: LogStart },
   ): AsyncGenerator<LogBatch, void, undefined> {
+    const { start, streams, follow, signal } = options;
     using _reader = this.#logs.countReader(jobId);
-    const active = await abortable(this.#active.find(jobId), options.signal);
+    const active = await abortable(this.#active.find(jobId), signal);
     const log = active?.running.log ?? await this.#logs.openEnded(await this.get(jobId));
-    const offset = await findStart(log, options.start, new Set(options.streams));
+    // What there is now: a job may print faster than its log is searched, and read.
+    const endOffset = Math.min(options.endOffset ?? Infinity, log.endOffset);
     // Look first, then read: what is printed after the last read, just before the end, must not be
     // taken for read.
-    const toTheEnd = options.follow || log.closed;
-    let nextOffset = offset;
+    const toTheEnd = follow || log.closed && endOffset === log.endOffset;
+    const offset = await findStart(log, start, new Set(streams), endOffset);
     const readBytes = () => this.#logs.readBytes;
-    for await (const batch of readLog(log, { ...options, offset, readBytes })) {
-      nextOffset = batch.nextOffset;
+    for await (const batch of readLog(log, { ...options, offset, endOffset, readBytes })) {
       yield { ...batch, finishedJob: null };
     }
-    if (toTheEnd) nextOffset = log.endOffset;
     const job = toTheEnd ? await this.wait(jobId, options) : null;
     if (job?.end) checkWhole(log, job);
-    yield { records: [], nextOffset, finishedJob: job?.end ? job : null };
+    yield {
+      records: [],
+      nextOffset: follow ? log.endOffset : endOffset,
+      ...(!follow && { endOffset }),
+      finishedJob: job?.end ? job : null,
+    };
   }
 
   /** The jobs that match, as they are, then each again when its status changes; ends by the signal. */

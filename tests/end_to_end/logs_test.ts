@@ -119,3 +119,25 @@ Deno.test("logs leaves at Ctrl-C, and ends quietly when nobody reads it", async 
   }).output();
   assert.equal(new TextDecoder().decode(piped.stdout).trim(), "1000");
 });
+
+Deno.test("logs without --follow ends although the job prints faster than anybody reads", async () => {
+  const limit = 16 * 1024 ** 2;
+  const start = await printed("start", "--log-limit=16MiB", "--", "yes");
+  const jobId = start.stdout.trim();
+  await until(async () => {
+    const job = JSON.parse((await printed("status", jobId, "--json")).stdout);
+    return job.stdoutBytes > limit;
+  });
+  const [tail, all, stamped, stderr] = await Promise.all([
+    printed("logs", "all", jobId, "--tail", "10"),
+    printed("logs", "stdout", jobId),
+    printed("logs", "all", jobId, "--timestamps", "--tail=3"),
+    printed("logs", "stderr", jobId),
+  ]);
+  assert.match(tail.stdout, /^(y\n){9}y\n?$/);
+  assert.match(stamped.stdout, /^(\S+Z y\n){2}\S+Z y\n?$/);
+  assert.ok(all.stdout.length <= limit, `${all.stdout.length} bytes`);
+  assert.match(all.stderr, /^(worker-cli: \d+ bytes of the output are gone, .*\n)+$/);
+  assert.equal(stderr.stdout, "");
+  await printed("stop", jobId);
+});

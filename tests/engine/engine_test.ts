@@ -49,6 +49,7 @@ const ANSWERS = {
     stdout: new Uint8Array([0, 255]),
     stderr: new Uint8Array(),
     nextOffset: 2,
+    endOffset: 2,
     end: true,
     exitStatus: null,
   },

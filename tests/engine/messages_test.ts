@@ -53,6 +53,7 @@ Deno.test("A page of output arrives with its two streams apart", async () => {
     stdout: new Uint8Array([1, 2, 3]),
     stderr: new Uint8Array([255, 0]),
     nextOffset: 5,
+    endOffset: 9,
     end: true,
     exitStatus: { signal: "SIGKILL" },
   };

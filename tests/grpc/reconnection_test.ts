@@ -76,6 +76,31 @@ Deno.test("JobWorkerClient.streamLogs() keeps where to start until something has
   assert.deepEqual(starts, [start, start]);
 });
 
+Deno.test("JobWorkerClient.streamLogs() that is resumed ends where it would have ended", async () => {
+  const requests: Pick<StreamLogsRequest, "start" | "endOffset">[] = [];
+  await using server = await TestServer.start({
+    async *streamLogs({ start, endOffset }, { signal }) {
+      requests.push({ start, ...(endOffset !== undefined && { endOffset }) });
+      if (requests.length === 1) {
+        yield { ...batchOf(0, LOG.slice(0, 7)), endOffset: 9 };
+        await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      }
+      yield { ...batchOf(7, LOG.slice(7, 9)), endOffset: 9 };
+    },
+  });
+  await using client = await server.connect();
+  const batches = [];
+  for await (const batch of client.streamLogs({ ...FROM_THE_START, follow: false })) {
+    batches.push([batch.nextOffset, batch.endOffset]);
+    if (batches.length === 1) server.dropConnections();
+  }
+  assert.deepEqual(batches, [[7, 9], [9, 9]]);
+  assert.deepEqual(requests, [
+    { start: { kind: "offset", offset: 0 } },
+    { start: { kind: "offset", offset: 7 }, endOffset: 9 },
+  ]);
+});
+
 Deno.test("JobWorkerClient.waitJob() survives the restart of the daemon", async () => {
   await using first = await TestServer.start({
     waitJob: (_request, { signal }) =>

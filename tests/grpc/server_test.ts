@@ -62,6 +62,7 @@ Deno.test("every method passes request and response on as they are", async () =>
     stdout: new Uint8Array([1, 0, 255]),
     stderr: new Uint8Array(),
     nextOffset: 3,
+    endOffset: 8,
     end: true,
     exitStatus: { signal: "SIGKILL" },
   };

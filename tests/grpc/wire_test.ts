@@ -65,16 +65,21 @@ Deno.test("writeLogBatch() and readLogBatch() keep bytes, times and offsets", ()
   ));
 });
 
-Deno.test("a gap comes over the wire as it was, and none as none", () => {
+Deno.test("a gap and an end come over the wire as they were, and none as none", () => {
   const { StreamLogs, GetOutput } = JOB_WORKER;
-  const page = { stdout: bytesOf(), stderr: bytesOf(), nextOffset: 0, end: true, exitStatus: null };
+  const plain = { nextOffset: 0, endOffset: 8, end: true, exitStatus: null };
+  const page = { ...plain, stdout: bytesOf(), stderr: bytesOf() };
   const batch = { records: [], nextOffset: 0, finishedJob: null };
   for (const rest of [{}, { gap: { from: 0, to: 1 } }, { gap: { from: 7, to: 2 ** 50 } }]) {
     const output = overTheWire(GetOutput, wire.writeGetOutputResponse({ ...page, ...rest }));
     const { stdout: _, stderr: __, ...readPage } = wire.readGetOutputResponse(output);
-    assert.deepEqual(readPage, { nextOffset: 0, end: true, exitStatus: null, ...rest });
+    assert.deepEqual(readPage, { ...plain, ...rest });
     const logs = overTheWire(StreamLogs, wire.writeLogBatch({ ...batch, ...rest }));
     assert.deepEqual(wire.readLogBatch(logs), { ...batch, ...rest });
+  }
+  for (const endOffset of [0, 2 ** 50]) {
+    const logs = overTheWire(StreamLogs, wire.writeLogBatch({ ...batch, endOffset }));
+    assert.deepEqual(wire.readLogBatch(logs), { ...batch, endOffset });
   }
 });
 
@@ -103,6 +108,9 @@ Deno.test("requests come over the wire as they were", () => {
     const logs = { jobId: "a", streams: ["stderr" as const], follow: true, start };
     const message = request(JOB_WORKER.StreamLogs, wire.writeStreamLogsRequest(logs));
     assert.deepEqual(wire.readStreamLogsRequest(message), logs);
+    const part = { ...logs, follow: false, endOffset: 0 };
+    const partMessage = request(JOB_WORKER.StreamLogs, wire.writeStreamLogsRequest(part));
+    assert.deepEqual(wire.readStreamLogsRequest(partMessage), part);
   }
   const filters = [
     {},
@@ -115,8 +123,10 @@ Deno.test("requests come over the wire as they were", () => {
     assert.deepEqual(wire.readListJobsRequest(message), list);
   }
   const output = { jobId: "a", streams: ["stdout" as const], offset: 2 ** 41, maxBytes: 9 };
-  const message = request(JOB_WORKER.GetOutput, wire.writeGetOutputRequest(output));
-  assert.deepEqual(wire.readGetOutputRequest(message), output);
+  for (const page of [output, { ...output, endOffset: 0 }, { ...output, endOffset: 2 ** 42 }]) {
+    const message = request(JOB_WORKER.GetOutput, wire.writeGetOutputRequest(page));
+    assert.deepEqual(wire.readGetOutputRequest(message), page);
+  }
 });
 
 Deno.test("readStreamLogsRequest() starts at the first byte if nothing is said", () => {

@@ -85,6 +85,8 @@ export class TestApp {
   readonly failedLogins: string[] = [];
   /** How many answers were said to be open-ended. */
   openEnded = 0;
+  /** What was said behind the bodies of answers. */
+  readonly trailers: string[] = [];
   readonly app: ReturnType<typeof restApp>;
 
   constructor(methods: Partial<JobService> = {}, options: Partial<RestAppOptions> = {}) {
@@ -105,6 +107,7 @@ export class TestApp {
       address: "192.0.2.7",
       peer: "192.0.2.7:5000",
       openEnded: () => this.openEnded++,
+      addTrailer: (name, value) => this.trailers.push(`${name}: ${value}`),
     });
   }
 

@@ -2,7 +2,6 @@ import { abortable } from "../../lib/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { CallContext, LogBatch, StreamLogsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
-import { rejection } from "../worker/fixture.ts";
 import { batchOf, DONE_JOB, JOB_ID, recordOf, TestApp } from "./fixture.ts";
 
 const LOGS = `/v1/jobs/${JOB_ID}/logs`;
@@ -139,7 +138,7 @@ Deno.test("A log as lines of JSON has times, base64, text, gaps, and the job at 
   assert.equal(lines.at(-1).finishedJob.status, "done");
 });
 
-Deno.test("A gap before raw bytes is in the head of the answer, and one among them breaks it off", async () => {
+Deno.test("A gap before raw bytes is in the head of the answer, and those among them are behind it", async () => {
   const gapped = (from: number, to: number, text: string) => ({
     ...batchOf([recordOf(to, text)]),
     gap: { from, to },
@@ -152,11 +151,78 @@ Deno.test("A gap before raw bytes is in the head of the answer, and one among th
   assert.equal(whole.headers.get("log-gap"), null);
   await whole.body?.cancel();
 
-  const late = new FakeLog([batchOf([recordOf(0, "one\n")]), gapped(4, 8, "two\n"), END]);
-  const reader = (await new TestApp(late).request(LOGS)).body?.getReader();
-  const { value } = await reader?.read() ?? {};
-  assert.equal(new TextDecoder().decode(value), "one\n");
-  assert.match(String(await rejection(Promise.resolve(reader?.read()))), /Gone: 4 to 8/);
+  const late = [batchOf([recordOf(0, "one\n")]), gapped(4, 8, "two\n"), gapped(12, 14, "three\n")];
+  const api = new TestApp(new FakeLog([...late, END]));
+  const answer = await api.request(LOGS);
+  assert.deepEqual([answer.headers.get("trailer"), answer.headers.get("log-gap")], [
+    "Log-Gap",
+    null,
+  ]);
+  assert.deepEqual(api.trailers, []);
+  assert.equal(await answer.text(), "one\ntwo\nthree\n");
+  assert.deepEqual(api.trailers, ["Log-Gap: 4-8, 12-14"]);
+
+  const many = Array.from({ length: 200 }, (_, index) => gapped(2 * index, 2 * index + 1, "x"));
+  const bounded = new TestApp(new FakeLog([batchOf([recordOf(0, "")]), ...many, END]));
+  await (await bounded.request(LOGS)).text();
+  assert.match(bounded.trailers[0] ?? "", /^Log-Gap: 0-1, (\d+-\d+, ){98}198-199, \.\.\.$/);
+});
+
+Deno.test("A log that is not followed says where it ends, and can be gone on with", async () => {
+  const request = async (query: string, log: FakeLog, headers: HeadersInit = {}) =>
+    await new TestApp(log).request(`${LOGS}?${query}`, { headers });
+  const ends = (batch: LogBatch): LogBatch => ({ ...batch, endOffset: 8 });
+  const stored = [...STORED.map(ends), ends({ ...batchOf([]), nextOffset: 8 })];
+  const Accept = "text/event-stream";
+
+  const raw = await request("", new FakeLog(stored));
+  assert.equal(raw.headers.get("log-end"), "8");
+  await raw.text();
+  const resumed = new FakeLog(stored);
+  await (await request("offset=4&end=8", resumed)).text();
+  assert.deepEqual(
+    resumed.requests.map(({ start, endOffset }) => ({ start, endOffset })),
+    [{ start: { kind: "offset", offset: 4 }, endOffset: 8 }],
+  );
+
+  const events = await (await request("", new FakeLog(stored), { Accept })).text();
+  assert.deepEqual(events.match(/^id: .*$/gm), ["id: 4-8", "id: 6-8", "id: 8-8", "id: 8-8"]);
+  assert.match(events, /\n\nid: 8-8\n\n$/, "The last one is without an event");
+  const reconnected = new FakeLog(stored);
+  const headers = { Accept, "Last-Event-ID": "6-8" };
+  await (await request("tail=3", reconnected, headers)).text();
+  const [rest] = reconnected.requests;
+  assert.deepEqual([rest?.start, rest?.endOffset], [{ kind: "offset", offset: 6 }, 8]);
+  // An EventSource connects again for ever, unless it is told that there is no more.
+  const complete = { Accept, "Last-Event-ID": "8-8" };
+  assert.equal((await request("", new FakeLog(stored.slice(-1)), complete)).status, 204);
+  const finished = await request("", new FakeLog([ends(END)]), complete);
+  assert.match(await finished.text(), /event: end/);
+
+  for (const query of ["follow=1&end=8", "end=x"]) {
+    const refused = await request(query, new FakeLog([]));
+    assert.equal(refused.status, 400);
+    await refused.body?.cancel();
+  }
+  const followed = await request("follow=1", new FakeLog([...STORED.map(ends), ends(END)]));
+  assert.equal(followed.headers.get("log-end"), null);
+  assert.doesNotMatch(await followed.text(), /id: \d+-/);
+});
+
+Deno.test("The reader of an event stream is told of what is lost, and others by the status", async () => {
+  const error = new JobWorkerError("data_loss", "200 bytes did not reach the disk");
+  // deno-lint-ignore require-yield -- it fails first
+  const streamLogs = async function* (): AsyncGenerator<LogBatch> {
+    throw await Promise.resolve(error);
+  };
+  const api = new TestApp({ streamLogs });
+  const headers = { "Last-Event-ID": "382" };
+  const events = await api.request(`${LOGS}?follow=1`, { headers });
+  assert.equal(events.status, 200);
+  assert.match(await events.text(), /event: problem\ndata: .*200 bytes did not reach the disk/);
+  const raw = await api.request(`${LOGS}?offset=382`);
+  assert.equal(raw.status, 500);
+  assert.equal((await raw.json()).detail, error.message);
 });
 
 Deno.test("follow=1 is a stream of events: first what is stored, then what comes, then the end", async () => {

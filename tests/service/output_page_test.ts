@@ -12,6 +12,7 @@ function batch(offset: number, text: string, gapFrom?: number): LogBatch {
   return {
     records,
     nextOffset: offset + data.byteLength,
+    endOffset: 90,
     ...(gapFrom !== undefined && { gap: { from: gapFrom, to: offset } }),
     finishedJob: null,
   };
@@ -28,11 +29,14 @@ async function page(
   options: { offset?: number; maxBytes?: number; error?: Error } = {},
 ): Promise<Pick<GetOutputResponse, "gap" | "nextOffset" | "end"> & { text: string }> {
   const { offset = 0, maxBytes = 1000, error } = options;
-  const { stdout, stderr, exitStatus, ...rest } = await outputPage(logOf(batches, error), {
-    offset,
-    maxBytes,
-  });
-  assert.deepEqual([stderr.byteLength, exitStatus], [0, null]);
+  const { stdout, stderr, exitStatus, endOffset, ...rest } = await outputPage(
+    logOf(batches, error),
+    {
+      offset,
+      maxBytes,
+    },
+  );
+  assert.deepEqual([stderr.byteLength, exitStatus, endOffset], [0, null, 90]);
   return { text: new TextDecoder().decode(stdout), ...rest };
 }
 

@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { JobFilter } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
-import { rejection } from "../worker/fixture.ts";
+import { rejection, until } from "../worker/fixture.ts";
 import { ADMIN, contextOf, TestService } from "./fixture.ts";
 
 Deno.test("WorkerService.listJobs() pages without a gap or a repeat, the newest first", async () => {
@@ -80,6 +80,7 @@ Deno.test("WorkerService.getOutput() pages by bytes, to the end of what is store
     stdout: "abcdefgh",
     stderr: "XY",
     nextOffset: 10,
+    endOffset: 10,
     end: true,
     exitStatus: { code: 3 },
   };
@@ -105,6 +106,7 @@ Deno.test("WorkerService.getOutput() pages by bytes, to the end of what is store
     stdout: "",
     stderr: "X",
     nextOffset: 7,
+    endOffset: 10,
     end: false,
     exitStatus: null,
   });
@@ -151,4 +153,28 @@ Deno.test("WorkerService.getOutput() of a running job returns what is there, wit
   );
   assert.equal(new TextDecoder().decode(stdout), "hi");
   assert.deepEqual([nextOffset, end, exitStatus], [2, true, null]);
+});
+
+Deno.test("WorkerService.getOutput() comes to an end although the job prints on", async () => {
+  await using fixture = await TestService.open();
+  const { jobId } = await fixture.worker.start(
+    { name: "yes" },
+    { logLimit: { bytes: 1024 ** 2, policy: "keep_newest" } },
+  );
+  // More than some pages hold.
+  await until(async () => (await fixture.worker.worker.get(jobId)).stdoutBytes > 2 * 1024 ** 2);
+  const request = { jobId, streams: [], offset: 0, maxBytes: 100_000 };
+  let page = await fixture.service.getOutput(request, ADMIN);
+  const { endOffset } = page;
+  assert.ok(!page.end);
+  while (!page.end) {
+    const { nextOffset: offset } = page;
+    page = await fixture.service.getOutput({ ...request, offset, endOffset }, ADMIN);
+    assert.ok(page.nextOffset > offset || page.end);
+    assert.equal(page.endOffset, endOffset);
+  }
+  assert.deepEqual([page.nextOffset, page.exitStatus], [endOffset, null]);
+  // One page of a stream on which nothing comes, too, is an answer.
+  const silent = { ...request, streams: ["stderr" as const] };
+  assert.ok((await fixture.service.getOutput(silent, ADMIN)).end);
 });

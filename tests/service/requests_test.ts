@@ -63,6 +63,21 @@ const BAD: readonly (readonly [JobMethod, unknown, string])[] = [
   ],
   [
     "getOutput",
+    { ...output, offset: 3, endOffset: 2 },
+    "Invalid endOffset 2: must not be before the offset to start from",
+  ],
+  [
+    "streamLogs",
+    { ...log, follow: false, start: { kind: "offset", offset: 3 }, endOffset: 2 },
+    "Invalid endOffset 2: must not be before the offset to start from",
+  ],
+  [
+    "streamLogs",
+    { ...log, follow: true, endOffset: 2 },
+    "Invalid endOffset 2: must be left out of a log that is followed: that ends with the job",
+  ],
+  [
+    "getOutput",
     { ...output, maxBytes: 2 ** 20 + 1 },
     "Invalid maxBytes 1048577: must be a whole number from 0 to 1048576",
   ],

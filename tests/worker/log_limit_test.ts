@@ -353,3 +353,46 @@ Deno.test("Worker refuses a log limit beyond what it lets any job have", async (
   }
   assert.equal((await start(2 * MIB)).logLimit.bytes, 2 * MIB);
 });
+
+Deno.test("A log of which all is dropped while it is read ends with a gap up to where it ended", async () => {
+  await using test = await openLimited();
+  await append(test, 800_000);
+  const end = test.log.endOffset;
+  const begun = readLog(test.log, { offset: 0, streams: BOTH, follow: false });
+  const witness = new Witness(0);
+  const first = await begun.next();
+  assert.ok(first.value);
+  witness.see(first.value);
+  await append(test, 3 * MIB);
+  assert.ok((test.log.segments[0]?.start ?? 0) > end);
+  for await (const batch of begun) witness.see(batch);
+  assert.equal(witness.nextOffset, end);
+  assert.deepEqual(witness.gaps.map(({ to }) => to), [end]);
+  // Even one that had read nothing yet.
+  const options = { offset: 7, endOffset: end };
+  assert.deepEqual((await witnessed(test.log, options)).gaps, [{ from: 7, to: end }]);
+});
+
+Deno.test("Readers without follow, of every pace and under either policy, end where they were to", async () => {
+  for (const policy of ["keep_newest", "end_job"] as const) {
+    await using test = await openLimited({ bytes: MIB, policy });
+    const readers: Promise<void>[] = [];
+    const join = async () => {
+      const witness = new Witness(Math.floor(Math.random() * (test.log.endOffset + 1)));
+      const end = test.log.endOffset;
+      const pace = Math.random() * 3;
+      const options = { offset: witness.nextOffset, streams: BOTH, follow: false };
+      for await (const batch of readLog(test.log, options)) {
+        witness.see(batch);
+        for (let turns = pace; turns > 1; turns--) await Deno.stat(test.directory);
+      }
+      assert.equal(witness.nextOffset, end);
+    };
+    for (let round = 0; round < 40; round++) {
+      readers.push(join());
+      // The log that must not grow refuses what comes behind its limit.
+      await append(test, 60_000).catch((error) => assert.ok(error instanceof LogLimitError));
+    }
+    await Promise.all(readers);
+  }
+});

@@ -256,3 +256,35 @@ Deno.test("A log of which a power cut has torn some files is read around what is
   assert.deepEqual(again.segments, torn.segments);
   assert.equal(names.length, 4);
 });
+
+Deno.test("readLog() without follow ends at what there was when it was asked", async () => {
+  await using test = await openLog();
+  const data = randomBytes(MIB);
+  await test.writer.append("stdout", data);
+  const readBytes = () => MAX_RECORD_BYTES;
+  const records = [];
+  for await (
+    const batch of readLog(test.log, { offset: 0, streams: BOTH, follow: false, readBytes })
+  ) {
+    records.push(...batch.records);
+    assert.deepEqual([batch.endOffset, batch.nextOffset <= MIB], [MIB, true]);
+    // Twice as fast as it is read.
+    await test.writer.append("stdout", randomBytes(2 * MAX_RECORD_BYTES));
+  }
+  assert.deepEqual(bytesOf(records), data);
+});
+
+Deno.test("readLog() ends at every byte, inside records too", async () => {
+  await using test = await openLog();
+  const texts = ["alpha\n", "!beta", "c", "!", "delta\n\n", "!epsilon", "\0zeta"];
+  await write(test.writer, ...texts);
+  const whole = texts.join("").replaceAll("!", "");
+  for (let endOffset = 0; endOffset <= whole.length + 1; endOffset++) {
+    for (let offset = 0; offset <= Math.min(endOffset, whole.length); offset++) {
+      const text = textOf(await recordsOf(test.log, { offset, endOffset }));
+      assert.equal(text, whole.slice(offset, endOffset));
+    }
+  }
+  await test.writer[Symbol.asyncDispose]();
+  assert.equal(textOf(await recordsOf(test.log, { follow: true, endOffset: 3 })), whole);
+});

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import type { JobLog } from "../../lib/worker/job_log.ts";
 import { findStart } from "../../lib/worker/log_start.ts";
 import type { LogStart, LogStream } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
@@ -115,5 +116,42 @@ Deno.test("Any start in an empty log is its beginning", async () => {
   const starts: LogStart[] = [{ kind: "tail", lines: 3 }, { kind: "since", time: 7 }];
   for (const start of starts) {
     assert.equal(await findStart(test.log, start, new Set(BOTH)), 0);
+  }
+});
+
+/** A log to which something happens each time one of its files is opened. */
+function disturb(log: JobLog, happen: () => Promise<void>): void {
+  const { openSegment } = log;
+  log.openSegment = async (segment) => {
+    await happen();
+    return await openSegment.call(log, segment);
+  };
+}
+
+Deno.test("tail counts what there was when it was asked, not what comes meanwhile", async () => {
+  await using test = await openLog();
+  await write(test.writer, "1\n2\n", "!3\n", "4");
+  const end = test.log.endOffset;
+  disturb(test.log, () => write(test.writer, "5\n6\n7\n"));
+  const from = async (start: LogStart) => {
+    const offset = await findStart(test.log, start, new Set(BOTH), end);
+    return textOf(await recordsOf(test.log, { offset, endOffset: end }));
+  };
+  assert.equal(await from({ kind: "tail", lines: 2 }), "3\n4");
+  assert.equal(await from({ kind: "tail", lines: 9 }), "1\n2\n3\n4");
+});
+
+Deno.test("tail begins in what was dropped meanwhile, so that the reader is told", async () => {
+  for (const [drops, lines] of [[1, 1e9], [2, 1]] as const) {
+    await using test = await openLog();
+    await test.writer.append("stdout", randomBytes(9 * MIB));
+    await write(test.writer, "last\n");
+    const dropped = test.log.segments[drops - 1];
+    assert.ok(dropped && test.log.segments.length === 2);
+    disturb(test.log, async () => {
+      while (test.log.segments.length > 2 - drops) await test.log.dropOldest();
+    });
+    const offset = await findStart(test.log, { kind: "tail", lines }, new Set(BOTH));
+    assert.equal(offset, dropped.start, `${drops} files dropped`);
   }
 });

@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import type { LogRecord } from "../../lib/worker/mod.ts";
+import type { LogBatch, LogRecord } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import {
   BOTH,
@@ -12,6 +12,7 @@ import {
   temporaryDirectory,
   TestWorker,
   textOf,
+  until,
 } from "./fixture.ts";
 
 const MIB = 1024 * 1024;
@@ -172,7 +173,12 @@ Deno.test("Without follow, the log of a running job ends where it is", async () 
   await test.printed(job.jobId, "ready\n");
   const batches = await Array.fromAsync(test.worker.readLog(job.jobId, STORED));
   assert.equal(textOf(batches.flatMap(({ records }) => records)), "ready\n");
-  assert.deepEqual(batches.at(-1), { records: [], nextOffset: 6, finishedJob: null });
+  assert.deepEqual(batches.at(-1), {
+    records: [],
+    nextOffset: 6,
+    endOffset: 6,
+    finishedJob: null,
+  });
 });
 
 Deno.test("Without follow, who is given the finished job has all of its bytes", async () => {
@@ -247,4 +253,71 @@ Deno.test("The log of an unknown job is not found, nor one that is gone", async 
   const { jobId } = await test.ran("echo out");
   await Deno.remove(`${test.directory}/logs/${jobId}`, { recursive: true });
   assert.deepEqual(await read(jobId), ["not_found", `The log of job "${jobId}" is gone`]);
+});
+
+/** Starts a job that prints for ever, and waits until its log has been full once. */
+async function printsForEver(test: TestWorker, bytes: number): Promise<string> {
+  const logLimit = { bytes, policy: "keep_newest" as const };
+  const { jobId } = await test.start({ name: "yes" }, { logLimit });
+  await until(async () => (await test.worker.get(jobId)).stdoutBytes > bytes);
+  return jobId;
+}
+
+Deno.test("Without follow, a log ends although its job prints faster than it is read", async () => {
+  await using test = await TestWorker.open();
+  const jobId = await printsForEver(test, MIB);
+  for (const streams of [BOTH, ["stderr"] as const]) {
+    const asked = (await test.worker.get(jobId)).stdoutBytes;
+    let next = 0;
+    const batches: LogBatch[] = [];
+    for await (const batch of test.worker.readLog(jobId, { ...STORED, streams })) {
+      batches.push(batch);
+      for (const { offset, data } of batch.records) {
+        assert.equal(offset, batch.gap?.to ?? next);
+        next = offset + data.byteLength;
+      }
+      next = batch.nextOffset;
+      // The job has printed more than the log holds before the next batch is asked for.
+      const { stdoutBytes } = await test.worker.get(jobId);
+      await until(async () => (await test.worker.get(jobId)).stdoutBytes > stdoutBytes + 2 * MIB);
+    }
+    const last = batches.at(-1);
+    assert.ok(last?.endOffset !== undefined && last.endOffset >= asked);
+    assert.deepEqual([last.nextOffset, last.finishedJob], [last.endOffset, null]);
+    assert.ok(batches.every(({ endOffset }) => endOffset === last.endOffset));
+  }
+});
+
+Deno.test("The tail of a job that prints for ever has no more lines than were asked for", async () => {
+  await using test = await TestWorker.open();
+  const jobId = await printsForEver(test, 16 * MIB);
+  const start = { kind: "tail" as const, lines: 10 };
+  const batches = await Array.fromAsync(test.worker.readLog(jobId, { ...STORED, start }));
+  const text = textOf(batches.flatMap(({ records }) => records));
+  // A record may end in the middle of a line.
+  assert.match(text, /^(y\n){9}y\n?$/);
+});
+
+Deno.test("Without follow, a job that ends while its log is read is not told as finished", async () => {
+  await using test = await TestWorker.open();
+  const job = await test.sh(
+    "trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.01; done",
+  );
+  await test.printed(job.jobId, "ready\n");
+  const reader = test.worker.readLog(job.jobId, STORED);
+  const first = await reader.next();
+  assert.ok(!first.done);
+  assert.equal(textOf(first.value.records), "ready\n");
+  await test.worker.stop(job.jobId);
+  assert.deepEqual(await Array.fromAsync(reader), [
+    { records: [], nextOffset: 6, endOffset: 6, finishedJob: null },
+  ]);
+  // Who goes on with it ends where the first one would have, and who asks anew has all of it.
+  const rest = { ...STORED, start: { kind: "offset" as const, offset: 2 }, endOffset: 6 };
+  const resumed = await Array.fromAsync(test.worker.readLog(job.jobId, rest));
+  assert.equal(textOf(resumed.flatMap(({ records }) => records)), "ady\n");
+  assert.equal(resumed.at(-1)?.finishedJob, null);
+  const whole = await Array.fromAsync(test.worker.readLog(job.jobId, { ...STORED, endOffset: 10 }));
+  assert.equal(textOf(whole.flatMap(({ records }) => records)), "ready\nbye\n");
+  assert.deepEqual(whole.at(-1)?.finishedJob?.end?.exitStatus, { code: 4 });
 });

@@ -230,12 +230,15 @@ export interface LogRecord {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-export interface GetOutputRequest {
+export type GetOutputRequest = {
   readonly jobId: string;
   readonly streams: readonly LogStream[];
   readonly offset: number;
   readonly maxBytes: number;
-}
+} & (
+  | { readonly _endOffset?: never }
+  | { readonly _endOffset: "endOffset"; readonly endOffset: number }
+);
 
 export interface GetOutputResponse {
   readonly stdout: Uint8Array<ArrayBuffer>;
@@ -244,6 +247,7 @@ export interface GetOutputResponse {
   readonly end: boolean;
   readonly exitStatus: ExitStatus | null;
   readonly gap: LogGap | null;
+  readonly endOffset: number;
 }
 
 export type StreamLogsRequest = {
@@ -255,14 +259,20 @@ export type StreamLogsRequest = {
   | { readonly start: "offset"; readonly offset: number }
   | { readonly start: "tailLines"; readonly tailLines: number }
   | { readonly start: "since"; readonly since: Timestamp }
+) & (
+  | { readonly _endOffset?: never }
+  | { readonly _endOffset: "endOffset"; readonly endOffset: number }
 );
 
-export interface StreamLogsResponse {
+export type StreamLogsResponse = {
   readonly records: readonly LogRecord[];
   readonly nextOffset: number;
   readonly finishedJob: Job | null;
   readonly gap: LogGap | null;
-}
+} & (
+  | { readonly _endOffset?: never }
+  | { readonly _endOffset: "endOffset"; readonly endOffset: number }
+);
 
 export interface LogGap {
   readonly from: number;
