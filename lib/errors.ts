@@ -29,6 +29,9 @@ export const ERROR_CODES = {
   unauthenticated: { grpc: 16, http: 401 },
 } as const;
 
+/** The `reason` of an error that tells the reader of a log that its job is lost. */
+export const JOB_LOST = "JOB_LOST";
+
 /** Options of {@linkcode JobWorkerError}. */
 export interface JobWorkerErrorOptions extends ErrorOptions {
   /** A word for programs: an errno name such as `"ENOENT"`, for a start that failed. */

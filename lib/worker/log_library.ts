@@ -5,9 +5,10 @@ import { Rounds } from "../rounds.ts";
 import { JobLog } from "./job_log.ts";
 import { MAX_RECORD_BYTES } from "./log_format.ts";
 import { LogFlusher } from "./log_flusher.ts";
+import { checkReach } from "./log_loss.ts";
 import { READ_BYTES } from "./log_reader.ts";
 import { LogWriter, type LogWriterOptions } from "./log_writer.ts";
-import type { Job } from "./types.ts";
+import type { Job, LogStart } from "./types.ts";
 
 /** What all readers together hold, if each reads a batch. */
 const READERS_BYTES = 32 * 1024 * 1024;
@@ -67,11 +68,17 @@ export class LogLibrary implements AsyncDisposable {
   }
 
   /**
-   * Opens the log of a job that has ended.
+   * Opens the log of a job that has ended, to read it from some point on.
    *
-   * @throws `not_found` if it is gone
+   * @throws `not_found` if it is gone, `data_loss` if what came before that point is
    */
-  async openEnded({ jobId, stdoutBytes, stderrBytes }: Job): Promise<JobLog> {
+  async openEnded(job: Job, start: LogStart): Promise<JobLog> {
+    const log = await this.#openEnded(job);
+    if (start.kind === "offset") checkReach(log, job, start.offset);
+    return log;
+  }
+
+  async #openEnded({ jobId, stdoutBytes, stderrBytes }: Job): Promise<JobLog> {
     try {
       return await JobLog.open(this.pathOf(jobId));
     } catch (error) {

@@ -6,11 +6,11 @@ import { type ActiveJob, ActiveJobs } from "./active_jobs.ts";
 import { Cgroups } from "./cgroups.ts";
 import { checkGracePeriod, completeExecution } from "./execution.ts";
 import type { JobInput } from "./job_input.ts";
-import type { JobLog } from "./job_log.ts";
 import type { JobPage, JobStore } from "./job_store.ts";
 import { JobWatch } from "./job_watch.ts";
 import { checkTimeout, Launcher, type Prepared } from "./launcher.ts";
 import { LogLibrary } from "./log_library.ts";
+import { checkWhole } from "./log_loss.ts";
 import { readLog, type ReadLogOptions } from "./log_reader.ts";
 import { findStart } from "./log_start.ts";
 import { MemoryStore } from "./memory_store.ts";
@@ -274,7 +274,7 @@ export class Worker implements AsyncDisposable {
     const { start, streams, follow, signal } = options;
     using _reader = this.#logs.countReader(jobId);
     const active = await abortable(this.#active.find(jobId), signal);
-    const log = active?.running.log ?? await this.#logs.openEnded(await this.get(jobId));
+    const log = active?.running.log ?? await this.#logs.openEnded(await this.get(jobId), start);
     // What there is now: a job may print faster than its log is searched, and read.
     const endOffset = Math.min(options.endOffset ?? Infinity, log.endOffset);
     // Look first, then read: what is printed after the last read, just before the end, must not be
@@ -415,14 +415,4 @@ export class Worker implements AsyncDisposable {
   #tellWatches(job: Job): void {
     for (const watch of this.#watches) watch.tell(job);
   }
-}
-
-/** The end of a log has nothing behind it that would be missed, but its length is recorded. */
-function checkWhole(log: JobLog, { jobId, stdoutBytes, stderrBytes }: Job): void {
-  const bytes = stdoutBytes + stderrBytes;
-  if (log.endOffset === bytes) return;
-  throw new JobWorkerError(
-    "data_loss",
-    `The log of job "${jobId}" ends at byte ${log.endOffset} of ${bytes}: the rest is gone`,
-  );
 }

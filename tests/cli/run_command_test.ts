@@ -1,6 +1,6 @@
 import type { Job, StopJobRequest } from "../../lib/cli/job_client.ts";
 import { main } from "../../lib/cli/main.ts";
-import { JobWorkerError } from "../../lib/errors.ts";
+import { JOB_LOST, JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import {
   batchesOf,
@@ -183,4 +183,15 @@ Deno.test("run --json tells the start, each record and the end", async () => {
     { offset: 1, time: "2026-07-31T09:30:00.001Z", stream: "stderr", data: "/w==" },
     { finishedJob: FAILED_JSON },
   ]);
+});
+
+Deno.test("run does not say that a job goes on which is lost", async () => {
+  const { exitStatus, stderr } = await runCli(["run", "--", "sleep", "9"], {
+    startJob: () => Promise.resolve(jobOf()),
+    streamLogs: async function* () {
+      yield* batchesOf(null, recordsOf(["stdout", "x"]));
+      throw new JobWorkerError("data_loss", "1 bytes did not reach the disk", { reason: JOB_LOST });
+    },
+  });
+  assert.deepEqual([exitStatus, stderr], [125, "worker-cli: 1 bytes did not reach the disk\n"]);
 });

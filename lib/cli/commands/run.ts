@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../../errors.ts";
+import { JOB_LOST, JobWorkerError } from "../../errors.ts";
 import { startJob } from "../changing.ts";
 import type { Context } from "../context.ts";
 import { exitStatusOfJob } from "../exit_status.ts";
@@ -59,7 +59,8 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
     }
     await stopping;
     const fate = stopping === undefined ? "goes on" : "was asked to stop";
-    await warn(io, why + leftText(jobId, fate));
+    const isLost = error instanceof JobWorkerError && error.reason === JOB_LOST;
+    if (!isLost) await warn(io, why + leftText(jobId, fate));
     throw error;
   } finally {
     left.abort();
