@@ -1,0 +1,45 @@
+/**
+ * Tests that leave something behind, for the test of those who look for it. Not part of any run.
+ *
+ * @module
+ */
+
+import { newId } from "../../lib/ids.ts";
+import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { TestWorker } from "../worker/fixture.ts";
+
+/** Starts a process that outlives its parent and its session, and that says so. */
+async function startOrphan(): Promise<void> {
+  const script =
+    'setsid sh -c "echo >there; exec sleep 1000" & until [ -e there ]; do sleep 0.01; done';
+  const directory = Deno.env.get("TMPDIR") ?? "";
+  const options = { args: ["-c", script], cwd: directory, stdin: "null", stdout: "null" } as const;
+  await new Deno.Command("sh", { ...options, stderr: "null" }).spawn().status;
+  await Deno.remove(`${directory}/there`);
+}
+
+Deno.test("clean", () => {});
+
+Deno.test("process", startOrphan);
+
+Deno.test("file", () => Deno.writeTextFile(`${Deno.env.get("TMPDIR")}/forgotten`, ""));
+
+Deno.test("crash", async () => {
+  await startOrphan();
+  Deno.kill(Deno.pid, "SIGKILL");
+  await new Promise(() => {});
+});
+
+Deno.test("endless", async () => {
+  await using worker = await TestWorker.open();
+  const { jobId } = await worker.start({ name: "sleep", args: ["1000"] });
+  await startOrphan();
+  await Deno.writeTextFile(`${Deno.env.get("TMPDIR")}/running`, jobId);
+  await new Promise((resolve) => setTimeout(resolve, 2 ** 30));
+});
+
+Deno.test("cgroup", async () => {
+  await using shell = new KernelShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
+  await Deno.mkdir(`${root}/${newId()}`);
+});

@@ -1,0 +1,77 @@
+/**
+ * Runs `deno test` for `run.ts`, and looks for what it has left behind.
+ *
+ * @module
+ */
+
+import { Place } from "./place.ts";
+import {
+  adoptOrphans,
+  descendants,
+  describe,
+  endWithParent,
+  killDescendants,
+} from "./processes.ts";
+
+/** How long what is about to end may take, on a machine that is busy. */
+const PATIENCE_MS = Number(Deno.env.get("JOB_WORKER_PATIENCE_MS") ?? 20_000);
+
+/** Crash loops, races by the hundred, fuzz: what takes longer than people wait. */
+const LONG = "tests/long";
+
+const [parent, directory = "", cgroup = "", suite, ...args] = Deno.args;
+
+const own = new Set<number>();
+adoptOrphans(own);
+endWithParent(Number(parent));
+const place = new Place(directory, cgroup);
+await place.enter();
+
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+  Deno.addSignalListener(signal, async () => {
+    await killDescendants();
+    await place.remove();
+    Deno.exit(130);
+  });
+}
+
+const seed = Deno.env.get("JOB_WORKER_SEED") ?? `${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+say(`Random choices come from JOB_WORKER_SEED=${seed}`);
+
+const selected = args.some((arg) => !arg.startsWith("-") && exists(arg));
+const tests = new Deno.Command(Deno.execPath(), {
+  args: [
+    ...["test", "--quiet", "--allow-all", "--sanitize-ops", "--sanitize-resources"],
+    ...suite === "long" ? selected ? [] : [LONG] : ["--doc", `--ignore=${LONG}`],
+    ...args,
+  ],
+  env: { TMPDIR: place.directory, JOB_WORKER_SEED: seed },
+}).spawn();
+own.add(tests.pid);
+const { code } = await tests.status;
+const left = await leftBehind();
+for (const what of left) say(`Left behind by the tests: ${what}`);
+Deno.exit(left.length > 0 && code === 0 ? 1 : code);
+
+/** What is there, and stays. */
+async function leftBehind(): Promise<string[]> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const left = [...descendants().map(describe), ...await place.contents()];
+    if (left.length === 0 || performance.now() > deadline) return left;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function say(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${text}\n`));
+}

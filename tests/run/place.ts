@@ -1,0 +1,95 @@
+/**
+ * Where a run of the tests leaves what it leaves: a temporary directory and, where we may make one, a
+ * cgroup, that nobody else on this machine uses.
+ *
+ * @module
+ */
+
+const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
+
+export class Place {
+  /** `TMPDIR` of the tests. */
+  readonly directory: string;
+  /** Empty where cgroup v2 is not ours to write: then jobs have no cgroups either. */
+  readonly cgroup: string;
+
+  constructor(directory: string, cgroup: string) {
+    this.directory = directory;
+    this.cgroup = cgroup;
+  }
+
+  static async create(): Promise<Place> {
+    const directory = await Deno.makeTempDir({ prefix: "job-worker-tests-" });
+    return new Place(directory, await makeCgroup(directory.split("/").at(-1) ?? ""));
+  }
+
+  /** Moves this process, and with it what it will start, into the cgroup. */
+  async enter(): Promise<void> {
+    if (this.cgroup !== "") await Deno.writeTextFile(`${this.cgroup}/cgroup.procs`, `${Deno.pid}`);
+  }
+
+  /** What there is in it, for people. */
+  async contents(): Promise<string[]> {
+    const cgroups = this.cgroup === "" ? [] : await namesIn(`${this.cgroup}/job-worker`, "d");
+    return [
+      ...cgroups.map((name) => `cgroup ${this.cgroup}/job-worker/${name}`),
+      ...(await namesIn(this.directory)).map((name) => `file ${this.directory}/${name}`),
+    ];
+  }
+
+  /** Removes it. No process may be left in it but this one. */
+  async remove(): Promise<void> {
+    await Deno.remove(this.directory, { recursive: true }).catch(ignoreMissing);
+    if (this.cgroup === "") return;
+    const parent = this.cgroup.slice(0, this.cgroup.lastIndexOf("/"));
+    // Not allowed everywhere, and needed only if we are in it.
+    await Deno.writeTextFile(`${parent}/cgroup.procs`, `${Deno.pid}`).catch(() => {});
+    await removeCgroup(this.cgroup);
+  }
+}
+
+async function makeCgroup(name: string): Promise<string> {
+  const [own] = /(?<=^0::).*/m.exec(await Deno.readTextFile("/proc/self/cgroup")) ?? [];
+  if (own === undefined) return "";
+  for (const mount of MOUNTS) {
+    // The daemon has put those that were in a cgroup with it there.
+    const parent = `${mount}${own.replace(/\/(daemon)?$/, "")}`;
+    const path = `${parent}/${name}`;
+    try {
+      await Deno.stat(`${mount}/cgroup.controllers`);
+      await Deno.mkdir(path);
+    } catch {
+      continue;
+    }
+    for (const controller of ["memory", "cpu", "pids"]) {
+      // Tests of what is not there are skipped, with or without a cgroup of ours.
+      await Deno.writeTextFile(`${parent}/cgroup.subtree_control`, `+${controller}`).catch(
+        () => {},
+      );
+    }
+    return path;
+  }
+  return "";
+}
+
+/** Removes a cgroup and those in it, the deepest first. */
+async function removeCgroup(path: string): Promise<void> {
+  for (const name of await namesIn(path, "d")) await removeCgroup(`${path}/${name}`);
+  await Deno.remove(path).catch(ignoreMissing);
+}
+
+async function namesIn(path: string, kind: "d" | "all" = "all"): Promise<string[]> {
+  const names: string[] = [];
+  try {
+    for await (const { name, isDirectory } of Deno.readDir(path)) {
+      if (kind === "all" || isDirectory) names.push(name);
+    }
+  } catch (error) {
+    ignoreMissing(error);
+  }
+  return names;
+}
+
+function ignoreMissing(error: unknown): void {
+  if (!(error instanceof Deno.errors.NotFound)) throw error;
+}
