@@ -1,0 +1,96 @@
+/** Why a line of the documents is not run as it is written, and what is done in its place. */
+export interface Exception {
+  /** What the line begins with. */
+  readonly line: string;
+  readonly reason: string;
+  /** What stands in the line for something else; nothing if it is not run at all. */
+  readonly replace?: Readonly<Record<string, string>>;
+  /** A shell command that is run before it. */
+  readonly before?: string;
+  /** It runs until the end: what it prints when it is ready. */
+  readonly ready?: RegExp;
+}
+
+const PASSWORD = "correct horse battery";
+
+const ANOTHER_HOST = "takes another host";
+const OF_ROOT =
+  "changes the system; tests/executables/deployment.ts runs install.sh, which does it";
+const PASSWORD_IS_ASKED = "nobody types the password";
+
+/**
+ * Every line that is not run as written. Addresses are chosen by the variables `WORKER_ADDRESS`, `WORKER_DAEMON_ADDRESS` and
+ * `WORKER_DAEMON_REST_ADDRESS`, so that lines need not be changed for those.
+ */
+export const EXCEPTIONS: readonly Exception[] = [
+  {
+    line: "npx -y deno@2.9.6 task -q demo",
+    reason: "tests/end_to_end/demo_test.ts runs it; there may be no registry here",
+  },
+  { line: "npx -y deno@2.9.6 task -q test", reason: "it is what runs this" },
+  { line: "deno task -q start", reason: "it runs until it is ended", ready: /listening on/ },
+  {
+    line: "deno task -q user add alice",
+    reason: PASSWORD_IS_ASKED,
+    replace: { "operator ": `operator <<<'${PASSWORD}' ` },
+  },
+  {
+    line: "curl --cacert",
+    reason: `${PASSWORD_IS_ASKED}, the port is a free one, and the daemon is told of the user`,
+    replace: {
+      "-u alice": `-u 'alice:${PASSWORD}' --silent --fail-with-body`,
+      "localhost:8443": "$REST_ADDRESS",
+    },
+    before: "restart",
+  },
+  {
+    line: "grpcurl",
+    reason: "not every machine has it; tests/grpc/reflection_test.ts asks the same",
+  },
+  { line: "scp -r dist", reason: ANOTHER_HOST },
+  { line: "scp server:/usr/local/bin", reason: ANOTHER_HOST },
+  { line: "cd /tmp/job-worker", reason: ANOTHER_HOST },
+  { line: "install -m 755", reason: OF_ROOT },
+  { line: "useradd", reason: OF_ROOT },
+  {
+    line: "worker-daemon init --dir=/etc/job-worker",
+    reason: "changes the system: another directory",
+    replace: { "/etc/job-worker": "etc" },
+  },
+  {
+    line: "worker-daemon --check-config",
+    reason: "changes the system: another directory, and a user that is there",
+    replace: {
+      "--check-config": "--check-config --config=etc/job-worker.json --job-user=$(id -un)",
+    },
+  },
+  {
+    line: "systemctl enable --now",
+    reason: `${OF_ROOT}: the daemon without systemd`,
+    replace: {
+      "systemctl enable --now /etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service":
+        "worker-daemon --config=etc/job-worker.json --job-user=$(id -un)",
+    },
+    ready: /listening on/,
+  },
+  {
+    line: "scp root@server:/etc/job-worker/certs/",
+    reason: ANOTHER_HOST,
+    replace: { "scp root@server:/etc/job-worker": "cp etc", "pem .": "pem ~/.config/job-worker" },
+  },
+  {
+    line: "mkdir -p ~/.config/job-worker && cd",
+    reason: "the next lines are of the same directory",
+    replace: { " && cd ~/.config/job-worker": "" },
+  },
+  {
+    line: "worker-cli completions fish >",
+    reason: "fish makes its directory itself",
+    before: "mkdir -p ~/.config/fish/completions",
+  },
+  {
+    line: "worker-daemon --config=here/job-worker.json",
+    reason: "it runs until it is ended",
+    ready: /listening on/,
+  },
+];
