@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "./random.ts";
 import { formatDuration, formatSpan, parseDuration } from "../lib/duration.ts";
 import { JobWorkerError } from "../lib/errors.ts";
 import { assert } from "./assert.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import { describeGrammar, parse } from "../../lib/cli/grammar.ts";
 import type { Invocation, Settings, Verb } from "../../lib/cli/invocation.ts";
 import { SETTINGS } from "../../lib/cli/settings.ts";

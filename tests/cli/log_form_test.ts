@@ -1,5 +1,5 @@
 import { concat } from "../../lib/concat.ts";
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import type { LogRecord } from "../../lib/cli/job_client.ts";
 import { jsonForm, type LogForm, rawForm, timestampedForm } from "../../lib/cli/log_form.ts";
 import { assert } from "../assert.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import { table } from "../../lib/cli/table.ts";
 import { cutText, textWidth } from "../../lib/cli/text_width.ts";
 import { assert } from "../assert.ts";

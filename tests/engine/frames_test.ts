@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import { decodeFrame, decodeFrames, encodeFrame } from "../../lib/engine/frames.ts";
 import { assert } from "../assert.ts";
 

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import { assert } from "../assert.ts";
 import * as wire from "../../lib/grpc/wire.ts";
 import { JOB_WORKER } from "../../lib/grpc/protocol.ts";

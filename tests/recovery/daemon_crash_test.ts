@@ -24,6 +24,9 @@ import {
   stranger,
 } from "./fixture.ts";
 import { MortalDaemon } from "./mortal_daemon.ts";
+import { seeded } from "../random.ts";
+
+const random = seeded("daemon crash");
 
 const ROUNDS = 20;
 const JOBS = 50;
@@ -183,7 +186,7 @@ async function tear(directory: string): Promise<void> {
   if (await outputOnDisk(directory) === "") return;
   const path = `${directory}/0000000000000000.log`;
   const { size } = await Deno.stat(path);
-  await Deno.truncate(path, size - 1 - Math.floor(Math.random() * 40));
+  await Deno.truncate(path, size - 1 - Math.floor(random() * 40));
 }
 
 Deno.test(`the daemon settles what it left when it was killed, ${ROUNDS} times with ${JOBS} jobs`, async () => {
@@ -199,7 +202,7 @@ Deno.test(`the daemon settles what it left when it was killed, ${ROUNDS} times w
   for (let round = 0; round < ROUNDS; round++) {
     const args = [`--address=${daemon.address}`, `--cgroups=${round % 2 === 0}`];
     // In the first round nothing is under way any more, and somebody follows; then anything may be.
-    const enough = round === 0 ? MOST_TOLD : Math.floor(Math.random() * (MOST_TOLD + 1));
+    const enough = round === 0 ? MOST_TOLD : Math.floor(random() * (MOST_TOLD + 1));
     let follower: TestProcess | undefined;
     const told = await useAndKill(daemon, round, enough, async ({ started }) => {
       if (round > 0) return;

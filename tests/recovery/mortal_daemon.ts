@@ -6,6 +6,9 @@ import { TcpProxy } from "../end_to_end/proxy.ts";
 import { programLine } from "../programs.ts";
 import { delay } from "../../lib/delay.ts";
 import { allProcesses } from "../worker/fixture.ts";
+import { seeded } from "../random.ts";
+
+const random = seeded("mortal daemon");
 
 type StartArguments = [
   certificates: TestCertificates,
@@ -52,7 +55,7 @@ export class MortalDaemon implements AsyncDisposable {
     ...[certificates, directory, args = []]: StartArguments
   ): Promise<void> {
     await using process = launch(certificates, directory, args);
-    await delay(Math.random() * 600);
+    await delay(random() * 600);
     process.kill("SIGKILL");
   }
 

@@ -29,6 +29,9 @@ import {
   SESSION_LEAVER,
   stranger,
 } from "./fixture.ts";
+import { seeded } from "../random.ts";
+
+const random = seeded("worker crash");
 
 const ROUNDS = 20;
 const JOBS = 50;
@@ -53,7 +56,7 @@ Deno.test(`Worker.open() settles what ${ROUNDS} workers have left that were kill
       round % 4 === 0
         ? worker.seen(/all/)
         : worker.seen(/jobId/).then(() =>
-          new Promise((resolve) => setTimeout(resolve, Math.random() * 300))
+          new Promise((resolve) => setTimeout(resolve, random() * 300))
         ));
     acknowledged += started.length;
 

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import { ERROR_CODES, JobWorkerError } from "../../lib/errors.ts";
 import { openApiDocument } from "../../lib/rest/openapi.ts";
 import { type Operation, OPERATIONS } from "../../lib/rest/operations.ts";

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { parseStrictJson } from "../../lib/rest/strict_json.ts";
 import { assert } from "../assert.ts";

@@ -13,8 +13,14 @@ async function startOrphan(): Promise<void> {
   const script =
     'setsid sh -c "echo >there; exec sleep 1000" & until [ -e there ]; do sleep 0.01; done';
   const directory = Deno.env.get("TMPDIR") ?? "";
-  const options = { args: ["-c", script], cwd: directory, stdin: "null", stdout: "null" } as const;
-  await new Deno.Command("sh", { ...options, stderr: "null" }).spawn().status;
+  const child = new Deno.Command("sh", {
+    args: ["-c", script],
+    cwd: directory,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  await child.status;
   await Deno.remove(`${directory}/there`);
 }
 

@@ -35,7 +35,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   });
 }
 
-const seed = Deno.env.get("JOB_WORKER_SEED") ?? `${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+const seed = Deno.env.get("JOB_WORKER_SEED") ?? `${crypto.getRandomValues(new Int32Array(1))[0]}`;
 say(`Random choices come from JOB_WORKER_SEED=${seed}`);
 
 const selected = args.some((arg) => !arg.startsWith("-") && exists(arg));

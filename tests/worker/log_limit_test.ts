@@ -14,6 +14,9 @@ import {
   temporaryDirectory,
   TestWorker,
 } from "./fixture.ts";
+import { seeded } from "../random.ts";
+
+const random = seeded("log limit");
 
 const MIB = 1024 * 1024;
 const KEEP_NEWEST: LogLimit = { bytes: MIB, policy: "keep_newest" };
@@ -51,7 +54,7 @@ function outputFrom(offset: number, length: number): Uint8Array<ArrayBuffer> {
 async function append({ writer, log }: LimitedLog, length: number): Promise<void> {
   const end = log.endOffset + length;
   for (let at = log.endOffset; at < end;) {
-    const size = Math.min(end - at, 1 + Math.floor(Math.random() * 100_000));
+    const size = Math.min(end - at, 1 + Math.floor(random() * 100_000));
     await writer.append(size % 2 === 0 ? "stdout" : "stderr", outputFrom(at, size));
     at += size;
   }
@@ -180,9 +183,9 @@ Deno.test("Readers of every pace, joined at any instant, agree on what there is"
   await using test = await openLimited();
   const readers: Promise<Witness>[] = [];
   const join = async () => {
-    const witness = new Witness(Math.floor(Math.random() * (test.log.endOffset + 1)));
+    const witness = new Witness(Math.floor(random() * (test.log.endOffset + 1)));
     const options = { offset: witness.nextOffset, streams: BOTH, follow: true };
-    const pace = Math.random() * 3;
+    const pace = random() * 3;
     for await (const batch of readLog(test.log, options)) {
       witness.see(batch);
       for (let turns = pace; turns > 1; turns--) await Deno.stat(test.directory);

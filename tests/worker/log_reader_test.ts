@@ -14,6 +14,9 @@ import {
   textOf,
 } from "./fixture.ts";
 import { openLog, recordsOf, type TestLog, write } from "./log_fixture.ts";
+import { seeded } from "../random.ts";
+
+const random = seeded("log reader");
 
 const MIB = 1024 * 1024;
 
@@ -114,15 +117,15 @@ Deno.test("A reader that joins at any instant sees no gap and no repeat", async 
   const join = async (offset: number, records = recordsOf(test.log, { offset, follow: true })) =>
     assert.deepEqual(bytesOf(await records), data.subarray(offset), `from ${offset}`);
   for (let at = 0; at < data.byteLength;) {
-    const size = 1 + Math.floor(Math.random() * 800);
+    const size = 1 + Math.floor(random() * 800);
     const appended = test.writer.append(
       at % 2 === 0 ? "stdout" : "stderr",
       data.slice(at, at + size),
     );
     // Now the record is on its way to the disk: not yet, partly or just written.
-    for (let turns = Math.random() * 6; turns > 1; turns--) await null;
-    joined.push(join(Math.floor(Math.random() * (test.log.endOffset + 1))));
-    if (Math.random() < 0.5) await appended;
+    for (let turns = random() * 6; turns > 1; turns--) await null;
+    joined.push(join(Math.floor(random() * (test.log.endOffset + 1))));
+    if (random() < 0.5) await appended;
     at += size;
   }
   await test.writer[Symbol.asyncDispose]();

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import type { JobLog } from "../../lib/worker/job_log.ts";
 import { findStart } from "../../lib/worker/log_start.ts";
 import type { LogStart, LogStream } from "../../lib/worker/types.ts";

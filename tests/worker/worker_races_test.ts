@@ -10,6 +10,9 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { type Job, MemoryStore, statusOf } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { BOTH, FROM_START, liveProcesses, rejection, TestWorker, until } from "./fixture.ts";
+import { seeded } from "../random.ts";
+
+const random = seeded("worker races");
 
 const ROUNDS = 20;
 const JOBS = 20;
@@ -32,7 +35,7 @@ async function cgroupRoot(): Promise<string | null> {
 
 /** At some moment of the next 40 ms. */
 async function atRandom<T>(act: () => Promise<T>): Promise<T> {
-  await new Promise((resolve) => setTimeout(resolve, Math.random() * 40));
+  await new Promise((resolve) => setTimeout(resolve, random() * 40));
   return await act();
 }
 
@@ -55,7 +58,7 @@ for (const cgroups of root === null ? [false] : [true, false]) {
       const { worker } = test;
 
       // So many starts come before the shutdown, however fast this machine is.
-      let left = Math.floor(Math.random() * JOBS);
+      let left = Math.floor(random() * JOBS);
       const enough = Promise.withResolvers<void>();
       if (left === 0) enough.resolve();
       const start = (index: number) => {
