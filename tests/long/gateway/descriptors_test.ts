@@ -1,11 +1,11 @@
 import { connect as connectSocket, type Socket } from "node:net";
-import { connect, type JobWorkerClient } from "../../lib/grpc/client.ts";
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { daemonLine, WITHOUT_REST } from "../end_to_end/daemon.ts";
-import { TcpProxy } from "../end_to_end/proxy.ts";
-import { until } from "../worker/fixture.ts";
-import { Follower, PrintingJobs } from "./followers.ts";
+import { connect, type JobWorkerClient } from "../../../lib/grpc/client.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { daemonLine, WITHOUT_REST } from "../../end_to_end/daemon.ts";
+import { TcpProxy } from "../../end_to_end/proxy.ts";
+import { until } from "../../worker/fixture.ts";
+import { Follower, PrintingJobs } from "../../gateway/followers.ts";
 
 /** A daemon that may have so many descriptors, and its gateway too. */
 class LimitedDaemon implements AsyncDisposable {
