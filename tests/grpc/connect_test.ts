@@ -228,7 +228,7 @@ test("connect() refuses an address that is none", async () => {
 test("JobWorkerClient finds its daemon again after an idle time without one", async () => {
   await using first = await TestServer.start({});
   const { port, certificates } = first;
-  await using client = await first.connect();
+  await using client = await first.connect({ reconnectTimeoutMs: 200 });
   await first.stop();
   await assert.rejects(client.getJob({ jobId: JOB.jobId }), {
     code: "unavailable",
