@@ -1,5 +1,5 @@
 /**
- * One server, and short connections to it one after the other: run by `http2_guard_test.ts` in a
+ * One server, and short connections to it one after the other: run by `short_connections.ts` in a
  * process of its own, because without the guard it does not live to the end.
  *
  * @module
@@ -7,7 +7,7 @@
 
 import { JOB, TestServer } from "./fixture.ts";
 
-const CONNECTIONS = 1500;
+const CONNECTIONS = Number(Deno.args[0]);
 const AT_ONCE = 8;
 
 await using server = await TestServer.start({

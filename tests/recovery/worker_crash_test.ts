@@ -1,106 +1,31 @@
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { LogWriter } from "../../lib/worker/log_writer.ts";
-import { statusOf } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import {
-  BOTH,
   cgroupsOf,
-  FROM_START,
   killEscaped,
   processStat,
   temporaryDirectory,
   TestWorker,
-  textOf,
   until,
 } from "../worker/fixture.ts";
 import { DONE, job } from "../worker/job_fixture.ts";
 import { fakeClock, write } from "../worker/log_fixture.ts";
 import {
-  assertNoStrayLogs,
   assertNothingRuns,
   assertPrinted,
   ENVIRONMENT_CLEARER,
   ESCAPER,
   killWorker,
-  listAll,
   NextWorker,
   outputOnDisk,
   PRINTER,
-  SESSION_LEAVER,
   stranger,
 } from "./fixture.ts";
-import { seeded } from "../random.ts";
+import { readAll, settleWhatIsLeft } from "./worker_crashes.ts";
 
-const random = seeded("worker crash");
-
-const ROUNDS = 20;
-const JOBS = 50;
-
-async function readAll({ worker }: NextWorker, jobId: string): Promise<string> {
-  const options = { start: FROM_START, streams: BOTH, follow: true };
-  const batches = await Array.fromAsync(worker.readLog(jobId, options));
-  assert.equal(batches.at(-1)?.finishedJob?.jobId, jobId);
-  return textOf(batches.flatMap(({ records }) => records));
-}
-
-Deno.test(`Worker.open() settles what ${ROUNDS} workers have left that were killed at random moments`, async () => {
-  await using directory = await temporaryDirectory();
-  const seen = new Set<string>();
-  let acknowledged = 0;
-  let printed = 0;
-  for (let round = 0; round < ROUNDS; round++) {
-    const cgroups = round % 2 === 0;
-    const scripts = [PRINTER, SESSION_LEAVER, "echo done", "exec sleep 100"];
-    const started = await killWorker(directory.path, { cgroups, count: JOBS, scripts }, (worker) =>
-      // The first start is acknowledged about when the others are under way.
-      round % 4 === 0
-        ? worker.seen(/all/)
-        : worker.seen(/jobId/).then(() =>
-          new Promise((resolve) => setTimeout(resolve, random() * 300))
-        ));
-    acknowledged += started.length;
-
-    await using next = await NextWorker.open(directory.path, { cgroups });
-    const jobs = await listAll(next.worker);
-    const byId = new Map(jobs.map((job) => [job.jobId, job]));
-    for (const { jobId, pid } of started) assert.equal(byId.get(jobId)?.pid, pid);
-    for (const job of jobs) {
-      assert.notEqual(statusOf(job), "running");
-      if (job.end?.reason !== "lost") assert.deepEqual(job.end?.exitStatus, { code: 0 });
-      else assert.deepEqual([job.end.status, job.end.exitStatus], ["failed", null]);
-    }
-    const fresh = jobs.filter(({ jobId }) => !seen.has(jobId));
-    assert.deepEqual(
-      next.lost.map(({ jobId }) => jobId).sort(),
-      fresh.filter(({ end }) => end?.reason === "lost").map(({ jobId }) => jobId).sort(),
-      "Those that were lost before are not lost again",
-    );
-    await assertNothingRuns(fresh);
-    assert.deepEqual(await cgroupsOf(fresh), []);
-    await assertNoStrayLogs(`${directory.path}/logs`, jobs);
-    for (const { jobId, stdoutBytes, command: { args } } of fresh) {
-      seen.add(jobId);
-      const text = await readAll(next, jobId);
-      assert.equal(text, await outputOnDisk(`${directory.path}/logs/${jobId}`));
-      assert.equal(text.length, stdoutBytes);
-      if (args[1]?.includes("line")) assertPrinted(text);
-      printed += text.length;
-    }
-    // New jobs start at once, and a request that was acknowledged is not made twice.
-    const again = started[0];
-    if (again === undefined) continue;
-    const command = { name: "true" };
-    const { requestId } = again;
-    const repeated = await next.worker.start({ command, owner: "alice", requestId });
-    assert.equal(repeated.jobId, again.jobId);
-    const { jobId } = await next.worker.start({ command, owner: "alice" });
-    assert.equal(statusOf(await next.worker.wait(jobId)), "done");
-    seen.add(jobId);
-    await next.worker.prune({ retention: { maxCount: 0 } });
-  }
-  assert.ok(acknowledged > ROUNDS * JOBS / 4, `${acknowledged} starts`);
-  assert.ok(printed > 0);
-});
+Deno.test("Worker.open() settles what workers have left that were killed at random moments", () =>
+  settleWhatIsLeft(3));
 
 Deno.test("Worker.open() ends jobs in whose environment nothing tells whose they are", async () => {
   for (const cgroups of [true, false]) {
