@@ -44,7 +44,7 @@ Deno.test("run -i ends with a job that reads no more; run and start give it /dev
 });
 
 Deno.test("run ends a job whose time is over, and status says why", async () => {
-  const line = ["run", "--json", "--timeout", "300ms", "--grace", "100ms", "--", "sleep", "100"];
+  const line = ["run", "--json", "--timeout", "300ms", "--grace", "100ms", "--", "sleep", "1000"];
   const { code, stdout } = await daemon.cli(line);
   assert.equal(code, 143);
   const [first = ""] = stdout.split("\n");
@@ -57,7 +57,7 @@ Deno.test("run ends a job whose time is over, and status says why", async () => 
 });
 
 Deno.test("update gives a running job more time, or ends it", async () => {
-  const jobId = await daemon.sh("sleep 100", "--timeout", "1m");
+  const jobId = await daemon.sh("sleep 1000", "--timeout", "1m");
   assert.equal((await daemon.cli(["update", jobId, "--timeout", "none"])).code, 0);
   assert.equal((await statusOf(jobId)).execution.timeoutMs, 0);
   assert.equal((await daemon.cli(["update", jobId, "--timeout", "1ms"])).code, 0);
@@ -83,10 +83,10 @@ Deno.test("signal sends a job any signal and leaves it to the job", async () => 
 Deno.test("stop --all stops the jobs of its labels and no other", async () => {
   const label = ["--label", "set=one"];
   const jobIds = await Promise.all([
-    daemon.sh("sleep 100", ...label),
+    daemon.sh("sleep 1000", ...label),
     daemon.sh("trap '' TERM; while :; do sleep 0.05; done", ...label, "--grace", "100ms"),
   ]);
-  const other = await daemon.sh("sleep 100", "--label", "set=two");
+  const other = await daemon.sh("sleep 1000", "--label", "set=two");
   const { code, stdout, stderr } = await daemon.cli(["stop", "--all", ...label]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   const lines = stdout.trimEnd().split("\n");

@@ -17,8 +17,8 @@ async function makeJobs(): Promise<
   };
   const done = await start("exit 0", "operator", "--label=team=blue", "--label=n=1");
   const failed = await start("exit 3", "operator", "--label=team=blue");
-  const stopped = await start("sleep 100", "operator");
-  const running = await start("sleep 100 # a\tb", "client", "--label=team=red");
+  const stopped = await start("sleep 1000", "operator");
+  const running = await start("sleep 1000 # a\tb", "client", "--label=team=red");
   const ends = await Promise.all([
     daemon.cli(["wait", done]),
     daemon.cli(["wait", failed]),
@@ -79,7 +79,7 @@ Deno.test("list prints a line of seven fields per job, whatever the command hold
     [, , , start = "", finish = ""],
   ) => [Date.parse(start), Date.parse(finish)]);
   for (const [start = NaN, finish = NaN] of dates.slice(1)) assert.ok(start <= finish);
-  assert.deepEqual(lines[0]?.slice(4), ["-", "admin", String.raw`sh -c $'sleep 100 # a\x09b'`]);
+  assert.deepEqual(lines[0]?.slice(4), ["-", "admin", String.raw`sh -c $'sleep 1000 # a\x09b'`]);
   assert.deepEqual(lines[2]?.slice(5), ["operator", "sh -c 'exit 3'"]);
 });
 

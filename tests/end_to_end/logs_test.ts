@@ -99,7 +99,7 @@ Deno.test("a follower that does not read holds up neither the job nor another fo
 });
 
 Deno.test("logs leaves at Ctrl-C, and ends quietly when nobody reads it", async () => {
-  const jobId = await daemon.sh("echo ready; sleep 100");
+  const jobId = await daemon.sh("echo ready; sleep 1000");
   await using process = daemon.startCli(["logs", "all", jobId, "--follow"]);
   await process.seen(/ready/);
   process.kill("SIGINT");

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { soon } from "../soon.ts";
+
 /** What a process printed and how it ended. */
 export interface Finished {
   readonly code: number;
@@ -54,11 +56,11 @@ export class TestProcess implements AsyncDisposable {
   }
 
   async finished(): Promise<Finished> {
-    const [{ code }] = await Promise.all([
-      this.#child.status,
-      this.#stdout.ended,
-      this.#stderr.ended,
-    ]);
+    const ended = Promise.all([this.#child.status, this.#stdout.ended, this.#stderr.ended]);
+    const [{ code }] = await soon(
+      ended,
+      () => `the end of process ${this.pid}, which printed ${this.stdout}\n${this.#stderr.text}`,
+    );
     const { text: stdout, bytes } = this.#stdout;
     return { code, stdout, stderr: this.#stderr.text, bytes };
   }
@@ -108,7 +110,7 @@ class Collected {
       const found = pattern.exec(this.text);
       if (found !== null) return found;
       if (!this.#open) throw new Error(`Never saw ${pattern}: ${this.text}\n${otherwise()}`);
-      await changed;
+      await soon(changed, () => `${pattern} in ${this.text}\n${otherwise()}`);
     }
   }
 

@@ -102,7 +102,7 @@ Deno.test("run that is killed does not end the job", async () => {
     "--",
     "sh",
     "-c",
-    "echo ready; sleep 100",
+    "echo ready; sleep 1000",
   ]);
   const [, jobId = ""] = await process.seen(/"jobId":"([^"]+)"/);
   await process.seen(/ready/);

@@ -9,8 +9,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     await using certificates = await TestCertificates.create();
     await using daemon = await TestDaemon.start(certificates);
     const ids = await Promise.all([
-      daemon.sh("sleep 100"),
-      daemon.sh("sleep 100 & sh -c 'sleep 100 & sleep 100' & set -m; sleep 100 & wait"),
+      daemon.sh("sleep 1000"),
+      daemon.sh("sleep 1000 & sh -c 'sleep 1000 & sleep 1000' & set -m; sleep 1000 & wait"),
       daemon.sh("trap '' TERM INT HUP; while :; do sleep 1; done"),
       daemon.sh("yes"),
     ]);
@@ -25,7 +25,7 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
 Deno.test("those who follow a job or wait for it outlive a restart of the daemon, and learn its end", async () => {
   await using certificates = await TestCertificates.create();
   await using daemon = await TestDaemon.start(certificates);
-  const jobId = await daemon.sh("echo ready; exec sleep 100");
+  const jobId = await daemon.sh("echo ready; exec sleep 1000");
   await using follower = daemon.startCli(["output", jobId]);
   await using waiter = daemon.startCli(["wait", "--json", jobId]);
   await follower.seen(/^ready\n$/);

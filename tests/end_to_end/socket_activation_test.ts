@@ -40,7 +40,7 @@ async function connectionsTo(port: number): Promise<number> {
 Deno.test("a daemon whose socket another holds is restarted, and nobody is refused", async () => {
   await using certificates = await TestCertificates.create();
   await using daemon = await activated(certificates, 1);
-  const jobId = await daemon.sh("echo ready; exec sleep 100");
+  const jobId = await daemon.sh("echo ready; exec sleep 1000");
   await using follower = daemon.startCli(["output", jobId]);
   await follower.seen(/^ready\n$/);
 

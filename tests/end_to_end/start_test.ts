@@ -26,7 +26,7 @@ Deno.test("start --json prints the job that is running", async () => {
     "--",
     "sh",
     "-c",
-    "sleep 30 # ünï",
+    "sleep 1000 # ünï",
   ]);
   assert.equal(code, 0);
   const job = JSON.parse(stdout);
@@ -35,7 +35,7 @@ Deno.test("start --json prints the job that is running", async () => {
   assert.partialDeepStrictEqual(job, {
     command: {
       name: "sh",
-      args: ["-c", "sleep 30 # ünï"],
+      args: ["-c", "sleep 1000 # ünï"],
       env: { X: "1" },
       workingDirectory: "/tmp",
     },

@@ -31,7 +31,7 @@ Deno.test("status shows a job as text, and no value of its variables", async () 
 });
 
 Deno.test("status --json has the same members for every job", async () => {
-  const scripts = ["exit 0", "exit 3", "kill -SEGV $$", "sleep 100"];
+  const scripts = ["exit 0", "exit 3", "kill -SEGV $$", "sleep 1000"];
   const ids = await Promise.all(scripts.map((script) => daemon.sh(script)));
   await Promise.all(ids.slice(0, 3).map((id) => daemon.cli(["wait", id])));
   const answers = await Promise.all(ids.map((id) => daemon.cli(["status", "--json", id])));
@@ -64,7 +64,7 @@ Deno.test("status counts the bytes that a running job has printed so far", async
     "--",
     "sh",
     "-c",
-    "echo four; sleep 100",
+    "echo four; sleep 1000",
   ]);
   const [, jobId = ""] = await process.seen(/"jobId":"([^"]+)"/);
   await process.seen(/"text":"four/);
@@ -96,7 +96,7 @@ Deno.test("status takes the beginning of an id, if that is the beginning of one 
 });
 
 Deno.test("status, output, logs, wait and stop know no job that is not there, nor a foreign one", async () => {
-  const foreign = await daemon.sh("sleep 100");
+  const foreign = await daemon.sh("sleep 1000");
   const unknown = `${foreign.slice(0, -4)}0000`;
   const lines = (id: string) => [
     ["status", id],

@@ -22,7 +22,7 @@ async function outcomeOf(jobId: string): Promise<unknown[]> {
 Deno.test("stop ends a job with all that it started", async () => {
   // Children, children's children, and some in process groups of their own.
   const jobId = await ready(
-    "sleep 100 & sh -c 'sleep 100 & sleep 100' & set -m; sleep 100 & sleep 100 & echo ready; wait",
+    "sleep 1000 & sh -c 'sleep 1000 & sleep 1000' & set -m; sleep 1000 & sleep 1000 & echo ready; wait",
   );
   // Those that were forked in the background may still be on their way.
   await until(async () => (await processesOf([jobId])).length >= 6);
@@ -34,7 +34,7 @@ Deno.test("stop ends a job with all that it started", async () => {
 
 Deno.test("stop kills what ignores the signal once the grace period is over", async () => {
   const jobId = await ready(
-    "trap '' TERM; (trap '' TERM; sleep 100) & echo ready; while :; do sleep 1; done",
+    "trap '' TERM; (trap '' TERM; sleep 1000) & echo ready; while :; do sleep 1; done",
   );
   const { code, stdout } = await daemon.cli(["stop", jobId, "--grace", "200ms", "--json"]);
   assert.equal(code, 0);
@@ -75,7 +75,7 @@ Deno.test("stop by several at once is one stop", async () => {
 
 Deno.test("stop says why it cannot", async () => {
   const jobId = await daemon.ran("exit 3");
-  const running = await ready("echo ready; sleep 100");
+  const running = await ready("echo ready; sleep 1000");
   const [ended, viewer, signal, grace, long] = await Promise.all([
     daemon.cli(["stop", jobId]),
     daemon.cli(["stop", running], "viewer"),
@@ -103,7 +103,7 @@ Deno.test("stop says why it cannot", async () => {
 });
 
 Deno.test("a job whose leader ends leaves nothing running", async () => {
-  const jobId = await daemon.ran("sleep 100 & sleep 100 & echo hi");
+  const jobId = await daemon.ran("sleep 1000 & sleep 1000 & echo hi");
   assert.deepEqual(await processesOf([jobId]), []);
   assert.deepEqual(await outcomeOf(jobId), ["done", "exited", { code: 0 }]);
   assert.equal((await daemon.cli(["logs", "all", jobId])).stdout, "hi\n");

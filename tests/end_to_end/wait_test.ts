@@ -27,7 +27,7 @@ Deno.test("wait for a job that has ended returns at once", async () => {
 });
 
 Deno.test("wait leaves at Ctrl-C without ending the job", async () => {
-  const jobId = await daemon.sh("sleep 100");
+  const jobId = await daemon.sh("sleep 1000");
   await using process = daemon.startCli(["--debug", "wait", jobId]);
   // Nothing tells from outside that it waits, but a signal handler comes before everything else.
   await handlesSigint(process.pid);

@@ -16,6 +16,7 @@ import {
 import { formatHostPort } from "../../lib/host_port.ts";
 import { assert } from "../assert.ts";
 import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
+import { soon } from "../soon.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
@@ -65,7 +66,9 @@ class Fixture implements AsyncDisposable {
 
   /** The next refusal that nobody has taken yet. */
   async nextRefusal(): Promise<RefusedConnection> {
-    while (this.refusals.length === 0) await this.#onRefusal.promise;
+    while (this.refusals.length === 0) {
+      await soon(this.#onRefusal.promise, () => "a connection that is refused");
+    }
     const refusal = this.refusals.shift();
     assert.ok(refusal);
     return refusal;
@@ -94,14 +97,14 @@ async function greeting(socket: tls.TLSSocket): Promise<string | null> {
   const answer = Promise.withResolvers<string | null>();
   socket.once("data", (data) => answer.resolve(String(data)));
   socket.once("close", () => answer.resolve(null));
-  return await answer.promise;
+  return await soon(answer.promise, () => "a greeting, or the end of the connection");
 }
 
 async function closed(socket: tls.TLSSocket, act: () => void = () => {}): Promise<void> {
   if (socket.closed) return;
   const close = once(socket, "close");
   act();
-  await close;
+  await soon(close, () => "the end of a connection");
 }
 
 /** Connects, asserts that it is let in, and leaves again. */
@@ -125,6 +128,18 @@ async function refusalOf(
 
 function fingerprintOf({ cert }: { readonly cert: string }): string {
   return new X509Certificate(cert).fingerprint256.replaceAll(":", "").toLowerCase();
+}
+
+/** What works in so short a time, or in twice as much: machines differ, and are busy. */
+async function patiently<T>(
+  firstMs: number,
+  attempt: (ms: number) => Promise<T | null>,
+): Promise<T> {
+  for (let ms = firstMs; ms < 100_000; ms *= 2) {
+    const result = await attempt(ms);
+    if (result !== null) return result;
+  }
+  return assert.fail(`Not in 100 s either: ${attempt}`);
 }
 
 Deno.test("TlsListener hands on a client with a good certificate, and who it is", async () => {
@@ -157,7 +172,7 @@ Deno.test("TlsListener refuses certificates that the TLS stack does not accept",
       issuer: await issueCa("Job Worker CA"),
     }),
     "expired": await certificates.issue({ notAfter: past }),
-    "not valid yet": await certificates.issue({ notBefore: new Date(Date.now() + 60_000) }),
+    "not valid yet": await certificates.issue({ notBefore: new Date(Date.now() + 3_600_000) }),
     "for servers only": await certificates.issue({ usages: ["serverAuth"] }),
   };
   await using fixture = await Fixture.listen();
@@ -305,14 +320,14 @@ Deno.test("TlsListener takes an intermediate CA in its CA file for one that is t
 
 Deno.test("TlsListener ends a connection when its certificate expires", async () => {
   await using fixture = await Fixture.listen();
-  const soon = new Date(Date.now() + 2500);
-  const socket = connect(fixture.port, await certificates.issue({ notAfter: soon }));
   const lasting = connect(fixture.port, admin);
-  assert.deepEqual(await Promise.all([greeting(socket), greeting(lasting)]), [
-    "welcome",
-    "welcome",
-  ]);
-  await closed(socket);
+  assert.equal(await greeting(lasting), "welcome");
+  const brief = await patiently(2500, async (ms) => {
+    const notAfter = new Date(Date.now() + ms);
+    const socket = connect(fixture.port, await certificates.issue({ notAfter }));
+    return await greeting(socket) === "welcome" ? socket : null;
+  });
+  await closed(brief);
   assert.equal((await fixture.nextRefusal()).reason, "expired");
   assert.equal(lasting.closed, false);
   await closed(lasting, () => lasting.destroy());
@@ -320,7 +335,10 @@ Deno.test("TlsListener ends a connection when its certificate expires", async ()
 
 Deno.test("TlsListener ends handshakes that do not come to an end", async () => {
   // Its own handshake, by which it tries the material, has no longer.
-  await using fixture = await Fixture.listen({ handshakeTimeoutMs: 500 });
+  await using fixture = await patiently(
+    500,
+    (handshakeTimeoutMs) => Fixture.listen({ handshakeTimeoutMs }).catch(() => null),
+  );
   const mute = connectTcp(fixture.port, "127.0.0.1");
   mute.on("error", () => {});
   await once(mute, "close");

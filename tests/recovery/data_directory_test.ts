@@ -19,7 +19,7 @@ async function refusal(cwd: string, args: readonly string[] = [], status = 78): 
 Deno.test("a second daemon on the same data refuses to start, and does the first no harm", async () => {
   await using directory = await temporaryDirectory();
   await using daemon = await MortalDaemon.start(certificates, directory.path);
-  await using running = daemon.startCli(["run", "--", "sh", "-c", "echo on; sleep 100"]);
+  await using running = daemon.startCli(["run", "--", "sh", "-c", "echo on; sleep 1000"]);
   await running.seen(/on\n/);
   const said = await refusal(directory.path, [], 1);
   assert.ok(said.includes(`"${directory.path}/data/jobs.db"`), said);
@@ -99,7 +99,7 @@ Deno.test({
     await using daemon = await MortalDaemon.start(certificates, disk.path);
     const [kept, running] = await Promise.all([
       daemon.cli(["start", "--", "echo", "kept"]),
-      daemon.cli(["start", "--", "sleep", "100"]),
+      daemon.cli(["start", "--", "sleep", "1000"]),
     ]);
     assert.deepEqual([kept.stderr, running.stderr], ["", ""]);
     const [keptId, runningId] = [kept.stdout.trim(), running.stdout.trim()];

@@ -109,7 +109,7 @@ testOnSmallDisk("A job whose output finds no room is ended and told; others go o
   await test.worker.wait(done.jobId);
   await until(async () => await test.output(quiet.jobId) === "before\n");
 
-  const idle = await test.sh("exec sleep 100");
+  const idle = await test.sh("exec sleep 1000");
   const loud = await test.sh("yes");
   await test.disk.fill();
   const told = await test.worker.wait(loud.jobId);
@@ -130,7 +130,7 @@ testOnSmallDisk("A job whose output finds no room is ended and told; others go o
   assert.equal((await test.worker.stop(idle.jobId)).end?.status, "cancelled");
   await until(async () => {
     // A little room may be left in what the database has taken before.
-    const error = await test.sh("exec sleep 100").then(() => null, (error) => error);
+    const error = await test.sh("exec sleep 1000").then(() => null, (error) => error);
     if (error === null) return false;
     assert.ok(error instanceof JobWorkerError, String(error));
     assert.equal(error.code, "unavailable");

@@ -37,7 +37,7 @@ export const SESSION_LEAVER = `setsid ${SURVIVOR} & wait`;
 export const ENVIRONMENT_CLEARER = `exec env -i PATH="$PATH" ${SURVIVOR}`;
 
 /** Both at once, so that only a cgroup still holds it. Prints its process id. */
-export const ESCAPER = `setsid env -i sh -c 'echo $$; exec sleep 100' & wait`;
+export const ESCAPER = `setsid env -i sh -c 'echo $$; exec sleep 1000' & wait`;
 
 /** Runs a worker with so many jobs, and kills it when the condition is met. */
 export async function killWorker(
@@ -154,7 +154,7 @@ export function assertPrinted(text: string): void {
 export async function stranger(): Promise<
   AsyncDisposable & { readonly pid: number; readonly birth: string }
 > {
-  const child = new Deno.Command("setsid", { args: ["sleep", "100"], stdin: "null" }).spawn();
+  const child = new Deno.Command("setsid", { args: ["sleep", "infinity"], stdin: "null" }).spawn();
   const { pid } = child;
   const groups = new ProcessGroups({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
   const birth = await until(async () =>

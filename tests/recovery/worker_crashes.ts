@@ -35,7 +35,7 @@ export async function settleWhatIsLeft(rounds: number): Promise<void> {
   let printed = 0;
   for (let round = 0; round < rounds; round++) {
     const cgroups = round % 2 === 0;
-    const scripts = [PRINTER, SESSION_LEAVER, "echo done", "exec sleep 100"];
+    const scripts = [PRINTER, SESSION_LEAVER, "echo done", "exec sleep 1000"];
     const started = await killWorker(directory.path, { cgroups, count: JOBS, scripts }, (worker) =>
       // The first start is acknowledged about when the others are under way.
       round % 4 === 0

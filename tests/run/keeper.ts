@@ -19,6 +19,15 @@ const PATIENCE_MS = Number(Deno.env.get("JOB_WORKER_PATIENCE_MS") ?? 20_000);
 /** Crash loops, races by the hundred, fuzz: what takes longer than people wait. */
 const LONG = "tests/long";
 
+/** They measure the memory or the descriptors of their process, and are not run beside others. */
+const ALONE = [
+  "tests/grpc/abuse_test.ts",
+  "tests/worker/log_limit_test.ts",
+  "tests/worker/log_reader_test.ts",
+  "tests/worker/worker_output_test.ts",
+  "tests/worker/worker_start_test.ts",
+];
+
 const [parent, directory = "", cgroup = "", suite, ...args] = Deno.args;
 
 const own = new Set<number>();
@@ -38,20 +47,28 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
 const seed = Deno.env.get("JOB_WORKER_SEED") ?? `${crypto.getRandomValues(new Int32Array(1))[0]}`;
 say(`Random choices come from JOB_WORKER_SEED=${seed}`);
 
-const selected = args.some((arg) => !arg.startsWith("-") && exists(arg));
-const tests = new Deno.Command(Deno.execPath(), {
-  args: [
-    ...["test", "--quiet", "--allow-all", "--sanitize-ops", "--sanitize-resources"],
-    ...suite === "long" ? selected ? [] : [LONG] : ["--doc", `--ignore=${LONG}`],
-    ...args,
-  ],
-  env: { TMPDIR: place.directory, JOB_WORKER_SEED: seed },
-}).spawn();
-own.add(tests.pid);
-const { code } = await tests.status;
+let code = 0;
+for (const pass of passes()) {
+  const tests = new Deno.Command(Deno.execPath(), {
+    args: ["test", "--quiet", "--allow-all", "--sanitize-ops", "--sanitize-resources", ...pass],
+    // Without the backtraces of Deno itself, which has but one line of them: "unknown".
+    env: { TMPDIR: place.directory, JOB_WORKER_SEED: seed, RUST_BACKTRACE: "0" },
+  }).spawn();
+  own.add(tests.pid);
+  code = Math.max(code, (await tests.status).code);
+}
 const left = await leftBehind();
 for (const what of left) say(`Left behind by the tests: ${what}`);
 Deno.exit(left.length > 0 && code === 0 ? 1 : code);
+
+/** The arguments of each `deno test`. */
+function passes(): string[][] {
+  if (args.some((arg) => !arg.startsWith("-") && exists(arg))) return [args];
+  if (suite === "long") return [[LONG, ...args]];
+  const others = ["--doc", "--parallel", `--ignore=${[LONG, ...ALONE].join()}`];
+  const report = (arg: string) => arg.replace(/^(--junit-path=.*?)(\.xml)?$/, "$1-alone$2");
+  return [[...others, ...args], ["--no-check", ...ALONE, ...args.map(report)]];
+}
 
 /** What is there, and stays. */
 async function leftBehind(): Promise<string[]> {

@@ -145,7 +145,7 @@ Deno.test("WorkerService.getOutput() tells which bytes the limit of the log has 
 
 Deno.test("WorkerService.getOutput() of a running job returns what is there, without a status", async () => {
   await using fixture = await TestService.open();
-  const { jobId } = await fixture.worker.sh("printf hi; exec sleep 100");
+  const { jobId } = await fixture.worker.sh("printf hi; exec sleep 1000");
   await fixture.worker.printed(jobId, "hi");
   const { stdout, nextOffset, end, exitStatus } = await fixture.service.getOutput(
     { jobId, streams: [], offset: 0, maxBytes: 0 },

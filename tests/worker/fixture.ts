@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import { seeded } from "../random.ts";
+import { soon } from "../soon.ts";
 import { KernelShell } from "../../lib/worker/kernel_shell.ts";
 import {
   type Command,
@@ -182,7 +183,8 @@ export class TestWorker implements AsyncDisposable {
 
   /** Starts a shell script and waits for its end. */
   async ran(script: string, ...args: readonly string[]): Promise<Job> {
-    return await this.worker.wait((await this.sh(script, ...args)).jobId);
+    const { jobId } = await this.sh(script, ...args);
+    return await soon(this.worker.wait(jobId), () => `the end of job ${jobId}`);
   }
 
   /**
@@ -200,7 +202,8 @@ export class TestWorker implements AsyncDisposable {
   /** Reads the whole log of a job, to its end. */
   async read(jobId: string): Promise<ReadLog> {
     const options = { start: FROM_START, streams: BOTH, follow: true };
-    const batches = await Array.fromAsync(this.worker.readLog(jobId, options));
+    const reading = Array.fromAsync(this.worker.readLog(jobId, options));
+    const batches = await soon(reading, () => `the end of the log of job ${jobId}`);
     const records = batches.flatMap((batch) => batch.records);
     const finishedJob = batches.at(-1)?.finishedJob;
     assert.ok(finishedJob, "The last batch carries the job");
@@ -216,11 +219,16 @@ export class TestWorker implements AsyncDisposable {
   async printed(jobId: string, text: string): Promise<void> {
     let seen = "";
     const options = { start: FROM_START, streams: BOTH, follow: true };
-    for await (const { records } of this.worker.readLog(jobId, options)) {
-      seen += textOf(records);
-      if (seen.includes(text)) return;
-    }
-    assert.fail(`The job ended without printing ${JSON.stringify(text)}: ${JSON.stringify(seen)}`);
+    const reading = (async () => {
+      for await (const { records } of this.worker.readLog(jobId, options)) {
+        seen += textOf(records);
+        if (seen.includes(text)) return true;
+      }
+      return false;
+    })();
+    const what = () =>
+      `${JSON.stringify(text)} from the job, which printed ${JSON.stringify(seen)}`;
+    assert.ok(await soon(reading, what), `The job ended without ${what()}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -234,10 +242,8 @@ export class TestWorker implements AsyncDisposable {
 
 /** What a call was rejected with. */
 export async function rejection(promise: Promise<unknown>): Promise<unknown> {
-  try {
-    await promise;
-  } catch (error) {
-    return error;
-  }
-  return assert.fail("Nothing was thrown");
+  const outcome = promise.then(() => null, (error: unknown) => ({ error }));
+  const rejected = await soon(outcome, () => "a rejection");
+  assert.ok(rejected !== null, "Nothing was thrown");
+  return rejected.error;
 }

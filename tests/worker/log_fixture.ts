@@ -2,6 +2,7 @@ import { JobLog } from "../../lib/worker/job_log.ts";
 import { readLog, type ReadLogOptions } from "../../lib/worker/log_reader.ts";
 import { LogWriter } from "../../lib/worker/log_writer.ts";
 import type { LogRecord, LogStream } from "../../lib/worker/types.ts";
+import { soon } from "../soon.ts";
 import { BOTH, temporaryDirectory } from "./fixture.ts";
 
 /** A log that is being written, in a directory that is removed with it. */
@@ -41,7 +42,8 @@ export async function recordsOf(
   options: Partial<ReadLogOptions> = {},
 ): Promise<LogRecord[]> {
   const batches = readLog(log, { offset: 0, streams: BOTH, follow: false, ...options });
-  return (await Array.fromAsync(batches)).flatMap(({ records }) => records);
+  const reading = Array.fromAsync(batches);
+  return (await soon(reading, () => "the end of a log")).flatMap(({ records }) => records);
 }
 
 /** Sets the wall clock for as long as it is not disposed of. */

@@ -94,7 +94,7 @@ function idsOf(jobs: readonly Job[]): string[] {
 
 Deno.test("Worker.prune() removes jobs with their logs, but none that runs", async () => {
   await using test = await TestWorker.open();
-  const running = await test.sh("echo on; exec sleep 100");
+  const running = await test.sh("echo on; exec sleep 1000");
   await test.printed(running.jobId, "on");
   const first = await test.ran("echo 1");
   const second = await test.ran("echo 2");

@@ -1,0 +1,25 @@
+import { assert } from "./assert.ts";
+
+/** How long anything may take on a machine that is busy with other things. */
+const PATIENCE_MS = 120_000;
+
+/**
+ * Waits for what is to come, and says what it was if it does not.
+ *
+ * @throws {AssertionError} if it takes longer than anything may
+ */
+export async function soon<T>(promise: Promise<T>, what: () => string): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    try {
+      assert.fail(`Still waiting after ${PATIENCE_MS} ms: ${what()}`);
+    } catch (error) {
+      late.reject(error);
+    }
+  }, PATIENCE_MS);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
