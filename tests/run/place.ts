@@ -19,8 +19,9 @@ export class Place {
   }
 
   static async create(): Promise<Place> {
-    const directory = await Deno.makeTempDir({ prefix: "job-worker-tests-" });
-    return new Place(directory, await makeCgroup(directory.split("/").at(-1) ?? ""));
+    // Short, since the paths of Unix sockets in it may be no longer than 107 bytes.
+    const directory = await Deno.makeTempDir({ prefix: "jw-" });
+    return new Place(directory, await makeCgroup(`job-worker-tests-${Deno.pid}`));
   }
 
   /** Moves this process, and with it what it will start, into the cgroup. */
@@ -39,6 +40,13 @@ export class Place {
 
   /** Removes it. No process may be left in it but this one. */
   async remove(): Promise<void> {
+    // Of tests that were killed while they had a small disk.
+    for (const line of (await Deno.readTextFile("/proc/self/mounts")).split("\n").reverse()) {
+      const [, path = ""] = line.split(" ");
+      if (path.startsWith(`${this.directory}/`)) {
+        await new Deno.Command("umount", { args: [path] }).output();
+      }
+    }
     await Deno.remove(this.directory, { recursive: true }).catch(ignoreMissing);
     if (this.cgroup === "") return;
     const parent = this.cgroup.slice(0, this.cgroup.lastIndexOf("/"));
