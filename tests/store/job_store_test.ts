@@ -4,7 +4,7 @@
  * @module
  */
 
-import fc from "fast-check";
+import { fc } from "../random.ts";
 import { v7 } from "uuid";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import type { JobStore } from "../../lib/worker/mod.ts";
