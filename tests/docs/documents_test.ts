@@ -186,3 +186,17 @@ Deno.test("Every task that a document names is one", async () => {
     }
   }
 });
+
+Deno.test("A task prints what it was asked for, and nothing of Deno's", async () => {
+  const { tasks, allowScripts } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  for (const name of ["start", "cli", "certs", "context", "user", "dev", "demo", "test"]) {
+    // Or each first run lists what it downloads.
+    assert.match(tasks[name].command, /^deno run --quiet /, name);
+  }
+  const { npm } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.lock`));
+  for (const [id, { scripts }] of Object.entries<{ scripts?: boolean }>(npm)) {
+    // Or every task begins with a box about scripts that were not run.
+    const name = id.slice(0, id.lastIndexOf("@"));
+    if (scripts) assert.ok(allowScripts.deny.includes(`npm:${name}`), name);
+  }
+});
