@@ -21,6 +21,8 @@ export class Place {
   static async create(): Promise<Place> {
     // Short, since the paths of Unix sockets in it may be no longer than 107 bytes.
     const directory = await Deno.makeTempDir({ prefix: "jw-" });
+    // As /tmp is: some tests run jobs of another user.
+    await Deno.chmod(directory, 0o1777);
     return new Place(directory, await makeCgroup(`job-worker-tests-${Deno.pid}`));
   }
 
@@ -83,7 +85,15 @@ async function makeCgroup(name: string): Promise<string> {
 /** Removes a cgroup and those in it, the deepest first. */
 async function removeCgroup(path: string): Promise<void> {
   for (const name of await namesIn(path, "d")) await removeCgroup(`${path}/${name}`);
-  await Deno.remove(path).catch(ignoreMissing);
+  for (let attempt = 0; attempt < 100; attempt++) {
+    try {
+      return await Deno.remove(path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      // Those that were killed take a moment to go.
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
 }
 
 async function namesIn(path: string, kind: "d" | "all" = "all"): Promise<string[]> {
