@@ -89,6 +89,6 @@ Deno.test("A daemon that cannot start tells the journal that this is an error", 
   const line = [...withStream(), ...daemonLine(certificates, path, ["--cert=/nonexistent"])];
   await using process = new TestProcess(line, { cwd: path, env: WITHOUT_REST });
   const { code, stderr } = await process.finished();
-  assert.equal(code, 1);
+  assert.equal(code, 78);
   assert.match(stderr, /^<6>worker-daemon .*\n<3>worker-daemon: Cannot read the certificate .*\n$/);
 });
