@@ -41,7 +41,7 @@ export class GatewayKeeper implements AsyncDisposable {
   readonly #closing = new AbortController();
   /** The gateway in each place; `null` while there is none. */
   readonly #places: (GatewayProcess | null)[] = [];
-  readonly #kept: Promise<void>[] = [];
+  readonly #kept = new Set<Promise<void>>();
   /** Gateways that finish their last calls. */
   readonly #draining = new Set<Promise<void>>();
   #addresses: GatewayAddresses;
@@ -70,8 +70,7 @@ export class GatewayKeeper implements AsyncDisposable {
     try {
       for (let place = 0; place < options.count; place++) {
         const gateway = await retry(() => keeper.#start(place === 0), options.patience);
-        keeper.#places[place] = gateway;
-        keeper.#kept[place] = keeper.#keep(place, gateway);
+        keeper.#put(place, gateway);
       }
       return keeper;
     } catch (error) {
@@ -140,18 +139,21 @@ export class GatewayKeeper implements AsyncDisposable {
     }
   }
 
-  /** Sees to it that there is a gateway in this place, until the end. */
+  #put(place: number, gateway: GatewayProcess): void {
+    this.#places[place] = gateway;
+    const kept = this.#keep(place, gateway);
+    this.#kept.add(kept);
+    void kept.then(() => this.#kept.delete(kept));
+  }
+
+  /** Sees to it that there is a gateway in this place, until the end or until it is put another. */
   async #keep(place: number, first: GatewayProcess): Promise<void> {
     const { signal } = this.#closing;
     let pause = PAUSE_MS.first;
     for (let gateway: GatewayProcess | null = first; gateway !== null;) {
       const startedAt = performance.now();
       const why = await gateway.ended;
-      const successor = this.#places[place] ?? null;
-      if (successor !== gateway) {
-        gateway = successor;
-        continue;
-      }
+      if (this.#places[place] !== gateway) return;
       this.#places[place] = null;
       if (signal.aborted) return;
       diagnostics.error("Gateway {pid} ended: {why}; starting another", { pid: gateway.pid, why });
@@ -199,7 +201,7 @@ export class GatewayKeeper implements AsyncDisposable {
           await successor[Symbol.asyncDispose]();
           continue;
         }
-        this.#places[place] = successor;
+        this.#put(place, successor);
         diagnostics.info("Gateway {pid} takes over from {old}", {
           pid: successor.pid,
           old: old.pid,

@@ -4,7 +4,7 @@ import type { JobWorkerClient } from "../../lib/grpc/client.ts";
 import { assert } from "../assert.ts";
 import { issueCa, TestCertificates } from "../certificates.ts";
 import { until } from "../worker/fixture.ts";
-import { fingerprintOf, shownCertificate, TestHouse } from "./fixture.ts";
+import { fingerprintOf, shownCertificate, slay, TestHouse } from "./fixture.ts";
 import { Follower, PrintingJobs } from "./followers.ts";
 
 /** Puts a new certificate of the same CA where the daemon looks, and returns its fingerprint. */
@@ -20,6 +20,18 @@ async function renew(certificates: TestCertificates): Promise<string> {
   return fingerprintOf(cert);
 }
 
+/** A job that is told to end, says so and goes on, once it is ready for that. */
+async function stubbornJob(client: JobWorkerClient) {
+  const script = "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done";
+  const { jobId } = await client.startJob({ command: { name: "sh", args: ["-c", script] } });
+  const printed = (text: string) =>
+    until(async () =>
+      new TextDecoder().decode((await client.getOutput({ jobId })).stdout).includes(text)
+    );
+  await printed("ready");
+  return { jobId, printed };
+}
+
 Deno.test("SIGHUP brings in a new certificate, and no call and no byte is lost", async () => {
   await using certificates = await TestCertificates.create();
   await using house = await TestHouse.start(certificates, { expected: /^$/ });
@@ -30,23 +42,7 @@ Deno.test("SIGHUP brings in a new certificate, and no call and no byte is lost",
   for (const jobId of jobs.ids) followers.push(new Follower(await house.connect(), jobId));
   await Promise.all(followers.map((follower) => follower.advances()));
 
-  const stubborn = await client.startJob({
-    command: {
-      name: "sh",
-      args: ["-c", "trap 'echo asked' TERM; echo ready; while :; do sleep 0.1; done"],
-      env: {},
-      workingDirectory: "",
-    },
-    labels: {},
-    requestId: "",
-  });
-  const { jobId } = stubborn;
-  const printed = (text: string) =>
-    until(async () => {
-      const page = { jobId, streams: [], offset: 0, maxBytes: 0 };
-      return new TextDecoder().decode((await client.getOutput(page)).stdout).includes(text);
-    });
-  await printed("ready");
+  const { jobId, printed } = await stubbornJob(client);
   const caller = await house.connect();
   const stopped = caller.stopJob({ jobId, stopSignal: "", gracePeriodMs: 2000 })
     .then(({ end }) => end?.reason, messageOf);
@@ -64,6 +60,25 @@ Deno.test("SIGHUP brings in a new certificate, and no call and no byte is lost",
 
   const stored = await jobs.end();
   for (const { jobId, text } of followers) assert.equal(await text, stored.get(jobId));
+});
+
+Deno.test("A gateway that dies while the one before it drains is replaced at once", async () => {
+  await using certificates = await TestCertificates.create();
+  await using house = await TestHouse.start(certificates, { expected: /ended: by SIGKILL/ });
+  const caller = await house.connect();
+  const { jobId, printed } = await stubbornJob(caller);
+  const stopped = caller.stopJob({ jobId, gracePeriodMs: 3_600_000 })
+    .then(({ end }) => end?.reason, messageOf);
+  await printed("asked");
+
+  const old = await house.gateway();
+  Deno.kill(house.daemon.pid, "SIGHUP");
+  const [, next] = await house.diagnosed(new RegExp(`Gateway (\\d+) takes over from ${old}`));
+  await slay(Number(next), "SIGKILL");
+  await house.successor(Number(next));
+  assert.ok((await house.gateways()).includes(old), "It has a call to finish");
+  await (await house.connect()).signalJob({ jobId, signal: "KILL" });
+  assert.equal(await stopped, "stopped");
 });
 
 Deno.test("SIGHUP again and again, and with two gateways, always ends with the newest", async () => {
