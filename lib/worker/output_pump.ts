@@ -6,12 +6,13 @@ import type { LogStream } from "./types.ts";
 /** How often the pipes are looked at once the last process of the job has gone. */
 const LOOK_MS = 100;
 /**
- * They are silent if nothing came between so many looks. One is not enough: after a stall of this
- * process it comes before what waits in the pipes is read.
+ * They are silent if nothing came between so many looks. On a machine that is busy what waits in the
+ * pipes may be read hundreds of milliseconds after it was printed, and giving up would lose it. Only
+ * who has left the job and holds the pipes makes anybody wait for this.
  */
-const QUIET_LOOKS = 2;
+const QUIET_LOOKS = 15;
 /** Looks at pipes that are not silent. Only a process that has left the job can still print. */
-const MOST_LOOKS = 20;
+const MOST_LOOKS = 30;
 
 /** Moves what a process prints into its log. The pipes are read no faster than the disk takes it. */
 export class OutputPump {

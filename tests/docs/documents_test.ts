@@ -67,7 +67,7 @@ const PRELUDE = `
 stty cols 160
 shopt -s expand_aliases
 set -m
-worker-cli() { case $1 in context) deno task --quiet "$@" ;; *) deno task --quiet cli "$@" ;; esac; }
+worker-cli() { case $1 in context|certs) deno task --quiet "$@" ;; *) deno task --quiet cli "$@" ;; esac; }
 worker-daemon() { deno run --quiet --allow-all server.ts "$@"; }
 child() { cat /proc/$1/task/$1/children; }
 background() { # LINE PATTERN

@@ -16,6 +16,7 @@ const PASSWORD = "correct horse battery";
 const ANOTHER_HOST = "takes another host";
 const OF_ROOT =
   "changes the system; tests/executables/deployment.ts runs install.sh, which does it";
+const NO_SYSTEMD = "there may be no systemd";
 const PASSWORD_IS_ASKED = "nobody types the password";
 
 /**
@@ -52,6 +53,31 @@ export const EXCEPTIONS: readonly Exception[] = [
   { line: "cd /tmp/job-worker", reason: ANOTHER_HOST },
   { line: "install -m 755", reason: OF_ROOT },
   { line: "useradd", reason: OF_ROOT },
+  { line: "/tmp/job-worker/deploy/install.sh", reason: OF_ROOT },
+  {
+    line: "systemctl --user enable --now",
+    reason: `${NO_SYSTEMD}: the daemon without it`,
+    replace: {
+      "systemctl --user enable --now ~/job-worker/worker-daemon.socket ~/job-worker/worker-daemon.service":
+        "worker-daemon --config=$HOME/job-worker/job-worker.json --job-user=$(id -un)",
+    },
+    ready: /listening on/,
+  },
+  { line: "loginctl enable-linger", reason: NO_SYSTEMD },
+  {
+    line: "worker-cli certs add alice --role operator     #",
+    reason: "it is for where the CA is",
+    before: "deno task -q certs &>/dev/null",
+  },
+  { line: "systemctl reload worker-daemon  ", reason: NO_SYSTEMD },
+  {
+    line: "worker-daemon --rest-address=127.0.0.1:8443 --public-origins",
+    reason:
+      "it is about a daemon that has certificates, runs until it is ended, and any port will do",
+    replace: { "127.0.0.1:8443": "127.0.0.1:0" },
+    before: "deno task -q certs &>/dev/null",
+    ready: /listening on/,
+  },
   {
     line: "worker-daemon init --dir=/etc/job-worker",
     reason: "changes the system: another directory",

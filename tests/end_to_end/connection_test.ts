@@ -96,7 +96,9 @@ Deno.test("the CLI says when its own certificate will not do", async () => {
     ]);
   assert.match(
     expiredText,
-    new RegExp(`expired-cert\\.pem" expired on .*${makeCertificates} --force`),
+    new RegExp(
+      `expired-cert\\.pem" expired on .*ask whoever runs the daemon .*${makeCertificates} renew`,
+    ),
   );
   assert.match(earlyText, /early-cert\.pem" is not valid before .*check the clock/);
   for (const text of [serverText, foreignText]) {
@@ -132,7 +134,7 @@ Deno.test("the CLI trusts no daemon whose certificate is for another host", asyn
   for (const text of [ip, name]) {
     assert.match(
       text ?? "",
-      new RegExp(`its certificate is for another host\n.*${makeCertificates} --force --host`),
+      new RegExp(`its certificate is for another host\n.*${makeCertificates} renew server --host`),
     );
   }
 });

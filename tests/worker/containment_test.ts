@@ -175,7 +175,7 @@ Deno.test("A worker gives jobs a time limit, and none more than the longest", as
   const tooLong = { execution: { timeoutMs: 10_001 } };
   assert.match(
     String(await rejection(test.start({ name: "true" }, tooLong))),
-    /10001 ms.*10000 ms/,
+    /Invalid timeout 10s1ms: .* no job run longer than 10s$/,
   );
 });
 
@@ -183,8 +183,14 @@ Deno.test("Worker.limitTime() gives no job more time than the longest, nor all o
   await using test = await TestWorker.open({ timeout: { standardMs: 0, maxMs: 600_000 } });
   const { jobId, execution } = await test.start({ name: "sleep", args: ["1000"] });
   assert.equal(execution.timeoutMs, 600_000, "a job that does not say has the longest");
-  assert.match(String(await rejection(test.worker.limitTime(jobId, 0))), /of none.*600000 ms/);
-  assert.match(String(await rejection(test.worker.limitTime(jobId, 600_001))), /600001 ms.*600000/);
+  assert.match(
+    String(await rejection(test.worker.limitTime(jobId, 0))),
+    /Invalid timeout of none: .* longer than 10m$/,
+  );
+  assert.match(
+    String(await rejection(test.worker.limitTime(jobId, 600_001))),
+    /Invalid timeout 10m1ms: /,
+  );
   assert.equal((await test.worker.get(jobId)).execution.timeoutMs, 600_000);
   assert.equal((await test.worker.limitTime(jobId, 599_999)).execution.timeoutMs, 599_999);
 });
