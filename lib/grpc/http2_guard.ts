@@ -1,5 +1,5 @@
 /**
- * Keeps Deno's HTTP/2 alive when a connection goes away.
+ * Keeps Deno's HTTP/2, and grpc-js above it, alive when a connection goes away.
  *
  * Until denoland/deno#36788 is fixed, a GOAWAY frame makes Deno close the session while nghttp2 is
  * still reading from it: after some hundred short TLS connections, or one that idled for minutes,
@@ -11,11 +11,13 @@
 
 import http2 from "node:http2";
 import process from "node:process";
+import { setImmediate } from "node:timers";
 
 interface Session {
   close(callback?: () => void): void;
   once(event: "close", listener: () => void): unknown;
   destroy(error?: Error, code?: number): void;
+  emit(event: string | symbol, ...args: unknown[]): boolean;
 }
 
 interface Server {
@@ -35,6 +37,24 @@ function closeLater<T extends Session>(session: T): T {
   return session;
 }
 
+/**
+ * Tells a client of a GOAWAY in a turn of the event loop of its own.
+ *
+ * A server that goes away just now may send it right behind its settings, and Deno tells of both before
+ * any promise goes on. But only then does grpc-js begin to listen for the end of a connection that its
+ * settings have made ready: it would take it for ready for ever, and start each call on it anew, without
+ * a pause, until there is no memory left.
+ */
+function goAwayLater<T extends Session>(session: T): T {
+  const emit = session.emit.bind(session);
+  session.emit = (event, ...args) => {
+    if (event !== "goaway") return emit(event, ...args);
+    setImmediate(() => emit(event, ...args));
+    return true;
+  };
+  return session;
+}
+
 function guardSessions<T extends Server>(server: T): T {
   server.on("session", closeLater);
   return server;
@@ -47,5 +67,5 @@ Object.assign(http2, {
   createServer: (...args: Parameters<typeof createServer>) => guardSessions(createServer(...args)),
   createSecureServer: (...args: Parameters<typeof createSecureServer>) =>
     guardSessions(createSecureServer(...args)),
-  connect: (...args: Parameters<typeof connect>) => closeLater(connect(...args)),
+  connect: (...args: Parameters<typeof connect>) => goAwayLater(closeLater(connect(...args))),
 });

@@ -1,5 +1,6 @@
 import http2 from "node:http2";
 import { assert } from "../assert.ts";
+import { ROOT } from "../programs.ts";
 import "../../lib/grpc/grpc.ts";
 import { surviveConnections } from "./short_connections.ts";
 
@@ -19,4 +20,16 @@ Deno.test("the guard closes sessions a tick later, and tells every callback", as
   await Promise.all(closed);
   assert.equal(session.closed, true);
   await new Promise((resolve) => server.close(resolve));
+});
+
+Deno.test("a client whose daemon goes away as it comes is told in time, and does not go round in circles", async () => {
+  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-check", "--allow-all", `${ROOT}tests/grpc/early_goaway.ts`],
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  const [text = "", errors] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert.ok(success, `It did not end by itself: ${errors}`);
+  const { outcome, connections } = JSON.parse(text);
+  assert.ok(["unavailable", "deadline_exceeded"].includes(outcome), text);
+  assert.ok(connections >= 1 && connections < 1_000, text);
 });
