@@ -82,8 +82,10 @@ if [ -e "$root/etc/job-worker/job-worker.json" ]; then
   echo "  there is a configuration in $root/etc/job-worker"
 else
   step "$root$prefix/bin/worker-daemon" init "--dir=$root/etc/job-worker" --systemd --system "$@"
-  # What the unit names will be there without the root.
+  # What the unit and the configuration name will be there without the root.
   [ -z "$root" ] || step sed -i "s|$root/|/|g" "$root/etc/job-worker/worker-daemon.service"
+  [ -z "$root" ] || step sed -i 's|"data-dir": "data"|"data-dir": "/var/lib/job-worker"|' \
+    "$root/etc/job-worker/job-worker.json"
 fi
 if [ -n "$root" ]; then
   echo "Done, below $root."

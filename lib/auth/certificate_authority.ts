@@ -107,7 +107,7 @@ export class CertificateAuthority implements Disposable {
       throw new JobWorkerError(
         "already_exists",
         `"${user}" has a certificate until ${dateOf(good.notAfter)}: ` +
-          `renew it (\`${MAKE_CERTIFICATES} renew\`), or revoke it first (\`${MAKE_CERTIFICATES} revoke\`)`,
+          `renew it (\`${MAKE_CERTIFICATES} renew ${user}\`), or revoke it first (\`${MAKE_CERTIFICATES} revoke ${user}\`)`,
       );
     }
     const cert = join(this.#paths.directory, `${user}-cert.pem`);

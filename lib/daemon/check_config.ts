@@ -12,8 +12,7 @@ import { type DaemonOptions, IN_MEMORY } from "./options.ts";
  * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong
  */
 export async function checkConfiguration(options: DaemonOptions): Promise<void> {
-  await findTool("setsid");
-  checkJobUser(options);
+  await checkJobUser(options, await findTool("setsid"));
   await loadTlsMaterial(options, "server");
   await loadDenyListOf(options);
   if (options.restAddress !== null) await loadPasswordFile(options.users);
@@ -21,12 +20,26 @@ export async function checkConfiguration(options: DaemonOptions): Promise<void> 
 }
 
 /**
- * Lets no daemon run jobs as root unless it is told so.
+ * Lets no daemon run jobs as root unless it is told so, nor begin with a user that no job could have.
  *
  * @throws {JobWorkerError} `failed_precondition`
  */
-export function checkJobUser({ jobUser }: DaemonOptions): void {
-  if (Deno.uid() !== 0 || jobUser !== "") return;
+export async function checkJobUser({ jobUser }: DaemonOptions, setsid: string): Promise<void> {
+  if (jobUser !== "") {
+    const getent = new Deno.Command(setsid, {
+      args: ["getent", "passwd", "--", jobUser],
+      stdin: "null",
+      stdout: "null",
+      stderr: "null",
+    });
+    // As getent(1) says it; what else there may be shows at the first start of a job.
+    if ((await getent.output()).code !== 2) return;
+    throw new JobWorkerError(
+      "failed_precondition",
+      `--job-user "${jobUser}": there is no such user on this machine`,
+    );
+  }
+  if (Deno.uid() !== 0) return;
   throw new JobWorkerError(
     "failed_precondition",
     "The daemon runs as root, and so would every job: say whose rights jobs have with " +

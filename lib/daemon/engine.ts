@@ -41,7 +41,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   });
   const setsid = await findTool("setsid");
   const descriptors = await descriptorLimit(setsid);
-  checkJobUser(options);
+  await checkJobUser(options, setsid);
   const supervisor = notifySocket(environment);
   const patience = startPatience(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();

@@ -152,6 +152,7 @@ Deno.test("--check-config ends with what the unit is not started again for: 2 fo
     [`--data-dir=${path}/job-worker.json`, 78, /Cannot use the data directory .* not a directory/],
     [`--data-dir=${path}/open`, 78, /others than its owner may write in it; run `chmod go-w /],
     [`--data-dir=/${"long".repeat(30)}`, 78, /lets its path have 95 bytes/],
+    ["--job-user=no-such-user", 78, /"no-such-user": there is no such user on this machine/],
     ["--gateways=0", 2, /must be 1 to 64/],
     ["--frobnicate", 2, /Unknown argument/],
   ];

@@ -106,7 +106,7 @@ export function testDeployment(executables: Executables): void {
     const outcome = await run("sh", ["-euc", script]);
     assert.deepEqual([outcome?.code, outcome?.stderr], [0, ""], script);
     const config = await Deno.readTextFile(`${server}/etc/job-worker/job-worker.json`);
-    assert.equal(JSON.parse(config)["data-dir"], "data");
+    assert.equal(JSON.parse(config)["data-dir"], "/var/lib/job-worker");
     assert.ok((await Deno.stat(`${server}/usr/local/bin/worker-daemon`)).isFile);
     // Unpacked by the installation already, for everybody.
     const unpacked = await Array.fromAsync(Deno.readDir(`${server}/var/cache/job-worker`));
