@@ -3,16 +3,12 @@ import { delay } from "../../lib/delay.ts";
 import { ENGINE_HOST, EngineClient } from "../../lib/engine/client.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
-import {
-  JOB_METHODS,
-  type JobMethod,
-  type JobService,
-  type LogBatch,
-} from "../../lib/service/job_service.ts";
+import { JOB_METHODS, type LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { batchOf, FAILED_JOB, JOB } from "../grpc/fixture.ts";
 import { randomBytes, rejection } from "../worker/fixture.ts";
-import { CALLER, context, eachMethod, TestEngine } from "./fixture.ts";
+import { callWhole, eachMethod, WHOLE_ANSWERS, WHOLE_REQUESTS } from "../service/samples.ts";
+import { CALLER, context, TestEngine } from "./fixture.ts";
 
 const { jobId } = JOB;
 const LOGS = {
@@ -22,84 +18,48 @@ const LOGS = {
   start: { kind: "offset", offset: 0 },
 } as const;
 
-/** A request to each method, none of them empty. */
-const REQUESTS = {
-  startJob: { command: JOB.command, labels: { a: "b" }, requestId: "once" },
-  stopJob: { jobId, stopSignal: "SIGINT", gracePeriodMs: null },
-  getJob: { jobId },
-  listJobs: { filter: { statuses: ["running"], owner: "ä" }, pageSize: 7, pageToken: jobId },
-  waitJob: { jobId },
-  getOutput: { jobId, streams: ["stderr"], offset: 2 ** 40, maxBytes: 5 },
-  streamLogs: { ...LOGS, start: { kind: "since", time: 0.5 } },
-  watchJobs: { filter: { labels: { x: "" } } },
-  signalJob: { jobId, signal: "SIGHUP" },
-  limitJobTime: { jobId, timeoutMs: 5 },
-  writeInput: { jobId, offset: 3, data: new Uint8Array([0, 255, 128]), end: true },
-  pruneJobs: { maxCount: 5, dryRun: true, owner: "ä" },
-} as const satisfies { [Method in JobMethod]: Parameters<JobService[Method]>[0] };
-
-/** What each method answers. Streams answer with all of it. */
-const ANSWERS = {
-  startJob: JOB,
-  stopJob: FAILED_JOB,
-  getJob: JOB,
-  listJobs: { jobs: [FAILED_JOB, JOB], nextPageToken: jobId },
-  waitJob: FAILED_JOB,
-  getOutput: {
-    stdout: new Uint8Array([0, 255]),
-    stderr: new Uint8Array(),
-    nextOffset: 2,
-    endOffset: 2,
-    end: true,
-    exitStatus: null,
-  },
-  streamLogs: [batchOf(0, new Uint8Array([0, 128])), { ...batchOf(2, new Uint8Array()) }],
-  watchJobs: [JOB, FAILED_JOB],
-  signalJob: JOB,
-  limitJobTime: JOB,
-  writeInput: { accepted: 6 },
-  pruneJobs: { jobs: [FAILED_JOB], count: 1, bytes: 2 ** 40 },
-} as const;
-
-/** Calls a method by its name; a stream is read to its end. */
-async function call(engine: TestEngine, method: JobMethod, call = context()): Promise<unknown> {
-  const request = REQUESTS[method] as never;
-  switch (method) {
-    case "streamLogs":
-    case "watchJobs":
-      return await Array.fromAsync<unknown>(engine.client[method](request, call));
-    default:
-      return await engine.client[method](request, call);
-  }
-}
-
 Deno.test("Every call reaches the service as it was made, and its answer the caller", async () => {
   const seen: unknown[] = [];
   await using engine = await TestEngine.start(eachMethod((method, request, { caller }) => {
     seen.push({ method, request, caller });
-    return Promise.resolve(ANSWERS[method]);
+    return Promise.resolve(WHOLE_ANSWERS[method]);
   }));
   for (const method of JOB_METHODS) {
-    assert.deepEqual(await call(engine, method), ANSWERS[method], method);
+    assert.deepEqual(
+      await callWhole(engine.client, method, context()),
+      WHOLE_ANSWERS[method],
+      method,
+    );
   }
   assert.deepEqual(
     seen,
-    JOB_METHODS.map((method) => ({ method, request: REQUESTS[method], caller: CALLER })),
+    JOB_METHODS.map((method) => ({ method, request: WHOLE_REQUESTS[method], caller: CALLER })),
   );
 });
 
-Deno.test("An error reaches the caller with its code and reason; a fault of ours as internal", async () => {
-  const known = new JobWorkerError("failed_precondition", 'No "ü"', { reason: "ENOENT" });
+Deno.test("An error reaches the caller with its code, reason and field; a fault of ours as internal", async () => {
+  const known = new JobWorkerError("failed_precondition", 'No "ü"', {
+    reason: "ENOENT",
+    field: "command.name",
+  });
   let thrown: unknown = known;
   await using engine = await TestEngine.start(eachMethod(() => Promise.reject(thrown)));
   for (const method of JOB_METHODS) {
-    const { name, code, message, reason } = known;
-    await assert.rejects(call(engine, method), { name, code, message, reason });
+    const { name, code, message, reason, field } = known;
+    await assert.rejects(callWhole(engine.client, method, context()), {
+      name,
+      code,
+      message,
+      reason,
+    });
   }
   assert.deepEqual(engine.faults, []);
   thrown = new TypeError("a secret");
   for (const method of JOB_METHODS) {
-    await assert.rejects(call(engine, method), { code: "internal", message: /^Internal error/ });
+    await assert.rejects(callWhole(engine.client, method, context()), {
+      code: "internal",
+      message: /^Internal error/,
+    });
   }
   assert.deepEqual(engine.faults, JOB_METHODS.map((method) => ({ method, error: thrown })));
 });
@@ -153,7 +113,7 @@ for (const method of ["waitJob", "streamLogs", "watchJobs"] as const) {
       { maxCalls: 1 },
     );
     const leaving = new AbortController();
-    const failure = rejection(call(engine, method, context(leaving.signal)));
+    const failure = rejection(callWhole(engine.client, method, context(leaving.signal)));
     await called.promise;
     const reason = new JobWorkerError("cancelled", "Call cancelled");
     leaving.abort(reason);

@@ -6,14 +6,9 @@
 
 import { ENGINE_HOST, EngineClient } from "../../lib/engine/client.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
-import {
-  type CallContext,
-  type Caller,
-  JOB_METHODS,
-  type JobMethod,
-  type JobService,
-} from "../../lib/service/job_service.ts";
+import type { CallContext, Caller, JobService } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
+import { eachMethod } from "../service/samples.ts";
 
 export const CALLER: Caller = {
   identity: { user: "ünï", roles: ["operator", "viewer"] },
@@ -27,26 +22,6 @@ export function context(
   user: string = CALLER.identity.user,
 ): CallContext {
   return { caller: { ...CALLER, identity: { ...CALLER.identity, user } }, signal };
-}
-
-/** How one method stands in for each of those of a service. */
-export type AnyMethod = (
-  method: JobMethod,
-  request: unknown,
-  context: CallContext,
-) => Promise<unknown>;
-
-/** A service of which each method does the same. What streams is to resolve to an array. */
-export function eachMethod(answer: AnyMethod): JobService {
-  const methods = JOB_METHODS.map((method) => [
-    method,
-    method === "streamLogs" || method === "watchJobs"
-      ? async function* (request: unknown, context: CallContext) {
-        yield* await answer(method, request, context) as unknown[];
-      }
-      : (request: unknown, context: CallContext) => answer(method, request, context),
-  ]);
-  return Object.fromEntries(methods) as JobService;
 }
 
 /** Options of {@linkcode TestEngine.start}. */

@@ -1,0 +1,150 @@
+import { abortable } from "../../lib/abortable.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { JOB_METHODS, type JobMethod } from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { callWhole, eachMethod, WHOLE_ANSWERS } from "../service/samples.ts";
+import { within } from "../within.ts";
+import { until } from "../worker/fixture.ts";
+import { JOB, TestServer } from "./fixture.ts";
+
+/** What only an event ends. */
+const OPEN_ENDED: ReadonlySet<JobMethod> = new Set([
+  "waitJob",
+  "streamLogs",
+  "watchJobs",
+  "writeInput",
+]);
+
+/** What could do something twice. */
+const NEVER_REPEATED: ReadonlySet<JobMethod> = new Set([
+  "stopJob",
+  "signalJob",
+  "limitJobTime",
+  "pruneJobs",
+]);
+
+const NEVER = new Promise<never>(() => {});
+
+Deno.test("every call keeps to its own time, and both sides know when it is over", async () => {
+  const ended: JobMethod[] = [];
+  await using server = await TestServer.start(eachMethod(async (method, _request, { signal }) => {
+    await abortable(NEVER, signal).catch(() => ended.push(method));
+  }));
+  await using client = await server.connect();
+  await Promise.all(JOB_METHODS.map((method) =>
+    within(
+      `${method} to be out of time`,
+      assert.rejects(callWhole(client, method, { timeoutMs: 200 }), { code: "deadline_exceeded" }),
+    )
+  ));
+  await assert.rejects(client.checkHealth({ timeoutMs: 0 }), { code: "deadline_exceeded" });
+  await until(() => Promise.resolve(ended.length === JOB_METHODS.length));
+  assert.deepEqual(ended.sort(), [...JOB_METHODS].sort());
+  assert.deepEqual(server.faults, []);
+});
+
+Deno.test("every call is cancelled by its signal, at once and while it is under way", async () => {
+  const called: JobMethod[] = [];
+  const ended: JobMethod[] = [];
+  await using server = await TestServer.start(eachMethod(async (method, _request, { signal }) => {
+    called.push(method);
+    await abortable(NEVER, signal).catch(() => ended.push(method));
+  }));
+  await using client = await server.connect();
+  const reason = new Error("Enough");
+  const calls = (signal: AbortSignal) =>
+    Promise.all(
+      JOB_METHODS.map((method) =>
+        within(
+          `${method} to be cancelled`,
+          assert.rejects(callWhole(client, method, { signal }), reason),
+        )
+      ),
+    );
+  await calls(AbortSignal.abort(reason));
+  await assert.rejects(client.checkHealth({ signal: AbortSignal.abort(reason) }), reason);
+  assert.deepEqual(called, []);
+
+  const leaving = new AbortController();
+  const outcomes = calls(leaving.signal);
+  await until(() => Promise.resolve(called.length === JOB_METHODS.length));
+  leaving.abort(reason);
+  await outcomes;
+  await until(() => Promise.resolve(ended.length === JOB_METHODS.length));
+});
+
+for (const method of JOB_METHODS) {
+  const repeated = !NEVER_REPEATED.has(method);
+  Deno.test(`${method} is ${repeated ? "" : "not "}made again when the connection breaks`, async () => {
+    let calls = 0;
+    const server: TestServer = await TestServer.start(
+      eachMethod(async (method, _request, { signal }) => {
+        if (++calls > 1) return WHOLE_ANSWERS[method];
+        server.dropConnections();
+        return await abortable(NEVER, signal);
+      }),
+    );
+    await using _server = server;
+    const reconnections: Error[] = [];
+    await using client = await server.connect({
+      onReconnecting: (error) => reconnections.push(error),
+    });
+    const outcome = within(`${method} to end`, callWhole(client, method, {}));
+    if (repeated) await outcome;
+    else await assert.rejects(outcome, { code: "unavailable" });
+    assert.equal(calls, repeated ? 2 : 1);
+    assert.equal(reconnections.length, repeated ? 1 : 0);
+  });
+}
+
+for (const patienceMs of [undefined, 3_600_000]) {
+  const patience = patienceMs === undefined ? "no patience" : "patience";
+  Deno.test(`GrpcServer.close() has ${patience} with calls that end by themselves, and none with others`, async () => {
+    let called = 0;
+    const released = Promise.withResolvers<void>();
+    await using server = await TestServer.start(
+      eachMethod(async (method, _request, { signal }) => {
+        called++;
+        await abortable(released.promise, signal);
+        return WHOLE_ANSWERS[method];
+      }),
+      // Those who are waited for are not cut off meanwhile.
+      { closeTimeoutMs: patienceMs === undefined ? 60_000 : 0 },
+    );
+    await using client = await server.connect({ reconnectTimeoutMs: 0 });
+    const outcomes = JOB_METHODS.map((method) => {
+      const ended = callWhole(client, method, {}).then(() => "answered", (error) => error);
+      return { method, ended: within(`${method} to end`, ended) };
+    });
+    await until(() => Promise.resolve(called === JOB_METHODS.length));
+    const closing = server.grpc.close(patienceMs === undefined ? {} : { patienceMs });
+    for (const { method, ended } of outcomes) {
+      if (patienceMs !== undefined && !OPEN_ENDED.has(method)) continue;
+      const error = await ended;
+      assert.ok(error instanceof JobWorkerError, `${method}: ${error}`);
+      assert.deepEqual([error.code, error.message], [
+        "unavailable",
+        "The server is going away: connect again",
+      ]);
+    }
+    released.resolve();
+    if (patienceMs !== undefined) {
+      for (const { method, ended } of outcomes) {
+        if (!OPEN_ENDED.has(method)) assert.equal(await ended, "answered", method);
+      }
+    }
+    await within("the last connection to be closed", closing);
+  });
+}
+
+Deno.test("a client is known for as long as one of its connections is open", async () => {
+  await using server = await TestServer.start({ getJob: () => Promise.resolve(JOB) });
+  const clients = await Promise.all([server.connect(), server.connect(), server.connect()]);
+  for (const [closed, client] of clients.entries()) {
+    for (const left of clients.slice(closed)) await left.getJob({ jobId: JOB.jobId });
+    await client[Symbol.asyncDispose]();
+    await until(() => Promise.resolve(server.connections === clients.length - closed - 1));
+  }
+  await using again = await server.connect();
+  await again.getJob({ jobId: JOB.jobId });
+});

@@ -1,0 +1,186 @@
+/**
+ * A request and an answer of each method of `JobService` in which every field says something, and
+ * something else than all other fields: one that is dropped on its way, or takes the place of
+ * another, shows.
+ *
+ * @module
+ */
+
+import {
+  type CallContext,
+  JOB_METHODS,
+  type JobMethod,
+  type JobService,
+} from "../../lib/service/job_service.ts";
+import type { Job } from "../../lib/worker/types.ts";
+
+/** All of it, down to the last optional member: a new one that is left out below does not compile. */
+type Whole<T> = T extends Uint8Array | string | number | boolean | null ? T
+  : T extends readonly (infer Item)[] ? readonly Whole<Item>[]
+  : { readonly [Key in keyof T]-?: Whole<T[Key]> };
+
+type Awaitable<T> = T extends Promise<infer Value> ? Value
+  : T extends AsyncIterable<infer Item> ? readonly Item[]
+  : never;
+
+const JOB_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/** A job that has ended. */
+export const WHOLE_JOB = {
+  jobId: JOB_ID,
+  command: {
+    name: "sh",
+    args: ["-c", 'exit "$0"', "3"],
+    env: { A: "ä", B: "" },
+    workingDirectory: "/srv/build",
+  },
+  pid: 4711,
+  owner: "alice",
+  labels: { team: "blue", nightly: "" },
+  requestId: "once",
+  startedAt: 1_700_000_000_123,
+  stdoutBytes: 2 ** 40 + 1,
+  stderrBytes: 2 ** 40 + 2,
+  execution: {
+    user: "build",
+    umask: "027",
+    nice: -5,
+    timeoutMs: 90_001,
+    gracePeriodMs: 1_502,
+    limits: { memoryBytes: 2 ** 33 + 3, cpus: 0.5, processes: 33 },
+    hasInput: true,
+  },
+  containment: "cgroup",
+  usage: { cpuMs: 77_004, peakMemoryBytes: 2 ** 33 + 5, oomKills: 2 },
+  logLimit: { bytes: 2 ** 33 + 6, policy: "end_job" },
+  logBytes: 2 ** 33 + 7,
+  outputCut: true,
+  end: {
+    status: "cancelled",
+    reason: "log_limit",
+    exitStatus: { signal: "SIGKILL" },
+    finishedAt: 1_700_000_001_999,
+    detail: "its log is full",
+  },
+} as const satisfies Whole<Job>;
+
+/** The same while it runs. */
+export const WHOLE_RUNNING_JOB: Job = { ...WHOLE_JOB, usage: null, end: null };
+
+const FILTER = {
+  statuses: ["running", "failed"],
+  owner: "bob",
+  labels: { team: "red", nightly: "" },
+  jobIdPrefix: "0189",
+  startedAfter: 1_700_000_000_001,
+  startedBefore: 1_700_000_000_002,
+} as const;
+
+export const WHOLE_REQUESTS = {
+  startJob: {
+    command: WHOLE_JOB.command,
+    labels: WHOLE_JOB.labels,
+    requestId: "once",
+    logLimit: WHOLE_JOB.logLimit,
+    execution: WHOLE_JOB.execution,
+  },
+  stopJob: { jobId: JOB_ID, stopSignal: "SIGINT", gracePeriodMs: 1_503 },
+  getJob: { jobId: JOB_ID },
+  listJobs: { filter: FILTER, pageSize: 7, pageToken: "page" },
+  waitJob: { jobId: JOB_ID },
+  getOutput: { jobId: JOB_ID, streams: ["stderr"], offset: 2 ** 40 + 8, maxBytes: 9 },
+  streamLogs: {
+    jobId: JOB_ID,
+    streams: ["stderr", "stdout"],
+    follow: true,
+    start: { kind: "tail", lines: 10 },
+  },
+  watchJobs: { filter: FILTER },
+  signalJob: { jobId: JOB_ID, signal: "USR1" },
+  limitJobTime: { jobId: JOB_ID, timeoutMs: 7_200_011 },
+  writeInput: { jobId: JOB_ID, offset: 2 ** 40 + 12, data: Uint8Array.of(0, 255, 13), end: true },
+  pruneJobs: {
+    maxAgeMs: 86_400_014,
+    maxCount: 15,
+    maxBytes: 2 ** 40 + 16,
+    dryRun: true,
+    owner: "carol",
+  },
+} as const satisfies { [Method in JobMethod]: Whole<Parameters<JobService[Method]>[0]> };
+
+/** What each method answers; an array stands for a stream. */
+export const WHOLE_ANSWERS = {
+  startJob: WHOLE_RUNNING_JOB,
+  stopJob: WHOLE_JOB,
+  getJob: WHOLE_JOB,
+  listJobs: { jobs: [WHOLE_JOB, WHOLE_RUNNING_JOB], nextPageToken: "next" },
+  waitJob: WHOLE_JOB,
+  getOutput: {
+    gap: { from: 2 ** 40 + 17, to: 2 ** 40 + 18 },
+    stdout: Uint8Array.of(1, 0, 255),
+    stderr: Uint8Array.of(195, 10),
+    nextOffset: 2 ** 40 + 23,
+    endOffset: 2 ** 40 + 26,
+    end: true,
+    exitStatus: { code: 3 },
+  },
+  streamLogs: [
+    {
+      gap: { from: 2 ** 40 + 19, to: 2 ** 40 + 20 },
+      records: [
+        { offset: 2 ** 40 + 20, time: 1_700_000_000_003, stream: "stderr", data: Uint8Array.of(9) },
+        {
+          offset: 2 ** 40 + 21,
+          time: 1_700_000_000_004,
+          stream: "stdout",
+          data: Uint8Array.of(0, 8),
+        },
+      ],
+      nextOffset: 2 ** 40 + 23,
+      finishedJob: null,
+    },
+    { records: [], nextOffset: 2 ** 40 + 24, finishedJob: WHOLE_JOB },
+  ],
+  watchJobs: [WHOLE_RUNNING_JOB, WHOLE_JOB],
+  signalJob: WHOLE_RUNNING_JOB,
+  limitJobTime: WHOLE_RUNNING_JOB,
+  writeInput: { accepted: 2 ** 40 + 15 },
+  pruneJobs: { jobs: [WHOLE_JOB], count: 22, bytes: 2 ** 40 + 25 },
+} as const satisfies {
+  [Method in JobMethod]: Awaitable<ReturnType<JobService[Method]>>;
+};
+
+/** How one method stands in for each of those of a service. */
+export type AnyMethod = (
+  method: JobMethod,
+  request: unknown,
+  context: CallContext,
+) => Promise<unknown>;
+
+/** A service of which each method does the same. What streams is to resolve to an array. */
+export function eachMethod(answer: AnyMethod): JobService {
+  const methods = JOB_METHODS.map((method) => [
+    method,
+    isStream(method)
+      ? async function* (request: unknown, context: CallContext) {
+        yield* await answer(method, request, context) as unknown[];
+      }
+      : (request: unknown, context: CallContext) => answer(method, request, context),
+  ]);
+  return Object.fromEntries(methods) as JobService;
+}
+
+/** Calls a method by its name with its whole request; a stream is read to its end. */
+export async function callWhole<Context>(
+  service: { [Method in JobMethod]: (request: never, context: Context) => unknown },
+  method: JobMethod,
+  context: Context,
+): Promise<unknown> {
+  const request = WHOLE_REQUESTS[method] as never;
+  if (!isStream(method)) return await service[method](request, context);
+  return await Array.fromAsync(service[method](request, context) as AsyncIterable<unknown>);
+}
+
+function isStream(method: JobMethod): boolean {
+  return method === "streamLogs" || method === "watchJobs";
+}
