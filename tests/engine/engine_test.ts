@@ -1,12 +1,14 @@
 import { isIPv4 } from "node:net";
+import { abortable } from "../../lib/abortable.ts";
 import { delay } from "../../lib/delay.ts";
 import { ENGINE_HOST, EngineClient } from "../../lib/engine/client.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
-import { JOB_METHODS, type LogBatch } from "../../lib/service/job_service.ts";
+import { JOB_METHODS, type JobMethod, type LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { batchOf, FAILED_JOB, JOB } from "../grpc/fixture.ts";
-import { randomBytes, rejection } from "../worker/fixture.ts";
+import { within } from "../within.ts";
+import { randomBytes, rejection, until } from "../worker/fixture.ts";
 import { callWhole, eachMethod, WHOLE_ANSWERS, WHOLE_REQUESTS } from "../service/samples.ts";
 import { CALLER, context, TestEngine } from "./fixture.ts";
 
@@ -97,7 +99,7 @@ Deno.test("Output passes untouched, whatever its size", async () => {
   }
 });
 
-for (const method of ["waitJob", "streamLogs", "watchJobs"] as const) {
+for (const method of ["startJob", "waitJob", "writeInput", "streamLogs", "watchJobs"] as const) {
   Deno.test(`A caller of ${method} who leaves is noticed while the service waits`, async () => {
     const called = Promise.withResolvers<AbortSignal>();
     const ended = Promise.withResolvers<void>();
@@ -114,14 +116,45 @@ for (const method of ["waitJob", "streamLogs", "watchJobs"] as const) {
     );
     const leaving = new AbortController();
     const failure = rejection(callWhole(engine.client, method, context(leaving.signal)));
-    await called.promise;
+    await within(`${method} to be called`, called.promise);
     const reason = new JobWorkerError("cancelled", "Call cancelled");
     leaving.abort(reason);
-    assert.equal(await failure, reason);
-    await ended.promise;
+    assert.equal(await within(`${method} to be left`, failure), reason);
+    await within(`${method} to end`, ended.promise);
     assert.deepEqual(engine.faults, []);
   });
 }
+
+Deno.test("Every call is given up by its signal, at once and while it is under way", async () => {
+  const called: JobMethod[] = [];
+  await using engine = await TestEngine.start(eachMethod(async (method, _request, { signal }) => {
+    called.push(method);
+    return await abortable(new Promise<never>(() => {}), signal);
+  }));
+  const reason = new Error("Enough");
+  const calls = (signal: AbortSignal) =>
+    Promise.all(JOB_METHODS.map((method) => {
+      const left = assert.rejects(callWhole(engine.client, method, context(signal)), reason);
+      return within(`${method} to be left`, left);
+    }));
+  await calls(AbortSignal.abort(reason));
+  assert.deepEqual(called, []);
+  const leaving = new AbortController();
+  const outcomes = calls(leaving.signal);
+  await until(() => Promise.resolve(called.length === JOB_METHODS.length));
+  leaving.abort(reason);
+  await outcomes;
+});
+
+Deno.test("A call that the engine does not understand tells why", async () => {
+  await using engine = await TestEngine.start({});
+  const { caller, signal } = context();
+  const stranger = { ...caller, peer: "x".repeat(129) };
+  await assert.rejects(engine.client.getJob({ jobId }, { caller: stranger, signal }), {
+    code: "unavailable",
+    message: /^The job engine does not answer: [^]*peer/,
+  });
+});
 
 Deno.test("A caller who leaves in the middle of a stream ends it in the service", async () => {
   const ended = Promise.withResolvers<void>();

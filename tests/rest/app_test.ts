@@ -1,13 +1,17 @@
+import { abortable } from "../../lib/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { restApp } from "../../lib/rest/app.ts";
-import { OPERATIONS } from "../../lib/rest/operations.ts";
+import { type Operation, OPERATIONS } from "../../lib/rest/operations.ts";
 import type {
   CallContext,
+  JobMethod,
   ListJobsRequest,
   StartJobRequest,
   StopJobRequest,
 } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
+import { eachMethod, WHOLE_JOB, WHOLE_REQUESTS } from "../service/samples.ts";
+import { within } from "../within.ts";
 import { ALICE, basic, DONE_JOB, fakeService, JOB, JOB_ID, TestApp } from "./fixture.ts";
 
 const RUNNING_JSON = {
@@ -487,21 +491,134 @@ Deno.test("A query that is not understood is refused with the parameter's name",
   }
 });
 
-Deno.test("A call has the signal of its request", async () => {
-  const left = new AbortController();
+Deno.test("Every call has the signal and the caller of its request", async () => {
+  const requests: [JobMethod, string, unknown?][] = [
+    ["startJob", "/start/", { command: "ls" }],
+    ["stopJob", "/stop/", { jobId: JOB_ID }],
+    ["getJob", `/status/${JOB_ID}`],
+    ["listJobs", "/v1/jobs"],
+    ["startJob", "/v1/jobs", { command: { name: "ls" } }],
+    ["getJob", `/v1/jobs/${JOB_ID}`],
+    ["stopJob", `/v1/jobs/${JOB_ID}/stop`, {}],
+    ["streamLogs", `/v1/jobs/${JOB_ID}/logs`],
+    ["streamLogs", `/v1/jobs/${JOB_ID}/logs?follow=1`],
+    ["listJobs", "/"],
+    ["getJob", `/jobs/${JOB_ID}`],
+  ];
+  const open = Object.values<Operation>(OPERATIONS).filter((operation) => operation.open === true);
+  assert.equal(requests.length, Object.keys(OPERATIONS).length - open.length + 3);
+  for (const [method, path, body] of requests) {
+    const left = new AbortController();
+    const seen: unknown[] = [];
+    const api = new TestApp(eachMethod((method, _request, { caller, signal }) => {
+      seen.push(method, caller);
+      const outcome = abortable(new Promise<never>(() => {}), signal);
+      left.abort(new JobWorkerError("cancelled", "The client has left"));
+      return outcome;
+    }));
+    const response = await within(
+      `${path} to be left`,
+      api.request(path, {
+        signal: left.signal,
+        ...(body !== undefined && {
+          method: "POST",
+          headers: { "Content-Type": "application/json" },
+          body: JSON.stringify(body),
+        }),
+      }),
+    );
+    assert.equal(response.status, 499, path);
+    await response.body?.cancel();
+    const peer = "192.0.2.7:5000";
+    assert.deepEqual(seen, [method, { identity: ALICE, fingerprint: "", peer }], path);
+    assert.deepEqual(api.faults, [], path);
+  }
+});
+
+Deno.test("A job is told in full, with all that its end has to say", async () => {
+  const json = {
+    jobId: "01890a5d-ac96-774b-bcce-b302099a8057",
+    command: {
+      name: "sh",
+      args: ["-c", 'exit "$0"', "3"],
+      env: { A: "ä", B: "" },
+      workingDirectory: "/srv/build",
+    },
+    status: "cancelled",
+    pid: 4711,
+    owner: "alice",
+    startDate: "2023-11-14T22:13:20.123Z",
+    finishDate: "2023-11-14T22:13:21.999Z",
+    exitStatus: { signal: "SIGKILL" },
+    reason: "log_limit",
+    stdoutBytes: 2 ** 40 + 1,
+    stderrBytes: 2 ** 40 + 2,
+    execution: {
+      user: "build",
+      umask: "027",
+      nice: -5,
+      timeoutMs: 90_001,
+      gracePeriodMs: 1_502,
+      limits: { memoryBytes: 2 ** 33 + 3, cpus: 0.5, processes: 33 },
+      hasInput: true,
+    },
+    containment: "cgroup",
+    usage: { cpuMs: 77_004, peakMemoryBytes: 2 ** 33 + 5, oomKills: 2 },
+    logLimit: { bytes: 2 ** 33 + 6, policy: "end_job" },
+    logBytes: 2 ** 33 + 7,
+    labels: { team: "blue", nightly: "" },
+    outputCut: true,
+    detail: "its log is full",
+  };
+  const api = new TestApp({ getJob: () => Promise.resolve(WHOLE_JOB) });
+  assert.deepEqual(await (await api.request(`/v1/jobs/${JOB_ID}`)).json(), json);
+});
+
+Deno.test("What may be said of a new job reaches the service as it was said", async () => {
+  const starts: StartJobRequest[] = [];
   const api = new TestApp({
-    async getJob(_request, { signal }) {
-      await new Promise((resolve) => {
-        signal.addEventListener("abort", resolve);
-        left.abort(new JobWorkerError("cancelled", "The client has left"));
-      });
-      throw signal.reason;
+    startJob(request) {
+      starts.push(request);
+      return Promise.resolve(JOB);
     },
   });
-  const response = await api.request(`/v1/jobs/${JOB_ID}`, { signal: left.signal });
-  assert.equal(response.status, 499);
+  const { hasInput: _, ...execution } = WHOLE_REQUESTS.startJob.execution;
+  const request = { ...WHOLE_REQUESTS.startJob, execution };
+  const response = await api.post("/v1/jobs", request);
+  assert.equal(response.status, 201);
   await response.body?.cancel();
-  assert.deepEqual(api.faults, []);
+  assert.deepEqual(starts, [request]);
+});
+
+Deno.test("A user and password are taken as they are, up to the first colon and from there on", async () => {
+  const seen: unknown[] = [];
+  const app = restApp(
+    fakeService({}),
+    {
+      login: (credentials) => {
+        seen.push(credentials);
+        return Promise.resolve({ kind: "refused" });
+      },
+    },
+    { isOurHost: () => true, onFailedLogin: () => {}, onFault: () => assert.fail() },
+  );
+  const credentials: [user: string, password: string][] = [
+    ["alice", "se:cret:"],
+    ["älice", "gehe\nim ü"],
+    ["", ""],
+    ["alice", ":"],
+    ["\ufeffalice", "secret\ufeff"],
+  ];
+  for (const [user, password] of credentials) {
+    for (const scheme of ["Basic ", "basic ", "BASIC   "]) {
+      const headers = { Authorization: basic(user, password).replace("Basic ", scheme) };
+      const env = { address: "192.0.2.7", peer: "192.0.2.7:5000", openEnded: () => {} };
+      const response = await app.request("/v1/jobs", { headers }, env);
+      assert.equal(response.status, 401);
+      await response.body?.cancel();
+      assert.deepEqual(seen.pop(), { user, password });
+    }
+  }
 });
 
 Deno.test("A login that is throttled answers 429 with the time to wait", async () => {

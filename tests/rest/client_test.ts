@@ -6,6 +6,7 @@ import { RestClient, type RestClientOptions } from "../../lib/rest/client.ts";
 import type { StartJobRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { issueCa, TestCertificates } from "../certificates.ts";
+import { within } from "../within.ts";
 import { DONE_JOB, JOB, JOB_ID, TestRest } from "./fixture.ts";
 
 const certificates = await TestCertificates.create();
@@ -96,17 +97,79 @@ Deno.test("RestClient says why it does not get through", async () => {
   await assert.rejects(client.health(), failure("unavailable", /nothing listens/, "ECONNREFUSED"));
 });
 
-Deno.test("RestClient cancels a call by its signal, and the daemon notices", async () => {
-  const left = Promise.withResolvers<void>();
-  const leaving = new AbortController();
-  await using rest = await TestRest.listen(certificates, {
-    async getJob(_request, { signal }) {
+Deno.test("RestClient reads the code of every answer, and the words of both forms", async () => {
+  const codes: Record<number, ErrorCode> = {
+    400: "invalid_argument",
+    401: "unauthenticated",
+    403: "permission_denied",
+    404: "not_found",
+    409: "failed_precondition",
+    413: "invalid_argument",
+    418: "internal",
+    429: "resource_exhausted",
+    500: "internal",
+    503: "unavailable",
+  };
+  let answer = () => new Response();
+  await using rest = await TestRest.listen(certificates, {}, { answer: () => answer() });
+  using client = clientOf(rest.port);
+  for (const [status, code] of Object.entries(codes)) {
+    for (const member of ["error", "detail"]) {
+      const words = `${member} ${status}`;
+      answer = () => Response.json({ [member]: words }, { status: Number(status) });
+      await assert.rejects(client.health(), failure(code, new RegExp(`^${words}$`)), words);
+    }
+    answer = () => new Response("<html>", { status: Number(status) });
+    await assert.rejects(client.health(), failure(code, /./), status);
+  }
+});
+
+Deno.test("RestClient takes a password to nobody whom the daemon names", async () => {
+  let others = 0;
+  await using other = await TestRest.listen(certificates, {}, {
+    answer: () => {
+      others++;
+      return Response.json({ status: "ok" });
+    },
+  });
+  const location = `https://localhost:${other.port}/health/`;
+  for (const status of [301, 302, 307, 308]) {
+    await using rest = await TestRest.listen(certificates, {}, {
+      answer: () => new Response(null, { status, headers: { Location: location } }),
+    });
+    using client = clientOf(rest.port);
+    await assert.rejects(client.health(), { code: "unavailable" });
+    await assert.rejects(client.start("ls", []), { code: "unavailable" });
+  }
+  assert.equal(others, 0);
+});
+
+Deno.test("RestClient cancels every call by its signal, and the daemon notices", async () => {
+  let leaving = new AbortController();
+  let left = Promise.withResolvers<void>();
+  let called = 0;
+  await using rest = await TestRest.listen(certificates, {}, {
+    async answer({ signal }) {
+      called++;
       signal.addEventListener("abort", () => left.resolve());
       leaving.abort(new Error("enough"));
       return await abortable(new Promise<never>(() => {}), signal);
     },
   });
   using client = clientOf(rest.port);
-  await assert.rejects(client.status(JOB_ID, { signal: leaving.signal }), /enough/);
-  await left.promise;
+  const calls: Record<string, (signal: AbortSignal) => Promise<unknown>> = {
+    health: (signal) => client.health({ signal }),
+    start: (signal) => client.start("ls", [], { signal }),
+    stop: (signal) => client.stop(JOB_ID, { signal }),
+    status: (signal) => client.status(JOB_ID, { signal }),
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    leaving = new AbortController();
+    left = Promise.withResolvers();
+    const outcome = assert.rejects(call(leaving.signal), /^Error: enough$/);
+    await within(`${name} to be cancelled`, outcome);
+    await within(`the daemon to notice that ${name} was left`, left.promise);
+    await assert.rejects(call(leaving.signal), /^Error: enough$/);
+  }
+  assert.equal(called, Object.keys(calls).length);
 });
