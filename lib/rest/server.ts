@@ -45,6 +45,8 @@ export interface RestServerOptions extends Binding {
   readonly deadlines?: RestDeadlines;
   /** How many times the usual time it may take to reach ourselves: more than 1 on a slow machine. */
   readonly slowness?: number;
+  /** How long {@linkcode RestServer.close} lets answers reach slow clients; 3 s by default. */
+  readonly closeTimeoutMs?: number;
   readonly onRefused: (refused: RefusedConnection) => void;
   /** Is told that the listener itself has failed: out of file descriptors, for one. */
   readonly onError: (error: Error) => void;
@@ -52,8 +54,6 @@ export interface RestServerOptions extends Binding {
 
 /** Of the head of a request, in bytes. */
 const MOST_HEADER_BYTES = 16 * 1024;
-/** How long an answer may still take to reach a slow client at the end. */
-const CLOSE_MS = 3000;
 
 /** What is answered to what the parser of HTTP does not accept, by the code of its error. */
 const PARSER_STATUSES: Readonly<Record<string, string>> = {
@@ -172,7 +172,8 @@ export class RestServer implements AsyncDisposable {
     this.#end(reason, "open_ended");
     this.#caps.end(new Set(Array.from(this.#calls, ({ peer }) => peer)));
     const endAll = setTimeout(() => this.#end(reason, "all"), patienceMs);
-    const force = setTimeout(() => this.#caps.end(), patienceMs + CLOSE_MS);
+    const { closeTimeoutMs = 3000 } = this.#options;
+    const force = setTimeout(() => this.#caps.end(), patienceMs + closeTimeoutMs);
     await closed;
     clearTimeout(endAll);
     clearTimeout(force);

@@ -1,9 +1,10 @@
 import { loadOptions, readConfigFile } from "../../lib/daemon/config_file.ts";
-import { type DaemonOptions, OPTION_ROWS } from "../../lib/daemon/options.ts";
+import type { DaemonOptions } from "../../lib/daemon/options.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
+import { flagOf, OPTION_NAMES, OPTION_SAMPLES, STANDARD_OPTIONS } from "./option_samples.ts";
 
 /** A directory with a configuration file in it. */
 async function configured(
@@ -60,10 +61,16 @@ Deno.test("loadOptions() takes flags before variables, those before the file, th
   assert.equal((await options([], named)).retainCount, 7);
 });
 
-Deno.test("loadOptions() knows every option in the file by the name of its flag", async () => {
-  for (const { name, standard } of OPTION_ROWS) {
-    await using directory = await configured({ [name]: standard });
-    await options([`--config=${directory.file}`]);
+Deno.test("loadOptions() reads every option from the file by the name of its flag", async () => {
+  const texts = OPTION_NAMES.map((name) => [flagOf(name), OPTION_SAMPLES[name].text] as const);
+  const values = OPTION_NAMES.map((name) => [name, OPTION_SAMPLES[name].value] as const);
+  await using directory = await configured(Object.fromEntries(texts));
+  const all = await options([`--config=${directory.file}`]);
+  assert.deepEqual(all, Object.fromEntries(values));
+  for (const [at, name] of OPTION_NAMES.entries()) {
+    await using single = await configured(Object.fromEntries(texts.slice(at, at + 1)));
+    const expected = { ...STANDARD_OPTIONS, [name]: OPTION_SAMPLES[name].value };
+    assert.deepEqual(await options([`--config=${single.file}`]), expected, name);
   }
 });
 

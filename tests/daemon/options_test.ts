@@ -2,6 +2,7 @@ import { helpText } from "../../lib/daemon/help_text.ts";
 import { type DaemonOptions, OPTION_ROWS, parseOptions } from "../../lib/daemon/options.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { flagOf, OPTION_NAMES, OPTION_SAMPLES, STANDARD_OPTIONS } from "./option_samples.ts";
 
 /** What a command line means, with these variables set. */
 function options(
@@ -28,17 +29,34 @@ function refusal(
   return assert.fail(`It was accepted: ${args}`);
 }
 
-Deno.test("parseOptions() has a default for every option", () => {
-  assert.partialDeepStrictEqual(options([]), {
-    address: { hostname: "0.0.0.0", port: 8080 },
-    cert: "certs/server-cert.pem",
-    key: "certs/server-key.pem",
-    ca: "certs/ca-cert.pem",
-    dataDir: "data",
-    shutdownGraceMs: 0,
-    gateways: 1,
-    debug: false,
-  });
+Deno.test("parseOptions() has the default of every option, and reads it from its flag and its variable", () => {
+  assert.deepEqual(options([]), STANDARD_OPTIONS);
+  assert.deepEqual(OPTION_ROWS.map(({ name }) => name), OPTION_NAMES.map(flagOf));
+  for (const name of OPTION_NAMES) {
+    const { text, value } = OPTION_SAMPLES[name];
+    const expected = { ...STANDARD_OPTIONS, [name]: value };
+    const flag = flagOf(name);
+    assert.deepEqual(options([`--${flag}=${text}`]), expected, flag);
+    const variable = `WORKER_DAEMON_${flag.replaceAll("-", "_").toUpperCase()}`;
+    assert.deepEqual(options([], { [variable]: text }), expected, variable);
+  }
+});
+
+Deno.test("parseOptions() takes what each option of a path, host and user may be, and off", () => {
+  assert.equal(options(["--rest-address=off"]).restAddress, null);
+  assert.equal(options(["--allow-users=*"]).allowUsers, "any");
+  assert.deepEqual(options(["--allow-users=a,,b,"]).allowUsers, ["a", "b"]);
+  const longest = "u".repeat(32);
+  assert.equal(options([`--job-user=${longest}`]).jobUser, longest);
+  for (const wrong of [`${longest}u`, "0user", "a b", "root\n"]) {
+    assert.match(refusal([`--job-user=${wrong}`]), /must be the name of a user/);
+    assert.match(refusal([`--allow-users=ok,${wrong}`]), /must be the name of a user/);
+  }
+  for (const [text, gateways] of [["1", 1], ["64", 64]] as const) {
+    assert.equal(options([`--gateways=${text}`]).gateways, gateways);
+  }
+  assert.equal(options(["--retain-count=0"]).retainCount, 0);
+  assert.equal(options(["--retain-count=999999999"]).retainCount, 999_999_999);
 });
 
 Deno.test("parseOptions() takes a value after = or as the next word, and the last of several", () => {

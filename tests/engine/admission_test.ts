@@ -9,6 +9,7 @@ import { delay } from "../../lib/delay.ts";
 import type { CallContext, Job } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { JOB } from "../grpc/fixture.ts";
+import { within } from "../within.ts";
 import { rejection, until } from "../worker/fixture.ts";
 import { context, TestEngine } from "./fixture.ts";
 
@@ -89,7 +90,9 @@ Deno.test("Large requests wait until there is room for them, and keep small ones
     () => engine.client.startJob(largeStart(20_000_000), context()),
   );
   await until(() => Promise.resolve(started.length === 3));
-  for (let n = 0; n < 100; n++) await engine.client.getJob({ jobId }, context());
+  for (let n = 0; n < 100; n++) {
+    await within("a small call", engine.client.getJob({ jobId }, context()));
+  }
   assert.equal(started.length, 3);
   started.splice(0, 1)[0]?.();
   await until(() => Promise.resolve(started.length === 3));
@@ -172,7 +175,10 @@ Deno.test("Large requests are refused when too many wait already, and small ones
     await start.catch(({ code }) => codes.push(code));
   });
   await until(() => Promise.resolve(codes.length === 3));
-  assert.deepEqual(await engine.client.getJob({ jobId }, context()), JOB);
+  assert.deepEqual(
+    await within("a small call", engine.client.getJob({ jobId }, context())),
+    JOB,
+  );
   ended.resolve();
   await Promise.all(starts);
   assert.deepEqual(codes, Array(3).fill("resource_exhausted"));

@@ -173,7 +173,7 @@ Deno.test("A caller who leaves in the middle of a stream ends it in the service"
     assert.equal(batch.nextOffset, 64 * 1024);
     break;
   }
-  await ended.promise;
+  await within("the stream to end", ended.promise);
 });
 
 Deno.test("A call counts until it has ended, however it ends, and not longer", async () => {
@@ -209,7 +209,7 @@ Deno.test("A call counts until it has ended, however it ends, and not longer", a
   });
   leaving.abort(new Error("left"));
   await waiting;
-  await ended.promise;
+  await within("the stream to end", ended.promise);
   for (const batches of stalled) await assert.rejects(async () => await batches.next(), /left/);
   const answers = await Promise.all(
     [1, 2, 3].map(() => engine.client.getJob({ jobId }, context())),
@@ -256,7 +256,7 @@ Deno.test("Closing the engine ends its calls with unavailable", async () => {
     rejection(engine.client.waitJob({ jobId }, context())),
     rejection(Array.fromAsync(engine.client.streamLogs(LOGS, context()))),
   ]);
-  await Promise.all(opened.map(({ promise }) => promise));
+  await within("both calls", Promise.all(opened.map(({ promise }) => promise)));
   await engine.close();
   for (const failure of await failures) {
     assert.ok(failure instanceof JobWorkerError);
@@ -321,6 +321,10 @@ Deno.test("What no gateway of ours sends is refused, and the engine lives", asyn
     assert.equal(answer.status, status, `${path} ${String(body).slice(0, 80)}: ${answer.text}`);
     assert.doesNotMatch(answer.text, /\n +at /);
   }
+  // One more byte is too many, whatever they are.
+  const most = "x".repeat(32 * 1024 * 1024);
+  assert.equal((await engine.post("getJob", most)).status, 400);
+  assert.equal((await engine.post("getJob", `${most}x`)).status, 413);
   assert.deepEqual(await engine.client.getJob({ jobId }, context()), JOB);
   assert.ok(engine.faults.every(({ method }) => method === "request"));
 });

@@ -63,15 +63,20 @@ Deno.test("A page of output arrives with its two streams apart", async () => {
   }
 });
 
-Deno.test("Every kind of error arrives with its code, message and reason", async () => {
+Deno.test("Every kind of error arrives with its code, message, reason and field", async () => {
   for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
-    for (const options of [{}, { reason: "ENOENT" }]) {
+    for (const options of [{}, { reason: "ENOENT" }, { field: "command.name" }]) {
       const message = await decoded(encodeError(new JobWorkerError(code, `Ä ${code}`, options)));
       assert.ok(message.kind === "error");
       assert.ok(message.error instanceof JobWorkerError);
-      const { reason } = message.error;
+      const { reason, field } = message.error;
       assert.deepEqual([message.error.code, message.error.message], [code, `Ä ${code}`]);
-      assert.equal(reason, "reason" in options ? "ENOENT" : undefined);
+      const { reason: itsReason, field: itsField } = {
+        reason: undefined,
+        field: undefined,
+        ...options,
+      };
+      assert.deepEqual({ reason, field }, { reason: itsReason, field: itsField });
     }
   }
 });
@@ -96,6 +101,22 @@ Deno.test("A caller is taken over as the gateway says, if it says it properly", 
       { ...CALLER, peer: 5 },
       { ...CALLER, identity: { user: "alice", roles: ["root"] } },
       { ...CALLER, identity: { user: ["alice"], roles: [] } },
+    ]
+  ) assert.equal(callerSchema.safeParse(wrong).success, false);
+  const caller = (length: number, roles: number) => ({
+    identity: { user: "u".repeat(length), roles: Array(roles).fill("viewer") },
+    fingerprint: "f".repeat(length),
+    peer: "p".repeat(length),
+  });
+  const most = caller(128, 8);
+  assert.deepEqual(callerSchema.parse(most), most);
+  const more = caller(129, 9);
+  for (
+    const wrong of [
+      { ...most, identity: { ...most.identity, user: more.identity.user } },
+      { ...most, identity: { ...most.identity, roles: more.identity.roles } },
+      { ...most, fingerprint: more.fingerprint },
+      { ...most, peer: more.peer },
     ]
   ) assert.equal(callerSchema.safeParse(wrong).success, false);
 });

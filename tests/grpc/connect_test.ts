@@ -3,8 +3,11 @@ import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
+import { Channel } from "../../lib/grpc/channel.ts";
 import { type ClientMaterial, connect } from "../../lib/grpc/client.ts";
+import { endpointOf } from "../../lib/grpc/endpoint.ts";
 import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
+import { within } from "../within.ts";
 import { rejection } from "../worker/fixture.ts";
 import { JOB, TestServer } from "./fixture.ts";
 
@@ -142,6 +145,26 @@ test("connect() waits for a daemon whose socket is held while it starts", async 
   assert.equal(silences, 1);
   held.close();
   await served;
+});
+
+test("connect() keeps to the time that it is given, and a call to its own", async () => {
+  await using certificates = await TestCertificates.create();
+  const { ca, cert, key } = await certificates.material("client");
+  using silent = heldPort();
+  const address = `127.0.0.1:${silent.addr.port}`;
+  const startedAt = performance.now();
+  await assert.rejects(connect({ address, ca, cert, key, connectTimeoutMs: 100 }), {
+    code: "unavailable",
+  });
+  // Who does not say has 10 s.
+  assert.ok(performance.now() - startedAt < 9_000);
+  using channel = new Channel(endpointOf(address, { ca, cert, key }), {
+    connectTimeoutMs: 3_600_000,
+  });
+  const outOfTime = assert.rejects(channel.ready({ deadline: Date.now() + 100 }), {
+    code: "deadline_exceeded",
+  });
+  await within("the time of a call to be over", outOfTime);
 });
 
 test("connect() refuses a daemon whose certificate is not good", async (t) => {

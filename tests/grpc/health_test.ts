@@ -2,7 +2,10 @@ import { assert } from "../assert.ts";
 import { Channel } from "../../lib/grpc/channel.ts";
 import { streamCall, unaryCall } from "../../lib/grpc/client_call.ts";
 import { endpointOf } from "../../lib/grpc/endpoint.ts";
+import { Health } from "../../lib/grpc/health.ts";
 import { HEALTH } from "../../lib/grpc/protocol.ts";
+import type { ServerCalls } from "../../lib/grpc/server_call.ts";
+import { within } from "../within.ts";
 import { TestServer } from "./fixture.ts";
 
 const FOREVER = { deadline: Infinity };
@@ -43,4 +46,29 @@ Deno.test("Health.Watch() tells the status until the server goes away", async ()
   );
   await server.grpc.close();
   await outcomes;
+});
+
+Deno.test("Health.Watch() misses no change while a status is on its way", async () => {
+  const health = new Health();
+  const leaving = new AbortController();
+  const told: unknown[] = [];
+  const calls = {
+    async run(_call: unknown, _kind: unknown, answer: (context: unknown) => Promise<void>) {
+      await answer({ signal: leaving.signal }).catch(() => {});
+      return null;
+    },
+  } as unknown as ServerCalls;
+  const call = {
+    request: { service: "" },
+    write(message: { status: string }, written: () => void) {
+      told.push(message.status);
+      if (told.length === 1) health.stopServing();
+      else leaving.abort(new Error("left"));
+      written();
+    },
+    end: () => {},
+  };
+  const watch = health.handlers(calls).Watch as unknown as (watched: typeof call) => Promise<void>;
+  await within("the second status", watch(call));
+  assert.deepEqual(told, ["SERVING", "NOT_SERVING"]);
 });

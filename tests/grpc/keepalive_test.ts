@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { within } from "../within.ts";
 import { until } from "../worker/fixture.ts";
 import { batchOf, TestServer } from "./fixture.ts";
 import { ACK, callFrames, FRAME, frameOf, RawHttp2 } from "./raw_http2.ts";
@@ -33,4 +34,20 @@ Deno.test("a follower whose peer no longer answers is let go of", async () => {
   assert.equal(reason.code, "cancelled");
   await until(() => Promise.resolve(server.connections === 0));
   assert.deepEqual(server.faults, []);
+});
+
+Deno.test("a silent peer is asked in time, however long it then has to answer", async () => {
+  await using server = await TestServer.start({
+    async *streamLogs(_request, { signal }) {
+      yield batchOf(0, new Uint8Array(1));
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  }, { keepalive: { timeMs: 10, timeoutMs: 3_600_000 } });
+  using raw = await RawHttp2.connect(server);
+  await raw.send(...callFrames("StreamLogs", 1));
+  for (let asked = 0; asked < 2; asked++) {
+    const ping = await within("the peer to be asked", raw.receiveOnly(FRAME.ping));
+    assert.ok(ping);
+    await raw.send(frameOf(FRAME.ping, 0, ping.payload, ACK));
+  }
 });

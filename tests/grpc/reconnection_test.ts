@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { abortable } from "../../lib/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { Channel } from "../../lib/grpc/channel.ts";
 import { Reconnection } from "../../lib/grpc/reconnection.ts";
@@ -138,6 +139,33 @@ Deno.test("JobWorkerClient.watchJobs() shows the jobs again after a broken conne
   assert.deepEqual(jobs, [JOB, JOB]);
 });
 
+Deno.test("JobWorkerClient goes on for ever as long as each connection brings something", async () => {
+  let calls = 0;
+  const breakOff = async (signal: AbortSignal) => {
+    if (++calls % 9 > 0) await abortable(new Promise<never>(() => {}), signal);
+  };
+  await using server = await TestServer.start({
+    async *watchJobs(_request, { signal }) {
+      yield JOB;
+      await breakOff(signal);
+    },
+    async *streamLogs({ start }, { signal }) {
+      assert.ok(start.kind === "offset");
+      yield batchOf(start.offset, new Uint8Array(1));
+      await breakOff(signal);
+    },
+  });
+  // Far less than the pauses of so many failures in a row add up to.
+  await using client = await server.connect({ reconnectTimeoutMs: 2_000 });
+  for (
+    const stream of [client.watchJobs({ filter: {} }), client.streamLogs({ jobId: JOB.jobId })]
+  ) {
+    let items = 0;
+    for await (const _item of stream) if (++items < 9) server.dropConnections();
+    assert.equal(items, 9);
+  }
+});
+
 Deno.test("JobWorkerClient.startJob() sends one request id however often it tries", async () => {
   const ids: string[] = [];
   await using server = await TestServer.start({
@@ -244,4 +272,26 @@ Deno.test("Reconnection counts anew after a connection that held, even if nothin
   assert.equal(await reconnections(3_600_000), Infinity);
   assert.equal(await reconnections(5_000), Infinity);
   assert.equal(await reconnections(4_999), 3);
+});
+
+Deno.test("Reconnection doubles its pauses up to a limit, and begins anew after a success", async () => {
+  const channel = { connected: () => Promise.resolve(true) } as unknown as Channel;
+  const { setTimeout, Math: { random } } = globalThis;
+  const pauses: number[] = [];
+  const reconnection = new Reconnection(channel, { timeoutMs: 3_600_000 }, { deadline: Infinity });
+  const fail = () => reconnection.recover(new JobWorkerError("unavailable", "broken"));
+  Math.random = () => 1;
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    pauses.push(ms);
+    return setTimeout(callback, 0);
+  }) as typeof setTimeout;
+  try {
+    for (let failures = 0; failures < 7; failures++) await fail();
+    reconnection.succeeded();
+    await fail();
+  } finally {
+    Object.assign(globalThis, { setTimeout });
+    Math.random = random;
+  }
+  assert.deepEqual(pauses, [100, 200, 400, 800, 1600, 2000, 2000, 100]);
 });

@@ -9,6 +9,7 @@ import { Metadata } from "../../lib/grpc/grpc.ts";
 import { JOB_WORKER } from "../../lib/grpc/protocol.ts";
 import { JOB_METHODS, type JobService } from "../../lib/service/job_service.ts";
 import { callWhole, eachMethod, WHOLE_ANSWERS, WHOLE_REQUESTS } from "../service/samples.ts";
+import { within } from "../within.ts";
 import { batchOf, JOB, TestServer } from "./fixture.ts";
 
 const { jobId } = JOB;
@@ -163,13 +164,13 @@ Deno.test("the service's signal is aborted when the client cancels", async () =>
 
   const controller = new AbortController();
   const wait = client.waitJob({ jobId }, { signal: controller.signal });
-  await started.promise;
+  await within("the call", started.promise);
   controller.abort(new Error("Enough"));
   await assert.rejects(wait, { message: "Enough" });
 
   for await (const _batch of client.streamLogs(FROM_THE_START)) break;
 
-  await both.promise;
+  await within("both calls to be aborted", both.promise);
   assert.deepEqual(reasons, ["cancelled", "cancelled"]);
   assert.deepEqual(server.faults, []);
 });
@@ -186,7 +187,7 @@ Deno.test("the service's signal is aborted when the connection breaks", async ()
   await assert.rejects(async () => {
     for await (const _batch of client.streamLogs(FROM_THE_START)) server.dropConnections();
   }, { code: "unavailable" });
-  await noticed.promise;
+  await within("the break to be noticed", noticed.promise);
 });
 
 Deno.test("the deadline of a call ends it on both sides", async () => {
@@ -201,7 +202,7 @@ Deno.test("the deadline of a call ends it on both sides", async () => {
   await assert.rejects(client.waitJob({ jobId }, { timeoutMs: 100 }), {
     code: "deadline_exceeded",
   });
-  assert.match((await reason.promise).code, /deadline_exceeded|cancelled/);
+  assert.match((await within("the deadline", reason.promise)).code, /deadline_exceeded|cancelled/);
 });
 
 Deno.test({
@@ -221,7 +222,10 @@ Deno.test({
     await using client = await server.connect();
     const batches = client.streamLogs(FROM_THE_START, { timeoutMs: 200 });
     await batches.next();
-    assert.match((await reason.promise).code, /deadline_exceeded|cancelled/);
+    assert.match(
+      (await within("the deadline", reason.promise)).code,
+      /deadline_exceeded|cancelled/,
+    );
     await batches.return(undefined);
   },
 });
@@ -243,7 +247,7 @@ Deno.test("a client that does not read stops the service's generator, and not ot
   await using quick = await server.connect();
   const batches = slow.streamLogs({ ...FROM_THE_START, jobId: "slow" });
   await batches.next();
-  await stalled.promise;
+  await within("the window to be full", stalled.promise);
   const all = await Array.fromAsync(quick.streamLogs(FROM_THE_START));
   assert.equal(all.length, 200);
   // The window of HTTP/2, what the client has taken in, and the batch that waits.
@@ -359,7 +363,7 @@ Deno.test("GrpcServer.close() ends followers and waiters with UNAVAILABLE", asyn
     assert.rejects(wait, expected),
     assert.rejects(batches.next(), expected),
   ]);
-  await server.grpc.close();
+  await within("the server to close", server.grpc.close());
   await outcomes;
   assert.equal(server.connections, 0);
   assert.deepEqual(server.faults, []);
@@ -381,8 +385,8 @@ Deno.test("GrpcServer.close() does not wait for a service or a client that hangs
   const wait = assert.rejects(client.waitJob({ jobId }));
   const batches = client.streamLogs(FROM_THE_START);
   await batches.next();
-  await called.promise;
-  await server.grpc.close();
+  await within("the call", called.promise);
+  await within("the server to close", server.grpc.close());
   await wait;
   await batches.return(undefined);
 });

@@ -97,6 +97,21 @@ Deno.test("requests come over the wire as they were", () => {
     const message = request(JOB_WORKER.StopJob, wire.writeStopJobRequest(stop));
     assert.deepEqual(wire.readStopJobRequest(message), stop);
   }
+  for (const timeoutMs of [0, 1, 999, 1000, 315_360_000_000, -5]) {
+    const limit = { jobId: "a", timeoutMs };
+    const message = request(JOB_WORKER.LimitJobTime, wire.writeLimitJobTimeRequest(limit));
+    assert.deepEqual(wire.readLimitJobTimeRequest(message), limit);
+  }
+  const prunes = [{ maxAgeMs: 0 }, { maxCount: 0 }, { maxBytes: 0 }, {
+    maxAgeMs: 1,
+    maxCount: 2,
+    maxBytes: 3,
+  }];
+  for (const bounds of prunes) {
+    const prune = { ...bounds, dryRun: false, owner: "" };
+    const message = request(JOB_WORKER.PruneJobs, wire.writePruneJobsRequest(prune));
+    assert.deepEqual(wire.readPruneJobsRequest(message), prune);
+  }
   const starts: LogStart[] = [
     { kind: "offset", offset: 0 },
     { kind: "offset", offset: Number.MAX_SAFE_INTEGER },
@@ -152,6 +167,25 @@ Deno.test("requests with values that have no word are refused with the name of t
       wire.readStreamLogsRequest({ ...logs, start: "since", since: { seconds: 1e17, nanos: 0 } }),
     /since/,
   );
+});
+
+Deno.test("a time has less than a second of nanoseconds, and whole milliseconds that can be counted", () => {
+  const timeOf = (seconds: number, nanos: number) =>
+    wire.readLimitJobTimeRequest({ jobId: "", timeout: { seconds, nanos } }).timeoutMs;
+  assert.equal(timeOf(1, 999_999_999), 1_999);
+  assert.equal(timeOf(-1, -999_999_999), -1_999);
+  assert.equal(timeOf(0, 999_999), 0);
+  for (const nanos of [1_000_000_000, -1_000_000_000]) {
+    assert.throws(() => timeOf(0, nanos), {
+      code: "invalid_argument",
+      message: `Invalid timeout.nanos ${nanos}: must be at most 999999999`,
+    });
+  }
+  const most = Number.MAX_SAFE_INTEGER;
+  assert.equal(timeOf(Math.trunc(most / 1000), (most % 1000) * 1e6), most);
+  for (const seconds of [Math.ceil(most / 1000) + 1, -Math.ceil(most / 1000) - 1]) {
+    assert.throws(() => timeOf(seconds, 0), { code: "invalid_argument", message: /timeout/ });
+  }
 });
 
 Deno.test("responses of a newer daemon are not misread", () => {

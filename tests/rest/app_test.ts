@@ -338,6 +338,33 @@ Deno.test("R-04: a body over 1 MiB is refused while it comes", async () => {
   const surprise = await api.request(stop, { method: "POST", body: endless() });
   assert.equal(surprise.status, 413);
   await surprise.body?.cancel();
+  const small = await api.request(stop, { method: "POST", body: Uint8Array.of(0x7b) });
+  assert.equal(small.status, 413);
+  await small.body?.cancel();
+});
+
+Deno.test("R-04: a body of 1 MiB is read, and a byte more is not", async () => {
+  const api = new TestApp({ startJob: () => Promise.resolve(JOB) });
+  const most = 1024 * 1024;
+  for (const [size, status] of [[most - 1, 200], [most, 200], [most + 1, 413]] as const) {
+    const text = '{"command":"ls"}'.padEnd(size, " ");
+    const bytes = new TextEncoder().encode(text);
+    const pieces = [bytes.slice(0, 1), bytes.slice(1, -1), bytes.slice(-1)];
+    const bodies: [BodyInit, Record<string, string>][] = [
+      [text, { "Content-Length": String(size) }],
+      [text, {}],
+      [ReadableStream.from(pieces), {}],
+    ];
+    for (const [body, headers] of bodies) {
+      const response = await api.request("/start/", {
+        method: "POST",
+        headers: { "Content-Type": "application/json", ...headers },
+        body,
+      });
+      assert.equal(response.status, status, `${size} bytes`);
+      await response.body?.cancel();
+    }
+  }
 });
 
 Deno.test("R-06: what is no job id in a path is no job, and goes no further", async () => {

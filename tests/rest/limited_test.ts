@@ -13,6 +13,10 @@ Deno.test("limited() passes on so many reports in a while, and says how many it 
   now = 10;
   report(6);
   now = 25;
-  report(7);
-  assert.deepEqual(reports, [[1, 0], [2, 0], [6, 3], [7, 0]]);
+  for (let item = 7; item <= 10; item++) report(item);
+  now = 34;
+  report(11);
+  now = 35;
+  report(12);
+  assert.deepEqual(reports, [[1, 0], [2, 0], [6, 3], [7, 0], [8, 0], [12, 3]]);
 });

@@ -247,6 +247,38 @@ Deno.test("follow=1 is a stream of events: first what is stored, then what comes
   assert.equal(api.openEnded, 1);
 });
 
+Deno.test("A gap is an event, whose id is the offset behind it", async () => {
+  const gapped = { ...batchOf([recordOf(6, "ü")]), gap: { from: 4, to: 6 } };
+  const log = new FakeLog([batchOf([recordOf(0, "one\n")]), gapped, { ...END, nextOffset: 8 }]);
+  const response = await new TestApp(log).request(`${LOGS}?follow=1`);
+  const events = (await response.text()).split("\n\n").slice(1, -1);
+  assert.deepEqual(events.slice(0, 3), [
+    `id: 4\ndata: ${JSON.stringify(RECORD_LINES[0])}`,
+    'id: 6\nevent: gap\ndata: {"gap":{"from":4,"to":6}}',
+    `id: 8\ndata: ${JSON.stringify(RECORD_LINES[2])}`,
+  ]);
+  assert.match(events[3] ?? "", /^id: 8\nevent: end\ndata: /);
+  // It had ended: nobody has to be asked for more.
+  assert.deepEqual(log.requests.map(({ follow }) => follow), [false]);
+});
+
+Deno.test("A log that is followed stays within what was asked for", async () => {
+  const log = new FakeLog(STORED, [{ ...END, nextOffset: 12 }]);
+  const response = await new TestApp(log).request(`${LOGS}?follow=1&stream=stderr`, {
+    headers: { "Last-Event-ID": "123456789012345" },
+  });
+  await response.text();
+  assert.deepEqual(log.requests, [
+    {
+      jobId: JOB_ID,
+      streams: ["stderr"],
+      follow: false,
+      start: { kind: "offset", offset: 123_456_789_012_345 },
+    },
+    { jobId: JOB_ID, streams: ["stderr"], follow: true, start: { kind: "offset", offset: 8 } },
+  ]);
+});
+
 Deno.test("follow=1 in the other forms goes on too, if they are asked for", async () => {
   for (const type of ["application/octet-stream", "application/x-ndjson"]) {
     const log = new FakeLog(STORED, [batchOf([recordOf(8, "more")]), END]);

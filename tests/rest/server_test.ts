@@ -8,6 +8,7 @@ import { hostsOf } from "../../lib/rest/server.ts";
 import type { CallContext, LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
+import { within } from "../within.ts";
 import { until } from "../worker/fixture.ts";
 import { basic, batchOf, JOB, JOB_ID, RawConnection, recordOf, TestRest } from "./fixture.ts";
 
@@ -103,38 +104,65 @@ Deno.test("T-02: a session ticket from RestServer does not open the gRPC door", 
   await closed;
 });
 
-Deno.test("R-03: a client that does not come to the point is cut off", async () => {
-  await using rest = await TestRest.listen(certificates, {}, {
-    deadlines: { handshakeMs: 500, headersMs: 50, requestMs: 100, idleMs: 50 },
+/** Clients that do not come to the point, by the deadline that ends them, with what they are told. */
+const SLOW_CLIENTS: Record<string, (rest: TestRest) => Promise<string>> = {
+  async handshakeMs(rest) {
+    const mute = connectTcp(rest.port, "127.0.0.1");
+    mute.on("error", () => {});
+    await once(mute.resume(), "close");
+    return "";
+  },
+  async headersMs(rest) {
+    await using idle = await open(rest);
+    await idle.closed;
+    await using slowHead = await open(rest);
+    const trickle = setInterval(() => slowHead.socket.write("A"), 10);
+    slowHead.socket.write("GET /health/ HTTP/1.1\r\nX-Slow: ");
+    await slowHead.closed.finally(() => clearInterval(trickle));
+    return slowHead.text.slice(0, 13);
+  },
+  async requestMs(rest) {
+    await using slowBody = await open(rest);
+    slowBody.socket.write(
+      `POST /start/ HTTP/1.1\r\n${HEAD}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n`,
+    );
+    const drip = setInterval(() => slowBody.socket.write(" "), 10);
+    await slowBody.closed.finally(() => clearInterval(drip));
+    return slowBody.text.slice(0, 13);
+  },
+  async idleMs(rest) {
+    await using keptAlive = await open(rest);
+    keptAlive.socket.write("GET /health/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    await keptAlive.seen(/"ok"/);
+    await keptAlive.closed;
+    return keptAlive.text.slice(0, 13);
+  },
+};
+
+const TOLD = {
+  handshakeMs: "",
+  headersMs: "HTTP/1.1 408 ",
+  requestMs: "HTTP/1.1 408 ",
+  idleMs: "HTTP/1.1 200 ",
+};
+
+for (const [deadline, client] of Object.entries(SLOW_CLIENTS)) {
+  Deno.test(`R-03: ${deadline} alone cuts a client off that does not come to the point`, async () => {
+    const others = { handshakeMs: 3_600_000, headersMs: 3_600_000, requestMs: 3_600_000 };
+    await using rest = await TestRest.listen(certificates, {}, {
+      deadlines: {
+        ...others,
+        idleMs: 3_600_000,
+        // The head is a part of the request.
+        ...(deadline === "requestMs" && { headersMs: 100 }),
+        [deadline]: deadline === "handshakeMs" ? 500 : 100,
+      },
+      closeTimeoutMs: 0,
+    });
+    const told = await within(`${deadline} to be over`, client(rest));
+    assert.equal(told, TOLD[deadline as keyof typeof TOLD]);
   });
-  const mute = connectTcp(rest.port, "127.0.0.1");
-  mute.on("error", () => {});
-  await once(mute.resume(), "close");
-
-  await using idle = await open(rest);
-  await idle.closed;
-
-  await using slowHead = await open(rest);
-  const trickle = setInterval(() => slowHead.socket.write("A"), 10);
-  slowHead.socket.write("GET /health/ HTTP/1.1\r\nX-Slow: ");
-  await slowHead.closed;
-  clearInterval(trickle);
-  assert.match(slowHead.text, /^HTTP\/1.1 408 /);
-
-  await using slowBody = await open(rest);
-  slowBody.socket.write(
-    `POST /start/ HTTP/1.1\r\n${HEAD}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n`,
-  );
-  const drip = setInterval(() => slowBody.socket.write(" "), 10);
-  await slowBody.closed;
-  clearInterval(drip);
-  assert.match(slowBody.text, /^HTTP\/1.1 408 /);
-
-  await using keptAlive = await open(rest);
-  keptAlive.socket.write("GET /health/ HTTP/1.1\r\nHost: localhost\r\n\r\n");
-  await keptAlive.seen(/"ok"/);
-  await keptAlive.closed;
-});
+}
 
 Deno.test("R-03: a long answer is not cut off by the deadlines of requests", async () => {
   const { streamLogs } = silentLog();
@@ -201,8 +229,10 @@ Deno.test("R-04: a body is asked for once the client is known, and read no furth
       post(`${AUTHORIZATION}\r\n${expect}Content-Length: ${body.length}\r\n`),
     );
     await patient.seen(/^HTTP\/1.1 100 Continue\r\n\r\n/);
-    patient.socket.write(body);
+    patient.socket.write(body.slice(0, 3));
+    patient.socket.write(body.slice(3));
     await patient.seen(/HTTP\/1.1 200 OK/);
+    assert.equal(patient.text.match(/100 Continue/g)?.length, 1);
   }
   await using greedy = await open(rest);
   greedy.socket.write(post(`${AUTHORIZATION}\r\nTransfer-Encoding: chunked\r\n`));
@@ -210,6 +240,44 @@ Deno.test("R-04: a body is asked for once the client is known, and read no furth
   for (let count = 0; count < 20; count++) greedy.socket.write(chunk);
   await greedy.seen(/HTTP\/1.1 413 /);
   await greedy.closed;
+});
+
+Deno.test("R-04: a head may have 100 fields and 16 KiB, its path included, and no more", async () => {
+  await using rest = await TestRest.listen(certificates);
+  /** The status of a request with so many fields and so many bytes in its path, names and values. */
+  const statusOf = async (path: string, fields: number, bytes: number): Promise<string> => {
+    const standing = ["Host: localhost", "Connection: close"];
+    const names = Array.from({ length: fields - standing.length }, (_, index) => `X-${index}`);
+    const used = [path, ...names, "Hostlocalhost", "Connectionclose"].join("").length;
+    const share = Math.floor((bytes - used) / names.length);
+    const left = bytes - used - share * names.length;
+    const lines = names.map((name, index) => `${name}: ${"a".repeat(share + (index ? 0 : left))}`);
+    await using connection = await open(rest);
+    // In pieces, as from a client that writes field by field.
+    for (const line of [`GET ${path} HTTP/1.1`, ...standing, ...lines, ""]) {
+      await new Promise((written) => connection.socket.write(`${line}\r\n`, written));
+    }
+    const [, status = ""] = await connection.seen(/^HTTP\/1.1 (\d+) /);
+    return status;
+  };
+  const path = "/health/";
+  assert.equal(await statusOf(path, 100, 2_000), "200");
+  assert.equal(await statusOf(path, 101, 2_000), "431");
+  const most = 16 * 1024;
+  for (const long of [path, `${path}?${"a".repeat(8_000)}`]) {
+    assert.equal(await statusOf(long, 40, most - 1), "200");
+    assert.equal(await statusOf(long, 40, most + 1), "431");
+  }
+});
+
+Deno.test("A field that an answer has twice arrives twice", async () => {
+  const headers = [["Set-Cookie", "a=1"], ["Set-Cookie", "b=2"]] as [string, string][];
+  await using rest = await TestRest.listen(certificates, {}, {
+    answer: () => new Response("", { headers }),
+  });
+  await using connection = await open(rest);
+  connection.socket.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`);
+  await connection.seen(/set-cookie: a=1\r\nset-cookie: b=2\r\n[^]*\r\n\r\n/i);
 });
 
 Deno.test("A connection serves one request after the other", async () => {
@@ -350,11 +418,12 @@ Deno.test("RestServer.close() tells followers to come back, and lets the others 
   const { streamLogs, followed } = silentLog();
   await using rest = await TestRest.listen(certificates, {
     streamLogs,
-    getJob() {
+    getJob(_request, { signal }) {
       asked.resolve();
-      return job.promise;
+      return abortable(job.promise, signal);
     },
-  });
+    // Those who are waited for are not cut off meanwhile.
+  }, { closeTimeoutMs: 0 });
   await using follower = await open(rest);
   follower.socket.write(`GET /v1/jobs/${JOB_ID}/logs?follow=1 HTTP/1.1\r\n${HEAD}\r\n`);
   await using caller = await open(rest);
@@ -367,7 +436,26 @@ Deno.test("RestServer.close() tells followers to come back, and lets the others 
   await assert.rejects(rest.server.probe(), /ECONNREFUSED/);
   job.resolve(JOB);
   await caller.seen(/"running"/);
-  await closed;
+  await within("the last connection to be closed", closed);
+});
+
+Deno.test("RestServer.close() ends what turns out to be open-ended only then", async () => {
+  const asked = Promise.withResolvers<void>();
+  const proceeding = Promise.withResolvers<void>();
+  await using rest = await TestRest.listen(certificates, {}, {
+    async answer({ signal }, { openEnded }) {
+      asked.resolve();
+      await proceeding.promise;
+      openEnded();
+      return await abortable(new Promise<never>(() => {}), signal);
+    },
+  });
+  await using follower = await open(rest);
+  follower.socket.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`);
+  await asked.promise;
+  const closed = rest.server.close({ patienceMs: 3_600_000 });
+  proceeding.resolve();
+  await within("the follower to be ended", closed);
 });
 
 Deno.test("RestServer.close() does not wait for calls that take too long", async () => {

@@ -42,6 +42,12 @@ Deno.test("parseStrictJson() refuses __proto__, deep nesting and other encodings
   }
   assert.throws(() => parseStrictJson(Uint8Array.of(0x22, 0xc3, 0x22)), /UTF-8/);
   assert.equal(parse('"__proto__"'), "__proto__");
+  const [most, more] = [32, 33].map((levels) => `${"[".repeat(levels)}${"]".repeat(levels)}`);
+  // Beside each other, any number of levels are no deeper.
+  for (const text of [`${most}`, `[${Array(100).fill("[{}]").join()}]`]) {
+    assert.deepEqual(parse(text), JSON.parse(text));
+  }
+  assert.throws(() => parse(`${more}`), /more than 32 levels/);
 });
 
 Deno.test("parseStrictJson() reads the largest strings that a body can hold", () => {

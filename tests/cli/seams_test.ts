@@ -1,0 +1,194 @@
+/** What reaches the daemon of each line, and by what each call of it ends. */
+
+import type { CallOptions, JobClient } from "../../lib/cli/job_client.ts";
+import { main } from "../../lib/cli/main.ts";
+import { assert } from "../assert.ts";
+import { within } from "../within.ts";
+import { DONE, FakeIo, JOB_ID, jobOf, rejection } from "./fake_daemon.ts";
+
+type Method = Exclude<keyof JobClient, symbol>;
+type Call = readonly [method: Method, request: unknown];
+
+const OTHER_ID = JOB_ID.replace("0199a1b2", "0199a1b3");
+const DONE_JOB = jobOf({ end: DONE });
+const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
+
+const NEW_JOB = {
+  command: { name: "sh", args: ["-c", "x"], env: { A: "1", B: "" }, workingDirectory: "/srv" },
+  labels: { k: "v", n: "" },
+  requestId: "once",
+  logLimit: { bytes: 2 * 1024 ** 2, policy: "end_job" },
+  execution: {
+    user: "build",
+    umask: "027",
+    nice: -5,
+    timeoutMs: 90_000,
+    gracePeriodMs: 5_000,
+    limits: { memoryBytes: 1024 ** 3, cpus: 0.5, processes: 33 },
+  },
+};
+const NEW_JOB_OPTIONS = "--env A=1 --env B= --cwd /srv --label k=v --label n= --request-id once " +
+  "--log-limit 2MiB --log-policy end-job --timeout 90s --grace 5s --user build --umask 027 " +
+  "--nice -5 --memory 1GiB --cpus 0.5 --processes 33";
+const WHOLE_LOG = { streams: [], follow: true, start: { kind: "offset", offset: 0 } };
+
+/** Lines with all their options, and the calls that come of each. */
+const LINES: Readonly<Record<string, readonly Call[]>> = {
+  [`start ${NEW_JOB_OPTIONS} -- sh -c x`]: [["startJob", NEW_JOB]],
+  [`run ${NEW_JOB_OPTIONS} -- sh -c x`]: [
+    ["startJob", NEW_JOB],
+    ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
+  ],
+  [`stop ${JOB_ID} --signal INT --grace 1500ms`]: [
+    ["stopJob", { jobId: JOB_ID, stopSignal: "INT", gracePeriodMs: 1_500 }],
+  ],
+  "stop --all --owner bob --label a=1 --signal HUP --grace 2s": [
+    ["listJobs", {
+      filter: { statuses: ["running"], owner: "bob", labels: { a: "1" } },
+      pageSize: 1_000,
+      pageToken: "",
+    }],
+    ["stopJob", { jobId: JOB_ID, stopSignal: "HUP", gracePeriodMs: 2_000 }],
+    ["stopJob", { jobId: OTHER_ID, stopSignal: "HUP", gracePeriodMs: 2_000 }],
+  ],
+  [`signal ${JOB_ID} USR1`]: [["signalJob", { jobId: JOB_ID, signal: "USR1" }]],
+  [`update ${JOB_ID} --timeout 2h`]: [["limitJobTime", { jobId: JOB_ID, timeoutMs: 2 * hour }]],
+  [`update ${JOB_ID} --timeout none`]: [["limitJobTime", { jobId: JOB_ID, timeoutMs: 0 }]],
+  [`status ${JOB_ID}`]: [["getJob", { jobId: JOB_ID }]],
+  [`output ${JOB_ID}`]: [["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }]],
+  [`logs stderr ${JOB_ID} --follow --tail 3`]: [["streamLogs", {
+    jobId: JOB_ID,
+    streams: ["stderr"],
+    follow: true,
+    start: { kind: "tail", lines: 3 },
+  }]],
+  [`logs all ${JOB_ID} --since @5`]: [["streamLogs", {
+    jobId: JOB_ID,
+    streams: [],
+    follow: false,
+    start: { kind: "since", time: 5_000 },
+  }]],
+  "list done --owner bob --label a=1 --since @5 --until @6 --limit 7": [["listJobs", {
+    filter: {
+      statuses: ["done"],
+      owner: "bob",
+      labels: { a: "1" },
+      startedAfter: 5_000,
+      startedBefore: 6_000,
+    },
+    pageSize: 7,
+    pageToken: "",
+  }]],
+  [`wait ${JOB_ID}`]: [["waitJob", { jobId: JOB_ID }]],
+  "prune --older-than 30d --keep 5 --keep-bytes 1GiB --owner bob --dry-run": [["pruneJobs", {
+    maxAgeMs: 30 * day,
+    maxCount: 5,
+    maxBytes: 1024 ** 3,
+    owner: "bob",
+    dryRun: true,
+  }]],
+  [`prune --older-than 1m`]: [["pruneJobs", { maxAgeMs: minute, owner: "", dryRun: false }]],
+  "health": [["checkHealth", undefined]],
+};
+
+/** The verbs that talk to a daemon by gRPC. */
+const VERBS = "start run stop signal update status output logs list wait prune health".split(" ");
+
+/** A client that answers at once, unless a method is to wait, and what was asked of it. */
+function recorder(waitsFor?: Method) {
+  const calls: Call[] = [];
+  const waiting = Promise.withResolvers<CallOptions>();
+  const answers: Readonly<Record<Method, unknown>> = {
+    startJob: jobOf(),
+    stopJob: DONE_JOB,
+    getJob: DONE_JOB,
+    listJobs: {
+      jobs: [DONE_JOB, { ...DONE_JOB, jobId: OTHER_ID }],
+      nextPageToken: "",
+    },
+    waitJob: DONE_JOB,
+    streamLogs: null,
+    signalJob: DONE_JOB,
+    limitJobTime: DONE_JOB,
+    writeInput: { accepted: 0 },
+    pruneJobs: { jobs: [], count: 0, bytes: 0 },
+    checkHealth: "serving",
+  };
+  const answer = async (method: Method, request: unknown, options: CallOptions = {}) => {
+    calls.push([method, request]);
+    if (method !== waitsFor) return answers[method];
+    waiting.resolve(options);
+    return await rejection(options);
+  };
+  const methods = Object.keys(answers) as Method[];
+  const client = {
+    ...Object.fromEntries(methods.map((method) => [
+      method,
+      (request: unknown, options?: CallOptions) => answer(method, request, options),
+    ])),
+    checkHealth: ({ timeoutMs, ...options }: CallOptions) => {
+      assert.equal(timeoutMs, 5_000);
+      return answer("checkHealth", undefined, options);
+    },
+    async *streamLogs(request: unknown, options?: CallOptions) {
+      await answer("streamLogs", request, options);
+      yield { records: [], nextOffset: 0, finishedJob: DONE_JOB };
+    },
+  } as unknown as JobClient;
+  return { client, calls, waiting: waiting.promise };
+}
+
+Deno.test("Every line asks the daemon for what it says, and for nothing else", async () => {
+  for (const [line, expected] of Object.entries(LINES)) {
+    const { client, calls } = recorder();
+    assert.equal(await main(line.split(" "), new FakeIo(client)), 0, line);
+    assert.deepEqual(calls, expected, line);
+  }
+  assert.deepEqual([...new Set(Object.keys(LINES).map((line) => line.split(" ")[0]))], VERBS);
+});
+
+Deno.test("Ctrl-C ends every call of every line, a second one where the first has a meaning", async () => {
+  const patient = new Set(["start startJob", "run startJob", "run streamLogs"]);
+  for (const [line, expected] of Object.entries(LINES)) {
+    const [verb = ""] = line.split(" ");
+    for (const method of new Set(expected.map(([method]) => method))) {
+      const { client, waiting } = recorder(method);
+      const io = new FakeIo(client);
+      const exitStatus = main(line.split(" "), io);
+      const { signal } = await within(`${verb} to call ${method}`, waiting);
+      io.interrupt();
+      if (patient.has(`${verb} ${method}`)) {
+        assert.equal(signal?.aborted, false, `${verb} ${method}`);
+        io.interrupt();
+      }
+      assert.equal(await within(`${verb} to leave ${method}`, exitStatus), 130, line);
+    }
+  }
+});
+
+Deno.test("An id that was cut short is looked up, and a whole one only written in lower case", async () => {
+  for (const typed of ["0199", JOB_ID.slice(0, -1), JOB_ID.slice(0, 8).toUpperCase()]) {
+    const { client, calls } = recorder();
+    const listJobs: JobClient["listJobs"] = (request) => {
+      calls.push(["listJobs", request]);
+      return Promise.resolve({ jobs: [DONE_JOB], nextPageToken: "" });
+    };
+    assert.equal(await main(["status", typed], new FakeIo({ ...client, listJobs })), 0);
+    assert.deepEqual(calls, [
+      ["listJobs", {
+        filter: { jobIdPrefix: typed.toLowerCase() },
+        pageSize: 10,
+        pageToken: "",
+      }],
+      ["getJob", { jobId: JOB_ID }],
+    ]);
+  }
+  const { client, calls } = recorder();
+  assert.equal(await main(["status", JOB_ID.toUpperCase()], new FakeIo(client)), 0);
+  assert.deepEqual(calls, [["getJob", { jobId: JOB_ID }]]);
+  for (const typed of ["019", `${JOB_ID}0`, "019g"]) {
+    const io = new FakeIo({});
+    assert.equal(await main(["status", typed], io), 2, typed);
+    assert.match(io.stderr.text, /is neither an id nor the beginning of one/);
+  }
+});
