@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { parse } from "../../lib/cli/grammar.ts";
 import { UserDirectory } from "../../lib/cli/user_directory.ts";
 import { assert } from "../assert.ts";
@@ -90,7 +91,11 @@ Deno.test("A context stands in for what neither the line nor a variable says", a
 Deno.test("A context stands in for the address of REST, too", async () => {
   await using user = await User.create();
   await user.run(PROD);
+  await user.run("context add test --rest-address test:2");
   const environment = (name: string) => name === "HOME" ? user.home : undefined;
+  const test = parse(["--context=test", "--health"], environment, UserDirectory.of(environment));
+  assert.ok(test.kind === "invocation" && test.invocation.verb.kind === "rest");
+  assert.equal(test.invocation.verb.address, "test:2");
   for (const line of [["--health"], ["--context", "prod", "--health"]]) {
     const parsed = parse(line, environment, UserDirectory.of(environment));
     assert.ok(parsed.kind === "invocation" && parsed.invocation.verb.kind === "rest");
@@ -108,6 +113,42 @@ Deno.test("context use and context remove change which one is in use", async () 
   assert.equal((await user.run("context remove test")).exitStatus, 0);
   assert.equal(user.settings("health").address, "0.0.0.0:8080");
   assert.equal((await user.run("context list")).stdout, "   prod  prod:1  /p/c\n");
+
+  await user.run("context add spare --address spare:1 --key spare.pem --ca ca.pem");
+  await user.run("context use prod");
+  await user.run("context add other --address other:1");
+  await user.run("context remove spare");
+  assert.equal(user.settings("health").address, "prod:1");
+});
+
+Deno.test("context add keeps each path as it is from where it was typed", async () => {
+  await using user = await User.create();
+  await user.run("context add near --cert c.pem --key ../k.pem --ca /a.pem --user bob");
+  const text = await Deno.readTextFile(`${user.directory}/contexts.json`);
+  assert.deepEqual(JSON.parse(text), {
+    current: "near",
+    contexts: {
+      near: {
+        cert: `${Deno.cwd()}/c.pem`,
+        key: resolve("../k.pem"),
+        ca: "/a.pem",
+        user: "bob",
+      },
+    },
+  });
+});
+
+Deno.test("UserDirectory.of() goes by XDG_CONFIG_HOME if that is a path from the root, else by HOME", () => {
+  const directories: [Record<string, string>, string | null][] = [
+    [{ HOME: "/home/bob", XDG_CONFIG_HOME: "/config" }, "/config/job-worker"],
+    [{ HOME: "/home/bob", XDG_CONFIG_HOME: "config" }, "/home/bob/.config/job-worker"],
+    [{ HOME: "/home/bob", XDG_CONFIG_HOME: "" }, "/home/bob/.config/job-worker"],
+    [{ XDG_CONFIG_HOME: "config" }, null],
+    [{}, null],
+  ];
+  for (const [variables, path] of directories) {
+    assert.equal(UserDirectory.of((name) => variables[name]).path, path);
+  }
 });
 
 Deno.test("context refuses names that are taken, unknown or not names, and says what there is", async () => {

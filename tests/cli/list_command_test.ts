@@ -12,6 +12,7 @@ const MANY = Array.from(
 /** A daemon that gives two jobs a page. */
 function pager(jobs: readonly Job[], sizes: number[] = []) {
   return ({ pageSize, pageToken }: { pageSize: number; pageToken: string }) => {
+    assert.ok(pageSize > 0, "Nobody asks for a page of no jobs");
     sizes.push(pageSize);
     const from = Number(pageToken);
     const until = from + Math.min(2, pageSize);

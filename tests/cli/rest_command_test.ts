@@ -134,3 +134,22 @@ Deno.test("A call over REST ends with 130 on Ctrl-C", async () => {
   assert.equal(await exitStatus, 130);
   assert.match(io.stderr.text, /^worker-cli: Interrupted by SIGINT before the daemon answered: /);
 });
+
+Deno.test("--health has its answer within 5 s, or says that there is none", async () => {
+  const { setTimeout } = globalThis;
+  const limits: number[] = [];
+  const rest = new FakeRest({
+    health: ({ signal } = {}) => abortable(new Promise<never>(() => {}), signal),
+  });
+  globalThis.setTimeout = ((callback: () => void, ms: number) => {
+    limits.push(ms);
+    return setTimeout(callback, 0);
+  }) as typeof setTimeout;
+  try {
+    const outcome = rest.run("--health");
+    assert.match((await outcome).stderr, /No answer from the daemon/);
+  } finally {
+    Object.assign(globalThis, { setTimeout });
+  }
+  assert.deepEqual(limits, [5_000]);
+});

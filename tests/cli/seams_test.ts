@@ -192,3 +192,54 @@ Deno.test("An id that was cut short is looked up, and a whole one only written i
     assert.match(io.stderr.text, /is neither an id nor the beginning of one/);
   }
 });
+
+Deno.test("A completion asks for the ids that begin so, and for those that run where others are of no use", async () => {
+  const { client, calls } = recorder();
+  for (const verb of ["status", "output", "logs all", "stop", "wait", "signal", "update"]) {
+    const line = ["__complete", "--", ...verb.split(" "), "0199"];
+    const io = new FakeIo(client);
+    assert.equal(await main(line, io), 0);
+    assert.match(io.stdout.text, new RegExp(`^${JOB_ID}\\t`));
+    const running = ["stop", "wait", "signal", "update"].includes(verb);
+    assert.deepEqual(calls.pop(), ["listJobs", {
+      filter: { jobIdPrefix: "0199", ...(running && { statuses: ["running"] }) },
+      pageSize: 50,
+      pageToken: "",
+    }], verb);
+  }
+});
+
+Deno.test("run --interactive sends each piece behind the last, and stops with the job", async () => {
+  const { client } = recorder();
+  const pieces = ["one", "three", null];
+  const sent: unknown[] = [];
+  const ended = Promise.withResolvers<void>();
+  const io = new FakeIo({
+    ...client,
+    async writeInput({ jobId, offset, data, end }, options) {
+      sent.push({ jobId, offset, text: new TextDecoder().decode(data), end });
+      if (!end) return { accepted: 0 };
+      ended.resolve();
+      return await rejection(options);
+    },
+    async *streamLogs() {
+      await ended.promise;
+      yield { records: [], nextOffset: 0, finishedJob: DONE_JOB };
+    },
+  }, {
+    stdin: {
+      read(buffer) {
+        const piece = pieces.shift() ?? null;
+        if (piece === null) return Promise.resolve(null);
+        return Promise.resolve(new TextEncoder().encodeInto(piece, buffer).written);
+      },
+    },
+  });
+  const line = ["run", "--interactive", "--", "cat"];
+  assert.equal(await within("run to end with the job", main(line, io)), 0);
+  assert.deepEqual(sent, [
+    { jobId: JOB_ID, offset: 0, text: "one", end: false },
+    { jobId: JOB_ID, offset: 3, text: "three", end: false },
+    { jobId: JOB_ID, offset: 8, text: "", end: true },
+  ]);
+});

@@ -3,6 +3,7 @@ import { PAGE_POLICY } from "../../lib/rest/page/routes.ts";
 import type { ListJobsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { DONE_JOB, JOB, JOB_ID, TestApp } from "../rest/fixture.ts";
+import { WHOLE_JOB } from "../service/samples.ts";
 
 const SLY = { ...JOB, owner: "alice", command: { ...JOB.command, args: ["<script>", "'\"&"] } };
 
@@ -39,6 +40,41 @@ Deno.test("The list asks for the status and the page that the address names, and
     { filter: {}, pageSize: 1000, pageToken: "" },
   ]);
   assert.equal((await app.request("/?status=odd")).status, 400);
+
+  assert.match(await (await app.request("/?q=SH+team%3Dblue")).text(), /2 jobs/);
+  assert.match(await (await app.request("/?q=sh+team%3Dred")).text(), /No jobs here/);
+  await (await app.request("/?page=abc")).body?.cancel();
+  assert.deepEqual(asked.at(-1), { filter: {}, pageSize: 100, pageToken: "abc" });
+});
+
+Deno.test("The last page has no link to older jobs", async () => {
+  const app = new TestApp({ listJobs: () => Promise.resolve({ jobs: [JOB], nextPageToken: "" }) });
+  assert.doesNotMatch(await (await app.request("/")).text(), /Older jobs/);
+});
+
+Deno.test("The page of a job has every fact of it, each in its place", async () => {
+  const app = new TestApp({ getJob: () => Promise.resolve(WHOLE_JOB) });
+  const text = await (await app.request(`/jobs/${JOB_ID}`)).text();
+  const facts = Array.from(
+    text.matchAll(/<dt>(.*?)<\/dt>\s*<dd>(.*?)<\/dd>/gs),
+    ([, name, value = ""]) => [name, value.replace(/<[^>]*>/g, "").trim()],
+  );
+  assert.match(facts[2]?.[1] ?? "", / ago$/);
+  assert.deepEqual(facts, [
+    ["Id", JOB_ID],
+    ["Owner", "alice"],
+    ["Started", facts[2]?.[1]],
+    ["Duration", "1s"],
+    ["Process", "4711"],
+    ["Output", "1TiB stdout, 1TiB stderr"],
+    ["Directory", "/srv/build"],
+    ["Labels", "team=blue, nightly="],
+    ["End", "signal SIGKILL, log limit, its log is full"],
+  ]);
+  const small = new TestApp({
+    getJob: () => Promise.resolve({ ...WHOLE_JOB, stdoutBytes: 1, stderrBytes: 2 }),
+  });
+  assert.match(await (await small.request(`/jobs/${JOB_ID}`)).text(), /1B stdout, 2B stderr/);
 });
 
 Deno.test("A page offers only what its reader may do", async () => {
