@@ -1,22 +1,26 @@
 import { assert } from "./assert.ts";
 
 /** How long anything may take on a machine that is busy with other things. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 60_000;
 
 /**
  * Waits for what is to come, and says what it was if it does not.
  *
  * @throws {AssertionError} if it takes longer than anything may
  */
-export async function soon<T>(promise: Promise<T>, what: () => string): Promise<T> {
+export async function soon<T>(
+  promise: Promise<T>,
+  what: () => string,
+  patienceMs = PATIENCE_MS,
+): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     try {
-      assert.fail(`Still waiting after ${PATIENCE_MS} ms: ${what()}`);
+      assert.fail(`Still waiting after ${patienceMs} ms: ${what()}`);
     } catch (error) {
       late.reject(error);
     }
-  }, PATIENCE_MS);
+  }, patienceMs);
   try {
     return await Promise.race([promise, late.promise]);
   } finally {

@@ -3,7 +3,7 @@
 import type { CallOptions, JobClient } from "../../lib/cli/job_client.ts";
 import { main } from "../../lib/cli/main.ts";
 import { assert } from "../assert.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { DONE, FakeIo, JOB_ID, jobOf, rejection } from "./fake_daemon.ts";
 
 type Method = Exclude<keyof JobClient, symbol>;
@@ -155,13 +155,13 @@ Deno.test("Ctrl-C ends every call of every line, a second one where the first ha
       const { client, waiting } = recorder(method);
       const io = new FakeIo(client);
       const exitStatus = main(line.split(" "), io);
-      const { signal } = await within(`${verb} to call ${method}`, waiting);
+      const { signal } = await soon(waiting, () => `${verb} to call ${method}`);
       io.interrupt();
       if (patient.has(`${verb} ${method}`)) {
         assert.equal(signal?.aborted, false, `${verb} ${method}`);
         io.interrupt();
       }
-      assert.equal(await within(`${verb} to leave ${method}`, exitStatus), 130, line);
+      assert.equal(await soon(exitStatus, () => `${verb} to leave ${method}`), 130, line);
     }
   }
 });
@@ -236,7 +236,7 @@ Deno.test("run --interactive sends each piece behind the last, and stops with th
     },
   });
   const line = ["run", "--interactive", "--", "cat"];
-  assert.equal(await within("run to end with the job", main(line, io)), 0);
+  assert.equal(await soon(main(line, io), () => "run to end with the job"), 0);
   assert.deepEqual(sent, [
     { jobId: JOB_ID, offset: 0, text: "one", end: false },
     { jobId: JOB_ID, offset: 3, text: "three", end: false },

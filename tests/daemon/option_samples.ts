@@ -26,6 +26,11 @@ export const OPTION_SAMPLES: {
     value: { hostname: "worker.test", port: 9002 },
   },
   users: { standard: "certs/users.htpasswd", text: "/x/users", value: "/x/users" },
+  publicOrigins: {
+    standard: [],
+    text: "https://jobs.example,https://jobs.example:8443",
+    value: ["https://jobs.example", "https://jobs.example:8443"],
+  },
   dataDir: { standard: "data", text: "/x/data", value: "/x/data" },
   shutdownGraceMs: { standard: 0, text: "3s", value: 3_000 },
   logLimit: { standard: 256 * 1024 ** 2, text: "2MiB", value: 2 * 1024 ** 2 },

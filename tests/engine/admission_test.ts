@@ -9,7 +9,7 @@ import { delay } from "../../lib/delay.ts";
 import type { CallContext, Job } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { JOB } from "../grpc/fixture.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { rejection, until } from "../worker/fixture.ts";
 import { context, TestEngine } from "./fixture.ts";
 
@@ -91,7 +91,7 @@ Deno.test("Large requests wait until there is room for them, and keep small ones
   );
   await until(() => Promise.resolve(started.length === 3));
   for (let n = 0; n < 100; n++) {
-    await within("a small call", engine.client.getJob({ jobId }, context()));
+    await soon(engine.client.getJob({ jobId }, context()), () => "a small call");
   }
   assert.equal(started.length, 3);
   started.splice(0, 1)[0]?.();
@@ -176,7 +176,7 @@ Deno.test("Large requests are refused when too many wait already, and small ones
   });
   await until(() => Promise.resolve(codes.length === 3));
   assert.deepEqual(
-    await within("a small call", engine.client.getJob({ jobId }, context())),
+    await soon(engine.client.getJob({ jobId }, context()), () => "a small call"),
     JOB,
   );
   ended.resolve();

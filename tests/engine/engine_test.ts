@@ -7,7 +7,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { JOB_METHODS, type JobMethod, type LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { batchOf, FAILED_JOB, JOB } from "../grpc/fixture.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { randomBytes, rejection, until } from "../worker/fixture.ts";
 import { callWhole, eachMethod, WHOLE_ANSWERS, WHOLE_REQUESTS } from "../service/samples.ts";
 import { CALLER, context, TestEngine } from "./fixture.ts";
@@ -53,6 +53,7 @@ Deno.test("An error reaches the caller with its code, reason and field; a fault 
       code,
       message,
       reason,
+      field,
     });
   }
   assert.deepEqual(engine.faults, []);
@@ -116,11 +117,11 @@ for (const method of ["startJob", "waitJob", "writeInput", "streamLogs", "watchJ
     );
     const leaving = new AbortController();
     const failure = rejection(callWhole(engine.client, method, context(leaving.signal)));
-    await within(`${method} to be called`, called.promise);
+    await soon(called.promise, () => `${method} to be called`);
     const reason = new JobWorkerError("cancelled", "Call cancelled");
     leaving.abort(reason);
-    assert.equal(await within(`${method} to be left`, failure), reason);
-    await within(`${method} to end`, ended.promise);
+    assert.equal(await soon(failure, () => `${method} to be left`), reason);
+    await soon(ended.promise, () => `${method} to end`);
     assert.deepEqual(engine.faults, []);
   });
 }
@@ -135,7 +136,7 @@ Deno.test("Every call is given up by its signal, at once and while it is under w
   const calls = (signal: AbortSignal) =>
     Promise.all(JOB_METHODS.map((method) => {
       const left = assert.rejects(callWhole(engine.client, method, context(signal)), reason);
-      return within(`${method} to be left`, left);
+      return soon(left, () => `${method} to be left`);
     }));
   await calls(AbortSignal.abort(reason));
   assert.deepEqual(called, []);
@@ -173,7 +174,7 @@ Deno.test("A caller who leaves in the middle of a stream ends it in the service"
     assert.equal(batch.nextOffset, 64 * 1024);
     break;
   }
-  await within("the stream to end", ended.promise);
+  await soon(ended.promise, () => "the stream to end");
 });
 
 Deno.test("A call counts until it has ended, however it ends, and not longer", async () => {
@@ -209,7 +210,7 @@ Deno.test("A call counts until it has ended, however it ends, and not longer", a
   });
   leaving.abort(new Error("left"));
   await waiting;
-  await within("the stream to end", ended.promise);
+  await soon(ended.promise, () => "the stream to end");
   for (const batches of stalled) await assert.rejects(async () => await batches.next(), /left/);
   const answers = await Promise.all(
     [1, 2, 3].map(() => engine.client.getJob({ jobId }, context())),
@@ -256,7 +257,7 @@ Deno.test("Closing the engine ends its calls with unavailable", async () => {
     rejection(engine.client.waitJob({ jobId }, context())),
     rejection(Array.fromAsync(engine.client.streamLogs(LOGS, context()))),
   ]);
-  await within("both calls", Promise.all(opened.map(({ promise }) => promise)));
+  await soon(Promise.all(opened.map(({ promise }) => promise)), () => "both calls");
   await engine.close();
   for (const failure of await failures) {
     assert.ok(failure instanceof JobWorkerError);

@@ -3,7 +3,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { JOB_METHODS, type JobMethod } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { callWhole, eachMethod, WHOLE_ANSWERS } from "../service/samples.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { until } from "../worker/fixture.ts";
 import { JOB, TestServer } from "./fixture.ts";
 
@@ -23,23 +23,32 @@ const NEVER_REPEATED: ReadonlySet<JobMethod> = new Set([
   "pruneJobs",
 ]);
 
+/** Far more than any of this takes: a fault is told by an assertion, and soon. */
+const PATIENCE_MS = 20_000;
+
 const NEVER = new Promise<never>(() => {});
 
-Deno.test("every call keeps to its own time, and both sides know when it is over", async () => {
-  const ended: JobMethod[] = [];
-  await using server = await TestServer.start(eachMethod(async (method, _request, { signal }) => {
-    await abortable(NEVER, signal).catch(() => ended.push(method));
+Deno.test("every call keeps to its own time, and whoever answers is told when it is over", async () => {
+  let [called, ended] = [0, 0];
+  await using server = await TestServer.start(eachMethod(async (_method, _request, { signal }) => {
+    called++;
+    await abortable(NEVER, signal).catch(() => ended++);
   }));
   await using client = await server.connect();
-  await Promise.all(JOB_METHODS.map((method) =>
-    within(
-      `${method} to be out of time`,
-      assert.rejects(callWhole(client, method, { timeoutMs: 200 }), { code: "deadline_exceeded" }),
-    )
-  ));
+  await Promise.all(
+    JOB_METHODS.map((method) =>
+      soon(
+        assert.rejects(callWhole(client, method, { timeoutMs: 200 }), {
+          code: "deadline_exceeded",
+        }),
+        () => `${method} to be out of time`,
+        PATIENCE_MS,
+      )
+    ),
+  );
   await assert.rejects(client.checkHealth({ timeoutMs: 0 }), { code: "deadline_exceeded" });
-  await until(() => Promise.resolve(ended.length === JOB_METHODS.length));
-  assert.deepEqual(ended.sort(), [...JOB_METHODS].sort());
+  // On a busy machine one may be over before it gets there.
+  await until(() => Promise.resolve(ended === called));
   assert.deepEqual(server.faults, []);
 });
 
@@ -55,9 +64,10 @@ Deno.test("every call is cancelled by its signal, at once and while it is under 
   const calls = (signal: AbortSignal) =>
     Promise.all(
       JOB_METHODS.map((method) =>
-        within(
-          `${method} to be cancelled`,
+        soon(
           assert.rejects(callWhole(client, method, { signal }), reason),
+          () => `${method} to be cancelled`,
+          PATIENCE_MS,
         )
       ),
     );
@@ -89,7 +99,7 @@ for (const method of JOB_METHODS) {
     await using client = await server.connect({
       onReconnecting: (error) => reconnections.push(error),
     });
-    const outcome = within(`${method} to end`, callWhole(client, method, {}));
+    const outcome = soon(callWhole(client, method, {}), () => `${method} to end`, PATIENCE_MS);
     if (repeated) await outcome;
     else await assert.rejects(outcome, { code: "unavailable" });
     assert.equal(calls, repeated ? 2 : 1);
@@ -114,7 +124,7 @@ for (const patienceMs of [undefined, 3_600_000]) {
     await using client = await server.connect({ reconnectTimeoutMs: 0 });
     const outcomes = JOB_METHODS.map((method) => {
       const ended = callWhole(client, method, {}).then(() => "answered", (error) => error);
-      return { method, ended: within(`${method} to end`, ended) };
+      return { method, ended: soon(ended, () => `${method} to end`, PATIENCE_MS) };
     });
     await until(() => Promise.resolve(called === JOB_METHODS.length));
     const closing = server.grpc.close(patienceMs === undefined ? {} : { patienceMs });
@@ -133,7 +143,7 @@ for (const patienceMs of [undefined, 3_600_000]) {
         if (!OPEN_ENDED.has(method)) assert.equal(await ended, "answered", method);
       }
     }
-    await within("the last connection to be closed", closing);
+    await soon(closing, () => "the last connection to be closed");
   });
 }
 

@@ -7,7 +7,7 @@ import { Channel } from "../../lib/grpc/channel.ts";
 import { type ClientMaterial, connect } from "../../lib/grpc/client.ts";
 import { endpointOf } from "../../lib/grpc/endpoint.ts";
 import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { rejection } from "../worker/fixture.ts";
 import { JOB, TestServer } from "./fixture.ts";
 
@@ -164,7 +164,7 @@ test("connect() keeps to the time that it is given, and a call to its own", asyn
   const outOfTime = assert.rejects(channel.ready({ deadline: Date.now() + 100 }), {
     code: "deadline_exceeded",
   });
-  await within("the time of a call to be over", outOfTime);
+  await soon(outOfTime, () => "the time of a call to be over");
 });
 
 test("connect() refuses a daemon whose certificate is not good", async (t) => {

@@ -5,7 +5,7 @@ import { endpointOf } from "../../lib/grpc/endpoint.ts";
 import { Health } from "../../lib/grpc/health.ts";
 import { HEALTH } from "../../lib/grpc/protocol.ts";
 import type { ServerCalls } from "../../lib/grpc/server_call.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { TestServer } from "./fixture.ts";
 
 const FOREVER = { deadline: Infinity };
@@ -69,6 +69,6 @@ Deno.test("Health.Watch() misses no change while a status is on its way", async 
     end: () => {},
   };
   const watch = health.handlers(calls).Watch as unknown as (watched: typeof call) => Promise<void>;
-  await within("the second status", watch(call));
+  await soon(watch(call), () => "the second status");
   assert.deepEqual(told, ["SERVING", "NOT_SERVING"]);
 });

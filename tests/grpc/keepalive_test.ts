@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { until } from "../worker/fixture.ts";
 import { batchOf, TestServer } from "./fixture.ts";
 import { ACK, callFrames, FRAME, frameOf, RawHttp2 } from "./raw_http2.ts";
@@ -46,7 +46,7 @@ Deno.test("a silent peer is asked in time, however long it then has to answer", 
   using raw = await RawHttp2.connect(server);
   await raw.send(...callFrames("StreamLogs", 1));
   for (let asked = 0; asked < 2; asked++) {
-    const ping = await within("the peer to be asked", raw.receiveOnly(FRAME.ping));
+    const ping = await soon(raw.receiveOnly(FRAME.ping), () => "the peer to be asked");
     assert.ok(ping);
     await raw.send(frameOf(FRAME.ping, 0, ping.payload, ACK));
   }

@@ -9,7 +9,7 @@ import { Metadata } from "../../lib/grpc/grpc.ts";
 import { JOB_WORKER } from "../../lib/grpc/protocol.ts";
 import { JOB_METHODS, type JobService } from "../../lib/service/job_service.ts";
 import { callWhole, eachMethod, WHOLE_ANSWERS, WHOLE_REQUESTS } from "../service/samples.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { batchOf, JOB, TestServer } from "./fixture.ts";
 
 const { jobId } = JOB;
@@ -164,13 +164,13 @@ Deno.test("the service's signal is aborted when the client cancels", async () =>
 
   const controller = new AbortController();
   const wait = client.waitJob({ jobId }, { signal: controller.signal });
-  await within("the call", started.promise);
+  await soon(started.promise, () => "the call");
   controller.abort(new Error("Enough"));
   await assert.rejects(wait, { message: "Enough" });
 
   for await (const _batch of client.streamLogs(FROM_THE_START)) break;
 
-  await within("both calls to be aborted", both.promise);
+  await soon(both.promise, () => "both calls to be aborted");
   assert.deepEqual(reasons, ["cancelled", "cancelled"]);
   assert.deepEqual(server.faults, []);
 });
@@ -187,7 +187,7 @@ Deno.test("the service's signal is aborted when the connection breaks", async ()
   await assert.rejects(async () => {
     for await (const _batch of client.streamLogs(FROM_THE_START)) server.dropConnections();
   }, { code: "unavailable" });
-  await within("the break to be noticed", noticed.promise);
+  await soon(noticed.promise, () => "the break to be noticed");
 });
 
 Deno.test("the deadline of a call ends it on both sides", async () => {
@@ -202,7 +202,10 @@ Deno.test("the deadline of a call ends it on both sides", async () => {
   await assert.rejects(client.waitJob({ jobId }, { timeoutMs: 100 }), {
     code: "deadline_exceeded",
   });
-  assert.match((await within("the deadline", reason.promise)).code, /deadline_exceeded|cancelled/);
+  assert.match(
+    (await soon(reason.promise, () => "the deadline")).code,
+    /deadline_exceeded|cancelled/,
+  );
 });
 
 Deno.test({
@@ -223,7 +226,7 @@ Deno.test({
     const batches = client.streamLogs(FROM_THE_START, { timeoutMs: 200 });
     await batches.next();
     assert.match(
-      (await within("the deadline", reason.promise)).code,
+      (await soon(reason.promise, () => "the deadline")).code,
       /deadline_exceeded|cancelled/,
     );
     await batches.return(undefined);
@@ -247,7 +250,7 @@ Deno.test("a client that does not read stops the service's generator, and not ot
   await using quick = await server.connect();
   const batches = slow.streamLogs({ ...FROM_THE_START, jobId: "slow" });
   await batches.next();
-  await within("the window to be full", stalled.promise);
+  await soon(stalled.promise, () => "the window to be full");
   const all = await Array.fromAsync(quick.streamLogs(FROM_THE_START));
   assert.equal(all.length, 200);
   // The window of HTTP/2, what the client has taken in, and the batch that waits.
@@ -363,7 +366,7 @@ Deno.test("GrpcServer.close() ends followers and waiters with UNAVAILABLE", asyn
     assert.rejects(wait, expected),
     assert.rejects(batches.next(), expected),
   ]);
-  await within("the server to close", server.grpc.close());
+  await soon(server.grpc.close(), () => "the server to close");
   await outcomes;
   assert.equal(server.connections, 0);
   assert.deepEqual(server.faults, []);
@@ -385,8 +388,8 @@ Deno.test("GrpcServer.close() does not wait for a service or a client that hangs
   const wait = assert.rejects(client.waitJob({ jobId }));
   const batches = client.streamLogs(FROM_THE_START);
   await batches.next();
-  await within("the call", called.promise);
-  await within("the server to close", server.grpc.close());
+  await soon(called.promise, () => "the call");
+  await soon(server.grpc.close(), () => "the server to close");
   await wait;
   await batches.return(undefined);
 });

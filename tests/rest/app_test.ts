@@ -11,7 +11,7 @@ import type {
 } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { eachMethod, WHOLE_JOB, WHOLE_REQUESTS } from "../service/samples.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { ALICE, basic, DONE_JOB, fakeService, JOB, JOB_ID, TestApp } from "./fixture.ts";
 
 const RUNNING_JSON = {
@@ -543,8 +543,7 @@ Deno.test("Every call has the signal and the caller of its request", async () =>
       left.abort(new JobWorkerError("cancelled", "The client has left"));
       return outcome;
     }));
-    const response = await within(
-      `${path} to be left`,
+    const response = await soon(
       api.request(path, {
         signal: left.signal,
         ...(body !== undefined && {
@@ -553,6 +552,7 @@ Deno.test("Every call has the signal and the caller of its request", async () =>
           body: JSON.stringify(body),
         }),
       }),
+      () => `${path} to be left`,
     );
     assert.equal(response.status, 499, path);
     await response.body?.cancel();
@@ -627,7 +627,12 @@ Deno.test("A user and password are taken as they are, up to the first colon and 
         return Promise.resolve({ kind: "refused" });
       },
     },
-    { isOurHost: () => true, onFailedLogin: () => {}, onFault: () => assert.fail() },
+    {
+      isOurHost: () => true,
+      publicOrigins: [],
+      onFailedLogin: () => {},
+      onFault: () => assert.fail(),
+    },
   );
   const credentials: [user: string, password: string][] = [
     ["alice", "se:cret:"],

@@ -6,7 +6,7 @@ import { RestClient, type RestClientOptions } from "../../lib/rest/client.ts";
 import type { StartJobRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { issueCa, TestCertificates } from "../certificates.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { DONE_JOB, JOB, JOB_ID, TestRest } from "./fixture.ts";
 
 const certificates = await TestCertificates.create();
@@ -167,8 +167,8 @@ Deno.test("RestClient cancels every call by its signal, and the daemon notices",
     leaving = new AbortController();
     left = Promise.withResolvers();
     const outcome = assert.rejects(call(leaving.signal), /^Error: enough$/);
-    await within(`${name} to be cancelled`, outcome);
-    await within(`the daemon to notice that ${name} was left`, left.promise);
+    await soon(outcome, () => `${name} to be cancelled`);
+    await soon(left.promise, () => `the daemon to notice that ${name} was left`);
     await assert.rejects(call(leaving.signal), /^Error: enough$/);
   }
   assert.equal(called, Object.keys(calls).length);

@@ -2,7 +2,7 @@ import { abortable } from "../../lib/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { CallContext, LogBatch, StreamLogsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { batchOf, DONE_JOB, JOB_ID, recordOf, TestApp } from "./fixture.ts";
 
 const LOGS = `/v1/jobs/${JOB_ID}/logs`;
@@ -298,7 +298,7 @@ Deno.test("An event stream is never silent for long", async () => {
   const beats = async () => {
     for (let text = ""; !/(\n\n:){3}/.test(text);) text += (await reader.read()).value;
   };
-  await within("signs of life that are due every 5 ms", beats());
+  await soon(beats(), () => "signs of life that are due every 5 ms");
   await reader.cancel();
   assert.ok(await log.left);
 });

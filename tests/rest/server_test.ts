@@ -8,7 +8,7 @@ import { hostsOf } from "../../lib/rest/server.ts";
 import type { CallContext, LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
-import { within } from "../within.ts";
+import { soon } from "../soon.ts";
 import { until } from "../worker/fixture.ts";
 import { basic, batchOf, JOB, JOB_ID, RawConnection, recordOf, TestRest } from "./fixture.ts";
 
@@ -159,7 +159,7 @@ for (const [deadline, client] of Object.entries(SLOW_CLIENTS)) {
       },
       closeTimeoutMs: 0,
     });
-    const told = await within(`${deadline} to be over`, client(rest));
+    const told = await soon(client(rest), () => `${deadline} to be over`);
     assert.equal(told, TOLD[deadline as keyof typeof TOLD]);
   });
 }
@@ -436,7 +436,7 @@ Deno.test("RestServer.close() tells followers to come back, and lets the others 
   await assert.rejects(rest.server.probe(), /ECONNREFUSED/);
   job.resolve(JOB);
   await caller.seen(/"running"/);
-  await within("the last connection to be closed", closed);
+  await soon(closed, () => "the last connection to be closed");
 });
 
 Deno.test("RestServer.close() ends what turns out to be open-ended only then", async () => {
@@ -455,7 +455,7 @@ Deno.test("RestServer.close() ends what turns out to be open-ended only then", a
   await asked.promise;
   const closed = rest.server.close({ patienceMs: 3_600_000 });
   proceeding.resolve();
-  await within("the follower to be ended", closed);
+  await soon(closed, () => "the follower to be ended");
 });
 
 Deno.test("RestServer.close() does not wait for calls that take too long", async () => {
