@@ -93,10 +93,11 @@ for (const [name, reflection] of Object.entries({ v1: REFLECTION, v1alpha: REFLE
 Deno.test("ServerReflection describes messages as protoc would", async () => {
   await using server = await TestServer.start({});
   const [response] = await ask(server, REFLECTION, [{
-    host: "",
+    host: "worker.test",
     messageRequest: "fileContainingSymbol",
     fileContainingSymbol: "jobworker.v1.Command",
   }]);
+  assert.equal(response?.validHost, "worker.test");
   const [file] = filesIn(response);
   assert.deepEqual(file?.dependency, ["google_protobuf.proto"]);
   const command = file.messageType?.find(({ name }) => name === "Command");

@@ -251,7 +251,8 @@ Deno.test("A gap is an event, whose id is the offset behind it", async () => {
   const gapped = { ...batchOf([recordOf(6, "ü")]), gap: { from: 4, to: 6 } };
   const log = new FakeLog([batchOf([recordOf(0, "one\n")]), gapped, { ...END, nextOffset: 8 }]);
   const response = await new TestApp(log).request(`${LOGS}?follow=1`);
-  const events = (await response.text()).split("\n\n").slice(1, -1);
+  const text = await soon(response.text(), () => "the end of a log that has ended", 20_000);
+  const events = text.split("\n\n").slice(1, -1);
   assert.deepEqual(events.slice(0, 3), [
     `id: 4\ndata: ${JSON.stringify(RECORD_LINES[0])}`,
     'id: 6\nevent: gap\ndata: {"gap":{"from":4,"to":6}}',
