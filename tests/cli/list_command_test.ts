@@ -12,8 +12,8 @@ const MANY = Array.from(
 /** A daemon that gives two jobs a page. */
 function pager(jobs: readonly Job[], sizes: number[] = []) {
   return ({ pageSize, pageToken }: { pageSize: number; pageToken: string }) => {
-    assert.ok(pageSize > 0, "Nobody asks for a page of no jobs");
     sizes.push(pageSize);
+    assert.ok(pageSize > 0, "Nobody asks for a page of no jobs");
     const from = Number(pageToken);
     const until = from + Math.min(2, pageSize);
     return Promise.resolve({
