@@ -38,5 +38,5 @@ try {
 } catch (error) {
   outcome = error instanceof JobWorkerError ? error.code : error;
 }
-console.log(JSON.stringify({ outcome, connections }));
+await Deno.stdout.write(new TextEncoder().encode(JSON.stringify({ outcome, connections })));
 Deno.exit(0);
