@@ -1,0 +1,134 @@
+/**
+ * A program that runs the engine with its arguments as options, and prints what that has handed on:
+ * to the worker, to the server for the gateways, and to those who keep the gateways, which it does not
+ * start. It is told to reload once, and then to end.
+ *
+ * @module
+ */
+
+import { runEngine } from "../../lib/daemon/engine.ts";
+import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
+import { parseOptions } from "../../lib/daemon/options.ts";
+import { EngineServer } from "../../lib/engine/server.ts";
+import { SqliteStore } from "../../lib/store/sqlite_store.ts";
+import { Worker } from "../../lib/worker/mod.ts";
+import { assert } from "../assert.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
+import { job } from "../worker/job_fixture.ts";
+import { until } from "../worker/fixture.ts";
+
+const invocation = parseOptions(Deno.args, () => undefined);
+assert.ok(invocation.kind === "run");
+const { options } = invocation;
+// Not from outside: Deno has its cache there.
+Deno.env.set("HOME", Deno.cwd());
+const told: Record<string, unknown> = {};
+const supervisor = `${Deno.cwd()}/supervisor.sock`;
+const environment = (name: string) => name === "NOTIFY_SOCKET" ? supervisor : Deno.env.get(name);
+
+await Deno.mkdir(options.dataDir, { mode: 0o700 });
+{
+  await using store = await SqliteStore.open(`${options.dataDir}/jobs.db`);
+  for (const last of ["1", "2"]) {
+    await store.put(job({ jobId: `01890a5d-ac96-774b-bcce-b302099a805${last}` }));
+  }
+}
+
+const notices: string[] = [];
+const notified = Deno.listenDatagram({ transport: "unixpacket", path: supervisor });
+const listening = (async () => {
+  for await (const [notice] of notified) notices.push(new TextDecoder().decode(notice));
+})();
+
+const { open } = Worker;
+let jobEnded = () => {};
+Worker.open = (given) => {
+  const { store: _store, ...values } = given;
+  told.worker = values;
+  jobEnded = () => given.onEnded?.(job({ jobId: "01890a5d-ac96-774b-bcce-b302099a8059" }));
+  return open.call(Worker, given);
+};
+const prunes: unknown[] = [];
+Worker.prototype.prune = (given) => {
+  prunes.push(given);
+  return Promise.resolve({ jobs: [], count: 0, bytes: 0 });
+};
+const { shutdown } = Worker.prototype;
+Worker.prototype.shutdown = function (given) {
+  told.shutdown ??= given;
+  return shutdown.call(this, given);
+};
+const { listen } = EngineServer;
+EngineServer.listen = (service, given) => {
+  const { onFault: _onFault, ...values } = given;
+  told.server = values;
+  return listen.call(EngineServer, service, given);
+};
+
+const timers = new FakeTimers();
+let reloads = 0;
+GatewayKeeper.start = async ({ count, setsid, gateway, ...given }: GatewayKeeperOptions) => {
+  told.keeper = { count, setsid };
+  told.gateway = gateway;
+  timers.pass(10_000);
+  // A prune has begun, and the next is due in an hour, or soon after the end of a job.
+  await Promise.resolve();
+  jobEnded();
+  timers.pass(10_000);
+  timers[Symbol.dispose]();
+  await until(() => Promise.resolve(prunes.length === 2));
+  told.prunes = prunes;
+  given.onRefused({
+    method: "login",
+    peer: "192.0.2.1:4711",
+    user: "mallory",
+    fingerprint: "",
+    why: "Unknown user or wrong password",
+    unreported: 7,
+  });
+  await Deno.remove(gateway.socket);
+  await given.restoreSocket();
+  told.isSocketThere = (await Deno.stat(gateway.socket)).isSocket;
+  return Object.create(GatewayKeeper.prototype, {
+    addresses: {
+      value: {
+        address: { hostname: "192.0.2.2", port: 1 },
+        restAddress: { hostname: "192.0.2.3", port: 2 },
+      },
+    },
+    alive: { get: () => Number(Deno.env.get("ALIVE")) },
+    reload: { value: () => Promise.resolve(void reloads++) },
+    [Symbol.asyncDispose]: { value: () => Promise.resolve() },
+  });
+};
+
+const ending = new AbortController();
+let reload = () => {};
+let printed = "";
+const ended = runEngine(options, {
+  args: Deno.args,
+  environment,
+  signal: ending.signal,
+  onReload: (given) => reload = given,
+  pipes: { input: new ReadableStream(), output: new WritableStream() },
+  print: (text) => printed += text,
+  printError: () => {},
+  askNewPassword: () => Promise.reject(new Error("Nobody is there to be asked")),
+});
+const trail = `${options.dataDir}/audit.log`;
+await Promise.race([ended, until(() => Promise.resolve(notices.length === 1))]);
+const refusal = await until(async () => {
+  const text = await Deno.readTextFile(trail);
+  return text.endsWith("\n") && text;
+});
+await Deno.rename(trail, `${trail}.1`);
+reload();
+await until(() => Promise.resolve(notices.length === 3));
+await until(() => Deno.stat(trail).catch(() => false as const));
+ending.abort(new Error("The end"));
+const code = await ended;
+await until(() => Promise.resolve(notices.length === 4));
+notified.close();
+await listening;
+const found = JSON.stringify({ ...told, refusal, reloads, printed, notices, code });
+await new Response(found).body?.pipeTo(Deno.stdout.writable);

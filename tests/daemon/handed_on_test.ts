@@ -1,0 +1,151 @@
+import { assert } from "../assert.ts";
+import { ROOT } from "../programs.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+
+const MiB = 1024 * 1024;
+
+/** Options of a daemon, each of another value, and none that is the standard. */
+const OPTIONS = [
+  "--address=127.0.0.1:1111",
+  "--cert=the-cert",
+  "--key=the-key",
+  "--ca=the-ca",
+  "--deny-list=the-deny-list",
+  "--rest-address=127.0.0.2:2222",
+  "--users=the-users",
+  "--public-origins=https://one.example,https://two.example",
+  "--data-dir=the-data",
+  "--shutdown-grace=11s",
+  "--log-limit=3MiB",
+  "--log-policy=end-job",
+  "--max-log-limit=5MiB",
+  "--retain-age=13s",
+  "--retain-count=17",
+  "--retain-bytes=19MiB",
+  "--job-user=nobody",
+  "--allow-users=daemon,bin",
+  "--timeout=23s",
+  "--max-timeout=29s",
+  "--cgroups=false",
+  "--gateways=31",
+  "--debug",
+];
+
+/** What an engine of these options hands on, see `handed_on.ts`; a shell has prepared its process. */
+async function handedOn(
+  directory: string,
+  prepare: string,
+  { options = OPTIONS, alive = 1 }: { options?: readonly string[]; alive?: number } = {},
+) {
+  const { code, stdout, stderr } = await new Deno.Command("sh", {
+    args: [
+      "-c",
+      `${prepare}\nexec "$@"`,
+      "sh",
+      Deno.execPath(),
+      "run",
+      `--config=${ROOT}deno.json`,
+      "--frozen",
+      "--no-check",
+      "--unstable-net",
+      "--allow-all",
+      `${ROOT}tests/daemon/handed_on.ts`,
+      ...options,
+    ],
+    cwd: directory,
+    env: { NO_COLOR: "1", ALIVE: `${alive}` },
+    stdin: "null",
+  }).output();
+  const [said, diagnosed] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  assert.equal(code, 0, diagnosed);
+  return { told: JSON.parse(said ?? ""), diagnosed: diagnosed ?? "" };
+}
+
+const JOURNAL = "export JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2)";
+
+Deno.test("runEngine() hands every option on to whom it is for", async () => {
+  await using directory = await temporaryDirectory();
+  const path = await Deno.realPath(directory.path);
+  const prepare = `ulimit -n 1000\n${JOURNAL}\nexport LISTEN_PID=$$ LISTEN_FDS=2`;
+  const { told, diagnosed } = await handedOn(path, prepare);
+  assert.deepEqual(told.worker, {
+    dataDirectory: `${path}/the-data`,
+    home: path,
+    logLimit: { bytes: 3 * MiB, policy: "end_job" },
+    maxLogBytes: 5 * MiB,
+    cgroups: false,
+    users: { standard: "nobody", allowed: ["daemon", "bin"] },
+    timeout: { standardMs: 23_000, maxMs: 29_000 },
+  });
+  const retention = { maxAgeMs: 13_000, maxCount: 17, maxBytes: 19 * MiB };
+  assert.deepEqual(told.prunes, [{ retention }, { retention }]);
+  assert.deepEqual(told.shutdown, { gracePeriodMs: 11_000 });
+  const socket = `${path}/the-data/engine.sock`;
+  assert.deepEqual(told.server, { path: socket, maxCalls: 250 });
+  assert.deepEqual(told.keeper, { count: 31, setsid: "/usr/bin/setsid" });
+  assert.deepEqual(told.gateway, {
+    maxConnections: 316,
+    maxConnectionsPerAddress: 158,
+    address: { hostname: "127.0.0.1", port: 1111 },
+    cert: `${path}/the-cert`,
+    key: `${path}/the-key`,
+    ca: `${path}/the-ca`,
+    denyList: `${path}/the-deny-list`,
+    restAddress: { hostname: "127.0.0.2", port: 2222 },
+    inherited: { grpc: 3, rest: 4 },
+    users: `${path}/the-users`,
+    publicOrigins: ["https://one.example", "https://two.example"],
+    socket,
+    debug: true,
+    journal: true,
+  });
+  assert.equal(told.isSocketThere, true);
+  const { user, peer, unreported } = JSON.parse(told.refusal);
+  assert.deepEqual([user, peer, unreported], ["mallory", "192.0.2.1:4711", 7]);
+
+  const status = "listening on 192.0.2.2:1, serving REST at https://192.0.2.3:2";
+  assert.equal(
+    told.printed,
+    "worker-daemon listening on 192.0.2.2:1\nworker-daemon serving REST at https://192.0.2.3:2\n",
+  );
+  assert.deepEqual(told.notices, [
+    `READY=1\nSTATUS=${status}`,
+    "RELOADING=1\nSTATUS=Reading certificates and users",
+    `READY=1\nSTATUS=${status}`,
+    "STOPPING=1\nSTATUS=Ending the jobs",
+  ]);
+  assert.deepEqual([told.reloads, told.code], [1, 0]);
+  const lines = diagnosed.split("\n").filter((line) => /^<\d>/.test(line));
+  const [facts = "", lost = "", socketLine = "", end = ""] = lines;
+  assert.ok(
+    facts.endsWith(
+      " starts: gRPC on 127.0.0.1:1111, REST on 127.0.0.2:2222, jobs held by process groups, " +
+        "logs of 3MiB (end-job), 1000 descriptors for 316 connections, 250 calls and the jobs",
+    ),
+    facts,
+  );
+  assert.equal(lost, "<4>2 jobs ran when the daemon died: recorded as lost");
+  assert.match(socketLine, /^<4>The socket \S+ was removed or replaced: made again$/);
+  assert.equal(end, "<6>Shutting down: The end");
+});
+
+/** Only root may have more descriptors than it was given. */
+const LIMITS = [[60, 8, 15], ...Deno.uid() === 0 ? [[100_000, 4096, 4096]] : []] as const;
+
+for (const [descriptors, connections, calls] of LIMITS) {
+  Deno.test(`runEngine() takes ${connections} connections and ${calls} calls with ${descriptors} descriptors`, async () => {
+    await using directory = await temporaryDirectory();
+    const options = ["--job-user=nobody", "--rest-address=off", "--data-dir=d"];
+    const prepare = `ulimit -n ${descriptors}`;
+    const { told, diagnosed } = await handedOn(directory.path, prepare, { options, alive: 0 });
+    const { gateway, server, code } = told;
+    assert.equal(gateway.maxConnections, connections);
+    assert.equal(gateway.maxConnectionsPerAddress, connections / 2);
+    assert.equal(server.maxCalls, calls);
+    const { denyList, restAddress, debug, journal, inherited, publicOrigins } = gateway;
+    assert.deepEqual([denyList, restAddress, debug, journal], ["", null, false, false]);
+    assert.deepEqual([inherited, publicOrigins], [{ grpc: null, rest: null }, []]);
+    assert.match(diagnosed, /, no REST, /);
+    assert.equal(code, 1, "There is no gateway at the end");
+  });
+}
