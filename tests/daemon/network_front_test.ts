@@ -1,0 +1,185 @@
+import { NetworkFront, type NetworkFrontOptions } from "../../lib/daemon/network_front.ts";
+import { GrpcServer } from "../../lib/grpc/server.ts";
+import { TlsListener, type TlsListenerOptions } from "../../lib/grpc/tls_listener.ts";
+import { RestServer, type RestServerOptions } from "../../lib/rest/server.ts";
+import { setPassword } from "../../lib/auth/password_file_edit.ts";
+import type { Refusal } from "../../lib/service/audit.ts";
+import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+import { basic, fakeService, JOB } from "../rest/fixture.ts";
+
+const certificates = await TestCertificates.create();
+Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
+
+const DENIED = "0a".repeat(32);
+const ANYWHERE = { hostname: "127.0.0.1", port: 0 };
+
+/** A network front, and what it has handed on to its two listeners. */
+async function opened(options: Partial<NetworkFrontOptions> = {}) {
+  const { directory } = certificates;
+  const users = `${directory}/users`;
+  await setPassword(users, "alice", { password: "correct horse", roles: ["admin"] });
+  await Deno.writeTextFile(`${directory}/denied`, DENIED, { mode: 0o600 });
+  const refusals: Refusal[] = [];
+  const grpc: TlsListenerOptions[] = [];
+  const rest: RestServerOptions[] = [];
+  const [{ listen: listenGrpc }, { listen: listenRest }] = [TlsListener, RestServer];
+  TlsListener.listen = (given) => {
+    grpc.push(given);
+    return listenGrpc.call(TlsListener, given);
+  };
+  RestServer.listen = (given) => {
+    rest.push(given);
+    return listenRest.call(RestServer, given);
+  };
+  try {
+    const service = fakeService({ startJob: () => Promise.resolve(JOB) });
+    const front = await NetworkFront.open(service, {
+      ...certificates.paths("server"),
+      denyList: `${directory}/denied`,
+      users,
+      publicOrigins: ["https://jobs.example"],
+      address: ANYWHERE,
+      restAddress: ANYWHERE,
+      maxConnections: 41,
+      maxConnectionsPerAddress: 23,
+      inherited: { grpc: null, rest: null },
+      exclusive: true,
+      slowness: 3,
+      onRefused: (refusal) => refusals.push(refusal),
+      ...options,
+    });
+    const [ofGrpc, ofRest] = [grpc[0], rest[0]];
+    assert.ok(ofGrpc !== undefined && ofRest !== undefined);
+    return { front, refusals, grpc: ofGrpc, rest: ofRest };
+  } finally {
+    TlsListener.listen = listenGrpc;
+    RestServer.listen = listenRest;
+  }
+}
+
+Deno.test("NetworkFront.open() hands every option on to the listener that it is for", async () => {
+  const { front, grpc, rest } = await opened();
+  await using _front = front;
+  const { addresses: { address, restAddress } } = front;
+  assert.notEqual(address.port, restAddress?.port);
+  const common = { hostname: "127.0.0.1", reusePort: true, descriptor: null, slowness: 3 };
+  const { material, denyList, onConnection: _1, onRefused: _2, onError: _3, ...ofGrpc } = grpc;
+  assert.deepEqual(ofGrpc, {
+    ...common,
+    port: address.port,
+    maxConnections: 41,
+    maxConnectionsPerAddress: 23,
+  });
+  assert.deepEqual([...denyList ?? []], [DENIED]);
+  const { material: same, answer: _4, onRefused: _5, onError: _6, ...ofRest } = rest;
+  assert.deepEqual(ofRest, {
+    ...common,
+    port: restAddress?.port,
+    maxConnections: 21,
+    maxConnectionsPerAddress: 12,
+  });
+  assert.equal(material, same);
+  assert.equal(material.cert, (await certificates.material("server")).cert);
+  await front.probe();
+});
+
+Deno.test("NetworkFront.open() looks for another process only if it is to have the port alone", async () => {
+  await using first = (await opened()).front;
+  const { address, restAddress } = first.addresses;
+  await assert.rejects(
+    opened({ address }),
+    /Cannot listen on 127\.0\.0\.1:\d+: the port is in use/,
+  );
+  await assert.rejects(opened({ restAddress }), /the port is in use/);
+  const { front, grpc, rest } = await opened({ address, restAddress, exclusive: false });
+  await using _front = front;
+  assert.deepEqual([grpc.port, rest.port], [address.port, restAddress?.port]);
+});
+
+Deno.test("NetworkFront tells of each client that it knows, of some strangers, and of no crowd", async () => {
+  const { front, grpc, refusals } = await opened();
+  await using _front = front;
+  const refuse = (
+    reason: "expired" | "handshake" | "too_many_connections",
+    fingerprint: string,
+    message: string = reason,
+  ) => {
+    for (let time = 0; time < 30; time++) {
+      grpc.onRefused({ peer: "192.0.2.1:4711", reason, message, fingerprint });
+    }
+    return refusals.splice(0);
+  };
+  assert.deepEqual(refuse("too_many_connections", ""), []);
+  const known = refuse("expired", DENIED, "x".repeat(600));
+  assert.equal(known.length, 30);
+  assert.deepEqual(known[29], {
+    method: "connect",
+    peer: "192.0.2.1:4711",
+    user: "",
+    fingerprint: DENIED,
+    why: "x".repeat(512),
+    unreported: 0,
+  });
+  assert.equal(refuse("handshake", "").length, 20);
+  assert.equal(refuse("handshake", "").length, 0);
+});
+
+Deno.test("NetworkFront serves REST to its users, under its public origins, and tells of failed logins", async () => {
+  const { front, rest, refusals } = await opened();
+  await using _front = front;
+  const start = async (password: string, origin: string, user = "alice", host = "localhost") => {
+    const headers = {
+      host,
+      origin,
+      authorization: basic(user, password),
+      "content-type": "application/json",
+    };
+    const body = JSON.stringify({ command: { name: "true" } });
+    const request = new Request("https://localhost/v1/jobs", { method: "POST", headers, body });
+    const { status } = await rest.answer(request, {
+      address: "192.0.2.7",
+      peer: "192.0.2.7:4711",
+      openEnded: () => {},
+      addTrailer: () => {},
+    });
+    return status;
+  };
+  assert.ok(await start("correct horse", "https://jobs.example") < 300);
+  assert.equal(await start("correct horse", "https://other.example"), 403);
+  const strange = await start("correct horse", "https://jobs.example", "alice", "other.example");
+  assert.equal(strange, 403);
+  assert.deepEqual(refusals, []);
+  assert.equal(await start("wrong", "https://jobs.example", "m".repeat(70)), 401);
+  assert.deepEqual(refusals, [{
+    method: "login",
+    peer: "192.0.2.7:4711",
+    user: "m".repeat(64),
+    fingerprint: "",
+    why: "Unknown user or wrong password",
+    unreported: 0,
+  }]);
+});
+
+Deno.test("NetworkFront.drain() gives the calls of both listeners so long to end", async () => {
+  const patience: unknown[] = [];
+  const { front } = await opened();
+  const servers = [GrpcServer.prototype, RestServer.prototype];
+  const originals = servers.map((server) => {
+    const { close } = server;
+    server.close = function (given) {
+      patience.push(given);
+      return close.call(this, given);
+    };
+    return close;
+  });
+  try {
+    await front.drain(1234);
+  } finally {
+    for (const [index, close] of originals.entries()) {
+      Object.assign(servers[index] ?? {}, { close });
+    }
+  }
+  assert.deepEqual(patience, [{ patienceMs: 1234 }, { patienceMs: 1234 }]);
+  await assert.rejects(front.probe());
+});
