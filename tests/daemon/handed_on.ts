@@ -116,19 +116,30 @@ const ended = runEngine(options, {
   askNewPassword: () => Promise.reject(new Error("Nobody is there to be asked")),
 });
 const trail = `${options.dataDir}/audit.log`;
-await Promise.race([ended, until(() => Promise.resolve(notices.length === 1))]);
-const refusal = await until(async () => {
-  const text = await Deno.readTextFile(trail);
-  return text.endsWith("\n") && text;
-});
+const noticed = (count: number) =>
+  Promise.race([ended, until(() => Promise.resolve(notices.length >= count))]);
+await noticed(1);
 await Deno.rename(trail, `${trail}.1`);
 reload();
-await until(() => Promise.resolve(notices.length === 3));
-await until(() => Deno.stat(trail).catch(() => false as const));
+await noticed(3);
 ending.abort(new Error("The end"));
 const code = await ended;
-await until(() => Promise.resolve(notices.length === 4));
+const [before, after] = await Promise.all(
+  [`${trail}.1`, trail].map((path) => Deno.readTextFile(path).catch(() => null)),
+);
+const isTrailAnew = after !== null;
+const refusal = `${before ?? ""}${after ?? ""}`;
+// The last notice was sent before the end, and nothing announces that it has come.
+await until(() => Promise.resolve(notices.at(-1)?.startsWith("STOPPING") === true)).catch(() => {});
 notified.close();
 await listening;
-const found = JSON.stringify({ ...told, refusal, reloads, printed, notices, code });
+const found = JSON.stringify({
+  ...told,
+  refusal,
+  isTrailAnew,
+  reloads,
+  printed,
+  notices,
+  code,
+});
 await new Response(found).body?.pipeTo(Deno.stdout.writable);

@@ -100,6 +100,8 @@ Deno.test("runEngine() hands every option on to whom it is for", async () => {
     journal: true,
   });
   assert.equal(told.isSocketThere, true);
+  assert.equal(told.isTrailAnew, true);
+  assert.notEqual(told.refusal, "");
   const { user, peer, unreported } = JSON.parse(told.refusal);
   assert.deepEqual([user, peer, unreported], ["mallory", "192.0.2.1:4711", 7]);
 
