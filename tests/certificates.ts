@@ -82,6 +82,7 @@ export interface AuthorityRequest {
   /** keyCertSign by default; 0: no key usage is said. */
   readonly keyUsages?: number;
   readonly usages?: readonly ("clientAuth" | "serverAuth")[];
+  readonly notBefore?: Date;
   readonly notAfter?: Date;
 }
 
@@ -103,7 +104,7 @@ export async function issueAuthority(request: AuthorityRequest): Promise<Credent
     issuer: issuer === undefined
       ? `CN=${commonName}`
       : new x509.X509Certificate(issuer.cert).subjectName,
-    notBefore: new Date(Date.now() - HOUR),
+    notBefore: request.notBefore ?? new Date(Date.now() - HOUR),
     notAfter: request.notAfter ?? new Date(Date.now() + HOUR),
     publicKey: keys.publicKey,
     signingKey,

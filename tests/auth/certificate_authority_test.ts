@@ -3,8 +3,10 @@ import { join } from "node:path";
 import { type AuthorityPaths, CertificateAuthority } from "../../lib/auth/certificate_authority.ts";
 import { makeCertificates } from "../../lib/auth/certificates.ts";
 import { verifyClientCertificate } from "../../lib/auth/client_certificate.ts";
-import { loadDenyList, loadDenyListOf } from "../../lib/auth/deny_list.ts";
+import { denyListOf, loadDenyList, loadDenyListOf } from "../../lib/auth/deny_list.ts";
 import type { Role } from "../../lib/auth/identity.ts";
+import { issueCertificate } from "../../lib/auth/issue_certificate.ts";
+import { readIssued, record } from "../../lib/auth/issued.ts";
 import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
 import { x509 } from "../../lib/auth/x509.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
@@ -390,4 +392,36 @@ Deno.test("CertificateAuthority says where it misses what", async () => {
   await using empty = await temporaryDirectory();
   const nowhere = { directory: empty.path, caKey: "", denyList: "" };
   await assert.rejects(CertificateAuthority.open(nowhere), refusal(/makes a CA, and --dir says/));
+});
+
+Deno.test("readIssued() has the server first, then users by name, and of each the newest certificate", async () => {
+  await using directory = await temporaryDirectory();
+  const ca = await issueAuthority({ commonName: "CA" });
+  const day = (days: number) => new Date(Date.now() + days * DAY_MS);
+  const cases = [
+    ["zoe", "clientAuth", -5, 1],
+    ["bob", "clientAuth", -9, 9],
+    ["bob", "clientAuth", -3, 2],
+    ["bob", "clientAuth", -3, 4],
+    ["server", "serverAuth", -20, 1],
+    ["server", "serverAuth", -1, 1],
+  ] as const;
+  for (const [name, usage, from, to] of cases) {
+    const { cert } = await issueCertificate({
+      subject: [["CN", name]],
+      issuer: ca,
+      usages: [usage],
+      notBefore: day(from),
+      notAfter: day(to),
+    });
+    await record(directory.path, cert);
+  }
+  const issued = await readIssued(directory.path, new X509Certificate(ca.cert), denyListOf([]));
+  const daysFromNow = (time: number) => Math.round((time - Date.now()) / DAY_MS);
+  assert.deepEqual(
+    issued.map((
+      { name, kind, notBefore, notAfter },
+    ) => [name, `${kind}Auth`, daysFromNow(notBefore), daysFromNow(notAfter)]),
+    [5, 4, 3, 2, 1, 0].map((index) => [...cases[index] ?? []]),
+  );
 });

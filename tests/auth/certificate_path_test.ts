@@ -134,6 +134,7 @@ const MAY_NOT: readonly (readonly [why: string, Partial<AuthorityRequest>, RegEx
   }, /may not sign.*keyCertSign/],
   ["is for servers only", { usages: ["serverAuth"] }, /not for client authentication/],
   ["has expired", { notAfter: new Date(NOW - HOUR / 2) }, /is valid from .* to .* only/],
+  ["is not valid yet", { notBefore: new Date(NOW + HOUR / 2) }, /is valid from .* to .* only/],
 ];
 
 for (const [why, request, message] of MAY_NOT) {
@@ -184,10 +185,39 @@ Deno.test("A client is refused whose intermediate CA is on the deny list", async
 Deno.test("A path is good until the first of its certificates ends", async () => {
   const end = Math.floor((NOW + HOUR / 2) / 1000) * 1000;
   const { intermediate, client } = await chainBelow({ notAfter: new Date(end) });
-  const verdict = verdictOf([client, intermediate]);
-  assert.equal(verdict.kind === "accepted" && verdict.client.notAfter, end);
+  const notAfterOf = (chain: readonly Credentials[], conditions: Conditions = {}) => {
+    const verdict = verdictOf(chain, conditions);
+    return verdict.kind === "accepted" && verdict.client.notAfter;
+  };
+  assert.equal(notAfterOf([client, intermediate]), end);
+  // The client's own certificate may be the first, and the trusted CA too.
+  const brief = await issueClient(intermediate, end - 1000);
+  assert.equal(notAfterOf([brief, intermediate]), end - 1000);
+  const dying = await certify(root, root, end - 2000);
+  assert.equal(notAfterOf([client, intermediate], { trusted: [dying] }), end - 2000);
+  // Of two trusted ones that have signed it, the last holds.
+  const both = [await certify(intermediate, root, end - 3000), intermediate];
+  for (const trusted of [both, both.toReversed()]) {
+    assert.equal(notAfterOf([client], { trusted }), end);
+  }
   assertAccepted([client, intermediate], { time: end });
   assertRefused([client, intermediate], "unknown_ca", /only$/, { time: end + 1 });
+});
+
+Deno.test("A CA that is trusted counts from its first moment to its last", async () => {
+  const second = (ms: number) => Math.floor(ms / 1000) * 1000;
+  const [begin, end] = [second(NOW - HOUR / 2), second(NOW + HOUR / 2)];
+  const ca = await issueAuthority({
+    commonName: "Brief",
+    notBefore: new Date(begin),
+    notAfter: new Date(end),
+  });
+  const client = await issueClient(ca);
+  const trusted = [ca];
+  for (const time of [begin, end]) assertAccepted([client], { trusted, time });
+  for (const time of [begin - 1, end + 1]) {
+    assertRefused([client], "unknown_ca", /trusted now$/, { trusted, time });
+  }
 });
 
 Deno.test("No more than a few certificates of a client are looked at", async () => {

@@ -34,13 +34,20 @@ class Fixture {
     return (await this.login.login({ user, password }, address)).kind;
   }
 
-  /** Fails so often, each time as soon as it may. */
-  async fail(times: number, user: string, address: string): Promise<void> {
+  /** Fails so often, each time as soon as it may. Returns how long it had to wait, each time that it had. */
+  async fail(times: number, user: string, address: string): Promise<number[]> {
+    const waits: number[] = [];
     for (let time = 0; time < times;) {
       const login = await this.login.login({ user, password: `wrong ${time}` }, address);
-      if (login.kind === "throttled") this.now += login.retryAfterMs;
-      else time++;
+      if (login.kind === "throttled") {
+        this.now += login.retryAfterMs;
+        assert.ok(waits.push(login.retryAfterMs) <= times, "It may not even after its wait");
+      } else {
+        assert.equal(login.kind, "refused");
+        time++;
+      }
     }
+    return waits;
   }
 }
 
@@ -84,6 +91,50 @@ Deno.test("PasswordLogin remembers for a minute that a password was right, and n
   fixture.now += 60_001;
   assert.equal(await fixture.try("alice"), "accepted");
   assert.equal(fixture.compared.length, 4);
+});
+
+Deno.test("PasswordLogin looks anew at a login that comes again", async () => {
+  const fixture = new Fixture();
+  for (let time = 1; time <= 3; time++) {
+    assert.equal(await fixture.try("alice", "wrong"), "refused");
+    assert.equal(fixture.compared.length, time);
+  }
+});
+
+Deno.test("PasswordLogin lets guesses wait longer and longer, and how long depends on where they count", async () => {
+  const stranger = new Fixture();
+  const doubled = (most: number) =>
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => Math.min(most, 1000 * 2 ** n));
+  assert.deepEqual(await stranger.fail(16, "nobody", "192.0.2.9"), doubled(300_000));
+  const known = new Fixture();
+  await known.try("alice");
+  assert.deepEqual(await known.fail(16, "alice", "192.0.2.1"), doubled(60_000));
+  const everywhere = new Fixture();
+  const waits: number[] = [];
+  for (let host = 0; host < 31; host++) {
+    waits.push(...await everywhere.fail(1, "alice", `198.51.100.${host}`));
+  }
+  assert.deepEqual(waits, doubled(10_000));
+});
+
+Deno.test("PasswordLogin knows an address for a day, and a password for a minute, to the millisecond", async () => {
+  const MINUTE = 60_000;
+  const DAY = 24 * 60 * MINUTE;
+  for (const [passed, isKnown] of [[DAY - 1, true], [DAY, false]] as const) {
+    const fixture = new Fixture();
+    await fixture.try("alice");
+    fixture.now += passed;
+    for (let guess = 0; guess < 6; guess++) await fixture.try("alice", `guess ${guess}`);
+    // Guesses from where she is known count for her alone, from elsewhere for all who are there.
+    assert.equal(await fixture.try("carol"), isKnown ? "accepted" : "throttled");
+  }
+  for (const [passed, compared] of [[MINUTE - 1, 1], [MINUTE, 2]] as const) {
+    const fixture = new Fixture();
+    await fixture.try("alice");
+    fixture.now += passed;
+    await fixture.try("alice");
+    assert.equal(fixture.compared.length, compared);
+  }
 });
 
 Deno.test("PasswordLogin looks once at one login that comes many times at once", async () => {

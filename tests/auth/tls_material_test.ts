@@ -113,6 +113,20 @@ Deno.test("loadTlsMaterial() refuses a certificate outside its dates", async () 
   await assertRefused(early, early.cert, "not valid before", "check the clock");
 });
 
+Deno.test("loadTlsMaterial() takes certificate and CA from their first moment to their last", async () => {
+  const [begin, end] = [NOW + HOUR / 4, NOW + HOUR / 2].map((ms) => Math.floor(ms / 1000) * 1000);
+  assert.ok(begin !== undefined && end !== undefined);
+  const dates = { notBefore: new Date(begin), notAfter: new Date(end) };
+  const brief = await write(await certificates.issue(dates));
+  const ca = await write({ ca: (await issueAuthority({ commonName: "Brief", ...dates })).cert });
+  assert.equal((await loadTlsMaterial(brief, "server", begin)).notAfter, end);
+  for (const paths of [brief, ca]) {
+    for (const time of [begin, end]) await loadTlsMaterial(paths, "server", time);
+    await assert.rejects(loadTlsMaterial(paths, "server", begin - 1), /not valid/);
+    await assert.rejects(loadTlsMaterial(paths, "server", end + 1), /expired/);
+  }
+});
+
 Deno.test("loadTlsMaterial() refuses a CA file with something else in it, or only dead CAs", async () => {
   const leaf = await certificates.issue({});
   const mixed = await write({ ca: certificates.ca.cert + leaf.cert });

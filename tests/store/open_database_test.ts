@@ -2,6 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { v7 } from "uuid";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "../../lib/store/migrations.ts";
+import { openDatabase } from "../../lib/store/open_database.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { assert } from "../assert.ts";
 import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
@@ -31,6 +32,20 @@ async function soundDatabase(directory: string): Promise<Uint8Array<ArrayBuffer>
   }
   return await Deno.readFile(path);
 }
+
+Deno.test("openDatabase() has each commit on the disk, the file for itself, and labels that go with their jobs", async () => {
+  await using directory = await temporaryDirectory();
+  // A new one, and one that is there.
+  for (const _time of [1, 2]) {
+    using database = await openDatabase(`${directory.path}/jobs.db`);
+    const said = (pragma: string) => database.prepare(`PRAGMA ${pragma}`).get()?.[pragma];
+    assert.equal(said("synchronous"), 2, "FULL, see https://sqlite.org/pragma.html");
+    assert.equal(said("journal_mode"), "wal");
+    assert.equal(said("foreign_keys"), 1);
+    assert.equal(said("locking_mode"), "exclusive");
+    assert.equal(schemaVersion(database), SCHEMA_VERSION);
+  }
+});
 
 Deno.test("SqliteStore.open() refuses a database that was cut short, wherever", async () => {
   await using directory = await temporaryDirectory();
