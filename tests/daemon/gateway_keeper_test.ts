@@ -1,0 +1,292 @@
+import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
+import type { GatewayCommand } from "../../lib/daemon/gateway_protocol.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import type { Refusal } from "../../lib/service/audit.ts";
+import { assert } from "../assert.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
+import { temporaryDirectory, until } from "../worker/fixture.ts";
+
+/**
+ * Speaks as a gateway does, in the place of setsid(1), and writes down what it is told. To `serve` it
+ * answers the first line of `answers`, if that is not empty, and takes that line out, but for the last.
+ */
+const GATEWAY = `#!/bin/sh
+cd "\${0%/*}"
+while read -r line; do
+  answer=
+  case $line in *'"kind":"serve"'*)
+    read -r answer <answers
+    [ "$(wc -l <answers)" -lt 2 ] || sed -i 1d answers;;
+  esac
+  printf '%s %s\\n' $$ "$line" >>told
+  [ -z "$answer" ] || printf '%b\\n' "$answer"
+  case $line$answer in
+    *'"kind":"drain"'*) exit 0;;
+    *'"kind":"failed"'*) exit 1;;
+  esac
+done
+`;
+
+const LISTENING = JSON.stringify({
+  kind: "listening",
+  address: { hostname: "127.0.0.1", port: 4711 },
+  restAddress: { hostname: "127.0.0.2", port: 4712 },
+});
+
+const REFUSAL: Refusal = {
+  method: "connect",
+  peer: "192.0.2.1:1",
+  user: "",
+  fingerprint: "",
+  why: "No client certificate was given",
+  unreported: 0,
+};
+
+/** A keeper of such gateways. */
+class Fixture implements AsyncDisposable {
+  readonly refusals: Refusal[] = [];
+  readonly ending = new AbortController();
+  /** How often the socket was looked after. */
+  restored = 0;
+  readonly path: string;
+  readonly #directory: AsyncDisposable;
+  #keeper: GatewayKeeper | null = null;
+
+  private constructor(directory: AsyncDisposable & { readonly path: string }) {
+    this.path = directory.path;
+    this.#directory = directory;
+  }
+
+  static async create(...answers: readonly string[]): Promise<Fixture> {
+    const fixture = new Fixture(await temporaryDirectory());
+    await Deno.writeTextFile(`${fixture.path}/gateway`, GATEWAY, { mode: 0o700 });
+    await fixture.answer(...answers);
+    return fixture;
+  }
+
+  /** Decides what those who are told to serve answer, one after the other. */
+  async answer(...answers: readonly string[]): Promise<void> {
+    await Deno.writeTextFile(`${this.path}/answers`, answers.map((line) => `${line}\n`).join(""));
+  }
+
+  async start(options: Partial<GatewayKeeperOptions> = {}): Promise<GatewayKeeper> {
+    this.#keeper = await GatewayKeeper.start({
+      count: 1,
+      setsid: `${this.path}/gateway`,
+      patience: {
+        firstPauseMs: 1,
+        longestPauseMs: 1,
+        signal: this.ending.signal,
+        again: () => false,
+      },
+      onRefused: (refusal) => this.refusals.push(refusal),
+      restoreSocket: () => Promise.resolve(void this.restored++),
+      gateway: {
+        address: { hostname: "127.0.0.1", port: 0 },
+        restAddress: { hostname: "127.0.0.2", port: 0 },
+        inherited: { grpc: null, rest: null },
+        users: "/the/users",
+        publicOrigins: ["https://jobs.example"],
+        cert: "/the/cert",
+        key: "/the/key",
+        ca: "/the/ca",
+        denyList: "/the/list",
+        socket: "/the/socket",
+        maxConnections: 41,
+        maxConnectionsPerAddress: 23,
+        debug: true,
+        journal: true,
+      },
+      ...options,
+    });
+    return this.#keeper;
+  }
+
+  /** What the gateways were told, in order. */
+  async told(): Promise<{ pid: number; command: GatewayCommand }[]> {
+    const text = await Deno.readTextFile(`${this.path}/told`).catch(() => "");
+    return text.split("\n").slice(0, -1).map((line) => {
+      const [pid = ""] = line.split(" ");
+      return { pid: Number(pid), command: JSON.parse(line.slice(pid.length + 1)) };
+    });
+  }
+
+  /** Waits until that many were told to serve, and returns what each was. */
+  async served(count: number) {
+    return await until(async () => {
+      const found = (await this.told()).flatMap(({ pid, command }) =>
+        command.kind === "serve" ? [{ pid, ...command.options }] : []
+      );
+      return found.length >= count && found;
+    });
+  }
+
+  /** Waits until the gateways were told that much, by a clock that no test has stopped. */
+  async toldSoFar(count: number): Promise<void> {
+    const deadline = Date.now() + 30_000;
+    while ((await this.told()).length < count) assert.ok(Date.now() < deadline, "Told too little");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#keeper?.[Symbol.asyncDispose]();
+    await this.#directory[Symbol.asyncDispose]();
+  }
+}
+
+const BOUND = {
+  address: { hostname: "127.0.0.1", port: 4711 },
+  restAddress: { hostname: "127.0.0.2", port: 4712 },
+};
+
+Deno.test("GatewayKeeper.start() hands all on: the first gateway has the port alone, the others share it", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  const keeper = await fixture.start({ count: 3 });
+  assert.deepEqual(keeper.addresses, BOUND);
+  assert.equal(keeper.alive, 3);
+  const [first, ...others] = await fixture.served(3);
+  assert.ok(first !== undefined);
+  const { pid: _pid, ...options } = first;
+  assert.deepEqual(options, {
+    address: { hostname: "127.0.0.1", port: 0 },
+    restAddress: { hostname: "127.0.0.2", port: 0 },
+    inherited: { grpc: null, rest: null },
+    users: "/the/users",
+    publicOrigins: ["https://jobs.example"],
+    cert: "/the/cert",
+    key: "/the/key",
+    ca: "/the/ca",
+    denyList: "/the/list",
+    socket: "/the/socket",
+    maxConnections: 41,
+    maxConnectionsPerAddress: 23,
+    debug: true,
+    journal: true,
+    exclusive: true,
+    slowness: 1,
+  });
+  for (const { pid: _, ...other } of others) {
+    assert.deepEqual(other, { ...options, ...BOUND, exclusive: false });
+  }
+  assert.equal(fixture.restored, 3, "Before each the socket is looked after");
+});
+
+Deno.test("GatewayKeeper.reload() replaces each once, one reload after the other, and lets calls end", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  const keeper = await fixture.start({ count: 2 });
+  await Promise.all([keeper.reload(), keeper.reload()]);
+  const served = await fixture.served(6);
+  assert.equal(served.length, 6);
+  for (const { exclusive, address, restAddress } of served.slice(1)) {
+    assert.deepEqual({ exclusive, address, restAddress }, { exclusive: false, ...BOUND });
+  }
+  // In this order a first pair is replaced, and then the second.
+  const drained = await until(async () => {
+    const found = (await fixture.told()).filter(({ command }) => command.kind === "drain");
+    return found.length === 4 && found;
+  });
+  assert.deepEqual(
+    new Set(drained.map(({ pid }) => pid)),
+    new Set(served.slice(0, 4).map(({ pid }) => pid)),
+  );
+  for (const { command } of drained) {
+    assert.deepEqual(command, { kind: "drain", patienceMs: 15_000 });
+  }
+  assert.equal(keeper.alive, 2);
+  assert.equal(fixture.restored, 6);
+});
+
+Deno.test("GatewayKeeper replaces one that dies, again and again, at the same address", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  const keeper = await fixture.start();
+  for (let death = 1; death <= 3; death++) {
+    const served = await fixture.served(death);
+    Deno.kill(served.at(-1)?.pid ?? 0, "SIGKILL");
+    const next = (await fixture.served(death + 1)).at(-1);
+    assert.ok(next !== undefined);
+    const { exclusive, address, restAddress } = next;
+    assert.deepEqual({ exclusive, address, restAddress }, { exclusive: true, ...BOUND });
+    await until(() => Promise.resolve(keeper.alive === 1));
+  }
+  assert.equal(fixture.restored, 4);
+});
+
+Deno.test("GatewayKeeper replaces one of two that dies by one that shares the port", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  const keeper = await fixture.start({ count: 2 });
+  const [, second] = await fixture.served(2);
+  Deno.kill(second?.pid ?? 0, "SIGKILL");
+  assert.equal((await fixture.served(3)).at(-1)?.exclusive, false);
+  await until(() => Promise.resolve(keeper.alive === 2));
+});
+
+Deno.test("GatewayKeeper tries again after a death until a gateway listens", async () => {
+  const failed = JSON.stringify({ kind: "failed", code: "unavailable", message: "Not now" });
+  await using fixture = await Fixture.create(LISTENING);
+  const keeper = await fixture.start();
+  const [{ pid } = { pid: 0 }] = await fixture.served(1);
+  await fixture.answer(failed, failed, LISTENING);
+  Deno.kill(pid, "SIGKILL");
+  await fixture.served(4);
+  await until(() => Promise.resolve(keeper.alive === 1));
+});
+
+Deno.test("GatewayKeeper.start() fails with what the first gateway says, and leaves none behind", async () => {
+  for (const code of ["failed_precondition", "unavailable"] as const) {
+    const failed = JSON.stringify({ kind: "failed", code, message: `It is ${code}` });
+    await using fixture = await Fixture.create(LISTENING, failed);
+    await assert.rejects(fixture.start({ count: 2 }), { code, message: `It is ${code}` });
+    const [first] = await fixture.served(2);
+    const drained = (await fixture.told()).filter(({ command }) => command.kind === "drain");
+    assert.deepEqual(drained.map(({ pid }) => pid), [first?.pid]);
+  }
+});
+
+Deno.test("GatewayKeeper gives one that is late twice the time, up to sixteen times, and those after it as well", async () => {
+  await using fixture = await Fixture.create("", "", LISTENING);
+  const timers = new FakeTimers();
+  try {
+    const starting = fixture.start({ count: 2 });
+    for (const [index, ms] of [30_000, 60_000].entries()) {
+      await fixture.toldSoFar(index + 1);
+      timers.pass(ms - 1);
+      assert.equal((await fixture.told()).length, index + 1);
+      timers.pass(1);
+    }
+    await starting;
+  } finally {
+    timers[Symbol.dispose]();
+  }
+  assert.deepEqual((await fixture.served(4)).map(({ slowness }) => slowness), [1, 2, 4, 4]);
+});
+
+Deno.test("GatewayKeeper gives up one that is late for the fifth time", async () => {
+  await using fixture = await Fixture.create("");
+  const timers = new FakeTimers();
+  try {
+    const outcome = fixture.start().then(() => null, (error: unknown) => error);
+    for (const [index, slowness] of [1, 2, 4, 8, 16].entries()) {
+      await fixture.toldSoFar(index + 1);
+      timers.pass(30_000 * slowness);
+    }
+    const error = await outcome;
+    assert.ok(error instanceof JobWorkerError && error.code === "deadline_exceeded");
+    assert.match(error.message, /it did not listen within 480 s$/);
+  } finally {
+    timers[Symbol.dispose]();
+  }
+  assert.equal((await fixture.served(5)).length, 5);
+});
+
+Deno.test("GatewayKeeper passes refusals on, and looks after the socket for who cannot reach the engine", async () => {
+  const refused = JSON.stringify({ kind: "refused", refusal: REFUSAL });
+  const unreachable = JSON.stringify({ kind: "unreachable" });
+  await using fixture = await Fixture.create([LISTENING, refused, unreachable].join("\\n"));
+  await fixture.start();
+  const answers = await until(async () => {
+    const found = (await fixture.told()).filter(({ command }) => command.kind === "socket");
+    return found.length === 1 && found;
+  });
+  assert.deepEqual(answers[0]?.command, { kind: "socket", fault: null });
+  assert.equal(fixture.restored, 2);
+  assert.deepEqual(fixture.refusals, [REFUSAL]);
+});
