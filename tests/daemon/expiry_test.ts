@@ -23,3 +23,20 @@ Deno.test("watchExpiry() has nothing to say of a certificate that is good for lo
   using _watch = watchExpiry({ notAfter }, () => assert.fail());
   timers.pass(DAY_MS);
 });
+
+Deno.test("watchExpiry() warns when less than thirty days are left, and not before", () => {
+  using timers = new FakeTimers();
+  const { now } = Date;
+  Date.now = () => 1_700_000_000_000;
+  try {
+    const cases = [[30 * DAY_MS, []], [30 * DAY_MS - 1, [29]], [0, [0]], [-1, [-1]]] as const;
+    for (const [left, expected] of cases) {
+      const warnings: number[] = [];
+      using _watch = watchExpiry({ notAfter: Date.now() + left }, (days) => warnings.push(days));
+      assert.deepEqual(warnings, expected, `${left} ms`);
+    }
+  } finally {
+    Date.now = now;
+  }
+  assert.equal(timers.pending, 0);
+});

@@ -10,6 +10,8 @@ import { runEngine } from "../../lib/daemon/engine.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
 import { parseOptions } from "../../lib/daemon/options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { MAX_PAGE_JOBS } from "../../lib/page_room.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
@@ -29,9 +31,13 @@ const environment = (name: string) => name === "NOTIFY_SOCKET" ? supervisor : De
 await Deno.mkdir(options.dataDir, { mode: 0o700 });
 {
   await using store = await SqliteStore.open(`${options.dataDir}/jobs.db`);
-  for (const last of ["1", "2"]) {
-    await store.put(job({ jobId: `01890a5d-ac96-774b-bcce-b302099a805${last}` }));
-  }
+  // More than are told of at a time.
+  await Promise.all(
+    Array.from(
+      { length: MAX_PAGE_JOBS + 1 },
+      (_, index) => store.put(job({ jobId: `01890a5d-ac96-774b-bcce-b302099a${8000 + index}` })),
+    ),
+  );
 }
 
 const notices: string[] = [];
@@ -40,9 +46,15 @@ const listening = (async () => {
   for await (const [notice] of notified) notices.push(new TextDecoder().decode(notice));
 })();
 
+const originalClearInterval = clearInterval;
 const { open } = Worker;
 let jobEnded = () => {};
+let opened = 0;
+// A supervised daemon tries again what may pass.
+const pauses = setInterval(() => timers.pass(1_000), 10);
 Worker.open = (given) => {
+  if (++opened === 1) return Promise.reject(new JobWorkerError("unavailable", "Not now"));
+  originalClearInterval(pauses);
   const { store: _store, ...values } = given;
   told.worker = values;
   jobEnded = () => given.onEnded?.(job({ jobId: "01890a5d-ac96-774b-bcce-b302099a8059" }));
@@ -65,7 +77,6 @@ EngineServer.listen = (service, given) => {
   return listen.call(EngineServer, service, given);
 };
 
-const timers = new FakeTimers();
 let reloads = 0;
 GatewayKeeper.start = async ({ count, setsid, gateway, ...given }: GatewayKeeperOptions) => {
   told.keeper = { count, setsid };
@@ -102,6 +113,7 @@ GatewayKeeper.start = async ({ count, setsid, gateway, ...given }: GatewayKeeper
   });
 };
 
+const timers = new FakeTimers();
 const ending = new AbortController();
 let reload = () => {};
 let printed = "";

@@ -56,9 +56,11 @@ async function handedOn(
     env: { NO_COLOR: "1", ALIVE: `${alive}` },
     stdin: "null",
   }).output();
-  const [said, diagnosed] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+  const [said = "", diagnosed = ""] = [stdout, stderr].map((bytes) =>
+    new TextDecoder().decode(bytes)
+  );
   assert.equal(code, 0, diagnosed);
-  return { told: JSON.parse(said ?? ""), diagnosed: diagnosed ?? "" };
+  return { told: JSON.parse(said), diagnosed };
 }
 
 const JOURNAL = "export JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2)";
@@ -118,7 +120,8 @@ Deno.test("runEngine() hands every option on to whom it is for", async () => {
   ]);
   assert.deepEqual([told.reloads, told.code], [1, 0]);
   const lines = diagnosed.split("\n").filter((line) => /^<\d>/.test(line));
-  const [facts = "", lost = "", socketLine = "", end = ""] = lines;
+  const [again = "", facts = "", lost = "", socketLine = "", end = ""] = lines;
+  assert.equal(again, "<3>Cannot start: Not now; trying again");
   assert.ok(
     facts.endsWith(
       " starts: gRPC on 127.0.0.1:1111, REST on 127.0.0.2:2222, jobs held by process groups, " +
@@ -126,7 +129,7 @@ Deno.test("runEngine() hands every option on to whom it is for", async () => {
     ),
     facts,
   );
-  assert.equal(lost, "<4>2 jobs ran when the daemon died: recorded as lost");
+  assert.equal(lost, "<4>1001 jobs ran when the daemon died: recorded as lost");
   assert.match(socketLine, /^<4>The socket \S+ was removed or replaced: made again$/);
   assert.equal(end, "<6>Shutting down: The end");
 });

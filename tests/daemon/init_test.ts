@@ -168,6 +168,23 @@ Deno.test("--check-config ends with what the unit is not started again for: 2 fo
   const users = await check();
   assert.equal(users.code, 78);
   assert.match(users.stderr, /line 1 of the users file/);
+  const good = { code: 0, stdout: "The configuration is good\n", stderr: "" };
+  assert.deepEqual(await check("--rest-address=off"), good, "Nobody reads that file then");
+  if (Deno.uid() !== 0) return;
+  const { code, stderr } = await check("--rest-address=off", "--job-user=");
+  assert.equal(code, 78);
+  assert.match(stderr, /The daemon runs as root, and so would every job/);
+});
+
+Deno.test("--check-config takes a data directory as long as its socket lets it be, and none longer", async () => {
+  await using directory = await temporaryDirectory();
+  await daemon(["init", `--dir=${directory.path}`, "--job-user=nobody"]);
+  const longest = `${directory.path}/`.padEnd(95, "x");
+  for (const [path, expected] of [[longest, 0], [`${longest}x`, 78]] as const) {
+    const config = `--config=${directory.path}/job-worker.json`;
+    const { code, stderr } = await daemon(["--check-config", config, `--data-dir=${path}`]);
+    assert.equal(code, expected, stderr);
+  }
 });
 
 Deno.test("permissions tells what an engine needs: a directory, a socket and setsid", async () => {
@@ -179,6 +196,14 @@ Deno.test("permissions tells what an engine needs: a directory, a socket and set
     `--allow-net=unix:${data}/engine.sock`,
     "--allow-run=/usr/bin/setsid",
     `--allow-write=${data}`,
+  ]);
+  const supervised = await daemon(["permissions", `--data-dir=${data}`], {
+    NOTIFY_SOCKET: "/run/notify",
+  });
+  assert.deepEqual(supervised.stdout.trimEnd().split("\n").toSorted(), [
+    `--allow-net=unix:${data}/engine.sock,unix:${data}/notify.sock,unix:/run/notify`,
+    "--allow-run=/usr/bin/setsid",
+    `--allow-write=${data},/run/notify`,
   ]);
   // But for where the data is, the same as from source.
   const { tasks } = JSON.parse(

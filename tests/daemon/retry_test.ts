@@ -1,5 +1,6 @@
 import { retry } from "../../lib/daemon/retry.ts";
 import { assert } from "../assert.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 
 const quick = { firstPauseMs: 1, longestPauseMs: 4, signal: new AbortController().signal };
 
@@ -32,6 +33,7 @@ Deno.test("retry() waits no longer once it is aborted, and makes no other attemp
       return Promise.reject(new Error("failed"));
     };
     const again = () => {
+      assert.equal(when, "in a pause", "Nobody is asked once it is aborted");
       queueMicrotask(() => ending.abort(reason));
       return true;
     };
@@ -39,4 +41,26 @@ Deno.test("retry() waits no longer once it is aborted, and makes no other attemp
     await assert.rejects(retry(attempt, options), reason);
     assert.equal(tries, 1);
   }
+});
+
+Deno.test("retry() pauses twice as long each time, up to the longest", async () => {
+  using timers = new FakeTimers();
+  const pauses = [3, 6, 10, 10, 10];
+  let tries = 0;
+  const attempt = () => ++tries <= pauses.length ? Promise.reject(tries) : Promise.resolve("done");
+  const done = retry(attempt, {
+    firstPauseMs: 3,
+    longestPauseMs: 10,
+    signal: new AbortController().signal,
+    again: () => true,
+  });
+  for (const [index, pause] of pauses.entries()) {
+    for (const [ms, expected] of [[pause - 1, index + 1], [1, index + 2]] as const) {
+      for (let turn = 0; turn < 20; turn++) await null;
+      timers.pass(ms);
+      for (let turn = 0; turn < 20; turn++) await null;
+      assert.equal(tries, expected);
+    }
+  }
+  assert.equal(await done, "done");
 });

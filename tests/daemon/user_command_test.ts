@@ -1,6 +1,6 @@
 import bcrypt from "bcryptjs";
 import { loadPasswordFile } from "../../lib/auth/password_file.ts";
-import { editUsers } from "../../lib/daemon/user_command.ts";
+import { editUsers, parseUserCommand } from "../../lib/daemon/user_command.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
@@ -47,5 +47,27 @@ Deno.test("user add takes the password from a file, a variable, or by asking, in
       askNewPassword: () => Promise.resolve("from-terminal"),
     });
     await assert.rejects(adding, { code: "invalid_argument", message: why });
+  }
+});
+
+Deno.test("parseUserCommand() finds the users file where the daemon would, unless the line names another", async () => {
+  const environment = (name: string) =>
+    name === "WORKER_DAEMON_USERS" ? "/the/daemon's" : undefined;
+  const line = (...args: string[]) => parseUserCommand(["add", "bob", ...args], environment);
+  assert.deepEqual(await line("--role=viewer,operator"), {
+    path: "/the/daemon's",
+    user: "bob",
+    roles: ["operator", "viewer"],
+    passwordFile: undefined,
+  });
+  const named = await line("--role=admin", "--users=/another", "--password-file=/the/password");
+  assert.deepEqual(named, {
+    path: "/another",
+    user: "bob",
+    roles: ["admin"],
+    passwordFile: "/the/password",
+  });
+  for (const args of [[], ["--role=king"], ["--role=admin", "more"]]) {
+    await assert.rejects(line(...args), { code: "invalid_argument" });
   }
 });

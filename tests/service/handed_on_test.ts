@@ -1,0 +1,197 @@
+import type { CallContext } from "../../lib/service/job_service.ts";
+import { WorkerService } from "../../lib/service/worker_service.ts";
+import type { Worker } from "../../lib/worker/mod.ts";
+import { assert } from "../assert.ts";
+import { DONE, job } from "../worker/job_fixture.ts";
+import { ADMIN, contextOf, MemoryAudit, TRUE } from "./fixture.ts";
+
+const JOB = job({ jobId: "01890a5d-ac96-774b-bcce-b302099a8057", owner: "alice" });
+const OTHER = job({ jobId: "01890a5d-ac96-774b-bcce-b302099a8058", owner: "bob", end: DONE });
+const { jobId } = JOB;
+
+/** The service over a worker that writes down what it is asked. */
+function recorded() {
+  const asked: unknown[][] = [];
+  const answers: Readonly<Record<string, unknown>> = {
+    list: [JOB, OTHER],
+    prune: { jobs: [], count: 0, bytes: 0 },
+    writeInput: 77,
+  };
+  const worker = new Proxy({}, {
+    get: (_target, name) => (...args: unknown[]) => {
+      asked.push([name, ...args]);
+      if (name === "readLog") return (async function* () {})();
+      if (name === "watch") return (async function* () {})();
+      return Promise.resolve(answers[String(name)] ?? JOB);
+    },
+  }) as Worker;
+  const audit = new MemoryAudit();
+  const logLimit = { bytes: 3_000_000, policy: "end_job" } as const;
+  return { asked, audit, service: new WorkerService(worker, audit, logLimit) };
+}
+
+type Use = (service: WorkerService, context: CallContext) => Promise<unknown>;
+
+/** What the worker is asked for a call, after the look whose job it is. */
+const CALLS: readonly (readonly [name: string, use: Use, ...asked: unknown[][]])[] = [
+  [
+    "stopJob",
+    (service, context) =>
+      service.stopJob({ jobId, stopSignal: "SIGUSR1", gracePeriodMs: 11 }, context),
+    ["stop", jobId, { stopSignal: "SIGUSR1", gracePeriodMs: 11 }],
+  ],
+  [
+    "stopJob at once",
+    (service, context) => service.stopJob({ jobId, stopSignal: "", gracePeriodMs: 0 }, context),
+    ["stop", jobId, { gracePeriodMs: 0 }],
+  ],
+  [
+    "stopJob by default",
+    (service, context) => service.stopJob({ jobId, stopSignal: "", gracePeriodMs: null }, context),
+    ["stop", jobId, {}],
+  ],
+  [
+    "signalJob",
+    (service, context) => service.signalJob({ jobId, signal: "SIGHUP" }, context),
+    ["signal", jobId, "SIGHUP"],
+  ],
+  [
+    "limitJobTime",
+    (service, context) => service.limitJobTime({ jobId, timeoutMs: 13 }, context),
+    ["limitTime", jobId, 13],
+  ],
+  [
+    "writeInput",
+    (service, context) =>
+      service.writeInput({ jobId, offset: 17, data: new Uint8Array([19]), end: false }, context),
+    ["writeInput", jobId, 17, new Uint8Array([19]), { signal: ADMIN.signal }],
+  ],
+  [
+    "writeInput to the end",
+    (service, context) =>
+      service.writeInput({ jobId, offset: 17, data: new Uint8Array([19]), end: true }, context),
+    ["writeInput", jobId, 17, new Uint8Array([19]), { signal: ADMIN.signal }],
+    ["closeInput", jobId],
+  ],
+  [
+    "waitJob",
+    (service, context) => service.waitJob({ jobId }, context),
+    ["wait", jobId, { signal: ADMIN.signal }],
+  ],
+  [
+    "getOutput",
+    (service, context) =>
+      service.getOutput(
+        { jobId, streams: ["stderr"], offset: 23, endOffset: 29, maxBytes: 31 },
+        context,
+      ),
+    ["readLog", jobId, {
+      start: { kind: "offset", offset: 23 },
+      streams: ["stderr"],
+      follow: false,
+      endOffset: 29,
+      signal: ADMIN.signal,
+    }],
+  ],
+  [
+    "streamLogs",
+    (service, context) =>
+      Array.fromAsync(
+        service.streamLogs(
+          { jobId, streams: [], follow: false, start: { kind: "tail", lines: 37 }, endOffset: 41 },
+          context,
+        ),
+      ),
+    ["readLog", jobId, {
+      start: { kind: "tail", lines: 37 },
+      streams: ["stdout", "stderr"],
+      follow: false,
+      endOffset: 41,
+      signal: ADMIN.signal,
+    }],
+  ],
+  [
+    "streamLogs that follows",
+    (service, context) =>
+      Array.fromAsync(
+        service.streamLogs(
+          { jobId, streams: ["stdout"], follow: true, start: { kind: "since", time: 43 } },
+          context,
+        ),
+      ),
+    ["readLog", jobId, {
+      start: { kind: "since", time: 43 },
+      streams: ["stdout"],
+      follow: true,
+      signal: ADMIN.signal,
+    }],
+  ],
+];
+
+for (const [name, use, ...expected] of CALLS) {
+  Deno.test(`WorkerService hands all of a request on: ${name}`, async () => {
+    const { asked, service } = recorded();
+    await use(service, ADMIN);
+    assert.deepEqual(asked, [["get", jobId], ...expected]);
+  });
+}
+
+Deno.test("WorkerService.startJob() hands all of a request on, with the limit of the log made whole", async () => {
+  const { asked, service, audit } = recorded();
+  const request = {
+    command: { ...TRUE, args: ["47"] },
+    labels: { team: "53" },
+    requestId: "the request",
+    execution: { timeoutMs: 59, gracePeriodMs: 61 },
+  };
+  const limits = [
+    [undefined, { bytes: 3_000_000, policy: "end_job" }],
+    [{ bytes: 2_000_000 }, { bytes: 2_000_000, policy: "end_job" }],
+    [{ policy: "keep_newest" }, { bytes: 3_000_000, policy: "keep_newest" }],
+  ] as const;
+  for (const [logLimit, whole] of limits) {
+    await service.startJob({ ...request, ...(logLimit && { logLimit }) }, ADMIN);
+    const [[name, options] = []] = asked.splice(0);
+    assert.ok(typeof options === "object" && options !== null && "confirm" in options);
+    const { confirm, ...given } = options;
+    assert.ok(typeof confirm === "function");
+    assert.equal(name, "start");
+    assert.deepEqual(given, { ...request, owner: "alice", logLimit: whole, signal: ADMIN.signal });
+    audit.taken();
+    // That is in the trail before the caller knows of the job.
+    await confirm(JOB);
+    const [entry, ...more] = audit.taken();
+    assert.deepEqual([entry?.jobId, entry?.result, more], [jobId, "ok", []]);
+  }
+});
+
+Deno.test("WorkerService.listJobs() and watchJobs() hand on filter, size and place of a page", async () => {
+  const { asked, service } = recorded();
+  const filter = { statuses: ["done"], labels: { team: "67" }, startedAfter: 71 } as const;
+  const page = await service.listJobs({ filter, pageSize: 73, pageToken: jobId }, ADMIN);
+  assert.equal(page.nextPageToken, OTHER.jobId);
+  await service.listJobs({ filter, pageSize: 0, pageToken: "" }, ADMIN);
+  assert.deepEqual(asked.splice(0), [
+    ["list", filter, { limit: 73, before: jobId }],
+    ["list", filter, { limit: 1, before: OTHER.jobId }],
+    ["list", filter, { limit: 100 }],
+    ["list", filter, { limit: 1, before: OTHER.jobId }],
+  ]);
+  await Array.fromAsync(service.watchJobs({ filter }, ADMIN));
+  assert.deepEqual(asked, [["watch", filter, ADMIN.signal]]);
+});
+
+Deno.test("WorkerService.pruneJobs() hands each bound on, and whose jobs they are", async () => {
+  const { asked, service } = recorded();
+  const bounds = { maxAgeMs: 79, maxCount: 83, maxBytes: 89 };
+  const operator = contextOf("bob", ["operator"]);
+  await service.pruneJobs({ ...bounds, dryRun: true, owner: "" }, ADMIN);
+  await service.pruneJobs({ ...bounds, dryRun: false, owner: "carol" }, ADMIN);
+  await service.pruneJobs({ maxCount: 0, dryRun: true, owner: "" }, operator);
+  await service.pruneJobs({ maxCount: 0, dryRun: false, owner: "carol" }, operator);
+  assert.deepEqual(asked, [
+    ["prune", { retention: bounds, dryRun: true }],
+    ["prune", { retention: bounds, dryRun: false, owner: "carol" }],
+    ["prune", { retention: { maxCount: 0 }, dryRun: true, owner: "bob" }],
+  ]);
+});
