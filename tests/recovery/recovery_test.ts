@@ -38,3 +38,35 @@ Deno.test("recover() kills again what enters the cgroup of a job after the first
   assert.equal(kills, 3);
   assert.deepEqual(lost.map(({ jobId, end }) => [jobId, end?.reason]), [[jobId, "lost"]]);
 });
+
+Deno.test("recover() says of a lost job when it is last known to have run, and that is not in the future", async () => {
+  const jobId = "01890a5d-ac96-774b-bcce-b302099a8057";
+  const finishedAt = async (ranUntil: number, startedAt: number, prints: boolean) => {
+    await using groups = new ProcessGroups(TOOLS);
+    await using store = new MemoryStore();
+    await using directory = await temporaryDirectory();
+    await using logs = await LogLibrary.open(`${directory.path}/logs`);
+    await store.put(job({ jobId, pid: 2 ** 22 + 1, startedAt }));
+    if (prints) {
+      await using writer = logs.create(jobId, {});
+      await writer.append("stdout", new Uint8Array([1]));
+    }
+    await recover({
+      store,
+      groups,
+      findCgroups: () => Promise.resolve(null),
+      logs,
+      ranUntil,
+      onLost: () => {},
+      onFault: (error) => assert.fail(String(error)),
+    });
+    return (await store.get(jobId))?.end?.finishedAt ?? 0;
+  };
+  const before = Date.now();
+  assert.equal(await finishedAt(2_000, 1_000, false), 2_000);
+  assert.equal(await finishedAt(1_000, 2_000, false), 2_000);
+  const printed = await finishedAt(2_000, 1_000, true);
+  assert.ok(before <= printed && printed <= Date.now(), "The time of what it has printed");
+  const future = await finishedAt(Date.now() + 86_400_000, 1_000, false);
+  assert.ok(before <= future && future <= Date.now());
+});

@@ -84,3 +84,18 @@ Deno.test("JobInput that is closed ends after what is being written, and refuses
   assert.match(String(await late), /input of the job is closed/);
   assert.deepEqual(taken, [1]);
 });
+
+Deno.test("JobInput refuses what would leave a gap, of whatever length, and takes what follows or overlaps", async () => {
+  const { input, taken, read } = slowInput();
+  read();
+  assert.equal(await input.write(0, bytes(1, 2, 3)), 3);
+  for (const data of [bytes(), bytes(9), bytes(9, 9, 9, 9)]) {
+    const error = await rejection(input.write(4, data));
+    assert.ok(error instanceof JobWorkerError && error.code === "out_of_range");
+  }
+  assert.equal(await input.write(3, bytes()), 3);
+  assert.equal(await input.write(1, bytes(2)), 3);
+  assert.equal(await input.write(2, bytes(3, 4)), 4);
+  assert.equal(await input.write(4, bytes(5)), 5);
+  assert.deepEqual(taken, [1, 2, 3, 4, 5]);
+});

@@ -4,6 +4,7 @@ import { RunningJob } from "../../lib/worker/running_job.ts";
 import type { ExitStatus, Job } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import { cgroupsIn } from "./cgroup_fixture.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 import { temporaryDirectory } from "./fixture.ts";
 import { job } from "./job_fixture.ts";
 import { openLog, type TestLog } from "./log_fixture.ts";
@@ -107,4 +108,83 @@ Deno.test("A signal is sent until it reaches something", async () => {
   assert.equal(sent, 4);
   end({ code: 0 });
   await running.ended;
+});
+
+/** A job whose signals are written down, by a clock that the test sets. */
+async function timed(
+  use: (running: RunningJob, told: string[], timers: FakeTimers) => Promise<void>,
+) {
+  await using test = await openLog();
+  const { process, end } = silentProcess();
+  const told: string[] = [];
+  const note = (what: string) => Promise.resolve(told.push(what) > 0);
+  const timers = new FakeTimers();
+  const running = run(
+    test,
+    process,
+    treeWith({
+      signal: (signal) => note(signal),
+      signalAgain: (signal) => note(`${signal} again`),
+      kill: async () => void await note("KILL"),
+    }),
+  );
+  try {
+    await use(running, told, timers);
+  } finally {
+    timers[Symbol.dispose]();
+    end({ signal: "SIGTERM" });
+    await running.ended;
+  }
+}
+
+Deno.test("A limit of time counts from the start of the job, however often it is changed", async () => {
+  await timed((running, told, timers) => {
+    timers.pass(400);
+    running.limitTime(500);
+    running.limitTime(1_000);
+    timers.pass(599);
+    assert.deepEqual(told, []);
+    running.limitTime(0);
+    timers.pass(10_000);
+    assert.deepEqual(told, []);
+    running.limitTime(20_000);
+    timers.pass(9_000);
+    assert.deepEqual(told, []);
+    timers.pass(1);
+    assert.deepEqual(told, ["TERM"]);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("Of several stops the first says why, and the earliest deadline holds", async () => {
+  await timed(async (running, told, timers) => {
+    const stop = (gracePeriodMs: number, reason: "stopped" | "shutdown" = "shutdown") =>
+      void running.stop({ stopSignal: "TERM", gracePeriodMs, reason });
+    stop(300, "stopped");
+    timers.pass(100);
+    stop(100);
+    stop(1_000);
+    running.limitTime(1);
+    timers.pass(99);
+    assert.ok(!told.includes("KILL"));
+    timers.pass(1);
+    assert.ok(told.includes("KILL"));
+    await Promise.resolve();
+  });
+  const reasons: string[] = [];
+  await timed((running) => {
+    void running.ended.then(({ end }) => reasons.push(end?.reason ?? ""));
+    for (const reason of ["stopped", "shutdown"] as const) {
+      void running.stop({ stopSignal: "TERM", gracePeriodMs: 300, reason });
+    }
+    return Promise.resolve();
+  });
+  assert.deepEqual(reasons, ["stopped"]);
+});
+
+Deno.test("RunningJob.signal() sends a signal each time that it is asked to", async () => {
+  await timed(async (running, told) => {
+    for (let time = 0; time < 2; time++) await running.signal("HUP");
+    assert.deepEqual(told, ["HUP again", "HUP again"]);
+  });
 });
