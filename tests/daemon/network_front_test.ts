@@ -28,9 +28,12 @@ async function opened(options: Partial<NetworkFrontOptions> = {}) {
     grpc.push(given);
     return listenGrpc.call(TlsListener, given);
   };
-  RestServer.listen = (given) => {
+  const servers: RestServer[] = [];
+  RestServer.listen = async (given) => {
     rest.push(given);
-    return listenRest.call(RestServer, given);
+    const server = await listenRest.call(RestServer, given);
+    servers.push(server);
+    return server;
   };
   try {
     const service = fakeService({ startJob: () => Promise.resolve(JOB) });
@@ -51,7 +54,7 @@ async function opened(options: Partial<NetworkFrontOptions> = {}) {
     });
     const [ofGrpc, ofRest] = [grpc[0], rest[0]];
     assert.ok(ofGrpc !== undefined && ofRest !== undefined);
-    return { front, refusals, grpc: ofGrpc, rest: ofRest };
+    return { front, refusals, grpc: ofGrpc, rest: ofRest, servers };
   } finally {
     TlsListener.listen = listenGrpc;
     RestServer.listen = listenRest;
@@ -159,6 +162,14 @@ Deno.test("NetworkFront serves REST to its users, under its public origins, and 
     why: "Unknown user or wrong password",
     unreported: 0,
   }]);
+});
+
+Deno.test("NetworkFront.probe() looks at REST, too", async () => {
+  const { front, servers: [rest] } = await opened();
+  await using _front = front;
+  await front.probe();
+  await rest?.close();
+  await assert.rejects(front.probe());
 });
 
 Deno.test("NetworkFront.drain() gives the calls of both listeners so long to end", async () => {

@@ -2,8 +2,10 @@ import { JobLog } from "../../lib/worker/job_log.ts";
 import { MAX_RECORD_DATA_BYTES } from "../../lib/worker/log_format.ts";
 import { assert } from "../assert.ts";
 import { watchFlushes } from "../failing_flush.ts";
-import { bytesOf, randomBytes, rejection, sha256, textOf } from "./fixture.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
+import { bytesOf, randomBytes, rejection, sha256, temporaryDirectory, textOf } from "./fixture.ts";
 import { fakeClock, openLog, recordsOf, write } from "./log_fixture.ts";
+import { LogFlusher } from "../../lib/worker/log_flusher.ts";
 import { LogWriter } from "../../lib/worker/log_writer.ts";
 
 const MIB = 1024 * 1024;
@@ -182,7 +184,57 @@ Deno.test("LogWriter.flush() flushes what was appended since, and nothing twice"
   assert.equal(flushes.count, 1);
   await write(test.writer, "c");
   await test.writer.flush();
+  await test.writer.flush();
   assert.equal(flushes.count, 2);
+});
+
+Deno.test("LogWriter.flush() brings the name of a log to the disk once, however many files it has", async () => {
+  await using directory = await temporaryDirectory();
+  let names = 0;
+  await using writer = new LogWriter(`${directory.path}/log`, {
+    limit: { bytes: MIB, policy: "keep_newest" },
+    flushName: () => Promise.resolve(void names++),
+  });
+  for (let time = 0; time < 3; time++) {
+    await writer.append("stdout", randomBytes(MIB / 8));
+    await writer.flush();
+  }
+  assert.ok(writer.log.segments.length > 1);
+  assert.equal(names, 1);
+});
+
+Deno.test("LogFlusher flushes what has grown every two seconds, also what grows while it flushes", async () => {
+  using timers = new FakeTimers();
+  const flusher = new LogFlusher();
+  let slow = Promise.withResolvers<void>();
+  const flushed: string[] = [];
+  const log = (name: string) => ({
+    flush: () => {
+      flushed.push(name);
+      return slow.promise;
+    },
+  });
+  const passed = async (ms: number) => {
+    timers.pass(ms);
+    for (let turn = 0; turn < 20; turn++) await null;
+    return flushed.splice(0).join(" ");
+  };
+  const [a, b] = [log("a"), log("b")];
+  for (const grown of [a, a, b]) flusher.add(grown);
+  assert.equal(await passed(1_999), "");
+  assert.equal(await passed(1), "a b");
+  flusher.add(a);
+  assert.equal(await passed(10_000), "", "A slow disk is given a rest");
+  slow.resolve();
+  slow = Promise.withResolvers();
+  slow.resolve();
+  assert.equal(await passed(0), "");
+  assert.equal(await passed(2_000), "a");
+  assert.equal(await passed(10_000), "");
+  flusher.add(b);
+  assert.equal(await passed(2_000), "b");
+  await flusher[Symbol.asyncDispose]();
+  assert.equal(timers.pending, 0);
 });
 
 Deno.test("LogWriter.flush() never says again that all is well once it has failed", async () => {

@@ -273,3 +273,23 @@ Deno.test("The age of a job is counted from its end, whatever the clock did mean
   clock.now++;
   assert.equal(await prune(), 1);
 });
+
+Deno.test("Worker.prune() deletes each job once, a hundred at a time", async () => {
+  const deleted: string[] = [];
+  class CountingStore extends MemoryStore {
+    override delete(jobId: string): Promise<void> {
+      deleted.push(jobId);
+      return super.delete(jobId);
+    }
+  }
+  await using store = new CountingStore();
+  await using test = await TestWorker.open({ store });
+  const ids = Array.from(
+    { length: 250 },
+    (_, index) => `01890a5d-ac96-774b-bcce-b302099a8${100 + index}`,
+  );
+  for (const jobId of ids) await store.put(job({ jobId, end: DONE }));
+  const { count } = await test.worker.prune({ retention: { maxCount: 0 } });
+  assert.equal(count, 250);
+  assert.deepEqual(deleted.toSorted(), ids);
+});
