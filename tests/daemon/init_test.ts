@@ -1,3 +1,5 @@
+import { X509Certificate } from "node:crypto";
+import { hostname } from "node:os";
 import unit from "../../deploy/worker-daemon.service" with { type: "text" };
 import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
 import { loadPasswordFile } from "../../lib/auth/password_file.ts";
@@ -55,6 +57,10 @@ Deno.test("init makes all that a first start needs, and --check-config finds it 
     assert.match(stdout, new RegExp(`^${place}/certs/${name} `, "m"));
   }
   assert.match(stdout, /localhost, .*worker\.example/);
+  const { subjectAltName } = new X509Certificate(
+    await Deno.readTextFile(`${place}/certs/server-cert.pem`),
+  );
+  assert.ok(subjectAltName?.split(", ").includes(`DNS:${hostname()}`));
   assert.match(
     stdout,
     new RegExp(`^Next: worker-daemon --config=${place}/job-worker\\.json$`, "m"),
@@ -153,6 +159,7 @@ Deno.test("--check-config ends with what the unit is not started again for: 2 fo
     [`--data-dir=${path}/open`, 78, /others than its owner may write in it; run `chmod go-w /],
     [`--data-dir=/${"long".repeat(30)}`, 78, /lets its path have 95 bytes/],
     ["--job-user=no-such-user", 78, /"no-such-user": there is no such user on this machine/],
+    ["--deny-list=/nonexistent", 78, /Cannot use the deny list "\/nonexistent"/],
     ["--gateways=0", 2, /must be 1 to 64/],
     ["--frobnicate", 2, /Unknown argument/],
   ];
