@@ -23,7 +23,14 @@ const status = await main({
   signal: ending.signal,
   onReload: (reload) => Deno.addSignalListener("SIGHUP", reload),
   pipes: { input: Deno.stdin.readable, output: Deno.stdout.writable },
-  print: (text) => stdout.writeSync(encoder.encode(text)),
+  print: (text) => {
+    try {
+      stdout.writeSync(encoder.encode(text));
+    } catch (error) {
+      // Nobody reads it: that is no reason not to do the work.
+      if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+    }
+  },
   printError,
   askNewPassword: (question) =>
     askNewPassword(question, {

@@ -26,15 +26,23 @@ export async function findFreePort({ hostname, port }: HostPort): Promise<number
   return free;
 }
 
-/** What keeps a port from being bound until somebody changes the configuration; the rest may pass. */
-const LASTING = ["EACCES", "EPERM", "ENOTFOUND", "EAFNOSUPPORT", "EINVAL"];
+/**
+ * What keeps a port from being bound until somebody changes the configuration. The rest may pass: soon
+ * after the boot an address may not be there yet, for which Deno says EINVAL, nor who knows a name.
+ */
+const LASTING = ["EACCES", "EPERM", "EAFNOSUPPORT"];
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is in use; stop what uses it, or choose another",
+  EADDRNOTAVAIL: "this machine has no such address, or not yet",
+  EINVAL: "this machine has no such address, or not yet",
+  ENOTFOUND: "nobody knows this name, or not yet",
+};
 
 /** What to say of a port that could not be bound: `unavailable` where that may pass by itself. */
 export function cannotListen({ hostname, port }: HostPort, cause: unknown): JobWorkerError {
   const reason = String(Reflect.get(Object(cause), "code"));
-  const remedy = reason === "EADDRINUSE"
-    ? "the port is in use; stop what uses it, or choose another"
-    : messageOf(cause);
+  const remedy = REMEDIES[reason] ?? messageOf(cause);
   const message = `Cannot listen on ${formatHostPort(hostname, port)}: ${remedy}`;
   const code = LASTING.includes(reason) ? "failed_precondition" : "unavailable";
   return new JobWorkerError(code, message, { cause, reason });

@@ -344,9 +344,21 @@ function checkTogether(options: DaemonOptions): void {
   if (logLimit > maxLogLimit) {
     throw refuse("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
   }
+  const { address, restAddress } = options;
+  if (address.port > 0 && address.port === restAddress?.port && overlap(address, restAddress)) {
+    throw new JobWorkerError(
+      "invalid_argument",
+      `--address and --rest-address are both port ${address.port}: each needs one of its own`,
+    );
+  }
   if (maxTimeoutMs > 0 && timeoutMs > maxTimeoutMs) {
     throw refuse("timeout", formatDuration(timeoutMs), formatDuration(maxTimeoutMs));
   }
+}
+
+/** Whether listening at the one takes from the other: all of a machine's addresses are one more. */
+function overlap({ hostname: one }: HostPort, { hostname: other }: HostPort): boolean {
+  return one === other || [one, other].some((name) => name === "0.0.0.0" || name === "::");
 }
 
 interface GivenFlags {

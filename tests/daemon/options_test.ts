@@ -240,3 +240,13 @@ Deno.test("parseOptions() reads public origins as browsers write them, and nothi
     );
   }
 });
+
+Deno.test("parseOptions() gives no port away twice", () => {
+  const twice = "--address and --rest-address are both port 8080: each needs one of its own";
+  for (const rest of ["0.0.0.0:8080", "127.0.0.1:8080", "[::]:8080"]) {
+    assert.equal(refusal([`--rest-address=${rest}`]), twice);
+  }
+  const apart = ["--address=127.0.0.1:8080", "--rest-address=127.0.0.2:8080"];
+  assert.equal(options(apart).restAddress?.hostname, "127.0.0.2");
+  assert.equal(options(["--address=[::]:0", "--rest-address=[::]:0"]).address.port, 0);
+});

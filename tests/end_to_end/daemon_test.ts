@@ -2,7 +2,9 @@ import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { VERSION } from "../../lib/version.ts";
 import { IS_SOURCE, OWN_COMMANDS } from "../programs.ts";
-import { failedDaemon, sharedDaemon } from "./daemon.ts";
+import { findFreePort } from "../../lib/free_port.ts";
+import { temporaryDirectory, until } from "../worker/fixture.ts";
+import { daemonLine, failedDaemon, sharedDaemon, WITHOUT_REST } from "./daemon.ts";
 
 const daemon = await sharedDaemon();
 const { certificates } = daemon;
@@ -39,11 +41,27 @@ Deno.test("the daemon keeps its data to itself", async () => {
 Deno.test("the daemon that cannot listen says where, and ends with 1 if that may pass", async () => {
   const [taken, foreign] = await Promise.all([
     refusal([`--address=${daemon.address}`], 1),
-    refusal(["--address=192.0.2.1:8080"]),
+    refusal(["--address=192.0.2.1:8080"], 1),
   ]);
   assert.match(taken, new RegExp(`^worker-daemon: .*${daemon.address}.*in use`, "m"));
-  assert.match(foreign, /^worker-daemon: .*192\.0\.2\.1:8080/m);
+  assert.match(
+    foreign,
+    /^worker-daemon: .*192\.0\.2\.1:8080: this machine has no such address, or not yet$/m,
+  );
   assert.equal((await daemon.cli(["health"])).stdout, "serving\n");
+});
+
+Deno.test("the daemon serves although nobody reads what it prints", async () => {
+  await using directory = await temporaryDirectory();
+  const { path: cwd } = directory;
+  const address = `127.0.0.1:${await findFreePort({ hostname: "127.0.0.1", port: 0 })}`;
+  const [program = "", ...args] = daemonLine(certificates, cwd, [`--address=${address}`]);
+  const options = { cwd, env: WITHOUT_REST, stdout: "piped", stderr: "null" } as const;
+  const child = new Deno.Command(program, { args, ...options }).spawn();
+  await child.stdout.cancel();
+  await until(async () => (await daemon.cli([`--address=${address}`, "health"])).code === 0);
+  child.kill("SIGTERM");
+  assert.equal((await child.status).code, 0);
 });
 
 Deno.test("the daemon refuses bad certificates and keys, naming the file", async () => {
