@@ -19,9 +19,10 @@ const PATIENCE_MS = Number(Deno.env.get("JOB_WORKER_PATIENCE_MS") ?? 20_000);
 /** Crash loops, races by the hundred, fuzz: what takes longer than people wait. */
 const LONG = "tests/long";
 
-/** They measure the memory or the descriptors of their process, and are not run beside others. */
+/** They look at the memory, descriptors or children of their process, and are not run beside others. */
 const ALONE = [
   "tests/grpc/abuse_test.ts",
+  "tests/worker/kernel_shell_test.ts",
   "tests/worker/log_limit_test.ts",
   "tests/worker/log_reader_test.ts",
   "tests/worker/worker_output_test.ts",
