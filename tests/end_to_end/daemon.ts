@@ -49,8 +49,13 @@ export class TestDaemon implements AsyncDisposable {
     options: TestDaemonOptions = {},
   ): Promise<TestDaemon> {
     const directory = await Deno.makeTempDir({ prefix: "job-worker-daemon-" });
-    const { child, address } = await launch(directory, certificates, options);
-    return new TestDaemon(child, { directory, address, certificates });
+    try {
+      const { child, address } = await launch(directory, certificates, options);
+      return new TestDaemon(child, { directory, address, certificates });
+    } catch (error) {
+      await Deno.remove(directory, { recursive: true });
+      throw error;
+    }
   }
 
   get port(): number {

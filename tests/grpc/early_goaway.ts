@@ -15,7 +15,7 @@ import { TestCertificates } from "../certificates.ts";
 const SETTINGS = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 const GOAWAY = [0, 0, 8, 7, 0, 0, 0, 0, 0, ...new Array(8).fill(0)];
 
-await using certificates = await TestCertificates.create();
+const certificates = await TestCertificates.create();
 const { cert, key } = await certificates.material("server");
 let connections = 0;
 const server = tls.createServer({ cert, key, ALPNProtocols: ["h2"] }, (socket) => {
@@ -39,4 +39,6 @@ try {
   outcome = error instanceof JobWorkerError ? error.code : error;
 }
 await Deno.stdout.write(new TextEncoder().encode(JSON.stringify({ outcome, connections })));
+await certificates[Symbol.asyncDispose]();
+// Whatever is still open: the server has no reason to end.
 Deno.exit(0);

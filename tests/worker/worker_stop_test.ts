@@ -174,7 +174,7 @@ Deno.test("Worker.stop() refuses a job that has ended, does not exist, or a bad 
 
 // A timer that is left to kill what has another owner by then would be reported as a leak.
 Deno.test("Worker.stop() of a job whose last bytes are awaited signals nobody later", async () => {
-  await using test = await TestWorker.open();
+  await using test = await TestWorker.open({ cgroups: false });
   const job = await test.shWithEscaped("exec sleep 1000");
   await gone(job.pid);
   const stopped = await test.worker.stop(job.jobId).catch((error) => error);
