@@ -39,7 +39,7 @@ export class Executables implements AsyncDisposable {
   }
 
   static async build(): Promise<Executables> {
-    const directory = await Deno.makeTempDir({ prefix: "job-worker-executables-" });
+    const directory = await Deno.makeTempDir({ prefix: "exe-" });
     await Deno.chmod(directory, 0o755);
     await makePath(`${directory}/path`);
     await compile({
