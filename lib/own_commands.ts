@@ -19,8 +19,8 @@ export const CERTIFICATES_COME_FROM: string = IS_SOURCE
 /** The same for a client. */
 export const CLIENT_CERTIFICATES_COME_FROM: string = IS_SOURCE
   ? `\`${MAKE_CERTIFICATES}\` makes certificates, where the daemon runs`
-  : "who runs the daemon has `worker-cli certs add NAME` make yours, and you copy it with ca-cert.pem " +
-    "to ~/.config/job-worker/";
+  : "whoever runs the daemon makes yours with `worker-cli certs add NAME`; copy it and ca-cert.pem to " +
+    "~/.config/job-worker/";
 
 /** What to tell a client whose certificate is not accepted, or about to end. */
 export const ASK_FOR_CERTIFICATE: string =

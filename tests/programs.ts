@@ -17,16 +17,16 @@ export const IS_SOURCE: boolean = EXECUTABLES === undefined;
 
 /** What the programs tell users to run. */
 export const OWN_COMMANDS: Readonly<
-  Record<"makeCertificates" | "makeFirst" | "startDaemon", string>
+  Record<"makeCertificates" | "makeClient" | "startDaemon", string>
 > = IS_SOURCE
   ? {
     makeCertificates: "deno task certs",
-    makeFirst: "deno task certs",
+    makeClient: "deno task certs",
     startDaemon: "deno task start",
   }
   : {
     makeCertificates: "worker-cli certs",
-    makeFirst: "worker-daemon init",
+    makeClient: "worker-cli certs add",
     startDaemon: "worker-daemon",
   };
 

@@ -5,7 +5,7 @@ import { sharedDaemon, TestDaemon } from "./daemon.ts";
 
 const daemon = await sharedDaemon();
 const { certificates } = daemon;
-const { makeCertificates, makeFirst, startDaemon } = OWN_COMMANDS;
+const { makeCertificates, makeClient, startDaemon } = OWN_COMMANDS;
 
 /** Puts a certificate and its key where the CLI, or a daemon, finds them, and returns the options. */
 async function stored(
@@ -113,7 +113,7 @@ Deno.test("the CLI says when its own certificate will not do", async () => {
   assert.match(keyText, /Private key ".*viewer-key\.pem" does not belong to certificate "/);
   assert.match(
     none,
-    new RegExp(`certificate "/nowhere\\.pem": there is no such file; .*${makeFirst}`),
+    new RegExp(`certificate "/nowhere\\.pem": there is no such file; .*${makeClient}`),
   );
   const { stderr } = await daemon.outputs();
   assert.match(stderr, /WARNING Refused 127\.0\.0\.1:\d+: TLS handshake failed/);
