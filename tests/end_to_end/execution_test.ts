@@ -1,5 +1,4 @@
 import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
 import { randomBytes, sha256 } from "../worker/fixture.ts";
 import { sharedDaemon, TestDaemon } from "./daemon.ts";
 import { processesOf } from "./process.ts";
@@ -115,8 +114,7 @@ Deno.test("status says what holds the job", async () => {
 });
 
 Deno.test("A daemon without cgroups says so, and refuses the limits that it cannot keep", async () => {
-  await using certificates = await TestCertificates.create();
-  await using plain = await TestDaemon.start(certificates, { args: ["--cgroups=false"] });
+  await using plain = await TestDaemon.start(daemon.certificates, { args: ["--cgroups=false"] });
   const jobId = await plain.sh("true");
   const { stdout } = await plain.cli(["status", "--json", jobId]);
   assert.equal(JSON.parse(stdout).containment, "process_group");

@@ -1,5 +1,5 @@
 /**
- * `deno task test:executables [--executables=DIR] [--reports=DIR]`: the files of `tests/end_to_end/`
+ * `deno task test:executables [--executables=DIR] [--reports=DIR]`: the end-to-end tests
  * once more, against the executables that `deno task compile` has made in `dist/`.
  *
  * The daemon and the CLI see no deno, no node and no source: their `PATH` has coreutils only, their
@@ -16,6 +16,8 @@ import { AS_NOBODY, makePath, NOBODY } from "./stage.ts";
 
 /** All that the tests need of the source tree. */
 const SOURCES = ["deno.json", "deno.lock", "docs", "lib", "proto", "tests"];
+
+const FOLDERS = ["tests/end_to_end", "tests/long/end_to_end"];
 
 /** What only root can test. */
 const OF_ROOT = "tests/end_to_end/job_user_test.ts";
@@ -90,9 +92,11 @@ let passed = true;
 try {
   await prepare(stage, resolve(executables));
   const files: string[] = [];
-  for await (const { name } of Deno.readDir(`${ROOT}tests/end_to_end`)) {
-    const path = `tests/end_to_end/${name}`;
-    if (name.endsWith("_test.ts") && !(IS_ROOT && path === OF_ROOT)) files.push(path);
+  for (const folder of FOLDERS) {
+    for await (const { name } of Deno.readDir(ROOT + folder)) {
+      const path = `${folder}/${name}`;
+      if (name.endsWith("_test.ts") && !(IS_ROOT && path === OF_ROOT)) files.push(path);
+    }
   }
   const runs = { nobody: files.toSorted(), root: IS_ROOT ? [OF_ROOT] : [] };
   for (const user of ["nobody", "root"] as const) {

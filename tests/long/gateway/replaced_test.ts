@@ -1,15 +1,11 @@
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { processStat, until } from "../worker/fixture.ts";
-import { surviveDeaths } from "./deaths.ts";
-import { gatewaysOf, shownCertificate, TestHouse } from "./fixture.ts";
-import { Follower, PrintingJobs } from "./followers.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { processStat, until } from "../../worker/fixture.ts";
+import { gatewaysOf, shownCertificate, TestHouse } from "../../gateway/fixture.ts";
+import { Follower, PrintingJobs } from "../../gateway/followers.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
-
-Deno.test("A gateway may die thrice: no job notices, and no follower loses a byte", () =>
-  surviveDeaths(certificates, 3));
 
 Deno.test("A gateway that dies of a signal without a name is replaced too", async () => {
   await using house = await TestHouse.start(certificates, { expected: /Gateway \d+ ended/ });

@@ -1,10 +1,10 @@
-import { JobWorkerError } from "../../lib/errors.ts";
-import { SqliteStore } from "../../lib/store/sqlite_store.ts";
-import type { Job } from "../../lib/worker/types.ts";
-import { assert } from "../assert.ts";
-import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
-import { DONE, job } from "../worker/job_fixture.ts";
+import { JobWorkerError } from "../../../lib/errors.ts";
+import { SqliteStore } from "../../../lib/store/sqlite_store.ts";
+import type { Job } from "../../../lib/worker/types.ts";
+import { assert } from "../../assert.ts";
+import { NO_SMALL_DISK, SmallDisk } from "../../small_disk.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
+import { DONE, job } from "../../worker/job_fixture.ts";
 
 const PAGE = 4 / 1024;
 const LARGE_DISK = 64;

@@ -1,7 +1,7 @@
-import { assert } from "../assert.ts";
-import { bytesOf, FROM_START, randomBytes, sha256, until } from "../worker/fixture.ts";
-import { sharedDaemon } from "./daemon.ts";
-import { TcpProxy } from "./proxy.ts";
+import { assert } from "../../assert.ts";
+import { bytesOf, FROM_START, randomBytes, sha256, until } from "../../worker/fixture.ts";
+import { sharedDaemon } from "../../end_to_end/daemon.ts";
+import { TcpProxy } from "../../end_to_end/proxy.ts";
 
 const daemon = await sharedDaemon();
 

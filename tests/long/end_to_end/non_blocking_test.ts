@@ -1,9 +1,9 @@
 /** A pipe, socket or terminal on which a program beside us has set `O_NONBLOCK`. */
 
-import { assert } from "../assert.ts";
-import { randomBytes, sha256 } from "../worker/fixture.ts";
-import { sharedDaemon } from "./daemon.ts";
-import { runNonBlocking } from "./non_blocking.ts";
+import { assert } from "../../assert.ts";
+import { randomBytes, sha256 } from "../../worker/fixture.ts";
+import { sharedDaemon } from "../../end_to_end/daemon.ts";
+import { runNonBlocking } from "../../end_to_end/non_blocking.ts";
 
 const daemon = await sharedDaemon();
 

@@ -1,11 +1,11 @@
 import { X509Certificate } from "node:crypto";
-import { messageOf } from "../../lib/errors.ts";
-import type { JobWorkerClient } from "../../lib/grpc/client.ts";
-import { assert } from "../assert.ts";
-import { issueCa, TestCertificates } from "../certificates.ts";
-import { until } from "../worker/fixture.ts";
-import { fingerprintOf, shownCertificate, slay, TestHouse } from "./fixture.ts";
-import { Follower, PrintingJobs } from "./followers.ts";
+import { messageOf } from "../../../lib/errors.ts";
+import type { JobWorkerClient } from "../../../lib/grpc/client.ts";
+import { assert } from "../../assert.ts";
+import { issueCa, TestCertificates } from "../../certificates.ts";
+import { until } from "../../worker/fixture.ts";
+import { fingerprintOf, shownCertificate, slay, TestHouse } from "../../gateway/fixture.ts";
+import { Follower, PrintingJobs } from "../../gateway/followers.ts";
 
 /** Puts a new certificate of the same CA where the daemon looks, and returns its fingerprint. */
 async function renew(certificates: TestCertificates): Promise<string> {

@@ -1,8 +1,8 @@
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { until } from "../worker/fixture.ts";
-import { TestHouse } from "./fixture.ts";
-import { PrintingJobs } from "./followers.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { until } from "../../worker/fixture.ts";
+import { TestHouse } from "../../gateway/fixture.ts";
+import { PrintingJobs } from "../../gateway/followers.ts";
 
 const FOLLOWERS = 5;
 

@@ -1,9 +1,9 @@
-import { connect } from "../../lib/grpc/client.ts";
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { ROOT } from "../programs.ts";
-import { until } from "../worker/fixture.ts";
-import { TestDaemon } from "./daemon.ts";
+import { connect } from "../../../lib/grpc/client.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { ROOT } from "../../programs.ts";
+import { until } from "../../worker/fixture.ts";
+import { TestDaemon } from "../../end_to_end/daemon.ts";
 
 /** A daemon that gets so many listening sockets from whoever starts it. */
 function activated(
@@ -11,7 +11,7 @@ function activated(
   count: number,
   args: readonly string[] = [],
 ): Promise<TestDaemon> {
-  const starter = ["python3", `${ROOT}tests/end_to_end/socket_unit.py`, `${count}`];
+  const starter = ["python3", `${ROOT}tests/long/end_to_end/socket_unit.py`, `${count}`];
   return TestDaemon.start(certificates, { args, starter });
 }
 

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { assert } from "../assert.ts";
-import { AS_ROOT, ROOT } from "../programs.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
+import { assert } from "../../assert.ts";
+import { AS_ROOT, ROOT } from "../../programs.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
 import { type Block, blocksOf, type Example, examplesOf } from "./blocks.ts";
 import { EXCEPTIONS } from "./exceptions.ts";
 
