@@ -19,7 +19,7 @@ const PATIENCE_MS = Number(Deno.env.get("JOB_WORKER_PATIENCE_MS") ?? 20_000);
 /** Crash loops, races by the hundred, fuzz: what takes longer than people wait. */
 const LONG = "tests/long";
 
-/** They look at the memory, descriptors or children of their process, and are not run beside others. */
+/** They look at the memory, descriptors or children of their process, and have one of their own. */
 const ALONE = [
   "tests/grpc/abuse_test.ts",
   "tests/worker/kernel_shell_test.ts",
@@ -48,19 +48,40 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
 const seed = Deno.env.get("JOB_WORKER_SEED") ?? `${crypto.getRandomValues(new Int32Array(1))[0]}`;
 say(`Random choices come from JOB_WORKER_SEED=${seed}`);
 
-let code = 0;
-for (const pass of passes()) {
-  const tests = new Deno.Command(Deno.execPath(), {
-    args: ["test", "--quiet", "--allow-all", "--sanitize-ops", "--sanitize-resources", ...pass],
-    // Without the backtraces of Deno itself, which has but one line of them: "unknown".
-    env: { TMPDIR: place.directory, JOB_WORKER_SEED: seed, RUST_BACKTRACE: "0" },
-  }).spawn();
-  own.add(tests.pid);
-  code = Math.max(code, (await tests.status).code);
-}
+/** What those have printed whose output is not seen at once, or it would be mixed. */
+const printed: Uint8Array<ArrayBuffer>[] = [];
+const codes = await Promise.all(passes().map((pass, index) => runTests(pass, index === 0)));
+await new Blob(printed).stream().pipeTo(Deno.stdout.writable, { preventClose: true });
+const code = Math.max(...codes);
 const left = await leftBehind();
 for (const what of left) say(`Left behind by the tests: ${what}`);
 Deno.exit(left.length > 0 && code === 0 ? 1 : code);
+
+/** Runs `deno test`, whose output is seen at once or kept, and returns its exit status. */
+async function runTests(args: readonly string[], atOnce: boolean): Promise<number> {
+  const tests = new Deno.Command(Deno.execPath(), {
+    // Types are checked by `deno task ok`, which takes as long as a tenth of the tests.
+    args: [
+      ...["test", "--quiet", "--no-check", "--allow-all", "--sanitize-ops", "--sanitize-resources"],
+      ...args,
+    ],
+    env: {
+      TMPDIR: place.directory,
+      JOB_WORKER_SEED: seed,
+      // Without the backtraces of Deno itself, which has but one line of them: "unknown".
+      RUST_BACKTRACE: "0",
+      // Tests wait for others for a part of their time.
+      DENO_JOBS: Deno.env.get("DENO_JOBS") ?? `${navigator.hardwareConcurrency + 1}`,
+    },
+    stdout: atOnce ? "inherit" : "piped",
+    stderr: atOnce ? "inherit" : "piped",
+  }).spawn();
+  own.add(tests.pid);
+  if (atOnce) return (await tests.status).code;
+  const { code, stdout, stderr } = await tests.output();
+  printed.push(stdout, stderr);
+  return code;
+}
 
 /** The arguments of each `deno test`. */
 function passes(): string[][] {
@@ -68,7 +89,7 @@ function passes(): string[][] {
   if (suite === "long") return [[LONG, ...args]];
   const others = ["--doc", "--parallel", `--ignore=${[LONG, ...ALONE].join()}`];
   const report = (arg: string) => arg.replace(/^(--junit-path=.*?)(\.xml)?$/, "$1-alone$2");
-  return [[...others, ...args], ["--no-check", ...ALONE, ...args.map(report)]];
+  return [[...others, ...args], [...ALONE, ...args.map(report)]];
 }
 
 /** What is there, and stays. */
