@@ -2,7 +2,7 @@
  * The two programs as tests and the demo run them, chosen here and nowhere else: from the source, as
  * `deno task` does and with the very permissions that users give them, or, if the variable
  * `JOB_WORKER_EXECUTABLES` names a directory, the executables in its `bin/`. These have an environment
- * with nothing but a home and, as `PATH`, the `path/` beside them.
+ * with nothing but a home, a cache and, as `PATH`, the `path/` beside them.
  *
  * @module
  */
@@ -48,7 +48,8 @@ export function programLine(
     return [Deno.execPath(), run, ...permissions, ...args];
   }
   // What a test adds for this process stays; what is ours goes.
-  const ours = Object.keys(Deno.env.toObject()).filter((name) => name !== "HOME");
+  const kept = ["HOME", "XDG_CACHE_HOME"];
+  const ours = Object.keys(Deno.env.toObject()).filter((name) => !kept.includes(name));
   return [
     "/usr/bin/env",
     ...ours.map((name) => `--unset=${name}`),

@@ -22,8 +22,6 @@ export interface RunOptions {
   /** All of its environment but `PATH`; without `TMPDIR`, nothing can be unpacked in `/tmp`. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Run it as root, if we are. */
-  readonly asRoot?: boolean;
   /** Instead of the executable of that name. */
   readonly path?: string;
   /** Where to write what it prints, as `stdout` and `stderr`. */
@@ -91,7 +89,7 @@ export class Executables implements AsyncDisposable {
   start(
     name: "worker-daemon" | "worker-cli",
     args: readonly string[],
-    { env = {}, cwd = "/", asRoot = false, path = this.path(name), outputs }: RunOptions = {},
+    { env = {}, cwd = "/", path = this.path(name), outputs }: RunOptions = {},
   ): Deno.ChildProcess {
     const redirect = [
       "/bin/sh",
@@ -100,7 +98,7 @@ export class Executables implements AsyncDisposable {
       "sh",
     ];
     const [program = "", ...rest] = [
-      ...IS_ROOT && !asRoot ? AS_NOBODY : [],
+      ...IS_ROOT ? AS_NOBODY : [],
       ...outputs === undefined ? [] : redirect,
       path,
       ...args,

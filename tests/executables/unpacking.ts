@@ -1,6 +1,9 @@
 import { assert } from "../assert.ts";
+import { rootTest } from "../root.ts";
+import { WITH_OWN_VAR_CACHE } from "../var_cache.ts";
 import { until } from "../worker/fixture.ts";
 import type { Executables } from "./executables.ts";
+import { AS_NOBODY } from "./stage.ts";
 
 const VERSION = /^\d+\.\d+\.\d+ \([0-9a-f]{8}\)\n$/;
 
@@ -151,28 +154,26 @@ export function testUnpacking(executables: Executables): void {
     }
   });
 
-  Deno.test("Executables that root has unpacked in /var/cache are run by anybody", async (test) => {
-    const place = "/var/cache/job-worker";
-    const isFree = !await Deno.stat(place).then(() => true, () => false);
-    if (Deno.uid() !== 0 || !isFree) {
-      await test.step({
-        name: "needs root and no /var/cache/job-worker",
-        ignore: true,
-        fn: () => {},
-      });
-      return;
-    }
-    try {
-      // Not in its home, where the service would not find it and unpack once more.
-      const home = await executables.makeDirectory("home-");
-      assert.equal((await version({ asRoot: true, env: { HOME: home } })).code, 0);
-      assert.deepEqual(await Array.fromAsync(Deno.readDir(home)), []);
-      const { code, stdout } = await version();
-      assert.equal(code, 0);
-      assert.match(stdout, VERSION);
-    } finally {
-      await Deno.remove(place, { recursive: true });
-    }
+  rootTest("Executables that root has unpacked in /var/cache are run by anybody", async () => {
+    const home = await Deno.makeTempDir({ dir: executables.directory, prefix: "home-" });
+    const path = executables.path("worker-cli");
+    // Nobody has a place to unpack it once more.
+    const script = '"$1" --version; unset HOME; shift; exec "$@"';
+    const [program = "", ...args] = [
+      ...WITH_OWN_VAR_CACHE,
+      ...["/bin/sh", "-euc", script, "sh", path],
+      ...[...AS_NOBODY, path, "--version"],
+    ];
+    const env = { PATH: `${executables.directory}/path`, HOME: home, TMPDIR: "/nonexistent" };
+    const { code, stdout, stderr } = await new Deno.Command(program, { args, clearEnv: true, env })
+      .output();
+    const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
+    assert.deepEqual([code, err], [0, ""]);
+    const [first = "", second, ...rest] = out.split(/(?<=\n)/);
+    assert.match(first, VERSION);
+    assert.deepEqual([second, rest], [first, []]);
+    // Not in root's home, where the service would not find it.
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(home)), []);
   });
 }
 

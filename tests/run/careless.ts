@@ -6,6 +6,7 @@
 
 import { newId } from "../../lib/ids.ts";
 import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { UNPACKED_BY_ROOT } from "../var_cache.ts";
 import { TestWorker } from "../worker/fixture.ts";
 
 /** Starts a process that outlives its parent and its session, and that says so. */
@@ -29,6 +30,8 @@ Deno.test("clean", () => {});
 Deno.test("process", startOrphan);
 
 Deno.test("file", () => Deno.writeTextFile(`${Deno.env.get("TMPDIR")}/forgotten`, ""));
+
+Deno.test("unpacked", () => Deno.mkdir(`${UNPACKED_BY_ROOT}/program`, { recursive: true }));
 
 Deno.test("crash", async () => {
   await startOrphan();

@@ -1,9 +1,12 @@
 /**
  * Where a run of the tests leaves what it leaves: a temporary directory and, where we may make one, a
- * cgroup, that nobody else on this machine uses.
+ * cgroup, that nobody else on this machine uses. And where it must leave nothing: the directory into
+ * which root unpacks executables for everybody.
  *
  * @module
  */
+
+import { UNPACKED_BY_ROOT } from "../var_cache.ts";
 
 const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
@@ -12,6 +15,8 @@ export class Place {
   readonly directory: string;
   /** Empty where cgroup v2 is not ours to write: then jobs have no cgroups either. */
   readonly cgroup: string;
+  /** What root has unpacked before. */
+  #unpacked = new Set<string>();
 
   constructor(directory: string, cgroup: string) {
     this.directory = directory;
@@ -28,15 +33,18 @@ export class Place {
 
   /** Moves this process, and with it what it will start, into the cgroup. */
   async enter(): Promise<void> {
+    this.#unpacked = new Set(await namesIn(UNPACKED_BY_ROOT));
     if (this.cgroup !== "") await Deno.writeTextFile(`${this.cgroup}/cgroup.procs`, `${Deno.pid}`);
   }
 
   /** What there is in it, for people. */
   async contents(): Promise<string[]> {
     const cgroups = this.cgroup === "" ? [] : await namesIn(`${this.cgroup}/job-worker`, "d");
+    const unpacked = (await namesIn(UNPACKED_BY_ROOT)).filter((name) => !this.#unpacked.has(name));
     return [
       ...cgroups.map((name) => `cgroup ${this.cgroup}/job-worker/${name}`),
       ...(await namesIn(this.directory)).map((name) => `file ${this.directory}/${name}`),
+      ...unpacked.map((name) => `file ${UNPACKED_BY_ROOT}/${name}`),
     ];
   }
 

@@ -1,14 +1,16 @@
 import { KernelShell } from "../../lib/worker/kernel_shell.ts";
 import { assert } from "../assert.ts";
 import { TestProcess } from "../end_to_end/process.ts";
+import { rootTest } from "../root.ts";
+import { UNPACKED_BY_ROOT, WITH_OWN_VAR_CACHE } from "../var_cache.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 
 /** A run of careless tests, with its temporary directory in this one. */
-function run(directory: string, filter: string): TestProcess {
+function run(directory: string, filter: string, before: readonly string[] = []): TestProcess {
   const file = (name: string) => `${import.meta.dirname}/${name}`;
   const args = ["short", file("careless.ts"), "--no-check", `--filter=/^${filter}$/`];
   return new TestProcess(
-    [Deno.execPath(), "run", "--no-check", "--allow-all", file("run.ts"), ...args],
+    [...before, Deno.execPath(), "run", "--no-check", "--allow-all", file("run.ts"), ...args],
     { env: { TMPDIR: directory, JOB_WORKER_PATIENCE_MS: "300" } },
   );
 }
@@ -70,6 +72,20 @@ for (
     },
   });
 }
+
+rootTest(
+  "A run of tests as root that unpack something for everybody fails and names it",
+  async () => {
+    await using directory = await temporaryDirectory();
+    await using process = run(directory.path, "unpacked", WITH_OWN_VAR_CACHE);
+    const { code, stderr } = await process.finished();
+    assert.equal(code, 1, stderr);
+    assert.match(
+      stderr,
+      new RegExp(`^Left behind by the tests: file ${UNPACKED_BY_ROOT}/program$`, "m"),
+    );
+  },
+);
 
 Deno.test("A run of tests that crashes leaves nothing running", async () => {
   await using directory = await temporaryDirectory();
