@@ -42,8 +42,8 @@ export function denyListBeside(ca: string): string {
  * Reads a deny list from a file: an entry a line; what follows a `#` is a comment.
  *
  * @param options.optional a file that is not there is an empty list
- * @throws {JobWorkerError} `failed_precondition` if it cannot be read, or may be changed by others
- * than its owner; `invalid_argument` for an entry that is neither
+ * @throws {JobWorkerError} `failed_precondition` if it cannot be read, may be changed by others than its
+ * owner, or has an entry that is neither
  */
 export async function loadDenyList(
   path: string,
@@ -52,7 +52,11 @@ export async function loadDenyList(
   const entries = (await read(path, optional)).split("\n").map((line) =>
     line.replace(/#.*/, "").trim()
   );
-  return denyListOf(entries.filter((entry) => entry !== ""));
+  try {
+    return denyListOf(entries.filter((entry) => entry !== ""));
+  } catch (error) {
+    throw unusable(path, error);
+  }
 }
 
 /**
@@ -99,9 +103,13 @@ async function read(path: string, optional: boolean): Promise<string> {
     return await readTrustedFile(path);
   } catch (error) {
     if (optional && error instanceof Deno.errors.NotFound) return "";
-    const message = `Cannot use the deny list "${path}": ${messageOf(error)}`;
-    throw new JobWorkerError("failed_precondition", message, { cause: error });
+    throw unusable(path, error);
   }
+}
+
+function unusable(path: string, error: unknown): JobWorkerError {
+  const message = `Cannot use the deny list "${path}": ${messageOf(error)}`;
+  return new JobWorkerError("failed_precondition", message, { cause: error });
 }
 
 /** True if the certificate with this serial number and fingerprint, both in hex, is on the list. */

@@ -1,19 +1,16 @@
 import { dirname, resolve } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { flushDirectory } from "../flush.ts";
+import { isLasting } from "../lasting.ts";
 
-/** The longest path of a socket, see unix(7), without `/engine.sock`. */
-const LONGEST_PATH = 107 - "/engine.sock".length;
+/** What is in the directory, by name. */
+export const DATABASE = "jobs.db";
+export const AUDIT_TRAIL = "audit.log";
+export const ENGINE_SOCKET = "engine.sock";
+export { LOGS } from "../worker/log_library.ts";
 
-/** What is wrong with a directory until somebody changes it; a full disk or a broken one may pass. */
-const LASTING = [
-  Deno.errors.PermissionDenied,
-  Deno.errors.NotCapable,
-  Deno.errors.NotADirectory,
-  Deno.errors.AlreadyExists,
-  Deno.errors.NotFound,
-  Deno.errors.FilesystemLoop,
-];
+/** The longest path of a socket, see unix(7), without its name in the directory. */
+const LONGEST_PATH = 107 - `/${ENGINE_SOCKET}`.length;
 
 /**
  * Looks whether a directory of this path can hold the data of a daemon of ours, be it there or not.
@@ -83,8 +80,7 @@ async function checkOwner(path: string): Promise<void> {
 
 function cannotUse(path: string, error: unknown): JobWorkerError {
   if (error instanceof JobWorkerError) return error;
-  const lasts = LASTING.some((kind) => error instanceof kind);
-  return refusal(path, messageOf(error), { lasts, cause: error });
+  return refusal(path, messageOf(error), { lasts: isLasting(error), cause: error });
 }
 
 function refusal(

@@ -2,10 +2,12 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { EngineServer } from "../engine/server.ts";
 import { formatByteSize } from "../byte_size.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../host_port.ts";
+import { isLasting } from "../lasting.ts";
 import { findTool } from "../worker/mod.ts";
-import { checkJobUser } from "./check_config.ts";
+import { checkUsers } from "./check_users.ts";
+import { ENGINE_SOCKET } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import { VERSION_TEXT } from "../version.ts";
@@ -41,13 +43,13 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   });
   const setsid = await findTool("setsid");
   const descriptors = await descriptorLimit(setsid);
-  await checkJobUser(options, setsid);
+  await checkUsers(options, setsid);
   const supervisor = notifySocket(environment);
   const patience = startPatience(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
   await using engine = await retry(() => JobEngine.open({ ...options, home }), patience);
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
-  const socket = `${engine.dataDirectory}/engine.sock`;
+  const socket = `${engine.dataDirectory}/${ENGINE_SOCKET}`;
   const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
   await using server = await EngineServer.listen(engine.service, {
     path: socket,
@@ -128,8 +130,7 @@ function startPatience(signal: AbortSignal, options: { supervised: boolean }): R
     longestPauseMs: 16_000,
     signal,
     again: (error) => {
-      const lasts = error instanceof JobWorkerError && error.code === "failed_precondition";
-      if (lasts || left-- === 0) return false;
+      if (isLasting(error) || left-- === 0) return false;
       diagnostics.error("Cannot start: {why}; trying again", { why: messageOf(error) });
       return true;
     },

@@ -1,5 +1,6 @@
 import { EngineClient } from "../engine/client.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { isLasting } from "../lasting.ts";
 import { setLogger } from "../grpc/grpc.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import {
@@ -84,7 +85,8 @@ async function serve(
 
 function failureOf(error: unknown): GatewayReport {
   const known = error instanceof JobWorkerError ? error.code : null;
-  const code = FAILURES.find((code) => code === known) ?? "unavailable";
+  const lasting = isLasting(error) ? "failed_precondition" : "unavailable";
+  const code = FAILURES.find((code) => code === known) ?? lasting;
   return { kind: "failed", code, message: messageOf(error) };
 }
 

@@ -4,7 +4,7 @@ import type { JobService } from "../service/job_service.ts";
 import { WorkerService } from "../service/worker_service.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
 import { type Containment, MemoryStore, Worker } from "../worker/mod.ts";
-import { makeDataDirectory } from "./data_directory.ts";
+import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { type DaemonOptions, IN_MEMORY } from "./options.ts";
@@ -75,10 +75,10 @@ export class JobEngine implements AsyncDisposable {
     const store = resources.use(
       options.dataDir === IN_MEMORY
         ? new MemoryStore()
-        : await SqliteStore.open(`${dataDirectory}/jobs.db`),
+        : await SqliteStore.open(`${dataDirectory}/${DATABASE}`),
     );
     const audit = resources.use(
-      await AuditLog.open(`${dataDirectory}/audit.log`, (error) => {
+      await AuditLog.open(`${dataDirectory}/${AUDIT_TRAIL}`, (error) => {
         diagnostics.error("Audit: {why}", { why: messageOf(error) });
       }),
     );

@@ -1,4 +1,5 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { isLasting } from "../lasting.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { loadOptions } from "./config_file.ts";
 import type { GatewayPipes } from "./gateway.ts";
@@ -73,14 +74,8 @@ export async function main(process: DaemonProcess): Promise<number> {
 }
 
 function exitStatusOf(error: unknown): number {
-  switch (error instanceof JobWorkerError && error.code) {
-    case "invalid_argument":
-      return EXIT_USAGE;
-    case "failed_precondition":
-      return EXIT_CONFIGURATION;
-    default:
-      return EXIT_FAILURE;
-  }
+  if (error instanceof JobWorkerError && error.code === "invalid_argument") return EXIT_USAGE;
+  return isLasting(error) ? EXIT_CONFIGURATION : EXIT_FAILURE;
 }
 
 async function runDaemon(process: DaemonProcess): Promise<number> {

@@ -2,6 +2,7 @@ import { dirname, resolve } from "node:path";
 import { JobWorkerError } from "../errors.ts";
 import { findTool } from "../worker/tools.ts";
 import { loadOptions } from "./config_file.ts";
+import { ENGINE_SOCKET } from "./data_directory.ts";
 import { type DaemonInvocation, IN_MEMORY } from "./options.ts";
 import { notifySocket, OWN_SOCKET } from "./service_manager.ts";
 
@@ -41,7 +42,7 @@ async function engineFlags(
   }
   const directory = pathInFlag(resolve(dataDir));
   const sockets = [
-    `${directory}/engine.sock`,
+    `${directory}/${ENGINE_SOCKET}`,
     ...supervisor === null ? [] : [`${directory}/${OWN_SOCKET}`],
     ...told,
   ];

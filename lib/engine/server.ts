@@ -1,5 +1,6 @@
 import { Budget } from "../budget.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { isLasting } from "../lasting.ts";
 import {
   type CallContext,
   JOB_METHODS,
@@ -65,7 +66,7 @@ export class EngineServer implements AsyncDisposable {
     this.#quota = new CallQuota({ maxCalls, maxCallsPerUser });
   }
 
-  /** @throws `failed_precondition` if the socket cannot be made */
+  /** @throws `failed_precondition` if the socket cannot be made; `unavailable` if that may pass */
   static async listen(service: JobService, options: EngineServerOptions): Promise<EngineServer> {
     const server = new EngineServer(service, options);
     await server.#listen();
@@ -77,7 +78,7 @@ export class EngineServer implements AsyncDisposable {
    * not know that it is in use. The calls that are under way go on.
    *
    * @returns whether it had to
-   * @throws `failed_precondition` if it cannot be made
+   * @throws as {@linkcode listen} does
    */
   restoreSocket(): Promise<boolean> {
     const restored = this.#restoring.then(() => this.#restore());
@@ -115,7 +116,7 @@ export class EngineServer implements AsyncDisposable {
       this.#socket = await identityOf(path) ?? "";
     } catch (error) {
       throw new JobWorkerError(
-        "failed_precondition",
+        isLasting(error) ? "failed_precondition" : "unavailable",
         `Cannot make the engine's socket "${path}": ${messageOf(error)}`,
         { cause: error },
       );

@@ -1,6 +1,7 @@
 import { concat } from "../concat.ts";
 import type { JobWorkerError } from "../errors.ts";
 import { writeFully } from "../flush.ts";
+import { isLasting } from "../lasting.ts";
 import { Rounds } from "../rounds.ts";
 import type { Audit, AuditEntry, Refusal } from "./audit.ts";
 import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
@@ -57,10 +58,14 @@ export class AuditLog implements Audit, AsyncDisposable {
    * left as it is, and marked by a line of its own.
    *
    * @param onFault told of that, and each time that entries could not be written
-   * @throws `unavailable` if it cannot be written at all
+   * @throws `failed_precondition` if it cannot be written until somebody mends that, else `unavailable`
    */
   static async open(path: string, onFault: (error: unknown) => void): Promise<AuditLog> {
-    return new AuditLog(path, await openTrail(path, onFault), onFault);
+    try {
+      return new AuditLog(path, await openTrail(path, onFault), onFault);
+    } catch (error) {
+      throw unwritable(path, error, isLasting(error) ? "failed_precondition" : "unavailable");
+    }
   }
 
   /** Goes on in a new file if the present one was renamed, as logrotate(8) does. Never rejects. */
@@ -245,7 +250,9 @@ export class AuditLog implements Audit, AsyncDisposable {
 
   async #changeFile(): Promise<void> {
     this.#isRenamed = false;
-    const next = await openTrail(this.#path, this.#onFault);
+    const next = await openTrail(this.#path, this.#onFault).catch((error) => {
+      throw unwritable(this.#path, error);
+    });
     try {
       await this.#trail.flush();
       this.#forget(this.#written);

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
 import { flushDirectory, writeFully } from "../flush.ts";
 import { readFully } from "../worker/read_fully.ts";
 import { damageLine } from "./audit_line.ts";
@@ -25,30 +25,30 @@ export interface Trail {
  * left as it is, and marked by a line of its own.
  *
  * @param onDamage told of what was marked
- * @throws `unavailable`
+ * @throws what is in the way; see {@linkcode unwritable}
  */
 export async function openTrail(
   path: string,
   onDamage: (error: Error) => void,
 ): Promise<Trail> {
+  const trail = await openTwice(path);
   try {
-    const trail = await openTwice(path);
-    try {
-      await markDamage(path, trail, onDamage);
-      return trail;
-    } catch (error) {
-      trail.close();
-      throw error;
-    }
+    await markDamage(path, trail, onDamage);
+    return trail;
   } catch (error) {
-    throw unwritable(path, error);
+    trail.close();
+    throw error;
   }
 }
 
 /** Why nothing can be written to the trail. */
-export function unwritable(path: string, error: unknown): JobWorkerError {
+export function unwritable(
+  path: string,
+  error: unknown,
+  code: ErrorCode = "unavailable",
+): JobWorkerError {
   const why = `Cannot write the audit trail ${path}: ${messageOf(error)}`;
-  return new JobWorkerError("unavailable", why, { cause: error });
+  return new JobWorkerError(code, why, { cause: error });
 }
 
 /** A descriptor to write and another to flush: on one, Deno does one thing after the other. */
@@ -56,6 +56,9 @@ async function openTwice(path: string): Promise<Trail> {
   for (;;) {
     const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
     try {
+      if (!(await file.stat()).isFile) {
+        throw new JobWorkerError("failed_precondition", "it is not a file");
+      }
       await flushDirectory(dirname(path));
       const second = await Deno.open(path);
       const close = () => [file, second].forEach((one) => one.close());

@@ -23,8 +23,7 @@ const SETTINGS = [
 export async function openDatabase(path: string): Promise<DatabaseSync> {
   if (await sizeOf(path) === null) await createDatabase(path);
   const size = await sizeOf(path) ?? 0;
-  // SQLite would take it for a new one.
-  if (size < SMALLEST_PAGE) throw new Error(`malformed: only ${size} bytes`);
+  checkSize(size);
   // What is not there reads as zeros, unless it is still in the write-ahead log.
   const isWhole = await sizeOf(`${path}-wal`) === null;
   const database = new DatabaseSync(path);
@@ -104,21 +103,87 @@ function setUp(database: DatabaseSync): void {
   }
 }
 
+/**
+ * Looks whether {@linkcode openDatabase} would open a file, and touches neither the file nor its lock. What
+ * a daemon that runs, or that has died, has not brought into the file is beside it: then the file need
+ * not be whole, and only its head is looked at.
+ *
+ * @throws {JobWorkerError} see {@linkcode openError}
+ */
+export async function checkDatabase(path: string): Promise<void> {
+  try {
+    const size = await sizeOf(path);
+    // It is made at the start.
+    if (size === null) return;
+    checkSize(size);
+    checkHead(await headOf(path));
+    if (size > LARGEST_READ || await sizeOf(`${path}-wal`) !== null) return;
+    try {
+      await checkCopy(path);
+    } catch (error) {
+      // Opened meanwhile, and so looked at by a daemon.
+      if (await sizeOf(`${path}-wal`) === null) throw error;
+    }
+  } catch (error) {
+    throw openError(path, error);
+  }
+}
+
+/** In bytes. A copy of a larger one would take too much memory. */
+const LARGEST_READ = 512 * 1024 * 1024;
+
+/** See https://sqlite.org/fileformat.html#the_database_header. */
+const HEAD_BYTES = 100;
+const MAGIC = "SQLite format 3\0";
+const FORMAT_VERSIONS = [18, 19] as const;
+const USER_VERSION = 60;
+
+async function headOf(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  using file = await Deno.open(path);
+  const head = new Uint8Array(HEAD_BYTES);
+  await file.read(head);
+  return head;
+}
+
+function checkHead(head: Uint8Array<ArrayBuffer>): void {
+  if (new TextDecoder().decode(head.subarray(0, MAGIC.length)) !== MAGIC) {
+    throw new Error("file is not a database");
+  }
+  checkSchema(new DataView(head.buffer).getUint32(USER_VERSION));
+}
+
+async function checkCopy(path: string): Promise<void> {
+  const bytes = await Deno.readFile(path);
+  // In memory there is no write-ahead log.
+  for (const at of FORMAT_VERSIONS) bytes[at] = 1;
+  using copy = new DatabaseSync(":memory:");
+  copy.deserialize(bytes);
+  check(copy, bytes.byteLength);
+}
+
+/** SQLite would take a shorter one for new. */
+function checkSize(size: number): void {
+  if (size < SMALLEST_PAGE) throw new Error(`malformed: only ${size} bytes`);
+}
+
 function check(database: DatabaseSync, size: number): void {
   const { bytes } = database
     .prepare("SELECT page_size * page_count AS bytes FROM pragma_page_size, pragma_page_count")
     .get() ?? {};
   if (size < Number(bytes)) throw new Error(`malformed: ${size} bytes instead of ${bytes}`);
-  const version = schemaVersion(database);
+  checkSchema(schemaVersion(database));
+  const [first] = database.prepare("PRAGMA quick_check(1)").all();
+  if (first?.quick_check !== "ok") {
+    throw new Error(`malformed: ${String(first?.quick_check).replaceAll("\n", " ")}`);
+  }
+}
+
+function checkSchema(version: number): void {
   if (version === 0) throw new Error("not a database of Job Worker");
   if (version > SCHEMA_VERSION) {
     throw new Error(
       `its schema ${version} is newer than ${SCHEMA_VERSION}, the newest that this version knows; ` +
         "install the version that made it",
     );
-  }
-  const [first] = database.prepare("PRAGMA quick_check(1)").all();
-  if (first?.quick_check !== "ok") {
-    throw new Error(`malformed: ${String(first?.quick_check).replaceAll("\n", " ")}`);
   }
 }

@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
-import { JobWorkerError } from "../errors.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
 import { flushDirectory } from "../flush.ts";
+import { isLasting } from "../lasting.ts";
 import { Rounds } from "../rounds.ts";
 import { JobLog } from "./job_log.ts";
 import { MAX_RECORD_BYTES } from "./log_format.ts";
@@ -9,6 +10,9 @@ import { checkReach } from "./log_loss.ts";
 import { READ_BYTES } from "./log_reader.ts";
 import { LogWriter, type LogWriterOptions } from "./log_writer.ts";
 import type { Job, LogStart } from "./types.ts";
+
+/** Where the logs are in the data directory. */
+export const LOGS = "logs";
 
 /** What all readers together hold, if each reads a batch. */
 const READERS_BYTES = 32 * 1024 * 1024;
@@ -32,12 +36,22 @@ export class LogLibrary implements AsyncDisposable {
     this.usedAt = usedAt;
   }
 
-  /** Makes the directory, with mode 0700, if there is none. */
+  /**
+   * Makes the directory, with mode 0700, if there is none.
+   *
+   * @throws `failed_precondition` if that cannot be, `unavailable` for what may pass
+   */
   static async open(directory: string): Promise<LogLibrary> {
-    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-    await flushDirectory(dirname(directory));
-    const { mtime } = await Deno.stat(directory);
-    return new LogLibrary(directory, mtime?.getTime() ?? 0);
+    try {
+      await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+      await flushDirectory(dirname(directory));
+      const { mtime } = await Deno.stat(directory);
+      return new LogLibrary(directory, mtime?.getTime() ?? 0);
+    } catch (error) {
+      const code = isLasting(error) ? "failed_precondition" : "unavailable";
+      const message = `Cannot keep logs in "${directory}": ${messageOf(error)}`;
+      throw new JobWorkerError(code, message, { cause: error });
+    }
   }
 
   /**

@@ -9,7 +9,7 @@ import type { JobInput } from "./job_input.ts";
 import type { JobPage, JobStore } from "./job_store.ts";
 import { JobWatch } from "./job_watch.ts";
 import { checkTimeout, Launcher, type Prepared } from "./launcher.ts";
-import { LogLibrary } from "./log_library.ts";
+import { LogLibrary, LOGS } from "./log_library.ts";
 import { checkWhole } from "./log_loss.ts";
 import { readLog, type ReadLogOptions } from "./log_reader.ts";
 import { findStart } from "./log_start.ts";
@@ -93,7 +93,7 @@ export class Worker implements AsyncDisposable {
    */
   static async open(options: WorkerOptions): Promise<Worker> {
     const tools = await findTools();
-    const logs = await LogLibrary.open(`${options.dataDirectory}/logs`);
+    const logs = await LogLibrary.open(`${options.dataDirectory}/${LOGS}`);
     const { store = new MemoryStore(), home = "/", diskPatienceMs } = options;
     const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
     try {

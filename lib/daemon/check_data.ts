@@ -1,0 +1,82 @@
+import { dirname, join, resolve } from "node:path";
+import { JobWorkerError } from "../errors.ts";
+import { checkDatabase } from "../store/open_database.ts";
+import type { Tools } from "../worker/tools.ts";
+import {
+  AUDIT_TRAIL,
+  checkDataDirectory,
+  DATABASE,
+  ENGINE_SOCKET,
+  LOGS,
+} from "./data_directory.ts";
+
+/** What each name in the directory has to be, if it is there. */
+const KINDS: readonly (readonly [name: string, kind: "file" | "directory"])[] = [
+  [DATABASE, "file"],
+  [`${DATABASE}-wal`, "file"],
+  [AUDIT_TRAIL, "file"],
+  [LOGS, "directory"],
+];
+
+/** Prints the first of its arguments that we may not write, by the kernel's own judgement. */
+const FIND_UNWRITABLE = 'for path; do [ -w "$path" ] || { printf %s "$path"; exit; }; done';
+
+/**
+ * Looks whether a daemon could start with this data directory, and changes nothing: another daemon may be
+ * running with it.
+ *
+ * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong; `unavailable` if
+ * that may pass
+ */
+export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh">): Promise<void> {
+  await checkDataDirectory(path);
+  const written: string[] = [await existing(resolve(path))];
+  for (const [name, kind] of KINDS) {
+    const info = await infoOf(join(path, name));
+    if (info === null) continue;
+    if (kind === "file" ? !info.isFile : !info.isDirectory) {
+      throw refusal(`Cannot use "${join(path, name)}": it is not a ${kind}`);
+    }
+    written.push(join(path, name));
+  }
+  const socket = join(path, ENGINE_SOCKET);
+  if ((await infoOf(socket))?.isDirectory) {
+    throw refusal(`Cannot make the engine's socket "${socket}": there is a directory`);
+  }
+  const unwritable = await firstUnwritable(written, tools);
+  if (unwritable !== "") {
+    throw refusal(`Cannot write "${unwritable}": see to its owner and mode, or to its file system`);
+  }
+  await checkDatabase(join(path, DATABASE));
+}
+
+/** The path itself, or the nearest one above it that is there: in that, the rest would be made. */
+async function existing(path: string): Promise<string> {
+  while (await infoOf(path) === null) path = dirname(path);
+  return path;
+}
+
+async function infoOf(path: string): Promise<Deno.FileInfo | null> {
+  try {
+    return await Deno.stat(path);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
+async function firstUnwritable(
+  paths: readonly string[],
+  { setsid, sh }: Pick<Tools, "setsid" | "sh">,
+): Promise<string> {
+  const { stdout } = await new Deno.Command(setsid, {
+    args: [sh, "-c", FIND_UNWRITABLE, "sh", ...paths],
+    stdin: "null",
+    stderr: "null",
+  }).output();
+  return new TextDecoder().decode(stdout);
+}
+
+function refusal(message: string): JobWorkerError {
+  return new JobWorkerError("failed_precondition", message);
+}
