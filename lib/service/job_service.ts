@@ -118,7 +118,7 @@ export interface GetOutputRequest {
   /** Empty: both. */
   readonly streams: readonly LogStream[];
   readonly offset: number;
-  /** The `endOffset` of an earlier page, so that pages end although the job prints on. */
+  /** The `endOffset` of the first page: without it, pages do not end if the job prints faster than it is read. */
   readonly endOffset?: number;
   /** 1 to 1 MiB; 0 for the default, 1 MiB. */
   readonly maxBytes: number;

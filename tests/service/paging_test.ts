@@ -174,6 +174,10 @@ Deno.test("WorkerService.getOutput() comes to an end although the job prints on"
     assert.equal(page.endOffset, endOffset);
   }
   assert.deepEqual([page.nextOffset, page.exitStatus], [endOffset, null]);
+  // Who does not say where to end is told of more than the first page knew.
+  await until(async () => (await fixture.worker.worker.get(jobId)).stdoutBytes > endOffset);
+  const further = await fixture.service.getOutput({ ...request, offset: endOffset }, ADMIN);
+  assert.ok(further.endOffset > endOffset);
   // One page of a stream on which nothing comes, too, is an answer.
   const silent = { ...request, streams: ["stderr" as const] };
   assert.ok((await fixture.service.getOutput(silent, ADMIN)).end);
