@@ -95,6 +95,9 @@ clean() {
   done
 }
 
+# Prints the directory in the cache $1 with the unpacked program, if it is there.
+found() { dir=$(trusted "$1/$sum") && [ -x "$dir/deno" ] && printf '%s\n' "$dir"; }
+
 # Prints the directory with the unpacked program.
 unpacked() (
   IFS='
@@ -103,17 +106,20 @@ unpacked() (
   # shellcheck disable=SC2046 # One place a line.
   set -- $(places)
   for place; do
-    if dir=$(trusted "$place/$sum") && [ -x "$dir/deno" ]; then printf '%s\n' "$dir" && exit; fi
+    if found "$place"; then exit; fi
+    # Whoever says where it is to be wants it there, whatever is elsewhere.
+    case $place in "${XDG_CACHE_HOME-}"/*) break ;; esac
   done
   [ "$(payload | sha256sum)" = "$sum  -" ] ||
     fail "Cannot unpack the program: $0 is damaged (its checksum is wrong); copy it anew"
   why=
   for place; do
+    if found "$place"; then exit; fi
     if problem=$(make "$place" 2>&1); then
       changeable="others than you and root may change it, or a directory above it"
       if ! dir=$(trusted "$place"); then problem=$changeable
       elif problem=$(unpack "$dir" 2>&1); then
-        trusted "$dir/$sum" && exit
+        if found "$dir"; then exit; fi
         problem="$sum: $changeable"
       fi
     fi

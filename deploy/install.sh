@@ -7,7 +7,7 @@ usage="Usage: install.sh [--dry-run] [--from=DIR] [--prefix=DIR] [--root=DIR] [-
   --dry-run     only say what would be done
   --from=DIR    where worker-daemon, worker-cli and SHA256SUMS are [beside this script, .. or ../dist]
   --prefix=DIR  where to install programs and manual pages [/usr/local]
-  --root=DIR    install below another root, to be one later, and leave users and services alone
+  --root=DIR    install below another root, to be one later: users and services of this machine stay
   INIT-OPTION   for worker-daemon init: --host=NAME, a name by which clients reach this server; --user=NAME
 
 Run as root. What is there already stays: certificates and configuration are never replaced."
@@ -69,7 +69,10 @@ add_completion fish /usr/share/fish/vendor_completions.d/worker-cli.fish
 
 echo "The user whose rights jobs have, and directories:"
 if [ -n "$root" ]; then
-  step install -d "$root/etc" "$root/var/lib"
+  # Made there at the boot, see sysusers.d(5) and tmpfiles.d(5).
+  for kind in sysusers.d tmpfiles.d; do
+    step install -D -m 644 "$here/$kind/job-worker.conf" "$root/etc/$kind/job-worker.conf"
+  done
 elif id job-worker >/dev/null 2>&1; then
   echo "  there is a user job-worker"
 else
@@ -81,17 +84,28 @@ echo "Certificates, configuration and the units for systemd:"
 if [ -e "$root/etc/job-worker/job-worker.json" ]; then
   echo "  there is a configuration in $root/etc/job-worker"
 else
-  step "$root$prefix/bin/worker-daemon" init "--dir=$root/etc/job-worker" --systemd --system "$@"
+  # Who may not be there yet; what follows may name another.
+  [ -z "$root" ] || set -- --job-user=job-worker "$@"
+  set -- "$root$prefix/bin/worker-daemon" init "--dir=$root/etc/job-worker" --systemd --system "$@"
+  echo "+ $*"
+  if [ -z "$dry" ]; then
+    said=$("$@")
+    # What is next, we say below.
+    printf '%s\n' "$said" | sed '/^Next: /d'
+  fi
   # What the unit and the configuration name will be there without the root.
   [ -z "$root" ] || step sed -i "s|$root/|/|g" "$root/etc/job-worker/worker-daemon.service"
   [ -z "$root" ] || step sed -i 's|"data-dir": "data"|"data-dir": "/var/lib/job-worker"|' \
     "$root/etc/job-worker/job-worker.json"
 fi
+units="/etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service"
 if [ -n "$root" ]; then
-  echo "Done, below $root."
+  echo "Done, below $root. Once that is the root of a system, start it there with:"
+  echo "  systemctl enable --now $units"
 elif ! command -v systemctl >/dev/null; then
   echo "Done. Start it with: $prefix/bin/worker-daemon"
 else
-  step systemctl enable /etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service
+  # shellcheck disable=SC2086 # Two paths.
+  step systemctl enable $units
   echo "Done. Start it with: systemctl start worker-daemon"
 fi

@@ -44,6 +44,8 @@ done
 step rm -f "$root/usr/share/bash-completion/completions/worker-cli" \
   "$root/usr/share/zsh/vendor-completions/_worker-cli" \
   "$root/usr/share/fish/vendor_completions.d/worker-cli.fish"
+[ -z "$root" ] ||
+  step rm -f "$root/etc/sysusers.d/job-worker.conf" "$root/etc/tmpfiles.d/job-worker.conf"
 # Whatever the environment was in which root has run them.
 set -- "$root/var/cache/job-worker"
 if [ -z "$root" ]; then

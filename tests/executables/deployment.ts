@@ -1,5 +1,7 @@
 import { assert } from "../assert.ts";
 import { ROOT } from "../programs.ts";
+import { rootTest } from "../root.ts";
+import { WITH_OWN_VAR_CACHE } from "../var_cache.ts";
 import type { Executables } from "./executables.ts";
 
 const SCRIPTS = ["deploy/install.sh", "deploy/uninstall.sh"];
@@ -67,6 +69,20 @@ export function testDeployment(executables: Executables): void {
       ]
     ) assert.ok(paths.includes(path), path);
     const unit = await Deno.readTextFile(`${root}/etc/job-worker/worker-daemon.service`);
+    const { "job-user": jobUser } = JSON.parse(
+      await Deno.readTextFile(`${root}/etc/job-worker/job-worker.json`),
+    );
+    // Whoever this machine has.
+    assert.equal(jobUser, "job-worker");
+    assert.match(
+      await Deno.readTextFile(`${root}/etc/sysusers.d/job-worker.conf`),
+      /^u job-worker /m,
+    );
+    assert.match(
+      installed?.stdout ?? "",
+      /start it there with:\n {2}systemctl enable --now \/etc\/job-worker\/\S+ \/etc\/job-worker\/\S+\n$/,
+    );
+    assert.doesNotMatch(installed?.stdout ?? "", /^Next:/m);
     const config = "--config=/etc/job-worker/job-worker.json";
     assert.match(unit, new RegExp(`^ExecStart=/usr/local/bin/worker-daemon ${config}$`, "m"));
     const certificate = await Deno.readTextFile(`${root}/etc/job-worker/certs/ca-cert.pem`);
@@ -93,23 +109,44 @@ export function testDeployment(executables: Executables): void {
 
   Deno.test("The lines of docs/install.md that install by the script find what they have copied", async () => {
     const server = await makeRoot(executables);
-    await Deno.mkdir(`${server}/tmp`);
+    await Deno.mkdir(`${server}/root`);
     const page = await Deno.readTextFile(`${ROOT}docs/install.md`);
     const [, lines = ""] = /```sh\n([^`]*install\.sh[^`]*)```/.exec(page) ?? [];
     // What is copied to another machine there, is copied to another directory here.
     const script = lines
       .replace(/ && ssh root@server$/m, "")
-      .replaceAll("scp -r dist ", `cp -r ${executables.directory}/bin `)
-      .replaceAll("scp -r deploy ", `cp -r ${ROOT}deploy `)
-      .replaceAll("root@server:", server)
-      .replace(/^\/tmp\/\S+ /m, (program) => `${server}${program}--root=${server} `);
-    const outcome = await run("sh", ["-euc", script]);
-    assert.deepEqual([outcome?.code, outcome?.stderr], [0, ""], script);
+      .replace("ssh root@server mkdir -p ", `mkdir -p ${server}/root/`)
+      .replace("scp -r dist/* deploy ", `cp -r ${executables.directory}/bin/* ${ROOT}deploy `)
+      .replace("root@server:", `${server}/root/`)
+      .replace(/^~(\S+) /m, (_, program) => `${server}/root${program} --root=${server} `);
+    // And once more, with an older version in the way.
+    for (const _time of [1, 2]) {
+      const outcome = await run("sh", ["-euc", script]);
+      assert.deepEqual([outcome?.code, outcome?.stderr], [0, ""], script);
+      for (const path of ["worker-daemon", "worker-cli", "deploy/install.sh"]) {
+        await Deno.writeTextFile(`${server}/root/job-worker/${path}`, "exit 1");
+      }
+    }
     const config = await Deno.readTextFile(`${server}/etc/job-worker/job-worker.json`);
     assert.equal(JSON.parse(config)["data-dir"], "/var/lib/job-worker");
     assert.ok((await Deno.stat(`${server}/usr/local/bin/worker-daemon`)).isFile);
     // Unpacked by the installation already, for everybody.
     const unpacked = await Array.fromAsync(Deno.readDir(`${server}/var/cache/job-worker`));
+    assert.ok(unpacked.some(({ name }) => /^[0-9a-f]{64}$/.test(name)));
+  });
+
+  rootTest("install.sh unpacks below its root, whatever this machine has unpacked", async () => {
+    const root = await makeRoot(executables);
+    const bin = `${executables.directory}/bin`;
+    const script = '"$1/worker-daemon" --version; ls /var/cache; exec "$2" "--from=$1" "--root=$3"';
+    const [program = "", ...args] = [
+      ...WITH_OWN_VAR_CACHE,
+      ...["/bin/sh", "-euc", script, "sh", bin, `${ROOT}deploy/install.sh`, root],
+    ];
+    const outcome = await run(program, args, { XDG_CACHE_HOME: "" });
+    assert.deepEqual([outcome?.code, outcome?.stderr], [0, ""]);
+    assert.match(outcome?.stdout ?? "", /^worker-daemon .*\njob-worker\n/);
+    const unpacked = await Array.fromAsync(Deno.readDir(`${root}/var/cache/job-worker`));
     assert.ok(unpacked.some(({ name }) => /^[0-9a-f]{64}$/.test(name)));
   });
 
