@@ -10,24 +10,15 @@ import type { JobPage, JobStore } from "./job_store.ts";
 import { JobWatch } from "./job_watch.ts";
 import { checkTimeout, Launcher, type Prepared } from "./launcher.ts";
 import { LogLibrary, LOGS } from "./log_library.ts";
-import { checkWhole } from "./log_loss.ts";
-import { readLog, type ReadLogOptions } from "./log_reader.ts";
-import { findStart } from "./log_start.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { ProcessGroups } from "./process_groups.ts";
+import { readJobLog, type ReadJobLogOptions } from "./read_job_log.ts";
 import { recover } from "./recovery.ts";
 import { expired, type Pruned, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
 import { findTools } from "./tools.ts";
-import {
-  type Containment,
-  type Job,
-  type JobFilter,
-  type LogBatch,
-  type LogStart,
-  statusOf,
-} from "./types.ts";
+import { type Containment, type Job, type JobFilter, type LogBatch, statusOf } from "./types.ts";
 import {
   DEFAULT_LOG_LIMIT,
   type StartOptions,
@@ -267,32 +258,16 @@ export class Worker implements AsyncDisposable {
    * @throws `not_found`, `out_of_range`; `data_loss` where the log has lost something; the reason of
    *   the signal
    */
-  async *readLog(
+  readLog(
     jobId: string,
-    options: Omit<ReadLogOptions, "offset"> & { readonly start: LogStart },
+    options: ReadJobLogOptions,
   ): AsyncGenerator<LogBatch, void, undefined> {
-    const { start, streams, follow, signal } = options;
-    using _reader = this.#logs.countReader(jobId);
-    const active = await abortable(this.#active.find(jobId), signal);
-    const log = active?.running.log ?? await this.#logs.openEnded(await this.get(jobId), start);
-    // What there is now: a job may print faster than its log is searched, and read.
-    const endOffset = Math.min(options.endOffset ?? Infinity, log.endOffset);
-    // Look first, then read: what is printed after the last read, just before the end, must not be
-    // taken for read.
-    const toTheEnd = follow || log.closed && endOffset === log.endOffset;
-    const offset = await findStart(log, start, new Set(streams), endOffset);
-    const readBytes = () => this.#logs.readBytes;
-    for await (const batch of readLog(log, { ...options, offset, endOffset, readBytes })) {
-      yield { ...batch, finishedJob: null };
-    }
-    const job = toTheEnd ? await this.wait(jobId, options) : null;
-    if (job?.end) checkWhole(log, job);
-    yield {
-      records: [],
-      nextOffset: follow ? log.endOffset : endOffset,
-      ...(!follow && { endOffset }),
-      finishedJob: job?.end ? job : null,
-    };
+    return readJobLog(jobId, options, {
+      logs: this.#logs,
+      find: (jobId) => this.#active.find(jobId),
+      get: (jobId) => this.get(jobId),
+      wait: (jobId, options) => this.wait(jobId, options),
+    });
   }
 
   /** The jobs that match, as they are, then each again when its status changes; ends by the signal. */

@@ -1,0 +1,56 @@
+import { abortable } from "../abortable.ts";
+import type { ActiveJob } from "./active_jobs.ts";
+import type { LogLibrary } from "./log_library.ts";
+import { checkWhole } from "./log_loss.ts";
+import { readLog, type ReadLogOptions } from "./log_reader.ts";
+import { findStart } from "./log_start.ts";
+import type { Job, LogBatch, LogStart } from "./types.ts";
+
+/** Options of {@linkcode readJobLog}. */
+export type ReadJobLogOptions = Omit<ReadLogOptions, "offset"> & { readonly start: LogStart };
+
+/** Where {@linkcode readJobLog} finds a job and its log. */
+export interface JobsWithLogs {
+  readonly logs: LogLibrary;
+  /** `undefined` for one that does not run. */
+  readonly find: (jobId: string) => Promise<ActiveJob | undefined>;
+  /** Throws `not_found`. */
+  readonly get: (jobId: string) => Promise<Job>;
+  /** The job, once it has ended. */
+  readonly wait: (jobId: string, options: { signal?: AbortSignal }) => Promise<Job>;
+}
+
+/**
+ * Reads the log of a job, be it running or not. The last batch carries the job if that has ended.
+ *
+ * @throws `not_found`, `out_of_range`; `data_loss` where the log has lost something; the reason of the
+ *   signal
+ */
+export async function* readJobLog(
+  jobId: string,
+  options: ReadJobLogOptions,
+  { logs, find, get, wait }: JobsWithLogs,
+): AsyncGenerator<LogBatch, void, undefined> {
+  const { start, streams, follow, signal } = options;
+  using _reader = logs.countReader(jobId);
+  const active = await abortable(find(jobId), signal);
+  const log = active?.running.log ?? await logs.openEnded(await get(jobId), start);
+  // What there is now: a job may print faster than its log is searched, and read.
+  const endOffset = Math.min(options.endOffset ?? Infinity, log.endOffset);
+  // Look first, then read: what is printed after the last read, just before the end, must not be
+  // taken for read.
+  const toTheEnd = follow || log.closed && endOffset === log.endOffset;
+  const offset = await findStart(log, start, new Set(streams), endOffset);
+  const readBytes = () => logs.readBytes;
+  for await (const batch of readLog(log, { ...options, offset, endOffset, readBytes })) {
+    yield { ...batch, finishedJob: null };
+  }
+  const job = toTheEnd ? await wait(jobId, options) : null;
+  if (job?.end) checkWhole(log, job);
+  yield {
+    records: [],
+    nextOffset: follow ? log.endOffset : endOffset,
+    ...(!follow && { endOffset }),
+    finishedJob: job?.end ? job : null,
+  };
+}
