@@ -27,8 +27,9 @@ export class JobWatch {
   /** Takes note of a job that has started or ended. */
   tell(job: Job): void {
     if (!matches(job, this.#filter)) return;
-    if (this.#pending.size >= MOST_PENDING) this.#overrun = true;
-    else this.#pending.add(job.jobId);
+    const { jobId } = job;
+    if (this.#pending.size >= MOST_PENDING && !this.#pending.has(jobId)) this.#overrun = true;
+    else this.#pending.add(jobId);
     this.#wakeUp.notify();
   }
 

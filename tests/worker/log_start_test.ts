@@ -111,6 +111,19 @@ Deno.test("since finds its record in any file of a log, and where two files meet
   }
 });
 
+Deno.test("since finds the first of many records of one time, in whichever file it is", async () => {
+  await using test = await openLog();
+  using clock = fakeClock(100);
+  await write(test.writer, "before");
+  clock.now = 200;
+  const piece = new Uint8Array(MIB);
+  for (let count = 0; count < 17; count++) await test.writer.append("stdout", piece);
+  assert.equal(test.log.segments.length, 3);
+  for (const [time, offset] of [[100, 0], [101, 6], [200, 6], [201, 6 + 17 * MIB]] as const) {
+    assert.equal(await findStart(test.log, { kind: "since", time }, new Set(BOTH)), offset);
+  }
+});
+
 Deno.test("Any start in an empty log is its beginning", async () => {
   await using test = await openLog();
   const starts: LogStart[] = [{ kind: "tail", lines: 3 }, { kind: "since", time: 7 }];

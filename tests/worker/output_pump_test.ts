@@ -1,6 +1,7 @@
 import { OutputPump } from "../../lib/worker/output_pump.ts";
 import type { Process } from "../../lib/worker/process.ts";
 import { assert } from "../assert.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 import { textOf } from "./fixture.ts";
 import { openLog, recordsOf } from "./log_fixture.ts";
 
@@ -69,6 +70,37 @@ Deno.test("OutputPump.drain() leaves a pipe into which somebody prints for ever"
   assert.equal(await pump.drain(), true);
   stop.abort();
   await printing;
+});
+
+Deno.test("OutputPump.drain() waits for silence anew whenever something comes, for three seconds", async () => {
+  await using test = await openLog();
+  const { process, stdout, stderr } = endedProcess();
+  const stored: string[] = [];
+  test.writer.append = (_stream, data) =>
+    Promise.resolve(void stored.push(new TextDecoder().decode(data)));
+  const pump = new OutputPump(process, test.writer, failed);
+  await send(stderr, [], true);
+  const writer = stdout.writable.getWriter();
+  using timers = new FakeTimers();
+  let drained: boolean | null = null;
+  const draining = pump.drain().then((cut) => drained = cut);
+  const pass = async (looks: number) => {
+    for (let look = 0; look < looks; look++) {
+      for (let turn = 0; turn < 20; turn++) await null;
+      timers.pass(100);
+    }
+    for (let turn = 0; turn < 20; turn++) await null;
+  };
+  for (const text of ["one", "two"]) {
+    await pass(14);
+    assert.equal(drained, null);
+    void writer.write(new TextEncoder().encode(text)).catch(() => {});
+  }
+  await pass(1);
+  assert.deepEqual([stored, drained], [["one", "two"], null]);
+  await pass(1);
+  assert.equal(drained, true);
+  await draining;
 });
 
 Deno.test("OutputPump.drain() loses nothing to a disk that is slow at the end", async () => {

@@ -53,8 +53,9 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
   GCONV_PATH: "/tmp",
   LC_ALL: "C",
   LD_BIND_NOW: "1",
-  // The longest that execve(2) takes, of characters of more than one byte and of one.
-  A: "é\u{1f600}".repeat(131_069 / 6) + "x".repeat(131_069 % 6),
+  // The longest that execve(2) takes, of characters of four bytes, of two and of one.
+  A: "\u{1f600}".repeat(131_069 / 4) + "x".repeat(131_069 % 4),
+  E: "é".repeat(131_069 / 2) + "x".repeat(131_069 % 2),
   B: "b".repeat(131_069),
   ...Object.fromEntries(
     ["a.b", "-i", "--unset", "--", "é", " ", "A\nB", "1", "BASH_FUNC_f%%", "A-B"]

@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { soon } from "../soon.ts";
 import {
   killEscaped,
   liveProcesses,
@@ -223,7 +224,8 @@ Deno.test("A stop in the first millisecond waits for the group that it is to sig
   await using test = await TestWorker.open();
   for (let count = 0; count < 50; count++) {
     const { jobId } = await test.start({ name: "sleep", args: ["1000"] });
-    const { end } = await test.worker.stop(jobId, { gracePeriodMs: 3_600_000 });
+    const stopping = test.worker.stop(jobId, { gracePeriodMs: 3_600_000 });
+    const { end } = await soon(stopping, () => `the end of job ${jobId}`);
     assert.deepEqual(end?.exitStatus, { signal: "SIGTERM" });
   }
 });
