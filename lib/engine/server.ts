@@ -234,12 +234,14 @@ export class EngineServer implements AsyncDisposable {
   }
 }
 
-/** What tells a file from others that have been, or are, at its path; `null` if there is none. */
+/**
+ * What tells a socket from others at its path, and changes when it is closed to us; `null` if there is
+ * none. As long as it is listened to, no other file gets its number.
+ */
 async function identityOf(path: string): Promise<string | null> {
   try {
-    const { dev, ino, birthtime, mode } = await Deno.lstat(path);
-    // The number of a file that is removed may be given to the next one.
-    return [dev, ino, birthtime?.getTime(), mode].join(":");
+    const { dev, ino, mode } = await Deno.lstat(path);
+    return [dev, ino, mode].join(":");
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;

@@ -14,6 +14,14 @@ const SWEEPS: Readonly<Record<string, (path: string) => Promise<unknown>>> = {
     await Deno.remove(path);
     await Deno.writeTextFile(path, "");
   },
+  "is the socket of somebody else": async (path) => {
+    const other = `${path}.other`;
+    await Deno.remove(path);
+    using _other = Deno.listen({ transport: "unix", path: other });
+    await Deno.chmod(other, 0o600);
+    // Or its end would remove it.
+    await Deno.rename(other, path);
+  },
   "is moved away": (path) => Deno.rename(path, `${path}.old`),
   "is a link": async (path) => {
     await Deno.rename(path, `${path}.old`);
