@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { isJobId } from "../../lib/ids.ts";
-import type { Command } from "../../lib/worker/mod.ts";
+import { type Command, MemoryStore } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import {
   allProcesses,
@@ -240,6 +240,31 @@ Deno.test("A start with the request id of another returns its job, at once or la
   const without = await test.start({ name: "true" });
   assert.equal(new Set([job, ofBob, another, without].map(({ jobId }) => jobId)).size, 4);
   assert.equal((await test.worker.list({}, { limit: 10 })).length, 4);
+});
+
+Deno.test("A start that repeats one after a failed one waits for it, and starts nothing", async () => {
+  let putting = Promise.resolve();
+  await using store = new class extends MemoryStore {
+    override async put(...args: Parameters<MemoryStore["put"]>): Promise<void> {
+      await putting;
+      await super.put(...args);
+    }
+  }();
+  await using test = await TestWorker.open({ store });
+  const request = { requestId: "r1" };
+  const refused = new Error("Not now");
+  const first = rejection(
+    test.start({ name: "true" }, { ...request, confirm: () => Promise.reject(refused) }),
+  );
+  const second = test.start({ name: "true" }, request);
+  assert.equal(await first, refused);
+  const record = Promise.withResolvers<void>();
+  putting = record.promise;
+  const third = test.start({ name: "true" }, request);
+  // By then it has looked whether there is a record, if it did not wait.
+  await new Promise((resolve) => setTimeout(resolve));
+  record.resolve();
+  assert.equal((await third).jobId, (await second).jobId);
 });
 
 Deno.test("A start that failed does not use its request id up", async () => {

@@ -53,6 +53,16 @@ Deno.test("Worker.stop() sends SIGKILL when the grace is over", async () => {
   assert.equal((await test.read(job.jobId)).stdout, "ready\nno\n");
 });
 
+Deno.test("Worker.stop() takes the grace that it is told, none too, before that of the job", async () => {
+  await using test = await TestWorker.open();
+  const command = { name: "sh", args: ["-c", "trap '' TERM; echo on; while :; do sleep 1; done"] };
+  const job = await test.start(command, { execution: { gracePeriodMs: 1_000 } });
+  await test.printed(job.jobId, "on");
+  const { end } = await test.worker.stop(job.jobId, { gracePeriodMs: 0 });
+  // After a grace it would say that it took one.
+  assert.deepEqual([end?.exitStatus, end?.detail], [{ signal: "SIGKILL" }, undefined]);
+});
+
 Deno.test("Worker.stop() lets a job print and choose its code", async () => {
   await using test = await TestWorker.open();
   const script =
@@ -212,7 +222,7 @@ Deno.test("A stop that races the start ends the job, whatever had begun by then"
     sessions.push(job.pid);
     const stopSignal = index % 2 === 0 ? "SIGTERM" : "SIGKILL";
     const options = { stopSignal, gracePeriodMs: 3_600_000 };
-    const { end } = await test.worker.stop(job.jobId, options);
+    const { end } = await soon(test.worker.stop(job.jobId, options), () => `the end of ${job.pid}`);
     assert.deepEqual([end?.status, end?.reason], ["cancelled", "stopped"]);
     assert.deepEqual(end?.exitStatus, { signal: stopSignal });
   });

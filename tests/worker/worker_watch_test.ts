@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import { type Job, MemoryStore, statusOf } from "../../lib/worker/mod.ts";
+import { type Job, type JobFilter, MemoryStore, statusOf } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { rejection, TestWorker } from "./fixture.ts";
 import { DONE, job as jobOf } from "./job_fixture.ts";
@@ -84,6 +84,26 @@ Deno.test("Worker.watch() shows what there is, then every start and end", async 
   const waiting = watch.next();
   controller.abort(new Error("Enough"));
   assert.match(String(await rejection(waiting)), /Enough/);
+});
+
+Deno.test("Worker.watch() that has been left is told of nothing any more", async () => {
+  await using test = await TestWorker.open();
+  let looks = 0;
+  const filter: JobFilter = {
+    get owner() {
+      looks++;
+      return "alice";
+    },
+  };
+  await test.ran("exit 0");
+  const watch = test.worker.watch(filter, new AbortController().signal);
+  assert.equal((await watch.next()).value.owner, "alice");
+  await test.ran("exit 0");
+  assert.ok(looks > 1);
+  await Promise.resolve(watch.return(undefined as never));
+  looks = 0;
+  await test.ran("exit 0");
+  assert.equal(looks, 0);
 });
 
 Deno.test("Worker.watch() misses no job of many, and shows the end of each last", async () => {
