@@ -5,7 +5,7 @@ import type { CallLimits } from "./client_call.ts";
 import { diagnose, unreachable } from "./diagnose.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ChannelCredentials, Client, connectivityState } from "./grpc.ts";
-import { FLOW_CONTROL_WINDOW_BYTES } from "./protocol.ts";
+import { FLOW_CONTROL_WINDOW_BYTES, KEEPALIVE, keepaliveOptions } from "./protocol.ts";
 
 /** How long a daemon that has not answered in time is watched, to tell why. */
 const DIAGNOSIS_MS = 1_000;
@@ -33,9 +33,7 @@ export class Channel implements Disposable {
         "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
         "grpc.initial_reconnect_backoff_ms": 100,
         "grpc.max_reconnect_backoff_ms": 2000,
-        // A daemon that vanished without a word is noticed within 40 s, if a call waits for it.
-        "grpc.keepalive_time_ms": 30_000,
-        "grpc.keepalive_timeout_ms": 10_000,
+        ...keepaliveOptions(KEEPALIVE),
         "grpc.enable_http_proxy": 0,
         "grpc.service_config_disable_resolution": 1,
         "grpc.use_local_subchannel_pool": 1,

@@ -71,6 +71,20 @@ export const REFLECTION_V1ALPHA_PROTO: string = reflectionProto.replace(
  */
 export const FLOW_CONTROL_WINDOW_BYTES = 8 * 1024 * 1024;
 
+/** After how long a silent peer is asked for a sign of life, and how long it has to give one. */
+export interface Keepalive {
+  readonly timeMs: number;
+  readonly timeoutMs: number;
+}
+
+/** Of either side: a peer that vanished without a word is noticed within 40 s. */
+export const KEEPALIVE: Keepalive = { timeMs: 30_000, timeoutMs: 10_000 };
+
+/** The same as grpc-js has it, on the side of a client for as long as a call waits. */
+export function keepaliveOptions({ timeMs, timeoutMs }: Keepalive): Record<string, number> {
+  return { "grpc.keepalive_time_ms": timeMs, "grpc.keepalive_timeout_ms": timeoutMs };
+}
+
 /** How a message looks in memory. `gen/generate.ts` writes types of exactly this form. */
 const SHAPE: Options = { longs: Number, enums: String, defaults: true, oneofs: true };
 

@@ -7,6 +7,7 @@ import { Server, ServerCredentials } from "./grpc.ts";
 import { Health } from "./health.ts";
 import { jobWorkerHandlers } from "./job_worker_handlers.ts";
 import { FLOW_CONTROL_WINDOW_BYTES, HEALTH, JOB_WORKER } from "./protocol.ts";
+import { KEEPALIVE, type Keepalive, keepaliveOptions } from "./protocol.ts";
 import { REFLECTION, REFLECTION_V1ALPHA } from "./protocol.ts";
 import { reflectionHandlers } from "./reflection.ts";
 import { type ServerCall, ServerCalls } from "./server_call.ts";
@@ -17,12 +18,9 @@ export interface GrpcServerOptions {
   onFault(error: unknown, method: string): void;
   /** How long {@linkcode GrpcServer.close} lets answers reach slow clients; 3 s by default. */
   closeTimeoutMs?: number;
-  /** After how long a silent peer is asked for a sign of life, and how long it has to give one. */
-  keepalive?: { timeMs: number; timeoutMs: number };
+  /** {@linkcode KEEPALIVE} by default. */
+  keepalive?: Keepalive;
 }
-
-/** A peer that vanished without a word is noticed within 40 s. */
-const KEEPALIVE = { timeMs: 30_000, timeoutMs: 10_000 };
 
 const OPTIONS = {
   "grpc.max_receive_message_length": 4 * 1024 * 1024,
@@ -51,11 +49,7 @@ export class GrpcServer implements AsyncDisposable {
     const { onFault, closeTimeoutMs = 3000, keepalive = KEEPALIVE } = options;
     const callerOf = (call: ServerCall) => this.#callerOf(call);
     this.#closeTimeoutMs = closeTimeoutMs;
-    this.#server = new Server({
-      ...OPTIONS,
-      "grpc.keepalive_time_ms": keepalive.timeMs,
-      "grpc.keepalive_timeout_ms": keepalive.timeoutMs,
-    });
+    this.#server = new Server({ ...OPTIONS, ...keepaliveOptions(keepalive) });
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#calls = new ServerCalls({ callerOf, onFault });
     this.#server.addService({ ...JOB_WORKER }, jobWorkerHandlers(service, this.#calls));

@@ -41,6 +41,9 @@ export interface RefusedConnection {
   readonly fingerprint: string;
 }
 
+/** Long enough for a slow link; who sends nothing holds a connection no longer. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
+
 /** Options of {@linkcode TlsListener.listen}. */
 export interface TlsListenerOptions extends Binding {
   /** Our certificate and key, and the CAs of the clients. */
@@ -51,7 +54,7 @@ export interface TlsListenerOptions extends Binding {
   readonly maxConnections?: number;
   /** From one IPv4 address or IPv6 network; 1024 by default. */
   readonly maxConnectionsPerAddress?: number;
-  /** 10 s by default. */
+  /** {@linkcode HANDSHAKE_TIMEOUT_MS} by default. */
   readonly handshakeTimeoutMs?: number;
   /** See {@linkcode ProbeOptions}. */
   readonly slowness?: number;
@@ -116,7 +119,7 @@ export class TlsListener implements AsyncDisposable {
       requestCert: true,
       rejectUnauthorized: true,
       ALPNProtocols: ["h2"],
-      handshakeTimeout: options.handshakeTimeoutMs ?? 10_000,
+      handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
     });
     // Ahead of the server's own listener, which starts the handshake.
     this.#server.prependListener("connection", (socket) => this.#onTcpConnection(socket));

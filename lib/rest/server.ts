@@ -22,15 +22,26 @@ export interface RefusedConnection {
 
 /** How long clients may take, in milliseconds. */
 export interface RestDeadlines {
-  /** For the TLS handshake; 10 s by default. */
-  readonly handshakeMs?: number;
-  /** For the head of a request, and for its first byte on a new connection; 10 s by default. */
-  readonly headersMs?: number;
-  /** For all of a request; 30 s by default. */
-  readonly requestMs?: number;
-  /** Between two requests on a connection; 15 s by default. */
-  readonly idleMs?: number;
+  /** For the TLS handshake. */
+  readonly handshakeMs: number;
+  /** For the head of a request, and for its first byte on a new connection. */
+  readonly headersMs: number;
+  /** For all of a request. */
+  readonly requestMs: number;
+  /** Between two requests on a connection. */
+  readonly idleMs: number;
+  /** For what is left of an answer when the server is closed. */
+  readonly closeMs: number;
 }
+
+/** Those of clients that are in no hurry, and of none that would hold a connection for ever. */
+export const REST_DEADLINES: RestDeadlines = {
+  handshakeMs: 10_000,
+  headersMs: 10_000,
+  requestMs: 30_000,
+  idleMs: 15_000,
+  closeMs: 3_000,
+};
 
 /** Options of {@linkcode RestServer.listen}. */
 export interface RestServerOptions extends Binding {
@@ -42,11 +53,10 @@ export interface RestServerOptions extends Binding {
   readonly maxConnections?: number;
   /** From one IPv4 address or IPv6 network; 1024 by default. */
   readonly maxConnectionsPerAddress?: number;
-  readonly deadlines?: RestDeadlines;
+  /** {@linkcode REST_DEADLINES} by default, also for those that are not said. */
+  readonly deadlines?: Partial<RestDeadlines>;
   /** How many times the usual time it may take to reach ourselves: more than 1 on a slow machine. */
   readonly slowness?: number;
-  /** How long {@linkcode RestServer.close} lets answers reach slow clients; 3 s by default. */
-  readonly closeTimeoutMs?: number;
   readonly onRefused: (refused: RefusedConnection) => void;
   /** Is told that the listener itself has failed: out of file descriptors, for one. */
   readonly onError: (error: Error) => void;
@@ -75,6 +85,7 @@ interface Call {
  */
 export class RestServer implements AsyncDisposable {
   readonly #options: RestServerOptions;
+  readonly #deadlines: RestDeadlines;
   readonly #server: https.Server;
   readonly #caps: ConnectionCaps;
   readonly #calls = new Set<Call>();
@@ -85,11 +96,11 @@ export class RestServer implements AsyncDisposable {
   #closed: Promise<void> | null = null;
 
   private constructor(options: RestServerOptions) {
-    const { material: { cert, key }, deadlines = {} } = options;
+    const { material: { cert, key } } = options;
     const { maxConnections = 4096, maxConnectionsPerAddress = 1024 } = options;
-    const { handshakeMs = 10_000, headersMs = 10_000, requestMs = 30_000, idleMs = 15_000 } =
-      deadlines;
     this.#options = options;
+    this.#deadlines = { ...REST_DEADLINES, ...options.deadlines };
+    const { handshakeMs, headersMs, requestMs, idleMs } = this.#deadlines;
     this.#caps = new ConnectionCaps({ maxConnections, maxConnectionsPerAddress });
     this.#server = https.createServer({
       cert,
@@ -172,8 +183,7 @@ export class RestServer implements AsyncDisposable {
     this.#end(reason, "open_ended");
     this.#caps.end(new Set(Array.from(this.#calls, ({ peer }) => peer)));
     const endAll = setTimeout(() => this.#end(reason, "all"), patienceMs);
-    const { closeTimeoutMs = 3000 } = this.#options;
-    const force = setTimeout(() => this.#caps.end(), patienceMs + closeTimeoutMs);
+    const force = setTimeout(() => this.#caps.end(), patienceMs + this.#deadlines.closeMs);
     await closed;
     clearTimeout(endAll);
     clearTimeout(force);

@@ -70,6 +70,7 @@ Deno.test("EngineServer.restoreSocket() lets the calls under way go on, and its 
   assert.deepEqual(await before.next(), { value: JOB, done: false });
   assert.deepEqual(await after.next(), { value: JOB, done: false });
   await engine.close();
+  assert.equal(await engine.restoreSocket(), false, "What has ended listens no more");
   for (const stream of [before, after]) {
     await assert.rejects(Promise.resolve(stream.next()), { code: "unavailable" });
   }

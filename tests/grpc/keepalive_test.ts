@@ -1,7 +1,11 @@
 import { JobWorkerError } from "../../lib/errors.ts";
+import { Channel } from "../../lib/grpc/channel.ts";
+import { endpointOf } from "../../lib/grpc/endpoint.ts";
+import { KEEPALIVE, keepaliveOptions } from "../../lib/grpc/protocol.ts";
 import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
 import { until } from "../worker/fixture.ts";
+import { TestCertificates } from "../certificates.ts";
 import { batchOf, TestServer } from "./fixture.ts";
 import { ACK, callFrames, FRAME, frameOf, RawHttp2 } from "./raw_http2.ts";
 
@@ -34,6 +38,19 @@ Deno.test("a follower whose peer no longer answers is let go of", async () => {
   assert.equal(reason.code, "cancelled");
   await until(() => Promise.resolve(server.connections === 0));
   assert.deepEqual(server.faults, []);
+});
+
+Deno.test("both sides notice within 40 s that the other one has vanished", async () => {
+  assert.deepEqual(KEEPALIVE, { timeMs: 30_000, timeoutMs: 10_000 });
+  await using certificates = await TestCertificates.create();
+  const material = await certificates.material("client");
+  using channel = new Channel(endpointOf("localhost:1", material), { connectTimeoutMs: 0 });
+  // A public method of grpc-js, but not of its types.
+  const inner: unknown = Reflect.get(channel.client.getChannel(), "internalChannel");
+  const options = Reflect.get(Object(inner), "options");
+  for (const [name, value] of Object.entries(keepaliveOptions(KEEPALIVE))) {
+    assert.equal(options[name], value);
+  }
 });
 
 Deno.test("a silent peer is asked in time, however long it then has to answer", async () => {

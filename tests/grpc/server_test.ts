@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { X509Certificate } from "node:crypto";
+import { setImmediate } from "node:timers";
 import { assert } from "../assert.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { type CallLimits, unaryCall } from "../../lib/grpc/client_call.ts";
@@ -9,6 +10,7 @@ import { Metadata } from "../../lib/grpc/grpc.ts";
 import { JOB_WORKER } from "../../lib/grpc/protocol.ts";
 import { JOB_METHODS, type JobService } from "../../lib/service/job_service.ts";
 import { callWhole, eachMethod, WHOLE_ANSWERS, WHOLE_REQUESTS } from "../service/samples.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 import { soon } from "../soon.ts";
 import { batchOf, JOB, TestServer } from "./fixture.ts";
 
@@ -370,6 +372,31 @@ Deno.test("GrpcServer.close() ends followers and waiters with UNAVAILABLE", asyn
   await outcomes;
   assert.equal(server.connections, 0);
   assert.deepEqual(server.faults, []);
+});
+
+Deno.test("GrpcServer.close() waits three seconds for a service that hangs", async () => {
+  const called = Promise.withResolvers<void>();
+  await using server = await TestServer.start({
+    waitJob() {
+      called.resolve();
+      return new Promise(() => {});
+    },
+  });
+  await using client = await server.connect({ reconnectTimeoutMs: 0 });
+  const wait = assert.rejects(client.waitJob({ jobId }));
+  await soon(called.promise, () => "the call");
+  let isClosed = false;
+  let closing: Promise<unknown>;
+  {
+    using timers = new FakeTimers();
+    closing = server.grpc.close().then(() => isClosed = true);
+    timers.pass(2_999);
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(isClosed, false);
+    timers.pass(1);
+  }
+  await soon(closing, () => "the server to close", 10_000);
+  await wait;
 });
 
 Deno.test("GrpcServer.close() does not wait for a service or a client that hangs", async () => {

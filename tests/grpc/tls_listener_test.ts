@@ -9,6 +9,7 @@ import { denyListOf } from "../../lib/auth/deny_list.ts";
 import { x509 } from "../../lib/auth/x509.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import {
+  HANDSHAKE_TIMEOUT_MS,
   type RefusedConnection,
   TlsListener,
   type TlsListenerOptions,
@@ -334,6 +335,7 @@ Deno.test("TlsListener ends a connection when its certificate expires", async ()
 });
 
 Deno.test("TlsListener ends handshakes that do not come to an end", async () => {
+  assert.equal(HANDSHAKE_TIMEOUT_MS, 10_000);
   // Its own handshake, by which it tries the material, has no longer.
   await using fixture = await patiently(
     500,

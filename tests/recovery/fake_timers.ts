@@ -9,7 +9,8 @@ export class FakeTimers implements Disposable {
   };
   readonly #timers = new Map<number, { at: number; run: () => void }>();
   #now = 0;
-  #lastId = 0;
+  /** Unlike those of timers that run already. */
+  #lastId = 1e9;
 
   constructor() {
     const after = (id: number, ms: number, run: () => void) => {
@@ -21,11 +22,12 @@ export class FakeTimers implements Disposable {
         every(id, ms, run);
         run();
       });
+    const original = this.#original;
     Object.assign(globalThis, {
       setTimeout: (run: () => void, ms: number) => after(++this.#lastId, ms, run),
-      clearTimeout: (id: number) => this.#timers.delete(id),
+      clearTimeout: (id: number) => this.#timers.delete(id) || original.clearTimeout(id),
       setInterval: (run: () => void, ms: number) => every(++this.#lastId, ms, run),
-      clearInterval: (id: number) => this.#timers.delete(id),
+      clearInterval: (id: number) => this.#timers.delete(id) || original.clearInterval(id),
     });
     performance.now = () => this.#now;
   }

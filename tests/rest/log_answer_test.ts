@@ -1,7 +1,9 @@
+import { setImmediate } from "node:timers";
 import { abortable } from "../../lib/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { CallContext, LogBatch, StreamLogsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 import { soon } from "../soon.ts";
 import { batchOf, DONE_JOB, JOB_ID, recordOf, TestApp } from "./fixture.ts";
 
@@ -303,6 +305,37 @@ Deno.test("An event stream is never silent for long", async () => {
   await reader.cancel();
   assert.ok(await log.left);
 });
+
+Deno.test("An event stream has a sign of life after each 15 seconds of silence", async () => {
+  const log = new FakeLog(STORED);
+  using timers = new FakeTimers();
+  const response = await new TestApp(log).request(`${LOGS}?follow=1`);
+  const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader();
+  assert.ok(reader);
+  let text = "";
+  const reading = (async () => {
+    for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+      text += piece.value;
+    }
+  })();
+  await log.followed;
+  for (const [ms, beats] of [[14_999, 0], [1, 1], [14_999, 1], [1, 2]] as const) {
+    await settled();
+    timers.pass(ms);
+    await settled();
+    assert.equal(text.split("\n\n").filter((event) => event === ":").length, beats);
+  }
+  await reader.cancel();
+  await reading;
+  await log.left;
+  await settled();
+  assert.equal(timers.pending, 0);
+});
+
+/** Lets everything go on that waits for no timer. */
+async function settled(): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
 
 Deno.test("A reader that leaves ends the call, though nothing comes", async () => {
   const pieces = {

@@ -4,7 +4,7 @@ import * as tls from "node:tls";
 import { abortable } from "../../lib/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { TlsListener } from "../../lib/grpc/tls_listener.ts";
-import { hostsOf } from "../../lib/rest/server.ts";
+import { hostsOf, REST_DEADLINES } from "../../lib/rest/server.ts";
 import type { CallContext, LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
@@ -148,7 +148,12 @@ const TOLD = {
 
 for (const [deadline, client] of Object.entries(SLOW_CLIENTS)) {
   Deno.test(`R-03: ${deadline} alone cuts a client off that does not come to the point`, async () => {
-    const others = { handshakeMs: 3_600_000, headersMs: 3_600_000, requestMs: 3_600_000 };
+    const others = {
+      handshakeMs: 3_600_000,
+      headersMs: 3_600_000,
+      requestMs: 3_600_000,
+      closeMs: 0,
+    };
     await using rest = await TestRest.listen(certificates, {}, {
       deadlines: {
         ...others,
@@ -157,12 +162,21 @@ for (const [deadline, client] of Object.entries(SLOW_CLIENTS)) {
         ...(deadline === "requestMs" && { headersMs: 100 }),
         [deadline]: deadline === "handshakeMs" ? 500 : 100,
       },
-      closeTimeoutMs: 0,
     });
     const told = await soon(client(rest), () => `${deadline} to be over`);
     assert.equal(told, TOLD[deadline as keyof typeof TOLD]);
   });
 }
+
+Deno.test("R-03: a client has seconds for each step, unless something else is said", () => {
+  assert.deepEqual(REST_DEADLINES, {
+    handshakeMs: 10_000,
+    headersMs: 10_000,
+    requestMs: 30_000,
+    idleMs: 15_000,
+    closeMs: 3_000,
+  });
+});
 
 Deno.test("R-03: a long answer is not cut off by the deadlines of requests", async () => {
   const { streamLogs } = silentLog();
@@ -423,7 +437,7 @@ Deno.test("RestServer.close() tells followers to come back, and lets the others 
       return abortable(job.promise, signal);
     },
     // Those who are waited for are not cut off meanwhile.
-  }, { closeTimeoutMs: 0 });
+  }, { deadlines: { closeMs: 0 } });
   await using follower = await open(rest);
   follower.socket.write(`GET /v1/jobs/${JOB_ID}/logs?follow=1 HTTP/1.1\r\n${HEAD}\r\n`);
   await using caller = await open(rest);
