@@ -158,6 +158,15 @@ test("connect() keeps to the time that it is given, and a call to its own", asyn
   });
   // Who does not say has 10 s.
   assert.ok(performance.now() - startedAt < 9_000);
+  const patient = { connectTimeoutMs: 100, silenceTimeoutMs: 1, onSilence: () => silences++ };
+  let silences = 0;
+  // It does not begin anew with each attempt.
+  const silence = assert.rejects(connect({ address, ca, cert, key, ...patient }), {
+    code: "unavailable",
+    reason: "SILENT",
+  });
+  await soon(silence, () => "the patience with who is silent to be over", 20_000);
+  assert.equal(silences, 1);
   using channel = new Channel(endpointOf(address, { ca, cert, key }), {
     connectTimeoutMs: 3_600_000,
   });

@@ -17,7 +17,9 @@ import {
 import { formatHostPort } from "../../lib/host_port.ts";
 import { assert } from "../assert.ts";
 import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 import { soon } from "../soon.ts";
+import { fakeClock } from "../worker/log_fixture.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
@@ -332,6 +334,27 @@ Deno.test("TlsListener ends a connection when its certificate expires", async ()
   assert.equal((await fixture.nextRefusal()).reason, "expired");
   assert.equal(lasting.closed, false);
   await closed(lasting, () => lasting.destroy());
+});
+
+Deno.test("TlsListener looks at certificates once an hour and whenever one expires, again and again", async () => {
+  await using fixture = await Fixture.listen();
+  using timers = new FakeTimers();
+  const startsAt = Math.floor(Date.now() / 1000) * 1000;
+  using clock = fakeClock(startsAt);
+  // The last one lives for longer than until the next look, and then the clock is set forward.
+  const ends = [1, 2, 90].map((minutes) => startsAt + minutes * 60_000);
+  for (const end of ends) {
+    const certificate = await certificates.issue({ notAfter: new Date(end) });
+    assert.equal(await greeting(connect(fixture.port, certificate)), "welcome");
+  }
+  for (const end of ends) {
+    const ms = Math.min(end + 1 - clock.now, 3_600_000);
+    clock.now = end + 1;
+    timers.pass(ms - 1);
+    assert.deepEqual(fixture.refusals, []);
+    timers.pass(1);
+    assert.deepEqual(fixture.refusals.splice(0).map(({ reason }) => reason), ["expired"]);
+  }
 });
 
 Deno.test("TlsListener ends handshakes that do not come to an end", async () => {

@@ -32,6 +32,9 @@ Deno.test("writeJob() and readJob() keep every field but the request id", () => 
   const jobs = [
     JOB,
     { ...JOB, outputCut: true },
+    // What is nothing is told from what is not known.
+    { ...JOB, usage: { cpuMs: 0, peakMemoryBytes: 0, oomKills: 0 } },
+    { ...JOB, usage: { cpuMs: null, peakMemoryBytes: null, oomKills: null } },
     ...ends.flatMap(([status, reason]) =>
       [{ code: 0 }, { code: 255 }, { signal: "SIGKILL" }, null].map((exitStatus) => ({
         ...JOB,
