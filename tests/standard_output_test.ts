@@ -1,4 +1,5 @@
 import { concat } from "../lib/concat.ts";
+import { StandardOutput } from "../lib/standard_output.ts";
 import { assert } from "./assert.ts";
 import { ROOT } from "./programs.ts";
 import { pieces, TOTAL_BYTES } from "./written_pieces.ts";
@@ -19,6 +20,28 @@ for (const kind of ["pipe", "socket", "terminal"] as const) {
 Deno.test("StandardOutput loses and repeats no byte on standard error, either", async () => {
   for (const how of ["write", "sync"] as const) {
     await written({ kind: "pipe", name: "stderr", how, seed: 2 });
+  }
+});
+
+Deno.test("StandardOutput writes on after a write that has failed, and tells that one's caller only", async () => {
+  const { write } = Deno.stderr;
+  const { stderr } = StandardOutput.both();
+  const taken: string[] = [];
+  Deno.stderr.write = (bytes) => {
+    const text = new TextDecoder().decode(bytes);
+    if (text === "bad") return Promise.reject(new Error("No space left on device"));
+    taken.push(text);
+    return Promise.resolve(bytes.length);
+  };
+  try {
+    const writes = ["one", "bad", "two"].map((text) =>
+      stderr.write(new TextEncoder().encode(text))
+    );
+    const outcomes = await Promise.allSettled(writes);
+    assert.deepEqual(outcomes.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+    assert.deepEqual(taken, ["one", "two"]);
+  } finally {
+    Deno.stderr.write = write;
   }
 });
 

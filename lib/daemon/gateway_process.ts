@@ -1,3 +1,4 @@
+import { abortable } from "../abortable.ts";
 import { delay } from "../delay.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Refusal } from "../service/audit.ts";
@@ -41,7 +42,8 @@ export class GatewayProcess implements AsyncDisposable {
   readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
   readonly #pongs = new Map<number, (fault: string | null) => void>();
-  readonly #over = new AbortController();
+  /** Ends the questions whether it is well. */
+  readonly #unwatched = new AbortController();
   /** What we ended it for. */
   #fault: string | null = null;
   #wasUnwell = false;
@@ -117,6 +119,8 @@ export class GatewayProcess implements AsyncDisposable {
 
   /** Ends it in good order: followers are told to come back, other calls have so long to end. */
   async drain(patienceMs: number): Promise<void> {
+    // It answers no more questions, and has a time limit of its own.
+    this.#unwatched.abort();
     this.#send({ kind: "drain", patienceMs });
     const timer = setTimeout(
       () => this.kill("it did not drain in time"),
@@ -161,8 +165,8 @@ export class GatewayProcess implements AsyncDisposable {
     }
     const end = await endOf(this.#child);
     const how = this.#fault ?? end;
-    this.#over.abort(new JobWorkerError("unavailable", `The gateway has ended: ${how}`));
-    this.#listening.reject(this.#over.signal.reason);
+    this.#unwatched.abort();
+    this.#listening.reject(new JobWorkerError("unavailable", `The gateway has ended: ${how}`));
     await this.#commands.abort().catch(() => {});
     return how;
   }
@@ -180,7 +184,7 @@ export class GatewayProcess implements AsyncDisposable {
 
   /** Asks from time to time whether it is well. */
   async #watch(withinMs: number): Promise<void> {
-    const { signal } = this.#over;
+    const { signal } = this.#unwatched;
     try {
       for (let id = 1;; id++) {
         await delay(PING_EVERY_MS, { signal });
@@ -200,7 +204,7 @@ export class GatewayProcess implements AsyncDisposable {
     const timer = setTimeout(() => pong.resolve("it does not answer"), withinMs);
     this.#send({ kind: "ping", id });
     try {
-      return await pong.promise;
+      return await abortable(pong.promise, this.#unwatched.signal);
     } finally {
       clearTimeout(timer);
       this.#pongs.delete(id);

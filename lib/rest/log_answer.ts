@@ -143,9 +143,9 @@ async function* readLog(
 ): AsyncGenerator<LogBatch, void, undefined> {
   let { start } = request;
   for await (const batch of service.streamLogs({ ...request, follow: false }, context)) {
-    const { endOffset, ...rest } = batch;
+    const { endOffset: _, ...rest } = batch;
     start = { kind: "offset", offset: batch.nextOffset };
-    yield request.follow || endOffset === undefined ? rest : batch;
+    yield request.follow ? rest : batch;
     if (batch.finishedJob !== null) return;
   }
   if (request.follow) yield* service.streamLogs({ ...request, start }, context);

@@ -4,7 +4,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import type { Refusal } from "../../lib/service/audit.ts";
 import { assert } from "../assert.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
-import { temporaryDirectory, until } from "../worker/fixture.ts";
+import { processStat, temporaryDirectory, until } from "../worker/fixture.ts";
 
 /**
  * Speaks as a gateway does, in the place of setsid(1), and writes down what it is told. To `serve` it
@@ -121,10 +121,18 @@ class Fixture implements AsyncDisposable {
     });
   }
 
-  /** Waits until the gateways were told that much, by a clock that no test has stopped. */
+  /** Waits until the gateways were told that much. */
   async toldSoFar(count: number): Promise<void> {
+    await this.met(async () => (await this.told()).length >= count);
+  }
+
+  /** Waits for a condition, by a clock that no test has stopped. */
+  async met(condition: () => boolean | Promise<boolean>): Promise<void> {
     const deadline = Date.now() + 30_000;
-    while ((await this.told()).length < count) assert.ok(Date.now() < deadline, "Told too little");
+    while (!await condition()) {
+      assert.ok(Date.now() < deadline, `Still not so: ${condition}`);
+      await Deno.stat(this.path);
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -229,6 +237,74 @@ Deno.test("GatewayKeeper tries again after a death until a gateway listens", asy
   Deno.kill(pid, "SIGKILL");
   await fixture.served(4);
   await until(() => Promise.resolve(keeper.alive === 1));
+});
+
+Deno.test("GatewayKeeper waits longer after each one that died young, and not after one that did not", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  using timers = new FakeTimers();
+  const keeper = await fixture.start();
+  const lives = [0, 0, 10_000, 0, 0, 0, 0, 10_001, 0];
+  const pauses = [20, 40, 80, 160, 320, 400, 400, 10, 20];
+  for (const [index, life] of lives.entries()) {
+    await fixture.met(() => keeper.alive === 1);
+    // Before it could be missed that it does not answer.
+    timers.pass(life);
+    const last = (await fixture.told()).findLast(({ command }) => command.kind === "serve");
+    Deno.kill(last?.pid ?? 0, "SIGKILL");
+    await fixture.met(() => keeper.alive === 0 && timers.pending === 1);
+    assert.equal(timers.next, pauses[index], `after the death ${index}`);
+    timers.pass(timers.next);
+  }
+  await fixture.met(() => keeper.alive === 1);
+});
+
+Deno.test("GatewayKeeper tries less and less often to replace one, but every ten seconds at least", async () => {
+  const failed = JSON.stringify({ kind: "failed", code: "unavailable", message: "Not now" });
+  await using fixture = await Fixture.create(LISTENING);
+  using timers = new FakeTimers();
+  const keeper = await fixture.start();
+  const [first] = await fixture.told();
+  await fixture.answer(failed);
+  Deno.kill(first?.pid ?? 0, "SIGKILL");
+  await fixture.met(() => keeper.alive === 0);
+  for (let pause = 20; pause <= 40 * 2 ** 10; pause *= 2) {
+    // The time that a gateway has to listen is another.
+    await fixture.met(() => timers.pending === 1 && timers.next !== 30_000);
+    assert.equal(timers.next, Math.min(pause, 10_000));
+    timers.pass(timers.next);
+  }
+});
+
+Deno.test("GatewayKeeper has a gateway look for strangers at its port once all before it have drained", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  const keeper = await fixture.start();
+  const [first] = await fixture.served(1);
+  await keeper.reload();
+  await until(async () => await processStat(first?.pid ?? 0) === null);
+  Deno.kill((await fixture.served(2))[1]?.pid ?? 0, "SIGKILL");
+  assert.equal((await fixture.served(3))[2]?.exclusive, true);
+  await until(() => Promise.resolve(keeper.alive === 1));
+});
+
+Deno.test("GatewayKeeper that ends waits for the reload that is under way, and starts nothing more", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  const restored = Promise.withResolvers<void>();
+  let restorations = 0;
+  const keeper = await fixture.start({
+    restoreSocket: () => ++restorations === 1 ? Promise.resolve() : restored.promise,
+  });
+  let isReloaded = false;
+  const reloading = keeper.reload().then(() => isReloaded = true);
+  await until(() => Promise.resolve(restorations === 2));
+  let isEnded = false;
+  const ending = keeper[Symbol.asyncDispose]().then(() => isEnded = true);
+  for (let turn = 0; turn < 500 && !isEnded; turn++) await Deno.stat(fixture.path);
+  assert.equal(isEnded, false);
+  restored.resolve();
+  await ending;
+  assert.equal(isReloaded, true);
+  await reloading;
+  assert.equal(keeper.alive, 0);
 });
 
 Deno.test("GatewayKeeper.start() fails with what the first gateway says, and leaves none behind", async () => {

@@ -1,4 +1,9 @@
-import { commandSchema, decodeLines, encodeLine } from "../../lib/daemon/gateway_protocol.ts";
+import {
+  commandSchema,
+  decodeLines,
+  encodeLine,
+  reportSchema,
+} from "../../lib/daemon/gateway_protocol.ts";
 import { assert } from "../assert.ts";
 
 /** The commands that come out of these pieces of a stream. */
@@ -30,6 +35,24 @@ Deno.test("decodeLines() takes a line of 64 Ki characters, and none longer, in h
     assert.equal((await decoded(...pieces(line(most)), "\n")).length, 1);
     await assert.rejects(decoded(...pieces(line(most + 1)), "\n"), /A line without end/);
   }
+});
+
+Deno.test("A refusal is taken over as long as it may be, and no longer", () => {
+  const longest = {
+    method: "connect",
+    peer: `[${"f".repeat(120)}]:65535`,
+    user: "u".repeat(64),
+    fingerprint: "a".repeat(64),
+    why: "w".repeat(512),
+    unreported: 3,
+  };
+  assert.equal(longest.peer.length, 128);
+  const report = (refusal: unknown) => reportSchema.safeParse({ kind: "refused", refusal });
+  assert.deepEqual(report(longest).data, { kind: "refused", refusal: longest });
+  for (const name of ["peer", "user", "fingerprint", "why"] as const) {
+    assert.equal(report({ ...longest, [name]: `${longest[name]}x` }).success, false, name);
+  }
+  assert.equal(report({ ...longest, method: "else" }).success, false);
 });
 
 Deno.test("decodeLines() throws for what is no message", async () => {

@@ -93,6 +93,18 @@ Deno.test("Large requests wait until there is room for them, and keep small ones
   for (let n = 0; n < 100; n++) {
     await soon(engine.client.getJob({ jobId }, context()), () => "a small call");
   }
+  const ofBytes = (bytes: number, signal?: AbortSignal) => {
+    const call = context(signal);
+    const empty = JSON.stringify({ request: { jobId: "" }, caller: call.caller });
+    const rest = bytes - new TextEncoder().encode(empty).length;
+    return engine.client.getJob({ jobId: "x".repeat(rest) }, call);
+  };
+  await soon(ofBytes(16 * 1024, undefined), () => "the largest small call");
+  const leaving = new AbortController();
+  const larger = rejection(ofBytes(16 * 1024 + 1, leaving.signal));
+  await soon(engine.client.getJob({ jobId }, context()), () => "a call behind one that waits");
+  leaving.abort(new Error("left"));
+  assert.equal(await larger, leaving.signal.reason);
   assert.equal(started.length, 3);
   started.splice(0, 1)[0]?.();
   await until(() => Promise.resolve(started.length === 3));

@@ -273,7 +273,10 @@ Deno.test("An engine that dies in the middle of an answer is unavailable", async
   const directory = await Deno.makeTempDir();
   const path = `${directory}/engine.sock`;
   const whole = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nabcde\r\n";
-  using client = new EngineClient(path);
+  let restorations = 0;
+  using client = new EngineClient(path, {
+    restoreSocket: () => Promise.reject(new Error(`Restoration ${++restorations}`)),
+  });
   for (const answer of ["", whole.slice(0, 20), whole.slice(0, -4), whole, `${whole}0\r\n\r\n`]) {
     using listener = Deno.listen({ transport: "unix", path });
     const died = (async () => {
@@ -288,6 +291,7 @@ Deno.test("An engine that dies in the middle of an answer is unavailable", async
     await died;
     await Deno.remove(path);
   }
+  assert.equal(restorations, 0, "What has been sent is not sent again");
   await assert.rejects(client.getJob({ jobId }, context()), { code: "unavailable" });
   await Deno.remove(directory);
 });

@@ -47,6 +47,11 @@ export class FakeTimers implements Disposable {
     this.#now = until;
   }
 
+  /** How long until the next one runs out; `Infinity` if there is none. */
+  get next(): number {
+    return Math.min(...this.#timers.values().map(({ at }) => at)) - this.#now;
+  }
+
   get pending(): number {
     return this.#timers.size;
   }

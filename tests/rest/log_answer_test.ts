@@ -207,6 +207,9 @@ Deno.test("A log that is not followed says where it ends, and can be gone on wit
     assert.equal(refused.status, 400);
     await refused.body?.cancel();
   }
+  const followedOn = new FakeLog([ends(END)]);
+  await (await request("follow=1", followedOn, { "Last-Event-ID": "6-8" })).text();
+  assert.equal(followedOn.requests[0]?.endOffset, undefined, "It follows beyond where others end");
   const followed = await request("follow=1", new FakeLog([...STORED.map(ends), ends(END)]));
   assert.equal(followed.headers.get("log-end"), null);
   assert.doesNotMatch(await followed.text(), /id: \d+-/);
