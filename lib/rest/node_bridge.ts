@@ -111,10 +111,12 @@ async function send(
     reader.cancel().catch(() => {});
   };
   outgoing.once("close", onClose);
+  // It may have been before there was an answer.
+  if (outgoing.destroyed) onClose();
   try {
     for (;;) {
       const { done, value } = await reader.read();
-      if (done || outgoing.destroyed) return;
+      if (done) return;
       if (!outgoing.write(value)) await once(outgoing, "drain", { signal: closed.signal });
     }
   } finally {

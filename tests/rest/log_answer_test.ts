@@ -340,6 +340,24 @@ async function settled(): Promise<void> {
   for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
+Deno.test("A HEAD request is answered once its reader has let go of the log", async () => {
+  const released = Promise.withResolvers<void>();
+  const streamLogs = async function* (): AsyncGenerator<LogBatch> {
+    try {
+      for (const batch of STORED) yield await Promise.resolve(batch);
+    } finally {
+      await released.promise;
+    }
+  };
+  let isAnswered = false;
+  const answering = new TestApp({ streamLogs }).request(LOGS, { method: "HEAD" })
+    .finally(() => isAnswered = true);
+  await settled();
+  assert.equal(isAnswered, false);
+  released.resolve();
+  assert.equal((await answering).status, 200);
+});
+
 Deno.test("A reader that leaves ends the call, though nothing comes", async () => {
   const pieces = {
     "text/event-stream": 3,

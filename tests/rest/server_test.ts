@@ -360,6 +360,50 @@ Deno.test("A HEAD request for a log that is followed leaves no reader behind", a
   assert.equal(connection.socket.closed, false);
 });
 
+Deno.test("A client that has left before the answer begins has little of it made, and lets go of the log", async () => {
+  const called = Promise.withResolvers<void>();
+  const begin = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<void>();
+  let made = 0;
+  const streamLogs = async function* (
+    _request: unknown,
+    { signal }: CallContext,
+  ): AsyncGenerator<LogBatch> {
+    signal.addEventListener("abort", () => left.resolve());
+    called.resolve();
+    await begin.promise;
+    try {
+      while (made < 1000) yield await Promise.resolve(batchOf([recordOf(made++, "x")]));
+    } finally {
+      ended.resolve();
+    }
+  };
+  await using rest = await TestRest.listen(certificates, { streamLogs });
+  await using connection = await open(rest);
+  connection.socket.write(`GET /v1/jobs/${JOB_ID}/logs HTTP/1.1\r\n${HEAD}\r\n`);
+  await soon(called.promise, () => "the call");
+  connection.socket.destroy();
+  await soon(left.promise, () => "the call to be told");
+  begin.resolve();
+  await soon(ended.promise, () => "the log to be let go of", 20_000);
+  assert.ok(made < 10, `${made} batches`);
+});
+
+Deno.test("R-09: a client that vanishes without a word is missed by the kernel", async () => {
+  await using rest = await TestRest.listen(certificates);
+  await using connection = await open(rest);
+  const hex = (port = 0) => port.toString(16).toUpperCase().padStart(4, "0");
+  const { localPort } = connection.socket;
+  // See proc_net_tcp(5): the timer of kind 2, which is due within half a minute.
+  const line = new RegExp(`:${hex(rest.port)} \\w+:${hex(localPort)} 01 \\S+ 02:(\\w+)`);
+  // Others run for as long as something is on its way.
+  const [, jiffies = ""] = await until(async () =>
+    line.exec(await Deno.readTextFile("/proc/net/tcp")) ?? false
+  );
+  assert.ok(parseInt(jiffies, 16) <= 30 * 100, jiffies);
+});
+
 Deno.test("A reader that stalls is waited for, and nothing piles up", async () => {
   const piece = new Uint8Array(256 * 1024);
   let made = 0;

@@ -2,7 +2,7 @@ import { CgroupTree, type JobTree, SessionTree } from "../../lib/worker/job_tree
 import { ProcessGroups } from "../../lib/worker/process_groups.ts";
 import { assert } from "../assert.ts";
 import { cgroupsIn } from "./cgroup_fixture.ts";
-import { temporaryDirectory } from "./fixture.ts";
+import { processStat, temporaryDirectory, until } from "./fixture.ts";
 
 const SHELLS = { setsid: "/usr/bin/setsid", sh: "/bin/sh" };
 
@@ -31,6 +31,25 @@ Deno.test("CgroupTree.signal() sends again what has reached nobody, and only tha
   assert.equal((await child.status).signal, "SIGTERM");
   assert.equal(await tree.signal("TERM"), true, "It has had it");
   assert.equal(await tree.signalAgain("TERM"), false);
+});
+
+Deno.test("CgroupTree.signal() wakes who is suspended, and signalAgain() does not", async () => {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path);
+  await kept.cgroups.make("job", {});
+  const tree = new CgroupTree(kept.cgroups, "job");
+  const child = sleeper();
+  await Deno.writeTextFile(`${directory.path}/job/cgroup.procs`, `${child.pid}\n`);
+  const inState = (states: RegExp) =>
+    until(async () => states.test((await processStat(child.pid))?.state ?? ""));
+  child.kill("SIGSTOP");
+  await inState(/T/);
+  assert.equal(await tree.signalAgain("WINCH"), true);
+  assert.equal((await processStat(child.pid))?.state, "T");
+  assert.equal(await tree.signal("WINCH"), true);
+  await inState(/[SR]/);
+  child.kill("SIGKILL");
+  await child.status;
 });
 
 Deno.test("SessionTree.signal() sends again what has reached nobody, and only that", async () => {
