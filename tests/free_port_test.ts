@@ -32,7 +32,7 @@ Deno.test("cannotListen() tells what may pass from what somebody has to change",
     const cause = Object.assign(new Error("listen"), { code: reason });
     const { code, message } = cannotListen({ hostname: "::1", port: 80 }, cause);
     const lasts = reason !== undefined && lasting.includes(reason);
-    assert.equal(code, lasts ? "failed_precondition" : "unavailable", reason);
+    assert.equal(code, lasts ? "failed_precondition" : "unavailable", `${reason}`);
     assert.match(message, /^Cannot listen on \[::1\]:80: \w/);
   }
 });

@@ -76,6 +76,17 @@ Deno.test("EngineServer.restoreSocket() lets the calls under way go on, and its 
   }
 });
 
+Deno.test("EngineServer that ends while it makes its socket again listens no more", async () => {
+  await using engine = await TestEngine.start({});
+  await Deno.remove(engine.path);
+  const restoring = engine.restoreSocket();
+  // By then it looks at the file.
+  for (let turn = 0; turn < 10; turn++) await null;
+  await engine.close();
+  await restoring;
+  await assert.rejects(engine.client.reach(), { code: "unavailable" });
+});
+
 Deno.test("EngineServer.restoreSocket() says why it cannot", async () => {
   await using engine = await TestEngine.start({});
   await Deno.remove(engine.path);

@@ -121,6 +121,31 @@ Deno.test("A record that the disk took only in part is taken back", async () => 
   assert.equal(textOf(await recordsOf(reopened)), "whole again");
 });
 
+Deno.test("A record waits ten seconds for room on the disk, unless something else is said", async () => {
+  await using test = await openLog();
+  await write(test.writer, "whole ");
+  const { write: original } = Deno.FsFile.prototype;
+  using timers = new FakeTimers();
+  let waited = 0;
+  let fault: unknown = null;
+  Deno.FsFile.prototype.write = () =>
+    Promise.reject(Object.assign(new Error("No space left on device"), { code: "ENOSPC" }));
+  try {
+    const writing = write(test.writer, "more").catch((error) => fault = error);
+    while (fault === null && waited <= 10_000) {
+      await Deno.stat(test.directory);
+      if (timers.pending === 0) continue;
+      waited += timers.next;
+      timers.pass(timers.next);
+    }
+    await writing;
+  } finally {
+    Deno.FsFile.prototype.write = original;
+  }
+  assert.match(String(fault), /No space left/);
+  assert.ok(waited > 9_000 && waited <= 10_000, `${waited} ms`);
+});
+
 Deno.test("JobLog.open() finds the log as its writer left it", async () => {
   await using test = await openLog();
   await write(test.writer, "one", "!two");

@@ -156,6 +156,20 @@ Deno.test("A limit of time counts from the start of the job, however often it is
   });
 });
 
+Deno.test("A limit of time that no timer can count in one go is kept, too", async () => {
+  const days = 24 * 60 * 60 * 1000;
+  await timed((running, told, timers) => {
+    running.limitTime(60 * days);
+    for (const ms of [25 * days, 25 * days, 10 * days - 1]) {
+      timers.pass(ms);
+      assert.deepEqual(told, []);
+    }
+    timers.pass(1);
+    assert.deepEqual(told, ["TERM"]);
+    return Promise.resolve();
+  });
+});
+
 Deno.test("Of several stops the first says why, and the earliest deadline holds", async () => {
   await timed(async (running, told, timers) => {
     const stop = (gracePeriodMs: number, reason: "stopped" | "shutdown" = "shutdown") =>

@@ -1,7 +1,17 @@
 import { type Job, type LogBatch, MemoryStore, Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { processesOf } from "../end_to_end/process.ts";
-import { cgroupsOf, FROM_START, rejection, temporaryDirectory, textOf, until } from "./fixture.ts";
+import {
+  allProcesses,
+  cgroupsOf,
+  FROM_START,
+  rejection,
+  temporaryDirectory,
+  TestWorker,
+  textOf,
+  until,
+} from "./fixture.ts";
+import { DONE, job as jobOf } from "./job_fixture.ts";
 
 const FAULT = new Error("Disk full");
 
@@ -60,6 +70,31 @@ function start({ worker }: Recorded): Promise<Job> {
   const command = { name: "sh", args: ["-c", "echo on; exec sleep 1000"] };
   return worker.start({ command, owner: "alice" });
 }
+
+Deno.test("Worker.open() that fails leaves no process behind", async () => {
+  await using directory = await temporaryDirectory();
+  await using store = new class extends MemoryStore {
+    override unfinished(): Promise<never> {
+      return Promise.reject(new Error("Disk I/O error"));
+    }
+  }();
+  const children = async () =>
+    (await allProcesses()).filter(({ parent }) => parent === Deno.pid).length;
+  const before = await children();
+  const opening = Worker.open({ dataDirectory: directory.path, store });
+  assert.match(String(await rejection(opening)), /Disk I\/O error/);
+  await until(async () => await children() <= before);
+});
+
+Deno.test("The id of a new job sorts behind those that there are, whatever the clock said then", async () => {
+  await using store = new MemoryStore();
+  const jobId = "7fffffff-ffff-7fff-bfff-ffffffffffff";
+  await store.put(jobOf({ jobId, end: DONE }));
+  await using test = await TestWorker.open({ store });
+  const next = await test.ran("exit 0");
+  assert.ok(next.jobId > jobId, next.jobId);
+  assert.equal((await test.worker.list({}, { limit: 1 }))[0]?.jobId, next.jobId);
+});
 
 Deno.test("Nothing of a job is made before its record", async () => {
   await using test = await openRecorded();
