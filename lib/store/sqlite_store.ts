@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { clearImmediate, setImmediate } from "node:timers";
+import { setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { PageRoom } from "../page_room.ts";
 import type { FinishedJob, JobPage, JobStore, StoredJob } from "../worker/mod.ts";
@@ -29,7 +29,6 @@ export class SqliteStore implements JobStore {
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
   #waiting: Waiting[] = [];
-  #turn: ReturnType<typeof setImmediate> | undefined;
 
   private constructor(path: string, database: DatabaseSync) {
     this.#path = path;
@@ -127,8 +126,9 @@ export class SqliteStore implements JobStore {
 
   #enqueue(change: Change): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
+    // The first one of a turn: its commit is that of all that come until then.
+    if (this.#waiting.length === 0) setImmediate(() => this.#commit());
     this.#waiting.push({ change, resolve, reject });
-    this.#turn ??= setImmediate(() => this.#commit());
     return promise;
   }
 
@@ -139,8 +139,6 @@ export class SqliteStore implements JobStore {
   }
 
   #commit(): void {
-    if (this.#turn !== undefined) clearImmediate(this.#turn);
-    this.#turn = undefined;
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
