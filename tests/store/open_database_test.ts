@@ -2,7 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { v7 } from "uuid";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "../../lib/store/migrations.ts";
-import { openDatabase } from "../../lib/store/open_database.ts";
+import { openDatabase, openError } from "../../lib/store/open_database.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { assert } from "../assert.ts";
 import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
@@ -244,4 +244,19 @@ Deno.test("migrate() leads from every schema to the newest, all or nothing", () 
   assert.equal(schemaVersion(taken), 0);
   const tables = taken.prepare("SELECT name FROM sqlite_schema").all().map(({ name }) => name);
   assert.deepEqual(tables, ["labels"]);
+});
+
+Deno.test("openError() tells what may pass from what lasts until somebody does something", () => {
+  const codes = {
+    "database is locked": "unavailable",
+    "database or disk is full": "unavailable",
+    // Of the draft of a new one.
+    "No space left on device (os error 28)": "unavailable",
+    "Permission denied (os error 13)": "failed_precondition",
+    "unable to open database file": "failed_precondition",
+    "file is not a database": "failed_precondition",
+  };
+  for (const [why, code] of Object.entries(codes)) {
+    assert.equal(openError("jobs.db", new Error(why)).code, code, why);
+  }
 });
