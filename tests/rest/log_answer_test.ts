@@ -45,6 +45,7 @@ class FakeLog {
       yield* this.#stored;
       return;
     }
+    if (this.#stored.at(-1)?.finishedJob) throw new Error("Nothing comes after the end of a job");
     yield* this.#live;
     if (this.#live.at(-1)?.finishedJob) return;
     this.#followed.resolve();
