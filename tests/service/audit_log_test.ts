@@ -3,6 +3,7 @@ import type { AuditEntry } from "../../lib/service/audit.ts";
 import { AuditLog } from "../../lib/service/audit_log.ts";
 import { assert } from "../assert.ts";
 import { watchFlushes } from "../failing_flush.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 import { rejection, temporaryDirectory, until } from "../worker/fixture.ts";
 import { ADMIN } from "./fixture.ts";
 
@@ -114,6 +115,22 @@ Deno.test("AuditLog goes on behind a line that was torn, and loses no entry to i
   }
 });
 
+Deno.test("AuditLog looks at the first line of a short trail, and at none that began before the tail of a long one", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const whole = `{"whole":"${"x".repeat(1_000)}"}\n`;
+  const long = whole.repeat(9_000);
+  for (const before of ["", long]) {
+    await Deno.writeTextFile(path, `${before}{"ti\0\n${whole}`);
+    await using _log = await AuditLog.open(path, () => {});
+    const text = await Deno.readTextFile(path);
+    const { damaged } = JSON.parse(text.slice(text.lastIndexOf("\n", text.length - 2)));
+    assert.deepEqual(damaged, { from: before.length, to: before.length + 5 });
+    const marks = text.match(/"damaged"/g);
+    assert.equal(marks?.length, 1);
+  }
+});
+
 Deno.test("AuditLog appends to what is there", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/audit.log`;
@@ -191,6 +208,8 @@ Deno.test("AuditLog holds few bytes while the disk takes none, and tells how man
   {
     using _disk = fullDisk();
     await Promise.all(ids.map((jobId) => log.write(largeEntry(jobId))));
+    // Another try with a loss to tell of, in vain.
+    await rejection(log.assertWritable());
   }
   await log.assertWritable();
   const { size } = await Deno.stat(path);
@@ -262,6 +281,24 @@ Deno.test("AuditLog.reopen() goes on in a new file once the old one was renamed,
   assert.equal(((await Deno.stat(path)).mode ?? 0) & 0o777, 0o600);
 });
 
+Deno.test("AuditLog goes on in a file that is renamed until it is told to reopen, every time", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await using log = await AuditLog.open(path, unexpected);
+  for (const name of ["1", "2"]) {
+    await log.commit(entryOf(`${name} before`));
+    await Deno.rename(path, `${path}.${name}`);
+    await log.commit(entryOf(`${name} after`));
+    assert.deepEqual(
+      linesOf(await Deno.readTextFile(`${path}.${name}`)).map(({ jobId }) => jobId),
+      [`${name} before`, `${name} after`],
+    );
+    await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
+    await log.reopen();
+  }
+  assert.equal(await Deno.readTextFile(path), "");
+});
+
 Deno.test("AuditLog begins anew when its file was removed, says so, and loses no line that comes after", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/audit.log`;
@@ -293,15 +330,27 @@ Deno.test("AuditLog.commit() shares a flush with all who wait, and write() waits
   assert.deepEqual(lines.map(({ jobId }) => jobId), ["read", ...ids]);
 });
 
-Deno.test("AuditLog flushes what nobody waits for a moment later, and then no more", async () => {
+Deno.test("AuditLog flushes what nobody waits for a moment later, every time, and then no more", async () => {
   await using directory = await temporaryDirectory();
   using flushes = watchFlushes();
   {
     await using log = await AuditLog.open(`${directory.path}/audit.log`, unexpected);
-    await Promise.all(["1", "2"].map((jobId) => log.write(entryOf(jobId))));
-    await until(() => Promise.resolve(flushes.count > 0));
+    for (const before of [0, 2]) {
+      {
+        using timers = new FakeTimers();
+        await Promise.all(["1", "2"].map((jobId) => log.write(entryOf(jobId))));
+        timers.pass(999);
+        assert.deepEqual([flushes.count, timers.pending], [before, 1]);
+        timers.pass(1);
+        // What the timer has begun is under way in a few turns.
+        for (let turn = 0; turn < 100; turn++) await null;
+        assert.deepEqual([flushes.count, timers.pending], [before + 1, 0]);
+      }
+      // Which comes after that.
+      await log.commit(entryOf("3"));
+    }
   }
-  assert.equal(flushes.count, 1);
+  assert.equal(flushes.count, 4);
 });
 
 Deno.test("AuditLog.commit() fails with the flush, and takes its line back; others are written anew", async () => {
@@ -328,6 +377,80 @@ Deno.test("AuditLog.commit() fails with the flush, and takes its line back; othe
   assert.equal(faults.length, 2);
   await log.assertWritable();
   await log.commit(entryOf("after"));
+  {
+    // All is well again: nobody who starts a job has to wait for the disk twice.
+    using flushes = watchFlushes();
+    await log.write(entryOf("read again"));
+    await log.assertWritable();
+    assert.equal(flushes.count, 0);
+  }
   const all = linesOf(await Deno.readTextFile(path));
-  assert.deepEqual(all.map(({ jobId }) => jobId), ["before", "read", "after"]);
+  assert.deepEqual(all.map(({ jobId }) => jobId), ["before", "read", "after", "read again"]);
 });
+
+Deno.test("AuditLog takes nothing back that an earlier flush has brought to the disk", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await using log = await AuditLog.open(path, () => {});
+  using flushes = watchFlushes();
+  const flushing = flushes.hold();
+  const first = log.commit(entryOf("1"));
+  await flushing.begun;
+  // In the file before the flush is over, and so not brought to the disk by it.
+  await log.write(entryOf("2"));
+  flushing.go();
+  await first;
+  flushes.failing = 1;
+  await rejection(log.commit(entryOf("3")));
+  const jobIds = async () => linesOf(await Deno.readTextFile(path)).map(({ jobId }) => jobId);
+  assert.deepEqual(await jobIds(), ["1"]);
+  await log.commit(entryOf("4"));
+  assert.deepEqual(await jobIds(), ["1", "2", "4"]);
+});
+
+Deno.test("AuditLog tells of an entry that is lost while others are being written", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await using log = await AuditLog.open(path, () => {});
+  using flushes = watchFlushes(2);
+  const flushing = flushes.hold();
+  const refused = rejection(log.commit(largeEntry("000")));
+  await flushing.begun;
+  // As many as have room, so that the next one has none until the first one is withdrawn.
+  const { size } = await Deno.stat(path);
+  const kept = Array.from(
+    { length: Math.ceil(4 * 1024 * 1024 / size) - 1 },
+    (_, n) => String(n + 1).padStart(3, "0"),
+  );
+  await Promise.all(kept.map((jobId) => log.write(largeEntry(jobId))));
+  const lost = log.write(entryOf("lost"));
+  let meanwhile: Promise<void> | null = null;
+  using _truncations = watchTruncations((count) => {
+    if (count === 2) meanwhile = log.write(entryOf("meanwhile"));
+  });
+  flushing.go();
+  await refused;
+  await lost;
+  await (meanwhile ?? assert.fail("Nothing was taken back for a second time"));
+  await log.commit(entryOf("after"));
+  const lines = linesOf(await Deno.readTextFile(path));
+  assert.deepEqual(
+    lines.map(({ jobId, lost }) => jobId ?? `lost ${lost}`),
+    [...kept, "meanwhile", "after", "lost 1"],
+  );
+});
+
+/** Tells of each time that something is taken back from a file, as long as this lives. */
+function watchTruncations(onTruncate: (count: number) => void): Disposable {
+  const { truncate } = Deno.FsFile.prototype;
+  let count = 0;
+  Deno.FsFile.prototype.truncate = async function (size) {
+    onTruncate(++count);
+    await truncate.call(this, size);
+  };
+  return {
+    [Symbol.dispose]: () => {
+      Deno.FsFile.prototype.truncate = truncate;
+    },
+  };
+}
