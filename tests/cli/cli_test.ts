@@ -1,5 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+import { ROOT } from "../programs.ts";
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
 const FLAGS = ["--no-prompt", "--ignore-env", "--allow-read", "--allow-net"];
@@ -52,4 +54,29 @@ Deno.test("cli.ts fails when its output cannot be written", async () => {
   }).output();
   assert.equal(code, 125);
   assert.match(text(stderr), /^worker-cli: Cannot write .*No space left/);
+});
+
+Deno.test("cli.ts gives a daemon that does not answer yet half a minute more, unless asked for its health", async () => {
+  await using certificates = await TestCertificates.create();
+  const { cert, key, ca } = certificates.paths("client");
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      `--config=${ROOT}deno.json`,
+      "--frozen",
+      "--no-check",
+      "--allow-all",
+      `${ROOT}tests/cli/silence.ts`,
+      cert,
+      key,
+      ca,
+    ],
+    stdin: "null",
+  }).output();
+  assert.equal(code, 0, new TextDecoder().decode(stderr));
+  assert.deepEqual(JSON.parse(new TextDecoder().decode(stdout)), [
+    { attempts: 1, silences: 0, why: "Silence" },
+    // Of ten seconds each.
+    { attempts: 4, silences: 1, why: "Silence" },
+  ]);
 });

@@ -195,3 +195,14 @@ Deno.test("WorkerService.pruneJobs() hands each bound on, and whose jobs they ar
     ["prune", { retention: { maxCount: 0 }, dryRun: true, owner: "bob" }],
   ]);
 });
+
+Deno.test("WorkerService.startJob() starts nothing while the audit trail cannot be written", async () => {
+  const { asked, service, audit } = recorded();
+  audit.writable = false;
+  const start = () => service.startJob({ command: TRUE, labels: {}, requestId: "" }, ADMIN);
+  await assert.rejects(start(), { code: "unavailable" });
+  assert.equal(asked.length, 0);
+  audit.writable = true;
+  await start();
+  assert.deepEqual(asked.map(([name]) => name), ["start"]);
+});

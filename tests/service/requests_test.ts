@@ -38,6 +38,9 @@ const GOOD: readonly (readonly [JobMethod, unknown])[] = [
   ["streamLogs", log],
   ["streamLogs", { ...log, start: { kind: "tail", lines: 0 } }],
   ["streamLogs", { ...log, start: { kind: "since", time: -1.5 } }],
+  // Nothing is left to read, which the answer says.
+  ["getOutput", { ...output, offset: 3, endOffset: 3 }],
+  ["streamLogs", { ...log, follow: false, start: { kind: "offset", offset: 3 }, endOffset: 3 }],
   ["watchJobs", { filter: { owner: "alice", labels: { a: "b" } } }],
   ["pruneJobs", { maxCount: 0, dryRun: false, owner: "" }],
 ];
