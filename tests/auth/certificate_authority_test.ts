@@ -130,6 +130,13 @@ Deno.test("CertificateAuthority takes certificates into its record that were mad
   await Deno.remove(join(fixture.path, "viewer-cert.pem"));
   assert.equal((await fixture.issued()).length, 5);
   assert.equal((await fixture.revoke("viewer")).length, 1);
+  // Whatever is done with it, and not only when another one is made.
+  for (const change of [() => fixture.renew("operator"), () => fixture.revoke("operator")]) {
+    await Deno.remove(join(fixture.path, "issued"), { recursive: true });
+    await change();
+    const recorded = (await fixture.issued()).filter(({ recorded }) => recorded);
+    assert.equal(recorded.length, (await fixture.issued()).length);
+  }
 });
 
 Deno.test("CertificateAuthority.issued() leaves out what another CA has signed", async () => {
@@ -200,7 +207,8 @@ Deno.test("CertificateAuthority.renew() makes a new certificate for the same key
     assert.ok(verdict.kind === "accepted");
     assert.deepEqual(verdict.client.identity, { user: "alice", roles: ["operator", "viewer"] });
   }
-  // Both are the user's, and both go.
+  // Both are the user's, and both go, though the user has taken the new one, too.
+  await Deno.remove(cert);
   assert.equal((await fixture.revoke("alice")).length, 2);
   assert.equal((await fixture.verdictOf(old)).kind, "refused");
   await assert.rejects(fixture.renew("alice"), refusal(/on the deny list/));

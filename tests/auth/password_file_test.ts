@@ -113,7 +113,7 @@ Deno.test("setPassword() refuses bad names and passwords, and leaves a damaged f
   for (const user of ["", "a b", "a:b", "#a", "a\nb"]) {
     await assert.rejects(set(user, "long enough"), refusal(/name of a user/, "invalid_argument"));
   }
-  for (const password of ["", "short", "ü".repeat(37)]) {
+  for (const password of ["", "short", "7 chars", "ü".repeat(37), "x".repeat(73)]) {
     await assert.rejects(
       set("alice", password),
       (error) =>
@@ -121,6 +121,8 @@ Deno.test("setPassword() refuses bad names and passwords, and leaves a damaged f
         !(password !== "" && refusal(new RegExp(password), "invalid_argument")(error)),
     );
   }
+  // The shortest, and the longest that bcrypt looks at all of.
+  for (const password of ["8 chars!", "ü".repeat(36), "x".repeat(72)]) await set("alice", password);
   await Deno.writeTextFile(path, "not a line\n");
   await assert.rejects(set("alice", "long enough"), refusal(/line 1/));
   assert.equal(await Deno.readTextFile(path), "not a line\n");

@@ -6,6 +6,7 @@ import { parsePasswordFile } from "../../lib/auth/password_file.ts";
 import { type Login, PasswordLogin } from "../../lib/auth/password_login.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { soon } from "../soon.ts";
 
 /** Their passwords are their names, twice; dora's hash is the costliest. */
 const USERS = parsePasswordFile(
@@ -258,6 +259,11 @@ Deno.test("BcryptThread takes its time over the other hashes when the password i
   const hashes = [bcrypt.hashSync("secret", 4), "x".repeat(60)];
   assert.equal(await thread.matches("secret", hashes), true);
   await assert.rejects(thread.matches("wrong", hashes), /The thread for passwords has failed/);
+  // The next one has another thread.
+  assert.equal(
+    await soon(thread.matches("secret", hashes), () => "an answer after a failure", 20_000),
+    true,
+  );
 });
 
 Deno.test("BcryptThread ends what waits when it is disposed of", async () => {
