@@ -3,6 +3,7 @@
 import type { CallOptions, Job, JobClient } from "../../lib/cli/job_client.ts";
 import { main } from "../../lib/cli/main.ts";
 import { assert } from "../assert.ts";
+import { soon } from "../soon.ts";
 import {
   batchesOf,
   FakeIo,
@@ -27,7 +28,8 @@ class Running {
     const stopped = Promise.withResolvers<Job>();
     this.io = new FakeIo({
       startJob: () => Promise.resolve(jobOf()),
-      stopJob: () => {
+      stopJob: (_request, { signal } = {}) => {
+        signal?.throwIfAborted();
         this.stops++;
         stopped.resolve(STOPPED);
         return stopped.promise;
@@ -51,6 +53,26 @@ Deno.test("run leaves the job running at a hang-up, and says how to get at it", 
     io.stderr.text,
     `worker-cli: Hung up. Left job ${JOB_ID}, which goes on; ${HOW_TO_GO_ON}`,
   );
+});
+
+Deno.test("run does not say any more that a start is under way once that was answered", async () => {
+  const { io } = new Running({}, { terminal: true });
+  const exitStatus = main(["run", "--", "sh"], io);
+  await io.stdout.includes("x");
+  io.interrupt();
+  io.interrupt();
+  assert.equal(await exitStatus, 130);
+  assert.match(io.stderr.text, /^Stopping the job; Ctrl-C again to leave/m);
+  assert.doesNotMatch(io.stderr.text, /was asked to start/);
+});
+
+Deno.test("A last word that nobody reads keeps nobody for longer than two seconds", async () => {
+  const { io } = new Running();
+  io.stderr.write = () => new Promise(() => {});
+  const exitStatus = main(["run", "--", "sh"], io);
+  await io.stdout.includes("x");
+  io.hangUp();
+  assert.equal(await soon(exitStatus, () => "the end of a run after a hang-up", 20_000), 129);
 });
 
 Deno.test("run exits with 129 at a hang-up that takes standard error away, too", async () => {
@@ -102,6 +124,16 @@ Deno.test("run -i stops a job that will never have the rest of its input, and sa
     assert.equal(running.stops, 1);
     assert.match(io.stderr.text, new RegExp(`Left job ${JOB_ID}, which was asked to stop; `));
   }
+});
+
+Deno.test("run -i leaves a daemon that does not hear within two seconds that the job is to stop", async () => {
+  const stopJob: JobClient["stopJob"] = (_request, options) => rejection(options);
+  const { io } = new Running({ stopJob }, openInput);
+  const exitStatus = main(["run", "-i", "--", "sh"], io);
+  await io.stdout.includes("x");
+  io.hangUp();
+  assert.equal(await soon(exitStatus, () => "the end of a run after a hang-up", 20_000), 129);
+  assert.match(io.stderr.text, /Hung up\. Left job \S+, which was asked to stop/);
 });
 
 Deno.test("start that is interrupted waits for the id, prints it, and says that the job goes on", async () => {
@@ -168,6 +200,26 @@ Deno.test("Who leaves a daemon before it has answered is told what may have beco
     assert.match(io.stderr.text, words);
     assert.match(io.stderr.text, /^worker-cli: Hung up[^\n]*\n$/);
   }
+});
+
+Deno.test("stop --all asks many jobs to stop at once, so that none waits for the grace of another", async () => {
+  const jobs = Array.from({ length: 100 }, (_, n) => jobOf({ jobId: `${JOB_ID}${n}` }));
+  const many = Promise.withResolvers<void>();
+  let [asked, most] = [0, 0];
+  const io = new FakeIo({
+    listJobs: () => Promise.resolve({ jobs, nextPageToken: "" }),
+    stopJob: async () => {
+      most = Math.max(most, ++asked);
+      if (asked === 64) many.resolve();
+      await many.promise;
+      asked--;
+      return STOPPED;
+    },
+  });
+  const exitStatus = main(["stop", "--all"], io);
+  assert.equal(await soon(exitStatus, () => "64 to be asked at once", 20_000), 0);
+  assert.equal(most, 64);
+  assert.equal(io.stdout.text.split("\n").length - 1, jobs.length);
 });
 
 Deno.test("stop --all stops all of the jobs though nobody reads its lines any more", async () => {

@@ -1,3 +1,4 @@
+import type { JobClient } from "../../lib/cli/job_client.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { main } from "../../lib/cli/main.ts";
 import { assert } from "../assert.ts";
@@ -174,4 +175,27 @@ Deno.test("main() shows no more than ten candidates for a beginning", async () =
   const { exitStatus, stderr: ofOne } = await runCli(["status", "0199"], { listJobs: one });
   assert.equal(exitStatus, 125);
   assert.match(ofOne, /^worker-cli: Several jobs [^]*\n {2}and more\n$/);
+});
+
+Deno.test("main() closes the connection, however the call of it ends", async () => {
+  const ends: readonly (readonly [JobClient["waitJob"], number])[] = [
+    [() => Promise.resolve(jobOf({ end: DONE })), 0],
+    [() => Promise.reject(new JobWorkerError("internal", "A fault")), 125],
+    [(_request, options) => rejection(options), 130],
+  ];
+  for (const [waitJob, expected] of ends) {
+    let closed = 0;
+    const called = Promise.withResolvers<void>();
+    const io = new FakeIo({
+      waitJob: (request, options) => {
+        called.resolve();
+        return waitJob(request, options);
+      },
+      [Symbol.asyncDispose]: () => Promise.resolve(void closed++),
+    });
+    const exitStatus = main(["wait", JOB_ID], io);
+    await called.promise;
+    if (expected === 130) io.interrupt();
+    assert.deepEqual([await exitStatus, closed], [expected, 1]);
+  }
 });

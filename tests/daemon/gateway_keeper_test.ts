@@ -1,4 +1,5 @@
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
+import { GatewayProcess } from "../../lib/daemon/gateway_process.ts";
 import type { GatewayCommand } from "../../lib/daemon/gateway_protocol.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { Refusal } from "../../lib/service/audit.ts";
@@ -9,6 +10,7 @@ import { processStat, temporaryDirectory, until } from "../worker/fixture.ts";
 /**
  * Speaks as a gateway does, in the place of setsid(1), and writes down what it is told. To `serve` it
  * answers the first line of `answers`, if that is not empty, and takes that line out, but for the last.
+ * It does not drain while there is a file `slow`.
  */
 const GATEWAY = `#!/bin/sh
 cd "\${0%/*}"
@@ -21,7 +23,7 @@ while read -r line; do
   printf '%s %s\\n' $$ "$line" >>told
   [ -z "$answer" ] || printf '%b\\n' "$answer"
   case $line$answer in
-    *'"kind":"drain"'*) exit 0;;
+    *'"kind":"drain"'*) while [ -e slow ]; do sleep 0.01; done; exit 0;;
     *'"kind":"failed"'*) exit 1;;
   esac
 done
@@ -226,6 +228,69 @@ Deno.test("GatewayKeeper replaces one of two that dies by one that shares the po
   Deno.kill(second?.pid ?? 0, "SIGKILL");
   assert.equal((await fixture.served(3)).at(-1)?.exclusive, false);
   await until(() => Promise.resolve(keeper.alive === 2));
+});
+
+Deno.test("GatewayKeeper lets a new gateway share the port with an old one that drains, and then no more", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  const keeper = await fixture.start();
+  await Deno.writeTextFile(`${fixture.path}/slow`, "");
+  await keeper.reload();
+  const [old, successor] = await fixture.served(2);
+  assert.ok(old !== undefined && successor !== undefined);
+  Deno.kill(successor.pid, "SIGKILL");
+  const third = (await fixture.served(3)).at(-1);
+  assert.equal(third?.exclusive, false);
+  await until(() => Promise.resolve(keeper.alive === 1));
+  await Deno.remove(`${fixture.path}/slow`);
+  await until(async () => await processStat(old.pid) === null);
+  Deno.kill(third.pid, "SIGKILL");
+  assert.equal((await fixture.served(4)).at(-1)?.exclusive, true);
+  await until(() => Promise.resolve(keeper.alive === 1));
+});
+
+Deno.test("GatewayKeeper ends a reload that is under way before it lets the gateways finish", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  const restoring = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
+  const restored: (readonly [begun: () => void, done: Promise<void>])[] = [
+    [() => {}, Promise.resolve()],
+    [restoring[0].resolve, restoring[1].promise],
+  ];
+  const keeper = await fixture.start({
+    restoreSocket: async () => {
+      const [begun, done] = restored.shift() ?? assert.fail("Nothing is started any more");
+      begun();
+      await done;
+    },
+  });
+  const order: string[] = [];
+  const reloaded = keeper.reload().then(() => order.push("reloaded"));
+  await restoring[0].promise;
+  const { drain } = GatewayProcess.prototype;
+  GatewayProcess.prototype.drain = async function (patienceMs) {
+    order.push("drained");
+    await drain.call(this, patienceMs);
+  };
+  try {
+    const disposed = keeper[Symbol.asyncDispose]();
+    restoring[1].resolve();
+    await disposed;
+  } finally {
+    GatewayProcess.prototype.drain = drain;
+  }
+  await reloaded;
+  assert.deepEqual(order, ["reloaded", "drained"]);
+});
+
+Deno.test("GatewayProcess tells the first reason for which it was killed", async () => {
+  const gateway = new GatewayProcess({
+    setsid: "/usr/bin/setsid",
+    argv: ["cat"],
+    onRefused: () => {},
+    restoreSocket: () => Promise.resolve(),
+  });
+  gateway.kill("The first reason");
+  gateway.kill("The second one");
+  assert.equal(await gateway.ended, "The first reason");
 });
 
 Deno.test("GatewayKeeper tries again after a death until a gateway listens", async () => {

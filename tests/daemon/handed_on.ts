@@ -1,7 +1,7 @@
 /**
  * A program that runs the engine with its arguments as options, and prints what that has handed on:
  * to the worker, to the server for the gateways, and to those who keep the gateways, which it does not
- * start. It is told to reload once, and then to end.
+ * start. It is told to reload twice, and to end before the second time is over.
  *
  * @module
  */
@@ -78,6 +78,7 @@ EngineServer.listen = (service, given) => {
 };
 
 let reloads = 0;
+const secondReload = Promise.withResolvers<void>();
 GatewayKeeper.start = async ({ count, setsid, gateway, ...given }: GatewayKeeperOptions) => {
   told.keeper = { count, setsid };
   told.gateway = gateway;
@@ -108,7 +109,11 @@ GatewayKeeper.start = async ({ count, setsid, gateway, ...given }: GatewayKeeper
       },
     },
     alive: { get: () => Number(Deno.env.get("ALIVE")) },
-    reload: { value: () => Promise.resolve(void reloads++) },
+    reload: {
+      value: async () => {
+        if (++reloads === 2) await secondReload.promise;
+      },
+    },
     [Symbol.asyncDispose]: { value: () => Promise.resolve() },
   });
 };
@@ -134,7 +139,11 @@ await noticed(1);
 await Deno.rename(trail, `${trail}.1`);
 reload();
 await noticed(3);
+// That one is under way at the end, which is then no news that all is well.
+reload();
+await noticed(4);
 ending.abort(new Error("The end"));
+secondReload.resolve();
 const code = await ended;
 const [before, after] = await Promise.all(
   [`${trail}.1`, trail].map((path) => Deno.readTextFile(path).catch(() => null)),

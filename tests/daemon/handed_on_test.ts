@@ -116,9 +116,10 @@ Deno.test("runEngine() hands every option on to whom it is for", async () => {
     `READY=1\nSTATUS=${status}`,
     "RELOADING=1\nSTATUS=Reading certificates and users",
     `READY=1\nSTATUS=${status}`,
+    "RELOADING=1\nSTATUS=Reading certificates and users",
     "STOPPING=1\nSTATUS=Ending the jobs",
   ]);
-  assert.deepEqual([told.reloads, told.code], [1, 0]);
+  assert.deepEqual([told.reloads, told.code], [2, 0]);
   const lines = diagnosed.split("\n").filter((line) => /^<\d>/.test(line));
   const [again = "", facts = "", lost = "", socketLine = "", end = ""] = lines;
   assert.equal(again, "<3>Cannot start: Not now; trying again");
