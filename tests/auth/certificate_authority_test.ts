@@ -100,6 +100,9 @@ Deno.test("CertificateAuthority.add() makes a certificate that the daemon accept
   assert.deepEqual(verdict.client.identity, { user: "Zoë Müller", roles: ["operator", "viewer"] });
   const days = (certificate.validToDate.getTime() - Date.now()) / DAY_MS;
   assert.ok(days > 29.9 && days <= 30, `${days}`);
+  // Good already where the clock is a few minutes behind.
+  const sinceMs = Date.now() - certificate.validFromDate.getTime();
+  assert.ok(sinceMs >= 5 * 60_000 && sinceMs < DAY_MS, `${sinceMs}`);
   assert.equal(((await Deno.stat(key)).mode ?? 0) & 0o777, 0o600);
   assert.equal(((await Deno.stat(cert)).mode ?? 0) & 0o777, 0o644);
   await loadTlsMaterial({ cert, key, ca: join(fixture.path, "ca-cert.pem") }, "client");
@@ -212,6 +215,23 @@ Deno.test("CertificateAuthority.renew() makes a new certificate for the same key
   assert.equal((await fixture.revoke("alice")).length, 2);
   assert.equal((await fixture.verdictOf(old)).kind, "refused");
   await assert.rejects(fixture.renew("alice"), refusal(/on the deny list/));
+});
+
+Deno.test("CertificateAuthority.renew() puts the new certificate wherever the old ones are, and nowhere else", async () => {
+  await using fixture = await Fixture.create();
+  const [client, copy] = ["client-cert.pem", "copy-cert.pem"].map((name) =>
+    join(fixture.path, name)
+  );
+  assert.ok(client !== undefined && copy !== undefined);
+  await Deno.copyFile(client, copy);
+  for (const _time of [1, 2]) {
+    const before = await Deno.readTextFile(client);
+    const renewed = await fixture.renew("admin");
+    assert.deepEqual(new Set(renewed.map(({ path }) => path)), new Set([client, copy]));
+    assert.notEqual(await Deno.readTextFile(client), before);
+    assert.equal(await Deno.readTextFile(copy), await Deno.readTextFile(client));
+  }
+  await assert.rejects(Deno.lstat(join(fixture.path, "admin-cert.pem")), Deno.errors.NotFound);
 });
 
 Deno.test("CertificateAuthority.renew() keeps the names of the server, and adds some", async () => {

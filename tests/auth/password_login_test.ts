@@ -124,6 +124,11 @@ Deno.test("PasswordLogin knows an address for a day, and a password for a minute
   for (const [passed, isKnown] of [[DAY - 1, true], [DAY, false]] as const) {
     const fixture = new Fixture();
     await fixture.try("alice");
+    // Each login begins the day anew, one by a password that is remembered too.
+    fixture.now += DAY / 2;
+    await fixture.try("alice");
+    fixture.now += 1;
+    await fixture.try("alice");
     fixture.now += passed;
     for (let guess = 0; guess < 6; guess++) await fixture.try("alice", `guess ${guess}`);
     // Guesses from where she is known count for her alone, from elsewhere for all who are there.

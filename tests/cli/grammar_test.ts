@@ -371,3 +371,21 @@ Deno.test("parse() prints help for the program and for each subcommand, and the 
   }
   assert.match(textOf("--version"), /^\d+\.\d+\.\d+ \(source\)\n$/);
 });
+
+Deno.test("parse() takes numbers from their least to their most, and none beyond", () => {
+  const bounds: readonly (readonly [line: string, least: number, most: number])[] = [
+    ["certs renew --days", 1, 3650],
+    ["certs add al --role viewer --days", 1, 3650],
+    ["list --limit", 1, 2 ** 32 - 1],
+    ["logs all 0199 --tail", 0, 2 ** 32 - 1],
+    ["prune --keep", 0, 2 ** 32 - 1],
+  ];
+  for (const [line, least, most] of bounds) {
+    for (const [number, isGood] of [[least, true], [most, true], [most + 1, false]] as const) {
+      const { kind } = parse([...line.split(" "), `${number}`], () => undefined);
+      assert.equal(kind, isGood ? "invocation" : "usage_error", `${line} ${number}`);
+    }
+    const { kind } = parse([...line.split(" "), `${least - 1}`], () => undefined);
+    assert.equal(kind, "usage_error", `${line} ${least - 1}`);
+  }
+});

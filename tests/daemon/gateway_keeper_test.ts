@@ -281,6 +281,49 @@ Deno.test("GatewayKeeper ends a reload that is under way before it lets the gate
   assert.deepEqual(order, ["reloaded", "drained"]);
 });
 
+Deno.test("GatewayProcess.drain() gives calls their time, and eight seconds to close", async () => {
+  using timers = new FakeTimers();
+  const gateway = new GatewayProcess({
+    setsid: "/usr/bin/setsid",
+    argv: ["sleep", "100"],
+    onRefused: () => {},
+    restoreSocket: () => Promise.resolve(),
+  });
+  const drained = gateway.drain(15_000);
+  timers.pass(22_999);
+  assert.equal(timers.pending, 1);
+  timers.pass(1);
+  assert.equal(await gateway.ended, "it did not drain in time");
+  await drained;
+});
+
+Deno.test("GatewayProcess gives one on a slow machine longer to answer, each time that it is asked", async () => {
+  await using fixture = await Fixture.create(LISTENING);
+  await fixture.start();
+  const [{ pid: _pid, ...options } = assert.fail("None was started")] = await fixture.served(1);
+  for (const slowness of [1, 4]) {
+    using timers = new FakeTimers();
+    const gateway = new GatewayProcess({
+      setsid: `${fixture.path}/gateway`,
+      argv: [],
+      onRefused: () => {},
+      restoreSocket: () => Promise.resolve(),
+    });
+    await gateway.serve({ ...options, slowness }, new AbortController().signal);
+    const pass = async (ms: number) => {
+      timers.pass(ms);
+      // What a timer has begun is done in a few turns.
+      for (let turn = 0; turn < 20; turn++) await null;
+      return gateway.wasUnwell;
+    };
+    assert.deepEqual(
+      [await pass(3_000), await pass(5_000 * slowness - 1), await pass(1)],
+      [false, false, true],
+    );
+    assert.equal(await gateway.ended, "it does not answer");
+  }
+});
+
 Deno.test("GatewayProcess tells the first reason for which it was killed", async () => {
   const gateway = new GatewayProcess({
     setsid: "/usr/bin/setsid",
