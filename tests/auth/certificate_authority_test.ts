@@ -297,6 +297,25 @@ Deno.test("CertificateAuthority.renew() without a name renews all that have not 
   await assert.rejects(fixture.renew("carol"), refusal(/no certificate of "carol" here/));
 });
 
+Deno.test("CertificateAuthority renews what has ended only by its name, and puts none of it on the deny list", async () => {
+  await using fixture = await Fixture.create();
+  const { cert } = await issueCertificate({
+    subject: [["O", "viewer"], ["CN", "over"]],
+    issuer: { cert: await fixture.read("ca-cert.pem"), key: await fixture.read("ca-key.pem") },
+    usages: ["clientAuth"],
+    notBefore: new Date(Date.now() - 2 * DAY_MS),
+    notAfter: new Date(Date.now() - DAY_MS),
+  });
+  await record(fixture.path, cert);
+  const all = await fixture.renew("all");
+  assert.deepEqual(all.map(({ of }) => of.name), ["worker-daemon", "admin", "operator", "viewer"]);
+  await assert.rejects(fixture.revoke("over"), refusal(/no certificate of "over" here/));
+  assert.equal((await fixture.renew("over")).length, 1);
+  const [revoked, ...others] = await fixture.revoke("over");
+  assert.ok(revoked !== undefined && revoked.notAfter > Date.now());
+  assert.equal(others.length, 0);
+});
+
 Deno.test("No certificate outlives its CA", async () => {
   await using fixture = await Fixture.create();
   const end = Math.floor((Date.now() + DAY_MS) / 1000) * 1000;
