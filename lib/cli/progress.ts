@@ -22,17 +22,18 @@ export async function withProgress<T>(
 ): Promise<T> {
   if (!output.isTerminal) return await work;
   const startedAt = performance.now();
-  let shown: Promise<void> | undefined;
+  let isShown = false;
   // A terminal that cannot be written to is noticed by those who print results, not here.
   const write = (text: string) => output.write(encoder.encode(text)).catch(() => {});
   const timer = setInterval(() => {
-    shown = write(`\r\x1b[K${describe(performance.now() - startedAt)}`);
+    isShown = true;
+    void write(`\r\x1b[K${describe(performance.now() - startedAt)}`);
   }, options.intervalMs ?? 1_000);
   try {
     return await work;
   } finally {
     clearInterval(timer);
-    await shown;
-    if (shown !== undefined) await write("\r\x1b[K");
+    // In turn, behind the words.
+    if (isShown) await write("\r\x1b[K");
   }
 }

@@ -42,8 +42,12 @@ class Fixture implements AsyncDisposable {
     return await use(authority);
   }
 
-  add(user: string, roles: readonly Role[] = ["operator"], days = 30) {
-    return this.with((authority) => authority.add({ user, roles, days }));
+  async add(user: string, roles: readonly Role[] = ["operator"], days = 30) {
+    const made = await this.with((authority) => authority.add({ user, roles, days }));
+    // Or the next one would wait for ever.
+    using directory = await Deno.open(this.path);
+    assert.ok(await directory.tryLock(true), "The lock is still held");
+    return made;
   }
 
   renew(name: string, options: { days: number; hosts?: readonly string[] } = { days: 90 }) {

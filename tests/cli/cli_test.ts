@@ -1,6 +1,7 @@
 import { fileURLToPath } from "node:url";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
+import { TestProcess } from "../end_to_end/process.ts";
 import { ROOT } from "../programs.ts";
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
@@ -13,6 +14,18 @@ function cli(...args: string[]): Deno.Command {
     stdout: "piped",
     stderr: "piped",
   });
+}
+
+/** The line of a program of this folder that does one thing as `cli.ts` does. */
+function programOf(name: string): string[] {
+  const flags = ["--frozen", "--no-check", "--allow-all"];
+  return [
+    Deno.execPath(),
+    "run",
+    `--config=${ROOT}deno.json`,
+    ...flags,
+    `${ROOT}tests/cli/${name}`,
+  ];
 }
 
 function text(bytes: Uint8Array): string {
@@ -59,24 +72,30 @@ Deno.test("cli.ts fails when its output cannot be written", async () => {
 Deno.test("cli.ts gives a daemon that does not answer yet half a minute more, unless asked for its health", async () => {
   await using certificates = await TestCertificates.create();
   const { cert, key, ca } = certificates.paths("client");
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      `--config=${ROOT}deno.json`,
-      "--frozen",
-      "--no-check",
-      "--allow-all",
-      `${ROOT}tests/cli/silence.ts`,
-      cert,
-      key,
-      ca,
-    ],
-    stdin: "null",
-  }).output();
-  assert.equal(code, 0, new TextDecoder().decode(stderr));
-  assert.deepEqual(JSON.parse(new TextDecoder().decode(stdout)), [
+  await using process = new TestProcess([...programOf("silence.ts"), cert, key, ca]);
+  const { code, stdout, stderr } = await process.finished();
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(JSON.parse(stdout), [
     { attempts: 1, silences: 0, why: "Silence" },
     // Of ten seconds each.
     { attempts: 4, silences: 1, why: "Silence" },
   ]);
+});
+
+Deno.test("cli.ts is told of a second signal apart from the first, and of a hang-up as of both", async () => {
+  const cases = [
+    [["SIGTERM", "SIGINT"], "First: Interrupted by SIGTERM\nSecond: Interrupted by SIGINT\n"],
+    [["SIGINT", "SIGINT"], "First: Interrupted by SIGINT\nSecond: Interrupted by SIGINT\n"],
+    [["SIGHUP"], "First: Hung up\nSecond: Hung up\n"],
+  ] as const;
+  for (const [signals, told] of cases) {
+    await using process = new TestProcess(programOf("signals.ts"));
+    await process.seen(/Ready\n/);
+    for (const [index, signal] of signals.entries()) {
+      process.kill(signal);
+      if (index === 0) await process.seen(/First: .*\n/);
+    }
+    const { code, stdout } = await process.finished();
+    assert.deepEqual([code, stdout], [0, `Ready\n${told}`]);
+  }
 });

@@ -4,7 +4,7 @@ import { AuditLog } from "../../lib/service/audit_log.ts";
 import { assert } from "../assert.ts";
 import { watchFlushes } from "../failing_flush.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
-import { rejection, temporaryDirectory, until } from "../worker/fixture.ts";
+import { rejection, temporaryDirectory } from "../worker/fixture.ts";
 import { ADMIN } from "./fixture.ts";
 
 const ENTRY: AuditEntry = {
