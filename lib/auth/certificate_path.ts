@@ -28,7 +28,7 @@ export type Path =
   | {
     readonly kind: "untrusted";
     readonly reason: "unknown_ca" | "denied";
-    /** What is wrong with the intermediate CA that got the furthest; `""` if there is none. */
+    /** What is wrong with the CA that got the furthest; `""` if there is none. */
     readonly why: string;
   };
 
@@ -51,21 +51,27 @@ export function findPath(
   { trustedCas, denyList }: Trust,
   time: number,
 ): Path {
-  const anchors = trustedCas.map(authorityOf).filter((ca) => isWithinDates(ca.certificate, time));
+  const anchors = trustedCas.map(authorityOf);
   // Most clients send none, or have no need of them.
   let intermediates: readonly Authority[] | undefined;
   return climb(leaf, 0, []);
 
   function climb(subject: X509Certificate, below: number, path: readonly Authority[]): Path {
-    const signers = anchors.filter((ca) =>
-      fault(ca, below) === null && hasSigned(ca.certificate, subject)
-    );
-    if (signers.length > 0) {
-      const end = Math.max(...signers.map(({ certificate }) => endOf(certificate)));
+    const signers = anchors.filter(({ certificate }) => hasSigned(certificate, subject));
+    const good = signers.filter((ca) => fault(ca, below, time) === null);
+    if (good.length > 0) {
+      const end = Math.max(...good.map(({ certificate }) => endOf(certificate)));
       return { kind: "trusted", notAfter: Math.min(endOf(subject), end) };
     }
     let dead = NO_ISSUER;
-    intermediates ??= sent.slice(0, MAX_SENT_CERTIFICATES).flatMap(readAuthority);
+    for (const ca of signers.slice(0, 1)) {
+      dead = untrusted("unknown_ca", "trusted", ca, fault(ca, below, time) ?? "");
+    }
+    // Many send the one that is trusted, too.
+    intermediates ??= sent.slice(0, MAX_SENT_CERTIFICATES).flatMap(readAuthority)
+      .filter(({ certificate: { fingerprint256 } }) =>
+        !trustedCas.some((ca) => ca.fingerprint256 === fingerprint256)
+      );
     for (const ca of intermediates) {
       if (path.includes(ca) || !hasSigned(ca.certificate, subject)) continue;
       const above = through(ca, below, path);
@@ -79,28 +85,27 @@ export function findPath(
 
   function through(ca: Authority, below: number, path: readonly Authority[]): Path {
     const { certificate } = ca;
-    const serialNumber = certificate.serialNumber.toLowerCase();
-    const untrusted = (reason: Dead["reason"], what: string): Dead => {
-      const why = `the intermediate CA with serial number ${serialNumber} ${what}`;
-      return { kind: "untrusted", reason, why };
-    };
     const fingerprint = certificate.fingerprint256.replaceAll(":", "");
-    if (isDenied(denyList, serialNumber, fingerprint)) {
-      return untrusted("denied", "is on the deny list");
+    if (isDenied(denyList, certificate.serialNumber.toLowerCase(), fingerprint)) {
+      return untrusted("denied", "intermediate", ca, "is on the deny list");
     }
-    const flaw = fault(ca, below);
-    if (flaw !== null) return untrusted("unknown_ca", flaw);
-    if (!isWithinDates(certificate, time)) {
-      const { validFromDate: from, validToDate: to } = certificate;
-      return untrusted(
-        "unknown_ca",
-        `is valid from ${from.toISOString()} to ${to.toISOString()} only`,
-      );
-    }
+    const flaw = fault(ca, below, time);
+    if (flaw !== null) return untrusted("unknown_ca", "intermediate", ca, flaw);
     const above = climb(certificate, below + (ca.isSelfIssued ? 0 : 1), [...path, ca]);
     if (above.kind === "trusted" || above.why !== "") return above;
-    return untrusted("unknown_ca", "does not come from one that is trusted");
+    return untrusted("unknown_ca", "intermediate", ca, "does not come from one that is trusted");
   }
+}
+
+function untrusted(
+  reason: Dead["reason"],
+  kind: "trusted" | "intermediate",
+  { certificate }: Authority,
+  what: string,
+): Dead {
+  const serialNumber = certificate.serialNumber.toLowerCase();
+  const why = `the ${kind} CA with serial number ${serialNumber} ${what}`;
+  return { kind: "untrusted", reason, why };
 }
 
 /** A certificate that may be a CA's. */
@@ -117,11 +122,14 @@ interface Authority {
 }
 
 /** Why it may not issue a certificate with so many intermediate CAs below it; `null`: it may. */
-function fault({ pathLength, signs, forClients }: Authority, below: number): string | null {
+function fault(ca: Authority, below: number, time: number): string | null {
+  const { certificate, pathLength, signs, forClients } = ca;
   if (!signs) return "may not sign certificates (no CA, or no key usage keyCertSign)";
   if (below > pathLength) return `may have ${pathLength} intermediate CAs below it only`;
   if (!forClients) return "is not for client authentication (no EKU clientAuth)";
-  return null;
+  const { validFromDate: from, validToDate: to } = certificate;
+  if (isWithinDates(certificate, time)) return null;
+  return `is valid from ${from.toISOString()} to ${to.toISOString()} only`;
 }
 
 const known = new WeakMap<X509Certificate, Authority>();
