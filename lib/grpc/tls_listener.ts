@@ -82,6 +82,9 @@ interface Admission {
  */
 const MAX_REVERIFY_INTERVAL_MS = 3_600_000;
 
+/** What unfinished handshakes get at the end: who is cut off in one takes it for a refusal. */
+const LAST_HANDSHAKES_MS = 500;
+
 /**
  * Listens for clients that have a certificate. Closing it leaves alone the connections that it has
  * handed on, so that calls in progress can be ended in good order.
@@ -96,6 +99,7 @@ export class TlsListener implements AsyncDisposable {
   /** Who is at the other end of a TCP connection: once it is closed, it does not know. */
   readonly #peers = new WeakMap<object, string>();
   readonly #handshakes = new Map<string, Socket>();
+  #onHandshakesDone: () => void = () => {};
   readonly #admitted = new Map<tls.TLSSocket, Admission>();
   /** TCP connections so far, and at the last {@linkcode probe}. */
   #arrivals = 0;
@@ -162,16 +166,31 @@ export class TlsListener implements AsyncDisposable {
     this.#arrivalsSeen = this.#arrivals;
   }
 
-  /** Stops listening, and drops unfinished handshakes. */
+  /** Stops listening, and drops handshakes that do not come to their end now. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#reverifyTimer);
     this.#server.close();
+    await this.#lastHandshakes();
     await Promise.all(
       Array.from(this.#handshakes.values(), (socket) => {
         socket.destroy();
         return once(socket, "close");
       }),
     );
+  }
+
+  async #lastHandshakes(): Promise<void> {
+    if (this.#handshakes.size === 0) return;
+    const done = Promise.withResolvers<void>();
+    const timer = setTimeout(done.resolve, LAST_HANDSHAKES_MS);
+    this.#onHandshakesDone = done.resolve;
+    await done.promise;
+    clearTimeout(timer);
+  }
+
+  #endHandshake(peer: string): void {
+    this.#handshakes.delete(peer);
+    if (this.#handshakes.size === 0) this.#onHandshakesDone();
   }
 
   /** The TLS stack takes any material; whether it can serve with it shows only now. */
@@ -208,7 +227,7 @@ export class TlsListener implements AsyncDisposable {
     }
     this.#peers.set(socket, peer);
     this.#handshakes.set(peer, socket);
-    socket.once("close", () => this.#handshakes.delete(peer));
+    socket.once("close", () => this.#endHandshake(peer));
   }
 
   #onHandshakeError(error: Error, socket: tls.TLSSocket): void {
@@ -223,13 +242,13 @@ export class TlsListener implements AsyncDisposable {
     // did not want in: it was a look at the port, as by a load balancer or by a process that shares it.
     if (peer === undefined || isNullConnection(error, transport)) return;
     const detail: unknown = socket.authorizationError;
-    const why = detail === "UNABLE_TO_VERIFY_LEAF_SIGNATURE" ? UNVERIFIED : detail ?? error.message;
+    const why = HANDSHAKE_FAULTS[String(detail)] ?? detail ?? error.message;
     this.#report(peer, "handshake", `TLS handshake failed: ${why}`);
   }
 
   #onSecureConnection(socket: tls.TLSSocket): void {
     const peer = peerOf(socket);
-    this.#handshakes.delete(peer);
+    this.#endHandshake(peer);
     // "close" follows, and that is what counts here; who takes the socket on listens for itself.
     socket.on("error", () => {});
     const chain = chainOf(socket);
@@ -289,10 +308,14 @@ export class TlsListener implements AsyncDisposable {
   }
 }
 
-/** The TLS stack has one word for all that it finds wrong with a certificate, and shows it to nobody. */
-const UNVERIFIED =
-  "the client certificate does not lead to a CA that is trusted here, is out of its dates, or is not " +
-  "for clients; a client whose CA is an intermediate one must send that one's certificate along";
+/** The words that the TLS stack has for what is wrong with a certificate, which it shows to nobody. */
+const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+    "the client certificate does not lead to a CA that is trusted here, is out of its dates, or is not " +
+    "for clients; a client whose CA is an intermediate one must send that one's certificate along",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the client certificate is signed by itself, as that of a CA is: " +
+    "a client needs one that a CA which is trusted here has issued to it",
+};
 
 /** A handshake has no room for more. */
 const MAX_CHAIN_BYTES = 64 * 1024;

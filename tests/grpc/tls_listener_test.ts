@@ -184,6 +184,22 @@ Deno.test("TlsListener refuses certificates that the TLS stack does not accept",
   }
 });
 
+Deno.test("TlsListener says in words what is wrong with a certificate", async () => {
+  const root = await issueAuthority({ commonName: "Root" });
+  const below = await certificates.issue({ issuer: root });
+  await using fixture = await Fixture.listen();
+  const told: [Partial<Credentials>, RegExp][] = [
+    [root, /is signed by itself, as that of a CA is: a client needs one/],
+    [{ ...below, cert: below.cert + root.cert }, /does not lead to a CA that is trusted here/],
+    [below, /does not lead to a CA that is trusted here/],
+  ];
+  for (const [credentials, words] of told) {
+    const { message } = await refusalOf(fixture, credentials);
+    assert.match(message, words);
+    assert.doesNotMatch(message, /[A-Z]{2,}_/);
+  }
+});
+
 Deno.test("TlsListener refuses certificates that the TLS stack accepts", async () => {
   await using fixture = await Fixture.listen();
   const refused = {
@@ -445,6 +461,25 @@ Deno.test("TlsListener.probe() is no news, and fails once nobody listens", async
   assert.deepEqual(fixture.refusals, []);
   await fixture[Symbol.asyncDispose]();
   await assert.rejects(fixture.listener.probe(), /ECONNREFUSED/);
+});
+
+Deno.test("TlsListener, when closed, lets in whose handshake is about to end", async () => {
+  const fixture = await Fixture.listen();
+  const late = connectTcp(fixture.port, "127.0.0.1");
+  await once(late, "connect");
+  // By the time that this one is in, the listener has seen the late one too.
+  await assertAdmitted(fixture, admin);
+  const ended = fixture[Symbol.asyncDispose]();
+  const socket = tls.connect({
+    socket: late,
+    servername: "localhost",
+    ALPNProtocols: ["h2"],
+    ...admin,
+  });
+  socket.on("error", () => {});
+  assert.equal(await greeting(socket), "welcome");
+  socket.destroy();
+  await ended;
 });
 
 Deno.test("TlsListener, when closed, drops handshakes and leaves alone whom it has let in", async () => {
