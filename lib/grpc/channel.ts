@@ -2,10 +2,12 @@ import { createSecureContext } from "node:tls";
 import { abortable } from "../abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { CallLimits } from "./client_call.ts";
-import { diagnose, unreachable } from "./diagnose.ts";
+import { diagnose, explained, isRefusal, reasonOf, unreachable } from "./diagnose.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ChannelCredentials, Client, connectivityState } from "./grpc.ts";
 import { FLOW_CONTROL_WINDOW_BYTES, KEEPALIVE, keepaliveOptions } from "./protocol.ts";
+import { WakeUp } from "../wake_up.ts";
+import { WatchedCredentials } from "./watched_credentials.ts";
 
 /** How long a daemon that has not answered in time is watched, to tell why. */
 const DIAGNOSIS_MS = 1_000;
@@ -15,6 +17,9 @@ export class Channel implements Disposable {
   readonly client: Client;
   readonly #endpoint: Endpoint;
   readonly #connectTimeoutMs: number;
+  /** That one side refuses the certificate of the other: until it is cleared no more attempts are made. */
+  #refusal: JobWorkerError | null = null;
+  readonly #refused = new WakeUp();
 
   constructor(endpoint: Endpoint, options: { connectTimeoutMs: number }) {
     this.#connectTimeoutMs = options.connectTimeoutMs;
@@ -23,9 +28,18 @@ export class Channel implements Disposable {
     this.#endpoint = endpoint;
     this.client = new Client(
       `dns:${address}`,
-      ChannelCredentials.createFromSecureContext(
-        createSecureContext(tls),
-        checkServerIdentity && { checkServerIdentity },
+      new WatchedCredentials(
+        ChannelCredentials.createFromSecureContext(
+          createSecureContext(tls),
+          checkServerIdentity && { checkServerIdentity },
+        ),
+        {
+          allow: () => {
+            if (this.#refusal !== null) throw this.#refusal;
+          },
+          failed: (error) => this.#refuse(unreachable(endpoint, reasonOf(error), error)),
+          unanswered: () => this.#refuse(unreachable(endpoint, "CLIENT_CERTIFICATE_REFUSED")),
+        },
       ),
       {
         "grpc.ssl_target_name_override": tls.servername,
@@ -51,6 +65,7 @@ export class Channel implements Disposable {
   async ready({ signal, deadline }: CallLimits): Promise<void> {
     const until = Math.min(deadline, Date.now() + this.#connectTimeoutMs);
     if (await this.connected({ until, patient: false, signal })) return;
+    if (this.#refusal !== null) throw await this.refusal();
     const longEnough = Math.max(until, Math.min(deadline, Date.now() + DIAGNOSIS_MS));
     const cause = await this.diagnose({ until: longEnough, signal });
     // Without a cause, the failure was left over from an earlier attempt: now it should work.
@@ -60,7 +75,7 @@ export class Channel implements Disposable {
   }
 
   /**
-   * Whether there is a connection, in time.
+   * Whether there is a connection, in time. An attempt that ends in a refusal is the last.
    *
    * @param options.until a time of `Date.now()`
    * @param options.patient go on after an attempt that failed; grpc-js makes the pauses
@@ -71,18 +86,33 @@ export class Channel implements Disposable {
   ): Promise<boolean> {
     const { until, patient, signal } = options;
     const channel = this.client.getChannel();
+    this.#refusal = null;
     while (true) {
       const state = channel.getConnectivityState(true);
       if (state === connectivityState.READY) return true;
       if (state === connectivityState.SHUTDOWN) {
         throw new JobWorkerError("cancelled", "The client has been closed");
       }
+      if (this.#refusal !== null) return false;
       if (state === connectivityState.TRANSIENT_FAILURE && !patient) return false;
       if (Date.now() >= until) return false;
+      const refused = this.#refused.next();
       const changed = Promise.withResolvers<void>();
       channel.watchConnectivityState(state, until, () => changed.resolve());
-      await abortable(changed.promise, signal);
+      // An attempt that fails as the one before did changes no state.
+      await abortable(Promise.race([changed.promise, refused]), signal);
     }
+  }
+
+  /** In what the last attempt has ended, if it was a refusal. */
+  async refusal(): Promise<JobWorkerError | null> {
+    return this.#refusal && await explained(this.#endpoint, this.#refusal);
+  }
+
+  #refuse(error: JobWorkerError): void {
+    if (!isRefusal(error)) return;
+    this.#refusal ??= error;
+    this.#refused.notify();
   }
 
   /** Why there is no connection; `null` if one could be made. */

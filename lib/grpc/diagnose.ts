@@ -17,6 +17,19 @@ const REASONS = {
 /** A reason that {@linkcode diagnose} finds. Others are named after the error of the system. */
 export type UnavailableReason = keyof typeof REASONS;
 
+/** What will be the same the next time, until somebody has changed a certificate. */
+const FINAL: readonly string[] = [
+  "SERVER_CERTIFICATE_UNTRUSTED",
+  "SERVER_CERTIFICATE_EXPIRED",
+  "SERVER_NAME_MISMATCH",
+  "CLIENT_CERTIFICATE_REFUSED",
+] satisfies UnavailableReason[];
+
+/** Whether one side has refused the certificate of the other. */
+export function isRefusal({ reason = "" }: { readonly reason?: string | undefined }): boolean {
+  return FINAL.includes(reason);
+}
+
 /** What the errors of sockets and TLS are called here, by a part of their code. */
 const CODES: readonly (readonly [RegExp, UnavailableReason])[] = [
   [/^(ENOTFOUND|EAI_)/, "ENOTFOUND"],
@@ -60,9 +73,9 @@ export async function diagnose(
     resolve(unreachable(endpoint, handshaken ? "CLIENT_CERTIFICATE_REFUSED" : "ECONNRESET"));
   socket.on("end", onClosed);
   socket.on("error", async (error) => {
-    const reason = await reasonOf(error, endpoint);
+    const reason = reasonOf(error);
     if (reason === "ECONNRESET") onClosed();
-    else resolve(unreachable(endpoint, reason, error));
+    else resolve(await explained(endpoint, unreachable(endpoint, reason, error)));
   });
   try {
     return await promise;
@@ -74,11 +87,19 @@ export async function diagnose(
   }
 }
 
-async function reasonOf(error: Error, endpoint: Endpoint): Promise<string> {
+/** The reason that an error of a socket stands for. */
+export function reasonOf(error: Error): string {
   const code = "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN";
-  const reason = CODES.find(([pattern]) => pattern.test(code))?.[1] ?? code;
-  const outdated = reason === "SERVER_CERTIFICATE_UNTRUSTED" && await isOutdated(endpoint);
-  return outdated ? "SERVER_CERTIFICATE_EXPIRED" : reason;
+  return CODES.find(([pattern]) => pattern.test(code))?.[1] ?? code;
+}
+
+/** The error, with the right one of the reasons that the TLS stack does not tell apart. */
+export async function explained(
+  endpoint: Endpoint,
+  error: JobWorkerError,
+): Promise<JobWorkerError> {
+  if (error.reason !== "SERVER_CERTIFICATE_UNTRUSTED" || !await isOutdated(endpoint)) return error;
+  return unreachable(endpoint, "SERVER_CERTIFICATE_EXPIRED", error);
 }
 
 /** `node:tls` has one code for an unknown issuer and for wrong dates; Deno itself tells them apart. */

@@ -2,6 +2,7 @@ import { delay } from "../delay.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Channel } from "./channel.ts";
 import type { CallLimits } from "./client_call.ts";
+import { isRefusal } from "./diagnose.ts";
 
 /** The first pause before a call is made again, and the longest; each is twice the one before. */
 const FIRST_PAUSE_MS = 100;
@@ -29,6 +30,7 @@ export class Reconnection {
   readonly #options: ReconnectionOptions;
   readonly #limits: CallLimits;
   #attempts = 0;
+  #refusals = 0;
   /** When the present series of failures began. */
   #failingSince = 0;
   #startedAt = Date.now();
@@ -42,6 +44,7 @@ export class Reconnection {
   /** The call has got somewhere: what fails next is a new series of failures. */
   succeeded(): void {
     this.#attempts = 0;
+    this.#refusals = 0;
   }
 
   /**
@@ -51,23 +54,41 @@ export class Reconnection {
    * @throws {JobWorkerError} why there is no connection, if there was none in time
    */
   async recover(error: unknown): Promise<void> {
-    const { timeoutMs, maxAttempts = Infinity, onReconnecting } = this.#options;
     const { signal, deadline } = this.#limits;
+    if (Date.now() - this.#startedAt >= STEADY_MS) this.succeeded();
+    for (let last = error;;) {
+      const until = await this.#pause(last);
+      const limit = Math.min(until, deadline);
+      if (await this.#channel.connected({ until: limit, patient: true, signal })) break;
+      const refusal = await this.#channel.refusal();
+      if (refusal === null) {
+        if (deadline <= until) throw new JobWorkerError("deadline_exceeded", "Deadline exceeded");
+        throw await this.#channel.diagnose({ until: Date.now() + DIAGNOSIS_MS, signal }) ?? last;
+      }
+      last = refusal;
+    }
+    this.#startedAt = Date.now();
+  }
+
+  /** Waits a while after a failure, and returns for how long to go on; throws it if that is no use. */
+  async #pause(error: unknown): Promise<number> {
+    const { timeoutMs, maxAttempts = Infinity, onReconnecting } = this.#options;
     if (!(error instanceof JobWorkerError && error.code === "unavailable")) throw error;
+    if (isRefusal(error) && this.#isFinal(error)) throw error;
     const now = Date.now();
-    if (now - this.#startedAt >= STEADY_MS) this.succeeded();
     if (this.#attempts === 0) this.#failingSince = now;
     const until = this.#failingSince + timeoutMs;
     if (now >= until || ++this.#attempts >= maxAttempts) throw error;
     onReconnecting?.(error);
     const pause = Math.min(FIRST_PAUSE_MS * 2 ** (this.#attempts - 1), LONGEST_PAUSE_MS);
     // Jitter, so that the clients of a daemon that restarts do not come all at once.
+    const { deadline } = this.#limits;
     await delay(Math.min(pause * (0.5 + Math.random() / 2), deadline - now), this.#limits);
-    const limit = Math.min(until, deadline);
-    if (!await this.#channel.connected({ until: limit, patient: true, signal })) {
-      if (deadline <= until) throw new JobWorkerError("deadline_exceeded", "Deadline exceeded");
-      throw await this.#channel.diagnose({ until: Date.now() + DIAGNOSIS_MS, signal }) ?? error;
-    }
-    this.#startedAt = Date.now();
+    return until;
+  }
+
+  /** A daemon that dies in the middle looks as if it refused us: that is believed the second time. */
+  #isFinal({ reason }: JobWorkerError): boolean {
+    return reason !== "CLIENT_CERTIFICATE_REFUSED" || ++this.#refusals > 1;
   }
 }

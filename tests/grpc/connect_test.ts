@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { createServer as createTcpServer, type Server } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import { JobWorkerError } from "../../lib/errors.ts";
@@ -222,8 +223,9 @@ test("connect() refuses a daemon whose certificate is not good", async (t) => {
   });
 });
 
-test("connect() tells that the daemon refuses the client certificate", async () => {
-  await using server = await TestServer.start({});
+test("connect() tells that the daemon refuses the client certificate, and asks it once only", async () => {
+  // By name it has two addresses.
+  await using server = await TestServer.start({}, { hostname: "::" });
   const { certificates, port } = server;
   const { ca } = await certificates.material("client");
   const hour = 3_600_000;
@@ -240,6 +242,37 @@ test("connect() tells that the daemon refuses the client certificate", async () 
     const words = /it refuses the client certificate/;
     await assertUnreachable(`localhost:${port}`, { ca, cert, key }, reason, words);
   }
+  await server.stop();
+  assert.deepEqual(server.refusals.map(({ reason }) => reason), refused.map(() => "handshake"));
+});
+
+test("connect() asks a daemon once only whose certificate is for another host", async () => {
+  await using server = await TestServer.start({});
+  const address = `127.0.0.2:${server.port}`;
+  const material = await server.certificates.material("client");
+  await assertUnreachable(address, material, "SERVER_NAME_MISMATCH", /is for another host/);
+  await server.stop();
+  assert.equal(server.refusals.length, 1);
+});
+
+test("JobWorkerClient does not go on to connect to a daemon that refuses it", async () => {
+  await using first = await TestServer.start({});
+  const { port, certificates } = first;
+  await using client = await first.connect();
+  await first.stop();
+  const material = await certificates.material("server");
+  const { cert: ca } = await issueCa();
+  await using second = await TestServer.start({}, {
+    port,
+    certificates,
+    material: { ...material, ca, trustedCas: [new X509Certificate(ca)] },
+  });
+  const error = await rejection(client.getJob({ jobId: JOB.jobId }));
+  assert.ok(error instanceof JobWorkerError);
+  assert.equal(error.reason, "CLIENT_CERTIFICATE_REFUSED");
+  await second.stop();
+  // A daemon that died just then would look the same once.
+  assert.equal(second.refusals.length, 2);
 });
 
 test("connect() speaks nothing older than TLS 1.3, and nothing but HTTP/2", async () => {

@@ -8,7 +8,7 @@ import type { TLSSocket } from "node:tls";
 import type { TlsMaterial } from "../../lib/auth/tls_material.ts";
 import { connect, type ConnectOptions, type JobWorkerClient } from "../../lib/grpc/client.ts";
 import { GrpcServer, type GrpcServerOptions } from "../../lib/grpc/server.ts";
-import { TlsListener } from "../../lib/grpc/tls_listener.ts";
+import { type RefusedConnection, TlsListener } from "../../lib/grpc/tls_listener.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
 import type { Job, LogBatch } from "../../lib/worker/types.ts";
 import { TestCertificates } from "../certificates.ts";
@@ -80,6 +80,8 @@ interface TestServerOptions extends Omit<GrpcServerOptions, "onFault"> {
 export class TestServer implements AsyncDisposable {
   /** What the server called a fault of ours. */
   readonly faults: { error: unknown; method: string }[];
+  /** Whom it has turned away. */
+  readonly refusals: RefusedConnection[];
   readonly grpc: GrpcServer;
   readonly certificates: TestCertificates;
   readonly port: number;
@@ -88,12 +90,13 @@ export class TestServer implements AsyncDisposable {
   readonly #stack: AsyncDisposableStack;
 
   private constructor(
-    parts: Pick<TestServer, "faults" | "grpc" | "certificates" | "port">,
+    parts: Pick<TestServer, "faults" | "refusals" | "grpc" | "certificates" | "port">,
     listener: TlsListener,
     sockets: ReadonlySet<TLSSocket>,
     stack: AsyncDisposableStack,
   ) {
     this.faults = parts.faults;
+    this.refusals = parts.refusals;
     this.grpc = parts.grpc;
     this.certificates = parts.certificates;
     this.port = parts.port;
@@ -110,6 +113,7 @@ export class TestServer implements AsyncDisposable {
     const stack = new AsyncDisposableStack();
     const certificates = options.certificates ?? stack.use(await TestCertificates.create());
     const faults: TestServer["faults"] = [];
+    const refusals: RefusedConnection[] = [];
     const sockets = new Set<TLSSocket>();
     const grpc = new GrpcServer(fakeService(methods), {
       ...options,
@@ -124,13 +128,13 @@ export class TestServer implements AsyncDisposable {
         socket.once("close", () => sockets.delete(socket));
         grpc.accept(socket, client);
       },
-      onRefused: () => {},
+      onRefused: (refused) => refusals.push(refused),
       onError: (error) => faults.push({ error, method: "listener" }),
     });
     stack.use(grpc);
     stack.use(listener);
     return new TestServer(
-      { faults, grpc, certificates, port: listener.address.port },
+      { faults, refusals, grpc, certificates, port: listener.address.port },
       listener,
       sockets,
       stack,

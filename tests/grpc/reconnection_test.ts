@@ -295,3 +295,18 @@ Deno.test("Reconnection doubles its pauses up to a limit, and begins anew after 
   }
   assert.deepEqual(pauses, [100, 200, 400, 800, 1600, 2000, 2000, 100]);
 });
+
+Deno.test("Reconnection gives up at once where a certificate is the daemon's fault", async () => {
+  const error = new JobWorkerError("unavailable", "no", { reason: "SERVER_NAME_MISMATCH" });
+  let attempts = 0;
+  const channel = {
+    connected: () => Promise.resolve(++attempts === 0),
+    refusal: () => Promise.resolve(error),
+  } as unknown as Channel;
+  const options = { timeoutMs: 3_600_000 };
+  for (const first of [error, new JobWorkerError("unavailable", "broken")]) {
+    const reconnection = new Reconnection(channel, options, { deadline: Infinity });
+    await assert.rejects(reconnection.recover(first), error);
+  }
+  assert.equal(attempts, 1);
+});
