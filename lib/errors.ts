@@ -36,7 +36,10 @@ export const JOB_LOST = "JOB_LOST";
 export interface JobWorkerErrorOptions extends ErrorOptions {
   /** A word for programs: an errno name such as `"ENOENT"`, for a start that failed. */
   readonly reason?: string;
-  /** The field of a request that the message is about, to the letter as the message has it. */
+  /**
+   * The field of a request that the message is about: `filter.owner`. Where the message has its name, it
+   * has it to the letter.
+   */
   readonly field?: string;
 }
 

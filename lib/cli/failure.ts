@@ -3,6 +3,7 @@ import { adviceFor } from "./advice.ts";
 import { exitStatusOfError, FAILURE } from "./exit_status.ts";
 import type { Settings } from "./invocation.ts";
 import { type Io, printLine } from "./io.ts";
+import { inWordsOfLine } from "./option_fields.ts";
 import { printableLines } from "../printable.ts";
 
 /**
@@ -15,11 +16,14 @@ export async function printFailure(
   error: unknown,
   advise: typeof adviceFor = adviceFor,
 ): Promise<number> {
-  const lines = [`worker-cli: ${messageOf(error)}`];
+  const lines: string[] = [];
   if (error instanceof JobWorkerError) {
-    const advice = advise(error, settings);
+    lines.push(`worker-cli: ${inWordsOfLine(error.message, error.field)}`);
+    // What was asked for is wrong, and not who asks.
+    const advice = error.field === undefined ? advise(error, settings) : null;
     if (advice !== null) lines.push(advice);
   } else {
+    lines.push(`worker-cli: ${messageOf(error)}`);
     lines.push("This is a fault of worker-cli itself; --debug shows where");
   }
   if (settings.debug) lines.push(Deno.inspect(error));

@@ -12,7 +12,17 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 export function protoField(field: string): string {
   const other = OTHER_NAMES[field];
   if (other !== undefined) return other;
-  const [ours = ""] = /^.*?\b(labels|env)\b/.exec(field) ?? [field];
+  const ours = declared(field);
   const name = ours.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
   return name + field.slice(ours.length);
+}
+
+/** The field of the proto that a name is of: that of a label without the label's own name. */
+export function protoFieldOf(field: string): string {
+  return protoField(declared(field));
+}
+
+/** What a request calls it, without the names and numbers of what is in it. */
+function declared(field: string): string {
+  return /^.*?\b(?:labels|env)\b/.exec(field)?.[0] ?? field.replace(/\.\d+$/, "");
 }

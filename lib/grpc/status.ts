@@ -6,11 +6,14 @@
  */
 
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
-import { protoField } from "./field_names.ts";
+import { protoField, protoFieldOf } from "./field_names.ts";
 import { Metadata, type ServiceError, type StatusObject } from "./grpc.ts";
 
 /** Trailing metadata that carries {@linkcode JobWorkerError.reason}. */
 const REASON_KEY = "jobworker-reason";
+
+/** The same for {@linkcode JobWorkerError.field}, by the name that it has in the proto. */
+const FIELD_KEY = "jobworker-field";
 
 /** What metadata may hold: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 const METADATA_VALUE = /^[\x20-\x7e]+$/;
@@ -35,7 +38,10 @@ export function statusFromError(error: unknown, onFault: (error: unknown) => voi
   const { code, reason, field = "" } = error as JobWorkerError;
   const message = (error as JobWorkerError).message.replace(field, () => protoField(field));
   const metadata = new Metadata();
-  if (reason !== undefined && METADATA_VALUE.test(reason)) metadata.set(REASON_KEY, reason);
+  const told = { [REASON_KEY]: reason, [FIELD_KEY]: field && protoFieldOf(field) };
+  for (const [key, value = ""] of Object.entries(told)) {
+    if (METADATA_VALUE.test(value)) metadata.set(key, value);
+  }
   // Percent-encoding throws on half a surrogate pair, which a cut may leave behind.
   const details = message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed();
   return { code: ERROR_CODES[code].grpc, details, metadata };
@@ -44,13 +50,15 @@ export function statusFromError(error: unknown, onFault: (error: unknown) => voi
 /** The error that a status stands for. A code that we do not use becomes `internal`. */
 export function errorFromStatus(error: ServiceError): JobWorkerError {
   const { code, details, metadata } = error;
-  const reason = metadata.get(REASON_KEY)[0];
+  const [reason] = metadata.get(REASON_KEY);
+  const [field] = metadata.get(FIELD_KEY);
   return new JobWorkerError(
     isLostCall(error) ? "unavailable" : CODES.get(code) ?? "internal",
     details,
     {
       cause: error,
       ...(typeof reason === "string" && { reason }),
+      ...(typeof field === "string" && { field }),
     },
   );
 }

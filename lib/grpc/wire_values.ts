@@ -73,7 +73,9 @@ export function readEnum<Word extends string>(
   const word = Object.hasOwn(words, value) ? words[value] : undefined;
   if (word !== undefined) return word;
   const known = Object.keys(words).join(", ");
-  throw new JobWorkerError(code, `Unknown value in ${field}: ${value} (known: ${known})`);
+  throw new JobWorkerError(code, `Unknown value in ${field}: ${value} (known: ${known})`, {
+    field,
+  });
 }
 
 export function writeEnum<Value extends string>(words: Record<Value, string>, word: string): Value {
@@ -84,7 +86,7 @@ export function writeEnum<Value extends string>(words: Record<Value, string>, wo
 /** Integers beyond 2^53 have lost digits by now: better no answer than a wrong one. */
 export function readInteger(value: number, field: string): number {
   if (Number.isSafeInteger(value)) return value;
-  throw new JobWorkerError("invalid_argument", `Number too large in ${field}: ${value}`);
+  throw new JobWorkerError("invalid_argument", `Number too large in ${field}: ${value}`, { field });
 }
 
 const MAX_NANOS = 999_999_999;
@@ -95,6 +97,7 @@ export function readMs({ seconds, nanos }: wire.Timestamp | wire.Duration, field
     throw new JobWorkerError(
       "invalid_argument",
       `Invalid ${field}.nanos ${nanos}: must be at most ${MAX_NANOS}`,
+      { field },
     );
   }
   return readInteger(seconds * 1000 + Math.trunc(nanos / 1e6), field);

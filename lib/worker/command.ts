@@ -13,13 +13,22 @@ const LONGEST_COMMAND = 2 * 1024 * 1024 - 16 * 1024;
 /** Each has a final NUL, and a pointer to it. */
 const BYTES_BESIDE_EACH = 9;
 
-/** Checks one field of a {@linkcode Command}; the message names it and shows its value. */
-function check(field: string, value: string, accepted: boolean, rule: string): void {
+/** A part of a {@linkcode Command}, in words and as the field of a request. */
+interface Part {
+  readonly words: string;
+  readonly field: string;
+}
+
+const NAME: Part = { words: "command name", field: "command.name" };
+const DIRECTORY: Part = { words: "working directory", field: "command.workingDirectory" };
+const VARIABLE: Part = { words: "environment variable", field: "command.env" };
+
+/** The message names the part and shows its value. */
+function check({ words, field }: Part, value: string, accepted: boolean, rule: string): void {
   if (accepted) return;
-  throw new JobWorkerError(
-    "invalid_argument",
-    `Invalid ${field} ${shown(value)}: ${rule}`,
-  );
+  throw new JobWorkerError("invalid_argument", `Invalid ${words} ${shown(value)}: ${rule}`, {
+    field,
+  });
 }
 
 /** A value as it may stand in a message: quoted, escaped, and cut. */
@@ -31,16 +40,16 @@ function bytesOf(text: string): number {
   return new TextEncoder().encode(text).length;
 }
 
-function checkLength(field: string, value: string): void {
+function checkLength({ words, field }: Part, value: string): void {
   // A UTF-16 unit is at most three bytes of UTF-8, so most texts need no encoding to be measured.
   if (value.length * 3 < LONGEST_ARGUMENT) return;
   const length = bytesOf(value) + 1;
   if (length <= LONGEST_ARGUMENT) return;
   throw new JobWorkerError(
     "invalid_argument",
-    `Invalid ${field} ${shown(value)}: ${length} bytes long, and the kernel accepts at most ` +
+    `Invalid ${words} ${shown(value)}: ${length} bytes long, and the kernel accepts at most ` +
       `${LONGEST_ARGUMENT} (execve(2), MAX_ARG_STRLEN)`,
-    { reason: "E2BIG" },
+    { reason: "E2BIG", field },
   );
 }
 
@@ -56,7 +65,7 @@ function checkWhole({ name, args, env }: Command): void {
     "invalid_argument",
     `Invalid command: its arguments and variables take ${length} bytes, and at most ` +
       `${LONGEST_COMMAND} are accepted (execve(2), ARG_MAX)`,
-    { reason: "E2BIG" },
+    { reason: "E2BIG", field: "command" },
   );
 }
 
@@ -67,21 +76,23 @@ function checkWhole({ name, args, env }: Command): void {
  */
 export function checkCommand(command: Command): void {
   const { name, args, env, workingDirectory } = command;
-  check("command name", name, name !== "", "must not be empty");
-  check("command name", name, !/[\0\n]/.test(name), "must not contain NUL or a line end");
-  checkLength("command name", name);
+  check(NAME, name, name !== "", "must not be empty");
+  check(NAME, name, !/[\0\n]/.test(name), "must not contain NUL or a line end");
+  checkLength(NAME, name);
   for (const [index, arg] of args.entries()) {
-    check(`argument ${index + 1}`, arg, !arg.includes("\0"), "must not contain NUL");
-    checkLength(`argument ${index + 1}`, arg);
+    const part = { words: `argument ${index + 1}`, field: `command.args.${index}` };
+    check(part, arg, !arg.includes("\0"), "must not contain NUL");
+    checkLength(part, arg);
   }
   for (const [key, value] of Object.entries(env)) {
     const rule = "must be a name without NUL or =";
-    check("environment variable", key, key !== "" && !/[\0=]/.test(key), rule);
-    check(`environment variable ${shown(key)}`, value, !value.includes("\0"), "no NUL is accepted");
-    checkLength("environment variable", `${key}=${value}`);
+    check(VARIABLE, key, key !== "" && !/[\0=]/.test(key), rule);
+    const named = { ...VARIABLE, words: `${VARIABLE.words} ${shown(key)}` };
+    check(named, value, !value.includes("\0"), "no NUL is accepted");
+    checkLength(VARIABLE, `${key}=${value}`);
   }
   check(
-    "working directory",
+    DIRECTORY,
     workingDirectory,
     workingDirectory === "" || /^\/[^\0\n]*$/.test(workingDirectory),
     "must be an absolute path without NUL or a line end",

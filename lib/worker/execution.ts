@@ -29,41 +29,44 @@ const DEFAULTS: Execution = {
 export function completeExecution(request: ExecutionRequest): Execution {
   const execution = { ...DEFAULTS, ...request };
   const { user, umask, nice, timeoutMs, gracePeriodMs, limits } = execution;
-  check("user", user, USER_NAME.test(user), "must be the name of a user");
-  check("umask", umask, UMASK.test(umask), 'must be octal, such as "022"');
-  check("nice", nice, isWhole(nice, -20, 19), "must be a whole number from -20 to 19");
-  check("timeout", timeoutMs, isWhole(timeoutMs, 0, LONGEST_TIMEOUT_MS), "must be 0 to 10 years");
-  checkGracePeriod(gracePeriodMs);
+  check("execution.user", user, USER_NAME.test(user), "must be the name of a user");
+  check("execution.umask", umask, UMASK.test(umask), 'must be octal, such as "022"');
+  check("execution.nice", nice, isWhole(nice, -20, 19), "must be a whole number from -20 to 19");
+  checkTimeout(timeoutMs, "execution.timeoutMs");
+  checkGracePeriod(gracePeriodMs, "execution.gracePeriodMs");
   checkLimits(limits);
   return execution;
 }
 
-/** @throws `invalid_argument` */
-export function checkGracePeriod(ms: number): void {
-  check(
-    "grace period",
-    `${ms} ms`,
-    isWhole(ms, 0, LONGEST_GRACE_PERIOD_MS),
-    "must be 0 to 24 hours",
-  );
+/**
+ * @param field of the request
+ * @throws `invalid_argument`
+ */
+export function checkTimeout(ms: number, field: string): void {
+  check(field, ms, isWhole(ms, 0, LONGEST_TIMEOUT_MS), "must be 0 to 10 years");
+}
+
+/** The same. */
+export function checkGracePeriod(ms: number, field: string): void {
+  check(field, `${ms} ms`, isWhole(ms, 0, LONGEST_GRACE_PERIOD_MS), "must be 0 to 24 hours");
 }
 
 function checkLimits({ memoryBytes, cpus, processes }: JobLimits): void {
   const max = Number.MAX_SAFE_INTEGER;
   check(
-    "memory limit",
+    "execution.limits.memoryBytes",
     memoryBytes,
     memoryBytes === undefined || isWhole(memoryBytes, SMALLEST_MEMORY, max),
     "must be at least 1 MiB, in bytes",
   );
   check(
-    "cpu limit",
+    "execution.limits.cpus",
     cpus,
     cpus === undefined || (cpus >= 0.01 && cpus <= 4096),
     "must be 0.01 to 4096",
   );
   check(
-    "process limit",
+    "execution.limits.processes",
     processes,
     processes === undefined || isWhole(processes, 1, 4_194_304),
     "must be a whole number from 1 to 4194304",
@@ -74,8 +77,22 @@ function isWhole(value: number, from: number, to: number): boolean {
   return Number.isSafeInteger(value) && value >= from && value <= to;
 }
 
+/** What a field is in words, where that is not its own name. */
+const WORDS: Readonly<Record<string, string>> = {
+  timeoutMs: "timeout",
+  gracePeriodMs: "grace period",
+  memoryBytes: "memory limit",
+  cpus: "cpu limit",
+  processes: "process limit",
+};
+
 function check(field: string, value: unknown, accepted: boolean, rule: string): void {
   if (accepted) return;
   const shown = JSON.stringify(value)?.slice(0, 60);
-  throw new JobWorkerError("invalid_argument", `Invalid ${field} ${shown}: ${rule}`);
+  const name = field.replace(/^.*\./, "");
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Invalid ${WORDS[name] ?? name} ${shown}: ${rule}`,
+    { field },
+  );
 }

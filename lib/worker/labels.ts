@@ -16,7 +16,7 @@ export const LONGEST_LABEL_VALUE = 256;
 export function checkLabels(labels: Readonly<Record<string, string>>): void {
   const entries = Object.entries(labels);
   const refuse = (what: string) =>
-    new JobWorkerError("invalid_argument", `Invalid labels: ${what}`);
+    new JobWorkerError("invalid_argument", `Invalid labels: ${what}`, { field: "labels" });
   if (entries.length > MOST_LABELS) {
     throw refuse(`${entries.length} of them, and at most ${MOST_LABELS} are accepted`);
   }

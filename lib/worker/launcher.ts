@@ -89,7 +89,11 @@ export class Launcher {
     const uid = user?.uid ?? own;
     if (execution.nice < 0 && uid !== 0) {
       const who = user === null ? "the daemon does not run as root" : `"${user.name}" is not root`;
-      throw new JobWorkerError("failed_precondition", `Cannot set nice ${execution.nice}: ${who}`);
+      throw new JobWorkerError(
+        "failed_precondition",
+        `Cannot set nice ${execution.nice}: ${who}`,
+        { field: "execution.nice" },
+      );
     }
     const home = user?.home ?? this.#parts.home;
     const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };
@@ -172,7 +176,7 @@ export class Launcher {
   #limitTime(execution: Execution): Execution {
     const { standardMs, maxMs } = this.#parts.timeout;
     const timeoutMs = execution.timeoutMs || standardMs || maxMs;
-    checkTimeout(timeoutMs, maxMs);
+    checkMaxTimeout(timeoutMs, maxMs, "execution.timeoutMs");
     return { ...execution, timeoutMs };
   }
 
@@ -225,7 +229,7 @@ function rlimitsOf(limits: JobLimits, uid: number): ProcessSpec["rlimits"] {
 }
 
 /** @throws `invalid_argument` for more time than a job may have */
-export function checkTimeout(timeoutMs: number, maxMs: number): void {
+export function checkMaxTimeout(timeoutMs: number, maxMs: number, field: string): void {
   if (maxMs === 0 || (timeoutMs > 0 && timeoutMs <= maxMs)) return;
   throw new JobWorkerError(
     "invalid_argument",
@@ -233,6 +237,7 @@ export function checkTimeout(timeoutMs: number, maxMs: number): void {
       timeoutMs === 0 ? "of none" : formatDuration(timeoutMs)
     }: this daemon lets no job ` +
       `run longer than ${formatDuration(maxMs)}`,
+    { field },
   );
 }
 
@@ -243,5 +248,7 @@ async function usable(home: string, groups: ProcessGroups): Promise<string> {
 }
 
 function cannotLimit(what: string, why: string): JobWorkerError {
-  return new JobWorkerError("failed_precondition", `Cannot limit ${what}: ${why}`);
+  return new JobWorkerError("failed_precondition", `Cannot limit ${what}: ${why}`, {
+    field: `execution.limits.${what}`,
+  });
 }

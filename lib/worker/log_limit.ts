@@ -13,5 +13,6 @@ export function checkLogLimit({ bytes }: LogLimit, maxBytes: number): void {
   throw new JobWorkerError(
     "invalid_argument",
     `Invalid log limit ${bytes}: accepted are whole bytes from ${SMALLEST_LOG_LIMIT} ${most}`,
+    { field: "logLimit.bytes" },
   );
 }

@@ -37,10 +37,10 @@ export async function findProgram(name: string, options: ProgramOptions): Promis
     const why = sights[denied]?.kind === "directory"
       ? "is a directory"
       : "is not executable: permission denied";
-    throw refusal(what, "EACCES", `${candidates[denied]} ${why}`);
+    throw refusal(what, "EACCES", `${candidates[denied]} ${why}`, "command.name");
   }
   const where = name.includes("/") ? "no such file" : `not found in PATH (${options.path})`;
-  throw refusal(what, "ENOENT", where);
+  throw refusal(what, "ENOENT", where, "command.name");
 }
 
 function isProgram(sight?: Sight): boolean {
@@ -49,13 +49,15 @@ function isProgram(sight?: Sight): boolean {
 
 function checkWorkingDirectory(path: string, sight?: Sight): void {
   const what = `working directory ${JSON.stringify(path)}`;
-  if (!sight?.kind) throw refusal(what, "ENOENT", "no such directory");
-  if (sight.kind !== "directory") throw refusal(what, "ENOTDIR", "not a directory");
-  if (!sight.usable) throw refusal(what, "EACCES", "permission denied");
+  const field = "command.workingDirectory";
+  if (!sight?.kind) throw refusal(what, "ENOENT", "no such directory", field);
+  if (sight.kind !== "directory") throw refusal(what, "ENOTDIR", "not a directory", field);
+  if (!sight.usable) throw refusal(what, "EACCES", "permission denied", field);
 }
 
-function refusal(what: string, reason: string, why: string): JobWorkerError {
+function refusal(what: string, reason: string, why: string, field: string): JobWorkerError {
   return new JobWorkerError("failed_precondition", `Cannot start the job: ${what}: ${why}`, {
     reason,
+    field,
   });
 }

@@ -35,11 +35,13 @@ export async function chooseUser(
   shell: KernelShell,
 ): Promise<SystemUser | null> {
   const name = asked || policy.standard;
+  const field = asked === "" ? {} : { field: "execution.user" };
   if (name === "") return null;
   if (name !== policy.standard && policy.allowed !== "any" && !policy.allowed.includes(name)) {
     throw new JobWorkerError(
       "permission_denied",
-      `Cannot run the job as user "${name}": the daemon is not told to allow it (--allow-users)`,
+      `Cannot run the job as user "${name}": the daemon is not told to allow it (by its own --allow-users)`,
+      field,
     );
   }
   const entry = /^(\d+) (\d+) (.*)$/.exec(await shell.ask(`user ${name}`));
@@ -47,6 +49,7 @@ export async function chooseUser(
     throw new JobWorkerError(
       "failed_precondition",
       `Cannot run the job as user "${name}": there is no such user`,
+      field,
     );
   }
   const [uid = 0, gid = 0] = entry.slice(1, 3).map(Number);
@@ -55,6 +58,7 @@ export async function chooseUser(
     throw new JobWorkerError(
       "failed_precondition",
       `Cannot run the job as user "${name}": the daemon does not run as root`,
+      field,
     );
   }
   return { name, uid, gid, home: entry[3] || "/" };

@@ -4,11 +4,11 @@ import { IdSequence, newId } from "../ids.ts";
 import { MAX_PAGE_JOBS, PageRoom } from "../page_room.ts";
 import { type ActiveJob, ActiveJobs } from "./active_jobs.ts";
 import { Cgroups } from "./cgroups.ts";
-import { checkGracePeriod, completeExecution } from "./execution.ts";
+import { checkGracePeriod, checkTimeout } from "./execution.ts";
 import type { JobInput } from "./job_input.ts";
 import type { JobPage, JobStore } from "./job_store.ts";
 import { JobWatch } from "./job_watch.ts";
-import { checkTimeout, Launcher, type Prepared } from "./launcher.ts";
+import { checkMaxTimeout, Launcher, type Prepared } from "./launcher.ts";
 import { LogLibrary, LOGS } from "./log_library.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { ProcessGroups } from "./process_groups.ts";
@@ -149,8 +149,10 @@ export class Worker implements AsyncDisposable {
    * @throws `not_found`, `invalid_argument`, or `failed_precondition` if it had ended before
    */
   async stop(jobId: string, options: StopJobOptions = {}): Promise<Job> {
-    const stopSignal = parseSignal(options.stopSignal ?? DEFAULT_STOP_SIGNAL);
-    if (options.gracePeriodMs !== undefined) checkGracePeriod(options.gracePeriodMs);
+    const stopSignal = parseSignal(options.stopSignal ?? DEFAULT_STOP_SIGNAL, "stopSignal");
+    if (options.gracePeriodMs !== undefined) {
+      checkGracePeriod(options.gracePeriodMs, "gracePeriodMs");
+    }
     const { running, settled } = await this.#running(jobId, "stop");
     const { execution } = running.snapshot();
     const gracePeriodMs = options.gracePeriodMs ?? execution.gracePeriodMs;
@@ -178,8 +180,8 @@ export class Worker implements AsyncDisposable {
    */
   async limitTime(jobId: string, timeoutMs: number): Promise<Job> {
     const { running } = await this.#running(jobId, "limit the time of");
-    completeExecution({ timeoutMs });
-    checkTimeout(timeoutMs, this.#options.timeout?.maxMs ?? 0);
+    checkTimeout(timeoutMs, "timeoutMs");
+    checkMaxTimeout(timeoutMs, this.#options.timeout?.maxMs ?? 0, "timeoutMs");
     running.limitTime(timeoutMs);
     return running.snapshot();
   }

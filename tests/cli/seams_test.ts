@@ -1,7 +1,13 @@
 /** What reaches the daemon of each line, and by what each call of it ends. */
 
 import type { CallOptions, JobClient } from "../../lib/cli/job_client.ts";
+import { describeGrammar } from "../../lib/cli/grammar.ts";
 import { main } from "../../lib/cli/main.ts";
+import { inWordsOfLine, OPTION_OF_FIELD } from "../../lib/cli/option_fields.ts";
+import { SETTINGS } from "../../lib/cli/settings.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { protoField } from "../../lib/grpc/field_names.ts";
+import { requestFields } from "../../lib/service/requests.ts";
 import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
 import { DONE, FakeIo, JOB_ID, jobOf, rejection } from "./fake_daemon.ts";
@@ -135,7 +141,7 @@ function recorder(waitsFor?: Method) {
       yield { records: [], nextOffset: 0, finishedJob: DONE_JOB };
     },
   } as unknown as JobClient;
-  return { client, calls, waiting: waiting.promise };
+  return { client, answers, calls, waiting: waiting.promise };
 }
 
 Deno.test("Every line asks the daemon for what it says, and for nothing else", async () => {
@@ -145,6 +151,102 @@ Deno.test("Every line asks the daemon for what it says, and for nothing else", a
     assert.deepEqual(calls, expected, line);
   }
   assert.deepEqual([...new Set(Object.keys(LINES).map((line) => line.split(" ")[0]))], VERBS);
+});
+
+/** The methods that the command line calls, but for the one without a request. */
+const REQUESTS = Object.keys(recorder().answers).filter((method) =>
+  method !== "checkHealth"
+) as (Exclude<Method, "checkHealth">)[];
+
+/** The fields of what a method is asked, as the daemon names them to clients. */
+function fieldsOf(method: Exclude<Method, "checkHealth">): string[] {
+  return requestFields(method).filter((field) => field !== "start.kind").map(protoField);
+}
+
+Deno.test("Every field that the command line can send has its option, or the word that there is none", () => {
+  const fields = new Set(REQUESTS.flatMap(fieldsOf));
+  // All of it together may be too long.
+  fields.add("command");
+  assert.deepEqual(Object.keys(OPTION_OF_FIELD).sort(), [...fields].sort());
+  const { commands } = describeGrammar();
+  const words = new Set(commands.flatMap(({ arguments: names, options }) => [
+    ...names.map(({ name }) => `<${name}>`),
+    ...options.map(({ long }) => long),
+  ]));
+  for (const option of Object.values(OPTION_OF_FIELD)) {
+    assert.ok(option === null || words.has(option), `No line has ${option}`);
+  }
+});
+
+/** Options that the daemon does not hear of. */
+const LOCAL = ["--all", "--timestamps"];
+
+/** A daemon that refuses one method. */
+function refusing(method: Method, error: JobWorkerError): FakeIo {
+  const refuse = () => Promise.reject(error);
+  const streamLogs: JobClient["streamLogs"] = async function* () {
+    await refuse();
+  };
+  const calls = { ...recorder().client, [method]: method === "streamLogs" ? streamLogs : refuse };
+  return new FakeIo(calls, { stdin: { read: () => Promise.resolve(null) } });
+}
+
+Deno.test("Whatever the daemon refuses of a line is named as it was typed", async () => {
+  const lines: typeof LINES = {
+    ...LINES,
+    "run --interactive -- cat": [["startJob", {}], ["streamLogs", {}]],
+    [`logs all ${JOB_ID} --timestamps`]: [["streamLogs", {}]],
+  };
+  const named = new Set<string>();
+  for (const [line, calls] of Object.entries(lines)) {
+    const [verb = ""] = line.split(" ");
+    for (const method of new Set(calls.map(([method]) => method))) {
+      if (method === "checkHealth") continue;
+      for (const field of fieldsOf(method)) {
+        const option = OPTION_OF_FIELD[field];
+        if (!option || !`${line} `.includes(`${option} `)) continue;
+        named.add(`${verb} ${option}`);
+        // The last is that of a right: whose certificate it is has nothing to do with it.
+        for (
+          const [code, message, expected] of [
+            ["invalid_argument", `Invalid ${field} "x": no`, `Invalid ${option} "x": no`],
+            ["invalid_argument", `Missing ${field}: no`, `Missing ${option}: no`],
+            ["invalid_argument", `Invalid thing "x": no`, `${option}: Invalid thing "x": no`],
+            ["permission_denied", "Cannot do that", `${option}: Cannot do that`],
+          ] as const
+        ) {
+          const io = refusing(method, new JobWorkerError(code, message, { field }));
+          assert.notEqual(await main(line.split(" "), io), 0, line);
+          const [first = ""] = io.stderr.text.split("\n");
+          assert.equal(first, `worker-cli: ${expected}`, line);
+          assert.doesNotMatch(io.stderr.text, /certificate/);
+        }
+      }
+    }
+  }
+  const settings = Object.values(SETTINGS).map(({ flags }) => flags.split(" ")[0] ?? "");
+  for (const { name, options } of describeGrammar().commands) {
+    if (!VERBS.includes(name)) continue;
+    for (const { long } of options) {
+      if (settings.includes(long) || LOCAL.includes(long)) continue;
+      assert.ok(named.has(`${name} ${long}`), `Nothing of the daemon is about ${name} ${long}`);
+    }
+  }
+});
+
+Deno.test("What the daemon refuses by a field that no line has is told as it comes", () => {
+  for (const field of [undefined, "page_token", "of_a_newer_daemon", "toString"]) {
+    assert.equal(inWordsOfLine(`Invalid ${field} 1: no`, field), `Invalid ${field} 1: no`);
+  }
+  const told = (message: string, field: string) => inWordsOfLine(message, field);
+  assert.equal(
+    told('Invalid filter.labels.a "\\n": no', "filter.labels"),
+    'Invalid --label a "\\n": no',
+  );
+  assert.equal(told("Invalid command: too long", "command"), "Invalid <command>: too long");
+  assert.equal(told('Invalid command name "": no', "command.name"), 'Invalid command name "": no');
+  // A longer name that begins like this one.
+  assert.equal(told("Invalid owners 1: no", "owner"), "--owner: Invalid owners 1: no");
 });
 
 Deno.test("Ctrl-C ends every call of every line, a second one where the first has a meaning", async () => {

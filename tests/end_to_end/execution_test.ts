@@ -132,7 +132,10 @@ Deno.test("What the daemon cannot do for a job is refused with the reason", asyn
     daemon.cli(["start", "--umask", "9", "--", "true"]),
   ]);
   assert.equal(user.code, 125);
-  assert.match(user.stderr, /user "daemon": the daemon is not told to allow it \(--allow-users\)/);
+  assert.match(
+    user.stderr,
+    /^worker-cli: --user: .*"daemon": the daemon is not told to allow it \(.*\)\n$/,
+  );
   assert.deepEqual([nice.code, umask.code], [2, 2]);
   assert.match(nice.stderr, /Invalid nice 20: .*-20 to 19/);
   assert.match(umask.stderr, /Invalid umask "9": must be octal/);

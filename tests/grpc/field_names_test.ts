@@ -1,10 +1,18 @@
 import protobuf from "protobufjs";
 import { JobWorkerError } from "../../lib/errors.ts";
-import { protoField } from "../../lib/grpc/field_names.ts";
+import { protoField, protoFieldOf } from "../../lib/grpc/field_names.ts";
 import { parseProtos, PROTOS } from "../../lib/grpc/protocol.ts";
-import { statusFromError } from "../../lib/grpc/status.ts";
+import { Metadata } from "../../lib/grpc/grpc.ts";
+import { errorFromStatus, statusFromError } from "../../lib/grpc/status.ts";
+import { NO_COMMAND } from "../../lib/grpc/wire_values.ts";
 import { JOB_METHODS, type JobMethod } from "../../lib/service/job_service.ts";
 import { checkRequest, requestFields } from "../../lib/service/requests.ts";
+import { checkCommand } from "../../lib/worker/command.ts";
+import { checkGracePeriod, completeExecution } from "../../lib/worker/execution.ts";
+import { checkLabels } from "../../lib/worker/labels.ts";
+import { checkMaxTimeout } from "../../lib/worker/launcher.ts";
+import { checkLogLimit } from "../../lib/worker/log_limit.ts";
+import { parseSignal } from "../../lib/worker/signals.ts";
 import { assert } from "../assert.ts";
 
 const root = parseProtos(Object.values(PROTOS), { keepCase: true });
@@ -19,10 +27,15 @@ function hasField(type: protobuf.Type, path: string): boolean {
   return inner instanceof protobuf.Type && hasField(inner, rest.join("."));
 }
 
+/** The request of a method. */
+function typeOf(method: JobMethod): protobuf.Type {
+  const name = method.charAt(0).toUpperCase() + method.slice(1);
+  return root.lookupType(`jobworker.v1.${name}Request`);
+}
+
 for (const method of JOB_METHODS) {
   Deno.test(`${method} names the fields of its request in gRPC as the proto does`, () => {
-    const name = method.charAt(0).toUpperCase() + method.slice(1);
-    const type = root.lookupType(`jobworker.v1.${name}Request`);
+    const type = typeOf(method);
     const fields = requestFields(method).filter((field) => field !== "start.kind");
     assert.ok(fields.length > 0);
     for (const field of fields) {
@@ -61,6 +74,65 @@ Deno.test("A client of gRPC is told what is wrong in the words of the proto, not
   );
   assert.equal(toldOf("getJob", {}), "Missing job_id: must be a text");
 });
+
+/** What the worker itself refuses, by the field that it is about. */
+const REFUSED: Readonly<Record<string, readonly [JobMethod, () => void]>> = {
+  "execution.user": ["startJob", () => completeExecution({ user: "a b" })],
+  "execution.umask": ["startJob", () => completeExecution({ umask: "9" })],
+  "execution.nice": ["startJob", () => completeExecution({ nice: 20 })],
+  "execution.timeout": ["startJob", () => completeExecution({ timeoutMs: -1 })],
+  "execution.grace_period": ["startJob", () => completeExecution({ gracePeriodMs: -1 })],
+  "execution.limits.memory_bytes": [
+    "startJob",
+    () => completeExecution({ limits: { memoryBytes: 1 } }),
+  ],
+  "execution.limits.cpus": ["startJob", () => completeExecution({ limits: { cpus: 0 } })],
+  "execution.limits.processes": ["startJob", () => completeExecution({ limits: { processes: 0 } })],
+  "log_limit.bytes": [
+    "startJob",
+    () => checkLogLimit({ bytes: 1, policy: "end_job" }, Infinity),
+  ],
+  "labels": ["startJob", () => checkLabels({ "x y": "" })],
+  "command.name": ["startJob", () => checkCommand({ ...NO_COMMAND, name: "" })],
+  "command.args": ["startJob", () => checkCommand({ ...NO_COMMAND, name: "x", args: ["\0"] })],
+  "command.env": ["startJob", () => checkCommand({ ...NO_COMMAND, name: "x", env: { "=": "" } })],
+  "command.working_directory": [
+    "startJob",
+    () => checkCommand({ ...NO_COMMAND, name: "x", workingDirectory: "x" }),
+  ],
+  "timeout": ["limitJobTime", () => checkMaxTimeout(2, 1, "timeoutMs")],
+  "grace_period": ["stopJob", () => checkGracePeriod(-1, "gracePeriodMs")],
+  "stop_signal": ["stopJob", () => parseSignal("x", "stopSignal")],
+  "signal": ["signalJob", () => parseSignal("x")],
+};
+
+Deno.test("What the worker refuses, a client is told with the field that it is about", () => {
+  for (const [field, [method, refuse]] of Object.entries(REFUSED)) {
+    const { details, metadata = new Metadata() } = statusFromError(
+      thrownBy(refuse),
+      assert.ifError,
+    );
+    const status = Object.assign(new Error(), { code: 3, details: String(details), metadata });
+    const error = errorFromStatus(status);
+    assert.equal(error.field, field);
+    assert.ok(hasField(typeOf(method), field), field);
+  }
+});
+
+Deno.test("The field of an error is that of the proto, whatever a label is called", () => {
+  assert.equal(protoFieldOf("filter.labels.ä.Ms"), "filter.labels");
+  assert.equal(protoFieldOf("streams.0"), "streams");
+  assert.equal(protoFieldOf("start.time"), "since");
+});
+
+function thrownBy(act: () => void): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  return assert.fail("It was accepted");
+}
 
 /** A value of each type that JSON has. */
 const VALUES = [undefined, null, true, 1.5, "\n", [], {}, [[]], { "\n": [] }];

@@ -10,11 +10,15 @@ Deno.test("statusFromError() and errorFromStatus() carry every code, with messag
   for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
     // Whoever has cancelled a call is not told by a status.
     if (code === "cancelled") continue;
-    const error = new JobWorkerError(code, `Because of ${code}`, { reason: "ENOENT" });
+    const error = new JobWorkerError(code, `Because of ${code}`, {
+      reason: "ENOENT",
+      field: "a.b",
+    });
     const status = statusFromError(error, noFault);
     assert.equal(status.code, ERROR_CODES[code].grpc);
-    const { code: again, message, reason } = errorFromStatus(received(status));
-    assert.deepEqual([again, message, reason], [code, `Because of ${code}`, "ENOENT"]);
+    const { code: again, message, reason, field } = errorFromStatus(received(status));
+    const expected = [code, `Because of ${code}`, "ENOENT", "a.b"];
+    assert.deepEqual([again, message, reason, field], expected);
   }
 });
 

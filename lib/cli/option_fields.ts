@@ -1,0 +1,66 @@
+/**
+ * Which option or argument of a line each field of a request comes from, by the field's name in the
+ * proto; `null` for what no line says. The daemon names fields, and users have typed options.
+ */
+export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
+  "command": "<command>",
+  "command.name": "<command>",
+  "command.args": "<command>",
+  "command.env": "--env",
+  "command.working_directory": "--cwd",
+  "labels": "--label",
+  "request_id": "--request-id",
+  "log_limit.bytes": "--log-limit",
+  "log_limit.policy": "--log-policy",
+  "execution.user": "--user",
+  "execution.umask": "--umask",
+  "execution.nice": "--nice",
+  "execution.timeout": "--timeout",
+  "execution.grace_period": "--grace",
+  "execution.limits.memory_bytes": "--memory",
+  "execution.limits.cpus": "--cpus",
+  "execution.limits.processes": "--processes",
+  "execution.has_input": "--interactive",
+  "job_id": "<jobId>",
+  "stop_signal": "--signal",
+  "grace_period": "--grace",
+  "signal": "<signal>",
+  "timeout": "--timeout",
+  "filter.statuses": "<status>",
+  "filter.owner": "--owner",
+  "filter.labels": "--label",
+  "filter.started_after": "--since",
+  "filter.started_before": "--until",
+  "filter.job_id_prefix": "<jobId>",
+  "page_size": "--limit",
+  "page_token": null,
+  "streams": "<streams>",
+  "follow": "--follow",
+  "tail_lines": "--tail",
+  "since": "--since",
+  // Where a log is read from, and input written to: nobody types that.
+  "offset": null,
+  "end_offset": null,
+  "data": null,
+  "end": null,
+  "max_age": "--older-than",
+  "max_count": "--keep",
+  "max_bytes": "--keep-bytes",
+  "dry_run": "--dry-run",
+  "owner": "--owner",
+};
+
+/** What an error says, in the words of the line that caused it. */
+export function inWordsOfLine(message: string, field: string | undefined): string {
+  if (field === undefined || !Object.hasOwn(OPTION_OF_FIELD, field)) return message;
+  const option = OPTION_OF_FIELD[field] ?? null;
+  if (option === null) return message;
+  const named = new RegExp(`^(Invalid|Missing|Unknown value in) ${RegExp.escape(field)}\\b`);
+  const [found, state = ""] = named.exec(message) ?? [];
+  if (found !== undefined) {
+    // The name of a label or of a variable may follow.
+    return `${state} ${option}${message.slice(found.length).replace(/^\./, " ")}`;
+  }
+  // Where it is told in words, these say which part of a command it is.
+  return option.startsWith("--") ? `${option}: ${message}` : message;
+}
