@@ -5,6 +5,8 @@
  * @module
  */
 
+import { BUILD } from "./build.ts";
+
 /** What went wrong, in the words of gRPC's canonical codes. */
 export type ErrorCode = keyof typeof ERROR_CODES;
 
@@ -63,5 +65,25 @@ export class JobWorkerError extends Error {
 
 /** The text of whatever was thrown, for a message or a diagnostic. */
 export function messageOf(error: unknown): string {
+  if (isMissingRight(error)) return missingRightText(error.message);
   return error instanceof Error ? error.message : String(error);
 }
+
+/** Whether Deno has refused something, as it does where the flags of its line do not allow it. */
+export function isMissingRight(error: unknown): error is Error {
+  return error instanceof Error && error.name === "NotCapable";
+}
+
+/** Deno would advise a flag of the line, which stands in a task. */
+function missingRightText(message: string): string {
+  const [, right = "", what = ""] =
+    /^Requires (\w+) access(?: to (.+?))?(?:, run|$)/.exec(message) ?? [];
+  if (right === "") return message;
+  const missing = `Deno was not given --allow-${right}${what === "" ? "" : ` for ${what}`}`;
+  return BUILD === "source" && right === "write" ? `${missing} (${WHERE_TASKS_WRITE})` : missing;
+}
+
+/** Which task may write where. */
+const WHERE_TASKS_WRITE =
+  "`deno task certs` and `deno task user` may write in ./certs, `deno task context` in " +
+  "~/.config/job-worker, `deno task start` in ./data; for another place see docs/permissions.md";

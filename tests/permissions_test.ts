@@ -5,6 +5,7 @@
  * @module
  */
 
+import { messageOf } from "../lib/errors.ts";
 import { assert } from "./assert.ts";
 import { probed } from "./probe.ts";
 import { ROOT, taskArgs } from "./programs.ts";
@@ -74,6 +75,57 @@ const CLI: readonly Probe[] = [
     "allowed",
   ],
 ];
+
+/** Lines that write where the task that runs them may not. */
+const ELSEWHERE: readonly (readonly [task: "start" | "cli", words: readonly string[]])[] = [
+  ["cli", ["certs"]],
+  ["start", ["--data-dir=data2", "--job-user=nobody"]],
+];
+
+Deno.test("Who lacks a right of Deno is told in one line which it is, and the task that has it", async () => {
+  await using directory = await temporaryDirectory();
+  const cwd = directory.path;
+  const told = await Promise.all(ELSEWHERE.map(async ([task, words]) => {
+    const args = [...taskArgs(task, cwd), ...words];
+    const env = { NO_COLOR: "1", HOME: cwd };
+    const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd, env }).output();
+    assert.notEqual(code, 0);
+    return new TextDecoder().decode(stderr);
+  }));
+  for (const text of told) {
+    assert.match(text, /^worker-\w+: Cannot .*: Deno was not given --allow-write for ".*\n$/);
+    assert.match(text, /; for another place see docs\/permissions\.md\)/);
+    assert.doesNotMatch(text, /Requires|run again/);
+  }
+});
+
+Deno.test("The tasks that may write are those that are told, with their places", async () => {
+  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  const text = messageOf(
+    new Deno.errors.NotCapable(
+      'Requires write access to "x", run again with the --allow-write flag',
+    ),
+  );
+  for (const task of ["start", "certs", "user", "context"]) {
+    const [, place = ""] = /--allow-write=(\S+)/.exec(tasks[task].command) ?? [];
+    const shown = place.replace("$HOME", "~").replace(/^(?!~)/, "./");
+    assert.ok(text.includes(`\`deno task ${task}\``), task);
+    assert.ok(text.includes(` in ${shown}`), place);
+  }
+});
+
+Deno.test("messageOf() names any right that is missing without the advice of Deno", () => {
+  const missing = (text: string) => messageOf(new Deno.errors.NotCapable(text));
+  assert.equal(
+    missing('Requires net access to "unix:/x", run again with the --allow-net flag'),
+    'Deno was not given --allow-net for "unix:/x"',
+  );
+  assert.equal(
+    missing("Requires env access, run again with the --allow-env flag"),
+    "Deno was not given --allow-env",
+  );
+  assert.equal(missing("Something else"), "Something else");
+});
 
 for (
   const [task, probes] of [["start", [...NOBODY, ...DAEMON]], ["cli", [...NOBODY, ...CLI]]] as const

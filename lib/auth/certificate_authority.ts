@@ -134,6 +134,7 @@ export class CertificateAuthority implements Disposable {
    * @param name of a user, `server`, or `all` that have not ended
    * @param options.hosts names and addresses of the server, beyond those that it has
    * @returns what was made and where it is
+   * @throws {JobWorkerError} `invalid_argument` for hosts where no server's is renewed
    */
   async renew(
     name: string,
@@ -142,6 +143,13 @@ export class CertificateAuthority implements Disposable {
     hosts.forEach(checkHost);
     const issuer = await this.#signer();
     const old = newestOf(await this.#recorded(), name);
+    if (hosts.length > 0 && !old.some(({ kind }) => kind === "server")) {
+      throw new JobWorkerError(
+        "invalid_argument",
+        `Cannot renew ${JSON.stringify(name)} with --host: names and addresses are those of the ` +
+          `server, \`${MAKE_CERTIFICATES} renew server --host NAME\``,
+      );
+    }
     const written: { path: string; of: IssuedCertificate }[] = [];
     for (const one of old) {
       const pem = await renewCertificate(one.pem, {

@@ -1,4 +1,4 @@
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { isMissingRight, JobWorkerError, messageOf } from "../errors.ts";
 import { adviceFor } from "./advice.ts";
 import { exitStatusOfError, FAILURE } from "./exit_status.ts";
 import type { Settings } from "./invocation.ts";
@@ -24,7 +24,9 @@ export async function printFailure(
     if (advice !== null) lines.push(advice);
   } else {
     lines.push(`worker-cli: ${messageOf(error)}`);
-    lines.push("This is a fault of worker-cli itself; --debug shows where");
+    if (!isMissingRight(error)) {
+      lines.push("This is a fault of worker-cli itself; --debug shows where");
+    }
   }
   if (settings.debug) lines.push(Deno.inspect(error));
   await printLine(io.stderr, printableLines(lines.join("\n")));

@@ -279,7 +279,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     .addOption(option("--dir <dir>", "where the CA is, or is to be [certs]"))
     .option("--force", "replace the CA, and with it every certificate")
     .addOption(
-      option("--host <name>", "a name or address of the server; repeatable", parseRepeated),
+      option("--host <name>", "one more name or address of the server; repeatable", parseRepeated),
     )
     .addOption(
       option(
@@ -337,7 +337,8 @@ const CERTS_NOTES = `
   worker-cli certs                           a CA, the server's certificate and three clients'
   worker-cli certs add alice --role operator one more client
   worker-cli certs renew [alice | server]    a new certificate for the same key; without a name, all
-  worker-cli certs list                      who has one, with which roles, until when
+  worker-cli certs list                      who has one, with which roles, until when, in which file:
+                                             after a renewal the old one stays good, without a file
   worker-cli certs revoke alice              onto the daemon's deny list, which it reads when reloaded`;
 
 const CONTEXT_NOTES = `

@@ -1,3 +1,4 @@
+import { basename } from "node:path";
 import type { IssuedCertificate } from "../../auth/issued.ts";
 import type {
   AddCertVerb,
@@ -97,6 +98,7 @@ async function list(world: World, verb: ListCertsVerb): Promise<number> {
     one.roles.join(",") || "-",
     new Date(one.notAfter).toISOString().replace(/\.\d+/, ""),
     statusOf(one),
+    one.paths.map((path) => printable(basename(path))).join(",") || "-",
     one.serialNumber,
   ]);
   const lines = io.stdout.isTerminal
@@ -106,7 +108,8 @@ async function list(world: World, verb: ListCertsVerb): Promise<number> {
   return 0;
 }
 
-const HEADING = ["KIND", "NAME", "ROLES", "UNTIL", "STATUS", "SERIAL"];
+/** Of several certificates of one name, the one with a file is in use; the others are good as well. */
+const HEADING = ["KIND", "NAME", "ROLES", "UNTIL", "STATUS", "FILE", "SERIAL"];
 
 async function revoke(world: World, verb: RevokeCertVerb): Promise<number> {
   const { io, settings } = world;
@@ -148,6 +151,7 @@ function jsonOf(one: IssuedCertificate): unknown {
     notAfter: new Date(notAfter).toISOString(),
     denied,
     status: statusOf(one),
+    files: one.paths,
   };
 }
 
