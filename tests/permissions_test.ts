@@ -87,7 +87,7 @@ Deno.test("Who lacks a right of Deno is told in one line which it is, and the ta
   const cwd = directory.path;
   const told = await Promise.all(ELSEWHERE.map(async ([task, words]) => {
     const args = [...taskArgs(task, cwd), ...words];
-    const env = { NO_COLOR: "1", HOME: cwd };
+    const env = { NO_COLOR: "1" };
     const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd, env }).output();
     assert.notEqual(code, 0);
     return new TextDecoder().decode(stderr);
