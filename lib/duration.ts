@@ -75,3 +75,8 @@ export function formatSpan(ms: number): string {
   const span = Math.max(0, ms);
   return formatDuration(span < 1_000 ? span : span - span % 1_000, { units: 2 });
 }
+
+/** The same for how long something took that is over: up to a minute in tenths of a second, `"3.0s"`. */
+export function formatTook(ms: number): string {
+  return ms < 1_000 || ms >= 60_000 ? formatSpan(ms) : `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
+}

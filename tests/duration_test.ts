@@ -1,5 +1,5 @@
 import { fc } from "./random.ts";
-import { formatDuration, formatSpan, parseDuration } from "../lib/duration.ts";
+import { formatDuration, formatSpan, formatTook, parseDuration } from "../lib/duration.ts";
 import { JobWorkerError } from "../lib/errors.ts";
 import { assert } from "./assert.ts";
 
@@ -50,6 +50,24 @@ Deno.test("formatDuration() cuts off what is beyond the units asked for", () => 
   assert.equal(formatDuration(93_784_005), "1d2h3m4s5ms");
   assert.equal(formatDuration(93_784_005, { units: 2 }), "1d2h");
   assert.equal(formatDuration(0), "0s");
+});
+
+Deno.test("formatTook() writes tenths of seconds up to a minute, and cuts off the rest", () => {
+  const took: [number, string][] = [
+    [-5, "0s"],
+    [0, "0s"],
+    [999, "999ms"],
+    [1_000, "1.0s"],
+    [3_049, "3.0s"],
+    [3_099, "3.0s"],
+    [59_999, "59.9s"],
+    [60_000, "1m"],
+    [61_999, "1m1s"],
+  ];
+  for (const [ms, text] of took) {
+    assert.equal(formatTook(ms), text);
+    assert.ok(parseDuration(text) <= Math.max(0, ms));
+  }
 });
 
 Deno.test("formatSpan() writes two units, no fraction of a second beyond one, nothing negative", () => {

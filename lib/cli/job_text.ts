@@ -5,7 +5,7 @@
  */
 
 import { formatByteSize } from "../byte_size.ts";
-import { formatDuration, formatSpan } from "../duration.ts";
+import { formatDuration, formatSpan, formatTook } from "../duration.ts";
 import type { Containment, Execution, Job, JobReason, JobStatus, JobUsage } from "./job_client.ts";
 import { printable, shellWords } from "../printable.ts";
 
@@ -50,7 +50,8 @@ export function commandText(job: Job): string {
 
 /** How long the job ran, or has run until `now`; of a lost job, for how long it is known to have run. */
 export function tookText(job: Job, now: number): string {
-  const span = formatSpan((job.end?.finishedAt ?? now) - job.startedAt);
+  const { startedAt, end } = job;
+  const span = end === null ? formatSpan(now - startedAt) : formatTook(end.finishedAt - startedAt);
   return isLost(job) ? `at least ${span}` : span;
 }
 

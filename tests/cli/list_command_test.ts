@@ -1,6 +1,6 @@
 import type { Job } from "../../lib/cli/job_client.ts";
 import { assert } from "../assert.ts";
-import { JOB_ID, jobOf, runCli, STARTED_AT } from "./fake_daemon.ts";
+import { DONE, JOB_ID, jobOf, runCli, STARTED_AT } from "./fake_daemon.ts";
 import { jsonLines, KILLED } from "./jobs.ts";
 
 /** Ids in the order of a list, the newest first. */
@@ -67,6 +67,14 @@ Deno.test("list prints tabs in a pipe, one job a line whatever it is called", as
     ].join("\n"),
   );
   assert.equal((await runCli(["list"], { listJobs: pager([]) })).stdout, "");
+});
+
+Deno.test("list and status say how long a job took as README shows it", async () => {
+  const job = jobOf({ end: { ...DONE, finishedAt: STARTED_AT + 3_049 } });
+  const calls = { listJobs: pager([job]), getJob: () => Promise.resolve(job) };
+  const { stdout } = await runCli(["list"], calls, { terminal: true });
+  assert.match(stdout, / ago +3\.0s +alice /);
+  assert.match((await runCli(["status", JOB_ID], calls)).stdout, /^Took: +3\.0s$/m);
 });
 
 Deno.test("list fits a table to the terminal", async () => {

@@ -64,7 +64,7 @@ Deno.test("The page of a job has every fact of it, each in its place", async () 
     ["Id", JOB_ID],
     ["Owner", "alice"],
     ["Started", facts[2]?.[1]],
-    ["Duration", "1s"],
+    ["Duration", "1.8s"],
     ["Process", "4711"],
     ["Output", "1TiB stdout, 1TiB stderr"],
     ["Directory", "/srv/build"],

@@ -5,7 +5,7 @@
  */
 
 import { html } from "hono/html";
-import { formatSpan } from "../../duration.ts";
+import { formatSpan, formatTook } from "../../duration.ts";
 import { shellWords } from "../../printable.ts";
 import { type Job, statusOf } from "../../worker/types.ts";
 import type { Html } from "./layout.ts";
@@ -21,9 +21,9 @@ export function statusBadge(job: Job): Html {
 }
 
 /** How long the job ran, or has run so far; of a lost job, for how long it is known to have run. */
-export function durationText(job: Job, now: number): string {
-  const span = formatSpan((job.end?.finishedAt ?? now) - job.startedAt);
-  return job.end?.reason === "lost" ? `at least ${span}` : span;
+export function durationText({ startedAt, end }: Job, now: number): string {
+  const span = end === null ? formatSpan(now - startedAt) : formatTook(end.finishedAt - startedAt);
+  return end?.reason === "lost" ? `at least ${span}` : span;
 }
 
 /** A time as its distance from now; the time itself is in the markup. */
