@@ -214,6 +214,10 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
 
   subcommand(program, "output", "print all a job prints until it ends, exit with its status")
     .argument("<jobId>")
+    .addHelpText(
+      "after",
+      LEAVING + LEAVING_IS_SAID,
+    )
     .action((jobId: string) => found({ kind: "output", jobId }));
 
   subcommand(program, "logs", "print what a job has printed so far")
@@ -226,6 +230,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       option("--since <when>", "only what is newer: 10m, or 2026-07-31T09:30:00Z", parseMoment)
         .conflicts("tail"),
     )
+    .addHelpText("after", LEAVING)
     .action((streams: "all" | LogStream, jobId: string, options: LogsOptions) =>
       found(logsVerbOf(streams, jobId, options))
     );
@@ -254,6 +259,10 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
 
   subcommand(program, "wait", "wait until a job ends, exit with its status")
     .argument("<jobId>")
+    .addHelpText(
+      "after",
+      LEAVING + LEAVING_IS_SAID,
+    )
     .action((jobId: string) => found({ kind: "wait", jobId }));
 
   subcommand(program, "prune", "remove finished jobs with their logs")
@@ -332,6 +341,13 @@ reached (125) leave it running, and say so on standard error with its id and how
 --interactive the first two stop it, as it cannot have the rest of its input.
 Unless the job just exits, standard error says how and why it ended: by a signal, out of time, out of
 memory, for the limit of its log, stopped by a user, with the daemon, or lost.`;
+
+/** Of those who only watch a job. */
+const LEAVING = `
+Ctrl-C (exit status 130), SIGTERM (143) and a hang-up (129) end this only: the job goes on.`;
+
+const LEAVING_IS_SAID = `
+Standard error says so, as the exit status is then not the job's.`;
 
 const CERTS_NOTES = `
   worker-cli certs                           a CA, the server's certificate and three clients'

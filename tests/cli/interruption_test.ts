@@ -12,6 +12,7 @@ import {
   jobOf,
   recordsOf,
   rejection,
+  runCli,
   streamer,
 } from "./fake_daemon.ts";
 import { STOPPED } from "./jobs.ts";
@@ -220,6 +221,35 @@ Deno.test("stop --all asks many jobs to stop at once, so that none waits for the
   assert.equal(await soon(exitStatus, () => "64 to be asked at once", 20_000), 0);
   assert.equal(most, 64);
   assert.equal(io.stdout.text.split("\n").length - 1, jobs.length);
+});
+
+Deno.test("Who only watches a job leaves it as it is, and says so where the exit status would be the job's", async () => {
+  const said = new RegExp(`^worker-cli: .+\\. Left job ${JOB_ID}, which goes on; [^\n]*\n$`);
+  const lines: [string, RegExp][] = [
+    [`logs all ${JOB_ID} --follow`, /^$/],
+    [`logs stdout ${JOB_ID} --follow --json`, /^$/],
+    [`output ${JOB_ID}`, said],
+    [`output ${JOB_ID} --json`, said],
+  ];
+  const leave: [(io: FakeIo) => void, number][] = [
+    [(io) => io.interrupt(), 130],
+    [(io) => io.hangUp(), 129],
+  ];
+  for (const [line, stderr] of lines) {
+    const help = (await runCli([line.split(" ")[0] ?? "", "--help"])).stdout;
+    assert.match(help, /exit status 130\), SIGTERM \(143\) and a hang-up \(129\).*the job goes on/);
+    for (const [how, expected] of leave) {
+      // Any other call is an error of the test.
+      const io = new FakeIo({
+        streamLogs: streamer(batchesOf(null, recordsOf(["stdout", "x"])), { open: true }),
+      });
+      const exitStatus = main(line.split(" "), io);
+      await io.stdout.includes(line.includes("--json") ? "data" : "x");
+      how(io);
+      assert.equal(await exitStatus, expected, line);
+      assert.match(io.stderr.text, stderr, line);
+    }
+  }
 });
 
 Deno.test("stop --all stops all of the jobs though nobody reads its lines any more", async () => {

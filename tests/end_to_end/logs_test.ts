@@ -141,3 +141,25 @@ Deno.test("logs without --follow ends although the job prints faster than anybod
   assert.equal(stderr.stdout, "");
   await printed("stop", jobId);
 });
+
+Deno.test("logs --follow and output that are interrupted leave the job running", async () => {
+  const { stdout } = await daemon.cli(["start", "--", "sh", "-c", "echo ready; sleep 1000"]);
+  const jobId = stdout.trim();
+  const watch = async (words: readonly string[], signal: Deno.Signal) => {
+    await using process = daemon.startCli([...words]);
+    await process.seen(/ready/);
+    process.kill(signal);
+    const { code, stderr } = await process.finished();
+    return [code, /^worker-cli: .* Left job .* which goes on; .*\n$/.test(stderr) || stderr];
+  };
+  const outcomes = await Promise.all([
+    watch(["logs", "all", jobId, "--follow"], "SIGINT"),
+    watch(["logs", "all", jobId, "--follow"], "SIGHUP"),
+    watch(["output", jobId], "SIGINT"),
+    watch(["output", jobId], "SIGHUP"),
+  ]);
+  assert.deepEqual(outcomes, [[130, ""], [129, ""], [130, true], [129, true]]);
+  const status = JSON.parse((await daemon.cli(["status", "--json", jobId])).stdout).status;
+  assert.equal(status, "running");
+  assert.equal((await daemon.cli(["stop", jobId])).code, 0);
+});

@@ -2,10 +2,16 @@ import type { Context } from "../context.ts";
 import { exitStatusOfJob } from "../exit_status.ts";
 import type { OutputVerb } from "../invocation.ts";
 import { resolveJobId } from "../job_id.ts";
+import { untilEnd } from "../until_end.ts";
 import { followLog } from "../print_log.ts";
 
-/** Prints all that a job prints, from its first byte until it ends, and exits with its status. */
+/**
+ * Prints all that a job prints, from its first byte until it ends, and exits with its status. Who leaves
+ * before that leaves it running, and has no status of it: that is said.
+ */
 export async function output(context: Context, verb: OutputVerb): Promise<number> {
+  const { io } = context;
   const jobId = await resolveJobId(context, verb.jobId);
-  return exitStatusOfJob(context.io, await followLog(context, jobId));
+  const ended = await untilEnd(io, jobId, followLog(context, jobId));
+  return exitStatusOfJob(io, ended);
 }

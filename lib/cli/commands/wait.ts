@@ -1,11 +1,12 @@
 import type { Context } from "../context.ts";
 import { exitStatusOfJob } from "../exit_status.ts";
 import type { WaitVerb } from "../invocation.ts";
-import { Interrupted, printLine, tell, warn } from "../io.ts";
+import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
-import { jobJson, leftText, outcomeText, unusualEndText } from "../job_text.ts";
+import { jobJson, outcomeText, unusualEndText } from "../job_text.ts";
 import { jsonLine } from "../../printable.ts";
 import { withProgress } from "../progress.ts";
+import { untilEnd } from "../until_end.ts";
 
 /** Waits until a job ends, and exits with its status. */
 export async function wait(context: Context, verb: WaitVerb): Promise<number> {
@@ -14,10 +15,7 @@ export async function wait(context: Context, verb: WaitVerb): Promise<number> {
   const job = await withProgress(
     io.stderr,
     () => `Waiting for job ${jobId} to end…`,
-    client.waitJob({ jobId }, { signal: io.interrupted }).catch(async (error) => {
-      if (error instanceof Interrupted) await warn(io, `${error.message}. ${leftText(jobId)}`);
-      throw error;
-    }),
+    untilEnd(io, jobId, client.waitJob({ jobId }, { signal: io.interrupted })),
   );
   if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
   else if (unusualEndText(job) === null) await tell(io, `Job ${jobId} ${outcomeText(job)}`);
