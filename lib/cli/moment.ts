@@ -4,6 +4,7 @@
  * @module
  */
 
+import { readDateTime } from "../date_time.ts";
 import { isBareNumber, parseDuration } from "../duration.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Moment } from "./invocation.ts";
@@ -36,7 +37,11 @@ export function parseMoment(text: string): Moment {
       `is ambiguous: did you mean ${text}s, back from now, or @${text}, ${time}?`,
     );
   }
-  if (/^\d+-/.test(text)) return { kind: "since", time: parseDateTime(text) };
+  if (/^\d+-/.test(text)) {
+    const time = readDateTime(text);
+    if (typeof time === "number") return { kind: "since", time };
+    throw invalid(text, time);
+  }
   try {
     return { kind: "ago", ms: parseDuration(text) };
   } catch (error) {
@@ -47,47 +52,6 @@ export function parseMoment(text: string): Moment {
     "is neither a duration, for example 10m, nor a time of RFC 3339, for example " +
       "2026-07-31T09:30:00Z, nor @ and seconds since 1970",
   );
-}
-
-const DATE = String.raw`(\d{4})-(\d\d)-(\d\d)`;
-const DATE_TIME = new RegExp(
-  String.raw`^${DATE}(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.\d+)?)?(Z|[+-](\d\d):(\d\d))?)?$`,
-  "i",
-);
-
-/** `Date.parse` alone would make the 2nd of March of a 30th of February. */
-function parseDateTime(text: string): number {
-  const match = DATE_TIME.exec(text);
-  if (match === null) throw invalid(text, "is no time of RFC 3339, such as 2026-07-31T09:30:00Z");
-  const [, year, month, day, hour, minute, second, zone, zoneHour, zoneMinute] = match;
-  const days = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
-  check(text, "months", month, 1, 12);
-  check(text, `the days of ${year}-${month}`, day, 1, days);
-  if (hour === undefined) {
-    throw invalid(text, `has no time of day: did you mean ${text}T00:00:00Z?`);
-  }
-  check(text, "hours", hour, 0, 23);
-  check(text, "minutes", minute, 0, 59);
-  check(text, "seconds", second, 0, 59);
-  if (zone === undefined) {
-    throw invalid(text, `has no time zone: did you mean ${text}Z, in UTC, or, say, ${text}+02:00?`);
-  }
-  check(text, "the hours of a zone", zoneHour, 0, 23);
-  check(text, "the minutes of a zone", zoneMinute, 0, 59);
-  const time = Date.parse(text.replace(" ", "T").toUpperCase());
-  if (Number.isFinite(time)) return time;
-  throw invalid(text, "is no time of RFC 3339, such as 2026-07-31T09:30:00Z");
-}
-
-function check(
-  text: string,
-  what: string,
-  digits: string | undefined,
-  least: number,
-  most: number,
-): void {
-  if (digits === undefined || (Number(digits) >= least && Number(digits) <= most)) return;
-  throw invalid(text, `is no time: ${what} go from ${least} to ${most}`);
 }
 
 function invalid(text: string, why: string): JobWorkerError {

@@ -6,6 +6,7 @@
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { isJobId } from "../ids.ts";
 import type { Parsed } from "./grammar.ts";
 import type { RestCall, RestVerb } from "./invocation.ts";
 import { type Environment, readSettings, type Setting, SETTINGS } from "./settings.ts";
@@ -105,9 +106,13 @@ function callOf(
     return { kind: "start", command, args };
   }
   if (command !== undefined) throw invalid(`--${form} takes no ${JSON.stringify(command)}`);
-  if (form === "stop") return { kind: "stop", jobId: String(values.stop) };
-  if (form === "status") return { kind: "status", jobId: String(values.status) };
-  return { kind: "health" };
+  if (form !== "stop" && form !== "status") return { kind: "health" };
+  const jobId = String(values[form]).toLowerCase();
+  if (isJobId(jobId)) return { kind: form, jobId };
+  throw invalid(
+    `--${form} ${JSON.stringify(jobId.slice(0, 72))}: must be the whole id of a job, ` +
+      "such as 01890a5d-ac96-774b-bcce-b302099a8057",
+  );
 }
 
 function addressOf(given: string | undefined, environment: Environment): string {

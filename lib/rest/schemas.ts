@@ -5,6 +5,7 @@
  * @module
  */
 
+import { readDateTime } from "../date_time.ts";
 import { z } from "../zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
@@ -25,7 +26,7 @@ export const jobId = about(
   fields.jobId.meta({ ...fields.jobId.meta(), format: "uuid" }),
   "A UUIDv7.",
 );
-const dateTime = z.iso.datetime({ offset: true });
+const dateTime = z.iso.datetime({ offset: true, error: ({ input }) => dateTimeFault(input) });
 const jobStatus = z.enum(JOB_STATUSES).meta({
   description: "`cancelled`: a user or the shutdown of the daemon has stopped it.",
 });
@@ -192,6 +193,12 @@ export const jobQuery = z.strictObject({
   pageSize: fields.whole(MAX_PAGE_JOBS, 1).default(fields.DEFAULT_PAGE_SIZE),
   pageToken: fields.pageToken.default(""),
 });
+
+/** What is wrong with a date; where it is but written too freely, the general words do. */
+function dateTimeFault(input: unknown): string | undefined {
+  const fault = typeof input === "string" ? readDateTime(input) : undefined;
+  return typeof fault === "string" ? fault : undefined;
+}
 
 function isSet(values: readonly unknown[]): boolean {
   return new Set(values).size === values.length;

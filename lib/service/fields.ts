@@ -39,9 +39,12 @@ export function text(
 
 /** A whole number. */
 export function whole(max: number, min = 0): z.ZodNumber {
-  return z.number().refine((value) => Number.isSafeInteger(value) && value >= min && value <= max, {
-    error: `must be a whole number from ${min} to ${max}`,
-  }).meta({ type: "integer", minimum: min, maximum: max });
+  const error = `must be a whole number from ${min} to ${max}`;
+  // Said of whatever is no number, too.
+  return z.number({ error }).refine(
+    (value) => Number.isSafeInteger(value) && value >= min && value <= max,
+    { error },
+  ).meta({ type: "integer", minimum: min, maximum: max });
 }
 
 /** Without control characters. */

@@ -1,6 +1,7 @@
 import { parse } from "../../lib/cli/grammar.ts";
 import type { RestCall, RestVerb, Settings } from "../../lib/cli/invocation.ts";
 import { assert } from "../assert.ts";
+import { JOB_ID } from "./fake_daemon.ts";
 
 function invocationOf(
   args: readonly string[],
@@ -18,9 +19,9 @@ Deno.test("parse() reads the forms of REST with their defaults", () => {
     ["--health", { kind: "health" }],
     ["--start -- ls -l --status", { kind: "start", command: "ls", args: ["-l", "--status"] }],
     ["--start -- list", { kind: "start", command: "list", args: [] }],
-    ["--stop 0199", { kind: "stop", jobId: "0199" }],
-    ["--stop=0199", { kind: "stop", jobId: "0199" }],
-    ["--status 0199", { kind: "status", jobId: "0199" }],
+    [`--stop ${JOB_ID.toUpperCase()}`, { kind: "stop", jobId: JOB_ID }],
+    [`--stop=${JOB_ID}`, { kind: "stop", jobId: JOB_ID }],
+    [`--status ${JOB_ID}`, { kind: "status", jobId: JOB_ID }],
   ];
   for (const [line, call] of forms) {
     const { verb, settings } = invocationOf(line.split(" "));
@@ -33,9 +34,9 @@ Deno.test("parse() reads the forms of REST with their defaults", () => {
 
 Deno.test("parse() reads the options of REST on both sides, and their variables", () => {
   const line = "--rest-address h:1 --user u --password-file p --ca c --json --debug";
-  for (const args of [`${line} --status 0199`, `--status 0199 ${line}`]) {
+  for (const args of [`${line} --status ${JOB_ID}`, `--status ${JOB_ID} ${line}`]) {
     const { verb, settings } = invocationOf(args.split(" "));
-    const call = { kind: "status", jobId: "0199" };
+    const call = { kind: "status", jobId: JOB_ID };
     assert.deepEqual(verb, { kind: "rest", call, address: "h:1", user: "u", passwordFile: "p" });
     assert.deepEqual([settings.ca, settings.json, settings.debug], ["c", true, true]);
   }
@@ -64,6 +65,8 @@ Deno.test("parse() says what is wrong with a line that uses REST", () => {
     ["--health --address h:1", /--address/],
     ["--health --password secret", /--password/],
     ["--status x --frob", /--frob/],
+    ["--stop 0199", /^--stop "0199": must be the whole id of a job, such as \S+\nSee/],
+    ["--status 0199", /^--status "0199": must be the whole id/],
   ];
   for (const [line, words] of lines) {
     const parsed = parse(line.split(" "), () => undefined);

@@ -518,6 +518,38 @@ Deno.test("A query that is not understood is refused with the parameter's name",
   }
 });
 
+Deno.test("A query that is wrong is told why as well as a line of the CLI is", async () => {
+  const wrong: [string, string][] = [
+    ["tail=1e3", 'tail "1e3": must be a whole number from 0 to 1000000000'],
+    ["tail=-1", 'tail "-1": must be a whole number from 0 to 1000000000'],
+    ["offset=0x10", 'offset "0x10": must be a whole number from 0 to 9007199254740991'],
+    [
+      "since=2026-02-30T00:00:00Z",
+      'since "2026-02-30T00:00:00Z": is no time: the days of 2026-02 go from 1 to 28',
+    ],
+    [
+      "since=2026-07-31T24:00:00Z",
+      'since "2026-07-31T24:00:00Z": is no time: hours go from 0 to 23',
+    ],
+    [
+      "since=2026-07-31T09:30:00",
+      'since "2026-07-31T09:30:00": has no time zone: did you mean 2026-07-31T09:30:00Z, in UTC, ' +
+      "or, say, 2026-07-31T09:30:00+02:00?",
+    ],
+    ["since=10m", 'since "10m": is no time of RFC 3339, such as 2026-07-31T09:30:00Z'],
+    [
+      "since=2026-07-31%2009:30:00Z",
+      'since "2026-07-31 09:30:00Z": must be a date and time of RFC 3339 with its zone, ' +
+      "such as 2026-07-31T09:30:00Z",
+    ],
+  ];
+  const api = new TestApp();
+  for (const [query, detail] of wrong) {
+    const response = await api.request(`/v1/jobs/${JOB_ID}/logs?${query}`);
+    assert.deepEqual((await response.json()).detail, `Invalid ${detail}`);
+  }
+});
+
 Deno.test("Every call has the signal and the caller of its request", async () => {
   const requests: [JobMethod, string, unknown?][] = [
     ["startJob", "/start/", { command: "ls" }],

@@ -150,7 +150,7 @@ const checks: Partial<JobService> = {
   stopJob: (request: StopJobRequest) => {
     checkRequest("stopJob", request);
     if (request.stopSignal !== "") parseSignal(request.stopSignal);
-    if (request.gracePeriodMs !== null) checkGracePeriod(request.gracePeriodMs);
+    if (request.gracePeriodMs !== null) checkGracePeriod(request.gracePeriodMs, "gracePeriodMs");
     return Promise.resolve(DONE_JOB);
   },
   getJob: (request) => {
