@@ -6,9 +6,9 @@
 
 import type { CommandShape, OptionShape } from "../lib/cli/command_shape.ts";
 import { describeGrammar, RUN_NOTES } from "../lib/cli/grammar.ts";
-import { REST_FORMS, REST_NOTES } from "../lib/cli/rest_grammar.ts";
+import { REST_FORMS, REST_NOTES, REST_VARIABLES } from "../lib/cli/rest_grammar.ts";
 import { SETTINGS } from "../lib/cli/settings.ts";
-import { OPTION_ROWS } from "../lib/daemon/options.ts";
+import { OPTION_ROWS, variableOf } from "../lib/daemon/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { lines, type ManualPage, roffOf, term, text } from "./roff.ts";
 
@@ -66,7 +66,7 @@ function cliPage(program: CommandShape): ManualPage {
           ...Object.values(SETTINGS).map(({ variable, flags }) =>
             term(variable, `Stands in for ${flags.replace(/ .*/, "")}.`)
           ),
-          term("WORKER_PASSWORD", "The password for REST."),
+          ...Object.entries(REST_VARIABLES).map(([variable, about]) => term(variable, about)),
           term("NO_COLOR", "No colours on a terminal."),
         ],
       },
@@ -163,7 +163,19 @@ function daemonPage(): ManualPage {
       },
       {
         title: "ENVIRONMENT",
-        parts: OPTION_ROWS.map(({ name, variable }) => term(variable, `Stands in for --${name}.`)),
+        parts: [
+          ...OPTION_ROWS.map(({ name, variable }) => term(variable, `Stands in for --${name}.`)),
+          term(variableOf("config"), "Stands in for --config."),
+          term(
+            "WORKER_PASSWORD_FILE",
+            "Whose first line is the password that init and user add give to a user of REST.",
+          ),
+          term("WORKER_PASSWORD", "The same password, where there is no such file."),
+          term(
+            "WORKER_EXECUTABLE",
+            "The program that the units of init start. The portable executable says so itself.",
+          ),
+        ],
       },
       {
         title: "SIGNALS",

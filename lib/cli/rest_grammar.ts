@@ -19,8 +19,16 @@ export const REST_FORMS =
 
 export const REST_NOTES = `
 The forms with --health, --start, --stop and --status use REST: they take --rest-address [0.0.0.0:8443],
---user, --password-file, --ca, --json and --debug. Without a file the password is WORKER_PASSWORD, or is
-asked for.`;
+--user, --password-file, --ca, --json and --debug, or WORKER_REST_ADDRESS, WORKER_USER and so on. Without
+a file the password is WORKER_PASSWORD, or is asked for.`;
+
+/** The variables that stand in for options of these forms only, and for none. */
+export const REST_VARIABLES: Readonly<Record<string, string>> = {
+  WORKER_REST_ADDRESS: "Stands in for --rest-address.",
+  WORKER_USER: "Stands in for --user with REST.",
+  WORKER_PASSWORD_FILE: "Stands in for --password-file.",
+  WORKER_PASSWORD: "The password for REST, where there is no such file.",
+};
 
 const FORMS = {
   health: { type: "boolean" },

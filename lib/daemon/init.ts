@@ -20,9 +20,11 @@ Options:
   --dir=<dir>        where to [.]; a daemon finds ${SYSTEM_DIRECTORY} by itself, and its data is then
                      in /var/lib/job-worker
   --host=<name>      a name or address by which clients reach this server; repeatable
-  --user=<name>      a user of the REST API, an admin; the password is WORKER_PASSWORD, or made up
+  --user=<name>      a user of the REST API, an admin; the password is the first line of the file
+                     WORKER_PASSWORD_FILE, or WORKER_PASSWORD, or made up
   --job-user=<name>  whose rights jobs have, where the daemon runs as root [job-worker, else nobody]
-  --systemd          write units for systemd, too: those of a user, unless root asks
+  --systemd          write units for systemd, too: those of a user, unless root asks; they start
+                     WORKER_EXECUTABLE, or this program
   --system           write those of the system, whoever asks
   --force            replace what is there: certificates that the old CA signed are then worth nothing
 `;
