@@ -185,7 +185,7 @@ const LOCAL = ["--all", "--timestamps"];
 function refusing(method: Method, error: JobWorkerError): FakeIo {
   const refuse = () => Promise.reject(error);
   const streamLogs: JobClient["streamLogs"] = async function* () {
-    await refuse();
+    yield await refuse();
   };
   const calls = { ...recorder().client, [method]: method === "streamLogs" ? streamLogs : refuse };
   return new FakeIo(calls, { stdin: { read: () => Promise.resolve(null) } });
