@@ -60,12 +60,14 @@ export class WatchedCredentials extends ChannelCredentials {
 /** In TLS 1.3 a client's certificate is judged when the client already takes the handshake as done. */
 function watchOpening(socket: Socket, watch: TlsWatch): void {
   const isSilent = () => socket.bytesRead === 0;
-  socket.on("error", (error) => {
-    if (isSilent()) watch.failed(error);
-  });
   const onClosed = () => {
     if (isSilent()) watch.unanswered();
   };
+  socket.on("error", (error) => {
+    // To be closed while we write looks like this.
+    if ("code" in error && ["ECONNRESET", "EPIPE"].includes(String(error.code))) onClosed();
+    else if (isSilent()) watch.failed(error);
+  });
   // The one tells it before grpc-js notices, the other where there is no orderly end.
   socket.once("end", onClosed);
   socket.once("close", onClosed);
