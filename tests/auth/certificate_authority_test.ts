@@ -20,6 +20,8 @@ const DAY_MS = 86_400_000;
 class Fixture implements AsyncDisposable {
   readonly path: string;
   readonly #directory: AsyncDisposable;
+  /** How many use the CA at this moment. */
+  #using = 0;
 
   private constructor(directory: AsyncDisposable & { readonly path: string }) {
     this.path = directory.path;
@@ -38,16 +40,23 @@ class Fixture implements AsyncDisposable {
     paths: Partial<AuthorityPaths> = {},
   ): Promise<T> {
     const all = { directory: this.path, caKey: "", denyList: "", ...paths };
-    using authority = await CertificateAuthority.open(all);
-    return await use(authority);
+    // Or it would wait for ever for the one before.
+    if (this.#using++ === 0) this.#checkUnlocked();
+    try {
+      using authority = await CertificateAuthority.open(all);
+      return await use(authority);
+    } finally {
+      this.#using--;
+    }
   }
 
-  async add(user: string, roles: readonly Role[] = ["operator"], days = 30) {
-    const made = await this.with((authority) => authority.add({ user, roles, days }));
-    // Or the next one would wait for ever.
-    using directory = await Deno.open(this.path);
-    assert.ok(await directory.tryLock(true), "The lock is still held");
-    return made;
+  #checkUnlocked(): void {
+    using directory = Deno.openSync(this.path);
+    assert.ok(directory.tryLockSync(true), "The lock was not let go");
+  }
+
+  add(user: string, roles: readonly Role[] = ["operator"], days = 30) {
+    return this.with((authority) => authority.add({ user, roles, days }));
   }
 
   renew(name: string, options: { days: number; hosts?: readonly string[] } = { days: 90 }) {

@@ -29,6 +29,8 @@ const supervisor = `${Deno.cwd()}/supervisor.sock`;
 const environment = (name: string) => name === "NOTIFY_SOCKET" ? supervisor : Deno.env.get(name);
 
 await Deno.mkdir(options.dataDir, { mode: 0o700 });
+// Left by a daemon that was killed.
+await Deno.writeTextFile(`${options.dataDir}/notify.sock`, "");
 {
   await using store = await SqliteStore.open(`${options.dataDir}/jobs.db`);
   // More than are told of at a time.
@@ -100,7 +102,8 @@ GatewayKeeper.start = async ({ count, setsid, gateway, ...given }: GatewayKeeper
   });
   await Deno.remove(gateway.socket);
   await given.restoreSocket();
-  told.isSocketThere = (await Deno.stat(gateway.socket)).isSocket;
+  const names = await Array.fromAsync(Deno.readDir(options.dataDir), ({ name }) => name);
+  told.sockets = names.filter((name) => name.endsWith(".sock"));
   return Object.create(GatewayKeeper.prototype, {
     addresses: {
       value: {

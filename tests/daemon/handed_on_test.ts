@@ -101,7 +101,7 @@ Deno.test("runEngine() hands every option on to whom it is for", async () => {
     debug: true,
     journal: true,
   });
-  assert.equal(told.isSocketThere, true);
+  assert.deepEqual(told.sockets, ["engine.sock"]);
   assert.equal(told.isTrailAnew, true);
   assert.notEqual(told.refusal, "");
   const { user, peer, unreported } = JSON.parse(told.refusal);
