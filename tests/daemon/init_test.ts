@@ -93,6 +93,10 @@ Deno.test("init overwrites nothing without --force, and then makes nothing eithe
   assert.equal(await Deno.readTextFile(`${path}/certs/ca-cert.pem`), first);
   assert.equal((await daemon(["init", `--dir=${path}`, "--force"])).code, 0);
   assert.notEqual(await Deno.readTextFile(`${path}/certs/ca-cert.pem`), first);
+  // What others could change is theirs no longer.
+  await Deno.chmod(`${path}/job-worker.json`, 0o666);
+  assert.equal((await daemon(["init", `--dir=${path}`, "--force"])).code, 0);
+  assert.equal(((await Deno.stat(`${path}/job-worker.json`)).mode ?? 0) & 0o777, 0o644);
 });
 
 Deno.test("init makes an admin of REST, with a password that is told once or given", async () => {
