@@ -199,3 +199,25 @@ Deno.test("main() closes the connection, however the call of it ends", async () 
     assert.deepEqual([await exitStatus, closed], [expected, 1]);
   }
 });
+
+Deno.test("permissions tells what a line may write beyond what all may, and for all others nothing", async () => {
+  const home = { HOME: "/home/al" };
+  const cases: Readonly<Record<string, string>> = {
+    "certs --dir /c": "--allow-write=/c\n--allow-sys=hostname\n",
+    "certs add al --role viewer --dir /c --deny-list /d/list": "--allow-write=/c\n",
+    "certs renew --dir /c --deny-list /d/list --ca-key /k/key": "--allow-write=/c\n",
+    "certs revoke al --dir /c": "--allow-write=/c\n",
+    "certs revoke al --dir /c --deny-list /d/list": "--allow-write=/c,/d\n",
+    "certs list --dir /c --deny-list /d/list": "",
+    "certs --dir /a,b": "",
+    "context add prod --address localhost:1": "--allow-write=/home/al/.config/job-worker\n",
+    "context use prod": "--allow-write=/home/al/.config/job-worker\n",
+    "context list": "",
+    "list": "",
+    "no-such-verb": "",
+  };
+  for (const [line, flags] of Object.entries(cases)) {
+    const told = await runCli(["permissions", ...line.split(" ")], {}, { environment: home });
+    assert.deepEqual(told, { exitStatus: 0, stdout: flags, stderr: "" }, line);
+  }
+});
