@@ -1,5 +1,6 @@
 import { abortable } from "../lib/abortable.ts";
 import { assert } from "./assert.ts";
+import { soon } from "./soon.ts";
 import { rejection } from "./worker/fixture.ts";
 
 /** A signal that counts who listens to it. */
@@ -32,7 +33,8 @@ Deno.test("abortable() settles as the promise does", async () => {
 Deno.test("abortable() rejects with the reason of its signal, before and while it waits", async () => {
   const never = new Promise(() => {});
   const reason = new Error("No longer");
-  assert.equal(await rejection(abortable(never, AbortSignal.abort(reason))), reason);
+  const early = rejection(abortable(never, AbortSignal.abort(reason)));
+  assert.equal(await soon(early, () => "the reason of an aborted signal", 10_000), reason);
   const controller = new AbortController();
   const waiting = abortable(never, controller.signal);
   controller.abort(reason);
@@ -42,7 +44,8 @@ Deno.test("abortable() rejects with the reason of its signal, before and while i
 Deno.test("abortable() takes care of a promise that fails when nobody waits for it any more", async () => {
   const reason = new Error("No longer");
   const failing = Promise.withResolvers<never>();
-  assert.equal(await rejection(abortable(failing.promise, AbortSignal.abort(reason))), reason);
+  const early = rejection(abortable(failing.promise, AbortSignal.abort(reason)));
+  assert.equal(await soon(early, () => "the reason of an aborted signal", 10_000), reason);
   // Were it left alone, this would end the test runner.
   failing.reject(new Error("It broke"));
   await new Promise((resolve) => setTimeout(resolve));
