@@ -103,14 +103,19 @@ Deno.test("certs list tells of each certificate whether it is good, over, to com
   const issued = jsonLines((await certs(directory, "list --json")).stdout);
   assert.deepEqual(
     issued.map(({ name, status, serialNumber }) => [name, status, serialNumber]),
-    rows.map(([, name, , , status, serialNumber]) => [name, status, serialNumber]),
+    rows.map(([, name, , , status, , serialNumber]) => [name, status, serialNumber]),
   );
   assert.deepEqual(
     issued.map(({ notAfter }) => String(notAfter).replace(".000Z", "Z")),
     rows.map(([, , , until]) => until),
   );
   const shown = await certs(directory, "list", { terminal: true });
-  assert.match(shown.stdout, /^KIND +NAME +ROLES +UNTIL +STATUS +SERIAL *\nserver +worker-daemon /);
+  assert.match(
+    shown.stdout,
+    /^KIND +NAME +ROLES +UNTIL +STATUS +FILE +SERIAL *\nserver +worker-daemon +- +\d{4}-\d\d-\d\d +good +server-cert\.pem /,
+  );
+  // Whole on the narrowest terminal.
+  assert.match(shown.stdout, / operator-cert\.pem /);
 });
 
 Deno.test("certs revoke says what it has put on which list, and what was there already", async () => {

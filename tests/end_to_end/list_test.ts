@@ -104,5 +104,5 @@ Deno.test("list refuses a filter that it does not know", async () => {
   assert.match(status.stderr, /'finished' is invalid.*all, running, failed, cancelled, done/);
   assert.match(label.stderr, /"team" is not NAME=VALUE/);
   assert.match(limit.stderr, /"0" is not a whole number from 1/);
-  assert.match(control.stderr, /Invalid filter\.owner "a\\nb": .*without control characters/);
+  assert.match(control.stderr, /Invalid --owner "a\\nb": .*without control characters/);
 });

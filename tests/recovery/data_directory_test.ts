@@ -85,7 +85,7 @@ Deno.test({
     assert.match(full, /"\S*\/data\/jobs\.db": database or disk is full; see to the file/);
     await disk.free();
     await disk.remountReadOnly();
-    const readOnly = await refusal(disk.path, [], 1);
+    const readOnly = await refusal(disk.path);
     assert.match(readOnly, /Cannot use the data directory "data": Read-only .*--data-dir/);
   },
 });

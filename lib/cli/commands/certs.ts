@@ -92,16 +92,18 @@ async function list(world: World, verb: ListCertsVerb): Promise<number> {
     for (const one of issued) await printLine(io.stdout, jsonLine(jsonOf(one)));
     return 0;
   }
+  // The day is what people want to know, and leaves room for the rest.
+  const { isTerminal } = io.stdout;
   const rows = issued.map((one) => [
     one.kind,
     printable(one.name),
     one.roles.join(",") || "-",
-    new Date(one.notAfter).toISOString().replace(/\.\d+/, ""),
+    new Date(one.notAfter).toISOString().replace(isTerminal ? /T.*/ : /\.\d+/, ""),
     statusOf(one),
     one.paths.map((path) => printable(basename(path))).join(",") || "-",
     one.serialNumber,
   ]);
-  const lines = io.stdout.isTerminal
+  const lines = isTerminal
     ? table([HEADING, ...rows], { columns: io.stdout.columns })
     : rows.map((row) => row.join("\t"));
   if (lines.length > 0) await printLine(io.stdout, lines.join("\n"));
