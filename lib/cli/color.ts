@@ -1,17 +1,18 @@
 import type { Settings } from "./invocation.ts";
 import type { Output } from "./io.ts";
-import type { JobStatus } from "./job_client.ts";
+import type { JobStatus, Unknown } from "./job_client.ts";
 
 /** SGR codes of ECMA-48. */
-const CODES: Readonly<Record<JobStatus, number>> = {
+const CODES: Readonly<Record<JobStatus | Unknown, number>> = {
   running: 36,
   done: 32,
   failed: 31,
   cancelled: 33,
+  unknown: 35,
 };
 
 /** Colours a text by the status it tells of. */
-export type Paint = (text: string, status: JobStatus) => string;
+export type Paint = (text: string, status: JobStatus | Unknown) => string;
 
 /** Paints on a terminal whose user does not mind; elsewhere it leaves text as it is. */
 export function paintFor(output: Output, settings: Settings): Paint {

@@ -6,7 +6,15 @@
 
 import { formatByteSize } from "../byte_size.ts";
 import { formatDuration, formatSpan, formatTook } from "../duration.ts";
-import type { Containment, Execution, Job, JobReason, JobStatus, JobUsage } from "./job_client.ts";
+import type {
+  Containment,
+  Execution,
+  Job,
+  JobReason,
+  JobStatus,
+  JobUsage,
+  Unknown,
+} from "./job_client.ts";
 import { printable, shellWords } from "../printable.ts";
 
 /** A job in the words of the API. Dates are of RFC 3339, in UTC. */
@@ -40,8 +48,8 @@ export function dateText(time: number): string {
   return new Date(time).toISOString();
 }
 
-export function statusOf(job: Job): JobStatus {
-  return job.end?.status ?? "running";
+export function statusOf(job: Job): JobStatus | Unknown {
+  return job.end?.status ?? job.liveStatus;
 }
 
 export function commandText(job: Job): string {
@@ -66,7 +74,7 @@ export function exitText(job: Job): string {
   return "code" in exitStatus ? String(exitStatus.code) : printable(exitStatus.signal);
 }
 
-const REASONS: Readonly<Record<JobReason, string>> = {
+const REASONS: Readonly<Record<JobReason | Unknown, string>> = {
   exited: "",
   signaled: "",
   stopped: "stopped by a user",
@@ -74,11 +82,12 @@ const REASONS: Readonly<Record<JobReason, string>> = {
   log_limit: "printed more than could be kept",
   shutdown: "the daemon was shut down",
   lost: "lost, the daemon died while the job ran and nobody knows how it ended",
+  unknown: "for a reason that this version does not know",
 };
 
-/** `running`, or how the job ended: `failed: exit code 3`. */
+/** What the job is, or how it ended: `failed: exit code 3`. */
 export function outcomeText(job: Job): string {
-  if (job.end === null) return "running";
+  if (job.end === null) return job.liveStatus;
   const { status, reason, exitStatus } = job.end;
   const parts = [REASONS[reason]];
   if (exitStatus !== null) {
@@ -136,9 +145,10 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
   return details.filter(([, text]) => text !== "");
 }
 
-const CONTAINMENTS: Readonly<Record<Containment, string>> = {
+const CONTAINMENTS: Readonly<Record<Containment | Unknown, string>> = {
   cgroup: "cgroup: a stop ends all that it starts",
   process_group: "process group: a stop does not reach what leaves its session",
+  unknown: "something that this version does not know",
 };
 
 function limitsText({ timeoutMs, gracePeriodMs, limits }: Execution): string {

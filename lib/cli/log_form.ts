@@ -6,7 +6,7 @@
 
 import { concat } from "../concat.ts";
 import { dateText } from "./job_text.ts";
-import type { LogRecord, LogStream } from "./job_client.ts";
+import type { LogRecord } from "./job_client.ts";
 import { jsonLine } from "../printable.ts";
 
 /** Turns the records of one log, in order, into the bytes to print for each. */
@@ -25,7 +25,11 @@ export function rawForm(): LogForm {
  * may come in several records, and those of the two streams may alternate.
  */
 export function timestampedForm(): LogForm {
-  const atLineStart: Record<LogStream, boolean> = { stdout: true, stderr: true };
+  const atLineStart: Record<LogRecord["stream"], boolean> = {
+    stdout: true,
+    stderr: true,
+    unknown: true,
+  };
   return ({ stream, time, data }) => {
     const stamp = encoder.encode(`${dateText(time)} `);
     const parts: Uint8Array[] = [];

@@ -1,7 +1,7 @@
 /**
  * Between the messages of the wire contract and the words of Job Worker, both ways, and nothing
- * else: a request is validated by the service. What has no word is refused with the field's name,
- * as `invalid_argument` in a request and as `internal` in a response of a server newer than we are.
+ * else: a request is validated by the service. What has no word is refused in a request, with the
+ * field's name, and `unknown` in an answer of a server newer than we are.
  *
  * @module
  */

@@ -9,18 +9,15 @@ import type {
 } from "../service/job_service.ts";
 import type { JobFilter, LogStart, LogStream } from "../worker/types.ts";
 import type * as wire from "./gen/jobworker.ts";
+import { STATUSES, STREAMS } from "./wire_enums.ts";
 import {
   NO_COMMAND,
-  readEnum,
   readExecution,
   readInteger,
   readLogLimit,
   readMs,
-  STATUSES,
-  STREAMS,
   writeDuration,
   writeEndOffset,
-  writeEnum,
   writeExecution,
   writeLogLimit,
   writeTimestamp,
@@ -96,7 +93,7 @@ export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
   if (filter === null) return {};
   const { owner, labels, jobIdPrefix, startedAfter, startedBefore } = filter;
   const statuses = filter.statuses.map((status) =>
-    readEnum(STATUSES, status, "filter.statuses", "invalid_argument")
+    STATUSES.readRequested(status, "filter.statuses")
   );
   return {
     ...(statuses.length > 0 && { statuses }),
@@ -114,7 +111,7 @@ export function writeJobFilter(filter: JobFilter): wire.JobFilter {
   const { statuses = [], owner = "", labels = {}, jobIdPrefix = "" } = filter;
   const { startedAfter, startedBefore } = filter;
   return {
-    statuses: statuses.map((status) => writeEnum(STATUSES, status)),
+    statuses: statuses.map((status) => STATUSES.write(status)),
     owner,
     labels,
     jobIdPrefix,
@@ -132,11 +129,11 @@ export function writeListJobsRequest(request: ListJobsRequest): wire.ListJobsReq
 }
 
 function readStreams(streams: wire.GetOutputRequest["streams"]): LogStream[] {
-  return streams.map((stream) => readEnum(STREAMS, stream, "streams", "invalid_argument"));
+  return streams.map((stream) => STREAMS.readRequested(stream, "streams"));
 }
 
 function writeStreams(streams: readonly LogStream[]): wire.GetOutputRequest["streams"] {
-  return streams.map((stream) => writeEnum(STREAMS, stream));
+  return streams.map((stream) => STREAMS.write(stream));
 }
 
 export function readGetOutputRequest(request: wire.GetOutputRequest): GetOutputRequest {

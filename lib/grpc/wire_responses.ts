@@ -4,23 +4,17 @@ import type {
   ListJobsResponse,
   PruneJobsResponse,
 } from "../service/job_service.ts";
-import type { Job, LogBatch, LogLimit, LogRecord } from "../worker/types.ts";
+import type { Job, LogBatch, LogRecord } from "../worker/types.ts";
 import type * as wire from "./gen/jobworker.ts";
+import { CONTAINMENTS, LOG_POLICIES, REASONS, STATUSES, STREAMS } from "./wire_enums.ts";
 import {
-  CONTAINMENTS,
-  LOG_POLICIES,
   NO_COMMAND,
   NO_EXECUTION,
-  readEnum,
   readExecution,
   readExitStatus,
   readMs,
   readUsage,
-  REASONS,
-  STATUSES,
-  STREAMS,
   writeEndOffset,
-  writeEnum,
   writeExecution,
   writeExitStatus,
   writeLogLimit,
@@ -31,7 +25,6 @@ import {
 /** `requestId` is not on the wire: it is `""` on this side. */
 export function readJob(job: wire.Job): Job {
   const { jobId, pid, owner, labels, stdoutBytes, stderrBytes, outputCut } = job;
-  const status = readEnum(STATUSES, job.status, "status", "internal");
   return {
     jobId,
     command: job.command ?? NO_COMMAND,
@@ -43,18 +36,12 @@ export function readJob(job: wire.Job): Job {
     stdoutBytes,
     stderrBytes,
     execution: { ...NO_EXECUTION, ...readExecution(job.execution ?? writeExecution({})) },
-    containment: readEnum(CONTAINMENTS, job.containment, "containment", "internal"),
+    containment: CONTAINMENTS.read(job.containment),
     usage: readUsage(job.usage),
     logLimit: readJobLogLimit(job.logLimit),
     logBytes: job.logBytes,
     outputCut,
-    end: status === "running" ? null : {
-      ...(job.detail !== "" && { detail: job.detail }),
-      status,
-      reason: readEnum(REASONS, job.reason, "reason", "internal"),
-      exitStatus: readExitStatus(job.exitStatus),
-      finishedAt: job.finishDate === null ? 0 : readMs(job.finishDate, "finish_date"),
-    },
+    ...readState(job),
   };
 }
 
@@ -63,13 +50,13 @@ export function writeJob(job: Job): wire.Job {
   return {
     jobId,
     command,
-    status: writeEnum(STATUSES, end?.status ?? "running"),
+    status: STATUSES.write(end?.status ?? job.liveStatus),
     pid,
     owner,
     startDate: writeTimestamp(job.startedAt),
     finishDate: end === null ? null : writeTimestamp(end.finishedAt),
     exitStatus: end === null ? null : writeExitStatus(end.exitStatus),
-    reason: end === null ? "JOB_REASON_UNSPECIFIED" : writeEnum(REASONS, end.reason),
+    reason: end === null ? "JOB_REASON_UNSPECIFIED" : REASONS.write(end.reason),
     stdoutBytes,
     stderrBytes,
     labels,
@@ -78,15 +65,33 @@ export function writeJob(job: Job): wire.Job {
     logBytes: job.logBytes,
     detail: end?.detail ?? "",
     execution: writeExecution(job.execution),
-    containment: writeEnum(CONTAINMENTS, job.containment),
+    containment: CONTAINMENTS.write(job.containment),
     usage: job.usage === null ? null : writeUsage(job.usage),
   };
 }
 
-function readJobLogLimit(limit: wire.LogLimit | null): LogLimit {
+/** A status that is not known tells nothing; whether the job has ended, its finish date tells. */
+function readState(job: wire.Job): Pick<Job, "liveStatus" | "end"> {
+  const status = STATUSES.read(job.status);
+  if (status === "running" || (status === "unknown" && job.finishDate === null)) {
+    return { liveStatus: status, end: null };
+  }
+  return {
+    liveStatus: "running",
+    end: {
+      ...(job.detail !== "" && { detail: job.detail }),
+      status,
+      reason: REASONS.read(job.reason),
+      exitStatus: readExitStatus(job.exitStatus),
+      finishedAt: job.finishDate === null ? 0 : readMs(job.finishDate, "finish_date"),
+    },
+  };
+}
+
+function readJobLogLimit(limit: wire.LogLimit | null): Job["logLimit"] {
   return {
     bytes: limit?.bytes ?? 0,
-    policy: readEnum(LOG_POLICIES, limit?.policy ?? "", "log_limit.policy", "internal"),
+    policy: LOG_POLICIES.read(limit?.policy ?? ""),
   };
 }
 
@@ -123,13 +128,13 @@ function readLogRecord({ offset, time, stream, data }: wire.LogRecord): LogRecor
   return {
     offset,
     time: time === null ? 0 : readMs(time, "time"),
-    stream: readEnum(STREAMS, stream, "stream", "internal"),
+    stream: STREAMS.read(stream),
     data,
   };
 }
 
 function writeLogRecord({ offset, time, stream, data }: LogRecord): wire.LogRecord {
-  return { offset, time: writeTimestamp(time), stream: writeEnum(STREAMS, stream), data };
+  return { offset, time: writeTimestamp(time), stream: STREAMS.write(stream), data };
 }
 
 export function readLogBatch(response: wire.StreamLogsResponse): LogBatch {

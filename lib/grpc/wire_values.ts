@@ -4,52 +4,18 @@
  * @module
  */
 
-import { type ErrorCode, JobWorkerError } from "../errors.ts";
+import { JobWorkerError } from "../errors.ts";
 import type {
   Command,
-  Containment,
   Execution,
   ExitStatus,
+  Job,
   JobLimits,
-  JobReason,
-  JobStatus,
   JobUsage,
   LogLimit,
-  LogStream,
 } from "../worker/types.ts";
 import type * as wire from "./gen/jobworker.ts";
-
-export const STATUSES = {
-  JOB_STATUS_RUNNING: "running",
-  JOB_STATUS_DONE: "done",
-  JOB_STATUS_FAILED: "failed",
-  JOB_STATUS_CANCELLED: "cancelled",
-} as const satisfies Record<string, JobStatus>;
-
-export const REASONS = {
-  JOB_REASON_EXITED: "exited",
-  JOB_REASON_SIGNALED: "signaled",
-  JOB_REASON_STOPPED: "stopped",
-  JOB_REASON_TIMEOUT: "timeout",
-  JOB_REASON_LOG_LIMIT: "log_limit",
-  JOB_REASON_SHUTDOWN: "shutdown",
-  JOB_REASON_LOST: "lost",
-} as const satisfies Record<string, JobReason>;
-
-export const STREAMS = {
-  LOG_STREAM_STDOUT: "stdout",
-  LOG_STREAM_STDERR: "stderr",
-} as const satisfies Record<string, LogStream>;
-
-export const LOG_POLICIES = {
-  LOG_POLICY_KEEP_NEWEST: "keep_newest",
-  LOG_POLICY_END_JOB: "end_job",
-} as const satisfies Record<string, LogLimit["policy"]>;
-
-export const CONTAINMENTS = {
-  CONTAINMENT_CGROUP: "cgroup",
-  CONTAINMENT_PROCESS_GROUP: "process_group",
-} as const satisfies Record<string, Containment>;
+import { LOG_POLICIES } from "./wire_enums.ts";
 
 export const NO_COMMAND: Command = { name: "", args: [], env: {}, workingDirectory: "" };
 
@@ -62,26 +28,6 @@ export const NO_EXECUTION: Execution = {
   limits: {},
   hasInput: false,
 };
-
-/** The word for an enum value. The codes are those of the two directions. */
-export function readEnum<Word extends string>(
-  words: Readonly<Record<string, Word>>,
-  value: string | number,
-  field: string,
-  code: ErrorCode,
-): Word {
-  const word = Object.hasOwn(words, value) ? words[value] : undefined;
-  if (word !== undefined) return word;
-  const known = Object.keys(words).join(", ");
-  throw new JobWorkerError(code, `Unknown value in ${field}: ${value} (known: ${known})`, {
-    field,
-  });
-}
-
-export function writeEnum<Value extends string>(words: Record<Value, string>, word: string): Value {
-  for (const value in words) if (words[value] === word) return value;
-  throw new TypeError(`The wire contract has no value for "${word}"`);
-}
 
 /** Integers beyond 2^53 have lost digits by now: better no answer than a wrong one. */
 export function readInteger(value: number, field: string): number {
@@ -174,13 +120,14 @@ export function readLogLimit({ bytes, policy }: wire.LogLimit): Partial<LogLimit
   return {
     ...(bytes !== 0 && { bytes: readInteger(bytes, "log_limit.bytes") }),
     ...(chosen &&
-      { policy: readEnum(LOG_POLICIES, policy, "log_limit.policy", "invalid_argument") }),
+      { policy: LOG_POLICIES.readRequested(policy, "log_limit.policy") }),
   };
 }
 
-export function writeLogLimit({ bytes = 0, policy }: Partial<LogLimit>): wire.LogLimit {
-  const chosen = policy === undefined ? "LOG_POLICY_UNSPECIFIED" : writeEnum(LOG_POLICIES, policy);
-  return { bytes, policy: chosen };
+export function writeLogLimit(
+  { bytes = 0, policy = "unknown" }: Partial<Job["logLimit"]>,
+): wire.LogLimit {
+  return { bytes, policy: LOG_POLICIES.write(policy) };
 }
 
 export function readExitStatus(status: wire.ExitStatus | null): ExitStatus | null {

@@ -1,8 +1,17 @@
 import type { Credentials } from "../auth/password_login.ts";
 import { tidyCertificates } from "../auth/pem.ts";
 import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
-import type { JobStatus } from "../worker/types.ts";
+import { JOB_STATUSES, type JobStatus, type Unknown } from "../worker/types.ts";
+import { z } from "../zod.ts";
 import { type OperationId, OPERATIONS } from "./operations.ts";
+
+/** What is read of an answer. A newer daemon may have more fields, and words that are not known here. */
+const ANSWERS = {
+  start: z.object({ jobId: z.string() }),
+  status: z.object({
+    jobStatus: z.union([z.enum(JOB_STATUSES), z.string().transform(() => "unknown" as const)]),
+  }),
+} as const;
 
 /** Options of {@linkcode RestClient}. */
 export interface RestClientOptions {
@@ -67,7 +76,7 @@ export class RestClient implements Disposable {
   ): Promise<string> {
     const body = { command, args: [...args] };
     const answer = await this.#call("start", "/start/", { ...options, body });
-    return OPERATIONS.start.answer.content["application/json"].parse(answer).jobId;
+    return readAnswer(ANSWERS.start, answer).jobId;
   }
 
   /** Stops a job, and resolves once it has ended. */
@@ -75,11 +84,9 @@ export class RestClient implements Disposable {
     await this.#call("stop", "/stop/", { ...options, body: { jobId } });
   }
 
-  async status(jobId: string, options: RestCallOptions = {}): Promise<JobStatus> {
+  async status(jobId: string, options: RestCallOptions = {}): Promise<JobStatus | Unknown> {
     const answer = await this.#call("status", `/status/${encodeURIComponent(jobId)}`, options);
-    const { jobStatus } = OPERATIONS.status.answer.content["application/json"].parse(answer);
-    if (jobStatus === null) throw new JobWorkerError("internal", "The answer has no job status");
-    return jobStatus;
+    return readAnswer(ANSWERS.status, answer).jobStatus;
   }
 
   [Symbol.dispose](): void {
@@ -130,6 +137,16 @@ export class RestClient implements Disposable {
     const message = `Cannot connect to the daemon at ${this.#options.address}: ${words}`;
     return new JobWorkerError("unavailable", message, { reason, cause });
   }
+}
+
+function readAnswer<T>(schema: z.ZodType<T>, answer: unknown): T {
+  const { data, error } = schema.safeParse(answer);
+  if (data !== undefined) return data;
+  const [issue] = error?.issues ?? [];
+  throw new JobWorkerError(
+    "internal",
+    `The daemon's answer is not understood: ${issue?.path.join(".")} ${issue?.message}`,
+  );
 }
 
 /** What the statuses of the four paths stand for; any other one is a fault. */

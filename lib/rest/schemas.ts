@@ -10,7 +10,13 @@ import { z } from "../zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
 import * as fields from "../service/fields.ts";
-import { CONTAINMENTS, JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
+import {
+  CONTAINMENTS,
+  JOB_REASONS,
+  JOB_STATUSES,
+  LOG_POLICIES,
+  LOG_STREAMS,
+} from "../worker/types.ts";
 
 const PROGRAM = "A path, or a name to look up in PATH. No shell.";
 
@@ -27,12 +33,19 @@ export const jobId = about(
   "A UUIDv7.",
 );
 const dateTime = z.iso.datetime({ offset: true, error: ({ input }) => dateTimeFault(input) });
-const jobStatus = z.enum(JOB_STATUSES).meta({
-  description: "`cancelled`: a user or the shutdown of the daemon has stopped it.",
+
+/** One of these words in an answer. A daemon may have stored others before it was set back to an older version. */
+function oneOf<const Words extends readonly string[]>(words: Words) {
+  return z.enum([...words, "unknown"]);
+}
+
+const jobStatus = oneOf(JOB_STATUSES).meta({
+  description:
+    "`cancelled`: a user or the shutdown of the daemon has stopped it. Newer daemons may " +
+    "have more; take what you do not know for `unknown`.",
 });
 const labels = z.record(z.string(), z.string());
 const bytes = z.int().min(0);
-const logStream = z.enum(["stdout", "stderr"]);
 const logPolicy = z.enum(LOG_POLICIES).meta({
   description: "What happens at the limit: drop the oldest output, or end the job.",
 });
@@ -104,25 +117,19 @@ export const job = z.object({
     description: "Of a lost job: the latest time at which it is known to have run.",
   }),
   exitStatus: z.union([z.object({ code: z.int() }), z.object({ signal: z.string() })]).nullable(),
-  reason: z.enum([
-    "exited",
-    "signaled",
-    "stopped",
-    "timeout",
-    "log_limit",
-    "shutdown",
-    "lost",
-  ]).nullable().meta({ description: "Why it has ended; null while it runs." }),
+  reason: oneOf(JOB_REASONS).nullable().meta({
+    description: "Why it has ended; null while it runs.",
+  }),
   stdoutBytes: bytes,
   stderrBytes: bytes,
   execution: execution.extend({ hasInput: z.boolean() }),
-  containment: z.enum(CONTAINMENTS),
+  containment: oneOf(CONTAINMENTS),
   usage: z.object({
     cpuMs: milliseconds.nullable(),
     peakMemoryBytes: bytes.nullable(),
     oomKills: bytes.nullable(),
   }).nullable().meta({ description: "Known once it has ended, where the kernel tells." }),
-  logLimit: z.object({ bytes, policy: logPolicy }),
+  logLimit: z.object({ bytes, policy: oneOf(LOG_POLICIES) }),
   logBytes: bytes.meta({ description: "What the log takes on disk." }),
   labels,
   outputCut: z.boolean(),
@@ -223,7 +230,7 @@ export const logQuery = z.strictObject({
 export const logRecord = z.object({
   offset: bytes.meta({ description: "How many bytes of output, of both streams, came before." }),
   time: dateTime.meta({ description: "When it was read; at the latest when the job ended." }),
-  stream: logStream,
+  stream: oneOf(LOG_STREAMS),
   data: z.base64(),
   text: z.string().optional().meta({ description: "The same, where it is UTF-8." }),
 }).register(named, { id: "LogRecord" });

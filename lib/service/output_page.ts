@@ -20,7 +20,7 @@ export interface OutputPageOptions {
  * @param batches the log from the offset on; no more is taken of it than the page holds
  */
 export async function outputPage(
-  batches: AsyncIterable<LogBatch>,
+  batches: AsyncIterable<LogBatch<LogStream>>,
   options: OutputPageOptions,
 ): Promise<GetOutputResponse> {
   const { offset } = options;

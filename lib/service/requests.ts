@@ -7,7 +7,7 @@
 import { read, z } from "../zod.ts";
 import * as fields from "./fields.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
-import { JOB_STATUSES, LOG_POLICIES } from "../worker/types.ts";
+import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../worker/types.ts";
 
 /** The most output that one answer of `getOutput` carries, in bytes. */
 export const MAX_OUTPUT_BYTES = 1024 * 1024;
@@ -15,7 +15,7 @@ export const MAX_OUTPUT_BYTES = 1024 * 1024;
 /** The most input that one call of `writeInput` carries, in bytes. */
 export const MAX_INPUT_BYTES = 1024 * 1024;
 
-const streams = z.array(z.enum(["stdout", "stderr"]));
+const streams = z.array(z.enum(LOG_STREAMS));
 
 const filter = z.strictObject({
   statuses: z.array(z.enum(JOB_STATUSES))

@@ -5,6 +5,7 @@ import {
   DEFAULT_LOG_LIMIT,
   type Job,
   type JobFilter,
+  LOG_STREAMS,
   type LogBatch,
   type LogLimit,
   type LogStream,
@@ -41,8 +42,6 @@ RULES satisfies Record<JobMethod, unknown>;
 
 /** Of so many jobs it is remembered who wrote their input. */
 const MOST_INPUTS = 10_000;
-
-const BOTH_STREAMS: readonly LogStream[] = ["stdout", "stderr"];
 
 type Request = Parameters<JobService[JobMethod]>[0];
 
@@ -321,5 +320,5 @@ function rolesOf(roles: readonly string[]): string {
 }
 
 function wanted(streams: readonly LogStream[]): readonly LogStream[] {
-  return streams.length === 0 ? BOTH_STREAMS : streams;
+  return streams.length === 0 ? LOG_STREAMS : streams;
 }

@@ -124,6 +124,7 @@ export class Launcher {
       logLimit,
       logBytes: 0,
       outputCut: false,
+      liveStatus: "running",
       end: null,
     };
     const spec = {

@@ -22,7 +22,7 @@
  * @module
  */
 
-import type { LogRecord, LogStream } from "./types.ts";
+import type { LogStream, StoredRecord } from "./types.ts";
 
 const MAGIC = 0xa7;
 const HEADER_BYTES = 32;
@@ -51,7 +51,7 @@ export interface StreamCounts {
  * @param before what was printed before it; its `offset` must be the sum
  * @returns how many bytes it takes
  */
-export function encodeRecord(record: LogRecord, before: StreamCounts, into: Uint8Array): number {
+export function encodeRecord(record: StoredRecord, before: StreamCounts, into: Uint8Array): number {
   const { data } = record;
   const size = data.byteLength + RECORD_OVERHEAD_BYTES;
   const view = new DataView(into.buffer, into.byteOffset, size);
@@ -69,7 +69,7 @@ export function encodeRecord(record: LogRecord, before: StreamCounts, into: Uint
 
 /** A record and the bytes that it takes on disk. */
 export interface DecodedRecord {
-  readonly record: LogRecord;
+  readonly record: StoredRecord;
   readonly size: number;
   /** What had been printed once this was. */
   readonly after: StreamCounts;

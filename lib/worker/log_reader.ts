@@ -3,7 +3,7 @@ import { JobWorkerError } from "../errors.ts";
 import type { JobLog, Segment } from "./job_log.ts";
 import { decodeRecord } from "./log_format.ts";
 import { readFully } from "./read_fully.ts";
-import type { LogBatch, LogGap, LogRecord, LogStream } from "./types.ts";
+import type { LogBatch, LogGap, LogStream, StoredRecord } from "./types.ts";
 
 /** How much is read from the disk at once, unless less is asked for; a batch holds no more. */
 export const READ_BYTES = 256 * 1024;
@@ -33,7 +33,7 @@ export interface ReadLogOptions {
 export async function* readLog(
   log: JobLog,
   options: ReadLogOptions,
-): AsyncGenerator<Omit<LogBatch, "finishedJob">, void, undefined> {
+): AsyncGenerator<Omit<LogBatch<LogStream>, "finishedJob">, void, undefined> {
   const { offset, follow, readBytes = () => READ_BYTES, signal } = options;
   const streams = new Set(options.streams);
   // Or a job that prints faster than this is read would never let it end.
@@ -70,7 +70,7 @@ export async function* readLog(
 
 /** Some records that follow one another, and what was dropped before them. */
 interface Piece {
-  readonly records: readonly LogRecord[];
+  readonly records: readonly StoredRecord[];
   readonly gap: LogGap | null;
 }
 
@@ -148,7 +148,7 @@ class SegmentReader implements AsyncDisposable {
     this.#segment = null;
   }
 
-  async #readRecords(available: number): Promise<LogRecord[]> {
+  async #readRecords(available: number): Promise<StoredRecord[]> {
     const file = this.#file;
     if (file === null) throw new TypeError("Cannot read: no segment is open");
     const buffer = new Uint8Array(available);
@@ -156,7 +156,7 @@ class SegmentReader implements AsyncDisposable {
     const length = this.#cut.byteLength +
       await readFully(file, buffer.subarray(this.#cut.byteLength));
     const filled = buffer.subarray(0, length);
-    const records: LogRecord[] = [];
+    const records: StoredRecord[] = [];
     let position = 0;
     for (;;) {
       const decoded = decodeRecord(filled, position);
@@ -175,7 +175,7 @@ class SegmentReader implements AsyncDisposable {
   }
 
   /** What of a record is asked for: the first one may begin before that, the last one end behind it. */
-  #within(record: LogRecord): LogRecord | null {
+  #within(record: StoredRecord): StoredRecord | null {
     const { offset, data } = record;
     const begin = Math.max(0, this.offset - offset);
     const end = Math.min(data.byteLength, this.#end - offset);

@@ -6,7 +6,7 @@ import {
   RECORD_OVERHEAD_BYTES,
 } from "./log_format.ts";
 import { readFully } from "./read_fully.ts";
-import type { LogRecord, LogStart, LogStream } from "./types.ts";
+import type { LogStart, LogStream, StoredRecord } from "./types.ts";
 
 const NEWLINE = 0x0a;
 
@@ -81,12 +81,12 @@ async function findTime(log: JobLog, time: number): Promise<number> {
   return log.segments[0]?.start ?? 0;
 }
 
-async function firstRecord(log: JobLog, segment: Segment): Promise<LogRecord | null> {
+async function firstRecord(log: JobLog, segment: Segment): Promise<StoredRecord | null> {
   for await (const record of recordsForward(log, segment)) return record;
   return null;
 }
 
-async function* recordsForward(log: JobLog, segment: Segment): AsyncGenerator<LogRecord> {
+async function* recordsForward(log: JobLog, segment: Segment): AsyncGenerator<StoredRecord> {
   using file = await log.openSegment(segment);
   if (file === null) return;
   for (let position = 0; position < segment.size;) {
@@ -104,7 +104,7 @@ async function* recordsForward(log: JobLog, segment: Segment): AsyncGenerator<Lo
 }
 
 /** The records of a file, the last one first. */
-async function* recordsBackward(file: Deno.FsFile, size: number): AsyncGenerator<LogRecord> {
+async function* recordsBackward(file: Deno.FsFile, size: number): AsyncGenerator<StoredRecord> {
   for (let end = size; end >= RECORD_OVERHEAD_BYTES;) {
     const begin = Math.max(0, end - BLOCK_BYTES);
     const block = await readBlock(file, begin, end);

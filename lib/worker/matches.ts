@@ -3,7 +3,8 @@ import { type Job, type JobFilter, statusOf } from "./types.ts";
 /** Whether a job passes a filter. */
 export function matches(job: Job, filter: JobFilter): boolean {
   const { statuses, owner, labels, jobIdPrefix, startedAfter, startedBefore } = filter;
-  return (statuses === undefined || statuses.includes(statusOf(job))) &&
+  const status = statusOf(job);
+  return (statuses === undefined || statuses.some((wanted) => wanted === status)) &&
     (owner === undefined || job.owner === owner) &&
     (jobIdPrefix === undefined || job.jobId.startsWith(jobIdPrefix)) &&
     (startedAfter === undefined || job.startedAt >= startedAfter) &&

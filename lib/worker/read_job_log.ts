@@ -4,7 +4,7 @@ import type { LogLibrary } from "./log_library.ts";
 import { checkWhole } from "./log_loss.ts";
 import { readLog, type ReadLogOptions } from "./log_reader.ts";
 import { findStart } from "./log_start.ts";
-import type { Job, LogBatch, LogStart } from "./types.ts";
+import type { Job, LogBatch, LogStart, LogStream } from "./types.ts";
 
 /** Options of {@linkcode readJobLog}. */
 export type ReadJobLogOptions = Omit<ReadLogOptions, "offset"> & { readonly start: LogStart };
@@ -30,7 +30,7 @@ export async function* readJobLog(
   jobId: string,
   options: ReadJobLogOptions,
   { logs, find, get, wait }: JobsWithLogs,
-): AsyncGenerator<LogBatch, void, undefined> {
+): AsyncGenerator<LogBatch<LogStream>, void, undefined> {
   const { start, streams, follow, signal } = options;
   using _reader = logs.countReader(jobId);
   const active = await abortable(find(jobId), signal);

@@ -18,26 +18,40 @@ export interface Command {
 /** How the leader of a job ended: the two cases of wait(2). */
 export type ExitStatus = { readonly code: number } | { readonly signal: string };
 
-/** `running`, or how it turned out. */
-export type JobStatus = "running" | "done" | "failed" | "cancelled";
+/**
+ * Stands for a word that a newer program has written and this one does not know. Only what was received
+ * or stored may hold it; a request that asks for it is refused.
+ */
+export type Unknown = "unknown";
+
+/** What a job is until it ends. */
+export const LIVE_STATUSES = ["running"] as const;
+
+/** How a job turned out. */
+export const END_STATUSES = ["done", "failed", "cancelled"] as const;
 
 /** Every {@linkcode JobStatus}, in the order of a job's life. */
-export const JOB_STATUSES = ["running", "done", "failed", "cancelled"] as const;
+export const JOB_STATUSES = [...LIVE_STATUSES, ...END_STATUSES] as const;
+
+export type JobStatus = typeof JOB_STATUSES[number];
 
 /** Why a job has ended. `lost`: the daemon died while it ran, and nobody knows. */
-export type JobReason =
-  | "exited"
-  | "signaled"
-  | "stopped"
-  | "timeout"
-  | "log_limit"
-  | "shutdown"
-  | "lost";
+export const JOB_REASONS = [
+  "exited",
+  "signaled",
+  "stopped",
+  "timeout",
+  "log_limit",
+  "shutdown",
+  "lost",
+] as const;
+
+export type JobReason = typeof JOB_REASONS[number];
 
 /** The outcome of a job. Whole or absent: an end time without an end cannot be written. */
 export interface JobEnd {
-  readonly status: "done" | "failed" | "cancelled";
-  readonly reason: JobReason;
+  readonly status: typeof END_STATUSES[number] | Unknown;
+  readonly reason: JobReason | Unknown;
   /** `null` only for a job that was lost. */
   readonly exitStatus: ExitStatus | null;
   /**
@@ -52,12 +66,14 @@ export interface JobEnd {
 /** What happens once a log takes more room on disk than it may. */
 export const LOG_POLICIES = ["keep_newest", "end_job"] as const;
 
+export type LogPolicy = typeof LOG_POLICIES[number];
+
 /** A bound on the log of one job. */
 export interface LogLimit {
   /** What it may take on disk; 1 MiB at least. */
   readonly bytes: number;
   /** Drop the oldest output, and tell readers what is gone; or end the job. */
-  readonly policy: typeof LOG_POLICIES[number];
+  readonly policy: LogPolicy;
 }
 
 /** What keeps the processes of a job together: a stop reaches all that is in it. */
@@ -119,10 +135,10 @@ export interface Job {
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
   readonly execution: Execution;
-  readonly containment: Containment;
+  readonly containment: Containment | Unknown;
   /** Known once it has ended, where the kernel tells. */
   readonly usage: JobUsage | null;
-  readonly logLimit: LogLimit;
+  readonly logLimit: Omit<LogLimit, "policy"> & { readonly policy: LogPolicy | Unknown };
   /** What the log takes on disk. */
   readonly logBytes: number;
   /**
@@ -130,20 +146,24 @@ export interface Job {
    * open when the job ended, or the log took no more.
    */
   readonly outputCut: boolean;
-  /** `null` while the job runs. */
+  /** What it is as long as it has no end. */
+  readonly liveStatus: typeof LIVE_STATUSES[number] | Unknown;
+  /** `null` until the job has ended. */
   readonly end: JobEnd | null;
 }
 
 /** The status of a job. */
-export function statusOf(job: Job): JobStatus {
-  return job.end === null ? "running" : job.end.status;
+export function statusOf(job: Job): JobStatus | Unknown {
+  return job.end === null ? job.liveStatus : job.end.status;
 }
 
 /** The two outputs of a process. */
-export type LogStream = "stdout" | "stderr";
+export const LOG_STREAMS = ["stdout", "stderr"] as const;
+
+export type LogStream = typeof LOG_STREAMS[number];
 
 /** What was read from a job at once: not a line, and not text. */
-export interface LogRecord {
+export interface LogRecord<Stream extends string = LogStream | Unknown> {
   /** How many bytes of output, both streams together, came before this record. */
   readonly offset: number;
   /**
@@ -152,13 +172,16 @@ export interface LogRecord {
    * that of the record before.
    */
   readonly time: number;
-  readonly stream: LogStream;
+  readonly stream: Stream;
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
+/** A record as the worker has it: of a stream that it knows. */
+export type StoredRecord = LogRecord<LogStream>;
+
 /** Some consecutive records of a log, about 256 KiB at most. */
-export interface LogBatch {
-  readonly records: readonly LogRecord[];
+export interface LogBatch<Stream extends string = LogStream | Unknown> {
+  readonly records: readonly LogRecord<Stream>[];
   /** The offset to resume from after this batch. */
   readonly nextOffset: number;
   /** Where the reading ends, in bytes of output. Absent from a log that is followed. */

@@ -18,7 +18,14 @@ import { expired, type Pruned, type Retention } from "./retention.ts";
 import { RunningJob } from "./running_job.ts";
 import { parseSignal } from "./signals.ts";
 import { findTools } from "./tools.ts";
-import { type Containment, type Job, type JobFilter, type LogBatch, statusOf } from "./types.ts";
+import {
+  type Containment,
+  type Job,
+  type JobFilter,
+  type LogBatch,
+  type LogStream,
+  statusOf,
+} from "./types.ts";
 import {
   DEFAULT_LOG_LIMIT,
   type StartOptions,
@@ -263,7 +270,7 @@ export class Worker implements AsyncDisposable {
   readLog(
     jobId: string,
     options: ReadJobLogOptions,
-  ): AsyncGenerator<LogBatch, void, undefined> {
+  ): AsyncGenerator<LogBatch<LogStream>, void, undefined> {
     return readJobLog(jobId, options, {
       logs: this.#logs,
       find: (jobId) => this.#active.find(jobId),

@@ -1,7 +1,7 @@
 import type { Job } from "../../lib/cli/job_client.ts";
 import { assert } from "../assert.ts";
 import { DONE, JOB_ID, jobOf, runCli, STARTED_AT } from "./fake_daemon.ts";
-import { jsonLines, KILLED } from "./jobs.ts";
+import { jsonLines, KILLED, RUNNING_JSON } from "./jobs.ts";
 
 /** Ids in the order of a list, the newest first. */
 const MANY = Array.from(
@@ -36,6 +36,34 @@ Deno.test("list reads every page, or as many jobs as wanted", async () => {
   const some = await runCli(["list", "--json", "--limit", "3"], { listJobs: pager(MANY, sizes) });
   assert.equal(jsonLines(some.stdout).length, 3);
   assert.deepEqual(sizes, [3, 1]);
+});
+
+Deno.test("list shows jobs of a newer daemon, and what it has no word for as unknown", async () => {
+  const waiting = jobOf({ liveStatus: "unknown" });
+  const skipped = jobOf({
+    end: { ...DONE, exitStatus: { code: 3 }, status: "unknown", reason: "unknown" },
+  });
+  const { exitStatus, stdout } = await runCli(["list"], {
+    listJobs: pager([waiting, skipped, KILLED]),
+  });
+  assert.equal(exitStatus, 0);
+  const statuses = stdout.trimEnd().split("\n").map((line) => line.split("\t").slice(1, 3));
+  assert.deepEqual(statuses, [["unknown", "-"], ["unknown", "3"], ["failed", "SIGKILL"]]);
+
+  const colored = await runCli(["list"], { listJobs: pager([waiting]) }, { terminal: true });
+  assert.ok(colored.stdout.includes("\x1b[35munknown"));
+  const { stdout: details } = await runCli(["status", JOB_ID], {
+    getJob: () => Promise.resolve({ ...skipped, containment: "unknown" }),
+  });
+  assert.match(
+    details,
+    /^Status: +unknown: for a reason that this version does not know, exit code 3$/m,
+  );
+  assert.match(details, /^Held by: +something that this version does not know$/m);
+  const json = await runCli(["status", "--json", JOB_ID], {
+    getJob: () => Promise.resolve(waiting),
+  });
+  assert.deepEqual(JSON.parse(json.stdout), { ...RUNNING_JSON, status: "unknown" });
 });
 
 Deno.test("list passes its filter on", async () => {

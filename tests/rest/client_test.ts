@@ -49,6 +49,27 @@ Deno.test("RestClient asks for health, starts, stops, and tells the status", asy
   });
 });
 
+Deno.test("RestClient understands a newer daemon as far as it can", async () => {
+  const answers: Record<string, unknown> = {
+    "/start/": { status: "queued", jobId: JOB_ID, place: 3, error: null },
+    [`/status/${JOB_ID}`]: { status: "success", error: null, jobStatus: "queued" },
+  };
+  const { cert, key } = await certificates.material("server");
+  await using daemon = Deno.serve(
+    { hostname: "localhost", port: 0, cert, key, onListen: () => {} },
+    (request) => Response.json(answers[new URL(request.url).pathname]),
+  );
+  using client = clientOf(daemon.addr.port);
+  assert.equal(await client.start("ls", []), JOB_ID);
+  assert.equal(await client.status(JOB_ID), "unknown");
+  // But not what is no answer.
+  answers["/start/"] = { status: "running" };
+  await assert.rejects(
+    client.start("ls", []),
+    failure("internal", /^The daemon's answer is not understood: jobId must be a text$/),
+  );
+});
+
 Deno.test("RestClient takes a CA with text before it and blanks at the ends of lines", async () => {
   await using rest = await TestRest.listen(certificates);
   const untidy = `\ufeffsome text\r\n${ca.replaceAll("\n", " \r\n")}`;

@@ -1,14 +1,14 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { GetOutputResponse } from "../../lib/service/job_service.ts";
 import { outputPage } from "../../lib/service/output_page.ts";
-import type { LogBatch, LogRecord } from "../../lib/worker/types.ts";
+import type { LogBatch, LogStream, StoredRecord } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
 /** A batch of one record on stdout, from an offset on, with what is missing before it. */
-function batch(offset: number, text: string, gapFrom?: number): LogBatch {
+function batch(offset: number, text: string, gapFrom?: number): LogBatch<LogStream> {
   const data = new TextEncoder().encode(text);
-  const records: LogRecord[] = text === "" ? [] : [{ offset, time: 0, stream: "stdout", data }];
+  const records: StoredRecord[] = text === "" ? [] : [{ offset, time: 0, stream: "stdout", data }];
   return {
     records,
     nextOffset: offset + data.byteLength,
@@ -19,13 +19,16 @@ function batch(offset: number, text: string, gapFrom?: number): LogBatch {
 }
 
 /** Batches that end with an error, if one is given. */
-async function* logOf(batches: readonly LogBatch[], error?: Error): AsyncGenerator<LogBatch> {
+async function* logOf(
+  batches: readonly LogBatch<LogStream>[],
+  error?: Error,
+): AsyncGenerator<LogBatch<LogStream>> {
   yield* batches;
   if (error !== undefined) throw await Promise.resolve(error);
 }
 
 async function page(
-  batches: readonly LogBatch[],
+  batches: readonly LogBatch<LogStream>[],
   options: { offset?: number; maxBytes?: number; error?: Error } = {},
 ): Promise<Pick<GetOutputResponse, "gap" | "nextOffset" | "end"> & { text: string }> {
   const { offset = 0, maxBytes = 1000, error } = options;

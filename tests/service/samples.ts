@@ -55,6 +55,7 @@ export const WHOLE_JOB = {
   logLimit: { bytes: 2 ** 33 + 6, policy: "end_job" },
   logBytes: 2 ** 33 + 7,
   outputCut: true,
+  liveStatus: "running",
   end: {
     status: "cancelled",
     reason: "log_limit",

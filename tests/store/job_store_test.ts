@@ -55,6 +55,7 @@ const UNUSUAL: Job = {
   logLimit: { bytes: 2 ** 20, policy: "end_job" },
   logBytes: 9,
   outputCut: true,
+  liveStatus: "running",
   end: {
     status: "failed",
     reason: "log_limit",

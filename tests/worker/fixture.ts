@@ -6,6 +6,7 @@ import {
   type Command,
   type Job,
   type LogBatch,
+  type LogRecord,
   type LogStart,
   type LogStream,
   type StartOptions,
@@ -98,14 +99,14 @@ export async function openDescriptors(): Promise<string[]> {
 }
 
 /** A record or a part of one. */
-type Bytes = { readonly stream: LogStream; readonly data: Uint8Array };
+type Bytes = Pick<LogRecord, "stream" | "data">;
 
 /** The bytes of some records, one after the other. */
 export function bytesOf(
   records: readonly Bytes[],
   streams: readonly LogStream[] = BOTH,
 ): Uint8Array<ArrayBuffer> {
-  const parts = records.filter(({ stream }) => streams.includes(stream));
+  const parts = records.filter(({ stream }) => streams.some((one) => one === stream));
   const whole = new Uint8Array(parts.reduce((sum, { data }) => sum + data.byteLength, 0));
   let at = 0;
   for (const { data } of parts) {

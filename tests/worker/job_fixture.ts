@@ -25,6 +25,7 @@ export function job(part: Partial<Job> & Pick<Job, "jobId">): Job {
     logLimit: { bytes: 268435456, policy: "keep_newest" },
     logBytes: 0,
     outputCut: false,
+    liveStatus: "running",
     end: null,
     ...part,
   };

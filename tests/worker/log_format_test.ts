@@ -7,18 +7,18 @@ import {
   MAX_RECORD_DATA_BYTES,
   RECORD_OVERHEAD_BYTES,
 } from "../../lib/worker/log_format.ts";
-import type { LogRecord } from "../../lib/worker/types.ts";
+import type { StoredRecord } from "../../lib/worker/types.ts";
 import { assert } from "../assert.ts";
 import { randomBytes } from "./fixture.ts";
 
-const RECORD: fc.Arbitrary<LogRecord> = fc.record({
+const RECORD: fc.Arbitrary<StoredRecord> = fc.record({
   offset: fc.maxSafeNat(),
   time: fc.maxSafeNat(),
   stream: fc.constantFrom("stdout", "stderr"),
   data: fc.uint8Array({ maxLength: 300 }).map((data) => new Uint8Array(data)),
 }, { noNullPrototype: true });
 
-function encoded(record: LogRecord): Uint8Array<ArrayBuffer> {
+function encoded(record: StoredRecord): Uint8Array<ArrayBuffer> {
   const buffer = new Uint8Array(record.data.byteLength + RECORD_OVERHEAD_BYTES);
   // Any split of the offset between the streams gives the same record.
   const before = { stdoutBytes: Math.floor(record.offset / 3), stderrBytes: 0 };
@@ -28,7 +28,7 @@ function encoded(record: LogRecord): Uint8Array<ArrayBuffer> {
 }
 
 /** A buffer that holds something, then the records, as a view into a larger one. */
-function block(records: readonly LogRecord[], before: number): Uint8Array<ArrayBuffer> {
+function block(records: readonly StoredRecord[], before: number): Uint8Array<ArrayBuffer> {
   const parts = records.map(encoded);
   const size = parts.reduce((sum, part) => sum + part.byteLength, before);
   const view = new Uint8Array(size + 20).fill(0xa7).subarray(10, 10 + size);
