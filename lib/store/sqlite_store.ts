@@ -4,6 +4,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { PageRoom } from "../page_room.ts";
 import type { FinishedJob, JobPage, JobStore, StoredJob } from "../worker/mod.ts";
 import { type Job, type JobFilter, statusOf } from "../worker/types.ts";
+import { decodeJob } from "./decode_job.ts";
 import { finishedQuery, JobQuery, type Query, type Skew, SKEW_SQL } from "./job_query.ts";
 import { openDatabase, openError } from "./open_database.ts";
 
@@ -66,7 +67,7 @@ export class SqliteStore implements JobStore {
       const found: StoredJob[] = [];
       // One by one: all of them together may be more than there is memory.
       for (const { record, birth } of this.#statements.unfinished.iterate()) {
-        const { jobId, pid, containment }: Job = JSON.parse(String(record));
+        const { jobId, pid, containment } = decodeJob(String(record));
         found.push({ job: { jobId, pid, containment }, birth: String(birth ?? "") });
       }
       return found;
@@ -89,7 +90,7 @@ export class SqliteStore implements JobStore {
       for (const row of this.#database.prepare(sql).iterate(...values)) {
         const record = String(row.record);
         if (!room.take(record)) break;
-        found.push(JSON.parse(record));
+        found.push(decodeJob(record));
       }
       return found;
     });
@@ -233,5 +234,5 @@ function prepare(database: DatabaseSync): Statements {
 }
 
 function jobOf(row: Record<string, unknown> | undefined): Job | undefined {
-  return row === undefined ? undefined : JSON.parse(String(row.record));
+  return row === undefined ? undefined : decodeJob(String(row.record));
 }

@@ -38,7 +38,7 @@ export async function recover(options: RecoveryOptions): Promise<void> {
   const { store, groups, findCgroups } = options;
   const unfinished = await store.unfinished();
   if (unfinished.length === 0) return;
-  const inCgroups = unfinished.filter(({ job }) => job.containment === "cgroup");
+  const inCgroups = unfinished.filter(({ job }) => job.containment !== "process_group");
   if (inCgroups.length > 0) await endCgroups(inCgroups, await findCgroups());
   await killSurvivors(unfinished, groups);
   await recordLost(options);

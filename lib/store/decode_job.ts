@@ -1,0 +1,94 @@
+import {
+  CONTAINMENTS,
+  END_STATUSES,
+  type Execution,
+  type Job,
+  JOB_REASONS,
+  type JobEnd,
+  LIVE_STATUSES,
+  LOG_POLICIES,
+  type Unknown,
+} from "../worker/types.ts";
+
+/** What the very first records had. All else has been added since. */
+type First =
+  | "jobId"
+  | "command"
+  | "pid"
+  | "owner"
+  | "labels"
+  | "requestId"
+  | "startedAt"
+  | "stdoutBytes"
+  | "stderrBytes"
+  | "logLimit"
+  | "logBytes"
+  | "outputCut"
+  | "end";
+
+const EXECUTION: Execution = {
+  user: "",
+  umask: "",
+  nice: 0,
+  timeoutMs: 0,
+  gracePeriodMs: 10_000,
+  limits: {},
+  hasInput: false,
+};
+
+/**
+ * What was true of the jobs of an older daemon, whose records do not say so. A field that is added to
+ * {@linkcode Job} does not compile without a value here.
+ */
+const DEFAULTS: Omit<Job, First> = {
+  execution: EXECUTION,
+  containment: "process_group",
+  usage: null,
+  liveStatus: "running",
+};
+
+/** A job as it may stand in a record. */
+type Stored = Pick<Job, First> & Partial<Job>;
+
+/**
+ * Reads the record of a job, by whichever version of the daemon it was written. A word that this one does
+ * not know is `unknown`; a field that it does not know is left out.
+ *
+ * @param record what `JSON.stringify()` made of a job
+ * @throws SyntaxError if it is no JSON
+ */
+export function decodeJob(record: string): Job {
+  const stored: Stored = JSON.parse(record);
+  const job = { ...DEFAULTS, ...stored };
+  return {
+    jobId: job.jobId,
+    command: job.command,
+    pid: job.pid,
+    owner: job.owner,
+    labels: job.labels,
+    requestId: job.requestId,
+    startedAt: job.startedAt,
+    stdoutBytes: job.stdoutBytes,
+    stderrBytes: job.stderrBytes,
+    execution: { ...EXECUTION, ...job.execution },
+    containment: known(CONTAINMENTS, job.containment),
+    usage: job.usage,
+    logLimit: { ...job.logLimit, policy: known(LOG_POLICIES, job.logLimit.policy) },
+    logBytes: job.logBytes,
+    outputCut: job.outputCut,
+    liveStatus: known(LIVE_STATUSES, job.liveStatus),
+    end: job.end === null ? null : endOf(job.end),
+  };
+}
+
+function endOf(end: JobEnd): JobEnd {
+  return {
+    ...end,
+    status: known(END_STATUSES, end.status),
+    reason: known(JOB_REASONS, end.reason),
+  };
+}
+
+function known<Word extends string>(words: readonly Word[], word: Word | Unknown): Word | Unknown {
+  return words.find((each) => each === word) ?? "unknown";
+}

@@ -1,0 +1,51 @@
+import { decodeJob } from "../../lib/store/decode_job.ts";
+import type { Job } from "../../lib/worker/types.ts";
+import { assert } from "../assert.ts";
+import { WHOLE_JOB, WHOLE_RUNNING_JOB } from "../service/samples.ts";
+
+Deno.test("decodeJob() reads what was written, to the last field", () => {
+  for (const job of [WHOLE_JOB, WHOLE_RUNNING_JOB]) {
+    assert.deepEqual(decodeJob(JSON.stringify(job)), job);
+  }
+});
+
+Deno.test("decodeJob() gives a record of an older daemon what it lacks", () => {
+  const { execution: _, containment: __, usage: ___, liveStatus: ____, ...first } = WHOLE_JOB;
+  const job: Job = decodeJob(JSON.stringify(first));
+  assert.deepEqual(job, {
+    ...first,
+    execution: {
+      user: "",
+      umask: "",
+      nice: 0,
+      timeoutMs: 0,
+      gracePeriodMs: 10_000,
+      limits: {},
+      hasInput: false,
+    },
+    containment: "process_group",
+    usage: null,
+    liveStatus: "running",
+  });
+  const { umask: _____, ...execution } = WHOLE_JOB.execution;
+  const partly = decodeJob(JSON.stringify({ ...WHOLE_JOB, execution }));
+  assert.deepEqual(partly, { ...WHOLE_JOB, execution: { ...execution, umask: "" } });
+});
+
+Deno.test("decodeJob() reads a record of a newer daemon as far as it knows the words", () => {
+  const newer = {
+    ...WHOLE_JOB,
+    place: 3,
+    containment: "vm",
+    logLimit: { ...WHOLE_JOB.logLimit, policy: "compress" },
+    end: { ...WHOLE_JOB.end, status: "skipped", reason: "constructor" },
+  };
+  assert.deepEqual(decodeJob(JSON.stringify(newer)), {
+    ...WHOLE_JOB,
+    containment: "unknown",
+    logLimit: { ...WHOLE_JOB.logLimit, policy: "unknown" },
+    end: { ...WHOLE_JOB.end, status: "unknown", reason: "unknown" },
+  });
+  const queued = decodeJob(JSON.stringify({ ...WHOLE_RUNNING_JOB, liveStatus: "queued" }));
+  assert.deepEqual([queued.liveStatus, queued.end], ["unknown", null]);
+});
