@@ -135,20 +135,13 @@ function isAtEnd({ start, endOffset }: Range): boolean {
   return start.kind === "offset" && start.offset === endOffset;
 }
 
-/** First what is stored, which has an end, then if it is followed what comes. */
+/** As one that can be closed. */
 async function* readLog(
   service: JobService,
   request: StreamLogsRequest,
   context: CallContext,
 ): AsyncGenerator<LogBatch, void, undefined> {
-  let { start } = request;
-  for await (const batch of service.streamLogs({ ...request, follow: false }, context)) {
-    const { endOffset: _, ...rest } = batch;
-    start = { kind: "offset", offset: batch.nextOffset };
-    yield request.follow ? rest : batch;
-    if (batch.finishedJob !== null) return;
-  }
-  if (request.follow) yield* service.streamLogs({ ...request, start }, context);
+  yield* service.streamLogs(request, context);
 }
 
 /**

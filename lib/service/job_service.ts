@@ -184,7 +184,10 @@ export interface JobService {
   listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse>;
   waitJob(request: JobRequest, context: CallContext): Promise<Job>;
   getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse>;
-  /** Ends after the last batch; throws the reason of `context.signal` when that aborts. */
+  /**
+   * The first batch comes at once, an empty one where nothing is stored. Ends after the last batch; throws
+   * the reason of `context.signal` when that aborts.
+   */
   streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch>;
   /** The matching jobs as they are, then each again when its status changes; ends by the signal. */
   watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job>;

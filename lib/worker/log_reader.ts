@@ -26,7 +26,8 @@ export interface ReadLogOptions {
 
 /**
  * Reads a log at the reader's own pace: nothing is read before it is asked for, so a reader that
- * stalls costs one batch of memory and nobody any time.
+ * stalls costs one batch of memory and nobody any time. The first batch of a log that is followed comes
+ * at once, an empty one if nothing is stored yet.
  *
  * @throws `out_of_range` for an offset that the log does not have; the reason of the signal
  */
@@ -45,6 +46,7 @@ export async function* readLog(
     );
   }
   await using reader = new SegmentReader(log, offset, end);
+  let begun = false;
   for (;;) {
     signal?.throwIfAborted();
     // In this order: a record that is added, or an end that comes, in between is not missed.
@@ -53,12 +55,15 @@ export async function* readLog(
     const piece = await reader.read(readBytes());
     if (piece === null) {
       if (closed || !follow) return;
+      if (!begun) yield { records: [], nextOffset: reader.offset };
+      begun = true;
       await abortable(changed, signal);
       continue;
     }
     const { gap } = piece;
     const records = piece.records.filter((record) => streams.has(record.stream));
     if (records.length === 0 && gap === null) continue;
+    begun = true;
     yield {
       records,
       nextOffset: reader.offset,

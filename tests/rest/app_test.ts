@@ -33,7 +33,6 @@ const RUNNING_JSON = {
   logBytes: 40,
   labels: { team: "blue" },
   outputCut: false,
-  liveStatus: "running",
 };
 
 const DONE_JSON = {

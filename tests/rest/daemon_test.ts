@@ -119,6 +119,12 @@ Deno.test("A follower sees the lines of a job as they come, and how it ended", a
   }
   assert.match(text, /"stdout".*"text":"one\\n"[^]*"stderr".*"text":"two\\n"/);
   assert.match(text, /event: end\ndata: .*"exitStatus":\{"code":3\}/);
+  // One look at a log is one line, however long it takes.
+  const trail = await Deno.readTextFile(join(daemon.directory, "data", "audit.log"));
+  const looks = trail.split("\n").filter((line) =>
+    line.includes('"streamLogs"') && line.includes(`${job.jobId}`)
+  );
+  assert.equal(looks.length, 1, looks.join("\n"));
 });
 
 Deno.test("A new user may log in after SIGHUP, and a failed login is told without the password", async () => {

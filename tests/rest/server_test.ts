@@ -30,10 +30,8 @@ function silentLog() {
     { follow }: { follow: boolean },
     { signal }: CallContext,
   ): AsyncGenerator<LogBatch> {
-    if (!follow) {
-      yield batchOf([]);
-      return;
-    }
+    yield batchOf([]);
+    if (!follow) return;
     followed.resolve(signal);
     await abortable(new Promise<never>(() => {}), signal);
   };

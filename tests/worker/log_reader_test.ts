@@ -15,6 +15,7 @@ import {
 } from "./fixture.ts";
 import { openLog, recordsOf, type TestLog, write } from "./log_fixture.ts";
 import { seeded } from "../random.ts";
+import { soon } from "../soon.ts";
 
 const random = seeded("log reader");
 
@@ -40,6 +41,22 @@ Deno.test("readLog() resumes at every byte, inside records too", async () => {
       next += record.data.byteLength;
     }
     assert.equal(next, whole.length);
+  }
+});
+
+Deno.test("readLog() says at once that it follows, where there is nothing to be read yet", async () => {
+  for (const before of [[], ["not for them\n"]]) {
+    await using test = await openLog();
+    await write(test.writer, ...before);
+    const reader = readLog(test.log, { offset: 0, streams: ["stderr"], follow: true });
+    const { value: first } = await soon(reader.next(), () => "the first batch");
+    assert.deepEqual(first, { records: [], nextOffset: before.join("").length });
+    // And once.
+    const second = reader.next();
+    await write(test.writer, "!for them");
+    const { value } = await soon(second, () => "the second batch");
+    assert.equal(textOf(value?.records ?? []), "for them");
+    await reader.return();
   }
 });
 
