@@ -26,7 +26,7 @@ const PASSWORD_IS_ASKED = "nobody types the password";
 export const EXCEPTIONS: readonly Exception[] = [
   {
     line: "npx -y deno@2.9.6 task -q demo",
-    reason: "tests/end_to_end/demo_test.ts runs it; there may be no registry here",
+    reason: "tests/long/end_to_end/demo_test.ts runs it; there may be no registry here",
   },
   { line: "npx -y deno@2.9.6 task -q test", reason: "it is what runs this" },
   { line: "deno task -q start", reason: "it runs until it is ended", ready: /listening on/ },

@@ -1,8 +1,8 @@
-import { abortable } from "../../lib/abortable.ts";
-import type { CallContext } from "../../lib/service/job_service.ts";
-import { assert } from "../assert.ts";
-import { until } from "../worker/fixture.ts";
-import { JOB, TestServer } from "./fixture.ts";
+import { abortable } from "../../../lib/abortable.ts";
+import type { CallContext } from "../../../lib/service/job_service.ts";
+import { assert } from "../../assert.ts";
+import { until } from "../../worker/fixture.ts";
+import { JOB, TestServer } from "../../grpc/fixture.ts";
 import {
   callFrames,
   callHeaders,
@@ -12,7 +12,7 @@ import {
   headerBlock,
   numberPayload,
   RawHttp2,
-} from "./raw_http2.ts";
+} from "../../grpc/raw_http2.ts";
 
 const { jobId } = JOB;
 const CANCEL = numberPayload(8);

@@ -1,9 +1,9 @@
 import { createServer } from "node:net";
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { failedDaemon } from "../end_to_end/daemon.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
-import { TestHouse } from "./fixture.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { failedDaemon } from "../../end_to_end/daemon.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
+import { TestHouse } from "../../gateway/fixture.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());

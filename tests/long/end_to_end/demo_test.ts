@@ -1,7 +1,7 @@
-import { assert } from "../assert.ts";
-import { ROOT } from "../programs.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
-import { processesOf, TestProcess } from "./process.ts";
+import { assert } from "../../assert.ts";
+import { ROOT } from "../../programs.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
+import { processesOf, TestProcess } from "../../end_to_end/process.ts";
 
 /** The demo as `deno task demo` runs it, with its temporary directory in this one. */
 async function demo(directory: string): Promise<TestProcess> {

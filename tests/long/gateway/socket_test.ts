@@ -1,13 +1,13 @@
-import { GatewayProcess } from "../../lib/daemon/gateway_process.ts";
-import { gatewayCommand } from "../../lib/daemon/gateway_command.ts";
-import type { GatewayOptions } from "../../lib/daemon/gateway_protocol.ts";
-import { messageOf } from "../../lib/errors.ts";
-import type { JobWorkerClient } from "../../lib/grpc/client.ts";
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { IS_SOURCE, ROOT } from "../programs.ts";
-import { temporaryDirectory, until } from "../worker/fixture.ts";
-import { TestHouse } from "./fixture.ts";
+import { GatewayProcess } from "../../../lib/daemon/gateway_process.ts";
+import { gatewayCommand } from "../../../lib/daemon/gateway_command.ts";
+import type { GatewayOptions } from "../../../lib/daemon/gateway_protocol.ts";
+import { messageOf } from "../../../lib/errors.ts";
+import type { JobWorkerClient } from "../../../lib/grpc/client.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { IS_SOURCE, ROOT } from "../../programs.ts";
+import { temporaryDirectory, until } from "../../worker/fixture.ts";
+import { TestHouse } from "../../gateway/fixture.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());

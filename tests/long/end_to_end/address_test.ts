@@ -1,6 +1,6 @@
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { TestDaemon } from "./daemon.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { TestDaemon } from "../../end_to_end/daemon.ts";
 
 /** A daemon's address, and by what hosts the CLI reaches it on this machine. */
 const CASES: readonly (readonly [address: string, hosts: readonly string[]])[] = [

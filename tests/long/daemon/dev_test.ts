@@ -1,8 +1,8 @@
-import { assert } from "../assert.ts";
-import { WITHOUT_REST } from "../end_to_end/daemon.ts";
-import { processesOf, TestProcess } from "../end_to_end/process.ts";
-import { AS_ROOT, programLine, ROOT } from "../programs.ts";
-import { temporaryDirectory, until } from "../worker/fixture.ts";
+import { assert } from "../../assert.ts";
+import { WITHOUT_REST } from "../../end_to_end/daemon.ts";
+import { processesOf, TestProcess } from "../../end_to_end/process.ts";
+import { AS_ROOT, programLine, ROOT } from "../../programs.ts";
+import { temporaryDirectory, until } from "../../worker/fixture.ts";
 
 /** What `deno task dev` and the daemon need of the repository. */
 const SOURCES = ["lib", "proto", "server.ts", "cli.ts", "deno.json", "deno.lock"];

@@ -1,9 +1,9 @@
-import { JobLog } from "../../lib/worker/job_log.ts";
-import { readLog } from "../../lib/worker/log_reader.ts";
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { BOTH, temporaryDirectory } from "../worker/fixture.ts";
-import { MortalDaemon } from "./mortal_daemon.ts";
+import { JobLog } from "../../../lib/worker/job_log.ts";
+import { readLog } from "../../../lib/worker/log_reader.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { BOTH, temporaryDirectory } from "../../worker/fixture.ts";
+import { MortalDaemon } from "../../recovery/mortal_daemon.ts";
 
 const PRINTER = "i=0; while :; do i=$((i + 1)); echo line $i; sleep 0.05; done";
 
