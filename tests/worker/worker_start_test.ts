@@ -60,6 +60,7 @@ Deno.test("Worker.start() returns the running job with all its fields", async ()
     logLimit: { bytes: 256 * 1024 * 1024, policy: "keep_newest" },
     logBytes: 0,
     outputCut: false,
+    liveStatus: "running",
     end: null,
   });
   const { group, session } = await until(async () => {
