@@ -17,9 +17,15 @@ const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, "all" | "types
   auth: { worker: "types" },
   service: { worker: "all", auth: "all" },
   engine: { service: "all", auth: "all" },
-  grpc: { service: "types", worker: "types", auth: "all" },
+  grpc: { "service/methods.ts": "all", service: "types", worker: "types", auth: "all" },
   // What requests may hold is data, without what acts on them.
-  rest: { "service/fields.ts": "all", service: "types", worker: "types", auth: "all" },
+  rest: {
+    "service/fields.ts": "all",
+    "service/methods.ts": "all",
+    service: "types",
+    worker: "types",
+    auth: "all",
+  },
   daemon: {
     worker: "all",
     store: "all",

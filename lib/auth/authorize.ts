@@ -1,5 +1,5 @@
 /**
- * Who may do what: one table, and one pure function over it.
+ * Who may do what: the rules, and one pure function over them.
  *
  * @module
  */
@@ -12,29 +12,11 @@ export type Scope = "all" | "own";
 /** The scope that each role gives. A role that is not named gives nothing. */
 export type Rule = Readonly<Partial<Record<Role, Scope>>>;
 
-const SEE: Rule = { admin: "all", operator: "own", viewer: "all" };
-const CHANGE: Rule = { admin: "all", operator: "own" };
+/** Of methods that only tell of jobs. */
+export const SEE: Rule = { admin: "all", operator: "own", viewer: "all" };
 
-/** The rule of every method. `lib/service` checks that none is missing. */
-export const RULES = {
-  startJob: CHANGE,
-  stopJob: CHANGE,
-  getJob: SEE,
-  listJobs: SEE,
-  waitJob: SEE,
-  getOutput: SEE,
-  streamLogs: SEE,
-  watchJobs: SEE,
-  signalJob: CHANGE,
-  limitJobTime: CHANGE,
-  writeInput: CHANGE,
-  pruneJobs: CHANGE,
-} as const satisfies Readonly<Record<string, Rule>>;
-
-/** Whether a method changes anything. */
-export function isChange(method: keyof typeof RULES): boolean {
-  return RULES[method] === CHANGE;
-}
+/** Of methods that change something. */
+export const CHANGE: Rule = { admin: "all", operator: "own" };
 
 /** What {@linkcode authorize} decided. */
 export type Decision =
@@ -48,19 +30,19 @@ export type Decision =
  * Decides whether somebody may call a method.
  *
  * @param identity Who calls. Several roles give the widest scope of any of them.
- * @param method What is called.
+ * @param rule Of the method that is called.
  * @param owner The user who started the job in question; absent where there is no such job: to
  * start one, to list or watch them, or to ask before looking the job up.
  */
 export function authorize(
   identity: Identity,
-  method: keyof typeof RULES,
+  rule: Rule,
   owner?: string,
 ): Decision {
-  const scope = scopeOf(identity, RULES[method]);
+  const scope = scopeOf(identity, rule);
   if (scope !== null && reaches(scope)) return { kind: "allowed", scope };
 
-  const sight = scopeOf(identity, RULES.getJob);
+  const sight = scopeOf(identity, SEE);
   const mayKnow = owner === undefined || (sight !== null && reaches(sight));
   return { kind: mayKnow ? "permission_denied" : "not_found" };
 

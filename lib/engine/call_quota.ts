@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
-import type { JobMethod } from "../service/job_service.ts";
+import { isOpenEnded, type JobMethod } from "../service/methods.ts";
 
 /** How many calls there may be at once. */
 export interface CallQuotaOptions {
@@ -18,21 +18,8 @@ export interface CountedCall extends Disposable {
   assign(user: string, method: JobMethod): void;
 }
 
-/** What lasts for as long as a job likes. */
-const LASTING: ReadonlySet<JobMethod> = new Set([
-  "streamLogs",
-  "watchJobs",
-  "waitJob",
-  "writeInput",
-]);
-
 /** The part of all that is left to calls which are over soon: however many follow, a stop gets through. */
 const RESERVE = 1 / 8;
-
-/** Whether a call of this method may last for as long as a job likes. */
-export function mayLast(method: JobMethod): boolean {
-  return LASTING.has(method);
-}
 
 /** Counts calls, in all and of each user. */
 export class CallQuota {
@@ -55,7 +42,7 @@ export class CallQuota {
       assign: (user, method) => {
         const ofUser = this.#callsByUser.get(user) ?? 0;
         assertRoom(ofUser, maxCallsPerUser, `calls of user "${user}"`);
-        const limit = mayLast(method) ? Math.ceil((1 - RESERVE) * maxCalls) : maxCalls;
+        const limit = isOpenEnded(method) ? Math.ceil((1 - RESERVE) * maxCalls) : maxCalls;
         assertRoom(this.#calls - 1, limit, "calls");
         this.#callsByUser.set(user, ofUser + 1);
         entered.defer(() => this.#leave(user));

@@ -1,37 +1,21 @@
 import { abortable } from "../abortable.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { CallContext, JobService } from "../service/job_service.ts";
 import type {
-  CallContext,
-  GetOutputRequest,
-  GetOutputResponse,
-  Job,
+  AnswerOf,
   JobMethod,
-  JobRequest,
-  JobService,
-  LimitJobTimeRequest,
-  ListJobsRequest,
-  ListJobsResponse,
-  LogBatch,
-  PruneJobsRequest,
-  PruneJobsResponse,
-  SignalJobRequest,
-  StartJobRequest,
-  StopJobRequest,
-  StreamLogsRequest,
-  WatchJobsRequest,
-  WriteInputRequest,
-  WriteInputResponse,
-} from "../service/job_service.ts";
+  RequestOf,
+  StreamMethod,
+  UnaryMethod,
+} from "../service/methods.ts";
 import { decodeFrame, decodeFrames } from "./frames.ts";
 import {
-  decodeBatch,
+  decodeAnswer,
   decodeMessage,
-  decodeOutput,
+  encodeRequest,
   type Message,
   REACH_PATH,
   REACHED,
-  type StreamMethod,
-  type UnaryMethod,
 } from "./messages.ts";
 
 type ValueMessage = Extract<Message, { kind: "value" }>;
@@ -74,60 +58,41 @@ export class EngineClient implements JobService, Disposable {
     if (response.status !== REACHED) throw this.#unreached("what answers there is another program");
   }
 
-  async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
-    return (await this.#one("startJob", request, context)).value as Job;
-  }
-
-  async stopJob(request: StopJobRequest, context: CallContext): Promise<Job> {
-    return (await this.#one("stopJob", request, context)).value as Job;
-  }
-
-  async getJob(request: JobRequest, context: CallContext): Promise<Job> {
-    return (await this.#one("getJob", request, context)).value as Job;
-  }
-
-  async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
-    return (await this.#one("listJobs", request, context)).value as ListJobsResponse;
-  }
-
-  async waitJob(request: JobRequest, context: CallContext): Promise<Job> {
-    return (await this.#one("waitJob", request, context)).value as Job;
-  }
-
-  async getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {
-    const { value, bytes } = await this.#one("getOutput", request, context);
-    return decodeOutput(value, bytes);
-  }
-
-  async *streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch> {
-    for await (const { value, bytes } of this.#all("streamLogs", request, context)) {
-      yield decodeBatch(value, bytes);
-    }
-  }
-
-  async *watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job> {
-    for await (const { value } of this.#all("watchJobs", request, context)) yield value as Job;
-  }
-
-  async signalJob(request: SignalJobRequest, context: CallContext): Promise<Job> {
-    return (await this.#one("signalJob", request, context)).value as Job;
-  }
-
-  async limitJobTime(request: LimitJobTimeRequest, context: CallContext): Promise<Job> {
-    return (await this.#one("limitJobTime", request, context)).value as Job;
-  }
-
-  async writeInput(request: WriteInputRequest, context: CallContext): Promise<WriteInputResponse> {
-    const encoded = { ...request, data: request.data.toBase64() };
-    return (await this.#one("writeInput", encoded, context)).value as WriteInputResponse;
-  }
-
-  async pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse> {
-    return (await this.#one("pruneJobs", request, context)).value as PruneJobsResponse;
-  }
+  readonly startJob = this.#unary("startJob");
+  readonly stopJob = this.#unary("stopJob");
+  readonly getJob = this.#unary("getJob");
+  readonly listJobs = this.#unary("listJobs");
+  readonly waitJob = this.#unary("waitJob");
+  readonly getOutput = this.#unary("getOutput");
+  readonly streamLogs = this.#streaming("streamLogs");
+  readonly watchJobs = this.#streaming("watchJobs");
+  readonly signalJob = this.#unary("signalJob");
+  readonly limitJobTime = this.#unary("limitJobTime");
+  readonly writeInput = this.#unary("writeInput");
+  readonly pruneJobs = this.#unary("pruneJobs");
 
   [Symbol.dispose](): void {
     this.#http.close();
+  }
+
+  #unary<Name extends UnaryMethod>(method: Name) {
+    return async (request: RequestOf<Name>, context: CallContext): Promise<AnswerOf<Name>> => {
+      const { value, bytes } = await this.#one(method, encodeRequest(method, request), context);
+      return decodeAnswer(method, value, bytes);
+    };
+  }
+
+  #streaming<Name extends StreamMethod>(method: Name) {
+    const ask = (request: RequestOf<Name>, context: CallContext) =>
+      this.#all(method, encodeRequest(method, request), context);
+    return async function* (
+      request: RequestOf<Name>,
+      context: CallContext,
+    ): AsyncGenerator<AnswerOf<Name>, void, undefined> {
+      for await (const { value, bytes } of ask(request, context)) {
+        yield decodeAnswer(method, value, bytes);
+      }
+    };
   }
 
   async #one(method: UnaryMethod, request: unknown, context: CallContext): Promise<ValueMessage> {

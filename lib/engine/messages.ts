@@ -11,22 +11,12 @@ import { ROLES } from "../auth/identity.ts";
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
 import type {
   GetOutputResponse,
-  JobMethod,
   LogBatch,
   LogRecord,
   WriteInputRequest,
 } from "../service/job_service.ts";
+import type { AnswerOf, JobMethod, RequestOf } from "../service/methods.ts";
 import { encodeFrame, type Frame } from "./frames.ts";
-
-/** The methods that answer with a stream. */
-export type StreamMethod = "streamLogs" | "watchJobs";
-
-/** The other ones. */
-export type UnaryMethod = Exclude<JobMethod, StreamMethod>;
-
-export function isStream(method: JobMethod): method is StreamMethod {
-  return method === "streamLogs" || method === "watchJobs";
-}
 
 /** What a gateway asks for to see that an engine is there, and the status of the answer. */
 export const REACH_PATH = "/engine";
@@ -60,33 +50,6 @@ export function encodeError(error: JobWorkerError): Uint8Array<ArrayBuffer> {
 /** The end of a stream that ended well. */
 export const END_FRAME: Uint8Array<ArrayBuffer> = encodeFrame({ kind: "end" });
 
-/** Any answer without bytes of its own. */
-export function encodeValue(value: unknown): Uint8Array<ArrayBuffer> {
-  return encodeFrame({ kind: "value", value });
-}
-
-/** A request of `writeInput`, whose bytes come as base64; the service checks the rest. */
-export function decodeInput(request: unknown): WriteInputRequest {
-  const { data, ...rest } = read(inputSchema, request, "request");
-  return { ...(rest as Omit<WriteInputRequest, "data">), data: Uint8Array.fromBase64(data) };
-}
-
-export function encodeOutput(output: GetOutputResponse): Uint8Array<ArrayBuffer> {
-  const { stdout, stderr, ...rest } = output;
-  const value = { ...rest, stdoutBytes: stdout.byteLength };
-  return encodeFrame({ kind: "value", value }, [stdout, stderr]);
-}
-
-export function encodeBatch(batch: LogBatch): Uint8Array<ArrayBuffer> {
-  const records = batch.records.map(({ offset, time, stream, data }) => (
-    { offset, time, stream, size: data.byteLength }
-  ));
-  return encodeFrame(
-    { kind: "value", value: { ...batch, records } },
-    batch.records.map(({ data }) => data),
-  );
-}
-
 /** What a frame says. */
 export type Message =
   | { readonly kind: "value"; readonly value: unknown; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -107,25 +70,93 @@ export function decodeMessage({ head, bytes }: Frame): Message {
   }
 }
 
-export function decodeOutput(
-  value: unknown,
-  bytes: Uint8Array<ArrayBuffer>,
-): GetOutputResponse {
-  const { stdoutBytes, ...rest } = value as
-    & Omit<GetOutputResponse, "stdout" | "stderr">
-    & { stdoutBytes: number };
-  return { ...rest, stdout: bytes.subarray(0, stdoutBytes), stderr: bytes.subarray(stdoutBytes) };
+/** How a request goes over the socket, and an answer; both as they are, but for bytes. */
+interface Codec<Name extends JobMethod> {
+  /** As JSON. */
+  readonly encodeRequest?: (request: RequestOf<Name>) => unknown;
+  readonly decodeRequest?: (request: unknown) => RequestOf<Name>;
+  /** The head of a frame and what follows it. */
+  readonly encodeAnswer?: (answer: AnswerOf<Name>) => [value: unknown, bytes: Uint8Array[]];
+  readonly decodeAnswer?: (value: unknown, bytes: Uint8Array<ArrayBuffer>) => AnswerOf<Name>;
 }
 
-export function decodeBatch(value: unknown, bytes: Uint8Array<ArrayBuffer>): LogBatch {
-  const batch = value as Omit<LogBatch, "records"> & {
-    records: (Omit<LogRecord, "data"> & { size: number })[];
-  };
-  let at = 0;
-  const records = batch.records.map(({ size, ...record }) => {
-    const data = bytes.subarray(at, at + size);
-    at += size;
-    return { ...record, data };
-  });
-  return { ...batch, records };
+/** Of those methods whose requests or answers hold bytes. */
+const CODECS: { readonly [Name in JobMethod]?: Codec<Name> } = {
+  writeInput: {
+    encodeRequest: (request) => ({ ...request, data: request.data.toBase64() }),
+    // The service checks the rest.
+    decodeRequest(request) {
+      const { data, ...rest } = read(inputSchema, request, "request");
+      return { ...(rest as Omit<WriteInputRequest, "data">), data: Uint8Array.fromBase64(data) };
+    },
+  },
+  getOutput: {
+    encodeAnswer({ stdout, stderr, ...rest }) {
+      return [{ ...rest, stdoutBytes: stdout.byteLength }, [stdout, stderr]];
+    },
+    decodeAnswer(value, bytes) {
+      const { stdoutBytes, ...rest } = value as
+        & Omit<GetOutputResponse, "stdout" | "stderr">
+        & { stdoutBytes: number };
+      const [stdout, stderr] = [bytes.subarray(0, stdoutBytes), bytes.subarray(stdoutBytes)];
+      return { ...rest, stdout, stderr };
+    },
+  },
+  streamLogs: {
+    encodeAnswer(batch) {
+      const records = batch.records.map(({ data, ...rest }) => ({
+        ...rest,
+        size: data.byteLength,
+      }));
+      return [{ ...batch, records }, batch.records.map(({ data }) => data)];
+    },
+    decodeAnswer(value, bytes) {
+      const batch = value as Omit<LogBatch, "records"> & {
+        records: (Omit<LogRecord, "data"> & { size: number })[];
+      };
+      let at = 0;
+      const records = batch.records.map(({ size, ...record }) => {
+        const data = bytes.subarray(at, at + size);
+        at += size;
+        return { ...record, data };
+      });
+      return { ...batch, records };
+    },
+  },
+};
+
+function codecOf<Name extends JobMethod>(method: Name): Codec<Name> {
+  return CODECS[method] ?? {};
+}
+
+export function encodeRequest<Name extends JobMethod>(
+  method: Name,
+  request: RequestOf<Name>,
+): unknown {
+  return codecOf(method).encodeRequest?.(request) ?? request;
+}
+
+/** The request is whatever a gateway sent: the service checks it, so that its type is only claimed here. */
+export function decodeRequest<Name extends JobMethod>(
+  method: Name,
+  request: unknown,
+): RequestOf<Name> {
+  return codecOf(method).decodeRequest?.(request) ?? request as RequestOf<Name>;
+}
+
+/** An answer, or one item of a stream of them, as a frame. */
+export function encodeAnswer<Name extends JobMethod>(
+  method: Name,
+  answer: AnswerOf<Name>,
+): Uint8Array<ArrayBuffer> {
+  const [value, bytes] = codecOf(method).encodeAnswer?.(answer) ?? [answer, []];
+  return encodeFrame({ kind: "value", value }, bytes);
+}
+
+export function decodeAnswer<Name extends JobMethod>(
+  method: Name,
+  value: unknown,
+  bytes: Uint8Array<ArrayBuffer>,
+): AnswerOf<Name> {
+  return codecOf(method).decodeAnswer?.(value, bytes) ?? value as AnswerOf<Name>;
 }

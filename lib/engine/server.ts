@@ -1,25 +1,24 @@
 import { Budget } from "../budget.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isLasting } from "../lasting.ts";
+import type { CallContext, JobService } from "../service/job_service.ts";
 import {
-  type CallContext,
+  isOpenEnded,
+  isStream,
   JOB_METHODS,
   type JobMethod,
-  type JobService,
-} from "../service/job_service.ts";
-import { CallQuota, mayLast } from "./call_quota.ts";
+  METHODS,
+  type UnaryMethod,
+} from "../service/methods.ts";
+import { CallQuota } from "./call_quota.ts";
 import {
   callSchema,
-  decodeInput,
-  encodeBatch,
+  decodeRequest,
+  encodeAnswer,
   encodeError,
-  encodeOutput,
-  encodeValue,
   END_FRAME,
-  isStream,
   REACH_PATH,
   REACHED,
-  type UnaryMethod,
 } from "./messages.ts";
 
 /** More than a gateway lets its clients send, however many characters JSON makes of a byte. */
@@ -153,8 +152,9 @@ export class EngineServer implements AsyncDisposable {
     const { caller, request } = callSchema.parse(JSON.parse(body));
     counted.assign(caller.identity.user, method);
     // What may last must not keep others from being read.
-    if (mayLast(method)) share?.[Symbol.dispose]();
-    if (!isStream(method) && !mayBeLeft(method)) {
+    if (isOpenEnded(method)) share?.[Symbol.dispose]();
+    // Only a body that is a stream tells that the caller has left; one that is there at once costs half as much.
+    if (!isStream(method) && METHODS[method].duration === "brief") {
       const context = { caller, signal: this.#closing.signal };
       return new Response(await this.#answer(method, request, context));
     }
@@ -169,26 +169,15 @@ export class EngineServer implements AsyncDisposable {
     return await this.#largeRequests.take(bytes, this.#closing.signal);
   }
 
-  /**
-   * The one frame that answers a call. The request is whatever the gateway sent: the service checks it
-   * before anything else, so its type is only claimed here.
-   */
+  /** The one frame that answers a call. */
   async #answer(
     method: UnaryMethod,
     request: object,
     context: CallContext,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const service = this.#service;
-    const claimed = request as never;
     try {
-      switch (method) {
-        case "getOutput":
-          return encodeOutput(await service.getOutput(claimed, context));
-        case "writeInput":
-          return encodeValue(await service.writeInput(decodeInput(request), context));
-        default:
-          return encodeValue(await service[method](claimed, context));
-      }
+      const answer = await this.#service[method](decodeRequest(method, request) as never, context);
+      return encodeAnswer(method, answer);
     } catch (error) {
       return encodeError(this.#known(error, method, context));
     }
@@ -204,17 +193,9 @@ export class EngineServer implements AsyncDisposable {
       yield await this.#answer(method, request, context);
       return;
     }
-    const service = this.#service;
-    const claimed = request as never;
     try {
-      switch (method) {
-        case "streamLogs":
-          for await (const batch of service.streamLogs(claimed, context)) yield encodeBatch(batch);
-          break;
-        case "watchJobs":
-          for await (const job of service.watchJobs(claimed, context)) yield encodeValue(job);
-          break;
-      }
+      const answers = this.#service[method](decodeRequest(method, request) as never, context);
+      for await (const answer of answers) yield encodeAnswer(method, answer);
       yield END_FRAME;
     } catch (error) {
       yield encodeError(this.#known(error, method, context));
@@ -274,12 +255,4 @@ function bodyOf(
       call.held[Symbol.dispose]();
     },
   }, { highWaterMark: 0 });
-}
-
-/**
- * Whether it matters that the caller of a method leaves before its end. Only a body that is a stream
- * tells so; one that is there at once costs half as much.
- */
-function mayBeLeft(method: JobMethod): boolean {
-  return mayLast(method) || method === "startJob";
 }

@@ -32,12 +32,18 @@ import type {
 } from "../service/job_service.ts";
 import type { Job, LogBatch } from "../worker/types.ts";
 import { Channel } from "./channel.ts";
+import {
+  type AnswerOf,
+  METHODS,
+  type RequestOf,
+  type StreamMethod,
+  type UnaryMethod,
+} from "../service/methods.ts";
 import { type CallLimits, streamCall, unaryCall } from "./client_call.ts";
+import { codecOf, wireName } from "./codecs.ts";
 import { type ClientMaterial, endpointOf } from "./endpoint.ts";
-import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import { HEALTH, JOB_WORKER, JOB_WORKER_SERVICE } from "./protocol.ts";
 import { Reconnection, type ReconnectionOptions } from "./reconnection.ts";
-import * as wire from "./wire.ts";
 import { NO_COMMAND } from "./wire_values.ts";
 
 export type * from "../service/job_service.ts";
@@ -151,56 +157,45 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
    * connection breaks, and one job is started whatever happens.
    */
   async startJob(request: NewJob, options: CallOptions = {}): Promise<Job> {
-    const message = wire.writeStartJobRequest({
+    return await this.#one("startJob", {
       labels: {},
       ...request,
       command: { ...NO_COMMAND, ...request.command },
       requestId: request.requestId || newId(),
-    });
-    return wire.readJob(await this.#persist("StartJob", message, options, MAX_START_ATTEMPTS));
+    }, options);
   }
 
   async stopJob(
     request: Brief<StopJobRequest, "jobId">,
     options: CallOptions = {},
   ): Promise<Job> {
-    const message = wire.writeStopJobRequest({ stopSignal: "", gracePeriodMs: null, ...request });
-    return wire.readJob(await this.#unary("StopJob", message, limitsOf(options)));
+    const whole = { stopSignal: "", gracePeriodMs: null, ...request };
+    return await this.#one("stopJob", whole, options);
   }
 
   async getJob(request: JobRequest, options: CallOptions = {}): Promise<Job> {
-    return wire.readJob(await this.#persist("GetJob", request, options));
+    return await this.#one("getJob", request, options);
   }
 
   async listJobs(
     request: Brief<ListJobsRequest> = {},
     options: CallOptions = {},
   ): Promise<ListJobsResponse> {
-    const message = wire.writeListJobsRequest({
-      filter: {},
-      pageSize: 0,
-      pageToken: "",
-      ...request,
-    });
-    return wire.readListJobsResponse(await this.#persist("ListJobs", message, options));
+    const whole = { filter: {}, pageSize: 0, pageToken: "", ...request };
+    return await this.#one("listJobs", whole, options);
   }
 
   /** Waits for the end of a job, through broken connections. */
   async waitJob(request: JobRequest, options: CallOptions = {}): Promise<Job> {
-    return wire.readJob(await this.#persist("WaitJob", request, options));
+    return await this.#one("waitJob", request, options);
   }
 
   async getOutput(
     request: Brief<GetOutputRequest, "jobId">,
     options: CallOptions = {},
   ): Promise<GetOutputResponse> {
-    const message = wire.writeGetOutputRequest({
-      streams: [],
-      offset: 0,
-      maxBytes: 0,
-      ...request,
-    });
-    return wire.readGetOutputResponse(await this.#persist("GetOutput", message, options));
+    const whole = { streams: [], offset: 0, maxBytes: 0, ...request };
+    return await this.#one("getOutput", whole, options);
   }
 
   /**
@@ -216,9 +211,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     const reconnection = this.#reconnect(limits);
     while (true) {
       try {
-        const message = wire.writeStreamLogsRequest(rest);
-        for await (const response of this.#stream("StreamLogs", message, limits)) {
-          const batch = wire.readLogBatch(response);
+        for await (const batch of this.#stream("streamLogs", rest, limits)) {
           const { nextOffset, endOffset } = batch;
           reconnection.succeeded();
           rest = {
@@ -244,12 +237,11 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   async *watchJobs(request: WatchJobsRequest, options: CallOptions = {}): AsyncGenerator<Job> {
     const limits = limitsOf(options);
     const reconnection = this.#reconnect(limits);
-    const message = { filter: wire.writeJobFilter(request.filter) };
     while (true) {
       try {
-        for await (const response of this.#stream("WatchJobs", message, limits)) {
+        for await (const job of this.#stream("watchJobs", request, limits)) {
           reconnection.succeeded();
-          yield wire.readWatchedJob(response);
+          yield job;
         }
         return;
       } catch (error) {
@@ -259,12 +251,11 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   }
 
   async signalJob(request: SignalJobRequest, options: CallOptions = {}): Promise<Job> {
-    return wire.readJob(await this.#unary("SignalJob", request, limitsOf(options)));
+    return await this.#one("signalJob", request, options);
   }
 
   async limitJobTime(request: LimitJobTimeRequest, options: CallOptions = {}): Promise<Job> {
-    const message = wire.writeLimitJobTimeRequest(request);
-    return wire.readJob(await this.#unary("LimitJobTime", message, limitsOf(options)));
+    return await this.#one("limitJobTime", request, options);
   }
 
   /** Writes to the input of a job, through broken connections: its offset makes a repeat harmless. */
@@ -272,15 +263,14 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     request: WriteInputRequest,
     options: CallOptions = {},
   ): Promise<WriteInputResponse> {
-    return await this.#persist("WriteInput", request, options);
+    return await this.#one("writeInput", request, options);
   }
 
   async pruneJobs(
     request: PruneJobsRequest,
     options: CallOptions = {},
   ): Promise<PruneJobsResponse> {
-    const message = wire.writePruneJobsRequest(request);
-    return wire.readPruneJobsResponse(await this.#unary("PruneJobs", message, limitsOf(options)));
+    return await this.#one("pruneJobs", request, options);
   }
 
   /** Whether the daemon takes calls. */
@@ -298,40 +288,40 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     return Promise.resolve();
   }
 
-  async #unary<Name extends keyof JobWorkerMethods>(
-    name: Name,
-    request: JobWorkerMethods[Name]["request"],
-    limits: CallLimits,
-  ): Promise<JobWorkerMethods[Name]["response"]> {
-    await this.#channel.ready(limits);
-    return await unaryCall(this.#channel.client, JOB_WORKER[name], request, limits);
-  }
-
-  /** A call that may be made twice, made again through broken connections. */
-  async #persist<Name extends keyof JobWorkerMethods>(
-    name: Name,
-    request: JobWorkerMethods[Name]["request"],
+  /** Makes a call; if it may be made twice, again through broken connections. */
+  async #one<Name extends UnaryMethod>(
+    method: Name,
+    request: RequestOf<Name>,
     options: CallOptions,
-    maxAttempts = Infinity,
-  ): Promise<JobWorkerMethods[Name]["response"]> {
+  ): Promise<AnswerOf<Name>> {
+    const { writeRequest, readAnswer } = codecOf(method);
+    const message = writeRequest(request);
     const limits = limitsOf(options);
+    const maxAttempts = method === "startJob" ? MAX_START_ATTEMPTS : Infinity;
     const reconnection = this.#reconnect(limits, maxAttempts);
     while (true) {
       try {
-        return await this.#unary(name, request, limits);
+        await this.#channel.ready(limits);
+        const wireMethod = JOB_WORKER[wireName(method)];
+        return readAnswer(await unaryCall(this.#channel.client, wireMethod, message, limits));
       } catch (error) {
+        if (!METHODS[method].mayRepeat) throw error;
         await reconnection.recover(error);
       }
     }
   }
 
-  async *#stream<Name extends keyof JobWorkerMethods>(
-    name: Name,
-    request: JobWorkerMethods[Name]["request"],
+  async *#stream<Name extends StreamMethod>(
+    method: Name,
+    request: RequestOf<Name>,
     limits: CallLimits,
-  ): AsyncGenerator<JobWorkerMethods[Name]["response"]> {
+  ): AsyncGenerator<AnswerOf<Name>> {
+    const { writeRequest, readAnswer } = codecOf(method);
     await this.#channel.ready(limits);
-    yield* streamCall(this.#channel.client, JOB_WORKER[name], request, limits);
+    const wireMethod = JOB_WORKER[wireName(method)];
+    for await (
+      const message of streamCall(this.#channel.client, wireMethod, writeRequest(request), limits)
+    ) yield readAnswer(message);
   }
 
   #reconnect(limits: CallLimits, maxAttempts = Infinity): Reconnection {

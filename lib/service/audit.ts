@@ -1,5 +1,6 @@
 import type { Command } from "../worker/types.ts";
-import type { Caller, JobMethod } from "./job_service.ts";
+import type { Caller } from "./job_service.ts";
+import type { JobMethod } from "./methods.ts";
 import type { ErrorCode } from "../errors.ts";
 
 /** One decision: who wanted what, whether it was allowed, and what came of it. */

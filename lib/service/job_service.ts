@@ -197,22 +197,3 @@ export interface JobService {
   writeInput(request: WriteInputRequest, context: CallContext): Promise<WriteInputResponse>;
   pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse>;
 }
-
-/** A method of {@linkcode JobService}: what authorisation rules are written for. */
-export type JobMethod = keyof JobService;
-
-/** Every {@linkcode JobMethod}. */
-export const JOB_METHODS = [
-  "startJob",
-  "stopJob",
-  "getJob",
-  "listJobs",
-  "waitJob",
-  "getOutput",
-  "streamLogs",
-  "watchJobs",
-  "signalJob",
-  "limitJobTime",
-  "writeInput",
-  "pruneJobs",
-] as const satisfies readonly JobMethod[];

@@ -7,6 +7,7 @@
 import { read, z } from "../zod.ts";
 import * as fields from "./fields.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
+import type { JobMethod, RequestOf } from "./methods.ts";
 import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../worker/types.ts";
 
 /** The most output that one answer of `getOutput` carries, in bytes. */
@@ -61,7 +62,7 @@ const execution = z.strictObject({
 /** Of a reading that would begin behind its end. */
 const behindEnd = { path: ["endOffset"], error: "must not be before the offset to start from" };
 
-/** One schema a method. */
+/** The schema of each method's request. It has every field of the type, and no other: see below. */
 const SCHEMAS = {
   startJob: z.strictObject({
     command,
@@ -132,17 +133,41 @@ const SCHEMAS = {
   ),
 } as const;
 
+/** A type with all that may be left out, so that two are alike only if they have the same fields. */
+type Whole<T> = T extends Uint8Array | string | number | boolean | null ? T
+  : T extends readonly (infer Item)[] ? readonly Whole<Item>[]
+  : { readonly [Key in keyof T]-?: Whole<Exclude<T[Key], undefined>> };
+
+type Alike<A, B> = [Whole<A>] extends [Whole<B>] ? [Whole<B>] extends [Whole<A>] ? true : false
+  : false;
+
+// A method without a schema, or a field that only one of the two has, does not compile.
+({
+  startJob: true,
+  signalJob: true,
+  limitJobTime: true,
+  writeInput: true,
+  stopJob: true,
+  getJob: true,
+  waitJob: true,
+  listJobs: true,
+  getOutput: true,
+  streamLogs: true,
+  watchJobs: true,
+  pruneJobs: true,
+}) satisfies { [Name in JobMethod]: Alike<RequestOf<Name>, z.output<typeof SCHEMAS[Name]>> };
+
 /**
  * Refuses a request that no answer could be given to.
  *
  * @throws `invalid_argument`, naming the field, its value and what is accepted
  */
-export function checkRequest(method: keyof typeof SCHEMAS, request: unknown): void {
+export function checkRequest(method: JobMethod, request: unknown): void {
   read<unknown>(SCHEMAS[method], request, "request");
 }
 
 /** The names of all fields of a request, `filter.owner` for one. */
-export function requestFields(method: keyof typeof SCHEMAS): string[] {
+export function requestFields(method: JobMethod): string[] {
   return fieldsOf(SCHEMAS[method]);
 }
 

@@ -1,4 +1,4 @@
-import { authorize } from "../auth/authorize.ts";
+import { authorize, CHANGE } from "../auth/authorize.ts";
 import type { Identity } from "../auth/identity.ts";
 import type { Job } from "../worker/types.ts";
 
@@ -12,7 +12,7 @@ export const HIDDEN = "***";
 export function visibleJob(job: Job, identity: Identity): Job {
   const { command, owner } = job;
   const names = Object.keys(command.env);
-  if (names.length === 0 || authorize(identity, "signalJob", owner).kind === "allowed") return job;
+  if (names.length === 0 || authorize(identity, CHANGE, owner).kind === "allowed") return job;
   const env = Object.fromEntries(names.map((name) => [name, HIDDEN]));
   return { ...job, command: { ...command, env } };
 }

@@ -1,4 +1,4 @@
-import { authorize, isChange, RULES } from "../auth/authorize.ts";
+import { authorize } from "../auth/authorize.ts";
 import { BoundedMap } from "../bounded_map.ts";
 import { JobWorkerError } from "../errors.ts";
 import {
@@ -16,7 +16,6 @@ import type {
   CallContext,
   GetOutputRequest,
   GetOutputResponse,
-  JobMethod,
   JobRequest,
   JobService,
   LimitJobTimeRequest,
@@ -32,18 +31,14 @@ import type {
   WriteInputRequest,
   WriteInputResponse,
 } from "./job_service.ts";
+import { isChange, type JobMethod, METHODS, type RequestOf } from "./methods.ts";
 import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
 import { checkRequest, commandOf, MAX_OUTPUT_BYTES } from "./requests.ts";
 import { visibleJob } from "./visible_job.ts";
 
-/** A method without a rule does not compile. */
-RULES satisfies Record<JobMethod, unknown>;
-
 /** Of so many jobs it is remembered who wrote their input. */
 const MOST_INPUTS = 10_000;
-
-type Request = Parameters<JobService[JobMethod]>[0];
 
 /** What is known of a call while it runs: the audit entry in the making. */
 interface Call {
@@ -217,7 +212,7 @@ export class WorkerService implements JobService {
   /** A call that goes on for long after the decision, which is audited before that. */
   async #open<T>(
     method: JobMethod,
-    request: Request,
+    request: RequestOf<JobMethod>,
     context: CallContext,
     run: (call: Call) => Promise<T>,
   ): Promise<T> {
@@ -227,7 +222,7 @@ export class WorkerService implements JobService {
   /** Authorises, checks, runs, and writes the audit entry: the way of every call. */
   async #call<T>(
     method: JobMethod,
-    request: Request,
+    request: RequestOf<JobMethod>,
     context: CallContext,
     run: (call: Call) => Promise<T>,
     success: "ok" | "opened" = "ok",
@@ -288,7 +283,7 @@ export class WorkerService implements JobService {
 
   #authorize(call: Call, job?: Job): "all" | "own" {
     const { identity } = call.context.caller;
-    const decision = authorize(identity, call.method, job?.owner);
+    const decision = authorize(identity, METHODS[call.method].rule, job?.owner);
     switch (decision.kind) {
       case "allowed":
         return decision.scope;

@@ -1,5 +1,5 @@
 import { CallQuota, type CountedCall } from "../../lib/engine/call_quota.ts";
-import type { JobMethod } from "../../lib/service/job_service.ts";
+import type { JobMethod } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
 
 /** Makes a call, as the engine does. */

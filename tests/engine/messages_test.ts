@@ -2,13 +2,10 @@ import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../../lib/errors.ts
 import { decodeFrames } from "../../lib/engine/frames.ts";
 import {
   callerSchema,
-  decodeBatch,
+  decodeAnswer,
   decodeMessage,
-  decodeOutput,
-  encodeBatch,
+  encodeAnswer,
   encodeError,
-  encodeOutput,
-  encodeValue,
   END_FRAME,
   type Message,
 } from "../../lib/engine/messages.ts";
@@ -43,8 +40,8 @@ Deno.test("A batch arrives as it was, bytes and all", async () => {
     finishedJob: FAILED_JOB,
   };
   for (const one of [batch, { ...batch, gap: { from: 0, to: 2 ** 41 } }]) {
-    const { value, bytes } = await decodedValue(encodeBatch(one));
-    assert.deepEqual(decodeBatch(value, bytes), one);
+    const { value, bytes } = await decodedValue(encodeAnswer("streamLogs", one));
+    assert.deepEqual(decodeAnswer("streamLogs", value, bytes), one);
   }
 });
 
@@ -58,8 +55,8 @@ Deno.test("A page of output arrives with its two streams apart", async () => {
     exitStatus: { signal: "SIGKILL" },
   };
   for (const page of [output, { ...output, gap: { from: 0, to: 2 ** 41 } }]) {
-    const { value, bytes } = await decodedValue(encodeOutput(page));
-    assert.deepEqual(decodeOutput(value, bytes), page);
+    const { value, bytes } = await decodedValue(encodeAnswer("getOutput", page));
+    assert.deepEqual(decodeAnswer("getOutput", value, bytes), page);
   }
 });
 
@@ -83,7 +80,8 @@ Deno.test("Every kind of error arrives with its code, message, reason and field"
 
 Deno.test("An end is no value, and a head of no known kind is refused", async () => {
   assert.deepEqual(await decoded(END_FRAME), { kind: "end" });
-  assert.equal((await decodedValue(encodeValue(null))).value, null);
+  const { value } = await decodedValue(encodeAnswer("getJob", FAILED_JOB));
+  assert.deepEqual(value, FAILED_JOB);
   const bytes = new Uint8Array();
   for (
     const head of [null, 5, {}, { kind: "error" }, { kind: "error", error: { code: "toString" } }]

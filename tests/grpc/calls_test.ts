@@ -1,6 +1,6 @@
 import { abortable } from "../../lib/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
-import { JOB_METHODS, type JobMethod } from "../../lib/service/job_service.ts";
+import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
 import { callWhole, eachMethod, WHOLE_ANSWERS } from "../service/samples.ts";
 import { soon } from "../soon.ts";

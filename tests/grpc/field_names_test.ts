@@ -5,7 +5,7 @@ import { parseProtos, PROTOS } from "../../lib/grpc/protocol.ts";
 import { Metadata } from "../../lib/grpc/grpc.ts";
 import { errorFromStatus, statusFromError } from "../../lib/grpc/status.ts";
 import { NO_COMMAND } from "../../lib/grpc/wire_values.ts";
-import { JOB_METHODS, type JobMethod } from "../../lib/service/job_service.ts";
+import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import { checkRequest, requestFields } from "../../lib/service/requests.ts";
 import { checkCommand } from "../../lib/worker/command.ts";
 import { checkGracePeriod, completeExecution } from "../../lib/worker/execution.ts";

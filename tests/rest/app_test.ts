@@ -4,11 +4,11 @@ import { restApp } from "../../lib/rest/app.ts";
 import { type Operation, OPERATIONS } from "../../lib/rest/operations.ts";
 import type {
   CallContext,
-  JobMethod,
   ListJobsRequest,
   StartJobRequest,
   StopJobRequest,
 } from "../../lib/service/job_service.ts";
+import type { JobMethod } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
 import { eachMethod, WHOLE_JOB, WHOLE_REQUESTS } from "../service/samples.ts";
 import { soon } from "../soon.ts";

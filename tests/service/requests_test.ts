@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import type { JobMethod, StreamLogsRequest } from "../../lib/service/job_service.ts";
+import type { StreamLogsRequest } from "../../lib/service/job_service.ts";
+import type { JobMethod } from "../../lib/service/methods.ts";
 import { checkRequest } from "../../lib/service/requests.ts";
 import { assert } from "../assert.ts";
 import { TRUE } from "./fixture.ts";

@@ -6,12 +6,8 @@
  * @module
  */
 
-import {
-  type CallContext,
-  JOB_METHODS,
-  type JobMethod,
-  type JobService,
-} from "../../lib/service/job_service.ts";
+import type { CallContext, JobService } from "../../lib/service/job_service.ts";
+import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import type { Job } from "../../lib/worker/types.ts";
 
 /** All of it, down to the last optional member: a new one that is left out below does not compile. */

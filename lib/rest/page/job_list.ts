@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import { authorize } from "../../auth/authorize.ts";
 import type { Identity } from "../../auth/identity.ts";
+import { METHODS } from "../../service/methods.ts";
 import { type Job, JOB_STATUSES, type JobStatus } from "../../worker/types.ts";
 import { ageText, commandText, durationText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
@@ -28,7 +29,7 @@ export function matches(job: Job, search: string): boolean {
 /** The jobs, newest first, and the form that starts one for those who may. */
 export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
   const { identity, now } = view;
-  const mayStart = authorize(identity, "startJob").kind === "allowed";
+  const mayStart = authorize(identity, METHODS.startJob.rule).kind === "allowed";
   const content = html`
     <h1>Jobs</h1>
     ${mayStart && startForm()}

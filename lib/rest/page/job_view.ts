@@ -2,6 +2,7 @@ import { html } from "hono/html";
 import { authorize } from "../../auth/authorize.ts";
 import type { Identity } from "../../auth/identity.ts";
 import { formatByteSize } from "../../byte_size.ts";
+import { METHODS } from "../../service/methods.ts";
 import type { Job } from "../../worker/types.ts";
 import { ageText, commandText, durationText, endText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
@@ -16,7 +17,7 @@ export interface JobPageView {
 /** One job, and room for its log, which the script brings in. */
 export function jobPage(job: Job, { identity, now }: JobPageView): Html {
   const { jobId } = job;
-  const mayStop = authorize(identity, "stopJob", job.owner).kind === "allowed";
+  const mayStop = authorize(identity, METHODS.stopJob.rule, job.owner).kind === "allowed";
   const content = html`
     <p><a href="/">All jobs</a></p>
     <div class="title">

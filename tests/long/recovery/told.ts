@@ -1,4 +1,4 @@
-import type { JobMethod } from "../../../lib/service/job_service.ts";
+import type { JobMethod } from "../../../lib/service/methods.ts";
 
 /** What a caller has been told, or has begun: from then on it holds, also after a power cut. */
 export type Told =

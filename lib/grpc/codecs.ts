@@ -1,0 +1,89 @@
+/**
+ * Of each method of `JobService` its messages on the wire, for both sides of a call.
+ *
+ * @module
+ */
+
+import type { AnswerOf, JobMethod, RequestOf } from "../service/methods.ts";
+import type { JobWorkerMethods } from "./gen/jobworker.ts";
+import * as wire from "./wire.ts";
+
+/** What the contract calls a method. */
+export type WireName<Name extends JobMethod> = Capitalize<Name>;
+
+export function wireName<Name extends JobMethod>(method: Name): WireName<Name> {
+  return method.charAt(0).toUpperCase() + method.slice(1) as WireName<Name>;
+}
+
+type WireRequest<Name extends JobMethod> = JobWorkerMethods[WireName<Name>]["request"];
+type WireAnswer<Name extends JobMethod> = JobWorkerMethods[WireName<Name>]["response"];
+
+/** Between the words of one method and its messages, both ways. */
+export interface Codec<Name extends JobMethod> {
+  readonly writeRequest: (request: RequestOf<Name>) => WireRequest<Name>;
+  readonly readRequest: (message: WireRequest<Name>) => RequestOf<Name>;
+  readonly writeAnswer: (answer: AnswerOf<Name>) => WireAnswer<Name>;
+  readonly readAnswer: (message: WireAnswer<Name>) => AnswerOf<Name>;
+}
+
+function same<T>(value: T): T {
+  return value;
+}
+
+/** Of a method that is asked for a job by its id, or with other fields that look on the wire as they are. */
+const AS_IT_IS = { writeRequest: same, readRequest: same } as const;
+
+/** Of a method that answers with a job. */
+const JOB = { writeAnswer: wire.writeJob, readAnswer: wire.readJob } as const;
+
+const CODECS: { readonly [Name in JobMethod]: Codec<Name> } = {
+  startJob: {
+    ...JOB,
+    writeRequest: wire.writeStartJobRequest,
+    readRequest: wire.readStartJobRequest,
+  },
+  stopJob: { ...JOB, writeRequest: wire.writeStopJobRequest, readRequest: wire.readStopJobRequest },
+  getJob: { ...JOB, ...AS_IT_IS },
+  listJobs: {
+    writeRequest: wire.writeListJobsRequest,
+    readRequest: wire.readListJobsRequest,
+    writeAnswer: wire.writeListJobsResponse,
+    readAnswer: wire.readListJobsResponse,
+  },
+  waitJob: { ...JOB, ...AS_IT_IS },
+  getOutput: {
+    writeRequest: wire.writeGetOutputRequest,
+    readRequest: wire.readGetOutputRequest,
+    writeAnswer: wire.writeGetOutputResponse,
+    readAnswer: wire.readGetOutputResponse,
+  },
+  streamLogs: {
+    writeRequest: wire.writeStreamLogsRequest,
+    readRequest: wire.readStreamLogsRequest,
+    writeAnswer: wire.writeLogBatch,
+    readAnswer: wire.readLogBatch,
+  },
+  watchJobs: {
+    writeRequest: ({ filter }) => ({ filter: wire.writeJobFilter(filter) }),
+    readRequest: ({ filter }) => ({ filter: wire.readJobFilter(filter) }),
+    writeAnswer: (job) => ({ job: wire.writeJob(job) }),
+    readAnswer: wire.readWatchedJob,
+  },
+  signalJob: { ...JOB, ...AS_IT_IS },
+  limitJobTime: {
+    ...JOB,
+    writeRequest: wire.writeLimitJobTimeRequest,
+    readRequest: wire.readLimitJobTimeRequest,
+  },
+  writeInput: { ...AS_IT_IS, writeAnswer: same, readAnswer: same },
+  pruneJobs: {
+    writeRequest: wire.writePruneJobsRequest,
+    readRequest: wire.readPruneJobsRequest,
+    writeAnswer: wire.writePruneJobsResponse,
+    readAnswer: wire.readPruneJobsResponse,
+  },
+};
+
+export function codecOf<Name extends JobMethod>(method: Name): Codec<Name> {
+  return CODECS[method];
+}
