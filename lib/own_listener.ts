@@ -11,6 +11,7 @@
 import { X509Certificate } from "node:crypto";
 import { connect, type Server, type Socket } from "node:net";
 import * as tls from "node:tls";
+import { doubling } from "./doubling.ts";
 import { JobWorkerError, messageOf } from "./errors.ts";
 import { formatHostPort, type HostPort } from "./host_port.ts";
 
@@ -57,8 +58,9 @@ export async function probeOwnListener(
   const deadline = performance.now() + withinMs;
   const late = tooLate(`no connection arrives within ${withinMs} ms`);
   try {
-    for (let count = 1; performance.now() < deadline; count = Math.min(2 * count, MOST_AT_ONCE)) {
-      const sockets = await openAll(address, count, {
+    const nextCount = doubling({ first: 1, last: MOST_AT_ONCE });
+    while (performance.now() < deadline) {
+      const sockets = await openAll(address, nextCount(), {
         timeoutMs: deadline - performance.now(),
         late,
       });

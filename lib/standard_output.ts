@@ -10,6 +10,7 @@
 import { fstatSync, type Stats } from "node:fs";
 import type { Writable } from "node:stream";
 import { delay } from "./delay.ts";
+import { doubling } from "./doubling.ts";
 import { StandardOutputThread } from "./standard_output_thread.ts";
 
 /** So many bytes a pipe takes whole or not at all; `PIPE_BUF` in pipe(7). */
@@ -18,9 +19,8 @@ const PIPE_BUF = 4_096;
 /** The size of the buffer of Rust's `std::io::stdout()`, which `Deno.stdout` goes through. */
 const LINE_BUFFER_BYTES = 1_024;
 
-/** How long to wait until what only trying tells is tried again, at first and at most. */
-const SHORTEST_WAIT_MS = 1;
-const LONGEST_WAIT_MS = 50;
+/** How long to wait until what only trying tells is tried again. */
+const WAIT_MS = { first: 1, last: 50 };
 
 /** From so many bytes on, many small pieces are written by a thread of their own. */
 const MANY_BYTES = 16_384;
@@ -88,12 +88,12 @@ export class StandardOutput {
    * words that must be out before anything else happens. Not to be mixed with {@linkcode write}.
    */
   writeSync(bytes: Uint8Array): void {
-    let waitMs = SHORTEST_WAIT_MS;
+    let nextWait = doubling(WAIT_MS);
     for (let rest = bytes; rest.length > 0;) {
       const taken = this.writeSomeSync(rest);
       rest = rest.subarray(taken);
-      waitMs = taken > 0 ? SHORTEST_WAIT_MS : longer(waitMs);
-      if (rest.length > 0) sleep(waitMs);
+      if (taken > 0) nextWait = doubling(WAIT_MS);
+      if (rest.length > 0) sleep(nextWait());
     }
   }
 
@@ -105,8 +105,9 @@ export class StandardOutput {
       const written = triedSync(() => this.#stream.writeSync(piece));
       if (written === null && !this.#keeps(piece)) break;
       taken += written ?? piece.length;
-      for (let waitMs = SHORTEST_WAIT_MS, kept = written === null; kept; waitMs = longer(waitMs)) {
-        sleep(waitMs);
+      const nextWait = doubling(WAIT_MS);
+      for (let kept = written === null; kept;) {
+        sleep(nextWait());
         kept = triedSync(() => this.#stream.writeSync(NOTHING)) === null;
       }
     }
@@ -130,11 +131,10 @@ export class StandardOutput {
   async #writePiece(piece: Uint8Array): Promise<number> {
     const written = await tried(this.#stream.write(piece));
     if (written !== null || !this.#keeps(piece)) return written ?? 0;
-    let waitMs = SHORTEST_WAIT_MS;
+    const nextWait = doubling(WAIT_MS);
     do {
       // What the buffer keeps, nothing but trying brings out.
-      await delay(waitMs);
-      waitMs = longer(waitMs);
+      await delay(nextWait());
     } while (await tried(this.#stream.write(NOTHING)) === null);
     return piece.length;
   }
@@ -179,10 +179,6 @@ function triedSync(write: () => number): number | null {
 function nullIfFull(error: unknown): null {
   if (error instanceof Deno.errors.WouldBlock) return null;
   throw error;
-}
-
-function longer(waitMs: number): number {
-  return Math.min(2 * waitMs, LONGEST_WAIT_MS);
 }
 
 function sleep(ms: number): void {

@@ -126,8 +126,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
 function startPatience(signal: AbortSignal, options: { supervised: boolean }): RetryOptions {
   let left = options.supervised ? 5 : 0;
   return {
-    firstPauseMs: 1_000,
-    longestPauseMs: 16_000,
+    pauseMs: { first: 1_000, last: 16_000 },
     signal,
     again: (error) => {
       if (isLasting(error) || left-- === 0) return false;

@@ -172,8 +172,7 @@ export class GatewayKeeper implements AsyncDisposable {
     try {
       await delay(pause, { signal });
       const gateway = await retry(() => this.#start(isAlone()), {
-        firstPauseMs: 2 * pause,
-        longestPauseMs: LONGEST_WAIT_MS,
+        pauseMs: { first: 2 * pause, last: LONGEST_WAIT_MS },
         signal,
         again: (error) => {
           diagnostics.error("No gateway: {why}; trying again", { why: messageOf(error) });

@@ -1,10 +1,10 @@
 import { delay } from "../delay.ts";
+import { doubling, type Growth } from "../doubling.ts";
 
 /** Options of {@linkcode retry}. */
 export interface RetryOptions {
-  /** Before the second attempt; each pause is twice the one before it, up to the longest. */
-  readonly firstPauseMs: number;
-  readonly longestPauseMs: number;
+  /** Before each attempt but the first. */
+  readonly pauseMs: Growth;
   readonly signal: AbortSignal;
   /** Told of each attempt that failed; another is made if it returns true. */
   readonly again: (error: unknown) => boolean;
@@ -17,15 +17,16 @@ export interface RetryOptions {
  */
 export async function retry<T>(
   attempt: () => Promise<T>,
-  { firstPauseMs, longestPauseMs, signal, again }: RetryOptions,
+  { pauseMs, signal, again }: RetryOptions,
 ): Promise<T> {
-  for (let pause = firstPauseMs;; pause = Math.min(2 * pause, longestPauseMs)) {
+  const nextPause = doubling(pauseMs);
+  for (;;) {
     try {
       return await attempt();
     } catch (error) {
       signal.throwIfAborted();
       if (!again(error)) throw error;
     }
-    await delay(pause, { signal });
+    await delay(nextPause(), { signal });
   }
 }

@@ -1,12 +1,12 @@
 import { delay } from "../delay.ts";
+import { doubling } from "../doubling.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Channel } from "./channel.ts";
 import type { CallLimits } from "./client_call.ts";
 import { isRefusal } from "./diagnose.ts";
 
-/** The first pause before a call is made again, and the longest; each is twice the one before. */
-const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2000;
+/** The pauses before a call is made again. */
+const PAUSE_MS = { first: 100, last: 2000 };
 
 /** A call that was under way for so long had a working connection. */
 const STEADY_MS = 5000;
@@ -30,6 +30,7 @@ export class Reconnection {
   readonly #options: ReconnectionOptions;
   readonly #limits: CallLimits;
   #attempts = 0;
+  #nextPause = doubling(PAUSE_MS);
   #refusals = 0;
   /** When the present series of failures began. */
   #failingSince = 0;
@@ -45,6 +46,7 @@ export class Reconnection {
   succeeded(): void {
     this.#attempts = 0;
     this.#refusals = 0;
+    this.#nextPause = doubling(PAUSE_MS);
   }
 
   /**
@@ -80,7 +82,7 @@ export class Reconnection {
     const until = this.#failingSince + timeoutMs;
     if (now >= until || ++this.#attempts >= maxAttempts) throw error;
     onReconnecting?.(error);
-    const pause = Math.min(FIRST_PAUSE_MS * 2 ** (this.#attempts - 1), LONGEST_PAUSE_MS);
+    const pause = this.#nextPause();
     // Jitter, so that the clients of a daemon that restarts do not come all at once.
     const { deadline } = this.#limits;
     await delay(Math.min(pause * (0.5 + Math.random() / 2), deadline - now), this.#limits);

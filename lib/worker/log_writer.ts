@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { delay } from "../delay.ts";
+import { doubling } from "../doubling.ts";
 import { flushDirectory } from "../flush.ts";
 import { Rounds } from "../rounds.ts";
 import { settleAll } from "../settle_all.ts";
@@ -198,7 +199,9 @@ export class LogWriter implements AsyncDisposable {
   /** Tries again while the disk is full. */
   async #whileFull(write: () => Promise<void>): Promise<void> {
     const deadline = performance.now() + this.#patienceMs;
-    for (let wait = RETRY_MS.first;; wait = Math.min(2 * wait, RETRY_MS.last)) {
+    const nextWait = doubling(RETRY_MS);
+    for (;;) {
+      const wait = nextWait();
       try {
         return await write();
       } catch (error) {

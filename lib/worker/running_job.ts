@@ -1,4 +1,5 @@
 import { delay } from "../delay.ts";
+import { doubling } from "../doubling.ts";
 import { formatDuration } from "../duration.ts";
 import { messageOf } from "../errors.ts";
 import type { JobLog } from "./job_log.ts";
@@ -205,14 +206,15 @@ export class RunningJob {
   async #endLeftovers(): Promise<JobUsage | null> {
     const { job, tree, onFault } = this.#parts;
     try {
-      for (let wait = LOOK_AGAIN_MS.first;; wait = Math.min(2 * wait, LOOK_AGAIN_MS.last)) {
+      const nextWait = doubling(LOOK_AGAIN_MS);
+      for (;;) {
         const release = await tree.release();
         if (release.empty) return release.usage;
         // A stop has said when to kill it.
         if (this.#stop === null) this.#scheduleKill(LEFTOVER_GRACE_MS);
         if (performance.now() < this.#killAt) await tree.signal("TERM");
         else await tree.kill();
-        await delay(wait);
+        await delay(nextWait());
       }
     } catch (error) {
       onFault(error, job);
@@ -246,10 +248,9 @@ export class RunningJob {
 
   /** Sends what is to be sent until it reaches something, or the leader has ended. */
   async #reach(send: () => Promise<boolean>): Promise<void> {
-    let wait = REACH_AGAIN_MS.first;
+    const nextWait = doubling(REACH_AGAIN_MS);
     while (!await send() && this.#alive === "leader") {
-      await delay(wait, this.#leaderEnded).catch(() => {});
-      wait = Math.min(2 * wait, REACH_AGAIN_MS.last);
+      await delay(nextWait(), this.#leaderEnded).catch(() => {});
     }
   }
 }

@@ -1,4 +1,5 @@
 import { delay } from "../delay.ts";
+import { doubling } from "../doubling.ts";
 
 /** How long to wait before a change is tried again: from, to. */
 const RETRY_MS = { first: 500, last: 30_000 };
@@ -35,8 +36,9 @@ export class StoreChanges implements AsyncDisposable {
 
   async #retry(change: () => Promise<void>): Promise<void> {
     const { signal } = this.#closing;
-    for (let wait = RETRY_MS.first;; wait = Math.min(2 * wait, RETRY_MS.last)) {
-      await delay(wait, { signal }).catch(() => {});
+    const nextWait = doubling(RETRY_MS);
+    for (;;) {
+      await delay(nextWait(), { signal }).catch(() => {});
       const isLast = signal.aborted;
       try {
         return await change();

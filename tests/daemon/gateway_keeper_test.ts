@@ -76,8 +76,7 @@ class Fixture implements AsyncDisposable {
       count: 1,
       setsid: `${this.path}/gateway`,
       patience: {
-        firstPauseMs: 1,
-        longestPauseMs: 1,
+        pauseMs: { first: 1, last: 1 },
         signal: this.ending.signal,
         again: () => false,
       },

@@ -2,7 +2,7 @@ import { retry } from "../../lib/daemon/retry.ts";
 import { assert } from "../assert.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
 
-const quick = { firstPauseMs: 1, longestPauseMs: 4, signal: new AbortController().signal };
+const quick = { pauseMs: { first: 1, last: 4 }, signal: new AbortController().signal };
 
 Deno.test("retry() tries until it succeeds, and tells of each failure", async () => {
   const told: unknown[] = [];
@@ -37,7 +37,7 @@ Deno.test("retry() waits no longer once it is aborted, and makes no other attemp
       queueMicrotask(() => ending.abort(reason));
       return true;
     };
-    const options = { firstPauseMs: 1e6, longestPauseMs: 1e6, signal: ending.signal, again };
+    const options = { pauseMs: { first: 1e6, last: 1e6 }, signal: ending.signal, again };
     await assert.rejects(retry(attempt, options), reason);
     assert.equal(tries, 1);
   }
@@ -49,8 +49,7 @@ Deno.test("retry() pauses twice as long each time, up to the longest", async () 
   let tries = 0;
   const attempt = () => ++tries <= pauses.length ? Promise.reject(tries) : Promise.resolve("done");
   const done = retry(attempt, {
-    firstPauseMs: 3,
-    longestPauseMs: 10,
+    pauseMs: { first: 3, last: 10 },
     signal: new AbortController().signal,
     again: () => true,
   });
