@@ -118,16 +118,17 @@ const FORMS = `[options] start -- <command>...
        worker-cli -h | --help | --version`;
 
 const NOTES = `
-A job id may be cut short, as long as only one job's id begins with it.
-A duration has units: 250ms, 90s, 1m30s, 30d. A time is a duration back from now, a date with its zone
-as in 2026-07-31T09:30:00Z or +02:00, or @ and seconds since 1970.
-Each option above has a variable, such as WORKER_ADDRESS or WORKER_NO_COLOR; the command line wins.
-Exit status: that of the job for run, output and wait (128+n if signal n ended it);
-             2 for a line that is not understood, 125 if worker-cli itself fails.`;
+A job id may be shortened to any unique prefix.
+Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now, a date with a time zone
+(2026-07-31T09:30:00Z or +02:00), or @ followed by seconds since 1970.
+Each option above can also be set by a variable, such as WORKER_ADDRESS or WORKER_NO_COLOR; the command
+line takes precedence.
+Exit status: the job's own for run, output and wait (128+n if it was killed by signal n);
+             2 for invalid usage, 125 if worker-cli itself fails.`;
 
 function programOf(print: (text: string) => void, found: (verb: Verb) => void): Command {
   const program = new Command("worker-cli")
-    .description("Runs commands on a server as jobs, and shows what became of them.")
+    .description("Runs commands on a server as jobs, and shows their output and how they ended.")
     .usage(FORMS)
     .version(VERSION_TEXT, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
@@ -148,60 +149,91 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
   const newJob = (kind: "start" | "run", about: string) =>
     subcommand(program, kind, about)
       .usage("[options] -- <command>...")
-      .argument("<command...>", "the program and its arguments, passed on untouched")
+      .argument("<command...>", "the program and its arguments, passed on unchanged")
       .passThroughOptions()
-      .addOption(option("--env <NAME=VALUE>", "set a variable; repeatable", parsePair))
-      .addOption(option("--cwd <dir>", "where to run, an absolute path on the server"))
-      .addOption(option("--label <NAME=VALUE>", "mark the job; repeatable", parsePair))
-      .addOption(option("--request-id <id>", "a repeat with the same id returns the same job"))
-      .addOption(option("--log-limit <size>", "what its log may take: 64MiB", parseByteSize))
       .addOption(
-        option("--log-policy <policy>", "then: keep-newest output, or end-job", parseLogPolicy),
+        option("--env <NAME=VALUE>", "set an environment variable (repeatable)", parsePair),
       )
-      .addOption(option("--timeout <duration>", "how long it may run", parseTimeout))
+      .addOption(option("--cwd <dir>", "working directory on the server, an absolute path"))
       .addOption(
-        option("--grace <duration>", "from a stop signal to SIGKILL [10s]", parseDuration),
+        option("--label <NAME=VALUE>", "attach a label to the job (repeatable)", parsePair),
       )
-      .addOption(option("--user <name>", "whose rights it has, if the daemon allows it"))
-      .addOption(option("--umask <octal>", "of the files it makes: 027"))
-      .addOption(option("--nice <n>", "-20 to 19: how far it steps back for others", parseNumber))
-      .addOption(option("--memory <size>", "what it may hold in memory: 512MiB", parseByteSize))
-      .addOption(option("--cpus <n>", "how many processors' worth of time: 1.5", parseNumber))
       .addOption(
-        option("--processes <n>", "how many processes it may be", (text) => parseCount(text, 1)),
+        option(
+          "--request-id <id>",
+          "start at most once: a repeat with the same id returns the same job",
+        ),
+      )
+      .addOption(
+        option(
+          "--log-limit <size>",
+          "how much disk space its log may take, e.g. 64MiB",
+          parseByteSize,
+        ),
+      )
+      .addOption(
+        option(
+          "--log-policy <policy>",
+          "what to do at the limit: keep-newest output, or end-job",
+          parseLogPolicy,
+        ),
+      )
+      .addOption(option("--timeout <duration>", "stop it after this long", parseTimeout))
+      .addOption(
+        option("--grace <duration>", "time between a stop signal and SIGKILL [10s]", parseDuration),
+      )
+      .addOption(option("--user <name>", "run as this user, if the daemon allows it"))
+      .addOption(option("--umask <octal>", "umask for the files it creates, e.g. 027"))
+      .addOption(option("--nice <n>", "niceness, from -20 (most favourable) to 19", parseNumber))
+      .addOption(option("--memory <size>", "memory limit, e.g. 512MiB", parseByteSize))
+      .addOption(option("--cpus <n>", "processor limit, e.g. 1.5", parseNumber))
+      .addOption(
+        option(
+          "--processes <n>",
+          "limit on its number of processes",
+          (text) => parseCount(text, 1),
+        ),
       )
       .action((words: string[], options: NewJobOptions) =>
         found({ kind, job: newJobOf(words, options) })
       );
   newJob("start", "start a job and print its id");
-  newJob("run", "start a job, show its output, exit with its status")
-    .option("-i, --interactive", "pass standard input on to the job")
+  newJob("run", "start a job, show its output, and exit with its status")
+    .option("-i, --interactive", "pass standard input to the job")
     .addHelpText("after", RUN_NOTES);
 
   subcommand(program, "stop", "stop a job and everything it started")
     .usage("[options] (<jobId> | --all)")
     .argument("[jobId]")
-    .addOption(option("--signal <name>", "sent first [SIGTERM]"))
+    .addOption(option("--signal <name>", "signal to send first [SIGTERM]"))
     .addOption(
-      option("--grace <duration>", "from then to SIGKILL [that of the job]", parseDuration),
+      option("--grace <duration>", "time before SIGKILL [the job's own]", parseDuration),
     )
-    .option("--all", "every running job that you may see")
-    .addOption(option("--owner <user>", "of those, the ones of one user"))
+    .option("--all", "stop every running job that you have access to")
+    .addOption(option("--owner <user>", "with --all: only jobs of this user"))
     .addOption(
-      option("--label <NAME=VALUE>", "of those, the ones marked so; repeatable", parsePair),
+      option(
+        "--label <NAME=VALUE>",
+        "with --all: only jobs with this label (repeatable)",
+        parsePair,
+      ),
     )
-    .addHelpText("after", "\nWith --all the exit status is 1 if a job could not be stopped.")
+    .addHelpText("after", "\nWith --all, the exit status is 1 if any job could not be stopped.")
     .action((jobId: string | undefined, options: StopOptions) => found(stopVerbOf(jobId, options)));
 
   subcommand(program, "signal", "send a signal to every process of a job")
     .argument("<jobId>")
-    .argument("<signal>", "a name or a number as in signal(7): HUP")
+    .argument("<signal>", "a name or number as in signal(7), e.g. HUP")
     .action((jobId: string, signal: string) => found({ kind: "signal", jobId, signal }));
 
-  subcommand(program, "update", "change how long a running job may run")
+  subcommand(program, "update", "change the time limit of a running job")
     .argument("<jobId>")
     .addOption(
-      option("--timeout <duration>", "from its start, or none: 2h", parseTimeoutOrNone)
+      option(
+        "--timeout <duration>",
+        "new limit, counted from the job's start, e.g. 2h; or none",
+        parseTimeoutOrNone,
+      )
         .makeOptionMandatory(),
     )
     .action((jobId: string, { timeout }: { timeout: number }) =>
@@ -212,7 +244,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     .argument("<jobId>")
     .action((jobId: string) => found({ kind: "status", jobId }));
 
-  subcommand(program, "output", "print all a job prints until it ends, exit with its status")
+  subcommand(program, "output", "print all output of a job until it ends, and exit with its status")
     .argument("<jobId>")
     .addHelpText(
       "after",
@@ -220,14 +252,18 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     )
     .action((jobId: string) => found({ kind: "output", jobId }));
 
-  subcommand(program, "logs", "print what a job has printed so far")
+  subcommand(program, "logs", "print the output of a job so far")
     .addArgument(new Argument("<streams>").choices(["all", "stdout", "stderr"]))
     .argument("<jobId>")
-    .option("-f, --follow", "go on until the job ends")
-    .option("-t, --timestamps", "begin each line with its time")
-    .addOption(option("--tail <n>", "only the last n lines", (text) => parseCount(text, 0)))
+    .option("-f, --follow", "keep printing until the job ends")
+    .option("-t, --timestamps", "prefix each line with its time")
+    .addOption(option("--tail <n>", "print only the last n lines", (text) => parseCount(text, 0)))
     .addOption(
-      option("--since <when>", "only what is newer: 10m, or 2026-07-31T09:30:00Z", parseMoment)
+      option(
+        "--since <when>",
+        "print only output since then, e.g. 10m or 2026-07-31T09:30:00Z",
+        parseMoment,
+      )
         .conflicts("tail"),
     )
     .addHelpText("after", LEAVING)
@@ -235,29 +271,33 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       found(logsVerbOf(streams, jobId, options))
     );
 
-  subcommand(program, "list", "list jobs, the newest first")
+  subcommand(program, "list", "list jobs, newest first")
     .addArgument(
       new Argument("[status]").choices(["all", "running", "failed", "cancelled", "done"]).default(
         "all",
       ),
     )
-    .addOption(option("--owner <user>", "only those of one user"))
-    .addOption(option("--label <NAME=VALUE>", "only those marked so; repeatable", parsePair))
+    .addOption(option("--owner <user>", "only jobs of this user"))
+    .addOption(option("--label <NAME=VALUE>", "only jobs with this label (repeatable)", parsePair))
     .addOption(
-      option("--since <when>", "only those started since: 10m, or a time of RFC 3339", parseMoment),
+      option(
+        "--since <when>",
+        "only jobs started since then, e.g. 10m or 2026-07-31T09:30:00Z",
+        parseMoment,
+      ),
     )
-    .addOption(option("--until <when>", "only those started before", parseMoment))
-    .addOption(option("--limit <n>", "no more than n", (text) => parseCount(text, 1)))
+    .addOption(option("--until <when>", "only jobs started before then", parseMoment))
+    .addOption(option("--limit <n>", "show at most n jobs", (text) => parseCount(text, 1)))
     .addHelpText(
       "after",
-      "\nNot on a terminal: a line per job, without a heading, separated by tabs:\n" +
+      "\nWhen not printing to a terminal: one line per job, without a heading, separated by tabs:\n" +
         "jobId, status, exit, startDate, finishDate, owner, command.",
     )
     .action((status: ListVerb["status"], options: ListOptions) =>
       found(listVerbOf(status, options))
     );
 
-  subcommand(program, "wait", "wait until a job ends, exit with its status")
+  subcommand(program, "wait", "wait until a job ends, and exit with its status")
     .argument("<jobId>")
     .addHelpText(
       "after",
@@ -265,41 +305,57 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     )
     .action((jobId: string) => found({ kind: "wait", jobId }));
 
-  subcommand(program, "prune", "remove finished jobs with their logs")
-    .addOption(option("--older-than <duration>", "those that ended before: 30d", parseDuration))
-    .addOption(option("--keep <n>", "all but the newest n", (text) => parseCount(text, 0)))
-    .addOption(option("--keep-bytes <size>", "all but the newest with so much log", parseByteSize))
-    .addOption(option("--owner <user>", "only those of one user"))
-    .option("--dry-run", "only tell which")
+  subcommand(program, "prune", "remove finished jobs and their logs")
+    .addOption(
+      option(
+        "--older-than <duration>",
+        "remove jobs that ended longer ago than this, e.g. 30d",
+        parseDuration,
+      ),
+    )
+    .addOption(option("--keep <n>", "keep only the newest n jobs", (text) => parseCount(text, 0)))
+    .addOption(
+      option(
+        "--keep-bytes <size>",
+        "keep only the newest jobs whose logs fit in this size",
+        parseByteSize,
+      ),
+    )
+    .addOption(option("--owner <user>", "only jobs of this user"))
+    .option("--dry-run", "only show what would be removed")
     .addHelpText(
       "after",
-      "\nWith several bounds, a job goes that is outside of any. One that runs, or whose log is being " +
-        "read, stays.",
+      "\nIf several limits are given, a job that exceeds any of them is removed. Jobs that are running, or " +
+        "whose logs are being read, stay.",
     )
     .action((options: PruneOptions) => found(pruneVerbOf(options)));
 
-  subcommand(program, "health", "ask the daemon whether it is well")
+  subcommand(program, "health", "check whether the daemon is serving")
     .action(() => found({ kind: "health" }));
 
-  subcommand(program, "certs", "make certificates: those of a new installation, or one by one")
+  subcommand(program, "certs", "create certificates for a new installation, and manage them")
     .usage("[options] [add | renew | list | revoke] [name]")
     .addArgument(new Argument("[action]").choices([...CERTS_ACTIONS]))
     .argument("[name]")
-    .addOption(option("--dir <dir>", "where the CA is, or is to be [certs]"))
-    .option("--force", "replace the CA, and with it every certificate")
+    .addOption(option("--dir <dir>", "directory of the CA [certs]"))
+    .option("--force", "replace the CA and all of its certificates")
     .addOption(
-      option("--host <name>", "one more name or address of the server; repeatable", parseRepeated),
+      option(
+        "--host <name>",
+        "additional name or address of the server (repeatable)",
+        parseRepeated,
+      ),
     )
     .addOption(
       option(
         "--role <role>",
-        "of the user to add: admin, operator, viewer; repeatable",
+        "role of the new user: admin, operator or viewer (repeatable)",
         parseRoles,
       ),
     )
-    .addOption(option("--days <n>", "how long the certificate is good [365]", parseDays))
-    .addOption(option("--ca-key <file>", "the key of the CA [ca-key.pem in --dir]"))
-    .addOption(option("--deny-list <file>", "that of the daemon [deny-list.txt in --dir]"))
+    .addOption(option("--days <n>", "validity in days [365]", parseDays))
+    .addOption(option("--ca-key <file>", "private key of the CA [ca-key.pem in --dir]"))
+    .addOption(option("--deny-list <file>", "the daemon's deny list [deny-list.txt in --dir]"))
     .addHelpText("after", CERTS_NOTES)
     .action((
       action: typeof CERTS_ACTIONS[number] | undefined,
@@ -307,17 +363,19 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       options: CertsOptions,
     ) => found(certsVerbOf(action, name, options)));
 
-  subcommand(program, "context", "remember daemons, and which certificates are for them")
+  subcommand(program, "context", "remember daemons by name, with the certificates to use")
     .addArgument(new Argument("<action>").choices(["add", "use", "list", "remove"]))
     .argument("[name]")
-    .addOption(option("--rest-address <addr>", "host:port of its REST, to add", parseAddress))
-    .addOption(option("--user <name>", "who you are there, to add"))
+    .addOption(
+      option("--rest-address <addr>", "host:port of its REST API (with add)", parseAddress),
+    )
+    .addOption(option("--user <name>", "your user name for REST (with add)"))
     .addHelpText("after", CONTEXT_NOTES)
     .action((action: ContextVerb["action"], name: string | undefined, _, command: Command) =>
       found(contextVerbOf(action, name, command.optsWithGlobals<ContextOptions>()))
     );
 
-  subcommand(program, "completions", "print what makes a shell complete worker-cli's lines")
+  subcommand(program, "completions", "print a completion script for a shell")
     .addArgument(new Argument("<shell>").choices([...SHELLS]))
     .action((shell: Shell) => found({ kind: "completions", shell }));
 
@@ -335,27 +393,27 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
 
 /** What ends the job of `run`, and what is said. */
 export const RUN_NOTES = `
-Ctrl-C and SIGTERM stop the job; a second one leaves without waiting for its end.
-A hang-up (exit status 129), an output that nobody reads any more (141) and a daemon that cannot be
-reached (125) leave it running, and say so on standard error with its id and how to get at it. With
---interactive the first two stop it, as it cannot have the rest of its input.
-Unless the job just exits, standard error says how and why it ended: by a signal, out of time, out of
-memory, for the limit of its log, stopped by a user, with the daemon, or lost.`;
+Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to end.
+After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon cannot
+be reached (125), the job keeps running; standard error then says so, with its id and how to get back to
+it. With --interactive the first two stop the job, because the rest of its input is lost.
+If the job did not simply exit, standard error says how and why it ended: killed by a signal, out of time
+or memory, at the limit of its log, stopped by a user, at the daemon's shutdown, or lost.`;
 
 /** Of those who only watch a job. */
 const LEAVING = `
-Ctrl-C (exit status 130), SIGTERM (143) and a hang-up (129) end this only: the job goes on.`;
+Ctrl-C (exit status 130), SIGTERM (143) and a hang-up (129) end only this command: the job goes on.`;
 
 const LEAVING_IS_SAID = `
-Standard error says so, as the exit status is then not the job's.`;
+Standard error says so, because the exit status is then not the job's.`;
 
 const CERTS_NOTES = `
-  worker-cli certs                           a CA, the server's certificate and three clients'
-  worker-cli certs add alice --role operator one more client
-  worker-cli certs renew [alice | server]    a new certificate for the same key; without a name, all
-  worker-cli certs list                      who has one, with which roles, until when, in which file:
-                                             after a renewal the old one stays good, without a file
-  worker-cli certs revoke alice              onto the daemon's deny list, which it reads when reloaded`;
+  worker-cli certs                           create a CA and certificates for a server and three clients
+  worker-cli certs add alice --role operator create a certificate for another client
+  worker-cli certs renew [alice | server]    issue a new certificate for the same key; without a name, all
+  worker-cli certs list                      show names, roles, expiry dates and files; a certificate that
+                                             was renewed stays valid, and has no file any more
+  worker-cli certs revoke alice              add it to the deny list, which the daemon reads on reload`;
 
 const CONTEXT_NOTES = `
   worker-cli context add prod --address prod.example:8080 --cert p.pem --key p.key --ca ca.pem

@@ -41,16 +41,20 @@ export const SETTINGS = {
   ca: {
     flags: "--ca <file>",
     variable: "WORKER_CA",
-    about: "who must have issued the daemon's certificate, PEM [certs/ca-cert.pem]",
+    about: "CA of the daemon's certificate, PEM [certs/ca-cert.pem]",
   },
   context: {
     flags: "--context <name>",
     variable: "WORKER_CONTEXT",
-    about: "which daemon, by the name that it has in worker-cli context",
+    about: "use a daemon remembered by worker-cli context",
   },
-  json: { flags: "--json", variable: "WORKER_JSON", about: "print JSON, one value a line" },
-  color: { flags: "--no-color", variable: "WORKER_NO_COLOR", about: "no colours on a terminal" },
-  debug: { flags: "--debug", variable: "WORKER_DEBUG", about: "show the stack of an error" },
+  json: { flags: "--json", variable: "WORKER_JSON", about: "print JSON, one value per line" },
+  color: {
+    flags: "--no-color",
+    variable: "WORKER_NO_COLOR",
+    about: "do not use colours on a terminal",
+  },
+  debug: { flags: "--debug", variable: "WORKER_DEBUG", about: "print stack traces of errors" },
 } as const satisfies Record<keyof Settings | "context", Setting>;
 
 /** Settings as far as the command line gives them. */

@@ -75,7 +75,7 @@ export function parseTimeout(text: string): number {
   const ms = parseDuration(text);
   // On the wire 0 stands for what was not said.
   if (ms > 0) return ms;
-  throw invalid(`${JSON.stringify(text)} is no time to run in`);
+  throw invalid(`${JSON.stringify(text)} is not a valid time limit: must be more than 0`);
 }
 
 /** The same, or `none`: 0, for ever. */

@@ -104,7 +104,7 @@ export function pruneVerbOf(options: PruneOptions): PruneVerb {
   if ((maxAgeMs ?? maxCount ?? maxBytes) === undefined) {
     throw new JobWorkerError(
       "invalid_argument",
-      "Nothing says which jobs go: give --older-than, --keep or --keep-bytes",
+      "Nothing to prune by: give --older-than, --keep or --keep-bytes",
     );
   }
   return {

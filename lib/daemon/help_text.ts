@@ -8,8 +8,8 @@ export function helpText(): string {
         ? [`--${name}`, about] as const
         : [`--${name}=<${placeholder}>`, `${about} [${standard}]`] as const
     ),
-    [`${CONFIG_FLAG}=<file>`, "options in JSON, by the names above"] as const,
-    [CHECK_FLAG, "say whether the daemon could start so, and exit"] as const,
+    [`${CONFIG_FLAG}=<file>`, "read options from a JSON file, by the names above"] as const,
+    [CHECK_FLAG, "check whether the daemon could start with these options, and exit"] as const,
   ];
   const width = Math.max(...rows.map(([flag]) => flag.length));
   return [
@@ -23,12 +23,13 @@ export function helpText(): string {
     "Options:",
     ...rows.map(([flag, about]) => `  ${flag.padEnd(width)}  ${about}`),
     "",
-    `Each option may also be given as a variable: ${variableOf("dataDir")} for --data-dir, and`,
+    `Each option can also be set by a variable: ${variableOf("dataDir")} for --data-dir, and`,
     `${variableOf("config")} for --config.`,
-    "The command line wins over a variable, that over the file, that over the default in brackets.",
-    "The file is ./job-worker.json or /etc/job-worker/job-worker.json, if there is one.",
+    "The command line takes precedence over variables, these over the file, and that over the defaults in",
+    "brackets. Without --config the file is ./job-worker.json or /etc/job-worker/job-worker.json, if there",
+    "is one.",
     "",
-    "It stops at SIGTERM or SIGINT: jobs are killed and recorded as cancelled.",
+    "On SIGTERM or SIGINT the daemon shuts down: jobs are killed and recorded as cancelled.",
     "",
   ].join("\n");
 }

@@ -91,7 +91,7 @@ interface Option<T> {
 const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Name]> } = {
   address: {
     placeholder: "host:port",
-    about: "where gRPC listens; port 0 is any free one",
+    about: "address for gRPC; port 0 picks any free one",
     standard: "0.0.0.0:8080",
     read: hostPort,
   },
@@ -109,19 +109,19 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
   },
   ca: {
     placeholder: "file",
-    about: "the CAs whose client certificates are trusted, PEM",
+    about: "CAs whose client certificates are trusted, PEM",
     standard: "certs/ca-cert.pem",
     read: path,
   },
   denyList: {
     placeholder: "file",
-    about: "client certificates that are refused; if not given, deny-list.txt beside --ca",
+    about: "client certificates to refuse; by default deny-list.txt beside --ca, if it exists",
     standard: "",
     read: (text) => text === "" ? "" : path(text),
   },
   restAddress: {
     placeholder: "host:port",
-    about: "where REST listens, over HTTPS with the same certificate; or off",
+    about: "address for REST, over HTTPS with the same certificate; or off",
     standard: "0.0.0.0:8443",
     read: (text) => text === "off" ? null : hostPort(text),
   },
@@ -133,32 +133,32 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
   },
   publicOrigins: {
     placeholder: "urls",
-    about: "where a proxy makes REST and the page public, by commas: https://jobs.example",
+    about: "public URLs of a proxy in front of REST and the page, separated by commas",
     standard: "",
     read: (text) =>
       text.split(",").map((url) => url.trim()).filter((url) => url !== "").map(origin),
   },
   dataDir: {
     placeholder: "dir",
-    about: "where jobs, their logs and the audit trail are kept",
+    about: "directory for jobs, their logs and the audit trail",
     standard: "data",
     read: path,
   },
   shutdownGraceMs: {
     placeholder: "duration",
-    about: "at shutdown, what jobs get between SIGTERM and SIGKILL; 0s: SIGKILL at once",
+    about: "time that jobs get at shutdown between SIGTERM and SIGKILL; 0s: SIGKILL at once",
     standard: "0s",
     read: durationUpTo(LONGEST_GRACE_PERIOD_MS),
   },
   logLimit: {
     placeholder: "size",
-    about: "what the log of one job may take on disk",
+    about: "disk space for the log of one job, unless it asks for another",
     standard: "256MiB",
     read: logLimit,
   },
   logPolicy: {
     placeholder: "policy",
-    about: "then: keep-newest output, or end-job",
+    about: "what to do at the limit: keep-newest output, or end-job",
     standard: "keep-newest",
     read: (text) => {
       const policy = LOG_POLICIES.find((policy) => policy.replace("_", "-") === text);
@@ -168,7 +168,7 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
   },
   maxLogLimit: {
     placeholder: "size",
-    about: "what the log of any job may take on disk; at least --log-limit",
+    about: "the most that a job may ask for; at least --log-limit",
     standard: "1GiB",
     read: logLimit,
   },
@@ -189,51 +189,51 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
   },
   retainBytes: {
     placeholder: "size",
-    about: "what the logs of finished jobs may take on disk",
+    about: "disk space for the logs of all finished jobs",
     standard: "10GiB",
     read: parseByteSize,
   },
   jobUser: {
     placeholder: "name",
-    about: "whose rights jobs have; a daemon that runs as root must be told",
+    about: "user that jobs run as; required if the daemon runs as root",
     standard: "",
     read: userName,
   },
   allowUsers: {
     placeholder: "names",
-    about: "other users that jobs may ask for, by commas; * is any",
+    about: "other users that jobs may run as, separated by commas; * for any",
     standard: "",
     read: (text) =>
       text === "*" ? "any" : text.split(",").filter((name) => name !== "").map(userName),
   },
   timeoutMs: {
     placeholder: "duration",
-    about: "how long a job may run that does not say; 0s: for ever",
+    about: "time limit of jobs that do not set one; 0s: none",
     standard: "0s",
     read: durationUpTo(LONGEST_TIMEOUT_MS),
   },
   maxTimeoutMs: {
     placeholder: "duration",
-    about: "how long any job may run; 0s: for ever",
+    about: "the longest time limit that a job may have; 0s: none",
     standard: "0s",
     read: durationUpTo(LONGEST_TIMEOUT_MS),
   },
   cgroups: {
     placeholder: "true|false",
-    about: "keep each job in a cgroup where that is possible",
+    about: "run each job in a cgroup of its own where possible",
     standard: "true",
     read: parseSwitch,
   },
   gateways: {
     placeholder: "n",
-    about: "how many processes share the port, 1 to 64",
+    about: "number of processes that share the port, 1 to 64",
     standard: "1",
     read: (text) => {
       if (!/^[1-9]\d?$/.test(text) || Number(text) > 64) throw new Error("must be 1 to 64");
       return Number(text);
     },
   },
-  debug: { about: "tell more on standard error", standard: "false", read: parseSwitch },
+  debug: { about: "print more diagnostics", standard: "false", read: parseSwitch },
 };
 
 const NAMES = Object.keys(OPTIONS) as (keyof DaemonOptions)[];

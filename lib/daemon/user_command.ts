@@ -69,7 +69,7 @@ export async function parseUserCommand(
   if (values.help === true) return null;
   const [verb, user, ...rest] = positionals;
   if (verb !== "add" || user === undefined || rest.length > 0 || values.role === undefined) {
-    throw new JobWorkerError("invalid_argument", `Not understood\n${USAGE}`);
+    throw new JobWorkerError("invalid_argument", `Invalid usage\n${USAGE}`);
   }
   const flags = values.users === undefined ? [] : [`--users=${values.users}`];
   const invocation = await loadOptions(flags, environment);

@@ -40,7 +40,7 @@ export async function chooseUser(
   if (name !== policy.standard && policy.allowed !== "any" && !policy.allowed.includes(name)) {
     throw new JobWorkerError(
       "permission_denied",
-      `Cannot run the job as user "${name}": the daemon is not told to allow it (by its own --allow-users)`,
+      `Cannot run the job as user "${name}": the daemon does not allow it (see its --allow-users)`,
       field,
     );
   }

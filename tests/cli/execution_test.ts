@@ -117,7 +117,7 @@ Deno.test("parse() reads signal, update and stop --all", () => {
 
 Deno.test("parse() says what is wrong with how a job is to be run", () => {
   const lines: [string, RegExp][] = [
-    ["start --timeout 0 -- ls", /"0" is no time to run in/],
+    ["start --timeout 0 -- ls", /"0" is not a valid time limit/],
     ["start --timeout soon -- ls", /"soon" is not understood/],
     ["start --nice low -- ls", /"low" is not a number/],
     ["start --cpus 1e3 -- ls", /"1e3" is not a number/],

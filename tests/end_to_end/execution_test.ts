@@ -134,7 +134,7 @@ Deno.test("What the daemon cannot do for a job is refused with the reason", asyn
   assert.equal(user.code, 125);
   assert.match(
     user.stderr,
-    /^worker-cli: --user: .*"daemon": the daemon is not told to allow it \(.*\)\n$/,
+    /^worker-cli: --user: .*"daemon": the daemon does not allow it \(.*\)\n$/,
   );
   assert.deepEqual([nice.code, umask.code], [2, 2]);
   assert.match(nice.stderr, /Invalid nice 20: .*-20 to 19/);
