@@ -11,7 +11,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import type { HostPort } from "../host_port.ts";
 import { LONGEST_GRACE_PERIOD_MS, LONGEST_TIMEOUT_MS } from "../worker/execution.ts";
 import type { UserPolicy } from "../worker/mod.ts";
-import { LOG_POLICIES, type LogLimit } from "../worker/types.ts";
+import { LOG_POLICIES, type LogLimit } from "../job/types.ts";
 import {
   durationUpTo,
   hostPort,

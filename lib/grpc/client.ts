@@ -30,7 +30,7 @@ import type {
   WriteInputRequest,
   WriteInputResponse,
 } from "../service/job_service.ts";
-import type { Job, LogBatch } from "../worker/types.ts";
+import type { Job, LogBatch } from "../job/types.ts";
 import { Channel } from "./channel.ts";
 import {
   type AnswerOf,
@@ -47,7 +47,7 @@ import { Reconnection, type ReconnectionOptions } from "./reconnection.ts";
 import { NO_COMMAND } from "./wire_values.ts";
 
 export type * from "../service/job_service.ts";
-export type * from "../worker/types.ts";
+export type * from "../job/types.ts";
 export type { ClientMaterial } from "./endpoint.ts";
 export type { UnavailableReason } from "./diagnose.ts";
 

@@ -16,7 +16,7 @@ import {
   LOG_POLICIES as LOG_POLICY_WORDS,
   LOG_STREAMS,
   type Unknown,
-} from "../worker/types.ts";
+} from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
 
 /** The values of an enum that say something. */

@@ -7,7 +7,7 @@ import type {
   StopJobRequest,
   StreamLogsRequest,
 } from "../service/job_service.ts";
-import type { JobFilter, LogStart, LogStream } from "../worker/types.ts";
+import type { JobFilter, LogStart, LogStream } from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
 import { STATUSES, STREAMS } from "./wire_enums.ts";
 import {

@@ -4,7 +4,7 @@ import type {
   ListJobsResponse,
   PruneJobsResponse,
 } from "../service/job_service.ts";
-import type { Job, LogBatch, LogRecord } from "../worker/types.ts";
+import type { Job, LogBatch, LogRecord } from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
 import { CONTAINMENTS, LOG_POLICIES, REASONS, STATUSES, STREAMS } from "./wire_enums.ts";
 import {

@@ -13,7 +13,7 @@ import type {
   JobLimits,
   JobUsage,
   LogLimit,
-} from "../worker/types.ts";
+} from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
 import { LOG_POLICIES } from "./wire_enums.ts";
 

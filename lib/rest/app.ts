@@ -2,7 +2,7 @@ import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PasswordLogin } from "../auth/password_login.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
-import { statusOf } from "../worker/types.ts";
+import { statusOf } from "../job/types.ts";
 import { basicAuth, type FailedLogin } from "./basic_auth.ts";
 import { HttpError, httpStatusOf, knownError } from "./http_error.ts";
 import { jobJson } from "./job_json.ts";

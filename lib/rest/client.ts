@@ -1,7 +1,7 @@
 import type { Credentials } from "../auth/password_login.ts";
 import { tidyCertificates } from "../auth/pem.ts";
 import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
-import { JOB_STATUSES, type JobStatus, type Unknown } from "../worker/types.ts";
+import { JOB_STATUSES, type JobStatus, type Unknown } from "../job/types.ts";
 import { z } from "../zod.ts";
 import { type OperationId, OPERATIONS } from "./operations.ts";
 

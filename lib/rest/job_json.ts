@@ -1,6 +1,6 @@
 import type { z } from "../zod.ts";
 import type { Job, LogBatch, LogRecord } from "../service/job_service.ts";
-import { statusOf } from "../worker/types.ts";
+import { statusOf } from "../job/types.ts";
 import type * as schemas from "./schemas.ts";
 
 /** A job as it goes over the wire. */

@@ -16,7 +16,7 @@ import {
   JOB_STATUSES,
   LOG_POLICIES,
   LOG_STREAMS,
-} from "../worker/types.ts";
+} from "../job/types.ts";
 
 const PROGRAM = "A path, or a name to look up in PATH. No shell.";
 

@@ -1,4 +1,4 @@
-import type { Command } from "../worker/types.ts";
+import type { Command } from "../job/types.ts";
 import type { Caller } from "./job_service.ts";
 import type { JobMethod } from "./methods.ts";
 import type { ErrorCode } from "../errors.ts";

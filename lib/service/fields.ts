@@ -16,7 +16,7 @@ import {
   UMASK,
   USER_NAME,
 } from "../worker/execution.ts";
-import { LABEL_NAME, LONGEST_LABEL_VALUE, MOST_LABELS } from "../worker/labels.ts";
+import { LABEL_NAME, LONGEST_LABEL_VALUE, MOST_LABELS } from "../job/labels.ts";
 import { SMALLEST_LOG_LIMIT } from "../worker/log_limit.ts";
 import { parseSignal } from "../worker/signals.ts";
 import { z } from "../zod.ts";

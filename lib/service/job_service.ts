@@ -17,7 +17,7 @@ import type {
   LogLimit,
   LogStart,
   LogStream,
-} from "../worker/types.ts";
+} from "../job/types.ts";
 
 export type {
   Command,
@@ -31,7 +31,7 @@ export type {
   LogRecord,
   LogStart,
   LogStream,
-} from "../worker/types.ts";
+} from "../job/types.ts";
 
 /** Who calls, from where: what authorisation and the audit trail go by. */
 export interface Caller {

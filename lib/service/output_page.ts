@@ -1,6 +1,6 @@
 import { concat } from "../concat.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { ExitStatus, LogBatch, LogGap, LogStream } from "../worker/types.ts";
+import type { ExitStatus, LogBatch, LogGap, LogStream } from "../job/types.ts";
 import type { GetOutputResponse } from "./job_service.ts";
 
 /** Which page of a log. */

@@ -8,7 +8,7 @@ import { read, z } from "../zod.ts";
 import * as fields from "./fields.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
 import type { JobMethod, RequestOf } from "./methods.ts";
-import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../worker/types.ts";
+import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../job/types.ts";
 
 /** The most output that one answer of `getOutput` carries, in bytes. */
 export const MAX_OUTPUT_BYTES = 1024 * 1024;

@@ -1,6 +1,6 @@
 import { authorize, CHANGE } from "../auth/authorize.ts";
 import type { Identity } from "../auth/identity.ts";
-import type { Job } from "../worker/types.ts";
+import type { Job } from "../job/types.ts";
 
 /** What stands for a value that the caller may not see. */
 export const HIDDEN = "***";

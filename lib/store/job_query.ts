@@ -1,5 +1,6 @@
 import { idPrefixAt } from "../ids.ts";
-import type { JobFilter, JobPage } from "../worker/mod.ts";
+import type { JobPage } from "../job/job_store.ts";
+import type { JobFilter } from "../job/types.ts";
 import { SKEW } from "./migrations.ts";
 
 /** A statement with the values of its parameters. */

@@ -2,9 +2,9 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { PageRoom } from "../page_room.ts";
-import type { FinishedJob, JobPage, JobStore, StoredJob } from "../worker/mod.ts";
-import { type Job, type JobFilter, statusOf } from "../worker/types.ts";
-import { decodeJob } from "./decode_job.ts";
+import type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
+import { type Job, type JobFilter, statusOf } from "../job/types.ts";
+import { decodeJob } from "../job/decode_job.ts";
 import { finishedQuery, JobQuery, type Query, type Skew, SKEW_SQL } from "./job_query.ts";
 import { openDatabase, openError } from "./open_database.ts";
 

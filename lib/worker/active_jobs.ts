@@ -1,9 +1,9 @@
 import { settleAll } from "../settle_all.ts";
 import { Heartbeat } from "./heartbeat.ts";
-import type { JobStore } from "./job_store.ts";
+import type { JobStore } from "../job/job_store.ts";
 import type { RunningJob } from "./running_job.ts";
 import { StoreChanges } from "./store_changes.ts";
-import type { Job } from "./types.ts";
+import type { Job } from "../job/types.ts";
 
 /** A job that has a process, or whose end is not recorded yet. */
 export interface ActiveJob {

@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../errors.ts";
 import type { KernelShell } from "./kernel_shell.ts";
 import { Rounds } from "../rounds.ts";
-import type { JobLimits, JobUsage } from "./types.ts";
+import type { JobLimits, JobUsage } from "../job/types.ts";
 
 /** A controller that cgroup v2 may have for us, by the limit that needs it. */
 const CONTROLLERS = { memoryBytes: "memory", cpus: "cpu", processes: "pids" } as const;

@@ -1,5 +1,5 @@
 import { messageOf } from "../errors.ts";
-import type { ExitStatus } from "./types.ts";
+import type { ExitStatus } from "../job/types.ts";
 
 /** How a child process ends. Never rejects. */
 export async function exitOf(child: Pick<Deno.ChildProcess, "status">): Promise<ExitStatus> {

@@ -1,4 +1,4 @@
-import type { Command } from "./types.ts";
+import type { Command } from "../job/types.ts";
 import { JobWorkerError } from "../errors.ts";
 
 /** MAX_ARG_STRLEN of execve(2): the longest single argument or variable, with its final NUL. */

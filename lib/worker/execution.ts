@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
-import type { Execution, JobLimits } from "./types.ts";
+import type { Execution, JobLimits } from "../job/types.ts";
 
 /** What a request may leave out of its {@linkcode Execution}. */
 export type ExecutionRequest = Partial<Execution>;

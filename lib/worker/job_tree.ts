@@ -1,6 +1,6 @@
 import type { Cgroups } from "./cgroups.ts";
 import type { ProcessGroups } from "./process_groups.ts";
-import type { Containment, JobUsage } from "./types.ts";
+import type { Containment, JobUsage } from "../job/types.ts";
 
 /** Whether a tree was empty, and then what was used in it, where the kernel tells. */
 export type Release = { readonly empty: false } | {

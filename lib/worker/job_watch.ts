@@ -1,8 +1,8 @@
 import { abortable } from "../abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import { WakeUp } from "../wake_up.ts";
-import { matches } from "./matches.ts";
-import type { Job, JobFilter } from "./types.ts";
+import { matches } from "../job/matches.ts";
+import type { Job, JobFilter } from "../job/types.ts";
 
 /** A reader that lets so many changed jobs pile up is let go. */
 const MOST_PENDING = 10_000;

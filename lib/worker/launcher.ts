@@ -4,14 +4,14 @@ import type { Cgroups } from "./cgroups.ts";
 import { checkCommand } from "./command.ts";
 import { completeExecution, type ExecutionRequest } from "./execution.ts";
 import { CgroupTree, type JobTree, SessionTree } from "./job_tree.ts";
-import { checkLabels } from "./labels.ts";
+import { checkLabels } from "../job/labels.ts";
 import { checkLogLimit } from "./log_limit.ts";
 import type { LogLibrary } from "./log_library.ts";
 import type { LogWriter } from "./log_writer.ts";
 import { type LaunchTools, type Process, type ProcessSpec, startProcess } from "./process.ts";
 import { ProcessGroups } from "./process_groups.ts";
 import { findProgram } from "./program.ts";
-import type { Command, Execution, Job, JobLimits, LogLimit } from "./types.ts";
+import type { Command, Execution, Job, JobLimits, LogLimit } from "../job/types.ts";
 import { chooseUser, type Rights, rightsOf, type UserPolicy } from "./users.ts";
 
 /** The environment that every job starts with, before its own variables. */

@@ -22,7 +22,7 @@
  * @module
  */
 
-import type { LogStream, StoredRecord } from "./types.ts";
+import type { LogStream, StoredRecord } from "../job/types.ts";
 
 const MAGIC = 0xa7;
 const HEADER_BYTES = 32;

@@ -9,7 +9,7 @@ import { LogFlusher } from "./log_flusher.ts";
 import { checkReach } from "./log_loss.ts";
 import { READ_BYTES } from "./log_reader.ts";
 import { LogWriter, type LogWriterOptions } from "./log_writer.ts";
-import type { Job, LogStart } from "./types.ts";
+import type { Job, LogStart } from "../job/types.ts";
 
 /** Where the logs are in the data directory. */
 export const LOGS = "logs";

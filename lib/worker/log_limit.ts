@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
-import type { LogLimit } from "./types.ts";
+import type { LogLimit } from "../job/types.ts";
 
 /** Less would be a few records. */
 export const SMALLEST_LOG_LIMIT = 1024 * 1024;

@@ -6,7 +6,7 @@
 
 import { JOB_LOST, JobWorkerError } from "../errors.ts";
 import type { JobLog } from "./job_log.ts";
-import type { Job } from "./types.ts";
+import type { Job } from "../job/types.ts";
 
 /**
  * Refuses to go on where the log of an ended job has nothing any more: whoever asks has seen what was

@@ -3,7 +3,7 @@ import { JobWorkerError } from "../errors.ts";
 import type { JobLog, Segment } from "./job_log.ts";
 import { decodeRecord } from "./log_format.ts";
 import { readFully } from "./read_fully.ts";
-import type { LogBatch, LogGap, LogStream, StoredRecord } from "./types.ts";
+import type { LogBatch, LogGap, LogStream, StoredRecord } from "../job/types.ts";
 
 /** How much is read from the disk at once, unless less is asked for; a batch holds no more. */
 export const READ_BYTES = 256 * 1024;

@@ -6,7 +6,7 @@ import {
   RECORD_OVERHEAD_BYTES,
 } from "./log_format.ts";
 import { readFully } from "./read_fully.ts";
-import type { LogStart, LogStream, StoredRecord } from "./types.ts";
+import type { LogStart, LogStream, StoredRecord } from "../job/types.ts";
 
 const NEWLINE = 0x0a;
 

@@ -6,7 +6,7 @@ import { Rounds } from "../rounds.ts";
 import { settleAll } from "../settle_all.ts";
 import { JobLog, type Segment } from "./job_log.ts";
 import { encodeRecord, MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES } from "./log_format.ts";
-import type { LogLimit, LogStream } from "./types.ts";
+import type { LogLimit, LogStream } from "../job/types.ts";
 
 /** A segment that has reached this size is followed by a new one… */
 const SEGMENT_BYTES = 8 * 1024 * 1024;

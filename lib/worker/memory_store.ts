@@ -1,7 +1,7 @@
 import { PageRoom } from "../page_room.ts";
-import type { FinishedJob, JobPage, JobStore, StoredJob } from "./job_store.ts";
-import { matches } from "./matches.ts";
-import type { Job, JobFilter } from "./types.ts";
+import type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
+import { matches } from "../job/matches.ts";
+import type { Job, JobFilter } from "../job/types.ts";
 
 /** A store that forgets everything when the process ends. */
 export class MemoryStore implements JobStore {

@@ -33,15 +33,15 @@
  * @module
  */
 
-export type { FinishedJob, JobPage, JobStore, StoredJob } from "./job_store.ts";
-export { matches } from "./matches.ts";
+export type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
+export { matches } from "../job/matches.ts";
 export { MemoryStore } from "./memory_store.ts";
 export type { ExecutionRequest } from "./execution.ts";
 export type { UserPolicy } from "./users.ts";
 export type { Pruned, Retention } from "./retention.ts";
 export { parseSignal } from "./signals.ts";
 export { findTool } from "./tools.ts";
-export * from "./types.ts";
+export * from "../job/types.ts";
 export { Worker } from "./worker.ts";
 export {
   DEFAULT_LOG_LIMIT,

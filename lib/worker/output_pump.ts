@@ -1,7 +1,7 @@
 import { delay } from "../delay.ts";
 import type { LogWriter } from "./log_writer.ts";
 import type { Process } from "./process.ts";
-import type { LogStream } from "./types.ts";
+import type { LogStream } from "../job/types.ts";
 
 /** How often the pipes are looked at once the last process of the job has gone. */
 const LOOK_MS = 100;

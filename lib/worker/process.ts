@@ -4,7 +4,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { exitOf } from "./child_exit.ts";
 import { packEnvironment } from "./environment.ts";
 import type { Tools } from "./tools.ts";
-import type { ExitStatus } from "./types.ts";
+import type { ExitStatus } from "../job/types.ts";
 import { type Rights, rightsOf } from "./users.ts";
 
 /** What a start goes through. */

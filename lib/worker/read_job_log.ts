@@ -4,7 +4,7 @@ import type { LogLibrary } from "./log_library.ts";
 import { checkWhole } from "./log_loss.ts";
 import { readLog, type ReadLogOptions } from "./log_reader.ts";
 import { findStart } from "./log_start.ts";
-import type { Job, LogBatch, LogStart, LogStream } from "./types.ts";
+import type { Job, LogBatch, LogStart, LogStream } from "../job/types.ts";
 
 /** Options of {@linkcode readJobLog}. */
 export type ReadJobLogOptions = Omit<ReadLogOptions, "offset"> & { readonly start: LogStart };

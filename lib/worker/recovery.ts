@@ -3,10 +3,10 @@ import { MAX_PAGE_JOBS } from "../page_room.ts";
 import { settleAll } from "../settle_all.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { JobLog } from "./job_log.ts";
-import type { JobStore, StoredJob } from "./job_store.ts";
+import type { JobStore, StoredJob } from "../job/job_store.ts";
 import type { LogLibrary } from "./log_library.ts";
 import type { ProcessGroups } from "./process_groups.ts";
-import type { Job } from "./types.ts";
+import type { Job } from "../job/types.ts";
 
 /** Killed processes take a moment to go, and may have made others just before. */
 const LOOK_AGAIN_MS = 20;

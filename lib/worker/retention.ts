@@ -1,5 +1,5 @@
-import type { FinishedJob, JobStore } from "./job_store.ts";
-import type { Job } from "./types.ts";
+import type { FinishedJob, JobStore } from "../job/job_store.ts";
+import type { Job } from "../job/types.ts";
 
 /** How much of the past is kept. A job that is outside of any of these bounds goes. */
 export interface Retention {

@@ -8,7 +8,7 @@ import { LogLimitError, type LogWriter } from "./log_writer.ts";
 import { OutputPump } from "./output_pump.ts";
 import type { Process } from "./process.ts";
 import { JobInput } from "./job_input.ts";
-import type { ExitStatus, Job, JobEnd, JobReason, JobUsage } from "./types.ts";
+import type { ExitStatus, Job, JobEnd, JobReason, JobUsage } from "../job/types.ts";
 
 /** What the group of a job whose leader has ended by itself still gets between SIGTERM and SIGKILL. */
 const LEFTOVER_GRACE_MS = 2_000;

@@ -6,7 +6,7 @@ import { type ActiveJob, ActiveJobs } from "./active_jobs.ts";
 import { Cgroups } from "./cgroups.ts";
 import { checkGracePeriod, checkTimeout } from "./execution.ts";
 import type { JobInput } from "./job_input.ts";
-import type { JobPage, JobStore } from "./job_store.ts";
+import type { JobPage, JobStore } from "../job/job_store.ts";
 import { JobWatch } from "./job_watch.ts";
 import { checkMaxTimeout, Launcher, type Prepared } from "./launcher.ts";
 import { LogLibrary, LOGS } from "./log_library.ts";
@@ -25,7 +25,7 @@ import {
   type LogBatch,
   type LogStream,
   statusOf,
-} from "./types.ts";
+} from "../job/types.ts";
 import {
   DEFAULT_LOG_LIMIT,
   type StartOptions,

@@ -1,7 +1,7 @@
-import type { JobStore } from "./job_store.ts";
+import type { JobStore } from "../job/job_store.ts";
 import type { ShellEnd } from "./kernel_shell.ts";
 import type { LaunchRequest } from "./launcher.ts";
-import type { Job, LogLimit } from "./types.ts";
+import type { Job, LogLimit } from "../job/types.ts";
 import type { UserPolicy } from "./users.ts";
 
 /** 256 MiB, of which the newest is kept. */

@@ -54,7 +54,10 @@ Deno.test("parse() reads the bounds of prune, and wants one at least", () => {
     dryRun: true,
   });
   for (const line of ["prune", "prune --dry-run", "prune --owner al"]) {
-    assert.match(usageErrorOf(line), /^Nothing to prune by: .*--older-than, --keep or --keep-bytes\nSee: /);
+    assert.match(
+      usageErrorOf(line),
+      /^Nothing to prune by: .*--older-than, --keep or --keep-bytes\nSee: /,
+    );
   }
   assert.match(usageErrorOf("prune --keep -1"), /whole number from 0/);
   assert.match(usageErrorOf("prune --keep-bytes 1PiB"), /Size "1PiB" is not understood/);

@@ -1,6 +1,6 @@
 import { JobEngine } from "../../lib/daemon/job_engine.ts";
 import { parseOptions } from "../../lib/daemon/options.ts";
-import type { LogLimit } from "../../lib/worker/types.ts";
+import type { LogLimit } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { ADMIN, TRUE } from "../service/fixture.ts";
 

@@ -9,7 +9,7 @@ import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import { checkRequest, requestFields } from "../../lib/service/requests.ts";
 import { checkCommand } from "../../lib/worker/command.ts";
 import { checkGracePeriod, completeExecution } from "../../lib/worker/execution.ts";
-import { checkLabels } from "../../lib/worker/labels.ts";
+import { checkLabels } from "../../lib/job/labels.ts";
 import { checkMaxTimeout } from "../../lib/worker/launcher.ts";
 import { checkLogLimit } from "../../lib/worker/log_limit.ts";
 import { parseSignal } from "../../lib/worker/signals.ts";

@@ -10,7 +10,7 @@ import { connect, type ConnectOptions, type JobWorkerClient } from "../../lib/gr
 import { GrpcServer, type GrpcServerOptions } from "../../lib/grpc/server.ts";
 import { type RefusedConnection, TlsListener } from "../../lib/grpc/tls_listener.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
-import type { Job, LogBatch } from "../../lib/worker/types.ts";
+import type { Job, LogBatch } from "../../lib/job/types.ts";
 import { TestCertificates } from "../certificates.ts";
 import { job } from "../worker/job_fixture.ts";
 

@@ -12,7 +12,7 @@ import {
   LOG_POLICIES,
   LOG_STREAMS,
   type LogStart,
-} from "../../lib/worker/types.ts";
+} from "../../lib/job/types.ts";
 import { FAILED_JOB, JOB } from "./fixture.ts";
 
 const bytesOf = (...bytes: number[]) => new Uint8Array(bytes);

@@ -2,7 +2,7 @@ import { LogLibrary } from "../../lib/worker/log_library.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
 import { ProcessGroups } from "../../lib/worker/process_groups.ts";
 import { recover } from "../../lib/worker/recovery.ts";
-import type { Job } from "../../lib/worker/types.ts";
+import type { Job } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { job } from "../worker/job_fixture.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";

@@ -1,4 +1,4 @@
-import { statusOf } from "../../lib/worker/types.ts";
+import { statusOf } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { BOTH, cgroupsOf, FROM_START, temporaryDirectory, textOf } from "../worker/fixture.ts";
 import {} from "../worker/job_fixture.ts";

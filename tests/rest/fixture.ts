@@ -11,7 +11,7 @@ import type { Login } from "../../lib/auth/password_login.ts";
 import { restApp, type RestAppOptions } from "../../lib/rest/app.ts";
 import { hostsOf, RestServer, type RestServerOptions } from "../../lib/rest/server.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
-import type { Job, LogBatch, LogRecord } from "../../lib/worker/types.ts";
+import type { Job, LogBatch, LogRecord } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import type { TestCertificates } from "../certificates.ts";
 import { job } from "../worker/job_fixture.ts";

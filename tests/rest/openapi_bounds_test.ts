@@ -4,7 +4,7 @@ import { checkRequest } from "../../lib/service/requests.ts";
 import type { JobService, StartJobRequest, StopJobRequest } from "../../lib/service/job_service.ts";
 import { checkCommand } from "../../lib/worker/command.ts";
 import { checkGracePeriod, completeExecution } from "../../lib/worker/execution.ts";
-import { checkLabels } from "../../lib/worker/labels.ts";
+import { checkLabels } from "../../lib/job/labels.ts";
 import { checkLogLimit } from "../../lib/worker/log_limit.ts";
 import { parseSignal } from "../../lib/worker/signals.ts";
 import { assert } from "../assert.ts";

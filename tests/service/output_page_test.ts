@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { GetOutputResponse } from "../../lib/service/job_service.ts";
 import { outputPage } from "../../lib/service/output_page.ts";
-import type { LogBatch, LogStream, StoredRecord } from "../../lib/worker/types.ts";
+import type { LogBatch, LogStream, StoredRecord } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 

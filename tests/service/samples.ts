@@ -8,7 +8,7 @@
 
 import type { CallContext, JobService } from "../../lib/service/job_service.ts";
 import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
-import type { Job } from "../../lib/worker/types.ts";
+import type { Job } from "../../lib/job/types.ts";
 
 /** All of it, down to the last optional member: a new one that is left out below does not compile. */
 type Whole<T> = T extends Uint8Array | string | number | boolean | null ? T

@@ -3,7 +3,7 @@ import { JobQuery, SKEW_SQL } from "../../lib/store/job_query.ts";
 import { migrate } from "../../lib/store/migrations.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import type { JobStore } from "../../lib/worker/mod.ts";
-import type { JobFilter } from "../../lib/worker/types.ts";
+import type { JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { DONE, job } from "../worker/job_fixture.ts";

@@ -9,7 +9,7 @@ import { v7 } from "uuid";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import type { JobStore } from "../../lib/worker/mod.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
-import type { Job, JobFilter, JobStatus } from "../../lib/worker/types.ts";
+import type { Job, JobFilter, JobStatus } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { DONE, job } from "../worker/job_fixture.ts";

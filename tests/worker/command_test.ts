@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { checkCommand } from "../../lib/worker/command.ts";
-import type { Command } from "../../lib/worker/types.ts";
+import type { Command } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 
 const COMMAND: Command = { name: "true", args: [], env: {}, workingDirectory: "" };

@@ -1,4 +1,4 @@
-import type { Job, JobEnd } from "../../lib/worker/types.ts";
+import type { Job, JobEnd } from "../../lib/job/types.ts";
 
 /** A job that nobody has run. */
 export function job(part: Partial<Job> & Pick<Job, "jobId">): Job {

@@ -1,5 +1,5 @@
 import { type JobPage, MemoryStore } from "../../lib/worker/mod.ts";
-import { type Job, type JobFilter, statusOf } from "../../lib/worker/types.ts";
+import { type Job, type JobFilter, statusOf } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { rejection, TestWorker } from "./fixture.ts";
 import { DONE, job } from "./job_fixture.ts";

@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { JobWatch } from "../../lib/worker/job_watch.ts";
-import type { Job, JobFilter } from "../../lib/worker/types.ts";
+import type { Job, JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "./fixture.ts";
 import { DONE, job } from "./job_fixture.ts";

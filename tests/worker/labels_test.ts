@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import { checkLabels } from "../../lib/worker/labels.ts";
+import { checkLabels } from "../../lib/job/labels.ts";
 import { assert } from "../assert.ts";
 
 function refusal(labels: Record<string, string>): string {

@@ -1,7 +1,7 @@
 import { JobLog } from "../../lib/worker/job_log.ts";
 import { readLog, type ReadLogOptions } from "../../lib/worker/log_reader.ts";
 import { LogWriter } from "../../lib/worker/log_writer.ts";
-import type { LogRecord, LogStream } from "../../lib/worker/types.ts";
+import type { LogRecord, LogStream } from "../../lib/job/types.ts";
 import { soon } from "../soon.ts";
 import { BOTH, temporaryDirectory } from "./fixture.ts";
 

@@ -7,7 +7,7 @@ import {
   MAX_RECORD_DATA_BYTES,
   RECORD_OVERHEAD_BYTES,
 } from "../../lib/worker/log_format.ts";
-import type { StoredRecord } from "../../lib/worker/types.ts";
+import type { StoredRecord } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { randomBytes } from "./fixture.ts";
 

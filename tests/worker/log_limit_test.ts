@@ -3,7 +3,7 @@ import { JobLog } from "../../lib/worker/job_log.ts";
 import { readLog, type ReadLogOptions } from "../../lib/worker/log_reader.ts";
 import { findStart } from "../../lib/worker/log_start.ts";
 import { LogLimitError, LogWriter } from "../../lib/worker/log_writer.ts";
-import type { LogBatch, LogGap, LogLimit } from "../../lib/worker/types.ts";
+import type { LogBatch, LogGap, LogLimit } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import {
   BOTH,

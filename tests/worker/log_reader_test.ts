@@ -2,7 +2,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { JobLog } from "../../lib/worker/job_log.ts";
 import { MAX_RECORD_BYTES } from "../../lib/worker/log_format.ts";
 import { readLog } from "../../lib/worker/log_reader.ts";
-import type { LogGap } from "../../lib/worker/types.ts";
+import type { LogGap } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import {
   BOTH,

@@ -1,7 +1,7 @@
 import { fc } from "../random.ts";
 import type { JobLog } from "../../lib/worker/job_log.ts";
 import { findStart } from "../../lib/worker/log_start.ts";
-import type { LogStart, LogStream } from "../../lib/worker/types.ts";
+import type { LogStart, LogStream } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { BOTH, randomBytes, textOf } from "./fixture.ts";
 import { fakeClock, openLog, recordsOf, type TestLog, write } from "./log_fixture.ts";

@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
 import { expired, type Retention } from "../../lib/worker/retention.ts";
-import type { Job } from "../../lib/worker/types.ts";
+import type { Job } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { BOTH, bytesOf, FROM_START, rejection, TestWorker } from "./fixture.ts";
 import { DONE, job } from "./job_fixture.ts";

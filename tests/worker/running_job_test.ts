@@ -1,7 +1,7 @@
 import { CgroupTree, type JobTree } from "../../lib/worker/job_tree.ts";
 import type { Process } from "../../lib/worker/process.ts";
 import { RunningJob } from "../../lib/worker/running_job.ts";
-import type { ExitStatus, Job } from "../../lib/worker/types.ts";
+import type { ExitStatus, Job } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { cgroupsIn } from "./cgroup_fixture.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";

@@ -2,7 +2,7 @@ import { html } from "hono/html";
 import { authorize } from "../../auth/authorize.ts";
 import type { Identity } from "../../auth/identity.ts";
 import { METHODS } from "../../service/methods.ts";
-import { type Job, JOB_STATUSES, type JobStatus } from "../../worker/types.ts";
+import { type Job, JOB_STATUSES, type JobStatus } from "../../job/types.ts";
 import { ageText, commandText, durationText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
 

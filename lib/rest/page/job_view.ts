@@ -3,7 +3,7 @@ import { authorize } from "../../auth/authorize.ts";
 import type { Identity } from "../../auth/identity.ts";
 import { formatByteSize } from "../../byte_size.ts";
 import { METHODS } from "../../service/methods.ts";
-import type { Job } from "../../worker/types.ts";
+import type { Job } from "../../job/types.ts";
 import { ageText, commandText, durationText, endText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
 

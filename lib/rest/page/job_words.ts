@@ -7,7 +7,7 @@
 import { html } from "hono/html";
 import { formatSpan, formatTook } from "../../duration.ts";
 import { shellWords } from "../../printable.ts";
-import { type Job, statusOf } from "../../worker/types.ts";
+import { type Job, statusOf } from "../../job/types.ts";
 import type { Html } from "./layout.ts";
 
 /** The command as it would be typed into a shell. */

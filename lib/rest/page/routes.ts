@@ -3,7 +3,7 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { z } from "../../zod.ts";
 import type { JobWorkerError } from "../../errors.ts";
 import type { JobService } from "../../service/job_service.ts";
-import { JOB_STATUSES } from "../../worker/types.ts";
+import { JOB_STATUSES } from "../../job/types.ts";
 import { HttpError, httpStatusOf } from "../http_error.ts";
 import { readJobId, readQuery } from "../request.ts";
 import type { RestEnv } from "../rest_env.ts";

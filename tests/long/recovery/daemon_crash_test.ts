@@ -1,7 +1,7 @@
 import type { Job, JobWorkerClient } from "../../../lib/grpc/client.ts";
 import { newId } from "../../../lib/ids.ts";
 import { SqliteStore } from "../../../lib/store/sqlite_store.ts";
-import { statusOf } from "../../../lib/worker/types.ts";
+import { statusOf } from "../../../lib/job/types.ts";
 import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import type { TestProcess } from "../../end_to_end/process.ts";

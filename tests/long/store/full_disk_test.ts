@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../../../lib/errors.ts";
 import { SqliteStore } from "../../../lib/store/sqlite_store.ts";
-import type { Job } from "../../../lib/worker/types.ts";
+import type { Job } from "../../../lib/job/types.ts";
 import { assert } from "../../assert.ts";
 import { NO_SMALL_DISK, SmallDisk } from "../../small_disk.ts";
 import { temporaryDirectory } from "../../worker/fixture.ts";

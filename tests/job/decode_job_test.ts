@@ -1,5 +1,5 @@
-import { decodeJob } from "../../lib/store/decode_job.ts";
-import type { Job } from "../../lib/worker/types.ts";
+import { decodeJob } from "../../lib/job/decode_job.ts";
+import type { Job } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { WHOLE_JOB, WHOLE_RUNNING_JOB } from "../service/samples.ts";
 

@@ -8,7 +8,7 @@ import {
   LIVE_STATUSES,
   LOG_POLICIES,
   type Unknown,
-} from "../worker/types.ts";
+} from "./types.ts";
 
 /** What the very first records had. All else has been added since. */
 type First =
