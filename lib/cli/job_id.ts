@@ -1,6 +1,7 @@
 import { JobWorkerError } from "../errors.ts";
 import type { Context } from "./context.ts";
-import { commandText, outcomeText } from "./job_text.ts";
+import { commandText } from "../job/job_words.ts";
+import { outcomeText } from "./job_text.ts";
 import { printable } from "../printable.ts";
 import { cutText } from "./text_width.ts";
 

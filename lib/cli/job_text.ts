@@ -1,71 +1,14 @@
 /**
- * A job as text for people, and as JSON for programs.
+ * A job as text for people.
  *
  * @module
  */
 
 import { formatByteSize } from "../byte_size.ts";
-import { formatDuration, formatSpan, formatTook } from "../duration.ts";
-import type {
-  Containment,
-  Execution,
-  Job,
-  JobReason,
-  JobStatus,
-  JobUsage,
-  Unknown,
-} from "./job_client.ts";
-import { printable, shellWords } from "../printable.ts";
-
-/** A job in the words of the API. Dates are of RFC 3339, in UTC. */
-export function jobJson(job: Job): Record<string, unknown> {
-  const { name, args, env, workingDirectory } = job.command;
-  return {
-    jobId: job.jobId,
-    command: { name, args, env, workingDirectory },
-    status: statusOf(job),
-    pid: job.pid,
-    owner: job.owner,
-    startDate: dateText(job.startedAt),
-    finishDate: job.end === null ? null : dateText(job.end.finishedAt),
-    exitStatus: job.end?.exitStatus ?? null,
-    reason: job.end?.reason ?? null,
-    stdoutBytes: job.stdoutBytes,
-    stderrBytes: job.stderrBytes,
-    labels: job.labels,
-    execution: job.execution,
-    containment: job.containment,
-    usage: job.usage,
-    logLimit: job.logLimit,
-    logBytes: job.logBytes,
-    outputCut: job.outputCut,
-    ...(job.end?.detail !== undefined && { detail: job.end.detail }),
-  };
-}
-
-/** Milliseconds since the Unix epoch as RFC 3339. */
-export function dateText(time: number): string {
-  return new Date(time).toISOString();
-}
-
-export function statusOf(job: Job): JobStatus | Unknown {
-  return job.end?.status ?? job.liveStatus;
-}
-
-export function commandText(job: Job): string {
-  return shellWords([job.command.name, ...job.command.args]);
-}
-
-/** How long the job ran, or has run until `now`; of a lost job, for how long it is known to have run. */
-export function tookText(job: Job, now: number): string {
-  const { startedAt, end } = job;
-  const span = end === null ? formatSpan(now - startedAt) : formatTook(end.finishedAt - startedAt);
-  return isLost(job) ? `at least ${span}` : span;
-}
-
-function isLost(job: Job): boolean {
-  return job.end?.reason === "lost";
-}
+import { formatDuration } from "../duration.ts";
+import { commandText, dateText, isLost, tookText } from "../job/job_words.ts";
+import type { Containment, Execution, Job, JobReason, JobUsage, Unknown } from "./job_client.ts";
+import { printable } from "../printable.ts";
 
 /** The exit code or the name of the signal; `-` while the job runs, and if nobody knows. */
 export function exitText(job: Job): string {

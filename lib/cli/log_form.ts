@@ -5,7 +5,8 @@
  */
 
 import { concat } from "../concat.ts";
-import { dateText } from "./job_text.ts";
+import { recordJson } from "../job/job_json.ts";
+import { dateText } from "../job/job_words.ts";
 import type { LogRecord } from "./job_client.ts";
 import { jsonLine } from "../printable.ts";
 
@@ -47,23 +48,5 @@ export function timestampedForm(): LogForm {
 
 /** A line of JSON per record: the bytes in base64, and as text if they are valid UTF-8. */
 export function jsonForm(): LogForm {
-  return ({ offset, time, stream, data }) => {
-    const text = utf8Text(data);
-    const line = jsonLine({
-      offset,
-      time: dateText(time),
-      stream,
-      data: data.toBase64(),
-      ...(text === null ? {} : { text }),
-    });
-    return encoder.encode(`${line}\n`);
-  };
-}
-
-function utf8Text(data: Uint8Array<ArrayBuffer>): string | null {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
-  } catch {
-    return null;
-  }
+  return (record) => encoder.encode(`${jsonLine(recordJson(record))}\n`);
 }

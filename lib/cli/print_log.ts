@@ -4,7 +4,7 @@ import type { Context } from "./context.ts";
 import type { Output } from "./io.ts";
 import { printLine } from "./io.ts";
 import type { Job, LogGap, LogRecord, LogStart, StreamLogsRequest } from "./job_client.ts";
-import { jobJson } from "./job_text.ts";
+import { jobJson } from "../job/job_json.ts";
 import { jsonForm, type LogForm, rawForm, timestampedForm } from "./log_form.ts";
 import { jsonLine } from "../printable.ts";
 

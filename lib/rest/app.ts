@@ -5,7 +5,7 @@ import type { CallContext, JobService } from "../service/job_service.ts";
 import { statusOf } from "../job/types.ts";
 import { basicAuth, type FailedLogin } from "./basic_auth.ts";
 import { HttpError, httpStatusOf, knownError } from "./http_error.ts";
-import { jobJson } from "./job_json.ts";
+import { jobJson } from "../job/job_json.ts";
 import { logAnswer } from "./log_answer.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type Operation, type OperationId, OPERATIONS } from "./operations.ts";

@@ -11,7 +11,8 @@ import type {
 } from "../service/job_service.ts";
 import { concat } from "../concat.ts";
 import { withHeartbeat } from "./heartbeat.ts";
-import { jobJson, logLines } from "./job_json.ts";
+import { jobJson } from "../job/job_json.ts";
+import { logLines } from "./log_lines.ts";
 import { OPERATIONS } from "./operations.ts";
 import { problemOf } from "./problem.ts";
 import { readQuery } from "./request.ts";

@@ -6,6 +6,8 @@
  */
 
 import { readDateTime } from "../date_time.ts";
+import type { Alike } from "../alike.ts";
+import type { JobJson } from "../job/job_json.ts";
 import { z } from "../zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
@@ -135,6 +137,9 @@ export const job = z.object({
   outputCut: z.boolean(),
   detail: z.string().exactOptional().meta({ description: "More about the reason." }),
 }).register(named, { id: "Job" });
+
+// A field that is said and not described, or the other way round, does not compile.
+true satisfies Alike<JobJson, z.output<typeof job>>;
 
 export const jobList = z.object({
   jobs: z.array(job).meta({ description: "Newest first." }),

@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { Alike } from "../alike.ts";
 import { read, z } from "../zod.ts";
 import * as fields from "./fields.ts";
 import { MAX_PAGE_JOBS } from "../page_room.ts";
@@ -132,14 +133,6 @@ const SCHEMAS = {
     },
   ),
 } as const;
-
-/** A type with all that may be left out, so that two are alike only if they have the same fields. */
-type Whole<T> = T extends Uint8Array | string | number | boolean | null ? T
-  : T extends readonly (infer Item)[] ? readonly Whole<Item>[]
-  : { readonly [Key in keyof T]-?: Whole<Exclude<T[Key], undefined>> };
-
-type Alike<A, B> = [Whole<A>] extends [Whole<B>] ? [Whole<B>] extends [Whole<A>] ? true : false
-  : false;
 
 // A method without a schema, or a field that only one of the two has, does not compile.
 ({

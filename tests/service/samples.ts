@@ -6,14 +6,10 @@
  * @module
  */
 
+import type { Whole } from "../../lib/alike.ts";
 import type { CallContext, JobService } from "../../lib/service/job_service.ts";
 import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import type { Job } from "../../lib/job/types.ts";
-
-/** All of it, down to the last optional member: a new one that is left out below does not compile. */
-type Whole<T> = T extends Uint8Array | string | number | boolean | null ? T
-  : T extends readonly (infer Item)[] ? readonly Whole<Item>[]
-  : { readonly [Key in keyof T]-?: Whole<T[Key]> };
 
 type Awaitable<T> = T extends Promise<infer Value> ? Value
   : T extends AsyncIterable<infer Item> ? readonly Item[]

@@ -2,7 +2,8 @@ import { analyse, type Candidate, type Completion } from "../completions.ts";
 import { describeGrammar, parse } from "../grammar.ts";
 import type { CompleteVerb } from "../invocation.ts";
 import { type Io, printLine } from "../io.ts";
-import { commandText, outcomeText } from "../job_text.ts";
+import { commandText } from "../../job/job_words.ts";
+import { outcomeText } from "../job_text.ts";
 import { printable } from "../../printable.ts";
 import { cutText } from "../text_width.ts";
 

@@ -4,7 +4,9 @@ import type { Context } from "../context.ts";
 import type { PruneVerb } from "../invocation.ts";
 import { printLine } from "../io.ts";
 import type { Job } from "../job_client.ts";
-import { commandText, dateText, jobJson, statusOf } from "../job_text.ts";
+import { jobJson } from "../../job/job_json.ts";
+import { commandText, dateText } from "../../job/job_words.ts";
+import { statusOf } from "../../job/types.ts";
 import { jsonLine, printable } from "../../printable.ts";
 
 /** Removes finished jobs with their logs: a line per job, separated by tabs, and the sum on stderr. */

@@ -3,7 +3,7 @@ import type { Context } from "../context.ts";
 import type { SignalVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
-import { jobJson } from "../job_text.ts";
+import { jobJson } from "../../job/job_json.ts";
 import { jsonLine } from "../../printable.ts";
 
 /** Sends a signal to every process of a job, and leaves it to them what they make of it. */

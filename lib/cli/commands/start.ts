@@ -3,7 +3,8 @@ import type { Context } from "../context.ts";
 import type { StartVerb } from "../invocation.ts";
 import { startJob } from "../changing.ts";
 import { OutputClosed, printLine, tell, warn } from "../io.ts";
-import { jobJson, leftText } from "../job_text.ts";
+import { jobJson } from "../../job/job_json.ts";
+import { leftText } from "../job_text.ts";
 import { jsonLine } from "../../printable.ts";
 
 /**

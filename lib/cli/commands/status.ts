@@ -3,7 +3,9 @@ import type { Context } from "../context.ts";
 import type { StatusVerb } from "../invocation.ts";
 import { printLine } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
-import { jobDetails, jobJson, statusOf } from "../job_text.ts";
+import { jobJson } from "../../job/job_json.ts";
+import { statusOf } from "../../job/types.ts";
+import { jobDetails } from "../job_text.ts";
 import { jsonLine } from "../../printable.ts";
 import { table } from "../table.ts";
 

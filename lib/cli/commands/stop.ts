@@ -4,7 +4,8 @@ import type { Context } from "../context.ts";
 import type { StopVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
-import { jobJson, outcomeText } from "../job_text.ts";
+import { jobJson } from "../../job/job_json.ts";
+import { outcomeText } from "../job_text.ts";
 import { jsonLine } from "../../printable.ts";
 import { withProgress } from "../progress.ts";
 

@@ -5,7 +5,8 @@ import type { StopAllVerb } from "../invocation.ts";
 import { Interrupted, OutputClosed, printLine, tell, warn } from "../io.ts";
 import type { Job, JobFilter } from "../job_client.ts";
 import { jobPages } from "../job_pages.ts";
-import { jobJson, outcomeText } from "../job_text.ts";
+import { jobJson } from "../../job/job_json.ts";
+import { outcomeText } from "../job_text.ts";
 import { jsonLine } from "../../printable.ts";
 
 /** How many jobs are being stopped at the same time, so that one grace period does not wait for another. */

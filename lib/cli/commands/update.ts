@@ -4,7 +4,7 @@ import type { Context } from "../context.ts";
 import type { UpdateVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
-import { jobJson } from "../job_text.ts";
+import { jobJson } from "../../job/job_json.ts";
 import { jsonLine } from "../../printable.ts";
 
 /** Changes how long a running job may run. */

@@ -3,7 +3,8 @@ import { authorize } from "../../auth/authorize.ts";
 import type { Identity } from "../../auth/identity.ts";
 import { METHODS } from "../../service/methods.ts";
 import { type Job, JOB_STATUSES, type JobStatus } from "../../job/types.ts";
-import { ageText, commandText, durationText, statusBadge } from "./job_words.ts";
+import { commandText, tookText } from "../../job/job_words.ts";
+import { ageText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
 
 /** What {@linkcode jobListPage} shows beside the jobs. */
@@ -97,7 +98,7 @@ function row(job: Job, now: number): Html {
         )}</code></a></td>
       <td data-label="Owner"><bdi>${owner}</bdi></td>
       <td data-label="Started">${ageText(startedAt, now)}</td>
-      <td data-label="Duration">${durationText(job, now)}</td>
+      <td data-label="Duration">${tookText(job, now)}</td>
     </tr>
   `;
 }

@@ -4,7 +4,8 @@ import type { Identity } from "../../auth/identity.ts";
 import { formatByteSize } from "../../byte_size.ts";
 import { METHODS } from "../../service/methods.ts";
 import type { Job } from "../../job/types.ts";
-import { ageText, commandText, durationText, endText, statusBadge } from "./job_words.ts";
+import { commandText, tookText } from "../../job/job_words.ts";
+import { ageText, endText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
 
 /** What {@linkcode jobPage} goes by beside the job. */
@@ -60,7 +61,7 @@ function facts(job: Job, now: number): Html[] {
     ["Id", html`<code>${jobId}</code>`],
     ["Owner", html`<bdi>${owner}</bdi>`],
     ["Started", ageText(startedAt, now)],
-    ["Duration", durationText(job, now)],
+    ["Duration", tookText(job, now)],
     ["Process", String(pid)],
     ["Output", `${formatByteSize(stdoutBytes)} stdout, ${formatByteSize(stderrBytes)} stderr`],
     ["Directory", job.command.workingDirectory],

@@ -1,0 +1,75 @@
+/**
+ * How jobs and their output are said in JSON, by every API and by the CLI.
+ *
+ * @module
+ */
+
+import { dateText } from "./job_words.ts";
+import {
+  type ExitStatus,
+  type Job,
+  type JobReason,
+  type JobStatus,
+  type LogRecord,
+  statusOf,
+  type Unknown,
+} from "./types.ts";
+
+/** Has every field of a {@linkcode Job}, those that will be added too, but these. */
+export type JobJson = Omit<Job, "startedAt" | "end" | "requestId" | "liveStatus"> & {
+  readonly status: JobStatus | Unknown;
+  /** Of RFC 3339, in UTC. */
+  readonly startDate: string;
+  readonly finishDate: string | null;
+  readonly exitStatus: ExitStatus | null;
+  readonly reason: JobReason | Unknown | null;
+  readonly detail?: string;
+};
+
+export function jobJson(job: Job): JobJson {
+  const { jobId, command, pid, owner, startedAt, end, requestId: _, liveStatus: __, ...rest } = job;
+  const { name, args, env, workingDirectory } = command;
+  return {
+    jobId,
+    command: { name, args, env, workingDirectory },
+    status: statusOf(job),
+    pid,
+    owner,
+    startDate: dateText(startedAt),
+    finishDate: end === null ? null : dateText(end.finishedAt),
+    exitStatus: end?.exitStatus ?? null,
+    reason: end?.reason ?? null,
+    ...rest,
+    ...(end?.detail !== undefined && { detail: end.detail }),
+  };
+}
+
+/** A record of a log. */
+export interface RecordJson {
+  readonly offset: number;
+  readonly time: string;
+  readonly stream: LogRecord["stream"];
+  /** In base64. */
+  readonly data: string;
+  /** The same, where it is UTF-8. */
+  readonly text?: string;
+}
+
+export function recordJson({ offset, time, stream, data }: LogRecord): RecordJson {
+  const text = textOf(data);
+  return {
+    offset,
+    time: dateText(time),
+    stream,
+    data: data.toBase64(),
+    ...(text !== null && { text }),
+  };
+}
+
+function textOf(data: Uint8Array<ArrayBuffer>): string | null {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(data);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,31 @@
+/**
+ * How a job is said to people, by the CLI and on the page.
+ *
+ * @module
+ */
+
+import { formatSpan, formatTook } from "../duration.ts";
+import { shellWords } from "../printable.ts";
+import type { Job } from "./types.ts";
+
+/** Milliseconds since the Unix epoch as RFC 3339, in UTC. */
+export function dateText(time: number): string {
+  return new Date(time).toISOString();
+}
+
+/** The command as it would be typed into a shell. */
+export function commandText({ command }: Job): string {
+  return shellWords([command.name, ...command.args]);
+}
+
+/** How long the job ran, or has run until `now`; of a lost job, for how long it is known to have run. */
+export function tookText(job: Job, now: number): string {
+  const { startedAt, end } = job;
+  const span = end === null ? formatSpan(now - startedAt) : formatTook(end.finishedAt - startedAt);
+  return isLost(job) ? `at least ${span}` : span;
+}
+
+/** Whether nobody knows how it ended. */
+export function isLost({ end }: Job): boolean {
+  return end?.reason === "lost";
+}
