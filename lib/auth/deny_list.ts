@@ -6,6 +6,7 @@
 
 import { dirname, join } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { fileInfo } from "../file_info.ts";
 import { replaceFile } from "../replace_file.ts";
 import { readTrustedFile } from "../trusted_file.ts";
 
@@ -100,9 +101,10 @@ export async function addToDenyList(
 
 async function read(path: string, optional: boolean): Promise<string> {
   try {
+    // A link that leads nowhere is no list: it would let in all those who were shut out.
+    if (optional && await fileInfo(path) === null) return "";
     return await readTrustedFile(path);
   } catch (error) {
-    if (optional && error instanceof Deno.errors.NotFound) return "";
     throw unusable(path, error);
   }
 }

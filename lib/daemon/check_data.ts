@@ -1,5 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { JobWorkerError } from "../errors.ts";
+import { fileInfo } from "../file_info.ts";
 import { checkDatabase } from "../store/open_database.ts";
 import type { Tools } from "../worker/tools.ts";
 import {
@@ -14,6 +15,7 @@ import {
 const KINDS: readonly (readonly [name: string, kind: "file" | "directory"])[] = [
   [DATABASE, "file"],
   [`${DATABASE}-wal`, "file"],
+  [`${DATABASE}-journal`, "file"],
   [AUDIT_TRAIL, "file"],
   [LOGS, "directory"],
 ];
@@ -32,7 +34,7 @@ export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh"
   await checkDataDirectory(path);
   const written: string[] = [await existing(resolve(path))];
   for (const [name, kind] of KINDS) {
-    const info = await infoOf(join(path, name));
+    const info = await fileInfo(join(path, name));
     if (info === null) continue;
     if (kind === "file" ? !info.isFile : !info.isDirectory) {
       throw refusal(`Cannot use "${join(path, name)}": it is not a ${kind}`);
@@ -40,7 +42,7 @@ export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh"
     written.push(join(path, name));
   }
   const socket = join(path, ENGINE_SOCKET);
-  if ((await infoOf(socket))?.isDirectory) {
+  if ((await fileInfo(socket))?.isDirectory) {
     throw refusal(`Cannot make the engine's socket "${socket}": there is a directory`);
   }
   const unwritable = await firstUnwritable(written, tools);
@@ -52,17 +54,8 @@ export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh"
 
 /** The path itself, or the nearest one above it that is there: in that, the rest would be made. */
 async function existing(path: string): Promise<string> {
-  while (await infoOf(path) === null) path = dirname(path);
+  while (await fileInfo(path) === null) path = dirname(path);
   return path;
-}
-
-async function infoOf(path: string): Promise<Deno.FileInfo | null> {
-  try {
-    return await Deno.stat(path);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
 }
 
 async function firstUnwritable(

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { fileInfo } from "../file_info.ts";
 import { flushDirectory } from "../flush.ts";
 import { isLasting } from "../lasting.ts";
 
@@ -20,10 +21,10 @@ const LONGEST_PATH = 107 - `/${ENGINE_SOCKET}`.length;
 export async function checkDataDirectory(path: string): Promise<void> {
   checkLength(path);
   try {
-    await checkOwner(path);
+    // If there is none, it is made at the start.
+    if (await fileInfo(path) !== null) await checkOwner(path);
   } catch (error) {
-    // It is made at the start.
-    if (!(error instanceof Deno.errors.NotFound)) throw cannotUse(path, error);
+    throw cannotUse(path, error);
   }
 }
 

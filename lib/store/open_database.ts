@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { fileInfo } from "../file_info.ts";
 import { flushDirectory } from "../flush.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
 
@@ -70,12 +71,7 @@ function remedyFor(why: string): string {
 
 /** In bytes; `null` if there is no such file. */
 async function sizeOf(path: string): Promise<number | null> {
-  try {
-    return (await Deno.stat(path)).size;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
+  return (await fileInfo(path))?.size ?? null;
 }
 
 /** Makes an empty database, whole or not at all: so a file with nothing in it is a damaged one. */

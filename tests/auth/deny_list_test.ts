@@ -1,4 +1,10 @@
-import { denyListOf, isDenied, loadDenyList } from "../../lib/auth/deny_list.ts";
+import {
+  addToDenyList,
+  denyListOf,
+  isDenied,
+  loadDenyList,
+  loadDenyListOf,
+} from "../../lib/auth/deny_list.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
@@ -43,4 +49,15 @@ Deno.test("loadDenyList() refuses a file that is missing, damaged, or anybody's 
   });
   await Deno.chmod(path, 0o666);
   await assert.rejects(loadDenyList(path), { code: "failed_precondition", message: /chmod go-w/ });
+});
+
+Deno.test("A list beside the CA may be missing, but not be a link that leads nowhere", async () => {
+  await using directory = await temporaryDirectory();
+  const options = { denyList: "", ca: `${directory.path}/ca-cert.pem` };
+  assert.equal((await loadDenyListOf(options)).size, 0);
+  const path = `${directory.path}/deny-list.txt`;
+  await Deno.symlink("nowhere", path);
+  const refused = { code: "failed_precondition", message: /leads nowhere/ } as const;
+  await assert.rejects(loadDenyListOf(options), refused);
+  await assert.rejects(addToDenyList(path, ["afb1c"], "bob"), refused);
 });

@@ -141,6 +141,19 @@ const DAMAGES: readonly (readonly [
     /Cannot make the engine's socket ".*engine\.sock": /,
   ],
   [
+    "a directory in the place of the database's journal",
+    async (data) => {
+      await makeDatabase(data);
+      await Deno.mkdir(`${data}/jobs.db-journal`);
+    },
+    /jobs\.db-journal": it is not a file|Cannot open the database ".*jobs\.db": /,
+  ],
+  ...["jobs.db", "audit.log", "logs"].map((name): typeof DAMAGES[number] => [
+    `a link that leads nowhere in the place of ${name}`,
+    (data) => Deno.symlink(`${data}/nowhere/${name}`, `${data}/${name}`),
+    new RegExp(`${name}" is a link that leads nowhere|Cannot .*${name}\\b.*: `),
+  ]),
+  [
     "a directory that others may write in",
     (data) => Deno.chmod(data, 0o777),
     /others than its owner may write in it; run `chmod go-w /,
@@ -166,10 +179,14 @@ Deno.test("What must be mended around the data directory, and of users, is told 
   await using directory = await temporaryDirectory();
   const file = `${directory.path}/file`;
   await Deno.writeTextFile(file, "");
+  const link = `${directory.path}/link`;
+  await Deno.symlink(`${directory.path}/nowhere`, link);
   const nobody = "x-nobody-x";
   const rows: readonly (readonly [args: readonly string[], said: RegExp])[] = [
     [[`--data-dir=${file}`], /it is not a directory|File exists/],
     [[`--data-dir=${file}/data`], /Cannot use the data directory ".*": Not a directory/],
+    [[`--data-dir=${link}`], /link" is a link that leads nowhere|link": File exists/],
+    [[`--data-dir=${link}/data`], /link" is a link that leads nowhere|link\/data": /],
     [["--data-dir=/proc/1/data"], /"\/proc\/1(\/data)?"/],
     [[`--job-user=${nobody}`], /^worker-daemon: --job-user "x-nobody-x": there is no such user/],
     [[`--allow-users=root,${nobody}`], /: --allow-users "x-nobody-x": there is no such user/],
