@@ -24,6 +24,7 @@ import {
 } from "./settings.ts";
 import { UserDirectory, withContext } from "./user_directory.ts";
 import {
+  limitBy,
   parseAddress,
   parseCount,
   parseDays,
@@ -32,6 +33,7 @@ import {
   parsePair,
   parseRepeated,
   parseRoles,
+  parseText,
   parseTimeout,
   parseTimeoutOrNone,
 } from "./values.ts";
@@ -154,7 +156,9 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       .addOption(
         option("--env <NAME=VALUE>", "set an environment variable (repeatable)", parsePair),
       )
-      .addOption(option("--cwd <dir>", "working directory on the server, an absolute path"))
+      .addOption(
+        option("--cwd <dir>", "working directory on the server, an absolute path", parseText),
+      )
       .addOption(
         option("--label <NAME=VALUE>", "attach a label to the job (repeatable)", parsePair),
       )
@@ -162,13 +166,14 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
         option(
           "--request-id <id>",
           "start at most once: a repeat with the same id returns the same job",
+          parseText,
         ),
       )
       .addOption(
         option(
           "--log-limit <size>",
           "how much disk space its log may take, e.g. 64MiB",
-          parseByteSize,
+          limitBy(parseByteSize),
         ),
       )
       .addOption(
@@ -182,11 +187,11 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       .addOption(
         option("--grace <duration>", "time between a stop signal and SIGKILL [10s]", parseDuration),
       )
-      .addOption(option("--user <name>", "run as this user, if the daemon allows it"))
-      .addOption(option("--umask <octal>", "umask for the files it creates, e.g. 027"))
+      .addOption(option("--user <name>", "run as this user, if the daemon allows it", parseText))
+      .addOption(option("--umask <octal>", "umask for the files it creates, e.g. 027", parseText))
       .addOption(option("--nice <n>", "niceness, from -20 (most favourable) to 19", parseNumber))
-      .addOption(option("--memory <size>", "memory limit, e.g. 512MiB", parseByteSize))
-      .addOption(option("--cpus <n>", "processor limit, e.g. 1.5", parseNumber))
+      .addOption(option("--memory <size>", "memory limit, e.g. 512MiB", limitBy(parseByteSize)))
+      .addOption(option("--cpus <n>", "processor limit, e.g. 1.5", limitBy(parseNumber)))
       .addOption(
         option(
           "--processes <n>",
@@ -205,12 +210,12 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
   subcommand(program, "stop", "stop a job and everything it started")
     .usage("[options] (<jobId> | --all)")
     .argument("[jobId]")
-    .addOption(option("--signal <name>", "signal to send first [SIGTERM]"))
+    .addOption(option("--signal <name>", "signal to send first [SIGTERM]", parseText))
     .addOption(
       option("--grace <duration>", "time before SIGKILL [the job's own]", parseDuration),
     )
     .option("--all", "stop every running job that you have access to")
-    .addOption(option("--owner <user>", "with --all: only jobs of this user"))
+    .addOption(option("--owner <user>", "with --all: only jobs of this user", parseText))
     .addOption(
       option(
         "--label <NAME=VALUE>",
@@ -277,7 +282,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
         "all",
       ),
     )
-    .addOption(option("--owner <user>", "only jobs of this user"))
+    .addOption(option("--owner <user>", "only jobs of this user", parseText))
     .addOption(option("--label <NAME=VALUE>", "only jobs with this label (repeatable)", parsePair))
     .addOption(
       option(
@@ -321,7 +326,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
         parseByteSize,
       ),
     )
-    .addOption(option("--owner <user>", "only jobs of this user"))
+    .addOption(option("--owner <user>", "only jobs of this user", parseText))
     .option("--dry-run", "only show what would be removed")
     .addHelpText(
       "after",
@@ -337,7 +342,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     .usage("[options] [add | renew | list | revoke] [name]")
     .addArgument(new Argument("[action]").choices([...CERTS_ACTIONS]))
     .argument("[name]")
-    .addOption(option("--dir <dir>", "directory of the CA [certs]"))
+    .addOption(option("--dir <dir>", "directory of the CA [certs]", parseText))
     .option("--force", "replace the CA and all of its certificates")
     .addOption(
       option(
@@ -354,8 +359,10 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       ),
     )
     .addOption(option("--days <n>", "validity in days [365]", parseDays))
-    .addOption(option("--ca-key <file>", "private key of the CA [ca-key.pem in --dir]"))
-    .addOption(option("--deny-list <file>", "the daemon's deny list [deny-list.txt in --dir]"))
+    .addOption(option("--ca-key <file>", "private key of the CA [ca-key.pem in --dir]", parseText))
+    .addOption(
+      option("--deny-list <file>", "the daemon's deny list [deny-list.txt in --dir]", parseText),
+    )
     .addHelpText("after", CERTS_NOTES)
     .action((
       action: typeof CERTS_ACTIONS[number] | undefined,
@@ -369,7 +376,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
     .addOption(
       option("--rest-address <addr>", "host:port of its REST API (with add)", parseAddress),
     )
-    .addOption(option("--user <name>", "your user name for REST (with add)"))
+    .addOption(option("--user <name>", "your user name for REST (with add)", parseText))
     .addHelpText("after", CONTEXT_NOTES)
     .action((action: ContextVerb["action"], name: string | undefined, _, command: Command) =>
       found(contextVerbOf(action, name, command.optsWithGlobals<ContextOptions>()))

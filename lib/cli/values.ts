@@ -34,6 +34,12 @@ export function parsePair(
   return { ...previous, [name]: text.slice(separator + 1) };
 }
 
+/** A text that says something. On the wire an empty one stands for what was not said: anybody, say. */
+export function parseText(text: string): string {
+  if (text !== "") return text;
+  throw invalid("It is empty: leave the option out, if that is meant");
+}
+
 /** Adds one value to those read before it. */
 export function parseRepeated(text: string, previous: readonly string[] = []): readonly string[] {
   return [...previous, text];
@@ -68,6 +74,15 @@ export function parseNumber(text: string): number {
   const number = /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (Number.isFinite(number)) return number;
   throw invalid(`${JSON.stringify(text)} is not a number`);
+}
+
+/** Reads a limit, which is not 0: on the wire that stands for none. */
+export function limitBy(parse: (text: string) => number): (text: string) => number {
+  return (text) => {
+    const limit = parse(text);
+    if (limit !== 0) return limit;
+    throw invalid(`${JSON.stringify(text)} is no limit: leave the option out, if that is meant`);
+  };
 }
 
 /** How long a job may run, in milliseconds. */

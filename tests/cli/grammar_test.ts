@@ -389,3 +389,22 @@ Deno.test("parse() takes numbers from their least to their most, and none beyond
     assert.equal(kind, "usage_error", `${line} ${least - 1}`);
   }
 });
+
+Deno.test("parse() refuses what the daemon would take for not said: anybody's jobs, no limit", () => {
+  const lines: readonly (readonly string[])[] = [
+    ["stop", "--all", "--owner", ""],
+    ["prune", "--keep", "0", "--owner", ""],
+    ["list", "--owner", ""],
+    ["stop", "0199", "--signal", ""],
+    ...["--user", "--cwd", "--umask", "--request-id"].map((
+      name,
+    ) => ["start", name, "", "--", "ls"]),
+    ...["--memory", "--cpus", "--log-limit"].map((name) => ["run", name, "0", "--", "ls"]),
+  ];
+  for (const line of lines) {
+    assert.match(usageErrorOf(line), /leave the option out/, line.join(" "));
+  }
+  // Here nothing is a number as any other.
+  assert.ok(verbOf("start", "--nice", "0", "--", "ls").kind === "start");
+  assert.ok(verbOf("prune", "--keep-bytes", "0").kind === "prune");
+});
