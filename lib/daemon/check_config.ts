@@ -1,6 +1,6 @@
 import { loadDenyListOf } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
-import { loadTlsMaterial } from "../auth/tls_material.ts";
+import { loadServerMaterial } from "../auth/server_certificate.ts";
 import { findTools } from "../worker/tools.ts";
 import { checkData } from "./check_data.ts";
 import { checkUsers } from "./check_users.ts";
@@ -15,7 +15,7 @@ import { type DaemonOptions, IN_MEMORY } from "./options.ts";
 export async function checkConfiguration(options: DaemonOptions): Promise<void> {
   const tools = await findTools();
   await checkUsers(options, tools.setsid);
-  await loadTlsMaterial(options, "server");
+  await loadServerMaterial(options);
   await loadDenyListOf(options);
   if (options.restAddress !== null) await loadPasswordFile(options.users);
   if (options.dataDir !== IN_MEMORY) await checkData(options.dataDir, tools);

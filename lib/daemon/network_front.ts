@@ -1,7 +1,8 @@
 import { loadDenyListOf } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
-import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "../auth/tls_material.ts";
+import { loadServerMaterial } from "../auth/server_certificate.ts";
+import type { TlsMaterial, TlsPaths } from "../auth/tls_material.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { cannotListen, findFreePort } from "../free_port.ts";
 import { GrpcServer } from "../grpc/server.ts";
@@ -62,7 +63,7 @@ export class NetworkFront implements AsyncDisposable {
   static async open(service: JobService, options: NetworkFrontOptions): Promise<NetworkFront> {
     await using resources = new AsyncDisposableStack();
     const { hostname } = options.address;
-    const material = await loadTlsMaterial(options, "server");
+    const material = await loadServerMaterial(options);
     const denyList = await loadDenyListOf(options);
     resources.use(
       watchExpiry(material, (days) => {
