@@ -12,6 +12,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { isPlainName, type Role } from "./identity.ts";
 import { type Credentials, issueCertificate, renewCertificate } from "./issue_certificate.ts";
 import { firstCertificate, type IssuedCertificate, readIssued, record } from "./issued.ts";
+import { lockDirectory } from "./lock_directory.ts";
 import { MAKE_CERTIFICATES } from "../own_commands.ts";
 import { certificatePems, privateKeyBlocks, withFirstCertificate } from "./pem.ts";
 import { replaceFile } from "../replace_file.ts";
@@ -40,15 +41,28 @@ const RESERVED = ["ca", "server", "client", "all"];
 /** A file name has 255 bytes at most, and a new file a longer one at first. */
 const MAX_FILE_NAME_BYTES = 200;
 
+/** The certificate of the CA. */
+async function readCa({ directory }: AuthorityPaths): Promise<string> {
+  const path = join(directory, "ca-cert.pem");
+  const text = await readPem(
+    path,
+    "the certificate of the CA",
+    `; \`${MAKE_CERTIFICATES}\` makes a CA, and --dir says where it is`,
+  );
+  const [pem] = certificatePems(text);
+  if (pem !== undefined && new X509Certificate(pem).ca) return pem;
+  throw refusal(`Cannot use "${path}": it is not the certificate of a CA`);
+}
+
 /**
  * The CA of a directory. While it is held nobody else changes what is there by the same means.
  */
 export class CertificateAuthority implements Disposable {
   readonly #paths: AuthorityPaths;
   readonly #cert: string;
-  readonly #lock: Deno.FsFile;
+  readonly #lock: Disposable;
 
-  private constructor(paths: AuthorityPaths, cert: string, lock: Deno.FsFile) {
+  private constructor(paths: AuthorityPaths, cert: string, lock: Disposable) {
     this.#paths = paths;
     this.#cert = cert;
     this.#lock = lock;
@@ -56,24 +70,14 @@ export class CertificateAuthority implements Disposable {
 
   /** @throws {JobWorkerError} `failed_precondition` if there is no CA in the directory */
   static async open(paths: AuthorityPaths): Promise<CertificateAuthority> {
-    const path = join(paths.directory, "ca-cert.pem");
-    const cert = await readPem(
-      path,
-      "the certificate of the CA",
-      `; \`${MAKE_CERTIFICATES}\` makes a CA, and --dir says where it is`,
-    );
-    const [pem] = certificatePems(cert);
-    if (pem === undefined || !new X509Certificate(pem).ca) {
-      throw refusal(`Cannot use "${path}": it is not the certificate of a CA`);
-    }
-    const lock = await Deno.open(paths.directory);
-    try {
-      await lock.lock(true);
-      return new CertificateAuthority(paths, pem, lock);
-    } catch (error) {
-      lock.close();
-      throw refusal(`Cannot lock "${paths.directory}": ${messageOf(error)}`, error);
-    }
+    // Whoever has no CA is told what to do, and not that there is nothing to lock.
+    await readCa(paths);
+    using resources = new DisposableStack();
+    const lock = resources.use(await lockDirectory(paths.directory));
+    // Somebody may have replaced it meanwhile.
+    const cert = await readCa(paths);
+    resources.move();
+    return new CertificateAuthority(paths, cert, lock);
   }
 
   /** All that the CA has issued, see {@linkcode readIssued}. */
@@ -188,7 +192,7 @@ export class CertificateAuthority implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#lock.close();
+    this.#lock[Symbol.dispose]();
   }
 
   async #denied(): Promise<DenyList> {

@@ -10,6 +10,7 @@ import { flushDirectory } from "../flush.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { record } from "./issued.ts";
 import { type Credentials, issueCertificate } from "./issue_certificate.ts";
+import { lockDirectory } from "./lock_directory.ts";
 import { MAKE_CERTIFICATES } from "../own_commands.ts";
 import { createFile } from "../replace_file.ts";
 
@@ -60,6 +61,7 @@ export async function makeCertificates(
   await Deno.mkdir(directory, { recursive: true }).catch((error) => {
     throw refusal(`Cannot make the directory "${directory}": ${messageOf(error)}`, error);
   });
+  using _lock = await lockDirectory(directory);
   await checkPaths(files.map((file) => file.path), force);
   await writeAll(files, force);
   for (const { path, pem } of files) {

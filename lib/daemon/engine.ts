@@ -74,7 +74,8 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   });
   if (engine.lost > 0) {
     const count = engine.lost;
-    diagnostics.warn("{count} jobs ran when the daemon died: recorded as lost", { count });
+    const jobs = count === 1 ? "job" : "jobs";
+    diagnostics.warn("{count} {jobs} ran when the daemon died: recorded as lost", { count, jobs });
   }
   await using keeper = await GatewayKeeper.start({
     count: options.gateways,

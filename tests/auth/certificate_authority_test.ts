@@ -403,6 +403,21 @@ Deno.test("CertificateAuthority.revoke() adds to the deny list, and leaves what 
   await assert.rejects(fixture.revoke("worker-daemon"), refusal(/no certificate of/));
 });
 
+Deno.test("A CA is not replaced while somebody adds a certificate to it", async () => {
+  await using fixture = await Fixture.create();
+  let replaced = false;
+  const replacing = await fixture.with(async (authority) => {
+    const replacing = makeCertificates(fixture.path, { force: true }).then(() => replaced = true);
+    // As long as that would take if it did not wait.
+    await makeCertificates(join(fixture.path, "other"));
+    await authority.add({ user: "alice", roles: ["viewer"], days: 7 });
+    assert.equal(replaced, false);
+    return { replacing };
+  });
+  await replacing.replacing;
+  assert.equal(replaced, true);
+});
+
 Deno.test("CertificateAuthority.revoke() loses nothing when several are at it", async () => {
   await using fixture = await Fixture.create();
   const users = ["a", "b", "c", "d", "e"];
