@@ -14,6 +14,7 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import * as tls from "node:tls";
+import { handshakeFault } from "../auth/handshake_alert.ts";
 import { MAX_SENT_CERTIFICATES, type Trust } from "../auth/certificate_path.ts";
 import {
   type ClientCertificate,
@@ -242,7 +243,7 @@ export class TlsListener implements AsyncDisposable {
     // did not want in: it was a look at the port, as by a load balancer or by a process that shares it.
     if (peer === undefined || isNullConnection(error, transport)) return;
     const detail: unknown = socket.authorizationError;
-    const why = HANDSHAKE_FAULTS[String(detail)] ?? detail ?? error.message;
+    const why = HANDSHAKE_FAULTS[String(detail)] ?? detail ?? handshakeFault(error.message);
     this.#report(peer, "handshake", `TLS handshake failed: ${why}`);
   }
 

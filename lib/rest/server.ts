@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import * as https from "node:https";
 import { isIP, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import { handshakeFault } from "../auth/handshake_alert.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { bind, type Binding } from "../bind.ts";
 import { ConnectionCaps, peerOf } from "../connection_caps.ts";
@@ -213,7 +214,7 @@ export class RestServer implements AsyncDisposable {
     socket.destroy();
     // Port scans and browsers that do not trust us: no news, unless it can be said whose.
     if (socket.remoteAddress === undefined) return;
-    const message = `TLS handshake failed: ${error.message}`;
+    const message = `TLS handshake failed: ${handshakeFault(error.message)}`;
     this.#options.onRefused({ peer: peerOf(socket), message });
   }
 

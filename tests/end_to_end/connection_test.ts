@@ -72,6 +72,8 @@ Deno.test("the CLI trusts no daemon whose certificate is of another CA", async (
   const text = await complaint(`--ca=${ca}`);
   assert.match(text, /certificate does not come from the CA that is trusted here\n/);
   assert.match(text, /holds no CA that issued the daemon's certificate: .*--ca/);
+  const { stderr } = await daemon.outputs();
+  assert.match(stderr, /TLS handshake failed: the client does not trust the certificate of this/);
 });
 
 Deno.test("the CLI says when its own certificate will not do", async () => {

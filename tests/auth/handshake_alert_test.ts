@@ -1,0 +1,17 @@
+import { handshakeFault } from "../../lib/auth/handshake_alert.ts";
+import { assert } from "../assert.ts";
+
+Deno.test("handshakeFault() says what a client that leaves has against the daemon", () => {
+  const trust = "the client does not trust the certificate of this daemon";
+  assert.equal(
+    handshakeFault("received fatal alert: UnknownCA"),
+    `${trust} (TLS alert UnknownCA)`,
+  );
+  assert.equal(
+    handshakeFault("received fatal alert: DecryptError"),
+    `${trust} (TLS alert DecryptError)`,
+  );
+  for (const other of ["received fatal alert: ProtocolVersion", "timed out"]) {
+    assert.equal(handshakeFault(other), other);
+  }
+});
