@@ -121,7 +121,7 @@ function daemonPage(): ManualPage {
           "worker-daemon [options]",
           "worker-daemon --check-config [options]",
           "worker-daemon init [options]",
-          "worker-daemon user add NAME --role ROLES",
+          "worker-daemon user add NAME --role ROLES [--users FILE]",
           "worker-daemon -h | --help | --version",
         )],
       },
@@ -133,9 +133,14 @@ function daemonPage(): ManualPage {
               "allows: admin, operator or viewer. It serves gRPC over mutual TLS and REST over HTTPS.",
           ),
           text(
-            "init makes all that a first start needs; worker-daemon init --help says how. user makes " +
-              "users of REST. --check-config says whether the daemon could start, and exits with 0, 1 " +
-              "or, if the options themselves are wrong, 2.",
+            "init makes all that a first start needs; worker-daemon init --help says how. --check-config " +
+              "says whether the daemon could start, see EXIT STATUS.",
+          ),
+          text(
+            "user add makes a user of REST, or gives one another password and other roles, in the file of " +
+              "--users: that of the configuration, which is /etc/job-worker/certs/users.htpasswd where init " +
+              "has set up /etc/job-worker. To remove a user, delete the line with the name in that file. A " +
+              "daemon that runs reads it at SIGHUP.",
           ),
         ],
       },
@@ -203,9 +208,13 @@ function daemonPage(): ManualPage {
       {
         title: "EXIT STATUS",
         parts: [
-          term("0", "It was asked to stop, and did."),
-          term("1", "It could not start."),
+          term("0", "It was asked to stop, and did; --check-config found nothing wrong."),
+          term(
+            "1",
+            "It could not start for a reason that may pass, such as a port that is in use.",
+          ),
           term("2", "An option or the configuration file was not understood."),
+          term("78", "Something else must be mended before it can start."),
         ],
       },
       { title: "SEE ALSO", parts: [text("worker-cli(1)")] },

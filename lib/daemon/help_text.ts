@@ -30,6 +30,7 @@ export function helpText(): string {
     "is one.",
     "",
     "On SIGTERM or SIGINT the daemon shuts down: jobs are killed and recorded as cancelled.",
+    "Exit status: 0 stopped, or all is good; 1 may pass; 2 wrong options; 78 must be mended before a start.",
     "",
   ].join("\n");
 }

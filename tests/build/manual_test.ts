@@ -1,4 +1,5 @@
 import { MANUAL_DIRECTORY, manualPages } from "../../build/manual.ts";
+import { helpText } from "../../lib/daemon/help_text.ts";
 import { assert } from "../assert.ts";
 
 for (const [name, page] of manualPages()) {
@@ -18,6 +19,12 @@ Deno.test("The manual pages tell of every subcommand and option", () => {
   }
   for (const words of ["--data-dir=<dir>", "WORKER_DAEMON_DATA_DIR", "SIGHUP", "--check-config"]) {
     assert.ok(daemon.includes(words), words);
+  }
+  // As `lib/daemon/main.ts` has them.
+  const [, statuses = ""] = daemon.split(".SH EXIT STATUS");
+  for (const status of ["0", "1", "2", "78"]) {
+    assert.match(statuses, new RegExp(`^\\.TP\n(\\\\fB)?${status}\\b`, "m"));
+    assert.match(helpText(), new RegExp(`^Exit status: .*\\b${status} `, "m"));
   }
   // A request begins a line with a dot: no text of ours may be one by chance.
   for (const line of `${cli}\n${daemon}`.split("\n")) {
