@@ -1,4 +1,5 @@
 import bcrypt from "bcryptjs";
+import { dirname } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { replaceFile } from "../replace_file.ts";
 import type { Role } from "./identity.ts";
@@ -48,9 +49,13 @@ export async function setPassword(
     return isNew;
   } catch (error) {
     if (error instanceof JobWorkerError) throw error;
+    // Only the directory: a file that is missing is made.
+    const why = error instanceof Deno.errors.NotFound
+      ? `there is no directory "${dirname(path)}"; --users FILE says where it is`
+      : messageOf(error);
     throw new JobWorkerError(
       "failed_precondition",
-      `Cannot change the users file "${path}": ${messageOf(error)}`,
+      `Cannot change the users file "${path}": ${why}`,
       { cause: error },
     );
   }
@@ -59,9 +64,10 @@ export async function setPassword(
 function checkPassword(password: string): void {
   const bytes = new TextEncoder().encode(password).byteLength;
   if (password.length >= SHORTEST_PASSWORD && bytes <= LONGEST_PASSWORD_BYTES) return;
+  const length = password.length === 1 ? "1 character" : `${password.length} characters`;
   throw new JobWorkerError(
     "invalid_argument",
-    `Cannot use a password of ${password.length} characters: give at least ${SHORTEST_PASSWORD}, ` +
+    `Cannot use a password of ${length}: give at least ${SHORTEST_PASSWORD}, ` +
       `and no more than ${LONGEST_PASSWORD_BYTES} bytes`,
   );
 }

@@ -5,6 +5,7 @@
  */
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { usageFault } from "../usage_fault.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isJobId } from "../ids.ts";
 import type { Parsed } from "./grammar.ts";
@@ -84,9 +85,7 @@ export function parseRest(
     return { kind: "invocation", invocation: { settings, verb } };
   } catch (error) {
     if (!(error instanceof JobWorkerError || error instanceof TypeError)) throw error;
-    // The lines that follow are about quoting.
-    const [message = ""] = messageOf(error).split("\n");
-    return { kind: "usage_error", message: `${message}\nSee: worker-cli --help` };
+    return { kind: "usage_error", message: `${usageFault(error)}\nSee: worker-cli --help` };
   }
 }
 

@@ -8,6 +8,7 @@ import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { flushDirectory } from "../flush.ts";
 import { createFile, replaceFile } from "../replace_file.ts";
+import { usageFault } from "../usage_fault.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "./config_file.ts";
 import { givenPassword } from "./given_password.ts";
 
@@ -72,7 +73,7 @@ export function parseInit(args: readonly string[]): InitOptions | null {
       force: values.force,
     };
   } catch (error) {
-    throw new JobWorkerError("invalid_argument", `${messageOf(error)}: see init --help`);
+    throw new JobWorkerError("invalid_argument", `${usageFault(error)}: see init --help`);
   }
 }
 

@@ -1,8 +1,9 @@
 import { parseArgs } from "node:util";
-import type { Role } from "../auth/identity.ts";
+import { type Role, ROLES } from "../auth/identity.ts";
 import { parseRoles } from "../auth/password_file.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { usageFault } from "../usage_fault.ts";
 import { loadOptions } from "./config_file.ts";
 import { givenPassword } from "./given_password.ts";
 
@@ -10,8 +11,9 @@ const USAGE = `Usage: worker-daemon user add NAME --role ROLES [--users FILE] [-
 
 Gives a user of the REST API a password, the first line of that file or of WORKER_PASSWORD_FILE, or
 WORKER_PASSWORD, or else asked for; and roles: admin, operator, viewer, or
-several by commas. The user is new, or gets another password and other roles. A daemon that runs
-notices after a SIGHUP.
+several by commas. The user is new, or gets another password and other roles. Without --users the
+file is the one of the daemon's configuration. To remove a user, delete the line that begins with the
+name in that file. A daemon that runs notices after a SIGHUP.
 `;
 
 /** What it needs from the process. */
@@ -68,8 +70,16 @@ export async function parseUserCommand(
   const { values, positionals } = parseLine(args);
   if (values.help === true) return null;
   const [verb, user, ...rest] = positionals;
-  if (verb !== "add" || user === undefined || rest.length > 0 || values.role === undefined) {
-    throw new JobWorkerError("invalid_argument", `Invalid usage\n${USAGE}`);
+  if (verb === undefined) throw misuse("An action is missing; there is only add");
+  if (verb !== "add") {
+    const removing = "; to remove a user, delete the line with the name in the users file";
+    const advice = /^(del|rem|rm)/.test(verb) ? removing : "";
+    throw misuse(`Unknown action ${JSON.stringify(verb)}; there is only add${advice}`);
+  }
+  if (user === undefined) throw misuse("The name of the user is missing");
+  if (rest.length > 0) throw misuse(`Unexpected argument ${JSON.stringify(rest[0])}`);
+  if (values.role === undefined) {
+    throw misuse(`--role is missing; give ${ROLES.join(", ")}, or several by commas`);
   }
   const flags = values.users === undefined ? [] : [`--users=${values.users}`];
   const invocation = await loadOptions(flags, environment);
@@ -91,8 +101,12 @@ function parseLine(args: readonly string[]) {
       },
     });
   } catch (error) {
-    throw new JobWorkerError("invalid_argument", `${messageOf(error)}\n${USAGE}`);
+    throw misuse(usageFault(error));
   }
+}
+
+function misuse(what: string): JobWorkerError {
+  return new JobWorkerError("invalid_argument", `${what}\n${USAGE}`);
 }
 
 function rolesOf(text: string): readonly Role[] {

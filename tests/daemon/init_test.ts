@@ -143,10 +143,15 @@ Deno.test("init says how it is used, and what of a line it does not understand",
   const help = await daemon(["init", "--help"]);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /^Usage: worker-daemon init/);
-  for (const wrong of ["--frobnicate", "word", "--dir"]) {
-    const { code, stderr } = await daemon(["init", wrong]);
-    assert.equal(code, 2, wrong);
-    assert.match(stderr, /see init --help/);
+  const wrong = {
+    "--frobnicate": 'Unknown option "--frobnicate"',
+    "word": 'Unexpected argument "word"',
+    "--dir": "--dir needs a value",
+  };
+  for (const [word, why] of Object.entries(wrong)) {
+    const { code, stderr } = await daemon(["init", word]);
+    assert.equal(code, 2, word);
+    assert.equal(stderr, `worker-daemon: ${why}: see init --help\n`);
   }
 });
 

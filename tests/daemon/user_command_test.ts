@@ -71,3 +71,41 @@ Deno.test("parseUserCommand() finds the users file where the daemon would, unles
     await assert.rejects(line(...args), { code: "invalid_argument" });
   }
 });
+
+Deno.test("user says in a line what is wrong with it", async () => {
+  const cases: [line: string, RegExp][] = [
+    ["", /^An action is missing; there is only add\nUsage/],
+    [
+      "del bob",
+      /^Unknown action "del"; there is only add; to remove a user, delete the line .*\nUsage/,
+    ],
+    ["show bob", /^Unknown action "show"; there is only add\nUsage/],
+    ["add", /^The name of the user is missing\nUsage/],
+    ["add bob", /^--role is missing; give admin, operator, viewer, or several by commas\nUsage/],
+    ["add bob more --role viewer", /^Unexpected argument "more"\nUsage/],
+    ["add bob --config x", /^Unknown option "--config"\nUsage/],
+    ["add bob --role", /^--role needs a value\nUsage/],
+    ["add bob --role --users=x", /^--role needs a value\nUsage/],
+    ["add bob --help=1", /^--help takes no value\nUsage/],
+  ];
+  for (const [line, message] of cases) {
+    const parsing = parseUserCommand(
+      line.split(" ").filter((word) => word !== ""),
+      () => undefined,
+    );
+    await assert.rejects(parsing, { code: "invalid_argument", message });
+  }
+});
+
+Deno.test("user add names the directory that is missing, and the option for another", async () => {
+  await using directory = await temporaryDirectory();
+  const users = `${directory.path}/certs/users`;
+  const adding = editUsers(["add", "bob", "--role", "viewer"], {
+    environment: (name) => name === "WORKER_DAEMON_USERS" ? users : undefined,
+    print: () => {},
+    askNewPassword: () => Promise.resolve("from-terminal"),
+  });
+  const message = `Cannot change the users file "${users}": there is no directory ` +
+    `"${directory.path}/certs"; --users FILE says where it is`;
+  await assert.rejects(adding, { code: "failed_precondition", message });
+});

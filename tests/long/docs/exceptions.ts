@@ -100,6 +100,11 @@ export const EXCEPTIONS: readonly Exception[] = [
     ready: /listening on/,
   },
   {
+    line: "worker-daemon user add bob",
+    reason: `${PASSWORD_IS_ASKED}, and the directory is another`,
+    replace: { "operator ": `operator --users=etc/certs/users.htpasswd <<<'${PASSWORD}' ` },
+  },
+  {
     line: "scp root@server:/etc/job-worker/certs/",
     reason: ANOTHER_HOST,
     replace: { "scp root@server:/etc/job-worker": "cp etc", "pem .": "pem ~/.config/job-worker" },
