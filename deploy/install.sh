@@ -43,6 +43,10 @@ done
 [ -n "$from" ] || fail "Cannot find worker-daemon: say where it is with --from=DIR"
 [ -n "$dry" ] || [ -n "$root" ] || [ "$(id -u)" = 0 ] || fail "Run it as root, or see --dry-run"
 
+[ -d "$from" ] || fail "There is no directory $from"
+for file in worker-daemon worker-cli SHA256SUMS; do
+  [ -f "$from/$file" ] || fail "There is no $file in $from"
+done
 (cd -- "$from" && sha256sum --check --quiet SHA256SUMS) || fail "The files in $from are damaged"
 
 # Unpacked where every user may run it from; without a root it would be there by itself.
@@ -90,13 +94,17 @@ else
   echo "+ $*"
   if [ -z "$dry" ]; then
     said=$("$@")
-    # What is next, we say below.
-    printf '%s\n' "$said" | sed '/^Next: /d'
+    # What is next, we say below, and the data will not be beside the configuration.
+    printf '%s\n' "$said" |
+      sed -e '/^Next: /d' -e 's|^/.*/etc/job-worker/data |/var/lib/job-worker |'
   fi
-  # What the unit and the configuration name will be there without the root.
-  [ -z "$root" ] || step sed -i "s|$root/|/|g" "$root/etc/job-worker/worker-daemon.service"
-  [ -z "$root" ] || step sed -i 's|"data-dir": "data"|"data-dir": "/var/lib/job-worker"|' \
-    "$root/etc/job-worker/job-worker.json"
+  if [ -n "$root" ]; then
+    # What the unit and the configuration name will be there without the root; tmpfiles.d makes the data's.
+    step sed -i "s|$root/|/|g" "$root/etc/job-worker/worker-daemon.service"
+    step sed -i 's|"data-dir": "data"|"data-dir": "/var/lib/job-worker"|' \
+      "$root/etc/job-worker/job-worker.json"
+    step rmdir "$root/etc/job-worker/data"
+  fi
 fi
 units="/etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service"
 if [ -n "$root" ]; then
@@ -107,5 +115,10 @@ elif ! command -v systemctl >/dev/null; then
 else
   # shellcheck disable=SC2086 # Two paths.
   step systemctl enable $units
-  echo "Done. Start it with: systemctl start worker-daemon"
+  if systemctl is-active --quiet worker-daemon; then
+    echo "Done. The version before still runs. Have this one run, which ends the jobs:"
+    echo "  systemctl reload worker-daemon && systemctl restart worker-daemon"
+  else
+    echo "Done. Start it with: systemctl start worker-daemon"
+  fi
 fi

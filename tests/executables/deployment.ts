@@ -83,6 +83,10 @@ export function testDeployment(executables: Executables): void {
       /start it there with:\n {2}systemctl enable --now \/etc\/job-worker\/\S+ \/etc\/job-worker\/\S+\n$/,
     );
     assert.doesNotMatch(installed?.stdout ?? "", /^Next:/m);
+    // The data will be where tmpfiles.d makes it, and nothing is left where it will not be.
+    assert.match(installed?.stdout ?? "", /^\/var\/lib\/job-worker +where jobs/m);
+    assert.doesNotMatch(installed?.stdout ?? "", /job-worker\/data +where/);
+    await assert.rejects(Deno.stat(`${root}/etc/job-worker/data`), Deno.errors.NotFound);
     const config = "--config=/etc/job-worker/job-worker.json";
     assert.match(unit, new RegExp(`^ExecStart=/usr/local/bin/worker-daemon ${config}$`, "m"));
     const certificate = await Deno.readTextFile(`${root}/etc/job-worker/certs/ca-cert.pem`);
