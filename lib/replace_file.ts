@@ -37,6 +37,8 @@ export async function replaceFile(
     await Deno.rename(fresh, path);
   } catch (error) {
     await Deno.remove(fresh).catch(() => {});
+    // It is the name that somebody knows.
+    if (error instanceof Error) error.message = error.message.replaceAll(fresh, path);
     throw error;
   }
   await flushDirectory(dirname(path));

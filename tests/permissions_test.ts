@@ -7,6 +7,7 @@
 
 import { messageOf } from "../lib/errors.ts";
 import { assert } from "./assert.ts";
+import { TestCertificates } from "./certificates.ts";
 import { probed } from "./probe.ts";
 import { ROOT, taskArgs } from "./programs.ts";
 import { temporaryDirectory } from "./worker/fixture.ts";
@@ -76,25 +77,41 @@ const CLI: readonly Probe[] = [
   ],
 ];
 
-/** Lines that write where the task that runs them may not. */
-const ELSEWHERE: readonly (readonly [task: "start" | "cli", words: readonly string[]])[] = [
-  ["cli", ["certs"]],
-  ["start", ["--data-dir=data2", "--job-user=nobody"]],
+/** Lines that write where the task that runs them may not, and what is said of it. */
+const ELSEWHERE: readonly (readonly [task: "start" | "cli", words: string, text: RegExp])[] = [
+  ["cli", "certs", /^worker-cli: Cannot write in "certs": from source: deno task certs, which/],
+  [
+    "cli",
+    "certs --force",
+    /^worker-cli: Cannot write in "certs": from source: deno task certs, which/,
+  ],
+  [
+    "cli",
+    "certs add al --role viewer --dir CERTS",
+    /^worker-cli: Cannot write in ".*": from source: deno task certs add …, which/,
+  ],
+  [
+    "start",
+    "--data-dir=data2 --job-user=nobody",
+    /^worker-daemon: Cannot .*: Deno was not given --allow-write for ".*; for another place/,
+  ],
 ];
 
-Deno.test("Who lacks a right of Deno is told in one line which it is, and the task that has it", async () => {
+Deno.test("Who lacks a right of Deno is told in one line what may write there", async () => {
   await using directory = await temporaryDirectory();
+  await using certificates = await TestCertificates.create();
   const cwd = directory.path;
-  const told = await Promise.all(ELSEWHERE.map(async ([task, words]) => {
+  const told = await Promise.all(ELSEWHERE.map(async ([task, line, expected]) => {
+    const words = line.replace("CERTS", certificates.directory).split(" ");
     const args = [...taskArgs(task, cwd), ...words];
     const env = { NO_COLOR: "1" };
     const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd, env }).output();
     assert.notEqual(code, 0);
-    return new TextDecoder().decode(stderr);
+    return [new TextDecoder().decode(stderr), expected] as const;
   }));
-  for (const text of told) {
-    assert.match(text, /^worker-\w+: Cannot .*: Deno was not given --allow-write for ".*\n$/);
-    assert.match(text, /; for another place see docs\/permissions\.md\)/);
+  for (const [text, expected] of told) {
+    assert.match(text, expected);
+    assert.match(text, /^.*see docs\/permissions\.md.*\n$/);
     assert.doesNotMatch(text, /Requires|run again/);
   }
 });

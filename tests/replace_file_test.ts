@@ -34,11 +34,13 @@ Deno.test("replaceFile() replaces a link, and leaves alone what that leads to", 
   assert.equal(await Deno.readTextFile(other), "other");
 });
 
-Deno.test("replaceFile() that fails leaves nothing behind", async () => {
+Deno.test("replaceFile() that fails names the file, and leaves nothing behind", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/file`;
   await Deno.mkdir(`${path}/full`, { recursive: true });
-  await assert.rejects(replaceFile(path, "new", { mode: 0o600 }));
+  const failed = await replaceFile(path, "new", { mode: 0o600 }).catch((error) => error);
+  assert.ok(failed.message.includes(path), failed.message);
+  assert.ok(!failed.message.includes(`${path}.`), failed.message);
   assert.deepEqual(await namesIn(directory.path), ["file"]);
   await assert.rejects(createFile(path, "new", 0o600), Deno.errors.AlreadyExists);
   assert.deepEqual(await namesIn(directory.path), ["file"]);

@@ -9,6 +9,8 @@ import type {
   RevokeCertVerb,
   Settings,
 } from "../invocation.ts";
+import { BUILD } from "../../build.ts";
+import { isMissingRight, JobWorkerError } from "../../errors.ts";
 import { type Io, printLine, tell } from "../io.ts";
 import { jsonLine, printable } from "../../printable.ts";
 import { table } from "../table.ts";
@@ -20,6 +22,23 @@ interface World {
 
 /** Makes certificates, or tells of them, on the machine where the CA is. */
 export async function certs(world: World, verb: CertsVerb): Promise<number> {
+  try {
+    return await act(world, verb);
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (BUILD !== "source" || ![error, cause].some(isMissingRight)) throw error;
+    // From source each task has its own rights, and `deno task cli` may write nothing.
+    const line = verb.action === "make" ? "deno task certs" : `deno task certs ${verb.action} …`;
+    throw new JobWorkerError(
+      "failed_precondition",
+      `Cannot write in "${verb.directory}": from source: ${line}, which writes in ./certs only; for ` +
+        "another place see docs/permissions.md",
+      { cause: error },
+    );
+  }
+}
+
+async function act(world: World, verb: CertsVerb): Promise<number> {
   switch (verb.action) {
     case "make":
       return await make(world, verb);
