@@ -26,7 +26,7 @@ export const OWN_COMMANDS: Readonly<
   }
   : {
     makeCertificates: "worker-cli certs",
-    makeClient: "worker-cli certs add",
+    makeClient: "worker-cli certs add NAME --role ROLE",
     startDaemon: "worker-daemon",
   };
 

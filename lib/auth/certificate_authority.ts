@@ -13,7 +13,7 @@ import { isPlainName, type Role } from "./identity.ts";
 import { type Credentials, issueCertificate, renewCertificate } from "./issue_certificate.ts";
 import { firstCertificate, type IssuedCertificate, readIssued, record } from "./issued.ts";
 import { lockDirectory } from "./lock_directory.ts";
-import { MAKE_CERTIFICATES } from "../own_commands.ts";
+import { certsCommand, MAKE_CERTIFICATES } from "../own_commands.ts";
 import { certificatePems, privateKeyBlocks, withFirstCertificate } from "./pem.ts";
 import { replaceFile } from "../replace_file.ts";
 
@@ -33,6 +33,9 @@ export interface NewCertificate {
   readonly days: number;
 }
 
+/** Where `worker-daemon init` puts the CA of a server. */
+const SERVER_DIRECTORY = "/etc/job-worker/certs";
+
 const DAY_MS = 86_400_000;
 
 /** The names of files that are somebody's already, and a word. */
@@ -47,7 +50,8 @@ async function readCa({ directory }: AuthorityPaths): Promise<string> {
   const text = await readPem(
     path,
     "the certificate of the CA",
-    `; \`${MAKE_CERTIFICATES}\` makes a CA, and --dir says where it is`,
+    `; --dir says where the CA is, on a server --dir ${SERVER_DIRECTORY}; ` +
+      `\`${MAKE_CERTIFICATES}\` makes a new one`,
   );
   const [pem] = certificatePems(text);
   if (pem !== undefined && new X509Certificate(pem).ca) return pem;
@@ -111,7 +115,8 @@ export class CertificateAuthority implements Disposable {
       throw new JobWorkerError(
         "already_exists",
         `"${user}" has a certificate until ${dateOf(good.notAfter)}: ` +
-          `renew it (\`${MAKE_CERTIFICATES} renew ${user}\`), or revoke it first (\`${MAKE_CERTIFICATES} revoke ${user}\`)`,
+          `renew it (\`${this.#command("renew", user)}\`), or revoke it first ` +
+          `(\`${this.#command("revoke", user)}\`)`,
       );
     }
     const cert = join(this.#paths.directory, `${user}-cert.pem`);
@@ -146,12 +151,12 @@ export class CertificateAuthority implements Disposable {
   ): Promise<readonly { readonly path: string; readonly of: IssuedCertificate }[]> {
     hosts.forEach(checkHost);
     const issuer = await this.#signer();
-    const old = newestOf(await this.#recorded(), name);
+    const old = newestOf(await this.#recorded(), name, this.#paths.directory);
     if (hosts.length > 0 && !old.some(({ kind }) => kind === "server")) {
       throw new JobWorkerError(
         "invalid_argument",
         `Cannot renew ${JSON.stringify(name)} with --host: names and addresses are those of the ` +
-          `server, \`${MAKE_CERTIFICATES} renew server --host NAME\``,
+          `server, \`${this.#command("renew", "server", "--host", "NAME")}\``,
       );
     }
     const written: { path: string; of: IssuedCertificate }[] = [];
@@ -182,7 +187,7 @@ export class CertificateAuthority implements Disposable {
     const all = (await this.#recorded()).filter((one) =>
       one.kind === "client" && one.name === user && one.notAfter >= now
     );
-    if (all.length === 0) throw unknownName(user, this.denyList);
+    if (all.length === 0) throw unknownName(user, this.#paths.directory, this.denyList);
     const fresh = all.filter(({ denied }) => !denied);
     if (fresh.length > 0) {
       const serialNumbers = fresh.map(({ serialNumber }) => serialNumber);
@@ -193,6 +198,11 @@ export class CertificateAuthority implements Disposable {
 
   [Symbol.dispose](): void {
     this.#lock[Symbol.dispose]();
+  }
+
+  /** A line that somebody is told to write. */
+  #command(...words: string[]): string {
+    return certsCommand(words, this.#paths.directory);
   }
 
   async #denied(): Promise<DenyList> {
@@ -233,7 +243,7 @@ export class CertificateAuthority implements Disposable {
     if (end <= now) {
       throw refusal(
         `The CA has ended on ${dateOf(end)}: a new one, and all that it signs, is made with ` +
-          `\`${MAKE_CERTIFICATES} --force\``,
+          `\`${this.#command("--force")}\``,
       );
     }
     return {
@@ -256,6 +266,7 @@ export class CertificateAuthority implements Disposable {
 function newestOf(
   issued: readonly IssuedCertificate[],
   name: string,
+  directory: string,
 ): readonly IssuedCertificate[] {
   const now = Date.now();
   const matching = issued.filter((one) =>
@@ -265,12 +276,15 @@ function newestOf(
       ? one.kind === "server"
       : one.kind === "client" && one.name === name
   );
-  if (matching.length === 0) throw unknownName(name);
+  if (matching.length === 0) throw unknownName(name, directory);
   const good = matching.filter(({ denied }) => !denied);
   if (good.length === 0 && name !== "all") {
     throw new JobWorkerError(
       "failed_precondition",
-      `"${name}" is on the deny list: \`${MAKE_CERTIFICATES} add\` makes another key and certificate`,
+      `"${name}" is on the deny list: ` +
+        `\`${
+          certsCommand(["add", name, "--role", "ROLE"], directory)
+        }\` makes another key and certificate`,
     );
   }
   // They are in order, the newest of a name first.
@@ -311,10 +325,11 @@ async function checkFree(
   );
 }
 
-function unknownName(name: string, denyList?: string): JobWorkerError {
+function unknownName(name: string, directory: string, denyList?: string): JobWorkerError {
+  const list = certsCommand(["list"], directory);
   const remedy = denyList === undefined
-    ? `\`${MAKE_CERTIFICATES} list\` shows those that there are`
-    : `\`${MAKE_CERTIFICATES} list\` shows those that there are; one that is not among them is shut out ` +
+    ? `\`${list}\` shows those that there are`
+    : `\`${list}\` shows those that there are; one that is not among them is shut out ` +
       `by a line in "${denyList}" with its serial number, or its fingerprint as audit.log has it`;
   return refusal(`There is no certificate of "${name}" here: ${remedy}`);
 }

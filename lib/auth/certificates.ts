@@ -11,7 +11,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { record } from "./issued.ts";
 import { type Credentials, issueCertificate } from "./issue_certificate.ts";
 import { lockDirectory } from "./lock_directory.ts";
-import { MAKE_CERTIFICATES } from "../own_commands.ts";
+import { certsCommand } from "../own_commands.ts";
 import { createFile } from "../replace_file.ts";
 
 /** A file that {@linkcode makeCertificates} has written. */
@@ -62,7 +62,7 @@ export async function makeCertificates(
     throw refusal(`Cannot make the directory "${directory}": ${messageOf(error)}`, error);
   });
   using _lock = await lockDirectory(directory);
-  await checkPaths(files.map((file) => file.path), force);
+  await checkPaths(files.map((file) => file.path), { directory, force });
   await writeAll(files, force);
   for (const { path, pem } of files) {
     if (/(?<!ca)-cert\.pem$/.test(path)) await record(directory, pem);
@@ -134,11 +134,17 @@ export function checkHost(host: string): void {
   );
 }
 
-const ONE_MORE =
-  `\`${MAKE_CERTIFICATES} add\` makes one for one more user, \`renew\` a new one for an old one, ` +
-  "and `--force` replaces every certificate and key";
+function oneMore(directory: string): string {
+  const [add, renew, force] = [["add", "NAME", "--role", "ROLE"], ["renew"], ["--force"]]
+    .map((words) => `\`${certsCommand(words, directory)}\``);
+  return `${add} makes one for one more user, ${renew} new ones for old ones, ` +
+    `and ${force} replaces every certificate and key`;
+}
 
-async function checkPaths(paths: readonly string[], force: boolean): Promise<void> {
+async function checkPaths(
+  paths: readonly string[],
+  { directory, force }: { directory: string; force: boolean },
+): Promise<void> {
   const taken: string[] = [];
   for (const path of paths) {
     try {
@@ -154,7 +160,7 @@ async function checkPaths(paths: readonly string[], force: boolean): Promise<voi
     throw new JobWorkerError(
       "already_exists",
       `Cannot make certificates: ${taken.join(", ")} would be overwritten; ` +
-        (force ? "move it away" : ONE_MORE),
+        (force ? "move it away" : oneMore(directory)),
     );
   }
 }
@@ -174,7 +180,9 @@ async function writeAll(files: readonly NewFile[], force: boolean): Promise<void
     }
   } catch (error) {
     for (const path of written) await remove(path);
-    throw refusal(`Cannot write certificates: ${messageOf(error)}`, error);
+    // What it was to be called in the end is what tells somebody something.
+    const why = suffix === "" ? messageOf(error) : messageOf(error).replaceAll(suffix, "");
+    throw refusal(`Cannot write certificates: ${why}`, error);
   }
 }
 

@@ -6,9 +6,11 @@
  */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
+import { dirname } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import {
   CERTIFICATES_COME_FROM,
+  certsCommand,
   CLIENT_CERTIFICATES_COME_FROM,
   MAKE_CERTIFICATES,
 } from "../own_commands.ts";
@@ -113,7 +115,7 @@ function certificatesIn(text: string, source: string): [X509Certificate, ...X509
 function checkDates(certificate: X509Certificate, path: string, side: Side, time: number): void {
   const { validFromDate, validToDate } = certificate;
   const remedy = side === "server"
-    ? `renew it: ${MAKE_CERTIFICATES} renew server`
+    ? `renew it: ${certsCommand(["renew", "server"], dirname(path))}`
     : "ask whoever runs the daemon for a new one: " +
       `${MAKE_CERTIFICATES} renew ${nameIn(certificate)}`;
   if (time < validFromDate.getTime()) {
@@ -178,7 +180,9 @@ function checkCas(
     validFromDate.getTime() <= time && time <= validToDate.getTime();
   if (!cas.some(isGood)) {
     const remedy = side === "server"
-      ? `a new CA, and all that it signs, is made with \`${MAKE_CERTIFICATES} --force\``
+      ? `a new CA, and all that it signs, is made with \`${
+        certsCommand(["--force"], dirname(path))
+      }\``
       : "ask whoever runs the daemon for its ca-cert.pem of today";
     throw refusal(`Every CA in "${path}" has expired or is not valid yet: ${remedy}`);
   }

@@ -7,6 +7,7 @@
 
 import { type Role, ROLES } from "../auth/identity.ts";
 import { JobWorkerError } from "../errors.ts";
+import { CERTIFICATES_DIRECTORY } from "../own_commands.ts";
 import type {
   CertsVerb,
   ContextVerb,
@@ -149,7 +150,7 @@ export function certsVerbOf(
   name: string | undefined,
   options: CertsOptions,
 ): CertsVerb {
-  const { dir: directory = "certs", host: hosts = [], force = false } = options;
+  const { dir: directory = CERTIFICATES_DIRECTORY, host: hosts = [], force = false } = options;
   const { caKey = "", denyList = "", days = DEFAULT_DAYS } = options;
   checkCertsOptions(action ?? "make", options);
   const ofCa = { kind: "certs", directory, caKey, denyList } as const;

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { loadDenyListOf } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
@@ -13,7 +14,7 @@ import type { FailedLogin } from "../rest/basic_auth.ts";
 import { limited } from "../rest/limited.ts";
 import { hostsOf, RestServer } from "../rest/server.ts";
 import type { Refusal } from "../service/audit.ts";
-import { MAKE_CERTIFICATES } from "../own_commands.ts";
+import { certsCommand } from "../own_commands.ts";
 import type { JobService } from "../service/job_service.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
@@ -68,7 +69,7 @@ export class NetworkFront implements AsyncDisposable {
     resources.use(
       watchExpiry(material, (days) => {
         const { cert } = options;
-        const command = `${MAKE_CERTIFICATES} renew server`;
+        const command = certsCommand(["renew", "server"], dirname(cert));
         diagnostics.warn(
           "The certificate {cert} expires in {days} days: renew it ({command}), and reload",
           { cert, days, command },

@@ -5,6 +5,7 @@ import { loadDenyList } from "../../lib/auth/deny_list.ts";
 import { record } from "../../lib/auth/issued.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
 import { type FakeIoOptions, type Outcome, runCli } from "./fake_daemon.ts";
 
 const DAY_MS = 86_400_000;
@@ -156,4 +157,26 @@ Deno.test("certs finds the key of the CA and the deny list where the line says",
     jsonLines((await certs(directory, words)).stdout).find(({ name }) => name === "alice")?.status;
   assert.equal(await statusOf(`list --json --deny-list ${denyList}`), "revoked");
   assert.equal(await statusOf("list --json"), "good");
+});
+
+Deno.test("What certs tells somebody to do next is for the same directory", async () => {
+  await using place = await temporaryDirectory();
+  const directory = `${place.path}/o'ne ca`;
+  await certs(directory, "--force");
+  const dir = `--dir '${place.path}/o'\\''ne ca'`;
+  await certs(directory, "revoke viewer");
+  const cases: [line: string, hint: string, exitStatus?: number][] = [
+    ["add operator --role operator", `\`deno task certs renew operator ${dir}\``],
+    ["add operator --role operator", `\`deno task certs revoke operator ${dir}\``],
+    ["renew viewer", `\`deno task certs add viewer --role ROLE ${dir}\``],
+    ["renew nobody", `\`deno task certs list ${dir}\``],
+    ["revoke nobody", `\`deno task certs list ${dir}\``],
+    ["renew operator --host h", `\`deno task certs renew server --host NAME ${dir}\``, 2],
+    ["--host h", `\`deno task certs add NAME --role ROLE ${dir}\``],
+    ["--host h", `\`deno task certs --force ${dir}\``],
+  ];
+  for (const [line, hint, exitStatus = 125] of cases) {
+    const { stderr } = await certs(directory, line, { exitStatus });
+    assert.ok(stderr.includes(hint), `${line}: ${stderr}`);
+  }
 });

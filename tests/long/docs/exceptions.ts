@@ -69,6 +69,11 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "it is for where the CA is",
     before: "deno task -q certs &>/dev/null",
   },
+  {
+    line: "worker-cli certs list --dir /etc/job-worker/certs",
+    reason: "it is about an installed server: another directory",
+    replace: { "/etc/job-worker/certs": "certs" },
+  },
   { line: "systemctl reload worker-daemon  ", reason: NO_SYSTEMD },
   {
     line: "worker-daemon --rest-address=127.0.0.1:8443 --public-origins",
