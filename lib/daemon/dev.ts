@@ -23,6 +23,10 @@ async function taskArgs(task: string): Promise<string[]> {
   return String(tasks[task].command).replaceAll("$PWD", Deno.cwd()).split(" ").slice(1);
 }
 
+async function say(text: string): Promise<void> {
+  await Deno.stderr.write(new TextEncoder().encode(`deno task dev: ${text}\n`));
+}
+
 let changed = Promise.withResolvers<void>();
 let ending = false;
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
@@ -48,7 +52,11 @@ while (!ending) {
   // Whatever has changed so far is in the daemon that starts now.
   changed = Promise.withResolvers();
   const daemon = deno(...await taskArgs("start"), ...Deno.args);
-  await changed.promise;
+  const ended = await Promise.race([changed.promise, daemon.status]);
+  if (ended !== undefined) {
+    await say(`The daemon has ended with ${ended.code}; waiting for a change of the source`);
+    await changed.promise;
+  }
   try {
     daemon.kill("SIGTERM");
   } catch (error) {

@@ -17,24 +17,35 @@ async function processesIn(directory: string): Promise<number[]> {
   return found;
 }
 
-Deno.test("deno task dev starts the daemon anew after a change, and leaves nothing running", async () => {
-  await using directory = await temporaryDirectory();
-  const cwd = await Deno.realPath(directory.path);
+/** Runs `deno task dev` in a copy of the repository. */
+async function startDev(cwd: string, options: readonly string[]): Promise<TestProcess> {
   const copy = await new Deno.Command("cp", {
     args: ["-r", ...SOURCES.map((name) => ROOT + name), cwd],
   }).output();
   assert.ok(copy.success);
   const { tasks } = JSON.parse(await Deno.readTextFile(`${cwd}/deno.json`));
   const [, ...args] = String(tasks.dev.command).split(" ");
-  await using dev = new TestProcess([
-    Deno.execPath(),
-    ...args,
-    "--address=127.0.0.1:0",
-    ...AS_ROOT,
-  ], {
-    cwd,
-    env: WITHOUT_REST,
-  });
+  return new TestProcess([Deno.execPath(), ...args, ...options], { cwd, env: WITHOUT_REST });
+}
+
+Deno.test("deno task dev says that it waits when the daemon has ended by itself", async () => {
+  await using directory = await temporaryDirectory();
+  const cwd = await Deno.realPath(directory.path);
+  await using dev = await startDev(cwd, ["--frobnicate"]);
+  const waits =
+    /Unknown argument "--frobnicate".*\n.*ended with 2; waiting for a change of the source\n/;
+  await dev.seenOnStderr(waits);
+  await Deno.writeTextFile(`${cwd}/lib/version.ts`, "\n// Changed\n", { append: true });
+  await dev.seenOnStderr(new RegExp(`${waits.source}.*${waits.source}`));
+  dev.kill("SIGTERM");
+  assert.equal((await dev.finished()).code, 0);
+  assert.deepEqual(await processesIn(cwd), []);
+});
+
+Deno.test("deno task dev starts the daemon anew after a change, and leaves nothing running", async () => {
+  await using directory = await temporaryDirectory();
+  const cwd = await Deno.realPath(directory.path);
+  await using dev = await startDev(cwd, ["--address=127.0.0.1:0", ...AS_ROOT]);
 
   const [, address] = await dev.seen(/listening on (\S+)\n/);
   const start = ["start", `--address=${address}`, "--", "sh", "-c", "sleep 1000 & sleep 1000"];
