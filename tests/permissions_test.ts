@@ -92,7 +92,7 @@ const ELSEWHERE: readonly (readonly [task: "start" | "cli", words: string, text:
   ],
   [
     "start",
-    "--data-dir=data2 --job-user=nobody",
+    "--data-dir=data2 --job-user=nobody --cert=CERTS/server-cert.pem --key=CERTS/server-key.pem --ca=CERTS/ca-cert.pem",
     /^worker-daemon: Cannot .*: Deno was not given --allow-write for ".*; for another place/,
   ],
 ];
@@ -102,7 +102,7 @@ Deno.test("Who lacks a right of Deno is told in one line what may write there", 
   await using certificates = await TestCertificates.create();
   const cwd = directory.path;
   const told = await Promise.all(ELSEWHERE.map(async ([task, line, expected]) => {
-    const words = line.replace("CERTS", certificates.directory).split(" ");
+    const words = line.replaceAll("CERTS", certificates.directory).split(" ");
     const args = [...taskArgs(task, cwd), ...words];
     const env = { NO_COLOR: "1" };
     const { code, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd, env }).output();

@@ -95,6 +95,9 @@ async function runDaemon(process: DaemonProcess): Promise<number> {
       return 0;
     }
     case "run": {
+      // A gateway reads them, but a first start without them should leave no data directory behind.
+      const { loadTlsMaterial } = await import("../auth/tls_material.ts");
+      await loadTlsMaterial(invocation.options, "server");
       const { runEngine } = await import("./engine.ts");
       return await runEngine(invocation.options, process);
     }

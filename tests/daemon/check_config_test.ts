@@ -269,3 +269,16 @@ Deno.test("A start ends with 78 for what its gateway finds that must be mended",
     assert.match(text, /Cannot use the deny list ".*denied": .*"bob"/);
   }
 });
+
+Deno.test("A start without certificates leaves no data directory behind", async () => {
+  await using certificates = await TestCertificates.create();
+  await using place = await temporaryDirectory();
+  const data = `${place.path}/data`;
+  const { code, text } = await run([
+    ...argsOf(certificates, data),
+    `--cert=${place.path}/none.pem`,
+  ]);
+  assert.equal(code, MUST_BE_MENDED);
+  assert.match(text, /none\.pem": there is no such file; make certificates with/);
+  await assert.rejects(Deno.stat(data), Deno.errors.NotFound);
+});

@@ -86,9 +86,9 @@ Deno.test("A daemon whose standard error is not the journal writes the time itse
 Deno.test("A daemon that cannot start tells the journal that this is an error", async () => {
   await using directory = await temporaryDirectory();
   const { path } = directory;
-  const line = [...withStream(), ...daemonLine(certificates, path, ["--cert=/nonexistent"])];
+  const line = [...withStream(), ...daemonLine(certificates, path, [`--deny-list=${path}/none`])];
   await using process = new TestProcess(line, { cwd: path, env: WITHOUT_REST });
   const { code, stderr } = await process.finished();
   assert.equal(code, 78);
-  assert.match(stderr, /^<6>worker-daemon .*\n<3>worker-daemon: Cannot read the certificate .*\n$/);
+  assert.match(stderr, /^<6>worker-daemon .*\n<3>worker-daemon: Cannot use the deny list .*\n$/);
 });
