@@ -40,7 +40,9 @@ export async function findProgram(name: string, options: ProgramOptions): Promis
     throw refusal(what, "EACCES", `${candidates[denied]} ${why}`, "command.name");
   }
   const where = name.includes("/") ? "no such file" : `not found in PATH (${options.path})`;
-  throw refusal(what, "ENOENT", where, "command.name");
+  // A whole line, as for a shell.
+  const hint = /\s/.test(name) ? "; if it is a line for a shell, run: sh -c '…'" : "";
+  throw refusal(what, "ENOENT", where + hint, "command.name");
 }
 
 function isProgram(sight?: Sight): boolean {

@@ -92,6 +92,13 @@ Deno.test("findProgram() says ENOENT for what is not there, and where it looked"
     message.includes(`program "nope": not found in PATH (${place.path}:${place.path}/nope)`),
     message,
   );
+  assert.doesNotMatch(message, /shell/);
+  for (const line of ["echo hi | wc", "./nope --flag"]) {
+    assert.match(
+      (await refusal(place.find(line))).message,
+      /; if it is a line for a shell, run: sh -c '…'$/,
+    );
+  }
   for (const name of ["./nope", "nope/at/all", "dangling", "/bin/sh/x"]) {
     assert.equal((await refusal(place.find(name))).reason, "ENOENT", name);
   }
