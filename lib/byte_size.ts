@@ -36,6 +36,11 @@ export function parseByteSize(text: string): number {
   );
 }
 
+/** What to say to an amount that is too small, and may lack its unit: `--memory 512`. */
+export function unitHint(text: string): string {
+  return /^[1-9]\d{0,4}$/.test(text) ? `; did you mean ${text}MiB?` : "";
+}
+
 /** Writes an amount of bytes in the unit in which it is short: `"256MiB"`, `"1.5KiB"`, `"12B"`. */
 export function formatByteSize(bytes: number): string {
   let power = 0;

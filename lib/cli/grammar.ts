@@ -33,6 +33,7 @@ import {
   parsePair,
   parseRepeated,
   parseRoles,
+  parseSize,
   parseText,
   parseTimeout,
   parseTimeoutOrNone,
@@ -173,7 +174,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
         option(
           "--log-limit <size>",
           "how much disk space its log may take, e.g. 64MiB",
-          limitBy(parseByteSize),
+          limitBy(parseSize),
         ),
       )
       .addOption(
@@ -190,7 +191,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
       .addOption(option("--user <name>", "run as this user, if the daemon allows it", parseText))
       .addOption(option("--umask <octal>", "umask for the files it creates, e.g. 027", parseText))
       .addOption(option("--nice <n>", "niceness, from -20 (most favourable) to 19", parseNumber))
-      .addOption(option("--memory <size>", "memory limit, e.g. 512MiB", limitBy(parseByteSize)))
+      .addOption(option("--memory <size>", "memory limit, e.g. 512MiB", limitBy(parseSize)))
       .addOption(option("--cpus <n>", "processor limit, e.g. 1.5", limitBy(parseNumber)))
       .addOption(
         option(

@@ -6,6 +6,7 @@
  */
 
 import { type Role, ROLES } from "../auth/identity.ts";
+import { parseByteSize, unitHint } from "../byte_size.ts";
 import { parseDuration } from "../duration.ts";
 import { JobWorkerError } from "../errors.ts";
 import { hostPortHint, parseHostPort } from "../host_port.ts";
@@ -83,6 +84,13 @@ export function limitBy(parse: (text: string) => number): (text: string) => numb
     if (limit !== 0) return limit;
     throw invalid(`${JSON.stringify(text)} is no limit: leave the option out, if that is meant`);
   };
+}
+
+/** How much a job may take, in bytes; what it may be is the daemon's to say, but for a unit forgotten. */
+export function parseSize(text: string): number {
+  const hint = unitHint(text);
+  if (hint === "") return parseByteSize(text);
+  throw invalid(`${text} bytes is too small${hint}`);
 }
 
 /** How long a job may run, in milliseconds. */

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { formatByteSize, parseByteSize } from "../byte_size.ts";
+import { formatByteSize, parseByteSize, unitHint } from "../byte_size.ts";
 import { formatDuration, parseDuration } from "../duration.ts";
 import { type HostPort, hostPortHint, parseHostPort } from "../host_port.ts";
 import { SMALLEST_LOG_LIMIT } from "../worker/log_limit.ts";
@@ -33,7 +33,7 @@ export function durationUpTo(mostMs: number): (text: string) => number {
 export function logLimit(text: string): number {
   const bytes = parseByteSize(text);
   if (bytes >= SMALLEST_LOG_LIMIT) return bytes;
-  throw new Error(`must be at least ${formatByteSize(SMALLEST_LOG_LIMIT)}`);
+  throw new Error(`must be at least ${formatByteSize(SMALLEST_LOG_LIMIT)}${unitHint(text)}`);
 }
 
 /** As browsers write it: in lower case, without the port that goes without saying. */

@@ -289,6 +289,8 @@ Deno.test("parse() says what is wrong with a line, and where help is", () => {
     ["logs all 0199 --tail 4294967296", /is not a whole number from 0 to 4294967295/],
     ["logs all 0199 --since yesterday", /neither a duration, for example 10m, nor a time/],
     ["logs all 0199 --since 1m --tail 3", /cannot be used with/],
+    ["run --memory 512 -- ls", /--memory.*512 bytes is too small; did you mean 512MiB\?/],
+    ["run --log-limit 64 -- ls", /--log-limit.*did you mean 64MiB\?/],
     ["list --limit 0", /"0" is not a whole number from 1/],
     ["--address localhost health", /"localhost" is not host:port/],
     ["--address localhost:0 health", /"localhost:0" is not host:port/],

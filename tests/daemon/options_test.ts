@@ -151,7 +151,7 @@ Deno.test("parseOptions() refuses defaults and bounds that no job could have", (
     ["--max-timeout=3651d", "must be at most 3650d"],
     // A timer could not count it, and would go off at once.
     ["--shutdown-grace=25h", "must be at most 1d"],
-    ["--log-limit=64", "must be at least 1MiB"],
+    ["--log-limit=64", "must be at least 1MiB; did you mean 64MiB?"],
     ["--max-log-limit=1048575", "must be at least 1MiB"],
     ["--retain-count=1000000000", "must be a whole number up to 999999999"],
   ];
