@@ -69,6 +69,19 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What the system says of a path, see errno(3), in our words. */
+const SYSTEM_WORDS: Readonly<Record<string, string>> = {
+  EACCES: "permission denied",
+  EISDIR: "it is a directory",
+  ENOTDIR: "a part of the path is not a directory",
+  EROFS: "the file system is read-only",
+};
+
+/** The same, for a message that names the path already. */
+export function pathFaultOf(error: unknown): string {
+  return SYSTEM_WORDS[String(Reflect.get(Object(error), "code"))] ?? messageOf(error);
+}
+
 /** Whether Deno has refused something, as it does where the flags of its line do not allow it. */
 export function isMissingRight(error: unknown): error is Error {
   return error instanceof Error && error.name === "NotCapable";

@@ -8,7 +8,7 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { checkHost, CLOCK_SKEW } from "./certificates.ts";
 import { addToDenyList, type DenyList, denyListBeside, loadDenyList } from "./deny_list.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
 import { isPlainName, type Role } from "./identity.ts";
 import { type Credentials, issueCertificate, renewCertificate } from "./issue_certificate.ts";
 import { firstCertificate, type IssuedCertificate, readIssued, record } from "./issued.ts";
@@ -338,7 +338,9 @@ async function readPem(path: string, what: string, remedy = ""): Promise<string>
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "there is no such file" : messageOf(error);
+    const why = error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : pathFaultOf(error);
     throw refusal(`Cannot read ${what}, "${path}": ${why}${remedy}`, error);
   }
 }
@@ -347,7 +349,7 @@ async function put(path: string, text: string, mode: number): Promise<void> {
   try {
     await replaceFile(path, text, { mode, keepMode: mode !== 0o600 });
   } catch (error) {
-    throw refusal(`Cannot write "${path}": ${messageOf(error)}`, error);
+    throw refusal(`Cannot write "${path}": ${pathFaultOf(error)}`, error);
   }
 }
 

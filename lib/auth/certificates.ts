@@ -7,7 +7,7 @@
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
 import { flushDirectory } from "../flush.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
 import { record } from "./issued.ts";
 import { type Credentials, issueCertificate } from "./issue_certificate.ts";
 import { lockDirectory } from "./lock_directory.ts";
@@ -59,7 +59,7 @@ export async function makeCertificates(
     ({ name, ...file }) => ({ path: join(directory, name), ...file }),
   );
   await Deno.mkdir(directory, { recursive: true }).catch((error) => {
-    throw refusal(`Cannot make the directory "${directory}": ${messageOf(error)}`, error);
+    throw refusal(`Cannot make the directory "${directory}": ${pathFaultOf(error)}`, error);
   });
   using _lock = await lockDirectory(directory);
   await checkPaths(files.map((file) => file.path), { directory, force });

@@ -5,7 +5,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError, pathFaultOf } from "../errors.ts";
 import { fileInfo } from "../file_info.ts";
 import { replaceFile } from "../replace_file.ts";
 import { readTrustedFile } from "../trusted_file.ts";
@@ -94,7 +94,7 @@ export async function addToDenyList(
   try {
     await replaceFile(path, start + lines.join(""), { mode: 0o644, keepMode: true });
   } catch (error) {
-    const message = `Cannot write the deny list "${path}": ${messageOf(error)}`;
+    const message = `Cannot write the deny list "${path}": ${pathFaultOf(error)}`;
     throw new JobWorkerError("failed_precondition", message, { cause: error });
   }
 }
@@ -110,7 +110,7 @@ async function read(path: string, optional: boolean): Promise<string> {
 }
 
 function unusable(path: string, error: unknown): JobWorkerError {
-  const message = `Cannot use the deny list "${path}": ${messageOf(error)}`;
+  const message = `Cannot use the deny list "${path}": ${pathFaultOf(error)}`;
   return new JobWorkerError("failed_precondition", message, { cause: error });
 }
 

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
 import { readTrustedFile } from "../trusted_file.ts";
 import { type Role, ROLES } from "./identity.ts";
 
@@ -42,7 +42,7 @@ export async function loadPasswordFile(path: string): Promise<PasswordFile | nul
     text = await readTrustedFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw refusal(`Cannot use the users file "${path}": ${messageOf(error)}`, error);
+    throw refusal(`Cannot use the users file "${path}": ${pathFaultOf(error)}`, error);
   }
   return parsePasswordFile(text, path);
 }

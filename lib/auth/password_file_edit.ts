@@ -1,6 +1,6 @@
 import bcrypt from "bcryptjs";
 import { dirname } from "node:path";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError, pathFaultOf } from "../errors.ts";
 import { replaceFile } from "../replace_file.ts";
 import type { Role } from "./identity.ts";
 import { isUserName, parsePasswordFile } from "./password_file.ts";
@@ -52,7 +52,7 @@ export async function setPassword(
     // Only the directory: a file that is missing is made.
     const why = error instanceof Deno.errors.NotFound
       ? `there is no directory "${dirname(path)}"; --users FILE says where it is`
-      : messageOf(error);
+      : pathFaultOf(error);
     throw new JobWorkerError(
       "failed_precondition",
       `Cannot change the users file "${path}": ${why}`,

@@ -7,7 +7,7 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { dirname } from "node:path";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError, pathFaultOf } from "../errors.ts";
 import {
   CERTIFICATES_COME_FROM,
   certsCommand,
@@ -80,7 +80,8 @@ async function readFile(
   try {
     using file = await Deno.open(path);
     // Asked of the open file: that is what is read, whatever the name leads to by then.
-    const { mode } = await file.stat();
+    const { mode, isDirectory } = await file.stat();
+    if (isDirectory) throw refusal(`Cannot read the ${what} "${path}": it is a directory`);
     if (isSecret && mode !== null && (mode & 0o077) !== 0) {
       throw refusal(
         `Cannot use the ${what} "${path}": others than its owner may read or change it (mode ` +
@@ -94,7 +95,7 @@ async function readFile(
       ? `there is no such file; ${
         side === "client" ? CLIENT_CERTIFICATES_COME_FROM : CERTIFICATES_COME_FROM
       }`
-      : messageOf(error);
+      : pathFaultOf(error);
     throw refusal(`Cannot read the ${what} "${path}": ${remedy}`, error);
   }
 }

@@ -5,7 +5,7 @@ import serviceUnit from "../../deploy/worker-daemon.service" with { type: "text"
 import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" };
 import { makeCertificates } from "../auth/certificates.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError, pathFaultOf } from "../errors.ts";
 import { flushDirectory } from "../flush.ts";
 import { createFile, replaceFile } from "../replace_file.ts";
 import { usageFault } from "../usage_fault.ts";
@@ -220,7 +220,9 @@ async function checkNew(
 
 async function makeDirectory(path: string, mode: number): Promise<void> {
   await Deno.mkdir(path, { recursive: true, mode }).catch((error) => {
-    throw refusal(`Cannot make the directory "${path}": ${messageOf(error)}`, error);
+    const denied = error instanceof Deno.errors.PermissionDenied;
+    const remedy = denied ? "; run it as root, or choose another with --dir" : "";
+    throw refusal(`Cannot make the directory "${path}": ${pathFaultOf(error)}${remedy}`, error);
   });
 }
 
@@ -231,7 +233,7 @@ async function write(path: string, text: string, force: boolean): Promise<void> 
     await createFile(path, text, 0o644);
     await flushDirectory(dirname(path));
   } catch (error) {
-    throw refusal(`Cannot write "${path}": ${messageOf(error)}`, error);
+    throw refusal(`Cannot write "${path}": ${pathFaultOf(error)}`, error);
   }
 }
 

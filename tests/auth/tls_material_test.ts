@@ -70,7 +70,10 @@ Deno.test("loadTlsMaterial() refuses a file that is not there, and says how to m
 
 Deno.test("loadTlsMaterial() refuses a directory, garbage and damaged PEM", async () => {
   const paths = await write({});
-  await assertRefused({ ...paths, cert: certificates.directory }, certificates.directory);
+  for (const name of ["cert", "key", "ca"] as const) {
+    const directory = await Deno.makeTempDir({ dir: certificates.directory });
+    await assertRefused({ ...paths, [name]: directory }, `${directory}": it is a directory`);
+  }
   const damaged = certificates.ca.cert.replace(/\n.{20}/, "\n");
   for (const text of ["", "garbage", damaged, "\u0000\u0001"]) {
     const files = await Promise.all([

@@ -239,3 +239,24 @@ Deno.test("permissions tells what an engine needs: a directory, a socket and set
     new RegExp(`^--allow-write=${directory.path},${directory.path}/data$`, "m"),
   );
 });
+
+Deno.test("init says in words why a directory cannot be made, and what to do about it", async () => {
+  const { mkdir } = Deno;
+  const denied = new Deno.errors.PermissionDenied("Permission denied (os error 13): mkdir '/x'");
+  Object.assign(denied, { code: "EACCES" });
+  // Root is denied nothing.
+  Object.assign(Deno, { mkdir: () => Promise.reject(denied) });
+  try {
+    const { code, stderr } = await daemon(["init", "--dir=/x"]);
+    assert.equal(code, 78);
+    assert.equal(
+      stderr,
+      'worker-daemon: Cannot make the directory "/x": permission denied; run it as root, or choose ' +
+        "another with --dir\n",
+    );
+  } finally {
+    Object.assign(Deno, { mkdir });
+  }
+  const { stderr } = await daemon(["init", "--dir=/dev/null/x"]);
+  assert.match(stderr, /"\/dev\/null\/x": a part of the path is not a directory\n$/);
+});

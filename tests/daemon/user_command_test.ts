@@ -109,3 +109,15 @@ Deno.test("user add names the directory that is missing, and the option for anot
     `"${directory.path}/certs"; --users FILE says where it is`;
   await assert.rejects(adding, { code: "failed_precondition", message });
 });
+
+Deno.test("user add says how long a password is that is too short", async () => {
+  for (const [password, length] of [["1", "1 character:"], ["22", "2 characters:"]] as const) {
+    const adding = editUsers(["add", "bob", "--role", "viewer"], {
+      environment: (name) => name === "WORKER_PASSWORD" ? password : undefined,
+      print: () => {},
+      askNewPassword: () => Promise.reject(new Error("Nobody is there")),
+    });
+    const message = new RegExp(`^Cannot use a password of ${length} give at least`);
+    await assert.rejects(adding, { code: "invalid_argument", message });
+  }
+});
