@@ -16,5 +16,5 @@ rootTest("A job runs as the user that the daemon allows", async () => {
   ]);
   assert.deepEqual([standard.stdout, allowed.stdout], ["nobody\n", "daemon\n"]);
   assert.equal(refused.code, 125);
-  assert.match(refused.stderr, /not told to allow it/);
+  assert.match(refused.stderr, /daemon does not allow it/);
 });

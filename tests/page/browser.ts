@@ -4,8 +4,9 @@
  * @module
  */
 
-import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { assert } from "../assert.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
 
 const PROGRAM = "/usr/bin/chromium";
 
@@ -27,12 +28,15 @@ export class TestBrowser implements AsyncDisposable {
   readonly errors: string[] = [];
   /** Addresses of other hosts that something was asked of. */
   readonly strangers: string[] = [];
-  readonly #browser: Browser;
-  readonly #context: BrowserContext;
+  readonly #resources: AsyncDisposableStack;
 
-  private constructor(browser: Browser, context: BrowserContext, page: Page, origin: string) {
-    this.#browser = browser;
-    this.#context = context;
+  private constructor(
+    context: BrowserContext,
+    page: Page,
+    origin: string,
+    resources: AsyncDisposableStack,
+  ) {
+    this.#resources = resources;
     this.page = page;
     page.on("console", (message) => {
       if (message.type() === "error") this.errors.push(message.text());
@@ -45,8 +49,12 @@ export class TestBrowser implements AsyncDisposable {
   }
 
   static async open({ origin, user, password }: TestBrowserOptions): Promise<TestBrowser> {
+    await using resources = new AsyncDisposableStack();
+    // It writes into its home, which is not to be the user's.
+    const home = resources.use(await temporaryDirectory());
     const browser = await chromium.launch({
       executablePath: PROGRAM,
+      env: { ...Deno.env.toObject(), HOME: home.path },
       args: [
         "--headless",
         "--no-sandbox",
@@ -58,17 +66,15 @@ export class TestBrowser implements AsyncDisposable {
         "--disable-sync",
       ],
     });
-    try {
-      const context = await browser.newContext({
-        baseURL: origin,
-        ignoreHTTPSErrors: true,
-        httpCredentials: { username: user, password, origin },
-      });
-      return new TestBrowser(browser, context, await context.newPage(), origin);
-    } catch (error) {
-      await browser.close();
-      throw error;
-    }
+    resources.defer(() => browser.close());
+    const context = await browser.newContext({
+      baseURL: origin,
+      ignoreHTTPSErrors: true,
+      httpCredentials: { username: user, password, origin },
+    });
+    resources.defer(() => context.close());
+    const page = await context.newPage();
+    return new TestBrowser(context, page, origin, resources.move());
   }
 
   /** Fails if anything went wrong in front of the reader. */
@@ -80,7 +86,6 @@ export class TestBrowser implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#context.close();
-    await this.#browser.close();
+    await this.#resources[Symbol.asyncDispose]();
   }
 }

@@ -240,7 +240,7 @@ rootTest("A job of a root worker runs as the user that policy and request say", 
   assert.equal(await idOf("daemon"), "daemon\ndaemon\n/usr/sbin\n");
   const refused = (user: string) =>
     rejection(test.start({ name: "true" }, { execution: { user } }));
-  assert.match(String(await refused("root")), /not told to allow/);
+  assert.match(String(await refused("root")), /daemon does not allow it/);
   assert.match(String(await refused("../x")), /Invalid user/);
 });
 
