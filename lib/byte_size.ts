@@ -27,13 +27,10 @@ export function parseByteSize(text: string): number {
   const power = ["", "K", "M", "G", "T"].indexOf(unit.toUpperCase());
   const bytes = Math.round(Number(number) * 1024 ** power);
   if (Number.isSafeInteger(bytes)) return bytes;
-  throw new JobWorkerError(
-    "invalid_argument",
-    `Size ${
-      JSON.stringify(text)
-    } is not understood: write for example 256MiB, 10GiB, or a number ` +
-      "of bytes",
-  );
+  const why = number === undefined
+    ? "is not understood: write for example 256MiB, 10GiB, or a number of bytes"
+    : "is too large: the most is 8191TiB";
+  throw new JobWorkerError("invalid_argument", `Size ${JSON.stringify(text)} ${why}`);
 }
 
 /** What to say to an amount that is too small, and may lack its unit: `--memory 512`. */
