@@ -91,7 +91,7 @@ Deno.test("the daemon bounds logs and the past, as its options and each user say
   assert.deepEqual([small.code, small.stdout], [2, ""]);
   assert.match(
     small.stderr,
-    /Invalid log limit 1000: accepted are whole bytes from 1048576 to 1073741824/,
+    /'--log-limit <size>' argument '1000' is invalid\. 1000 bytes is too small; did you mean 1000MiB\?/,
   );
 
   // Who may remove what.
