@@ -76,12 +76,14 @@ export class CertificateAuthority implements Disposable {
   static async open(paths: AuthorityPaths): Promise<CertificateAuthority> {
     // Whoever has no CA is told what to do, and not that there is nothing to lock.
     await readCa(paths);
-    using resources = new DisposableStack();
-    const lock = resources.use(await lockDirectory(paths.directory));
-    // Somebody may have replaced it meanwhile.
-    const cert = await readCa(paths);
-    resources.move();
-    return new CertificateAuthority(paths, cert, lock);
+    const lock = await lockDirectory(paths.directory);
+    try {
+      // Somebody may have replaced it meanwhile.
+      return new CertificateAuthority(paths, await readCa(paths), lock);
+    } catch (error) {
+      lock[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** All that the CA has issued, see {@linkcode readIssued}. */

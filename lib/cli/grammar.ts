@@ -252,10 +252,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
 
   subcommand(program, "output", "print all output of a job until it ends, and exit with its status")
     .argument("<jobId>")
-    .addHelpText(
-      "after",
-      LEAVING + LEAVING_IS_SAID,
-    )
+    .addHelpText("after", LEAVING + LEAVING_IS_SAID)
     .action((jobId: string) => found({ kind: "output", jobId }));
 
   subcommand(program, "logs", "print the output of a job so far")
@@ -305,10 +302,7 @@ function programOf(print: (text: string) => void, found: (verb: Verb) => void): 
 
   subcommand(program, "wait", "wait until a job ends, and exit with its status")
     .argument("<jobId>")
-    .addHelpText(
-      "after",
-      LEAVING + LEAVING_IS_SAID,
-    )
+    .addHelpText("after", LEAVING + LEAVING_IS_SAID)
     .action((jobId: string) => found({ kind: "wait", jobId }));
 
   subcommand(program, "prune", "remove finished jobs and their logs")

@@ -26,6 +26,7 @@ type First =
   | "outputCut"
   | "end";
 
+/** Of then: what a daemon of today takes for a job that does not say may change, and this may not. */
 const EXECUTION: Execution = {
   user: "",
   umask: "",
