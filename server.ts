@@ -4,10 +4,10 @@
  * @module
  */
 
-import { askNewPassword } from "./lib/ask_password.ts";
+import { askNewPassword } from "./lib/stdio/ask_password.ts";
 import { main } from "./lib/daemon/main.ts";
-import { StandardInput } from "./lib/standard_input.ts";
-import { StandardOutput } from "./lib/standard_output.ts";
+import { StandardInput } from "./lib/stdio/standard_input.ts";
+import { StandardOutput } from "./lib/stdio/standard_output.ts";
 
 const ending = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT"] as const) {

@@ -1,4 +1,4 @@
-import { StandardOutput } from "../lib/standard_output.ts";
+import { StandardOutput } from "../lib/stdio/standard_output.ts";
 
 const { stdout } = StandardOutput.both();
 

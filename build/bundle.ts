@@ -19,7 +19,7 @@ export const PROGRAMS = {
 export type Program = keyof typeof PROGRAMS;
 
 /** Modules that are loaded by their address, as threads: they keep their names. */
-const THREADS = ["lib/auth/bcrypt_worker.ts", "lib/standard_output_worker.ts"];
+const THREADS = ["lib/auth/bcrypt_worker.ts", "lib/stdio/standard_output_worker.ts"];
 
 /** Runs deno, and returns what it prints. */
 export async function deno(...args: readonly string[]): Promise<string> {

@@ -12,7 +12,7 @@
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { messageOf } from "../lib/errors.ts";
-import { StandardOutput } from "../lib/standard_output.ts";
+import { StandardOutput } from "../lib/stdio/standard_output.ts";
 import { VERSION } from "../lib/version.ts";
 import { bundle, commit, deno, type Program, PROGRAMS, ROOT } from "./bundle.ts";
 import { packPayload, writePortable } from "./portable.ts";

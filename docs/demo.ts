@@ -6,7 +6,7 @@
  */
 
 import { messageOf } from "../lib/errors.ts";
-import { StandardOutput } from "../lib/standard_output.ts";
+import { StandardOutput } from "../lib/stdio/standard_output.ts";
 import { AS_ROOT, OWN_COMMANDS, programLine } from "../tests/programs.ts";
 
 const encoder = new TextEncoder();

@@ -5,7 +5,7 @@
  * @module
  */
 
-import { StandardOutput } from "../lib/standard_output.ts";
+import { StandardOutput } from "../lib/stdio/standard_output.ts";
 
 /** How many bytes there are for each seed. */
 export const TOTAL_BYTES = 300_000;

@@ -1,4 +1,4 @@
-import { BoundedMap } from "../bounded_map.ts";
+import { BoundedMap } from "./bounded_map.ts";
 
 /** Options of {@linkcode Backoff}. */
 export interface BackoffOptions {

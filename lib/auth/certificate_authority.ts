@@ -13,9 +13,9 @@ import { isPlainName, type Role } from "./identity.ts";
 import { type Credentials, issueCertificate, renewCertificate } from "./issue_certificate.ts";
 import { firstCertificate, type IssuedCertificate, readIssued, record } from "./issued.ts";
 import { lockDirectory } from "./lock_directory.ts";
-import { certsCommand, MAKE_CERTIFICATES } from "../own_commands.ts";
+import { certsCommand, MAKE_CERTIFICATES } from "../text/command_hints.ts";
 import { certificatePems, privateKeyBlocks, withFirstCertificate } from "./pem.ts";
-import { replaceFile } from "../replace_file.ts";
+import { replaceFile } from "../files/replace_file.ts";
 
 /** Where a CA is, and what belongs to it. */
 export interface AuthorityPaths {

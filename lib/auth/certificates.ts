@@ -6,13 +6,13 @@
 
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
-import { flushDirectory } from "../flush.ts";
+import { flushDirectory } from "../files/flush.ts";
 import { JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
 import { record } from "./issued.ts";
 import { type Credentials, issueCertificate } from "./issue_certificate.ts";
 import { lockDirectory } from "./lock_directory.ts";
-import { certsCommand } from "../own_commands.ts";
-import { createFile } from "../replace_file.ts";
+import { certsCommand } from "../text/command_hints.ts";
+import { createFile } from "../files/replace_file.ts";
 
 /** A file that {@linkcode makeCertificates} has written. */
 export interface WrittenFile {

@@ -6,9 +6,9 @@
 
 import { dirname, join } from "node:path";
 import { JobWorkerError, pathFaultOf } from "../errors.ts";
-import { fileInfo } from "../file_info.ts";
-import { replaceFile } from "../replace_file.ts";
-import { readTrustedFile } from "../trusted_file.ts";
+import { fileInfo } from "../files/file_info.ts";
+import { replaceFile } from "../files/replace_file.ts";
+import { readTrustedFile } from "../files/trusted_file.ts";
 
 /**
  * Serial numbers and SHA-256 fingerprints as {@linkcode denyListOf} writes them. The two cannot be

@@ -11,8 +11,8 @@ import { type DenyList, isDenied } from "./deny_list.ts";
 import { JobWorkerError, pathFaultOf } from "../errors.ts";
 import { type Role, ROLES } from "./identity.ts";
 import { certificatePems } from "./pem.ts";
-import { flushDirectory } from "../flush.ts";
-import { replaceFile } from "../replace_file.ts";
+import { flushDirectory } from "../files/flush.ts";
+import { replaceFile } from "../files/replace_file.ts";
 import { x509 } from "./x509.ts";
 
 /** A certificate that the CA has issued. */

@@ -15,7 +15,7 @@
  */
 
 import { JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
-import { readTrustedFile } from "../trusted_file.ts";
+import { readTrustedFile } from "../files/trusted_file.ts";
 import { type Role, ROLES } from "./identity.ts";
 
 /** A line of the file. */

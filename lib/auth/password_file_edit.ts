@@ -1,7 +1,7 @@
 import bcrypt from "bcryptjs";
 import { dirname } from "node:path";
 import { JobWorkerError, pathFaultOf } from "../errors.ts";
-import { replaceFile } from "../replace_file.ts";
+import { replaceFile } from "../files/replace_file.ts";
 import type { Role } from "./identity.ts";
 import { isUserName, parsePasswordFile } from "./password_file.ts";
 

@@ -1,8 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { networkOf } from "../host_port.ts";
+import { networkOf } from "../net/host_port.ts";
 import { Backoff } from "./backoff.ts";
 import { BcryptThread } from "./bcrypt_thread.ts";
-import { BoundedMap } from "../bounded_map.ts";
+import { BoundedMap } from "./bounded_map.ts";
 import type { Identity } from "./identity.ts";
 import { costOf, type PasswordEntry, type PasswordFile } from "./password_file.ts";
 

@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
-import { MAKE_CERTIFICATES } from "../own_commands.ts";
+import { MAKE_CERTIFICATES } from "../text/command_hints.ts";
 import { certificatePems } from "./pem.ts";
 import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "./tls_material.ts";
 import { x509 } from "./x509.ts";

@@ -13,7 +13,7 @@ import {
   certsCommand,
   CLIENT_CERTIFICATES_COME_FROM,
   MAKE_CERTIFICATES,
-} from "../own_commands.ts";
+} from "../text/command_hints.ts";
 import { certificatePems, privateKeyBlocks, tidyCertificates } from "./pem.ts";
 
 /** Where the PEM files of one end of a connection are. */

@@ -1,5 +1,5 @@
 import type { JobWorkerError } from "../errors.ts";
-import { ASK_FOR_CERTIFICATE, MAKE_CERTIFICATES, START_DAEMON } from "../own_commands.ts";
+import { ASK_FOR_CERTIFICATE, MAKE_CERTIFICATES, START_DAEMON } from "../text/command_hints.ts";
 import type { Settings } from "./invocation.ts";
 
 /** What to do next about a call that failed, or `null` where its message says it all. */

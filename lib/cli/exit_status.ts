@@ -8,7 +8,7 @@ import type { ErrorCode } from "../errors.ts";
 import { type Io, warn } from "./io.ts";
 import type { Job } from "./job_client.ts";
 import { unusualEndText } from "./job_text.ts";
-import { signalNumber } from "../signals.ts";
+import { signalNumber } from "../job/signals.ts";
 
 /** The line or a value in it was not understood, as with most commands of Unix. */
 export const USAGE = 2;

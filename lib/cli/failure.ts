@@ -4,7 +4,7 @@ import { exitStatusOfError, FAILURE } from "./exit_status.ts";
 import type { Settings } from "./invocation.ts";
 import { type Io, printLine } from "./io.ts";
 import { inWordsOfLine } from "./option_fields.ts";
-import { printableLines } from "../printable.ts";
+import { printableLines } from "../text/printable.ts";
 
 /**
  * Says what went wrong and what to do next, and with `--debug` where.

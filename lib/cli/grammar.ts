@@ -5,8 +5,8 @@
  */
 
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import { parseByteSize } from "../byte_size.ts";
-import { parseDuration } from "../duration.ts";
+import { parseByteSize } from "../text/byte_size.ts";
+import { parseDuration } from "../text/duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { type CommandShape, shapeOf } from "./command_shape.ts";
 import { type Shell, SHELLS } from "./completions.ts";

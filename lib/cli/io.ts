@@ -4,7 +4,7 @@
  * @module
  */
 
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import type { Settings } from "./invocation.ts";
 import type { RestClient, RestClientOptions } from "../rest/client.ts";
 import type { JobClient } from "./job_client.ts";

@@ -2,7 +2,7 @@ import { JobWorkerError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { commandText } from "../job/job_words.ts";
 import { outcomeText } from "./job_text.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../text/printable.ts";
 import { cutText } from "./text_width.ts";
 
 /** Ids begin with the time, so fewer characters than this would not tell jobs of one year apart. */

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { formatByteSize } from "../byte_size.ts";
-import { formatDuration } from "../duration.ts";
+import { formatByteSize } from "../text/byte_size.ts";
+import { formatDuration } from "../text/duration.ts";
 import { commandText, dateText, isLost, tookText } from "../job/job_words.ts";
 import type { Containment, Execution, Job, JobReason, JobUsage, Unknown } from "./job_client.ts";
-import { printable } from "../printable.ts";
+import { printable } from "../text/printable.ts";
 
 /** The exit code or the name of the signal; `-` while the job runs, and if nobody knows. */
 export function exitText(job: Job): string {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import { concat } from "../concat.ts";
+import { concat } from "../text/concat.ts";
 import { recordJson } from "../job/job_json.ts";
 import { dateText } from "../job/job_words.ts";
 import type { LogRecord } from "./job_client.ts";
-import { jsonLine } from "../printable.ts";
+import { jsonLine } from "../text/printable.ts";
 
 /** Turns the records of one log, in order, into the bytes to print for each. */
 export type LogForm = (record: LogRecord) => Uint8Array;

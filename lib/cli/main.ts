@@ -1,4 +1,4 @@
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import { messageOf } from "../errors.ts";
 import { certs } from "./commands/certs.ts";
 import { complete } from "./commands/complete.ts";
@@ -25,7 +25,7 @@ import { parse } from "./grammar.ts";
 import type { Invocation } from "./invocation.ts";
 import { Interrupted, type Io, OutputClosed, printLine, tell } from "./io.ts";
 import { permissionsFor } from "./permissions.ts";
-import { printableLines } from "../printable.ts";
+import { printableLines } from "../text/printable.ts";
 
 /**
  * The command line, from its words to its exit status. Never rejects.

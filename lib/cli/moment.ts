@@ -4,8 +4,8 @@
  * @module
  */
 
-import { readDateTime } from "../date_time.ts";
-import { isBareNumber, parseDuration } from "../duration.ts";
+import { readDateTime } from "../text/date_time.ts";
+import { isBareNumber, parseDuration } from "../text/duration.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Moment } from "./invocation.ts";
 

@@ -1,12 +1,12 @@
-import { abortable } from "../abortable.ts";
-import { concat } from "../concat.ts";
+import { abortable } from "../async/abortable.ts";
+import { concat } from "../text/concat.ts";
 import type { Context } from "./context.ts";
 import type { Output } from "./io.ts";
 import { printLine } from "./io.ts";
 import type { Job, LogGap, LogRecord, LogStart, StreamLogsRequest } from "./job_client.ts";
 import { jobJson } from "../job/job_json.ts";
 import { jsonForm, type LogForm, rawForm, timestampedForm } from "./log_form.ts";
-import { jsonLine } from "../printable.ts";
+import { jsonLine } from "../text/printable.ts";
 
 /** Where a log begins. */
 export const FIRST_BYTE: LogStart = { kind: "offset", offset: 0 };

@@ -5,7 +5,7 @@
  */
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { usageFault } from "../usage_fault.ts";
+import { usageFault } from "../text/usage_fault.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isJobId } from "../ids.ts";
 import type { Parsed } from "./grammar.ts";

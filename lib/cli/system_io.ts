@@ -1,13 +1,13 @@
 import { fstatSync } from "node:fs";
-import { askPassword } from "../ask_password.ts";
+import { askPassword } from "../stdio/ask_password.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Settings } from "./invocation.ts";
 import { type ConnectOptions, Interrupted, type Io, type Output, OutputClosed } from "./io.ts";
 import type { JobClient } from "./job_client.ts";
 import type { Environment } from "./settings.ts";
 import { UserDirectory } from "./user_directory.ts";
-import { StandardInput } from "../standard_input.ts";
-import { StandardOutput } from "../standard_output.ts";
+import { StandardInput } from "../stdio/standard_input.ts";
+import { StandardOutput } from "../stdio/standard_output.ts";
 
 /** How much longer to wait for a daemon that is being started: a slow machine takes its time. */
 const SILENCE_MS = 30_000;

@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { replaceFile } from "../replace_file.ts";
+import { replaceFile } from "../files/replace_file.ts";
 import type { Environment } from "./settings.ts";
 
 /** What a context remembers of a daemon: options by their names, without dashes. */

@@ -6,10 +6,10 @@
  */
 
 import { type Role, ROLES } from "../auth/identity.ts";
-import { parseByteSize, unitHint } from "../byte_size.ts";
-import { parseDuration } from "../duration.ts";
+import { parseByteSize, unitHint } from "../text/byte_size.ts";
+import { parseDuration } from "../text/duration.ts";
 import { JobWorkerError } from "../errors.ts";
-import { hostPortHint, parseHostPort } from "../host_port.ts";
+import { hostPortHint, parseHostPort } from "../net/host_port.ts";
 import type { LogLimit } from "./job_client.ts";
 
 /** A `host:port` or `[IPv6 address]:port` that can be connected to. */

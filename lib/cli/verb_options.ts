@@ -7,7 +7,7 @@
 
 import { type Role, ROLES } from "../auth/identity.ts";
 import { JobWorkerError } from "../errors.ts";
-import { CERTIFICATES_DIRECTORY } from "../own_commands.ts";
+import { CERTIFICATES_DIRECTORY } from "../text/command_hints.ts";
 import type {
   CertsVerb,
   ContextVerb,

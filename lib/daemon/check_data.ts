@@ -1,6 +1,6 @@
 import { dirname, join, resolve } from "node:path";
 import { JobWorkerError } from "../errors.ts";
-import { fileInfo } from "../file_info.ts";
+import { fileInfo } from "../files/file_info.ts";
 import { checkDatabase } from "../store/open_database.ts";
 import type { Tools } from "../worker/tools.ts";
 import {

@@ -11,10 +11,10 @@
  */
 
 import { dirname, resolve } from "node:path";
-import { z } from "../zod.ts";
-import { closest } from "../closest.ts";
+import { z } from "../text/zod.ts";
+import { closest } from "../text/closest.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { readTrustedFile } from "../trusted_file.ts";
+import { readTrustedFile } from "../files/trusted_file.ts";
 import {
   configPath,
   type DaemonInvocation,

@@ -1,8 +1,8 @@
 import { dirname, resolve } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { fileInfo } from "../file_info.ts";
-import { flushDirectory } from "../flush.ts";
-import { isLasting } from "../lasting.ts";
+import { fileInfo } from "../files/file_info.ts";
+import { flushDirectory } from "../files/flush.ts";
+import { isLasting } from "../files/lasting.ts";
 
 /** What is in the directory, by name. */
 export const DATABASE = "jobs.db";

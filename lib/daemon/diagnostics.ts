@@ -7,8 +7,8 @@
 
 import { configure, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
 import { messageOf } from "../errors.ts";
-import { printable } from "../printable.ts";
-import { StandardOutput } from "../standard_output.ts";
+import { printable } from "../text/printable.ts";
+import { StandardOutput } from "../stdio/standard_output.ts";
 import { journalLines } from "./journal.ts";
 
 /** The logger of the whole daemon; configured once, by {@linkcode configureDiagnostics}. */

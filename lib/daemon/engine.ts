@@ -1,10 +1,10 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { EngineServer } from "../engine/server.ts";
-import { formatByteSize } from "../byte_size.ts";
+import { formatByteSize } from "../text/byte_size.ts";
 import { messageOf } from "../errors.ts";
-import { formatHostPort, type HostPort } from "../host_port.ts";
-import { isLasting } from "../lasting.ts";
+import { formatHostPort, type HostPort } from "../net/host_port.ts";
+import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../worker/mod.ts";
 import { checkUsers } from "./check_users.ts";
 import { ENGINE_SOCKET } from "./data_directory.ts";

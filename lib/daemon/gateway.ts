@@ -1,6 +1,6 @@
 import { EngineClient } from "../engine/client.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { isLasting } from "../lasting.ts";
+import { isLasting } from "../files/lasting.ts";
 import { setLogger } from "../grpc/grpc.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import {

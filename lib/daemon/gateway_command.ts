@@ -3,7 +3,7 @@ import { denyListBeside } from "../auth/deny_list.ts";
 import { BCRYPT_WORKER } from "../auth/bcrypt_thread.ts";
 import { BUILD } from "../build.ts";
 import { ENGINE_HOST } from "../engine/client.ts";
-import type { HostPort } from "../host_port.ts";
+import type { HostPort } from "../net/host_port.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 
 /** The word by which the daemon's executable takes the role of a gateway. */

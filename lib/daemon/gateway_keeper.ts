@@ -1,4 +1,4 @@
-import { delay } from "../delay.ts";
+import { delay } from "../async/delay.ts";
 import type { Refusal } from "../service/audit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { diagnostics } from "./diagnostics.ts";

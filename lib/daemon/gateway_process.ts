@@ -1,5 +1,5 @@
-import { abortable } from "../abortable.ts";
-import { delay } from "../delay.ts";
+import { abortable } from "../async/abortable.ts";
+import { delay } from "../async/delay.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Refusal } from "../service/audit.ts";
 import { endOf } from "../worker/child_exit.ts";

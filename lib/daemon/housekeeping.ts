@@ -1,4 +1,4 @@
-import { formatByteSize } from "../byte_size.ts";
+import { formatByteSize } from "../text/byte_size.ts";
 import { messageOf } from "../errors.ts";
 import type { Retention, Worker } from "../worker/mod.ts";
 import { diagnostics } from "./diagnostics.ts";

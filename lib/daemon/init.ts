@@ -6,9 +6,9 @@ import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" }
 import { makeCertificates } from "../auth/certificates.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, pathFaultOf } from "../errors.ts";
-import { flushDirectory } from "../flush.ts";
-import { createFile, replaceFile } from "../replace_file.ts";
-import { usageFault } from "../usage_fault.ts";
+import { flushDirectory } from "../files/flush.ts";
+import { createFile, replaceFile } from "../files/replace_file.ts";
+import { usageFault } from "../text/usage_fault.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "./config_file.ts";
 import { givenPassword } from "./given_password.ts";
 

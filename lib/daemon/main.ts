@@ -1,5 +1,5 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { isLasting } from "../lasting.ts";
+import { isLasting } from "../files/lasting.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { loadOptions } from "./config_file.ts";
 import type { GatewayPipes } from "./gateway.ts";
@@ -27,7 +27,7 @@ export interface DaemonProcess {
   readonly pipes: GatewayPipes;
   readonly print: (text: string) => void;
   readonly printError: (text: string) => void;
-  /** Asks whoever has started it, see `lib/ask_password.ts`. */
+  /** Asks whoever has started it, see `lib/stdio/ask_password.ts`. */
   readonly askNewPassword: (question: string) => Promise<string>;
 }
 

@@ -5,9 +5,9 @@
  * @module
  */
 
-import { formatByteSize, parseByteSize, unitHint } from "../byte_size.ts";
-import { formatDuration, parseDuration } from "../duration.ts";
-import { type HostPort, hostPortHint, parseHostPort } from "../host_port.ts";
+import { formatByteSize, parseByteSize, unitHint } from "../text/byte_size.ts";
+import { formatDuration, parseDuration } from "../text/duration.ts";
+import { type HostPort, hostPortHint, parseHostPort } from "../net/host_port.ts";
 import { SMALLEST_LOG_LIMIT } from "../worker/log_limit.ts";
 
 export function path(text: string): string {

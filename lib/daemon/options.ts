@@ -4,11 +4,11 @@
  * @module
  */
 
-import { formatByteSize, parseByteSize } from "../byte_size.ts";
-import { closest } from "../closest.ts";
-import { formatDuration, parseDuration } from "../duration.ts";
+import { formatByteSize, parseByteSize } from "../text/byte_size.ts";
+import { closest } from "../text/closest.ts";
+import { formatDuration, parseDuration } from "../text/duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import type { HostPort } from "../host_port.ts";
+import type { HostPort } from "../net/host_port.ts";
 import { LONGEST_GRACE_PERIOD_MS, LONGEST_TIMEOUT_MS } from "../worker/execution.ts";
 import type { UserPolicy } from "../worker/mod.ts";
 import { LOG_POLICIES, type LogLimit } from "../job/types.ts";

@@ -1,5 +1,5 @@
-import { delay } from "../delay.ts";
-import { doubling, type Growth } from "../doubling.ts";
+import { delay } from "../async/delay.ts";
+import { doubling, type Growth } from "../async/doubling.ts";
 
 /** Options of {@linkcode retry}. */
 export interface RetryOptions {

@@ -3,7 +3,7 @@ import { type Role, ROLES } from "../auth/identity.ts";
 import { parseRoles } from "../auth/password_file.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { usageFault } from "../usage_fault.ts";
+import { usageFault } from "../text/usage_fault.ts";
 import { loadOptions } from "./config_file.ts";
 import { givenPassword } from "./given_password.ts";
 

@@ -1,4 +1,4 @@
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
 import type {

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { concat } from "../concat.ts";
+import { concat } from "../text/concat.ts";
 
 const PREFIX_BYTES = 8;
 

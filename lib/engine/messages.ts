@@ -6,7 +6,7 @@
  * @module
  */
 
-import { read, z } from "../zod.ts";
+import { read, z } from "../text/zod.ts";
 import { ROLES } from "../auth/identity.ts";
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
 import type {

@@ -1,6 +1,6 @@
-import { Budget } from "../budget.ts";
+import { Budget } from "../async/semaphore.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { isLasting } from "../lasting.ts";
+import { isLasting } from "../files/lasting.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
 import {
   isOpenEnded,

@@ -1,12 +1,12 @@
 import { createSecureContext } from "node:tls";
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { CallLimits } from "./client_call.ts";
 import { diagnose, explained, isRefusal, reasonOf, unreachable } from "./diagnose.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { ChannelCredentials, Client, connectivityState } from "./grpc.ts";
 import { FLOW_CONTROL_WINDOW_BYTES, KEEPALIVE, keepaliveOptions } from "./protocol.ts";
-import { WakeUp } from "../wake_up.ts";
+import { WakeUp } from "../async/wake_up.ts";
 import { WatchedCredentials } from "./watched_credentials.ts";
 
 /** How long a daemon that has not answered in time is watched, to tell why. */

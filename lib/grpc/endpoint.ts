@@ -2,7 +2,7 @@ import { isIP } from "node:net";
 import { checkServerIdentity, type ConnectionOptions, type PeerCertificate } from "node:tls";
 import { tidyCertificates, tidyPrivateKey } from "../auth/pem.ts";
 import { JobWorkerError } from "../errors.ts";
-import { hostPortHint, parseHostPort } from "../host_port.ts";
+import { hostPortHint, parseHostPort } from "../net/host_port.ts";
 
 /** The daemon's side of a connection, and what proves each side to the other. */
 export interface Endpoint {

@@ -1,6 +1,6 @@
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
-import { WakeUp } from "../wake_up.ts";
+import { WakeUp } from "../async/wake_up.ts";
 import type { HealthCheckRequest, HealthCheckResponse, HealthMethods } from "./gen/health.ts";
 import type { UntypedServiceImplementation } from "./grpc.ts";
 import { JOB_WORKER_SERVICE } from "./protocol.ts";

@@ -1,5 +1,5 @@
-import { delay } from "../delay.ts";
-import { doubling } from "../doubling.ts";
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Channel } from "./channel.ts";
 import type { CallLimits } from "./client_call.ts";

@@ -1,7 +1,7 @@
 import type { TLSSocket } from "node:tls";
 import type { ClientCertificate } from "../auth/client_certificate.ts";
 import { JobWorkerError } from "../errors.ts";
-import { formatHostPort } from "../host_port.ts";
+import { formatHostPort } from "../net/host_port.ts";
 import type { Caller, JobService } from "../service/job_service.ts";
 import { Server, ServerCredentials } from "./grpc.ts";
 import { Health } from "./health.ts";

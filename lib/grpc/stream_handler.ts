@@ -1,4 +1,4 @@
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import type { CallContext } from "../service/job_service.ts";
 import type { handleServerStreamingCall, ServerWritableStream } from "./grpc.ts";
 import type { ServerCalls } from "./server_call.ts";

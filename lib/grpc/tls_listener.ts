@@ -24,12 +24,12 @@ import {
 } from "../auth/client_certificate.ts";
 import type { DenyList } from "../auth/deny_list.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
-import { bind, type Binding } from "../bind.ts";
-import { ConnectionCaps, peerOf } from "../connection_caps.ts";
+import { bind, type Binding } from "../net/bind.ts";
+import { ConnectionCaps, peerOf } from "../net/connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
-import { formatHostPort, type HostPort } from "../host_port.ts";
-import { checkCertificate, type ProbeOptions, probeOwnListener } from "../own_listener.ts";
-import { cannotListen } from "../free_port.ts";
+import { formatHostPort, type HostPort } from "../net/host_port.ts";
+import { checkCertificate, type ProbeOptions, probeOwnListener } from "../net/listener_probe.ts";
+import { cannotListen } from "../net/free_port.ts";
 
 /** A connection that was not let in, or that was ended because its certificate is no longer good. */
 export interface RefusedConnection {

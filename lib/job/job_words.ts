@@ -4,8 +4,8 @@
  * @module
  */
 
-import { formatSpan, formatTook } from "../duration.ts";
-import { shellWords } from "../printable.ts";
+import { formatSpan, formatTook } from "../text/duration.ts";
+import { shellWords } from "../text/printable.ts";
 import type { Job } from "./types.ts";
 
 /** Milliseconds since the Unix epoch as RFC 3339, in UTC. */

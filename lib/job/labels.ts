@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
-import { hasAtMost } from "../text_length.ts";
+import { hasAtMost } from "../text/text_length.ts";
 
 export const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
 

@@ -2,7 +2,7 @@ import type { Credentials } from "../auth/password_login.ts";
 import { tidyCertificates } from "../auth/pem.ts";
 import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
 import { JOB_STATUSES, type JobStatus, type Unknown } from "../job/types.ts";
-import { z } from "../zod.ts";
+import { z } from "../text/zod.ts";
 import { type OperationId, OPERATIONS } from "./operations.ts";
 
 /** What is read of an answer. A newer daemon may have more fields, and words that are not known here. */

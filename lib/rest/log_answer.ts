@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
-import type { z } from "../zod.ts";
+import type { z } from "../text/zod.ts";
 import { JobWorkerError } from "../errors.ts";
 import type {
   CallContext,
@@ -9,7 +9,7 @@ import type {
   LogGap,
   StreamLogsRequest,
 } from "../service/job_service.ts";
-import { concat } from "../concat.ts";
+import { concat } from "../text/concat.ts";
 import { withHeartbeat } from "./heartbeat.ts";
 import { jobJson } from "../job/job_json.ts";
 import { logLines } from "./log_lines.ts";

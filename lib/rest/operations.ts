@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { z } from "../zod.ts";
+import type { z } from "../text/zod.ts";
 import * as schemas from "./schemas.ts";
 
 /** One method on one path. */

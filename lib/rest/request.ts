@@ -5,10 +5,10 @@
  */
 
 import type { Context } from "hono";
-import { read, z } from "../zod.ts";
+import { read, z } from "../text/zod.ts";
 import { JobWorkerError } from "../errors.ts";
 import { isJobId } from "../ids.ts";
-import { concat } from "../concat.ts";
+import { concat } from "../text/concat.ts";
 import { HttpError } from "./http_error.ts";
 import { parseStrictJson } from "./strict_json.ts";
 

@@ -5,12 +5,12 @@
  * @module
  */
 
-import { readDateTime } from "../date_time.ts";
-import type { Alike } from "../alike.ts";
+import { readDateTime } from "../text/date_time.ts";
+import type { Alike } from "../service/alike.ts";
 import type { JobJson } from "../job/job_json.ts";
-import { z } from "../zod.ts";
+import { z } from "../text/zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
-import { MAX_PAGE_JOBS } from "../page_room.ts";
+import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
 import * as fields from "../service/fields.ts";
 import {
   CONTAINMENTS,

@@ -6,11 +6,11 @@ import { isIP, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import { handshakeFault } from "../auth/handshake_alert.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
-import { bind, type Binding } from "../bind.ts";
-import { ConnectionCaps, peerOf } from "../connection_caps.ts";
+import { bind, type Binding } from "../net/bind.ts";
+import { ConnectionCaps, peerOf } from "../net/connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { HostPort } from "../host_port.ts";
-import { checkCertificate, probeOwnListener } from "../own_listener.ts";
+import type { HostPort } from "../net/host_port.ts";
+import { checkCertificate, probeOwnListener } from "../net/listener_probe.ts";
 import { bridge } from "./node_bridge.ts";
 import type { RestEnv } from "./rest_env.ts";
 

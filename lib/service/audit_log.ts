@@ -1,8 +1,8 @@
-import { concat } from "../concat.ts";
+import { concat } from "../text/concat.ts";
 import type { JobWorkerError } from "../errors.ts";
-import { writeFully } from "../flush.ts";
-import { isLasting } from "../lasting.ts";
-import { Rounds } from "../rounds.ts";
+import { writeFully } from "../files/flush.ts";
+import { isLasting } from "../files/lasting.ts";
+import { Rounds } from "../async/batcher.ts";
 import type { Audit, AuditEntry, Refusal } from "./audit.ts";
 import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
 import { openTrail, type Trail, unwritable } from "./audit_trail.ts";

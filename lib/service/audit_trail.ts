@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
-import { flushDirectory, writeFully } from "../flush.ts";
+import { flushDirectory, writeFully } from "../files/flush.ts";
 import { readFully } from "../worker/read_fully.ts";
 import { damageLine } from "./audit_line.ts";
 

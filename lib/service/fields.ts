@@ -6,8 +6,8 @@
  */
 
 import { JOB_ID } from "../ids.ts";
-import { SIGNALS } from "../signals.ts";
-import { hasAtMost } from "../text_length.ts";
+import { SIGNALS } from "../job/signals.ts";
+import { hasAtMost } from "../text/text_length.ts";
 import { LONGEST_ARGUMENT } from "../worker/command.ts";
 import {
   LONGEST_GRACE_PERIOD_MS,
@@ -19,7 +19,7 @@ import {
 import { LABEL_NAME, LONGEST_LABEL_VALUE, MOST_LABELS } from "../job/labels.ts";
 import { SMALLEST_LOG_LIMIT } from "../worker/log_limit.ts";
 import { parseSignal } from "../worker/signals.ts";
-import { z } from "../zod.ts";
+import { z } from "../text/zod.ts";
 
 export { MOST_LABELS };
 

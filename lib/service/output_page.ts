@@ -1,4 +1,4 @@
-import { concat } from "../concat.ts";
+import { concat } from "../text/concat.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { ExitStatus, LogBatch, LogGap, LogStream } from "../job/types.ts";
 import type { GetOutputResponse } from "./job_service.ts";

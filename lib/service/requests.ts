@@ -4,10 +4,10 @@
  * @module
  */
 
-import type { Alike } from "../alike.ts";
-import { read, z } from "../zod.ts";
+import type { Alike } from "./alike.ts";
+import { read, z } from "../text/zod.ts";
 import * as fields from "./fields.ts";
-import { MAX_PAGE_JOBS } from "../page_room.ts";
+import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
 import type { JobMethod, RequestOf } from "./methods.ts";
 import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../job/types.ts";
 

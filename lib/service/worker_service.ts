@@ -1,5 +1,5 @@
 import { authorize } from "../auth/authorize.ts";
-import { BoundedMap } from "../bounded_map.ts";
+import { BoundedMap } from "../auth/bounded_map.ts";
 import { JobWorkerError } from "../errors.ts";
 import {
   DEFAULT_LOG_LIMIT,

@@ -1,8 +1,8 @@
 import { dirname } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { fileInfo } from "../file_info.ts";
-import { flushDirectory } from "../flush.ts";
+import { fileInfo } from "../files/file_info.ts";
+import { flushDirectory } from "../files/flush.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
 
 /** See https://sqlite.org/fileformat.html. In bytes. */

@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { PageRoom } from "../page_room.ts";
+import { PageRoom } from "../job/page_limit.ts";
 import type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
 import { type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";

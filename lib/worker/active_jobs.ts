@@ -1,4 +1,4 @@
-import { settleAll } from "../settle_all.ts";
+import { settleAll } from "../async/settle_all.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { JobStore } from "../job/job_store.ts";
 import type { RunningJob } from "./running_job.ts";

@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../errors.ts";
 import type { KernelShell } from "./kernel_shell.ts";
-import { Rounds } from "../rounds.ts";
+import { Rounds } from "../async/batcher.ts";
 import type { JobLimits, JobUsage } from "../job/types.ts";
 
 /** A controller that cgroup v2 may have for us, by the limit that needs it. */

@@ -1,5 +1,5 @@
-import { abortable } from "../abortable.ts";
-import { Budget } from "../budget.ts";
+import { abortable } from "../async/abortable.ts";
+import { Budget } from "../async/semaphore.ts";
 import { JobWorkerError } from "../errors.ts";
 
 /** So many writes may wait for the one before them, each with its bytes. */

@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../errors.ts";
-import { flushDirectory, flushFile } from "../flush.ts";
-import { settleAll } from "../settle_all.ts";
-import { WakeUp } from "../wake_up.ts";
+import { flushDirectory, flushFile } from "../files/flush.ts";
+import { settleAll } from "../async/settle_all.ts";
+import { WakeUp } from "../async/wake_up.ts";
 import {
   type DecodedRecord,
   decodeRecord,

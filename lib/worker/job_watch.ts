@@ -1,6 +1,6 @@
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
-import { WakeUp } from "../wake_up.ts";
+import { WakeUp } from "../async/wake_up.ts";
 import { matches } from "../job/matches.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 

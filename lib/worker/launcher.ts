@@ -1,4 +1,4 @@
-import { formatDuration } from "../duration.ts";
+import { formatDuration } from "../text/duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { checkCommand } from "./command.ts";

@@ -1,8 +1,8 @@
 import { dirname } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { flushDirectory } from "../flush.ts";
-import { isLasting } from "../lasting.ts";
-import { Rounds } from "../rounds.ts";
+import { flushDirectory } from "../files/flush.ts";
+import { isLasting } from "../files/lasting.ts";
+import { Rounds } from "../async/batcher.ts";
 import { JobLog } from "./job_log.ts";
 import { MAX_RECORD_BYTES } from "./log_format.ts";
 import { LogFlusher } from "./log_flusher.ts";

@@ -1,4 +1,4 @@
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { JobLog, Segment } from "./job_log.ts";
 import { decodeRecord } from "./log_format.ts";

@@ -1,9 +1,9 @@
 import { dirname } from "node:path";
-import { delay } from "../delay.ts";
-import { doubling } from "../doubling.ts";
-import { flushDirectory } from "../flush.ts";
-import { Rounds } from "../rounds.ts";
-import { settleAll } from "../settle_all.ts";
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
+import { flushDirectory } from "../files/flush.ts";
+import { Rounds } from "../async/batcher.ts";
+import { settleAll } from "../async/settle_all.ts";
 import { JobLog, type Segment } from "./job_log.ts";
 import { encodeRecord, MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES } from "./log_format.ts";
 import type { LogLimit, LogStream } from "../job/types.ts";

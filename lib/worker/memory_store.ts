@@ -1,4 +1,4 @@
-import { PageRoom } from "../page_room.ts";
+import { PageRoom } from "../job/page_limit.ts";
 import type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
 import { matches } from "../job/matches.ts";
 import type { Job, JobFilter } from "../job/types.ts";

@@ -1,4 +1,4 @@
-import { delay } from "../delay.ts";
+import { delay } from "../async/delay.ts";
 import type { LogWriter } from "./log_writer.ts";
 import type { Process } from "./process.ts";
 import type { LogStream } from "../job/types.ts";

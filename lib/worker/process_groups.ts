@@ -1,5 +1,5 @@
 import { KernelShell, type KernelShellOptions } from "./kernel_shell.ts";
-import { Rounds } from "../rounds.ts";
+import { Rounds } from "../async/batcher.ts";
 
 interface LiveGroup {
   readonly session: number;

@@ -1,4 +1,4 @@
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import type { ActiveJob } from "./active_jobs.ts";
 import type { LogLibrary } from "./log_library.ts";
 import { checkWhole } from "./log_loss.ts";

@@ -1,6 +1,6 @@
-import { delay } from "../delay.ts";
-import { MAX_PAGE_JOBS } from "../page_room.ts";
-import { settleAll } from "../settle_all.ts";
+import { delay } from "../async/delay.ts";
+import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
+import { settleAll } from "../async/settle_all.ts";
 import type { Cgroups } from "./cgroups.ts";
 import { JobLog } from "./job_log.ts";
 import type { JobStore, StoredJob } from "../job/job_store.ts";

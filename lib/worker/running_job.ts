@@ -1,6 +1,6 @@
-import { delay } from "../delay.ts";
-import { doubling } from "../doubling.ts";
-import { formatDuration } from "../duration.ts";
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
+import { formatDuration } from "../text/duration.ts";
 import { messageOf } from "../errors.ts";
 import type { JobLog } from "./job_log.ts";
 import type { JobTree } from "./job_tree.ts";

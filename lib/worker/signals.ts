@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
-import { signalNumber, SIGNALS } from "../signals.ts";
+import { signalNumber, SIGNALS } from "../job/signals.ts";
 
 /**
  * The form in which kill(1) takes a signal: `"TERM"` for `"SIGTERM"`, `"term"` and `"15"`; the number

@@ -1,5 +1,5 @@
-import { delay } from "../delay.ts";
-import { doubling } from "../doubling.ts";
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
 
 /** How long to wait before a change is tried again: from, to. */
 const RETRY_MS = { first: 500, last: 30_000 };

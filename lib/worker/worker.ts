@@ -1,7 +1,7 @@
-import { abortable } from "../abortable.ts";
+import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import { IdSequence, newId } from "../ids.ts";
-import { MAX_PAGE_JOBS, PageRoom } from "../page_room.ts";
+import { MAX_PAGE_JOBS, PageRoom } from "../job/page_limit.ts";
 import { type ActiveJob, ActiveJobs } from "./active_jobs.ts";
 import { Cgroups } from "./cgroups.ts";
 import { checkGracePeriod, checkTimeout } from "./execution.ts";

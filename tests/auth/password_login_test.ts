@@ -1,7 +1,7 @@
 import bcrypt from "bcryptjs";
 import { Backoff } from "../../lib/auth/backoff.ts";
 import { BcryptThread } from "../../lib/auth/bcrypt_thread.ts";
-import { BoundedMap } from "../../lib/bounded_map.ts";
+import { BoundedMap } from "../../lib/auth/bounded_map.ts";
 import { parsePasswordFile } from "../../lib/auth/password_file.ts";
 import { type Login, PasswordLogin } from "../../lib/auth/password_login.ts";
 import { JobWorkerError } from "../../lib/errors.ts";

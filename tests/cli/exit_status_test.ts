@@ -1,7 +1,7 @@
 import { ERROR_CODES, type ErrorCode } from "../../lib/errors.ts";
 import { exitStatusOfError, exitStatusOfJob } from "../../lib/cli/exit_status.ts";
 import type { ExitStatus } from "../../lib/cli/job_client.ts";
-import { signalNumber } from "../../lib/signals.ts";
+import { signalNumber } from "../../lib/job/signals.ts";
 import { assert } from "../assert.ts";
 import { DONE, FakeIo, jobOf } from "./fake_daemon.ts";
 

@@ -1,6 +1,6 @@
 /** A daemon and a terminal that exist only in memory. */
 
-import { abortable } from "../../lib/abortable.ts";
+import { abortable } from "../../lib/async/abortable.ts";
 import { Interrupted, type Io, type Output, OutputClosed } from "../../lib/cli/io.ts";
 import type {
   CallOptions,

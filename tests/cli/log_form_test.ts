@@ -1,4 +1,4 @@
-import { concat } from "../../lib/concat.ts";
+import { concat } from "../../lib/text/concat.ts";
 import { fc } from "../random.ts";
 import type { LogRecord } from "../../lib/cli/job_client.ts";
 import { jsonForm, type LogForm, rawForm, timestampedForm } from "../../lib/cli/log_form.ts";

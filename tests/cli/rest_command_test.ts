@@ -2,7 +2,7 @@ import type { RestCalls } from "../../lib/cli/io.ts";
 import { main } from "../../lib/cli/main.ts";
 import { type ErrorCode, JobWorkerError } from "../../lib/errors.ts";
 import type { RestClientOptions } from "../../lib/rest/client.ts";
-import { abortable } from "../../lib/abortable.ts";
+import { abortable } from "../../lib/async/abortable.ts";
 import { assert } from "../assert.ts";
 import { FakeIo, type FakeIoOptions, JOB_ID, type Outcome } from "./fake_daemon.ts";
 

@@ -11,7 +11,7 @@ import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gatew
 import { parseOptions } from "../../lib/daemon/options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
-import { MAX_PAGE_JOBS } from "../../lib/page_room.ts";
+import { MAX_PAGE_JOBS } from "../../lib/job/page_limit.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";

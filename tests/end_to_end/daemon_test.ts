@@ -2,7 +2,7 @@ import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { VERSION } from "../../lib/version.ts";
 import { IS_SOURCE, OWN_COMMANDS } from "../programs.ts";
-import { findFreePort } from "../../lib/free_port.ts";
+import { findFreePort } from "../../lib/net/free_port.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 import { daemonLine, failedDaemon, sharedDaemon, WITHOUT_REST } from "./daemon.ts";
 

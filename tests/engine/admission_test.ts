@@ -4,8 +4,8 @@
  * @module
  */
 
-import { abortable } from "../../lib/abortable.ts";
-import { delay } from "../../lib/delay.ts";
+import { abortable } from "../../lib/async/abortable.ts";
+import { delay } from "../../lib/async/delay.ts";
 import type { CallContext, Job } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { JOB } from "../grpc/fixture.ts";

@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
-import { abortable } from "../../lib/abortable.ts";
-import { delay } from "../../lib/delay.ts";
+import { abortable } from "../../lib/async/abortable.ts";
+import { delay } from "../../lib/async/delay.ts";
 import { ENGINE_HOST, EngineClient } from "../../lib/engine/client.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";

@@ -1,4 +1,4 @@
-import { delay } from "../../lib/delay.ts";
+import { delay } from "../../lib/async/delay.ts";
 import { EngineClient } from "../../lib/engine/client.ts";
 import { assert } from "../assert.ts";
 import { JOB } from "../grpc/fixture.ts";

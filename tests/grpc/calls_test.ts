@@ -1,4 +1,4 @@
-import { abortable } from "../../lib/abortable.ts";
+import { abortable } from "../../lib/async/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";

@@ -1,4 +1,4 @@
-import { hostPortHint } from "../../lib/host_port.ts";
+import { hostPortHint } from "../../lib/net/host_port.ts";
 import { assert } from "../assert.ts";
 import { endpointOf } from "../../lib/grpc/endpoint.ts";
 

@@ -1,5 +1,5 @@
 import { assert } from "../assert.ts";
-import { abortable } from "../../lib/abortable.ts";
+import { abortable } from "../../lib/async/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { Channel } from "../../lib/grpc/channel.ts";
 import { Reconnection } from "../../lib/grpc/reconnection.ts";

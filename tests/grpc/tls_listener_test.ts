@@ -14,7 +14,7 @@ import {
   TlsListener,
   type TlsListenerOptions,
 } from "../../lib/grpc/tls_listener.ts";
-import { formatHostPort } from "../../lib/host_port.ts";
+import { formatHostPort } from "../../lib/net/host_port.ts";
 import { assert } from "../assert.ts";
 import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";

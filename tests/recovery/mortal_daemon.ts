@@ -4,7 +4,7 @@ import { daemonLine, WITHOUT_REST } from "../end_to_end/daemon.ts";
 import { type Finished, TestProcess } from "../end_to_end/process.ts";
 import { TcpProxy } from "../end_to_end/proxy.ts";
 import { programLine } from "../programs.ts";
-import { delay } from "../../lib/delay.ts";
+import { delay } from "../../lib/async/delay.ts";
 import { allProcesses } from "../worker/fixture.ts";
 import { seeded } from "../random.ts";
 

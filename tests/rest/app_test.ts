@@ -1,4 +1,4 @@
-import { abortable } from "../../lib/abortable.ts";
+import { abortable } from "../../lib/async/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { restApp } from "../../lib/rest/app.ts";
 import { type Operation, OPERATIONS } from "../../lib/rest/operations.ts";

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer } from "node:net";
-import { abortable } from "../../lib/abortable.ts";
+import { abortable } from "../../lib/async/abortable.ts";
 import { type ErrorCode, JobWorkerError } from "../../lib/errors.ts";
 import { RestClient, type RestClientOptions } from "../../lib/rest/client.ts";
 import type { StartJobRequest } from "../../lib/service/job_service.ts";

@@ -1,5 +1,5 @@
 import { setImmediate } from "node:timers";
-import { abortable } from "../../lib/abortable.ts";
+import { abortable } from "../../lib/async/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { CallContext, LogBatch, StreamLogsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect as connectTcp } from "node:net";
 import * as tls from "node:tls";
-import { abortable } from "../../lib/abortable.ts";
+import { abortable } from "../../lib/async/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { TlsListener } from "../../lib/grpc/tls_listener.ts";
 import { hostsOf, REST_DEADLINES } from "../../lib/rest/server.ts";

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { Whole } from "../../lib/alike.ts";
+import type { Whole } from "../../lib/service/alike.ts";
 import type { CallContext, JobService } from "../../lib/service/job_service.ts";
 import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import type { Job } from "../../lib/job/types.ts";

@@ -12,7 +12,7 @@ import type {
 import { BUILD } from "../../build.ts";
 import { isMissingRight, JobWorkerError } from "../../errors.ts";
 import { type Io, printLine, tell } from "../io.ts";
-import { jsonLine, printable } from "../../printable.ts";
+import { jsonLine, printable } from "../../text/printable.ts";
 import { table } from "../table.ts";
 
 interface World {

@@ -4,7 +4,7 @@ import type { CompleteVerb } from "../invocation.ts";
 import { type Io, printLine } from "../io.ts";
 import { commandText } from "../../job/job_words.ts";
 import { outcomeText } from "../job_text.ts";
-import { printable } from "../../printable.ts";
+import { printable } from "../../text/printable.ts";
 import { cutText } from "../text_width.ts";
 
 /** Somebody waits with a finger on the key. */

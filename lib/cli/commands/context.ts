@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { JobWorkerError } from "../../errors.ts";
 import type { ContextVerb, Settings } from "../invocation.ts";
 import { type Io, printLine, tell } from "../io.ts";
-import { jsonLine, printable } from "../../printable.ts";
+import { jsonLine, printable } from "../../text/printable.ts";
 import { table } from "../table.ts";
 import { contextNamed, type Contexts, type ContextValues } from "../user_directory.ts";
 

@@ -1,7 +1,7 @@
 import type { Context } from "../context.ts";
 import { FAILURE } from "../exit_status.ts";
 import { printLine } from "../io.ts";
-import { jsonLine } from "../../printable.ts";
+import { jsonLine } from "../../text/printable.ts";
 
 /** Those who ask, a supervisor for one, want an answer even from a daemon that hangs. */
 const TIMEOUT_MS = 5_000;

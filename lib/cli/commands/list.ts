@@ -1,4 +1,4 @@
-import { formatSpan } from "../../duration.ts";
+import { formatSpan } from "../../text/duration.ts";
 import { paintFor } from "../color.ts";
 import type { Context } from "../context.ts";
 import type { ListVerb } from "../invocation.ts";
@@ -10,7 +10,7 @@ import { commandText, dateText, tookText } from "../../job/job_words.ts";
 import { statusOf } from "../../job/types.ts";
 import { exitText } from "../job_text.ts";
 import { timeOf } from "../moment.ts";
-import { jsonLine, printable } from "../../printable.ts";
+import { jsonLine, printable } from "../../text/printable.ts";
 import { table } from "../table.ts";
 
 /**

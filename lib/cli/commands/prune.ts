@@ -1,4 +1,4 @@
-import { formatByteSize } from "../../byte_size.ts";
+import { formatByteSize } from "../../text/byte_size.ts";
 import { changing } from "../changing.ts";
 import type { Context } from "../context.ts";
 import type { PruneVerb } from "../invocation.ts";
@@ -7,7 +7,7 @@ import type { Job } from "../job_client.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { commandText, dateText } from "../../job/job_words.ts";
 import { statusOf } from "../../job/types.ts";
-import { jsonLine, printable } from "../../printable.ts";
+import { jsonLine, printable } from "../../text/printable.ts";
 
 /** Removes finished jobs with their logs: a line per job, separated by tabs, and the sum on stderr. */
 export async function prune(

@@ -1,11 +1,11 @@
 import { JobWorkerError } from "../../errors.ts";
-import { START_DAEMON } from "../../own_commands.ts";
+import { START_DAEMON } from "../../text/command_hints.ts";
 import { adviceForServerCertificate } from "../advice.ts";
 import { changing } from "../changing.ts";
 import { printFailure } from "../failure.ts";
 import type { RestVerb, Settings } from "../invocation.ts";
 import { Interrupted, type Io, OutputClosed, printLine, type RestCalls, tell } from "../io.ts";
-import { jsonLine, printable } from "../../printable.ts";
+import { jsonLine, printable } from "../../text/printable.ts";
 
 /** Those who ask, a supervisor for one, want an answer even from a daemon that hangs. */
 const HEALTH_TIMEOUT_MS = 5_000;

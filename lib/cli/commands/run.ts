@@ -7,7 +7,7 @@ import type { RunVerb } from "../invocation.ts";
 import { Interrupted, OutputClosed, printLine, tell, warn } from "../io.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { leftText } from "../job_text.ts";
-import { jsonLine } from "../../printable.ts";
+import { jsonLine } from "../../text/printable.ts";
 import { followLog } from "../print_log.ts";
 import { sendInput } from "../send_input.ts";
 

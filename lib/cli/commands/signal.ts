@@ -4,7 +4,7 @@ import type { SignalVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
 import { jobJson } from "../../job/job_json.ts";
-import { jsonLine } from "../../printable.ts";
+import { jsonLine } from "../../text/printable.ts";
 
 /** Sends a signal to every process of a job, and leaves it to them what they make of it. */
 export async function signal(context: Context, verb: SignalVerb): Promise<number> {

@@ -5,7 +5,7 @@ import { startJob } from "../changing.ts";
 import { OutputClosed, printLine, tell, warn } from "../io.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { leftText } from "../job_text.ts";
-import { jsonLine } from "../../printable.ts";
+import { jsonLine } from "../../text/printable.ts";
 
 /**
  * Starts a job and prints its id, alone on a line: `id=$(worker-cli start -- make)`. Whoever does not

@@ -6,7 +6,7 @@ import { resolveJobId } from "../job_id.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { statusOf } from "../../job/types.ts";
 import { jobDetails } from "../job_text.ts";
-import { jsonLine } from "../../printable.ts";
+import { jsonLine } from "../../text/printable.ts";
 import { table } from "../table.ts";
 
 /** Shows everything about a job. */

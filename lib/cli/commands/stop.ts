@@ -1,4 +1,4 @@
-import { formatDuration } from "../../duration.ts";
+import { formatDuration } from "../../text/duration.ts";
 import { changing } from "../changing.ts";
 import type { Context } from "../context.ts";
 import type { StopVerb } from "../invocation.ts";
@@ -6,7 +6,7 @@ import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { outcomeText } from "../job_text.ts";
-import { jsonLine } from "../../printable.ts";
+import { jsonLine } from "../../text/printable.ts";
 import { withProgress } from "../progress.ts";
 
 /** Stops a job and everything it started; returns when nothing of it runs any more. */

@@ -7,7 +7,7 @@ import type { Job, JobFilter } from "../job_client.ts";
 import { jobPages } from "../job_pages.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { outcomeText } from "../job_text.ts";
-import { jsonLine } from "../../printable.ts";
+import { jsonLine } from "../../text/printable.ts";
 
 /** How many jobs are being stopped at the same time, so that one grace period does not wait for another. */
 const AT_ONCE = 64;

@@ -1,11 +1,11 @@
-import { formatDuration } from "../../duration.ts";
+import { formatDuration } from "../../text/duration.ts";
 import { changing } from "../changing.ts";
 import type { Context } from "../context.ts";
 import type { UpdateVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
 import { jobJson } from "../../job/job_json.ts";
-import { jsonLine } from "../../printable.ts";
+import { jsonLine } from "../../text/printable.ts";
 
 /** Changes how long a running job may run. */
 export async function update(context: Context, verb: UpdateVerb): Promise<number> {

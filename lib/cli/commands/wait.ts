@@ -5,7 +5,7 @@ import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { outcomeText, unusualEndText } from "../job_text.ts";
-import { jsonLine } from "../../printable.ts";
+import { jsonLine } from "../../text/printable.ts";
 import { withProgress } from "../progress.ts";
 import { untilEnd } from "../until_end.ts";
 

@@ -1,7 +1,7 @@
 import { html } from "hono/html";
 import { authorize } from "../../auth/authorize.ts";
 import type { Identity } from "../../auth/identity.ts";
-import { formatByteSize } from "../../byte_size.ts";
+import { formatByteSize } from "../../text/byte_size.ts";
 import { METHODS } from "../../service/methods.ts";
 import type { Job } from "../../job/types.ts";
 import { commandText, tookText } from "../../job/job_words.ts";

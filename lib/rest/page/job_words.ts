@@ -5,7 +5,7 @@
  */
 
 import { html } from "hono/html";
-import { formatSpan } from "../../duration.ts";
+import { formatSpan } from "../../text/duration.ts";
 import { dateText } from "../../job/job_words.ts";
 import { type Job, statusOf } from "../../job/types.ts";
 import type { Html } from "./layout.ts";

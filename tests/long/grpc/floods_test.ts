@@ -1,4 +1,4 @@
-import { abortable } from "../../../lib/abortable.ts";
+import { abortable } from "../../../lib/async/abortable.ts";
 import type { CallContext } from "../../../lib/service/job_service.ts";
 import { assert } from "../../assert.ts";
 import { until } from "../../worker/fixture.ts";

@@ -1,0 +1,102 @@
+import { JobWorkerError } from "../errors.ts";
+
+/** Options of {@linkcode Budget}. */
+export interface BudgetOptions {
+  /** How much there is to be had at once. */
+  readonly total: number;
+  /** How much of it may be waited for. */
+  readonly maxWaiting: number;
+  /** What is told to whoever would wait for more. */
+  readonly refusal: string;
+}
+
+interface Waiting {
+  readonly amount: number;
+  readonly granted: PromiseWithResolvers<Disposable>;
+}
+
+/**
+ * Something of which there is only so much at once: bytes of memory, or the one turn to write. Whoever
+ * asks first is served first, also if what they ask for is much.
+ *
+ * ```ts
+ * import { Budget } from "./semaphore.ts";
+ *
+ * const turns = new Budget({ total: 1, maxWaiting: 10, refusal: "Too many wait" });
+ * {
+ *   using _turn = await turns.take(1);
+ *   // Nobody else is here.
+ * }
+ * ```
+ */
+export class Budget {
+  readonly #options: BudgetOptions;
+  #left: number;
+  /** In the order in which they came. */
+  readonly #waiting = new Set<Waiting>();
+
+  constructor(options: BudgetOptions) {
+    this.#options = options;
+    this.#left = options.total;
+  }
+
+  /**
+   * Waits for a share, which is the caller's until it is disposed of.
+   *
+   * @param amount more than there is in all counts as all of it
+   * @throws the reason of the signal; `resource_exhausted` if too much is waited for
+   */
+  async take(amount: number, signal?: AbortSignal): Promise<Disposable> {
+    signal?.throwIfAborted();
+    const { total, maxWaiting, refusal } = this.#options;
+    const waiting = {
+      amount: Math.min(amount, total),
+      granted: Promise.withResolvers<Disposable>(),
+    };
+    const isNext = this.#waiting.size === 0 && waiting.amount <= this.#left;
+    if (!isNext && this.#amountWaiting() + waiting.amount > maxWaiting) {
+      throw new JobWorkerError("resource_exhausted", refusal);
+    }
+    // At once, not when this function goes on: nothing may be granted in between.
+    const onAbort = () => {
+      this.#waiting.delete(waiting);
+      waiting.granted.reject(signal?.reason);
+      this.#serve();
+    };
+    this.#waiting.add(waiting);
+    this.#serve();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      return await waiting.granted.promise;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+    }
+  }
+
+  #amountWaiting(): number {
+    let sum = 0;
+    for (const { amount } of this.#waiting) sum += amount;
+    return sum;
+  }
+
+  #serve(): void {
+    for (const waiting of this.#waiting) {
+      const { amount, granted } = waiting;
+      if (amount > this.#left) return;
+      this.#waiting.delete(waiting);
+      this.#left -= amount;
+      granted.resolve(this.#share(amount));
+    }
+  }
+
+  #share(amount: number): Disposable {
+    let left = amount;
+    return {
+      [Symbol.dispose]: () => {
+        this.#left += left;
+        left = 0;
+        this.#serve();
+      },
+    };
+  }
+}

@@ -1,0 +1,49 @@
+import { type AddressInfo, createServer } from "node:net";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { formatHostPort, type HostPort } from "./host_port.ts";
+
+/**
+ * Makes sure that nobody listens there. A listener that shares its port would not notice a process
+ * that is not ours, such as a second daemon.
+ *
+ * @returns the port, chosen now if it was 0
+ * @throws {JobWorkerError} see {@linkcode cannotListen}
+ */
+export async function findFreePort({ hostname, port }: HostPort): Promise<number> {
+  const server = createServer();
+  const bound = Promise.withResolvers<void>();
+  server.once("error", bound.reject);
+  server.listen({ host: hostname, port }, bound.resolve);
+  try {
+    await bound.promise;
+  } catch (error) {
+    throw cannotListen({ hostname, port }, error);
+  }
+  const free = (server.address() as AddressInfo).port;
+  const closed = Promise.withResolvers<void>();
+  server.close(() => closed.resolve());
+  await closed.promise;
+  return free;
+}
+
+/**
+ * What keeps a port from being bound until somebody changes the configuration. The rest may pass: soon
+ * after the boot an address may not be there yet, for which Deno says EINVAL, nor who knows a name.
+ */
+const LASTING = ["EACCES", "EPERM", "EAFNOSUPPORT"];
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE: "the port is in use; stop what uses it, or choose another",
+  EADDRNOTAVAIL: "this machine has no such address, or not yet",
+  EINVAL: "this machine has no such address, or not yet",
+  ENOTFOUND: "nobody knows this name, or not yet",
+};
+
+/** What to say of a port that could not be bound: `unavailable` where that may pass by itself. */
+export function cannotListen({ hostname, port }: HostPort, cause: unknown): JobWorkerError {
+  const reason = String(Reflect.get(Object(cause), "code"));
+  const remedy = REMEDIES[reason] ?? messageOf(cause);
+  const message = `Cannot listen on ${formatHostPort(hostname, port)}: ${remedy}`;
+  const code = LASTING.includes(reason) ? "failed_precondition" : "unavailable";
+  return new JobWorkerError(code, message, { cause, reason });
+}

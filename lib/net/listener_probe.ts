@@ -1,0 +1,177 @@
+/**
+ * Looks whether a listener of this process is well. One that has run out of file descriptors never
+ * accepts a connection again, and does not say so.
+ *
+ * Other processes may share its port (SO_REUSEPORT in socket(7)), and the kernel deals out connections
+ * among them all. So it does not count whether a connection is answered, but whether it comes here.
+ *
+ * @module
+ */
+
+import { X509Certificate } from "node:crypto";
+import { connect, type Server, type Socket } from "node:net";
+import * as tls from "node:tls";
+import { doubling } from "../async/doubling.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { formatHostPort, type HostPort } from "./host_port.ts";
+
+/** How long it usually takes at most until one of our connections arrives, and until it is answered. */
+const REACH_WITHIN_MS = 2000;
+const ANSWER_WITHIN_MS = 5000;
+/** How long to wait for those made together before others are made, and how many those are at most. */
+const ROUND_MS = 100;
+const MOST_AT_ONCE = 32;
+
+/** Where to connect to reach what is bound to every address. */
+const LOOPBACK: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
+
+/** Options of {@linkcode probeOwnListener}. */
+export interface ProbeOptions {
+  /** What to do with the connection. */
+  readonly use?: (connection: Socket) => Promise<void>;
+  /** It may take so many times the usual time: more than 1 on a slow machine. */
+  readonly slowness?: number;
+}
+
+/**
+ * Connects to the address until a connection has come to this very listener, lets it be used, and
+ * closes it.
+ *
+ * @throws {JobWorkerError} `deadline_exceeded` if none arrives in time, or is answered in time;
+ * `failed_precondition` for what else is wrong
+ */
+export async function probeOwnListener(
+  server: Server,
+  address: HostPort,
+  { use = async () => {}, slowness = 1 }: ProbeOptions = {},
+): Promise<void> {
+  const withinMs = REACH_WITHIN_MS * slowness;
+  /** The listener's ends of connections, by the names of the other ones. */
+  const arrived = new Map<string, Socket>();
+  let onArrival = () => {};
+  const onConnection = (socket: Socket) => {
+    arrived.set(formatHostPort(socket.remoteAddress, socket.remotePort), socket);
+    onArrival();
+  };
+  // Ahead of whoever may end it at once because there are too many.
+  server.prependListener("connection", onConnection);
+  const deadline = performance.now() + withinMs;
+  const late = tooLate(`no connection arrives within ${withinMs} ms`);
+  try {
+    const nextCount = doubling({ first: 1, last: MOST_AT_ONCE });
+    while (performance.now() < deadline) {
+      const sockets = await openAll(address, nextCount(), {
+        timeoutMs: deadline - performance.now(),
+        late,
+      });
+      const own = () => sockets.filter((socket) => arrived.has(nameOf(socket)));
+      const round = Promise.withResolvers<void>();
+      onArrival = () => own().length > 0 && round.resolve();
+      onArrival();
+      const timer = setTimeout(round.resolve, ROUND_MS);
+      await round.promise;
+      clearTimeout(timer);
+      const ours = own();
+      const theirEnds = ours.map((socket) => arrived.get(nameOf(socket)));
+      try {
+        if (ours[0] !== undefined) return await use(ours[0]);
+      } finally {
+        // Both ends: they count among the connections that the listener may have.
+        await Promise.all([...sockets, ...theirEnds].map((socket) => socket && closed(socket)));
+      }
+    }
+    throw late;
+  } catch (error) {
+    throw cannotServe(address, error);
+  } finally {
+    server.off("connection", onConnection);
+  }
+}
+
+/**
+ * Shakes hands over a connection to a TLS listener, as a client without a certificate.
+ *
+ * @param certificate what must be shown, as PEM
+ * @param slowness as in {@linkcode ProbeOptions}
+ * @throws if it is not
+ */
+export async function checkCertificate(
+  connection: Socket,
+  certificate: string,
+  slowness = 1,
+): Promise<void> {
+  // No CA is asked because more is demanded: that very certificate, below. Nothing is sent.
+  const socket = tls.connect({
+    socket: connection,
+    ALPNProtocols: ["h2", "http/1.1"],
+    rejectUnauthorized: false,
+  });
+  const shown = Promise.withResolvers<string | undefined>();
+  const withinMs = ANSWER_WITHIN_MS * slowness;
+  const late = tooLate(`no answer within ${withinMs} ms`);
+  const timer = setTimeout(() => socket.destroy(late), withinMs);
+  socket.once(
+    "secureConnect",
+    () => shown.resolve(socket.getPeerX509Certificate()?.fingerprint256),
+  );
+  socket.on("error", shown.reject);
+  try {
+    if (await shown.promise !== new X509Certificate(certificate).fingerprint256) {
+      throw new Error("it shows another one");
+    }
+  } catch (error) {
+    if (error === late) throw late;
+    throw new Error(`it does not answer with our certificate (${messageOf(error)})`, {
+      cause: error,
+    });
+  } finally {
+    clearTimeout(timer);
+    await closed(socket);
+  }
+}
+
+/** Opens so many connections, or none. */
+async function openAll(
+  { hostname, port }: HostPort,
+  count: number,
+  { timeoutMs, late }: { readonly timeoutMs: number; readonly late: Error },
+): Promise<Socket[]> {
+  const host = LOOPBACK[hostname] ?? hostname;
+  const sockets = Array.from({ length: count }, () => connect({ host, port }));
+  // Where nobody accepts and the queue is full, it would take minutes.
+  const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy(late)), timeoutMs);
+  const opened = sockets.map((socket) => {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    socket.once("connect", resolve);
+    // The listener may end it, which is no matter once it has arrived.
+    socket.on("error", reject);
+    return promise;
+  });
+  const failure = (await Promise.allSettled(opened)).find(({ status }) => status === "rejected");
+  clearTimeout(timer);
+  if (failure?.status !== "rejected") return sockets;
+  await Promise.all(sockets.map(closed));
+  throw failure.reason;
+}
+
+async function closed(socket: Socket): Promise<void> {
+  if (socket.closed) return;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  socket.once("close", () => resolve());
+  socket.destroy();
+  await promise;
+}
+
+function nameOf({ localAddress, localPort }: Socket): string {
+  return formatHostPort(localAddress, localPort);
+}
+
+function tooLate(why: string): JobWorkerError {
+  return new JobWorkerError("deadline_exceeded", why);
+}
+
+function cannotServe({ hostname, port }: HostPort, cause: unknown): JobWorkerError {
+  const message = `Cannot serve on ${formatHostPort(hostname, port)}: ${messageOf(cause)}`;
+  const code = cause instanceof JobWorkerError ? cause.code : "failed_precondition";
+  return new JobWorkerError(code, message, { cause });
+}

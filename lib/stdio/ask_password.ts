@@ -1,0 +1,83 @@
+import { abortable } from "../async/abortable.ts";
+import { JobWorkerError } from "../errors.ts";
+
+/** A terminal as far as it is needed, which `Deno.stdin` is. */
+export interface PasswordSource {
+  isTerminal(): boolean;
+  /** Whether keys are passed on at once and not shown; `cbreak`: Ctrl-C goes on to be a signal. */
+  setRaw(mode: boolean, options?: { cbreak: boolean }): void;
+  read(buffer: Uint8Array): Promise<number | null>;
+}
+
+/** Options of {@linkcode askPassword}. */
+export interface AskPasswordOptions {
+  /** Where a password is read from: the terminal, which does not show it, or one line of a pipe. */
+  readonly source: PasswordSource;
+  /** Shows the question, on a terminal only. */
+  readonly print: (text: string) => void;
+  /** Ends the question; the terminal is then again as it was. */
+  readonly signal: AbortSignal;
+}
+
+const ENTER = new Set(["\r", "\n", "\x04"]);
+const ERASE = new Set(["\x7f", "\b"]);
+const ERASE_ALL = "\x15";
+
+/**
+ * Asks for a password.
+ *
+ * @throws {JobWorkerError} `invalid_argument` if there is none; the reason of the signal
+ */
+export async function askPassword(
+  question: string,
+  { source, print, signal }: AskPasswordOptions,
+): Promise<string> {
+  if (!source.isTerminal()) return await readLine(source, signal);
+  // Before the question, or a quick answer would be seen.
+  source.setRaw(true, { cbreak: true });
+  try {
+    print(question);
+    return await readLine(source, signal);
+  } finally {
+    source.setRaw(false);
+    print("\n");
+  }
+}
+
+/**
+ * Asks for a password that is to be set: on a terminal twice, for what cannot be seen is soon
+ * mistyped.
+ *
+ * @throws {JobWorkerError} `invalid_argument` if there is none, or there are two
+ */
+export async function askNewPassword(
+  question: string,
+  options: AskPasswordOptions,
+): Promise<string> {
+  const password = await askPassword(question, options);
+  if (options.source.isTerminal() && await askPassword("Again: ", options) !== password) {
+    throw new JobWorkerError("invalid_argument", "The two passwords are not the same");
+  }
+  return password;
+}
+
+async function readLine(source: PasswordSource, signal: AbortSignal): Promise<string> {
+  const decoder = new TextDecoder("utf-8");
+  const buffer = new Uint8Array(256);
+  let typed: string[] = [];
+  for (;;) {
+    const length = await abortable(source.read(buffer), signal);
+    const text = length === null
+      ? "\x04"
+      : decoder.decode(buffer.subarray(0, length), { stream: true });
+    for (const key of text) {
+      if (ENTER.has(key)) {
+        if (typed.length > 0) return typed.join("");
+        throw new JobWorkerError("invalid_argument", "No password was given");
+      }
+      if (ERASE.has(key)) typed.pop();
+      else if (key === ERASE_ALL) typed = [];
+      else typed.push(key);
+    }
+  }
+}

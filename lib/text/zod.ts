@@ -1,0 +1,120 @@
+/**
+ * The schema library with our own words for what is wrong. It is imported from here only, so that
+ * nobody is shown the words of the library.
+ *
+ * @module
+ */
+
+import { z } from "zod";
+import { JobWorkerError } from "../errors.ts";
+
+export { z };
+
+/** What a schema calls a type, and what people do. */
+const TYPES: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  array: "a list",
+  object: "an object",
+  record: "an object",
+  Uint8Array: "bytes",
+};
+
+const FORMATS: Readonly<Record<string, string>> = {
+  datetime: "a date and time of RFC 3339 with its zone, such as 2026-07-31T09:30:00Z",
+  base64: "base64",
+  uuid: "a UUID",
+};
+
+type RawIssue = Parameters<z.core.$ZodErrorMap>[0];
+
+z.config({ customError: ruleOf });
+
+/** What is accepted in place of what was found. A schema that says so itself is not asked. */
+function ruleOf(issue: RawIssue): string {
+  switch (issue.code) {
+    case "invalid_type":
+      return `must be ${TYPES[issue.expected] ?? issue.expected}`;
+    case "invalid_value":
+      return issue.values.length === 1
+        ? `must be ${JSON.stringify(issue.values[0])}`
+        : `must be one of ${listOf(issue.values)}`;
+    case "too_small":
+      return `must ${boundOf(issue.origin, "at least", Number(issue.minimum))}`;
+    case "too_big":
+      return `must ${boundOf(issue.origin, "at most", Number(issue.maximum))}`;
+    case "invalid_format":
+      return `must be ${FORMATS[issue.format] ?? `a text like ${issue.pattern}`}`;
+    case "unrecognized_keys":
+      return `has no field ${listOf(issue.keys.map((key) => key.slice(0, 60)))}`;
+    case "invalid_union": {
+      const options = Reflect.get(issue, "options");
+      if (Array.isArray(options)) return `must be one of ${listOf(options)}`;
+      return [...new Set(issue.errors.flatMap(([first]) => first?.message ?? []))].join(", or ");
+    }
+    default:
+      return "is not accepted";
+  }
+}
+
+function boundOf(origin: string, bound: string, value: number): string {
+  if (origin === "string") return `have ${bound} ${value} characters`;
+  if (origin === "array" || origin === "set") return `have ${bound} ${value} entries`;
+  return `be ${bound} ${value}`;
+}
+
+function listOf(values: readonly unknown[]): string {
+  return values.map((value) => JSON.stringify(value)).join(", ");
+}
+
+/** The longest name of a field, and value, that a message repeats. */
+const MAX_SHOWN = 80;
+
+/**
+ * Reads a value by a schema.
+ *
+ * @param whole what it is called, for what is wrong with all of it
+ * @throws {JobWorkerError} `invalid_argument`, naming the field, its value and what is accepted
+ */
+export function read<T>(schema: z.ZodType<T>, value: unknown, whole: string): T {
+  const { data, error, success } = schema.safeParse(value);
+  if (success) return data;
+  const issue = error.issues[0];
+  if (issue === undefined) throw new TypeError("A schema refuses a value and does not say why");
+  const inner = issue.code === "invalid_key" ? issue.issues[0] : undefined;
+  const path = inner === undefined ? issue.path : issue.path.slice(0, -1);
+  const rule = inner === undefined
+    ? issue.message
+    : `the name ${shown(issue.path.at(-1))} ${inner.message}`;
+  const field = path.join(".").slice(0, MAX_SHOWN);
+  throw new JobWorkerError(
+    "invalid_argument",
+    `${stateOf(field, path, value)}${field || whole}${valueOf(path, value)}: ${rule}`,
+    field === "" ? {} : { field },
+  );
+}
+
+function at(path: readonly PropertyKey[], value: unknown): unknown {
+  return path.reduce<unknown>(
+    (part, key) => Object(part) === part ? Reflect.get(Object(part), key) : undefined,
+    value,
+  );
+}
+
+function stateOf(field: string, path: readonly PropertyKey[], value: unknown): string {
+  return field !== "" && at(path, value) === undefined ? "Missing " : "Invalid ";
+}
+
+/** Not of what is large, and not of variables, by which secrets are passed. */
+function valueOf(path: readonly PropertyKey[], value: unknown): string {
+  const found = at(path, value);
+  if (path.length === 0 || found === undefined || Object(found) === found) return "";
+  return path.includes("env") ? "" : ` ${shown(found)}`;
+}
+
+function shown(value: unknown): string {
+  const text = typeof value === "number" ? String(value) : JSON.stringify(value) ?? String(value);
+  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN - 1)}…` : text;
+}

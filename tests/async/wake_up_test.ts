@@ -1,0 +1,27 @@
+import { WakeUp } from "../../lib/async/wake_up.ts";
+import { assert } from "../assert.ts";
+
+Deno.test("WakeUp.notify() wakes everybody who waits", async () => {
+  const wakeUp = new WakeUp();
+  const waiting = Array.from({ length: 3 }, () => wakeUp.next());
+  wakeUp.notify();
+  await Promise.all(waiting);
+});
+
+Deno.test("WakeUp.next() waits for what comes, not for what has been", async () => {
+  const wakeUp = new WakeUp();
+  wakeUp.notify();
+  let woken = false;
+  const next = wakeUp.next().then(() => woken = true);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(woken, false);
+  wakeUp.notify();
+  await next;
+});
+
+Deno.test("A change between the look and the wait is not missed", async () => {
+  const wakeUp = new WakeUp();
+  const changed = wakeUp.next();
+  wakeUp.notify();
+  await changed;
+});

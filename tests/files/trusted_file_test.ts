@@ -1,0 +1,28 @@
+import { readTrustedFile } from "../../lib/files/trusted_file.ts";
+import { assert } from "../assert.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+
+Deno.test("readTrustedFile() reads what only its owner can change", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/file`;
+  await Deno.writeTextFile(path, "text");
+  await Deno.chmod(path, 0o644);
+  assert.equal(await readTrustedFile(path), "text");
+  for (const mode of [0o664, 0o646]) {
+    await Deno.chmod(path, mode);
+    await assert.rejects(readTrustedFile(path), /others than its owner may change it; run `chmod/);
+  }
+});
+
+Deno.test("readTrustedFile() takes no file of another user's, if it is told who we are", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/file`;
+  await Deno.writeTextFile(path, "text", { mode: 0o600 });
+  const uid = Deno.uid() ?? 0;
+  assert.equal(await readTrustedFile(path, { uid }), "text");
+  if (uid === 0) {
+    assert.equal(await readTrustedFile(path, { uid: 1 }), "text", "What is root's is trusted");
+    await Deno.chown(path, 65534, 65534);
+  }
+  await assert.rejects(readTrustedFile(path, { uid: uid + 1 }), /it belongs to another user/);
+});

@@ -1,0 +1,95 @@
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import * as tls from "node:tls";
+import { checkCertificate, probeOwnListener } from "../../lib/net/listener_probe.ts";
+import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+
+/** Has a server listen on a port of 127.0.0.1 that others may share, and says where. */
+async function listen(server: Server, port = 0): Promise<{ hostname: string; port: number }> {
+  server.listen({ host: "127.0.0.1", port, reusePort: true });
+  await once(server, "listening");
+  return { hostname: "127.0.0.1", port: (server.address() as AddressInfo).port };
+}
+
+async function close(...servers: readonly Server[]): Promise<void> {
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+}
+
+Deno.test("probeOwnListener() reaches its own listener, however many share the port", async () => {
+  const servers = Array.from({ length: 5 }, () => createServer((socket) => socket.resume()));
+  const address = await listen(servers[0] ?? createServer());
+  for (const server of servers.slice(1)) await listen(server, address.port);
+  let used = 0;
+  for (const server of servers) {
+    for (let round = 0; round < 3; round++) {
+      const seen: unknown[] = [];
+      const onConnection = ({ remotePort }: { remotePort?: number }) => seen.push(remotePort);
+      server.on("connection", onConnection);
+      const use = ({ localPort }: { localPort?: number }) => {
+        used++;
+        assert.ok(seen.includes(localPort));
+        return Promise.resolve();
+      };
+      await probeOwnListener(server, address, { use });
+      server.off("connection", onConnection);
+    }
+  }
+  assert.equal(used, 15);
+  await close(...servers);
+});
+
+Deno.test("probeOwnListener() is content with a connection that is ended at once", async () => {
+  const server = createServer((socket) => socket.destroy());
+  const address = await listen(server);
+  const listeners = server.listenerCount("connection");
+  // It is done every few seconds, for as long as the process lives.
+  for (let round = 0; round < 3; round++) await probeOwnListener(server, address);
+  assert.equal(server.listenerCount("connection"), listeners);
+  await close(server);
+});
+
+Deno.test("probeOwnListener() fails where only others answer, or nobody", async () => {
+  const others = createServer((socket) => socket.resume());
+  const address = await listen(others);
+  const closed = createServer();
+  const failed = { name: "JobWorkerError", code: "failed_precondition" };
+  const late = (withinMs: number) => ({
+    name: "JobWorkerError",
+    code: "deadline_exceeded",
+    message:
+      `Cannot serve on 127.0.0.1:${address.port}: no connection arrives within ${withinMs} ms`,
+  });
+  await assert.rejects(probeOwnListener(closed, address), late(2000));
+  await assert.rejects(probeOwnListener(closed, address, { slowness: 0.1 }), late(200));
+  await close(others);
+  await assert.rejects(probeOwnListener(closed, address), { ...failed, message: /ECONNREFUSED/ });
+});
+
+Deno.test("checkCertificate() wants that very certificate", async () => {
+  await using certificates = await TestCertificates.create();
+  const { cert, key } = await certificates.material("server");
+  const server = tls.createServer({ cert, key });
+  const address = await listen(server);
+  const shown = (certificate: string) =>
+    probeOwnListener(server, address, { use: (socket) => checkCertificate(socket, certificate) });
+  await shown(cert);
+  await assert.rejects(shown(certificates.ca.cert), {
+    code: "failed_precondition",
+    message: /does not answer with our certificate \(it shows another one\)/,
+  });
+  await close(server);
+});
+
+Deno.test("checkCertificate() gives up after a time that a slow machine makes longer", async () => {
+  const silent = createServer();
+  const address = await listen(silent);
+  for (const slowness of [0.01, 0.02]) {
+    const use = (socket: Socket) => checkCertificate(socket, "", slowness);
+    await assert.rejects(probeOwnListener(silent, address, { use }), {
+      code: "deadline_exceeded",
+      message: `Cannot serve on 127.0.0.1:${address.port}: no answer within ${5000 * slowness} ms`,
+    });
+  }
+  await close(silent);
+});
