@@ -5,7 +5,7 @@
  * @module
  */
 
-import { loadOptions } from "../lib/daemon/config_file.ts";
+import { loadOptions } from "../lib/config/config_file.ts";
 import { JobEngine } from "../lib/daemon/job_engine.ts";
 import { NetworkFront } from "../lib/daemon/network_front.ts";
 import { print } from "./report.ts";

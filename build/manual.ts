@@ -8,7 +8,7 @@ import type { CommandShape, OptionShape } from "../lib/cli/command_shape.ts";
 import { describeGrammar, RUN_NOTES } from "../lib/cli/grammar.ts";
 import { REST_FORMS, REST_NOTES, REST_VARIABLES } from "../lib/cli/rest_grammar.ts";
 import { SETTINGS } from "../lib/cli/settings.ts";
-import { OPTION_ROWS, variableOf } from "../lib/daemon/options.ts";
+import { OPTION_ROWS, variableOf } from "../lib/config/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { lines, type ManualPage, roffOf, term, text } from "./roff.ts";
 

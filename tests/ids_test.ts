@@ -1,7 +1,7 @@
 import { v7 } from "uuid";
 import { idPrefixAt, IdSequence, isJobId, newId } from "../lib/ids.ts";
 import { assert } from "./assert.ts";
-import { fakeClock } from "./worker/log_fixture.ts";
+import { fakeClock } from "./log/log_fixture.ts";
 
 Deno.test("newId() makes ids that sort in the order in which they were made", () => {
   const ids = Array.from({ length: 10_000 }, newId);

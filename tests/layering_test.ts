@@ -16,7 +16,10 @@ const SHARED = ["lib", "async", "text", "net", "files", "stdio"];
 const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, "all" | "types">>>> = {
   ...Object.fromEntries(SHARED.map((folder) => [folder, {}])),
   job: {},
-  worker: { job: "all" },
+  process: { job: "all" },
+  log: { job: "all" },
+  executor: { job: "all", process: "all", log: "all" },
+  worker: { job: "all", process: "all", log: "all", executor: "all" },
   store: { job: "all" },
   auth: { job: "all" },
   service: { job: "all", worker: "all", auth: "all" },
@@ -30,9 +33,14 @@ const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, "all" | "types
     service: "types",
     auth: "all",
   },
+  config: { job: "all", auth: "all" },
   daemon: {
     job: "all",
+    process: "all",
+    log: "all",
+    executor: "all",
     worker: "all",
+    config: "all",
     store: "all",
     auth: "all",
     service: "all",
@@ -48,7 +56,7 @@ const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, "all" | "types
 
 /** What may be written in some places only. */
 const PLACES: readonly (readonly [pattern: RegExp, places: RegExp])[] = [
-  [/\bDeno\.Command\b/, /^lib\/(worker|daemon)\//],
+  [/\bDeno\.Command\b/, /^lib\/(process|daemon)\//],
   [/"(npm:)?@grpc\//, /^lib\/grpc\//],
   [/"(npm:)?hono\b/, /^lib\/(rest|engine)\//],
   [/"node:sqlite"/, /^lib\/store\//],
@@ -128,6 +136,7 @@ Deno.test("The test of directions sees what it must not allow, and nothing else"
     ["lib/unknown/a.ts", ""],
     ["server.ts", 'import { A } from "./lib/worker/mod.ts";'],
     ["lib/cli/a.ts", 'new Deno.Command("ls");'],
+    ["lib/worker/a.ts", 'new Deno.Command("ls");'],
     ["lib/auth/a.ts", 'import * as grpc from "@grpc/grpc-js";'],
     ["lib/service/a.ts", 'import { Hono } from "hono";'],
     ["lib/worker/a.ts", 'import { DatabaseSync } from "node:sqlite";'],

@@ -1,10 +1,10 @@
 import { loadDenyListOf } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { loadServerMaterial } from "../auth/server_certificate.ts";
-import { findTools } from "../worker/tools.ts";
+import { findTools } from "../process/tools.ts";
 import { checkData } from "./check_data.ts";
 import { checkUsers } from "./check_users.ts";
-import { type DaemonOptions, IN_MEMORY } from "./options.ts";
+import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
 /**
  * Looks at all that a start with these options needs, and changes nothing. Ports aside: the daemon that

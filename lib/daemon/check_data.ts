@@ -2,7 +2,7 @@ import { dirname, join, resolve } from "node:path";
 import { JobWorkerError } from "../errors.ts";
 import { fileInfo } from "../files/file_info.ts";
 import { checkDatabase } from "../store/open_database.ts";
-import type { Tools } from "../worker/tools.ts";
+import type { Tools } from "../process/tools.ts";
 import {
   AUDIT_TRAIL,
   checkDataDirectory,

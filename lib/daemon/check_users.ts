@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
-import type { DaemonOptions } from "./options.ts";
+import type { DaemonOptions } from "../config/options.ts";
 
 /** What getent(1) ends with for a user that is not there. */
 const NO_SUCH_KEY = 2;

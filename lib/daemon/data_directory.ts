@@ -8,7 +8,7 @@ import { isLasting } from "../files/lasting.ts";
 export const DATABASE = "jobs.db";
 export const AUDIT_TRAIL = "audit.log";
 export const ENGINE_SOCKET = "engine.sock";
-export { LOGS } from "../worker/log_library.ts";
+export { LOGS } from "../log/log_library.ts";
 
 /** The longest path of a socket, see unix(7), without its name in the directory. */
 const LONGEST_PATH = 107 - `/${ENGINE_SOCKET}`.length;

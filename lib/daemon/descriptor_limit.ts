@@ -1,4 +1,4 @@
-import { findTool } from "../worker/tools.ts";
+import { findTool } from "../process/tools.ts";
 
 /**
  * How many files this process may have open, after Deno has raised its soft limit to the hard one.

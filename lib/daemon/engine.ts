@@ -16,7 +16,7 @@ import { inheritedSockets } from "./inherited_sockets.ts";
 import { isJournal } from "./journal.ts";
 import { JobEngine } from "./job_engine.ts";
 import type { DaemonProcess } from "./main.ts";
-import type { DaemonOptions } from "./options.ts";
+import type { DaemonOptions } from "../config/options.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 import { notifySocket, ServiceManager } from "./service_manager.ts";
 

@@ -2,7 +2,7 @@ import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Refusal } from "../service/audit.ts";
-import { endOf } from "../worker/child_exit.ts";
+import { endOf } from "../process/child_exit.ts";
 import { diagnostics } from "./diagnostics.ts";
 import {
   decodeLines,

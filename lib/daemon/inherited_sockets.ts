@@ -15,7 +15,7 @@ const FIRST = 3;
  * connects then waits instead of being refused.
  *
  * Deno passes inherited descriptors on to whatever it starts. The gateways need that; jobs and the
- * shell of the engine close them, see `lib/worker/launch.sh`.
+ * shell of the engine close them, see `lib/process/enter_job.sh`.
  *
  * @throws {JobWorkerError} `failed_precondition` if there are more than are served
  */

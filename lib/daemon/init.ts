@@ -9,7 +9,7 @@ import { JobWorkerError, pathFaultOf } from "../errors.ts";
 import { flushDirectory } from "../files/flush.ts";
 import { createFile, replaceFile } from "../files/replace_file.ts";
 import { usageFault } from "../text/usage_fault.ts";
-import { CONFIG_NAME, SYSTEM_DIRECTORY } from "./config_file.ts";
+import { CONFIG_NAME, SYSTEM_DIRECTORY } from "../config/config_file.ts";
 import { givenPassword } from "./given_password.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]

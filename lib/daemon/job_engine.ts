@@ -7,7 +7,7 @@ import { type Containment, MemoryStore, Worker } from "../worker/mod.ts";
 import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { type DaemonOptions, IN_MEMORY } from "./options.ts";
+import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
 /** Options of {@linkcode JobEngine.open}. */
 export interface JobEngineOptions extends

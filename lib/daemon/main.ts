@@ -1,10 +1,10 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isLasting } from "../files/lasting.ts";
 import { VERSION_TEXT } from "../version.ts";
-import { loadOptions } from "./config_file.ts";
+import { loadOptions } from "../config/config_file.ts";
 import type { GatewayPipes } from "./gateway.ts";
 import { GATEWAY_ROLE } from "./gateway_command.ts";
-import { helpText } from "./help_text.ts";
+import { helpText } from "../config/help_text.ts";
 import { isJournal, journalLines } from "./journal.ts";
 
 /**

@@ -11,7 +11,7 @@ import { type RefusedConnection, TlsListener } from "../grpc/tls_listener.ts";
 import type { HostPort } from "../net/host_port.ts";
 import { restApp } from "../rest/app.ts";
 import type { FailedLogin } from "../rest/basic_auth.ts";
-import { limited } from "../rest/limited.ts";
+import { limited } from "../rest/rate_limit.ts";
 import { hostsOf, RestServer } from "../rest/server.ts";
 import type { Refusal } from "../service/audit.ts";
 import { certsCommand } from "../text/command_hints.ts";

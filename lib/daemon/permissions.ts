@@ -1,9 +1,9 @@
 import { dirname, resolve } from "node:path";
 import { JobWorkerError } from "../errors.ts";
-import { findTool } from "../worker/tools.ts";
-import { loadOptions } from "./config_file.ts";
+import { findTool } from "../process/tools.ts";
+import { loadOptions } from "../config/config_file.ts";
 import { ENGINE_SOCKET } from "./data_directory.ts";
-import { type DaemonInvocation, IN_MEMORY } from "./options.ts";
+import { type DaemonInvocation, IN_MEMORY } from "../config/options.ts";
 import { notifySocket, OWN_SOCKET } from "./service_manager.ts";
 
 /**

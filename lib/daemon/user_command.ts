@@ -4,7 +4,7 @@ import { parseRoles } from "../auth/password_file.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { usageFault } from "../text/usage_fault.ts";
-import { loadOptions } from "./config_file.ts";
+import { loadOptions } from "../config/config_file.ts";
 import { givenPassword } from "./given_password.ts";
 
 const USAGE = `Usage: worker-daemon user add NAME --role ROLES [--users FILE] [--password-file FILE]

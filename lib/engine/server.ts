@@ -10,7 +10,7 @@ import {
   METHODS,
   type UnaryMethod,
 } from "../service/methods.ts";
-import { CallQuota } from "./call_quota.ts";
+import { CallQuota } from "./call_limit.ts";
 import {
   callSchema,
   decodeRequest,

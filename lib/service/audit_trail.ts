@@ -1,7 +1,7 @@
 import { dirname } from "node:path";
 import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
 import { flushDirectory, writeFully } from "../files/flush.ts";
-import { readFully } from "../worker/read_fully.ts";
+import { readFully } from "../files/read_fully.ts";
 import { damageLine } from "./audit_line.ts";
 
 const NEWLINE = 0x0a;

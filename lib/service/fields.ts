@@ -8,17 +8,17 @@
 import { JOB_ID } from "../ids.ts";
 import { SIGNALS } from "../job/signals.ts";
 import { hasAtMost } from "../text/text_length.ts";
-import { LONGEST_ARGUMENT } from "../worker/command.ts";
+import { LONGEST_ARGUMENT } from "../job/command.ts";
 import {
   LONGEST_GRACE_PERIOD_MS,
   LONGEST_TIMEOUT_MS,
   SMALLEST_MEMORY,
   UMASK,
   USER_NAME,
-} from "../worker/execution.ts";
+} from "../job/execution.ts";
 import { LABEL_NAME, LONGEST_LABEL_VALUE, MOST_LABELS } from "../job/labels.ts";
-import { SMALLEST_LOG_LIMIT } from "../worker/log_limit.ts";
-import { parseSignal } from "../worker/signals.ts";
+import { SMALLEST_LOG_LIMIT } from "../job/log_limit.ts";
+import { parseSignal } from "../job/parse_signal.ts";
 import { z } from "../text/zod.ts";
 
 export { MOST_LABELS };

@@ -35,7 +35,7 @@ import { isChange, type JobMethod, METHODS, type RequestOf } from "./methods.ts"
 import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
 import { checkRequest, commandOf, MAX_OUTPUT_BYTES } from "./requests.ts";
-import { visibleJob } from "./visible_job.ts";
+import { visibleJob } from "./redact.ts";
 
 /** Of so many jobs it is remembered who wrote their input. */
 const MOST_INPUTS = 10_000;

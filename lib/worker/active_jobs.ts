@@ -1,7 +1,7 @@
 import { settleAll } from "../async/settle_all.ts";
 import { Heartbeat } from "./heartbeat.ts";
 import type { JobStore } from "../job/job_store.ts";
-import type { RunningJob } from "./running_job.ts";
+import type { RunningJob } from "../executor/running_job.ts";
 import { StoreChanges } from "./store_changes.ts";
 import type { Job } from "../job/types.ts";
 

@@ -36,16 +36,12 @@
 export type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
 export { matches } from "../job/matches.ts";
 export { MemoryStore } from "./memory_store.ts";
-export type { ExecutionRequest } from "./execution.ts";
-export type { UserPolicy } from "./users.ts";
+export type { ExecutionRequest } from "../job/execution.ts";
+export type { UserPolicy } from "../job/user_policy.ts";
 export type { Pruned, Retention } from "./retention.ts";
-export { parseSignal } from "./signals.ts";
-export { findTool } from "./tools.ts";
+export { parseSignal } from "../job/parse_signal.ts";
+export { findTool } from "../process/tools.ts";
 export * from "../job/types.ts";
 export { Worker } from "./worker.ts";
-export {
-  DEFAULT_LOG_LIMIT,
-  type StartOptions,
-  type StopJobOptions,
-  type WorkerOptions,
-} from "./worker_options.ts";
+export { DEFAULT_LOG_LIMIT } from "../job/log_limit.ts";
+export type { StartOptions, StopJobOptions, WorkerOptions } from "./worker_options.ts";

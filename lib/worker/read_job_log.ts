@@ -1,9 +1,9 @@
 import { abortable } from "../async/abortable.ts";
 import type { ActiveJob } from "./active_jobs.ts";
-import type { LogLibrary } from "./log_library.ts";
-import { checkWhole } from "./log_loss.ts";
-import { readLog, type ReadLogOptions } from "./log_reader.ts";
-import { findStart } from "./log_start.ts";
+import type { LogLibrary } from "../log/log_library.ts";
+import { checkWhole } from "../log/log_loss.ts";
+import { readLog, type ReadLogOptions } from "../log/log_reader.ts";
+import { findStart } from "../log/log_start.ts";
 import type { Job, LogBatch, LogStart, LogStream } from "../job/types.ts";
 
 /** Options of {@linkcode readJobLog}. */

@@ -1,11 +1,11 @@
 import { delay } from "../async/delay.ts";
 import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
 import { settleAll } from "../async/settle_all.ts";
-import type { Cgroups } from "./cgroups.ts";
-import { JobLog } from "./job_log.ts";
+import type { Cgroups } from "../process/cgroups.ts";
+import { JobLog } from "../log/job_log.ts";
 import type { JobStore, StoredJob } from "../job/job_store.ts";
-import type { LogLibrary } from "./log_library.ts";
-import type { ProcessGroups } from "./process_groups.ts";
+import type { LogLibrary } from "../log/log_library.ts";
+import type { ProcessGroups } from "../process/process_groups.ts";
 import type { Job } from "../job/types.ts";
 
 /** Killed processes take a moment to go, and may have made others just before. */

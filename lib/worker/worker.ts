@@ -3,21 +3,21 @@ import { JobWorkerError } from "../errors.ts";
 import { IdSequence, newId } from "../ids.ts";
 import { MAX_PAGE_JOBS, PageRoom } from "../job/page_limit.ts";
 import { type ActiveJob, ActiveJobs } from "./active_jobs.ts";
-import { Cgroups } from "./cgroups.ts";
-import { checkGracePeriod, checkTimeout } from "./execution.ts";
-import type { JobInput } from "./job_input.ts";
+import { Cgroups } from "../process/cgroups.ts";
+import { checkGracePeriod, checkTimeout } from "../job/execution.ts";
+import type { JobInput } from "../executor/job_input.ts";
 import type { JobPage, JobStore } from "../job/job_store.ts";
 import { JobWatch } from "./job_watch.ts";
-import { checkMaxTimeout, Launcher, type Prepared } from "./launcher.ts";
-import { LogLibrary, LOGS } from "./log_library.ts";
+import { checkMaxTimeout, Launcher, type Prepared } from "../executor/launcher.ts";
+import { LogLibrary, LOGS } from "../log/log_library.ts";
 import { MemoryStore } from "./memory_store.ts";
-import { ProcessGroups } from "./process_groups.ts";
+import { ProcessGroups } from "../process/process_groups.ts";
 import { readJobLog, type ReadJobLogOptions } from "./read_job_log.ts";
 import { recover } from "./recovery.ts";
 import { expired, type Pruned, type Retention } from "./retention.ts";
-import { RunningJob } from "./running_job.ts";
-import { parseSignal } from "./signals.ts";
-import { findTools } from "./tools.ts";
+import { RunningJob } from "../executor/running_job.ts";
+import { parseSignal } from "../job/parse_signal.ts";
+import { findTools } from "../process/tools.ts";
 import {
   type Containment,
   type Job,
@@ -26,12 +26,8 @@ import {
   type LogStream,
   statusOf,
 } from "../job/types.ts";
-import {
-  DEFAULT_LOG_LIMIT,
-  type StartOptions,
-  type StopJobOptions,
-  type WorkerOptions,
-} from "./worker_options.ts";
+import { DEFAULT_LOG_LIMIT } from "../job/log_limit.ts";
+import type { StartOptions, StopJobOptions, WorkerOptions } from "./worker_options.ts";
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
 

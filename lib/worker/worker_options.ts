@@ -1,11 +1,8 @@
 import type { JobStore } from "../job/job_store.ts";
-import type { ShellEnd } from "./kernel_shell.ts";
-import type { LaunchRequest } from "./launcher.ts";
+import type { ShellEnd } from "../process/proc_shell.ts";
+import type { LaunchRequest } from "../executor/launcher.ts";
 import type { Job, LogLimit } from "../job/types.ts";
-import type { UserPolicy } from "./users.ts";
-
-/** 256 MiB, of which the newest is kept. */
-export const DEFAULT_LOG_LIMIT: LogLimit = { bytes: 256 * 1024 * 1024, policy: "keep_newest" };
+import type { UserPolicy } from "../job/user_policy.ts";
 
 /** Options of `Worker.open()`. */
 export interface WorkerOptions {

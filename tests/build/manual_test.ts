@@ -1,5 +1,5 @@
 import { MANUAL_DIRECTORY, manualPages } from "../../build/manual.ts";
-import { helpText } from "../../lib/daemon/help_text.ts";
+import { helpText } from "../../lib/config/help_text.ts";
 import { assert } from "../assert.ts";
 
 for (const [name, page] of manualPages()) {

@@ -15,7 +15,7 @@ import type {
 import { main } from "../../lib/cli/main.ts";
 import { UserDirectory } from "../../lib/cli/user_directory.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
-import { job } from "../worker/job_fixture.ts";
+import { job } from "../executor/job_fixture.ts";
 
 export const JOB_ID = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
 

@@ -14,7 +14,7 @@ import { TestProcess } from "../end_to_end/process.ts";
 import { AS_ROOT, programLine } from "../programs.ts";
 import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { job } from "../worker/job_fixture.ts";
+import { job } from "../executor/job_fixture.ts";
 
 const MUST_BE_MENDED = 78;
 const MAY_PASS = 1;

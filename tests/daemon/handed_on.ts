@@ -8,7 +8,7 @@
 
 import { runEngine } from "../../lib/daemon/engine.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
-import { parseOptions } from "../../lib/daemon/options.ts";
+import { parseOptions } from "../../lib/config/options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { MAX_PAGE_JOBS } from "../../lib/job/page_limit.ts";
@@ -16,7 +16,7 @@ import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
-import { job } from "../worker/job_fixture.ts";
+import { job } from "../executor/job_fixture.ts";
 import { until } from "../worker/fixture.ts";
 
 const invocation = parseOptions(Deno.args, () => undefined);

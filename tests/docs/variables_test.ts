@@ -6,14 +6,14 @@ import { loadPasswordFile } from "../../lib/auth/password_file.ts";
 import { describeGrammar, parse } from "../../lib/cli/grammar.ts";
 import { main } from "../../lib/cli/main.ts";
 import { UserDirectory } from "../../lib/cli/user_directory.ts";
-import { loadOptions } from "../../lib/daemon/config_file.ts";
-import { helpText } from "../../lib/daemon/help_text.ts";
+import { loadOptions } from "../../lib/config/config_file.ts";
+import { helpText } from "../../lib/config/help_text.ts";
 import { init } from "../../lib/daemon/init.ts";
-import { parseOptions, variableOf } from "../../lib/daemon/options.ts";
+import { parseOptions, variableOf } from "../../lib/config/options.ts";
 import { editUsers } from "../../lib/daemon/user_command.ts";
 import { assert } from "../assert.ts";
 import { FakeIo, JOB_ID, runCli } from "../cli/fake_daemon.ts";
-import { OPTION_NAMES, OPTION_SAMPLES } from "../daemon/option_samples.ts";
+import { OPTION_NAMES, OPTION_SAMPLES } from "../config/option_samples.ts";
 import { ROOT } from "../programs.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 

@@ -7,7 +7,7 @@
 import { X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 import { connect, type ConnectOptions, type JobWorkerClient } from "../../lib/grpc/client.ts";
-import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { KernelShell } from "../../lib/process/proc_shell.ts";
 import { assert } from "../assert.ts";
 import type { TestCertificates } from "../certificates.ts";
 import { TestDaemon, type TestDaemonOptions } from "../end_to_end/daemon.ts";

@@ -7,12 +7,12 @@ import { errorFromStatus, statusFromError } from "../../lib/grpc/status.ts";
 import { NO_COMMAND } from "../../lib/grpc/wire_values.ts";
 import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import { checkRequest, requestFields } from "../../lib/service/requests.ts";
-import { checkCommand } from "../../lib/worker/command.ts";
-import { checkGracePeriod, completeExecution } from "../../lib/worker/execution.ts";
+import { checkCommand } from "../../lib/job/command.ts";
+import { checkGracePeriod, completeExecution } from "../../lib/job/execution.ts";
 import { checkLabels } from "../../lib/job/labels.ts";
-import { checkMaxTimeout } from "../../lib/worker/launcher.ts";
-import { checkLogLimit } from "../../lib/worker/log_limit.ts";
-import { parseSignal } from "../../lib/worker/signals.ts";
+import { checkMaxTimeout } from "../../lib/executor/launcher.ts";
+import { checkLogLimit } from "../../lib/job/log_limit.ts";
+import { parseSignal } from "../../lib/job/parse_signal.ts";
 import { assert } from "../assert.ts";
 
 const root = parseProtos(Object.values(PROTOS), { keepCase: true });

@@ -12,7 +12,7 @@ import { type RefusedConnection, TlsListener } from "../../lib/grpc/tls_listener
 import type { JobService } from "../../lib/service/job_service.ts";
 import type { Job, LogBatch } from "../../lib/job/types.ts";
 import { TestCertificates } from "../certificates.ts";
-import { job } from "../worker/job_fixture.ts";
+import { job } from "../executor/job_fixture.ts";
 
 export const JOB: Job = job({
   jobId: "01890a5d-ac96-774b-bcce-b302099a8057",

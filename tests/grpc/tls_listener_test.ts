@@ -19,7 +19,7 @@ import { assert } from "../assert.ts";
 import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
 import { soon } from "../soon.ts";
-import { fakeClock } from "../worker/log_fixture.ts";
+import { fakeClock } from "../log/log_fixture.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());

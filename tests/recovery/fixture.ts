@@ -4,10 +4,10 @@
  * @module
  */
 
-import { decodeRecord } from "../../lib/worker/log_format.ts";
+import { decodeRecord } from "../../lib/log/log_format.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { type Job, Worker } from "../../lib/worker/mod.ts";
-import { ProcessGroups } from "../../lib/worker/process_groups.ts";
+import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import { assert } from "../assert.ts";
 import { processesOf, TestProcess } from "../end_to_end/process.ts";
 import { ROOT } from "../programs.ts";

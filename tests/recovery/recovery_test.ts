@@ -1,12 +1,12 @@
-import { LogLibrary } from "../../lib/worker/log_library.ts";
+import { LogLibrary } from "../../lib/log/log_library.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
-import { ProcessGroups } from "../../lib/worker/process_groups.ts";
+import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import { recover } from "../../lib/worker/recovery.ts";
 import type { Job } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
-import { job } from "../worker/job_fixture.ts";
+import { job } from "../executor/job_fixture.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { TOOLS } from "../worker/tools.ts";
+import { TOOLS } from "../process/tools.ts";
 
 Deno.test("recover() kills again what enters the cgroup of a job after the first time", async () => {
   await using groups = new ProcessGroups(TOOLS);

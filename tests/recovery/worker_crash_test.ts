@@ -1,5 +1,5 @@
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
-import { LogWriter } from "../../lib/worker/log_writer.ts";
+import { LogWriter } from "../../lib/log/log_writer.ts";
 import { assert } from "../assert.ts";
 import {
   cgroupsOf,
@@ -9,8 +9,8 @@ import {
   TestWorker,
   until,
 } from "../worker/fixture.ts";
-import { DONE, job } from "../worker/job_fixture.ts";
-import { fakeClock, write } from "../worker/log_fixture.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
+import { fakeClock, write } from "../log/log_fixture.ts";
 import {
   assertNothingRuns,
   assertPrinted,

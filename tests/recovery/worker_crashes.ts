@@ -1,7 +1,7 @@
 import { statusOf } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { BOTH, cgroupsOf, FROM_START, temporaryDirectory, textOf } from "../worker/fixture.ts";
-import {} from "../worker/job_fixture.ts";
+import {} from "../executor/job_fixture.ts";
 import {
   assertNoStrayLogs,
   assertNothingRuns,

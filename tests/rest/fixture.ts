@@ -14,7 +14,7 @@ import type { JobService } from "../../lib/service/job_service.ts";
 import type { Job, LogBatch, LogRecord } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import type { TestCertificates } from "../certificates.ts";
-import { job } from "../worker/job_fixture.ts";
+import { job } from "../executor/job_fixture.ts";
 
 export const JOB_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 

@@ -2,11 +2,11 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { openApiDocument } from "../../lib/rest/openapi.ts";
 import { checkRequest } from "../../lib/service/requests.ts";
 import type { JobService, StartJobRequest, StopJobRequest } from "../../lib/service/job_service.ts";
-import { checkCommand } from "../../lib/worker/command.ts";
-import { checkGracePeriod, completeExecution } from "../../lib/worker/execution.ts";
+import { checkCommand } from "../../lib/job/command.ts";
+import { checkGracePeriod, completeExecution } from "../../lib/job/execution.ts";
 import { checkLabels } from "../../lib/job/labels.ts";
-import { checkLogLimit } from "../../lib/worker/log_limit.ts";
-import { parseSignal } from "../../lib/worker/signals.ts";
+import { checkLogLimit } from "../../lib/job/log_limit.ts";
+import { parseSignal } from "../../lib/job/parse_signal.ts";
 import { assert } from "../assert.ts";
 import { DONE_JOB, JOB, JOB_ID, TestApp } from "./fixture.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { newId } from "../../lib/ids.ts";
-import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { KernelShell } from "../../lib/process/proc_shell.ts";
 import { UNPACKED_BY_ROOT } from "../var_cache.ts";
 import { TestWorker } from "../worker/fixture.ts";
 

@@ -22,9 +22,9 @@ const LONG = "tests/long";
 /** They look at the memory, descriptors or children of their process, and have one of their own. */
 const ALONE = [
   "tests/grpc/abuse_test.ts",
-  "tests/worker/kernel_shell_test.ts",
-  "tests/worker/log_limit_test.ts",
-  "tests/worker/log_reader_test.ts",
+  "tests/process/proc_shell_test.ts",
+  "tests/log/log_limit_test.ts",
+  "tests/log/log_reader_test.ts",
   "tests/worker/worker_output_test.ts",
   "tests/worker/worker_start_test.ts",
 ];

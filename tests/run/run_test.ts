@@ -1,4 +1,4 @@
-import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { KernelShell } from "../../lib/process/proc_shell.ts";
 import { assert } from "../assert.ts";
 import { TestProcess } from "../end_to_end/process.ts";
 import { rootTest } from "../root.ts";

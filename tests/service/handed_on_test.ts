@@ -2,7 +2,7 @@ import type { CallContext } from "../../lib/service/job_service.ts";
 import { WorkerService } from "../../lib/service/worker_service.ts";
 import type { Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
-import { DONE, job } from "../worker/job_fixture.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
 import { ADMIN, contextOf, MemoryAudit, TRUE } from "./fixture.ts";
 
 const JOB = job({ jobId: "01890a5d-ac96-774b-bcce-b302099a8057", owner: "alice" });

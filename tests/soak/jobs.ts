@@ -7,7 +7,7 @@
  */
 
 import { JobWorkerError } from "../../lib/errors.ts";
-import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { KernelShell } from "../../lib/process/proc_shell.ts";
 import { type Command, type ExecutionRequest, type Job, Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { processesOf } from "../end_to_end/process.ts";

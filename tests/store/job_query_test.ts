@@ -6,7 +6,7 @@ import type { JobStore } from "../../lib/worker/mod.ts";
 import type { JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { DONE, job } from "../worker/job_fixture.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
 
 /** One statement that was run, and the steps in which SQLite goes about it. */
 interface Run {

@@ -12,7 +12,7 @@ import { MemoryStore } from "../../lib/worker/memory_store.ts";
 import type { Job, JobFilter, JobStatus } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { DONE, job } from "../worker/job_fixture.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
 
 const STORES: Readonly<Record<string, (directory: string) => Promise<JobStore>>> = {
   MemoryStore: () => Promise.resolve(new MemoryStore()),

@@ -7,7 +7,7 @@ import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { assert } from "../assert.ts";
 import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
 import { rejection, temporaryDirectory } from "../worker/fixture.ts";
-import { DONE, job } from "../worker/job_fixture.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
 
 /** What `SqliteStore.open()` says of a file that it must not touch. */
 async function refusal(path: string, code = "failed_precondition"): Promise<string> {

@@ -3,7 +3,7 @@ import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { assert } from "../assert.ts";
 import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
 import { rejection, temporaryDirectory } from "../worker/fixture.ts";
-import { DONE, job } from "../worker/job_fixture.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
 
 async function isRefused(promise: Promise<unknown>): Promise<string> {
   const error = await rejection(promise);
@@ -30,7 +30,7 @@ Deno.test("SqliteStore finds again what it was told, also after a crash", async 
   const path = `${directory.path}/jobs.db`;
   const script = `
     import { SqliteStore } from "${import.meta.resolve("../../lib/store/sqlite_store.ts")}";
-    import { job } from "${import.meta.resolve("../worker/job_fixture.ts")}";
+    import { job } from "${import.meta.resolve("../executor/job_fixture.ts")}";
     const store = await SqliteStore.open(Deno.args[0]);
     await store.put(job({ jobId: "a", labels: { l: "1" } }), "boot:1");
     void store.put(job({ jobId: "b" }));

@@ -1,5 +1,5 @@
-import { Cgroups } from "../../lib/worker/cgroups.ts";
-import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { Cgroups } from "../../lib/process/cgroups.ts";
+import { KernelShell } from "../../lib/process/proc_shell.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import {

@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import { seeded } from "../random.ts";
 import { soon } from "../soon.ts";
-import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { KernelShell } from "../../lib/process/proc_shell.ts";
 import {
   type Command,
   type Job,

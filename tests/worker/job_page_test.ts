@@ -2,7 +2,7 @@ import { type JobPage, MemoryStore } from "../../lib/worker/mod.ts";
 import { type Job, type JobFilter, statusOf } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { rejection, TestWorker } from "./fixture.ts";
-import { DONE, job } from "./job_fixture.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
 
 /** Remembers how many jobs each page had. */
 class CountingStore extends MemoryStore {

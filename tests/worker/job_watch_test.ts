@@ -3,7 +3,7 @@ import { JobWatch } from "../../lib/worker/job_watch.ts";
 import type { Job, JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "./fixture.ts";
-import { DONE, job } from "./job_fixture.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
 
 /** A watch of jobs that are as they were told last, or gone. */
 class TestWatch {

@@ -4,8 +4,8 @@
  * @module
  */
 
-import { Cgroups } from "../../lib/worker/cgroups.ts";
-import { KernelShell } from "../../lib/worker/kernel_shell.ts";
+import { Cgroups } from "../../lib/process/cgroups.ts";
+import { KernelShell } from "../../lib/process/proc_shell.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { Job } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";

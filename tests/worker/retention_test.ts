@@ -4,8 +4,8 @@ import { expired, type Retention } from "../../lib/worker/retention.ts";
 import type { Job } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { BOTH, bytesOf, FROM_START, rejection, TestWorker } from "./fixture.ts";
-import { DONE, job } from "./job_fixture.ts";
-import { fakeClock } from "./log_fixture.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
+import { fakeClock } from "../log/log_fixture.ts";
 
 /** An hour after the start of the last job of {@linkcode storeOf}. */
 const NOW = 13_600_000;

@@ -1,14 +1,14 @@
 // What a worker of root lets the jobs of others do. Where we are not root there is nothing to let.
 import { JobWorkerError } from "../../lib/errors.ts";
-import { Launcher } from "../../lib/worker/launcher.ts";
-import { LogLibrary } from "../../lib/worker/log_library.ts";
+import { Launcher } from "../../lib/executor/launcher.ts";
+import { LogLibrary } from "../../lib/log/log_library.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
-import { ProcessGroups } from "../../lib/worker/process_groups.ts";
+import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { processesOf } from "../end_to_end/process.ts";
 import { rejection, temporaryDirectory, TestWorker } from "./fixture.ts";
-import { TOOLS } from "./tools.ts";
+import { TOOLS } from "../process/tools.ts";
 
 type AnyCommand = Pick<Command, "name"> & Partial<Command>;
 

@@ -1,7 +1,7 @@
 import type { Job, JobEnd } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { killEscaped, liveProcesses, rejection, TestWorker, until } from "./fixture.ts";
-import { fakeClock } from "./log_fixture.ts";
+import { fakeClock } from "../log/log_fixture.ts";
 
 /** The outcome of a job without its time. */
 function outcomeOf({ end }: Job): Omit<JobEnd, "finishedAt"> {

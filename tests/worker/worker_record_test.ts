@@ -11,7 +11,7 @@ import {
   textOf,
   until,
 } from "./fixture.ts";
-import { DONE, job as jobOf } from "./job_fixture.ts";
+import { DONE, job as jobOf } from "../executor/job_fixture.ts";
 
 const FAULT = new Error("Disk full");
 

@@ -2,7 +2,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { type Job, type JobFilter, MemoryStore, statusOf } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { rejection, TestWorker } from "./fixture.ts";
-import { DONE, job as jobOf } from "./job_fixture.ts";
+import { DONE, job as jobOf } from "../executor/job_fixture.ts";
 
 /** A store that fails when it is told to. */
 class BrokenStore extends MemoryStore {

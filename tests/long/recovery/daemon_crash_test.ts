@@ -13,7 +13,7 @@ import {
   textOf,
   until,
 } from "../../worker/fixture.ts";
-import { job } from "../../worker/job_fixture.ts";
+import { job } from "../../executor/job_fixture.ts";
 import {
   assertNoStrayLogs,
   assertNothingRuns,

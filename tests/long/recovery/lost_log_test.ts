@@ -1,5 +1,5 @@
-import { JobLog } from "../../../lib/worker/job_log.ts";
-import { readLog } from "../../../lib/worker/log_reader.ts";
+import { JobLog } from "../../../lib/log/job_log.ts";
+import { readLog } from "../../../lib/log/log_reader.ts";
 import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import { BOTH, temporaryDirectory } from "../../worker/fixture.ts";

@@ -4,7 +4,7 @@ import type { Job } from "../../../lib/job/types.ts";
 import { assert } from "../../assert.ts";
 import { NO_SMALL_DISK, SmallDisk } from "../../small_disk.ts";
 import { temporaryDirectory } from "../../worker/fixture.ts";
-import { DONE, job } from "../../worker/job_fixture.ts";
+import { DONE, job } from "../../executor/job_fixture.ts";
 
 const PAGE = 4 / 1024;
 const LARGE_DISK = 64;

@@ -1,0 +1,58 @@
+/**
+ * Readers of the values of the daemon's options. Each throws what is accepted; who reads an option says
+ * which it was.
+ *
+ * @module
+ */
+
+import { formatByteSize, parseByteSize, unitHint } from "../text/byte_size.ts";
+import { formatDuration, parseDuration } from "../text/duration.ts";
+import { type HostPort, hostPortHint, parseHostPort } from "../net/host_port.ts";
+import { SMALLEST_LOG_LIMIT } from "../job/log_limit.ts";
+
+export function path(text: string): string {
+  if (text === "" || text.includes("\0")) throw new Error("must be the path of a file");
+  return text;
+}
+
+export function hostPort(text: string): HostPort {
+  const parsed = parseHostPort(text);
+  if (parsed !== null) return parsed;
+  throw new Error(`must be host:port, such as 0.0.0.0:8080 or [::]:8080${hostPortHint(text)}`);
+}
+
+/** What no job could have is no default and no bound for jobs. */
+export function durationUpTo(mostMs: number): (text: string) => number {
+  return (text) => {
+    const ms = parseDuration(text);
+    if (ms <= mostMs) return ms;
+    throw new Error(`must be at most ${formatDuration(mostMs)}`);
+  };
+}
+
+export function logLimit(text: string): number {
+  const bytes = parseByteSize(text);
+  if (bytes >= SMALLEST_LOG_LIMIT) return bytes;
+  throw new Error(`must be at least ${formatByteSize(SMALLEST_LOG_LIMIT)}${unitHint(text)}`);
+}
+
+/** As browsers write it: in lower case, without the port that goes without saying. */
+export function origin(text: string): string {
+  const url = URL.parse(text);
+  // Over http passwords could be read on the way.
+  if (url?.protocol === "https:" && `${url.origin}/` === url.href && !text.includes("*")) {
+    return url.origin;
+  }
+  throw new Error("must be https://host or https://host:port, without a path, several by commas");
+}
+
+export function userName(text: string): string {
+  if (/^([a-z_][a-z0-9_.-]{0,31})?$/i.test(text)) return text;
+  throw new Error("must be the name of a user");
+}
+
+export function parseSwitch(text: string): boolean {
+  if (/^(true|1|yes|on)$/i.test(text)) return true;
+  if (/^(false|0|no|off)$/i.test(text)) return false;
+  throw new Error("must be true or false");
+}

@@ -1,0 +1,88 @@
+import { delay } from "../async/delay.ts";
+import type { LogWriter } from "../log/log_writer.ts";
+import type { Process } from "../process/process.ts";
+import type { LogStream } from "../job/types.ts";
+
+/** How often the pipes are looked at once the last process of the job has gone. */
+const LOOK_MS = 100;
+/**
+ * They are silent if nothing came between so many looks. On a machine that is busy what waits in the
+ * pipes may be read hundreds of milliseconds after it was printed, and giving up would lose it. Only
+ * who has left the job and holds the pipes makes anybody wait for this.
+ */
+const QUIET_LOOKS = 15;
+/** Looks at pipes that are not silent. Only a process that has left the job can still print. */
+const MOST_LOOKS = 30;
+
+/** Moves what a process prints into its log. The pipes are read no faster than the disk takes it. */
+export class OutputPump {
+  readonly #readers: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>[] = [];
+  readonly #done: Promise<unknown>;
+  #open = 2;
+  #reads = 0;
+  /** How many streams wait for the disk, so that their pipes are not read. */
+  #storing = 0;
+
+  /**
+   * @param onError told once for a stream whose output can no longer be stored; what comes after
+   *   that is read and thrown away, so that the process does not hang
+   */
+  constructor(
+    process: Pick<Process, "stdout" | "stderr">,
+    writer: LogWriter,
+    onError: (error: unknown) => void,
+  ) {
+    this.#done = Promise.all([
+      this.#pump("stdout", process.stdout, writer, onError),
+      this.#pump("stderr", process.stderr, writer, onError),
+    ]);
+  }
+
+  /**
+   * Reads what is left once the job's processes have gone. Never waits for the end of the pipes alone:
+   * a daemonised child may keep them open for ever.
+   *
+   * @returns whether they were still held open
+   */
+  async drain(): Promise<boolean> {
+    for (let look = 0, quiet = 0; look < MOST_LOOKS && quiet < QUIET_LOOKS; look++) {
+      const before = this.#reads;
+      const timeout = new AbortController();
+      await Promise.race([this.#done, delay(LOOK_MS, timeout).catch(() => {})]);
+      timeout.abort();
+      if (this.#open === 0) break;
+      quiet = this.#reads === before && this.#storing === 0 ? quiet + 1 : 0;
+    }
+    const cut = this.#open > 0;
+    await Promise.all(this.#readers.map((reader) => reader.cancel()));
+    await this.#done;
+    return cut;
+  }
+
+  async #pump(
+    stream: LogStream,
+    source: ReadableStream<Uint8Array<ArrayBuffer>>,
+    writer: LogWriter,
+    onError: (error: unknown) => void,
+  ): Promise<void> {
+    const reader = source.getReader();
+    this.#readers.push(reader);
+    let broken = false;
+    for (;;) {
+      const { value } = await reader.read();
+      if (value === undefined) break;
+      this.#reads++;
+      if (broken) continue;
+      this.#storing++;
+      try {
+        await writer.append(stream, value);
+      } catch (error) {
+        broken = true;
+        onError(error);
+      } finally {
+        this.#storing--;
+      }
+    }
+    this.#open--;
+  }
+}

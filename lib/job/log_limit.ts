@@ -1,0 +1,21 @@
+import { JobWorkerError } from "../errors.ts";
+import type { LogLimit } from "./types.ts";
+
+/** 256 MiB, of which the newest is kept. */
+export const DEFAULT_LOG_LIMIT: LogLimit = { bytes: 256 * 1024 * 1024, policy: "keep_newest" };
+
+/** Less would be a few records. */
+export const SMALLEST_LOG_LIMIT = 1024 * 1024;
+
+/** @throws `invalid_argument`, naming the limit and what is accepted */
+export function checkLogLimit({ bytes }: LogLimit, maxBytes: number): void {
+  if (Number.isSafeInteger(bytes) && bytes >= SMALLEST_LOG_LIMIT && bytes <= maxBytes) return;
+  const most = maxBytes === Infinity
+    ? "on"
+    : `to ${maxBytes}, the most that this daemon lets a job have`;
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Invalid log limit ${bytes}: accepted are whole bytes from ${SMALLEST_LOG_LIMIT} ${most}`,
+    { field: "logLimit.bytes" },
+  );
+}

@@ -1,0 +1,259 @@
+import { JobWorkerError } from "../errors.ts";
+import { flushDirectory, flushFile } from "../files/flush.ts";
+import { settleAll } from "../async/settle_all.ts";
+import { WakeUp } from "../async/wake_up.ts";
+import {
+  type DecodedRecord,
+  decodeRecord,
+  decodeRecordBefore,
+  MAX_RECORD_BYTES,
+  type StreamCounts,
+} from "./log_format.ts";
+import { readFully } from "../files/read_fully.ts";
+
+const SEGMENT_NAME = /^(\d{16})\.log$/;
+
+/** One file of a log. */
+export interface Segment {
+  /** Bytes of output before the first record in it. */
+  readonly start: number;
+  /** Bytes of whole records in the file. Grows while it is written. */
+  size: number;
+}
+
+/**
+ * The log of one job, as its writer and its readers share it: which files there are, how far they
+ * are written, and whether more will come.
+ *
+ * All the bytes are on disk; this object stays small whatever the job prints.
+ */
+export class JobLog implements StreamCounts {
+  readonly #directory: string;
+  readonly #wakeUp = new WakeUp();
+  readonly #segments: Segment[] = [];
+  #counts: StreamCounts = { stdoutBytes: 0, stderrBytes: 0 };
+  #closed = false;
+  /** Of a log that was opened, the time of its last record; 0 if there is none. */
+  lastTime = 0;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /**
+   * Opens the log of a job that has ended. What a crash tore at its end is left out.
+   *
+   * @throws `Deno.errors.NotFound` if there is none
+   */
+  static async open(directory: string): Promise<JobLog> {
+    const log = new JobLog(directory);
+    for await (const entry of Deno.readDir(directory)) {
+      const start = SEGMENT_NAME.exec(entry.name)?.[1];
+      if (start !== undefined) log.#segments.push({ start: Number(start), size: 0 });
+    }
+    log.#segments.sort((a, b) => a.start - b.start);
+    for (const segment of log.#segments) {
+      segment.size = (await Deno.stat(log.pathOf(segment))).size;
+    }
+    // Of one that was not flushed, a power cut may have left the name.
+    log.#leaveOutEmpty();
+    await log.#findEnd();
+    log.#closed = true;
+    return log;
+  }
+
+  /** The log of a job that has ended without a byte of output. */
+  static empty(directory: string): JobLog {
+    const log = new JobLog(directory);
+    log.#closed = true;
+    return log;
+  }
+
+  /** Oldest first. Only the last one grows; the first one may be dropped at any moment. */
+  get segments(): readonly Segment[] {
+    return this.#segments;
+  }
+
+  get stdoutBytes(): number {
+    return this.#counts.stdoutBytes;
+  }
+
+  get stderrBytes(): number {
+    return this.#counts.stderrBytes;
+  }
+
+  /** Bytes of output so far, both streams together, those of dropped segments included. */
+  get endOffset(): number {
+    return this.#counts.stdoutBytes + this.#counts.stderrBytes;
+  }
+
+  /** What is left of it takes so many bytes on disk. */
+  get diskBytes(): number {
+    return this.#segments.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** Whether nothing will be added any more. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** Settles when something is added, or the log is closed. Take it before reading. */
+  changed(): Promise<void> {
+    return this.#wakeUp.next();
+  }
+
+  /** The file of a segment. */
+  pathOf(segment: Segment): string {
+    return `${this.#directory}/${String(segment.start).padStart(16, "0")}.log`;
+  }
+
+  /**
+   * Opens a segment for reading; `null` if it has been dropped.
+   *
+   * @throws `data_loss` if somebody else has removed it
+   */
+  async openSegment(segment: Segment): Promise<Deno.FsFile | null> {
+    try {
+      return await Deno.open(this.pathOf(segment));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      if (!this.#segments.includes(segment)) return null;
+      throw new JobWorkerError(
+        "data_loss",
+        `The log is gone from byte ${segment.start} of the output on: its file was removed`,
+        { cause: error },
+      );
+    }
+  }
+
+  /**
+   * Brings segments to the disk, and their names. What is gone needs no flush.
+   *
+   * @throws what flushing throws
+   */
+  async flush(segments: Iterable<Segment> = this.#segments): Promise<void> {
+    // Side by side: the file system does all of it in one go.
+    await settleAll(
+      [
+        ...Array.from(segments, (segment) => flushFile(this.pathOf(segment))),
+        flushDirectory(this.#directory),
+      ].map((flushed) =>
+        flushed.catch((error) => {
+          if (!(error instanceof Deno.errors.NotFound)) throw error;
+        })
+      ),
+    );
+  }
+
+  /**
+   * Cuts off behind the last whole record of each segment. A power cut can have torn any that had not
+   * been flushed; what is missing then is a gap, as where segments were dropped.
+   */
+  async mend(): Promise<void> {
+    for (const segment of this.#segments) {
+      using file = await Deno.open(this.pathOf(segment), { read: true, write: true });
+      const { size } = await file.stat();
+      segment.size = (await findLastRecord(file, size))?.end ?? 0;
+      if (segment.size < size) await file.truncate(segment.size);
+    }
+    this.#leaveOutEmpty();
+  }
+
+  /** Begins another segment. For the writer. */
+  begin(segment: Segment): void {
+    this.#segments.push(segment);
+  }
+
+  /** Says that a record ends the last segment now. For the writer. */
+  grow(fileBytes: number, counts: StreamCounts): void {
+    const last = this.#segments.at(-1);
+    if (last === undefined) throw new TypeError("Cannot grow a log without a segment");
+    last.size += fileBytes;
+    this.#counts = counts;
+    this.#wakeUp.notify();
+  }
+
+  /** Removes the oldest segment. A reader that has it open still reads it to its end. */
+  async dropOldest(): Promise<void> {
+    const segment = this.#segments.shift();
+    if (segment === undefined) return;
+    try {
+      await Deno.remove(this.pathOf(segment));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  /** Says that nothing will be added any more. For the writer. */
+  close(): void {
+    this.#closed = true;
+    this.#wakeUp.notify();
+  }
+
+  #leaveOutEmpty(): void {
+    this.#segments.splice(0, Infinity, ...this.#segments.filter(({ size }) => size > 0));
+  }
+
+  /** Finds the last whole record. Segments behind it hold nothing but a torn one. */
+  async #findEnd(): Promise<void> {
+    for (let last = this.#segments.at(-1); last !== undefined; last = this.#segments.at(-1)) {
+      using file = await Deno.open(this.pathOf(last));
+      const found = await findLastRecord(file, last.size);
+      if (found !== null) {
+        last.size = found.end;
+        this.#counts = found.record.after;
+        this.lastTime = found.record.record.time;
+        return;
+      }
+      this.#segments.pop();
+    }
+  }
+}
+
+interface LastRecord {
+  readonly record: DecodedRecord;
+  /** Where it ends in the file. */
+  readonly end: number;
+}
+
+/** The last whole record of a file, whether or not the file ends with it. */
+async function findLastRecord(file: Deno.FsFile, size: number): Promise<LastRecord | null> {
+  return await readLastRecord(file, size) ?? await searchLastRecord(file);
+}
+
+/** The record with which a file ends that nothing has torn. */
+async function readLastRecord(file: Deno.FsFile, size: number): Promise<LastRecord | null> {
+  const begin = Math.max(0, size - MAX_RECORD_BYTES);
+  await file.seek(begin, Deno.SeekMode.Start);
+  const buffer = new Uint8Array(size - begin);
+  const record = decodeRecordBefore(
+    buffer.subarray(0, await readFully(file, buffer)),
+    size - begin,
+  );
+  return typeof record === "string" ? null : { record, end: size };
+}
+
+/** The last whole record of a file, found from its beginning. */
+async function searchLastRecord(file: Deno.FsFile): Promise<LastRecord | null> {
+  await file.seek(0, Deno.SeekMode.Start);
+  let found: LastRecord | null = null;
+  let end = 0;
+  let rest = new Uint8Array(0);
+  for (;;) {
+    const buffer = new Uint8Array(rest.byteLength + 4 * MAX_RECORD_BYTES);
+    buffer.set(rest);
+    const read = await readFully(file, buffer.subarray(rest.byteLength));
+    const filled = buffer.subarray(0, rest.byteLength + read);
+    let position = 0;
+    for (;;) {
+      const record = decodeRecord(filled, position);
+      if (record === "invalid") return found;
+      if (record === "incomplete") break;
+      position += record.size;
+      end += record.size;
+      found = { record, end };
+    }
+    if (read === 0) return found;
+    rest = filled.slice(position);
+  }
+}

@@ -1,0 +1,195 @@
+import { abortable } from "../async/abortable.ts";
+import { JobWorkerError } from "../errors.ts";
+import type { JobLog, Segment } from "./job_log.ts";
+import { decodeRecord } from "./log_format.ts";
+import { readFully } from "../files/read_fully.ts";
+import type { LogBatch, LogGap, LogStream, StoredRecord } from "../job/types.ts";
+
+/** How much is read from the disk at once, unless less is asked for; a batch holds no more. */
+export const READ_BYTES = 256 * 1024;
+
+const EMPTY = new Uint8Array();
+
+/** What to read of a log. */
+export interface ReadLogOptions {
+  /** Where to start, in bytes of output. */
+  readonly offset: number;
+  readonly streams: readonly LogStream[];
+  /** Go on until the log is closed. */
+  readonly follow: boolean;
+  /** Where to end if not followed, in bytes of output; by default at what there is when it is asked. */
+  readonly endOffset?: number;
+  /** How much to read at once, asked each time: a whole record at least, 256 KiB by default. */
+  readonly readBytes?: () => number;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Reads a log at the reader's own pace: nothing is read before it is asked for, so a reader that
+ * stalls costs one batch of memory and nobody any time. The first batch of a log that is followed comes
+ * at once, an empty one if nothing is stored yet.
+ *
+ * @throws `out_of_range` for an offset that the log does not have; the reason of the signal
+ */
+export async function* readLog(
+  log: JobLog,
+  options: ReadLogOptions,
+): AsyncGenerator<Omit<LogBatch<LogStream>, "finishedJob">, void, undefined> {
+  const { offset, follow, readBytes = () => READ_BYTES, signal } = options;
+  const streams = new Set(options.streams);
+  // Or a job that prints faster than this is read would never let it end.
+  const end = follow ? Infinity : Math.min(options.endOffset ?? Infinity, log.endOffset);
+  if (!Number.isInteger(offset) || offset < 0 || offset > log.endOffset) {
+    throw new JobWorkerError(
+      "out_of_range",
+      `Invalid offset ${offset}: the log has ${log.endOffset} bytes`,
+    );
+  }
+  await using reader = new SegmentReader(log, offset, end);
+  let begun = false;
+  for (;;) {
+    signal?.throwIfAborted();
+    // In this order: a record that is added, or an end that comes, in between is not missed.
+    const changed = log.changed();
+    const { closed } = log;
+    const piece = await reader.read(readBytes());
+    if (piece === null) {
+      if (closed || !follow) return;
+      if (!begun) yield { records: [], nextOffset: reader.offset };
+      begun = true;
+      await abortable(changed, signal);
+      continue;
+    }
+    const { gap } = piece;
+    const records = piece.records.filter((record) => streams.has(record.stream));
+    if (records.length === 0 && gap === null) continue;
+    begun = true;
+    yield {
+      records,
+      nextOffset: reader.offset,
+      ...(!follow && { endOffset: end }),
+      ...(gap !== null && { gap }),
+    };
+  }
+}
+
+/** Some records that follow one another, and what was dropped before them. */
+interface Piece {
+  readonly records: readonly StoredRecord[];
+  readonly gap: LogGap | null;
+}
+
+/** Walks through the segments of a log up to an offset, a piece at a time. */
+class SegmentReader implements AsyncDisposable {
+  readonly #log: JobLog;
+  readonly #end: number;
+  /** Where the next record begins, counted in bytes of output. */
+  offset: number;
+  #segment: Segment | null = null;
+  #file: Deno.FsFile | null = null;
+  /** Where the last segment began that has been read to its end. */
+  #lastStart = -1;
+  /** Bytes of the file that have been decoded. */
+  #position = 0;
+  /** Those that have been read behind them: the beginning of a record. */
+  #cut = EMPTY;
+
+  constructor(log: JobLog, offset: number, end: number) {
+    this.#log = log;
+    this.#end = end;
+    this.offset = offset;
+  }
+
+  /** What comes next, or `null` if there is nothing at this moment. */
+  async read(atMost: number): Promise<Piece | null> {
+    const from = this.offset;
+    for (;;) {
+      const gap = this.offset > from ? { from, to: this.offset } : null;
+      const nothing = gap === null ? null : { records: [], gap };
+      if (this.offset >= this.#end) return nothing;
+      const segment = this.#segment ?? await this.#enter();
+      if (segment === null) return nothing;
+      if (segment.start > this.offset) {
+        this.offset = Math.min(segment.start, this.#end);
+        continue;
+      }
+      const available = Math.min(segment.size - this.#position, atMost);
+      if (available > 0) {
+        const records = await this.#readRecords(available);
+        if (records.length > 0) return { records, gap };
+        continue;
+      }
+      if (!this.#log.segments.some(({ start }) => start > segment.start)) return nothing;
+      this.#leave();
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#leave();
+    return Promise.resolve();
+  }
+
+  /** Opens the segment that holds the next byte, or the oldest one if that has been dropped. */
+  async #enter(): Promise<Segment | null> {
+    for (;;) {
+      // One that has been read may end before the next one begins: then its rest is gone.
+      const rest = this.#log.segments.filter(({ start }) => start > this.#lastStart);
+      const segment = rest.findLast(({ start }) => start <= this.offset) ?? rest[0];
+      if (segment === undefined) return null;
+      const file = await this.#log.openSegment(segment);
+      if (file === null) continue;
+      this.#file = file;
+      this.#segment = segment;
+      this.#position = 0;
+      this.#cut = EMPTY;
+      return segment;
+    }
+  }
+
+  #leave(): void {
+    this.#lastStart = this.#segment?.start ?? this.#lastStart;
+    this.#file?.close();
+    this.#file = null;
+    this.#segment = null;
+  }
+
+  async #readRecords(available: number): Promise<StoredRecord[]> {
+    const file = this.#file;
+    if (file === null) throw new TypeError("Cannot read: no segment is open");
+    const buffer = new Uint8Array(available);
+    buffer.set(this.#cut);
+    const length = this.#cut.byteLength +
+      await readFully(file, buffer.subarray(this.#cut.byteLength));
+    const filled = buffer.subarray(0, length);
+    const records: StoredRecord[] = [];
+    let position = 0;
+    for (;;) {
+      const decoded = decodeRecord(filled, position);
+      if (decoded === "incomplete") break;
+      if (decoded === "invalid") throw damaged(this.offset);
+      position += decoded.size;
+      const record = this.#within(decoded.record);
+      if (record === null) continue;
+      records.push(record);
+      this.offset = record.offset + record.data.byteLength;
+    }
+    if (position === 0) throw damaged(this.offset);
+    this.#position += position;
+    this.#cut = filled.slice(position);
+    return records;
+  }
+
+  /** What of a record is asked for: the first one may begin before that, the last one end behind it. */
+  #within(record: StoredRecord): StoredRecord | null {
+    const { offset, data } = record;
+    const begin = Math.max(0, this.offset - offset);
+    const end = Math.min(data.byteLength, this.#end - offset);
+    if (begin >= end) return null;
+    if (end - begin === data.byteLength) return record;
+    return { ...record, offset: offset + begin, data: data.subarray(begin, end) };
+  }
+}
+
+function damaged(offset: number): JobWorkerError {
+  return new JobWorkerError("data_loss", `The log is damaged behind byte ${offset} of the output`);
+}

@@ -1,0 +1,122 @@
+import { JobWorkerError } from "../errors.ts";
+import type { KernelShell } from "./proc_shell.ts";
+import { Rounds } from "../async/batcher.ts";
+import type { JobLimits, JobUsage } from "../job/types.ts";
+
+/** A controller that cgroup v2 may have for us, by the limit that needs it. */
+const CONTROLLERS = { memoryBytes: "memory", cpus: "cpu", processes: "pids" } as const;
+
+/** The period of cpu.max, in microseconds: the kernel's own default. */
+const CPU_PERIOD_US = 100_000;
+
+/**
+ * The cgroups of jobs (cgroup v2, https://docs.kernel.org/admin-guide/cgroup-v2.html), one for each,
+ * from which nothing that a job starts can escape.
+ */
+export class Cgroups {
+  readonly #shell: KernelShell;
+  readonly #root: string;
+  readonly #controllers: ReadonlySet<string>;
+  // Each takes a process of its own, mkdir(1) or rmdir(1), which can do many at a time.
+  readonly #makes = new Rounds((requests: readonly string[]) => this.#makeAll(requests));
+  readonly #removals = new Rounds((jobIds: readonly string[]) => this.#removeAll(jobIds));
+
+  private constructor(shell: KernelShell, root: string, controllers: readonly string[]) {
+    this.#shell = shell;
+    this.#root = root;
+    this.#controllers = new Set(controllers);
+  }
+
+  /** Where cgroup v2 is ours to write and knows `cgroup.kill` (Linux 5.14); else `null`. */
+  static async find(shell: KernelShell): Promise<Cgroups | null> {
+    const [root = "", ...controllers] = (await shell.ask("cgroup_root")).split(" ");
+    return root === "" ? null : new Cgroups(shell, root, controllers);
+  }
+
+  /** Whether every one of these limits can be kept. */
+  canLimit(limits: JobLimits): boolean {
+    return (Object.keys(limits) as (keyof JobLimits)[])
+      .every((name) => this.#controllers.has(CONTROLLERS[name]));
+  }
+
+  /**
+   * Makes the cgroup of a job.
+   *
+   * @param limits kept by it; see {@linkcode canLimit}
+   * @throws `unavailable`
+   */
+  async make(jobId: string, limits: JobLimits): Promise<void> {
+    const { memoryBytes, cpus, processes } = limits;
+    const settings = [
+      // Without swap, or the limit would be one in name only.
+      ...(memoryBytes === undefined ? [] : [`memory.max=${memoryBytes}`, "memory.swap.max=0"]),
+      ...(cpus === undefined ? [] : [`cpu.max=${Math.round(cpus * CPU_PERIOD_US)}`]),
+      ...(processes === undefined ? [] : [`pids.max=${processes}`]),
+    ];
+    const path = this.#pathOf(jobId);
+    const failed = await this.#makes.join([path, ...settings].join(" "));
+    if (!failed.has(path)) return;
+    throw new JobWorkerError("unavailable", `Cannot make the cgroup ${path}`);
+  }
+
+  /** A process that writes `0` to this file enters the cgroup. */
+  entryOf(jobId: string): string {
+    return `${this.#pathOf(jobId)}/cgroup.procs`;
+  }
+
+  /**
+   * Sends a signal to each process, and SIGCONT.
+   *
+   * @returns false if there is none
+   */
+  async signal(
+    jobId: string,
+    signal: string,
+    { thenContinue = true }: { thenContinue?: boolean } = {},
+  ): Promise<boolean> {
+    const verb = thenContinue ? "cgroup_stop" : "cgroup_signal";
+    return await this.#shell.ask(`${verb} ${signal} ${this.#pathOf(jobId)}`) !== "0";
+  }
+
+  /** SIGKILL to every process at once, so that none can make another meanwhile. */
+  async kill(jobId: string): Promise<void> {
+    await this.#shell.ask(`cgroup_kill ${this.#pathOf(jobId)}`);
+  }
+
+  /**
+   * Removes a cgroup, with those that the job has made in it.
+   *
+   * @returns what was used in it; `null` if there is a process in it, zombies aside
+   */
+  async remove(jobId: string): Promise<JobUsage | null> {
+    return (await this.#removals.join(jobId)).get(jobId) ?? null;
+  }
+
+  async #makeAll(requests: readonly string[]): Promise<ReadonlySet<string>> {
+    const failed = await this.#shell.ask(`cgroup_make ${requests.join(" ")}`);
+    return new Set(failed.split(" "));
+  }
+
+  async #removeAll(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobUsage>> {
+    const paths = jobIds.map((jobId) => this.#pathOf(jobId));
+    const removed = await this.#shell.ask(`cgroup_remove ${paths.join(" ")}`);
+    return new Map(
+      removed.split(" ").map((word) => {
+        const [jobId = "", ...figures] = word.split(":");
+        const [cpuUs, peakMemoryBytes, oomKills] = figures.map((text) =>
+          text === "-" ? null : +text
+        );
+        const cpuMs = typeof cpuUs === "number" ? Math.round(cpuUs / 1000) : null;
+        return [jobId, {
+          cpuMs,
+          peakMemoryBytes: peakMemoryBytes ?? null,
+          oomKills: oomKills ?? null,
+        }];
+      }),
+    );
+  }
+
+  #pathOf(jobId: string): string {
+    return `${this.#root}/${jobId}`;
+  }
+}

@@ -1,0 +1,176 @@
+import KERNEL_SHELL from "./proc_shell.sh" with { type: "text" };
+import { endOf } from "./child_exit.ts";
+
+/** Where a {@linkcode KernelShell} finds its programs. */
+export interface KernelShellOptions {
+  /** Absolute path of setsid(1). */
+  readonly setsid: string;
+  /** Absolute path of a POSIX shell. */
+  readonly sh: string;
+  /** The command that becomes the shell, with other rights than ours. */
+  readonly through?: readonly string[];
+  /** Kills the shell: one with the rights of others, they may have suspended. */
+  readonly signal?: AbortSignal;
+  /** Told of each shell that ended unasked. */
+  readonly onEnded?: (end: ShellEnd) => void;
+}
+
+/** The end of a shell that nobody asked to end. */
+export interface ShellEnd {
+  readonly pid: number;
+  /** How it ended, in words. */
+  readonly why: string;
+  /** The process id of the one that takes its place; `null`: there is none before the next question. */
+  readonly successor: number | null;
+}
+
+/**
+ * The script is a variable, not an argument: those are what `ps` and `systemctl status` show. And not a file:
+ * that would have to be readable by the users of jobs, whose rights a shell may have, and to be there still
+ * when the next one is started.
+ */
+const RUN_SCRIPT = 'eval "$KERNEL_SHELL"';
+
+/** In UTF-16 units; no question has so long a one, but others may trace a shell with their rights. */
+const LONGEST_ANSWER = 4 * 1024 * 1024;
+
+interface Shell {
+  readonly process: Deno.ChildProcess;
+  readonly requests: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly answers: Promise<void>;
+}
+
+interface Pending {
+  readonly text: string;
+  readonly resolve: (answer: string) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Does for the worker what Deno does not let a process with scoped permissions do: kill(2) on groups,
+ * `/proc`, cgroups.
+ *
+ * One long-lived shell in a session of its own does it with its builtins: 0.1 ms a request, against
+ * more than 1 ms for a process each. If somebody kills that shell, it is started again and what it had
+ * not answered is asked once more, which is harmless: no request does more when repeated.
+ */
+export class KernelShell implements AsyncDisposable {
+  readonly #options: KernelShellOptions;
+  readonly #pending = new Map<number, Pending>();
+  #shell: Shell | null = null;
+  #lastId = 0;
+  #closed = false;
+  /** How often in a row the shell ended without an answer. */
+  #failures = 0;
+
+  constructor(options: KernelShellOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Asks for something that may be asked twice.
+   *
+   * @param request a verb of `kernel_shell.sh` and its arguments
+   * @param lines what follows, for a verb that takes more
+   * @throws `TypeError` for a line end in any of them: what came after it would be a request
+   */
+  ask(request: string, lines: readonly string[] = []): Promise<string> {
+    const whole = [request, ...lines];
+    if (whole.some((line) => line.includes("\n"))) {
+      throw new TypeError("Cannot ask the shell: a request may hold no line end");
+    }
+    if (this.#closed) throw new TypeError("Cannot ask the shell: already closed");
+    const id = ++this.#lastId;
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    const pending = { text: `${id} ${whole.join("\n")}\n`, resolve, reject };
+    this.#pending.set(id, pending);
+    this.#shell ??= this.#start();
+    this.#send(this.#shell, pending);
+    return promise;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    const shell = this.#shell;
+    if (shell === null) return;
+    // It ends when its input does.
+    await shell.requests.close().catch(() => {});
+    await shell.answers;
+  }
+
+  #send(shell: Shell, pending: Pending): void {
+    // A broken pipe is noticed by #serve, which asks again.
+    shell.requests.write(new TextEncoder().encode(pending.text)).catch(() => {});
+  }
+
+  #start(): Shell {
+    const { setsid, sh, through = [], signal } = this.#options;
+    signal?.throwIfAborted();
+    const process = new Deno.Command(setsid, {
+      args: [...through, sh, "-c", RUN_SCRIPT, "job-worker"],
+      clearEnv: true,
+      env: { LC_ALL: "C", KERNEL_SHELL },
+      cwd: "/",
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    const requests = process.stdin.getWriter();
+    return { process, requests, answers: this.#serve(process, requests) };
+  }
+
+  /** Takes the answers of a shell, and starts the next one if it leaves questions open. */
+  async #serve(process: Deno.ChildProcess, requests: Shell["requests"]): Promise<void> {
+    const kill = () => {
+      try {
+        process.kill("SIGKILL");
+      } catch {
+        // It has just ended.
+      }
+    };
+    this.#options.signal?.addEventListener("abort", kill, { once: true });
+    try {
+      let rest = "";
+      for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + text).split("\n");
+        rest = lines.pop() ?? "";
+        if (rest.length > LONGEST_ANSWER) throw new RangeError("An answer has no end");
+        for (const line of lines) this.#answer(line);
+      }
+    } catch {
+      // What it has not answered is asked again.
+    }
+    await requests.abort().catch(() => {});
+    const why = await endOf(process);
+    this.#options.signal?.removeEventListener("abort", kill);
+    this.#shell = null;
+    if (this.#closed && this.#pending.size === 0) return;
+    const successor = this.#replace();
+    this.#options.onEnded?.({ pid: process.pid, why, successor });
+  }
+
+  /** Starts another and asks it what is still open; `null` if there is none. */
+  #replace(): number | null {
+    try {
+      if (this.#closed) throw new Error("The shell that asks the kernel ended unasked");
+      if (++this.#failures > 3) {
+        throw new Error("The shell that asks the kernel ends at every start");
+      }
+      this.#shell = this.#start();
+    } catch (error) {
+      for (const { reject } of this.#pending.values()) reject(error);
+      this.#pending.clear();
+      return null;
+    }
+    for (const pending of this.#pending.values()) this.#send(this.#shell, pending);
+    return this.#shell.process.pid;
+  }
+
+  #answer(line: string): void {
+    const space = line.indexOf(" ");
+    const id = Number(space < 0 ? line : line.slice(0, space));
+    this.#pending.get(id)?.resolve(space < 0 ? "" : line.slice(space + 1));
+    this.#pending.delete(id);
+    this.#failures = 0;
+  }
+}

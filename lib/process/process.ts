@@ -1,0 +1,132 @@
+import become from "./exec_as_user.sh" with { type: "text" };
+import launch from "./enter_job.sh" with { type: "text" };
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { exitOf } from "./child_exit.ts";
+import { packEnvironment } from "./environment.ts";
+import type { Tools } from "./tools.ts";
+import type { ExitStatus } from "../job/types.ts";
+import { type Rights, rightsOf } from "./users.ts";
+
+/** What a start goes through. */
+export interface LaunchTools extends Tools {
+  /** The soft limit of open files that jobs get: Deno raises it for itself. */
+  readonly softDescriptorLimit: number;
+}
+
+/** A program to run, everything decided. */
+export interface ProcessSpec {
+  /** Absolute path. */
+  readonly program: string;
+  readonly args: readonly string[];
+  /** The whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly workingDirectory: string;
+  /** The `cgroup.procs` to enter before anything else; `""` for none. */
+  readonly cgroup: string;
+  /** Octal; `""` for ours. */
+  readonly umask: string;
+  readonly nice: number;
+  /** `null` for our own, as is all that we can give if we are not root. */
+  readonly user: Rights | null;
+  /** Limits of prlimit(1) by their names there. */
+  readonly rlimits: Readonly<Record<string, number>>;
+  readonly hasInput: boolean;
+}
+
+/** A process that leads a session and process group of its own: `pid` names all three. */
+export interface Process {
+  readonly pid: number;
+  /** Never rejects. */
+  readonly exit: Promise<ExitStatus>;
+  /** `null` where it is /dev/null. */
+  readonly stdin: WritableStream<Uint8Array<ArrayBuffer>> | null;
+  readonly stdout: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly stderr: ReadableStream<Uint8Array<ArrayBuffer>>;
+}
+
+/**
+ * The scripts come as variables, not as arguments, which everybody sees in ps(1) and which whoever keeps a
+ * record of each execve(2) would keep with each job. A file would have to be open to the users of jobs, and
+ * there at every start. `become.sh` takes the variables away again.
+ */
+const SCRIPTS = { JOB_ENV_LAUNCH: launch, JOB_ENV_BECOME: become };
+const LAUNCH = 'eval "$JOB_ENV_LAUNCH"';
+const BECOME = 'eval "$JOB_ENV_BECOME"';
+
+/**
+ * Starts a program in a new session. The only place where a job's process is made.
+ *
+ * `setsid(1)` rather than `detached: true`, which forks the whole daemon and is slow once that is
+ * large. Then a few lines of sh, which do what must come before the program's first instruction. All
+ * of them become the next by execve(2), so the process id is the job's own from the start.
+ *
+ * As long as it has the rights of the daemon, nothing that a client chose reaches it but as an
+ * argument: the directory is entered and the variables are set once it has those of the job.
+ *
+ * @throws `resource_exhausted` with reason `E2BIG`, `EMFILE` or `EAGAIN`; `failed_precondition`
+ */
+export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
+  const { user, nice, program } = spec;
+  const limits = Object.entries(spec.rlimits).map(([name, value]) => `--${name}=${value}`);
+  const between = [
+    ...(nice === 0 ? [] : [tools.nice, "-n", String(nice)]),
+    ...(user === null ? [] : [tools.setpriv, ...rightsOf(user), "--"]),
+    ...(limits.length === 0 ? [] : [tools.prlimit, ...limits, "--"]),
+  ];
+  const { variables, exported, passed } = packEnvironment(spec.env);
+  // env(1) would take the path for a variable.
+  const shield = passed > 0 && program.includes("=") ? [tools.nice, "-n", "0"] : [];
+  let child: Deno.ChildProcess;
+  try {
+    child = new Deno.Command(tools.setsid, {
+      args: [
+        ...[
+          tools.sh,
+          "-c",
+          `${LAUNCH}; ${between.length === 0 ? BECOME : 'exec "$@"'}`,
+          "job-worker",
+        ],
+        ...[tools.chown, user === null ? "" : `${user.uid}:${user.gid}`],
+        ...[String(tools.softDescriptorLimit), spec.cgroup, spec.umask],
+        ...(between.length === 0 ? [] : [...between, tools.sh, "-c", BECOME, "job-worker"]),
+        ...[spec.workingDirectory, String(exported), String(passed), tools.env],
+        ...shield,
+        program,
+        ...spec.args,
+      ],
+      clearEnv: true,
+      env: { ...variables, ...SCRIPTS },
+      cwd: "/",
+      stdin: spec.hasInput ? "piped" : "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+  } catch (error) {
+    throw startError(spec, error);
+  }
+  return {
+    pid: child.pid,
+    exit: exitOf(child),
+    stdin: spec.hasInput ? child.stdin : null,
+    stdout: child.stdout,
+    stderr: child.stderr,
+  };
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  E2BIG: "the arguments and environment are longer than the kernel accepts (execve(2), ARG_MAX)",
+  EMFILE: "the daemon has no file descriptor left",
+  ENFILE: "the system has no file descriptor left",
+  EAGAIN: "no further process is allowed (RLIMIT_NPROC or pids.max)",
+  ENOMEM: "out of memory",
+};
+
+function startError(spec: ProcessSpec, error: unknown): JobWorkerError {
+  const errno = error instanceof Error && "code" in error ? String(error.code) : "";
+  const exhausted = REASONS[errno];
+  return new JobWorkerError(
+    exhausted === undefined ? "failed_precondition" : "resource_exhausted",
+    `Cannot start "${spec.program}": ${exhausted ?? messageOf(error)}`,
+    { reason: errno, cause: error },
+  );
+}

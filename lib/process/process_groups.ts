@@ -1,0 +1,121 @@
+import { KernelShell, type KernelShellOptions } from "./proc_shell.ts";
+import { Rounds } from "../async/batcher.ts";
+
+interface LiveGroup {
+  readonly session: number;
+  readonly group: number;
+}
+
+/** What there is at a path. */
+export interface Sight {
+  /** `null`: nothing, or it lies below something that we may not search. */
+  readonly kind: "directory" | "file" | "other" | null;
+  /** Whether we may enter the directory, or execute the file. */
+  readonly usable: boolean;
+}
+
+const KINDS: Readonly<Record<string, Sight["kind"]>> = { d: "directory", f: "file", o: "other" };
+
+/** Of Linux. */
+const PATH_MAX = 4096;
+
+/** So that who looks at very many holds up nobody else. */
+const PATHS_AT_ONCE = 32;
+
+/** Signals process groups and asks the kernel about them. */
+export class ProcessGroups implements AsyncDisposable {
+  /** For the other things that only the kernel can tell. */
+  readonly shell: KernelShell;
+  readonly #scans = new Rounds((sessions: readonly number[]) => this.#scan(sessions));
+
+  constructor(options: KernelShellOptions) {
+    this.shell = new KernelShell(options);
+  }
+
+  /**
+   * Sends a signal to every process of a group.
+   *
+   * @param signal a name without `SIG`, or a number
+   * @returns false if there is no such group (yet, or any more)
+   */
+  async signal(signal: string, group: number): Promise<boolean> {
+    return await this.shell.ask(`signal ${signal} ${group}`) === "0";
+  }
+
+  /**
+   * The groups of a session in which something is alive. Zombies are not: nobody may reap them.
+   *
+   * A look at all processes takes milliseconds, so all who ask while one is under way share the next.
+   */
+  async liveGroups(session: number): Promise<number[]> {
+    const found = await this.#scans.join(session);
+    return found.filter((pair) => pair.session === session).map((pair) => pair.group);
+  }
+
+  /**
+   * What there is at some paths, and whether this process may execute or enter it: by the kernel's own
+   * judgement (access(2), real user and groups), which a look at the mode bits can only guess.
+   *
+   * @param paths absolute; there is nothing at one with a line end, or too long for the kernel
+   */
+  async look(paths: readonly string[]): Promise<Sight[]> {
+    const sights: Sight[] = [];
+    for (let at = 0; at < paths.length; at += PATHS_AT_ONCE) {
+      const lines = paths.slice(at, at + PATHS_AT_ONCE).map((path) =>
+        path.includes("\n") || path.length >= PATH_MAX ? "" : path
+      );
+      const answer = await this.shell.ask(`look ${lines.length}`, lines);
+      for (const word of answer.split(" ")) {
+        sights.push({ kind: KINDS[word.charAt(0)] ?? null, usable: word.endsWith("x") });
+      }
+    }
+    return sights;
+  }
+
+  /**
+   * The processes that were started by a job, by the `JOB_ID` in their environment, which every child
+   * inherits: those that have left its session too. For after a crash; it looks at every process.
+   *
+   * @returns process ids by job id
+   */
+  async processesByJob(): Promise<Map<string, number[]>> {
+    const processes = new Map<string, number[]>();
+    for (const pair of (await this.shell.ask("jobs")).split(" ").filter((pair) => pair !== "")) {
+      const [jobId = "", pid] = pair.split(":");
+      processes.set(jobId, [...processes.get(jobId) ?? [], Number(pid)]);
+    }
+    return processes;
+  }
+
+  /** Kills one process. */
+  async kill(pid: number): Promise<void> {
+    await this.shell.ask(`kill ${pid}`);
+  }
+
+  /** The hard limit of open files, which the jobs inherit (getrlimit(2)). */
+  async descriptorLimit(): Promise<number> {
+    const answer = await this.shell.ask("descriptors");
+    return answer === "unlimited" ? Infinity : Number(answer);
+  }
+
+  /**
+   * What makes a process id unique: the id of this boot, and the start time in clock ticks.
+   *
+   * @returns `"BOOT-ID:TICKS"`, or `""` if there is no such process
+   */
+  async birthOf(pid: number): Promise<string> {
+    return await this.shell.ask(`born ${pid}`);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shell[Symbol.asyncDispose]();
+  }
+
+  async #scan(sessions: readonly number[]): Promise<LiveGroup[]> {
+    const answer = await this.shell.ask(`sessions ${[...new Set(sessions)].join(" ")}`);
+    return answer.split(" ").filter((pair) => pair !== "").map((pair) => {
+      const [session, group] = pair.split(":");
+      return { session: Number(session), group: Number(group) };
+    });
+  }
+}

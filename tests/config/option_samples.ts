@@ -1,0 +1,62 @@
+import type { DaemonOptions } from "../../lib/config/options.ts";
+
+/** What an option is if nobody says, and what it becomes by a text that says something else. */
+interface Sample<T> {
+  readonly standard: T;
+  readonly text: string;
+  readonly value: T;
+}
+
+/** Each option by its name: one that is not here does not compile. */
+export const OPTION_SAMPLES: {
+  readonly [Name in keyof DaemonOptions]: Sample<DaemonOptions[Name]>;
+} = {
+  address: {
+    standard: { hostname: "0.0.0.0", port: 8080 },
+    text: "[::1]:9001",
+    value: { hostname: "::1", port: 9001 },
+  },
+  cert: { standard: "certs/server-cert.pem", text: "/x/cert.pem", value: "/x/cert.pem" },
+  key: { standard: "certs/server-key.pem", text: "/x/key.pem", value: "/x/key.pem" },
+  ca: { standard: "certs/ca-cert.pem", text: "/x/ca.pem", value: "/x/ca.pem" },
+  denyList: { standard: "", text: "/x/denied", value: "/x/denied" },
+  restAddress: {
+    standard: { hostname: "0.0.0.0", port: 8443 },
+    text: "worker.test:9002",
+    value: { hostname: "worker.test", port: 9002 },
+  },
+  users: { standard: "certs/users.htpasswd", text: "/x/users", value: "/x/users" },
+  publicOrigins: {
+    standard: [],
+    text: "https://jobs.example,https://jobs.example:8443",
+    value: ["https://jobs.example", "https://jobs.example:8443"],
+  },
+  dataDir: { standard: "data", text: "/x/data", value: "/x/data" },
+  shutdownGraceMs: { standard: 0, text: "3s", value: 3_000 },
+  logLimit: { standard: 256 * 1024 ** 2, text: "2MiB", value: 2 * 1024 ** 2 },
+  logPolicy: { standard: "keep_newest", text: "end-job", value: "end_job" },
+  maxLogLimit: { standard: 1024 ** 3, text: "512MiB", value: 512 * 1024 ** 2 },
+  retainAgeMs: { standard: Infinity, text: "30d", value: 30 * 86_400_000 },
+  retainCount: { standard: 100_000, text: "17", value: 17 },
+  retainBytes: { standard: 10 * 1024 ** 3, text: "5GiB", value: 5 * 1024 ** 3 },
+  jobUser: { standard: "", text: "build", value: "build" },
+  allowUsers: { standard: [], text: "www-data,backup", value: ["www-data", "backup"] },
+  timeoutMs: { standard: 0, text: "90m", value: 5_400_000 },
+  maxTimeoutMs: { standard: 0, text: "2h", value: 7_200_000 },
+  cgroups: { standard: true, text: "false", value: false },
+  gateways: { standard: 1, text: "4", value: 4 },
+  debug: { standard: false, text: "true", value: true },
+};
+
+/** The names of the options, as code has them. */
+export const OPTION_NAMES = Object.keys(OPTION_SAMPLES) as (keyof DaemonOptions)[];
+
+/** All options as they are if nobody says. */
+export const STANDARD_OPTIONS = Object.fromEntries(
+  Object.entries(OPTION_SAMPLES).map(([name, { standard }]) => [name, standard]),
+);
+
+/** The name of an option where people write it. */
+export function flagOf(name: string): string {
+  return name.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,204 @@
+import { CgroupTree, type JobTree } from "../../lib/process/job_tree.ts";
+import type { Process } from "../../lib/process/process.ts";
+import { RunningJob } from "../../lib/executor/running_job.ts";
+import type { ExitStatus, Job } from "../../lib/job/types.ts";
+import { assert } from "../assert.ts";
+import { cgroupsIn } from "../process/cgroup_fixture.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+import { job } from "./job_fixture.ts";
+import { openLog, type TestLog } from "../log/log_fixture.ts";
+
+/** A process that prints nothing, and ends when it is told to. */
+function silentProcess(): { process: Process; end: (status: ExitStatus) => void } {
+  const { promise: exit, resolve: end } = Promise.withResolvers<ExitStatus>();
+  const empty = () =>
+    new ReadableStream<Uint8Array<ArrayBuffer>>({ start: (controller) => controller.close() });
+  return { process: { pid: 0, exit, stdin: null, stdout: empty(), stderr: empty() }, end };
+}
+
+/** A tree in which everything goes well, but for what is said otherwise. */
+function treeWith(part: Partial<JobTree>): JobTree {
+  return {
+    containment: "cgroup",
+    signal: () => Promise.resolve(true),
+    signalAgain: () => Promise.resolve(true),
+    kill: () => Promise.resolve(),
+    release: () => Promise.resolve({ empty: true, usage: null }),
+    ...part,
+  };
+}
+
+function run(test: TestLog, process: Process, tree: JobTree): RunningJob {
+  const onFault = (error: unknown) => {
+    throw error;
+  };
+  return new RunningJob({
+    job: job({ jobId: "job" }),
+    process,
+    writer: test.writer,
+    tree,
+    onFault,
+  });
+}
+
+/** The end of a job in a cgroup of which the kernel tells this, as the job's record has it. */
+async function endAfter(status: ExitStatus, events: string): Promise<Job> {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path, "memory");
+  await using test = await openLog();
+  await kept.cgroups.make("job", {});
+  await Deno.writeTextFile(`${directory.path}/job/memory.events`, events);
+  const { process, end } = silentProcess();
+  end(status);
+  return await run(test, process, new CgroupTree(kept.cgroups, "job")).ended;
+}
+
+Deno.test("A job that the kernel kills for want of memory says so, and keeps its signal", async () => {
+  const events = "low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\noom_group_kill 0\n";
+  const { end, usage } = await endAfter({ signal: "SIGKILL" }, events);
+  const { finishedAt: _, ...outcome } = end ?? {};
+  assert.deepEqual(outcome, {
+    status: "failed",
+    reason: "signaled",
+    exitStatus: { signal: "SIGKILL" },
+    detail: "Out of memory: the kernel killed 1 of its processes",
+  });
+  assert.equal(usage?.oomKills, 1);
+});
+
+Deno.test("A job that outlives the death of a child for want of memory says so, too", async () => {
+  const { end } = await endAfter({ code: 137 }, "oom_kill 2\n");
+  assert.deepEqual([end?.reason, end?.exitStatus], ["exited", { code: 137 }]);
+  assert.equal(end?.detail, "Out of memory: the kernel killed 2 of its processes");
+});
+
+Deno.test("A job that somebody kills says nothing of memory", async () => {
+  const { end } = await endAfter({ signal: "SIGKILL" }, "oom 3\noom_kill 0\n");
+  assert.deepEqual([end?.reason, end?.detail], ["signaled", undefined]);
+});
+
+Deno.test("SIGKILL is sent until the leader has ended, which may not be in its tree yet", async () => {
+  for (const how of ["stop", "signal"] as const) {
+    await using test = await openLog();
+    const { process, end } = silentProcess();
+    let kills = 0;
+    const kill = () => {
+      // Those before came too early.
+      if (++kills === 4) end({ signal: "SIGKILL" });
+      return Promise.resolve();
+    };
+    const running = run(test, process, treeWith({ kill }));
+    const options = { stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" } as const;
+    if (how === "stop") await running.stop(options);
+    else await running.signal("KILL");
+    const { end: ended } = await running.ended;
+    assert.deepEqual(ended?.exitStatus, { signal: "SIGKILL" });
+    assert.equal(kills, 4);
+  }
+});
+
+Deno.test("A signal is sent until it reaches something", async () => {
+  await using test = await openLog();
+  const { process, end } = silentProcess();
+  let sent = 0;
+  const signalAgain = () => Promise.resolve(++sent === 4);
+  const running = run(test, process, treeWith({ signalAgain }));
+  await running.signal("USR1");
+  assert.equal(sent, 4);
+  end({ code: 0 });
+  await running.ended;
+});
+
+/** A job whose signals are written down, by a clock that the test sets. */
+async function timed(
+  use: (running: RunningJob, told: string[], timers: FakeTimers) => Promise<void>,
+) {
+  await using test = await openLog();
+  const { process, end } = silentProcess();
+  const told: string[] = [];
+  const note = (what: string) => Promise.resolve(told.push(what) > 0);
+  const timers = new FakeTimers();
+  const running = run(
+    test,
+    process,
+    treeWith({
+      signal: (signal) => note(signal),
+      signalAgain: (signal) => note(`${signal} again`),
+      kill: async () => void await note("KILL"),
+    }),
+  );
+  try {
+    await use(running, told, timers);
+  } finally {
+    timers[Symbol.dispose]();
+    end({ signal: "SIGTERM" });
+    await running.ended;
+  }
+}
+
+Deno.test("A limit of time counts from the start of the job, however often it is changed", async () => {
+  await timed((running, told, timers) => {
+    timers.pass(400);
+    running.limitTime(500);
+    running.limitTime(1_000);
+    timers.pass(599);
+    assert.deepEqual(told, []);
+    running.limitTime(0);
+    timers.pass(10_000);
+    assert.deepEqual(told, []);
+    running.limitTime(20_000);
+    timers.pass(9_000);
+    assert.deepEqual(told, []);
+    timers.pass(1);
+    assert.deepEqual(told, ["TERM"]);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("A limit of time that no timer can count in one go is kept, too", async () => {
+  const days = 24 * 60 * 60 * 1000;
+  await timed((running, told, timers) => {
+    running.limitTime(60 * days);
+    for (const ms of [25 * days, 25 * days, 10 * days - 1]) {
+      timers.pass(ms);
+      assert.deepEqual(told, []);
+    }
+    timers.pass(1);
+    assert.deepEqual(told, ["TERM"]);
+    return Promise.resolve();
+  });
+});
+
+Deno.test("Of several stops the first says why, and the earliest deadline holds", async () => {
+  await timed(async (running, told, timers) => {
+    const stop = (gracePeriodMs: number, reason: "stopped" | "shutdown" = "shutdown") =>
+      void running.stop({ stopSignal: "TERM", gracePeriodMs, reason });
+    stop(300, "stopped");
+    timers.pass(100);
+    stop(100);
+    stop(1_000);
+    running.limitTime(1);
+    timers.pass(99);
+    assert.ok(!told.includes("KILL"));
+    timers.pass(1);
+    assert.ok(told.includes("KILL"));
+    await Promise.resolve();
+  });
+  const reasons: string[] = [];
+  await timed((running) => {
+    void running.ended.then(({ end }) => reasons.push(end?.reason ?? ""));
+    for (const reason of ["stopped", "shutdown"] as const) {
+      void running.stop({ stopSignal: "TERM", gracePeriodMs: 300, reason });
+    }
+    return Promise.resolve();
+  });
+  assert.deepEqual(reasons, ["stopped"]);
+});
+
+Deno.test("RunningJob.signal() sends a signal each time that it is asked to", async () => {
+  await timed(async (running, told) => {
+    for (let time = 0; time < 2; time++) await running.signal("HUP");
+    assert.deepEqual(told, ["HUP again", "HUP again"]);
+  });
+});

@@ -1,0 +1,401 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import { JobLog } from "../../lib/log/job_log.ts";
+import { readLog, type ReadLogOptions } from "../../lib/log/log_reader.ts";
+import { findStart } from "../../lib/log/log_start.ts";
+import { LogLimitError, LogWriter } from "../../lib/log/log_writer.ts";
+import type { LogBatch, LogGap, LogLimit } from "../../lib/job/types.ts";
+import { assert } from "../assert.ts";
+import {
+  BOTH,
+  bytesOf,
+  FROM_START,
+  rejection,
+  sha256,
+  temporaryDirectory,
+  TestWorker,
+} from "../worker/fixture.ts";
+import { seeded } from "../random.ts";
+
+const random = seeded("log limit");
+
+const MIB = 1024 * 1024;
+const KEEP_NEWEST: LogLimit = { bytes: MIB, policy: "keep_newest" };
+
+interface LimitedLog extends AsyncDisposable {
+  readonly writer: LogWriter;
+  readonly log: JobLog;
+  readonly directory: string;
+}
+
+async function openLimited(limit: LogLimit = KEEP_NEWEST): Promise<LimitedLog> {
+  const temporary = await temporaryDirectory();
+  const directory = `${temporary.path}/log`;
+  const writer = new LogWriter(directory, { limit });
+  return {
+    writer,
+    log: writer.log,
+    directory,
+    async [Symbol.asyncDispose]() {
+      await writer[Symbol.asyncDispose]();
+      await temporary[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** Output that tells at each byte where it belongs: the offset of each group of four in itself. */
+function outputFrom(offset: number, length: number): Uint8Array<ArrayBuffer> {
+  const skip = offset % 4;
+  const groups = new DataView(new ArrayBuffer(length + skip + 4));
+  for (let at = 0; at < length + skip; at += 4) groups.setUint32(at, offset - skip + at);
+  return new Uint8Array(groups.buffer, skip, length).slice();
+}
+
+/** Appends so much more of that output, in pieces of random size, to both streams. */
+async function append({ writer, log }: LimitedLog, length: number): Promise<void> {
+  const end = log.endOffset + length;
+  for (let at = log.endOffset; at < end;) {
+    const size = Math.min(end - at, 1 + Math.floor(random() * 100_000));
+    await writer.append(size % 2 === 0 ? "stdout" : "stderr", outputFrom(at, size));
+    at += size;
+  }
+}
+
+/** Takes in what a reader is told, and checks that nothing is missing unsaid, repeated or wrong. */
+class Witness {
+  readonly gaps: LogGap[] = [];
+  nextOffset: number;
+
+  constructor(from: number) {
+    this.nextOffset = from;
+  }
+
+  see(batch: Omit<LogBatch, "finishedJob">): void {
+    const { gap, records } = batch;
+    if (gap !== undefined) {
+      assert.equal(gap.from, this.nextOffset, "A gap begins where the reader was");
+      assert.ok(gap.to > gap.from);
+      this.gaps.push(gap);
+      this.nextOffset = gap.to;
+    }
+    for (const { offset, data } of records) {
+      assert.equal(offset, this.nextOffset);
+      const expected = outputFrom(offset, data.byteLength);
+      assert.ok(equal(data, expected), `Other bytes than there should be behind byte ${offset}`);
+      this.nextOffset += data.byteLength;
+    }
+    assert.equal(batch.nextOffset, this.nextOffset);
+  }
+}
+
+/** Without the report of every byte that differs. */
+function equal(a: Uint8Array, b: Uint8Array): boolean {
+  return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index]);
+}
+
+/** Reads to the end. */
+async function witnessed(log: JobLog, options: Partial<ReadLogOptions> = {}): Promise<Witness> {
+  const { offset = 0 } = options;
+  const witness = new Witness(offset);
+  for await (const batch of readLog(log, { streams: BOTH, follow: false, ...options, offset })) {
+    witness.see(batch);
+  }
+  return witness;
+}
+
+async function bytesOnDisk(directory: string): Promise<number> {
+  let bytes = 0;
+  for await (const { name } of Deno.readDir(directory)) {
+    bytes += (await Deno.stat(`${directory}/${name}`)).size;
+  }
+  return bytes;
+}
+
+Deno.test("A log with a limit drops its oldest output, and never takes more", async () => {
+  await using test = await openLimited();
+  for (let round = 0; round < 40; round++) {
+    await append(test, 150_000);
+    const bytes = await bytesOnDisk(test.directory);
+    assert.equal(bytes, test.log.diskBytes);
+    assert.ok(bytes <= MIB, `${bytes} bytes`);
+    // Not more than a sixteenth is dropped at once, and the largest append.
+    if (round > 10) assert.ok(bytes > MIB - MIB / 16 - 164_000, `${bytes} bytes`);
+  }
+  assert.equal(test.log.endOffset, 40 * 150_000);
+  const { gaps, nextOffset } = await witnessed(test.log);
+  assert.deepEqual(gaps, [{ from: 0, to: test.log.segments[0]?.start }]);
+  assert.equal(nextOffset, test.log.endOffset);
+});
+
+Deno.test("A log with a limit is found again as it was, gap and all", async () => {
+  await using test = await openLimited();
+  await append(test, 3 * MIB);
+  await test.writer[Symbol.asyncDispose]();
+  const reopened = await JobLog.open(test.directory);
+  assert.deepEqual(reopened.segments, test.log.segments);
+  assert.equal(reopened.endOffset, 3 * MIB);
+  const { gaps } = await witnessed(reopened);
+  assert.deepEqual(gaps, [{ from: 0, to: test.log.segments[0]?.start }]);
+});
+
+Deno.test("A follower that keeps up with a log that drops its oldest misses nothing", async () => {
+  await using test = await openLimited();
+  const following = witnessed(test.log, { follow: true });
+  const reader = new Witness(0);
+  const paced = readLog(test.log, { offset: 0, streams: BOTH, follow: true });
+  for (let round = 0; round < 30; round++) {
+    await append(test, 100_000);
+    while (reader.nextOffset < test.log.endOffset) {
+      const { value } = await paced.next();
+      assert.ok(value);
+      reader.see(value);
+    }
+  }
+  assert.deepEqual(reader.gaps, []);
+  await paced.return();
+  await test.writer[Symbol.asyncDispose]();
+  // What is read while it is written may fall behind, but not unsaid.
+  assert.equal((await following).nextOffset, test.log.endOffset);
+});
+
+Deno.test("A follower that falls behind is told exactly which bytes are gone", async () => {
+  await using test = await openLimited();
+  await append(test, 200_000);
+  const [first] = test.log.segments;
+  assert.ok(first);
+  const reader = readLog(test.log, { offset: 0, streams: BOTH, follow: true });
+  const witness = new Witness(0);
+  const begun = await reader.next();
+  assert.ok(begun.value);
+  witness.see(begun.value);
+  assert.ok(witness.nextOffset < 200_000, "It stands in the middle of a file");
+  const second = test.log.segments.find(({ start }) => start >= witness.nextOffset)?.start;
+
+  await append(test, 3 * MIB);
+  await test.writer[Symbol.asyncDispose]();
+  assert.ok(!test.log.segments.includes(first), "The file that it reads is dropped");
+  for await (const batch of reader) witness.see(batch);
+  // It had that file open, and so it has read it to its end.
+  assert.deepEqual(witness.gaps, [{ from: second, to: test.log.segments[0]?.start }]);
+  assert.equal(witness.nextOffset, test.log.endOffset);
+});
+
+Deno.test("Readers of every pace, joined at any instant, agree on what there is", async () => {
+  await using test = await openLimited();
+  const readers: Promise<Witness>[] = [];
+  const join = async () => {
+    const witness = new Witness(Math.floor(random() * (test.log.endOffset + 1)));
+    const options = { offset: witness.nextOffset, streams: BOTH, follow: true };
+    const pace = random() * 3;
+    for await (const batch of readLog(test.log, options)) {
+      witness.see(batch);
+      for (let turns = pace; turns > 1; turns--) await Deno.stat(test.directory);
+    }
+    return witness;
+  };
+  for (let round = 0; round < 60; round++) {
+    readers.push(join());
+    await append(test, 60_000);
+  }
+  await test.writer[Symbol.asyncDispose]();
+  for (const { nextOffset } of await Promise.all(readers)) {
+    assert.equal(nextOffset, test.log.endOffset);
+  }
+});
+
+Deno.test("A reader that begins in what is gone is told so, whatever it asks for", async () => {
+  await using test = await openLimited();
+  const started = Date.now();
+  await append(test, 3 * MIB);
+  const [oldest] = test.log.segments;
+  assert.ok(oldest);
+  for (const offset of [0, 1, oldest.start - 1, oldest.start, oldest.start + 1]) {
+    const { gaps } = await witnessed(test.log, { offset });
+    const expected: LogGap[] = offset < oldest.start ? [{ from: offset, to: oldest.start }] : [];
+    assert.deepEqual(gaps, expected, `from ${offset}`);
+  }
+  // One stream, too: a gap may have held some of it.
+  const options = { offset: 5, streams: ["stdout"] as const, follow: false };
+  const [batch] = await Array.fromAsync(readLog(test.log, options));
+  assert.deepEqual(batch?.gap, { from: 5, to: oldest.start });
+  // Who asks for the newest lines, or what is newer than a time, asks for none of that.
+  for (const start of [{ kind: "tail", lines: 1e9 }, { kind: "since", time: started }] as const) {
+    assert.equal(await findStart(test.log, start, new Set(BOTH)), oldest.start);
+  }
+});
+
+Deno.test("A gap that is all there is to tell is told", async () => {
+  await using test = await openLimited();
+  await append(test, 3 * MIB);
+  const [oldest] = test.log.segments;
+  assert.ok(oldest);
+  // All that is left is on the other stream.
+  await test.writer.append("stderr", outputFrom(test.log.endOffset, 2 * MIB));
+  const { segments } = test.log;
+  const options = { offset: 0, streams: ["stdout"] as const, follow: false };
+  const batches = await Array.fromAsync(readLog(test.log, options));
+  assert.deepEqual(batches.map(({ gap }) => gap).filter(Boolean), [
+    { from: 0, to: segments[0]?.start },
+  ]);
+  assert.deepEqual(batches.flatMap(({ records }) => records), []);
+});
+
+Deno.test("A log whose job is to end at its limit keeps what came first", async () => {
+  await using test = await openLimited({ bytes: MIB, policy: "end_job" });
+  const error = await rejection(append(test, 3 * MIB));
+  assert.ok(error instanceof LogLimitError);
+  assert.match(error.message, /limit of 1048576 bytes/);
+  const { gaps, nextOffset } = await witnessed(test.log);
+  assert.deepEqual(gaps, []);
+  assert.equal(nextOffset, test.log.endOffset);
+  assert.ok(nextOffset > MIB - 70_000 && await bytesOnDisk(test.directory) <= MIB);
+});
+
+Deno.test("A log goes on although somebody has removed files of it", async () => {
+  await using test = await openLimited();
+  await append(test, 800_000);
+  const [first, second, third] = test.log.segments;
+  assert.ok(first && second && third);
+  const reader = readLog(test.log, { offset: 0, streams: BOTH, follow: true });
+  const witness = new Witness(0);
+  const begun = await reader.next();
+  assert.ok(begun.value);
+  witness.see(begun.value);
+  await Deno.remove(test.log.pathOf(second));
+  const error = await rejection(Array.fromAsync(reader));
+  assert.ok(error instanceof JobWorkerError);
+  assert.equal(error.code, "data_loss");
+  assert.match(error.message, new RegExp(`gone from byte ${second.start} `));
+  // The writer drops it when its time has come, and never misses it.
+  await append(test, 2 * MIB);
+  assert.equal((await witnessed(test.log)).nextOffset, test.log.endOffset);
+});
+
+Deno.test("Worker keeps the log of a job that prints without end within its limit", async () => {
+  await using test = await TestWorker.open();
+  const logLimit: LogLimit = { bytes: 2 * MIB, policy: "keep_newest" };
+  const script = "yes 0123456789abcdef | head -c 100000000";
+  const { jobId } = await test.start({ name: "sh", args: ["-c", script] }, { logLimit });
+  const directory = `${test.directory}/logs/${jobId}`;
+  let largest = 0;
+  let offset = 0;
+  let early = 0;
+  let late = 0;
+  const options = { start: FROM_START, streams: BOTH, follow: true };
+  for await (const { nextOffset, gap, records } of test.worker.readLog(jobId, options)) {
+    assert.equal((gap?.to ?? offset) + bytesOf(records).byteLength, nextOffset);
+    offset = nextOffset;
+    largest = Math.max(largest, await bytesOnDisk(directory).catch(() => 0));
+    const { rss } = Deno.memoryUsage();
+    if (offset < 20_000_000) early = Math.max(early, rss);
+    late = Math.max(late, rss);
+  }
+  const job = await test.worker.wait(jobId);
+  assert.equal(offset, 100_000_000);
+  assert.deepEqual([job.stdoutBytes, job.end?.status, job.outputCut], [100_000_000, "done", false]);
+  assert.ok(largest <= 1.1 * logLimit.bytes, `${largest} bytes on disk`);
+  assert.ok(late - early < 64 * MIB, `${late - early} bytes of memory more`);
+  assert.equal(job.logBytes, await bytesOnDisk(directory));
+  assert.ok(job.logBytes > 1.5 * MIB);
+
+  const { stdout, batches } = await test.read(jobId);
+  const whole = "0123456789abcdef\n".repeat(6_000_000).slice(0, 100_000_000);
+  const { gap } = batches[0] ?? {};
+  assert.ok(gap);
+  const encoder = new TextEncoder();
+  assert.equal(
+    await sha256(encoder.encode(stdout)),
+    await sha256(encoder.encode(whole.slice(gap.to))),
+  );
+});
+
+Deno.test("Worker ends a job at the limit of its log if it is told to", async () => {
+  await using test = await TestWorker.open();
+  const logLimit: LogLimit = { bytes: MIB, policy: "end_job" };
+  const { jobId } = await test.start({ name: "sh", args: ["-c", "yes & yes"] }, { logLimit });
+  const { stdout, finishedJob } = await test.read(jobId);
+  assert.deepEqual(finishedJob.end, {
+    status: "failed",
+    reason: "log_limit",
+    exitStatus: { signal: "SIGTERM" },
+    finishedAt: finishedJob.end?.finishedAt,
+    detail: "The log has reached its limit of 1048576 bytes",
+  });
+  assert.ok(finishedJob.outputCut);
+  assert.equal(stdout, "y\n".repeat(stdout.length / 2));
+  assert.equal(stdout.length, finishedJob.stdoutBytes);
+  assert.ok(finishedJob.logBytes <= MIB && finishedJob.logBytes > MIB - 70_000);
+});
+
+Deno.test("Worker refuses a log limit that is too small or no number", async () => {
+  await using test = await TestWorker.open();
+  for (const bytes of [0, 1, MIB - 1, -MIB, MIB + 0.5, NaN, Infinity]) {
+    const logLimit: LogLimit = { bytes, policy: "keep_newest" };
+    const error = await rejection(test.start({ name: "true" }, { logLimit }));
+    assert.ok(error instanceof JobWorkerError);
+    assert.equal(error.code, "invalid_argument");
+    assert.match(error.message, new RegExp(`log limit ${bytes}: .* from 1048576 on`));
+  }
+  assert.deepEqual(await test.worker.list({}, { limit: 9 }), []);
+  assert.equal((await Array.fromAsync(Deno.readDir(`${test.directory}/logs`))).length, 0);
+  const job = await test.start({ name: "true" }, { logLimit: KEEP_NEWEST });
+  assert.deepEqual(job.logLimit, KEEP_NEWEST);
+});
+
+Deno.test("Worker refuses a log limit beyond what it lets any job have", async () => {
+  await using test = await TestWorker.open({ maxLogBytes: 2 * MIB });
+  const start = (bytes: number) =>
+    test.start({ name: "true" }, { logLimit: { bytes, policy: "end_job" } });
+  for (const bytes of [2 * MIB + 1, 9e15]) {
+    const error = await rejection(start(bytes));
+    assert.ok(error instanceof JobWorkerError);
+    assert.deepEqual([error.code, error.message], [
+      "invalid_argument",
+      `Invalid log limit ${bytes}: accepted are whole bytes from 1048576 to 2097152, the most that ` +
+      "this daemon lets a job have",
+    ]);
+  }
+  assert.equal((await start(2 * MIB)).logLimit.bytes, 2 * MIB);
+});
+
+Deno.test("A log of which all is dropped while it is read ends with a gap up to where it ended", async () => {
+  await using test = await openLimited();
+  await append(test, 800_000);
+  const end = test.log.endOffset;
+  const begun = readLog(test.log, { offset: 0, streams: BOTH, follow: false });
+  const witness = new Witness(0);
+  const first = await begun.next();
+  assert.ok(first.value);
+  witness.see(first.value);
+  await append(test, 3 * MIB);
+  assert.ok((test.log.segments[0]?.start ?? 0) > end);
+  for await (const batch of begun) witness.see(batch);
+  assert.equal(witness.nextOffset, end);
+  assert.deepEqual(witness.gaps.map(({ to }) => to), [end]);
+  // Even one that had read nothing yet.
+  const options = { offset: 7, endOffset: end };
+  assert.deepEqual((await witnessed(test.log, options)).gaps, [{ from: 7, to: end }]);
+});
+
+Deno.test("Readers without follow, of every pace and under either policy, end where they were to", async () => {
+  for (const policy of ["keep_newest", "end_job"] as const) {
+    await using test = await openLimited({ bytes: MIB, policy });
+    const readers: Promise<void>[] = [];
+    const join = async () => {
+      const witness = new Witness(Math.floor(Math.random() * (test.log.endOffset + 1)));
+      const end = test.log.endOffset;
+      const pace = Math.random() * 3;
+      const options = { offset: witness.nextOffset, streams: BOTH, follow: false };
+      for await (const batch of readLog(test.log, options)) {
+        witness.see(batch);
+        for (let turns = pace; turns > 1; turns--) await Deno.stat(test.directory);
+      }
+      assert.equal(witness.nextOffset, end);
+    };
+    for (let round = 0; round < 40; round++) {
+      readers.push(join());
+      // The log that must not grow refuses what comes behind its limit.
+      await append(test, 60_000).catch((error) => assert.ok(error instanceof LogLimitError));
+    }
+    await Promise.all(readers);
+  }
+});

@@ -1,0 +1,31 @@
+import { Cgroups } from "../../lib/process/cgroups.ts";
+import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { assert } from "../assert.ts";
+
+/**
+ * The kernel of this machine, with cgroups that are plain files in a directory: what is written to
+ * them and read from them can be seen on machines without the controllers.
+ */
+export class PlainFiles extends KernelShell {
+  readonly #root: string;
+
+  constructor(root: string) {
+    super({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+    this.#root = root;
+  }
+
+  override ask(request: string): Promise<string> {
+    return request === "cgroup_root" ? Promise.resolve(this.#root) : super.ask(request);
+  }
+}
+
+/** Cgroups of a directory that has these controllers. */
+export async function cgroupsIn(
+  path: string,
+  ...controllers: readonly string[]
+): Promise<AsyncDisposable & { readonly cgroups: Cgroups }> {
+  const shell = new PlainFiles([path, ...controllers].join(" "));
+  const cgroups = await Cgroups.find(shell);
+  assert.ok(cgroups);
+  return { cgroups, [Symbol.asyncDispose]: () => shell[Symbol.asyncDispose]() };
+}
