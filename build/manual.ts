@@ -147,10 +147,10 @@ function daemonPage(): ManualPage {
       {
         title: "OPTIONS",
         parts: [
-          ...OPTION_ROWS.map(({ name, placeholder, about, standard }) =>
+          ...OPTION_ROWS.map(({ name, placeholder, about, default: byDefault }) =>
             placeholder === null
               ? term(`--${name}`, sentence(about))
-              : term(`--${name}=<${placeholder}>`, sentence(`${about} [${standard}]`))
+              : term(`--${name}=<${placeholder}>`, sentence(`${about} [${byDefault}]`))
           ),
           term("--config=<file>", "The configuration file."),
         ],

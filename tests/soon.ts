@@ -1,7 +1,7 @@
 import { assert } from "./assert.ts";
 
 /** How long anything may take on a machine that is busy with other things. */
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 /**
  * Waits for what is to come, and says what it was if it does not.
@@ -11,16 +11,16 @@ const PATIENCE_MS = 60_000;
 export async function soon<T>(
   promise: Promise<T>,
   what: () => string,
-  patienceMs = PATIENCE_MS,
+  timeoutMs = TIMEOUT_MS,
 ): Promise<T> {
   const late = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     try {
-      assert.fail(`Still waiting after ${patienceMs} ms: ${what()}`);
+      assert.fail(`Still waiting after ${timeoutMs} ms: ${what()}`);
     } catch (error) {
       late.reject(error);
     }
-  }, patienceMs);
+  }, timeoutMs);
   try {
     return await Promise.race([promise, late.promise]);
   } finally {

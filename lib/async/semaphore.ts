@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../errors.ts";
 
-/** Options of {@linkcode Budget}. */
-export interface BudgetOptions {
+/** Options of {@linkcode Semaphore}. */
+export interface SemaphoreOptions {
   /** How much there is to be had at once. */
   readonly total: number;
   /** How much of it may be waited for. */
@@ -20,22 +20,22 @@ interface Waiting {
  * asks first is served first, also if what they ask for is much.
  *
  * ```ts
- * import { Budget } from "./semaphore.ts";
+ * import { Semaphore } from "./semaphore.ts";
  *
- * const turns = new Budget({ total: 1, maxWaiting: 10, refusal: "Too many wait" });
+ * const turns = new Semaphore({ total: 1, maxWaiting: 10, refusal: "Too many wait" });
  * {
- *   using _turn = await turns.take(1);
+ *   using _turn = await turns.acquire(1);
  *   // Nobody else is here.
  * }
  * ```
  */
-export class Budget {
-  readonly #options: BudgetOptions;
+export class Semaphore {
+  readonly #options: SemaphoreOptions;
   #left: number;
   /** In the order in which they came. */
   readonly #waiting = new Set<Waiting>();
 
-  constructor(options: BudgetOptions) {
+  constructor(options: SemaphoreOptions) {
     this.#options = options;
     this.#left = options.total;
   }
@@ -46,7 +46,7 @@ export class Budget {
    * @param amount more than there is in all counts as all of it
    * @throws the reason of the signal; `resource_exhausted` if too much is waited for
    */
-  async take(amount: number, signal?: AbortSignal): Promise<Disposable> {
+  async acquire(amount: number, signal?: AbortSignal): Promise<Disposable> {
     signal?.throwIfAborted();
     const { total, maxWaiting, refusal } = this.#options;
     const waiting = {

@@ -4,13 +4,13 @@ import { BoundedMap } from "./bounded_map.ts";
 export interface BackoffOptions {
   /** So many failures are free. */
   readonly free: number;
-  /** The wait after the next one; it doubles with each further failure, up to `mostMs`. */
+  /** The wait after the next one; it doubles with each further failure, up to `maxMs`. */
   readonly firstMs: number;
-  readonly mostMs: number;
+  readonly maxMs: number;
   /** Failures count until there was none for so long. */
   readonly forgetMs: number;
   /** Of more, those that failed longest ago are forgotten. */
-  readonly mostKeys: number;
+  readonly maxKeys: number;
 }
 
 interface Failures {
@@ -29,15 +29,15 @@ export class Backoff {
 
   constructor(options: BackoffOptions) {
     this.#options = options;
-    this.#failures = new BoundedMap(options.mostKeys);
+    this.#failures = new BoundedMap(options.maxKeys);
   }
 
   /** Until the next try; 0 if it may be now. */
   waitMs(key: string, now: number): number {
-    const { free, firstMs, mostMs } = this.#options;
+    const { free, firstMs, maxMs } = this.#options;
     const { count, time } = this.#recent(key, now);
     if (count <= free) return 0;
-    return Math.max(0, time + Math.min(firstMs * 2 ** (count - free - 1), mostMs) - now);
+    return Math.max(0, time + Math.min(firstMs * 2 ** (count - free - 1), maxMs) - now);
   }
 
   /** Counts a failure, or a try that may become one: many tries at once are no way round. */

@@ -5,7 +5,7 @@ import type { Answer, Question } from "./bcrypt_worker.ts";
 export const BCRYPT_WORKER: URL = new URL("./bcrypt_worker.ts", import.meta.url);
 
 /** So many logins may wait; at a cost of 12, the last of them waits for four seconds. */
-const MOST_WAITING = 16;
+const MAX_WAITING = 16;
 
 /**
  * Compares passwords with bcrypt hashes, one after the other on a thread of its own: a comparison
@@ -23,7 +23,7 @@ export class BcryptThread implements Disposable {
    * @throws {JobWorkerError} `unavailable` if too many others wait
    */
   async matches(password: string, hashes: readonly string[]): Promise<boolean> {
-    if (this.#waiting.size >= MOST_WAITING) {
+    if (this.#waiting.size >= MAX_WAITING) {
       throw new JobWorkerError("unavailable", "Too many logins at once: try again in a moment");
     }
     const id = ++this.#lastId;

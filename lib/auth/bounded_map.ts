@@ -1,17 +1,17 @@
 /** A map that forgets the key that was set longest ago when there are too many. */
 export class BoundedMap<Key, Value> extends Map<Key, Value> {
-  readonly #mostKeys: number;
+  readonly #maxKeys: number;
 
-  constructor(mostKeys: number) {
+  constructor(maxKeys: number) {
     super();
-    this.#mostKeys = mostKeys;
+    this.#maxKeys = maxKeys;
   }
 
   override set(key: Key, value: Value): this {
     this.delete(key);
     super.set(key, value);
     for (const oldest of this.keys()) {
-      if (this.size <= this.#mostKeys) break;
+      if (this.size <= this.#maxKeys) break;
       this.delete(oldest);
     }
     return this;

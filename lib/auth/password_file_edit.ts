@@ -9,7 +9,7 @@ import { isUserName, parsePasswordFile } from "./password_file.ts";
 const COST = 12;
 
 /** bcrypt looks at no more than so many bytes of UTF-8. */
-const LONGEST_PASSWORD_BYTES = 72;
+const MAX_PASSWORD_BYTES = 72;
 const SHORTEST_PASSWORD = 8;
 
 /**
@@ -63,11 +63,11 @@ export async function setPassword(
 
 function checkPassword(password: string): void {
   const bytes = new TextEncoder().encode(password).byteLength;
-  if (password.length >= SHORTEST_PASSWORD && bytes <= LONGEST_PASSWORD_BYTES) return;
+  if (password.length >= SHORTEST_PASSWORD && bytes <= MAX_PASSWORD_BYTES) return;
   const length = password.length === 1 ? "1 character" : `${password.length} characters`;
   throw new JobWorkerError(
     "invalid_argument",
     `Cannot use a password of ${length}: give at least ${SHORTEST_PASSWORD}, ` +
-      `and no more than ${LONGEST_PASSWORD_BYTES} bytes`,
+      `and no more than ${MAX_PASSWORD_BYTES} bytes`,
   );
 }

@@ -34,9 +34,9 @@ const MINUTE = 60_000;
 const PROVEN_MS = MINUTE;
 /** For how long an address is known as one that a user logs in from. */
 const KNOWN_MS = 24 * 60 * MINUTE;
-const MOST_KEYS = 10_000;
+const MAX_KEYS = 10_000;
 
-const BACKOFF = { firstMs: 1000, forgetMs: 15 * MINUTE, mostKeys: MOST_KEYS };
+const BACKOFF = { firstMs: 1000, forgetMs: 15 * MINUTE, maxKeys: MAX_KEYS };
 
 /**
  * Decides who somebody is by a name and a password.
@@ -56,13 +56,13 @@ export class PasswordLogin implements Disposable {
   /** Of this process alone, so that what is kept below is worth nothing elsewhere. */
   readonly #key = randomBytes(32);
 
-  readonly #byAddress = new Backoff({ ...BACKOFF, free: 5, mostMs: 5 * MINUTE });
-  readonly #byUser = new Backoff({ ...BACKOFF, free: 20, mostMs: 10_000 });
-  readonly #byKnownAddress = new Backoff({ ...BACKOFF, free: 5, mostMs: MINUTE });
+  readonly #byAddress = new Backoff({ ...BACKOFF, free: 5, maxMs: 5 * MINUTE });
+  readonly #byUser = new Backoff({ ...BACKOFF, free: 20, maxMs: 10_000 });
+  readonly #byKnownAddress = new Backoff({ ...BACKOFF, free: 5, maxMs: MINUTE });
   /** By user: the digest of a password that was right, until when. */
   readonly #proven = new Map<string, { readonly digest: Buffer; readonly until: number }>();
   /** By digest of user and address, until when. */
-  readonly #known = new BoundedMap<string, number>(MOST_KEYS);
+  readonly #known = new BoundedMap<string, number>(MAX_KEYS);
   /** The tries that are under way: the same one again, as a browser sends it, is not another. */
   readonly #pending = new Map<string, Promise<Login>>();
 

@@ -22,7 +22,7 @@ export type JobClient =
     | "waitJob"
     | "streamLogs"
     | "signalJob"
-    | "limitJobTime"
+    | "updateJob"
     | "writeInput"
     | "pruneJobs"
   >;

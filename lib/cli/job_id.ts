@@ -3,7 +3,7 @@ import type { Context } from "./context.ts";
 import { commandText } from "../job/job_words.ts";
 import { outcomeText } from "./job_text.ts";
 import { printable } from "../text/printable.ts";
-import { cutText } from "./text_width.ts";
+import { truncate } from "./text_width.ts";
 
 /** Ids begin with the time, so fewer characters than this would not tell jobs of one year apart. */
 const SHORTEST = 4;
@@ -35,7 +35,7 @@ export async function resolveJobId({ client, io }: Context, typed: string): Prom
   }
   if (second === undefined && nextPageToken === "") return first.jobId;
   const lines = jobs.map((job) => {
-    const command = cutText(commandText(job), 40);
+    const command = truncate(commandText(job), 40);
     return `  ${printable(job.jobId)}  ${outcomeText(job)}  ${command}`;
   });
   if (nextPageToken !== "") lines.push("  and more");

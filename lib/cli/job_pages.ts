@@ -1,7 +1,7 @@
 import type { Context } from "./context.ts";
 import type { Job, JobFilter } from "./job_client.ts";
 
-const LARGEST_PAGE = 1_000;
+const MAX_PAGE_JOBS = 1_000;
 
 /** The jobs that match, the newest first, `limit` at most, a page at a time. */
 export async function* jobPages(
@@ -12,7 +12,7 @@ export async function* jobPages(
   let left = limit;
   let pageToken = "";
   do {
-    const pageSize = Math.min(left, LARGEST_PAGE);
+    const pageSize = Math.min(left, MAX_PAGE_JOBS);
     const page = await client.listJobs({ filter, pageSize, pageToken }, { signal: io.interrupted });
     yield page.jobs;
     left -= page.jobs.length;

@@ -57,7 +57,7 @@ export function leftText(jobId: string, fate = "goes on"): string {
 
 /** Everything about a job that people ask for, as pairs of a name and printable text. */
 export function jobDetails(job: Job, now: number): [name: string, text: string][] {
-  const cut = job.outputCut ? `; ${cutText(job)}` : "";
+  const truncated = job.outputTruncated ? `; ${truncationText(job)}` : "";
   const { bytes, policy } = job.logLimit;
   const details: [string, string][] = [
     ["Job", printable(job.jobId)],
@@ -78,7 +78,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     [isLost(job) ? "Last seen" : "Finished", job.end === null ? "" : dateText(job.end.finishedAt)],
     ["Took", tookText(job, now)],
     ["Used", job.usage === null ? "" : usageText(job.usage)],
-    ["Output", `${job.stdoutBytes} bytes on stdout, ${job.stderrBytes} on stderr${cut}`],
+    ["Output", `${job.stdoutBytes} bytes on stdout, ${job.stderrBytes} on stderr${truncated}`],
     [
       "Log",
       `${formatByteSize(job.logBytes)} of ${formatByteSize(bytes)}, ${policy.replace("_", "-")}`,
@@ -118,7 +118,7 @@ function listText(parts: readonly string[]): string {
 }
 
 /** Why the end of the output may be missing. */
-function cutText(job: Job): string {
+function truncationText(job: Job): string {
   switch (job.end?.reason) {
     case "lost":
       return "what it printed last may not have reached the disk";

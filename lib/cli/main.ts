@@ -74,9 +74,9 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
     const onSilence = () =>
       void tell(io, `${address} accepts connections, but does not answer yet; waiting…`);
     // Whoever asks whether it is well wants to be told that it is not.
-    const patience = verb.kind === "health" ? {} : { onSilence };
+    const silence = verb.kind === "health" ? {} : { onSilence };
     await using client = await abortable(
-      io.connect(settings, { onReconnecting, ...patience }),
+      io.connect(settings, { onReconnecting, ...silence }),
       io.interrupted,
     );
     return await callDaemon(verb, { io, settings, client });

@@ -1,4 +1,4 @@
-import { cutText, textWidth } from "./text_width.ts";
+import { textWidth, truncate } from "./text_width.ts";
 
 const GAP = "  ";
 
@@ -26,7 +26,7 @@ export function table(rows: readonly (readonly string[])[], options: TableOption
       if (left <= 0) break;
       const width = Math.min(widths[column] ?? 0, left);
       left -= width + GAP.length;
-      const text = cutText(cell, width);
+      const text = truncate(cell, width);
       const gap = column === row.length - 1 || left <= 0 ? "" : pad(text, width) + GAP;
       line += paint(text, rowIndex, column) + gap;
     }

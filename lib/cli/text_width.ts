@@ -12,7 +12,7 @@ export function textWidth(text: string): number {
 }
 
 /** Cuts printable text that is wider than `columns`, and ends it with `…`. */
-export function cutText(text: string, columns: number): string {
+export function truncate(text: string, columns: number): string {
   if (textWidth(text) <= columns) return text;
   let cut = "";
   let left = columns - 1;

@@ -3,10 +3,10 @@ import { CHECK_FLAG, CONFIG_FLAG, OPTION_ROWS, variableOf } from "./options.ts";
 /** The text of `--help`. */
 export function helpText(): string {
   const rows = [
-    ...OPTION_ROWS.map(({ name, placeholder, about, standard }) =>
+    ...OPTION_ROWS.map(({ name, placeholder, about, default: byDefault }) =>
       placeholder === null
         ? [`--${name}`, about] as const
-        : [`--${name}=<${placeholder}>`, `${about} [${standard}]`] as const
+        : [`--${name}=<${placeholder}>`, `${about} [${byDefault}]`] as const
     ),
     [`${CONFIG_FLAG}=<file>`, "read options from a JSON file, by the names above"] as const,
     [CHECK_FLAG, "check whether the daemon could start with these options, and exit"] as const,

@@ -8,7 +8,7 @@
 import { formatByteSize, parseByteSize, unitHint } from "../text/byte_size.ts";
 import { formatDuration, parseDuration } from "../text/duration.ts";
 import { type HostPort, hostPortHint, parseHostPort } from "../net/host_port.ts";
-import { SMALLEST_LOG_LIMIT } from "../job/log_limit.ts";
+import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 
 export function path(text: string): string {
   if (text === "" || text.includes("\0")) throw new Error("must be the path of a file");
@@ -22,18 +22,18 @@ export function hostPort(text: string): HostPort {
 }
 
 /** What no job could have is no default and no bound for jobs. */
-export function durationUpTo(mostMs: number): (text: string) => number {
+export function durationUpTo(maxMs: number): (text: string) => number {
   return (text) => {
     const ms = parseDuration(text);
-    if (ms <= mostMs) return ms;
-    throw new Error(`must be at most ${formatDuration(mostMs)}`);
+    if (ms <= maxMs) return ms;
+    throw new Error(`must be at most ${formatDuration(maxMs)}`);
   };
 }
 
 export function logLimit(text: string): number {
   const bytes = parseByteSize(text);
-  if (bytes >= SMALLEST_LOG_LIMIT) return bytes;
-  throw new Error(`must be at least ${formatByteSize(SMALLEST_LOG_LIMIT)}${unitHint(text)}`);
+  if (bytes >= MIN_LOG_LIMIT_BYTES) return bytes;
+  throw new Error(`must be at least ${formatByteSize(MIN_LOG_LIMIT_BYTES)}${unitHint(text)}`);
 }
 
 /** As browsers write it: in lower case, without the port that goes without saying. */

@@ -9,7 +9,7 @@ import { closest } from "../text/closest.ts";
 import { formatDuration, parseDuration } from "../text/duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { HostPort } from "../net/host_port.ts";
-import { LONGEST_GRACE_PERIOD_MS, LONGEST_TIMEOUT_MS } from "../job/execution.ts";
+import { MAX_GRACE_PERIOD_MS, MAX_TIMEOUT_MS } from "../job/execution.ts";
 import type { UserPolicy } from "../job/user_policy.ts";
 import { LOG_POLICIES, type LogLimit } from "../job/types.ts";
 import {
@@ -83,7 +83,7 @@ interface Option<T> {
   /** What stands for the value in the help; a flag without one is a switch. */
   readonly placeholder?: string;
   readonly about: string;
-  readonly standard: string;
+  readonly default: string;
   readonly read: (text: string) => T;
 }
 
@@ -92,74 +92,74 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
   address: {
     placeholder: "host:port",
     about: "address for gRPC; port 0 picks any free one",
-    standard: "0.0.0.0:8080",
+    default: "0.0.0.0:8080",
     read: hostPort,
   },
   cert: {
     placeholder: "file",
     about: "the daemon's certificate, PEM",
-    standard: "certs/server-cert.pem",
+    default: "certs/server-cert.pem",
     read: path,
   },
   key: {
     placeholder: "file",
     about: "its private key, PEM, mode 0600",
-    standard: "certs/server-key.pem",
+    default: "certs/server-key.pem",
     read: path,
   },
   ca: {
     placeholder: "file",
     about: "CAs whose client certificates are trusted, PEM",
-    standard: "certs/ca-cert.pem",
+    default: "certs/ca-cert.pem",
     read: path,
   },
   denyList: {
     placeholder: "file",
     about: "client certificates to refuse; by default deny-list.txt beside --ca, if it exists",
-    standard: "",
+    default: "",
     read: (text) => text === "" ? "" : path(text),
   },
   restAddress: {
     placeholder: "host:port",
     about: "address for REST, over HTTPS with the same certificate; or off",
-    standard: "0.0.0.0:8443",
+    default: "0.0.0.0:8443",
     read: (text) => text === "off" ? null : hostPort(text),
   },
   users: {
     placeholder: "file",
     about: "who may use REST: an htpasswd file, made by `worker-daemon user`",
-    standard: "certs/users.htpasswd",
+    default: "certs/users.htpasswd",
     read: path,
   },
   publicOrigins: {
     placeholder: "urls",
     about: "public URLs of a proxy in front of REST and the page, separated by commas",
-    standard: "",
+    default: "",
     read: (text) =>
       text.split(",").map((url) => url.trim()).filter((url) => url !== "").map(origin),
   },
   dataDir: {
     placeholder: "dir",
     about: "directory for jobs, their logs and the audit trail",
-    standard: "data",
+    default: "data",
     read: path,
   },
   shutdownGraceMs: {
     placeholder: "duration",
     about: "time that jobs get at shutdown between SIGTERM and SIGKILL; 0s: SIGKILL at once",
-    standard: "0s",
-    read: durationUpTo(LONGEST_GRACE_PERIOD_MS),
+    default: "0s",
+    read: durationUpTo(MAX_GRACE_PERIOD_MS),
   },
   logLimit: {
     placeholder: "size",
     about: "disk space for the log of one job, unless it asks for another",
-    standard: "256MiB",
+    default: "256MiB",
     read: logLimit,
   },
   logPolicy: {
     placeholder: "policy",
     about: "what to do at the limit: keep-newest output, or end-job",
-    standard: "keep-newest",
+    default: "keep-newest",
     read: (text) => {
       const policy = LOG_POLICIES.find((policy) => policy.replace("_", "-") === text);
       if (policy === undefined) throw new Error("must be keep-newest or end-job");
@@ -169,19 +169,19 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
   maxLogLimit: {
     placeholder: "size",
     about: "the most that a job may ask for; at least --log-limit",
-    standard: "1GiB",
+    default: "1GiB",
     read: logLimit,
   },
   retainAgeMs: {
     placeholder: "duration",
     about: "how long finished jobs are kept",
-    standard: "forever",
+    default: "forever",
     read: (text) => text === "forever" ? Infinity : parseDuration(text),
   },
   retainCount: {
     placeholder: "n",
     about: "how many finished jobs are kept",
-    standard: "100000",
+    default: "100000",
     read: (text) => {
       if (!/^\d{1,9}$/.test(text)) throw new Error("must be a whole number up to 999999999");
       return Number(text);
@@ -190,50 +190,50 @@ const OPTIONS: { readonly [Name in keyof DaemonOptions]: Option<DaemonOptions[Na
   retainBytes: {
     placeholder: "size",
     about: "disk space for the logs of all finished jobs",
-    standard: "10GiB",
+    default: "10GiB",
     read: parseByteSize,
   },
   jobUser: {
     placeholder: "name",
     about: "user that jobs run as; required if the daemon runs as root",
-    standard: "",
+    default: "",
     read: userName,
   },
   allowUsers: {
     placeholder: "names",
     about: "other users that jobs may run as, separated by commas; * for any",
-    standard: "",
+    default: "",
     read: (text) =>
       text === "*" ? "any" : text.split(",").filter((name) => name !== "").map(userName),
   },
   timeoutMs: {
     placeholder: "duration",
     about: "time limit of jobs that do not set one; 0s: none",
-    standard: "0s",
-    read: durationUpTo(LONGEST_TIMEOUT_MS),
+    default: "0s",
+    read: durationUpTo(MAX_TIMEOUT_MS),
   },
   maxTimeoutMs: {
     placeholder: "duration",
     about: "the longest time limit that a job may have; 0s: none",
-    standard: "0s",
-    read: durationUpTo(LONGEST_TIMEOUT_MS),
+    default: "0s",
+    read: durationUpTo(MAX_TIMEOUT_MS),
   },
   cgroups: {
     placeholder: "true|false",
     about: "run each job in a cgroup of its own where possible",
-    standard: "true",
+    default: "true",
     read: parseSwitch,
   },
   gateways: {
     placeholder: "n",
     about: "number of processes that share the port, 1 to 64",
-    standard: "1",
+    default: "1",
     read: (text) => {
       if (!/^[1-9]\d?$/.test(text) || Number(text) > 64) throw new Error("must be 1 to 64");
       return Number(text);
     },
   },
-  debug: { about: "print more diagnostics", standard: "false", read: parseSwitch },
+  debug: { about: "print more diagnostics", default: "false", read: parseSwitch },
 };
 
 const NAMES = Object.keys(OPTIONS) as (keyof DaemonOptions)[];
@@ -250,13 +250,13 @@ export interface OptionRow {
   /** `null`: a switch. */
   readonly placeholder: string | null;
   readonly about: string;
-  readonly standard: string;
+  readonly default: string;
 }
 
 /** All that can be in the configuration file, in the order of the help. */
 export const OPTION_ROWS: readonly OptionRow[] = NAMES.map((name) => {
-  const { placeholder = null, about, standard } = OPTIONS[name];
-  return { name: flagOf(name), variable: variableOf(name), placeholder, about, standard };
+  const { placeholder = null, about, default: byDefault } = OPTIONS[name];
+  return { name: flagOf(name), variable: variableOf(name), placeholder, about, default: byDefault };
 });
 
 function flagOf(name: string): string {
@@ -295,8 +295,8 @@ export function parseOptions(
     const [source, text] = flag !== undefined
       ? [`--${flagOf(name)}`, flag]
       : variable !== undefined || file === undefined
-      ? [variableOf(name), variable ?? option.standard]
-      : [`"${flagOf(name)}" in ${file.path}`, file.texts.get(flagOf(name)) ?? option.standard];
+      ? [variableOf(name), variable ?? option.default]
+      : [`"${flagOf(name)}" in ${file.path}`, file.texts.get(flagOf(name)) ?? option.default];
     try {
       return option.read(text);
     } catch (error) {

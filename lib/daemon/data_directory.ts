@@ -11,7 +11,7 @@ export const ENGINE_SOCKET = "engine.sock";
 export { LOGS } from "../log/log_library.ts";
 
 /** The longest path of a socket, see unix(7), without its name in the directory. */
-const LONGEST_PATH = 107 - `/${ENGINE_SOCKET}`.length;
+const MAX_PATH_LENGTH = 107 - `/${ENGINE_SOCKET}`.length;
 
 /**
  * Looks whether a directory of this path can hold the data of a daemon of ours, be it there or not.
@@ -59,10 +59,10 @@ async function flushName(path: string): Promise<void> {
 
 function checkLength(path: string): void {
   const bytes = new TextEncoder().encode(resolve(path)).byteLength;
-  if (bytes > LONGEST_PATH) {
+  if (bytes > MAX_PATH_LENGTH) {
     throw refusal(
       resolve(path),
-      `the socket in it lets its path have ${LONGEST_PATH} bytes (unix(7)), and it has ${bytes}`,
+      `the socket in it lets its path have ${MAX_PATH_LENGTH} bytes (unix(7)), and it has ${bytes}`,
     );
   }
 }

@@ -45,9 +45,9 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const descriptors = await descriptorLimit(setsid);
   await checkUsers(options, setsid);
   const supervisor = notifySocket(environment);
-  const patience = startPatience(signal, { supervised: supervisor !== null });
+  const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
-  await using engine = await retry(() => JobEngine.open({ ...options, home }), patience);
+  await using engine = await retry(() => JobEngine.open({ ...options, home }), retryOptions);
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
   const socket = `${engine.dataDirectory}/${ENGINE_SOCKET}`;
   const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
@@ -82,7 +82,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     setsid,
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket,
-    patience,
+    retryOptions,
     gateway: {
       ...caps,
       address: options.address,
@@ -124,7 +124,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
  * How often to try to start: once for somebody at a terminal, who wants to be told; for a supervisor, who
  * begins anew if we end, what may pass is tried again for half a minute, at longer and longer intervals.
  */
-function startPatience(signal: AbortSignal, options: { supervised: boolean }): RetryOptions {
+function startRetryOptions(signal: AbortSignal, options: { supervised: boolean }): RetryOptions {
   let left = options.supervised ? 5 : 0;
   return {
     pauseMs: { first: 1_000, last: 16_000 },

@@ -58,7 +58,7 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
         restoration.answer(command.fault);
         break;
       case "drain":
-        await front?.drain(command.patienceMs);
+        await front?.drain(command.drainTimeoutMs);
         return 0;
     }
   }

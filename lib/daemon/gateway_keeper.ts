@@ -15,10 +15,10 @@ const HEALTHY_AFTER_MS = 10_000;
 /** Before another is started; twice as long for each that died young. */
 const PAUSE_MS = { first: 10, last: 400 };
 /** Between tries that all fail. */
-const LONGEST_WAIT_MS = 10_000;
+const MAX_WAIT_MS = 10_000;
 
 /** What a call that is under way still gets from a gateway that is replaced. */
-const PATIENCE_MS = 15_000;
+const DRAIN_TIMEOUT_MS = 15_000;
 
 /** Options of {@linkcode GatewayKeeper.start}. */
 export interface GatewayKeeperOptions {
@@ -28,7 +28,7 @@ export interface GatewayKeeperOptions {
   readonly setsid: string;
   readonly gateway: Omit<GatewayOptions, "exclusive" | "slowness">;
   /** How often to try to start the first ones. Once the signal is aborted, no gateway is started any more. */
-  readonly patience: RetryOptions;
+  readonly retryOptions: RetryOptions;
   /** Told of those whom the gateways have turned away. */
   readonly onRefused: (refusal: Refusal) => void;
   /** Sees to it that the engine can be reached by its socket: before each gateway, and when one cannot. */
@@ -51,7 +51,7 @@ export class GatewayKeeper implements AsyncDisposable {
 
   private constructor(options: GatewayKeeperOptions) {
     this.#options = options;
-    const { signal } = options.patience;
+    const { signal } = options.retryOptions;
     const onAbort = () => this.#closing.abort(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -69,7 +69,7 @@ export class GatewayKeeper implements AsyncDisposable {
     const keeper = new GatewayKeeper(options);
     try {
       for (let place = 0; place < options.count; place++) {
-        const gateway = await retry(() => keeper.#start(place === 0), options.patience);
+        const gateway = await retry(() => keeper.#start(place === 0), options.retryOptions);
         keeper.#put(place, gateway);
       }
       return keeper;
@@ -172,7 +172,7 @@ export class GatewayKeeper implements AsyncDisposable {
     try {
       await delay(pause, { signal });
       const gateway = await retry(() => this.#start(isAlone()), {
-        pauseMs: { first: 2 * pause, last: LONGEST_WAIT_MS },
+        pauseMs: { first: 2 * pause, last: MAX_WAIT_MS },
         signal,
         again: (error) => {
           diagnostics.error("No gateway: {why}; trying again", { why: messageOf(error) });
@@ -205,7 +205,7 @@ export class GatewayKeeper implements AsyncDisposable {
           pid: successor.pid,
           old: old.pid,
         });
-        const drained = old.drain(PATIENCE_MS);
+        const drained = old.drain(DRAIN_TIMEOUT_MS);
         this.#draining.add(drained);
         void drained.then(() => this.#draining.delete(drained));
       } catch (error) {

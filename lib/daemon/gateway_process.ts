@@ -118,13 +118,13 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   /** Ends it in good order: followers are told to come back, other calls have so long to end. */
-  async drain(patienceMs: number): Promise<void> {
+  async drain(drainTimeoutMs: number): Promise<void> {
     // It answers no more questions, and has a time limit of its own.
     this.#unwatched.abort();
-    this.#send({ kind: "drain", patienceMs });
+    this.#send({ kind: "drain", drainTimeoutMs });
     const timer = setTimeout(
       () => this.kill("it did not drain in time"),
-      patienceMs + DRAIN_WITHIN_MS,
+      drainTimeoutMs + DRAIN_WITHIN_MS,
     );
     await this.ended;
     clearTimeout(timer);

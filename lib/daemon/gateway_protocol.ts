@@ -52,7 +52,7 @@ export const commandSchema = z.discriminatedUnion("kind", [
    * Take no more connections, tell followers to come back, give the other calls so long to end, and
    * exit.
    */
-  z.object({ kind: z.literal("drain"), patienceMs: z.number() }),
+  z.object({ kind: z.literal("drain"), drainTimeoutMs: z.number() }),
 ]);
 
 export type GatewayCommand = z.infer<typeof commandSchema>;

@@ -93,8 +93,8 @@ export class JobEngine implements AsyncDisposable {
         logLimit,
         maxLogBytes: options.maxLogLimit,
         cgroups: options.cgroups,
-        users: { standard: options.jobUser, allowed: options.allowUsers },
-        timeout: { standardMs: options.timeoutMs, maxMs: options.maxTimeoutMs },
+        users: { default: options.jobUser, allowed: options.allowUsers },
+        timeout: { defaultMs: options.timeoutMs, maxMs: options.maxTimeoutMs },
         onEnded: () => housekeeping?.jobEnded(),
         onLost: (jobs) => lost += jobs.length,
         onShellEnded: ({ pid, why, successor }) => {

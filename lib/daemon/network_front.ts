@@ -11,7 +11,7 @@ import { type RefusedConnection, TlsListener } from "../grpc/tls_listener.ts";
 import type { HostPort } from "../net/host_port.ts";
 import { restApp } from "../rest/app.ts";
 import type { FailedLogin } from "../rest/basic_auth.ts";
-import { limited } from "../rest/rate_limit.ts";
+import { rateLimit } from "../rest/rate_limit.ts";
 import { hostsOf, RestServer } from "../rest/server.ts";
 import type { Refusal } from "../service/audit.ts";
 import { certsCommand } from "../text/command_hints.ts";
@@ -45,13 +45,13 @@ export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
 export class NetworkFront implements AsyncDisposable {
   readonly #listener: TlsListener;
   readonly #rest: RestServer | null;
-  readonly #closing: { patienceMs: number };
+  readonly #closing: { drainTimeoutMs: number };
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
     listener: TlsListener,
     rest: RestServer | null,
-    closing: { patienceMs: number },
+    closing: { drainTimeoutMs: number },
     resources: AsyncDisposableStack,
   ) {
     this.#listener = listener;
@@ -81,7 +81,7 @@ export class NetworkFront implements AsyncDisposable {
     const grpc = new GrpcServer(service, {
       onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
     });
-    const closing = { patienceMs: 0 };
+    const closing = { drainTimeoutMs: 0 };
     const rest = options.restAddress === null
       ? null
       : await openRest(service, options.restAddress, { ...options, material }, resources);
@@ -93,9 +93,9 @@ export class NetworkFront implements AsyncDisposable {
       warnOfRefused(refused, unreported);
       options.onRefused(refusalOf(refused, unreported));
     };
-    const onStranger = limited(onKnown, REPORTS);
+    const onStranger = rateLimit(onKnown, REPORTS);
     // Each of a crowd says the same, and none of them was looked at.
-    const onCrowd = limited(warnOfRefused, { ...REPORTS, most: 1 });
+    const onCrowd = rateLimit(warnOfRefused, { ...REPORTS, max: 1 });
     const listener = resources.use(
       await TlsListener.listen({
         hostname,
@@ -130,8 +130,8 @@ export class NetworkFront implements AsyncDisposable {
   }
 
   /** The same as disposing of it, but calls that end by themselves have so long to do so. */
-  async drain(patienceMs: number): Promise<void> {
-    this.#closing.patienceMs = patienceMs;
+  async drain(drainTimeoutMs: number): Promise<void> {
+    this.#closing.drainTimeoutMs = drainTimeoutMs;
     await this[Symbol.asyncDispose]();
   }
 
@@ -151,7 +151,7 @@ async function portOf(
 }
 
 /** Anybody can cause these lines, as often as they like, but for those with a certificate. */
-const REPORTS = { most: 20, perMs: 60_000 };
+const REPORTS = { max: 20, perMs: 60_000 };
 
 function refusalOf(
   { peer, message, fingerprint }: RefusedConnection,
@@ -189,7 +189,7 @@ async function openRest(
     diagnostics.warn("No users file {path}: REST answers /health/ only", { path });
   }
   const login = resources.use(new PasswordLogin(users ?? new Map()));
-  const onFailedLogin = limited<FailedLogin>((failed, unreported) => {
+  const onFailedLogin = rateLimit<FailedLogin>((failed, unreported) => {
     const { peer } = failed;
     const user = failed.user.slice(0, 64);
     const fields = { user, peer, ...(unreported > 0 && { unreported }) };
@@ -215,7 +215,7 @@ async function openRest(
     maxConnections: Math.ceil(options.maxConnections / 2),
     maxConnectionsPerAddress: Math.ceil(options.maxConnectionsPerAddress / 2),
     slowness: options.slowness,
-    onRefused: limited(warnOfRefused, REPORTS),
+    onRefused: rateLimit(warnOfRefused, REPORTS),
     onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
   });
   return await listening.catch((error) => {

@@ -2,7 +2,7 @@ import { JobWorkerError } from "../errors.ts";
 import { isOpenEnded, type JobMethod } from "../service/methods.ts";
 
 /** How many calls there may be at once. */
-export interface CallQuotaOptions {
+export interface CallLimitOptions {
   readonly maxCalls: number;
   /** Far fewer than all, so that nobody can take the place of everybody else. */
   readonly maxCallsPerUser: number;
@@ -22,28 +22,28 @@ export interface CountedCall extends Disposable {
 const RESERVE = 1 / 8;
 
 /** Counts calls, in all and of each user. */
-export class CallQuota {
-  readonly #options: CallQuotaOptions;
+export class CallLimit {
+  readonly #options: CallLimitOptions;
   #calls = 0;
   readonly #callsByUser = new Map<string, number>();
 
-  constructor(options: CallQuotaOptions) {
+  constructor(options: CallLimitOptions) {
     this.#options = options;
   }
 
   /** @throws `resource_exhausted`, naming the limit */
   enter(): CountedCall {
     const { maxCalls, maxCallsPerUser } = this.#options;
-    assertRoom(this.#calls, maxCalls, "calls");
+    checkLimit(this.#calls, maxCalls, "calls");
     this.#calls++;
     const entered = new DisposableStack();
     entered.defer(() => this.#calls--);
     return {
       assign: (user, method) => {
         const ofUser = this.#callsByUser.get(user) ?? 0;
-        assertRoom(ofUser, maxCallsPerUser, `calls of user "${user}"`);
+        checkLimit(ofUser, maxCallsPerUser, `calls of user "${user}"`);
         const limit = isOpenEnded(method) ? Math.ceil((1 - RESERVE) * maxCalls) : maxCalls;
-        assertRoom(this.#calls - 1, limit, "calls");
+        checkLimit(this.#calls - 1, limit, "calls");
         this.#callsByUser.set(user, ofUser + 1);
         entered.defer(() => this.#leave(user));
       },
@@ -58,7 +58,7 @@ export class CallQuota {
   }
 }
 
-function assertRoom(count: number, max: number, what: string): void {
+function checkLimit(count: number, max: number, what: string): void {
   if (count < max) return;
   throw new JobWorkerError("resource_exhausted", `More than ${max} ${what} at once`);
 }

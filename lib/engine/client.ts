@@ -63,11 +63,11 @@ export class EngineClient implements JobService, Disposable {
   readonly getJob = this.#unary("getJob");
   readonly listJobs = this.#unary("listJobs");
   readonly waitJob = this.#unary("waitJob");
-  readonly getOutput = this.#unary("getOutput");
+  readonly getLogs = this.#unary("getLogs");
   readonly streamLogs = this.#streaming("streamLogs");
   readonly watchJobs = this.#streaming("watchJobs");
   readonly signalJob = this.#unary("signalJob");
-  readonly limitJobTime = this.#unary("limitJobTime");
+  readonly updateJob = this.#unary("updateJob");
   readonly writeInput = this.#unary("writeInput");
   readonly pruneJobs = this.#unary("pruneJobs");
 

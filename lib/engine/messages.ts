@@ -10,7 +10,7 @@ import { read, z } from "../text/zod.ts";
 import { ROLES } from "../auth/identity.ts";
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
 import type {
-  GetOutputResponse,
+  GetLogsResponse,
   LogBatch,
   LogRecord,
   WriteInputRequest,
@@ -90,13 +90,13 @@ const CODECS: { readonly [Name in JobMethod]?: Codec<Name> } = {
       return { ...(rest as Omit<WriteInputRequest, "data">), data: Uint8Array.fromBase64(data) };
     },
   },
-  getOutput: {
+  getLogs: {
     encodeAnswer({ stdout, stderr, ...rest }) {
       return [{ ...rest, stdoutBytes: stdout.byteLength }, [stdout, stderr]];
     },
     decodeAnswer(value, bytes) {
       const { stdoutBytes, ...rest } = value as
-        & Omit<GetOutputResponse, "stdout" | "stderr">
+        & Omit<GetLogsResponse, "stdout" | "stderr">
         & { stdoutBytes: number };
       const [stdout, stderr] = [bytes.subarray(0, stdoutBytes), bytes.subarray(stdoutBytes)];
       return { ...rest, stdout, stderr };

@@ -1,4 +1,4 @@
-import { Budget } from "../async/semaphore.ts";
+import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isLasting } from "../files/lasting.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
@@ -10,7 +10,7 @@ import {
   METHODS,
   type UnaryMethod,
 } from "../service/methods.ts";
-import { CallQuota } from "./call_limit.ts";
+import { CallLimit } from "./call_limit.ts";
 import {
   callSchema,
   decodeRequest,
@@ -51,8 +51,8 @@ export class EngineServer implements AsyncDisposable {
   readonly #service: JobService;
   readonly #options: EngineServerOptions;
   readonly #closing = new AbortController();
-  readonly #quota: CallQuota;
-  readonly #largeRequests = new Budget(LARGE_REQUESTS);
+  readonly #callLimit: CallLimit;
+  readonly #largeRequests = new Semaphore(LARGE_REQUESTS);
   /** The last one listens; those before it have lost their socket, and serve the connections that they have. */
   readonly #servers: Deno.HttpServer<Deno.UnixAddr>[] = [];
   #socket = "";
@@ -62,7 +62,7 @@ export class EngineServer implements AsyncDisposable {
     this.#service = service;
     this.#options = options;
     const { maxCalls = 4096, maxCallsPerUser = Math.ceil(maxCalls / 4) } = options;
-    this.#quota = new CallQuota({ maxCalls, maxCallsPerUser });
+    this.#callLimit = new CallLimit({ maxCalls, maxCallsPerUser });
   }
 
   /** @throws `failed_precondition` if the socket cannot be made; `unavailable` if that may pass */
@@ -144,7 +144,7 @@ export class EngineServer implements AsyncDisposable {
   /** Reads a request once there is room for it, and begins to answer. */
   async #admit(method: JobMethod, http: Request, bytes: number): Promise<Response> {
     using admission = new DisposableStack();
-    const counted = admission.use(this.#quota.enter());
+    const counted = admission.use(this.#callLimit.enter());
     const share = admission.use(await this.#roomFor(bytes));
     // A caller who has left before all of the request was read is no fault.
     const body = await http.text().catch(() => null);
@@ -166,7 +166,7 @@ export class EngineServer implements AsyncDisposable {
 
   async #roomFor(bytes: number): Promise<Disposable | null> {
     if (bytes <= SMALL_REQUEST_BYTES) return null;
-    return await this.#largeRequests.take(bytes, this.#closing.signal);
+    return await this.#largeRequests.acquire(bytes, this.#closing.signal);
   }
 
   /** The one frame that answers a call. */

@@ -1,9 +1,9 @@
 import { abortable } from "../async/abortable.ts";
-import { Budget } from "../async/semaphore.ts";
+import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError } from "../errors.ts";
 
 /** So many writes may wait for the one before them, each with its bytes. */
-const MOST_WAITING = 4;
+const MAX_WAITING = 4;
 
 /**
  * The standard input of a job. Bytes are counted, so that a writer whose connection broke can say
@@ -15,10 +15,10 @@ export class JobInput {
   #accepted = 0;
   #open = true;
   readonly #abandoned = new AbortController();
-  readonly #turns = new Budget({
+  readonly #turns = new Semaphore({
     total: 1,
-    maxWaiting: MOST_WAITING,
-    refusal: `More than ${MOST_WAITING} writes wait until the job reads its input`,
+    maxWaiting: MAX_WAITING,
+    refusal: `More than ${MAX_WAITING} writes wait until the job reads its input`,
   });
 
   constructor(stdin: WritableStream<Uint8Array<ArrayBuffer>>) {
@@ -67,7 +67,7 @@ export class JobInput {
     data: Uint8Array<ArrayBuffer>,
     signal: AbortSignal | undefined,
   ): Promise<number> {
-    using _turn = await this.#turns.take(1, signal);
+    using _turn = await this.#turns.acquire(1, signal);
     if (offset > this.#accepted) {
       throw new JobWorkerError(
         "out_of_range",

@@ -27,7 +27,7 @@ const CLEAN_ENVIRONMENT = {
 };
 
 /** A look at a few paths takes milliseconds; whoever has the rights that it is made with can suspend it. */
-const LOOK_PATIENCE_MS = 20_000;
+const ACCESS_TIMEOUT_MS = 20_000;
 
 /** What to start, and for whom. */
 export interface LaunchRequest {
@@ -51,11 +51,11 @@ export interface LauncherParts {
   readonly cgroups: Cgroups | null;
   readonly users: UserPolicy;
   /** Of a job that does not say, and for every one; 0: for ever. In milliseconds. */
-  readonly timeout: { readonly standardMs: number; readonly maxMs: number };
+  readonly timeout: { readonly defaultMs: number; readonly maxMs: number };
   /** The most that a job may choose for its log. */
   readonly maxLogBytes: number;
   /** See `LogWriterOptions`. */
-  readonly diskPatienceMs?: number;
+  readonly diskTimeoutMs?: number;
 }
 
 /** A job that could start now. */
@@ -83,13 +83,13 @@ export class Launcher {
    * @throws `invalid_argument`, `failed_precondition`
    */
   async prepare(jobId: string, request: LaunchRequest): Promise<Prepared> {
-    const { groups, cgroups, users, logs, diskPatienceMs } = this.#parts;
+    const { groups, cgroups, users, logs, diskTimeoutMs } = this.#parts;
     const { owner, requestId = "", labels = {}, logLimit } = request;
     const command = { args: [], env: {}, workingDirectory: "", ...request.command };
     checkCommand(command);
     checkLabels(labels);
     checkLogLimit(logLimit, this.#parts.maxLogBytes);
-    const execution = this.#limitTime(completeExecution(request.execution ?? {}));
+    const execution = this.#withTimeout(completeExecution(request.execution ?? {}));
     const user = await chooseUser(execution.user, users, groups.shell);
     const own = Number(await groups.shell.ask("uid"));
     const uid = user?.uid ?? own;
@@ -103,7 +103,7 @@ export class Launcher {
     }
     const home = user?.home ?? this.#parts.home;
     const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };
-    const place = await this.#lookAs(uid === own ? null : user, async (groups) => {
+    const place = await this.#accessAs(uid === own ? null : user, async (groups) => {
       const workingDirectory = command.workingDirectory || await usable(home, groups);
       const options = { path: env.PATH, workingDirectory, groups };
       return { workingDirectory, program: await findProgram(command.name, options) };
@@ -112,7 +112,7 @@ export class Launcher {
     const rlimits = byCgroup ? {} : rlimitsOf(execution.limits, uid);
     const writer = logs.create(jobId, {
       limit: logLimit,
-      ...(diskPatienceMs === undefined ? {} : { patienceMs: diskPatienceMs }),
+      ...(diskTimeoutMs === undefined ? {} : { diskTimeoutMs: diskTimeoutMs }),
     });
     const job: Job = {
       jobId,
@@ -129,7 +129,7 @@ export class Launcher {
       usage: null,
       logLimit,
       logBytes: 0,
-      outputCut: false,
+      outputTruncated: false,
       liveStatus: "running",
       end: null,
     };
@@ -165,11 +165,11 @@ export class Launcher {
   }
 
   /**
-   * By what a later worker finds the processes of a job whose leader is this: its birth, unless they are
+   * By what a later worker finds the processes of a job whose leader is this: its identity, unless they are
    * in a cgroup, from whose name they can be told at no cost.
    */
-  async birthOf(pid: number): Promise<string> {
-    return this.#parts.cgroups === null ? await this.#parts.groups.birthOf(pid) : "";
+  async identityOf(pid: number): Promise<string> {
+    return this.#parts.cgroups === null ? await this.#parts.groups.identityOf(pid) : "";
   }
 
   /** Removes what there is of a job that does not start. May be repeated. */
@@ -180,9 +180,9 @@ export class Launcher {
     await this.#parts.logs.flushNames();
   }
 
-  #limitTime(execution: Execution): Execution {
-    const { standardMs, maxMs } = this.#parts.timeout;
-    const timeoutMs = execution.timeoutMs || standardMs || maxMs;
+  #withTimeout(execution: Execution): Execution {
+    const { defaultMs, maxMs } = this.#parts.timeout;
+    const timeoutMs = execution.timeoutMs || defaultMs || maxMs;
     checkMaxTimeout(timeoutMs, maxMs, "execution.timeoutMs");
     return { ...execution, timeoutMs };
   }
@@ -194,20 +194,23 @@ export class Launcher {
    * @param user `null` for our own rights
    * @throws `unavailable`
    */
-  async #lookAs<T>(user: Rights | null, look: (groups: ProcessGroups) => Promise<T>): Promise<T> {
+  async #accessAs<T>(
+    user: Rights | null,
+    check: (groups: ProcessGroups) => Promise<T>,
+  ): Promise<T> {
     const { groups, tools } = this.#parts;
-    if (user === null) return await look(groups);
-    const patience = new AbortController();
-    const tooLong = () => patience.abort(new Error(`no answer within ${LOOK_PATIENCE_MS} ms`));
-    const timer = setTimeout(tooLong, LOOK_PATIENCE_MS);
+    if (user === null) return await check(groups);
+    const timeout = new AbortController();
+    const tooLong = () => timeout.abort(new Error(`no answer within ${ACCESS_TIMEOUT_MS} ms`));
+    const timer = setTimeout(tooLong, ACCESS_TIMEOUT_MS);
     try {
       await using theirs = new ProcessGroups({
         setsid: tools.setsid,
         through: [tools.setpriv, ...rightsOf(user), "--"],
         sh: tools.sh,
-        signal: patience.signal,
+        signal: timeout.signal,
       });
-      return await look(theirs);
+      return await check(theirs);
     } catch (error) {
       if (error instanceof JobWorkerError) throw error;
       throw new JobWorkerError(
@@ -250,8 +253,8 @@ export function checkMaxTimeout(timeoutMs: number, maxMs: number, field: string)
 
 /** A user's home need not exist, nor be open to it. */
 async function usable(home: string, groups: ProcessGroups): Promise<string> {
-  const [sight] = await groups.look([home]);
-  return sight?.kind === "directory" && sight.usable ? home : "/";
+  const [access] = await groups.access([home]);
+  return access?.kind === "directory" && access.usable ? home : "/";
 }
 
 function cannotLimit(what: string, why: string): JobWorkerError {

@@ -12,7 +12,7 @@ const LOOK_MS = 100;
  */
 const QUIET_LOOKS = 15;
 /** Looks at pipes that are not silent. Only a process that has left the job can still print. */
-const MOST_LOOKS = 30;
+const MAX_LOOKS = 30;
 
 /** Moves what a process prints into its log. The pipes are read no faster than the disk takes it. */
 export class OutputPump {
@@ -45,7 +45,7 @@ export class OutputPump {
    * @returns whether they were still held open
    */
   async drain(): Promise<boolean> {
-    for (let look = 0, quiet = 0; look < MOST_LOOKS && quiet < QUIET_LOOKS; look++) {
+    for (let look = 0, quiet = 0; look < MAX_LOOKS && quiet < QUIET_LOOKS; look++) {
       const before = this.#reads;
       const timeout = new AbortController();
       await Promise.race([this.#done, delay(LOOK_MS, timeout).catch(() => {})]);

@@ -20,7 +20,7 @@ const LEFTOVER_GRACE_MS = 2_000;
 const REACH_AGAIN_MS = { first: 1, last: 100 };
 
 /** The longest delay that a timer knows. */
-const LONGEST_DELAY_MS = 2 ** 31 - 1;
+const MAX_DELAY_MS = 2 ** 31 - 1;
 
 /** How often to look whether the processes that were signalled are gone: from, to. */
 const LOOK_AGAIN_MS = { first: 2, last: 100 };
@@ -84,7 +84,7 @@ export class RunningJob {
     this.#pump = new OutputPump(process, writer, endFor);
     void writer.broken.then(endFor);
     this.input = process.stdin === null ? null : new JobInput(process.stdin);
-    this.limitTime(job.execution.timeoutMs);
+    this.setTimeLimit(job.execution.timeoutMs);
     this.ended = this.#run();
   }
 
@@ -135,16 +135,16 @@ export class RunningJob {
    *
    * @param ms 0: never
    */
-  limitTime(ms: number): void {
+  setTimeLimit(ms: number): void {
     this.#timeoutMs = ms === 0 ? Infinity : ms;
     clearTimeout(this.#timeoutTimer);
     if (this.#alive !== "leader" || this.#timeoutMs === Infinity) return;
     // By the monotonic clock, which nobody sets.
     const left = this.#startedAt + this.#timeoutMs - performance.now();
     this.#timeoutTimer = setTimeout(() => {
-      if (left > LONGEST_DELAY_MS) this.limitTime(ms);
+      if (left > MAX_DELAY_MS) this.setTimeLimit(ms);
       else void this.#endFor("timeout");
-    }, Math.min(Math.max(left, 0), LONGEST_DELAY_MS));
+    }, Math.min(Math.max(left, 0), MAX_DELAY_MS));
   }
 
   /** The life of a job in three steps: its leader, what the leader left behind, its last bytes. */
@@ -161,7 +161,7 @@ export class RunningJob {
     const end = endOf(exitStatus, this.#stop?.reason ?? null, finishedAt);
     const escalation = this.#escalation(exitStatus);
     const usage = await this.#endLeftovers();
-    const outputCut = await this.#pump.drain();
+    const outputTruncated = await this.#pump.drain();
     // Nobody is told of the end before the log is on the disk. If it cannot be, `broken` tells.
     await writer.flush().catch(() => {});
     await writer[Symbol.asyncDispose]();
@@ -169,7 +169,7 @@ export class RunningJob {
     this.#final = {
       ...this.snapshot(),
       usage,
-      outputCut: outputCut || this.#logFault !== null,
+      outputTruncated: outputTruncated || this.#logFault !== null,
       end: detail === null ? end : { ...end, detail },
     };
     return this.#final;

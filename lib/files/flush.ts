@@ -4,13 +4,13 @@
  * @module
  */
 
-import { Budget } from "../async/semaphore.ts";
+import { Semaphore } from "../async/semaphore.ts";
 
 /**
  * A flush takes as long as the disk does, maybe seconds, on one of the few threads (32) by which files
  * are read, too: some must be left for that.
  */
-const turns = new Budget({ total: 8, maxWaiting: Infinity, refusal: "" });
+const turns = new Semaphore({ total: 8, maxWaiting: Infinity, refusal: "" });
 
 /**
  * Brings what was written to a file to the disk: its bytes, and its length.
@@ -22,7 +22,7 @@ const turns = new Budget({ total: 8, maxWaiting: Infinity, refusal: "" });
  *   whatever a later flush says: only writing it anew helps
  */
 export async function flushFile(path: string): Promise<void> {
-  using _turn = await turns.take(1);
+  using _turn = await turns.acquire(1);
   using file = await Deno.open(path);
   await file.syncData();
 }
@@ -35,7 +35,7 @@ export async function flushFile(path: string): Promise<void> {
  * @throws what opening and fsync(2) throw
  */
 export async function flushDirectory(path: string): Promise<void> {
-  using _turn = await turns.take(1);
+  using _turn = await turns.acquire(1);
   using directory = await Deno.open(path);
   try {
     await directory.sync();

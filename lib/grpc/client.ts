@@ -13,11 +13,10 @@
 import { JobWorkerError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type {
-  GetOutputRequest,
-  GetOutputResponse,
+  GetLogsRequest,
+  GetLogsResponse,
   JobRequest,
   JobService,
-  LimitJobTimeRequest,
   ListJobsRequest,
   ListJobsResponse,
   PruneJobsRequest,
@@ -26,6 +25,7 @@ import type {
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
+  UpdateJobRequest,
   WatchJobsRequest,
   WriteInputRequest,
   WriteInputResponse,
@@ -72,7 +72,7 @@ export interface ConnectOptions extends ClientMaterial {
   /**
    * For how long the calls that survive a broken connection go on trying without success; 30 s by
    * default. These are all but those that change a job and might do so twice: `stopJob`, `signalJob`,
-   * `limitJobTime` and `pruneJobs`.
+   * `updateJob` and `pruneJobs`.
    */
   readonly reconnectTimeoutMs?: number;
   /** Told each time that such a call is about to be made again. */
@@ -190,12 +190,12 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     return await this.#one("waitJob", request, options);
   }
 
-  async getOutput(
-    request: Brief<GetOutputRequest, "jobId">,
+  async getLogs(
+    request: Brief<GetLogsRequest, "jobId">,
     options: CallOptions = {},
-  ): Promise<GetOutputResponse> {
+  ): Promise<GetLogsResponse> {
     const whole = { streams: [], offset: 0, maxBytes: 0, ...request };
-    return await this.#one("getOutput", whole, options);
+    return await this.#one("getLogs", whole, options);
   }
 
   /**
@@ -254,8 +254,8 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     return await this.#one("signalJob", request, options);
   }
 
-  async limitJobTime(request: LimitJobTimeRequest, options: CallOptions = {}): Promise<Job> {
-    return await this.#one("limitJobTime", request, options);
+  async updateJob(request: UpdateJobRequest, options: CallOptions = {}): Promise<Job> {
+    return await this.#one("updateJob", request, options);
   }
 
   /** Writes to the input of a job, through broken connections: its offset makes a repeat harmless. */

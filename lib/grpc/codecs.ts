@@ -51,11 +51,11 @@ const CODECS: { readonly [Name in JobMethod]: Codec<Name> } = {
     readAnswer: wire.readListJobsResponse,
   },
   waitJob: { ...JOB, ...AS_IT_IS },
-  getOutput: {
-    writeRequest: wire.writeGetOutputRequest,
-    readRequest: wire.readGetOutputRequest,
-    writeAnswer: wire.writeGetOutputResponse,
-    readAnswer: wire.readGetOutputResponse,
+  getLogs: {
+    writeRequest: wire.writeGetLogsRequest,
+    readRequest: wire.readGetLogsRequest,
+    writeAnswer: wire.writeGetLogsResponse,
+    readAnswer: wire.readGetLogsResponse,
   },
   streamLogs: {
     writeRequest: wire.writeStreamLogsRequest,
@@ -70,10 +70,10 @@ const CODECS: { readonly [Name in JobMethod]: Codec<Name> } = {
     readAnswer: wire.readWatchedJob,
   },
   signalJob: { ...JOB, ...AS_IT_IS },
-  limitJobTime: {
+  updateJob: {
     ...JOB,
-    writeRequest: wire.writeLimitJobTimeRequest,
-    readRequest: wire.readLimitJobTimeRequest,
+    writeRequest: wire.writeUpdateJobRequest,
+    readRequest: wire.readUpdateJobRequest,
   },
   writeInput: { ...AS_IT_IS, writeAnswer: same, readAnswer: same },
   pruneJobs: {

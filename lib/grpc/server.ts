@@ -81,25 +81,25 @@ export class GrpcServer implements AsyncDisposable {
    * Takes no more connections and calls, ends the open calls with `unavailable`, and resolves when
    * the last connection is closed, by force if need be.
    *
-   * @param options.patienceMs how long calls that end by themselves may still take; 0 by default
+   * @param options.drainTimeoutMs how long calls that end by themselves may still take; 0 by default
    */
-  close(options: { patienceMs?: number } = {}): Promise<void> {
-    return this.#closed ??= this.#close(options.patienceMs ?? 0);
+  close(options: { drainTimeoutMs?: number } = {}): Promise<void> {
+    return this.#closed ??= this.#close(options.drainTimeoutMs ?? 0);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #close(patienceMs: number): Promise<void> {
+  async #close(drainTimeoutMs: number): Promise<void> {
     const reason = new JobWorkerError("unavailable", "The server is going away: connect again");
     this.#health.stopServing();
     this.#calls.end(reason, "open_ended");
-    const endAll = setTimeout(() => this.#calls.end(reason), patienceMs);
+    const endAll = setTimeout(() => this.#calls.end(reason), drainTimeoutMs);
     // Not forceShutdown(): under Deno it leaves a connection open while a call on it has no answer.
     const force = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
-    }, patienceMs + this.#closeTimeoutMs);
+    }, drainTimeoutMs + this.#closeTimeoutMs);
     const closed = Promise.withResolvers<void>();
     this.#server.tryShutdown(() => closed.resolve());
     await closed.promise;

@@ -1,11 +1,11 @@
 import type {
-  GetOutputRequest,
-  LimitJobTimeRequest,
+  GetLogsRequest,
   ListJobsRequest,
   PruneJobsRequest,
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
+  UpdateJobRequest,
 } from "../service/job_service.ts";
 import type { JobFilter, LogStart, LogStream } from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
@@ -44,12 +44,12 @@ export function writeStartJobRequest(request: StartJobRequest): wire.StartJobReq
   };
 }
 
-export function readLimitJobTimeRequest(request: wire.LimitJobTimeRequest): LimitJobTimeRequest {
+export function readUpdateJobRequest(request: wire.UpdateJobRequest): UpdateJobRequest {
   const { jobId, timeout } = request;
   return { jobId, timeoutMs: timeout === null ? 0 : readMs(timeout, "timeout") };
 }
 
-export function writeLimitJobTimeRequest(request: LimitJobTimeRequest): wire.LimitJobTimeRequest {
+export function writeUpdateJobRequest(request: UpdateJobRequest): wire.UpdateJobRequest {
   const { jobId, timeoutMs } = request;
   return { jobId, timeout: writeDuration(timeoutMs) };
 }
@@ -128,22 +128,22 @@ export function writeListJobsRequest(request: ListJobsRequest): wire.ListJobsReq
   return { ...request, filter: writeJobFilter(request.filter) };
 }
 
-function readStreams(streams: wire.GetOutputRequest["streams"]): LogStream[] {
+function readStreams(streams: wire.GetLogsRequest["streams"]): LogStream[] {
   return streams.map((stream) => STREAMS.readRequested(stream, "streams"));
 }
 
-function writeStreams(streams: readonly LogStream[]): wire.GetOutputRequest["streams"] {
+function writeStreams(streams: readonly LogStream[]): wire.GetLogsRequest["streams"] {
   return streams.map((stream) => STREAMS.write(stream));
 }
 
-export function readGetOutputRequest(request: wire.GetOutputRequest): GetOutputRequest {
+export function readGetLogsRequest(request: wire.GetLogsRequest): GetLogsRequest {
   const { jobId, maxBytes } = request;
   const offset = readInteger(request.offset, "offset");
   const streams = readStreams(request.streams);
   return { jobId, streams, offset, ...readEndOffset(request), maxBytes };
 }
 
-export function writeGetOutputRequest(request: GetOutputRequest): wire.GetOutputRequest {
+export function writeGetLogsRequest(request: GetLogsRequest): wire.GetLogsRequest {
   const { jobId, offset, endOffset, maxBytes } = request;
   const streams = writeStreams(request.streams);
   return { jobId, streams, offset, maxBytes, ...writeEndOffset(endOffset) };
@@ -156,7 +156,7 @@ export function readStreamLogsRequest(request: wire.StreamLogsRequest): StreamLo
 }
 
 function readEndOffset(
-  request: wire.GetOutputRequest | wire.StreamLogsRequest,
+  request: wire.GetLogsRequest | wire.StreamLogsRequest,
 ): { endOffset?: number } {
   if (request._endOffset === undefined) return {};
   return { endOffset: readInteger(request.endOffset, "end_offset") };

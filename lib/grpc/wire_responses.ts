@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../errors.ts";
 import type {
-  GetOutputResponse,
+  GetLogsResponse,
   ListJobsResponse,
   PruneJobsResponse,
 } from "../service/job_service.ts";
@@ -24,7 +24,7 @@ import {
 
 /** `requestId` is not on the wire: it is `""` on this side. */
 export function readJob(job: wire.Job): Job {
-  const { jobId, pid, owner, labels, stdoutBytes, stderrBytes, outputCut } = job;
+  const { jobId, pid, owner, labels, stdoutBytes, stderrBytes, outputTruncated } = job;
   return {
     jobId,
     command: job.command ?? NO_COMMAND,
@@ -40,13 +40,14 @@ export function readJob(job: wire.Job): Job {
     usage: readUsage(job.usage),
     logLimit: readJobLogLimit(job.logLimit),
     logBytes: job.logBytes,
-    outputCut,
+    outputTruncated,
     ...readState(job),
   };
 }
 
 export function writeJob(job: Job): wire.Job {
-  const { jobId, command, pid, owner, labels, stdoutBytes, stderrBytes, outputCut, end } = job;
+  const { jobId, command, pid, owner, labels, stdoutBytes, stderrBytes, outputTruncated, end } =
+    job;
   return {
     jobId,
     command,
@@ -60,7 +61,7 @@ export function writeJob(job: Job): wire.Job {
     stdoutBytes,
     stderrBytes,
     labels,
-    outputCut,
+    outputTruncated,
     logLimit: writeLogLimit(job.logLimit),
     logBytes: job.logBytes,
     detail: end?.detail ?? "",
@@ -111,12 +112,12 @@ export function writeListJobsResponse(response: ListJobsResponse): wire.ListJobs
   return { ...response, jobs: response.jobs.map(writeJob) };
 }
 
-export function readGetOutputResponse(response: wire.GetOutputResponse): GetOutputResponse {
+export function readGetLogsResponse(response: wire.GetLogsResponse): GetLogsResponse {
   const { gap, exitStatus, ...rest } = response;
   return { ...rest, ...(gap !== null && { gap }), exitStatus: readExitStatus(exitStatus) };
 }
 
-export function writeGetOutputResponse(response: GetOutputResponse): wire.GetOutputResponse {
+export function writeGetLogsResponse(response: GetLogsResponse): wire.GetLogsResponse {
   return {
     ...response,
     exitStatus: writeExitStatus(response.exitStatus),

@@ -2,13 +2,13 @@ import type { Command } from "./types.ts";
 import { JobWorkerError } from "../errors.ts";
 
 /** MAX_ARG_STRLEN of execve(2): the longest single argument or variable, with its final NUL. */
-export const LONGEST_ARGUMENT = 128 * 1024;
+export const MAX_ARGUMENT_BYTES = 128 * 1024;
 
 /**
  * All arguments and variables together, as execve(2) counts them: where the stack may have 8 MiB, as it
  * usually may, a quarter of that (ARG_MAX). 16 KiB of it are for what a start adds of its own.
  */
-const LONGEST_COMMAND = 2 * 1024 * 1024 - 16 * 1024;
+const MAX_COMMAND_BYTES = 2 * 1024 * 1024 - 16 * 1024;
 
 /** Each has a final NUL, and a pointer to it. */
 const BYTES_BESIDE_EACH = 9;
@@ -42,13 +42,13 @@ function bytesOf(text: string): number {
 
 function checkLength({ words, field }: Part, value: string): void {
   // A UTF-16 unit is at most three bytes of UTF-8, so most texts need no encoding to be measured.
-  if (value.length * 3 < LONGEST_ARGUMENT) return;
+  if (value.length * 3 < MAX_ARGUMENT_BYTES) return;
   const length = bytesOf(value) + 1;
-  if (length <= LONGEST_ARGUMENT) return;
+  if (length <= MAX_ARGUMENT_BYTES) return;
   throw new JobWorkerError(
     "invalid_argument",
     `Invalid ${words} ${shown(value)}: ${length} bytes long, and the kernel accepts at most ` +
-      `${LONGEST_ARGUMENT} (execve(2), MAX_ARG_STRLEN)`,
+      `${MAX_ARGUMENT_BYTES} (execve(2), MAX_ARG_STRLEN)`,
     { reason: "E2BIG", field },
   );
 }
@@ -60,11 +60,11 @@ function checkWhole({ name, args, env }: Command): void {
     (sum, text) => sum + bytesOf(text) + BYTES_BESIDE_EACH,
     0,
   );
-  if (length <= LONGEST_COMMAND) return;
+  if (length <= MAX_COMMAND_BYTES) return;
   throw new JobWorkerError(
     "invalid_argument",
     `Invalid command: its arguments and variables take ${length} bytes, and at most ` +
-      `${LONGEST_COMMAND} are accepted (execve(2), ARG_MAX)`,
+      `${MAX_COMMAND_BYTES} are accepted (execve(2), ARG_MAX)`,
     { reason: "E2BIG", field: "command" },
   );
 }

@@ -23,7 +23,6 @@ type First =
   | "stderrBytes"
   | "logLimit"
   | "logBytes"
-  | "outputCut"
   | "end";
 
 /** Of then: what a daemon of today takes for a job that does not say may change, and this may not. */
@@ -45,11 +44,15 @@ const DEFAULTS: Omit<Job, First> = {
   execution: EXECUTION,
   containment: "process_group",
   usage: null,
+  outputTruncated: false,
   liveStatus: "running",
 };
 
 /** A job as it may stand in a record. */
-type Stored = Pick<Job, First> & Partial<Job>;
+type Stored = Pick<Job, First> & Partial<Job> & {
+  /** What `outputTruncated` was called up to schema 3. */
+  readonly outputCut?: boolean;
+};
 
 /**
  * Reads the record of a job, by whichever version of the daemon it was written. A word that this one does
@@ -76,7 +79,7 @@ export function decodeJob(record: string): Job {
     usage: job.usage,
     logLimit: { ...job.logLimit, policy: known(LOG_POLICIES, job.logLimit.policy) },
     logBytes: job.logBytes,
-    outputCut: job.outputCut,
+    outputTruncated: stored.outputTruncated ?? stored.outputCut ?? DEFAULTS.outputTruncated,
     liveStatus: known(LIVE_STATUSES, job.liveStatus),
     end: job.end === null ? null : endOf(job.end),
   };

@@ -5,9 +5,9 @@ import type { Execution, JobLimits } from "./types.ts";
 export type ExecutionRequest = Partial<Execution>;
 
 /** Longer, and a timer could not count it in one go. */
-export const LONGEST_GRACE_PERIOD_MS = 24 * 60 * 60 * 1000;
-export const LONGEST_TIMEOUT_MS = 10 * 365 * 24 * 60 * 60 * 1000;
-export const SMALLEST_MEMORY = 1024 * 1024;
+export const MAX_GRACE_PERIOD_MS = 24 * 60 * 60 * 1000;
+export const MAX_TIMEOUT_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+export const MIN_MEMORY_BYTES = 1024 * 1024;
 export const USER_NAME = /^(?:[A-Za-z_][A-Za-z0-9_.-]{0,31})?$/;
 export const UMASK = /^[0-7]{0,4}$/;
 
@@ -43,12 +43,12 @@ export function completeExecution(request: ExecutionRequest): Execution {
  * @throws `invalid_argument`
  */
 export function checkTimeout(ms: number, field: string): void {
-  check(field, ms, isWhole(ms, 0, LONGEST_TIMEOUT_MS), "must be 0 to 10 years");
+  check(field, ms, isWhole(ms, 0, MAX_TIMEOUT_MS), "must be 0 to 10 years");
 }
 
 /** The same. */
 export function checkGracePeriod(ms: number, field: string): void {
-  check(field, `${ms} ms`, isWhole(ms, 0, LONGEST_GRACE_PERIOD_MS), "must be 0 to 24 hours");
+  check(field, `${ms} ms`, isWhole(ms, 0, MAX_GRACE_PERIOD_MS), "must be 0 to 24 hours");
 }
 
 function checkLimits({ memoryBytes, cpus, processes }: JobLimits): void {
@@ -56,7 +56,7 @@ function checkLimits({ memoryBytes, cpus, processes }: JobLimits): void {
   check(
     "execution.limits.memoryBytes",
     memoryBytes,
-    memoryBytes === undefined || isWhole(memoryBytes, SMALLEST_MEMORY, max),
+    memoryBytes === undefined || isWhole(memoryBytes, MIN_MEMORY_BYTES, max),
     "must be at least 1 MiB, in bytes",
   );
   check(

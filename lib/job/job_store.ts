@@ -13,8 +13,8 @@ export interface JobPage {
 /** By what the processes of a stored job are found. */
 export interface StoredJob {
   readonly job: Pick<Job, "jobId" | "pid" | "containment">;
-  /** See `ProcessGroups.birthOf()`; `""` if it was never learnt. */
-  readonly birth: string;
+  /** See `ProcessGroups.identityOf()`; `""` if it was never learnt. */
+  readonly processIdentity: string;
 }
 
 /** What retention goes by. A record may have megabytes, and all of them are looked at. */
@@ -33,9 +33,9 @@ export interface JobStore extends AsyncDisposable {
   /**
    * Adds a job, or replaces the one with the same id.
    *
-   * @param birth what tells its leader from a later process with the same id; kept if left out
+   * @param processIdentity what tells its leader from a later process with the same id; kept if left out
    */
-  put(job: Job, birth?: string): Promise<void>;
+  put(job: Job, processIdentity?: string): Promise<void>;
   /** The jobs that are not known to have ended. */
   unfinished(): Promise<StoredJob[]>;
   /** Removes a job. */
@@ -44,7 +44,7 @@ export interface JobStore extends AsyncDisposable {
   /** The job that an owner started with this request id. */
   findByRequest(owner: string, requestId: string): Promise<Job | undefined>;
   /**
-   * Newest first, that is by descending id: as many as `PageRoom` lets onto the page. Only the
+   * Newest first, that is by descending id: as many as `PageLimit` lets onto the page. Only the
    * page behind the last one is empty.
    */
   list(filter: JobFilter, page: JobPage): Promise<Job[]>;

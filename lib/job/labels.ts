@@ -4,9 +4,9 @@ import { hasAtMost } from "../text/text_length.ts";
 export const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
 
 /** How many a job may have. */
-export const MOST_LABELS = 64;
+export const MAX_LABELS = 64;
 
-export const LONGEST_LABEL_VALUE = 256;
+export const MAX_LABEL_VALUE_LENGTH = 256;
 
 /**
  * Refuses labels that could not be shown in a table or written in a filter.
@@ -17,8 +17,8 @@ export function checkLabels(labels: Readonly<Record<string, string>>): void {
   const entries = Object.entries(labels);
   const refuse = (what: string) =>
     new JobWorkerError("invalid_argument", `Invalid labels: ${what}`, { field: "labels" });
-  if (entries.length > MOST_LABELS) {
-    throw refuse(`${entries.length} of them, and at most ${MOST_LABELS} are accepted`);
+  if (entries.length > MAX_LABELS) {
+    throw refuse(`${entries.length} of them, and at most ${MAX_LABELS} are accepted`);
   }
   for (const [name, value] of entries) {
     if (!LABEL_NAME.test(name)) {
@@ -27,9 +27,11 @@ export function checkLabels(labels: Readonly<Record<string, string>>): void {
           `(not first or last) any of ._/-`,
       );
     }
-    if (!hasAtMost(value, LONGEST_LABEL_VALUE) || /\p{Cc}/u.test(value)) {
+    if (!hasAtMost(value, MAX_LABEL_VALUE_LENGTH) || /\p{Cc}/u.test(value)) {
       throw refuse(
-        `the value of ${JSON.stringify(name)} must be at most ${LONGEST_LABEL_VALUE} characters, ` +
+        `the value of ${
+          JSON.stringify(name)
+        } must be at most ${MAX_LABEL_VALUE_LENGTH} characters, ` +
           `without control characters`,
       );
     }

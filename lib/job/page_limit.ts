@@ -10,11 +10,11 @@ export const MAX_PAGE_JOBS = 1000;
 const MAX_PAGE_BYTES = 2 * 1024 * 1024;
 
 /**
- * The room on a page of jobs, which is bounded by what their records take, too: one may have megabytes,
+ * How many jobs a page has, which is bounded by what their records take, too: one may have megabytes,
  * and a page is held in memory several times over. A job always fits on an empty page, so pages come to
  * an end.
  */
-export class PageRoom {
+export class PageLimit {
   #jobs: number;
   #bytes: number;
   #isEmpty = true;
@@ -30,12 +30,12 @@ export class PageRoom {
   }
 
   /**
-   * Takes room for another job. Once there is none, none that is smaller gets it either: a page has no
+   * Takes another job onto the page. Once one did not fit, no smaller one gets on either: a page has no
    * gaps.
    *
    * @param record of the job, as JSON
    */
-  take(record: string): boolean {
+  admit(record: string): boolean {
     if (this.#jobs === 0) return false;
     const bytes = Buffer.byteLength(record);
     if (bytes > this.#bytes && !this.#isEmpty) {

@@ -145,7 +145,7 @@ export interface Job {
    * True if the log may lack the end of the output: a process that had left the job still held it
    * open when the job ended, or the log took no more.
    */
-  readonly outputCut: boolean;
+  readonly outputTruncated: boolean;
   /** What it is as long as it has no end. */
   readonly liveStatus: typeof LIVE_STATUSES[number] | Unknown;
   /** `null` until the job has ended. */

@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { flushDirectory } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
-import { Rounds } from "../async/batcher.ts";
+import { Batcher } from "../async/batcher.ts";
 import { JobLog } from "./job_log.ts";
 import { MAX_RECORD_BYTES } from "./log_format.ts";
 import { LogFlusher } from "./log_flusher.ts";
@@ -24,7 +24,7 @@ const READERS_BYTES = 32 * 1024 * 1024;
 export class LogLibrary implements AsyncDisposable {
   readonly #directory: string;
   readonly #flusher = new LogFlusher();
-  readonly #nameFlushes = new Rounds<null, void>(() => flushDirectory(this.#directory));
+  readonly #nameFlushes = new Batcher<null, void>(() => flushDirectory(this.#directory));
   /** When the worker before was last known to run jobs; milliseconds since the Unix epoch. */
   readonly usedAt: number;
   /** How many read the log of a job at this moment. */
@@ -78,7 +78,7 @@ export class LogLibrary implements AsyncDisposable {
 
   /** Brings to the disk which logs there are. Those who ask at the same time share a flush. */
   async flushNames(): Promise<void> {
-    await this.#nameFlushes.join(null);
+    await this.#nameFlushes.add(null);
   }
 
   /**

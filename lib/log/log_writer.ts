@@ -2,7 +2,7 @@ import { dirname } from "node:path";
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { flushDirectory } from "../files/flush.ts";
-import { Rounds } from "../async/batcher.ts";
+import { Batcher } from "../async/batcher.ts";
 import { settleAll } from "../async/settle_all.ts";
 import { JobLog, type Segment } from "./job_log.ts";
 import { encodeRecord, MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES } from "./log_format.ts";
@@ -29,7 +29,7 @@ export interface LogWriterOptions {
    * How long to wait for room on a full disk before giving up; 10 s by default. Meanwhile the job
    * waits too, once its pipe is full.
    */
-  readonly patienceMs?: number;
+  readonly diskTimeoutMs?: number;
   /** Brings the names of all logs to the disk: for the directory of this one, once it is made. */
   readonly flushName?: () => Promise<void>;
   /** Told each time that there is something to flush. */
@@ -45,7 +45,7 @@ export class LogWriter implements AsyncDisposable {
   readonly log: JobLog;
   readonly #directory: string;
   readonly #limit: LogLimit;
-  readonly #patienceMs: number;
+  readonly #diskTimeoutMs: number;
   /** Made for the first record: a job that prints nothing takes no room. */
   #buffer = new Uint8Array(0);
   #file: Deno.FsFile | null = null;
@@ -58,7 +58,7 @@ export class LogWriter implements AsyncDisposable {
   /** What may not be on the disk: the end of these, and the name of the directory. */
   readonly #unflushed = new Set<Segment>();
   #isNameless = false;
-  readonly #flushes = new Rounds<null, void>(() => this.#flush());
+  readonly #flushes = new Batcher<null, void>(() => this.#flush());
   readonly #broken = Promise.withResolvers<unknown>();
   #fault: unknown;
 
@@ -70,7 +70,7 @@ export class LogWriter implements AsyncDisposable {
     this.log = new JobLog(directory);
     this.#directory = directory;
     this.#limit = options.limit ?? { bytes: Infinity, policy: "keep_newest" };
-    this.#patienceMs = options.patienceMs ?? 10_000;
+    this.#diskTimeoutMs = options.diskTimeoutMs ?? 10_000;
     this.#flushName = options.flushName ?? (() => flushDirectory(dirname(directory)));
     this.#onGrown = options.onGrown ?? (() => {});
   }
@@ -102,7 +102,7 @@ export class LogWriter implements AsyncDisposable {
    */
   async flush(): Promise<void> {
     await this.#queue;
-    await this.#flushes.join(null);
+    await this.#flushes.add(null);
   }
 
   /**
@@ -198,7 +198,7 @@ export class LogWriter implements AsyncDisposable {
 
   /** Tries again while the disk is full. */
   async #whileFull(write: () => Promise<void>): Promise<void> {
-    const deadline = performance.now() + this.#patienceMs;
+    const deadline = performance.now() + this.#diskTimeoutMs;
     const nextWait = doubling(RETRY_MS);
     for (;;) {
       const wait = nextWait();

@@ -20,7 +20,7 @@ const REACH_WITHIN_MS = 2000;
 const ANSWER_WITHIN_MS = 5000;
 /** How long to wait for those made together before others are made, and how many those are at most. */
 const ROUND_MS = 100;
-const MOST_AT_ONCE = 32;
+const MAX_AT_ONCE = 32;
 
 /** Where to connect to reach what is bound to every address. */
 const LOOPBACK: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
@@ -58,7 +58,7 @@ export async function probeOwnListener(
   const deadline = performance.now() + withinMs;
   const late = tooLate(`no connection arrives within ${withinMs} ms`);
   try {
-    const nextCount = doubling({ first: 1, last: MOST_AT_ONCE });
+    const nextCount = doubling({ first: 1, last: MAX_AT_ONCE });
     while (performance.now() < deadline) {
       const sockets = await openAll(address, nextCount(), {
         timeoutMs: deadline - performance.now(),

@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../errors.ts";
-import type { KernelShell } from "./proc_shell.ts";
-import { Rounds } from "../async/batcher.ts";
+import type { ProcShell } from "./proc_shell.ts";
+import { Batcher } from "../async/batcher.ts";
 import type { JobLimits, JobUsage } from "../job/types.ts";
 
 /** A controller that cgroup v2 may have for us, by the limit that needs it. */
@@ -14,21 +14,21 @@ const CPU_PERIOD_US = 100_000;
  * from which nothing that a job starts can escape.
  */
 export class Cgroups {
-  readonly #shell: KernelShell;
+  readonly #shell: ProcShell;
   readonly #root: string;
   readonly #controllers: ReadonlySet<string>;
   // Each takes a process of its own, mkdir(1) or rmdir(1), which can do many at a time.
-  readonly #makes = new Rounds((requests: readonly string[]) => this.#makeAll(requests));
-  readonly #removals = new Rounds((jobIds: readonly string[]) => this.#removeAll(jobIds));
+  readonly #makes = new Batcher((requests: readonly string[]) => this.#makeAll(requests));
+  readonly #removals = new Batcher((jobIds: readonly string[]) => this.#removeAll(jobIds));
 
-  private constructor(shell: KernelShell, root: string, controllers: readonly string[]) {
+  private constructor(shell: ProcShell, root: string, controllers: readonly string[]) {
     this.#shell = shell;
     this.#root = root;
     this.#controllers = new Set(controllers);
   }
 
   /** Where cgroup v2 is ours to write and knows `cgroup.kill` (Linux 5.14); else `null`. */
-  static async find(shell: KernelShell): Promise<Cgroups | null> {
+  static async find(shell: ProcShell): Promise<Cgroups | null> {
     const [root = "", ...controllers] = (await shell.ask("cgroup_root")).split(" ");
     return root === "" ? null : new Cgroups(shell, root, controllers);
   }
@@ -54,7 +54,7 @@ export class Cgroups {
       ...(processes === undefined ? [] : [`pids.max=${processes}`]),
     ];
     const path = this.#pathOf(jobId);
-    const failed = await this.#makes.join([path, ...settings].join(" "));
+    const failed = await this.#makes.add([path, ...settings].join(" "));
     if (!failed.has(path)) return;
     throw new JobWorkerError("unavailable", `Cannot make the cgroup ${path}`);
   }
@@ -89,7 +89,7 @@ export class Cgroups {
    * @returns what was used in it; `null` if there is a process in it, zombies aside
    */
   async remove(jobId: string): Promise<JobUsage | null> {
-    return (await this.#removals.join(jobId)).get(jobId) ?? null;
+    return (await this.#removals.add(jobId)).get(jobId) ?? null;
   }
 
   async #makeAll(requests: readonly string[]): Promise<ReadonlySet<string>> {

@@ -1,5 +1,5 @@
-# Becomes the program of a job: launch.sh CHOWN OWNER DESCRIPTORS CGROUP.PROCS UMASK, then the arguments of
-# become.sh, or the programs that lead to it; OWNER, CGROUP.PROCS and UMASK may be empty. Runs with the
+# Becomes the program of a job: enter_job.sh CHOWN OWNER DESCRIPTORS CGROUP.PROCS UMASK, then the arguments of
+# exec_as_user.sh, or the programs that lead to it; OWNER, CGROUP.PROCS and UMASK may be empty. Runs with the
 # rights of the daemon, so nothing that a client wrote may reach it but as an argument that it hands on.
 
 # A job opens /dev/stdout and its like anew, which only the owner of the pipe may. Before the cgroup, whose

@@ -1,4 +1,4 @@
-/** The variables of a job, for `become.sh`, which unpacks them. */
+/** The variables of a job, for `exec_as_user.sh`, which unpacks them. */
 export interface PackedEnvironment {
   /** What is passed to the shells before it. */
   readonly variables: Readonly<Record<string, string>>;

@@ -1,8 +1,8 @@
-# The rest of launch.sh, with no rights but the job's: become.sh DIRECTORY EXPORTED PASSED ENV PROGRAM ARGS...
+# The rest of enter_job.sh, with no rights but the job's: exec_as_user.sh DIRECTORY EXPORTED PASSED ENV PROGRAM ARGS...
 # The variables of the job come as environment.ts has packed them: EXPORTED in number that a shell can export,
 # and after them PASSED that only env(1), which is ENV, can set.
 
-unset JOB_ENV_LAUNCH JOB_ENV_BECOME
+unset JOB_ENV_ENTER JOB_ENV_EXEC
 # As chdir(2): `..` is what the kernel says.
 cd -P -- "$1" || exit 126
 JOB_ENV_LEFT=$(($2 + $3)) JOB_ENV_EXPORTED=$2 JOB_ENV_TOOL=

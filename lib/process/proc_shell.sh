@@ -3,8 +3,8 @@
 # `ID RESULT`.
 
 # Not for the programs that it runs.
-unset KERNEL_SHELL
-# As in launch.sh.
+unset PROC_SHELL
+# As in enter_job.sh.
 exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 
 # stat PID: sets $state $pgrp $session $start from proc_pid_stat(5). The name of the program stands
@@ -61,9 +61,9 @@ while read -r id verb rest; do
     done
     echo "$id$found"
     ;;
-  # look COUNT, and so many lines of a PATH each: for each of them `-` for nothing there, or `d`irectory,
+  # access COUNT, and so many lines of a PATH each: for each of them `-` for nothing there, or `d`irectory,
   # `f`ile, `o`ther, with an `x` if we may enter or execute it.
-  look)
+  access)
     found=
     while [ "$a" -gt 0 ] && IFS= read -r path; do
       a=$((a - 1)) kind=-
@@ -186,8 +186,8 @@ while read -r id verb rest; do
   descriptors)
     echo "$id $(ulimit -Hn)"
     ;;
-  # born PID: boot id and start time in clock ticks since boot, or nothing.
-  born)
+  # identity PID: boot id and start time in clock ticks since boot, or nothing.
+  identity)
     if stat "$a"; then echo "$id $boot:$start"; else echo "$id"; fi
     ;;
   esac

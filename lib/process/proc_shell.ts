@@ -1,8 +1,8 @@
-import KERNEL_SHELL from "./proc_shell.sh" with { type: "text" };
+import PROC_SHELL from "./proc_shell.sh" with { type: "text" };
 import { endOf } from "./child_exit.ts";
 
-/** Where a {@linkcode KernelShell} finds its programs. */
-export interface KernelShellOptions {
+/** Where a {@linkcode ProcShell} finds its programs. */
+export interface ProcShellOptions {
   /** Absolute path of setsid(1). */
   readonly setsid: string;
   /** Absolute path of a POSIX shell. */
@@ -29,10 +29,10 @@ export interface ShellEnd {
  * that would have to be readable by the users of jobs, whose rights a shell may have, and to be there still
  * when the next one is started.
  */
-const RUN_SCRIPT = 'eval "$KERNEL_SHELL"';
+const RUN_SCRIPT = 'eval "$PROC_SHELL"';
 
 /** In UTF-16 units; no question has so long a one, but others may trace a shell with their rights. */
-const LONGEST_ANSWER = 4 * 1024 * 1024;
+const MAX_ANSWER_LENGTH = 4 * 1024 * 1024;
 
 interface Shell {
   readonly process: Deno.ChildProcess;
@@ -54,8 +54,8 @@ interface Pending {
  * more than 1 ms for a process each. If somebody kills that shell, it is started again and what it had
  * not answered is asked once more, which is harmless: no request does more when repeated.
  */
-export class KernelShell implements AsyncDisposable {
-  readonly #options: KernelShellOptions;
+export class ProcShell implements AsyncDisposable {
+  readonly #options: ProcShellOptions;
   readonly #pending = new Map<number, Pending>();
   #shell: Shell | null = null;
   #lastId = 0;
@@ -63,14 +63,14 @@ export class KernelShell implements AsyncDisposable {
   /** How often in a row the shell ended without an answer. */
   #failures = 0;
 
-  constructor(options: KernelShellOptions) {
+  constructor(options: ProcShellOptions) {
     this.#options = options;
   }
 
   /**
    * Asks for something that may be asked twice.
    *
-   * @param request a verb of `kernel_shell.sh` and its arguments
+   * @param request a verb of `proc_shell.sh` and its arguments
    * @param lines what follows, for a verb that takes more
    * @throws `TypeError` for a line end in any of them: what came after it would be a request
    */
@@ -109,7 +109,7 @@ export class KernelShell implements AsyncDisposable {
     const process = new Deno.Command(setsid, {
       args: [...through, sh, "-c", RUN_SCRIPT, "job-worker"],
       clearEnv: true,
-      env: { LC_ALL: "C", KERNEL_SHELL },
+      env: { LC_ALL: "C", PROC_SHELL },
       cwd: "/",
       stdin: "piped",
       stdout: "piped",
@@ -134,7 +134,7 @@ export class KernelShell implements AsyncDisposable {
       for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
         const lines = (rest + text).split("\n");
         rest = lines.pop() ?? "";
-        if (rest.length > LONGEST_ANSWER) throw new RangeError("An answer has no end");
+        if (rest.length > MAX_ANSWER_LENGTH) throw new RangeError("An answer has no end");
         for (const line of lines) this.#answer(line);
       }
     } catch {

@@ -1,5 +1,5 @@
-import become from "./exec_as_user.sh" with { type: "text" };
-import launch from "./enter_job.sh" with { type: "text" };
+import execAsUser from "./exec_as_user.sh" with { type: "text" };
+import enterJob from "./enter_job.sh" with { type: "text" };
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { exitOf } from "./child_exit.ts";
 import { packEnvironment } from "./environment.ts";
@@ -47,11 +47,11 @@ export interface Process {
 /**
  * The scripts come as variables, not as arguments, which everybody sees in ps(1) and which whoever keeps a
  * record of each execve(2) would keep with each job. A file would have to be open to the users of jobs, and
- * there at every start. `become.sh` takes the variables away again.
+ * there at every start. `exec_as_user.sh` takes the variables away again.
  */
-const SCRIPTS = { JOB_ENV_LAUNCH: launch, JOB_ENV_BECOME: become };
-const LAUNCH = 'eval "$JOB_ENV_LAUNCH"';
-const BECOME = 'eval "$JOB_ENV_BECOME"';
+const SCRIPTS = { JOB_ENV_ENTER: enterJob, JOB_ENV_EXEC: execAsUser };
+const ENTER_JOB = 'eval "$JOB_ENV_ENTER"';
+const EXEC_AS_USER = 'eval "$JOB_ENV_EXEC"';
 
 /**
  * Starts a program in a new session. The only place where a job's process is made.
@@ -83,12 +83,12 @@ export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
         ...[
           tools.sh,
           "-c",
-          `${LAUNCH}; ${between.length === 0 ? BECOME : 'exec "$@"'}`,
+          `${ENTER_JOB}; ${between.length === 0 ? EXEC_AS_USER : 'exec "$@"'}`,
           "job-worker",
         ],
         ...[tools.chown, user === null ? "" : `${user.uid}:${user.gid}`],
         ...[String(tools.softDescriptorLimit), spec.cgroup, spec.umask],
-        ...(between.length === 0 ? [] : [...between, tools.sh, "-c", BECOME, "job-worker"]),
+        ...(between.length === 0 ? [] : [...between, tools.sh, "-c", EXEC_AS_USER, "job-worker"]),
         ...[spec.workingDirectory, String(exported), String(passed), tools.env],
         ...shield,
         program,

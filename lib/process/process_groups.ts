@@ -1,5 +1,5 @@
-import { KernelShell, type KernelShellOptions } from "./proc_shell.ts";
-import { Rounds } from "../async/batcher.ts";
+import { ProcShell, type ProcShellOptions } from "./proc_shell.ts";
+import { Batcher } from "../async/batcher.ts";
 
 interface LiveGroup {
   readonly session: number;
@@ -7,14 +7,18 @@ interface LiveGroup {
 }
 
 /** What there is at a path. */
-export interface Sight {
+export interface PathAccess {
   /** `null`: nothing, or it lies below something that we may not search. */
   readonly kind: "directory" | "file" | "other" | null;
   /** Whether we may enter the directory, or execute the file. */
   readonly usable: boolean;
 }
 
-const KINDS: Readonly<Record<string, Sight["kind"]>> = { d: "directory", f: "file", o: "other" };
+const KINDS: Readonly<Record<string, PathAccess["kind"]>> = {
+  d: "directory",
+  f: "file",
+  o: "other",
+};
 
 /** Of Linux. */
 const PATH_MAX = 4096;
@@ -25,11 +29,11 @@ const PATHS_AT_ONCE = 32;
 /** Signals process groups and asks the kernel about them. */
 export class ProcessGroups implements AsyncDisposable {
   /** For the other things that only the kernel can tell. */
-  readonly shell: KernelShell;
-  readonly #scans = new Rounds((sessions: readonly number[]) => this.#scan(sessions));
+  readonly shell: ProcShell;
+  readonly #scans = new Batcher((sessions: readonly number[]) => this.#scan(sessions));
 
-  constructor(options: KernelShellOptions) {
-    this.shell = new KernelShell(options);
+  constructor(options: ProcShellOptions) {
+    this.shell = new ProcShell(options);
   }
 
   /**
@@ -48,7 +52,7 @@ export class ProcessGroups implements AsyncDisposable {
    * A look at all processes takes milliseconds, so all who ask while one is under way share the next.
    */
   async liveGroups(session: number): Promise<number[]> {
-    const found = await this.#scans.join(session);
+    const found = await this.#scans.add(session);
     return found.filter((pair) => pair.session === session).map((pair) => pair.group);
   }
 
@@ -58,18 +62,18 @@ export class ProcessGroups implements AsyncDisposable {
    *
    * @param paths absolute; there is nothing at one with a line end, or too long for the kernel
    */
-  async look(paths: readonly string[]): Promise<Sight[]> {
-    const sights: Sight[] = [];
+  async access(paths: readonly string[]): Promise<PathAccess[]> {
+    const accesses: PathAccess[] = [];
     for (let at = 0; at < paths.length; at += PATHS_AT_ONCE) {
       const lines = paths.slice(at, at + PATHS_AT_ONCE).map((path) =>
         path.includes("\n") || path.length >= PATH_MAX ? "" : path
       );
-      const answer = await this.shell.ask(`look ${lines.length}`, lines);
+      const answer = await this.shell.ask(`access ${lines.length}`, lines);
       for (const word of answer.split(" ")) {
-        sights.push({ kind: KINDS[word.charAt(0)] ?? null, usable: word.endsWith("x") });
+        accesses.push({ kind: KINDS[word.charAt(0)] ?? null, usable: word.endsWith("x") });
       }
     }
-    return sights;
+    return accesses;
   }
 
   /**
@@ -103,8 +107,8 @@ export class ProcessGroups implements AsyncDisposable {
    *
    * @returns `"BOOT-ID:TICKS"`, or `""` if there is no such process
    */
-  async birthOf(pid: number): Promise<string> {
-    return await this.shell.ask(`born ${pid}`);
+  async identityOf(pid: number): Promise<string> {
+    return await this.shell.ask(`identity ${pid}`);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
-import type { ProcessGroups, Sight } from "./process_groups.ts";
+import type { PathAccess, ProcessGroups } from "./process_groups.ts";
 
 /** What a command is started from. */
 export interface ProgramOptions {
@@ -26,15 +26,15 @@ export async function findProgram(name: string, options: ProgramOptions): Promis
   const candidates = name.includes("/")
     ? [absolute(name)]
     : options.path.split(":").map((directory) => absolute(`${directory || "."}/${name}`));
-  const [directory, ...sights] = await groups.look([workingDirectory, ...candidates]);
+  const [directory, ...accesses] = await groups.access([workingDirectory, ...candidates]);
   // A directory that is missing says more than a program that is missing in it.
   checkWorkingDirectory(workingDirectory, directory);
-  const found = candidates.find((_, index) => isProgram(sights[index]));
+  const found = candidates.find((_, index) => isProgram(accesses[index]));
   if (found !== undefined) return found;
   const what = `program ${JSON.stringify(name)}`;
-  const denied = sights.findIndex(({ kind }) => kind !== null);
+  const denied = accesses.findIndex(({ kind }) => kind !== null);
   if (denied >= 0) {
-    const why = sights[denied]?.kind === "directory"
+    const why = accesses[denied]?.kind === "directory"
       ? "is a directory"
       : "is not executable: permission denied";
     throw refusal(what, "EACCES", `${candidates[denied]} ${why}`, "command.name");
@@ -45,16 +45,16 @@ export async function findProgram(name: string, options: ProgramOptions): Promis
   throw refusal(what, "ENOENT", where + hint, "command.name");
 }
 
-function isProgram(sight?: Sight): boolean {
-  return sight?.kind === "file" && sight.usable;
+function isProgram(access?: PathAccess): boolean {
+  return access?.kind === "file" && access.usable;
 }
 
-function checkWorkingDirectory(path: string, sight?: Sight): void {
+function checkWorkingDirectory(path: string, access?: PathAccess): void {
   const what = `working directory ${JSON.stringify(path)}`;
   const field = "command.workingDirectory";
-  if (!sight?.kind) throw refusal(what, "ENOENT", "no such directory", field);
-  if (sight.kind !== "directory") throw refusal(what, "ENOTDIR", "not a directory", field);
-  if (!sight.usable) throw refusal(what, "EACCES", "permission denied", field);
+  if (!access?.kind) throw refusal(what, "ENOENT", "no such directory", field);
+  if (access.kind !== "directory") throw refusal(what, "ENOTDIR", "not a directory", field);
+  if (!access.usable) throw refusal(what, "EACCES", "permission denied", field);
 }
 
 function refusal(what: string, reason: string, why: string, field: string): JobWorkerError {

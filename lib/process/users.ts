@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../errors.ts";
 import type { UserPolicy } from "../job/user_policy.ts";
-import type { KernelShell } from "./proc_shell.ts";
+import type { ProcShell } from "./proc_shell.ts";
 
 /** Numeric ids; the supplementary groups are those of group(5). */
 export interface Rights {
@@ -25,12 +25,12 @@ export interface SystemUser extends Rights {
 export async function chooseUser(
   asked: string,
   policy: UserPolicy,
-  shell: KernelShell,
+  shell: ProcShell,
 ): Promise<SystemUser | null> {
-  const name = asked || policy.standard;
+  const name = asked || policy.default;
   const field = asked === "" ? {} : { field: "execution.user" };
   if (name === "") return null;
-  if (name !== policy.standard && policy.allowed !== "any" && !policy.allowed.includes(name)) {
+  if (name !== policy.default && policy.allowed !== "any" && !policy.allowed.includes(name)) {
     throw new JobWorkerError(
       "permission_denied",
       `Cannot run the job as user "${name}": the daemon does not allow it (see its --allow-users)`,

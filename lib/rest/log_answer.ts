@@ -26,7 +26,7 @@ const EVENTS = "text/event-stream";
 /** Names the gaps beside raw bytes, which have no place for them. */
 const GAP_FIELD = "Log-Gap";
 /** Clients bound what may come behind a body. */
-const MOST_GAPS = 100;
+const MAX_GAPS = 100;
 
 /** Options of {@linkcode logAnswer}. */
 export interface LogAnswerOptions {
@@ -189,8 +189,8 @@ async function* asBytes(
   const gaps: string[] = [];
   let begun = false;
   for await (const { records, gap } of batches) {
-    if (begun && gap && gaps.length <= MOST_GAPS) {
-      gaps.push(gaps.length < MOST_GAPS ? gapText(gap) : "...");
+    if (begun && gap && gaps.length <= MAX_GAPS) {
+      gaps.push(gaps.length < MAX_GAPS ? gapText(gap) : "...");
     }
     begun = true;
     if (records.length > 0) yield concat(records.map(({ data }) => data));

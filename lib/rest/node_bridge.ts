@@ -46,7 +46,7 @@ export async function bridge(
 }
 
 /** Of the head of a request. */
-const MOST_FIELDS = 100;
+const MAX_FIELDS = 100;
 
 /** The request, or the status that refuses one that is too large or has no meaning here. */
 function requestOf(
@@ -56,7 +56,7 @@ function requestOf(
 ): Request | 400 | 431 {
   const { method = "", url = "", rawHeaders } = incoming;
   // Deno's parser bounds the bytes of a head; of the fields it leaves out those beyond a thousand.
-  if (rawHeaders.length > 2 * MOST_FIELDS) return 431;
+  if (rawHeaders.length > 2 * MAX_FIELDS) return 431;
   // Only paths: not the forms of RFC 9112 §3.2 that are for proxies and for whole servers.
   if (!url.startsWith("/")) return 400;
   // Those which Fetch lets nobody ask with, https://fetch.spec.whatwg.org/#forbidden-method.

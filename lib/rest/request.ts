@@ -12,7 +12,7 @@ import { concat } from "../text/concat.ts";
 import { HttpError } from "./http_error.ts";
 import { parseStrictJson } from "./strict_json.ts";
 
-const MOST_BODY_BYTES = 1024 * 1024;
+const MAX_BODY_BYTES = 1024 * 1024;
 
 /**
  * The body of a request.
@@ -29,7 +29,7 @@ export async function readBody<T>(
   const bytes = type === undefined && options.optional === true
     ? await readBytes(req.raw, 0)
     : isJson(type)
-    ? await readBytes(req.raw, MOST_BODY_BYTES)
+    ? await readBytes(req.raw, MAX_BODY_BYTES)
     : null;
   if (bytes === null) {
     throw new HttpError(

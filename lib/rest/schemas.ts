@@ -134,7 +134,7 @@ export const job = z.object({
   logLimit: z.object({ bytes, policy: oneOf(LOG_POLICIES) }),
   logBytes: bytes.meta({ description: "What the log takes on disk." }),
   labels,
-  outputCut: z.boolean(),
+  outputTruncated: z.boolean(),
   detail: z.string().exactOptional().meta({ description: "More about the reason." }),
 }).register(named, { id: "Job" });
 
@@ -191,12 +191,12 @@ export const jobQuery = z.strictObject({
   label: z.array(fields.labelPair)
     .refine(
       (pairs) =>
-        pairs.length <= fields.MOST_LABELS && isSet(pairs.map((pair) => pair.split("=")[0])),
+        pairs.length <= fields.MAX_LABELS && isSet(pairs.map((pair) => pair.split("=")[0])),
       {
-        error: `must be at most ${fields.MOST_LABELS} labels, each name once`,
+        error: `must be at most ${fields.MAX_LABELS} labels, each name once`,
       },
     )
-    .meta({ maxItems: fields.MOST_LABELS, uniqueItems: true }).optional().meta({
+    .meta({ maxItems: fields.MAX_LABELS, uniqueItems: true }).optional().meta({
       description: "NAME=VALUE, each name once; a job must have every one of them.",
     }),
   jobIdPrefix: fields.jobIdPrefix.optional(),

@@ -64,7 +64,7 @@ export interface RestServerOptions extends Binding {
 }
 
 /** Of the head of a request, in bytes. */
-const MOST_HEADER_BYTES = 16 * 1024;
+const MAX_HEADER_BYTES = 16 * 1024;
 
 /** What is answered to what the parser of HTTP does not accept, by the code of its error. */
 const PARSER_STATUSES: Readonly<Record<string, string>> = {
@@ -113,7 +113,7 @@ export class RestServer implements AsyncDisposable {
       requestTimeout: requestMs,
       keepAliveTimeout: idleMs,
       connectionsCheckingInterval: Math.min(headersMs, 1000),
-      maxHeaderSize: MOST_HEADER_BYTES,
+      maxHeaderSize: MAX_HEADER_BYTES,
     });
     // Ahead of the server's own listener, which starts the handshake.
     this.#server.prependListener("connection", (socket) => this.#onConnection(socket as Socket));
@@ -157,10 +157,10 @@ export class RestServer implements AsyncDisposable {
    * Takes no more connections and calls, ends those that only an event would end, and resolves when
    * the last connection is closed, by force if need be.
    *
-   * @param options.patienceMs how long calls that end by themselves may still take; 0 by default
+   * @param options.drainTimeoutMs how long calls that end by themselves may still take; 0 by default
    */
-  close(options: { patienceMs?: number } = {}): Promise<void> {
-    return this.#closed ??= this.#close(options.patienceMs ?? 0);
+  close(options: { drainTimeoutMs?: number } = {}): Promise<void> {
+    return this.#closed ??= this.#close(options.drainTimeoutMs ?? 0);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -176,15 +176,15 @@ export class RestServer implements AsyncDisposable {
     });
   }
 
-  async #close(patienceMs: number): Promise<void> {
+  async #close(drainTimeoutMs: number): Promise<void> {
     const reason = new JobWorkerError("unavailable", "The server is going away: connect again");
     const closed = once(this.#server, "close");
     this.#refusal = reason;
     this.#server.close();
     this.#end(reason, "open_ended");
     this.#caps.end(new Set(Array.from(this.#calls, ({ peer }) => peer)));
-    const endAll = setTimeout(() => this.#end(reason, "all"), patienceMs);
-    const force = setTimeout(() => this.#caps.end(), patienceMs + this.#deadlines.closeMs);
+    const endAll = setTimeout(() => this.#end(reason, "all"), drainTimeoutMs);
+    const force = setTimeout(() => this.#caps.end(), drainTimeoutMs + this.#deadlines.closeMs);
     await closed;
     clearTimeout(endAll);
     clearTimeout(force);

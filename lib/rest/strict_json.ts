@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../errors.ts";
 
 /** How deep objects and arrays may be nested: our own messages need five levels. */
-const MOST_LEVELS = 32;
+const MAX_LEVELS = 32;
 
 /** A string, which is a key if a colon follows, or what opens and closes objects and arrays. */
 const TOKEN = /"(?:[^"\\]+|\\.)*"(\s*:)?|[{}[\]]/gs;
@@ -33,7 +33,7 @@ function checkKeys(text: string): void {
       case "{":
       case "[":
         levels.push(new Set());
-        if (levels.length > MOST_LEVELS) throw invalid(`it has more than ${MOST_LEVELS} levels`);
+        if (levels.length > MAX_LEVELS) throw invalid(`it has more than ${MAX_LEVELS} levels`);
         break;
       case "}":
       case "]":

@@ -4,10 +4,10 @@ import type { AuditEntry, Refusal } from "./audit.ts";
  * So much of a command line is written, in characters of JSON: whoever calls chose its length. Less of
  * one that was denied, which costs its caller next to nothing.
  */
-const MOST_ARGV = { allowed: 8192, denied: 512 };
+const MAX_ARGV = { allowed: 8192, denied: 512 };
 
 /** JSON makes no more characters of one. */
-const MOST_ESCAPED = "\\u0000".length;
+const MAX_ESCAPED = "\\u0000".length;
 
 /** An entry as a line of JSON. */
 export function auditLine(
@@ -21,7 +21,7 @@ export function auditLine(
     peer: caller.peer,
     method,
     ...(jobId === "" ? {} : { jobId }),
-    ...(command === null ? {} : shownArgv([command.name, ...command.args], MOST_ARGV[decision])),
+    ...(command === null ? {} : shownArgv([command.name, ...command.args], MAX_ARGV[decision])),
     decision,
     result,
   }) + "\n";
@@ -54,11 +54,11 @@ export function damageLine(from: number, to: number): string {
   return JSON.stringify({ time: new Date().toISOString(), damaged: { from, to } }) + "\n";
 }
 
-/** A command line from its beginning; `argvCut` is how many of its characters are left out, if any. */
+/** A command line from its beginning; `argvTruncated` is how many of its characters are left out, if any. */
 function shownArgv(
   whole: readonly string[],
   most: number,
-): { argv: string[]; argvCut?: number } {
+): { argv: string[]; argvTruncated?: number } {
   const argv: string[] = [];
   let room = most;
   for (const arg of whole) {
@@ -69,15 +69,15 @@ function shownArgv(
     room -= JSON.stringify(shown).length + 1;
     if (shown.length < arg.length) break;
   }
-  const argvCut = lengthOf(whole) - lengthOf(argv);
-  return argv.length === whole.length && argvCut === 0 ? { argv } : { argv, argvCut };
+  const argvTruncated = lengthOf(whole) - lengthOf(argv);
+  return argv.length === whole.length && argvTruncated === 0 ? { argv } : { argv, argvTruncated };
 }
 
 /** As much of a text as surely has room as JSON: all of it, if that has; `null` without any room. */
 function fitting(text: string, room: number): string | null {
   if (room < 0) return null;
   if (text.length <= room && JSON.stringify(text).length - 2 <= room) return text;
-  return text.slice(0, Math.floor(room / MOST_ESCAPED));
+  return text.slice(0, Math.floor(room / MAX_ESCAPED));
 }
 
 function lengthOf(argv: readonly string[]): number {

@@ -2,7 +2,7 @@ import { concat } from "../text/concat.ts";
 import type { JobWorkerError } from "../errors.ts";
 import { writeFully } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
-import { Rounds } from "../async/batcher.ts";
+import { Batcher } from "../async/batcher.ts";
 import type { Audit, AuditEntry, Refusal } from "./audit.ts";
 import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
 import { openTrail, type Trail, unwritable } from "./audit_trail.ts";
@@ -11,7 +11,7 @@ import { openTrail, type Trail, unwritable } from "./audit_trail.ts";
  * So many bytes are kept until they are on the disk; for longer while it takes none, and no job can be
  * started meanwhile.
  */
-const MOST_KEPT_BYTES = 4 * 1024 * 1024;
+const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 /** What nobody waits for is flushed so much later. */
 const FLUSH_AFTER_MS = 1_000;
@@ -43,9 +43,9 @@ export class AuditLog implements Audit, AsyncDisposable {
   #isFaulty = false;
   #busy: Promise<void> | null = null;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
-  readonly #writes = new Rounds<null, void>(() => this.#inTurn(() => this.#writeWaiting()));
+  readonly #writes = new Batcher<null, void>(() => this.#inTurn(() => this.#writeWaiting()));
   /** Joined with a line by those who wait until that is on the disk. */
-  readonly #flushes = new Rounds<Uint8Array | null, void>((lines) => this.#flushRound(lines));
+  readonly #flushes = new Batcher<Uint8Array | null, void>((lines) => this.#flushRound(lines));
 
   private constructor(path: string, trail: Trail, onFault: (error: unknown) => void) {
     this.#path = path;
@@ -71,15 +71,15 @@ export class AuditLog implements Audit, AsyncDisposable {
   /** Goes on in a new file if the present one was renamed, as logrotate(8) does. Never rejects. */
   async reopen(): Promise<void> {
     this.#isRenamed = true;
-    await this.#flushes.join(null).catch(this.#onFault);
+    await this.#flushes.add(null).catch(this.#onFault);
   }
 
   async commit(entry: AuditEntry): Promise<void> {
     const line = this.#lineOf(entry);
     try {
-      if (this.#isFull) await this.#flushes.join(null);
+      if (this.#isFull) await this.#flushes.add(null);
       this.#keep(line);
-      await this.#flushes.join(line);
+      await this.#flushes.add(line);
     } catch (error) {
       this.#onFault(error);
       throw error;
@@ -98,18 +98,18 @@ export class AuditLog implements Audit, AsyncDisposable {
     try {
       if (this.#isFull) await this.#makeRoom();
       this.#keep(line);
-      await this.#writes.join(null);
+      await this.#writes.add(null);
     } catch (error) {
       this.#onFault(error);
     }
   }
 
   async assertWritable(): Promise<void> {
-    if (this.#isFaulty) await this.#flushes.join(null);
+    if (this.#isFaulty) await this.#flushes.add(null);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#flushes.join(null).catch(this.#onFault);
+    await this.#flushes.add(null).catch(this.#onFault);
     clearTimeout(this.#flushTimer);
     this.#trail.close();
   }
@@ -125,13 +125,13 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   get #isFull(): boolean {
-    return this.#keptBytes >= MOST_KEPT_BYTES;
+    return this.#keptBytes >= MAX_KEPT_BYTES;
   }
 
   /** What can be brought to the disk makes room. */
   async #makeRoom(): Promise<void> {
     try {
-      await this.#flushes.join(null);
+      await this.#flushes.add(null);
     } catch (error) {
       this.#lost++;
       throw error;
@@ -169,7 +169,7 @@ export class AuditLog implements Audit, AsyncDisposable {
         await this.#changeFile();
         this.#onFault(new Error(`The audit trail ${this.#path} was removed: it begins anew`));
       }
-      await this.#cutTorn();
+      await this.#truncateTorn();
       ({ size } = await this.#trail.file.stat());
       if (this.#written.length === 0) this.#flushedSize = size;
       if (lost > 0) this.#keep(encode(lossLine(lost)));
@@ -187,7 +187,7 @@ export class AuditLog implements Audit, AsyncDisposable {
     this.#lost -= lost;
     this.#written.push(...lines);
     this.#flushTimer ??= setTimeout(() => {
-      this.#flushes.join(null).catch(this.#onFault);
+      this.#flushes.add(null).catch(this.#onFault);
     }, FLUSH_AFTER_MS);
   }
 
@@ -237,10 +237,10 @@ export class AuditLog implements Audit, AsyncDisposable {
   async #tear(from: number): Promise<void> {
     this.#tornFrom = from;
     // Otherwise before the next write.
-    await this.#cutTorn().catch(() => {});
+    await this.#truncateTorn().catch(() => {});
   }
 
-  async #cutTorn(): Promise<void> {
+  async #truncateTorn(): Promise<void> {
     const { file } = this.#trail;
     if (this.#tornFrom === null) return;
     // Somebody else may have shortened it.

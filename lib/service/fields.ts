@@ -8,20 +8,20 @@
 import { JOB_ID } from "../ids.ts";
 import { SIGNALS } from "../job/signals.ts";
 import { hasAtMost } from "../text/text_length.ts";
-import { LONGEST_ARGUMENT } from "../job/command.ts";
+import { MAX_ARGUMENT_BYTES } from "../job/command.ts";
 import {
-  LONGEST_GRACE_PERIOD_MS,
-  LONGEST_TIMEOUT_MS,
-  SMALLEST_MEMORY,
+  MAX_GRACE_PERIOD_MS,
+  MAX_TIMEOUT_MS,
+  MIN_MEMORY_BYTES,
   UMASK,
   USER_NAME,
 } from "../job/execution.ts";
-import { LABEL_NAME, LONGEST_LABEL_VALUE, MOST_LABELS } from "../job/labels.ts";
-import { SMALLEST_LOG_LIMIT } from "../job/log_limit.ts";
+import { LABEL_NAME, MAX_LABEL_VALUE_LENGTH, MAX_LABELS } from "../job/labels.ts";
+import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
 import { z } from "../text/zod.ts";
 
-export { MOST_LABELS };
+export { MAX_LABELS };
 
 /** How many jobs there are on a page if nothing is said. */
 export const DEFAULT_PAGE_SIZE = 100;
@@ -77,15 +77,15 @@ export const owner = printable(64);
 export const requestId = printable(128);
 
 function atMostLabels<T extends z.ZodRecord>(labels: T): T {
-  return labels.refine((labels) => Object.keys(labels).length <= MOST_LABELS, {
-    error: `must be at most ${MOST_LABELS} labels`,
-  }).meta({ maxProperties: MOST_LABELS });
+  return labels.refine((labels) => Object.keys(labels).length <= MAX_LABELS, {
+    error: `must be at most ${MAX_LABELS} labels`,
+  }).meta({ maxProperties: MAX_LABELS });
 }
 
-export const LONGEST_LABEL_NAME = 63;
-export const labelValue = printable(LONGEST_LABEL_VALUE);
+export const MAX_LABEL_NAME_LENGTH = 63;
+export const labelValue = printable(MAX_LABEL_VALUE_LENGTH);
 /** Of a filter: what no job can have matches none. */
-export const labelFilter = atMostLabels(z.record(printable(LONGEST_LABEL_NAME), labelValue));
+export const labelFilter = atMostLabels(z.record(printable(MAX_LABEL_NAME_LENGTH), labelValue));
 /** Of a new job. */
 export const labels = atMostLabels(z.record(
   text({
@@ -104,21 +104,21 @@ export const labelPair = text({
 // What execve(2) passes on. Its bounds are in bytes, of which a character has one to four.
 const ends = "without NUL or a line end";
 export const commandName = text({
-  max: LONGEST_ARGUMENT - 1,
+  max: MAX_ARGUMENT_BYTES - 1,
   pattern: String.raw`^[^\u0000\n]+$`,
   error: `must be a path or a name, ${ends}`,
 });
 export const argument = text({
-  max: LONGEST_ARGUMENT - 1,
+  max: MAX_ARGUMENT_BYTES - 1,
   pattern: String.raw`^[^\u0000]*$`,
-  error: `must be less than ${LONGEST_ARGUMENT} bytes, without NUL`,
+  error: `must be less than ${MAX_ARGUMENT_BYTES} bytes, without NUL`,
 });
 export const variables = z.record(
   text({ pattern: String.raw`^[^\u0000=]+$`, error: "must be one without NUL or =" }),
   text({
-    max: LONGEST_ARGUMENT - 3,
+    max: MAX_ARGUMENT_BYTES - 3,
     pattern: String.raw`^[^\u0000]*$`,
-    error: `must be, with the name, less than ${LONGEST_ARGUMENT} bytes, without NUL`,
+    error: `must be, with the name, less than ${MAX_ARGUMENT_BYTES} bytes, without NUL`,
   }),
 );
 export const workingDirectory = text({
@@ -126,13 +126,13 @@ export const workingDirectory = text({
   error: `must be an absolute path, ${ends}`,
 });
 
-export const logLimitBytes = whole(Number.MAX_SAFE_INTEGER, SMALLEST_LOG_LIMIT);
+export const logLimitBytes = whole(Number.MAX_SAFE_INTEGER, MIN_LOG_LIMIT_BYTES);
 export const user = text({ pattern: USER_NAME.source, error: "must be the name of a user" });
 export const umask = text({ pattern: UMASK.source, error: 'must be octal, such as "022"' });
 export const nice = whole(19, -20);
-export const timeoutMs = whole(LONGEST_TIMEOUT_MS);
-export const gracePeriodMs = whole(LONGEST_GRACE_PERIOD_MS);
-export const memoryBytes = whole(Number.MAX_SAFE_INTEGER, SMALLEST_MEMORY);
+export const timeoutMs = whole(MAX_TIMEOUT_MS);
+export const gracePeriodMs = whole(MAX_GRACE_PERIOD_MS);
+export const memoryBytes = whole(Number.MAX_SAFE_INTEGER, MIN_MEMORY_BYTES);
 export const cpus = z.number().min(0.01).max(4096);
 export const processes = whole(4_194_304, 1);
 

@@ -65,7 +65,7 @@ export interface SignalJobRequest {
   readonly signal: string;
 }
 
-export interface LimitJobTimeRequest {
+export interface UpdateJobRequest {
   readonly jobId: string;
   /** From the start of the job; 0: for ever. */
   readonly timeoutMs: number;
@@ -113,7 +113,7 @@ export interface ListJobsResponse {
   readonly nextPageToken: string;
 }
 
-export interface GetOutputRequest {
+export interface GetLogsRequest {
   readonly jobId: string;
   /** Empty: both. */
   readonly streams: readonly LogStream[];
@@ -124,7 +124,7 @@ export interface GetOutputRequest {
   readonly maxBytes: number;
 }
 
-export interface GetOutputResponse {
+export interface GetLogsResponse {
   /** Output before this page's that is gone for good; a page ends before another gap. */
   readonly gap?: LogGap;
   readonly stdout: Uint8Array<ArrayBuffer>;
@@ -183,7 +183,7 @@ export interface JobService {
   getJob(request: JobRequest, context: CallContext): Promise<Job>;
   listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse>;
   waitJob(request: JobRequest, context: CallContext): Promise<Job>;
-  getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse>;
+  getLogs(request: GetLogsRequest, context: CallContext): Promise<GetLogsResponse>;
   /**
    * The first batch comes at once, an empty one where nothing is stored. Ends after the last batch; throws
    * the reason of `context.signal` when that aborts.
@@ -192,7 +192,7 @@ export interface JobService {
   /** The matching jobs as they are, then each again when its status changes; ends by the signal. */
   watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job>;
   signalJob(request: SignalJobRequest, context: CallContext): Promise<Job>;
-  limitJobTime(request: LimitJobTimeRequest, context: CallContext): Promise<Job>;
+  updateJob(request: UpdateJobRequest, context: CallContext): Promise<Job>;
   /** Settles once the job has taken the bytes. */
   writeInput(request: WriteInputRequest, context: CallContext): Promise<WriteInputResponse>;
   pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse>;

@@ -30,11 +30,11 @@ export const METHODS = {
   getJob: { rule: SEE, answers: "one", duration: "brief", mayRepeat: true },
   listJobs: { rule: SEE, answers: "one", duration: "brief", mayRepeat: true },
   waitJob: { rule: SEE, answers: "one", duration: "open_ended", mayRepeat: true },
-  getOutput: { rule: SEE, answers: "one", duration: "brief", mayRepeat: true },
+  getLogs: { rule: SEE, answers: "one", duration: "brief", mayRepeat: true },
   streamLogs: { rule: SEE, answers: "stream", duration: "open_ended", mayRepeat: true },
   watchJobs: { rule: SEE, answers: "stream", duration: "open_ended", mayRepeat: true },
   signalJob: { rule: CHANGE, answers: "one", duration: "brief", mayRepeat: false },
-  limitJobTime: { rule: CHANGE, answers: "one", duration: "brief", mayRepeat: false },
+  updateJob: { rule: CHANGE, answers: "one", duration: "brief", mayRepeat: false },
   // By its offset.
   writeInput: { rule: CHANGE, answers: "one", duration: "open_ended", mayRepeat: true },
   pruneJobs: { rule: CHANGE, answers: "one", duration: "brief", mayRepeat: false },

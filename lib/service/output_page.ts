@@ -1,7 +1,7 @@
 import { concat } from "../text/concat.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { ExitStatus, LogBatch, LogGap, LogStream } from "../job/types.ts";
-import type { GetOutputResponse } from "./job_service.ts";
+import type { GetLogsResponse } from "./job_service.ts";
 
 /** Which page of a log. */
 export interface OutputPageOptions {
@@ -22,7 +22,7 @@ export interface OutputPageOptions {
 export async function outputPage(
   batches: AsyncIterable<LogBatch<LogStream>>,
   options: OutputPageOptions,
-): Promise<GetOutputResponse> {
+): Promise<GetLogsResponse> {
   const { offset } = options;
   const parts: Record<LogStream, Uint8Array[]> = { stdout: [], stderr: [] };
   let room = options.maxBytes;
@@ -30,7 +30,7 @@ export async function outputPage(
   let endOffset = offset;
   let gap: LogGap | undefined;
   let exitStatus: ExitStatus | null = null;
-  const page = (end: boolean): GetOutputResponse => ({
+  const page = (end: boolean): GetLogsResponse => ({
     ...(gap && { gap }),
     stdout: concat(parts.stdout),
     stderr: concat(parts.stderr),

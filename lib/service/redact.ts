@@ -9,7 +9,7 @@ export const HIDDEN = "***";
  * A job as a caller may see it. Variables are how secrets are passed to a job, so their values are for
  * those who may also act on it: its owner, and admins. Others see the names.
  */
-export function visibleJob(job: Job, identity: Identity): Job {
+export function redactJob(job: Job, identity: Identity): Job {
   const { command, owner } = job;
   const names = Object.keys(command.env);
   if (names.length === 0 || authorize(identity, CHANGE, owner).kind === "allowed") return job;

@@ -11,7 +11,7 @@ import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
 import type { JobMethod, RequestOf } from "./methods.ts";
 import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../job/types.ts";
 
-/** The most output that one answer of `getOutput` carries, in bytes. */
+/** The most output that one answer of `getLogs` carries, in bytes. */
 export const MAX_OUTPUT_BYTES = 1024 * 1024;
 
 /** The most input that one call of `writeInput` carries, in bytes. */
@@ -76,7 +76,7 @@ const SCHEMAS = {
     execution,
   }),
   signalJob: z.strictObject({ jobId: fields.jobId, signal: z.string() }),
-  limitJobTime: z.strictObject({ jobId: fields.jobId, timeoutMs: fields.position }),
+  updateJob: z.strictObject({ jobId: fields.jobId, timeoutMs: fields.position }),
   writeInput: z.strictObject({
     jobId: fields.jobId,
     offset: fields.position,
@@ -97,7 +97,7 @@ const SCHEMAS = {
     pageSize: fields.whole(MAX_PAGE_JOBS),
     pageToken: fields.pageToken,
   }),
-  getOutput: z.strictObject({
+  getLogs: z.strictObject({
     jobId: fields.jobId,
     streams,
     offset: fields.position,
@@ -138,13 +138,13 @@ const SCHEMAS = {
 ({
   startJob: true,
   signalJob: true,
-  limitJobTime: true,
+  updateJob: true,
   writeInput: true,
   stopJob: true,
   getJob: true,
   waitJob: true,
   listJobs: true,
-  getOutput: true,
+  getLogs: true,
   streamLogs: true,
   watchJobs: true,
   pruneJobs: true,

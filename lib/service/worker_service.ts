@@ -14,11 +14,10 @@ import {
 import type { Audit, AuditEntry } from "./audit.ts";
 import type {
   CallContext,
-  GetOutputRequest,
-  GetOutputResponse,
+  GetLogsRequest,
+  GetLogsResponse,
   JobRequest,
   JobService,
-  LimitJobTimeRequest,
   ListJobsRequest,
   ListJobsResponse,
   PruneJobsRequest,
@@ -27,6 +26,7 @@ import type {
   StartJobRequest,
   StopJobRequest,
   StreamLogsRequest,
+  UpdateJobRequest,
   WatchJobsRequest,
   WriteInputRequest,
   WriteInputResponse,
@@ -35,10 +35,10 @@ import { isChange, type JobMethod, METHODS, type RequestOf } from "./methods.ts"
 import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
 import { checkRequest, commandOf, MAX_OUTPUT_BYTES } from "./requests.ts";
-import { visibleJob } from "./redact.ts";
+import { redactJob } from "./redact.ts";
 
 /** Of so many jobs it is remembered who wrote their input. */
-const MOST_INPUTS = 10_000;
+const MAX_INPUTS = 10_000;
 
 /** What is known of a call while it runs: the audit entry in the making. */
 interface Call {
@@ -57,7 +57,7 @@ export class WorkerService implements JobService {
   readonly #audit: Audit;
   readonly #logLimit: LogLimit;
   /** By job: the user of the last audit entry on its input. */
-  readonly #inputBy = new BoundedMap<string, string>(MOST_INPUTS);
+  readonly #inputBy = new BoundedMap<string, string>(MAX_INPUTS);
 
   /** @param logLimit for jobs that do not choose their own */
   constructor(worker: Worker, audit: Audit, logLimit: LogLimit = DEFAULT_LOG_LIMIT) {
@@ -104,7 +104,7 @@ export class WorkerService implements JobService {
 
   async getJob(request: JobRequest, context: CallContext): Promise<Job> {
     const job = await this.#call("getJob", request, context, (call) => this.#reach(call));
-    return visibleJob(job, context.caller.identity);
+    return redactJob(job, context.caller.identity);
   }
 
   async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
@@ -121,7 +121,7 @@ export class WorkerService implements JobService {
       // A page of large jobs has fewer than its limit, so their number does not tell.
       const next = last === "" ? [] : await this.#worker.list(filter, { limit: 1, before: last });
       return {
-        jobs: jobs.map((job) => visibleJob(job, context.caller.identity)),
+        jobs: jobs.map((job) => redactJob(job, context.caller.identity)),
         nextPageToken: next.length === 0 ? "" : last,
       };
     });
@@ -130,11 +130,11 @@ export class WorkerService implements JobService {
   async waitJob(request: JobRequest, context: CallContext): Promise<Job> {
     await this.#open("waitJob", request, context, (call) => this.#reach(call));
     const job = await this.#worker.wait(request.jobId, { signal: context.signal });
-    return visibleJob(job, context.caller.identity);
+    return redactJob(job, context.caller.identity);
   }
 
-  async getOutput(request: GetOutputRequest, context: CallContext): Promise<GetOutputResponse> {
-    return await this.#call("getOutput", request, context, async (call) => {
+  async getLogs(request: GetLogsRequest, context: CallContext): Promise<GetLogsResponse> {
+    return await this.#call("getLogs", request, context, async (call) => {
       await this.#reach(call);
       const { jobId, offset, endOffset } = request;
       const log = this.#worker.readLog(jobId, {
@@ -157,7 +157,7 @@ export class WorkerService implements JobService {
       const { finishedJob } = batch;
       yield finishedJob === null
         ? batch
-        : { ...batch, finishedJob: visibleJob(finishedJob, identity) };
+        : { ...batch, finishedJob: redactJob(finishedJob, identity) };
     }
   }
 
@@ -170,7 +170,7 @@ export class WorkerService implements JobService {
     );
     if (filter === null) return;
     for await (const job of this.#worker.watch(filter, context.signal)) {
-      yield visibleJob(job, context.caller.identity);
+      yield redactJob(job, context.caller.identity);
     }
   }
 
@@ -181,10 +181,10 @@ export class WorkerService implements JobService {
     });
   }
 
-  async limitJobTime(request: LimitJobTimeRequest, context: CallContext): Promise<Job> {
-    return await this.#call("limitJobTime", request, context, async (call) => {
+  async updateJob(request: UpdateJobRequest, context: CallContext): Promise<Job> {
+    return await this.#call("updateJob", request, context, async (call) => {
       await this.#reach(call);
-      return await this.#worker.limitTime(request.jobId, request.timeoutMs);
+      return await this.#worker.update(request.jobId, request.timeoutMs);
     });
   }
 

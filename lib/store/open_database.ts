@@ -6,7 +6,7 @@ import { flushDirectory } from "../files/flush.ts";
 import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
 
 /** See https://sqlite.org/fileformat.html. In bytes. */
-const SMALLEST_PAGE = 512;
+const MIN_PAGE_BYTES = 512;
 
 /** What it is opened with, and what SQLite says once that is so. */
 const SETTINGS = [
@@ -113,7 +113,7 @@ export async function checkDatabase(path: string): Promise<void> {
     if (size === null) return;
     checkSize(size);
     checkHead(await headOf(path));
-    if (size > LARGEST_READ || await sizeOf(`${path}-wal`) !== null) return;
+    if (size > MAX_READ_BYTES || await sizeOf(`${path}-wal`) !== null) return;
     try {
       await checkCopy(path);
     } catch (error) {
@@ -126,7 +126,7 @@ export async function checkDatabase(path: string): Promise<void> {
 }
 
 /** In bytes. A copy of a larger one would take too much memory. */
-const LARGEST_READ = 512 * 1024 * 1024;
+const MAX_READ_BYTES = 512 * 1024 * 1024;
 
 /** See https://sqlite.org/fileformat.html#the_database_header. */
 const HEAD_BYTES = 100;
@@ -159,7 +159,7 @@ async function checkCopy(path: string): Promise<void> {
 
 /** SQLite would take a shorter one for new. */
 function checkSize(size: number): void {
-  if (size < SMALLEST_PAGE) throw new Error(`malformed: only ${size} bytes`);
+  if (size < MIN_PAGE_BYTES) throw new Error(`malformed: only ${size} bytes`);
 }
 
 function check(database: DatabaseSync, size: number): void {

@@ -1,14 +1,14 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { PageRoom } from "../job/page_limit.ts";
+import { PageLimit } from "../job/page_limit.ts";
 import type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
 import { type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";
 import { finishedQuery, JobQuery, type Query, type Skew, SKEW_SQL } from "./job_query.ts";
 import { openDatabase, openError } from "./open_database.ts";
 
-type Change = { readonly put: Job; readonly birth: string | undefined } | {
+type Change = { readonly put: Job; readonly processIdentity: string | undefined } | {
   readonly delete: string;
 };
 
@@ -54,8 +54,8 @@ export class SqliteStore implements JobStore {
     }
   }
 
-  put(job: Job, birth?: string): Promise<void> {
-    return this.#enqueue({ put: job, birth });
+  put(job: Job, processIdentity?: string): Promise<void> {
+    return this.#enqueue({ put: job, processIdentity });
   }
 
   delete(jobId: string): Promise<void> {
@@ -68,7 +68,7 @@ export class SqliteStore implements JobStore {
       // One by one: all of them together may be more than there is memory.
       for (const { record, birth } of this.#statements.unfinished.iterate()) {
         const { jobId, pid, containment } = decodeJob(String(record));
-        found.push({ job: { jobId, pid, containment }, birth: String(birth ?? "") });
+        found.push({ job: { jobId, pid, containment }, processIdentity: String(birth ?? "") });
       }
       return found;
     });
@@ -85,11 +85,11 @@ export class SqliteStore implements JobStore {
   list(filter: JobFilter, page: JobPage): Promise<Job[]> {
     return this.#read(() => {
       const { sql, values } = this.#pageQuery(filter, page);
-      const room = new PageRoom(page);
+      const pageLimit = new PageLimit(page);
       const found: Job[] = [];
       for (const row of this.#database.prepare(sql).iterate(...values)) {
         const record = String(row.record);
-        if (!room.take(record)) break;
+        if (!pageLimit.admit(record)) break;
         found.push(decodeJob(record));
       }
       return found;
@@ -182,7 +182,7 @@ export class SqliteStore implements JobStore {
       statusOf(job),
       requestId,
       job.startedAt,
-      change.birth ?? null,
+      change.processIdentity ?? null,
       JSON.stringify(job),
       job.end?.finishedAt ?? null,
       job.logBytes,

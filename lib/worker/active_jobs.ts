@@ -16,7 +16,7 @@ export interface ActiveJob {
 export interface ActiveJobsParts {
   readonly store: JobStore;
   /** See {@linkcode JobStore.put}. */
-  readonly birthOf: (pid: number) => Promise<string>;
+  readonly identityOf: (pid: number) => Promise<string>;
   /** Told of each job once it runs, and once it has ended. */
   readonly onChanged: (job: Job) => void;
   /** Told of each job once its end is recorded. */
@@ -112,11 +112,11 @@ export class ActiveJobs implements AsyncDisposable {
 
   /** Records a job that has just got its process. One that cannot be recorded must not run. */
   async #record(running: RunningJob, confirm: Launch["confirm"]): Promise<Job> {
-    const { store, birthOf, onChanged } = this.#parts;
+    const { store, identityOf, onChanged } = this.#parts;
     const job = running.snapshot();
     // Side by side, for both wait for the disk.
     const recorded = settleAll([
-      birthOf(job.pid).then((birth) => store.put(job, birth)),
+      identityOf(job.pid).then((processIdentity) => store.put(job, processIdentity)),
       confirm(job),
     ]);
     const settled = this.#settle(running, recorded);

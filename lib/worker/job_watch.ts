@@ -5,7 +5,7 @@ import { matches } from "../job/matches.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 
 /** A reader that lets so many changed jobs pile up is let go. */
-const MOST_PENDING = 10_000;
+const MAX_PENDING = 10_000;
 
 /**
  * The changes of jobs for one reader, who may be slow: of a job that changed twice it sees the last.
@@ -28,7 +28,7 @@ export class JobWatch {
   tell(job: Job): void {
     if (!matches(job, this.#filter)) return;
     const { jobId } = job;
-    if (this.#pending.size >= MOST_PENDING && !this.#pending.has(jobId)) this.#overrun = true;
+    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(jobId)) this.#overrun = true;
     else this.#pending.add(jobId);
     this.#wakeUp.notify();
   }
@@ -45,7 +45,7 @@ export class JobWatch {
       if (this.#overrun) {
         throw new JobWorkerError(
           "resource_exhausted",
-          `Too slow: more than ${MOST_PENDING} jobs have changed unread`,
+          `Too slow: more than ${MAX_PENDING} jobs have changed unread`,
         );
       }
       const [jobId] = this.#pending;

@@ -1,4 +1,4 @@
-import { PageRoom } from "../job/page_limit.ts";
+import { PageLimit } from "../job/page_limit.ts";
 import type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
 import { matches } from "../job/matches.ts";
 import type { Job, JobFilter } from "../job/types.ts";
@@ -6,12 +6,12 @@ import type { Job, JobFilter } from "../job/types.ts";
 /** A store that forgets everything when the process ends. */
 export class MemoryStore implements JobStore {
   readonly #jobs = new Map<string, Job>();
-  readonly #births = new Map<string, string>();
+  readonly #processIdentities = new Map<string, string>();
   readonly #byRequest = new Map<string, string>();
 
-  put(job: Job, birth?: string): Promise<void> {
+  put(job: Job, processIdentity?: string): Promise<void> {
     this.#jobs.set(job.jobId, job);
-    if (birth !== undefined) this.#births.set(job.jobId, birth);
+    if (processIdentity !== undefined) this.#processIdentities.set(job.jobId, processIdentity);
     if (job.requestId !== "") this.#byRequest.set(requestKey(job.owner, job.requestId), job.jobId);
     return Promise.resolve();
   }
@@ -20,7 +20,7 @@ export class MemoryStore implements JobStore {
     const job = this.#jobs.get(jobId);
     if (job !== undefined) this.#byRequest.delete(requestKey(job.owner, job.requestId));
     this.#jobs.delete(jobId);
-    this.#births.delete(jobId);
+    this.#processIdentities.delete(jobId);
     return Promise.resolve();
   }
 
@@ -29,7 +29,7 @@ export class MemoryStore implements JobStore {
     return Promise.resolve(
       running.map(({ jobId, pid, containment }) => ({
         job: { jobId, pid, containment },
-        birth: this.#births.get(jobId) ?? "",
+        processIdentity: this.#processIdentities.get(jobId) ?? "",
       })),
     );
   }
@@ -44,11 +44,11 @@ export class MemoryStore implements JobStore {
   }
 
   list(filter: JobFilter, page: JobPage): Promise<Job[]> {
-    const room = new PageRoom(page);
+    const pageLimit = new PageLimit(page);
     const found: Job[] = [];
     for (const job of this.#newestFirst(page.before)) {
-      if (room.isFull) break;
-      if (matches(job, filter) && room.take(JSON.stringify(job))) found.push(job);
+      if (pageLimit.isFull) break;
+      if (matches(job, filter) && pageLimit.admit(JSON.stringify(job))) found.push(job);
     }
     return Promise.resolve(found);
   }

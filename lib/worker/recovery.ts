@@ -10,7 +10,7 @@ import type { Job } from "../job/types.ts";
 
 /** Killed processes take a moment to go, and may have made others just before. */
 const LOOK_AGAIN_MS = 20;
-const MOST_LOOKS = 100;
+const MAX_LOOKS = 100;
 
 /** As far as it is needed here. */
 type EndedCgroups = Pick<Cgroups, "kill" | "remove">;
@@ -62,7 +62,7 @@ async function lostJob(job: Job, options: RecoveryOptions): Promise<Job> {
   return {
     ...job,
     ...sizes,
-    outputCut: true,
+    outputTruncated: true,
     end: { status: "failed", reason: "lost", exitStatus: null, finishedAt },
   };
 }
@@ -71,7 +71,7 @@ async function lostJob(job: Job, options: RecoveryOptions): Promise<Job> {
 async function endCgroups(jobs: readonly StoredJob[], cgroups: EndedCgroups | null): Promise<void> {
   if (cgroups === null) return;
   await Promise.all(jobs.map(async ({ job: { jobId } }) => {
-    for (let look = 0; look < MOST_LOOKS; look++) {
+    for (let look = 0; look < MAX_LOOKS; look++) {
       // Each time, for one that was just being started may enter it now; into none it cannot.
       await cgroups.kill(jobId);
       if (await cgroups.remove(jobId) !== null) return;
@@ -85,7 +85,7 @@ async function killSurvivors(
   unfinished: readonly StoredJob[],
   groups: ProcessGroups,
 ): Promise<void> {
-  for (let look = 0; look < MOST_LOOKS; look++) {
+  for (let look = 0; look < MAX_LOOKS; look++) {
     const byJob = await groups.processesByJob();
     // All at once: those who ask for the groups of a session share a look at all processes.
     const killed = await Promise.all(
@@ -105,11 +105,11 @@ async function killSurvivors(
  * @returns how much there was to kill
  */
 async function killRest(
-  { job: { pid }, birth }: StoredJob,
+  { job: { pid }, processIdentity }: StoredJob,
   named: readonly number[],
   groups: ProcessGroups,
 ): Promise<number> {
-  const isLeader = birth !== "" && await groups.birthOf(pid) === birth;
+  const isLeader = processIdentity !== "" && await groups.identityOf(pid) === processIdentity;
   const session = isLeader ? await groups.liveGroups(pid) : [];
   await Promise.all([
     ...session.map((group) => groups.signal("KILL", group)),

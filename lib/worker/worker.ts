@@ -1,7 +1,7 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import { IdSequence, newId } from "../ids.ts";
-import { MAX_PAGE_JOBS, PageRoom } from "../job/page_limit.ts";
+import { MAX_PAGE_JOBS, PageLimit } from "../job/page_limit.ts";
 import { type ActiveJob, ActiveJobs } from "./active_jobs.ts";
 import { Cgroups } from "../process/cgroups.ts";
 import { checkGracePeriod, checkTimeout } from "../job/execution.ts";
@@ -35,7 +35,7 @@ const DEFAULT_STOP_SIGNAL = "SIGTERM";
 const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
 
 /** So many jobs that are pruned share a flush. */
-const MOST_REMOVED = 100;
+const MAX_REMOVED = 100;
 
 /** Runs commands, each in a session of its own, and keeps their output and outcome. */
 export class Worker implements AsyncDisposable {
@@ -71,7 +71,7 @@ export class Worker implements AsyncDisposable {
     const { onEnded = () => {}, onFault = () => {} } = options;
     this.#active = new ActiveJobs({
       store: this.#store,
-      birthOf: (pid) => this.#launcher.birthOf(pid),
+      identityOf: (pid) => this.#launcher.identityOf(pid),
       onChanged: (job) => this.#tellWatches(job),
       onEnded,
       noteRunning: () => this.#logs.noteUse(),
@@ -88,7 +88,7 @@ export class Worker implements AsyncDisposable {
   static async open(options: WorkerOptions): Promise<Worker> {
     const tools = await findTools();
     const logs = await LogLibrary.open(`${options.dataDirectory}/${LOGS}`);
-    const { store = new MemoryStore(), home = "/", diskPatienceMs } = options;
+    const { store = new MemoryStore(), home = "/", diskTimeoutMs } = options;
     const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
     try {
       const softDescriptorLimit = Math.min(1024, await groups.descriptorLimit());
@@ -97,12 +97,12 @@ export class Worker implements AsyncDisposable {
         tools: { ...tools, softDescriptorLimit },
         groups,
         cgroups,
-        users: options.users ?? { standard: "", allowed: [] },
-        timeout: { standardMs: 0, maxMs: 0, ...options.timeout },
+        users: options.users ?? { default: "", allowed: [] },
+        timeout: { defaultMs: 0, maxMs: 0, ...options.timeout },
         maxLogBytes: options.maxLogBytes ?? Infinity,
         logs,
         home,
-        ...(diskPatienceMs === undefined ? {} : { diskPatienceMs }),
+        ...(diskTimeoutMs === undefined ? {} : { diskTimeoutMs }),
       });
       await recover({
         store,
@@ -181,11 +181,11 @@ export class Worker implements AsyncDisposable {
    * @param timeoutMs from its start; 0: for ever
    * @throws `not_found`, `invalid_argument`, or `failed_precondition` if it has ended
    */
-  async limitTime(jobId: string, timeoutMs: number): Promise<Job> {
+  async update(jobId: string, timeoutMs: number): Promise<Job> {
     const { running } = await this.#running(jobId, "limit the time of");
     checkTimeout(timeoutMs, "timeoutMs");
     checkMaxTimeout(timeoutMs, this.#options.timeout?.maxMs ?? 0, "timeoutMs");
-    running.limitTime(timeoutMs);
+    running.setTimeLimit(timeoutMs);
     return running.snapshot();
   }
 
@@ -303,7 +303,7 @@ export class Worker implements AsyncDisposable {
     readonly dryRun?: boolean;
   }): Promise<Pruned> {
     const { retention, owner, dryRun = false } = options;
-    const room = new PageRoom({ limit: MAX_PAGE_JOBS });
+    const pageLimit = new PageLimit({ limit: MAX_PAGE_JOBS });
     const jobs: Job[] = [];
     let count = 0;
     let bytes = 0;
@@ -316,13 +316,13 @@ export class Worker implements AsyncDisposable {
     };
     for await (const { jobId, logBytes } of expired(this.#store, retention, Date.now(), owner)) {
       if (this.#logs.isRead(jobId) || this.#active.get(jobId) !== undefined) continue;
-      const job = room.isFull ? undefined : await this.#store.get(jobId);
-      if (job !== undefined && room.take(JSON.stringify(job))) jobs.push(job);
+      const job = pageLimit.isFull ? undefined : await this.#store.get(jobId);
+      if (job !== undefined && pageLimit.admit(JSON.stringify(job))) jobs.push(job);
       count++;
       bytes += logBytes;
       if (dryRun) continue;
       await this.#logs.remove(jobId);
-      if (removed.push(jobId) === MOST_REMOVED) await forget();
+      if (removed.push(jobId) === MAX_REMOVED) await forget();
     }
     if (removed.length > 0) await forget();
     return { jobs, count, bytes };

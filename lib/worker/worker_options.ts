@@ -17,13 +17,13 @@ export interface WorkerOptions {
   /** For jobs that do choose, too; without bound by default. */
   readonly maxLogBytes?: number;
   /** How long the output of a job waits for room on a full disk before the job is ended; 10 s. */
-  readonly diskPatienceMs?: number;
+  readonly diskTimeoutMs?: number;
   /** Whether to use cgroups where that is possible; true by default. */
   readonly cgroups?: boolean;
   /** Whose rights jobs may have; those of this process only by default. */
   readonly users?: UserPolicy;
   /** Of a job that does not say, and for every one; 0, the default: for ever. In milliseconds. */
-  readonly timeout?: { readonly standardMs?: number; readonly maxMs?: number };
+  readonly timeout?: { readonly defaultMs?: number; readonly maxMs?: number };
   /** Told of each job once its end is recorded. */
   readonly onEnded?: (job: Job) => void;
   /** Told of the jobs that ran when an earlier worker died, some at a time; see `Worker.open()`. */

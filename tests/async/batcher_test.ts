@@ -1,11 +1,11 @@
-import { Rounds } from "../../lib/async/batcher.ts";
+import { Batcher } from "../../lib/async/batcher.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
-/** Rounds that end when they are told to; each results in its own questions. */
+/** Batcher that end when they are told to; each results in its own questions. */
 function heldRounds() {
   const held: { questions: readonly string[]; end: (error?: Error) => void }[] = [];
-  const rounds = new Rounds((questions: readonly string[]) => {
+  const batcher = new Batcher((questions: readonly string[]) => {
     const { promise, resolve, reject } = Promise.withResolvers<readonly string[]>();
     held.push({
       questions,
@@ -13,16 +13,16 @@ function heldRounds() {
     });
     return promise;
   });
-  return { rounds, held };
+  return { batcher, held };
 }
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-Deno.test("Rounds.join() serves who asks alone at once, and those who ask meanwhile together", async () => {
-  const { rounds, held } = heldRounds();
-  const first = rounds.join("a");
+Deno.test("Batcher.join() serves who asks alone at once, and those who ask meanwhile together", async () => {
+  const { batcher, held } = heldRounds();
+  const first = batcher.add("a");
   await turn();
-  const others = [rounds.join("b"), rounds.join("c")];
+  const others = [batcher.add("b"), batcher.add("c")];
   await turn();
   assert.deepEqual(held.map(({ questions }) => questions), [["a"]]);
   held[0]?.end();
@@ -30,17 +30,17 @@ Deno.test("Rounds.join() serves who asks alone at once, and those who ask meanwh
   await turn();
   held[1]?.end();
   assert.deepEqual(await Promise.all(others), [["b", "c"], ["b", "c"]]);
-  const last = rounds.join("d");
+  const last = batcher.add("d");
   await turn();
   held[2]?.end();
   assert.deepEqual(await last, ["d"]);
 });
 
-Deno.test("Rounds.join() tells of a failure those whose round it was", async () => {
-  const { rounds, held } = heldRounds();
-  const failing = rejection(rounds.join("a"));
+Deno.test("Batcher.join() tells of a failure those whose batch it was", async () => {
+  const { batcher, held } = heldRounds();
+  const failing = rejection(batcher.add("a"));
   await turn();
-  const next = rounds.join("b");
+  const next = batcher.add("b");
   held[0]?.end(new Error("no"));
   assert.equal(String(await failing), "Error: no");
   await turn();

@@ -1,22 +1,22 @@
-import { Budget } from "../../lib/async/semaphore.ts";
+import { Semaphore } from "../../lib/async/semaphore.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
 const refusal = "Too many wait";
 
 /** Takes a share and notes when it is there. */
-function taker(budget: Budget) {
+function taker(semaphore: Semaphore) {
   const granted: string[] = [];
   const take = async (name: string, amount: number, signal?: AbortSignal) => {
-    const share = await budget.take(amount, signal);
+    const share = await semaphore.acquire(amount, signal);
     granted.push(name);
     return share;
   };
   return { granted, take };
 }
 
-Deno.test("Budget gives no more than there is, to those who came first, and takes it back", async () => {
-  const { granted, take } = taker(new Budget({ total: 10, maxWaiting: 11, refusal }));
+Deno.test("Semaphore gives no more than there is, to those who came first, and takes it back", async () => {
+  const { granted, take } = taker(new Semaphore({ total: 10, maxWaiting: 11, refusal }));
   const first = await take("6", 6);
   const second = await take("4", 4);
   // The last would fit before the one that came before it.
@@ -32,30 +32,30 @@ Deno.test("Budget gives no more than there is, to those who came first, and take
   assert.deepEqual(granted, ["6", "4", "all", "1"]);
 });
 
-Deno.test("Budget gives all there is to whoever asks for more", async () => {
-  const budget = new Budget({ total: 10, maxWaiting: 1, refusal });
+Deno.test("Semaphore gives all there is to whoever asks for more", async () => {
+  const semaphore = new Semaphore({ total: 10, maxWaiting: 1, refusal });
   {
-    using _share = await budget.take(11);
-    assert.equal(await Promise.race([budget.take(1), Promise.resolve("waits")]), "waits");
+    using _share = await semaphore.acquire(11);
+    assert.equal(await Promise.race([semaphore.acquire(1), Promise.resolve("waits")]), "waits");
   }
 });
 
-Deno.test("Budget refuses those who would wait behind too much", async () => {
-  const budget = new Budget({ total: 2, maxWaiting: 3, refusal });
-  const share = await budget.take(2);
-  const waiting = [budget.take(2), budget.take(1)];
-  const error = await rejection(budget.take(1));
+Deno.test("Semaphore refuses those who would wait behind too much", async () => {
+  const semaphore = new Semaphore({ total: 2, maxWaiting: 3, refusal });
+  const share = await semaphore.acquire(2);
+  const waiting = [semaphore.acquire(2), semaphore.acquire(1)];
+  const error = await rejection(semaphore.acquire(1));
   assert.deepEqual(
     error,
     Object.assign(error as Error, { code: "resource_exhausted", message: refusal }),
   );
   share[Symbol.dispose]();
   for (const next of waiting) (await next)[Symbol.dispose]();
-  using _free = await budget.take(2);
+  using _free = await semaphore.acquire(2);
 });
 
-Deno.test("Budget forgets those who no longer want to wait, and serves those behind them", async () => {
-  const { granted, take } = taker(new Budget({ total: 10, maxWaiting: 14, refusal }));
+Deno.test("Semaphore forgets those who no longer want to wait, and serves those behind them", async () => {
+  const { granted, take } = taker(new Semaphore({ total: 10, maxWaiting: 14, refusal }));
   using _held = await take("6", 6);
   const leaving = new AbortController();
   const left = rejection(take("left", 10, leaving.signal));

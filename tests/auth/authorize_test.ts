@@ -7,7 +7,7 @@ const CHANGING: readonly JobMethod[] = [
   "startJob",
   "stopJob",
   "signalJob",
-  "limitJobTime",
+  "updateJob",
   "writeInput",
   "pruneJobs",
 ];

@@ -284,9 +284,9 @@ Deno.test("Backoff forgets the oldest keys when there are too many", () => {
   const backoff = new Backoff({
     free: 0,
     firstMs: 10,
-    mostMs: 100,
+    maxMs: 100,
     forgetMs: 1000,
-    mostKeys: 2,
+    maxKeys: 2,
   });
   for (const key of ["a", "b", "a", "c"]) backoff.fail(key, 0);
   assert.deepEqual(["a", "b", "c"].map((key) => backoff.waitMs(key, 0)), [20, 0, 10]);

@@ -127,7 +127,7 @@ Deno.test("status prints aligned lines, and names but not values of variables", 
     usage: null,
     logLimit: { bytes: 268435456, policy: "keep_newest" },
     logBytes: 0,
-    outputCut: true,
+    outputTruncated: true,
     end: DONE,
   });
   const getJob = () => Promise.resolve(job);

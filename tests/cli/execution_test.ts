@@ -235,7 +235,7 @@ Deno.test("signal and update pass on what was asked", async () => {
     requests.push(request);
     return Promise.resolve(jobOf());
   };
-  const calls = { signalJob: answer, limitJobTime: answer };
+  const calls = { signalJob: answer, updateJob: answer };
   const quiet = { exitStatus: 0, stdout: "", stderr: "" };
   assert.deepEqual(await runCli(["signal", JOB_ID, "USR1"], calls), quiet);
   assert.deepEqual(await runCli(["update", JOB_ID, "--timeout", "2h"], calls), quiet);

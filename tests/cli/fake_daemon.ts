@@ -75,7 +75,7 @@ export function clientOf(calls: Partial<JobClient>): JobClient {
     listJobs: refuse("listJobs"),
     waitJob: refuse("waitJob"),
     signalJob: refuse("signalJob"),
-    limitJobTime: refuse("limitJobTime"),
+    updateJob: refuse("updateJob"),
     writeInput: refuse("writeInput"),
     pruneJobs: refuse("pruneJobs"),
     checkHealth: refuse("checkHealth"),

@@ -189,7 +189,7 @@ Deno.test("Who leaves a daemon before it has answered is told what may have beco
       startJob: unanswered,
       stopJob: unanswered,
       signalJob: unanswered,
-      limitJobTime: unanswered,
+      updateJob: unanswered,
       pruneJobs: unanswered,
       waitJob: unanswered,
       listJobs: () => Promise.resolve({ jobs: [jobOf()], nextPageToken: "" }),

@@ -37,7 +37,7 @@ export const RUNNING_JSON = {
   usage: null,
   logLimit: { bytes: 268435456, policy: "keep_newest" },
   logBytes: 0,
-  outputCut: false,
+  outputTruncated: false,
 };
 export const FAILED_JSON = {
   ...RUNNING_JSON,

@@ -204,7 +204,7 @@ Deno.test("status tells of the log, and why output is missing", async () => {
     const job = jobOf({
       logBytes: 1.5 * MIB,
       logLimit: { bytes: 2 * MIB, policy: "end_job" },
-      outputCut: true,
+      outputTruncated: true,
       end: { ...DONE, ...end },
     });
     const getJob = () => Promise.resolve(job);

@@ -1,5 +1,5 @@
 /**
- * A program that connects as `worker-cli` does, with and without patience, to a daemon that accepts
+ * A program that connects as `worker-cli` does, with and without a limit on silence, to a daemon that accepts
  * connections and never answers; each attempt to reach it takes ten seconds, which pass at once. It
  * prints how many attempts there were, and how often it was told of the silence.
  *

@@ -1,6 +1,6 @@
 import { fc } from "../random.ts";
 import { table } from "../../lib/cli/table.ts";
-import { cutText, textWidth } from "../../lib/cli/text_width.ts";
+import { textWidth, truncate } from "../../lib/cli/text_width.ts";
 import { assert } from "../assert.ts";
 
 Deno.test("table() aligns columns by width, not by length", () => {
@@ -25,9 +25,9 @@ Deno.test("table() paints after cutting", () => {
   assert.deepEqual(table([["ab", "abcdef"]], { columns: 8, paint }), ["<ab>  <abc…>"]);
 });
 
-Deno.test("cutText() ends what it cuts with an ellipsis and never splits a wide character", () => {
-  assert.equal(cutText("abcd", 4), "abcd");
-  assert.equal(cutText("abcde", 4), "abc…");
-  assert.equal(cutText("日本語", 4), "日…");
-  assert.equal(cutText("abc", 0), "");
+Deno.test("truncate() ends what it cuts with an ellipsis and never splits a wide character", () => {
+  assert.equal(truncate("abcd", 4), "abcd");
+  assert.equal(truncate("abcde", 4), "abc…");
+  assert.equal(truncate("日本語", 4), "日…");
+  assert.equal(truncate("abc", 0), "");
 });

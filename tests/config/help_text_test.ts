@@ -4,9 +4,9 @@ import { assert } from "../assert.ts";
 
 Deno.test("helpText() has each option with its value and default, and a switch without", () => {
   const lines = helpText().split("\n");
-  for (const { name, placeholder, about, standard } of OPTION_ROWS) {
+  for (const { name, placeholder, about, default: byDefault } of OPTION_ROWS) {
     const flag = placeholder === null ? `--${name}` : `--${name}=<${placeholder}>`;
-    const text = placeholder === null ? about : `${about} [${standard}]`;
+    const text = placeholder === null ? about : `${about} [${byDefault}]`;
     const [line, ...more] = lines.filter((line) => line.trim().split("  ")[0] === flag);
     assert.ok(line?.endsWith(`  ${text}`), flag);
     assert.deepEqual(more, []);

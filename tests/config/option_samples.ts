@@ -2,7 +2,7 @@ import type { DaemonOptions } from "../../lib/config/options.ts";
 
 /** What an option is if nobody says, and what it becomes by a text that says something else. */
 interface Sample<T> {
-  readonly standard: T;
+  readonly default: T;
   readonly text: string;
   readonly value: T;
 }
@@ -12,40 +12,40 @@ export const OPTION_SAMPLES: {
   readonly [Name in keyof DaemonOptions]: Sample<DaemonOptions[Name]>;
 } = {
   address: {
-    standard: { hostname: "0.0.0.0", port: 8080 },
+    default: { hostname: "0.0.0.0", port: 8080 },
     text: "[::1]:9001",
     value: { hostname: "::1", port: 9001 },
   },
-  cert: { standard: "certs/server-cert.pem", text: "/x/cert.pem", value: "/x/cert.pem" },
-  key: { standard: "certs/server-key.pem", text: "/x/key.pem", value: "/x/key.pem" },
-  ca: { standard: "certs/ca-cert.pem", text: "/x/ca.pem", value: "/x/ca.pem" },
-  denyList: { standard: "", text: "/x/denied", value: "/x/denied" },
+  cert: { default: "certs/server-cert.pem", text: "/x/cert.pem", value: "/x/cert.pem" },
+  key: { default: "certs/server-key.pem", text: "/x/key.pem", value: "/x/key.pem" },
+  ca: { default: "certs/ca-cert.pem", text: "/x/ca.pem", value: "/x/ca.pem" },
+  denyList: { default: "", text: "/x/denied", value: "/x/denied" },
   restAddress: {
-    standard: { hostname: "0.0.0.0", port: 8443 },
+    default: { hostname: "0.0.0.0", port: 8443 },
     text: "worker.test:9002",
     value: { hostname: "worker.test", port: 9002 },
   },
-  users: { standard: "certs/users.htpasswd", text: "/x/users", value: "/x/users" },
+  users: { default: "certs/users.htpasswd", text: "/x/users", value: "/x/users" },
   publicOrigins: {
-    standard: [],
+    default: [],
     text: "https://jobs.example,https://jobs.example:8443",
     value: ["https://jobs.example", "https://jobs.example:8443"],
   },
-  dataDir: { standard: "data", text: "/x/data", value: "/x/data" },
-  shutdownGraceMs: { standard: 0, text: "3s", value: 3_000 },
-  logLimit: { standard: 256 * 1024 ** 2, text: "2MiB", value: 2 * 1024 ** 2 },
-  logPolicy: { standard: "keep_newest", text: "end-job", value: "end_job" },
-  maxLogLimit: { standard: 1024 ** 3, text: "512MiB", value: 512 * 1024 ** 2 },
-  retainAgeMs: { standard: Infinity, text: "30d", value: 30 * 86_400_000 },
-  retainCount: { standard: 100_000, text: "17", value: 17 },
-  retainBytes: { standard: 10 * 1024 ** 3, text: "5GiB", value: 5 * 1024 ** 3 },
-  jobUser: { standard: "", text: "build", value: "build" },
-  allowUsers: { standard: [], text: "www-data,backup", value: ["www-data", "backup"] },
-  timeoutMs: { standard: 0, text: "90m", value: 5_400_000 },
-  maxTimeoutMs: { standard: 0, text: "2h", value: 7_200_000 },
-  cgroups: { standard: true, text: "false", value: false },
-  gateways: { standard: 1, text: "4", value: 4 },
-  debug: { standard: false, text: "true", value: true },
+  dataDir: { default: "data", text: "/x/data", value: "/x/data" },
+  shutdownGraceMs: { default: 0, text: "3s", value: 3_000 },
+  logLimit: { default: 256 * 1024 ** 2, text: "2MiB", value: 2 * 1024 ** 2 },
+  logPolicy: { default: "keep_newest", text: "end-job", value: "end_job" },
+  maxLogLimit: { default: 1024 ** 3, text: "512MiB", value: 512 * 1024 ** 2 },
+  retainAgeMs: { default: Infinity, text: "30d", value: 30 * 86_400_000 },
+  retainCount: { default: 100_000, text: "17", value: 17 },
+  retainBytes: { default: 10 * 1024 ** 3, text: "5GiB", value: 5 * 1024 ** 3 },
+  jobUser: { default: "", text: "build", value: "build" },
+  allowUsers: { default: [], text: "www-data,backup", value: ["www-data", "backup"] },
+  timeoutMs: { default: 0, text: "90m", value: 5_400_000 },
+  maxTimeoutMs: { default: 0, text: "2h", value: 7_200_000 },
+  cgroups: { default: true, text: "false", value: false },
+  gateways: { default: 1, text: "4", value: 4 },
+  debug: { default: false, text: "true", value: true },
 };
 
 /** The names of the options, as code has them. */
@@ -53,7 +53,7 @@ export const OPTION_NAMES = Object.keys(OPTION_SAMPLES) as (keyof DaemonOptions)
 
 /** All options as they are if nobody says. */
 export const STANDARD_OPTIONS = Object.fromEntries(
-  Object.entries(OPTION_SAMPLES).map(([name, { standard }]) => [name, standard]),
+  Object.entries(OPTION_SAMPLES).map(([name, sample]) => [name, sample.default]),
 );
 
 /** The name of an option where people write it. */

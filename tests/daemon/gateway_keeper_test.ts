@@ -75,7 +75,7 @@ class Fixture implements AsyncDisposable {
     this.#keeper = await GatewayKeeper.start({
       count: 1,
       setsid: `${this.path}/gateway`,
-      patience: {
+      retryOptions: {
         pauseMs: { first: 1, last: 1 },
         signal: this.ending.signal,
         again: () => false,
@@ -199,7 +199,7 @@ Deno.test("GatewayKeeper.reload() replaces each once, one reload after the other
     new Set(served.slice(0, 4).map(({ pid }) => pid)),
   );
   for (const { command } of drained) {
-    assert.deepEqual(command, { kind: "drain", patienceMs: 15_000 });
+    assert.deepEqual(command, { kind: "drain", drainTimeoutMs: 15_000 });
   }
   assert.equal(keeper.alive, 2);
   assert.equal(fixture.restored, 6);
@@ -265,9 +265,9 @@ Deno.test("GatewayKeeper ends a reload that is under way before it lets the gate
   const reloaded = keeper.reload().then(() => order.push("reloaded"));
   await restoring[0].promise;
   const { drain } = GatewayProcess.prototype;
-  GatewayProcess.prototype.drain = async function (patienceMs) {
+  GatewayProcess.prototype.drain = async function (drainTimeoutMs) {
     order.push("drained");
-    await drain.call(this, patienceMs);
+    await drain.call(this, drainTimeoutMs);
   };
   try {
     const disposed = keeper[Symbol.asyncDispose]();

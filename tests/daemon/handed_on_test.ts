@@ -76,8 +76,8 @@ Deno.test("runEngine() hands every option on to whom it is for", async () => {
     logLimit: { bytes: 3 * MiB, policy: "end_job" },
     maxLogBytes: 5 * MiB,
     cgroups: false,
-    users: { standard: "nobody", allowed: ["daemon", "bin"] },
-    timeout: { standardMs: 23_000, maxMs: 29_000 },
+    users: { default: "nobody", allowed: ["daemon", "bin"] },
+    timeout: { defaultMs: 23_000, maxMs: 29_000 },
   });
   const retention = { maxAgeMs: 13_000, maxCount: 17, maxBytes: 19 * MiB };
   assert.deepEqual(told.prunes, [{ retention }, { retention }]);

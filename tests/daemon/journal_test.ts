@@ -54,7 +54,7 @@ Deno.test("Every line that a daemon and its gateways write to the journal has it
   const children = (await allProcesses()).filter(({ parent }) => parent === daemon.pid);
   for (const { pid } of children) {
     const line = await Deno.readTextFile(`/proc/${pid}/cmdline`);
-    if (line.includes("KERNEL_SHELL")) Deno.kill(pid, "SIGKILL");
+    if (line.includes("PROC_SHELL")) Deno.kill(pid, "SIGKILL");
   }
   const lines = await until(async () => {
     const { stderr } = await daemon.outputs();

@@ -173,13 +173,13 @@ Deno.test("NetworkFront.probe() looks at REST, too", async () => {
 });
 
 Deno.test("NetworkFront.drain() gives the calls of both listeners so long to end", async () => {
-  const patience: unknown[] = [];
+  const closings: unknown[] = [];
   const { front } = await opened();
   const servers = [GrpcServer.prototype, RestServer.prototype];
   const originals = servers.map((server) => {
     const { close } = server;
     server.close = function (given) {
-      patience.push(given);
+      closings.push(given);
       return close.call(this, given);
     };
     return close;
@@ -191,6 +191,6 @@ Deno.test("NetworkFront.drain() gives the calls of both listeners so long to end
       Object.assign(servers[index] ?? {}, { close });
     }
   }
-  assert.deepEqual(patience, [{ patienceMs: 1234 }, { patienceMs: 1234 }]);
+  assert.deepEqual(closings, [{ drainTimeoutMs: 1234 }, { drainTimeoutMs: 1234 }]);
   await assert.rejects(front.probe());
 });

@@ -6,12 +6,12 @@ const daemon = await sharedDaemon();
 const AT_ONCE = 20;
 
 /** Makes some starts, and lets them give up: the ids of the jobs, and `null` where nobody was told. */
-type Impatience = (
+type Interruption = (
   starts: readonly ((options: { signal?: AbortSignal; timeoutMs?: number }) => Promise<string>)[],
 ) => Promise<(string | null)[]>;
 
 /** With the first answer all others are cancelled, however far they have got. */
-const cancelled: Impatience = async (starts) => {
+const cancelled: Interruption = async (starts) => {
   const left = new AbortController();
   const answers = starts.map((start) =>
     start({ signal: left.signal }).then((jobId) => {
@@ -23,7 +23,7 @@ const cancelled: Impatience = async (starts) => {
 };
 
 /** Each has a little longer than the one before: up to four times what one takes on its own. */
-const late: Impatience = async (starts) => {
+const late: Interruption = async (starts) => {
   const [first, ...others] = starts;
   assert.ok(first);
   const began = performance.now();
@@ -45,7 +45,7 @@ async function outcomes(answers: readonly Promise<string>[], expected: RegExp) {
   );
 }
 
-for (const [name, impatience] of Object.entries({ cancelled, late })) {
+for (const [name, interruption] of Object.entries({ cancelled, late })) {
   Deno.test(`a start that was ${name} never ran, or its job is found by its request id`, () =>
     daemon.withClient(async (client) => {
       const labels = { name };
@@ -63,7 +63,7 @@ for (const [name, impatience] of Object.entries({ cancelled, late })) {
           const command = { name: "sh", args, env: {}, workingDirectory: "" };
           return { command, labels, requestId };
         });
-        const told = await impatience(requests.map((request) => async (options) => {
+        const told = await interruption(requests.map((request) => async (options) => {
           const { jobId } = await client.startJob(request, options);
           return jobId;
         }));

@@ -47,7 +47,7 @@ Deno.test("start --json prints the job that is running", async () => {
     stdoutBytes: 0,
     stderrBytes: 0,
     labels: { a: "b" },
-    outputCut: false,
+    outputTruncated: false,
   });
   assert.ok((await processesOf([jobId])).includes(pid));
   const startedAt = Date.parse(startDate);

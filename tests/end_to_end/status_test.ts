@@ -53,7 +53,7 @@ Deno.test("status --json has the same members for every job", async () => {
       stdoutBytes: 0,
       stderrBytes: 0,
       labels: {},
-      outputCut: false,
+      outputTruncated: false,
     });
     assert.ok((await homes()).includes(job.command.workingDirectory));
     assert.ok(job.pid > 1 && ids.includes(job.jobId) && Date.parse(job.startDate) > 0);

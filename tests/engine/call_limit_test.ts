@@ -1,10 +1,10 @@
-import { CallQuota, type CountedCall } from "../../lib/engine/call_limit.ts";
+import { CallLimit, type CountedCall } from "../../lib/engine/call_limit.ts";
 import type { JobMethod } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
 
 /** Makes a call, as the engine does. */
-function call(quota: CallQuota, user: string, method: JobMethod = "getJob"): CountedCall {
-  const counted = quota.enter();
+function call(callLimit: CallLimit, user: string, method: JobMethod = "getJob"): CountedCall {
+  const counted = callLimit.enter();
   try {
     counted.assign(user, method);
     return counted;
@@ -16,36 +16,36 @@ function call(quota: CallQuota, user: string, method: JobMethod = "getJob"): Cou
 
 const refusal = (message: string) => ({ code: "resource_exhausted", message });
 
-Deno.test("CallQuota leaves room for everybody else, whatever one user does", () => {
-  const quota = new CallQuota({ maxCalls: 8, maxCallsPerUser: 2 });
-  const [first] = [call(quota, "vera"), call(quota, "vera")];
-  assert.throws(() => call(quota, "vera"), refusal('More than 2 calls of user "vera" at once'));
-  for (const user of ["a", "b"]) for (let n = 0; n < 2; n++) call(quota, user);
+Deno.test("CallLimit leaves room for everybody else, whatever one user does", () => {
+  const callLimit = new CallLimit({ maxCalls: 8, maxCallsPerUser: 2 });
+  const [first] = [call(callLimit, "vera"), call(callLimit, "vera")];
+  assert.throws(() => call(callLimit, "vera"), refusal('More than 2 calls of user "vera" at once'));
+  for (const user of ["a", "b"]) for (let n = 0; n < 2; n++) call(callLimit, user);
   first?.[Symbol.dispose]();
   // It counts once, however often it ends.
   first?.[Symbol.dispose]();
-  call(quota, "vera");
-  assert.throws(() => call(quota, "vera"), refusal('More than 2 calls of user "vera" at once'));
-  for (let n = 0; n < 2; n++) call(quota, "c");
-  assert.throws(() => call(quota, "d"), refusal("More than 8 calls at once"));
+  call(callLimit, "vera");
+  assert.throws(() => call(callLimit, "vera"), refusal('More than 2 calls of user "vera" at once'));
+  for (let n = 0; n < 2; n++) call(callLimit, "c");
+  assert.throws(() => call(callLimit, "d"), refusal("More than 8 calls at once"));
 });
 
-Deno.test("CallQuota keeps some calls for what is over soon, however many last", () => {
-  const quota = new CallQuota({ maxCalls: 32, maxCallsPerUser: 30 });
+Deno.test("CallLimit keeps some calls for what is over soon, however many last", () => {
+  const callLimit = new CallLimit({ maxCalls: 32, maxCallsPerUser: 30 });
   const lasting = ["watchJobs", "streamLogs", "waitJob", "writeInput"] as const;
-  for (let n = 0; n < 28; n++) call(quota, "vera", lasting[n % 4]);
+  for (let n = 0; n < 28; n++) call(callLimit, "vera", lasting[n % 4]);
   for (const method of lasting) {
-    assert.throws(() => call(quota, "olga", method), refusal("More than 28 calls at once"));
+    assert.throws(() => call(callLimit, "olga", method), refusal("More than 28 calls at once"));
   }
-  for (let n = 0; n < 4; n++) call(quota, "alice", "stopJob");
-  assert.throws(() => call(quota, "alice", "stopJob"), refusal("More than 32 calls at once"));
+  for (let n = 0; n < 4; n++) call(callLimit, "alice", "stopJob");
+  assert.throws(() => call(callLimit, "alice", "stopJob"), refusal("More than 32 calls at once"));
 });
 
-Deno.test("CallQuota counts a call that is refused for its user no longer than the others", () => {
-  const quota = new CallQuota({ maxCalls: 2, maxCallsPerUser: 1 });
-  const only = call(quota, "vera");
-  for (let n = 0; n < 5; n++) assert.throws(() => call(quota, "vera"), /of user/);
-  call(quota, "olga");
+Deno.test("CallLimit counts a call that is refused for its user no longer than the others", () => {
+  const callLimit = new CallLimit({ maxCalls: 2, maxCallsPerUser: 1 });
+  const only = call(callLimit, "vera");
+  for (let n = 0; n < 5; n++) assert.throws(() => call(callLimit, "vera"), /of user/);
+  call(callLimit, "olga");
   only[Symbol.dispose]();
-  call(quota, "vera");
+  call(callLimit, "vera");
 });

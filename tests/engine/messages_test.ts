@@ -9,7 +9,7 @@ import {
   END_FRAME,
   type Message,
 } from "../../lib/engine/messages.ts";
-import type { GetOutputResponse, LogBatch } from "../../lib/service/job_service.ts";
+import type { GetLogsResponse, LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { FAILED_JOB } from "../grpc/fixture.ts";
 import { CALLER } from "./fixture.ts";
@@ -46,7 +46,7 @@ Deno.test("A batch arrives as it was, bytes and all", async () => {
 });
 
 Deno.test("A page of output arrives with its two streams apart", async () => {
-  const output: GetOutputResponse = {
+  const output: GetLogsResponse = {
     stdout: new Uint8Array([1, 2, 3]),
     stderr: new Uint8Array([255, 0]),
     nextOffset: 5,
@@ -55,8 +55,8 @@ Deno.test("A page of output arrives with its two streams apart", async () => {
     exitStatus: { signal: "SIGKILL" },
   };
   for (const page of [output, { ...output, gap: { from: 0, to: 2 ** 41 } }]) {
-    const { value, bytes } = await decodedValue(encodeAnswer("getOutput", page));
-    assert.deepEqual(decodeAnswer("getOutput", value, bytes), page);
+    const { value, bytes } = await decodedValue(encodeAnswer("getLogs", page));
+    assert.deepEqual(decodeAnswer("getLogs", value, bytes), page);
   }
 });
 

@@ -4,7 +4,7 @@ import { allProcesses, until } from "../worker/fixture.ts";
 import type { Executables } from "./executables.ts";
 
 /** After so long nothing more will be told. */
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 /** What a process has told the service manager. */
 interface Word {
@@ -36,10 +36,10 @@ class Listener implements AsyncDisposable {
 
   /** The next thing that it hears. */
   async next(): Promise<Word> {
-    const timer = setTimeout(() => this.#child.kill("SIGKILL"), PATIENCE_MS);
+    const timer = setTimeout(() => this.#child.kill("SIGKILL"), TIMEOUT_MS);
     const { done, value } = await this.#lines.next();
     clearTimeout(timer);
-    assert.ok(!done, `It hears nothing for ${PATIENCE_MS} ms`);
+    assert.ok(!done, `It hears nothing for ${TIMEOUT_MS} ms`);
     return JSON.parse(value);
   }
 

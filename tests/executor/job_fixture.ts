@@ -24,7 +24,7 @@ export function job(part: Partial<Job> & Pick<Job, "jobId">): Job {
     usage: null,
     logLimit: { bytes: 268435456, policy: "keep_newest" },
     logBytes: 0,
-    outputCut: false,
+    outputTruncated: false,
     liveStatus: "running",
     end: null,
     ...part,

@@ -140,14 +140,14 @@ async function timed(
 Deno.test("A limit of time counts from the start of the job, however often it is changed", async () => {
   await timed((running, told, timers) => {
     timers.pass(400);
-    running.limitTime(500);
-    running.limitTime(1_000);
+    running.setTimeLimit(500);
+    running.setTimeLimit(1_000);
     timers.pass(599);
     assert.deepEqual(told, []);
-    running.limitTime(0);
+    running.setTimeLimit(0);
     timers.pass(10_000);
     assert.deepEqual(told, []);
-    running.limitTime(20_000);
+    running.setTimeLimit(20_000);
     timers.pass(9_000);
     assert.deepEqual(told, []);
     timers.pass(1);
@@ -159,7 +159,7 @@ Deno.test("A limit of time counts from the start of the job, however often it is
 Deno.test("A limit of time that no timer can count in one go is kept, too", async () => {
   const days = 24 * 60 * 60 * 1000;
   await timed((running, told, timers) => {
-    running.limitTime(60 * days);
+    running.setTimeLimit(60 * days);
     for (const ms of [25 * days, 25 * days, 10 * days - 1]) {
       timers.pass(ms);
       assert.deepEqual(told, []);
@@ -178,7 +178,7 @@ Deno.test("Of several stops the first says why, and the earliest deadline holds"
     timers.pass(100);
     stop(100);
     stop(1_000);
-    running.limitTime(1);
+    running.setTimeLimit(1);
     timers.pass(99);
     assert.ok(!told.includes("KILL"));
     timers.pass(1);

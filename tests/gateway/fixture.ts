@@ -7,7 +7,7 @@
 import { X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 import { connect, type ConnectOptions, type JobWorkerClient } from "../../lib/grpc/client.ts";
-import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { assert } from "../assert.ts";
 import type { TestCertificates } from "../certificates.ts";
 import { TestDaemon, type TestDaemonOptions } from "../end_to_end/daemon.ts";
@@ -108,7 +108,7 @@ export class TestHouse implements AsyncDisposable {
 
 /** The cgroups that some processes have as jobs; none where jobs have none. */
 async function jobCgroups(pids: readonly number[]): Promise<string[]> {
-  await using shell = new KernelShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  await using shell = new ProcShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
   const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
   const paths = pids.map(async (pid) => {
     const text = await Deno.readTextFile(`/proc/${pid}/cgroup`);

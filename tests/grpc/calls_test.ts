@@ -19,12 +19,12 @@ const OPEN_ENDED: ReadonlySet<JobMethod> = new Set([
 const NEVER_REPEATED: ReadonlySet<JobMethod> = new Set([
   "stopJob",
   "signalJob",
-  "limitJobTime",
+  "updateJob",
   "pruneJobs",
 ]);
 
 /** Far more than any of this takes: a fault is told by an assertion, and soon. */
-const PATIENCE_MS = 20_000;
+const TIMEOUT_MS = 20_000;
 
 const NEVER = new Promise<never>(() => {});
 
@@ -42,7 +42,7 @@ Deno.test("every call keeps to its own time, and whoever answers is told when it
           code: "deadline_exceeded",
         }),
         () => `${method} to be out of time`,
-        PATIENCE_MS,
+        TIMEOUT_MS,
       )
     ),
   );
@@ -67,7 +67,7 @@ Deno.test("every call is cancelled by its signal, at once and while it is under 
         soon(
           assert.rejects(callWhole(client, method, { signal }), reason),
           () => `${method} to be cancelled`,
-          PATIENCE_MS,
+          TIMEOUT_MS,
         )
       ),
     );
@@ -99,7 +99,7 @@ for (const method of JOB_METHODS) {
     await using client = await server.connect({
       onReconnecting: (error) => reconnections.push(error),
     });
-    const outcome = soon(callWhole(client, method, {}), () => `${method} to end`, PATIENCE_MS);
+    const outcome = soon(callWhole(client, method, {}), () => `${method} to end`, TIMEOUT_MS);
     if (repeated) await outcome;
     else await assert.rejects(outcome, { code: "unavailable" });
     assert.equal(calls, repeated ? 2 : 1);
@@ -107,9 +107,9 @@ for (const method of JOB_METHODS) {
   });
 }
 
-for (const patienceMs of [undefined, 3_600_000]) {
-  const patience = patienceMs === undefined ? "no patience" : "patience";
-  Deno.test(`GrpcServer.close() has ${patience} with calls that end by themselves, and none with others`, async () => {
+for (const drainTimeoutMs of [undefined, 3_600_000]) {
+  const time = drainTimeoutMs === undefined ? "no time" : "some time";
+  Deno.test(`GrpcServer.close() leaves ${time} to calls that end by themselves, and none to others`, async () => {
     let called = 0;
     const released = Promise.withResolvers<void>();
     await using server = await TestServer.start(
@@ -119,17 +119,17 @@ for (const patienceMs of [undefined, 3_600_000]) {
         return WHOLE_ANSWERS[method];
       }),
       // Those who are waited for are not cut off meanwhile.
-      { closeTimeoutMs: patienceMs === undefined ? 60_000 : 0 },
+      { closeTimeoutMs: drainTimeoutMs === undefined ? 60_000 : 0 },
     );
     await using client = await server.connect({ reconnectTimeoutMs: 0 });
     const outcomes = JOB_METHODS.map((method) => {
       const ended = callWhole(client, method, {}).then(() => "answered", (error) => error);
-      return { method, ended: soon(ended, () => `${method} to end`, PATIENCE_MS) };
+      return { method, ended: soon(ended, () => `${method} to end`, TIMEOUT_MS) };
     });
     await until(() => Promise.resolve(called === JOB_METHODS.length));
-    const closing = server.grpc.close(patienceMs === undefined ? {} : { patienceMs });
+    const closing = server.grpc.close(drainTimeoutMs === undefined ? {} : { drainTimeoutMs });
     for (const { method, ended } of outcomes) {
-      if (patienceMs !== undefined && !OPEN_ENDED.has(method)) continue;
+      if (drainTimeoutMs !== undefined && !OPEN_ENDED.has(method)) continue;
       const error = await ended;
       assert.ok(error instanceof JobWorkerError, `${method}: ${error}`);
       assert.deepEqual([error.code, error.message], [
@@ -138,7 +138,7 @@ for (const patienceMs of [undefined, 3_600_000]) {
       ]);
     }
     released.resolve();
-    if (patienceMs !== undefined) {
+    if (drainTimeoutMs !== undefined) {
       for (const { method, ended } of outcomes) {
         if (!OPEN_ENDED.has(method)) assert.equal(await ended, "answered", method);
       }

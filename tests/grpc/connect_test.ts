@@ -166,7 +166,7 @@ test("connect() keeps to the time that it is given, and a call to its own", asyn
     code: "unavailable",
     reason: "SILENT",
   });
-  await soon(silence, () => "the patience with who is silent to be over", 20_000);
+  await soon(silence, () => "who is silent to be given up", 20_000);
   assert.equal(silences, 1);
   using channel = new Channel(endpointOf(address, { ca, cert, key }), {
     connectTimeoutMs: 3_600_000,

@@ -100,7 +100,7 @@ const REFUSED: Readonly<Record<string, readonly [JobMethod, () => void]>> = {
     "startJob",
     () => checkCommand({ ...NO_COMMAND, name: "x", workingDirectory: "x" }),
   ],
-  "timeout": ["limitJobTime", () => checkMaxTimeout(2, 1, "timeoutMs")],
+  "timeout": ["updateJob", () => checkMaxTimeout(2, 1, "timeoutMs")],
   "grace_period": ["stopJob", () => checkGracePeriod(-1, "gracePeriodMs")],
   "stop_signal": ["stopJob", () => parseSignal("x", "stopSignal")],
   "signal": ["signalJob", () => parseSignal("x")],

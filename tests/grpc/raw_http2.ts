@@ -87,18 +87,18 @@ export function callFrames(method: string, streamId: number): Uint8Array[] {
 }
 
 /** How long a connection may last: a test that waits for what never comes is to fail, not to hang. */
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** A connection with the client's certificate. It answers nothing by itself. */
 export class RawHttp2 implements Disposable {
   readonly #connection: Deno.TlsConn;
-  readonly #patience: ReturnType<typeof setTimeout>;
+  readonly #timeout: ReturnType<typeof setTimeout>;
   #unread = Buffer.alloc(0);
   #isOpen = true;
 
   private constructor(connection: Deno.TlsConn) {
     this.#connection = connection;
-    this.#patience = setTimeout(() => this.#close(), PATIENCE_MS);
+    this.#timeout = setTimeout(() => this.#close(), TIMEOUT_MS);
   }
 
   static async connect(
@@ -160,7 +160,7 @@ export class RawHttp2 implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    clearTimeout(this.#patience);
+    clearTimeout(this.#timeout);
     this.#close();
   }
 

@@ -36,7 +36,7 @@ Deno.test("writeJob() and readJob() keep every field but the request id", () => 
   // Of the words themselves, so that none can be forgotten.
   const jobs: Job[] = [
     JOB,
-    { ...JOB, outputCut: true },
+    { ...JOB, outputTruncated: true },
     // What is nothing is told from what is not known.
     { ...JOB, usage: { cpuMs: 0, peakMemoryBytes: 0, oomKills: 0 } },
     { ...JOB, usage: { cpuMs: null, peakMemoryBytes: null, oomKills: null } },
@@ -74,13 +74,13 @@ Deno.test("writeLogBatch() and readLogBatch() keep bytes, times and offsets", ()
 });
 
 Deno.test("a gap and an end come over the wire as they were, and none as none", () => {
-  const { StreamLogs, GetOutput } = JOB_WORKER;
+  const { StreamLogs, GetLogs } = JOB_WORKER;
   const plain = { nextOffset: 0, endOffset: 8, end: true, exitStatus: null };
   const page = { ...plain, stdout: bytesOf(), stderr: bytesOf() };
   const batch = { records: [], nextOffset: 0, finishedJob: null };
   for (const rest of [{}, { gap: { from: 0, to: 1 } }, { gap: { from: 7, to: 2 ** 50 } }]) {
-    const output = overTheWire(GetOutput, wire.writeGetOutputResponse({ ...page, ...rest }));
-    const { stdout: _, stderr: __, ...readPage } = wire.readGetOutputResponse(output);
+    const output = overTheWire(GetLogs, wire.writeGetLogsResponse({ ...page, ...rest }));
+    const { stdout: _, stderr: __, ...readPage } = wire.readGetLogsResponse(output);
     assert.deepEqual(readPage, { ...plain, ...rest });
     const logs = overTheWire(StreamLogs, wire.writeLogBatch({ ...batch, ...rest }));
     assert.deepEqual(wire.readLogBatch(logs), { ...batch, ...rest });
@@ -107,8 +107,8 @@ Deno.test("requests come over the wire as they were", () => {
   }
   for (const timeoutMs of [0, 1, 999, 1000, 315_360_000_000, -5]) {
     const limit = { jobId: "a", timeoutMs };
-    const message = request(JOB_WORKER.LimitJobTime, wire.writeLimitJobTimeRequest(limit));
-    assert.deepEqual(wire.readLimitJobTimeRequest(message), limit);
+    const message = request(JOB_WORKER.UpdateJob, wire.writeUpdateJobRequest(limit));
+    assert.deepEqual(wire.readUpdateJobRequest(message), limit);
   }
   const prunes = [{ maxAgeMs: 0 }, { maxCount: 0 }, { maxBytes: 0 }, {
     maxAgeMs: 1,
@@ -147,8 +147,8 @@ Deno.test("requests come over the wire as they were", () => {
   }
   const output = { jobId: "a", streams: ["stdout" as const], offset: 2 ** 41, maxBytes: 9 };
   for (const page of [output, { ...output, endOffset: 0 }, { ...output, endOffset: 2 ** 42 }]) {
-    const message = request(JOB_WORKER.GetOutput, wire.writeGetOutputRequest(page));
-    assert.deepEqual(wire.readGetOutputRequest(message), page);
+    const message = request(JOB_WORKER.GetLogs, wire.writeGetLogsRequest(page));
+    assert.deepEqual(wire.readGetLogsRequest(message), page);
   }
 });
 
@@ -167,8 +167,8 @@ Deno.test("requests with values that have no word are refused with the name of t
   );
   refuses(() => wire.readJobFilter({ ...filter, statuses: [99] }), /filter\.statuses: 99/);
   const output = { jobId: "", offset: 0, maxBytes: 0 };
-  refuses(() => wire.readGetOutputRequest({ ...output, streams: [7] }), /streams: 7/);
-  refuses(() => wire.readGetOutputRequest({ ...output, streams: [], offset: 2 ** 60 }), /offset/);
+  refuses(() => wire.readGetLogsRequest({ ...output, streams: [7] }), /streams: 7/);
+  refuses(() => wire.readGetLogsRequest({ ...output, streams: [], offset: 2 ** 60 }), /offset/);
   const logs = { jobId: "", streams: [], follow: false };
   refuses(
     () =>
@@ -179,7 +179,7 @@ Deno.test("requests with values that have no word are refused with the name of t
 
 Deno.test("a time has less than a second of nanoseconds, and whole milliseconds that can be counted", () => {
   const timeOf = (seconds: number, nanos: number) =>
-    wire.readLimitJobTimeRequest({ jobId: "", timeout: { seconds, nanos } }).timeoutMs;
+    wire.readUpdateJobRequest({ jobId: "", timeout: { seconds, nanos } }).timeoutMs;
   assert.equal(timeOf(1, 999_999_999), 1_999);
   assert.equal(timeOf(-1, -999_999_999), -1_999);
   assert.equal(timeOf(0, 999_999), 0);

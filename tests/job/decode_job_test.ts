@@ -27,6 +27,11 @@ Deno.test("decodeJob() gives a record of an older daemon what it lacks", () => {
     usage: null,
     liveStatus: "running",
   });
+  const { outputTruncated, ...renamed } = WHOLE_JOB;
+  for (const outputCut of [outputTruncated, !outputTruncated]) {
+    const decoded = decodeJob(JSON.stringify({ ...renamed, outputCut }));
+    assert.deepEqual(decoded, { ...WHOLE_JOB, outputTruncated: outputCut });
+  }
   const { umask: _____, ...execution } = WHOLE_JOB.execution;
   const partly = decodeJob(JSON.stringify({ ...WHOLE_JOB, execution }));
   assert.deepEqual(partly, { ...WHOLE_JOB, execution: { ...execution, umask: "" } });

@@ -291,7 +291,11 @@ Deno.test("Worker keeps the log of a job that prints without end within its limi
   }
   const job = await test.worker.wait(jobId);
   assert.equal(offset, 100_000_000);
-  assert.deepEqual([job.stdoutBytes, job.end?.status, job.outputCut], [100_000_000, "done", false]);
+  assert.deepEqual([job.stdoutBytes, job.end?.status, job.outputTruncated], [
+    100_000_000,
+    "done",
+    false,
+  ]);
   assert.ok(largest <= 1.1 * logLimit.bytes, `${largest} bytes on disk`);
   assert.ok(late - early < 64 * MIB, `${late - early} bytes of memory more`);
   assert.equal(job.logBytes, await bytesOnDisk(directory));
@@ -320,7 +324,7 @@ Deno.test("Worker ends a job at the limit of its log if it is told to", async ()
     finishedAt: finishedJob.end?.finishedAt,
     detail: "The log has reached its limit of 1048576 bytes",
   });
-  assert.ok(finishedJob.outputCut);
+  assert.ok(finishedJob.outputTruncated);
   assert.equal(stdout, "y\n".repeat(stdout.length / 2));
   assert.equal(stdout.length, finishedJob.stdoutBytes);
   assert.ok(finishedJob.logBytes <= MIB && finishedJob.logBytes > MIB - 70_000);

@@ -1,12 +1,12 @@
 import { Cgroups } from "../../lib/process/cgroups.ts";
-import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { assert } from "../assert.ts";
 
 /**
  * The kernel of this machine, with cgroups that are plain files in a directory: what is written to
  * them and read from them can be seen on machines without the controllers.
  */
-export class PlainFiles extends KernelShell {
+export class PlainFiles extends ProcShell {
   readonly #root: string;
 
   constructor(root: string) {

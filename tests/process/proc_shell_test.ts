@@ -1,4 +1,4 @@
-import { KernelShell, type ShellEnd } from "../../lib/process/proc_shell.ts";
+import { ProcShell, type ShellEnd } from "../../lib/process/proc_shell.ts";
 import { chooseUser } from "../../lib/process/users.ts";
 import { assert } from "../assert.ts";
 import { allProcesses, rejection, temporaryDirectory, until } from "../worker/fixture.ts";
@@ -6,17 +6,17 @@ import { allProcesses, rejection, temporaryDirectory, until } from "../worker/fi
 const OPTIONS = { setsid: "/usr/bin/setsid", sh: "/bin/sh" };
 
 /** Asks, whatever is thrown at once included. */
-function asked(shell: KernelShell, request: string, lines?: readonly string[]): Promise<string> {
+function asked(shell: ProcShell, request: string, lines?: readonly string[]): Promise<string> {
   return Promise.resolve().then(() => shell.ask(request, lines));
 }
 
-Deno.test("KernelShell.ask() refuses a line end, after which another request would begin", async () => {
-  await using shell = new KernelShell(OPTIONS);
+Deno.test("ProcShell.ask() refuses a line end, after which another request would begin", async () => {
+  await using shell = new ProcShell(OPTIONS);
   const requests: [string, string[]?][] = [
-    ["born 1\n99 kill 1"],
+    ["identity 1\n99 kill 1"],
     ["user x\n"],
-    ["look 1", ["/\n99 kill 1"]],
-    ["look 2", ["/", "\n"]],
+    ["access 1", ["/\n99 kill 1"]],
+    ["access 2", ["/", "\n"]],
   ];
   for (const [request, lines] of requests) {
     const error = await rejection(asked(shell, request, lines));
@@ -25,7 +25,7 @@ Deno.test("KernelShell.ask() refuses a line end, after which another request wou
   assert.match(await shell.ask("uid"), /^\d+$/, "It answers others");
 });
 
-Deno.test("KernelShell takes what passwd(5) says as it is", async () => {
+Deno.test("ProcShell takes what passwd(5) says as it is", async () => {
   await using temporary = await temporaryDirectory();
   const { path } = temporary;
   const entries: Record<string, string> = {
@@ -38,11 +38,11 @@ Deno.test("KernelShell takes what passwd(5) says as it is", async () => {
   );
   const script = `#!/bin/sh\nshift 2\ncase $* in ${cases.join("\n")} *) exit 2 ;; esac\n`;
   await Deno.writeTextFile(`${path}/getent`, script, { mode: 0o755 });
-  await using shell = new KernelShell({
+  await using shell = new ProcShell({
     ...OPTIONS,
     through: ["/usr/bin/env", `PATH=${path}:/usr/bin:/bin`],
   });
-  const chosen = (standard: string) => chooseUser("", { standard, allowed: [] }, shell);
+  const chosen = (user: string) => chooseUser("", { default: user, allowed: [] }, shell);
   if (Deno.uid() === 0) {
     assert.deepEqual(await chosen("starred"), {
       name: "starred",
@@ -59,9 +59,9 @@ Deno.test("KernelShell takes what passwd(5) says as it is", async () => {
   }
 });
 
-Deno.test("KernelShell takes the path of a cgroup as it is", async () => {
+Deno.test("ProcShell takes the path of a cgroup as it is", async () => {
   await using temporary = await temporaryDirectory();
-  await using shell = new KernelShell(OPTIONS);
+  await using shell = new ProcShell(OPTIONS);
   await Deno.mkdir(`${temporary.path}/a`);
   for (const name of ["[ab]", "*", "\\x2d"]) {
     const path = `${temporary.path}/${name}`;
@@ -73,10 +73,10 @@ Deno.test("KernelShell takes the path of a cgroup as it is", async () => {
   assert.match(await shell.ask(`sessions 1`), /^$|:/, "It still looks at every process");
 });
 
-Deno.test("KernelShell is killed by its signal, suspended or not, and answers no more", async () => {
+Deno.test("ProcShell is killed by its signal, suspended or not, and answers no more", async () => {
   const controller = new AbortController();
   const through = ["/bin/sh", "-c", 'kill -STOP $$; exec "$@"', "sh"];
-  await using shell = new KernelShell({ ...OPTIONS, through, signal: controller.signal });
+  await using shell = new ProcShell({ ...OPTIONS, through, signal: controller.signal });
   const refused = rejection(shell.ask("uid"));
   const mine = async () => (await allProcesses()).filter(({ parent }) => parent === Deno.pid);
   await until(async () => (await mine()).some(({ state }) => state === "T"));
@@ -87,9 +87,9 @@ Deno.test("KernelShell is killed by its signal, suspended or not, and answers no
   assert.deepEqual((await mine()).filter(({ state }) => state === "T"), []);
 });
 
-Deno.test("KernelShell does not gather an answer that has no end", async () => {
+Deno.test("ProcShell does not gather an answer that has no end", async () => {
   const through = ["/bin/sh", "-c", "exec cat /dev/zero", "sh"];
-  await using shell = new KernelShell({ ...OPTIONS, through });
+  await using shell = new ProcShell({ ...OPTIONS, through });
   assert.match(String(await rejection(shell.ask("uid"))), /ends at every start/);
 });
 
@@ -99,28 +99,28 @@ async function shells(): Promise<number[]> {
   const lines = await Promise.all(
     mine.map(({ pid }) => Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")),
   );
-  return mine.filter((_, at) => lines[at]?.includes("KERNEL_SHELL")).map(({ pid }) => pid);
+  return mine.filter((_, at) => lines[at]?.includes("PROC_SHELL")).map(({ pid }) => pid);
 }
 
-Deno.test("KernelShell shows a line that says what it is, and hands its script on to nobody", async () => {
+Deno.test("ProcShell shows a line that says what it is, and hands its script on to nobody", async () => {
   await using temporary = await temporaryDirectory();
   const { path } = temporary;
-  const getent = '#!/bin/sh\necho "user:x:${#KERNEL_SHELL}:0::/:"\n';
+  const getent = '#!/bin/sh\necho "user:x:${#PROC_SHELL}:0::/:"\n';
   await Deno.writeTextFile(`${path}/getent`, getent, { mode: 0o755 });
   const through = ["/usr/bin/env", `PATH=${path}:/usr/bin:/bin`];
-  await using shell = new KernelShell({ ...OPTIONS, through });
+  await using shell = new ProcShell({ ...OPTIONS, through });
   assert.equal(await shell.ask("user user"), "0 0 /", "The variable is not there, or empty");
   const [pid] = await shells();
   assert.equal(
     await Deno.readTextFile(`/proc/${pid}/cmdline`),
-    ["/bin/sh", "-c", 'eval "$KERNEL_SHELL"', "job-worker", ""].join("\0"),
+    ["/bin/sh", "-c", 'eval "$PROC_SHELL"', "job-worker", ""].join("\0"),
   );
 });
 
 /** Kills a shell three times and sees that another comes. */
 async function replaced(signal: string): Promise<void> {
   const ends: ShellEnd[] = [];
-  await using shell = new KernelShell({ ...OPTIONS, onEnded: (end) => ends.push(end) });
+  await using shell = new ProcShell({ ...OPTIONS, onEnded: (end) => ends.push(end) });
   const told = (count: number) =>
     until(() => Promise.resolve(ends.length === count && ends.at(-1)));
   const uid = await shell.ask("uid");
@@ -136,24 +136,24 @@ async function replaced(signal: string): Promise<void> {
   }
 }
 
-Deno.test("KernelShell has another take the place of one that was killed, and tells of it", async () => {
+Deno.test("ProcShell has another take the place of one that was killed, and tells of it", async () => {
   await replaced("KILL");
 });
 
 Deno.test({
-  name: "KernelShell has another take the place of one that a real-time signal has ended",
+  name: "ProcShell has another take the place of one that a real-time signal has ended",
   // Deno counts a child as open whose status it could not tell.
   sanitizeResources: false,
   fn: () => replaced("40"),
 });
 
-Deno.test("KernelShell stops replacing what ends at every start, until it is asked again", async () => {
+Deno.test("ProcShell stops replacing what ends at every start, until it is asked again", async () => {
   const ends: ShellEnd[] = [];
   await using temporary = await temporaryDirectory();
   await Deno.writeTextFile(`${temporary.path}/broken`, "");
   const script = 'if [ -e "$0/broken" ]; then exit 3; fi; exec "$@"';
   const through = ["/bin/sh", "-c", script, temporary.path];
-  await using shell = new KernelShell({ ...OPTIONS, through, onEnded: (end) => ends.push(end) });
+  await using shell = new ProcShell({ ...OPTIONS, through, onEnded: (end) => ends.push(end) });
   assert.match(String(await rejection(shell.ask("uid"))), /ends at every start/);
   await until(() => Promise.resolve(ends.at(-1)?.successor === null));
   assert.deepEqual(ends.map(({ why }) => why), Array(4).fill("it exited with code 3"));
@@ -162,9 +162,9 @@ Deno.test("KernelShell stops replacing what ends at every start, until it is ask
   assert.match(await shell.ask("uid"), /^\d+$/);
 });
 
-Deno.test("KernelShell that is disposed of tells of no end", async () => {
+Deno.test("ProcShell that is disposed of tells of no end", async () => {
   const ends: ShellEnd[] = [];
-  const shell = new KernelShell({ ...OPTIONS, onEnded: (end) => ends.push(end) });
+  const shell = new ProcShell({ ...OPTIONS, onEnded: (end) => ends.push(end) });
   await shell.ask("uid");
   await shell[Symbol.asyncDispose]();
   assert.deepEqual(ends, []);

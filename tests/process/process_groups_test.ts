@@ -131,36 +131,36 @@ Deno.test("ProcessGroups understands /proc/PID/stat whatever the program is call
     const comm = () => Deno.readTextFile(`/proc/${leader.pid}/comm`);
     await until(async () => name.startsWith((await comm()).slice(0, -1)));
     assert.deepEqual(await groups.liveGroups(leader.pid), [leader.pid], JSON.stringify(name));
-    assert.match(await groups.birthOf(leader.pid), /^[0-9a-f-]{36}:\d+$/);
+    assert.match(await groups.identityOf(leader.pid), /^[0-9a-f-]{36}:\d+$/);
   }
 });
 
-Deno.test("ProcessGroups.birthOf() tells processes apart that have the same id", async () => {
+Deno.test("ProcessGroups.identityOf() tells processes apart that have the same id", async () => {
   await using groups = new ProcessGroups(OPTIONS);
   await using leader = await Leader.start("cat");
-  const birth = await groups.birthOf(leader.pid);
+  const identity = await groups.identityOf(leader.pid);
   const boot = (await Deno.readTextFile("/proc/sys/kernel/random/boot_id")).trim();
   const stat = await Deno.readTextFile(`/proc/${leader.pid}/stat`);
-  assert.equal(birth, `${boot}:${stat.split(" ")[21]}`);
-  assert.equal(await groups.birthOf(leader.pid), birth);
-  assert.notEqual(await groups.birthOf(Deno.pid), birth);
-  assert.equal(await groups.birthOf(NO_GROUP), "");
+  assert.equal(identity, `${boot}:${stat.split(" ")[21]}`);
+  assert.equal(await groups.identityOf(leader.pid), identity);
+  assert.notEqual(await groups.identityOf(Deno.pid), identity);
+  assert.equal(await groups.identityOf(NO_GROUP), "");
 });
 
-Deno.test("ProcessGroups.look() takes a path as it is", async () => {
+Deno.test("ProcessGroups.access() takes a path as it is", async () => {
   await using temporary = await temporaryDirectory();
   await using groups = new ProcessGroups(OPTIONS);
   for (const name of [" a  b ", "a\tb\\", "-x", "$HOME `id` '\"", "|", "*", "ü"]) {
     const path = `${temporary.path}/${name}`;
     await Deno.writeTextFile(path, "");
     await Deno.chmod(path, 0o644);
-    assert.deepEqual(await groups.look([path]), [{ kind: "file", usable: false }], name);
+    assert.deepEqual(await groups.access([path]), [{ kind: "file", usable: false }], name);
     await Deno.chmod(path, 0o755);
-    assert.deepEqual(await groups.look([path]), [{ kind: "file", usable: true }], name);
+    assert.deepEqual(await groups.access([path]), [{ kind: "file", usable: true }], name);
   }
 });
 
-Deno.test("ProcessGroups.look() tells of many paths in their order, and of no other request", async () => {
+Deno.test("ProcessGroups.access() tells of many paths in their order, and of no other request", async () => {
   await using temporary = await temporaryDirectory();
   await using groups = new ProcessGroups(OPTIONS);
   const { path } = temporary;
@@ -176,10 +176,13 @@ Deno.test("ProcessGroups.look() tells of many paths in their order, and of no ot
     { kind: null, usable: false },
   ];
   const long = `${path}/${"./".repeat(2048)}link`;
-  assert.deepEqual(await groups.look([...paths, long]), [...expected, expected[1]]);
+  assert.deepEqual(await groups.access([...paths, long]), [...expected, expected[1]]);
   const many = Array.from({ length: 20 }, () => paths).flat();
-  assert.deepEqual(await groups.look(many), many.map((_, index) => expected[index % paths.length]));
-  assert.deepEqual(await groups.look([]), []);
+  assert.deepEqual(
+    await groups.access(many),
+    many.map((_, index) => expected[index % paths.length]),
+  );
+  assert.deepEqual(await groups.access([]), []);
 });
 
 Deno.test("ProcessGroups starts its shell again when somebody kills it, and loses no question", async () => {

@@ -169,7 +169,7 @@ rootTest(
       assert.match(call, /^.*\n.*\n.*\n$/, "Its arguments hold no script");
       const variables = variablesOf(await Deno.readTextFile(`${path}/${name}.env`));
       assert.deepEqual(Object.keys(variables).sort(), [
-        ...["JOB_ENV_0", "JOB_ENV_1", "JOB_ENV_2", "JOB_ENV_BECOME", "JOB_ENV_LAUNCH", "JOB_ID"],
+        ...["JOB_ENV_0", "JOB_ENV_1", "JOB_ENV_2", "JOB_ENV_ENTER", "JOB_ENV_EXEC", "JOB_ID"],
       ], name);
     }
   },

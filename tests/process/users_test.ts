@@ -1,12 +1,12 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { ProcShell } from "../../lib/process/proc_shell.ts";
 import type { UserPolicy } from "../../lib/job/user_policy.ts";
 import { chooseUser, type SystemUser } from "../../lib/process/users.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
 /** The kernel of this machine, for a daemon that has the given user id. */
-class ShellOf extends KernelShell {
+class ShellOf extends ProcShell {
   readonly #uid: number;
 
   constructor(uid: number) {
@@ -19,8 +19,8 @@ class ShellOf extends KernelShell {
   }
 }
 
-const OWN: UserPolicy = { standard: "", allowed: [] };
-const NOBODY: UserPolicy = { standard: "nobody", allowed: ["daemon"] };
+const OWN: UserPolicy = { default: "", allowed: [] };
+const NOBODY: UserPolicy = { default: "nobody", allowed: ["daemon"] };
 
 async function chosen(
   asked: string,
@@ -47,7 +47,7 @@ Deno.test("chooseUser() takes the policy's own, and those that it allows", async
     chosen("", NOBODY),
     chosen("nobody", NOBODY),
     chosen("daemon", NOBODY),
-    chosen("root", { standard: "", allowed: "any" }),
+    chosen("root", { default: "", allowed: "any" }),
   ]);
   assert.deepEqual(byDefault, { name: "nobody", uid: 65534, gid: 65534, home: "/nonexistent" });
   assert.deepEqual(byName, byDefault);
@@ -61,12 +61,12 @@ Deno.test("chooseUser() refuses whom the policy does not name, root above all", 
 });
 
 Deno.test("chooseUser() refuses a user that the system does not have", async () => {
-  const any: UserPolicy = { standard: "", allowed: "any" };
+  const any: UserPolicy = { default: "", allowed: "any" };
   assert.match(
     await refusal("no-such-user", any),
     /^failed_precondition: .*"no-such-user": there is no such user/,
   );
-  const gone: UserPolicy = { standard: "no-such-user", allowed: [] };
+  const gone: UserPolicy = { default: "no-such-user", allowed: [] };
   assert.match(await refusal("", gone), /^failed_precondition: .*no such user/);
 });
 

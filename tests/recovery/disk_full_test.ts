@@ -81,7 +81,7 @@ function testOnSmallDisk(name: string, fn: () => Promise<void>): void {
 }
 
 testOnSmallDisk("A job waits for room on a full disk, and loses nothing", async () => {
-  await using test = await WorkerOnSmallDisk.open({ diskPatienceMs: LONG_MS });
+  await using test = await WorkerOnSmallDisk.open({ diskTimeoutMs: LONG_MS });
   const script = "echo first; read _; seq 100000; seq 100000 >&2";
   const { jobId } = await test.sh(script, { execution: { hasInput: true } });
   await until(async () => await test.output(jobId) === "first\n");
@@ -95,7 +95,7 @@ testOnSmallDisk("A job waits for room on a full disk, and loses nothing", async 
   assert.ok((await test.output(jobId)).startsWith("first\n"), "What was stored is read");
   await test.disk.free();
   const ended = await test.worker.wait(jobId);
-  assert.deepEqual([ended.end?.status, ended.outputCut], ["done", false]);
+  assert.deepEqual([ended.end?.status, ended.outputTruncated], ["done", false]);
   const numbers = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join("");
   assert.equal(await test.output(jobId, ["stdout"]), `first\n${numbers}`);
   assert.equal(await test.output(jobId, ["stderr"]), numbers);
@@ -103,7 +103,7 @@ testOnSmallDisk("A job waits for room on a full disk, and loses nothing", async 
 });
 
 testOnSmallDisk("A job whose output finds no room is ended and told; others go on", async () => {
-  await using test = await WorkerOnSmallDisk.open({ diskPatienceMs: 200 });
+  await using test = await WorkerOnSmallDisk.open({ diskTimeoutMs: 200 });
   const quiet = await test.sh("echo before; read _; echo after", { execution: { hasInput: true } });
   const done = await test.sh("echo kept");
   await test.worker.wait(done.jobId);
@@ -113,7 +113,7 @@ testOnSmallDisk("A job whose output finds no room is ended and told; others go o
   const loud = await test.sh("yes");
   await test.disk.fill();
   const told = await test.worker.wait(loud.jobId);
-  assert.deepEqual([told.end?.status, told.end?.reason, told.outputCut], [
+  assert.deepEqual([told.end?.status, told.end?.reason, told.outputTruncated], [
     "failed",
     "log_limit",
     true,

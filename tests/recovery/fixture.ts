@@ -31,7 +31,7 @@ const SURVIVOR = `sh -c 'trap "" PIPE; ${PRINTER}' 2>/dev/null`;
 export const SESSION_LEAVER = `setsid ${SURVIVOR} & wait`;
 
 /**
- * With an environment in which nothing tells whose it is. Without a cgroup it is found by its birth
+ * With an environment in which nothing tells whose it is. Without a cgroup it is found by its processIdentity
  * only, which is recorded a moment after its start.
  */
 export const ENVIRONMENT_CLEARER = `exec env -i PATH="$PATH" ${SURVIVOR}`;
@@ -150,20 +150,20 @@ export function assertPrinted(text: string): void {
   assert.ok(`line ${lines.length + 1}`.startsWith(last), last);
 }
 
-/** A process that is none of ours, and its birth. */
+/** A process that is none of ours, and its processIdentity. */
 export async function stranger(): Promise<
-  AsyncDisposable & { readonly pid: number; readonly birth: string }
+  AsyncDisposable & { readonly pid: number; readonly processIdentity: string }
 > {
   const child = new Deno.Command("setsid", { args: ["sleep", "infinity"], stdin: "null" }).spawn();
   const { pid } = child;
   const groups = new ProcessGroups({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
-  const birth = await until(async () =>
-    (await processStat(pid))?.session === pid && await groups.birthOf(pid)
+  const processIdentity = await until(async () =>
+    (await processStat(pid))?.session === pid && await groups.identityOf(pid)
   );
   await groups[Symbol.asyncDispose]();
   return {
     pid,
-    birth,
+    processIdentity,
     async [Symbol.asyncDispose]() {
       if ((await processStat(pid))?.state === "S") child.kill("SIGKILL");
       await child.status;

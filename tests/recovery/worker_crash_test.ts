@@ -63,23 +63,29 @@ for (const cgroups of [true, false]) {
 Deno.test("Worker.open() signals no process that merely has the id of a lost job", async () => {
   await using directory = await temporaryDirectory();
   await using process = await stranger();
-  const [boot = "", ticks] = process.birth.split(":");
-  const births = [undefined, "", `${boot}:${Number(ticks) + 1}`, `${boot}:${ticks}0`, `x:${ticks}`];
+  const [boot = "", ticks] = process.processIdentity.split(":");
+  const processIdentities = [
+    undefined,
+    "",
+    `${boot}:${Number(ticks) + 1}`,
+    `${boot}:${ticks}0`,
+    `x:${ticks}`,
+  ];
   {
     await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
-    for (const [index, birth] of births.entries()) {
-      await store.put(job({ jobId: `${index}`, pid: process.pid }), birth);
+    for (const [index, processIdentity] of processIdentities.entries()) {
+      await store.put(job({ jobId: `${index}`, pid: process.pid }), processIdentity);
     }
   }
   {
     await using next = await NextWorker.open(directory.path);
-    assert.equal(next.lost.length, births.length);
+    assert.equal(next.lost.length, processIdentities.length);
     assert.equal((await processStat(process.pid))?.state, "S");
   }
-  // The same record with the true birth: then it is the job's, and goes.
+  // The same record with the true processIdentity: then it is the job's, and goes.
   {
     await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
-    await store.put(job({ jobId: "true", pid: process.pid }), process.birth);
+    await store.put(job({ jobId: "true", pid: process.pid }), process.processIdentity);
   }
   await using next = await NextWorker.open(directory.path);
   assert.equal(next.lost.length, 1);

@@ -32,7 +32,7 @@ const RUNNING_JSON = {
   logLimit: { bytes: 1048576, policy: "keep_newest" },
   logBytes: 40,
   labels: { team: "blue" },
-  outputCut: false,
+  outputTruncated: false,
 };
 
 const DONE_JSON = {
@@ -626,7 +626,7 @@ Deno.test("A job is told in full, with all that its end has to say", async () =>
     logLimit: { bytes: 2 ** 33 + 6, policy: "end_job" },
     logBytes: 2 ** 33 + 7,
     labels: { team: "blue", nightly: "" },
-    outputCut: true,
+    outputTruncated: true,
     detail: "its log is full",
   };
   const api = new TestApp({ getJob: () => Promise.resolve(WHOLE_JOB) });

@@ -1,11 +1,11 @@
-import { limited } from "../../lib/rest/rate_limit.ts";
+import { rateLimit } from "../../lib/rest/rate_limit.ts";
 import { assert } from "../assert.ts";
 
-Deno.test("limited() passes on so many reports in a while, and says how many it left out", () => {
+Deno.test("rateLimit() passes on so many reports in a while, and says how many it left out", () => {
   let now = 0;
   const reports: [number, number][] = [];
-  const report = limited<number>((item, leftOut) => reports.push([item, leftOut]), {
-    most: 2,
+  const report = rateLimit<number>((item, leftOut) => reports.push([item, leftOut]), {
+    max: 2,
     perMs: 10,
     now: () => now,
   });

@@ -487,7 +487,7 @@ Deno.test("RestServer.close() tells followers to come back, and lets the others 
   await using _idle = await open(rest);
   await Promise.all([followed, asked.promise]);
 
-  const closed = rest.server.close({ patienceMs: 10_000 });
+  const closed = rest.server.close({ drainTimeoutMs: 10_000 });
   await follower.seen(/event: problem\ndata: .*"code":"unavailable"/);
   await assert.rejects(rest.server.probe(), /ECONNREFUSED/);
   job.resolve(JOB);
@@ -509,7 +509,7 @@ Deno.test("RestServer.close() ends what turns out to be open-ended only then", a
   await using follower = await open(rest);
   follower.socket.write(`GET / HTTP/1.1\r\n${HEAD}\r\n`);
   await asked.promise;
-  const closed = rest.server.close({ patienceMs: 3_600_000 });
+  const closed = rest.server.close({ drainTimeoutMs: 3_600_000 });
   proceeding.resolve();
   await soon(closed, () => "the follower to be ended");
 });

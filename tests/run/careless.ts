@@ -5,7 +5,7 @@
  */
 
 import { newId } from "../../lib/ids.ts";
-import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { UNPACKED_BY_ROOT } from "../var_cache.ts";
 import { TestWorker } from "../worker/fixture.ts";
 
@@ -48,7 +48,7 @@ Deno.test("endless", async () => {
 });
 
 Deno.test("cgroup", async () => {
-  await using shell = new KernelShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  await using shell = new ProcShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
   const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
   await Deno.mkdir(`${root}/${newId()}`);
 });

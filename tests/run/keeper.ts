@@ -14,7 +14,7 @@ import {
 } from "./processes.ts";
 
 /** How long what is about to end may take, on a machine that is busy. */
-const PATIENCE_MS = Number(Deno.env.get("JOB_WORKER_PATIENCE_MS") ?? 20_000);
+const TIMEOUT_MS = Number(Deno.env.get("JOB_WORKER_TIMEOUT_MS") ?? 20_000);
 
 /** Crash loops, races by the hundred, fuzz: what takes longer than people wait. */
 const LONG = "tests/long";
@@ -94,7 +94,7 @@ function passes(): string[][] {
 
 /** What is there, and stays. */
 async function leftBehind(): Promise<string[]> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {
     const left = [...descendants().map(describe), ...await place.contents()];
     if (left.length === 0 || performance.now() > deadline) return left;

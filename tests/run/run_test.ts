@@ -1,4 +1,4 @@
-import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { assert } from "../assert.ts";
 import { TestProcess } from "../end_to_end/process.ts";
 import { rootTest } from "../root.ts";
@@ -11,7 +11,7 @@ function run(directory: string, filter: string, before: readonly string[] = []):
   const args = ["short", file("careless.ts"), "--no-check", `--filter=/^${filter}$/`];
   return new TestProcess(
     [...before, Deno.execPath(), "run", "--no-check", "--allow-all", file("run.ts"), ...args],
-    { env: { TMPDIR: directory, JOB_WORKER_PATIENCE_MS: "300" } },
+    { env: { TMPDIR: directory, JOB_WORKER_TIMEOUT_MS: "300" } },
   );
 }
 
@@ -29,7 +29,7 @@ async function processesIn(directory: string): Promise<string[]> {
 }
 
 async function canMakeCgroups(): Promise<boolean> {
-  await using shell = new KernelShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  await using shell = new ProcShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
   return await shell.ask("cgroup_root") !== "";
 }
 

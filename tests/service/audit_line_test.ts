@@ -4,9 +4,9 @@ import { assert } from "../assert.ts";
 import { ADMIN } from "./fixture.ts";
 
 /** What a line shows of a command. */
-function shown(name: string, args: string[] = []): { argv: string[]; argvCut?: number } {
-  const { argv, argvCut } = JSON.parse(auditLine(entryOf(name, args)));
-  return argvCut === undefined ? { argv } : { argv, argvCut };
+function shown(name: string, args: string[] = []): { argv: string[]; argvTruncated?: number } {
+  const { argv, argvTruncated } = JSON.parse(auditLine(entryOf(name, args)));
+  return argvTruncated === undefined ? { argv } : { argv, argvTruncated };
 }
 
 function entryOf(
@@ -35,13 +35,13 @@ Deno.test("auditLine() shows the beginning of a long command, and how much is le
   const one = shown("sh", ["-c", "x".repeat(4_000_000)]);
   assert.deepEqual(one.argv.slice(0, 2), ["sh", "-c"]);
   assert.match(one.argv[2] ?? "", /^x{1000,}$/);
-  assert.equal(one.argvCut, 4_000_000 - (one.argv[2]?.length ?? 0));
+  assert.equal(one.argvTruncated, 4_000_000 - (one.argv[2]?.length ?? 0));
 
   const many = shown("sh", Array<string>(1_000_000).fill("ab"));
-  assert.equal(many.argvCut, 2 * (1_000_001 - many.argv.length));
+  assert.equal(many.argvTruncated, 2 * (1_000_001 - many.argv.length));
   // That they are missing shows, although no character is.
   const empty = shown("sh", Array<string>(1_000_000).fill(""));
-  assert.equal(empty.argvCut, 0);
+  assert.equal(empty.argvTruncated, 0);
 });
 
 Deno.test("auditLine() is short whatever the command", () => {
@@ -58,7 +58,7 @@ Deno.test("auditLine() is short whatever the command", () => {
     assert.ok(length < 8192 + 300, `${what}: ${length} characters`);
     const denied = auditLine(entryOf("sh", args, "denied"));
     assert.ok(denied.length < 512 + 300, `${what}: ${denied.length} characters`);
-    assert.ok(JSON.parse(denied).argv[0] === "sh" && "argvCut" in JSON.parse(denied));
+    assert.ok(JSON.parse(denied).argv[0] === "sh" && "argvTruncated" in JSON.parse(denied));
   }
 });
 

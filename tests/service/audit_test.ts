@@ -21,14 +21,14 @@ Deno.test("WorkerService writes one audit entry for each call, with what came of
 
   await service.getJob({ jobId }, ADMIN);
   await service.listJobs({ filter: {}, pageSize: 0, pageToken: "" }, ADMIN);
-  await service.getOutput({ jobId, streams: [], offset: 0, maxBytes: 0 }, ADMIN);
+  await service.getLogs({ jobId, streams: [], offset: 0, maxBytes: 0 }, ADMIN);
   await service.stopJob({ jobId, stopSignal: "", gracePeriodMs: 0 }, ADMIN);
   await service.waitJob({ jobId }, ADMIN);
   await Array.fromAsync(service.streamLogs(wholeLog(jobId), ADMIN));
   assert.deepEqual(audit.taken(), [
     { ...NO_JOB, method: "getJob", jobId },
     { ...NO_JOB, method: "listJobs" },
-    { ...NO_JOB, method: "getOutput", jobId },
+    { ...NO_JOB, method: "getLogs", jobId },
     { ...NO_JOB, method: "stopJob", jobId },
     // What goes on for long is audited when it begins.
     { ...NO_JOB, method: "waitJob", jobId, result: "opened" },

@@ -20,8 +20,8 @@ const CALLS: Readonly<
     return jobs.some((job) => job.jobId === jobId) ? "seen" : "unseen";
   },
   waitJob: (service, jobId, context) => service.waitJob({ jobId }, context),
-  getOutput: (service, jobId, context) =>
-    service.getOutput({ jobId, streams: [], offset: 0, maxBytes: 0 }, context),
+  getLogs: (service, jobId, context) =>
+    service.getLogs({ jobId, streams: [], offset: 0, maxBytes: 0 }, context),
   streamLogs: (service, jobId, context) =>
     Array.fromAsync(service.streamLogs(wholeLog(jobId), context)),
   watchJobs: async (service, jobId, { caller }) => {
@@ -41,7 +41,7 @@ const CALLS: Readonly<
     return seen.includes(jobId) ? "seen" : "unseen";
   },
   signalJob: (service, jobId, context) => service.signalJob({ jobId, signal: "CONT" }, context),
-  limitJobTime: (service, jobId, context) => service.limitJobTime({ jobId, timeoutMs: 0 }, context),
+  updateJob: (service, jobId, context) => service.updateJob({ jobId, timeoutMs: 0 }, context),
   writeInput: (service, jobId, context) =>
     service.writeInput({ jobId, offset: 0, data: new Uint8Array(), end: false }, context),
   pruneJobs: async (service, jobId, context) => {
@@ -55,11 +55,11 @@ const CALLS: Readonly<
 const KINDS: Readonly<Record<JobMethod, "start" | "change" | "see" | "list" | "prune">> = {
   startJob: "start",
   signalJob: "change",
-  limitJobTime: "change",
+  updateJob: "change",
   writeInput: "change",
   getJob: "see",
   waitJob: "see",
-  getOutput: "see",
+  getLogs: "see",
   streamLogs: "see",
   listJobs: "list",
   watchJobs: "list",

@@ -56,9 +56,9 @@ const CALLS: readonly (readonly [name: string, use: Use, ...asked: unknown[][]])
     ["signal", jobId, "SIGHUP"],
   ],
   [
-    "limitJobTime",
-    (service, context) => service.limitJobTime({ jobId, timeoutMs: 13 }, context),
-    ["limitTime", jobId, 13],
+    "updateJob",
+    (service, context) => service.updateJob({ jobId, timeoutMs: 13 }, context),
+    ["update", jobId, 13],
   ],
   [
     "writeInput",
@@ -79,9 +79,9 @@ const CALLS: readonly (readonly [name: string, use: Use, ...asked: unknown[][]])
     ["wait", jobId, { signal: ADMIN.signal }],
   ],
   [
-    "getOutput",
+    "getLogs",
     (service, context) =>
-      service.getOutput(
+      service.getLogs(
         { jobId, streams: ["stderr"], offset: 23, endOffset: 29, maxBytes: 31 },
         context,
       ),

@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import type { GetOutputResponse } from "../../lib/service/job_service.ts";
+import type { GetLogsResponse } from "../../lib/service/job_service.ts";
 import { outputPage } from "../../lib/service/output_page.ts";
 import type { LogBatch, LogStream, StoredRecord } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
@@ -30,7 +30,7 @@ async function* logOf(
 async function page(
   batches: readonly LogBatch<LogStream>[],
   options: { offset?: number; maxBytes?: number; error?: Error } = {},
-): Promise<Pick<GetOutputResponse, "gap" | "nextOffset" | "end"> & { text: string }> {
+): Promise<Pick<GetLogsResponse, "gap" | "nextOffset" | "end"> & { text: string }> {
   const { offset = 0, maxBytes = 1000, error } = options;
   const { stdout, stderr, exitStatus, endOffset, ...rest } = await outputPage(
     logOf(batches, error),

@@ -62,14 +62,14 @@ Deno.test("WorkerService answers with fewer jobs than were asked for, if those a
   assert.deepEqual([pruned.jobs.length, pruned.count], [2, 8]);
 });
 
-Deno.test("WorkerService.getOutput() pages by bytes, to the end of what is stored", async () => {
+Deno.test("WorkerService.getLogs() pages by bytes, to the end of what is stored", async () => {
   await using fixture = await TestService.open();
   const { service } = fixture;
   const { jobId } = await fixture.ran(
     "printf abcdef; sleep 0.1; printf XY >&2; sleep 0.1; printf gh; exit 3",
   );
   const page = async (offset: number, maxBytes: number, streams: ("stdout" | "stderr")[] = []) => {
-    const { stdout, stderr, ...rest } = await service.getOutput(
+    const { stdout, stderr, ...rest } = await service.getLogs(
       { jobId, streams, offset, maxBytes },
       ADMIN,
     );
@@ -120,7 +120,7 @@ Deno.test("WorkerService.getOutput() pages by bytes, to the end of what is store
   ]);
 });
 
-Deno.test("WorkerService.getOutput() tells which bytes the limit of the log has dropped", async () => {
+Deno.test("WorkerService.getLogs() tells which bytes the limit of the log has dropped", async () => {
   await using fixture = await TestService.open();
   const { jobId } = await fixture.worker.start(
     { name: "sh", args: ["-c", "yes 1234567 | head -c 3000000"] },
@@ -128,7 +128,7 @@ Deno.test("WorkerService.getOutput() tells which bytes the limit of the log has 
   );
   await fixture.worker.worker.wait(jobId);
   const page = (offset: number, maxBytes = 0) =>
-    fixture.service.getOutput({ jobId, streams: [], offset, maxBytes }, ADMIN);
+    fixture.service.getLogs({ jobId, streams: [], offset, maxBytes }, ADMIN);
   const first = await page(0, 10);
   const { from, to } = first.gap ?? {};
   assert.ok(from === 0 && to !== undefined && to >= 3_000_000 - 1024 ** 2);
@@ -143,11 +143,11 @@ Deno.test("WorkerService.getOutput() tells which bytes the limit of the log has 
   assert.deepEqual([rest.gap, rest.end, rest.exitStatus], [{ from, to }, true, { code: 0 }]);
 });
 
-Deno.test("WorkerService.getOutput() of a running job returns what is there, without a status", async () => {
+Deno.test("WorkerService.getLogs() of a running job returns what is there, without a status", async () => {
   await using fixture = await TestService.open();
   const { jobId } = await fixture.worker.sh("printf hi; exec sleep 1000");
   await fixture.worker.printed(jobId, "hi");
-  const { stdout, nextOffset, end, exitStatus } = await fixture.service.getOutput(
+  const { stdout, nextOffset, end, exitStatus } = await fixture.service.getLogs(
     { jobId, streams: [], offset: 0, maxBytes: 0 },
     ADMIN,
   );
@@ -155,7 +155,7 @@ Deno.test("WorkerService.getOutput() of a running job returns what is there, wit
   assert.deepEqual([nextOffset, end, exitStatus], [2, true, null]);
 });
 
-Deno.test("WorkerService.getOutput() comes to an end although the job prints on", async () => {
+Deno.test("WorkerService.getLogs() comes to an end although the job prints on", async () => {
   await using fixture = await TestService.open();
   const { jobId } = await fixture.worker.start(
     { name: "yes" },
@@ -164,21 +164,21 @@ Deno.test("WorkerService.getOutput() comes to an end although the job prints on"
   // More than some pages hold.
   await until(async () => (await fixture.worker.worker.get(jobId)).stdoutBytes > 2 * 1024 ** 2);
   const request = { jobId, streams: [], offset: 0, maxBytes: 100_000 };
-  let page = await fixture.service.getOutput(request, ADMIN);
+  let page = await fixture.service.getLogs(request, ADMIN);
   const { endOffset } = page;
   assert.ok(!page.end);
   while (!page.end) {
     const { nextOffset: offset } = page;
-    page = await fixture.service.getOutput({ ...request, offset, endOffset }, ADMIN);
+    page = await fixture.service.getLogs({ ...request, offset, endOffset }, ADMIN);
     assert.ok(page.nextOffset > offset || page.end);
     assert.equal(page.endOffset, endOffset);
   }
   assert.deepEqual([page.nextOffset, page.exitStatus], [endOffset, null]);
   // Who does not say where to end is told of more than the first page knew.
   await until(async () => (await fixture.worker.worker.get(jobId)).stdoutBytes > endOffset);
-  const further = await fixture.service.getOutput({ ...request, offset: endOffset }, ADMIN);
+  const further = await fixture.service.getLogs({ ...request, offset: endOffset }, ADMIN);
   assert.ok(further.endOffset > endOffset);
   // One page of a stream on which nothing comes, too, is an answer.
   const silent = { ...request, streams: ["stderr" as const] };
-  assert.ok((await fixture.service.getOutput(silent, ADMIN)).end);
+  assert.ok((await fixture.service.getLogs(silent, ADMIN)).end);
 });

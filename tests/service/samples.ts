@@ -46,7 +46,7 @@ export const WHOLE_JOB = {
   usage: { cpuMs: 77_004, peakMemoryBytes: 2 ** 33 + 5, oomKills: 2 },
   logLimit: { bytes: 2 ** 33 + 6, policy: "end_job" },
   logBytes: 2 ** 33 + 7,
-  outputCut: true,
+  outputTruncated: true,
   liveStatus: "running",
   end: {
     status: "cancelled",
@@ -81,7 +81,7 @@ export const WHOLE_REQUESTS = {
   getJob: { jobId: JOB_ID },
   listJobs: { filter: FILTER, pageSize: 7, pageToken: "page" },
   waitJob: { jobId: JOB_ID },
-  getOutput: {
+  getLogs: {
     jobId: JOB_ID,
     streams: ["stderr"],
     offset: 2 ** 40 + 8,
@@ -97,7 +97,7 @@ export const WHOLE_REQUESTS = {
   },
   watchJobs: { filter: FILTER },
   signalJob: { jobId: JOB_ID, signal: "USR1" },
-  limitJobTime: { jobId: JOB_ID, timeoutMs: 7_200_011 },
+  updateJob: { jobId: JOB_ID, timeoutMs: 7_200_011 },
   writeInput: { jobId: JOB_ID, offset: 2 ** 40 + 12, data: Uint8Array.of(0, 255, 13), end: true },
   pruneJobs: {
     maxAgeMs: 86_400_014,
@@ -115,7 +115,7 @@ export const WHOLE_ANSWERS = {
   getJob: WHOLE_JOB,
   listJobs: { jobs: [WHOLE_JOB, WHOLE_RUNNING_JOB], nextPageToken: "next" },
   waitJob: WHOLE_JOB,
-  getOutput: {
+  getLogs: {
     gap: { from: 2 ** 40 + 17, to: 2 ** 40 + 18 },
     stdout: Uint8Array.of(1, 0, 255),
     stderr: Uint8Array.of(195, 10),
@@ -144,7 +144,7 @@ export const WHOLE_ANSWERS = {
   ],
   watchJobs: [WHOLE_RUNNING_JOB, WHOLE_JOB],
   signalJob: WHOLE_RUNNING_JOB,
-  limitJobTime: WHOLE_RUNNING_JOB,
+  updateJob: WHOLE_RUNNING_JOB,
   writeInput: { accepted: 2 ** 40 + 15 },
   pruneJobs: { jobs: [WHOLE_JOB], count: 22, bytes: 2 ** 40 + 25 },
 } as const satisfies {

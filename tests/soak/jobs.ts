@@ -7,7 +7,7 @@
  */
 
 import { JobWorkerError } from "../../lib/errors.ts";
-import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { type Command, type ExecutionRequest, type Job, Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { processesOf } from "../end_to_end/process.ts";
@@ -22,9 +22,9 @@ const MAX_MORE_MEMORY = 150e6;
 const count = numberOf("jobs", 10_000);
 const atOnce = numberOf("at-once", 16);
 
-function numberOf(name: string, standard: number): number {
+function numberOf(name: string, fallback: number): number {
   const flag = `--${name}=`;
-  const text = Deno.args.find((arg) => arg.startsWith(flag))?.slice(flag.length) ?? standard;
+  const text = Deno.args.find((arg) => arg.startsWith(flag))?.slice(flag.length) ?? fallback;
   const number = Number(text);
   assert.ok(number >= 1 && number <= 1_000_000, `--${name} is a number from 1 to 1000000`);
   return number;
@@ -158,7 +158,7 @@ async function soak(jobs: number): Promise<void> {
 
 /** Where jobs get their cgroups; `null` where they get none. */
 async function cgroupRoot(): Promise<string | null> {
-  await using shell = new KernelShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  await using shell = new ProcShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
   return (await shell.ask("cgroup_root")).split(" ")[0] || null;
 }
 

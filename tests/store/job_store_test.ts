@@ -54,7 +54,7 @@ const UNUSUAL: Job = {
   usage: { cpuMs: 7, peakMemoryBytes: null, oomKills: 1 },
   logLimit: { bytes: 2 ** 20, policy: "end_job" },
   logBytes: 9,
-  outputCut: true,
+  outputTruncated: true,
   liveStatus: "running",
   end: {
     status: "failed",
@@ -98,7 +98,7 @@ testStores("put() of a job is seen by whoever asks next, settled or not", async 
 });
 
 testStores(
-  "unfinished() returns the running jobs with the birth they were given",
+  "unfinished() returns the running jobs with the processIdentity they were given",
   async (store) => {
     await store.put(job({ jobId: "a" }));
     await store.put(job({ jobId: "b" }), "boot:1");
@@ -108,8 +108,8 @@ testStores(
     await store.put(job({ jobId: "c", end: DONE }));
     const unfinished = await store.unfinished();
     assert.deepEqual(unfinished.sort((x, y) => x.job.jobId < y.job.jobId ? -1 : 1), [
-      { job: { jobId: "a", pid: 4_242, containment: "process_group" }, birth: "" },
-      { job: { jobId: "b", pid: 7, containment: "cgroup" }, birth: "boot:1" },
+      { job: { jobId: "a", pid: 4_242, containment: "process_group" }, processIdentity: "" },
+      { job: { jobId: "b", pid: 7, containment: "cgroup" }, processIdentity: "boot:1" },
     ]);
   },
 );

@@ -50,7 +50,7 @@ Deno.test("SqliteStore finds again what it was told, also after a crash", async 
   for (let opened = 0; opened < 2; opened++) {
     await using store = await SqliteStore.open(path);
     assert.deepEqual(await store.unfinished(), [
-      { job: { jobId: "a", pid: 4_242, containment: "process_group" }, birth: "boot:1" },
+      { job: { jobId: "a", pid: 4_242, containment: "process_group" }, processIdentity: "boot:1" },
     ]);
     const found = await store.list({ labels: { l: "1" } }, { limit: 9 });
     assert.deepEqual(found, [job({ jobId: "a", labels: { l: "1" } })]);

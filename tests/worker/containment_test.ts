@@ -1,5 +1,5 @@
 import { Cgroups } from "../../lib/process/cgroups.ts";
-import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import {
@@ -18,7 +18,7 @@ const TOOLS = { setsid: "/usr/bin/setsid", sh: "/bin/sh" };
 
 /** Whether this machine lets us make cgroups; where it does not, those tests are reported as skipped. */
 const cgroupsHere = await (async () => {
-  await using shell = new KernelShell(TOOLS);
+  await using shell = new ProcShell(TOOLS);
   return await Cgroups.find(shell) !== null;
 })();
 
@@ -54,7 +54,7 @@ cgroupTest("A daemonised grandchild ends with its job, and so does the cgroup", 
   assert.equal(job.containment, "cgroup");
   assert.equal(job.end?.status, "done");
   assert.equal(await isAlive(pid), false);
-  assert.equal(job.outputCut, false);
+  assert.equal(job.outputTruncated, false);
   assert.ok((job.usage?.cpuMs ?? -1) >= 0);
 });
 
@@ -69,7 +69,7 @@ cgroupTest("Worker.stop() ends what has left the session and ignores SIGTERM", a
 cgroupTest(
   "A job enters its cgroup before the first instruction, and leaves none behind",
   async () => {
-    await using shell = new KernelShell(TOOLS);
+    await using shell = new ProcShell(TOOLS);
     await using test = await TestWorker.open();
     const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
     const job = await test.ran('cat /proc/self/cgroup; mkdir -p "$1"', `${root}/ignored`);
@@ -81,7 +81,7 @@ cgroupTest(
 );
 
 cgroupTest("A job may have cgroups of its own", async () => {
-  await using shell = new KernelShell(TOOLS);
+  await using shell = new ProcShell(TOOLS);
   await using test = await TestWorker.open();
   const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
   const script = 'own="$1/$JOB_ID/inner"; mkdir "$own"; sleep 1000 & echo $! >"$own/cgroup.procs"';
@@ -156,20 +156,20 @@ for (const cgroups of cgroupsHere ? [true, false] : [false]) {
   });
 }
 
-Deno.test("Worker.limitTime() gives a running job more time, or ends it", async () => {
+Deno.test("Worker.update() gives a running job more time, or ends it", async () => {
   await using test = await TestWorker.open();
   const job = await test.start({ name: "sleep", args: ["1000"] }, {
     execution: { timeoutMs: 60_000 },
   });
-  assert.equal((await test.worker.limitTime(job.jobId, 120_000)).execution.timeoutMs, 120_000);
-  assert.equal((await test.worker.limitTime(job.jobId, 0)).execution.timeoutMs, 0);
-  await test.worker.limitTime(job.jobId, 1);
+  assert.equal((await test.worker.update(job.jobId, 120_000)).execution.timeoutMs, 120_000);
+  assert.equal((await test.worker.update(job.jobId, 0)).execution.timeoutMs, 0);
+  await test.worker.update(job.jobId, 1);
   assert.equal((await test.worker.wait(job.jobId)).end?.reason, "timeout");
-  assert.match(String(await rejection(test.worker.limitTime(job.jobId, 1))), /already ended/);
+  assert.match(String(await rejection(test.worker.update(job.jobId, 1))), /already ended/);
 });
 
 Deno.test("A worker gives jobs a time limit, and none more than the longest", async () => {
-  await using test = await TestWorker.open({ timeout: { standardMs: 5_000, maxMs: 10_000 } });
+  await using test = await TestWorker.open({ timeout: { defaultMs: 5_000, maxMs: 10_000 } });
   const job = await test.start({ name: "true" });
   assert.equal(job.execution.timeoutMs, 5_000);
   const tooLong = { execution: { timeoutMs: 10_001 } };
@@ -179,20 +179,20 @@ Deno.test("A worker gives jobs a time limit, and none more than the longest", as
   );
 });
 
-Deno.test("Worker.limitTime() gives no job more time than the longest, nor all of it", async () => {
-  await using test = await TestWorker.open({ timeout: { standardMs: 0, maxMs: 600_000 } });
+Deno.test("Worker.update() gives no job more time than the longest, nor all of it", async () => {
+  await using test = await TestWorker.open({ timeout: { defaultMs: 0, maxMs: 600_000 } });
   const { jobId, execution } = await test.start({ name: "sleep", args: ["1000"] });
   assert.equal(execution.timeoutMs, 600_000, "a job that does not say has the longest");
   assert.match(
-    String(await rejection(test.worker.limitTime(jobId, 0))),
+    String(await rejection(test.worker.update(jobId, 0))),
     /Invalid timeout of none: .* longer than 10m$/,
   );
   assert.match(
-    String(await rejection(test.worker.limitTime(jobId, 600_001))),
+    String(await rejection(test.worker.update(jobId, 600_001))),
     /Invalid timeout 10m1ms: /,
   );
   assert.equal((await test.worker.get(jobId)).execution.timeoutMs, 600_000);
-  assert.equal((await test.worker.limitTime(jobId, 599_999)).execution.timeoutMs, 599_999);
+  assert.equal((await test.worker.update(jobId, 599_999)).execution.timeoutMs, 599_999);
 });
 
 Deno.test("A limit that cannot be kept fails the start", async () => {
@@ -226,7 +226,7 @@ Deno.test("A job has the umask and niceness that were asked for", async () => {
 
 rootTest("A job of a root worker runs as the user that policy and request say", async () => {
   await using test = await TestWorker.open({
-    users: { standard: "nobody", allowed: ["daemon"] },
+    users: { default: "nobody", allowed: ["daemon"] },
   });
   const script = "id -un; id -Gn; echo $HOME";
   const idOf = async (user: string) => {

@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import { seeded } from "../random.ts";
 import { soon } from "../soon.ts";
-import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { ProcShell } from "../../lib/process/proc_shell.ts";
 import {
   type Command,
   type Job,
@@ -23,7 +23,7 @@ export const BOTH: readonly LogStream[] = ["stdout", "stderr"];
 export const FROM_START: LogStart = { kind: "offset", offset: 0 };
 
 /** How long a condition may take on a machine that is busy with other things. */
-const PATIENCE_MS = 30_000;
+const TIMEOUT_MS = 30_000;
 
 /** A directory that is removed when it is disposed of. */
 export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
@@ -33,11 +33,11 @@ export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly
 
 /** Waits for a condition that nobody announces, such as the state of a foreign process. */
 export async function until<T>(condition: () => Promise<T | undefined | false>): Promise<T> {
-  const deadline = performance.now() + PATIENCE_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {
     const met = await condition();
     if (met !== undefined && met !== false) return met;
-    assert.ok(performance.now() < deadline, `Still not so after ${PATIENCE_MS} ms: ${condition}`);
+    assert.ok(performance.now() < deadline, `Still not so after ${TIMEOUT_MS} ms: ${condition}`);
     await new Promise((resolve) => setTimeout(resolve, 2));
   }
 }
@@ -76,7 +76,7 @@ export async function liveProcesses(sessions: readonly number[]): Promise<Proces
 
 /** The cgroups that there are of these jobs, by name. */
 export async function cgroupsOf(jobs: readonly Pick<Job, "jobId">[]): Promise<string[]> {
-  await using shell = new KernelShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  await using shell = new ProcShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
   const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
   if (root === "") return [];
   const names = await Array.fromAsync(Deno.readDir(root), ({ name }) => name);

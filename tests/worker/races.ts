@@ -5,7 +5,7 @@
  */
 
 import { Cgroups } from "../../lib/process/cgroups.ts";
-import { KernelShell } from "../../lib/process/proc_shell.ts";
+import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { Job } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
@@ -27,7 +27,7 @@ const COMMANDS = [
 
 /** The directory of the jobs' cgroups; `null` where there are none. */
 export async function cgroupRoot(): Promise<string | null> {
-  await using shell = new KernelShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+  await using shell = new ProcShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
   const cgroups = await Cgroups.find(shell);
   return cgroups?.entryOf("x").replace("/x/cgroup.procs", "") ?? null;
 }

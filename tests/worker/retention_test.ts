@@ -246,7 +246,11 @@ Deno.test("A job whose log is deleted while it runs stores what it prints in its
   for await (const { records } of follower) bytes += bytesOf(records).byteLength;
   assert.equal(bytes, 9_000_002);
   const job = await test.worker.wait(jobId);
-  assert.deepEqual([job.end?.status, job.outputCut, job.stdoutBytes], ["done", false, 9_000_002]);
+  assert.deepEqual([job.end?.status, job.outputTruncated, job.stdoutBytes], [
+    "done",
+    false,
+    9_000_002,
+  ]);
   // What is in the file of 8 MiB that was removed is gone, and who asks for it is told.
   const { batches, stdout } = await test.read(jobId);
   const { from, to } = batches[0]?.gap ?? {};

@@ -12,7 +12,7 @@ import { TOOLS } from "../process/tools.ts";
 
 type AnyCommand = Pick<Command, "name"> & Partial<Command>;
 
-const USERS = { standard: "nobody", allowed: ["root"] };
+const USERS = { default: "nobody", allowed: ["root"] };
 
 async function refusal(
   test: TestWorker,
@@ -151,7 +151,7 @@ rootTest(
       maxLogBytes: Infinity,
       cgroups: null,
       users: USERS,
-      timeout: { standardMs: 0, maxMs: 0 },
+      timeout: { defaultMs: 0, maxMs: 0 },
     });
     const request = {
       command: { name: "true" },
@@ -167,7 +167,7 @@ rootTest(
 
 rootTest("A job that forks without end is held by its limit, and leaves nothing", async () => {
   // The limit counts all processes of a user, so this must be one who has no others.
-  await using test = await TestWorker.open({ users: { standard: "games", allowed: [] } });
+  await using test = await TestWorker.open({ users: { default: "games", allowed: [] } });
   const script = "i=0; while [ $i -lt 500 ]; do sleep 1000 & i=$((i+1)); echo $i; done";
   const { jobId } = await test.start({ name: "sh", args: ["-c", script] }, {
     execution: { limits: { processes: 20 } },

@@ -62,7 +62,7 @@ Deno.test({
 Deno.test("A job says when it ended, and how much it printed", async () => {
   await using test = await TestWorker.open();
   const job = await test.ran("printf 12345; printf 123 >&2");
-  assert.deepEqual([job.stdoutBytes, job.stderrBytes, job.outputCut], [5, 3, false]);
+  assert.deepEqual([job.stdoutBytes, job.stderrBytes, job.outputTruncated], [5, 3, false]);
   assert.ok(job.end && job.startedAt <= job.end.finishedAt && job.end.finishedAt <= Date.now());
   assert.deepEqual(await test.worker.get(job.jobId), job);
   assert.deepEqual(await test.worker.list({}, { limit: 10 }), [job]);
@@ -73,7 +73,7 @@ Deno.test("A job that leaves a process behind ends at once, with what it printed
   const job = await test.sh("sleep 1000 & echo hi");
   const { stdout, finishedJob } = await test.read(job.jobId);
   assert.equal(stdout, "hi\n");
-  assert.equal(finishedJob.outputCut, false);
+  assert.equal(finishedJob.outputTruncated, false);
   assert.deepEqual(outcomeOf(finishedJob).exitStatus, { code: 0 });
   assert.deepEqual(await liveProcesses([job.pid]), []);
 });
@@ -115,12 +115,12 @@ Deno.test("A job that has closed one output still prints into the other", async 
   assert.deepEqual([stdout, stderr], ["out\n", "err\n"]);
 });
 
-Deno.test("A process that has left the session is told of by outputCut", async () => {
+Deno.test("A process that has left the session is told of by outputTruncated", async () => {
   await using test = await TestWorker.open({ cgroups: false });
   const job = await test.shWithEscaped("exec sleep 1000");
   const { stdout, finishedJob } = await test.read(job.jobId);
   await killEscaped(stdout);
-  assert.equal(finishedJob.outputCut, true);
+  assert.equal(finishedJob.outputTruncated, true);
   assert.equal(finishedJob.end?.status, "done");
 });
 
@@ -132,7 +132,7 @@ Deno.test("A process that has left the session and prints for ever does not keep
   );
   const { stdout, finishedJob } = await test.read(job.jobId);
   await killEscaped(stdout);
-  assert.equal(finishedJob.outputCut, true);
+  assert.equal(finishedJob.outputTruncated, true);
   assert.equal(finishedJob.stdoutBytes, stdout.length);
 });
 

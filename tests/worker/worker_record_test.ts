@@ -23,10 +23,10 @@ class WatchedStore extends MemoryStore {
   /** Called after each put. */
   after: (job: Job) => void = () => {};
 
-  override async put(job: Job, birth?: string): Promise<void> {
+  override async put(job: Job, identity?: string): Promise<void> {
     this.puts++;
     await this.before(job);
-    await super.put(job, birth);
+    await super.put(job, identity);
     this.after(job);
   }
 

@@ -59,7 +59,7 @@ Deno.test("Worker.start() returns the running job with all its fields", async ()
     usage: null,
     logLimit: { bytes: 256 * 1024 * 1024, policy: "keep_newest" },
     logBytes: 0,
-    outputCut: false,
+    outputTruncated: false,
     liveStatus: "running",
     end: null,
   });

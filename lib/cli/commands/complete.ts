@@ -5,12 +5,12 @@ import { type Io, printLine } from "../io.ts";
 import { commandText } from "../../job/job_words.ts";
 import { outcomeText } from "../job_text.ts";
 import { printable } from "../../text/printable.ts";
-import { cutText } from "../text_width.ts";
+import { truncate } from "../text_width.ts";
 
 /** Somebody waits with a finger on the key. */
-const PATIENCE_MS = 2_000;
+const TIMEOUT_MS = 2_000;
 
-const MOST_JOBS = 50;
+const MAX_JOBS = 50;
 
 /**
  * Prints what can follow a line, one candidate a line: the word, a tab, and what it is. Where the
@@ -56,11 +56,11 @@ async function jobs(
   await using client = await io.connect(parsed.invocation.settings, { onReconnecting: () => {} });
   const filter = { jobIdPrefix: prefix, ...running && { statuses: ["running"] as const } };
   const page = await client.listJobs(
-    { filter, pageSize: MOST_JOBS, pageToken: "" },
-    { signal: AbortSignal.any([io.interrupted, AbortSignal.timeout(PATIENCE_MS)]) },
+    { filter, pageSize: MAX_JOBS, pageToken: "" },
+    { signal: AbortSignal.any([io.interrupted, AbortSignal.timeout(TIMEOUT_MS)]) },
   );
   return page.jobs.map((job) => ({
     value: job.jobId,
-    about: `${outcomeText(job)}: ${cutText(commandText(job), 40)}`,
+    about: `${outcomeText(job)}: ${truncate(commandText(job), 40)}`,
   }));
 }

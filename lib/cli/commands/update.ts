@@ -14,7 +14,7 @@ export async function update(context: Context, verb: UpdateVerb): Promise<number
   const jobId = await resolveJobId(context, verb.jobId);
   const job = await changing(
     io,
-    client.limitJobTime({ jobId, timeoutMs }, { signal: io.interrupted }),
+    client.updateJob({ jobId, timeoutMs }, { signal: io.interrupted }),
     `how long job ${jobId} may run may have been changed: worker-cli status ${jobId}`,
   );
   if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));

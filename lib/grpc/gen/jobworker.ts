@@ -22,9 +22,9 @@ export interface JobWorkerMethods {
     readonly request: WaitJobRequest;
     readonly response: Job;
   };
-  readonly GetOutput: {
-    readonly request: GetOutputRequest;
-    readonly response: GetOutputResponse;
+  readonly GetLogs: {
+    readonly request: GetLogsRequest;
+    readonly response: GetLogsResponse;
   };
   readonly StreamLogs: {
     readonly request: StreamLogsRequest;
@@ -38,8 +38,8 @@ export interface JobWorkerMethods {
     readonly request: SignalJobRequest;
     readonly response: Job;
   };
-  readonly LimitJobTime: {
-    readonly request: LimitJobTimeRequest;
+  readonly UpdateJob: {
+    readonly request: UpdateJobRequest;
     readonly response: Job;
   };
   readonly WriteInput: {
@@ -99,7 +99,7 @@ export interface Job {
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
   readonly labels: Readonly<Record<string, string>>;
-  readonly outputCut: boolean;
+  readonly outputTruncated: boolean;
   readonly logLimit: LogLimit | null;
   readonly logBytes: number;
   readonly detail: string;
@@ -166,7 +166,7 @@ export interface SignalJobRequest {
   readonly signal: string;
 }
 
-export interface LimitJobTimeRequest {
+export interface UpdateJobRequest {
   readonly jobId: string;
   readonly timeout: Duration | null;
 }
@@ -230,7 +230,7 @@ export interface LogRecord {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-export type GetOutputRequest = {
+export type GetLogsRequest = {
   readonly jobId: string;
   readonly streams: readonly LogStream[];
   readonly offset: number;
@@ -240,7 +240,7 @@ export type GetOutputRequest = {
   | { readonly _endOffset: "endOffset"; readonly endOffset: number }
 );
 
-export interface GetOutputResponse {
+export interface GetLogsResponse {
   readonly stdout: Uint8Array<ArrayBuffer>;
   readonly stderr: Uint8Array<ArrayBuffer>;
   readonly nextOffset: number;

@@ -12,7 +12,7 @@ import { type Block, blocksOf, type Example, examplesOf } from "./blocks.ts";
 import { EXCEPTIONS } from "./exceptions.ts";
 
 /** How long the commands of a document may take, on a machine that is busy. */
-const PATIENCE_MS = 240_000;
+const TIMEOUT_MS = 240_000;
 
 /** What a fresh clone does not have. */
 const OURS = [".git", "data", "dist", "node_modules", "coverage"];
@@ -128,7 +128,7 @@ async function runAll(
       ...AS_ROOT.length > 0 && { WORKER_DAEMON_JOB_USER: "root" },
     },
     stdin: "null",
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   }).output();
   const printed = new TextDecoder().decode(stdout).replaceAll("\r\n", "\n");
   let rest = printed;

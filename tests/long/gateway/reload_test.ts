@@ -26,7 +26,7 @@ async function stubbornJob(client: JobWorkerClient) {
   const { jobId } = await client.startJob({ command: { name: "sh", args: ["-c", script] } });
   const printed = (text: string) =>
     until(async () =>
-      new TextDecoder().decode((await client.getOutput({ jobId })).stdout).includes(text)
+      new TextDecoder().decode((await client.getLogs({ jobId })).stdout).includes(text)
     );
   await printed("ready");
   return { jobId, printed };

@@ -46,7 +46,7 @@ const KINDS = [
 const NOTHING = "nothing";
 
 /** How much there is to be told in a round: every start, and the end of two kinds. */
-const MOST_TOLD = JOBS + 2 * JOBS / KINDS.length;
+const MAX_TOLD = JOBS + 2 * JOBS / KINDS.length;
 
 /** What clients were told before the daemon died. */
 interface Told {
@@ -154,10 +154,10 @@ async function settledJobs(
   }
   const known = new Set(before.map(({ jobId }) => jobId));
   const fresh = jobs.filter(({ jobId }) => !known.has(jobId));
-  for (const { end, outputCut, labels: { then } } of fresh) {
+  for (const { end, outputTruncated, labels: { then } } of fresh) {
     assert.ok(end !== null, "Nothing runs for ever");
     if (end.reason === "lost") {
-      assert.deepEqual([end.status, end.exitStatus, outputCut], ["failed", null, true]);
+      assert.deepEqual([end.status, end.exitStatus, outputTruncated], ["failed", null, true]);
     } else if (end.reason === "exited") {
       assert.deepEqual([end.status, end.exitStatus, then], ["done", { code: 0 }, "wait"]);
     } else assert.deepEqual([end.status, end.reason, then], ["cancelled", "stopped", "stop"]);
@@ -204,7 +204,7 @@ Deno.test(`the daemon settles what it left when it was killed, ${DEATHS} times`,
   for (let round = 0; round < DEATHS; round++) {
     const args = [`--address=${daemon.address}`, `--cgroups=${round % 2 === 0}`];
     // In the first round nothing is under way any more, and somebody follows; then anything may be.
-    const enough = round === 0 ? MOST_TOLD : Math.floor(random() * (MOST_TOLD + 1));
+    const enough = round === 0 ? MAX_TOLD : Math.floor(random() * (MAX_TOLD + 1));
     let follower: TestProcess | undefined;
     const told = await useAndKill(daemon, round, enough, async ({ started }) => {
       if (round > 0) return;
@@ -219,7 +219,7 @@ Deno.test(`the daemon settles what it left when it was killed, ${DEATHS} times`,
       // Its process id has become a stranger's.
       await using store = await SqliteStore.open(`${data}/jobs.db`);
       const lost = job({ jobId: newId(), pid: process.pid, labels: { then: NOTHING } });
-      await store.put(lost, `${process.birth}0`);
+      await store.put(lost, `${process.processIdentity}0`);
     }
     // The next one may die as well, while it settles that.
     if (round % 5 === 2) await MortalDaemon.startAndKill(certificates, directory.path, args);

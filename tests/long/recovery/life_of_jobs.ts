@@ -36,7 +36,7 @@ async function tell(told: Told): Promise<void> {
     return job;
   };
   const change = async (
-    method: "stopJob" | "signalJob" | "limitJobTime" | "writeInput",
+    method: "stopJob" | "signalJob" | "updateJob" | "writeInput",
     jobId: string,
     done: Promise<unknown>,
   ): Promise<void> => {
@@ -60,7 +60,7 @@ async function tell(told: Told): Promise<void> {
   const piece = { jobId: reader, offset: 0, data, end: false };
   await change("writeInput", reader, service.writeInput(piece, ADMIN));
   const timeoutMs = 3_600_000;
-  await change("limitJobTime", reader, service.limitJobTime({ jobId: reader, timeoutMs }, ADMIN));
+  await change("updateJob", reader, service.updateJob({ jobId: reader, timeoutMs }, ADMIN));
   await change("signalJob", reader, service.signalJob({ jobId: reader, signal: "CONT" }, ADMIN));
   const stop = { stopSignal: "KILL", gracePeriodMs: null };
   await change("stopJob", reader, service.stopJob({ ...stop, jobId: reader }, ADMIN));

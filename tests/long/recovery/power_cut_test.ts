@@ -8,7 +8,7 @@ import { NO_STRACE, straceArgs, systemCalls } from "./system_calls.ts";
 import type { Told } from "./told.ts";
 
 /** README: so much of what running jobs print may be taken by a power cut. */
-const MOST_LOST_MS = 5_000;
+const MAX_LOST_MS = 5_000;
 
 /** Runs an engine with the life of some jobs in it. Returns the trace of its system calls. */
 async function traced(dataDir: string, toldPath: string): Promise<string> {
@@ -74,7 +74,7 @@ async function checkEachMoment(
     checked++;
   };
   for (const call of systemCalls(trace)) {
-    assert.ok(disk.waiting(isLog, call.time) < MOST_LOST_MS, "A log was not flushed in time");
+    assert.ok(disk.waiting(isLog, call.time) < MAX_LOST_MS, "A log was not flushed in time");
     if (call.name === "write" && call.at === "end" && call.paths[0] === toldPath) {
       told.push(JSON.parse(new TextDecoder().decode(call.data)));
     }
