@@ -19,7 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, "all" | "types
   process: { job: "all" },
   log: { job: "all" },
   executor: { job: "all", process: "all", log: "all" },
-  worker: { job: "all", process: "all", log: "all", executor: "all" },
+  worker: { job: "all", log: "all", executor: "all" },
   store: { job: "all" },
   auth: { job: "all" },
   service: { job: "all", worker: "all", auth: "all" },

@@ -5,7 +5,7 @@ import { formatByteSize } from "../text/byte_size.ts";
 import { messageOf } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../net/host_port.ts";
 import { isLasting } from "../files/lasting.ts";
-import { findTool } from "../worker/mod.ts";
+import { findTool } from "../process/tools.ts";
 import { checkUsers } from "./check_users.ts";
 import { ENGINE_SOCKET } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";

@@ -105,7 +105,7 @@ export class JobEngine implements AsyncDisposable {
             next,
           });
         },
-        onFault: (error, { jobId }) => {
+        onFault: (error, jobId) => {
           diagnostics.error("Job {jobId}: {why}", { jobId, why: messageOf(error) });
         },
       }),

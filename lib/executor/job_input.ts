@@ -1,6 +1,7 @@
 import { abortable } from "../async/abortable.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError } from "../errors.ts";
+import type { RunningInput } from "./executor.ts";
 
 /** So many writes may wait for the one before them, each with its bytes. */
 const MAX_WAITING = 4;
@@ -9,7 +10,7 @@ const MAX_WAITING = 4;
  * The standard input of a job. Bytes are counted, so that a writer whose connection broke can say
  * where it goes on: what came before is not written again.
  */
-export class JobInput {
+export class JobInput implements RunningInput {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   /** How many bytes were accepted. */
   #accepted = 0;
@@ -27,15 +28,6 @@ export class JobInput {
     this.#writer.closed.catch(() => {});
   }
 
-  /**
-   * Writes bytes, as fast as the job takes them.
-   *
-   * @param offset how many bytes of input came before them
-   * @param signal ends the wait; bytes that the job is being given already may reach it still
-   * @returns how many bytes of input have been accepted in all
-   * @throws `out_of_range` if there is a gap; `failed_precondition` if the input is closed;
-   *   `resource_exhausted` if too many others wait; the reason of the signal
-   */
   async write(
     offset: number,
     data: Uint8Array<ArrayBuffer>,
@@ -44,7 +36,6 @@ export class JobInput {
     return await abortable(this.#writeInTurn(offset, data, signal), signal);
   }
 
-  /** Ends the input: the job reads end-of-file. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -1,7 +1,28 @@
+import { JobWorkerError } from "../errors.ts";
+
 /** Whose rights jobs may have. */
 export interface UserPolicy {
-  /** Of a job that does not say; `""` for the daemon's own. */
+  /** The user of a job that does not choose one; `""` for the daemon's own. */
   readonly default: string;
-  /** Who else may be asked for. */
+  /** Who else may be chosen. */
   readonly allowed: readonly string[] | "any";
+}
+
+/**
+ * The name of the user that a job is to run as.
+ *
+ * @param asked the name in the request; `""` for none
+ * @returns `""` for the daemon's own
+ * @throws `permission_denied` if the policy does not allow it
+ */
+export function chooseUser(asked: string, policy: UserPolicy): string {
+  const name = asked || policy.default;
+  if (name === policy.default || policy.allowed === "any" || policy.allowed.includes(name)) {
+    return name;
+  }
+  throw new JobWorkerError(
+    "permission_denied",
+    `Cannot run the job as user "${name}": the daemon does not allow it (see its --allow-users)`,
+    { field: "execution.user" },
+  );
 }

@@ -1,12 +1,14 @@
 import { settleAll } from "../async/settle_all.ts";
-import { Heartbeat } from "./heartbeat.ts";
+import type { LaunchedJob, RunningJob } from "../executor/executor.ts";
 import type { JobStore } from "../job/job_store.ts";
-import type { RunningJob } from "../executor/running_job.ts";
-import { StoreChanges } from "./store_changes.ts";
 import type { Job } from "../job/types.ts";
+import { Heartbeat } from "./heartbeat.ts";
+import { StoreChanges } from "./store_changes.ts";
 
 /** A job that has a process, or whose end is not recorded yet. */
 export interface ActiveJob {
+  /** The job as it was when it got its process. */
+  readonly started: Job;
   readonly running: RunningJob;
   /** The job once it has ended and its end is recorded. */
   readonly settled: Promise<Job>;
@@ -15,8 +17,6 @@ export interface ActiveJob {
 /** What {@linkcode ActiveJobs} works with. */
 export interface ActiveJobsParts {
   readonly store: JobStore;
-  /** See {@linkcode JobStore.put}. */
-  readonly identityOf: (pid: number) => Promise<string>;
   /** Told of each job once it runs, and once it has ended. */
   readonly onChanged: (job: Job) => void;
   /** Told of each job once its end is recorded. */
@@ -24,19 +24,22 @@ export interface ActiveJobsParts {
   /** Notes every few seconds, while there are any, that jobs run. */
   readonly noteRunning: () => Promise<void>;
   /** Told of what cannot be recorded, and is tried again. */
-  readonly onFault: (error: unknown, job: Job) => void;
+  readonly onFault: (error: unknown, jobId: string) => void;
 }
 
 /** How a job gets its process, once the store knows of it. */
 export interface Launch {
-  /** Makes what it needs before. */
-  readonly equip: () => Promise<void>;
-  /** Starts the process, at once. */
-  readonly launch: () => RunningJob;
+  readonly launch: () => Promise<LaunchedJob>;
   /** See `StartOptions`. */
   readonly confirm: (job: Job) => Promise<void>;
   /** Removes what there is of a job that does not start after all. May be repeated. */
   readonly abandon: () => Promise<void>;
+}
+
+/** An active job as it is now. */
+export function snapshotOf({ started, running }: Omit<ActiveJob, "settled">): Job {
+  const { timeoutMs, ...rest } = running.outcome ?? running.progress;
+  return { ...started, execution: { ...started.execution, timeoutMs }, ...rest };
 }
 
 /**
@@ -56,8 +59,10 @@ export class ActiveJobs implements AsyncDisposable {
     this.#heartbeat = new Heartbeat(parts.noteRunning, () => this.#jobs.size > 0);
   }
 
-  get(jobId: string): ActiveJob | undefined {
-    return this.#jobs.get(jobId);
+  /** A job as it is now; `undefined` for one that is not active. */
+  get(jobId: string): Job | undefined {
+    const active = this.#jobs.get(jobId);
+    return active && snapshotOf(active);
   }
 
   /** A job, once it has a process if it is about to get one. */
@@ -94,15 +99,14 @@ export class ActiveJobs implements AsyncDisposable {
     await this.#changes[Symbol.asyncDispose]();
   }
 
-  async #start(job: Job, { equip, launch, confirm, abandon }: Launch): Promise<Job> {
+  async #start(job: Job, { launch, confirm, abandon }: Launch): Promise<Job> {
     const { store } = this.#parts;
-    // Before all that outlives this process: a daemon that finds it must know of it.
+    // Before anything that outlives this process is made: a daemon that finds it must know of it.
     await store.put(job);
     try {
-      await equip();
-      return await this.#record(launch(), confirm);
+      return await this.#record(job, await launch(), confirm);
     } catch (error) {
-      await this.#change(job, async () => {
+      await this.#change(job.jobId, async () => {
         await abandon();
         await store.delete(job.jobId);
       });
@@ -111,16 +115,17 @@ export class ActiveJobs implements AsyncDisposable {
   }
 
   /** Records a job that has just got its process. One that cannot be recorded must not run. */
-  async #record(running: RunningJob, confirm: Launch["confirm"]): Promise<Job> {
-    const { store, identityOf, onChanged } = this.#parts;
-    const job = running.snapshot();
+  async #record(
+    job: Job,
+    { running, processIdentity }: LaunchedJob,
+    confirm: Launch["confirm"],
+  ): Promise<Job> {
+    const { store, onChanged } = this.#parts;
+    const started = { ...job, pid: running.pid };
     // Side by side, for both wait for the disk.
-    const recorded = settleAll([
-      identityOf(job.pid).then((processIdentity) => store.put(job, processIdentity)),
-      confirm(job),
-    ]);
-    const settled = this.#settle(running, recorded);
-    this.#jobs.set(job.jobId, { running, settled });
+    const recorded = settleAll([store.put(started, processIdentity), confirm(started)]);
+    const settled = this.#settle({ started, running }, recorded);
+    this.#jobs.set(job.jobId, { started, running, settled });
     this.#heartbeat.begin();
     try {
       await recorded;
@@ -130,20 +135,21 @@ export class ActiveJobs implements AsyncDisposable {
       this.#jobs.delete(job.jobId);
       throw error;
     }
-    onChanged(job);
-    return job;
+    onChanged(started);
+    return started;
   }
 
-  async #settle(running: RunningJob, recorded: Promise<void>): Promise<Job> {
+  async #settle(active: Omit<ActiveJob, "settled">, recorded: Promise<void>): Promise<Job> {
     const { store, onChanged, onEnded } = this.#parts;
-    const job = await running.ended;
+    await active.running.ended;
+    const job = snapshotOf(active);
     try {
       await recorded;
     } catch {
       return job; // Its start has failed, and told why.
     }
     // Until it is recorded it stays among these, so that its end is known.
-    await this.#change(job, async () => {
+    await this.#change(job.jobId, async () => {
       await store.put(job);
       this.#jobs.delete(job.jobId);
       onEnded(job);
@@ -152,7 +158,7 @@ export class ActiveJobs implements AsyncDisposable {
     return job;
   }
 
-  async #change(job: Job, change: () => Promise<void>): Promise<void> {
-    await this.#changes.make(change, (error) => this.#parts.onFault(error, job));
+  async #change(jobId: string, change: () => Promise<void>): Promise<void> {
+    await this.#changes.make(change, (error) => this.#parts.onFault(error, jobId));
   }
 }

@@ -40,7 +40,6 @@ export type { ExecutionRequest } from "../job/execution.ts";
 export type { UserPolicy } from "../job/user_policy.ts";
 export type { Pruned, Retention } from "./retention.ts";
 export { parseSignal } from "../job/parse_signal.ts";
-export { findTool } from "../process/tools.ts";
 export * from "../job/types.ts";
 export { Worker } from "./worker.ts";
 export { DEFAULT_LOG_LIMIT } from "../job/log_limit.ts";

@@ -1,23 +1,12 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
+import type { Executor, RunningInput } from "../executor/executor.ts";
+import { LocalExecutor } from "../executor/local_executor.ts";
 import { IdSequence, newId } from "../ids.ts";
-import { MAX_PAGE_JOBS, PageLimit } from "../job/page_limit.ts";
-import { type ActiveJob, ActiveJobs } from "./active_jobs.ts";
-import { Cgroups } from "../process/cgroups.ts";
 import { checkGracePeriod, checkTimeout } from "../job/execution.ts";
-import type { JobInput } from "../executor/job_input.ts";
 import type { JobPage, JobStore } from "../job/job_store.ts";
-import { JobWatch } from "./job_watch.ts";
-import { checkMaxTimeout, Launcher, type Prepared } from "../executor/launcher.ts";
-import { LogLibrary, LOGS } from "../log/log_library.ts";
-import { MemoryStore } from "./memory_store.ts";
-import { ProcessGroups } from "../process/process_groups.ts";
-import { readJobLog, type ReadJobLogOptions } from "./read_job_log.ts";
-import { recover } from "./recovery.ts";
-import { expired, type Pruned, type Retention } from "./retention.ts";
-import { RunningJob } from "../executor/running_job.ts";
+import { MAX_PAGE_JOBS, PageLimit } from "../job/page_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
-import { findTools } from "../process/tools.ts";
 import {
   type Containment,
   type Job,
@@ -26,7 +15,20 @@ import {
   type LogStream,
   statusOf,
 } from "../job/types.ts";
-import { DEFAULT_LOG_LIMIT } from "../job/log_limit.ts";
+import { LogLibrary, LOGS } from "../log/log_library.ts";
+import { type ActiveJob, ActiveJobs, snapshotOf } from "./active_jobs.ts";
+import { JobWatch } from "./job_watch.ts";
+import { MemoryStore } from "./memory_store.ts";
+import { readJobLog, type ReadJobLogOptions } from "./read_job_log.ts";
+import { recordLost } from "./recovery.ts";
+import { expired, type Pruned, type Retention } from "./retention.ts";
+import {
+  checkMaxTimeout,
+  completeStart,
+  DEFAULT_START_POLICY,
+  newJob,
+  type StartPolicy,
+} from "./start_request.ts";
 import type { StartOptions, StopJobOptions, WorkerOptions } from "./worker_options.ts";
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
@@ -41,10 +43,9 @@ const MAX_REMOVED = 100;
 export class Worker implements AsyncDisposable {
   /** What holds the processes of new jobs. */
   readonly containment: Containment;
-  readonly #options: WorkerOptions;
+  readonly #policy: StartPolicy;
   readonly #store: JobStore;
-  readonly #groups: ProcessGroups;
-  readonly #launcher: Launcher;
+  readonly #executor: Executor;
   readonly #logs: LogLibrary;
   readonly #ids: IdSequence;
   readonly #active: ActiveJobs;
@@ -54,24 +55,21 @@ export class Worker implements AsyncDisposable {
   #shuttingDown = false;
 
   private constructor(options: WorkerOptions, parts: {
+    readonly policy: StartPolicy;
     readonly store: JobStore;
-    readonly groups: ProcessGroups;
-    readonly launcher: Launcher;
+    readonly executor: Executor;
     readonly logs: LogLibrary;
     readonly ids: IdSequence;
-    readonly containment: Containment;
   }) {
-    this.containment = parts.containment;
-    this.#options = options;
+    this.containment = parts.executor.containment;
+    this.#policy = parts.policy;
     this.#store = parts.store;
-    this.#groups = parts.groups;
-    this.#launcher = parts.launcher;
+    this.#executor = parts.executor;
     this.#logs = parts.logs;
     this.#ids = parts.ids;
     const { onEnded = () => {}, onFault = () => {} } = options;
     this.#active = new ActiveJobs({
       store: this.#store,
-      identityOf: (pid) => this.#launcher.identityOf(pid),
       onChanged: (job) => this.#tellWatches(job),
       onEnded,
       noteRunning: () => this.#logs.noteUse(),
@@ -86,41 +84,23 @@ export class Worker implements AsyncDisposable {
    * @throws `failed_precondition` if a program that it relies on is not installed
    */
   static async open(options: WorkerOptions): Promise<Worker> {
-    const tools = await findTools();
-    const logs = await LogLibrary.open(`${options.dataDirectory}/${LOGS}`);
-    const { store = new MemoryStore(), home = "/", diskTimeoutMs } = options;
-    const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
-    try {
-      const softDescriptorLimit = Math.min(1024, await groups.descriptorLimit());
-      const cgroups = options.cgroups === false ? null : await Cgroups.find(groups.shell);
-      const launcher = new Launcher({
-        tools: { ...tools, softDescriptorLimit },
-        groups,
-        cgroups,
-        users: options.users ?? { default: "", allowed: [] },
-        timeout: { defaultMs: 0, maxMs: 0, ...options.timeout },
-        maxLogBytes: options.maxLogBytes ?? Infinity,
+    await using opened = new AsyncDisposableStack();
+    const logs = opened.use(await LogLibrary.open(`${options.dataDirectory}/${LOGS}`));
+    const { store = new MemoryStore(), onFault = () => {}, onLost = () => {}, ...rest } = options;
+    const executor = opened.use(
+      await LocalExecutor.open({
+        ...rest,
         logs,
-        home,
-        ...(diskTimeoutMs === undefined ? {} : { diskTimeoutMs }),
-      });
-      await recover({
-        store,
-        groups,
-        findCgroups: async () => cgroups ?? await Cgroups.find(groups.shell),
-        logs,
-        ranUntil: logs.usedAt,
-        onLost: (jobs) => options.onLost?.(jobs),
-        onFault: (error, job) => options.onFault?.(error, job),
-      });
-      const [newest] = await store.list({}, { limit: 1 });
-      const ids = new IdSequence(newest?.jobId ?? "");
-      const containment = cgroups === null ? "process_group" : "cgroup";
-      return new Worker(options, { store, groups, launcher, logs, ids, containment });
-    } catch (error) {
-      await groups[Symbol.asyncDispose]();
-      throw error;
-    }
+        onFault,
+      }),
+    );
+    await executor.killLeftovers(await store.unfinished());
+    await recordLost({ store, logs, ranUntil: logs.usedAt, onLost, onFault });
+    const [newest] = await store.list({}, { limit: 1 });
+    const ids = new IdSequence(newest?.jobId ?? "");
+    const worker = new Worker(options, { policy: policyOf(options), store, executor, logs, ids });
+    opened.move();
+    return worker;
   }
 
   /**
@@ -156,9 +136,8 @@ export class Worker implements AsyncDisposable {
     if (options.gracePeriodMs !== undefined) {
       checkGracePeriod(options.gracePeriodMs, "gracePeriodMs");
     }
-    const { running, settled } = await this.#running(jobId, "stop");
-    const { execution } = running.snapshot();
-    const gracePeriodMs = options.gracePeriodMs ?? execution.gracePeriodMs;
+    const { started, running, settled } = await this.#running(jobId, "stop");
+    const gracePeriodMs = options.gracePeriodMs ?? started.execution.gracePeriodMs;
     await running.stop({ stopSignal, gracePeriodMs, reason: "stopped" });
     return await settled;
   }
@@ -170,9 +149,9 @@ export class Worker implements AsyncDisposable {
    */
   async signal(jobId: string, signal: string): Promise<Job> {
     const parsed = parseSignal(signal);
-    const { running } = await this.#running(jobId, "signal");
-    await running.signal(parsed);
-    return running.snapshot();
+    const active = await this.#running(jobId, "signal");
+    await active.running.signal(parsed);
+    return snapshotOf(active);
   }
 
   /**
@@ -182,11 +161,11 @@ export class Worker implements AsyncDisposable {
    * @throws `not_found`, `invalid_argument`, or `failed_precondition` if it has ended
    */
   async update(jobId: string, timeoutMs: number): Promise<Job> {
-    const { running } = await this.#running(jobId, "limit the time of");
+    const active = await this.#running(jobId, "limit the time of");
     checkTimeout(timeoutMs, "timeoutMs");
-    checkMaxTimeout(timeoutMs, this.#options.timeout?.maxMs ?? 0, "timeoutMs");
-    running.setTimeLimit(timeoutMs);
-    return running.snapshot();
+    checkMaxTimeout(timeoutMs, this.#policy.timeout.maxMs, "timeoutMs");
+    active.running.setTimeLimit(timeoutMs);
+    return snapshotOf(active);
   }
 
   /**
@@ -211,7 +190,7 @@ export class Worker implements AsyncDisposable {
     (await this.#input(jobId)).close();
   }
 
-  async #input(jobId: string): Promise<JobInput> {
+  async #input(jobId: string): Promise<RunningInput> {
     const { running: { input } } = await this.#running(jobId, "write to");
     if (input !== null) return input;
     throw new JobWorkerError(
@@ -222,7 +201,7 @@ export class Worker implements AsyncDisposable {
 
   async #running(jobId: string, verb: string): Promise<ActiveJob> {
     const active = await this.#active.find(jobId);
-    if (active !== undefined && !active.running.hasEnded) return active;
+    if (active?.running.outcome === null) return active;
     const status = statusOf(await this.get(jobId));
     // One that still counts as running has a record that could not be removed yet.
     const how = status === "running" ? "could not be started" : `has already ended (${status})`;
@@ -237,13 +216,13 @@ export class Worker implements AsyncDisposable {
   }
 
   async #find(jobId: string): Promise<Job | undefined> {
-    return this.#active.get(jobId)?.running.snapshot() ?? await this.#store.get(jobId);
+    return this.#active.get(jobId) ?? await this.#store.get(jobId);
   }
 
   /** Jobs that match, newest first, a page at a time. See {@linkcode JobStore.list}. */
   async list(filter: JobFilter, page: JobPage): Promise<Job[]> {
     const jobs = await this.#store.list(filter, page);
-    return jobs.map((job) => this.#active.get(job.jobId)?.running.snapshot() ?? job);
+    return jobs.map((job) => this.#active.get(job.jobId) ?? job);
   }
 
   /**
@@ -335,15 +314,9 @@ export class Worker implements AsyncDisposable {
    */
   async shutdown(options: { gracePeriodMs: number }): Promise<void> {
     this.#shuttingDown = true;
-    const { gracePeriodMs } = options;
-    const stopSignal = gracePeriodMs === 0 ? "KILL" : "TERM";
-    await Promise.all(
-      this.#active.all().map(async ({ running, settled }) => {
-        await running.stop({ stopSignal, gracePeriodMs, reason: "shutdown" });
-        await settled;
-      }),
-    );
-    await Promise.allSettled(this.#starting.values());
+    const started = Promise.allSettled(this.#starting.values());
+    // Those, too, which get their process just now.
+    await Promise.all([this.#stopAll(options), started.then(() => this.#stopAll(options))]);
   }
 
   /** Kills every job. */
@@ -351,7 +324,7 @@ export class Worker implements AsyncDisposable {
     await this.shutdown({ gracePeriodMs: 0 });
     await this.#active[Symbol.asyncDispose]();
     await this.#logs[Symbol.asyncDispose]();
-    await this.#groups[Symbol.asyncDispose]();
+    await this.#executor[Symbol.asyncDispose]();
   }
 
   async #startOnce(options: StartOptions): Promise<Job> {
@@ -361,30 +334,28 @@ export class Worker implements AsyncDisposable {
   }
 
   async #start(options: StartOptions): Promise<Job> {
-    const logLimit = options.logLimit ?? this.#options.logLimit ?? DEFAULT_LOG_LIMIT;
+    const { signal, confirm = () => Promise.resolve() } = options;
     this.#checkOpen();
-    const prepared = await this.#launcher.prepare(this.#ids.next(), { ...options, logLimit });
-    return await this.#active.start(prepared.job, {
-      equip: () => this.#launcher.equip(prepared),
-      launch: () => {
-        options.signal?.throwIfAborted();
+    const request = completeStart(this.#ids.next(), options, this.#policy);
+    const prepared = await this.#executor.prepare(request);
+    return await this.#active.start(newJob(options, request, prepared, this.containment), {
+      launch: async () => {
         this.#checkOpen();
-        return this.#launch(prepared);
+        return await this.#executor.launch(prepared, signal === undefined ? {} : { signal });
       },
-      confirm: options.confirm ?? (() => Promise.resolve()),
-      abandon: () => this.#launcher.abandon(prepared),
+      confirm,
+      abandon: () => this.#executor.abandon(request.jobId),
     });
   }
 
-  #launch(prepared: Prepared): RunningJob {
-    const process = this.#launcher.launch(prepared);
-    return new RunningJob({
-      job: { ...prepared.job, pid: process.pid },
-      process,
-      writer: prepared.writer,
-      tree: this.#launcher.treeOf(prepared.job.jobId, process.pid),
-      onFault: this.#options.onFault ?? (() => {}),
-    });
+  async #stopAll({ gracePeriodMs }: { readonly gracePeriodMs: number }): Promise<void> {
+    const stopSignal = gracePeriodMs === 0 ? "KILL" : "TERM";
+    await Promise.all(
+      this.#active.all().map(async ({ running, settled }) => {
+        await running.stop({ stopSignal, gracePeriodMs, reason: "shutdown" });
+        await settled;
+      }),
+    );
   }
 
   #checkOpen(): void {
@@ -395,4 +366,14 @@ export class Worker implements AsyncDisposable {
   #tellWatches(job: Job): void {
     for (const watch of this.#watches) watch.tell(job);
   }
+}
+
+function policyOf(options: WorkerOptions): StartPolicy {
+  const { users, timeout, logLimit, maxLogBytes } = DEFAULT_START_POLICY;
+  return {
+    users: options.users ?? users,
+    timeout: { ...timeout, ...options.timeout },
+    logLimit: options.logLimit ?? logLimit,
+    maxLogBytes: options.maxLogBytes ?? maxLogBytes,
+  };
 }

@@ -1,6 +1,6 @@
 import type { JobStore } from "../job/job_store.ts";
-import type { ShellEnd } from "../process/proc_shell.ts";
-import type { LaunchRequest } from "../executor/launcher.ts";
+import type { ShellEnd } from "../executor/local_executor.ts";
+import type { StartRequest } from "./start_request.ts";
 import type { Job, LogLimit } from "../job/types.ts";
 import type { UserPolicy } from "../job/user_policy.ts";
 
@@ -31,14 +31,11 @@ export interface WorkerOptions {
   /** Told when the shell that asks the kernel has ended and is replaced; the jobs do not notice. */
   readonly onShellEnded?: (end: ShellEnd) => void;
   /** Told what goes wrong and has no caller to be told to. */
-  readonly onFault?: (error: unknown, job: Job) => void;
+  readonly onFault?: (error: unknown, jobId: string) => void;
 }
 
 /** What `Worker.start()` starts. */
-export interface StartOptions extends Omit<LaunchRequest, "logLimit"> {
-  /** A repeat with the same value, by the same owner, returns the same job. */
-  readonly requestId?: string;
-  readonly logLimit?: LogLimit;
+export interface StartOptions extends StartRequest {
   /** Once aborted, a job that has not started yet never does. */
   readonly signal?: AbortSignal;
   /**

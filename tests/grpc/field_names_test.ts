@@ -10,7 +10,7 @@ import { checkRequest, requestFields } from "../../lib/service/requests.ts";
 import { checkCommand } from "../../lib/job/command.ts";
 import { checkGracePeriod, completeExecution } from "../../lib/job/execution.ts";
 import { checkLabels } from "../../lib/job/labels.ts";
-import { checkMaxTimeout } from "../../lib/executor/launcher.ts";
+import { checkMaxTimeout } from "../../lib/worker/start_request.ts";
 import { checkLogLimit } from "../../lib/job/log_limit.ts";
 import { parseSignal } from "../../lib/job/parse_signal.ts";
 import { assert } from "../assert.ts";

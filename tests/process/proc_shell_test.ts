@@ -1,5 +1,5 @@
 import { ProcShell, type ShellEnd } from "../../lib/process/proc_shell.ts";
-import { chooseUser } from "../../lib/process/users.ts";
+import { findUser } from "../../lib/process/users.ts";
 import { assert } from "../assert.ts";
 import { allProcesses, rejection, temporaryDirectory, until } from "../worker/fixture.ts";
 
@@ -42,20 +42,20 @@ Deno.test("ProcShell takes what passwd(5) says as it is", async () => {
     ...OPTIONS,
     through: ["/usr/bin/env", `PATH=${path}:/usr/bin:/bin`],
   });
-  const chosen = (user: string) => chooseUser("", { default: user, allowed: [] }, shell);
+  const found = (name: string) => findUser(name, shell);
   if (Deno.uid() === 0) {
-    assert.deepEqual(await chosen("starred"), {
+    assert.deepEqual(await found("starred"), {
       name: "starred",
       uid: 1234,
       gid: 5678,
       home: "/home/with  blanks/*\\n",
     });
-    assert.equal((await chosen("homeless"))?.home, "/");
+    assert.equal((await found("homeless")).home, "/");
   } else {
     assert.equal(await shell.ask("user starred"), "1234 5678 /home/with  blanks/*\\n");
   }
   for (const name of ["broken", "starred x", "nobody"]) {
-    assert.match(String(await rejection(chosen(name))), /there is no such user/, name);
+    assert.match(String(await rejection(found(name))), /there is no such user/, name);
   }
 });
 

@@ -1,7 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { ProcShell } from "../../lib/process/proc_shell.ts";
-import type { UserPolicy } from "../../lib/job/user_policy.ts";
-import { chooseUser, type SystemUser } from "../../lib/process/users.ts";
+import { findUser, type SystemUser } from "../../lib/process/users.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
@@ -19,62 +18,41 @@ class ShellOf extends ProcShell {
   }
 }
 
-const OWN: UserPolicy = { default: "", allowed: [] };
-const NOBODY: UserPolicy = { default: "nobody", allowed: ["daemon"] };
-
-async function chosen(
-  asked: string,
-  policy: UserPolicy,
-  { uid = 0 } = {},
-): Promise<SystemUser | null> {
+/** @param uid the daemon's */
+async function found(name: string, { uid = 0 } = {}): Promise<SystemUser> {
   await using shell = new ShellOf(uid);
-  return await chooseUser(asked, policy, shell);
+  return await findUser(name, shell);
 }
 
-async function refusal(...args: Parameters<typeof chosen>): Promise<string> {
-  const error = await rejection(chosen(...args));
+async function refusal(...args: Parameters<typeof found>): Promise<string> {
+  const error = await rejection(found(...args));
   assert.ok(error instanceof JobWorkerError, String(error));
   return `${error.code}: ${error.message}`;
 }
 
-Deno.test("chooseUser() takes the daemon's own where nobody says otherwise", async () => {
-  assert.equal(await chosen("", OWN), null);
-  assert.equal(await chosen("", OWN, { uid: 1000 }), null);
-});
-
-Deno.test("chooseUser() takes the policy's own, and those that it allows", async () => {
-  const [byDefault, byName, allowed, any] = await Promise.all([
-    chosen("", NOBODY),
-    chosen("nobody", NOBODY),
-    chosen("daemon", NOBODY),
-    chosen("root", { default: "", allowed: "any" }),
+Deno.test("findUser() finds the ids and the home of a user", async () => {
+  const [nobody, daemon, root] = await Promise.all([
+    found("nobody"),
+    found("daemon"),
+    found("root"),
   ]);
-  assert.deepEqual(byDefault, { name: "nobody", uid: 65534, gid: 65534, home: "/nonexistent" });
-  assert.deepEqual(byName, byDefault);
-  assert.deepEqual(allowed, { name: "daemon", uid: 1, gid: 1, home: "/usr/sbin" });
-  assert.deepEqual(any, { name: "root", uid: 0, gid: 0, home: "/root" });
+  assert.deepEqual(nobody, { name: "nobody", uid: 65534, gid: 65534, home: "/nonexistent" });
+  assert.deepEqual(daemon, { name: "daemon", uid: 1, gid: 1, home: "/usr/sbin" });
+  assert.deepEqual(root, { name: "root", uid: 0, gid: 0, home: "/root" });
 });
 
-Deno.test("chooseUser() refuses whom the policy does not name, root above all", async () => {
-  assert.match(await refusal("root", NOBODY), /^permission_denied: .*"root".*--allow-users/);
-  assert.match(await refusal("daemon", OWN), /^permission_denied: /);
-});
-
-Deno.test("chooseUser() refuses a user that the system does not have", async () => {
-  const any: UserPolicy = { default: "", allowed: "any" };
+Deno.test("findUser() refuses a user that the system does not have", async () => {
   assert.match(
-    await refusal("no-such-user", any),
+    await refusal("no-such-user"),
     /^failed_precondition: .*"no-such-user": there is no such user/,
   );
-  const gone: UserPolicy = { default: "no-such-user", allowed: [] };
-  assert.match(await refusal("", gone), /^failed_precondition: .*no such user/);
 });
 
-Deno.test("chooseUser() lets a daemon that is not root choose nobody but itself", async () => {
+Deno.test("findUser() lets a daemon that is not root run jobs as nobody but itself", async () => {
   const asDaemon = { uid: 1 };
-  assert.equal((await chosen("daemon", NOBODY, asDaemon))?.uid, 1);
+  assert.equal((await found("daemon", asDaemon)).uid, 1);
   assert.match(
-    await refusal("", NOBODY, asDaemon),
+    await refusal("nobody", asDaemon),
     /^failed_precondition: .*"nobody": the daemon does not run as root/,
   );
 });

@@ -1,48 +1,13 @@
 import { LogLibrary } from "../../lib/log/log_library.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
-import { ProcessGroups } from "../../lib/process/process_groups.ts";
-import { recover } from "../../lib/worker/recovery.ts";
-import type { Job } from "../../lib/job/types.ts";
+import { recordLost } from "../../lib/worker/recovery.ts";
 import { assert } from "../assert.ts";
 import { job } from "../executor/job_fixture.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { TOOLS } from "../process/tools.ts";
 
-Deno.test("recover() kills again what enters the cgroup of a job after the first time", async () => {
-  await using groups = new ProcessGroups(TOOLS);
-  await using store = new MemoryStore();
-  await using directory = await temporaryDirectory();
-  await using logs = await LogLibrary.open(`${directory.path}/logs`);
-  const jobId = "01890a5d-ac96-774b-bcce-b302099a8057";
-  // No process can have this id, see proc_sys_kernel(5).
-  await store.put(job({ jobId, pid: 2 ** 22 + 1, containment: "cgroup" }));
-  let kills = 0;
-  const lost: Job[] = [];
-  await recover({
-    store,
-    groups,
-    findCgroups: () =>
-      Promise.resolve({
-        kill: () => Promise.resolve(void kills++),
-        // The process that was just being started is there from the second look on.
-        remove: () =>
-          Promise.resolve(
-            kills < 3 ? null : { cpuMs: null, peakMemoryBytes: null, oomKills: null },
-          ),
-      }),
-    logs,
-    ranUntil: 0,
-    onLost: (jobs) => lost.push(...jobs),
-    onFault: (error) => assert.fail(String(error)),
-  });
-  assert.equal(kills, 3);
-  assert.deepEqual(lost.map(({ jobId, end }) => [jobId, end?.reason]), [[jobId, "lost"]]);
-});
-
-Deno.test("recover() says of a lost job when it is last known to have run, and that is not in the future", async () => {
+Deno.test("recordLost() says of a lost job when it is last known to have run, and that is not in the future", async () => {
   const jobId = "01890a5d-ac96-774b-bcce-b302099a8057";
   const finishedAt = async (ranUntil: number, startedAt: number, prints: boolean) => {
-    await using groups = new ProcessGroups(TOOLS);
     await using store = new MemoryStore();
     await using directory = await temporaryDirectory();
     await using logs = await LogLibrary.open(`${directory.path}/logs`);
@@ -51,10 +16,8 @@ Deno.test("recover() says of a lost job when it is last known to have run, and t
       await using writer = logs.create(jobId, {});
       await writer.append("stdout", new Uint8Array([1]));
     }
-    await recover({
+    await recordLost({
       store,
-      groups,
-      findCgroups: () => Promise.resolve(null),
       logs,
       ranUntil,
       onLost: () => {},

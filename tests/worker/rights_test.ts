@@ -1,9 +1,9 @@
 // What a worker of root lets the jobs of others do. Where we are not root there is nothing to let.
 import { JobWorkerError } from "../../lib/errors.ts";
-import { Launcher } from "../../lib/executor/launcher.ts";
-import { LogLibrary } from "../../lib/log/log_library.ts";
+import { prepare } from "../../lib/executor/prepare.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
 import { ProcessGroups } from "../../lib/process/process_groups.ts";
+import { completeStart, DEFAULT_START_POLICY } from "../../lib/worker/start_request.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { processesOf } from "../end_to_end/process.ts";
@@ -141,24 +141,14 @@ rootTest(
   "A start whose files cannot be looked at as its user is not made with other rights",
   async () => {
     await using groups = new ProcessGroups(TOOLS);
-    await using directory = await temporaryDirectory();
-    await using logs = await LogLibrary.open(`${directory.path}/logs`);
-    const launcher = new Launcher({
-      tools: { ...TOOLS, setpriv: "/bin/false" },
-      groups,
-      logs,
-      home: "/",
-      maxLogBytes: Infinity,
-      cgroups: null,
-      users: USERS,
-      timeout: { defaultMs: 0, maxMs: 0 },
-    });
-    const request = {
-      command: { name: "true" },
-      owner: "alice",
-      logLimit: { bytes: 1024 * 1024, policy: "keep_newest" as const },
-    };
-    const error = await rejection(launcher.prepare("id", request));
+    const options = { groups, cgroups: null, home: "/" };
+    const tools = { ...TOOLS, setpriv: "/bin/false" };
+    const request = completeStart(
+      "id",
+      { command: { name: "true" }, owner: "alice" },
+      { ...DEFAULT_START_POLICY, users: USERS },
+    );
+    const error = await rejection(prepare(request, { ...options, tools }));
     assert.ok(error instanceof JobWorkerError, String(error));
     assert.equal(error.code, "unavailable");
     assert.match(error.message, /cannot look at files as user 65534: .* ends at every start/);

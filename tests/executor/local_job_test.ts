@@ -1,12 +1,12 @@
 import { CgroupTree, type JobTree } from "../../lib/process/job_tree.ts";
 import type { Process } from "../../lib/process/process.ts";
-import { RunningJob } from "../../lib/executor/running_job.ts";
-import type { ExitStatus, Job } from "../../lib/job/types.ts";
+import type { JobOutcome } from "../../lib/executor/executor.ts";
+import { LocalJob } from "../../lib/executor/local_job.ts";
+import type { ExitStatus } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { cgroupsIn } from "../process/cgroup_fixture.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { job } from "./job_fixture.ts";
 import { openLog, type TestLog } from "../log/log_fixture.ts";
 
 /** A process that prints nothing, and ends when it is told to. */
@@ -29,12 +29,14 @@ function treeWith(part: Partial<JobTree>): JobTree {
   };
 }
 
-function run(test: TestLog, process: Process, tree: JobTree): RunningJob {
+function run(test: TestLog, process: Process, tree: JobTree): LocalJob {
   const onFault = (error: unknown) => {
     throw error;
   };
-  return new RunningJob({
-    job: job({ jobId: "job" }),
+  return new LocalJob({
+    jobId: "job",
+    execution: { timeoutMs: 0, gracePeriodMs: 10_000 },
+    startedAt: 1_000,
     process,
     writer: test.writer,
     tree,
@@ -42,8 +44,8 @@ function run(test: TestLog, process: Process, tree: JobTree): RunningJob {
   });
 }
 
-/** The end of a job in a cgroup of which the kernel tells this, as the job's record has it. */
-async function endAfter(status: ExitStatus, events: string): Promise<Job> {
+/** The end of a job in a cgroup of which the kernel tells this. */
+async function endAfter(status: ExitStatus, events: string): Promise<JobOutcome> {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path, "memory");
   await using test = await openLog();
@@ -57,7 +59,7 @@ async function endAfter(status: ExitStatus, events: string): Promise<Job> {
 Deno.test("A job that the kernel kills for want of memory says so, and keeps its signal", async () => {
   const events = "low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\noom_group_kill 0\n";
   const { end, usage } = await endAfter({ signal: "SIGKILL" }, events);
-  const { finishedAt: _, ...outcome } = end ?? {};
+  const { finishedAt: _, ...outcome } = end;
   assert.deepEqual(outcome, {
     status: "failed",
     reason: "signaled",
@@ -69,13 +71,13 @@ Deno.test("A job that the kernel kills for want of memory says so, and keeps its
 
 Deno.test("A job that outlives the death of a child for want of memory says so, too", async () => {
   const { end } = await endAfter({ code: 137 }, "oom_kill 2\n");
-  assert.deepEqual([end?.reason, end?.exitStatus], ["exited", { code: 137 }]);
-  assert.equal(end?.detail, "Out of memory: the kernel killed 2 of its processes");
+  assert.deepEqual([end.reason, end.exitStatus], ["exited", { code: 137 }]);
+  assert.equal(end.detail, "Out of memory: the kernel killed 2 of its processes");
 });
 
 Deno.test("A job that somebody kills says nothing of memory", async () => {
   const { end } = await endAfter({ signal: "SIGKILL" }, "oom 3\noom_kill 0\n");
-  assert.deepEqual([end?.reason, end?.detail], ["signaled", undefined]);
+  assert.deepEqual([end.reason, end.detail], ["signaled", undefined]);
 });
 
 Deno.test("SIGKILL is sent until the leader has ended, which may not be in its tree yet", async () => {
@@ -93,7 +95,7 @@ Deno.test("SIGKILL is sent until the leader has ended, which may not be in its t
     if (how === "stop") await running.stop(options);
     else await running.signal("KILL");
     const { end: ended } = await running.ended;
-    assert.deepEqual(ended?.exitStatus, { signal: "SIGKILL" });
+    assert.deepEqual(ended.exitStatus, { signal: "SIGKILL" });
     assert.equal(kills, 4);
   }
 });
@@ -112,7 +114,7 @@ Deno.test("A signal is sent until it reaches something", async () => {
 
 /** A job whose signals are written down, by a clock that the test sets. */
 async function timed(
-  use: (running: RunningJob, told: string[], timers: FakeTimers) => Promise<void>,
+  use: (running: LocalJob, told: string[], timers: FakeTimers) => Promise<void>,
 ) {
   await using test = await openLog();
   const { process, end } = silentProcess();
@@ -187,7 +189,7 @@ Deno.test("Of several stops the first says why, and the earliest deadline holds"
   });
   const reasons: string[] = [];
   await timed((running) => {
-    void running.ended.then(({ end }) => reasons.push(end?.reason ?? ""));
+    void running.ended.then(({ end }) => reasons.push(end.reason));
     for (const reason of ["stopped", "shutdown"] as const) {
       void running.stop({ stopSignal: "TERM", gracePeriodMs: 300, reason });
     }
@@ -196,7 +198,7 @@ Deno.test("Of several stops the first says why, and the earliest deadline holds"
   assert.deepEqual(reasons, ["stopped"]);
 });
 
-Deno.test("RunningJob.signal() sends a signal each time that it is asked to", async () => {
+Deno.test("LocalJob.signal() sends a signal each time that it is asked to", async () => {
   await timed(async (running, told) => {
     for (let time = 0; time < 2; time++) await running.signal("HUP");
     assert.deepEqual(told, ["HUP again", "HUP again"]);

@@ -1,0 +1,142 @@
+import type { StoredJob } from "../job/job_store.ts";
+import type { Containment } from "../job/types.ts";
+import type { LogLibrary } from "../log/log_library.ts";
+import { Cgroups } from "../process/cgroups.ts";
+import { CgroupTree, type JobTree, SessionTree } from "../process/job_tree.ts";
+import type { ShellEnd } from "../process/proc_shell.ts";
+import { type LaunchTools, startProcess } from "../process/process.ts";
+import { ProcessGroups } from "../process/process_groups.ts";
+import { findTools } from "../process/tools.ts";
+import type { Executor, LaunchedJob, LaunchRequest, PreparedJob } from "./executor.ts";
+import { killLeftovers } from "./leftovers.ts";
+import { LocalJob } from "./local_job.ts";
+import { prepare } from "./prepare.ts";
+
+export type { ShellEnd };
+
+/** The soft limit of open files that programs are used to. */
+const SOFT_DESCRIPTOR_LIMIT = 1024;
+
+/** Options of {@linkcode LocalExecutor.open}. */
+export interface LocalExecutorOptions {
+  readonly logs: LogLibrary;
+  /** `HOME` and default working directory of the jobs; `/` by default. */
+  readonly home?: string;
+  /** Whether to use cgroups where that is possible; true by default. */
+  readonly cgroups?: boolean;
+  /** See `LogWriterOptions`. */
+  readonly diskTimeoutMs?: number;
+  /** Told when the shell that asks the kernel has ended and is replaced; the jobs do not notice. */
+  readonly onShellEnded?: (end: ShellEnd) => void;
+  /** Told what goes wrong with a job and cannot be told to its user. */
+  readonly onFault: (error: unknown, jobId: string) => void;
+}
+
+/** Runs jobs below this process: they end with it. */
+export class LocalExecutor implements Executor {
+  readonly containment: Containment;
+  readonly #options: LocalExecutorOptions;
+  readonly #tools: LaunchTools;
+  readonly #groups: ProcessGroups;
+  readonly #cgroups: Cgroups | null;
+
+  private constructor(options: LocalExecutorOptions, parts: {
+    readonly tools: LaunchTools;
+    readonly groups: ProcessGroups;
+    readonly cgroups: Cgroups | null;
+  }) {
+    this.containment = parts.cgroups === null ? "process_group" : "cgroup";
+    this.#options = options;
+    this.#tools = parts.tools;
+    this.#groups = parts.groups;
+    this.#cgroups = parts.cgroups;
+  }
+
+  /** @throws `failed_precondition` if a program that it relies on is not installed */
+  static async open(options: LocalExecutorOptions): Promise<LocalExecutor> {
+    const tools = await findTools();
+    const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
+    try {
+      const limit = Math.min(SOFT_DESCRIPTOR_LIMIT, await groups.descriptorLimit());
+      const cgroups = options.cgroups === false ? null : await Cgroups.find(groups.shell);
+      return new LocalExecutor(options, {
+        tools: { ...tools, softDescriptorLimit: limit },
+        groups,
+        cgroups,
+      });
+    } catch (error) {
+      await groups[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async prepare(request: LaunchRequest): Promise<PreparedJob> {
+    return await prepare(request, {
+      tools: this.#tools,
+      groups: this.#groups,
+      cgroups: this.#cgroups,
+      home: this.#options.home ?? "/",
+    });
+  }
+
+  async launch(
+    { jobId, startedAt, spec, cgroupLimits, execution, logLimit }: PreparedJob,
+    { signal }: { readonly signal?: AbortSignal } = {},
+  ): Promise<LaunchedJob> {
+    const { logs, diskTimeoutMs, onFault } = this.#options;
+    await this.#cgroups?.make(jobId, cgroupLimits);
+    signal?.throwIfAborted();
+    const process = startProcess(spec, this.#tools);
+    const running = new LocalJob({
+      jobId,
+      execution,
+      startedAt,
+      process,
+      writer: logs.create(jobId, {
+        limit: logLimit,
+        ...(diskTimeoutMs === undefined ? {} : { diskTimeoutMs }),
+      }),
+      tree: this.#treeOf(jobId, process.pid),
+      onFault: (error) => onFault(error, jobId),
+    });
+    try {
+      return { running, processIdentity: await this.#identityOf(process.pid) };
+    } catch (error) {
+      await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
+      await running.ended;
+      throw error;
+    }
+  }
+
+  async abandon(jobId: string): Promise<void> {
+    const { logs } = this.#options;
+    await this.#cgroups?.remove(jobId);
+    await logs.remove(jobId);
+    await logs.flushNames();
+  }
+
+  async killLeftovers(jobs: readonly StoredJob[]): Promise<void> {
+    await killLeftovers(jobs, {
+      groups: this.#groups,
+      findCgroups: async () => this.#cgroups ?? await Cgroups.find(this.#groups.shell),
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#groups[Symbol.asyncDispose]();
+  }
+
+  #treeOf(jobId: string, pid: number): JobTree {
+    return this.#cgroups === null
+      ? new SessionTree(this.#groups, pid)
+      : new CgroupTree(this.#cgroups, jobId);
+  }
+
+  /**
+   * Tells a later executor the processes of this job from others. Those in a cgroup are known by its name,
+   * at no cost.
+   */
+  async #identityOf(pid: number): Promise<string> {
+    return this.#cgroups === null ? await this.#groups.identityOf(pid) : "";
+  }
+}

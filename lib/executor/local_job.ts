@@ -1,0 +1,242 @@
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
+import { messageOf } from "../errors.ts";
+import type { Execution, ExitStatus, JobEnd, JobUsage } from "../job/types.ts";
+import type { JobLog } from "../log/job_log.ts";
+import { LogLimitError, type LogWriter } from "../log/log_writer.ts";
+import type { JobTree } from "../process/job_tree.ts";
+import type { Process } from "../process/process.ts";
+import { formatDuration } from "../text/duration.ts";
+import type { JobOutcome, JobProgress, RunningJob, StopOptions, StopReason } from "./executor.ts";
+import { JobInput } from "./job_input.ts";
+import { KillTimer } from "./kill_timer.ts";
+import { OutputPump } from "./output_pump.ts";
+import { TimeLimit } from "./time_limit.ts";
+
+/** What the group of a job whose leader has ended by itself still gets between SIGTERM and SIGKILL. */
+const LEFTOVER_GRACE_MS = 2_000;
+
+/**
+ * The tree holds its first process about a millisecond after the start, later on a busy machine: how
+ * often to try again until a signal has reached it, from, to.
+ */
+const REACH_AGAIN_MS = { first: 1, last: 100 };
+
+/** How often to look whether the processes that were signalled are gone: from, to. */
+const LOOK_AGAIN_MS = { first: 2, last: 100 };
+
+/**
+ * The life of a job.
+ *
+ * ```text
+ *  running ── leader exits ──▶ leftovers ── tree is empty ──▶ draining ── last byte on disk ──▶ ended
+ *   │   ▲                       │   ▲
+ *   └───┘ signal, stop,         └───┘ TERM, then KILL
+ *         timeout, log limit
+ * ```
+ */
+type State =
+  /** The leader is alive; `stop` is the first that came. */
+  | { readonly kind: "running"; readonly stop: StopOptions | null }
+  /** The leader has exited, and what it left behind is being ended. */
+  | { readonly kind: "leftovers"; readonly stop: StopOptions | null }
+  /** No process is left, and the ids of the job may be those of strangers; the pipes still hold output. */
+  | { readonly kind: "draining" }
+  | { readonly kind: "ended"; readonly outcome: JobOutcome };
+
+/** What a {@linkcode LocalJob} is made of. */
+export interface LocalJobParts {
+  readonly jobId: string;
+  readonly execution: Pick<Execution, "timeoutMs" | "gracePeriodMs">;
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAt: number;
+  readonly process: Process;
+  readonly writer: LogWriter;
+  readonly tree: JobTree;
+  /** Told what a user of the job cannot be told. */
+  readonly onFault: (error: unknown) => void;
+}
+
+/** A job that runs below this process, from its first process to its last byte. */
+export class LocalJob implements RunningJob {
+  readonly jobId: string;
+  readonly pid: number;
+  readonly log: JobLog;
+  readonly input: JobInput | null;
+  readonly ended: Promise<JobOutcome>;
+  readonly #parts: LocalJobParts;
+  readonly #pump: OutputPump;
+  readonly #timeLimit = new TimeLimit(() => void this.#endFor("timeout"));
+  readonly #killTimer = new KillTimer(() => void this.#kill());
+  readonly #leaderExited = new AbortController();
+  #state: State = { kind: "running", stop: null };
+  /** Why the end of the output could not be stored. */
+  #logFault: string | null = null;
+
+  constructor(parts: LocalJobParts) {
+    this.#parts = parts;
+    const { process, writer, onFault } = parts;
+    this.jobId = parts.jobId;
+    this.pid = process.pid;
+    this.log = writer.log;
+    this.input = process.stdin === null ? null : new JobInput(process.stdin);
+    const endFor = (error: unknown) => {
+      const isLimit = error instanceof LogLimitError;
+      if (!isLimit) onFault(error);
+      const why = messageOf(error);
+      this.#logFault ??= isLimit ? why : `The output cannot be stored: ${why}`;
+      // Nothing runs on whose output cannot be stored.
+      void this.#endFor("log_limit");
+    };
+    this.#pump = new OutputPump(process, writer, endFor);
+    void writer.broken.then(endFor);
+    this.#timeLimit.set(parts.execution.timeoutMs);
+    this.ended = this.#run();
+  }
+
+  get progress(): JobProgress {
+    const { stdoutBytes, stderrBytes, diskBytes: logBytes } = this.log;
+    return { timeoutMs: this.#timeLimit.ms, stdoutBytes, stderrBytes, logBytes };
+  }
+
+  get outcome(): JobOutcome | null {
+    return this.#state.kind === "ended" ? this.#state.outcome : null;
+  }
+
+  async stop(options: StopOptions): Promise<void> {
+    if (!this.#hasProcesses) return;
+    if (this.#state.kind === "running" && this.#state.stop === null) {
+      this.#state = { kind: "running", stop: options };
+    }
+    const { stopSignal } = options;
+    this.#killTimer.schedule(stopSignal === "KILL" ? 0 : options.gracePeriodMs);
+    if (stopSignal !== "KILL") await this.#reach(() => this.#parts.tree.signal(stopSignal));
+  }
+
+  async signal(signal: string): Promise<void> {
+    if (!this.#hasProcesses) return;
+    if (signal === "KILL") this.#killTimer.schedule(0);
+    else await this.#reach(() => this.#parts.tree.signalAgain(signal));
+  }
+
+  setTimeLimit(ms: number): void {
+    if (this.#state.kind === "running") this.#timeLimit.set(ms);
+  }
+
+  get #hasProcesses(): boolean {
+    return this.#state.kind === "running" || this.#state.kind === "leftovers";
+  }
+
+  /** The life of a job in three steps: its leader, what the leader left behind, its last bytes. */
+  async #run(): Promise<JobOutcome> {
+    const { process, startedAt, writer } = this.#parts;
+    const exitStatus = await process.exit;
+    const stop = this.#state.kind === "running" ? this.#state.stop : null;
+    this.#state = { kind: "leftovers", stop };
+    this.#leaderExited.abort();
+    this.#timeLimit.stop();
+    this.input?.abandon();
+    // By the monotonic clock, so that no job ends before it has begun; nor before what it printed.
+    const finishedAt = writer.endAt(startedAt + Math.round(this.#timeLimit.elapsedMs));
+    const end = endOf(exitStatus, stop?.reason ?? null, finishedAt);
+    const escalation = this.#escalation(exitStatus, stop);
+    const usage = await this.#endLeftovers(stop);
+    this.#state = { kind: "draining" };
+    const truncated = await this.#pump.drain();
+    // Nobody is told of the end before the log is on the disk. If it cannot be, `broken` tells.
+    await writer.flush().catch(() => {});
+    await writer[Symbol.asyncDispose]();
+    const detail = this.#logFault ?? (usage?.oomKills ? outOfMemory(usage) : escalation);
+    const outcome = {
+      ...this.progress,
+      usage,
+      outputTruncated: truncated || this.#logFault !== null,
+      end: detail === null ? end : { ...end, detail },
+    };
+    this.#state = { kind: "ended", outcome };
+    return outcome;
+  }
+
+  /** What is said of a stop that had to go on to SIGKILL: of the two signals, the exit status shows one. */
+  #escalation(exitStatus: ExitStatus, stop: StopOptions | null): string | null {
+    const killed = "signal" in exitStatus && exitStatus.signal === "SIGKILL";
+    if (stop === null || !killed || !this.#killTimer.isDue) return null;
+    const { stopSignal, gracePeriodMs } = stop;
+    if (stopSignal === "KILL" || gracePeriodMs === 0) return null;
+    const name = /^\d/.test(stopSignal) ? `Signal ${stopSignal}` : `SIG${stopSignal}`;
+    return `${name} did not end it within ${formatDuration(gracePeriodMs)}, SIGKILL did`;
+  }
+
+  async #endFor(reason: "timeout" | "log_limit"): Promise<void> {
+    const { execution: { gracePeriodMs }, onFault } = this.#parts;
+    try {
+      await this.stop({ stopSignal: "TERM", gracePeriodMs, reason });
+    } catch (error) {
+      onFault(error);
+    }
+  }
+
+  /** Ends what is left of the tree. Returns what was used in it. */
+  async #endLeftovers(stop: StopOptions | null): Promise<JobUsage | null> {
+    const { tree, onFault } = this.#parts;
+    try {
+      const nextWait = doubling(LOOK_AGAIN_MS);
+      for (;;) {
+        const release = await tree.release();
+        if (release.empty) return release.usage;
+        // A stop has said when to kill it.
+        if (stop === null) this.#killTimer.schedule(LEFTOVER_GRACE_MS);
+        if (this.#killTimer.isDue) await tree.kill();
+        else await tree.signal("TERM");
+        await delay(nextWait());
+      }
+    } catch (error) {
+      onFault(error);
+      return null;
+    } finally {
+      this.#killTimer.stop();
+    }
+  }
+
+  async #kill(): Promise<void> {
+    const { tree, onFault } = this.#parts;
+    try {
+      // Only the end of the leader tells that it was in its tree already.
+      await this.#reach(async () => {
+        await tree.kill();
+        return false;
+      });
+    } catch (error) {
+      onFault(error);
+    }
+  }
+
+  /** Sends what is to be sent until it reaches something, or the leader has exited. */
+  async #reach(send: () => Promise<boolean>): Promise<void> {
+    const nextWait = doubling(REACH_AGAIN_MS);
+    while (!await send() && this.#state.kind === "running") {
+      await delay(nextWait(), this.#leaderExited).catch(() => {});
+    }
+  }
+}
+
+function outOfMemory({ oomKills }: JobUsage): string {
+  return `Out of memory: the kernel killed ${oomKills} of its processes`;
+}
+
+function endOf(
+  exitStatus: ExitStatus,
+  stopReason: StopReason | null,
+  finishedAt: number,
+): JobEnd {
+  if (stopReason !== null) {
+    const byRequest = stopReason === "stopped" || stopReason === "shutdown";
+    const status = byRequest ? "cancelled" : "failed";
+    return { status, reason: stopReason, exitStatus, finishedAt };
+  }
+  if ("signal" in exitStatus) {
+    return { status: "failed", reason: "signaled", exitStatus, finishedAt };
+  }
+  const status = exitStatus.code === 0 ? "done" : "failed";
+  return { status, reason: "exited", exitStatus, finishedAt };
+}

@@ -1,0 +1,145 @@
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { JobLimits } from "../job/types.ts";
+import type { Cgroups } from "../process/cgroups.ts";
+import type { LaunchTools, ProcessSpec } from "../process/process.ts";
+import { ProcessGroups } from "../process/process_groups.ts";
+import { findProgram } from "../process/program.ts";
+import { findUser, type Rights, rightsOf } from "../process/users.ts";
+import type { LaunchRequest, PreparedJob } from "./executor.ts";
+
+/** The environment that every job starts with, before its own variables. */
+const CLEAN_ENVIRONMENT = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  LANG: "C.UTF-8",
+};
+
+/**
+ * Asking about a few paths takes milliseconds, but it is done with the rights of a job's user, whose other
+ * processes could suspend the one that asks.
+ */
+const ACCESS_TIMEOUT_MS = 20_000;
+
+/** What {@linkcode prepare} works with. */
+export interface PrepareOptions {
+  readonly tools: LaunchTools;
+  readonly groups: ProcessGroups;
+  /** Where cgroup v2 is ours to write. */
+  readonly cgroups: Cgroups | null;
+  /** `HOME` and default working directory. */
+  readonly home: string;
+}
+
+/**
+ * Decides how a job is started: finds its user, directory and program, and what can keep it to its limits.
+ *
+ * @throws `failed_precondition` for what is not there, or what the system does not let us do; `unavailable`
+ */
+export async function prepare(
+  { jobId, command, execution, logLimit }: LaunchRequest,
+  options: PrepareOptions,
+): Promise<PreparedJob> {
+  const { groups, cgroups } = options;
+  const user = execution.user === "" ? null : await findUser(execution.user, groups.shell);
+  const ownUid = Number(await groups.shell.ask("uid"));
+  const uid = user?.uid ?? ownUid;
+  if (execution.nice < 0 && uid !== 0) {
+    const who = user === null ? "the daemon does not run as root" : `"${user.name}" is not root`;
+    throw new JobWorkerError(
+      "failed_precondition",
+      `Cannot set nice ${execution.nice}: ${who}`,
+      { field: "execution.nice" },
+    );
+  }
+  const home = user?.home ?? options.home;
+  const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };
+  const place = await askAs(uid === ownUid ? null : user, options, async (groups) => {
+    const workingDirectory = command.workingDirectory || await usableHome(home, groups);
+    const program = await findProgram(command.name, { path: env.PATH, workingDirectory, groups });
+    return { workingDirectory, program };
+  });
+  const byCgroup = cgroups?.canLimit(execution.limits) ?? false;
+  const spec: ProcessSpec = {
+    ...place,
+    args: command.args,
+    env,
+    cgroup: cgroups?.entryOf(jobId) ?? "",
+    umask: execution.umask,
+    nice: execution.nice,
+    // Only root can change the groups of a process.
+    user: ownUid === 0 ? user : null,
+    rlimits: byCgroup ? {} : rlimitsOf(execution.limits, uid),
+    hasInput: execution.hasInput,
+  };
+  return {
+    jobId,
+    workingDirectory: place.workingDirectory,
+    user: user?.name ?? "",
+    startedAt: Date.now(),
+    spec,
+    cgroupLimits: byCgroup ? execution.limits : {},
+    execution,
+    logLimit,
+  };
+}
+
+/**
+ * Asks about paths with the rights that the job will have: with ours, those of root, a client would be
+ * let into directories, and learn of files, that are none of that user's business.
+ *
+ * @param user `null` for our own rights
+ * @throws `unavailable`
+ */
+async function askAs<T>(
+  user: Rights | null,
+  { groups, tools }: PrepareOptions,
+  ask: (groups: ProcessGroups) => Promise<T>,
+): Promise<T> {
+  if (user === null) return await ask(groups);
+  const timeout = new AbortController();
+  const onTimeout = () => timeout.abort(new Error(`no answer within ${ACCESS_TIMEOUT_MS} ms`));
+  const timer = setTimeout(onTimeout, ACCESS_TIMEOUT_MS);
+  try {
+    await using theirs = new ProcessGroups({
+      setsid: tools.setsid,
+      through: [tools.setpriv, ...rightsOf(user), "--"],
+      sh: tools.sh,
+      signal: timeout.signal,
+    });
+    return await ask(theirs);
+  } catch (error) {
+    if (error instanceof JobWorkerError) throw error;
+    throw new JobWorkerError(
+      "unavailable",
+      `Cannot start the job: cannot look at files as user ${user.uid}: ${messageOf(error)}`,
+      { cause: error },
+    );
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A user's home need not exist, nor be open to them. */
+async function usableHome(home: string, groups: ProcessGroups): Promise<string> {
+  const [access] = await groups.access([home]);
+  return access?.kind === "directory" && access.usable ? home : "/";
+}
+
+/** The limits as each process has them by itself; what they cannot express is refused. */
+function rlimitsOf(limits: JobLimits, uid: number): ProcessSpec["rlimits"] {
+  const { memoryBytes, cpus, processes } = limits;
+  if (cpus !== undefined) throw cannotLimit("cpus", "the cgroup v2 controller cpu is not there");
+  if (processes !== undefined && uid === 0) {
+    const why = "the cgroup v2 controller pids is not there, and RLIMIT_NPROC does not bind root";
+    throw cannotLimit("processes", why);
+  }
+  return {
+    ...(memoryBytes === undefined ? {} : { as: memoryBytes }),
+    ...(processes === undefined ? {} : { nproc: processes }),
+  };
+}
+
+function cannotLimit(what: string, why: string): JobWorkerError {
+  return new JobWorkerError("failed_precondition", `Cannot limit ${what}: ${why}`, {
+    field: `execution.limits.${what}`,
+  });
+}

@@ -1,0 +1,101 @@
+import { JobWorkerError } from "../errors.ts";
+import type { LaunchRequest, PreparedJob } from "../executor/executor.ts";
+import { checkCommand } from "../job/command.ts";
+import { completeExecution, type ExecutionRequest } from "../job/execution.ts";
+import { checkLabels } from "../job/labels.ts";
+import { checkLogLimit, DEFAULT_LOG_LIMIT } from "../job/log_limit.ts";
+import type { Command, Containment, Job, LogLimit } from "../job/types.ts";
+import { chooseUser, type UserPolicy } from "../job/user_policy.ts";
+import { formatDuration } from "../text/duration.ts";
+
+/** What to start, and for whom. */
+export interface StartRequest {
+  readonly command: Pick<Command, "name"> & Partial<Command>;
+  readonly owner: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  /** A repeat with the same value, by the same owner, returns the same job. */
+  readonly requestId?: string;
+  readonly execution?: ExecutionRequest;
+  readonly logLimit?: LogLimit;
+}
+
+/** What a worker allows its jobs, and gives those that do not choose. */
+export interface StartPolicy {
+  readonly users: UserPolicy;
+  /** For jobs that do not choose their own, and for all of them; 0: without bound. In milliseconds. */
+  readonly timeout: { readonly defaultMs: number; readonly maxMs: number };
+  readonly logLimit: LogLimit;
+  /** The most that a job may choose for its log. */
+  readonly maxLogBytes: number;
+}
+
+/** The policy of a worker that is told of none. */
+export const DEFAULT_START_POLICY: StartPolicy = {
+  users: { default: "", allowed: [] },
+  timeout: { defaultMs: 0, maxMs: 0 },
+  logLimit: DEFAULT_LOG_LIMIT,
+  maxLogBytes: Infinity,
+};
+
+/**
+ * Checks a request, and completes it.
+ *
+ * @throws `invalid_argument`, naming the field, its value and what is accepted; `permission_denied` for a
+ *   user that the policy does not allow
+ */
+export function completeStart(
+  jobId: string,
+  { command: requested, labels = {}, execution: partial = {}, ...request }: StartRequest,
+  policy: StartPolicy,
+): LaunchRequest {
+  const { logLimit = policy.logLimit } = request;
+  const command = { args: [], env: {}, workingDirectory: "", ...requested };
+  checkCommand(command);
+  checkLabels(labels);
+  checkLogLimit(logLimit, policy.maxLogBytes);
+  const execution = completeExecution(partial);
+  const { defaultMs, maxMs } = policy.timeout;
+  const timeoutMs = execution.timeoutMs || defaultMs || maxMs;
+  checkMaxTimeout(timeoutMs, maxMs, "execution.timeoutMs");
+  const user = chooseUser(execution.user, policy.users);
+  return { jobId, command, execution: { ...execution, timeoutMs, user }, logLimit };
+}
+
+/** The record of a job that is about to start: it has no process id yet. */
+export function newJob(
+  { owner, labels = {}, requestId = "" }: StartRequest,
+  { jobId, command, execution, logLimit }: LaunchRequest,
+  { workingDirectory, user, startedAt }: PreparedJob,
+  containment: Containment,
+): Job {
+  return {
+    jobId,
+    command: { ...command, workingDirectory },
+    pid: 0,
+    owner,
+    labels,
+    requestId,
+    startedAt,
+    stdoutBytes: 0,
+    stderrBytes: 0,
+    execution: { ...execution, user },
+    containment,
+    usage: null,
+    logLimit,
+    logBytes: 0,
+    outputTruncated: false,
+    liveStatus: "running",
+    end: null,
+  };
+}
+
+/** @throws `invalid_argument` for more time than a job may have */
+export function checkMaxTimeout(timeoutMs: number, maxMs: number, field: string): void {
+  if (maxMs === 0 || (timeoutMs > 0 && timeoutMs <= maxMs)) return;
+  const given = timeoutMs === 0 ? "of none" : formatDuration(timeoutMs);
+  throw new JobWorkerError(
+    "invalid_argument",
+    `Invalid timeout ${given}: this daemon lets no job run longer than ${formatDuration(maxMs)}`,
+    { field },
+  );
+}

@@ -1,0 +1,25 @@
+import { killLeftovers } from "../../lib/executor/leftovers.ts";
+import { ProcessGroups } from "../../lib/process/process_groups.ts";
+import { assert } from "../assert.ts";
+import { TOOLS } from "../process/tools.ts";
+
+Deno.test("killLeftovers() kills again what enters the cgroup of a job after the first time", async () => {
+  await using groups = new ProcessGroups(TOOLS);
+  const jobId = "01890a5d-ac96-774b-bcce-b302099a8057";
+  // No process can have this id, see proc_sys_kernel(5).
+  const job = { jobId, pid: 2 ** 22 + 1, containment: "cgroup" } as const;
+  let kills = 0;
+  await killLeftovers([{ job, processIdentity: "" }], {
+    groups,
+    findCgroups: () =>
+      Promise.resolve({
+        kill: () => Promise.resolve(void kills++),
+        // The process that was just being started is there from the second look on.
+        remove: () =>
+          Promise.resolve(
+            kills < 3 ? null : { cpuMs: null, peakMemoryBytes: null, oomKills: null },
+          ),
+      }),
+  });
+  assert.equal(kills, 3);
+});
