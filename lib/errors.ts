@@ -39,15 +39,15 @@ export interface JobWorkerErrorOptions extends ErrorOptions {
   /** A word for programs: an errno name such as `"ENOENT"`, for a start that failed. */
   readonly reason?: string;
   /**
-   * The field of a request that the message is about: `filter.owner`. Where the message has its name, it
-   * has it to the letter.
+   * The field of a request that the message is about: `filter.owner`. Where the message contains the name,
+   * it does so to the letter.
    */
   readonly field?: string;
 }
 
 /**
  * An error whose message may be shown to the caller: it names the field or the job, the value, and
- * what would be accepted. Every other error is a fault of ours and reaches the caller as `internal`.
+ * what would be accepted. Any other error is a bug of ours and reaches the caller as `internal`.
  */
 export class JobWorkerError extends Error {
   override readonly name = "JobWorkerError";
@@ -63,13 +63,13 @@ export class JobWorkerError extends Error {
   }
 }
 
-/** The text of whatever was thrown, for a message or a diagnostic. */
+/** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   if (isMissingRight(error)) return missingRightText(error.message);
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What the system says of a path, see errno(3), in our words. */
+/** What errno(3) says about a path, in our words. */
 const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   EACCES: "permission denied",
   EISDIR: "it is a directory",
@@ -82,12 +82,12 @@ export function pathFaultOf(error: unknown): string {
   return SYSTEM_WORDS[String(Reflect.get(Object(error), "code"))] ?? messageOf(error);
 }
 
-/** Whether Deno has refused something, as it does where the flags of its line do not allow it. */
+/** Whether Deno has refused something that its flags do not allow. */
 export function isMissingRight(error: unknown): error is Error {
   return error instanceof Error && error.name === "NotCapable";
 }
 
-/** Deno would advise a flag of the line, which stands in a task. */
+/** Deno would advise a flag, but the command line is in a task. */
 function missingRightText(message: string): string {
   const [, right = "", what = ""] =
     /^Requires (\w+) access(?: to (.+?))?(?:, run|$)/.exec(message) ?? [];

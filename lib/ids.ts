@@ -1,16 +1,16 @@
 import { v7 } from "uuid";
 
-/** The one form of a job id that we write: lower case, with hyphens. */
+/** The only form in which we write job ids: lower case, with hyphens. */
 export const JOB_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** A new id: a UUIDv7 (RFC 9562), so that ids sort in the order in which they were made. */
+/** A new id, a UUIDv7 (RFC 9562), so that ids sort in the order in which they are made. */
 export function newId(): string {
   return v7();
 }
 
 /**
- * Makes new ids that sort behind an id that there is already, also when the clock has been set back
- * while this process did not run.
+ * Makes new ids that sort after all existing ones, even if the clock has been set back while this process
+ * did not run.
  */
 export class IdSequence {
   #last: string;
@@ -22,7 +22,7 @@ export class IdSequence {
 
   next(): string {
     let id = v7();
-    // The first 48 bits are the time; the next millisecond is enough to be greater.
+    // The first 48 bits are the time, so the next millisecond is enough.
     if (id <= this.#last) id = v7({ msecs: timeOf(this.#last) + 1 });
     this.#last = id;
     return id;

@@ -6,7 +6,7 @@
  */
 export async function abortable<T>(promise: Promise<T>, signal?: AbortSignal): Promise<T> {
   if (signal === undefined) return await promise;
-  // Nobody waits for it any more: that it fails after that, or has failed, ends no process.
+  // Nobody waits for it any more, so a failure must not end the process as an unhandled rejection.
   promise.catch(() => {});
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();

@@ -1,18 +1,18 @@
 /**
- * Does one thing for many who ask at about the same time. Who asks while nothing is under way is
- * served at once; those who ask meanwhile share the next batch.
+ * Does one thing for many callers who ask at about the same time. The first is served at once; those who
+ * ask while a batch is under way share the next one.
  */
 export class Batcher<Question, Result> {
   readonly #run: (questions: readonly Question[]) => Promise<Result>;
   #next: { readonly questions: Question[]; readonly result: Promise<Result> } | null = null;
   #last: Promise<unknown> = Promise.resolve();
 
-  /** @param run does a batch, which holds the answer to each of the questions */
+  /** @param run answers a batch of questions; all of them get this one result */
   constructor(run: (questions: readonly Question[]) => Promise<Result>) {
     this.#run = run;
   }
 
-  /** Takes part in the next batch. */
+  /** Adds a question to the next batch. */
   add(question: Question): Promise<Result> {
     this.#next ??= this.#begin();
     this.#next.questions.push(question);

@@ -5,7 +5,7 @@ export interface Growth {
 }
 
 /**
- * Waits that grow, for who tries again and again.
+ * Growing waits, for repeated attempts.
  *
  * @returns a function that gives the first wait, and then each time twice the one before, up to the last
  */

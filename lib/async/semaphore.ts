@@ -2,11 +2,11 @@ import { JobWorkerError } from "../errors.ts";
 
 /** Options of {@linkcode Semaphore}. */
 export interface SemaphoreOptions {
-  /** How much there is to be had at once. */
+  /** How much can be held at once. */
   readonly total: number;
-  /** How much of it may be waited for. */
+  /** How much may be waited for. */
   readonly maxWaiting: number;
-  /** What is told to whoever would wait for more. */
+  /** The error message for a caller who would wait for more. */
   readonly refusal: string;
 }
 
@@ -16,8 +16,8 @@ interface Waiting {
 }
 
 /**
- * Something of which there is only so much at once: bytes of memory, or the one turn to write. Whoever
- * asks first is served first, also if what they ask for is much.
+ * A weighted semaphore, for something of which there is only so much: bytes of memory, or the one turn to
+ * write. Callers are served in order, even if the first one asks for much.
  *
  * ```ts
  * import { Semaphore } from "./semaphore.ts";
@@ -43,7 +43,7 @@ export class Semaphore {
   /**
    * Waits for a share, which is the caller's until it is disposed of.
    *
-   * @param amount more than there is in all counts as all of it
+   * @param amount an amount above the total counts as the total
    * @throws the reason of the signal; `resource_exhausted` if too much is waited for
    */
   async acquire(amount: number, signal?: AbortSignal): Promise<Disposable> {
@@ -57,7 +57,7 @@ export class Semaphore {
     if (!isNext && this.#amountWaiting() + waiting.amount > maxWaiting) {
       throw new JobWorkerError("resource_exhausted", refusal);
     }
-    // At once, not when this function goes on: nothing may be granted in between.
+    // Right in the event, not when this function goes on: nothing may be granted in between.
     const onAbort = () => {
       this.#waiting.delete(waiting);
       waiting.granted.reject(signal?.reason);

@@ -1,5 +1,5 @@
 /**
- * Waits until all of some promises have settled, so that nothing of them is under way any more.
+ * Waits until all promises have settled, so that none of their work is still under way.
  *
  * @throws the reason of the first one that was rejected
  */

@@ -3,12 +3,12 @@ import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { RunningInput } from "./executor.ts";
 
-/** So many writes may wait for the one before them, each with its bytes. */
+/** How many writes may wait for the one before them, each holding its bytes. */
 const MAX_WAITING = 4;
 
 /**
- * The standard input of a job. Bytes are counted, so that a writer whose connection broke can say
- * where it goes on: what came before is not written again.
+ * The standard input of a job. It counts bytes, so that a writer whose connection broke can say where it
+ * resumes, and nothing is written twice.
  */
 export class JobInput implements RunningInput {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
@@ -24,7 +24,7 @@ export class JobInput implements RunningInput {
 
   constructor(stdin: WritableStream<Uint8Array<ArrayBuffer>>) {
     this.#writer = stdin.getWriter();
-    // A job that closes its input, or ends, breaks the pipe: the next write tells.
+    // When the job closes its input, or ends, the pipe breaks: the next write reports that.
     this.#writer.closed.catch(() => {});
   }
 
@@ -39,13 +39,13 @@ export class JobInput implements RunningInput {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    // After what is being written; those who wait are too late.
+    // The write under way is finished; those that wait come too late.
     this.#writer.close().catch(() => {});
   }
 
   /**
-   * Gives up what has not been read: there is nobody left to read it. A process outside the reach of the
-   * job may hold the pipe open and full; the writer of that stream would wait for it.
+   * Gives up what has not been read, since the job is gone. A process that has escaped from the job may hold
+   * the pipe open and full, and the writer would wait for it.
    */
   abandon(): void {
     this.#open = false;

@@ -26,9 +26,9 @@ export interface LocalExecutorOptions {
   readonly cgroups?: boolean;
   /** See `LogWriterOptions`. */
   readonly diskTimeoutMs?: number;
-  /** Told when the shell that asks the kernel has ended and is replaced; the jobs do not notice. */
+  /** Called when the shell that asks the kernel has ended and is replaced; jobs do not notice. */
   readonly onShellEnded?: (end: ShellEnd) => void;
-  /** Told what goes wrong with a job and cannot be told to its user. */
+  /** Called for errors of a job that cannot be reported to its user. */
   readonly onFault: (error: unknown, jobId: string) => void;
 }
 

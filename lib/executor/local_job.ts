@@ -53,7 +53,7 @@ export interface LocalJobParts {
   readonly process: Process;
   readonly writer: LogWriter;
   readonly tree: JobTree;
-  /** Told what a user of the job cannot be told. */
+  /** Called for errors that cannot be reported to the job's user. */
   readonly onFault: (error: unknown) => void;
 }
 

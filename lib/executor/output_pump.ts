@@ -3,15 +3,15 @@ import type { LogWriter } from "../log/log_writer.ts";
 import type { Process } from "../process/process.ts";
 import type { LogStream } from "../job/types.ts";
 
-/** How often the pipes are looked at once the last process of the job has gone. */
+/** How often the pipes are checked once the last process of the job is gone. */
 const LOOK_MS = 100;
 /**
- * They are silent if nothing came between so many looks. On a machine that is busy what waits in the
- * pipes may be read hundreds of milliseconds after it was printed, and giving up would lose it. Only
- * who has left the job and holds the pipes makes anybody wait for this.
+ * How many checks without output mean that none will come. On a busy machine, output may be read hundreds
+ * of milliseconds after it was printed, and giving up sooner would lose it. The wait happens only if a
+ * process that has left the job still holds the pipes open.
  */
 const QUIET_LOOKS = 15;
-/** Looks at pipes that are not silent. Only a process that has left the job can still print. */
+/** How many checks there are at most, since a process that has left the job may print for ever. */
 const MAX_LOOKS = 30;
 
 /** Moves what a process prints into its log. The pipes are read no faster than the disk takes it. */
@@ -20,7 +20,7 @@ export class OutputPump {
   readonly #done: Promise<unknown>;
   #open = 2;
   #reads = 0;
-  /** How many streams wait for the disk, so that their pipes are not read. */
+  /** How many streams wait for the disk; their pipes are not read meanwhile. */
   #storing = 0;
 
   /**
@@ -39,8 +39,8 @@ export class OutputPump {
   }
 
   /**
-   * Reads what is left once the job's processes have gone. Never waits for the end of the pipes alone:
-   * a daemonised child may keep them open for ever.
+   * Reads what is left once the job's processes are gone. It does not just wait for the end of the pipes,
+   * which a daemonised child may keep open for ever.
    *
    * @returns whether they were still held open
    */
@@ -53,10 +53,10 @@ export class OutputPump {
       if (this.#open === 0) break;
       quiet = this.#reads === before && this.#storing === 0 ? quiet + 1 : 0;
     }
-    const cut = this.#open > 0;
+    const isHeldOpen = this.#open > 0;
     await Promise.all(this.#readers.map((reader) => reader.cancel()));
     await this.#done;
-    return cut;
+    return isHeldOpen;
   }
 
   async #pump(

@@ -5,12 +5,12 @@ import { JobWorkerError } from "../errors.ts";
 export const MAX_ARGUMENT_BYTES = 128 * 1024;
 
 /**
- * All arguments and variables together, as execve(2) counts them: where the stack may have 8 MiB, as it
- * usually may, a quarter of that (ARG_MAX). 16 KiB of it are for what a start adds of its own.
+ * All arguments and variables together, as execve(2) counts them (ARG_MAX): a quarter of the largest stack,
+ * which is usually 8 MiB. 16 KiB of it are left for what a start adds itself.
  */
 const MAX_COMMAND_BYTES = 2 * 1024 * 1024 - 16 * 1024;
 
-/** Each has a final NUL, and a pointer to it. */
+/** What each argument and variable takes beside its text: a final NUL and a pointer. */
 const BYTES_BESIDE_EACH = 9;
 
 /** A part of a {@linkcode Command}, in words and as the field of a request. */
@@ -23,7 +23,7 @@ const NAME: Part = { words: "command name", field: "command.name" };
 const DIRECTORY: Part = { words: "working directory", field: "command.workingDirectory" };
 const VARIABLE: Part = { words: "environment variable", field: "command.env" };
 
-/** The message names the part and shows its value. */
+/** Throws unless accepted; the message names the part and shows its value. */
 function check({ words, field }: Part, value: string, accepted: boolean, rule: string): void {
   if (accepted) return;
   throw new JobWorkerError("invalid_argument", `Invalid ${words} ${shown(value)}: ${rule}`, {
@@ -31,7 +31,7 @@ function check({ words, field }: Part, value: string, accepted: boolean, rule: s
   });
 }
 
-/** A value as it may stand in a message: quoted, escaped, and cut. */
+/** A value as it may appear in a message: quoted, escaped and truncated. */
 function shown(value: string): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
@@ -53,7 +53,7 @@ function checkLength({ words, field }: Part, value: string): void {
   );
 }
 
-/** Refuses here what the kernel would refuse later, when the job is on record. */
+/** Refuses early what the kernel would refuse once the job is recorded. */
 function checkWhole({ name, args, env }: Command): void {
   const variables = Object.entries(env).map(([key, value]) => `${key}=${value}`);
   const length = [name, ...args, ...variables].reduce(
@@ -70,7 +70,7 @@ function checkWhole({ name, args, env }: Command): void {
 }
 
 /**
- * Refuses what execve(2) could not pass on as it is written.
+ * Refuses what execve(2) could not pass on unchanged.
  *
  * @throws `invalid_argument`, naming the field, its value and what is accepted
  */

@@ -10,7 +10,7 @@ import {
   type Unknown,
 } from "./types.ts";
 
-/** What the very first records had. All else has been added since. */
+/** The fields that the very first records had. All others have been added since. */
 type First =
   | "jobId"
   | "command"
@@ -25,7 +25,7 @@ type First =
   | "logBytes"
   | "end";
 
-/** Of then: what a daemon of today takes for a job that does not say may change, and this may not. */
+/** The defaults of those days. Unlike the defaults of today, they must never change. */
 const EXECUTION: Execution = {
   user: "",
   umask: "",
@@ -37,8 +37,8 @@ const EXECUTION: Execution = {
 };
 
 /**
- * What was true of the jobs of an older daemon, whose records do not say so. A field that is added to
- * {@linkcode Job} does not compile without a value here.
+ * What was true of the jobs of older daemons, although their records do not say so. A field that is added
+ * to {@linkcode Job} does not compile without a value here.
  */
 const DEFAULTS: Omit<Job, First> = {
   execution: EXECUTION,
@@ -55,11 +55,11 @@ type Stored = Pick<Job, First> & Partial<Job> & {
 };
 
 /**
- * Reads the record of a job, by whichever version of the daemon it was written. A word that this one does
- * not know is `unknown`; a field that it does not know is left out.
+ * Reads the record of a job, whichever version of the daemon has written it. A word that this version does
+ * not know becomes `unknown`; a field that it does not know is left out.
  *
  * @param record what `JSON.stringify()` made of a job
- * @throws SyntaxError if it is no JSON
+ * @throws `SyntaxError` if it is not JSON
  */
 export function decodeJob(record: string): Job {
   const stored: Stored = JSON.parse(record);

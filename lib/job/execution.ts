@@ -4,7 +4,7 @@ import type { Execution, JobLimits } from "./types.ts";
 /** What a request may leave out of its {@linkcode Execution}. */
 export type ExecutionRequest = Partial<Execution>;
 
-/** Longer, and a timer could not count it in one go. */
+/** A longer time would not fit into one timer. */
 export const MAX_GRACE_PERIOD_MS = 24 * 60 * 60 * 1000;
 export const MAX_TIMEOUT_MS = 10 * 365 * 24 * 60 * 60 * 1000;
 export const MIN_MEMORY_BYTES = 1024 * 1024;
@@ -77,7 +77,7 @@ function isWhole(value: number, from: number, to: number): boolean {
   return Number.isSafeInteger(value) && value >= from && value <= to;
 }
 
-/** What a field is in words, where that is not its own name. */
+/** The fields whose name in words is not their own name. */
 const WORDS: Readonly<Record<string, string>> = {
   timeoutMs: "timeout",
   gracePeriodMs: "grace period",

@@ -1,5 +1,5 @@
 /**
- * How jobs and their output are said in JSON, by every API and by the CLI.
+ * Jobs and their output as JSON, the same for every API and the CLI.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import {
   type Unknown,
 } from "./types.ts";
 
-/** Has every field of a {@linkcode Job}, those that will be added too, but these. */
+/** Has every field of a {@linkcode Job}, including those that will be added, except these. */
 export type JobJson = Omit<Job, "startedAt" | "end" | "requestId" | "liveStatus"> & {
   readonly status: JobStatus | Unknown;
-  /** Of RFC 3339, in UTC. */
+  /** RFC 3339, in UTC. */
   readonly startDate: string;
   readonly finishDate: string | null;
   readonly exitStatus: ExitStatus | null;
@@ -49,9 +49,9 @@ export interface RecordJson {
   readonly offset: number;
   readonly time: string;
   readonly stream: LogRecord["stream"];
-  /** In base64. */
+  /** Base64. */
   readonly data: string;
-  /** The same, where it is UTF-8. */
+  /** The same as text, if it is UTF-8. */
   readonly text?: string;
 }
 

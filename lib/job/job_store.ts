@@ -2,22 +2,22 @@ import type { Job, JobFilter } from "./types.ts";
 
 /** A page of a list. */
 export interface JobPage {
-  /** At most so many. */
+  /** The most jobs on it. */
   readonly limit: number;
-  /** Only jobs that are older than this one. */
+  /** Only jobs older than the one with this id. */
   readonly before?: string;
-  /** What their records may take together, in bytes of JSON; 2 MiB by default. */
+  /** The most that their records may take together, in bytes of JSON; 2 MiB by default. */
   readonly maxBytes?: number;
 }
 
-/** By what the processes of a stored job are found. */
+/** What the processes of a stored job are found by. */
 export interface StoredJob {
   readonly job: Pick<Job, "jobId" | "pid" | "containment">;
-  /** See `ProcessGroups.identityOf()`; `""` if it was never learnt. */
+  /** See `ProcessGroups.identityOf()`; `""` if it is not known. */
   readonly processIdentity: string;
 }
 
-/** What retention goes by. A record may have megabytes, and all of them are looked at. */
+/** What retention needs of a job. A whole record may have megabytes, and retention looks at all of them. */
 export interface FinishedJob {
   readonly jobId: string;
   readonly finishedAt: number;
@@ -25,15 +25,15 @@ export interface FinishedJob {
 }
 
 /**
- * Where the records of jobs are kept. Belongs to the worker; implementations live elsewhere.
+ * Where the records of jobs are kept.
  *
- * A promise that is fulfilled says that the change will survive the process.
+ * Once a promise is fulfilled, the change survives the process.
  */
 export interface JobStore extends AsyncDisposable {
   /**
    * Adds a job, or replaces the one with the same id.
    *
-   * @param processIdentity what tells its leader from a later process with the same id; kept if left out
+   * @param processIdentity what tells its leader from a later process with the same id; unchanged if left out
    */
   put(job: Job, processIdentity?: string): Promise<void>;
   /** The jobs that are not known to have ended. */

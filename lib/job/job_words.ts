@@ -1,5 +1,5 @@
 /**
- * How a job is said to people, by the CLI and on the page.
+ * Jobs in words, the same for the CLI and the page.
  *
  * @module
  */
@@ -18,14 +18,14 @@ export function commandText({ command }: Job): string {
   return shellWords([command.name, ...command.args]);
 }
 
-/** How long the job ran, or has run until `now`; of a lost job, for how long it is known to have run. */
+/** How long a job ran, or has run until `now`; for a lost job, how long it is known to have run. */
 export function tookText(job: Job, now: number): string {
   const { startedAt, end } = job;
   const span = end === null ? formatSpan(now - startedAt) : formatTook(end.finishedAt - startedAt);
   return isLost(job) ? `at least ${span}` : span;
 }
 
-/** Whether nobody knows how it ended. */
+/** Whether nobody knows how the job ended. */
 export function isLost({ end }: Job): boolean {
   return end?.reason === "lost";
 }

@@ -3,13 +3,13 @@ import { hasAtMost } from "../text/text_length.ts";
 
 export const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
 
-/** How many a job may have. */
+/** The most labels of a job. */
 export const MAX_LABELS = 64;
 
 export const MAX_LABEL_VALUE_LENGTH = 256;
 
 /**
- * Refuses labels that could not be shown in a table or written in a filter.
+ * Refuses labels that cannot be shown in a table or written in a filter.
  *
  * @throws `invalid_argument`, naming the label and what is accepted
  */

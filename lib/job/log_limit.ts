@@ -1,10 +1,10 @@
 import { JobWorkerError } from "../errors.ts";
 import type { LogLimit } from "./types.ts";
 
-/** 256 MiB, of which the newest is kept. */
+/** 256 MiB, of which the newest output is kept. */
 export const DEFAULT_LOG_LIMIT: LogLimit = { bytes: 256 * 1024 * 1024, policy: "keep_newest" };
 
-/** Less would be a few records. */
+/** A smaller log would hold only a few records. */
 export const MIN_LOG_LIMIT_BYTES = 1024 * 1024;
 
 /** @throws `invalid_argument`, naming the limit and what is accepted */

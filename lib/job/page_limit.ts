@@ -1,18 +1,17 @@
 import { Buffer } from "node:buffer";
 
-/** The most jobs that are handed over at once. */
+/** The most jobs on a page. */
 export const MAX_PAGE_JOBS = 1000;
 
 /**
- * A thousand usual records take half of it, and clients of gRPC take no message above 4 MiB. A job that
- * is larger alone is not larger than that: execve(2) lets its command have 2 MiB.
+ * A thousand ordinary records take half of it, and gRPC clients accept messages up to 4 MiB. A single job
+ * that is larger still fits into those: execve(2) limits its command to 2 MiB.
  */
 const MAX_PAGE_BYTES = 2 * 1024 * 1024;
 
 /**
- * How many jobs a page has, which is bounded by what their records take, too: one may have megabytes,
- * and a page is held in memory several times over. A job always fits on an empty page, so pages come to
- * an end.
+ * Bounds a page of jobs by their number and by the size of their records, of which one may have megabytes
+ * and a page is held in memory several times over. Any job fits on an empty page, so that paging ends.
  */
 export class PageLimit {
   #jobs: number;
@@ -30,8 +29,8 @@ export class PageLimit {
   }
 
   /**
-   * Takes another job onto the page. Once one did not fit, no smaller one gets on either: a page has no
-   * gaps.
+   * Adds another job to the page if it fits. Once a job did not fit, no smaller one is added either: a page
+   * has no gaps.
    *
    * @param record of the job, as JSON
    */

@@ -48,7 +48,7 @@ export const JOB_REASONS = [
 
 export type JobReason = typeof JOB_REASONS[number];
 
-/** The outcome of a job. Whole or absent: an end time without an end cannot be written. */
+/** The outcome of a job, whole or absent: no end time without an end can be expressed. */
 export interface JobEnd {
   readonly status: typeof END_STATUSES[number] | Unknown;
   readonly reason: JobReason | Unknown;
@@ -63,7 +63,7 @@ export interface JobEnd {
   readonly detail?: string;
 }
 
-/** What happens once a log takes more room on disk than it may. */
+/** What happens when a log reaches its limit. */
 export const LOG_POLICIES = ["keep_newest", "end_job"] as const;
 
 export type LogPolicy = typeof LOG_POLICIES[number];
@@ -76,22 +76,22 @@ export interface LogLimit {
   readonly policy: LogPolicy;
 }
 
-/** What keeps the processes of a job together: a stop reaches all that is in it. */
+/** What holds the processes of a job together: a stop reaches all that are in it. */
 export const CONTAINMENTS = ["cgroup", "process_group"] as const;
 
-/** `process_group`: a child that calls setsid(2) gets out of reach. */
+/** With `process_group`, a child that calls setsid(2) escapes. */
 export type Containment = typeof CONTAINMENTS[number];
 
 /** Bounds on what a job may use. An absent member is no bound. */
 export interface JobLimits {
-  /** Of all its processes together, if kept by a cgroup; else of each one's address space. */
+  /** In a cgroup, the memory of all its processes together; otherwise the address space of each. */
   readonly memoryBytes?: number;
   /** How many processors' worth of time it may use at once; 0.5 is half of one. */
   readonly cpus?: number;
   readonly processes?: number;
 }
 
-/** What a job has used. `null`: the kernel does not tell. */
+/** What a job has used; `null` where the kernel does not tell. */
 export interface JobUsage {
   /** Processor time, in milliseconds. */
   readonly cpuMs: number | null;
@@ -108,9 +108,9 @@ export interface Execution {
   readonly umask: string;
   /** -20 to 19, added to the daemon's; see nice(1). */
   readonly nice: number;
-  /** How long it may run, in milliseconds from its start; 0: for ever. */
+  /** How long it may run, in milliseconds from its start; 0: without bound. */
   readonly timeoutMs: number;
-  /** Between the stop signal and SIGKILL, for a stop that does not say. */
+  /** From the stop signal to SIGKILL, in milliseconds, for a stop that does not say otherwise. */
   readonly gracePeriodMs: number;
   readonly limits: JobLimits;
   /** Whether clients may write to its standard input, which is /dev/null otherwise. */
@@ -136,7 +136,7 @@ export interface Job {
   readonly stderrBytes: number;
   readonly execution: Execution;
   readonly containment: Containment | Unknown;
-  /** Known once it has ended, where the kernel tells. */
+  /** `null` until it has ended, and where the kernel does not tell. */
   readonly usage: JobUsage | null;
   readonly logLimit: Omit<LogLimit, "policy"> & { readonly policy: LogPolicy | Unknown };
   /** What the log takes on disk. */
@@ -146,7 +146,7 @@ export interface Job {
    * open when the job ended, or the log took no more.
    */
   readonly outputTruncated: boolean;
-  /** What it is as long as it has no end. */
+  /** Its status until it ends. */
   readonly liveStatus: typeof LIVE_STATUSES[number] | Unknown;
   /** `null` until the job has ended. */
   readonly end: JobEnd | null;
@@ -176,7 +176,7 @@ export interface LogRecord<Stream extends string = LogStream | Unknown> {
   readonly data: Uint8Array<ArrayBuffer>;
 }
 
-/** A record as the worker has it: of a stream that it knows. */
+/** A record as the worker has it: its stream is one of the two. */
 export type StoredRecord = LogRecord<LogStream>;
 
 /** Some consecutive records of a log, about 256 KiB at most. */

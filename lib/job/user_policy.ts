@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../errors.ts";
 
-/** Whose rights jobs may have. */
+/** The users that jobs may run as. */
 export interface UserPolicy {
   /** The user of a job that does not choose one; `""` for the daemon's own. */
   readonly default: string;

@@ -33,7 +33,7 @@ export class JobLog implements StreamCounts {
   readonly #segments: Segment[] = [];
   #counts: StreamCounts = { stdoutBytes: 0, stderrBytes: 0 };
   #closed = false;
-  /** Of a log that was opened, the time of its last record; 0 if there is none. */
+  /** The time of the last record, in a log that was opened from the disk; 0 if there is none. */
   lastTime = 0;
 
   constructor(directory: string) {
@@ -41,7 +41,7 @@ export class JobLog implements StreamCounts {
   }
 
   /**
-   * Opens the log of a job that has ended. What a crash tore at its end is left out.
+   * Opens the log of a job that has ended. A record that a crash left incomplete is left out.
    *
    * @throws `Deno.errors.NotFound` if there is none
    */
@@ -55,7 +55,7 @@ export class JobLog implements StreamCounts {
     for (const segment of log.#segments) {
       segment.size = (await Deno.stat(log.pathOf(segment))).size;
     }
-    // Of one that was not flushed, a power cut may have left the name.
+    // After a power cut, a segment that was not flushed may exist and be empty.
     log.#leaveOutEmpty();
     await log.#findEnd();
     log.#closed = true;
@@ -82,12 +82,12 @@ export class JobLog implements StreamCounts {
     return this.#counts.stderrBytes;
   }
 
-  /** Bytes of output so far, both streams together, those of dropped segments included. */
+  /** Bytes of output so far, of both streams together and including dropped segments. */
   get endOffset(): number {
     return this.#counts.stdoutBytes + this.#counts.stderrBytes;
   }
 
-  /** What is left of it takes so many bytes on disk. */
+  /** How many bytes the segments take on disk. */
   get diskBytes(): number {
     return this.#segments.reduce((sum, { size }) => sum + size, 0);
   }
@@ -97,7 +97,7 @@ export class JobLog implements StreamCounts {
     return this.#closed;
   }
 
-  /** Settles when something is added, or the log is closed. Take it before reading. */
+  /** Settles when something is added or the log is closed. Take this promise before you read. */
   changed(): Promise<void> {
     return this.#wakeUp.next();
   }
@@ -127,12 +127,12 @@ export class JobLog implements StreamCounts {
   }
 
   /**
-   * Brings segments to the disk, and their names. What is gone needs no flush.
+   * Flushes segments and their names to the disk. Those that were dropped need no flush.
    *
    * @throws what flushing throws
    */
   async flush(segments: Iterable<Segment> = this.#segments): Promise<void> {
-    // Side by side: the file system does all of it in one go.
+    // All at once, which the file system can do in one go.
     await settleAll(
       [
         ...Array.from(segments, (segment) => flushFile(this.pathOf(segment))),
@@ -146,8 +146,8 @@ export class JobLog implements StreamCounts {
   }
 
   /**
-   * Cuts off behind the last whole record of each segment. A power cut can have torn any that had not
-   * been flushed; what is missing then is a gap, as where segments were dropped.
+   * Truncates each segment after its last complete record. A power cut may have torn any segment that was
+   * not flushed; what is missing is then a gap, as where segments were dropped.
    */
   async mend(): Promise<void> {
     for (const segment of this.#segments) {
@@ -159,12 +159,12 @@ export class JobLog implements StreamCounts {
     this.#leaveOutEmpty();
   }
 
-  /** Begins another segment. For the writer. */
+  /** Adds a segment. Only the writer calls this. */
   begin(segment: Segment): void {
     this.#segments.push(segment);
   }
 
-  /** Says that a record ends the last segment now. For the writer. */
+  /** Adds a record to the last segment. Only the writer calls this. */
   grow(fileBytes: number, counts: StreamCounts): void {
     const last = this.#segments.at(-1);
     if (last === undefined) throw new TypeError("Cannot grow a log without a segment");
@@ -173,7 +173,7 @@ export class JobLog implements StreamCounts {
     this.#wakeUp.notify();
   }
 
-  /** Removes the oldest segment. A reader that has it open still reads it to its end. */
+  /** Removes the oldest segment. A reader that has it open can still read it to its end. */
   async dropOldest(): Promise<void> {
     const segment = this.#segments.shift();
     if (segment === undefined) return;
@@ -184,7 +184,7 @@ export class JobLog implements StreamCounts {
     }
   }
 
-  /** Says that nothing will be added any more. For the writer. */
+  /** Declares that nothing will be added any more. Only the writer calls this. */
   close(): void {
     this.#closed = true;
     this.#wakeUp.notify();
@@ -194,7 +194,7 @@ export class JobLog implements StreamCounts {
     this.#segments.splice(0, Infinity, ...this.#segments.filter(({ size }) => size > 0));
   }
 
-  /** Finds the last whole record. Segments behind it hold nothing but a torn one. */
+  /** Finds the last complete record. Segments after it hold nothing but an incomplete one. */
   async #findEnd(): Promise<void> {
     for (let last = this.#segments.at(-1); last !== undefined; last = this.#segments.at(-1)) {
       using file = await Deno.open(this.pathOf(last));
@@ -216,12 +216,12 @@ interface LastRecord {
   readonly end: number;
 }
 
-/** The last whole record of a file, whether or not the file ends with it. */
+/** The last complete record of a file, whether or not the file ends with it. */
 async function findLastRecord(file: Deno.FsFile, size: number): Promise<LastRecord | null> {
   return await readLastRecord(file, size) ?? await searchLastRecord(file);
 }
 
-/** The record with which a file ends that nothing has torn. */
+/** The record that an undamaged file ends with. */
 async function readLastRecord(file: Deno.FsFile, size: number): Promise<LastRecord | null> {
   const begin = Math.max(0, size - MAX_RECORD_BYTES);
   await file.seek(begin, Deno.SeekMode.Start);
@@ -233,7 +233,7 @@ async function readLastRecord(file: Deno.FsFile, size: number): Promise<LastReco
   return typeof record === "string" ? null : { record, end: size };
 }
 
-/** The last whole record of a file, found from its beginning. */
+/** The last complete record of a file, searched from its beginning. */
 async function searchLastRecord(file: Deno.FsFile): Promise<LastRecord | null> {
   await file.seek(0, Deno.SeekMode.Start);
   let found: LastRecord | null = null;

@@ -1,14 +1,14 @@
-/** How long what a running job has printed may wait until it is flushed. */
+/** How long the output of a running job may wait to be flushed. */
 const FLUSH_AFTER_MS = 2_000;
 
-/** What can be brought to the disk. Tells by itself whoever has to know that it could not be. */
+/** Something that can be flushed. It reports a failure by itself to whoever has to know. */
 interface Flushable {
   flush(): Promise<void>;
 }
 
 /**
- * Brings the logs of running jobs to the disk, all of those that have grown at once, so that the file
- * system does it in one go. While none grows, nothing is done.
+ * Flushes the logs of running jobs, all that have grown together, so that the file system can do it in one
+ * go. It does nothing while no log grows.
  */
 export class LogFlusher implements AsyncDisposable {
   readonly #grown = new Set<Flushable>();
@@ -33,7 +33,7 @@ export class LogFlusher implements AsyncDisposable {
       this.#grown.clear();
       this.#flushing = Promise.allSettled(logs.map((log) => log.flush())).then(() => {
         this.#flushing = null;
-        // A slow disk is given a rest, too.
+        // Not at once, so that a slow disk gets a rest.
         if (this.#grown.size > 0) this.#schedule();
       });
     }, FLUSH_AFTER_MS);

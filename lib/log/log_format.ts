@@ -1,9 +1,9 @@
 /**
- * How a log lies on disk: records one after the other, in segment files that are named after the
+ * The format of a log on disk: records one after the other, in segment files that are named after the
  * offset of their first byte of output.
  *
- * A record is a header of 32 bytes, the bytes as they were read, and a trailer of 4 bytes by which
- * it can be found from behind:
+ * A record is a header of 32 bytes, the bytes as they were read, and a trailer of 4 bytes, so that the
+ * record can be found from its end:
  *
  * | at | what | type |
  * |---|---|---|
@@ -17,7 +17,7 @@
  * | 32 | data | |
  * | 32 + length | length of the whole record | u32 |
  *
- * All numbers are little endian. So any one record tells how much was printed up to it.
+ * All numbers are little endian. Any single record tells how much was printed before it.
  *
  * @module
  */
@@ -28,7 +28,7 @@ const MAGIC = 0xa7;
 const HEADER_BYTES = 32;
 const TRAILER_BYTES = 4;
 
-/** What a record takes on disk beside its data. */
+/** How many bytes a record takes on disk in addition to its data. */
 export const RECORD_OVERHEAD_BYTES = HEADER_BYTES + TRAILER_BYTES;
 
 /** The most data that one record holds: what one read from a pipe returns. */

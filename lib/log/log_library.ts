@@ -14,20 +14,20 @@ import type { Job, LogStart } from "../job/types.ts";
 /** Where the logs are in the data directory. */
 export const LOGS = "logs";
 
-/** What all readers together hold, if each reads a batch. */
+/** How many bytes all readers may hold together, if each holds one batch. */
 const READERS_BYTES = 32 * 1024 * 1024;
 
 /**
- * The logs of all jobs on disk: a directory each, but for those that printed nothing. Knows which of
- * them are being read.
+ * The logs of all jobs on disk. Each has a directory, unless the job has printed nothing. The library knows
+ * which logs are being read.
  */
 export class LogLibrary implements AsyncDisposable {
   readonly #directory: string;
   readonly #flusher = new LogFlusher();
   readonly #nameFlushes = new Batcher<null, void>(() => flushDirectory(this.#directory));
-  /** When the worker before was last known to run jobs; milliseconds since the Unix epoch. */
+  /** When an earlier worker was last known to run jobs, in milliseconds since the Unix epoch. */
   readonly usedAt: number;
-  /** How many read the log of a job at this moment. */
+  /** How many readers each log has at this moment, by job id. */
   readonly #readers = new Map<string, number>();
   #readerCount = 0;
 
@@ -39,7 +39,7 @@ export class LogLibrary implements AsyncDisposable {
   /**
    * Makes the directory, with mode 0700, if there is none.
    *
-   * @throws `failed_precondition` if that cannot be, `unavailable` for what may pass
+   * @throws `failed_precondition` if that is impossible, `unavailable` if it may work later
    */
   static async open(directory: string): Promise<LogLibrary> {
     try {
@@ -55,8 +55,8 @@ export class LogLibrary implements AsyncDisposable {
   }
 
   /**
-   * Notes that jobs run, in the time of the directory's last change. Where that fails, less is known of
-   * them if they are lost.
+   * Notes that jobs are running, by setting the directory's time of change. If that fails, less is known
+   * about jobs that are lost.
    */
   async noteUse(): Promise<void> {
     const now = new Date();
@@ -67,7 +67,7 @@ export class LogLibrary implements AsyncDisposable {
     return `${this.#directory}/${jobId}`;
   }
 
-  /** The writer of the log of a new job, which is brought to the disk every now and then. */
+  /** Makes the writer of a new job's log, which is flushed every few seconds while it grows. */
   create(jobId: string, options: LogWriterOptions): LogWriter {
     return new LogWriter(this.pathOf(jobId), {
       ...options,
@@ -76,15 +76,15 @@ export class LogLibrary implements AsyncDisposable {
     });
   }
 
-  /** Brings to the disk which logs there are. Those who ask at the same time share a flush. */
+  /** Flushes the names of all logs. Callers who ask at the same time share a flush. */
   async flushNames(): Promise<void> {
     await this.#nameFlushes.add(null);
   }
 
   /**
-   * Opens the log of a job that has ended, to read it from some point on.
+   * Opens the log of a job that has ended, to be read from a given point.
    *
-   * @throws `not_found` if it is gone, `data_loss` if what came before that point is
+   * @throws `not_found` if it is gone, `data_loss` if what came before that point is gone
    */
   async openEnded(job: Job, start: LogStart): Promise<JobLog> {
     const log = await this.#openEnded(job);
@@ -102,7 +102,7 @@ export class LogLibrary implements AsyncDisposable {
     }
   }
 
-  /** Counts a reader for as long as it is not disposed of. */
+  /** Counts a reader until it is disposed of. */
   countReader(jobId: string): Disposable {
     this.#readers.set(jobId, (this.#readers.get(jobId) ?? 0) + 1);
     this.#readerCount++;
@@ -117,8 +117,8 @@ export class LogLibrary implements AsyncDisposable {
   }
 
   /**
-   * How much each reader is to read at once: the fewer there are the more, since a batch stays in memory
-   * until its reader takes it. In bytes.
+   * How many bytes each reader should read at once: fewer if there are many readers, since a batch stays
+   * in memory until its reader takes it.
    */
   get readBytes(): number {
     const share = Math.floor(READERS_BYTES / Math.max(1, this.#readerCount));
@@ -129,7 +129,7 @@ export class LogLibrary implements AsyncDisposable {
     return this.#readers.has(jobId);
   }
 
-  /** Removes a log, or what is left of it. A power cut can bring it back until names are flushed. */
+  /** Removes a log, or what is left of it. Until names are flushed a power cut can bring it back. */
   async remove(jobId: string): Promise<void> {
     try {
       await Deno.remove(this.pathOf(jobId), { recursive: true });

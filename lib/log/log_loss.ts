@@ -1,5 +1,5 @@
 /**
- * What is said of a log that has less than it had, or than is recorded.
+ * Errors about a log that holds less than it once held, or less than its job's record says.
  *
  * @module
  */
@@ -9,8 +9,8 @@ import type { JobLog } from "./job_log.ts";
 import type { Job } from "../job/types.ts";
 
 /**
- * Refuses to go on where the log of an ended job has nothing any more: whoever asks has seen what was
- * there once.
+ * Refuses an offset beyond the end of an ended job's log: the reader who asks has seen output up to there,
+ * so some of it is gone.
  *
  * @throws `data_loss`, naming what is missing and why
  */
@@ -30,7 +30,7 @@ export function checkReach(log: JobLog, job: Job, offset: number): void {
 }
 
 /**
- * The end of a log has nothing behind it that would be missed, but its length is recorded.
+ * Checks the length of a log against the record of its job: nothing else tells that its end is missing.
  *
  * @throws `data_loss` if the log is shorter
  */

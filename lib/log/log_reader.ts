@@ -5,7 +5,7 @@ import { decodeRecord } from "./log_format.ts";
 import { readFully } from "../files/read_fully.ts";
 import type { LogBatch, LogGap, LogStream, StoredRecord } from "../job/types.ts";
 
-/** How much is read from the disk at once, unless less is asked for; a batch holds no more. */
+/** How much is read from the disk at once, in bytes, unless less is asked for; a batch holds no more. */
 export const READ_BYTES = 256 * 1024;
 
 const EMPTY = new Uint8Array();
@@ -15,19 +15,19 @@ export interface ReadLogOptions {
   /** Where to start, in bytes of output. */
   readonly offset: number;
   readonly streams: readonly LogStream[];
-  /** Go on until the log is closed. */
+  /** Whether to go on until the log is closed. */
   readonly follow: boolean;
-  /** Where to end if not followed, in bytes of output; by default at what there is when it is asked. */
+  /** Where to end unless following, in bytes of output; by default at the end as it is when reading starts. */
   readonly endOffset?: number;
-  /** How much to read at once, asked each time: a whole record at least, 256 KiB by default. */
+  /** How much to read at once, asked before each read: at least a whole record; 256 KiB by default. */
   readonly readBytes?: () => number;
   readonly signal?: AbortSignal;
 }
 
 /**
- * Reads a log at the reader's own pace: nothing is read before it is asked for, so a reader that
- * stalls costs one batch of memory and nobody any time. The first batch of a log that is followed comes
- * at once, an empty one if nothing is stored yet.
+ * Reads a log at the reader's own pace: nothing is read before it is asked for, so a reader that stalls
+ * costs one batch of memory and holds up nobody. When following, the first batch comes at once; it is empty
+ * if nothing is stored yet.
  *
  * @throws `out_of_range` for an offset that the log does not have; the reason of the signal
  */
@@ -37,7 +37,7 @@ export async function* readLog(
 ): AsyncGenerator<Omit<LogBatch<LogStream>, "finishedJob">, void, undefined> {
   const { offset, follow, readBytes = () => READ_BYTES, signal } = options;
   const streams = new Set(options.streams);
-  // Or a job that prints faster than this is read would never let it end.
+  // Otherwise a job that prints faster than its log is read would never let it end.
   const end = follow ? Infinity : Math.min(options.endOffset ?? Infinity, log.endOffset);
   if (!Number.isInteger(offset) || offset < 0 || offset > log.endOffset) {
     throw new JobWorkerError(
@@ -49,7 +49,7 @@ export async function* readLog(
   let begun = false;
   for (;;) {
     signal?.throwIfAborted();
-    // In this order: a record that is added, or an end that comes, in between is not missed.
+    // In this order, so that a record or an end that comes in between is not missed.
     const changed = log.changed();
     const { closed } = log;
     const piece = await reader.read(readBytes());
@@ -79,7 +79,7 @@ interface Piece {
   readonly gap: LogGap | null;
 }
 
-/** Walks through the segments of a log up to an offset, a piece at a time. */
+/** Walks through the segments of a log up to an offset, one piece at a time. */
 class SegmentReader implements AsyncDisposable {
   readonly #log: JobLog;
   readonly #end: number;
@@ -87,11 +87,11 @@ class SegmentReader implements AsyncDisposable {
   offset: number;
   #segment: Segment | null = null;
   #file: Deno.FsFile | null = null;
-  /** Where the last segment began that has been read to its end. */
+  /** Where the last segment that was read to its end began. */
   #lastStart = -1;
   /** Bytes of the file that have been decoded. */
   #position = 0;
-  /** Those that have been read behind them: the beginning of a record. */
+  /** The bytes read after those: the beginning of a record. */
   #cut = EMPTY;
 
   constructor(log: JobLog, offset: number, end: number) {
@@ -132,7 +132,7 @@ class SegmentReader implements AsyncDisposable {
   /** Opens the segment that holds the next byte, or the oldest one if that has been dropped. */
   async #enter(): Promise<Segment | null> {
     for (;;) {
-      // One that has been read may end before the next one begins: then its rest is gone.
+      // If the segment that was read ends before the next one begins, the rest of it is gone.
       const rest = this.#log.segments.filter(({ start }) => start > this.#lastStart);
       const segment = rest.findLast(({ start }) => start <= this.offset) ?? rest[0];
       if (segment === undefined) return null;
@@ -179,7 +179,7 @@ class SegmentReader implements AsyncDisposable {
     return records;
   }
 
-  /** What of a record is asked for: the first one may begin before that, the last one end behind it. */
+  /** The part of a record that was asked for: the first may begin too early, the last end too late. */
   #within(record: StoredRecord): StoredRecord | null {
     const { offset, data } = record;
     const begin = Math.max(0, this.offset - offset);

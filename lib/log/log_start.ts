@@ -10,13 +10,13 @@ import type { LogStart, LogStream, StoredRecord } from "../job/types.ts";
 
 const NEWLINE = 0x0a;
 
-/** How much is read at once on the way back; must hold the largest record. */
+/** How much is read at once when reading backwards; it must hold the largest record. */
 const BLOCK_BYTES = 4 * MAX_RECORD_BYTES;
 
 /**
  * The offset at which reading starts.
  *
- * @param end of what there is for the reader, in bytes of output: a log grows while it is searched
+ * @param end where the log ends for this reader, in bytes of output: it may grow while it is searched
  */
 export async function findStart(
   log: JobLog,
@@ -35,8 +35,8 @@ export async function findStart(
 }
 
 /**
- * Where the last lines before an offset begin. Reads no more than those lines, from behind. Where the
- * log loses some of them meanwhile they begin in what is lost, so that the reader is told.
+ * Where the last lines before an offset begin. Reads backwards, and no more than those lines. If the log
+ * loses some of them meanwhile, they begin in what is lost, so that the reader is told.
  */
 async function findTail(
   log: JobLog,
@@ -75,7 +75,7 @@ async function findTime(log: JobLog, time: number): Promise<number> {
     for await (const record of recordsForward(log, segment)) {
       if (record.time >= time) return record.offset;
     }
-    // The rest of this segment is older, so the answer is where the next one begins.
+    // Everything in this segment is older, so the answer is where the next one begins.
     return log.segments.find(({ start }) => start > segment.start)?.start ?? log.endOffset;
   }
   return log.segments[0]?.start ?? 0;
@@ -103,7 +103,7 @@ async function* recordsForward(log: JobLog, segment: Segment): AsyncGenerator<St
   }
 }
 
-/** The records of a file, the last one first. */
+/** The records of a file, last one first. */
 async function* recordsBackward(file: Deno.FsFile, size: number): AsyncGenerator<StoredRecord> {
   for (let end = size; end >= RECORD_OVERHEAD_BYTES;) {
     const begin = Math.max(0, end - BLOCK_BYTES);

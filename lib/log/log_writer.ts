@@ -10,10 +10,10 @@ import type { LogLimit, LogStream } from "../job/types.ts";
 
 /** A segment that has reached this size is followed by a new one… */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
-/** …and so that dropping one costs little of a small log, there are at least so many in a full one. */
+/** …and a full log has at least so many of them, so that dropping one costs little of a small log. */
 const SEGMENTS_IN_LIMIT = 16;
 
-/** How often to look whether the disk has room again: from, to. */
+/** How often to check whether the disk has room again: from, to. */
 const RETRY_MS = { first: 20, last: 500 };
 
 /** A log that must not grow has reached its limit. */
@@ -30,32 +30,31 @@ export interface LogWriterOptions {
    * waits too, once its pipe is full.
    */
   readonly diskTimeoutMs?: number;
-  /** Brings the names of all logs to the disk: for the directory of this one, once it is made. */
+  /** Flushes the names of all logs: called once the directory of this one is made. */
   readonly flushName?: () => Promise<void>;
-  /** Told each time that there is something to flush. */
+  /** Called each time that there is something to flush. */
   readonly onGrown?: (writer: LogWriter) => void;
 }
 
 /**
- * The one writer of a log. Appends in the order of its calls, and settles a call when its bytes are
- * with the operating system: a reader of pipes that awaits each append passes the speed of the disk
- * on to the job.
+ * The one writer of a log. It appends in the order of the calls, and a call settles when the operating
+ * system has its bytes: whoever reads a pipe and awaits each append slows the job to the speed of the disk.
  */
 export class LogWriter implements AsyncDisposable {
   readonly log: JobLog;
   readonly #directory: string;
   readonly #limit: LogLimit;
   readonly #diskTimeoutMs: number;
-  /** Made for the first record: a job that prints nothing takes no room. */
+  /** Allocated with the first record: a job that prints nothing takes no memory. */
   #buffer = new Uint8Array(0);
   #file: Deno.FsFile | null = null;
   #queue: Promise<void> = Promise.resolve();
   #lastTime = -Infinity;
-  /** No record gets a later time. */
+  /** No record gets a later time than this. */
   #endTime = Infinity;
   readonly #flushName: () => Promise<void>;
   readonly #onGrown: (writer: LogWriter) => void;
-  /** What may not be on the disk: the end of these, and the name of the directory. */
+  /** The segments that may not be on the disk completely. */
   readonly #unflushed = new Set<Segment>();
   #isNameless = false;
   readonly #flushes = new Batcher<null, void>(() => this.#flush());
@@ -63,8 +62,8 @@ export class LogWriter implements AsyncDisposable {
   #fault: unknown;
 
   /**
-   * @param directory of the new log. It is made for the first byte, and must hold no log then: so a
-   *   job that has not started, or is silent, leaves nothing that would have to be found again
+   * @param directory where the new log goes. It is made with the first byte and must not exist before, so
+   *   a job that has not started, or is silent, leaves nothing that would have to be cleaned up
    */
   constructor(directory: string, options: LogWriterOptions = {}) {
     this.log = new JobLog(directory);
@@ -75,19 +74,19 @@ export class LogWriter implements AsyncDisposable {
     this.#onGrown = options.onGrown ?? (() => {});
   }
 
-  /** Settles with the error, if some of the log could not be brought to the disk. */
+  /** Settles with the error if a part of the log could not be flushed. */
   get broken(): Promise<unknown> {
     return this.#broken.promise;
   }
 
   /**
-   * Appends what was read from a stream at once.
+   * Appends what one read from a stream has returned.
    *
    * @throws {LogLimitError} if the log may not grow; what writing throws. The log then ends with its
    *   last whole record.
    */
   append(stream: LogStream, data: Uint8Array<ArrayBuffer>): Promise<void> {
-    // The wall clock may be set back; the order of a log may not.
+    // The wall clock may be set back, but times in a log must not decrease.
     const time = this.#lastTime = Math.max(this.#lastTime, Math.min(Date.now(), this.#endTime));
     const appended = this.#queue.then(() => this.#write(stream, data, time));
     this.#queue = appended.catch(() => {});
@@ -95,10 +94,10 @@ export class LogWriter implements AsyncDisposable {
   }
 
   /**
-   * Brings what has been appended to the disk.
+   * Flushes what has been appended to the disk.
    *
-   * @throws what flushing throws, and the same ever after: what one flush has failed to bring to the
-   *   disk may never be there, whatever a later one says
+   * @throws what flushing throws, and the same ever after: what one flush failed to write may be missing
+   *   on the disk although a later flush succeeds
    */
   async flush(): Promise<void> {
     await this.#queue;
@@ -106,10 +105,10 @@ export class LogWriter implements AsyncDisposable {
   }
 
   /**
-   * Says when the job ended: what is appended from now on has that time, although it is read later.
+   * Sets when the job ended: what is appended from now on gets that time, although it is read later.
    *
    * @param time in milliseconds since the Unix epoch
-   * @returns that time; or the one of the last record, if the wall clock was set forward before that
+   * @returns that time, or that of the last record if the wall clock was set forward meanwhile
    */
   endAt(time: number): number {
     this.#endTime = Math.max(this.#lastTime, time);
@@ -167,7 +166,7 @@ export class LogWriter implements AsyncDisposable {
     );
   }
 
-  /** Keeps the log within its limit, by the oldest segments or by refusing. */
+  /** Keeps the log within its limit, by dropping the oldest segments or by refusing. */
   async #makeRoom(size: number): Promise<void> {
     const { log } = this;
     const { bytes, policy } = this.#limit;
@@ -189,14 +188,14 @@ export class LogWriter implements AsyncDisposable {
       this.#unflushed.add(segment);
       this.#onGrown(this);
     } catch (error) {
-      // No reader looks behind the last whole record, and the next one goes where this one began.
+      // No reader looks beyond the last complete record, and the next one will overwrite this one.
       await file.truncate(segment.size);
       await file.seek(segment.size, Deno.SeekMode.Start);
       throw error;
     }
   }
 
-  /** Tries again while the disk is full. */
+  /** Tries again as long as the disk is full. */
   async #whileFull(write: () => Promise<void>): Promise<void> {
     const deadline = performance.now() + this.#diskTimeoutMs;
     const nextWait = doubling(RETRY_MS);
@@ -211,7 +210,7 @@ export class LogWriter implements AsyncDisposable {
     }
   }
 
-  /** The file that the next record goes into, and which segment that is. */
+  /** The file that the next record goes into, and its segment. */
   async #openSegment(): Promise<{ file: Deno.FsFile; segment: Segment }> {
     const { log } = this;
     const last = log.segments.at(-1);
@@ -219,7 +218,7 @@ export class LogWriter implements AsyncDisposable {
     if (this.#file !== null && last !== undefined && last.size < full) {
       return { file: this.#file, segment: last };
     }
-    // Made anew, too, if somebody has removed it.
+    // It is made again, too, if somebody has removed it.
     await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const segment = { start: log.endOffset, size: 0 };
     const file = await Deno.open(log.pathOf(segment), {

@@ -3,7 +3,7 @@ import type { ProcShell } from "./proc_shell.ts";
 import { Batcher } from "../async/batcher.ts";
 import type { JobLimits, JobUsage } from "../job/types.ts";
 
-/** A controller that cgroup v2 may have for us, by the limit that needs it. */
+/** The controller of cgroup v2 that each limit needs. */
 const CONTROLLERS = { memoryBytes: "memory", cpus: "cpu", processes: "pids" } as const;
 
 /** The period of cpu.max, in microseconds: the kernel's own default. */
@@ -17,7 +17,7 @@ export class Cgroups {
   readonly #shell: ProcShell;
   readonly #root: string;
   readonly #controllers: ReadonlySet<string>;
-  // Each takes a process of its own, mkdir(1) or rmdir(1), which can do many at a time.
+  // Each batch costs one process, mkdir(1) or rmdir(1), however many cgroups are in it.
   readonly #makes = new Batcher((requests: readonly string[]) => this.#makeAll(requests));
   readonly #removals = new Batcher((jobIds: readonly string[]) => this.#removeAll(jobIds));
 
@@ -27,13 +27,13 @@ export class Cgroups {
     this.#controllers = new Set(controllers);
   }
 
-  /** Where cgroup v2 is ours to write and knows `cgroup.kill` (Linux 5.14); else `null`. */
+  /** `null` unless we may write to cgroup v2 and it has `cgroup.kill` (Linux 5.14). */
   static async find(shell: ProcShell): Promise<Cgroups | null> {
     const [root = "", ...controllers] = (await shell.ask("cgroup_root")).split(" ");
     return root === "" ? null : new Cgroups(shell, root, controllers);
   }
 
-  /** Whether every one of these limits can be kept. */
+  /** Whether all of these limits can be enforced. */
   canLimit(limits: JobLimits): boolean {
     return (Object.keys(limits) as (keyof JobLimits)[])
       .every((name) => this.#controllers.has(CONTROLLERS[name]));
@@ -42,13 +42,13 @@ export class Cgroups {
   /**
    * Makes the cgroup of a job.
    *
-   * @param limits kept by it; see {@linkcode canLimit}
+   * @param limits what it enforces; see {@linkcode canLimit}
    * @throws `unavailable`
    */
   async make(jobId: string, limits: JobLimits): Promise<void> {
     const { memoryBytes, cpus, processes } = limits;
     const settings = [
-      // Without swap, or the limit would be one in name only.
+      // Without swap: otherwise the limit would exist in name only.
       ...(memoryBytes === undefined ? [] : [`memory.max=${memoryBytes}`, "memory.swap.max=0"]),
       ...(cpus === undefined ? [] : [`cpu.max=${Math.round(cpus * CPU_PERIOD_US)}`]),
       ...(processes === undefined ? [] : [`pids.max=${processes}`]),
@@ -78,15 +78,15 @@ export class Cgroups {
     return await this.#shell.ask(`${verb} ${signal} ${this.#pathOf(jobId)}`) !== "0";
   }
 
-  /** SIGKILL to every process at once, so that none can make another meanwhile. */
+  /** Sends SIGKILL to every process at once, so that none can fork in the meantime. */
   async kill(jobId: string): Promise<void> {
     await this.#shell.ask(`cgroup_kill ${this.#pathOf(jobId)}`);
   }
 
   /**
-   * Removes a cgroup, with those that the job has made in it.
+   * Removes a cgroup, with the cgroups that the job has made in it.
    *
-   * @returns what was used in it; `null` if there is a process in it, zombies aside
+   * @returns what its processes have used; `null` if one is still in it, zombies aside
    */
   async remove(jobId: string): Promise<JobUsage | null> {
     return (await this.#removals.add(jobId)).get(jobId) ?? null;

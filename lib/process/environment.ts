@@ -1,14 +1,14 @@
-/** The variables of a job, for `exec_as_user.sh`, which unpacks them. */
+/** The variables of a job, packed for `exec_as_user.sh`, which unpacks them. */
 export interface PackedEnvironment {
-  /** What is passed to the shells before it. */
+  /** The variables that the shells before it are given. */
   readonly variables: Readonly<Record<string, string>>;
-  /** How many of the first can be exported by a shell. */
+  /** How many of them a shell can export; these come first. */
   readonly exported: number;
-  /** How many after those can only be set by env(1). */
+  /** How many only env(1) can set; these follow. */
   readonly passed: number;
 }
 
-/** Names that a shell, dash or bash, sets, reads or guards for itself, and those of the packed ones. */
+/** Names that a shell (dash or bash) sets, reads or protects itself, and the names of packed variables. */
 const OF_THE_SHELL =
   /^(?:PWD|OLDPWD|SHLVL|IFS|PS[0-4]|PPID|OPTIND|OPTARG|LINENO|_|ENV|BASH.*|E?UID|GROUPS|SHELLOPTS|S?RANDOM|SECONDS|EPOCH.*|DIRSTACK|FUNCNAME|HISTCMD|JOB_(?:ENV|MORE)_.*)$/;
 
@@ -18,10 +18,10 @@ const PIECES = /^([^]{0,30000})([^]*)$/u;
 /**
  * Packs the variables of a job for their way through programs that still have the rights of the
  * daemon. Under their own names they would tell those programs what to load and how to behave:
- * `LD_PRELOAD`, `GCONV_PATH`, `LANGUAGE`. As arguments everybody could read them (proc_pid_cmdline(5)),
- * which those that only env(1) can set are for the moment in which it runs.
+ * `LD_PRELOAD`, `GCONV_PATH`, `LANGUAGE`. As arguments everybody could read them (proc_pid_cmdline(5));
+ * the few that only env(1) can set are arguments while env(1) runs.
  *
- * `JOB_ID` keeps its name: our own value, by which a later worker finds the process at any moment.
+ * `JOB_ID` keeps its name: its value is ours, and a later executor finds the process by it at any moment.
  */
 export function packEnvironment(env: Readonly<Record<string, string>>): PackedEnvironment {
   const { JOB_ID, ...others } = env;

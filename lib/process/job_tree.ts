@@ -2,7 +2,7 @@ import type { Cgroups } from "./cgroups.ts";
 import type { ProcessGroups } from "./process_groups.ts";
 import type { Containment, JobUsage } from "../job/types.ts";
 
-/** Whether a tree was empty, and then what was used in it, where the kernel tells. */
+/** Whether a tree was empty, and if so what its processes have used, if the kernel tells. */
 export type Release = { readonly empty: false } | {
   readonly empty: true;
   readonly usage: JobUsage | null;
@@ -12,21 +12,21 @@ export type Release = { readonly empty: false } | {
 export interface JobTree {
   readonly containment: Containment;
   /**
-   * Sends a signal once to each process that has not had it, and SIGCONT after it.
+   * Sends a signal, and then SIGCONT, to each process that has not received it yet.
    *
    * @param signal as kill(1) takes it
    * @returns false if there is no process (yet, or any more)
    */
   signal(signal: string): Promise<boolean>;
   /**
-   * Sends a signal, and no SIGCONT, to each process, whether or not it has had it.
+   * Sends a signal to each process, whether or not it has received it before, and no SIGCONT.
    *
    * @returns false if there is no process (yet, or any more)
    */
   signalAgain(signal: string): Promise<boolean>;
-  /** SIGKILL. */
+  /** Sends SIGKILL to each process. */
   kill(): Promise<void>;
-  /** Gives back what holds the tree, unless something is alive in it. */
+  /** Removes what holds the tree together, unless something in it is alive. */
   release(): Promise<Release>;
 }
 
@@ -64,12 +64,12 @@ export class CgroupTree implements JobTree {
   }
 }
 
-/** The process groups of a session: what calls setsid(2) leaves it. */
+/** The process groups of a session. A process that calls setsid(2) gets away. */
 export class SessionTree implements JobTree {
   readonly containment = "process_group";
   readonly #groups: ProcessGroups;
   readonly #session: number;
-  /** Signal and group. */
+  /** The signals that were sent, each with its group. */
   readonly #sent = new Set<string>();
 
   constructor(groups: ProcessGroups, session: number) {
@@ -78,7 +78,7 @@ export class SessionTree implements JobTree {
   }
 
   async signal(signal: string): Promise<boolean> {
-    // The group of the leader first: mostly it is the only one, or none, and that costs no look around.
+    // The leader's group first: usually it is the only one, or none is left, and then /proc need not be read.
     if (!await this.#signalGroup(signal, this.#session)) return false;
     for (const group of await this.#groups.liveGroups(this.#session)) {
       await this.#signalGroup(signal, group);
@@ -99,9 +99,9 @@ export class SessionTree implements JobTree {
   }
 
   async release(): Promise<Release> {
-    // Mostly a job leaves nothing, and that costs no look around. The look tells zombies apart.
-    // The leader has been reaped, but its number stays that of the group for as long as a process is in
-    // it, and is not given away before the kernel has been through all the others.
+    // Usually a job leaves nothing behind, and then /proc need not be read; only /proc tells zombies apart.
+    // The leader has been reaped, but as long as a process is in its group the kernel does not give its
+    // number to another, and afterwards not before it has used all the others.
     const empty = this.#sent.size === 0 && !await this.#groups.signal("0", this.#session) ||
       (await this.#groups.liveGroups(this.#session)).length === 0;
     return empty ? { empty, usage: null } : { empty };

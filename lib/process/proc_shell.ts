@@ -7,11 +7,11 @@ export interface ProcShellOptions {
   readonly setsid: string;
   /** Absolute path of a POSIX shell. */
   readonly sh: string;
-  /** The command that becomes the shell, with other rights than ours. */
+  /** A command that becomes the shell, with other rights than ours. */
   readonly through?: readonly string[];
-  /** Kills the shell: one with the rights of others, they may have suspended. */
+  /** Kills the shell: a shell with the rights of another user may have been suspended by them. */
   readonly signal?: AbortSignal;
-  /** Told of each shell that ended unasked. */
+  /** Called for each shell that ends although nobody asked it to. */
   readonly onEnded?: (end: ShellEnd) => void;
 }
 
@@ -20,18 +20,18 @@ export interface ShellEnd {
   readonly pid: number;
   /** How it ended, in words. */
   readonly why: string;
-  /** The process id of the one that takes its place; `null`: there is none before the next question. */
+  /** The process id of the shell that replaces it; `null` if none is started before the next question. */
   readonly successor: number | null;
 }
 
 /**
- * The script is a variable, not an argument: those are what `ps` and `systemctl status` show. And not a file:
- * that would have to be readable by the users of jobs, whose rights a shell may have, and to be there still
- * when the next one is started.
+ * The script is a variable. As an argument it would fill what `ps` and `systemctl status` show. As a file it
+ * would have to be readable by the users of jobs, whose rights a shell may have, and still be there when the
+ * next shell is started.
  */
 const RUN_SCRIPT = 'eval "$PROC_SHELL"';
 
-/** In UTF-16 units; no question has so long a one, but others may trace a shell with their rights. */
+/** In UTF-16 units. No answer is that long, but a user may trace a shell that has their rights. */
 const MAX_ANSWER_LENGTH = 4 * 1024 * 1024;
 
 interface Shell {
@@ -50,9 +50,9 @@ interface Pending {
  * Does for the worker what Deno does not let a process with scoped permissions do: kill(2) on groups,
  * `/proc`, cgroups.
  *
- * One long-lived shell in a session of its own does it with its builtins: 0.1 ms a request, against
- * more than 1 ms for a process each. If somebody kills that shell, it is started again and what it had
- * not answered is asked once more, which is harmless: no request does more when repeated.
+ * One long-lived shell in a session of its own does it with its builtins, at 0.1 ms a request; a process
+ * for each request would take more than 1 ms. If somebody kills the shell, another is started and asked
+ * what the first had not answered. That is harmless: no request does more when it is repeated.
  */
 export class ProcShell implements AsyncDisposable {
   readonly #options: ProcShellOptions;
@@ -60,7 +60,7 @@ export class ProcShell implements AsyncDisposable {
   #shell: Shell | null = null;
   #lastId = 0;
   #closed = false;
-  /** How often in a row the shell ended without an answer. */
+  /** How many shells in a row ended without an answer. */
   #failures = 0;
 
   constructor(options: ProcShellOptions) {
@@ -68,11 +68,11 @@ export class ProcShell implements AsyncDisposable {
   }
 
   /**
-   * Asks for something that may be asked twice.
+   * Sends a request, which may be repeated if the shell dies.
    *
    * @param request a verb of `proc_shell.sh` and its arguments
-   * @param lines what follows, for a verb that takes more
-   * @throws `TypeError` for a line end in any of them: what came after it would be a request
+   * @param lines further lines, for a verb that takes them
+   * @throws `TypeError` for a line end in any of them: what follows it would be another request
    */
   ask(request: string, lines: readonly string[] = []): Promise<string> {
     const whole = [request, ...lines];
@@ -119,7 +119,7 @@ export class ProcShell implements AsyncDisposable {
     return { process, requests, answers: this.#serve(process, requests) };
   }
 
-  /** Takes the answers of a shell, and starts the next one if it leaves questions open. */
+  /** Reads the answers of a shell, and starts another if it ends with questions open. */
   async #serve(process: Deno.ChildProcess, requests: Shell["requests"]): Promise<void> {
     const kill = () => {
       try {
@@ -149,7 +149,7 @@ export class ProcShell implements AsyncDisposable {
     this.#options.onEnded?.({ pid: process.pid, why, successor });
   }
 
-  /** Starts another and asks it what is still open; `null` if there is none. */
+  /** Starts another shell and asks it the open questions. Returns its process id, or `null`. */
   #replace(): number | null {
     try {
       if (this.#closed) throw new Error("The shell that asks the kernel ended unasked");

@@ -7,13 +7,13 @@ import type { Tools } from "./tools.ts";
 import type { ExitStatus } from "../job/types.ts";
 import { type Rights, rightsOf } from "./users.ts";
 
-/** What a start goes through. */
+/** The programs that a start goes through. */
 export interface LaunchTools extends Tools {
   /** The soft limit of open files that jobs get: Deno raises it for itself. */
   readonly softDescriptorLimit: number;
 }
 
-/** A program to run, everything decided. */
+/** A program to run; nothing about it is left to decide. */
 export interface ProcessSpec {
   /** Absolute path. */
   readonly program: string;
@@ -23,12 +23,12 @@ export interface ProcessSpec {
   readonly workingDirectory: string;
   /** The `cgroup.procs` to enter before anything else; `""` for none. */
   readonly cgroup: string;
-  /** Octal; `""` for ours. */
+  /** Octal; `""` for our own. */
   readonly umask: string;
   readonly nice: number;
-  /** `null` for our own, as is all that we can give if we are not root. */
+  /** `null` for our own: we can give no other unless we are root. */
   readonly user: Rights | null;
-  /** Limits of prlimit(1) by their names there. */
+  /** Limits, by the names of prlimit(1). */
   readonly rlimits: Readonly<Record<string, number>>;
   readonly hasInput: boolean;
 }
@@ -45,23 +45,23 @@ export interface Process {
 }
 
 /**
- * The scripts come as variables, not as arguments, which everybody sees in ps(1) and which whoever keeps a
- * record of each execve(2) would keep with each job. A file would have to be open to the users of jobs, and
- * there at every start. `exec_as_user.sh` takes the variables away again.
+ * The scripts are variables. As arguments everybody would see them in ps(1), and every log of execve(2)
+ * would hold them once for each job. As files they would have to be readable by the users of jobs, and
+ * present at every start. `exec_as_user.sh` unsets the variables.
  */
 const SCRIPTS = { JOB_ENV_ENTER: enterJob, JOB_ENV_EXEC: execAsUser };
 const ENTER_JOB = 'eval "$JOB_ENV_ENTER"';
 const EXEC_AS_USER = 'eval "$JOB_ENV_EXEC"';
 
 /**
- * Starts a program in a new session. The only place where a job's process is made.
+ * Starts a program in a new session. This is the only place where a job's process is made.
  *
- * `setsid(1)` rather than `detached: true`, which forks the whole daemon and is slow once that is
- * large. Then a few lines of sh, which do what must come before the program's first instruction. All
- * of them become the next by execve(2), so the process id is the job's own from the start.
+ * It goes through setsid(1), since `detached: true` would fork the whole daemon, which is slow once the
+ * daemon is large; then through a few lines of sh, for what must be done before the program's first
+ * instruction. Each becomes the next by execve(2), so the process id is the job's own from the start.
  *
- * As long as it has the rights of the daemon, nothing that a client chose reaches it but as an
- * argument: the directory is entered and the variables are set once it has those of the job.
+ * While the process has the rights of the daemon, what a client chose reaches it only as arguments: it
+ * enters the directory and sets the variables once it has the rights of the job.
  *
  * @throws `resource_exhausted` with reason `E2BIG`, `EMFILE` or `EAGAIN`; `failed_precondition`
  */
@@ -74,7 +74,7 @@ export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
     ...(limits.length === 0 ? [] : [tools.prlimit, ...limits, "--"]),
   ];
   const { variables, exported, passed } = packEnvironment(spec.env);
-  // env(1) would take the path for a variable.
+  // env(1) would mistake a path with "=" for a variable.
   const shield = passed > 0 && program.includes("=") ? [tools.nice, "-n", "0"] : [];
   let child: Deno.ChildProcess;
   try {

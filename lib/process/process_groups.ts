@@ -8,7 +8,7 @@ interface LiveGroup {
 
 /** What there is at a path. */
 export interface PathAccess {
-  /** `null`: nothing, or it lies below something that we may not search. */
+  /** `null` if there is nothing, or it lies in a directory that we may not search. */
   readonly kind: "directory" | "file" | "other" | null;
   /** Whether we may enter the directory, or execute the file. */
   readonly usable: boolean;
@@ -20,15 +20,15 @@ const KINDS: Readonly<Record<string, PathAccess["kind"]>> = {
   o: "other",
 };
 
-/** Of Linux. */
+/** The longest path that Linux takes, see limits.h(0p). */
 const PATH_MAX = 4096;
 
-/** So that who looks at very many holds up nobody else. */
+/** A question about very many paths is split, so that it holds up nobody else. */
 const PATHS_AT_ONCE = 32;
 
 /** Signals process groups and asks the kernel about them. */
 export class ProcessGroups implements AsyncDisposable {
-  /** For the other things that only the kernel can tell. */
+  /** For everything else that only the kernel can tell. */
   readonly shell: ProcShell;
   readonly #scans = new Batcher((sessions: readonly number[]) => this.#scan(sessions));
 
@@ -47,9 +47,9 @@ export class ProcessGroups implements AsyncDisposable {
   }
 
   /**
-   * The groups of a session in which something is alive. Zombies are not: nobody may reap them.
+   * The groups of a session in which a process is alive. Zombies do not count: perhaps nobody reaps them.
    *
-   * A look at all processes takes milliseconds, so all who ask while one is under way share the next.
+   * Reading all of /proc takes milliseconds, so all callers who ask meanwhile share the next reading.
    */
   async liveGroups(session: number): Promise<number[]> {
     const found = await this.#scans.add(session);
@@ -57,10 +57,10 @@ export class ProcessGroups implements AsyncDisposable {
   }
 
   /**
-   * What there is at some paths, and whether this process may execute or enter it: by the kernel's own
-   * judgement (access(2), real user and groups), which a look at the mode bits can only guess.
+   * What there is at some paths, and whether this process may execute or enter it. The kernel decides
+   * that (access(2), real user and groups); the mode bits alone would only allow a guess.
    *
-   * @param paths absolute; there is nothing at one with a line end, or too long for the kernel
+   * @param paths absolute; one with a line end, or too long for the kernel, counts as missing
    */
   async access(paths: readonly string[]): Promise<PathAccess[]> {
     const accesses: PathAccess[] = [];
@@ -77,8 +77,8 @@ export class ProcessGroups implements AsyncDisposable {
   }
 
   /**
-   * The processes that were started by a job, by the `JOB_ID` in their environment, which every child
-   * inherits: those that have left its session too. For after a crash; it looks at every process.
+   * The processes that jobs have started, by the `JOB_ID` in their environment, which every child
+   * inherits, even one that has left the job's session. For use after a crash: it reads all of /proc.
    *
    * @returns process ids by job id
    */
@@ -103,7 +103,8 @@ export class ProcessGroups implements AsyncDisposable {
   }
 
   /**
-   * What makes a process id unique: the id of this boot, and the start time in clock ticks.
+   * What tells a process from any other that has, had or will have its id: the id of this boot, and the
+   * start time in clock ticks.
    *
    * @returns `"BOOT-ID:TICKS"`, or `""` if there is no such process
    */

@@ -1,9 +1,9 @@
 import { JobWorkerError } from "../errors.ts";
 import type { PathAccess, ProcessGroups } from "./process_groups.ts";
 
-/** What a command is started from. */
+/** Where a command is looked up. */
 export interface ProgramOptions {
-  /** As the variable `PATH`. */
+  /** In the form of the variable `PATH`. */
   readonly path: string;
   /** Absolute path. */
   readonly workingDirectory: string;
@@ -27,7 +27,7 @@ export async function findProgram(name: string, options: ProgramOptions): Promis
     ? [absolute(name)]
     : options.path.split(":").map((directory) => absolute(`${directory || "."}/${name}`));
   const [directory, ...accesses] = await groups.access([workingDirectory, ...candidates]);
-  // A directory that is missing says more than a program that is missing in it.
+  // That the directory is missing says more than that the program is missing in it.
   checkWorkingDirectory(workingDirectory, directory);
   const found = candidates.find((_, index) => isProgram(accesses[index]));
   if (found !== undefined) return found;
@@ -40,7 +40,7 @@ export async function findProgram(name: string, options: ProgramOptions): Promis
     throw refusal(what, "EACCES", `${candidates[denied]} ${why}`, "command.name");
   }
   const where = name.includes("/") ? "no such file" : `not found in PATH (${options.path})`;
-  // A whole line, as for a shell.
+  // It may be a whole line, as one would give it to a shell.
   const hint = /\s/.test(name) ? "; if it is a line for a shell, run: sh -c '…'" : "";
   throw refusal(what, "ENOENT", where + hint, "command.name");
 }

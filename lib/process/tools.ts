@@ -2,7 +2,7 @@ import { JobWorkerError } from "../errors.ts";
 
 const DIRECTORIES = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"];
 
-/** The programs that starting jobs relies on, and Debian's packages of them. */
+/** The programs that starting a job relies on, and the Debian packages that have them. */
 const PACKAGES = {
   setsid: "util-linux",
   prlimit: "util-linux",

@@ -17,13 +17,13 @@ export interface ActiveJob {
 /** What {@linkcode ActiveJobs} works with. */
 export interface ActiveJobsParts {
   readonly store: JobStore;
-  /** Told of each job once it runs, and once it has ended. */
+  /** Called with each job when it runs, and when it has ended. */
   readonly onChanged: (job: Job) => void;
-  /** Told of each job once its end is recorded. */
+  /** Called with each job when its end is recorded. */
   readonly onEnded: (job: Job) => void;
-  /** Notes every few seconds, while there are any, that jobs run. */
+  /** Notes that jobs are running; called every few seconds while there are any. */
   readonly noteRunning: () => Promise<void>;
-  /** Told of what cannot be recorded, and is tried again. */
+  /** Called when a change cannot be recorded; it is tried again. */
   readonly onFault: (error: unknown, jobId: string) => void;
 }
 
@@ -43,13 +43,13 @@ export function snapshotOf({ started, running }: Omit<ActiveJob, "settled">): Jo
 }
 
 /**
- * The jobs of which there is more to know than the store does: it hears of each one before it has a
- * process, once it has one, and once it has ended.
+ * The jobs about which more is known than the store knows. The store is told of each job before it has a
+ * process, when it has one, and when it has ended.
  */
 export class ActiveJobs implements AsyncDisposable {
   readonly #parts: ActiveJobsParts;
   readonly #jobs = new Map<string, ActiveJob>();
-  /** Jobs that the store knows, and that have no process yet, or one that it does not know. */
+  /** Jobs whose record exists, but not yet with the process id. */
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #changes = new StoreChanges();
   readonly #heartbeat: Heartbeat;
@@ -65,7 +65,7 @@ export class ActiveJobs implements AsyncDisposable {
     return active && snapshotOf(active);
   }
 
-  /** A job, once it has a process if it is about to get one. */
+  /** Finds a job, waiting for its process if it is about to get one. */
   async find(jobId: string): Promise<ActiveJob | undefined> {
     const active = this.#jobs.get(jobId);
     if (active !== undefined) return active;
@@ -93,7 +93,7 @@ export class ActiveJobs implements AsyncDisposable {
     }
   }
 
-  /** Tries once more what could not be recorded. */
+  /** Tries once more to record what could not be recorded. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#heartbeat[Symbol.asyncDispose]();
     await this.#changes[Symbol.asyncDispose]();
@@ -122,7 +122,7 @@ export class ActiveJobs implements AsyncDisposable {
   ): Promise<Job> {
     const { store, onChanged } = this.#parts;
     const started = { ...job, pid: running.pid };
-    // Side by side, for both wait for the disk.
+    // At the same time, since both wait for the disk.
     const recorded = settleAll([store.put(started, processIdentity), confirm(started)]);
     const settled = this.#settle({ started, running }, recorded);
     this.#jobs.set(job.jobId, { started, running, settled });
@@ -148,7 +148,7 @@ export class ActiveJobs implements AsyncDisposable {
     } catch {
       return job; // Its start has failed, and told why.
     }
-    // Until it is recorded it stays among these, so that its end is known.
+    // It stays among the active jobs until its end is recorded, so that its end is known all the time.
     await this.#change(job.jobId, async () => {
       await store.put(job);
       this.#jobs.delete(job.jobId);

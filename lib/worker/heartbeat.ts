@@ -1,20 +1,20 @@
-/** How often it is noted that jobs run: so exactly it is known afterwards how long a lost one did. */
+/** How often it is noted that jobs run, and so how precisely it is known when a lost job last ran. */
 const BEAT_MS = 5_000;
 
-/** Does something regularly, for as long as there is a reason for it. */
+/** Does something regularly, as long as there is a reason. */
 export class Heartbeat implements AsyncDisposable {
   readonly #beat: () => Promise<void>;
   readonly #hasReason: () => boolean;
   #timer: ReturnType<typeof setInterval> | undefined;
   #beaten: Promise<void> = Promise.resolve();
 
-  /** @param hasReason asked each time; once there is none, it stops until it is begun again */
+  /** @param hasReason asked before each beat; once it is false, the beats stop until they are begun again */
   constructor(beat: () => Promise<void>, hasReason: () => boolean) {
     this.#beat = beat;
     this.#hasReason = hasReason;
   }
 
-  /** Begins, if it has not begun. */
+  /** Begins to beat, unless it has begun. */
   begin(): void {
     this.#timer ??= setInterval(() => {
       if (this.#hasReason()) this.#beaten = this.#beat();

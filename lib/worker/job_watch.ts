@@ -4,12 +4,12 @@ import { WakeUp } from "../async/wake_up.ts";
 import { matches } from "../job/matches.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 
-/** A reader that lets so many changed jobs pile up is let go. */
+/** A reader that lets more changed jobs than this pile up is disconnected. */
 const MAX_PENDING = 10_000;
 
 /**
- * The changes of jobs for one reader, who may be slow: of a job that changed twice it sees the last.
- * Until its turn comes only the id of a job is held, since there may be many readers and large jobs.
+ * The changes of jobs for one reader, which may be slow: if a job changes twice meanwhile, the reader sees
+ * the last state. Only ids wait, since there may be many readers and large jobs.
  */
 export class JobWatch {
   readonly #filter: JobFilter;
@@ -18,7 +18,7 @@ export class JobWatch {
   readonly #wakeUp = new WakeUp();
   #overrun = false;
 
-  /** @param read finds a job as it is; one that is gone has no change to show */
+  /** @param read finds a job as it is now; `undefined` if it is gone */
   constructor(filter: JobFilter, read: (jobId: string) => Promise<Job | undefined>) {
     this.#filter = filter;
     this.#read = read;
@@ -55,7 +55,7 @@ export class JobWatch {
       }
       this.#pending.delete(jobId);
       const job = await this.#read(jobId);
-      // It may have changed once more, and not match any longer.
+      // It may have changed again, and no longer match.
       if (job !== undefined && matches(job, this.#filter)) yield job;
     }
   }

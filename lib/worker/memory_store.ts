@@ -68,7 +68,7 @@ export class MemoryStore implements JobStore {
     return Promise.resolve();
   }
 
-  /** Jobs that start at the same time may be put in another order than that of their ids. */
+  /** Sorts by id: jobs that start at the same time may be added in another order. */
   #newestFirst(before: string | undefined): Job[] {
     return [...this.#jobs.values()]
       .filter(({ jobId }) => before === undefined || jobId < before)

@@ -1,6 +1,6 @@
 /**
  * Runs commands, each in a session and process group of its own, keeps what they print, and ends them
- * with everything that they started. Knows nothing of networks, users or databases.
+ * with everything that they started. It knows nothing about networks, users or databases.
  *
  * ```ts
  * import { Worker } from "./mod.ts";

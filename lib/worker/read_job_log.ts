@@ -12,7 +12,7 @@ export type ReadJobLogOptions = Omit<ReadLogOptions, "offset"> & { readonly star
 /** Where {@linkcode readJobLog} finds a job and its log. */
 export interface JobsWithLogs {
   readonly logs: LogLibrary;
-  /** `undefined` for one that does not run. */
+  /** `undefined` for a job that is not active. */
   readonly find: (jobId: string) => Promise<ActiveJob | undefined>;
   /** Throws `not_found`. */
   readonly get: (jobId: string) => Promise<Job>;
@@ -21,7 +21,7 @@ export interface JobsWithLogs {
 }
 
 /**
- * Reads the log of a job, be it running or not. The last batch carries the job if that has ended.
+ * Reads the log of a job, whether it runs or not. The last batch carries the job if it has ended.
  *
  * @throws `not_found`, `out_of_range`; `data_loss` where the log has lost something; the reason of the
  *   signal
@@ -35,10 +35,10 @@ export async function* readJobLog(
   using _reader = logs.countReader(jobId);
   const active = await abortable(find(jobId), signal);
   const log = active?.running.log ?? await logs.openEnded(await get(jobId), start);
-  // What there is now: a job may print faster than its log is searched, and read.
+  // Up to what is there now: a job may print faster than its log is searched and read.
   const endOffset = Math.min(options.endOffset ?? Infinity, log.endOffset);
-  // Look first, then read: what is printed after the last read, just before the end, must not be
-  // taken for read.
+  // Look first, then read: otherwise what is printed after the last read, just before the end, would be
+  // missed.
   const toTheEnd = follow || log.closed && endOffset === log.endOffset;
   const offset = await findStart(log, start, new Set(streams), endOffset);
   const readBytes = () => logs.readBytes;

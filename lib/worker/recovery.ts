@@ -9,21 +9,21 @@ import type { LogLibrary } from "../log/log_library.ts";
 export interface RecoveryOptions {
   readonly store: JobStore;
   readonly logs: Pick<LogLibrary, "pathOf" | "flushNames">;
-  /** When jobs were last known to run; milliseconds since the Unix epoch. */
+  /** When jobs were last known to run, in milliseconds since the Unix epoch. */
   readonly ranUntil: number;
-  /** Told of the lost jobs, a page at a time. */
+  /** Called with the lost jobs, a page at a time. */
   readonly onLost: (jobs: readonly Job[]) => void;
-  /** Told why the log of one could not be brought to the disk. */
+  /** Called if the log of a lost job could not be flushed. */
   readonly onFault: (error: unknown, jobId: string) => void;
 }
 
 /**
- * Records as lost the jobs that ran when a daemon died: nobody knows how they ended. Their logs stay.
+ * Records the jobs that ran when a daemon died as lost, since nobody knows how they ended. Their logs stay.
  */
 export async function recordLost(options: RecoveryOptions): Promise<void> {
   const { store, onLost } = options;
   const running = () => store.list({ statuses: ["running"] }, { limit: MAX_PAGE_JOBS });
-  // Those that are recorded as lost are not found again.
+  // A job that is recorded as lost no longer counts as running, so the loop ends.
   for (let jobs = await running(); jobs.length > 0; jobs = await running()) {
     const lost = await Promise.all(jobs.map((job) => lostJob(job, options)));
     await Promise.all(lost.map((job) => store.put(job)));
@@ -31,7 +31,7 @@ export async function recordLost(options: RecoveryOptions): Promise<void> {
   }
 }
 
-/** It ran until some time between the last that is known of it and now. */
+/** A job that ended at some time between the last sign of it and now. */
 async function lostJob(job: Job, options: RecoveryOptions): Promise<Job> {
   const { lastTime, ...sizes } = await measureLog(job, options);
   const finishedAt = Math.max(job.startedAt, lastTime, Math.min(options.ranUntil, Date.now()));
@@ -43,7 +43,7 @@ async function lostJob(job: Job, options: RecoveryOptions): Promise<Job> {
   };
 }
 
-/** How much of its output a job has got into its log, which is whole and on the disk then. */
+/** Repairs and flushes the log of a job, and measures how much output is in it. */
 async function measureLog(
   job: Job,
   { logs, onFault }: RecoveryOptions,
@@ -60,7 +60,7 @@ async function measureLog(
     return { stdoutBytes, stderrBytes, logBytes: diskBytes, lastTime };
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    // It has printed nothing, or did not get so far as to start.
+    // It printed nothing, or never got as far as starting.
     return { stdoutBytes: 0, stderrBytes: 0, logBytes: 0, lastTime: 0 };
   }
 }

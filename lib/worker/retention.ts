@@ -1,33 +1,33 @@
 import type { FinishedJob, JobStore } from "../job/job_store.ts";
 import type { Job } from "../job/types.ts";
 
-/** How much of the past is kept. A job that is outside of any of these bounds goes. */
+/** How much of the past is kept. A job outside any of these bounds is removed. */
 export interface Retention {
-  /** Since it finished, in milliseconds. */
+  /** The longest time since a job finished, in milliseconds. */
   readonly maxAgeMs?: number;
-  /** How many finished jobs. */
+  /** The most finished jobs. */
   readonly maxCount?: number;
-  /** What their logs take on disk, in bytes. */
+  /** The most that their logs may take on disk, in bytes. */
   readonly maxBytes?: number;
 }
 
-/** What `Worker.prune()` has removed, or would. */
+/** What `Worker.prune()` has removed, or would remove. */
 export interface Pruned {
   /** The newest of them, as many as fit on a page. */
   readonly jobs: readonly Job[];
   readonly count: number;
-  /** What their logs took on disk. */
+  /** What their logs took on disk, in bytes. */
   readonly bytes: number;
 }
 
 const PAGE = 500;
 
 /**
- * The finished jobs that a retention lets go, from the newest to the oldest: the newest are kept for
- * as long as there is room for them.
+ * The finished jobs that a retention does not keep, newest first: the newest jobs are kept as long as there
+ * is room for them.
  *
  * @param now milliseconds since the Unix epoch
- * @param owner whose jobs to look at; those of others neither count nor go
+ * @param owner whose jobs to look at; the jobs of others are neither counted nor removed
  */
 export async function* expired(
   store: JobStore,

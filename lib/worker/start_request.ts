@@ -19,17 +19,17 @@ export interface StartRequest {
   readonly logLimit?: LogLimit;
 }
 
-/** What a worker allows its jobs, and gives those that do not choose. */
+/** What a worker allows jobs to choose, and what a job gets that does not choose. */
 export interface StartPolicy {
   readonly users: UserPolicy;
-  /** For jobs that do not choose their own, and for all of them; 0: without bound. In milliseconds. */
+  /** For jobs that do not choose, and for all; in milliseconds, 0: without bound. */
   readonly timeout: { readonly defaultMs: number; readonly maxMs: number };
   readonly logLimit: LogLimit;
   /** The most that a job may choose for its log. */
   readonly maxLogBytes: number;
 }
 
-/** The policy of a worker that is told of none. */
+/** The policy of a worker that is given none. */
 export const DEFAULT_START_POLICY: StartPolicy = {
   users: { default: "", allowed: [] },
   timeout: { defaultMs: 0, maxMs: 0 },

@@ -1,21 +1,21 @@
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 
-/** How long to wait before a change is tried again: from, to. */
+/** How long to wait before a change is tried again, in milliseconds: from, to. */
 const RETRY_MS = { first: 500, last: 30_000 };
 
 /**
- * Changes of the store that must come although no caller is left who could repeat them: a full disk
- * has room again some day.
+ * Changes of the store that must be made although no caller is left to repeat them: sooner or later a full
+ * disk has room again.
  */
 export class StoreChanges implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #waiting = new Set<Promise<void>>();
 
   /**
-   * Makes a change, or if that fails goes on trying until it has been made.
+   * Makes a change. If that fails, goes on trying until it succeeds.
    *
-   * @param onFault told why it could not be made at once
+   * @param onFault called if it could not be made at once
    * @returns after the first try
    */
   async make(change: () => Promise<void>, onFault: (error: unknown) => void): Promise<void> {
@@ -28,7 +28,7 @@ export class StoreChanges implements AsyncDisposable {
     }
   }
 
-  /** Tries once more what has not been made. */
+  /** Tries once more to make the changes that are left. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#waiting);

@@ -33,10 +33,10 @@ import type { StartOptions, StopJobOptions, WorkerOptions } from "./worker_optio
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
 
-/** What each watch holds of what there is already, while nobody reads on. */
+/** How much of the existing jobs each watch holds in memory while its reader is busy. */
 const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
 
-/** So many jobs that are pruned share a flush. */
+/** How many pruned jobs share a flush. */
 const MAX_REMOVED = 100;
 
 /** Runs commands, each in a session of its own, and keeps their output and outcome. */
@@ -78,8 +78,8 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
-   * Prepares a worker, and settles what an earlier one that died has left in the same store. Dispose
-   * of it to end its jobs.
+   * Opens a worker, and settles what an earlier one that died has left in the same store. Dispose of it to
+   * end its jobs.
    *
    * @throws `failed_precondition` if a program that it relies on is not installed
    */
@@ -114,7 +114,7 @@ export class Worker implements AsyncDisposable {
   async start(options: StartOptions): Promise<Job> {
     const { owner, requestId = "" } = options;
     const key = requestId === "" ? newId() : JSON.stringify([owner, requestId]);
-    // A repeat waits for the one before, then looks what came of it: that one may have been aborted.
+    // A repeat waits for the start before it, and then sees what came of it, which may have been aborted.
     const before = this.#starting.get(key) ?? Promise.resolve();
     const started = before.catch(() => {}).then(() => this.#startOnce(options));
     this.#starting.set(key, started);
@@ -143,7 +143,7 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
-   * Sends a signal to all processes of a job, and leaves it to them what they make of it.
+   * Sends a signal to all processes of a job, which do with it what they like.
    *
    * @throws `not_found`, `invalid_argument`, or `failed_precondition` if it has ended
    */
@@ -157,7 +157,7 @@ export class Worker implements AsyncDisposable {
   /**
    * Changes how long a job may run.
    *
-   * @param timeoutMs from its start; 0: for ever
+   * @param timeoutMs counted from its start; 0: without bound
    * @throws `not_found`, `invalid_argument`, or `failed_precondition` if it has ended
    */
   async update(jobId: string, timeoutMs: number): Promise<Job> {
@@ -203,7 +203,7 @@ export class Worker implements AsyncDisposable {
     const active = await this.#active.find(jobId);
     if (active?.running.outcome === null) return active;
     const status = statusOf(await this.get(jobId));
-    // One that still counts as running has a record that could not be removed yet.
+    // If it still counts as running, its start has failed and the record could not be removed yet.
     const how = status === "running" ? "could not be started" : `has already ended (${status})`;
     throw new JobWorkerError("failed_precondition", `Cannot ${verb} job "${jobId}": it ${how}`);
   }
@@ -226,7 +226,7 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
-   * Waits for a job to end; the wait, not the job, is bounded by the signal.
+   * Waits for a job to end. The signal ends the wait, not the job.
    *
    * @throws `not_found`; the reason of the signal
    */
@@ -237,7 +237,7 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
-   * Reads the log of a job. The last batch carries the job if that has ended.
+   * Reads the log of a job. The last batch carries the job if it has ended.
    *
    * @throws `not_found`, `out_of_range`; `data_loss` where the log has lost something; the reason of
    *   the signal
@@ -254,7 +254,7 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  /** The jobs that match, as they are, then each again when its status changes; ends by the signal. */
+  /** The jobs that match, as they are now, then each again when its status changes, until the signal. */
   async *watch(filter: JobFilter, signal: AbortSignal): AsyncGenerator<Job, never, undefined> {
     const watch = new JobWatch(filter, (jobId) => this.#find(jobId));
     this.#watches.add(watch);
@@ -271,10 +271,10 @@ export class Worker implements AsyncDisposable {
   }
 
   /**
-   * Removes finished jobs with their logs. One whose log is being read stays.
+   * Removes finished jobs with their logs. A job whose log is being read stays.
    *
-   * @param options.owner whose jobs; those of others are not touched
-   * @param options.dryRun only tell
+   * @param options.owner whose jobs to remove; all by default
+   * @param options.dryRun only tell what would be removed
    */
   async prune(options: {
     readonly retention: Retention;
@@ -287,7 +287,7 @@ export class Worker implements AsyncDisposable {
     let count = 0;
     let bytes = 0;
     let removed: string[] = [];
-    // In this order, also on the disk: a log without a record would never be found again.
+    // In this order on the disk, too: nobody would ever find a log without a record.
     const forget = async () => {
       await this.#logs.flushNames();
       await Promise.all(removed.map((jobId) => this.#store.delete(jobId)));
@@ -310,12 +310,12 @@ export class Worker implements AsyncDisposable {
   /**
    * Ends every job and refuses new ones.
    *
-   * @param options.gracePeriodMs what the jobs get between SIGTERM and SIGKILL; 0 is SIGKILL at once
+   * @param options.gracePeriodMs how long the jobs have between SIGTERM and SIGKILL; 0: SIGKILL at once
    */
   async shutdown(options: { gracePeriodMs: number }): Promise<void> {
     this.#shuttingDown = true;
     const started = Promise.allSettled(this.#starting.values());
-    // Those, too, which get their process just now.
+    // Including those that are just getting their process.
     await Promise.all([this.#stopAll(options), started.then(() => this.#stopAll(options))]);
   }
 

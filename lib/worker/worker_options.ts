@@ -14,7 +14,7 @@ export interface WorkerOptions {
   readonly home?: string;
   /** For jobs that do not choose their own; {@linkcode DEFAULT_LOG_LIMIT} by default. */
   readonly logLimit?: LogLimit;
-  /** For jobs that do choose, too; without bound by default. */
+  /** The most that a job may choose for its log; without bound by default. */
   readonly maxLogBytes?: number;
   /** How long the output of a job waits for room on a full disk before the job is ended; 10 s. */
   readonly diskTimeoutMs?: number;
@@ -22,25 +22,25 @@ export interface WorkerOptions {
   readonly cgroups?: boolean;
   /** Whose rights jobs may have; those of this process only by default. */
   readonly users?: UserPolicy;
-  /** Of a job that does not say, and for every one; 0, the default: for ever. In milliseconds. */
+  /** For jobs that do not choose, and for all; in milliseconds, 0 (the default): without bound. */
   readonly timeout?: { readonly defaultMs?: number; readonly maxMs?: number };
-  /** Told of each job once its end is recorded. */
+  /** Called with each job when its end is recorded. */
   readonly onEnded?: (job: Job) => void;
-  /** Told of the jobs that ran when an earlier worker died, some at a time; see `Worker.open()`. */
+  /** Called with the jobs that ran when an earlier worker died, some at a time; see `Worker.open()`. */
   readonly onLost?: (jobs: readonly Job[]) => void;
-  /** Told when the shell that asks the kernel has ended and is replaced; the jobs do not notice. */
+  /** Called when the shell that asks the kernel has ended and is replaced; jobs do not notice. */
   readonly onShellEnded?: (end: ShellEnd) => void;
-  /** Told what goes wrong and has no caller to be told to. */
+  /** Called for errors that have no caller to be reported to. */
   readonly onFault?: (error: unknown, jobId: string) => void;
 }
 
 /** What `Worker.start()` starts. */
 export interface StartOptions extends StartRequest {
-  /** Once aborted, a job that has not started yet never does. */
+  /** Once this is aborted, a job that has not started yet never will. */
   readonly signal?: AbortSignal;
   /**
-   * The last word on a job that runs, before anybody is told that it has started. If it rejects, the
-   * job is killed, no record of it stays, and the start fails with that.
+   * Confirms a job that runs, before anybody is told that it has started. If this rejects, the job is
+   * killed, no record of it stays, and the start fails with that error.
    */
   readonly confirm?: (job: Job) => Promise<void>;
 }
@@ -49,6 +49,6 @@ export interface StartOptions extends StartRequest {
 export interface StopJobOptions {
   /** A name or number as in signal(7); SIGTERM by default. */
   readonly stopSignal?: string;
-  /** From that signal to SIGKILL; by default what the job was started with, 10 s if nothing. */
+  /** From that signal to SIGKILL; by default what the job was started with, else 10 s. */
   readonly gracePeriodMs?: number;
 }
