@@ -69,7 +69,7 @@ Deno.test("main() exits with 2 when the daemon finds an argument invalid", async
 });
 
 Deno.test("main() calls an error that nobody foresaw a fault of its own", async () => {
-  const getJob = () => Promise.reject(new TypeError("x is not a function"));
+  const getJob = () => Promise.reject(new TypeError("Not a function"));
   const { exitStatus, stderr } = await runCli(["status", JOB_ID], { getJob });
   assert.equal(exitStatus, 125);
   assert.match(stderr, /fault of worker-cli/);

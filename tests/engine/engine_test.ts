@@ -58,7 +58,7 @@ Deno.test("An error reaches the caller with its code, reason and field; a fault 
     });
   }
   assert.deepEqual(engine.faults, []);
-  thrown = new TypeError("a secret");
+  thrown = new TypeError("A secret");
   for (const method of JOB_METHODS) {
     await assert.rejects(callWhole(engine.client, method, context()), {
       code: "internal",

@@ -257,7 +257,7 @@ async function reconnections(lastedMs: number): Promise<number> {
     for (let breaks = 0; breaks < 8; breaks++) {
       time += lastedMs;
       try {
-        await reconnection.recover(new JobWorkerError("unavailable", "broken"));
+        await reconnection.recover(new JobWorkerError("unavailable", "Broken"));
       } catch {
         return breaks;
       }
@@ -279,7 +279,7 @@ Deno.test("Reconnection doubles its pauses up to a limit, and begins anew after 
   const { setTimeout, Math: { random } } = globalThis;
   const pauses: number[] = [];
   const reconnection = new Reconnection(channel, { timeoutMs: 3_600_000 }, { deadline: Infinity });
-  const fail = () => reconnection.recover(new JobWorkerError("unavailable", "broken"));
+  const fail = () => reconnection.recover(new JobWorkerError("unavailable", "Broken"));
   Math.random = () => 1;
   globalThis.setTimeout = ((callback: () => void, ms: number) => {
     pauses.push(ms);
@@ -297,14 +297,14 @@ Deno.test("Reconnection doubles its pauses up to a limit, and begins anew after 
 });
 
 Deno.test("Reconnection gives up at once where a certificate is the daemon's fault", async () => {
-  const error = new JobWorkerError("unavailable", "no", { reason: "SERVER_NAME_MISMATCH" });
+  const error = new JobWorkerError("unavailable", "No", { reason: "SERVER_NAME_MISMATCH" });
   let attempts = 0;
   const channel = {
     connected: () => Promise.resolve(++attempts === 0),
     refusal: () => Promise.resolve(error),
   } as unknown as Channel;
   const options = { timeoutMs: 3_600_000 };
-  for (const first of [error, new JobWorkerError("unavailable", "broken")]) {
+  for (const first of [error, new JobWorkerError("unavailable", "Broken")]) {
     const reconnection = new Reconnection(channel, options, { deadline: Infinity });
     await assert.rejects(reconnection.recover(first), error);
   }

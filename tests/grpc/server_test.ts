@@ -97,7 +97,7 @@ Deno.test("a JobWorkerError reaches the caller, with its reason", async () => {
 });
 
 Deno.test("a fault in any handler becomes INTERNAL for that call, and the server lives", async () => {
-  const fault = new TypeError("secret");
+  const fault = new TypeError("A secret");
   const reject = () => Promise.reject(fault);
   const explode = () => {
     throw fault;

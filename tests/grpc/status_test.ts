@@ -23,7 +23,7 @@ Deno.test("statusFromError() and errorFromStatus() carry every code, with messag
 });
 
 Deno.test("statusFromError() tells a caller nothing of a fault, and the daemon everything", () => {
-  for (const fault of [new TypeError("secret"), "secret", undefined, null]) {
+  for (const fault of [new TypeError("A secret"), "secret", undefined, null]) {
     const faults: unknown[] = [];
     const { code, details } = statusFromError(fault, (error) => faults.push(error));
     assert.equal(code, 13);
@@ -38,7 +38,7 @@ Deno.test("statusFromError() makes a status that can be sent whatever the messag
     const status = statusFromError(new JobWorkerError("not_found", message), noFault);
     assert.ok(encodeURI(status.details).length <= 20_000);
   }
-  const bad = new JobWorkerError("not_found", "x", { reason: "two\nlines" });
+  const bad = new JobWorkerError("not_found", "X", { reason: "two\nlines" });
   assert.equal(errorFromStatus(received(statusFromError(bad, noFault))).reason, undefined);
 });
 

@@ -192,7 +192,7 @@ Deno.test("Errors under /v1/ are problems of RFC 9457", async () => {
   const error = new JobWorkerError("failed_precondition", "No such program", { reason: "ENOENT" });
   const api = new TestApp({
     startJob: () => Promise.reject(error),
-    getJob: () => Promise.reject(new TypeError("a secret of ours")),
+    getJob: () => Promise.reject(new TypeError("A secret of ours")),
   });
   const known = await api.post("/v1/jobs", { command: { name: "x" } });
   assert.equal(known.status, 409);

@@ -1,8 +1,8 @@
 import { styled } from "./ansi.js";
 
 /** The memory of a page is bounded by these two, whatever a job prints. */
-const MOST_LINES = 5000;
-const MOST_CHARACTERS = 16_384;
+const MAX_LINES = 5000;
+const MAX_CHARACTERS = 16_384;
 /** So near to its end, in pixels, a log counts as read to the end. */
 const NEAR = 24;
 
@@ -48,7 +48,7 @@ export class LogView {
       if (index > 0) this.#endLine(output, stream, time);
       for (let rest = part; rest !== "";) {
         const line = output.line ??= this.#newLine(output, stream, time);
-        const room = MOST_CHARACTERS - line.text.length;
+        const room = MAX_CHARACTERS - line.text.length;
         line.text += rest.slice(0, room);
         rest = rest.slice(room);
         this.#draw(line);
@@ -66,7 +66,7 @@ export class LogView {
   #newLine(output, stream, time) {
     const line = { stream, time, text: "", style: output.style, element: null };
     this.#lines.push(line);
-    if (this.#lines.length > MOST_LINES) this.#dirty.delete(this.#lines.shift());
+    if (this.#lines.length > MAX_LINES) this.#dirty.delete(this.#lines.shift());
     this.#draw(line);
     return line;
   }
