@@ -57,6 +57,7 @@ async function openTwice(path: string): Promise<Trail> {
     const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
     try {
       if (!(await file.stat()).isFile) {
+        // deno-lint-ignore house/error-message -- a part of what unwritable() says
         throw new JobWorkerError("failed_precondition", "it is not a file");
       }
       await flushDirectory(dirname(path));
