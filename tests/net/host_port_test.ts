@@ -75,3 +75,10 @@ Deno.test("networkOf() tells IPv6 networks apart, however they are written, and 
     for (const address of addresses) assert.equal(networkOf(address), network, address);
   }
 });
+
+Deno.test("formatHostPort() writes addresses so that they can be pasted", () => {
+  assert.equal(formatHostPort("127.0.0.1", 80), "127.0.0.1:80");
+  assert.equal(formatHostPort("::ffff:10.0.0.1", 80), "10.0.0.1:80");
+  assert.equal(formatHostPort("fe80::1", 80), "[fe80::1]:80");
+  assert.equal(formatHostPort("worker.example", 80), "worker.example:80");
+});
