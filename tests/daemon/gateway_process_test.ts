@@ -150,3 +150,31 @@ Deno.test("GatewayProcess.serve() serves nobody once the daemon is shutting down
   await test.gateway.ended;
   assert.equal(test.timers.pending, 0);
 });
+
+Deno.test("GatewayProcess.drain() gives calls their time, and eight seconds to close", async () => {
+  using timers = new FakeTimers();
+  const gateway = new GatewayProcess({
+    setsid: "/usr/bin/setsid",
+    argv: ["sleep", "100"],
+    onRefused: () => {},
+    restoreSocket: () => Promise.resolve(),
+  });
+  const drained = gateway.drain(15_000);
+  timers.pass(22_999);
+  assert.equal(timers.pending, 1);
+  timers.pass(1);
+  assert.equal(await gateway.ended, "it did not drain in time");
+  await drained;
+});
+
+Deno.test("GatewayProcess tells the first reason for which it was killed", async () => {
+  const gateway = new GatewayProcess({
+    setsid: "/usr/bin/setsid",
+    argv: ["cat"],
+    onRefused: () => {},
+    restoreSocket: () => Promise.resolve(),
+  });
+  gateway.kill("The first reason");
+  gateway.kill("The second one");
+  assert.equal(await gateway.ended, "The first reason");
+});
