@@ -34,6 +34,14 @@ export const FAILED_JOB: Job = {
   },
 };
 
+/** How to read a log from its first byte, and to follow it. */
+export const FROM_THE_START = {
+  jobId: JOB.jobId,
+  streams: [],
+  follow: true,
+  start: { kind: "offset", offset: 0 } as const,
+};
+
 /** A service that can do what the test says, and nothing else. */
 export function fakeService(methods: Partial<JobService>): JobService {
   const unexpected = (): never => {
@@ -167,4 +175,11 @@ export class TestServer implements AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void> {
     return this.#stack.disposeAsync();
   }
+}
+
+/** Rejects with the reason of the signal, once that is aborted. */
+export function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
 }

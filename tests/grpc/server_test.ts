@@ -1,6 +1,5 @@
 import { Buffer } from "node:buffer";
 import { X509Certificate } from "node:crypto";
-import { setImmediate } from "node:timers";
 import { assert } from "../assert.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { type CallLimits, unaryCall } from "../../lib/grpc/client_call.ts";
@@ -11,25 +10,11 @@ import { JOB_WORKER } from "../../lib/grpc/protocol.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
 import { JOB_METHODS } from "../../lib/service/methods.ts";
 import { callWhole, eachMethod, WHOLE_ANSWERS, WHOLE_REQUESTS } from "../service/samples.ts";
-import { FakeTimers } from "../recovery/fake_timers.ts";
 import { soon } from "../soon.ts";
-import { batchOf, JOB, TestServer } from "./fixture.ts";
+import { batchOf, FROM_THE_START, JOB, TestServer } from "./fixture.ts";
 
 const { jobId } = JOB;
 const FOREVER: CallLimits = { deadline: Infinity };
-const FROM_THE_START = {
-  jobId,
-  streams: [],
-  follow: true,
-  start: { kind: "offset", offset: 0 } as const,
-};
-
-/** Rejects with the reason of the signal, once that is aborted. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    signal.addEventListener("abort", () => reject(signal.reason));
-  });
-}
 
 /** A connection without the manners of our client. */
 async function openChannel(server: TestServer): Promise<Channel> {
@@ -141,99 +126,6 @@ Deno.test("a fault in any handler becomes INTERNAL for that call, and the server
   assert.equal(await client.checkHealth(), "serving");
   assert.equal(server.faults.length, JOB_METHODS.length);
   assert.deepEqual(server.faults[0], { error: fault, method: "/jobworker.v1.JobWorker/StartJob" });
-});
-
-Deno.test("the service's signal is aborted when the client cancels", async () => {
-  const reasons: unknown[] = [];
-  const both = Promise.withResolvers<void>();
-  const started = Promise.withResolvers<void>();
-  const watch = (signal: AbortSignal) =>
-    signal.addEventListener("abort", () => {
-      if (reasons.push(signal.reason.code) === 2) both.resolve();
-    });
-  await using server = await TestServer.start({
-    waitJob(_request, { signal }) {
-      watch(signal);
-      started.resolve();
-      return aborted(signal);
-    },
-    async *streamLogs(_request, { signal }) {
-      watch(signal);
-      yield batchOf(0, new Uint8Array(1));
-      await aborted(signal);
-    },
-  });
-  await using client = await server.connect();
-
-  const controller = new AbortController();
-  const wait = client.waitJob({ jobId }, { signal: controller.signal });
-  await soon(started.promise, () => "the call");
-  controller.abort(new Error("Enough"));
-  await assert.rejects(wait, { message: "Enough" });
-
-  for await (const _batch of client.streamLogs(FROM_THE_START)) break;
-
-  await soon(both.promise, () => "both calls to be aborted");
-  assert.deepEqual(reasons, ["cancelled", "cancelled"]);
-  assert.deepEqual(server.faults, []);
-});
-
-Deno.test("the service's signal is aborted when the connection breaks", async () => {
-  const noticed = Promise.withResolvers<void>();
-  await using server = await TestServer.start({
-    async *streamLogs(_request, { signal }) {
-      yield batchOf(0, new Uint8Array(1));
-      await aborted(signal).catch(() => noticed.resolve());
-    },
-  });
-  await using client = await server.connect({ reconnectTimeoutMs: 0 });
-  await assert.rejects(async () => {
-    for await (const _batch of client.streamLogs(FROM_THE_START)) server.dropConnections();
-  }, { code: "unavailable" });
-  await soon(noticed.promise, () => "the break to be noticed");
-});
-
-Deno.test("the deadline of a call ends it on both sides", async () => {
-  const reason = Promise.withResolvers<JobWorkerError>();
-  await using server = await TestServer.start({
-    waitJob(_request, { signal }) {
-      signal.addEventListener("abort", () => reason.resolve(signal.reason));
-      return aborted(signal);
-    },
-  });
-  await using client = await server.connect();
-  await assert.rejects(client.waitJob({ jobId }, { timeoutMs: 100 }), {
-    code: "deadline_exceeded",
-  });
-  assert.match(
-    (await soon(reason.promise, () => "the deadline")).code,
-    /deadline_exceeded|cancelled/,
-  );
-});
-
-Deno.test({
-  name: "the deadline of a call ends a stream whose client does not read",
-  // grpc-js may leave a timer of its own behind on a busy machine; it keeps no process alive.
-  sanitizeOps: false,
-  sanitizeResources: false,
-  async fn() {
-    const reason = Promise.withResolvers<JobWorkerError>();
-    await using server = await TestServer.start({
-      async *streamLogs(_request, { signal }) {
-        signal.addEventListener("abort", () => reason.resolve(signal.reason));
-        const data = new Uint8Array(256 * 1024);
-        for (let offset = 0;; offset += data.length) yield batchOf(offset, data);
-      },
-    });
-    await using client = await server.connect();
-    const batches = client.streamLogs(FROM_THE_START, { timeoutMs: 200 });
-    await batches.next();
-    assert.match(
-      (await soon(reason.promise, () => "the deadline")).code,
-      /deadline_exceeded|cancelled/,
-    );
-    await batches.return(undefined);
-  },
 });
 
 Deno.test("a client that does not read stops the service's generator, and not other clients", async () => {
@@ -350,74 +242,4 @@ Deno.test("bytes that are no message are refused, and the server lives", async (
   await assert.rejects(unaryCall(channel.client, method, { jobId }, FOREVER), { code: "internal" });
   await using client = await server.connect();
   assert.equal(await client.checkHealth(), "serving");
-});
-
-Deno.test("GrpcServer.close() ends followers and waiters with UNAVAILABLE", async () => {
-  await using server = await TestServer.start({
-    waitJob: (_request, { signal }) => aborted(signal),
-    async *streamLogs(_request, { signal }) {
-      yield batchOf(0, new Uint8Array(1));
-      await aborted(signal);
-    },
-  });
-  await using client = await server.connect({ reconnectTimeoutMs: 0 });
-  const wait = client.waitJob({ jobId });
-  const batches = client.streamLogs(FROM_THE_START);
-  await batches.next();
-  const expected = { code: "unavailable", message: /going away/ };
-  const outcomes = Promise.all([
-    assert.rejects(wait, expected),
-    assert.rejects(batches.next(), expected),
-  ]);
-  await soon(server.grpc.close(), () => "the server to close");
-  await outcomes;
-  assert.equal(server.connections, 0);
-  assert.deepEqual(server.faults, []);
-});
-
-Deno.test("GrpcServer.close() waits three seconds for a service that hangs", async () => {
-  const called = Promise.withResolvers<void>();
-  await using server = await TestServer.start({
-    waitJob() {
-      called.resolve();
-      return new Promise(() => {});
-    },
-  });
-  await using client = await server.connect({ reconnectTimeoutMs: 0 });
-  const wait = assert.rejects(client.waitJob({ jobId }));
-  await soon(called.promise, () => "the call");
-  let isClosed = false;
-  let closing: Promise<unknown>;
-  {
-    using timers = new FakeTimers();
-    closing = server.grpc.close().then(() => isClosed = true);
-    timers.pass(2_999);
-    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-    assert.equal(isClosed, false);
-    timers.pass(1);
-  }
-  await soon(closing, () => "the server to close", 10_000);
-  await wait;
-});
-
-Deno.test("GrpcServer.close() does not wait for a service or a client that hangs", async () => {
-  const called = Promise.withResolvers<void>();
-  await using server = await TestServer.start({
-    waitJob() {
-      called.resolve();
-      return new Promise(() => {});
-    },
-    async *streamLogs() {
-      const data = new Uint8Array(256 * 1024);
-      for (let offset = 0;; offset += data.length) yield batchOf(offset, data);
-    },
-  }, { closeTimeoutMs: 100 });
-  await using client = await server.connect({ reconnectTimeoutMs: 0 });
-  const wait = assert.rejects(client.waitJob({ jobId }));
-  const batches = client.streamLogs(FROM_THE_START);
-  await batches.next();
-  await soon(called.promise, () => "the call");
-  await soon(server.grpc.close(), () => "the server to close");
-  await wait;
-  await batches.return(undefined);
 });
