@@ -58,3 +58,12 @@ export function fakeClock(startsAt: number): Disposable & { now: number } {
   Date.now = () => clock.now;
   return clock;
 }
+
+/** How many bytes the files in a directory have together. */
+export async function bytesOnDisk(directory: string): Promise<number> {
+  let bytes = 0;
+  for await (const { name } of Deno.readDir(directory)) {
+    bytes += (await Deno.stat(`${directory}/${name}`)).size;
+  }
+  return bytes;
+}

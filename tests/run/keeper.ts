@@ -23,8 +23,8 @@ const LONG = "tests/long";
 const ALONE = [
   "tests/grpc/abuse_test.ts",
   "tests/process/proc_shell_test.ts",
-  "tests/log/log_limit_test.ts",
   "tests/log/log_reader_test.ts",
+  "tests/worker/worker_log_limit_test.ts",
   "tests/worker/worker_output_test.ts",
   "tests/worker/worker_start_test.ts",
 ];
