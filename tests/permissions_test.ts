@@ -97,7 +97,7 @@ const ELSEWHERE: readonly (readonly [task: "start" | "cli", words: string, text:
   ],
 ];
 
-Deno.test("Who lacks a right of Deno is told in one line what may write there", async () => {
+Deno.test("A program that lacks a permission of Deno says in one line which task may write there", async () => {
   await using directory = await temporaryDirectory();
   await using certificates = await TestCertificates.create();
   const cwd = directory.path;
@@ -116,7 +116,7 @@ Deno.test("Who lacks a right of Deno is told in one line what may write there", 
   }
 });
 
-Deno.test("The tasks that may write are those that are told, with their places", async () => {
+Deno.test("messageOf() names the tasks that may write, and where", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const text = messageOf(
     new Deno.errors.NotCapable(
@@ -131,7 +131,7 @@ Deno.test("The tasks that may write are those that are told, with their places",
   }
 });
 
-Deno.test("messageOf() names any right that is missing without the advice of Deno", () => {
+Deno.test("messageOf() names any missing permission, without the advice of Deno", () => {
   const missing = (text: string) => messageOf(new Deno.errors.NotCapable(text));
   assert.equal(
     missing('Requires net access to "unix:/x", run again with the --allow-net flag'),

@@ -18,7 +18,7 @@ function heldRounds() {
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 0));
 
-Deno.test("Batcher.join() serves who asks alone at once, and those who ask meanwhile together", async () => {
+Deno.test("Batcher.join() serves a lone caller at once, and those who come meanwhile together", async () => {
   const { batcher, held } = heldRounds();
   const first = batcher.add("a");
   await turn();
@@ -36,7 +36,7 @@ Deno.test("Batcher.join() serves who asks alone at once, and those who ask meanw
   assert.deepEqual(await last, ["d"]);
 });
 
-Deno.test("Batcher.join() tells of a failure those whose batch it was", async () => {
+Deno.test("Batcher.join() rejects the callers whose batch failed, and no others", async () => {
   const { batcher, held } = heldRounds();
   const failing = rejection(batcher.add("a"));
   await turn();

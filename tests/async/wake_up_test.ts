@@ -8,7 +8,7 @@ Deno.test("WakeUp.notify() wakes everybody who waits", async () => {
   await Promise.all(waiting);
 });
 
-Deno.test("WakeUp.next() waits for what comes, not for what has been", async () => {
+Deno.test("WakeUp.next() waits for the next notify(), not for an earlier one", async () => {
   const wakeUp = new WakeUp();
   wakeUp.notify();
   let woken = false;
@@ -19,7 +19,7 @@ Deno.test("WakeUp.next() waits for what comes, not for what has been", async () 
   await next;
 });
 
-Deno.test("A change between the look and the wait is not missed", async () => {
+Deno.test("WakeUp misses no change between a look and the wait after it", async () => {
   const wakeUp = new WakeUp();
   const changed = wakeUp.next();
   wakeUp.notify();

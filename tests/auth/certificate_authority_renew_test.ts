@@ -80,7 +80,7 @@ Deno.test("CertificateAuthority.renew() leaves the key and what else is in the f
   await loadTlsMaterial({ cert: path, key: path, ca: caPath }, "server");
 });
 
-Deno.test("CertificateAuthority.renew() leaves a pair that goes together at every moment", async () => {
+Deno.test("CertificateAuthority.renew() leaves a matching key and certificate at every moment", async () => {
   await using fixture = await TestAuthority.create();
   const paths = {
     cert: join(fixture.path, "server-cert.pem"),
@@ -102,7 +102,7 @@ Deno.test("CertificateAuthority.renew() leaves a pair that goes together at ever
   assert.deepEqual(names.filter((name) => !/-(cert|key)\.pem$/.test(name)), ["issued"]);
 });
 
-Deno.test("CertificateAuthority.renew() without a name renews all that have not ended", async () => {
+Deno.test("CertificateAuthority.renew() without a name renews all that have not expired", async () => {
   await using fixture = await TestAuthority.create();
   await fixture.add("alice");
   await fixture.add("bob");
@@ -112,7 +112,7 @@ Deno.test("CertificateAuthority.renew() without a name renews all that have not 
   await assert.rejects(fixture.renew("carol"), refusal(/no certificate of "carol" here/));
 });
 
-Deno.test("CertificateAuthority renews what has ended only by its name, and puts none of it on the deny list", async () => {
+Deno.test("CertificateAuthority renews expired certificates only by name, and puts none of them on the deny list", async () => {
   await using fixture = await TestAuthority.create();
   const { cert } = await issueCertificate({
     subject: [["O", "viewer"], ["CN", "over"]],

@@ -27,7 +27,7 @@ Deno.test("CertificateAuthority.revoke() adds to the deny list, and leaves what 
   await assert.rejects(fixture.revoke("worker-daemon"), refusal(/no certificate of/));
 });
 
-Deno.test("CertificateAuthority.revoke() loses nothing when several are at it", async () => {
+Deno.test("CertificateAuthority.revoke() loses nothing when several run at once", async () => {
   await using fixture = await TestAuthority.create();
   const users = ["a", "b", "c", "d", "e"];
   for (const user of users) await fixture.add(user);

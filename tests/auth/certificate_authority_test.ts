@@ -44,7 +44,7 @@ Deno.test("CertificateAuthority.issued() knows what was issued when the files ar
   );
 });
 
-Deno.test("CertificateAuthority takes certificates into its record that were made without one", async () => {
+Deno.test("CertificateAuthority records certificates that were made without a record", async () => {
   await using fixture = await TestAuthority.create();
   await Deno.remove(join(fixture.path, "issued"), { recursive: true });
   assert.equal((await fixture.issued()).length, 4);
@@ -95,7 +95,7 @@ Deno.test("CertificateAuthority.add() overwrites nothing that is not the user's"
   await assert.rejects(fixture.add("bob"), refusal(/bob-cert\.pem would be/, "already_exists"));
 });
 
-Deno.test("CertificateAuthority.add() refuses names that are none, or no names of files", async () => {
+Deno.test("CertificateAuthority.add() refuses invalid names, and names that no file can have", async () => {
   await using fixture = await TestAuthority.create();
   const names = [
     ...["", " a", "a\nb", "a\u202eb", "x".repeat(65), "../a", "a/b", ".a", "-a", "😀".repeat(60)],
@@ -176,7 +176,7 @@ Deno.test("A CA is not replaced while somebody adds a certificate to it", async 
   assert.equal(replaced, true);
 });
 
-Deno.test("CertificateAuthority says where it misses what", async () => {
+Deno.test("CertificateAuthority says which file it misses, and where", async () => {
   await using fixture = await TestAuthority.create();
   const add = (authority: CertificateAuthority) =>
     authority.add({ user: "alice", roles: ["viewer"], days: 1 });

@@ -120,7 +120,7 @@ Deno.test("A path goes through several CAs, in any order, past what has nothing 
   assertRefused([client, lower], "unknown_ca", new RegExp(`${serialOf(lower)} does not come from`));
 });
 
-Deno.test("A path goes round a CA that is no good where another one has the same key", async () => {
+Deno.test("A path avoids a bad CA where another one has the same key", async () => {
   const { intermediate, client } = await chainBelow();
   const expired = await certify(intermediate, root, NOW - HOUR / 2);
   assertRefused([client, expired], "unknown_ca", /is valid from .* only$/);
@@ -138,7 +138,7 @@ const MAY_NOT: readonly (readonly [why: string, Partial<AuthorityRequest>, RegEx
 ];
 
 for (const [why, request, message] of MAY_NOT) {
-  Deno.test(`A client is refused whose intermediate CA ${why}, and is told which`, async () => {
+  Deno.test(`A client whose intermediate CA ${why} is refused, and told which CA that is`, async () => {
     const { intermediate, client } = await chainBelow(request);
     assertRefused([client, intermediate], "unknown_ca", message);
     assertRefused([client, intermediate], "unknown_ca", new RegExp(serialOf(intermediate)));
@@ -152,7 +152,7 @@ Deno.test("An intermediate CA may say nothing of its use, or that it is for clie
   }
 });
 
-Deno.test("The path lengths of all CAs are heeded, that of the trusted one too", async () => {
+Deno.test("The limits to path lengths of all CAs hold, that of the trusted one too", async () => {
   const upper = await issueAuthority({ commonName: "Upper", issuer: root, pathLength: 0 });
   const lower = await issueAuthority({ commonName: "Lower", issuer: upper });
   assertAccepted([await issueClient(upper), upper]);
@@ -176,7 +176,7 @@ Deno.test("A CA that has got another key does not count for the length of the pa
   assertAccepted([await issueClient(renewed), renewed, upper]);
 });
 
-Deno.test("A client is refused whose intermediate CA is on the deny list", async () => {
+Deno.test("A client whose intermediate CA is on the deny list is refused", async () => {
   const { intermediate, client } = await chainBelow();
   assertRefused(
     [client, intermediate],
@@ -187,7 +187,7 @@ Deno.test("A client is refused whose intermediate CA is on the deny list", async
   assertRefused([client, intermediate], "denied", /on the deny list$/, { denied: [client] });
 });
 
-Deno.test("A path is good until the first of its certificates ends", async () => {
+Deno.test("A path is good until the first of its certificates expires", async () => {
   const end = Math.floor((NOW + HOUR / 2) / 1000) * 1000;
   const { intermediate, client } = await chainBelow({ notAfter: new Date(end) });
   const notAfterOf = (chain: readonly Credentials[], conditions: Conditions = {}) => {
@@ -235,7 +235,7 @@ Deno.test("No more than a few certificates of a client are looked at", async () 
   assertRefused([client, root, ...others, intermediate], "unknown_ca", /trusted now$/);
 });
 
-Deno.test("CAs that have signed each other are no way round, and have an end", async () => {
+Deno.test("CAs that have signed each other make no path, and the search for one ends", async () => {
   const one = await issueAuthority({ commonName: "One" });
   const two = await issueAuthority({ commonName: "Two" });
   const cross = [await certify(one, two), await certify(two, one)];

@@ -107,7 +107,7 @@ Deno.test("verifyClientCertificate() refuses a CN that is missing, repeated, or 
   }
 });
 
-Deno.test("verifyClientCertificate() refuses nothing at all, and what is no certificate", () => {
+Deno.test("verifyClientCertificate() refuses an empty chain, and bytes that are no certificate", () => {
   const trust = { trustedCas: [ca], denyList: new Set<string>() };
   assert.deepEqual(verifyClientCertificate([], trust, NOW), {
     kind: "refused",
@@ -141,7 +141,7 @@ Deno.test("verifyClientCertificate() refuses a CA's certificate", async () => {
   assert.equal(reasonOf(await certificates.issue({ ca: true })), "is_ca");
 });
 
-Deno.test("verifyClientCertificate() refuses what no CA signed that is trusted now", async () => {
+Deno.test("verifyClientCertificate() refuses certificates that no trusted CA has signed", async () => {
   const good = await certificates.issue({});
   assert.equal(reasonOf(good, { cas: [] }), "unknown_ca");
   // The same name, but another key.
@@ -156,7 +156,7 @@ Deno.test("verifyClientCertificate() refuses what no CA signed that is trusted n
   assert.equal(reasonOf(await certificates.issue({ issuer: leaf })), "unknown_ca");
 });
 
-Deno.test("verifyClientCertificate() goes by the dates, those of the CA included", async () => {
+Deno.test("verifyClientCertificate() checks the dates, those of the CA included", async () => {
   const start = Math.floor(NOW / 1000) * 1000;
   const credentials = await certificates.issue({
     notBefore: new Date(start),

@@ -37,7 +37,7 @@ Deno.test("loadDenyList() reads an entry a line, and comments", async () => {
   assert.deepEqual([...await loadDenyList(path)], ["afb1c", FINGERPRINT]);
 });
 
-Deno.test("loadDenyList() refuses a file that is missing, damaged, or anybody's to change", async () => {
+Deno.test("loadDenyList() refuses a file that is missing, damaged, or writable by others", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/denied`;
   await assert.rejects(loadDenyList(path), { code: "failed_precondition", message: /Cannot use/ });
@@ -51,7 +51,7 @@ Deno.test("loadDenyList() refuses a file that is missing, damaged, or anybody's 
   await assert.rejects(loadDenyList(path), { code: "failed_precondition", message: /chmod go-w/ });
 });
 
-Deno.test("A list beside the CA may be missing, but not be a link that leads nowhere", async () => {
+Deno.test("A deny list beside the CA may be missing, but may not be a dangling link", async () => {
   await using directory = await temporaryDirectory();
   const options = { denyList: "", ca: `${directory.path}/ca-cert.pem` };
   assert.equal((await loadDenyListOf(options)).size, 0);

@@ -1,7 +1,7 @@
 import { handshakeFault } from "../../lib/auth/handshake_alert.ts";
 import { assert } from "../assert.ts";
 
-Deno.test("handshakeFault() says what a client that leaves has against the daemon", () => {
+Deno.test("handshakeFault() says why a client has rejected the daemon", () => {
   const trust = "the client does not trust the certificate of this daemon";
   assert.equal(
     handshakeFault("received fatal alert: UnknownCA"),

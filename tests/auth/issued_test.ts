@@ -7,7 +7,7 @@ import { issueAuthority } from "../certificates.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { DAY_MS } from "./certificate_authority_fixture.ts";
 
-Deno.test("readIssued() has the server first, then users by name, and of each the newest certificate", async () => {
+Deno.test("readIssued() lists the server first, then users by name, the newest certificates of each first", async () => {
   await using directory = await temporaryDirectory();
   const ca = await issueAuthority({ commonName: "CA" });
   const day = (days: number) => new Date(Date.now() + days * DAY_MS);

@@ -71,7 +71,7 @@ Deno.test("PasswordLogin knows users by their passwords, and their roles", async
   }
 });
 
-Deno.test("PasswordLogin takes as much trouble with every user, and with one who does not exist", async () => {
+Deno.test("PasswordLogin works as hard for a user who does not exist as for any other", async () => {
   const fixture = new Fixture();
   for (const user of ["nobody", "alice", "dora"]) await fixture.try(user, "wrong");
   const rounds = fixture.compared.map(({ hashes }) => {
@@ -94,7 +94,7 @@ Deno.test("PasswordLogin remembers for a minute that a password was right, and n
   assert.equal(fixture.compared.length, 4);
 });
 
-Deno.test("PasswordLogin looks anew at a login that comes again", async () => {
+Deno.test("PasswordLogin compares a wrong password again each time it comes", async () => {
   const fixture = new Fixture();
   for (let time = 1; time <= 3; time++) {
     assert.equal(await fixture.try("alice", "wrong"), "refused");
@@ -143,7 +143,7 @@ Deno.test("PasswordLogin knows an address for a day, and a password for a minute
   }
 });
 
-Deno.test("PasswordLogin looks once at one login that comes many times at once", async () => {
+Deno.test("PasswordLogin compares once for a login that comes many times at once", async () => {
   const fixture = new Fixture();
   const logins = await Promise.all(Array.from({ length: 20 }, () => fixture.try("alice")));
   assert.deepEqual([...new Set(logins)], ["accepted"]);
@@ -223,7 +223,7 @@ Deno.test("PasswordLogin without users refuses at once", async () => {
   });
 });
 
-Deno.test("PasswordLogin counts no failure where none was found out", async () => {
+Deno.test("PasswordLogin counts no failure where no password was compared", async () => {
   let busy = true;
   const login = new PasswordLogin(USERS, {
     bcrypt: {

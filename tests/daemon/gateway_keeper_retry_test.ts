@@ -5,7 +5,7 @@ import { FakeTimers } from "../recovery/fake_timers.ts";
 import { until } from "../worker/fixture.ts";
 import { LISTENING, TestKeeper } from "./gateway_keeper_fixture.ts";
 
-Deno.test("GatewayProcess gives one on a slow machine longer to answer, each time that it is asked", async () => {
+Deno.test("GatewayProcess gives a gateway on a slow machine longer to answer each question", async () => {
   await using fixture = await TestKeeper.create(LISTENING);
   await fixture.start();
   const [{ pid: _pid, ...options } = assert.fail("None was started")] = await fixture.served(1);
@@ -43,7 +43,7 @@ Deno.test("GatewayKeeper tries again after a death until a gateway listens", asy
   await until(() => Promise.resolve(keeper.alive === 1));
 });
 
-Deno.test("GatewayKeeper waits longer after each one that died young, and not after one that did not", async () => {
+Deno.test("GatewayKeeper waits longer after each gateway that died young, and not after one that did not", async () => {
   await using fixture = await TestKeeper.create(LISTENING);
   using timers = new FakeTimers();
   const keeper = await fixture.start();
@@ -62,7 +62,7 @@ Deno.test("GatewayKeeper waits longer after each one that died young, and not af
   await fixture.met(() => keeper.alive === 1);
 });
 
-Deno.test("GatewayKeeper tries less and less often to replace one, but every ten seconds at least", async () => {
+Deno.test("GatewayKeeper tries less and less often to replace a gateway, but every ten seconds at least", async () => {
   const failed = JSON.stringify({ kind: "failed", code: "unavailable", message: "Not now" });
   await using fixture = await TestKeeper.create(LISTENING);
   using timers = new FakeTimers();
@@ -90,7 +90,7 @@ Deno.test("GatewayKeeper.start() fails with what the first gateway says, and lea
   }
 });
 
-Deno.test("GatewayKeeper gives one that is late twice the time, up to sixteen times, and those after it as well", async () => {
+Deno.test("GatewayKeeper gives a gateway that is late twice the time, up to sixteen times, and those after it as well", async () => {
   await using fixture = await TestKeeper.create("", "", LISTENING);
   const timers = new FakeTimers();
   try {
@@ -108,7 +108,7 @@ Deno.test("GatewayKeeper gives one that is late twice the time, up to sixteen ti
   assert.deepEqual((await fixture.served(4)).map(({ slowness }) => slowness), [1, 2, 4, 4]);
 });
 
-Deno.test("GatewayKeeper gives up one that is late for the fifth time", async () => {
+Deno.test("GatewayKeeper gives up on a gateway that is late for the fifth time", async () => {
   await using fixture = await TestKeeper.create("");
   const timers = new FakeTimers();
   try {

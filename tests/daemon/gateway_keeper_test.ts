@@ -45,7 +45,7 @@ Deno.test("GatewayKeeper.start() hands all on: the first gateway has the port al
   assert.equal(fixture.restored, 3, "Before each the socket is looked after");
 });
 
-Deno.test("GatewayKeeper.reload() replaces each once, one reload after the other, and lets calls end", async () => {
+Deno.test("GatewayKeeper.reload() replaces each gateway once, one reload after the other, and lets calls end", async () => {
   await using fixture = await TestKeeper.create(LISTENING);
   const keeper = await fixture.start({ count: 2 });
   await Promise.all([keeper.reload(), keeper.reload()]);
@@ -70,7 +70,7 @@ Deno.test("GatewayKeeper.reload() replaces each once, one reload after the other
   assert.equal(fixture.restored, 6);
 });
 
-Deno.test("GatewayKeeper replaces one that dies, again and again, at the same address", async () => {
+Deno.test("GatewayKeeper replaces a gateway that dies, again and again, at the same address", async () => {
   await using fixture = await TestKeeper.create(LISTENING);
   const keeper = await fixture.start();
   for (let death = 1; death <= 3; death++) {
@@ -85,7 +85,7 @@ Deno.test("GatewayKeeper replaces one that dies, again and again, at the same ad
   assert.equal(fixture.restored, 4);
 });
 
-Deno.test("GatewayKeeper replaces one of two that dies by one that shares the port", async () => {
+Deno.test("GatewayKeeper replaces one of two gateways that dies by one that shares the port", async () => {
   await using fixture = await TestKeeper.create(LISTENING);
   const keeper = await fixture.start({ count: 2 });
   const [, second] = await fixture.served(2);
@@ -177,7 +177,7 @@ Deno.test("GatewayKeeper that ends waits for the reload that is under way, and s
   assert.equal(keeper.alive, 0);
 });
 
-Deno.test("GatewayKeeper passes refusals on, and looks after the socket for who cannot reach the engine", async () => {
+Deno.test("GatewayKeeper passes refusals on, and restores the socket for a gateway that cannot reach the engine", async () => {
   const refused = JSON.stringify({ kind: "refused", refusal: REFUSAL });
   const unreachable = JSON.stringify({ kind: "unreachable" });
   await using fixture = await TestKeeper.create([LISTENING, refused, unreachable].join("\\n"));

@@ -94,7 +94,7 @@ class Fixture implements AsyncDisposable {
   }
 }
 
-Deno.test("GatewayProcess asks every three seconds, and kills what is silent for too long", async () => {
+Deno.test("GatewayProcess pings every three seconds, and kills a gateway that is silent for too long", async () => {
   for (const slowness of [1, 4]) {
     await using test = await Fixture.create("meek");
     const { gateway, timers } = test;

@@ -37,7 +37,7 @@ Deno.test("decodeLines() takes a line of 64 Ki characters, and none longer, in h
   }
 });
 
-Deno.test("A refusal is taken over as long as it may be, and no longer", () => {
+Deno.test("A refusal may be as long as its limits say, and no longer", () => {
   const longest = {
     method: "connect",
     peer: `[${"f".repeat(120)}]:65535`,

@@ -65,7 +65,7 @@ async function handedOn(
 
 const JOURNAL = "export JOURNAL_STREAM=$(stat -Lc %d:%i /proc/self/fd/2)";
 
-Deno.test("runEngine() hands every option on to whom it is for", async () => {
+Deno.test("runEngine() hands every option on to the part that it is for", async () => {
   await using directory = await temporaryDirectory();
   const path = await Deno.realPath(directory.path);
   const prepare = `ulimit -n 1000\n${JOURNAL}\nexport LISTEN_PID=$$ LISTEN_FDS=2`;

@@ -139,7 +139,7 @@ Deno.test("init writes a unit that starts this program with this configuration",
   assert.ok((await Deno.readTextFile(`${strange}/worker-daemon.service`)).includes(quoted));
 });
 
-Deno.test("init says how it is used, and what of a line it does not understand", async () => {
+Deno.test("init says how it is used, and names what it does not understand", async () => {
   const help = await daemon(["init", "--help"]);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /^Usage: worker-daemon init/);
@@ -155,7 +155,7 @@ Deno.test("init says how it is used, and what of a line it does not understand",
   }
 });
 
-Deno.test("--check-config ends with what the unit is not started again for: 2 for wrong options, 78 for the rest", async () => {
+Deno.test("--check-config ends with a status after which the unit is not restarted: 2 for wrong options, 78 for the rest", async () => {
   await using directory = await temporaryDirectory();
   const { path } = directory;
   await daemon(["init", `--dir=${path}`, "--job-user=nobody"]);

@@ -172,7 +172,7 @@ Deno.test("NetworkFront.probe() looks at REST, too", async () => {
   await assert.rejects(front.probe());
 });
 
-Deno.test("NetworkFront.drain() gives the calls of both listeners so long to end", async () => {
+Deno.test("NetworkFront.drain() gives the calls of both listeners the same time to end", async () => {
   const closings: unknown[] = [];
   const { front } = await opened();
   const servers = [GrpcServer.prototype, RestServer.prototype];

@@ -72,7 +72,7 @@ Deno.test("parseUserCommand() finds the users file where the daemon would, unles
   }
 });
 
-Deno.test("user says in a line what is wrong with it", async () => {
+Deno.test("user says in one line what is wrong with its arguments", async () => {
   const cases: [line: string, RegExp][] = [
     ["", /^An action is missing; there is only add\nUsage/],
     [

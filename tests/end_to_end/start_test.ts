@@ -7,7 +7,7 @@ const daemon = await sharedDaemon();
 
 const JOB_ID = /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-Deno.test("start prints the id of the job alone, and the job's output is the known one", async () => {
+Deno.test("start prints nothing but the id of the job, and output finds the job by it", async () => {
   const { code, stdout, stderr } = await daemon.cli(["start", "--", "echo", "hello"]);
   assert.deepEqual({ code, stderr }, { code: 0, stderr: "" });
   assert.match(stdout, new RegExp(`${JOB_ID.source.slice(0, -1)}\n$`));

@@ -105,7 +105,7 @@ Deno.test("status takes the beginning of an id, if that is the beginning of one 
   }
 });
 
-Deno.test("status, output, logs, wait and stop know no job that is not there, nor a foreign one", async () => {
+Deno.test("status, output, logs, wait and stop find neither a missing job nor somebody else's", async () => {
   const foreign = await daemon.sh("sleep 1000");
   const unknown = `${foreign.slice(0, -4)}0000`;
   const lines = (id: string) => [

@@ -59,7 +59,7 @@ Deno.test("stop sends the signal it is told to, and lets a suspended job go on t
   assert.equal(stdout, "ready\nbye\n");
 });
 
-Deno.test("stop by several at once is one stop", async () => {
+Deno.test("several stops at once are one stop", async () => {
   const jobId = await ready(
     "trap 'echo stopping; sleep 0.1; exit 0' TERM; echo ready; while :; do sleep 0.02; done",
   );

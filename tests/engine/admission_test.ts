@@ -62,7 +62,7 @@ Deno.test("One user's calls keep nobody else out, and the error names the limit"
   });
 });
 
-Deno.test("A large request is told that there are too many calls, too", async () => {
+Deno.test("A large request is refused for too many calls, too", async () => {
   await using engine = await TestEngine.start(SERVICE, { maxCalls: 1 });
   const leaving = new AbortController();
   const waiting = rejection(engine.client.waitJob({ jobId }, context(leaving.signal)));
@@ -73,7 +73,7 @@ Deno.test("A large request is told that there are too many calls, too", async ()
   await waiting;
 });
 
-Deno.test("Large requests wait until there is room for them, and keep small ones from nothing", async () => {
+Deno.test("Large requests wait until there is room for them, and do not hold up small ones", async () => {
   const started: (() => void)[] = [];
   await using engine = await TestEngine.start({
     ...SERVICE,
@@ -115,7 +115,7 @@ Deno.test("Large requests wait until there is room for them, and keep small ones
   assert.deepEqual(await Promise.all(starts), Array(5).fill(JOB));
 });
 
-Deno.test("Requests of calls that last take no room once they are read", async () => {
+Deno.test("The requests of long calls take no room once they have been read", async () => {
   let watched = 0;
   await using engine = await TestEngine.start({
     ...SERVICE,
@@ -149,7 +149,7 @@ Deno.test("A caller who leaves while the request is read is no fault of ours", a
   assert.deepEqual(engine.faults, []);
 });
 
-Deno.test("Calls that are left at any moment count no longer than they last", async () => {
+Deno.test("Calls that are abandoned at any moment count only for as long as they last", async () => {
   await using engine = await TestEngine.start(SERVICE, { maxCalls: 100, maxCallsPerUser: 100 });
   for (let round = 0; round < 5; round++) {
     const calls = Array.from({ length: 60 }, async (_, n) => {

@@ -30,7 +30,7 @@ Deno.test("CallLimit leaves room for everybody else, whatever one user does", ()
   assert.throws(() => call(callLimit, "d"), refusal("More than 8 calls at once"));
 });
 
-Deno.test("CallLimit keeps some calls for what is over soon, however many last", () => {
+Deno.test("CallLimit keeps some calls free for brief ones, however many long ones there are", () => {
   const callLimit = new CallLimit({ maxCalls: 32, maxCallsPerUser: 30 });
   const lasting = ["watchJobs", "streamLogs", "waitJob", "writeInput"] as const;
   for (let n = 0; n < 28; n++) call(callLimit, "vera", lasting[n % 4]);

@@ -127,7 +127,7 @@ for (const method of ["startJob", "waitJob", "writeInput", "streamLogs", "watchJ
   });
 }
 
-Deno.test("Every call is given up by its signal, at once and while it is under way", async () => {
+Deno.test("Every call ends with its signal, before and while it is under way", async () => {
   const called: JobMethod[] = [];
   await using engine = await TestEngine.start(eachMethod(async (method, _request, { signal }) => {
     called.push(method);
@@ -219,7 +219,7 @@ Deno.test("A call counts until it has ended, however it ends, and not longer", a
   assert.deepEqual(answers, [JOB, JOB, JOB]);
 });
 
-Deno.test("A reader who stalls is not read ahead for, and costs nobody else anything", async () => {
+Deno.test("The engine does not read ahead for a reader who stalls, and nobody else notices", async () => {
   let pulled = 0;
   await using engine = await TestEngine.start({
     getJob: () => Promise.resolve(JOB),
@@ -297,7 +297,7 @@ Deno.test("An engine that dies in the middle of an answer is unavailable", async
   await Deno.remove(directory);
 });
 
-Deno.test("What no gateway of ours sends is refused, and the engine lives", async () => {
+Deno.test("Requests that no gateway of ours sends are refused, and the engine lives", async () => {
   await using engine = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
   const caller = CALLER;
   const cases: [path: string, body: BodyInit | null, status: number, method?: string][] = [
@@ -335,7 +335,7 @@ Deno.test("What no gateway of ours sends is refused, and the engine lives", asyn
   assert.ok(engine.faults.every(({ method }) => method === "request"));
 });
 
-Deno.test("What is no HTTP at all does the engine no harm", async () => {
+Deno.test("Bytes that are no HTTP at all do the engine no harm", async () => {
   await using engine = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
   for (
     const text of ["", "\0\0\0", "GET", "POST /getJob HTTP/1.1\r\nContent-Length: 10\r\n\r\n{"]
@@ -348,7 +348,7 @@ Deno.test("What is no HTTP at all does the engine no harm", async () => {
   assert.deepEqual(engine.faults, []);
 });
 
-Deno.test("The socket is its owner's only, and takes the place of one left behind", async () => {
+Deno.test("The socket belongs to its owner alone, and replaces one that was left behind", async () => {
   await using first = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
   const { mode } = await Deno.stat(first.path);
   assert.equal((mode ?? 0) & 0o777, 0o600);

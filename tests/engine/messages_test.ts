@@ -78,7 +78,7 @@ Deno.test("Every kind of error arrives with its code, message, reason and field"
   }
 });
 
-Deno.test("An end is no value, and a head of no known kind is refused", async () => {
+Deno.test("An end is not taken for a value, and a head of an unknown kind is refused", async () => {
   assert.deepEqual(await decoded(END_FRAME), { kind: "end" });
   const { value } = await decodedValue(encodeAnswer("getJob", FAILED_JOB));
   assert.deepEqual(value, FAILED_JOB);
@@ -90,7 +90,7 @@ Deno.test("An end is no value, and a head of no known kind is refused", async ()
   }
 });
 
-Deno.test("A caller is taken over as the gateway says, if it says it properly", () => {
+Deno.test("The engine takes the caller that the gateway names, if it is well-formed", () => {
   assert.deepEqual(callerSchema.parse(CALLER), CALLER);
   for (
     const wrong of [

@@ -76,7 +76,7 @@ Deno.test("EngineServer.restoreSocket() lets the calls under way go on, and its 
   }
 });
 
-Deno.test("EngineServer that ends while it makes its socket again listens no more", async () => {
+Deno.test("EngineServer that ends while it restores its socket no longer listens", async () => {
   await using engine = await TestEngine.start({});
   await Deno.remove(engine.path);
   const restoring = engine.restoreSocket();

@@ -20,7 +20,7 @@ function slowInput() {
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 
-Deno.test("JobInput lets go of a write that waits when its caller leaves, and writes the others", async () => {
+Deno.test("JobInput drops a waiting write when its caller leaves, and writes the others", async () => {
   const { input, taken, read } = slowInput();
   const first = input.write(0, bytes(1, 2));
   const leaving = new AbortController();
@@ -71,7 +71,7 @@ Deno.test("JobInput holds the bytes of a few writes, however many come and give 
   assert.deepEqual(taken, [0, 7]);
 });
 
-Deno.test("JobInput that is closed ends after what is being written, and refuses who waits", async () => {
+Deno.test("JobInput that is closed finishes the write under way, and refuses those that wait", async () => {
   const { input, taken, read } = slowInput();
   const written = input.write(0, bytes(1));
   // So that it has begun.

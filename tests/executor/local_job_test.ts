@@ -139,7 +139,7 @@ async function timed(
   }
 }
 
-Deno.test("A limit of time counts from the start of the job, however often it is changed", async () => {
+Deno.test("A time limit counts from the start of the job, however often it is changed", async () => {
   await timed((running, told, timers) => {
     timers.pass(400);
     running.setTimeLimit(500);
@@ -158,7 +158,7 @@ Deno.test("A limit of time counts from the start of the job, however often it is
   });
 });
 
-Deno.test("A limit of time that no timer can count in one go is kept, too", async () => {
+Deno.test("A time limit that is longer than a timer can count is kept, too", async () => {
   const days = 24 * 60 * 60 * 1000;
   await timed((running, told, timers) => {
     running.setTimeLimit(60 * days);
@@ -172,7 +172,7 @@ Deno.test("A limit of time that no timer can count in one go is kept, too", asyn
   });
 });
 
-Deno.test("Of several stops the first says why, and the earliest deadline holds", async () => {
+Deno.test("The first of several stops gives the reason, and the earliest deadline holds", async () => {
   await timed(async (running, told, timers) => {
     const stop = (gracePeriodMs: number, reason: "stopped" | "shutdown" = "shutdown") =>
       void running.stop({ stopSignal: "TERM", gracePeriodMs, reason });

@@ -2,7 +2,7 @@ import { fileInfo } from "../../lib/files/file_info.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
-Deno.test("fileInfo() tells what is not there from a link that leads nowhere", async () => {
+Deno.test("fileInfo() tells a missing file from a dangling link", async () => {
   await using directory = await temporaryDirectory();
   const { path } = directory;
   await Deno.writeTextFile(`${path}/file`, "text");

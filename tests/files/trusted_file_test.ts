@@ -14,7 +14,7 @@ Deno.test("readTrustedFile() reads what only its owner can change", async () => 
   }
 });
 
-Deno.test("readTrustedFile() takes no file of another user's, if it is told who we are", async () => {
+Deno.test("readTrustedFile() refuses a file of another user, if it is told who we are", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/file`;
   await Deno.writeTextFile(path, "text", { mode: 0o600 });

@@ -28,7 +28,7 @@ const TIMEOUT_MS = 20_000;
 
 const NEVER = new Promise<never>(() => {});
 
-Deno.test("every call keeps to its own time, and whoever answers is told when it is over", async () => {
+Deno.test("every call keeps to its own deadline, and the server is told when it has passed", async () => {
   let [called, ended] = [0, 0];
   await using server = await TestServer.start(eachMethod(async (_method, _request, { signal }) => {
     called++;
@@ -52,7 +52,7 @@ Deno.test("every call keeps to its own time, and whoever answers is told when it
   assert.deepEqual(server.faults, []);
 });
 
-Deno.test("every call is cancelled by its signal, at once and while it is under way", async () => {
+Deno.test("every call is cancelled by its signal, before and while it is under way", async () => {
   const called: JobMethod[] = [];
   const ended: JobMethod[] = [];
   await using server = await TestServer.start(eachMethod(async (method, _request, { signal }) => {

@@ -63,7 +63,7 @@ function toldOf(method: JobMethod, request: unknown): string {
   return assert.fail("It was accepted");
 }
 
-Deno.test("A client of gRPC is told what is wrong in the words of the proto, not all it has sent", () => {
+Deno.test("A gRPC client is told what is wrong in the words of the proto, but not all that it has sent", () => {
   const most = `must be a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`;
   const prune = { dryRun: false, owner: "" };
   assert.equal(toldOf("pruneJobs", { ...prune, maxAgeMs: -1 }), `Invalid max_age -1: ${most}`);
@@ -106,7 +106,7 @@ const REFUSED: Readonly<Record<string, readonly [JobMethod, () => void]>> = {
   "signal": ["signalJob", () => parseSignal("x")],
 };
 
-Deno.test("What the worker refuses, a client is told with the field that it is about", () => {
+Deno.test("A client is told which field the worker has refused", () => {
   for (const [field, [method, refuse]] of Object.entries(REFUSED)) {
     const { details, metadata = new Metadata() } = statusFromError(
       thrownBy(refuse),
@@ -137,7 +137,7 @@ function thrownBy(act: () => void): unknown {
 /** A value of each type that JSON has. */
 const VALUES = [undefined, null, true, 1.5, "\n", [], {}, [[]], { "\n": [] }];
 
-Deno.test("Whatever is wrong in a request, nobody is told so in the words of a library", () => {
+Deno.test("Whatever is wrong in a request, the error is not in the words of a library", () => {
   for (const method of JOB_METHODS) {
     for (const field of ["", ...requestFields(method)]) {
       for (const value of VALUES) {

@@ -22,7 +22,7 @@ Deno.test("the guard closes sessions a tick later, and tells every callback", as
   await new Promise((resolve) => server.close(resolve));
 });
 
-Deno.test("a client whose daemon goes away as it comes is told in time, and does not go round in circles", async () => {
+Deno.test("a client whose daemon goes away as it connects is told in time, and does not loop for ever", async () => {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-check", "--allow-all", `${ROOT}tests/grpc/early_goaway.ts`],
     signal: AbortSignal.timeout(60_000),

@@ -20,7 +20,7 @@ function openCalls(): ServerCalls {
   return new ServerCalls({ callerOf: () => CALLER, onFault: assert.fail });
 }
 
-Deno.test("ServerCalls.end() refuses every call that comes later, also if it lets some go on", async () => {
+Deno.test("ServerCalls.end() refuses every call that comes later, even if it lets some go on", async () => {
   const calls = openCalls();
   const release = Promise.withResolvers<void>();
   const before = calls.run(CALL, "brief", () => release.promise);

@@ -80,7 +80,7 @@ Deno.test("TlsListener refuses TLS 1.2", async () => {
   await assertAdmitted(fixture, admin);
 });
 
-Deno.test("TlsListener refuses who comes without a certificate, by the ticket of another server", async () => {
+Deno.test("TlsListener refuses a client without a certificate that has a ticket of another server", async () => {
   await using fixture = await TestListener.listen();
   // What node:tls itself makes of the same demands.
   const resumptions: boolean[] = [];
@@ -114,7 +114,7 @@ Deno.test("TlsListener refuses who comes without a certificate, by the ticket of
   assert.deepEqual(fixture.clients, []);
 });
 
-Deno.test("TlsListener refuses who resumes a session that began where the certificate was good", async () => {
+Deno.test("TlsListener refuses to resume a session that began where the certificate was good", async () => {
   await using fixture = await TestListener.listen();
   await using denying = await TestListener.listen({ denyList: denyListOf([fingerprintOf(admin)]) });
   // The stack would refuse a new session with this CA file; that it gets as far as us is the point.
@@ -189,7 +189,7 @@ Deno.test("TlsListener follows the chain that a client sends, on resumed session
   assert.deepEqual(denying.clients, []);
 });
 
-Deno.test("TlsListener takes an intermediate CA in its CA file for one that is trusted", async () => {
+Deno.test("TlsListener trusts an intermediate CA that is in its CA file", async () => {
   const root = await issueAuthority({ commonName: "Root" });
   const team = await issueAuthority({ commonName: "Team", issuer: root });
   const trustedCas = [new X509Certificate(team.cert)];

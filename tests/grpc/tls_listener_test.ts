@@ -31,7 +31,7 @@ async function patiently<T>(
   return assert.fail(`Not in 100 s either: ${attempt}`);
 }
 
-Deno.test("TlsListener hands on a client with a good certificate, and who it is", async () => {
+Deno.test("TlsListener hands on a client with a good certificate, and its identity", async () => {
   await using fixture = await TestListener.listen();
   const socket = connect(fixture.port, admin);
   assert.equal(await greeting(socket), "welcome");
@@ -60,7 +60,7 @@ Deno.test("TlsListener ends a connection when its certificate expires", async ()
   await closed(lasting, () => lasting.destroy());
 });
 
-Deno.test("TlsListener looks at certificates once an hour and whenever one expires, again and again", async () => {
+Deno.test("TlsListener checks certificates once an hour and whenever one expires, again and again", async () => {
   await using fixture = await TestListener.listen();
   using timers = new FakeTimers();
   const startsAt = Math.floor(Date.now() / 1000) * 1000;
@@ -81,7 +81,7 @@ Deno.test("TlsListener looks at certificates once an hour and whenever one expir
   }
 });
 
-Deno.test("TlsListener ends handshakes that do not come to an end", async () => {
+Deno.test("TlsListener ends handshakes that take too long", async () => {
   assert.equal(HANDSHAKE_TIMEOUT_MS, 10_000);
   // Its own handshake, by which it tries the material, has no longer.
   await using fixture = await patiently(
@@ -163,7 +163,7 @@ Deno.test("TlsListener.listen() fails, and leaves nothing behind, if it cannot s
   }
 });
 
-Deno.test("TlsListener.probe() is no news, and fails once nobody listens", async () => {
+Deno.test("TlsListener.probe() is not reported, and fails once nobody listens", async () => {
   const fixture = await TestListener.listen();
   await fixture.listener.probe();
   assert.deepEqual(fixture.refusals, []);
@@ -171,7 +171,7 @@ Deno.test("TlsListener.probe() is no news, and fails once nobody listens", async
   await assert.rejects(fixture.listener.probe(), /ECONNREFUSED/);
 });
 
-Deno.test("TlsListener, when closed, lets in whose handshake is about to end", async () => {
+Deno.test("TlsListener, when closed, lets in a client whose handshake is about to end", async () => {
   const fixture = await TestListener.listen();
   const late = connectTcp(fixture.port, "127.0.0.1");
   await once(late, "connect");
@@ -190,7 +190,7 @@ Deno.test("TlsListener, when closed, lets in whose handshake is about to end", a
   await ended;
 });
 
-Deno.test("TlsListener, when closed, drops handshakes and leaves alone whom it has let in", async () => {
+Deno.test("TlsListener, when closed, drops handshakes and leaves alone the clients that it has let in", async () => {
   await using fixture = await TestListener.listen();
   const admitted = connect(fixture.port, admin);
   assert.equal(await greeting(admitted), "welcome");

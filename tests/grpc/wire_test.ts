@@ -157,7 +157,7 @@ Deno.test("readStreamLogsRequest() starts at the first byte if nothing is said",
   assert.deepEqual(wire.readStreamLogsRequest(message).start, { kind: "offset", offset: 0 });
 });
 
-Deno.test("requests with values that have no word are refused with the name of the field", () => {
+Deno.test("requests with unknown enum values are refused with the name of the field", () => {
   const refuses = (call: () => unknown, message: RegExp) =>
     assert.throws(call, { code: "invalid_argument", message });
   const filter = wire.writeJobFilter({});
@@ -224,7 +224,7 @@ Deno.test("an answer with words of a newer daemon is read, and says unknown for 
   assert.deepEqual(records.map(({ stream }) => stream), ["unknown"]);
 });
 
-Deno.test("what is unknown is sent on as the value that says nothing", () => {
+Deno.test("an unknown word is sent on as UNSPECIFIED", () => {
   assert.ok(FAILED_JOB.end);
   const job: Job = {
     ...FAILED_JOB,

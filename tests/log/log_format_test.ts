@@ -54,7 +54,7 @@ Deno.test("decodeRecord() reads what encodeRecord() wrote, one record after the 
   }));
 });
 
-Deno.test("decodeRecordBefore() reads the same records from behind", () => {
+Deno.test("decodeRecordBefore() reads the same records backwards", () => {
   fc.assert(fc.property(fc.array(RECORD, { maxLength: 5 }), (records) => {
     const buffer = block(records, 0);
     let end = buffer.byteLength;
@@ -69,7 +69,7 @@ Deno.test("decodeRecordBefore() reads the same records from behind", () => {
   }));
 });
 
-Deno.test("A record of which any part is missing is incomplete, from both sides", () => {
+Deno.test("A record that lacks any part is incomplete, in either direction", () => {
   const whole = encoded({ offset: 7, time: 9, stream: "stderr", data: randomBytes(40) });
   for (let length = 0; length < whole.byteLength; length++) {
     assert.equal(decodeRecord(whole.subarray(0, length), 0), "incomplete", `${length} bytes`);

@@ -28,7 +28,7 @@ Deno.test("LogLibrary.readBytes shares 32 MiB among all readers, of whatever job
   assert.equal(logs.readBytes, 256 * KIB, "They have left");
 });
 
-Deno.test("Worker.readLog() hands out smaller batches the more there are who read", async () => {
+Deno.test("Worker.readLog() hands out smaller batches the more readers there are", async () => {
   await using test = await TestWorker.open();
   const { jobId } = await test.ran("head -c 1000000 /dev/zero");
   const read = () =>

@@ -164,7 +164,7 @@ Deno.test("A follower that falls behind is told exactly which bytes are gone", a
   assert.equal(witness.nextOffset, test.log.endOffset);
 });
 
-Deno.test("Readers of every pace, joined at any instant, agree on what there is", async () => {
+Deno.test("Readers at any pace that join at any instant agree on what there is", async () => {
   await using test = await openLimited();
   const readers: Promise<Witness>[] = [];
   const join = async () => {
@@ -187,7 +187,7 @@ Deno.test("Readers of every pace, joined at any instant, agree on what there is"
   }
 });
 
-Deno.test("A reader that begins in what is gone is told so, whatever it asks for", async () => {
+Deno.test("A reader that begins in a dropped part is told so, whatever it asks for", async () => {
   await using test = await openLimited();
   const started = Date.now();
   await append(test, 3 * MIB);
@@ -208,7 +208,7 @@ Deno.test("A reader that begins in what is gone is told so, whatever it asks for
   }
 });
 
-Deno.test("A gap that is all there is to tell is told", async () => {
+Deno.test("A gap is reported even if there is nothing else to report", async () => {
   await using test = await openLimited();
   await append(test, 3 * MIB);
   const [oldest] = test.log.segments;
@@ -255,7 +255,7 @@ Deno.test("A log goes on although somebody has removed files of it", async () =>
   assert.equal((await witnessed(test.log)).nextOffset, test.log.endOffset);
 });
 
-Deno.test("A log of which all is dropped while it is read ends with a gap up to where it ended", async () => {
+Deno.test("A log that is dropped whole while it is read ends with a gap up to its former end", async () => {
   await using test = await openLimited();
   await append(test, 800_000);
   const end = test.log.endOffset;
@@ -274,7 +274,7 @@ Deno.test("A log of which all is dropped while it is read ends with a gap up to 
   assert.deepEqual((await witnessed(test.log, options)).gaps, [{ from: 7, to: end }]);
 });
 
-Deno.test("Readers without follow, of every pace and under either policy, end where they were to", async () => {
+Deno.test("Readers without follow, at any pace and under either policy, end where they should", async () => {
   for (const policy of ["keep_newest", "end_job"] as const) {
     await using test = await openLimited({ bytes: MIB, policy });
     const readers: Promise<void>[] = [];

@@ -90,7 +90,7 @@ Deno.test("readLog() resumes after each batch, which holds no more than 256 KiB"
   assert.equal(await sha256(bytesOf(records)), await sha256(data));
 });
 
-Deno.test("readLog() reads as much at once as it is told, each time anew", async () => {
+Deno.test("readLog() asks before each batch how much it may read", async () => {
   await using test = await openLog();
   const data = randomBytes(MIB);
   await test.writer.append("stdout", data);
@@ -219,7 +219,7 @@ Deno.test("A log that is damaged in the middle says where", async () => {
   assert.match(error.message, /behind byte 5 /);
 });
 
-Deno.test("A follower goes on behind what somebody has cut off; who asks for that is told", async () => {
+Deno.test("A follower goes on behind a part that somebody has cut off; a reader that asks for that part is told", async () => {
   await using test = await openLog();
   await write(test.writer, "one");
   const follower = readLog(test.log, { offset: 0, streams: BOTH, follow: true });
@@ -244,7 +244,7 @@ Deno.test("A follower goes on behind what somebody has cut off; who asks for tha
   assert.equal(textOf(rest), "three");
 });
 
-Deno.test("A log of which a power cut has torn some files is read around what is missing", async () => {
+Deno.test("A log with files that a power cut has torn is read around the missing parts", async () => {
   await using test = await openLog();
   const data = new Uint8Array(4 * 8 * MIB).fill("x".charCodeAt(0));
   await test.writer.append("stdout", data);

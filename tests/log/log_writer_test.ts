@@ -82,7 +82,7 @@ Deno.test("The files of a log are its owner's alone", async () => {
   assert.deepEqual([file.mode, directory.mode].map((mode) => (mode ?? 0) & 0o777), [0o600, 0o700]);
 });
 
-Deno.test("A log takes no directory before its first byte, and none of another log then", async () => {
+Deno.test("A log makes its directory at its first byte, and then takes none that is there", async () => {
   await using test = await openLog();
   assert.ok(await rejection(Deno.stat(test.directory)) instanceof Deno.errors.NotFound);
   assert.deepEqual(await recordsOf(test.log), []);
@@ -175,7 +175,7 @@ Deno.test("JobLog.open() finds the log of a job that printed nothing", async () 
   assert.deepEqual(await recordsOf(reopened, { follow: true }), []);
 });
 
-Deno.test("JobLog.open() leaves out a last record of which any part is missing", async () => {
+Deno.test("JobLog.open() leaves out a last record that lacks any part", async () => {
   await using test = await openLog();
   await write(test.writer, "whole", "!torn");
   const path = `${test.directory}/0000000000000000.log`;
@@ -269,7 +269,7 @@ Deno.test("LogFlusher flushes what has grown every two seconds, also what grows 
   assert.equal(timers.pending, 0);
 });
 
-Deno.test("LogWriter.flush() never says again that all is well once it has failed", async () => {
+Deno.test("LogWriter.flush() that has failed once never succeeds again", async () => {
   await using test = await openLog();
   await write(test.writer, "a");
   {
@@ -281,14 +281,14 @@ Deno.test("LogWriter.flush() never says again that all is well once it has faile
   assert.match(String(await rejection(test.writer.flush())), /Input\/output error/);
 });
 
-Deno.test("LogWriter.flush() does not miss a log that somebody has removed", async () => {
+Deno.test("LogWriter.flush() does not mind that somebody has removed the log", async () => {
   await using test = await openLog();
   await write(test.writer, "a");
   await Deno.remove(test.directory, { recursive: true });
   await test.writer.flush();
 });
 
-Deno.test("What is appended after the end of the job has the time of the end, and the end is not before a record", async () => {
+Deno.test("Records that are appended after the end of the job have the time of the end, which is before no record", async () => {
   using clock = fakeClock(1_000);
   for (const [end, endsAt] of [[1_500, 1_500], [900, 1_000]] as const) {
     await using test = await openLog();

@@ -12,7 +12,7 @@ Deno.test("findFreePort() chooses a port, or takes the one that it is given, and
   Deno.listen({ hostname, port }).close();
 });
 
-Deno.test("findFreePort() refuses a port in use, also one that could be shared", async () => {
+Deno.test("findFreePort() refuses a port in use, even one that could be shared", async () => {
   await using server = createServer();
   server.listen({ host: hostname, port: 0, reusePort: true });
   await once(server, "listening");

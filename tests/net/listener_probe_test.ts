@@ -66,7 +66,7 @@ Deno.test("probeOwnListener() fails where only others answer, or nobody", async 
   await assert.rejects(probeOwnListener(closed, address), { ...failed, message: /ECONNREFUSED/ });
 });
 
-Deno.test("checkCertificate() wants that very certificate", async () => {
+Deno.test("checkCertificate() accepts that very certificate only", async () => {
   await using certificates = await TestCertificates.create();
   const { cert, key } = await certificates.material("server");
   const server = tls.createServer({ cert, key });

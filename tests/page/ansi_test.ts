@@ -19,7 +19,7 @@ Deno.test("styled() gives each run the classes of its colours and marks", () => 
   assert.deepEqual(runsOf(`${E}[97;103mx`), [["x", "fg-15 bg-11"]]);
 });
 
-Deno.test("styled() takes the nearest of sixteen colours for the many", () => {
+Deno.test("styled() maps every colour to the nearest of sixteen", () => {
   assert.deepEqual(runsOf(`${E}[38;5;9ma${E}[38;5;196mb${E}[38;2;0;120;0mc${E}[48;5;232;1md`), [
     ["a", "fg-9"],
     ["b", "fg-9"],

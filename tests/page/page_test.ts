@@ -90,7 +90,7 @@ browserTest(
 );
 
 browserTest(
-  "The log keeps its newest lines, and holds still for who reads back",
+  "The log keeps its newest lines, and holds still for a reader who scrolls back",
   async (browser) => {
     const { page } = browser;
     await page.goto("/");

@@ -94,7 +94,7 @@ Deno.test("The page says of a lost job for how long it ran at least", async () =
   assert.match(await (await app.request(`/jobs/${JOB_ID}`)).text(), />at least 1m30s</);
 });
 
-Deno.test("An error is a page too: who is unknown is asked, a missing job is missed, a fault is ours", async () => {
+Deno.test("An error is a page too: a missing password, a missing job, a fault of ours", async () => {
   const app = new TestApp({
     getJob: () => Promise.reject(new JobWorkerError("not_found", "No job <x>")),
     listJobs: () => Promise.reject(new Error("secret")),

@@ -89,7 +89,7 @@ Deno.test("Cgroups.remove() leaves no cgroup, nor those that the job has made in
   assert.deepEqual(await kept.cgroups.remove("job"), NOTHING_KNOWN);
 });
 
-Deno.test("Cgroups.signal() reaches the processes in a cgroup and below, and tells of none", async () => {
+Deno.test("Cgroups.signal() reaches the processes in a cgroup and below, and says if there are none", async () => {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path);
   await kept.cgroups.make("job", {});
@@ -109,7 +109,7 @@ Deno.test("Cgroups.signal() reaches the processes in a cgroup and below, and tel
   assert.equal(await kept.cgroups.signal("job", "TERM"), false);
 });
 
-Deno.test("Cgroups.kill() and remove() leave it to the kernel what is alive", async () => {
+Deno.test("Cgroups.kill() and remove() let the kernel say what is alive", async () => {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path);
   await kept.cgroups.make("job", {});

@@ -19,7 +19,7 @@ async function reach(tree: JobTree, enter: () => Promise<unknown>): Promise<bool
   return [...before, await tree.signal("TERM")];
 }
 
-Deno.test("CgroupTree.signal() sends again what has reached nobody, and only that", async () => {
+Deno.test("CgroupTree.signal() repeats a signal that has reached nobody, and no other", async () => {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path);
   await kept.cgroups.make("job", {});
@@ -33,7 +33,7 @@ Deno.test("CgroupTree.signal() sends again what has reached nobody, and only tha
   assert.equal(await tree.signalAgain("TERM"), false);
 });
 
-Deno.test("CgroupTree.signal() wakes who is suspended, and signalAgain() does not", async () => {
+Deno.test("CgroupTree.signal() wakes suspended processes, and signalAgain() does not", async () => {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path);
   await kept.cgroups.make("job", {});
@@ -52,7 +52,7 @@ Deno.test("CgroupTree.signal() wakes who is suspended, and signalAgain() does no
   await child.status;
 });
 
-Deno.test("SessionTree.signal() sends again what has reached nobody, and only that", async () => {
+Deno.test("SessionTree.signal() repeats a signal that has reached nobody, and no other", async () => {
   const sent: string[] = [];
   let exists = false;
   await using groups = new class extends ProcessGroups {

@@ -102,7 +102,7 @@ async function shells(): Promise<number[]> {
   return mine.filter((_, at) => lines[at]?.includes("PROC_SHELL")).map(({ pid }) => pid);
 }
 
-Deno.test("ProcShell shows a line that says what it is, and hands its script on to nobody", async () => {
+Deno.test("ProcShell has a command line that says what it is, and hands its script on to nobody", async () => {
   await using temporary = await temporaryDirectory();
   const { path } = temporary;
   const getent = '#!/bin/sh\necho "user:x:${#PROC_SHELL}:0::/:"\n';
@@ -136,18 +136,18 @@ async function replaced(signal: string): Promise<void> {
   }
 }
 
-Deno.test("ProcShell has another take the place of one that was killed, and tells of it", async () => {
+Deno.test("ProcShell replaces a shell that was killed, and reports it", async () => {
   await replaced("KILL");
 });
 
 Deno.test({
-  name: "ProcShell has another take the place of one that a real-time signal has ended",
+  name: "ProcShell replaces a shell that a real-time signal has ended",
   // Deno counts a child as open whose status it could not tell.
   sanitizeResources: false,
   fn: () => replaced("40"),
 });
 
-Deno.test("ProcShell stops replacing what ends at every start, until it is asked again", async () => {
+Deno.test("ProcShell stops replacing a shell that ends at every start, until it is asked again", async () => {
   const ends: ShellEnd[] = [];
   await using temporary = await temporaryDirectory();
   await Deno.writeTextFile(`${temporary.path}/broken`, "");
@@ -162,7 +162,7 @@ Deno.test("ProcShell stops replacing what ends at every start, until it is asked
   assert.match(await shell.ask("uid"), /^\d+$/);
 });
 
-Deno.test("ProcShell that is disposed of tells of no end", async () => {
+Deno.test("ProcShell that is disposed of does not report that its shell ended", async () => {
   const ends: ShellEnd[] = [];
   const shell = new ProcShell({ ...OPTIONS, onEnded: (end) => ends.push(end) });
   await shell.ask("uid");

@@ -124,7 +124,7 @@ Deno.test("findProgram() says EACCES for what is there and cannot be executed, a
   }
 });
 
-Deno.test("findProgram() tells of a working directory that is missing, none, or forbidden, first", async () => {
+Deno.test("findProgram() first reports a working directory that is missing, none, or forbidden", async () => {
   await using place = await openPlace();
   const directory = await place.directory("mine", 0o755);
   const forbidden = await place.directory("forbidden", Deno.uid() === 0 ? 0o700 : 0o600);

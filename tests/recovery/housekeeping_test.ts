@@ -38,7 +38,7 @@ Deno.test("Housekeeping prunes soon after jobs have ended, once for many, and ev
   assert.equal(timers.pending, 0);
 });
 
-Deno.test("Housekeeping is not closed before what it removes is removed", async () => {
+Deno.test("Housekeeping closes only once what it removes is removed", async () => {
   using timers = new FakeTimers();
   const removing = Promise.withResolvers<void>();
   const pruned = { started: 0, ended: 0 };

@@ -27,7 +27,7 @@ import { readAll, settleWhatIsLeft } from "./worker_crashes.ts";
 Deno.test("Worker.open() settles what workers have left that were killed at random moments", () =>
   settleWhatIsLeft(3));
 
-Deno.test("Worker.open() ends jobs in whose environment nothing tells whose they are", async () => {
+Deno.test("Worker.open() ends jobs whose environment does not tell whose they are", async () => {
   for (const cgroups of [true, false]) {
     await using directory = await temporaryDirectory();
     const options = { cgroups, count: 5, scripts: [ENVIRONMENT_CLEARER] };
@@ -60,7 +60,7 @@ for (const cgroups of [true, false]) {
   });
 }
 
-Deno.test("Worker.open() signals no process that merely has the id of a lost job", async () => {
+Deno.test("Worker.open() signals no process that merely has the process id of a lost job", async () => {
   await using directory = await temporaryDirectory();
   await using process = await stranger();
   const [boot = "", ticks] = process.processIdentity.split(":");

@@ -34,7 +34,7 @@ Deno.test("Errors under /v1/ are problems of RFC 9457", async () => {
   assert.equal((await nowhere.json()).code, "not_found");
 });
 
-Deno.test("A wrong method answers 405 with those that there are", async () => {
+Deno.test("A wrong method answers 405 with those that are allowed", async () => {
   const api = new TestApp();
   const wrong: [string, string, string][] = [
     ["GET", "/start/", "POST"],

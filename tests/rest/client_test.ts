@@ -145,7 +145,7 @@ Deno.test("RestClient reads the code of every answer, and the words of both form
   }
 });
 
-Deno.test("RestClient takes a password to nobody whom the daemon names", async () => {
+Deno.test("RestClient follows no redirection, and so takes its password to nobody else", async () => {
   let others = 0;
   await using other = await TestRest.listen(certificates, {}, {
     answer: () => {

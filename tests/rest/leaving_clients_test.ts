@@ -63,7 +63,7 @@ Deno.test("A HEAD request for a log that is followed leaves no reader behind", a
   assert.equal(connection.socket.closed, false);
 });
 
-Deno.test("A client that has left before the answer begins has little of it made, and lets go of the log", async () => {
+Deno.test("A client that leaves before the answer begins costs little of it, and lets go of the log", async () => {
   const called = Promise.withResolvers<void>();
   const begin = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();

@@ -70,7 +70,7 @@ Deno.test("A log as lines of JSON has times, base64, text, gaps, and the job at 
   assert.equal(lines.at(-1).finishedJob.status, "done");
 });
 
-Deno.test("A gap before raw bytes is in the head of the answer, and those among them are behind it", async () => {
+Deno.test("A gap before raw bytes is in the head of the answer, and gaps among them are in its trailer", async () => {
   const gapped = (from: number, to: number, text: string) => ({
     ...batchOf([recordOf(to, text)]),
     gap: { from, to },
@@ -100,7 +100,7 @@ Deno.test("A gap before raw bytes is in the head of the answer, and those among 
   assert.match(bounded.trailers[0] ?? "", /^Log-Gap: 0-1, (\d+-\d+, ){98}198-199, \.\.\.$/);
 });
 
-Deno.test("A log that is not followed says where it ends, and can be gone on with", async () => {
+Deno.test("A log that is not followed says where it ends, and can be continued from there", async () => {
   const request = async (query: string, log: FakeLog, headers: HeadersInit = {}) =>
     await new TestApp(log).request(`${LOGS}?${query}`, { headers });
   const ends = (batch: LogBatch): LogBatch => ({ ...batch, endOffset: 8 });
@@ -175,7 +175,7 @@ Deno.test("An error that comes at once is the status of a log", async () => {
   }
 });
 
-Deno.test("An error half-way is told where the form has a place for it, and else breaks it off", async () => {
+Deno.test("An error half-way is told where the form has a place for it, and breaks the answer off elsewhere", async () => {
   const streamLogs = async function* (): AsyncGenerator<LogBatch> {
     yield* STORED;
     throw await Promise.resolve(new JobWorkerError("unavailable", "The daemon is shutting down"));

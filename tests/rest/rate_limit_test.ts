@@ -1,7 +1,7 @@
 import { rateLimit } from "../../lib/rest/rate_limit.ts";
 import { assert } from "../assert.ts";
 
-Deno.test("rateLimit() passes on so many reports in a while, and says how many it left out", () => {
+Deno.test("rateLimit() passes on a few reports at a time, and says how many it left out", () => {
   let now = 0;
   const reports: [number, number][] = [];
   const report = rateLimit<number>((item, leftOut) => reports.push([item, leftOut]), {

@@ -126,7 +126,7 @@ Deno.test("A query that is not understood is refused with the parameter's name",
   }
 });
 
-Deno.test("A query that is wrong is told why as well as a line of the CLI is", async () => {
+Deno.test("A wrong query is explained as well as a command line is", async () => {
   const wrong: [string, string][] = [
     ["tail=1e3", 'tail "1e3": must be a whole number from 0 to 1000000000'],
     ["tail=-1", 'tail "-1": must be a whole number from 0 to 1000000000'],

@@ -31,7 +31,7 @@ Deno.test("RestServer.close() tells followers to come back, and lets the others 
   await soon(closed, () => "the last connection to be closed");
 });
 
-Deno.test("RestServer.close() ends what turns out to be open-ended only then", async () => {
+Deno.test("RestServer.close() ends calls that turn out to be open-ended only then", async () => {
   const asked = Promise.withResolvers<void>();
   const proceeding = Promise.withResolvers<void>();
   await using rest = await TestRest.listen(certificates, {}, {

@@ -143,7 +143,7 @@ Deno.test("A job is told in full, with all that its end has to say", async () =>
   assert.deepEqual(await (await api.request(`/v1/jobs/${JOB_ID}`)).json(), json);
 });
 
-Deno.test("What may be said of a new job reaches the service as it was said", async () => {
+Deno.test("Every field of a new job reaches the service as it was sent", async () => {
   const starts: StartJobRequest[] = [];
   const api = new TestApp({
     startJob(request) {

@@ -116,7 +116,7 @@ Deno.test("WorkerService audits everybody who writes to a job, whoever began", a
   assert.equal(audit.entries.at(-1)?.result, "out_of_range");
 });
 
-Deno.test("WorkerService audits requests that are no such thing, and does nothing that they ask for", async () => {
+Deno.test("WorkerService audits malformed requests, and does nothing that they ask for", async () => {
   await using fixture = await TestService.open();
   const { service, audit } = fixture;
   const { jobId } = await fixture.running("alice");

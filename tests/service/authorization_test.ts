@@ -128,7 +128,7 @@ for (const [roles, own, foreign] of EXPECTED) {
   });
 }
 
-Deno.test("WorkerService tells of a foreign job what it tells of one that does not exist", async () => {
+Deno.test("WorkerService answers for somebody else's job as for one that does not exist", async () => {
   await using fixture = await TestService.open();
   const { service } = fixture;
   const { jobId } = await fixture.running("carol");
@@ -149,7 +149,7 @@ Deno.test("WorkerService tells of a foreign job what it tells of one that does n
   }
 });
 
-Deno.test("WorkerService goes by the user, to the letter", async () => {
+Deno.test("WorkerService compares the names of users to the letter", async () => {
   await using fixture = await TestService.open();
   const { jobId } = await fixture.running("bob");
   for (const user of ["Bob", "bob ", "bo", "bobb", ""]) {

@@ -79,7 +79,7 @@ Deno.test("outputPage() ends before a gap in its midst, which the next page tell
   });
 });
 
-Deno.test("outputPage() hands over what comes before a damage, and the error where it is", async () => {
+Deno.test("outputPage() returns what comes before the damage, and then the error", async () => {
   const error = new JobWorkerError("data_loss", "The log is damaged behind byte 3 of the output");
   const sound = { text: "abc", nextOffset: 3, end: false };
   assert.deepEqual(await page([batch(0, "abc")], { error }), sound);

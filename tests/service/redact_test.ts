@@ -8,7 +8,7 @@ async function firstOf(jobs: AsyncIterable<Job>): Promise<Job> {
   throw new Error("No job came");
 }
 
-Deno.test("The values of a job's variables are shown to those who may act on it only", async () => {
+Deno.test("The values of a job's variables are shown only to those who may act on it", async () => {
   await using test = await TestService.open();
   const { service, worker } = test;
   const { jobId } = await worker.start({ name: "true", env: { TOKEN: "secret" } }, {

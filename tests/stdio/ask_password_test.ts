@@ -79,7 +79,7 @@ Deno.test("askPassword() reads one line of a pipe, without a question", async ()
   assert.deepEqual(source.modes, []);
 });
 
-Deno.test("askNewPassword() wants to be told twice on a terminal", async () => {
+Deno.test("askNewPassword() asks twice on a terminal", async () => {
   assert.equal(
     await askNewPassword("Password: ", ask(new FakeSource(["one\r", "one\r"])).options),
     "one",

@@ -56,7 +56,7 @@ const FILTERS: readonly JobFilter[] = MEMBERS.reduce<JobFilter[]>(
   [{}],
 );
 
-Deno.test("SqliteStore asks for nothing that SQLite does not find by an index", async () => {
+Deno.test("SqliteStore finds everything that it asks for by an index", async () => {
   const runs = await plansOf(async (store) => {
     const jobId = "01990000-0000-7000-8000-000000000000";
     await store.put(job({ jobId, labels: { team: "x" }, requestId: "r" }));
@@ -92,7 +92,7 @@ Deno.test("SqliteStore asks for nothing that SQLite does not find by an index", 
   }
 });
 
-Deno.test("SqliteStore.list() goes into every index by the ids of the span of time", async () => {
+Deno.test("SqliteStore.list() searches every index by the ids of the span of time", async () => {
   using database = new DatabaseSync(":memory:");
   migrate(database);
   for (const filter of FILTERS.filter(({ startedAfter }) => startedAfter !== undefined)) {

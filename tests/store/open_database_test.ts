@@ -33,7 +33,7 @@ async function soundDatabase(directory: string): Promise<Uint8Array<ArrayBuffer>
   return await Deno.readFile(path);
 }
 
-Deno.test("openDatabase() has each commit on the disk, the file for itself, and labels that go with their jobs", async () => {
+Deno.test("openDatabase() flushes each commit, locks the file, and has labels go with their jobs", async () => {
   await using directory = await temporaryDirectory();
   // A new one, and one that is there.
   for (const _time of [1, 2]) {
@@ -47,7 +47,7 @@ Deno.test("openDatabase() has each commit on the disk, the file for itself, and 
   }
 });
 
-Deno.test("SqliteStore.open() refuses a database that was cut short, wherever", async () => {
+Deno.test("SqliteStore.open() refuses a database that was cut short anywhere", async () => {
   await using directory = await temporaryDirectory();
   const sound = await soundDatabase(directory.path);
   const path = `${directory.path}/cut.db`;

@@ -12,7 +12,7 @@ async function isRefused(promise: Promise<unknown>): Promise<string> {
   return error.message;
 }
 
-Deno.test("SqliteStore is its owner's alone, and the whole of it is in one directory", async () => {
+Deno.test("SqliteStore belongs to its owner alone, and lies in one directory", async () => {
   await using directory = await temporaryDirectory();
   await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
   await store.put(job({ jobId: "a" }));
@@ -25,7 +25,7 @@ Deno.test("SqliteStore is its owner's alone, and the whole of it is in one direc
   assert.deepEqual(names.sort(), ["jobs.db", "jobs.db-wal"]);
 });
 
-Deno.test("SqliteStore finds again what it was told, also after a crash", async () => {
+Deno.test("SqliteStore finds again what it was told, even after a crash", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/jobs.db`;
   const script = `

@@ -29,7 +29,7 @@ Deno.test("parseDuration() refuses what is not a duration", () => {
   }
 });
 
-Deno.test("parseDuration() refuses a number without a unit, with two that it could have", () => {
+Deno.test("parseDuration() refuses a number without a unit, and suggests two", () => {
   for (const text of ["10", "00", "0.5", "1795877305"]) {
     assert.throws(() => parseDuration(text), {
       code: "invalid_argument",

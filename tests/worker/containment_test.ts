@@ -168,7 +168,7 @@ Deno.test("Worker.update() gives a running job more time, or ends it", async () 
   assert.match(String(await rejection(test.worker.update(job.jobId, 1))), /already ended/);
 });
 
-Deno.test("A worker gives jobs a time limit, and none more than the longest", async () => {
+Deno.test("A worker gives jobs a time limit, and none above the maximum", async () => {
   await using test = await TestWorker.open({ timeout: { defaultMs: 5_000, maxMs: 10_000 } });
   const job = await test.start({ name: "true" });
   assert.equal(job.execution.timeoutMs, 5_000);
@@ -179,7 +179,7 @@ Deno.test("A worker gives jobs a time limit, and none more than the longest", as
   );
 });
 
-Deno.test("Worker.update() gives no job more time than the longest, nor all of it", async () => {
+Deno.test("Worker.update() gives no job more time than the maximum, nor unlimited time", async () => {
   await using test = await TestWorker.open({ timeout: { defaultMs: 0, maxMs: 600_000 } });
   const { jobId, execution } = await test.start({ name: "sleep", args: ["1000"] });
   assert.equal(execution.timeoutMs, 600_000, "a job that does not say has the longest");

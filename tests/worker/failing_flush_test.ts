@@ -2,7 +2,7 @@ import { assert } from "../assert.ts";
 import { watchFlushes } from "../failing_flush.ts";
 import { TestWorker } from "./fixture.ts";
 
-Deno.test("A job whose log does not get to the disk says so, whenever that comes out", async () => {
+Deno.test("A job whose log does not get to the disk says so, whenever that is noticed", async () => {
   await using test = await TestWorker.open();
   using _flushes = watchFlushes(Infinity);
   const why = "The output cannot be stored: Input/output error (os error 5)";

@@ -39,7 +39,7 @@ Deno.test("Worker.watch() holds little of what there is already, however large t
   await rejection(next);
 });
 
-Deno.test("Worker.open() settles what ran in a dead worker some at a time, if it is large", async () => {
+Deno.test("Worker.open() settles the jobs of a dead worker a few at a time, if they are large", async () => {
   await using store = await storeOf(3, 1_500_000, null);
   const lost: string[][] = [];
   const onLost = (jobs: readonly Job[]) => void lost.push(jobs.map(({ jobId }) => jobId));

@@ -77,7 +77,7 @@ Deno.test("JobWatch.changes() holds no job before its turn, and passes over what
   assert.deepEqual(read, ["a", "b", "c", "d"]);
 });
 
-Deno.test("JobWatch.changes() ends by its signal, before and while it waits", async () => {
+Deno.test("JobWatch.changes() ends with its signal, before and while it waits", async () => {
   const watch = new TestWatch();
   const reason = new Error("The client has left");
   assert.equal(await rejection(watch.changes(AbortSignal.abort(reason)).next()), reason);
@@ -87,7 +87,7 @@ Deno.test("JobWatch.changes() ends by its signal, before and while it waits", as
   assert.equal(await rejection(waiting), reason);
 });
 
-Deno.test("JobWatch.changes() lets a reader go that is more than 10000 jobs behind", async () => {
+Deno.test("JobWatch.changes() drops a reader that is more than 10000 jobs behind", async () => {
   const watch = new TestWatch();
   for (let count = 0; count < 10_001; count++) {
     // One that has changed again is no further one.

@@ -55,7 +55,7 @@ Deno.test("expired() of one owner's jobs neither counts nor touches those of oth
   assert.equal(await goneOf({ maxCount: 0 }, "carol"), "");
 });
 
-Deno.test("expired() takes no job for old that ended in what is now the future", async () => {
+Deno.test("expired() does not count a job as old that ended in what is now the future", async () => {
   assert.equal(await goneOf({ maxAgeMs: 0 }, undefined, 0), "");
   assert.equal(await goneOf({ maxAgeMs: 1_000, maxCount: 6 }, undefined, 0), "1");
 });
@@ -215,7 +215,7 @@ Deno.test("A reader of a log whose end somebody has removed reads the rest, and 
   }
 });
 
-Deno.test("A job of which somebody deletes the log while it runs goes on, and so do followers", async () => {
+Deno.test("A job whose log somebody deletes while it runs goes on, and so do its followers", async () => {
   await using test = await TestWorker.open();
   const { jobId } = await test.start(
     { name: "sh", args: ["-c", "echo 1; read _; echo 2"] },

@@ -59,7 +59,7 @@ rootTest("A directory that the job's user may not enter fails the start", async 
 });
 
 rootTest(
-  "A program that the job's user may not execute fails the start, and one it may not see is none",
+  "A program that the job's user may not execute fails the start, and one that the user may not see does not exist",
   async () => {
     await using test = await TestWorker.open({ users: USERS });
     await using temporary = await temporaryDirectory();
@@ -100,7 +100,7 @@ rootTest("A job of another user may open its own input and outputs anew", async 
   assert.match(await outputOf(test, command), /^out\nc\S+ \d+ 0 0 .*\nerr\n$/);
 });
 
-rootTest("A job may be preferred to others only if its user is root", async () => {
+rootTest("A job may have a negative niceness only if its user is root", async () => {
   await using test = await TestWorker.open({ users: USERS });
   const own = Number(new TextDecoder().decode((await new Deno.Command("nice").output()).stdout));
   assert.match(
@@ -138,7 +138,7 @@ rootTest("A request cannot be smuggled to the shell of root through PATH", async
 });
 
 rootTest(
-  "A start whose files cannot be looked at as its user is not made with other rights",
+  "A start whose files cannot be checked as its user does not fall back to other rights",
   async () => {
     await using groups = new ProcessGroups(TOOLS);
     const options = { groups, cgroups: null, home: "/" };

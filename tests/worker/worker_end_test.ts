@@ -78,7 +78,7 @@ Deno.test("A job that leaves a process behind ends at once, with what it printed
   assert.deepEqual(await liveProcesses([job.pid]), []);
 });
 
-Deno.test("What a job leaves behind may say good-bye", async () => {
+Deno.test("A process that a job leaves behind may print its last words", async () => {
   await using test = await TestWorker.open();
   const child = `trap "echo bye; exit" TERM; echo ready; while :; do sleep 0.01; done`;
   const job = await test.sh(`(${child}) & wait`);
@@ -89,7 +89,7 @@ Deno.test("What a job leaves behind may say good-bye", async () => {
   assert.deepEqual(outcomeOf(finishedJob).exitStatus, { signal: "SIGKILL" });
 });
 
-Deno.test("What a job leaves behind is killed if it does not listen", async () => {
+Deno.test("A process that a job leaves behind is killed if it ignores SIGTERM", async () => {
   await using test = await TestWorker.open();
   const job = await test.sh("(trap '' TERM; echo ready; exec sleep 1000) & wait");
   await test.printed(job.jobId, "ready");
@@ -115,7 +115,7 @@ Deno.test("A job that has closed one output still prints into the other", async 
   assert.deepEqual([stdout, stderr], ["out\n", "err\n"]);
 });
 
-Deno.test("A process that has left the session is told of by outputTruncated", async () => {
+Deno.test("outputTruncated tells of a process that has left the session", async () => {
   await using test = await TestWorker.open({ cgroups: false });
   const job = await test.shWithEscaped("exec sleep 1000");
   const { stdout, finishedJob } = await test.read(job.jobId);

@@ -54,7 +54,7 @@ Deno.test("Bytes that are not UTF-8 stay what they are", async () => {
   assert.equal((await bytesFrom(test, job.jobId)).toHex(), "fffe0080c3bc0d1b5b306d");
 });
 
-Deno.test("Two streams that take turns keep each its order", async () => {
+Deno.test("Two streams that take turns each keep their order", async () => {
   await using test = await TestWorker.open();
   const job = await test.sh(
     "i=0; while [ $i -lt 2000 ]; do echo o$i; echo e$i >&2; i=$((i+1)); done",
@@ -150,7 +150,7 @@ Deno.test("Without follow, the log of a running job ends where it is", async () 
   });
 });
 
-Deno.test("Without follow, who is given the finished job has all of its bytes", async () => {
+Deno.test("Without follow, a reader that is given the finished job has all of its bytes", async () => {
   await using test = await TestWorker.open();
   await Promise.all(Array.from({ length: 100 }, async () => {
     const { jobId } = await test.sh("printf 1; printf 2; printf 3; printf 4; printf 5");
@@ -268,7 +268,7 @@ Deno.test("The tail of a job that prints for ever has no more lines than were as
   assert.match(text, /^(y\n){9}y\n?$/);
 });
 
-Deno.test("Without follow, a job that ends while its log is read is not told as finished", async () => {
+Deno.test("Without follow, a job that ends while its log is read is not reported as finished", async () => {
   await using test = await TestWorker.open();
   const job = await test.sh(
     // Silently, or the shell might tell of the sleep that the signal has ended.

@@ -16,7 +16,7 @@ for (const cgroups of await cgroupRoot() === null ? [false] : [true, false]) {
     raceShutdown({ rounds: 4, cgroups }));
 }
 
-Deno.test("Of two stops at once, in hundreds of jobs, both see the same end", async () => {
+Deno.test("Two stops at once see the same end, in hundreds of jobs", async () => {
   await using test = await TestWorker.open();
   await Promise.all(Array.from({ length: 200 }, async (_, index) => {
     const { jobId } = await test.sh("trap 'exit 3' TERM; sleep 1000 & wait");

@@ -86,7 +86,7 @@ Deno.test("Worker.open() that fails leaves no process behind", async () => {
   await until(async () => await children() <= before);
 });
 
-Deno.test("The id of a new job sorts behind those that there are, whatever the clock said then", async () => {
+Deno.test("The id of a new job sorts behind all earlier ones, whatever the clock said then", async () => {
   await using store = new MemoryStore();
   const jobId = "7fffffff-ffff-7fff-bfff-ffffffffffff";
   await store.put(jobOf({ jobId, end: DONE }));
@@ -132,7 +132,7 @@ Deno.test("A process whose start cannot be recorded is ended, and nothing of it 
   assert.deepEqual(test.faults, []);
 });
 
-Deno.test("A record of what did not start goes last, if need be later", async () => {
+Deno.test("The record of a job that did not start is removed last, later if need be", async () => {
   await using test = await openRecorded();
   let jobId = "";
   let refusals = 0;
@@ -165,7 +165,7 @@ Deno.test("A job that prints nothing has an empty log, and no file", async () =>
   assert.equal((await test.worker.prune({ retention: { maxCount: 0 } })).count, 1);
 });
 
-Deno.test("Who finds a job that is about to start has its whole log, and its end", async () => {
+Deno.test("A caller who finds a job that is about to start gets its whole log, and its end", async () => {
   await using test = await openRecorded();
   const { worker, store } = test;
   const options = { start: FROM_START, streams: ["stdout"] as const, follow: true };

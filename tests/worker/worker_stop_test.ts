@@ -53,7 +53,7 @@ Deno.test("Worker.stop() sends SIGKILL when the grace is over", async () => {
   assert.equal((await test.read(job.jobId)).stdout, "ready\nno\n");
 });
 
-Deno.test("Worker.stop() takes the grace that it is told, none too, before that of the job", async () => {
+Deno.test("Worker.stop() prefers the grace that it is given, even none, to that of the job", async () => {
   await using test = await TestWorker.open();
   const command = { name: "sh", args: ["-c", "trap '' TERM; echo on; while :; do sleep 1; done"] };
   const job = await test.start(command, { execution: { gracePeriodMs: 1_000 } });
@@ -117,7 +117,7 @@ Deno.test("A job is not stopped before everything that it started is gone", asyn
   assert.deepEqual(await liveProcesses([job.pid]), []);
 });
 
-Deno.test("What a stopped job has started gets the whole grace, whatever its leader does", async () => {
+Deno.test("The processes that a stopped job has started get the whole grace, whatever its leader does", async () => {
   await using test = await TestWorker.open();
   const child =
     "trap 'sleep 2.5; echo slow bye; exit' TERM; echo ready; while :; do sleep 0.01; done";
@@ -127,7 +127,7 @@ Deno.test("What a stopped job has started gets the whole grace, whatever its lea
   assert.equal((await test.read(job.jobId)).stdout, "ready\nslow bye\n");
 });
 
-Deno.test("Of fifty stops at once all succeed, and one signal is sent", async () => {
+Deno.test("Fifty stops at once all succeed, and one signal is sent", async () => {
   await using test = await TestWorker.open();
   const job = await test.sh("trap 'echo term' TERM; echo ready; while :; do sleep 0.01; done");
   await test.printed(job.jobId, "ready");
@@ -140,7 +140,7 @@ Deno.test("Of fifty stops at once all succeed, and one signal is sent", async ()
   assert.equal((await test.read(job.jobId)).stdout, "ready\nterm\n");
 });
 
-Deno.test("A group of its own within the session is told once, too", async () => {
+Deno.test("A process group of its own within the session gets one signal, too", async () => {
   await using test = await TestWorker.open();
   const child = "trap 'echo term' TERM; echo ready; while :; do sleep 0.01; done";
   const script = `set -m; (${child}) & trap 'exit 0' TERM; wait`;

@@ -13,7 +13,7 @@ class BrokenStore extends MemoryStore {
   }
 }
 
-Deno.test("Worker.get() and Worker.wait() know no job that there is not", async () => {
+Deno.test("Worker.get() and Worker.wait() find no job that does not exist", async () => {
   await using test = await TestWorker.open();
   for (const promise of [test.worker.get("nope"), test.worker.wait("nope")]) {
     const error = await rejection(promise);
@@ -33,7 +33,7 @@ Deno.test("Worker.wait() bounds the wait, not the job", async () => {
   assert.equal((await test.worker.get(job.jobId)).end, null);
 });
 
-Deno.test("Worker.wait() of many returns the same end to all, and to who comes later", async () => {
+Deno.test("Worker.wait() returns the same end to all callers, later ones too", async () => {
   await using test = await TestWorker.open();
   const { jobId } = await test.sh("sleep 0.05; exit 3");
   const jobs = await Promise.all(Array.from({ length: 20 }, () => test.worker.wait(jobId)));

@@ -51,7 +51,7 @@ Deno.test("allowed-place finds what is used in a folder that is not there for it
   }
 });
 
-Deno.test("allowed-place lets the right folder, tests and tools use it, and all what is like it", () => {
+Deno.test("allowed-place accepts the right folder, tests, tools, and names that are merely alike", () => {
   const right: [path: string, source: string][] = [
     ["lib/daemon/a.ts", 'new Deno.Command("ls");'],
     ["lib/cli/a.ts", "let options: Deno.CommandOptions;"],

@@ -16,7 +16,7 @@ Deno.test('comment-fragment finds comments that begin with "Of"', () => {
   }
 });
 
-Deno.test("comment-fragment lets other comments be", () => {
+Deno.test("comment-fragment accepts other comments", () => {
   const right = [
     "/** The time limit of a job. */",
     "// Often read.",

@@ -33,7 +33,7 @@ Deno.test("error-message finds a small letter, a final period and a contraction"
   ]);
 });
 
-Deno.test("error-message lets right messages be, and what is no message", () => {
+Deno.test("error-message accepts right messages, and arguments that are no message", () => {
   const right = [
     'new JobWorkerError("not_found", `No job "${id}"`)',
     "new TypeError(`${name} is not known`)",

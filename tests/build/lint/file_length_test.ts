@@ -10,7 +10,7 @@ Deno.test("file-length finds a file of more than 400 lines", () => {
   assert.deepEqual(findings(RULE, LINE.repeat(400) + "call();"), [message]);
 });
 
-Deno.test("file-length lets a file have 400 lines", () => {
+Deno.test("file-length accepts a file of 400 lines", () => {
   assert.deepEqual(findings(RULE, LINE.repeat(400)), []);
   assert.deepEqual(findings(RULE, ""), []);
 });

@@ -21,7 +21,7 @@ Deno.test("plain-javascript finds modifiers, parameter properties and enums of T
   }
 });
 
-Deno.test("plain-javascript lets #name and a private constructor be", () => {
+Deno.test("plain-javascript accepts #name and a private constructor", () => {
   const right = [
     "class A { #a = 1; readonly b = 2; static #c() {} }",
     "class A { private constructor(a: string) {} }",

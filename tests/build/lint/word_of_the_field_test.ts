@@ -20,7 +20,7 @@ Deno.test("word-of-the-field finds names that say nothing, and bounds in words o
   }
 });
 
-Deno.test("word-of-the-field lets a service manager be, and what others have named", () => {
+Deno.test("word-of-the-field accepts a service manager, and what others have named", () => {
   const right = [
     "class ServiceManager {}",
     'import { PackageManager } from "elsewhere";',

@@ -12,7 +12,7 @@ const path = `${daemon.directory}/random`;
 await Deno.writeFile(path, bytes);
 const text = Array.from({ length: 5_000 }, (_, index) => `${index}\n`).join("");
 
-Deno.test("run, output and logs print every byte though it would have to wait, and exit as ever", async () => {
+Deno.test("run, output and logs print every byte to a non-blocking stream, and exit as ever", async () => {
   const jobId = await daemon.ran(`cat ${path}; exit 3`);
   const lines: [string[], number][] = [
     [["run", "--", "sh", "-c", `cat ${path}; exit 3`], 3],
@@ -37,14 +37,14 @@ Deno.test("run, output and logs print every byte though it would have to wait, a
   assert.equal(new TextDecoder().decode(typed.stdout).replaceAll("\r", ""), text);
 });
 
-Deno.test("run prints all of the job's standard error though it would have to wait", async () => {
+Deno.test("run prints all of the job's standard error to a non-blocking stream", async () => {
   const line = daemon.cliLine(["run", "--", "sh", "-c", "seq 0 4999 >&2; exit 4"]);
   const { code, stdout, stderr } = await runNonBlocking(line, "pipe", "stderr");
   assert.deepEqual([code, stdout.length], [4, 0]);
   assert.equal(stderr, text);
 });
 
-Deno.test("run -i waits for the input of a pipe or socket that would have it come back later", async () => {
+Deno.test("run -i waits for input from a non-blocking pipe or socket", async () => {
   for (const kind of ["pipe", "socket"] as const) {
     const line = daemon.cliLine(["run", "-i", "--", "sha256sum"]);
     const { code, stdout, stderr } = await runNonBlocking(line, kind, "stdin", path);

@@ -6,7 +6,7 @@ import { sha256 } from "../../worker/fixture.ts";
 
 const daemon = await sharedDaemon();
 
-Deno.test("Every verb prints the same where it would have to wait", async () => {
+Deno.test("Every verb prints the same to a non-blocking stream", async () => {
   const words = "x".repeat(2_000);
   const jobId = await daemon.ran(`seq 0 4999; : ${words}`);
   for (let count = 0; count < 3; count++) await daemon.ran(`: ${words}`);

@@ -37,7 +37,7 @@ async function connectionsTo(port: number): Promise<number> {
   ).length;
 }
 
-Deno.test("a daemon whose socket another holds is restarted, and nobody is refused", async () => {
+Deno.test("a daemon whose socket another process holds is restarted, and nobody is refused", async () => {
   await using certificates = await TestCertificates.create();
   await using daemon = await activated(certificates, 1);
   const jobId = await daemon.sh("echo ready; exec sleep 1000");
@@ -90,7 +90,7 @@ Deno.test("calls that are under way when the daemon is restarted are answered by
   }
 });
 
-Deno.test("SIGHUP replaces the gateway of a daemon whose socket another holds", async () => {
+Deno.test("SIGHUP replaces the gateway of a daemon whose socket another process holds", async () => {
   await using certificates = await TestCertificates.create();
   await using daemon = await activated(certificates, 1, ["--gateways=2"]);
   Deno.kill(daemon.pid, "SIGHUP");

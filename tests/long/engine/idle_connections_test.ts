@@ -9,7 +9,7 @@ async function openSockets(): Promise<number> {
   return (await openDescriptors()).filter((link) => link.startsWith("socket:")).length;
 }
 
-Deno.test("EngineClient lets go of the connections of a rush soon after it", async () => {
+Deno.test("EngineClient closes the connections of a rush soon after it", async () => {
   const release = Promise.withResolvers<void>();
   let calls = 0;
   await using engine = await TestEngine.start({

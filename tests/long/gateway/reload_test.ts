@@ -128,7 +128,7 @@ Deno.test("SIGHUP with a bad certificate leaves the old one serving, and says wh
   await house.diagnosed(new RegExp(`Gateway \\d+ takes over from ${gateway}`));
 });
 
-Deno.test("SIGHUP shuts out whose certificate has been put on the deny list, and nobody else", async () => {
+Deno.test("SIGHUP shuts out clients whose certificates have been put on the deny list, and nobody else", async () => {
   await using certificates = await TestCertificates.create();
   const denied = `${certificates.directory}/denied`;
   await Deno.writeTextFile(denied, "# Nobody yet.\n", { mode: 0o600 });

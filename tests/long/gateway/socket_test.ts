@@ -61,7 +61,7 @@ Deno.test("A call that finds no socket of the engine has it made again, and is a
   assert.equal((mode ?? 0) & 0o777, 0o600);
 });
 
-Deno.test("A gateway that takes over finds the socket of the engine, also if it was swept away", async () => {
+Deno.test("A gateway that takes over finds the socket of the engine, even if it was swept away", async () => {
   await using house = await TestHouse.start(certificates, { expected: /^$/ });
   const { daemon } = house;
   const socket = `${daemon.directory}/data/engine.sock`;
@@ -78,7 +78,7 @@ Deno.test("A gateway that takes over finds the socket of the engine, also if it 
   }
 });
 
-Deno.test("A socket that cannot be made again is told, and the old gateway stays", async () => {
+Deno.test("A socket that cannot be made again is reported, and the old gateway stays", async () => {
   const why = /Cannot make the engine's socket "\S+\/data\/engine\.sock": /.source;
   await using house = await TestHouse.start(certificates, { expected: new RegExp(why) });
   const { daemon } = house;

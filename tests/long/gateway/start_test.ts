@@ -29,7 +29,7 @@ Deno.test("A daemon whose gateway cannot start before somebody mends it says why
   );
 });
 
-Deno.test("A port that another process would share is in use all the same, which may pass: 1", async () => {
+Deno.test("A port that another process would share counts as in use, which may pass: 1", async () => {
   for (const reusePort of [false, true]) {
     const server = createServer();
     const listening = Promise.withResolvers<void>();
