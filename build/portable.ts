@@ -41,7 +41,7 @@ export async function packPayload(
 /** What a {@linkcode writePortable} needs to know. */
 export interface PortableOptions {
   readonly program: Program;
-  /** Of `--version`. */
+  /** What `--version` prints. */
   readonly version: string;
   /** Such as `x86_64-unknown-linux-gnu`. */
   readonly target: string;

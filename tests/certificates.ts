@@ -74,7 +74,7 @@ export class TestCertificates implements AsyncDisposable {
 /** What is unusual about a CA. */
 export interface AuthorityRequest {
   readonly commonName: string;
-  /** Absent: itself. */
+  /** By default it signs itself. */
   readonly issuer?: Credentials;
   /** How many CAs may be below it; `undefined`: any number. */
   readonly pathLength?: number;

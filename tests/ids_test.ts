@@ -46,7 +46,7 @@ Deno.test("IdSequence goes on behind the last id although the clock was set back
     const after = new IdSequence(ids.at(-1) ?? "");
     ids.push(...Array.from({ length: 100 }, () => after.next()));
   }
-  // In order still once the clock is right again.
+  // They stay in order once the clock is right again.
   clock.now = Date.UTC(2026, 6, 31, 1);
   const later = new IdSequence(ids.at(-1) ?? "");
   ids.push(later.next(), later.next());

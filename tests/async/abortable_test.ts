@@ -46,7 +46,7 @@ Deno.test("abortable() takes care of a promise that fails when nobody waits for 
   const failing = Promise.withResolvers<never>();
   const early = rejection(abortable(failing.promise, AbortSignal.abort(reason)));
   assert.equal(await soon(early, () => "the reason of an aborted signal", 10_000), reason);
-  // Were it left alone, this would end the test runner.
+  // An unhandled rejection would end the test runner.
   failing.reject(new Error("It broke"));
   await new Promise((resolve) => setTimeout(resolve));
 });

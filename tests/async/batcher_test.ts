@@ -2,7 +2,7 @@ import { Batcher } from "../../lib/async/batcher.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
-/** Batcher that end when they are told to; each results in its own questions. */
+/** Batches that end when they are told to; each resolves to its own questions. */
 function heldRounds() {
   const held: { questions: readonly string[]; end: (error?: Error) => void }[] = [];
   const batcher = new Batcher((questions: readonly string[]) => {

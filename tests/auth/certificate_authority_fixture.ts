@@ -35,7 +35,7 @@ export class TestAuthority implements AsyncDisposable {
     paths: Partial<AuthorityPaths> = {},
   ): Promise<T> {
     const all = { directory: this.path, caKey: "", denyList: "", ...paths };
-    // Or it would wait for ever for the one before.
+    // Without this check it would wait for ever for the one before.
     if (this.#using++ === 0) this.#checkUnlocked();
     try {
       using authority = await CertificateAuthority.open(all);

@@ -19,7 +19,7 @@ Deno.test("CertificateAuthority.add() makes a certificate that the daemon accept
   assert.deepEqual(verdict.client.identity, { user: "Zoë Müller", roles: ["operator", "viewer"] });
   const days = (certificate.validToDate.getTime() - Date.now()) / DAY_MS;
   assert.ok(days > 29.9 && days <= 30, `${days}`);
-  // Good already where the clock is a few minutes behind.
+  // It is good already where the clock is a few minutes behind.
   const sinceMs = Date.now() - certificate.validFromDate.getTime();
   assert.ok(sinceMs >= 5 * 60_000 && sinceMs < DAY_MS, `${sinceMs}`);
   assert.equal(((await Deno.stat(key)).mode ?? 0) & 0o777, 0o600);
@@ -52,7 +52,7 @@ Deno.test("CertificateAuthority records certificates that were made without a re
   await Deno.remove(join(fixture.path, "viewer-cert.pem"));
   assert.equal((await fixture.issued()).length, 5);
   assert.equal((await fixture.revoke("viewer")).length, 1);
-  // Whatever is done with it, and not only when another one is made.
+  // Every change takes them in, not only that which makes another one.
   for (const change of [() => fixture.renew("operator"), () => fixture.revoke("operator")]) {
     await Deno.remove(join(fixture.path, "issued"), { recursive: true });
     await change();
@@ -74,7 +74,7 @@ Deno.test("CertificateAuthority.add() makes no second certificate for a user, un
   const { key } = await fixture.add("alice", ["viewer"]);
   const before = await Deno.readTextFile(key);
   await assert.rejects(fixture.add("alice", ["admin"]), refusal(/until \d{4}-/, "already_exists"));
-  // As an admin there is somebody already, by the name of another file.
+  // The user "admin" is there already, in a file of another name.
   await assert.rejects(fixture.add("admin"), refusal(/"admin" has a/, "already_exists"));
   assert.equal(await Deno.readTextFile(key), before);
 
@@ -166,7 +166,7 @@ Deno.test("A CA is not replaced while somebody adds a certificate to it", async 
   let replaced = false;
   const replacing = await fixture.with(async (authority) => {
     const replacing = makeCertificates(fixture.path, { force: true }).then(() => replaced = true);
-    // As long as that would take if it did not wait.
+    // This takes as long as the replacement would if it did not wait.
     await makeCertificates(join(fixture.path, "other"));
     await authority.add({ user: "alice", roles: ["viewer"], days: 7 });
     assert.equal(replaced, false);
@@ -183,7 +183,7 @@ Deno.test("CertificateAuthority says which file it misses, and where", async () 
   const caKey = join(fixture.path, "kept.pem");
   await Deno.rename(join(fixture.path, "ca-key.pem"), caKey);
   await assert.rejects(fixture.with(add), refusal(/ca-key\.pem".*give --ca-key/));
-  // What needs no key does without.
+  // Whatever needs no key works without it.
   assert.equal((await fixture.issued()).length, 4);
   assert.equal((await fixture.revoke("viewer")).length, 1);
   const wrong = join(fixture.path, "client-key.pem");

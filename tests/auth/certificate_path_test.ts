@@ -200,7 +200,7 @@ Deno.test("A path is good until the first of its certificates expires", async ()
   assert.equal(notAfterOf([brief, intermediate]), end - 1000);
   const dying = await certify(root, root, end - 2000);
   assert.equal(notAfterOf([client, intermediate], { trusted: [dying] }), end - 2000);
-  // Of two trusted ones that have signed it, the last holds.
+  // Where two trusted CAs have signed it, the one that lasts longer counts.
   const both = [await certify(intermediate, root, end - 3000), intermediate];
   for (const trusted of [both, both.toReversed()]) {
     assert.equal(notAfterOf([client], { trusted }), end);
@@ -249,7 +249,7 @@ Deno.test("A certificate that cannot be read, or is somebody else's, is passed o
   const trust = { trustedCas: [new X509Certificate(root.cert)], denyList: denyListOf([]) };
   const garbage = new Uint8Array([0x30, 3, 1, 2, 3]);
   assert.equal(verifyClientCertificate([leaf, garbage, ca], trust, NOW).kind, "accepted");
-  // The same name and another key: no signature of its.
+  // The same name with another key: it has not signed this.
   const impostor = await issueAuthority({ commonName: "Team", issuer: root });
   assertRefused([client, impostor], "unknown_ca", /trusted now$/);
 });

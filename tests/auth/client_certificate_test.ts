@@ -147,11 +147,11 @@ Deno.test("verifyClientCertificate() refuses certificates that no trusted CA has
   // The same name, but another key.
   const impostor = await issueCa("Job Worker CA");
   assert.equal(reasonOf(await certificates.issue({ issuer: impostor })), "unknown_ca");
-  // Both in rotation: either will do.
+  // During a rotation there are both, and either will do.
   const both = [new X509Certificate(impostor.cert), ca];
   assert.equal(reasonOf(await certificates.issue({ issuer: impostor }), { cas: both }), "accepted");
   assert.equal(reasonOf(good, { cas: both }), "accepted");
-  // Signed by somebody whom a trusted CA has signed, who may not sign.
+  // A trusted CA has signed this signer, but it may not sign certificates.
   const leaf = await certificates.issue({});
   assert.equal(reasonOf(await certificates.issue({ issuer: leaf })), "unknown_ca");
 });

@@ -5,10 +5,10 @@ import { setPassword } from "../../lib/auth/password_file_edit.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 
-/** Of "secret", as `htpasswd -B` writes it. */
+/** The hash of "secret", as `htpasswd -B` writes it. */
 const HASH = `$2y$05$${bcrypt.hashSync("secret", 5).slice(7)}`;
 
-/** A directory that goes away, and a name in it. */
+/** A temporary directory, and the path of a file in it. */
 async function temporary(): Promise<AsyncDisposable & { path: string }> {
   const directory = await Deno.makeTempDir({ prefix: "job-worker-users-" });
   return {
@@ -121,7 +121,7 @@ Deno.test("setPassword() refuses bad names and passwords, and leaves a damaged f
         !(password !== "" && refusal(new RegExp(password), "invalid_argument")(error)),
     );
   }
-  // The shortest, and the longest that bcrypt looks at all of.
+  // The shortest, and the longest of which bcrypt reads every byte.
   for (const password of ["8 chars!", "ü".repeat(36), "x".repeat(72)]) await set("alice", password);
   await Deno.writeTextFile(path, "not a line\n");
   await assert.rejects(set("alice", "long enough"), refusal(/line 1/));

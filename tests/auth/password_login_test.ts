@@ -35,7 +35,7 @@ class Fixture {
     return (await this.login.login({ user, password }, address)).kind;
   }
 
-  /** Fails so often, each time as soon as it may. Returns how long it had to wait, each time that it had. */
+  /** Fails so often, each time as soon as it may. Returns how long each wait was. */
   async fail(times: number, user: string, address: string): Promise<number[]> {
     const waits: number[] = [];
     for (let time = 0; time < times;) {
@@ -131,7 +131,7 @@ Deno.test("PasswordLogin knows an address for a day, and a password for a minute
     await fixture.try("alice");
     fixture.now += passed;
     for (let guess = 0; guess < 6; guess++) await fixture.try("alice", `guess ${guess}`);
-    // Guesses from where she is known count for her alone, from elsewhere for all who are there.
+    // Guesses from an address that knows her count for her alone, others for everybody at that address.
     assert.equal(await fixture.try("carol"), isKnown ? "accepted" : "throttled");
   }
   for (const [passed, compared] of [[MINUTE - 1, 1], [MINUTE, 2]] as const) {
@@ -177,7 +177,7 @@ Deno.test("R-02: who guesses locks nobody else out", async () => {
   const fixture = new Fixture();
   await fixture.try("alice", "alicealice", "192.0.2.5");
   await fixture.fail(15, "alice", "192.0.2.9");
-  // From where nobody has logged in yet, and from where she has.
+  // From an address from which nobody has logged in, and from one from which she has.
   assert.equal(await fixture.try("alice", "alicealice", "192.0.2.6"), "accepted");
   for (let host = 0; host < 30; host++) await fixture.fail(5, "alice", `198.51.100.${host}`);
   assert.equal(await fixture.try("alice", "alicealice", "192.0.2.5"), "accepted");
@@ -241,7 +241,7 @@ Deno.test("PasswordLogin counts no failure where no password was compared", asyn
   assert.equal(kind, "accepted");
 });
 
-/** Asks a thread, and does not wait for ever. */
+/** Asks a thread, and fails rather than wait for ever. */
 function matches(thread: BcryptThread, password: string, hashes: string[]): Promise<boolean> {
   return soon(thread.matches(password, hashes), () => "an answer of the thread", 20_000);
 }
@@ -265,7 +265,7 @@ Deno.test("BcryptThread compares off this thread, in turn, and not without bound
 
 Deno.test("BcryptThread takes its time over the other hashes when the password is wrong", async () => {
   using thread = new BcryptThread();
-  // A hash that cannot be compared with tells that it was.
+  // A comparison with this hash fails, which shows that it was made.
   const hashes = [bcrypt.hashSync("secret", 4), "x".repeat(60)];
   assert.equal(await matches(thread, "secret", hashes), true);
   await assert.rejects(matches(thread, "wrong", hashes), /The thread for passwords has failed/);

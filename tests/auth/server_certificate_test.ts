@@ -10,7 +10,7 @@ Deno.test("loadServerMaterial() refuses a certificate that no client takes for a
     [["clientAuth"], false],
     [["clientAuth", "serverAuth"], true],
     [["serverAuth"], true],
-    // Without a purpose, it is for everything.
+    // A certificate that names no purpose is good for every one.
     [[], true],
   ] as const;
   for (const [usages, good] of rows) {

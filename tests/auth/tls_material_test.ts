@@ -173,7 +173,7 @@ Deno.test("loadTlsMaterial() tells a client whom to ask, and never to make certi
   await assertRefusedAt("server", dead, "deno task certs --force");
 });
 
-/** What people do to PEM, or their tools. */
+/** What people, or their tools, do to PEM. */
 const MESSES: Readonly<Record<string, (pem: string) => string>> = {
   "line ends of Windows": (pem) => pem.replaceAll("\n", "\r\n"),
   "blanks at the ends of lines": (pem) => pem.replaceAll("\n", " \t\n"),

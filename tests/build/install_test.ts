@@ -24,7 +24,7 @@ Deno.test("install.sh ends with what makes this version run, whether one runs al
       (await dryRun(from.path)).stderr,
       `install.sh: There is no ${name} in ${from.path}\n`,
     );
-    // Of an empty file, as all of them are but the last.
+    // The sum of an empty file: all of them are empty but the last.
     const sum = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
     const sums = `${sum}  worker-daemon\n${sum}  worker-cli\n`;
     await Deno.writeTextFile(`${from.path}/${name}`, name === "SHA256SUMS" ? sums : "");

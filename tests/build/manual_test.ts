@@ -20,7 +20,7 @@ Deno.test("The manual pages tell of every subcommand and option", () => {
   for (const words of ["--data-dir=<dir>", "WORKER_DAEMON_DATA_DIR", "SIGHUP", "--check-config"]) {
     assert.ok(daemon.includes(words), words);
   }
-  // As `lib/daemon/main.ts` has them.
+  // These are the statuses of `lib/daemon/main.ts`.
   const [, statuses = ""] = daemon.split(".SH EXIT STATUS");
   for (const status of ["0", "1", "2", "78"]) {
     assert.match(statuses, new RegExp(`^\\.TP\n(\\\\fB)?${status}\\b`, "m"));

@@ -77,7 +77,7 @@ Deno.test("cli.ts gives a daemon that does not answer yet half a minute more, un
   assert.equal(code, 0, stderr);
   assert.deepEqual(JSON.parse(stdout), [
     { attempts: 1, silences: 0, why: "Silence" },
-    // Of ten seconds each.
+    // Each takes ten seconds.
     { attempts: 4, silences: 1, why: "Silence" },
   ]);
 });

@@ -170,7 +170,7 @@ Deno.test("main() shows no more than ten candidates for a beginning", async () =
   const { stderr } = await runCli(["status", "0199"], { listJobs: lister(jobs) });
   assert.equal(stderr.split("\n").filter((line) => line.includes(JOB_ID)).length, 10);
   assert.match(stderr, /\n {2}and more\n$/);
-  // Of large jobs there may be one on a page.
+  // A page may hold no more than one job, if jobs are large.
   const one = () => Promise.resolve({ jobs: jobs.slice(0, 1), nextPageToken: JOB_ID });
   const { exitStatus, stderr: ofOne } = await runCli(["status", "0199"], { listJobs: one });
   assert.equal(exitStatus, 125);

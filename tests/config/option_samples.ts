@@ -1,6 +1,6 @@
 import type { DaemonOptions } from "../../lib/config/options.ts";
 
-/** What an option is if nobody says, and what it becomes by a text that says something else. */
+/** The default of an option, and its value for a text that says something else. */
 interface Sample<T> {
   readonly default: T;
   readonly text: string;
@@ -51,7 +51,7 @@ export const OPTION_SAMPLES: {
 /** The names of the options, as code has them. */
 export const OPTION_NAMES = Object.keys(OPTION_SAMPLES) as (keyof DaemonOptions)[];
 
-/** All options as they are if nobody says. */
+/** The defaults of all options. */
 export const STANDARD_OPTIONS = Object.fromEntries(
   Object.entries(OPTION_SAMPLES).map(([name, sample]) => [name, sample.default]),
 );

@@ -89,7 +89,7 @@ Deno.test("parseOptions() takes flags before variables, and variables before def
     WORKER_DAEMON_SHUTDOWN_GRACE: "5s",
     WORKER_DAEMON_DEBUG: "yes",
     WORKER_DAEMON_ADDRESS: "",
-    // That of the CLI.
+    // This variable is the CLI's.
     WORKER_ADDRESS: "elsewhere:1",
   };
   assert.partialDeepStrictEqual(options(["--data-dir=/from/flag"], variables), {
@@ -149,7 +149,7 @@ Deno.test("parseOptions() refuses defaults and bounds that no job could have", (
   const refused: [string, string][] = [
     ["--timeout=3651d", "must be at most 3650d"],
     ["--max-timeout=3651d", "must be at most 3650d"],
-    // A timer could not count it, and would go off at once.
+    // It is longer than a timer can count, which would go off at once.
     ["--shutdown-grace=25h", "must be at most 1d"],
     ["--log-limit=64", "must be at least 1MiB; did you mean 64MiB?"],
     ["--max-log-limit=1048575", "must be at least 1MiB"],

@@ -51,7 +51,7 @@ Deno.test("GatewayKeeper waits longer after each gateway that died young, and no
   const pauses = [20, 40, 80, 160, 320, 400, 400, 10, 20];
   for (const [index, life] of lives.entries()) {
     await fixture.met(() => keeper.alive === 1);
-    // Before it could be missed that it does not answer.
+    // This is too soon for the keeper to notice that the gateway answers no ping.
     timers.pass(life);
     const last = (await fixture.told()).findLast(({ command }) => command.kind === "serve");
     Deno.kill(last?.pid ?? 0, "SIGKILL");
@@ -72,7 +72,7 @@ Deno.test("GatewayKeeper tries less and less often to replace a gateway, but eve
   Deno.kill(first?.pid ?? 0, "SIGKILL");
   await fixture.met(() => keeper.alive === 0);
   for (let pause = 20; pause <= 40 * 2 ** 10; pause *= 2) {
-    // The time that a gateway has to listen is another.
+    // The other timer is that of a gateway that has yet to listen.
     await fixture.met(() => timers.pending === 1 && timers.next !== 30_000);
     assert.equal(timers.next, Math.min(pause, 10_000));
     timers.pass(timers.next);

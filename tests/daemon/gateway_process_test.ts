@@ -117,7 +117,7 @@ Deno.test("GatewayProcess pings every three seconds, and kills a gateway that is
 });
 
 Deno.test("GatewayProcess.drain() gives it the time that calls get and eight seconds more, unasked", async () => {
-  // A question may be under way.
+  // A ping may be under way.
   for (const asked of [false, true]) {
     await using test = await Fixture.create("mute");
     const { gateway, timers } = test;

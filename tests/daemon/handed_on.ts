@@ -22,18 +22,18 @@ import { until } from "../worker/fixture.ts";
 const invocation = parseOptions(Deno.args, () => undefined);
 assert.ok(invocation.kind === "run");
 const { options } = invocation;
-// Not from outside: Deno has its cache there.
+// It is set here rather than from outside, since Deno has its cache in the real home.
 Deno.env.set("HOME", Deno.cwd());
 const told: Record<string, unknown> = {};
 const supervisor = `${Deno.cwd()}/supervisor.sock`;
 const environment = (name: string) => name === "NOTIFY_SOCKET" ? supervisor : Deno.env.get(name);
 
 await Deno.mkdir(options.dataDir, { mode: 0o700 });
-// Left by a daemon that was killed.
+// A daemon that was killed has left this behind.
 await Deno.writeTextFile(`${options.dataDir}/notify.sock`, "");
 {
   await using store = await SqliteStore.open(`${options.dataDir}/jobs.db`);
-  // More than are told of at a time.
+  // These are more than are reported at a time.
   await Promise.all(
     Array.from(
       { length: MAX_PAGE_JOBS + 1 },
@@ -52,7 +52,7 @@ const originalClearInterval = clearInterval;
 const { open } = Worker;
 let jobEnded = () => {};
 let opened = 0;
-// A supervised daemon tries again what may pass.
+// A supervised daemon retries whatever may pass.
 const pauses = setInterval(() => timers.pass(1_000), 10);
 Worker.open = (given) => {
   if (++opened === 1) return Promise.reject(new JobWorkerError("unavailable", "Not now"));
@@ -142,7 +142,7 @@ await noticed(1);
 await Deno.rename(trail, `${trail}.1`);
 reload();
 await noticed(3);
-// That one is under way at the end, which is then no news that all is well.
+// This reload is still under way at the end, and so does not report that all is well.
 reload();
 await noticed(4);
 ending.abort(new Error("The end"));

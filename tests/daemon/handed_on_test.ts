@@ -4,7 +4,7 @@ import { temporaryDirectory } from "../worker/fixture.ts";
 
 const MiB = 1024 * 1024;
 
-/** Options of a daemon, each of another value, and none that is the standard. */
+/** Options of a daemon, each with a value of its own, and none with its default. */
 const OPTIONS = [
   "--address=127.0.0.1:1111",
   "--cert=the-cert",

@@ -93,7 +93,7 @@ Deno.test("init overwrites nothing without --force, and then makes nothing eithe
   assert.equal(await Deno.readTextFile(`${path}/certs/ca-cert.pem`), first);
   assert.equal((await daemon(["init", `--dir=${path}`, "--force"])).code, 0);
   assert.notEqual(await Deno.readTextFile(`${path}/certs/ca-cert.pem`), first);
-  // What others could change is theirs no longer.
+  // Others may no longer change what they could.
   await Deno.chmod(`${path}/job-worker.json`, 0o666);
   assert.equal((await daemon(["init", `--dir=${path}`, "--force"])).code, 0);
   assert.equal(((await Deno.stat(`${path}/job-worker.json`)).mode ?? 0) & 0o777, 0o644);
@@ -221,7 +221,7 @@ Deno.test("permissions tells what an engine needs: a directory, a socket and set
     "--allow-run=/usr/bin/setsid",
     `--allow-write=${data},/run/notify`,
   ]);
-  // But for where the data is, the same as from source.
+  // The permissions are those from source, but for the place of the data.
   const { tasks } = JSON.parse(
     await Deno.readTextFile(new URL("../../deno.json", import.meta.url)),
   );

@@ -127,7 +127,7 @@ function effects(directory: string): Readonly<Record<string, Effect>> {
 
 /** Every variable that somebody who reads can learn of. */
 async function documented(): Promise<Set<string>> {
-  // Without the changes of the font.
+  // The changes of the font are left out.
   const pages = [...manualPages().values()].map((page) => page.replace(/\\f[A-Z]/g, " "));
   const texts = [await Deno.readTextFile(`${ROOT}README.md`), ...pages];
   for await (const { name } of Deno.readDir(`${ROOT}docs`)) {
@@ -172,7 +172,7 @@ Deno.test("Every variable that is documented has its effect, and no other is rea
   for (const [name, { text, see, expected }] of Object.entries(all)) {
     assert.notDeepEqual(await see({}), expected, `${name} is not needed`);
     assert.deepEqual(await see({ [name]: text }), expected, name);
-    // As an empty one of a shell.
+    // A shell may set it to nothing.
     assert.deepEqual(await see({ [name]: "" }), await see({}), `${name}=`);
   }
   const read = [...await named(), ...[...asked].filter((name) => name.startsWith("WORKER_"))];

@@ -117,7 +117,7 @@ Deno.test("the CLI says when its own certificate will not do", async () => {
     none,
     new RegExp(`certificate "/nowhere\\.pem": there is no such file; .*${makeClient}`),
   );
-  // One of each: it is of no use to come again.
+  // There is one of each: trying again is of no use.
   const refused = /WARNING Refused 127\.0\.0\.1:\d+: TLS handshake failed: the client certificate/g;
   const { stderr } = await daemon.outputs();
   assert.equal(stderr.match(refused)?.length, 2, stderr);

@@ -54,7 +54,7 @@ for (const [name, interruption] of Object.entries({ cancelled, late })) {
         return (await client.listJobs(page)).jobs.map(({ jobId }) => jobId).sort();
       };
       const expected: string[] = [];
-      // Until one has run although nobody was told of it: most rounds have several of those.
+      // Goes on until a job has run of which nobody was told: most rounds have several of those.
       for (let untold = 0, round = 0; untold === 0; round++) {
         assert.ok(round < 50, "No start was ever cut short in the middle");
         const requests = Array.from({ length: AT_ONCE }, (_, index) => {
@@ -73,7 +73,7 @@ for (const [name, interruption] of Object.entries({ cancelled, late })) {
         for (const [index, { jobId }] of jobs.entries()) {
           assert.equal(told[index] ?? jobId, jobId);
           if (told[index] === null && ran.includes(jobId)) untold++;
-          // Once it ran, and no other process did in its name.
+          // It ran once, and no other process ran in its name.
           const mark = `${daemon.directory}/${requests[index]?.requestId}`;
           assert.equal(await Deno.readTextFile(mark), `${jobId}\n`);
           expected.push(jobId);

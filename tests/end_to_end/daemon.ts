@@ -17,7 +17,7 @@ export type User = "client" | "operator" | "viewer";
 
 /** Options of {@linkcode TestDaemon.start}. */
 export interface TestDaemonOptions {
-  /** After those that every test daemon gets, so that they win. */
+  /** They come after those that every test daemon gets, and so they win. */
   readonly args?: readonly string[];
   /** A program that runs the one that its arguments end with. */
   readonly starter?: readonly string[];
@@ -159,7 +159,7 @@ export class TestDaemon implements AsyncDisposable {
   }
 }
 
-/** Its port is one for all, so only tests of it should have it. */
+/** REST would have the same port in all daemons, so only tests of REST should have it. */
 export const WITHOUT_REST = { WORKER_DAEMON_REST_ADDRESS: "off" } as const;
 
 /** Starts a daemon and waits until it listens. */
@@ -171,7 +171,7 @@ async function launch(
   const child = new Deno.Command("sh", {
     args: [
       "-c",
-      // Into files: pipes would have to be read in every test that shares the daemon.
+      // These are files, since pipes would have to be read in every test that shares the daemon.
       'exec "$@" >stdout 2>stderr',
       "sh",
       ...starter,

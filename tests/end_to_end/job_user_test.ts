@@ -1,4 +1,4 @@
-// Apart from the others, which the executables run as somebody who is not root.
+// The executables run the other tests as somebody who is not root, so these have a file of their own.
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { TestCertificates } from "../certificates.ts";

@@ -64,7 +64,7 @@ Deno.test("several stops at once are one stop", async () => {
     "trap 'echo stopping; sleep 0.1; exit 0' TERM; echo ready; while :; do sleep 0.02; done",
   );
   const stops = await Promise.all(Array.from({ length: 4 }, () => daemon.cli(["stop", jobId])));
-  // Those that came after its end are told so.
+  // The stops that came after its end are told so.
   assert.ok(stops.some(({ code }) => code === 0));
   for (const { code, stderr } of stops) {
     if (code !== 0) assert.match(stderr, /it has already ended \(cancelled\)/);

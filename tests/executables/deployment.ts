@@ -72,7 +72,7 @@ export function testDeployment(executables: Executables): void {
     const { "job-user": jobUser } = JSON.parse(
       await Deno.readTextFile(`${root}/etc/job-worker/job-worker.json`),
     );
-    // Whoever this machine has.
+    // Any user of this machine will do.
     assert.equal(jobUser, "job-worker");
     assert.match(
       await Deno.readTextFile(`${root}/etc/sysusers.d/job-worker.conf`),
@@ -219,7 +219,7 @@ export function testDeployment(executables: Executables): void {
         await test.step({ name: `needs ${program}`, ignore: true, fn: () => {} });
       } else {
         assert.equal(outcome.code, 0, outcome.stderr);
-        // What it ignores, such as an option that this version does not know, it only mentions.
+        // It only mentions what it ignores, such as an option that this version does not know.
         if (program === "systemd-analyze") assert.equal(outcome.stderr, "");
       }
     }

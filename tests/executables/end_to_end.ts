@@ -72,7 +72,7 @@ async function test(
     env: {
       PATH: "/usr/bin:/bin",
       HOME: `${own}/home`,
-      // Or root would unpack the executables for everybody on this machine.
+      // Without it root would unpack the executables for everybody on this machine.
       XDG_CACHE_HOME: `${own}/cache`,
       DENO_DIR: `${own}/cache`,
       NO_COLOR: Deno.env.get("NO_COLOR") ?? "",

@@ -8,7 +8,7 @@ const PASSWORD = "correct horse";
 class Installation implements AsyncDisposable {
   readonly home: string;
   readonly address: string;
-  /** Of REST. */
+  /** `host:port` of REST. */
   readonly restAddress: string;
   readonly #executables: Executables;
   readonly #daemon: Deno.ChildProcess;

@@ -172,7 +172,7 @@ export function testUnpacking(executables: Executables): void {
     const [first = "", second, ...rest] = out.split(/(?<=\n)/);
     assert.match(first, VERSION);
     assert.deepEqual([second, rest], [first, []]);
-    // Not in root's home, where the service would not find it.
+    // In root's home the service would not find it.
     assert.deepEqual(await Array.fromAsync(Deno.readDir(home)), []);
   });
 }

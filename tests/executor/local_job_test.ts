@@ -17,7 +17,7 @@ function silentProcess(): { process: Process; end: (status: ExitStatus) => void 
   return { process: { pid: 0, exit, stdin: null, stdout: empty(), stderr: empty() }, end };
 }
 
-/** A tree in which everything goes well, but for what is said otherwise. */
+/** A tree in which everything goes well, unless the test says otherwise. */
 function treeWith(part: Partial<JobTree>): JobTree {
   return {
     containment: "cgroup",
@@ -44,7 +44,7 @@ function run(test: TestLog, process: Process, tree: JobTree): LocalJob {
   });
 }
 
-/** The end of a job in a cgroup of which the kernel tells this. */
+/** The outcome of a job whose cgroup has these events. */
 async function endAfter(status: ExitStatus, events: string): Promise<JobOutcome> {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path, "memory");
@@ -86,7 +86,7 @@ Deno.test("SIGKILL is sent until the leader has ended, which may not be in its t
     const { process, end } = silentProcess();
     let kills = 0;
     const kill = () => {
-      // Those before came too early.
+      // The signals before this one came too early.
       if (++kills === 4) end({ signal: "SIGKILL" });
       return Promise.resolve();
     };

@@ -8,7 +8,7 @@ import { JOB, TestServer } from "./fixture.ts";
 interface Outcome {
   readonly http?: number;
   readonly grpc?: string;
-  /** Of the stream that was reset: RFC 9113, 7. */
+  /** The error code of a stream that was reset: RFC 9113, 7. */
   readonly reset?: number;
 }
 

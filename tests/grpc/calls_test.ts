@@ -7,7 +7,7 @@ import { soon } from "../soon.ts";
 import { until } from "../worker/fixture.ts";
 import { JOB, TestServer } from "./fixture.ts";
 
-/** What only an event ends. */
+/** The methods that wait for an event. */
 const OPEN_ENDED: ReadonlySet<JobMethod> = new Set([
   "waitJob",
   "streamLogs",
@@ -15,7 +15,7 @@ const OPEN_ENDED: ReadonlySet<JobMethod> = new Set([
   "writeInput",
 ]);
 
-/** What could do something twice. */
+/** The methods that would do something twice. */
 const NEVER_REPEATED: ReadonlySet<JobMethod> = new Set([
   "stopJob",
   "signalJob",
@@ -23,7 +23,7 @@ const NEVER_REPEATED: ReadonlySet<JobMethod> = new Set([
   "pruneJobs",
 ]);
 
-/** Far more than any of this takes: a fault is told by an assertion, and soon. */
+/** Far more than any of this takes: a fault fails an assertion long before. */
 const TIMEOUT_MS = 20_000;
 
 const NEVER = new Promise<never>(() => {});
@@ -47,7 +47,7 @@ Deno.test("every call keeps to its own deadline, and the server is told when it 
     ),
   );
   await assert.rejects(client.checkHealth({ timeoutMs: 0 }), { code: "deadline_exceeded" });
-  // On a busy machine one may be over before it gets there.
+  // On a busy machine a call may be over before it gets there.
   await until(() => Promise.resolve(ended === called));
   assert.deepEqual(server.faults, []);
 });

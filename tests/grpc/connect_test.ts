@@ -109,7 +109,7 @@ test("connect() tells a daemon that does not answer yet from an address that doe
     "SILENT",
     "it accepts connections, but does not answer yet",
   ]);
-  // Where as many wait as may, the kernel answers no other.
+  // Once the queue is full, the kernel answers no other connection.
   using full = heldPort(1);
   const { port } = full.addr;
   await using waiting = new AsyncDisposableStack();
@@ -157,11 +157,11 @@ test("connect() keeps to the time that it is given, and a call to its own", asyn
   await assert.rejects(connect({ address, ca, cert, key, connectTimeoutMs: 100 }), {
     code: "unavailable",
   });
-  // Who does not say has 10 s.
+  // The default is 10 s.
   assert.ok(performance.now() - startedAt < 9_000);
   const patient = { connectTimeoutMs: 100, silenceTimeoutMs: 1, onSilence: () => silences++ };
   let silences = 0;
-  // It does not begin anew with each attempt.
+  // The timeout does not begin anew with each attempt.
   const silence = assert.rejects(connect({ address, ca, cert, key, ...patient }), {
     code: "unavailable",
     reason: "SILENT",
@@ -180,7 +180,7 @@ test("connect() keeps to the time that it is given, and a call to its own", asyn
     code: "deadline_exceeded",
   });
   await outOfTime.finally(() => Object.assign(globalThis, { setTimeout }));
-  // Nor does finding out why take longer.
+  // Finding out why does not take longer either.
   assert.deepEqual(waits.filter((ms) => ms > 500 && ms <= 1_000), []);
 });
 

@@ -77,11 +77,11 @@ export function batchOf(offset: number, data: Uint8Array<ArrayBuffer>): LogBatch
 interface TestServerOptions extends Omit<GrpcServerOptions, "onFault"> {
   /** `"0.0.0.0"` by default. */
   hostname?: string;
-  /** Any that is free by default. */
+  /** By default, any that is free. */
   port?: number;
   /** Those of another test server; by default there are new ones, which go away with the server. */
   certificates?: TestCertificates;
-  /** The name of the server's own, if not the one that is good for the local host. */
+  /** The name of the server's certificate, if not the one that is good for the local host. */
   material?: TlsMaterial;
 }
 

@@ -47,7 +47,7 @@ Deno.test("every method passes request and response on as they are", async () =>
   }));
   await using client = await server.connect();
   for (const method of JOB_METHODS) {
-    // The id of its request is nobody's but the one's who started a job.
+    // The id of a request is told only to whoever started the job.
     const answer = plain(await callWhole(client, method, {}), "requestId");
     assert.deepEqual(answer, plain(WHOLE_ANSWERS[method], "requestId"), method);
   }

@@ -1,6 +1,6 @@
 import { assert } from "../assert.ts";
 
-/** Runs `many_connections.ts`, with so many. */
+/** Runs `many_connections.ts` with this number of connections. */
 export async function surviveConnections(count: number): Promise<void> {
   const { success, code, signal, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["run", "--allow-all", `${import.meta.dirname}/many_connections.ts`, `${count}`],

@@ -82,7 +82,7 @@ Deno.test("TlsListener refuses TLS 1.2", async () => {
 
 Deno.test("TlsListener refuses a client without a certificate that has a ticket of another server", async () => {
   await using fixture = await TestListener.listen();
-  // What node:tls itself makes of the same demands.
+  // A server of node:tls with the same demands, for comparison.
   const resumptions: boolean[] = [];
   const naive = tls.createServer({
     ...server,
@@ -106,7 +106,7 @@ Deno.test("TlsListener refuses a client without a certificate that has a ticket 
   assert.equal(await (await visit(portOf(open))).text(), "ticket");
 
   await assert.rejects(visit(portOf(naive)));
-  // One at least, for fetch() may try again.
+  // At least one: fetch() may try again.
   assert.ok(resumptions.length > 0 && resumptions.every((resumed) => resumed), `${resumptions}`);
 
   await assert.rejects(visit(fixture.port));
@@ -117,7 +117,7 @@ Deno.test("TlsListener refuses a client without a certificate that has a ticket 
 Deno.test("TlsListener refuses to resume a session that began where the certificate was good", async () => {
   await using fixture = await TestListener.listen();
   await using denying = await TestListener.listen({ denyList: denyListOf([fingerprintOf(admin)]) });
-  // The stack would refuse a new session with this CA file; that it gets as far as us is the point.
+  // The stack would refuse a new session with this CA file. The point is that a resumed one gets as far as us.
   const { cert } = await issueCa();
   const trustedCas = [new X509Certificate(cert)];
   await using distrusting = await TestListener.listen({

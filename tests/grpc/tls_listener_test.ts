@@ -19,7 +19,7 @@ import {
   TestListener,
 } from "./tls_listener_fixture.ts";
 
-/** What works in so short a time, or in twice as much: machines differ, and are busy. */
+/** Tries with this time, and then with twice as much, and so on: machines differ, and are busy. */
 async function patiently<T>(
   firstMs: number,
   attempt: (ms: number) => Promise<T | null>,
@@ -83,7 +83,7 @@ Deno.test("TlsListener checks certificates once an hour and whenever one expires
 
 Deno.test("TlsListener ends handshakes that take too long", async () => {
   assert.equal(HANDSHAKE_TIMEOUT_MS, 10_000);
-  // Its own handshake, by which it tries the material, has no longer.
+  // The handshake by which the listener tries its own material has no longer.
   await using fixture = await patiently(
     500,
     (handshakeTimeoutMs) => TestListener.listen({ handshakeTimeoutMs }).catch(() => null),

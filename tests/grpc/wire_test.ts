@@ -33,11 +33,11 @@ Deno.test("writeJob() and readJob() keep every field but the request id", () => 
   const finishedAt = 1_700_000_001_001;
   const end = { status: "failed", reason: "exited", exitStatus: { code: 0 }, finishedAt } as const;
   const exitStatuses = [{ code: 0 }, { code: 255 }, { signal: "SIGKILL" }, null];
-  // Of the words themselves, so that none can be forgotten.
+  // The words themselves are the source, so that none can be forgotten.
   const jobs: Job[] = [
     JOB,
     { ...JOB, outputTruncated: true },
-    // What is nothing is told from what is not known.
+    // A null is not the same as a value that is not known.
     { ...JOB, usage: { cpuMs: 0, peakMemoryBytes: 0, oomKills: 0 } },
     { ...JOB, usage: { cpuMs: null, peakMemoryBytes: null, oomKills: null } },
     ...LIVE_STATUSES.map((liveStatus) => ({ ...JOB, liveStatus })),
@@ -212,7 +212,7 @@ Deno.test("an answer with words of a newer daemon is read, and says unknown for 
   const { end: _, containment: __, logLimit: ___, ...same } = FAILED_JOB;
   assert.deepEqual(rest, same);
 
-  // Without an end it lives, whatever it does.
+  // A job without an end is alive, whatever its status says.
   const waiting = { ...wire.writeJob(JOB), status: 42 };
   const list = { jobs: [waiting, ended], nextPageToken: "" };
   const { jobs } = wire.readListJobsResponse(overTheWire(ListJobs, list));

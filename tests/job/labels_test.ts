@@ -13,7 +13,7 @@ function refusal(labels: Record<string, string>): string {
   return assert.fail(`Accepted: ${JSON.stringify(labels)}`);
 }
 
-/** So many labels. */
+/** This number of labels. */
 function labels(count: number): Record<string, string> {
   return Object.fromEntries(Array.from({ length: count }, (_, index) => [`l${index}`, "x"]));
 }

@@ -13,7 +13,7 @@ Deno.test("LogLibrary.readBytes shares 32 MiB among all readers, of whatever job
     [0, 256 * KIB],
     [128, 256 * KIB],
     [256, 128 * KIB],
-    // Less than a record cannot be read.
+    // It is never less than a record, which is read whole.
     [600, MAX_RECORD_BYTES],
   ];
   for (let count = 0, step = 0; step < expected.length; count++) {

@@ -53,7 +53,7 @@ async function append({ writer, log }: LimitedLog, length: number): Promise<void
   }
 }
 
-/** Takes in what a reader is told, and checks that nothing is missing unsaid, repeated or wrong. */
+/** Takes in what a reader is told, and checks that nothing is repeated, wrong, or missing without a gap. */
 class Witness {
   readonly gaps: LogGap[] = [];
   nextOffset: number;
@@ -80,7 +80,7 @@ class Witness {
   }
 }
 
-/** Without the report of every byte that differs. */
+/** Compares bytes; assert.deepEqual() would report every one that differs. */
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.byteLength === b.byteLength && a.every((byte, index) => byte === b[index]);
 }
@@ -138,7 +138,7 @@ Deno.test("A follower that keeps up with a log that drops its oldest misses noth
   assert.deepEqual(reader.gaps, []);
   await paced.return();
   await test.writer[Symbol.asyncDispose]();
-  // What is read while it is written may fall behind, but not unsaid.
+  // A reader may fall behind the writer, but not without being told.
   assert.equal((await following).nextOffset, test.log.endOffset);
 });
 
@@ -202,7 +202,7 @@ Deno.test("A reader that begins in a dropped part is told so, whatever it asks f
   const options = { offset: 5, streams: ["stdout"] as const, follow: false };
   const [batch] = await Array.fromAsync(readLog(test.log, options));
   assert.deepEqual(batch?.gap, { from: 5, to: oldest.start });
-  // Who asks for the newest lines, or what is newer than a time, asks for none of that.
+  // A reader that asks for the newest lines, or for all since a time, asks for nothing that is gone.
   for (const start of [{ kind: "tail", lines: 1e9 }, { kind: "since", time: started }] as const) {
     assert.equal(await findStart(test.log, start, new Set(BOTH)), oldest.start);
   }
@@ -269,7 +269,7 @@ Deno.test("A log that is dropped whole while it is read ends with a gap up to it
   for await (const batch of begun) witness.see(batch);
   assert.equal(witness.nextOffset, end);
   assert.deepEqual(witness.gaps.map(({ to }) => to), [end]);
-  // Even one that had read nothing yet.
+  // This holds even for a reader that had read nothing yet.
   const options = { offset: 7, endOffset: end };
   assert.deepEqual((await witnessed(test.log, options)).gaps, [{ from: 7, to: end }]);
 });

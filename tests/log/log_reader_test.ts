@@ -51,7 +51,7 @@ Deno.test("readLog() says at once that it follows, where there is nothing to be 
     const reader = readLog(test.log, { offset: 0, streams: ["stderr"], follow: true });
     const { value: first } = await soon(reader.next(), () => "the first batch");
     assert.deepEqual(first, { records: [], nextOffset: before.join("").length });
-    // And once.
+    // It says so once only.
     const second = reader.next();
     await write(test.writer, "!for them");
     const { value } = await soon(second, () => "the second batch");
@@ -251,7 +251,7 @@ Deno.test("A log with files that a power cut has torn is read around the missing
   await test.writer[Symbol.asyncDispose]();
   const [, second, third, fourth] = test.log.segments;
   assert.ok(second && third && fourth);
-  // In the middle of a record; of the next one, the name is left.
+  // One is cut in the middle of a record; nothing but its name is left of the next.
   await Deno.truncate(test.log.pathOf(second), 5 * MIB);
   await Deno.truncate(test.log.pathOf(third), 0);
   using file = await Deno.open(test.log.pathOf(fourth), { append: true });

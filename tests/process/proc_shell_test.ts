@@ -5,7 +5,7 @@ import { allProcesses, rejection, temporaryDirectory, until } from "../worker/fi
 
 const OPTIONS = { setsid: "/usr/bin/setsid", sh: "/bin/sh" };
 
-/** Asks, whatever is thrown at once included. */
+/** Asks; also rejects with what is thrown at once. */
 function asked(shell: ProcShell, request: string, lines?: readonly string[]): Promise<string> {
   return Promise.resolve().then(() => shell.ask(request, lines));
 }

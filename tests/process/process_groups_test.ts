@@ -10,7 +10,7 @@ import {
 
 const OPTIONS = { setsid: "/usr/bin/setsid", sh: "/bin/sh" };
 
-/** Nobody's process id: beyond the largest that Linux gives. */
+/** A process id that nobody has: it is beyond the largest that Linux gives. */
 const NO_GROUP = 4_194_305;
 
 /** A process in a session of its own that waits for its input to end, as the leader of others. */

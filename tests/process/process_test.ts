@@ -19,7 +19,7 @@ const SPEC: Omit<ProcessSpec, "program"> = {
 
 const NOBODY = { uid: 65534, gid: 65534 };
 
-/** With each set of programs that a start may go through. */
+/** Each set of programs that a start may go through. */
 const WAYS: Readonly<Record<string, Partial<ProcessSpec>>> = {
   "as ourselves": {},
   "with a limit": { nice: 1, rlimits: { as: 2 ** 32 } },

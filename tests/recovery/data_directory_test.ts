@@ -42,7 +42,7 @@ Deno.test("the daemon refuses a database that is damaged, and leaves it as it is
     assert.match(said, /it is damaged .* restore it from a backup, or move it away to begin anew/);
     assert.deepEqual(await Deno.readFile(path), bytes);
   }
-  // The remedy is one.
+  // The remedy must work.
   await Deno.remove(path);
   await using daemon = await MortalDaemon.start(certificates, directory.path);
   assert.equal((await daemon.cli(["list"])).stdout, "");

@@ -27,12 +27,12 @@ export const PRINTER =
 /** The same, and not ended by having nobody who reads it. */
 const SURVIVOR = `sh -c 'trap "" PIPE; ${PRINTER}' 2>/dev/null`;
 
-/** From a child that has left the session of the job. */
+/** The same, from a child that has left the session of the job. */
 export const SESSION_LEAVER = `setsid ${SURVIVOR} & wait`;
 
 /**
- * With an environment in which nothing tells whose it is. Without a cgroup it is found by its processIdentity
- * only, which is recorded a moment after its start.
+ * A process whose environment does not tell whose it is. Without a cgroup it is found only by its identity,
+ * which is recorded a moment after its start.
  */
 export const ENVIRONMENT_CLEARER = `exec env -i PATH="$PATH" ${SURVIVOR}`;
 
@@ -66,7 +66,7 @@ export async function killWorker(
 /** A worker over what another one has left, which it has settled. */
 export class NextWorker implements AsyncDisposable {
   readonly worker: Worker;
-  /** What it has found lost. */
+  /** The jobs that it has found lost. */
   readonly lost: readonly Job[];
   readonly #store: SqliteStore;
 
@@ -103,7 +103,7 @@ export async function listAll(worker: Worker): Promise<Job[]> {
 export async function assertNothingRuns(
   jobs: readonly Pick<Job, "jobId" | "pid">[],
 ): Promise<void> {
-  // 0: it did not get so far.
+  // 0 means that the job did not get so far.
   const pids = jobs.map(({ pid }) => pid).filter((pid) => pid !== 0);
   assert.deepEqual(await liveProcesses(pids), []);
   assert.deepEqual(await processesOf(jobs.map(({ jobId }) => jobId)), []);
@@ -150,7 +150,7 @@ export function assertPrinted(text: string): void {
   assert.ok(`line ${lines.length + 1}`.startsWith(last), last);
 }
 
-/** A process that is none of ours, and its processIdentity. */
+/** A process that is none of ours, and its identity. */
 export async function stranger(): Promise<
   AsyncDisposable & { readonly pid: number; readonly processIdentity: string }
 > {

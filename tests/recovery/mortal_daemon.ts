@@ -94,7 +94,7 @@ export class MortalDaemon implements AsyncDisposable {
    */
   async kill(): Promise<number[]> {
     const { pid } = this.#process;
-    // So that it starts none between the look and the end.
+    // A stopped engine starts no gateway between the look and the end.
     this.#process.kill("SIGSTOP");
     const children = (await allProcesses()).filter(({ parent }) => parent === pid);
     this.#process.kill("SIGKILL");

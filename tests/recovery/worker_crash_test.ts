@@ -52,7 +52,7 @@ for (const cgroups of [true, false]) {
     const [lost] = next.lost;
     assert.ok(lost);
     const printed = await readAll(next, lost.jobId);
-    // Elsewhere it is out of reach, as the status of the job says.
+    // Without cgroups it is out of reach, as the status of the job says.
     if (lost.containment === "process_group") return await killEscaped(printed);
     const { state = "gone" } = await processStat(parseInt(printed)) ?? {};
     assert.ok(["gone", "Z", "X"].includes(state), state);
@@ -82,7 +82,7 @@ Deno.test("Worker.open() signals no process that merely has the process id of a 
     assert.equal(next.lost.length, processIdentities.length);
     assert.equal((await processStat(process.pid))?.state, "S");
   }
-  // The same record with the true processIdentity: then it is the job's, and goes.
+  // With the true identity in the record, the process is the job's, and is killed.
   {
     await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
     await store.put(job({ jobId: "true", pid: process.pid }), process.processIdentity);

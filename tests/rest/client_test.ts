@@ -62,7 +62,7 @@ Deno.test("RestClient understands a newer daemon as far as it can", async () => 
   using client = clientOf(daemon.addr.port);
   assert.equal(await client.start("ls", []), JOB_ID);
   assert.equal(await client.status(JOB_ID), "unknown");
-  // But not what is no answer.
+  // It refuses what is no answer at all.
   answers["/start/"] = { status: "running" };
   await assert.rejects(
     client.start("ls", []),

@@ -36,7 +36,7 @@ Deno.test("follow=1 is a stream of events: first what is stored, then what comes
   assert.match(events[3] ?? "", /^id: 12\ndata: .*"text":"more"/);
   assert.match(events[4] ?? "", /^id: 12\nevent: end\ndata: .*"status":"done"/);
   assert.equal(events.length, 5);
-  // Once: each call is a line of the audit trail.
+  // There is one call, since each is a line of the audit trail.
   assert.deepEqual(log.requests.map(({ follow, start }) => ({ follow, start })), [
     { follow: true, start: { kind: "tail", lines: 5 } },
   ]);

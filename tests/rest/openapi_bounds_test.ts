@@ -38,7 +38,7 @@ const document = openApiDocument() as unknown as {
   readonly components: { readonly schemas: Record<string, Schema> };
 };
 
-// What a format says is in a pattern, too.
+// Every format has a pattern that says the same.
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
 ajv.addSchema({ $id: "api", ...document });
 
@@ -236,7 +236,7 @@ function* parameterValues(
   { name, in: place, schema, explode }: Described["parameters"][number],
 ): Generator<[unknown, string]> {
   if (place === "path") {
-    // These are other paths.
+    // These characters would make other paths.
     for (const text of TEXTS) if (!/^\.?\.?$|\//.test(text)) yield [text, text];
     return;
   }

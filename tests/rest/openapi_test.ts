@@ -89,7 +89,7 @@ function allowedBy(schema: Schema): fc.Arbitrary<unknown> {
       );
       const requiredKeys = [...schema.required ?? []];
       const required = Object.entries(members).filter(([name]) => requiredKeys.includes(name));
-      // Of many members one is nearly always wrong: often only those that must be there are.
+      // With many members one is nearly always wrong, so often only the required ones are there.
       return fc.oneof(
         fc.record(members, { requiredKeys }),
         fc.record(Object.fromEntries(required)),
@@ -197,7 +197,7 @@ for (const { path, method, operation } of described) {
         async (inPath, inQuery, body, type, accept) => {
           let url = path;
           for (const [name, value] of inPath) {
-            // These would make another path of it.
+            // These characters would make another path of it.
             const part = /^\.{0,2}$/.test(value) ? "none" : value;
             url = url.replace(`{${name}}`, () => encodeURIComponent(part.toWellFormed()));
           }

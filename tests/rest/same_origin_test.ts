@@ -51,7 +51,7 @@ Deno.test("R-07: behind a proxy, what changes something must come from one of th
       { Host, Origin: "https://JOBS.example" },
     ]),
     { Host: "jobs.example:8444", Origin: "https://jobs.example:8444", ...own },
-    // Still reached directly.
+    // The daemon can still be reached directly.
     { Host: "worker.test:8443", Origin: "https://worker.test:8443", ...own },
     { Host: "worker.test:443", Origin: "https://worker.test", ...own },
   ];

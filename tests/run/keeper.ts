@@ -70,7 +70,7 @@ async function runTests(args: readonly string[], atOnce: boolean): Promise<numbe
       JOB_WORKER_SEED: seed,
       // Without the backtraces of Deno itself, which has but one line of them: "unknown".
       RUST_BACKTRACE: "0",
-      // Tests wait for others for a part of their time.
+      // There is one more than processors, since tests wait for a part of their time.
       DENO_JOBS: Deno.env.get("DENO_JOBS") ?? `${navigator.hardwareConcurrency + 1}`,
     },
     stdout: atOnce ? "inherit" : "piped",
@@ -92,7 +92,7 @@ function passes(): string[][] {
   return [[...others, ...args], [...ALONE, ...args.map(report)]];
 }
 
-/** What is there, and stays. */
+/** Describes what is there, and stays. */
 async function leftBehind(): Promise<string[]> {
   const deadline = performance.now() + TIMEOUT_MS;
   for (;;) {

@@ -37,7 +37,7 @@ export class Place {
     if (this.cgroup !== "") await Deno.writeTextFile(`${this.cgroup}/cgroup.procs`, `${Deno.pid}`);
   }
 
-  /** What there is in it, for people. */
+  /** Describes what there is in it. */
   async contents(): Promise<string[]> {
     const cgroups = this.cgroup === "" ? [] : await namesIn(`${this.cgroup}/job-worker`, "d");
     const unpacked = (await namesIn(UNPACKED_BY_ROOT)).filter((name) => !this.#unpacked.has(name));
@@ -50,7 +50,7 @@ export class Place {
 
   /** Removes it. No process may be left in it but this one. */
   async remove(): Promise<void> {
-    // Of tests that were killed while they had a small disk.
+    // Tests that were killed may have left a small disk behind.
     for (const line of (await Deno.readTextFile("/proc/self/mounts")).split("\n").reverse()) {
       const [, path = ""] = line.split(" ");
       if (path.startsWith(`${this.directory}/`)) {
@@ -80,7 +80,7 @@ async function makeCgroup(name: string): Promise<string> {
       continue;
     }
     for (const controller of ["memory", "cpu", "pids"]) {
-      // Tests of what is not there are skipped, with or without a cgroup of ours.
+      // A controller that is not there has its tests skipped, with or without a cgroup of ours.
       await Deno.writeTextFile(`${parent}/cgroup.subtree_control`, `+${controller}`).catch(
         () => {},
       );

@@ -71,7 +71,7 @@ export function descendants(): number[] {
     .map(({ pid }) => pid);
 }
 
-/** What a process is, for people. */
+/** Describes a process. */
 export function describe(pid: number): string {
   const line = read(`/proc/${pid}/cmdline`).split("\0").join(" ").trim().slice(0, 200);
   const [job = ""] = /JOB_ID=[^\0]*/.exec(read(`/proc/${pid}/environ`)) ?? [];

@@ -14,7 +14,7 @@ import { adoptOrphans, endWithParent, killDescendants } from "./processes.ts";
 
 const own = new Set<number>();
 adoptOrphans(own);
-// Or `deno task` could be killed, and we go on.
+// Otherwise we would go on after `deno task` was killed.
 endWithParent(Deno.ppid);
 
 const place = await Place.create();

@@ -21,7 +21,7 @@ export function linesOf(text: string): Record<string, unknown>[] {
   return text.split("\n").slice(0, -1).map((line) => JSON.parse(line));
 }
 
-/** To be called where nothing may go wrong. */
+/** For where nothing may go wrong. */
 export function unexpected(error: unknown): never {
   throw error;
 }

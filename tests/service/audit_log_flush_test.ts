@@ -36,7 +36,7 @@ Deno.test("AuditLog flushes what nobody waits for a moment later, every time, an
         for (let turn = 0; turn < 100; turn++) await null;
         assert.deepEqual([flushes.count, timers.pending], [before + 1, 0]);
       }
-      // Which comes after that.
+      // This commit comes after the flush of the timer.
       await log.commit(entryOf("3"));
     }
   }
@@ -86,7 +86,7 @@ Deno.test("AuditLog takes nothing back that an earlier flush has brought to the 
   const flushing = flushes.hold();
   const first = log.commit(entryOf("1"));
   await flushing.begun;
-  // In the file before the flush is over, and so not brought to the disk by it.
+  // This line is in the file before the flush is over, which does not bring it to the disk.
   await log.write(entryOf("2"));
   flushing.go();
   await first;

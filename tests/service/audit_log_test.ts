@@ -176,7 +176,7 @@ Deno.test("AuditLog holds few bytes while the disk takes none, and tells how man
   {
     using _disk = fullDisk();
     await Promise.all(ids.map((jobId) => log.write(largeEntry(jobId))));
-    // Another try with a loss to tell of, in vain.
+    // It tries in vain to write, with a loss to report.
     await rejection(log.assertWritable());
   }
   await log.assertWritable();
@@ -187,7 +187,7 @@ Deno.test("AuditLog holds few bytes while the disk takes none, and tells how man
   assert.ok(kept > 150 && size < 4 * 1024 * 1024 + 30_000, `${kept}, ${size}`);
   assert.ok(Date.parse(String(time)) > 0);
   assert.deepEqual(lines.map((line) => line.jobId), [...ids.slice(0, kept), undefined]);
-  // It is told once.
+  // The loss is reported once.
   await log.write(entryOf("later"));
   assert.equal(linesOf(await Deno.readTextFile(path)).at(-1)?.jobId, "later");
 });
@@ -237,7 +237,7 @@ Deno.test("AuditLog.reopen() goes on in a new file once the old one was renamed,
   for (const id of ids) {
     writes.push(log.write(entryOf(id)));
     if (id === "20") await Deno.rename(path, `${path}.1`);
-    // Also where nothing was renamed.
+    // This works even where nothing was renamed.
     if (Number(id) % 20 === 10 || id === "20") writes.push(log.reopen());
     if (Number(id) % 7 === 0) await Promise.all(writes);
   }

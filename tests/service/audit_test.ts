@@ -123,7 +123,7 @@ Deno.test("WorkerService audits malformed requests, and does nothing that they a
   const stop = { jobId, stopSignal: "", gracePeriodMs: 0 };
   const start = { command: TRUE, labels: {}, requestId: "" };
   const calls: [method: "startJob" | "stopJob" | "getJob", request: unknown][] = [
-    // What a gateway could send that somebody has taken over.
+    // A gateway that somebody has taken over could send this.
     ["stopJob", { ...stop, command: {} }],
     ["stopJob", { ...stop, jobId: { slice: 1 } }],
     ["getJob", { jobId: [jobId] }],

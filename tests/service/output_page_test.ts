@@ -53,7 +53,7 @@ Deno.test("outputPage() tells a gap before its first byte", async () => {
     nextOffset: 12,
     end: false,
   });
-  // Alone too, and where output of another stream came before it.
+  // This holds for a gap alone, and where output of another stream came before it.
   assert.deepEqual(await page([batch(10, "", 4)]), {
     gap: { from: 4, to: 10 },
     text: "",

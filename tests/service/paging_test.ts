@@ -174,11 +174,11 @@ Deno.test("WorkerService.getLogs() comes to an end although the job prints on", 
     assert.equal(page.endOffset, endOffset);
   }
   assert.deepEqual([page.nextOffset, page.exitStatus], [endOffset, null]);
-  // Who does not say where to end is told of more than the first page knew.
+  // Without an end in the request, the answer includes what came after the first page.
   await until(async () => (await fixture.worker.worker.get(jobId)).stdoutBytes > endOffset);
   const further = await fixture.service.getLogs({ ...request, offset: endOffset }, ADMIN);
   assert.ok(further.endOffset > endOffset);
-  // One page of a stream on which nothing comes, too, is an answer.
+  // A page of an empty stream is an answer too.
   const silent = { ...request, streams: ["stderr" as const] };
   assert.ok((await fixture.service.getLogs(silent, ADMIN)).end);
 });

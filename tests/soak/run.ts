@@ -16,9 +16,9 @@ import { callAndLeave, connectAndLeave, repeat } from "./clients.ts";
 import { type Held, heldBy, heldText } from "./figures.ts";
 import { Namespace } from "./namespace.ts";
 
-/** How many more descriptors they may hold when a scenario is over: connections kept for the next call. */
+/** How many more descriptors they may hold after a scenario: connections that are kept for the next call. */
 const MAX_MORE_DESCRIPTORS = 10;
-/** And at the end memory, in bytes, than when the first 2,500 connections have warmed them up. */
+/** How many more bytes they may hold at the end than after 2,500 connections, which warm them up. */
 const MAX_MORE_MEMORY = 80e6;
 
 const CONNECTIONS = 5000;

@@ -6,7 +6,7 @@ import { pieces, TOTAL_BYTES } from "../written_pieces.ts";
 
 const RETURN = 0x0d;
 
-/** Which write is the first to be cut short depends on what comes. */
+/** What is written decides which write is the first to be cut short. */
 const SEEDS = [2, 3];
 
 for (const kind of ["pipe", "socket", "terminal"] as const) {

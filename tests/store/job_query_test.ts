@@ -50,7 +50,7 @@ const MEMBERS: readonly JobFilter[] = [
   { startedAfter: 1, startedBefore: 9 },
 ];
 
-/** Every filter that can be made of them. */
+/** Every filter that can be made of these members. */
 const FILTERS: readonly JobFilter[] = MEMBERS.reduce<JobFilter[]>(
   (filters, member) => [...filters, ...filters.map((filter) => ({ ...filter, ...member }))],
   [{}],
@@ -97,7 +97,7 @@ Deno.test("SqliteStore.list() searches every index by the ids of the span of tim
   migrate(database);
   for (const filter of FILTERS.filter(({ startedAfter }) => startedAfter !== undefined)) {
     const query = new JobQuery(filter, { limit: 9 }, { least: 0, most: 0 });
-    // Whichever of its terms leads.
+    // Either of its terms may lead.
     const pages = query.counts.length === 0
       ? [query.page()]
       : query.counts.map((_, leading) => query.page(leading));

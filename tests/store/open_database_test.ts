@@ -250,7 +250,7 @@ Deno.test("openError() tells what may pass from what lasts until somebody does s
   const codes = {
     "database is locked": "unavailable",
     "database or disk is full": "unavailable",
-    // Of the draft of a new one.
+    // The draft of a new database may find no room.
     "No space left on device (os error 28)": "unavailable",
     "Permission denied (os error 13)": "failed_precondition",
     "unable to open database file": "failed_precondition",

@@ -265,7 +265,7 @@ Deno.test("What is written to a job's input reaches it, each byte once, and then
   });
   const bytes = (text: string) => new TextEncoder().encode(text);
   assert.equal(await test.worker.writeInput(job.jobId, 0, bytes("hello ")), 6);
-  // A repeat, as after a broken connection.
+  // A client repeats a write after a broken connection.
   assert.equal(await test.worker.writeInput(job.jobId, 0, bytes("hello ")), 6);
   assert.equal(await test.worker.writeInput(job.jobId, 3, bytes("lo world\n")), 12);
   const gap = await rejection(test.worker.writeInput(job.jobId, 13, bytes("x")));

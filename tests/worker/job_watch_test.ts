@@ -71,7 +71,7 @@ Deno.test("JobWatch.changes() holds no job before its turn, and passes over what
   assert.equal((await changes.next()).value.jobId, "a");
   assert.deepEqual(read, ["a"]);
   watch.jobs.delete("b");
-  // It matches no longer, and whoever watches running jobs would take it for one.
+  // It no longer matches, and a reader that watches running jobs would take it for one.
   watch.tell(job({ jobId: "c", end: DONE }));
   assert.equal((await changes.next()).value.jobId, "d");
   assert.deepEqual(read, ["a", "b", "c", "d"]);
@@ -90,7 +90,7 @@ Deno.test("JobWatch.changes() ends with its signal, before and while it waits", 
 Deno.test("JobWatch.changes() drops a reader that is more than 10000 jobs behind", async () => {
   const watch = new TestWatch();
   for (let count = 0; count < 10_001; count++) {
-    // One that has changed again is no further one.
+    // A job that has changed again does not count twice.
     watch.tell(job({ jobId: `${count % 10_000}` }));
   }
   const changes = watch.changes();

@@ -32,7 +32,7 @@ export async function cgroupRoot(): Promise<string | null> {
   return cgroups?.entryOf("x").replace("/x/cgroup.procs", "") ?? null;
 }
 
-/** At some moment of the next 40 ms. */
+/** Waits until some moment of the next 40 ms. */
 export async function atRandom<T>(act: () => Promise<T>): Promise<T> {
   await new Promise((resolve) => setTimeout(resolve, random() * 40));
   return await act();

@@ -160,7 +160,7 @@ Deno.test("Worker.prune() leaves a job alone for as long as its log is read", as
   assert.deepEqual(await pruneAll(test, { dryRun: true }), []);
   await one.return();
   assert.deepEqual(await pruneAll(test), []);
-  // To the end, or left: either way it is done.
+  // A reader that has read to the end, or has left, is done.
   await Array.fromAsync(other);
   assert.deepEqual(idsOf(await pruneAll(test)), [jobId]);
 });
@@ -168,7 +168,7 @@ Deno.test("Worker.prune() leaves a job alone for as long as its log is read", as
 Deno.test("Worker.prune() goes on where it was interrupted", async () => {
   await using test = await TestWorker.open();
   const { jobId } = await test.ran("echo 1");
-  // As if the daemon had died between the two.
+  // This is as if the daemon had died between the two.
   await Deno.remove(`${test.directory}/logs/${jobId}`, { recursive: true });
   const error = await rejection(test.read(jobId));
   assert.ok(error instanceof JobWorkerError);
@@ -268,7 +268,7 @@ Deno.test("The age of a job is counted from its end, whatever the clock did mean
   using clock = fakeClock(startedAt + 86_400_000);
   await test.worker.closeInput(jobId);
   const { end } = await test.worker.wait(jobId);
-  // Neither is its time up, nor has it run for a day.
+  // Its time is not up, and it has not run for a day.
   assert.equal(end?.reason, "exited");
   assert.ok(end.finishedAt < startedAt + 600_000);
   clock.now = end.finishedAt + 1_000;

@@ -1,4 +1,4 @@
-// What a worker of root lets the jobs of others do. Where we are not root there is nothing to let.
+// What a worker of root lets the jobs of other users do. Without root there is nothing to test.
 import { JobWorkerError } from "../../lib/errors.ts";
 import { prepare } from "../../lib/executor/prepare.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
@@ -46,7 +46,7 @@ rootTest("A directory that the job's user may not enter fails the start", async 
   for (const workingDirectory of [path, `${path}/below`, `${path}/nope`]) {
     const { message, reason } = await refusal(test, { name: "true", workingDirectory });
     assert.ok(message.includes(`working directory "${workingDirectory}": `), message);
-    // Of what is below a closed directory, nothing is told.
+    // The error says nothing about what is below a closed directory.
     assert.equal(reason, workingDirectory === path ? "EACCES" : "ENOENT");
   }
   assert.equal(await outputOf(test, below, { user: "root" }), "content");

@@ -142,7 +142,7 @@ Deno.test("Input that a process outside the session holds open is given up at th
   const job = await test.start({ name: "sh", args: ["-c", script] }, {
     execution: { hasInput: true },
   });
-  // More than the pipe holds: what is behind the line that the job reads is left to the other one.
+  // This is more than the pipe holds: the job reads one line, and the rest is left to the other process.
   const data = new TextEncoder().encode(`\n${"x".repeat(1024 * 1024)}`);
   let failure: unknown;
   const written = rejection(test.worker.writeInput(job.jobId, 0, data));

@@ -271,7 +271,7 @@ Deno.test("The tail of a job that prints for ever has no more lines than were as
 Deno.test("Without follow, a job that ends while its log is read is not reported as finished", async () => {
   await using test = await TestWorker.open();
   const job = await test.sh(
-    // Silently, or the shell might tell of the sleep that the signal has ended.
+    // This is silent, since the shell might tell of the sleep that the signal has ended.
     "exec 2>/dev/null; trap 'echo bye; exit 4' TERM; echo ready; while :; do sleep 0.01; done",
   );
   await test.printed(job.jobId, "ready\n");
@@ -283,7 +283,7 @@ Deno.test("Without follow, a job that ends while its log is read is not reported
   assert.deepEqual(await Array.fromAsync(reader), [
     { records: [], nextOffset: 6, endOffset: 6, finishedJob: null },
   ]);
-  // Who goes on with it ends where the first one would have, and who asks anew has all of it.
+  // A reader that goes on with it ends where the first would have, and a new one gets all of it.
   const rest = { ...STORED, start: { kind: "offset" as const, offset: 2 }, endOffset: 6 };
   const resumed = await Array.fromAsync(test.worker.readLog(job.jobId, rest));
   assert.equal(textOf(resumed.flatMap(({ records }) => records)), "ady\n");

@@ -59,7 +59,7 @@ Deno.test("Worker.stop() prefers the grace that it is given, even none, to that 
   const job = await test.start(command, { execution: { gracePeriodMs: 1_000 } });
   await test.printed(job.jobId, "on");
   const { end } = await test.worker.stop(job.jobId, { gracePeriodMs: 0 });
-  // After a grace it would say that it took one.
+  // With a grace, the job would say that it took one.
   assert.deepEqual([end?.exitStatus, end?.detail], [{ signal: "SIGKILL" }, undefined]);
 });
 

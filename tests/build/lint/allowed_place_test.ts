@@ -45,7 +45,7 @@ Deno.test("allowed-place finds what is used in a folder that is not there for it
   ];
   for (const [path, source, message] of wrong) {
     assert.deepEqual(findings(RULE, source, path), [message], source);
-    // As `deno lint` calls a file.
+    // `deno lint` names a file by its whole path.
     const file = new URL(`../../../${path}`, import.meta.url).pathname;
     assert.deepEqual(findings(RULE, source, file), [message], source);
   }

@@ -30,7 +30,7 @@ const random = seeded("daemon crash");
 
 const DEATHS = 20;
 
-/** Each time. */
+/** How many jobs there are in each round. */
 const JOBS = 50;
 
 /** What the jobs of a round do, in turn, and what is done with them. */
@@ -122,7 +122,7 @@ async function useAndKill(
     await beforeTheEnd(told);
     dying = true;
     told.children.push(...await daemon.kill());
-    // Or they would try again.
+    // Otherwise the clients would try again.
     dead.abort();
     await Promise.all(used);
     return told;

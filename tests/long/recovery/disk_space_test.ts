@@ -94,7 +94,7 @@ Deno.test("the daemon bounds logs and the past, as its options and each user say
     /'--log-limit <size>' argument '1000' is invalid\. 1000 bytes is too small; did you mean 1000MiB\?/,
   );
 
-  // Who may remove what.
+  // A viewer may remove nothing, and an operator only jobs of its own.
   const viewer = await daemon.cli(["prune", "--keep=0"], "viewer");
   assert.deepEqual([viewer.code, viewer.stdout], [125, ""]);
   assert.match(viewer.stderr, /Permission denied: user "viewer"/);
