@@ -1,11 +1,18 @@
-/** What the product uses in some of its folders or files only. */
-const PLACES: readonly (readonly [what: RegExp, places: readonly string[]])[] = [
-  [/^Deno\.Command$/, ["lib/process/", "lib/daemon/"]],
-  [/^(npm:)?@grpc\//, ["lib/grpc/"]],
-  [/^(npm:)?hono\b/, ["lib/rest/", "lib/engine/"]],
-  [/^node:sqlite$/, ["lib/store/"]],
-  [/^(npm:)?commander\b/, ["lib/cli/grammar.ts"]],
-  [/^(npm:)?zod\b/, ["lib/text/zod.ts"]],
+/** Something that the product uses in some of its places only. */
+export interface Restricted {
+  /** A name of Deno's, or a package, with all that is below it. */
+  readonly what: string;
+  /** Folders, with a final slash, and files. */
+  readonly places: readonly string[];
+}
+
+export const RESTRICTED: readonly Restricted[] = [
+  { what: "Deno.Command", places: ["lib/process/", "lib/daemon/"] },
+  { what: "@grpc", places: ["lib/grpc/"] },
+  { what: "hono", places: ["lib/rest/", "lib/engine/"] },
+  { what: "node:sqlite", places: ["lib/store/"] },
+  { what: "commander", places: ["lib/cli/grammar.ts"] },
+  { what: "zod", places: ["lib/text/zod.ts"] },
 ];
 
 /** Tests and tools may use everything. */
@@ -19,12 +26,12 @@ export const allowedPlace: Deno.lint.Rule = {
   create(context) {
     const path = pathInRepository(context.filename);
     if (!isIn(path, PRODUCT)) return {};
-    const check = (node: Deno.lint.Node, what: string) => {
-      for (const [pattern, places] of PLACES) {
-        if (!pattern.test(what) || isIn(path, places)) continue;
+    const check = (node: Deno.lint.Node, name: string) => {
+      for (const { what, places } of RESTRICTED) {
+        if (!isPartOf(name, what) || isIn(path, places)) continue;
         context.report({
           node,
-          message: `${what} may be used in ${places.join(" and ")} only`,
+          message: `${name} may be used in ${places.join(" and ")} only`,
           hint: "Call what is exported there, or add to it what is missing",
         });
       }
@@ -38,6 +45,12 @@ export const allowedPlace: Deno.lint.Rule = {
     };
   },
 };
+
+/** Whether a name is this one, or a specifier names this package: `npm:hono@4`, `hono/tiny`. */
+function isPartOf(name: string, what: string): boolean {
+  const specifier = name.replace(/^npm:/, "");
+  return specifier === what || specifier.startsWith(`${what}/`) || specifier.startsWith(`${what}@`);
+}
 
 function isIn(path: string, places: readonly string[]): boolean {
   return places.some((place) => path.startsWith(place));
