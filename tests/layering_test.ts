@@ -1,5 +1,5 @@
 /**
- * Who may import whom: the table of the design, read against every import of the house. What else may be
+ * Who may import whom: the table of folders, read against every import of the repository. What else may be
  * used in some folders only, `deno lint` checks: see `build/lint/allowed_place.ts`.
  *
  * @module
@@ -76,7 +76,7 @@ function violations(path: string, text: string): string[] {
   const code = text.replace(/\/\*[^]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
   const from = folderOf(path);
   const allowed = MAY_IMPORT[from];
-  if (allowed === undefined) return [`${path} lies where the design knows no folder`];
+  if (allowed === undefined) return [`${path} lies in a folder that the table does not have`];
   const found: string[] = [];
   for (const match of code.matchAll(IMPORT)) {
     const to = new URL(match[3] ?? match[4] ?? "", `file:///${path}`).pathname.slice(1);
@@ -99,7 +99,7 @@ async function* sources(folder: string): AsyncGenerator<string> {
   }
 }
 
-Deno.test("Every import goes in a direction that the design allows", async () => {
+Deno.test("Every import goes in a direction that the table allows", async () => {
   const paths = ["server.ts", "cli.ts", ...await Array.fromAsync(sources("lib"))];
   const found: string[] = [];
   for (const path of paths) {

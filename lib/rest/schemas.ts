@@ -67,7 +67,7 @@ const execution = z.strictObject({
   limits,
 });
 
-// The four paths of the design.
+// The four paths of the contract, which stay as they are.
 
 const error = z.string().nullable().meta({ description: "What went wrong, if something did." });
 

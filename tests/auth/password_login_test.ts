@@ -150,7 +150,7 @@ Deno.test("PasswordLogin compares once for a login that comes many times at once
   assert.equal(fixture.compared.length, 1);
 });
 
-Deno.test("R-02: guesses from one address are slowed down, whichever users they are for", async () => {
+Deno.test("Guesses from one address are slowed down, whichever users they are for", async () => {
   const fixture = new Fixture();
   const waits: number[] = [];
   for (let guess = 0; guess < 14; guess++) {
@@ -165,7 +165,7 @@ Deno.test("R-02: guesses from one address are slowed down, whichever users they 
   assert.equal(soon, "throttled", "not even the right password is tried before its time");
 });
 
-Deno.test("R-02: guesses at once do not get round it", async () => {
+Deno.test("Guesses at once do not get round it", async () => {
   const fixture = new Fixture();
   const guesses = Array.from({ length: 50 }, (_, guess) => fixture.try("alice", `guess ${guess}`));
   const kinds = await Promise.all(guesses);
@@ -173,7 +173,7 @@ Deno.test("R-02: guesses at once do not get round it", async () => {
   assert.equal(fixture.compared.length, 6);
 });
 
-Deno.test("R-02: who guesses locks nobody else out", async () => {
+Deno.test("Who guesses locks nobody else out", async () => {
   const fixture = new Fixture();
   await fixture.try("alice", "alicealice", "192.0.2.5");
   await fixture.fail(15, "alice", "192.0.2.9");
@@ -190,7 +190,7 @@ Deno.test("R-02: who guesses locks nobody else out", async () => {
   assert.equal(await fixture.try("alice", "alicealice", "192.0.2.7"), "accepted");
 });
 
-Deno.test("R-02: an address from which a user logs in is no place to guess from either", async () => {
+Deno.test("An address from which a user logs in is no place to guess from either", async () => {
   const fixture = new Fixture();
   await fixture.try("alice");
   for (let guess = 0; guess < 6; guess++) await fixture.try("alice", `guess ${guess}`);
@@ -199,7 +199,7 @@ Deno.test("R-02: an address from which a user logs in is no place to guess from 
   assert.equal(await fixture.try("carol"), "accepted");
 });
 
-Deno.test("R-02: an IPv6 network counts as one, and IPv4 is the same in both forms", async () => {
+Deno.test("An IPv6 network counts as one, and IPv4 is the same in both forms", async () => {
   const fixture = new Fixture();
   for (let host = 1; host <= 6; host++) await fixture.try("x", "y", `2001:db8:0:7::${host}`);
   assert.equal(await fixture.try("x", "y", "2001:db8::7:ffff:0:0:9"), "throttled");
@@ -208,7 +208,7 @@ Deno.test("R-02: an IPv6 network counts as one, and IPv4 is the same in both for
   assert.equal(await fixture.try("y", "z", "192.0.2.77"), "throttled");
 });
 
-Deno.test("R-02: failures are forgotten in time", async () => {
+Deno.test("Failures are forgotten in time", async () => {
   const fixture = new Fixture();
   await fixture.fail(10, "alice", "192.0.2.9");
   fixture.now += 15 * 60_000;

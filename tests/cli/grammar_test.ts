@@ -47,7 +47,7 @@ const newJob = (name: string, ...args: string[]) => ({
   requestId: "",
 });
 
-Deno.test("parse() reads every form of the design with the defaults", () => {
+Deno.test("parse() reads every form of the usage with the defaults", () => {
   const forms: [string, Verb][] = [
     ["start -- ls -l", { kind: "start", job: newJob("ls", "-l") }],
     ["run -- ls -l", { kind: "run", job: newJob("ls", "-l") }],

@@ -53,7 +53,7 @@ Deno.test("A wrong method answers 405 with those that are allowed", async () => 
   assert.equal((await api.request("/health/", { method: "HEAD" })).status, 200);
 });
 
-Deno.test("R-06: what is no job id in a path is no job, and goes no further", async () => {
+Deno.test("What is no job id in a path is no job, and goes no further", async () => {
   const api = new TestApp();
   const ids = [
     "..%2f..%2fetc%2fpasswd",
@@ -83,7 +83,7 @@ Deno.test("R-06: what is no job id in a path is no job, and goes no further", as
   }
 });
 
-Deno.test("R-07: no answer is for other sites, to be kept, or to be guessed at", async () => {
+Deno.test("No answer is for other sites, to be kept, or to be guessed at", async () => {
   const api = new TestApp({ getJob: () => Promise.resolve(JOB) });
   const paths = ["/health/", "/openapi.json", `/status/${JOB_ID}`, "/status/x", "/nowhere"];
   for (const path of paths) {

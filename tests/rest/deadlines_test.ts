@@ -49,7 +49,7 @@ const TOLD = {
 };
 
 for (const [deadline, client] of Object.entries(SLOW_CLIENTS)) {
-  Deno.test(`R-03: ${deadline} alone cuts a client off that does not come to the point`, async () => {
+  Deno.test(`${deadline} alone cuts a client off that does not come to the point`, async () => {
     const others = {
       handshakeMs: 3_600_000,
       headersMs: 3_600_000,
@@ -70,7 +70,7 @@ for (const [deadline, client] of Object.entries(SLOW_CLIENTS)) {
   });
 }
 
-Deno.test("R-03: a client has seconds for each step, unless something else is said", () => {
+Deno.test("A client has seconds for each step, unless something else is said", () => {
   assert.deepEqual(REST_DEADLINES, {
     handshakeMs: 10_000,
     headersMs: 10_000,
@@ -80,7 +80,7 @@ Deno.test("R-03: a client has seconds for each step, unless something else is sa
   });
 });
 
-Deno.test("R-03: a long answer is not cut off by the deadlines of requests", async () => {
+Deno.test("A long answer is not cut off by the deadlines of requests", async () => {
   const { streamLogs } = silentLog();
   await using rest = await TestRest.listen(certificates, { streamLogs }, {
     deadlines: { headersMs: 40, requestMs: 60, idleMs: 40 },

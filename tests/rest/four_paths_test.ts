@@ -10,7 +10,7 @@ import { ALICE, DONE_JOB, JOB, JOB_ID, TestApp } from "./fixture.ts";
 const notFound = () => Promise.reject(new JobWorkerError("not_found", `No job "${JOB_ID}"`));
 
 for (const slash of ["", "/"]) {
-  Deno.test(`The four paths answer as the design says, ${slash ? "with" : "without"} a final slash`, async () => {
+  Deno.test(`The four paths answer as their contract says, ${slash ? "with" : "without"} a final slash`, async () => {
     const starts: [StartJobRequest, CallContext][] = [];
     const stops: StopJobRequest[] = [];
     const api = new TestApp({

@@ -7,7 +7,7 @@ import { until } from "../worker/fixture.ts";
 import { basic, batchOf, JOB_ID, recordOf, TestRest } from "./fixture.ts";
 import { aborted, ca, certificates, HEAD, open, silentLog } from "./server_fixture.ts";
 
-Deno.test("R-09: a client that leaves ends its call at once", async () => {
+Deno.test("A client that leaves ends its call at once", async () => {
   const began = Promise.withResolvers<AbortSignal>();
   const { streamLogs, followed } = silentLog();
   await using rest = await TestRest.listen(certificates, {
@@ -93,7 +93,7 @@ Deno.test("A client that leaves before the answer begins costs little of it, and
   assert.ok(made < 10, `${made} batches`);
 });
 
-Deno.test("R-09: a client that vanishes without a word is missed by the kernel", async () => {
+Deno.test("A client that vanishes without a word is missed by the kernel", async () => {
   await using rest = await TestRest.listen(certificates);
   await using connection = await open(rest);
   const hex = (port = 0) => port.toString(16).toUpperCase().padStart(4, "0");

@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import { JOB, JOB_ID, TestApp } from "./fixture.ts";
 
-Deno.test("R-05: bodies that are not plain JSON of the schema are refused", async () => {
+Deno.test("Bodies that are not plain JSON of the schema are refused", async () => {
   const api = new TestApp();
   const deep = 10_000;
   const bodies: [number, string, string?][] = [
@@ -44,7 +44,7 @@ Deno.test("R-05: bodies that are not plain JSON of the schema are refused", asyn
   assert.equal(Reflect.get({}, "args"), undefined);
 });
 
-Deno.test("R-04: a body over 1 MiB is refused while it comes", async () => {
+Deno.test("A body over 1 MiB is refused while it comes", async () => {
   const api = new TestApp();
   let sent = 0;
   const chunk = new Uint8Array(64 * 1024).fill(0x20);
@@ -75,7 +75,7 @@ Deno.test("R-04: a body over 1 MiB is refused while it comes", async () => {
   await small.body?.cancel();
 });
 
-Deno.test("R-04: a body of 1 MiB is read, and a byte more is not", async () => {
+Deno.test("A body of 1 MiB is read, and a byte more is not", async () => {
   const api = new TestApp({ startJob: () => Promise.resolve(JOB) });
   const most = 1024 * 1024;
   for (const [size, status] of [[most - 1, 200], [most, 200], [most + 1, 413]] as const) {

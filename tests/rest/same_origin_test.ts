@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import { JOB, TestApp } from "./fixture.ts";
 
-Deno.test("R-07: what changes something must be meant for us and come from no other site", async () => {
+Deno.test("What changes something must be meant for us and come from no other site", async () => {
   const api = new TestApp({ startJob: () => Promise.resolve(JOB) });
   const forbidden: Record<string, string>[] = [
     { Host: "evil.test" },
@@ -34,7 +34,7 @@ Deno.test("R-07: what changes something must be meant for us and come from no ot
   }
 });
 
-Deno.test("R-07: behind a proxy, what changes something must come from one of the public origins", async () => {
+Deno.test("Behind a proxy, what changes something must come from one of the public origins", async () => {
   const publicOrigins = ["https://jobs.example", "https://jobs.example:8444"];
   const api = new TestApp({ startJob: () => Promise.resolve(JOB) }, { publicOrigins });
   const statusOf = async (headers: Record<string, string>) => {

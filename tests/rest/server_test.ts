@@ -28,7 +28,7 @@ Deno.test("RestServer speaks TLS 1.3 and 1.2", async () => {
   }
 });
 
-Deno.test("T-02: a session ticket from RestServer does not open the gRPC door", async () => {
+Deno.test("A session ticket from RestServer does not open the gRPC door", async () => {
   await using rest = await TestRest.listen(certificates);
   const refused = Promise.withResolvers<string>();
   const resumptions: boolean[] = [];
@@ -66,7 +66,7 @@ Deno.test("T-02: a session ticket from RestServer does not open the gRPC door", 
   await closed;
 });
 
-Deno.test("R-04: too large a head is refused, as is what is not HTTP", async () => {
+Deno.test("Too large a head is refused, as is what is not HTTP", async () => {
   await using rest = await TestRest.listen(certificates);
   const heads: [string, RegExp][] = [
     [`GET / HTTP/1.1\r\nHost: localhost\r\nX: ${"a".repeat(17_000)}\r\n\r\n`, /^HTTP\/1.1 431 /],
@@ -101,7 +101,7 @@ Deno.test("R-04: too large a head is refused, as is what is not HTTP", async () 
   }
 });
 
-Deno.test("R-04: a body is asked for once the client is known, and read no further than 1 MiB", async () => {
+Deno.test("A body is asked for once the client is known, and read no further than 1 MiB", async () => {
   await using rest = await TestRest.listen(certificates, { startJob: () => Promise.resolve(JOB) });
   const post = (head: string) =>
     `POST /start/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n${head}\r\n`;
@@ -132,7 +132,7 @@ Deno.test("R-04: a body is asked for once the client is known, and read no furth
   await greedy.closed;
 });
 
-Deno.test("R-04: a head may have 100 fields and 16 KiB, its path included, and no more", async () => {
+Deno.test("A head may have 100 fields and 16 KiB, its path included, and no more", async () => {
   await using rest = await TestRest.listen(certificates);
   /** The status of a request with so many fields and so many bytes in its path, names and values. */
   const statusOf = async (path: string, fields: number, bytes: number): Promise<string> => {

@@ -28,7 +28,7 @@ const hasOpenSsl = await new Deno.Command("openssl", { args: ["version"] }).outp
   .then(({ success }) => success, () => false);
 
 Deno.test({
-  name: "T-08: REST refuses what is older than TLS 1.2, and suites with CBC",
+  name: "REST refuses what is older than TLS 1.2, and suites with CBC",
   ignore: !hasOpenSsl,
   async fn() {
     await using rest = await TestRest.listen(certificates);
@@ -41,7 +41,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "T-08: gRPC refuses what is older than TLS 1.3",
+  name: "gRPC refuses what is older than TLS 1.3",
   ignore: !hasOpenSsl,
   async fn() {
     await using grpc = await TestServer.start({}, { certificates });

@@ -1,5 +1,5 @@
 /**
- * Starts, stops, ends and a shutdown at random moments (design §4.6).
+ * Starts, stops, ends and a shutdown at random moments.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Starts, stops, ends and a shutdown at random moments, some hundreds of each (design §4.6).
+ * Starts, stops, ends and a shutdown at random moments, some hundreds of each.
  *
  * @module
  */

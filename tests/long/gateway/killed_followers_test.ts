@@ -13,7 +13,7 @@ function openIn(pids: readonly number[]): Promise<number[]> {
   );
 }
 
-Deno.test("O-10: followers that are killed leave nothing behind, and their job goes on", async () => {
+Deno.test("Followers that are killed leave nothing behind, and their job goes on", async () => {
   await using certificates = await TestCertificates.create();
   await using house = await TestHouse.start(certificates, { expected: /^$/ });
   const processes = [house.daemon.pid, await house.gateway()];

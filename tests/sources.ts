@@ -1,0 +1,36 @@
+/**
+ * The files of the repository, for tests that read the sources.
+ *
+ * @module
+ */
+
+import { ROOT } from "./programs.ts";
+
+/** What a clone does not have, or is made by others. */
+const NOT_OURS = new Set([
+  ".git",
+  "data",
+  "dist",
+  "node_modules",
+  "coverage",
+  "certs",
+  "screenshots",
+]);
+
+/** The files below a folder whose names match, as paths from the top of the repository, in order. */
+export async function filesIn(folder: string, pattern: RegExp): Promise<string[]> {
+  const files: string[] = [];
+  for await (const { name, isDirectory } of Deno.readDir(ROOT + folder)) {
+    const path = folder === "" ? name : `${folder}/${name}`;
+    if (isDirectory && !NOT_OURS.has(name)) files.push(...await filesIn(path, pattern));
+    else if (!isDirectory && pattern.test(name)) files.push(path);
+  }
+  return files.toSorted();
+}
+
+/** The documents that people read: those at the top, and those in docs/. */
+export async function documents(): Promise<string[]> {
+  const top = (await Array.fromAsync(Deno.readDir(ROOT))).map(({ name }) => name);
+  const pages = await filesIn("docs", /\.md$/);
+  return [...top.filter((name) => name.endsWith(".md")).toSorted(), ...pages];
+}
