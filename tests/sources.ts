@@ -28,6 +28,13 @@ export async function filesIn(folder: string, pattern: RegExp): Promise<string[]
   return files.toSorted();
 }
 
+/** The sources that are layered: those of the programs, with their texts. */
+export async function layeredSources(): Promise<Map<string, string>> {
+  const paths = ["cli.ts", "server.ts", ...await filesIn("lib", /\.ts$/)];
+  const texts = paths.map(async (path) => [path, await Deno.readTextFile(ROOT + path)] as const);
+  return new Map(await Promise.all(texts));
+}
+
 /** The documents that people read: those at the top, and those in docs/. */
 export async function documents(): Promise<string[]> {
   const top = (await Array.fromAsync(Deno.readDir(ROOT))).map(({ name }) => name);

@@ -1,19 +1,25 @@
-import type { Written } from "./standard_output_worker.ts";
-
-/** The module of the thread: what runs it must be permitted to read it. */
+/** The module of the thread. The process needs permission to read it. */
 const STANDARD_OUTPUT_WORKER: URL = new URL("./standard_output_worker.ts", import.meta.url);
 
+/** The result of a write. */
+export interface Written {
+  readonly taken: number;
+  /** Why it failed, or `null`. */
+  readonly fault: string | null;
+  readonly isBrokenPipe: boolean;
+}
+
 /**
- * Writes to standard output on a thread of its own. There a small write costs microseconds, and may
- * wait; here each would cost two changes of threads.
+ * Writes to standard output on a thread of its own. There a small write costs microseconds and may
+ * block; here each one would switch threads twice.
  */
 export class StandardOutputThread {
   readonly #worker = new Worker(STANDARD_OUTPUT_WORKER, { type: "module" });
 
   /**
-   * Writes as many of the bytes as there is room for, and returns how many. One call at a time.
+   * Writes as many of the bytes as there is room for, and returns how many. Only one call at a time.
    *
-   * @throws {Deno.errors.BrokenPipe} if nobody reads them any more
+   * @throws {Deno.errors.BrokenPipe} if the reader has gone
    */
   async write(bytes: Uint8Array): Promise<number> {
     const { promise, resolve, reject } = Promise.withResolvers<Written>();

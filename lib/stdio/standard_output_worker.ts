@@ -1,20 +1,13 @@
 /// <reference lib="deno.worker" />
 /**
- * The thread of a `StandardOutputThread`: it waits for whoever reads as long as that takes.
+ * The thread of a `StandardOutputThread`: it blocks for as long as the reader takes.
  *
  * @module
  */
 
 import { messageOf } from "../errors.ts";
 import { StandardOutput } from "./standard_output.ts";
-
-/** What became of a write. */
-export interface Written {
-  readonly taken: number;
-  /** Why it failed, or `null`. */
-  readonly fault: string | null;
-  readonly isBrokenPipe: boolean;
-}
+import type { Written } from "./standard_output_thread.ts";
 
 const { stdout } = StandardOutput.both();
 
