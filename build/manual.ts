@@ -1,5 +1,5 @@
 /**
- * `deno task docs`: the manual pages, from the grammar of the CLI and the options of the daemon.
+ * The manual pages that `deno task docs` writes, from the grammar of the CLI and the options of the daemon.
  *
  * @module
  */
@@ -228,10 +228,3 @@ function sentence(about: string): string {
 
 /** Where the pages are kept. */
 export const MANUAL_DIRECTORY: URL = new URL("../deploy/man/", import.meta.url);
-
-if (import.meta.main) {
-  await Deno.mkdir(MANUAL_DIRECTORY, { recursive: true });
-  for (const [name, page] of manualPages()) {
-    await Deno.writeTextFile(new URL(name, MANUAL_DIRECTORY), page);
-  }
-}

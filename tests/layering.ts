@@ -6,7 +6,7 @@
  * @module
  */
 
-/** Shared pieces, each folder named after what they are about; all may import them, and they each other. */
+/** Shared pieces, each folder named after what it is about. All folders may import them, and they each other. */
 export const SHARED: readonly string[] = ["lib", "async", "text", "net", "files", "stdio"];
 
 /** Whether a folder may be imported, or only types of it, which leave no trace in what runs. */

@@ -4,9 +4,10 @@
  * @module
  */
 
-import { ROOT } from "./programs.ts";
+/** The top of the repository. `programs.ts` has it, too, but needs permissions that `deno task docs` lacks. */
+const ROOT = new URL("../", import.meta.url).pathname;
 
-/** What a clone does not have, or is made by others. */
+/** Folders whose files a clone does not have, and pictures. */
 const NOT_OURS = new Set([
   ".git",
   "data",
