@@ -60,8 +60,8 @@ function cliPage(program: CommandShape): ManualPage {
         title: "ENVIRONMENT",
         parts: [
           text(
-            "A variable stands in for an option that the line does not give. A context stands in for " +
-              "both, but one that --context names wins over variables.",
+            "A variable is used for an option that the line does not give, and a context where there is " +
+              "neither. A context that --context names wins over variables.",
           ),
           ...Object.values(SETTINGS).map(({ variable, flags }) =>
             term(variable, `Stands in for ${flags.replace(/ .*/, "")}.`)
@@ -133,14 +133,14 @@ function daemonPage(): ManualPage {
               "allows: admin, operator or viewer. It serves gRPC over mutual TLS and REST over HTTPS.",
           ),
           text(
-            "init makes all that a first start needs; worker-daemon init --help says how. --check-config " +
-              "says whether the daemon could start, see EXIT STATUS.",
+            "init makes everything that a first start needs; worker-daemon init --help says how. " +
+              "--check-config says whether the daemon could start, see EXIT STATUS.",
           ),
           text(
-            "user add makes a user of REST, or gives one another password and other roles, in the file of " +
-              "--users: that of the configuration, which is /etc/job-worker/certs/users.htpasswd where init " +
-              "has set up /etc/job-worker. To remove a user, delete the line with the name in that file. A " +
-              "daemon that runs reads it at SIGHUP.",
+            "user add adds a user of REST, or changes the password and roles of one, in the file of --users. " +
+              "By default that is the file of the configuration: /etc/job-worker/certs/users.htpasswd where " +
+              "init has set up /etc/job-worker. To remove a user, delete the line with the name from the " +
+              "file. A running daemon reads it at SIGHUP.",
           ),
         ],
       },
@@ -159,9 +159,9 @@ function daemonPage(): ManualPage {
         title: "CONFIGURATION FILE",
         parts: [
           text(
-            "A JSON object with options by the names above, without dashes in front. Paths in it are " +
-              "relative to where it lies. An option that is not known is an error. The command line " +
-              "wins over a variable, that over the file, that over the default in brackets.",
+            "A JSON object with the options above, named without the leading dashes. Paths in it are " +
+              "relative to its directory. An unknown option is an error. The command line wins over a " +
+              "variable, a variable over the file, and the file over the default in brackets.",
           ),
           lines('{ "data-dir": "/var/lib/job-worker", "log-limit": "64MiB", "gateways": 2 }'),
         ],
@@ -173,12 +173,12 @@ function daemonPage(): ManualPage {
           term(variableOf("config"), "Stands in for --config."),
           term(
             "WORKER_PASSWORD_FILE",
-            "Whose first line is the password that init and user add give to a user of REST.",
+            "A file whose first line is the password that init and user add give to a user of REST.",
           ),
-          term("WORKER_PASSWORD", "The same password, where there is no such file."),
+          term("WORKER_PASSWORD", "The password itself, if there is no such file."),
           term(
             "WORKER_EXECUTABLE",
-            "The program that the units of init start. The portable executable says so itself.",
+            "The program that the units of init start. The portable executable sets it by itself.",
           ),
         ],
       },
@@ -188,7 +188,7 @@ function daemonPage(): ManualPage {
           term("SIGTERM, SIGINT", "Stop: jobs are ended and recorded as cancelled."),
           term(
             "SIGHUP",
-            "Read certificates and users anew. Jobs and their followers do not notice.",
+            "Read certificates and users again. Jobs and their followers do not notice.",
           ),
         ],
       },
@@ -214,7 +214,7 @@ function daemonPage(): ManualPage {
             "It could not start for a reason that may pass, such as a port that is in use.",
           ),
           term("2", "An option or the configuration file was not understood."),
-          term("78", "Something else must be mended before it can start."),
+          term("78", "Something else must be fixed before it can start."),
         ],
       },
       { title: "SEE ALSO", parts: [text("worker-cli(1)")] },
