@@ -1,10 +1,11 @@
 /**
- * `deno task docs`: writes what can be derived from the sources, the manual pages and the tables and the
- * graph in the document about the architecture.
+ * `deno task docs`: writes what can be derived from the sources, the manual pages, the tables and the graph
+ * in the document about the architecture, and the table in the one about the APIs.
  *
  * @module
  */
 
+import { APIS_PAGE, withMethodTable } from "./apis.ts";
 import { ARCHITECTURE, architecture } from "./architecture.ts";
 import { MANUAL_DIRECTORY, manualPages } from "./manual.ts";
 
@@ -14,3 +15,4 @@ for (const [name, page] of manualPages()) {
 }
 const document = new URL(`../${ARCHITECTURE}`, import.meta.url);
 await Deno.writeTextFile(document, await architecture(await Deno.readTextFile(document)));
+await Deno.writeTextFile(APIS_PAGE, withMethodTable(await Deno.readTextFile(APIS_PAGE)));

@@ -1,12 +1,14 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
-import type {
-  AnswerOf,
-  JobMethod,
-  RequestOf,
-  StreamMethod,
-  UnaryMethod,
+import {
+  type AnswerOf,
+  isStream,
+  JOB_METHODS,
+  type JobMethod,
+  type RequestOf,
+  type StreamMethod,
+  type UnaryMethod,
 } from "../service/methods.ts";
 import { decodeFrame, decodeFrames } from "./frames.ts";
 import {
@@ -32,8 +34,11 @@ export interface EngineClientOptions {
   readonly restoreSocket?: () => Promise<void>;
 }
 
+/** Every method of the service, made by its shape. */
+export interface EngineClient extends JobService {}
+
 /** The engine's `JobService`, from another process. */
-export class EngineClient implements JobService, Disposable {
+export class EngineClient implements Disposable {
   readonly #http: Deno.HttpClient;
   readonly #path: string;
   readonly #restoreSocket: (() => Promise<void>) | undefined;
@@ -47,6 +52,11 @@ export class EngineClient implements JobService, Disposable {
       // After a rush, those that nobody needs would hold descriptors on both sides for 90 s.
       poolIdleTimeout: 5000,
     });
+    const methods = JOB_METHODS.map((method) => [
+      method,
+      isStream(method) ? this.#streaming(method) : this.#unary(method),
+    ]);
+    Object.assign(this, Object.fromEntries(methods));
   }
 
   /** @throws `unavailable` unless it is an engine that answers at the socket */
@@ -57,19 +67,6 @@ export class EngineClient implements JobService, Disposable {
     await response.body?.cancel();
     if (response.status !== REACHED) throw this.#unreached("what answers there is another program");
   }
-
-  readonly startJob = this.#unary("startJob");
-  readonly stopJob = this.#unary("stopJob");
-  readonly getJob = this.#unary("getJob");
-  readonly listJobs = this.#unary("listJobs");
-  readonly waitJob = this.#unary("waitJob");
-  readonly getLogs = this.#unary("getLogs");
-  readonly streamLogs = this.#streaming("streamLogs");
-  readonly watchJobs = this.#streaming("watchJobs");
-  readonly signalJob = this.#unary("signalJob");
-  readonly updateJob = this.#unary("updateJob");
-  readonly writeInput = this.#unary("writeInput");
-  readonly pruneJobs = this.#unary("pruneJobs");
 
   [Symbol.dispose](): void {
     this.#http.close();

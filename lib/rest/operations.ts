@@ -5,6 +5,7 @@
  */
 
 import type { z } from "../text/zod.ts";
+import type { RestOperation } from "../service/methods.ts";
 import * as schemas from "./schemas.ts";
 
 /** One method on one path. */
@@ -140,7 +141,8 @@ export const OPERATIONS = {
     open: true,
     answer: { status: 200, about: "OpenAPI 3.1", content: { [JSON_TYPE]: null } },
   },
-} as const satisfies Record<string, Operation>;
+  // One that no method names, or that a method names and is not here, does not compile.
+} as const satisfies Record<RestOperation | "health" | "document", Operation>;
 
 /** A key of {@linkcode OPERATIONS}, and its `operationId` in the document. */
 export type OperationId = keyof typeof OPERATIONS;

@@ -1,6 +1,7 @@
 /**
- * The methods of `JobService`, and what each of those must know who stand between a client and it. Rules,
- * handlers, limits, proxies and documents go by this table: a method that is missing here does not compile.
+ * The methods of `JobService`, and what everything between a client and it must know of each. Rules,
+ * handlers, limits, proxies, audit entries and documents go by this table: a method that is missing here
+ * does not compile.
  *
  * @module
  */
@@ -8,36 +9,124 @@
 import { CHANGE, type Rule, SEE } from "../auth/authorize.ts";
 import type { JobService } from "./job_service.ts";
 
-/** What is known of a method before it is called. */
+/** What is known of a method before it is called. On gRPC it has the same name, with a capital. */
 export interface Method {
   /** Who may call it, and on whose jobs. */
   readonly rule: Rule;
   /** One answer, or a stream of them. */
   readonly answers: "one" | "stream";
   /**
-   * `brief`: over soon, whether or not its caller is still there. `cancellable`: over soon, and sooner if its
-   * caller leaves. `open_ended`: lasts for as long as a job likes, unless its caller leaves.
+   * `brief`: ends soon, whether or not its caller is still there. `cancellable`: ends soon, and sooner if its
+   * caller leaves. `open_ended`: lasts as long as a job does, unless its caller leaves.
    */
   readonly duration: "brief" | "cancellable" | "open_ended";
-  /** Whether a client that has lost the answer may call again: then too it is done once. */
+  /** Whether a client that has lost the answer may call again without anything being done twice. */
   readonly mayRepeat: boolean;
+  /** The operations of REST that call it; see `lib/rest/operations.ts`. */
+  readonly rest: readonly string[];
+  /** The subcommands of `worker-cli` that call it, each with the option that makes it do so, if any. */
+  readonly cli: readonly string[];
 }
 
 export const METHODS = {
-  // By its request id.
-  startJob: { rule: CHANGE, answers: "one", duration: "cancellable", mayRepeat: true },
-  stopJob: { rule: CHANGE, answers: "one", duration: "brief", mayRepeat: false },
-  getJob: { rule: SEE, answers: "one", duration: "brief", mayRepeat: true },
-  listJobs: { rule: SEE, answers: "one", duration: "brief", mayRepeat: true },
-  waitJob: { rule: SEE, answers: "one", duration: "open_ended", mayRepeat: true },
-  getLogs: { rule: SEE, answers: "one", duration: "brief", mayRepeat: true },
-  streamLogs: { rule: SEE, answers: "stream", duration: "open_ended", mayRepeat: true },
-  watchJobs: { rule: SEE, answers: "stream", duration: "open_ended", mayRepeat: true },
-  signalJob: { rule: CHANGE, answers: "one", duration: "brief", mayRepeat: false },
-  updateJob: { rule: CHANGE, answers: "one", duration: "brief", mayRepeat: false },
-  // By its offset.
-  writeInput: { rule: CHANGE, answers: "one", duration: "open_ended", mayRepeat: true },
-  pruneJobs: { rule: CHANGE, answers: "one", duration: "brief", mayRepeat: false },
+  startJob: {
+    rule: CHANGE,
+    answers: "one",
+    duration: "cancellable",
+    // By its request id.
+    mayRepeat: true,
+    rest: ["start", "startJob"],
+    cli: ["start", "run"],
+  },
+  stopJob: {
+    rule: CHANGE,
+    answers: "one",
+    duration: "brief",
+    mayRepeat: false,
+    rest: ["stop", "stopJob"],
+    cli: ["stop"],
+  },
+  getJob: {
+    rule: SEE,
+    answers: "one",
+    duration: "brief",
+    mayRepeat: true,
+    rest: ["status", "getJob"],
+    cli: ["status"],
+  },
+  listJobs: {
+    rule: SEE,
+    answers: "one",
+    duration: "brief",
+    mayRepeat: true,
+    rest: ["listJobs"],
+    cli: ["list", "stop --all"],
+  },
+  waitJob: {
+    rule: SEE,
+    answers: "one",
+    duration: "open_ended",
+    mayRepeat: true,
+    rest: [],
+    cli: ["wait"],
+  },
+  getLogs: {
+    rule: SEE,
+    answers: "one",
+    duration: "brief",
+    mayRepeat: true,
+    rest: [],
+    cli: [],
+  },
+  streamLogs: {
+    rule: SEE,
+    answers: "stream",
+    duration: "open_ended",
+    mayRepeat: true,
+    rest: ["readLog"],
+    cli: ["logs", "output", "run"],
+  },
+  watchJobs: {
+    rule: SEE,
+    answers: "stream",
+    duration: "open_ended",
+    mayRepeat: true,
+    rest: [],
+    cli: [],
+  },
+  signalJob: {
+    rule: CHANGE,
+    answers: "one",
+    duration: "brief",
+    mayRepeat: false,
+    rest: [],
+    cli: ["signal"],
+  },
+  updateJob: {
+    rule: CHANGE,
+    answers: "one",
+    duration: "brief",
+    mayRepeat: false,
+    rest: [],
+    cli: ["update"],
+  },
+  writeInput: {
+    rule: CHANGE,
+    answers: "one",
+    duration: "open_ended",
+    // By its offset.
+    mayRepeat: true,
+    rest: [],
+    cli: ["run --interactive"],
+  },
+  pruneJobs: {
+    rule: CHANGE,
+    answers: "one",
+    duration: "brief",
+    mayRepeat: false,
+    rest: [],
+    cli: ["prune"],
+  },
 } as const satisfies Readonly<Record<keyof JobService, Method>>;
 
 /** A method of {@linkcode JobService}. */
@@ -51,14 +140,14 @@ export type StreamMethod = {
   [Name in JobMethod]: typeof METHODS[Name]["answers"] extends "stream" ? Name : never;
 }[JobMethod];
 
-/** The other ones. */
+/** The methods that answer once. */
 export type UnaryMethod = Exclude<JobMethod, StreamMethod>;
 
 export function isStream(method: JobMethod): method is StreamMethod {
   return METHODS[method].answers === "stream";
 }
 
-/** Whether a call may last for as long as a job likes. */
+/** Whether a call may last as long as a job does. */
 export function isOpenEnded(method: JobMethod): boolean {
   return METHODS[method].duration === "open_ended";
 }
@@ -68,10 +157,21 @@ export function isChange(method: JobMethod): boolean {
   return METHODS[method].rule === CHANGE;
 }
 
-/** What a method is asked. */
+/**
+ * Whether a call gets its audit entry when it is let in, because its end may be far off. What changes
+ * something gets it once that is done.
+ */
+export function isAuditedWhenLetIn(method: JobMethod): boolean {
+  return isOpenEnded(method) && !isChange(method);
+}
+
+/** An operation of REST that calls a method. */
+export type RestOperation = typeof METHODS[JobMethod]["rest"][number];
+
+/** The request of a method. */
 export type RequestOf<Name extends JobMethod> = Parameters<JobService[Name]>[0];
 
-/** What a method answers, once or again and again. */
+/** The answer of a method, or each one of its stream. */
 export type AnswerOf<Name extends JobMethod> = ReturnType<JobService[Name]> extends
   Promise<infer Answer> ? Answer
   : ReturnType<JobService[Name]> extends AsyncIterable<infer Answer> ? Answer

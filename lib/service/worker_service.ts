@@ -31,7 +31,13 @@ import type {
   WriteInputRequest,
   WriteInputResponse,
 } from "./job_service.ts";
-import { isChange, type JobMethod, METHODS, type RequestOf } from "./methods.ts";
+import {
+  isAuditedWhenLetIn,
+  isChange,
+  type JobMethod,
+  METHODS,
+  type RequestOf,
+} from "./methods.ts";
 import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
 import { checkRequest, commandOf, MAX_OUTPUT_BYTES } from "./requests.ts";
@@ -128,7 +134,7 @@ export class WorkerService implements JobService {
   }
 
   async waitJob(request: JobRequest, context: CallContext): Promise<Job> {
-    await this.#open("waitJob", request, context, (call) => this.#reach(call));
+    await this.#call("waitJob", request, context, (call) => this.#reach(call));
     const job = await this.#worker.wait(request.jobId, { signal: context.signal });
     return redactJob(job, context.caller.identity);
   }
@@ -149,7 +155,7 @@ export class WorkerService implements JobService {
   }
 
   async *streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch> {
-    await this.#open("streamLogs", request, context, (call) => this.#reach(call));
+    await this.#call("streamLogs", request, context, (call) => this.#reach(call));
     const { jobId, ...what } = request;
     const streams = wanted(request.streams);
     const { signal, caller: { identity } } = context;
@@ -162,7 +168,7 @@ export class WorkerService implements JobService {
   }
 
   async *watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job> {
-    const filter = await this.#open(
+    const filter = await this.#call(
       "watchJobs",
       request,
       context,
@@ -209,29 +215,18 @@ export class WorkerService implements JobService {
     });
   }
 
-  /** A call that goes on for long after the decision, which is audited before that. */
-  async #open<T>(
-    method: JobMethod,
-    request: RequestOf<JobMethod>,
-    context: CallContext,
-    run: (call: Call) => Promise<T>,
-  ): Promise<T> {
-    return await this.#call(method, request, context, run, "opened");
-  }
-
-  /** Authorises, checks, runs, and writes the audit entry: the way of every call. */
+  /** Authorises, checks, runs, and writes the audit entry. An open-ended call does the rest afterwards. */
   async #call<T>(
     method: JobMethod,
     request: RequestOf<JobMethod>,
     context: CallContext,
     run: (call: Call) => Promise<T>,
-    success: "ok" | "opened" = "ok",
   ): Promise<T> {
     // Nothing of a request is to be relied on before it is checked, and a denied one never is.
     const jobId = "jobId" in request && typeof request.jobId === "string" ? request.jobId : "";
     const command = method === "startJob" ? commandOf(request) : null;
     const call: Call = { method, context, command, jobId, denied: false, audited: false };
-    let result: AuditEntry["result"] = success;
+    let result: AuditEntry["result"] = isAuditedWhenLetIn(method) ? "opened" : "ok";
     try {
       this.#authorize(call);
       checkRequest(method, request);

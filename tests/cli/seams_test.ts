@@ -7,6 +7,7 @@ import { inWordsOfLine, OPTION_OF_FIELD } from "../../lib/cli/option_fields.ts";
 import { SETTINGS } from "../../lib/cli/settings.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { protoField } from "../../lib/grpc/field_names.ts";
+import { JOB_METHODS, METHODS } from "../../lib/service/methods.ts";
 import { requestFields } from "../../lib/service/requests.ts";
 import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
@@ -97,8 +98,18 @@ const LINES: Readonly<Record<string, readonly Call[]>> = {
   "health": [["checkHealth", undefined]],
 };
 
+/** The verbs that do without a daemon. */
+const LOCAL_VERBS = ["certs", "context", "completions"];
+
 /** The verbs that talk to a daemon by gRPC. */
-const VERBS = "start run stop signal update status output logs list wait prune health".split(" ");
+const VERBS = [
+  ...new Set(JOB_METHODS.flatMap((method) => METHODS[method].cli.map(verbOf))),
+  "health",
+];
+
+function verbOf(form: string): string {
+  return form.split(" ")[0] ?? "";
+}
 
 /** A client that answers at once, unless a method is to wait, and what was asked of it. */
 function recorder(waitsFor?: Method) {
@@ -150,7 +161,30 @@ Deno.test("Every line asks the daemon for what it says, and for nothing else", a
     assert.equal(await main(line.split(" "), new FakeIo(client)), 0, line);
     assert.deepEqual(calls, expected, line);
   }
-  assert.deepEqual([...new Set(Object.keys(LINES).map((line) => line.split(" ")[0]))], VERBS);
+});
+
+/** The calls of a line that sends its input on. */
+const INTERACTIVE: typeof LINES = {
+  "run --interactive -- cat": [["startJob", {}], ["writeInput", {}], ["streamLogs", {}]],
+};
+
+Deno.test("METHODS names the subcommands that call each method, and every subcommand", () => {
+  const lines = Object.entries({ ...LINES, ...INTERACTIVE });
+  for (const method of JOB_METHODS) {
+    const forms: readonly string[] = METHODS[method].cli;
+    const isNamed = (line: string) =>
+      forms.some((form) => form.split(" ").every((word) => line.split(" ").includes(word)));
+    for (const [line, calls] of lines) {
+      const isCalled = calls.some(([called]) => called === method);
+      assert.equal(isNamed(line), isCalled, `${line}: ${method}`);
+    }
+  }
+  const named = new Set(lines.map(([line]) => verbOf(line)));
+  assert.deepEqual([...named].sort(), VERBS.toSorted());
+  assert.deepEqual(
+    describeGrammar().commands.map(({ name }) => name).sort(),
+    [...VERBS, ...LOCAL_VERBS].sort(),
+  );
 });
 
 /** The methods that the command line calls, but for the one without a request. */
@@ -194,12 +228,12 @@ function refusing(method: Method, error: JobWorkerError): FakeIo {
 Deno.test("Whatever the daemon refuses of a line is named as it was typed", async () => {
   const lines: typeof LINES = {
     ...LINES,
-    "run --interactive -- cat": [["startJob", {}], ["streamLogs", {}]],
+    ...INTERACTIVE,
     [`logs all ${JOB_ID} --timestamps`]: [["streamLogs", {}]],
   };
   const named = new Set<string>();
   for (const [line, calls] of Object.entries(lines)) {
-    const [verb = ""] = line.split(" ");
+    const verb = verbOf(line);
     for (const method of new Set(calls.map(([method]) => method))) {
       if (method === "checkHealth") continue;
       for (const field of fieldsOf(method)) {
@@ -252,7 +286,7 @@ Deno.test("What the daemon refuses by a field that no line has is told as it com
 Deno.test("Ctrl-C ends every call of every line, a second one where the first has a meaning", async () => {
   const patient = new Set(["start startJob", "run startJob", "run streamLogs"]);
   for (const [line, expected] of Object.entries(LINES)) {
-    const [verb = ""] = line.split(" ");
+    const verb = verbOf(line);
     for (const method of new Set(expected.map(([method]) => method))) {
       const { client, waiting } = recorder(method);
       const io = new FakeIo(client);

@@ -8,7 +8,7 @@
 
 import type { Whole } from "../../lib/service/alike.ts";
 import type { CallContext, JobService } from "../../lib/service/job_service.ts";
-import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
+import { isStream, JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import type { Job } from "../../lib/job/types.ts";
 
 type Awaitable<T> = T extends Promise<infer Value> ? Value
@@ -180,8 +180,4 @@ export async function callWhole<Context>(
   const request = WHOLE_REQUESTS[method] as never;
   if (!isStream(method)) return await service[method](request, context);
   return await Array.fromAsync(service[method](request, context) as AsyncIterable<unknown>);
-}
-
-function isStream(method: JobMethod): boolean {
-  return method === "streamLogs" || method === "watchJobs";
 }
