@@ -31,7 +31,9 @@ const REASONS: Readonly<Record<JobReason | Unknown, string>> = {
 /** What the job is, or how it ended: `failed: exit code 3`. */
 export function outcomeText(job: Job): string {
   if (job.end === null) return job.liveStatus;
-  const { status, reason, exitStatus } = job.end;
+  const { status, reason, exitStatus, ...more } = job.end;
+  // The two that `jobDetails()` shows beside this text; another one does not compile.
+  null as unknown as keyof typeof more satisfies "finishedAt" | "detail";
   const parts = [REASONS[reason]];
   if (exitStatus !== null) {
     parts.push("code" in exitStatus ? `exit code ${exitText(job)}` : `killed by ${exitText(job)}`);
@@ -55,35 +57,45 @@ export function leftText(jobId: string, fate = "goes on"): string {
     `to stop it: worker-cli stop ${id}`;
 }
 
+/** Fields that the texts of the outcome, the limits and the command hold. */
+type InText = "liveStatus" | "timeoutMs" | "gracePeriodMs" | "limits" | "name" | "args";
+
+/** Fields that nobody asks for. */
+type NotShown = "requestId" | "hasInput";
+
 /** Everything about a job that people ask for, as pairs of a name and printable text. */
 export function jobDetails(job: Job, now: number): [name: string, text: string][] {
-  const truncated = job.outputTruncated ? `; ${truncationText(job)}` : "";
-  const { bytes, policy } = job.logLimit;
+  const { jobId, command, pid, owner, labels, startedAt, stdoutBytes, stderrBytes, ...more } = job;
+  const { execution, containment, usage, logLimit, logBytes, outputTruncated, end, ...rest } = more;
+  const { user, umask, nice, ...limits } = execution;
+  const { env, workingDirectory, ...program } = command;
+  // A field that is neither shown nor named by these types does not compile.
+  null as unknown as keyof (typeof rest & typeof limits & typeof program) satisfies
+    | InText
+    | NotShown;
+  const truncated = outputTruncated ? `; ${truncationText(job)}` : "";
   const details: [string, string][] = [
-    ["Job", printable(job.jobId)],
+    ["Job", printable(jobId)],
     ["Command", commandText(job)],
-    ["Directory", printable(job.command.workingDirectory)],
+    ["Directory", printable(workingDirectory)],
     // Names only: values are often secrets, and a terminal has onlookers.
-    ["Variables", Object.keys(job.command.env).map(printable).join(", ")],
+    ["Variables", Object.keys(env).map(printable).join(", ")],
     ["Status", outcomeText(job)],
-    ["Detail", printable(job.end?.detail ?? "")],
-    ["Owner", printable(job.owner)],
-    ["User", printable(job.execution.user)],
-    ["Process", String(job.pid)],
-    ["Held by", CONTAINMENTS[job.containment]],
-    ["Limits", limitsText(job.execution)],
-    ["Umask", printable(job.execution.umask)],
-    ["Nice", job.execution.nice === 0 ? "" : String(job.execution.nice)],
-    ["Started", dateText(job.startedAt)],
-    [isLost(job) ? "Last seen" : "Finished", job.end === null ? "" : dateText(job.end.finishedAt)],
+    ["Detail", printable(end?.detail ?? "")],
+    ["Owner", printable(owner)],
+    ["User", printable(user)],
+    ["Process", String(pid)],
+    ["Held by", CONTAINMENTS[containment]],
+    ["Limits", limitsText(limits)],
+    ["Umask", printable(umask)],
+    ["Nice", nice === 0 ? "" : String(nice)],
+    ["Started", dateText(startedAt)],
+    [isLost(job) ? "Last seen" : "Finished", end === null ? "" : dateText(end.finishedAt)],
     ["Took", tookText(job, now)],
-    ["Used", job.usage === null ? "" : usageText(job.usage)],
-    ["Output", `${job.stdoutBytes} bytes on stdout, ${job.stderrBytes} on stderr${truncated}`],
-    [
-      "Log",
-      `${formatByteSize(job.logBytes)} of ${formatByteSize(bytes)}, ${policy.replace("_", "-")}`,
-    ],
-    ["Labels", labelsText(job.labels)],
+    ["Used", usage === null ? "" : usageText(usage)],
+    ["Output", `${stdoutBytes} bytes on stdout, ${stderrBytes} on stderr${truncated}`],
+    ["Log", logText(logBytes, logLimit)],
+    ["Labels", labelsText(labels)],
   ];
   return details.filter(([, text]) => text !== "");
 }
@@ -94,8 +106,11 @@ const CONTAINMENTS: Readonly<Record<Containment | Unknown, string>> = {
   unknown: "something that this version does not know",
 };
 
-function limitsText({ timeoutMs, gracePeriodMs, limits }: Execution): string {
-  const { memoryBytes, cpus, processes } = limits;
+function limitsText(
+  { timeoutMs, gracePeriodMs, limits }: Pick<Execution, "timeoutMs" | "gracePeriodMs" | "limits">,
+): string {
+  const { memoryBytes, cpus, processes, ...rest } = limits;
+  rest satisfies Record<string, never>;
   return listText([
     timeoutMs === 0 ? "" : formatDuration(timeoutMs),
     memoryBytes === undefined ? "" : `${formatByteSize(memoryBytes)} of memory`,
@@ -105,12 +120,18 @@ function limitsText({ timeoutMs, gracePeriodMs, limits }: Execution): string {
   ]);
 }
 
-function usageText({ cpuMs, peakMemoryBytes, oomKills }: JobUsage): string {
+function usageText({ cpuMs, peakMemoryBytes, oomKills, ...rest }: JobUsage): string {
+  rest satisfies Record<string, never>;
   return listText([
     cpuMs === null ? "" : `${formatDuration(cpuMs)} of processor time`,
     peakMemoryBytes === null ? "" : `${formatByteSize(peakMemoryBytes)} of memory at most`,
     oomKills ? `killed for want of memory: ${oomKills}` : "",
   ]);
+}
+
+function logText(logBytes: number, { bytes, policy, ...rest }: Job["logLimit"]): string {
+  rest satisfies Record<string, never>;
+  return `${formatByteSize(logBytes)} of ${formatByteSize(bytes)}, ${policy.replace("_", "-")}`;
 }
 
 function listText(parts: readonly string[]): string {

@@ -8,6 +8,7 @@ import { dateText } from "./job_words.ts";
 import {
   type ExitStatus,
   type Job,
+  type JobEnd,
   type JobReason,
   type JobStatus,
   type LogRecord,
@@ -15,19 +16,25 @@ import {
   type Unknown,
 } from "./types.ts";
 
-/** Has every field of a {@linkcode Job}, including those that will be added, except these. */
-export type JobJson = Omit<Job, "startedAt" | "end" | "requestId" | "liveStatus"> & {
-  readonly status: JobStatus | Unknown;
-  /** RFC 3339, in UTC. */
-  readonly startDate: string;
-  readonly finishDate: string | null;
-  readonly exitStatus: ExitStatus | null;
-  readonly reason: JobReason | Unknown | null;
-  readonly detail?: string;
-};
+/** Has every field of a {@linkcode Job} and of its end, including those that will be added, except these. */
+export type JobJson =
+  & Omit<Job, "startedAt" | "end" | "requestId" | "liveStatus">
+  & Omit<JobEnd, "status" | "finishedAt" | "exitStatus" | "reason">
+  & {
+    readonly status: JobStatus | Unknown;
+    /** RFC 3339, in UTC. */
+    readonly startDate: string;
+    readonly finishDate: string | null;
+    readonly exitStatus: ExitStatus | null;
+    readonly reason: JobReason | Unknown | null;
+  };
+
+/** The end of a job that has not ended. */
+const NO_END = { status: null, reason: null, exitStatus: null, finishedAt: null };
 
 export function jobJson(job: Job): JobJson {
   const { jobId, command, pid, owner, startedAt, end, requestId: _, liveStatus: __, ...rest } = job;
+  const { status: ___, reason, exitStatus, finishedAt, ...restOfEnd } = end ?? NO_END;
   const { name, args, env, workingDirectory } = command;
   return {
     jobId,
@@ -36,11 +43,11 @@ export function jobJson(job: Job): JobJson {
     pid,
     owner,
     startDate: dateText(startedAt),
-    finishDate: end === null ? null : dateText(end.finishedAt),
-    exitStatus: end?.exitStatus ?? null,
-    reason: end?.reason ?? null,
+    finishDate: finishedAt === null ? null : dateText(finishedAt),
+    exitStatus,
+    reason,
     ...rest,
-    ...(end?.detail !== undefined && { detail: end.detail }),
+    ...restOfEnd,
   };
 }
 

@@ -2,7 +2,8 @@ import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PasswordLogin } from "../auth/password_login.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
-import { statusOf } from "../job/types.ts";
+import type { Alike } from "../service/alike.ts";
+import { type JobFilter, statusOf } from "../job/types.ts";
 import { basicAuth, type FailedLogin } from "./basic_auth.ts";
 import { HttpError, httpStatusOf, knownError } from "./http_error.ts";
 import { jobJson } from "../job/job_json.ts";
@@ -117,6 +118,8 @@ function handlersOf(
         ...(startedAfter !== undefined && { startedAfter: Date.parse(startedAfter) }),
         ...(startedBefore !== undefined && { startedBefore: Date.parse(startedBefore) }),
       };
+      // A filter that has no parameter does not compile.
+      true satisfies Alike<typeof filter, JobFilter>;
       const { jobs, nextPageToken } = await service.listJobs({ filter, ...page }, contextOf(c));
       return c.json({ jobs: jobs.map(jobJson), nextPageToken });
     },

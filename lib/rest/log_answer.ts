@@ -9,6 +9,7 @@ import type {
   LogGap,
   StreamLogsRequest,
 } from "../service/job_service.ts";
+import type { Alike } from "../service/alike.ts";
 import { concat } from "../text/concat.ts";
 import { withHeartbeat } from "./heartbeat.ts";
 import { jobJson } from "../job/job_json.ts";
@@ -52,6 +53,8 @@ export async function logAnswer(
     follow,
     ...range,
   };
+  // A field that the query has no parameter for does not compile.
+  true satisfies Alike<typeof request, StreamLogsRequest>;
   if (follow) c.env.openEnded();
   const left = new AbortController();
   const signal = AbortSignal.any([c.req.raw.signal, left.signal]);

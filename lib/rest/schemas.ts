@@ -7,6 +7,7 @@
 
 import { readDateTime } from "../text/date_time.ts";
 import type { Alike } from "../service/alike.ts";
+import type { StopJobRequest } from "../service/job_service.ts";
 import type { JobJson } from "../job/job_json.ts";
 import { z } from "../text/zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
@@ -183,6 +184,8 @@ export const jobStop = z.strictObject({
     description: "Between that signal and SIGKILL; 10000 by default.",
   }),
 }).register(named, { id: "JobStop" });
+
+true satisfies Alike<StopJobRequest, z.output<typeof jobStop> & { readonly jobId: string }>;
 
 export const jobQuery = z.strictObject({
   status: z.array(z.enum(JOB_STATUSES)).refine(isSet, { error: "must name each status once" })

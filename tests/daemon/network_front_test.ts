@@ -6,7 +6,8 @@ import { setPassword } from "../../lib/auth/password_file_edit.ts";
 import type { Refusal } from "../../lib/service/audit.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
-import { basic, fakeService, JOB } from "../rest/fixture.ts";
+import { basic, JOB } from "../rest/fixture.ts";
+import { fakeService } from "../service/samples.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());

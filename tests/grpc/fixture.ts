@@ -13,6 +13,7 @@ import type { JobService } from "../../lib/service/job_service.ts";
 import type { Job, LogBatch } from "../../lib/job/types.ts";
 import { TestCertificates } from "../certificates.ts";
 import { job } from "../executor/job_fixture.ts";
+import { fakeService } from "../service/samples.ts";
 
 export const JOB: Job = job({
   jobId: "01890a5d-ac96-774b-bcce-b302099a8057",
@@ -41,28 +42,6 @@ export const FROM_THE_START = {
   follow: true,
   start: { kind: "offset", offset: 0 } as const,
 };
-
-/** A service that can do what the test says, and nothing else. */
-export function fakeService(methods: Partial<JobService>): JobService {
-  const unexpected = (): never => {
-    throw new Error("The test expects no such call");
-  };
-  return {
-    startJob: unexpected,
-    stopJob: unexpected,
-    getJob: unexpected,
-    listJobs: unexpected,
-    waitJob: unexpected,
-    getLogs: unexpected,
-    streamLogs: unexpected,
-    watchJobs: unexpected,
-    signalJob: unexpected,
-    updateJob: unexpected,
-    writeInput: unexpected,
-    pruneJobs: unexpected,
-    ...methods,
-  };
-}
 
 /** One record with `data` that begins at `offset`. */
 export function batchOf(offset: number, data: Uint8Array<ArrayBuffer>): LogBatch {

@@ -7,7 +7,6 @@ import { Channel } from "../../lib/grpc/channel.ts";
 import { endpointOf } from "../../lib/grpc/endpoint.ts";
 import { Metadata } from "../../lib/grpc/grpc.ts";
 import { JOB_WORKER } from "../../lib/grpc/protocol.ts";
-import type { JobService } from "../../lib/service/job_service.ts";
 import { JOB_METHODS } from "../../lib/service/methods.ts";
 import { callWhole, eachMethod, WHOLE_ANSWERS, WHOLE_REQUESTS } from "../service/samples.ts";
 import { soon } from "../soon.ts";
@@ -84,40 +83,19 @@ Deno.test("a JobWorkerError reaches the caller, with its reason", async () => {
 Deno.test("a fault in any handler becomes INTERNAL for that call, and the server lives", async () => {
   const fault = new TypeError("A secret");
   const reject = () => Promise.reject(fault);
-  const explode = () => {
-    throw fault;
-  };
   await using server = await TestServer.start({
-    startJob: reject,
-    stopJob: explode,
+    ...eachMethod(reject),
+    stopJob: () => {
+      throw fault;
+    },
     getJob: () => Promise.resolve({ ...JOB, end: { status: "odd" } as never }),
-    listJobs: reject,
-    waitJob: explode,
-    getLogs: reject,
-    streamLogs: explode,
-    watchJobs: () => ({ [Symbol.asyncIterator]: () => ({ next: reject }) }),
-    signalJob: reject,
-    updateJob: reject,
-    writeInput: explode,
-    pruneJobs: reject,
+    streamLogs: () => {
+      throw fault;
+    },
   });
   await using client = await server.connect();
-  const calls: { [Method in keyof JobService]: () => Promise<unknown> } = {
-    startJob: () => client.startJob({ command: JOB.command, labels: {}, requestId: "" }),
-    stopJob: () => client.stopJob({ jobId, stopSignal: "", gracePeriodMs: null }),
-    getJob: () => client.getJob({ jobId }),
-    listJobs: () => client.listJobs({ filter: {}, pageSize: 0, pageToken: "" }),
-    waitJob: () => client.waitJob({ jobId }),
-    getLogs: () => client.getLogs({ jobId, streams: [], offset: 0, maxBytes: 0 }),
-    streamLogs: () => Array.fromAsync(client.streamLogs(FROM_THE_START)),
-    watchJobs: () => Array.fromAsync(client.watchJobs({ filter: {} })),
-    signalJob: () => client.signalJob({ jobId, signal: "USR1" }),
-    updateJob: () => client.updateJob({ jobId, timeoutMs: 1 }),
-    writeInput: () => client.writeInput({ jobId, offset: 0, data: new Uint8Array(1), end: false }),
-    pruneJobs: () => client.pruneJobs({ maxCount: 1, dryRun: true, owner: "" }),
-  };
-  for (const [method, call] of Object.entries(calls)) {
-    await assert.rejects(call, (error: JobWorkerError) => {
+  for (const method of JOB_METHODS) {
+    await assert.rejects(callWhole(client, method, {}), (error: JobWorkerError) => {
       assert.equal(error.code, "internal", method);
       assert.ok(!error.message.includes("secret"), method);
       return true;

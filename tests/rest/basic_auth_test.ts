@@ -1,7 +1,8 @@
 import { restApp } from "../../lib/rest/app.ts";
 import { OPERATIONS } from "../../lib/rest/operations.ts";
 import { assert } from "../assert.ts";
-import { basic, fakeService, JOB_ID, TestApp } from "./fixture.ts";
+import { fakeService } from "../service/samples.ts";
+import { basic, JOB_ID, TestApp } from "./fixture.ts";
 
 Deno.test("Every path but the open ones wants a user and password, before anything is read", async () => {
   const api = new TestApp();

@@ -15,6 +15,7 @@ import type { Job, LogBatch, LogRecord } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import type { TestCertificates } from "../certificates.ts";
 import { job } from "../executor/job_fixture.ts";
+import { fakeService } from "../service/samples.ts";
 
 export const JOB_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 
@@ -34,16 +35,6 @@ export const DONE_JOB: Job = {
   ...JOB,
   end: { status: "done", reason: "exited", exitStatus: { code: 0 }, finishedAt: 1_700_000_001_999 },
 };
-
-/** A service that can do what the test says, and nothing else. */
-export function fakeService(methods: Partial<JobService>): JobService {
-  return new Proxy(methods, {
-    get: (_methods, name) =>
-      Reflect.get(methods, name) ?? (() => {
-        throw new Error(`The test expects no call of ${String(name)}`);
-      }),
-  }) as JobService;
-}
 
 /** One record with these bytes that begins at an offset. */
 export function recordOf(

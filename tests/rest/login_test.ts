@@ -4,7 +4,8 @@ import { restApp } from "../../lib/rest/app.ts";
 import { hostsOf } from "../../lib/rest/server.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
-import { basic, DONE_JOB, fakeService, JOB_ID, RawConnection, TestRest } from "./fixture.ts";
+import { fakeService } from "../service/samples.ts";
+import { basic, DONE_JOB, JOB_ID, RawConnection, TestRest } from "./fixture.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());

@@ -171,6 +171,14 @@ export function eachMethod(answer: AnyMethod): JobService {
   return Object.fromEntries(methods) as JobService;
 }
 
+/** A service that can do what the test says, and nothing else. */
+export function fakeService(methods: Partial<JobService>): JobService {
+  const unexpected = eachMethod((method) => {
+    throw new Error(`The test expects no call of ${method}`);
+  });
+  return { ...unexpected, ...methods };
+}
+
 /** Calls a method by its name with its whole request; a stream is read to its end. */
 export async function callWhole<Context>(
   service: { [Method in JobMethod]: (request: never, context: Context) => unknown },

@@ -55,8 +55,23 @@ export function jobPage(job: Job, { identity, now }: JobPageView): Html {
   return layout(`${commandText(job).slice(0, 60)} - Job Worker`, content, identity);
 }
 
+/** Fields that the texts of the status and of the end hold. */
+type InText = "liveStatus" | "end";
+
+/** Fields that are left to `worker-cli status` and the API. */
+type NotShown =
+  | "execution"
+  | "containment"
+  | "usage"
+  | "logLimit"
+  | "logBytes"
+  | "outputTruncated"
+  | "requestId";
+
 function facts(job: Job, now: number): Html[] {
-  const { jobId, owner, pid, startedAt, labels, stdoutBytes, stderrBytes } = job;
+  const { jobId, command, owner, pid, startedAt, labels, stdoutBytes, stderrBytes, ...more } = job;
+  // A field that is neither shown nor named by these types does not compile.
+  null as unknown as keyof typeof more satisfies InText | NotShown;
   const pairs: [string, string | Html][] = [
     ["Id", html`<code>${jobId}</code>`],
     ["Owner", html`<bdi>${owner}</bdi>`],
@@ -64,7 +79,7 @@ function facts(job: Job, now: number): Html[] {
     ["Duration", tookText(job, now)],
     ["Process", String(pid)],
     ["Output", `${formatByteSize(stdoutBytes)} stdout, ${formatByteSize(stderrBytes)} stderr`],
-    ["Directory", job.command.workingDirectory],
+    ["Directory", command.workingDirectory],
     ["Labels", Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ")],
     ["End", endText(job)],
   ];
