@@ -331,7 +331,12 @@ Deno.test("An id that was cut short is looked up, and a whole one only written i
 
 Deno.test("A completion asks for the ids that begin so, and for those that run where others are of no use", async () => {
   const { client, calls } = recorder();
-  for (const verb of ["status", "output", "logs all", "stop", "wait", "signal", "update"]) {
+  const lines = ["stop", "signal", "update", "status", "output", "logs all", "wait"];
+  const takeIds = describeGrammar().commands.filter((command) =>
+    command.arguments.some(({ name }) => name === "jobId")
+  );
+  assert.deepEqual(lines.map(verbOf), takeIds.map(({ name }) => name));
+  for (const verb of lines) {
     const line = ["__complete", "--", ...verb.split(" "), "0199"];
     const io = new FakeIo(client);
     assert.equal(await main(line, io), 0);
