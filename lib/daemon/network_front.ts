@@ -5,9 +5,10 @@ import { PasswordLogin } from "../auth/password_login.ts";
 import { loadServerMaterial } from "../auth/server_certificate.ts";
 import type { TlsMaterial, TlsPaths } from "../auth/tls_material.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { RefusedConnection } from "../net/connection_caps.ts";
 import { cannotListen, findFreePort } from "../net/free_port.ts";
 import { GrpcServer } from "../grpc/server.ts";
-import { type RefusedConnection, TlsListener } from "../grpc/tls_listener.ts";
+import { type RefusedClient, TlsListener } from "../grpc/tls_listener.ts";
 import type { HostPort } from "../net/host_port.ts";
 import { restApp } from "../rest/app.ts";
 import type { FailedLogin } from "../rest/basic_auth.ts";
@@ -89,7 +90,7 @@ export class NetworkFront implements AsyncDisposable {
     resources.defer(async () => {
       await Promise.all([grpc.close(closing), rest?.close(closing)]);
     });
-    const onKnown = (refused: RefusedConnection, unreported = 0) => {
+    const onKnown = (refused: RefusedClient, unreported = 0) => {
       warnOfRefused(refused, unreported);
       options.onRefused(refusalOf(refused, unreported));
     };
@@ -154,18 +155,14 @@ async function portOf(
 const REPORTS = { max: 20, perMs: 60_000 };
 
 function refusalOf(
-  { peer, message, fingerprint }: RefusedConnection,
+  { peer, message, fingerprint }: RefusedClient,
   unreported: number,
 ): Refusal {
   return { method: "connect", peer, user: "", fingerprint, why: message.slice(0, 512), unreported };
 }
 
 function warnOfRefused(
-  { peer, message, fingerprint }: {
-    readonly peer: string;
-    readonly message: string;
-    readonly fingerprint?: string;
-  },
+  { peer, message, fingerprint }: RefusedConnection & Partial<RefusedClient>,
   unreported = 0,
 ): void {
   diagnostics.warn("Refused {peer}: {message}", {

@@ -25,19 +25,16 @@ import {
 import type { DenyList } from "../auth/deny_list.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { bind, type Binding } from "../net/bind.ts";
-import { ConnectionCaps, peerOf } from "../net/connection_caps.ts";
+import { ConnectionCaps, peerOf, type RefusedConnection } from "../net/connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../net/host_port.ts";
 import { checkCertificate, type ProbeOptions, probeOwnListener } from "../net/listener_probe.ts";
 import { cannotListen } from "../net/free_port.ts";
 
-/** A connection that was not let in, or that was ended because its certificate is no longer good. */
-export interface RefusedConnection {
-  /** Address and port, as in {@linkcode formatHostPort}. */
-  readonly peer: string;
+/** A client that was not let in, or whose connection was ended because its certificate is no longer good. */
+export interface RefusedClient extends RefusedConnection {
   /** `handshake`: the TLS stack refused it, or the client gave up. */
   readonly reason: RefusalReason | "handshake" | "too_many_connections";
-  readonly message: string;
   /** Of the client's certificate, as far as it was seen; else `""`. */
   readonly fingerprint: string;
 }
@@ -62,7 +59,7 @@ export interface TlsListenerOptions extends Binding {
   /** Takes over the connection of a verified client: from here on it is the callee's to close. */
   readonly onConnection: (socket: tls.TLSSocket, client: ClientCertificate) => void;
   /** Is told of every connection that was refused, or ended later. */
-  readonly onRefused: (refused: RefusedConnection) => void;
+  readonly onRefused: (refused: RefusedClient) => void;
   /** Is told that the listener itself has failed: out of file descriptors, for one. */
   readonly onError: (error: Error) => void;
 }
@@ -300,7 +297,7 @@ export class TlsListener implements AsyncDisposable {
 
   #report(
     peer: string,
-    reason: RefusedConnection["reason"],
+    reason: RefusedClient["reason"],
     message: string,
     fingerprint = "",
   ): void {

@@ -1,6 +1,13 @@
 import type { Socket } from "node:net";
 import { formatHostPort, networkOf } from "./host_port.ts";
 
+/** A connection that was not let in. */
+export interface RefusedConnection {
+  /** Address and port of the other side, as people write them. */
+  readonly peer: string;
+  readonly message: string;
+}
+
 /** How many connections there may be. */
 export interface ConnectionCapsOptions {
   readonly maxConnections: number;

@@ -55,10 +55,10 @@ const logPolicy = z.enum(LOG_POLICIES).meta({
 
 const milliseconds = z.number().min(0);
 const limits = z.strictObject({
-  memoryBytes: fields.memoryBytes.exactOptional(),
-  cpus: fields.cpus.exactOptional().meta({ description: "0.5 is half a processor's time." }),
-  processes: fields.processes.exactOptional(),
-});
+  memoryBytes: fields.memoryBytes,
+  cpus: about(fields.cpus, "0.5 is half a processor's time."),
+  processes: fields.processes,
+}).exactPartial();
 const execution = z.strictObject({
   user: about(fields.user, "Whose rights it has; empty: the daemon's choice."),
   umask: about(fields.umask, "Octal; empty: the daemon's."),
@@ -166,14 +166,7 @@ export const newJob = z.strictObject({
     bytes: fields.logLimitBytes.exactOptional(),
     policy: logPolicy.exactOptional(),
   }).exactOptional().meta({ description: "What is left out is the daemon's choice." }),
-  execution: z.strictObject({
-    user: execution.shape.user.exactOptional(),
-    umask: execution.shape.umask.exactOptional(),
-    nice: execution.shape.nice.exactOptional(),
-    timeoutMs: execution.shape.timeoutMs.exactOptional(),
-    gracePeriodMs: execution.shape.gracePeriodMs.exactOptional(),
-    limits: limits.exactOptional(),
-  }).exactOptional().meta({ description: "The same." }),
+  execution: execution.exactPartial().exactOptional().meta({ description: "The same." }),
 }).register(named, { id: "NewJob" });
 
 export const jobStop = z.strictObject({

@@ -7,19 +7,12 @@ import type { TLSSocket } from "node:tls";
 import { handshakeFault } from "../auth/handshake_alert.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { bind, type Binding } from "../net/bind.ts";
-import { ConnectionCaps, peerOf } from "../net/connection_caps.ts";
+import { ConnectionCaps, peerOf, type RefusedConnection } from "../net/connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { HostPort } from "../net/host_port.ts";
 import { checkCertificate, probeOwnListener } from "../net/listener_probe.ts";
 import { bridge } from "./node_bridge.ts";
 import type { RestEnv } from "./rest_env.ts";
-
-/** A connection that was not let in. */
-export interface RefusedConnection {
-  /** Address and port, as people write them. */
-  readonly peer: string;
-  readonly message: string;
-}
 
 /** How long clients may take, in milliseconds. */
 export interface RestDeadlines {

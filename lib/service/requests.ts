@@ -132,23 +132,12 @@ const SCHEMAS = {
       error: "must say what to keep, by age, count or bytes",
     },
   ),
-} as const;
+} as const satisfies Record<JobMethod, z.ZodType>;
 
-// A method without a schema, or a field that only one of the two has, does not compile.
-({
-  startJob: true,
-  signalJob: true,
-  updateJob: true,
-  writeInput: true,
-  stopJob: true,
-  getJob: true,
-  waitJob: true,
-  listJobs: true,
-  getLogs: true,
-  streamLogs: true,
-  watchJobs: true,
-  pruneJobs: true,
-}) satisfies { [Name in JobMethod]: Alike<RequestOf<Name>, z.output<typeof SCHEMAS[Name]>> };
+// A field that only the type or only the schema has does not compile.
+null as unknown as {
+  [Name in JobMethod]: Alike<RequestOf<Name>, z.output<typeof SCHEMAS[Name]>>;
+} satisfies Record<JobMethod, true>;
 
 /**
  * Refuses a request that no answer could be given to.

@@ -8,7 +8,7 @@ import type { TLSSocket } from "node:tls";
 import type { TlsMaterial } from "../../lib/auth/tls_material.ts";
 import { connect, type ConnectOptions, type JobWorkerClient } from "../../lib/grpc/client.ts";
 import { GrpcServer, type GrpcServerOptions } from "../../lib/grpc/server.ts";
-import { type RefusedConnection, TlsListener } from "../../lib/grpc/tls_listener.ts";
+import { type RefusedClient, TlsListener } from "../../lib/grpc/tls_listener.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
 import type { Job, LogBatch } from "../../lib/job/types.ts";
 import { TestCertificates } from "../certificates.ts";
@@ -68,7 +68,7 @@ export class TestServer implements AsyncDisposable {
   /** What the server called a fault of ours. */
   readonly faults: { error: unknown; method: string }[];
   /** Whom it has turned away. */
-  readonly refusals: RefusedConnection[];
+  readonly refusals: RefusedClient[];
   readonly grpc: GrpcServer;
   readonly certificates: TestCertificates;
   readonly port: number;
@@ -100,7 +100,7 @@ export class TestServer implements AsyncDisposable {
     const stack = new AsyncDisposableStack();
     const certificates = options.certificates ?? stack.use(await TestCertificates.create());
     const faults: TestServer["faults"] = [];
-    const refusals: RefusedConnection[] = [];
+    const refusals: RefusedClient[] = [];
     const sockets = new Set<TLSSocket>();
     const grpc = new GrpcServer(fakeService(methods), {
       ...options,

@@ -3,7 +3,7 @@ import { once } from "node:events";
 import * as tls from "node:tls";
 import type { ClientCertificate } from "../../lib/auth/client_certificate.ts";
 import {
-  type RefusedConnection,
+  type RefusedClient,
   TlsListener,
   type TlsListenerOptions,
 } from "../../lib/grpc/tls_listener.ts";
@@ -20,7 +20,7 @@ export const admin = await certificates.material("client");
 export class TestListener implements AsyncDisposable {
   readonly clients: ClientCertificate[] = [];
   readonly sockets: tls.TLSSocket[] = [];
-  readonly refusals: RefusedConnection[] = [];
+  readonly refusals: RefusedClient[] = [];
   #listener: TlsListener | undefined;
   #onRefusal = Promise.withResolvers<void>();
 
@@ -58,7 +58,7 @@ export class TestListener implements AsyncDisposable {
   }
 
   /** The next refusal that nobody has taken yet. */
-  async nextRefusal(): Promise<RefusedConnection> {
+  async nextRefusal(): Promise<RefusedClient> {
     while (this.refusals.length === 0) {
       await soon(this.#onRefusal.promise, () => "a connection that is refused");
     }
@@ -114,7 +114,7 @@ export async function assertAdmitted(
 export async function refusalOf(
   fixture: TestListener,
   options: tls.ConnectionOptions,
-): Promise<RefusedConnection> {
+): Promise<RefusedClient> {
   assert.equal(await greeting(connect(fixture.port, options)), null);
   const refusal = await fixture.nextRefusal();
   assert.match(refusal.peer, /^127\.0\.0\.1:\d+$/);
