@@ -1,3 +1,12 @@
+/**
+ * Server reflection: https://grpc.io/docs/guides/reflection/
+ *
+ * `@grpc/reflection` 1.0.4 does not do: what it says of our contract names no imports, so that clients refuse
+ * it, and it reads a `.proto` beside itself, which an executable does not carry.
+ *
+ * @module
+ */
+
 import protobuf from "protobufjs";
 import descriptor from "protobufjs/ext/descriptor/index.js";
 import { ERROR_CODES } from "../errors.ts";

@@ -1,6 +1,9 @@
 /**
- * Between `node:http` and the functions from a `Request` to a `Response` that applications are, with
- * back-pressure both ways: no more is read than is asked for, and no more is made than is taken.
+ * Connects `node:http` to an application that turns a `Request` into a `Response`, with back-pressure both
+ * ways: no more is read than is asked for, and no more is made than is taken.
+ *
+ * `@hono/node-server` 2.1.9 does not do: it never sends 100 Continue, accepts any number of header fields and
+ * targets that are no path, takes no signal of ours, and reports a request that breaks off as a fault of ours.
  *
  * @module
  */
