@@ -1,3 +1,4 @@
+import { pullStream } from "../async/pull_stream.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isLasting } from "../files/lasting.ts";
@@ -161,7 +162,17 @@ export class EngineServer implements AsyncDisposable {
     const left = new AbortController();
     const signal = AbortSignal.any([left.signal, this.#closing.signal]);
     const frames = this.#frames(method, request, { caller, signal });
-    return new Response(bodyOf(frames, { onLeft: () => left.abort(), held: admission.move() }));
+    const held = admission.move();
+    const answer = pullStream(frames, {
+      onEnd: () => held.dispose(),
+      async onCancel() {
+        left.abort();
+        // One that has said something which nobody came for lets go of what it holds.
+        await frames.return();
+        held.dispose();
+      },
+    });
+    return new Response(answer);
   }
 
   async #roomFor(bytes: number): Promise<Disposable | null> {
@@ -188,7 +199,7 @@ export class EngineServer implements AsyncDisposable {
     method: JobMethod,
     request: object,
     context: CallContext,
-  ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  ): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
     if (!isStream(method)) {
       yield await this.#answer(method, request, context);
       return;
@@ -227,32 +238,4 @@ async function identityOf(path: string): Promise<string | null> {
     if (error instanceof Deno.errors.NotFound) return null;
     throw error;
   }
-}
-
-/**
- * The frames as they are asked for. A caller who leaves cancels the body, even while the generator
- * waits for something to say: `ReadableStream.from` would let it wait on. One that has said something
- * which nobody came for is ended, so that it lets go of what it holds.
- *
- * @param call.held is let go of when the answer has ended, however it ends
- */
-function bodyOf(
-  frames: AsyncGenerator<Uint8Array<ArrayBuffer>>,
-  call: { readonly onLeft: () => void; readonly held: Disposable },
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await frames.next();
-      if (!done) controller.enqueue(value);
-      else {
-        call.held[Symbol.dispose]();
-        controller.close();
-      }
-    },
-    async cancel() {
-      call.onLeft();
-      await frames.return(undefined);
-      call.held[Symbol.dispose]();
-    },
-  }, { highWaterMark: 0 });
 }

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { accepts } from "hono/accepts";
 import type { z } from "../text/zod.ts";
+import { pullStream } from "../async/pull_stream.ts";
 import { JobWorkerError } from "../errors.ts";
 import type {
   CallContext,
@@ -83,7 +84,7 @@ export async function logAnswer(
   // Hono drops the body of such an answer without cancelling it.
   if (c.req.method === "HEAD") await close();
   const endOffset = first?.endOffset;
-  return new Response(bodyOf(pieces, close), {
+  return new Response(pullStream(pieces, { onCancel: close }), {
     headers: {
       "Content-Type": type,
       ...(endOffset !== undefined && { "Log-End": `${endOffset}` }),
@@ -188,7 +189,7 @@ async function* prepend<T>(
 async function* asBytes(
   batches: AsyncIterable<LogBatch>,
   tellGaps: (gaps: string) => void,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   const gaps: string[] = [];
   let begun = false;
   for await (const { records, gap } of batches) {
@@ -211,7 +212,7 @@ const encoder = new TextEncoder();
 async function* asLines(
   batches: AsyncIterable<LogBatch>,
   { known }: LogAnswerOptions,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   const encode = (lines: readonly unknown[]) =>
     encoder.encode(lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
   try {
@@ -233,7 +234,7 @@ async function* asLines(
 async function* asEvents(
   batches: AsyncIterable<LogBatch>,
   { heartbeatMs, known }: LogAnswerOptions,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
   yield encoder.encode(": the log\n\n");
   try {
     for await (const batch of withHeartbeat(batches, heartbeatMs)) {
@@ -264,19 +265,4 @@ async function* asEvents(
 /** JSON has no line breaks, so one line carries it. */
 function data(value: unknown): string {
   return `data: ${JSON.stringify(value)}\n\n`;
-}
-
-/** The pieces as they are asked for. A client that leaves cancels, even in the middle of a wait. */
-function bodyOf(
-  pieces: AsyncGenerator<Uint8Array<ArrayBuffer>>,
-  onCancel: () => Promise<void>,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  return new ReadableStream({
-    async pull(controller) {
-      const { done, value } = await pieces.next();
-      if (done) controller.close();
-      else controller.enqueue(value);
-    },
-    cancel: onCancel,
-  }, { highWaterMark: 0 });
 }

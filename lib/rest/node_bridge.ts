@@ -10,6 +10,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { once } from "node:events";
+import { pullStream } from "../async/pull_stream.ts";
 import { JobWorkerError } from "../errors.ts";
 
 /** What a request is answered by. */
@@ -74,7 +75,7 @@ function requestOf(
       method: isForbidden ? "OPTIONS" : method,
       headers,
       signal,
-      body: hasBody ? bodyOf(incoming, outgoing) : null,
+      body: hasBody ? pullStream(chunksOf(incoming, outgoing)) : null,
     });
     // It is for the application to say which methods a path has.
     return isForbidden ? Object.defineProperty(request, "method", { value: method }) : request;
@@ -83,23 +84,17 @@ function requestOf(
   }
 }
 
-function bodyOf(
+/** The body, which a client that waits for 100 Continue is asked for when somebody reads it. */
+async function* chunksOf(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  const chunks = incoming[Symbol.asyncIterator]();
-  let waits = incoming.headers.expect?.toLowerCase() === "100-continue";
-  return new ReadableStream({
-    async pull(controller) {
-      if (waits) outgoing.writeContinue();
-      waits = false;
-      const { done, value } = await chunks.next().catch((cause) => {
-        throw new JobWorkerError("cancelled", "The request breaks off", { cause });
-      });
-      if (done) controller.close();
-      else controller.enqueue(new Uint8Array(value));
-    },
-  }, { highWaterMark: 0 });
+): AsyncGenerator<Uint8Array<ArrayBuffer>, void, undefined> {
+  if (incoming.headers.expect?.toLowerCase() === "100-continue") outgoing.writeContinue();
+  try {
+    for await (const chunk of incoming) yield new Uint8Array(chunk);
+  } catch (cause) {
+    throw new JobWorkerError("cancelled", "The request breaks off", { cause });
+  }
 }
 
 async function send(

@@ -1,0 +1,30 @@
+import { pullStream } from "../../lib/async/pull_stream.ts";
+import { assert } from "../assert.ts";
+
+Deno.test("pullStream() asks for no more than is read, and tells of the end", async () => {
+  let asked = 0;
+  async function* count(): AsyncGenerator<number, void, undefined> {
+    for (; asked < 2;) yield await Promise.resolve(++asked);
+  }
+  const ends: string[] = [];
+  const reader = pullStream(count(), { onEnd: () => ends.push("end") }).getReader();
+  assert.equal(asked, 0);
+  assert.deepEqual(await reader.read(), { done: false, value: 1 });
+  assert.equal(asked, 1);
+  assert.deepEqual(await reader.read(), { done: false, value: 2 });
+  assert.deepEqual(ends, []);
+  assert.equal((await reader.read()).done, true);
+  assert.deepEqual(ends, ["end"]);
+});
+
+Deno.test("pullStream() tells at once of a reader who leaves in the middle of a wait", async () => {
+  const never = Promise.withResolvers<IteratorResult<number, void>>();
+  let left = 0;
+  const reader = pullStream({ next: () => never.promise }, {
+    onCancel: () => Promise.resolve(void left++),
+  }).getReader();
+  const read = reader.read();
+  await reader.cancel();
+  assert.equal(left, 1);
+  assert.equal((await read).done, true);
+});
