@@ -217,7 +217,7 @@ export class EngineServer implements AsyncDisposable {
     if (error instanceof JobWorkerError) return error;
     if (context.signal.aborted) return new JobWorkerError("cancelled", "The caller has left");
     this.#options.onFault(error, method);
-    return new JobWorkerError("internal", "Internal error: see the diagnostics of the daemon");
+    return new JobWorkerError("internal", "Internal error of the daemon, see its diagnostics");
   }
 
   #faultResponse(error: unknown): Response {

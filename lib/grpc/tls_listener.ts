@@ -220,7 +220,7 @@ export class TlsListener implements AsyncDisposable {
     this.#arrivals++;
     if (!this.#caps.admit(socket)) {
       socket.destroy();
-      this.#report(peer, "too_many_connections", "There are too many connections already");
+      this.#report(peer, "too_many_connections", "There are already too many connections");
       return;
     }
     this.#peers.set(socket, peer);

@@ -26,7 +26,7 @@ export function basicAuth(
   return async function authenticate(c, next) {
     const credentials = credentialsIn(c.req.header("authorization"));
     if (credentials === null) {
-      throw unauthenticated("This needs a user and password, by HTTP Basic authentication");
+      throw unauthenticated("This requires a user and password, by HTTP Basic authentication");
     }
     const { address, peer } = c.env;
     const result = await login.login(credentials, address);

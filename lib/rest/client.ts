@@ -145,7 +145,7 @@ function readAnswer<T>(schema: z.ZodType<T>, answer: unknown): T {
   const [issue] = error?.issues ?? [];
   throw new JobWorkerError(
     "internal",
-    `The daemon's answer is not understood: ${issue?.path.join(".")} ${issue?.message}`,
+    `Cannot understand the answer of the daemon: ${issue?.path.join(".")} ${issue?.message}`,
   );
 }
 

@@ -111,13 +111,16 @@ function rangeOf(
   if (follow && end !== undefined) {
     throw new JobWorkerError(
       "invalid_argument",
-      "Invalid query: follow and end do not go together",
+      "Invalid query: follow and end cannot be combined",
     );
   }
   // A browser that reconnects repeats the query as it was.
   const [, offset, last] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(lastEventId ?? "0") ?? [];
   if (offset === undefined) {
-    throw new JobWorkerError("invalid_argument", "Invalid Last-Event-ID: must be of an event");
+    throw new JobWorkerError(
+      "invalid_argument",
+      "Invalid Last-Event-ID: must be the id of an event",
+    );
   }
   const start = startOf(query);
   if (lastEventId === undefined) return { start, ...(end !== undefined && { endOffset: end }) };

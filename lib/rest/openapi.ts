@@ -8,19 +8,23 @@ const needsUser = ({ open }: Operation) => open !== true;
 const hasBody = ({ body }: Operation) => body !== undefined;
 const isOfJob = ({ path }: Operation) => path.includes("{");
 
-/** The statuses of errors: which operations answer with them, and for what. */
+/** The statuses of errors: which operations answer with each, and why. */
 const FAILURES: readonly (readonly [number, (operation: Operation) => boolean, string])[] = [
-  [400, needsUser, "The request cannot be understood, or asks for what cannot be"],
-  [401, needsUser, "No user and password, or wrong ones"],
-  [403, needsUser, "The user has no role that allows this, or the request is another site's"],
+  [400, needsUser, "The request is malformed, or a value in it is not accepted"],
+  [401, needsUser, "The user and password are missing or wrong"],
+  [
+    403,
+    needsUser,
+    "The roles of the user do not allow this, or the request comes from another site",
+  ],
   [404, needsUser, "There is no such job, or the user may not see it"],
-  [409, hasBody, "Not in this state: the job has ended, or the program cannot be run"],
+  [409, hasBody, "The job has already ended, or the program cannot be run"],
   [413, hasBody, "The body is larger than 1 MiB"],
   [415, hasBody, "The body is not JSON"],
   [416, isOfJob, "The log is shorter than the offset"],
-  [429, needsUser, "Too many failed logins: Retry-After says for how long to wait"],
-  [500, needsUser, "A fault of the daemon"],
-  [503, needsUser, "The daemon cannot answer at the moment"],
+  [429, needsUser, "Too many failed logins: Retry-After says how long to wait"],
+  [500, needsUser, "Internal error of the daemon"],
+  [503, needsUser, "The daemon is unavailable at the moment"],
 ];
 
 /** The document of the API, OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.1.html */
@@ -42,7 +46,7 @@ export function openApiDocument(): Record<string, unknown> {
   };
 }
 
-/** The named messages; a name stands for the message wherever another holds it. */
+/** The named messages. Where a message contains another, it refers to that by name. */
 function components(): Record<string, unknown> {
   const made = z.toJSONSchema(schemas.named, { uri: reference, io: "input" }).schemas;
   return Object.fromEntries(
@@ -87,8 +91,8 @@ function pathParameters({ path }: Operation) {
 }
 
 /**
- * Parameters of which one is given at most are one to OpenAPI, an object: form and explode, which are
- * usual in a query, make a parameter of each of its members.
+ * OpenAPI describes parameters of which at most one may be given as one object: with form and explode, the
+ * defaults for a query, each of its members is a parameter.
  */
 function queryParameters({ query, exclusive }: Operation) {
   const members = Object.entries(query?.shape ?? {}).map(([name, schema]) =>
@@ -106,7 +110,7 @@ function queryParameters({ query, exclusive }: Operation) {
     in: "query",
     style: "form",
     explode: true,
-    description: `At most one of ${exclusive.of.join(", ")}, each a parameter by its own name.`,
+    description: `At most one of ${exclusive.of.join(", ")}. Each is a query parameter of its own.`,
     schema,
   }];
 }
@@ -136,7 +140,7 @@ function headersOf(headers: NonNullable<Operation["answer"]["headers"]>): Record
   );
 }
 
-/** The name of a message that has one, and else all of it. */
+/** A reference to a message that has a name; otherwise its whole schema. */
 function schemaOf(schema: z.ZodType): unknown {
   const name = schemas.named.get(schema)?.id;
   if (name !== undefined) return { $ref: reference(name) };

@@ -8,7 +8,7 @@ import type { z } from "../text/zod.ts";
 import type { RestOperation } from "../service/methods.ts";
 import * as schemas from "./schemas.ts";
 
-/** One method on one path. */
+/** One HTTP method on one path. */
 export interface Operation {
   readonly method: "GET" | "POST";
   /** As in OpenAPI, `/v1/jobs/{jobId}`. A final slash makes no difference. */
@@ -17,7 +17,7 @@ export interface Operation {
   /** Needs no authentication. */
   readonly open?: true;
   readonly query?: z.ZodObject;
-  /** Parameters of the query of which one is given at most, and what they are together. */
+  /** Query parameters of which at most one may be given, and a name for them together. */
   readonly exclusive?: { readonly name: string; readonly of: readonly string[] };
   readonly body?: z.ZodType;
   /** The body may be left out. */
@@ -27,10 +27,10 @@ export interface Operation {
     readonly about: string;
     /** By media type; `null` for bytes. */
     readonly content: Readonly<Record<string, z.ZodType | null>>;
-    /** What each of its own headers tells. */
+    /** Headers of this answer, and what each one means. */
     readonly headers?: Readonly<Record<string, string>>;
   };
-  /** What an error looks like, if not a problem of RFC 9457. */
+  /** The form of an error, unless it is a problem of RFC 9457. */
   readonly failure?: {
     readonly schema: z.ZodType;
     readonly body: (error: string) => Readonly<Record<string, unknown>>;
@@ -43,16 +43,20 @@ export const OPERATIONS = {
   health: {
     method: "GET",
     path: "/health/",
-    summary: "Whether the daemon takes calls",
+    summary: "Check whether the daemon is serving",
     open: true,
-    answer: { status: 200, about: "It does", content: { [JSON_TYPE]: schemas.healthAnswer } },
+    answer: { status: 200, about: "It is serving", content: { [JSON_TYPE]: schemas.healthAnswer } },
   },
   start: {
     method: "POST",
     path: "/start/",
     summary: "Start a command",
     body: schemas.startCommand,
-    answer: { status: 200, about: "It runs", content: { [JSON_TYPE]: schemas.startAnswer } },
+    answer: {
+      status: 200,
+      about: "The job is running",
+      content: { [JSON_TYPE]: schemas.startAnswer },
+    },
     failure: {
       schema: schemas.startAnswer,
       body: (error) => ({ status: "error", jobId: "", error }),
@@ -61,15 +65,19 @@ export const OPERATIONS = {
   stop: {
     method: "POST",
     path: "/stop/",
-    summary: "Stop a job and all that it started",
+    summary: "Stop a job and everything it started",
     body: schemas.stopCommand,
-    answer: { status: 200, about: "It has ended", content: { [JSON_TYPE]: schemas.stopAnswer } },
+    answer: {
+      status: 200,
+      about: "The job has ended",
+      content: { [JSON_TYPE]: schemas.stopAnswer },
+    },
     failure: { schema: schemas.stopAnswer, body: (error) => ({ status: "error", error }) },
   },
   status: {
     method: "GET",
     path: "/status/{jobId}",
-    summary: "How a job is",
+    summary: "Get the status of a job",
     answer: { status: 200, about: "Its status", content: { [JSON_TYPE]: schemas.statusAnswer } },
     failure: {
       schema: schemas.statusAnswer,
@@ -79,9 +87,9 @@ export const OPERATIONS = {
   listJobs: {
     method: "GET",
     path: "/v1/jobs",
-    summary: "The jobs that the caller may see, newest first, a page at a time",
+    summary: "List the jobs that the caller may see, newest first, one page at a time",
     query: schemas.jobQuery,
-    answer: { status: 200, about: "A page", content: { [JSON_TYPE]: schemas.jobList } },
+    answer: { status: 200, about: "A page of jobs", content: { [JSON_TYPE]: schemas.jobList } },
   },
   startJob: {
     method: "POST",
@@ -93,24 +101,29 @@ export const OPERATIONS = {
   getJob: {
     method: "GET",
     path: "/v1/jobs/{jobId}",
-    summary: "A job",
+    summary: "Get a job",
     answer: { status: 200, about: "The job", content: { [JSON_TYPE]: schemas.job } },
   },
   stopJob: {
     method: "POST",
     path: "/v1/jobs/{jobId}/stop",
-    summary: "Stop a job and all that it started",
+    summary: "Stop a job and everything it started",
     body: schemas.jobStop,
     bodyOptional: true,
-    answer: { status: 200, about: "The ended job", content: { [JSON_TYPE]: schemas.job } },
+    answer: {
+      status: 200,
+      about: "The job, which has ended",
+      content: { [JSON_TYPE]: schemas.job },
+    },
   },
   readLog: {
     method: "GET",
     path: "/v1/jobs/{jobId}/logs",
-    summary: "What a job has printed: raw, or by the Accept header with times, as lines of JSON " +
-      "or as server-sent events, which are the default with follow=1. The id of an event is the " +
-      "offset to go on from, and behind a hyphen where to end if it is not followed; an EventSource " +
-      "that has it all and connects again is answered with 204",
+    summary: "Read the output of a job: as raw bytes or, if the Accept header asks for them, as " +
+      "lines of JSON or server-sent events, both with times. With follow=1, server-sent events are " +
+      "the default. The id of an event is the offset to continue from; if the log is not followed, a " +
+      "hyphen and the offset at which it ends come after that. An EventSource that reconnects after " +
+      "it has received everything is answered with 204",
     query: schemas.logQuery,
     exclusive: { name: "start", of: ["offset", "tail", "since"] },
     answer: {
@@ -124,13 +137,14 @@ export const OPERATIONS = {
         "text/event-stream": null,
       },
       headers: {
-        "Log-Gap": "Beside raw bytes, which have no place for it: FROM-TO, the bytes of output " +
-          "before them that were dropped to keep the log within its limit. Such gaps in their midst " +
-          "are named by a trailer field of the same name, after the last byte; the first hundred of " +
-          "them, and ... if there are more",
+        "Log-Gap":
+          "Only with raw bytes, which cannot mark a gap themselves: FROM-TO, the bytes of output " +
+          "before them that were dropped to keep the log within its limit. Gaps between them are " +
+          "listed in a trailer field of the same name after the last byte: the first hundred, and " +
+          "... if there are more",
         "Log-End":
-          "Unless the log is followed: behind how many bytes of output it ends. To go on " +
-          "with an answer that broke off, ask again with offset, and with this as end",
+          "Unless the log is followed: after how many bytes of output it ends. To continue an answer " +
+          "that was cut off, send this value as end, together with offset",
       },
     },
   },
@@ -141,7 +155,7 @@ export const OPERATIONS = {
     open: true,
     answer: { status: 200, about: "OpenAPI 3.1", content: { [JSON_TYPE]: null } },
   },
-  // One that no method names, or that a method names and is not here, does not compile.
+  // An operation that no method names does not compile, nor does a missing one that a method names.
 } as const satisfies Record<RestOperation | "health" | "document", Operation>;
 
 /** A key of {@linkcode OPERATIONS}, and its `operationId` in the document. */

@@ -89,13 +89,13 @@ export function readQuery<T>(
     const kind = kindOf(schema, name);
     if (kind === "array") given[name] = texts;
     else if (others.length === 0) given[name] = readText(kind, text);
-    else throw new JobWorkerError("invalid_argument", `Invalid query: ${name} comes twice`);
+    else throw new JobWorkerError("invalid_argument", `Invalid query: ${name} is given twice`);
   }
   const [one, other] = exclusive?.of.filter((name) => Object.hasOwn(given, name)) ?? [];
   if (other !== undefined) {
     throw new JobWorkerError(
       "invalid_argument",
-      `Invalid query: ${one} and ${other} do not go together`,
+      `Invalid query: ${one} and ${other} cannot be combined`,
     );
   }
   return read(schema, given, "query");

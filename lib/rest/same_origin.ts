@@ -32,12 +32,12 @@ export function sameOrigin({ isOurHost, publicOrigins }: OwnNames): MiddlewareHa
     const ours = [asked, ...publicOrigins];
     if (origin !== undefined && !ours.includes(origin.toLowerCase())) {
       throw refusal(
-        `Cannot take requests from pages of ${JSON.stringify(origin.slice(0, 100))}: ` +
-          "if that is how a proxy makes this daemon public, name it with --public-origins",
+        `Cannot accept requests from pages of ${JSON.stringify(origin.slice(0, 100))}: ` +
+          "if a proxy makes this daemon public under that origin, name it with --public-origins",
       );
     }
     if (!["none", "same-origin"].includes(site)) {
-      throw refusal("Cannot take requests from pages of another site");
+      throw refusal("Cannot accept requests from pages of another site");
     }
     await next();
   };

@@ -1,6 +1,6 @@
 /**
- * What goes over the wire in JSON, each message once: requests are checked by these schemas, and
- * `/openapi.json` is made of them. Beyond types, what a request may hold is known to the service.
+ * The JSON messages of the API. Requests are checked by these schemas, and `/openapi.json` is made from them.
+ * What a request may hold beyond its types is known to the service.
  *
  * @module
  */
@@ -21,14 +21,14 @@ import {
   LOG_STREAMS,
 } from "../job/types.ts";
 
-const PROGRAM = "A path, or a name to look up in PATH. No shell.";
+const PROGRAM = "A path, or a name to look up in PATH. No shell is involved.";
 
-/** A field with what it is for; what it may hold is said already. */
+/** A field with a description added to what it may hold. */
 function about<T extends z.ZodType>(field: T, description: string): T {
   return field.meta({ ...field.meta(), description });
 }
 
-/** The messages that have a name in the API's document. */
+/** The messages that have a name in the OpenAPI document. */
 export const named = z.registry<{ id: string }>();
 
 export const jobId = about(
@@ -37,15 +37,15 @@ export const jobId = about(
 );
 const dateTime = z.iso.datetime({ offset: true, error: ({ input }) => dateTimeFault(input) });
 
-/** One of these words in an answer. A daemon may have stored others before it was set back to an older version. */
+/** One of these words in an answer. A newer version of the daemon may have stored others before a downgrade. */
 function oneOf<const Words extends readonly string[]>(words: Words) {
   return z.enum([...words, "unknown"]);
 }
 
 const jobStatus = oneOf(JOB_STATUSES).meta({
   description:
-    "`cancelled`: a user or the shutdown of the daemon has stopped it. Newer daemons may " +
-    "have more; take what you do not know for `unknown`.",
+    "`cancelled`: a user stopped it, or the daemon shut down. Newer daemons may have more " +
+    "statuses; treat one that you do not know as `unknown`.",
 });
 const labels = z.record(z.string(), z.string());
 const bytes = z.int().min(0);
@@ -56,21 +56,24 @@ const logPolicy = z.enum(LOG_POLICIES).meta({
 const milliseconds = z.number().min(0);
 const limits = z.strictObject({
   memoryBytes: fields.memoryBytes,
-  cpus: about(fields.cpus, "0.5 is half a processor's time."),
+  cpus: about(fields.cpus, "0.5 is half the time of one processor."),
   processes: fields.processes,
 }).exactPartial();
 const execution = z.strictObject({
-  user: about(fields.user, "Whose rights it has; empty: the daemon's choice."),
-  umask: about(fields.umask, "Octal; empty: the daemon's."),
-  nice: about(fields.nice, "Added to the daemon's."),
-  timeoutMs: about(fields.timeoutMs, "How long it may run; 0: for ever."),
-  gracePeriodMs: about(fields.gracePeriodMs, "For a stop that does not say."),
+  user: about(fields.user, "The user it runs as. Empty: the daemon's default."),
+  umask: about(fields.umask, "Octal. Empty: that of the daemon."),
+  nice: about(fields.nice, "Added to the niceness of the daemon."),
+  timeoutMs: about(fields.timeoutMs, "How long it may run. 0: without limit."),
+  gracePeriodMs: about(
+    fields.gracePeriodMs,
+    "Between the stop signal and SIGKILL, unless the stop request says otherwise.",
+  ),
   limits,
 });
 
-// The four paths of the contract, which stay as they are.
+// The four paths outside /v1/, which stay as they are.
 
-const error = z.string().nullable().meta({ description: "What went wrong, if something did." });
+const error = z.string().nullable().meta({ description: "What went wrong; null if nothing did." });
 
 export const healthAnswer = z.object({ status: z.literal("ok") }).register(named, {
   id: "HealthAnswer",
@@ -100,7 +103,7 @@ export const statusAnswer = z.object({
   jobStatus: jobStatus.nullable(),
 }).register(named, { id: "StatusAnswer" });
 
-// What lies under /v1/.
+// The paths under /v1/.
 
 export const command = z.object({
   name: z.string(),
@@ -113,15 +116,18 @@ export const job = z.object({
   jobId,
   command,
   status: jobStatus,
-  pid: z.int().meta({ description: "Of the leader; also its process group and session." }),
+  pid: z.int().meta({
+    description:
+      "The id of its first process, which is also that of its process group and session.",
+  }),
   owner: z.string(),
   startDate: dateTime,
   finishDate: dateTime.nullable().meta({
-    description: "Of a lost job: the latest time at which it is known to have run.",
+    description: "For a lost job, the latest time at which it is known to have been running.",
   }),
   exitStatus: z.union([z.object({ code: z.int() }), z.object({ signal: z.string() })]).nullable(),
   reason: oneOf(JOB_REASONS).nullable().meta({
-    description: "Why it has ended; null while it runs.",
+    description: "Why it ended; null while it is running.",
   }),
   stdoutBytes: bytes,
   stderrBytes: bytes,
@@ -131,15 +137,15 @@ export const job = z.object({
     cpuMs: milliseconds.nullable(),
     peakMemoryBytes: bytes.nullable(),
     oomKills: bytes.nullable(),
-  }).nullable().meta({ description: "Known once it has ended, where the kernel tells." }),
+  }).nullable().meta({ description: "Set once it has ended, as far as the kernel reports it." }),
   logLimit: z.object({ bytes, policy: oneOf(LOG_POLICIES) }),
-  logBytes: bytes.meta({ description: "What the log takes on disk." }),
+  logBytes: bytes.meta({ description: "The size of the log on disk." }),
   labels,
   outputTruncated: z.boolean(),
-  detail: z.string().exactOptional().meta({ description: "More about the reason." }),
+  detail: z.string().exactOptional().meta({ description: "More about why it ended." }),
 }).register(named, { id: "Job" });
 
-// A field that is said and not described, or the other way round, does not compile.
+// A field that only one of JobJson and the schema has does not compile.
 true satisfies Alike<JobJson, z.output<typeof job>>;
 
 export const jobList = z.object({
@@ -155,26 +161,30 @@ export const newJob = z.strictObject({
       description: "Added to the clean environment of the job.",
     }),
     workingDirectory: fields.workingDirectory.default("").meta({
-      description: "Absolute; empty: the default.",
+      description: "An absolute path. Empty: the daemon's default.",
     }),
   }),
   labels: fields.labels.default({}),
   requestId: fields.requestId.default("").meta({
-    description: "Chosen by the client: a repeat with the same value returns the same job.",
+    description:
+      "Chosen by the client. A repeated request with the same value returns the same job.",
   }),
   logLimit: z.strictObject({
     bytes: fields.logLimitBytes.exactOptional(),
     policy: logPolicy.exactOptional(),
-  }).exactOptional().meta({ description: "What is left out is the daemon's choice." }),
-  execution: execution.exactPartial().exactOptional().meta({ description: "The same." }),
+  }).exactOptional().meta({ description: "The daemon chooses what is left out." }),
+  execution: execution.exactPartial().exactOptional().meta({
+    description: "The daemon chooses what is left out.",
+  }),
 }).register(named, { id: "NewJob" });
 
 export const jobStop = z.strictObject({
   stopSignal: fields.stopSignal.default("").meta({
-    description: "A name or a number as in signal(7), sent first; SIGTERM by default.",
+    description: "The signal to send first, a name or number as in signal(7). SIGTERM by default.",
   }),
   gracePeriodMs: fields.gracePeriodMs.nullable().default(null).meta({
-    description: "Between that signal and SIGKILL; 10000 by default.",
+    description:
+      "Between that signal and SIGKILL. By default, the grace period the job was started with.",
   }),
 }).register(named, { id: "JobStop" });
 
@@ -193,7 +203,7 @@ export const jobQuery = z.strictObject({
       },
     )
     .meta({ maxItems: fields.MAX_LABELS, uniqueItems: true }).optional().meta({
-      description: "NAME=VALUE, each name once; a job must have every one of them.",
+      description: "NAME=VALUE, each name at most once. A job must have all of these labels.",
     }),
   jobIdPrefix: fields.jobIdPrefix.optional(),
   startedAfter: dateTime.optional(),
@@ -202,7 +212,7 @@ export const jobQuery = z.strictObject({
   pageToken: fields.pageToken.default(""),
 });
 
-/** What is wrong with a date; where it is but written too freely, the general words do. */
+/** What is wrong with a date; `undefined` if the general message says it. */
 function dateTimeFault(input: unknown): string | undefined {
   const fault = typeof input === "string" ? readDateTime(input) : undefined;
   return typeof fault === "string" ? fault : undefined;
@@ -215,25 +225,29 @@ function isSet(values: readonly unknown[]): boolean {
 export const logQuery = z.strictObject({
   stream: z.enum(["stdout", "stderr", "both"]).default("both"),
   follow: z.enum(["0", "1", "false", "true"]).default("0").meta({
-    description: "Go on until the job ends.",
+    description: "Keep sending output until the job ends.",
   }),
-  offset: fields.position.optional().meta({ description: "Start behind so many bytes of output." }),
-  tail: fields.tailLines.optional().meta({ description: "Start so many lines before the end." }),
+  offset: fields.position.optional().meta({ description: "Skip this many bytes of output." }),
+  tail: fields.tailLines.optional().meta({ description: "Start this many lines before the end." }),
   since: dateTime.optional().meta({ description: "Start at this time." }),
   end: fields.position.optional().meta({
     description:
-      "End behind so many bytes of output, the Log-End of an earlier answer. Without it, " +
-      "and without follow, the log ends at what there is when it is asked for. Not with follow, nor " +
-      "before offset.",
+      "End after this many bytes of output, counted from the first: the Log-End of an earlier " +
+      "answer. Without it, and without follow, the log ends with what is stored when it is asked for. " +
+      "It cannot be combined with follow, nor be less than offset.",
   }),
 });
 
 export const logRecord = z.object({
-  offset: bytes.meta({ description: "How many bytes of output, of both streams, came before." }),
-  time: dateTime.meta({ description: "When it was read; at the latest when the job ended." }),
+  offset: bytes.meta({
+    description: "How many bytes of output, of both streams together, came before this record.",
+  }),
+  time: dateTime.meta({
+    description: "When the daemon read it, but no later than the end of the job.",
+  }),
   stream: oneOf(LOG_STREAMS),
   data: z.base64(),
-  text: z.string().optional().meta({ description: "The same, where it is UTF-8." }),
+  text: z.string().optional().meta({ description: "The same as text, if it is valid UTF-8." }),
 }).register(named, { id: "LogRecord" });
 
 export const logGap = z.object({
@@ -251,7 +265,7 @@ export const problem = z.object({
   status: z.int(),
   detail: z.string(),
   code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
-  reason: z.string().optional().meta({ description: "For programs, such as ENOENT." }),
+  reason: z.string().optional().meta({ description: "A code for programs, such as ENOENT." }),
 }).register(named, { id: "Problem" });
 
 export const logProblem = z.object({ error: problem }).register(named, { id: "LogProblem" });

@@ -198,7 +198,7 @@ export class RestServer implements AsyncDisposable {
     socket.destroy();
     this.#options.onRefused({
       peer: peerOf(socket),
-      message: "There are too many connections already",
+      message: "There are already too many connections",
     });
   }
 

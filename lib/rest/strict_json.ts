@@ -44,7 +44,7 @@ function checkKeys(text: string): void {
           const key: string = JSON.parse(token.slice(0, -colon.length));
           const shown = JSON.stringify(key.slice(0, 60));
           if (key === "__proto__") throw invalid(`the key ${shown} is not allowed`);
-          if (levels.at(-1)?.has(key)) throw invalid(`the key ${shown} comes twice`);
+          if (levels.at(-1)?.has(key)) throw invalid(`the key ${shown} appears twice`);
           levels.at(-1)?.add(key);
         }
     }

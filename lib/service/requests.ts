@@ -117,7 +117,7 @@ const SCHEMAS = {
     )
     .refine(({ follow, endOffset }) => !follow || endOffset === undefined, {
       path: ["endOffset"],
-      error: "must be left out of a log that is followed: that ends with the job",
+      error: "must be left out if the log is followed, because it then ends with the job",
     }),
   watchJobs: z.strictObject({ filter }),
   pruneJobs: z.strictObject({

@@ -79,10 +79,10 @@ browserTest(
     await page.getByRole("link", { name: "All jobs" }).click();
     await page.locator("tbody .cancelled").waitFor();
     await page.getByLabel("Status").selectOption("running");
-    await page.getByText("No jobs here").waitFor();
+    await page.getByText("No jobs").waitFor();
     await page.getByLabel("Status").selectOption("any");
     await page.getByLabel("Search").fill("no such words");
-    await page.getByText("No jobs here").waitFor();
+    await page.getByText("No jobs").waitFor();
     await page.getByLabel("Search").fill("ECHO two");
     await page.getByText("1 job", { exact: true }).waitFor();
     browser.assertClean();

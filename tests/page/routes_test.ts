@@ -34,7 +34,7 @@ Deno.test("The list asks for the status and the page that the address names, and
   const found = await (await app.request("/?status=done&page=abc&q=TEAM%3Dblue")).text();
   assert.match(found, /2 jobs/);
   assert.match(found, /href="\/\?status=done&amp;q=TEAM%3Dblue&amp;page=more"/);
-  assert.match(await (await app.request("/?q=nowhere")).text(), /No jobs here/);
+  assert.match(await (await app.request("/?q=nowhere")).text(), /No jobs/);
   assert.deepEqual(asked, [
     { filter: { statuses: ["done"] }, pageSize: 1000, pageToken: "abc" },
     { filter: {}, pageSize: 1000, pageToken: "" },
@@ -42,7 +42,7 @@ Deno.test("The list asks for the status and the page that the address names, and
   assert.equal((await app.request("/?status=odd")).status, 400);
 
   assert.match(await (await app.request("/?q=SH+team%3Dblue")).text(), /2 jobs/);
-  assert.match(await (await app.request("/?q=sh+team%3Dred")).text(), /No jobs here/);
+  assert.match(await (await app.request("/?q=sh+team%3Dred")).text(), /No jobs/);
   await (await app.request("/?page=abc")).body?.cancel();
   assert.deepEqual(asked.at(-1), { filter: {}, pageSize: 100, pageToken: "abc" });
 });

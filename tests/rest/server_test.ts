@@ -186,7 +186,7 @@ for (const cap of ["maxConnections", "maxConnectionsPerAddress"] as const) {
     {
       await using _first = await open(rest);
       await assert.rejects(open(rest));
-      assert.deepEqual(rest.refusals, ["There are too many connections already"]);
+      assert.deepEqual(rest.refusals, ["There are already too many connections"]);
     }
     for (;;) {
       // The server may learn of the end a moment after us.

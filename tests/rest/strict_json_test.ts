@@ -17,7 +17,7 @@ Deno.test("parseStrictJson() reads what JSON.parse() does", () => {
 
 Deno.test("parseStrictJson() refuses keys that come twice, however they are written", () => {
   const twice = ['{"a":1,"a":2}', '{"a":1,"b":{},"\\u0061" :2}', '[{"x":{"a":[{"a":1}],"a":1}}]'];
-  for (const text of twice) assert.throws(() => parse(text), /the key "a" comes twice/, text);
+  for (const text of twice) assert.throws(() => parse(text), /the key "a" appears twice/, text);
   const once = ['{"a":{"a":{"a":1}}}', '[{"a":1},{"a":1}]', '{"a":"a:","b":"\\"a\\":","c":["a"]}'];
   for (const text of once) assert.deepEqual(parse(text), JSON.parse(text));
 });

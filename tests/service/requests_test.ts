@@ -78,7 +78,7 @@ const BAD: readonly (readonly [JobMethod, unknown, string])[] = [
   [
     "streamLogs",
     { ...log, follow: true, endOffset: 2 },
-    "Invalid endOffset 2: must be left out of a log that is followed: that ends with the job",
+    "Invalid endOffset 2: must be left out if the log is followed, because it then ends with the job",
   ],
   [
     "getLogs",

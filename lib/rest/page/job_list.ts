@@ -7,10 +7,10 @@ import { commandText, tookText } from "../../job/job_words.ts";
 import { ageText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
 
-/** What {@linkcode jobListPage} shows beside the jobs. */
+/** What {@linkcode jobListPage} needs besides the jobs. */
 export interface JobListView {
   readonly identity: Identity;
-  /** `""`: of any status. */
+  /** `""`: any status. */
   readonly status: JobStatus | "";
   /** What was searched for. */
   readonly q: string;
@@ -69,7 +69,7 @@ export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
   return layout("Jobs - Job Worker", content, identity);
 }
 
-/** Sent by the script alone: `dialog` keeps a browser from writing a command line into an address. */
+/** Only the script sends it: `dialog` keeps browsers from putting a command line into an address. */
 function startForm(): Html {
   return html`
     <details class="card">
@@ -78,7 +78,7 @@ function startForm(): Html {
         <label>Command line, run by <code>sh -c</code>
               <input name="line" required autocomplete="off" autocapitalize="off" spellcheck="false">
             </label>
-        <label>Working directory <span class="quiet">(absolute; empty: the daemon’s choice)</span>
+        <label>Working directory <span class="quiet">(absolute path; empty: the default)</span>
               <input name="workingDirectory" autocomplete="off" autocapitalize="off" spellcheck="false">
             </label>
         <button class="primary">Start</button>
@@ -104,7 +104,7 @@ function row(job: Job, now: number): Html {
 }
 
 function countText(count: number): string {
-  return count === 0 ? "No jobs here" : count === 1 ? "1 job" : `${count} jobs`;
+  return count === 0 ? "No jobs" : count === 1 ? "1 job" : `${count} jobs`;
 }
 
 function olderLink({ status, q, nextPageToken }: JobListView): Html | null {

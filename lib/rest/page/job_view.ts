@@ -8,14 +8,14 @@ import { commandText, tookText } from "../../job/job_words.ts";
 import { ageText, endText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
 
-/** What {@linkcode jobPage} goes by beside the job. */
+/** What {@linkcode jobPage} needs besides the job. */
 export interface JobPageView {
   readonly identity: Identity;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
 }
 
-/** One job, and room for its log, which the script brings in. */
+/** One job, and an element for its log, which the script fills in. */
 export function jobPage(job: Job, { identity, now }: JobPageView): Html {
   const { jobId } = job;
   const mayStop = authorize(identity, METHODS.stopJob.rule, job.owner).kind === "allowed";
@@ -38,13 +38,14 @@ export function jobPage(job: Job, { identity, now }: JobPageView): Html {
       </div>
       <div id="log" data-job="${jobId}" tabindex="0" role="log" aria-live="off"
         aria-labelledby="log-title"></div>
-      <p class="quiet">stderr has a bar at its left. The newest 5,000 lines are kept here; the
-        download has all of them.</p>
+      <p
+        class="quiet">Lines from stderr have a bar on the left. Only the newest 5,000 lines are kept here;
+        the download has all of them.</p>
     </section>
     <dialog id="stop" aria-labelledby="stop-title">
       <form method="dialog">
         <h2 id="stop-title">Stop this job?</h2>
-        <p>It and all that it has started get SIGTERM and some time, then SIGKILL.</p>
+        <p>It and everything it started get SIGTERM and, after the grace period, SIGKILL.</p>
         <div class="bar">
           <button value="" autofocus>Let it run</button>
           <button value="stop" class="danger">Stop it</button>

@@ -1,16 +1,16 @@
 import { html } from "hono/html";
 import type { Identity } from "../../auth/identity.ts";
 
-/** What `html` makes: text in which every value has been escaped. */
+/** Markup made by `html`, which escapes every value in it. */
 export type Html = ReturnType<typeof html>;
 
-/** A square with a prompt in it. Without an icon of their own, browsers ask for /favicon.ico. */
+/** A square with a prompt in it. Without an icon, browsers would ask for /favicon.ico. */
 const ICON = "data:image/svg+xml," + encodeURIComponent(
   '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" ' +
     'fill="#1f5fbf"/><path d="m4 5 3 3-3 3m5 0h3" fill="none" stroke="#fff" stroke-width="1.6"/></svg>',
 );
 
-/** A whole page: what all of them have, around what each one shows. */
+/** A whole page: what all pages have in common, around the content of one. */
 export function layout(title: string, content: Html, identity?: Identity): Html {
   return html`<!DOCTYPE html>
 <html lang="en">
@@ -38,18 +38,18 @@ export function layout(title: string, content: Html, identity?: Identity): Html 
       ${content}
       <p id="problem" class="problem" role="alert" hidden></p>
     </main>
-    <noscript><p class="problem">Without its script this page shows the jobs, but cannot start or
-      stop one, nor follow a log.</p></noscript>
+    <noscript><p class="problem">Without JavaScript, this page shows the jobs, but cannot start or
+      stop one or follow a log.</p></noscript>
   </body>
 </html>`;
 }
 
-/** What is shown in place of a page that cannot be. */
+/** The page that is shown instead of one that fails. */
 export function problemPage(message: string): Html {
   return layout(
     "Job Worker",
     html`
-      <h1>This did not work</h1>
+      <h1>Something went wrong</h1>
       <p class="problem">${message}</p>
       <p><a href="/">All jobs</a></p>
     `,
