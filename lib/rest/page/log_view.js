@@ -1,25 +1,25 @@
 import { styled } from "./ansi.js";
 
-/** The memory of a page is bounded by these two, whatever a job prints. */
+/** These two bound the memory of the page, whatever a job prints. */
 const MAX_LINES = 5000;
 const MAX_CHARACTERS = 16_384;
-/** So near to its end, in pixels, a log counts as read to the end. */
+/** A log that is scrolled this close to its end, in pixels, counts as read to the end. */
 const NEAR = 24;
 
-/** The lines of a log in an element that scrolls: as text, never as markup. */
+/** Shows the lines of a log in an element that scrolls: as text, never as markup. */
 export class LogView {
   #box;
   #onFollow;
   #follows = true;
   /** Oldest first. */
   #lines = [];
-  /** Those to draw at the next frame; a page that nobody sees draws none. */
+  /** The lines to draw at the next frame; a hidden page draws none. */
   #dirty = new Set();
   #outputs = { stdout: newOutput(), stderr: newOutput() };
 
   /**
    * @param {HTMLElement} box
-   * @param {(follows: boolean) => void} onFollow is told when the reader leaves the end, or comes back
+   * @param {(follows: boolean) => void} onFollow called when the reader leaves the end or comes back
    */
   constructor(box, onFollow) {
     this.#box = box;
@@ -32,17 +32,17 @@ export class LogView {
     });
   }
 
-  /** Goes to the end and stays there; or holds still. */
+  /** Whether to scroll to the end and stay there. */
   set follows(follows) {
     this.#follows = follows;
     if (follows) this.#box.scrollTop = this.#box.scrollHeight;
   }
 
-  /** Adds what was read from a job at once. */
+  /** Adds one record of the log. */
   write({ stream, time, data }) {
     const output = this.#outputs[stream];
     const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-    // A character may be split between two records, and a line among many.
+    // A character may be split between two records, and a line among several.
     const parts = output.decoder.decode(bytes, { stream: true }).split("\n");
     parts.forEach((part, index) => {
       if (index > 0) this.#endLine(output, stream, time);
@@ -57,7 +57,7 @@ export class LogView {
     });
   }
 
-  /** Adds a line of our own. */
+  /** Adds a line that is not from the job. */
   note(text) {
     const line = this.#newLine(newOutput(), "note", new Date().toISOString());
     line.text = text;
@@ -87,7 +87,7 @@ export class LogView {
     const oldest = this.#lines[0]?.element ?? null;
     const place = placeOf(oldest);
     while (box.firstChild !== oldest && box.firstChild !== null) box.firstChild.remove();
-    // For who reads further up, what is left stays where it was on the screen.
+    // For a reader further up, the remaining lines stay where they were on the screen.
     if (!this.#follows) box.scrollTop += placeOf(oldest) - place;
     for (const line of this.#dirty) {
       if (line.element === null) box.append(line.element = elementOf(line));

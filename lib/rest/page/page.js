@@ -1,20 +1,20 @@
 /**
- * The live parts of the page. The daemon renders; this asks for the page again and puts what has
- * changed in its place, follows the log, and sends what the two forms say to the API.
+ * The live parts of the page. The daemon renders it; this script fetches it again and replaces what has
+ * changed, follows the log, and sends the two forms to the API.
  *
  * @module
  */
 
 import { LogView } from "./log_view.js";
 
-/** How often a page that is seen is renewed, and how soon after a key was typed; milliseconds. */
+/** How often a visible page is renewed, and how soon after a key is pressed; milliseconds. */
 const RENEW_MS = 2000;
 const TYPING_MS = 250;
-/** Before another try, where the browser makes none itself; twice as long after each that fails. */
+/** The delay before a retry that the browser does not make itself; it doubles with each failure. */
 const RETRY_MS = { first: 3000, last: 60_000 };
 
 const element = (id) => document.getElementById(id);
-/** Without the user and password that may stand in the address of the page: fetch refuses them. */
+/** Leaves out the user and password that may be in the address of the page: fetch refuses them. */
 const ours = (path) => new URL(path, location.origin);
 
 function tell(problem) {
@@ -22,7 +22,7 @@ function tell(problem) {
   element("problem").hidden = problem === "";
 }
 
-/** Calls the API, and returns its answer, or null after the reader was told why there is none. */
+/** Calls the API and returns its answer, or null after showing why there is none. */
 async function post(path, body) {
   try {
     const response = await fetch(ours(path), {
@@ -47,7 +47,7 @@ function renewIn(ms) {
   if (!document.hidden) timer = setTimeout(renew, ms);
 }
 
-/** Asks for this page again. Of two at a time the later one counts. */
+/** Fetches this page again. If two requests overlap, the later one counts. */
 async function renew() {
   asking.abort();
   asking = new AbortController();
@@ -71,7 +71,7 @@ async function renew() {
 
 let unreached = false;
 
-/** Leaves alone what is as it was, so that nothing is read out or loses the focus for nothing. */
+/** Leaves unchanged parts alone, so that they are not read out again and keep the focus. */
 function replace(live, fresh) {
   if (fresh === null || live.isEqualNode(fresh)) return;
   const focused = live.contains(document.activeElement) ? document.activeElement.id : "";
@@ -90,7 +90,7 @@ function enableFilter(form) {
     event.preventDefault();
     show();
   });
-  // Filled in before this ran, or by a browser that goes back.
+  // The form was filled in before this script ran, or by a browser that went back.
   const asked = new URLSearchParams(location.search);
   if (new FormData(form).entries().some(([name, value]) => value !== (asked.get(name) ?? ""))) {
     show();
@@ -113,7 +113,7 @@ function enableStart(form) {
 function enableStop(dialog, jobId) {
   element("actions").addEventListener("click", ({ target }) => {
     if (target.id !== "stop-button") return;
-    // What it was the last time: Escape leaves it.
+    // Escape would leave the value of the last time.
     dialog.returnValue = "";
     dialog.showModal();
   });
@@ -134,7 +134,7 @@ function enableLog(box) {
   followLog(box.dataset.job, view, "tail=5000");
 }
 
-/** Reads a log to its end. After an interruption the browser goes on by the last event's id. */
+/** Reads a log to its end. After an interruption the browser resumes from the id of the last event. */
 function followLog(jobId, view, start, retryMs = RETRY_MS.first) {
   const state = element("log-state");
   const source = new EventSource(ours(`/v1/jobs/${jobId}/logs?follow=1&${start}`));
@@ -156,7 +156,7 @@ function followLog(jobId, view, start, retryMs = RETRY_MS.first) {
     renew();
   });
   on("problem", ({ detail, status }) => {
-    // A daemon that goes away comes back.
+    // The daemon is shutting down and may come back.
     if (status === 503) return;
     source.close();
     state.textContent = detail;
