@@ -7,16 +7,16 @@ import type { ErrorCode } from "../errors.ts";
 export interface AuditEntry {
   readonly caller: Caller;
   readonly method: JobMethod;
-  /** `""` for a method without a job, and for a start that made none. */
+  /** `""` for a method without a job and for a start that created none. */
   readonly jobId: string;
-  /** What was to be run, for a start. Its environment is left out: secrets are passed that way. */
+  /** For a start, what was to be run. The environment is left out, because secrets are passed that way. */
   readonly command: Pick<Command, "name" | "args"> | null;
   readonly decision: "allowed" | "denied";
-  /** `"opened"` for a call that goes on after the decision: a stream, or a wait. */
+  /** `"opened"` for a call that goes on after the decision: a stream or a wait. */
   readonly result: "ok" | "opened" | ErrorCode;
 }
 
-/** Somebody who was turned away at the door, before there was a call to decide on. */
+/** Somebody who was turned away before there was a call to decide on. */
 export interface Refusal {
   /** What they tried: to connect with a certificate, or to log in with a password. */
   readonly method: "connect" | "login";
@@ -24,28 +24,28 @@ export interface Refusal {
   readonly peer: string;
   /** Who they said they are, if they said so. */
   readonly user: string;
-  /** Of their certificate, if it was seen. */
+  /** The fingerprint of their certificate, if it was seen; else `""`. */
   readonly fingerprint: string;
   readonly why: string;
-  /** So many others since the last one are not told of: strangers can cause as many as they like. */
+  /** How many refusals since the last one were not reported: strangers can cause any number of them. */
   readonly unreported: number;
 }
 
 /** Where audit entries go. */
 export interface Audit {
   /**
-   * Settles once the entry is on the disk, so that a power cut does not take it.
+   * Settles once the entry is on the disk, so that a power cut cannot lose it.
    *
-   * @throws `unavailable` if it cannot be brought there: it is then not in the trail
+   * @throws `unavailable` if it cannot be written to the disk: it is then not in the trail
    */
   commit(entry: AuditEntry): Promise<void>;
   /**
-   * Settles once the entry is with the operating system, to be on the disk a second later; or has been
-   * set aside because it could not be written: it is then tried again with the next one. Never rejects:
-   * what was decided has been done.
+   * Settles once the operating system has the entry, which reaches the disk a second later. An entry that
+   * cannot be written is set aside and tried again with the next one. Never rejects, because what was
+   * decided has been done.
    */
   write(entry: AuditEntry): Promise<void>;
-  /** The same for a refusal. */
+  /** Like {@linkcode write}, for a refusal. */
   refuse(refusal: Refusal): Promise<void>;
   /** @throws `unavailable` while there are entries that cannot be written */
   assertWritable(): Promise<void>;

@@ -1,12 +1,12 @@
 import type { AuditEntry, Refusal } from "./audit.ts";
 
 /**
- * So much of a command line is written, in characters of JSON: whoever calls chose its length. Less of
- * one that was denied, which costs its caller next to nothing.
+ * How much of a command line is written, in characters of JSON, because its length is the caller's choice.
+ * Less is written of a denied one, which costs its caller next to nothing.
  */
 const MAX_ARGV = { allowed: 8192, denied: 512 };
 
-/** JSON makes no more characters of one. */
+/** The most characters that JSON turns one character into. */
 const MAX_ESCAPED = "\\u0000".length;
 
 /** An entry as a line of JSON. */
@@ -27,7 +27,7 @@ export function auditLine(
   }) + "\n";
 }
 
-/** A refusal as a line of JSON, with the fields of an entry as far as there are any. */
+/** A refusal as a line of JSON, with those fields of an entry that apply. */
 export function refusalLine(
   { method, peer, user, fingerprint, why, unreported }: Refusal,
 ): string {
@@ -44,17 +44,17 @@ export function refusalLine(
   }) + "\n";
 }
 
-/** What stands for entries that were lost, because the disk took none for too long. */
+/** A line in place of entries that were lost because the disk accepted none for too long. */
 export function lossLine(lost: number): string {
   return JSON.stringify({ time: new Date().toISOString(), lost }) + "\n";
 }
 
-/** What stands for bytes of the file, from one offset to another, that a power cut has damaged. */
+/** A line that marks bytes of the file, from one offset to another, as damaged by a power cut. */
 export function damageLine(from: number, to: number): string {
   return JSON.stringify({ time: new Date().toISOString(), damaged: { from, to } }) + "\n";
 }
 
-/** A command line from its beginning; `argvTruncated` is how many of its characters are left out, if any. */
+/** The beginning of a command line; `argvTruncated` is how many characters were left out, if any. */
 function shownArgv(
   whole: readonly string[],
   most: number,
@@ -62,7 +62,7 @@ function shownArgv(
   const argv: string[] = [];
   let room = most;
   for (const arg of whole) {
-    // Quotes and a comma go with it.
+    // The quotes and a comma take room, too.
     const shown = fitting(arg, room - 3);
     if (shown === null) break;
     argv.push(shown);
@@ -73,7 +73,7 @@ function shownArgv(
   return argv.length === whole.length && argvTruncated === 0 ? { argv } : { argv, argvTruncated };
 }
 
-/** As much of a text as surely has room as JSON: all of it, if that has; `null` without any room. */
+/** As much of a text as is sure to fit as JSON, all of it if that fits; `null` if there is no room at all. */
 function fitting(text: string, room: number): string | null {
   if (room < 0) return null;
   if (text.length <= room && JSON.stringify(text).length - 2 <= room) return text;

@@ -8,43 +8,43 @@ import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
 import { openTrail, type Trail, unwritable } from "./audit_trail.ts";
 
 /**
- * So many bytes are kept until they are on the disk; for longer while it takes none, and no job can be
- * started meanwhile.
+ * How many bytes are kept until they are on the disk. While the disk accepts none, they stay and no job can
+ * be started.
  */
 const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
-/** What nobody waits for is flushed so much later. */
+/** After how long entries that nobody waits for are flushed. */
 const FLUSH_AFTER_MS = 1_000;
 
 /**
- * The audit trail as a file: one line of JSON an entry, appended, readable by its owner only.
- * Entries of calls that come together share one write, and one flush.
+ * The audit trail as a file: one line of JSON per entry, appended, readable by its owner only. Entries of
+ * calls that arrive together share one write and one flush.
  *
- * What a flush fails to bring to the disk may never be there, whatever a later flush says. So lines are
- * kept until they are known to be; if they are not, they are taken back from the file and written anew.
+ * What a flush fails to write may never reach the disk, whatever a later flush says. So lines are kept until
+ * they are known to be there; after a failure they are removed from the file and written again.
  */
 export class AuditLog implements Audit, AsyncDisposable {
   readonly #path: string;
   readonly #onFault: (error: unknown) => void;
   #trail: Trail;
   #isRenamed = false;
-  /** Not in the file yet. */
+  /** Entries that are not in the file yet. */
   #waiting: Uint8Array[] = [];
-  /** In the file, and not known to be on the disk. */
+  /** Entries in the file that are not known to be on the disk. */
   #written: Uint8Array[] = [];
-  /** Of what waits, and of what is written. */
+  /** The bytes of both. */
   #keptBytes = 0;
-  /** How long the file is without what is not known to be on the disk. */
+  /** The length of the file up to what is known to be on the disk. */
   #flushedSize = 0;
-  /** From where on the file is to be cut before anything else is written; `null`: nowhere. */
+  /** Where the file is to be truncated before anything else is written; `null`: nowhere. */
   #tornFrom: number | null = null;
-  /** So many entries found no room while nothing could be written: it is to be told once it can. */
+  /** How many entries found no room while nothing could be written, to be recorded once that works. */
   #lost = 0;
   #isFaulty = false;
   #busy: Promise<void> | null = null;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #writes = new Batcher<null, void>(() => this.#inTurn(() => this.#writeWaiting()));
-  /** Joined with a line by those who wait until that is on the disk. */
+  /** The flush that those wait for whose entry must be on the disk. */
   readonly #flushes = new Batcher<Uint8Array | null, void>((lines) => this.#flushRound(lines));
 
   private constructor(path: string, trail: Trail, onFault: (error: unknown) => void) {
@@ -54,11 +54,11 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   /**
-   * Opens the trail for appending, with mode 0600 if it is new. What a power cut has damaged in it is
-   * left as it is, and marked by a line of its own.
+   * Opens the trail for appending, with mode 0600 if it is new. What a power cut damaged in it is left as
+   * it is, and marked by a line of its own.
    *
-   * @param onFault told of that, and each time that entries could not be written
-   * @throws `failed_precondition` if it cannot be written until somebody mends that, else `unavailable`
+   * @param onFault told of such damage, and whenever entries cannot be written
+   * @throws `failed_precondition` if it cannot be written until somebody fixes that, else `unavailable`
    */
   static async open(path: string, onFault: (error: unknown) => void): Promise<AuditLog> {
     try {
@@ -68,7 +68,7 @@ export class AuditLog implements Audit, AsyncDisposable {
     }
   }
 
-  /** Goes on in a new file if the present one was renamed, as logrotate(8) does. Never rejects. */
+  /** Continues in a new file if the current one was renamed, as logrotate(8) does. Never rejects. */
   async reopen(): Promise<void> {
     this.#isRenamed = true;
     await this.#flushes.add(null).catch(this.#onFault);
@@ -114,7 +114,7 @@ export class AuditLog implements Audit, AsyncDisposable {
     this.#trail.close();
   }
 
-  /** An entry that makes no sense must not go unnoticed for it. */
+  /** An entry must be recorded even if it makes no sense. */
   #lineOf(entry: AuditEntry): Uint8Array {
     try {
       return encode(auditLine(entry));
@@ -128,7 +128,7 @@ export class AuditLog implements Audit, AsyncDisposable {
     return this.#keptBytes >= MAX_KEPT_BYTES;
   }
 
-  /** What can be brought to the disk makes room. */
+  /** Makes room by writing to the disk what can be written. */
   async #makeRoom(): Promise<void> {
     try {
       await this.#flushes.add(null);
@@ -147,7 +147,7 @@ export class AuditLog implements Audit, AsyncDisposable {
     for (const { byteLength } of lines) this.#keptBytes -= byteLength;
   }
 
-  /** Does something that changes the file, one thing at a time. */
+  /** Runs something that changes the file, one at a time. */
   async #inTurn(act: () => Promise<void>): Promise<void> {
     while (this.#busy !== null) await this.#busy.catch(() => {});
     this.#busy = act();
@@ -165,7 +165,7 @@ export class AuditLog implements Audit, AsyncDisposable {
     const lost = this.#lost;
     try {
       if ((await this.#trail.file.stat()).nlink === 0) {
-        // What is written to it would be gone with it.
+        // What is written to a removed file would be lost.
         await this.#changeFile();
         this.#onFault(new Error(`The audit trail ${this.#path} was removed: it begins anew`));
       }
@@ -173,14 +173,14 @@ export class AuditLog implements Audit, AsyncDisposable {
       ({ size } = await this.#trail.file.stat());
       if (this.#written.length === 0) this.#flushedSize = size;
       if (lost > 0) this.#keep(encode(lossLine(lost)));
-      // Taken after that wait, and all at once: what comes from now on is for the next write.
+      // All entries so far are taken after that wait; later ones are for the next write.
       lines = this.#waiting;
       this.#waiting = [];
       await writeFully(this.#trail.file, concat(lines));
     } catch (error) {
       if (lost > 0) this.#forget(lines.splice(-1));
       this.#waiting.unshift(...lines);
-      // Half a line would make the next one unreadable too.
+      // Half a line would make the next one unreadable as well.
       if (lines.length > 0) await this.#tear(size);
       throw this.#fault(error);
     }
@@ -191,7 +191,7 @@ export class AuditLog implements Audit, AsyncDisposable {
     }, FLUSH_AFTER_MS);
   }
 
-  /** @param asked for: those of them that do not get to the disk are withdrawn, as is then told */
+  /** @param asked for: those that do not reach the disk are withdrawn, and their callers are told */
   async #flushRound(asked: readonly (Uint8Array | null)[]): Promise<void> {
     try {
       await this.#inTurn(() => this.#writeWaiting());
@@ -207,7 +207,7 @@ export class AuditLog implements Audit, AsyncDisposable {
     }
   }
 
-  /** Not in turn: lines that nobody waits for to be on the disk are written meanwhile. */
+  /** Does not take its turn, so that lines that nobody waits for can be written meanwhile. */
   async #flush(): Promise<void> {
     clearTimeout(this.#flushTimer);
     this.#flushTimer = undefined;
@@ -221,13 +221,13 @@ export class AuditLog implements Audit, AsyncDisposable {
       if (trail === this.#trail) await this.#inTurn(() => this.#takeBack());
       throw this.#fault(error);
     }
-    // It was removed meanwhile, and all in it has been seen to.
+    // The file was removed meanwhile, and everything in it has been taken care of.
     if (trail !== this.#trail) return;
     this.#forget(this.#written.splice(0, count));
     this.#flushedSize += bytes;
   }
 
-  /** Takes back from the file what is not known to be on the disk, to be written anew. */
+  /** Removes from the file what is not known to be on the disk, so that it is written again. */
   async #takeBack(): Promise<void> {
     this.#waiting.unshift(...this.#written);
     this.#written = [];
@@ -236,14 +236,14 @@ export class AuditLog implements Audit, AsyncDisposable {
 
   async #tear(from: number): Promise<void> {
     this.#tornFrom = from;
-    // Otherwise before the next write.
+    // If it fails, it is done before the next write.
     await this.#truncateTorn().catch(() => {});
   }
 
   async #truncateTorn(): Promise<void> {
     const { file } = this.#trail;
     if (this.#tornFrom === null) return;
-    // Somebody else may have shortened it.
+    // Somebody else may have truncated it.
     if ((await file.stat()).size > this.#tornFrom) await file.truncate(this.#tornFrom);
     this.#tornFrom = null;
   }
@@ -257,7 +257,7 @@ export class AuditLog implements Audit, AsyncDisposable {
       await this.#trail.flush();
       this.#forget(this.#written);
     } catch (error) {
-      // Twice is better than never.
+      // An entry that appears twice is better than one that is lost.
       this.#waiting.unshift(...this.#written);
       throw this.#fault(error);
     } finally {

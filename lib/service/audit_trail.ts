@@ -7,25 +7,25 @@ import { damageLine } from "./audit_line.ts";
 const NEWLINE = 0x0a;
 
 /**
- * So much of the end is looked at: a power cut damages what had not been flushed, which is less than
- * this. In bytes.
+ * How much of the end is examined, in bytes. A power cut damages only what had not been flushed, which is
+ * less than this.
  */
 const TAIL_BYTES = 8 * 1024 * 1024;
 
 /** The file of the audit trail, open for appending. */
 export interface Trail {
   readonly file: Deno.FsFile;
-  /** Brings to the disk what has been written; see {@linkcode flushFile}. */
+  /** Flushes to the disk what has been written; see {@linkcode flushFile}. */
   flush(): Promise<void>;
   close(): void;
 }
 
 /**
- * Opens the file of the trail, or makes it with mode 0600. What a power cut has damaged at its end is
- * left as it is, and marked by a line of its own.
+ * Opens the file of the trail, or creates it with mode 0600. What a power cut damaged at its end is left as
+ * it is, and marked by a line of its own.
  *
- * @param onDamage told of what was marked
- * @throws what is in the way; see {@linkcode unwritable}
+ * @param onDamage told of what is marked
+ * @throws the error of the system; see {@linkcode unwritable}
  */
 export async function openTrail(
   path: string,
@@ -41,7 +41,7 @@ export async function openTrail(
   }
 }
 
-/** Why nothing can be written to the trail. */
+/** The error that says why nothing can be written to the trail. */
 export function unwritable(
   path: string,
   error: unknown,
@@ -51,7 +51,7 @@ export function unwritable(
   return new JobWorkerError(code, why, { cause: error });
 }
 
-/** A descriptor to write and another to flush: on one, Deno does one thing after the other. */
+/** Opens one descriptor to write and another to flush, because on the same one Deno does them in turn. */
 async function openTwice(path: string): Promise<Trail> {
   for (;;) {
     const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
@@ -66,7 +66,7 @@ async function openTwice(path: string): Promise<Trail> {
       if ((await second.stat()).ino === (await file.stat()).ino) {
         return { file, flush: () => second.syncData(), close };
       }
-      // It was renamed in between.
+      // The file was renamed in between.
       close();
     } catch (error) {
       file.close();
@@ -83,7 +83,7 @@ async function markDamage(
   const { size } = await file.stat();
   const { damages, isTorn } = await findDamage(file, size);
   const marks = damages.map(({ from, to }) => damageLine(from, to)).join("");
-  // A torn line is ended, or the next one would be lost in it.
+  // A torn line needs an end, or the next line would be lost in it.
   const text = (isTorn ? "\n" : "") + marks;
   if (text === "") return;
   await writeFully(file, new TextEncoder().encode(text));
@@ -98,13 +98,13 @@ async function markDamage(
   }
 }
 
-/** Bytes from one offset to another, the latter not included. */
+/** A range of bytes, from one offset up to another, exclusive. */
 interface Damage {
   readonly from: number;
   readonly to: number;
 }
 
-/** What in the tail is no whole line, and not marked yet. */
+/** The parts of the tail that are not whole lines and not marked yet. */
 async function findDamage(
   file: Deno.FsFile,
   size: number,
@@ -115,7 +115,7 @@ async function findDamage(
   const bytes = tail.subarray(0, await readFully(file, tail));
   const damages: { from: number; to: number }[] = [];
   const marked = new Set<number>();
-  // The first line of a tail may have begun before.
+  // The first line of a tail may have begun before it.
   let at = begin === 0 ? 0 : bytes.indexOf(NEWLINE) + 1;
   while (at < bytes.byteLength) {
     const found = bytes.indexOf(NEWLINE, at);
@@ -133,7 +133,7 @@ async function findDamage(
   };
 }
 
-/** The object on a line; `null` if that holds anything else. */
+/** The object on a line; `null` if the line holds anything else. */
 function parsedLine(bytes: Uint8Array): object | null {
   try {
     const value: unknown = JSON.parse(new TextDecoder().decode(bytes));

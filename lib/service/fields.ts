@@ -1,6 +1,6 @@
 /**
- * What the fields of requests may hold. Checks and documents are made of the same schemas, so each says
- * in JSON Schema, too, what it accepts.
+ * What the fields of requests may hold. Checks and documents are made from the same schemas, so each of them
+ * also says in JSON Schema what it accepts.
  *
  * @module
  */
@@ -23,10 +23,10 @@ import { z } from "../text/zod.ts";
 
 export { MAX_LABELS };
 
-/** How many jobs there are on a page if nothing is said. */
+/** How many jobs are on a page by default. */
 export const DEFAULT_PAGE_SIZE = 100;
 
-/** A text by its length in characters and a pattern, which is one of JSON Schema: for the flag `u`. */
+/** A text with a length in characters and a pattern, which is one of JSON Schema: for the flag `u`. */
 export function text(
   { max, pattern, error }: { max?: number; pattern: string; error: string },
 ): z.ZodString {
@@ -40,14 +40,14 @@ export function text(
 /** A whole number. */
 export function whole(max: number, min = 0): z.ZodNumber {
   const error = `must be a whole number from ${min} to ${max}`;
-  // Said of whatever is no number, too.
+  // The same message is used for what is not a number at all.
   return z.number({ error }).refine(
     (value) => Number.isSafeInteger(value) && value >= min && value <= max,
     { error },
   ).meta({ type: "integer", minimum: min, maximum: max });
 }
 
-/** Without control characters. */
+/** A text without control characters. */
 export function printable(max: number): z.ZodString {
   return text({
     max,
@@ -84,9 +84,9 @@ function atMostLabels<T extends z.ZodRecord>(labels: T): T {
 
 export const MAX_LABEL_NAME_LENGTH = 63;
 export const labelValue = printable(MAX_LABEL_VALUE_LENGTH);
-/** Of a filter: what no job can have matches none. */
+/** The labels of a filter. Names that no job can have are accepted and match nothing. */
 export const labelFilter = atMostLabels(z.record(printable(MAX_LABEL_NAME_LENGTH), labelValue));
-/** Of a new job. */
+/** The labels of a new job. */
 export const labels = atMostLabels(z.record(
   text({
     pattern: LABEL_NAME.source,
@@ -95,13 +95,13 @@ export const labels = atMostLabels(z.record(
   labelValue,
 ));
 
-/** `NAME=VALUE` of a filter. */
+/** A label of a filter, as `NAME=VALUE`. */
 export const labelPair = text({
   pattern: String.raw`^[^=\u0000-\u001f\u007f-\u009f]{1,63}=[^\u0000-\u001f\u007f-\u009f]{0,256}$`,
   error: "must be NAME=VALUE, of at most 63 and 256 characters, without control characters",
 });
 
-// What execve(2) passes on. Its bounds are in bytes, of which a character has one to four.
+// What execve(2) passes on. Its limits are in bytes, and a character has one to four of them.
 const ends = "without NUL or a line end";
 export const commandName = text({
   max: MAX_ARGUMENT_BYTES - 1,
@@ -139,7 +139,7 @@ export const processes = whole(4_194_304, 1);
 const SIGNAL_PATTERN = `^$|^(?:SIG)?(?:${SIGNALS.join("|")}|RTMIN(?:\\+(?:[0-9]|[12][0-9]|30))?|` +
   "RTMAX(?:-(?:[0-9]|[12][0-9]|30))?)$|^(?:0?[1-9]|[12][0-9]|3[0-14-9]|[45][0-9]|6[0-4])$";
 
-/** What the document has is signal(7); that it may be in lower case is a kindness. */
+/** The document names the signals of signal(7); lower case is accepted as well. */
 export const stopSignal = z.string().superRefine((value, issues) => {
   try {
     if (value !== "") parseSignal(value);

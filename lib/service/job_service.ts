@@ -1,6 +1,6 @@
 /**
- * The one door to the jobs. Handlers of every API see this interface only; whether it is the service
- * itself or the client of another process is decided in `lib/daemon`.
+ * The only way to the jobs. The handlers of every API see just this interface; `lib/daemon` decides whether it
+ * is the service itself or the client of another process.
  *
  * @module
  */
@@ -33,16 +33,16 @@ export type {
   LogStream,
 } from "../job/types.ts";
 
-/** Who calls, from where: what authorisation and the audit trail go by. */
+/** Who calls, and from where. Authorisation and the audit trail are based on it. */
 export interface Caller {
   readonly identity: Identity;
-  /** SHA-256 of the client certificate in lower-case hex, or `""` where another proof was given. */
+  /** SHA-256 of the client certificate in lower-case hex, or `""` if the caller proved who they are in another way. */
   readonly fingerprint: string;
-  /** Address and port of the other side, `"127.0.0.1:51234"`. */
+  /** Address and port of the other side, such as `"127.0.0.1:51234"`. */
   readonly peer: string;
 }
 
-/** The surroundings of one call. */
+/** The context of one call. */
 export interface CallContext {
   readonly caller: Caller;
   /** Aborted when the client has left, its deadline has passed, or the server shuts down. */
@@ -52,9 +52,9 @@ export interface CallContext {
 export interface StartJobRequest {
   readonly command: Command;
   readonly labels: Readonly<Record<string, string>>;
-  /** A repeat with the same value, by the same user, returns the same job. `""`: none. */
+  /** A repeated request with the same value by the same user returns the same job. `""`: none. */
   readonly requestId: string;
-  /** What is left out is the daemon's choice. */
+  /** The daemon chooses what is left out. */
   readonly logLimit?: Partial<LogLimit>;
   readonly execution?: Partial<Execution>;
 }
@@ -67,22 +67,22 @@ export interface SignalJobRequest {
 
 export interface UpdateJobRequest {
   readonly jobId: string;
-  /** From the start of the job; 0: for ever. */
+  /** Counted from the start of the job; 0: no limit. */
   readonly timeoutMs: number;
 }
 
 export interface WriteInputRequest {
   readonly jobId: string;
-  /** How many bytes of input came before these; those that were written before are skipped. */
+  /** How many bytes of input came before these. Bytes that were already written are skipped. */
   readonly offset: number;
   /** At most 1 MiB. */
   readonly data: Uint8Array<ArrayBuffer>;
-  /** No more will come. */
+  /** True if no more will come. */
   readonly end: boolean;
 }
 
 export interface WriteInputResponse {
-  /** How many bytes of input have been accepted in all. */
+  /** The total number of input bytes accepted so far. */
   readonly accepted: number;
 }
 
@@ -100,9 +100,9 @@ export interface JobRequest {
 
 export interface ListJobsRequest {
   readonly filter: JobFilter;
-  /** 1 to 1000; 0 for the default, 100. Of jobs with large commands fewer are on a page. */
+  /** 1 to 1000; 0 for the default, 100. A page has fewer jobs if their commands are large. */
   readonly pageSize: number;
-  /** `nextPageToken` of the page before, or `""`. */
+  /** The `nextPageToken` of the previous page, or `""`. */
   readonly pageToken: string;
 }
 
@@ -118,19 +118,19 @@ export interface GetLogsRequest {
   /** Empty: both. */
   readonly streams: readonly LogStream[];
   readonly offset: number;
-  /** The `endOffset` of the first page: without it, pages do not end if the job prints faster than it is read. */
+  /** The `endOffset` of the first page. Without it there is no last page if the job prints faster than it is read. */
   readonly endOffset?: number;
   /** 1 to 1 MiB; 0 for the default, 1 MiB. */
   readonly maxBytes: number;
 }
 
 export interface GetLogsResponse {
-  /** Output before this page's that is gone for good; a page ends before another gap. */
+  /** The output before this page that is gone for good. A page ends before the next gap. */
   readonly gap?: LogGap;
   readonly stdout: Uint8Array<ArrayBuffer>;
   readonly stderr: Uint8Array<ArrayBuffer>;
   readonly nextOffset: number;
-  /** Where the last page ends: what was stored when this one was asked for, or what that said. */
+  /** Where the last page ends: after what was stored when this one was requested, or at the request's `endOffset`. */
   readonly endOffset: number;
   /** True once everything up to there has been returned. */
   readonly end: boolean;
@@ -142,10 +142,10 @@ export interface StreamLogsRequest {
   readonly jobId: string;
   /** Empty: both. */
   readonly streams: readonly LogStream[];
-  /** Go on until the job ends; else the log ends at what there is when it is asked for. */
+  /** Continue until the job ends. Otherwise the log ends after what is stored when it is requested. */
   readonly follow: boolean;
   readonly start: LogStart;
-  /** The `endOffset` of an earlier batch, so that a reading that is resumed ends where it would have. */
+  /** The `endOffset` of an earlier batch, so that a resumed stream ends where it would have ended. */
   readonly endOffset?: number;
 }
 
@@ -153,29 +153,29 @@ export interface WatchJobsRequest {
   readonly filter: JobFilter;
 }
 
-/** The newest jobs are kept as far as all of these allow; at least one must be given. */
+/** The newest jobs are kept as far as all of these limits allow. At least one must be given. */
 export interface PruneJobsRequest {
-  /** Since they finished. */
+  /** How long ago they finished. */
   readonly maxAgeMs?: number;
   readonly maxCount?: number;
-  /** What their logs take on disk. */
+  /** The size of their logs on disk. */
   readonly maxBytes?: number;
   readonly dryRun: boolean;
-  /** `""`: whoever's the caller may remove. */
+  /** `""`: everybody whose jobs the caller may remove. */
   readonly owner: string;
 }
 
 export interface PruneJobsResponse {
-  /** What was removed, or would be, newest first; the first 1000 of them, or fewer if they are large. */
+  /** What was removed, or would be, newest first: at most 1000 jobs, fewer if they are large. */
   readonly jobs: readonly Job[];
   readonly count: number;
-  /** What their logs took on disk. */
+  /** The size of their logs on disk. */
   readonly bytes: number;
 }
 
 /**
- * One method per use case. Each one authorises, calls the worker, and writes the audit line; each
- * rejects with a `JobWorkerError` for what a caller can do something about.
+ * One method per use case. Each one authorises, calls the worker and writes the audit line, and rejects with
+ * a `JobWorkerError` if the caller can do something about it.
  */
 export interface JobService {
   startJob(request: StartJobRequest, context: CallContext): Promise<Job>;
@@ -185,11 +185,11 @@ export interface JobService {
   waitJob(request: JobRequest, context: CallContext): Promise<Job>;
   getLogs(request: GetLogsRequest, context: CallContext): Promise<GetLogsResponse>;
   /**
-   * The first batch comes at once, an empty one where nothing is stored. Ends after the last batch; throws
-   * the reason of `context.signal` when that aborts.
+   * The first batch comes at once, empty if nothing is stored. Ends after the last batch; throws the reason
+   * of `context.signal` when that aborts.
    */
   streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch>;
-  /** The matching jobs as they are, then each again when its status changes; ends by the signal. */
+  /** The matching jobs as they are, then each again when its status changes. Only the signal ends it. */
   watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job>;
   signalJob(request: SignalJobRequest, context: CallContext): Promise<Job>;
   updateJob(request: UpdateJobRequest, context: CallContext): Promise<Job>;

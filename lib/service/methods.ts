@@ -33,7 +33,7 @@ export const METHODS = {
     rule: CHANGE,
     answers: "one",
     duration: "cancellable",
-    // By its request id.
+    // The request id makes a repeat return the same job.
     mayRepeat: true,
     rest: ["start", "startJob"],
     cli: ["start", "run"],
@@ -114,7 +114,7 @@ export const METHODS = {
     rule: CHANGE,
     answers: "one",
     duration: "open_ended",
-    // By its offset.
+    // The offset makes a repeat skip what was written.
     mayRepeat: true,
     rest: [],
     cli: ["run --interactive"],

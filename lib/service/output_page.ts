@@ -3,21 +3,21 @@ import { JobWorkerError } from "../errors.ts";
 import type { ExitStatus, LogBatch, LogGap, LogStream } from "../job/types.ts";
 import type { GetLogsResponse } from "./job_service.ts";
 
-/** Which page of a log. */
+/** Which page of a log to gather. */
 export interface OutputPageOptions {
-  /** Where the log begins that is read. */
+  /** The offset at which the page begins. */
   readonly offset: number;
-  /** Of both streams together; at least 1. */
+  /** The most bytes of both streams together; at least 1. */
   readonly maxBytes: number;
 }
 
 /**
  * Gathers one page from a log.
  *
- * What is missing is told where it is missing: a page has at most one gap, before its first byte, and
- * ends before the next one. So it does before what cannot be read: that error is the next page's.
+ * A gap is reported where it is: a page has at most one, before its first byte, and ends before the next one.
+ * It also ends before what cannot be read, and the next page then fails with that error.
  *
- * @param batches the log from the offset on; no more is taken of it than the page holds
+ * @param batches the log from the offset on; no more is read of it than the page holds
  */
 export async function outputPage(
   batches: AsyncIterable<LogBatch<LogStream>>,

@@ -2,12 +2,12 @@ import { authorize, CHANGE } from "../auth/authorize.ts";
 import type { Identity } from "../auth/identity.ts";
 import type { Job } from "../job/types.ts";
 
-/** What stands for a value that the caller may not see. */
+/** Replaces a value that the caller may not see. */
 export const HIDDEN = "***";
 
 /**
- * A job as a caller may see it. Variables are how secrets are passed to a job, so their values are for
- * those who may also act on it: its owner, and admins. Others see the names.
+ * A job as a caller may see it. Secrets are passed to a job in variables, so only those who may also act on it,
+ * its owner and admins, see their values. Others see the names.
  */
 export function redactJob(job: Job, identity: Identity): Job {
   const { command, owner } = job;

@@ -1,5 +1,5 @@
 /**
- * What requests may hold, beyond their types. Checked once, here, for every API.
+ * What requests may hold beyond their types. For every API it is checked here, once.
  *
  * @module
  */
@@ -37,7 +37,7 @@ const start = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("since"), time: z.number().finite() }),
 ]);
 
-/** Types only: what execve(2) accepts is known to the worker, which is used without us too. */
+/** Only types: the worker, which is also used without the service, knows what execve(2) accepts. */
 const command = z.strictObject({
   name: z.string(),
   args: z.array(z.string()),
@@ -45,7 +45,7 @@ const command = z.strictObject({
   workingDirectory: z.string(),
 });
 
-/** Types only, too. */
+/** Only types, for the same reason. */
 const execution = z.strictObject({
   user: z.string(),
   umask: z.string(),
@@ -60,7 +60,7 @@ const execution = z.strictObject({
   hasInput: z.boolean(),
 }).partial().optional();
 
-/** Of a reading that would begin behind its end. */
+/** The issue of a request that would begin after its end. */
 const behindEnd = { path: ["endOffset"], error: "must not be before the offset to start from" };
 
 /** The schema of each method's request. It has every field of the type, and no other: see below. */
@@ -140,7 +140,7 @@ null as unknown as {
 } satisfies Record<JobMethod, true>;
 
 /**
- * Refuses a request that no answer could be given to.
+ * Refuses a request that cannot be answered.
  *
  * @throws `invalid_argument`, naming the field, its value and what is accepted
  */
@@ -166,9 +166,9 @@ function fieldsOf(schema: z.core.$ZodType): string[] {
 }
 
 /**
- * The command of a request to start one, for who must tell of it whether or not the request is accepted.
+ * The command of a start request, for the audit trail, which records it whether or not the request is valid.
  *
- * @returns `null` if it is none
+ * @returns `null` if it is not a command
  */
 export function commandOf(request: object): z.infer<typeof command> | null {
   return command.safeParse(Reflect.get(request, "command")).data ?? null;

@@ -43,10 +43,10 @@ import { DEFAULT_PAGE_SIZE } from "./fields.ts";
 import { checkRequest, commandOf, MAX_OUTPUT_BYTES } from "./requests.ts";
 import { redactJob } from "./redact.ts";
 
-/** Of so many jobs it is remembered who wrote their input. */
+/** For how many jobs the last writer of their input is remembered. */
 const MAX_INPUTS = 10_000;
 
-/** What is known of a call while it runs: the audit entry in the making. */
+/** What is known of a call while it runs, for its audit entry. */
 interface Call {
   readonly method: JobMethod;
   readonly context: CallContext;
@@ -57,12 +57,12 @@ interface Call {
   audited: boolean;
 }
 
-/** The service itself, over a worker in this process. */
+/** The service itself, on top of a worker in this process. */
 export class WorkerService implements JobService {
   readonly #worker: Worker;
   readonly #audit: Audit;
   readonly #logLimit: LogLimit;
-  /** By job: the user of the last audit entry on its input. */
+  /** For each job, the user of the last audit entry about its input. */
   readonly #inputBy = new BoundedMap<string, string>(MAX_INPUTS);
 
   /** @param logLimit for jobs that do not choose their own */
@@ -124,7 +124,7 @@ export class WorkerService implements JobService {
         ...(pageToken === "" ? {} : { before: pageToken }),
       });
       const last = jobs.at(-1)?.jobId ?? "";
-      // A page of large jobs has fewer than its limit, so their number does not tell.
+      // A page of large jobs has fewer than its limit, so their number does not tell whether there are more.
       const next = last === "" ? [] : await this.#worker.list(filter, { limit: 1, before: last });
       return {
         jobs: jobs.map((job) => redactJob(job, context.caller.identity)),
@@ -215,14 +215,14 @@ export class WorkerService implements JobService {
     });
   }
 
-  /** Authorises, checks, runs, and writes the audit entry. An open-ended call does the rest afterwards. */
+  /** Authorises, checks, runs and writes the audit entry; what an open-ended call does after that is not part of it. */
   async #call<T>(
     method: JobMethod,
     request: RequestOf<JobMethod>,
     context: CallContext,
     run: (call: Call) => Promise<T>,
   ): Promise<T> {
-    // Nothing of a request is to be relied on before it is checked, and a denied one never is.
+    // Nothing in a request can be relied on before it is checked, and a denied one never is.
     const jobId = "jobId" in request && typeof request.jobId === "string" ? request.jobId : "";
     const command = method === "startJob" ? commandOf(request) : null;
     const call: Call = { method, context, command, jobId, denied: false, audited: false };
@@ -240,7 +240,7 @@ export class WorkerService implements JobService {
     }
   }
 
-  /** Of a long input, the first piece stands for all that are let in, until somebody else writes. */
+  /** The first piece of a long input is audited for all that are let in, until somebody else writes. */
   #isContinuedInput({ method, jobId, context }: Call, result: AuditEntry["result"]): boolean {
     if (method !== "writeInput" || result !== "ok") return false;
     const { user } = context.caller.identity;
@@ -251,25 +251,25 @@ export class WorkerService implements JobService {
 
   async #write(call: Call, result: AuditEntry["result"]): Promise<void> {
     const write = () => this.#audit.write(entryOf(call, result));
-    // Whoever has changed something is not told so before it is on the disk who it was; but it is done.
+    // A change is not answered before its entry is on the disk. If that fails, it has been made nevertheless.
     if (result === "ok" && isChange(call.method)) await this.#commit(call).catch(write);
     else await write();
   }
 
-  /** Brings the entry of a call that has done what was asked to the disk. */
+  /** Flushes the entry of a successful call to the disk. */
   async #commit(call: Call): Promise<void> {
     await this.#audit.commit(entryOf(call, "ok"));
     call.audited = true;
   }
 
-  /** The job that is asked for, if the caller may do this with it. */
+  /** The requested job, if the caller may do this with it. */
   async #reach(call: Call): Promise<Job> {
     const job = await this.#worker.get(call.jobId);
     this.#authorize(call, job);
     return job;
   }
 
-  /** What is left of a filter for a caller who may see their own jobs only; `null`: no job at all. */
+  /** Narrows a filter to what the caller may see; `null` if that is no job at all. */
   #visible(call: Call, filter: JobFilter): JobFilter | null {
     if (this.#authorize(call) === "all") return filter;
     const owner = call.context.caller.identity.user;
@@ -284,7 +284,7 @@ export class WorkerService implements JobService {
         return decision.scope;
       case "not_found":
         call.denied = true;
-        // To the letter what the worker says of a job that does not exist.
+        // Exactly what the worker says of a job that does not exist.
         throw new JobWorkerError("not_found", `No job "${call.jobId}"`);
       case "permission_denied":
         call.denied = true;
@@ -299,7 +299,7 @@ export class WorkerService implements JobService {
 
 function entryOf(call: Call, result: AuditEntry["result"]): AuditEntry {
   const { method, command, context: { caller }, denied } = call;
-  // An id that is not one may hold anything, of any length.
+  // An invalid id may hold anything, of any length.
   const jobId = call.jobId.slice(0, 64);
   const decision = denied ? "denied" : "allowed";
   return { caller, method, jobId, command, decision, result };
