@@ -1,27 +1,27 @@
 import { JobWorkerError } from "../errors.ts";
 import { isOpenEnded, type JobMethod } from "../service/methods.ts";
 
-/** How many calls there may be at once. */
+/** How many calls may be open at once. */
 export interface CallLimitOptions {
   readonly maxCalls: number;
-  /** Far fewer than all, so that nobody can take the place of everybody else. */
+  /** Far fewer than all, so that no user can crowd out the others. */
   readonly maxCallsPerUser: number;
 }
 
-/** A call that counts until it is disposed of. */
+/** A call that is counted until it is disposed of. */
 export interface CountedCall extends Disposable {
   /**
-   * Counts it for its user too, once it is known who that is.
+   * Also counts it for its user, once that is known.
    *
    * @throws `resource_exhausted`, naming the limit
    */
   assign(user: string, method: JobMethod): void;
 }
 
-/** The part of all that is left to calls which are over soon: however many follow, a stop gets through. */
+/** The share reserved for calls that end soon: however many clients follow logs, a stop gets through. */
 const RESERVE = 1 / 8;
 
-/** Counts calls, in all and of each user. */
+/** Counts calls, in total and per user. */
 export class CallLimit {
   readonly #options: CallLimitOptions;
   #calls = 0;

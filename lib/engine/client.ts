@@ -23,21 +23,21 @@ import {
 type ValueMessage = Extract<Message, { kind: "value" }>;
 
 /**
- * What stands for a host in the URLs of requests on the socket, and has to be permitted. A name would
- * be looked up in the DNS for every connection; this address is nobody's (RFC 5737).
+ * The host in the URLs of requests on the socket, which needs a permission. A name would be looked up in the
+ * DNS for every connection; this address belongs to nobody (RFC 5737).
  */
 export const ENGINE_HOST = "192.0.2.1";
 
 /** Options of an {@linkcode EngineClient}. */
 export interface EngineClientOptions {
-  /** Sees to it that the socket is there again, if it can, for a call that could not connect to it. */
+  /** Called when a call cannot connect, to have the socket created again if possible. */
   readonly restoreSocket?: () => Promise<void>;
 }
 
-/** Every method of the service, made by its shape. */
+/** The constructor makes every method of the service, from what `METHODS` says of it. */
 export interface EngineClient extends JobService {}
 
-/** The engine's `JobService`, from another process. */
+/** The `JobService` of the engine, called from another process. */
 export class EngineClient implements Disposable {
   readonly #http: Deno.HttpClient;
   readonly #path: string;
@@ -49,7 +49,7 @@ export class EngineClient implements Disposable {
     this.#restoreSocket = options.restoreSocket;
     this.#http = Deno.createHttpClient({
       proxy: { transport: "unix", path },
-      // After a rush, those that nobody needs would hold descriptors on both sides for 90 s.
+      // After a burst, idle connections would hold descriptors on both sides for 90 s.
       poolIdleTimeout: 5000,
     });
     const methods = JOB_METHODS.map((method) => [
@@ -59,7 +59,7 @@ export class EngineClient implements Disposable {
     Object.assign(this, Object.fromEntries(methods));
   }
 
-  /** @throws `unavailable` unless it is an engine that answers at the socket */
+  /** @throws `unavailable` unless an engine answers at the socket */
   async reach(): Promise<void> {
     const response = await this.#fetch(REACH_PATH, { method: "GET" }).catch((error) => {
       throw this.#unreached(whyOf(error), error);
@@ -95,7 +95,7 @@ export class EngineClient implements Disposable {
   async #one(method: UnaryMethod, request: unknown, context: CallContext): Promise<ValueMessage> {
     try {
       const response = await this.#ask(method, request, context);
-      // All of it at once: to take it as a stream would cost more than the rest of the call.
+      // The body is read in one go: as a stream it would cost more than the rest of the call.
       const message = decodeMessage(decodeFrame(await response.bytes()));
       if (message.kind === "value") return message;
       throw message.kind === "error" ? message.error : gone("the answer is empty");
@@ -130,7 +130,7 @@ export class EngineClient implements Disposable {
   ): Promise<Response> {
     const call = { method: "POST", body: JSON.stringify({ request, caller }), signal };
     const response = await this.#fetch(`/${method}`, call).catch(async (error) => {
-      // It was not even sent, so it may be sent again.
+      // The call was not sent, so it can be sent again.
       if (!isConnectError(error) || this.#restoreSocket === undefined) throw error;
       await abortable(this.#restoreSocket(), signal);
       return await this.#fetch(`/${method}`, call);
@@ -149,7 +149,7 @@ export class EngineClient implements Disposable {
   }
 }
 
-/** What Deno's `fetch` says, which names the step that failed, and then why. */
+/** The error text of Deno's `fetch`, which names the step that failed and then the cause. */
 const FETCH_ERROR = /client error \((\w+)\): (.*)$/s;
 
 function isConnectError(error: unknown): boolean {

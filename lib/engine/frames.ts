@@ -1,6 +1,6 @@
 /**
- * What travels on the engine's socket beside JSON: frames of a JSON head and raw bytes, so that output
- * is neither escaped nor copied more than once.
+ * Frames on the engine's socket: a JSON head followed by raw bytes, so that output is neither escaped nor
+ * copied more than once.
  *
  * A frame is the length of its head (u32, little endian), the length of its bytes (u32), the head as
  * JSON in UTF-8, and the bytes.
@@ -12,13 +12,13 @@ import { concat } from "../text/concat.ts";
 
 const PREFIX_BYTES = 8;
 
-/** A JSON value with bytes beside it. */
+/** A JSON value together with raw bytes. */
 export interface Frame {
   readonly head: unknown;
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Packs a head, and parts of bytes one after the other. */
+/** Packs a head and the parts of the bytes, one after the other. */
 export function encodeFrame(
   head: unknown,
   parts: readonly Uint8Array[] = [],
@@ -39,9 +39,9 @@ export function encodeFrame(
 }
 
 /**
- * Unpacks the one frame that is in a buffer.
+ * Unpacks the single frame in a buffer.
  *
- * @throws if there is less than a frame in it, or more
+ * @throws if it holds less or more than one frame
  */
 export function decodeFrame(buffer: Uint8Array<ArrayBuffer>): Frame {
   if (buffer.byteLength < PREFIX_BYTES || sizeOf(buffer) !== buffer.byteLength) {
@@ -50,7 +50,7 @@ export function decodeFrame(buffer: Uint8Array<ArrayBuffer>): Frame {
   return frameOf(buffer);
 }
 
-/** Unpacks frames from a stream, whatever the pieces in which it arrives. */
+/** Unpacks frames from a stream, in whatever pieces it arrives. */
 export async function* decodeFrames(
   source: AsyncIterable<Uint8Array<ArrayBuffer>>,
 ): AsyncGenerator<Frame, void, undefined> {

@@ -1,7 +1,7 @@
 /**
- * How calls of `JobService` look on the engine's socket: `POST /METHOD` with `{request, caller}` as
- * JSON; the answer is one frame, or for a stream one frame an item and a last one that says how it
- * ended. A stream without that last frame is broken.
+ * How calls of `JobService` look on the engine's socket: `POST /METHOD` with `{request, caller}` as JSON. The
+ * answer is one frame; for a stream it is a frame per item and a last one that says how the stream ended. A
+ * stream without that last frame was cut off.
  *
  * @module
  */
@@ -18,18 +18,18 @@ import type {
 import type { AnswerOf, JobMethod, RequestOf } from "../service/methods.ts";
 import { encodeFrame, type Frame } from "./frames.ts";
 
-/** What a gateway asks for to see that an engine is there, and the status of the answer. */
+/** The path that a gateway asks for to find out whether an engine is there, and the status it answers with. */
 export const REACH_PATH = "/engine";
 export const REACHED = 204;
 
-/** What the gateway says of its client. It is believed: only its checks are needed for the types. */
+/** What the gateway says about its client. It is trusted; the schema only provides the types. */
 export const callerSchema = z.object({
   identity: z.object({ user: z.string().max(128), roles: z.array(z.enum(ROLES)).max(8) }),
   fingerprint: z.string().max(128),
   peer: z.string().max(128),
 });
 
-/** The body of a request. What is asked for is the service's to check. */
+/** The body of a call. The service checks the request in it. */
 export const callSchema = z.object({ caller: callerSchema, request: z.looseObject({}) });
 
 const errorSchema = z.object({
@@ -47,10 +47,10 @@ export function encodeError(error: JobWorkerError): Uint8Array<ArrayBuffer> {
   return encodeFrame({ kind: "error", error: { code, message, reason, field } });
 }
 
-/** The end of a stream that ended well. */
+/** The last frame of a stream that ended without an error. */
 export const END_FRAME: Uint8Array<ArrayBuffer> = encodeFrame({ kind: "end" });
 
-/** What a frame says. */
+/** The content of a frame. */
 export type Message =
   | { readonly kind: "value"; readonly value: unknown; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "error"; readonly error: JobWorkerError }
@@ -70,9 +70,9 @@ export function decodeMessage({ head, bytes }: Frame): Message {
   }
 }
 
-/** How a request goes over the socket, and an answer; both as they are, but for bytes. */
+/** How requests and answers of a method go over the socket. By default both are sent as JSON as they are. */
 interface Codec<Name extends JobMethod> {
-  /** As JSON. */
+  /** As a value that JSON can hold. */
   readonly encodeRequest?: (request: RequestOf<Name>) => unknown;
   readonly decodeRequest?: (request: unknown) => RequestOf<Name>;
   /** The head of a frame and what follows it. */
@@ -80,7 +80,7 @@ interface Codec<Name extends JobMethod> {
   readonly decodeAnswer?: (value: unknown, bytes: Uint8Array<ArrayBuffer>) => AnswerOf<Name>;
 }
 
-/** Of those methods whose requests or answers hold bytes. */
+/** The methods whose requests or answers contain bytes. */
 const CODECS: { readonly [Name in JobMethod]?: Codec<Name> } = {
   writeInput: {
     encodeRequest: (request) => ({ ...request, data: request.data.toBase64() }),
@@ -136,7 +136,7 @@ export function encodeRequest<Name extends JobMethod>(
   return codecOf(method).encodeRequest?.(request) ?? request;
 }
 
-/** The request is whatever a gateway sent: the service checks it, so that its type is only claimed here. */
+/** The request may be anything that a gateway sent. Its type is only asserted here; the service checks it. */
 export function decodeRequest<Name extends JobMethod>(
   method: Name,
   request: unknown,

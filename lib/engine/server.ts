@@ -22,13 +22,13 @@ import {
   REACHED,
 } from "./messages.ts";
 
-/** More than a gateway lets its clients send, however many characters JSON makes of a byte. */
+/** More than a gateway accepts from its clients, even if JSON escapes every byte. */
 const MAX_REQUEST_BYTES = 32 * 1024 * 1024;
 
-/** Requests up to this size, and that is nearly every one, are read at once. */
+/** Requests up to this size, which nearly all are, are read right away. */
 const SMALL_REQUEST_BYTES = 16 * 1024;
 
-/** Larger ones are read so many bytes at a time; beyond those that wait meanwhile, they are refused. */
+/** The bytes of larger requests that are read at a time, and that may wait for it before more are refused. */
 const LARGE_REQUESTS = {
   total: 64 * 1024 * 1024,
   maxWaiting: 128 * 1024 * 1024,
@@ -37,11 +37,11 @@ const LARGE_REQUESTS = {
 
 /** Options of {@linkcode EngineServer.listen}. */
 export interface EngineServerOptions {
-  /** Where the Unix socket is made, with mode 0600. What lies there is removed. */
+  /** Where to create the Unix socket, with mode 0600. Whatever is there is removed. */
   readonly path: string;
-  /** Told of errors that are ours: the caller sees only that there was one. */
+  /** Told of internal errors: the caller only learns that there was one. */
   readonly onFault: (error: unknown, method: string) => void;
-  /** Calls at once; each holds a descriptor or two. 4096 by default. */
+  /** The most calls at once; each holds a descriptor or two. 4096 by default. */
   readonly maxCalls?: number;
   /** A quarter of `maxCalls` by default. */
   readonly maxCallsPerUser?: number;
@@ -54,7 +54,7 @@ export class EngineServer implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #callLimit: CallLimit;
   readonly #largeRequests = new Semaphore(LARGE_REQUESTS);
-  /** The last one listens; those before it have lost their socket, and serve the connections that they have. */
+  /** The last one listens. Those before it have lost their socket and only serve their connections. */
   readonly #servers: Deno.HttpServer<Deno.UnixAddr>[] = [];
   #socket = "";
   #restoring: Promise<boolean> = Promise.resolve(false);
@@ -66,7 +66,7 @@ export class EngineServer implements AsyncDisposable {
     this.#callLimit = new CallLimit({ maxCalls, maxCallsPerUser });
   }
 
-  /** @throws `failed_precondition` if the socket cannot be made; `unavailable` if that may pass */
+  /** @throws `failed_precondition` if the socket cannot be created; `unavailable` if that may pass */
   static async listen(service: JobService, options: EngineServerOptions): Promise<EngineServer> {
     const server = new EngineServer(service, options);
     await server.#listen();
@@ -74,10 +74,10 @@ export class EngineServer implements AsyncDisposable {
   }
 
   /**
-   * Makes the socket again if its file is gone, or another is in its place: what cleans up old files does
-   * not know that it is in use. The calls that are under way go on.
+   * Creates the socket again if its file is gone or has been replaced: programs that clean up old files do
+   * not know that it is in use. Calls in progress continue.
    *
-   * @returns whether it had to
+   * @returns whether that was necessary
    * @throws as {@linkcode listen} does
    */
   restoreSocket(): Promise<boolean> {
@@ -142,19 +142,19 @@ export class EngineServer implements AsyncDisposable {
     }
   }
 
-  /** Reads a request once there is room for it, and begins to answer. */
+  /** Reads a request once there is room for it, and starts to answer it. */
   async #admit(method: JobMethod, http: Request, bytes: number): Promise<Response> {
     using admission = new DisposableStack();
     const counted = admission.use(this.#callLimit.enter());
     const share = admission.use(await this.#roomFor(bytes));
-    // A caller who has left before all of the request was read is no fault.
+    // It is not an internal error if the caller left before the whole request was read.
     const body = await http.text().catch(() => null);
     if (body === null) throw new JobWorkerError("cancelled", "The caller has left");
     const { caller, request } = callSchema.parse(JSON.parse(body));
     counted.assign(caller.identity.user, method);
-    // What may last must not keep others from being read.
+    // A call that may last must not keep other requests from being read.
     if (isOpenEnded(method)) share?.[Symbol.dispose]();
-    // Only a body that is a stream tells that the caller has left; one that is there at once costs half as much.
+    // Only a streamed body tells that the caller has left, but one that is complete costs half as much.
     if (!isStream(method) && METHODS[method].duration === "brief") {
       const context = { caller, signal: this.#closing.signal };
       return new Response(await this.#answer(method, request, context));
@@ -167,7 +167,7 @@ export class EngineServer implements AsyncDisposable {
       onEnd: () => held.dispose(),
       async onCancel() {
         left.abort();
-        // One that has said something which nobody came for lets go of what it holds.
+        // A generator whose last item nobody took releases what it holds.
         await frames.return();
         held.dispose();
       },
@@ -180,7 +180,7 @@ export class EngineServer implements AsyncDisposable {
     return await this.#largeRequests.acquire(bytes, this.#closing.signal);
   }
 
-  /** The one frame that answers a call. */
+  /** The single frame that answers a call. */
   async #answer(
     method: UnaryMethod,
     request: object,
@@ -194,7 +194,7 @@ export class EngineServer implements AsyncDisposable {
     }
   }
 
-  /** The frames of an answer: one, unless it is a stream. */
+  /** The frames of an answer: one, unless the method answers with a stream. */
   async *#frames(
     method: JobMethod,
     request: object,
@@ -227,8 +227,8 @@ export class EngineServer implements AsyncDisposable {
 }
 
 /**
- * What tells a socket from others at its path, and changes when it is closed to us; `null` if there is
- * none. As long as it is listened to, no other file gets its number.
+ * Identifies the socket at a path, and changes when that is no longer ours; `null` if there is none. While we
+ * listen on a socket, no other file gets its inode number.
  */
 async function identityOf(path: string): Promise<string | null> {
   try {

@@ -19,15 +19,15 @@ import { type OwnNames, sameOrigin } from "./same_origin.ts";
 /** Options of {@linkcode restApp}. */
 export interface RestAppOptions extends OwnNames {
   readonly onFailedLogin: (failed: FailedLogin) => void;
-  /** Told of every error that is a fault of ours: the caller learns only that there was one. */
+  /** Told of every internal error: the caller only learns that there was one. */
   readonly onFault: (error: unknown, operation: string) => void;
   /** How long an event stream may be silent; 15 s by default. */
   readonly heartbeatMs?: number;
 }
 
 /**
- * The REST API over a `JobService` and the page on top of it, as a function from a request to a
- * response. `app.request()` calls it without a network.
+ * The REST API on top of a `JobService`, and the page, as a function from a request to a response.
+ * `app.request()` calls it without a network.
  */
 export function restApp(
   service: JobService,
@@ -39,7 +39,7 @@ export function restApp(
     heartbeatMs,
     known: (error) => knownError(error, (fault) => onFault(fault, "readLog")),
   });
-  // A final slash of a request makes no difference.
+  // A trailing slash makes no difference.
   const app = new Hono<RestEnv>({ strict: false });
   app.use(guardedAnswers);
   app.onError((error, c) => {
@@ -75,7 +75,7 @@ export function restApp(
   return app;
 }
 
-/** One thin handler an operation: from HTTP to words, to the service, and back to HTTP. */
+/** One thin handler per operation: it reads HTTP, calls the service, and writes HTTP. */
 function handlersOf(
   service: JobService,
   logOptions: Parameters<typeof logAnswer>[3],
@@ -118,7 +118,7 @@ function handlersOf(
         ...(startedAfter !== undefined && { startedAfter: Date.parse(startedAfter) }),
         ...(startedBefore !== undefined && { startedBefore: Date.parse(startedBefore) }),
       };
-      // A filter that has no parameter does not compile.
+      // A filter without a parameter does not compile.
       true satisfies Alike<typeof filter, JobFilter>;
       const { jobs, nextPageToken } = await service.listJobs({ filter, ...page }, contextOf(c));
       return c.json({ jobs: jobs.map(jobJson), nextPageToken });
@@ -154,7 +154,7 @@ function pairOf(label: string): [string, string] {
   return [label.slice(0, separator), label.slice(separator + 1)];
 }
 
-/** The path as hono writes it. */
+/** The path in the syntax of hono. */
 function routeOf({ path }: Operation): string {
   return path.replace(/\{(\w+)\}/g, ":$1").replace(/\/$/, "");
 }
@@ -191,7 +191,7 @@ function failure(
   return c.body(JSON.stringify(problemOf(error)), status, { "Content-Type": PROBLEM_TYPE });
 }
 
-/** What an answer of an API is for: not to be kept, guessed at, framed, or used by another site. */
+/** Answers of the API must not be stored, sniffed, framed or used by other sites. */
 const GUARDS = {
   "Cache-Control": "no-store",
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",

@@ -3,9 +3,9 @@ import type { Credentials, PasswordLogin } from "../auth/password_login.ts";
 import { HttpError } from "./http_error.ts";
 import type { RestEnv } from "./rest_env.ts";
 
-/** A login that did not succeed: the password is in none of it. */
+/** A login that failed. It does not include the password. */
 export interface FailedLogin {
-  /** As the client wrote it: of any characters and any length. */
+  /** As the client sent it: any characters, any length. */
   readonly user: string;
   /** Address and port. */
   readonly peer: string;
@@ -15,9 +15,9 @@ export interface FailedLogin {
 const CHALLENGE = { "WWW-Authenticate": 'Basic realm="Job Worker", charset="UTF-8"' };
 
 /**
- * Lets nobody pass who does not say who they are, and prove it.
+ * Only lets those pass who say who they are and prove it.
  *
- * @param onFailed told of wrong passwords and unknown users; not of tries that were not tried
+ * @param onFailed told of wrong passwords and unknown users, but not of attempts that were refused unchecked
  */
 export function basicAuth(
   login: Pick<PasswordLogin, "login">,

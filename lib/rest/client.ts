@@ -5,7 +5,7 @@ import { JOB_STATUSES, type JobStatus, type Unknown } from "../job/types.ts";
 import { z } from "../text/zod.ts";
 import { type OperationId, OPERATIONS } from "./operations.ts";
 
-/** What is read of an answer. A newer daemon may have more fields, and words that are not known here. */
+/** What is read from an answer. A newer daemon may send more fields, and words that are not known here. */
 const ANSWERS = {
   start: z.object({ jobId: z.string() }),
   status: z.object({
@@ -17,9 +17,9 @@ const ANSWERS = {
 export interface RestClientOptions {
   /** `host:port`, as in `localhost:8443` or `[::1]:8443`. */
   readonly address: string;
-  /** A CA that the daemon's certificate may come from, PEM; beside those that everybody trusts. */
+  /** A CA to trust besides the public ones, as PEM. */
   readonly ca: string;
-  /** Only {@linkcode RestClient.health} does without. */
+  /** Only {@linkcode RestClient.health} works without. */
   readonly credentials?: Credentials;
 }
 
@@ -30,8 +30,8 @@ export interface RestCallOptions {
 }
 
 /**
- * What the errors of `fetch` mean, by a part of their text, for want of a code. The names are those
- * of `lib/grpc`.
+ * What the errors of `fetch` mean, by a part of their text, because they have no codes. The names are those of
+ * `lib/grpc`.
  */
 const FAILURES: readonly (readonly [text: RegExp, reason: string, words: string])[] = [
   [/connection refused/i, "ECONNREFUSED", "nothing listens there"],
@@ -51,8 +51,8 @@ const FAILURES: readonly (readonly [text: RegExp, reason: string, words: string]
 ];
 
 /**
- * The four paths of the REST API. The name of the daemon, or its address, must be in its
- * certificate. Every call rejects with `JobWorkerError`.
+ * The four paths outside `/v1/` of the REST API. The name or address of the daemon must be in its certificate.
+ * Every call rejects with `JobWorkerError`.
  */
 export class RestClient implements Disposable {
   readonly #options: RestClientOptions;
@@ -63,7 +63,7 @@ export class RestClient implements Disposable {
     this.#http = Deno.createHttpClient({ caCerts: [tidyCertificates(options.ca)] });
   }
 
-  /** Resolves if the daemon takes calls. */
+  /** Resolves if the daemon is serving. */
   async health(options: RestCallOptions = {}): Promise<void> {
     await this.#call("health", "/health/", options);
   }
@@ -108,7 +108,7 @@ export class RestClient implements Disposable {
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
         ...(signal !== undefined && { signal }),
-        // A password goes nowhere but where it was meant for.
+        // The password must not go to any other address.
         redirect: "error",
       });
       const answer: unknown = await response.json().catch(() => null);
@@ -149,7 +149,7 @@ function readAnswer<T>(schema: z.ZodType<T>, answer: unknown): T {
   );
 }
 
-/** What the statuses of the four paths stand for; any other one is a fault. */
+/** The meaning of the statuses of the four paths; any other status is an internal error. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: "invalid_argument",
   401: "unauthenticated",

@@ -1,6 +1,6 @@
 /**
- * The items of a source, and `null` whenever it has been silent for so long: for a connection on
- * which a silent client must be told from one that has gone.
+ * The items of a source, and `null` whenever it has been silent for the given time. What is then sent tells
+ * whether the client is still there.
  */
 export async function* withHeartbeat<T>(
   source: AsyncIterable<T>,
@@ -21,7 +21,7 @@ export async function* withHeartbeat<T>(
       next = iterator.next();
     }
   } finally {
-    // Not awaited: it may be in the middle of a wait that only its signal ends.
+    // Not awaited, because it may be in a wait that only its signal ends.
     iterator.return?.().catch(() => {});
   }
 }

@@ -5,7 +5,7 @@ export interface HttpErrorOptions extends ErrorOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** An error of which HTTP has more to say than the table of codes: a status or headers of its own. */
+/** An error with a status or headers beyond what the table of codes says. */
 export class HttpError extends JobWorkerError {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;

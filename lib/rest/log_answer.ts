@@ -25,16 +25,16 @@ const BYTES = "application/octet-stream";
 const LINES = "application/x-ndjson";
 const EVENTS = "text/event-stream";
 
-/** Names the gaps beside raw bytes, which have no place for them. */
+/** The header that names gaps in raw bytes, which cannot mark them. */
 const GAP_FIELD = "Log-Gap";
-/** Clients bound what may come behind a body. */
+/** Clients limit the size of trailers. */
 const MAX_GAPS = 100;
 
 /** Options of {@linkcode logAnswer}. */
 export interface LogAnswerOptions {
-  /** How long a client may be left in silence; milliseconds. */
+  /** How long nothing may be sent to a client, in milliseconds. */
   readonly heartbeatMs: number;
-  /** What a caller may be told of an error that ends a log half-way. */
+  /** What a caller may be told about an error in the middle of a log. */
   readonly known: (error: unknown) => JobWorkerError;
 }
 
@@ -54,7 +54,7 @@ export async function logAnswer(
     follow,
     ...range,
   };
-  // A field that the query has no parameter for does not compile.
+  // A field without a parameter in the query does not compile.
   true satisfies Alike<typeof request, StreamLogsRequest>;
   if (follow) c.env.openEnded();
   const left = new AbortController();
@@ -67,12 +67,12 @@ export async function logAnswer(
   const batches = readLog(service, request, { caller: c.var.caller, signal });
   const close = async () => {
     left.abort();
-    // The pieces may not have begun to read it, and then would not close it.
+    // A generator that has not started to read the batches would not close them.
     await batches.return();
   };
   const [first, whole] = await begin(batches, type);
   if (type === EVENTS && isAtEnd(range) && first?.finishedJob === null) {
-    // To an EventSource that connects again this says that there is no more to come.
+    // This tells an EventSource that reconnects that there is nothing more to come.
     await close();
     return new Response(null, { status: 204 });
   }
@@ -93,7 +93,7 @@ export async function logAnswer(
         Trailer: GAP_FIELD,
       }),
       ...(type === BYTES && first?.gap && { [GAP_FIELD]: gapText(first.gap) }),
-      // Proxies such as nginx would collect what is to be seen live.
+      // Proxies such as nginx would buffer what is to be seen live.
       "X-Accel-Buffering": "no",
     },
   });
@@ -101,7 +101,7 @@ export async function logAnswer(
 
 type Range = Pick<StreamLogsRequest, "start" | "endOffset">;
 
-/** What to read: what the query says, or the rest of it. */
+/** What to read: what the query asks for, or the rest of it. */
 function rangeOf(
   query: z.output<typeof schemas.logQuery>,
   follow: boolean,
@@ -114,7 +114,7 @@ function rangeOf(
       "Invalid query: follow and end cannot be combined",
     );
   }
-  // A browser that reconnects repeats the query as it was.
+  // A browser that reconnects repeats the original query.
   const [, offset, last] = /^(\d{1,15})(?:-(\d{1,15}))?$/.exec(lastEventId ?? "0") ?? [];
   if (offset === undefined) {
     throw new JobWorkerError(
@@ -143,7 +143,7 @@ function isAtEnd({ start, endOffset }: Range): boolean {
   return start.kind === "offset" && start.offset === endOffset;
 }
 
-/** As one that can be closed. */
+/** The batches, as a generator that can be closed. */
 async function* readLog(
   service: JobService,
   request: StreamLogsRequest,
@@ -153,8 +153,8 @@ async function* readLog(
 }
 
 /**
- * The first batch, which comes at once, and all of them. Or an error comes, which is still in time to be
- * the status; but the reader of an event stream would not learn of a loss by that.
+ * The first batch, which comes at once, and all batches. An error at this point can still become the status of
+ * the answer; but the reader of an event stream would not learn of lost data that way.
  */
 async function begin(
   batches: AsyncGenerator<LogBatch, void, undefined>,
@@ -185,9 +185,9 @@ async function* prepend<T>(
 }
 
 /**
- * The job's own bytes. An error breaks the answer off, so that nobody takes it for whole.
+ * The bytes that the job printed. An error cuts the answer off, so that nobody takes it for complete.
  *
- * @param tellGaps told at the end of the gaps that came too late for the head of the answer
+ * @param tellGaps called at the end with the gaps that came too late for the head of the answer
  */
 async function* asBytes(
   batches: AsyncIterable<LogBatch>,
@@ -211,7 +211,7 @@ function gapText({ from, to }: LogGap): string {
 
 const encoder = new TextEncoder();
 
-/** A line of JSON a record, and a last one that says how it ended. */
+/** A line of JSON per record, and a last one that says how the log ended. */
 async function* asLines(
   batches: AsyncIterable<LogBatch>,
   { known }: LogAnswerOptions,
@@ -230,9 +230,9 @@ async function* asLines(
 }
 
 /**
- * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): one a record,
- * whose id is the offset to go on from, and where to end unless the log is followed; `end` with the
- * job, or `problem`. Comments fill silences, or a client that has vanished would not be noticed.
+ * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): one per record, whose id
+ * is the offset to continue from and, unless the log is followed, the offset to end at. The last event is `end`
+ * with the job, or `problem`. Comments are sent during silences, to notice a client that has vanished.
  */
 async function* asEvents(
   batches: AsyncIterable<LogBatch>,
@@ -255,7 +255,7 @@ async function* asEvents(
       if (finishedJob !== null) {
         events.push(`${id(nextOffset)}event: end\n${data(jobJson(finishedJob))}`);
       } else if (events.length === 0 && nextOffset === endOffset) {
-        // No event, but what an EventSource that connects again will say that it has.
+        // An id without an event, which an EventSource sends when it reconnects.
         events.push(`${id(nextOffset)}\n`);
       }
       if (events.length > 0) yield encoder.encode(events.join(""));

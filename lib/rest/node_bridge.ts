@@ -1,6 +1,6 @@
 /**
- * Connects `node:http` to an application that turns a `Request` into a `Response`, with back-pressure both
- * ways: no more is read than is asked for, and no more is made than is taken.
+ * Connects `node:http` to an application that turns a `Request` into a `Response`, with back-pressure in both
+ * directions: nothing is read before it is asked for, and nothing is produced before there is room for it.
  *
  * `@hono/node-server` 2.1.9 does not do: it never sends 100 Continue, accepts any number of header fields and
  * targets that are no path, takes no signal of ours, and reports a request that breaks off as a fault of ours.
@@ -13,13 +13,13 @@ import { once } from "node:events";
 import { pullStream } from "../async/pull_stream.ts";
 import { JobWorkerError } from "../errors.ts";
 
-/** What a request is answered by. */
+/** The application: it answers a request. */
 export type Answer = (request: Request) => Response | Promise<Response>;
 
 /**
- * Answers one request. Never rejects: whoever would be told has gone.
+ * Answers one request. Never rejects, because a client that could be told has gone.
  *
- * @param signal aborted when the client has left or the answer is not to be gone on with
+ * @param signal aborted when the client has left or the answer is to be given up
  */
 export async function bridge(
   incoming: IncomingMessage,
@@ -27,7 +27,7 @@ export async function bridge(
   answer: Answer,
   signal: AbortSignal,
 ): Promise<void> {
-  // "close" follows, and that is what counts.
+  // "close" follows, and is handled.
   incoming.on("error", () => {});
   outgoing.on("error", () => {});
   const request = requestOf(incoming, outgoing, signal);
@@ -37,33 +37,33 @@ export async function bridge(
   }
   try {
     const response = await answer(request);
-    // What a client still sends to an answer that did not want it would have to be read first.
+    // Otherwise the unread rest of the request would have to be read before the next one.
     if (!incoming.complete) outgoing.setHeader("Connection", "close");
     for (const [name, value] of response.headers) outgoing.appendHeader(name, value);
     outgoing.writeHead(response.status);
     if (response.body !== null) await send(response.body, outgoing);
     outgoing.end();
   } catch {
-    // Cut off behind what was written, so that nobody takes it for whole.
+    // Cut off after what was written, so that nobody takes the answer for complete.
     incoming.socket.destroySoon();
   }
 }
 
-/** Of the head of a request. */
+/** The most fields in the head of a request. */
 const MAX_FIELDS = 100;
 
-/** The request, or the status that refuses one that is too large or has no meaning here. */
+/** The request, or the status to refuse it with if it is too large or makes no sense here. */
 function requestOf(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   signal: AbortSignal,
 ): Request | 400 | 431 {
   const { method = "", url = "", rawHeaders } = incoming;
-  // Deno's parser bounds the bytes of a head; of the fields it leaves out those beyond a thousand.
+  // Deno's parser limits the bytes of a head, but silently drops fields after the thousandth.
   if (rawHeaders.length > 2 * MAX_FIELDS) return 431;
-  // Only paths: not the forms of RFC 9112 §3.2 that are for proxies and for whole servers.
+  // Only paths, not the forms of RFC 9112 §3.2 that are for proxies and for whole servers.
   if (!url.startsWith("/")) return 400;
-  // Those which Fetch lets nobody ask with, https://fetch.spec.whatwg.org/#forbidden-method.
+  // The methods that Fetch forbids, https://fetch.spec.whatwg.org/#forbidden-method.
   const isForbidden = /^(TRACE|TRACK|CONNECT)$/.test(method);
   const hasBody = method !== "GET" && method !== "HEAD";
   try {
@@ -77,14 +77,14 @@ function requestOf(
       signal,
       body: hasBody ? pullStream(chunksOf(incoming, outgoing)) : null,
     });
-    // It is for the application to say which methods a path has.
+    // The application decides which methods a path has.
     return isForbidden ? Object.defineProperty(request, "method", { value: method }) : request;
   } catch {
     return 400;
   }
 }
 
-/** The body, which a client that waits for 100 Continue is asked for when somebody reads it. */
+/** The body. A client that waits for 100 Continue gets that when somebody starts to read. */
 async function* chunksOf(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
@@ -105,11 +105,11 @@ async function send(
   const reader = body.getReader();
   const onClose = () => {
     closed.abort();
-    // Ends the wait for what would come next.
+    // Ends the wait for the next piece.
     reader.cancel().catch(() => {});
   };
   outgoing.once("close", onClose);
-  // It may have been before there was an answer.
+  // The client may have left before there was an answer.
   if (outgoing.destroyed) onClose();
   try {
     for (;;) {

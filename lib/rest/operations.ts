@@ -1,5 +1,5 @@
 /**
- * Every operation of the API: one table, from which both the routes and the document are made.
+ * Every operation of the API, in one table from which both the routes and the OpenAPI document are made.
  *
  * @module
  */
@@ -11,16 +11,16 @@ import * as schemas from "./schemas.ts";
 /** One HTTP method on one path. */
 export interface Operation {
   readonly method: "GET" | "POST";
-  /** As in OpenAPI, `/v1/jobs/{jobId}`. A final slash makes no difference. */
+  /** As in OpenAPI, `/v1/jobs/{jobId}`. A trailing slash makes no difference. */
   readonly path: string;
   readonly summary: string;
-  /** Needs no authentication. */
+  /** True if it needs no authentication. */
   readonly open?: true;
   readonly query?: z.ZodObject;
   /** Query parameters of which at most one may be given, and a name for them together. */
   readonly exclusive?: { readonly name: string; readonly of: readonly string[] };
   readonly body?: z.ZodType;
-  /** The body may be left out. */
+  /** True if the body may be left out. */
   readonly bodyOptional?: true;
   readonly answer: {
     readonly status: 200 | 201;

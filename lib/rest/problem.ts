@@ -9,13 +9,13 @@ export type Problem = z.infer<typeof schemas.problem>;
 
 export const PROBLEM_TYPE = "application/problem+json";
 
-/** Writes an error as RFC 9457 has it: a title by the status, and what happened as the detail. */
+/** Turns an error into a problem: the status gives the title, the message is the detail. */
 export function problemOf(error: JobWorkerError): Problem {
   const status = httpStatusOf(error);
   const { code, message, reason } = error;
   return {
     type: "about:blank",
-    // Not of the RFCs: nginx's word for a client that has left.
+    // Not in the RFCs, but nginx's words for a client that has left.
     title: STATUS_CODES[status] ?? "Client Closed Request",
     status,
     detail: message,

@@ -2,13 +2,13 @@
 export interface RateLimitOptions {
   readonly max: number;
   readonly perMs: number;
-  /** Milliseconds of a clock that does not go back; `performance.now` by default. */
+  /** A monotonic clock, in milliseconds; `performance.now` by default. */
   readonly now?: () => number;
 }
 
 /**
- * Makes a function that passes on so many reports in a while, and no more: those who cause them must
- * not fill a disk. The first one after some were left out says how many.
+ * Makes a function that passes on a limited number of reports per period, so that those who cause them cannot
+ * fill a disk. The first report after some were left out says how many they were.
  */
 export function rateLimit<T>(
   report: (item: T, leftOut: number) => void,

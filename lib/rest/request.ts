@@ -46,7 +46,7 @@ function isJson(type: string | undefined): boolean {
   return /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type ?? "");
 }
 
-/** No more is read than is accepted, whatever the client says or sends. */
+/** Reads no more than is accepted, whatever the client announces or sends. */
 async function readBytes(request: Request, most: number): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   let length = Number(request.headers.get("content-length") ?? 0);
@@ -68,14 +68,14 @@ async function readBytes(request: Request, most: number): Promise<Uint8Array> {
   return concat(parts);
 }
 
-/** What a query may be: see `Operation`. */
+/** What a query may hold: see `Operation`. */
 interface QueryRules<T> {
   readonly query: z.ZodType<T> & z.ZodObject;
   readonly exclusive?: { readonly of: readonly string[] };
 }
 
 /**
- * The query of a request. A parameter comes once, unless the schema has a list for it.
+ * The query of a request. A parameter may be given once, unless the schema has a list for it.
  *
  * @throws {JobWorkerError} `invalid_argument`
  */
@@ -101,7 +101,7 @@ export function readQuery<T>(
   return read(schema, given, "query");
 }
 
-/** What a parameter is, without what the schema says about leaving it out. */
+/** The type of a parameter, without its being optional. */
 function kindOf({ shape }: z.ZodObject, name: string): string {
   let schema: z.core.$ZodType | undefined = Object.hasOwn(shape, name) ? shape[name] : undefined;
   while (schema instanceof z.ZodOptional || schema instanceof z.ZodDefault) {
@@ -110,7 +110,7 @@ function kindOf({ shape }: z.ZodObject, name: string): string {
   return schema?._zod.def.type ?? "string";
 }
 
-/** A text as the value that it stands for, or as it is for the schema to refuse. */
+/** The value that a text stands for; otherwise the text itself, which the schema then refuses. */
 function readText(kind: string, text: string): unknown {
   if (kind === "number" && /^\d{1,16}$/.test(text)) return Number(text);
   if (kind === "boolean" && /^(1|true)$/.test(text)) return true;
@@ -119,7 +119,7 @@ function readText(kind: string, text: string): unknown {
 }
 
 /**
- * The job that the path names. What is no id is no job: it goes no further.
+ * The job that the path names. Text that is not an id is not looked up.
  *
  * @throws {JobWorkerError} `not_found`
  */

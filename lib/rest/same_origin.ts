@@ -2,20 +2,19 @@ import type { MiddlewareHandler } from "hono";
 import { HttpError } from "./http_error.ts";
 import type { RestEnv } from "./rest_env.ts";
 
-/** By which names the API is reached. */
+/** The names by which the API is reached. */
 export interface OwnNames {
   /** Whether our certificate is good for this name or IP address. */
   readonly isOurHost: (host: string) => boolean;
-  /** Those under which a proxy makes the API public, as browsers write them: `https://jobs.example`. */
+  /** The origins under which a proxy makes the API public, as browsers write them: `https://jobs.example`. */
   readonly publicOrigins: readonly string[];
 }
 
 /**
- * Refuses requests that a browser makes for a page of another site: such a page could use the
- * password that the browser remembers. They must be meant for a host that is ours (a name of
- * somebody else's may have been made to lead here), and come from no page, or from our own. Ours are
- * the names in our certificate, and the public origins: a proxy may pass on the host that it was asked
- * for, or put ours in its place.
+ * Refuses requests that a browser makes for a page of another site, because such a page could use the password
+ * that the browser remembers. A request must name a host of ours, since somebody may have made their own name
+ * resolve to our address, and come from no page or from one of ours. Ours are the names in our certificate and
+ * the public origins: a proxy may pass on the host that it was asked for, or replace it with ours.
  */
 export function sameOrigin({ isOurHost, publicOrigins }: OwnNames): MiddlewareHandler<RestEnv> {
   return async function checkOrigin({ req }, next) {
@@ -43,7 +42,7 @@ export function sameOrigin({ isOurHost, publicOrigins }: OwnNames): MiddlewareHa
   };
 }
 
-/** The origin of pages of that host, as browsers write it; `null` if it is none. */
+/** The origin of pages of that host, as browsers write it; `null` if it is not a host. */
 function originOf(host: string): string | null {
   return /^[^@/?#\\\s]+$/.test(host) ? URL.parse(`https://${host}`)?.origin ?? null : null;
 }

@@ -28,7 +28,7 @@ export interface RestDeadlines {
   readonly closeMs: number;
 }
 
-/** Those of clients that are in no hurry, and of none that would hold a connection for ever. */
+/** Enough for slow clients, and too little to hold a connection for ever. */
 export const REST_DEADLINES: RestDeadlines = {
   handshakeMs: 10_000,
   headersMs: 10_000,
@@ -41,25 +41,25 @@ export const REST_DEADLINES: RestDeadlines = {
 export interface RestServerOptions extends Binding {
   /** Our certificate and key. */
   readonly material: Pick<TlsMaterial, "cert" | "key">;
-  /** What answers: the `fetch` of a `restApp`. */
+  /** The application: the `fetch` of a `restApp`. */
   readonly answer: (request: Request, env: RestEnv["Bindings"]) => Response | Promise<Response>;
   /** Unfinished handshakes included; 4096 by default. */
   readonly maxConnections?: number;
   /** From one IPv4 address or IPv6 network; 1024 by default. */
   readonly maxConnectionsPerAddress?: number;
-  /** {@linkcode REST_DEADLINES} by default, also for those that are not said. */
+  /** {@linkcode REST_DEADLINES} for those that are left out. */
   readonly deadlines?: Partial<RestDeadlines>;
-  /** How many times the usual time it may take to reach ourselves: more than 1 on a slow machine. */
+  /** By how much the time that it may take to reach ourselves is multiplied: more than 1 on a slow machine. */
   readonly slowness?: number;
   readonly onRefused: (refused: RefusedConnection) => void;
-  /** Is told that the listener itself has failed: out of file descriptors, for one. */
+  /** Told that the listener itself has failed, for example because it is out of file descriptors. */
   readonly onError: (error: Error) => void;
 }
 
-/** Of the head of a request, in bytes. */
+/** The most bytes in the head of a request. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
-/** What is answered to what the parser of HTTP does not accept, by the code of its error. */
+/** The answers to what the HTTP parser does not accept, by the code of its error. */
 const PARSER_STATUSES: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
   ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
@@ -73,9 +73,9 @@ interface Call {
 }
 
 /**
- * Serves HTTPS: TLS 1.2 for browsers' sake, no client certificate, and every deadline that a slow
- * client could make use of. Its session tickets are those of every TLS server in this process
- * (see `lib/grpc/tls_listener.ts`), which is why that one asks for the certificate each time.
+ * Serves HTTPS: from TLS 1.2 for the sake of browsers, without client certificates, and with a deadline for
+ * everything that a client could draw out. All TLS servers in this process share the key of their session
+ * tickets, which is why `lib/grpc/tls_listener.ts` checks the certificate of each connection itself.
  */
 export class RestServer implements AsyncDisposable {
   readonly #options: RestServerOptions;
@@ -83,7 +83,7 @@ export class RestServer implements AsyncDisposable {
   readonly #server: https.Server;
   readonly #caps: ConnectionCaps;
   readonly #calls = new Set<Call>();
-  /** What is being answered on a connection. */
+  /** The answer in progress on a connection. */
   readonly #responses = new WeakMap<Socket, ServerResponse>();
   #address: HostPort = { hostname: "", port: 0 };
   #refusal: JobWorkerError | null = null;
@@ -108,16 +108,16 @@ export class RestServer implements AsyncDisposable {
       connectionsCheckingInterval: Math.min(headersMs, 1000),
       maxHeaderSize: MAX_HEADER_BYTES,
     });
-    // Ahead of the server's own listener, which starts the handshake.
+    // Before the server's own listener, which starts the handshake.
     this.#server.prependListener("connection", (socket) => this.#onConnection(socket as Socket));
     this.#server.on("tlsClientError", (error, socket) => this.#onHandshakeError(error, socket));
     this.#server.on("clientError", (error, socket) => this.#onClientError(error, socket as Socket));
     this.#server.on("request", (...exchange) => void this.#onRequest(...exchange));
-    // So that nobody is told to go on before they are known.
+    // Otherwise node would send 100 Continue before the client is authenticated.
     this.#server.on("checkContinue", (...exchange) => void this.#onRequest(...exchange));
   }
 
-  /** Binds the port, and asks itself once. Rejects with the error of the system if it cannot. */
+  /** Binds the port and connects to itself once. Rejects with the error of the system if it cannot. */
   static async listen(options: RestServerOptions): Promise<RestServer> {
     const server = new RestServer(options);
     server.#address = await bind(server.#server, options);
@@ -137,7 +137,7 @@ export class RestServer implements AsyncDisposable {
   }
 
   /**
-   * Looks whether connections still arrive.
+   * Checks whether connections still arrive.
    *
    * @throws {JobWorkerError} `failed_precondition` if they do not
    */
@@ -147,8 +147,8 @@ export class RestServer implements AsyncDisposable {
   }
 
   /**
-   * Takes no more connections and calls, ends those that only an event would end, and resolves when
-   * the last connection is closed, by force if need be.
+   * Accepts no more connections and calls, ends those that only an event would end, and resolves when the
+   * last connection is closed, by force if necessary.
    *
    * @param options.drainTimeoutMs how long calls that end by themselves may still take; 0 by default
    */
@@ -160,7 +160,7 @@ export class RestServer implements AsyncDisposable {
     return this.close();
   }
 
-  /** The TLS stack takes any material; whether it can serve with it shows only now. */
+  /** The TLS stack accepts any certificate and key; only a handshake shows whether it can serve with them. */
   async #shakeHands(): Promise<void> {
     const { material: { cert }, slowness = 1 } = this.#options;
     await probeOwnListener(this.#server, this.#address, {
@@ -191,7 +191,7 @@ export class RestServer implements AsyncDisposable {
 
   #onConnection(socket: Socket): void {
     if (this.#caps.admit(socket)) {
-      // Notices in two minutes or so that the other side has vanished without a word.
+      // Detects within about two minutes that the other side has vanished.
       socket.setKeepAlive(true, 30_000);
       return;
     }
@@ -203,9 +203,9 @@ export class RestServer implements AsyncDisposable {
   }
 
   #onHandshakeError(error: Error, socket: TLSSocket): void {
-    // On its own a handshake that has timed out stays open.
+    // A handshake that has timed out stays open unless it is closed here.
     socket.destroy();
-    // Port scans and browsers that do not trust us: no news, unless it can be said whose.
+    // Port scans and browsers that do not trust us are not worth a report without an address.
     if (socket.remoteAddress === undefined) return;
     const message = `TLS handshake failed: ${handshakeFault(error.message)}`;
     this.#options.onRefused({ peer: peerOf(socket), message });
@@ -231,7 +231,7 @@ export class RestServer implements AsyncDisposable {
     this.#responses.set(socket, outgoing);
     outgoing.once("close", () => {
       this.#calls.delete(call);
-      // After the end of an answer it makes no difference, except to what was started and forgotten.
+      // After the end of an answer this only ends what was started and forgotten.
       call.controller.abort(new JobWorkerError("cancelled", "The client has left"));
       if (this.#refusal !== null) socket.end();
     });
@@ -249,7 +249,7 @@ export class RestServer implements AsyncDisposable {
 }
 
 /**
- * Tells for which names and addresses a certificate is good.
+ * Returns a function that tells whether a certificate is valid for a name or address.
  *
  * @param cert PEM
  */

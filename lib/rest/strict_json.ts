@@ -1,14 +1,14 @@
 import { JobWorkerError } from "../errors.ts";
 
-/** How deep objects and arrays may be nested: our own messages need five levels. */
+/** How deeply objects and arrays may be nested; our own messages need five levels. */
 const MAX_LEVELS = 32;
 
-/** A string, which is a key if a colon follows, or what opens and closes objects and arrays. */
+/** A string, which is a key if a colon follows, or a bracket of an object or array. */
 const TOKEN = /"(?:[^"\\]+|\\.)*"(\s*:)?|[{}[\]]/gs;
 
 /**
- * Reads JSON, and refuses what two readers could understand in two ways: text that is not UTF-8, a
- * key that comes twice, and `__proto__`, which is a key to some and a prototype to others.
+ * Reads JSON, and refuses what two parsers could understand in two ways: text that is not UTF-8, a key that
+ * appears twice, and `__proto__`, which is a key to some and a prototype to others.
  *
  * @throws {JobWorkerError} `invalid_argument`
  */

@@ -9,7 +9,7 @@ export interface Query {
   readonly values: readonly (string | number)[];
 }
 
-/** How far the times in the ids of all jobs are ahead of their starts, in milliseconds. */
+/** How far the times in the job ids are ahead of the starts of the jobs, in milliseconds. */
 export interface Skew {
   readonly least: number;
   readonly most: number;
@@ -18,32 +18,32 @@ export interface Skew {
 export const SKEW_SQL =
   `SELECT (SELECT min(${SKEW}) FROM jobs) AS least, (SELECT max(${SKEW}) FROM jobs) AS most`;
 
-/** A condition that an index answers, with the ids in their order behind it. */
+/** A condition that an index covers, with the ids in order after it. */
 interface Term {
   readonly index: string;
   readonly condition: string;
-  /** The same, of a job that was found by another term. */
+  /** The same condition, for a job that was found by another term. */
   readonly check: string;
   readonly values: readonly string[];
 }
 
-/** Up to so many jobs it is counted how many a term finds; beyond, terms are all alike. */
+/** How far the jobs that a term finds are counted; terms that find more are treated alike. */
 const MAX_COUNTED = 10_000;
 
 /**
- * The pages of jobs that pass a filter, newest first. Ids are UUIDv7, so their order is that of time.
+ * The pages of jobs that match a filter, newest first. Ids are UUIDv7, so they are in the order of time.
  *
- * One term of the filter leads, by whose index the jobs are found, and the others are checked. Where
- * the first is common and another is rare, that takes long: so the rarest should lead.
+ * The jobs are found by the index of one term of the filter, the leading one, and the other terms are checked.
+ * That takes long if the leading term is common and another is rare, so the rarest should lead.
  */
 export class JobQuery {
   readonly #terms: readonly Term[];
-  /** What is asked of the ids, which every index has, and what is left of the start. */
+  /** Conditions on the id, which every index has, and what remains of those on the start. */
   readonly #ids: Condition;
   readonly #start: Condition;
   readonly #limit: number;
 
-  /** @param skew needed for a filter by start */
+  /** @param skew only needed for a filter by start */
   constructor(filter: JobFilter, page: JobPage, skew: Skew | null = null) {
     this.#terms = termsOf(filter);
     this.#ids = rangeOf("job_id", idBounds(filter, page, skew));
@@ -51,7 +51,7 @@ export class JobQuery {
     this.#limit = page.limit;
   }
 
-  /** How many jobs each term finds: the queries to choose by who leads; none if there is no choice. */
+  /** Queries for how many jobs each term finds, to choose the leading one; none if there is no choice. */
   get counts(): Query[] {
     if (this.#terms.length < 2) return [];
     return this.#terms.map(({ index, condition, values }) => ({
@@ -61,7 +61,7 @@ export class JobQuery {
     }));
   }
 
-  /** @param leading which of {@linkcode counts} was the least */
+  /** @param leading which of {@linkcode counts} was the smallest */
   page(leading = 0): Query {
     const lead = this.#terms[leading];
     const others = this.#terms.filter((term) => term !== lead);
@@ -117,15 +117,15 @@ function termsOf({ statuses, owner, labels = {} }: JobFilter): Term[] {
   return terms;
 }
 
-/** From the first, below the second; `undefined` is no bound. */
+/** From the first, inclusive, up to the second, exclusive; `undefined` is no bound. */
 type Bounds<T> = readonly [T | undefined, T | undefined];
 
-/** An index is entered by one bound at each end: the narrowest of all. */
+/** An index is searched with one bound at each end, the narrowest. */
 function idBounds(filter: JobFilter, { before }: JobPage, skew: Skew | null): Bounds<string> {
   const { jobIdPrefix, startedAfter, startedBefore } = filter;
   const from: string[] = [];
   const below: string[] = before === undefined ? [] : [before];
-  // "g" sorts behind every hex digit.
+  // "g" sorts after every hex digit.
   if (jobIdPrefix) from.push(jobIdPrefix), below.push(`${jobIdPrefix}g`);
   if (skew !== null && startedAfter !== undefined) {
     from.push(idPrefixAt(Math.floor(startedAfter + skew.least)));
@@ -155,7 +155,7 @@ function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
 }
 
-/** The query for what retention goes by, newest first, out of an index that has all of it. */
+/** The query for what retention is based on, newest first, answered by an index alone. */
 export function finishedQuery({ before, limit }: JobPage, owner?: string): Query {
   const ids = rangeOf("job_id", [undefined, before]);
   const index = owner === undefined ? "jobs_finished" : "jobs_by_owner";

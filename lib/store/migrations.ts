@@ -1,18 +1,19 @@
 import type { DatabaseSync } from "node:sqlite";
 
-/** The time in a job's id as a number of JSON5. */
+/** The time in the id of a job, as a JSON5 number. */
 const ID_TIME = "'0x' || substr(job_id, 1, 8) || substr(job_id, 10, 4)";
 
 /**
- * How far the time in a job's id is ahead of the job's start, in milliseconds: a few behind, unless the
- * clock was set. Null for what is no UUID. An index is on it, and is used where it stands to the letter.
+ * How far the time in the id of a job is ahead of its start, in milliseconds. It is a few behind, unless the
+ * clock was changed. Null if the id is not a UUID. An index on this expression is only used where the
+ * expression appears exactly like this.
  */
 export const SKEW =
   `iif(json_valid(${ID_TIME}, 2), json_extract(${ID_TIME}, '$') - started_at, NULL)`;
 
 /**
- * The schema, as the steps that led to it. A step that has been released is never changed; the number
- * of steps that a database has taken is its `user_version`.
+ * The schema, as the steps that led to it. A step that has been released never changes; the `user_version` of
+ * a database is the number of steps that it has taken.
  */
 const MIGRATIONS: readonly string[] = [
   `
@@ -61,12 +62,12 @@ const MIGRATIONS: readonly string[] = [
 /** The newest schema that this program knows. */
 export const SCHEMA_VERSION = MIGRATIONS.length;
 
-/** The schema that a database has; 0 for an empty one. */
+/** The version of the schema of a database; 0 if it is empty. */
 export function schemaVersion(database: DatabaseSync): number {
   return Number(database.prepare("PRAGMA user_version").get()?.user_version);
 }
 
-/** Takes the steps that a database lacks, all or none. */
+/** Takes the steps that a database lacks, all of them or none. */
 export function migrate(database: DatabaseSync): void {
   const from = schemaVersion(database);
   if (from === SCHEMA_VERSION) return;
@@ -76,7 +77,7 @@ export function migrate(database: DatabaseSync): void {
     database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
     database.exec("COMMIT");
   } catch (error) {
-    // A full disk, for one, has rolled it back already.
+    // Some errors, such as a full disk, have already rolled it back.
     if (database.isTransaction) database.exec("ROLLBACK");
     throw error;
   }

@@ -8,31 +8,31 @@ import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
 /** See https://sqlite.org/fileformat.html. In bytes. */
 const MIN_PAGE_BYTES = 512;
 
-/** What it is opened with, and what SQLite says once that is so. */
+/** The settings it is opened with, and what SQLite answers when they are in effect. */
 const SETTINGS = [
   ["journal_mode", "WAL", "wal"],
-  // A commit is on the disk once it is made, and not only in order with the others.
+  // A commit is on the disk when it returns, not just ordered with the others.
   ["synchronous", "FULL", 2],
   ["foreign_keys", "ON", 1],
 ] as const;
 
 /**
- * Opens a database for this process alone, or makes it, with mode 0600, if there is none.
+ * Opens a database for this process alone, or creates it with mode 0600 if there is none.
  *
- * @throws whatever is in the way; the file is then as it was
+ * @throws the error that prevents it; the file is then unchanged
  */
 export async function openDatabase(path: string): Promise<DatabaseSync> {
   if (await sizeOf(path) === null) await createDatabase(path);
   const size = await sizeOf(path) ?? 0;
   checkSize(size);
-  // What is not there reads as zeros, unless it is still in the write-ahead log.
+  // A missing part reads as zeros, unless it is still in the write-ahead log.
   const isWhole = await sizeOf(`${path}-wal`) === null;
   const database = new DatabaseSync(path);
   try {
-    // A second daemon is refused for as long as this one lives, and no longer.
+    // A second daemon is refused exactly as long as this one lives.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("BEGIN IMMEDIATE; COMMIT");
-    // Nothing is written before this.
+    // Nothing is written before this point.
     check(database, isWhole ? size : Infinity);
     setUp(database);
     migrate(database);
@@ -43,7 +43,7 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
   }
 }
 
-/** What was in the way of opening a database, and what to do about it. */
+/** The error that says why a database cannot be opened, and what to do about it. */
 export function openError(path: string, error: unknown): JobWorkerError {
   const why = messageOf(error);
   return new JobWorkerError(
@@ -53,10 +53,10 @@ export function openError(path: string, error: unknown): JobWorkerError {
   );
 }
 
-/** What may be over at the next try: another daemon that ends, a disk that is full. */
+/** Causes that may be gone at the next try: another daemon that is ending, a full disk. */
 const PASSING = /database is locked|is full|No space left/;
 
-/** The texts are those of https://sqlite.org/rescode.html: `exec` tells no codes. */
+/** The texts are those of https://sqlite.org/rescode.html, because `exec` does not report codes. */
 function remedyFor(why: string): string {
   if (why.includes("database is locked")) {
     return "another daemon has it open; stop that one, or choose another --data-dir";
@@ -69,18 +69,18 @@ function remedyFor(why: string): string {
   return `${why}; see to the file and its directory, or choose another --data-dir`;
 }
 
-/** In bytes; `null` if there is no such file. */
+/** The size in bytes; `null` if there is no such file. */
 async function sizeOf(path: string): Promise<number | null> {
   return (await fileInfo(path))?.size ?? null;
 }
 
-/** Makes an empty database, whole or not at all: so a file with nothing in it is a damaged one. */
+/** Creates an empty database, completely or not at all: so an empty file is a damaged one. */
 async function createDatabase(path: string): Promise<void> {
   const draft = await Deno.makeTempFile({ dir: dirname(path), prefix: ".jobs-" });
   try {
     using database = new DatabaseSync(draft);
     migrate(database);
-    // Unlike a rename, it does not replace what another daemon may have made meanwhile.
+    // Unlike a rename, a link does not replace what another daemon may have created meanwhile.
     await Deno.link(draft, path);
     await flushDirectory(dirname(path));
   } catch (error) {
@@ -90,7 +90,7 @@ async function createDatabase(path: string): Promise<void> {
   }
 }
 
-/** @throws if the database does not take it: a commit would not be on the disk once it is made */
+/** @throws if the database does not accept a setting: a commit would not be on the disk when it returns */
 function setUp(database: DatabaseSync): void {
   for (const [pragma, value, wanted] of SETTINGS) {
     database.exec(`PRAGMA ${pragma} = ${value}`);
@@ -100,16 +100,16 @@ function setUp(database: DatabaseSync): void {
 }
 
 /**
- * Looks whether {@linkcode openDatabase} would open a file, and touches neither the file nor its lock. What
- * a daemon that runs, or that has died, has not brought into the file is beside it: then the file need
- * not be whole, and only its head is looked at.
+ * Checks whether {@linkcode openDatabase} would open a file, without touching the file or its lock. If a daemon
+ * is running, or died, there are files beside it with what is not in it yet: the file may then be incomplete,
+ * and only its header is checked.
  *
  * @throws {JobWorkerError} see {@linkcode openError}
  */
 export async function checkDatabase(path: string): Promise<void> {
   try {
     const size = await sizeOf(path);
-    // It is made at the start.
+    // It is created at the start.
     if (size === null) return;
     checkSize(size);
     checkHead(await headOf(path));
@@ -117,7 +117,7 @@ export async function checkDatabase(path: string): Promise<void> {
     try {
       await checkCopy(path);
     } catch (error) {
-      // Opened meanwhile, and so looked at by a daemon.
+      // A daemon opened it meanwhile, and so checked it.
       if (await sizeOf(`${path}-wal`) === null) throw error;
     }
   } catch (error) {
@@ -125,7 +125,7 @@ export async function checkDatabase(path: string): Promise<void> {
   }
 }
 
-/** In bytes. A copy of a larger one would take too much memory. */
+/** The size in bytes up to which a copy is checked: a larger one would take too much memory. */
 const MAX_READ_BYTES = 512 * 1024 * 1024;
 
 /** See https://sqlite.org/fileformat.html#the_database_header. */
@@ -150,14 +150,14 @@ function checkHead(head: Uint8Array<ArrayBuffer>): void {
 
 async function checkCopy(path: string): Promise<void> {
   const bytes = await Deno.readFile(path);
-  // In memory there is no write-ahead log.
+  // A database in memory has no write-ahead log.
   for (const at of FORMAT_VERSIONS) bytes[at] = 1;
   using copy = new DatabaseSync(":memory:");
   copy.deserialize(bytes);
   check(copy, bytes.byteLength);
 }
 
-/** SQLite would take a shorter one for new. */
+/** SQLite would take a shorter file for a new one. */
 function checkSize(size: number): void {
   if (size < MIN_PAGE_BYTES) throw new Error(`malformed: only ${size} bytes`);
 }

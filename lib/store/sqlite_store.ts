@@ -19,9 +19,9 @@ interface Waiting {
 }
 
 /**
- * Jobs in an SQLite database that this process has for itself.
+ * Keeps jobs in an SQLite database that only this process has open.
  *
- * All changes of one turn of the event loop share a commit, which is on the disk when their promises
+ * All changes in one turn of the event loop share a commit, which is on the disk when their promises
  * are fulfilled (`synchronous = FULL`).
  */
 export class SqliteStore implements JobStore {
@@ -39,12 +39,12 @@ export class SqliteStore implements JobStore {
   }
 
   /**
-   * Opens a database, or makes a new one with mode 0600 if there is none.
+   * Opens a database, or creates one with mode 0600 if there is none.
    *
-   * @param path of the file
-   * @throws `failed_precondition`, naming the file and the remedy: if it is damaged or no database, or of
-   *   a newer version, or cannot be written; `unavailable` if another process has it open, or the disk is
-   *   full. It is left as it is.
+   * @param path the file
+   * @throws `failed_precondition`, naming the file and the remedy, if it is damaged, is no database, has a
+   *   newer version or cannot be written; `unavailable` if another process has it open or the disk is full.
+   *   The file is left as it is.
    */
   static async open(path: string): Promise<SqliteStore> {
     try {
@@ -65,7 +65,7 @@ export class SqliteStore implements JobStore {
   unfinished(): Promise<StoredJob[]> {
     return this.#read(() => {
       const found: StoredJob[] = [];
-      // One by one: all of them together may be more than there is memory.
+      // One by one, because all of them together may not fit into memory.
       for (const { record, birth } of this.#statements.unfinished.iterate()) {
         const { jobId, pid, containment } = decodeJob(String(record));
         found.push({ job: { jobId, pid, containment }, processIdentity: String(birth ?? "") });
@@ -127,13 +127,13 @@ export class SqliteStore implements JobStore {
 
   #enqueue(change: Change): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    // The first one of a turn: its commit is that of all that come until then.
+    // This is the first change of the turn: its commit includes all that follow in the turn.
     if (this.#waiting.length === 0) setImmediate(() => this.#commit());
     this.#waiting.push({ change, resolve, reject });
     return promise;
   }
 
-  /** What was put before is found: a read brings the commit of its turn forward. */
+  /** Makes a read see all earlier changes, by committing those of the current turn now. */
   #read<T>(query: () => T): Promise<T> {
     this.#commit();
     return Promise.try(query);
@@ -159,7 +159,7 @@ export class SqliteStore implements JobStore {
     for (const { resolve } of waiting) resolve();
   }
 
-  /** SQLite goes on in a file that was removed; what it records there is gone with this process. */
+  /** SQLite keeps writing to a file that was removed, and its records would be gone with this process. */
   #checkFile(): void {
     if (identityOf(this.#path) === this.#file) return;
     throw new Error(
@@ -191,7 +191,7 @@ export class SqliteStore implements JobStore {
   }
 }
 
-/** What tells the file at a path from others; `""` if there is none. */
+/** Identifies the file at a path; `""` if there is none. */
 function identityOf(path: string): string {
   try {
     const { dev, ino, birthtime } = Deno.statSync(path);

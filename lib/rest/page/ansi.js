@@ -8,7 +8,7 @@
 const ESC = "\u001b";
 const BEL = "\u0007";
 
-/** CSI with its parameters and final; OSC up to its end; two characters; or what is cut off. */
+/** CSI with its parameters and final character; OSC up to its end; two characters; or a truncated sequence. */
 const CONTROL = new RegExp(
   [
     "\r",
@@ -32,10 +32,10 @@ const CLEARS = {
 };
 
 /**
- * Cuts a line into runs of one style.
+ * Splits a line into runs of one style.
  *
- * @param {string} line what follows a carriage return overwrites what was before it
- * @param {Readonly<Record<string, string>>} style at its beginning: class names, by what they are for
+ * @param {string} line the text after a carriage return overwrites the text before it
+ * @param {Readonly<Record<string, string>>} style the style at its beginning: class names, by their purpose
  * @returns {{ runs: { text: string, classes: string }[], style: Readonly<Record<string, string>> }}
  * the runs, and the style at the end
  */
@@ -74,7 +74,7 @@ function restyled(before, parameters) {
   return style;
 }
 
-/** 30 to 37 and 40 to 47, and 90 to 97 and 100 to 107 for the bright ones. */
+/** The codes 30 to 37 and 40 to 47, and for bright colours 90 to 97 and 100 to 107. */
 function basic(code) {
   const colour = code % 10;
   if (colour > 7) return null;
@@ -82,7 +82,7 @@ function basic(code) {
   return [9, 10].includes(Math.floor(code / 10)) ? colour + 8 : null;
 }
 
-/** `5;n` or `2;r;g;b`: the nearest of the sixteen that the style sheet has. */
+/** `5;n` or `2;r;g;b`, as the nearest of the sixteen colours of the style sheet. */
 function extended(rest) {
   const kind = rest.shift();
   if (kind === 2) return nearest(...rest.splice(0, 3));

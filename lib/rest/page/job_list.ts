@@ -12,9 +12,9 @@ export interface JobListView {
   readonly identity: Identity;
   /** `""`: any status. */
   readonly status: JobStatus | "";
-  /** What was searched for. */
+  /** The search text. */
   readonly q: string;
-  /** `""`: these are the last ones. */
+  /** `""` on the last page. */
   readonly nextPageToken: string;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
@@ -27,7 +27,7 @@ export function matches(job: Job, search: string): boolean {
   return search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
-/** The jobs, newest first, and the form that starts one for those who may. */
+/** The jobs, newest first, and for those who may start one, a form for that. */
 export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
   const { identity, now } = view;
   const mayStart = authorize(identity, METHODS.startJob.rule).kind === "allowed";

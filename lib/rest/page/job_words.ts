@@ -15,13 +15,13 @@ export function statusBadge(job: Job): Html {
   return html`<span class="badge ${status}">${status}</span>`;
 }
 
-/** A time as its distance from now; the time itself is in the markup. */
+/** How long ago a time was; the time itself is in the markup. */
 export function ageText(time: number, now: number): Html {
   const date = dateText(time);
   return html`<time datetime="${date}" title="${date}">${formatSpan(now - time)} ago</time>`;
 }
 
-/** How it ended, `"exit code 3"`, and why if that says more; `""` while it runs. */
+/** How it ended, such as `"exit code 3"`, and why if that says more; `""` while it runs. */
 export function endText({ end }: Job): string {
   if (end === null) return "";
   const { exitStatus, reason, detail, ...more } = end;

@@ -15,7 +15,7 @@ import logScript from "./log_view.js" with { type: "text" };
 import styles from "./page.css" with { type: "text" };
 import script from "./page.js" with { type: "text" };
 
-/** What a browser loads beside the pages, by path. Nothing in them is secret. */
+/** What a browser loads besides the pages, by path. None of it is secret. */
 const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = {
   "/page.css": ["text/css; charset=utf-8", styles],
   "/page.js": ["text/javascript; charset=utf-8", script],
@@ -23,7 +23,7 @@ const ASSETS: Readonly<Record<string, readonly [type: string, text: string]>> = 
   "/ansi.js": ["text/javascript; charset=utf-8", ansiScript],
 };
 
-/** Only what comes from here, and nothing that is written into a page: see docs/page.md. */
+/** Only allows what comes from this daemon, and nothing inline: see docs/page.md. */
 export const PAGE_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -47,13 +47,13 @@ const listQuery = z.strictObject({
 
 /** Options of {@linkcode pageRoutes}. */
 export interface PageRoutesOptions {
-  /** Lets nobody pass who is not known. */
+  /** Only lets known users pass. */
   readonly authenticate: MiddlewareHandler<RestEnv>;
-  /** What a caller may be told of an error. */
+  /** What a caller may be told about an error. */
   readonly known: (error: unknown) => JobWorkerError;
 }
 
-/** The page for people: the jobs at `/`, one job at `/jobs/{jobId}`. It changes nothing itself. */
+/** The page for people: the jobs at `/`, one job at `/jobs/{jobId}`. It only reads; changes go through the API. */
 export function pageRoutes(service: JobService, options: PageRoutesOptions): Hono<RestEnv> {
   const { authenticate, known } = options;
   const routes = new Hono<RestEnv>();
