@@ -9,15 +9,15 @@ import { FLOW_CONTROL_WINDOW_BYTES, KEEPALIVE, keepaliveOptions } from "./protoc
 import { WakeUp } from "../async/wake_up.ts";
 import { WatchedCredentials } from "./watched_credentials.ts";
 
-/** How long a daemon that has not answered in time is watched, to tell why. */
+/** How long a daemon that has not answered in time is observed to find out why. */
 const DIAGNOSIS_MS = 1_000;
 
-/** A grpc-js channel to one daemon, which knows why it does not get through. */
+/** A grpc-js channel to one daemon that knows why it cannot connect. */
 export class Channel implements Disposable {
   readonly client: Client;
   readonly #endpoint: Endpoint;
   readonly #connectTimeoutMs: number;
-  /** That one side refuses the certificate of the other: until it is cleared no more attempts are made. */
+  /** Set when one side refuses the certificate of the other: no more attempts are made until it is cleared. */
   #refusal: JobWorkerError | null = null;
   readonly #refused = new WakeUp();
 
@@ -68,17 +68,17 @@ export class Channel implements Disposable {
     if (this.#refusal !== null) throw await this.refusal();
     const longEnough = Math.max(until, Math.min(deadline, Date.now() + DIAGNOSIS_MS));
     const cause = await this.diagnose({ until: longEnough, signal });
-    // Without a cause, the failure was left over from an earlier attempt: now it should work.
+    // If there is no cause, the failure was left from an earlier attempt, and now it should work.
     if (cause === null && await this.connected({ until, patient: true, signal })) return;
     if (Date.now() >= deadline) throw new JobWorkerError("deadline_exceeded", "Deadline exceeded");
     throw cause ?? unreachable(this.#endpoint, "TIMEOUT");
   }
 
   /**
-   * Whether there is a connection, in time. An attempt that ends in a refusal is the last.
+   * Waits for a connection and returns whether there is one in time. An attempt that is refused is the last.
    *
    * @param options.until a time of `Date.now()`
-   * @param options.patient go on after an attempt that failed; grpc-js makes the pauses
+   * @param options.patient continue after a failed attempt; grpc-js makes the pauses
    * @throws the reason of the signal, once that is aborted
    */
   async connected(
@@ -99,12 +99,12 @@ export class Channel implements Disposable {
       const refused = this.#refused.next();
       const changed = Promise.withResolvers<void>();
       channel.watchConnectivityState(state, until, () => changed.resolve());
-      // An attempt that fails as the one before did changes no state.
+      // The state does not change if an attempt fails like the one before.
       await abortable(Promise.race([changed.promise, refused]), signal);
     }
   }
 
-  /** In what the last attempt has ended, if it was a refusal. */
+  /** The error of the last attempt, if it was a refusal. */
   async refusal(): Promise<JobWorkerError | null> {
     return this.#refusal && await explained(this.#endpoint, this.#refusal);
   }

@@ -53,29 +53,29 @@ export type { UnavailableReason } from "./diagnose.ts";
 
 const FROM_THE_START: StreamLogsRequest["start"] = { kind: "offset", offset: 0 };
 
-/** How often a start is made again if its answer was lost. */
+/** How often a start is attempted if its answer is lost. */
 const MAX_START_ATTEMPTS = 5;
 
 /** Options of {@linkcode connect}. */
 export interface ConnectOptions extends ClientMaterial {
   /** `host:port`; an IPv6 address in brackets. */
   readonly address: string;
-  /** For how long an attempt to connect may take; 10 s by default. */
+  /** How long an attempt to connect may take; 10 s by default. */
   readonly connectTimeoutMs?: number;
   /**
-   * How much longer to wait for what accepts connections and does not answer, as a daemon does that is
-   * still starting where systemd holds its socket; 0 by default.
+   * How much longer to wait for a daemon that accepts connections but does not answer, as it does while it is
+   * starting and systemd holds its socket; 0 by default.
    */
   readonly silenceTimeoutMs?: number;
-  /** Told once when that begins. */
+  /** Called once when that wait begins. */
   onSilence?(error: Error): void;
   /**
-   * For how long the calls that survive a broken connection go on trying without success; 30 s by
-   * default. These are all but those that change a job and might do so twice: `stopJob`, `signalJob`,
-   * `updateJob` and `pruneJobs`.
+   * How long calls that survive a broken connection keep trying without success; 30 s by default. These are
+   * all calls except those that change a job and might do so twice: `stopJob`, `signalJob`, `updateJob` and
+   * `pruneJobs`.
    */
   readonly reconnectTimeoutMs?: number;
-  /** Told each time that such a call is about to be made again. */
+  /** Called each time before such a call is made again. */
   onReconnecting?(error: Error): void;
 }
 
@@ -88,7 +88,7 @@ export interface CallOptions {
 }
 
 /**
- * Connects to a daemon. An unreachable one is told at once.
+ * Connects to a daemon. If it is unreachable, that is reported at once.
  *
  * @throws {JobWorkerError} `invalid_argument` for the address, `unavailable` with an
  * {@linkcode UnavailableReason}, or an errno name, as its `reason`
@@ -122,12 +122,12 @@ async function reach(
   }
 }
 
-/** A request of which only some fields must be said; the others have the defaults of the proto. */
+/** A request with some required fields; the others have the defaults of the proto. */
 export type Brief<Request, Needed extends keyof Request = never> =
   & Pick<Request, Needed>
   & Partial<Request>;
 
-/** What must be said of a new job is its program. */
+/** The only required field of a new job is its program. */
 export interface NewJob extends Partial<Omit<StartJobRequest, "command">> {
   readonly command: Brief<StartJobRequest["command"], "name">;
 }
@@ -153,8 +153,8 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   }
 
   /**
-   * Starts a job. The request gets an id if it has none, so that it can be sent again if the
-   * connection breaks, and one job is started whatever happens.
+   * Starts a job. A request without an id gets one, so that it can be sent again if the connection breaks,
+   * and only one job is started.
    */
   async startJob(request: NewJob, options: CallOptions = {}): Promise<Job> {
     return await this.#one("startJob", {
@@ -185,7 +185,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     return await this.#one("listJobs", whole, options);
   }
 
-  /** Waits for the end of a job, through broken connections. */
+  /** Waits for the end of a job, across broken connections. */
   async waitJob(request: JobRequest, options: CallOptions = {}): Promise<Job> {
     return await this.#one("waitJob", request, options);
   }
@@ -199,8 +199,8 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   }
 
   /**
-   * The log of a job. After a broken connection it goes on where it was, and ends where it would have:
-   * no byte is lost, and none comes twice.
+   * The log of a job. After a broken connection it continues where it was and ends where it would have
+   * ended: no byte is lost or repeated.
    */
   async *streamLogs(
     request: Brief<StreamLogsRequest, "jobId">,
@@ -220,7 +220,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
             ...(endOffset !== undefined && { endOffset }),
           };
           yield batch;
-          // All there is: a connection that breaks now has nothing left to bring.
+          // This is everything, so a connection that breaks now makes no difference.
           if (batch.finishedJob !== null) return;
         }
         return;
@@ -231,8 +231,8 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   }
 
   /**
-   * The jobs that match, then each again when its status changes. After a broken connection they all
-   * come again as they are then.
+   * The jobs that match, then each again when its status changes. After a broken connection all of them come
+   * again as they are then.
    */
   async *watchJobs(request: WatchJobsRequest, options: CallOptions = {}): AsyncGenerator<Job> {
     const limits = limitsOf(options);
@@ -258,7 +258,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     return await this.#one("updateJob", request, options);
   }
 
-  /** Writes to the input of a job, through broken connections: its offset makes a repeat harmless. */
+  /** Writes to the input of a job, across broken connections: the offset makes a repeat harmless. */
   async writeInput(
     request: WriteInputRequest,
     options: CallOptions = {},
@@ -273,7 +273,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     return await this.#one("pruneJobs", request, options);
   }
 
-  /** Whether the daemon takes calls. */
+  /** Asks whether the daemon is serving. */
   async checkHealth(options: CallOptions = {}): Promise<"serving" | "not_serving"> {
     const limits = limitsOf(options);
     await this.#channel.ready(limits);
@@ -282,13 +282,13 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     return status === "SERVING" ? "serving" : "not_serving";
   }
 
-  /** Closes the connection, once the calls under way have ended. */
+  /** Closes the connection once the calls in progress have ended. */
   [Symbol.asyncDispose](): Promise<void> {
     this.#channel[Symbol.dispose]();
     return Promise.resolve();
   }
 
-  /** Makes a call; if it may be made twice, again through broken connections. */
+  /** Makes a call, and makes it again after a broken connection if it may be repeated. */
   async #one<Name extends UnaryMethod>(
     method: Name,
     request: RequestOf<Name>,

@@ -2,16 +2,16 @@ import type { Client, MethodDefinition, ServiceError } from "./grpc.ts";
 import { Metadata } from "./grpc.ts";
 import { errorFromStatus, isServiceError } from "./status.ts";
 
-/** What bounds a call. */
+/** The limits of a call. */
 export interface CallLimits {
   /** Cancels the call, which then rejects with the signal's reason. */
   readonly signal?: AbortSignal;
-  /** A time of `Date.now()`, or `Infinity`; the daemon knows it too. */
+  /** A time of `Date.now()`, or `Infinity`; the daemon is told it. */
   readonly deadline: number;
 }
 
 /**
- * One request, one response.
+ * Makes a call with one request and one response.
  *
  * @throws {JobWorkerError} for every status but OK
  */
@@ -47,8 +47,8 @@ export async function unaryCall<Request, Response>(
 }
 
 /**
- * One request, a stream of responses, read no faster than they are taken. Whoever stops reading
- * cancels the call.
+ * Makes a call with one request and a stream of responses, which are read no faster than they are consumed. To
+ * stop reading cancels the call.
  *
  * @throws {JobWorkerError} for every status but OK
  */

@@ -1,5 +1,5 @@
 /**
- * Of each method of `JobService` its messages on the wire, for both sides of a call.
+ * The messages of each method of `JobService` on the wire, for both sides of a call.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import type { AnswerOf, JobMethod, RequestOf } from "../service/methods.ts";
 import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import * as wire from "./wire.ts";
 
-/** What the contract calls a method. */
+/** The name of a method in the contract. */
 export type WireName<Name extends JobMethod> = Capitalize<Name>;
 
 export function wireName<Name extends JobMethod>(method: Name): WireName<Name> {
@@ -18,7 +18,7 @@ export function wireName<Name extends JobMethod>(method: Name): WireName<Name> {
 type WireRequest<Name extends JobMethod> = JobWorkerMethods[WireName<Name>]["request"];
 type WireAnswer<Name extends JobMethod> = JobWorkerMethods[WireName<Name>]["response"];
 
-/** Between the words of one method and its messages, both ways. */
+/** Converts between the requests and answers of one method and its messages. */
 export interface Codec<Name extends JobMethod> {
   readonly writeRequest: (request: RequestOf<Name>) => WireRequest<Name>;
   readonly readRequest: (message: WireRequest<Name>) => RequestOf<Name>;
@@ -30,10 +30,10 @@ function same<T>(value: T): T {
   return value;
 }
 
-/** Of a method that is asked for a job by its id, or with other fields that look on the wire as they are. */
+/** For requests that are the same on the wire, such as those with just a job id. */
 const AS_IT_IS = { writeRequest: same, readRequest: same } as const;
 
-/** Of a method that answers with a job. */
+/** For methods that answer with a job. */
 const JOB = { writeAnswer: wire.writeJob, readAnswer: wire.readJob } as const;
 
 const CODECS: { readonly [Name in JobMethod]: Codec<Name> } = {

@@ -2,7 +2,7 @@ import { connect } from "node:tls";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 
-/** Why a daemon cannot be reached, as `reason` of an `unavailable` error, and in words. */
+/** Why a daemon cannot be reached: the `reason` of an `unavailable` error, and its text. */
 const REASONS = {
   ECONNREFUSED: "nothing listens there",
   ENOTFOUND: "the name of the host is unknown",
@@ -17,7 +17,7 @@ const REASONS = {
 /** A reason that {@linkcode diagnose} finds. Others are named after the error of the system. */
 export type UnavailableReason = keyof typeof REASONS;
 
-/** What will be the same the next time, until somebody has changed a certificate. */
+/** The reasons that stay the same until somebody changes a certificate. */
 const FINAL: readonly string[] = [
   "SERVER_CERTIFICATE_UNTRUSTED",
   "SERVER_CERTIFICATE_EXPIRED",
@@ -30,7 +30,7 @@ export function isRefusal({ reason = "" }: { readonly reason?: string | undefine
   return FINAL.includes(reason);
 }
 
-/** What the errors of sockets and TLS are called here, by a part of their code. */
+/** The reasons for errors of sockets and TLS, by a part of their code. */
 const CODES: readonly (readonly [RegExp, UnavailableReason])[] = [
   [/^(ENOTFOUND|EAI_)/, "ENOTFOUND"],
   [/^ETIMEDOUT$/, "TIMEOUT"],
@@ -41,10 +41,10 @@ const CODES: readonly (readonly [RegExp, UnavailableReason])[] = [
 ];
 
 /**
- * Finds out why a connection fails by making one, since grpc-js keeps the cause to itself: a TLS
- * handshake, and then a wait for the first bytes, with which an HTTP/2 server opens. In TLS 1.3 the
- * client's certificate is judged when the client already takes the handshake as done, so a server
- * that closes without a word has refused it.
+ * Finds out why a connection fails by making one, because grpc-js does not tell: it does a TLS handshake, then
+ * waits for the first bytes, which an HTTP/2 server sends unasked. In TLS 1.3 the server checks the client's
+ * certificate when the handshake is already complete for the client, so a server that then closes without a
+ * word has refused it.
  *
  * @returns `null` if the daemon answers after all
  * @throws the reason of the signal, once that is aborted
@@ -65,7 +65,7 @@ export async function diagnose(
   );
   const { host, port, tls } = endpoint;
   const socket = connect({ ...tls, host, port }, () => handshaken = true);
-  // Perhaps by a socket that systemd holds for a daemon that is still starting.
+  // It may be systemd that accepts, for a daemon that is still starting.
   socket.once("connect", () => accepted = true);
   const closed = new Promise((done) => socket.once("close", done));
   socket.on("data", () => resolve(null));
@@ -93,7 +93,7 @@ export function reasonOf(error: Error): string {
   return CODES.find(([pattern]) => pattern.test(code))?.[1] ?? code;
 }
 
-/** The error, with the right one of the reasons that the TLS stack does not tell apart. */
+/** The error with its actual reason, where the TLS stack does not distinguish two of them. */
 export async function explained(
   endpoint: Endpoint,
   error: JobWorkerError,
@@ -102,7 +102,10 @@ export async function explained(
   return unreachable(endpoint, "SERVER_CERTIFICATE_EXPIRED", error);
 }
 
-/** `node:tls` has one code for an unknown issuer and for wrong dates; Deno itself tells them apart. */
+/**
+ * `node:tls` has one code for an unknown issuer and for wrong dates, and shows no certificate of a handshake that
+ * failed. Deno's own TLS distinguishes them, but needs a connection of its own, which the daemon reports as well.
+ */
 async function isOutdated({ host, port, tls: { ca } }: Endpoint): Promise<boolean> {
   try {
     const connection = await Deno.connect({ hostname: host, port });

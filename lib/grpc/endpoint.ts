@@ -4,29 +4,29 @@ import { tidyCertificates, tidyPrivateKey } from "../auth/pem.ts";
 import { JobWorkerError } from "../errors.ts";
 import { hostPortHint, parseHostPort } from "../net/host_port.ts";
 
-/** The daemon's side of a connection, and what proves each side to the other. */
+/** Where the daemon is, and what proves each side to the other. */
 export interface Endpoint {
   /** A DNS name or an IP address, without brackets. */
   readonly host: string;
   readonly port: number;
   /** As people write it: `localhost:8080`, `[::1]:8080`. */
   readonly address: string;
-  /** For `tls.connect`. */
+  /** Options for `tls.connect`. */
   readonly tls: ConnectionOptions & ClientMaterial & { readonly servername: string };
 }
 
-/** PEM texts. */
+/** The certificates and the key of a client, as PEM. */
 export interface ClientMaterial {
   /** The CA that the daemon's certificate must come from. */
   readonly ca: string;
-  /** The certificate that says who the client is, and its private key; both may be in the same text. */
+  /** The certificate that identifies the client, and its private key; both may be in the same text. */
   readonly cert: string;
   readonly key: string;
 }
 
 /**
- * Reads an address, `host:port` or `[IPv6]:port`, and says how TLS is spoken there: nothing below
- * 1.3, and with the host that was asked for in the daemon's certificate, be it a name or an IP.
+ * Parses an address, `host:port` or `[IPv6]:port`, and sets the TLS options for it: at least TLS 1.3, and the
+ * requested host, whether a name or an IP address, must be in the daemon's certificate.
  *
  * @throws {JobWorkerError} `invalid_argument`
  */
@@ -49,7 +49,7 @@ export function endpointOf(address: string, { ca, cert, key }: ClientMaterial): 
       key: tidyPrivateKey(key),
       minVersion: "TLSv1.3",
       ALPNProtocols: ["h2"],
-      // Deno sends no IP address as server name, as RFC 6066 has it, but insists on a name.
+      // RFC 6066 forbids IP addresses as server names, and Deno sends none, but it requires a name.
       servername: isIP(host) === 0 ? host : "localhost",
       checkServerIdentity: (_servername: string, certificate: PeerCertificate) =>
         checkServerIdentity(host, certificate),

@@ -1,4 +1,4 @@
-/** The fields whose names differ by more than their case. */
+/** The fields whose names differ in more than their case. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   "start.offset": "offset",
   "start.lines": "tail_lines",
@@ -6,8 +6,8 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The name that a field of a request has in the proto: `filter.startedAfter` is `filter.started_after`,
- * and `timeoutMs`, a duration there, is `timeout`. What is behind labels and variables are their names.
+ * The name of a field of a request in the proto: `filter.startedAfter` is `filter.started_after`, and
+ * `timeoutMs`, a duration there, is `timeout`. The names of labels and variables follow unchanged.
  */
 export function protoField(field: string): string {
   const other = OTHER_NAMES[field];
@@ -17,12 +17,12 @@ export function protoField(field: string): string {
   return name + field.slice(ours.length);
 }
 
-/** The field of the proto that a name is of: that of a label without the label's own name. */
+/** The field of the proto for a name, without the name of a label in it. */
 export function protoFieldOf(field: string): string {
   return protoField(declared(field));
 }
 
-/** What a request calls it, without the names and numbers of what is in it. */
+/** Its name in a request, without the keys and indexes inside it. */
 function declared(field: string): string {
   return /^.*?\b(?:labels|env)\b/.exec(field)?.[0] ?? field.replace(/\.\d+$/, "");
 }

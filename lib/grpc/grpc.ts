@@ -1,5 +1,5 @@
 /**
- * grpc-js, never without what Deno's HTTP/2 lacks: import it from here and the order cannot be wrong.
+ * grpc-js together with the fixes for Deno's HTTP/2. Import it from here, so that they are always loaded first.
  *
  * @module
  */

@@ -13,7 +13,7 @@ export class Health {
   readonly #changed = new WakeUp();
   #serving = true;
 
-  /** From now on the answer is NOT_SERVING. */
+  /** Answers NOT_SERVING from now on. */
   stopServing(): void {
     this.#serving = false;
     this.#changed.notify();

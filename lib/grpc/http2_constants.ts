@@ -1,6 +1,6 @@
 /**
- * A constant that Deno's HTTP/2 has left out. With `undefined` in its place grpc-js answers a request
- * that is no gRPC with 200, as if it had been understood, and not with 415.
+ * Adds a constant that Deno's HTTP/2 lacks. Without it, grpc-js answers a request that is not gRPC with 200, as if
+ * it had been understood, instead of 415.
  *
  * @module
  */

@@ -1,10 +1,10 @@
 /**
- * Keeps Deno's HTTP/2, and grpc-js above it, alive when a connection goes away.
+ * Keeps Deno's HTTP/2, and grpc-js on top of it, from crashing when a connection goes away.
  *
- * Until denoland/deno#36788 is fixed, a GOAWAY frame makes Deno close the session while nghttp2 is
- * still reading from it: after some hundred short TLS connections, or one that idled for minutes,
- * the process dies of an assertion or of SIGSEGV. Closing every session a tick later, when nghttp2
- * has returned, is the cure. Import this before whatever uses `node:http2`.
+ * Until denoland/deno#36788 is fixed, a GOAWAY frame makes Deno close the session while nghttp2 is still reading
+ * from it: after a few hundred short TLS connections, or one that was idle for minutes, the process dies of an
+ * assertion or SIGSEGV. To prevent that, every session is closed a tick later, when nghttp2 has returned.
+ * Import this before anything that uses `node:http2`.
  *
  * @module
  */
@@ -29,7 +29,7 @@ function closeLater<T extends Session>(session: T): T {
   const close = session.close.bind(session);
   const destroy = session.destroy.bind(session);
   session.close = (callback) => {
-    // A session that is closing already would forget about the callback.
+    // A session that is already closing would ignore the callback.
     if (callback !== undefined) session.once("close", callback);
     process.nextTick(close);
   };
@@ -38,12 +38,11 @@ function closeLater<T extends Session>(session: T): T {
 }
 
 /**
- * Tells a client of a GOAWAY in a turn of the event loop of its own.
+ * Reports a GOAWAY to a client in a separate turn of the event loop.
  *
- * A server that goes away just now may send it right behind its settings, and Deno tells of both before
- * any promise goes on. But only then does grpc-js begin to listen for the end of a connection that its
- * settings have made ready: it would take it for ready for ever, and start each call on it anew, without
- * a pause, until there is no memory left.
+ * A server that is shutting down may send it right after its settings, and Deno reports both before any promise
+ * continues. But grpc-js only starts to listen for the end of a connection after its settings have made it
+ * ready. It would consider it ready for ever, and retry each call on it without a pause until memory runs out.
  */
 function goAwayLater<T extends Session>(session: T): T {
   const emit = session.emit.bind(session);
@@ -62,7 +61,7 @@ function guardSessions<T extends Server>(server: T): T {
 
 const { createServer, createSecureServer, connect } = http2;
 
-// Not by plain assignment: the types hold that a module's members never change.
+// The types do not allow a plain assignment to a member of a module.
 Object.assign(http2, {
   createServer: (...args: Parameters<typeof createServer>) => guardSessions(createServer(...args)),
   createSecureServer: (...args: Parameters<typeof createSecureServer>) =>

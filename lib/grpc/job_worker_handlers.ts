@@ -17,7 +17,7 @@ import { unaryHandler } from "./unary_handler.ts";
 // A method of the contract that `JobService` does not have does not compile.
 null as unknown as keyof JobWorkerMethods satisfies Capitalize<JobMethod>;
 
-/** One thin handler per method: from the wire to words, to the service, and back to the wire. */
+/** One thin handler per method: it decodes the request, calls the service, and encodes the answer. */
 export function jobWorkerHandlers(
   service: JobService,
   calls: ServerCalls,

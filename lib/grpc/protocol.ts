@@ -1,6 +1,6 @@
 /**
- * The wire contracts as grpc-js wants them: read from the text of the `.proto` files, which a bundle
- * or an executable carries along, so that no file is needed at run time.
+ * The wire contracts in the form that grpc-js needs, read from the text of the `.proto` files. Bundles and
+ * executables include that text, so no file is needed at run time.
  *
  * @module
  */
@@ -57,7 +57,7 @@ export function parseProtos(
 }
 
 /**
- * The reflection contract under its older name, which differs by nothing else and is all that older
+ * The reflection contract under its older name, which is its only difference and the only one that older
  * clients know.
  */
 export const REFLECTION_V1ALPHA_PROTO: string = reflectionProto.replace(
@@ -66,21 +66,21 @@ export const REFLECTION_V1ALPHA_PROTO: string = reflectionProto.replace(
 );
 
 /**
- * How much may be on its way to a reader that has not taken it yet, per stream and per connection.
- * With the usual 64 KiB a log stream is four times slower.
+ * How much may be in flight to a reader, per stream and per connection. With the usual 64 KiB, a log stream is
+ * four times slower.
  */
 export const FLOW_CONTROL_WINDOW_BYTES = 8 * 1024 * 1024;
 
-/** After how long a silent peer is asked for a sign of life, and how long it has to give one. */
+/** After how long a silent peer is pinged, and how long it has to answer. */
 export interface Keepalive {
   readonly timeMs: number;
   readonly timeoutMs: number;
 }
 
-/** Of either side: a peer that vanished without a word is noticed within 40 s. */
+/** For both sides: a peer that has vanished is noticed within 40 s. */
 export const KEEPALIVE: Keepalive = { timeMs: 30_000, timeoutMs: 10_000 };
 
-/** The same as grpc-js has it, on the side of a client for as long as a call waits. */
+/** The same as options of grpc-js; a client pings only while a call is waiting. */
 export function keepaliveOptions({ timeMs, timeoutMs }: Keepalive): Record<string, number> {
   return { "grpc.keepalive_time_ms": timeMs, "grpc.keepalive_timeout_ms": timeoutMs };
 }
@@ -93,7 +93,7 @@ const DEFINITIONS: PackageDefinition = fromJSON(
   SHAPE,
 );
 
-/** Full name of the service, as health checks and `grpcurl` say it. */
+/** The full name of the service, as used by health checks and `grpcurl`. */
 export const JOB_WORKER_SERVICE = "jobworker.v1.JobWorker";
 
 export const JOB_WORKER = defineService<JobWorkerMethods>(JOB_WORKER_SERVICE);

@@ -8,7 +8,7 @@ import { isRefusal } from "./diagnose.ts";
 /** The pauses before a call is made again. */
 const PAUSE_MS = { first: 100, last: 2000 };
 
-/** A call that was under way for so long had a working connection. */
+/** A call that took at least this long had a working connection. */
 const STEADY_MS = 5000;
 
 /** How long finding out why there is no connection may take. */
@@ -16,15 +16,15 @@ const DIAGNOSIS_MS = 2000;
 
 /** Options of {@linkcode Reconnection}. */
 export interface ReconnectionOptions {
-  /** How long to go on without any success. */
+  /** How long to keep trying without any success. */
   readonly timeoutMs: number;
-  /** How often at most, the first time included, without any success. */
+  /** The most attempts without any success, including the first. */
   readonly maxAttempts?: number;
-  /** Told each time before a call is made again. */
+  /** Called each time before a call is made again. */
   onReconnecting?(error: JobWorkerError): void;
 }
 
-/** Decides whether, and when, a call whose connection broke is made again. */
+/** Decides whether and when a call is made again after its connection broke. */
 export class Reconnection {
   readonly #channel: Channel;
   readonly #options: ReconnectionOptions;
@@ -32,7 +32,7 @@ export class Reconnection {
   #attempts = 0;
   #nextPause = doubling(PAUSE_MS);
   #refusals = 0;
-  /** When the present series of failures began. */
+  /** When the current series of failures began. */
   #failingSince = 0;
   #startedAt = Date.now();
 
@@ -42,7 +42,7 @@ export class Reconnection {
     this.#limits = limits;
   }
 
-  /** The call has got somewhere: what fails next is a new series of failures. */
+  /** Call this when the call has made progress: the next failure then begins a new series. */
   succeeded(): void {
     this.#attempts = 0;
     this.#refusals = 0;
@@ -52,7 +52,7 @@ export class Reconnection {
   /**
    * Resolves when the call should be made again.
    *
-   * @throws the error if that would not help, or has not helped for too long
+   * @throws the error if a repeat would not help, or has not helped for too long
    * @throws {JobWorkerError} why there is no connection, if there was none in time
    */
   async recover(error: unknown): Promise<void> {
@@ -72,7 +72,7 @@ export class Reconnection {
     this.#startedAt = Date.now();
   }
 
-  /** Waits a while after a failure, and returns for how long to go on; throws it if that is no use. */
+  /** Waits a while after a failure, and returns until when to try; throws it if trying again is no use. */
   async #pause(error: unknown): Promise<number> {
     const { timeoutMs, maxAttempts = Infinity, onReconnecting } = this.#options;
     if (!(error instanceof JobWorkerError && error.code === "unavailable")) throw error;
@@ -83,13 +83,13 @@ export class Reconnection {
     if (now >= until || ++this.#attempts >= maxAttempts) throw error;
     onReconnecting?.(error);
     const pause = this.#nextPause();
-    // Jitter, so that the clients of a daemon that restarts do not come all at once.
+    // Jitter, so that the clients of a restarted daemon do not all come at once.
     const { deadline } = this.#limits;
     await delay(Math.min(pause * (0.5 + Math.random() / 2), deadline - now), this.#limits);
     return until;
   }
 
-  /** A daemon that dies in the middle looks as if it refused us: that is believed the second time. */
+  /** A daemon that dies during the handshake looks as if it refused us, so only the second time counts. */
   #isFinal({ reason }: JobWorkerError): boolean {
     return reason !== "CLIENT_CERTIFICATE_REFUSED" || ++this.#refusals > 1;
   }

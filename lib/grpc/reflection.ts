@@ -1,8 +1,8 @@
 /**
  * Server reflection: https://grpc.io/docs/guides/reflection/
  *
- * `@grpc/reflection` 1.0.4 does not do: what it says of our contract names no imports, so that clients refuse
- * it, and it reads a `.proto` beside itself, which an executable does not carry.
+ * `@grpc/reflection` 1.0.4 does not work here: its description of our contract names no imports, so that clients
+ * reject it, and it reads a `.proto` file of its own, which an executable does not include.
  *
  * @module
  */
@@ -23,10 +23,10 @@ declare module "protobufjs" {
   }
 }
 
-/** What protobufjs calls the file of the messages that others import. */
+/** The name that protobufjs gives the file of imported messages. */
 const IMPORTED_FILE = "google_protobuf.proto";
 
-/** What this server offers, in the form in which `protoc` would have described it. */
+/** What this server offers, described as `protoc` would do it. */
 interface Description {
   readonly services: readonly string[];
   /** Serialized, by name. */
@@ -43,7 +43,7 @@ function describe(): Description {
   const fileOf = new Map<string, string>();
   for (const file of root.toDescriptor("proto3").file) {
     const name = file.name ?? "";
-    // protobufjs does not tell what a file imports; clients refuse a name that no import explains.
+    // protobufjs does not say what a file imports, and clients reject names from files that are not imported.
     if (name !== IMPORTED_FILE) file.dependency = [IMPORTED_FILE];
     file.messageType?.forEach(complete);
     files.set(name, new Uint8Array(descriptor.FileDescriptorProto.encode(file).finish()));
@@ -66,10 +66,10 @@ function describe(): Description {
   return { services, files, fileOf };
 }
 
-/** Fills in what `protoc` does and protobufjs does not; clients rely on it. */
+/** Adds what clients rely on: `protoc` writes it, protobufjs does not. */
 function complete({ field = [], nestedType = [] }: descriptor.IDescriptorProto): void {
   for (const member of field) member.jsonName = protobuf.util.camelCase(member.name ?? "");
-  // The type behind `map<…> some_name` is to be `SomeNameEntry`, and is `Some_name`.
+  // The entry type of `map<…> some_name` must be `SomeNameEntry`, and protobufjs names it `Some_name`.
   for (const entry of nestedType.filter(({ options }) => options?.mapEntry)) {
     const { name = "" } = entry;
     entry.name = `${protobuf.util.ucFirst(protobuf.util.camelCase(name))}Entry`;
@@ -78,10 +78,10 @@ function complete({ field = [], nestedType = [] }: descriptor.IDescriptorProto):
   nestedType.forEach(complete);
 }
 
-/** Made when somebody asks: most daemons are never asked. */
+/** Made on demand, because most daemons are never asked. */
 let description: Description | undefined;
 
-/** One answer of `ServerReflectionInfo`. */
+/** Answers one request of `ServerReflectionInfo`. */
 function reflect(request: ServerReflectionRequest): ServerReflectionResponse {
   const { services, files, fileOf } = description ??= describe();
   const response = { validHost: request.host, originalRequest: request };
@@ -115,12 +115,12 @@ function reflect(request: ServerReflectionRequest): ServerReflectionResponse {
   }
 }
 
-/** `ServerReflection`, the same under both of its names. */
+/** The handlers of `ServerReflection`, the same for both of its names. */
 export function reflectionHandlers(calls: ServerCalls): UntypedServiceImplementation {
   const handle: handleBidiStreamingCall<ServerReflectionRequest, ServerReflectionResponse> =
     async function handleReflection(call) {
       const failure = await calls.run(call, "open_ended", async ({ signal }) => {
-        // A plain loop would destroy the stream at its end, and with it the way to send a status.
+        // A plain loop would destroy the stream at its end, and then no status could be sent.
         const requests: AsyncIterable<ServerReflectionRequest> = call.iterator({
           destroyOnReturn: false,
         });

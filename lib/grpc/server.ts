@@ -14,9 +14,9 @@ import { type ServerCall, ServerCalls } from "./server_call.ts";
 
 /** Options of {@linkcode GrpcServer}. */
 export interface GrpcServerOptions {
-  /** Told of every error that is a fault of ours: the caller learns only that there was one. */
+  /** Told of every internal error: the caller only learns that there was one. */
   onFault(error: unknown, method: string): void;
-  /** How long {@linkcode GrpcServer.close} lets answers reach slow clients; 3 s by default. */
+  /** How long {@linkcode GrpcServer.close} waits for answers to reach slow clients; 3 s by default. */
   closeTimeoutMs?: number;
   /** {@linkcode KEEPALIVE} by default. */
   keepalive?: Keepalive;
@@ -25,14 +25,14 @@ export interface GrpcServerOptions {
 const OPTIONS = {
   "grpc.max_receive_message_length": 4 * 1024 * 1024,
   "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
-  // Of one connection; a client that wants more waits.
+  // Calls per connection; a client that wants more has to wait.
   "grpc.max_concurrent_streams": 1000,
   "grpc.enable_channelz": 0,
 };
 
 /**
- * The gRPC API over a {@linkcode JobService}. It listens to nothing: the TLS listener hands over each
- * connection whose client it has verified.
+ * The gRPC API on top of a {@linkcode JobService}. It does not listen itself: the TLS listener hands over each
+ * connection once it has verified the client.
  */
 export class GrpcServer implements AsyncDisposable {
   readonly #server: Server;
@@ -40,7 +40,7 @@ export class GrpcServer implements AsyncDisposable {
   readonly #health = new Health();
   readonly #calls: ServerCalls;
   readonly #closeTimeoutMs: number;
-  /** Who is connected, by the fingerprint of the certificate. */
+  /** The connected clients, by the fingerprint of their certificate. */
   readonly #clients = new Map<string, { client: ClientCertificate; connections: number }>();
   readonly #sockets = new Set<TLSSocket>();
   #closed: Promise<void> | null = null;
@@ -59,7 +59,7 @@ export class GrpcServer implements AsyncDisposable {
     }
   }
 
-  /** Serves a connection. Its socket belongs to the server from now on. */
+  /** Serves a connection, whose socket belongs to the server from now on. */
   accept(socket: TLSSocket, client: ClientCertificate): void {
     if (this.#closed !== null) {
       socket.destroy();
@@ -78,8 +78,8 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   /**
-   * Takes no more connections and calls, ends the open calls with `unavailable`, and resolves when
-   * the last connection is closed, by force if need be.
+   * Accepts no more connections and calls, ends the open calls with `unavailable`, and resolves when the last
+   * connection is closed, by force if necessary.
    *
    * @param options.drainTimeoutMs how long calls that end by themselves may still take; 0 by default
    */
@@ -96,7 +96,7 @@ export class GrpcServer implements AsyncDisposable {
     this.#health.stopServing();
     this.#calls.end(reason, "open_ended");
     const endAll = setTimeout(() => this.#calls.end(reason), drainTimeoutMs);
-    // Not forceShutdown(): under Deno it leaves a connection open while a call on it has no answer.
+    // Under Deno, forceShutdown() leaves a connection open while a call on it has no answer.
     const force = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();
     }, drainTimeoutMs + this.#closeTimeoutMs);
@@ -108,8 +108,8 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   /**
-   * Goes by the certificate of the very connection that the call came over, so that neither metadata
-   * nor another connection can have a say.
+   * Identifies the caller by the certificate of the connection that the call came over, so that neither
+   * metadata nor another connection can influence it.
    */
   #callerOf(call: ServerCall): Caller {
     const certificate = call.getAuthContext().sslPeerCertificate;

@@ -3,7 +3,7 @@ import type { CallContext, Caller } from "../service/job_service.ts";
 import type { ServerUnaryCall, StatusObject } from "./grpc.ts";
 import { statusFromError } from "./status.ts";
 
-/** What calls of every shape have in common. */
+/** What unary and streaming calls have in common. */
 export interface ServerCall extends
   Pick<
     ServerUnaryCall<unknown, unknown>,
@@ -13,13 +13,13 @@ export interface ServerCall extends
   off(event: "cancelled", listener: () => void): unknown;
 }
 
-/** `open_ended`: only an event ends it, so that nobody can wait for its end. */
+/** `open_ended`: only an event ends it, so that a shutdown cannot wait for its end. */
 export type CallKind = "brief" | "open_ended";
 
 /** The longest delay that a timer knows. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** The calls that are being answered, whatever their shape. */
+/** The unary and streaming calls that are being answered. */
 export class ServerCalls {
   readonly #open = new Map<AbortController, CallKind>();
   readonly #callerOf: (call: ServerCall) => Caller;
@@ -27,7 +27,7 @@ export class ServerCalls {
   #refusal: JobWorkerError | null = null;
 
   constructor(options: {
-    /** Who calls; throws a `JobWorkerError` if nobody can be named. */
+    /** Identifies the caller; throws a `JobWorkerError` if that is not possible. */
     callerOf(call: ServerCall): Caller;
     /** Told of every error that is not a `JobWorkerError`. */
     onFault(error: unknown, method: string): void;
@@ -37,8 +37,8 @@ export class ServerCalls {
   }
 
   /**
-   * Answers a call. The one signal of its context is aborted, always with a `JobWorkerError`, when
-   * the client has left, when the deadline of the call has passed, and by {@linkcode end}.
+   * Answers a call. The signal of its context is aborted, always with a `JobWorkerError`, when the client has
+   * left, when the deadline of the call has passed, and by {@linkcode end}.
    *
    * @returns the status that ends the call if `answer` has failed, or `null`
    */
@@ -50,7 +50,7 @@ export class ServerCalls {
     const controller = new AbortController();
     const { signal } = controller;
     const onCancelled = () => controller.abort(new JobWorkerError("cancelled", "Call cancelled"));
-    // grpc-js times the call as well, but its news queues behind what a slow client has yet to read.
+    // grpc-js has a timer as well, but its report waits behind what a slow client has yet to read.
     const remainingMs = Number(call.getDeadline()) - Date.now();
     const onDeadline = () =>
       controller.abort(new JobWorkerError("deadline_exceeded", "Deadline exceeded"));
@@ -63,7 +63,7 @@ export class ServerCalls {
       await answer({ caller: this.#callerOf(call), signal });
       return null;
     } catch (error) {
-      // What an aborted service throws tells less than why it was aborted.
+      // The reason of the abort says more than the error that an aborted service throws.
       const cause = signal.aborted ? signal.reason : error;
       return statusFromError(cause, (fault) => this.#onFault(fault, call.getPath()));
     } finally {
@@ -73,7 +73,7 @@ export class ServerCalls {
     }
   }
 
-  /** Refuses calls that still come, and aborts the open ones, or only the open-ended of them. */
+  /** Refuses new calls, and aborts the open ones, or only those of one kind. */
   end(reason: JobWorkerError, only?: CallKind): void {
     this.#refusal = reason;
     for (const [controller, kind] of this.#open) {

@@ -1,6 +1,6 @@
 /**
- * Errors on their way over the wire. Only a `JobWorkerError` reaches a caller as it is; whatever
- * else is thrown is a fault of ours, of which the caller learns nothing but that it happened.
+ * Converts between errors and statuses. Only a `JobWorkerError` reaches a caller as it is; anything else that is
+ * thrown is an internal error, of which the caller only learns that it happened.
  *
  * @module
  */
@@ -12,13 +12,13 @@ import { Metadata, type ServiceError, type StatusObject } from "./grpc.ts";
 /** Trailing metadata that carries {@linkcode JobWorkerError.reason}. */
 const REASON_KEY = "jobworker-reason";
 
-/** The same for {@linkcode JobWorkerError.field}, by the name that it has in the proto. */
+/** Carries {@linkcode JobWorkerError.field}, by its name in the proto. */
 const FIELD_KEY = "jobworker-field";
 
 /** What metadata may hold: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
 const METADATA_VALUE = /^[\x20-\x7e]+$/;
 
-/** In UTF-16 code units. A message travels in a header block, which clients limit. */
+/** The longest message, in UTF-16 code units: it travels in a header block, which clients limit. */
 const MAX_MESSAGE_LENGTH = 2000;
 
 const CODES = new Map(
@@ -42,12 +42,12 @@ export function statusFromError(error: unknown, onFault: (error: unknown) => voi
   for (const [key, value = ""] of Object.entries(told)) {
     if (METADATA_VALUE.test(value)) metadata.set(key, value);
   }
-  // Percent-encoding throws on half a surrogate pair, which a cut may leave behind.
+  // Percent-encoding throws on half a surrogate pair, which truncation may leave.
   const details = message.slice(0, MAX_MESSAGE_LENGTH).toWellFormed();
   return { code: ERROR_CODES[code].grpc, details, metadata };
 }
 
-/** The error that a status stands for. A code that we do not use becomes `internal`. */
+/** Turns a status into an error. A code that we do not use becomes `internal`. */
 export function errorFromStatus(error: ServiceError): JobWorkerError {
   const { code, details, metadata } = error;
   const [reason] = metadata.get(REASON_KEY);
@@ -64,15 +64,15 @@ export function errorFromStatus(error: ServiceError): JobWorkerError {
 }
 
 /**
- * Whether the stream of a call was cut off. To grpc-js that is a cancellation or an internal error,
- * depending on what the connection did last; a keepalive that gets no answer ends like that too.
+ * Whether the stream of a call was cut off. grpc-js reports that as a cancellation or an internal error, depending
+ * on what the connection did last; a keepalive ping without an answer ends the same way.
  */
 function isLostCall({ code, details }: ServiceError): boolean {
   return code === ERROR_CODES.cancelled.grpc ||
     code === ERROR_CODES.internal.grpc && details.startsWith("Received RST_STREAM");
 }
 
-/** Whether grpc-js threw this for a call that has ended with a status. */
+/** Whether this is the error that grpc-js throws for a call that ended with a status. */
 export function isServiceError(error: unknown): error is ServiceError {
   return error instanceof Error && "metadata" in error && error.metadata instanceof Metadata;
 }

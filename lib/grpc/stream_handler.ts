@@ -3,7 +3,7 @@ import type { CallContext } from "../service/job_service.ts";
 import type { handleServerStreamingCall, ServerWritableStream } from "./grpc.ts";
 import type { ServerCalls } from "./server_call.ts";
 
-/** Makes of an async generator what grpc-js calls for a method that streams its responses. */
+/** Turns an async generator into the handler that grpc-js needs for a method that streams responses. */
 export function streamHandler<Request, Response>(
   calls: ServerCalls,
   answer: (request: Request, context: CallContext) => AsyncIterable<Response>,
@@ -20,11 +20,10 @@ export function streamHandler<Request, Response>(
 }
 
 /**
- * Sends one message and waits until HTTP/2 has taken it: the only place where a slow reader is
- * waited for. `call.write()` and its `drain` would let 16 messages, 4 MiB of log, queue in memory for
- * each reader before they say stop.
+ * Sends one message and waits until HTTP/2 has taken it. This is the only place that waits for a slow reader:
+ * `call.write()` and its `drain` event would let 16 messages, 4 MiB of log, queue in memory for each reader.
  *
- * @throws the reason of the signal, once that is aborted: a call that has ended answers no write
+ * @throws the reason of the signal, once that is aborted, because a call that has ended never confirms a write
  */
 export async function write<Response>(
   call: Pick<ServerWritableStream<never, Response>, "write">,

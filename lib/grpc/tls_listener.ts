@@ -1,11 +1,10 @@
 /**
- * The door to the network: TLS 1.3 with a client certificate, which we verify ourselves on every
- * connection.
+ * Listens on the network: TLS 1.3 with a client certificate, which we verify ourselves on every connection.
  *
- * All TLS servers of a process share one key for session tickets, and a resumed session is not
- * verified again: who has a ticket from any of them, if only from an HTTPS listener that wants no
- * certificate, passes the TLS stack here too. Nor does that know our deny list or look at the
- * certificate after the handshake. So the stack is the first of two checks, and never the only one.
+ * All TLS servers of a process share one key for session tickets, and a resumed session is not verified again: a
+ * client with a ticket from any of them, even from an HTTPS listener that wants no certificate, also passes the
+ * TLS stack here. The stack does not know our deny list either, or look at the certificate after the handshake.
+ * So it is the first of two checks, and never the only one.
  *
  * @module
  */
@@ -35,11 +34,11 @@ import { cannotListen } from "../net/free_port.ts";
 export interface RefusedClient extends RefusedConnection {
   /** `handshake`: the TLS stack refused it, or the client gave up. */
   readonly reason: RefusalReason | "handshake" | "too_many_connections";
-  /** Of the client's certificate, as far as it was seen; else `""`. */
+  /** The fingerprint of the client's certificate, if it was seen; else `""`. */
   readonly fingerprint: string;
 }
 
-/** Long enough for a slow link; who sends nothing holds a connection no longer. */
+/** Long enough for a slow link. A client that sends nothing cannot hold a connection longer. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** Options of {@linkcode TlsListener.listen}. */
@@ -56,11 +55,11 @@ export interface TlsListenerOptions extends Binding {
   readonly handshakeTimeoutMs?: number;
   /** See {@linkcode ProbeOptions}. */
   readonly slowness?: number;
-  /** Takes over the connection of a verified client: from here on it is the callee's to close. */
+  /** Takes over the connection of a verified client, and closes it when done. */
   readonly onConnection: (socket: tls.TLSSocket, client: ClientCertificate) => void;
-  /** Is told of every connection that was refused, or ended later. */
+  /** Told of every connection that was refused or ended later. */
   readonly onRefused: (refused: RefusedClient) => void;
-  /** Is told that the listener itself has failed: out of file descriptors, for one. */
+  /** Told that the listener itself has failed, for example because it is out of file descriptors. */
   readonly onError: (error: Error) => void;
 }
 
@@ -69,23 +68,23 @@ type RefusedVerdict = Extract<Verdict, { kind: "refused" }>;
 /** A connection that was let in, and why. */
 interface Admission {
   readonly peer: string;
-  /** What the client showed, DER. */
+  /** The certificates that the client presented, as DER. */
   readonly chain: readonly Uint8Array[];
   readonly client: ClientCertificate;
 }
 
 /**
- * The longest time between two looks at the certificates of open connections. The clock may be set, or
- * the machine sleep, and no timer notices; nor can one wait longer than 2^31 ms.
+ * The longest time between two checks of the certificates of open connections. No timer notices when the clock is
+ * changed or the machine sleeps, and none can wait longer than 2^31 ms.
  */
 const MAX_REVERIFY_INTERVAL_MS = 3_600_000;
 
-/** What unfinished handshakes get at the end: who is cut off in one takes it for a refusal. */
+/** How long unfinished handshakes are waited for at the end: a client that is cut off would take it for a refusal. */
 const LAST_HANDSHAKES_MS = 500;
 
 /**
- * Listens for clients that have a certificate. Closing it leaves alone the connections that it has
- * handed on, so that calls in progress can be ended in good order.
+ * Listens for clients that have a certificate. Closing it does not affect the connections that it has handed
+ * over, so that calls in progress can be ended properly.
  */
 export class TlsListener implements AsyncDisposable {
   readonly #options: TlsListenerOptions;
@@ -94,15 +93,15 @@ export class TlsListener implements AsyncDisposable {
   readonly #trust: Trust;
 
   readonly #caps: ConnectionCaps;
-  /** Who is at the other end of a TCP connection: once it is closed, it does not know. */
+  /** The peer of each TCP connection, which a closed socket no longer knows. */
   readonly #peers = new WeakMap<object, string>();
   readonly #handshakes = new Map<string, Socket>();
   #onHandshakesDone: () => void = () => {};
   readonly #admitted = new Map<tls.TLSSocket, Admission>();
-  /** TCP connections so far, and at the last {@linkcode probe}. */
+  /** The number of TCP connections so far, and at the last {@linkcode probe}. */
   #arrivals = 0;
   #arrivalsSeen = 0;
-  /** Our own connection to ourselves: that it is refused is no news. */
+  /** The peer of our own probe, whose refusal is not reported. */
   #ownPeer = "";
   #reverifyTimer: ReturnType<typeof setTimeout> | undefined;
   #reverifyAt = Infinity;
@@ -123,14 +122,14 @@ export class TlsListener implements AsyncDisposable {
       ALPNProtocols: ["h2"],
       handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
     });
-    // Ahead of the server's own listener, which starts the handshake.
+    // Before the server's own listener, which starts the handshake.
     this.#server.prependListener("connection", (socket) => this.#onTcpConnection(socket));
     this.#server.on("tlsClientError", (error, socket) => this.#onHandshakeError(error, socket));
     this.#server.on("secureConnection", (socket) => this.#onSecureConnection(socket));
   }
 
   /**
-   * Binds the port, and shakes hands with it once.
+   * Binds the port, and does one handshake with itself.
    *
    * @throws {JobWorkerError} `failed_precondition` if the port cannot be bound, or does not answer with
    * our certificate.
@@ -153,18 +152,18 @@ export class TlsListener implements AsyncDisposable {
   }
 
   /**
-   * Looks whether connections still arrive. To be done from time to time: a listener that has run out
-   * of file descriptors never accepts again, and does not say so.
+   * Checks whether connections still arrive. Call it from time to time: a listener that has run out of file
+   * descriptors never accepts again, and does not report it.
    *
    * @throws {JobWorkerError} `failed_precondition` if they do not.
    */
   async probe(): Promise<void> {
-    // Whoever came since the last look is proof enough.
+    // A connection since the last probe is proof enough.
     if (this.#arrivals === this.#arrivalsSeen) await this.#probe();
     this.#arrivalsSeen = this.#arrivals;
   }
 
-  /** Stops listening, and drops handshakes that do not come to their end now. */
+  /** Stops listening, and drops handshakes that do not finish now. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#reverifyTimer);
     this.#server.close();
@@ -191,7 +190,7 @@ export class TlsListener implements AsyncDisposable {
     if (this.#handshakes.size === 0) this.#onHandshakesDone();
   }
 
-  /** The TLS stack takes any material; whether it can serve with it shows only now. */
+  /** The TLS stack accepts any certificate and key; only a handshake shows whether it can serve with them. */
   async #shakeHands(): Promise<void> {
     const { material, slowness } = this.#options;
     await this.#probe(async (socket) => {
@@ -229,15 +228,15 @@ export class TlsListener implements AsyncDisposable {
   }
 
   #onHandshakeError(error: Error, socket: tls.TLSSocket): void {
-    // The TCP socket below: Node has no public name for it.
+    // The underlying TCP socket, for which Node has no public name.
     const transport: unknown = Reflect.get(socket, "_parent");
     const peer = socket.remoteAddress === undefined
       ? this.#peers.get(Object(transport))
       : peerOf(socket);
-    // On its own a handshake that has timed out stays open.
+    // A handshake that has timed out stays open unless it is closed here.
     socket.destroy();
-    // Without a peer it is one of those over the limit, already reported. And who left without a byte
-    // did not want in: it was a look at the port, as by a load balancer or by a process that shares it.
+    // Without a peer it was over the limit, which has been reported. And a client that left without sending a
+    // byte only checked the port, as a load balancer does, or a process that shares it.
     if (peer === undefined || isNullConnection(error, transport)) return;
     const detail: unknown = socket.authorizationError;
     const why = HANDSHAKE_FAULTS[String(detail)] ?? detail ?? handshakeFault(error.message);
@@ -247,7 +246,7 @@ export class TlsListener implements AsyncDisposable {
   #onSecureConnection(socket: tls.TLSSocket): void {
     const peer = peerOf(socket);
     this.#endHandshake(peer);
-    // "close" follows, and that is what counts here; who takes the socket on listens for itself.
+    // "close" follows and is handled; whoever takes over the socket adds their own listener.
     socket.on("error", () => {});
     const chain = chainOf(socket);
     const verdict = this.#verify(chain);
@@ -268,7 +267,7 @@ export class TlsListener implements AsyncDisposable {
 
   #reverify(): void {
     this.#reverifyAt = Infinity;
-    // Many connections may share one certificate, and what came with it.
+    // Many connections may share one certificate and its chain.
     const verdicts = new Map<string, Verdict>();
     for (const [socket, { peer, chain }] of this.#admitted) {
       const key = Buffer.concat(chain).toString("base64");
@@ -279,7 +278,7 @@ export class TlsListener implements AsyncDisposable {
     }
   }
 
-  /** Sees to it that open connections are looked at no later than at that time. */
+  /** Schedules a check of the open connections no later than at that time. */
   #reverifyBy(time: number): void {
     const now = Date.now();
     const wakeAt = Math.min(time, now + MAX_REVERIFY_INTERVAL_MS);
@@ -306,7 +305,7 @@ export class TlsListener implements AsyncDisposable {
   }
 }
 
-/** The words that the TLS stack has for what is wrong with a certificate, which it shows to nobody. */
+/** What the TLS stack says is wrong with a certificate, which it does not reveal otherwise. */
 const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE:
     "the client certificate does not lead to a CA that is trusted here, is out of its dates, or is not " +
@@ -315,13 +314,13 @@ const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
     "a client needs one that a CA which is trusted here has issued to it",
 };
 
-/** A handshake has no room for more. */
+/** The most bytes of certificates: a handshake has no room for more. */
 const MAX_CHAIN_BYTES = 64 * 1024;
 
-/** What the client showed, DER, its own certificate first. */
+/** The certificates that the client presented, as DER, its own first. */
 function chainOf(socket: tls.TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = [];
-  // After the certificates that were sent come, without an end, those of CAs that are trusted.
+  // The chain goes on with trusted CAs, and does not end: a root is its own issuer.
   let next: Partial<tls.DetailedPeerCertificate> | undefined = socket.getPeerCertificate(true);
   for (let bytes = 0; next?.raw && chain.length <= MAX_SENT_CERTIFICATES;) {
     bytes += next.raw.length;

@@ -2,7 +2,7 @@ import type { CallContext } from "../service/job_service.ts";
 import type { handleUnaryCall } from "./grpc.ts";
 import type { CallKind, ServerCalls } from "./server_call.ts";
 
-/** Makes of an async function what grpc-js calls for a method with one response. */
+/** Turns an async function into the handler that grpc-js needs for a method with one response. */
 export function unaryHandler<Request, Response>(
   calls: ServerCalls,
   answer: (request: Request, context: CallContext) => Promise<Response>,

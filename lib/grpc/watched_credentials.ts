@@ -3,19 +3,19 @@ import { ChannelCredentials } from "./grpc.ts";
 
 type SecureConnector = ReturnType<ChannelCredentials["_createSecureConnector"]>;
 
-/** What to tell of the TLS connections of a channel. */
+/** Callbacks for the TLS connections of a channel. */
 export interface TlsWatch {
-  /** Asked before each: what it throws is what the attempt ends in, without a byte. */
+  /** Called before each attempt, which fails with what this throws before a byte is sent. */
   allow(): void;
-  /** The handshake failed, or the other side has said after it what it does not like. */
+  /** The handshake failed, or the other side reported an error after it. */
   failed(error: Error): void;
-  /** The other side has closed it after the handshake without a word. */
+  /** The other side closed the connection after the handshake without a word. */
   unanswered(): void;
 }
 
 /**
- * Credentials that tell how each connection began. grpc-js keeps that to itself, and makes one attempt
- * after the other, also where the other side has refused us for good.
+ * Credentials that report how each connection begins. grpc-js does not tell that, and keeps trying even if the
+ * other side has refused us for good.
  */
 export class WatchedCredentials extends ChannelCredentials {
   readonly #inner: ChannelCredentials;
@@ -57,18 +57,18 @@ export class WatchedCredentials extends ChannelCredentials {
   }
 }
 
-/** In TLS 1.3 a client's certificate is judged when the client already takes the handshake as done. */
+/** In TLS 1.3 the server checks the client's certificate when the handshake is already complete for the client. */
 function watchOpening(socket: Socket, watch: TlsWatch): void {
   const isSilent = () => socket.bytesRead === 0;
   const onClosed = () => {
     if (isSilent()) watch.unanswered();
   };
   socket.on("error", (error) => {
-    // To be closed while we write looks like this.
+    // This is how it looks if the connection is closed while we write.
     if ("code" in error && ["ECONNRESET", "EPIPE"].includes(String(error.code))) onClosed();
     else if (isSilent()) watch.failed(error);
   });
-  // The one tells it before grpc-js notices, the other where there is no orderly end.
+  // "end" comes before grpc-js notices; "close" comes even without an orderly end.
   socket.once("end", onClosed);
   socket.once("close", onClosed);
 }

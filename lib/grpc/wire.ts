@@ -1,7 +1,7 @@
 /**
- * Between the messages of the wire contract and the words of Job Worker, both ways, and nothing
- * else: a request is validated by the service. What has no word is refused in a request, with the
- * field's name, and `unknown` in an answer of a server newer than we are.
+ * Converts between the messages of the wire contract and the types of Job Worker, and nothing else: the service
+ * validates requests. An unknown enum value is refused in a request, naming the field, and becomes `unknown` in
+ * an answer of a newer server.
  *
  * @module
  */

@@ -1,9 +1,9 @@
 /**
- * The enums of the wire contract, as the words that the rest of the program uses.
+ * The enums of the wire contract, and the words that the rest of the program uses for their values.
  *
- * Enums of proto3 are open: a newer daemon may send a value that this program does not know, and the
- * rest of its answer is still good. What such a value says is `unknown`. What a request asks for must
- * be known, or something else would be done than was asked for.
+ * Enums of proto3 are open: a newer daemon may send a value that this program does not know, and the rest of its
+ * answer is still good, so that value becomes `unknown`. In a request, a value must be known, or something other
+ * than what was requested would be done.
  *
  * @module
  */
@@ -19,15 +19,15 @@ import {
 } from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
 
-/** The values of an enum that say something. */
+/** The values of an enum, except the unspecified one. */
 type Values<Enum> = Exclude<Enum, number | `${string}_UNSPECIFIED`>;
 
-/** Has a word for each value of an enum. A word that has no value does not compile where it is written. */
+/** Has a word for each value of an enum. A word without a value does not compile where it is written. */
 interface Covers<Enum> {
   readonly wordOf: (value: Values<Enum>) => string;
 }
 
-/** The words of one enum. The name of a value is the prefix and the word: `JOB_REASON_LOG_LIMIT`. */
+/** The words of one enum. The name of a value is its prefix and the word, as in `JOB_REASON_LOG_LIMIT`. */
 class EnumWords<Prefix extends string, Word extends string> {
   readonly #prefix: Prefix;
   readonly #words: ReadonlyMap<string | number, Word>;

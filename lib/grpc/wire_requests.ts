@@ -69,7 +69,7 @@ export function readPruneJobsRequest(request: wire.PruneJobsRequest): PruneJobsR
 
 export function writePruneJobsRequest(request: PruneJobsRequest): wire.PruneJobsRequest {
   const { maxAgeMs, maxCount, maxBytes, dryRun, owner } = request;
-  // In this way the compiler sees that each is there whole or not at all.
+  // Written like this, the compiler sees that each is either complete or absent.
   const count = maxCount === undefined ? {} : { _maxCount: "maxCount", maxCount } as const;
   const bytes = maxBytes === undefined ? {} : { _maxBytes: "maxBytes", maxBytes } as const;
   const maxAge = maxAgeMs === undefined ? null : writeDuration(maxAgeMs);
@@ -88,7 +88,7 @@ export function writeStopJobRequest(request: StopJobRequest): wire.StopJobReques
   return { jobId, stopSignal, gracePeriod };
 }
 
-/** A field that is empty on the wire matches every job: the member is left out. */
+/** An empty field on the wire matches every job, so the member is left out. */
 export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
   if (filter === null) return {};
   const { owner, labels, jobIdPrefix, startedAfter, startedBefore } = filter;

@@ -22,7 +22,7 @@ import {
   writeUsage,
 } from "./wire_values.ts";
 
-/** `requestId` is not on the wire: it is `""` on this side. */
+/** `requestId` is not on the wire, so it is `""` here. */
 export function readJob(job: wire.Job): Job {
   const { jobId, pid, owner, labels, stdoutBytes, stderrBytes, outputTruncated } = job;
   return {
@@ -71,7 +71,7 @@ export function writeJob(job: Job): wire.Job {
   };
 }
 
-/** A status that is not known tells nothing; whether the job has ended, its finish date tells. */
+/** An unknown status does not tell whether the job has ended, but its finish date does. */
 function readState(job: wire.Job): Pick<Job, "liveStatus" | "end"> {
   const status = STATUSES.read(job.status);
   if (status === "running" || (status === "unknown" && job.finishDate === null)) {

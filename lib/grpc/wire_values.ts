@@ -1,5 +1,5 @@
 /**
- * What requests and responses of the wire contract have in common.
+ * Conversions that requests and responses of the wire contract share.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export const NO_EXECUTION: Execution = {
   hasInput: false,
 };
 
-/** Integers beyond 2^53 have lost digits by now: better no answer than a wrong one. */
+/** Integers beyond 2^53 have already lost digits, and no answer is better than a wrong one. */
 export function readInteger(value: number, field: string): number {
   if (Number.isSafeInteger(value)) return value;
   throw new JobWorkerError("invalid_argument", `Number too large in ${field}: ${value}`, { field });
@@ -37,7 +37,7 @@ export function readInteger(value: number, field: string): number {
 
 const MAX_NANOS = 999_999_999;
 
-/** Seconds and nanoseconds, to milliseconds. */
+/** Converts seconds and nanoseconds to milliseconds. */
 export function readMs({ seconds, nanos }: wire.Timestamp | wire.Duration, field: string): number {
   if (Math.abs(nanos) > MAX_NANOS) {
     throw new JobWorkerError(
@@ -86,7 +86,7 @@ export function writeExecution(execution: Partial<Execution>): wire.Execution {
   };
 }
 
-/** 0 is no limit. */
+/** 0 means no limit. */
 export function readLimits(limits: wire.JobLimits | null): JobLimits {
   const { memoryBytes = 0, cpus = 0, processes = 0 } = limits ?? {};
   return {
@@ -114,7 +114,7 @@ export function writeUsage({ cpuMs, peakMemoryBytes, oomKills }: JobUsage): wire
   return { cpuTime: cpuMs === null ? null : writeDuration(cpuMs), ...peak, ...kills };
 }
 
-/** In a request, what is 0 or unspecified is left to the daemon. */
+/** In a request, 0 or unspecified leaves the choice to the daemon. */
 export function readLogLimit({ bytes, policy }: wire.LogLimit): Partial<LogLimit> {
   const chosen = policy !== "LOG_POLICY_UNSPECIFIED";
   return {
@@ -143,7 +143,7 @@ export function writeExitStatus(status: ExitStatus | null): wire.ExitStatus | nu
     : { outcome: "signal", signal: status.signal };
 }
 
-/** In this way the compiler sees that an optional field is there whole or not at all. */
+/** Written like this, the compiler sees that an optional field is either complete or absent. */
 export function writeEndOffset(
   endOffset: number | undefined,
 ): { _endOffset?: never } | { _endOffset: "endOffset"; endOffset: number } {

@@ -7,7 +7,7 @@
 import protobuf from "protobufjs";
 import { parseProtos, PROTOS } from "../protocol.ts";
 
-// Exactly what is generated is committed, so that a test can compare: no formatter in between.
+// What is generated is committed without formatting, so that a test can compare it.
 const HEADER = `// deno-fmt-ignore-file
 // Generated from the wire contract by \`deno task proto\`. Do not edit.
 `;
@@ -69,7 +69,7 @@ function messageSource(type: protobuf.Type): string {
   return `export type ${nameOf(type)} = ${parts.join(" & ")};\n`;
 }
 
-/** At most one member, and a property with the name of the oneof that tells which. */
+/** At most one member is present, and a property with the name of the oneof says which. */
 function oneofSource({ name, fieldsArray }: protobuf.OneOf): string {
   const cases = fieldsArray.map((field) =>
     `  | { readonly ${name}: "${field.name}"; readonly ${field.name}: ${valueSource(field)} }\n`
