@@ -65,7 +65,7 @@ export class EngineClient implements Disposable {
       throw this.#unreached(whyOf(error), error);
     });
     await response.body?.cancel();
-    if (response.status !== REACHED) throw this.#unreached("what answers there is another program");
+    if (response.status !== REACHED) throw this.#unreached("another program answers there");
   }
 
   [Symbol.dispose](): void {
@@ -117,7 +117,7 @@ export class EngineClient implements Disposable {
         if (message.kind === "error") throw message.error;
         yield message;
       }
-      throw gone("the answer breaks off");
+      throw gone("the answer was cut off");
     } catch (error) {
       throw failure(error, context);
     }

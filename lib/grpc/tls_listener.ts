@@ -308,10 +308,10 @@ export class TlsListener implements AsyncDisposable {
 /** What the TLS stack says is wrong with a certificate, which it does not reveal otherwise. */
 const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    "the client certificate does not lead to a CA that is trusted here, is out of its dates, or is not " +
-    "for clients; a client whose CA is an intermediate one must send that one's certificate along",
-  DEPTH_ZERO_SELF_SIGNED_CERT: "the client certificate is signed by itself, as that of a CA is: " +
-    "a client needs one that a CA which is trusted here has issued to it",
+    "the client certificate does not lead to a CA that is trusted here, has expired or is not yet valid, " +
+    "or is not for clients; if an intermediate CA issued it, the client must send that CA's certificate too",
+  DEPTH_ZERO_SELF_SIGNED_CERT: "the client certificate is self-signed, as that of a CA is; " +
+    "a client needs one that was issued to it by a CA that is trusted here",
 };
 
 /** The most bytes of certificates: a handshake has no room for more. */

@@ -93,7 +93,7 @@ async function* chunksOf(
   try {
     for await (const chunk of incoming) yield new Uint8Array(chunk);
   } catch (cause) {
-    throw new JobWorkerError("cancelled", "The request breaks off", { cause });
+    throw new JobWorkerError("cancelled", "The request was cut off", { cause });
   }
 }
 

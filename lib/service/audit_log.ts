@@ -167,7 +167,9 @@ export class AuditLog implements Audit, AsyncDisposable {
       if ((await this.#trail.file.stat()).nlink === 0) {
         // What is written to a removed file would be lost.
         await this.#changeFile();
-        this.#onFault(new Error(`The audit trail ${this.#path} was removed: it begins anew`));
+        this.#onFault(
+          new Error(`The audit trail ${this.#path} was removed: a new one has been started`),
+        );
       }
       await this.#truncateTorn();
       ({ size } = await this.#trail.file.stat());

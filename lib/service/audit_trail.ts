@@ -91,8 +91,8 @@ async function markDamage(
   for (const { from, to } of damages) {
     onDamage(
       new Error(
-        `A power cut has damaged the audit trail ${path}: bytes ${from} to ${to} are no whole ` +
-          "lines; a line at its end says so",
+        `A power cut damaged the audit trail ${path}: bytes ${from} to ${to} are not ` +
+          "complete lines; a line at its end marks them",
       ),
     );
   }

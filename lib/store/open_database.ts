@@ -63,10 +63,10 @@ function remedyFor(why: string): string {
   }
   if (why.includes("malformed") || why.includes("not a database")) {
     return `it is damaged (${why}) and has been left as it is; restore it from a backup, or move ` +
-      "it away to begin anew";
+      "it away to start with an empty one";
   }
   if (why.includes("is newer than")) return why;
-  return `${why}; see to the file and its directory, or choose another --data-dir`;
+  return `${why}; check the file and its directory, or choose another --data-dir`;
 }
 
 /** The size in bytes; `null` if there is no such file. */

@@ -164,7 +164,7 @@ export class SqliteStore implements JobStore {
     if (identityOf(this.#path) === this.#file) return;
     throw new Error(
       `the database "${this.#path}" was removed or replaced while it is in use, so that nothing would be ` +
-        "left of the record; stop the daemon, and put the file back or begin anew",
+        "left of the record; stop the daemon, and put the file back or start with a new one",
     );
   }
 

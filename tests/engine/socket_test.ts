@@ -113,7 +113,7 @@ Deno.test("EngineClient.reach() tells an engine from nothing and from another pr
   await using _other = Deno.serve({ path, onListen: () => {} }, () => new Response("hello"));
   await assert.rejects(client.reach(), {
     code: "unavailable",
-    message: `${where}what answers there is another program`,
+    message: `${where}another program answers there`,
   });
 });
 

@@ -48,7 +48,7 @@ Deno.test("TlsListener says in words what is wrong with a certificate", async ()
   const below = await certificates.issue({ issuer: root });
   await using fixture = await TestListener.listen();
   const told: [Partial<Credentials>, RegExp][] = [
-    [root, /is signed by itself, as that of a CA is: a client needs one/],
+    [root, /is self-signed, as that of a CA is; a client needs one/],
     [{ ...below, cert: below.cert + root.cert }, /does not lead to a CA that is trusted here/],
     [below, /does not lead to a CA that is trusted here/],
   ];
@@ -163,7 +163,10 @@ Deno.test("TlsListener follows the chain that a client sends, on resumed session
   const alice = await certificates.issue({ issuer: team });
   const bare = await refusalOf(fixture, alice);
   assert.equal(bare.reason, "handshake");
-  assert.match(bare.message, /intermediate one must send that one's certificate along$/);
+  assert.match(
+    bare.message,
+    /intermediate CA issued it, the client must send that CA's certificate too$/,
+  );
   const bob = await certificates.issue({ issuer: mute });
   const unfit = await refusalOf(fixture, { cert: bob.cert + mute.cert, key: bob.key });
   assert.equal(unfit.reason, "unknown_ca");

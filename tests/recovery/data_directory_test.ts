@@ -39,7 +39,10 @@ Deno.test("the daemon refuses a database that is damaged, and leaves it as it is
     await Deno.writeFile(path, bytes);
     const said = await refusal(directory.path);
     assert.ok(said.includes(`"${path}"`), said);
-    assert.match(said, /it is damaged .* restore it from a backup, or move it away to begin anew/);
+    assert.match(
+      said,
+      /it is damaged .* restore it from a backup, or move it away to start with an empty one/,
+    );
     assert.deepEqual(await Deno.readFile(path), bytes);
   }
   // The remedy must work.
@@ -82,7 +85,7 @@ Deno.test({
     await Deno.mkdir(`${disk.path}/data`);
     await disk.fill();
     const full = await refusal(disk.path, [], 1);
-    assert.match(full, /"\S*\/data\/jobs\.db": database or disk is full; see to the file/);
+    assert.match(full, /"\S*\/data\/jobs\.db": database or disk is full; check the file/);
     await disk.free();
     await disk.remountReadOnly();
     const readOnly = await refusal(disk.path);

@@ -81,8 +81,8 @@ Deno.test("AuditLog goes on behind a line that was torn, and loses no entry to i
     assert.deepEqual(
       told,
       damages.map(([from, to]) =>
-        `A power cut has damaged the audit trail ${path}: bytes ${from} to ${to} are no whole ` +
-        "lines; a line at its end says so"
+        `A power cut damaged the audit trail ${path}: bytes ${from} to ${to} are not ` +
+        "complete lines; a line at its end marks them"
       ),
     );
   }
@@ -280,6 +280,6 @@ Deno.test("AuditLog begins anew when its file was removed, says so, and loses no
   assert.deepEqual(lines.map(({ jobId }) => jobId), ["2", "3", "4"]);
   assert.equal((await Deno.stat(path)).mode, 0o100600);
   assert.deepEqual(faults.map(String), [
-    `Error: The audit trail ${path} was removed: it begins anew`,
+    `Error: The audit trail ${path} was removed: a new one has been started`,
   ]);
 });

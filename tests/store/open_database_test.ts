@@ -121,7 +121,7 @@ Deno.test("SqliteStore.open() names the directory that is missing or cannot be w
     const error = await rejection(SqliteStore.open(path));
     assert.ok(error instanceof JobWorkerError);
     assert.ok(error.message.includes(path), error.message);
-    assert.match(error.message, /see to the file and its directory, or choose another --data-dir/);
+    assert.match(error.message, /check the file and its directory, or choose another --data-dir/);
   }
 });
 
@@ -143,7 +143,7 @@ Deno.test({
       "No draft is left",
     );
     await disk.remountReadOnly();
-    assert.match(await refusal(path), /see to the file and its directory/);
+    assert.match(await refusal(path), /check the file and its directory/);
   },
 });
 
