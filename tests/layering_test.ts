@@ -63,7 +63,6 @@ Deno.test("The test of directions sees what it must not allow, and nothing else"
 const KNOWN: readonly (readonly string[])[] = [
   ["lib/cli/grammar.ts", "lib/cli/rest_grammar.ts"],
   ["lib/cli/invocation.ts", "lib/cli/settings.ts", "lib/cli/user_directory.ts"],
-  ["lib/daemon/engine.ts", "lib/daemon/main.ts"],
 ];
 
 Deno.test("No file imports itself by way of others, not even for types", async () => {

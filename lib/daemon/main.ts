@@ -2,7 +2,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { isLasting } from "../files/lasting.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { loadOptions } from "../config/config_file.ts";
-import type { GatewayPipes } from "./gateway.ts";
+import type { DaemonProcess } from "./daemon_process.ts";
 import { GATEWAY_ROLE } from "./gateway_command.ts";
 import { helpText } from "../config/help_text.ts";
 import { isJournal, journalLines } from "./journal.ts";
@@ -15,21 +15,6 @@ import { isJournal, journalLines } from "./journal.ts";
 const EXIT_USAGE = 2;
 const EXIT_CONFIGURATION = 78;
 const EXIT_FAILURE = 1;
-
-/** What the daemon needs from the process that it is. */
-export interface DaemonProcess {
-  readonly args: readonly string[];
-  readonly environment: (name: string) => string | undefined;
-  /** Aborted when the process is asked to end. */
-  readonly signal: AbortSignal;
-  /** Has a function called whenever the process is asked to read its certificates anew. */
-  readonly onReload: (reload: () => void) => void;
-  readonly pipes: GatewayPipes;
-  readonly print: (text: string) => void;
-  readonly printError: (text: string) => void;
-  /** Asks whoever has started it, see `lib/stdio/ask_password.ts`. */
-  readonly askNewPassword: (question: string) => Promise<string>;
-}
 
 /**
  * The daemon, from its arguments to its exit status. What each of its roles needs is loaded in that role
