@@ -1,8 +1,6 @@
-import { loadDenyListOf } from "../auth/deny_list.ts";
-import { loadPasswordFile } from "../auth/password_file.ts";
-import { loadServerMaterial } from "../auth/server_certificate.ts";
 import { findTools } from "../process/tools.ts";
 import { checkData } from "./check_data.ts";
+import { checkGatewayFiles } from "./check_gateway_files.ts";
 import { checkUsers } from "./check_users.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
@@ -15,8 +13,6 @@ import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 export async function checkConfiguration(options: DaemonOptions): Promise<void> {
   const tools = await findTools();
   await checkUsers(options, tools.setsid);
-  await loadServerMaterial(options);
-  await loadDenyListOf(options);
-  if (options.restAddress !== null) await loadPasswordFile(options.users);
+  await checkGatewayFiles(options);
   if (options.dataDir !== IN_MEMORY) await checkData(options.dataDir, tools);
 }

@@ -80,9 +80,9 @@ async function runDaemon(process: DaemonProcess): Promise<number> {
       return 0;
     }
     case "run": {
-      // A gateway reads them, but a first start without them should leave no data directory behind.
-      const { loadTlsMaterial } = await import("../auth/tls_material.ts");
-      await loadTlsMaterial(invocation.options, "server");
+      // The gateway would find the same, but only after the engine has made a data directory.
+      const { checkGatewayFiles } = await import("./check_gateway_files.ts");
+      await checkGatewayFiles(invocation.options);
       const { runEngine } = await import("./engine.ts");
       return await runEngine(invocation.options, process);
     }

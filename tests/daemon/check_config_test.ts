@@ -253,32 +253,33 @@ Deno.test("A check beside a daemon that runs touches neither its database nor it
   assert.equal((await daemon.finished()).code, 0);
 });
 
-Deno.test("A start ends with 78 for what its gateway finds that must be mended", async () => {
+Deno.test("A start with files that its gateway cannot use ends with 78, and makes no data directory", async () => {
   await using certificates = await TestCertificates.create();
   await using directory = await temporaryDirectory();
   const { path } = directory;
-  const denyList = `${path}/denied`;
-  await Deno.writeTextFile(denyList, "bob\n", { mode: 0o600 });
-  const args = [...argsOf(certificates, `${path}/data`), `--deny-list=${denyList}`];
-  const checked = await run([...args, "--check-config"]);
-  const line = programLine("worker-daemon", path);
-  await using daemon = new TestProcess([...line, ...args], { cwd: path });
-  const { code, stderr } = await daemon.finished();
-  assert.deepEqual([checked.code, code], [MUST_BE_MENDED, MUST_BE_MENDED], stderr);
-  for (const text of [checked.text, stderr]) {
-    assert.match(text, /Cannot use the deny list ".*denied": .*"bob"/);
+  const write = async (name: string, text: string) => {
+    await Deno.writeTextFile(`${path}/${name}`, text, { mode: 0o600 });
+    return `${path}/${name}`;
+  };
+  const client = certificates.paths("client");
+  const denyList = await write("denied", "bob\n");
+  const users = await write("users", "bob\n");
+  const mistakes: [args: readonly string[], says: RegExp][] = [
+    [[`--cert=${path}/none.pem`], /none\.pem": there is no such file; make certificates with/],
+    [
+      [`--cert=${client.cert}`, `--key=${client.key}`],
+      /it is not for servers \(no EKU serverAuth\)/,
+    ],
+    [[`--deny-list=${denyList}`], /Cannot use the deny list ".*denied": .*"bob"/],
+    [[`--rest-address=127.0.0.1:0`, `--users=${users}`], /users"/],
+  ];
+  for (const [mistake, says] of mistakes) {
+    const args = [...argsOf(certificates, `${path}/data`), ...mistake];
+    for (const line of [args, [...args, "--check-config"]]) {
+      const { code, text } = await run(line);
+      assert.match(text, says);
+      assert.equal(code, MUST_BE_MENDED, text);
+      await assert.rejects(Deno.stat(`${path}/data`), Deno.errors.NotFound);
+    }
   }
-});
-
-Deno.test("A start without certificates leaves no data directory behind", async () => {
-  await using certificates = await TestCertificates.create();
-  await using place = await temporaryDirectory();
-  const data = `${place.path}/data`;
-  const { code, text } = await run([
-    ...argsOf(certificates, data),
-    `--cert=${place.path}/none.pem`,
-  ]);
-  assert.equal(code, MUST_BE_MENDED);
-  assert.match(text, /none\.pem": there is no such file; make certificates with/);
-  await assert.rejects(Deno.stat(data), Deno.errors.NotFound);
 });
