@@ -8,6 +8,7 @@ import type { CommandShape, OptionShape } from "../lib/cli/command_shape.ts";
 import { describeGrammar, RUN_NOTES } from "../lib/cli/grammar.ts";
 import { REST_FORMS, REST_NOTES, REST_VARIABLES } from "../lib/cli/rest_grammar.ts";
 import { SETTINGS } from "../lib/cli/settings.ts";
+import { CONFIG_FLAG } from "../lib/config/command_line.ts";
 import { OPTION_ROWS, variableOf } from "../lib/config/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { lines, type ManualPage, roffOf, term, text } from "./roff.ts";
@@ -152,7 +153,7 @@ function daemonPage(): ManualPage {
               ? term(`--${name}`, sentence(about))
               : term(`--${name}=<${placeholder}>`, sentence(`${about} [${byDefault}]`))
           ),
-          term("--config=<file>", "The configuration file."),
+          term(`--${CONFIG_FLAG}=<file>`, "The configuration file."),
         ],
       },
       {
@@ -170,7 +171,7 @@ function daemonPage(): ManualPage {
         title: "ENVIRONMENT",
         parts: [
           ...OPTION_ROWS.map(({ name, variable }) => term(variable, `Stands in for --${name}.`)),
-          term(variableOf("config"), "Stands in for --config."),
+          term(variableOf(CONFIG_FLAG), "Stands in for --config."),
           term(
             "WORKER_PASSWORD_FILE",
             "A file whose first line is the password that init and user add give to a user of REST.",

@@ -15,13 +15,9 @@ import { z } from "../text/zod.ts";
 import { closest } from "../text/closest.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
-import {
-  configPath,
-  type DaemonInvocation,
-  OPTION_ROWS,
-  type OptionFile,
-  parseOptions,
-} from "./options.ts";
+import { parseCommandLine } from "./command_line.ts";
+import { OPTION_ROWS } from "./options.ts";
+import { type DaemonInvocation, type OptionFile, parseOptions } from "./parse_options.ts";
 
 /** Its name, in the working directory or in {@linkcode SYSTEM_DIRECTORY}. */
 export const CONFIG_NAME = "job-worker.json";
@@ -51,15 +47,18 @@ export async function loadOptions(
   args: readonly string[],
   environment: (name: string) => string | undefined,
 ): Promise<DaemonInvocation> {
-  const withoutFile = parseOptions(args, environment);
-  if (!("options" in withoutFile)) return withoutFile;
-  const named = configPath(args, environment);
+  const line = parseCommandLine(args, environment);
+  const file = "flags" in line ? await findConfigFile(line.config) : null;
+  return parseOptions(args, environment, file);
+}
+
+async function findConfigFile(named: string | null): Promise<OptionFile | null> {
   const paths = named === null ? [CONFIG_NAME, `${SYSTEM_DIRECTORY}/${CONFIG_NAME}`] : [named];
   for (const path of paths) {
     const file = await readConfigFile(path);
-    if (file !== null) return parseOptions(args, environment, file);
+    if (file !== null) return file;
   }
-  if (named === null) return withoutFile;
+  if (named === null) return null;
   throw refusal(named, "there is no such file");
 }
 

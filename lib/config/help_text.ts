@@ -1,4 +1,5 @@
-import { CHECK_FLAG, CONFIG_FLAG, OPTION_ROWS, variableOf } from "./options.ts";
+import { CHECK_FLAG, CONFIG_FLAG } from "./command_line.ts";
+import { OPTION_ROWS, variableOf } from "./options.ts";
 
 /** The text of `--help`. */
 export function helpText(): string {
@@ -8,8 +9,11 @@ export function helpText(): string {
         ? [`--${name}`, about] as const
         : [`--${name}=<${placeholder}>`, `${about} [${byDefault}]`] as const
     ),
-    [`${CONFIG_FLAG}=<file>`, "read options from a JSON file, by the names above"] as const,
-    [CHECK_FLAG, "check whether the daemon could start with these options, and exit"] as const,
+    [`--${CONFIG_FLAG}=<file>`, "read options from a JSON file, by the names above"] as const,
+    [
+      `--${CHECK_FLAG}`,
+      "check whether the daemon could start with these options, and exit",
+    ] as const,
   ];
   const width = Math.max(...rows.map(([flag]) => flag.length));
   return [
@@ -23,8 +27,8 @@ export function helpText(): string {
     "Options:",
     ...rows.map(([flag, about]) => `  ${flag.padEnd(width)}  ${about}`),
     "",
-    `Each option can also be set by a variable: ${variableOf("dataDir")} for --data-dir, and`,
-    `${variableOf("config")} for --config.`,
+    `Each option can also be set by a variable: ${variableOf("data-dir")} for --data-dir, and`,
+    `${variableOf(CONFIG_FLAG)} for --config.`,
     "The command line takes precedence over variables, these over the file, and that over the defaults in",
     "brackets. Without --config the file is ./job-worker.json or /etc/job-worker/job-worker.json, if there",
     "is one.",

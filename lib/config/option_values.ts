@@ -1,6 +1,6 @@
 /**
- * Readers of the values of the daemon's options. Each throws what is accepted; who reads an option says
- * which it was.
+ * How the values of the daemon's options are parsed and checked. Each function throws an error that says what
+ * is accepted; the caller adds which option it was.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export function hostPort(text: string): HostPort {
   throw new Error(`must be host:port, such as 0.0.0.0:8080 or [::]:8080${hostPortHint(text)}`);
 }
 
-/** What no job could have is no default and no bound for jobs. */
+/** A default or a bound must be one that a job could have. */
 export function durationUpTo(maxMs: number): (text: string) => number {
   return (text) => {
     const ms = parseDuration(text);
@@ -36,10 +36,10 @@ export function logLimit(text: string): number {
   throw new Error(`must be at least ${formatByteSize(MIN_LOG_LIMIT_BYTES)}${unitHint(text)}`);
 }
 
-/** As browsers write it: in lower case, without the port that goes without saying. */
+/** As browsers write it: in lower case, and without the default port. */
 export function origin(text: string): string {
   const url = URL.parse(text);
-  // Over http passwords could be read on the way.
+  // Over http, passwords could be read on the way.
   if (url?.protocol === "https:" && `${url.origin}/` === url.href && !text.includes("*")) {
     return url.origin;
   }
@@ -51,8 +51,15 @@ export function userName(text: string): string {
   throw new Error("must be the name of a user");
 }
 
-export function parseSwitch(text: string): boolean {
-  if (/^(true|1|yes|on)$/i.test(text)) return true;
-  if (/^(false|0|no|off)$/i.test(text)) return false;
-  throw new Error("must be true or false");
+/** The parts of a list that is separated by commas. */
+export function listOf(text: string): string[] {
+  return text.split(/ *, */).filter((part) => part !== "");
+}
+
+export function wholeNumber(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (/^\d{1,15}$/.test(text) && number >= min && number <= max) return number;
+    throw new Error(`must be a whole number from ${min} to ${max}`);
+  };
 }

@@ -4,6 +4,7 @@ import { EngineServer } from "../engine/server.ts";
 import { formatByteSize } from "../text/byte_size.ts";
 import { messageOf } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../net/host_port.ts";
+import { logPolicyText } from "../job/log_limit.ts";
 import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
 import { checkUsers } from "./check_users.ts";
@@ -68,7 +69,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       `gRPC on ${format(options.address)}`,
       options.restAddress === null ? "no REST" : `REST on ${format(options.restAddress)}`,
       `jobs held by ${engine.containment === "cgroup" ? "cgroups" : "process groups"}`,
-      `logs of ${formatByteSize(options.logLimit)} (${options.logPolicy.replace("_", "-")})`,
+      `logs of ${formatByteSize(options.logLimit)} (${logPolicyText(options.logPolicy)})`,
       `${descriptors} descriptors for ${caps.maxConnections} connections, ${maxCalls} calls and the jobs`,
     ].join(", "),
   });

@@ -3,7 +3,8 @@ import { JobWorkerError } from "../errors.ts";
 import { findTool } from "../process/tools.ts";
 import { loadOptions } from "../config/config_file.ts";
 import { ENGINE_SOCKET } from "./data_directory.ts";
-import { type DaemonInvocation, IN_MEMORY } from "../config/options.ts";
+import { IN_MEMORY } from "../config/options.ts";
+import type { DaemonInvocation } from "../config/parse_options.ts";
 import { notifySocket, OWN_SOCKET } from "./service_manager.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
-import type { LogLimit } from "./types.ts";
+import { LOG_POLICIES, type LogLimit, type LogPolicy } from "./types.ts";
 
 /** 256 MiB, of which the newest output is kept. */
 export const DEFAULT_LOG_LIMIT: LogLimit = { bytes: 256 * 1024 * 1024, policy: "keep_newest" };
@@ -18,4 +18,16 @@ export function checkLogLimit({ bytes }: LogLimit, maxBytes: number): void {
     `Invalid log limit ${bytes}: accepted are whole bytes from ${MIN_LOG_LIMIT_BYTES} ${most}`,
     { field: "logLimit.bytes" },
   );
+}
+
+/** How people write and read a policy, `keep-newest`: as flags, with a hyphen. Everywhere else it has `_`. */
+export function logPolicyText(policy: string): string {
+  return policy.replaceAll("_", "-");
+}
+
+/** @throws what is accepted */
+export function parseLogPolicy(text: string): LogPolicy {
+  const policy = LOG_POLICIES.find((policy) => logPolicyText(policy) === text);
+  if (policy !== undefined) return policy;
+  throw new Error(`must be ${LOG_POLICIES.map(logPolicyText).join(" or ")}`);
 }

@@ -61,6 +61,13 @@ Deno.test("loadOptions() takes flags before variables, those before the file, th
   assert.equal((await options([], named)).retainCount, 7);
 });
 
+Deno.test("loadOptions() compares options with those of the file, not with the defaults", async () => {
+  await using directory = await configured({ "max-log-limit": "4GiB", "max-timeout": "2h" });
+  const args = [`--config=${directory.file}`, "--log-limit=2GiB", "--timeout=1h"];
+  assert.equal((await options(args)).maxLogLimit, 4 * 1024 ** 3);
+  assert.match(await refusal({ timeout: "2h" }, ["--max-timeout=1h"]), /--timeout 2h is more than/);
+});
+
 Deno.test("loadOptions() reads every option from the file by the name of its flag", async () => {
   const texts = OPTION_NAMES.map((name) => [flagOf(name), OPTION_SAMPLES[name].text] as const);
   const values = OPTION_NAMES.map((name) => [name, OPTION_SAMPLES[name].value] as const);
@@ -120,8 +127,9 @@ Deno.test("loadOptions() says what is wrong with a file, and what was meant", as
   );
   assert.match(await refusal([]), /it must be an object/);
   assert.match(await refusal("{"), new RegExp(`^${cannot}.*JSON`));
-  assert.equal(await refusal({ gateways: 0 }), '"gateways" in FILE "0": must be 1 to 64');
-  assert.equal(await refusal({}, ["--gateways=x"]), '--gateways "x": must be 1 to 64');
+  const rule = "must be a whole number from 1 to 64";
+  assert.equal(await refusal({ gateways: 0 }), `"gateways" in FILE "0": ${rule}`);
+  assert.equal(await refusal({}, ["--gateways=x"]), `--gateways "x": ${rule}`);
   await assert.rejects(
     options(["--config=/nonexistent.json"]),
     /Cannot use the configuration file "\/nonexistent\.json": there is no such file/,

@@ -1,5 +1,6 @@
 import { helpText } from "../../lib/config/help_text.ts";
-import { type DaemonOptions, OPTION_ROWS, parseOptions } from "../../lib/config/options.ts";
+import { type DaemonOptions, OPTION_ROWS } from "../../lib/config/options.ts";
+import { parseOptions } from "../../lib/config/parse_options.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { flagOf, OPTION_NAMES, OPTION_SAMPLES, STANDARD_OPTIONS } from "./option_samples.ts";
@@ -121,18 +122,29 @@ Deno.test("parseOptions() names the flag or the variable, its value and what is 
   assert.equal(refusal(["--debug=perhaps"]), '--debug "perhaps": must be true or false');
   assert.match(refusal(["--shutdown-grace=soon"]), /^--shutdown-grace "soon": .*10s, 1m30s/);
   for (const wrong of ["0", "65", "-1", "1.5", "two"]) {
-    assert.equal(refusal([`--gateways=${wrong}`]), `--gateways "${wrong}": must be 1 to 64`);
+    assert.equal(
+      refusal([`--gateways=${wrong}`]),
+      `--gateways "${wrong}": must be a whole number from 1 to 64`,
+    );
   }
 });
 
 Deno.test("parseOptions() refuses what it does not know rather than to ignore it", () => {
-  for (const wrong of ["--port=1", "-d", "run", "", "--"]) {
-    assert.equal(refusal([wrong]), `Unknown argument ${JSON.stringify(wrong)}: see --help`);
+  for (const wrong of ["--port", "-d"]) {
+    assert.equal(refusal([wrong]), `Unknown option "${wrong}": see --help`);
+  }
+  assert.equal(refusal(["--port=1"]), 'Unknown option "--port": see --help');
+  for (const wrong of [["run"], [""], ["--", "--debug=true"]]) {
+    const word = JSON.stringify(wrong.at(-1));
+    assert.equal(refusal(wrong), `Unexpected argument ${word}: see --help`);
   }
   assert.match(refusal(["--Address=a:1"]), /^Unknown .* did you mean --address\?$/);
   assert.match(refusal(["--retian-count=1"]), /did you mean --retain-count\?$/);
   assert.match(refusal(["--chek-config"]), /did you mean --check-config\?$/);
-  assert.equal(refusal(["--data-dir"]), "--data-dir needs a value: see --help");
+  for (const line of [["--data-dir"], ["--data-dir", "--debug"], ["--data-dir", "--cert=x"]]) {
+    assert.equal(refusal(line), "--data-dir needs a value: see --help");
+  }
+  assert.equal(refusal(["--check-config=no"]), "--check-config takes no value: see --help");
 });
 
 Deno.test("parseOptions() refuses a bound on all logs below what a log has by default", () => {
@@ -153,7 +165,7 @@ Deno.test("parseOptions() refuses defaults and bounds that no job could have", (
     ["--shutdown-grace=25h", "must be at most 1d"],
     ["--log-limit=64", "must be at least 1MiB; did you mean 64MiB?"],
     ["--max-log-limit=1048575", "must be at least 1MiB"],
-    ["--retain-count=1000000000", "must be a whole number up to 999999999"],
+    ["--retain-count=1000000000", "must be a whole number from 0 to 999999999"],
   ];
   for (const [line, why] of refused) {
     const [flag = "", value] = line.split("=");

@@ -8,7 +8,7 @@
 
 import { runEngine } from "../../lib/daemon/engine.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
-import { parseOptions } from "../../lib/config/options.ts";
+import { parseOptions } from "../../lib/config/parse_options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { MAX_PAGE_JOBS } from "../../lib/job/page_limit.ts";

@@ -169,8 +169,8 @@ Deno.test("--check-config ends with a status after which the unit is not restart
     [`--data-dir=/${"long".repeat(30)}`, 78, /lets its path have 95 bytes/],
     ["--job-user=no-such-user", 78, /"no-such-user": there is no such user on this machine/],
     ["--deny-list=/nonexistent", 78, /Cannot use the deny list "\/nonexistent"/],
-    ["--gateways=0", 2, /must be 1 to 64/],
-    ["--frobnicate", 2, /Unknown argument/],
+    ["--gateways=0", 2, /must be a whole number from 1 to 64/],
+    ["--frobnicate", 2, /Unknown option/],
   ];
   await Deno.mkdir(`${path}/open`);
   await Deno.chmod(`${path}/open`, 0o777);

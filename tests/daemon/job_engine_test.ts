@@ -1,5 +1,5 @@
 import { JobEngine } from "../../lib/daemon/job_engine.ts";
-import { parseOptions } from "../../lib/config/options.ts";
+import { parseOptions } from "../../lib/config/parse_options.ts";
 import type { LogLimit } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { ADMIN, TRUE } from "../service/fixture.ts";

@@ -90,5 +90,5 @@ Deno.test("A daemon that cannot start tells the journal that this is an error", 
   await using process = new TestProcess(line, { cwd: path, env: WITHOUT_REST });
   const { code, stderr } = await process.finished();
   assert.equal(code, 78);
-  assert.match(stderr, /^<6>worker-daemon .*\n<3>worker-daemon: Cannot use the deny list .*\n$/);
+  assert.match(stderr, /^<3>worker-daemon: Cannot use the deny list .*\n$/);
 });

@@ -9,11 +9,12 @@ import { UserDirectory } from "../../lib/cli/user_directory.ts";
 import { loadOptions } from "../../lib/config/config_file.ts";
 import { helpText } from "../../lib/config/help_text.ts";
 import { init } from "../../lib/daemon/init.ts";
-import { parseOptions, variableOf } from "../../lib/config/options.ts";
+import { OPTION_ROWS } from "../../lib/config/options.ts";
+import { parseOptions } from "../../lib/config/parse_options.ts";
 import { editUsers } from "../../lib/daemon/user_command.ts";
 import { assert } from "../assert.ts";
 import { FakeIo, JOB_ID, runCli } from "../cli/fake_daemon.ts";
-import { OPTION_NAMES, OPTION_SAMPLES } from "../config/option_samples.ts";
+import { OPTION_SAMPLES } from "../config/option_samples.ts";
 import { ROOT } from "../programs.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
@@ -78,13 +79,13 @@ interface Effect {
 }
 
 function effects(directory: string): Readonly<Record<string, Effect>> {
-  const daemon = OPTION_NAMES.map((name): [string, Effect] => {
-    const { text, value } = OPTION_SAMPLES[name];
+  const daemon = OPTION_ROWS.map(({ key, variable }): [string, Effect] => {
+    const { text, value } = OPTION_SAMPLES[key];
     const see = (variables: Variables) => {
       const invocation = parseOptions([], environmentOf(variables));
-      return "options" in invocation && invocation.options[name];
+      return "options" in invocation && invocation.options[key];
     };
-    return [variableOf(name), { text, see, expected: value }];
+    return [variable, { text, see, expected: value }];
   });
   return {
     ...Object.fromEntries(daemon),

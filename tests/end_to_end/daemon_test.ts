@@ -120,7 +120,7 @@ Deno.test("the daemon explains itself, and refuses what it does not understand w
     refusal(["--address=8080"], 2),
     refusal(["--data-dir"], 2),
   ]);
-  assert.equal(unknown, 'worker-daemon: Unknown argument "--port=1": see --help\n');
+  assert.equal(unknown, 'worker-daemon: Unknown option "--port": see --help\n');
   assert.match(address, /^worker-daemon: --address "8080": must be host:port, such as 0\.0\.0\.0/);
   assert.match(missing, /^worker-daemon: --data-dir needs a value: see --help/);
 

@@ -33,7 +33,7 @@ Deno.test("deno task dev says that it waits when the daemon has ended by itself"
   const cwd = await Deno.realPath(directory.path);
   await using dev = await startDev(cwd, ["--frobnicate"]);
   const waits =
-    /Unknown argument "--frobnicate".*\n.*ended with 2; waiting for a change of the source\n/;
+    /Unknown option "--frobnicate".*\n.*ended with 2; waiting for a change of the source\n/;
   await dev.seenOnStderr(waits);
   await Deno.writeTextFile(`${cwd}/lib/version.ts`, "\n// Changed\n", { append: true });
   await dev.seenOnStderr(new RegExp(`${waits.source}.*${waits.source}`));

@@ -1,0 +1,101 @@
+import { formatByteSize } from "../text/byte_size.ts";
+import { formatDuration } from "../text/duration.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import type { HostPort } from "../net/host_port.ts";
+import { parseCommandLine } from "./command_line.ts";
+import { type DaemonOptions, OPTION_ROWS, type OptionRow } from "./options.ts";
+
+/** What the daemon is asked to do. */
+export type DaemonInvocation =
+  | { readonly kind: "run" | "check"; readonly options: DaemonOptions }
+  | { readonly kind: "help" }
+  | { readonly kind: "version" };
+
+/** What a configuration file says. */
+export interface OptionFile {
+  readonly path: string;
+  /** Values as they would follow a flag, by the flag's name without its dashes. */
+  readonly texts: ReadonlyMap<string, string>;
+}
+
+/** What says which value an option has, in this order. */
+interface Sources {
+  readonly flags: ReadonlyMap<string, string>;
+  readonly environment: (name: string) => string | undefined;
+  readonly file: OptionFile | null;
+}
+
+/**
+ * Reads the options: flags first, then the environment, then the file, then the defaults.
+ *
+ * @throws {JobWorkerError} `invalid_argument`, naming the flag, variable or file, the value and what is
+ * accepted
+ */
+export function parseOptions(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+  file: OptionFile | null = null,
+): DaemonInvocation {
+  const line = parseCommandLine(args, environment);
+  if (!("flags" in line)) return line;
+  const { kind, flags } = line;
+  const values = OPTION_ROWS.map((row) => [row.key, valueOf(row, { flags, environment, file })]);
+  // Each value is what its own row has parsed, which is what the type is made of.
+  const options = Object.fromEntries(values) as DaemonOptions;
+  checkTogether(options);
+  return { kind, options };
+}
+
+function valueOf(row: OptionRow, sources: Sources): unknown {
+  const [source, text] = textOf(row, sources);
+  try {
+    return row.parse(text);
+  } catch (error) {
+    const why = messageOf(error);
+    throw new JobWorkerError("invalid_argument", `${source} ${JSON.stringify(text)}: ${why}`);
+  }
+}
+
+/** What somebody has written for an option, and where. */
+function textOf(
+  { name, variable, default: byDefault }: OptionRow,
+  { flags, environment, file }: Sources,
+): [source: string, text: string] {
+  const flag = flags.get(name);
+  if (flag !== undefined) return [`--${name}`, flag];
+  // An empty variable is as good as none.
+  const set = environment(variable);
+  if (set) return [variable, set];
+  const written = file?.texts.get(name);
+  return written === undefined ? [`--${name}`, byDefault] : [`"${name}" in ${file?.path}`, written];
+}
+
+/** Refuses options each of which is right, but not beside another. */
+function checkTogether(options: DaemonOptions): void {
+  const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs, address, restAddress } = options;
+  // A bound that is lower than what jobs get by default would let none of those start.
+  if (logLimit > maxLogLimit) {
+    throw aboveMaximum("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
+  }
+  if (address.port > 0 && address.port === restAddress?.port && overlap(address, restAddress)) {
+    throw new JobWorkerError(
+      "invalid_argument",
+      `--address and --rest-address are both port ${address.port}: each needs one of its own`,
+    );
+  }
+  if (maxTimeoutMs > 0 && timeoutMs > maxTimeoutMs) {
+    throw aboveMaximum("timeout", formatDuration(timeoutMs), formatDuration(maxTimeoutMs));
+  }
+}
+
+function aboveMaximum(name: string, given: string, max: string): JobWorkerError {
+  return new JobWorkerError(
+    "invalid_argument",
+    `--${name} ${given} is more than --max-${name} ${max}: raise that, too`,
+  );
+}
+
+/** Whether listening at the one takes from the other: all of a machine's addresses are one more. */
+function overlap({ hostname: one }: HostPort, { hostname: other }: HostPort): boolean {
+  return one === other || [one, other].some((name) => name === "0.0.0.0" || name === "::");
+}
