@@ -17,7 +17,7 @@ const invocation = await loadOptions(Deno.args, () => undefined);
 if (invocation.kind !== "run") throw new TypeError("Cannot measure: not the options of a daemon");
 const { options } = invocation;
 {
-  await using engine = await JobEngine.open({ ...options, home: "/" });
+  await using engine = await JobEngine.open(options, "/");
   await using front = await NetworkFront.open(engine.service, {
     ...options,
     maxConnections: 1000,

@@ -48,7 +48,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const supervisor = notifySocket(environment);
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
-  await using engine = await retry(() => JobEngine.open({ ...options, home }), retryOptions);
+  await using engine = await retry(() => JobEngine.open(options, home), retryOptions);
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
   const socket = `${engine.dataDirectory}/${ENGINE_SOCKET}`;
   const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
@@ -94,7 +94,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       restAddress: options.restAddress,
       inherited,
       users: resolve(options.users),
-      publicOrigins: [...options.publicOrigins],
+      publicOrigins: options.publicOrigins,
       socket,
       debug: options.debug,
       journal,

@@ -17,8 +17,10 @@ const gatewayOptionsSchema = z.object({
   restAddress: hostPortSchema.nullable(),
   /** The descriptors of sockets that are bound to these addresses; `null`: it binds one. */
   inherited: z.object({ grpc: z.number().nullable(), rest: z.number().nullable() }),
+  /** The htpasswd file of those who may use REST. */
   users: z.string(),
-  publicOrigins: z.array(z.string()),
+  /** Under which a proxy makes REST public. */
+  publicOrigins: z.array(z.string()).readonly(),
   cert: z.string(),
   key: z.string(),
   ca: z.string(),
@@ -26,7 +28,7 @@ const gatewayOptionsSchema = z.object({
   denyList: z.string(),
   /** The Unix socket of the engine. */
   socket: z.string(),
-  /** At once, in all and from one address. */
+  /** At once, in all and from one address, for gRPC; REST gets half as many more. */
   maxConnections: z.number(),
   maxConnectionsPerAddress: z.number(),
   /** Fail if another process listens there, whether or not it would share the port. */

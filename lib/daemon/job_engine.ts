@@ -9,27 +9,23 @@ import { diagnostics } from "./diagnostics.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
-/** Options of {@linkcode JobEngine.open}. */
-export interface JobEngineOptions extends
-  Pick<
-    DaemonOptions,
-    | "dataDir"
-    | "shutdownGraceMs"
-    | "jobUser"
-    | "allowUsers"
-    | "timeoutMs"
-    | "maxTimeoutMs"
-    | "cgroups"
-    | "logLimit"
-    | "logPolicy"
-    | "maxLogLimit"
-    | "retainAgeMs"
-    | "retainCount"
-    | "retainBytes"
-  > {
-  /** `HOME` and default directory of the jobs. */
-  readonly home: string;
-}
+/** Options of {@linkcode JobEngine.open}: those of the daemon that concern jobs. */
+export type JobEngineOptions = Pick<
+  DaemonOptions,
+  | "dataDir"
+  | "shutdownGraceMs"
+  | "jobUser"
+  | "allowUsers"
+  | "timeoutMs"
+  | "maxTimeoutMs"
+  | "cgroups"
+  | "logLimit"
+  | "logPolicy"
+  | "maxLogLimit"
+  | "retainAgeMs"
+  | "retainCount"
+  | "retainBytes"
+>;
 
 /** All that has to do with jobs, and nothing that has to do with a network. */
 export class JobEngine implements AsyncDisposable {
@@ -65,8 +61,11 @@ export class JobEngine implements AsyncDisposable {
     this.#resources = parts.resources;
   }
 
-  /** @throws `failed_precondition`, naming the directory or file that is in the way */
-  static async open(options: JobEngineOptions): Promise<JobEngine> {
+  /**
+   * @param home `HOME` and default directory of the jobs
+   * @throws `failed_precondition`, naming the directory or file that is in the way
+   */
+  static async open(options: JobEngineOptions, home: string): Promise<JobEngine> {
     await using resources = new AsyncDisposableStack();
     const dataDirectory = options.dataDir === IN_MEMORY
       ? await makeTemporaryDirectory(resources)
@@ -89,7 +88,7 @@ export class JobEngine implements AsyncDisposable {
       await Worker.open({
         dataDirectory,
         store,
-        home: options.home,
+        home,
         logLimit,
         maxLogBytes: options.maxLogLimit,
         cgroups: options.cgroups,

@@ -3,7 +3,7 @@ import { loadDenyListOf } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
 import { loadServerMaterial } from "../auth/server_certificate.ts";
-import type { TlsMaterial, TlsPaths } from "../auth/tls_material.ts";
+import type { TlsMaterial } from "../auth/tls_material.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { RefusedConnection } from "../net/connection_caps.ts";
 import { cannotListen, findFreePort } from "../net/free_port.ts";
@@ -22,22 +22,7 @@ import { watchExpiry } from "./expiry.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
-export interface NetworkFrontOptions extends TlsPaths, GatewayAddresses {
-  /** The file of client certificates that are refused; `""`: the one beside the CA's, if it is there. */
-  readonly denyList: string;
-  /** The htpasswd file of those who may use REST. */
-  readonly users: string;
-  /** Under which a proxy makes REST public. */
-  readonly publicOrigins: readonly string[];
-  /** Of gRPC; REST gets half as many more. */
-  readonly maxConnections: number;
-  readonly maxConnectionsPerAddress: number;
-  /** The descriptors of sockets that are bound to these addresses; `null`: we bind one. */
-  readonly inherited: GatewayOptions["inherited"];
-  /** Fail if another process listens there, although the port can be shared. */
-  readonly exclusive: boolean;
-  /** How many times the usual time it may take to reach ourselves. */
-  readonly slowness: number;
+export interface NetworkFrontOptions extends Omit<GatewayOptions, "socket" | "debug" | "journal"> {
   /** Told of those who are turned away, for the audit trail; of a crowd of strangers, of some. */
   readonly onRefused: (refusal: Refusal) => void;
 }

@@ -21,7 +21,14 @@ import { until } from "../worker/fixture.ts";
 
 const invocation = parseOptions(Deno.args, () => undefined);
 assert.ok(invocation.kind === "run");
-const { options } = invocation;
+/** The options that somebody has asked for: one that nobody asks for has no effect. */
+const read = new Set<string>();
+const options = new Proxy(invocation.options, {
+  get: (target, name, receiver) => {
+    read.add(String(name));
+    return Reflect.get(target, name, receiver);
+  },
+});
 // It is set here rather than from outside, since Deno has its cache in the real home.
 Deno.env.set("HOME", Deno.cwd());
 const told: Record<string, unknown> = {};
@@ -159,6 +166,7 @@ notified.close();
 await listening;
 const found = JSON.stringify({
   ...told,
+  read: [...read],
   refusal,
   isTrailAnew,
   reloads,

@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { OPTION_NAMES } from "../config/option_samples.ts";
 import { ROOT } from "../programs.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
@@ -101,6 +102,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     debug: true,
     journal: true,
   });
+  assert.deepEqual(told.read.sort(), [...OPTION_NAMES].sort());
   assert.deepEqual(told.sockets, ["engine.sock"]);
   assert.equal(told.isTrailAnew, true);
   assert.notEqual(told.refusal, "");

@@ -7,7 +7,7 @@ import { ADMIN, TRUE } from "../service/fixture.ts";
 Deno.test("A daemon that keeps its data in memory holds the lock that keeps its directory from being swept", async () => {
   const invocation = parseOptions(["--data-dir=:memory:"], () => undefined);
   assert.ok(invocation.kind === "run");
-  const engine = await JobEngine.open({ ...invocation.options, home: "/" });
+  const engine = await JobEngine.open(invocation.options, "/");
   const { dataDirectory } = engine;
   // What systemd-tmpfiles(8) asks for before it looks at what is in a directory.
   const isFree = async () => {
@@ -28,7 +28,7 @@ Deno.test("A job that chooses some of the limit of its log has the daemon's for 
   ];
   const invocation = parseOptions(args, () => undefined);
   assert.ok(invocation.kind === "run");
-  await using engine = await JobEngine.open({ ...invocation.options, home: "/" });
+  await using engine = await JobEngine.open(invocation.options, "/");
   const start = async (logLimit: Partial<LogLimit>) => {
     const command = { ...TRUE, workingDirectory: "/" };
     const request = { command, labels: {}, requestId: "", logLimit };

@@ -14,5 +14,4 @@ export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   retainAgeMs: Infinity,
   retainCount: Infinity,
   retainBytes: Infinity,
-  home: "/",
 };

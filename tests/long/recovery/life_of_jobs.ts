@@ -20,7 +20,7 @@ async function tell(told: Told): Promise<void> {
 }
 
 {
-  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir });
+  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir }, "/");
   const { service } = engine;
 
   const start = async (script: string, hasInput = false): Promise<string> => {

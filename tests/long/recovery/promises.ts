@@ -9,7 +9,7 @@ import type { Told } from "./told.ts";
 /** Checks that what callers were told holds in a data directory, once an engine has opened it. */
 export async function checkPromises(dataDir: string, told: readonly Told[]): Promise<void> {
   const before = await trailsOf(dataDir);
-  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir });
+  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir }, "/");
   const trails = await trailsOf(dataDir);
   for (const [name, text] of before) assert.ok(trails.get(name)?.startsWith(text), name);
   const lines = [...trails.values()].flatMap(linesOf);
