@@ -1,6 +1,5 @@
 import { hostname } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import serviceUnit from "../../deploy/worker-daemon.service" with { type: "text" };
 import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" };
 import { makeCertificates } from "../auth/certificates.ts";
@@ -8,7 +7,7 @@ import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, pathFaultOf } from "../errors.ts";
 import { flushDirectory } from "../files/flush.ts";
 import { createFile, replaceFile } from "../files/replace_file.ts";
-import { usageFault } from "../text/usage_fault.ts";
+import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "../config/config_file.ts";
 import { givenPassword } from "./given_password.ts";
 
@@ -49,32 +48,28 @@ export interface InitOptions {
  * @throws {JobWorkerError} `invalid_argument`
  */
 export function parseInit(args: readonly string[]): InitOptions | null {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        help: { type: "boolean", short: "h" },
-        dir: { type: "string", default: "." },
-        host: { type: "string", multiple: true, default: [] },
-        user: { type: "string" },
-        "job-user": { type: "string" },
-        systemd: { type: "boolean", default: false },
-        system: { type: "boolean", default: Deno.uid() === 0 },
-        force: { type: "boolean", default: false },
-      },
-    });
-    if (values.help === true) return null;
-    return {
-      directory: resolve(values.dir),
-      hosts: values.host,
-      user: values.user ?? null,
-      jobUser: values["job-user"] ?? null,
-      systemd: !values.systemd ? null : values.system ? "system" : "user",
-      force: values.force,
-    };
-  } catch (error) {
-    throw new JobWorkerError("invalid_argument", `${usageFault(error)}: see init --help`);
-  }
+  if (asksForHelp(args)) return null;
+  const { values } = parseLine({
+    args: [...args],
+    options: {
+      help: { type: "boolean" },
+      dir: { type: "string", default: "." },
+      host: { type: "string", multiple: true, default: [] },
+      user: { type: "string" },
+      "job-user": { type: "string" },
+      systemd: { type: "boolean", default: false },
+      system: { type: "boolean", default: Deno.uid() === 0 },
+      force: { type: "boolean", default: false },
+    },
+  }, ": see init --help");
+  return {
+    directory: resolve(values.dir),
+    hosts: values.host,
+    user: values.user ?? null,
+    jobUser: values["job-user"] ?? null,
+    systemd: !values.systemd ? null : values.system ? "system" : "user",
+    force: values.force,
+  };
 }
 
 /** Where the data of an installation in this directory is. */

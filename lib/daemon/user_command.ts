@@ -1,19 +1,18 @@
-import { parseArgs } from "node:util";
 import { type Role, ROLES } from "../auth/identity.ts";
 import { parseRoles } from "../auth/password_file.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { usageFault } from "../text/usage_fault.ts";
+import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { loadOptions } from "../config/config_file.ts";
 import { givenPassword } from "./given_password.ts";
 
 const USAGE = `Usage: worker-daemon user add NAME --role ROLES [--users FILE] [--password-file FILE]
 
-Gives a user of the REST API a password, the first line of that file or of WORKER_PASSWORD_FILE, or
-WORKER_PASSWORD, or else asked for; and roles: admin, operator, viewer, or
-several by commas. The user is new, or gets another password and other roles. Without --users the
-file is the one of the daemon's configuration. To remove a user, delete the line that begins with the
-name in that file. A daemon that runs notices after a SIGHUP.
+Adds a user of the REST API, or gives one another password and other roles. The roles are admin,
+operator or viewer, or several separated by commas. The password is the first line of the password
+file or of WORKER_PASSWORD_FILE, or WORKER_PASSWORD; without any of these you are asked for it.
+Without --users the file is that of the daemon's configuration. To remove a user, delete the line
+with the name from that file. A running daemon reads the file again at SIGHUP.
 `;
 
 /** What it needs from the process. */
@@ -42,10 +41,15 @@ export async function editUsers(
   const password = await givenPassword(environment, passwordFile) ??
     await askNewPassword(`Password for ${user}: `);
   const isNew = await setPassword(path, user, { password, roles });
-  print(
-    `${isNew ? "Added" : "Changed"} ${user} in ${path}; a daemon that runs reads it at SIGHUP\n`,
-  );
+  print(`${isNew ? "Added" : "Changed"} ${user} in ${path}; a running daemon reads it at SIGHUP\n`);
 }
+
+const FLAGS = {
+  help: { type: "boolean" },
+  role: { type: "string" },
+  users: { type: "string" },
+  "password-file": { type: "string" },
+} as const;
 
 /** A line that was understood. */
 export interface UserCommand {
@@ -67,8 +71,11 @@ export async function parseUserCommand(
   args: readonly string[],
   environment: (name: string) => string | undefined,
 ): Promise<UserCommand | null> {
-  const { values, positionals } = parseLine(args);
-  if (values.help === true) return null;
+  if (asksForHelp(args)) return null;
+  const { values, positionals } = parseLine(
+    { args: [...args], allowPositionals: true, options: FLAGS },
+    `\n${USAGE}`,
+  );
   const [verb, user, ...rest] = positionals;
   if (verb === undefined) throw misuse("An action is missing; there is only add");
   if (verb !== "add") {
@@ -86,23 +93,6 @@ export async function parseUserCommand(
   if (!("options" in invocation)) throw new TypeError("No question was asked");
   const passwordFile = values["password-file"];
   return { path: invocation.options.users, user, roles: rolesOf(values.role), passwordFile };
-}
-
-function parseLine(args: readonly string[]) {
-  try {
-    return parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: {
-        help: { type: "boolean", short: "h" },
-        role: { type: "string" },
-        users: { type: "string" },
-        "password-file": { type: "string" },
-      },
-    });
-  } catch (error) {
-    throw misuse(usageFault(error));
-  }
 }
 
 function misuse(what: string): JobWorkerError {

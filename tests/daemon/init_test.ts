@@ -144,14 +144,15 @@ Deno.test("init says how it is used, and names what it does not understand", asy
   assert.equal(help.code, 0);
   assert.match(help.stdout, /^Usage: worker-daemon init/);
   const wrong = {
-    "--frobnicate": 'Unknown option "--frobnicate"',
-    "word": 'Unexpected argument "word"',
-    "--dir": "--dir needs a value",
+    "--frobnicate": 'Unknown option "--frobnicate": see init --help',
+    "--forc": 'Unknown option "--forc": did you mean --force?',
+    "word": 'Unexpected argument "word": see init --help',
+    "--dir": "--dir needs a value: see init --help",
   };
   for (const [word, why] of Object.entries(wrong)) {
     const { code, stderr } = await daemon(["init", word]);
     assert.equal(code, 2, word);
-    assert.equal(stderr, `worker-daemon: ${why}: see init --help\n`);
+    assert.equal(stderr, `worker-daemon: ${why}\n`);
   }
 });
 

@@ -84,6 +84,7 @@ Deno.test("user says in one line what is wrong with its arguments", async () => 
     ["add bob", /^--role is missing; give admin, operator, viewer, or several by commas\nUsage/],
     ["add bob more --role viewer", /^Unexpected argument "more"\nUsage/],
     ["add bob --config x", /^Unknown option "--config"\nUsage/],
+    ["add bob --rol viewer", /^Unknown option "--rol": did you mean --role\?$/],
     ["add bob --role", /^--role needs a value\nUsage/],
     ["add bob --role --users=x", /^--role needs a value\nUsage/],
     ["add bob --help=1", /^--help takes no value\nUsage/],
