@@ -3,9 +3,9 @@ import { JobWorkerError } from "../errors.ts";
 /** The users that jobs may run as. */
 export interface UserPolicy {
   /** The user of a job that does not choose one; `""` for the daemon's own. */
-  readonly default: string;
+  readonly jobUser: string;
   /** Who else may be chosen. */
-  readonly allowed: readonly string[] | "any";
+  readonly allowUsers: readonly string[] | "any";
 }
 
 /**
@@ -15,11 +15,9 @@ export interface UserPolicy {
  * @returns `""` for the daemon's own
  * @throws `permission_denied` if the policy does not allow it
  */
-export function chooseUser(asked: string, policy: UserPolicy): string {
-  const name = asked || policy.default;
-  if (name === policy.default || policy.allowed === "any" || policy.allowed.includes(name)) {
-    return name;
-  }
+export function chooseUser(asked: string, { jobUser, allowUsers }: UserPolicy): string {
+  const name = asked || jobUser;
+  if (name === jobUser || allowUsers === "any" || allowUsers.includes(name)) return name;
   throw new JobWorkerError(
     "permission_denied",
     `Cannot run the job as user "${name}": the daemon does not allow it (see its --allow-users)`,

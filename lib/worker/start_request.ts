@@ -20,21 +20,25 @@ export interface StartRequest {
 }
 
 /** What a worker allows jobs to choose, and what a job gets that does not choose. */
-export interface StartPolicy {
-  readonly users: UserPolicy;
-  /** For jobs that do not choose, and for all; in milliseconds, 0: without bound. */
-  readonly timeout: { readonly defaultMs: number; readonly maxMs: number };
+export interface StartPolicy extends UserPolicy {
+  /** For jobs that do not choose one; 0: for ever. */
+  readonly timeoutMs: number;
+  /** The most that a job may choose; 0: for ever. */
+  readonly maxTimeoutMs: number;
+  /** For jobs that do not choose one. */
   readonly logLimit: LogLimit;
-  /** The most that a job may choose for its log. */
-  readonly maxLogBytes: number;
+  /** The most that a job may choose for its log, in bytes. */
+  readonly maxLogLimit: number;
 }
 
 /** The policy of a worker that is given none. */
 export const DEFAULT_START_POLICY: StartPolicy = {
-  users: { default: "", allowed: [] },
-  timeout: { defaultMs: 0, maxMs: 0 },
+  jobUser: "",
+  allowUsers: [],
+  timeoutMs: 0,
+  maxTimeoutMs: 0,
   logLimit: DEFAULT_LOG_LIMIT,
-  maxLogBytes: Infinity,
+  maxLogLimit: Infinity,
 };
 
 /**
@@ -52,12 +56,11 @@ export function completeStart(
   const command = { args: [], env: {}, workingDirectory: "", ...requested };
   checkCommand(command);
   checkLabels(labels);
-  checkLogLimit(logLimit, policy.maxLogBytes);
+  checkLogLimit(logLimit, policy.maxLogLimit);
   const execution = completeExecution(partial);
-  const { defaultMs, maxMs } = policy.timeout;
-  const timeoutMs = execution.timeoutMs || defaultMs || maxMs;
-  checkMaxTimeout(timeoutMs, maxMs, "execution.timeoutMs");
-  const user = chooseUser(execution.user, policy.users);
+  const timeoutMs = execution.timeoutMs || policy.timeoutMs || policy.maxTimeoutMs;
+  checkMaxTimeout(timeoutMs, policy.maxTimeoutMs, "execution.timeoutMs");
+  const user = chooseUser(execution.user, policy);
   return { jobId, command, execution: { ...execution, timeoutMs, user }, logLimit };
 }
 

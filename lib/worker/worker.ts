@@ -98,7 +98,8 @@ export class Worker implements AsyncDisposable {
     await recordLost({ store, logs, ranUntil: logs.usedAt, onLost, onFault });
     const [newest] = await store.list({}, { limit: 1 });
     const ids = new IdSequence(newest?.jobId ?? "");
-    const worker = new Worker(options, { policy: policyOf(options), store, executor, logs, ids });
+    const policy = { ...DEFAULT_START_POLICY, ...options };
+    const worker = new Worker(options, { policy, store, executor, logs, ids });
     opened.move();
     return worker;
   }
@@ -163,7 +164,7 @@ export class Worker implements AsyncDisposable {
   async update(jobId: string, timeoutMs: number): Promise<Job> {
     const active = await this.#running(jobId, "limit the time of");
     checkTimeout(timeoutMs, "timeoutMs");
-    checkMaxTimeout(timeoutMs, this.#policy.timeout.maxMs, "timeoutMs");
+    checkMaxTimeout(timeoutMs, this.#policy.maxTimeoutMs, "timeoutMs");
     active.running.setTimeLimit(timeoutMs);
     return snapshotOf(active);
   }
@@ -366,14 +367,4 @@ export class Worker implements AsyncDisposable {
   #tellWatches(job: Job): void {
     for (const watch of this.#watches) watch.tell(job);
   }
-}
-
-function policyOf(options: WorkerOptions): StartPolicy {
-  const { users, timeout, logLimit, maxLogBytes } = DEFAULT_START_POLICY;
-  return {
-    users: options.users ?? users,
-    timeout: { ...timeout, ...options.timeout },
-    logLimit: options.logLimit ?? logLimit,
-    maxLogBytes: options.maxLogBytes ?? maxLogBytes,
-  };
 }

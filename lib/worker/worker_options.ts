@@ -1,29 +1,20 @@
 import type { JobStore } from "../job/job_store.ts";
 import type { ShellEnd } from "../executor/local_executor.ts";
-import type { StartRequest } from "./start_request.ts";
-import type { Job, LogLimit } from "../job/types.ts";
-import type { UserPolicy } from "../job/user_policy.ts";
+import type { StartPolicy, StartRequest } from "./start_request.ts";
+import type { Job } from "../job/types.ts";
 
-/** Options of `Worker.open()`. */
-export interface WorkerOptions {
+/** Options of `Worker.open()`. What it allows its jobs is `DEFAULT_START_POLICY` by default. */
+export interface WorkerOptions extends Partial<StartPolicy> {
   /** Absolute path of an existing directory, which belongs to this worker alone. */
   readonly dataDirectory: string;
   /** Where jobs are recorded; in memory by default. Stays open when the worker is disposed of. */
   readonly store?: JobStore;
   /** `HOME` and default working directory of the jobs; `/` by default. */
   readonly home?: string;
-  /** For jobs that do not choose their own; {@linkcode DEFAULT_LOG_LIMIT} by default. */
-  readonly logLimit?: LogLimit;
-  /** The most that a job may choose for its log; without bound by default. */
-  readonly maxLogBytes?: number;
   /** How long the output of a job waits for room on a full disk before the job is ended; 10 s. */
   readonly diskTimeoutMs?: number;
   /** Whether to use cgroups where that is possible; true by default. */
   readonly cgroups?: boolean;
-  /** Whose rights jobs may have; those of this process only by default. */
-  readonly users?: UserPolicy;
-  /** For jobs that do not choose, and for all; in milliseconds, 0 (the default): without bound. */
-  readonly timeout?: { readonly defaultMs?: number; readonly maxMs?: number };
   /** Called with each job when its end is recorded. */
   readonly onEnded?: (job: Job) => void;
   /** Called with the jobs that ran when an earlier worker died, some at a time; see `Worker.open()`. */

@@ -75,10 +75,12 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     dataDirectory: `${path}/the-data`,
     home: path,
     logLimit: { bytes: 3 * MiB, policy: "end_job" },
-    maxLogBytes: 5 * MiB,
+    maxLogLimit: 5 * MiB,
     cgroups: false,
-    users: { default: "nobody", allowed: ["daemon", "bin"] },
-    timeout: { defaultMs: 23_000, maxMs: 29_000 },
+    jobUser: "nobody",
+    allowUsers: ["daemon", "bin"],
+    timeoutMs: 23_000,
+    maxTimeoutMs: 29_000,
   });
   const retention = { maxAgeMs: 13_000, maxCount: 17, maxBytes: 19 * MiB };
   assert.deepEqual(told.prunes, [{ retention }, { retention }]);

@@ -2,8 +2,8 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { chooseUser, type UserPolicy } from "../../lib/job/user_policy.ts";
 import { assert } from "../assert.ts";
 
-const OWN: UserPolicy = { default: "", allowed: [] };
-const NOBODY: UserPolicy = { default: "nobody", allowed: ["daemon"] };
+const OWN: UserPolicy = { jobUser: "", allowUsers: [] };
+const NOBODY: UserPolicy = { jobUser: "nobody", allowUsers: ["daemon"] };
 
 Deno.test("chooseUser() takes the default of the policy where the request names nobody", () => {
   assert.equal(chooseUser("", OWN), "");
@@ -13,7 +13,7 @@ Deno.test("chooseUser() takes the default of the policy where the request names 
 Deno.test("chooseUser() takes the default, and those that the policy allows, by name", () => {
   assert.equal(chooseUser("nobody", NOBODY), "nobody");
   assert.equal(chooseUser("daemon", NOBODY), "daemon");
-  assert.equal(chooseUser("root", { default: "", allowed: "any" }), "root");
+  assert.equal(chooseUser("root", { jobUser: "", allowUsers: "any" }), "root");
 });
 
 Deno.test("chooseUser() refuses whom the policy does not name, root above all", () => {

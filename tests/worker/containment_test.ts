@@ -169,7 +169,7 @@ Deno.test("Worker.update() gives a running job more time, or ends it", async () 
 });
 
 Deno.test("A worker gives jobs a time limit, and none above the maximum", async () => {
-  await using test = await TestWorker.open({ timeout: { defaultMs: 5_000, maxMs: 10_000 } });
+  await using test = await TestWorker.open({ timeoutMs: 5_000, maxTimeoutMs: 10_000 });
   const job = await test.start({ name: "true" });
   assert.equal(job.execution.timeoutMs, 5_000);
   const tooLong = { execution: { timeoutMs: 10_001 } };
@@ -180,7 +180,7 @@ Deno.test("A worker gives jobs a time limit, and none above the maximum", async 
 });
 
 Deno.test("Worker.update() gives no job more time than the maximum, nor unlimited time", async () => {
-  await using test = await TestWorker.open({ timeout: { defaultMs: 0, maxMs: 600_000 } });
+  await using test = await TestWorker.open({ maxTimeoutMs: 600_000 });
   const { jobId, execution } = await test.start({ name: "sleep", args: ["1000"] });
   assert.equal(execution.timeoutMs, 600_000, "a job that does not say has the longest");
   assert.match(
@@ -226,7 +226,8 @@ Deno.test("A job has the umask and niceness that were asked for", async () => {
 
 rootTest("A job of a root worker runs as the user that policy and request say", async () => {
   await using test = await TestWorker.open({
-    users: { default: "nobody", allowed: ["daemon"] },
+    jobUser: "nobody",
+    allowUsers: ["daemon"],
   });
   const script = "id -un; id -Gn; echo $HOME";
   const idOf = async (user: string) => {

@@ -12,7 +12,7 @@ import { TOOLS } from "../process/tools.ts";
 
 type AnyCommand = Pick<Command, "name"> & Partial<Command>;
 
-const USERS = { default: "nobody", allowed: ["root"] };
+const USERS = { jobUser: "nobody", allowUsers: ["root"] };
 
 async function refusal(
   test: TestWorker,
@@ -36,7 +36,7 @@ async function outputOf(
 }
 
 rootTest("A directory that the job's user may not enter fails the start", async () => {
-  await using test = await TestWorker.open({ users: USERS });
+  await using test = await TestWorker.open(USERS);
   await using temporary = await temporaryDirectory();
   const { path } = temporary;
   await Deno.mkdir(`${path}/below`);
@@ -61,7 +61,7 @@ rootTest("A directory that the job's user may not enter fails the start", async 
 rootTest(
   "A program that the job's user may not execute fails the start, and one that the user may not see does not exist",
   async () => {
-    await using test = await TestWorker.open({ users: USERS });
+    await using test = await TestWorker.open(USERS);
     await using temporary = await temporaryDirectory();
     const { path } = temporary;
     await Deno.mkdir(`${path}/closed`, { mode: 0o700 });
@@ -86,7 +86,7 @@ rootTest(
 );
 
 rootTest("A job of another user may open its own input and outputs anew", async () => {
-  await using test = await TestWorker.open({ users: USERS });
+  await using test = await TestWorker.open(USERS);
   const script =
     "echo out >/dev/stdout; echo err >/dev/stderr; cat </dev/stdin; ls -lnL /dev/stdin";
   const command = { name: "sh", args: ["-c", script] };
@@ -101,7 +101,7 @@ rootTest("A job of another user may open its own input and outputs anew", async 
 });
 
 rootTest("A job may have a negative niceness only if its user is root", async () => {
-  await using test = await TestWorker.open({ users: USERS });
+  await using test = await TestWorker.open(USERS);
   const own = Number(new TextDecoder().decode((await new Deno.Command("nice").output()).stdout));
   assert.match(
     (await refusal(test, { name: "nice" }, { nice: -20 })).message,
@@ -112,7 +112,7 @@ rootTest("A job may have a negative niceness only if its user is root", async ()
 });
 
 rootTest("A job of another user has the rights of that user and no others", async () => {
-  await using test = await TestWorker.open({ users: USERS });
+  await using test = await TestWorker.open(USERS);
   const script = "grep -E '^(Uid|Gid|Groups|Cap(Prm|Eff|Amb)):' /proc/self/status; pwd";
   const output = await outputOf(test, { name: "sh", args: ["-c", script] });
   const ids = "65534\t65534\t65534\t65534";
@@ -125,7 +125,7 @@ rootTest("A job of another user has the rights of that user and no others", asyn
 });
 
 rootTest("A request cannot be smuggled to the shell of root through PATH", async () => {
-  await using test = await TestWorker.open({ users: USERS });
+  await using test = await TestWorker.open(USERS);
   await using temporary = await temporaryDirectory();
   const { path } = temporary;
   await Deno.chmod(path, 0o755);
@@ -146,7 +146,7 @@ rootTest(
     const request = completeStart(
       "id",
       { command: { name: "true" }, owner: "alice" },
-      { ...DEFAULT_START_POLICY, users: USERS },
+      { ...DEFAULT_START_POLICY, ...USERS },
     );
     const error = await rejection(prepare(request, { ...options, tools }));
     assert.ok(error instanceof JobWorkerError, String(error));
@@ -157,7 +157,7 @@ rootTest(
 
 rootTest("A job that forks without end is held by its limit, and leaves nothing", async () => {
   // The limit counts all processes of a user, so this must be one who has no others.
-  await using test = await TestWorker.open({ users: { default: "games", allowed: [] } });
+  await using test = await TestWorker.open({ jobUser: "games" });
   const script = "i=0; while [ $i -lt 500 ]; do sleep 1000 & i=$((i+1)); echo $i; done";
   const { jobId } = await test.start({ name: "sh", args: ["-c", script] }, {
     execution: { limits: { processes: 20 } },

@@ -83,7 +83,7 @@ Deno.test("Worker refuses a log limit that is too small or no number", async () 
 });
 
 Deno.test("Worker refuses a log limit beyond what it lets any job have", async () => {
-  await using test = await TestWorker.open({ maxLogBytes: 2 * MIB });
+  await using test = await TestWorker.open({ maxLogLimit: 2 * MIB });
   const start = (bytes: number) =>
     test.start({ name: "true" }, { logLimit: { bytes, policy: "end_job" } });
   for (const bytes of [2 * MIB + 1, 9e15]) {
