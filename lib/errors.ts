@@ -63,6 +63,16 @@ export class JobWorkerError extends Error {
   }
 }
 
+/** For what somebody has written, and is not accepted. */
+export function invalidArgument(message: string): JobWorkerError {
+  return new JobWorkerError("invalid_argument", message);
+}
+
+/** For what cannot be done until something else is put right. */
+export function failedPrecondition(message: string, cause?: unknown): JobWorkerError {
+  return new JobWorkerError("failed_precondition", message, { cause });
+}
+
 /** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   if (isMissingRight(error)) return missingRightText(error.message);
