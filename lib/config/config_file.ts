@@ -13,7 +13,7 @@
 import { dirname, resolve } from "node:path";
 import { z } from "../text/zod.ts";
 import { closest } from "../text/closest.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { invalidArgument, type JobWorkerError, pathFaultOf } from "../errors.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
 import { parseCommandLine } from "./command_line.ts";
 import { OPTION_ROWS } from "./options.ts";
@@ -59,7 +59,7 @@ async function findConfigFile(named: string | null): Promise<OptionFile | null> 
     if (file !== null) return file;
   }
   if (named === null) return null;
-  throw refusal(named, "there is no such file");
+  throw unusable(named, "there is no such file");
 }
 
 /**
@@ -75,10 +75,10 @@ export async function readConfigFile(path: string): Promise<OptionFile | null> {
     json = JSON.parse(await readTrustedFile(path, { uid: Deno.uid() }));
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw refusal(path, messageOf(error), error);
+    throw unusable(path, pathFaultOf(error));
   }
   const { success, data, error } = schema.safeParse(json);
-  if (!success) throw refusal(path, error.issues.map(issueText).join("; "));
+  if (!success) throw unusable(path, error.issues.map(issueText).join("; "));
   const texts = new Map<string, string>();
   for (const { name, placeholder } of OPTION_ROWS) {
     const value = data[name];
@@ -102,12 +102,6 @@ function issueText(issue: z.core.$ZodIssue): string {
   }).join("; ");
 }
 
-function refusal(path: string, why: string, cause?: unknown): JobWorkerError {
-  return new JobWorkerError(
-    "invalid_argument",
-    `Cannot use the configuration file "${path}": ${why}`,
-    {
-      cause,
-    },
-  );
+function unusable(path: string, why: string): JobWorkerError {
+  return invalidArgument(`Cannot use the configuration file "${path}": ${why}`);
 }

@@ -1,6 +1,6 @@
 import { formatByteSize } from "../text/byte_size.ts";
 import { formatDuration } from "../text/duration.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { invalidArgument, type JobWorkerError, messageOf } from "../errors.ts";
 import type { HostPort } from "../net/host_port.ts";
 import { parseCommandLine } from "./command_line.ts";
 import { type DaemonOptions, OPTION_ROWS, type OptionRow } from "./options.ts";
@@ -52,7 +52,7 @@ function valueOf(row: OptionRow, sources: Sources): unknown {
     return row.parse(text);
   } catch (error) {
     const why = messageOf(error);
-    throw new JobWorkerError("invalid_argument", `${source} ${JSON.stringify(text)}: ${why}`);
+    throw invalidArgument(`${source} ${JSON.stringify(text)}: ${why}`);
   }
 }
 
@@ -78,8 +78,7 @@ function checkTogether(options: DaemonOptions): void {
     throw aboveMaximum("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
   }
   if (address.port > 0 && address.port === restAddress?.port && overlap(address, restAddress)) {
-    throw new JobWorkerError(
-      "invalid_argument",
+    throw invalidArgument(
       `--address and --rest-address are both port ${address.port}: each needs one of its own`,
     );
   }
@@ -89,8 +88,7 @@ function checkTogether(options: DaemonOptions): void {
 }
 
 function aboveMaximum(name: string, given: string, max: string): JobWorkerError {
-  return new JobWorkerError(
-    "invalid_argument",
+  return invalidArgument(
     `--${name} ${given} is more than --max-${name} ${max}: raise that, too`,
   );
 }

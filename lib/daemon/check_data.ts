@@ -1,5 +1,5 @@
 import { dirname, join, resolve } from "node:path";
-import { JobWorkerError } from "../errors.ts";
+import { failedPrecondition } from "../errors.ts";
 import { fileInfo } from "../files/file_info.ts";
 import { checkDatabase } from "../store/open_database.ts";
 import type { Tools } from "../process/tools.ts";
@@ -37,17 +37,19 @@ export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh"
     const info = await fileInfo(join(path, name));
     if (info === null) continue;
     if (kind === "file" ? !info.isFile : !info.isDirectory) {
-      throw refusal(`Cannot use "${join(path, name)}": it is not a ${kind}`);
+      throw failedPrecondition(`Cannot use "${join(path, name)}": it is not a ${kind}`);
     }
     written.push(join(path, name));
   }
   const socket = join(path, ENGINE_SOCKET);
   if ((await fileInfo(socket))?.isDirectory) {
-    throw refusal(`Cannot make the engine's socket "${socket}": there is a directory`);
+    throw failedPrecondition(`Cannot make the engine's socket "${socket}": there is a directory`);
   }
   const unwritable = await firstUnwritable(written, tools);
   if (unwritable !== "") {
-    throw refusal(`Cannot write "${unwritable}": see to its owner and mode, or to its file system`);
+    throw failedPrecondition(
+      `Cannot write "${unwritable}": see to its owner and mode, or to its file system`,
+    );
   }
   await checkDatabase(join(path, DATABASE));
 }
@@ -68,8 +70,4 @@ async function firstUnwritable(
     stderr: "null",
   }).output();
   return new TextDecoder().decode(stdout);
-}
-
-function refusal(message: string): JobWorkerError {
-  return new JobWorkerError("failed_precondition", message);
 }

@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../errors.ts";
+import { failedPrecondition } from "../errors.ts";
 import type { DaemonOptions } from "../config/options.ts";
 
 /** What getent(1) ends with for a user that is not there. */
@@ -16,14 +16,14 @@ export async function checkUsers(
 ): Promise<void> {
   const own = Deno.uid();
   if (jobUser === "" && own === 0) {
-    throw refusal(
+    throw failedPrecondition(
       "The daemon runs as root, and so would every job: say whose rights jobs have with " +
         "--job-user=NAME, or --job-user=root if that is meant",
     );
   }
   const uid = jobUser === "" ? null : await uidOf("--job-user", jobUser, setsid);
   if (uid !== null && own !== 0 && uid !== own) {
-    throw refusal(
+    throw failedPrecondition(
       `--job-user "${jobUser}": only a daemon that runs as root has jobs of other users`,
     );
   }
@@ -42,12 +42,8 @@ async function uidOf(option: string, name: string, setsid: string): Promise<numb
     stderr: "null",
   }).output();
   if (code === NO_SUCH_KEY) {
-    throw refusal(`${option} "${name}": there is no such user on this machine`);
+    throw failedPrecondition(`${option} "${name}": there is no such user on this machine`);
   }
   const [, , uid] = new TextDecoder().decode(stdout).split(":");
   return code === 0 && uid !== undefined ? Number(uid) : null;
-}
-
-function refusal(message: string): JobWorkerError {
-  return new JobWorkerError("failed_precondition", message);
 }

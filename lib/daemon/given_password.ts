@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../errors.ts";
+import { invalidArgument, pathFaultOf } from "../errors.ts";
 
 /**
  * The password of a user of REST, from where the CLI takes it, too: the first line of a file, or a
@@ -13,17 +13,10 @@ export async function givenPassword(
   file: string | undefined = environment("WORKER_PASSWORD_FILE"),
 ): Promise<string | null> {
   if (!file) return environment("WORKER_PASSWORD") || null;
-  let text: string;
-  try {
-    text = await Deno.readTextFile(file);
-  } catch (cause) {
-    throw refusal(`Cannot read the password in "${file}"`, cause);
-  }
+  const text = await Deno.readTextFile(file).catch((error) => {
+    throw invalidArgument(`Cannot read the password in "${file}": ${pathFaultOf(error)}`);
+  });
   const [password = ""] = text.split(/\r?\n/);
-  if (password === "") throw refusal(`The first line of "${file}" must be the password`);
+  if (password === "") throw invalidArgument(`The first line of "${file}" must be the password`);
   return password;
-}
-
-function refusal(message: string, cause?: unknown): JobWorkerError {
-  return new JobWorkerError("invalid_argument", message, { cause });
 }

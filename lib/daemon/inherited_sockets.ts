@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../errors.ts";
+import { failedPrecondition } from "../errors.ts";
 
 /** Sockets that listen already, by their numbers as descriptors; `null` where we bind one ourselves. */
 export interface InheritedSockets {
@@ -28,8 +28,7 @@ export function inheritedSockets(
   const most = hasRest ? 2 : 1;
   if (count > most) {
     const served = hasRest ? "gRPC and REST are served" : "gRPC is served, and REST is off";
-    throw new JobWorkerError(
-      "failed_precondition",
+    throw failedPrecondition(
       `Cannot use the ${count} sockets that systemd has handed over: ${served}; ` +
         "write as many lines ListenStream= in the socket unit",
     );

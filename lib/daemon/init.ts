@@ -4,7 +4,7 @@ import serviceUnit from "../../deploy/worker-daemon.service" with { type: "text"
 import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" };
 import { makeCertificates } from "../auth/certificates.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
-import { JobWorkerError, pathFaultOf } from "../errors.ts";
+import { failedPrecondition, JobWorkerError, pathFaultOf } from "../errors.ts";
 import { flushDirectory } from "../files/flush.ts";
 import { createFile, replaceFile } from "../files/replace_file.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
@@ -217,7 +217,10 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
   await Deno.mkdir(path, { recursive: true, mode }).catch((error) => {
     const denied = error instanceof Deno.errors.PermissionDenied;
     const remedy = denied ? "; run it as root, or choose another with --dir" : "";
-    throw refusal(`Cannot make the directory "${path}": ${pathFaultOf(error)}${remedy}`, error);
+    throw failedPrecondition(
+      `Cannot make the directory "${path}": ${pathFaultOf(error)}${remedy}`,
+      error,
+    );
   });
 }
 
@@ -228,7 +231,7 @@ async function write(path: string, text: string, force: boolean): Promise<void> 
     await createFile(path, text, 0o644);
     await flushDirectory(dirname(path));
   } catch (error) {
-    throw refusal(`Cannot write "${path}": ${pathFaultOf(error)}`, error);
+    throw failedPrecondition(`Cannot write "${path}": ${pathFaultOf(error)}`, error);
   }
 }
 
@@ -273,8 +276,4 @@ function report(options: InitOptions, made: readonly [path: string, about: strin
     "whoever has it can make certificates of any user.",
     "",
   ].join("\n");
-}
-
-function refusal(message: string, cause: unknown): JobWorkerError {
-  return new JobWorkerError("failed_precondition", message, { cause });
 }

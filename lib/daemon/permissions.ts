@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { JobWorkerError } from "../errors.ts";
+import { invalidArgument } from "../errors.ts";
 import { findTool } from "../process/tools.ts";
 import { loadOptions } from "../config/config_file.ts";
 import { ENGINE_SOCKET } from "./data_directory.ts";
@@ -75,8 +75,7 @@ async function userFlags(
 /** Deno takes a comma for the end of a path, and we a line end for that of a flag. */
 function pathInFlag(path: string): string {
   if (!/[,\n]/.test(path)) return path;
-  throw new JobWorkerError(
-    "invalid_argument",
+  throw invalidArgument(
     `Cannot use the directory ${JSON.stringify(path)}: choose one without a comma or line end`,
   );
 }

@@ -1,7 +1,7 @@
 import { type Role, ROLES } from "../auth/identity.ts";
 import { parseRoles } from "../auth/password_file.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { invalidArgument, type JobWorkerError, messageOf } from "../errors.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { loadOptions } from "../config/config_file.ts";
 import { givenPassword } from "./given_password.ts";
@@ -96,13 +96,13 @@ export async function parseUserCommand(
 }
 
 function misuse(what: string): JobWorkerError {
-  return new JobWorkerError("invalid_argument", `${what}\n${USAGE}`);
+  return invalidArgument(`${what}\n${USAGE}`);
 }
 
 function rolesOf(text: string): readonly Role[] {
   try {
     return parseRoles(text);
   } catch (error) {
-    throw new JobWorkerError("invalid_argument", `--role: ${messageOf(error)}`);
+    throw invalidArgument(`--role: ${messageOf(error)}`);
   }
 }

@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../errors.ts";
+import { failedPrecondition } from "../errors.ts";
 
 /**
  * What the system knows of a file, behind links; `null` if there is none.
@@ -9,7 +9,7 @@ export async function fileInfo(path: string): Promise<Deno.FileInfo | null> {
   const info = await infoBy(Deno.stat, path) ?? await infoBy(Deno.lstat, path);
   // What is no link was made between the two questions.
   if (!info?.isSymlink) return info;
-  throw new JobWorkerError("failed_precondition", `"${path}" is a link that leads nowhere`);
+  throw failedPrecondition(`"${path}" is a link that leads nowhere`);
 }
 
 async function infoBy(

@@ -1,5 +1,5 @@
 import type { AddressInfo, Server } from "node:net";
-import { JobWorkerError } from "../errors.ts";
+import { failedPrecondition } from "../errors.ts";
 import { formatHostPort, type HostPort } from "./host_port.ts";
 
 /** Where a server listens. */
@@ -39,8 +39,7 @@ export async function bind(server: Server, binding: Binding): Promise<HostPort> 
     const given = formatHostPort(place.hostname, place.port);
     if (given !== wanted) {
       server.close();
-      throw new JobWorkerError(
-        "failed_precondition",
+      throw failedPrecondition(
         `Cannot listen on ${wanted}: the socket that systemd has handed over is bound to ${given}; ` +
           "write the same in the socket unit and in the configuration",
       );

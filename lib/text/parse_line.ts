@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
-import { JobWorkerError } from "../errors.ts";
+import { invalidArgument } from "../errors.ts";
 import { closest } from "./closest.ts";
 import { usageFault } from "./usage_fault.ts";
 
@@ -20,7 +20,7 @@ export function parseLine<T extends ParseArgsConfig>(
     const [, wrong = ""] = /^Unknown option "--(.+)"$/.exec(fault) ?? [];
     const meant = wrong === "" ? null : closest(wrong, Object.keys(config.options ?? {}));
     const hint = meant === null ? advice : `: did you mean --${meant}?`;
-    throw new JobWorkerError("invalid_argument", `${fault}${hint}`, { cause: error });
+    throw invalidArgument(`${fault}${hint}`);
   }
 }
 
