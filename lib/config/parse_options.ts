@@ -1,7 +1,7 @@
 import { formatByteSize } from "../text/byte_size.ts";
 import { formatDuration } from "../text/duration.ts";
 import { invalidArgument, type JobWorkerError, messageOf } from "../errors.ts";
-import type { HostPort } from "../net/host_port.ts";
+import { type HostPort, LOOPBACK } from "../net/host_port.ts";
 import { parseCommandLine } from "./command_line.ts";
 import { type DaemonOptions, OPTION_ROWS, type OptionRow } from "./options.ts";
 
@@ -95,5 +95,5 @@ function aboveMaximum(name: string, given: string, max: string): JobWorkerError 
 
 /** Whether listening at the one takes from the other: all of a machine's addresses are one more. */
 function overlap({ hostname: one }: HostPort, { hostname: other }: HostPort): boolean {
-  return one === other || [one, other].some((name) => name === "0.0.0.0" || name === "::");
+  return one === other || [one, other].some((name) => Object.hasOwn(LOOPBACK, name));
 }

@@ -10,6 +10,7 @@ import {
   ENGINE_SOCKET,
   LOGS,
 } from "./data_directory.ts";
+import { programOutput } from "./program_output.ts";
 
 /** What each name in the directory has to be, if it is there. */
 const KINDS: readonly (readonly [name: string, kind: "file" | "directory"])[] = [
@@ -64,10 +65,5 @@ async function firstUnwritable(
   paths: readonly string[],
   { setsid, sh }: Pick<Tools, "setsid" | "sh">,
 ): Promise<string> {
-  const { stdout } = await new Deno.Command(setsid, {
-    args: [sh, "-c", FIND_UNWRITABLE, "sh", ...paths],
-    stdin: "null",
-    stderr: "null",
-  }).output();
-  return new TextDecoder().decode(stdout);
+  return (await programOutput(setsid, [sh, "-c", FIND_UNWRITABLE, "sh", ...paths])).text;
 }

@@ -1,5 +1,6 @@
 import { failedPrecondition } from "../errors.ts";
 import type { DaemonOptions } from "../config/options.ts";
+import { programOutput } from "./program_output.ts";
 
 /** What getent(1) ends with for a user that is not there. */
 const NO_SUCH_KEY = 2;
@@ -36,14 +37,10 @@ export async function checkUsers(
  * @throws if there is no such user
  */
 async function uidOf(option: string, name: string, setsid: string): Promise<number | null> {
-  const { code, stdout } = await new Deno.Command(setsid, {
-    args: ["getent", "passwd", "--", name],
-    stdin: "null",
-    stderr: "null",
-  }).output();
+  const { code, text } = await programOutput(setsid, ["getent", "passwd", "--", name]);
   if (code === NO_SUCH_KEY) {
     throw failedPrecondition(`${option} "${name}": there is no such user on this machine`);
   }
-  const [, , uid] = new TextDecoder().decode(stdout).split(":");
+  const [, , uid] = text.split(":");
   return code === 0 && uid !== undefined ? Number(uid) : null;
 }

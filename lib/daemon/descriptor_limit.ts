@@ -1,4 +1,5 @@
 import { findTool } from "../process/tools.ts";
+import { programOutput } from "./program_output.ts";
 
 /**
  * How many files this process may have open, after Deno has raised its soft limit to the hard one.
@@ -9,11 +10,6 @@ import { findTool } from "../process/tools.ts";
 export async function descriptorLimit(setsid: string): Promise<number> {
   // Not by PATH, in which there may be anything or nothing.
   const sh = await findTool("sh");
-  const { stdout } = await new Deno.Command(setsid, {
-    args: [sh, "-c", "ulimit -n"],
-    stdin: "null",
-    stderr: "null",
-  }).output();
-  const limit = new TextDecoder().decode(stdout).trim();
+  const limit = (await programOutput(setsid, [sh, "-c", "ulimit -n"])).text.trim();
   return limit === "unlimited" ? Infinity : Number(limit);
 }

@@ -3,17 +3,11 @@ import { denyListBeside } from "../auth/deny_list.ts";
 import { BCRYPT_WORKER } from "../auth/bcrypt_thread.ts";
 import { BUILD } from "../build.ts";
 import { ENGINE_HOST } from "../engine/client.ts";
-import type { HostPort } from "../net/host_port.ts";
+import { type HostPort, LOOPBACK } from "../net/host_port.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 
 /** The word by which the daemon's executable takes the role of a gateway. */
 export const GATEWAY_ROLE = "gateway";
-
-/** A gateway probes its own port: where that is bound to every address, over the loopback. */
-const LOOPBACK: Readonly<Record<string, readonly string[]>> = {
-  "0.0.0.0": ["0.0.0.0", "127.0.0.1"],
-  "::": ["::", "::1"],
-};
 
 /**
  * Program and arguments of a gateway: this executable in its other role, with no permission but to
@@ -45,8 +39,10 @@ export function gatewayCommand(options: GatewayOptions): string[] {
   ];
 }
 
+/** A gateway also connects to its own port, to see whether it answers. */
 function permittedHosts({ hostname, port }: HostPort): string[] {
-  const names = LOOPBACK[hostname] ?? [hostname];
+  const loopback = LOOPBACK[hostname];
+  const names = loopback === undefined ? [hostname] : [hostname, loopback];
   const hosts = names.map((name) => name.includes(":") ? `[${name}]` : name);
   return hosts.map((host) => port === 0 ? host : `${host}:${port}`);
 }

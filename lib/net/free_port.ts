@@ -1,5 +1,6 @@
-import { type AddressInfo, createServer } from "node:net";
+import { createServer } from "node:net";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { bind } from "./bind.ts";
 import { formatHostPort, type HostPort } from "./host_port.ts";
 
 /**
@@ -11,19 +12,13 @@ import { formatHostPort, type HostPort } from "./host_port.ts";
  */
 export async function findFreePort({ hostname, port }: HostPort): Promise<number> {
   const server = createServer();
-  const bound = Promise.withResolvers<void>();
-  server.once("error", bound.reject);
-  server.listen({ host: hostname, port }, bound.resolve);
-  try {
-    await bound.promise;
-  } catch (error) {
+  const bound = await bind(server, { hostname, port }).catch((error) => {
     throw cannotListen({ hostname, port }, error);
-  }
-  const free = (server.address() as AddressInfo).port;
+  });
   const closed = Promise.withResolvers<void>();
   server.close(() => closed.resolve());
   await closed.promise;
-  return free;
+  return bound.port;
 }
 
 /**

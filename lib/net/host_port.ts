@@ -7,6 +7,12 @@ export interface HostPort {
   readonly port: number;
 }
 
+/** The addresses that stand for all of a machine, and where to connect to what is bound to one of them. */
+export const LOOPBACK: Readonly<Record<string, string>> = {
+  "0.0.0.0": "127.0.0.1",
+  "::": "::1",
+};
+
 /** `127.0.0.1:8080` or `[::1]:8080`; an IPv4 address that came by an IPv6 socket is written as IPv4. */
 export function formatHostPort(hostname = "", port = 0): string {
   const host = asIPv4(hostname);

@@ -13,7 +13,7 @@ import { connect, type Server, type Socket } from "node:net";
 import * as tls from "node:tls";
 import { doubling } from "../async/doubling.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { formatHostPort, type HostPort } from "./host_port.ts";
+import { formatHostPort, type HostPort, LOOPBACK } from "./host_port.ts";
 
 /** How long it usually takes at most until one of our connections arrives, and until it is answered. */
 const REACH_WITHIN_MS = 2000;
@@ -21,9 +21,6 @@ const ANSWER_WITHIN_MS = 5000;
 /** How long to wait for those made together before others are made, and how many those are at most. */
 const ROUND_MS = 100;
 const MAX_AT_ONCE = 32;
-
-/** Where to connect to reach what is bound to every address. */
-const LOOPBACK: Readonly<Record<string, string>> = { "0.0.0.0": "127.0.0.1", "::": "::1" };
 
 /** Options of {@linkcode probeOwnListener}. */
 export interface ProbeOptions {
