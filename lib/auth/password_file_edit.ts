@@ -1,6 +1,6 @@
 import bcrypt from "bcryptjs";
 import { dirname } from "node:path";
-import { JobWorkerError, pathFaultOf } from "../errors.ts";
+import { failedPrecondition, invalidArgument, JobWorkerError, pathFaultOf } from "../errors.ts";
 import { replaceFile } from "../files/replace_file.ts";
 import type { Role } from "./identity.ts";
 import { isUserName, parsePasswordFile } from "./password_file.ts";
@@ -25,21 +25,12 @@ export async function setPassword(
   user: string,
   { password, roles }: { password: string; roles: readonly Role[] },
 ): Promise<boolean> {
-  if (!isUserName(user)) {
-    throw new JobWorkerError(
-      "invalid_argument",
-      `Cannot use ${JSON.stringify(user)} as the name of a user: give 1 to 64 characters, ` +
-        "without spaces and colons",
-    );
-  }
+  await checkUsersFile(path, user);
   checkPassword(password);
   const hash = await bcrypt.hash(password, COST);
   const line = [user, hash, roles.join(",")].join(":");
   try {
-    const text = await Deno.readTextFile(path).catch((error) => {
-      if (error instanceof Deno.errors.NotFound) return "";
-      throw error;
-    });
+    const text = await readUsers(path);
     const isNew = !parsePasswordFile(text, path).has(user);
     const lines = text === "" ? [] : text.replace(/\r?\n$/, "").split(/\r?\n/);
     const edited = isNew
@@ -48,25 +39,52 @@ export async function setPassword(
     await replaceFile(path, `${edited.join("\n")}\n`, { mode: 0o600 });
     return isNew;
   } catch (error) {
-    if (error instanceof JobWorkerError) throw error;
-    // Only the directory: a file that is missing is made.
-    const why = error instanceof Deno.errors.NotFound
-      ? `there is no directory "${dirname(path)}"; --users FILE says where it is`
-      : pathFaultOf(error);
-    throw new JobWorkerError(
-      "failed_precondition",
-      `Cannot change the users file "${path}": ${why}`,
-      { cause: error },
+    throw cannotChange(path, error);
+  }
+}
+
+/**
+ * Finds out before anybody is asked for a password whether {@linkcode setPassword} could use it.
+ *
+ * @throws as {@linkcode setPassword} does, except for the password, and for a file that cannot be written
+ */
+export async function checkUsersFile(path: string, user: string): Promise<void> {
+  if (!isUserName(user)) {
+    throw invalidArgument(
+      `Cannot use ${JSON.stringify(user)} as the name of a user: give 1 to 64 characters, ` +
+        "without spaces and colons",
     );
   }
+  try {
+    parsePasswordFile(await readUsers(path), path);
+    await Deno.stat(dirname(path));
+  } catch (error) {
+    throw cannotChange(path, error);
+  }
+}
+
+/** The text of the file, which may be missing. */
+async function readUsers(path: string): Promise<string> {
+  return await Deno.readTextFile(path).catch((error) => {
+    if (error instanceof Deno.errors.NotFound) return "";
+    throw error;
+  });
+}
+
+function cannotChange(path: string, error: unknown): JobWorkerError {
+  if (error instanceof JobWorkerError) return error;
+  // Only the directory: a file that is missing is made.
+  const why = error instanceof Deno.errors.NotFound
+    ? `there is no directory "${dirname(path)}"; --users FILE says where it is`
+    : pathFaultOf(error);
+  return failedPrecondition(`Cannot change the users file "${path}": ${why}`, error);
 }
 
 function checkPassword(password: string): void {
   const bytes = new TextEncoder().encode(password).byteLength;
   if (password.length >= SHORTEST_PASSWORD && bytes <= MAX_PASSWORD_BYTES) return;
   const length = password.length === 1 ? "1 character" : `${password.length} characters`;
-  throw new JobWorkerError(
-    "invalid_argument",
+  throw invalidArgument(
     `Cannot use a password of ${length}: give at least ${SHORTEST_PASSWORD}, ` +
       `and no more than ${MAX_PASSWORD_BYTES} bytes`,
   );

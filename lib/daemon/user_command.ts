@@ -1,6 +1,6 @@
 import { type Role, ROLES } from "../auth/identity.ts";
 import { parseRoles } from "../auth/password_file.ts";
-import { setPassword } from "../auth/password_file_edit.ts";
+import { checkUsersFile, setPassword } from "../auth/password_file_edit.ts";
 import { invalidArgument, type JobWorkerError, messageOf } from "../errors.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { loadOptions } from "../config/config_file.ts";
@@ -38,6 +38,7 @@ export async function editUsers(
     return;
   }
   const { path, user, roles, passwordFile } = line;
+  await checkUsersFile(path, user);
   const password = await givenPassword(environment, passwordFile) ??
     await askNewPassword(`Password for ${user}: `);
   const isNew = await setPassword(path, user, { password, roles });

@@ -98,17 +98,34 @@ Deno.test("user says in one line what is wrong with its arguments", async () => 
   }
 });
 
-Deno.test("user add names the directory that is missing, and the option for another", async () => {
+Deno.test("user add asks for no password that it could not store", async () => {
   await using directory = await temporaryDirectory();
+  const refused = async (users: string, name: string, code: string, message: string) => {
+    const adding = editUsers(["add", name, "--role", "viewer"], {
+      environment: (name) => name === "WORKER_DAEMON_USERS" ? users : undefined,
+      print: () => {},
+      askNewPassword: () => assert.fail("It asks"),
+    });
+    await assert.rejects(adding, { code, message });
+  };
   const users = `${directory.path}/certs/users`;
-  const adding = editUsers(["add", "bob", "--role", "viewer"], {
-    environment: (name) => name === "WORKER_DAEMON_USERS" ? users : undefined,
-    print: () => {},
-    askNewPassword: () => Promise.resolve("from-terminal"),
-  });
-  const message = `Cannot change the users file "${users}": there is no directory ` +
-    `"${directory.path}/certs"; --users FILE says where it is`;
-  await assert.rejects(adding, { code: "failed_precondition", message });
+  const cannot = (users: string) => `Cannot change the users file "${users}": `;
+  await refused(
+    users,
+    "bob",
+    "failed_precondition",
+    `${
+      cannot(users)
+    }there is no directory "${directory.path}/certs"; --users FILE says where it is`,
+  );
+  const { path } = directory;
+  await refused(path, "bob", "failed_precondition", `${cannot(path)}it is a directory`);
+  await refused(
+    `${path}/users`,
+    "b:b",
+    "invalid_argument",
+    'Cannot use "b:b" as the name of a user: give 1 to 64 characters, without spaces and colons',
+  );
 });
 
 Deno.test("user add says how long a password is that is too short", async () => {
