@@ -73,10 +73,13 @@ export function failedPrecondition(message: string, cause?: unknown): JobWorkerE
   return new JobWorkerError("failed_precondition", message, { cause });
 }
 
+/** What Deno adds to the words of the system. */
+const ERROR_NUMBER = / \(os error \d+\)/;
+
 /** The message of whatever was thrown. */
 export function messageOf(error: unknown): string {
   if (isMissingRight(error)) return missingRightText(error.message);
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? error.message.replace(ERROR_NUMBER, "") : String(error);
 }
 
 /** What errno(3) says about a path, in our words. */
@@ -87,9 +90,13 @@ const SYSTEM_WORDS: Readonly<Record<string, string>> = {
   EROFS: "the file system is read-only",
 };
 
-/** The same, for a message that names the path already. */
+/** As {@linkcode messageOf}, for a message that names the path already. */
 export function pathFaultOf(error: unknown): string {
-  return SYSTEM_WORDS[String(Reflect.get(Object(error), "code"))] ?? messageOf(error);
+  const known = SYSTEM_WORDS[String(Reflect.get(Object(error), "code"))];
+  if (known !== undefined || !(error instanceof Error)) return known ?? String(error);
+  // The name of the path follows the number.
+  const [words = "", ...rest] = error.message.split(ERROR_NUMBER);
+  return rest.length === 0 ? messageOf(error) : words.charAt(0).toLowerCase() + words.slice(1);
 }
 
 /** Whether Deno has refused something that its flags do not allow. */

@@ -1,5 +1,5 @@
 import { dirname, resolve } from "node:path";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError, pathFaultOf } from "../errors.ts";
 import { fileInfo } from "../files/file_info.ts";
 import { flushDirectory } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
@@ -35,7 +35,7 @@ export async function checkDataDirectory(path: string): Promise<void> {
  * @throws {JobWorkerError} as {@linkcode checkDataDirectory} does
  */
 export async function makeDataDirectory(path: string): Promise<string> {
-  checkLength(path);
+  await checkDataDirectory(path);
   try {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });
     await checkOwner(path);
@@ -81,7 +81,7 @@ async function checkOwner(path: string): Promise<void> {
 
 function cannotUse(path: string, error: unknown): JobWorkerError {
   if (error instanceof JobWorkerError) return error;
-  return refusal(path, messageOf(error), { lasts: isLasting(error), cause: error });
+  return refusal(path, pathFaultOf(error), { lasts: isLasting(error), cause: error });
 }
 
 function refusal(

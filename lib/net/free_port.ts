@@ -28,6 +28,7 @@ export async function findFreePort({ hostname, port }: HostPort): Promise<number
 const LASTING = ["EACCES", "EPERM", "EAFNOSUPPORT"];
 
 const REMEDIES: Readonly<Record<string, string>> = {
+  EACCES: "permission denied; choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE",
   EADDRINUSE: "the port is in use; stop what uses it, or choose another",
   EADDRNOTAVAIL: "this machine has no such address, or not yet",
   EINVAL: "this machine has no such address, or not yet",

@@ -49,7 +49,7 @@ Deno.test("CertificateAuthority.revoke() writes to no list that the daemon would
   await Deno.remove(path);
   const denyList = join(fixture.path, "elsewhere.txt");
   const revoke = (authority: CertificateAuthority) => authority.revoke("viewer");
-  await assert.rejects(fixture.with(revoke, { denyList }), refusal(/elsewhere\.txt.*No such file/));
+  await assert.rejects(fixture.with(revoke, { denyList }), refusal(/elsewhere\.txt.*no such file/));
   await Deno.writeTextFile(denyList, "");
   assert.equal((await fixture.with(revoke, { denyList })).length, 1);
   assert.equal((await loadDenyList(denyList)).size, 1);

@@ -104,14 +104,16 @@ Deno.test("the daemon refuses bad certificates and keys, naming the file", async
 });
 
 Deno.test("the daemon refuses a data directory that it may not write", async () => {
+  // Beyond what the permissions of `deno task start` allow; the executables take any directory.
+  const [path, why] = IS_SOURCE
+    ? ["/var/elsewhere", "Deno was not given --allow-write"]
+    : ["/etc/passwd/data", "a part of the path is not a directory"];
   const [file, outside] = await Promise.all([
     refusal([`--data-dir=${certificates.paths("server").cert}`]),
-    refusal(["--data-dir=/etc/passwd/data"]),
+    refusal([`--data-dir=${path}`]),
   ]);
   assert.match(file, /data directory "[^"]*server-cert\.pem": .*--data-dir/);
-  // Beyond what the permissions of `deno task start` allow; the executables take any directory.
-  const why = IS_SOURCE ? /--allow-write/ : /Not a directory/;
-  assert.match(outside, new RegExp(`data directory "/etc/passwd/data": .*${why.source}`));
+  assert.ok(outside.includes(`data directory "${path}": ${why}`), outside);
 });
 
 Deno.test("the daemon explains itself, and refuses what it does not understand with 2", async () => {

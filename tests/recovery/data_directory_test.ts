@@ -89,6 +89,9 @@ Deno.test({
     await disk.free();
     await disk.remountReadOnly();
     const readOnly = await refusal(disk.path);
-    assert.match(readOnly, /Cannot use the data directory "data": Read-only .*--data-dir/);
+    assert.match(
+      readOnly,
+      /Cannot use the data directory "data": the file system is read-only; .*--data-dir/,
+    );
   },
 });
