@@ -9,6 +9,8 @@ import { describeGrammar, RUN_NOTES } from "../lib/cli/grammar.ts";
 import { REST_FORMS, REST_NOTES, REST_VARIABLES } from "../lib/cli/rest_grammar.ts";
 import { SETTINGS } from "../lib/cli/settings.ts";
 import { CONFIG_FLAG } from "../lib/config/command_line.ts";
+import { EXIT_STATUS_TEXTS } from "../lib/config/exit_status.ts";
+import { optionHelp } from "../lib/config/help_text.ts";
 import { OPTION_ROWS, variableOf } from "../lib/config/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { lines, type ManualPage, roffOf, term, text } from "./roff.ts";
@@ -130,29 +132,25 @@ function daemonPage(): ManualPage {
         title: "DESCRIPTION",
         parts: [
           text(
-            "Runs any command for clients that have a certificate of its CA, as far as their role " +
-              "allows: admin, operator or viewer. It serves gRPC over mutual TLS and REST over HTTPS.",
+            "Runs any command for clients with a certificate signed by its CA, as far as their role " +
+              "(admin, operator or viewer) allows. It serves gRPC over mutual TLS, and REST over HTTPS.",
           ),
           text(
-            "init makes everything that a first start needs; worker-daemon init --help says how. " +
-              "--check-config says whether the daemon could start, see EXIT STATUS.",
+            "init makes everything that a first start needs; see worker-daemon init --help. --check-config " +
+              "checks whether the daemon could start; see EXIT STATUS.",
           ),
           text(
-            "user add adds a user of REST, or changes the password and roles of one, in the file of --users. " +
-              "By default that is the file of the configuration: /etc/job-worker/certs/users.htpasswd where " +
-              "init has set up /etc/job-worker. To remove a user, delete the line with the name from the " +
-              "file. A running daemon reads it at SIGHUP.",
+            "user add adds a user of REST, or gives one another password and other roles, in the file that " +
+              "--users names. By default that is the file of the configuration: " +
+              "/etc/job-worker/certs/users.htpasswd where init has set up /etc/job-worker. To remove a user, " +
+              "delete the line with the name from that file. A running daemon reads it again at SIGHUP.",
           ),
         ],
       },
       {
         title: "OPTIONS",
         parts: [
-          ...OPTION_ROWS.map(({ name, placeholder, about, default: byDefault }) =>
-            placeholder === null
-              ? term(`--${name}`, sentence(about))
-              : term(`--${name}=<${placeholder}>`, sentence(`${about} [${byDefault}]`))
-          ),
+          ...OPTION_ROWS.map(optionHelp).map(([form, about]) => term(form, sentence(about))),
           term(`--${CONFIG_FLAG}=<file>`, "The configuration file."),
         ],
       },
@@ -160,9 +158,9 @@ function daemonPage(): ManualPage {
         title: "CONFIGURATION FILE",
         parts: [
           text(
-            "A JSON object with the options above, named without the leading dashes. Paths in it are " +
-              "relative to its directory. An unknown option is an error. The command line wins over a " +
-              "variable, a variable over the file, and the file over the default in brackets.",
+            "A JSON object with options by the names above, without the leading dashes. Paths in it are " +
+              "relative to its own directory. An unknown option is an error. The command line takes " +
+              "precedence over variables, variables over the file, and the file over the defaults in brackets.",
           ),
           lines('{ "data-dir": "/var/lib/job-worker", "log-limit": "64MiB", "gateways": 2 }'),
         ],
@@ -174,12 +172,12 @@ function daemonPage(): ManualPage {
           term(variableOf(CONFIG_FLAG), "Stands in for --config."),
           term(
             "WORKER_PASSWORD_FILE",
-            "A file whose first line is the password that init and user add give to a user of REST.",
+            "The file whose first line is the password that init and user add give to a user of REST.",
           ),
-          term("WORKER_PASSWORD", "The password itself, if there is no such file."),
+          term("WORKER_PASSWORD", "That password, if WORKER_PASSWORD_FILE is not set."),
           term(
             "WORKER_EXECUTABLE",
-            "The program that the units of init start. The portable executable sets it by itself.",
+            "The program that the units written by init start. The portable executable sets it by itself.",
           ),
         ],
       },
@@ -198,25 +196,17 @@ function daemonPage(): ManualPage {
         parts: [
           term(
             "./job-worker.json, /etc/job-worker/job-worker.json",
-            "The configuration, if --config names no other: the first that exists.",
+            "The configuration, unless --config names another file: the first of these that exists.",
           ),
           term(
             "/var/lib/job-worker",
-            "The data of a daemon that is configured in /etc/job-worker.",
+            "The data of a daemon that was set up in /etc/job-worker.",
           ),
         ],
       },
       {
         title: "EXIT STATUS",
-        parts: [
-          term("0", "It was asked to stop, and did; --check-config found nothing wrong."),
-          term(
-            "1",
-            "It could not start for a reason that may pass, such as a port that is in use.",
-          ),
-          term("2", "An option or the configuration file was not understood."),
-          term("78", "Something else must be fixed before it can start."),
-        ],
+        parts: EXIT_STATUS_TEXTS.map(([status, text]) => term(`${status}`, sentence(text))),
       },
       { title: "SEE ALSO", parts: [text("worker-cli(1)")] },
     ],

@@ -1,21 +1,26 @@
 import { CHECK_FLAG, CONFIG_FLAG } from "./command_line.ts";
-import { OPTION_ROWS, variableOf } from "./options.ts";
+import { EXIT_STATUS_TEXTS } from "./exit_status.ts";
+import { OPTION_ROWS, type OptionRow, variableOf } from "./options.ts";
+
+/** How an option is written, and what it does. */
+export function optionHelp(
+  { name, placeholder, about, default: byDefault }: OptionRow,
+): readonly [form: string, about: string] {
+  if (placeholder === null) return [`--${name}`, about];
+  return [`--${name}=<${placeholder}>`, byDefault === "" ? about : `${about} [${byDefault}]`];
+}
 
 /** The text of `--help`. */
 export function helpText(): string {
   const rows = [
-    ...OPTION_ROWS.map(({ name, placeholder, about, default: byDefault }) =>
-      placeholder === null
-        ? [`--${name}`, about] as const
-        : [`--${name}=<${placeholder}>`, `${about} [${byDefault}]`] as const
-    ),
+    ...OPTION_ROWS.map(optionHelp),
     [`--${CONFIG_FLAG}=<file>`, "read options from a JSON file, by the names above"] as const,
     [
       `--${CHECK_FLAG}`,
       "check whether the daemon could start with these options, and exit",
     ] as const,
   ];
-  const width = Math.max(...rows.map(([flag]) => flag.length));
+  const width = Math.max(...rows.map(([form]) => form.length));
   return [
     "worker-daemon: runs commands on this server for clients with a certificate",
     "",
@@ -25,16 +30,17 @@ export function helpText(): string {
     "       worker-daemon -h | --help | --version",
     "",
     "Options:",
-    ...rows.map(([flag, about]) => `  ${flag.padEnd(width)}  ${about}`),
+    ...rows.map(([form, about]) => `  ${form.padEnd(width)}  ${about}`),
     "",
     `Each option can also be set by a variable: ${variableOf("data-dir")} for --data-dir, and`,
-    `${variableOf(CONFIG_FLAG)} for --config.`,
-    "The command line takes precedence over variables, these over the file, and that over the defaults in",
-    "brackets. Without --config the file is ./job-worker.json or /etc/job-worker/job-worker.json, if there",
-    "is one.",
+    `${variableOf(CONFIG_FLAG)} for --config. The command line takes precedence over variables,`,
+    "variables over the configuration file, and the file over the defaults in brackets. Without",
+    "--config the file is ./job-worker.json or /etc/job-worker/job-worker.json, if there is one.",
     "",
     "On SIGTERM or SIGINT the daemon shuts down: jobs are killed and recorded as cancelled.",
-    "Exit status: 0 stopped, or all is good; 1 may pass; 2 wrong options; 78 must be mended before a start.",
+    "",
+    "Exit status:",
+    ...EXIT_STATUS_TEXTS.map(([status, text]) => `  ${String(status).padEnd(2)}  ${text}`),
     "",
   ].join("\n");
 }

@@ -62,26 +62,26 @@ const OPTIONS = {
   /** `""`: the one beside the CA's, if it is there. */
   denyList: {
     placeholder: "file",
-    about: "client certificates to refuse; by default deny-list.txt beside --ca, if it exists",
+    about: "client certificates to refuse; by default deny-list.txt beside --ca",
     default: "",
     parse: (text) => text === "" ? "" : path(text),
   },
   /** Where REST listens; `null`: nowhere. */
   restAddress: {
     placeholder: "host:port",
-    about: "address for REST, over HTTPS with the same certificate; or off",
+    about: "address for REST, which is served over HTTPS; or off",
     default: "0.0.0.0:8443",
     parse: (text) => text === "off" ? null : hostPort(text),
   },
   users: {
     placeholder: "file",
-    about: "who may use REST: an htpasswd file, made by `worker-daemon user`",
+    about: "users of REST, as made by `worker-daemon user`",
     default: "certs/users.htpasswd",
     parse: path,
   },
   publicOrigins: {
     placeholder: "urls",
-    about: "public URLs of a proxy in front of REST and the page, separated by commas",
+    about: "public URLs of a proxy in front of REST, separated by commas",
     default: "",
     parse: (text) => listOf(text).map(origin),
   },
@@ -91,16 +91,17 @@ const OPTIONS = {
     default: "data",
     parse: path,
   },
+  /** Between SIGTERM and SIGKILL; 0: SIGKILL at once. */
   shutdownGraceMs: {
     placeholder: "duration",
-    about: "time that jobs get at shutdown between SIGTERM and SIGKILL; 0s: SIGKILL at once",
+    about: "time for jobs to end by themselves at shutdown; 0s: none",
     default: "0s",
     parse: durationUpTo(MAX_GRACE_PERIOD_MS),
   },
   /** In bytes. */
   logLimit: {
     placeholder: "size",
-    about: "disk space for the log of one job, unless it asks for another",
+    about: "disk space for the log of a job that does not set a limit",
     default: "256MiB",
     parse: logLimit,
   },
@@ -113,7 +114,7 @@ const OPTIONS = {
   /** In bytes. */
   maxLogLimit: {
     placeholder: "size",
-    about: "the most that a job may ask for; at least --log-limit",
+    about: "the largest log limit that a job may set; at least --log-limit",
     default: "1GiB",
     parse: logLimit,
   },

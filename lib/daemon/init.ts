@@ -26,7 +26,7 @@ Options:
   --systemd          write units for systemd, too: those of a user, unless root asks; they start
                      WORKER_EXECUTABLE, or this program
   --system           write those of the system, whoever asks
-  --force            replace what is there: certificates that the old CA signed are then worth nothing
+  --force            replace what is there: every certificate that the old CA signed becomes invalid
 `;
 
 /** What {@linkcode init} is told. */

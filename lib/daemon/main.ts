@@ -4,24 +4,15 @@ import { VERSION_TEXT } from "../version.ts";
 import { loadOptions } from "../config/config_file.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { GATEWAY_ROLE } from "./gateway_command.ts";
+import { EXIT_STATUS } from "../config/exit_status.ts";
 import { helpText } from "../config/help_text.ts";
 import { isJournal, journalLines } from "./journal.ts";
-
-/**
- * What a process ends with when its arguments are wrong; when it cannot do its work until somebody has
- * mended something, `EX_CONFIG` of sysexits.h(3head); and when that may pass. The unit for systemd names
- * the first two as those after which it is not started again.
- */
-const EXIT_USAGE = 2;
-const EXIT_CONFIGURATION = 78;
-const EXIT_FAILURE = 1;
 
 /**
  * The daemon, from its arguments to its exit status. What each of its roles needs is loaded in that role
  * only: the engine has no code for the network, and the gateway none for running programs.
  *
- * @returns 0 after a shutdown that was asked for; 2 for wrong arguments, 78 for what else somebody must
- * mend before it can start; 1 if it cannot start for now
+ * @returns one of {@linkcode EXIT_STATUS}
  */
 export async function main(process: DaemonProcess): Promise<number> {
   const { args: [word, ...others], environment, print } = process;
@@ -59,8 +50,10 @@ export async function main(process: DaemonProcess): Promise<number> {
 }
 
 function exitStatusOf(error: unknown): number {
-  if (error instanceof JobWorkerError && error.code === "invalid_argument") return EXIT_USAGE;
-  return isLasting(error) ? EXIT_CONFIGURATION : EXIT_FAILURE;
+  if (error instanceof JobWorkerError && error.code === "invalid_argument") {
+    return EXIT_STATUS.usage;
+  }
+  return isLasting(error) ? EXIT_STATUS.configuration : EXIT_STATUS.failure;
 }
 
 async function runDaemon(process: DaemonProcess): Promise<number> {
