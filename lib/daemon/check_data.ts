@@ -12,7 +12,7 @@ import {
 } from "./data_directory.ts";
 import { programOutput } from "./program_output.ts";
 
-/** What each name in the directory has to be, if it is there. */
+/** What each name in the directory must be, if it exists. */
 const KINDS: readonly (readonly [name: string, kind: "file" | "directory"])[] = [
   [DATABASE, "file"],
   [`${DATABASE}-wal`, "file"],
@@ -25,8 +25,8 @@ const KINDS: readonly (readonly [name: string, kind: "file" | "directory"])[] = 
 const FIND_UNWRITABLE = 'for path; do [ -w "$path" ] || { printf %s "$path"; exit; }; done';
 
 /**
- * Looks whether a daemon could start with this data directory, and changes nothing: another daemon may be
- * running with it.
+ * Checks whether a daemon could start with this data directory. It changes nothing, because another daemon
+ * may be using the directory.
  *
  * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong; `unavailable` if
  * that may pass
@@ -44,18 +44,20 @@ export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh"
   }
   const socket = join(path, ENGINE_SOCKET);
   if ((await fileInfo(socket))?.isDirectory) {
-    throw failedPrecondition(`Cannot make the engine's socket "${socket}": there is a directory`);
+    throw failedPrecondition(
+      `Cannot make the engine's socket "${socket}": a directory is in its place`,
+    );
   }
   const unwritable = await firstUnwritable(written, tools);
   if (unwritable !== "") {
     throw failedPrecondition(
-      `Cannot write "${unwritable}": see to its owner and mode, or to its file system`,
+      `Cannot write "${unwritable}": check its owner and mode, and its file system`,
     );
   }
   await checkDatabase(join(path, DATABASE));
 }
 
-/** The path itself, or the nearest one above it that is there: in that, the rest would be made. */
+/** The path itself, or its nearest ancestor that exists, in which the rest would be made. */
 async function existing(path: string): Promise<string> {
   while (await fileInfo(path) === null) path = dirname(path);
   return path;

@@ -2,11 +2,11 @@ import { failedPrecondition } from "../errors.ts";
 import type { DaemonOptions } from "../config/options.ts";
 import { programOutput } from "./program_output.ts";
 
-/** What getent(1) ends with for a user that is not there. */
+/** The exit status of getent(1) for a user that does not exist. */
 const NO_SUCH_KEY = 2;
 
 /**
- * Lets no daemon run jobs as root unless it is told so, nor begin with users that no job could have.
+ * Refuses to run jobs as root unless that is asked for, and refuses users that no job could run as.
  *
  * @param setsid absolute path of setsid(1)
  * @throws {JobWorkerError} `failed_precondition`
@@ -18,14 +18,14 @@ export async function checkUsers(
   const own = Deno.uid();
   if (jobUser === "" && own === 0) {
     throw failedPrecondition(
-      "The daemon runs as root, and so would every job: say whose rights jobs have with " +
-        "--job-user=NAME, or --job-user=root if that is meant",
+      "The daemon runs as root, and so would every job: name the user that jobs run as with " +
+        "--job-user=NAME, or --job-user=root if you mean root",
     );
   }
   const uid = jobUser === "" ? null : await uidOf("--job-user", jobUser, setsid);
   if (uid !== null && own !== 0 && uid !== own) {
     throw failedPrecondition(
-      `--job-user "${jobUser}": only a daemon that runs as root has jobs of other users`,
+      `--job-user "${jobUser}": only a daemon that runs as root can run jobs as another user`,
     );
   }
   if (allowUsers === "any") return;
@@ -33,7 +33,7 @@ export async function checkUsers(
 }
 
 /**
- * @returns `null` if nobody can tell: what there may be shows at the first start of a job
+ * @returns `null` if it cannot be found out now; then the first start of a job will tell
  * @throws if there is no such user
  */
 async function uidOf(option: string, name: string, setsid: string): Promise<number | null> {

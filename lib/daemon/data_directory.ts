@@ -4,24 +4,24 @@ import { fileInfo } from "../files/file_info.ts";
 import { flushDirectory } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
 
-/** What is in the directory, by name. */
+/** The names of what is in the directory. */
 export const DATABASE = "jobs.db";
 export const AUDIT_TRAIL = "audit.log";
 export const ENGINE_SOCKET = "engine.sock";
 export { LOGS } from "../log/log_library.ts";
 
-/** The longest path of a socket, see unix(7), without its name in the directory. */
+/** How long the path of the directory may be, so that the one of the socket in it is valid, see unix(7). */
 const MAX_PATH_LENGTH = 107 - `/${ENGINE_SOCKET}`.length;
 
 /**
- * Looks whether a directory of this path can hold the data of a daemon of ours, be it there or not.
+ * Checks whether the directory at this path, which need not exist yet, can hold the data of our daemon.
  *
  * @throws {JobWorkerError} `failed_precondition`; `unavailable` if that may pass
  */
 export async function checkDataDirectory(path: string): Promise<void> {
   checkLength(path);
   try {
-    // If there is none, it is made at the start.
+    // One that does not exist is made at the start.
     if (await fileInfo(path) !== null) await checkOwner(path);
   } catch (error) {
     throw cannotUse(path, error);
@@ -29,7 +29,7 @@ export async function checkDataDirectory(path: string): Promise<void> {
 }
 
 /**
- * Makes the directory with mode 0700 if there is none.
+ * Makes the directory with mode 0700 if it does not exist.
  *
  * @returns its absolute path
  * @throws {JobWorkerError} as {@linkcode checkDataDirectory} does
@@ -48,7 +48,7 @@ export async function makeDataDirectory(path: string): Promise<string> {
   }
 }
 
-/** Brings the name of a directory to the disk, where the one above it may be opened for that. */
+/** Flushes the name of a directory to the disk, if we may open its parent for that. */
 async function flushName(path: string): Promise<void> {
   try {
     await flushDirectory(dirname(path));
@@ -62,12 +62,12 @@ function checkLength(path: string): void {
   if (bytes > MAX_PATH_LENGTH) {
     throw refusal(
       resolve(path),
-      `the socket in it lets its path have ${MAX_PATH_LENGTH} bytes (unix(7)), and it has ${bytes}`,
+      `its path is ${bytes} bytes long, and at most ${MAX_PATH_LENGTH} leave room for the socket in it`,
     );
   }
 }
 
-/** Whoever may write in it can empty the audit trail, and put a socket in the place of ours. */
+/** Whoever may write in it could empty the audit trail, or replace our socket by another. */
 async function checkOwner(path: string): Promise<void> {
   const { isDirectory, uid, mode } = await Deno.stat(path);
   if (!isDirectory) throw refusal(path, "it is not a directory");

@@ -3,12 +3,12 @@ import { programOutput } from "./program_output.ts";
 
 /**
  * How many files this process may have open, after Deno has raised its soft limit to the hard one.
- * Asks a shell, because Deno has no getrlimit(2), and the engine is permitted nothing else.
+ * A shell is asked, because Deno has no getrlimit(2).
  *
  * @param setsid absolute path of setsid(1)
  */
 export async function descriptorLimit(setsid: string): Promise<number> {
-  // Not by PATH, in which there may be anything or nothing.
+  // Not by PATH, which may hold anything or nothing.
   const sh = await findTool("sh");
   const limit = (await programOutput(setsid, [sh, "-c", "ulimit -n"])).text.trim();
   return limit === "unlimited" ? Infinity : Number(limit);

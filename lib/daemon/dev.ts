@@ -1,11 +1,11 @@
 /**
- * `deno task dev`: runs the daemon with development certificates, and anew after every change of the
- * source. Not `deno run --watch`, which drops the old program without letting it end its jobs.
+ * `deno task dev`: runs the daemon with development certificates, and restarts it after every change of the
+ * source. `deno run --watch` would drop the old program without letting it end its jobs.
  *
  * @module
  */
 
-/** What the daemon is made of. */
+/** Where the sources of the daemon are. */
 const WATCHED = ["lib", "proto", "server.ts", "deno.json"];
 const IS_SOURCE = /\.\w+$/;
 
@@ -49,7 +49,7 @@ const watching = (async () => {
 })();
 
 while (!ending) {
-  // Whatever has changed so far is in the daemon that starts now.
+  // The daemon that starts now has every change so far.
   changed = Promise.withResolvers();
   const daemon = deno(...await taskArgs("start"), ...Deno.args);
   const ended = await Promise.race([changed.promise, daemon.status]);

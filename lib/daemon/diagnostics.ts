@@ -1,6 +1,6 @@
 /**
- * The daemon's own lines, as opposed to the output of jobs: one line an event, on standard error,
- * never with a secret in it.
+ * What the daemon logs about itself, as opposed to the output of jobs: one line per event, on standard error,
+ * and never with a secret in it.
  *
  * @module
  */
@@ -22,10 +22,10 @@ export interface DiagnosticsOptions {
 }
 
 /**
- * Sends the diagnostics to standard error, an error that nobody has caught among them: with that the
- * process ends, as it would without.
+ * Sends the diagnostics to standard error. Those include an uncaught error, which ends the process as it would
+ * anyway.
  *
- * Written at once and not through a queue: the last line before the end of the process counts most.
+ * Lines are written at once and not through a queue: the last one before the process ends counts most.
  */
 export async function configureDiagnostics({ debug, journal }: DiagnosticsOptions): Promise<void> {
   const encoder = new TextEncoder();
@@ -48,7 +48,7 @@ export async function configureDiagnostics({ debug, journal }: DiagnosticsOption
 }
 
 function endBy(error: unknown): never {
-  diagnostics.fatal("Ended by a fault of its own: {why}", { why: messageOf(error), error });
+  diagnostics.fatal("Ended by an internal error: {why}", { why: messageOf(error), error });
   Deno.exit(1);
 }
 
@@ -63,11 +63,11 @@ function journalLineOf(record: LogRecord): string {
 
 function textOf({ message, rawMessage, properties }: LogRecord): string {
   const text = message.map((part) => typeof part === "string" ? part : String(part)).join("");
-  // What the text says already is not said again, but where an error comes from it does not say.
+  // What the text says already is not repeated. It does not say where an error comes from.
   const fields = Object.entries(properties)
     .filter(([name, value]) => value instanceof Error || !rawMessage.includes(`{${name}}`))
     .map(([name, value]) => ` ${name}=${fieldOf(value)}`);
-  // What clients chose, such as a name in a certificate, must not forge lines or move the cursor.
+  // Text that clients chose, such as a name in a certificate, must not forge lines or move the cursor.
   return printable(text + fields.join(""));
 }
 

@@ -22,11 +22,11 @@ import { retry, type RetryOptions } from "./retry.ts";
 import { notifySocket, ServiceManager } from "./service_manager.ts";
 
 /**
- * The engine with its gateways, until the signal is aborted. What was opened is closed in reverse,
- * whatever happens: first the network, then the jobs, then what they are recorded in.
+ * Runs the engine with its gateways until the signal is aborted. Whatever happens, what was opened is closed
+ * in reverse order: first the network, then the jobs, then what they are recorded in.
  *
- * @returns 0, or 1 if at the end there was no gateway
- * @throws the reason of the signal, if that is aborted before there was one
+ * @returns 0, or 1 if there was no gateway at the end
+ * @throws the reason of the signal, if it is aborted before there was a gateway
  */
 export async function runEngine(options: DaemonOptions, process: DaemonProcess): Promise<number> {
   const { signal, environment } = process;
@@ -34,7 +34,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await configureDiagnostics({ debug: options.debug, journal });
   const ended = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => ended.resolve(), { once: true });
-  // From the start: SIGHUP ends a process that does not listen for it.
+  // From the very start, because SIGHUP ends a process that does not listen for it.
   let reload = () => {};
   process.onReload(() => reload());
 
@@ -75,8 +75,12 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   });
   if (engine.lost > 0) {
     const count = engine.lost;
-    const jobs = count === 1 ? "job" : "jobs";
-    diagnostics.warn("{count} {jobs} ran when the daemon died: recorded as lost", { count, jobs });
+    const [jobs, were] = count === 1 ? ["job", "was"] : ["jobs", "were"];
+    diagnostics.warn("{count} {jobs} {were} running when the daemon died: recorded as lost", {
+      count,
+      jobs,
+      were,
+    });
   }
   await using keeper = await GatewayKeeper.start({
     count: options.gateways,
@@ -122,8 +126,8 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
 }
 
 /**
- * How often to try to start: once for somebody at a terminal, who wants to be told; for a supervisor, who
- * begins anew if we end, what may pass is tried again for half a minute, at longer and longer intervals.
+ * How often to try to start. Somebody at a terminal wants to be told at once. A supervisor would only start us
+ * again, so there we retry for half a minute what may pass, at longer and longer intervals.
  */
 function startRetryOptions(signal: AbortSignal, options: { supervised: boolean }): RetryOptions {
   let left = options.supervised ? 5 : 0;
@@ -139,8 +143,8 @@ function startRetryOptions(signal: AbortSignal, options: { supervised: boolean }
 }
 
 /**
- * How many connections a gateway takes. Out of descriptors it could never accept again, so it stays
- * far from the limit: each connection may need one more towards the engine.
+ * How many connections a gateway accepts. Once out of descriptors it could never accept again, so it stays
+ * well below the limit: each connection may need a second descriptor, towards the engine.
  */
 function connectionCaps(descriptors: number): {
   maxConnections: number;

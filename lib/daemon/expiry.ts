@@ -2,13 +2,13 @@ import type { TlsMaterial } from "../auth/tls_material.ts";
 
 const DAY_MS = 86_400_000;
 
-/** Time enough for whoever has to ask somebody else for a new one. */
+/** Enough time to get a new one from somebody else. */
 const WARN_BEFORE_DAYS = 30;
 
 /**
- * Warns now, and once a day until it is disposed of, while a certificate has few days left.
+ * Warns at once, and then daily until it is disposed of, while a certificate has few days left.
  *
- * @param warn told how many whole days those are
+ * @param warn is told how many whole days are left
  */
 export function watchExpiry(
   { notAfter }: Pick<TlsMaterial, "notAfter">,

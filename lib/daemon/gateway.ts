@@ -21,18 +21,18 @@ export interface GatewayPipes {
 }
 
 /**
- * The process that faces the network: it may fall over, and owns nothing that would be lost. Serves
+ * Runs the process that faces the network. It may crash, because it owns nothing that would be lost. It serves
  * until the engine tells it to drain, or is gone.
  *
  * @returns its exit status
  */
 export async function runGateway(pipes: GatewayPipes): Promise<number> {
-  // Not granted anyhow, where flags are given at the start; by `deno compile` they are those of all roles.
+  // Flags on the command line do not grant them anyway, but those of `deno compile` are for every role.
   for (const name of ["run", "sys"] as const) await Deno.permissions.revoke({ name });
   const output = pipes.output.getWriter();
   const report = (message: GatewayReport) => output.write(encodeLine(message));
   await using resources = new AsyncDisposableStack();
-  // To an engine that has died, nothing gets; the end of our input tells.
+  // Nothing reaches an engine that has died; the end of our input tells us that.
   const restoration = new SocketRestoration(() => report({ kind: "unreachable" }).catch(() => {}));
   let front: NetworkFront | null = null;
   for await (const command of decodeLines(pipes.input, commandSchema)) {
@@ -74,11 +74,11 @@ async function serve(
   },
 ): Promise<NetworkFront> {
   await configureDiagnostics(options);
-  // It would print what a client has sent, as it is and as often as the client likes.
+  // By itself it would print what a client has sent, unescaped and as often as the client likes.
   const say = (text: unknown) => diagnostics.debug("gRPC: {text}", { text });
   setLogger({ error: say, info: say, debug: say });
   const engine = resources.use(new EngineClient(options.socket, { restoreSocket }));
-  // Whoever takes a port over and has no engine behind it would only turn clients away.
+  // A gateway that took over the port without an engine behind it would only turn clients away.
   await engine.reach();
   return await NetworkFront.open(engine, { ...options, onRefused });
 }
@@ -94,7 +94,7 @@ async function faultOf(front: NetworkFront | null): Promise<string | null> {
   return await front?.probe().then(() => null, messageOf) ?? null;
 }
 
-/** Asks the engine to look after its socket. All who want that before it has answered share the answer. */
+/** Asks the engine to restore its socket. Requests made before it has answered share the answer. */
 class SocketRestoration {
   readonly #request: () => void;
   #asked: PromiseWithResolvers<void> | null = null;

@@ -6,12 +6,12 @@ import { ENGINE_HOST } from "../engine/client.ts";
 import { type HostPort, LOOPBACK } from "../net/host_port.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 
-/** The word by which the daemon's executable takes the role of a gateway. */
+/** The argument that makes the daemon's executable a gateway. */
 export const GATEWAY_ROLE = "gateway";
 
 /**
- * Program and arguments of a gateway: this executable in its other role, with no permission but to
- * listen where it is told, to read its certificates and users, and to talk to the engine.
+ * The program and arguments of a gateway: this executable in its other role, permitted only to listen where it
+ * is told, to read its certificates and users, and to talk to the engine.
  */
 export function gatewayCommand(options: GatewayOptions): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), GATEWAY_ROLE];
@@ -28,18 +28,18 @@ export function gatewayCommand(options: GatewayOptions): string[] {
     "--no-prompt",
     "--cached-only",
     "--ignore-env",
-    // A bundle needs none, and one that lies above it by chance is not ours.
+    // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
     ...BUILD === "source" ? [] : ["--no-config"],
     `--allow-net=${[...net, `${ENGINE_HOST}:80`, `unix:${socket}`].join(",")}`,
     `--allow-read=${[cert, key, ca, socket, ...files].join(",")}`,
-    // Deno wants this to connect to a socket.
+    // Deno demands this for connecting to a socket.
     `--allow-write=${socket}`,
     Deno.mainModule,
     GATEWAY_ROLE,
   ];
 }
 
-/** A gateway also connects to its own port, to see whether it answers. */
+/** A gateway also connects to its own port, to check whether it answers. */
 function permittedHosts({ hostname, port }: HostPort): string[] {
   const loopback = LOOPBACK[hostname];
   const names = loopback === undefined ? [hostname] : [hostname, loopback];

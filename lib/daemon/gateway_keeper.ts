@@ -7,17 +7,17 @@ import { GatewayProcess } from "./gateway_process.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 
-/** How many times the usual time a gateway gets on the slowest machine. */
+/** The most by which a slow machine multiplies the usual times. */
 const SLOWEST = 16;
 
-/** A gateway that lived this long died of something new. */
+/** A gateway that lived this long did not die of what its predecessor died of. */
 const HEALTHY_AFTER_MS = 10_000;
-/** Before another is started; twice as long for each that died young. */
+/** How long to wait before starting another; doubled for each that died young. */
 const PAUSE_MS = { first: 10, last: 400 };
-/** Between tries that all fail. */
+/** The longest wait between attempts that all fail. */
 const MAX_WAIT_MS = 10_000;
 
-/** What a call that is under way still gets from a gateway that is replaced. */
+/** How long calls in progress may take to end in a gateway that is replaced. */
 const DRAIN_TIMEOUT_MS = 15_000;
 
 /** Options of {@linkcode GatewayKeeper.start}. */
@@ -27,26 +27,26 @@ export interface GatewayKeeperOptions {
   /** Absolute path of setsid(1). */
   readonly setsid: string;
   readonly gateway: Omit<GatewayOptions, "exclusive" | "slowness">;
-  /** How often to try to start the first ones. Once the signal is aborted, no gateway is started any more. */
+  /** How to retry the start of the first ones. Once the signal is aborted, no gateway is started. */
   readonly retryOptions: RetryOptions;
-  /** Told of those whom the gateways have turned away. */
+  /** Is told of everybody whom a gateway turns away. */
   readonly onRefused: (refusal: Refusal) => void;
-  /** Sees to it that the engine can be reached by its socket: before each gateway, and when one cannot. */
+  /** Restores the engine's socket if need be: before each gateway starts, and when one cannot reach it. */
   readonly restoreSocket: () => Promise<void>;
 }
 
-/** Keeps gateways alive: a dead one is replaced, and all of them are on {@linkcode reload}. */
+/** Keeps gateways alive: it replaces one that has died, and all of them on {@linkcode reload}. */
 export class GatewayKeeper implements AsyncDisposable {
   readonly #options: GatewayKeeperOptions;
   readonly #closing = new AbortController();
   /** The gateway in each place; `null` while there is none. */
   readonly #places: (GatewayProcess | null)[] = [];
   readonly #kept = new Set<Promise<void>>();
-  /** Gateways that finish their last calls. */
+  /** Gateways that are finishing their last calls. */
   readonly #draining = new Set<Promise<void>>();
   #addresses: GatewayAddresses;
   #reloading: Promise<void> = Promise.resolve();
-  /** What this machine has shown of itself: doubled whenever a gateway took too long. */
+  /** How slow this machine has turned out to be: doubled whenever a gateway took too long. */
   #slowness = 1;
 
   private constructor(options: GatewayKeeperOptions) {
@@ -62,8 +62,8 @@ export class GatewayKeeper implements AsyncDisposable {
   /**
    * Starts the gateways and resolves once all of them listen.
    *
-   * @throws with what the first one says that cannot: `failed_precondition`, or `unavailable` for what
-   * may pass; the reason of the signal, once that is aborted
+   * @throws what the first gateway reports that cannot listen: `failed_precondition`, or `unavailable` for
+   * what may pass; the reason of the signal, once it is aborted
    */
   static async start(options: GatewayKeeperOptions): Promise<GatewayKeeper> {
     const keeper = new GatewayKeeper(options);
@@ -84,21 +84,21 @@ export class GatewayKeeper implements AsyncDisposable {
     return this.#addresses;
   }
 
-  /** How many of them are there at this moment. */
+  /** How many of them there are at this moment. */
   get alive(): number {
     return this.#places.filter((gateway) => gateway !== null).length;
   }
 
   /**
-   * Replaces each gateway by one that reads the certificates anew, without a gap: the old one goes
-   * once the new one listens, and stays if that cannot.
+   * Replaces each gateway by one that has read the certificates again, without a gap: the old one ends once
+   * the new one listens, and stays if the new one cannot.
    */
   reload(): Promise<void> {
     this.#reloading = this.#reloading.then(() => this.#reload());
     return this.#reloading;
   }
 
-  /** Lets all of them finish, for a limited time. */
+  /** Lets all of them finish within a limited time. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new JobWorkerError("unavailable", "The daemon is shutting down"));
     await this.#reloading;
@@ -107,7 +107,7 @@ export class GatewayKeeper implements AsyncDisposable {
     await Promise.all([...this.#kept, ...this.#draining]);
   }
 
-  /** Starts one, and another with more time for each that took too long. */
+  /** Starts one; for each that takes too long, another that has more time. */
   async #start(exclusive: boolean): Promise<GatewayProcess> {
     while (true) {
       const slowness = this.#slowness;
@@ -146,7 +146,7 @@ export class GatewayKeeper implements AsyncDisposable {
     void kept.then(() => this.#kept.delete(kept));
   }
 
-  /** Sees to it that there is a gateway in this place, until the end or until it is put another. */
+  /** Keeps a gateway in this place until the end, or until another is put there. */
   async #keep(place: number, first: GatewayProcess): Promise<void> {
     const { signal } = this.#closing;
     let pause = PAUSE_MS.first;
@@ -165,7 +165,7 @@ export class GatewayKeeper implements AsyncDisposable {
     }
   }
 
-  /** Tries until there is a new gateway; `null` if the daemon is shut down before. */
+  /** Tries until there is a new gateway; `null` if the daemon shuts down first. */
   async #restart(pause: number): Promise<GatewayProcess | null> {
     const { signal } = this.#closing;
     const isAlone = () => this.alive === 0 && this.#draining.size === 0;
@@ -196,7 +196,7 @@ export class GatewayKeeper implements AsyncDisposable {
       try {
         const successor = await this.#start(false);
         if (this.#places[place] !== old) {
-          // It died meanwhile, and the place is taken.
+          // The old one died meanwhile, and its place is taken.
           await successor[Symbol.asyncDispose]();
           continue;
         }
@@ -210,7 +210,7 @@ export class GatewayKeeper implements AsyncDisposable {
         void drained.then(() => this.#draining.delete(drained));
       } catch (error) {
         if (this.#closing.signal.aborted) return;
-        diagnostics.error("Cannot reload: {why}; gateway {pid} serves on as before", {
+        diagnostics.error("Cannot reload: {why}; gateway {pid} goes on as before", {
           why: messageOf(error),
           pid: old.pid,
         });

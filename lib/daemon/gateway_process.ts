@@ -13,11 +13,11 @@ import {
   reportSchema,
 } from "./gateway_protocol.ts";
 
-/** How often a gateway is asked whether it is well, and how long it may take to answer. */
+/** How often a gateway's health is checked, and how long it may take to answer. */
 const PING_EVERY_MS = 3_000;
 const ANSWER_WITHIN_MS = 5_000;
 
-/** How long a gateway may take to load and to listen, and to close its connections. */
+/** How long a gateway may take to start listening, and to close its connections. */
 const LISTEN_WITHIN_MS = 30_000;
 const DRAIN_WITHIN_MS = 8_000;
 
@@ -25,11 +25,11 @@ const DRAIN_WITHIN_MS = 8_000;
 export interface GatewayProcessOptions {
   /** Absolute path of setsid(1). */
   readonly setsid: string;
-  /** Program and arguments of a gateway, see `gatewayCommand`. */
+  /** The program and arguments of a gateway, see `gatewayCommand`. */
   readonly argv: readonly string[];
-  /** Told of those whom it has turned away. */
+  /** Is told of everybody whom it turns away. */
   readonly onRefused: (refusal: Refusal) => void;
-  /** Sees to it that the engine can be reached by its socket. */
+  /** Restores the engine's socket if need be. */
   readonly restoreSocket: () => Promise<void>;
 }
 
@@ -42,17 +42,17 @@ export class GatewayProcess implements AsyncDisposable {
   readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
   readonly #pongs = new Map<number, (fault: string | null) => void>();
-  /** Ends the questions whether it is well. */
+  /** Ends the checks of its health. */
   readonly #unwatched = new AbortController();
-  /** What we ended it for. */
+  /** Why we killed it. */
   #fault: string | null = null;
   #wasUnwell = false;
 
   constructor(options: GatewayProcessOptions) {
     this.#options = options;
     const { setsid, argv } = options;
-    // A session of its own: Ctrl-C in the daemon's terminal is the engine's to handle. And setsid is
-    // all that the engine is permitted to run.
+    // It gets a session of its own, because Ctrl-C in the daemon's terminal is for the engine to handle. And
+    // setsid is all that the engine is permitted to run.
     this.#child = new Deno.Command(setsid, {
       args: [...argv],
       stdin: "piped",
@@ -60,7 +60,7 @@ export class GatewayProcess implements AsyncDisposable {
       stderr: "inherit",
     }).spawn();
     this.#commands = this.#child.stdin.getWriter();
-    // Whoever waits for it is told; if nobody does, `ended` tells.
+    // If nobody waits for this, `ended` tells.
     this.#listening.promise.catch(() => {});
     this.ended = this.#run();
   }
@@ -69,17 +69,17 @@ export class GatewayProcess implements AsyncDisposable {
     return this.#child.pid;
   }
 
-  /** Whether it was killed because it did not answer as it should: one on a slow machine may do that. */
+  /** Whether it was killed because it did not answer as it should, which happens on a slow machine. */
   get wasUnwell(): boolean {
     return this.#wasUnwell;
   }
 
   /**
-   * Lets it serve.
+   * Tells it to serve.
    *
    * @returns where it listens
-   * @param signal ends it while it does not listen yet
-   * @throws `failed_precondition` with what it says, if it cannot; `unavailable` if that may pass;
+   * @param signal ends it, as long as it does not listen yet
+   * @throws `failed_precondition` with what it reports, if it cannot; `unavailable` if that may pass;
    * `deadline_exceeded` if it takes too long
    */
   async serve(options: GatewayOptions, signal: AbortSignal): Promise<GatewayAddresses> {
@@ -106,20 +106,20 @@ export class GatewayProcess implements AsyncDisposable {
     }
   }
 
-  /** Ends it by SIGKILL, which works on a process that is stopped, too. */
+  /** Ends it by SIGKILL, which works even on a stopped process. */
   kill(why: string): void {
     this.#fault ??= why;
     try {
       this.#child.kill("SIGKILL");
     } catch (error) {
-      // It has ended, which `ended` may not have heard yet.
+      // It has ended already; `ended` may not know yet.
       if (!(error instanceof TypeError)) throw error;
     }
   }
 
-  /** Ends it in good order: followers are told to come back, other calls have so long to end. */
+  /** Ends it in good order: followers are told to come back, other calls have this long to end. */
   async drain(drainTimeoutMs: number): Promise<void> {
-    // It answers no more questions, and has a time limit of its own.
+    // It answers no more checks, and the drain has a time limit of its own.
     this.#unwatched.abort();
     this.#send({ kind: "drain", drainTimeoutMs });
     const timer = setTimeout(
@@ -135,7 +135,7 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   #send(command: GatewayCommand): void {
-    // To a gateway that has died; `ended` tells.
+    // The gateway has died; `ended` tells.
     this.#commands.write(encodeLine(command)).catch(() => {});
   }
 
@@ -161,7 +161,7 @@ export class GatewayProcess implements AsyncDisposable {
         }
       }
     } catch (error) {
-      this.kill(`it talks nonsense (${messageOf(error)})`);
+      this.kill(`it sent an invalid message (${messageOf(error)})`);
     }
     const end = await endOf(this.#child);
     const how = this.#fault ?? end;
@@ -182,7 +182,7 @@ export class GatewayProcess implements AsyncDisposable {
     }
   }
 
-  /** Asks from time to time whether it is well. */
+  /** Checks its health from time to time. */
   async #watch(withinMs: number): Promise<void> {
     const { signal } = this.#unwatched;
     try {

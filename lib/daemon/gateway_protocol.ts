@@ -1,7 +1,7 @@
 /**
- * What the engine and a gateway say to each other over the gateway's standard input and output: a
- * line of JSON each. Standard error is for diagnostics and passes through. When its input ends, the
- * engine has died, and so does the gateway.
+ * The messages between the engine and a gateway, over the gateway's standard input and output: a line of JSON
+ * each. Its standard error is for diagnostics and passes through. When its input ends, the engine has died, and
+ * the gateway exits.
  *
  * @module
  */
@@ -15,11 +15,11 @@ const gatewayOptionsSchema = z.object({
   address: hostPortSchema,
   /** `null`: no REST. */
   restAddress: hostPortSchema.nullable(),
-  /** The descriptors of sockets that are bound to these addresses; `null`: it binds one. */
+  /** The descriptors of sockets that are bound to these addresses already; `null`: it binds one itself. */
   inherited: z.object({ grpc: z.number().nullable(), rest: z.number().nullable() }),
-  /** The htpasswd file of those who may use REST. */
+  /** The htpasswd file of the users of REST. */
   users: z.string(),
-  /** Under which a proxy makes REST public. */
+  /** The origins under which a proxy makes REST public. */
   publicOrigins: z.array(z.string()).readonly(),
   cert: z.string(),
   key: z.string(),
@@ -28,12 +28,12 @@ const gatewayOptionsSchema = z.object({
   denyList: z.string(),
   /** The Unix socket of the engine. */
   socket: z.string(),
-  /** At once, in all and from one address, for gRPC; REST gets half as many more. */
+  /** For gRPC, at once, in all and from one address. REST gets half as many in addition. */
   maxConnections: z.number(),
   maxConnectionsPerAddress: z.number(),
   /** Fail if another process listens there, whether or not it would share the port. */
   exclusive: z.boolean(),
-  /** How many times the usual time it gets, to listen and to answer: more than 1 on a slow machine. */
+  /** By what to multiply the usual times to listen and to answer: more than 1 on a slow machine. */
   slowness: z.number(),
   debug: z.boolean(),
   /** Whether standard error, which it has from the engine, is systemd's journal. */
@@ -51,15 +51,14 @@ export const commandSchema = z.discriminatedUnion("kind", [
   /** Answers `unreachable`. `fault` says why the socket cannot be reached; `null`: try again. */
   z.object({ kind: z.literal("socket"), fault: z.string().nullable() }),
   /**
-   * Take no more connections, tell followers to come back, give the other calls so long to end, and
-   * exit.
+   * Accept no more connections, tell followers to come back, give the other calls this long to end, and exit.
    */
   z.object({ kind: z.literal("drain"), drainTimeoutMs: z.number() }),
 ]);
 
 export type GatewayCommand = z.infer<typeof commandSchema>;
 
-/** See `Refusal`. What a client wrote has been cut to a length that says enough. */
+/** See `Refusal`. What a client wrote has been truncated. */
 const refusalSchema = z.object({
   method: z.enum(["connect", "login"]),
   peer: z.string().max(128),
@@ -69,7 +68,7 @@ const refusalSchema = z.object({
   unreported: z.number(),
 });
 
-/** Why it cannot serve: until somebody changes something, for now, or because it took too long. */
+/** Why it cannot serve: something must be changed first, or it may pass, or it took too long. */
 export const FAILURES = ["failed_precondition", "unavailable", "deadline_exceeded"] as const;
 
 /** From the gateway. */
@@ -93,7 +92,7 @@ export type GatewayAddresses = Pick<GatewayOptions, "address" | "restAddress">;
 
 export type GatewayReport = z.infer<typeof reportSchema>;
 
-/** The longest line that is read: a peer gone mad must not fill our memory. */
+/** The longest line that is read, so that a faulty peer cannot fill our memory. */
 const MAX_LINE_CHARACTERS = 64 * 1024;
 
 /** One message as a line. */

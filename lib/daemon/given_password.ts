@@ -1,12 +1,12 @@
 import { invalidArgument, pathFaultOf } from "../errors.ts";
 
 /**
- * The password of a user of REST, from where the CLI takes it, too: the first line of a file, or a
- * variable. Never from an argument: those are seen by every user of the machine.
+ * The password of a user of REST, from where the CLI takes it too: the first line of a file, or a variable. It
+ * is never an argument, because every user of the machine can see those.
  *
- * @param file `WORKER_PASSWORD_FILE` if left out
+ * @param file by default the one that `WORKER_PASSWORD_FILE` names
  * @returns `null` if none is given
- * @throws {JobWorkerError} `invalid_argument` if the file cannot be read, or does not begin with one
+ * @throws {JobWorkerError} `invalid_argument` if the file cannot be read, or its first line is empty
  */
 export async function givenPassword(
   environment: (name: string) => string | undefined,

@@ -3,12 +3,12 @@ import { messageOf } from "../errors.ts";
 import type { Retention, Worker } from "../worker/mod.ts";
 import { diagnostics } from "./diagnostics.ts";
 
-/** Jobs that end one after the other are counted together. */
+/** Jobs that end shortly after one another are handled together. */
 const AFTER_AN_END_MS = 10_000;
-/** Jobs grow old also while none ends. */
+/** Jobs grow old even while none ends. */
 const AT_LEAST_EVERY_MS = 3_600_000;
 
-/** Lets go of finished jobs that are outside of the retention, some time after others have ended. */
+/** Prunes the finished jobs that the retention does not cover, some time after others have ended. */
 export class Housekeeping implements AsyncDisposable {
   readonly #worker: Pick<Worker, "prune">;
   readonly #retention: Retention;

@@ -1,6 +1,6 @@
 import { failedPrecondition } from "../errors.ts";
 
-/** Sockets that listen already, by their numbers as descriptors; `null` where we bind one ourselves. */
+/** The descriptors of sockets that listen already; `null` where we bind one ourselves. */
 export interface InheritedSockets {
   readonly grpc: number | null;
   readonly rest: number | null;
@@ -10,27 +10,27 @@ export interface InheritedSockets {
 const FIRST = 3;
 
 /**
- * What systemd has handed over to this process, see systemd.socket(5): first the socket of gRPC, then
- * that of REST, as the lines `ListenStream=` have them. They stay open while we restart, so that who
- * connects then waits instead of being refused.
+ * The sockets that systemd has handed over to this process, see systemd.socket(5): first the one for gRPC, then
+ * the one for REST, in the order of the lines `ListenStream=`. They stay open while we restart, so that clients
+ * that connect meanwhile wait instead of being refused.
  *
- * Deno passes inherited descriptors on to whatever it starts. The gateways need that; jobs and the
+ * Deno passes inherited descriptors on to every program that it starts. The gateways need that; jobs and the
  * shell of the engine close them, see `lib/process/enter_job.sh`.
  *
- * @throws {JobWorkerError} `failed_precondition` if there are more than are served
+ * @throws {JobWorkerError} `failed_precondition` if there are more than we serve
  */
 export function inheritedSockets(
   environment: (name: string) => string | undefined,
   { pid, hasRest }: { readonly pid: number; readonly hasRest: boolean },
 ): InheritedSockets {
-  // They are meant for one process, and its children have its environment.
+  // They are meant for one process, whose children inherit its environment.
   const count = environment("LISTEN_PID") === `${pid}` ? Number(environment("LISTEN_FDS")) : 0;
   const most = hasRest ? 2 : 1;
   if (count > most) {
     const served = hasRest ? "gRPC and REST are served" : "gRPC is served, and REST is off";
     throw failedPrecondition(
       `Cannot use the ${count} sockets that systemd has handed over: ${served}; ` +
-        "write as many lines ListenStream= in the socket unit",
+        "write one line ListenStream= for each in the socket unit",
     );
   }
   return { grpc: count > 0 ? FIRST : null, rest: count > 1 ? FIRST + 1 : null };

@@ -13,23 +13,23 @@ import { givenPassword } from "./given_password.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]
 
-Makes all that a first start needs: a CA, the certificates of the server and of three clients, the
-directory for data, and ${CONFIG_NAME}, which says where they are.
+Makes everything that a first start needs: a CA, certificates for the server and three clients, the
+data directory, and ${CONFIG_NAME}, which says where they are.
 
 Options:
-  --dir=<dir>        where to [.]; a daemon finds ${SYSTEM_DIRECTORY} by itself, and its data is then
-                     in /var/lib/job-worker
+  --dir=<dir>        where to make it [.]; a daemon finds ${SYSTEM_DIRECTORY} by itself, and its data
+                     is then in /var/lib/job-worker
   --host=<name>      a name or address by which clients reach this server; repeatable
-  --user=<name>      a user of the REST API, an admin; the password is the first line of the file
-                     WORKER_PASSWORD_FILE, or WORKER_PASSWORD, or made up
-  --job-user=<name>  whose rights jobs have, where the daemon runs as root [job-worker, else nobody]
-  --systemd          write units for systemd, too: those of a user, unless root asks; they start
-                     WORKER_EXECUTABLE, or this program
-  --system           write those of the system, whoever asks
+  --user=<name>      a user of the REST API, an admin; the password is the first line of the file that
+                     WORKER_PASSWORD_FILE names, or WORKER_PASSWORD, or else a random one
+  --job-user=<name>  the user that jobs run as if the daemon runs as root [job-worker, else nobody]
+  --systemd          also write units for systemd, for your own user unless you are root; they start
+                     the program that WORKER_EXECUTABLE names, or this one
+  --system           write units for the system even if you are not root
   --force            replace what is there: every certificate that the old CA signed becomes invalid
 `;
 
-/** What {@linkcode init} is told. */
+/** What the command line of {@linkcode init} says. */
 export interface InitOptions {
   /** Absolute. */
   readonly directory: string;
@@ -42,9 +42,9 @@ export interface InitOptions {
 }
 
 /**
- * Reads what follows the verb.
+ * Reads what follows the word `init`.
  *
- * @returns `null` if help is wanted
+ * @returns `null` if it asks for help
  * @throws {JobWorkerError} `invalid_argument`
  */
 export function parseInit(args: readonly string[]): InitOptions | null {
@@ -72,7 +72,7 @@ export function parseInit(args: readonly string[]): InitOptions | null {
   };
 }
 
-/** Where the data of an installation in this directory is. */
+/** The data directory of an installation in this directory. */
 export function dataDirectoryOf(directory: string): string {
   return directory === SYSTEM_DIRECTORY ? "/var/lib/job-worker" : join(directory, "data");
 }
@@ -80,9 +80,9 @@ export function dataDirectoryOf(directory: string): string {
 /**
  * Makes what a first start needs.
  *
- * @param args what follows the verb
+ * @param args what follows the word `init`
  * @returns what was made and what to do next, to be printed
- * @throws {JobWorkerError} `already_exists` if a file is there and `--force` is not given, and then
+ * @throws {JobWorkerError} `already_exists` if a file exists and `--force` is not given, in which case
  * nothing was made; `failed_precondition` if one cannot be written
  */
 export async function init(
@@ -130,7 +130,7 @@ export async function init(
 
 const SERVICE = "worker-daemon.service";
 const SOCKET = "worker-daemon.socket";
-/** What the unit starts as it is in `deploy/`. */
+/** What the unit in `deploy/` starts. */
 const INSTALLED = "/usr/local/bin/worker-daemon";
 /** Relative to the directory. */
 const USERS = "certs/users.htpasswd";
@@ -158,7 +158,7 @@ function configText(directory: string, jobUser: string | null): string {
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
-/** A daemon that runs as root must be told whose rights jobs have. */
+/** A daemon that runs as root must be told which user jobs run as. */
 async function jobUserOf({ jobUser, systemd }: InitOptions): Promise<string | null> {
   if (jobUser !== null || (Deno.uid() !== 0 && systemd !== "system")) return jobUser;
   const users = await Deno.readTextFile("/etc/passwd").catch(() => "");
@@ -169,7 +169,7 @@ function serviceText(
   { directory, systemd }: InitOptions,
   environment: (name: string) => string | undefined,
 ): string {
-  // The portable form says so itself: the runtime that it unpacks is another program.
+  // The portable executable sets the variable, because the runtime that it unpacks is another program.
   const program = environment("WORKER_EXECUTABLE") ??
     (Deno.build.standalone ? Deno.execPath() : INSTALLED);
   const config = `--config=${join(directory, CONFIG_NAME)}`;
@@ -179,9 +179,9 @@ function serviceText(
 }
 
 /**
- * The unit of the system as one of a user: without what only root has, and without targets that are
- * unknown there. The data is where the configuration says; `StateDirectory=` would be the directory of
- * the client's settings, `~/.config/job-worker`.
+ * The unit of the system as the unit of a user: without what only root may set, and without targets that do not
+ * exist there. The configuration says where the data is; `StateDirectory=` would be the directory of the
+ * client's settings, `~/.config/job-worker`.
  */
 function userUnit(unit: string): string {
   const ofRoot = /^(StateDirectory|OOMScoreAdjust)=/m;
@@ -208,7 +208,7 @@ async function checkNew(
     if (!isThere) continue;
     throw new JobWorkerError(
       "already_exists",
-      `Cannot make "${path}": it is there already; use --force to replace it and every certificate`,
+      `Cannot make "${path}": it exists; use --force to replace it and every certificate`,
     );
   }
 }
@@ -226,7 +226,7 @@ async function makeDirectory(path: string, mode: number): Promise<void> {
 
 async function write(path: string, text: string, force: boolean): Promise<void> {
   try {
-    // In the place of what is there: a link that somebody has put there is not followed.
+    // Replaces what is there, without following a link that somebody has put there.
     if (force) return await replaceFile(path, text, { mode: 0o644 });
     await createFile(path, text, 0o644);
     await flushDirectory(dirname(path));
@@ -247,7 +247,7 @@ async function addUser(
   return [path, `the REST user "${user}", an admin${shown}`];
 }
 
-/** 120 random bits, in letters and digits that a mouse selects as one word. */
+/** 120 random bits, as letters and digits that a double click selects. */
 function madeUpPassword(): string {
   return crypto.getRandomValues(new Uint8Array(15)).toBase64({ alphabet: "base64url" })
     .replace(/[-_]/g, "0");

@@ -27,16 +27,16 @@ export type JobEngineOptions = Pick<
   | "retainBytes"
 >;
 
-/** All that has to do with jobs, and nothing that has to do with a network. */
+/** Everything that has to do with jobs, and nothing that has to do with a network. */
 export class JobEngine implements AsyncDisposable {
   readonly service: JobService;
-  /** What the service writes its decisions to. */
+  /** Where the service records its decisions. */
   readonly audit: AuditLog;
   /** Absolute path. */
   readonly dataDirectory: string;
-  /** What holds the processes of its jobs. */
+  /** What keeps the processes of a job together. */
   readonly containment: Containment;
-  /** So many jobs ran when an earlier daemon died. */
+  /** How many jobs were running when an earlier daemon died. */
   readonly lost: number;
   readonly #worker: Worker;
   readonly #shutdownGraceMs: number;
@@ -70,7 +70,7 @@ export class JobEngine implements AsyncDisposable {
     const dataDirectory = options.dataDir === IN_MEMORY
       ? await makeTemporaryDirectory(resources)
       : await makeDataDirectory(options.dataDir);
-    // First of all, since it is what keeps a second daemon out.
+    // This comes first, because it keeps a second daemon out.
     const store = resources.use(
       options.dataDir === IN_MEMORY
         ? new MemoryStore()
@@ -131,7 +131,7 @@ export class JobEngine implements AsyncDisposable {
     });
   }
 
-  /** Ends all jobs, as the options say, and closes what they were recorded in. */
+  /** Ends all jobs as the options say, and closes what they are recorded in. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker.shutdown({ gracePeriodMs: this.#shutdownGraceMs });
     await this.#resources.disposeAsync();
@@ -141,7 +141,7 @@ export class JobEngine implements AsyncDisposable {
 async function makeTemporaryDirectory(resources: AsyncDisposableStack): Promise<string> {
   const path = await Deno.makeTempDir({ prefix: "job-worker-" });
   resources.defer(() => Deno.remove(path, { recursive: true }));
-  // Old files in it are still in use: so locked, systemd-tmpfiles(8) leaves it alone, see tmpfiles.d(5).
+  // Old files in it are still in use. systemd-tmpfiles(8) leaves a locked directory alone, see tmpfiles.d(5).
   const directory = resources.use(await Deno.open(path));
   await directory.lock(true);
   return path;

@@ -12,8 +12,8 @@ const PRIORITIES: Readonly<Record<LogLevel, number>> = {
 };
 
 /**
- * Whether what we write to standard error goes to systemd's journal, as systemd.exec(5) has it: by the
- * device and inode in `JOURNAL_STREAM`. Whoever inherits the variable may have another standard error.
+ * Whether our standard error is systemd's journal, whose device and inode are in `JOURNAL_STREAM`, see
+ * systemd.exec(5). A process that inherits the variable may have another standard error.
  */
 export function isJournal(environment: (name: string) => string | undefined): boolean {
   const stream = environment("JOURNAL_STREAM");
@@ -22,7 +22,7 @@ export function isJournal(environment: (name: string) => string | undefined): bo
   return stream === `${dev}:${ino}`;
 }
 
-/** Lines as the journal takes them, see sd-daemon(3): it knows the time itself, but not the priority. */
+/** Lines for the journal, see sd-daemon(3): it adds the time itself, but not the priority. */
 export function journalLines(level: LogLevel, text: string): string {
   return text.replace(/^(?=[^])/gm, `<${PRIORITIES[level]}>`);
 }

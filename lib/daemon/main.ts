@@ -9,8 +9,8 @@ import { helpText } from "../config/help_text.ts";
 import { isJournal, journalLines } from "./journal.ts";
 
 /**
- * The daemon, from its arguments to its exit status. What each of its roles needs is loaded in that role
- * only: the engine has no code for the network, and the gateway none for running programs.
+ * Runs the daemon, from its arguments to its exit status. Each role loads only the code that it needs: the engine
+ * has none for the network, and the gateway none for running programs.
  *
  * @returns one of {@linkcode EXIT_STATUS}
  */
@@ -41,7 +41,7 @@ export async function main(process: DaemonProcess): Promise<number> {
         return await runDaemon(process);
     }
   } catch (error) {
-    // Asked to end while it was starting.
+    // It was asked to end while it was starting.
     if (process.signal.aborted && error === process.signal.reason) return 0;
     const text = `worker-daemon: ${messageOf(error)}\n`;
     process.printError(isJournal(environment) ? journalLines("error", text) : text);

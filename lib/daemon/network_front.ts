@@ -23,11 +23,11 @@ import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
 export interface NetworkFrontOptions extends Omit<GatewayOptions, "socket" | "debug" | "journal"> {
-  /** Told of those who are turned away, for the audit trail; of a crowd of strangers, of some. */
+  /** Is told, for the audit trail, of those who are turned away; of a crowd of strangers only of some. */
   readonly onRefused: (refusal: Refusal) => void;
 }
 
-/** All that faces the network: TLS, gRPC and REST over a `JobService`, and nothing that runs a program. */
+/** Everything that faces the network: TLS, gRPC and REST over a `JobService`. It runs no program. */
 export class NetworkFront implements AsyncDisposable {
   readonly #listener: TlsListener;
   readonly #rest: RestServer | null;
@@ -46,7 +46,7 @@ export class NetworkFront implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  /** @throws `failed_precondition` if the certificates are no good or the address is in use */
+  /** @throws `failed_precondition` if the certificates cannot be used; `unavailable` if the address is in use */
   static async open(service: JobService, options: NetworkFrontOptions): Promise<NetworkFront> {
     await using resources = new AsyncDisposableStack();
     const { hostname } = options.address;
@@ -71,7 +71,7 @@ export class NetworkFront implements AsyncDisposable {
     const rest = options.restAddress === null
       ? null
       : await openRest(service, options.restAddress, { ...options, material }, resources);
-    // Both at once: the calls of either may take their time.
+    // Both at once, because the calls of either may take a while.
     resources.defer(async () => {
       await Promise.all([grpc.close(closing), rest?.close(closing)]);
     });
@@ -80,7 +80,7 @@ export class NetworkFront implements AsyncDisposable {
       options.onRefused(refusalOf(refused, unreported));
     };
     const onStranger = rateLimit(onKnown, REPORTS);
-    // Each of a crowd says the same, and none of them was looked at.
+    // The lines about a crowd are all alike, and nothing is known of any of its clients.
     const onCrowd = rateLimit(warnOfRefused, { ...REPORTS, max: 1 });
     const listener = resources.use(
       await TlsListener.listen({
@@ -115,7 +115,7 @@ export class NetworkFront implements AsyncDisposable {
     await Promise.all([this.#listener.probe(), this.#rest?.probe()]);
   }
 
-  /** The same as disposing of it, but calls that end by themselves have so long to do so. */
+  /** Disposes of it, but first gives calls that end by themselves this long to do so. */
   async drain(drainTimeoutMs: number): Promise<void> {
     this.#closing.drainTimeoutMs = drainTimeoutMs;
     await this[Symbol.asyncDispose]();
@@ -127,7 +127,7 @@ export class NetworkFront implements AsyncDisposable {
   }
 }
 
-/** The port to listen on, once it is sure that nobody else does. */
+/** The port to listen on, after making sure that nobody else does, if it is to be exclusive. */
 async function portOf(
   address: HostPort,
   descriptor: number | null,
@@ -136,7 +136,7 @@ async function portOf(
   return exclusive && descriptor === null ? await findFreePort(address) : address.port;
 }
 
-/** Anybody can cause these lines, as often as they like, but for those with a certificate. */
+/** Even somebody without a certificate can cause these lines, as often as they like. */
 const REPORTS = { max: 20, perMs: 60_000 };
 
 function refusalOf(
@@ -158,7 +158,7 @@ function warnOfRefused(
   });
 }
 
-/** REST over HTTPS. Its logins end with the resources. */
+/** Opens REST over HTTPS. Its logins are closed with the resources. */
 async function openRest(
   service: JobService,
   address: HostPort,

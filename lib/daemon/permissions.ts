@@ -8,12 +8,12 @@ import type { DaemonInvocation } from "../config/parse_options.ts";
 import { notifySocket, OWN_SOCKET } from "./service_manager.ts";
 
 /**
- * The flags of `deno run` for these arguments, a line each: those of the task `start`, but for any
- * data directory. The portable executable asks for them before it runs the engine; that it may read
- * files and the variables `WORKER_*`, and ask who it is, goes without saying.
+ * The flags of `deno run` for these arguments, one per line: those of the task `start`, but for any data
+ * directory. The portable executable asks for them before it runs the engine. It grants by itself to read files
+ * and the variables `WORKER_*`, and to ask for the user.
  *
- * @throws {JobWorkerError} `invalid_argument` for arguments that are wrong, and for a path that no flag
- * can name
+ * @throws {JobWorkerError} `invalid_argument` for wrong arguments, and for a path that no flag can
+ * name
  */
 export async function permissionsFor(
   args: readonly string[],
@@ -38,7 +38,7 @@ async function engineFlags(
   const run = `--allow-run=${setsid}`;
   const told = supervisor === null ? [] : [pathInFlag(supervisor)];
   if (dataDir === IN_MEMORY) {
-    // The name of its directory, and so that of its socket, is made up later.
+    // Its directory, and so its socket, gets a random name later.
     return [run, `--allow-write=${["/tmp", ...told].join(",")}`, "--allow-net"];
   }
   const directory = pathInFlag(resolve(dataDir));
@@ -72,7 +72,7 @@ async function userFlags(
   return line === null ? [] : [`--allow-write=${pathInFlag(resolve(dirname(line.path)))}`];
 }
 
-/** Deno takes a comma for the end of a path, and we a line end for that of a flag. */
+/** For Deno a comma ends a path, and for us a line end ends a flag. */
 function pathInFlag(path: string): string {
   if (!/[,\n]/.test(path)) return path;
   throw invalidArgument(

@@ -3,17 +3,17 @@ import { doubling, type Growth } from "../async/doubling.ts";
 
 /** Options of {@linkcode retry}. */
 export interface RetryOptions {
-  /** Before each attempt but the first. */
+  /** How long to wait before each attempt but the first. */
   readonly pauseMs: Growth;
   readonly signal: AbortSignal;
-  /** Told of each attempt that failed; another is made if it returns true. */
+  /** Is told of each attempt that failed; another is made if it returns true. */
   readonly again: (error: unknown) => boolean;
 }
 
 /**
- * Does what may fail for a while until it succeeds.
+ * Repeats what may fail for a while, until it succeeds.
  *
- * @throws what the last attempt has failed with; the reason of the signal, once that is aborted
+ * @throws the error of the last attempt; the reason of the signal, once it is aborted
  */
 export async function retry<T>(
   attempt: () => Promise<T>,

@@ -1,17 +1,17 @@
 import { messageOf } from "../errors.ts";
 import { diagnostics } from "./diagnostics.ts";
 
-/** The name of our own socket in the data directory: Deno sends from none that has no name. */
+/** The name of our own socket in the data directory; Deno cannot send from a socket without a name. */
 export const OWN_SOCKET = "notify.sock";
 
-/** Where a service manager that started us listens, see sd_notify(3); `null` if there is none. */
+/** Where the service manager that started us listens, see sd_notify(3); `null` if there is none. */
 export function notifySocket(environment: (name: string) => string | undefined): string | null {
   const path = environment("NOTIFY_SOCKET") ?? "";
-  // Deno reaches no abstract socket, which begins with "@"; those are of systemd before 2014.
+  // Deno cannot reach an abstract socket ("@…"), which systemd used until 2014.
   return path.startsWith("/") ? path : null;
 }
 
-/** What systemd, or another that speaks as it does, is told of this process. */
+/** Tells systemd, or another manager with its protocol, about this process. */
 export class ServiceManager implements Disposable {
   readonly #path: string;
   readonly #socket: Deno.DatagramConn;
@@ -25,16 +25,16 @@ export class ServiceManager implements Disposable {
   /**
    * @param path see {@linkcode notifySocket}
    * @param directory where we may put a socket
-   * @returns `null` if nobody wants to know, or cannot be told, which is a line of the diagnostics
+   * @returns `null` if there is no manager, or it cannot be told, which the diagnostics say
    */
   static async open(path: string | null, directory: string): Promise<ServiceManager | null> {
     if (path === null) return null;
     const own = `${directory}/${OWN_SOCKET}`;
     try {
-      // Left by a daemon that was killed at this very place.
+      // A daemon that was killed right here has left it behind.
       await Deno.remove(own).catch(() => {});
       const socket = Deno.listenDatagram({ transport: "unixpacket", path: own });
-      // Nobody answers.
+      // Nobody sends answers to it.
       await Deno.remove(own);
       return new ServiceManager(path, socket);
     } catch (error) {
@@ -43,12 +43,12 @@ export class ServiceManager implements Disposable {
     }
   }
 
-  /** All is well, which is the end of {@linkcode reloading}, too. */
+  /** The daemon serves; this also ends {@linkcode reloading}. */
   async ready(status: string): Promise<void> {
     await this.#tell("READY=1", `STATUS=${status}`);
   }
 
-  /** It serves on while it reads its certificates anew. */
+  /** It reads its certificates again, and keeps serving meanwhile. */
   async reloading(): Promise<void> {
     await this.#tell("RELOADING=1", "STATUS=Reading certificates and users");
   }

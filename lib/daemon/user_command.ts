@@ -15,7 +15,7 @@ Without --users the file is that of the daemon's configuration. To remove a user
 with the name from that file. A running daemon reads the file again at SIGHUP.
 `;
 
-/** What it needs from the process. */
+/** What {@linkcode editUsers} needs from the process. */
 export interface UserCommandProcess {
   readonly environment: (name: string) => string | undefined;
   readonly print: (text: string) => void;
@@ -25,8 +25,8 @@ export interface UserCommandProcess {
 /**
  * Adds a user to the users file, or changes one.
  *
- * @param args what follows the command's word
- * @throws {JobWorkerError} `invalid_argument`, or `failed_precondition` for a file that is no good
+ * @param args what follows the word `user`
+ * @throws {JobWorkerError} `invalid_argument`, or `failed_precondition` for a file that cannot be used
  */
 export async function editUsers(
   args: readonly string[],
@@ -52,18 +52,18 @@ const FLAGS = {
   "password-file": { type: "string" },
 } as const;
 
-/** A line that was understood. */
+/** A valid command line. */
 export interface UserCommand {
-  /** Of the users file, as the daemon would find it. */
+  /** The path of the users file, as the daemon would find it. */
   readonly path: string;
   readonly user: string;
   readonly roles: readonly Role[];
-  /** Whose first line is the password, if the line names one. */
+  /** The file whose first line is the password, if the command line names one. */
   readonly passwordFile: string | undefined;
 }
 
 /**
- * Reads the line.
+ * Reads what follows the word `user`.
  *
  * @returns `null` if it asks for help
  * @throws {JobWorkerError} `invalid_argument`

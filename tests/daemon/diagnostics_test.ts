@@ -102,7 +102,7 @@ Deno.test("diagnostics tell of an error that nobody has caught, in one line, and
     }, { expectedCode: 1 });
     assert.match(
       text,
-      /^<2>Ended by a fault of its own: a\\x0ab error="Error: a\\nb\\n.* at .*\n$/,
+      /^<2>Ended by an internal error: a\\x0ab error="Error: a\\nb\\n.* at .*\n$/,
     );
   }
 });

@@ -134,7 +134,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     ),
     facts,
   );
-  assert.equal(lost, "<4>1001 jobs ran when the daemon died: recorded as lost");
+  assert.equal(lost, "<4>1001 jobs were running when the daemon died: recorded as lost");
   assert.match(socketLine, /^<4>The socket \S+ was removed or replaced: made again$/);
   assert.equal(end, "<6>Shutting down: The end");
 });

@@ -167,7 +167,7 @@ Deno.test("--check-config ends with a status after which the unit is not restart
     [`--key=${path}/certs/client-key.pem`, 78, /does not belong to certificate/],
     [`--data-dir=${path}/job-worker.json`, 78, /Cannot use the data directory .* not a directory/],
     [`--data-dir=${path}/open`, 78, /others than its owner may write in it; run `chmod go-w /],
-    [`--data-dir=/${"long".repeat(30)}`, 78, /lets its path have 95 bytes/],
+    [`--data-dir=/${"long".repeat(30)}`, 78, /at most 95 leave room for the socket/],
     ["--job-user=no-such-user", 78, /"no-such-user": there is no such user on this machine/],
     ["--deny-list=/nonexistent", 78, /Cannot use the deny list "\/nonexistent"/],
     ["--gateways=0", 2, /must be a whole number from 1 to 64/],

@@ -117,7 +117,7 @@ Deno.test("SIGHUP with a bad certificate leaves the old one serving, and says wh
   Deno.kill(daemon.pid, "SIGHUP");
   const why = `Cannot use the certificate "${cert}": there is no PEM certificate in it`;
   await house.diagnosed(
-    new RegExp(`Cannot reload: ${why} .*; gateway ${gateway} serves on as before`),
+    new RegExp(`Cannot reload: ${why} .*; gateway ${gateway} goes on as before`),
   );
   assert.equal(await shownCertificate(daemon.port), fingerprintOf(pem));
   assert.equal((await daemon.cli(["list"])).code, 0);
