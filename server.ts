@@ -1,5 +1,5 @@
 /**
- * `worker-daemon`: arguments in, exit status out, signals of the operating system.
+ * `worker-daemon`: passes the arguments and signals of the process to the daemon, and exits with its status.
  *
  * @module
  */
@@ -27,7 +27,7 @@ const status = await main({
     try {
       stdout.writeSync(encoder.encode(text));
     } catch (error) {
-      // Nobody reads it: that is no reason not to do the work.
+      // Nobody reads the output, which is no reason to stop.
       if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
     }
   },

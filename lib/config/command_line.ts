@@ -1,7 +1,7 @@
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { OPTION_ROWS, variableOf } from "./options.ts";
 
-/** Flags that are no options: they cannot be in the configuration file. */
+/** Flags that are not options: they cannot be in the configuration file. */
 export const CONFIG_FLAG = "config";
 export const CHECK_FLAG = "check-config";
 
@@ -29,7 +29,7 @@ export type CommandLine =
   | { readonly kind: "version" };
 
 /**
- * Reads the command line of the daemon, but not yet the values in it.
+ * Reads the command line of the daemon, without checking the values in it.
  *
  * @throws {JobWorkerError} `invalid_argument`
  */
@@ -39,7 +39,7 @@ export function parseCommandLine(
 ): CommandLine {
   if (asksForHelp(args)) return { kind: "help" };
   if (args.includes("--version")) return { kind: "version" };
-  // A switch may have a value, too, which parseArgs() allows to strings only.
+  // A switch may have a value, which parseArgs() allows for strings only.
   const words = args.map((arg) => SWITCHES.has(arg) ? `${arg}=true` : arg);
   const { values } = parseLine({ args: words, options: KNOWN }, ": see --help");
   const flags = new Map(Object.entries(values).map(([name, value]) => [name, String(value)]));

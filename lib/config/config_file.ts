@@ -1,11 +1,11 @@
 /**
- * The configuration file: a JSON object with the options of the daemon by the names of their flags.
+ * The configuration file: a JSON object with the daemon's options, by the names of their flags.
  *
  * ```json
  * { "address": "0.0.0.0:8080", "data-dir": "/var/lib/job-worker", "log-limit": "64MiB", "gateways": 2 }
  * ```
  *
- * Paths in it are relative to where it lies.
+ * Paths in it are relative to its directory.
  *
  * @module
  */
@@ -19,10 +19,10 @@ import { parseCommandLine } from "./command_line.ts";
 import { OPTION_ROWS } from "./options.ts";
 import { type DaemonInvocation, type OptionFile, parseOptions } from "./parse_options.ts";
 
-/** Its name, in the working directory or in {@linkcode SYSTEM_DIRECTORY}. */
+/** The name of the file, in the working directory or in {@linkcode SYSTEM_DIRECTORY}. */
 export const CONFIG_NAME = "job-worker.json";
 
-/** Where a daemon of the whole system is configured. */
+/** Where the daemon of the system is configured. */
 export const SYSTEM_DIRECTORY = "/etc/job-worker";
 
 const NAMES = OPTION_ROWS.map(({ name }) => name);
@@ -38,8 +38,8 @@ const schema = z.strictObject(
 );
 
 /**
- * What the daemon is told by its command line, its environment and the configuration file: the one
- * that is named there, else the first of the standard ones that exists.
+ * What the command line, the environment and the configuration file say. The file is the one that the others
+ * name, or else the first of the standard ones that exists.
  *
  * @throws {JobWorkerError} `invalid_argument`, naming what is wrong and where
  */
@@ -66,8 +66,8 @@ async function findConfigFile(named: string | null): Promise<OptionFile | null> 
  * Reads a configuration file.
  *
  * @returns `null` if there is none
- * @throws {JobWorkerError} `invalid_argument` if it cannot be read, may be changed by others than us
- * and root, it is not JSON, or an option in it is not known
+ * @throws {JobWorkerError} `invalid_argument` if it cannot be read, others than us and root may change
+ * it, it is not JSON, or an option in it is unknown
  */
 export async function readConfigFile(path: string): Promise<OptionFile | null> {
   let json: unknown;

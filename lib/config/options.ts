@@ -1,6 +1,6 @@
 /**
- * The options of the daemon. A row is all that there is to say of an option: its type, its flag, its variable,
- * its name in the configuration file, its line in the help and in the manual are derived from it.
+ * The options of the daemon. A row says everything about an option: its type, its flag, its variable, its name in
+ * the configuration file, and its lines in the help and in the manual are derived from it.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import { parseSwitch } from "../text/switch.ts";
 
 /** What a row says of an option. */
 interface Option<T> {
-  /** Stands for the value in the help; `null`: a switch. What is a `file` or a `dir` is a path. */
+  /** Stands for the value in the help; `null`: a switch. A `file` and a `dir` are paths. */
   readonly placeholder: string | null;
   readonly about: string;
   /** As somebody would write it. */
@@ -32,7 +32,7 @@ interface Option<T> {
   readonly parse: (text: string) => T;
 }
 
-/** In the order of the help. The name of an option is that of its flag, and `Ms` if it is a duration. */
+/** In the order of the help. The name of an option is the one of its flag, plus `Ms` for a duration. */
 const OPTIONS = {
   /** Where gRPC listens. */
   address: {

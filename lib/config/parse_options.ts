@@ -18,7 +18,7 @@ export interface OptionFile {
   readonly texts: ReadonlyMap<string, string>;
 }
 
-/** What says which value an option has, in this order. */
+/** What may set an option, in the order of precedence. */
 interface Sources {
   readonly flags: ReadonlyMap<string, string>;
   readonly environment: (name: string) => string | undefined;
@@ -40,7 +40,7 @@ export function parseOptions(
   if (!("flags" in line)) return line;
   const { kind, flags } = line;
   const values = OPTION_ROWS.map((row) => [row.key, valueOf(row, { flags, environment, file })]);
-  // Each value is what its own row has parsed, which is what the type is made of.
+  // Each value comes from `parse` of its row, from which the type is derived.
   const options = Object.fromEntries(values) as DaemonOptions;
   checkTogether(options);
   return { kind, options };
@@ -70,10 +70,10 @@ function textOf(
   return written === undefined ? [`--${name}`, byDefault] : [`"${name}" in ${file?.path}`, written];
 }
 
-/** Refuses options each of which is right, but not beside another. */
+/** Refuses options that do not go together. */
 function checkTogether(options: DaemonOptions): void {
   const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs, address, restAddress } = options;
-  // A bound that is lower than what jobs get by default would let none of those start.
+  // A maximum below the default would let no job with the default start.
   if (logLimit > maxLogLimit) {
     throw aboveMaximum("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
   }
@@ -93,7 +93,7 @@ function aboveMaximum(name: string, given: string, max: string): JobWorkerError 
   );
 }
 
-/** Whether listening at the one takes from the other: all of a machine's addresses are one more. */
+/** Whether one cannot listen at both: a wildcard address includes every other. */
 function overlap({ hostname: one }: HostPort, { hostname: other }: HostPort): boolean {
   return one === other || [one, other].some((name) => Object.hasOwn(LOOPBACK, name));
 }

@@ -1,13 +1,13 @@
 import { failedPrecondition } from "../errors.ts";
 
 /**
- * What the system knows of a file, behind links; `null` if there is none.
+ * What the system knows about a file, following links; `null` if there is none.
  *
- * @throws {JobWorkerError} `failed_precondition` for a link that leads nowhere: nothing can be made there
+ * @throws {JobWorkerError} `failed_precondition` for a dangling link, because nothing can be made there
  */
 export async function fileInfo(path: string): Promise<Deno.FileInfo | null> {
   const info = await infoBy(Deno.stat, path) ?? await infoBy(Deno.lstat, path);
-  // What is no link was made between the two questions.
+  // Anything but a link was made between the two questions.
   if (!info?.isSymlink) return info;
   throw failedPrecondition(`"${path}" is a link that leads nowhere`);
 }

@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../errors.ts";
 
-/** See errno(3): of a path that is missing, in the way, or not ours to use. */
+/** The errors, see errno(3), of a path that is missing, in the way, or not ours to use. */
 const LASTING = new Set([
   "EACCES",
   "EEXIST",
@@ -16,8 +16,8 @@ const LASTING = new Set([
 ]);
 
 /**
- * Whether what was thrown at a start stays as it is until somebody mends something. The rest may pass: a
- * disk that is full or broken, a port that is in use, too many processes.
+ * Whether an error at a start lasts until somebody fixes something. Others may pass: a disk that is full or
+ * broken, a port that is in use, too many processes.
  */
 export function isLasting(error: unknown): boolean {
   if (error instanceof JobWorkerError) return error.code === "failed_precondition";

@@ -3,17 +3,17 @@ import { flushDirectory, writeFully } from "./flush.ts";
 
 /** Options of {@linkcode replaceFile}. */
 export interface ReplaceFileOptions {
-  /** It keeps its owner if it is there already. */
+  /** A file that exists keeps its owner. */
   readonly mode: number;
-  /** If it is there already, its mode, too. */
+  /** A file that exists keeps its mode, too. */
   readonly keepMode?: boolean;
 }
 
 /**
- * Puts a file in place: who opens it meanwhile, or after a power cut, has the old one or the new one,
- * whole. A link that is there is replaced, and not followed.
+ * Replaces a file atomically: whoever opens it meanwhile, or after a power cut, gets all of the old one or all of
+ * the new one. A link in its place is replaced, and not followed.
  *
- * @throws what the system says; the old file is then as it was
+ * @throws the error of the system; the old file is then unchanged
  */
 export async function replaceFile(
   path: string,
@@ -27,7 +27,7 @@ export async function replaceFile(
   const kept = old?.isFile ? old : null;
   const fresh = `${path}.${crypto.randomUUID()}`;
   try {
-    // For its owner only, until the owner is that of the old one.
+    // For its owner only, until it has the owner of the old one.
     await createFile(fresh, text, mode & 0o600);
     const made = await Deno.stat(fresh);
     if (kept !== null && (kept.uid !== made.uid || kept.gid !== made.gid)) {
@@ -37,7 +37,7 @@ export async function replaceFile(
     await Deno.rename(fresh, path);
   } catch (error) {
     await Deno.remove(fresh).catch(() => {});
-    // It is the name that somebody knows.
+    // This is the name that people know.
     if (error instanceof Error) error.message = error.message.replaceAll(fresh, path);
     throw error;
   }
@@ -45,12 +45,12 @@ export async function replaceFile(
 }
 
 /**
- * Makes a file with a content that is on the disk. Its name need not be: see `flushDirectory()`.
+ * Makes a file whose content is on the disk. Its name may not be there yet: see `flushDirectory()`.
  *
- * @throws `Deno.errors.AlreadyExists`; what writing throws, and then there is no such file
+ * @throws `Deno.errors.AlreadyExists`; what writing throws, in which case there is no such file
  */
 export async function createFile(path: string, text: string, mode: number): Promise<void> {
-  // Made first and filled then, so that what is taken away below is never somebody else's.
+  // Made first and filled later, so that what is removed below is never somebody else's.
   using file = await Deno.open(path, { write: true, createNew: true, mode });
   try {
     await writeFully(file, new TextEncoder().encode(text));

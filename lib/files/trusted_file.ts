@@ -1,20 +1,20 @@
 /** Options of {@linkcode readTrustedFile}. */
 export interface ReadTrustedFileOptions {
-  /** Who we are: the file must then belong to us or to root. */
+  /** Our user: if given, the file must belong to us or to root. */
   readonly uid?: number | null;
 }
 
 /**
  * Reads a file that decides who may do what, as text in UTF-8.
  *
- * @throws what opening throws; an error that says what to do if others than its owner may change it
+ * @throws what opening throws; an error that says what to do, if others than its owner may change it
  */
 export async function readTrustedFile(
   path: string,
   { uid = null }: ReadTrustedFileOptions = {},
 ): Promise<string> {
   using file = await Deno.open(path);
-  // Asked of the open file: that is what is read, whatever the name leads to by then.
+  // Asked about the open file, which is what is read, whatever the name leads to by now.
   const { mode, uid: owner } = await file.stat();
   if (mode !== null && (mode & 0o022) !== 0) {
     throw new Error(`others than its owner may change it; run \`chmod go-w ${path}\``);

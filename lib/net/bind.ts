@@ -6,18 +6,18 @@ import { formatHostPort, type HostPort } from "./host_port.ts";
 export interface Binding {
   /** A name or an IP address; `"::"` takes IPv4 too. */
   readonly hostname: string;
-  /** 0: any that is free. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Share the port with other processes that ask for the same. */
+  /** Share the port with other processes that do the same. */
   readonly reusePort?: boolean;
-  /** The number of a socket that we have inherited and that is bound to this address already. */
+  /** The descriptor of an inherited socket that is bound to this address already. */
   readonly descriptor?: number | null;
 }
 
 /**
  * Lets a server listen.
  *
- * @returns where it does
+ * @returns where it listens
  * @throws the error of the system; {@linkcode JobWorkerError} `failed_precondition` if the inherited
  * socket is bound to another address
  */
@@ -31,7 +31,7 @@ export async function bind(server: Server, binding: Binding): Promise<HostPort> 
   );
   await bound.promise;
   server.off("error", bound.reject);
-  // That of a Unix socket is `null`.
+  // A Unix socket has no address of this kind.
   const address = server.address() as AddressInfo | null;
   const place = { hostname: address?.address ?? "", port: address?.port ?? 0 };
   if (descriptor !== null) {
@@ -41,7 +41,7 @@ export async function bind(server: Server, binding: Binding): Promise<HostPort> 
       server.close();
       throw failedPrecondition(
         `Cannot listen on ${wanted}: the socket that systemd has handed over is bound to ${given}; ` +
-          "write the same in the socket unit and in the configuration",
+          "use the same address in the socket unit and in the configuration",
       );
     }
   }

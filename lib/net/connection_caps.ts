@@ -8,17 +8,17 @@ export interface RefusedConnection {
   readonly message: string;
 }
 
-/** How many connections there may be. */
+/** How many connections may be open at once. */
 export interface ConnectionCapsOptions {
   readonly maxConnections: number;
   /** From one IPv4 address or IPv6 network, see {@linkcode networkOf}. */
   readonly maxConnectionsPerAddress: number;
 }
 
-/** Counts TCP connections, however far they got. */
+/** Counts TCP connections, from their first moment on. */
 export class ConnectionCaps {
   readonly #options: ConnectionCapsOptions;
-  /** By address and port of the other side. */
+  /** The connections by the address and port of the other side. */
   readonly #open = new Map<string, Socket>();
   readonly #countByNetwork = new Map<string, number>();
 
@@ -26,7 +26,7 @@ export class ConnectionCaps {
     this.#options = options;
   }
 
-  /** Whether there is room for this one, which then counts until it is closed. */
+  /** Whether there is room for this connection. If so, it counts until it is closed. */
   admit(socket: Socket): boolean {
     const { maxConnections, maxConnectionsPerAddress } = this.#options;
     const network = networkOf(socket.remoteAddress ?? "");
@@ -50,7 +50,7 @@ export class ConnectionCaps {
   }
 }
 
-/** Address and port of the other side. */
+/** The address and port of the other side. */
 export function peerOf(socket: Socket): string {
   return formatHostPort(socket.remoteAddress, socket.remotePort);
 }

@@ -4,10 +4,10 @@ import { bind } from "./bind.ts";
 import { formatHostPort, type HostPort } from "./host_port.ts";
 
 /**
- * Makes sure that nobody listens there. A listener that shares its port would not notice a process
- * that is not ours, such as a second daemon.
+ * Makes sure that nobody listens on the port. A listener that shares its port would not notice a process that is
+ * not ours, such as a second daemon.
  *
- * @returns the port, chosen now if it was 0
+ * @returns the port, or a free one if it is 0
  * @throws {JobWorkerError} see {@linkcode cannotListen}
  */
 export async function findFreePort({ hostname, port }: HostPort): Promise<number> {
@@ -22,8 +22,8 @@ export async function findFreePort({ hostname, port }: HostPort): Promise<number
 }
 
 /**
- * What keeps a port from being bound until somebody changes the configuration. The rest may pass: soon
- * after the boot an address may not be there yet, for which Deno says EINVAL, nor who knows a name.
+ * The errors that last until somebody changes the configuration. Others may pass: soon after the boot an address
+ * may not exist yet, which is EINVAL in Deno, and names may not resolve yet.
  */
 const LASTING = ["EACCES", "EPERM", "EAFNOSUPPORT"];
 
@@ -32,10 +32,10 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EADDRINUSE: "the port is in use; stop what uses it, or choose another",
   EADDRNOTAVAIL: "this machine has no such address, or not yet",
   EINVAL: "this machine has no such address, or not yet",
-  ENOTFOUND: "nobody knows this name, or not yet",
+  ENOTFOUND: "this name does not resolve, or not yet",
 };
 
-/** What to say of a port that could not be bound: `unavailable` where that may pass by itself. */
+/** The error for a port that could not be bound: `unavailable` if that may pass by itself. */
 export function cannotListen({ hostname, port }: HostPort, cause: unknown): JobWorkerError {
   const reason = String(Reflect.get(Object(cause), "code"));
   const remedy = REMEDIES[reason] ?? messageOf(cause);

@@ -7,21 +7,21 @@ export interface HostPort {
   readonly port: number;
 }
 
-/** The addresses that stand for all of a machine, and where to connect to what is bound to one of them. */
+/** For each wildcard address, the loopback address at which to reach what is bound to it. */
 export const LOOPBACK: Readonly<Record<string, string>> = {
   "0.0.0.0": "127.0.0.1",
   "::": "::1",
 };
 
-/** `127.0.0.1:8080` or `[::1]:8080`; an IPv4 address that came by an IPv6 socket is written as IPv4. */
+/** `127.0.0.1:8080` or `[::1]:8080`; an IPv4 address from an IPv6 socket is written as IPv4. */
 export function formatHostPort(hostname = "", port = 0): string {
   const host = asIPv4(hostname);
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /**
- * Who an IP address stands for where clients are counted: itself in IPv4; in IPv6, where everybody has
- * 2^64 of them, its network, like `2001:db8:0:7::/64`.
+ * What clients are counted by: their IPv4 address, or their IPv6 network, such as `2001:db8:0:7::/64`, because
+ * everybody has 2^64 addresses in IPv6.
  */
 export function networkOf(address: string): string {
   const plain = asIPv4(address).replace(/%.*$/, "");
@@ -35,13 +35,13 @@ function asIPv4(address: string): string {
   return address.replace(/^::ffff:(?=[0-9.]+$)/i, "");
 }
 
-/** Letters and digits of any script; what the system makes of the name is its to say. */
+/** Letters and digits of any script: whether the name resolves is for the system to say. */
 const HOST_NAME = /^[\p{L}\p{N}._-]+$/u;
 
 /**
  * Reads `host:port` or `[IPv6 address]:port`. The port may be 0.
  *
- * @returns `null` for anything else, and {@linkcode hostPortHint} may say why
+ * @returns `null` for anything else; {@linkcode hostPortHint} may say why
  */
 export function parseHostPort(text: string): HostPort | null {
   const [, bracketed, plain = "", digits] = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ??
@@ -54,13 +54,13 @@ export function parseHostPort(text: string): HostPort | null {
   return isHost && port <= 65_535 ? { hostname: bracketed ?? plain, port } : null;
 }
 
-/** What to write instead of a text that is not accepted, to be added to the error; often nothing. */
+/** What to add to the error about a text that is not accepted: what to write instead, or nothing. */
 export function hostPortHint(text: string): string {
   if (/^\w+:\/\//.test(text)) return ", without a scheme such as https://";
   if (text.includes("%")) return "; an address with a zone, such as %lo, cannot be used";
-  if (text.startsWith("*")) return "; every address is 0.0.0.0 or [::]";
+  if (text.startsWith("*")) return "; write 0.0.0.0 or [::] for every address";
   if (isIPv6(text) || /^\[[^\]]*\]$/.test(text)) {
-    return "; an IPv6 address is in brackets, and its port follows";
+    return "; write an IPv6 address in brackets, followed by its port";
   }
   return "";
 }

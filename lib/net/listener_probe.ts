@@ -1,9 +1,9 @@
 /**
- * Looks whether a listener of this process is well. One that has run out of file descriptors never
- * accepts a connection again, and does not say so.
+ * Checks whether a listener of this process works. One that has run out of file descriptors never accepts a
+ * connection again, and does not report that.
  *
- * Other processes may share its port (SO_REUSEPORT in socket(7)), and the kernel deals out connections
- * among them all. So it does not count whether a connection is answered, but whether it comes here.
+ * Other processes may share its port (SO_REUSEPORT in socket(7)), and the kernel distributes connections among
+ * all of them. So what counts is not whether a connection is answered, but whether it arrives here.
  *
  * @module
  */
@@ -15,10 +15,10 @@ import { doubling } from "../async/doubling.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { formatHostPort, type HostPort, LOOPBACK } from "./host_port.ts";
 
-/** How long it usually takes at most until one of our connections arrives, and until it is answered. */
+/** The usual time limits for one of our connections to arrive, and to be answered. */
 const REACH_WITHIN_MS = 2000;
 const ANSWER_WITHIN_MS = 5000;
-/** How long to wait for those made together before others are made, and how many those are at most. */
+/** How long to wait for one round of connections before the next, and how many a round has at most. */
 const ROUND_MS = 100;
 const MAX_AT_ONCE = 32;
 
@@ -26,16 +26,15 @@ const MAX_AT_ONCE = 32;
 export interface ProbeOptions {
   /** What to do with the connection. */
   readonly use?: (connection: Socket) => Promise<void>;
-  /** It may take so many times the usual time: more than 1 on a slow machine. */
+  /** By what to multiply the usual time limits: more than 1 on a slow machine. */
   readonly slowness?: number;
 }
 
 /**
- * Connects to the address until a connection has come to this very listener, lets it be used, and
- * closes it.
+ * Connects to the address until a connection has arrived at this very listener, lets it be used, and closes it.
  *
- * @throws {JobWorkerError} `deadline_exceeded` if none arrives in time, or is answered in time;
- * `failed_precondition` for what else is wrong
+ * @throws {JobWorkerError} `deadline_exceeded` if none arrives or is answered in time; `failed_precondition` if
+ * anything else is wrong
  */
 export async function probeOwnListener(
   server: Server,
@@ -43,14 +42,14 @@ export async function probeOwnListener(
   { use = async () => {}, slowness = 1 }: ProbeOptions = {},
 ): Promise<void> {
   const withinMs = REACH_WITHIN_MS * slowness;
-  /** The listener's ends of connections, by the names of the other ones. */
+  /** The listener's ends of connections, by the addresses of the other ends. */
   const arrived = new Map<string, Socket>();
   let onArrival = () => {};
   const onConnection = (socket: Socket) => {
     arrived.set(formatHostPort(socket.remoteAddress, socket.remotePort), socket);
     onArrival();
   };
-  // Ahead of whoever may end it at once because there are too many.
+  // Before other handlers, one of which may end it at once because there are too many.
   server.prependListener("connection", onConnection);
   const deadline = performance.now() + withinMs;
   const late = tooLate(`no connection arrives within ${withinMs} ms`);
@@ -73,7 +72,7 @@ export async function probeOwnListener(
       try {
         if (ours[0] !== undefined) return await use(ours[0]);
       } finally {
-        // Both ends: they count among the connections that the listener may have.
+        // Both ends, because they count among the connections that the listener may have.
         await Promise.all([...sockets, ...theirEnds].map((socket) => socket && closed(socket)));
       }
     }
@@ -86,18 +85,18 @@ export async function probeOwnListener(
 }
 
 /**
- * Shakes hands over a connection to a TLS listener, as a client without a certificate.
+ * Does the handshake of a TLS client without a certificate over a connection to the listener.
  *
- * @param certificate what must be shown, as PEM
+ * @param certificate what the listener must show, as PEM
  * @param slowness as in {@linkcode ProbeOptions}
- * @throws if it is not
+ * @throws if it shows anything else
  */
 export async function checkCertificate(
   connection: Socket,
   certificate: string,
   slowness = 1,
 ): Promise<void> {
-  // No CA is asked because more is demanded: that very certificate, below. Nothing is sent.
+  // No CA is needed, because below we demand that very certificate. Nothing is sent.
   const socket = tls.connect({
     socket: connection,
     ALPNProtocols: ["h2", "http/1.1"],
@@ -127,7 +126,7 @@ export async function checkCertificate(
   }
 }
 
-/** Opens so many connections, or none. */
+/** Opens this many connections, or none. */
 async function openAll(
   { hostname, port }: HostPort,
   count: number,
@@ -135,12 +134,12 @@ async function openAll(
 ): Promise<Socket[]> {
   const host = LOOPBACK[hostname] ?? hostname;
   const sockets = Array.from({ length: count }, () => connect({ host, port }));
-  // Where nobody accepts and the queue is full, it would take minutes.
+  // It would take minutes if nobody accepts and the queue is full.
   const timer = setTimeout(() => sockets.forEach((socket) => socket.destroy(late)), timeoutMs);
   const opened = sockets.map((socket) => {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     socket.once("connect", resolve);
-    // The listener may end it, which is no matter once it has arrived.
+    // The listener may end it, which does not matter once it has arrived.
     socket.on("error", reject);
     return promise;
   });

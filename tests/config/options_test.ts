@@ -107,7 +107,7 @@ Deno.test("parseOptions() names the flag or the variable, its value and what is 
   for (const wrong of ["8080", "localhost", "a:99999", ":8080", ""]) {
     assert.equal(refusal(["--address", wrong]), `--address ${JSON.stringify(wrong)}: ${hostPort}`);
   }
-  const brackets = `${hostPort}; an IPv6 address is in brackets, and its port follows`;
+  const brackets = `${hostPort}; write an IPv6 address in brackets, followed by its port`;
   for (const wrong of ["::1:8080", "[::1]"]) {
     assert.equal(refusal(["--address", wrong]), `--address ${JSON.stringify(wrong)}: ${brackets}`);
   }

@@ -51,7 +51,7 @@ Deno.test("hostPortHint() says what to write instead, where that can be guessed"
     "https://h:80": /without a scheme/,
     "::1": /in brackets/,
     "::1:8080": /in brackets/,
-    "[::1]": /in brackets, and its port/,
+    "[::1]": /in brackets, followed by its port/,
     "*:80": /0\.0\.0\.0 or \[::\]/,
     "localhost": /^$/,
     "localhost:65536": /^$/,
