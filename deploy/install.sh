@@ -1,16 +1,16 @@
 #!/bin/sh
-# Installs Job Worker on this server, and says each step. It starts nothing.
+# Installs Job Worker on this server, and prints each step. It starts nothing.
 set -eu
 
 usage="Usage: install.sh [--dry-run] [--from=DIR] [--prefix=DIR] [--root=DIR] [-- INIT-OPTION...]
 
-  --dry-run     only say what would be done
+  --dry-run     only print what would be done
   --from=DIR    where worker-daemon, worker-cli and SHA256SUMS are [beside this script, .. or ../dist]
   --prefix=DIR  where to install programs and manual pages [/usr/local]
-  --root=DIR    install below another root, to be one later: users and services of this machine stay
+  --root=DIR    install into the root of another system: users and services of this one are not touched
   INIT-OPTION   for worker-daemon init: --host=NAME, a name by which clients reach this server; --user=NAME
 
-Run as root. What is there already stays: certificates and configuration are never replaced."
+Run it as root. Existing certificates and configuration are never replaced."
 
 here=$(cd -- "$(dirname -- "$0")" && pwd)
 from='' prefix=/usr/local root='' dry=''
@@ -29,7 +29,7 @@ done
 
 fail() { echo "install.sh: $*" >&2 && exit 1; }
 
-# Says a step, and does it.
+# Prints a step, and does it.
 step() {
   echo "+ $*"
   [ -n "$dry" ] || "$@"
@@ -41,7 +41,7 @@ for directory in "$here" "$here/.." "$here/../dist"; do
   fi
 done
 [ -n "$from" ] || fail "Cannot find worker-daemon: say where it is with --from=DIR"
-[ -n "$dry" ] || [ -n "$root" ] || [ "$(id -u)" = 0 ] || fail "Run it as root, or see --dry-run"
+[ -n "$dry" ] || [ -n "$root" ] || [ "$(id -u)" = 0 ] || fail "Run this as root, or use --dry-run"
 
 [ -d "$from" ] || fail "There is no directory $from"
 for file in worker-daemon worker-cli SHA256SUMS; do
@@ -49,7 +49,7 @@ for file in worker-daemon worker-cli SHA256SUMS; do
 done
 (cd -- "$from" && sha256sum --check --quiet SHA256SUMS) || fail "The files in $from are damaged"
 
-# Unpacked where every user may run it from; without a root it would be there by itself.
+# Unpack where every user can run the programs. Without --root that is the default.
 export XDG_CACHE_HOME="$root/var/cache"
 umask 022
 
@@ -58,7 +58,7 @@ step install -d "$root$prefix/bin" "$root$prefix/share/man/man1" "$XDG_CACHE_HOM
 step install -m 755 "$from/worker-daemon" "$from/worker-cli" "$root$prefix/bin"
 if [ -d "$here/man" ]; then step install -m 644 "$here"/man/*.1 "$root$prefix/share/man/man1"; fi
 
-echo "Unpacked now, once and for all, so that the first start does not take its time:"
+echo "Unpack the programs now, so that the first start is fast:"
 step "$root$prefix/bin/worker-daemon" --version
 
 echo "Completions:"
@@ -71,14 +71,14 @@ add_completion bash /usr/share/bash-completion/completions/worker-cli
 add_completion zsh /usr/share/zsh/vendor-completions/_worker-cli
 add_completion fish /usr/share/fish/vendor_completions.d/worker-cli.fish
 
-echo "The user whose rights jobs have, and directories:"
+echo "The user that jobs run as, and directories:"
 if [ -n "$root" ]; then
-  # Made there at the boot, see sysusers.d(5) and tmpfiles.d(5).
+  # That system makes them when it boots, see sysusers.d(5) and tmpfiles.d(5).
   for kind in sysusers.d tmpfiles.d; do
     step install -D -m 644 "$here/$kind/job-worker.conf" "$root/etc/$kind/job-worker.conf"
   done
 elif id job-worker >/dev/null 2>&1; then
-  echo "  there is a user job-worker"
+  echo "  the user job-worker exists"
 else
   step useradd --system --create-home --home-dir /var/lib/job-worker-home \
     --shell /usr/sbin/nologin job-worker
@@ -86,20 +86,20 @@ fi
 
 echo "Certificates, configuration and the units for systemd:"
 if [ -e "$root/etc/job-worker/job-worker.json" ]; then
-  echo "  there is a configuration in $root/etc/job-worker"
+  echo "  there is a configuration in $root/etc/job-worker already"
 else
-  # Who may not be there yet; what follows may name another.
+  # This user may not exist yet. What follows may name another.
   [ -z "$root" ] || set -- --job-user=job-worker "$@"
   set -- "$root$prefix/bin/worker-daemon" init "--dir=$root/etc/job-worker" --systemd --system "$@"
   echo "+ $*"
   if [ -z "$dry" ]; then
     said=$("$@")
-    # What is next, we say below, and the data will not be beside the configuration.
+    # The next step is printed below, and the data will not be beside the configuration.
     printf '%s\n' "$said" |
       sed -e '/^Next: /d' -e 's|^/.*/etc/job-worker/data |/var/lib/job-worker |'
   fi
   if [ -n "$root" ]; then
-    # What the unit and the configuration name will be there without the root; tmpfiles.d makes the data's.
+    # The paths in the unit and the configuration must not have the root in them. tmpfiles.d makes the data directory.
     step sed -i "s|$root/|/|g" "$root/etc/job-worker/worker-daemon.service"
     step sed -i 's|"data-dir": "data"|"data-dir": "/var/lib/job-worker"|' \
       "$root/etc/job-worker/job-worker.json"
@@ -108,7 +108,7 @@ else
 fi
 units="/etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service"
 if [ -n "$root" ]; then
-  echo "Done, below $root. Once that is the root of a system, start it there with:"
+  echo "Done, in $root. Once that system has booted, start the daemon there with:"
   echo "  systemctl enable --now $units"
 elif ! command -v systemctl >/dev/null; then
   echo "Done. Start it with: $prefix/bin/worker-daemon"
@@ -116,7 +116,7 @@ else
   # shellcheck disable=SC2086 # Two paths.
   step systemctl enable $units
   if systemctl is-active --quiet worker-daemon; then
-    echo "Done. The version before still runs. Have this one run, which ends the jobs:"
+    echo "Done. The previous version is still running. To switch to this one, which ends all jobs:"
     echo "  systemctl reload worker-daemon && systemctl restart worker-daemon"
   else
     echo "Done. Start it with: systemctl start worker-daemon"

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Removes what install.sh has installed, and says each step. Certificates, configuration and the data of
-# jobs stay, unless --purge is given.
+# Removes what install.sh has installed, and prints each step. Certificates, configuration, jobs and logs
+# stay, unless --purge is given.
 set -eu
 
 usage="Usage: uninstall.sh [--dry-run] [--purge] [--prefix=DIR] [--root=DIR]
 
-  --dry-run     only say what would be done
-  --purge       remove certificates, configuration, all jobs with their logs, and the user job-worker, too
+  --dry-run     only print what would be done
+  --purge       also remove certificates, configuration, all jobs with their logs, and the user job-worker
   --prefix=DIR  where the programs are [/usr/local]
-  --root=DIR    remove from below another root, and leave users and services alone"
+  --root=DIR    remove it from the root of another system, and leave users and services alone"
 
 prefix=/usr/local root='' dry='' purge=''
 for argument; do
@@ -23,21 +23,21 @@ for argument; do
 done
 
 if [ -z "$dry$root" ] && [ "$(id -u)" != 0 ]; then
-  echo "uninstall.sh: Run it as root, or see --dry-run" >&2 && exit 1
+  echo "uninstall.sh: Run this as root, or use --dry-run" >&2 && exit 1
 fi
 
-# Says a step, and does it.
+# Prints a step, and does it.
 step() {
   echo "+ $*"
   [ -n "$dry" ] || "$@"
 }
 
 if [ -z "$root" ] && [ -e /etc/systemd/system/worker-daemon.service ]; then
-  echo "The service, with every job that runs:"
+  echo "The service, and every running job:"
   step systemctl disable --now worker-daemon.socket worker-daemon.service
 fi
 
-echo "Programs, manual pages, completions and what the programs have unpacked:"
+echo "Programs, their unpacked files, manual pages and completions:"
 for name in worker-daemon worker-cli; do
   step rm -f "$root$prefix/bin/$name" "$root$prefix/share/man/man1/$name.1"
 done
@@ -46,7 +46,7 @@ step rm -f "$root/usr/share/bash-completion/completions/worker-cli" \
   "$root/usr/share/fish/vendor_completions.d/worker-cli.fish"
 [ -z "$root" ] ||
   step rm -f "$root/etc/sysusers.d/job-worker.conf" "$root/etc/tmpfiles.d/job-worker.conf"
-# Whatever the environment was in which root has run them.
+# Root may have run them with any of these variables.
 set -- "$root/var/cache/job-worker"
 if [ -z "$root" ]; then
   set -- "$@" ~root/.cache/job-worker "${TMPDIR:-/tmp}/job-worker-0"
@@ -62,7 +62,7 @@ fi
 echo "Certificates, configuration, jobs and logs:"
 step rm -rf "$root/etc/job-worker" "$root/var/lib/job-worker"
 if [ -z "$root" ] && id job-worker >/dev/null 2>&1; then
-  # Without --remove, by which userdel misses a mailbox that a system user never had.
+  # Not with --remove, because userdel then complains about a mailbox that a system user never had.
   step userdel job-worker
   step rm -rf /var/lib/job-worker-home
 fi
