@@ -89,7 +89,7 @@ function checkTogether(options: DaemonOptions): void {
 
 function aboveMaximum(name: string, given: string, max: string): JobWorkerError {
   return invalidArgument(
-    `--${name} ${given} is more than --max-${name} ${max}: raise that, too`,
+    `--${name} ${given} is more than --max-${name} ${max}: raise that as well`,
   );
 }
 

@@ -25,8 +25,8 @@ export function inheritedSockets(
 ): InheritedSockets {
   // They are meant for one process, whose children inherit its environment.
   const count = environment("LISTEN_PID") === `${pid}` ? Number(environment("LISTEN_FDS")) : 0;
-  const most = hasRest ? 2 : 1;
-  if (count > most) {
+  const max = hasRest ? 2 : 1;
+  if (count > max) {
     const served = hasRest ? "gRPC and REST are served" : "gRPC is served, and REST is off";
     throw failedPrecondition(
       `Cannot use the ${count} sockets that systemd has handed over: ${served}; ` +

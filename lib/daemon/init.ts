@@ -102,7 +102,7 @@ export async function init(
     ...systemd === null ? [] : [
       {
         name: SERVICE,
-        about: `its unit for systemd, of ${systemd === "user" ? "your own" : "the system"}`,
+        about: `its unit for systemd, for ${systemd === "user" ? "your own user" : "the system"}`,
         text: serviceText(options, environment),
       },
       { name: SOCKET, about: "keeps its ports open while it restarts", text: socketUnit },
@@ -265,15 +265,15 @@ function report(options: InitOptions, made: readonly [path: string, about: strin
     ? [`systemctl enable --now ${units}`]
     : [
       `systemctl --user enable --now ${units}`,
-      "loginctl enable-linger    so that it runs from the boot on, and when you have logged out",
+      "loginctl enable-linger    so that it starts at boot, and goes on after you log out",
     ];
   return [
     ...made.map(([path, about]) => `${path.padEnd(width)}  ${about}`),
     "",
     ...next.map((line, index) => `${index === 0 ? "Next:" : "     "} ${line}`),
-    "Each client needs ca-cert.pem, and client-cert.pem with client-key.pem or those of operator or",
-    "viewer, as client-*.pem in ~/.config/job-worker/. Keep ca-key.pem in a safe place, not here:",
-    "whoever has it can make certificates of any user.",
+    "Each client needs ca-cert.pem in ~/.config/job-worker/, and there as client-cert.pem and",
+    "client-key.pem its own pair: that of client, operator or viewer. Keep ca-key.pem in a safe",
+    "place, not here: whoever has it can make certificates for any user.",
     "",
   ].join("\n");
 }

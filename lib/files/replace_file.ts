@@ -5,7 +5,7 @@ import { flushDirectory, writeFully } from "./flush.ts";
 export interface ReplaceFileOptions {
   /** A file that exists keeps its owner. */
   readonly mode: number;
-  /** A file that exists keeps its mode, too. */
+  /** A file that exists also keeps its mode. */
   readonly keepMode?: boolean;
 }
 

@@ -151,7 +151,7 @@ Deno.test("parseOptions() refuses a bound on all logs below what a log has by de
   assert.equal(options(["--max-log-limit=256MiB"]).maxLogLimit, 256 * 1024 ** 2);
   assert.equal(
     refusal(["--max-log-limit=255MiB"]),
-    "--log-limit 256MiB is more than --max-log-limit 255MiB: raise that, too",
+    "--log-limit 256MiB is more than --max-log-limit 255MiB: raise that as well",
   );
   assert.match(refusal([], { WORKER_DAEMON_LOG_LIMIT: "2GiB" }), /2GiB is more than .* 1GiB/);
   assert.equal(options(["--log-limit=2GiB", "--max-log-limit=1TiB"]).logLimit, 2 * 1024 ** 3);
@@ -180,7 +180,7 @@ Deno.test("parseOptions() refuses defaults and bounds that no job could have", (
   });
   assert.equal(
     refusal(["--timeout=2h", "--max-timeout=1h"]),
-    "--timeout 2h is more than --max-timeout 1h: raise that, too",
+    "--timeout 2h is more than --max-timeout 1h: raise that as well",
   );
   assert.equal(options(["--timeout=1h", "--max-timeout=1h"]).timeoutMs, 3_600_000);
 });
