@@ -90,7 +90,7 @@ Deno.test("A socket that cannot be made again is reported, and the old gateway s
   await Deno.remove(socket);
   await Deno.mkdir(`${socket}/in-the-way`, { recursive: true });
   Deno.kill(daemon.pid, "SIGHUP");
-  await house.diagnosed(new RegExp(`Cannot reload: ${why}.*; gateway ${gateway} serves on`));
+  await house.diagnosed(new RegExp(`Cannot reload: ${why}.*; gateway ${gateway} goes on`));
   await until(async () => {
     waits.add();
     return new RegExp(why).test(await list().then(() => "", messageOf));
