@@ -5,16 +5,16 @@ import { replaceFile } from "../files/replace_file.ts";
 import type { Role } from "./identity.ts";
 import { isUserName, parsePasswordFile } from "./password_file.ts";
 
-/** About a quarter of a second for one guess. */
+/** One guess takes about a quarter of a second. */
 const COST = 12;
 
-/** bcrypt looks at no more than so many bytes of UTF-8. */
+/** bcrypt ignores what comes after this many bytes of UTF-8. */
 const MAX_PASSWORD_BYTES = 72;
-const SHORTEST_PASSWORD = 8;
+const MIN_PASSWORD_LENGTH = 8;
 
 /**
- * Gives a user a password and roles, in a file that is made with mode 0600 if it is not there. Every
- * other line stays as it is, and whoever reads the file meanwhile reads the old one or the new one.
+ * Gives a user a password and roles, and creates the file with mode 0600 if necessary. Every other line
+ * stays as it is, and whoever reads the file in the meantime gets either the old one or the new one.
  *
  * @returns whether the user is new
  * @throws {JobWorkerError} `invalid_argument` for a name or password that cannot be used,
@@ -51,8 +51,8 @@ export async function setPassword(
 export async function checkUsersFile(path: string, user: string): Promise<void> {
   if (!isUserName(user)) {
     throw invalidArgument(
-      `Cannot use ${JSON.stringify(user)} as the name of a user: give 1 to 64 characters, ` +
-        "without spaces and colons",
+      `Cannot use ${JSON.stringify(user)} as a user name: it must have 1 to 64 characters, ` +
+        "without spaces or colons",
     );
   }
   try {
@@ -73,19 +73,19 @@ async function readUsers(path: string): Promise<string> {
 
 function cannotChange(path: string, error: unknown): JobWorkerError {
   if (error instanceof JobWorkerError) return error;
-  // Only the directory: a file that is missing is made.
+  // It is the directory that is missing: a missing file would have been created.
   const why = error instanceof Deno.errors.NotFound
-    ? `there is no directory "${dirname(path)}"; --users FILE says where it is`
+    ? `there is no directory "${dirname(path)}"; pass the path of the file with --users FILE`
     : pathFaultOf(error);
   return failedPrecondition(`Cannot change the users file "${path}": ${why}`, error);
 }
 
 function checkPassword(password: string): void {
   const bytes = new TextEncoder().encode(password).byteLength;
-  if (password.length >= SHORTEST_PASSWORD && bytes <= MAX_PASSWORD_BYTES) return;
+  if (password.length >= MIN_PASSWORD_LENGTH && bytes <= MAX_PASSWORD_BYTES) return;
   const length = password.length === 1 ? "1 character" : `${password.length} characters`;
   throw invalidArgument(
-    `Cannot use a password of ${length}: give at least ${SHORTEST_PASSWORD}, ` +
-      `and no more than ${MAX_PASSWORD_BYTES} bytes`,
+    `Cannot use a password of ${length}: it must have at least ${MIN_PASSWORD_LENGTH} ` +
+      `characters, and at most ${MAX_PASSWORD_BYTES} bytes`,
   );
 }

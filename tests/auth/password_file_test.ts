@@ -111,7 +111,7 @@ Deno.test("setPassword() refuses bad names and passwords, and leaves a damaged f
   const { path } = file;
   const set = (user: string, password: string) => setPassword(path, user, { password, roles: [] });
   for (const user of ["", "a b", "a:b", "#a", "a\nb"]) {
-    await assert.rejects(set(user, "long enough"), refusal(/name of a user/, "invalid_argument"));
+    await assert.rejects(set(user, "long enough"), refusal(/as a user name/, "invalid_argument"));
   }
   for (const password of ["", "short", "7 chars", "ü".repeat(37), "x".repeat(73)]) {
     await assert.rejects(

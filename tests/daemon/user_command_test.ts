@@ -116,7 +116,7 @@ Deno.test("user add asks for no password that it could not store", async () => {
     "failed_precondition",
     `${
       cannot(users)
-    }there is no directory "${directory.path}/certs"; --users FILE says where it is`,
+    }there is no directory "${directory.path}/certs"; pass the path of the file with --users FILE`,
   );
   const { path } = directory;
   await refused(path, "bob", "failed_precondition", `${cannot(path)}it is a directory`);
@@ -124,7 +124,7 @@ Deno.test("user add asks for no password that it could not store", async () => {
     `${path}/users`,
     "b:b",
     "invalid_argument",
-    'Cannot use "b:b" as the name of a user: give 1 to 64 characters, without spaces and colons',
+    'Cannot use "b:b" as a user name: it must have 1 to 64 characters, without spaces or colons',
   );
 });
 
@@ -135,7 +135,7 @@ Deno.test("user add says how long a password is that is too short", async () => 
       print: () => {},
       askNewPassword: () => Promise.reject(new Error("Nobody is there")),
     });
-    const message = new RegExp(`^Cannot use a password of ${length} give at least`);
+    const message = new RegExp(`^Cannot use a password of ${length} it must have at least 8`);
     await assert.rejects(adding, { code: "invalid_argument", message });
   }
 });
