@@ -10,18 +10,13 @@ import { parseDuration } from "../text/duration.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { type CommandShape, shapeOf } from "./command_shape.ts";
 import { type Shell, SHELLS } from "./completions.ts";
-import type { ContextVerb, Invocation, ListVerb, Verb } from "./invocation.ts";
+import type { Environment } from "./environment.ts";
+import type { ContextVerb, ListVerb, Parsed, Verb } from "./invocation.ts";
 import type { LogStream } from "./job_client.ts";
 import { parseMoment } from "./moment.ts";
 import { newJobOf, type NewJobOptions } from "./new_job.ts";
 import { parseRest, REST_FORMS, REST_NOTES } from "./rest_grammar.ts";
-import {
-  type Environment,
-  type GivenSettings,
-  readSettings,
-  type Setting,
-  SETTINGS,
-} from "./settings.ts";
+import { type GivenSettings, readSettings, type Setting, SETTINGS } from "./settings.ts";
 import { UserDirectory, withContext } from "./user_directory.ts";
 import {
   limitBy,
@@ -54,14 +49,6 @@ import {
   stopVerbOf,
 } from "./verb_options.ts";
 import { VERSION_TEXT } from "../version.ts";
-
-/** What {@linkcode parse} makes of a command line. */
-export type Parsed =
-  | { readonly kind: "invocation"; readonly invocation: Invocation }
-  /** Help or the version, asked for: to be printed, and all is well. */
-  | { readonly kind: "text"; readonly text: string }
-  /** A line that is not understood, and what to do about it. */
-  | { readonly kind: "usage_error"; readonly message: string };
 
 /**
  * Reads a command line. Pure: neither the process nor its environment is looked at.

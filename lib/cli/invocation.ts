@@ -31,6 +31,14 @@ export interface Invocation {
   readonly verb: Verb;
 }
 
+/** What the grammar makes of a command line. */
+export type Parsed =
+  | { readonly kind: "invocation"; readonly invocation: Invocation }
+  /** The help or the version, which the user asked for. */
+  | { readonly kind: "text"; readonly text: string }
+  /** What is wrong with the line, and what to do about it. */
+  | { readonly kind: "usage_error"; readonly message: string };
+
 /** A subcommand with its own options. */
 export type Verb =
   | StartVerb

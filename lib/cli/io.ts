@@ -8,7 +8,7 @@ import { abortable } from "../async/abortable.ts";
 import type { Settings } from "./invocation.ts";
 import type { RestClient, RestClientOptions } from "../rest/client.ts";
 import type { JobClient } from "./job_client.ts";
-import type { Environment } from "./settings.ts";
+import type { Environment } from "./environment.ts";
 import type { UserDirectory } from "./user_directory.ts";
 
 /** One of the two outputs of the process. */

@@ -8,9 +8,9 @@ import { parseArgs, type ParseArgsConfig } from "node:util";
 import { usageFault } from "../text/usage_fault.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isJobId } from "../ids.ts";
-import type { Parsed } from "./grammar.ts";
-import type { RestCall, RestVerb } from "./invocation.ts";
-import { type Environment, readSettings, type Setting, SETTINGS } from "./settings.ts";
+import type { Environment } from "./environment.ts";
+import type { Parsed, RestCall, RestVerb } from "./invocation.ts";
+import { readSettings, type Setting, SETTINGS } from "./settings.ts";
 import { type UserDirectory, withContext } from "./user_directory.ts";
 import { parseAddress } from "./values.ts";
 

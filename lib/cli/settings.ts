@@ -5,11 +5,9 @@
  */
 
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Environment } from "./environment.ts";
 import type { Settings } from "./invocation.ts";
 import { parseAddress, parseSwitch } from "./values.ts";
-
-/** Looks up a variable; `undefined` and `""` both mean that it is not set. */
-export type Environment = (name: string) => string | undefined;
 
 /** One option of every subcommand. */
 export interface Setting {

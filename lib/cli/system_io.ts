@@ -4,7 +4,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Settings } from "./invocation.ts";
 import { type ConnectOptions, Interrupted, type Io, type Output, OutputClosed } from "./io.ts";
 import type { JobClient } from "./job_client.ts";
-import type { Environment } from "./settings.ts";
+import type { Environment } from "./environment.ts";
 import { UserDirectory } from "./user_directory.ts";
 import { StandardInput } from "../stdio/standard_input.ts";
 import { StandardOutput } from "../stdio/standard_output.ts";

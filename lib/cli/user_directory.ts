@@ -1,7 +1,7 @@
 import { dirname, join } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { replaceFile } from "../files/replace_file.ts";
-import type { Environment } from "./settings.ts";
+import type { Environment } from "./environment.ts";
 
 /** What a context remembers of a daemon: options by their names, without dashes. */
 export const CONTEXT_KEYS = ["address", "cert", "key", "ca", "rest-address", "user"] as const;
