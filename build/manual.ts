@@ -5,12 +5,13 @@
  */
 
 import type { CommandShape, OptionShape } from "../lib/cli/command_shape.ts";
-import { describeGrammar, RUN_NOTES } from "../lib/cli/grammar.ts";
+import { describeGrammar } from "../lib/cli/grammar.ts";
 import { REST_FORMS, REST_NOTES, REST_VARIABLES } from "../lib/cli/rest_grammar.ts";
 import { SETTINGS } from "../lib/cli/settings.ts";
 import { CONFIG_FLAG } from "../lib/config/command_line.ts";
 import { EXIT_STATUS_TEXTS } from "../lib/config/exit_status.ts";
 import { optionHelp } from "../lib/config/help_text.ts";
+import { RUN_NOTES } from "../lib/cli/verbs/new_job.ts";
 import { OPTION_ROWS, variableOf } from "../lib/config/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { lines, type ManualPage, roffOf, term, text } from "./roff.ts";

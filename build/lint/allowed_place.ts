@@ -11,7 +11,7 @@ export const RESTRICTED: readonly Restricted[] = [
   { what: "@grpc", places: ["lib/grpc/"] },
   { what: "hono", places: ["lib/rest/", "lib/engine/"] },
   { what: "node:sqlite", places: ["lib/store/"] },
-  { what: "commander", places: ["lib/cli/grammar.ts"] },
+  { what: "commander", places: ["lib/cli/parser.ts"] },
   { what: "zod", places: ["lib/text/zod.ts"] },
 ];
 

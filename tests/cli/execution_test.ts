@@ -1,5 +1,3 @@
-import { parse } from "../../lib/cli/grammar.ts";
-import type { Verb } from "../../lib/cli/invocation.ts";
 import type { Input } from "../../lib/cli/io.ts";
 import type { Job, StartJobRequest, WriteInputRequest } from "../../lib/cli/job_client.ts";
 import { main } from "../../lib/cli/main.ts";
@@ -16,24 +14,13 @@ import {
   runCli,
   streamer,
 } from "./fake_daemon.ts";
+import { usageErrorOf, verbOf } from "./parsing.ts";
 
 const ENDED = jobOf({ end: DONE });
 const STOPPED = jobOf({
   end: { ...DONE, status: "cancelled", reason: "stopped", exitStatus: { signal: "SIGTERM" } },
 });
 const SECOND = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5c";
-
-function verbOf(...args: string[]): Verb {
-  const parsed = parse(args, () => undefined);
-  assert.ok(parsed.kind === "invocation", JSON.stringify(parsed));
-  return parsed.invocation.verb;
-}
-
-function usageErrorOf(line: string): string {
-  const parsed = parse(line.split(" "), () => undefined);
-  assert.ok(parsed.kind === "usage_error", JSON.stringify(parsed));
-  return parsed.message;
-}
 
 /** An input that holds these pieces, then its end; or stays open. */
 function inputOf(pieces: readonly Uint8Array[], { open = false } = {}): Input {

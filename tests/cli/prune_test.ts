@@ -4,8 +4,6 @@
  * @module
  */
 
-import { parse } from "../../lib/cli/grammar.ts";
-import type { Verb } from "../../lib/cli/invocation.ts";
 import type { JobClient, JobEnd, ListJobsRequest } from "../../lib/cli/job_client.ts";
 import { assert } from "../assert.ts";
 import {
@@ -19,22 +17,11 @@ import {
   STARTED_AT,
   streamer,
 } from "./fake_daemon.ts";
+import { usageErrorOf, verbOf } from "./parsing.ts";
 
 const MIB = 1024 * 1024;
 
 type PruneJobsRequest = Parameters<JobClient["pruneJobs"]>[0];
-
-function verbOf(line: string): Verb {
-  const parsed = parse(line.split(" "), () => undefined);
-  assert.ok(parsed.kind === "invocation", JSON.stringify(parsed));
-  return parsed.invocation.verb;
-}
-
-function usageErrorOf(line: string): string {
-  const parsed = parse(line.split(" "), () => undefined);
-  assert.ok(parsed.kind === "usage_error", JSON.stringify(parsed));
-  return parsed.message;
-}
 
 function jsonLines(text: string): unknown[] {
   return text.trimEnd().split("\n").map((line) => JSON.parse(line));
@@ -42,17 +29,26 @@ function jsonLines(text: string): unknown[] {
 
 Deno.test("parse() reads the bounds of prune, and wants one at least", () => {
   const verb = { kind: "prune", dryRun: false, owner: "" };
-  assert.deepEqual(verbOf("prune --older-than 30d"), { ...verb, maxAgeMs: 2_592_000_000 });
-  assert.deepEqual(verbOf("prune --keep 0"), { ...verb, maxCount: 0 });
-  assert.deepEqual(verbOf("prune --keep-bytes 1.5GiB"), { ...verb, maxBytes: 1536 * MIB });
-  assert.deepEqual(verbOf("prune --older-than 0s --keep 9 --keep-bytes 0 --owner al --dry-run"), {
-    kind: "prune",
-    maxAgeMs: 0,
-    maxCount: 9,
-    maxBytes: 0,
-    owner: "al",
-    dryRun: true,
+  assert.deepEqual(verbOf(..."prune --older-than 30d".split(" ")), {
+    ...verb,
+    maxAgeMs: 2_592_000_000,
   });
+  assert.deepEqual(verbOf(..."prune --keep 0".split(" ")), { ...verb, maxCount: 0 });
+  assert.deepEqual(verbOf(..."prune --keep-bytes 1.5GiB".split(" ")), {
+    ...verb,
+    maxBytes: 1536 * MIB,
+  });
+  assert.deepEqual(
+    verbOf(..."prune --older-than 0s --keep 9 --keep-bytes 0 --owner al --dry-run".split(" ")),
+    {
+      kind: "prune",
+      maxAgeMs: 0,
+      maxCount: 9,
+      maxBytes: 0,
+      owner: "al",
+      dryRun: true,
+    },
+  );
   for (const line of ["prune", "prune --dry-run", "prune --owner al"]) {
     assert.match(
       usageErrorOf(line),
@@ -66,7 +62,7 @@ Deno.test("parse() reads the bounds of prune, and wants one at least", () => {
 
 Deno.test("parse() reads a log limit, and leaves the rest of it to the daemon", () => {
   const limitOf = (options: string) => {
-    const verb = verbOf(`start ${options} -- ls`);
+    const verb = verbOf(...`start ${options} -- ls`.split(" "));
     assert.ok(verb.kind === "start");
     return verb.job.logLimit;
   };

@@ -2,14 +2,13 @@ import { parse } from "../../lib/cli/grammar.ts";
 import type { RestCall, RestVerb, Settings } from "../../lib/cli/invocation.ts";
 import { assert } from "../assert.ts";
 import { JOB_ID } from "./fake_daemon.ts";
+import { invocationOf } from "./parsing.ts";
 
-function invocationOf(
+function restInvocationOf(
   args: readonly string[],
   variables: Record<string, string> = {},
 ): { verb: RestVerb; settings: Settings } {
-  const parsed = parse(args, (name) => variables[name]);
-  assert.ok(parsed.kind === "invocation", JSON.stringify(parsed));
-  const { verb, settings } = parsed.invocation;
+  const { verb, settings } = invocationOf(args, variables);
   assert.ok(verb.kind === "rest");
   return { verb, settings };
 }
@@ -24,7 +23,7 @@ Deno.test("parse() reads the forms of REST with their defaults", () => {
     [`--status ${JOB_ID}`, { kind: "status", jobId: JOB_ID }],
   ];
   for (const [line, call] of forms) {
-    const { verb, settings } = invocationOf(line.split(" "));
+    const { verb, settings } = restInvocationOf(line.split(" "));
     const defaults = { kind: "rest", address: "0.0.0.0:8443", user: "", passwordFile: "" };
     assert.deepEqual(verb, { ...defaults, call }, line);
     assert.equal(settings.ca, "certs/ca-cert.pem");
@@ -35,12 +34,12 @@ Deno.test("parse() reads the forms of REST with their defaults", () => {
 Deno.test("parse() reads the options of REST on both sides, and their variables", () => {
   const line = "--rest-address h:1 --user u --password-file p --ca c --json --debug";
   for (const args of [`${line} --status ${JOB_ID}`, `--status ${JOB_ID} ${line}`]) {
-    const { verb, settings } = invocationOf(args.split(" "));
+    const { verb, settings } = restInvocationOf(args.split(" "));
     const call = { kind: "status", jobId: JOB_ID };
     assert.deepEqual(verb, { kind: "rest", call, address: "h:1", user: "u", passwordFile: "p" });
     assert.deepEqual([settings.ca, settings.json, settings.debug], ["c", true, true]);
   }
-  const { verb, settings } = invocationOf(["--health"], {
+  const { verb, settings } = restInvocationOf(["--health"], {
     WORKER_REST_ADDRESS: "[::1]:8443",
     WORKER_USER: "u",
     WORKER_PASSWORD_FILE: "p",

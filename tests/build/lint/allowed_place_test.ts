@@ -40,7 +40,7 @@ Deno.test("allowed-place finds what is used in a folder that is not there for it
     [
       "lib/cli/a.ts",
       'import { Command } from "commander";',
-      "commander may be used in lib/cli/grammar.ts only",
+      "commander may be used in lib/cli/parser.ts only",
     ],
     ["lib/job/a.ts", 'import { z } from "zod";', "zod may be used in lib/text/zod.ts only"],
   ];

@@ -1,0 +1,36 @@
+/**
+ * What the verbs ask of the parser package. No other module imports that.
+ *
+ * @module
+ */
+
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { messageOf } from "../errors.ts";
+import type { Verb } from "./invocation.ts";
+
+export { Argument, Command, CommanderError } from "commander";
+
+/** Takes what the line has turned out to mean. */
+export type Found = (verb: Verb) => void;
+
+/** Adds a subcommand to the program. */
+export function subcommand(program: Command, name: Verb["kind"], about: string): Command {
+  return program.command(name).description(about).helpOption("-h, --help", "print this help");
+}
+
+/** An option whose value is read by `read`, which throws what it does not accept. */
+export function option<T>(
+  flags: string,
+  about: string,
+  read?: (text: string, previous: T | undefined) => T,
+): Option {
+  const made = new Option(flags, about);
+  if (read === undefined) return made;
+  return made.argParser((text: string, previous: T | undefined) => {
+    try {
+      return read(text, previous);
+    } catch (error) {
+      throw new InvalidArgumentError(messageOf(error));
+    }
+  });
+}

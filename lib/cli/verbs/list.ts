@@ -1,0 +1,54 @@
+import type { ListVerb, Moment } from "../invocation.ts";
+import { parseMoment } from "../moment.ts";
+import { Argument, type Command, type Found, option, subcommand } from "../parser.ts";
+import { parseCount, parsePair, parseText } from "../values.ts";
+
+interface ListOptions {
+  readonly owner?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly since?: Moment;
+  readonly until?: Moment;
+  readonly limit?: number;
+}
+
+function listVerbOf(status: ListVerb["status"], options: ListOptions): ListVerb {
+  const { owner = "", label: labels = {}, since, until, limit = Infinity } = options;
+  return {
+    kind: "list",
+    status,
+    owner,
+    labels,
+    ...(since && { since }),
+    ...(until && { until }),
+    limit,
+  };
+}
+
+/** Defines `list`. */
+export function defineList(program: Command, found: Found): void {
+  subcommand(program, "list", "list jobs, newest first")
+    .addArgument(
+      new Argument("[status]").choices(["all", "running", "failed", "cancelled", "done"]).default(
+        "all",
+      ),
+    )
+    .addOption(option("--owner <user>", "only jobs of this user", parseText))
+    .addOption(option("--label <NAME=VALUE>", "only jobs with this label (repeatable)", parsePair))
+    .addOption(
+      option(
+        "--since <when>",
+        "only jobs started since then, e.g. 10m or 2026-07-31T09:30:00Z",
+        parseMoment,
+      ),
+    )
+    .addOption(option("--until <when>", "only jobs started before then", parseMoment))
+    .addOption(option("--limit <n>", "show at most n jobs", (text) => parseCount(text, 1)))
+    .addHelpText(
+      "after",
+      "\nWhen not printing to a terminal: one line per job, without a heading, separated by tabs:\n" +
+        "jobId, status, exit, startDate, finishDate, owner, command.",
+    )
+    .action((status: ListVerb["status"], options: ListOptions) =>
+      found(listVerbOf(status, options))
+    );
+}

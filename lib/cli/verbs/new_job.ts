@@ -1,0 +1,141 @@
+import { parseDuration } from "../../text/duration.ts";
+import type { NewJob } from "../invocation.ts";
+import type { Execution, JobLimits, LogLimit } from "../job_client.ts";
+import { type Command, type Found, option, subcommand } from "../parser.ts";
+import {
+  limitBy,
+  parseCount,
+  parseLogPolicy,
+  parseNumber,
+  parsePair,
+  parseSize,
+  parseText,
+  parseTimeout,
+} from "../values.ts";
+
+/** The options of `start` and `run`, as the parser gives them. */
+interface NewJobOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
+  readonly label?: Readonly<Record<string, string>>;
+  readonly requestId?: string;
+  readonly logLimit?: number;
+  readonly logPolicy?: LogLimit["policy"];
+  /** Milliseconds. */
+  readonly timeout?: number;
+  readonly grace?: number;
+  readonly user?: string;
+  readonly umask?: string;
+  readonly nice?: number;
+  /** Bytes. */
+  readonly memory?: number;
+  readonly cpus?: number;
+  readonly processes?: number;
+  /** Of `run` only. */
+  readonly interactive?: boolean;
+}
+
+/** The job that a line asks for. What it does not say is left out. */
+function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
+  const [name = "", ...args] = words;
+  const { env = {}, cwd = "", label = {}, requestId = "" } = options;
+  const logLimit = given<LogLimit>({ bytes: options.logLimit, policy: options.logPolicy });
+  const limits = given<JobLimits>({
+    memoryBytes: options.memory,
+    cpus: options.cpus,
+    processes: options.processes,
+  });
+  const execution = given<Execution>({
+    user: options.user,
+    umask: options.umask,
+    nice: options.nice,
+    timeoutMs: options.timeout,
+    gracePeriodMs: options.grace,
+    limits,
+    hasInput: options.interactive,
+  });
+  return {
+    command: { name, args, env, workingDirectory: cwd },
+    labels: label,
+    requestId,
+    ...(logLimit && { logLimit }),
+    ...(execution && { execution }),
+  };
+}
+
+/** The members that were given; nothing if none was. */
+function given<T>(members: { [Key in keyof T]-?: T[Key] | undefined }): Partial<T> | undefined {
+  const entries = Object.entries(members).filter(([, value]) => value !== undefined);
+  return entries.length === 0 ? undefined : Object.fromEntries(entries) as Partial<T>;
+}
+
+/** Defines `start` and `run`. */
+export function defineNewJob(program: Command, found: Found): void {
+  const newJob = (kind: "start" | "run", about: string) =>
+    subcommand(program, kind, about)
+      .usage("[options] -- <command>...")
+      .argument("<command...>", "the program and its arguments, passed on unchanged")
+      .passThroughOptions()
+      .addOption(
+        option("--env <NAME=VALUE>", "set an environment variable (repeatable)", parsePair),
+      )
+      .addOption(
+        option("--cwd <dir>", "working directory on the server, an absolute path", parseText),
+      )
+      .addOption(
+        option("--label <NAME=VALUE>", "attach a label to the job (repeatable)", parsePair),
+      )
+      .addOption(
+        option(
+          "--request-id <id>",
+          "start at most once: a repeat with the same id returns the same job",
+          parseText,
+        ),
+      )
+      .addOption(
+        option(
+          "--log-limit <size>",
+          "how much disk space its log may take, e.g. 64MiB",
+          limitBy(parseSize),
+        ),
+      )
+      .addOption(
+        option(
+          "--log-policy <policy>",
+          "what to do at the limit: keep-newest output, or end-job",
+          parseLogPolicy,
+        ),
+      )
+      .addOption(option("--timeout <duration>", "stop it after this long", parseTimeout))
+      .addOption(
+        option("--grace <duration>", "time between a stop signal and SIGKILL [10s]", parseDuration),
+      )
+      .addOption(option("--user <name>", "run as this user, if the daemon allows it", parseText))
+      .addOption(option("--umask <octal>", "umask for the files it creates, e.g. 027", parseText))
+      .addOption(option("--nice <n>", "niceness, from -20 (most favourable) to 19", parseNumber))
+      .addOption(option("--memory <size>", "memory limit, e.g. 512MiB", limitBy(parseSize)))
+      .addOption(option("--cpus <n>", "processor limit, e.g. 1.5", limitBy(parseNumber)))
+      .addOption(
+        option(
+          "--processes <n>",
+          "limit on its number of processes",
+          (text) => parseCount(text, 1),
+        ),
+      )
+      .action((words: string[], options: NewJobOptions) =>
+        found({ kind, job: newJobOf(words, options) })
+      );
+  newJob("start", "start a job and print its id");
+  newJob("run", "start a job, show its output, and exit with its status")
+    .option("-i, --interactive", "pass standard input to the job")
+    .addHelpText("after", RUN_NOTES);
+}
+
+/** What ends the job of `run`, and what it says then. */
+export const RUN_NOTES = `
+Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to end.
+After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon cannot
+be reached (125), the job keeps running; standard error then says so, with its id and how to get back to
+it. With --interactive the first two stop the job, because the rest of its input is lost.
+If the job did not simply exit, standard error says how and why it ended: killed by a signal, out of time
+or memory, at the limit of its log, stopped by a user, at the daemon's shutdown, or lost.`;

@@ -1,0 +1,31 @@
+import { type Command, type Found, subcommand } from "../parser.ts";
+
+/** Defines `status`. */
+export function defineStatus(program: Command, found: Found): void {
+  subcommand(program, "status", "show a job")
+    .argument("<jobId>")
+    .action((jobId: string) => found({ kind: "status", jobId }));
+}
+
+/** Defines `output`. */
+export function defineOutput(program: Command, found: Found): void {
+  subcommand(program, "output", "print all output of a job until it ends, and exit with its status")
+    .argument("<jobId>")
+    .addHelpText("after", LEAVING + LEAVING_IS_SAID)
+    .action((jobId: string) => found({ kind: "output", jobId }));
+}
+
+/** Defines `wait`. */
+export function defineWait(program: Command, found: Found): void {
+  subcommand(program, "wait", "wait until a job ends, and exit with its status")
+    .argument("<jobId>")
+    .addHelpText("after", LEAVING + LEAVING_IS_SAID)
+    .action((jobId: string) => found({ kind: "wait", jobId }));
+}
+
+/** What ends a command that only watches a job. */
+export const LEAVING = `
+Ctrl-C (exit status 130), SIGTERM (143) and a hang-up (129) end only this command: the job goes on.`;
+
+const LEAVING_IS_SAID = `
+Standard error says so, because the exit status is then not the job's.`;
