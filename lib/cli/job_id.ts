@@ -3,6 +3,7 @@ import type { Context } from "./context.ts";
 import { commandText } from "../job/job_words.ts";
 import { outcomeText } from "./job_text.ts";
 import { printable } from "../text/printable.ts";
+import { quoted } from "../text/quoted.ts";
 import { truncate } from "./text_width.ts";
 
 /** Ids begin with the time, so fewer characters than this would not tell jobs of one year apart. */
@@ -22,7 +23,7 @@ export async function resolveJobId({ client, io }: Context, typed: string): Prom
   if (!/^[0-9a-f-]+$/.test(prefix) || length < SHORTEST || length > WHOLE) {
     throw new JobWorkerError(
       "invalid_argument",
-      `Job id ${JSON.stringify(typed.slice(0, 2 * WHOLE))} is neither an id nor the beginning of ` +
+      `Job id ${quoted(typed)} is neither an id nor the beginning of ` +
         `one: ${SHORTEST} or more of its characters, 0-9, a-f and hyphens`,
     );
   }

@@ -5,6 +5,7 @@
  */
 
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { quoted } from "../text/quoted.ts";
 import { usageFault } from "../text/usage_fault.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isJobId } from "../ids.ts";
@@ -117,7 +118,7 @@ function callOf(
   const jobId = String(values[form]).toLowerCase();
   if (isJobId(jobId)) return { kind: form, jobId };
   throw invalid(
-    `--${form} ${JSON.stringify(jobId.slice(0, 72))}: must be the whole id of a job, ` +
+    `--${form} ${quoted(jobId)}: must be the whole id of a job, ` +
       "such as 01890a5d-ac96-774b-bcce-b302099a8057",
   );
 }

@@ -7,7 +7,8 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 import type { Settings } from "./invocation.ts";
-import { parseAddress, parseSwitch } from "./values.ts";
+import { parseAddress } from "./values.ts";
+import { parseSwitch } from "../text/switch.ts";
 
 /** One option of every subcommand. */
 export interface Setting {

@@ -117,13 +117,6 @@ export function parseLogPolicy(text: string): LogLimit["policy"] {
   throw invalid(`${JSON.stringify(text)} is neither keep-newest nor end-job`);
 }
 
-/** A switch from the environment; `""` counts as not set. */
-export function parseSwitch(text: string): boolean {
-  if (/^(?:1|true|yes|on)$/i.test(text)) return true;
-  if (/^(?:0|false|no|off|)$/i.test(text)) return false;
-  throw invalid(`${JSON.stringify(text)} is neither 1 nor 0`);
-}
-
 function invalid(message: string): JobWorkerError {
   return new JobWorkerError("invalid_argument", message);
 }

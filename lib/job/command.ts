@@ -1,5 +1,6 @@
 import type { Command } from "./types.ts";
 import { JobWorkerError } from "../errors.ts";
+import { quoted } from "../text/quoted.ts";
 
 /** MAX_ARG_STRLEN of execve(2): the longest single argument or variable, with its final NUL. */
 export const MAX_ARGUMENT_BYTES = 128 * 1024;
@@ -26,14 +27,9 @@ const VARIABLE: Part = { words: "environment variable", field: "command.env" };
 /** Throws unless accepted; the message names the part and shows its value. */
 function check({ words, field }: Part, value: string, accepted: boolean, rule: string): void {
   if (accepted) return;
-  throw new JobWorkerError("invalid_argument", `Invalid ${words} ${shown(value)}: ${rule}`, {
+  throw new JobWorkerError("invalid_argument", `Invalid ${words} ${quoted(value)}: ${rule}`, {
     field,
   });
-}
-
-/** A value as it may appear in a message: quoted, escaped and truncated. */
-function shown(value: string): string {
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
 function bytesOf(text: string): number {
@@ -47,7 +43,7 @@ function checkLength({ words, field }: Part, value: string): void {
   if (length <= MAX_ARGUMENT_BYTES) return;
   throw new JobWorkerError(
     "invalid_argument",
-    `Invalid ${words} ${shown(value)}: ${length} bytes long, and the kernel accepts at most ` +
+    `Invalid ${words} ${quoted(value)}: ${length} bytes long, and the kernel accepts at most ` +
       `${MAX_ARGUMENT_BYTES} (execve(2), MAX_ARG_STRLEN)`,
     { reason: "E2BIG", field },
   );
@@ -87,7 +83,7 @@ export function checkCommand(command: Command): void {
   for (const [key, value] of Object.entries(env)) {
     const rule = "must be a name without NUL or =";
     check(VARIABLE, key, key !== "" && !/[\0=]/.test(key), rule);
-    const named = { ...VARIABLE, words: `${VARIABLE.words} ${shown(key)}` };
+    const named = { ...VARIABLE, words: `${VARIABLE.words} ${quoted(key)}` };
     check(named, value, !value.includes("\0"), "no NUL is accepted");
     checkLength(VARIABLE, `${key}=${value}`);
   }

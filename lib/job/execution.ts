@@ -1,4 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
+import { quoted } from "../text/quoted.ts";
 import type { Execution, JobLimits } from "./types.ts";
 
 /** What a request may leave out of its {@linkcode Execution}. */
@@ -88,11 +89,10 @@ const WORDS: Readonly<Record<string, string>> = {
 
 function check(field: string, value: unknown, accepted: boolean, rule: string): void {
   if (accepted) return;
-  const shown = JSON.stringify(value)?.slice(0, 60);
   const name = field.replace(/^.*\./, "");
   throw new JobWorkerError(
     "invalid_argument",
-    `Invalid ${WORDS[name] ?? name} ${shown}: ${rule}`,
+    `Invalid ${WORDS[name] ?? name} ${quoted(value)}: ${rule}`,
     { field },
   );
 }

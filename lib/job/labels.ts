@@ -1,4 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
+import { quoted } from "../text/quoted.ts";
 import { hasAtMost } from "../text/text_length.ts";
 
 export const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
@@ -23,15 +24,13 @@ export function checkLabels(labels: Readonly<Record<string, string>>): void {
   for (const [name, value] of entries) {
     if (!LABEL_NAME.test(name)) {
       throw refuse(
-        `the name ${JSON.stringify(name.slice(0, 70))} must be 1 to 63 letters, digits, and ` +
+        `the name ${quoted(name)} must be 1 to 63 letters, digits, and ` +
           `(not first or last) any of ._/-`,
       );
     }
     if (!hasAtMost(value, MAX_LABEL_VALUE_LENGTH) || /\p{Cc}/u.test(value)) {
       throw refuse(
-        `the value of ${
-          JSON.stringify(name)
-        } must be at most ${MAX_LABEL_VALUE_LENGTH} characters, ` +
+        `the value of ${quoted(name)} must be at most ${MAX_LABEL_VALUE_LENGTH} characters, ` +
           `without control characters`,
       );
     }

@@ -1,3 +1,4 @@
+import { quoted } from "../text/quoted.ts";
 import { JobWorkerError } from "../errors.ts";
 import { signalNumber, SIGNALS } from "./signals.ts";
 
@@ -16,7 +17,7 @@ export function parseSignal(text: string, field = "signal"): string {
   if (number !== null) return SIGNALS[number - 1] ?? String(number);
   throw new JobWorkerError(
     "invalid_argument",
-    `Invalid signal ${JSON.stringify(text.slice(0, 40))}: accepted are the names of signal(7), ` +
+    `Invalid signal ${quoted(text)}: accepted are the names of signal(7), ` +
       `such as SIGTERM or INT, and the numbers 1 to 31 and 34 to 64`,
     { field },
   );

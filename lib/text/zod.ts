@@ -7,6 +7,7 @@
 
 import { z } from "zod";
 import { JobWorkerError } from "../errors.ts";
+import { quoted } from "./quoted.ts";
 
 export { z };
 
@@ -69,8 +70,8 @@ function listOf(values: readonly unknown[]): string {
   return values.map((value) => JSON.stringify(value)).join(", ");
 }
 
-/** The longest name of a field, and value, that a message repeats. */
-const MAX_SHOWN = 80;
+/** The longest name of a field that a message repeats. */
+const MAX_FIELD_LENGTH = 80;
 
 /**
  * Reads a value by a schema.
@@ -87,8 +88,8 @@ export function read<T>(schema: z.ZodType<T>, value: unknown, whole: string): T 
   const path = inner === undefined ? issue.path : issue.path.slice(0, -1);
   const rule = inner === undefined
     ? issue.message
-    : `the name ${shown(issue.path.at(-1))} ${inner.message}`;
-  const field = path.join(".").slice(0, MAX_SHOWN);
+    : `the name ${quoted(issue.path.at(-1))} ${inner.message}`;
+  const field = path.join(".").slice(0, MAX_FIELD_LENGTH);
   throw new JobWorkerError(
     "invalid_argument",
     `${stateOf(field, path, value)}${field || whole}${valueOf(path, value)}: ${rule}`,
@@ -111,10 +112,5 @@ function stateOf(field: string, path: readonly PropertyKey[], value: unknown): s
 function valueOf(path: readonly PropertyKey[], value: unknown): string {
   const found = at(path, value);
   if (path.length === 0 || found === undefined || Object(found) === found) return "";
-  return path.includes("env") ? "" : ` ${shown(found)}`;
-}
-
-function shown(value: unknown): string {
-  const text = typeof value === "number" ? String(value) : JSON.stringify(value) ?? String(value);
-  return text.length > MAX_SHOWN ? `${text.slice(0, MAX_SHOWN - 1)}…` : text;
+  return path.includes("env") ? "" : ` ${quoted(found)}`;
 }

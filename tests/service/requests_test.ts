@@ -58,7 +58,7 @@ const BAD: readonly (readonly [JobMethod, unknown, string])[] = [
   [
     "getLogs",
     { ...output, jobId: "x".repeat(1e6) },
-    `Invalid jobId "${"x".repeat(78)}…: ${UUID}`,
+    `Invalid jobId "${"x".repeat(80)}…": ${UUID}`,
   ],
   [
     "getLogs",
@@ -123,7 +123,7 @@ const BAD: readonly (readonly [JobMethod, unknown, string])[] = [
   [
     "startJob",
     { ...newJob, requestId: "x".repeat(129) },
-    `Invalid requestId "${"x".repeat(78)}…: ${PLAIN(128)}`,
+    `Invalid requestId "${"x".repeat(80)}…": ${PLAIN(128)}`,
   ],
   [
     "streamLogs",
