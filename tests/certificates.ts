@@ -9,7 +9,7 @@ import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "../lib/auth/tl
 import { makeCertificates } from "../lib/auth/certificates.ts";
 import {
   type CertificateRequest,
-  type Credentials,
+  type CertifiedKey,
   issueCertificate,
 } from "../lib/auth/issue_certificate.ts";
 import { x509 } from "../lib/auth/x509.ts";
@@ -19,9 +19,9 @@ const HOUR = 3_600_000;
 /** A set as `deno task certs` makes it, and whatever else its CA is asked for. */
 export class TestCertificates implements AsyncDisposable {
   readonly directory: string;
-  readonly #ca: Credentials;
+  readonly #ca: CertifiedKey;
 
-  private constructor(directory: string, ca: Credentials) {
+  private constructor(directory: string, ca: CertifiedKey) {
     this.directory = directory;
     this.#ca = ca;
   }
@@ -36,7 +36,7 @@ export class TestCertificates implements AsyncDisposable {
   }
 
   /** The CA's certificate and key. */
-  get ca(): Credentials {
+  get ca(): CertifiedKey {
     return this.#ca;
   }
 
@@ -55,7 +55,7 @@ export class TestCertificates implements AsyncDisposable {
   }
 
   /** Any certificate, signed by this CA and good for an hour unless the request says otherwise. */
-  issue(request: Partial<CertificateRequest>): Promise<Credentials> {
+  issue(request: Partial<CertificateRequest>): Promise<CertifiedKey> {
     return issueCertificate({
       subject: [["O", "admin"], ["CN", "somebody"]],
       issuer: this.#ca,
@@ -75,7 +75,7 @@ export class TestCertificates implements AsyncDisposable {
 export interface AuthorityRequest {
   readonly commonName: string;
   /** By default it signs itself. */
-  readonly issuer?: Credentials;
+  readonly issuer?: CertifiedKey;
   /** How many CAs may be below it; `undefined`: any number. */
   readonly pathLength?: number;
   readonly ca?: boolean;
@@ -87,7 +87,7 @@ export interface AuthorityRequest {
 }
 
 /** A CA of any kind, good for an hour. */
-export async function issueAuthority(request: AuthorityRequest): Promise<Credentials> {
+export async function issueAuthority(request: AuthorityRequest): Promise<CertifiedKey> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   const keys = await crypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const { commonName, issuer, ca = true, pathLength, usages = [] } = request;
@@ -125,7 +125,7 @@ export async function issueAuthority(request: AuthorityRequest): Promise<Credent
 }
 
 /** A CA that nobody trusts. */
-export function issueCa(commonName = "Other CA"): Promise<Credentials> {
+export function issueCa(commonName = "Other CA"): Promise<CertifiedKey> {
   return issueCertificate({
     subject: [["CN", commonName]],
     ca: true,

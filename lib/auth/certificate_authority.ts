@@ -8,9 +8,15 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { checkHost, CLOCK_SKEW } from "./certificates.ts";
 import { addToDenyList, type DenyList, denyListBeside, loadDenyList } from "./deny_list.ts";
-import { JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
+import {
+  failedPrecondition,
+  invalidArgument,
+  JobWorkerError,
+  messageOf,
+  pathFaultOf,
+} from "../errors.ts";
 import { isPlainName, type Role } from "./identity.ts";
-import { type Credentials, issueCertificate, renewCertificate } from "./issue_certificate.ts";
+import { type CertifiedKey, issueCertificate, renewCertificate } from "./issue_certificate.ts";
 import { firstCertificate, type IssuedCertificate, readIssued, record } from "./issued.ts";
 import { lockDirectory } from "./lock_directory.ts";
 import { certsCommand, MAKE_CERTIFICATES } from "../text/command_hints.ts";
@@ -55,7 +61,7 @@ async function readCa({ directory }: AuthorityPaths): Promise<string> {
   );
   const [pem] = certificatePems(text);
   if (pem !== undefined && new X509Certificate(pem).ca) return pem;
-  throw refusal(`Cannot use "${path}": it is not the certificate of a CA`);
+  throw failedPrecondition(`Cannot use "${path}": it is not the certificate of a CA`);
 }
 
 /**
@@ -155,8 +161,7 @@ export class CertificateAuthority implements Disposable {
     const issuer = await this.#signer();
     const old = newestOf(await this.#recorded(), name, this.#paths.directory);
     if (hosts.length > 0 && !old.some(({ kind }) => kind === "server")) {
-      throw new JobWorkerError(
-        "invalid_argument",
+      throw invalidArgument(
         `Cannot renew ${JSON.stringify(name)} with --host: names and addresses are those of the ` +
           `server, \`${this.#command("renew", "server", "--host", "NAME")}\``,
       );
@@ -220,22 +225,24 @@ export class CertificateAuthority implements Disposable {
     return issued;
   }
 
-  async #signer(): Promise<Credentials> {
+  async #signer(): Promise<CertifiedKey> {
     const path = this.#paths.caKey || join(this.#paths.directory, "ca-key.pem");
     const text = await readPem(path, "the key of the CA", "; give --ca-key if it is elsewhere");
     const ca = new X509Certificate(this.#cert);
     const [block] = privateKeyBlocks(text);
     if (block === undefined || block.encrypted) {
-      throw refusal(`Cannot use "${path}": it is not a private key in PEM, without a passphrase`);
+      throw failedPrecondition(
+        `Cannot use "${path}": it is not a private key in PEM, without a passphrase`,
+      );
     }
     try {
       if (ca.checkPrivateKey(createPrivateKey(block.pem))) {
         return { cert: this.#cert, key: block.pem };
       }
     } catch (error) {
-      throw refusal(`Cannot use "${path}": ${messageOf(error)}`, error);
+      throw failedPrecondition(`Cannot use "${path}": ${messageOf(error)}`, error);
     }
-    throw refusal(`"${path}" is not the key of the CA in "${this.#paths.directory}"`);
+    throw failedPrecondition(`"${path}" is not the key of the CA in "${this.#paths.directory}"`);
   }
 
   /** From now, give or take the clocks, to the end, which is not after that of the CA. */
@@ -243,7 +250,7 @@ export class CertificateAuthority implements Disposable {
     const now = Date.now();
     const end = new X509Certificate(this.#cert).validToDate.getTime();
     if (end <= now) {
-      throw refusal(
+      throw failedPrecondition(
         `The CA has ended on ${dateOf(end)}: a new one, and all that it signs, is made with ` +
           `\`${this.#command("--force")}\``,
       );
@@ -281,8 +288,7 @@ function newestOf(
   if (matching.length === 0) throw unknownName(name, directory);
   const good = matching.filter(({ denied }) => !denied);
   if (good.length === 0 && name !== "all") {
-    throw new JobWorkerError(
-      "failed_precondition",
+    throw failedPrecondition(
       `"${name}" is on the deny list: ` +
         `\`${
           certsCommand(["add", name, "--role", "ROLE"], directory)
@@ -299,8 +305,7 @@ function checkUser(user: string): void {
   const isFileName = !/^[.-]|\//.test(user) && !RESERVED.includes(user) &&
     new TextEncoder().encode(user).length <= MAX_FILE_NAME_BYTES;
   if (isPlainName(user) && isFileName) return;
-  throw new JobWorkerError(
-    "invalid_argument",
+  throw invalidArgument(
     `Cannot make a certificate for ${
       JSON.stringify(user)
     }: a name has 1 to 64 visible characters ` +
@@ -333,7 +338,7 @@ function unknownName(name: string, directory: string, denyList?: string): JobWor
     ? `\`${list}\` shows those that there are`
     : `\`${list}\` shows those that there are; one that is not among them is shut out ` +
       `by a line in "${denyList}" with its serial number, or its fingerprint as audit.log has it`;
-  return refusal(`There is no certificate of "${name}" here: ${remedy}`);
+  return failedPrecondition(`There is no certificate of "${name}" here: ${remedy}`);
 }
 
 async function readPem(path: string, what: string, remedy = ""): Promise<string> {
@@ -343,7 +348,7 @@ async function readPem(path: string, what: string, remedy = ""): Promise<string>
     const why = error instanceof Deno.errors.NotFound
       ? "there is no such file"
       : pathFaultOf(error);
-    throw refusal(`Cannot read ${what}, "${path}": ${why}${remedy}`, error);
+    throw failedPrecondition(`Cannot read ${what}, "${path}": ${why}${remedy}`, error);
   }
 }
 
@@ -351,14 +356,10 @@ async function put(path: string, text: string, mode: number): Promise<void> {
   try {
     await replaceFile(path, text, { mode, keepMode: mode !== 0o600 });
   } catch (error) {
-    throw refusal(`Cannot write "${path}": ${pathFaultOf(error)}`, error);
+    throw failedPrecondition(`Cannot write "${path}": ${pathFaultOf(error)}`, error);
   }
 }
 
 function dateOf(time: number): string {
   return new Date(time).toISOString().slice(0, 10);
-}
-
-function refusal(message: string, cause?: unknown): JobWorkerError {
-  return new JobWorkerError("failed_precondition", message, { cause });
 }

@@ -7,9 +7,15 @@
 import { isIP } from "node:net";
 import { dirname, join } from "node:path";
 import { flushDirectory } from "../files/flush.ts";
-import { JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
+import {
+  failedPrecondition,
+  invalidArgument,
+  JobWorkerError,
+  messageOf,
+  pathFaultOf,
+} from "../errors.ts";
 import { record } from "./issued.ts";
-import { type Credentials, issueCertificate } from "./issue_certificate.ts";
+import { type CertifiedKey, issueCertificate } from "./issue_certificate.ts";
 import { lockDirectory } from "./lock_directory.ts";
 import { certsCommand } from "../text/command_hints.ts";
 import { createFile } from "../files/replace_file.ts";
@@ -59,7 +65,10 @@ export async function makeCertificates(
     ({ name, ...file }) => ({ path: join(directory, name), ...file }),
   );
   await Deno.mkdir(directory, { recursive: true }).catch((error) => {
-    throw refusal(`Cannot make the directory "${directory}": ${pathFaultOf(error)}`, error);
+    throw failedPrecondition(
+      `Cannot make the directory "${directory}": ${pathFaultOf(error)}`,
+      error,
+    );
   });
   using _lock = await lockDirectory(directory);
   await checkPaths(files.map((file) => file.path), { directory, force });
@@ -112,7 +121,7 @@ async function issueSet(hosts: readonly string[]) {
   ];
 }
 
-function pair(name: string, owner: string, { cert, key }: Credentials) {
+function pair(name: string, owner: string, { cert, key }: CertifiedKey) {
   return [
     { name: `${name}-cert.pem`, content: `certificate of ${owner}`, pem: cert, mode: 0o644 },
     { name: `${name}-key.pem`, content: `private key of ${owner}`, pem: key, mode: 0o600 },
@@ -127,8 +136,7 @@ export function checkHost(host: string): void {
   // A certificate has no room for the zone of an address (fe80::1%eth0).
   if (isIP(host) !== 0 && !host.includes("%")) return;
   if (HOST_NAME.test(host) && host.length <= 253) return;
-  throw new JobWorkerError(
-    "invalid_argument",
+  throw invalidArgument(
     `Cannot make a certificate for the host ${JSON.stringify(host)}: ` +
       "give a DNS name or an IP address, without a port",
   );
@@ -152,7 +160,7 @@ async function checkPaths(
       if (isDirectory || !force) taken.push(path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) {
-        throw refusal(`Cannot look at "${path}": ${messageOf(error)}`, error);
+        throw failedPrecondition(`Cannot look at "${path}": ${messageOf(error)}`, error);
       }
     }
   }
@@ -182,14 +190,10 @@ async function writeAll(files: readonly NewFile[], force: boolean): Promise<void
     for (const path of written) await remove(path);
     // What it was to be called in the end is what tells somebody something.
     const why = suffix === "" ? messageOf(error) : messageOf(error).replaceAll(suffix, "");
-    throw refusal(`Cannot write certificates: ${why}`, error);
+    throw failedPrecondition(`Cannot write certificates: ${why}`, error);
   }
 }
 
 async function remove(path: string): Promise<void> {
   await Deno.remove(path).catch(() => {});
-}
-
-function refusal(message: string, cause: unknown): JobWorkerError {
-  return new JobWorkerError("failed_precondition", message, { cause });
 }

@@ -5,7 +5,7 @@
  */
 
 import { dirname, join } from "node:path";
-import { JobWorkerError, pathFaultOf } from "../errors.ts";
+import { failedPrecondition, invalidArgument, JobWorkerError, pathFaultOf } from "../errors.ts";
 import { fileInfo } from "../files/file_info.ts";
 import { replaceFile } from "../files/replace_file.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
@@ -95,7 +95,7 @@ export async function addToDenyList(
     await replaceFile(path, start + lines.join(""), { mode: 0o644, keepMode: true });
   } catch (error) {
     const message = `Cannot write the deny list "${path}": ${pathFaultOf(error)}`;
-    throw new JobWorkerError("failed_precondition", message, { cause: error });
+    throw failedPrecondition(message, error);
   }
 }
 
@@ -111,7 +111,7 @@ async function read(path: string, optional: boolean): Promise<string> {
 
 function unusable(path: string, error: unknown): JobWorkerError {
   const message = `Cannot use the deny list "${path}": ${pathFaultOf(error)}`;
-  return new JobWorkerError("failed_precondition", message, { cause: error });
+  return failedPrecondition(message, error);
 }
 
 /** True if the certificate with this serial number and fingerprint, both in hex, is on the list. */
@@ -123,8 +123,7 @@ function parseEntry(entry: string): string {
   const digits = entry.trim().replaceAll(":", "");
   const isEither = digits.length === FINGERPRINT_DIGITS || digits.length <= MAX_SERIAL_DIGITS;
   if (!isEither || !/^[0-9a-f]+$/i.test(digits)) {
-    throw new JobWorkerError(
-      "invalid_argument",
+    throw invalidArgument(
       `Cannot deny the certificate ${JSON.stringify(entry)}: give its serial number ` +
         `(up to ${MAX_SERIAL_DIGITS} hex digits) or its SHA-256 fingerprint (${FINGERPRINT_DIGITS})`,
     );

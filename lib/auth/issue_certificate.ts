@@ -1,10 +1,10 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { isIP } from "node:net";
-import { JobWorkerError } from "../errors.ts";
+import { failedPrecondition } from "../errors.ts";
 import { type Extension, x509 } from "./x509.ts";
 
-/** A certificate with its private key, as PEM. */
-export interface Credentials {
+/** A private key with a certificate for it, as PEM. */
+export interface CertifiedKey {
   readonly cert: string;
   /** PKCS #8. */
   readonly key: string;
@@ -15,7 +15,7 @@ export interface CertificateRequest {
   /** The subject's attributes in order; a name may come more than once. */
   readonly subject: readonly (readonly ["CN" | "O", string])[];
   /** Who signs. Absent: itself. */
-  readonly issuer?: Credentials;
+  readonly issuer?: CertifiedKey;
   /** May it sign others? By default not. */
   readonly ca?: boolean;
   /** Extended key usage, if it is to have one. */
@@ -29,7 +29,7 @@ export interface CertificateRequest {
 const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 
 /** Makes a key (ECDSA P-256) and a certificate for it, with a random serial number of 128 bits. */
-export async function issueCertificate(request: CertificateRequest): Promise<Credentials> {
+export async function issueCertificate(request: CertificateRequest): Promise<CertifiedKey> {
   const { ca = false, usages = [], hosts = [], notBefore, notAfter } = request;
   const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
   // As objects: in plain strings the library sees escapes and quotes.
@@ -83,7 +83,7 @@ export async function issueCertificate(request: CertificateRequest): Promise<Cre
 
 /** What is to be in the successor of a certificate. */
 export interface RenewalRequest {
-  readonly issuer: Credentials;
+  readonly issuer: CertifiedKey;
   /** DNS names and IP addresses that it is good for beyond those of the old one. */
   readonly hosts?: readonly string[];
   readonly notBefore: Date;
@@ -133,7 +133,7 @@ function alternativeNames(hosts: readonly string[]): Extension {
   );
 }
 
-async function signerOf({ cert, key }: Credentials) {
+async function signerOf({ cert, key }: CertifiedKey) {
   const certificate = new x509.X509Certificate(cert);
   const privateKey = createPrivateKey(key);
   const algorithm = algorithmOf(privateKey);
@@ -160,8 +160,7 @@ function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }:
   if (curve === "secp384r1" || curve === "P-384") {
     return { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" };
   }
-  throw new JobWorkerError(
-    "failed_precondition",
+  throw failedPrecondition(
     `Cannot sign with the key of the CA: it is of the kind ${curve ?? type}, ` +
       "and can be RSA or ECDSA with P-256 or P-384",
   );

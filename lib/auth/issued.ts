@@ -8,7 +8,7 @@
 import { X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { type DenyList, isDenied } from "./deny_list.ts";
-import { JobWorkerError, pathFaultOf } from "../errors.ts";
+import { failedPrecondition, pathFaultOf } from "../errors.ts";
 import { type Role, ROLES } from "./identity.ts";
 import { certificatePems } from "./pem.ts";
 import { flushDirectory } from "../files/flush.ts";
@@ -82,7 +82,7 @@ export async function record(directory: string, pem: string): Promise<void> {
     await replaceFile(join(place, `${serialNumber.toLowerCase()}.pem`), pem, { mode: 0o644 });
   } catch (error) {
     const message = `Cannot write to "${place}": ${pathFaultOf(error)}`;
-    throw new JobWorkerError("failed_precondition", message, { cause: error });
+    throw failedPrecondition(message, error);
   }
 }
 
@@ -96,7 +96,7 @@ async function filesIn(directory: string, pattern: RegExp): Promise<readonly str
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return [];
     const message = `Cannot read the directory "${directory}": ${pathFaultOf(error)}`;
-    throw new JobWorkerError("failed_precondition", message, { cause: error });
+    throw failedPrecondition(message, error);
   }
 }
 

@@ -1,4 +1,4 @@
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { failedPrecondition, messageOf } from "../errors.ts";
 
 /**
  * Keeps everybody else who asks from a directory until it is disposed of; waits for those who asked before.
@@ -11,11 +11,7 @@ export async function lockDirectory(directory: string): Promise<Disposable> {
     const lock = resources.use(await Deno.open(directory));
     await lock.lock(true);
   } catch (error) {
-    throw new JobWorkerError(
-      "failed_precondition",
-      `Cannot lock "${directory}": ${messageOf(error)}`,
-      { cause: error },
-    );
+    throw failedPrecondition(`Cannot lock "${directory}": ${messageOf(error)}`, error);
   }
   return resources.move();
 }

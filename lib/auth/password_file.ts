@@ -14,7 +14,7 @@
  * @module
  */
 
-import { JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
+import { failedPrecondition, messageOf, pathFaultOf } from "../errors.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
 import { type Role, ROLES } from "./identity.ts";
 
@@ -42,7 +42,7 @@ export async function loadPasswordFile(path: string): Promise<PasswordFile | nul
     text = await readTrustedFile(path);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return null;
-    throw refusal(`Cannot use the users file "${path}": ${pathFaultOf(error)}`, error);
+    throw failedPrecondition(`Cannot use the users file "${path}": ${pathFaultOf(error)}`, error);
   }
   return parsePasswordFile(text, path);
 }
@@ -62,7 +62,7 @@ export function parsePasswordFile(text: string, path: string): PasswordFile {
       if (entries.has(entry.user)) throw new Error(`the user "${entry.user}" is there already`);
       entries.set(entry.user, entry);
     } catch (error) {
-      throw refusal(
+      throw failedPrecondition(
         `Cannot use line ${index + 1} of the users file "${path}": ${messageOf(error)}`,
       );
     }
@@ -115,8 +115,4 @@ export function parseRoles(text: string): readonly Role[] {
     throw new Error(`there is no role ${JSON.stringify(unknown)}: use ${ROLES.join(", ")}`);
   }
   return ROLES.filter((role) => names.includes(role));
-}
-
-function refusal(message: string, cause?: unknown): JobWorkerError {
-  return new JobWorkerError("failed_precondition", message, { cause });
 }

@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../errors.ts";
+import { failedPrecondition } from "../errors.ts";
 import { MAKE_CERTIFICATES } from "../text/command_hints.ts";
 import { certificatePems } from "./pem.ts";
 import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "./tls_material.ts";
@@ -16,8 +16,7 @@ export async function loadServerMaterial(paths: TlsPaths): Promise<TlsMaterial> 
   const purposes = new x509.X509Certificate(pem).getExtension(x509.ExtendedKeyUsageExtension);
   // Without that extension, it is for everything.
   if (purposes?.usages.includes(x509.ExtendedKeyUsage.serverAuth) ?? true) return material;
-  throw new JobWorkerError(
-    "failed_precondition",
+  throw failedPrecondition(
     `Cannot use the certificate "${paths.cert}": it is not for servers (no EKU serverAuth); name that ` +
       `of the server, which \`${MAKE_CERTIFICATES}\` calls server-cert.pem`,
   );

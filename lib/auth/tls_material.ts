@@ -7,7 +7,7 @@
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { dirname } from "node:path";
-import { JobWorkerError, pathFaultOf } from "../errors.ts";
+import { failedPrecondition, JobWorkerError, pathFaultOf } from "../errors.ts";
 import {
   CERTIFICATES_COME_FROM,
   certsCommand,
@@ -81,9 +81,11 @@ async function readFile(
     using file = await Deno.open(path);
     // Asked of the open file: that is what is read, whatever the name leads to by then.
     const { mode, isDirectory } = await file.stat();
-    if (isDirectory) throw refusal(`Cannot read the ${what} "${path}": it is a directory`);
+    if (isDirectory) {
+      throw failedPrecondition(`Cannot read the ${what} "${path}": it is a directory`);
+    }
     if (isSecret && mode !== null && (mode & 0o077) !== 0) {
-      throw refusal(
+      throw failedPrecondition(
         `Cannot use the ${what} "${path}": others than its owner may read or change it (mode ` +
           `${(mode & 0o777).toString(8).padStart(4, "0")}); run \`chmod 600 ${path}\``,
       );
@@ -96,7 +98,7 @@ async function readFile(
         side === "client" ? CLIENT_CERTIFICATES_COME_FROM : CERTIFICATES_COME_FROM
       }`
       : pathFaultOf(error);
-    throw refusal(`Cannot read the ${what} "${path}": ${remedy}`, error);
+    throw failedPrecondition(`Cannot read the ${what} "${path}": ${remedy}`, error);
   }
 }
 
@@ -105,9 +107,9 @@ function certificatesIn(text: string, source: string): [X509Certificate, ...X509
     const [first, ...others] = certificatePems(text).map((pem) => new X509Certificate(pem));
     if (first !== undefined) return [first, ...others];
   } catch (error) {
-    throw refusal(`Cannot read the ${source}: a certificate in it is damaged`, error);
+    throw failedPrecondition(`Cannot read the ${source}: a certificate in it is damaged`, error);
   }
-  throw refusal(
+  throw failedPrecondition(
     `Cannot use the ${source}: there is no PEM certificate in it ` +
       "(-----BEGIN CERTIFICATE----- to -----END CERTIFICATE-----)",
   );
@@ -120,13 +122,15 @@ function checkDates(certificate: X509Certificate, path: string, side: Side, time
     : "ask whoever runs the daemon for a new one: " +
       `${MAKE_CERTIFICATES} renew ${nameIn(certificate)}`;
   if (time < validFromDate.getTime()) {
-    throw refusal(
+    throw failedPrecondition(
       `Certificate "${path}" is not valid before ${validFromDate.toISOString()}: ` +
         `check the clock, or ${remedy}`,
     );
   }
   if (time > validToDate.getTime()) {
-    throw refusal(`Certificate "${path}" expired on ${validToDate.toISOString()}: ${remedy}`);
+    throw failedPrecondition(
+      `Certificate "${path}" expired on ${validToDate.toISOString()}: ${remedy}`,
+    );
   }
 }
 
@@ -140,7 +144,7 @@ function keyOf(certificate: X509Certificate, text: string, paths: TlsPaths): str
   const blocks = privateKeyBlocks(text);
   const plain = blocks.filter(({ encrypted }) => !encrypted);
   if (blocks.length > 0 && plain.length === 0) {
-    throw refusal(
+    throw failedPrecondition(
       `Cannot use the private key "${paths.key}": it needs a passphrase; store it without one, ` +
         "for its owner only",
     );
@@ -152,14 +156,14 @@ function keyOf(certificate: X509Certificate, text: string, paths: TlsPaths): str
   } catch (error) {
     throw noKey(error);
   }
-  throw refusal(
+  throw failedPrecondition(
     `Private key "${paths.key}" does not belong to certificate "${paths.cert}": ` +
       "name the two that were made together",
   );
 
   function noKey(cause?: unknown): JobWorkerError {
     const message = `Cannot use the private key "${paths.key}": it is not a PEM private key`;
-    return refusal(message, cause);
+    return failedPrecondition(message, cause);
   }
 }
 
@@ -171,7 +175,7 @@ function checkCas(
 ): void {
   const impostor = cas.find((certificate) => !certificate.ca);
   if (impostor !== undefined) {
-    throw refusal(
+    throw failedPrecondition(
       `Cannot use the CA file "${path}": the certificate with serial number ` +
         `${impostor.serialNumber} is not a CA's; keep the certificates of CAs only`,
     );
@@ -185,10 +189,6 @@ function checkCas(
         certsCommand(["--force"], dirname(path))
       }\``
       : "ask whoever runs the daemon for its ca-cert.pem of today";
-    throw refusal(`Every CA in "${path}" has expired or is not valid yet: ${remedy}`);
+    throw failedPrecondition(`Every CA in "${path}" has expired or is not valid yet: ${remedy}`);
   }
-}
-
-function refusal(message: string, cause?: unknown): JobWorkerError {
-  return new JobWorkerError("failed_precondition", message, { cause });
 }

@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../errors.ts";
+import { failedPrecondition, invalidArgument, JobWorkerError } from "../errors.ts";
 import type { Context } from "./context.ts";
 import { commandText } from "../job/job_words.ts";
 import { outcomeText } from "./job_text.ts";
@@ -21,8 +21,7 @@ export async function resolveJobId({ client, io }: Context, typed: string): Prom
   const prefix = typed.toLowerCase();
   const length = prefix.length;
   if (!/^[0-9a-f-]+$/.test(prefix) || length < SHORTEST || length > WHOLE) {
-    throw new JobWorkerError(
-      "invalid_argument",
+    throw invalidArgument(
       `Job id ${quoted(typed)} is neither an id nor the beginning of ` +
         `one: ${SHORTEST} or more of its characters, 0-9, a-f and hyphens`,
     );
@@ -40,8 +39,7 @@ export async function resolveJobId({ client, io }: Context, typed: string): Prom
     return `  ${printable(job.jobId)}  ${outcomeText(job)}  ${command}`;
   });
   if (nextPageToken !== "") lines.push("  and more");
-  throw new JobWorkerError(
-    "failed_precondition",
+  throw failedPrecondition(
     `Several jobs have an id that begins with "${prefix}"; write more of it:\n${lines.join("\n")}`,
   );
 }

@@ -6,7 +6,7 @@
 
 import { readDateTime } from "../text/date_time.ts";
 import { isBareNumber, parseDuration } from "../text/duration.ts";
-import { JobWorkerError } from "../errors.ts";
+import { invalidArgument, JobWorkerError } from "../errors.ts";
 import type { Moment } from "./invocation.ts";
 
 /** A point in time as milliseconds since the Unix epoch. */
@@ -55,5 +55,5 @@ export function parseMoment(text: string): Moment {
 }
 
 function invalid(text: string, why: string): JobWorkerError {
-  return new JobWorkerError("invalid_argument", `${JSON.stringify(text)} ${why}`);
+  return invalidArgument(`${JSON.stringify(text)} ${why}`);
 }

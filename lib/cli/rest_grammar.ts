@@ -7,7 +7,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { quoted } from "../text/quoted.ts";
 import { usageFault } from "../text/usage_fault.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { invalidArgument, JobWorkerError, messageOf } from "../errors.ts";
 import { isJobId } from "../ids.ts";
 import type { Environment } from "./environment.ts";
 import type { Parsed, RestCall, RestVerb } from "./invocation.ts";
@@ -107,17 +107,19 @@ function callOf(
   positionals: readonly string[],
 ): RestCall {
   const [form, ...others] = Object.keys(FORMS).filter((name) => Object.hasOwn(values, name));
-  if (others.length > 0) throw invalid(`--${form} and --${others[0]} do not go together`);
+  if (others.length > 0) throw invalidArgument(`--${form} and --${others[0]} do not go together`);
   const [command, ...args] = positionals;
   if (form === "start") {
-    if (command === undefined) throw invalid("--start needs a command: --start -- <command>...");
+    if (command === undefined) {
+      throw invalidArgument("--start needs a command: --start -- <command>...");
+    }
     return { kind: "start", command, args };
   }
-  if (command !== undefined) throw invalid(`--${form} takes no ${JSON.stringify(command)}`);
+  if (command !== undefined) throw invalidArgument(`--${form} takes no ${JSON.stringify(command)}`);
   if (form !== "stop" && form !== "status") return { kind: "health" };
   const jobId = String(values[form]).toLowerCase();
   if (isJobId(jobId)) return { kind: form, jobId };
-  throw invalid(
+  throw invalidArgument(
     `--${form} ${quoted(jobId)}: must be the whole id of a job, ` +
       "such as 01890a5d-ac96-774b-bcce-b302099a8057",
   );
@@ -130,10 +132,6 @@ function addressOf(given: string | undefined, environment: Environment): string 
   try {
     return parseAddress(text);
   } catch (error) {
-    throw invalid(`${source}: ${messageOf(error)}`);
+    throw invalidArgument(`${source}: ${messageOf(error)}`);
   }
-}
-
-function invalid(message: string): JobWorkerError {
-  return new JobWorkerError("invalid_argument", message);
 }

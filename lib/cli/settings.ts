@@ -4,7 +4,7 @@
  * @module
  */
 
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { invalidArgument, messageOf } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 import type { Settings } from "./invocation.ts";
 import { parseAddress } from "./values.ts";
@@ -75,7 +75,7 @@ export function readSettings(given: GivenSettings, environment: Environment): Se
     try {
       return read(text);
     } catch (error) {
-      throw new JobWorkerError("invalid_argument", `${name}: ${messageOf(error)}`);
+      throw invalidArgument(`${name}: ${messageOf(error)}`);
     }
   };
   const path = (text: string) => text;

@@ -1,6 +1,6 @@
 import { fstatSync } from "node:fs";
 import { askPassword } from "../stdio/ask_password.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { failedPrecondition, JobWorkerError, messageOf } from "../errors.ts";
 import type { Settings } from "./invocation.ts";
 import { type ConnectOptions, Interrupted, type Io, type Output, OutputClosed } from "./io.ts";
 import type { JobClient } from "./job_client.ts";
@@ -129,6 +129,6 @@ async function readTextFile(path: string): Promise<string> {
     return await Deno.readTextFile(path);
   } catch (error) {
     const message = `Cannot read "${path}": ${messageOf(error)}`;
-    throw new JobWorkerError("failed_precondition", message, { cause: error });
+    throw failedPrecondition(message, error);
   }
 }

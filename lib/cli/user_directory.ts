@@ -1,5 +1,5 @@
 import { dirname, join } from "node:path";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { failedPrecondition, invalidArgument, messageOf } from "../errors.ts";
 import { replaceFile } from "../files/replace_file.ts";
 import type { Environment } from "./environment.ts";
 
@@ -52,7 +52,7 @@ export class UserDirectory {
       return contextsOf(JSON.parse(Deno.readTextFileSync(path)));
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return NONE;
-      throw refusal(`Cannot use the contexts in "${path}": ${messageOf(error)}`, error);
+      throw failedPrecondition(`Cannot use the contexts in "${path}": ${messageOf(error)}`, error);
     }
   }
 
@@ -63,13 +63,13 @@ export class UserDirectory {
    */
   async saveContexts(contexts: Contexts): Promise<void> {
     const path = this.#contextsPath;
-    if (path === null) throw refusal("Cannot keep contexts: HOME is not set");
+    if (path === null) throw failedPrecondition("Cannot keep contexts: HOME is not set");
     try {
       await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
       const text = `${JSON.stringify(contexts, null, 2)}\n`;
       await replaceFile(path, text, { mode: 0o600 });
     } catch (error) {
-      throw refusal(`Cannot write "${path}": ${messageOf(error)}`, error);
+      throw failedPrecondition(`Cannot write "${path}": ${messageOf(error)}`, error);
     }
   }
 
@@ -126,8 +126,7 @@ export function contextNamed({ current, contexts }: Contexts, name?: string): Co
   const values = Object.hasOwn(contexts, wanted) ? contexts[wanted] : undefined;
   if (values !== undefined) return values;
   const names = Object.keys(contexts);
-  throw new JobWorkerError(
-    "invalid_argument",
+  throw invalidArgument(
     `There is no context ${JSON.stringify(wanted)}: ` +
       (names.length > 0
         ? `there are ${names.join(", ")}`
@@ -162,8 +161,4 @@ function isFile(path: string): boolean {
     // One that may not be looked at is of no use either.
     return false;
   }
-}
-
-function refusal(message: string, cause?: unknown): JobWorkerError {
-  return new JobWorkerError("failed_precondition", message, { cause });
 }

@@ -1,5 +1,5 @@
 /**
- * Readers of single option values. Each returns the value or throws a {@linkcode JobWorkerError}
+ * Readers of single option values. Each returns the value or throws a `JobWorkerError`
  * `invalid_argument` that says what is accepted.
  *
  * @module
@@ -8,14 +8,14 @@
 import { type Role, ROLES } from "../auth/identity.ts";
 import { parseByteSize, unitHint } from "../text/byte_size.ts";
 import { parseDuration } from "../text/duration.ts";
-import { JobWorkerError } from "../errors.ts";
+import { invalidArgument } from "../errors.ts";
 import { hostPortHint, parseHostPort } from "../net/host_port.ts";
 import type { LogLimit } from "./job_client.ts";
 
 /** A `host:port` or `[IPv6 address]:port` that can be connected to. */
 export function parseAddress(text: string): string {
   if ((parseHostPort(text)?.port ?? 0) !== 0) return text;
-  throw invalid(
+  throw invalidArgument(
     `Address ${JSON.stringify(text)} is not host:port, for example localhost:8080 or [::1]:8080` +
       hostPortHint(text),
   );
@@ -28,17 +28,19 @@ export function parsePair(
 ): Readonly<Record<string, string>> {
   const separator = text.indexOf("=");
   if (separator < 1) {
-    throw invalid(`${JSON.stringify(text)} is not NAME=VALUE`);
+    throw invalidArgument(`${JSON.stringify(text)} is not NAME=VALUE`);
   }
   const name = text.slice(0, separator);
-  if (Object.hasOwn(previous, name)) throw invalid(`${JSON.stringify(name)} is given twice`);
+  if (Object.hasOwn(previous, name)) {
+    throw invalidArgument(`${JSON.stringify(name)} is given twice`);
+  }
   return { ...previous, [name]: text.slice(separator + 1) };
 }
 
 /** A text that says something. On the wire an empty one stands for what was not said: anybody, say. */
 export function parseText(text: string): string {
   if (text !== "") return text;
-  throw invalid("It is empty: leave the option out, if that is meant");
+  throw invalidArgument("It is empty: leave the option out, if that is meant");
 }
 
 /** Adds one value to those read before it. */
@@ -51,7 +53,7 @@ export function parseRoles(text: string, previous: readonly Role[] = []): readon
   const roles = text.split(",").map((word) => {
     const role = ROLES.find((role) => role === word.trim());
     if (role !== undefined) return role;
-    throw invalid(`${JSON.stringify(word)} is no role: there are ${ROLES.join(", ")}`);
+    throw invalidArgument(`${JSON.stringify(word)} is no role: there are ${ROLES.join(", ")}`);
   });
   return [...new Set([...previous, ...roles])];
 }
@@ -60,21 +62,23 @@ export function parseRoles(text: string, previous: readonly Role[] = []): readon
 export function parseDays(text: string): number {
   const days = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
   if (days >= 1 && days <= 3650) return days;
-  throw invalid(`${JSON.stringify(text)} is not a number of days from 1 to 3650`);
+  throw invalidArgument(`${JSON.stringify(text)} is not a number of days from 1 to 3650`);
 }
 
 /** A whole number from `least` to 2^32 - 1, the largest of a `uint32`. */
 export function parseCount(text: string, least: number): number {
   const count = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
   if (count >= least && count <= 0xffff_ffff) return count;
-  throw invalid(`${JSON.stringify(text)} is not a whole number from ${least} to ${0xffff_ffff}`);
+  throw invalidArgument(
+    `${JSON.stringify(text)} is not a whole number from ${least} to ${0xffff_ffff}`,
+  );
 }
 
 /** A number without a unit, such as `1.5` or `-5`; what it may be is the daemon's to say. */
 export function parseNumber(text: string): number {
   const number = /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (Number.isFinite(number)) return number;
-  throw invalid(`${JSON.stringify(text)} is not a number`);
+  throw invalidArgument(`${JSON.stringify(text)} is not a number`);
 }
 
 /** Reads a limit, which is not 0: on the wire that stands for none. */
@@ -82,7 +86,9 @@ export function limitBy(parse: (text: string) => number): (text: string) => numb
   return (text) => {
     const limit = parse(text);
     if (limit !== 0) return limit;
-    throw invalid(`${JSON.stringify(text)} is no limit: leave the option out, if that is meant`);
+    throw invalidArgument(
+      `${JSON.stringify(text)} is no limit: leave the option out, if that is meant`,
+    );
   };
 }
 
@@ -90,7 +96,7 @@ export function limitBy(parse: (text: string) => number): (text: string) => numb
 export function parseSize(text: string): number {
   const hint = unitHint(text);
   if (hint === "") return parseByteSize(text);
-  throw invalid(`${text} bytes is too small${hint}`);
+  throw invalidArgument(`${text} bytes is too small${hint}`);
 }
 
 /** How long a job may run, in milliseconds. */
@@ -98,7 +104,7 @@ export function parseTimeout(text: string): number {
   const ms = parseDuration(text);
   // On the wire 0 stands for what was not said.
   if (ms > 0) return ms;
-  throw invalid(`${JSON.stringify(text)} is not a valid time limit: must be more than 0`);
+  throw invalidArgument(`${JSON.stringify(text)} is not a valid time limit: must be more than 0`);
 }
 
 /** The same, or `none`: 0, for ever. */
@@ -114,9 +120,5 @@ const LOG_POLICIES = {
 /** What happens to a log that has reached its limit. */
 export function parseLogPolicy(text: string): LogLimit["policy"] {
   if (text === "keep-newest" || text === "end-job") return LOG_POLICIES[text];
-  throw invalid(`${JSON.stringify(text)} is neither keep-newest nor end-job`);
-}
-
-function invalid(message: string): JobWorkerError {
-  return new JobWorkerError("invalid_argument", message);
+  throw invalidArgument(`${JSON.stringify(text)} is neither keep-newest nor end-job`);
 }

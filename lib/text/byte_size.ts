@@ -4,7 +4,7 @@
  * @module
  */
 
-import { JobWorkerError } from "../errors.ts";
+import { invalidArgument } from "../errors.ts";
 
 const UNITS = ["", "Ki", "Mi", "Gi", "Ti"] as const;
 
@@ -30,7 +30,7 @@ export function parseByteSize(text: string): number {
   const why = number === undefined
     ? "is not understood: write for example 256MiB, 10GiB, or a number of bytes"
     : "is too large: the most is 8191TiB";
-  throw new JobWorkerError("invalid_argument", `Size ${JSON.stringify(text)} ${why}`);
+  throw invalidArgument(`Size ${JSON.stringify(text)} ${why}`);
 }
 
 /** What to say to an amount that is too small, and may lack its unit: `--memory 512`. */

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { JobWorkerError } from "../errors.ts";
+import { invalidArgument } from "../errors.ts";
 
 /** Units from the longest to the shortest, in milliseconds. */
 const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1_000], [
@@ -40,7 +40,7 @@ export function parseDuration(text: string): number {
   const why = isBareNumber(text)
     ? `has no unit: did you mean ${text}s, seconds, or ${text}d, days? There are ms, s, m, h and d`
     : "is not understood: write for example 10s, 1m30s, 250ms, 30d";
-  throw new JobWorkerError("invalid_argument", `Duration ${JSON.stringify(text)} ${why}`);
+  throw invalidArgument(`Duration ${JSON.stringify(text)} ${why}`);
 }
 
 function compoundMs(text: string): number {

@@ -1,6 +1,6 @@
 import { X509Certificate } from "node:crypto";
 import { MAX_SENT_CERTIFICATES } from "../../lib/auth/certificate_path.ts";
-import { type Credentials, issueCertificate } from "../../lib/auth/issue_certificate.ts";
+import { type CertifiedKey, issueCertificate } from "../../lib/auth/issue_certificate.ts";
 import { verifyClientCertificate } from "../../lib/auth/client_certificate.ts";
 import { denyListOf } from "../../lib/auth/deny_list.ts";
 import { x509 } from "../../lib/auth/x509.ts";
@@ -12,7 +12,7 @@ const HOUR = 3_600_000;
 
 const root = await issueAuthority({ commonName: "Root" });
 
-function issueClient(issuer: Credentials, notAfter = NOW + HOUR): Promise<Credentials> {
+function issueClient(issuer: CertifiedKey, notAfter = NOW + HOUR): Promise<CertifiedKey> {
   return issueCertificate({
     subject: [["O", "operator"], ["CN", "alice"]],
     issuer,
@@ -30,10 +30,10 @@ async function chainBelow(request: Partial<AuthorityRequest> = {}) {
 
 /** The name and key of a CA once more, signed by one and until a time of choice. */
 async function certify(
-  ca: Credentials,
-  by: Credentials,
+  ca: CertifiedKey,
+  by: CertifiedKey,
   notAfter = NOW + HOUR,
-): Promise<Credentials> {
+): Promise<CertifiedKey> {
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
   const pkcs8 = x509.PemConverter.decodeFirst(by.key);
   const subject = new x509.X509Certificate(ca.cert);
@@ -51,13 +51,13 @@ async function certify(
 }
 
 interface Conditions {
-  readonly trusted?: readonly Credentials[];
-  readonly denied?: readonly Credentials[];
+  readonly trusted?: readonly CertifiedKey[];
+  readonly denied?: readonly CertifiedKey[];
   readonly time?: number;
 }
 
 /** What becomes of a client that shows these certificates. */
-function verdictOf(chain: readonly Credentials[], conditions: Conditions = {}) {
+function verdictOf(chain: readonly CertifiedKey[], conditions: Conditions = {}) {
   const { trusted = [root], denied = [], time = NOW } = conditions;
   return verifyClientCertificate(
     chain.map(({ cert }) => new X509Certificate(cert).raw),
@@ -69,13 +69,13 @@ function verdictOf(chain: readonly Credentials[], conditions: Conditions = {}) {
   );
 }
 
-function assertAccepted(chain: readonly Credentials[], conditions: Conditions = {}): void {
+function assertAccepted(chain: readonly CertifiedKey[], conditions: Conditions = {}): void {
   const verdict = verdictOf(chain, conditions);
   assert.equal(verdict.kind, "accepted", Deno.inspect(verdict));
 }
 
 function assertRefused(
-  chain: readonly Credentials[],
+  chain: readonly CertifiedKey[],
   reason: string,
   message: RegExp,
   conditions: Conditions = {},
@@ -86,7 +86,7 @@ function assertRefused(
   assert.match(verdict.message, message);
 }
 
-function serialOf({ cert }: Credentials): string {
+function serialOf({ cert }: CertifiedKey): string {
   return new X509Certificate(cert).serialNumber.toLowerCase();
 }
 
@@ -190,7 +190,7 @@ Deno.test("A client whose intermediate CA is on the deny list is refused", async
 Deno.test("A path is good until the first of its certificates expires", async () => {
   const end = Math.floor((NOW + HOUR / 2) / 1000) * 1000;
   const { intermediate, client } = await chainBelow({ notAfter: new Date(end) });
-  const notAfterOf = (chain: readonly Credentials[], conditions: Conditions = {}) => {
+  const notAfterOf = (chain: readonly CertifiedKey[], conditions: Conditions = {}) => {
     const verdict = verdictOf(chain, conditions);
     return verdict.kind === "accepted" && verdict.client.notAfter;
   };

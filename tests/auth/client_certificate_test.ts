@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { verifyClientCertificate } from "../../lib/auth/client_certificate.ts";
 import { type DenyList, denyListOf } from "../../lib/auth/deny_list.ts";
-import type { CertificateRequest, Credentials } from "../../lib/auth/issue_certificate.ts";
+import type { CertificateRequest, CertifiedKey } from "../../lib/auth/issue_certificate.ts";
 import { issueCa, TestCertificates } from "../certificates.ts";
 import { assert } from "../assert.ts";
 
@@ -18,7 +18,7 @@ interface Conditions {
   readonly time?: number;
 }
 
-function verify({ cert }: Credentials, conditions: Conditions = {}) {
+function verify({ cert }: CertifiedKey, conditions: Conditions = {}) {
   const { cas = [ca], denyList = new Set(), time = NOW } = conditions;
   return verifyClientCertificate(
     [new X509Certificate(cert).raw],
@@ -32,7 +32,7 @@ async function identityOf(subject: CertificateRequest["subject"]) {
   return verdict.kind === "accepted" ? verdict.client.identity : verdict.reason;
 }
 
-function reasonOf(credentials: Credentials, conditions: Conditions = {}): string {
+function reasonOf(credentials: CertifiedKey, conditions: Conditions = {}): string {
   const verdict = verify(credentials, conditions);
   return verdict.kind === "refused" ? verdict.reason : verdict.kind;
 }

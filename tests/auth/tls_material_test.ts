@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { loadTlsMaterial, type Side, type TlsPaths } from "../../lib/auth/tls_material.ts";
-import type { Credentials } from "../../lib/auth/issue_certificate.ts";
+import type { CertifiedKey } from "../../lib/auth/issue_certificate.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { issueAuthority, issueCa, TestCertificates } from "../certificates.ts";
 import { assert } from "../assert.ts";
@@ -12,7 +12,7 @@ const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
 
 /** Writes the files of a server: good ones, but for those given. */
-async function write(files: Partial<Credentials & { ca: string }>) {
+async function write(files: Partial<CertifiedKey & { ca: string }>) {
   const directory = await Deno.makeTempDir({ dir: certificates.directory });
   const dates = { notBefore: new Date(NOW - 4 * HOUR), notAfter: new Date(NOW + 4 * HOUR) };
   const good = { ...await certificates.issue(dates), ca: certificates.ca.cert };

@@ -17,15 +17,12 @@ import {
   STARTED_AT,
   streamer,
 } from "./fake_daemon.ts";
+import { jsonLines } from "./jobs.ts";
 import { usageErrorOf, verbOf } from "./parsing.ts";
 
 const MIB = 1024 * 1024;
 
 type PruneJobsRequest = Parameters<JobClient["pruneJobs"]>[0];
-
-function jsonLines(text: string): unknown[] {
-  return text.trimEnd().split("\n").map((line) => JSON.parse(line));
-}
 
 Deno.test("parse() reads the bounds of prune, and wants one at least", () => {
   const verb = { kind: "prune", dryRun: false, owner: "" };

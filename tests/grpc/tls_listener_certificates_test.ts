@@ -3,7 +3,7 @@ import { once } from "node:events";
 import * as https from "node:https";
 import type { AddressInfo } from "node:net";
 import * as tls from "node:tls";
-import type { Credentials } from "../../lib/auth/issue_certificate.ts";
+import type { CertifiedKey } from "../../lib/auth/issue_certificate.ts";
 import { denyListOf } from "../../lib/auth/deny_list.ts";
 import { x509 } from "../../lib/auth/x509.ts";
 import { assert } from "../assert.ts";
@@ -28,7 +28,7 @@ Deno.test("TlsListener refuses a client without a certificate", async () => {
 Deno.test("TlsListener refuses certificates that the TLS stack does not accept", async () => {
   const otherCa = await issueCa();
   const past = new Date(Date.now() - 60_000);
-  const refused: Record<string, Partial<Credentials>> = {
+  const refused: Record<string, Partial<CertifiedKey>> = {
     "of another CA": await certificates.issue({ issuer: otherCa }),
     "of another CA by the same name": await certificates.issue({
       issuer: await issueCa("Job Worker CA"),
@@ -47,7 +47,7 @@ Deno.test("TlsListener says in words what is wrong with a certificate", async ()
   const root = await issueAuthority({ commonName: "Root" });
   const below = await certificates.issue({ issuer: root });
   await using fixture = await TestListener.listen();
-  const told: [Partial<Credentials>, RegExp][] = [
+  const told: [Partial<CertifiedKey>, RegExp][] = [
     [root, /is self-signed, as that of a CA is; a client needs one/],
     [{ ...below, cert: below.cert + root.cert }, /does not lead to a CA that is trusted here/],
     [below, /does not lead to a CA that is trusted here/],

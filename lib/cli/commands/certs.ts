@@ -10,7 +10,7 @@ import type {
   Settings,
 } from "../invocation.ts";
 import { BUILD } from "../../build.ts";
-import { isMissingRight, JobWorkerError } from "../../errors.ts";
+import { failedPrecondition, isMissingRight } from "../../errors.ts";
 import { type Io, printLine, tell } from "../io.ts";
 import { jsonLine, printable } from "../../text/printable.ts";
 import { table } from "../table.ts";
@@ -29,8 +29,7 @@ export async function certs(world: World, verb: CertsVerb): Promise<number> {
     if (BUILD !== "source" || ![error, cause].some(isMissingRight)) throw error;
     // From source each task has its own rights, and `deno task cli` may write nothing.
     const line = verb.action === "make" ? "deno task certs" : `deno task certs ${verb.action} …`;
-    throw new JobWorkerError(
-      "failed_precondition",
+    throw failedPrecondition(
       `Cannot write in "${verb.directory}": from source: ${line}, which writes in ./certs only; for ` +
         "another place see docs/permissions.md",
       { cause: error },

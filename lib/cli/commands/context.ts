@@ -1,5 +1,5 @@
 import { resolve } from "node:path";
-import { JobWorkerError } from "../../errors.ts";
+import { invalidArgument, JobWorkerError } from "../../errors.ts";
 import type { ContextVerb, Settings } from "../invocation.ts";
 import { type Io, printLine, tell } from "../io.ts";
 import { jsonLine, printable } from "../../text/printable.ts";
@@ -79,8 +79,7 @@ function absolute(values: ContextValues): ContextValues {
 
 function checkName(name: string): void {
   if (/^[\w.@-]{1,64}$/.test(name) && name !== "__proto__") return;
-  throw new JobWorkerError(
-    "invalid_argument",
+  throw invalidArgument(
     `Cannot name a context ${JSON.stringify(name)}: give 1 to 64 letters, digits and . _ - @`,
   );
 }

@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../../errors.ts";
+import { invalidArgument, JobWorkerError } from "../../errors.ts";
 import { START_DAEMON } from "../../text/command_hints.ts";
 import { adviceForServerCertificate } from "../advice.ts";
 import { changing } from "../changing.ts";
@@ -81,7 +81,7 @@ async function credentialsOf(
   { user, passwordFile }: RestVerb,
 ): Promise<{ user: string; password: string }> {
   if (user === "") {
-    throw new JobWorkerError("invalid_argument", "The user is missing: give --user or WORKER_USER");
+    throw invalidArgument("The user is missing: give --user or WORKER_USER");
   }
   if (passwordFile !== "") {
     const [password = ""] = (await io.readTextFile(passwordFile)).split(/\r?\n/);

@@ -1,5 +1,5 @@
 import { type Role, ROLES } from "../../auth/identity.ts";
-import { JobWorkerError } from "../../errors.ts";
+import { invalidArgument } from "../../errors.ts";
 import { CERTIFICATES_DIRECTORY } from "../../text/command_hints.ts";
 import type { CertsVerb } from "../invocation.ts";
 import { Argument, type Command, type Found, option, subcommand } from "../parser.ts";
@@ -47,10 +47,7 @@ function certsVerbOf(
     case "add": {
       const { role: roles } = options;
       if (roles === undefined) {
-        throw new JobWorkerError(
-          "invalid_argument",
-          `Certs add needs --role: ${ROLES.join(", ")}`,
-        );
+        throw invalidArgument(`Certs add needs --role: ${ROLES.join(", ")}`);
       }
       return { ...ofCa, action, user: needed(action, name), roles, days };
     }
@@ -60,7 +57,7 @@ function certsVerbOf(
       return { ...ofCa, action, user: needed(action, name) };
     case "list":
       if (name === undefined) return { ...ofCa, action };
-      throw new JobWorkerError("invalid_argument", "Certs list takes no name");
+      throw invalidArgument("Certs list takes no name");
   }
 }
 
@@ -70,13 +67,13 @@ function checkCertsOptions(action: keyof typeof CERTS_OPTIONS, options: CertsOpt
     if (options[option] === undefined || known.includes(option)) continue;
     const flag = `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
     const line = action === "make" ? "Certs alone" : `Certs ${action}`;
-    throw new JobWorkerError("invalid_argument", `${line} takes no ${flag}`);
+    throw invalidArgument(`${line} takes no ${flag}`);
   }
 }
 
 function needed(action: string, name: string | undefined): string {
   if (name !== undefined) return name;
-  throw new JobWorkerError("invalid_argument", `Certs ${action} needs the name of a user`);
+  throw invalidArgument(`Certs ${action} needs the name of a user`);
 }
 
 /** Defines `certs`. */

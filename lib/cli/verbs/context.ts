@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../../errors.ts";
+import { invalidArgument } from "../../errors.ts";
 import type { ContextVerb } from "../invocation.ts";
 import { Argument, type Command, type Found, option, subcommand } from "../parser.ts";
 import type { GivenSettings } from "../settings.ts";
@@ -17,7 +17,7 @@ function contextVerbOf(
 ): ContextVerb {
   if ((name === undefined) !== (action === "list")) {
     const need = action === "list" ? "takes no name" : "needs a name";
-    throw new JobWorkerError("invalid_argument", `Context ${action} ${need}`);
+    throw invalidArgument(`Context ${action} ${need}`);
   }
   const values: Record<typeof CONTEXT_KEYS[number], string | undefined> = {
     address,

@@ -1,6 +1,6 @@
 import { parseByteSize } from "../../text/byte_size.ts";
 import { parseDuration } from "../../text/duration.ts";
-import { JobWorkerError } from "../../errors.ts";
+import { invalidArgument } from "../../errors.ts";
 import type { PruneVerb } from "../invocation.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
 import { parseCount, parseText } from "../values.ts";
@@ -16,10 +16,7 @@ interface PruneOptions {
 function pruneVerbOf(options: PruneOptions): PruneVerb {
   const { olderThan: maxAgeMs, keep: maxCount, keepBytes: maxBytes } = options;
   if ((maxAgeMs ?? maxCount ?? maxBytes) === undefined) {
-    throw new JobWorkerError(
-      "invalid_argument",
-      "Nothing to prune by: give --older-than, --keep or --keep-bytes",
-    );
+    throw invalidArgument("Nothing to prune by: give --older-than, --keep or --keep-bytes");
   }
   return {
     kind: "prune",

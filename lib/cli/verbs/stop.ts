@@ -1,5 +1,5 @@
 import { parseDuration } from "../../text/duration.ts";
-import { JobWorkerError } from "../../errors.ts";
+import { invalidArgument } from "../../errors.ts";
 import type { StopAllVerb, StopVerb } from "../invocation.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
 import { parsePair, parseText } from "../values.ts";
@@ -18,14 +18,14 @@ function stopVerbOf(
 ): StopVerb | StopAllVerb {
   const { signal: stopSignal = "", grace: gracePeriodMs = null, all = false } = options;
   if (all !== (jobId === undefined)) {
-    throw new JobWorkerError("invalid_argument", "Say which: stop takes a job id, or --all");
+    throw invalidArgument("Say which: stop takes a job id, or --all");
   }
   if (jobId === undefined) {
     const { owner = "", label: labels = {} } = options;
     return { kind: "stop_all", owner, labels, stopSignal, gracePeriodMs };
   }
   if ((options.owner ?? options.label) !== undefined) {
-    throw new JobWorkerError("invalid_argument", "--owner and --label choose among --all");
+    throw invalidArgument("--owner and --label choose among --all");
   }
   return { kind: "stop", jobId, stopSignal, gracePeriodMs };
 }
