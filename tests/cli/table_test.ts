@@ -25,9 +25,13 @@ Deno.test("table() paints after cutting", () => {
   assert.deepEqual(table([["ab", "abcdef"]], { columns: 8, paint }), ["<ab>  <abc…>"]);
 });
 
-Deno.test("truncate() ends what it cuts with an ellipsis and never splits a wide character", () => {
+Deno.test("truncate() ends what it cuts with an ellipsis and never splits what is drawn as one", () => {
   assert.equal(truncate("abcd", 4), "abcd");
   assert.equal(truncate("abcde", 4), "abc…");
   assert.equal(truncate("日本語", 4), "日…");
   assert.equal(truncate("abc", 0), "");
+  assert.equal(truncate("e\u0301".repeat(3), 2), "e\u0301…");
+  const family = "👨\u200d👩\u200d👧";
+  assert.equal(textWidth(family), 2);
+  assert.equal(truncate(family.repeat(3), 5), `${family.repeat(2)}…`);
 });
