@@ -4,7 +4,7 @@
  * @module
  */
 
-import { concat } from "../text/concat.ts";
+import { Buffer } from "node:buffer";
 import { recordJson } from "../job/job_json.ts";
 import { dateText } from "../job/job_words.ts";
 import type { LogRecord } from "./job_client.ts";
@@ -42,7 +42,7 @@ export function timestampedForm(): LogForm {
       atLineStart[stream] = newline >= 0;
       start = end;
     }
-    return concat(parts);
+    return Buffer.concat(parts);
   };
 }
 

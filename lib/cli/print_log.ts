@@ -1,5 +1,5 @@
+import { Buffer } from "node:buffer";
 import { abortable } from "../async/abortable.ts";
-import { concat } from "../text/concat.ts";
 import type { Context } from "./context.ts";
 import type { Output } from "./io.ts";
 import { printLine } from "./io.ts";
@@ -87,11 +87,11 @@ function* runs(
   for (const record of records) {
     const next = outputOf(record);
     if (output !== undefined && output !== next) {
-      yield [output, concat(parts)];
+      yield [output, Buffer.concat(parts)];
       parts = [];
     }
     output = next;
     parts.push(form(record));
   }
-  if (output !== undefined) yield [output, concat(parts)];
+  if (output !== undefined) yield [output, Buffer.concat(parts)];
 }

@@ -8,7 +8,7 @@
  * @module
  */
 
-import { concat } from "../text/concat.ts";
+import { Buffer } from "node:buffer";
 
 const PREFIX_BYTES = 8;
 
@@ -61,7 +61,7 @@ export async function* decodeFrames(
     rest.push(piece);
     length += piece.byteLength;
     if (length < wanted) continue;
-    let buffer = rest.length === 1 ? piece : concat(rest);
+    let buffer = rest.length === 1 ? piece : Buffer.concat(rest);
     for (;;) {
       wanted = sizeOf(buffer);
       if (buffer.byteLength < wanted) break;

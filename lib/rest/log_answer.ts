@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { Buffer } from "node:buffer";
 import { accepts } from "hono/accepts";
 import type { z } from "../text/zod.ts";
 import { pullStream } from "../async/pull_stream.ts";
@@ -11,7 +12,6 @@ import type {
   StreamLogsRequest,
 } from "../service/job_service.ts";
 import type { Alike } from "../service/alike.ts";
-import { concat } from "../text/concat.ts";
 import { withHeartbeat } from "./heartbeat.ts";
 import { jobJson } from "../job/job_json.ts";
 import { logLines } from "./log_lines.ts";
@@ -200,7 +200,7 @@ async function* asBytes(
       gaps.push(gaps.length < MAX_GAPS ? gapText(gap) : "...");
     }
     begun = true;
-    if (records.length > 0) yield concat(records.map(({ data }) => data));
+    if (records.length > 0) yield Buffer.concat(records.map(({ data }) => data));
   }
   if (gaps.length > 0) tellGaps(gaps.join(", "));
 }

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import type { Context } from "hono";
 import { read, z } from "../text/zod.ts";
 import { JobWorkerError } from "../errors.ts";
 import { isJobId } from "../ids.ts";
-import { concat } from "../text/concat.ts";
 import { HttpError } from "./http_error.ts";
 import { parseStrictJson } from "./strict_json.ts";
 
@@ -65,7 +65,7 @@ async function readBytes(request: Request, most: number): Promise<Uint8Array> {
       `Cannot read the request body: it has more than ${most} bytes`,
     );
   }
-  return concat(parts);
+  return Buffer.concat(parts);
 }
 
 /** What a query may hold: see `Operation`. */

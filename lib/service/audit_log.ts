@@ -1,5 +1,5 @@
-import { concat } from "../text/concat.ts";
 import type { JobWorkerError } from "../errors.ts";
+import { Buffer } from "node:buffer";
 import { writeFully } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
 import { Batcher } from "../async/batcher.ts";
@@ -178,7 +178,7 @@ export class AuditLog implements Audit, AsyncDisposable {
       // All entries so far are taken after that wait; later ones are for the next write.
       lines = this.#waiting;
       this.#waiting = [];
-      await writeFully(this.#trail.file, concat(lines));
+      await writeFully(this.#trail.file, Buffer.concat(lines));
     } catch (error) {
       if (lost > 0) this.#forget(lines.splice(-1));
       this.#waiting.unshift(...lines);

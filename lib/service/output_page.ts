@@ -1,5 +1,5 @@
-import { concat } from "../text/concat.ts";
 import { JobWorkerError } from "../errors.ts";
+import { Buffer } from "node:buffer";
 import type { ExitStatus, LogBatch, LogGap, LogStream } from "../job/types.ts";
 import type { GetLogsResponse } from "./job_service.ts";
 
@@ -32,8 +32,8 @@ export async function outputPage(
   let exitStatus: ExitStatus | null = null;
   const page = (end: boolean): GetLogsResponse => ({
     ...(gap && { gap }),
-    stdout: concat(parts.stdout),
-    stderr: concat(parts.stderr),
+    stdout: Buffer.concat(parts.stdout),
+    stderr: Buffer.concat(parts.stderr),
     nextOffset,
     endOffset,
     end,

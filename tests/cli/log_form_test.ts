@@ -1,12 +1,12 @@
-import { concat } from "../../lib/text/concat.ts";
 import { fc } from "../random.ts";
+import { Buffer } from "node:buffer";
 import type { LogRecord } from "../../lib/cli/job_client.ts";
 import { jsonForm, type LogForm, rawForm, timestampedForm } from "../../lib/cli/log_form.ts";
 import { assert } from "../assert.ts";
 import { recordsOf } from "./fake_daemon.ts";
 
 function print(form: LogForm, records: readonly LogRecord[]): string {
-  return new TextDecoder().decode(concat(records.map(form)));
+  return new TextDecoder().decode(Buffer.concat(records.map(form)));
 }
 
 Deno.test("timestampedForm() gives a line the time of its first byte, per stream", () => {
@@ -27,8 +27,8 @@ Deno.test("timestampedForm() gives a line the time of its first byte, per stream
 
 Deno.test("timestampedForm() adds times and changes no byte, however records split lines", () => {
   fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 20 })), (chunks) => {
-    const whole = concat(chunks);
-    const split = concat(
+    const whole = Buffer.concat(chunks);
+    const split = Buffer.concat(
       recordsOf(...chunks.map((chunk) => ["stdout", [...chunk]] as const))
         .map((record) => ({ ...record, time: 0 })).map(timestampedForm()),
     );

@@ -1,5 +1,5 @@
-import { concat } from "../../lib/text/concat.ts";
 import { StandardOutput } from "../../lib/stdio/standard_output.ts";
+import { Buffer } from "node:buffer";
 import { assert } from "../assert.ts";
 import { ROOT } from "../programs.ts";
 import { pieces, TOTAL_BYTES } from "../written_pieces.ts";
@@ -65,7 +65,7 @@ async function written({ kind, name, how, seed }: {
 }
 
 function assertSame(found: Uint8Array<ArrayBuffer>, seed: number): void {
-  const expected = concat([...pieces(seed)]);
+  const expected = Buffer.concat([...pieces(seed)]);
   assert.equal(found.length, TOTAL_BYTES, `seed ${seed}`);
   const different = found.findIndex((byte, at) => byte !== expected[at]);
   assert.equal(different, -1, `seed ${seed}`);
