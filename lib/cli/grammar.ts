@@ -85,10 +85,10 @@ const FORMS = `[options] start -- <command>...
 
 const NOTES = `
 A job id may be shortened to any unique prefix.
-Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now, a date with a time zone
-(2026-07-31T09:30:00Z or +02:00), or @ followed by seconds since 1970.
-Each option above can also be set by a variable, such as WORKER_ADDRESS or WORKER_NO_COLOR; the command
-line takes precedence.
+Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now, a date with a time
+zone (2026-07-31T09:30:00Z or +02:00), or @ followed by seconds since 1970.
+Each option above can also be set by a variable, such as WORKER_ADDRESS or WORKER_NO_COLOR; the
+command line takes precedence.
 Exit status: the job's own for run, output and wait (128+n if it was killed by signal n);
              2 for invalid usage, 125 if worker-cli itself fails.`;
 

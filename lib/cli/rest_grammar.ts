@@ -20,9 +20,10 @@ export const REST_FORMS =
   `[options] --health | --start -- <command>... | --stop <jobId> | --status <jobId>`;
 
 export const REST_NOTES = `
-The forms with --health, --start, --stop and --status use REST: they take --rest-address [0.0.0.0:8443],
---user, --password-file, --ca, --json and --debug, or WORKER_REST_ADDRESS, WORKER_USER and so on. Without
-a file the password is WORKER_PASSWORD, or is asked for.`;
+The forms with --health, --start, --stop and --status use REST: they take --rest-address
+[0.0.0.0:8443], --user, --password-file, --ca, --json and --debug, or WORKER_REST_ADDRESS,
+WORKER_USER and so on. Without a password file, the password is that in WORKER_PASSWORD, or
+worker-cli asks for it.`;
 
 /** The variables that stand in for options of these forms only, and for none. */
 export const REST_VARIABLES: Readonly<Record<string, string>> = {

@@ -7,9 +7,12 @@
 
 import { type Role, ROLES } from "../auth/identity.ts";
 import { parseByteSize, unitHint } from "../text/byte_size.ts";
-import { parseDuration } from "../text/duration.ts";
+import { formatDuration, parseDuration } from "../text/duration.ts";
 import { invalidArgument } from "../errors.ts";
+import { quoted } from "../text/quoted.ts";
 import { hostPortHint, parseHostPort } from "../net/host_port.ts";
+import { MAX_GRACE_PERIOD_MS, MAX_TIMEOUT_MS } from "../job/execution.ts";
+import { LABEL_NAME, LABEL_NAME_RULE } from "../job/labels.ts";
 import type { LogLimit } from "./job_client.ts";
 
 /** A `host:port` or `[IPv6 address]:port` that can be connected to. */
@@ -35,6 +38,17 @@ export function parsePair(
     throw invalidArgument(`${JSON.stringify(name)} is given twice`);
   }
   return { ...previous, [name]: text.slice(separator + 1) };
+}
+
+/** Adds one label to those read before it. */
+export function parseLabel(
+  text: string,
+  previous?: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
+  const labels = parsePair(text, previous);
+  const wrong = Object.keys(labels).find((name) => !LABEL_NAME.test(name));
+  if (wrong === undefined) return labels;
+  throw invalidArgument(`${quoted(wrong)} is not the name of a label: it ${LABEL_NAME_RULE}`);
 }
 
 /** A text that says something. On the wire an empty one stands for what was not said: anybody, say. */
@@ -99,9 +113,23 @@ export function parseSize(text: string): number {
   throw invalidArgument(`${text} bytes is too small${hint}`);
 }
 
+/** A duration that the daemon accepts, in milliseconds. It would name the limit in milliseconds too. */
+function parseDurationUpTo(maxMs: number, text: string): number {
+  const ms = parseDuration(text);
+  if (ms <= maxMs) return ms;
+  throw invalidArgument(
+    `Duration ${JSON.stringify(text)} is too long: it can be at most ${formatDuration(maxMs)}`,
+  );
+}
+
+/** How long a job has to end after a stop signal, in milliseconds. */
+export function parseGracePeriod(text: string): number {
+  return parseDurationUpTo(MAX_GRACE_PERIOD_MS, text);
+}
+
 /** How long a job may run, in milliseconds. */
 export function parseTimeout(text: string): number {
-  const ms = parseDuration(text);
+  const ms = parseDurationUpTo(MAX_TIMEOUT_MS, text);
   // On the wire 0 stands for what was not said.
   if (ms > 0) return ms;
   throw invalidArgument(`${JSON.stringify(text)} is not a valid time limit: must be more than 0`);

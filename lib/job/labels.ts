@@ -4,6 +4,10 @@ import { hasAtMost } from "../text/text_length.ts";
 
 export const LABEL_NAME = /^[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?$/;
 
+/** The same in words. */
+export const LABEL_NAME_RULE =
+  "must be 1 to 63 letters, digits, and (not first or last) any of ._/-";
+
 /** The most labels of a job. */
 export const MAX_LABELS = 64;
 
@@ -23,10 +27,7 @@ export function checkLabels(labels: Readonly<Record<string, string>>): void {
   }
   for (const [name, value] of entries) {
     if (!LABEL_NAME.test(name)) {
-      throw refuse(
-        `the name ${quoted(name)} must be 1 to 63 letters, digits, and ` +
-          `(not first or last) any of ._/-`,
-      );
+      throw refuse(`the name ${quoted(name)} ${LABEL_NAME_RULE}`);
     }
     if (!hasAtMost(value, MAX_LABEL_VALUE_LENGTH) || /\p{Cc}/u.test(value)) {
       throw refuse(

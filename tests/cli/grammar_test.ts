@@ -1,4 +1,5 @@
 import { fc } from "../random.ts";
+import { describeGrammar } from "../../lib/cli/grammar.ts";
 import type { Settings, Verb } from "../../lib/cli/invocation.ts";
 import { SETTINGS } from "../../lib/cli/settings.ts";
 import { assert } from "../assert.ts";
@@ -163,5 +164,9 @@ Deno.test("parse() prints help for the program and for each subcommand, and the 
     assert.equal(textOf("--json", verb, "--help"), text);
     for (const { flags } of Object.values(SETTINGS)) assert.ok(text.includes(flags), flags);
   }
+  const lines = describeGrammar().commands.flatMap(({ name }) =>
+    textOf(name, "--help").split("\n")
+  );
+  for (const line of [...help.split("\n"), ...lines]) assert.ok(line.length <= 100, line);
   assert.match(textOf("--version"), /^\d+\.\d+\.\d+ \(source\)\n$/);
 });

@@ -112,9 +112,14 @@ export function defineCerts(program: Command, found: Found): void {
 }
 
 const CERTS_NOTES = `
-  worker-cli certs                           create a CA and certificates for a server and three clients
-  worker-cli certs add alice --role operator create a certificate for another client
-  worker-cli certs renew [alice | server]    issue a new certificate for the same key; without a name, all
-  worker-cli certs list                      show names, roles, expiry dates and files; a certificate that
-                                             was renewed stays valid, and has no file any more
-  worker-cli certs revoke alice              add it to the deny list, which the daemon reads on reload`;
+  worker-cli certs
+      create a CA, and certificates for a server and three clients
+  worker-cli certs add alice --role operator
+      create a certificate for another client
+  worker-cli certs renew [alice | server]
+      issue a new certificate for the same key; without a name, for all
+  worker-cli certs list
+      show names, roles, expiry dates and files; a certificate that was renewed stays valid, but its
+      file has the new one
+  worker-cli certs revoke alice
+      add all of alice's certificates to the deny list, which the daemon reads on reload`;

@@ -1,7 +1,7 @@
 import type { ListVerb, Moment } from "../invocation.ts";
 import { parseMoment } from "../moment.ts";
 import { Argument, type Command, type Found, option, subcommand } from "../parser.ts";
-import { parseCount, parsePair, parseText } from "../values.ts";
+import { parseCount, parseLabel, parseText } from "../values.ts";
 
 interface ListOptions {
   readonly owner?: string;
@@ -33,7 +33,7 @@ export function defineList(program: Command, found: Found): void {
       ),
     )
     .addOption(option("--owner <user>", "only jobs of this user", parseText))
-    .addOption(option("--label <NAME=VALUE>", "only jobs with this label (repeatable)", parsePair))
+    .addOption(option("--label <NAME=VALUE>", "only jobs with this label (repeatable)", parseLabel))
     .addOption(
       option(
         "--since <when>",

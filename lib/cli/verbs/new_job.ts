@@ -1,10 +1,11 @@
-import { parseDuration } from "../../text/duration.ts";
 import type { NewJob } from "../invocation.ts";
 import type { Execution, JobLimits, LogLimit } from "../job_client.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
 import {
   limitBy,
   parseCount,
+  parseGracePeriod,
+  parseLabel,
   parseLogPolicy,
   parseNumber,
   parsePair,
@@ -83,7 +84,7 @@ export function defineNewJob(program: Command, found: Found): void {
         option("--cwd <dir>", "working directory on the server, an absolute path", parseText),
       )
       .addOption(
-        option("--label <NAME=VALUE>", "attach a label to the job (repeatable)", parsePair),
+        option("--label <NAME=VALUE>", "attach a label to the job (repeatable)", parseLabel),
       )
       .addOption(
         option(
@@ -108,7 +109,11 @@ export function defineNewJob(program: Command, found: Found): void {
       )
       .addOption(option("--timeout <duration>", "stop it after this long", parseTimeout))
       .addOption(
-        option("--grace <duration>", "time between a stop signal and SIGKILL [10s]", parseDuration),
+        option(
+          "--grace <duration>",
+          "time between a stop signal and SIGKILL [10s]",
+          parseGracePeriod,
+        ),
       )
       .addOption(option("--user <name>", "run as this user, if the daemon allows it", parseText))
       .addOption(option("--umask <octal>", "umask for the files it creates, e.g. 027", parseText))
@@ -134,8 +139,9 @@ export function defineNewJob(program: Command, found: Found): void {
 /** What ends the job of `run`, and what it says then. */
 export const RUN_NOTES = `
 Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to end.
-After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon cannot
-be reached (125), the job keeps running; standard error then says so, with its id and how to get back to
-it. With --interactive the first two stop the job, because the rest of its input is lost.
-If the job did not simply exit, standard error says how and why it ended: killed by a signal, out of time
-or memory, at the limit of its log, stopped by a user, at the daemon's shutdown, or lost.`;
+After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon
+cannot be reached (125), the job keeps running; standard error then says so, with its id and how to
+get back to it. With --interactive, the first two stop the job, because the rest of its input is
+lost.
+If the job did not simply exit, standard error says how and why it ended: killed by a signal, out of
+time or memory, at the limit of its log, stopped by a user, at the daemon's shutdown, or lost.`;

@@ -50,8 +50,8 @@ export function definePrune(program: Command, found: Found): void {
     .option("--dry-run", "only show what would be removed")
     .addHelpText(
       "after",
-      "\nIf several limits are given, a job that exceeds any of them is removed. Jobs that are running, or " +
-        "whose logs are being read, stay.",
+      "\nIf several limits are given, a job that exceeds any of them is removed. Jobs that are running,\n" +
+        "or whose logs are being read, stay.",
     )
     .action((options: PruneOptions) => found(pruneVerbOf(options)));
 }

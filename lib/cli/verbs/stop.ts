@@ -1,8 +1,7 @@
-import { parseDuration } from "../../text/duration.ts";
 import { invalidArgument } from "../../errors.ts";
 import type { StopAllVerb, StopVerb } from "../invocation.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
-import { parsePair, parseText } from "../values.ts";
+import { parseGracePeriod, parseLabel, parseText } from "../values.ts";
 
 interface StopOptions {
   readonly signal?: string;
@@ -37,7 +36,7 @@ export function defineStop(program: Command, found: Found): void {
     .argument("[jobId]")
     .addOption(option("--signal <name>", "signal to send first [SIGTERM]", parseText))
     .addOption(
-      option("--grace <duration>", "time before SIGKILL [the job's own]", parseDuration),
+      option("--grace <duration>", "time before SIGKILL [the job's own]", parseGracePeriod),
     )
     .option("--all", "stop every running job that you have access to")
     .addOption(option("--owner <user>", "with --all: only jobs of this user", parseText))
@@ -45,7 +44,7 @@ export function defineStop(program: Command, found: Found): void {
       option(
         "--label <NAME=VALUE>",
         "with --all: only jobs with this label (repeatable)",
-        parsePair,
+        parseLabel,
       ),
     )
     .addHelpText("after", "\nWith --all, the exit status is 1 if any job could not be stopped.")
