@@ -1,21 +1,21 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 
-/** A terminal as far as it is needed, which `Deno.stdin` is. */
+/** The part of a terminal that is needed here; `Deno.stdin` has it. */
 export interface PasswordSource {
   isTerminal(): boolean;
-  /** Whether keys are passed on at once and not shown; `cbreak`: Ctrl-C goes on to be a signal. */
+  /** Passes keys on at once, without showing them; with `cbreak`, Ctrl-C still sends a signal. */
   setRaw(mode: boolean, options?: { cbreak: boolean }): void;
   read(buffer: Uint8Array): Promise<number | null>;
 }
 
 /** Options of {@linkcode askPassword}. */
 export interface AskPasswordOptions {
-  /** Where a password is read from: the terminal, which does not show it, or one line of a pipe. */
+  /** Where to read the password: from a terminal, which does not show it, or as one line from a pipe. */
   readonly source: PasswordSource;
-  /** Shows the question, on a terminal only. */
+  /** Shows the question; called for a terminal only. */
   readonly print: (text: string) => void;
-  /** Ends the question; the terminal is then again as it was. */
+  /** Ends the question, and restores the terminal. */
   readonly signal: AbortSignal;
 }
 
@@ -26,14 +26,14 @@ const ERASE_ALL = "\x15";
 /**
  * Asks for a password.
  *
- * @throws {JobWorkerError} `invalid_argument` if there is none; the reason of the signal
+ * @throws {JobWorkerError} `invalid_argument` if it is empty; the reason of the signal if that is aborted
  */
 export async function askPassword(
   question: string,
   { source, print, signal }: AskPasswordOptions,
 ): Promise<string> {
   if (!source.isTerminal()) return await readLine(source, signal);
-  // Before the question, or a quick answer would be seen.
+  // Before the question, or a quick answer would show.
   source.setRaw(true, { cbreak: true });
   try {
     print(question);
@@ -45,10 +45,9 @@ export async function askPassword(
 }
 
 /**
- * Asks for a password that is to be set: on a terminal twice, for what cannot be seen is soon
- * mistyped.
+ * Asks for a new password: on a terminal twice, because what cannot be seen is easily mistyped.
  *
- * @throws {JobWorkerError} `invalid_argument` if there is none, or there are two
+ * @throws {JobWorkerError} `invalid_argument` if it is empty, or the two differ
  */
 export async function askNewPassword(
   question: string,
@@ -56,7 +55,7 @@ export async function askNewPassword(
 ): Promise<string> {
   const password = await askPassword(question, options);
   if (options.source.isTerminal() && await askPassword("Again: ", options) !== password) {
-    throw new JobWorkerError("invalid_argument", "The two passwords are not the same");
+    throw new JobWorkerError("invalid_argument", "The two passwords do not match");
   }
   return password;
 }

@@ -1,12 +1,12 @@
 import type { Readable } from "node:stream";
 
 /**
- * Standard input. Where another program has set `O_NONBLOCK` on it, a read that would have to wait fails
- * instead; then it is read by what waits.
+ * Standard input. If another program has set `O_NONBLOCK` on it, a read that would have to wait fails
+ * instead; from then on we read it through a stream of Node, which waits.
  */
 export class StandardInput {
-  #patient: AsyncIterator<Uint8Array> | null = null;
-  /** What came and did not fit in where it was asked for. */
+  #waiting: AsyncIterator<Uint8Array> | null = null;
+  /** What was received, but did not fit into the buffer of the caller. */
   #rest: Uint8Array = new Uint8Array();
 
   isTerminal(): boolean {
@@ -19,17 +19,17 @@ export class StandardInput {
 
   /** Reads some bytes into a buffer, and returns how many; `null` at the end. */
   async read(buffer: Uint8Array): Promise<number | null> {
-    if (this.#patient === null) {
+    if (this.#waiting === null) {
       try {
         return await Deno.stdin.read(buffer);
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
         const { stdin } = (await import("node:process")).default;
-        this.#patient = (stdin as Readable)[Symbol.asyncIterator]();
+        this.#waiting = (stdin as Readable)[Symbol.asyncIterator]();
       }
     }
     if (this.#rest.length === 0) {
-      const next = await this.#patient.next();
+      const next = await this.#waiting.next();
       if (next.done) return null;
       this.#rest = next.value;
     }

@@ -1,8 +1,8 @@
 /**
- * Standard output and standard error of this process, to the last byte, whatever they are.
+ * Writes to standard output and standard error of this process, down to the last byte, whatever they are.
  *
- * They belong to others too: a program beside us may have set `O_NONBLOCK` on the pipe or terminal that
- * we write to, and may do so at any time. A write that would have to wait then fails instead.
+ * Other programs share them: any of them may set `O_NONBLOCK` on the pipe or terminal that we write to,
+ * at any time. A write that would have to wait then fails instead.
  *
  * @module
  */
@@ -13,39 +13,39 @@ import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { StandardOutputThread } from "./standard_output_thread.ts";
 
-/** So many bytes a pipe takes whole or not at all; `PIPE_BUF` in pipe(7). */
+/** A pipe takes up to this many bytes whole or not at all; `PIPE_BUF` in pipe(7). */
 const PIPE_BUF = 4_096;
 
 /** The size of the buffer of Rust's `std::io::stdout()`, which `Deno.stdout` goes through. */
 const LINE_BUFFER_BYTES = 1_024;
 
-/** How long to wait until what only trying tells is tried again. */
+/** How long to wait before a write is tried again, where nothing tells when it would succeed. */
 const WAIT_MS = { first: 1, last: 50 };
 
-/** From so many bytes on, many small pieces are written by a thread of their own. */
+/** From this many bytes on, a thread of its own writes the many small pieces. */
 const MANY_BYTES = 16_384;
 
 const NEWLINE = 0x0a;
 const NOTHING = new Uint8Array();
 
-/** What of `Deno.stdout` and `Deno.stderr` is needed. */
+/** The part of `Deno.stdout` and `Deno.stderr` that is needed here. */
 type Stream = Pick<typeof Deno.stdout, "write" | "writeSync" | "isTerminal">;
 
 /**
- * One of the two outputs. Writes are made one after the other, in the order of the calls.
+ * One of the two outputs. Writes happen one after the other, in the order of the calls.
  *
- * `Deno.stderr` is simple: a write tells how much it took, or that it took nothing. `Deno.stdout` has a
- * buffer for the end of what was cut short, and where that cannot be flushed, the error does not tell
- * how much was taken: to repeat the write would repeat bytes, to go on would lose some. So it is given
- * only pieces that are taken whole or not at all.
+ * `Deno.stderr` is simple: a write says how much it took, or that it took nothing. `Deno.stdout` keeps
+ * the end of an incomplete line in a buffer, and if it cannot flush that, its error does not say how
+ * much it took: repeating the write would repeat bytes, and going on would lose some. So we give it
+ * only pieces that it takes whole or not at all.
  */
 export class StandardOutput {
   readonly #stream: Stream;
   readonly #fd: 1 | 2;
-  /** How many bytes with line ends in them are taken whole or not at all; `null` where all is simple. */
+  /** How many bytes with line ends it takes whole or not at all; `null` for an output that is simple. */
   readonly #atomicBytes: number | null;
-  /** Waits until it can be written, from the first time on that it could not. */
-  #patient: Writable | null = null;
+  /** Waits until it can write; used from the first write on that would have had to wait. */
+  #waiting: Writable | null = null;
   #last: Promise<void> = Promise.resolve();
   #thread: StandardOutputThread | null = null;
 
@@ -55,7 +55,7 @@ export class StandardOutput {
     this.#atomicBytes = atomicBytes;
   }
 
-  /** Both outputs of this process: the same one twice if they go to one terminal, pipe or socket. */
+  /** Both outputs of this process: the same object twice if they go to one terminal, pipe or socket. */
   static both(): { readonly stdout: StandardOutput; readonly stderr: StandardOutput } {
     const [out, err] = [fstatSync(1), fstatSync(2)];
     const stderr = new StandardOutput(Deno.stderr, 2, null);
@@ -73,9 +73,9 @@ export class StandardOutput {
   }
 
   /**
-   * Writes all of the bytes, waiting for whoever reads them.
+   * Writes all of the bytes, and waits for the reader where necessary.
    *
-   * @throws {Deno.errors.BrokenPipe} if nobody reads them any more
+   * @throws {Deno.errors.BrokenPipe} if the reader has gone
    */
   write(bytes: Uint8Array): Promise<void> {
     const written = this.#last.then(() => this.#writeAll(bytes));
@@ -84,8 +84,8 @@ export class StandardOutput {
   }
 
   /**
-   * The same with the whole process waiting, as it does where the output is not set to `O_NONBLOCK`: for
-   * words that must be out before anything else happens. Not to be mixed with {@linkcode write}.
+   * Does the same, but blocks the whole process, as a write without `O_NONBLOCK` does: for text that must
+   * be out before anything else happens. Do not mix it with {@linkcode write}.
    */
   writeSync(bytes: Uint8Array): void {
     let nextWait = doubling(WAIT_MS);
@@ -97,7 +97,7 @@ export class StandardOutput {
     }
   }
 
-  /** The same, but only until it would have to wait. Returns how many bytes were taken. */
+  /** Writes only until it would have to wait. Returns how many bytes were taken. */
   writeSomeSync(bytes: Uint8Array): number {
     let taken = 0;
     while (taken < bytes.length) {
@@ -116,33 +116,33 @@ export class StandardOutput {
 
   async #writeAll(bytes: Uint8Array): Promise<void> {
     let rest = bytes;
-    while (rest.length > 0 && this.#patient === null) {
+    while (rest.length > 0 && this.#waiting === null) {
       const piece = this.#pieceOf(rest);
       const taken = piece.length < rest.length && rest.length >= MANY_BYTES
         ? await (this.#thread ??= new StandardOutputThread()).write(rest)
         : await this.#writePiece(piece);
       rest = rest.subarray(taken);
-      if (taken === 0) this.#patient = await patientWriter(this.#fd, this.isTerminal);
+      if (taken === 0) this.#waiting = await waitingWriter(this.#fd, this.isTerminal);
     }
-    if (rest.length > 0 && this.#patient !== null) await writePatiently(this.#patient, rest);
+    if (rest.length > 0 && this.#waiting !== null) await writeAndWait(this.#waiting, rest);
   }
 
-  /** Returns how many bytes of the piece were taken, 0 if it would have to wait. */
+  /** Returns how many bytes of the piece were taken; 0 if the write would have to wait. */
   async #writePiece(piece: Uint8Array): Promise<number> {
     const written = await tried(this.#stream.write(piece));
     if (written !== null || !this.#keeps(piece)) return written ?? 0;
     const nextWait = doubling(WAIT_MS);
     do {
-      // What the buffer keeps, nothing but trying brings out.
+      // Only another write brings out what the buffer keeps.
       await delay(nextWait());
     } while (await tried(this.#stream.write(NOTHING)) === null);
     return piece.length;
   }
 
   /**
-   * What may be written at once so that it is known how much was taken if that fails. What has no line
-   * end and is too long for the buffer passes by it; what fits in is always taken, see `#keeps`. What
-   * ends with its last line end leaves nothing for the buffer, if it is not cut short.
+   * The next piece to write: one of which we know how much was taken if the write fails. Bytes without a
+   * line end that are too long for the buffer bypass it; those that fit are always taken, see `#keeps`.
+   * A piece that ends with a line end leaves nothing in the buffer unless it is cut short.
    */
   #pieceOf(bytes: Uint8Array): Uint8Array {
     if (this.#atomicBytes === null) return bytes;
@@ -152,14 +152,14 @@ export class StandardOutput {
     return next < 0 ? bytes : bytes.subarray(0, next);
   }
 
-  /** Whether a piece that could not be written has been taken, into the buffer. */
+  /** Whether the buffer has taken a piece that could not be written. */
   #keeps(piece: Uint8Array): boolean {
     return this.#atomicBytes !== null && piece.length > 0 && piece.length < LINE_BUFFER_BYTES &&
       !piece.includes(NEWLINE);
   }
 }
 
-/** What a write returns; `null` if it would have to wait. */
+/** The result of a write; `null` if it would have to wait. */
 async function tried(write: Promise<number>): Promise<number | null> {
   try {
     return await write;
@@ -185,25 +185,25 @@ function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** Whether both lead to the same terminal, pipe or socket. Two descriptors of a file have a place each. */
+/** Whether both are the same terminal, pipe or socket. Not files: each descriptor has an offset of its own. */
 function isSame(one: Stats, other: Stats): boolean {
   return one.dev === other.dev && one.ino === other.ino && !one.isFile();
 }
 
 /**
- * A writer that waits until its descriptor can be written. It sets `O_NONBLOCK`, which is why it is not
- * used before that is set.
+ * A writer that waits until it can write to its descriptor. It sets `O_NONBLOCK`, so we do not use it
+ * before another program has done that.
  */
-async function patientWriter(fd: number, isTerminal: boolean): Promise<Writable> {
+async function waitingWriter(fd: number, isTerminal: boolean): Promise<Writable> {
   const writer = isTerminal
     ? new (await import("node:tty")).WriteStream(fd)
     : new (await import("node:net")).Socket({ fd, readable: false, writable: true });
-  // Each write is told of its error.
+  // Each write reports its own error.
   writer.on("error", () => {});
   return writer;
 }
 
-async function writePatiently(writer: Writable, bytes: Uint8Array): Promise<void> {
+async function writeAndWait(writer: Writable, bytes: Uint8Array): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   writer.write(bytes, (error) => error ? reject(error) : resolve());
   try {

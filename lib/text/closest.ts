@@ -1,9 +1,9 @@
 import { distance } from "fastest-levenshtein";
 
 /**
- * What somebody may have meant by a word that is not known.
+ * Finds what somebody may have meant by an unknown word.
  *
- * @returns the candidate with the fewest edits, or `null` if none is near
+ * @returns the candidate that is the fewest edits away, or `null` if none is near
  */
 export function closest(word: string, candidates: readonly string[]): string | null {
   const farthest = Math.max(1, Math.floor(word.length / 3));

@@ -1,5 +1,5 @@
 /**
- * What to tell users to run: those of the source have tasks, those of the executables do not.
+ * The commands that messages tell users to run: from source these are tasks, otherwise the executables.
  *
  * @module
  */
@@ -10,33 +10,33 @@ import { shellWords } from "./printable.ts";
 
 const IS_SOURCE = BUILD === "source";
 
-/** Makes certificates; with `add`, `renew` and `revoke` single ones. */
+/** Makes certificates: a whole set, or single ones with `add`, `renew` and `revoke`. */
 export const MAKE_CERTIFICATES: string = IS_SOURCE ? "deno task certs" : "worker-cli certs";
 
-/** Where a line of `certs` looks that does not say where. */
+/** The directory that `certs` uses by default. */
 export const CERTIFICATES_DIRECTORY = "certs";
 
-/** A line of `certs` for what is in this directory. */
+/** A command line of `certs` for the certificates in a directory. */
 export function certsCommand(words: readonly string[], directory: string): string {
   const dir = resolve(directory) === resolve(CERTIFICATES_DIRECTORY) ? [] : ["--dir", directory];
   return [MAKE_CERTIFICATES, shellWords([...words, ...dir])].join(" ").trimEnd();
 }
 
-/** Where certificates come from, for a daemon that has none. */
+/** How a daemon without certificates gets them. */
 export const CERTIFICATES_COME_FROM: string = IS_SOURCE
   ? `make certificates with \`${MAKE_CERTIFICATES}\``
   : "`worker-daemon init` makes certificates";
 
-/** The same for a client. */
+/** How a client without a certificate gets one. */
 export const CLIENT_CERTIFICATES_COME_FROM: string = IS_SOURCE
-  ? `\`${MAKE_CERTIFICATES}\` makes certificates, where the daemon runs`
-  : "whoever runs the daemon makes yours with `worker-cli certs add NAME --role ROLE`; copy it and ca-cert.pem to " +
-    "~/.config/job-worker/";
+  ? `run \`${MAKE_CERTIFICATES}\` where the daemon runs`
+  : "ask whoever runs the daemon to make yours with `worker-cli certs add NAME --role ROLE`, and copy " +
+    "it and ca-cert.pem to ~/.config/job-worker/";
 
-/** What to tell a client whose certificate is not accepted, or about to end. */
+/** What to tell a client whose certificate is not accepted, or is about to expire. */
 export const ASK_FOR_CERTIFICATE: string =
-  "ask whoever runs the daemon, who sees why in its diagnostics and has " +
-  `\`${MAKE_CERTIFICATES} add NAME --role ROLE\` and \`${MAKE_CERTIFICATES} renew NAME\` for new ones`;
+  "ask whoever runs the daemon: its diagnostics say why, and a new certificate comes from " +
+  `\`${MAKE_CERTIFICATES} add NAME --role ROLE\` or \`${MAKE_CERTIFICATES} renew NAME\``;
 
 /** Starts the daemon. */
 export const START_DAEMON: string = IS_SOURCE ? "deno task start" : "worker-daemon";

@@ -1,5 +1,5 @@
 /**
- * Dates and times of RFC 3339, as people write them.
+ * RFC 3339 dates and times, as people write them.
  *
  * @module
  */
@@ -10,11 +10,11 @@ const DATE_TIME = new RegExp(
   "i",
 );
 
-const NONE = "is no time of RFC 3339, such as 2026-07-31T09:30:00Z";
+const NONE = "is not an RFC 3339 time, such as 2026-07-31T09:30:00Z";
 
 /**
- * Reads a date and time with its zone. `Date.parse` alone would make the 2nd of March of a 30th of
- * February.
+ * Reads a date and time with its zone. `Date.parse` alone would take the 30th of February for the 2nd
+ * of March.
  *
  * @returns milliseconds since the Unix epoch, or what is wrong with the text
  */
@@ -31,7 +31,7 @@ export function readDateTime(text: string): number | string {
     outside("seconds", second, 0, 59);
   if (late !== null) return late;
   if (zone === undefined) {
-    return `has no time zone: did you mean ${text}Z, in UTC, or, say, ${text}+02:00?`;
+    return `has no time zone: did you mean ${text}Z (UTC) or, for example, ${text}+02:00?`;
   }
   const far = outside("the hours of a zone", zoneHour, 0, 23) ??
     outside("the minutes of a zone", zoneMinute, 0, 59);
@@ -43,9 +43,9 @@ export function readDateTime(text: string): number | string {
 function outside(
   what: string,
   digits: string | undefined,
-  least: number,
-  most: number,
+  min: number,
+  max: number,
 ): string | null {
-  if (digits === undefined || (Number(digits) >= least && Number(digits) <= most)) return null;
-  return `is no time: ${what} go from ${least} to ${most}`;
+  if (digits === undefined || (Number(digits) >= min && Number(digits) <= max)) return null;
+  return `is not a valid time: ${what} go from ${min} to ${max}`;
 }

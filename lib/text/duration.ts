@@ -16,14 +16,14 @@ const NUMBER = String.raw`\d+(?:\.\d+)?`;
 const BARE = new RegExp(`^${NUMBER}$`);
 const COMPOUND = new RegExp(`^${UNITS.map(([unit]) => `(?:(${NUMBER})${unit})?`).join("")}$`);
 
-/** Whether a text is a number without a unit, which some take for seconds and others for days. */
+/** Whether a text is a number without a unit, which some mean as seconds and others as days. */
 export function isBareNumber(text: string): boolean {
   return BARE.test(text);
 }
 
 /**
  * Reads a duration: numbers with the units `d`, `h`, `m`, `s`, `ms`, the longest first and each at
- * most once. Nothing but 0 does without a unit.
+ * most once. Only 0 needs no unit.
  *
  * @returns Whole milliseconds.
  * @throws {JobWorkerError} `invalid_argument` if it is anything else.
@@ -38,8 +38,8 @@ export function parseDuration(text: string): number {
   const ms = text === "0" ? 0 : Math.round(compoundMs(text));
   if (Number.isSafeInteger(ms)) return ms;
   const why = isBareNumber(text)
-    ? `has no unit: did you mean ${text}s, seconds, or ${text}d, days? There are ms, s, m, h and d`
-    : "is not understood: write for example 10s, 1m30s, 250ms, 30d";
+    ? `has no unit: did you mean ${text}s (seconds) or ${text}d (days)? The units are ms, s, m, h and d`
+    : "is not valid: use a form such as 10s, 1m30s, 250ms or 30d";
   throw invalidArgument(`Duration ${JSON.stringify(text)} ${why}`);
 }
 
@@ -51,11 +51,11 @@ function compoundMs(text: string): number {
 
 /** Options of {@linkcode formatDuration}. */
 export interface FormatDurationOptions {
-  /** How many units to show at most; what is left is cut off, not rounded. All by default. */
+  /** How many units to show at most; the rest is cut off, not rounded. All by default. */
   readonly units?: number;
 }
 
-/** Writes whole milliseconds, not negative, so that {@linkcode parseDuration} reads them back. */
+/** Writes whole, non-negative milliseconds so that {@linkcode parseDuration} can read them back. */
 export function formatDuration(ms: number, options: FormatDurationOptions = {}): string {
   const parts: string[] = [];
   let rest = ms;
@@ -69,14 +69,14 @@ export function formatDuration(ms: number, options: FormatDurationOptions = {}):
 
 /**
  * Writes a length of time for people: its two largest units, in whole seconds unless it is shorter
- * than one. Clocks are set back and differ between machines, so a negative one counts as none.
+ * than one. A negative length counts as 0: clocks are set back, and differ between machines.
  */
 export function formatSpan(ms: number): string {
   const span = Math.max(0, ms);
   return formatDuration(span < 1_000 ? span : span - span % 1_000, { units: 2 });
 }
 
-/** The same for how long something took that is over: up to a minute in tenths of a second, `"3.0s"`. */
+/** Writes how long something took: like {@linkcode formatSpan}, but in tenths of a second up to a minute. */
 export function formatTook(ms: number): string {
   return ms < 1_000 || ms >= 60_000 ? formatSpan(ms) : `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
 }

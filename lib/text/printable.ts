@@ -1,6 +1,6 @@
 /**
- * Text of others, made safe to show: what a job or a user is called must not move the cursor, set
- * the window's title or fill the clipboard. What a job *prints* is never changed.
+ * Text from others, made safe to show: the name of a job or a user must not move the cursor, set the
+ * window's title or fill the clipboard. What a job *prints* is never changed.
  *
  * @module
  */
@@ -13,18 +13,18 @@ export function printable(text: string): string {
   return text.replace(UNPRINTABLE, (character) => {
     const code = character.codePointAt(0) ?? 0;
     const hex = code.toString(16);
-    // \x would be a byte, not a character, beyond ASCII.
+    // Beyond ASCII, \x would stand for a byte and not for a character.
     if (code < 0x80) return `\\x${hex.padStart(2, "0")}`;
     return code <= 0xffff ? `\\u${hex.padStart(4, "0")}` : `\\U${hex.padStart(8, "0")}`;
   });
 }
 
-/** As {@linkcode printable}, line by line. */
+/** Does the same line by line. */
 export function printableLines(text: string): string {
   return text.split("\n").map(printable).join("\n");
 }
 
-/** A command line that a shell would read as these very words. */
+/** A command line that a shell would read as exactly these words. */
 export function shellWords(words: readonly string[]): string {
   return words.map(shellWord).join(" ");
 }
@@ -37,7 +37,7 @@ function shellWord(word: string): string {
   return safe === escaped ? `'${word.replaceAll("'", `'\\''`)}'` : `$'${safe}'`;
 }
 
-/** A value as one line of JSON that is safe to show: the same value, with more of it escaped. */
+/** A value as one line of JSON that is safe to show: the same value, with more characters escaped. */
 export function jsonLine(value: unknown): string {
   return JSON.stringify(value).replace(
     UNPRINTABLE,

@@ -1,6 +1,6 @@
 import { messageOf } from "../errors.ts";
 
-/** What `parseArgs()` of node:util says, by its first line, and what we say. */
+/** How the first lines of messages from `parseArgs()` of node:util begin, and what we say instead. */
 const FAULTS: readonly (readonly [RegExp, (what: string) => string])[] = [
   [/^Unknown option '(.+?)'/, (flag) => `Unknown option ${JSON.stringify(flag)}`],
   [/^Unexpected argument '(.*)'\. /, (word) => `Unexpected argument ${JSON.stringify(word)}`],
@@ -14,7 +14,7 @@ const FAULTS: readonly (readonly [RegExp, (what: string) => string])[] = [
   ],
 ];
 
-/** What is wrong with a line, without the advice of Node about quoting. */
+/** What is wrong with a command line, without Node's advice about quoting. */
 export function usageFault(error: unknown): string {
   const [text = ""] = messageOf(error).split("\n");
   for (const [pattern, say] of FAULTS) {

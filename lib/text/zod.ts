@@ -1,6 +1,6 @@
 /**
- * The schema library with our own words for what is wrong. It is imported from here only, so that
- * nobody is shown the words of the library.
+ * The schema library with error messages of our own. Nothing else imports the library, so that nobody
+ * sees its messages.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { quoted } from "./quoted.ts";
 
 export { z };
 
-/** What a schema calls a type, and what people do. */
+/** What people call the types of a schema. */
 const TYPES: Readonly<Record<string, string>> = {
-  string: "a text",
+  string: "a string",
   number: "a number",
   int: "a whole number",
   boolean: "true or false",
@@ -24,7 +24,7 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 const FORMATS: Readonly<Record<string, string>> = {
-  datetime: "a date and time of RFC 3339 with its zone, such as 2026-07-31T09:30:00Z",
+  datetime: "an RFC 3339 date and time with a time zone, such as 2026-07-31T09:30:00Z",
   base64: "base64",
   uuid: "a UUID",
 };
@@ -33,7 +33,7 @@ type RawIssue = Parameters<z.core.$ZodErrorMap>[0];
 
 z.config({ customError: ruleOf });
 
-/** What is accepted in place of what was found. A schema that says so itself is not asked. */
+/** Says what would be accepted, for schemas that do not say so themselves. */
 function ruleOf(issue: RawIssue): string {
   switch (issue.code) {
     case "invalid_type":
@@ -47,7 +47,7 @@ function ruleOf(issue: RawIssue): string {
     case "too_big":
       return `must ${boundOf(issue.origin, "at most", Number(issue.maximum))}`;
     case "invalid_format":
-      return `must be ${FORMATS[issue.format] ?? `a text like ${issue.pattern}`}`;
+      return `must be ${FORMATS[issue.format] ?? `a string like ${issue.pattern}`}`;
     case "unrecognized_keys":
       return `has no field ${listOf(issue.keys.map((key) => key.slice(0, 60)))}`;
     case "invalid_union": {
@@ -76,14 +76,14 @@ const MAX_FIELD_LENGTH = 80;
 /**
  * Reads a value by a schema.
  *
- * @param whole what it is called, for what is wrong with all of it
- * @throws {JobWorkerError} `invalid_argument`, naming the field, its value and what is accepted
+ * @param whole what to call the value where all of it is wrong
+ * @throws {JobWorkerError} `invalid_argument`: the message names the field, its value and what is accepted
  */
 export function read<T>(schema: z.ZodType<T>, value: unknown, whole: string): T {
   const { data, error, success } = schema.safeParse(value);
   if (success) return data;
   const issue = error.issues[0];
-  if (issue === undefined) throw new TypeError("A schema refuses a value and does not say why");
+  if (issue === undefined) throw new TypeError("A schema refuses a value without saying why");
   const inner = issue.code === "invalid_key" ? issue.issues[0] : undefined;
   const path = inner === undefined ? issue.path : issue.path.slice(0, -1);
   const rule = inner === undefined
@@ -108,7 +108,7 @@ function stateOf(field: string, path: readonly PropertyKey[], value: unknown): s
   return field !== "" && at(path, value) === undefined ? "Missing " : "Invalid ";
 }
 
-/** Not of what is large, and not of variables, by which secrets are passed. */
+/** Leaves out what is large, and environment variables, which often hold secrets. */
 function valueOf(path: readonly PropertyKey[], value: unknown): string {
   const found = at(path, value);
   if (path.length === 0 || found === undefined || Object(found) === found) return "";

@@ -105,10 +105,10 @@ Deno.test("parse() reads signal, update and stop --all", () => {
 Deno.test("parse() says what is wrong with how a job is to be run", () => {
   const lines: [string, RegExp][] = [
     ["start --timeout 0 -- ls", /"0" is not a valid time limit/],
-    ["start --timeout soon -- ls", /"soon" is not understood/],
+    ["start --timeout soon -- ls", /"soon" is not valid/],
     ["start --nice low -- ls", /"low" is not a number/],
     ["start --cpus 1e3 -- ls", /"1e3" is not a number/],
-    ["start --memory much -- ls", /"much" is not understood/],
+    ["start --memory much -- ls", /"much" is not valid/],
     ["start --processes 0 -- ls", /"0" is not a whole number from 1/],
     ["start -i -- ls", /[Uu]nknown option '-i'/],
     ["signal 0199", /missing required argument 'signal'/i],

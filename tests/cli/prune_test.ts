@@ -53,8 +53,8 @@ Deno.test("parse() reads the bounds of prune, and wants one at least", () => {
     );
   }
   assert.match(usageErrorOf("prune --keep -1"), /whole number from 0/);
-  assert.match(usageErrorOf("prune --keep-bytes 1PiB"), /Size "1PiB" is not understood/);
-  assert.match(usageErrorOf("prune --older-than soon"), /Duration "soon" is not understood/);
+  assert.match(usageErrorOf("prune --keep-bytes 1PiB"), /Size "1PiB" is not valid/);
+  assert.match(usageErrorOf("prune --older-than soon"), /Duration "soon" is not valid/);
 });
 
 Deno.test("parse() reads a log limit, and leaves the rest of it to the daemon", () => {
@@ -69,7 +69,7 @@ Deno.test("parse() reads a log limit, and leaves the rest of it to the daemon", 
     bytes: MIB,
     policy: "keep_newest",
   });
-  assert.match(usageErrorOf("run --log-limit big -- ls"), /Size "big" is not understood/);
+  assert.match(usageErrorOf("run --log-limit big -- ls"), /Size "big" is not valid/);
   for (const policy of ["end_job", "", "toString"]) {
     assert.match(usageErrorOf(`run --log-policy=${policy} -- ls`), /neither keep-newest nor end-/);
   }

@@ -17,7 +17,7 @@ Deno.test("parse() says what is wrong with a line, and where help is", () => {
     ["start --frobnicate -- ls", /^Unknown option '--frobnicate'/],
     ["status", /^Missing required argument 'jobId'/],
     ["status a b", /^Too many arguments/],
-    ["stop 0199 --grace soon", /Duration "soon" is not understood: .*10s/],
+    ["stop 0199 --grace soon", /Duration "soon" is not valid: .*10s/],
     ["stop 0199 --grace 1441m", /"1441m" is too long: it can be at most 1d/],
     ["update 0199 --timeout 99999d", /"99999d" is too long: it can be at most 3650d/],
     ["run --timeout 3651d -- ls", /"3651d" is too long/],
@@ -68,7 +68,7 @@ Deno.test("parse() lets no option have a number whose unit is anybody's guess", 
       const [command = "", ...others] = args;
       const why = flags.includes("<when>")
         ? '"30" is ambiguous: did you mean 30s, back from now, or @30, 1970-01-01T00:00:30.000Z?'
-        : 'Duration "30" has no unit: did you mean 30s, seconds, or 30d, days?';
+        : 'Duration "30" has no unit: did you mean 30s (seconds) or 30d (days)?';
       const message = usageErrorOf([command, `${long}=30`, ...others]);
       assert.ok(message.includes(why), `${name} ${long}: ${message}`);
     }

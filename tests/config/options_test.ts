@@ -193,8 +193,8 @@ Deno.test("parseOptions() takes no duration without a unit, wherever it comes fr
     "shutdown-grace",
     "timeout",
   ]);
-  const why = 'Duration "30" has no unit: did you mean 30s, seconds, or 30d, days? ' +
-    "There are ms, s, m, h and d";
+  const why = 'Duration "30" has no unit: did you mean 30s (seconds) or 30d (days)? ' +
+    "The units are ms, s, m, h and d";
   for (const { name, variable } of durations) {
     assert.equal(refusal([`--${name}=30`]), `--${name} "30": ${why}`);
     assert.equal(refusal([], { [variable]: "30" }), `${variable} "30": ${why}`);

@@ -96,7 +96,7 @@ Deno.test("stop says why it cannot", async () => {
   assert.equal(signal.code, 2);
   assert.match(signal.stderr, /SIGNOTHING/);
   assert.equal(grace.code, 2);
-  assert.match(grace.stderr, /"soon" is not understood/);
+  assert.match(grace.stderr, /"soon" is not valid/);
   assert.equal(long.code, 2);
   assert.match(long.stderr, /"25h" is too long: it can be at most 1d/);
   assert.deepEqual(await outcomeOf(running), ["running", null, null]);

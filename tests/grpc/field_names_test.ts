@@ -72,7 +72,7 @@ Deno.test("A gRPC client is told what is wrong in the words of the proto, but no
     toldOf("pruneJobs", prune),
     "Invalid request: must say what to keep, by age, count or bytes",
   );
-  assert.equal(toldOf("getJob", {}), "Missing job_id: must be a text");
+  assert.equal(toldOf("getJob", {}), "Missing job_id: must be a string");
 });
 
 /** What the worker itself refuses, by the field that it is about. */

@@ -66,7 +66,7 @@ Deno.test("RestClient understands a newer daemon as far as it can", async () => 
   answers["/start/"] = { status: "running" };
   await assert.rejects(
     client.start("ls", []),
-    failure("internal", /^Cannot understand the answer of the daemon: jobId must be a text$/),
+    failure("internal", /^Cannot understand the answer of the daemon: jobId must be a string$/),
   );
 });
 

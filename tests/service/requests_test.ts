@@ -169,11 +169,11 @@ Deno.test("checkRequest() refuses values of other types and kinds, whoever sends
     [
       "startJob",
       { ...newJob, command: { ...TRUE, args: [1] } },
-      "Invalid command.args.0 1: must be a text",
+      "Invalid command.args.0 1: must be a string",
     ],
     ["startJob", { ...newJob, command: null }, "Invalid command null: must be an object"],
     ["startJob", { labels: {}, requestId: "" }, "Missing command: must be an object"],
-    ["getJob", {}, "Missing jobId: must be a text"],
+    ["getJob", {}, "Missing jobId: must be a string"],
     ["getJob", null, "Invalid request: must be an object"],
     ["getJob", { jobId, command: {} }, 'Invalid request: has no field "command"'],
     [
@@ -185,7 +185,7 @@ Deno.test("checkRequest() refuses values of other types and kinds, whoever sends
     [
       "startJob",
       { ...newJob, command: { ...TRUE, env: { PIN: 1234 } } },
-      "Invalid command.env.PIN: must be a text",
+      "Invalid command.env.PIN: must be a string",
     ],
     [
       "listJobs",

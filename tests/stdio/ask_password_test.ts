@@ -86,6 +86,6 @@ Deno.test("askNewPassword() asks twice on a terminal", async () => {
   );
   await assert.rejects(
     askNewPassword("Password: ", ask(new FakeSource(["one\r", "two\r"])).options),
-    /not the same/,
+    /do not match/,
   );
 });

@@ -22,7 +22,7 @@ Deno.test("parseByteSize() reads numbers with and without a unit", () => {
 Deno.test("parseByteSize() takes no more bytes than can be counted", () => {
   assert.equal(parseByteSize("8191TiB"), 8191 * 2 ** 40);
   for (const text of ["8192TiB", "9000000TiB", `${2 ** 53}`]) {
-    const message = `Size "${text}" is too large: the most is 8191TiB`;
+    const message = `Size "${text}" is too large: the limit is 8191TiB`;
     assert.throws(() => parseByteSize(text), { code: "invalid_argument", message });
   }
 });
@@ -34,7 +34,7 @@ Deno.test("parseByteSize() refuses everything else, and says what it accepts", (
     assert.throws(() => parseByteSize(text), (error: unknown) => {
       assert.ok(error instanceof JobWorkerError, text);
       assert.equal(error.code, "invalid_argument");
-      assert.ok(error.message.startsWith(`Size ${JSON.stringify(text)} is not understood: `));
+      assert.ok(error.message.startsWith(`Size ${JSON.stringify(text)} is not valid: `));
       return true;
     });
   }

@@ -34,8 +34,8 @@ Deno.test("parseDuration() refuses a number without a unit, and suggests two", (
     assert.throws(() => parseDuration(text), {
       code: "invalid_argument",
       message:
-        `Duration "${text}" has no unit: did you mean ${text}s, seconds, or ${text}d, days? ` +
-        "There are ms, s, m, h and d",
+        `Duration "${text}" has no unit: did you mean ${text}s (seconds) or ${text}d (days)? ` +
+        "The units are ms, s, m, h and d",
     });
   }
 });
