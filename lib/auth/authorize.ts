@@ -1,38 +1,38 @@
 /**
- * Who may do what: the rules, and one pure function over them.
+ * Who may do what: the rules, and one pure function that applies them.
  *
  * @module
  */
 
 import type { Identity, Role } from "./identity.ts";
 
-/** The jobs that somebody reaches: everybody's, or only those that they started. */
+/** The jobs that somebody has access to: everybody's, or only those that they started. */
 export type Scope = "all" | "own";
 
-/** The scope that each role gives. A role that is not named gives nothing. */
+/** The scope that each role gives. A role that is missing gives none. */
 export type Rule = Readonly<Partial<Record<Role, Scope>>>;
 
-/** Of methods that only tell of jobs. */
+/** The rule of methods that only read. */
 export const SEE: Rule = { admin: "all", operator: "own", viewer: "all" };
 
-/** Of methods that change something. */
+/** The rule of methods that change something. */
 export const CHANGE: Rule = { admin: "all", operator: "own" };
 
 /** What {@linkcode authorize} decided. */
 export type Decision =
-  /** For a method without a job, `scope` is which jobs it may return. */
+  /** For a method that is not about one job, `scope` says which jobs it may return. */
   | { readonly kind: "allowed"; readonly scope: Scope }
   | { readonly kind: "permission_denied" }
-  /** Answer exactly as if there were no such job: the caller may not know that there is. */
+  /** Answer exactly as if there were no such job: the caller may not learn that there is one. */
   | { readonly kind: "not_found" };
 
 /**
  * Decides whether somebody may call a method.
  *
- * @param identity Who calls. Several roles give the widest scope of any of them.
- * @param rule Of the method that is called.
- * @param owner The user who started the job in question; absent where there is no such job: to
- * start one, to list or watch them, or to ask before looking the job up.
+ * @param identity who calls; of several roles, the one with the widest scope counts
+ * @param rule the rule of the method that is called
+ * @param owner the user who started the job in question; absent where there is none: to start one, to
+ * list or watch them, or to ask before the job is looked up
  */
 export function authorize(
   identity: Identity,
@@ -42,8 +42,8 @@ export function authorize(
   const scope = scopeOf(identity, rule);
   if (scope !== null && reaches(scope)) return { kind: "allowed", scope };
 
-  const sight = scopeOf(identity, SEE);
-  const mayKnow = owner === undefined || (sight !== null && reaches(sight));
+  const readScope = scopeOf(identity, SEE);
+  const mayKnow = owner === undefined || (readScope !== null && reaches(readScope));
   return { kind: mayKnow ? "permission_denied" : "not_found" };
 
   function reaches(scope: Scope): boolean {

@@ -2,26 +2,26 @@ import { BoundedMap } from "./bounded_map.ts";
 
 /** Options of {@linkcode Backoff}. */
 export interface BackoffOptions {
-  /** So many failures are free. */
+  /** How many failures cost nothing. */
   readonly free: number;
-  /** The wait after the next one; it doubles with each further failure, up to `maxMs`. */
+  /** The wait after the next failure; it doubles with each further one, up to `maxMs`. */
   readonly firstMs: number;
   readonly maxMs: number;
-  /** Failures count until there was none for so long. */
+  /** Failures are forgotten once there has been none for this long. */
   readonly forgetMs: number;
-  /** Of more, those that failed longest ago are forgotten. */
+  /** If there are more, the keys that failed longest ago are forgotten. */
   readonly maxKeys: number;
 }
 
 interface Failures {
   readonly count: number;
-  /** Of the last one. */
+  /** When the last one was. */
   readonly time: number;
 }
 
 /**
- * How long somebody has to wait who keeps on failing. It never sleeps: it is asked, with the time in
- * milliseconds of any clock that does not go back.
+ * How long somebody who keeps failing has to wait. It never sleeps itself; callers ask it, and pass the
+ * time in milliseconds of any clock that does not go back.
  */
 export class Backoff {
   readonly #options: BackoffOptions;
@@ -32,7 +32,7 @@ export class Backoff {
     this.#failures = new BoundedMap(options.maxKeys);
   }
 
-  /** Until the next try; 0 if it may be now. */
+  /** How long to wait before the next try; 0 if it may be now. */
   waitMs(key: string, now: number): number {
     const { free, firstMs, maxMs } = this.#options;
     const { count, time } = this.#recent(key, now);
@@ -40,12 +40,12 @@ export class Backoff {
     return Math.max(0, time + Math.min(firstMs * 2 ** (count - free - 1), maxMs) - now);
   }
 
-  /** Counts a failure, or a try that may become one: many tries at once are no way round. */
+  /** Counts a failure, or a try that may become one, so that many tries at once are no way around it. */
   fail(key: string, now: number): void {
     this.#failures.set(key, { count: this.#recent(key, now).count + 1, time: now });
   }
 
-  /** Takes back what {@linkcode fail} has counted for a try that went well. */
+  /** Takes back what {@linkcode fail} has counted for a try that succeeded. */
   forgive(key: string, now: number): void {
     const { count, time } = this.#recent(key, now);
     if (count > 1) this.#failures.set(key, { count: count - 1, time });

@@ -1,15 +1,15 @@
 import { JobWorkerError } from "../errors.ts";
 import type { Answer, Question } from "./bcrypt_worker.ts";
 
-/** The module of the thread: what runs it must be permitted to read it. */
+/** The module of the thread. The process needs permission to read it. */
 export const BCRYPT_WORKER: URL = new URL("./bcrypt_worker.ts", import.meta.url);
 
-/** So many logins may wait; at a cost of 12, the last of them waits for four seconds. */
+/** How many logins may wait; at a cost of 12, the last of them waits for four seconds. */
 const MAX_WAITING = 16;
 
 /**
- * Compares passwords with bcrypt hashes, one after the other on a thread of its own: a comparison
- * takes 65 ms at a cost of 10 and 260 ms at 12, in which this thread goes on serving.
+ * Compares passwords with bcrypt hashes, one after the other on a thread of its own. A comparison takes
+ * 65 ms at a cost of 10 and 260 ms at 12; this thread serves others in the meantime.
  */
 export class BcryptThread implements Disposable {
   readonly #waiting = new Map<number, PromiseWithResolvers<boolean>>();
@@ -17,10 +17,10 @@ export class BcryptThread implements Disposable {
   #worker: Worker | null = null;
 
   /**
-   * Whether this is the password of which the first hash was made.
+   * Whether the first hash is that of this password.
    *
-   * @param hashes the others are compared with a wrong one too, for nothing but the time it takes
-   * @throws {JobWorkerError} `unavailable` if too many others wait
+   * @param hashes a wrong password is compared with the others too, only to take the time
+   * @throws {JobWorkerError} `unavailable` if too many others are waiting
    */
   async matches(password: string, hashes: readonly string[]): Promise<boolean> {
     if (this.#waiting.size >= MAX_WAITING) {
@@ -39,17 +39,17 @@ export class BcryptThread implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#end(new JobWorkerError("unavailable", "The server is going away"));
+    this.#end(new JobWorkerError("unavailable", "The server is shutting down"));
   }
 
-  /** Only when it is needed: where nobody logs in, there is no second thread. */
+  /** Called on demand: where nobody logs in, there is no second thread. */
   #start(): Worker {
     const worker = new Worker(BCRYPT_WORKER, { type: "module" });
     worker.onmessage = ({ data: { id, matches } }: MessageEvent<Answer>) =>
       this.#waiting.get(id)?.resolve(matches);
     worker.onerror = (event) => {
       event.preventDefault();
-      this.#end(new Error(`The thread for passwords has failed: ${event.message}`));
+      this.#end(new Error(`The password thread has failed: ${event.message}`));
     };
     return worker;
   }

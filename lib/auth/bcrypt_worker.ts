@@ -1,20 +1,20 @@
 /// <reference lib="deno.worker" />
 /**
- * The thread of a `BcryptThread`: it may be busy for as long as a comparison takes.
+ * The thread of a `BcryptThread`, which blocks while it compares.
  *
  * @module
  */
 
 import bcrypt from "bcryptjs";
 
-/** What the thread is asked. */
+/** A message to the thread. */
 export interface Question {
   readonly id: number;
   readonly password: string;
   readonly hashes: readonly string[];
 }
 
-/** What it says. */
+/** The answer of the thread. */
 export interface Answer {
   readonly id: number;
   readonly matches: boolean;

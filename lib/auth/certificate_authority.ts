@@ -1,5 +1,5 @@
 /**
- * One certificate more, a new one for an old one, and none any longer: with the CA that is there.
+ * Adds, renews and revokes single certificates with an existing CA.
  *
  * @module
  */
@@ -21,9 +21,10 @@ import { firstCertificate, type IssuedCertificate, readIssued, record } from "./
 import { lockDirectory } from "./lock_directory.ts";
 import { certsCommand, MAKE_CERTIFICATES } from "../text/command_hints.ts";
 import { certificatePems, privateKeyBlocks, withFirstCertificate } from "./pem.ts";
+import { quoted } from "../text/quoted.ts";
 import { replaceFile } from "../files/replace_file.ts";
 
-/** Where a CA is, and what belongs to it. */
+/** The paths of a CA and its files. */
 export interface AuthorityPaths {
   readonly directory: string;
   /** `""`: `ca-key.pem` in the directory. */
@@ -32,7 +33,7 @@ export interface AuthorityPaths {
   readonly denyList: string;
 }
 
-/** What {@linkcode CertificateAuthority.add} is to make. */
+/** The certificate that {@linkcode CertificateAuthority.add} makes. */
 export interface NewCertificate {
   readonly user: string;
   readonly roles: readonly Role[];
@@ -44,28 +45,28 @@ const SERVER_DIRECTORY = "/etc/job-worker/certs";
 
 const DAY_MS = 86_400_000;
 
-/** The names of files that are somebody's already, and a word. */
+/** Names that would clash with files of the CA, and the word for all certificates. */
 const RESERVED = ["ca", "server", "client", "all"];
 
-/** A file name has 255 bytes at most, and a new file a longer one at first. */
+/** A file name can have 255 bytes, and a new file has a longer name at first. */
 const MAX_FILE_NAME_BYTES = 200;
 
-/** The certificate of the CA. */
+/** Reads the certificate of the CA. */
 async function readCa({ directory }: AuthorityPaths): Promise<string> {
   const path = join(directory, "ca-cert.pem");
   const text = await readPem(
     path,
     "the certificate of the CA",
-    `; --dir says where the CA is, on a server --dir ${SERVER_DIRECTORY}; ` +
-      `\`${MAKE_CERTIFICATES}\` makes a new one`,
+    `; pass the directory of the CA with --dir (on a server: ${SERVER_DIRECTORY}), ` +
+      `or make a new CA with \`${MAKE_CERTIFICATES}\``,
   );
   const [pem] = certificatePems(text);
   if (pem !== undefined && new X509Certificate(pem).ca) return pem;
-  throw failedPrecondition(`Cannot use "${path}": it is not the certificate of a CA`);
+  throw failedPrecondition(`Cannot use "${path}": it is not a CA certificate`);
 }
 
 /**
- * The CA of a directory. While it is held nobody else changes what is there by the same means.
+ * The CA in a directory, which stays locked until the object is disposed of.
  */
 export class CertificateAuthority implements Disposable {
   readonly #paths: AuthorityPaths;
@@ -80,11 +81,11 @@ export class CertificateAuthority implements Disposable {
 
   /** @throws {JobWorkerError} `failed_precondition` if there is no CA in the directory */
   static async open(paths: AuthorityPaths): Promise<CertificateAuthority> {
-    // Whoever has no CA is told what to do, and not that there is nothing to lock.
+    // Without a CA, say what to do rather than that there is nothing to lock.
     await readCa(paths);
     const lock = await lockDirectory(paths.directory);
     try {
-      // Somebody may have replaced it meanwhile.
+      // Somebody may have replaced it in the meantime.
       return new CertificateAuthority(paths, await readCa(paths), lock);
     } catch (error) {
       lock[Symbol.dispose]();
@@ -92,7 +93,7 @@ export class CertificateAuthority implements Disposable {
     }
   }
 
-  /** All that the CA has issued, see {@linkcode readIssued}. */
+  /** All certificates that the CA has issued, see {@linkcode readIssued}. */
   async issued(): Promise<readonly IssuedCertificate[]> {
     const ca = new X509Certificate(this.#cert);
     return await readIssued(this.#paths.directory, ca, await this.#denied());
@@ -107,9 +108,9 @@ export class CertificateAuthority implements Disposable {
   /**
    * Makes a key and a certificate for a user.
    *
-   * @returns where they are
+   * @returns their paths
    * @throws {JobWorkerError} `invalid_argument` for a name that cannot be used, `already_exists` if the
-   * user has a certificate that is good
+   * user has a valid certificate
    */
   async add({ user, roles, days }: NewCertificate): Promise<{ cert: string; key: string }> {
     checkUser(user);
@@ -122,7 +123,7 @@ export class CertificateAuthority implements Disposable {
     if (good !== undefined) {
       throw new JobWorkerError(
         "already_exists",
-        `"${user}" has a certificate until ${dateOf(good.notAfter)}: ` +
+        `"${user}" already has a certificate, valid until ${dateOf(good.notAfter)}: ` +
           `renew it (\`${this.#command("renew", user)}\`), or revoke it first ` +
           `(\`${this.#command("revoke", user)}\`)`,
       );
@@ -136,7 +137,7 @@ export class CertificateAuthority implements Disposable {
       usages: ["clientAuth"],
       ...this.#dates(days),
     });
-    // What was issued is known first, and the certificate is there last: it is of no use without a key.
+    // The record comes first, and the certificate last: it is of no use without the key.
     await record(this.#paths.directory, made.cert);
     await put(key, made.key, 0o600);
     await put(cert, made.cert, 0o644);
@@ -144,14 +145,14 @@ export class CertificateAuthority implements Disposable {
   }
 
   /**
-   * Makes new certificates for the keys that the old ones have, so that each file that is replaced goes
-   * with its key all the while, and a user who has taken the key away needs the certificate only. The
-   * old ones stay good until their end.
+   * Makes new certificates for the keys of the old ones. So each file that is replaced matches its key at
+   * all times, and a user who has taken the key away only needs the certificate. The old certificates
+   * stay valid until they expire.
    *
-   * @param name of a user, `server`, or `all` that have not ended
-   * @param options.hosts names and addresses of the server, beyond those that it has
-   * @returns what was made and where it is
-   * @throws {JobWorkerError} `invalid_argument` for hosts where no server's is renewed
+   * @param name a user, `server`, or `all` for every certificate that has not expired
+   * @param options.hosts names and addresses of the server, in addition to those that it has
+   * @returns the certificates that were renewed, and the paths of the new ones
+   * @throws {JobWorkerError} `invalid_argument` for hosts if no certificate of a server is renewed
    */
   async renew(
     name: string,
@@ -162,8 +163,8 @@ export class CertificateAuthority implements Disposable {
     const old = newestOf(await this.#recorded(), name, this.#paths.directory);
     if (hosts.length > 0 && !old.some(({ kind }) => kind === "server")) {
       throw invalidArgument(
-        `Cannot renew ${JSON.stringify(name)} with --host: names and addresses are those of the ` +
-          `server, \`${this.#command("renew", "server", "--host", "NAME")}\``,
+        `Cannot renew ${JSON.stringify(name)} with --host: only the certificate of the ` +
+          `server has host names, \`${this.#command("renew", "server", "--host", "NAME")}\``,
       );
     }
     const written: { path: string; of: IssuedCertificate }[] = [];
@@ -184,9 +185,9 @@ export class CertificateAuthority implements Disposable {
   }
 
   /**
-   * Puts all certificates of a user that have not ended on the deny list.
+   * Puts all certificates of a user that have not expired on the deny list.
    *
-   * @returns those that were not on it before
+   * @returns those that were not yet on it
    * @throws {JobWorkerError} `failed_precondition` if there are none
    */
   async revoke(user: string): Promise<readonly IssuedCertificate[]> {
@@ -207,7 +208,7 @@ export class CertificateAuthority implements Disposable {
     this.#lock[Symbol.dispose]();
   }
 
-  /** A line that somebody is told to write. */
+  /** A command line for the user to run. */
   #command(...words: string[]): string {
     return certsCommand(words, this.#paths.directory);
   }
@@ -216,7 +217,7 @@ export class CertificateAuthority implements Disposable {
     return await loadDenyList(this.denyList, { optional: this.#paths.denyList === "" });
   }
 
-  /** The same as {@linkcode issued}, with all of it in the record: files may be taken away. */
+  /** Does the same as {@linkcode issued}, and records what is not yet recorded: files may be taken away. */
   async #recorded(): Promise<readonly IssuedCertificate[]> {
     const issued = await this.issued();
     for (const { recorded, pem } of issued) {
@@ -232,7 +233,7 @@ export class CertificateAuthority implements Disposable {
     const [block] = privateKeyBlocks(text);
     if (block === undefined || block.encrypted) {
       throw failedPrecondition(
-        `Cannot use "${path}": it is not a private key in PEM, without a passphrase`,
+        `Cannot use "${path}": it is not a PEM private key without a passphrase`,
       );
     }
     try {
@@ -242,16 +243,18 @@ export class CertificateAuthority implements Disposable {
     } catch (error) {
       throw failedPrecondition(`Cannot use "${path}": ${messageOf(error)}`, error);
     }
-    throw failedPrecondition(`"${path}" is not the key of the CA in "${this.#paths.directory}"`);
+    throw failedPrecondition(
+      `"${path}" is not the private key of the CA in "${this.#paths.directory}"`,
+    );
   }
 
-  /** From now, give or take the clocks, to the end, which is not after that of the CA. */
+  /** From now, with some allowance for clocks, until the end, which is not after that of the CA. */
   #dates(days: number): { notBefore: Date; notAfter: Date } {
     const now = Date.now();
     const end = new X509Certificate(this.#cert).validToDate.getTime();
     if (end <= now) {
       throw failedPrecondition(
-        `The CA has ended on ${dateOf(end)}: a new one, and all that it signs, is made with ` +
+        `The CA expired on ${dateOf(end)}: make a new CA and new certificates with ` +
           `\`${this.#command("--force")}\``,
       );
     }
@@ -261,7 +264,7 @@ export class CertificateAuthority implements Disposable {
     };
   }
 
-  /** The files with a certificate for the key of this one, or where one is to be. */
+  /** The files with a certificate for the key of this one, or else the path for a new file. */
   async #pathsOf({ kind, name, publicKey }: IssuedCertificate): Promise<readonly string[]> {
     const same = (await this.issued()).filter((one) => one.publicKey === publicKey);
     const paths = same.flatMap(({ paths }) => paths);
@@ -271,7 +274,7 @@ export class CertificateAuthority implements Disposable {
   }
 }
 
-/** What is to be renewed: of each name the newest certificate that is not denied. */
+/** The certificates to renew: for each name, the newest one that is not on the deny list. */
 function newestOf(
   issued: readonly IssuedCertificate[],
   name: string,
@@ -289,13 +292,11 @@ function newestOf(
   const good = matching.filter(({ denied }) => !denied);
   if (good.length === 0 && name !== "all") {
     throw failedPrecondition(
-      `"${name}" is on the deny list: ` +
-        `\`${
-          certsCommand(["add", name, "--role", "ROLE"], directory)
-        }\` makes another key and certificate`,
+      `"${name}" is on the deny list: make a new key and certificate with ` +
+        `\`${certsCommand(["add", name, "--role", "ROLE"], directory)}\``,
     );
   }
-  // They are in order, the newest of a name first.
+  // The newest certificate of a name comes first.
   return good.filter((one, index) =>
     good.findIndex((other) => other.kind === one.kind && other.name === one.name) === index
   );
@@ -306,14 +307,12 @@ function checkUser(user: string): void {
     new TextEncoder().encode(user).length <= MAX_FILE_NAME_BYTES;
   if (isPlainName(user) && isFileName) return;
   throw invalidArgument(
-    `Cannot make a certificate for ${
-      JSON.stringify(user)
-    }: a name has 1 to 64 visible characters ` +
-      `without a /, does not begin with . or -, and is none of ${RESERVED.join(", ")}`,
+    `Cannot make a certificate for ${quoted(user)}: a user name must have 1 to 64 visible ` +
+      `characters, no /, and no . or - at its start, and must not be any of ${RESERVED.join(", ")}`,
   );
 }
 
-/** Files may be replaced only if they are the same user's, whose certificate is no good any more. */
+/** Only files of the same user may be replaced, whose certificate is no longer valid. */
 async function checkFree(
   cert: string,
   key: string,
@@ -328,17 +327,17 @@ async function checkFree(
   const taken = [cert, key].filter((_, index) => there[index]);
   throw new JobWorkerError(
     "already_exists",
-    `Cannot make certificates: ${taken.join(", ")} would be overwritten; move it away`,
+    `Cannot make certificates: ${taken.join(", ")} would be overwritten; move it out of the way`,
   );
 }
 
 function unknownName(name: string, directory: string, denyList?: string): JobWorkerError {
   const list = certsCommand(["list"], directory);
   const remedy = denyList === undefined
-    ? `\`${list}\` shows those that there are`
-    : `\`${list}\` shows those that there are; one that is not among them is shut out ` +
-      `by a line in "${denyList}" with its serial number, or its fingerprint as audit.log has it`;
-  return failedPrecondition(`There is no certificate of "${name}" here: ${remedy}`);
+    ? `see \`${list}\``
+    : `see \`${list}\`; to revoke a certificate that it does not list, add its serial ` +
+      `number, or its fingerprint from audit.log, to "${denyList}"`;
+  return failedPrecondition(`There is no certificate for "${name}" here: ${remedy}`);
 }
 
 async function readPem(path: string, what: string, remedy = ""): Promise<string> {

@@ -1,10 +1,10 @@
 /**
- * From a certificate up to a CA that is trusted, through those of intermediate CAs that its holder
- * has sent along (RFC 5280 §6.1).
+ * The path from a certificate up to a trusted CA, through the certificates of intermediate CAs that its
+ * holder has sent along (RFC 5280 §6.1).
  *
- * The TLS stack builds such a path too, when a session begins. It does not look at the key usage and
- * knows no deny list, nor does it look again on a resumed session or later; name constraints, which
- * do not change, it has looked at by then.
+ * The TLS stack builds such a path too when a session begins. But it ignores the key usage, knows no
+ * deny list, and does not check again later or when a session is resumed. We do not check name
+ * constraints: the TLS stack has done that, and they do not change.
  *
  * @module
  */
@@ -13,28 +13,28 @@ import { X509Certificate } from "node:crypto";
 import { type DenyList, isDenied } from "./deny_list.ts";
 import { x509 } from "./x509.ts";
 
-/** What certificates are measured by. */
+/** What certificates are checked against. */
 export interface Trust {
-  /** CAs; one below another may be trusted without that. */
+  /** The trusted CAs; an intermediate CA may be trusted without the CA above it. */
   readonly trustedCas: readonly X509Certificate[];
-  /** For all but the trusted CAs themselves, which one takes out of the file. */
+  /** Applies to all but the trusted CAs: to distrust one of those, remove it from the file. */
   readonly denyList: DenyList;
 }
 
-/** What {@linkcode findPath} has found. */
+/** The result of {@linkcode findPath}. */
 export type Path =
-  /** The last moment at which it holds, in milliseconds since the Unix epoch. */
+  /** Until when it is valid, in milliseconds since the Unix epoch. */
   | { readonly kind: "trusted"; readonly notAfter: number }
   | {
     readonly kind: "untrusted";
     readonly reason: "unknown_ca" | "denied";
-    /** What is wrong with the CA that got the furthest; `""` if there is none. */
+    /** What is wrong with the CA at which the best path ended; `""` if there is none. */
     readonly why: string;
   };
 
 type Dead = Extract<Path, { kind: "untrusted" }>;
 
-/** Beyond these, what a client sends is not looked at: real chains have one or two. */
+/** How many certificates of a client to look at; real chains have one or two. */
 export const MAX_SENT_CERTIFICATES = 7;
 
 const NO_ISSUER: Dead = { kind: "untrusted", reason: "unknown_ca", why: "" };
@@ -42,8 +42,8 @@ const NO_ISSUER: Dead = { kind: "untrusted", reason: "unknown_ca", why: "" };
 /**
  * Finds a path from a certificate to a trusted CA.
  *
- * @param sent certificates that came with it, DER, in any order and of any kind
- * @param time when all of it must be valid, in milliseconds since the Unix epoch
+ * @param sent the certificates that came with it, DER, in any order and of any kind
+ * @param time when all of them must be valid, in milliseconds since the Unix epoch
  */
 export function findPath(
   leaf: X509Certificate,
@@ -52,7 +52,7 @@ export function findPath(
   time: number,
 ): Path {
   const anchors = trustedCas.map(authorityOf);
-  // Most clients send none, or have no need of them.
+  // Most clients send none, or do not need them.
   let intermediates: readonly Authority[] | undefined;
   return climb(leaf, 0, []);
 
@@ -67,7 +67,7 @@ export function findPath(
     for (const ca of signers.slice(0, 1)) {
       dead = untrusted("unknown_ca", "trusted", ca, fault(ca, below, time) ?? "");
     }
-    // Many send the one that is trusted, too.
+    // Many clients also send the trusted one.
     intermediates ??= sent.slice(0, MAX_SENT_CERTIFICATES).flatMap(readAuthority)
       .filter(({ certificate: { fingerprint256 } }) =>
         !trustedCas.some((ca) => ca.fingerprint256 === fingerprint256)
@@ -93,7 +93,7 @@ export function findPath(
     if (flaw !== null) return untrusted("unknown_ca", "intermediate", ca, flaw);
     const above = climb(certificate, below + (ca.isSelfIssued ? 0 : 1), [...path, ca]);
     if (above.kind === "trusted" || above.why !== "") return above;
-    return untrusted("unknown_ca", "intermediate", ca, "does not come from one that is trusted");
+    return untrusted("unknown_ca", "intermediate", ca, "is not signed by a trusted CA");
   }
 }
 
@@ -108,28 +108,30 @@ function untrusted(
   return { kind: "untrusted", reason, why };
 }
 
-/** A certificate that may be a CA's. */
+/** A certificate that may be that of a CA. */
 interface Authority {
   readonly certificate: X509Certificate;
-  /** How many others may stand between it and a certificate that is no CA's. */
+  /** How many other CAs may stand between it and the certificate at the end. */
   readonly pathLength: number;
-  /** May it sign certificates? */
+  /** Whether it may sign certificates. */
   readonly signs: boolean;
-  /** May the certificates below it be clients'? */
+  /** Whether the certificates below it may be for clients. */
   readonly forClients: boolean;
-  /** By the name of itself: a CA that has got another key. It counts for no path length. */
+  /** Whether it has issued this itself, with another key. Such a CA does not count for path lengths. */
   readonly isSelfIssued: boolean;
 }
 
-/** Why it may not issue a certificate with so many intermediate CAs below it; `null`: it may. */
+/** Why a CA may not have this many intermediate CAs below it; `null` if it may. */
 function fault(ca: Authority, below: number, time: number): string | null {
   const { certificate, pathLength, signs, forClients } = ca;
-  if (!signs) return "may not sign certificates (no CA, or no key usage keyCertSign)";
-  if (below > pathLength) return `may have ${pathLength} intermediate CAs below it only`;
+  if (!signs) {
+    return "may not sign certificates (it is not a CA, or lacks the key usage keyCertSign)";
+  }
+  if (below > pathLength) return `may have at most ${pathLength} intermediate CAs below it`;
   if (!forClients) return "is not for client authentication (no EKU clientAuth)";
   const { validFromDate: from, validToDate: to } = certificate;
   if (isWithinDates(certificate, time)) return null;
-  return `is valid from ${from.toISOString()} to ${to.toISOString()} only`;
+  return `is only valid from ${from.toISOString()} to ${to.toISOString()}`;
 }
 
 const known = new WeakMap<X509Certificate, Authority>();
@@ -166,12 +168,12 @@ function readAuthority(der: Uint8Array): Authority[] {
   }
 }
 
-/** By name and signature. `checkIssued()` of Deno refuses a CA that has no subject key identifier. */
+/** Checks name and signature. Deno's `checkIssued()` refuses a CA without a subject key identifier. */
 function hasSigned(ca: X509Certificate, certificate: X509Certificate): boolean {
   try {
     return certificate.issuer === ca.subject && certificate.verify(ca.publicKey);
   } catch {
-    // Thrown where key and signature are of different kinds.
+    // Thrown if the key and the signature are of different kinds.
     return false;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Making the certificates that a new installation needs.
+ * Makes the certificates that a new installation needs.
  *
  * @module
  */
@@ -23,19 +23,19 @@ import { createFile } from "../files/replace_file.ts";
 /** A file that {@linkcode makeCertificates} has written. */
 export interface WrittenFile {
   readonly path: string;
-  /** What is in it, in a few words. */
+  /** A short description of its content. */
   readonly content: string;
 }
 
 /** Options of {@linkcode makeCertificates}. */
 export interface MakeCertificatesOptions {
-  /** Names and IP addresses of the server, beyond {@linkcode LOCAL_HOSTS}. */
+  /** Names and IP addresses of the server, in addition to {@linkcode LOCAL_HOSTS}. */
   readonly hosts?: readonly string[];
-  /** Replace what is there: everything that the CA signed before is then worth nothing. */
+  /** Replace existing files: whatever the old CA has signed is then worthless. */
   readonly force?: boolean;
 }
 
-/** What every server certificate is good for. */
+/** The hosts that every server certificate is valid for. */
 export const LOCAL_HOSTS: readonly string[] = ["localhost", "127.0.0.1", "::1", "0.0.0.0"];
 
 const MINUTE = 60_000;
@@ -45,13 +45,13 @@ export const CLOCK_SKEW = 5 * MINUTE;
 
 /**
  * Makes a CA (10 years), a server certificate and three client certificates (1 year), one for each
- * role. `client-cert.pem`, which the CLI takes by default, is the admin's.
+ * role. `client-cert.pem`, which the CLI uses by default, is the admin's.
  *
- * Private keys are for their owner only from the moment they exist. Either all files are written or,
+ * Only their owner can read private keys, from the moment they exist. Either all files are written or,
  * as far as the file system lets us, none.
  *
- * @returns what was written
- * @throws {JobWorkerError} `already_exists` if one of the files is there and `force` is not set,
+ * @returns the files that were written
+ * @throws {JobWorkerError} `already_exists` if one of the files exists and `force` is not set,
  * `invalid_argument` for a host that is neither a name nor an address, `failed_precondition` if the
  * directory cannot be written to.
  */
@@ -66,7 +66,7 @@ export async function makeCertificates(
   );
   await Deno.mkdir(directory, { recursive: true }).catch((error) => {
     throw failedPrecondition(
-      `Cannot make the directory "${directory}": ${pathFaultOf(error)}`,
+      `Cannot create the directory "${directory}": ${pathFaultOf(error)}`,
       error,
     );
   });
@@ -111,13 +111,13 @@ async function issueSet(hosts: readonly string[]) {
   return [
     ...pair("ca", "the CA", issuer),
     ...pair("server", `the server ${hosts.join(", ")}`, server),
-    ...pair("client", 'the client "admin", who may do all', await issueClient("admin")),
+    ...pair("client", 'the client "admin", who may do everything', await issueClient("admin")),
     ...pair(
       "operator",
-      'the client "operator", who starts jobs and stops its own',
+      'the client "operator", who may start jobs, and stop their own',
       await issueClient("operator"),
     ),
-    ...pair("viewer", 'the client "viewer", who sees all', await issueClient("viewer")),
+    ...pair("viewer", 'the client "viewer", who may see everything', await issueClient("viewer")),
   ];
 }
 
@@ -142,10 +142,10 @@ export function checkHost(host: string): void {
   );
 }
 
-function oneMore(directory: string): string {
+function alternatives(directory: string): string {
   const [add, renew, force] = [["add", "NAME", "--role", "ROLE"], ["renew"], ["--force"]]
     .map((words) => `\`${certsCommand(words, directory)}\``);
-  return `${add} makes one for one more user, ${renew} new ones for old ones, ` +
+  return `${add} makes a certificate for another user, ${renew} renews certificates, ` +
     `and ${force} replaces every certificate and key`;
 }
 
@@ -160,7 +160,7 @@ async function checkPaths(
       if (isDirectory || !force) taken.push(path);
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) {
-        throw failedPrecondition(`Cannot look at "${path}": ${messageOf(error)}`, error);
+        throw failedPrecondition(`Cannot check "${path}": ${messageOf(error)}`, error);
       }
     }
   }
@@ -168,12 +168,12 @@ async function checkPaths(
     throw new JobWorkerError(
       "already_exists",
       `Cannot make certificates: ${taken.join(", ")} would be overwritten; ` +
-        (force ? "move it away" : oneMore(directory)),
+        (force ? "move it out of the way" : alternatives(directory)),
     );
   }
 }
 
-/** Writes the files: to their own names if those are free, else beside them, to be renamed at the end. */
+/** Writes the files: under their own names if those are free; otherwise under others, to be renamed at the end. */
 async function writeAll(files: readonly NewFile[], force: boolean): Promise<void> {
   const suffix = force ? `.${crypto.randomUUID()}` : "";
   const written: string[] = [];
@@ -188,7 +188,7 @@ async function writeAll(files: readonly NewFile[], force: boolean): Promise<void
     }
   } catch (error) {
     for (const path of written) await remove(path);
-    // What it was to be called in the end is what tells somebody something.
+    // Users only know the final names.
     const why = suffix === "" ? messageOf(error) : messageOf(error).replaceAll(suffix, "");
     throw failedPrecondition(`Cannot write certificates: ${why}`, error);
   }

@@ -1,8 +1,9 @@
 /**
- * From a client's certificate to who the client is.
+ * Finds out from a client's certificate who the client is.
  *
- * The TLS stack checks certificates too, but not all of this, and not on a resumed session, where
- * there may even be none. So every connection passes through here, whatever TLS has said about it.
+ * The TLS stack checks certificates too, but it checks less, and does not check at all when a session is
+ * resumed, where there may even be no certificate. So every connection is checked here, whatever the
+ * TLS stack has decided.
  *
  * @module
  */
@@ -20,50 +21,50 @@ export interface ClientCertificate {
   readonly fingerprint: string;
   /** In lower-case hex. */
   readonly serialNumber: string;
-  /** The last moment at which it is good, the end of its CAs included. Milliseconds since the Unix epoch. */
+  /** Until when it and its CAs are valid, in milliseconds since the Unix epoch. */
   readonly notAfter: number;
 }
 
-/** Why a certificate is refused, for programs and in words. */
+/** Why a certificate is refused: a word for programs, and a text for people. */
 export const REFUSALS = {
   no_certificate: "No client certificate was given",
   malformed: "The client certificate cannot be read",
-  is_ca: "The client certificate is that of a CA",
-  unknown_ca: "The client certificate is not signed by a CA that is trusted now",
+  is_ca: "The client certificate is a CA certificate",
+  unknown_ca: "The client certificate is not signed by a CA that is currently trusted",
   not_yet_valid: "The client certificate is not valid yet",
   expired: "The client certificate has expired",
   no_client_auth: "The client certificate is not for client authentication (no EKU clientAuth)",
   denied: "The client certificate is on the deny list",
-  bad_common_name: "The client certificate's CN is not one plain name of 1 to 64 characters",
+  bad_common_name: "The client certificate's CN is not a single plain name of 1 to 64 characters",
 } as const;
 
 /** A key of {@linkcode REFUSALS}. */
 export type RefusalReason = keyof typeof REFUSALS;
 
-/** What {@linkcode verifyClientCertificate} found. */
+/** The result of {@linkcode verifyClientCertificate}. */
 export type Verdict =
   | { readonly kind: "accepted"; readonly client: ClientCertificate }
   | {
     readonly kind: "refused";
     readonly reason: RefusalReason;
-    /** In words, with what is wrong with an intermediate CA if it is that. */
+    /** The reason in words, with what is wrong with an intermediate CA if that is the cause. */
     readonly message: string;
-    /** Of the refused certificate, in lower-case hex; `""` if there is none to speak of. */
+    /** The fingerprint of the refused certificate, in lower-case hex; `""` if there is none. */
     readonly fingerprint: string;
   };
 
 /**
- * Verifies the certificate of a client: it is there, is not a CA's, is signed by a trusted CA or by one
- * below it whose certificate was sent along, all of them within their dates, has the extended key usage
- * clientAuth, and is not on the deny list.
- * One without any extended key usage is refused, although RFC 5280 §4.2.1.12 would let it pass for
- * every use: only what was made for clients gets in.
+ * Verifies the certificate of a client: it exists, is not that of a CA, is signed by a trusted CA or by
+ * an intermediate CA whose certificate was sent along, all of them are within their dates, and it has
+ * the extended key usage clientAuth and is not on the deny list.
+ * A certificate without any extended key usage is refused, although RFC 5280 §4.2.1.12 would allow it
+ * for every use: only certificates that were made for clients are let in.
  *
- * Its subject says who it is, by Kubernetes' convention: CN is the user; each O is a role, in exactly
- * our spelling, or is ignored.
+ * The subject says who the client is, by Kubernetes' convention: the CN is the user, and each O is a
+ * role in exactly our spelling, or is ignored.
  *
- * @param chain What the client gave, DER: first its own certificate, if any.
- * @param time When to be valid, in milliseconds since the Unix epoch.
+ * @param chain what the client sent, DER: its own certificate first, if any
+ * @param time when the certificates must be valid, in milliseconds since the Unix epoch
  */
 export function verifyClientCertificate(
   [der, ...sent]: readonly Uint8Array[],
@@ -117,8 +118,8 @@ interface Leaf {
 }
 
 /**
- * Reads a certificate twice: `node:crypto` verifies signatures, but writes the subject as lines, which
- * a line break in a CN would forge, and does not show the extended key usage.
+ * Parses a certificate twice: `node:crypto` verifies signatures, but it shows the subject as lines, which
+ * a line break in a CN can forge, and it does not show the extended key usage.
  */
 function parseLeaf(der: Uint8Array): Leaf | null {
   try {

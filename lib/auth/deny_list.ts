@@ -1,5 +1,5 @@
 /**
- * Certificates that are refused although their CA is trusted.
+ * The list of certificates that are refused although their CA is trusted.
  *
  * @module
  */
@@ -15,12 +15,12 @@ import { readTrustedFile } from "../files/trusted_file.ts";
  * mistaken for each other: a serial number has at most 20 octets (RFC 5280 §4.1.2.2), a fingerprint
  * has 32.
  *
- * Prefer serial numbers. The fingerprint covers the signature, and whoever holds a certificate that
- * was signed with ECDSA can rewrite that (s to n - s) into another valid one.
+ * Prefer serial numbers. A fingerprint covers the signature, and the holder of a certificate that was
+ * signed with ECDSA can turn the signature (s to n - s) into another valid one.
  */
 export type DenyList = ReadonlySet<string>;
 
-/** Hex digits of a SHA-256 fingerprint, and the most that a serial number has. */
+/** How many hex digits a SHA-256 fingerprint has, and a serial number can have. */
 const FINGERPRINT_DIGITS = 64;
 const MAX_SERIAL_DIGITS = 40;
 
@@ -34,17 +34,17 @@ export function denyListOf(entries: Iterable<string>): DenyList {
   return new Set(Array.from(entries, parseEntry));
 }
 
-/** Where the deny list is that belongs to a CA file, unless somebody says otherwise. */
+/** The default path of the deny list that belongs to a CA file. */
 export function denyListBeside(ca: string): string {
   return join(dirname(ca), "deny-list.txt");
 }
 
 /**
- * Reads a deny list from a file: an entry a line; what follows a `#` is a comment.
+ * Reads a deny list from a file: one entry per line; what follows a `#` is a comment.
  *
- * @param options.optional a file that is not there is an empty list
- * @throws {JobWorkerError} `failed_precondition` if it cannot be read, may be changed by others than its
- * owner, or has an entry that is neither
+ * @param options.optional take a missing file for an empty list
+ * @throws {JobWorkerError} `failed_precondition` if it cannot be read, if others than its owner may
+ * change it, or if an entry is neither a serial number nor a fingerprint
  */
 export async function loadDenyList(
   path: string,
@@ -61,9 +61,9 @@ export async function loadDenyList(
 }
 
 /**
- * The deny list of a daemon.
+ * Reads the deny list of a daemon.
  *
- * @param options.denyList `""`: the file beside that of the CA, if it is there
+ * @param options.denyList its path; `""` for the file beside that of the CA, if there is one
  * @throws as {@linkcode loadDenyList} does
  */
 export async function loadDenyListOf(
@@ -75,10 +75,10 @@ export async function loadDenyListOf(
 }
 
 /**
- * Adds serial numbers to a deny list, which is made if it is not there. Whoever reads it meanwhile has
- * the old list or the new one.
+ * Adds serial numbers to a deny list, and creates the file if necessary. Whoever reads it in the meantime
+ * gets either the old list or the new one.
  *
- * @param comment what to say behind each, in one line
+ * @param comment a comment of one line for each of them
  * @throws as {@linkcode loadDenyList} does; `failed_precondition` if it cannot be written
  */
 export async function addToDenyList(
@@ -86,7 +86,7 @@ export async function addToDenyList(
   serialNumbers: readonly string[],
   comment: string,
 ): Promise<void> {
-  // What cannot be read by the daemon is not added to.
+  // A list that the daemon cannot read must be mended first.
   await loadDenyList(path, { optional: true });
   const old = await read(path, true);
   const start = old === "" || old.endsWith("\n") ? old : `${old}\n`;
@@ -101,7 +101,7 @@ export async function addToDenyList(
 
 async function read(path: string, optional: boolean): Promise<string> {
   try {
-    // A link that leads nowhere is no list: it would let in all those who were shut out.
+    // A broken link is not an empty list: that would let in everybody who was shut out.
     if (optional && await fileInfo(path) === null) return "";
     return await readTrustedFile(path);
   } catch (error) {
@@ -114,7 +114,7 @@ function unusable(path: string, error: unknown): JobWorkerError {
   return failedPrecondition(message, error);
 }
 
-/** True if the certificate with this serial number and fingerprint, both in hex, is on the list. */
+/** Whether the certificate with this serial number and fingerprint, both in hex, is on the list. */
 export function isDenied(denyList: DenyList, serialNumber: string, fingerprint: string): boolean {
   return denyList.has(canonical(serialNumber)) || denyList.has(canonical(fingerprint));
 }
@@ -131,7 +131,7 @@ function parseEntry(entry: string): string {
   return canonical(digits);
 }
 
-/** In lower case, and a serial number without leading zeros, which it may have or not. */
+/** Writes it in lower case, and a serial number without leading zeros, which are optional. */
 function canonical(hex: string): string {
   const digits = hex.toLowerCase();
   return digits.length === FINGERPRINT_DIGITS ? digits : digits.replace(/^0+(?=.)/, "");

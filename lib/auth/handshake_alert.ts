@@ -2,7 +2,7 @@
 const DISTRUST =
   /fatal alert: (UnknownCA|BadCertificate|DecryptError|CertificateUnknown|CertificateExpired|UnsupportedCertificate)/;
 
-/** Why a handshake has failed, in words where the text of the TLS stack has an alert's name only. */
+/** Why a handshake has failed, in words where the TLS stack only gives the name of an alert. */
 export function handshakeFault(text: string): string {
   const [, alert] = DISTRUST.exec(text) ?? [];
   if (alert === undefined) return text;

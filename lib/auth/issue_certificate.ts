@@ -10,17 +10,17 @@ export interface CertifiedKey {
   readonly key: string;
 }
 
-/** What is to be in a certificate. */
+/** The content of a new certificate. */
 export interface CertificateRequest {
   /** The subject's attributes in order; a name may come more than once. */
   readonly subject: readonly (readonly ["CN" | "O", string])[];
-  /** Who signs. Absent: itself. */
+  /** Who signs it; by default, it signs itself. */
   readonly issuer?: CertifiedKey;
-  /** May it sign others? By default not. */
+  /** Whether it may sign others; by default not. */
   readonly ca?: boolean;
-  /** Extended key usage, if it is to have one. */
+  /** The extended key usage, if any. */
   readonly usages?: readonly ("clientAuth" | "serverAuth")[];
-  /** DNS names and IP addresses it is good for. */
+  /** The DNS names and IP addresses that it is valid for. */
   readonly hosts?: readonly string[];
   readonly notBefore: Date;
   readonly notAfter: Date;
@@ -32,7 +32,7 @@ const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as
 export async function issueCertificate(request: CertificateRequest): Promise<CertifiedKey> {
   const { ca = false, usages = [], hosts = [], notBefore, notAfter } = request;
   const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
-  // As objects: in plain strings the library sees escapes and quotes.
+  // As objects, because the library interprets escapes and quotes in plain strings.
   const subject = new x509.Name(
     request.subject.map(([name, value]) => ({ [name]: [{ utf8String: value }] })),
   );
@@ -81,17 +81,17 @@ export async function issueCertificate(request: CertificateRequest): Promise<Cer
   };
 }
 
-/** What is to be in the successor of a certificate. */
+/** What is new in the successor of a certificate. */
 export interface RenewalRequest {
   readonly issuer: CertifiedKey;
-  /** DNS names and IP addresses that it is good for beyond those of the old one. */
+  /** DNS names and IP addresses to add to those of the old one. */
   readonly hosts?: readonly string[];
   readonly notBefore: Date;
   readonly notAfter: Date;
 }
 
 /**
- * Makes another certificate for the same key, with all that is in the old one but its dates.
+ * Makes another certificate for the same key, with the content of the old one except for its dates.
  *
  * @param cert PEM
  * @returns PEM
@@ -152,7 +152,7 @@ async function signerOf({ cert, key }: CertifiedKey) {
   };
 }
 
-/** How a CA signs. One that we have not made may have any key. */
+/** How a CA signs. A CA that we have not made may have any kind of key. */
 function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject) {
   const curve = details?.namedCurve;
   if (type === "rsa") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
@@ -161,7 +161,7 @@ function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }:
     return { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" };
   }
   throw failedPrecondition(
-    `Cannot sign with the key of the CA: it is of the kind ${curve ?? type}, ` +
-      "and can be RSA or ECDSA with P-256 or P-384",
+    `Cannot sign with the key of the CA: its type is ${curve ?? type}; ` +
+      "use RSA, or ECDSA with P-256 or P-384",
   );
 }

@@ -1,6 +1,6 @@
 /**
- * What a CA has issued: the public certificates in a directory and its `issued/`, where each stays
- * when its holder takes the files away.
+ * The certificates that a CA has issued: those in its directory, and those in `issued/` in there, which
+ * stay when their holders take the files away.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { x509 } from "./x509.ts";
 /** A certificate that the CA has issued. */
 export interface IssuedCertificate {
   readonly kind: "server" | "client";
-  /** Of a client: its user. */
+  /** The user, for a client. */
   readonly name: string;
   readonly roles: readonly Role[];
   /** Both in lower-case hex. */
@@ -27,22 +27,22 @@ export interface IssuedCertificate {
   /** Milliseconds since the Unix epoch. */
   readonly notBefore: number;
   readonly notAfter: number;
-  /** Is it on the deny list? */
+  /** Whether it is on the deny list. */
   readonly denied: boolean;
   readonly pem: string;
-  /** Of its key, to know which certificates have the same. */
+  /** Its public key, to find certificates with the same one. */
   readonly publicKey: string;
-  /** The files that have it first. */
+  /** The files whose first certificate it is. */
   readonly paths: readonly string[];
-  /** Is it in `issued/`? */
+  /** Whether it is in `issued/`. */
   readonly recorded: boolean;
 }
 
-/** The directory for certificates that stay. */
+/** The directory of the record. */
 const RECORD = "issued";
 
 /**
- * Finds all that a CA has issued, the server's first, then by name, the newest first.
+ * Finds all certificates that a CA has issued: those of servers first, then by name, the newest first.
  *
  * @throws {JobWorkerError} `failed_precondition` if the directory cannot be read
  */
@@ -72,7 +72,7 @@ export async function readIssued(
   );
 }
 
-/** Keeps a certificate among those that were issued. */
+/** Records that a certificate was issued. */
 export async function record(directory: string, pem: string): Promise<void> {
   const place = join(directory, RECORD);
   const { serialNumber } = new X509Certificate(pem);
@@ -100,7 +100,7 @@ async function filesIn(directory: string, pattern: RegExp): Promise<readonly str
   }
 }
 
-/** The first certificate of a file; `null` if it has none that can be read. */
+/** The first certificate of a file; `null` if there is none, or it cannot be read. */
 export async function firstCertificate(path: string): Promise<X509Certificate | null> {
   try {
     const [pem] = certificatePems(await Deno.readTextFile(path));

@@ -1,7 +1,8 @@
 import { failedPrecondition, messageOf } from "../errors.ts";
 
 /**
- * Keeps everybody else who asks from a directory until it is disposed of; waits for those who asked before.
+ * Locks a directory against others who lock it, until the result is disposed of. Waits for those who
+ * have locked it before.
  *
  * @throws {JobWorkerError} `failed_precondition` if it cannot be locked
  */

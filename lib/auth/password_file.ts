@@ -8,8 +8,8 @@
  * bob:$2y$12$…:operator,viewer
  * ```
  *
- * Apache and nginx leave a third field alone, so the file works for them too. What `htpasswd` writes
- * has none: such a user is known, and may do nothing until roles are added.
+ * Apache and nginx ignore a third field, so the file works for them too. `htpasswd` writes none: such a
+ * user is known, but may do nothing until somebody adds roles.
  *
  * @module
  */
@@ -33,8 +33,8 @@ export type PasswordFile = ReadonlyMap<string, PasswordEntry>;
  * Reads the file.
  *
  * @returns `null` if there is none
- * @throws {JobWorkerError} `failed_precondition` if it cannot be read, may be changed by others than
- * its owner, or has a line that is not understood
+ * @throws {JobWorkerError} `failed_precondition` if it cannot be read, if others than its owner may
+ * change it, or if it has an invalid line
  */
 export async function loadPasswordFile(path: string): Promise<PasswordFile | null> {
   let text: string;
@@ -48,10 +48,10 @@ export async function loadPasswordFile(path: string): Promise<PasswordFile | nul
 }
 
 /**
- * Reads the lines of a password file. Blank ones and those that begin with `#` are passed over.
+ * Reads the lines of a password file. Blank lines and those that begin with `#` are ignored.
  *
- * @param path named in errors
- * @throws {JobWorkerError} `failed_precondition`, with the number of the line and never its hash
+ * @param path for error messages
+ * @throws {JobWorkerError} `failed_precondition`, with the number of the line but never its hash
  */
 export function parsePasswordFile(text: string, path: string): PasswordFile {
   const entries = new Map<string, PasswordEntry>();
@@ -59,7 +59,7 @@ export function parsePasswordFile(text: string, path: string): PasswordFile {
     if (line.trim() === "" || line.startsWith("#")) continue;
     try {
       const entry = parseLine(line);
-      if (entries.has(entry.user)) throw new Error(`the user "${entry.user}" is there already`);
+      if (entries.has(entry.user)) throw new Error(`there already is a user "${entry.user}"`);
       entries.set(entry.user, entry);
     } catch (error) {
       throw failedPrecondition(
@@ -70,7 +70,7 @@ export function parsePasswordFile(text: string, path: string): PasswordFile {
   return entries;
 }
 
-/** No space, control or invisible character, nor what separates the fields. */
+/** No spaces, no control or invisible characters, and not the separator of the fields. */
 const USER = /^[^\p{C}\p{Z}\p{Default_Ignorable_Code_Point}:\ufffd]{1,64}$/u;
 
 /** Whether a password file can hold a user of this name. */
@@ -78,13 +78,14 @@ export function isUserName(name: string): boolean {
   return USER.test(name) && !name.startsWith("#");
 }
 
-/** Version, cost as a power of two, and 22 + 31 characters of salt and hash. */
+/** The version, the cost as a power of two, and 22 + 31 characters of salt and hash. */
 const BCRYPT = /^\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}$/;
 
-/** What bcrypt has at least, and what takes it a few seconds. */
-const COSTS = { least: 4, most: 15 };
+/** The least that bcrypt allows, and a cost at which it takes a few seconds. */
+const MIN_COST = 4;
+const MAX_COST = 15;
 
-/** The cost of a hash that {@linkcode parsePasswordFile} has let pass. */
+/** The cost of a hash that {@linkcode parsePasswordFile} has accepted. */
 export function costOf(hash: string): number {
   return Number(BCRYPT.exec(hash)?.[1]);
 }
@@ -93,10 +94,10 @@ function parseLine(line: string): PasswordEntry {
   const [user = "", hash = "", roles = "", ...rest] = line.split(":");
   if (!isUserName(user) || rest.length > 0) throw new Error("expected name:hash:roles");
   const cost = costOf(hash);
-  if (!(cost >= COSTS.least && cost <= COSTS.most)) {
+  if (!(cost >= MIN_COST && cost <= MAX_COST)) {
     throw new Error(
-      `the password of "${user}" must be hashed by bcrypt, with a cost of ${COSTS.least} to ` +
-        `${COSTS.most}: use \`htpasswd -B\` or \`worker-daemon user add\``,
+      `the password of "${user}" must be hashed with bcrypt, at a cost of ${MIN_COST} to ` +
+        `${MAX_COST}: use \`htpasswd -B\` or \`worker-daemon user add\``,
     );
   }
   return { user, hash, roles: parseRoles(roles.trim()) };
@@ -105,7 +106,7 @@ function parseLine(line: string): PasswordEntry {
 /**
  * Reads roles that are separated by commas.
  *
- * @throws if one of them is not known
+ * @throws if one of them is unknown
  */
 export function parseRoles(text: string): readonly Role[] {
   if (text === "") return [];

@@ -6,23 +6,23 @@ import { BoundedMap } from "./bounded_map.ts";
 import type { Identity } from "./identity.ts";
 import { costOf, type PasswordEntry, type PasswordFile } from "./password_file.ts";
 
-/** What somebody says of themselves. */
+/** A user name and password, not yet checked. */
 export interface Credentials {
   readonly user: string;
   readonly password: string;
 }
 
-/** What {@linkcode PasswordLogin.login} makes of it. */
+/** The result of {@linkcode PasswordLogin.login}. */
 export type Login =
   | { readonly kind: "accepted"; readonly identity: Identity }
-  /** Unknown user or wrong password: which of them is not told. */
+  /** Unknown user or wrong password; it does not say which. */
   | { readonly kind: "refused" }
-  /** There were too many failures: it was not even tried. */
+  /** There have been too many failures, so the password was not even checked. */
   | { readonly kind: "throttled"; readonly retryAfterMs: number };
 
 /** Options of {@linkcode PasswordLogin}. */
 export interface PasswordLoginOptions {
-  /** Milliseconds of a clock that does not go back; `performance.now` by default. */
+  /** The time in milliseconds of a clock that does not go back; `performance.now` by default. */
   readonly now?: () => number;
   /** Compares a password with a hash; on a thread of its own by default. */
   readonly bcrypt?: Pick<BcryptThread, "matches">;
@@ -30,40 +30,40 @@ export interface PasswordLoginOptions {
 
 const MINUTE = 60_000;
 
-/** For how long a password that was right need not be hashed again. */
+/** How long a correct password need not be hashed again. */
 const PROVEN_MS = MINUTE;
-/** For how long an address is known as one that a user logs in from. */
+/** How long an address is remembered as one that a user logs in from. */
 const KNOWN_MS = 24 * 60 * MINUTE;
 const MAX_KEYS = 10_000;
 
 const BACKOFF = { firstMs: 1000, forgetMs: 15 * MINUTE, maxKeys: MAX_KEYS };
 
 /**
- * Decides who somebody is by a name and a password.
+ * Decides who somebody is by a user name and a password.
  *
- * Guessing is slowed down by address, and by user across all addresses, so that neither many users
- * nor many addresses are a way round. An address from which a user has lately logged in is counted
- * for that user alone: strangers who guess cannot lock out who is known there, and from an address
- * that nobody has seen they delay a user by seconds only.
+ * It slows down guessing per address, and per user across all addresses, so that neither many users nor
+ * many addresses help. For an address from which a user has recently logged in, it counts that user's
+ * failures separately: strangers who guess cannot lock users out at addresses where they are known,
+ * and delay them only by seconds elsewhere.
  */
 export class PasswordLogin implements Disposable {
   readonly #users: PasswordFile;
   readonly #now: () => number;
   readonly #bcrypt: Pick<BcryptThread, "matches">;
   readonly #resources = new DisposableStack();
-  /** The cost of the costliest hash there is. */
+  /** The highest cost of any hash. */
   readonly #cost: number;
-  /** Of this process alone, so that what is kept below is worth nothing elsewhere. */
+  /** Known to this process only, so that the digests below are worthless elsewhere. */
   readonly #key = randomBytes(32);
 
   readonly #byAddress = new Backoff({ ...BACKOFF, free: 5, maxMs: 5 * MINUTE });
   readonly #byUser = new Backoff({ ...BACKOFF, free: 20, maxMs: 10_000 });
   readonly #byKnownAddress = new Backoff({ ...BACKOFF, free: 5, maxMs: MINUTE });
-  /** By user: the digest of a password that was right, until when. */
+  /** By user: the digest of a correct password, and until when to remember it. */
   readonly #proven = new Map<string, { readonly digest: Buffer; readonly until: number }>();
-  /** By digest of user and address, until when. */
+  /** By the digest of user and address: until when to remember them. */
   readonly #known = new BoundedMap<string, number>(MAX_KEYS);
-  /** The tries that are under way: the same one again, as a browser sends it, is not another. */
+  /** Attempts in progress. The same one again, as browsers send it, does not count as another. */
   readonly #pending = new Map<string, Promise<Login>>();
 
   constructor(users: PasswordFile, options: PasswordLoginOptions = {}) {
@@ -75,10 +75,10 @@ export class PasswordLogin implements Disposable {
 
   /**
    * @param address the IP address that it comes from
-   * @throws {JobWorkerError} `unavailable` if too many are being tried
+   * @throws {JobWorkerError} `unavailable` if too many logins are in progress
    */
   async login(credentials: Credentials, address: string): Promise<Login> {
-    // Nothing to guess.
+    // There is nothing to guess.
     if (this.#users.size === 0) return { kind: "refused" };
     const source = networkOf(address);
     const digest = this.#digest(credentials.user, credentials.password);
@@ -103,7 +103,7 @@ export class PasswordLogin implements Disposable {
     const known = this.#digest(user, source).toString("base64");
     const counts = this.#countsOf(user, source, known, now);
     const retryAfterMs = Math.max(...counts.map(([backoff, key]) => backoff.waitMs(key, now)));
-    // Ahead of everything else, or a right password would still show.
+    // Before everything else, or the answer would reveal a correct password.
     if (retryAfterMs > 0) return { kind: "throttled", retryAfterMs };
 
     const entry = this.#users.get(user);
@@ -122,9 +122,9 @@ export class PasswordLogin implements Disposable {
   }
 
   /**
-   * The hash of a user, and what a wrong password is compared with after it, so that everybody costs as
-   * much as the costliest: who there is must not show by the time. Each step of a bcrypt cost doubles
-   * it, so that after one of 5, fakes of 5, 6 and 7 make it one of 8.
+   * The hash of a user, and fake hashes to compare a wrong password with afterwards, so that every failure
+   * takes as long as with the highest cost: the time must not reveal which users exist. Each step of a
+   * bcrypt cost doubles the time, so a hash of cost 5 and fakes of 5, 6 and 7 take as long as one of 8.
    */
   #hashesFor(entry: PasswordEntry | undefined): string[] {
     if (entry === undefined) return [fakeHash(this.#cost)];
@@ -133,10 +133,10 @@ export class PasswordLogin implements Disposable {
     return [entry.hash, ...fakes];
   }
 
-  /** Where a failure counts. */
+  /** The counters for a failure, each with its key. */
   #countsOf(user: string, source: string, known: string, now: number): [Backoff, string][] {
     if ((this.#known.get(known) ?? 0) > now) return [[this.#byKnownAddress, known]];
-    // A name may be long, and is chosen by whoever tries.
+    // The caller chooses the name, which may be long.
     return [[this.#byAddress, source], [this.#byUser, this.#digest(user).toString("base64")]];
   }
 
@@ -150,7 +150,7 @@ export class PasswordLogin implements Disposable {
   }
 }
 
-/** A hash that nothing matches. */
+/** A hash that no password matches. */
 function fakeHash(cost: number): string {
   return `$2b$${String(cost).padStart(2, "0")}$${".".repeat(53)}`;
 }

@@ -1,17 +1,17 @@
 /**
- * PEM as people have it: with several things in one file, text in between, line ends of Windows,
- * blanks at the ends of lines, a byte order mark. The TLS stack and `node:crypto` are strict.
+ * Reads PEM files as people have them: several blocks in one file, text in between, Windows line ends,
+ * trailing blanks, a byte order mark. The TLS stack and `node:crypto` are strict.
  *
  * @module
  */
 
-/** One thing in a PEM file. */
+/** A block of a PEM file. */
 export interface PemBlock {
-  /** What it is: `CERTIFICATE`, `PRIVATE KEY`. */
+  /** Such as `CERTIFICATE` or `PRIVATE KEY`. */
   readonly label: string;
-  /** Itself, with nothing but what RFC 7468 §3 has. */
+  /** The block in the strict form of RFC 7468 §3. */
   readonly pem: string;
-  /** It needs a passphrase. */
+  /** Whether it needs a passphrase. */
   readonly encrypted: boolean;
 }
 
@@ -35,22 +35,22 @@ export function certificatePems(text: string): string[] {
   return pemBlocks(text).filter(({ label }) => label === "CERTIFICATE").map(({ pem }) => pem);
 }
 
-/** The private keys of a text, of any form. */
+/** The private keys of a text, in any format. */
 export function privateKeyBlocks(text: string): PemBlock[] {
   return pemBlocks(text).filter(({ label }) => /(^| )PRIVATE KEY$/.test(label));
 }
 
-/** The certificates of a text, and nothing else; the text itself if there are none. */
+/** Only the certificates of a text; the text itself if there are none. */
 export function tidyCertificates(text: string): string {
   return certificatePems(text).join("") || text;
 }
 
-/** The private key of a text, the first one, and nothing else; the text itself if there is none. */
+/** Only the first private key of a text; the text itself if there is none. */
 export function tidyPrivateKey(text: string): string {
   return privateKeyBlocks(text)[0]?.pem ?? text;
 }
 
-/** The text with another certificate in the place of its first one. */
+/** The text with its first certificate replaced. */
 export function withFirstCertificate(text: string, pem: string): string {
   return text.replace(
     /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----[ \t\r]*\n?/,

@@ -1,6 +1,6 @@
 /**
- * Certificates and keys on disk, checked before anything is built on them: the TLS stack itself takes
- * garbage, keys of other certificates and empty CA files without a word.
+ * Loads certificates and keys from disk, and checks them first: the TLS stack itself silently accepts
+ * garbage, keys of other certificates and empty CA files.
  *
  * @module
  */
@@ -16,44 +16,44 @@ import {
 } from "../text/command_hints.ts";
 import { certificatePems, privateKeyBlocks, tidyCertificates } from "./pem.ts";
 
-/** Where the PEM files of one end of a connection are. */
+/** The paths of the PEM files for one end of a connection. */
 export interface TlsPaths {
-  /** The certificate to show, with those of intermediate CAs after it if there are any. */
+  /** The certificate to present, followed by those of intermediate CAs if there are any. */
   readonly cert: string;
-  /** Its private key; may be the same file. */
+  /** Its private key; it may be in the same file. */
   readonly key: string;
-  /** The CAs by which to know the other end. */
+  /** The CAs to trust for the other end. */
   readonly ca: string;
 }
 
-/** What one end of a connection needs, as PEM, and what was learnt in checking it. */
+/** What one end of a connection needs, as PEM, and what the checks have found. */
 export interface TlsMaterial {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
-  /** The certificates of `ca`, of which there is at least one. */
+  /** The certificates of `ca`; there is at least one. */
   readonly trustedCas: readonly X509Certificate[];
   /** When `cert` expires, in milliseconds since the Unix epoch. */
   readonly notAfter: number;
 }
 
-/** Whose files they are: what to do about them is not the same. */
+/** Whose files they are, because what users can do about them differs. */
 export type Side = "server" | "client";
 
 /**
  * Reads and checks the certificate, key and CAs of a server or of a client.
  *
- * @param time When the certificates must be valid, in milliseconds since the Unix epoch; now by default.
- * @throws {JobWorkerError} `failed_precondition` if a file cannot be read or parsed, the key may be read
- * by others than its owner or belongs to another certificate, the certificate or every CA is outside
- * its dates, or the CA file holds something other than CA certificates. The message says what to do.
+ * @param time when the certificates must be valid, in milliseconds since the Unix epoch; now by default
+ * @throws {JobWorkerError} `failed_precondition` if a file cannot be read or parsed, if others than its
+ * owner may read the key or it belongs to another certificate, if the certificate or every CA is outside
+ * its dates, or if the CA file has something other than CA certificates. The message says what to do.
  */
 export async function loadTlsMaterial(
   paths: TlsPaths,
   side: Side,
   time: number = Date.now(),
 ): Promise<TlsMaterial> {
-  // One after the other, so that of several that are missing it is always the first that is named.
+  // One after the other, so that the message always names the first of several missing files.
   const certText = await readFile("certificate", paths.cert, side);
   const keyText = await readFile("private key", paths.key, side, { isSecret: true });
   const caText = await readFile("CA file", paths.ca, side);
@@ -79,14 +79,14 @@ async function readFile(
 ): Promise<string> {
   try {
     using file = await Deno.open(path);
-    // Asked of the open file: that is what is read, whatever the name leads to by then.
+    // Of the open file, because that is what we read, whatever the path leads to by now.
     const { mode, isDirectory } = await file.stat();
     if (isDirectory) {
       throw failedPrecondition(`Cannot read the ${what} "${path}": it is a directory`);
     }
     if (isSecret && mode !== null && (mode & 0o077) !== 0) {
       throw failedPrecondition(
-        `Cannot use the ${what} "${path}": others than its owner may read or change it (mode ` +
+        `Cannot use the ${what} "${path}": users other than its owner may read or change it (mode ` +
           `${(mode & 0o777).toString(8).padStart(4, "0")}); run \`chmod 600 ${path}\``,
       );
     }
@@ -119,7 +119,7 @@ function checkDates(certificate: X509Certificate, path: string, side: Side, time
   const { validFromDate, validToDate } = certificate;
   const remedy = side === "server"
     ? `renew it: ${certsCommand(["renew", "server"], dirname(path))}`
-    : "ask whoever runs the daemon for a new one: " +
+    : "ask whoever runs the daemon for a new one, " +
       `${MAKE_CERTIFICATES} renew ${nameIn(certificate)}`;
   if (time < validFromDate.getTime()) {
     throw failedPrecondition(
@@ -134,19 +134,19 @@ function checkDates(certificate: X509Certificate, path: string, side: Side, time
   }
 }
 
-/** The CN, as a word that can be pasted; `NAME` if it is none. */
+/** The CN if it can be used as a word in a shell, or else `NAME`. */
 function nameIn({ subject }: X509Certificate): string {
   return /^CN=([\w.@][\w.@-]*)$/m.exec(subject)?.[1] ?? "NAME";
 }
 
-/** The key of the certificate, of those that are in the file. */
+/** Finds the key of the certificate among those in the file. */
 function keyOf(certificate: X509Certificate, text: string, paths: TlsPaths): string {
   const blocks = privateKeyBlocks(text);
   const plain = blocks.filter(({ encrypted }) => !encrypted);
   if (blocks.length > 0 && plain.length === 0) {
     throw failedPrecondition(
       `Cannot use the private key "${paths.key}": it needs a passphrase; store it without one, ` +
-        "for its owner only",
+        "readable only by its owner",
     );
   }
   if (plain.length === 0) throw noKey();
@@ -158,7 +158,7 @@ function keyOf(certificate: X509Certificate, text: string, paths: TlsPaths): str
   }
   throw failedPrecondition(
     `Private key "${paths.key}" does not belong to certificate "${paths.cert}": ` +
-      "name the two that were made together",
+      "use a key and a certificate that were made together",
   );
 
   function noKey(cause?: unknown): JobWorkerError {
@@ -177,18 +177,16 @@ function checkCas(
   if (impostor !== undefined) {
     throw failedPrecondition(
       `Cannot use the CA file "${path}": the certificate with serial number ` +
-        `${impostor.serialNumber} is not a CA's; keep the certificates of CAs only`,
+        `${impostor.serialNumber} is not a CA certificate; keep only CA certificates in the file`,
     );
   }
-  // While CAs are rotated, the file may still hold one that has had its day.
+  // While CAs are rotated, the file may still have one that has expired.
   const isGood = ({ validFromDate, validToDate }: X509Certificate) =>
     validFromDate.getTime() <= time && time <= validToDate.getTime();
   if (!cas.some(isGood)) {
     const remedy = side === "server"
-      ? `a new CA, and all that it signs, is made with \`${
-        certsCommand(["--force"], dirname(path))
-      }\``
-      : "ask whoever runs the daemon for its ca-cert.pem of today";
+      ? `make a new CA and new certificates with \`${certsCommand(["--force"], dirname(path))}\``
+      : "ask whoever runs the daemon for its current ca-cert.pem";
     throw failedPrecondition(`Every CA in "${path}" has expired or is not valid yet: ${remedy}`);
   }
 }

@@ -1,8 +1,8 @@
 /**
- * `@peculiar/x509`, which finds its parts by `reflect-metadata` and fails to load before it. They are
- * imported one after the other, in so many words: bundlers do not keep the order of import statements.
+ * `@peculiar/x509`, which needs `reflect-metadata` and fails to load before it. They are imported one
+ * after the other with `import()`, because bundlers do not keep the order of import statements.
  *
- * It costs a process some 100 ms at start: the CLI should load what needs it when it needs it.
+ * Loading it takes some 100 ms, so the CLI should load what needs it only when it needs it.
  *
  * @module
  */

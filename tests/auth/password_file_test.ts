@@ -46,13 +46,13 @@ Deno.test("parsePasswordFile() reads what htpasswd writes, and roles in a third 
 
 Deno.test("parsePasswordFile() refuses other lines, by their number and without the hash", () => {
   const wrong: [string, RegExp][] = [
-    ["alice", /hashed by bcrypt/],
-    ["alice:", /hashed by bcrypt/],
+    ["alice", /hashed with bcrypt/],
+    ["alice:", /hashed with bcrypt/],
     ["alice:secret", /htpasswd -B/],
-    ["alice:$apr1$abc$0123456789012345678901", /hashed by bcrypt/],
-    ["alice:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=", /hashed by bcrypt/],
-    [`alice:${HASH.replace("2y", "2x")}`, /hashed by bcrypt/],
-    [`alice:${HASH.slice(0, -1)}`, /hashed by bcrypt/],
+    ["alice:$apr1$abc$0123456789012345678901", /hashed with bcrypt/],
+    ["alice:{SHA}2jmj7l5rSw0yVb/vlWAYkK/YBwk=", /hashed with bcrypt/],
+    [`alice:${HASH.replace("2y", "2x")}`, /hashed with bcrypt/],
+    [`alice:${HASH.slice(0, -1)}`, /hashed with bcrypt/],
     [`alice:${HASH.replace("$05$", "$31$")}`, /a cost of 4 to 15/],
     [`alice:${HASH}:root`, /no role "root": use admin, operator, viewer/],
     [`alice:${HASH}:Admin`, /no role "Admin"/],
@@ -61,7 +61,7 @@ Deno.test("parsePasswordFile() refuses other lines, by their number and without 
     [`a b:${HASH}`, /name:hash:roles/],
     [`a\u202eb:${HASH}`, /name:hash:roles/],
     [`${"a".repeat(65)}:${HASH}`, /name:hash:roles/],
-    [`bob:${HASH}`, /"bob" is there already/],
+    [`bob:${HASH}`, /there already is a user "bob"/],
   ];
   for (const [line, words] of wrong) {
     assert.throws(

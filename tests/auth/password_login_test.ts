@@ -268,7 +268,7 @@ Deno.test("BcryptThread takes its time over the other hashes when the password i
   // A comparison with this hash fails, which shows that it was made.
   const hashes = [bcrypt.hashSync("secret", 4), "x".repeat(60)];
   assert.equal(await matches(thread, "secret", hashes), true);
-  await assert.rejects(matches(thread, "wrong", hashes), /The thread for passwords has failed/);
+  await assert.rejects(matches(thread, "wrong", hashes), /The password thread has failed/);
   // The next one has another thread.
   assert.equal(await matches(thread, "secret", hashes), true);
 });
@@ -277,7 +277,7 @@ Deno.test("BcryptThread ends what waits when it is disposed of", async () => {
   const thread = new BcryptThread();
   const waiting = matches(thread, "secret", [bcrypt.hashSync("secret", 4)]);
   thread[Symbol.dispose]();
-  await assert.rejects(waiting, /going away/);
+  await assert.rejects(waiting, /shutting down/);
 });
 
 Deno.test("Backoff forgets the oldest keys when there are too many", () => {

@@ -24,7 +24,7 @@ Deno.test("loadServerMaterial() refuses a certificate that no client takes for a
     else {
       await assert.rejects(loading, {
         code: "failed_precondition",
-        message: /both\.pem": it is not for servers \(no EKU serverAuth\); name that of the server/,
+        message: /both\.pem": it is not for servers \(no EKU serverAuth\); use the server's, which/,
       });
     }
   }

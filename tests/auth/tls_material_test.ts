@@ -133,7 +133,7 @@ Deno.test("loadTlsMaterial() takes certificate and CA from their first moment to
 Deno.test("loadTlsMaterial() refuses a CA file with something else in it, or only dead CAs", async () => {
   const leaf = await certificates.issue({});
   const mixed = await write({ ca: certificates.ca.cert + leaf.cert });
-  await assertRefused(mixed, mixed.ca, "is not a CA's");
+  await assertRefused(mixed, mixed.ca, "is not a CA certificate");
 
   const dead = await write({ ca: (await issueCa()).cert });
   await loadTlsMaterial(dead, "server", NOW);
