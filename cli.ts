@@ -1,5 +1,5 @@
 /**
- * `worker-cli`: drives a Job Worker daemon from the command line.
+ * `worker-cli`: controls a Job Worker daemon from the command line.
  *
  * @module
  */

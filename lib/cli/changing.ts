@@ -3,9 +3,10 @@ import type { Job, JobClient } from "./job_client.ts";
 import type { NewJob } from "./invocation.ts";
 
 /**
- * Waits for a call that changes something. Who leaves before the answer is told what may come of it.
+ * Waits for a call that changes something. Users who leave before the answer are told what may have
+ * happened.
  *
- * @param fate what becomes of what was asked for
+ * @param fate what may have happened
  */
 export async function changing<T>(io: Io, call: Promise<T>, fate: string): Promise<T> {
   try {
@@ -19,8 +20,8 @@ export async function changing<T>(io: Io, call: Promise<T>, fate: string): Promi
 }
 
 /**
- * Starts a job. The first Ctrl-C does not end that: to leave in the middle of a start would leave a job
- * whose id nobody knows.
+ * Starts a job. The first Ctrl-C does not interrupt this, because leaving in the middle of a start could
+ * leave a job whose id nobody knows.
  */
 export async function startJob(
   { io, client }: { io: Io; client: Pick<JobClient, "startJob"> },
@@ -29,14 +30,14 @@ export async function startJob(
   const onInterrupted = () =>
     void tell(
       io,
-      "The daemon was asked to start the job; Ctrl-C again to leave without its answer",
+      "The daemon has been asked to start the job; press Ctrl-C again to leave without its answer",
     );
   io.interrupted.addEventListener("abort", onInterrupted, { once: true });
   try {
     return await changing(
       io,
       client.startJob(job, { signal: io.interruptedAgain }),
-      "the job may have been started; those that run: worker-cli list running",
+      "the job may have been started; to see the running jobs: worker-cli list running",
     );
   } finally {
     io.interrupted.removeEventListener("abort", onInterrupted);

@@ -2,7 +2,7 @@ import type { Settings } from "./invocation.ts";
 import type { Output } from "./io.ts";
 import type { JobStatus, Unknown } from "./job_client.ts";
 
-/** SGR codes of ECMA-48. */
+/** SGR codes, see ECMA-48. */
 const CODES: Readonly<Record<JobStatus | Unknown, number>> = {
   running: 36,
   done: 32,
@@ -11,10 +11,10 @@ const CODES: Readonly<Record<JobStatus | Unknown, number>> = {
   unknown: 35,
 };
 
-/** Colours a text by the status it tells of. */
+/** Colours a text according to a status. */
 export type Paint = (text: string, status: JobStatus | Unknown) => string;
 
-/** Paints on a terminal whose user does not mind; elsewhere it leaves text as it is. */
+/** Colours text on a terminal, unless the user does not want that; elsewhere text stays as it is. */
 export function paintFor(output: Output, settings: Settings): Paint {
   if (!output.isTerminal || !settings.color) return (text) => text;
   return (text, status) => `\x1b[${CODES[status]}m${text}\x1b[39m`;

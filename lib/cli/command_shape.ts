@@ -1,5 +1,5 @@
 /**
- * The grammar as data, for those who write about it: completions and manual pages.
+ * The grammar as data, for completions and manual pages.
  *
  * @module
  */
@@ -16,7 +16,7 @@ export interface CommandShape {
 
 export interface ArgumentShape {
   readonly name: string;
-  /** Empty: anything. */
+  /** The accepted values; empty if any value is. */
   readonly choices: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export interface OptionShape {
   readonly takesValue: boolean;
 }
 
-/** What the parser's package calls a command, as far as it is needed here. */
+/** The part of a command of the parser package that is needed here. */
 interface ParserCommand {
   name(): string;
   description(): string;
@@ -47,7 +47,7 @@ interface ParserCommand {
   readonly commands: readonly ParserCommand[];
 }
 
-/** The shape of a command of the parser, without what is hidden. */
+/** The shape of a command of the parser, without hidden subcommands. */
 export function shapeOf(command: ParserCommand): CommandShape {
   return {
     name: command.name(),

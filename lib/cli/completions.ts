@@ -1,6 +1,6 @@
 /**
- * Completion of command lines. The scripts for the shells are a few lines each: they ask
- * `worker-cli __complete` what can follow, so all shells know the same, and know it live.
+ * Completion of command lines. The script for each shell is a few lines long: it asks
+ * `worker-cli __complete` what can follow, so all shells offer the same, and what is true now.
  *
  * @module
  */
@@ -8,12 +8,12 @@
 import { ROLES } from "../auth/identity.ts";
 import type { CommandShape, OptionShape } from "./command_shape.ts";
 
-/** The shells that there are scripts for. */
+/** The supported shells. */
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 
 export type Shell = typeof SHELLS[number];
 
-/** What to put where the shell looks for completions. Where nothing is known, files are offered. */
+/** The script for each shell. Where there is nothing to offer, the shell offers files. */
 export const COMPLETION_SCRIPTS: Readonly<Record<Shell, string>> = {
   bash: `# Completion of worker-cli for bash: source <(worker-cli completions bash)
 _worker_cli() {
@@ -45,34 +45,34 @@ end
 complete -c worker-cli -k -a '(__worker_cli)'`,
 };
 
-/** Something that can stand where the cursor is. */
+/** A word that fits where the cursor is. */
 export interface Candidate {
   readonly value: string;
   readonly about: string;
 }
 
-/** What can be completed: fixed candidates, or those that have to be looked up. */
+/** What to offer: fixed candidates, or those that have to be looked up. */
 export type Completion =
   | { readonly kind: "candidates"; readonly candidates: readonly Candidate[] }
-  /** Ids of jobs; `running` if others are of no use. */
+  /** Ids of jobs; `running` if only those of running jobs make sense. */
   | { readonly kind: "jobs"; readonly running: boolean }
   | { readonly kind: "contexts" };
 
 const NOTHING: Completion = { kind: "candidates", candidates: [] };
 
-/** What a line comes to, as far as it is typed. */
+/** What a partly typed line says. */
 export interface Analysis {
-  /** The word at the cursor, as far as it is typed. */
+  /** The part of the word before the cursor. */
   readonly prefix: string;
   readonly completion: Completion;
-  /** The options that say which daemon, with their values. */
+  /** The options that apply to every subcommand, with their values. */
   readonly settings: readonly string[];
 }
 
 /**
- * Finds out what can be completed. Pure.
+ * Finds out what to offer. Pure.
  *
- * @param words what follows the program's name; the last one is at the cursor, and may be empty
+ * @param words the words after the program's name; the last one is at the cursor, and may be empty
  */
 export function analyse(program: CommandShape, words: readonly string[]): Analysis {
   const prefix = words.at(-1) ?? "";
@@ -85,7 +85,7 @@ export function analyse(program: CommandShape, words: readonly string[]): Analys
       if (program.options.includes(awaiting)) settings.push(awaiting.long, word);
       awaiting = null;
     } else if (word === "--") {
-      // What follows is the user's command.
+      // The rest is the user's command.
       return { prefix, settings, completion: NOTHING };
     } else if (word.startsWith("-")) {
       const [long] = word.split("=");

@@ -2,7 +2,7 @@ import type { Settings } from "./invocation.ts";
 import type { Io } from "./io.ts";
 import type { JobClient } from "./job_client.ts";
 
-/** What a subcommand that talks to the daemon works with. */
+/** What a subcommand needs to talk to the daemon. */
 export interface Context {
   readonly io: Io;
   readonly settings: Settings;

@@ -10,18 +10,18 @@ import type { Job } from "./job_client.ts";
 import { unusualEndText } from "./job_text.ts";
 import { signalNumber } from "../job/signals.ts";
 
-/** The line or a value in it was not understood, as with most commands of Unix. */
+/** The command line was wrong; most Unix commands use this status. */
 export const USAGE = 2;
 
-/** `worker-cli` itself failed, as with `timeout`, `env` and `docker run`. */
+/** `worker-cli` itself failed; `timeout`, `env` and `docker run` use this status, too. */
 export const FAILURE = 125;
 
-/** Programs that these signals end, as a shell reports them. */
+/** How a shell reports a program that one of these signals has ended. */
 export const ENDED_BY = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
 /**
- * The exit status of an ended job, as a shell would report its leader: the code, or 128 + n if signal
- * n ended it. What that does not tell is said, see {@linkcode tellEnd}.
+ * The exit status of an ended job, as a shell would report that of its leader: the exit code, or 128 + n
+ * if signal n ended it. {@linkcode tellEnd} says what the status does not.
  */
 export async function exitStatusOfJob(io: Io, job: Job): Promise<number> {
   await tellEnd(io, job);
@@ -32,13 +32,13 @@ export async function exitStatusOfJob(io: Io, job: Job): Promise<number> {
   return number === null ? FAILURE : 128 + number;
 }
 
-/** Says how and why a job ended, unless it just exited. */
+/** Says how and why a job ended, unless it simply exited. */
 export async function tellEnd(io: Io, job: Job): Promise<void> {
   const text = unusualEndText(job);
   if (text !== null) await warn(io, text);
 }
 
-/** The exit status after a call that failed with this code. */
+/** The exit status for a call that failed with this code. */
 export function exitStatusOfError(code: ErrorCode): number {
   return code === "invalid_argument" ? USAGE : FAILURE;
 }

@@ -7,9 +7,9 @@ import { inWordsOfLine } from "./option_fields.ts";
 import { printableLines } from "../text/printable.ts";
 
 /**
- * Says what went wrong and what to do next, and with `--debug` where.
+ * Says what went wrong and what to do next, and with `--debug` also where.
  *
- * @returns The exit status.
+ * @returns the exit status
  */
 export async function printFailure(
   { io, settings }: { io: Io; settings: Settings },
@@ -19,13 +19,13 @@ export async function printFailure(
   const lines: string[] = [];
   if (error instanceof JobWorkerError) {
     lines.push(`worker-cli: ${inWordsOfLine(error.message, error.field)}`);
-    // What was asked for is wrong, and not who asks.
+    // With a field, the request is wrong, and advice about the connection would mislead.
     const advice = error.field === undefined ? advise(error, settings) : null;
     if (advice !== null) lines.push(advice);
   } else {
     lines.push(`worker-cli: ${messageOf(error)}`);
     if (!isMissingRight(error)) {
-      lines.push("This is a fault of worker-cli itself; --debug shows where");
+      lines.push("This is a bug in worker-cli; --debug shows where");
     }
   }
   if (settings.debug) lines.push(Deno.inspect(error));

@@ -27,11 +27,11 @@ import { defineStop } from "./verbs/stop.ts";
 import { defineOutput, defineStatus, defineWait } from "./verbs/watch.ts";
 
 /**
- * Reads a command line. Pure: neither the process nor its environment is looked at.
+ * Parses a command line. Pure: it looks at neither the process nor its environment.
  *
- * @param args What follows the program's name.
- * @param environment The variables that stand in for options, see {@linkcode SETTINGS}.
- * @param directory Where contexts and certificates of the user are looked for.
+ * @param args the arguments after the program's name
+ * @param environment the variables that stand in for options, see {@linkcode SETTINGS}
+ * @param directory where the user's contexts and certificates are
  */
 export function parse(
   args: readonly string[],
@@ -49,7 +49,7 @@ export function parse(
   });
   try {
     program.parse(args, { from: "user" });
-    if (verb === undefined) throw new Error("Neither a subcommand nor an error came of the line");
+    if (verb === undefined) throw new Error("The line gave neither a subcommand nor an error");
     const before = program.opts<GivenSettings>();
     const after = innermost.opts<GivenSettings>();
     const color = before.color !== false && after.color !== false;
@@ -122,7 +122,7 @@ function programOf(print: (text: string) => void, found: Found): Command {
     .configureOutput({
       writeOut: print,
       writeErr: print,
-      // The message comes with the error.
+      // The error has the message.
       outputError: () => {},
       getOutHelpWidth: () => 100,
       getErrHelpWidth: () => 100,

@@ -1,5 +1,5 @@
 /**
- * What a command line means, as plain data.
+ * The meaning of a command line, as plain data.
  *
  * @module
  */
@@ -9,9 +9,9 @@ import type { Shell } from "./completions.ts";
 import type { Command, Execution, JobStatus, LogLimit, LogStream } from "./job_client.ts";
 import type { ContextValues } from "./user_directory.ts";
 
-/** The options every subcommand takes. */
+/** The options of every subcommand. */
 export interface Settings {
-  /** Show the stack of an error. */
+  /** Whether to show stack traces of errors. */
   readonly debug: boolean;
   /** `host:port` of the daemon. */
   readonly address: string;
@@ -19,13 +19,13 @@ export interface Settings {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
-  /** One JSON value a line instead of text. */
+  /** Whether to print one JSON value per line instead of text. */
   readonly json: boolean;
-  /** False if colours are not wanted even on a terminal. */
+  /** Whether to use colours on a terminal. */
   readonly color: boolean;
 }
 
-/** A command line that was understood. */
+/** A valid command line. */
 export interface Invocation {
   readonly settings: Settings;
   readonly verb: Verb;
@@ -60,13 +60,13 @@ export type Verb =
   | CompletionsVerb
   | CompleteVerb;
 
-/** What `start` and `run` say about the new job. */
+/** The job that `start` and `run` ask for. */
 export interface NewJob {
   readonly command: Command;
   readonly labels: Readonly<Record<string, string>>;
   /** `""` if none was given. */
   readonly requestId: string;
-  /** What is left out is the daemon's choice. */
+  /** The daemon chooses what is left out. */
   readonly logLimit?: Partial<LogLimit>;
   readonly execution?: Partial<Execution>;
 }
@@ -81,16 +81,16 @@ export interface RunVerb {
   readonly job: NewJob;
 }
 
-/** A job id, or the beginning of one, as it was typed. */
 interface OfOneJob {
+  /** A job id or the beginning of one, as it was typed. */
   readonly jobId: string;
 }
 
-/** How to stop. */
+/** How to stop jobs. */
 interface Stop {
   /** `""` for the daemon's default. */
   readonly stopSignal: string;
-  /** `null` for what the job was started with. */
+  /** `null` for that of the job. */
   readonly gracePeriodMs: number | null;
 }
 
@@ -101,7 +101,7 @@ export interface StopVerb extends OfOneJob, Stop {
 /** `stop --all`: every running job that matches. */
 export interface StopAllVerb extends Stop {
   readonly kind: "stop_all";
-  /** `""`: every owner. */
+  /** `""` for every owner. */
   readonly owner: string;
   readonly labels: Readonly<Record<string, string>>;
 }
@@ -114,7 +114,7 @@ export interface SignalVerb extends OfOneJob {
 
 export interface UpdateVerb extends OfOneJob {
   readonly kind: "update";
-  /** From the start of the job; 0: for ever. */
+  /** Counted from the start of the job; 0 for no limit. */
   readonly timeoutMs: number;
 }
 
@@ -126,7 +126,7 @@ export interface OutputVerb extends OfOneJob {
   readonly kind: "output";
 }
 
-/** A point in time; `ago` is counted back from now. */
+/** A point in time; `ago` counts back from now. */
 export type Moment =
   | { readonly kind: "since"; readonly time: number }
   | { readonly kind: "ago"; readonly ms: number };
@@ -139,7 +139,7 @@ export type LogsStart =
 
 export interface LogsVerb extends OfOneJob {
   readonly kind: "logs";
-  /** Empty: both. */
+  /** Empty for both. */
   readonly streams: readonly LogStream[];
   readonly follow: boolean;
   readonly start: LogsStart;
@@ -149,13 +149,13 @@ export interface LogsVerb extends OfOneJob {
 export interface ListVerb {
   readonly kind: "list";
   readonly status: JobStatus | "all";
-  /** `""`: every owner. */
+  /** `""` for every owner. */
   readonly owner: string;
   readonly labels: Readonly<Record<string, string>>;
-  /** Only jobs that started at or after the one, and before the other. */
+  /** Only jobs that started at or after `since`, and before `until`. */
   readonly since?: Moment;
   readonly until?: Moment;
-  /** How many jobs at most; `Infinity` for all of them. */
+  /** How many jobs to show at most; `Infinity` for all of them. */
   readonly limit: number;
 }
 
@@ -163,19 +163,19 @@ export interface WaitVerb extends OfOneJob {
   readonly kind: "wait";
 }
 
-/** Which finished jobs stay: the newest, as far as all that is given allows. */
+/** Which finished jobs to keep: the newest ones, as far as every given limit allows. */
 export interface PruneVerb {
   readonly kind: "prune";
   readonly maxAgeMs?: number;
   readonly maxCount?: number;
-  /** Of all their logs together. */
+  /** The size of all their logs together. */
   readonly maxBytes?: number;
   readonly dryRun: boolean;
-  /** `""`: whoever's the caller may remove. */
+  /** `""` for every owner whose jobs the caller may remove. */
   readonly owner: string;
 }
 
-/** Where certificates are, and what belongs to their CA; `""`: in the directory. */
+/** The directory of a CA, and the paths of its key and deny list; `""` for those in the directory. */
 interface OfOneCa {
   readonly kind: "certs";
   readonly directory: string;
@@ -195,7 +195,7 @@ export interface MakeCertsVerb {
   readonly action: "make";
   readonly directory: string;
   readonly force: boolean;
-  /** Names and addresses of the server beyond the usual ones. */
+  /** Names and addresses of the server, in addition to the usual ones. */
   readonly hosts: readonly string[];
 }
 
@@ -211,7 +211,7 @@ export interface RenewCertsVerb extends OfOneCa {
   /** A user, `server` or `all`. */
   readonly name: string;
   readonly days: number;
-  /** Names and addresses of the server beyond those that it has. */
+  /** Names and addresses of the server, in addition to those that it has. */
   readonly hosts: readonly string[];
 }
 
@@ -228,7 +228,7 @@ export interface HealthVerb {
   readonly kind: "health";
 }
 
-/** What is asked of REST. Job ids must be whole there. */
+/** A call over REST, which takes only whole job ids. */
 export type RestCall =
   | { readonly kind: "health" }
   | { readonly kind: "start"; readonly command: string; readonly args: readonly string[] }
@@ -248,9 +248,9 @@ export interface RestVerb {
 export interface ContextVerb {
   readonly kind: "context";
   readonly action: "add" | "use" | "list" | "remove";
-  /** `""` for a list. */
+  /** `""` for `list`. */
   readonly name: string;
-  /** What to add; paths as they were typed. */
+  /** The values to add; paths as they were typed. */
   readonly values: ContextValues;
 }
 
@@ -259,9 +259,9 @@ export interface CompletionsVerb {
   readonly shell: Shell;
 }
 
-/** Asked by a completion script, not by people. */
+/** What completion scripts call; not for people. */
 export interface CompleteVerb {
   readonly kind: "__complete";
-  /** What follows the program's name; the last word is at the cursor. */
+  /** The words after the program's name; the last one is at the cursor. */
   readonly words: readonly string[];
 }

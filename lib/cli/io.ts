@@ -1,5 +1,5 @@
 /**
- * The world around the command line, so that tests can be one.
+ * The world around the command line, as an interface, so that tests can replace it.
  *
  * @module
  */
@@ -14,12 +14,12 @@ import type { UserDirectory } from "./user_directory.ts";
 /** One of the two outputs of the process. */
 export interface Output {
   readonly isTerminal: boolean;
-  /** Width of the terminal in columns. */
+  /** The width of the terminal in columns. */
   readonly columns: number;
   /**
-   * Writes all of the bytes, in turn with what was written before.
+   * Writes all of the bytes, after those of earlier calls.
    *
-   * @throws {OutputClosed} if nobody reads any more.
+   * @throws {OutputClosed} if the reader has gone
    */
   write(bytes: Uint8Array): Promise<void>;
 }
@@ -35,7 +35,7 @@ export class OutputClosed extends Error {
   override readonly name = "OutputClosed";
 }
 
-/** The user asked to leave, or is gone; `signal` is what said so. */
+/** The user wants to leave, or has gone; `signal` is what said so. */
 export class Interrupted extends Error {
   override readonly name = "Interrupted";
   readonly signal: "SIGHUP" | "SIGINT" | "SIGTERM";
@@ -48,13 +48,13 @@ export class Interrupted extends Error {
 
 /** Options of {@linkcode Io.connect}. */
 export interface ConnectOptions {
-  /** Told each time that a broken connection is being made again. */
+  /** Called each time a broken connection is being restored. */
   readonly onReconnecting: () => void;
-  /** What accepts connections and does not answer is given more time, and this is told; else it is not. */
+  /** If given, a server that accepts connections but does not answer gets more time, and this is called. */
   readonly onSilence?: () => void;
 }
 
-/** What the command line needs of the client of REST. */
+/** The part of the REST client that the command line needs. */
 export type RestCalls = Disposable & Pick<RestClient, "health" | "start" | "stop" | "status">;
 
 export interface Io {
@@ -62,19 +62,19 @@ export interface Io {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly environment: Environment;
-  /** Contexts and certificates of the user. */
+  /** The user's contexts and certificates. */
   readonly directory: UserDirectory;
   /** Aborted with {@linkcode Interrupted} at the first Ctrl-C, and at a hang-up. */
   readonly interrupted: AbortSignal;
-  /** The same at the second, and at a hang-up: leave at once, whatever is under way. */
+  /** Aborted at the second Ctrl-C, and at a hang-up: leave at once, whatever is in progress. */
   readonly interruptedAgain: AbortSignal;
-  /** The names of this machine, as far as we may know them. */
+  /** The names of this machine, as far as we may look them up. */
   readonly hostNames: () => readonly string[];
   /** Connects to the daemon that the settings name, as the user whose certificate they name. */
   readonly connect: (settings: Settings, options: ConnectOptions) => Promise<JobClient>;
-  /** The same for REST. Nothing is sent yet. */
+  /** Makes a client for REST, which sends nothing yet. */
   readonly connectRest: (options: RestClientOptions) => Promise<RestCalls>;
-  /** Asks the user, without showing what is typed. */
+  /** Asks the user for a password, without showing what is typed. */
   readonly askPassword: (question: string) => Promise<string>;
   /** @throws {JobWorkerError} `failed_precondition` if it cannot be read */
   readonly readTextFile: (path: string) => Promise<string>;
@@ -87,16 +87,16 @@ export async function printLine(output: Output, line: string): Promise<void> {
   await output.write(encoder.encode(`${line}\n`));
 }
 
-/** How long whoever reads standard error may take to hear a last word. */
-const LISTEN_WITHIN_MS = 2_000;
+/** How long the reader of standard error may take for a warning. */
+const WARNING_TIMEOUT_MS = 2_000;
 
-/** Tells people and programs what they must not miss, though nothing fails if nobody listens. */
+/** Tells people and programs what they must not miss. It does not fail if nobody reads it. */
 export async function warn(io: Io, words: string): Promise<void> {
-  const said = printLine(io.stderr, `worker-cli: ${words}`);
-  await abortable(said, AbortSignal.timeout(LISTEN_WITHIN_MS)).catch(() => {});
+  const written = printLine(io.stderr, `worker-cli: ${words}`);
+  await abortable(written, AbortSignal.timeout(WARNING_TIMEOUT_MS)).catch(() => {});
 }
 
-/** Tells people something; programs that read stderr are spared it, and nothing fails for it. */
+/** Tells people something, but not programs that read stderr. It does not fail if nobody reads it. */
 export async function tell(io: Io, words: string): Promise<void> {
   if (io.stderr.isTerminal) await printLine(io.stderr, words).catch(() => {});
 }

@@ -1,6 +1,5 @@
 /**
- * What the command line needs of the daemon: a part of the client of `lib/grpc`, so that tests can
- * give a fake.
+ * The part of the gRPC client that the command line needs, so that tests can pass a fake.
  *
  * @module
  */
@@ -9,7 +8,7 @@ import type { JobServiceClient, JobWorkerClient } from "../grpc/client.ts";
 
 export type * from "../grpc/client.ts";
 
-/** A connection to the daemon. The requests of the command line say all that there is to say. */
+/** A connection to the daemon. */
 export type JobClient =
   & AsyncDisposable
   & Pick<JobWorkerClient, "checkHealth">

@@ -6,32 +6,32 @@ import { printable } from "../text/printable.ts";
 import { quoted } from "../text/quoted.ts";
 import { truncate } from "./text_width.ts";
 
-/** Ids begin with the time, so fewer characters than this would not tell jobs of one year apart. */
-const SHORTEST = 4;
-const WHOLE = 36;
-const CANDIDATES = 10;
+/** Ids begin with the time, so fewer characters would not distinguish jobs of one year. */
+const MIN_LENGTH = 4;
+const FULL_LENGTH = 36;
+const MAX_CANDIDATES = 10;
 
 /**
- * The id of the job that was meant by an id or by the beginning of one.
+ * Finds the id of a job by the whole id or the beginning of it.
  *
- * @throws {JobWorkerError} `invalid_argument` for what cannot be one, `not_found` if no job's id
- *   begins so, `failed_precondition` if several do.
+ * @throws {JobWorkerError} `invalid_argument` for what cannot be the beginning of an id, `not_found` if no
+ * id begins with it, `failed_precondition` if several do
  */
 export async function resolveJobId({ client, io }: Context, typed: string): Promise<string> {
   const prefix = typed.toLowerCase();
   const length = prefix.length;
-  if (!/^[0-9a-f-]+$/.test(prefix) || length < SHORTEST || length > WHOLE) {
+  if (!/^[0-9a-f-]+$/.test(prefix) || length < MIN_LENGTH || length > FULL_LENGTH) {
     throw invalidArgument(
-      `Job id ${quoted(typed)} is neither an id nor the beginning of ` +
-        `one: ${SHORTEST} or more of its characters, 0-9, a-f and hyphens`,
+      `${quoted(typed)} is neither a job id nor the beginning of one: use at least ` +
+        `${MIN_LENGTH} of its characters, which are 0-9, a-f and hyphens`,
     );
   }
-  if (length === WHOLE) return prefix;
-  const request = { filter: { jobIdPrefix: prefix }, pageSize: CANDIDATES, pageToken: "" };
+  if (length === FULL_LENGTH) return prefix;
+  const request = { filter: { jobIdPrefix: prefix }, pageSize: MAX_CANDIDATES, pageToken: "" };
   const { jobs, nextPageToken } = await client.listJobs(request, { signal: io.interrupted });
   const [first, second] = jobs;
   if (first === undefined) {
-    throw new JobWorkerError("not_found", `No job has an id that begins with "${prefix}"`);
+    throw new JobWorkerError("not_found", `There is no job whose id begins with "${prefix}"`);
   }
   if (second === undefined && nextPageToken === "") return first.jobId;
   const lines = jobs.map((job) => {
@@ -40,6 +40,6 @@ export async function resolveJobId({ client, io }: Context, typed: string): Prom
   });
   if (nextPageToken !== "") lines.push("  and more");
   throw failedPrecondition(
-    `Several jobs have an id that begins with "${prefix}"; write more of it:\n${lines.join("\n")}`,
+    `The ids of several jobs begin with "${prefix}"; type more of it:\n${lines.join("\n")}`,
   );
 }

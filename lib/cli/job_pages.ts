@@ -3,7 +3,7 @@ import type { Job, JobFilter } from "./job_client.ts";
 
 const MAX_PAGE_JOBS = 1_000;
 
-/** The jobs that match, the newest first, `limit` at most, a page at a time. */
+/** The jobs that match, newest first, at most `limit` of them, one page at a time. */
 export async function* jobPages(
   { io, client }: Context,
   filter: JobFilter,

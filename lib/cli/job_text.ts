@@ -10,7 +10,7 @@ import { commandText, dateText, isLost, tookText } from "../job/job_words.ts";
 import type { Containment, Execution, Job, JobReason, JobUsage, Unknown } from "./job_client.ts";
 import { printable } from "../text/printable.ts";
 
-/** The exit code or the name of the signal; `-` while the job runs, and if nobody knows. */
+/** The exit code or the name of the signal; `-` while the job runs, and if it is unknown. */
 export function exitText(job: Job): string {
   const exitStatus = job.end?.exitStatus ?? null;
   if (exitStatus === null) return "-";
@@ -22,13 +22,13 @@ const REASONS: Readonly<Record<JobReason | Unknown, string>> = {
   signaled: "",
   stopped: "stopped by a user",
   timeout: "out of time",
-  log_limit: "printed more than could be kept",
+  log_limit: "reached the limit of its log",
   shutdown: "the daemon was shut down",
-  lost: "lost, the daemon died while the job ran and nobody knows how it ended",
+  lost: "lost, because the daemon died while the job was running; nobody knows how it ended",
   unknown: "for a reason that this version does not know",
 };
 
-/** What the job is, or how it ended: `failed: exit code 3`. */
+/** The status of a job, and how it ended: `failed: exit code 3`. */
 export function outcomeText(job: Job): string {
   if (job.end === null) return job.liveStatus;
   const { status, reason, exitStatus, ...more } = job.end;
@@ -41,7 +41,7 @@ export function outcomeText(job: Job): string {
   return `${status}: ${parts.filter((part) => part !== "").join(", ")}`;
 }
 
-/** How a job ended, for those who see its exit status; `null` if it just exited, and that says it all. */
+/** How a job ended, to go with its exit status; `null` if it simply exited, so that the status says it all. */
 export function unusualEndText(job: Job): string | null {
   if (job.end === null) return null;
   const { reason, detail } = job.end;
@@ -50,20 +50,20 @@ export function unusualEndText(job: Job): string | null {
   return `Job ${printable(job.jobId)} ${outcomeText(job)}${because}`;
 }
 
-/** That nobody of ours is with a job any more, and how to get at it. */
-export function leftText(jobId: string, fate = "goes on"): string {
+/** Says that we have left a job, and how to get back to it. */
+export function leftText(jobId: string, fate = "keeps running"): string {
   const id = printable(jobId);
-  return `Left job ${id}, which ${fate}; its output: worker-cli logs all ${id} --follow; ` +
+  return `Left job ${id}, which ${fate}; to see its output: worker-cli logs all ${id} --follow; ` +
     `to stop it: worker-cli stop ${id}`;
 }
 
-/** Fields that the texts of the outcome, the limits and the command hold. */
+/** Fields that are part of the texts of the outcome, the limits and the command. */
 type InText = "liveStatus" | "timeoutMs" | "gracePeriodMs" | "limits" | "name" | "args";
 
 /** Fields that nobody asks for. */
 type NotShown = "requestId" | "hasInput";
 
-/** Everything about a job that people ask for, as pairs of a name and printable text. */
+/** All details of a job that people ask for, as pairs of a name and printable text. */
 export function jobDetails(job: Job, now: number): [name: string, text: string][] {
   const { jobId, command, pid, owner, labels, startedAt, stdoutBytes, stderrBytes, ...more } = job;
   const { execution, containment, usage, logLimit, logBytes, outputTruncated, end, ...rest } = more;
@@ -78,7 +78,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Job", printable(jobId)],
     ["Command", commandText(job)],
     ["Directory", printable(workingDirectory)],
-    // Names only: values are often secrets, and a terminal has onlookers.
+    // Only the names: values are often secrets, and others may look at the terminal.
     ["Variables", Object.keys(env).map(printable).join(", ")],
     ["Status", outcomeText(job)],
     ["Detail", printable(end?.detail ?? "")],
@@ -101,8 +101,8 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
 }
 
 const CONTAINMENTS: Readonly<Record<Containment | Unknown, string>> = {
-  cgroup: "cgroup: a stop ends all that it starts",
-  process_group: "process group: a stop does not reach what leaves its session",
+  cgroup: "cgroup: stopping the job ends everything that it has started",
+  process_group: "process group: stopping the job misses processes that have left its session",
   unknown: "something that this version does not know",
 };
 
@@ -114,18 +114,18 @@ function limitsText(
   return listText([
     timeoutMs === 0 ? "" : formatDuration(timeoutMs),
     memoryBytes === undefined ? "" : `${formatByteSize(memoryBytes)} of memory`,
-    cpus === undefined ? "" : `processor time of ${cpus}`,
+    cpus === undefined ? "" : `CPUs: ${cpus}`,
     processes === undefined ? "" : `processes: ${processes}`,
-    `${formatDuration(gracePeriodMs)} to end when stopped`,
+    `grace period of ${formatDuration(gracePeriodMs)}`,
   ]);
 }
 
 function usageText({ cpuMs, peakMemoryBytes, oomKills, ...rest }: JobUsage): string {
   rest satisfies Record<string, never>;
   return listText([
-    cpuMs === null ? "" : `${formatDuration(cpuMs)} of processor time`,
-    peakMemoryBytes === null ? "" : `${formatByteSize(peakMemoryBytes)} of memory at most`,
-    oomKills ? `killed for want of memory: ${oomKills}` : "",
+    cpuMs === null ? "" : `${formatDuration(cpuMs)} of CPU time`,
+    peakMemoryBytes === null ? "" : `at most ${formatByteSize(peakMemoryBytes)} of memory`,
+    oomKills ? `out-of-memory kills: ${oomKills}` : "",
   ]);
 }
 
@@ -138,15 +138,15 @@ function listText(parts: readonly string[]): string {
   return parts.filter((part) => part !== "").join(", ");
 }
 
-/** Why the end of the output may be missing. */
+/** Why some of the output may be missing. */
 function truncationText(job: Job): string {
   switch (job.end?.reason) {
     case "lost":
-      return "what it printed last may not have reached the disk";
+      return "its last output may not have reached the disk";
     case "log_limit":
-      return "what it printed after that is gone";
+      return "its later output was discarded";
     default:
-      return "more may have come from a process that had left the job";
+      return "a process that had left the job may have printed more";
   }
 }
 

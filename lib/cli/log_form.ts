@@ -1,5 +1,5 @@
 /**
- * The three forms in which records of a log are printed.
+ * The three forms in which the records of a log are printed.
  *
  * @module
  */
@@ -10,20 +10,20 @@ import { dateText } from "../job/job_words.ts";
 import type { LogRecord } from "./job_client.ts";
 import { jsonLine } from "../text/printable.ts";
 
-/** Turns the records of one log, in order, into the bytes to print for each. */
+/** Turns each record of one log, in order, into the bytes to print. */
 export type LogForm = (record: LogRecord) => Uint8Array;
 
 const NEWLINE = 0x0a;
 const encoder = new TextEncoder();
 
-/** The job's own bytes. */
+/** Prints the job's own bytes. */
 export function rawForm(): LogForm {
   return (record) => record.data;
 }
 
 /**
- * The job's own bytes, each line with the time at which its first byte was read before it. A line
- * may come in several records, and those of the two streams may alternate.
+ * Prints the job's own bytes, and before each line the time at which its first byte was read. A line may
+ * span several records, and records of the two streams may alternate.
  */
 export function timestampedForm(): LogForm {
   const atLineStart: Record<LogRecord["stream"], boolean> = {
@@ -46,7 +46,7 @@ export function timestampedForm(): LogForm {
   };
 }
 
-/** A line of JSON per record: the bytes in base64, and as text if they are valid UTF-8. */
+/** Prints a line of JSON per record: the bytes in base64, and also as text if they are valid UTF-8. */
 export function jsonForm(): LogForm {
   return (record) => encoder.encode(`${jsonLine(recordJson(record))}\n`);
 }

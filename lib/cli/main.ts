@@ -28,9 +28,9 @@ import { permissionsFor } from "./permissions.ts";
 import { printableLines } from "../text/printable.ts";
 
 /**
- * The command line, from its words to its exit status. Never rejects.
+ * Runs a command line, and returns its exit status. Never rejects.
  *
- * @param args What follows the program's name.
+ * @param args the arguments after the program's name
  */
 export async function main(args: readonly string[], io: Io): Promise<number> {
   try {
@@ -51,7 +51,7 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
         return await invoke(parsed.invocation, io);
     }
   } catch (error) {
-    // As of a program that SIGPIPE ends: `worker-cli logs all ID | head` is not worth a word.
+    // As if SIGPIPE had ended us: `worker-cli logs all ID | head` is no reason to complain.
     if (error instanceof OutputClosed) return ENDED_BY.SIGPIPE;
     await printLine(io.stderr, `worker-cli: ${printableLines(messageOf(error))}`).catch(() => {});
     return FAILURE;
@@ -69,11 +69,12 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
       await printLine(io.stdout, COMPLETION_SCRIPTS[verb.shell]);
       return 0;
     }
-    const onReconnecting = () => void tell(io, `Lost ${settings.address}; connecting again…`);
+    const onReconnecting = () =>
+      void tell(io, `Lost the connection to ${settings.address}; reconnecting…`);
     const { address } = settings;
     const onSilence = () =>
-      void tell(io, `${address} accepts connections, but does not answer yet; waiting…`);
-    // Whoever asks whether it is well wants to be told that it is not.
+      void tell(io, `${address} accepts connections but does not answer yet; waiting…`);
+    // Whoever asks about its health wants to know at once that it does not answer.
     const silence = verb.kind === "health" ? {} : { onSilence };
     await using client = await abortable(
       io.connect(settings, { onReconnecting, ...silence }),

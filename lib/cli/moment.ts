@@ -14,15 +14,15 @@ export function timeOf(moment: Moment, now: number): number {
   return moment.kind === "since" ? moment.time : Math.max(0, now - moment.ms);
 }
 
-/** The last millisecond that a date can be written for with a year of four digits. */
+/** The last millisecond whose year has four digits. */
 const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
 /**
- * Reads a point in time: a duration back from now, a date and time of RFC 3339 with its zone, or `@` and
- * seconds since the Unix epoch, as in systemd.time(7).
+ * Reads a point in time: a duration back from now, an RFC 3339 date and time with a zone, or `@` followed
+ * by seconds since the Unix epoch, as in systemd.time(7).
  *
- * @throws {JobWorkerError} `invalid_argument`, saying what is wrong with it. What could be two times is
- * none: a number alone, and a time without a zone.
+ * @throws {JobWorkerError} `invalid_argument`, saying what is wrong. A bare number and a time without a
+ * zone are refused, because they are ambiguous.
  */
 export function parseMoment(text: string): Moment {
   if (text.startsWith("@") && isBareNumber(text.slice(1))) {
@@ -34,7 +34,7 @@ export function parseMoment(text: string): Moment {
     const time = new Date(Math.min(Number(text) * 1_000, LATEST)).toISOString();
     throw invalid(
       text,
-      `is ambiguous: did you mean ${text}s, back from now, or @${text}, ${time}?`,
+      `is ambiguous: did you mean ${text}s (seconds before now) or @${text} (${time})?`,
     );
   }
   if (/^\d+-/.test(text)) {
@@ -49,8 +49,8 @@ export function parseMoment(text: string): Moment {
   }
   throw invalid(
     text,
-    "is neither a duration, for example 10m, nor a time of RFC 3339, for example " +
-      "2026-07-31T09:30:00Z, nor @ and seconds since 1970",
+    "is not valid: use a duration such as 10m, an RFC 3339 time such as 2026-07-31T09:30:00Z, " +
+      "or @ followed by seconds since 1970",
   );
 }
 

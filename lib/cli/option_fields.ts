@@ -1,6 +1,6 @@
 /**
- * Which option or argument of a line each field of a request comes from, by the field's name in the
- * proto; `null` for what no line says. The daemon names fields, and users have typed options.
+ * The option or argument that each field of a request comes from, by the field's name in the proto;
+ * `null` for fields that users do not set. The daemon's messages name fields, but users type options.
  */
 export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "command": "<command>",
@@ -38,7 +38,7 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "follow": "--follow",
   "tail_lines": "--tail",
   "since": "--since",
-  // Where a log is read from, and input written to: nobody types that.
+  // Positions in logs and inputs, which nobody types.
   "offset": null,
   "end_offset": null,
   "data": null,
@@ -50,7 +50,7 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "owner": "--owner",
 };
 
-/** What an error says, in the words of the line that caused it. */
+/** The message of an error, with the options that the user has typed instead of the fields. */
 export function inWordsOfLine(message: string, field: string | undefined): string {
   if (field === undefined || !Object.hasOwn(OPTION_OF_FIELD, field)) return message;
   const option = OPTION_OF_FIELD[field] ?? null;
@@ -58,9 +58,9 @@ export function inWordsOfLine(message: string, field: string | undefined): strin
   const named = new RegExp(`^(Invalid|Missing|Unknown value in) ${RegExp.escape(field)}\\b`);
   const [found, state = ""] = named.exec(message) ?? [];
   if (found !== undefined) {
-    // The name of a label or of a variable may follow.
+    // The name of a label or variable may follow.
     return `${state} ${option}${message.slice(found.length).replace(/^\./, " ")}`;
   }
-  // Where it is told in words, these say which part of a command it is.
+  // A message that does not name the field already says which part of the command it is about.
   return option.startsWith("--") ? `${option}: ${message}` : message;
 }

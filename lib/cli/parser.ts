@@ -1,5 +1,5 @@
 /**
- * What the verbs ask of the parser package. No other module imports that.
+ * The parser package, as the verbs use it. No other module imports the package.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Verb } from "./invocation.ts";
 
 export { Argument, Command, CommanderError } from "commander";
 
-/** Takes what the line has turned out to mean. */
+/** Receives the meaning of the line. */
 export type Found = (verb: Verb) => void;
 
 /** Adds a subcommand to the program. */
@@ -18,7 +18,7 @@ export function subcommand(program: Command, name: Verb["kind"], about: string):
   return program.command(name).description(about).helpOption("-h, --help", "print this help");
 }
 
-/** An option whose value is read by `read`, which throws what it does not accept. */
+/** An option whose value `read` parses; it throws for a value that it does not accept. */
 export function option<T>(
   flags: string,
   about: string,

@@ -14,15 +14,15 @@ export const FIRST_BYTE: LogStart = { kind: "offset", offset: 0 };
 /** Options of {@linkcode printLog}. */
 export interface PrintLogOptions {
   readonly timestamps?: boolean;
-  /** Ends the reading; `io.interrupted` by default. */
+  /** Ends the call; `io.interrupted` by default. */
   readonly signal?: AbortSignal;
 }
 
 /**
- * Prints the log of a job: what it wrote to stdout on stdout, what it wrote to stderr on stderr. The
- * next batch is asked for once this one is written, so that a slow reader slows only itself.
+ * Prints the log of a job: its stdout on stdout, its stderr on stderr. It asks for the next batch only
+ * after writing the previous one, so that a slow reader slows only itself.
  *
- * @returns The ended job, or `null` if it still runs.
+ * @returns the ended job, or `null` if it is still running
  */
 export async function printLog(
   context: Context,
@@ -39,7 +39,7 @@ export async function printLog(
   for await (const batch of client.streamLogs(request, { signal })) {
     if (batch.gap !== undefined) await printGap(context, batch.gap);
     for (const [output, bytes] of runs(batch.records, outputOf, form)) {
-      // Whoever reads may never go on, and must not keep us then.
+      // The reader may have stopped for ever, and must not keep us from leaving.
       await abortable(output.write(bytes), signal);
     }
     finished = batch.finishedJob;
@@ -58,11 +58,11 @@ export async function followLog(
 ): Promise<Job> {
   const request = { jobId, streams: [], follow: true, start: FIRST_BYTE };
   return await printLog(context, request, { signal }) ??
-    // Only a daemon that breaks its contract leaves the outcome out of the last message.
+    // The last message has the outcome unless the daemon breaks its contract.
     await context.client.waitJob({ jobId }, { signal });
 }
 
-/** Tells what is missing before what is printed next: offsets count both streams together. */
+/** Says what is missing before the next output. Offsets count both streams together. */
 async function printGap({ io, settings }: Context, { from, to }: LogGap): Promise<void> {
   if (settings.json) await printLine(io.stdout, jsonLine({ gap: { from, to } }));
   else {
@@ -70,13 +70,13 @@ async function printGap({ io, settings }: Context, { from, to }: LogGap): Promis
       io.stderr,
       `worker-cli: ${
         to - from
-      } bytes of the output are gone, from byte ${from} up to byte ${to}: ` +
-        "dropped to keep within the limit of the log",
+      } bytes of output, from byte ${from} up to byte ${to}, are missing: ` +
+        "they were dropped to keep the log within its limit",
     );
   }
 }
 
-/** Joins neighbours that go to the same output: a job that writes byte by byte costs one write. */
+/** Joins adjacent records for the same output, so that the output of a job that writes single bytes costs one write. */
 function* runs(
   records: readonly LogRecord[],
   outputOf: (record: LogRecord) => Output,

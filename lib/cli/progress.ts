@@ -2,17 +2,17 @@ import type { Output } from "./io.ts";
 
 /** Options of {@linkcode withProgress}. */
 export interface ProgressOptions {
-  /** Milliseconds until the first words, and between changes; a second by default. */
+  /** Milliseconds until the text appears, and between changes; a second by default. */
   readonly intervalMs?: number;
 }
 
 const encoder = new TextEncoder();
 
 /**
- * Waits for something that may take a while, and says so on a terminal: a line that is rewritten
- * every second from the first on, and gone at the end.
+ * Waits for something that may take a while, and shows that on a terminal: after a second a line
+ * appears, which is rewritten every second and removed at the end.
  *
- * @param describe The words, given the milliseconds since the call.
+ * @param describe returns the text, given the milliseconds since the call
  */
 export async function withProgress<T>(
   output: Output,
@@ -23,7 +23,7 @@ export async function withProgress<T>(
   if (!output.isTerminal) return await work;
   const startedAt = performance.now();
   let isShown = false;
-  // A terminal that cannot be written to is noticed by those who print results, not here.
+  // Printing the result will fail as well, and report it.
   const write = (text: string) => output.write(encoder.encode(text)).catch(() => {});
   const timer = setInterval(() => {
     isShown = true;
@@ -33,7 +33,7 @@ export async function withProgress<T>(
     return await work;
   } finally {
     clearInterval(timer);
-    // In turn, behind the words.
+    // After the last text, because writes happen in order.
     if (isShown) await write("\r\x1b[K");
   }
 }

@@ -15,7 +15,7 @@ import { readSettings, type Setting, SETTINGS } from "./settings.ts";
 import { type UserDirectory, withContext } from "./user_directory.ts";
 import { parseAddress } from "./values.ts";
 
-/** These forms, and what they take, for the help. */
+/** These forms and their options, for the help. */
 export const REST_FORMS =
   `[options] --health | --start -- <command>... | --stop <jobId> | --status <jobId>`;
 
@@ -25,12 +25,12 @@ The forms with --health, --start, --stop and --status use REST: they take --rest
 WORKER_USER and so on. Without a password file, the password is that in WORKER_PASSWORD, or
 worker-cli asks for it.`;
 
-/** The variables that stand in for options of these forms only, and for none. */
+/** The variables of these forms only. */
 export const REST_VARIABLES: Readonly<Record<string, string>> = {
   WORKER_REST_ADDRESS: "Stands in for --rest-address.",
   WORKER_USER: "Stands in for --user with REST.",
   WORKER_PASSWORD_FILE: "Stands in for --password-file.",
-  WORKER_PASSWORD: "The password for REST, where there is no such file.",
+  WORKER_PASSWORD: "The password for REST, if there is no password file.",
 };
 
 const FORMS = {
@@ -52,9 +52,9 @@ const OPTIONS = {
 } as const;
 
 /**
- * Reads a command line, if it has one of these forms.
+ * Parses a command line that has one of these forms.
  *
- * @returns `null` for a line with a subcommand, or with neither
+ * @returns `null` for any other line
  */
 export function parseRest(
   args: readonly string[],
@@ -108,7 +108,9 @@ function callOf(
   positionals: readonly string[],
 ): RestCall {
   const [form, ...others] = Object.keys(FORMS).filter((name) => Object.hasOwn(values, name));
-  if (others.length > 0) throw invalidArgument(`--${form} and --${others[0]} do not go together`);
+  if (others.length > 0) {
+    throw invalidArgument(`--${form} and --${others[0]} cannot be used together`);
+  }
   const [command, ...args] = positionals;
   if (form === "start") {
     if (command === undefined) {
@@ -116,12 +118,14 @@ function callOf(
     }
     return { kind: "start", command, args };
   }
-  if (command !== undefined) throw invalidArgument(`--${form} takes no ${JSON.stringify(command)}`);
+  if (command !== undefined) {
+    throw invalidArgument(`--${form} does not take ${JSON.stringify(command)}`);
+  }
   if (form !== "stop" && form !== "status") return { kind: "health" };
   const jobId = String(values[form]).toLowerCase();
   if (isJobId(jobId)) return { kind: form, jobId };
   throw invalidArgument(
-    `--${form} ${quoted(jobId)}: must be the whole id of a job, ` +
+    `--${form} ${quoted(jobId)}: must be the full id of a job, ` +
       "such as 01890a5d-ac96-774b-bcce-b302099a8057",
   );
 }

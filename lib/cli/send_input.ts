@@ -2,14 +2,14 @@ import { abortable } from "../async/abortable.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Context } from "./context.ts";
 
-/** The most that is sent at once, in bytes. */
+/** How many bytes to send at once. */
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * Sends standard input to a job, no faster than the job takes it, and its end. Returns early once the
- * job reads no more: it may have all it wants.
+ * Sends standard input and its end to a job, no faster than the job reads it. Returns early if the job
+ * stops reading: it may have all that it needs.
  *
- * @throws {JobWorkerError} if standard input cannot be read, or the job not be reached
+ * @throws {JobWorkerError} if standard input cannot be read, or the job cannot be reached
  */
 export async function sendInput(
   { io, client }: Context,
@@ -20,7 +20,7 @@ export async function sendInput(
   let offset = 0;
   try {
     for (let end = false; !end;) {
-      // Somebody may never type: what ends the job ends the wait.
+      // The user may never type anything; the end of the job ends the wait.
       const length = await abortable(readInput(io.stdin, buffer), signal);
       end = length === null;
       const data = buffer.subarray(0, length ?? 0);

@@ -1,5 +1,5 @@
 /**
- * The options that every subcommand takes, and the environment variables that stand in for them.
+ * The options of every subcommand, and the environment variables that stand in for them.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import type { Settings } from "./invocation.ts";
 import { parseAddress } from "./values.ts";
 import { parseSwitch } from "../text/switch.ts";
 
-/** One option of every subcommand. */
+/** An option of every subcommand. */
 export interface Setting {
   readonly flags: string;
   /** The variable that stands in for it. */
@@ -19,7 +19,7 @@ export interface Setting {
   readonly read?: (text: string) => string;
 }
 
-/** The flags of each setting and its variable. The values in brackets are the defaults. */
+/** The settings. The values in brackets are the defaults. */
 export const SETTINGS = {
   address: {
     flags: "--address <addr>",
@@ -56,13 +56,13 @@ export const SETTINGS = {
   debug: { flags: "--debug", variable: "WORKER_DEBUG", about: "print stack traces of errors" },
 } as const satisfies Record<keyof Settings | "context", Setting>;
 
-/** Settings as far as the command line gives them. */
+/** The settings that the command line gives. */
 export type GivenSettings = Partial<Settings> & { readonly context?: string };
 
 /**
- * Completes the settings: the command line first, then the environment, then the defaults.
+ * Completes the settings: from the command line, then the environment, then the defaults.
  *
- * @throws {JobWorkerError} `invalid_argument` for a variable whose value is not understood.
+ * @throws {JobWorkerError} `invalid_argument` for a variable with an invalid value
  */
 export function readSettings(given: GivenSettings, environment: Environment): Settings {
   const variable = <T>(

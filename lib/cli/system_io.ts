@@ -9,7 +9,7 @@ import { UserDirectory } from "./user_directory.ts";
 import { StandardInput } from "../stdio/standard_input.ts";
 import { StandardOutput } from "../stdio/standard_output.ts";
 
-/** How much longer to wait for a daemon that is being started: a slow machine takes its time. */
+/** How much longer to wait for a daemon that may still be starting on a slow machine. */
 const SILENCE_MS = 30_000;
 
 /** The real world: this process, its terminal, its signals, and the daemon. */
@@ -18,7 +18,7 @@ export function systemIo(): Io {
   const environment: Environment = (name) => Deno.env.get(name);
   const stdin = new StandardInput();
   const { stdout, stderr } = StandardOutput.both();
-  /** Questions go to standard error, as the answers of programs go to standard output. */
+  /** Questions go to standard error, because standard output is for results. */
   const print = (text: string) => {
     stderr.write(new TextEncoder().encode(text)).catch(() => {});
   };
@@ -45,7 +45,7 @@ function systemOutput(output: StandardOutput): Output {
   return {
     isTerminal: output.isTerminal,
     get columns() {
-      // A terminal that was never told its size says 0.
+      // 0 if the terminal does not know its size.
       return Deno.consoleSize().columns || 80;
     },
     write: (bytes) => output.write(bytes).catch(throwWriteError),
@@ -53,11 +53,11 @@ function systemOutput(output: StandardOutput): Output {
 }
 
 function throwWriteError(error: unknown): never {
-  // A terminal that has hung up answers with EIO.
+  // After a hang-up, writing to the terminal fails with EIO.
   if (error instanceof Deno.errors.BrokenPipe || codeOf(error) === "EIO") {
     throw new OutputClosed("Nobody reads this output any more", { cause: error });
   }
-  const message = `Cannot write what was to be printed: ${messageOf(error)}`;
+  const message = `Cannot write the output: ${messageOf(error)}`;
   throw new JobWorkerError("data_loss", message, { cause: error });
 }
 
@@ -65,7 +65,7 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** Signals that are aborted one after the other, each time the user asks to leave; both at a hang-up. */
+/** Two signals, which are aborted one after the other when the user asks to leave; both at a hang-up. */
 function interruptions(): [AbortSignal, AbortSignal] {
   const first = new AbortController();
   const second = new AbortController();
@@ -83,9 +83,9 @@ function interruptions(): [AbortSignal, AbortSignal] {
 }
 
 /**
- * Whether nohup(1) has started us in a terminal. Deno neither tells that SIGHUP is ignored nor leaves it
- * so once it listens for any signal. But nohup also gives us, in the place of the terminal, a `/dev/null`
- * that cannot be read.
+ * Whether nohup(1) has started us from a terminal. Deno does not say that SIGHUP is ignored, and stops
+ * ignoring it once it listens for any signal. But nohup also replaces the terminal by a `/dev/null` that
+ * cannot be read.
  */
 function isUnderNohup(): boolean {
   if (Deno.stdin.isTerminal() || !fstatSync(0).isCharacterDevice()) return false;
@@ -106,14 +106,14 @@ function hostNames(): readonly string[] {
   }
 }
 
-/** Who talks to a daemon writes no files. `deno compile` gives that right to all subcommands or to none. */
+/** Talking to a daemon needs no files to be written, but `deno compile` gives that right to all subcommands or to none. */
 async function giveUpWriting(): Promise<void> {
   await Deno.permissions.revoke({ name: "write" });
 }
 
 async function connect(settings: Settings, options: ConnectOptions): Promise<JobClient> {
   await giveUpWriting();
-  // Loaded when they are needed: help and wrong usage answer without them.
+  // Loaded on demand: help and usage errors do not need them.
   const [{ connect }, { loadTlsMaterial }] = await Promise.all([
     import("../grpc/client.ts"),
     import("../auth/tls_material.ts"),

@@ -4,9 +4,9 @@ const GAP = "  ";
 
 /** Options of {@linkcode table}. */
 export interface TableOptions {
-  /** No line is wider than this: what does not fit is cut. */
+  /** The maximum width of a line; the rest is cut off. */
   readonly columns: number;
-  /** Dresses a cell that has been laid out, without changing its width. */
+  /** Colours the text of a cell, without changing its width. */
   readonly paint?: (text: string, row: number, column: number) => string;
 }
 
@@ -34,7 +34,7 @@ export function table(rows: readonly (readonly string[])[], options: TableOption
   });
 }
 
-/** The spaces that text lacks to be `columns` wide. */
+/** The spaces that make a text `columns` wide. */
 function pad(text: string, columns: number): string {
   return " ".repeat(columns - textWidth(text));
 }

@@ -3,37 +3,37 @@ import { failedPrecondition, invalidArgument, messageOf } from "../errors.ts";
 import { replaceFile } from "../files/replace_file.ts";
 import type { Environment } from "./environment.ts";
 
-/** What a context remembers of a daemon: options by their names, without dashes. */
+/** What a context remembers about a daemon: the names of options, without leading dashes. */
 export const CONTEXT_KEYS = ["address", "cert", "key", "ca", "rest-address", "user"] as const;
 
-/** Some of them. */
+/** The values of a context. */
 export type ContextValues = Readonly<Partial<Record<typeof CONTEXT_KEYS[number], string>>>;
 
 /** The contexts of a user. */
 export interface Contexts {
-  /** The one that is taken if none is named; `null`: none. */
+  /** The context to use by default; `null` for none. */
   readonly current: string | null;
   readonly contexts: Readonly<Record<string, ContextValues>>;
 }
 
 const NONE: Contexts = { current: null, contexts: {} };
 
-/** Where certificates lie while nobody says otherwise, before the user's own directory. */
+/** The default directory of certificates, which comes before the user's own. */
 const LOCAL_CERTIFICATES = "certs";
 
 /**
  * A user's own directory, `$XDG_CONFIG_HOME/job-worker` or `~/.config/job-worker`: contexts, and
- * certificates for when there are none in `certs/`. It is read at once, before a line is understood.
+ * certificates for when there are none in `certs/`. Reads are synchronous, as parsing a line is.
  */
 export class UserDirectory {
-  /** `null` for a user who has none. */
+  /** `null` if the user has none. */
   readonly path: string | null;
 
   constructor(path: string | null) {
     this.path = path;
   }
 
-  /** The one of the user whose environment this is. */
+  /** The directory of the user with this environment. */
   static of(environment: Environment): UserDirectory {
     const [base, home] = [environment("XDG_CONFIG_HOME"), environment("HOME")];
     if (base?.startsWith("/")) return new UserDirectory(join(base, "job-worker"));
@@ -44,7 +44,7 @@ export class UserDirectory {
     return this.path === null ? null : join(this.path, "contexts.json");
   }
 
-  /** @throws {JobWorkerError} `failed_precondition` for a file that cannot be read or understood */
+  /** @throws {JobWorkerError} `failed_precondition` for a file that cannot be read or is not valid */
   contexts(): Contexts {
     const path = this.#contextsPath;
     if (path === null) return NONE;
@@ -63,7 +63,7 @@ export class UserDirectory {
    */
   async saveContexts(contexts: Contexts): Promise<void> {
     const path = this.#contextsPath;
-    if (path === null) throw failedPrecondition("Cannot keep contexts: HOME is not set");
+    if (path === null) throw failedPrecondition("Cannot save contexts: HOME is not set");
     try {
       await Deno.mkdir(dirname(path), { recursive: true, mode: 0o700 });
       const text = `${JSON.stringify(contexts, null, 2)}\n`;
@@ -73,7 +73,7 @@ export class UserDirectory {
     }
   }
 
-  /** The directory of the certificates that are there, `certs` if there are none. */
+  /** The directory that has certificates; `certs` if none has. */
   certificates(): string {
     const has = (directory: string) => isFile(join(directory, "client-cert.pem"));
     const own = this.path;
@@ -82,11 +82,11 @@ export class UserDirectory {
 }
 
 /**
- * An environment in which a context stands in for the variables: `WORKER_ADDRESS` is its `address`.
- * What is set in the environment wins, but not over a context that the line names.
+ * An environment in which a context stands in for variables: `WORKER_ADDRESS` is its `address`. Variables
+ * that are set take precedence, except over a context that the line names.
  *
- * @param named by the line; else `WORKER_CONTEXT` names it, or it is the current one
- * @throws {JobWorkerError} `invalid_argument` for a name that is not known
+ * @param named the context that the line names; otherwise it is that in `WORKER_CONTEXT`, or the current one
+ * @throws {JobWorkerError} `invalid_argument` for an unknown name
  */
 export function withContext(
   environment: Environment,
@@ -116,9 +116,9 @@ const CERTIFICATES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The values of a context, of the current one if there is no name.
+ * The values of a context; without a name, those of the current one.
  *
- * @throws {JobWorkerError} `invalid_argument` for a name that is not known
+ * @throws {JobWorkerError} `invalid_argument` for an unknown name
  */
 export function contextNamed({ current, contexts }: Contexts, name?: string): ContextValues {
   const wanted = name ?? current;
@@ -129,20 +129,20 @@ export function contextNamed({ current, contexts }: Contexts, name?: string): Co
   throw invalidArgument(
     `There is no context ${JSON.stringify(wanted)}: ` +
       (names.length > 0
-        ? `there are ${names.join(", ")}`
-        : "make it with `worker-cli context add`"),
+        ? `the contexts are ${names.join(", ")}`
+        : "add it with `worker-cli context add`"),
   );
 }
 
 function contextsOf(json: unknown): Contexts {
   const { current, contexts } = objectOf(json);
-  if (current !== null && typeof current !== "string") throw new Error('"current" is no name');
+  if (current !== null && typeof current !== "string") throw new Error('"current" is not a name');
   const read = Object.entries(objectOf(contexts)).map(([name, values]) => {
     const texts = Object.entries(objectOf(values)).map(([key, value]) => {
       if (CONTEXT_KEYS.some((known) => known === key) && typeof value === "string") {
         return [key, value];
       }
-      throw new Error(`"${key}" of the context "${name}" is not understood`);
+      throw new Error(`"${key}" in the context "${name}" is not valid`);
     });
     return [name, Object.fromEntries(texts)];
   });
@@ -151,14 +151,14 @@ function contextsOf(json: unknown): Contexts {
 
 function objectOf(json: unknown): Record<string, unknown> {
   if (typeof json === "object" && json !== null && !Array.isArray(json)) return { ...json };
-  throw new Error("it is not the object that was written");
+  throw new Error("it does not have the expected form");
 }
 
 function isFile(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch {
-    // One that may not be looked at is of no use either.
+    // A file that we may not look at is of no use either.
     return false;
   }
 }

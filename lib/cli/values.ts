@@ -1,5 +1,5 @@
 /**
- * Readers of single option values. Each returns the value or throws a `JobWorkerError`
+ * Parsers of option values. Each returns the value or throws a `JobWorkerError`
  * `invalid_argument` that says what is accepted.
  *
  * @module
@@ -51,10 +51,10 @@ export function parseLabel(
   throw invalidArgument(`${quoted(wrong)} is not the name of a label: it ${LABEL_NAME_RULE}`);
 }
 
-/** A text that says something. On the wire an empty one stands for what was not said: anybody, say. */
+/** A text that is not empty. On the wire, an empty one would mean that the option was not given. */
 export function parseText(text: string): string {
   if (text !== "") return text;
-  throw invalidArgument("It is empty: leave the option out, if that is meant");
+  throw invalidArgument("It is empty: leave the option out instead");
 }
 
 /** Adds one value to those read before it. */
@@ -62,51 +62,53 @@ export function parseRepeated(text: string, previous: readonly string[] = []): r
   return [...previous, text];
 }
 
-/** Adds roles, one or several by commas, to those read before them. */
+/** Adds roles, separated by commas, to those read before them. */
 export function parseRoles(text: string, previous: readonly Role[] = []): readonly Role[] {
   const roles = text.split(",").map((word) => {
     const role = ROLES.find((role) => role === word.trim());
     if (role !== undefined) return role;
-    throw invalidArgument(`${JSON.stringify(word)} is no role: there are ${ROLES.join(", ")}`);
+    throw invalidArgument(
+      `${JSON.stringify(word)} is not a role: the roles are ${ROLES.join(", ")}`,
+    );
   });
   return [...new Set([...previous, ...roles])];
 }
 
-/** How many days a certificate is good for. */
+/** How many days a certificate is valid. */
 export function parseDays(text: string): number {
   const days = /^\d{1,4}$/.test(text) ? Number(text) : NaN;
   if (days >= 1 && days <= 3650) return days;
   throw invalidArgument(`${JSON.stringify(text)} is not a number of days from 1 to 3650`);
 }
 
-/** A whole number from `least` to 2^32 - 1, the largest of a `uint32`. */
-export function parseCount(text: string, least: number): number {
+/** A whole number from `min` to 2^32 - 1, the largest `uint32`. */
+export function parseCount(text: string, min: number): number {
   const count = /^\d{1,10}$/.test(text) ? Number(text) : NaN;
-  if (count >= least && count <= 0xffff_ffff) return count;
+  if (count >= min && count <= 0xffff_ffff) return count;
   throw invalidArgument(
-    `${JSON.stringify(text)} is not a whole number from ${least} to ${0xffff_ffff}`,
+    `${JSON.stringify(text)} is not a whole number from ${min} to ${0xffff_ffff}`,
   );
 }
 
-/** A number without a unit, such as `1.5` or `-5`; what it may be is the daemon's to say. */
+/** A number without a unit, such as `1.5` or `-5`; the daemon decides which are valid. */
 export function parseNumber(text: string): number {
   const number = /^-?\d+(?:\.\d+)?$/.test(text) ? Number(text) : NaN;
   if (Number.isFinite(number)) return number;
   throw invalidArgument(`${JSON.stringify(text)} is not a number`);
 }
 
-/** Reads a limit, which is not 0: on the wire that stands for none. */
+/** A limit, which cannot be 0: on the wire, 0 would mean that the option was not given. */
 export function limitBy(parse: (text: string) => number): (text: string) => number {
   return (text) => {
     const limit = parse(text);
     if (limit !== 0) return limit;
     throw invalidArgument(
-      `${JSON.stringify(text)} is no limit: leave the option out, if that is meant`,
+      `${JSON.stringify(text)} is not a limit: leave the option out instead`,
     );
   };
 }
 
-/** How much a job may take, in bytes; what it may be is the daemon's to say, but for a unit forgotten. */
+/** A limit in bytes; the daemon decides which are valid, but we point out a forgotten unit. */
 export function parseSize(text: string): number {
   const hint = unitHint(text);
   if (hint === "") return parseByteSize(text);
@@ -130,12 +132,14 @@ export function parseGracePeriod(text: string): number {
 /** How long a job may run, in milliseconds. */
 export function parseTimeout(text: string): number {
   const ms = parseDurationUpTo(MAX_TIMEOUT_MS, text);
-  // On the wire 0 stands for what was not said.
+  // On the wire, 0 would mean no limit.
   if (ms > 0) return ms;
-  throw invalidArgument(`${JSON.stringify(text)} is not a valid time limit: must be more than 0`);
+  throw invalidArgument(
+    `${JSON.stringify(text)} is not a valid time limit: it must be more than 0`,
+  );
 }
 
-/** The same, or `none`: 0, for ever. */
+/** The same, or 0 for `none`: no limit. */
 export function parseTimeoutOrNone(text: string): number {
   return text === "none" ? 0 : parseTimeout(text);
 }
@@ -145,7 +149,7 @@ const LOG_POLICIES = {
   "end-job": "end_job",
 } as const satisfies Record<string, LogLimit["policy"]>;
 
-/** What happens to a log that has reached its limit. */
+/** What to do when a log reaches its limit. */
 export function parseLogPolicy(text: string): LogLimit["policy"] {
   if (text === "keep-newest" || text === "end-job") return LOG_POLICIES[text];
   throw invalidArgument(`${JSON.stringify(text)} is neither keep-newest nor end-job`);

@@ -64,8 +64,8 @@ Deno.test("certs says on a terminal what is to be done with what it has made", a
   const { directory } = certificates;
   const said = async (words: string) => (await certs(directory, words, { terminal: true })).stderr;
   assert.match(await said("add alice --role viewer"), /^Give alice both files and ca-cert\.pem/);
-  const reload = /The daemon shows its new certificate after a reload/;
-  const clients = /clients need nothing but the new certificate/;
+  const reload = /The daemon uses its new certificate after a reload/;
+  const clients = /clients only need the new certificate/;
   const cases = [["server", true, false], ["alice", false, true], ["all", true, true]] as const;
   for (const [name, isServer, isClient] of cases) {
     const text = await said(`renew ${name}`);
@@ -126,13 +126,13 @@ Deno.test("certs revoke says what it has put on which list, and what was there a
   const revoked = await certs(directory, "revoke viewer --json");
   const [viewer] = jsonLines(revoked.stdout);
   assert.deepEqual([viewer?.name, viewer?.denied, viewer?.status], ["viewer", true, "revoked"]);
-  assert.ok(revoked.stderr.startsWith(`viewer is in ${list} now; `), revoked.stderr);
+  assert.ok(revoked.stderr.startsWith(`viewer is now on the deny list ${list}; `), revoked.stderr);
   assert.match(revoked.stderr, /at a reload: systemctl reload worker-daemon/);
   assert.deepEqual([...await loadDenyList(list)], [viewer?.serialNumber]);
   assert.deepEqual(await certs(directory, "revoke viewer"), {
     exitStatus: 0,
     stdout: "",
-    stderr: `viewer is in ${list} already\n`,
+    stderr: `viewer is already on the deny list ${list}\n`,
   });
   const operator = await certs(directory, "revoke operator");
   assert.match(operator.stdout, /^[0-9a-f]+\n$/);
@@ -151,7 +151,10 @@ Deno.test("certs finds the key of the CA and the deny list where the line says",
 
   await Deno.writeTextFile(denyList, "");
   const revoked = await certs(directory, `revoke alice --deny-list ${denyList}`);
-  assert.ok(revoked.stderr.startsWith(`alice is in ${denyList} now; `), revoked.stderr);
+  assert.ok(
+    revoked.stderr.startsWith(`alice is now on the deny list ${denyList}; `),
+    revoked.stderr,
+  );
   assert.deepEqual([...await loadDenyList(denyList)], [revoked.stdout.trim()]);
   const statusOf = async (words: string) =>
     jsonLines((await certs(directory, words)).stdout).find(({ name }) => name === "alice")?.status;

@@ -153,14 +153,14 @@ Deno.test("UserDirectory.of() goes by XDG_CONFIG_HOME if that is a path from the
 
 Deno.test("context refuses names that are taken, unknown or not names, and says what there is", async () => {
   await using user = await User.create();
-  assert.match((await user.run("health --context prod")).stderr, /"prod": make it with/);
+  assert.match((await user.run("health --context prod")).stderr, /"prod": add it with/);
   await user.run(PROD);
   const lines: [string, number, RegExp][] = [
-    [PROD, 125, /There is a context "prod": choose another/],
-    ["context use nobody", 2, /There is no context "nobody": there are prod/],
+    [PROD, 125, /There already is a context "prod": choose another/],
+    ["context use nobody", 2, /There is no context "nobody": the contexts are prod/],
     ["context remove toString", 2, /There is no context "toString"/],
     ["context add __proto__", 2, /Cannot name a context "__proto__"/],
-    ["context add a/b", 2, /Cannot name a context "a\/b": give 1 to 64 letters/],
+    ["context add a/b", 2, /Cannot name a context "a\/b": use 1 to 64 letters/],
     ["context add", 2, /Context add needs a name/],
     ["context list prod", 2, /Context list takes no name/],
     ["context frobnicate x", 2, /add, use, list, remove/],
@@ -172,7 +172,7 @@ Deno.test("context refuses names that are taken, unknown or not names, and says 
     assert.match(outcome.stderr, message, line);
   }
   const nobody = await runCli(["context", "add", "x"], {}, { environment: {} });
-  assert.match(nobody.stderr, /Cannot keep contexts: HOME is not set/);
+  assert.match(nobody.stderr, /Cannot save contexts: HOME is not set/);
 });
 
 Deno.test("A damaged file of contexts is named, never replaced", async () => {

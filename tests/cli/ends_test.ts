@@ -23,7 +23,7 @@ const UNUSUAL: readonly (readonly [end: Partial<JobEnd>, status: number, words: 
   [
     { reason: "log_limit", exitStatus: { signal: "SIGTERM" } },
     143,
-    "failed: printed more than could be kept, killed by SIGTERM",
+    "failed: reached the limit of its log, killed by SIGTERM",
   ],
   [
     { reason: "signaled", exitStatus: { signal: "SIGKILL" }, detail: "Out of memory: killed" },
@@ -49,7 +49,7 @@ const UNUSUAL: readonly (readonly [end: Partial<JobEnd>, status: number, words: 
   [
     { reason: "lost", exitStatus: null },
     125,
-    "failed: lost, the daemon died while the job ran and nobody knows how it ended",
+    "failed: lost, because the daemon died while the job was running; nobody knows how it ended",
   ],
 ];
 

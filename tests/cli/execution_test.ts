@@ -113,9 +113,9 @@ Deno.test("parse() says what is wrong with how a job is to be run", () => {
     ["start -i -- ls", /[Uu]nknown option '-i'/],
     ["signal 0199", /missing required argument 'signal'/i],
     ["update 0199", /--timeout/],
-    ["stop", /a job id, or --all/],
-    ["stop 0199 --all", /a job id, or --all/],
-    ["stop 0199 --owner al", /--owner and --label choose among --all/],
+    ["stop", /needs either a job id or --all/],
+    ["stop 0199 --all", /needs either a job id or --all/],
+    ["stop 0199 --owner al", /--owner and --label can only be used with --all/],
   ];
   for (const [line, pattern] of lines) assert.match(usageErrorOf(line), pattern, line);
 });
@@ -227,7 +227,7 @@ Deno.test("signal and update pass on what was asked", async () => {
   assert.deepEqual(await runCli(["signal", JOB_ID, "USR1"], calls), quiet);
   assert.deepEqual(await runCli(["update", JOB_ID, "--timeout", "2h"], calls), quiet);
   const typed = await runCli(["update", JOB_ID, "--timeout", "none"], calls, { terminal: true });
-  assert.equal(typed.stderr, `Job ${JOB_ID} may run for ever\n`);
+  assert.equal(typed.stderr, `Job ${JOB_ID} now has no time limit\n`);
   const json = await runCli(["signal", JOB_ID, "USR1", "--json"], calls);
   assert.equal(JSON.parse(json.stdout).jobId, JOB_ID);
   assert.deepEqual(requests.slice(0, 3), [
@@ -308,11 +308,11 @@ Deno.test("status tells what holds a job, its limits, and what it has used", asy
   const expected = {
     Detail: "Out of memory: the kernel killed 2 of its processes",
     User: "ann",
-    "Held by": "cgroup: a stop ends all that it starts",
-    Limits: "1m, 1MiB of memory, processor time of 0.5, processes: 7, 5s to end when stopped",
+    "Held by": "cgroup: stopping the job ends everything that it has started",
+    Limits: "1m, 1MiB of memory, CPUs: 0.5, processes: 7, grace period of 5s",
     Umask: "027",
     Nice: "5",
-    Used: "1s500ms of processor time, 1MiB of memory at most, killed for want of memory: 2",
+    Used: "1s500ms of CPU time, at most 1MiB of memory, out-of-memory kills: 2",
   };
   for (const [name, text] of Object.entries(expected)) {
     assert.match(stdout, new RegExp(`^${name}: +${text}$`, "m"));

@@ -17,7 +17,7 @@ import {
 } from "./fake_daemon.ts";
 import { STOPPED } from "./jobs.ts";
 
-const HOW_TO_GO_ON = `its output: worker-cli logs all ${JOB_ID} --follow; ` +
+const HOW_TO_GO_ON = `to see its output: worker-cli logs all ${JOB_ID} --follow; ` +
   `to stop it: worker-cli stop ${JOB_ID}\n`;
 
 /** A daemon with a job that prints `x` and goes on until it is stopped; it counts the stops. */
@@ -52,7 +52,7 @@ Deno.test("run leaves the job running at a hang-up, and says how to get at it", 
   assert.equal(running.stops, 0);
   assert.equal(
     io.stderr.text,
-    `worker-cli: Hung up. Left job ${JOB_ID}, which goes on; ${HOW_TO_GO_ON}`,
+    `worker-cli: Hung up. Left job ${JOB_ID}, which keeps running; ${HOW_TO_GO_ON}`,
   );
 });
 
@@ -63,7 +63,7 @@ Deno.test("run does not say any more that a start is under way once that was ans
   io.interrupt();
   io.interrupt();
   assert.equal(await exitStatus, 130);
-  assert.match(io.stderr.text, /^Stopping the job; Ctrl-C again to leave/m);
+  assert.match(io.stderr.text, /^Stopping the job; press Ctrl-C again to leave/m);
   assert.doesNotMatch(io.stderr.text, /was asked to start/);
 });
 
@@ -94,7 +94,7 @@ Deno.test("run leaves the job running once nobody reads its output, and says how
     assert.equal(
       running.io.stderr.text,
       `worker-cli: Nobody reads the output any more. ` +
-        `Left job ${JOB_ID}, which goes on; ${HOW_TO_GO_ON}`,
+        `Left job ${JOB_ID}, which keeps running; ${HOW_TO_GO_ON}`,
     );
   }
 });
@@ -123,7 +123,7 @@ Deno.test("run -i stops a job that will never have the rest of its input, and sa
     more.resolve();
     assert.equal(await exitStatus, expected);
     assert.equal(running.stops, 1);
-    assert.match(io.stderr.text, new RegExp(`Left job ${JOB_ID}, which was asked to stop; `));
+    assert.match(io.stderr.text, new RegExp(`Left job ${JOB_ID}, which has been asked to stop; `));
   }
 });
 
@@ -134,7 +134,7 @@ Deno.test("run -i leaves a daemon that does not hear within two seconds that the
   await io.stdout.includes("x");
   io.hangUp();
   assert.equal(await soon(exitStatus, () => "the end of a run after a hang-up", 20_000), 129);
-  assert.match(io.stderr.text, /Hung up\. Left job \S+, which was asked to stop/);
+  assert.match(io.stderr.text, /Hung up\. Left job \S+, which has been asked to stop/);
 });
 
 Deno.test("start that is interrupted waits for the id, prints it, and says that the job goes on", async () => {
@@ -154,7 +154,7 @@ Deno.test("start that is interrupted waits for the id, prints it, and says that 
   assert.equal(io.stdout.text, `${JOB_ID}\n`);
   assert.equal(
     io.stderr.text,
-    `worker-cli: Interrupted by SIGINT. Left job ${JOB_ID}, which goes on; ${HOW_TO_GO_ON}`,
+    `worker-cli: Interrupted by SIGINT. Left job ${JOB_ID}, which keeps running; ${HOW_TO_GO_ON}`,
   );
 });
 
@@ -164,7 +164,7 @@ Deno.test("start whose id nobody reads says it on standard error", async () => {
   assert.equal(await main(["start", "--", "sh"], io), 141);
   assert.equal(
     io.stderr.text,
-    `worker-cli: Nobody reads its id. Left job ${JOB_ID}, which goes on; ${HOW_TO_GO_ON}`,
+    `worker-cli: Nobody reads the id of the job. Left job ${JOB_ID}, which keeps running; ${HOW_TO_GO_ON}`,
   );
 });
 
@@ -172,12 +172,15 @@ Deno.test("Who leaves a daemon before it has answered is told what may have beco
   const lines: [string, RegExp][] = [
     ["start -- sh", /the job may have been started/],
     ["run -- sh", /the job may have been started/],
-    [`stop ${JOB_ID}`, /may still be ending/],
+    [`stop ${JOB_ID}`, /may still be stopping/],
     [`signal ${JOB_ID} HUP`, /may have been sent HUP/],
     [`update ${JOB_ID} --timeout 1h`, /may have been changed/],
     ["prune --keep 0", /jobs may have been removed/],
-    [`wait ${JOB_ID}`, /Left job .* which goes on/],
-    ["stop --all", /of 1 jobs, 0 have been dealt with, 1 may still be ending, 0 were not asked/],
+    [`wait ${JOB_ID}`, /Left job .* which keeps running/],
+    [
+      "stop --all",
+      /of 1 jobs, 0 have been dealt with, 1 may still be stopping, and 0 were not asked/,
+    ],
   ];
   for (const [line, words] of lines) {
     const called = Promise.withResolvers<void>();
@@ -224,7 +227,7 @@ Deno.test("stop --all asks many jobs to stop at once, so that none waits for the
 });
 
 Deno.test("Who only watches a job leaves it as it is, and says so where the exit status would be the job's", async () => {
-  const said = new RegExp(`^worker-cli: .+\\. Left job ${JOB_ID}, which goes on; [^\n]*\n$`);
+  const said = new RegExp(`^worker-cli: .+\\. Left job ${JOB_ID}, which keeps running; [^\n]*\n$`);
   const lines: [string, RegExp][] = [
     [`logs all ${JOB_ID} --follow`, /^$/],
     [`logs stdout ${JOB_ID} --follow --json`, /^$/],

@@ -46,7 +46,7 @@ Deno.test("main() shows a stack with --debug only, and escapes what the daemon s
   const plain = await runCli(["status", JOB_ID], { getJob });
   assert.equal(
     plain.stderr,
-    "worker-cli: No job \\x1b[31m\nThose you may see: worker-cli list all\n",
+    "worker-cli: No job \\x1b[31m\nTo see your jobs: worker-cli list all\n",
   );
   assert.equal(plain.exitStatus, 125);
   const debug = await runCli(["status", JOB_ID, "--debug"], { getJob });
@@ -72,7 +72,7 @@ Deno.test("main() calls an error that nobody foresaw a fault of its own", async 
   const getJob = () => Promise.reject(new TypeError("Not a function"));
   const { exitStatus, stderr } = await runCli(["status", JOB_ID], { getJob });
   assert.equal(exitStatus, 125);
-  assert.match(stderr, /fault of worker-cli/);
+  assert.match(stderr, /bug in worker-cli/);
 });
 
 Deno.test("main() ends quietly when nobody reads its output", async () => {
@@ -102,7 +102,7 @@ Deno.test("main() tells on a terminal that it connects again", async () => {
   const io = new FakeIo({ waitJob: () => waited.promise }, { terminal: true });
   const exitStatus = main(["wait", JOB_ID], io);
   io.breakConnection();
-  await io.stderr.includes("Lost 0.0.0.0:8080; connecting again…\n");
+  await io.stderr.includes("Lost the connection to 0.0.0.0:8080; reconnecting…\n");
   waited.resolve(jobOf({ end: DONE }));
   assert.equal(await exitStatus, 0);
 });
@@ -111,7 +111,7 @@ Deno.test("main() tells on a terminal that it waits for a daemon, but not when a
   const io = new FakeIo({ getJob: () => Promise.resolve(jobOf()) }, { terminal: true });
   const exitStatus = main(["status", JOB_ID], io);
   io.beSilent?.();
-  const words = "0.0.0.0:8080 accepts connections, but does not answer yet; waiting…\n";
+  const words = "0.0.0.0:8080 accepts connections but does not answer yet; waiting…\n";
   await io.stderr.includes(words);
   assert.equal(await exitStatus, 0);
 
@@ -142,7 +142,7 @@ Deno.test("main() takes the beginning of a job id that only one job has", async 
   assert.equal(ambiguous.exitStatus, 125);
   assert.equal(
     ambiguous.stderr,
-    'worker-cli: Several jobs have an id that begins with "0199"; write more of it:\n' +
+    'worker-cli: The ids of several jobs begin with "0199"; type more of it:\n' +
       `  ${JOB_ID}  running  sh -c 'echo hi'\n  ${other}  done: exit code 0  sh -c 'echo hi'\n`,
   );
 
@@ -158,7 +158,7 @@ Deno.test("main() refuses what cannot be a job id without asking the daemon", as
       assert.equal(exitStatus, 2);
       assert.match(
         stderr,
-        /^worker-cli: Job id ".*" is neither an id nor the beginning of one: 4 or/,
+        /^worker-cli: ".*" is neither a job id nor the beginning of one: use at least 4/,
       );
       assert.ok(stderr.length < 300);
     }
@@ -174,7 +174,7 @@ Deno.test("main() shows no more than ten candidates for a beginning", async () =
   const one = () => Promise.resolve({ jobs: jobs.slice(0, 1), nextPageToken: JOB_ID });
   const { exitStatus, stderr: ofOne } = await runCli(["status", "0199"], { listJobs: one });
   assert.equal(exitStatus, 125);
-  assert.match(ofOne, /^worker-cli: Several jobs [^]*\n {2}and more\n$/);
+  assert.match(ofOne, /^worker-cli: The ids of several jobs [^]*\n {2}and more\n$/);
 });
 
 Deno.test("main() closes the connection, however the call of it ends", async () => {

@@ -29,10 +29,10 @@ Deno.test("parseMoment() reads durations, times of RFC 3339, and seconds since 1
 
 Deno.test("parseMoment() refuses what is no time, and says why, and what could be two", () => {
   const cases: [string, string][] = [
-    ["0", "is ambiguous: did you mean 0s, back from now, or @0, 1970-01-01T00:00:00.000Z?"],
+    ["0", "is ambiguous: did you mean 0s (seconds before now) or @0 (1970-01-01T00:00:00.000Z)?"],
     [
       "1795877305",
-      "is ambiguous: did you mean 1795877305s, back from now, or @1795877305, 2026-11-28T14:48:25.000Z?",
+      "is ambiguous: did you mean 1795877305s (seconds before now) or @1795877305 (2026-11-28T14:48:25.000Z)?",
     ],
     ["2026-02-30T00:00:00Z", "is not a valid time: the days of 2026-02 go from 1 to 28"],
     ["2026-02-30", "is not a valid time: the days of 2026-02 go from 1 to 28"],
@@ -60,8 +60,8 @@ Deno.test("parseMoment() refuses what is no time, and says why, and what could b
   for (const text of ["yesterday", "", "@", "@1e3", "@-1", "-5", "+5m", "1e3"]) {
     cases.push([
       text,
-      "is neither a duration, for example 10m, nor a time of RFC 3339, for example " +
-      "2026-07-31T09:30:00Z, nor @ and seconds since 1970",
+      "is not valid: use a duration such as 10m, an RFC 3339 time such as 2026-07-31T09:30:00Z, " +
+      "or @ followed by seconds since 1970",
     ]);
   }
   for (const [text, why] of cases) {

@@ -49,7 +49,7 @@ Deno.test("parse() reads the bounds of prune, and wants one at least", () => {
   for (const line of ["prune", "prune --dry-run", "prune --owner al"]) {
     assert.match(
       usageErrorOf(line),
-      /^Nothing to prune by: .*--older-than, --keep or --keep-bytes\nSee: /,
+      /^Prune needs --older-than, --keep or --keep-bytes\nSee: /,
     );
   }
   assert.match(usageErrorOf("prune --keep -1"), /whole number from 0/);
@@ -111,7 +111,7 @@ Deno.test("prune prints a line for each job, and the sum on stderr", async () =>
   const dry = await prune("prune --older-than 1d --dry-run", { ...answer, count: 1_234 }, requests);
   assert.equal(
     dry.stderr,
-    "worker-cli: Would remove 1234 jobs with 1.5KiB of logs, of which the newest 2 are shown\n",
+    "worker-cli: Would remove 1234 jobs with 1.5KiB of logs; only the newest 2 are shown\n",
   );
   assert.deepEqual(requests[1], { maxAgeMs: 86_400_000, owner: "", dryRun: true });
 
@@ -151,7 +151,7 @@ Deno.test("list asks for the time that was asked for", async () => {
   const { startedAfter = 0 } = filters[1] ?? {};
   assert.ok(startedAfter >= from - 600_000 && startedAfter <= until - 600_000);
   assert.deepEqual(filters[2], { labels: {} });
-  assert.match(usageErrorOf("list --until tomorrow"), /"tomorrow" is neither a duration/);
+  assert.match(usageErrorOf("list --until tomorrow"), /"tomorrow" is not valid: use a duration/);
 });
 
 Deno.test("start passes a log limit on", async () => {
@@ -177,8 +177,8 @@ Deno.test("logs, output and run tell exactly which bytes are gone, before what f
     streamLogs: streamer([{ ...first, gap: { from: 10, to: 4_106 } }, last]),
   };
   const gone =
-    "worker-cli: 4096 bytes of the output are gone, from byte 10 up to byte 4106: dropped to keep " +
-    "within the limit of the log\n";
+    "worker-cli: 4096 bytes of output, from byte 10 up to byte 4106, are missing: they were dropped to keep the " +
+    "log within its limit\n";
   for (const line of [["logs", "all", JOB_ID], ["output", JOB_ID], ["run", "--", "ls"]]) {
     const { stdout, stderr } = await runCli(line, calls);
     assert.deepEqual([stdout, stderr], ["rest\n", gone]);
@@ -214,12 +214,12 @@ Deno.test("status tells of the log, and why output is missing", async () => {
     exitStatus: { signal: "SIGTERM" },
     detail: "No room\x07",
   });
-  assert.match(limited, /^Status: +failed: printed more than could be kept, killed by SIGTERM$/m);
+  assert.match(limited, /^Status: +failed: reached the limit of its log, killed by SIGTERM$/m);
   assert.match(limited, /^Detail: +No room\\x07$/m);
-  assert.match(limited, /on stderr; what it printed after that is gone$/m);
+  assert.match(limited, /on stderr; its later output was discarded$/m);
 
   const lost = await status({ status: "failed", reason: "lost", exitStatus: null });
-  assert.match(lost, /on stderr; what it printed last may not have reached the disk$/m);
+  assert.match(lost, /on stderr; its last output may not have reached the disk$/m);
   assert.doesNotMatch(lost, /Detail|had left/);
-  assert.match(await status({}), /on stderr; more may have come from a process that had left/);
+  assert.match(await status({}), /on stderr; a process that had left the job may have printed more/);
 });

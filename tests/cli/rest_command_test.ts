@@ -99,7 +99,7 @@ Deno.test("The password comes from a file, a variable or the user, and health ne
   assert.deepEqual(rest.connections, [{ address: "h:1", ca: "PEM of x" }]);
   const nobody = await rest.run("--start -- ls");
   assert.equal(nobody.exitStatus, 2);
-  assert.match(nobody.stderr, /--user or WORKER_USER/);
+  assert.match(nobody.stderr, /--user or set WORKER_USER/);
 });
 
 Deno.test("A call over REST that fails says what to do next", async () => {

@@ -55,17 +55,17 @@ Deno.test("parse() reads the options of REST on both sides, and their variables"
 
 Deno.test("parse() says what is wrong with a line that uses REST", () => {
   const lines: [string, RegExp][] = [
-    ["--health --status 0199", /--health and --status do not go together/],
+    ["--health --status 0199", /--health and --status cannot be used together/],
     ["--start", /--start needs a command/],
     ["--stop", /^--stop needs a value\n/],
-    ["--health now", /--health takes no "now"/],
-    ["--status 0199 0200", /--status takes no "0200"/],
+    ["--health now", /--health does not take "now"/],
+    ["--status 0199 0200", /--status does not take "0200"/],
     ["--health --rest-address nowhere", /^--rest-address: Address "nowhere"/],
     ["--health --address h:1", /--address/],
     ["--health --password secret", /--password/],
     ["--status x --frob", /^Unknown option "--frob"\n/],
-    ["--stop 0199", /^--stop "0199": must be the whole id of a job, such as \S+\nSee/],
-    ["--status 0199", /^--status "0199": must be the whole id/],
+    ["--stop 0199", /^--stop "0199": must be the full id of a job, such as \S+\nSee/],
+    ["--status 0199", /^--status "0199": must be the full id/],
   ];
   for (const [line, words] of lines) {
     const parsed = parse(line.split(" "), () => undefined);

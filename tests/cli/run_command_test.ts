@@ -99,7 +99,7 @@ Deno.test("run asks the daemon to stop the job at the first Ctrl-C and shows its
   assert.equal(await main(["run", "--", "sleep", "9"], io), 143);
   assert.equal(io.stdout.text, "before\nlast words\n");
   assert.deepEqual(requests, [{ jobId: JOB_ID, stopSignal: "", gracePeriodMs: null }]);
-  assert.match(io.stderr.text, /Stopping the job; Ctrl-C again/);
+  assert.match(io.stderr.text, /Stopping the job; press Ctrl-C again/);
 });
 
 Deno.test("run leaves at once at the second Ctrl-C", async () => {
@@ -114,7 +114,7 @@ Deno.test("run leaves at once at the second Ctrl-C", async () => {
   await io.stderr.includes("Stopping");
   io.interrupt();
   assert.equal(await exitStatus, 130);
-  assert.match(io.stderr.text, new RegExp(`Left job ${JOB_ID}, which was asked to stop`));
+  assert.match(io.stderr.text, new RegExp(`Left job ${JOB_ID}, which has been asked to stop`));
 });
 
 Deno.test("run names the job that goes on when the daemon is lost", async () => {
@@ -129,7 +129,9 @@ Deno.test("run names the job that goes on when the daemon is lost", async () => 
   assert.equal(stdout, "x");
   assert.match(
     stderr,
-    new RegExp(`^worker-cli: Left job ${JOB_ID}, which goes on; .*\nworker-cli: Cannot connect\n`),
+    new RegExp(
+      `^worker-cli: Left job ${JOB_ID}, which keeps running; .*\nworker-cli: Cannot connect\n`,
+    ),
   );
 });
 

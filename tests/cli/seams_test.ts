@@ -325,7 +325,7 @@ Deno.test("An id that was cut short is looked up, and a whole one only written i
   for (const typed of ["019", `${JOB_ID}0`, "019g"]) {
     const io = new FakeIo({});
     assert.equal(await main(["status", typed], io), 2, typed);
-    assert.match(io.stderr.text, /is neither an id nor the beginning of one/);
+    assert.match(io.stderr.text, /is neither a job id nor the beginning of one/);
   }
 });
 

@@ -24,7 +24,7 @@ Deno.test("parse() says what is wrong with a line, and where help is", () => {
     ["run --grace 25h -- ls", /"25h" is too long/],
     ["logs all 0199 --tail -1", /"-1" is not a whole number/],
     ["logs all 0199 --tail 4294967296", /is not a whole number from 0 to 4294967295/],
-    ["logs all 0199 --since yesterday", /neither a duration, for example 10m, nor a time/],
+    ["logs all 0199 --since yesterday", /is not valid: use a duration such as 10m/],
     ["logs all 0199 --since 1m --tail 3", /cannot be used with/],
     ["run --memory 512 -- ls", /--memory.*512 bytes is too small; did you mean 512MiB\?/],
     ["run --log-limit 64 -- ls", /--log-limit.*did you mean 64MiB\?/],
@@ -40,14 +40,14 @@ Deno.test("parse() says what is wrong with a line, and where help is", () => {
     ["--address h:65536 health", /is not host:port/],
     ["certs make", /'make' is invalid.*add, renew, list, revoke/],
     ["certs add alice", /Certs add needs --role: admin, operator, viewer/],
-    ["certs add --role admin", /Certs add needs the name of a user/],
-    ["certs add alice --role root", /"root" is no role: there are admin, operator, viewer/],
+    ["certs add --role admin", /Certs add needs a user name/],
+    ["certs add alice --role root", /"root" is not a role: the roles are admin, operator, viewer/],
     ["certs add alice --role admin --days 0", /not a number of days from 1 to 3650/],
     ["certs add alice --role admin --days 3651", /not a number of days from 1 to 3650/],
     ["certs add alice --role admin --force", /Certs add takes no --force/],
-    ["certs --role admin", /Certs alone takes no --role/],
+    ["certs --role admin", /Certs without an action takes no --role/],
     ["certs renew --force", /Certs renew takes no --force/],
-    ["certs revoke", /Certs revoke needs the name of a user/],
+    ["certs revoke", /Certs revoke needs a user name/],
     ["certs revoke al --ca-key k", /Certs revoke takes no --ca-key/],
     ["certs list al", /Certs list takes no name/],
     ["--address [::1%lo]:80 health", /is not host:port.*a zone, such as %lo, cannot be used/],
@@ -67,7 +67,7 @@ Deno.test("parse() lets no option have a number whose unit is anybody's guess", 
         [name, "0199"];
       const [command = "", ...others] = args;
       const why = flags.includes("<when>")
-        ? '"30" is ambiguous: did you mean 30s, back from now, or @30, 1970-01-01T00:00:30.000Z?'
+        ? '"30" is ambiguous: did you mean 30s (seconds before now) or @30 (1970-01-01T00:00:30.000Z)?'
         : 'Duration "30" has no unit: did you mean 30s (seconds) or 30d (days)?';
       const message = usageErrorOf([command, `${long}=30`, ...others]);
       assert.ok(message.includes(why), `${name} ${long}: ${message}`);

@@ -38,7 +38,7 @@ Deno.test("certs add lets one more person in, and certs revoke shuts them out at
   assert.equal(revoked.code, 0, revoked.stderr);
   assert.match(
     revoked.stderr,
-    /alice is in .*deny-list\.txt now; .* at a reload: systemctl reload/,
+    /alice is now on the deny list .*deny-list\.txt; .* at a reload: systemctl reload/,
   );
   assert.equal(revoked.stdout.trim().split("\n").length, 2);
   Deno.kill(daemon.pid, "SIGHUP");

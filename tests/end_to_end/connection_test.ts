@@ -39,7 +39,7 @@ Deno.test("the CLI says that no daemon is there, and how to start one", async ()
     await complaint(`--address=${address}`),
     `worker-cli: Cannot connect to the daemon at ${address}: nothing listens there\n` +
       `Is the daemon running at ${address}? Start it: ${startDaemon}; ` +
-      `or say where it is: --address host:port\n`,
+      `or pass its address with --address host:port\n`,
   );
   const [unknown, notOurs] = await Promise.all([
     complaint("--address=no-such-host.invalid:8080"),

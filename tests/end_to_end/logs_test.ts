@@ -137,7 +137,7 @@ Deno.test("logs without --follow ends although the job prints faster than anybod
   assert.match(tail.stdout, /^(y\n){9}y\n?$/);
   assert.match(stamped.stdout, /^(\S+Z y\n){2}\S+Z y\n?$/);
   assert.ok(all.stdout.length <= limit, `${all.stdout.length} bytes`);
-  assert.match(all.stderr, /^(worker-cli: \d+ bytes of the output are gone, .*\n)+$/);
+  assert.match(all.stderr, /^(worker-cli: \d+ bytes of output, from .* are missing: .*\n)+$/);
   assert.equal(stderr.stdout, "");
   await printed("stop", jobId);
 });
@@ -150,7 +150,7 @@ Deno.test("logs --follow and output that are interrupted leave the job running",
     await process.seen(/ready/);
     process.kill(signal);
     const { code, stderr } = await process.finished();
-    return [code, /^worker-cli: .* Left job .* which goes on; .*\n$/.test(stderr) || stderr];
+    return [code, /^worker-cli: .* Left job .* which keeps running; .*\n$/.test(stderr) || stderr];
   };
   const outcomes = await Promise.all([
     watch(["logs", "all", jobId, "--follow"], "SIGINT"),

@@ -175,8 +175,8 @@ Deno.test("run, output, wait and logs --follow say why a job ended whose time wa
 async function assertLeft(jobId: string, stderr: string, why: string): Promise<void> {
   const { stdout } = await daemon.cli(["status", "--json", jobId]);
   assert.equal(JSON.parse(stdout).status, "running");
-  const words = `worker-cli: ${why}. Left job ${jobId}, which goes on; ` +
-    `its output: worker-cli logs all ${jobId} --follow; to stop it: worker-cli stop ${jobId}\n`;
+  const words = `worker-cli: ${why}. Left job ${jobId}, which keeps running; ` +
+    `to see its output: worker-cli logs all ${jobId} --follow; to stop it: worker-cli stop ${jobId}\n`;
   assert.ok(stderr.includes(words), stderr);
   assert.equal((await daemon.cli(["stop", jobId])).code, 0);
 }

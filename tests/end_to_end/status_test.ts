@@ -101,7 +101,7 @@ Deno.test("status takes the beginning of an id, if that is the beginning of one 
   assert.match(none.stderr, /No job has an id that begins with "0000-"\n.*worker-cli list all/);
   for (const { code, stderr } of [short, malformed]) {
     assert.equal(code, 2);
-    assert.match(stderr, /is neither an id nor the beginning of one/);
+    assert.match(stderr, /is neither a job id nor the beginning of one/);
   }
 });
 
@@ -123,7 +123,7 @@ Deno.test("status, output, logs, wait and stop find neither a missing job nor so
     assert.deepEqual([code, stdout], [125, ""]);
     assert.equal(
       stderr,
-      `worker-cli: No job "${unknown}"\nThose you may see: worker-cli list all\n`,
+      `worker-cli: No job "${unknown}"\nTo see your jobs: worker-cli list all\n`,
     );
     const { code: foreignCode, stderr: foreignStderr } = foreignAnswers[index] ?? {};
     assert.deepEqual([foreignCode, foreignStderr], [code, stderr.replace(unknown, foreign)]);

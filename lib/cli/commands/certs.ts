@@ -15,23 +15,24 @@ import { type Io, printLine, tell } from "../io.ts";
 import { jsonLine, printable } from "../../text/printable.ts";
 import { table } from "../table.ts";
 
+/** Where the output goes, and in which form. */
 interface World {
   readonly io: Io;
   readonly settings: Settings;
 }
 
-/** Makes certificates, or tells of them, on the machine where the CA is. */
+/** Makes, lists and revokes certificates, on the machine where the CA is. */
 export async function certs(world: World, verb: CertsVerb): Promise<number> {
   try {
     return await act(world, verb);
   } catch (error) {
     const cause = error instanceof Error ? error.cause : undefined;
     if (BUILD !== "source" || ![error, cause].some(isMissingRight)) throw error;
-    // From source each task has its own rights, and `deno task cli` may write nothing.
+    // From source each task has its own permissions, and `deno task cli` may not write any files.
     const line = verb.action === "make" ? "deno task certs" : `deno task certs ${verb.action} …`;
     throw failedPrecondition(
-      `Cannot write in "${verb.directory}": from source: ${line}, which writes in ./certs only; for ` +
-        "another place see docs/permissions.md",
+      `Cannot write to "${verb.directory}": when run from source, use \`${line}\`, which may only ` +
+        "write to ./certs; for another directory see docs/permissions.md",
       { cause: error },
     );
   }
@@ -54,14 +55,14 @@ async function act(world: World, verb: CertsVerb): Promise<number> {
 
 const RELOAD = "systemctl reload worker-daemon, or SIGHUP to its process";
 
-/** Makes a CA and the certificates of a server and three users, and says what is in which file. */
+/** Makes a CA and the certificates of a server and three users, and says what each file is. */
 async function make(world: World, { directory, force, hosts }: MakeCertsVerb): Promise<number> {
   const { io } = world;
-  // Loaded when it is needed: nothing else makes certificates, and its packages are large.
+  // Loaded on demand, because its packages are large.
   const { makeCertificates } = await import("../../auth/certificates.ts");
   const files = await makeCertificates(directory, { force, hosts: [...io.hostNames(), ...hosts] });
   await printFiles(world, files);
-  await tell(io, "Keep ca-key.pem safe: whoever has it can make certificates of any user");
+  await tell(io, "Keep ca-key.pem safe: whoever has it can make certificates for any user");
   return 0;
 }
 
@@ -75,10 +76,8 @@ async function add(world: World, verb: AddCertVerb): Promise<number> {
   ]);
   await tell(
     world.io,
-    `Give ${
-      printable(verb.user)
-    } both files and ca-cert.pem, to be client-cert.pem, client-key.pem ` +
-      "and ca-cert.pem in ~/.config/job-worker/, and keep no copy of the key",
+    `Give ${printable(verb.user)} both files and ca-cert.pem, to be put into ` +
+      "~/.config/job-worker/ as client-cert.pem, client-key.pem and ca-cert.pem, and keep no copy of the key",
   );
   return 0;
 }
@@ -94,10 +93,10 @@ async function renew(world: World, verb: RenewCertsVerb): Promise<number> {
     })),
   );
   if (renewed.some(({ of: { kind } }) => kind === "server")) {
-    await tell(world.io, `The daemon shows its new certificate after a reload: ${RELOAD}`);
+    await tell(world.io, `The daemon uses its new certificate after a reload: ${RELOAD}`);
   }
   if (renewed.some(({ of: { kind } }) => kind === "client")) {
-    await tell(world.io, "The keys are as they were: clients need nothing but the new certificate");
+    await tell(world.io, "The keys have not changed: clients only need the new certificate");
   }
   return 0;
 }
@@ -110,7 +109,7 @@ async function list(world: World, verb: ListCertsVerb): Promise<number> {
     for (const one of issued) await printLine(io.stdout, jsonLine(jsonOf(one)));
     return 0;
   }
-  // The day is what people want to know, and leaves room for the rest.
+  // On a terminal the date is enough, and leaves room for the rest.
   const { isTerminal } = io.stdout;
   const rows = issued.map((one) => [
     one.kind,
@@ -128,7 +127,7 @@ async function list(world: World, verb: ListCertsVerb): Promise<number> {
   return 0;
 }
 
-/** Of several certificates of one name, the one with a file is in use; the others are good as well. */
+/** Of several certificates with one name, the one with a file is in use; the others are valid, too. */
 const HEADING = ["KIND", "NAME", "ROLES", "UNTIL", "STATUS", "FILE", "SERIAL"];
 
 async function revoke(world: World, verb: RevokeCertVerb): Promise<number> {
@@ -143,13 +142,15 @@ async function revoke(world: World, verb: RevokeCertVerb): Promise<number> {
   } else if (revoked.length > 0) {
     await printLine(io.stdout, revoked.map(({ serialNumber }) => serialNumber).join("\n"));
   }
-  // Even where nobody sees it at once: a list that is not read shuts nobody out.
+  // Not only on a terminal: until the daemon reads the list, nobody is shut out.
   await printLine(
     io.stderr,
     revoked.length === 0
-      ? `${printable(verb.user)} is in ${printable(denyList)} already`
-      : `${printable(verb.user)} is in ${printable(denyList)} now; the daemon reads it, and ends ` +
-        `open connections, at a reload: ${RELOAD}`,
+      ? `${printable(verb.user)} is already on the deny list ${printable(denyList)}`
+      : `${printable(verb.user)} is now on the deny list ${
+        printable(denyList)
+      }; the daemon reads ` +
+        `it, and closes open connections, at a reload: ${RELOAD}`,
   );
   return 0;
 }

@@ -7,14 +7,14 @@ import { outcomeText } from "../job_text.ts";
 import { printable } from "../../text/printable.ts";
 import { truncate } from "../text_width.ts";
 
-/** Somebody waits with a finger on the key. */
+/** The user is waiting for an answer to a key press. */
 const TIMEOUT_MS = 2_000;
 
 const MAX_JOBS = 50;
 
 /**
- * Prints what can follow a line, one candidate a line: the word, a tab, and what it is. Where the
- * daemon cannot be asked there is none, and no complaint.
+ * Prints what can follow a line, one candidate per line: the word, a tab, and its description. If the
+ * daemon cannot be asked, it prints nothing, and does not complain.
  */
 export async function complete(io: Io, { words }: CompleteVerb): Promise<number> {
   const { prefix, completion, settings } = analyse(describeGrammar(), words);

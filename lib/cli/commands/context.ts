@@ -6,7 +6,7 @@ import { jsonLine, printable } from "../../text/printable.ts";
 import { table } from "../table.ts";
 import { contextNamed, type Contexts, type ContextValues } from "../user_directory.ts";
 
-/** Adds, chooses, lists or removes contexts: daemons by name, with the certificates for them. */
+/** Adds, selects, lists or removes contexts: daemons by name, with the certificates to use. */
 export async function context(
   { io, settings }: { io: Io; settings: Settings },
   verb: ContextVerb,
@@ -20,14 +20,16 @@ export async function context(
       if (Object.hasOwn(contexts, name)) {
         throw new JobWorkerError(
           "already_exists",
-          `There is a context "${name}": choose another name, or remove it first`,
+          `There already is a context "${name}": choose another name, or remove it first`,
         );
       }
       const added = { ...contexts, [name]: absolute(verb.values) };
       await io.directory.saveContexts({ current: current ?? name, contexts: added });
       await tell(
         io,
-        current === null ? `Added, and in use` : `Added; worker-cli context use ${name}`,
+        current === null
+          ? "Added, and now in use"
+          : `Added; to use it: worker-cli context use ${name}`,
       );
       return 0;
     }
@@ -66,7 +68,7 @@ async function list(
   return 0;
 }
 
-/** A relative path would mean something else wherever the context is used. */
+/** Makes paths absolute, because a context may be used in any directory. */
 function absolute(values: ContextValues): ContextValues {
   const { cert, key, ca } = values;
   return {
@@ -80,6 +82,6 @@ function absolute(values: ContextValues): ContextValues {
 function checkName(name: string): void {
   if (/^[\w.@-]{1,64}$/.test(name) && name !== "__proto__") return;
   throw invalidArgument(
-    `Cannot name a context ${JSON.stringify(name)}: give 1 to 64 letters, digits and . _ - @`,
+    `Cannot name a context ${JSON.stringify(name)}: use 1 to 64 letters, digits and . _ - @`,
   );
 }

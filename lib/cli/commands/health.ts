@@ -3,10 +3,10 @@ import { FAILURE } from "../exit_status.ts";
 import { printLine } from "../io.ts";
 import { jsonLine } from "../../text/printable.ts";
 
-/** Those who ask, a supervisor for one, want an answer even from a daemon that hangs. */
+/** Callers such as supervisors want an answer even if the daemon hangs. */
 const TIMEOUT_MS = 5_000;
 
-/** Asks the daemon whether it takes calls: exit status 0 if it does. */
+/** Asks the daemon whether it accepts calls; the exit status is 0 if it does. */
 export async function health({ io, settings, client }: Context): Promise<number> {
   const status = await client.checkHealth({
     signal: io.interrupted,

@@ -14,8 +14,9 @@ import { jsonLine, printable } from "../../text/printable.ts";
 import { table } from "../table.ts";
 
 /**
- * Lists jobs, the newest first: a table on a terminal; a line per job, separated by tabs, elsewhere;
- * or JSON. Pages are printed as they come, except that a table needs them all for its widths.
+ * Lists jobs, newest first: as a table on a terminal, elsewhere as one line per job, separated by tabs,
+ * or as JSON. It prints each page as it arrives, except for a table, which needs all of them to know its
+ * widths.
  */
 export async function list(context: Context, verb: ListVerb): Promise<number> {
   const { io, settings } = context;
@@ -44,7 +45,7 @@ function filterOf({ status, owner, labels, since, until }: ListVerb): JobFilter 
   };
 }
 
-/** The time of a UUIDv7 and its first random digits, which is as good as unique. */
+/** The time in a UUIDv7 and its first random digits, which are practically unique. */
 const SHORT_ID = 18;
 const HEADING = ["JOB", "STATUS", "EXIT", "STARTED", "TOOK", "OWNER", "COMMAND"];
 const STATUS_COLUMN = HEADING.indexOf("STATUS");

@@ -6,7 +6,7 @@ import { resolveJobId } from "../job_id.ts";
 import { timeOf } from "../moment.ts";
 import { FIRST_BYTE, printLog } from "../print_log.ts";
 
-/** Prints what a job has printed so far, and with `--follow` what it prints until it ends. */
+/** Prints the output of a job so far, and with `--follow` until it ends. */
 export async function logs(context: Context, verb: LogsVerb): Promise<number> {
   const { streams, follow, timestamps } = verb;
   const jobId = await resolveJobId(context, verb.jobId);

@@ -6,8 +6,8 @@ import { untilEnd } from "../until_end.ts";
 import { followLog } from "../print_log.ts";
 
 /**
- * Prints all that a job prints, from its first byte until it ends, and exits with its status. Who leaves
- * before that leaves it running, and has no status of it: that is said.
+ * Prints all output of a job, from its first byte until it ends, and exits with its status. If the user
+ * leaves earlier, the job keeps running, and standard error says so because there is no status of it.
  */
 export async function output(context: Context, verb: OutputVerb): Promise<number> {
   const { io } = context;

@@ -9,7 +9,7 @@ import { commandText, dateText } from "../../job/job_words.ts";
 import { statusOf } from "../../job/types.ts";
 import { jsonLine, printable } from "../../text/printable.ts";
 
-/** Removes finished jobs with their logs: a line per job, separated by tabs, and the sum on stderr. */
+/** Removes finished jobs with their logs. Prints a line per job, separated by tabs, and the total on stderr. */
 export async function prune(
   { io, settings, client }: Context,
   { kind: _kind, ...request }: PruneVerb,
@@ -27,7 +27,7 @@ export async function prune(
     return 0;
   }
   if (jobs.length > 0) await printLine(io.stdout, jobs.map(tabbedLine).join("\n"));
-  const shown = count > jobs.length ? `, of which the newest ${jobs.length} are shown` : "";
+  const shown = count > jobs.length ? `; only the newest ${jobs.length} are shown` : "";
   await printLine(
     io.stderr,
     `worker-cli: ${dryRun ? "Would remove" : "Removed"} ${count} ${count === 1 ? "job" : "jobs"} ` +

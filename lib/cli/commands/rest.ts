@@ -7,10 +7,10 @@ import type { RestVerb, Settings } from "../invocation.ts";
 import { Interrupted, type Io, OutputClosed, printLine, type RestCalls, tell } from "../io.ts";
 import { jsonLine, printable } from "../../text/printable.ts";
 
-/** Those who ask, a supervisor for one, want an answer even from a daemon that hangs. */
+/** Callers such as supervisors want an answer even if the daemon hangs. */
 const HEALTH_TIMEOUT_MS = 5_000;
 
-/** The same as the subcommands of these names, but over REST, as a user with a password. */
+/** Does the same as the subcommands of these names, but over REST, as a user with a password. */
 export async function rest(
   { io, settings }: { io: Io; settings: Settings },
   verb: RestVerb,
@@ -49,7 +49,7 @@ async function call(io: Io, settings: Settings, verb: RestVerb): Promise<number>
       await changing(
         io,
         client.stop(call.jobId, { signal }),
-        `job ${printable(call.jobId)} may still be ending, or never have been asked to`,
+        `job ${printable(call.jobId)} may still be stopping, or may not have been asked to stop`,
       );
       if (settings.json) await print({ status: "success", error: null }, "");
       else await tell(io, `Job ${printable(call.jobId)} was stopped`);
@@ -75,13 +75,13 @@ async function health(client: RestCalls, interrupted: AbortSignal): Promise<void
   }
 }
 
-/** Never from an argument: those are seen by every user of the machine, and kept by shells. */
+/** The password is never an argument: every user of the machine could see it, and shells would record it. */
 async function credentialsOf(
   io: Io,
   { user, passwordFile }: RestVerb,
 ): Promise<{ user: string; password: string }> {
   if (user === "") {
-    throw invalidArgument("The user is missing: give --user or WORKER_USER");
+    throw invalidArgument("The user is missing: pass --user or set WORKER_USER");
   }
   if (passwordFile !== "") {
     const [password = ""] = (await io.readTextFile(passwordFile)).split(/\r?\n/);
@@ -92,13 +92,13 @@ async function credentialsOf(
   return { user, password };
 }
 
-/** What to do next about a call that failed, or `null` where its message says it all. */
+/** What to do next about a call that failed; `null` if its message says it all. */
 function adviceFor(error: JobWorkerError, verb: RestVerb, settings: Settings): string | null {
   const { address, user } = verb;
   switch (error.reason) {
     case "ECONNREFUSED":
-      return `Is the daemon running, with REST at ${address}? Start it: ${START_DAEMON}; ` +
-        "or say where it is: --rest-address host:port";
+      return `Is the daemon running, with REST at ${address}? Start it with \`${START_DAEMON}\`, ` +
+        "or pass its address with --rest-address host:port";
     case "SERVER_CERTIFICATE_UNTRUSTED":
     case "SERVER_CERTIFICATE_EXPIRED":
     case "SERVER_NAME_MISMATCH":
@@ -106,9 +106,9 @@ function adviceFor(error: JobWorkerError, verb: RestVerb, settings: Settings): s
   }
   switch (error.code) {
     case "unauthenticated":
-      return `Give "${user}" a password where the daemon runs: worker-daemon user add; then SIGHUP`;
+      return `Where the daemon runs, give "${user}" a password with \`worker-daemon user add\`, then reload it`;
     case "permission_denied":
-      return `Give "${user}" a role where the daemon runs: worker-daemon user add --role; then SIGHUP`;
+      return `Where the daemon runs, give "${user}" a role with \`worker-daemon user add --role\`, then reload it`;
     default:
       return null;
   }

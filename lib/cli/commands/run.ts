@@ -11,17 +11,17 @@ import { jsonLine } from "../../text/printable.ts";
 import { followLog } from "../print_log.ts";
 import { sendInput } from "../send_input.ts";
 
-/** How long the daemon may take to hear that a job is to stop, once we are about to leave. */
-const LAST_CALL_MS = 2_000;
+/** How long the daemon may take to accept a stop while we are leaving. */
+const LEAVING_TIMEOUT_MS = 2_000;
 
 /**
  * Starts a job, prints its output live, and exits with its status.
  *
- * The first Ctrl-C asks the daemon to stop the job, and what the job still prints is shown. The
- * second leaves at once; the job goes on being stopped. A hang-up and an output that nobody reads any
- * more leave the job running: what it does must not depend on a terminal or on `head`.
+ * The first Ctrl-C asks the daemon to stop the job, and we keep printing its output. The second leaves
+ * at once, while the daemon still stops the job. After a hang-up, or when nobody reads our output any
+ * more, the job keeps running: what it does must not depend on a terminal or on `head`.
  *
- * With `--interactive` it reads our standard input, and is stopped if it cannot have the rest of it.
+ * With `--interactive` the job reads our standard input, and is stopped if it cannot have the rest of it.
  */
 export async function run(context: Context, { job }: RunVerb): Promise<number> {
   const { io, settings } = context;
@@ -54,12 +54,12 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
       : error instanceof Interrupted
       ? `${error.message}. `
       : "";
-    // Nobody would ever go on with its input.
+    // Nobody could ever send it the rest of its input.
     if (why !== "" && sending !== undefined) {
-      stopping ??= stopJob(context, jobId, AbortSignal.timeout(LAST_CALL_MS));
+      stopping ??= stopJob(context, jobId, AbortSignal.timeout(LEAVING_TIMEOUT_MS));
     }
     await stopping;
-    const fate = stopping === undefined ? "goes on" : "was asked to stop";
+    const fate = stopping === undefined ? "keeps running" : "has been asked to stop";
     const isLost = error instanceof JobWorkerError && error.reason === JOB_LOST;
     if (!isLost) await warn(io, why + leftText(jobId, fate));
     throw error;
@@ -70,7 +70,7 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
   }
 }
 
-/** A job that cannot have the rest of its input is stopped: it must not take a part for the whole. */
+/** Stops a job that cannot have the rest of its input: it must not take a part of it for the whole. */
 async function passInputOn(context: Context, jobId: string, signal: AbortSignal): Promise<void> {
   try {
     await sendInput(context, jobId, signal);
@@ -88,14 +88,14 @@ async function stopJob(
 ): Promise<void> {
   const { io, client } = context;
   try {
-    await tell(io, "Stopping the job; Ctrl-C again to leave without waiting for its end");
+    await tell(io, "Stopping the job; press Ctrl-C again to leave without waiting for it to end");
     const request = { jobId, stopSignal: "", gracePeriodMs: null };
     await client.stopJob(request, { signal });
   } catch (error) {
     if (signal.aborted) return;
-    // It ended by itself in the meantime.
+    // The job has ended by itself in the meantime.
     if (error instanceof JobWorkerError && error.code === "failed_precondition") return;
-    // The log is still followed: that nobody reads the complaint must not end it.
+    // We still follow the log, even if nobody reads the error.
     await printFailure(context, error).catch(() => {});
   }
 }

@@ -6,7 +6,7 @@ import { resolveJobId } from "../job_id.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { jsonLine } from "../../text/printable.ts";
 
-/** Sends a signal to every process of a job, and leaves it to them what they make of it. */
+/** Sends a signal to every process of a job. */
 export async function signal(context: Context, verb: SignalVerb): Promise<number> {
   const { io, settings, client } = context;
   const jobId = await resolveJobId(context, verb.jobId);

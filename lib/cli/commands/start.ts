@@ -8,8 +8,8 @@ import { leftText } from "../job_text.ts";
 import { jsonLine } from "../../text/printable.ts";
 
 /**
- * Starts a job and prints its id, alone on a line: `id=$(worker-cli start -- make)`. Whoever does not
- * get it there is told on standard error.
+ * Starts a job and prints its id, alone on a line: `id=$(worker-cli start -- make)`. If nobody reads
+ * that, standard error has the id.
  */
 export async function start(context: Context, { job }: StartVerb): Promise<number> {
   const { io, settings } = context;
@@ -18,10 +18,10 @@ export async function start(context: Context, { job }: StartVerb): Promise<numbe
     await printLine(io.stdout, settings.json ? jsonLine(jobJson(started)) : started.jobId);
     io.interrupted.throwIfAborted();
   } catch (error) {
-    const why = error instanceof OutputClosed ? "Nobody reads its id" : messageOf(error);
+    const why = error instanceof OutputClosed ? "Nobody reads the id of the job" : messageOf(error);
     await warn(io, `${why}. ${leftText(started.jobId)}`);
     throw error;
   }
-  await tell(io, `Started; its output: worker-cli logs all ${started.jobId} --follow`);
+  await tell(io, `Started; to see its output: worker-cli logs all ${started.jobId} --follow`);
   return 0;
 }

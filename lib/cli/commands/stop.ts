@@ -9,7 +9,7 @@ import { outcomeText } from "../job_text.ts";
 import { jsonLine } from "../../text/printable.ts";
 import { withProgress } from "../progress.ts";
 
-/** Stops a job and everything it started; returns when nothing of it runs any more. */
+/** Stops a job and everything that it has started, and waits until all of it has ended. */
 export async function stop(context: Context, verb: StopVerb): Promise<number> {
   const { io, settings, client } = context;
   const { stopSignal, gracePeriodMs } = verb;
@@ -20,7 +20,7 @@ export async function stop(context: Context, verb: StopVerb): Promise<number> {
     changing(
       io,
       client.stopJob({ jobId, stopSignal, gracePeriodMs }, { signal: io.interrupted }),
-      `job ${jobId} may still be ending, or never have been asked to: worker-cli status ${jobId}`,
+      `job ${jobId} may still be stopping, or may not have been asked to stop: worker-cli status ${jobId}`,
     ),
   );
   if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
@@ -28,7 +28,7 @@ export async function stop(context: Context, verb: StopVerb): Promise<number> {
   return 0;
 }
 
-/** @param leftMs of the grace period; `null` if only the job knows that */
+/** @param leftMs the rest of the grace period; `null` if it is that of the job, which we do not know */
 function progressText(leftMs: number | null): string {
   if (leftMs === null) return "Stopping…";
   const seconds = Math.ceil(leftMs / 1_000);

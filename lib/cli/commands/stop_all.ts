@@ -9,15 +9,15 @@ import { jobJson } from "../../job/job_json.ts";
 import { outcomeText } from "../job_text.ts";
 import { jsonLine } from "../../text/printable.ts";
 
-/** How many jobs are being stopped at the same time, so that one grace period does not wait for another. */
+/** How many jobs to stop at the same time, so that their grace periods overlap. */
 const AT_ONCE = 64;
 
-/** The exit status if some job could not be stopped. */
+/** The exit status if any job could not be stopped. */
 const SOME_FAILED = 1;
 
 /**
- * Stops every running job that matches: a line for each as it ends. One that cannot be stopped, and
- * why, is told on stderr, and the others are stopped all the same.
+ * Stops every running job that matches, and prints a line for each when it has ended. If one cannot be
+ * stopped, stderr says why, and the others are stopped all the same.
  */
 export async function stopAll(context: Context, verb: StopAllVerb): Promise<number> {
   const { io } = context;
@@ -26,9 +26,14 @@ export async function stopAll(context: Context, verb: StopAllVerb): Promise<numb
     ...(verb.owner !== "" && { owner: verb.owner }),
     labels: verb.labels,
   };
-  // All of them first: pages of what runs change while it is being stopped.
+  // All pages first, because stopping jobs changes the list of running jobs.
   const jobs = (await Array.fromAsync(jobPages(context, filter))).flat();
-  await tell(io, jobs.length === 0 ? "No jobs" : `Stopping ${jobs.length} of the running jobs`);
+  await tell(
+    io,
+    jobs.length === 0
+      ? "No jobs"
+      : `Stopping ${jobs.length} running ${jobs.length === 1 ? "job" : "jobs"}`,
+  );
   const left = jobs.values();
   let [asked, answered, exitStatus] = [0, 0, 0];
   const unread: OutputClosed[] = [];
@@ -37,7 +42,7 @@ export async function stopAll(context: Context, verb: StopAllVerb): Promise<numb
       asked++;
       const stopped = await stopOne(context, job, verb).catch((error) => {
         if (!(error instanceof OutputClosed)) throw error;
-        // Whoever wanted to see a few of the lines wants all of the jobs stopped.
+        // All of the jobs are to be stopped, even if nobody reads all of the lines.
         unread.push(error);
         return true;
       });
@@ -52,7 +57,9 @@ export async function stopAll(context: Context, verb: StopAllVerb): Promise<numb
       await warn(
         io,
         `${error.message}: of ${jobs.length} jobs, ${answered} have been dealt with, ` +
-          `${asked - answered} may still be ending, ${jobs.length - asked} were not asked to stop`,
+          `${asked - answered} may still be stopping, and ${
+            jobs.length - asked
+          } were not asked to stop`,
       );
     }
     throw error;
@@ -72,7 +79,7 @@ async function stopOne(
     const job = await client.stopJob({ jobId, stopSignal, gracePeriodMs }, options)
       .catch(async (error) => {
         if (!(error instanceof JobWorkerError && error.code === "failed_precondition")) throw error;
-        // It ended by itself in the meantime.
+        // The job has ended by itself in the meantime.
         return await client.getJob({ jobId }, options);
       });
     const line = settings.json ? jsonLine(jobJson(job)) : `${jobId}\t${outcomeText(job)}`;

@@ -7,7 +7,7 @@ import { resolveJobId } from "../job_id.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { jsonLine } from "../../text/printable.ts";
 
-/** Changes how long a running job may run. */
+/** Changes the time limit of a running job. */
 export async function update(context: Context, verb: UpdateVerb): Promise<number> {
   const { io, settings, client } = context;
   const { timeoutMs } = verb;
@@ -15,12 +15,16 @@ export async function update(context: Context, verb: UpdateVerb): Promise<number
   const job = await changing(
     io,
     client.updateJob({ jobId, timeoutMs }, { signal: io.interrupted }),
-    `how long job ${jobId} may run may have been changed: worker-cli status ${jobId}`,
+    `the time limit of job ${jobId} may have been changed: worker-cli status ${jobId}`,
   );
   if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
   else {
-    const limit = timeoutMs === 0 ? "for ever" : `${formatDuration(timeoutMs)} from its start`;
-    await tell(io, `Job ${jobId} may run ${limit}`);
+    await tell(
+      io,
+      timeoutMs === 0
+        ? `Job ${jobId} now has no time limit`
+        : `Job ${jobId} may now run for ${formatDuration(timeoutMs)}, counted from its start`,
+    );
   }
   return 0;
 }

@@ -5,7 +5,7 @@ import type { CertsVerb } from "../invocation.ts";
 import { Argument, type Command, type Found, option, subcommand } from "../parser.ts";
 import { parseDays, parseRepeated, parseRoles, parseText } from "../values.ts";
 
-/** What `certs` can do; without a word it makes all that a new installation needs. */
+/** The actions of `certs`; without one, it makes everything that a new installation needs. */
 const CERTS_ACTIONS = ["add", "renew", "list", "revoke"] as const;
 
 interface CertsOptions {
@@ -18,7 +18,7 @@ interface CertsOptions {
   readonly denyList?: string;
 }
 
-/** Beside `--dir`. */
+/** The options of each action, in addition to `--dir`. */
 const CERTS_OPTIONS: Readonly<
   Record<"make" | typeof CERTS_ACTIONS[number], readonly (keyof CertsOptions)[]>
 > = {
@@ -29,7 +29,7 @@ const CERTS_OPTIONS: Readonly<
   revoke: ["denyList"],
 };
 
-/** As long as what `certs` makes. */
+/** As for the certificates that `certs` alone makes. */
 const DEFAULT_DAYS = 365;
 
 function certsVerbOf(
@@ -66,14 +66,14 @@ function checkCertsOptions(action: keyof typeof CERTS_OPTIONS, options: CertsOpt
   for (const option of ["force", "host", "role", "days", "caKey", "denyList"] as const) {
     if (options[option] === undefined || known.includes(option)) continue;
     const flag = `--${option.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    const line = action === "make" ? "Certs alone" : `Certs ${action}`;
+    const line = action === "make" ? "Certs without an action" : `Certs ${action}`;
     throw invalidArgument(`${line} takes no ${flag}`);
   }
 }
 
 function needed(action: string, name: string | undefined): string {
   if (name !== undefined) return name;
-  throw invalidArgument(`Certs ${action} needs the name of a user`);
+  throw invalidArgument(`Certs ${action} needs a user name`);
 }
 
 /** Defines `certs`. */

@@ -32,11 +32,11 @@ interface NewJobOptions {
   readonly memory?: number;
   readonly cpus?: number;
   readonly processes?: number;
-  /** Of `run` only. */
+  /** Only for `run`. */
   readonly interactive?: boolean;
 }
 
-/** The job that a line asks for. What it does not say is left out. */
+/** The job that a line asks for, without what the line does not say. */
 function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
   const [name = "", ...args] = words;
   const { env = {}, cwd = "", label = {}, requestId = "" } = options;
@@ -64,7 +64,7 @@ function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
   };
 }
 
-/** The members that were given; nothing if none was. */
+/** The members that are set; `undefined` if there are none. */
 function given<T>(members: { [Key in keyof T]-?: T[Key] | undefined }): Partial<T> | undefined {
   const entries = Object.entries(members).filter(([, value]) => value !== undefined);
   return entries.length === 0 ? undefined : Object.fromEntries(entries) as Partial<T>;
@@ -136,7 +136,7 @@ export function defineNewJob(program: Command, found: Found): void {
     .addHelpText("after", RUN_NOTES);
 }
 
-/** What ends the job of `run`, and what it says then. */
+/** The part of the help of `run` about how it and its job end. */
 export const RUN_NOTES = `
 Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to end.
 After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon

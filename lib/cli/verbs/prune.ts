@@ -16,7 +16,7 @@ interface PruneOptions {
 function pruneVerbOf(options: PruneOptions): PruneVerb {
   const { olderThan: maxAgeMs, keep: maxCount, keepBytes: maxBytes } = options;
   if ((maxAgeMs ?? maxCount ?? maxBytes) === undefined) {
-    throw invalidArgument("Nothing to prune by: give --older-than, --keep or --keep-bytes");
+    throw invalidArgument("Prune needs --older-than, --keep or --keep-bytes");
   }
   return {
     kind: "prune",

@@ -17,14 +17,14 @@ function stopVerbOf(
 ): StopVerb | StopAllVerb {
   const { signal: stopSignal = "", grace: gracePeriodMs = null, all = false } = options;
   if (all !== (jobId === undefined)) {
-    throw invalidArgument("Say which: stop takes a job id, or --all");
+    throw invalidArgument("Stop needs either a job id or --all");
   }
   if (jobId === undefined) {
     const { owner = "", label: labels = {} } = options;
     return { kind: "stop_all", owner, labels, stopSignal, gracePeriodMs };
   }
   if ((options.owner ?? options.label) !== undefined) {
-    throw invalidArgument("--owner and --label choose among --all");
+    throw invalidArgument("--owner and --label can only be used with --all");
   }
   return { kind: "stop", jobId, stopSignal, gracePeriodMs };
 }

@@ -23,7 +23,7 @@ export function defineWait(program: Command, found: Found): void {
     .action((jobId: string) => found({ kind: "wait", jobId }));
 }
 
-/** What ends a command that only watches a job. */
+/** The part of the help of commands that only watch a job. */
 export const LEAVING = `
 Ctrl-C (exit status 130), SIGTERM (143) and a hang-up (129) end only this command: the job goes on.`;
 

@@ -78,7 +78,7 @@ Deno.test("the daemon bounds logs and the past, as its options and each user say
   const keptId = kept.stdout.trim();
   await daemon.cli(["wait", keptId], "operator");
   const output = await daemon.cli(["output", keptId], "operator");
-  const gap = /bytes of the output are gone, from byte 0 up to byte (\d+):/.exec(output.stderr);
+  const gap = /bytes of output, from byte 0 up to byte (\d+), are missing:/.exec(output.stderr);
   assert.equal(output.code, 0, output.stderr);
   assert.equal(Number(gap?.[1]) + output.bytes.byteLength, 3_000_000);
   const { stdout: status } = await daemon.cli(["status", keptId], "operator");
