@@ -79,16 +79,20 @@ const CLI: readonly Probe[] = [
 
 /** Lines that write where the task that runs them may not, and what is said of it. */
 const ELSEWHERE: readonly (readonly [task: "start" | "cli", words: string, text: RegExp])[] = [
-  ["cli", "certs", /^worker-cli: Cannot write in "certs": from source: deno task certs, which/],
+  [
+    "cli",
+    "certs",
+    /^worker-cli: Cannot write to "certs": when run from source, use `deno task certs`, which/,
+  ],
   [
     "cli",
     "certs --force",
-    /^worker-cli: Cannot write in "certs": from source: deno task certs, which/,
+    /^worker-cli: Cannot write to "certs": when run from source, use `deno task certs`, which/,
   ],
   [
     "cli",
     "certs add al --role viewer --dir CERTS",
-    /^worker-cli: Cannot write in ".*": from source: deno task certs add …, which/,
+    /^worker-cli: Cannot write to ".*": when run from source, use `deno task certs add …`, which/,
   ],
   [
     "start",

@@ -221,5 +221,8 @@ Deno.test("status tells of the log, and why output is missing", async () => {
   const lost = await status({ status: "failed", reason: "lost", exitStatus: null });
   assert.match(lost, /on stderr; its last output may not have reached the disk$/m);
   assert.doesNotMatch(lost, /Detail|had left/);
-  assert.match(await status({}), /on stderr; a process that had left the job may have printed more/);
+  assert.match(
+    await status({}),
+    /on stderr; a process that had left the job may have printed more/,
+  );
 });

@@ -88,9 +88,9 @@ Deno.test("the daemon refuses bad certificates and keys, naming the file", async
     [[`--cert=${garbage}`], /certificate ".*garbage\.pem": a certificate in it is damaged/],
     [[`--key=${certificates.paths("viewer").key}`], /"[^"]*viewer-key\.pem" does not belong to/],
     [[`--key=${garbage}`], /private key ".*garbage\.pem": it is not a PEM private key/],
-    [[`--key=${readable}`], /readable-key\.pem": others than its owner .*chmod 600/],
+    [[`--key=${readable}`], /readable-key\.pem": users other than its owner .*chmod 600/],
     [[`--ca=${directory}/empty.pem`], /CA file ".*empty\.pem": there is no PEM certificate in it/],
-    [[`--ca=${cert}`], /CA file ".*server-cert\.pem": .* is not a CA's/],
+    [[`--ca=${cert}`], /CA file ".*server-cert\.pem": .* is not a CA certificate/],
     [
       [`--cert=${directory}/expired.pem`, `--key=${directory}/expired-key.pem`],
       new RegExp(`expired\\.pem" expired on .*${OWN_COMMANDS.makeCertificates} renew`),

@@ -95,7 +95,7 @@ Deno.test("start says why a command cannot be started, and no job is made of it"
     [["--cwd", "/etc/passwd", "--", "true"], 125, /directory "\/etc\/passwd": not a directory/],
     [["--cwd", "etc", "--", "true"], 2, /: --cwd: Invalid working directory "etc": must be an/],
     [["--", ""], 2, /Invalid command name "": must not be empty/],
-    [["--label", "x y=1", "--", "true"], 2, /Invalid --label: the name "x y"/],
+    [["--label", "x y=1", "--", "true"], 2, /"x y" is not the name of a label/],
     [["--request-id", "a\tb", "--", "true"], 2, /Invalid --request-id "a\\tb": .*without control/],
   ];
   const answers = await Promise.all(
