@@ -109,7 +109,7 @@ Deno.test("CertificateAuthority.renew() without a name renews all that have not 
   await fixture.revoke("bob");
   const names = (await fixture.renew("all")).map(({ of }) => of.name);
   assert.deepEqual(names, ["worker-daemon", "admin", "alice", "operator", "viewer"]);
-  await assert.rejects(fixture.renew("carol"), refusal(/no certificate of "carol" here/));
+  await assert.rejects(fixture.renew("carol"), refusal(/no certificate for "carol" here/));
 });
 
 Deno.test("CertificateAuthority renews expired certificates only by name, and puts none of them on the deny list", async () => {
@@ -124,7 +124,7 @@ Deno.test("CertificateAuthority renews expired certificates only by name, and pu
   await record(fixture.path, cert);
   const all = await fixture.renew("all");
   assert.deepEqual(all.map(({ of }) => of.name), ["worker-daemon", "admin", "operator", "viewer"]);
-  await assert.rejects(fixture.revoke("over"), refusal(/no certificate of "over" here/));
+  await assert.rejects(fixture.revoke("over"), refusal(/no certificate for "over" here/));
   assert.equal((await fixture.renew("over")).length, 1);
   const [revoked, ...others] = await fixture.revoke("over");
   assert.ok(revoked !== undefined && revoked.notAfter > Date.now());

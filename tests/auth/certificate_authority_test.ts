@@ -75,7 +75,7 @@ Deno.test("CertificateAuthority.add() makes no second certificate for a user, un
   const before = await Deno.readTextFile(key);
   await assert.rejects(fixture.add("alice", ["admin"]), refusal(/until \d{4}-/, "already_exists"));
   // The user "admin" is there already, in a file of another name.
-  await assert.rejects(fixture.add("admin"), refusal(/"admin" has a/, "already_exists"));
+  await assert.rejects(fixture.add("admin"), refusal(/"admin" already has a/, "already_exists"));
   assert.equal(await Deno.readTextFile(key), before);
 
   await fixture.revoke("alice");
@@ -126,7 +126,7 @@ Deno.test("No certificate outlives its CA", async () => {
   });
   await Deno.writeTextFile(join(fixture.path, "ca-cert.pem"), dead.cert);
   await Deno.writeTextFile(join(fixture.path, "ca-key.pem"), dead.key);
-  await assert.rejects(fixture.add("bob"), refusal(/The CA has ended on .*--force/));
+  await assert.rejects(fixture.add("bob"), refusal(/The CA expired on .*--force/));
 });
 
 Deno.test("CertificateAuthority signs with the key of a CA that somebody else has made", async () => {
@@ -187,10 +187,13 @@ Deno.test("CertificateAuthority says which file it misses, and where", async () 
   assert.equal((await fixture.issued()).length, 4);
   assert.equal((await fixture.revoke("viewer")).length, 1);
   const wrong = join(fixture.path, "client-key.pem");
-  await assert.rejects(fixture.with(add, { caKey: wrong }), refusal(/is not the key of the CA/));
+  await assert.rejects(
+    fixture.with(add, { caKey: wrong }),
+    refusal(/is not the private key of the CA/),
+  );
   await assert.rejects(
     fixture.with(add, { caKey: join(fixture.path, "client-cert.pem") }),
-    refusal(/not a private key in PEM/),
+    refusal(/not a PEM private key/),
   );
   await fixture.with(add, { caKey });
 
@@ -198,6 +201,8 @@ Deno.test("CertificateAuthority says which file it misses, and where", async () 
   const nowhere = { directory: empty.path, caKey: "", denyList: "" };
   await assert.rejects(
     CertificateAuthority.open(nowhere),
-    refusal(/no such file; --dir says where the CA is, .*`deno task certs` makes a new one$/),
+    refusal(
+      /no such file; pass the directory of the CA with --dir .* a new CA with `deno task certs`$/,
+    ),
   );
 });

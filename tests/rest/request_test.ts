@@ -133,21 +133,21 @@ Deno.test("A wrong query is explained as well as a command line is", async () =>
     ["offset=0x10", 'offset "0x10": must be a whole number from 0 to 9007199254740991'],
     [
       "since=2026-02-30T00:00:00Z",
-      'since "2026-02-30T00:00:00Z": is no time: the days of 2026-02 go from 1 to 28',
+      'since "2026-02-30T00:00:00Z": is not a valid time: the days of 2026-02 go from 1 to 28',
     ],
     [
       "since=2026-07-31T24:00:00Z",
-      'since "2026-07-31T24:00:00Z": is no time: hours go from 0 to 23',
+      'since "2026-07-31T24:00:00Z": is not a valid time: hours go from 0 to 23',
     ],
     [
       "since=2026-07-31T09:30:00",
-      'since "2026-07-31T09:30:00": has no time zone: did you mean 2026-07-31T09:30:00Z, in UTC, ' +
-      "or, say, 2026-07-31T09:30:00+02:00?",
+      'since "2026-07-31T09:30:00": has no time zone: did you mean 2026-07-31T09:30:00Z (UTC) ' +
+      "or, for example, 2026-07-31T09:30:00+02:00?",
     ],
-    ["since=10m", 'since "10m": is no time of RFC 3339, such as 2026-07-31T09:30:00Z'],
+    ["since=10m", 'since "10m": is not an RFC 3339 time, such as 2026-07-31T09:30:00Z'],
     [
       "since=2026-07-31%2009:30:00Z",
-      'since "2026-07-31 09:30:00Z": must be a date and time of RFC 3339 with its zone, ' +
+      'since "2026-07-31 09:30:00Z": must be an RFC 3339 date and time with a time zone, ' +
       "such as 2026-07-31T09:30:00Z",
     ],
   ];
