@@ -40,7 +40,10 @@ export class Backoff {
     return Math.max(0, time + Math.min(firstMs * 2 ** (count - free - 1), maxMs) - now);
   }
 
-  /** Counts a failure, or a try that may become one, so that many tries at once are no way around it. */
+  /**
+   * Counts a failure, or a try that may become one, so that many tries at once are no way around
+   * it.
+   */
   fail(key: string, now: number): void {
     this.#failures.set(key, { count: this.#recent(key, now).count + 1, time: now });
   }

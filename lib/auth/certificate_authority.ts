@@ -217,7 +217,10 @@ export class CertificateAuthority implements Disposable {
     return await loadDenyList(this.denyList, { optional: this.#paths.denyList === "" });
   }
 
-  /** Does the same as {@linkcode issued}, and records what is not yet recorded: files may be taken away. */
+  /**
+   * Does the same as {@linkcode issued}, and records what is not yet recorded: files may be taken
+   * away.
+   */
   async #recorded(): Promise<readonly IssuedCertificate[]> {
     const issued = await this.issued();
     for (const { recorded, pem } of issued) {

@@ -117,7 +117,9 @@ interface Authority {
   readonly signs: boolean;
   /** Whether the certificates below it may be for clients. */
   readonly forClients: boolean;
-  /** Whether it has issued this itself, with another key. Such a CA does not count for path lengths. */
+  /**
+   * Whether it has issued this itself, with another key. Such a CA does not count for path lengths.
+   */
   readonly isSelfIssued: boolean;
 }
 
@@ -168,7 +170,9 @@ function readAuthority(der: Uint8Array): Authority[] {
   }
 }
 
-/** Checks name and signature. Deno's `checkIssued()` refuses a CA without a subject key identifier. */
+/**
+ * Checks name and signature. Deno's `checkIssued()` refuses a CA without a subject key identifier.
+ */
 function hasSigned(ca: X509Certificate, certificate: X509Certificate): boolean {
   try {
     return certificate.issuer === ca.subject && certificate.verify(ca.publicKey);

@@ -173,7 +173,10 @@ async function checkPaths(
   }
 }
 
-/** Writes the files: under their own names if those are free; otherwise under others, to be renamed at the end. */
+/**
+ * Writes the files: under their own names if those are free; otherwise under others, to be renamed
+ * at the end.
+ */
 async function writeAll(files: readonly NewFile[], force: boolean): Promise<void> {
   const suffix = force ? `.${crypto.randomUUID()}` : "";
   const written: string[] = [];

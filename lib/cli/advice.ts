@@ -11,7 +11,7 @@ export function adviceFor(error: JobWorkerError, settings: Settings): string | n
       return "To see your jobs: worker-cli list all";
     case "permission_denied":
     case "unauthenticated":
-      return `This was with the certificate "${settings.cert}"; to use another: --cert and --key`;
+      return `Your certificate is "${settings.cert}"; to use another one: --cert and --key`;
     case "deadline_exceeded":
       return `The daemon at ${settings.address} did not answer in time; is it overloaded?`;
     case "internal":

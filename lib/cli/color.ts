@@ -14,7 +14,9 @@ const CODES: Readonly<Record<JobStatus | Unknown, number>> = {
 /** Colours a text according to a status. */
 export type Paint = (text: string, status: JobStatus | Unknown) => string;
 
-/** Colours text on a terminal, unless the user does not want that; elsewhere text stays as it is. */
+/**
+ * Colours text on a terminal, unless the user does not want that; elsewhere text stays as it is.
+ */
 export function paintFor(output: Output, settings: Settings): Paint {
   if (!output.isTerminal || !settings.color) return (text) => text;
   return (text, status) => `\x1b[${CODES[status]}m${text}\x1b[39m`;

@@ -175,7 +175,9 @@ export interface PruneVerb {
   readonly owner: string;
 }
 
-/** The directory of a CA, and the paths of its key and deny list; `""` for those in the directory. */
+/**
+ * The directory of a CA, and the paths of its key and deny list; `""` for those in the directory.
+ */
 interface OfOneCa {
   readonly kind: "certs";
   readonly directory: string;

@@ -50,7 +50,10 @@ export class Interrupted extends Error {
 export interface ConnectOptions {
   /** Called each time a broken connection is being restored. */
   readonly onReconnecting: () => void;
-  /** If given, a server that accepts connections but does not answer gets more time, and this is called. */
+  /**
+   * If given, a server that accepts connections but does not answer gets more time, and this is
+   * called.
+   */
   readonly onSilence?: () => void;
 }
 
@@ -96,7 +99,9 @@ export async function warn(io: Io, words: string): Promise<void> {
   await abortable(written, AbortSignal.timeout(WARNING_TIMEOUT_MS)).catch(() => {});
 }
 
-/** Tells people something, but not programs that read stderr. It does not fail if nobody reads it. */
+/**
+ * Tells people something, but not programs that read stderr. It does not fail if nobody reads it.
+ */
 export async function tell(io: Io, words: string): Promise<void> {
   if (io.stderr.isTerminal) await printLine(io.stderr, words).catch(() => {});
 }

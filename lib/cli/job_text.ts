@@ -41,7 +41,10 @@ export function outcomeText(job: Job): string {
   return `${status}: ${parts.filter((part) => part !== "").join(", ")}`;
 }
 
-/** How a job ended, to go with its exit status; `null` if it simply exited, so that the status says it all. */
+/**
+ * How a job ended, to go with its exit status; `null` if it simply exited, so that the status says
+ * it all.
+ */
 export function unusualEndText(job: Job): string | null {
   if (job.end === null) return null;
   const { reason, detail } = job.end;

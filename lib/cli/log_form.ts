@@ -46,7 +46,9 @@ export function timestampedForm(): LogForm {
   };
 }
 
-/** Prints a line of JSON per record: the bytes in base64, and also as text if they are valid UTF-8. */
+/**
+ * Prints a line of JSON per record: the bytes in base64, and also as text if they are valid UTF-8.
+ */
 export function jsonForm(): LogForm {
   return (record) => encoder.encode(`${jsonLine(recordJson(record))}\n`);
 }

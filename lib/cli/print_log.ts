@@ -76,7 +76,10 @@ async function printGap({ io, settings }: Context, { from, to }: LogGap): Promis
   }
 }
 
-/** Joins adjacent records for the same output, so that the output of a job that writes single bytes costs one write. */
+/**
+ * Joins adjacent records for the same output, so that the output of a job that writes single bytes
+ * costs one write.
+ */
 function* runs(
   records: readonly LogRecord[],
   outputOf: (record: LogRecord) => Output,

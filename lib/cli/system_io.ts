@@ -65,7 +65,10 @@ function codeOf(error: unknown): unknown {
   return error instanceof Error && "code" in error ? error.code : undefined;
 }
 
-/** Two signals, which are aborted one after the other when the user asks to leave; both at a hang-up. */
+/**
+ * Two signals, which are aborted one after the other when the user asks to leave; both at a
+ * hang-up.
+ */
 function interruptions(): [AbortSignal, AbortSignal] {
   const first = new AbortController();
   const second = new AbortController();
@@ -106,7 +109,10 @@ function hostNames(): readonly string[] {
   }
 }
 
-/** Talking to a daemon needs no files to be written, but `deno compile` gives that right to all subcommands or to none. */
+/**
+ * Talking to a daemon needs no files to be written, but `deno compile` gives that right to all
+ * subcommands or to none.
+ */
 async function giveUpWriting(): Promise<void> {
   await Deno.permissions.revoke({ name: "write" });
 }

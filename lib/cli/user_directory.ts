@@ -44,7 +44,9 @@ export class UserDirectory {
     return this.path === null ? null : join(this.path, "contexts.json");
   }
 
-  /** @throws {JobWorkerError} `failed_precondition` for a file that cannot be read or is not valid */
+  /**
+   * @throws {JobWorkerError} `failed_precondition` for a file that cannot be read or is not valid
+   */
   contexts(): Contexts {
     const path = this.#contextsPath;
     if (path === null) return NONE;

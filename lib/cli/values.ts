@@ -115,7 +115,9 @@ export function parseSize(text: string): number {
   throw invalidArgument(`${text} bytes is too small${hint}`);
 }
 
-/** A duration that the daemon accepts, in milliseconds. It would name the limit in milliseconds too. */
+/**
+ * A duration that the daemon accepts, in milliseconds. It would name the limit in milliseconds too.
+ */
 function parseDurationUpTo(maxMs: number, text: string): number {
   const ms = parseDuration(text);
   if (ms <= maxMs) return ms;

@@ -11,7 +11,10 @@ export interface PasswordSource {
 
 /** Options of {@linkcode askPassword}. */
 export interface AskPasswordOptions {
-  /** Where to read the password: from a terminal, which does not show it, or as one line from a pipe. */
+  /**
+   * Where to read the password: from a terminal, which does not show it, or as one line from a
+   * pipe.
+   */
   readonly source: PasswordSource;
   /** Shows the question; called for a terminal only. */
   readonly print: (text: string) => void;

@@ -42,7 +42,10 @@ type Stream = Pick<typeof Deno.stdout, "write" | "writeSync" | "isTerminal">;
 export class StandardOutput {
   readonly #stream: Stream;
   readonly #fd: 1 | 2;
-  /** How many bytes with line ends it takes whole or not at all; `null` for an output that is simple. */
+  /**
+   * How many bytes with line ends it takes whole or not at all; `null` for an output that is
+   * simple.
+   */
   readonly #atomicBytes: number | null;
   /** Waits until it can write; used from the first write on that would have had to wait. */
   #waiting: Writable | null = null;
@@ -55,7 +58,9 @@ export class StandardOutput {
     this.#atomicBytes = atomicBytes;
   }
 
-  /** Both outputs of this process: the same object twice if they go to one terminal, pipe or socket. */
+  /**
+   * Both outputs of this process: the same object twice if they go to one terminal, pipe or socket.
+   */
   static both(): { readonly stdout: StandardOutput; readonly stderr: StandardOutput } {
     const [out, err] = [fstatSync(1), fstatSync(2)];
     const stderr = new StandardOutput(Deno.stderr, 2, null);
@@ -185,7 +190,10 @@ function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
 
-/** Whether both are the same terminal, pipe or socket. Not files: each descriptor has an offset of its own. */
+/**
+ * Whether both are the same terminal, pipe or socket. Not files: each descriptor has an offset of
+ * its own.
+ */
 function isSame(one: Stats, other: Stats): boolean {
   return one.dev === other.dev && one.ino === other.ino && !one.isFile();
 }

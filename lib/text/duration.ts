@@ -76,7 +76,10 @@ export function formatSpan(ms: number): string {
   return formatDuration(span < 1_000 ? span : span - span % 1_000, { units: 2 });
 }
 
-/** Writes how long something took: like {@linkcode formatSpan}, but in tenths of a second up to a minute. */
+/**
+ * Writes how long something took: like {@linkcode formatSpan}, but in tenths of a second up to a
+ * minute.
+ */
 export function formatTook(ms: number): string {
   return ms < 1_000 || ms >= 60_000 ? formatSpan(ms) : `${(Math.floor(ms / 100) / 10).toFixed(1)}s`;
 }

@@ -37,7 +37,9 @@ function shellWord(word: string): string {
   return safe === escaped ? `'${word.replaceAll("'", `'\\''`)}'` : `$'${safe}'`;
 }
 
-/** A value as one line of JSON that is safe to show: the same value, with more characters escaped. */
+/**
+ * A value as one line of JSON that is safe to show: the same value, with more characters escaped.
+ */
 export function jsonLine(value: unknown): string {
   return JSON.stringify(value).replace(
     UNPRINTABLE,

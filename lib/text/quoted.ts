@@ -1,7 +1,9 @@
 /** The longest text that a message repeats, in UTF-16 units. */
 const MAX_LENGTH = 80;
 
-/** A value as an error message shows it: in quotes if it is text, escaped, and cut if it is long. */
+/**
+ * A value as an error message shows it: in quotes if it is text, escaped, and cut if it is long.
+ */
 export function quoted(value: unknown): string {
   if (typeof value === "string") {
     return JSON.stringify(value.length > MAX_LENGTH ? `${value.slice(0, MAX_LENGTH)}…` : value);

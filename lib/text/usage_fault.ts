@@ -1,6 +1,8 @@
 import { messageOf } from "../errors.ts";
 
-/** How the first lines of messages from `parseArgs()` of node:util begin, and what we say instead. */
+/**
+ * How the first lines of messages from `parseArgs()` of node:util begin, and what we say instead.
+ */
 const FAULTS: readonly (readonly [RegExp, (what: string) => string])[] = [
   [/^Unknown option '(.+?)'/, (flag) => `Unknown option ${JSON.stringify(flag)}`],
   [/^Unexpected argument '(.*)'\. /, (word) => `Unexpected argument ${JSON.stringify(word)}`],

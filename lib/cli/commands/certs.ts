@@ -77,7 +77,8 @@ async function add(world: World, verb: AddCertVerb): Promise<number> {
   await tell(
     world.io,
     `Give ${printable(verb.user)} both files and ca-cert.pem, to be put into ` +
-      "~/.config/job-worker/ as client-cert.pem, client-key.pem and ca-cert.pem, and keep no copy of the key",
+      "~/.config/job-worker/ as client-cert.pem, client-key.pem and ca-cert.pem, and keep no copy " +
+      "of the key",
   );
   return 0;
 }
@@ -127,7 +128,9 @@ async function list(world: World, verb: ListCertsVerb): Promise<number> {
   return 0;
 }
 
-/** Of several certificates with one name, the one with a file is in use; the others are valid, too. */
+/**
+ * Of several certificates with one name, the one with a file is in use; the others are valid, too.
+ */
 const HEADING = ["KIND", "NAME", "ROLES", "UNTIL", "STATUS", "FILE", "SERIAL"];
 
 async function revoke(world: World, verb: RevokeCertVerb): Promise<number> {

@@ -9,7 +9,10 @@ import { commandText, dateText } from "../../job/job_words.ts";
 import { statusOf } from "../../job/types.ts";
 import { jsonLine, printable } from "../../text/printable.ts";
 
-/** Removes finished jobs with their logs. Prints a line per job, separated by tabs, and the total on stderr. */
+/**
+ * Removes finished jobs with their logs. Prints a line per job, separated by tabs, and the total on
+ * stderr.
+ */
 export async function prune(
   { io, settings, client }: Context,
   { kind: _kind, ...request }: PruneVerb,

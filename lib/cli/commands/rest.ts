@@ -75,7 +75,10 @@ async function health(client: RestCalls, interrupted: AbortSignal): Promise<void
   }
 }
 
-/** The password is never an argument: every user of the machine could see it, and shells would record it. */
+/**
+ * The password is never an argument: every user of the machine could see it, and shells would
+ * record it.
+ */
 async function credentialsOf(
   io: Io,
   { user, passwordFile }: RestVerb,

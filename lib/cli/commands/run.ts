@@ -70,7 +70,9 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
   }
 }
 
-/** Stops a job that cannot have the rest of its input: it must not take a part of it for the whole. */
+/**
+ * Stops a job that cannot have the rest of its input: it must not take a part of it for the whole.
+ */
 async function passInputOn(context: Context, jobId: string, signal: AbortSignal): Promise<void> {
   try {
     await sendInput(context, jobId, signal);

@@ -28,7 +28,9 @@ export async function stop(context: Context, verb: StopVerb): Promise<number> {
   return 0;
 }
 
-/** @param leftMs the rest of the grace period; `null` if it is that of the job, which we do not know */
+/**
+ * @param leftMs the rest of the grace period; `null` if it is that of the job, which we do not know
+ */
 function progressText(leftMs: number | null): string {
   if (leftMs === null) return "Stopping…";
   const seconds = Math.ceil(leftMs / 1_000);

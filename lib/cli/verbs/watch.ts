@@ -25,7 +25,8 @@ export function defineWait(program: Command, found: Found): void {
 
 /** The part of the help of commands that only watch a job. */
 export const LEAVING = `
-Ctrl-C (exit status 130), SIGTERM (143) and a hang-up (129) end only this command: the job goes on.`;
+Ctrl-C (exit status 130), SIGTERM (143) and a hang-up (129) end only this command: the job keeps
+running.`;
 
 const LEAVING_IS_SAID = `
 Standard error says so, because the exit status is then not the job's.`;
