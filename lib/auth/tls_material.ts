@@ -79,7 +79,7 @@ async function readFile(
 ): Promise<string> {
   try {
     using file = await Deno.open(path);
-    // Of the open file, because that is what we read, whatever the path leads to by now.
+    // This asks the open file, because that is what we read, whatever the path leads to by now.
     const { mode, isDirectory } = await file.stat();
     if (isDirectory) {
       throw failedPrecondition(`Cannot read the ${what} "${path}": it is a directory`);

@@ -7,6 +7,7 @@
 import { formatByteSize } from "../text/byte_size.ts";
 import { formatDuration } from "../text/duration.ts";
 import { commandText, dateText, isLost, tookText } from "../job/job_words.ts";
+import { logPolicyText } from "../job/log_limit.ts";
 import type { Containment, Execution, Job, JobReason, JobUsage, Unknown } from "./job_client.ts";
 import { printable } from "../text/printable.ts";
 
@@ -134,7 +135,7 @@ function usageText({ cpuMs, peakMemoryBytes, oomKills, ...rest }: JobUsage): str
 
 function logText(logBytes: number, { bytes, policy, ...rest }: Job["logLimit"]): string {
   rest satisfies Record<string, never>;
-  return `${formatByteSize(logBytes)} of ${formatByteSize(bytes)}, ${policy.replace("_", "-")}`;
+  return `${formatByteSize(logBytes)} of ${formatByteSize(bytes)}, ${logPolicyText(policy)}`;
 }
 
 function listText(parts: readonly string[]): string {

@@ -8,12 +8,13 @@
 import { type Role, ROLES } from "../auth/identity.ts";
 import { parseByteSize, unitHint } from "../text/byte_size.ts";
 import { formatDuration, parseDuration } from "../text/duration.ts";
-import { invalidArgument } from "../errors.ts";
+import { invalidArgument, messageOf } from "../errors.ts";
 import { quoted } from "../text/quoted.ts";
 import { hostPortHint, parseHostPort } from "../net/host_port.ts";
 import { MAX_GRACE_PERIOD_MS, MAX_TIMEOUT_MS } from "../job/execution.ts";
 import { LABEL_NAME, LABEL_NAME_RULE } from "../job/labels.ts";
-import type { LogLimit } from "./job_client.ts";
+import { parseLogPolicy } from "../job/log_limit.ts";
+import type { LogPolicy } from "../job/types.ts";
 
 /** A `host:port` or `[IPv6 address]:port` that can be connected to. */
 export function parseAddress(text: string): string {
@@ -146,13 +147,11 @@ export function parseTimeoutOrNone(text: string): number {
   return text === "none" ? 0 : parseTimeout(text);
 }
 
-const LOG_POLICIES = {
-  "keep-newest": "keep_newest",
-  "end-job": "end_job",
-} as const satisfies Record<string, LogLimit["policy"]>;
-
 /** What to do when a log reaches its limit. */
-export function parseLogPolicy(text: string): LogLimit["policy"] {
-  if (text === "keep-newest" || text === "end-job") return LOG_POLICIES[text];
-  throw invalidArgument(`${JSON.stringify(text)} is neither keep-newest nor end-job`);
+export function parsePolicy(text: string): LogPolicy {
+  try {
+    return parseLogPolicy(text);
+  } catch (error) {
+    throw invalidArgument(`${JSON.stringify(text)} is not valid: it ${messageOf(error)}`);
+  }
 }

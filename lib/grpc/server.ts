@@ -6,6 +6,7 @@ import type { Caller, JobService } from "../service/job_service.ts";
 import { Server, ServerCredentials } from "./grpc.ts";
 import { Health } from "./health.ts";
 import { jobWorkerHandlers } from "./job_worker_handlers.ts";
+import { peerCertificateOf } from "./peer_certificate.ts";
 import { FLOW_CONTROL_WINDOW_BYTES, HEALTH, JOB_WORKER } from "./protocol.ts";
 import { KEEPALIVE, type Keepalive, keepaliveOptions } from "./protocol.ts";
 import { REFLECTION, REFLECTION_V1ALPHA } from "./protocol.ts";
@@ -112,7 +113,7 @@ export class GrpcServer implements AsyncDisposable {
    * metadata nor another connection can influence it.
    */
   #callerOf(call: ServerCall): Caller {
-    const certificate = call.getAuthContext().sslPeerCertificate;
+    const certificate = peerCertificateOf(call);
     const fingerprint = certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "";
     const entry = this.#clients.get(fingerprint);
     if (entry === undefined) {

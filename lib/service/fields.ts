@@ -16,7 +16,7 @@ import {
   UMASK,
   USER_NAME,
 } from "../job/execution.ts";
-import { LABEL_NAME, MAX_LABEL_VALUE_LENGTH, MAX_LABELS } from "../job/labels.ts";
+import { LABEL_NAME, LABEL_NAME_RULE, MAX_LABEL_VALUE_LENGTH, MAX_LABELS } from "../job/labels.ts";
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
 import { z } from "../text/zod.ts";
@@ -90,7 +90,7 @@ export const labelFilter = atMostLabels(z.record(printable(MAX_LABEL_NAME_LENGTH
 export const labels = atMostLabels(z.record(
   text({
     pattern: LABEL_NAME.source,
-    error: "must be 1 to 63 letters, digits, and (not first or last) any of ._/-",
+    error: LABEL_NAME_RULE,
   }),
   labelValue,
 ));

@@ -7,7 +7,7 @@ import { loadDenyListOf } from "../../lib/auth/deny_list.ts";
 import type { Role } from "../../lib/auth/identity.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
+import { temporaryDirectory, until } from "../worker/fixture.ts";
 
 export const DAY_MS = 86_400_000;
 
@@ -36,7 +36,7 @@ export class TestAuthority implements AsyncDisposable {
   ): Promise<T> {
     const all = { directory: this.path, caKey: "", denyList: "", ...paths };
     // Without this check it would wait for ever for the one before.
-    if (this.#using++ === 0) this.#checkUnlocked();
+    if (this.#using++ === 0) await this.#unlocked();
     try {
       using authority = await CertificateAuthority.open(all);
       return await use(authority);
@@ -45,9 +45,10 @@ export class TestAuthority implements AsyncDisposable {
     }
   }
 
-  #checkUnlocked(): void {
-    using directory = Deno.openSync(this.path);
-    assert.ok(directory.tryLockSync(true), "The lock was not let go");
+  /** A child that another thread is just starting holds our locks, too, until it runs its program. */
+  async #unlocked(): Promise<void> {
+    using directory = await Deno.open(this.path);
+    await until(() => directory.tryLock(true));
   }
 
   add(

@@ -71,7 +71,7 @@ Deno.test("parse() reads a log limit, and leaves the rest of it to the daemon", 
   });
   assert.match(usageErrorOf("run --log-limit big -- ls"), /Size "big" is not valid/);
   for (const policy of ["end_job", "", "toString"]) {
-    assert.match(usageErrorOf(`run --log-policy=${policy} -- ls`), /neither keep-newest nor end-/);
+    assert.match(usageErrorOf(`run --log-policy=${policy} -- ls`), /must be keep-newest or end-/);
   }
 });
 

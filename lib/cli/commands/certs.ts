@@ -129,7 +129,7 @@ async function list(world: World, verb: ListCertsVerb): Promise<number> {
 }
 
 /**
- * Of several certificates with one name, the one with a file is in use; the others are valid, too.
+ * If several certificates have the same name, the one with a file is in use; the others are valid, too.
  */
 const HEADING = ["KIND", "NAME", "ROLES", "UNTIL", "STATUS", "FILE", "SERIAL"];
 

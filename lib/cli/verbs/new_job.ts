@@ -6,9 +6,9 @@ import {
   parseCount,
   parseGracePeriod,
   parseLabel,
-  parseLogPolicy,
   parseNumber,
   parsePair,
+  parsePolicy,
   parseSize,
   parseText,
   parseTimeout,
@@ -104,7 +104,7 @@ export function defineNewJob(program: Command, found: Found): void {
         option(
           "--log-policy <policy>",
           "what to do at the limit: keep-newest output, or end-job",
-          parseLogPolicy,
+          parsePolicy,
         ),
       )
       .addOption(option("--timeout <duration>", "stop it after this long", parseTimeout))
