@@ -80,7 +80,7 @@ export function testDeployment(executables: Executables): void {
     );
     assert.match(
       installed?.stdout ?? "",
-      /start it there with:\n {2}systemctl enable --now \/etc\/job-worker\/\S+ \/etc\/job-worker\/\S+\n$/,
+      /start the daemon there with:\n {2}systemctl enable --now \/etc\/job-worker\/\S+ \/etc\/job-worker\/\S+\n$/,
     );
     assert.doesNotMatch(installed?.stdout ?? "", /^Next:/m);
     // The data will be where tmpfiles.d makes it, and nothing is left where it will not be.

@@ -9,8 +9,8 @@ import { DONE, job } from "../../executor/job_fixture.ts";
 const PAGE = 4 / 1024;
 const LARGE_DISK = 64;
 
-/** What a store must hold: by id, the job and its identity. */
-type Model = Map<string, readonly [job: Job, identity: string]>;
+/** What a store must hold: by id, the job and its processIdentity. */
+type Model = Map<string, readonly [job: Job, processIdentity: string]>;
 
 /** One job more, the end of the one before, and the removal of an older one: all in one commit. */
 function turn(store: SqliteStore, model: Model, index: number, env: Record<string, string>) {
@@ -21,11 +21,11 @@ function turn(store: SqliteStore, model: Model, index: number, env: Record<strin
   const started = job({ jobId, command, requestId: jobId, labels: { n: `${index}` } });
   const changes = [store.put(started), store.put(started, `boot:${index}`)];
   changed.set(jobId, [started, `boot:${index}`]);
-  const [before, identity = ""] = model.get(idOf(index - 1)) ?? [];
+  const [before, processIdentity = ""] = model.get(idOf(index - 1)) ?? [];
   if (before !== undefined) {
     const ended = { ...before, end: DONE };
     changes.push(store.put(ended));
-    changed.set(ended.jobId, [ended, identity]);
+    changed.set(ended.jobId, [ended, processIdentity]);
   }
   if (index % 2 === 0) {
     changes.push(store.delete(idOf(index - 3)));
@@ -38,9 +38,9 @@ async function assertHolds(store: SqliteStore, model: Model): Promise<void> {
   const jobs = [...model.values()].map(([job]) => job).reverse();
   assert.deepEqual(await store.list({}, { limit: 1000, maxBytes: Infinity }), jobs);
   const unfinished = [...model.values()].filter(([{ end }]) => end === null)
-    .map(([{ jobId, pid, containment }, identity]) => ({
+    .map(([{ jobId, pid, containment }, processIdentity]) => ({
       job: { jobId, pid, containment },
-      identity,
+      processIdentity,
     }));
   assert.deepEqual(await store.unfinished(), unfinished);
   for (const { jobId, labels } of jobs) {
