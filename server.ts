@@ -10,7 +10,7 @@ import { StandardInput } from "./lib/stdio/standard_input.ts";
 import { StandardOutput } from "./lib/stdio/standard_output.ts";
 
 const ending = new AbortController();
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
+for (const signal of ["SIGTERM", "SIGINT", "SIGUSR2"] as const) {
   Deno.addSignalListener(signal, () => ending.abort(new Error(signal)));
 }
 

@@ -8,6 +8,7 @@
 import { loadOptions } from "../lib/config/config_file.ts";
 import { JobEngine } from "../lib/daemon/job_engine.ts";
 import { NetworkFront } from "../lib/daemon/network_front.ts";
+import { findTool } from "../lib/process/tools.ts";
 import { print } from "./report.ts";
 
 const ended = Promise.withResolvers<void>();
@@ -17,7 +18,10 @@ const invocation = await loadOptions(Deno.args, () => undefined);
 if (invocation.kind !== "run") throw new TypeError("Cannot measure: not the options of a daemon");
 const { options } = invocation;
 {
-  await using engine = await JobEngine.open(options, "/");
+  await using engine = await JobEngine.open(options, "/", {
+    main: new URL("../server.ts", import.meta.url).pathname,
+    setsid: await findTool("setsid"),
+  });
   await using front = await NetworkFront.open(engine.service, {
     ...options,
     maxConnections: 1000,

@@ -8,10 +8,25 @@ import { isLasting } from "../files/lasting.ts";
 export const DATABASE = "jobs.db";
 export const AUDIT_TRAIL = "audit.log";
 export const ENGINE_SOCKET = "engine.sock";
+/** What jobs came to, until it is recorded. */
+export const OUTCOMES = "outcomes";
 export { LOGS } from "../log/log_library.ts";
 
-/** How long the path of the directory may be, so that the one of the socket in it is valid, see unix(7). */
-const MAX_PATH_LENGTH = 107 - `/${ENGINE_SOCKET}`.length;
+/** How many executors there may be at once: the one for new jobs, and those that still have old ones. */
+const MAX_EXECUTORS = 4;
+
+/** The sockets that executors may listen on. They have fixed names, so that permissions can name them. */
+export function executorSockets(dataDirectory: string): string[] {
+  return Array.from({ length: MAX_EXECUTORS }, (_, at) => `${dataDirectory}/executor.${at}.sock`);
+}
+
+/** Where the executor that listens on a socket says what it dies of. */
+export function executorErrors(socket: string): string {
+  return socket.replace(/\.sock$/, ".err");
+}
+
+/** The longest path of a socket, see unix(7), without its name in the directory. */
+const MAX_PATH_LENGTH = 107 - "/executor.0.sock".length;
 
 /**
  * Checks whether the directory at this path, which need not exist yet, can hold the data of our daemon.

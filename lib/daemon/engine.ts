@@ -21,6 +21,9 @@ import type { DaemonOptions } from "../config/options.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 import { notifySocket, ServiceManager } from "./service_manager.ts";
 
+/** The signal by which the daemon ends and its jobs go on, for the next one to take up. */
+export const HAND_OVER = "SIGUSR2";
+
 /**
  * Runs the engine with its gateways until the signal is aborted. Whatever happens, what was opened is closed
  * in reverse order: first the network, then the jobs, then what they are recorded in.
@@ -48,7 +51,10 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const supervisor = notifySocket(environment);
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
-  await using engine = await retry(() => JobEngine.open(options, home), retryOptions);
+  await using engine = await retry(
+    () => JobEngine.open(options, home, { main: Deno.mainModule, setsid }),
+    retryOptions,
+  );
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
   const socket = `${engine.dataDirectory}/${ENGINE_SOCKET}`;
   const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
@@ -73,6 +79,13 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       `${descriptors} descriptors for ${caps.maxConnections} connections, ${maxCalls} calls and the jobs`,
     ].join(", "),
   });
+  if (engine.adopted > 0) {
+    const count = engine.adopted;
+    diagnostics.info("{count} {jobs} of the daemon before go on", {
+      count,
+      jobs: count === 1 ? "job" : "jobs",
+    });
+  }
   if (engine.lost > 0) {
     const count = engine.lost;
     const [jobs, were] = count === 1 ? ["job", "was"] : ["jobs", "were"];
@@ -121,7 +134,11 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await manager?.ready(status);
   if (!signal.aborted) await ended.promise;
   await manager?.stopping();
-  diagnostics.info("Shutting down: {reason}", { reason: messageOf(signal.reason) });
+  const reason = messageOf(signal.reason);
+  if (reason === HAND_OVER) {
+    diagnostics.info("Handing over: {reason}; the jobs go on", { reason });
+    await engine.handOver();
+  } else diagnostics.info("Shutting down: {reason}", { reason });
   return keeper.alive > 0 ? 0 : 1;
 }
 

@@ -1,11 +1,14 @@
 import { messageOf } from "../errors.ts";
+import type { AuditEntry } from "../service/audit.ts";
 import { AuditLog } from "../service/audit_log.ts";
 import type { JobService } from "../service/job_service.ts";
 import { WorkerService } from "../service/worker_service.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
-import { type Containment, MemoryStore, Worker } from "../worker/mod.ts";
+import { type Containment, type Job, MemoryStore, Worker } from "../worker/mod.ts";
 import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
+import type { ExecutorPrograms } from "./executor_command.ts";
+import { ExecutorKeeper } from "./executor_keeper.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
@@ -36,16 +39,22 @@ export class JobEngine implements AsyncDisposable {
   readonly dataDirectory: string;
   /** What keeps the processes of a job together. */
   readonly containment: Containment;
-  /** How many jobs were running when an earlier daemon died. */
+  /** How many jobs an earlier daemon has left to the executors; they go on. */
+  readonly adopted: number;
+  /** How many jobs were running when an earlier daemon died, and are lost. */
   readonly lost: number;
   readonly #worker: Worker;
+  readonly #executor: ExecutorKeeper;
   readonly #shutdownGraceMs: number;
   readonly #resources: AsyncDisposableStack;
+  #handedOver = false;
 
   private constructor(parts: {
     readonly worker: Worker;
+    readonly executor: ExecutorKeeper;
     readonly service: JobService;
     readonly audit: AuditLog;
+    readonly adopted: number;
     readonly lost: number;
     readonly dataDirectory: string;
     readonly shutdownGraceMs: number;
@@ -53,19 +62,26 @@ export class JobEngine implements AsyncDisposable {
   }) {
     this.service = parts.service;
     this.audit = parts.audit;
+    this.adopted = parts.adopted;
     this.lost = parts.lost;
     this.dataDirectory = parts.dataDirectory;
     this.containment = parts.worker.containment;
     this.#worker = parts.worker;
+    this.#executor = parts.executor;
     this.#shutdownGraceMs = parts.shutdownGraceMs;
     this.#resources = parts.resources;
   }
 
   /**
    * @param home `HOME` and default directory of the jobs
+   * @param programs what executors are started with
    * @throws `failed_precondition`, naming the directory or file that is in the way
    */
-  static async open(options: JobEngineOptions, home: string): Promise<JobEngine> {
+  static async open(
+    options: JobEngineOptions,
+    home: string,
+    programs: ExecutorPrograms,
+  ): Promise<JobEngine> {
     await using resources = new AsyncDisposableStack();
     const dataDirectory = options.dataDir === IN_MEMORY
       ? await makeTemporaryDirectory(resources)
@@ -82,33 +98,42 @@ export class JobEngine implements AsyncDisposable {
       }),
     );
     const logLimit = { bytes: options.logLimit, policy: options.logPolicy };
+    let adopted = 0;
     let lost = 0;
     let housekeeping: Housekeeping | null = null;
+    const onFault = (error: unknown, jobId: string) => {
+      diagnostics.error("Job {jobId}: {why}", { jobId, why: messageOf(error) });
+    };
+    const executor = await ExecutorKeeper.open({
+      dataDirectory,
+      ...programs,
+      keepsJobs: options.dataDir !== IN_MEMORY,
+      settings: { home, cgroups: options.cgroups },
+      onFault,
+      onShellEnded: ({ pid, why, successor }) => {
+        const next = successor ?? "the next one";
+        diagnostics.warn("Kernel shell {pid} ended: {why}; {next} takes over", { pid, why, next });
+      },
+    });
     const worker = resources.use(
       await Worker.open({
         dataDirectory,
+        executor,
         store,
-        home,
         logLimit,
         maxLogLimit: options.maxLogLimit,
-        cgroups: options.cgroups,
         jobUser: options.jobUser,
         allowUsers: options.allowUsers,
         timeoutMs: options.timeoutMs,
         maxTimeoutMs: options.maxTimeoutMs,
         onEnded: () => housekeeping?.jobEnded(),
+        onAdopted: async (job, isConfirmed) => {
+          adopted++;
+          // The engine that started it died before it could account for it.
+          if (!isConfirmed) await audit.commit(startOf(job));
+        },
         onLost: (jobs) => lost += jobs.length,
-        onShellEnded: ({ pid, why, successor }) => {
-          const next = successor ?? "the next one";
-          diagnostics.warn("Kernel shell {pid} ended: {why}; {next} takes over", {
-            pid,
-            why,
-            next,
-          });
-        },
-        onFault: (error, jobId) => {
-          diagnostics.error("Job {jobId}: {why}", { jobId, why: messageOf(error) });
-        },
+        onFault,
       }),
     );
     housekeeping = resources.use(
@@ -122,8 +147,10 @@ export class JobEngine implements AsyncDisposable {
     const { shutdownGraceMs } = options;
     return new JobEngine({
       worker,
+      executor,
       service,
       audit,
+      adopted,
       lost,
       dataDirectory,
       shutdownGraceMs,
@@ -131,11 +158,26 @@ export class JobEngine implements AsyncDisposable {
     });
   }
 
-  /** Ends all jobs as the options say, and closes what they are recorded in. */
+  /** Leaves the jobs to the executors, for the next engine to take up. What is being started gets started. */
+  async handOver(): Promise<void> {
+    this.#handedOver = true;
+    await this.#worker.handOver();
+    this.#executor.handOver();
+  }
+
+  /** Ends all jobs, as the options say, unless they were handed over, and closes what they were recorded in. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.shutdown({ gracePeriodMs: this.#shutdownGraceMs });
+    if (!this.#handedOver) {
+      await this.#worker.shutdown({ gracePeriodMs: this.#shutdownGraceMs });
+    }
     await this.#resources.disposeAsync();
   }
+}
+
+/** The audit entry of a start of which only the record is left. */
+function startOf({ jobId, owner, command }: Job): AuditEntry {
+  const caller = { identity: { user: owner, roles: [] }, fingerprint: "", peer: "" };
+  return { caller, method: "startJob", jobId, command, decision: "allowed", result: "ok" };
 }
 
 async function makeTemporaryDirectory(resources: AsyncDisposableStack): Promise<string> {

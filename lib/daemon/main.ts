@@ -3,6 +3,7 @@ import { isLasting } from "../files/lasting.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { loadOptions } from "../config/config_file.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
+import { EXECUTOR_ROLE } from "./executor_command.ts";
 import { GATEWAY_ROLE } from "./gateway_command.ts";
 import { EXIT_STATUS } from "../config/exit_status.ts";
 import { helpText } from "../config/help_text.ts";
@@ -21,6 +22,10 @@ export async function main(process: DaemonProcess): Promise<number> {
       case GATEWAY_ROLE: {
         const { runGateway } = await import("./gateway.ts");
         return await runGateway(process.pipes);
+      }
+      case EXECUTOR_ROLE: {
+        const { runExecutor } = await import("./executor_role.ts");
+        return await runExecutor(process.pipes, process.signal);
       }
       case "permissions": {
         const { permissionsFor } = await import("./permissions.ts");

@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { invalidArgument } from "../errors.ts";
 import { findTool } from "../process/tools.ts";
 import { loadOptions } from "../config/config_file.ts";
-import { ENGINE_SOCKET } from "./data_directory.ts";
+import { ENGINE_SOCKET, executorSockets } from "./data_directory.ts";
 import { IN_MEMORY } from "../config/options.ts";
 import type { DaemonInvocation } from "../config/parse_options.ts";
 import { notifySocket, OWN_SOCKET } from "./service_manager.ts";
@@ -44,6 +44,7 @@ async function engineFlags(
   const directory = pathInFlag(resolve(dataDir));
   const sockets = [
     `${directory}/${ENGINE_SOCKET}`,
+    ...executorSockets(directory),
     ...supervisor === null ? [] : [`${directory}/${OWN_SOCKET}`],
     ...told,
   ];

@@ -10,7 +10,7 @@ import {
   type StreamMethod,
   type UnaryMethod,
 } from "../service/methods.ts";
-import { decodeFrame, decodeFrames } from "./frames.ts";
+import { decodeFrame, decodeFrames } from "../net/frames.ts";
 import {
   decodeAnswer,
   decodeMessage,

@@ -16,7 +16,7 @@ import type {
   WriteInputRequest,
 } from "../service/job_service.ts";
 import type { AnswerOf, JobMethod, RequestOf } from "../service/methods.ts";
-import { encodeFrame, type Frame } from "./frames.ts";
+import { encodeFrame, type Frame } from "../net/frames.ts";
 
 /** The path that a gateway asks for to find out whether an engine is there, and the status it answers with. */
 export const REACH_PATH = "/engine";

@@ -11,12 +11,10 @@ import type {
   Execution,
   Job,
   JobEnd,
-  JobLimits,
   JobReason,
   LogLimit,
 } from "../job/types.ts";
-import type { JobLog } from "../log/job_log.ts";
-import type { ProcessSpec } from "../process/process.ts";
+import type { ReadableLog } from "../log/readable_log.ts";
 
 /** What to run, checked and complete. */
 export interface LaunchRequest {
@@ -28,19 +26,13 @@ export interface LaunchRequest {
   readonly logLimit: LogLimit;
 }
 
-/** A job that could start now: plain data, since nothing of it exists yet. */
+/** What an executor has decided about a job that could start now. */
 export interface PreparedJob {
-  readonly jobId: string;
   readonly workingDirectory: string;
   /** The user's name as the system has it; `""` for the executor's own. */
   readonly user: string;
   /** Milliseconds since the Unix epoch. */
   readonly startedAt: number;
-  readonly spec: ProcessSpec;
-  /** What its cgroup is to keep it to. */
-  readonly cgroupLimits: JobLimits;
-  readonly execution: Pick<Execution, "timeoutMs" | "gracePeriodMs">;
-  readonly logLimit: LogLimit;
 }
 
 /** Why somebody ends a job. */
@@ -66,20 +58,9 @@ export interface JobOutcome extends JobProgress, Pick<Job, "usage" | "outputTrun
   readonly end: JobEnd;
 }
 
-/** The standard input of a running job. */
-export interface RunningInput {
-  /**
-   * Writes bytes, as fast as the job takes them.
-   *
-   * @param offset how many bytes of input came before them; those that were written before are skipped
-   * @param signal ends the wait; bytes that the job is being given already may reach it still
-   * @returns how many bytes of input have been accepted in all
-   * @throws `out_of_range` if there is a gap; `failed_precondition` if the input is closed;
-   *   `resource_exhausted` if too many others wait; the reason of the signal
-   */
-  write(offset: number, data: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<number>;
-  /** Ends the input: the job reads end-of-file. */
-  close(): void;
+/** The log of a running job, for as long as it is not disposed of. */
+export interface OpenLog extends Disposable {
+  readonly log: ReadableLog;
 }
 
 /** A job that an executor has started. */
@@ -87,15 +68,19 @@ export interface RunningJob {
   readonly jobId: string;
   /** The process id of its leader, which is its process group and its session, too. */
   readonly pid: number;
-  /** What it prints. */
-  readonly log: JobLog;
-  /** `null` where that is /dev/null. */
-  readonly input: RunningInput | null;
-  readonly progress: JobProgress;
-  /** `null` until it has ended. */
-  readonly outcome: JobOutcome | null;
-  /** What it came to, once that is so and its log is on the disk. Never rejects. */
-  readonly ended: Promise<JobOutcome>;
+  /** See {@linkcode StoredJob}. */
+  readonly processIdentity: string;
+  /** Whether the executor has been told that its start is recorded. */
+  readonly isConfirmed: boolean;
+  readonly hasEnded: boolean;
+  /**
+   * What the job came to, once that is so and its log is on the disk; `null` if its executor has died, and
+   * nobody knows. Never rejects.
+   */
+  readonly ended: Promise<JobOutcome | null>;
+  progress(): Promise<JobProgress>;
+  /** Opens what the job prints, to be followed. */
+  openLog(): Promise<OpenLog>;
   /**
    * Ends the job and all that it started: the signal, the grace period, SIGKILL. Of several stops each
    * signal is sent once, and the earliest deadline holds, so a later and harsher stop has its way.
@@ -110,14 +95,23 @@ export interface RunningJob {
    *
    * @param ms 0: never
    */
-  setTimeLimit(ms: number): void;
-}
-
-/** A job that has just been started. */
-export interface LaunchedJob {
-  readonly running: RunningJob;
-  /** See {@linkcode StoredJob}. */
-  readonly processIdentity: string;
+  setTimeLimit(ms: number): Promise<void>;
+  /**
+   * Writes to the standard input of the job, as fast as the job takes it.
+   *
+   * @param offset how many bytes of input came before them; those that were written before are skipped
+   * @param signal ends the wait; bytes that the job is being given already may reach it still
+   * @returns how many bytes of input have been accepted in all
+   * @throws `out_of_range` if there is a gap; `failed_precondition` if the input is closed;
+   *   `resource_exhausted` if too many others wait; the reason of the signal
+   */
+  writeInput(offset: number, data: Uint8Array<ArrayBuffer>, signal?: AbortSignal): Promise<number>;
+  /** Ends the input: the job reads end-of-file. */
+  closeInput(): Promise<void>;
+  /** Says that the start of the job is recorded, and whoever asked for it may be told. */
+  confirm(): void;
+  /** Says that the end of the job is recorded, and the executor may forget it. */
+  release(): void;
 }
 
 /**
@@ -135,14 +129,27 @@ export interface Executor extends AsyncDisposable {
    */
   prepare(request: LaunchRequest): Promise<PreparedJob>;
   /**
-   * Starts a job.
+   * Starts a job that is prepared.
    *
    * @param options.signal once aborted, a job that has no process yet never gets one
    * @throws `resource_exhausted`, `failed_precondition`, `unavailable`; the reason of the signal
    */
-  launch(job: PreparedJob, options?: { readonly signal?: AbortSignal }): Promise<LaunchedJob>;
+  launch(jobId: string, options?: { readonly signal?: AbortSignal }): Promise<RunningJob>;
   /** Removes what there is of a job that has no process, with its log. May be repeated. */
   abandon(jobId: string): Promise<void>;
-  /** Kills what is left of jobs that ran when an earlier executor died. */
-  killLeftovers(jobs: readonly StoredJob[]): Promise<void>;
+  /**
+   * Takes up jobs that ran when whoever recorded them died. What is left of those that no executor holds is
+   * killed.
+   *
+   * @param jobs those that are not known to have ended
+   */
+  adopt(jobs: readonly StoredJob[]): Promise<AdoptedJobs>;
+}
+
+/** What {@linkcode Executor.adopt} has found. */
+export interface AdoptedJobs {
+  /** The jobs that an executor holds, including those that have ended meanwhile. */
+  readonly held: readonly RunningJob[];
+  /** Whether every executor has answered: then a job that none holds, and has no process, never had one. */
+  readonly isComplete: boolean;
 }

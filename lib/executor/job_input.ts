@@ -1,7 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { RunningInput } from "./executor.ts";
 
 /** How many writes may wait for the one before them, each holding its bytes. */
 const MAX_WAITING = 4;
@@ -10,7 +9,7 @@ const MAX_WAITING = 4;
  * The standard input of a job. It counts bytes, so that a writer whose connection broke can say where it
  * resumes, and nothing is written twice.
  */
-export class JobInput implements RunningInput {
+export class JobInput {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   /** How many bytes were accepted. */
   #accepted = 0;
@@ -28,6 +27,7 @@ export class JobInput implements RunningInput {
     this.#writer.closed.catch(() => {});
   }
 
+  /** See `RunningJob.writeInput()`. */
   async write(
     offset: number,
     data: Uint8Array<ArrayBuffer>,
@@ -36,6 +36,7 @@ export class JobInput implements RunningInput {
     return await abortable(this.#writeInTurn(offset, data, signal), signal);
   }
 
+  /** Ends the input: the job reads end-of-file. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;

@@ -7,10 +7,10 @@ import type { ShellEnd } from "../process/proc_shell.ts";
 import { type LaunchTools, startProcess } from "../process/process.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { findTools } from "../process/tools.ts";
-import type { Executor, LaunchedJob, LaunchRequest, PreparedJob } from "./executor.ts";
+import type { AdoptedJobs, Executor, LaunchRequest, PreparedJob } from "./executor.ts";
 import { killLeftovers } from "./leftovers.ts";
 import { LocalJob } from "./local_job.ts";
-import { prepare } from "./prepare.ts";
+import { type Decision, prepare } from "./prepare.ts";
 
 export type { ShellEnd };
 
@@ -39,6 +39,7 @@ export class LocalExecutor implements Executor {
   readonly #tools: LaunchTools;
   readonly #groups: ProcessGroups;
   readonly #cgroups: Cgroups | null;
+  readonly #prepared = new Map<string, readonly [LaunchRequest, Decision]>();
 
   private constructor(options: LocalExecutorOptions, parts: {
     readonly tools: LaunchTools;
@@ -71,18 +72,25 @@ export class LocalExecutor implements Executor {
   }
 
   async prepare(request: LaunchRequest): Promise<PreparedJob> {
-    return await prepare(request, {
+    const decision = await prepare(request, {
       tools: this.#tools,
       groups: this.#groups,
       cgroups: this.#cgroups,
       home: this.#options.home ?? "/",
     });
+    this.#prepared.set(request.jobId, [request, decision]);
+    const { workingDirectory, user, startedAt } = decision;
+    return { workingDirectory, user, startedAt };
   }
 
   async launch(
-    { jobId, startedAt, spec, cgroupLimits, execution, logLimit }: PreparedJob,
+    jobId: string,
     { signal }: { readonly signal?: AbortSignal } = {},
-  ): Promise<LaunchedJob> {
+  ): Promise<LocalJob> {
+    const prepared = this.#prepared.get(jobId);
+    if (prepared === undefined) throw new TypeError(`Cannot launch job "${jobId}": not prepared`);
+    this.#prepared.delete(jobId);
+    const [{ execution, logLimit }, { startedAt, spec, cgroupLimits }] = prepared;
     const { logs, diskTimeoutMs, onFault } = this.#options;
     await this.#cgroups?.make(jobId, cgroupLimits);
     signal?.throwIfAborted();
@@ -100,7 +108,8 @@ export class LocalExecutor implements Executor {
       onFault: (error) => onFault(error, jobId),
     });
     try {
-      return { running, processIdentity: await this.#identityOf(process.pid) };
+      running.processIdentity = await this.#identityOf(process.pid);
+      return running;
     } catch (error) {
       await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
       await running.ended;
@@ -110,16 +119,19 @@ export class LocalExecutor implements Executor {
 
   async abandon(jobId: string): Promise<void> {
     const { logs } = this.#options;
+    this.#prepared.delete(jobId);
     await this.#cgroups?.remove(jobId);
     await logs.remove(jobId);
     await logs.flushNames();
   }
 
-  async killLeftovers(jobs: readonly StoredJob[]): Promise<void> {
+  /** What ran below an earlier process like this one ended with it, but by accident. */
+  async adopt(jobs: readonly StoredJob[]): Promise<AdoptedJobs> {
     await killLeftovers(jobs, {
       groups: this.#groups,
       findCgroups: async () => this.#cgroups ?? await Cgroups.find(this.#groups.shell),
     });
+    return { held: [], isComplete: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,13 +1,20 @@
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
-import { messageOf } from "../errors.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Execution, ExitStatus, JobEnd, JobUsage } from "../job/types.ts";
 import type { JobLog } from "../log/job_log.ts";
 import { LogLimitError, type LogWriter } from "../log/log_writer.ts";
 import type { JobTree } from "../process/job_tree.ts";
 import type { Process } from "../process/process.ts";
 import { formatDuration } from "../text/duration.ts";
-import type { JobOutcome, JobProgress, RunningJob, StopOptions, StopReason } from "./executor.ts";
+import type {
+  JobOutcome,
+  JobProgress,
+  OpenLog,
+  RunningJob,
+  StopOptions,
+  StopReason,
+} from "./executor.ts";
 import { JobInput } from "./job_input.ts";
 import { KillTimer } from "./kill_timer.ts";
 import { OutputPump } from "./output_pump.ts";
@@ -61,10 +68,12 @@ export interface LocalJobParts {
 export class LocalJob implements RunningJob {
   readonly jobId: string;
   readonly pid: number;
-  readonly log: JobLog;
-  readonly input: JobInput | null;
+  /** Learnt after the start; `""` where a cgroup tells its processes from others. */
+  processIdentity = "";
+  isConfirmed = false;
   readonly ended: Promise<JobOutcome>;
   readonly #parts: LocalJobParts;
+  readonly #input: JobInput | null;
   readonly #pump: OutputPump;
   readonly #timeLimit = new TimeLimit(() => void this.#endFor("timeout"));
   readonly #killTimer = new KillTimer(() => void this.#kill());
@@ -78,8 +87,7 @@ export class LocalJob implements RunningJob {
     const { process, writer, onFault } = parts;
     this.jobId = parts.jobId;
     this.pid = process.pid;
-    this.log = writer.log;
-    this.input = process.stdin === null ? null : new JobInput(process.stdin);
+    this.#input = process.stdin === null ? null : new JobInput(process.stdin);
     const endFor = (error: unknown) => {
       const isLimit = error instanceof LogLimitError;
       if (!isLimit) onFault(error);
@@ -94,13 +102,20 @@ export class LocalJob implements RunningJob {
     this.ended = this.#run();
   }
 
-  get progress(): JobProgress {
-    const { stdoutBytes, stderrBytes, diskBytes: logBytes } = this.log;
-    return { timeoutMs: this.#timeLimit.ms, stdoutBytes, stderrBytes, logBytes };
+  get log(): JobLog {
+    return this.#parts.writer.log;
   }
 
-  get outcome(): JobOutcome | null {
-    return this.#state.kind === "ended" ? this.#state.outcome : null;
+  get hasEnded(): boolean {
+    return this.#state.kind === "ended";
+  }
+
+  progress(): Promise<JobProgress> {
+    return Promise.resolve(this.#progress);
+  }
+
+  openLog(): Promise<OpenLog> {
+    return Promise.resolve({ log: this.log, [Symbol.dispose]: () => {} });
   }
 
   async stop(options: StopOptions): Promise<void> {
@@ -119,8 +134,41 @@ export class LocalJob implements RunningJob {
     else await this.#reach(() => this.#parts.tree.signalAgain(signal));
   }
 
-  setTimeLimit(ms: number): void {
+  setTimeLimit(ms: number): Promise<void> {
     if (this.#state.kind === "running") this.#timeLimit.set(ms);
+    return Promise.resolve();
+  }
+
+  async writeInput(
+    offset: number,
+    data: Uint8Array<ArrayBuffer>,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    return await this.#inputOf().write(offset, data, signal);
+  }
+
+  // deno-lint-ignore require-await -- what it throws is to reject
+  async closeInput(): Promise<void> {
+    this.#inputOf().close();
+  }
+
+  confirm(): void {
+    this.isConfirmed = true;
+  }
+
+  release(): void {}
+
+  get #progress(): JobProgress {
+    const { stdoutBytes, stderrBytes, diskBytes: logBytes } = this.log;
+    return { timeoutMs: this.#timeLimit.ms, stdoutBytes, stderrBytes, logBytes };
+  }
+
+  #inputOf(): JobInput {
+    if (this.#input !== null) return this.#input;
+    throw new JobWorkerError(
+      "failed_precondition",
+      `Cannot write to job "${this.jobId}": it was started without an input`,
+    );
   }
 
   get #hasProcesses(): boolean {
@@ -135,7 +183,7 @@ export class LocalJob implements RunningJob {
     this.#state = { kind: "leftovers", stop };
     this.#leaderExited.abort();
     this.#timeLimit.stop();
-    this.input?.abandon();
+    this.#input?.abandon();
     // By the monotonic clock, so that no job ends before it has begun; nor before what it printed.
     const finishedAt = writer.endAt(startedAt + Math.round(this.#timeLimit.elapsedMs));
     const end = endOf(exitStatus, stop?.reason ?? null, finishedAt);
@@ -148,7 +196,7 @@ export class LocalJob implements RunningJob {
     await writer[Symbol.asyncDispose]();
     const detail = this.#logFault ?? (usage?.oomKills ? outOfMemory(usage) : escalation);
     const outcome = {
-      ...this.progress,
+      ...this.#progress,
       usage,
       outputTruncated: truncated || this.#logFault !== null,
       end: detail === null ? end : { ...end, detail },

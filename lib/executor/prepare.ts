@@ -29,15 +29,22 @@ export interface PrepareOptions {
   readonly home: string;
 }
 
+/** How a job is started. Nothing of it exists yet. */
+export interface Decision extends PreparedJob {
+  readonly spec: ProcessSpec;
+  /** What its cgroup is to keep it to. */
+  readonly cgroupLimits: JobLimits;
+}
+
 /**
  * Decides how a job is started: finds its user, directory and program, and what can keep it to its limits.
  *
  * @throws `failed_precondition` for what is not there, or what the system does not let us do; `unavailable`
  */
 export async function prepare(
-  { jobId, command, execution, logLimit }: LaunchRequest,
+  { jobId, command, execution }: LaunchRequest,
   options: PrepareOptions,
-): Promise<PreparedJob> {
+): Promise<Decision> {
   const { groups, cgroups } = options;
   const user = execution.user === "" ? null : await findUser(execution.user, groups.shell);
   const ownUid = Number(await groups.shell.ask("uid"));
@@ -71,14 +78,11 @@ export async function prepare(
     hasInput: execution.hasInput,
   };
   return {
-    jobId,
     workingDirectory: place.workingDirectory,
     user: user?.name ?? "",
     startedAt: Date.now(),
     spec,
     cgroupLimits: byCgroup ? execution.limits : {},
-    execution,
-    logLimit,
   };
 }
 

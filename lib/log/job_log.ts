@@ -1,4 +1,3 @@
-import { JobWorkerError } from "../errors.ts";
 import { flushDirectory, flushFile } from "../files/flush.ts";
 import { settleAll } from "../async/settle_all.ts";
 import { WakeUp } from "../async/wake_up.ts";
@@ -10,16 +9,8 @@ import {
   type StreamCounts,
 } from "./log_format.ts";
 import { readFully } from "../files/read_fully.ts";
-
-const SEGMENT_NAME = /^(\d{16})\.log$/;
-
-/** One file of a log. */
-export interface Segment {
-  /** Bytes of output before the first record in it. */
-  readonly start: number;
-  /** Bytes of whole records in the file. Grows while it is written. */
-  size: number;
-}
+import type { ReadableLog } from "./readable_log.ts";
+import { openSegment, type Segment, segmentPath, segmentStart } from "./segment.ts";
 
 /**
  * The log of one job, as its writer and its readers share it: which files there are, how far they
@@ -27,7 +18,7 @@ export interface Segment {
  *
  * All the bytes are on disk; this object stays small whatever the job prints.
  */
-export class JobLog implements StreamCounts {
+export class JobLog implements ReadableLog, StreamCounts {
   readonly #directory: string;
   readonly #wakeUp = new WakeUp();
   readonly #segments: Segment[] = [];
@@ -48,8 +39,8 @@ export class JobLog implements StreamCounts {
   static async open(directory: string): Promise<JobLog> {
     const log = new JobLog(directory);
     for await (const entry of Deno.readDir(directory)) {
-      const start = SEGMENT_NAME.exec(entry.name)?.[1];
-      if (start !== undefined) log.#segments.push({ start: Number(start), size: 0 });
+      const start = segmentStart(entry.name);
+      if (start !== null) log.#segments.push({ start, size: 0 });
     }
     log.#segments.sort((a, b) => a.start - b.start);
     for (const segment of log.#segments) {
@@ -69,7 +60,6 @@ export class JobLog implements StreamCounts {
     return log;
   }
 
-  /** Oldest first. Only the last one grows; the first one may be dropped at any moment. */
   get segments(): readonly Segment[] {
     return this.#segments;
   }
@@ -82,7 +72,6 @@ export class JobLog implements StreamCounts {
     return this.#counts.stderrBytes;
   }
 
-  /** Bytes of output so far, of both streams together and including dropped segments. */
   get endOffset(): number {
     return this.#counts.stdoutBytes + this.#counts.stderrBytes;
   }
@@ -92,38 +81,25 @@ export class JobLog implements StreamCounts {
     return this.#segments.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Whether nothing will be added any more. */
   get closed(): boolean {
     return this.#closed;
   }
 
-  /** Settles when something is added or the log is closed. Take this promise before you read. */
   changed(): Promise<void> {
     return this.#wakeUp.next();
   }
 
   /** The file of a segment. */
   pathOf(segment: Segment): string {
-    return `${this.#directory}/${String(segment.start).padStart(16, "0")}.log`;
+    return segmentPath(this.#directory, segment);
   }
 
-  /**
-   * Opens a segment for reading; `null` if it has been dropped.
-   *
-   * @throws `data_loss` if somebody else has removed it
-   */
   async openSegment(segment: Segment): Promise<Deno.FsFile | null> {
-    try {
-      return await Deno.open(this.pathOf(segment));
-    } catch (error) {
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
-      if (!this.#segments.includes(segment)) return null;
-      throw new JobWorkerError(
-        "data_loss",
-        `The log is gone from byte ${segment.start} of the output on: its file was removed`,
-        { cause: error },
-      );
-    }
+    return await openSegment(
+      this.#directory,
+      segment,
+      () => !this.#segments.includes(segment),
+    );
   }
 
   /**

@@ -54,6 +54,11 @@ export class LogLibrary implements AsyncDisposable {
     }
   }
 
+  /** The same for a directory that exists. */
+  static existing(directory: string): LogLibrary {
+    return new LogLibrary(directory, 0);
+  }
+
   /**
    * Notes that jobs are running, by setting the directory's time of change. If that fails, less is known
    * about jobs that are lost.

@@ -5,7 +5,7 @@
  */
 
 import { JOB_LOST, JobWorkerError } from "../errors.ts";
-import type { JobLog } from "./job_log.ts";
+import type { ReadableLog } from "./readable_log.ts";
 import type { Job } from "../job/types.ts";
 
 /**
@@ -14,7 +14,7 @@ import type { Job } from "../job/types.ts";
  *
  * @throws `data_loss`, naming what is missing and why
  */
-export function checkReach(log: JobLog, job: Job, offset: number): void {
+export function checkReach(log: ReadableLog, job: Job, offset: number): void {
   const { endOffset } = log;
   if (offset <= endOffset) return;
   if (job.end?.reason === "lost") {
@@ -34,7 +34,7 @@ export function checkReach(log: JobLog, job: Job, offset: number): void {
  *
  * @throws `data_loss` if the log is shorter
  */
-export function checkWhole(log: JobLog, { jobId, stdoutBytes, stderrBytes }: Job): void {
+export function checkWhole(log: ReadableLog, { jobId, stdoutBytes, stderrBytes }: Job): void {
   const bytes = stdoutBytes + stderrBytes;
   if (log.endOffset === bytes) return;
   throw new JobWorkerError(

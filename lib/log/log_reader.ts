@@ -1,6 +1,7 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { JobLog, Segment } from "./job_log.ts";
+import type { ReadableLog } from "./readable_log.ts";
+import type { Segment } from "./segment.ts";
 import { decodeRecord } from "./log_format.ts";
 import { readFully } from "../files/read_fully.ts";
 import type { LogBatch, LogGap, LogStream, StoredRecord } from "../job/types.ts";
@@ -32,7 +33,7 @@ export interface ReadLogOptions {
  * @throws `out_of_range` for an offset that the log does not have; the reason of the signal
  */
 export async function* readLog(
-  log: JobLog,
+  log: ReadableLog,
   options: ReadLogOptions,
 ): AsyncGenerator<Omit<LogBatch<LogStream>, "finishedJob">, void, undefined> {
   const { offset, follow, readBytes = () => READ_BYTES, signal } = options;
@@ -81,7 +82,7 @@ interface Piece {
 
 /** Walks through the segments of a log up to an offset, one piece at a time. */
 class SegmentReader implements AsyncDisposable {
-  readonly #log: JobLog;
+  readonly #log: ReadableLog;
   readonly #end: number;
   /** Where the next record begins, counted in bytes of output. */
   offset: number;
@@ -94,7 +95,7 @@ class SegmentReader implements AsyncDisposable {
   /** The bytes read after those: the beginning of a record. */
   #cut = EMPTY;
 
-  constructor(log: JobLog, offset: number, end: number) {
+  constructor(log: ReadableLog, offset: number, end: number) {
     this.#log = log;
     this.#end = end;
     this.offset = offset;

@@ -1,4 +1,5 @@
-import type { JobLog, Segment } from "./job_log.ts";
+import type { ReadableLog } from "./readable_log.ts";
+import type { Segment } from "./segment.ts";
 import {
   decodeRecord,
   decodeRecordBefore,
@@ -19,7 +20,7 @@ const BLOCK_BYTES = 4 * MAX_RECORD_BYTES;
  * @param end where the log ends for this reader, in bytes of output: it may grow while it is searched
  */
 export async function findStart(
-  log: JobLog,
+  log: ReadableLog,
   start: LogStart,
   streams: ReadonlySet<LogStream>,
   end: number = log.endOffset,
@@ -39,7 +40,7 @@ export async function findStart(
  * loses some of them meanwhile, they begin in what is lost, so that the reader is told.
  */
 async function findTail(
-  log: JobLog,
+  log: ReadableLog,
   lines: number,
   streams: ReadonlySet<LogStream>,
   end: number,
@@ -68,7 +69,7 @@ async function findTail(
 }
 
 /** The offset of the first record that is not older than a time. */
-async function findTime(log: JobLog, time: number): Promise<number> {
+async function findTime(log: ReadableLog, time: number): Promise<number> {
   for (const segment of log.segments.toReversed()) {
     const first = await firstRecord(log, segment);
     if (first === null || first.time >= time) continue;
@@ -81,12 +82,12 @@ async function findTime(log: JobLog, time: number): Promise<number> {
   return log.segments[0]?.start ?? 0;
 }
 
-async function firstRecord(log: JobLog, segment: Segment): Promise<StoredRecord | null> {
+async function firstRecord(log: ReadableLog, segment: Segment): Promise<StoredRecord | null> {
   for await (const record of recordsForward(log, segment)) return record;
   return null;
 }
 
-async function* recordsForward(log: JobLog, segment: Segment): AsyncGenerator<StoredRecord> {
+async function* recordsForward(log: ReadableLog, segment: Segment): AsyncGenerator<StoredRecord> {
   using file = await log.openSegment(segment);
   if (file === null) return;
   for (let position = 0; position < segment.size;) {

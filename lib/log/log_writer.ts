@@ -4,7 +4,8 @@ import { doubling } from "../async/doubling.ts";
 import { flushDirectory } from "../files/flush.ts";
 import { Batcher } from "../async/batcher.ts";
 import { settleAll } from "../async/settle_all.ts";
-import { JobLog, type Segment } from "./job_log.ts";
+import { JobLog } from "./job_log.ts";
+import type { Segment } from "./segment.ts";
 import { encodeRecord, MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES } from "./log_format.ts";
 import type { LogLimit, LogStream } from "../job/types.ts";
 

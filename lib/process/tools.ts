@@ -1,6 +1,13 @@
 import { JobWorkerError } from "../errors.ts";
 
-const DIRECTORIES = ["/usr/bin", "/bin", "/usr/sbin", "/sbin", "/usr/local/bin"];
+/** Where the programs that starting jobs relies on are looked up. */
+export const TOOL_DIRECTORIES: readonly string[] = [
+  "/usr/bin",
+  "/bin",
+  "/usr/sbin",
+  "/sbin",
+  "/usr/local/bin",
+];
 
 /** The programs that starting a job relies on, and the Debian packages that have them. */
 const PACKAGES = {
@@ -26,14 +33,14 @@ export type Tools = Readonly<Record<Tool, string>>;
  * @throws `failed_precondition`, with the name of the package to install
  */
 export async function findTool(name: Tool): Promise<string> {
-  for (const directory of DIRECTORIES) {
+  for (const directory of TOOL_DIRECTORIES) {
     const path = `${directory}/${name}`;
     const info = await Deno.stat(path).catch(() => null);
     if (info?.isFile) return path;
   }
   throw new JobWorkerError(
     "failed_precondition",
-    `Cannot find the program "${name}" in ${DIRECTORIES.join(", ")}: install the package ` +
+    `Cannot find the program "${name}" in ${TOOL_DIRECTORIES.join(", ")}: install the package ` +
       `"${PACKAGES[name]}"`,
   );
 }

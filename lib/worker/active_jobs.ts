@@ -1,5 +1,5 @@
 import { settleAll } from "../async/settle_all.ts";
-import type { LaunchedJob, RunningJob } from "../executor/executor.ts";
+import type { JobOutcome, JobProgress, RunningJob } from "../executor/executor.ts";
 import type { JobStore } from "../job/job_store.ts";
 import type { Job } from "../job/types.ts";
 import { Heartbeat } from "./heartbeat.ts";
@@ -23,13 +23,15 @@ export interface ActiveJobsParts {
   readonly onEnded: (job: Job) => void;
   /** Notes that jobs are running; called every few seconds while there are any. */
   readonly noteRunning: () => Promise<void>;
+  /** The record of a job whose executor has died. */
+  readonly lost: (job: Job) => Promise<Job>;
   /** Called when a change cannot be recorded; it is tried again. */
   readonly onFault: (error: unknown, jobId: string) => void;
 }
 
 /** How a job gets its process, once the store knows of it. */
 export interface Launch {
-  readonly launch: () => Promise<LaunchedJob>;
+  readonly launch: () => Promise<RunningJob>;
   /** See `StartOptions`. */
   readonly confirm: (job: Job) => Promise<void>;
   /** Removes what there is of a job that does not start after all. May be repeated. */
@@ -37,8 +39,13 @@ export interface Launch {
 }
 
 /** An active job as it is now. */
-export function snapshotOf({ started, running }: Omit<ActiveJob, "settled">): Job {
-  const { timeoutMs, ...rest } = running.outcome ?? running.progress;
+export async function snapshotOf({ started, running }: Omit<ActiveJob, "settled">): Promise<Job> {
+  if (!running.hasEnded) return withProgress(started, await running.progress());
+  const outcome = await running.ended;
+  return outcome === null ? started : withProgress(started, outcome);
+}
+
+function withProgress(started: Job, { timeoutMs, ...rest }: JobProgress | JobOutcome): Job {
   return { ...started, execution: { ...started.execution, timeoutMs }, ...rest };
 }
 
@@ -60,9 +67,13 @@ export class ActiveJobs implements AsyncDisposable {
   }
 
   /** A job as it is now; `undefined` for one that is not active. */
-  get(jobId: string): Job | undefined {
+  async get(jobId: string): Promise<Job | undefined> {
     const active = this.#jobs.get(jobId);
-    return active && snapshotOf(active);
+    return active && await snapshotOf(active);
+  }
+
+  has(jobId: string): boolean {
+    return this.#jobs.has(jobId);
   }
 
   /** Finds a job, waiting for its process if it is about to get one. */
@@ -93,6 +104,16 @@ export class ActiveJobs implements AsyncDisposable {
     }
   }
 
+  /** Takes up a job that was started before, and is recorded but for its process perhaps. */
+  async adopt(job: Job, running: RunningJob): Promise<void> {
+    const started = { ...job, pid: running.pid };
+    const recorded = this.#parts.store.put(started, running.processIdentity);
+    const settled = this.#settle({ started, running }, recorded);
+    this.#jobs.set(job.jobId, { started, running, settled });
+    this.#heartbeat.begin();
+    await recorded;
+  }
+
   /** Tries once more to record what could not be recorded. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#heartbeat[Symbol.asyncDispose]();
@@ -117,13 +138,16 @@ export class ActiveJobs implements AsyncDisposable {
   /** Records a job that has just got its process. One that cannot be recorded must not run. */
   async #record(
     job: Job,
-    { running, processIdentity }: LaunchedJob,
+    running: RunningJob,
     confirm: Launch["confirm"],
   ): Promise<Job> {
     const { store, onChanged } = this.#parts;
     const started = { ...job, pid: running.pid };
     // At the same time, since both wait for the disk.
-    const recorded = settleAll([store.put(started, processIdentity), confirm(started)]);
+    const recorded = settleAll([
+      store.put(started, running.processIdentity),
+      confirm(started),
+    ]);
     const settled = this.#settle({ started, running }, recorded);
     this.#jobs.set(job.jobId, { started, running, settled });
     this.#heartbeat.begin();
@@ -135,14 +159,16 @@ export class ActiveJobs implements AsyncDisposable {
       this.#jobs.delete(job.jobId);
       throw error;
     }
+    running.confirm();
     onChanged(started);
     return started;
   }
 
   async #settle(active: Omit<ActiveJob, "settled">, recorded: Promise<void>): Promise<Job> {
-    const { store, onChanged, onEnded } = this.#parts;
-    await active.running.ended;
-    const job = snapshotOf(active);
+    const { store, lost, onChanged, onEnded } = this.#parts;
+    const { started, running } = active;
+    const outcome = await running.ended;
+    const job = outcome === null ? await lost(started) : withProgress(started, outcome);
     try {
       await recorded;
     } catch {
@@ -151,6 +177,7 @@ export class ActiveJobs implements AsyncDisposable {
     // It stays among the active jobs until its end is recorded, so that its end is known all the time.
     await this.#change(job.jobId, async () => {
       await store.put(job);
+      running.release();
       this.#jobs.delete(job.jobId);
       onEnded(job);
     });

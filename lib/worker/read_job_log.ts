@@ -34,7 +34,8 @@ export async function* readJobLog(
   const { start, streams, follow, signal } = options;
   using _reader = logs.countReader(jobId);
   const active = await abortable(find(jobId), signal);
-  const log = active?.running.log ?? await logs.openEnded(await get(jobId), start);
+  using open = await active?.running.openLog();
+  const log = open?.log ?? await logs.openEnded(await get(jobId), start);
   // Up to what is there now: a job may print faster than its log is searched and read.
   const endOffset = Math.min(options.endOffset ?? Infinity, log.endOffset);
   // Look first, then read: otherwise what is printed after the last read, just before the end, would be

@@ -1,6 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { Executor, RunningInput } from "../executor/executor.ts";
+import type { Executor } from "../executor/executor.ts";
 import { LocalExecutor } from "../executor/local_executor.ts";
 import { IdSequence, newId } from "../ids.ts";
 import { checkGracePeriod, checkTimeout } from "../job/execution.ts";
@@ -20,7 +20,7 @@ import { type ActiveJob, ActiveJobs, snapshotOf } from "./active_jobs.ts";
 import { JobWatch } from "./job_watch.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { readJobLog, type ReadJobLogOptions } from "./read_job_log.ts";
-import { recordLost } from "./recovery.ts";
+import { lostJob, recover } from "./recovery.ts";
 import { expired, type Pruned, type Retention } from "./retention.ts";
 import {
   checkMaxTimeout,
@@ -53,6 +53,7 @@ export class Worker implements AsyncDisposable {
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #watches = new Set<JobWatch>();
   #shuttingDown = false;
+  #handedOver = false;
 
   private constructor(options: WorkerOptions, parts: {
     readonly policy: StartPolicy;
@@ -70,6 +71,7 @@ export class Worker implements AsyncDisposable {
     const { onEnded = () => {}, onFault = () => {} } = options;
     this.#active = new ActiveJobs({
       store: this.#store,
+      lost: (job) => lostJob(job, { logs: this.#logs, ranUntil: Infinity, onFault }),
       onChanged: (job) => this.#tellWatches(job),
       onEnded,
       noteRunning: () => this.#logs.noteUse(),
@@ -88,18 +90,22 @@ export class Worker implements AsyncDisposable {
     const logs = opened.use(await LogLibrary.open(`${options.dataDirectory}/${LOGS}`));
     const { store = new MemoryStore(), onFault = () => {}, onLost = () => {}, ...rest } = options;
     const executor = opened.use(
-      await LocalExecutor.open({
-        ...rest,
-        logs,
-        onFault,
-      }),
+      options.executor ?? await LocalExecutor.open({ ...rest, logs, onFault }),
     );
-    await executor.killLeftovers(await store.unfinished());
-    await recordLost({ store, logs, ranUntil: logs.usedAt, onLost, onFault });
     const [newest] = await store.list({}, { limit: 1 });
     const ids = new IdSequence(newest?.jobId ?? "");
     const policy = { ...DEFAULT_START_POLICY, ...options };
     const worker = new Worker(options, { policy, store, executor, logs, ids });
+    await recover({
+      store,
+      executor,
+      logs,
+      ranUntil: logs.usedAt,
+      adopt: (job, running) => worker.#active.adopt(job, running),
+      onAdopted: (job, isConfirmed) => options.onAdopted?.(job, isConfirmed) ?? Promise.resolve(),
+      onLost,
+      onFault,
+    });
     opened.move();
     return worker;
   }
@@ -152,7 +158,7 @@ export class Worker implements AsyncDisposable {
     const parsed = parseSignal(signal);
     const active = await this.#running(jobId, "signal");
     await active.running.signal(parsed);
-    return snapshotOf(active);
+    return await snapshotOf(active);
   }
 
   /**
@@ -165,8 +171,8 @@ export class Worker implements AsyncDisposable {
     const active = await this.#running(jobId, "limit the time of");
     checkTimeout(timeoutMs, "timeoutMs");
     checkMaxTimeout(timeoutMs, this.#policy.maxTimeoutMs, "timeoutMs");
-    active.running.setTimeLimit(timeoutMs);
-    return snapshotOf(active);
+    await active.running.setTimeLimit(timeoutMs);
+    return await snapshotOf(active);
   }
 
   /**
@@ -183,26 +189,19 @@ export class Worker implements AsyncDisposable {
     data: Uint8Array<ArrayBuffer>,
     options: { signal?: AbortSignal } = {},
   ): Promise<number> {
-    return await (await this.#input(jobId)).write(offset, data, options.signal);
+    const { running } = await this.#running(jobId, "write to");
+    return await running.writeInput(offset, data, options.signal);
   }
 
   /** Ends the input of a job: it reads end-of-file. */
   async closeInput(jobId: string): Promise<void> {
-    (await this.#input(jobId)).close();
-  }
-
-  async #input(jobId: string): Promise<RunningInput> {
-    const { running: { input } } = await this.#running(jobId, "write to");
-    if (input !== null) return input;
-    throw new JobWorkerError(
-      "failed_precondition",
-      `Cannot write to job "${jobId}": it was started without an input`,
-    );
+    const { running } = await this.#running(jobId, "write to");
+    await running.closeInput();
   }
 
   async #running(jobId: string, verb: string): Promise<ActiveJob> {
     const active = await this.#active.find(jobId);
-    if (active?.running.outcome === null) return active;
+    if (active?.running.hasEnded === false) return active;
     const status = statusOf(await this.get(jobId));
     // If it still counts as running, its start has failed and the record could not be removed yet.
     const how = status === "running" ? "could not be started" : `has already ended (${status})`;
@@ -217,13 +216,15 @@ export class Worker implements AsyncDisposable {
   }
 
   async #find(jobId: string): Promise<Job | undefined> {
-    return this.#active.get(jobId) ?? await this.#store.get(jobId);
+    return await this.#active.get(jobId) ?? await this.#store.get(jobId);
   }
 
   /** Jobs that match, newest first, a page at a time. See {@linkcode JobStore.list}. */
   async list(filter: JobFilter, page: JobPage): Promise<Job[]> {
     const jobs = await this.#store.list(filter, page);
-    return jobs.map((job) => this.#active.get(job.jobId) ?? job);
+    return await Promise.all(
+      jobs.map(async (job) => await this.#active.get(job.jobId) ?? job),
+    );
   }
 
   /**
@@ -295,7 +296,7 @@ export class Worker implements AsyncDisposable {
       removed = [];
     };
     for await (const { jobId, logBytes } of expired(this.#store, retention, Date.now(), owner)) {
-      if (this.#logs.isRead(jobId) || this.#active.get(jobId) !== undefined) continue;
+      if (this.#logs.isRead(jobId) || this.#active.has(jobId)) continue;
       const job = pageLimit.isFull ? undefined : await this.#store.get(jobId);
       if (job !== undefined && pageLimit.admit(JSON.stringify(job))) jobs.push(job);
       count++;
@@ -320,9 +321,16 @@ export class Worker implements AsyncDisposable {
     await Promise.all([this.#stopAll(options), started.then(() => this.#stopAll(options))]);
   }
 
-  /** Kills every job. */
+  /** Refuses new jobs, and has disposing leave those there are to the executor. */
+  async handOver(): Promise<void> {
+    this.#shuttingDown = true;
+    this.#handedOver = true;
+    await Promise.allSettled(this.#starting.values());
+  }
+
+  /** Kills every job, unless they were handed over. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.shutdown({ gracePeriodMs: 0 });
+    if (!this.#handedOver) await this.shutdown({ gracePeriodMs: 0 });
     await this.#active[Symbol.asyncDispose]();
     await this.#logs[Symbol.asyncDispose]();
     await this.#executor[Symbol.asyncDispose]();
@@ -342,7 +350,7 @@ export class Worker implements AsyncDisposable {
     return await this.#active.start(newJob(options, request, prepared, this.containment), {
       launch: async () => {
         this.#checkOpen();
-        return await this.#executor.launch(prepared, signal === undefined ? {} : { signal });
+        return await this.#executor.launch(request.jobId, signal === undefined ? {} : { signal });
       },
       confirm,
       abandon: () => this.#executor.abandon(request.jobId),

@@ -1,4 +1,5 @@
 import type { JobStore } from "../job/job_store.ts";
+import type { Executor } from "../executor/executor.ts";
 import type { ShellEnd } from "../executor/local_executor.ts";
 import type { StartPolicy, StartRequest } from "./start_request.ts";
 import type { Job } from "../job/types.ts";
@@ -13,10 +14,18 @@ export interface WorkerOptions extends Partial<StartPolicy> {
   readonly home?: string;
   /** How long the output of a job waits for room on a full disk before the job is ended; 10 s. */
   readonly diskTimeoutMs?: number;
+  /** What runs the jobs; by default this process does. It is disposed of with the worker. */
+  readonly executor?: Executor;
   /** Whether to use cgroups where that is possible; true by default. */
   readonly cgroups?: boolean;
   /** Called with each job when its end is recorded. */
   readonly onEnded?: (job: Job) => void;
+  /**
+   * Called with each job that an earlier worker has left to the executor, and that goes on.
+   *
+   * @param isConfirmed whether that worker has confirmed its start, see {@linkcode StartOptions}
+   */
+  readonly onAdopted?: (job: Job, isConfirmed: boolean) => Promise<void>;
   /** Called with the jobs that ran when an earlier worker died, some at a time; see `Worker.open()`. */
   readonly onLost?: (jobs: readonly Job[]) => void;
   /** Called when the shell that asks the kernel has ended and is replaced; jobs do not notice. */

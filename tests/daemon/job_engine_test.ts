@@ -3,11 +3,12 @@ import { parseOptions } from "../../lib/config/parse_options.ts";
 import type { LogLimit } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { ADMIN, TRUE } from "../service/fixture.ts";
+import { PROGRAMS } from "./executor_fixture.ts";
 
 Deno.test("A daemon that keeps its data in memory holds the lock that keeps its directory from being swept", async () => {
   const invocation = parseOptions(["--data-dir=:memory:"], () => undefined);
   assert.ok(invocation.kind === "run");
-  const engine = await JobEngine.open(invocation.options, "/");
+  const engine = await JobEngine.open(invocation.options, "/", PROGRAMS);
   const { dataDirectory } = engine;
   // What systemd-tmpfiles(8) asks for before it looks at what is in a directory.
   const isFree = async () => {
@@ -28,7 +29,7 @@ Deno.test("A job that chooses some of the limit of its log has the daemon's for 
   ];
   const invocation = parseOptions(args, () => undefined);
   assert.ok(invocation.kind === "run");
-  await using engine = await JobEngine.open(invocation.options, "/");
+  await using engine = await JobEngine.open(invocation.options, "/", PROGRAMS);
   const start = async (logLimit: Partial<LogLimit>) => {
     const command = { ...TRUE, workingDirectory: "/" };
     const request = { command, labels: {}, requestId: "", logLimit };

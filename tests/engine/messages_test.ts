@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../../lib/errors.ts";
-import { decodeFrames } from "../../lib/engine/frames.ts";
+import { decodeFrames } from "../../lib/net/frames.ts";
 import {
   callerSchema,
   decodeAnswer,

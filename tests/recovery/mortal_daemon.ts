@@ -4,6 +4,7 @@ import { daemonLine, WITHOUT_REST } from "../end_to_end/daemon.ts";
 import { type Finished, TestProcess } from "../end_to_end/process.ts";
 import { TcpProxy } from "../end_to_end/proxy.ts";
 import { programLine } from "../programs.ts";
+import { assert } from "../assert.ts";
 import { delay } from "../../lib/async/delay.ts";
 import { allProcesses } from "../worker/fixture.ts";
 import { seeded } from "../random.ts";
@@ -100,6 +101,13 @@ export class MortalDaemon implements AsyncDisposable {
     this.#process.kill("SIGKILL");
     await this.#process.finished();
     return children.map(({ pid }) => pid);
+  }
+
+  /** Ends the engine, and leaves the jobs to the executor. */
+  async handOver(): Promise<void> {
+    this.#process.kill("SIGUSR2");
+    const { code, stderr } = await this.#process.finished();
+    assert.equal(code, 0, stderr);
   }
 
   /** Ends it as an administrator would; if it has not ended yet. */

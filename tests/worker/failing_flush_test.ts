@@ -3,7 +3,7 @@ import { watchFlushes } from "../failing_flush.ts";
 import { TestWorker } from "./fixture.ts";
 
 Deno.test("A job whose log does not get to the disk says so, whenever that is noticed", async () => {
-  await using test = await TestWorker.open();
+  await using test = await TestWorker.open({ isWithin: true });
   using _flushes = watchFlushes(Infinity);
   const why = "The output cannot be stored: Input/output error";
   const ended = await test.ran("echo hello");
@@ -21,7 +21,7 @@ Deno.test("A job whose log does not get to the disk says so, whenever that is no
 });
 
 Deno.test("A worker at rest flushes nothing", async () => {
-  await using test = await TestWorker.open();
+  await using test = await TestWorker.open({ isWithin: true });
   using flushes = watchFlushes();
   await test.ran("echo hello");
   const { count } = flushes;

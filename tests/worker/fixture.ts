@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { openKeeper } from "../daemon/executor_fixture.ts";
 import { seeded } from "../random.ts";
 import { soon } from "../soon.ts";
 import { ProcShell } from "../../lib/process/proc_shell.ts";
@@ -157,13 +158,26 @@ export class TestWorker implements AsyncDisposable {
     this.faults = faults;
   }
 
+  /** @param options.isWithin whether the test changes what its process does, and the jobs must be run by that */
   static async open(
-    options: Omit<WorkerOptions, "dataDirectory" | "onFault"> = {},
+    { isWithin = false, ...options }:
+      & Omit<WorkerOptions, "dataDirectory" | "onFault">
+      & { readonly isWithin?: boolean } = {},
   ): Promise<TestWorker> {
     const directory = await Deno.makeTempDir({ prefix: "job-worker-" });
     const faults: unknown[] = [];
     const onFault = (error: unknown) => void faults.push(error);
-    const worker = await Worker.open({ ...options, dataDirectory: directory, onFault });
+    const { home = "/", cgroups = true, onShellEnded = () => {} } = options;
+    // The same tests hold for an executor in a process of its own, see tests/long/executor/.
+    const executor = Deno.env.get("JOB_WORKER_EXECUTOR") === "process" && !isWithin
+      ? await openKeeper(directory, { settings: { home, cgroups }, onFault, onShellEnded })
+      : undefined;
+    const worker = await Worker.open({
+      ...options,
+      ...(executor && { executor }),
+      dataDirectory: directory,
+      onFault,
+    });
     return new TestWorker(worker, directory, faults);
   }
 

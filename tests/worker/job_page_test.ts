@@ -43,7 +43,7 @@ Deno.test("Worker.open() settles the jobs of a dead worker a few at a time, if t
   await using store = await storeOf(3, 1_500_000, null);
   const lost: string[][] = [];
   const onLost = (jobs: readonly Job[]) => void lost.push(jobs.map(({ jobId }) => jobId));
-  await using test = await TestWorker.open({ store, onLost });
+  await using test = await TestWorker.open({ store, onLost, isWithin: true });
   assert.deepEqual(lost, [["2"], ["1"], ["0"]]);
   for (const jobId of ["0", "1", "2"]) {
     const settled = await test.worker.get(jobId);

@@ -203,7 +203,7 @@ Deno.test("Many short jobs have no record that is younger than their end", async
 });
 
 Deno.test("A clock that is set forward while a job prints ends the job no earlier than that", async () => {
-  await using test = await TestWorker.open();
+  await using test = await TestWorker.open({ isWithin: true });
   using clock = fakeClock(1_700_000_000_000);
   const job = await test.sh(
     "echo early; trap 'echo late; exit' USR1; echo ready; while :; do sleep 0.01; done",

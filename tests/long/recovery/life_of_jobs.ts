@@ -8,6 +8,7 @@
 import { JobEngine } from "../../../lib/daemon/job_engine.ts";
 import type { Job } from "../../../lib/worker/mod.ts";
 import { ADMIN, TRUE } from "../../service/fixture.ts";
+import { PROGRAMS } from "../../daemon/executor_fixture.ts";
 import { ENGINE_OPTIONS } from "./engine_options.ts";
 import type { Told } from "./told.ts";
 
@@ -20,7 +21,7 @@ async function tell(told: Told): Promise<void> {
 }
 
 {
-  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir }, "/");
+  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir }, "/", PROGRAMS);
   const { service } = engine;
 
   const start = async (script: string, hasInput = false): Promise<string> => {

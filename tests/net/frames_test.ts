@@ -1,5 +1,5 @@
 import { fc } from "../random.ts";
-import { decodeFrame, decodeFrames, encodeFrame } from "../../lib/engine/frames.ts";
+import { decodeFrame, decodeFrames, encodeFrame } from "../../lib/net/frames.ts";
 import { assert } from "../assert.ts";
 
 /** The stream of these bytes, cut wherever there is a mark. */

@@ -1,6 +1,6 @@
 /**
- * Frames on the engine's socket: a JSON head followed by raw bytes, so that output is neither escaped nor
- * copied more than once.
+ * Frames between the processes of a daemon: a JSON head followed by raw bytes, so that output is neither
+ * escaped nor copied more than once.
  *
  * A frame is the length of its head (u32, little endian), the length of its bytes (u32), the head as
  * JSON in UTF-8, and the bytes.

@@ -1,0 +1,260 @@
+import { messageOf } from "../errors.ts";
+import { ExecutorClient } from "../executor/client.ts";
+import { EndedJob } from "../executor/ended_job.ts";
+import type {
+  AdoptedJobs,
+  Executor,
+  LaunchRequest,
+  PreparedJob,
+  RunningJob,
+} from "../executor/executor.ts";
+import { OutcomeFiles } from "../executor/outcome_files.ts";
+import type { ExecutorSettings } from "../executor/protocol.ts";
+import type { StoredJob } from "../job/job_store.ts";
+import type { Containment } from "../job/types.ts";
+import type { ShellEnd } from "../process/proc_shell.ts";
+import { VERSION_TEXT } from "../version.ts";
+import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
+import { diagnostics } from "./diagnostics.ts";
+import type { ExecutorPrograms } from "./executor_command.ts";
+import { lastWords, startExecutor } from "./executor_process.ts";
+
+/** Options of {@linkcode ExecutorKeeper.open}. */
+export interface ExecutorKeeperOptions extends ExecutorPrograms {
+  /** Absolute path. */
+  readonly dataDirectory: string;
+  /** Whether jobs go on while no engine is there. */
+  readonly keepsJobs: boolean;
+  readonly settings: ExecutorSettings;
+  readonly onFault: (error: unknown, jobId: string) => void;
+  readonly onShellEnded: (end: ShellEnd) => void;
+}
+
+/**
+ * The executors of a daemon: one of this build for new jobs, and those of earlier builds, or other settings,
+ * until their last job has ended. One that dies is replaced; what it held is ended, and lost unless its
+ * outcome is on the disk.
+ */
+export class ExecutorKeeper implements Executor {
+  readonly containment: Containment;
+  readonly #options: ExecutorKeeperOptions;
+  readonly #outcomes: OutcomeFiles;
+  readonly #clients = new Map<string, ExecutorClient>();
+  /** Who has prepared a job that is about to start. */
+  readonly #preparedBy = new Map<string, ExecutorClient>();
+  /** The one for new jobs; `null` if it has died and nobody has asked for the next one. */
+  #current: Promise<ExecutorClient> | null;
+  /** Whether every executor that was found was alive. */
+  readonly #allAnswered: boolean;
+  #closing: "no" | "end" | "hand over" = "no";
+
+  private constructor(options: ExecutorKeeperOptions, parts: {
+    readonly outcomes: OutcomeFiles;
+    readonly clients: ReadonlyMap<string, ExecutorClient>;
+    readonly current: ExecutorClient;
+    readonly allAnswered: boolean;
+  }) {
+    this.containment = parts.current.hello.containment;
+    this.#options = options;
+    this.#outcomes = parts.outcomes;
+    this.#current = Promise.resolve(parts.current);
+    this.#allAnswered = parts.allAnswered;
+    for (const [socket, client] of parts.clients) this.#watch(socket, client);
+  }
+
+  /** Connects with the executors that there are, and starts one unless one of them will do. */
+  static async open(options: ExecutorKeeperOptions): Promise<ExecutorKeeper> {
+    const { dataDirectory, settings } = options;
+    const outcomes = await OutcomeFiles.open(`${dataDirectory}/${OUTCOMES}`);
+    const clients = new Map<string, ExecutorClient>();
+    let allAnswered = true;
+    let current: ExecutorClient | null = null;
+    for (const socket of executorSockets(dataDirectory)) {
+      if (await Deno.lstat(socket).catch(() => null) === null) continue;
+      try {
+        const client = await connect(socket, options);
+        clients.set(socket, client);
+        if (isOurs(client, settings)) current ??= client;
+      } catch (error) {
+        allAnswered = false;
+        diagnostics.warn("{why}", { why: messageOf(error) });
+        await Deno.remove(socket);
+      }
+    }
+    current ??= await startOrReuse(options, clients);
+    for (const client of clients.values()) {
+      await client.call("setRetired", { retired: client !== current });
+    }
+    return new ExecutorKeeper(options, { outcomes, clients, current, allAnswered });
+  }
+
+  async prepare(request: LaunchRequest): Promise<PreparedJob> {
+    const client = await this.#newest();
+    const prepared = await client.call("prepare", request);
+    this.#preparedBy.set(request.jobId, client);
+    return prepared;
+  }
+
+  async launch(
+    jobId: string,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<RunningJob> {
+    const client = this.#preparedBy.get(jobId);
+    if (client === undefined) throw new TypeError(`Cannot launch job "${jobId}": not prepared`);
+    this.#preparedBy.delete(jobId);
+    return await client.launch(jobId, options);
+  }
+
+  async abandon(jobId: string): Promise<void> {
+    this.#preparedBy.delete(jobId);
+    const client = await this.#newest();
+    // Its executor may have died just when it had got a process.
+    const job = { jobId, pid: 0, containment: this.containment };
+    await client.call("killLeftovers", { jobs: [{ job, processIdentity: "" }] });
+    await client.call("abandon", { jobId });
+  }
+
+  async adopt(jobs: readonly StoredJob[]): Promise<AdoptedJobs> {
+    const held: RunningJob[] = [...this.#clients.values()].flatMap((
+      { jobs },
+    ) => [...jobs.values()]);
+    const isHeld = new Set(held.map(({ jobId }) => jobId));
+    const rest: StoredJob[] = [];
+    for (const stored of jobs.filter(({ job }) => !isHeld.has(job.jobId))) {
+      const { jobId } = stored.job;
+      const outcome = await this.#outcomes.read(jobId);
+      if (outcome === null) {
+        rest.push(stored);
+        continue;
+      }
+      const directory = `${this.#options.dataDirectory}/${LOGS}/${jobId}`;
+      const onReleased = () => void this.#outcomes.remove(jobId);
+      held.push(new EndedJob(stored, outcome, { directory, onReleased }));
+    }
+    await this.#killLeftovers(rest);
+    return { held, isComplete: this.#allAnswered };
+  }
+
+  /** Has the executors go on when this is disposed of. Otherwise they end. */
+  handOver(): void {
+    this.#closing = "hand over";
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing === "no") this.#closing = "end";
+    await this.#current?.catch(() => {});
+    await Promise.all([...this.#clients.values()].map(async (client) => {
+      // One without jobs ends at once.
+      if (this.#closing === "end") {
+        await client.call("setRetired", { retired: true }).catch(() => {});
+      }
+      await client[Symbol.asyncDispose]();
+    }));
+  }
+
+  async #killLeftovers(jobs: readonly StoredJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    await (await this.#newest()).call("killLeftovers", { jobs });
+  }
+
+  #watch(socket: string, client: ExecutorClient): void {
+    this.#clients.set(socket, client);
+    void client.closed.then(async () => {
+      this.#clients.delete(socket);
+      if (this.#closing === "no") await this.#died(socket, client);
+      if (this.#closing !== "hand over") {
+        await Deno.remove(executorErrors(socket)).catch(() => {});
+      }
+    });
+  }
+
+  /** An executor is gone. One that was retired ends without jobs; any other has died. */
+  async #died(socket: string, client: ExecutorClient): Promise<void> {
+    const isCurrent = await this.#current?.catch(() => null) === client;
+    const left = [...client.jobs.values()].filter(({ hasEnded }) => !hasEnded);
+    if (!isCurrent && left.length === 0) return;
+    diagnostics.error("Executor {pid} has ended: {why}", {
+      pid: client.hello.pid,
+      why: await lastWords(executorErrors(socket)),
+    });
+    await Deno.remove(socket).catch(() => {});
+    if (isCurrent) this.#current = null;
+    const jobs = await Promise.all(
+      left.map(async (job) => [job, await this.#outcomes.read(job.jobId)] as const),
+    );
+    const { containment } = client.hello;
+    try {
+      await this.#killLeftovers(
+        jobs.filter(([, outcome]) => outcome === null).map(([{ jobId, pid, processIdentity }]) => ({
+          job: { jobId, pid, containment },
+          processIdentity,
+        })),
+      );
+    } catch (error) {
+      for (const { jobId } of left) this.#options.onFault(error, jobId);
+    }
+    await Promise.all(jobs.map(([job, outcome]) => job.orphaned(outcome)));
+  }
+
+  /** The one for new jobs, which is started if the one before has died. */
+  async #newest(): Promise<ExecutorClient> {
+    this.#current ??= this.#replace().catch((error) => {
+      // Whoever asks next may have more luck.
+      this.#current = null;
+      throw error;
+    });
+    return await this.#current;
+  }
+
+  async #replace(): Promise<ExecutorClient> {
+    const clients = new Map(this.#clients);
+    const current = await startOrReuse(this.#options, clients);
+    await current.call("setRetired", { retired: false });
+    for (const [socket, client] of clients) {
+      if (!this.#clients.has(socket)) this.#watch(socket, client);
+    }
+    return current;
+  }
+}
+
+function isOurs({ hello }: ExecutorClient, settings: ExecutorSettings): boolean {
+  return hello.version === VERSION_TEXT &&
+    JSON.stringify(hello.settings) === JSON.stringify(settings);
+}
+
+async function connect(
+  socket: string,
+  { dataDirectory, onFault, onShellEnded }: ExecutorKeeperOptions,
+): Promise<ExecutorClient> {
+  const logs = `${dataDirectory}/${LOGS}`;
+  return await ExecutorClient.connect({ socket, logs, onFault, onShellEnded });
+}
+
+/** Starts an executor and adds it. If there are too many already, the last of those has to do. */
+async function startOrReuse(
+  options: ExecutorKeeperOptions,
+  clients: Map<string, ExecutorClient>,
+): Promise<ExecutorClient> {
+  const { dataDirectory, main, setsid, keepsJobs, settings } = options;
+  const sockets = executorSockets(dataDirectory);
+  const socket = sockets.find((socket) => !clients.has(socket));
+  const last = [...clients.values()].at(-1);
+  if (socket === undefined && last !== undefined) {
+    diagnostics.warn("{count} executors have jobs already: new ones go to that of {version}", {
+      count: sockets.length,
+      version: last.hello.version,
+    });
+    return last;
+  }
+  const free = socket ?? sockets[0] ?? "";
+  await startExecutor({
+    socket: free,
+    logs: `${dataDirectory}/${LOGS}`,
+    outcomes: `${dataDirectory}/${OUTCOMES}`,
+    keepsJobs,
+    settings,
+  }, { main, setsid, errors: executorErrors(free) });
+  const client = await connect(free, options);
+  clients.set(free, client);
+  return client;
+}

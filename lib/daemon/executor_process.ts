@@ -1,0 +1,47 @@
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { executorCommand, type ExecutorPrograms } from "./executor_command.ts";
+import type { ExecutorOptions } from "./executor_role.ts";
+
+/**
+ * Writes what a program says on standard error into a file. It outlives us, and so may whatever our own
+ * standard error is; a pipe that nobody reads would stop it one day.
+ */
+const TO_FILE = 'exec "$@" 2>"$0"';
+
+/**
+ * Starts an executor in a session of its own, which outlives this process.
+ *
+ * @param programs.errors the file for what it says when it dies
+ * @returns once it listens, which is when it first writes something
+ * @throws `unavailable` with what it says, if it does not
+ */
+export async function startExecutor(
+  executor: ExecutorOptions,
+  programs: ExecutorPrograms & { readonly errors: string },
+): Promise<void> {
+  const { setsid, errors } = programs;
+  const child = new Deno.Command(setsid, {
+    // It forks, so that the executor is no child of ours: whoever reaps orphans reaps it.
+    args: ["--fork", "sh", "-c", TO_FILE, errors, ...executorCommand(programs, executor)],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const told = new Blob([JSON.stringify(executor)]).stream().pipeTo(child.stdin);
+  const output = child.stdout.getReader();
+  const { done } = await output.read();
+  await output.cancel();
+  await told.catch(() => {});
+  await child.status;
+  if (!done) return;
+  throw new JobWorkerError(
+    "unavailable",
+    `Cannot start the process that runs the jobs: ${await lastWords(errors)}`,
+  );
+}
+
+/** The end of what an executor has said on standard error. */
+export async function lastWords(errors: string): Promise<string> {
+  const text = await Deno.readTextFile(errors).catch(messageOf);
+  return text.trim().slice(-2_000) || "it said nothing";
+}

@@ -1,0 +1,99 @@
+import { LocalExecutor } from "../executor/local_executor.ts";
+import { OutcomeFiles } from "../executor/outcome_files.ts";
+import type { ExecutorSettings } from "../executor/protocol.ts";
+import { ExecutorServer } from "../executor/server.ts";
+import { LogLibrary } from "../log/log_library.ts";
+import { VERSION_TEXT } from "../version.ts";
+
+/** How long an executor that has no job waits for an engine, before it ends. */
+const LINGER_MS = 2_000;
+
+/** What an executor writes to its standard output once it listens. */
+export const READY = "ready\n";
+
+/** What the engine tells an executor on its standard input, as JSON. */
+export interface ExecutorOptions {
+  /** Absolute path of the socket to listen on. */
+  readonly socket: string;
+  /** Where the logs of jobs are. */
+  readonly logs: string;
+  /** Where to keep what jobs came to. */
+  readonly outcomes: string;
+  /** Whether jobs go on while no engine is there; otherwise they are killed. */
+  readonly keepsJobs: boolean;
+  readonly settings: ExecutorSettings;
+}
+
+/** The ends of an executor's conversation with the engine that starts it. */
+export interface ExecutorPipes {
+  readonly input: ReadableStream<Uint8Array<ArrayBuffer>>;
+  readonly output: WritableStream<Uint8Array<ArrayBuffer>>;
+}
+
+/**
+ * The process that runs the jobs. It outlives the engine that has started it: it ends with its last job if
+ * there is no engine, when an engine says so, or by the signal, and then its jobs end with it.
+ *
+ * @returns its exit status
+ */
+export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Promise<number> {
+  // Not granted anyway where flags are given at the start; with `deno compile` they are those of all roles.
+  for (const name of ["sys", "env"] as const) await Deno.permissions.revoke({ name });
+  const options: ExecutorOptions = await new Response(pipes.input).json();
+  const { socket, settings } = options;
+  await using resources = new AsyncDisposableStack();
+  const logs = resources.use(LogLibrary.existing(options.logs));
+  const outcomes = await OutcomeFiles.open(options.outcomes);
+  const ending = Promise.withResolvers<void>();
+  signal.addEventListener("abort", () => ending.resolve(), { once: true });
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const executor = resources.use(
+    await LocalExecutor.open({
+      ...settings,
+      logs,
+      onFault: (error, jobId) => server.reportFault(error, jobId),
+      onShellEnded: (end) => server.reportShellEnd(end),
+    }),
+  );
+  const server = new ExecutorServer({
+    executor,
+    outcomes,
+    version: VERSION_TEXT,
+    settings,
+    onChanged: () => {
+      clearTimeout(timer);
+      if (server.isRetired && server.size === 0) ending.resolve();
+      else if (!server.isConnected && !options.keepsJobs) ending.resolve();
+      else if (!server.isConnected && server.running === 0) {
+        timer = setTimeout(() => {
+          if (!server.isConnected) ending.resolve();
+        }, LINGER_MS);
+      }
+    },
+  });
+  const listener = Deno.listen({ transport: "unix", path: socket });
+  resources.defer(() => Deno.remove(socket).catch(() => {}));
+  await Deno.chmod(socket, 0o600);
+  const serving = serve(listener, server);
+  await pipes.output.getWriter().write(new TextEncoder().encode(READY));
+  await ending.promise;
+  clearTimeout(timer);
+  listener.close();
+  await server.killAll();
+  server.close();
+  await serving;
+  return 0;
+}
+
+/** Serves one engine after the other. */
+async function serve(listener: Deno.UnixListener, server: ExecutorServer): Promise<void> {
+  try {
+    for await (const connection of listener) await server.serve(connection);
+  } catch (error) {
+    if (
+      !(error instanceof Deno.errors.BadResource) && !(error instanceof Deno.errors.Interrupted)
+    ) {
+      throw error;
+    }
+  }
+}

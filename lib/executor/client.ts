@@ -1,0 +1,223 @@
+import { Batcher } from "../async/batcher.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { closeConnection } from "../net/close_connection.ts";
+import { decodeFrames, encodeFrame } from "../net/frames.ts";
+import type { ShellEnd } from "../process/proc_shell.ts";
+import type { JobProgress } from "./executor.ts";
+import {
+  type CallAnswer,
+  type CallName,
+  type CallRequest,
+  errorFromData,
+  type FromExecutor,
+  type HeldJob,
+  type Hello,
+  PROTOCOL,
+  type ToExecutor,
+} from "./protocol.ts";
+import { RemoteJob } from "./remote_job.ts";
+
+/** Options of {@linkcode ExecutorClient.connect}. */
+export interface ExecutorClientOptions {
+  /** Absolute path of the executor's socket. */
+  readonly socket: string;
+  /** Where the logs of its jobs are. */
+  readonly logs: string;
+  /** Called for errors of a job that cannot be reported to its user. */
+  readonly onFault: (error: unknown, jobId: string) => void;
+  readonly onShellEnded?: (end: ShellEnd) => void;
+}
+
+/** What a call may take with it. */
+export interface CallOptions {
+  /** Tells the executor that nobody waits for the answer any more; it is still waited for here. */
+  readonly signal?: AbortSignal;
+  readonly bytes?: Uint8Array<ArrayBuffer>;
+}
+
+/** An executor in a process of its own, as long as we are connected with it. */
+export class ExecutorClient implements AsyncDisposable {
+  readonly hello: Hello;
+  /** The jobs that it holds. */
+  readonly jobs = new Map<string, RemoteJob>();
+  /** Settles when the connection has ended: the executor has died, unless we have closed it. */
+  readonly closed: Promise<void>;
+  readonly #options: ExecutorClientOptions;
+  readonly #connection: Deno.Conn;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
+  readonly #progress = new Batcher<string, Record<string, JobProgress>>(async (jobIds) =>
+    await this.call("progress", { jobIds })
+  );
+  #lastId = 0;
+  #isClosed = false;
+
+  private constructor(
+    options: ExecutorClientOptions,
+    connection: Deno.Conn,
+    messages: AsyncIterator<FromExecutor>,
+    hello: Hello,
+  ) {
+    this.#options = options;
+    this.#connection = connection;
+    this.#writer = connection.writable.getWriter();
+    this.hello = hello;
+    for (const held of hello.jobs) this.jobs.set(held.jobId, this.#jobOf(held));
+    for (const { jobId, outcome } of hello.jobs) {
+      if (outcome !== null) this.jobs.get(jobId)?.end(outcome);
+    }
+    this.closed = this.#run(messages);
+  }
+
+  /**
+   * Connects with an executor.
+   *
+   * @throws `unavailable` if none is there, or it speaks a protocol that we do not know
+   */
+  static async connect(options: ExecutorClientOptions): Promise<ExecutorClient> {
+    let connection: Deno.Conn;
+    try {
+      connection = await Deno.connect({ transport: "unix", path: options.socket });
+    } catch (error) {
+      throw noExecutor(options.socket, messageOf(error), error);
+    }
+    try {
+      const messages = messagesOf(connection);
+      const { value: first } = await messages.next();
+      if (first?.kind !== "hello") throw noExecutor(options.socket, "it says nothing");
+      const { hello } = first;
+      if (hello.protocol === PROTOCOL) {
+        return new ExecutorClient(options, connection, messages, hello);
+      }
+      throw noExecutor(
+        options.socket,
+        `version ${hello.version} speaks protocol ${hello.protocol}, and this is ${PROTOCOL}`,
+      );
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+  }
+
+  /**
+   * Calls the executor.
+   *
+   * @throws what the executor throws; the reason of the signal; `unavailable` if the executor is gone
+   */
+  async call<Name extends CallName>(
+    name: Name,
+    request: CallRequest<Name>,
+    { signal, bytes }: CallOptions = {},
+  ): Promise<CallAnswer<Name>> {
+    signal?.throwIfAborted();
+    if (this.#isClosed) throw gone();
+    const id = ++this.#lastId;
+    const pending = Promise.withResolvers<unknown>();
+    this.#pending.set(id, pending);
+    const onAbort = () => this.#send({ kind: "cancel", id });
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      this.#send({ kind: "call", id, name, request }, bytes);
+      return await pending.promise as CallAnswer<Name>;
+    } catch (error) {
+      throw signal?.aborted ? signal.reason : error;
+    } finally {
+      signal?.removeEventListener("abort", onAbort);
+      this.#pending.delete(id);
+    }
+  }
+
+  /** How far a job is. Those who ask at the same time share a call. */
+  async progress(jobId: string): Promise<JobProgress | undefined> {
+    return (await this.#progress.add(jobId))[jobId];
+  }
+
+  /** Starts a job that is prepared. */
+  async launch(jobId: string, options: { readonly signal?: AbortSignal }): Promise<RemoteJob> {
+    const launched = await this.call("launch", { jobId }, options);
+    // Its end may have been told already.
+    const job = this.jobs.get(jobId) ?? this.#jobOf({ jobId, ...launched, isConfirmed: false });
+    job.launched(launched);
+    this.jobs.set(jobId, job);
+    return job;
+  }
+
+  /** Closes the connection; the jobs go on. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    await this.#writer.close().catch(() => {});
+    closeConnection(this.#connection);
+    await this.closed;
+  }
+
+  #jobOf(held: Omit<HeldJob, "outcome">): RemoteJob {
+    return new RemoteJob(this, this.#options.logs, held);
+  }
+
+  #send(message: ToExecutor, bytes?: Uint8Array<ArrayBuffer>): void {
+    const frame = encodeFrame(message, bytes === undefined ? [] : [bytes]);
+    // If the executor is gone, the end of the connection tells.
+    this.#writer.write(frame).catch(() => {});
+  }
+
+  async #run(messages: AsyncIterator<FromExecutor>): Promise<void> {
+    try {
+      for (let next = await messages.next(); !next.done; next = await messages.next()) {
+        this.#take(next.value);
+      }
+    } catch {
+      // It has died in the middle of a frame, or we have closed the connection.
+    }
+    this.#isClosed = true;
+    for (const { reject } of this.#pending.values()) reject(gone());
+    this.#pending.clear();
+    closeConnection(this.#connection);
+  }
+
+  #take(message: FromExecutor): void {
+    switch (message.kind) {
+      case "answer":
+        this.#pending.get(message.id)?.resolve(message.answer);
+        break;
+      case "error":
+        this.#pending.get(message.id)?.reject(errorFromData(message.error));
+        break;
+      case "ended": {
+        const { jobId, outcome } = message;
+        const job = this.jobs.get(jobId) ?? this.#jobOf({
+          jobId,
+          pid: 0,
+          processIdentity: "",
+          isConfirmed: false,
+        });
+        this.jobs.set(jobId, job);
+        job.end(outcome);
+        break;
+      }
+      case "log":
+        this.jobs.get(message.jobId)?.logChanged(message.state);
+        break;
+      case "fault":
+        this.#options.onFault(new Error(message.message), message.jobId);
+        break;
+      case "shellEnded":
+        this.#options.onShellEnded?.(message.end);
+        break;
+      case "hello":
+        break;
+    }
+  }
+}
+
+async function* messagesOf(connection: Deno.Conn): AsyncGenerator<FromExecutor, void, undefined> {
+  for await (const { head } of decodeFrames(connection.readable)) yield head as FromExecutor;
+}
+
+function noExecutor(socket: string, why: string, cause?: unknown): JobWorkerError {
+  const message = `Cannot reach an executor at its socket "${socket}": ${why}`;
+  return new JobWorkerError("unavailable", message, { cause });
+}
+
+function gone(): JobWorkerError {
+  return new JobWorkerError("unavailable", "The process that runs the jobs has ended");
+}

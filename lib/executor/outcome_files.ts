@@ -1,0 +1,48 @@
+import type { JobOutcome, RunningJob } from "./executor.ts";
+
+/** What a job came to, and whether its start is recorded. */
+export type StoredOutcome = JobOutcome & Pick<RunningJob, "isConfirmed">;
+
+/**
+ * What jobs came to, on the disk until it is recorded: an executor may be gone before the next engine asks.
+ * A file for each job, as JSON.
+ */
+export class OutcomeFiles {
+  readonly #directory: string;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** Makes the directory, with mode 0700, if there is none. */
+  static async open(directory: string): Promise<OutcomeFiles> {
+    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+    return new OutcomeFiles(directory);
+  }
+
+  async write(jobId: string, outcome: StoredOutcome): Promise<void> {
+    await Deno.writeTextFile(this.#pathOf(jobId), JSON.stringify(outcome), { mode: 0o600 });
+  }
+
+  /** What a job came to; `null` if that is not here, or was not written to its end. */
+  async read(jobId: string): Promise<StoredOutcome | null> {
+    try {
+      return JSON.parse(await Deno.readTextFile(this.#pathOf(jobId)));
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound || error instanceof SyntaxError) return null;
+      throw error;
+    }
+  }
+
+  async remove(jobId: string): Promise<void> {
+    try {
+      await Deno.remove(this.#pathOf(jobId));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  #pathOf(jobId: string): string {
+    return `${this.#directory}/${jobId}.json`;
+  }
+}

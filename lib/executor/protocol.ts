@@ -1,0 +1,126 @@
+/**
+ * What is said on the socket of an executor. Whoever connects is told {@linkcode Hello}; then calls and
+ * answers pass by number, in any order, and events come unasked. Each is the head of a frame.
+ *
+ * Executors outlive engines, so both sides may be of different builds. A change that the other side would not
+ * understand takes a new {@linkcode PROTOCOL}.
+ *
+ * @module
+ */
+
+import { ERROR_CODES, type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
+import type { StoredJob } from "../job/job_store.ts";
+import type { Containment } from "../job/types.ts";
+import type { ShellEnd } from "../process/proc_shell.ts";
+import type {
+  JobOutcome,
+  JobProgress,
+  LaunchRequest,
+  PreparedJob,
+  StopOptions,
+} from "./executor.ts";
+import type { LogState } from "./mirrored_log.ts";
+
+/** The version of what is said here. */
+export const PROTOCOL = 1;
+
+/** A job that an executor has started, and whose end is not recorded yet. */
+export interface HeldJob {
+  readonly jobId: string;
+  readonly pid: number;
+  readonly processIdentity: string;
+  readonly isConfirmed: boolean;
+  /** `null` while it runs. */
+  readonly outcome: JobOutcome | null;
+}
+
+/** What an executor is started with, and has for its life. */
+export interface ExecutorSettings {
+  /** `HOME` and default working directory of the jobs. */
+  readonly home: string;
+  /** Whether to use cgroups where that is possible. */
+  readonly cgroups: boolean;
+}
+
+/** What an executor says first. */
+export interface Hello {
+  readonly protocol: number;
+  /** Its version and build, see `VERSION_TEXT`. */
+  readonly version: string;
+  readonly pid: number;
+  readonly containment: Containment;
+  readonly settings: ExecutorSettings;
+  readonly jobs: readonly HeldJob[];
+}
+
+/** The calls of an executor, each with what is asked and what is answered. */
+export interface ExecutorCalls {
+  prepare: (request: LaunchRequest) => PreparedJob;
+  launch: (request: { readonly jobId: string }) => Pick<HeldJob, "pid" | "processIdentity">;
+  abandon: (request: { readonly jobId: string }) => null;
+  killLeftovers: (request: { readonly jobs: readonly StoredJob[] }) => null;
+  progress: (request: { readonly jobIds: readonly string[] }) => Record<string, JobProgress>;
+  stop: (request: { readonly jobId: string; readonly options: StopOptions }) => null;
+  signal: (request: { readonly jobId: string; readonly signal: string }) => null;
+  setTimeLimit: (request: { readonly jobId: string; readonly ms: number }) => null;
+  /** The data is the bytes of the frame. */
+  writeInput: (request: { readonly jobId: string; readonly offset: number }) => number;
+  closeInput: (request: { readonly jobId: string }) => null;
+  /** Until `closeLog` there is an event each time that the log grows; never more than one is under way. */
+  openLog: (request: { readonly jobId: string }) => LogState;
+  closeLog: (request: { readonly jobId: string }) => null;
+  logState: (request: { readonly jobId: string }) => LogState;
+  confirm: (request: { readonly jobId: string }) => null;
+  release: (request: { readonly jobId: string }) => null;
+  /** Whether to take no new jobs, and to exit once the last one is released. */
+  setRetired: (request: { readonly retired: boolean }) => null;
+}
+
+export type CallName = keyof ExecutorCalls;
+export type CallRequest<Name extends CallName> = Parameters<ExecutorCalls[Name]>[0];
+export type CallAnswer<Name extends CallName> = ReturnType<ExecutorCalls[Name]>;
+
+/** What an engine sends. */
+export type ToExecutor =
+  | {
+    readonly kind: "call";
+    readonly id: number;
+    readonly name: CallName;
+    readonly request: unknown;
+  }
+  /** The answer to this call is no longer waited for. */
+  | { readonly kind: "cancel"; readonly id: number };
+
+/** What an executor sends. */
+export type FromExecutor =
+  | { readonly kind: "hello"; readonly hello: Hello }
+  | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }
+  | { readonly kind: "error"; readonly id: number; readonly error: ErrorData }
+  | { readonly kind: "ended"; readonly jobId: string; readonly outcome: JobOutcome }
+  | { readonly kind: "log"; readonly jobId: string; readonly state: LogState }
+  | { readonly kind: "fault"; readonly jobId: string; readonly message: string }
+  | { readonly kind: "shellEnded"; readonly end: ShellEnd };
+
+/** An error as data; `code` is `null` for an error that no caller should see. */
+export interface ErrorData {
+  readonly code: ErrorCode | null;
+  readonly message: string;
+  readonly reason?: string;
+  readonly field?: string;
+}
+
+export function errorToData(error: unknown): ErrorData {
+  if (!(error instanceof JobWorkerError)) return { code: null, message: messageOf(error) };
+  const { code, message, reason, field } = error;
+  return {
+    code,
+    message,
+    ...(reason === undefined ? {} : { reason }),
+    ...(field === undefined ? {} : { field }),
+  };
+}
+
+export function errorFromData({ code, message, ...options }: ErrorData): Error {
+  const isKnown = code !== null && Object.hasOwn(ERROR_CODES, code);
+  return isKnown ? new JobWorkerError(code, message, options) : new Error(message);
+}

@@ -1,0 +1,153 @@
+import type { ExecutorClient } from "./client.ts";
+import type { JobOutcome, JobProgress, OpenLog, RunningJob, StopOptions } from "./executor.ts";
+import { type LogState, MirroredLog } from "./mirrored_log.ts";
+import type { HeldJob } from "./protocol.ts";
+
+/** A job that an executor in another process runs. */
+export class RemoteJob implements RunningJob {
+  readonly jobId: string;
+  readonly ended: Promise<JobOutcome | null>;
+  readonly #client: ExecutorClient;
+  readonly #ended = Promise.withResolvers<JobOutcome | null>();
+  readonly #log: MirroredLog;
+  #process: Pick<HeldJob, "pid" | "processIdentity">;
+  #isConfirmed: boolean;
+  #hasEnded = false;
+  #outcome: JobOutcome | null = null;
+  #progress: JobProgress = { timeoutMs: 0, stdoutBytes: 0, stderrBytes: 0, logBytes: 0 };
+  /** How many follow its log. */
+  #followers = 0;
+
+  /** @param logs where the logs of jobs are */
+  constructor(
+    client: ExecutorClient,
+    logs: string,
+    { jobId, pid, processIdentity, isConfirmed }: Omit<HeldJob, "outcome">,
+  ) {
+    this.jobId = jobId;
+    this.#client = client;
+    this.#process = { pid, processIdentity };
+    this.#isConfirmed = isConfirmed;
+    this.#log = new MirroredLog(`${logs}/${jobId}`, () => client.call("logState", { jobId }));
+    this.ended = this.#ended.promise;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get processIdentity(): string {
+    return this.#process.processIdentity;
+  }
+
+  get isConfirmed(): boolean {
+    return this.#isConfirmed;
+  }
+
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  async progress(): Promise<JobProgress> {
+    if (this.#outcome !== null) return this.#outcome;
+    // If the executor has just died, the last that is known has to do.
+    const progress = await this.#client.progress(this.jobId).catch(() => undefined);
+    return this.#progress = progress ?? this.#progress;
+  }
+
+  async openLog(): Promise<OpenLog> {
+    // Before the call: what it tells meanwhile is for us.
+    const isFirst = this.#followers++ === 0;
+    try {
+      const { jobId } = this;
+      this.#log.update(await this.#client.call(isFirst ? "openLog" : "logState", { jobId }));
+    } catch (error) {
+      this.#leaveLog();
+      throw error;
+    }
+    let open = true;
+    return {
+      log: this.#log,
+      [Symbol.dispose]: () => {
+        if (open) this.#leaveLog();
+        open = false;
+      },
+    };
+  }
+
+  async stop(options: StopOptions): Promise<void> {
+    if (!this.#hasEnded) await this.#client.call("stop", { jobId: this.jobId, options });
+  }
+
+  async signal(signal: string): Promise<void> {
+    if (!this.#hasEnded) await this.#client.call("signal", { jobId: this.jobId, signal });
+  }
+
+  async setTimeLimit(ms: number): Promise<void> {
+    if (!this.#hasEnded) await this.#client.call("setTimeLimit", { jobId: this.jobId, ms });
+  }
+
+  async writeInput(
+    offset: number,
+    data: Uint8Array<ArrayBuffer>,
+    signal?: AbortSignal,
+  ): Promise<number> {
+    return await this.#client.call("writeInput", { jobId: this.jobId, offset }, {
+      bytes: data,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+
+  async closeInput(): Promise<void> {
+    await this.#client.call("closeInput", { jobId: this.jobId });
+  }
+
+  confirm(): void {
+    this.#isConfirmed = true;
+    // If the executor is gone, so is the job.
+    this.#client.call("confirm", { jobId: this.jobId }).catch(() => {});
+  }
+
+  release(): void {
+    this.#client.jobs.delete(this.jobId);
+    // If the executor is gone, so is what it held.
+    this.#client.call("release", { jobId: this.jobId }).catch(() => {});
+  }
+
+  /** Takes over what its process is. */
+  launched(process: Pick<HeldJob, "pid" | "processIdentity">): void {
+    this.#process = process;
+  }
+
+  /** Takes over what it came to. */
+  end(outcome: JobOutcome): void {
+    this.#outcome = outcome;
+    this.#settle(outcome);
+  }
+
+  /**
+   * Takes over what is known of a job whose executor has died.
+   *
+   * @param outcome `null` if nobody will ever know
+   */
+  async orphaned(outcome: JobOutcome | null): Promise<void> {
+    await this.#log.readDisk();
+    this.#outcome = outcome;
+    this.#settle(outcome);
+  }
+
+  /** Takes over the state of its log. */
+  logChanged(state: LogState): void {
+    this.#log.update(state);
+  }
+
+  #settle(outcome: JobOutcome | null): void {
+    this.#hasEnded = true;
+    this.#ended.resolve(outcome);
+  }
+
+  #leaveLog(): void {
+    if (--this.#followers > 0) return;
+    this.#client.call("closeLog", { jobId: this.jobId }).catch(() => {});
+  }
+}

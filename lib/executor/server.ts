@@ -1,0 +1,285 @@
+import { abortable } from "../async/abortable.ts";
+import { closeConnection } from "../net/close_connection.ts";
+import { decodeFrames, encodeFrame } from "../net/frames.ts";
+import type { ShellEnd } from "../process/proc_shell.ts";
+import type { JobOutcome } from "./executor.ts";
+import type { LocalExecutor } from "./local_executor.ts";
+import type { LocalJob } from "./local_job.ts";
+import { logStateOf } from "./mirrored_log.ts";
+import type { OutcomeFiles } from "./outcome_files.ts";
+import {
+  type CallAnswer,
+  type CallName,
+  type CallRequest,
+  errorToData,
+  type ExecutorSettings,
+  type FromExecutor,
+  type HeldJob,
+  type Hello,
+  PROTOCOL,
+  type ToExecutor,
+} from "./protocol.ts";
+
+/** Options of an {@linkcode ExecutorServer}. */
+export interface ExecutorServerOptions {
+  readonly executor: LocalExecutor;
+  readonly outcomes: OutcomeFiles;
+  /** See `Hello`. */
+  readonly version: string;
+  readonly settings: ExecutorSettings;
+  /** Called each time that there may be no more to do, since an engine has left or a job has gone. */
+  readonly onChanged: () => void;
+}
+
+/** How each call is answered. */
+type Handlers = {
+  readonly [Name in CallName]: (
+    request: CallRequest<Name>,
+    context: { readonly signal: AbortSignal; readonly bytes: Uint8Array<ArrayBuffer> },
+  ) => Promise<CallAnswer<Name>>;
+};
+
+/** A job that is held until its end is recorded. */
+interface Held {
+  readonly job: LocalJob;
+  outcome: JobOutcome | null;
+}
+
+/** Lets an engine use an executor over a connection: one engine after the other, while jobs go on. */
+export class ExecutorServer {
+  readonly #options: ExecutorServerOptions;
+  readonly #held = new Map<string, Held>();
+  /** Those of the engine that is connected. */
+  readonly #followed = new Map<string, AbortController>();
+  readonly #handlers: Handlers;
+  #send: ((message: FromExecutor) => Promise<void>) | null = null;
+  #connection: Deno.Conn | null = null;
+  #retired = false;
+
+  constructor(options: ExecutorServerOptions) {
+    this.#options = options;
+    this.#handlers = this.#makeHandlers();
+  }
+
+  /** Whether an engine is connected. */
+  get isConnected(): boolean {
+    return this.#send !== null;
+  }
+
+  /** Whether it takes no more jobs. */
+  get isRetired(): boolean {
+    return this.#retired;
+  }
+
+  /** How many jobs have processes. */
+  get running(): number {
+    return [...this.#held.values()].filter(({ outcome }) => outcome === null).length;
+  }
+
+  /** How many jobs are held, those that have ended included. */
+  get size(): number {
+    return this.#held.size;
+  }
+
+  /** Ends every job by SIGKILL, and waits for their ends. */
+  async killAll(): Promise<void> {
+    await Promise.all([...this.#held.values()].map(async ({ job }) => {
+      await job.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
+      await job.ended;
+    }));
+  }
+
+  /** Ends the connection with an engine, if there is one. */
+  close(): void {
+    if (this.#connection !== null) closeConnection(this.#connection);
+  }
+
+  /** Tells of an error that no caller can be told. */
+  reportFault(error: unknown, jobId: string): void {
+    this.#tell({ kind: "fault", jobId, message: errorToData(error).message });
+  }
+
+  reportShellEnd(end: ShellEnd): void {
+    this.#tell({ kind: "shellEnded", end });
+  }
+
+  /** Serves an engine until it leaves. What it has asked for is settled then. */
+  async serve(connection: Deno.Conn): Promise<void> {
+    const writer = connection.writable.getWriter();
+    // Nobody reads what comes after the end of the connection.
+    const send = (message: FromExecutor) => writer.write(encodeFrame(message)).catch(() => {});
+    const open = new Map<number, AbortController>();
+    const answers = new Set<Promise<void>>();
+    this.#connection = connection;
+    this.#send = send;
+    void send({ kind: "hello", hello: this.#hello() });
+    try {
+      for await (const { head, bytes } of decodeFrames(connection.readable)) {
+        const message = head as ToExecutor;
+        if (message.kind === "cancel") {
+          open.get(message.id)?.abort();
+          continue;
+        }
+        const { id, name, request } = message;
+        const controller = new AbortController();
+        open.set(id, controller);
+        const answered = this.#answer(name, request, { signal: controller.signal, bytes })
+          .then((answer) => send({ kind: "answer", id, answer }))
+          .catch((error) => send({ kind: "error", id, error: errorToData(error) }))
+          .finally(() => {
+            open.delete(id);
+            answers.delete(answered);
+          });
+        answers.add(answered);
+      }
+    } catch {
+      // The engine has died in the middle of a frame.
+    }
+    this.#send = null;
+    this.#connection = null;
+    for (const controller of [...open.values(), ...this.#followed.values()]) controller.abort();
+    this.#followed.clear();
+    await Promise.all(answers);
+    await writer.abort().catch(() => {});
+    closeConnection(connection);
+    this.#options.onChanged();
+  }
+
+  async #answer(
+    name: CallName,
+    request: unknown,
+    context: { signal: AbortSignal; bytes: Uint8Array<ArrayBuffer> },
+  ): Promise<unknown> {
+    const handle = this.#handlers[name] as ((...args: unknown[]) => Promise<unknown>) | undefined;
+    if (handle === undefined) throw new Error(`This executor knows no call "${name}"`);
+    return await handle(request, context);
+  }
+
+  #hello(): Hello {
+    const { executor: { containment }, version, settings } = this.#options;
+    const jobs: HeldJob[] = [...this.#held.values()].map(({ job, outcome }) => {
+      const { jobId, pid, processIdentity, isConfirmed } = job;
+      return { jobId, pid, processIdentity, isConfirmed, outcome };
+    });
+    return { protocol: PROTOCOL, version, pid: Deno.pid, containment, settings, jobs };
+  }
+
+  #tell(message: FromExecutor): void {
+    void this.#send?.(message);
+  }
+
+  #jobOf(jobId: string): LocalJob {
+    const held = this.#held.get(jobId);
+    if (held === undefined) throw new Error(`This executor holds no job "${jobId}"`);
+    return held.job;
+  }
+
+  #makeHandlers(): Handlers {
+    const { executor, outcomes, onChanged } = this.#options;
+    return {
+      prepare: async (request) => {
+        if (this.#retired) throw new Error("This executor takes no more jobs");
+        return await executor.prepare(request);
+      },
+      launch: async ({ jobId }, { signal }) => {
+        const job = await executor.launch(jobId, { signal });
+        this.#hold(job);
+        const { pid, processIdentity } = job;
+        return { pid, processIdentity };
+      },
+      abandon: async ({ jobId }) => {
+        await outcomes.remove(jobId);
+        this.#held.delete(jobId);
+        await executor.abandon(jobId);
+        onChanged();
+        return null;
+      },
+      killLeftovers: async ({ jobs }) => {
+        await executor.adopt(jobs.filter(({ job }) => !this.#held.has(job.jobId)));
+        return null;
+      },
+      progress: async ({ jobIds }) => {
+        const entries = jobIds.flatMap((jobId) => this.#held.get(jobId)?.job ?? [])
+          .map(async (job) => [job.jobId, await job.progress()] as const);
+        return Object.fromEntries(await Promise.all(entries));
+      },
+      stop: async ({ jobId, options }) => {
+        await this.#jobOf(jobId).stop(options);
+        return null;
+      },
+      signal: async ({ jobId, signal }) => {
+        await this.#jobOf(jobId).signal(signal);
+        return null;
+      },
+      setTimeLimit: async ({ jobId, ms }) => {
+        await this.#jobOf(jobId).setTimeLimit(ms);
+        return null;
+      },
+      writeInput: ({ jobId, offset }, { signal, bytes }) =>
+        this.#jobOf(jobId).writeInput(offset, bytes, signal),
+      closeInput: async ({ jobId }) => {
+        await this.#jobOf(jobId).closeInput();
+        return null;
+      },
+      openLog: ({ jobId }) => {
+        const { log } = this.#jobOf(jobId);
+        const state = logStateOf(log);
+        this.#followed.get(jobId)?.abort();
+        const controller = new AbortController();
+        this.#followed.set(jobId, controller);
+        void this.#follow(this.#jobOf(jobId), controller.signal);
+        return Promise.resolve(state);
+      },
+      closeLog: ({ jobId }) => {
+        this.#followed.get(jobId)?.abort();
+        this.#followed.delete(jobId);
+        return Promise.resolve(null);
+      },
+      logState: ({ jobId }) => Promise.resolve(logStateOf(this.#jobOf(jobId).log)),
+      confirm: ({ jobId }) => {
+        this.#jobOf(jobId).confirm();
+        return Promise.resolve(null);
+      },
+      release: async ({ jobId }) => {
+        await outcomes.remove(jobId);
+        this.#held.delete(jobId);
+        onChanged();
+        return null;
+      },
+      setRetired: ({ retired }) => {
+        this.#retired = retired;
+        onChanged();
+        return Promise.resolve(null);
+      },
+    };
+  }
+
+  #hold(job: LocalJob): void {
+    const held: Held = { job, outcome: null };
+    this.#held.set(job.jobId, held);
+    void job.ended.then(async (outcome) => {
+      try {
+        await this.#options.outcomes.write(job.jobId, { ...outcome, isConfirmed: job.isConfirmed });
+      } catch (error) {
+        // It is still held here, and told to the engine.
+        this.reportFault(error, job.jobId);
+      }
+      held.outcome = outcome;
+      // What is told of its log is not overtaken by its end.
+      if (this.#followed.has(job.jobId)) {
+        this.#tell({ kind: "log", jobId: job.jobId, state: logStateOf(job.log) });
+      }
+      this.#tell({ kind: "ended", jobId: job.jobId, outcome });
+      this.#options.onChanged();
+    });
+  }
+
+  /** Tells each time that a log has grown, no faster than the engine takes it. */
+  async #follow({ jobId, log }: LocalJob, signal: AbortSignal): Promise<void> {
+    while (!log.closed) {
+      await abortable(log.changed(), signal).catch(() => {});
+      if (signal.aborted) return;
+      await this.#send?.({ kind: "log", jobId, state: logStateOf(log) });
+    }
+  }
+}

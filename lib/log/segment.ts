@@ -1,0 +1,46 @@
+import { JobWorkerError } from "../errors.ts";
+
+/** One file of a log. */
+export interface Segment {
+  /** Bytes of output before the first record in it. */
+  readonly start: number;
+  /** Bytes of whole records in the file. Grows while it is written. */
+  size: number;
+}
+
+const SEGMENT_NAME = /^(\d{16})\.log$/;
+
+/** The file of a segment in the directory of its log. */
+export function segmentPath(directory: string, { start }: Segment): string {
+  return `${directory}/${String(start).padStart(16, "0")}.log`;
+}
+
+/** Where the segment in a file of this name starts; `null` if it is no segment. */
+export function segmentStart(name: string): number | null {
+  const start = SEGMENT_NAME.exec(name)?.[1];
+  return start === undefined ? null : Number(start);
+}
+
+/**
+ * Opens a segment for reading; `null` if it has been dropped.
+ *
+ * @param isDropped asked if there is no such file
+ * @throws `data_loss` if somebody else has removed it
+ */
+export async function openSegment(
+  directory: string,
+  segment: Segment,
+  isDropped: () => boolean | Promise<boolean>,
+): Promise<Deno.FsFile | null> {
+  try {
+    return await Deno.open(segmentPath(directory, segment));
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    if (await isDropped()) return null;
+    throw new JobWorkerError(
+      "data_loss",
+      `The log is gone from byte ${segment.start} of the output on: its file was removed`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,176 @@
+import { SqliteStore } from "../../lib/store/sqlite_store.ts";
+import { type Job, statusOf, Worker } from "../../lib/worker/mod.ts";
+import { assert } from "../assert.ts";
+import {
+  allProcesses,
+  BOTH,
+  FROM_START,
+  temporaryDirectory,
+  textOf,
+  until,
+} from "../worker/fixture.ts";
+import { openKeeper } from "./executor_fixture.ts";
+
+/** A worker over an executor in a process of its own, in a data directory that outlives both. */
+async function openWorker(directory: string, settings = { home: "/", cgroups: true }) {
+  const faults: string[] = [];
+  const lost: Job[] = [];
+  const onFault = (error: unknown) => void faults.push(String(error));
+  const executor = await openKeeper(directory, { onFault, settings });
+  const store = await SqliteStore.open(`${directory}/jobs.db`);
+  const worker = await Worker.open({
+    dataDirectory: directory,
+    store,
+    executor,
+    onFault,
+    onLost: (jobs) => lost.push(...jobs),
+  });
+  return {
+    worker,
+    executor,
+    faults,
+    lost,
+    /** Leaves the jobs to the executor. */
+    handOver: async () => {
+      await worker.handOver();
+      executor.handOver();
+      await worker[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+    [Symbol.asyncDispose]: async () => {
+      await worker[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+async function start(worker: Worker, script: string, execution = {}): Promise<string> {
+  const command = { name: "sh", args: ["-c", script] };
+  return (await worker.start({ command, owner: "alice", execution })).jobId;
+}
+
+async function outputOf(worker: Worker, jobId: string): Promise<string> {
+  const batches = await Array.fromAsync(
+    worker.readLog(jobId, { start: FROM_START, streams: BOTH, follow: true }),
+  );
+  return textOf(batches.flatMap(({ records }) => records));
+}
+
+/** The processes of executors in a data directory. */
+async function executorsIn(directory: string): Promise<number[]> {
+  const found: number[] = [];
+  for (const { pid } of await allProcesses()) {
+    const line = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
+    if (line.includes(`${directory}/executor.`) && line.endsWith("\0executor\0")) found.push(pid);
+  }
+  return found;
+}
+
+Deno.test("Jobs go on while one worker hands over to the next, and end as they would have", async () => {
+  await using directory = await temporaryDirectory();
+  const first = await openWorker(directory.path);
+  const script = "i=0; while [ $i -lt 20 ]; do echo $i; i=$((i+1)); sleep 0.05; done; exit 7";
+  const running = await start(first.worker, script);
+  const ended = await start(first.worker, "sleep 0.2; echo ended; exit 3");
+  const reader = await start(first.worker, "cat; exit 4", { hasInput: true });
+  const encode = (text: string) => new TextEncoder().encode(text);
+  assert.equal(await first.worker.writeInput(reader, 0, encode("before, ")), 8);
+  const late = await start(first.worker, "sleep 1000", { timeoutMs: 1_500 });
+  const { pid } = await first.worker.get(late);
+  await first.handOver();
+  await until(() =>
+    Deno.stat(`${directory.path}/outcomes/${ended}.json`).then(() => true, () => false)
+  );
+
+  await using second = await openWorker(directory.path);
+  assert.deepEqual(second.lost, []);
+  assert.deepEqual((await second.worker.wait(ended)).end?.exitStatus, { code: 3 });
+  assert.equal(await outputOf(second.worker, ended), "ended\n");
+  assert.equal(await second.worker.writeInput(reader, 0, encode("before, after")), 13);
+  await second.worker.closeInput(reader);
+  assert.deepEqual((await second.worker.wait(reader)).end?.exitStatus, { code: 4 });
+  assert.equal(await outputOf(second.worker, reader), "before, after");
+  const lines = Array.from({ length: 20 }, (_, index) => `${index}\n`).join("");
+  assert.equal(await outputOf(second.worker, running), lines);
+  assert.deepEqual((await second.worker.wait(running)).end?.exitStatus, { code: 7 });
+  const timedOut = await second.worker.wait(late);
+  assert.deepEqual([timedOut.pid, timedOut.end?.reason], [pid, "timeout"]);
+  const took = (timedOut.end?.finishedAt ?? 0) - timedOut.startedAt;
+  assert.ok(took >= 1_500, `The limit of time was reached after ${took} ms`);
+  const outcomes = () => Array.fromAsync(Deno.readDir(`${directory.path}/outcomes`));
+  await until(async () => (await outcomes()).length === 0);
+  assert.deepEqual(second.faults, []);
+});
+
+Deno.test("A stop goes on to its SIGKILL although the worker that was asked for it is gone", async () => {
+  await using directory = await temporaryDirectory();
+  const first = await openWorker(directory.path);
+  const jobId = await start(first.worker, "trap '' TERM; echo ready; while :; do sleep 0.1; done");
+  const log = first.worker.readLog(jobId, { start: FROM_START, streams: BOTH, follow: true });
+  for await (const { records } of log) if (records.length > 0) break;
+  void first.worker.stop(jobId, { gracePeriodMs: 1_000 }).catch(() => {});
+  await until(async () => !(await first.worker.get(jobId)).end);
+  await first.handOver();
+  await using second = await openWorker(directory.path);
+  const { end } = await second.worker.wait(jobId);
+  assert.deepEqual([end?.status, end?.reason], ["cancelled", "stopped"]);
+  assert.deepEqual(end?.exitStatus, { signal: "SIGKILL" });
+});
+
+Deno.test("An executor that dies loses its jobs, ends what they left, and is replaced", async () => {
+  for (const cgroups of [true, false]) {
+    await using directory = await temporaryDirectory();
+    await using only = await openWorker(directory.path, { home: "/", cgroups });
+    const { worker } = only;
+    const jobId = await start(worker, "echo printed; setsid sleep 1000 & exec sleep 1000");
+    const reading = worker.readLog(jobId, { start: FROM_START, streams: BOTH, follow: true });
+    for (let printed = 0; printed === 0;) {
+      printed = (await reading.next()).value?.records.length ?? 1;
+    }
+    const [executor] = await executorsIn(directory.path);
+    assert.ok(executor !== undefined);
+    Deno.kill(executor, "SIGKILL");
+    const lost = await worker.wait(jobId);
+    assert.deepEqual([lost.end?.status, lost.end?.reason], ["failed", "lost"]);
+    assert.deepEqual([lost.stdoutBytes, lost.outputTruncated], [8, true]);
+    assert.equal(await outputOf(worker, jobId), "printed\n");
+    // Who follows it is not left waiting.
+    for await (const _batch of reading);
+    const left = (await allProcesses()).filter(({ session }) => session === lost.pid);
+    assert.deepEqual(left, []);
+    const next = await start(worker, "exit 3");
+    assert.deepEqual((await worker.wait(next)).end?.exitStatus, { code: 3 });
+    assert.equal((await executorsIn(directory.path)).length, 1);
+    assert.equal(statusOf(await worker.get(jobId)), "failed");
+  }
+});
+
+Deno.test("An executor of other settings keeps the jobs it has, and ends with the last of them", async () => {
+  await using directory = await temporaryDirectory();
+  const first = await openWorker(directory.path, { home: "/", cgroups: false });
+  const old = await start(first.worker, "read line; exit 5", { hasInput: true });
+  await first.handOver();
+  const [before] = await executorsIn(directory.path);
+  await using second = await openWorker(directory.path, { home: "/tmp", cgroups: false });
+  const young = await start(second.worker, "pwd");
+  assert.equal(await outputOf(second.worker, young), "/tmp\n");
+  assert.equal((await executorsIn(directory.path)).length, 2);
+  await second.worker.closeInput(old);
+  assert.deepEqual((await second.worker.wait(old)).end?.exitStatus, { code: 5 });
+  await until(async () => !(await executorsIn(directory.path)).includes(before ?? 0));
+  assert.equal((await executorsIn(directory.path)).length, 1);
+  assert.deepEqual(second.faults, []);
+});
+
+Deno.test("A socket with nobody behind it is no executor, and what ran there is lost", async () => {
+  await using directory = await temporaryDirectory();
+  const first = await openWorker(directory.path);
+  const jobId = await start(first.worker, "exec sleep 1000");
+  await first.handOver();
+  for (const pid of await executorsIn(directory.path)) Deno.kill(pid, "SIGKILL");
+  await until(async () => (await executorsIn(directory.path)).length === 0);
+  await using second = await openWorker(directory.path);
+  assert.deepEqual(second.lost.map((job) => job.jobId), [jobId]);
+  const ended = await second.worker.wait(await start(second.worker, "exit 6"));
+  assert.deepEqual(ended.end?.exitStatus, { code: 6 });
+});
