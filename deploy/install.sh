@@ -106,17 +106,21 @@ else
     step rmdir "$root/etc/job-worker/data"
   fi
 fi
-units="/etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service"
+units=
+for unit in worker-daemon-jobs.service worker-daemon.socket worker-daemon.service; do
+  # An installation of before may have no unit for the jobs.
+  [ ! -e "$root/etc/job-worker/$unit" ] || units="$units${units:+ }/etc/job-worker/$unit"
+done
 if [ -n "$root" ]; then
   echo "Done, in $root. Once that system has booted, start the daemon there with:"
   echo "  systemctl enable --now $units"
 elif ! command -v systemctl >/dev/null; then
   echo "Done. Start it with: $prefix/bin/worker-daemon"
 else
-  # shellcheck disable=SC2086 # Two paths.
+  # shellcheck disable=SC2086 # A path each.
   step systemctl enable $units
   if systemctl is-active --quiet worker-daemon; then
-    echo "Done. The previous version is still running. To switch to this one, which ends all jobs:"
+    echo "Done. The previous version is still running. To switch to this one, while the jobs go on:"
     echo "  systemctl reload worker-daemon && systemctl restart worker-daemon"
   else
     echo "Done. Start it with: systemctl start worker-daemon"

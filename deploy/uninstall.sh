@@ -34,7 +34,7 @@ step() {
 
 if [ -z "$root" ] && [ -e /etc/systemd/system/worker-daemon.service ]; then
   echo "The service, and every running job:"
-  step systemctl disable --now worker-daemon.socket worker-daemon.service
+  step systemctl disable --now worker-daemon.socket worker-daemon.service worker-daemon-jobs.service
 fi
 
 echo "Programs, their unpacked files, manual pages and completions:"

@@ -135,10 +135,18 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   if (!signal.aborted) await ended.promise;
   await manager?.stopping();
   const reason = messageOf(signal.reason);
-  if (reason === HAND_OVER) {
+  if (reason === HAND_OVER && (supervisor === null || engine.jobsAreApart)) {
     diagnostics.info("Handing over: {reason}; the jobs go on", { reason });
     await engine.handOver();
-  } else diagnostics.info("Shutting down: {reason}", { reason });
+  } else {
+    if (reason === HAND_OVER) {
+      diagnostics.warn(
+        "The jobs cannot be handed over: {why}",
+        { why: "they are in the service of the daemon, not in worker-daemon-jobs.service" },
+      );
+    }
+    diagnostics.info("Shutting down: {reason}", { reason });
+  }
   return keeper.alive > 0 ? 0 : 1;
 }
 

@@ -135,6 +135,11 @@ export class ExecutorKeeper implements Executor {
     return { held, isComplete: this.#allAnswered };
   }
 
+  /** Whether a service manager that restarts the daemon would leave every executor and its jobs alone. */
+  get areApart(): boolean {
+    return [...this.#clients.values()].every(({ hello }) => hello.isApart);
+  }
+
   /** Has the executors go on when this is disposed of. Otherwise they end. */
   handOver(): void {
     this.#closing = "hand over";

@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import { dirname, join, relative, resolve } from "node:path";
 import serviceUnit from "../../deploy/worker-daemon.service" with { type: "text" };
+import jobsUnit from "../../deploy/worker-daemon-jobs.service" with { type: "text" };
 import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" };
 import { makeCertificates } from "../auth/certificates.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
@@ -105,6 +106,7 @@ export async function init(
         about: `its unit for systemd, for ${systemd === "user" ? "your own user" : "the system"}`,
         text: serviceText(options, environment),
       },
+      { name: JOBS, about: "keeps the jobs while it restarts", text: jobsUnit },
       { name: SOCKET, about: "keeps its ports open while it restarts", text: socketUnit },
     ],
   ];
@@ -130,6 +132,7 @@ export async function init(
 
 const SERVICE = "worker-daemon.service";
 const SOCKET = "worker-daemon.socket";
+const JOBS = "worker-daemon-jobs.service";
 /** What the unit in `deploy/` starts. */
 const INSTALLED = "/usr/local/bin/worker-daemon";
 /** Relative to the directory. */
@@ -186,7 +189,8 @@ function serviceText(
 function userUnit(unit: string): string {
   const ofRoot = /^(StateDirectory|OOMScoreAdjust)=/m;
   return unit.split("\n\n").filter((paragraph) => !ofRoot.test(paragraph)).join("\n\n")
-    .replace(/^(Wants|After)=.*$/gm, `$1=${SOCKET}`)
+    .replace(/^Wants=.*$/m, `Wants=${SOCKET}`)
+    .replace(/^After=.*$/m, `After=${SOCKET} ${JOBS}`)
     .replace(/^WantedBy=.*$/m, "WantedBy=default.target");
 }
 
@@ -258,7 +262,7 @@ function report(options: InitOptions, made: readonly [path: string, about: strin
   const width = Math.max(...made.map(([path]) => path.length));
   const config = join(directory, CONFIG_NAME);
   const isFound = directory === SYSTEM_DIRECTORY || directory === resolve(".");
-  const units = [SOCKET, SERVICE].map((name) => join(directory, name)).join(" ");
+  const units = [JOBS, SOCKET, SERVICE].map((name) => join(directory, name)).join(" ");
   const next = systemd === null
     ? [`worker-daemon${isFound ? "" : ` --config=${config}`}`]
     : systemd === "system"

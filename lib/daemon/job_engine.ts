@@ -158,6 +158,11 @@ export class JobEngine implements AsyncDisposable {
     });
   }
 
+  /** Whether a service manager that restarts the daemon would leave the jobs alone. */
+  get jobsAreApart(): boolean {
+    return this.#executor.areApart;
+  }
+
   /** Leaves the jobs to the executors, for the next engine to take up. What is being started gets started. */
   async handOver(): Promise<void> {
     this.#handedOver = true;

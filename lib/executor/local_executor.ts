@@ -35,6 +35,8 @@ export interface LocalExecutorOptions {
 /** Runs jobs below this process: they end with it. */
 export class LocalExecutor implements Executor {
   readonly containment: Containment;
+  /** Whether jobs are where a service manager that restarts the daemon leaves them alone. */
+  readonly isApart: boolean;
   readonly #options: LocalExecutorOptions;
   readonly #tools: LaunchTools;
   readonly #groups: ProcessGroups;
@@ -47,6 +49,7 @@ export class LocalExecutor implements Executor {
     readonly cgroups: Cgroups | null;
   }) {
     this.containment = parts.cgroups === null ? "process_group" : "cgroup";
+    this.isApart = parts.cgroups?.areApart ?? false;
     this.#options = options;
     this.#tools = parts.tools;
     this.#groups = parts.groups;

@@ -49,6 +49,8 @@ export interface Hello {
   readonly version: string;
   readonly pid: number;
   readonly containment: Containment;
+  /** Whether jobs are where a service manager that restarts the daemon leaves them alone. */
+  readonly isApart: boolean;
   readonly settings: ExecutorSettings;
   readonly jobs: readonly HeldJob[];
 }

@@ -156,12 +156,12 @@ export class ExecutorServer {
   }
 
   #hello(): Hello {
-    const { executor: { containment }, version, settings } = this.#options;
+    const { executor: { containment, isApart }, version, settings } = this.#options;
     const jobs: HeldJob[] = [...this.#held.values()].map(({ job, outcome }) => {
       const { jobId, pid, processIdentity, isConfirmed } = job;
       return { jobId, pid, processIdentity, isConfirmed, outcome };
     });
-    return { protocol: PROTOCOL, version, pid: Deno.pid, containment, settings, jobs };
+    return { protocol: PROTOCOL, version, pid: Deno.pid, containment, isApart, settings, jobs };
   }
 
   #tell(message: FromExecutor): void {

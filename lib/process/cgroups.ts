@@ -33,6 +33,11 @@ export class Cgroups {
     return root === "" ? null : new Cgroups(shell, root, controllers);
   }
 
+  /** Whether jobs outlive the service of the daemon, in a service of their own: see `deploy/`. */
+  get areApart(): boolean {
+    return this.#root.includes("-jobs.service/");
+  }
+
   /** Whether all of these limits can be enforced. */
   canLimit(limits: JobLimits): boolean {
     return (Object.keys(limits) as (keyof JobLimits)[])

@@ -96,11 +96,18 @@ while read -r id verb rest; do
     for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
       [ -f "$mount/cgroup.controllers" ] || continue
       while IFS=: read -r hierarchy _ path; do [ "$hierarchy" = 0 ] && own=$path; done </proc/self/cgroup
-      own=${own%/daemon} base=$mount${own%/}
+      own=${own%/daemon} own=${own%/executor} base=$mount${own%/}
+      # The service that only holds jobs, deploy/worker-daemon-jobs.service: there they outlive the daemon's own.
+      # Whoever has started this shell, and holds the jobs, moves there, too.
+      jobs=${base%.service}-jobs.service
+      if [ "$jobs" != "$base-jobs.service" ] && [ -w "$jobs/cgroup.procs" ] && mkdir -p "$jobs/executor" &&
+        echo $PPID >"$jobs/executor/cgroup.procs" && echo $$ >"$jobs/executor/cgroup.procs"; then
+        base=$jobs
+      fi
       mkdir -p "$base/job-worker" || continue
       [ -w "$base/job-worker/cgroup.kill" ] && [ -w "$base/cgroup.procs" ] || continue
       # A cgroup that has controllers for its children may hold no process itself, but for the root.
-      if [ -n "${own#/}" ] && mkdir -p "$base/daemon"; then
+      if [ -n "${own#/}" ] && [ "$base" = "${base%-jobs.service}" ] && mkdir -p "$base/daemon"; then
         while read -r pid; do echo "$pid" >"$base/daemon/cgroup.procs"; done <"$base/cgroup.procs"
       fi
       for controller in memory cpu pids; do
