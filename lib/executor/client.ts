@@ -7,6 +7,7 @@ import type { JobProgress } from "./executor.ts";
 import {
   type CallAnswer,
   type CallName,
+  type CallOptions,
   type CallRequest,
   errorFromData,
   type FromExecutor,
@@ -26,13 +27,6 @@ export interface ExecutorClientOptions {
   /** Called for errors of a job that cannot be reported to its user. */
   readonly onFault: (error: unknown, jobId: string) => void;
   readonly onShellEnded?: (end: ShellEnd) => void;
-}
-
-/** What a call may take with it. */
-export interface CallOptions {
-  /** Tells the executor that nobody waits for the answer any more; it is still waited for here. */
-  readonly signal?: AbortSignal;
-  readonly bytes?: Uint8Array<ArrayBuffer>;
 }
 
 /** An executor in a process of its own, as long as we are connected with it. */
@@ -151,7 +145,12 @@ export class ExecutorClient implements AsyncDisposable {
   }
 
   #jobOf(held: Omit<HeldJob, "outcome">): RemoteJob {
-    return new RemoteJob(this, this.#options.logs, held);
+    return new RemoteJob(held, {
+      directory: `${this.#options.logs}/${held.jobId}`,
+      call: (...args) => this.call(...args),
+      progress: () => this.progress(held.jobId),
+      onReleased: () => this.jobs.delete(held.jobId),
+    });
   }
 
   #send(message: ToExecutor, bytes?: Uint8Array<ArrayBuffer>): void {

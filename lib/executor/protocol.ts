@@ -82,6 +82,24 @@ export type CallName = keyof ExecutorCalls;
 export type CallRequest<Name extends CallName> = Parameters<ExecutorCalls[Name]>[0];
 export type CallAnswer<Name extends CallName> = ReturnType<ExecutorCalls[Name]>;
 
+/** What a call may take with it. */
+export interface CallOptions {
+  /** Tells the executor that nobody waits for the answer any more; it is still waited for here. */
+  readonly signal?: AbortSignal;
+  readonly bytes?: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Calls an executor.
+ *
+ * @throws what the executor throws; the reason of the signal; `unavailable` if the executor is gone
+ */
+export type CallExecutor = <Name extends CallName>(
+  name: Name,
+  request: CallRequest<Name>,
+  options?: CallOptions,
+) => Promise<CallAnswer<Name>>;
+
 /** What an engine sends. */
 export type ToExecutor =
   | {

@@ -1,13 +1,23 @@
-import type { ExecutorClient } from "./client.ts";
 import type { JobOutcome, JobProgress, OpenLog, RunningJob, StopOptions } from "./executor.ts";
 import { type LogState, MirroredLog } from "./mirrored_log.ts";
-import type { HeldJob } from "./protocol.ts";
+import type { CallExecutor, HeldJob } from "./protocol.ts";
+
+/** What a {@linkcode RemoteJob} is made of. */
+export interface RemoteJobParts {
+  /** The directory of its log. */
+  readonly directory: string;
+  readonly call: CallExecutor;
+  /** How far the job is; `undefined` if the executor does not hold it any more. */
+  readonly progress: () => Promise<JobProgress | undefined>;
+  /** Called once the executor may forget it. */
+  readonly onReleased: () => void;
+}
 
 /** A job that an executor in another process runs. */
 export class RemoteJob implements RunningJob {
   readonly jobId: string;
   readonly ended: Promise<JobOutcome | null>;
-  readonly #client: ExecutorClient;
+  readonly #parts: RemoteJobParts;
   readonly #ended = Promise.withResolvers<JobOutcome | null>();
   readonly #log: MirroredLog;
   #process: Pick<HeldJob, "pid" | "processIdentity">;
@@ -18,17 +28,13 @@ export class RemoteJob implements RunningJob {
   /** How many follow its log. */
   #followers = 0;
 
-  /** @param logs where the logs of jobs are */
-  constructor(
-    client: ExecutorClient,
-    logs: string,
-    { jobId, pid, processIdentity, isConfirmed }: Omit<HeldJob, "outcome">,
-  ) {
+  constructor(held: Omit<HeldJob, "outcome">, parts: RemoteJobParts) {
+    const { jobId, pid, processIdentity, isConfirmed } = held;
     this.jobId = jobId;
-    this.#client = client;
+    this.#parts = parts;
     this.#process = { pid, processIdentity };
     this.#isConfirmed = isConfirmed;
-    this.#log = new MirroredLog(`${logs}/${jobId}`, () => client.call("logState", { jobId }));
+    this.#log = new MirroredLog(parts.directory, () => parts.call("logState", { jobId }));
     this.ended = this.#ended.promise;
   }
 
@@ -51,7 +57,7 @@ export class RemoteJob implements RunningJob {
   async progress(): Promise<JobProgress> {
     if (this.#outcome !== null) return this.#outcome;
     // If the executor has just died, the last that is known has to do.
-    const progress = await this.#client.progress(this.jobId).catch(() => undefined);
+    const progress = await this.#parts.progress().catch(() => undefined);
     return this.#progress = progress ?? this.#progress;
   }
 
@@ -60,7 +66,7 @@ export class RemoteJob implements RunningJob {
     const isFirst = this.#followers++ === 0;
     try {
       const { jobId } = this;
-      this.#log.update(await this.#client.call(isFirst ? "openLog" : "logState", { jobId }));
+      this.#log.update(await this.#parts.call(isFirst ? "openLog" : "logState", { jobId }));
     } catch (error) {
       this.#leaveLog();
       throw error;
@@ -76,15 +82,15 @@ export class RemoteJob implements RunningJob {
   }
 
   async stop(options: StopOptions): Promise<void> {
-    if (!this.#hasEnded) await this.#client.call("stop", { jobId: this.jobId, options });
+    if (!this.#hasEnded) await this.#parts.call("stop", { jobId: this.jobId, options });
   }
 
   async signal(signal: string): Promise<void> {
-    if (!this.#hasEnded) await this.#client.call("signal", { jobId: this.jobId, signal });
+    if (!this.#hasEnded) await this.#parts.call("signal", { jobId: this.jobId, signal });
   }
 
   async setTimeLimit(ms: number): Promise<void> {
-    if (!this.#hasEnded) await this.#client.call("setTimeLimit", { jobId: this.jobId, ms });
+    if (!this.#hasEnded) await this.#parts.call("setTimeLimit", { jobId: this.jobId, ms });
   }
 
   async writeInput(
@@ -92,26 +98,26 @@ export class RemoteJob implements RunningJob {
     data: Uint8Array<ArrayBuffer>,
     signal?: AbortSignal,
   ): Promise<number> {
-    return await this.#client.call("writeInput", { jobId: this.jobId, offset }, {
+    return await this.#parts.call("writeInput", { jobId: this.jobId, offset }, {
       bytes: data,
       ...(signal === undefined ? {} : { signal }),
     });
   }
 
   async closeInput(): Promise<void> {
-    await this.#client.call("closeInput", { jobId: this.jobId });
+    await this.#parts.call("closeInput", { jobId: this.jobId });
   }
 
   confirm(): void {
     this.#isConfirmed = true;
     // If the executor is gone, so is the job.
-    this.#client.call("confirm", { jobId: this.jobId }).catch(() => {});
+    this.#parts.call("confirm", { jobId: this.jobId }).catch(() => {});
   }
 
   release(): void {
-    this.#client.jobs.delete(this.jobId);
+    this.#parts.onReleased();
     // If the executor is gone, so is what it held.
-    this.#client.call("release", { jobId: this.jobId }).catch(() => {});
+    this.#parts.call("release", { jobId: this.jobId }).catch(() => {});
   }
 
   /** Takes over what its process is. */
@@ -148,6 +154,6 @@ export class RemoteJob implements RunningJob {
 
   #leaveLog(): void {
     if (--this.#followers > 0) return;
-    this.#client.call("closeLog", { jobId: this.jobId }).catch(() => {});
+    this.#parts.call("closeLog", { jobId: this.jobId }).catch(() => {});
   }
 }

@@ -98,12 +98,14 @@ while read -r id verb rest; do
       while IFS=: read -r hierarchy _ path; do [ "$hierarchy" = 0 ] && own=$path; done </proc/self/cgroup
       own=${own%/daemon} own=${own%/executor} base=$mount${own%/}
       # The service that only holds jobs, deploy/worker-daemon-jobs.service: there they outlive the daemon's own.
-      # Whoever has started this shell, and holds the jobs, moves there, too.
+      # systemd removes its cgroup while that is empty; whether it is active, the link tells. Whoever has started
+      # this shell, and holds the jobs, moves there, too.
       jobs=${base%.service}-jobs.service
-      if [ "$jobs" != "$base-jobs.service" ] && [ -w "$jobs/cgroup.procs" ] && mkdir -p "$jobs/executor" &&
-        echo $PPID >"$jobs/executor/cgroup.procs" && echo $$ >"$jobs/executor/cgroup.procs"; then
-        base=$jobs
-      fi
+      for units in /run/systemd/units /run/user/*/systemd/units; do
+        [ "$jobs" != "$base-jobs.service" ] && [ -L "$units/invocation:${jobs##*/}" ] || continue
+        mkdir -p "$jobs/executor" && echo $PPID >"$jobs/executor/cgroup.procs" &&
+          echo $$ >"$jobs/executor/cgroup.procs" && base=$jobs && break
+      done
       mkdir -p "$base/job-worker" || continue
       [ -w "$base/job-worker/cgroup.kill" ] && [ -w "$base/cgroup.procs" ] || continue
       # A cgroup that has controllers for its children may hold no process itself, but for the root.
