@@ -133,20 +133,18 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   if (rest !== null) process.print(`worker-daemon ${rest}\n`);
   await manager?.ready(status);
   if (!signal.aborted) await ended.promise;
-  await manager?.stopping();
   const reason = messageOf(signal.reason);
-  if (reason === HAND_OVER && (supervisor === null || engine.jobsAreApart)) {
+  const handsOver = reason === HAND_OVER && (supervisor === null || engine.jobsAreApart);
+  if (reason === HAND_OVER && !handsOver) {
+    diagnostics.warn("The jobs cannot be handed over: {why}", {
+      why: "they are in the service of the daemon, not in worker-daemon-jobs.service",
+    });
+  }
+  await manager?.stopping(handsOver ? "Handing the jobs over" : "Ending the jobs");
+  if (handsOver) {
     diagnostics.info("Handing over: {reason}; the jobs go on", { reason });
     await engine.handOver();
-  } else {
-    if (reason === HAND_OVER) {
-      diagnostics.warn(
-        "The jobs cannot be handed over: {why}",
-        { why: "they are in the service of the daemon, not in worker-daemon-jobs.service" },
-      );
-    }
-    diagnostics.info("Shutting down: {reason}", { reason });
-  }
+  } else diagnostics.info("Shutting down: {reason}", { reason });
   return keeper.alive > 0 ? 0 : 1;
 }
 

@@ -76,6 +76,8 @@ export class ExecutorKeeper implements Executor {
         clients.set(socket, client);
         if (isOurs(client, settings)) current ??= client;
       } catch (error) {
+        // One that has just ended by itself has taken its socket with it.
+        if (await Deno.lstat(socket).catch(() => null) === null) continue;
         allAnswered = false;
         diagnostics.warn("{why}", { why: messageOf(error) });
         await Deno.remove(socket);

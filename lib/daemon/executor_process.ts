@@ -3,10 +3,10 @@ import { executorCommand, type ExecutorPrograms } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
 
 /**
- * Writes what a program says on standard error into a file. It outlives us, and so may whatever our own
- * standard error is; a pipe that nobody reads would stop it one day.
+ * Runs a program with its standard error in a file, and without the sockets that we may have from systemd. It
+ * outlives us: whatever our own standard error is may be a pipe that nobody reads one day.
  */
-const TO_FILE = 'exec "$@" 2>"$0"';
+const TO_FILE = 'exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&- 2>"$0"; exec "$@"';
 
 /**
  * Starts an executor in a session of its own, which outlives this process.

@@ -5,7 +5,7 @@ import { ExecutorServer } from "../executor/server.ts";
 import { LogLibrary } from "../log/log_library.ts";
 import { VERSION_TEXT } from "../version.ts";
 
-/** How long an executor that has no job waits for an engine, before it ends. */
+/** How long an executor without an engine goes on, if it has no job that it is to keep. */
 const LINGER_MS = 2_000;
 
 /** What an executor writes to its standard output once it listens. */
@@ -60,24 +60,24 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
     outcomes,
     version: VERSION_TEXT,
     settings,
-    onChanged: () => {
-      clearTimeout(timer);
-      if (server.isRetired && server.size === 0) ending.resolve();
-      else if (!server.isConnected && !options.keepsJobs) ending.resolve();
-      else if (!server.isConnected && server.running === 0) {
-        timer = setTimeout(() => {
-          if (!server.isConnected) ending.resolve();
-        }, LINGER_MS);
-      }
-    },
+    onChanged: () => endIfUseless(),
   });
+  const endIfUseless = () => {
+    clearTimeout(timer);
+    if (server.isRetired && server.size === 0) ending.resolve();
+    if (server.isConnected) return;
+    const isUseless = server.running === 0 || !options.keepsJobs;
+    if (isUseless) timer = setTimeout(() => ending.resolve(), LINGER_MS);
+  };
   const listener = Deno.listen({ transport: "unix", path: socket });
-  resources.defer(() => Deno.remove(socket).catch(() => {}));
   await Deno.chmod(socket, 0o600);
   const serving = serve(listener, server);
   await pipes.output.getWriter().write(new TextEncoder().encode(READY));
+  endIfUseless();
   await ending.promise;
   clearTimeout(timer);
+  // First, so that an engine which cannot connect any more sees that this is no crash.
+  await Deno.remove(socket).catch(() => {});
   listener.close();
   await server.killAll();
   server.close();

@@ -53,8 +53,8 @@ export class ServiceManager implements Disposable {
     await this.#tell("RELOADING=1", "STATUS=Reading certificates and users");
   }
 
-  async stopping(): Promise<void> {
-    await this.#tell("STOPPING=1", "STATUS=Ending the jobs");
+  async stopping(status: string): Promise<void> {
+    await this.#tell("STOPPING=1", `STATUS=${status}`);
   }
 
   async #tell(...lines: readonly string[]): Promise<void> {

@@ -1,3 +1,4 @@
+import { abortable } from "../async/abortable.ts";
 import { Batcher } from "../async/batcher.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { closeConnection } from "../net/close_connection.ts";
@@ -17,6 +18,9 @@ import {
   type ToExecutor,
 } from "./protocol.ts";
 import { RemoteJob } from "./remote_job.ts";
+
+/** How long an executor may take to say who it is. */
+const HELLO_WITHIN_MS = 10_000;
 
 /** Options of {@linkcode ExecutorClient.connect}. */
 export interface ExecutorClientOptions {
@@ -77,7 +81,8 @@ export class ExecutorClient implements AsyncDisposable {
     }
     try {
       const messages = messagesOf(connection);
-      const { value: first } = await messages.next();
+      const signal = AbortSignal.timeout(HELLO_WITHIN_MS);
+      const { value: first } = await abortable(messages.next(), signal);
       if (first?.kind !== "hello") throw noExecutor(options.socket, "it says nothing");
       const { hello } = first;
       if (hello.protocol === PROTOCOL) {

@@ -1,3 +1,5 @@
+import { settleAll } from "../async/settle_all.ts";
+import { flushDirectory, flushFile } from "../files/flush.ts";
 import type { JobOutcome, RunningJob } from "./executor.ts";
 
 /** What a job came to, and whether its start is recorded. */
@@ -20,8 +22,11 @@ export class OutcomeFiles {
     return new OutcomeFiles(directory);
   }
 
-  async write(jobId: string, outcome: StoredOutcome): Promise<void> {
-    await Deno.writeTextFile(this.#pathOf(jobId), JSON.stringify(outcome), { mode: 0o600 });
+  /** @param flush whether to bring it to the disk, since nobody is there to record it */
+  async write(jobId: string, outcome: StoredOutcome, flush: boolean): Promise<void> {
+    const path = this.#pathOf(jobId);
+    await Deno.writeTextFile(path, JSON.stringify(outcome), { mode: 0o600 });
+    if (flush) await settleAll([flushFile(path), flushDirectory(this.#directory)]);
   }
 
   /** What a job came to; `null` if that is not here, or was not written to its end. */

@@ -259,7 +259,11 @@ export class ExecutorServer {
     this.#held.set(job.jobId, held);
     void job.ended.then(async (outcome) => {
       try {
-        await this.#options.outcomes.write(job.jobId, { ...outcome, isConfirmed: job.isConfirmed });
+        await this.#options.outcomes.write(
+          job.jobId,
+          { ...outcome, isConfirmed: job.isConfirmed },
+          !this.isConnected,
+        );
       } catch (error) {
         // It is still held here, and told to the engine.
         this.reportFault(error, job.jobId);

@@ -154,7 +154,9 @@ export class ActiveJobs implements AsyncDisposable {
     try {
       await recorded;
     } catch (error) {
-      await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
+      // If the executor has died, so does the job.
+      await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" })
+        .catch(() => {});
       await settled;
       this.#jobs.delete(job.jobId);
       throw error;

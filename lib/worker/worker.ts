@@ -87,11 +87,11 @@ export class Worker implements AsyncDisposable {
    */
   static async open(options: WorkerOptions): Promise<Worker> {
     await using opened = new AsyncDisposableStack();
+    if (options.executor !== undefined) opened.use(options.executor);
     const logs = opened.use(await LogLibrary.open(`${options.dataDirectory}/${LOGS}`));
     const { store = new MemoryStore(), onFault = () => {}, onLost = () => {}, ...rest } = options;
-    const executor = opened.use(
-      options.executor ?? await LocalExecutor.open({ ...rest, logs, onFault }),
-    );
+    const executor = options.executor ??
+      opened.use(await LocalExecutor.open({ ...rest, logs, onFault }));
     const [newest] = await store.list({}, { limit: 1 });
     const ids = new IdSequence(newest?.jobId ?? "");
     const policy = { ...DEFAULT_START_POLICY, ...options };
