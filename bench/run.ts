@@ -8,10 +8,11 @@
 import { SqliteStore } from "../lib/store/sqlite_store.ts";
 import { Worker } from "../lib/worker/mod.ts";
 import { TestCertificates } from "../tests/certificates.ts";
+import { openKeeper } from "../tests/daemon/executor_fixture.ts";
 import { benchFlushes } from "./flush_rows.ts";
 import { benchHop } from "./hop_rows.ts";
 import { print } from "./report.ts";
-import { benchLogs, benchStarts } from "./worker_rows.ts";
+import { benchLogs, benchMemory, benchStarts } from "./worker_rows.ts";
 
 const directory = await Deno.makeTempDir({ prefix: "job-worker-bench-" });
 try {
@@ -22,6 +23,17 @@ try {
     await using worker = await Worker.open({ dataDirectory: directory, store });
     await benchStarts(worker);
     await benchLogs(worker, directory);
+  }
+  print("\nThe same with the jobs in an executor, a process of its own, as the daemon has them:");
+  {
+    const apart = `${directory}/apart`;
+    await Deno.mkdir(apart);
+    await using store = await SqliteStore.open(`${apart}/jobs.db`);
+    const executor = await openKeeper(apart);
+    await using worker = await Worker.open({ dataDirectory: apart, store, executor });
+    await benchMemory(apart);
+    await benchStarts(worker);
+    await benchLogs(worker, apart);
   }
   print("\nWhat it costs that nobody is told anything that a power cut could take:");
   await benchFlushes(directory);

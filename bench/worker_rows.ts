@@ -48,6 +48,26 @@ export async function benchLogs(worker: Worker, directory: string): Promise<void
   report("log read", read, "MB/s", { value: plain, name: "read from a file" });
 }
 
+/** What an executor takes that nothing else has, to what this process takes. */
+export async function benchMemory(dataDirectory: string): Promise<void> {
+  const own = await pssBytes("self");
+  for await (const { name } of Deno.readDir("/proc")) {
+    if (!/^\d+$/.test(name)) continue;
+    const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
+    if (!line.includes(`${dataDirectory}/executor.`) || !line.endsWith("\0executor\0")) continue;
+    report("memory of an executor at rest", await pssBytes(name) / 1e6, "MB", {
+      value: own / 1e6,
+      name: "this process",
+    });
+  }
+}
+
+/** The proportional share of memory (Pss) of a process, see proc_pid_smaps(5). */
+async function pssBytes(pid: string): Promise<number> {
+  const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
+  return 1024 * Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]);
+}
+
 /** How much output there is in a batch. */
 export function batchBytes({ records }: LogBatch): number {
   return records.reduce((sum, { data }) => sum + data.byteLength, 0);

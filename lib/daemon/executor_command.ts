@@ -1,6 +1,7 @@
 import { BUILD } from "../build.ts";
 import { TOOL_DIRECTORIES } from "../process/tools.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
+import { EXECUTOR_ROLE } from "./roles.ts";
 
 /** What an executor is started with. */
 export interface ExecutorPrograms {
@@ -9,9 +10,6 @@ export interface ExecutorPrograms {
   /** Absolute path of setsid(1). */
   readonly setsid: string;
 }
-
-/** The word by which the daemon's executable takes the role of an executor. */
-export const EXECUTOR_ROLE = "executor";
 
 /**
  * Program and arguments of an executor: this executable in its other role, with no permission but to run

@@ -5,9 +5,7 @@ import { BUILD } from "../build.ts";
 import { ENGINE_HOST } from "../engine/client.ts";
 import { type HostPort, LOOPBACK } from "../net/host_port.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
-
-/** The argument that makes the daemon's executable a gateway. */
-export const GATEWAY_ROLE = "gateway";
+import { GATEWAY_ROLE } from "./roles.ts";
 
 /**
  * The program and arguments of a gateway: this executable in its other role, permitted only to listen where it

@@ -1,13 +1,9 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isLasting } from "../files/lasting.ts";
-import { VERSION_TEXT } from "../version.ts";
-import { loadOptions } from "../config/config_file.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
-import { EXECUTOR_ROLE } from "./executor_command.ts";
-import { GATEWAY_ROLE } from "./gateway_command.ts";
 import { EXIT_STATUS } from "../config/exit_status.ts";
-import { helpText } from "../config/help_text.ts";
 import { isJournal, journalLines } from "./journal.ts";
+import { EXECUTOR_ROLE, GATEWAY_ROLE } from "./roles.ts";
 
 /**
  * Runs the daemon, from its arguments to its exit status. Each role loads only the code that it needs: the engine
@@ -42,8 +38,10 @@ export async function main(process: DaemonProcess): Promise<number> {
         await editUsers(others, process);
         return 0;
       }
-      default:
+      default: {
+        const { runDaemon } = await import("./run_daemon.ts");
         return await runDaemon(process);
+      }
     }
   } catch (error) {
     // It was asked to end while it was starting.
@@ -59,30 +57,4 @@ function exitStatusOf(error: unknown): number {
     return EXIT_STATUS.usage;
   }
   return isLasting(error) ? EXIT_STATUS.configuration : EXIT_STATUS.failure;
-}
-
-async function runDaemon(process: DaemonProcess): Promise<number> {
-  const { args, environment, print } = process;
-  const invocation = await loadOptions(args, environment);
-  switch (invocation.kind) {
-    case "help":
-      print(helpText());
-      return 0;
-    case "version":
-      print(`worker-daemon ${VERSION_TEXT}\n`);
-      return 0;
-    case "check": {
-      const { checkConfiguration } = await import("./check_config.ts");
-      await checkConfiguration(invocation.options);
-      print("The configuration is good\n");
-      return 0;
-    }
-    case "run": {
-      // The gateway would find the same, but only after the engine has made a data directory.
-      const { checkGatewayFiles } = await import("./check_gateway_files.ts");
-      await checkGatewayFiles(invocation.options);
-      const { runEngine } = await import("./engine.ts");
-      return await runEngine(invocation.options, process);
-    }
-  }
 }

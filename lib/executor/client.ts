@@ -93,8 +93,9 @@ export class ExecutorClient implements AsyncDisposable {
         `version ${hello.version} speaks protocol ${hello.protocol}, and this is ${PROTOCOL}`,
       );
     } catch (error) {
-      connection.close();
-      throw error;
+      closeConnection(connection);
+      if (error instanceof JobWorkerError) throw error;
+      throw noExecutor(options.socket, messageOf(error), error);
     }
   }
 

@@ -361,7 +361,8 @@ export class Worker implements AsyncDisposable {
     const stopSignal = gracePeriodMs === 0 ? "KILL" : "TERM";
     await Promise.all(
       this.#active.all().map(async ({ running, settled }) => {
-        await running.stop({ stopSignal, gracePeriodMs, reason: "shutdown" });
+        // If the executor has died, so does the job.
+        await running.stop({ stopSignal, gracePeriodMs, reason: "shutdown" }).catch(() => {});
         await settled;
       }),
     );

@@ -1,0 +1,3 @@
+/** The words by which the daemon's executable takes another role than that of the engine. */
+export const GATEWAY_ROLE = "gateway";
+export const EXECUTOR_ROLE = "executor";
