@@ -18,10 +18,7 @@ const invocation = await loadOptions(Deno.args, () => undefined);
 if (invocation.kind !== "run") throw new TypeError("Cannot measure: not the options of a daemon");
 const { options } = invocation;
 {
-  await using engine = await JobEngine.open(options, "/", {
-    main: new URL("../server.ts", import.meta.url).pathname,
-    setsid: await findTool("setsid"),
-  });
+  await using engine = await JobEngine.open(options, "/", await findTool("setsid"));
   await using front = await NetworkFront.open(engine.service, {
     ...options,
     maxConnections: 1000,

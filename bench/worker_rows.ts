@@ -54,7 +54,9 @@ export async function benchMemory(dataDirectory: string): Promise<void> {
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
-    if (!line.includes(`${dataDirectory}/executor.`) || !line.endsWith("\0executor\0")) continue;
+    if (!line.includes(`${dataDirectory}/executor.`) || !line.endsWith("/executor_main.ts\0")) {
+      continue;
+    }
     report("memory of an executor at rest", await pssBytes(name) / 1e6, "MB", {
       value: own / 1e6,
       name: "this process",

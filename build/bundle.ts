@@ -18,8 +18,12 @@ export const PROGRAMS = {
 
 export type Program = keyof typeof PROGRAMS;
 
-/** Modules that are loaded by their address, as threads: they keep their names. */
-const THREADS = ["lib/auth/bcrypt_worker.ts", "lib/stdio/standard_output_worker.ts"];
+/** Modules that are loaded by their address, as threads or programs: they keep their names. */
+const BY_ADDRESS = [
+  "lib/auth/bcrypt_worker.ts",
+  "lib/daemon/executor_main.ts",
+  "lib/stdio/standard_output_worker.ts",
+];
 
 /** Runs deno, and returns what it prints. */
 export async function deno(...args: readonly string[]): Promise<string> {
@@ -54,8 +58,8 @@ export async function bundle(directory: string, build: string): Promise<void> {
       `--outdir=${directory}`,
       ...sources,
     );
-    for (const thread of THREADS) {
-      const name = thread.split("/").at(-1) ?? thread;
+    for (const module of BY_ADDRESS) {
+      const name = module.split("/").at(-1) ?? module;
       await deno(
         "bundle",
         "--quiet",
@@ -63,7 +67,7 @@ export async function bundle(directory: string, build: string): Promise<void> {
         `--lock=${ROOT}deno.lock`,
         "--frozen",
         `--output=${join(directory, name)}`,
-        ROOT + thread,
+        ROOT + module,
       );
     }
   } finally {

@@ -52,7 +52,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
   await using engine = await retry(
-    () => JobEngine.open(options, home, { main: Deno.mainModule, setsid }),
+    () => JobEngine.open(options, home, setsid),
     retryOptions,
   );
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);

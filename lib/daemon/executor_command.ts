@@ -1,24 +1,19 @@
-import { BUILD } from "../build.ts";
+import { fileURLToPath } from "node:url";
 import { TOOL_DIRECTORIES } from "../process/tools.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
 import { EXECUTOR_ROLE } from "./roles.ts";
 
-/** What an executor is started with. */
-export interface ExecutorPrograms {
-  /** The daemon's program, as a path or URL. */
-  readonly main: string;
-  /** Absolute path of setsid(1). */
-  readonly setsid: string;
-}
+/** The program of an executor. The build puts it beside the other programs, under the same name. */
+const EXECUTOR_MAIN: URL = new URL("./executor_main.ts", import.meta.url);
 
 /**
- * Program and arguments of an executor: this executable in its other role, with no permission but to run
+ * Program and arguments of an executor, with no permission but to run
  * programs through setsid(1), to write logs and outcomes, and to listen on its socket.
  *
- * @param programs `main` is the daemon's program, and `setsid` the absolute path of setsid(1)
+ * @param setsid absolute path of setsid(1)
  */
 export function executorCommand(
-  { main, setsid }: ExecutorPrograms,
+  setsid: string,
   { socket, logs, outcomes }: ExecutorOptions,
 ): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), EXECUTOR_ROLE];
@@ -29,13 +24,15 @@ export function executorCommand(
     "--no-prompt",
     "--cached-only",
     "--ignore-env",
-    // A bundle needs none, and one that lies above it by chance is not ours.
-    ...BUILD === "source" ? [] : ["--no-config"],
+    // It needs no dependency.
+    "--no-config",
+    "--no-lock",
+    "--no-remote",
+    "--no-npm",
     `--allow-run=${setsid}`,
     `--allow-net=unix:${socket}`,
     `--allow-read=${[...TOOL_DIRECTORIES, socket, logs, outcomes].join(",")}`,
     `--allow-write=${[socket, logs, outcomes].join(",")}`,
-    main,
-    EXECUTOR_ROLE,
+    fileURLToPath(EXECUTOR_MAIN),
   ];
 }

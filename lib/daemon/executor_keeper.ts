@@ -16,11 +16,12 @@ import type { ShellEnd } from "../process/proc_shell.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import type { ExecutorPrograms } from "./executor_command.ts";
 import { lastWords, startExecutor } from "./executor_process.ts";
 
 /** Options of {@linkcode ExecutorKeeper.open}. */
-export interface ExecutorKeeperOptions extends ExecutorPrograms {
+export interface ExecutorKeeperOptions {
+  /** Absolute path of setsid(1). */
+  readonly setsid: string;
   /** Absolute path. */
   readonly dataDirectory: string;
   /** Whether jobs go on while no engine is there. */
@@ -242,7 +243,7 @@ async function startOrReuse(
   options: ExecutorKeeperOptions,
   clients: Map<string, ExecutorClient>,
 ): Promise<ExecutorClient> {
-  const { dataDirectory, main, setsid, keepsJobs, settings } = options;
+  const { dataDirectory, setsid, keepsJobs, settings } = options;
   const sockets = executorSockets(dataDirectory);
   const socket = sockets.find((socket) => !clients.has(socket));
   const last = [...clients.values()].at(-1);
@@ -260,7 +261,7 @@ async function startOrReuse(
     outcomes: `${dataDirectory}/${OUTCOMES}`,
     keepsJobs,
     settings,
-  }, { main, setsid, errors: executorErrors(free) });
+  }, { setsid, errors: executorErrors(free) });
   const client = await connect(free, options);
   clients.set(free, client);
   return client;

@@ -1,5 +1,5 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { executorCommand, type ExecutorPrograms } from "./executor_command.ts";
+import { executorCommand } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
 
 /**
@@ -11,18 +11,18 @@ const TO_FILE = 'exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&- 2>"$0"; exec "$@"';
 /**
  * Starts an executor in a session of its own, which outlives this process.
  *
- * @param programs.errors the file for what it says when it dies
+ * @param options.setsid absolute path of setsid(1)
+ * @param options.errors the file for what it says when it dies
  * @returns once it listens, which is when it first writes something
  * @throws `unavailable` with what it says, if it does not
  */
 export async function startExecutor(
   executor: ExecutorOptions,
-  programs: ExecutorPrograms & { readonly errors: string },
+  { setsid, errors }: { readonly setsid: string; readonly errors: string },
 ): Promise<void> {
-  const { setsid, errors } = programs;
   const child = new Deno.Command(setsid, {
     // It forks, so that the executor is no child of ours: whoever reaps orphans reaps it.
-    args: ["--fork", "sh", "-c", TO_FILE, errors, ...executorCommand(programs, executor)],
+    args: ["--fork", "sh", "-c", TO_FILE, errors, ...executorCommand(setsid, executor)],
     stdin: "piped",
     stdout: "piped",
     stderr: "null",

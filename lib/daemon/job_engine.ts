@@ -7,7 +7,6 @@ import { SqliteStore } from "../store/sqlite_store.ts";
 import { type Containment, type Job, MemoryStore, Worker } from "../worker/mod.ts";
 import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import type { ExecutorPrograms } from "./executor_command.ts";
 import { ExecutorKeeper } from "./executor_keeper.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
@@ -74,13 +73,13 @@ export class JobEngine implements AsyncDisposable {
 
   /**
    * @param home `HOME` and default directory of the jobs
-   * @param programs what executors are started with
+   * @param setsid absolute path of setsid(1)
    * @throws `failed_precondition`, naming the directory or file that is in the way
    */
   static async open(
     options: JobEngineOptions,
     home: string,
-    programs: ExecutorPrograms,
+    setsid: string,
   ): Promise<JobEngine> {
     await using resources = new AsyncDisposableStack();
     const dataDirectory = options.dataDir === IN_MEMORY
@@ -106,7 +105,7 @@ export class JobEngine implements AsyncDisposable {
     };
     const executor = await ExecutorKeeper.open({
       dataDirectory,
-      ...programs,
+      setsid,
       keepsJobs: options.dataDir !== IN_MEMORY,
       settings: { home, cgroups: options.cgroups },
       onFault,

@@ -45,6 +45,11 @@ export async function flushDirectory(path: string): Promise<void> {
   }
 }
 
+/** Flushes the name of a file or directory to the disk. */
+export async function flushName(path: string): Promise<void> {
+  await flushDirectory(path.slice(0, path.lastIndexOf("/")) || "/");
+}
+
 /** Writes all of the bytes to a file. */
 export async function writeFully(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.byteLength;) {

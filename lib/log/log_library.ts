@@ -1,6 +1,5 @@
-import { dirname } from "node:path";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { flushDirectory } from "../files/flush.ts";
+import { flushDirectory, flushName } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
 import { Batcher } from "../async/batcher.ts";
 import { JobLog } from "./job_log.ts";
@@ -44,7 +43,7 @@ export class LogLibrary implements AsyncDisposable {
   static async open(directory: string): Promise<LogLibrary> {
     try {
       await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-      await flushDirectory(dirname(directory));
+      await flushName(directory);
       const { mtime } = await Deno.stat(directory);
       return new LogLibrary(directory, mtime?.getTime() ?? 0);
     } catch (error) {

@@ -1,7 +1,6 @@
-import { dirname } from "node:path";
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
-import { flushDirectory } from "../files/flush.ts";
+import { flushName } from "../files/flush.ts";
 import { Batcher } from "../async/batcher.ts";
 import { settleAll } from "../async/settle_all.ts";
 import { JobLog } from "./job_log.ts";
@@ -71,7 +70,7 @@ export class LogWriter implements AsyncDisposable {
     this.#directory = directory;
     this.#limit = options.limit ?? { bytes: Infinity, policy: "keep_newest" };
     this.#diskTimeoutMs = options.diskTimeoutMs ?? 10_000;
-    this.#flushName = options.flushName ?? (() => flushDirectory(dirname(directory)));
+    this.#flushName = options.flushName ?? (() => flushName(directory));
     this.#onGrown = options.onGrown ?? (() => {});
   }
 

@@ -8,8 +8,6 @@
  * @module
  */
 
-import { Buffer } from "node:buffer";
-
 const PREFIX_BYTES = 8;
 
 /** A JSON value together with raw bytes. */
@@ -61,7 +59,7 @@ export async function* decodeFrames(
     rest.push(piece);
     length += piece.byteLength;
     if (length < wanted) continue;
-    let buffer = rest.length === 1 ? piece : Buffer.concat(rest);
+    let buffer = rest.length === 1 ? piece : concat(rest, length);
     for (;;) {
       wanted = sizeOf(buffer);
       if (buffer.byteLength < wanted) break;
@@ -85,4 +83,15 @@ function frameOf(buffer: Uint8Array<ArrayBuffer>): Frame {
     new TextDecoder().decode(buffer.subarray(PREFIX_BYTES, headEnd)),
   );
   return { head, bytes: buffer.subarray(headEnd) };
+}
+
+/** As `Buffer.concat()`, without what of Node comes with it: an executor is to be small. */
+function concat(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const piece of pieces) {
+    whole.set(piece, at);
+    at += piece.byteLength;
+  }
+  return whole;
 }

@@ -1,13 +1,5 @@
-import { fileURLToPath } from "node:url";
-import type { ExecutorPrograms } from "../../lib/daemon/executor_command.ts";
 import { ExecutorKeeper, type ExecutorKeeperOptions } from "../../lib/daemon/executor_keeper.ts";
 import { TOOLS } from "../process/tools.ts";
-
-/** What executors are started with. */
-export const PROGRAMS: ExecutorPrograms = {
-  main: fileURLToPath(import.meta.resolve("../../server.ts")),
-  setsid: TOOLS.setsid,
-};
 
 /** A keeper of real executors, in processes of their own. */
 export async function openKeeper(
@@ -17,7 +9,7 @@ export async function openKeeper(
   await Deno.mkdir(`${dataDirectory}/logs`, { recursive: true });
   return await ExecutorKeeper.open({
     dataDirectory,
-    ...PROGRAMS,
+    setsid: TOOLS.setsid,
     keepsJobs: true,
     settings: { home: "/", cgroups: true },
     onFault: (error) => {

@@ -61,7 +61,9 @@ async function executorsIn(directory: string): Promise<number[]> {
   const found: number[] = [];
   for (const { pid } of await allProcesses()) {
     const line = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
-    if (line.includes(`${directory}/executor.`) && line.endsWith("\0executor\0")) found.push(pid);
+    if (line.includes(`${directory}/executor.`) && line.endsWith("/executor_main.ts\0")) {
+      found.push(pid);
+    }
   }
   return found;
 }

@@ -2,13 +2,13 @@ import { JobEngine } from "../../lib/daemon/job_engine.ts";
 import { parseOptions } from "../../lib/config/parse_options.ts";
 import type { LogLimit } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
+import { TOOLS } from "../process/tools.ts";
 import { ADMIN, TRUE } from "../service/fixture.ts";
-import { PROGRAMS } from "./executor_fixture.ts";
 
 Deno.test("A daemon that keeps its data in memory holds the lock that keeps its directory from being swept", async () => {
   const invocation = parseOptions(["--data-dir=:memory:"], () => undefined);
   assert.ok(invocation.kind === "run");
-  const engine = await JobEngine.open(invocation.options, "/", PROGRAMS);
+  const engine = await JobEngine.open(invocation.options, "/", TOOLS.setsid);
   const { dataDirectory } = engine;
   // What systemd-tmpfiles(8) asks for before it looks at what is in a directory.
   const isFree = async () => {
@@ -29,7 +29,7 @@ Deno.test("A job that chooses some of the limit of its log has the daemon's for 
   ];
   const invocation = parseOptions(args, () => undefined);
   assert.ok(invocation.kind === "run");
-  await using engine = await JobEngine.open(invocation.options, "/", PROGRAMS);
+  await using engine = await JobEngine.open(invocation.options, "/", TOOLS.setsid);
   const start = async (logLimit: Partial<LogLimit>) => {
     const command = { ...TRUE, workingDirectory: "/" };
     const request = { command, labels: {}, requestId: "", logLimit };

@@ -8,7 +8,7 @@
 import { JobEngine } from "../../../lib/daemon/job_engine.ts";
 import type { Job } from "../../../lib/worker/mod.ts";
 import { ADMIN, TRUE } from "../../service/fixture.ts";
-import { PROGRAMS } from "../../daemon/executor_fixture.ts";
+import { TOOLS } from "../../process/tools.ts";
 import { ENGINE_OPTIONS } from "./engine_options.ts";
 import type { Told } from "./told.ts";
 
@@ -21,7 +21,7 @@ async function tell(told: Told): Promise<void> {
 }
 
 {
-  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir }, "/", PROGRAMS);
+  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir }, "/", TOOLS.setsid);
   const { service } = engine;
 
   const start = async (script: string, hasInput = false): Promise<string> => {

@@ -3,14 +3,14 @@ import { JobWorkerError } from "../../../lib/errors.ts";
 import type { Job, JobService } from "../../../lib/service/job_service.ts";
 import { assert } from "../../assert.ts";
 import { ADMIN, wholeLog } from "../../service/fixture.ts";
-import { PROGRAMS } from "../../daemon/executor_fixture.ts";
+import { TOOLS } from "../../process/tools.ts";
 import { ENGINE_OPTIONS } from "./engine_options.ts";
 import type { Told } from "./told.ts";
 
 /** Checks that what callers were told holds in a data directory, once an engine has opened it. */
 export async function checkPromises(dataDir: string, told: readonly Told[]): Promise<void> {
   const before = await trailsOf(dataDir);
-  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir }, "/", PROGRAMS);
+  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir }, "/", TOOLS.setsid);
   const trails = await trailsOf(dataDir);
   for (const [name, text] of before) assert.ok(trails.get(name)?.startsWith(text), name);
   const lines = [...trails.values()].flatMap(linesOf);
