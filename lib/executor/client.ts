@@ -154,6 +154,7 @@ export class ExecutorClient implements AsyncDisposable {
     return new RemoteJob(held, {
       directory: `${this.#options.logs}/${held.jobId}`,
       call: (...args) => this.call(...args),
+      note: (name) => this.#send({ kind: "note", name, jobId: held.jobId }),
       progress: () => this.progress(held.jobId),
       onReleased: () => this.jobs.delete(held.jobId),
     });

@@ -6,8 +6,8 @@ import type { JobOutcome, RunningJob } from "./executor.ts";
 export type StoredOutcome = JobOutcome & Pick<RunningJob, "isConfirmed">;
 
 /**
- * What jobs came to, on the disk until it is recorded: an executor may be gone before the next engine asks.
- * A file for each job, as JSON.
+ * What jobs came to while no engine was there to record it, on the disk: an executor may be gone before the
+ * next engine asks. A file for each job, as JSON.
  */
 export class OutcomeFiles {
   readonly #directory: string;
@@ -22,11 +22,10 @@ export class OutcomeFiles {
     return new OutcomeFiles(directory);
   }
 
-  /** @param flush whether to bring it to the disk, since nobody is there to record it */
-  async write(jobId: string, outcome: StoredOutcome, flush: boolean): Promise<void> {
+  async write(jobId: string, outcome: StoredOutcome): Promise<void> {
     const path = this.#pathOf(jobId);
     await Deno.writeTextFile(path, JSON.stringify(outcome), { mode: 0o600 });
-    if (flush) await settleAll([flushFile(path), flushDirectory(this.#directory)]);
+    await settleAll([flushFile(path), flushDirectory(this.#directory)]);
   }
 
   /** What a job came to; `null` if that is not here, or was not written to its end. */

@@ -68,15 +68,15 @@ export interface ExecutorCalls {
   /** The data is the bytes of the frame. */
   writeInput: (request: { readonly jobId: string; readonly offset: number }) => number;
   closeInput: (request: { readonly jobId: string }) => null;
-  /** Until `closeLog` there is an event each time that the log grows; never more than one is under way. */
+  /** Until the note `closeLog` there is an event each time that the log grows; never more than one is under way. */
   openLog: (request: { readonly jobId: string }) => LogState;
-  closeLog: (request: { readonly jobId: string }) => null;
   logState: (request: { readonly jobId: string }) => LogState;
-  confirm: (request: { readonly jobId: string }) => null;
-  release: (request: { readonly jobId: string }) => null;
   /** Whether to take no new jobs, and to exit once the last one is released. */
   setRetired: (request: { readonly retired: boolean }) => null;
 }
+
+/** What an executor is told of a job, and does not answer. */
+export type NoteName = "confirm" | "release" | "closeLog";
 
 export type CallName = keyof ExecutorCalls;
 export type CallRequest<Name extends CallName> = Parameters<ExecutorCalls[Name]>[0];
@@ -108,6 +108,7 @@ export type ToExecutor =
     readonly name: CallName;
     readonly request: unknown;
   }
+  | { readonly kind: "note"; readonly name: NoteName; readonly jobId: string }
   /** The answer to this call is no longer waited for. */
   | { readonly kind: "cancel"; readonly id: number };
 

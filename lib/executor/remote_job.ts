@@ -1,12 +1,14 @@
 import type { JobOutcome, JobProgress, OpenLog, RunningJob, StopOptions } from "./executor.ts";
 import { type LogState, MirroredLog } from "./mirrored_log.ts";
-import type { CallExecutor, HeldJob } from "./protocol.ts";
+import type { CallExecutor, HeldJob, NoteName } from "./protocol.ts";
 
 /** What a {@linkcode RemoteJob} is made of. */
 export interface RemoteJobParts {
   /** The directory of its log. */
   readonly directory: string;
   readonly call: CallExecutor;
+  /** If the executor is gone, so is what it would note. */
+  readonly note: (name: NoteName) => void;
   /** How far the job is; `undefined` if the executor does not hold it any more. */
   readonly progress: () => Promise<JobProgress | undefined>;
   /** Called once the executor may forget it. */
@@ -110,14 +112,12 @@ export class RemoteJob implements RunningJob {
 
   confirm(): void {
     this.#isConfirmed = true;
-    // If the executor is gone, so is the job.
-    this.#parts.call("confirm", { jobId: this.jobId }).catch(() => {});
+    this.#parts.note("confirm");
   }
 
   release(): void {
     this.#parts.onReleased();
-    // If the executor is gone, so is what it held.
-    this.#parts.call("release", { jobId: this.jobId }).catch(() => {});
+    this.#parts.note("release");
   }
 
   /** Takes over what its process is. */
@@ -154,6 +154,6 @@ export class RemoteJob implements RunningJob {
 
   #leaveLog(): void {
     if (--this.#followers > 0) return;
-    this.#parts.call("closeLog", { jobId: this.jobId }).catch(() => {});
+    this.#parts.note("closeLog");
   }
 }

@@ -16,6 +16,7 @@ import {
   type FromExecutor,
   type HeldJob,
   type Hello,
+  type NoteName,
   PROTOCOL,
   type ToExecutor,
 } from "./protocol.ts";
@@ -43,6 +44,8 @@ type Handlers = {
 interface Held {
   readonly job: LocalJob;
   outcome: JobOutcome | null;
+  /** Whether the outcome is on the disk. */
+  isStored: boolean;
 }
 
 /** Lets an engine use an executor over a connection: one engine after the other, while jobs go on. */
@@ -120,6 +123,10 @@ export class ExecutorServer {
           open.get(message.id)?.abort();
           continue;
         }
+        if (message.kind === "note") {
+          this.#note(message.name, message.jobId);
+          continue;
+        }
         const { id, name, request } = message;
         const controller = new AbortController();
         open.set(id, controller);
@@ -142,6 +149,8 @@ export class ExecutorServer {
     await Promise.all(answers);
     await writer.abort().catch(() => {});
     closeConnection(connection);
+    // What it was told of may not be recorded.
+    for (const held of this.#held.values()) await this.#store(held);
     this.#options.onChanged();
   }
 
@@ -153,6 +162,32 @@ export class ExecutorServer {
     const handle = this.#handlers[name] as ((...args: unknown[]) => Promise<unknown>) | undefined;
     if (handle === undefined) throw new Error(`This executor knows no call "${name}"`);
     return await handle(request, context);
+  }
+
+  #note(name: NoteName, jobId: string): void {
+    switch (name) {
+      case "confirm":
+        this.#held.get(jobId)?.job.confirm();
+        break;
+      case "closeLog":
+        this.#followed.get(jobId)?.abort();
+        this.#followed.delete(jobId);
+        break;
+      case "release":
+        void this.#release(jobId);
+        break;
+    }
+  }
+
+  async #release(jobId: string): Promise<void> {
+    const held = this.#held.get(jobId);
+    this.#held.delete(jobId);
+    try {
+      if (held?.isStored) await this.#options.outcomes.remove(jobId);
+    } catch (error) {
+      this.reportFault(error, jobId);
+    }
+    this.#options.onChanged();
   }
 
   #hello(): Hello {
@@ -230,22 +265,7 @@ export class ExecutorServer {
         void this.#follow(this.#jobOf(jobId), controller.signal);
         return Promise.resolve(state);
       },
-      closeLog: ({ jobId }) => {
-        this.#followed.get(jobId)?.abort();
-        this.#followed.delete(jobId);
-        return Promise.resolve(null);
-      },
       logState: ({ jobId }) => Promise.resolve(logStateOf(this.#jobOf(jobId).log)),
-      confirm: ({ jobId }) => {
-        this.#jobOf(jobId).confirm();
-        return Promise.resolve(null);
-      },
-      release: async ({ jobId }) => {
-        await outcomes.remove(jobId);
-        this.#held.delete(jobId);
-        onChanged();
-        return null;
-      },
       setRetired: ({ retired }) => {
         this.#retired = retired;
         onChanged();
@@ -255,27 +275,32 @@ export class ExecutorServer {
   }
 
   #hold(job: LocalJob): void {
-    const held: Held = { job, outcome: null };
+    const held: Held = { job, outcome: null, isStored: false };
     this.#held.set(job.jobId, held);
     void job.ended.then(async (outcome) => {
-      try {
-        await this.#options.outcomes.write(
-          job.jobId,
-          { ...outcome, isConfirmed: job.isConfirmed },
-          !this.isConnected,
-        );
-      } catch (error) {
-        // It is still held here, and told to the engine.
-        this.reportFault(error, job.jobId);
-      }
       held.outcome = outcome;
       // What is told of its log is not overtaken by its end.
       if (this.#followed.has(job.jobId)) {
         this.#tell({ kind: "log", jobId: job.jobId, state: logStateOf(job.log) });
       }
       this.#tell({ kind: "ended", jobId: job.jobId, outcome });
+      // An engine that is there records it at once.
+      if (!this.isConnected) await this.#store(held);
       this.#options.onChanged();
     });
+  }
+
+  /** Keeps the outcome of a job on the disk, as this process may be gone when the next engine asks. */
+  async #store(held: Held): Promise<void> {
+    const { job: { jobId, isConfirmed }, outcome } = held;
+    if (outcome === null || held.isStored) return;
+    try {
+      await this.#options.outcomes.write(jobId, { ...outcome, isConfirmed });
+      held.isStored = true;
+    } catch (error) {
+      // It is still held here.
+      this.reportFault(error, jobId);
+    }
   }
 
   /** Tells each time that a log has grown, no faster than the engine takes it. */
