@@ -1,8 +1,7 @@
 import { abortable } from "../async/abortable.ts";
 import { Batcher } from "../async/batcher.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import { closeConnection } from "../net/close_connection.ts";
-import { decodeFrames, encodeFrame } from "../net/frames.ts";
+import { FrameConnection } from "../net/frame_connection.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
 import type { JobProgress } from "./executor.ts";
 import {
@@ -41,8 +40,7 @@ export class ExecutorClient implements AsyncDisposable {
   /** Settles when the connection has ended: the executor has died, unless we have closed it. */
   readonly closed: Promise<void>;
   readonly #options: ExecutorClientOptions;
-  readonly #connection: Deno.Conn;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #connection: FrameConnection;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #progress = new Batcher<string, Record<string, JobProgress>>(async (jobIds) =>
     await this.call("progress", { jobIds })
@@ -52,13 +50,12 @@ export class ExecutorClient implements AsyncDisposable {
 
   private constructor(
     options: ExecutorClientOptions,
-    connection: Deno.Conn,
+    connection: FrameConnection,
     messages: AsyncIterator<FromExecutor>,
     hello: Hello,
   ) {
     this.#options = options;
     this.#connection = connection;
-    this.#writer = connection.writable.getWriter();
     this.hello = hello;
     for (const held of hello.jobs) this.jobs.set(held.jobId, this.#jobOf(held));
     for (const { jobId, outcome } of hello.jobs) {
@@ -73,9 +70,10 @@ export class ExecutorClient implements AsyncDisposable {
    * @throws `unavailable` if none is there, or it speaks a protocol that we do not know
    */
   static async connect(options: ExecutorClientOptions): Promise<ExecutorClient> {
-    let connection: Deno.Conn;
+    let connection: FrameConnection;
     try {
-      connection = await Deno.connect({ transport: "unix", path: options.socket });
+      const path = options.socket;
+      connection = new FrameConnection(await Deno.connect({ transport: "unix", path }));
     } catch (error) {
       throw noExecutor(options.socket, messageOf(error), error);
     }
@@ -93,7 +91,7 @@ export class ExecutorClient implements AsyncDisposable {
         `version ${hello.version} speaks protocol ${hello.protocol}, and this is ${PROTOCOL}`,
       );
     } catch (error) {
-      closeConnection(connection);
+      connection[Symbol.dispose]();
       if (error instanceof JobWorkerError) throw error;
       throw noExecutor(options.socket, messageOf(error), error);
     }
@@ -145,8 +143,7 @@ export class ExecutorClient implements AsyncDisposable {
   /** Closes the connection; the jobs go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    await this.#writer.close().catch(() => {});
-    closeConnection(this.#connection);
+    await this.#connection.close();
     await this.closed;
   }
 
@@ -161,9 +158,7 @@ export class ExecutorClient implements AsyncDisposable {
   }
 
   #send(message: ToExecutor, bytes?: Uint8Array<ArrayBuffer>): void {
-    const frame = encodeFrame(message, bytes === undefined ? [] : [bytes]);
-    // If the executor is gone, the end of the connection tells.
-    this.#writer.write(frame).catch(() => {});
+    void this.#connection.send(message, bytes === undefined ? [] : [bytes]);
   }
 
   async #run(messages: AsyncIterator<FromExecutor>): Promise<void> {
@@ -177,7 +172,7 @@ export class ExecutorClient implements AsyncDisposable {
     this.#isClosed = true;
     for (const { reject } of this.#pending.values()) reject(gone());
     this.#pending.clear();
-    closeConnection(this.#connection);
+    this.#connection[Symbol.dispose]();
   }
 
   #take(message: FromExecutor): void {
@@ -215,8 +210,10 @@ export class ExecutorClient implements AsyncDisposable {
   }
 }
 
-async function* messagesOf(connection: Deno.Conn): AsyncGenerator<FromExecutor, void, undefined> {
-  for await (const { head } of decodeFrames(connection.readable)) yield head as FromExecutor;
+async function* messagesOf(
+  connection: FrameConnection,
+): AsyncGenerator<FromExecutor, void, undefined> {
+  for await (const { head } of connection.frames()) yield head as FromExecutor;
 }
 
 function noExecutor(socket: string, why: string, cause?: unknown): JobWorkerError {

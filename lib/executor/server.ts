@@ -1,6 +1,5 @@
 import { abortable } from "../async/abortable.ts";
-import { closeConnection } from "../net/close_connection.ts";
-import { decodeFrames, encodeFrame } from "../net/frames.ts";
+import { FrameConnection } from "../net/frame_connection.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
 import type { JobOutcome } from "./executor.ts";
 import type { LocalExecutor } from "./local_executor.ts";
@@ -56,7 +55,7 @@ export class ExecutorServer {
   readonly #followed = new Map<string, AbortController>();
   readonly #handlers: Handlers;
   #send: ((message: FromExecutor) => Promise<void>) | null = null;
-  #connection: Deno.Conn | null = null;
+  #connection: FrameConnection | null = null;
   #retired = false;
 
   constructor(options: ExecutorServerOptions) {
@@ -94,7 +93,7 @@ export class ExecutorServer {
 
   /** Ends the connection with an engine, if there is one. */
   close(): void {
-    if (this.#connection !== null) closeConnection(this.#connection);
+    this.#connection?.[Symbol.dispose]();
   }
 
   /** Tells of an error that no caller can be told. */
@@ -108,47 +107,41 @@ export class ExecutorServer {
 
   /** Serves an engine until it leaves. What it has asked for is settled then. */
   async serve(connection: Deno.Conn): Promise<void> {
-    const writer = connection.writable.getWriter();
-    // Nobody reads what comes after the end of the connection.
-    const send = (message: FromExecutor) => writer.write(encodeFrame(message)).catch(() => {});
+    const frames = new FrameConnection(connection);
+    const send = (message: FromExecutor) => frames.send(message);
     const open = new Map<number, AbortController>();
     const answers = new Set<Promise<void>>();
-    this.#connection = connection;
+    this.#connection = frames;
     this.#send = send;
     void send({ kind: "hello", hello: this.#hello() });
-    try {
-      for await (const { head, bytes } of decodeFrames(connection.readable)) {
-        const message = head as ToExecutor;
-        if (message.kind === "cancel") {
-          open.get(message.id)?.abort();
-          continue;
-        }
-        if (message.kind === "note") {
-          this.#note(message.name, message.jobId);
-          continue;
-        }
-        const { id, name, request } = message;
-        const controller = new AbortController();
-        open.set(id, controller);
-        const answered = this.#answer(name, request, { signal: controller.signal, bytes })
-          .then((answer) => send({ kind: "answer", id, answer }))
-          .catch((error) => send({ kind: "error", id, error: errorToData(error) }))
-          .finally(() => {
-            open.delete(id);
-            answers.delete(answered);
-          });
-        answers.add(answered);
+    for await (const { head, bytes } of frames.frames()) {
+      const message = head as ToExecutor;
+      if (message.kind === "cancel") {
+        open.get(message.id)?.abort();
+        continue;
       }
-    } catch {
-      // The engine has died in the middle of a frame.
+      if (message.kind === "note") {
+        this.#note(message.name, message.jobId);
+        continue;
+      }
+      const { id, name, request } = message;
+      const controller = new AbortController();
+      open.set(id, controller);
+      const answered = this.#answer(name, request, { signal: controller.signal, bytes })
+        .then((answer) => send({ kind: "answer", id, answer }))
+        .catch((error) => send({ kind: "error", id, error: errorToData(error) }))
+        .finally(() => {
+          open.delete(id);
+          answers.delete(answered);
+        });
+      answers.add(answered);
     }
     this.#send = null;
     this.#connection = null;
     for (const controller of [...open.values(), ...this.#followed.values()]) controller.abort();
     this.#followed.clear();
     await Promise.all(answers);
-    await writer.abort().catch(() => {});
-    closeConnection(connection);
+    frames[Symbol.dispose]();
     // What it was told of may not be recorded.
     for (const held of this.#held.values()) await this.#store(held);
     this.#options.onChanged();

@@ -50,8 +50,11 @@ export async function flushName(path: string): Promise<void> {
   await flushDirectory(path.slice(0, path.lastIndexOf("/")) || "/");
 }
 
-/** Writes all of the bytes to a file. */
-export async function writeFully(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
+/** Writes all of the bytes to a file or a connection. */
+export async function writeFully(
+  file: Pick<Deno.FsFile, "write">,
+  bytes: Uint8Array,
+): Promise<void> {
   for (let written = 0; written < bytes.byteLength;) {
     written += await file.write(bytes.subarray(written));
   }

@@ -59,7 +59,7 @@ export async function* decodeFrames(
     rest.push(piece);
     length += piece.byteLength;
     if (length < wanted) continue;
-    let buffer = rest.length === 1 ? piece : concat(rest, length);
+    let buffer = concat(rest);
     for (;;) {
       wanted = sizeOf(buffer);
       if (buffer.byteLength < wanted) break;
@@ -86,8 +86,10 @@ function frameOf(buffer: Uint8Array<ArrayBuffer>): Frame {
 }
 
 /** As `Buffer.concat()`, without what of Node comes with it: an executor is to be small. */
-function concat(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(length);
+export function concat(pieces: readonly Uint8Array<ArrayBuffer>[]): Uint8Array<ArrayBuffer> {
+  const [first] = pieces;
+  if (first !== undefined && pieces.length === 1) return first;
+  const whole = new Uint8Array(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
   let at = 0;
   for (const piece of pieces) {
     whole.set(piece, at);
