@@ -9,7 +9,7 @@ import {
   textOf,
   until,
 } from "../worker/fixture.ts";
-import { openKeeper } from "./executor_fixture.ts";
+import { executorsIn, openKeeper } from "./executor_fixture.ts";
 
 /** A worker over an executor in a process of its own, in a data directory that outlives both. */
 async function openWorker(directory: string, settings = { home: "/", cgroups: true }) {
@@ -54,18 +54,6 @@ async function outputOf(worker: Worker, jobId: string): Promise<string> {
     worker.readLog(jobId, { start: FROM_START, streams: BOTH, follow: true }),
   );
   return textOf(batches.flatMap(({ records }) => records));
-}
-
-/** The processes of executors in a data directory. */
-async function executorsIn(directory: string): Promise<number[]> {
-  const found: number[] = [];
-  for (const { pid } of await allProcesses()) {
-    const line = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
-    if (line.includes(`${directory}/executor.`) && line.endsWith("/executor_main.ts\0")) {
-      found.push(pid);
-    }
-  }
-  return found;
 }
 
 Deno.test("Jobs go on while one worker hands over to the next, and end as they would have", async () => {

@@ -1,12 +1,13 @@
 /**
  * A program that runs the engine with its arguments as options, and prints what that has handed on:
- * to the worker, to the server for the gateways, and to those who keep the gateways, which it does not
+ * to the executors, to the worker, to the server for the gateways, and to those who keep the gateways, which it does not
  * start. It is told to reload twice, and to end before the second time is over.
  *
  * @module
  */
 
 import { runEngine } from "../../lib/daemon/engine.ts";
+import { ExecutorKeeper } from "../../lib/daemon/executor_keeper.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
 import { parseOptions } from "../../lib/config/parse_options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
@@ -30,6 +31,7 @@ const options = new Proxy(invocation.options, {
   },
 });
 // It is set here rather than from outside, since Deno has its cache in the real home.
+const realHome = Deno.env.get("HOME") ?? "";
 Deno.env.set("HOME", Deno.cwd());
 const told: Record<string, unknown> = {};
 const supervisor = `${Deno.cwd()}/supervisor.sock`;
@@ -55,16 +57,26 @@ const listening = (async () => {
   for await (const [notice] of notified) notices.push(new TextDecoder().decode(notice));
 })();
 
+const { open: openKeeper } = ExecutorKeeper;
+ExecutorKeeper.open = (given) => {
+  const { onFault: _onFault, onShellEnded: _onShellEnded, ...values } = given;
+  told.executors = values;
+  Deno.env.set("HOME", realHome);
+  return openKeeper.call(ExecutorKeeper, given);
+};
 const originalClearInterval = clearInterval;
 const { open } = Worker;
 let jobEnded = () => {};
 let opened = 0;
 // A supervised daemon retries whatever may pass.
 const pauses = setInterval(() => timers.pass(1_000), 10);
-Worker.open = (given) => {
-  if (++opened === 1) return Promise.reject(new JobWorkerError("unavailable", "Not now"));
+Worker.open = async (given) => {
+  const { store: _store, executor, ...values } = given;
+  if (++opened === 1) {
+    await executor?.[Symbol.asyncDispose]();
+    throw new JobWorkerError("unavailable", "Not now");
+  }
   originalClearInterval(pauses);
-  const { store: _store, ...values } = given;
   told.worker = values;
   jobEnded = () => given.onEnded?.(job({ jobId: "01890a5d-ac96-774b-bcce-b302099a8059" }));
   return open.call(Worker, given);

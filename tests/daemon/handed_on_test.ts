@@ -71,12 +71,16 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   const path = await Deno.realPath(directory.path);
   const prepare = `ulimit -n 1000\n${JOURNAL}\nexport LISTEN_PID=$$ LISTEN_FDS=2`;
   const { told, diagnosed } = await handedOn(path, prepare);
+  assert.deepEqual(told.executors, {
+    dataDirectory: `${path}/the-data`,
+    setsid: "/usr/bin/setsid",
+    keepsJobs: true,
+    settings: { home: path, cgroups: false },
+  });
   assert.deepEqual(told.worker, {
     dataDirectory: `${path}/the-data`,
-    home: path,
     logLimit: { bytes: 3 * MiB, policy: "end_job" },
     maxLogLimit: 5 * MiB,
-    cgroups: false,
     jobUser: "nobody",
     allowUsers: ["daemon", "bin"],
     timeoutMs: 23_000,
@@ -105,7 +109,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     journal: true,
   });
   assert.deepEqual(told.read.sort(), [...OPTION_NAMES].sort());
-  assert.deepEqual(told.sockets, ["engine.sock"]);
+  assert.deepEqual(told.sockets.sort(), ["engine.sock", "executor.0.sock"]);
   assert.equal(told.isTrailAnew, true);
   assert.notEqual(told.refusal, "");
   const { user, peer, unreported } = JSON.parse(told.refusal);

@@ -121,7 +121,8 @@ Deno.test("init writes a unit that starts this program with this configuration",
   assert.match(
     stdout,
     new RegExp(
-      `^Next: systemctl enable --now ${path}/worker-daemon.socket ${path}/worker-daemon.service$`,
+      `^Next: systemctl enable --now ${path}/worker-daemon-jobs.service ` +
+        `${path}/worker-daemon.socket ${path}/worker-daemon.service$`,
       "m",
     ),
   );
@@ -167,7 +168,7 @@ Deno.test("--check-config ends with a status after which the unit is not restart
     [`--key=${path}/certs/client-key.pem`, 78, /does not belong to certificate/],
     [`--data-dir=${path}/job-worker.json`, 78, /Cannot use the data directory .* not a directory/],
     [`--data-dir=${path}/open`, 78, /others than its owner may write in it; run `chmod go-w /],
-    [`--data-dir=/${"long".repeat(30)}`, 78, /at most 95 leave room for the socket/],
+    [`--data-dir=/${"long".repeat(30)}`, 78, /at most 91 leave room for the socket/],
     ["--job-user=no-such-user", 78, /"no-such-user": there is no such user on this machine/],
     ["--deny-list=/nonexistent", 78, /Cannot use the deny list "\/nonexistent"/],
     ["--gateways=0", 2, /must be a whole number from 1 to 64/],
@@ -196,7 +197,7 @@ Deno.test("--check-config ends with a status after which the unit is not restart
 Deno.test("--check-config takes a data directory as long as its socket lets it be, and none longer", async () => {
   await using directory = await temporaryDirectory();
   await daemon(["init", `--dir=${directory.path}`, "--job-user=nobody"]);
-  const longest = `${directory.path}/`.padEnd(95, "x");
+  const longest = `${directory.path}/`.padEnd(91, "x");
   for (const [path, expected] of [[longest, 0], [`${longest}x`, 78]] as const) {
     const config = `--config=${directory.path}/job-worker.json`;
     const { code, stderr } = await daemon(["--check-config", config, `--data-dir=${path}`]);
@@ -204,13 +205,15 @@ Deno.test("--check-config takes a data directory as long as its socket lets it b
   }
 });
 
-Deno.test("permissions tells what an engine needs: a directory, a socket and setsid", async () => {
+Deno.test("permissions tells what an engine needs: a directory, its sockets and setsid", async () => {
   await using directory = await temporaryDirectory();
   const data = `${directory.path}/with space`;
   const { stdout } = await daemon(["permissions", `--data-dir=${data}`]);
   const flags = stdout.trimEnd().split("\n");
+  const sockets = ["engine", "executor.0", "executor.1", "executor.2", "executor.3"]
+    .map((name) => `unix:${data}/${name}.sock`);
   assert.deepEqual(flags.toSorted(), [
-    `--allow-net=unix:${data}/engine.sock`,
+    `--allow-net=${sockets.join(",")}`,
     "--allow-run=/usr/bin/setsid",
     `--allow-write=${data}`,
   ]);
@@ -218,7 +221,7 @@ Deno.test("permissions tells what an engine needs: a directory, a socket and set
     NOTIFY_SOCKET: "/run/notify",
   });
   assert.deepEqual(supervised.stdout.trimEnd().split("\n").toSorted(), [
-    `--allow-net=unix:${data}/engine.sock,unix:${data}/notify.sock,unix:/run/notify`,
+    `--allow-net=${sockets.join(",")},unix:${data}/notify.sock,unix:/run/notify`,
     "--allow-run=/usr/bin/setsid",
     `--allow-write=${data},/run/notify`,
   ]);

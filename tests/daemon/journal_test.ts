@@ -14,7 +14,8 @@ import {
   headerBlock,
   RawHttp2,
 } from "../grpc/raw_http2.ts";
-import { allProcesses, temporaryDirectory, until } from "../worker/fixture.ts";
+import { temporaryDirectory, until } from "../worker/fixture.ts";
+import { childrenOfExecutors } from "./executor_fixture.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
@@ -51,8 +52,7 @@ Deno.test("Every line that a daemon and its gateways write to the journal has it
   });
   await shownCertificate(daemon.port);
   await sendBadHeader(daemon);
-  const children = (await allProcesses()).filter(({ parent }) => parent === daemon.pid);
-  for (const { pid } of children) {
+  for (const { pid } of await childrenOfExecutors(`${daemon.directory}/data`)) {
     const line = await Deno.readTextFile(`/proc/${pid}/cmdline`);
     if (line.includes("PROC_SHELL")) Deno.kill(pid, "SIGKILL");
   }
