@@ -57,26 +57,28 @@ const listening = (async () => {
   for await (const [notice] of notified) notices.push(new TextDecoder().decode(notice));
 })();
 
+const originalSetInterval = setInterval;
+const originalClearInterval = clearInterval;
+let pauses: ReturnType<typeof setInterval> | undefined;
 const { open: openKeeper } = ExecutorKeeper;
 ExecutorKeeper.open = (given) => {
   const { onFault: _onFault, onShellEnded: _onShellEnded, ...values } = given;
   told.executors = values;
   Deno.env.set("HOME", realHome);
+  originalClearInterval(pauses);
   return openKeeper.call(ExecutorKeeper, given);
 };
-const originalClearInterval = clearInterval;
 const { open } = Worker;
 let jobEnded = () => {};
 let opened = 0;
-// A supervised daemon retries whatever may pass.
-const pauses = setInterval(() => timers.pass(1_000), 10);
 Worker.open = async (given) => {
   const { store: _store, executor, ...values } = given;
   if (++opened === 1) {
     await executor?.[Symbol.asyncDispose]();
+    // A supervised daemon retries whatever may pass.
+    pauses = originalSetInterval(() => timers.pass(1_000), 10);
     throw new JobWorkerError("unavailable", "Not now");
   }
-  originalClearInterval(pauses);
   told.worker = values;
   jobEnded = () => given.onEnded?.(job({ jobId: "01890a5d-ac96-774b-bcce-b302099a8059" }));
   return open.call(Worker, given);
