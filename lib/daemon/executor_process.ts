@@ -1,4 +1,5 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { findTool } from "../process/tools.ts";
 import { executorCommand } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
 
@@ -20,9 +21,11 @@ export async function startExecutor(
   executor: ExecutorOptions,
   { setsid, errors }: { readonly setsid: string; readonly errors: string },
 ): Promise<void> {
+  // There need be none in our PATH.
+  const sh = await findTool("sh");
   const child = new Deno.Command(setsid, {
     // It forks, so that the executor is no child of ours: whoever reaps orphans reaps it.
-    args: ["--fork", "sh", "-c", TO_FILE, errors, ...executorCommand(setsid, executor)],
+    args: ["--fork", sh, "-c", TO_FILE, errors, ...executorCommand(setsid, executor)],
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
