@@ -64,6 +64,7 @@ export function testDeployment(executables: Executables): void {
         "/usr/share/bash-completion/completions/worker-cli",
         "/etc/job-worker/job-worker.json",
         "/etc/job-worker/worker-daemon.service",
+        "/etc/job-worker/worker-daemon-jobs.service",
         "/etc/job-worker/worker-daemon.socket",
         "/etc/job-worker/certs/server-key.pem",
       ]
@@ -80,7 +81,7 @@ export function testDeployment(executables: Executables): void {
     );
     assert.match(
       installed?.stdout ?? "",
-      /start the daemon there with:\n {2}systemctl enable --now \/etc\/job-worker\/\S+ \/etc\/job-worker\/\S+\n$/,
+      /start the daemon there with:\n {2}systemctl enable --now \/etc\/job-worker\/\S+-jobs\.service \/etc\/job-worker\/\S+\.socket \/etc\/job-worker\/\S+\.service\n$/,
     );
     assert.doesNotMatch(installed?.stdout ?? "", /^Next:/m);
     // The data will be where tmpfiles.d makes it, and nothing is left where it will not be.
@@ -204,7 +205,9 @@ export function testDeployment(executables: Executables): void {
       const args = ["init", `--dir=${dir}`, "--systemd", ...whose === "system" ? ["--system"] : []];
       const { code, stderr } = await executables.run("worker-daemon", args, { env });
       assert.deepEqual([code, stderr], [0, ""]);
-      const units = ["service", "socket"].map((kind) => `${dir}/worker-daemon.${kind}`);
+      const units = [".service", ".socket", "-jobs.service"].map((end) =>
+        `${dir}/worker-daemon${end}`
+      );
       return ["systemd-analyze", "verify", "--man=no", `--${whose}`, ...units];
     };
     const checks = [

@@ -1,4 +1,6 @@
 import { assert } from "../assert.ts";
+import { TOOL_DIRECTORIES } from "../../lib/process/tools.ts";
+import { executorsIn } from "../daemon/executor_fixture.ts";
 import { until } from "../worker/fixture.ts";
 import type { Executables, Outcome } from "./executables.ts";
 
@@ -83,10 +85,14 @@ class Installation implements AsyncDisposable {
   }
 }
 
-/** The command line of a process, and of its children. */
-async function commandLines(pid: number): Promise<string[][]> {
+/** The command line of a process, of its children, and of the executors in its data directory. */
+async function commandLines(pid: number, dataDirectory: string): Promise<string[][]> {
   const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
-  const pids = [pid, ...children.trim().split(" ").filter((child) => child !== "")];
+  const pids = [
+    pid,
+    ...children.trim().split(" ").filter((child) => child !== ""),
+    ...await executorsIn(dataDirectory),
+  ];
   return await Promise.all(pids.map(async (pid) => {
     const text = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
     return text.split("\0").slice(0, -1);
@@ -124,12 +130,15 @@ export function testFirstSteps(executables: Executables): void {
   Deno.test("The daemon's processes have the permissions of the source, for this data directory", async () => {
     await using server = await Installation.create(executables);
     const data = `${server.home}/server with space/data`;
-    const [engine = [], ...others] = await commandLines(server.pid);
+    const [engine = [], ...others] = await commandLines(server.pid, data);
     const permissions = (line: readonly string[]) =>
       line.filter((word) => word.startsWith("--allow-")).toSorted();
     assert.deepEqual(permissions(engine), [
       "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM,NOTIFY_SOCKET",
-      `--allow-net=unix:${data}/engine.sock`,
+      `--allow-net=${
+        ["engine", "executor.0", "executor.1", "executor.2", "executor.3"]
+          .map((name) => `unix:${data}/${name}.sock`).join(",")
+      }`,
       "--allow-read",
       "--allow-run=/usr/bin/setsid",
       "--allow-sys=homedir,uid",
@@ -141,7 +150,15 @@ export function testFirstSteps(executables: Executables): void {
       "--allow-read",
       "--allow-write",
     ]);
-    for (const line of [engine, gateway]) assert.ok(line.includes("--no-prompt"));
+    const executor = others.find((line) => line.at(-1) === "executor") ?? [];
+    const own = [`${data}/executor.0.sock`, `${data}/logs`, `${data}/outcomes`];
+    assert.deepEqual(permissions(executor), [
+      `--allow-net=unix:${data}/executor.0.sock`,
+      `--allow-read=${[...TOOL_DIRECTORIES, ...own].join(",")}`,
+      "--allow-run=/usr/bin/setsid",
+      `--allow-write=${own.join(",")}`,
+    ]);
+    for (const line of [engine, gateway, executor]) assert.ok(line.includes("--no-prompt"));
     assert.ok(!permissions(gateway).includes("--allow-read"));
   });
 
@@ -152,8 +169,11 @@ export function testFirstSteps(executables: Executables): void {
     const args = ["init", `--dir=${dir}`, "--systemd"];
     const { code, stdout, stderr } = await executables.run("worker-daemon", args, { env });
     assert.deepEqual([code, stderr], [0, ""]);
-    const [service, socket] = ["service", "socket"].map((kind) => `${dir}/worker-daemon.${kind}`);
-    assert.ok(stdout.includes(`\nNext: systemctl --user enable --now ${socket} ${service}\n`));
+    const [jobs, socket, service] = ["-jobs.service", ".socket", ".service"]
+      .map((end) => `${dir}/worker-daemon${end}`);
+    assert.ok(
+      stdout.includes(`\nNext: systemctl --user enable --now ${jobs} ${socket} ${service}\n`),
+    );
     assert.match(stdout, /^ +loginctl enable-linger /m);
     const unit = await Deno.readTextFile(`${service}`);
     const line = `${executables.path("worker-daemon")} --config=${dir}/job-worker.json`;
@@ -164,7 +184,7 @@ export function testFirstSteps(executables: Executables): void {
         "Type=notify",
         "RestartPreventExitStatus=2 78",
         "Wants=worker-daemon.socket",
-        "After=worker-daemon.socket",
+        "After=worker-daemon.socket worker-daemon-jobs.service",
         "WantedBy=default.target",
       ]
     ) assert.ok(unit.includes(`\n${expected}\n`), expected);

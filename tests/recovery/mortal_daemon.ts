@@ -6,7 +6,8 @@ import { TcpProxy } from "../end_to_end/proxy.ts";
 import { programLine } from "../programs.ts";
 import { assert } from "../assert.ts";
 import { delay } from "../../lib/async/delay.ts";
-import { allProcesses } from "../worker/fixture.ts";
+import { executorsIn } from "../daemon/executor_fixture.ts";
+import { allProcesses, until } from "../worker/fixture.ts";
 import { seeded } from "../random.ts";
 
 const random = seeded("mortal daemon");
@@ -89,17 +90,25 @@ export class MortalDaemon implements AsyncDisposable {
   }
 
   /**
-   * Kills the engine, and returns once its gateway has gone too.
+   * Kills the engine, and returns once its gateway has gone too. Its jobs go on, unless their executor is
+   * killed with it.
    *
-   * @returns the processes that it had at that moment: the gateway, the shell, and those of jobs
+   * @returns the processes that those which were killed had at that moment: the gateway, the shell, and the
+   *   leaders of jobs
    */
-  async kill(): Promise<number[]> {
-    const { pid } = this.#process;
-    // A stopped engine starts no gateway between the look and the end.
+  async kill({ executor = false }: { readonly executor?: boolean } = {}): Promise<number[]> {
+    const killed = [this.#process.pid];
+    // A stopped process starts nothing between the look and the end.
     this.#process.kill("SIGSTOP");
-    const children = (await allProcesses()).filter(({ parent }) => parent === pid);
-    this.#process.kill("SIGKILL");
+    if (executor) killed.push(...await executorsIn(`${this.#directory}/data`));
+    for (const pid of killed) Deno.kill(pid, "SIGSTOP");
+    const children = (await allProcesses()).filter(({ parent }) => killed.includes(parent));
+    for (const pid of killed) Deno.kill(pid, "SIGKILL");
     await this.#process.finished();
+    await until(async () =>
+      (await executorsIn(`${this.#directory}/data`))
+        .every((pid) => !killed.includes(pid))
+    );
     return children.map(({ pid }) => pid);
   }
 

@@ -73,7 +73,7 @@ async function start(
 }
 
 /**
- * Starts jobs, waits for some and stops others, all at once, and kills the daemon when its clients
+ * Starts jobs, waits for some and stops others, all at once, and kills engine and executor when its clients
  * have been told so much.
  */
 async function useAndKill(
@@ -121,7 +121,7 @@ async function useAndKill(
     await reached.promise;
     await beforeTheEnd(told);
     dying = true;
-    told.children.push(...await daemon.kill());
+    told.children.push(...await daemon.kill({ executor: true }));
     // Otherwise the clients would try again.
     dead.abort();
     await Promise.all(used);
@@ -191,7 +191,7 @@ async function tear(directory: string): Promise<void> {
   await Deno.truncate(path, size - 1 - Math.floor(random() * 40));
 }
 
-Deno.test(`the daemon settles what it left when it was killed, ${DEATHS} times`, async () => {
+Deno.test(`the daemon settles what it left when it was killed with its executor, ${DEATHS} times`, async () => {
   await using certificates = await TestCertificates.create();
   await using directory = await temporaryDirectory();
   await using process = await stranger();
@@ -269,7 +269,8 @@ Deno.test(`the daemon settles what it left when it was killed, ${DEATHS} times`,
   await daemon[Symbol.asyncDispose]();
   assert.deepEqual(await Array.fromAsync(Deno.readDir(logs)), []);
   const names = await Array.fromAsync(Deno.readDir(data), ({ name }) => name);
-  assert.deepEqual(names.sort(), ["audit.log", "jobs.db", "logs"]);
+  assert.deepEqual(names.sort(), ["audit.log", "jobs.db", "logs", "outcomes"]);
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(`${data}/outcomes`)), []);
   for (const line of (await Deno.readTextFile(`${data}/audit.log`)).trimEnd().split("\n")) {
     const { method, jobId } = JSON.parse(line);
     if (method === "startJob") startedIds.delete(jobId);

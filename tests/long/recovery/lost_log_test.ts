@@ -35,7 +35,7 @@ Deno.test("Readers that have seen what did not reach the disk are told how much,
   for (const reader of [...followers, run]) await reader.seen(/line 20\n/);
   const { stdout: running } = await first.cli(["list", "running"]);
   const runId = running.split("\n").map((line) => line.split("\t")[0]).find((id) => id !== jobId);
-  await first.kill();
+  await first.kill({ executor: true });
 
   // A reader may have taken less than the log holds, but more than half of it.
   const left = new Map<string, number>();
