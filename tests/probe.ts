@@ -29,7 +29,7 @@ export async function probed(
          outcomes.push(await attempt() === null ? "hidden" : "allowed");
        } catch (error) {
          const refused = error instanceof Deno.errors.NotCapable ||
-           /Requires \\w+ access|--cached-only is specified/.test(String(error));
+           /Requires \\w+ access|--(cached-only|no-remote) is specified/.test(String(error));
          outcomes.push(refused ? "refused" : String(error));
        }
      }
