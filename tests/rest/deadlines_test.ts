@@ -26,7 +26,7 @@ const SLOW_CLIENTS: Record<string, (rest: TestRest) => Promise<string>> = {
   async requestMs(rest) {
     await using slowBody = await open(rest);
     slowBody.socket.write(
-      `POST /start/ HTTP/1.1\r\n${HEAD}Content-Type: application/json\r\nContent-Length: 99\r\n\r\n`,
+      `POST /start/ HTTP/1.1\r\n${HEAD}Content-Type: application/json\r\nContent-Length: 9999\r\n\r\n`,
     );
     const drip = setInterval(() => slowBody.socket.write(" "), 10);
     await slowBody.closed.finally(() => clearInterval(drip));
