@@ -120,6 +120,11 @@ export class LocalExecutor implements Executor {
     }
   }
 
+  /** Forgets the jobs that nobody will launch any more. */
+  forgetPrepared(): void {
+    this.#prepared.clear();
+  }
+
   async abandon(jobId: string): Promise<void> {
     const { logs } = this.#options;
     this.#prepared.delete(jobId);

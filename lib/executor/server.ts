@@ -114,6 +114,29 @@ export class ExecutorServer {
     this.#connection = frames;
     this.#send = send;
     void send({ kind: "hello", hello: this.#hello() });
+    try {
+      await this.#read(frames, open, answers);
+    } catch {
+      // Whoever sends what is no message is no engine of ours.
+    }
+    this.#send = null;
+    this.#connection = null;
+    for (const controller of [...open.values(), ...this.#followed.values()]) controller.abort();
+    this.#followed.clear();
+    await Promise.all(answers);
+    this.#options.executor.forgetPrepared();
+    frames[Symbol.dispose]();
+    // What it was told of may not be recorded.
+    for (const held of this.#held.values()) await this.#store(held);
+    this.#options.onChanged();
+  }
+
+  /** Begins to do what an engine asks for, until it leaves. */
+  async #read(
+    frames: FrameConnection,
+    open: Map<number, AbortController>,
+    answers: Set<Promise<void>>,
+  ): Promise<void> {
     for await (const { head, bytes } of frames.frames()) {
       const message = head as ToExecutor;
       if (message.kind === "cancel") {
@@ -128,23 +151,14 @@ export class ExecutorServer {
       const controller = new AbortController();
       open.set(id, controller);
       const answered = this.#answer(name, request, { signal: controller.signal, bytes })
-        .then((answer) => send({ kind: "answer", id, answer }))
-        .catch((error) => send({ kind: "error", id, error: errorToData(error) }))
+        .then((answer) => frames.send({ kind: "answer", id, answer }))
+        .catch((error) => frames.send({ kind: "error", id, error: errorToData(error) }))
         .finally(() => {
           open.delete(id);
           answers.delete(answered);
         });
       answers.add(answered);
     }
-    this.#send = null;
-    this.#connection = null;
-    for (const controller of [...open.values(), ...this.#followed.values()]) controller.abort();
-    this.#followed.clear();
-    await Promise.all(answers);
-    frames[Symbol.dispose]();
-    // What it was told of may not be recorded.
-    for (const held of this.#held.values()) await this.#store(held);
-    this.#options.onChanged();
   }
 
   async #answer(
