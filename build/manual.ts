@@ -13,6 +13,13 @@ import { EXIT_STATUS_TEXTS } from "../lib/config/exit_status.ts";
 import { optionHelp } from "../lib/config/help_text.ts";
 import { RUN_NOTES } from "../lib/cli/verbs/new_job.ts";
 import { OPTION_ROWS, variableOf } from "../lib/config/options.ts";
+import {
+  AUDIT_TRAIL,
+  DATABASE,
+  ENGINE_SOCKET,
+  LOGS,
+  OUTCOMES,
+} from "../lib/daemon/data_directory.ts";
 import { VERSION } from "../lib/version.ts";
 import { lines, type ManualPage, roffOf, term, text } from "./roff.ts";
 
@@ -187,6 +194,13 @@ function daemonPage(): ManualPage {
         parts: [
           term("SIGTERM, SIGINT", "Stop: jobs are ended and recorded as cancelled."),
           term(
+            "SIGUSR2",
+            "Stop, and leave the jobs to the process that holds them, the executor. A daemon that is started " +
+              "on the same data directory takes them up; so does one that is started after a crash. With " +
+              "--data-dir=:memory: the jobs end with the daemon. Under a service manager, jobs that would not " +
+              "outlive the service are ended as by SIGTERM.",
+          ),
+          term(
             "SIGHUP",
             "Read certificates and users again. Jobs and their followers do not notice.",
           ),
@@ -201,8 +215,9 @@ function daemonPage(): ManualPage {
           ),
           term(
             "/var/lib/job-worker",
-            "The data of a daemon that was set up in /etc/job-worker.",
+            "The data of a daemon that was set up in /etc/job-worker. In each data directory are:",
           ),
+          ...DATA_FILES.map(([names, about]) => term(`    ${names}`, about)),
         ],
       },
       {
@@ -217,6 +232,23 @@ function daemonPage(): ManualPage {
 function sentence(about: string): string {
   return `${about.charAt(0).toUpperCase()}${about.slice(1)}.`.replace(/([.:;])\.$/, "$1");
 }
+
+/** What is in a data directory. */
+const DATA_FILES: readonly (readonly [names: string, about: string])[] = [
+  [`${DATABASE}, ${DATABASE}-wal`, "The records of jobs."],
+  [`${LOGS}/ID/`, "The log of a job."],
+  [AUDIT_TRAIL, "A line of JSON for each decision."],
+  [ENGINE_SOCKET, "Where gateways reach the daemon."],
+  [
+    "executor.N.sock, executor.N.err",
+    "Where the daemon reaches a process that holds jobs, N being 0 to 3; and what that process has said " +
+    "on standard error.",
+  ],
+  [
+    `${OUTCOMES}/ID.json`,
+    "How a job ended while there was no daemon, until the next one has recorded it.",
+  ],
+];
 
 /** Where the pages are kept. */
 export const MANUAL_DIRECTORY: URL = new URL("../deploy/man/", import.meta.url);
