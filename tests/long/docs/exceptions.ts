@@ -58,7 +58,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     line: "systemctl --user enable --now",
     reason: `${NO_SYSTEMD}: the daemon without it`,
     replace: {
-      "systemctl --user enable --now ~/job-worker/worker-daemon.socket ~/job-worker/worker-daemon.service":
+      "systemctl --user enable --now ~/job-worker/worker-daemon-jobs.service ~/job-worker/worker-daemon.socket ~/job-worker/worker-daemon.service":
         "worker-daemon --config=$HOME/job-worker/job-worker.json --job-user=$(id -un)",
     },
     ready: /listening on/,
@@ -99,7 +99,7 @@ export const EXCEPTIONS: readonly Exception[] = [
     line: "systemctl enable --now",
     reason: `${OF_ROOT}: the daemon without systemd`,
     replace: {
-      "systemctl enable --now /etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service":
+      "systemctl enable --now /etc/job-worker/worker-daemon-jobs.service /etc/job-worker/worker-daemon.socket /etc/job-worker/worker-daemon.service":
         "worker-daemon --config=etc/job-worker.json --job-user=$(id -un)",
     },
     ready: /listening on/,
