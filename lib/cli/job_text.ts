@@ -25,7 +25,7 @@ const REASONS: Readonly<Record<JobReason | Unknown, string>> = {
   timeout: "out of time",
   log_limit: "reached the limit of its log",
   shutdown: "the daemon was shut down",
-  lost: "lost, because the daemon died while the job was running; nobody knows how it ended",
+  lost: "lost, because the executor died while the job was running; nobody knows how it ended",
   unknown: "for a reason that this version does not know",
 };
 

@@ -35,7 +35,7 @@ export const JOB_STATUSES = [...LIVE_STATUSES, ...END_STATUSES] as const;
 
 export type JobStatus = typeof JOB_STATUSES[number];
 
-/** Why a job has ended. `lost`: the daemon died while it ran, and nobody knows. */
+/** Why a job has ended. `lost`: the executor died while it ran, and nobody knows. */
 export const JOB_REASONS = [
   "exited",
   "signaled",

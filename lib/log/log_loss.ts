@@ -21,7 +21,7 @@ export function checkReach(log: ReadableLog, job: Job, offset: number): void {
     throw new JobWorkerError(
       "data_loss",
       `${offset - endOffset} bytes of the output before offset ${offset} did not reach the disk: ` +
-        `the log of job "${job.jobId}" ends at byte ${endOffset}. The job is lost: the daemon died ` +
+        `the log of job "${job.jobId}" ends at byte ${endOffset}. The job is lost: the executor died ` +
         "while it ran, and nobody knows how it ended",
       { reason: JOB_LOST },
     );

@@ -49,7 +49,7 @@ const UNUSUAL: readonly (readonly [end: Partial<JobEnd>, status: number, words: 
   [
     { reason: "lost", exitStatus: null },
     125,
-    "failed: lost, because the daemon died while the job was running; nobody knows how it ended",
+    "failed: lost, because the executor died while the job was running; nobody knows how it ended",
   ],
 ];
 

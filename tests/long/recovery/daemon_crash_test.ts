@@ -240,7 +240,7 @@ Deno.test(`the daemon settles what it left when it was killed with its executor,
         assert.deepEqual([code, stdout], [125, followed]);
         assert.match(
           stderr,
-          /^worker-cli: Job \S+ failed: lost, because the daemon died while the job was running/,
+          /^worker-cli: Job \S+ failed: lost, because the executor died while the job was running/,
         );
         const { jobId } = told.started.get("0 0") ?? {};
         assert.equal((await daemon.cli(["wait", `${jobId}`])).code, 125);

@@ -54,7 +54,7 @@ Deno.test("Readers that have seen what did not reach the disk are told how much,
     assert.equal(
       stderr,
       `worker-cli: ${shown - end} bytes of the output before offset ${shown} did not reach the ` +
-        `disk: the log of job "${id}" ends at byte ${end}. The job is lost: the daemon died while ` +
+        `disk: the log of job "${id}" ends at byte ${end}. The job is lost: the executor died while ` +
         "it ran, and nobody knows how it ended\n",
     );
   }
