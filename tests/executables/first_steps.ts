@@ -150,7 +150,7 @@ export function testFirstSteps(executables: Executables): void {
       "--allow-read",
       "--allow-write",
     ]);
-    const executor = others.find((line) => line.at(-1) === "executor") ?? [];
+    const executor = others.find((line) => /\/executor_main\.\w+$/.test(line.at(-1) ?? "")) ?? [];
     const own = [`${data}/executor.0.sock`, `${data}/logs`, `${data}/outcomes`];
     assert.deepEqual(permissions(executor), [
       `--allow-net=unix:${data}/executor.0.sock`,

@@ -95,9 +95,9 @@ export class LossyDisk {
     const node = this.#names.get(path);
     switch (name) {
       case "openat": {
-        if (call.flags.includes("O_TRUNC")) throw new Error(`Truncated by opening it: ${path}`);
-        if (!call.flags.includes("O_CREAT") || this.#names.has(path)) return;
-        this.#names.set(path, newNode("file"));
+        if (node === undefined) {
+          if (call.flags.includes("O_CREAT")) this.#names.set(path, newNode("file"));
+        } else if (call.flags.includes("O_TRUNC")) this.#resize(node, 0, time);
         return;
       }
       case "mkdir":
@@ -128,12 +128,15 @@ export class LossyDisk {
         return;
       }
       case "ftruncate": {
-        if (node === undefined) return;
-        const change = { size: call.number, time };
-        node.changes.push(change);
-        node.now = changed(node.now, change);
+        if (node !== undefined) this.#resize(node, call.number, time);
       }
     }
+  }
+
+  #resize(node: Node, size: number, time: number): void {
+    const change = { size, time };
+    node.changes.push(change);
+    node.now = changed(node.now, change);
   }
 
   #flush({ id, at, name, result }: SystemCall, path: string): void {
