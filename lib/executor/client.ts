@@ -97,6 +97,11 @@ export class ExecutorClient implements AsyncDisposable {
     }
   }
 
+  /** Whether the connection has ended. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
   /**
    * Calls the executor.
    *

@@ -71,15 +71,16 @@ export class MirroredLog implements ReadableLog {
     this.#wakeUp.notify();
   }
 
-  /** Takes over what is on the disk: its writer is gone. */
+  /** Takes over what is on the disk: nothing will be added. */
   async readDisk(): Promise<void> {
     try {
       this.update(logStateOf(await JobLog.open(this.#directory)));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
       // It printed nothing.
+    } finally {
+      this.#closed = true;
+      this.#wakeUp.notify();
     }
-    this.#closed = true;
-    this.#wakeUp.notify();
   }
 }

@@ -46,6 +46,14 @@ export class OutcomeFiles {
     }
   }
 
+  /** Removes what is here of all jobs but these. */
+  async removeOthers(jobIds: ReadonlySet<string>): Promise<void> {
+    for await (const { name } of Deno.readDir(this.#directory)) {
+      const jobId = name.replace(/\.json$/, "");
+      if (!jobIds.has(jobId)) await this.remove(jobId);
+    }
+  }
+
   #pathOf(jobId: string): string {
     return `${this.#directory}/${jobId}.json`;
   }

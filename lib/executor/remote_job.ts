@@ -64,6 +64,11 @@ export class RemoteJob implements RunningJob {
   }
 
   async openLog(): Promise<OpenLog> {
+    if (this.#hasEnded) {
+      // All of it is on the disk, and the executor may have forgotten the job.
+      await this.#log.readDisk();
+      return { log: this.#log, [Symbol.dispose]: () => {} };
+    }
     // Before the call: what it tells meanwhile is for us.
     const isFirst = this.#followers++ === 0;
     try {
@@ -137,9 +142,12 @@ export class RemoteJob implements RunningJob {
    * @param outcome `null` if nobody will ever know
    */
   async orphaned(outcome: JobOutcome | null): Promise<void> {
-    await this.#log.readDisk();
-    this.#outcome = outcome;
-    this.#settle(outcome);
+    try {
+      await this.#log.readDisk();
+    } finally {
+      this.#outcome = outcome;
+      this.#settle(outcome);
+    }
   }
 
   /** Takes over the state of its log. */

@@ -20,6 +20,9 @@ import {
   type ToExecutor,
 } from "./protocol.ts";
 
+/** How long an engine has to take what it is told at the end. */
+const TOLD_WITHIN_MS = 1_000;
+
 /** Options of an {@linkcode ExecutorServer}. */
 export interface ExecutorServerOptions {
   readonly executor: LocalExecutor;
@@ -56,6 +59,8 @@ export class ExecutorServer {
   readonly #handlers: Handlers;
   #send: ((message: FromExecutor) => Promise<void>) | null = null;
   #connection: FrameConnection | null = null;
+  /** Settles once the engine has been sent the last event. */
+  #told: Promise<void> = Promise.resolve();
   #retired = false;
 
   constructor(options: ExecutorServerOptions) {
@@ -91,8 +96,10 @@ export class ExecutorServer {
     }));
   }
 
-  /** Ends the connection with an engine, if there is one. */
-  close(): void {
+  /** Ends the connection with an engine, if there is one, once it has been told all that there is to tell. */
+  async close(): Promise<void> {
+    // One that does not read must not hold us up.
+    await abortable(this.#told, AbortSignal.timeout(TOLD_WITHIN_MS)).catch(() => {});
     this.#connection?.[Symbol.dispose]();
   }
 
@@ -207,7 +214,7 @@ export class ExecutorServer {
   }
 
   #tell(message: FromExecutor): void {
-    void this.#send?.(message);
+    if (this.#send !== null) this.#told = this.#send(message);
   }
 
   #jobOf(jobId: string): LocalJob {

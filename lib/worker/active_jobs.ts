@@ -123,7 +123,12 @@ export class ActiveJobs implements AsyncDisposable {
   async #start(job: Job, { launch, confirm, abandon }: Launch): Promise<Job> {
     const { store } = this.#parts;
     // Before anything that outlives this process is made: a daemon that finds it must know of it.
-    await store.put(job);
+    try {
+      await store.put(job);
+    } catch (error) {
+      await abandon().catch(() => {});
+      throw error;
+    }
     try {
       return await this.#record(job, await launch(), confirm);
     } catch (error) {
