@@ -9,6 +9,7 @@ import type {
   RunningJob,
 } from "../executor/executor.ts";
 import { OutcomeFiles } from "../executor/outcome_files.ts";
+import type { RemoteJob } from "../executor/remote_job.ts";
 import type { ExecutorSettings } from "../executor/protocol.ts";
 import type { StoredJob } from "../job/job_store.ts";
 import type { Containment } from "../job/types.ts";
@@ -16,7 +17,7 @@ import type { ShellEnd } from "../process/proc_shell.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import { lastWords, startExecutor } from "./executor_process.ts";
+import { lastWords, processEnded, startExecutor } from "./executor_process.ts";
 
 /** Options of {@linkcode ExecutorKeeper.open}. */
 export interface ExecutorKeeperOptions {
@@ -47,6 +48,8 @@ export class ExecutorKeeper implements Executor {
   #current: Promise<ExecutorClient> | null;
   /** Whether every executor that was found was alive. */
   readonly #allAnswered: boolean;
+  /** Settles once what an executor that is gone has left is removed. */
+  readonly #cleaned = new WeakMap<ExecutorClient, Promise<unknown>>();
   #closing: "no" | "end" | "hand over" = "no";
 
   private constructor(options: ExecutorKeeperOptions, parts: {
@@ -70,25 +73,31 @@ export class ExecutorKeeper implements Executor {
     const clients = new Map<string, ExecutorClient>();
     let allAnswered = true;
     let current: ExecutorClient | null = null;
-    for (const socket of executorSockets(dataDirectory)) {
-      if (await Deno.lstat(socket).catch(() => null) === null) continue;
-      try {
-        const client = await connect(socket, options);
-        clients.set(socket, client);
-        if (isOurs(client, settings)) current ??= client;
-      } catch (error) {
-        // One that has just ended by itself has taken its socket with it.
+    try {
+      for (const socket of executorSockets(dataDirectory)) {
         if (await Deno.lstat(socket).catch(() => null) === null) continue;
-        allAnswered = false;
-        diagnostics.warn("{why}", { why: messageOf(error) });
-        await Deno.remove(socket);
+        try {
+          const client = await connect(socket, options);
+          clients.set(socket, client);
+          if (isOurs(client, settings)) current ??= client;
+        } catch (error) {
+          // One that has just ended by itself has taken its socket with it.
+          if (await Deno.lstat(socket).catch(() => null) === null) continue;
+          allAnswered = false;
+          diagnostics.warn("{why}", { why: messageOf(error) });
+          await Deno.remove(socket);
+        }
       }
+      current ??= await startOrReuse(options, clients);
+      for (const client of clients.values()) {
+        await client.call("setRetired", { retired: client !== current });
+      }
+      return new ExecutorKeeper(options, { outcomes, clients, current, allAnswered });
+    } catch (error) {
+      // Each serves one engine at a time, and so would have none for whoever tries again.
+      for (const client of clients.values()) await client[Symbol.asyncDispose]();
+      throw error;
     }
-    current ??= await startOrReuse(options, clients);
-    for (const client of clients.values()) {
-      await client.call("setRetired", { retired: client !== current });
-    }
-    return new ExecutorKeeper(options, { outcomes, clients, current, allAnswered });
   }
 
   async prepare(request: LaunchRequest): Promise<PreparedJob> {
@@ -110,6 +119,7 @@ export class ExecutorKeeper implements Executor {
 
   async abandon(jobId: string): Promise<void> {
     this.#preparedBy.delete(jobId);
+    for (const { jobs } of this.#clients.values()) jobs.delete(jobId);
     const client = await this.#newest();
     // Its executor may have died just when it had got a process.
     const job = { jobId, pid: 0, containment: this.containment };
@@ -135,6 +145,8 @@ export class ExecutorKeeper implements Executor {
       held.push(new EndedJob(stored, outcome, { directory, onReleased }));
     }
     await this.#killLeftovers(rest);
+    // The end of others was recorded just before whoever recorded it died.
+    await this.#outcomes.removeOthers(new Set(held.map(({ jobId }) => jobId)));
     return { held, isComplete: this.#allAnswered };
   }
 
@@ -152,11 +164,12 @@ export class ExecutorKeeper implements Executor {
     if (this.#closing === "no") this.#closing = "end";
     await this.#current?.catch(() => {});
     await Promise.all([...this.#clients.values()].map(async (client) => {
-      // One without jobs ends at once.
       if (this.#closing === "end") {
         await client.call("setRetired", { retired: true }).catch(() => {});
       }
       await client[Symbol.asyncDispose]();
+      // One without jobs ends at once. When we have gone, nothing of us uses the data directory any more.
+      if (this.#closing === "end" && client.jobs.size === 0) await processEnded(client.hello.pid);
     }));
   }
 
@@ -167,62 +180,81 @@ export class ExecutorKeeper implements Executor {
 
   #watch(socket: string, client: ExecutorClient): void {
     this.#clients.set(socket, client);
-    void client.closed.then(async () => {
-      this.#clients.delete(socket);
-      if (this.#closing === "no") await this.#died(socket, client);
-      if (this.#closing !== "hand over") {
-        await Deno.remove(executorErrors(socket)).catch(() => {});
-      }
-    });
+    const cleaned = client.closed.then(() => this.#cleanUp(socket, client));
+    this.#cleaned.set(client, cleaned);
+    void cleaned.then((hasDied) => hasDied ? this.#endJobs(client) : undefined);
   }
 
-  /** An executor is gone. One that was retired ends without jobs; any other has died. */
-  async #died(socket: string, client: ExecutorClient): Promise<void> {
+  /**
+   * Removes what an executor that is gone has left in the data directory.
+   *
+   * @returns whether it has died: one that was retired ends without jobs
+   */
+  async #cleanUp(socket: string, client: ExecutorClient): Promise<boolean> {
+    this.#clients.delete(socket);
+    const errors = executorErrors(socket);
     const isCurrent = await this.#current?.catch(() => null) === client;
-    const left = [...client.jobs.values()].filter(({ hasEnded }) => !hasEnded);
-    if (!isCurrent && left.length === 0) return;
-    diagnostics.error("Executor {pid} has ended: {why}", {
-      pid: client.hello.pid,
-      why: await lastWords(executorErrors(socket)),
-    });
-    await Deno.remove(socket).catch(() => {});
-    if (isCurrent) this.#current = null;
-    const jobs = await Promise.all(
-      left.map(async (job) => [job, await this.#outcomes.read(job.jobId)] as const),
-    );
+    const hasDied = this.#closing === "no" && (isCurrent || leftIn(client).length > 0);
+    if (hasDied) {
+      const { pid } = client.hello;
+      diagnostics.error("Executor {pid} has ended: {why}", { pid, why: await lastWords(errors) });
+      await Deno.remove(socket).catch(() => {});
+    }
+    if (this.#closing !== "hand over") await Deno.remove(errors).catch(() => {});
+    if (hasDied && isCurrent) this.#current = null;
+    return hasDied;
+  }
+
+  /** Ends what is left of the jobs of an executor that has died, and says so. */
+  async #endJobs(client: ExecutorClient): Promise<void> {
     const { containment } = client.hello;
+    const left = leftIn(client);
+    const report = (error: unknown) =>
+      left.forEach(({ jobId }) => this.#options.onFault(error, jobId));
     try {
       await this.#killLeftovers(
-        jobs.filter(([, outcome]) => outcome === null).map(([{ jobId, pid, processIdentity }]) => ({
+        left.map(({ jobId, pid, processIdentity }) => ({
           job: { jobId, pid, containment },
           processIdentity,
         })),
       );
     } catch (error) {
-      for (const { jobId } of left) this.#options.onFault(error, jobId);
+      report(error);
     }
-    await Promise.all(jobs.map(([job, outcome]) => job.orphaned(outcome)));
+    await Promise.all(left.map(async (job) => {
+      const outcome = await this.#outcomes.read(job.jobId).catch(() => null);
+      await job.orphaned(outcome).catch((error) => this.#options.onFault(error, job.jobId));
+    }));
   }
 
   /** The one for new jobs, which is started if the one before has died. */
   async #newest(): Promise<ExecutorClient> {
-    this.#current ??= this.#replace().catch((error) => {
-      // Whoever asks next may have more luck.
-      this.#current = null;
-      throw error;
-    });
-    return await this.#current;
+    for (;;) {
+      this.#current ??= this.#replace().catch((error) => {
+        // Whoever asks next may have more luck.
+        this.#current = null;
+        throw error;
+      });
+      const client = await this.#current;
+      if (!client.isClosed || this.#closing !== "no") return client;
+      await this.#cleaned.get(client);
+    }
   }
 
   async #replace(): Promise<ExecutorClient> {
     const clients = new Map(this.#clients);
     const current = await startOrReuse(this.#options, clients);
-    await current.call("setRetired", { retired: false });
     for (const [socket, client] of clients) {
       if (!this.#clients.has(socket)) this.#watch(socket, client);
     }
+    await current.call("setRetired", { retired: false });
     return current;
   }
+}
+
+/** The jobs of an executor of which nobody knows yet what they came to. */
+function leftIn({ jobs }: ExecutorClient): RemoteJob[] {
+  return [...jobs.values()].filter(({ hasEnded }) => !hasEnded);
 }
 
 function isOurs({ hello }: ExecutorClient, settings: ExecutorSettings): boolean {
@@ -255,6 +287,8 @@ async function startOrReuse(
     return last;
   }
   const free = socket ?? sockets[0] ?? "";
+  // Whoever has left this behind is gone.
+  await Deno.remove(free).catch(() => {});
   await startExecutor({
     socket: free,
     logs: `${dataDirectory}/${LOGS}`,

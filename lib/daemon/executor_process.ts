@@ -1,3 +1,5 @@
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { findTool } from "../process/tools.ts";
 import { executorCommand } from "./executor_command.ts";
@@ -8,6 +10,12 @@ import type { ExecutorOptions } from "./executor_role.ts";
  * outlives us: whatever our own standard error is may be a pipe that nobody reads one day.
  */
 const TO_FILE = 'exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&- 2>"$0"; exec "$@"';
+
+/** How long to wait for the end of an executor that has no job. */
+const END_WITHIN_MS = 5_000;
+
+/** How often to look whether it has ended: from, to. */
+const LOOK_AGAIN_MS = { first: 2, last: 100 };
 
 /**
  * Starts an executor in a session of its own, which outlives this process.
@@ -47,4 +55,16 @@ export async function startExecutor(
 export async function lastWords(errors: string): Promise<string> {
   const text = await Deno.readTextFile(errors).catch(messageOf);
   return text.trim().slice(-2_000) || "it said nothing";
+}
+
+/** Waits until a process that is about to end has done so, but not for ever. */
+export async function processEnded(pid: number): Promise<void> {
+  const nextWait = doubling(LOOK_AGAIN_MS);
+  const deadline = performance.now() + END_WITHIN_MS;
+  while (performance.now() < deadline) {
+    const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
+    // In a container perhaps nobody reaps it.
+    if (stat === "" || /\) Z [^)]*$/.test(stat)) return;
+    await delay(nextWait());
+  }
 }

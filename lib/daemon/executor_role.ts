@@ -80,7 +80,7 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   await Deno.remove(socket).catch(() => {});
   listener.close();
   await server.killAll();
-  server.close();
+  await server.close();
   await serving;
   return 0;
 }

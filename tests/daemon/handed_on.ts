@@ -74,9 +74,9 @@ let opened = 0;
 Worker.open = async (given) => {
   const { store: _store, executor, ...values } = given;
   if (++opened === 1) {
-    await executor?.[Symbol.asyncDispose]();
     // A supervised daemon retries whatever may pass.
     pauses = originalSetInterval(() => timers.pass(1_000), 10);
+    await executor?.[Symbol.asyncDispose]();
     throw new JobWorkerError("unavailable", "Not now");
   }
   told.worker = values;
