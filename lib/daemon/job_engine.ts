@@ -2,6 +2,7 @@ import { messageOf } from "../errors.ts";
 import type { AuditEntry } from "../service/audit.ts";
 import { AuditLog } from "../service/audit_log.ts";
 import type { JobService } from "../service/job_service.ts";
+import { recentStarts } from "../service/recent_starts.ts";
 import { WorkerService } from "../service/worker_service.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
 import { type Containment, type Job, MemoryStore, Worker } from "../worker/mod.ts";
@@ -99,6 +100,7 @@ export class JobEngine implements AsyncDisposable {
     const logLimit = { bytes: options.logLimit, policy: options.logPolicy };
     let adopted = 0;
     let lost = 0;
+    let started: Set<string> | null = null;
     let housekeeping: Housekeeping | null = null;
     const onFault = (error: unknown, jobId: string) => {
       diagnostics.error("Job {jobId}: {why}", { jobId, why: messageOf(error) });
@@ -128,8 +130,10 @@ export class JobEngine implements AsyncDisposable {
         onEnded: () => housekeeping?.jobEnded(),
         onAdopted: async (job, isConfirmed) => {
           adopted++;
-          // The engine that started it died before it could account for it.
-          if (!isConfirmed) await audit.commit(startOf(job));
+          if (isConfirmed) return;
+          // The engine that started it died before it could account for it, or say that it had.
+          started ??= await recentStarts(`${dataDirectory}/${AUDIT_TRAIL}`);
+          if (!started.has(job.jobId)) await audit.commit(startOf(job));
         },
         onLost: (jobs) => lost += jobs.length,
         onFault,

@@ -59,8 +59,6 @@ export class ExecutorServer {
   readonly #handlers: Handlers;
   #send: ((message: FromExecutor) => Promise<void>) | null = null;
   #connection: FrameConnection | null = null;
-  /** Settles once the engine has been sent the last event. */
-  #told: Promise<void> = Promise.resolve();
   #retired = false;
 
   constructor(options: ExecutorServerOptions) {
@@ -98,9 +96,11 @@ export class ExecutorServer {
 
   /** Ends the connection with an engine, if there is one, once it has been told all that there is to tell. */
   async close(): Promise<void> {
+    const connection = this.#connection;
+    if (connection === null) return;
     // One that does not read must not hold us up.
-    await abortable(this.#told, AbortSignal.timeout(TOLD_WITHIN_MS)).catch(() => {});
-    this.#connection?.[Symbol.dispose]();
+    await abortable(connection.close(), AbortSignal.timeout(TOLD_WITHIN_MS)).catch(() => {});
+    connection[Symbol.dispose]();
   }
 
   /** Tells of an error that no caller can be told. */
@@ -214,7 +214,7 @@ export class ExecutorServer {
   }
 
   #tell(message: FromExecutor): void {
-    if (this.#send !== null) this.#told = this.#send(message);
+    void this.#send?.(message);
   }
 
   #jobOf(jobId: string): LocalJob {
