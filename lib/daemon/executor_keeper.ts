@@ -102,6 +102,16 @@ export class ExecutorKeeper implements Executor {
 
   async prepare(request: LaunchRequest): Promise<PreparedJob> {
     const client = await this.#newest();
+    try {
+      return await this.#prepareBy(client, request);
+    } catch (error) {
+      // It has just died, and nothing was made yet. What its successor dies of may be this very job.
+      if (!client.isClosed || this.#closing !== "no") throw error;
+      return await this.#prepareBy(await this.#newest(), request);
+    }
+  }
+
+  async #prepareBy(client: ExecutorClient, request: LaunchRequest): Promise<PreparedJob> {
     const prepared = await client.call("prepare", request);
     this.#preparedBy.set(request.jobId, client);
     return prepared;
@@ -209,8 +219,6 @@ export class ExecutorKeeper implements Executor {
   async #endJobs(client: ExecutorClient): Promise<void> {
     const { containment } = client.hello;
     const left = leftIn(client);
-    const report = (error: unknown) =>
-      left.forEach(({ jobId }) => this.#options.onFault(error, jobId));
     try {
       await this.#killLeftovers(
         left.map(({ jobId, pid, processIdentity }) => ({
@@ -219,7 +227,7 @@ export class ExecutorKeeper implements Executor {
         })),
       );
     } catch (error) {
-      report(error);
+      for (const { jobId } of left) this.#options.onFault(error, jobId);
     }
     await Promise.all(left.map(async (job) => {
       const outcome = await this.#outcomes.read(job.jobId).catch(() => null);
