@@ -81,7 +81,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   });
   if (engine.adopted > 0) {
     const count = engine.adopted;
-    diagnostics.info("{count} {jobs} of the daemon before go on", {
+    diagnostics.info("{count} {jobs} of the daemon before taken up", {
       count,
       jobs: count === 1 ? "job" : "jobs",
     });
@@ -134,12 +134,10 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await manager?.ready(status);
   if (!signal.aborted) await ended.promise;
   const reason = messageOf(signal.reason);
-  const handsOver = reason === HAND_OVER && (supervisor === null || engine.jobsAreApart);
-  if (reason === HAND_OVER && !handsOver) {
-    diagnostics.warn("The jobs cannot be handed over: {why}", {
-      why: "they are in the service of the daemon, not in worker-daemon-jobs.service",
-    });
-  }
+  const isAsked = reason === HAND_OVER;
+  const why = isAsked ? engine.whyNotHandOver(supervisor !== null) : null;
+  const handsOver = isAsked && why === null;
+  if (why !== null) diagnostics.warn("The jobs cannot be handed over: {why}", { why });
   await manager?.stopping(handsOver ? "Handing the jobs over" : "Ending the jobs");
   if (handsOver) {
     diagnostics.info("Handing over: {reason}; the jobs go on", { reason });

@@ -11,6 +11,7 @@ import type {
 import { OutcomeFiles } from "../executor/outcome_files.ts";
 import type { RemoteJob } from "../executor/remote_job.ts";
 import type { ExecutorSettings } from "../executor/protocol.ts";
+import { isLasting } from "../files/lasting.ts";
 import type { StoredJob } from "../job/job_store.ts";
 import type { Containment } from "../job/types.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
@@ -83,6 +84,7 @@ export class ExecutorKeeper implements Executor {
         } catch (error) {
           // One that has just ended by itself has taken its socket with it.
           if (await Deno.lstat(socket).catch(() => null) === null) continue;
+          if (isLasting(error)) throw error;
           allAnswered = false;
           diagnostics.warn("{why}", { why: messageOf(error) });
           await Deno.remove(socket);

@@ -45,6 +45,7 @@ export class JobEngine implements AsyncDisposable {
   readonly lost: number;
   readonly #worker: Worker;
   readonly #executor: ExecutorKeeper;
+  readonly #isInMemory: boolean;
   readonly #shutdownGraceMs: number;
   readonly #resources: AsyncDisposableStack;
   #handedOver = false;
@@ -52,6 +53,7 @@ export class JobEngine implements AsyncDisposable {
   private constructor(parts: {
     readonly worker: Worker;
     readonly executor: ExecutorKeeper;
+    readonly isInMemory: boolean;
     readonly service: JobService;
     readonly audit: AuditLog;
     readonly adopted: number;
@@ -68,6 +70,7 @@ export class JobEngine implements AsyncDisposable {
     this.containment = parts.worker.containment;
     this.#worker = parts.worker;
     this.#executor = parts.executor;
+    this.#isInMemory = parts.isInMemory;
     this.#shutdownGraceMs = parts.shutdownGraceMs;
     this.#resources = parts.resources;
   }
@@ -151,6 +154,7 @@ export class JobEngine implements AsyncDisposable {
     return new JobEngine({
       worker,
       executor,
+      isInMemory: options.dataDir === IN_MEMORY,
       service,
       audit,
       adopted,
@@ -161,9 +165,15 @@ export class JobEngine implements AsyncDisposable {
     });
   }
 
-  /** Whether a service manager that restarts the daemon would leave the jobs alone. */
-  get jobsAreApart(): boolean {
-    return this.#executor.areApart;
+  /**
+   * Why the jobs cannot be left to the executors; `null` if they can.
+   *
+   * @param isSupervised whether a service manager ends what else is in the service of the daemon
+   */
+  whyNotHandOver(isSupervised: boolean): string | null {
+    if (this.#isInMemory) return "their records are in memory";
+    if (!isSupervised || this.#executor.areApart) return null;
+    return "they are in the service of the daemon, not in worker-daemon-jobs.service";
   }
 
   /** Leaves the jobs to the executors, for the next engine to take up. What is being started gets started. */

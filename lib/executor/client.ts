@@ -67,7 +67,8 @@ export class ExecutorClient implements AsyncDisposable {
   /**
    * Connects with an executor.
    *
-   * @throws `unavailable` if none is there, or it speaks a protocol that we do not know
+   * @throws `unavailable` if none is there; `failed_precondition` if it has jobs, and speaks a protocol that we
+   *   do not know
    */
   static async connect(options: ExecutorClientOptions): Promise<ExecutorClient> {
     let connection: FrameConnection;
@@ -86,10 +87,7 @@ export class ExecutorClient implements AsyncDisposable {
       if (hello.protocol === PROTOCOL) {
         return new ExecutorClient(options, connection, messages, hello);
       }
-      throw noExecutor(
-        options.socket,
-        `version ${hello.version} speaks protocol ${hello.protocol}, and this is ${PROTOCOL}`,
-      );
+      throw otherProtocol(options.socket, hello);
     } catch (error) {
       connection[Symbol.dispose]();
       if (error instanceof JobWorkerError) throw error;
@@ -224,6 +222,17 @@ async function* messagesOf(
 function noExecutor(socket: string, why: string, cause?: unknown): JobWorkerError {
   const message = `Cannot reach an executor at its socket "${socket}": ${why}`;
   return new JobWorkerError("unavailable", message, { cause });
+}
+
+/** An executor that we cannot talk to; while it has jobs nobody should go on without them. */
+function otherProtocol(socket: string, { version, protocol, pid, jobs }: Hello): JobWorkerError {
+  const why = `version ${version} speaks protocol ${protocol}, and this version speaks ${PROTOCOL}`;
+  if (jobs.length === 0) return noExecutor(socket, why);
+  return new JobWorkerError(
+    "failed_precondition",
+    `Cannot take up the jobs (${jobs.length}) of executor ${pid}: ${why}; start that version again until they ` +
+      `have ended, or end them: kill ${pid}`,
+  );
 }
 
 function gone(): JobWorkerError {
