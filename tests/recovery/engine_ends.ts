@@ -57,15 +57,19 @@ export async function endEngines(
       execution: { hasInput: true },
     });
     const ended = new AbortController();
+    const done = { count: 0 };
     const followers = printers.slice(0, FOLLOWERS).map((jobId) => followed(client, jobId));
     const work = Promise.all([
-      startOften(client, path, ended.signal),
-      stopOften(client, ended.signal),
+      startOften(client, path, done, ended.signal),
+      stopOften(client, done, ended.signal),
       writeOften(client, reader.jobId, ended.signal),
     ]);
     // What goes wrong there is told at the end.
     for (const promise of [work, ...followers]) promise.catch(() => {});
     for (let round = 0; round < rounds; round++) {
+      // However slow the machine is, something gets done before the engine ends.
+      const { count } = done;
+      if (round % 4 === 0) await until(() => Promise.resolve(done.count > count));
       await delay(random() * 400);
       if (how === "killed") await daemon.kill();
       else await daemon.handOver();
@@ -111,37 +115,46 @@ async function followed(client: JobWorkerClient, jobId: string): Promise<string>
   );
 }
 
-/** Starts a job, again under the same request if engines end so fast that the client gives up. */
+/** How long a call may be made again and again, in which engines come and go. */
+const AGAIN_FOR_MS = 300_000;
+
+/** Makes a call again if engines end so fast that the client gives up. */
+async function again<T>(call: () => Promise<T>): Promise<T> {
+  const deadline = performance.now() + AGAIN_FOR_MS;
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      const isUnreached = error instanceof JobWorkerError && error.code === "unavailable";
+      if (!isUnreached || performance.now() > deadline) throw error;
+      await delay(20);
+    }
+  }
+}
+
+/** Starts a job, again under the same request if need be. */
 async function startJob(
   client: JobWorkerClient,
   command: { readonly name: string; readonly args: string[] },
   requestId: string,
 ): Promise<string> {
-  const started = await until(async () => {
-    try {
-      return await client.startJob({ command, requestId });
-    } catch (error) {
-      assert.ok(error instanceof JobWorkerError);
-      assert.equal(error.code, "unavailable", error.message);
-      return false;
-    }
-  });
-  return started.jobId;
+  return (await again(() => client.startJob({ command, requestId }))).jobId;
 }
 
 /** Starts jobs one after the other, each of which must have run once. Returns how many. */
 async function startOften(
   client: JobWorkerClient,
   directory: string,
+  done: { count: number },
   signal: AbortSignal,
 ): Promise<number> {
   let count = 0;
-  for (; !signal.aborted; count++) {
+  for (; !signal.aborted; count++, done.count++) {
     const note = `${directory}/note-${count}`;
     const code = count % 50;
     const command = { name: "sh", args: ["-c", NOTED, "sh", note, `${code}`] };
     const jobId = await startJob(client, command, `start-${count}`);
-    const { end } = await client.waitJob({ jobId });
+    const { end } = await again(() => client.waitJob({ jobId }));
     assert.deepEqual(end?.exitStatus, { code }, JSON.stringify(end));
     assert.equal(await Deno.readTextFile(note), "run\n");
   }
@@ -149,24 +162,25 @@ async function startOften(
 }
 
 /** Starts jobs that do not end, and stops them. Returns how many. */
-async function stopOften(client: JobWorkerClient, signal: AbortSignal): Promise<number> {
+async function stopOften(
+  client: JobWorkerClient,
+  done: { count: number },
+  signal: AbortSignal,
+): Promise<number> {
   let count = 0;
-  for (; !signal.aborted; count++) {
+  for (; !signal.aborted; count++, done.count++) {
     const command = { name: "sleep", args: ["1000"] };
     const jobId = await startJob(client, command, `stop-${count}`);
-    await until(async () => {
-      try {
-        await client.stopJob({ jobId, stopSignal: "", gracePeriodMs: null });
-        return true;
-      } catch (error) {
-        assert.ok(error instanceof JobWorkerError);
-        // A stop is not made again by itself; one that got through may have been told to nobody.
-        if (error.code === "failed_precondition") return true;
-        assert.equal(error.code, "unavailable", error.message);
-        return false;
-      }
-    });
-    const { end } = await client.waitJob({ jobId });
+    await again(() => client.stopJob({ jobId, stopSignal: "", gracePeriodMs: null })).catch(
+      (error) => {
+        // One that got through may have been confirmed to nobody.
+        assert.ok(
+          error instanceof JobWorkerError && error.code === "failed_precondition",
+          `${error}`,
+        );
+      },
+    );
+    const { end } = await again(() => client.waitJob({ jobId }));
     assert.deepEqual([end?.status, end?.reason], ["cancelled", "stopped"]);
     assert.deepEqual(end?.exitStatus, { signal: "SIGTERM" });
   }
