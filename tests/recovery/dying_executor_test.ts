@@ -33,6 +33,9 @@ const STEPS: Readonly<Record<Step, "stopped" | "nothing" | "lost" | "exited">> =
   "before its end is recorded": "exited",
 };
 
+/** Leaves a process in a session of its own. */
+const LEAVER = "setsid sleep 1000 & wait";
+
 /** A worker that halts at each step until the test has done there what it wants to. */
 async function openWorker(
   directory: string,
@@ -131,7 +134,8 @@ for (const [step, fate] of Object.entries(STEPS) as [Step, string][]) {
       });
       const { worker } = opened;
       const confirmed: string[] = [];
-      const ends = step === "before its end is recorded" ? "exit 7" : "setsid sleep 1000 & wait";
+      // Where a stop by its process group reaches all of it, and otherwise also what has left that.
+      const ends = fate === "exited" ? "exit 7" : fate === "stopped" ? "sleep 1000 & wait" : LEAVER;
       const start = worker.start({
         command: { name: "sh", args: ["-c", `echo run >>"$0"; ${ends}`, note] },
         owner: "alice",
