@@ -1,0 +1,106 @@
+import type { JobOutcome } from "../../lib/executor/executor.ts";
+import type { LogState } from "../../lib/executor/mirrored_log.ts";
+import type { CallExecutor, NoteName } from "../../lib/executor/protocol.ts";
+import { RemoteJob } from "../../lib/executor/remote_job.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { assert } from "../assert.ts";
+import { openLog, write } from "../log/log_fixture.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+import { DONE } from "./job_fixture.ts";
+
+const PROGRESS = { timeoutMs: 7, stdoutBytes: 1, stderrBytes: 2, logBytes: 3 };
+const OUTCOME: JobOutcome = { ...PROGRESS, usage: null, outputTruncated: false, end: DONE };
+const EMPTY: LogState = { segments: [], endOffset: 0, closed: false };
+
+/** A job of an executor that notes what is asked of it, and answers so. */
+function remote(
+  answer: (name: string) => unknown = () => EMPTY,
+  directory = "/nonexistent",
+) {
+  const asked: string[] = [];
+  const call = ((name: string) => {
+    asked.push(name);
+    return Promise.resolve().then(() => answer(name));
+  }) as unknown as CallExecutor;
+  const job = new RemoteJob(
+    { jobId: "job", pid: 7, processIdentity: "identity", isConfirmed: false },
+    {
+      directory,
+      call,
+      note: (name: NoteName) => void asked.push(`note ${name}`),
+      progress: () => call("progress", { jobIds: ["job"] }).then((all) => all["job"]),
+      onReleased: () => void asked.push("released"),
+    },
+  );
+  return { job, asked };
+}
+
+function gone(): never {
+  throw new JobWorkerError("unavailable", "Gone");
+}
+
+Deno.test("A remote job opens its log once for all its readers, and leaves it with the last", async () => {
+  const { job, asked } = remote();
+  const [first, second] = [await job.openLog(), await job.openLog()];
+  assert.equal(first.log, second.log);
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  assert.deepEqual(asked, ["openLog", "logState"]);
+  second[Symbol.dispose]();
+  assert.deepEqual(asked, ["openLog", "logState", "note closeLog"]);
+  const third = await job.openLog();
+  assert.deepEqual(asked.slice(3), ["openLog"]);
+  third[Symbol.dispose]();
+});
+
+Deno.test("A remote job whose log cannot be opened has no reader then", async () => {
+  let isGone = true;
+  const { job, asked } = remote(() => isGone ? gone() : EMPTY);
+  await assert.rejects(job.openLog(), /Gone/);
+  isGone = false;
+  (await job.openLog())[Symbol.dispose]();
+  assert.deepEqual(asked, ["openLog", "note closeLog", "openLog", "note closeLog"]);
+});
+
+Deno.test("A remote job that has ended asks nobody: its log is on the disk, and what it came to is known", async () => {
+  await using test = await openLog();
+  await write(test.writer, "all of it");
+  await test.writer[Symbol.asyncDispose]();
+  const { job, asked } = remote(gone, test.directory);
+  job.end(OUTCOME);
+  assert.deepEqual([job.hasEnded, await job.ended], [true, OUTCOME]);
+  using opened = await job.openLog();
+  assert.deepEqual([opened.log.endOffset, opened.log.closed], [9, true]);
+  assert.deepEqual(await job.progress(), OUTCOME);
+  await job.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "stopped" });
+  await job.signal("TERM");
+  await job.setTimeLimit(1);
+  assert.deepEqual(asked, []);
+  job.release();
+  assert.deepEqual(asked, ["released", "note release"]);
+});
+
+Deno.test("A remote job says how far it was when its executor died", async () => {
+  let answer: () => unknown = () => ({ job: PROGRESS });
+  const { job } = remote(() => answer());
+  assert.deepEqual(await job.progress(), PROGRESS);
+  answer = gone;
+  assert.deepEqual(await job.progress(), PROGRESS);
+  await assert.rejects(
+    job.stop({ stopSignal: "TERM", gracePeriodMs: 0, reason: "stopped" }),
+    /Gone/,
+  );
+  await assert.rejects(job.closeInput(), /Gone/);
+  await job.orphaned(null);
+  assert.deepEqual([job.hasEnded, await job.ended], [true, null]);
+  assert.deepEqual(await job.progress(), PROGRESS);
+});
+
+Deno.test("A remote job whose log cannot be read has ended nevertheless", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/file`;
+  await Deno.writeTextFile(path, "");
+  const { job } = remote(gone, path);
+  await assert.rejects(job.orphaned(OUTCOME), /Not a directory/);
+  assert.deepEqual(await job.ended, OUTCOME);
+});
