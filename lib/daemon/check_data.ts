@@ -8,7 +8,9 @@ import {
   checkDataDirectory,
   DATABASE,
   ENGINE_SOCKET,
+  executorSockets,
   LOGS,
+  OUTCOMES,
 } from "./data_directory.ts";
 import { programOutput } from "./program_output.ts";
 
@@ -19,6 +21,7 @@ const KINDS: readonly (readonly [name: string, kind: "file" | "directory"])[] = 
   [`${DATABASE}-journal`, "file"],
   [AUDIT_TRAIL, "file"],
   [LOGS, "directory"],
+  [OUTCOMES, "directory"],
 ];
 
 /** Prints the first of its arguments that we may not write, by the kernel's own judgement. */
@@ -42,10 +45,11 @@ export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh"
     }
     written.push(join(path, name));
   }
-  const socket = join(path, ENGINE_SOCKET);
-  if ((await fileInfo(socket))?.isDirectory) {
+  for (const socket of [join(path, ENGINE_SOCKET), ...executorSockets(path)]) {
+    if (!(await fileInfo(socket))?.isDirectory) continue;
+    const whose = socket.endsWith(ENGINE_SOCKET) ? "the engine's" : "an executor's";
     throw failedPrecondition(
-      `Cannot make the engine's socket "${socket}": a directory is in its place`,
+      `Cannot make ${whose} socket "${socket}": a directory is in its place`,
     );
   }
   const unwritable = await firstUnwritable(written, tools);

@@ -1,4 +1,4 @@
-import { messageOf } from "../errors.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
 import { ExecutorClient } from "../executor/client.ts";
 import { EndedJob } from "../executor/ended_job.ts";
 import type {
@@ -87,7 +87,7 @@ export class ExecutorKeeper implements Executor {
           if (isLasting(error)) throw error;
           allAnswered = false;
           diagnostics.warn("{why}", { why: messageOf(error) });
-          await Deno.remove(socket);
+          await removeSocket(socket);
         }
       }
       current ??= await startOrReuse(options, clients);
@@ -267,6 +267,21 @@ function leftIn({ jobs }: ExecutorClient): RemoteJob[] {
   return [...jobs.values()].filter(({ hasEnded }) => !hasEnded);
 }
 
+/** @throws `failed_precondition` if something else is in its place */
+async function removeSocket(socket: string): Promise<void> {
+  try {
+    await Deno.remove(socket);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw new JobWorkerError(
+      "failed_precondition",
+      `Cannot make an executor's socket "${socket}": what is in its place cannot be removed: ` +
+        messageOf(error),
+      { cause: error },
+    );
+  }
+}
+
 function isOurs({ hello }: ExecutorClient, settings: ExecutorSettings): boolean {
   return hello.version === VERSION_TEXT &&
     JSON.stringify(hello.settings) === JSON.stringify(settings);
@@ -298,7 +313,7 @@ async function startOrReuse(
   }
   const free = socket ?? sockets[0] ?? "";
   // Whoever has left this behind is gone.
-  await Deno.remove(free).catch(() => {});
+  await removeSocket(free);
   await startExecutor({
     socket: free,
     logs: `${dataDirectory}/${LOGS}`,

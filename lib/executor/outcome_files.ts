@@ -1,5 +1,7 @@
 import { settleAll } from "../async/settle_all.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
 import { flushDirectory, flushFile } from "../files/flush.ts";
+import { isLasting } from "../files/lasting.ts";
 import type { JobOutcome, RunningJob } from "./executor.ts";
 
 /** What a job came to, and whether its start is recorded. */
@@ -16,10 +18,20 @@ export class OutcomeFiles {
     this.#directory = directory;
   }
 
-  /** Makes the directory, with mode 0700, if there is none. */
+  /**
+   * Makes the directory, with mode 0700, if there is none.
+   *
+   * @throws `failed_precondition` if that is impossible, `unavailable` if it may work later
+   */
   static async open(directory: string): Promise<OutcomeFiles> {
-    await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
-    return new OutcomeFiles(directory);
+    try {
+      await Deno.mkdir(directory, { recursive: true, mode: 0o700 });
+      return new OutcomeFiles(directory);
+    } catch (error) {
+      const code = isLasting(error) ? "failed_precondition" : "unavailable";
+      const message = `Cannot keep outcomes of jobs in "${directory}": ${messageOf(error)}`;
+      throw new JobWorkerError(code, message, { cause: error });
+    }
   }
 
   async write(jobId: string, outcome: StoredOutcome): Promise<void> {

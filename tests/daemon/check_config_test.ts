@@ -136,6 +136,16 @@ const DAMAGES: readonly (readonly [
     /logs": it is not a directory|Cannot keep logs in ".*logs": File exists/,
   ],
   [
+    "a file in the place of the outcomes",
+    (data) => Deno.writeTextFile(`${data}/outcomes`, ""),
+    /outcomes": it is not a directory|Cannot keep outcomes of jobs in ".*outcomes": File exists/,
+  ],
+  [
+    "a directory in the place of an executor's socket",
+    (data) => Deno.mkdir(`${data}/executor.2.sock/there`, { recursive: true }),
+    /Cannot make an executor's socket ".*executor\.2\.sock": /,
+  ],
+  [
     "a directory in the place of the engine's socket",
     (data) => Deno.mkdir(`${data}/engine.sock/there`, { recursive: true }),
     /Cannot make the engine's socket ".*engine\.sock": /,
@@ -148,7 +158,7 @@ const DAMAGES: readonly (readonly [
     },
     /jobs\.db-journal": it is not a file|Cannot open the database ".*jobs\.db": /,
   ],
-  ...["jobs.db", "audit.log", "logs"].map((name): typeof DAMAGES[number] => [
+  ...["jobs.db", "audit.log", "logs", "outcomes"].map((name): typeof DAMAGES[number] => [
     `a link that leads nowhere in the place of ${name}`,
     (data) => Deno.symlink(`${data}/nowhere/${name}`, `${data}/${name}`),
     new RegExp(`${name}" is a link that leads nowhere|Cannot .*${name}\\b.*: `),

@@ -1,60 +1,8 @@
-import { SqliteStore } from "../../lib/store/sqlite_store.ts";
-import { type Job, statusOf, Worker } from "../../lib/worker/mod.ts";
+import { statusOf } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
-import {
-  allProcesses,
-  BOTH,
-  FROM_START,
-  temporaryDirectory,
-  textOf,
-  until,
-} from "../worker/fixture.ts";
-import { executorsIn, openKeeper } from "./executor_fixture.ts";
-
-/** A worker over an executor in a process of its own, in a data directory that outlives both. */
-async function openWorker(directory: string, settings = { home: "/", cgroups: true }) {
-  const faults: string[] = [];
-  const lost: Job[] = [];
-  const onFault = (error: unknown) => void faults.push(String(error));
-  const executor = await openKeeper(directory, { onFault, settings });
-  const store = await SqliteStore.open(`${directory}/jobs.db`);
-  const worker = await Worker.open({
-    dataDirectory: directory,
-    store,
-    executor,
-    onFault,
-    onLost: (jobs) => lost.push(...jobs),
-  });
-  return {
-    worker,
-    executor,
-    faults,
-    lost,
-    /** Leaves the jobs to the executor. */
-    handOver: async () => {
-      await worker.handOver();
-      executor.handOver();
-      await worker[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
-    },
-    [Symbol.asyncDispose]: async () => {
-      await worker[Symbol.asyncDispose]();
-      await store[Symbol.asyncDispose]();
-    },
-  };
-}
-
-async function start(worker: Worker, script: string, execution = {}): Promise<string> {
-  const command = { name: "sh", args: ["-c", script] };
-  return (await worker.start({ command, owner: "alice", execution })).jobId;
-}
-
-async function outputOf(worker: Worker, jobId: string): Promise<string> {
-  const batches = await Array.fromAsync(
-    worker.readLog(jobId, { start: FROM_START, streams: BOTH, follow: true }),
-  );
-  return textOf(batches.flatMap(({ records }) => records));
-}
+import { allProcesses, BOTH, FROM_START, temporaryDirectory, until } from "../worker/fixture.ts";
+import { executorsIn } from "./executor_fixture.ts";
+import { openWorker, outputOf, start } from "./worker_fixture.ts";
 
 Deno.test("Jobs go on while one worker hands over to the next, and end as they would have", async () => {
   await using directory = await temporaryDirectory();
