@@ -119,8 +119,11 @@ for (const [roles, own, foreign] of EXPECTED) {
       for (const method of METHODS) {
         const kind = KINDS[method];
         const { jobId } = kind === "change" ? running : ended;
+        fixture.audit.taken();
         const outcome = await outcomeOf(method, fixture.service, jobId, context);
         assert.equal(outcome, expected[kind], `${method} on a job of ${owner}'s`);
+        // Methods whose requests are alike could be authorised and audited as one another.
+        assert.deepEqual(fixture.audit.taken().map((entry) => entry.method), [method]);
       }
       const { end } = await fixture.worker.worker.get(running.jobId);
       assert.equal(end !== null, expected.change === "ok");
