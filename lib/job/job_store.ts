@@ -27,7 +27,9 @@ export interface FinishedJob {
 /**
  * Where the records of jobs are kept.
  *
- * Once a promise is fulfilled, the change survives the process.
+ * Once a promise is fulfilled, the change survives the process. Whoever asks after a change was requested sees it,
+ * whether or not its promise is fulfilled yet. A store that outlives a version of the daemon reads its records by
+ * `decodeJob()`.
  */
 export interface JobStore extends AsyncDisposable {
   /**
@@ -41,7 +43,7 @@ export interface JobStore extends AsyncDisposable {
   /** Removes a job. */
   delete(jobId: string): Promise<void>;
   get(jobId: string): Promise<Job | undefined>;
-  /** The job that an owner started with this request id. */
+  /** The job that an owner started with this request id; none for `""`, which stands for no request id. */
   findByRequest(owner: string, requestId: string): Promise<Job | undefined>;
   /**
    * Newest first, that is by descending id: as many as `PageLimit` lets onto the page. Only the

@@ -11,6 +11,8 @@ import type { JobStore } from "../../lib/worker/mod.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
 import type { Job, JobFilter, JobStatus } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
+import { ROOT } from "../programs.ts";
+import { filesIn } from "../sources.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { DONE, job } from "../executor/job_fixture.ts";
 
@@ -18,6 +20,17 @@ const STORES: Readonly<Record<string, (directory: string) => Promise<JobStore>>>
   MemoryStore: () => Promise.resolve(new MemoryStore()),
   SqliteStore: (directory) => SqliteStore.open(`${directory}/jobs.db`),
 };
+
+Deno.test("Every JobStore is held to what all of them promise", async () => {
+  const names: string[] = [];
+  for (const file of await filesIn("lib", /\.ts$/)) {
+    const source = await Deno.readTextFile(`${ROOT}${file}`);
+    for (const [, name = ""] of source.matchAll(/class (\w+) implements JobStore\b/g)) {
+      names.push(name);
+    }
+  }
+  assert.deepEqual(names.sort(), Object.keys(STORES).sort());
+});
 
 /** Runs a test with an empty store of each kind. */
 function testStores(promise: string, test: (store: JobStore) => Promise<void>): void {
