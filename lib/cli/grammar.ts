@@ -10,7 +10,7 @@ import { VERSION_TEXT } from "../version.ts";
 import { type CommandShape, shapeOf } from "./command_shape.ts";
 import type { Environment } from "./environment.ts";
 import type { Parsed, Verb } from "./invocation.ts";
-import { Command, CommanderError, type Found, option } from "./parser.ts";
+import { Command, CommanderError, type Found, option, SHARED_OPTIONS } from "./parser.ts";
 import { parseRest, REST_FORMS, REST_NOTES } from "./rest_grammar.ts";
 import { type GivenSettings, readSettings, type Setting, SETTINGS } from "./settings.ts";
 import { UserDirectory, withContext } from "./user_directory.ts";
@@ -116,6 +116,7 @@ function programOf(print: (text: string) => void, found: Found): Command {
     .usage(FORMS)
     .version(VERSION_TEXT, "--version", "print the version")
     .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
     .addHelpText("after", NOTES + "\n" + REST_NOTES)
     .enablePositionalOptions()
     .exitOverride()
@@ -134,7 +135,7 @@ function programOf(print: (text: string) => void, found: Found): Command {
 
   addSettings(program);
   for (const command of program.commands) {
-    addSettings(command.optionsGroup("Options of every subcommand:"));
+    addSettings(command.optionsGroup(SHARED_OPTIONS));
   }
   return program;
 }

@@ -13,9 +13,13 @@ export { Argument, Command, CommanderError } from "commander";
 /** Receives the meaning of the line. */
 export type Found = (verb: Verb) => void;
 
+/** The heading of the options that every subcommand has, below its own. */
+export const SHARED_OPTIONS = "Options of every subcommand:";
+
 /** Adds a subcommand to the program. */
 export function subcommand(program: Command, name: Verb["kind"], about: string): Command {
-  return program.command(name).description(about).helpOption("-h, --help", "print this help");
+  return program.command(name).description(about)
+    .addHelpOption(new Option("-h, --help", "print this help").helpGroup(SHARED_OPTIONS));
 }
 
 /** An option whose value `read` parses; it throws for a value that it does not accept. */
