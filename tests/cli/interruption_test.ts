@@ -179,7 +179,7 @@ Deno.test("Who leaves a daemon before it has answered is told what may have beco
     [`wait ${JOB_ID}`, /Left job .* which keeps running/],
     [
       "stop --all",
-      /of 1 jobs, 0 have been dealt with, 1 may still be stopping, and 0 were not asked/,
+      /has answered for 0 of 1 jobs; 1 may still be stopping, and 0 were not asked/,
     ],
   ];
   for (const [line, words] of lines) {

@@ -56,7 +56,7 @@ export async function stopAll(context: Context, verb: StopAllVerb): Promise<numb
     if (error instanceof Interrupted) {
       await warn(
         io,
-        `${error.message}: of ${jobs.length} jobs, ${answered} have been dealt with, ` +
+        `${error.message}: the daemon has answered for ${answered} of ${jobs.length} jobs; ` +
           `${asked - answered} may still be stopping, and ${
             jobs.length - asked
           } were not asked to stop`,
