@@ -8,7 +8,7 @@ const REASONS = {
   ENOTFOUND: "the name of the host is unknown",
   TIMEOUT: "no answer",
   SILENT: "it accepts connections, but does not answer yet",
-  SERVER_CERTIFICATE_UNTRUSTED: "its certificate does not come from the CA that is trusted here",
+  SERVER_CERTIFICATE_UNTRUSTED: "its certificate was not issued by the CA that is trusted here",
   SERVER_CERTIFICATE_EXPIRED: "its certificate has expired, or is not yet valid",
   SERVER_NAME_MISMATCH: "its certificate is for another host",
   CLIENT_CERTIFICATE_REFUSED: "it refuses the client certificate",

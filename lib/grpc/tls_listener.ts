@@ -308,7 +308,7 @@ export class TlsListener implements AsyncDisposable {
 /** What the TLS stack says is wrong with a certificate, which it does not reveal otherwise. */
 const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
   UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-    "the client certificate does not lead to a CA that is trusted here, has expired or is not yet valid, " +
+    "the client certificate does not chain to a CA that is trusted here, has expired or is not yet valid, " +
     "or is not for clients; if an intermediate CA issued it, the client must send that CA's certificate too",
   DEPTH_ZERO_SELF_SIGNED_CERT: "the client certificate is self-signed, as that of a CA is; " +
     "a client needs one that was issued to it by a CA that is trusted here",

@@ -45,7 +45,7 @@ const FAILURES: readonly (readonly [text: RegExp, reason: string, words: string]
   [
     /invalid peer certificate/,
     "SERVER_CERTIFICATE_UNTRUSTED",
-    "its certificate does not come from the CA that is trusted here",
+    "its certificate was not issued by the CA that is trusted here",
   ],
   [/corrupt message|handshake eof/, "EPROTO", "what listens there does not speak HTTPS"],
 ];

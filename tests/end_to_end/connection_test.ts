@@ -70,7 +70,7 @@ Deno.test("the CLI trusts no daemon whose certificate is of another CA", async (
   const ca = `${certificates.directory}/other-ca.pem`;
   await Deno.writeTextFile(ca, (await issueCa()).cert);
   const text = await complaint(`--ca=${ca}`);
-  assert.match(text, /certificate does not come from the CA that is trusted here\n/);
+  assert.match(text, /certificate was not issued by the CA that is trusted here\n/);
   assert.match(text, /daemon's certificate is not from a CA in .*--ca/);
   const { stderr } = await daemon.outputs();
   assert.match(stderr, /TLS handshake failed: the client does not trust the certificate of this/);

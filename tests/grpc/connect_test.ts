@@ -195,7 +195,7 @@ test("connect() refuses a daemon whose certificate is not good", async (t) => {
 
   await t.step("from another CA", async () => {
     await using daemon = await serve({ issuer: await issueCa() });
-    const words = /does not come from the CA that is trusted here/;
+    const words = /was not issued by the CA that is trusted here/;
     const reason = "SERVER_CERTIFICATE_UNTRUSTED";
     await assertUnreachable(`localhost:${daemon.port}`, material, reason, words);
   });
@@ -361,6 +361,6 @@ test("A server that does not send its intermediate CA is not trusted", async () 
     `127.0.0.1:${server.port}`,
     { ca: root.cert, cert: mine, key: myKey },
     "SERVER_CERTIFICATE_UNTRUSTED",
-    /does not come from the CA that is trusted here/,
+    /was not issued by the CA that is trusted here/,
   );
 });

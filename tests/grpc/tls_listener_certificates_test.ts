@@ -49,8 +49,8 @@ Deno.test("TlsListener says in words what is wrong with a certificate", async ()
   await using fixture = await TestListener.listen();
   const told: [Partial<CertifiedKey>, RegExp][] = [
     [root, /is self-signed, as that of a CA is; a client needs one/],
-    [{ ...below, cert: below.cert + root.cert }, /does not lead to a CA that is trusted here/],
-    [below, /does not lead to a CA that is trusted here/],
+    [{ ...below, cert: below.cert + root.cert }, /does not chain to a CA that is trusted here/],
+    [below, /does not chain to a CA that is trusted here/],
   ];
   for (const [credentials, words] of told) {
     const { message } = await refusalOf(fixture, credentials);
