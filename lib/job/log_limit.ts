@@ -11,11 +11,11 @@ export const MIN_LOG_LIMIT_BYTES = 1024 * 1024;
 export function checkLogLimit({ bytes }: LogLimit, maxBytes: number): void {
   if (Number.isSafeInteger(bytes) && bytes >= MIN_LOG_LIMIT_BYTES && bytes <= maxBytes) return;
   const most = maxBytes === Infinity
-    ? "on"
-    : `to ${maxBytes}, the most that this daemon lets a job have`;
+    ? "or more"
+    : `to ${maxBytes}, the most that this daemon allows`;
   throw new JobWorkerError(
     "invalid_argument",
-    `Invalid log limit ${bytes}: accepted are whole bytes from ${MIN_LOG_LIMIT_BYTES} ${most}`,
+    `Invalid log limit ${bytes}: must be a whole number of bytes, ${MIN_LOG_LIMIT_BYTES} ${most}`,
     { field: "logLimit.bytes" },
   );
 }

@@ -17,8 +17,8 @@ export function parseSignal(text: string, field = "signal"): string {
   if (number !== null) return SIGNALS[number - 1] ?? String(number);
   throw new JobWorkerError(
     "invalid_argument",
-    `Invalid signal ${quoted(text)}: accepted are the names of signal(7), ` +
-      `such as SIGTERM or INT, and the numbers 1 to 31 and 34 to 64`,
+    `Invalid signal ${quoted(text)}: use a name from signal(7), such as SIGTERM or INT, ` +
+      "or a number from 1 to 31 or from 34 to 64",
     { field },
   );
 }

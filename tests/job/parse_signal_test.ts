@@ -34,6 +34,6 @@ Deno.test("parseSignal() refuses what is not a signal, and shows it", () => {
     }
     assert.ok(error instanceof JobWorkerError, `Accepted ${JSON.stringify(text)}`);
     assert.equal(error.code, "invalid_argument");
-    assert.ok(error.message.startsWith(`Invalid signal ${JSON.stringify(text)}: accepted are`));
+    assert.ok(error.message.startsWith(`Invalid signal ${JSON.stringify(text)}: use a name`));
   }
 });

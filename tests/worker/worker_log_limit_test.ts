@@ -74,7 +74,7 @@ Deno.test("Worker refuses a log limit that is too small or no number", async () 
     const error = await rejection(test.start({ name: "true" }, { logLimit }));
     assert.ok(error instanceof JobWorkerError);
     assert.equal(error.code, "invalid_argument");
-    assert.match(error.message, new RegExp(`log limit ${bytes}: .* from 1048576 on`));
+    assert.match(error.message, new RegExp(`log limit ${bytes}: .* bytes, 1048576 or more`));
   }
   assert.deepEqual(await test.worker.list({}, { limit: 9 }), []);
   assert.equal((await Array.fromAsync(Deno.readDir(`${test.directory}/logs`))).length, 0);
@@ -91,8 +91,8 @@ Deno.test("Worker refuses a log limit beyond what it lets any job have", async (
     assert.ok(error instanceof JobWorkerError);
     assert.deepEqual([error.code, error.message], [
       "invalid_argument",
-      `Invalid log limit ${bytes}: accepted are whole bytes from 1048576 to 2097152, the most that ` +
-      "this daemon lets a job have",
+      `Invalid log limit ${bytes}: must be a whole number of bytes, 1048576 to 2097152, the most ` +
+      "that this daemon allows",
     ]);
   }
   assert.equal((await start(2 * MIB)).logLimit.bytes, 2 * MIB);
