@@ -6,7 +6,7 @@
 
 import { formatByteSize } from "../text/byte_size.ts";
 import { formatDuration } from "../text/duration.ts";
-import { commandText, dateText, isLost, tookText } from "../job/job_words.ts";
+import { commandText, dateText, endWords, isLost, tookText } from "../job/job_words.ts";
 import { logPolicyText } from "../job/log_limit.ts";
 import type { Containment, Execution, Job, JobReason, JobUsage, Unknown } from "./job_client.ts";
 import { printable } from "../text/printable.ts";
@@ -18,28 +18,10 @@ export function exitText(job: Job): string {
   return "code" in exitStatus ? String(exitStatus.code) : printable(exitStatus.signal);
 }
 
-const REASONS: Readonly<Record<JobReason | Unknown, string>> = {
-  exited: "",
-  signaled: "",
-  stopped: "stopped by a user",
-  timeout: "out of time",
-  log_limit: "reached the limit of its log",
-  shutdown: "the daemon was shut down",
-  lost: "lost, because the executor died while the job was running; nobody knows how it ended",
-  unknown: "for a reason that this version does not know",
-};
-
 /** The status of a job, and how it ended: `failed: exit code 3`. */
 export function outcomeText(job: Job): string {
   if (job.end === null) return job.liveStatus;
-  const { status, reason, exitStatus, ...more } = job.end;
-  // The two that `jobDetails()` shows beside this text; another one does not compile.
-  null as unknown as keyof typeof more satisfies "finishedAt" | "detail";
-  const parts = [REASONS[reason]];
-  if (exitStatus !== null) {
-    parts.push("code" in exitStatus ? `exit code ${exitText(job)}` : `killed by ${exitText(job)}`);
-  }
-  return `${status}: ${parts.filter((part) => part !== "").join(", ")}`;
+  return `${job.end.status}: ${printable(endWords(job.end).join(", "))}`;
 }
 
 /**
@@ -143,15 +125,22 @@ function listText(parts: readonly string[]): string {
 }
 
 /** Why some of the output may be missing. */
+const STILL_HELD = "a process that had left the job may have printed more";
+
+/** What may be missing at the end of an output that is truncated. */
+const TRUNCATIONS: Readonly<Record<JobReason | Unknown, string>> = {
+  exited: STILL_HELD,
+  signaled: STILL_HELD,
+  stopped: STILL_HELD,
+  timeout: STILL_HELD,
+  log_limit: "its later output was discarded",
+  shutdown: STILL_HELD,
+  lost: "its last output may not have reached the disk",
+  unknown: STILL_HELD,
+};
+
 function truncationText(job: Job): string {
-  switch (job.end?.reason) {
-    case "lost":
-      return "its last output may not have reached the disk";
-    case "log_limit":
-      return "its later output was discarded";
-    default:
-      return "a process that had left the job may have printed more";
-  }
+  return job.end === null ? "" : TRUNCATIONS[job.end.reason];
 }
 
 function labelsText(labels: Readonly<Record<string, string>>): string {

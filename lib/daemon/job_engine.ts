@@ -116,7 +116,11 @@ export class JobEngine implements AsyncDisposable {
       onFault,
       onShellEnded: ({ pid, why, successor }) => {
         const next = successor ?? "the next one";
-        diagnostics.warn("Kernel shell {pid} ended: {why}; {next} takes over", { pid, why, next });
+        diagnostics.warn("The shell that asks the kernel ({pid}) ended: {why}; {next} takes over", {
+          pid,
+          why,
+          next,
+        });
       },
     });
     const worker = resources.use(

@@ -63,7 +63,7 @@ export class JobInput {
     if (offset > this.#accepted) {
       throw new JobWorkerError(
         "out_of_range",
-        `Invalid offset ${offset} of the input: ${this.#accepted} bytes have come before`,
+        `Invalid input offset ${offset}: only ${this.#accepted} bytes were written so far`,
       );
     }
     const rest = data.subarray(this.#accepted - offset);

@@ -272,15 +272,21 @@ function outOfMemory({ oomKills }: JobUsage): string {
   return `Out of memory: the kernel killed ${oomKills} of its processes`;
 }
 
+/** What a job is that was ended: cancelled if somebody wanted that. */
+const STOP_STATUSES: Readonly<Record<StopReason, JobEnd["status"]>> = {
+  stopped: "cancelled",
+  shutdown: "cancelled",
+  timeout: "failed",
+  log_limit: "failed",
+};
+
 function endOf(
   exitStatus: ExitStatus,
   stopReason: StopReason | null,
   finishedAt: number,
 ): JobEnd {
   if (stopReason !== null) {
-    const byRequest = stopReason === "stopped" || stopReason === "shutdown";
-    const status = byRequest ? "cancelled" : "failed";
-    return { status, reason: stopReason, exitStatus, finishedAt };
+    return { status: STOP_STATUSES[stopReason], reason: stopReason, exitStatus, finishedAt };
   }
   if ("signal" in exitStatus) {
     return { status: "failed", reason: "signaled", exitStatus, finishedAt };

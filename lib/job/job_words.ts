@@ -6,7 +6,7 @@
 
 import { formatSpan, formatTook } from "../text/duration.ts";
 import { shellWords } from "../text/printable.ts";
-import type { Job } from "./types.ts";
+import type { Job, JobEnd, JobReason, Unknown } from "./types.ts";
 
 /** Milliseconds since the Unix epoch as RFC 3339, in UTC. */
 export function dateText(time: number): string {
@@ -23,6 +23,31 @@ export function tookText(job: Job, now: number): string {
   const { startedAt, end } = job;
   const span = end === null ? formatSpan(now - startedAt) : formatTook(end.finishedAt - startedAt);
   return isLost(job) ? `at least ${span}` : span;
+}
+
+/** Why a job ended, where that says more than its exit status. */
+const REASONS: Readonly<Record<JobReason | Unknown, string>> = {
+  exited: "",
+  signaled: "",
+  stopped: "stopped by a user",
+  timeout: "out of time",
+  log_limit: "reached the limit of its log",
+  shutdown: "the daemon was shut down",
+  lost: "lost, because the executor died while the job was running; nobody knows how it ended",
+  unknown: "for a reason that this version does not know",
+};
+
+/** How a job ended: why, and with which exit status. */
+export function endWords({ reason, exitStatus, ...more }: JobEnd): string[] {
+  // They are shown beside these words; another field does not compile.
+  null as unknown as keyof typeof more satisfies "status" | "finishedAt" | "detail";
+  const words = [REASONS[reason]];
+  if (exitStatus !== null) {
+    words.push(
+      "code" in exitStatus ? `exit code ${exitStatus.code}` : `killed by ${exitStatus.signal}`,
+    );
+  }
+  return words.filter((text) => text !== "");
 }
 
 /** Whether nobody knows how the job ended. */

@@ -39,7 +39,7 @@ export async function openSegment(
     if (await isDropped()) return null;
     throw new JobWorkerError(
       "data_loss",
-      `The log is gone from byte ${segment.start} of the output on: its file was removed`,
+      `The log is missing from byte ${segment.start} onwards: its file was removed`,
       { cause: error },
     );
   }

@@ -2,7 +2,7 @@ import { settleAll } from "../async/settle_all.ts";
 import type { Executor, RunningJob } from "../executor/executor.ts";
 import type { JobStore } from "../job/job_store.ts";
 import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
-import type { Job } from "../job/types.ts";
+import { type Job, LIVE_STATUSES } from "../job/types.ts";
 import { JobLog } from "../log/job_log.ts";
 import type { LogLibrary } from "../log/log_library.ts";
 
@@ -38,7 +38,7 @@ export async function recover(options: RecoveryOptions): Promise<void> {
   }
   const isHeld = new Set(held.map(({ jobId }) => jobId));
   const page = (before: string | undefined) =>
-    store.list({ statuses: ["running"] }, {
+    store.list({ statuses: LIVE_STATUSES }, {
       limit: MAX_PAGE_JOBS,
       ...(before === undefined ? {} : { before }),
     });

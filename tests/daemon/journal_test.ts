@@ -58,14 +58,15 @@ Deno.test("Every line that a daemon and its gateways write to the journal has it
   }
   const lines = await until(async () => {
     const { stderr } = await daemon.outputs();
-    const isTold = /Kernel shell/.test(stderr) && /Refused/.test(stderr) && /gRPC: /.test(stderr);
+    const isTold = /shell that asks the kernel/.test(stderr) && /Refused/.test(stderr) &&
+      /gRPC: /.test(stderr);
     return isTold && stderr.endsWith("\n") && stderr.trimEnd().split("\n");
   });
   const [first = "", ...others] = lines;
   assert.equal(first.slice(0, 3), "<6>");
   assert.match(first.slice(3), FIRST);
   const expected =
-    /^(<4>Kernel shell \d+ ended: by SIGKILL; \d+ takes over$|<4>Refused 127\.0\.0\.1|<7>gRPC: .* <0>!)/;
+    /^(<4>The shell that asks the kernel \(\d+\) ended: by SIGKILL; \d+ takes over$|<4>Refused 127\.0\.0\.1|<7>gRPC: .* <0>!)/;
   for (const line of others) {
     assert.match(line, expected);
   }

@@ -74,7 +74,7 @@ browserTest(
     await page.locator("#status .cancelled").waitFor();
     await page.getByText("complete", { exact: true }).waitFor();
     assert.equal(await page.getByRole("button", { name: "Stop …" }).count(), 0);
-    assert.match(await page.locator("#facts").innerText(), /signal SIGTERM, stopped/);
+    assert.match(await page.locator("#facts").innerText(), /stopped by a user, killed by SIGTERM/);
 
     await page.getByRole("link", { name: "All jobs" }).click();
     await page.locator("tbody .cancelled").waitFor();

@@ -69,7 +69,7 @@ Deno.test("The page of a job has every fact of it, each in its place", async () 
     ["Output", "1TiB stdout, 1TiB stderr"],
     ["Directory", "/srv/build"],
     ["Labels", "team=blue, nightly="],
-    ["End", "signal SIGKILL, log limit, its log is full"],
+    ["End", "reached the limit of its log, killed by SIGKILL, its log is full"],
   ]);
   const small = new TestApp({
     getJob: () => Promise.resolve({ ...WHOLE_JOB, stdoutBytes: 1, stderrBytes: 2 }),
