@@ -1,5 +1,7 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { executorSockets } from "../../lib/daemon/data_directory.ts";
+import { PROTOCOL } from "../../lib/executor/protocol.ts";
+import { encodeFrame } from "../../lib/net/frames.ts";
 import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
@@ -103,7 +105,7 @@ Deno.test("Jobs that were started with cgroups go on, and end whole, where there
   assert.deepEqual([second.faults, second.lost], [[], []]);
 });
 
-Deno.test("Whoever is on a socket of executors and is none of ours is left alone, and another one started", async () => {
+Deno.test("Whoever talks nonsense on the socket of an executor is none, and another one is started", async () => {
   await using directory = await temporaryDirectory();
   const { path } = directory;
   const [socket = ""] = executorSockets(path);
@@ -121,4 +123,43 @@ Deno.test("Whoever is on a socket of executors and is none of ours is left alone
   }
   listener.close();
   await serving;
+});
+
+Deno.test("An executor that speaks another protocol and has jobs stops the start, and is left as it is", async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  const first = await openWorker(path, { home: "/", cgroups: false });
+  const jobId = await start(first.worker, "read line; exit 5", { hasInput: true });
+  await first.handOver();
+  const socket = executorSockets(path)[1] ?? "";
+  const hello = {
+    protocol: PROTOCOL + 1,
+    version: "9.9.9 (later)",
+    pid: 4711,
+    jobs: [{ jobId: "a", pid: 1, processIdentity: "", isConfirmed: true, outcome: null }],
+  };
+  const listener = Deno.listen({ transport: "unix", path: socket });
+  const serving = (async () => {
+    for await (const connection of listener) {
+      await connection.write(encodeFrame({ kind: "hello", hello }));
+      connection.close();
+    }
+  })();
+  // And again, since nothing keeps the first executor busy.
+  for (const _time of [1, 2]) {
+    await assert.rejects(soon(openKeeper(path), () => "an error"), (error) => {
+      assert.ok(error instanceof JobWorkerError, String(error));
+      assert.match(
+        error.message,
+        /^Cannot take up the jobs \(1\) of executor 4711: version 9\.9\.9/,
+      );
+      return error.code === "failed_precondition";
+    });
+  }
+  assert.ok((await Deno.lstat(socket)).isSocket);
+  listener.close();
+  await serving;
+  await using next = await openWorker(path, { home: "/", cgroups: false });
+  await next.worker.closeInput(jobId);
+  assert.deepEqual((await next.worker.wait(jobId)).end?.exitStatus, { code: 5 });
 });

@@ -9,8 +9,6 @@ import { temporaryDirectory } from "../worker/fixture.ts";
 const REFUSED = "refused";
 const ALLOWED = "allowed";
 const HIDDEN = "hidden";
-const NO_REMOTE =
-  'TypeError: A remote specifier was requested: "https://example.com/code.ts", but --no-remote is specified.';
 
 const read = (path: string) => `Deno.readTextFile(${JSON.stringify(path)})`;
 const list = (path: string) => `Array.fromAsync(Deno.readDir(${JSON.stringify(path)}))`;
@@ -103,7 +101,7 @@ Deno.test("An executor is refused whatever it does not need, and granted what it
     [connect({ transport: "unix", path: `${data}/executor.0.sock` }), REFUSED],
     ["fetch('https://example.com/')", REFUSED],
     ["Deno.resolveDns('example.com', 'A')", REFUSED],
-    ["import('https://example.com/code.ts')", NO_REMOTE],
+    ["import('https://example.com/code.ts')", REFUSED],
     [listen({ hostname: "127.0.0.1", port: 0 }), REFUSED],
     [listen({ transport: "unix", path: `${data}/mine.sock` }), REFUSED],
     [listen({ transport: "unix", path: socket }), ALLOWED],

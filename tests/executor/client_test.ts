@@ -71,7 +71,9 @@ Deno.test("ExecutorClient.connect() names what is wrong with whoever is there", 
     [
       hello({ protocol: PROTOCOL + 1 }),
       new RegExp(
-        `^version 9\\.9\\.9 \\(other\\) speaks protocol ${PROTOCOL + 1}, and this is ${PROTOCOL}$`,
+        `^version 9\\.9\\.9 \\(other\\) speaks protocol ${
+          PROTOCOL + 1
+        }, and this version speaks ${PROTOCOL}$`,
       ),
     ],
   ];
