@@ -134,10 +134,14 @@ Deno.test("logs without --follow ends although the job prints faster than anybod
     printed("logs", "all", jobId, "--timestamps", "--tail=3"),
     printed("logs", "stderr", jobId),
   ]);
-  assert.match(tail.stdout, /^(y\n){9}y\n?$/);
-  assert.match(stamped.stdout, /^(\S+Z y\n){2}\S+Z y\n?$/);
+  const missing = /^(worker-cli: \d+ bytes of output, from .* are missing: .*\n)+$/;
+  // The job may have written the whole log anew before they are read, which is told then.
+  if (tail.stderr === "") assert.match(tail.stdout, /^(y\n){9}y\n?$/);
+  else assert.match(tail.stderr, missing);
+  if (stamped.stderr === "") assert.match(stamped.stdout, /^(\S+Z y\n){2}\S+Z y\n?$/);
+  else assert.match(stamped.stderr, missing);
   assert.ok(all.stdout.length <= limit, `${all.stdout.length} bytes`);
-  assert.match(all.stderr, /^(worker-cli: \d+ bytes of output, from .* are missing: .*\n)+$/);
+  assert.match(all.stderr, missing);
   assert.equal(stderr.stdout, "");
   await printed("stop", jobId);
 });

@@ -249,7 +249,7 @@ Deno.test("A log goes on although somebody has removed files of it", async () =>
   const error = await rejection(Array.fromAsync(reader));
   assert.ok(error instanceof JobWorkerError);
   assert.equal(error.code, "data_loss");
-  assert.match(error.message, new RegExp(`gone from byte ${second.start} `));
+  assert.match(error.message, new RegExp(`missing from byte ${second.start} `));
   // The writer drops it when its time has come, and never misses it.
   await append(test, 2 * MIB);
   assert.equal((await witnessed(test.log)).nextOffset, test.log.endOffset);
