@@ -55,6 +55,15 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     () => JobEngine.open(options, home, setsid),
     retryOptions,
   );
+  let isDecided = false;
+  // If we cannot serve, or are replaced before we do, the jobs that were taken up go on: the next daemon may serve.
+  await using _jobs = {
+    async [Symbol.asyncDispose]() {
+      const isEnded = signal.aborted && messageOf(signal.reason) !== HAND_OVER;
+      if (isDecided || isEnded || engine.whyNotHandOver(supervisor !== null) !== null) return;
+      await engine.handOver();
+    },
+  };
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
   const socket = `${engine.dataDirectory}/${ENGINE_SOCKET}`;
   const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
@@ -133,6 +142,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   if (rest !== null) process.print(`worker-daemon ${rest}\n`);
   await manager?.ready(status);
   if (!signal.aborted) await ended.promise;
+  isDecided = true;
   const reason = messageOf(signal.reason);
   const isAsked = reason === HAND_OVER;
   const why = isAsked ? engine.whyNotHandOver(supervisor !== null) : null;

@@ -28,7 +28,7 @@ export interface ExecutorKeeperOptions {
   readonly dataDirectory: string;
   /** Whether jobs go on while no engine is there. */
   readonly keepsJobs: boolean;
-  readonly settings: ExecutorSettings;
+  readonly settings: Omit<ExecutorSettings, "dataDirectory">;
   readonly onFault: (error: unknown, jobId: string) => void;
   readonly onShellEnded: (end: ShellEnd) => void;
 }
@@ -69,7 +69,7 @@ export class ExecutorKeeper implements Executor {
 
   /** Connects with the executors that there are, and starts one unless one of them will do. */
   static async open(options: ExecutorKeeperOptions): Promise<ExecutorKeeper> {
-    const { dataDirectory, settings } = options;
+    const { dataDirectory } = options;
     const outcomes = await OutcomeFiles.open(`${dataDirectory}/${OUTCOMES}`);
     const clients = new Map<string, ExecutorClient>();
     let allAnswered = true;
@@ -80,7 +80,8 @@ export class ExecutorKeeper implements Executor {
         try {
           const client = await connect(socket, options);
           clients.set(socket, client);
-          if (isOurs(client, settings)) current ??= client;
+          if (isOurs(client, options)) current ??= client;
+          warnIfMoved(client, dataDirectory);
         } catch (error) {
           // One that has just ended by itself has taken its socket with it.
           if (await Deno.lstat(socket).catch(() => null) === null) continue;
@@ -282,9 +283,24 @@ async function removeSocket(socket: string): Promise<void> {
   }
 }
 
-function isOurs({ hello }: ExecutorClient, settings: ExecutorSettings): boolean {
+function settingsOf({ dataDirectory, settings }: ExecutorKeeperOptions): ExecutorSettings {
+  const { home, cgroups } = settings;
+  return { dataDirectory, home, cgroups };
+}
+
+function isOurs({ hello }: ExecutorClient, options: ExecutorKeeperOptions): boolean {
   return hello.version === VERSION_TEXT &&
-    JSON.stringify(hello.settings) === JSON.stringify(settings);
+    JSON.stringify(hello.settings) === JSON.stringify(settingsOf(options));
+}
+
+function warnIfMoved({ hello: { pid, settings, jobs } }: ExecutorClient, directory: string): void {
+  const before = settings.dataDirectory;
+  if (before === directory || jobs.length === 0) return;
+  diagnostics.warn(
+    "The data directory was {before} when executor {pid} started: the logs of its jobs end with the file " +
+      "that they are in, and outcomes that it has stored are there",
+    { before, pid },
+  );
 }
 
 async function connect(
@@ -300,7 +316,7 @@ async function startOrReuse(
   options: ExecutorKeeperOptions,
   clients: Map<string, ExecutorClient>,
 ): Promise<ExecutorClient> {
-  const { dataDirectory, setsid, keepsJobs, settings } = options;
+  const { dataDirectory, setsid, keepsJobs } = options;
   const sockets = executorSockets(dataDirectory);
   const socket = sockets.find((socket) => !clients.has(socket));
   const last = [...clients.values()].at(-1);
@@ -319,7 +335,7 @@ async function startOrReuse(
     logs: `${dataDirectory}/${LOGS}`,
     outcomes: `${dataDirectory}/${OUTCOMES}`,
     keepsJobs,
-    settings,
+    settings: settingsOf(options),
   }, { setsid, errors: executorErrors(free) });
   const client = await connect(free, options);
   clients.set(free, client);

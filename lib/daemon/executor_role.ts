@@ -66,23 +66,30 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
     clearTimeout(timer);
     if (server.isRetired && server.size === 0) ending.resolve();
     if (server.isConnected) return;
-    const isUseless = server.running === 0 || !options.keepsJobs;
-    if (isUseless) timer = setTimeout(() => ending.resolve(), LINGER_MS);
+    const isUseless = server.running === 0 && server.unstored === 0;
+    if (isUseless || !options.keepsJobs) timer = setTimeout(() => ending.resolve(), LINGER_MS);
   };
   const listener = Deno.listen({ transport: "unix", path: socket });
   await Deno.chmod(socket, 0o600);
+  const own = await Deno.lstat(socket);
   const serving = serve(listener, server);
   await pipes.output.getWriter().write(new TextEncoder().encode(READY));
   endIfUseless();
   await ending.promise;
   clearTimeout(timer);
   // First, so that an engine which cannot connect any more sees that this is no crash.
-  await Deno.remove(socket).catch(() => {});
+  await removeOwn(socket, own);
   listener.close();
   await server.killAll();
   await server.close();
   await serving;
   return 0;
+}
+
+/** Removes our socket, unless it is that of another executor by now, which took us for dead. */
+async function removeOwn(socket: string, own: Deno.FileInfo): Promise<void> {
+  const there = await Deno.lstat(socket).catch(() => null);
+  if (there?.dev === own.dev && there.ino === own.ino) await Deno.remove(socket).catch(() => {});
 }
 
 /** Serves one engine after the other. */

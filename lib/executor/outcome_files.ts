@@ -1,4 +1,3 @@
-import { settleAll } from "../async/settle_all.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { flushDirectory, flushFile } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
@@ -35,9 +34,11 @@ export class OutcomeFiles {
   }
 
   async write(jobId: string, outcome: StoredOutcome): Promise<void> {
-    const path = this.#pathOf(jobId);
-    await Deno.writeTextFile(path, JSON.stringify(outcome), { mode: 0o600 });
-    await settleAll([flushFile(path), flushDirectory(this.#directory)]);
+    const draft = `${this.#directory}/${jobId}.new`;
+    await Deno.writeTextFile(draft, JSON.stringify(outcome), { mode: 0o600 });
+    await flushFile(draft);
+    await Deno.rename(draft, this.#pathOf(jobId));
+    await flushDirectory(this.#directory);
   }
 
   /** What a job came to; `null` if that is not here, or was not written to its end. */
@@ -61,8 +62,7 @@ export class OutcomeFiles {
   /** Removes what is here of all jobs but these. */
   async removeOthers(jobIds: ReadonlySet<string>): Promise<void> {
     for await (const { name } of Deno.readDir(this.#directory)) {
-      const jobId = name.replace(/\.json$/, "");
-      if (!jobIds.has(jobId)) await this.remove(jobId);
+      if (!jobIds.has(name.replace(/\.json$/, ""))) await Deno.remove(`${this.#directory}/${name}`);
     }
   }
 

@@ -36,6 +36,8 @@ export interface HeldJob {
 
 /** What an executor is started with, and has for its life. */
 export interface ExecutorSettings {
+  /** Absolute path: one that was moved is another. */
+  readonly dataDirectory: string;
   /** `HOME` and default working directory of the jobs. */
   readonly home: string;
   /** Whether to use cgroups where that is possible. */

@@ -23,6 +23,9 @@ import {
 /** How long an engine has to take what it is told at the end. */
 const TOLD_WITHIN_MS = 1_000;
 
+/** How long to wait before an outcome is stored again that could not be. */
+const STORE_AGAIN_MS = 1_000;
+
 /** Options of an {@linkcode ExecutorServer}. */
 export interface ExecutorServerOptions {
   readonly executor: LocalExecutor;
@@ -60,6 +63,7 @@ export class ExecutorServer {
   #send: ((message: FromExecutor) => Promise<void>) | null = null;
   #connection: FrameConnection | null = null;
   #retired = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ExecutorServerOptions) {
     this.#options = options;
@@ -79,6 +83,12 @@ export class ExecutorServer {
   /** How many jobs have processes. */
   get running(): number {
     return [...this.#held.values()].filter(({ outcome }) => outcome === null).length;
+  }
+
+  /** How many jobs have ended, and their outcome is neither recorded nor on the disk. */
+  get unstored(): number {
+    return [...this.#held.values()].filter((held) => held.outcome !== null && !held.isStored)
+      .length;
   }
 
   /** How many jobs are held, those that have ended included. */
@@ -134,8 +144,7 @@ export class ExecutorServer {
     this.#options.executor.forgetPrepared();
     frames[Symbol.dispose]();
     // What it was told of may not be recorded.
-    for (const held of this.#held.values()) await this.#store(held);
-    this.#options.onChanged();
+    await this.#storeAll();
   }
 
   /** Begins to do what an engine asks for, until it leaves. */
@@ -312,9 +321,17 @@ export class ExecutorServer {
       await this.#options.outcomes.write(jobId, { ...outcome, isConfirmed });
       held.isStored = true;
     } catch (error) {
-      // It is still held here.
+      // It is still held here, and a full disk has room again some day.
       this.reportFault(error, jobId);
+      clearTimeout(this.#retry);
+      this.#retry = setTimeout(() => void this.#storeAll(), STORE_AGAIN_MS);
     }
+  }
+
+  /** Keeps what nobody is there to record. */
+  async #storeAll(): Promise<void> {
+    for (const held of this.#held.values()) if (!this.isConnected) await this.#store(held);
+    this.#options.onChanged();
   }
 
   /** Tells each time that a log has grown, no faster than the engine takes it. */

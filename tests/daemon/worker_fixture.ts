@@ -18,7 +18,7 @@ export interface WorkerApart extends AsyncDisposable {
 /** A worker over an executor in a process of its own, in a data directory that outlives both. */
 export async function openWorker(
   directory: string,
-  settings: ExecutorSettings = { home: "/", cgroups: true },
+  settings: Omit<ExecutorSettings, "dataDirectory"> = { home: "/", cgroups: true },
 ): Promise<WorkerApart> {
   const faults: string[] = [];
   const lost: Job[] = [];
