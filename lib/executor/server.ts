@@ -51,6 +51,8 @@ interface Held {
   outcome: JobOutcome | null;
   /** Whether the outcome is on the disk. */
   isStored: boolean;
+  /** Settles once the engine has been told the outcome, or it is on the disk. */
+  settled: Promise<void>;
 }
 
 /** Lets an engine use an executor over a connection: one engine after the other, while jobs go on. */
@@ -96,11 +98,11 @@ export class ExecutorServer {
     return this.#held.size;
   }
 
-  /** Ends every job by SIGKILL, and waits for their ends. */
+  /** Ends every job by SIGKILL, and waits until their ends are told, or stored if nobody is there. */
   async killAll(): Promise<void> {
-    await Promise.all([...this.#held.values()].map(async ({ job }) => {
+    await Promise.all([...this.#held.values()].map(async ({ job, settled }) => {
       await job.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
-      await job.ended;
+      await settled;
     }));
   }
 
@@ -206,6 +208,8 @@ export class ExecutorServer {
     const held = this.#held.get(jobId);
     this.#held.delete(jobId);
     try {
+      // It may be on its way there.
+      await held?.settled;
       if (held?.isStored) await this.#options.outcomes.remove(jobId);
     } catch (error) {
       this.reportFault(error, jobId);
@@ -298,9 +302,9 @@ export class ExecutorServer {
   }
 
   #hold(job: LocalJob): void {
-    const held: Held = { job, outcome: null, isStored: false };
+    const held: Held = { job, outcome: null, isStored: false, settled: Promise.resolve() };
     this.#held.set(job.jobId, held);
-    void job.ended.then(async (outcome) => {
+    held.settled = job.ended.then(async (outcome) => {
       held.outcome = outcome;
       // What is told of its log is not overtaken by its end.
       if (this.#followed.has(job.jobId)) {

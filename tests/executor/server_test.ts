@@ -1,3 +1,4 @@
+import { delay } from "../../lib/async/delay.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { encodeFrame } from "../../lib/net/frames.ts";
 import { assert } from "../assert.ts";
@@ -146,4 +147,24 @@ Deno.test("An executor that ends tells the ends of its jobs first", async () => 
   // What is known stays known.
   await job.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "stopped" });
   assert.deepEqual(await job.progress(), await job.ended);
+});
+
+Deno.test("An executor that ends without an engine has put the ends of its jobs on the disk", async () => {
+  await using server = await TestServer.start();
+  {
+    await using client = await server.connect();
+    await launch(client, "job", "exec sleep 1000");
+  }
+  await until(() => Promise.resolve(!server.server.isConnected));
+  const { write } = server.outcomes;
+  let isWritten = false;
+  server.outcomes.write = async (...args) => {
+    await delay(1);
+    await write.call(server.outcomes, ...args);
+    isWritten = true;
+  };
+  await server.server.killAll();
+  assert.ok(isWritten);
+  const stored = await server.outcomes.read("job");
+  assert.deepEqual([stored?.end.reason, stored?.isConfirmed], ["shutdown", false]);
 });
