@@ -77,19 +77,21 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   endIfUseless();
   await ending.promise;
   clearTimeout(timer);
+  // Closing it removes what is at its path, which is another executor's socket if that took us for dead.
+  const isOwn = await isSame(socket, own);
   // First, so that an engine which cannot connect any more sees that this is no crash.
-  await removeOwn(socket, own);
-  listener.close();
+  if (isOwn) listener.close();
   await server.killAll();
   await server.close();
-  await serving;
+  if (isOwn) await serving;
   return 0;
 }
 
-/** Removes our socket, unless it is that of another executor by now, which took us for dead. */
-async function removeOwn(socket: string, own: Deno.FileInfo): Promise<void> {
-  const there = await Deno.lstat(socket).catch(() => null);
-  if (there?.dev === own.dev && there.ino === own.ino) await Deno.remove(socket).catch(() => {});
+/** Whether there is still the same file. Inodes are used again. */
+async function isSame(path: string, file: Deno.FileInfo): Promise<boolean> {
+  const there = await Deno.lstat(path).catch(() => null);
+  return there?.dev === file.dev && there.ino === file.ino &&
+    there.mtime?.getTime() === file.mtime?.getTime();
 }
 
 /** Serves one engine after the other. */
