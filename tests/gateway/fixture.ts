@@ -7,9 +7,9 @@
 import { X509Certificate } from "node:crypto";
 import * as tls from "node:tls";
 import { connect, type ConnectOptions, type JobWorkerClient } from "../../lib/grpc/client.ts";
-import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { assert } from "../assert.ts";
 import type { TestCertificates } from "../certificates.ts";
+import { executorsIn } from "../daemon/executor_fixture.ts";
 import { TestDaemon, type TestDaemonOptions } from "../end_to_end/daemon.ts";
 import { TcpProxy } from "../end_to_end/proxy.ts";
 import { allProcesses, processStat, until } from "../worker/fixture.ts";
@@ -81,18 +81,15 @@ export class TestHouse implements AsyncDisposable {
     return stderr.match(new RegExp(pattern, "g"))?.length ?? 0;
   }
 
-  /** Ends the engine by SIGKILL, and with it the jobs that it would have ended at its next start. */
+  /** Ends the engine by SIGKILL, and then the jobs, which would go on for the next one. */
   async killEngine(): Promise<void> {
     this.#code = 128 + 9;
-    const jobs = (await allProcesses()).filter(({ parent, pid, session }) =>
-      parent === this.daemon.pid && session === pid
-    );
-    const gateways = await this.gateways();
-    const cgroups = await jobCgroups(jobs.map(({ pid }) => pid));
     Deno.kill(this.daemon.pid, "SIGKILL");
-    for (const { pid } of jobs) if (!gateways.includes(pid)) Deno.kill(-pid, "SIGKILL");
-    // Only its next start would remove them.
-    for (const cgroup of cgroups) await until(() => removed(cgroup));
+    const dataDirectory = `${this.daemon.directory}/data`;
+    const executors = await executorsIn(dataDirectory);
+    assert.notEqual(executors.length, 0);
+    for (const pid of executors) Deno.kill(pid, "SIGTERM");
+    await until(async () => (await executorsIn(dataDirectory)).length === 0);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -103,27 +100,6 @@ export class TestHouse implements AsyncDisposable {
     const errors = stderr.split("\n").filter((line) => / ERROR |^ +at /.test(line));
     assert.deepEqual(errors.filter((line) => !this.#expected.test(line)), []);
     assert.deepEqual(await this.gateways(), []);
-  }
-}
-
-/** The cgroups that some processes have as jobs; none where jobs have none. */
-async function jobCgroups(pids: readonly number[]): Promise<string[]> {
-  await using shell = new ProcShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
-  const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
-  const paths = pids.map(async (pid) => {
-    const text = await Deno.readTextFile(`/proc/${pid}/cgroup`);
-    return `${root}/${/(?<=^0::.*\/job-worker\/)[0-9a-f-]+$/m.exec(text)?.[0] ?? ""}`;
-  });
-  return root === "" ? [] : (await Promise.all(paths)).filter((path) => !path.endsWith("/"));
-}
-
-/** Removes a cgroup, if no process is left in it. */
-async function removed(cgroup: string): Promise<boolean> {
-  try {
-    await Deno.remove(cgroup);
-    return true;
-  } catch (error) {
-    return error instanceof Deno.errors.NotFound;
   }
 }
 
