@@ -7,7 +7,7 @@
 
 import { messageOf } from "../lib/errors.ts";
 import { StandardOutput } from "../lib/stdio/standard_output.ts";
-import { AS_ROOT, OWN_COMMANDS, programLine } from "../tests/programs.ts";
+import { AS_ROOT, COMMAND_HINTS, programLine } from "../tests/programs.ts";
 
 const encoder = new TextEncoder();
 const { stdout } = StandardOutput.both();
@@ -71,7 +71,7 @@ async function start(...args: readonly string[]): Promise<string> {
 
 /** Makes certificates, by the task for it. */
 async function makeCertificates(): Promise<void> {
-  print(`$ ${OWN_COMMANDS.makeCertificates}`);
+  print(`$ ${COMMAND_HINTS.makeCertificates}`);
   const permissions = ["--allow-write=certs", "--allow-sys=hostname"];
   await spawn([...programLine("worker-cli", directory, permissions), "certs"], {}).status;
 }
@@ -79,7 +79,7 @@ async function makeCertificates(): Promise<void> {
 /** Starts the daemon on a free port and waits until it says which. */
 async function startDaemon(): Promise<Deno.ChildProcess> {
   const args = ["--address=127.0.0.1:0", ...AS_ROOT];
-  print(`$ ${OWN_COMMANDS.startDaemon} ${args.join(" ")}`);
+  print(`$ ${COMMAND_HINTS.startDaemon} ${args.join(" ")}`);
   const child = spawn([...programLine("worker-daemon", directory), ...args], { stdout: "piped" });
   let text = "";
   for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {

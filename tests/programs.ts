@@ -16,7 +16,7 @@ const EXECUTABLES = Deno.env.get("JOB_WORKER_EXECUTABLES");
 export const IS_SOURCE: boolean = EXECUTABLES === undefined;
 
 /** What the programs tell users to run. */
-export const OWN_COMMANDS: Readonly<
+export const COMMAND_HINTS: Readonly<
   Record<"makeCertificates" | "makeClient" | "startDaemon", string>
 > = IS_SOURCE
   ? {

@@ -64,12 +64,12 @@ export class Channel implements Disposable {
    */
   async ready({ signal, deadline }: CallLimits): Promise<void> {
     const until = Math.min(deadline, Date.now() + this.#connectTimeoutMs);
-    if (await this.connected({ until, patient: false, signal })) return;
+    if (await this.connected({ until, keepTrying: false, signal })) return;
     if (this.#refusal !== null) throw await this.refusal();
     const longEnough = Math.max(until, Math.min(deadline, Date.now() + DIAGNOSIS_MS));
     const cause = await this.diagnose({ until: longEnough, signal });
     // If there is no cause, the failure was left from an earlier attempt, and now it should work.
-    if (cause === null && await this.connected({ until, patient: true, signal })) return;
+    if (cause === null && await this.connected({ until, keepTrying: true, signal })) return;
     if (Date.now() >= deadline) throw new JobWorkerError("deadline_exceeded", "Deadline exceeded");
     throw cause ?? unreachable(this.#endpoint, "TIMEOUT");
   }
@@ -78,13 +78,13 @@ export class Channel implements Disposable {
    * Waits for a connection and returns whether there is one in time. An attempt that is refused is the last.
    *
    * @param options.until a time of `Date.now()`
-   * @param options.patient continue after a failed attempt; grpc-js makes the pauses
+   * @param options.keepTrying continue after a failed attempt; grpc-js makes the pauses
    * @throws the reason of the signal, once that is aborted
    */
   async connected(
-    options: { until: number; patient: boolean; signal: AbortSignal | undefined },
+    options: { until: number; keepTrying: boolean; signal: AbortSignal | undefined },
   ): Promise<boolean> {
-    const { until, patient, signal } = options;
+    const { until, keepTrying, signal } = options;
     const channel = this.client.getChannel();
     this.#refusal = null;
     while (true) {
@@ -94,7 +94,7 @@ export class Channel implements Disposable {
         throw new JobWorkerError("cancelled", "The client has been closed");
       }
       if (this.#refusal !== null) return false;
-      if (state === connectivityState.TRANSIENT_FAILURE && !patient) return false;
+      if (state === connectivityState.TRANSIENT_FAILURE && !keepTrying) return false;
       if (Date.now() >= until) return false;
       const refused = this.#refused.next();
       const changed = Promise.withResolvers<void>();

@@ -61,7 +61,7 @@ export class Reconnection {
     for (let last = error;;) {
       const until = await this.#pause(last);
       const limit = Math.min(until, deadline);
-      if (await this.#channel.connected({ until: limit, patient: true, signal })) break;
+      if (await this.#channel.connected({ until: limit, keepTrying: true, signal })) break;
       const refusal = await this.#channel.refusal();
       if (refusal === null) {
         if (deadline <= until) throw new JobWorkerError("deadline_exceeded", "Deadline exceeded");

@@ -27,7 +27,7 @@ import { bind, type Binding } from "../net/bind.ts";
 import { ConnectionCaps, peerOf, type RefusedConnection } from "../net/connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../net/host_port.ts";
-import { checkCertificate, type ProbeOptions, probeOwnListener } from "../net/listener_probe.ts";
+import { checkCertificate, probeListener, type ProbeOptions } from "../net/listener_probe.ts";
 import { cannotListen } from "../net/free_port.ts";
 
 /** A client that was not let in, or whose connection was ended because its certificate is no longer good. */
@@ -202,7 +202,7 @@ export class TlsListener implements AsyncDisposable {
 
   async #probe(use?: ProbeOptions["use"]): Promise<void> {
     const { slowness = 1 } = this.#options;
-    await probeOwnListener(this.#server, this.#address, { slowness, ...(use && { use }) });
+    await probeListener(this.#server, this.#address, { slowness, ...(use && { use }) });
   }
 
   async #bind(): Promise<void> {

@@ -22,7 +22,7 @@ const ANSWER_WITHIN_MS = 5000;
 const ROUND_MS = 100;
 const MAX_AT_ONCE = 32;
 
-/** Options of {@linkcode probeOwnListener}. */
+/** Options of {@linkcode probeListener}. */
 export interface ProbeOptions {
   /** What to do with the connection. */
   readonly use?: (connection: Socket) => Promise<void>;
@@ -36,7 +36,7 @@ export interface ProbeOptions {
  * @throws {JobWorkerError} `deadline_exceeded` if none arrives or is answered in time; `failed_precondition` if
  * anything else is wrong
  */
-export async function probeOwnListener(
+export async function probeListener(
   server: Server,
   address: HostPort,
   { use = async () => {}, slowness = 1 }: ProbeOptions = {},

@@ -10,7 +10,7 @@ import { bind, type Binding } from "../net/bind.ts";
 import { ConnectionCaps, peerOf, type RefusedConnection } from "../net/connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { HostPort } from "../net/host_port.ts";
-import { checkCertificate, probeOwnListener } from "../net/listener_probe.ts";
+import { checkCertificate, probeListener } from "../net/listener_probe.ts";
 import { bridge } from "./node_bridge.ts";
 import type { RestEnv } from "./rest_env.ts";
 
@@ -143,7 +143,7 @@ export class RestServer implements AsyncDisposable {
    */
   async probe(): Promise<void> {
     const { slowness = 1 } = this.#options;
-    await probeOwnListener(this.#server, this.#address, { slowness });
+    await probeListener(this.#server, this.#address, { slowness });
   }
 
   /**
@@ -163,7 +163,7 @@ export class RestServer implements AsyncDisposable {
   /** The TLS stack accepts any certificate and key; only a handshake shows whether it can serve with them. */
   async #shakeHands(): Promise<void> {
     const { material: { cert }, slowness = 1 } = this.#options;
-    await probeOwnListener(this.#server, this.#address, {
+    await probeListener(this.#server, this.#address, {
       use: (socket) => checkCertificate(socket, cert, slowness),
       slowness,
     });

@@ -95,7 +95,7 @@ export function newJob(
 /** @throws `invalid_argument` for more time than a job may have */
 export function checkMaxTimeout(timeoutMs: number, maxMs: number, field: string): void {
   if (maxMs === 0 || (timeoutMs > 0 && timeoutMs <= maxMs)) return;
-  const given = timeoutMs === 0 ? "of none" : formatDuration(timeoutMs);
+  const given = timeoutMs === 0 ? "none" : formatDuration(timeoutMs);
   throw new JobWorkerError(
     "invalid_argument",
     `Invalid timeout ${given}: this daemon lets no job run longer than ${formatDuration(maxMs)}`,

@@ -4,7 +4,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { flagOf, OPTION_NAMES, OPTION_SAMPLES, STANDARD_OPTIONS } from "./option_samples.ts";
+import { DEFAULT_OPTIONS, flagOf, OPTION_NAMES, OPTION_SAMPLES } from "./option_samples.ts";
 
 /** A directory with a configuration file in it. */
 async function configured(
@@ -76,7 +76,7 @@ Deno.test("loadOptions() reads every option from the file by the name of its fla
   assert.deepEqual(all, Object.fromEntries(values));
   for (const [at, name] of OPTION_NAMES.entries()) {
     await using single = await configured(Object.fromEntries(texts.slice(at, at + 1)));
-    const expected = { ...STANDARD_OPTIONS, [name]: OPTION_SAMPLES[name].value };
+    const expected = { ...DEFAULT_OPTIONS, [name]: OPTION_SAMPLES[name].value };
     assert.deepEqual(await options([`--config=${single.file}`]), expected, name);
   }
 });

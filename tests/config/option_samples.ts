@@ -52,7 +52,7 @@ export const OPTION_SAMPLES: {
 export const OPTION_NAMES = Object.keys(OPTION_SAMPLES) as (keyof DaemonOptions)[];
 
 /** The defaults of all options. */
-export const STANDARD_OPTIONS = Object.fromEntries(
+export const DEFAULT_OPTIONS = Object.fromEntries(
   Object.entries(OPTION_SAMPLES).map(([name, sample]) => [name, sample.default]),
 );
 

@@ -3,7 +3,7 @@ import { type DaemonOptions, OPTION_ROWS } from "../../lib/config/options.ts";
 import { parseOptions } from "../../lib/config/parse_options.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
-import { flagOf, OPTION_NAMES, OPTION_SAMPLES, STANDARD_OPTIONS } from "./option_samples.ts";
+import { DEFAULT_OPTIONS, flagOf, OPTION_NAMES, OPTION_SAMPLES } from "./option_samples.ts";
 
 /** What a command line means, with these variables set. */
 function options(
@@ -31,11 +31,11 @@ function refusal(
 }
 
 Deno.test("parseOptions() has the default of every option, and reads it from its flag and its variable", () => {
-  assert.deepEqual(options([]), STANDARD_OPTIONS);
+  assert.deepEqual(options([]), DEFAULT_OPTIONS);
   assert.deepEqual(OPTION_ROWS.map(({ name }) => name), OPTION_NAMES.map(flagOf));
   for (const name of OPTION_NAMES) {
     const { text, value } = OPTION_SAMPLES[name];
-    const expected = { ...STANDARD_OPTIONS, [name]: value };
+    const expected = { ...DEFAULT_OPTIONS, [name]: value };
     const flag = flagOf(name);
     assert.deepEqual(options([`--${flag}=${text}`]), expected, flag);
     const variable = `WORKER_DAEMON_${flag.replaceAll("-", "_").toUpperCase()}`;

@@ -1,5 +1,5 @@
 import { assert } from "../assert.ts";
-import { OPTION_NAMES } from "../config/option_samples.ts";
+import { flagOf, OPTION_NAMES } from "../config/option_samples.ts";
 import { ROOT } from "../programs.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
@@ -31,6 +31,11 @@ const OPTIONS = [
   "--gateways=31",
   "--debug",
 ];
+
+Deno.test("Every option is handed on in the test of that", () => {
+  const names = OPTIONS.map((option) => option.replace(/=.*/, "").slice(2));
+  assert.deepEqual(names.sort(), OPTION_NAMES.map(flagOf).sort());
+});
 
 /** What an engine of these options hands on, see `handed_on.ts`; a shell has prepared its process. */
 async function handedOn(

@@ -1,6 +1,6 @@
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
-import { OWN_COMMANDS, programLine } from "../programs.ts";
+import { COMMAND_HINTS, programLine } from "../programs.ts";
 import { until } from "../worker/fixture.ts";
 import { TestDaemon } from "./daemon.ts";
 import { TestProcess } from "./process.ts";
@@ -47,7 +47,7 @@ Deno.test("certs add lets one more person in, and certs revoke shuts them out at
     return finished.code !== 0 && finished;
   });
   assert.match(refused.stderr, /it refuses the client certificate\n/);
-  assert.ok(refused.stderr.includes(`${OWN_COMMANDS.makeCertificates} renew`), refused.stderr);
+  assert.ok(refused.stderr.includes(`${COMMAND_HINTS.makeCertificates} renew`), refused.stderr);
   assert.doesNotMatch(refused.stderr, /--force/);
   const { stderr } = await daemon.outputs();
   assert.match(stderr, /Refused .*The client certificate is on the deny list/);

@@ -1,11 +1,11 @@
 import { assert } from "../assert.ts";
 import { issueCa } from "../certificates.ts";
-import { OWN_COMMANDS } from "../programs.ts";
+import { COMMAND_HINTS } from "../programs.ts";
 import { sharedDaemon, TestDaemon } from "./daemon.ts";
 
 const daemon = await sharedDaemon();
 const { certificates } = daemon;
-const { makeCertificates, makeClient, startDaemon } = OWN_COMMANDS;
+const { makeCertificates, makeClient, startDaemon } = COMMAND_HINTS;
 
 /** Puts a certificate and its key where the CLI, or a daemon, finds them, and returns the options. */
 async function stored(

@@ -1,7 +1,7 @@
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { VERSION } from "../../lib/version.ts";
-import { IS_SOURCE, OWN_COMMANDS } from "../programs.ts";
+import { COMMAND_HINTS, IS_SOURCE } from "../programs.ts";
 import { findFreePort } from "../../lib/net/free_port.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 import { daemonLine, failedDaemon, sharedDaemon, WITHOUT_REST } from "./daemon.ts";
@@ -93,7 +93,7 @@ Deno.test("the daemon refuses bad certificates and keys, naming the file", async
     [[`--ca=${cert}`], /CA file ".*server-cert\.pem": .* is not a CA certificate/],
     [
       [`--cert=${directory}/expired.pem`, `--key=${directory}/expired-key.pem`],
-      new RegExp(`expired\\.pem" expired on .*${OWN_COMMANDS.makeCertificates} renew`),
+      new RegExp(`expired\\.pem" expired on .*${COMMAND_HINTS.makeCertificates} renew`),
     ],
   ];
   const texts = await Promise.all(cases.map(([args]) => refusal(args)));

@@ -82,6 +82,17 @@ class Supervised implements AsyncDisposable {
     const env = executables.environment(directory);
     const made = await executables.run("worker-daemon", ["init", `--dir=${directory}`], { env });
     assert.deepEqual([made.code, made.stderr], [0, ""]);
+    return await Supervised.startIn(directory, executables, ...options);
+  }
+
+  /** The same with what one before has left. */
+  static async startIn(
+    directory: string,
+    executables: Executables,
+    ...options: string[]
+  ): Promise<Supervised> {
+    const env = executables.environment(directory);
+    await Deno.remove(`${directory}/manager`).catch(() => {});
     const listener = await Listener.start(`${directory}/manager`);
     const args = [
       `--config=${directory}/job-worker.json`,
@@ -157,6 +168,62 @@ export function testServiceManager(executables: Executables): void {
     for (const { pid } of [ready, reloading, reloaded, stopping]) assert.equal(pid, daemon.pid);
     const data = await Array.fromAsync(Deno.readDir(`${directory}/data`), ({ name }) => name);
     assert.ok(!data.includes("notify.sock"));
+  });
+
+  Deno.test("A daemon ends its jobs where its service manager would, and a crash leaves them to the next one", async () => {
+    const script = 'until [ -e "$1" ]; do sleep 0.05; done; exit 7';
+    const addressOf = async (supervised: Supervised) => {
+      const { lines } = await supervised.listener.next();
+      return /listening on (\S+)$/.exec(lines[1] ?? "")?.[1] ?? "";
+    };
+    const start = async (supervised: Supervised, end: string) => {
+      const address = await addressOf(supervised);
+      const { stdout } = await supervised.cli(
+        address,
+        "start",
+        "--",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        end,
+      );
+      return stdout.trim();
+    };
+    const outcomeOf = async (supervised: Supervised, jobId: string) => {
+      const { stdout } = await supervised.cli(await addressOf(supervised), "wait", "--json", jobId);
+      const { reason, exitStatus } = JSON.parse(stdout);
+      return [reason, exitStatus];
+    };
+
+    // The jobs are in no service of their own here.
+    await using ending = await Supervised.start(executables);
+    const { directory } = ending;
+    const end = `${directory}/end`;
+    const ended = await start(ending, end);
+    ending.daemon.kill("SIGUSR2");
+    assert.deepEqual((await ending.listener.next()).lines, [
+      "STOPPING=1",
+      "STATUS=Ending the jobs",
+    ]);
+    assert.equal((await ending.daemon.status).code, 0);
+    assert.match(
+      await ending.stderr(),
+      /jobs cannot be handed over: .*worker-daemon-jobs\.service/,
+    );
+    {
+      await using next = await Supervised.startIn(directory, executables);
+      assert.deepEqual(await outcomeOf(next, ended), ["shutdown", { signal: "SIGKILL" }]);
+    }
+
+    await using first = await Supervised.startIn(directory, executables);
+    const jobId = await start(first, end);
+    // It is killed, as by the kernel when memory runs out; nobody restarts it but the test.
+    first.daemon.kill("SIGKILL");
+    await first.daemon.status;
+    await Deno.writeTextFile(end, "");
+    await using second = await Supervised.startIn(directory, executables);
+    assert.deepEqual(await outcomeOf(second, jobId), ["exited", { code: 7 }]);
   });
 
   Deno.test("A daemon that a service manager waits for goes on trying what may pass", async () => {

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import * as tls from "node:tls";
-import { checkCertificate, probeOwnListener } from "../../lib/net/listener_probe.ts";
+import { checkCertificate, probeListener } from "../../lib/net/listener_probe.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 
@@ -16,7 +16,7 @@ async function close(...servers: readonly Server[]): Promise<void> {
   await Promise.all(servers.map((server) => once(server.close(), "close")));
 }
 
-Deno.test("probeOwnListener() reaches its own listener, however many share the port", async () => {
+Deno.test("probeListener() reaches its own listener, however many share the port", async () => {
   const servers = Array.from({ length: 5 }, () => createServer((socket) => socket.resume()));
   const address = await listen(servers[0] ?? createServer());
   for (const server of servers.slice(1)) await listen(server, address.port);
@@ -31,7 +31,7 @@ Deno.test("probeOwnListener() reaches its own listener, however many share the p
         assert.ok(seen.includes(localPort));
         return Promise.resolve();
       };
-      await probeOwnListener(server, address, { use });
+      await probeListener(server, address, { use });
       server.off("connection", onConnection);
     }
   }
@@ -39,17 +39,17 @@ Deno.test("probeOwnListener() reaches its own listener, however many share the p
   await close(...servers);
 });
 
-Deno.test("probeOwnListener() is content with a connection that is ended at once", async () => {
+Deno.test("probeListener() is content with a connection that is ended at once", async () => {
   const server = createServer((socket) => socket.destroy());
   const address = await listen(server);
   const listeners = server.listenerCount("connection");
   // It is done every few seconds, for as long as the process lives.
-  for (let round = 0; round < 3; round++) await probeOwnListener(server, address);
+  for (let round = 0; round < 3; round++) await probeListener(server, address);
   assert.equal(server.listenerCount("connection"), listeners);
   await close(server);
 });
 
-Deno.test("probeOwnListener() fails where only others answer, or nobody", async () => {
+Deno.test("probeListener() fails where only others answer, or nobody", async () => {
   const others = createServer((socket) => socket.resume());
   const address = await listen(others);
   const closed = createServer();
@@ -60,10 +60,10 @@ Deno.test("probeOwnListener() fails where only others answer, or nobody", async 
     message:
       `Cannot serve on 127.0.0.1:${address.port}: no connection arrives within ${withinMs} ms`,
   });
-  await assert.rejects(probeOwnListener(closed, address), late(2000));
-  await assert.rejects(probeOwnListener(closed, address, { slowness: 0.1 }), late(200));
+  await assert.rejects(probeListener(closed, address), late(2000));
+  await assert.rejects(probeListener(closed, address, { slowness: 0.1 }), late(200));
   await close(others);
-  await assert.rejects(probeOwnListener(closed, address), { ...failed, message: /ECONNREFUSED/ });
+  await assert.rejects(probeListener(closed, address), { ...failed, message: /ECONNREFUSED/ });
 });
 
 Deno.test("checkCertificate() accepts that very certificate only", async () => {
@@ -72,7 +72,7 @@ Deno.test("checkCertificate() accepts that very certificate only", async () => {
   const server = tls.createServer({ cert, key });
   const address = await listen(server);
   const shown = (certificate: string) =>
-    probeOwnListener(server, address, { use: (socket) => checkCertificate(socket, certificate) });
+    probeListener(server, address, { use: (socket) => checkCertificate(socket, certificate) });
   await shown(cert);
   await assert.rejects(shown(certificates.ca.cert), {
     code: "failed_precondition",
@@ -86,7 +86,7 @@ Deno.test("checkCertificate() gives up after a time that a slow machine makes lo
   const address = await listen(silent);
   for (const slowness of [0.01, 0.02]) {
     const use = (socket: Socket) => checkCertificate(socket, "", slowness);
-    await assert.rejects(probeOwnListener(silent, address, { use }), {
+    await assert.rejects(probeListener(silent, address, { use }), {
       code: "deadline_exceeded",
       message: `Cannot serve on 127.0.0.1:${address.port}: no answer within ${5000 * slowness} ms`,
     });

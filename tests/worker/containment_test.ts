@@ -185,7 +185,7 @@ Deno.test("Worker.update() gives no job more time than the maximum, nor unlimite
   assert.equal(execution.timeoutMs, 600_000, "a job that does not say has the longest");
   assert.match(
     String(await rejection(test.worker.update(jobId, 0))),
-    /Invalid timeout of none: .* longer than 10m$/,
+    /Invalid timeout none: .* longer than 10m$/,
   );
   assert.match(
     String(await rejection(test.worker.update(jobId, 600_001))),
