@@ -173,7 +173,8 @@ Deno.test("Readers at any pace that join at any instant agree on what there is",
     const pace = random() * 3;
     for await (const batch of readLog(test.log, options)) {
       witness.see(batch);
-      for (let turns = pace; turns > 1; turns--) await Deno.stat(test.directory);
+      // Whatever takes a moment; the log has no directory before its first byte.
+      for (let turns = pace; turns > 1; turns--) await Deno.stat("/");
     }
     return witness;
   };
@@ -285,7 +286,8 @@ Deno.test("Readers without follow, at any pace and under either policy, end wher
       const options = { offset: witness.nextOffset, streams: BOTH, follow: false };
       for await (const batch of readLog(test.log, options)) {
         witness.see(batch);
-        for (let turns = pace; turns > 1; turns--) await Deno.stat(test.directory);
+        // Whatever takes a moment; the log has no directory before its first byte.
+        for (let turns = pace; turns > 1; turns--) await Deno.stat("/");
       }
       assert.equal(witness.nextOffset, end);
     };
