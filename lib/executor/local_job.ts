@@ -76,7 +76,9 @@ export class LocalJob implements RunningJob {
   readonly #input: JobInput | null;
   readonly #pump: OutputPump;
   readonly #timeLimit = new TimeLimit(() => void this.#endFor("timeout"));
-  readonly #killTimer = new KillTimer(() => void this.#kill());
+  readonly #killTimer = new KillTimer(() => void (this.#killing = this.#kill()));
+  /** Settles once the last that was killed when the timer was due has been. */
+  #killing: Promise<void> = Promise.resolve();
   readonly #leaderExited = new AbortController();
   #state: State = { kind: "running", stop: null };
   /** Why the end of the output could not be stored. */
@@ -243,6 +245,8 @@ export class LocalJob implements RunningJob {
       return null;
     } finally {
       this.#killTimer.stop();
+      // Nobody may ask for our tree any more once we have ended.
+      await this.#killing;
     }
   }
 
