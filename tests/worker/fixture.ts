@@ -170,7 +170,13 @@ export class TestWorker implements AsyncDisposable {
     const { home = "/", cgroups = true, onShellEnded = () => {} } = options;
     // The same tests hold for an executor in a process of its own, see tests/long/executor/.
     const executor = Deno.env.get("JOB_WORKER_EXECUTOR") === "process" && !isWithin
-      ? await openKeeper(directory, { settings: { home, cgroups }, onFault, onShellEnded })
+      ? await openKeeper(directory, {
+        settings: { home, cgroups },
+        onFault,
+        onShellEnded,
+        // Jobs of the library end with the process that uses it.
+        keepsJobs: false,
+      })
       : undefined;
     const worker = await Worker.open({
       ...options,
