@@ -63,11 +63,15 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
     onChanged: () => endIfUseless(),
   });
   const endIfUseless = () => {
-    clearTimeout(timer);
     if (server.isRetired && server.size === 0) ending.resolve();
-    if (server.isConnected) return;
     const isUseless = server.running === 0 && server.unstored === 0;
-    if (isUseless || !options.keepsJobs) timer = setTimeout(() => ending.resolve(), LINGER_MS);
+    if (server.isConnected || !isUseless && options.keepsJobs) {
+      clearTimeout(timer);
+      timer = undefined;
+      return;
+    }
+    // What changes meanwhile, such as another failure to store an outcome, does not begin it anew.
+    timer ??= setTimeout(() => ending.resolve(), LINGER_MS);
   };
   const listener = Deno.listen({ transport: "unix", path: socket });
   await Deno.chmod(socket, 0o600);
