@@ -62,9 +62,12 @@ export async function processEnded(pid: number): Promise<void> {
   const nextWait = doubling(LOOK_AGAIN_MS);
   const deadline = performance.now() + END_WITHIN_MS;
   while (performance.now() < deadline) {
+    // proc_pid_stat(5): the name of the program stands in parentheses and may hold anything.
     const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
-    // In a container perhaps nobody reaps it.
-    if (stat === "" || /\) Z [^)]*$/.test(stat)) return;
+    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const threads = Number(fields[16]);
+    // In a container perhaps nobody reaps it. While other threads end, its files are open still.
+    if (stat === "" || (state === "Z" && threads <= 1)) return;
     await delay(nextWait());
   }
 }

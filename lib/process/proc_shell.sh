@@ -9,12 +9,14 @@ exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 
 # stat PID: sets $state $pgrp $session $start from proc_pid_stat(5). The name of the program stands
 # in parentheses and may hold anything, line ends included, so only what follows the last ")" counts.
+# A process is said to be a zombie as soon as its first thread has ended; it is none while others run.
 stat() {
   line=
   while read -r more || [ -n "$more" ]; do line="$line $more"; done <"/proc/$1/stat"
   [ -n "$line" ] || return 1
   set -- ${line##*)}
   state=$1 pgrp=$3 session=$4 start=${20}
+  [ "$state" != Z ] || [ "${18}" -le 1 ] || state=R
 }
 
 # signal_below DIR: sends $a to each process in a cgroup and those below it, and counts them in $count.

@@ -7,6 +7,7 @@ import {
   temporaryDirectory,
   until,
 } from "../worker/fixture.ts";
+import { shownAsZombie, WITHOUT_FIRST_THREAD } from "./first_thread.ts";
 
 const OPTIONS = { setsid: "/usr/bin/setsid", sh: "/bin/sh" };
 
@@ -119,6 +120,16 @@ Deno.test("ProcessGroups.liveGroups() does not count zombies", async () => {
   assert.equal(await groups.signal("CONT", zombie.session), true, "It is still a group");
   assert.deepEqual(await groups.liveGroups(zombie.session), []);
   assert.deepEqual(await groups.liveGroups(leader.pid), [leader.pid]);
+});
+
+Deno.test("ProcessGroups.liveGroups() counts a process of which only the first thread has ended", async () => {
+  await using groups = new ProcessGroups(OPTIONS);
+  await using leader = await Leader.start(...WITHOUT_FIRST_THREAD);
+  await until(() => shownAsZombie(leader.pid));
+  const live = await groups.liveGroups(leader.pid);
+  assert.equal(await groups.signal("KILL", leader.pid), true);
+  await leader.status;
+  assert.deepEqual([live, await groups.liveGroups(leader.pid)], [[leader.pid], []]);
 });
 
 Deno.test("ProcessGroups understands /proc/PID/stat whatever the program is called", async () => {

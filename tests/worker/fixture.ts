@@ -56,9 +56,12 @@ export interface ProcessStat {
 export async function processStat(pid: number): Promise<ProcessStat | null> {
   const text = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
   if (text === "") return null;
-  const [state = "", ...numbers] = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  const [parent = 0, group = 0, session = 0] = numbers.map(Number);
-  return { pid, state, parent, group, session };
+  const [state = "", ...fields] = text.slice(text.lastIndexOf(")") + 2).split(" ");
+  const numbers = fields.map(Number);
+  const [parent = 0, group = 0, session = 0] = numbers;
+  const threads = numbers[16] ?? 0;
+  // It is no zombie while threads other than its first one run.
+  return { pid, state: state === "Z" && threads > 1 ? "R" : state, parent, group, session };
 }
 
 /** Every process that there is. */
