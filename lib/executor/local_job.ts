@@ -76,9 +76,9 @@ export class LocalJob implements RunningJob {
   readonly #input: JobInput | null;
   readonly #pump: OutputPump;
   readonly #timeLimit = new TimeLimit(() => void this.#endFor("timeout"));
-  readonly #killTimer = new KillTimer(() => void (this.#killing = this.#kill()));
-  /** Settles once the last that was killed when the timer was due has been. */
-  #killing: Promise<void> = Promise.resolve();
+  readonly #killTimer = new KillTimer(() => void this.#kill());
+  /** What is being sent to the tree. */
+  readonly #sending = new Set<Promise<void>>();
   readonly #leaderExited = new AbortController();
   #state: State = { kind: "running", stop: null };
   /** Why the end of the output could not be stored. */
@@ -192,6 +192,8 @@ export class LocalJob implements RunningJob {
     const escalation = this.#escalation(exitStatus, stop);
     const usage = await this.#endLeftovers(stop);
     this.#state = { kind: "draining" };
+    // Whoever owns the tree may close it once we have ended.
+    await Promise.allSettled(this.#sending);
     const truncated = await this.#pump.drain();
     // Nobody is told of the end before the log is on the disk. If it cannot be, `broken` tells.
     await writer.flush().catch(() => {});
@@ -245,8 +247,6 @@ export class LocalJob implements RunningJob {
       return null;
     } finally {
       this.#killTimer.stop();
-      // Nobody may ask for our tree any more once we have ended.
-      await this.#killing;
     }
   }
 
@@ -265,6 +265,16 @@ export class LocalJob implements RunningJob {
 
   /** Sends what is to be sent until it reaches something, or the leader has exited. */
   async #reach(send: () => Promise<boolean>): Promise<void> {
+    const sending = this.#sendUntilReached(send);
+    this.#sending.add(sending);
+    try {
+      await sending;
+    } finally {
+      this.#sending.delete(sending);
+    }
+  }
+
+  async #sendUntilReached(send: () => Promise<boolean>): Promise<void> {
     const nextWait = doubling(REACH_AGAIN_MS);
     while (!await send() && this.#state.kind === "running") {
       await delay(nextWait(), this.#leaderExited).catch(() => {});

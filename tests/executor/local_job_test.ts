@@ -112,6 +112,46 @@ Deno.test("A signal is sent until it reaches something", async () => {
   await running.ended;
 });
 
+Deno.test("A job has not ended while something is still asked of its tree", async () => {
+  for (const how of ["stop", "signal", "kill"] as const) {
+    await using test = await openLog();
+    const { process, end } = silentProcess();
+    const asked = Promise.withResolvers<void>();
+    const answer = Promise.withResolvers<boolean>();
+    const ask = () => {
+      asked.resolve();
+      return answer.promise;
+    };
+    const released = Promise.withResolvers<void>();
+    const running = run(
+      test,
+      process,
+      treeWith({
+        signal: ask,
+        signalAgain: ask,
+        kill: async () => void await ask(),
+        release: () => {
+          released.resolve();
+          return Promise.resolve({ empty: true, usage: null });
+        },
+      }),
+    );
+    const stopSignal = how === "kill" ? "KILL" : "TERM";
+    const sent = how === "signal"
+      ? running.signal("USR1")
+      : running.stop({ stopSignal, gracePeriodMs: 10_000, reason: "stopped" });
+    await asked.promise;
+    end({ signal: "SIGKILL" });
+    await released.promise;
+    let ended = false;
+    void running.ended.then(() => ended = true);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(ended, false, how);
+    answer.resolve(true);
+    await Promise.all([sent, running.ended]);
+  }
+});
+
 /** A job whose signals are written down, by a clock that the test sets. */
 async function timed(
   use: (running: LocalJob, told: string[], timers: FakeTimers) => Promise<void>,
