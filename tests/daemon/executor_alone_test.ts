@@ -28,6 +28,16 @@ Deno.test("An outcome that cannot be stored keeps its executor, until it can be"
   assert.deepEqual(second.lost, []);
 });
 
+Deno.test("An executor that is not to keep jobs ends, whatever it cannot store meanwhile", async () => {
+  await using directory = await temporaryDirectory();
+  const first = await openWorker(directory.path, SETTINGS, { keepsJobs: false });
+  await start(first.worker, `while [ ! -e ${directory.path}/end ]; do sleep 0.05; done`);
+  await first.handOver();
+  await Deno.remove(`${directory.path}/outcomes`, { recursive: true });
+  await Deno.writeTextFile(`${directory.path}/end`, "");
+  await until(async () => (await executorsIn(directory.path)).length === 0);
+});
+
 Deno.test("An executor that ends leaves a socket alone that is not its own any more", async () => {
   await using directory = await temporaryDirectory();
   const first = await openWorker(directory.path, SETTINGS);

@@ -19,11 +19,12 @@ export interface WorkerApart extends AsyncDisposable {
 export async function openWorker(
   directory: string,
   settings: Omit<ExecutorSettings, "dataDirectory"> = { home: "/", cgroups: true },
+  options: { readonly keepsJobs?: boolean } = {},
 ): Promise<WorkerApart> {
   const faults: string[] = [];
   const lost: Job[] = [];
   const onFault = (error: unknown) => void faults.push(String(error));
-  const executor = await openKeeper(directory, { onFault, settings });
+  const executor = await openKeeper(directory, { onFault, settings, ...options });
   const store = await SqliteStore.open(`${directory}/jobs.db`);
   const worker = await Worker.open({
     dataDirectory: directory,
