@@ -1,4 +1,5 @@
 import { abortable } from "../async/abortable.ts";
+import { messageOf } from "../errors.ts";
 import { FrameConnection } from "../net/frame_connection.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
 import type { JobOutcome } from "./executor.ts";
@@ -117,7 +118,7 @@ export class ExecutorServer {
 
   /** Tells of an error that no caller can be told. */
   reportFault(error: unknown, jobId: string): void {
-    this.#tell({ kind: "fault", jobId, message: errorToData(error).message });
+    this.#tell({ kind: "fault", jobId, message: messageOf(error) });
   }
 
   reportShellEnd(end: ShellEnd): void {
