@@ -1,3 +1,4 @@
+import { completeExecution } from "../../lib/job/execution.ts";
 import type {
   StartJobRequest,
   StopJobRequest,
@@ -114,15 +115,7 @@ Deno.test("status prints aligned lines, and names but not values of variables", 
       workingDirectory: "/tmp",
     },
     labels: { team: "blue", stage: "\x07" },
-    execution: {
-      user: "",
-      umask: "",
-      nice: 0,
-      timeoutMs: 0,
-      gracePeriodMs: 10_000,
-      limits: {},
-      hasInput: false,
-    },
+    execution: completeExecution({}),
     containment: "process_group",
     usage: null,
     logLimit: { bytes: 268435456, policy: "keep_newest" },

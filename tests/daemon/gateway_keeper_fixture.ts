@@ -32,6 +32,24 @@ export const LISTENING = JSON.stringify({
   restAddress: { hostname: "127.0.0.2", port: 4712 },
 });
 
+/** What they are told to serve. */
+export const GATEWAY_OPTIONS: GatewayKeeperOptions["gateway"] = {
+  address: { hostname: "127.0.0.1", port: 0 },
+  restAddress: { hostname: "127.0.0.2", port: 0 },
+  inherited: { grpc: null, rest: null },
+  users: "/the/users",
+  publicOrigins: ["https://jobs.example"],
+  cert: "/the/cert",
+  key: "/the/key",
+  ca: "/the/ca",
+  denyList: "/the/list",
+  socket: "/the/socket",
+  maxConnections: 41,
+  maxConnectionsPerAddress: 23,
+  debug: true,
+  journal: true,
+};
+
 /** A keeper of such gateways. */
 export class TestKeeper implements AsyncDisposable {
   readonly refusals: Refusal[] = [];
@@ -70,22 +88,7 @@ export class TestKeeper implements AsyncDisposable {
       },
       onRefused: (refusal) => this.refusals.push(refusal),
       restoreSocket: () => Promise.resolve(void this.restored++),
-      gateway: {
-        address: { hostname: "127.0.0.1", port: 0 },
-        restAddress: { hostname: "127.0.0.2", port: 0 },
-        inherited: { grpc: null, rest: null },
-        users: "/the/users",
-        publicOrigins: ["https://jobs.example"],
-        cert: "/the/cert",
-        key: "/the/key",
-        ca: "/the/ca",
-        denyList: "/the/list",
-        socket: "/the/socket",
-        maxConnections: 41,
-        maxConnectionsPerAddress: 23,
-        debug: true,
-        journal: true,
-      },
+      gateway: GATEWAY_OPTIONS,
       ...options,
     });
     return this.#keeper;

@@ -1,3 +1,4 @@
+import { completeExecution } from "../../lib/job/execution.ts";
 import type { Job, JobEnd } from "../../lib/job/types.ts";
 
 /** A job that nobody has run. */
@@ -11,15 +12,7 @@ export function job(part: Partial<Job> & Pick<Job, "jobId">): Job {
     startedAt: 1_000,
     stdoutBytes: 0,
     stderrBytes: 0,
-    execution: {
-      user: "",
-      umask: "",
-      nice: 0,
-      timeoutMs: 0,
-      gracePeriodMs: 10_000,
-      limits: {},
-      hasInput: false,
-    },
+    execution: completeExecution({}),
     containment: "process_group",
     usage: null,
     logLimit: { bytes: 268435456, policy: "keep_newest" },

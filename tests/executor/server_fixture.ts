@@ -1,3 +1,4 @@
+import { completeExecution } from "../../lib/job/execution.ts";
 import { ExecutorClient, type ExecutorClientOptions } from "../../lib/executor/client.ts";
 import { LocalExecutor } from "../../lib/executor/local_executor.ts";
 import { OutcomeFiles } from "../../lib/executor/outcome_files.ts";
@@ -87,15 +88,7 @@ export function script(jobId: string, text: string, hasInput = false): LaunchReq
   return {
     jobId,
     command: { name: "sh", args: ["-c", text], env: {}, workingDirectory: "" },
-    execution: {
-      user: "",
-      umask: "",
-      nice: 0,
-      timeoutMs: 0,
-      gracePeriodMs: 10_000,
-      limits: {},
-      hasInput,
-    },
+    execution: completeExecution({ hasInput }),
     logLimit: { bytes: 1024 * 1024, policy: "keep_newest" },
   };
 }

@@ -1,6 +1,6 @@
 import { JobLog } from "../../lib/log/job_log.ts";
 import { readLog, type ReadLogOptions } from "../../lib/log/log_reader.ts";
-import { LogWriter } from "../../lib/log/log_writer.ts";
+import { LogWriter, type LogWriterOptions } from "../../lib/log/log_writer.ts";
 import type { LogRecord, LogStream } from "../../lib/job/types.ts";
 import { soon } from "../soon.ts";
 import { BOTH, temporaryDirectory } from "../worker/fixture.ts";
@@ -13,10 +13,10 @@ export interface TestLog extends AsyncDisposable {
 }
 
 /** Makes an empty log. */
-export async function openLog(): Promise<TestLog> {
+export async function openLog(options: LogWriterOptions = {}): Promise<TestLog> {
   const temporary = await temporaryDirectory();
   const directory = `${temporary.path}/log`;
-  const writer = new LogWriter(directory);
+  const writer = new LogWriter(directory, options);
   return {
     writer,
     log: writer.log,

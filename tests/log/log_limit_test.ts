@@ -2,37 +2,20 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { JobLog } from "../../lib/log/job_log.ts";
 import { readLog, type ReadLogOptions } from "../../lib/log/log_reader.ts";
 import { findStart } from "../../lib/log/log_start.ts";
-import { LogLimitError, LogWriter } from "../../lib/log/log_writer.ts";
+import { LogLimitError } from "../../lib/log/log_writer.ts";
 import type { LogBatch, LogGap, LogLimit } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
-import { BOTH, rejection, temporaryDirectory } from "../worker/fixture.ts";
+import { BOTH, rejection } from "../worker/fixture.ts";
 import { seeded } from "../random.ts";
-import { bytesOnDisk } from "./log_fixture.ts";
+import { bytesOnDisk, openLog, type TestLog } from "./log_fixture.ts";
 
 const random = seeded("log limit");
 
 const MIB = 1024 * 1024;
 const KEEP_NEWEST: LogLimit = { bytes: MIB, policy: "keep_newest" };
 
-interface LimitedLog extends AsyncDisposable {
-  readonly writer: LogWriter;
-  readonly log: JobLog;
-  readonly directory: string;
-}
-
-async function openLimited(limit: LogLimit = KEEP_NEWEST): Promise<LimitedLog> {
-  const temporary = await temporaryDirectory();
-  const directory = `${temporary.path}/log`;
-  const writer = new LogWriter(directory, { limit });
-  return {
-    writer,
-    log: writer.log,
-    directory,
-    async [Symbol.asyncDispose]() {
-      await writer[Symbol.asyncDispose]();
-      await temporary[Symbol.asyncDispose]();
-    },
-  };
+function openLimited(limit: LogLimit = KEEP_NEWEST): Promise<TestLog> {
+  return openLog({ limit });
 }
 
 /** Output that tells at each byte where it belongs: the offset of each group of four in itself. */
@@ -44,7 +27,7 @@ function outputFrom(offset: number, length: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Appends so much more of that output, in pieces of random size, to both streams. */
-async function append({ writer, log }: LimitedLog, length: number): Promise<void> {
+async function append({ writer, log }: TestLog, length: number): Promise<void> {
   const end = log.endOffset + length;
   for (let at = log.endOffset; at < end;) {
     const size = Math.min(end - at, 1 + Math.floor(random() * 100_000));
