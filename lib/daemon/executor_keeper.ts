@@ -182,7 +182,8 @@ export class ExecutorKeeper implements Executor {
       }
       await client[Symbol.asyncDispose]();
       // One without jobs ends at once. When we have gone, nothing of us uses the data directory any more.
-      if (this.#closing === "end" && client.jobs.size === 0) await processEnded(client.hello.pid);
+      if (this.#closing !== "end" || client.jobs.size > 0) return;
+      await processEnded(client.hello.pid, this.#options.setsid);
     }));
   }
 

@@ -1,6 +1,7 @@
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { ProcessGroups } from "../process/process_groups.ts";
 import { findTool } from "../process/tools.ts";
 import { executorCommand } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
@@ -34,6 +35,8 @@ export async function startExecutor(
   const child = new Deno.Command(setsid, {
     // It forks, so that the executor is no child of ours: whoever reaps orphans reaps it.
     args: ["--fork", sh, "-c", TO_FILE, errors, ...executorCommand(setsid, executor)],
+    // It keeps no file system busy that nobody has told it to use.
+    cwd: "/",
     stdin: "piped",
     stdout: "piped",
     stderr: "null",
@@ -57,17 +60,17 @@ export async function lastWords(errors: string): Promise<string> {
   return text.trim().slice(-2_000) || "it said nothing";
 }
 
-/** Waits until a process that is about to end has done so, but not for ever. */
-export async function processEnded(pid: number): Promise<void> {
+/**
+ * Waits until a process that is about to end, and leads a session of its own, has done so, but not for ever.
+ *
+ * @param setsid absolute path of setsid(1): a shell is asked, because Deno lets a process with scoped
+ *   permissions read nothing of /proc
+ */
+export async function processEnded(pid: number, setsid: string): Promise<void> {
+  await using groups = new ProcessGroups({ setsid, sh: await findTool("sh") });
   const nextWait = doubling(LOOK_AGAIN_MS);
   const deadline = performance.now() + END_WITHIN_MS;
-  while (performance.now() < deadline) {
-    // proc_pid_stat(5): the name of the program stands in parentheses and may hold anything.
-    const stat = await Deno.readTextFile(`/proc/${pid}/stat`).catch(() => "");
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-    const threads = Number(fields[16]);
-    // In a container perhaps nobody reaps it. While other threads end, its files are open still.
-    if (stat === "" || (state === "Z" && threads <= 1)) return;
+  while ((await groups.liveGroups(pid)).length > 0 && performance.now() < deadline) {
     await delay(nextWait());
   }
 }
