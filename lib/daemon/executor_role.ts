@@ -43,6 +43,7 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   const { socket, settings } = options;
   await using resources = new AsyncDisposableStack();
   const logs = resources.use(LogLibrary.existing(options.logs));
+  const logsDirectory = resources.use(await Deno.open(options.logs));
   const outcomes = await OutcomeFiles.open(options.outcomes);
   const ending = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => ending.resolve(), { once: true });
@@ -64,7 +65,9 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   });
   const endIfUseless = () => {
     if (server.isRetired && server.size === 0) ending.resolve();
-    const isUseless = server.running === 0 && server.unstored === 0;
+    const isUseless = server.running === 0 &&
+      // If the data directory is no more, rather than somewhere else, nobody will ever ask.
+      (server.unstored === 0 || logsDirectory.statSync().nlink === 0);
     if (server.isConnected || !isUseless && options.keepsJobs) {
       clearTimeout(timer);
       timer = undefined;

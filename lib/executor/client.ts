@@ -21,6 +21,9 @@ import { RemoteJob } from "./remote_job.ts";
 /** How long an executor may take to say who it is. */
 const HELLO_WITHIN_MS = 10_000;
 
+/** How long to wait for how far jobs are; what was known last has to do then. */
+const PROGRESS_WITHIN_MS = 2_000;
+
 /** Options of {@linkcode ExecutorClient.connect}. */
 export interface ExecutorClientOptions {
   /** Absolute path of the executor's socket. */
@@ -43,7 +46,7 @@ export class ExecutorClient implements AsyncDisposable {
   readonly #connection: FrameConnection;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   readonly #progress = new Batcher<string, Record<string, JobProgress>>(async (jobIds) =>
-    await this.call("progress", { jobIds })
+    await abortable(this.call("progress", { jobIds }), AbortSignal.timeout(PROGRESS_WITHIN_MS))
   );
   #lastId = 0;
   #isClosed = false;

@@ -1,5 +1,6 @@
 /** What an executor goes through while no engine is there. */
 
+import { delay } from "../../lib/async/delay.ts";
 import { executorSockets } from "../../lib/daemon/data_directory.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
@@ -18,7 +19,7 @@ Deno.test("An outcome that cannot be stored keeps its executor, until it can be"
   await Deno.remove(outcomes, { recursive: true });
   await Deno.writeTextFile(`${directory.path}/end`, "");
   // Longer than it goes on without anything to do.
-  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  await delay(4_000);
   assert.equal((await executorsIn(directory.path)).length, 1);
   await Deno.mkdir(outcomes);
   await until(() => Deno.stat(`${outcomes}/${jobId}.json`).then(() => true, () => false));
@@ -36,6 +37,22 @@ Deno.test("An executor that is not to keep jobs ends, whatever it cannot store m
   await Deno.remove(`${directory.path}/outcomes`, { recursive: true });
   await Deno.writeTextFile(`${directory.path}/end`, "");
   await until(async () => (await executorsIn(directory.path)).length === 0);
+});
+
+Deno.test("An executor whose data directory is removed ends with its last job, stored or not", async () => {
+  await using directory = await temporaryDirectory();
+  const data = `${directory.path}/data`;
+  await Deno.mkdir(data);
+  const first = await openWorker(data, SETTINGS);
+  await start(first.worker, `while [ ! -e ${directory.path}/end ]; do sleep 0.05; done`);
+  await first.handOver();
+  await Deno.remove(data, { recursive: true });
+  // Longer than it goes on without anything to do.
+  await delay(4_000);
+  const kept = (await executorsIn(data)).length;
+  await Deno.writeTextFile(`${directory.path}/end`, "");
+  await until(async () => (await executorsIn(data)).length === 0);
+  assert.equal(kept, 1);
 });
 
 Deno.test("An executor that ends leaves a socket alone that is not its own any more", async () => {

@@ -16,6 +16,23 @@ const HELLO = {
   jobs: [],
 };
 
+/** What an executor says that has a job. */
+const HELLO_WITH_JOB = encodeFrame({
+  kind: "hello",
+  hello: {
+    ...HELLO,
+    jobs: [{
+      jobId: "job",
+      pid: 7,
+      processIdentity: "identity",
+      isConfirmed: true,
+      outcome: null,
+    }],
+  },
+});
+
+const NO_PROGRESS = { timeoutMs: 0, stdoutBytes: 0, stderrBytes: 0, logBytes: 0 };
+
 /** Something on a socket that says these bytes to whoever connects, and is gone then or stays. */
 async function listening(
   says: Uint8Array<ArrayBuffer>,
@@ -95,15 +112,7 @@ Deno.test("ExecutorClient.connect() says that nobody is there", async () => {
 });
 
 Deno.test("A client whose executor dies rejects what is under way, and ends its jobs itself no more", async () => {
-  const jobs = [{
-    jobId: "job",
-    pid: 7,
-    processIdentity: "identity",
-    isConfirmed: true,
-    outcome: null,
-  }];
-  const says = encodeFrame({ kind: "hello", hello: { ...HELLO, jobs } });
-  await listening(says, async (socket, connections) => {
+  await listening(HELLO_WITH_JOB, async (socket, connections) => {
     await using client = await connect(socket);
     const job = client.jobs.get("job");
     assert.deepEqual([job?.pid, job?.processIdentity, job?.isConfirmed], [7, "identity", true]);
@@ -118,14 +127,20 @@ Deno.test("A client whose executor dies rejects what is under way, and ends its 
     await soon(client.closed, () => "the end of the connection");
     for (const promise of asked) await assert.rejects(promise, /has ended/);
     assert.equal(job?.hasEnded, false);
-    assert.deepEqual(await job?.progress(), {
-      timeoutMs: 0,
-      stdoutBytes: 0,
-      stderrBytes: 0,
-      logBytes: 0,
-    });
+    assert.deepEqual(await job?.progress(), NO_PROGRESS);
     job?.confirm();
     await job?.orphaned(null);
     assert.equal(await job?.ended, null);
+  }, true);
+});
+
+Deno.test("A client whose executor is suspended does not wait for ever for how far a job is", async () => {
+  await listening(HELLO_WITH_JOB, async (socket) => {
+    await using client = await connect(socket);
+    const job = client.jobs.get("job");
+    assert.deepEqual(
+      await soon(Promise.resolve(job?.progress()), () => "what it knows"),
+      NO_PROGRESS,
+    );
   }, true);
 });
