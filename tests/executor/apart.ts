@@ -5,6 +5,7 @@
  * @module
  */
 
+import { delay } from "../../lib/async/delay.ts";
 import { LocalExecutor } from "../../lib/executor/local_executor.ts";
 import { completeExecution } from "../../lib/job/execution.ts";
 import { DEFAULT_LOG_LIMIT } from "../../lib/job/log_limit.ts";
@@ -27,6 +28,8 @@ await executor.prepare({
   logLimit: DEFAULT_LOG_LIMIT,
 });
 const job = await executor.launch(jobId);
+// Until its program has its process, that is on its way to the job's cgroup.
+while (await Deno.readTextFile(`/proc/${job.pid}/comm`) !== "sleep\n") await delay(10);
 const { isApart } = executor;
 const seen = { isApart, own: await cgroupOf("self"), job: await cgroupOf(job.pid) };
 await Deno.stdout.write(new TextEncoder().encode(JSON.stringify(seen)));
