@@ -14,6 +14,7 @@ import type { ExecutorSettings } from "../executor/protocol.ts";
 import { isLasting } from "../files/lasting.ts";
 import type { StoredJob } from "../job/job_store.ts";
 import type { Containment } from "../job/types.ts";
+import { LogLibrary } from "../log/log_library.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
@@ -71,6 +72,8 @@ export class ExecutorKeeper implements Executor {
   static async open(options: ExecutorKeeperOptions): Promise<ExecutorKeeper> {
     const { dataDirectory } = options;
     const outcomes = await OutcomeFiles.open(`${dataDirectory}/${OUTCOMES}`);
+    // An executor finds this there, too.
+    await using _logs = await LogLibrary.open(`${dataDirectory}/${LOGS}`);
     const clients = new Map<string, ExecutorClient>();
     let allAnswered = true;
     let current: ExecutorClient | null = null;

@@ -7,7 +7,6 @@ export async function openKeeper(
   dataDirectory: string,
   options: Partial<ExecutorKeeperOptions> = {},
 ): Promise<ExecutorKeeper> {
-  await Deno.mkdir(`${dataDirectory}/logs`, { recursive: true });
   return await ExecutorKeeper.open({
     dataDirectory,
     setsid: TOOLS.setsid,
