@@ -28,9 +28,11 @@ export async function recover(options: RecoveryOptions): Promise<void> {
   const { held, isComplete } = await executor.adopt(await store.unfinished());
   for (const running of held) {
     const job = await store.get(running.jobId);
-    // Its end was recorded just before the daemon died.
-    if (job === undefined || job.end !== null) running.release();
-    else {
+    if (job === undefined || job.end !== null) {
+      // Usually its end was recorded just before the daemon died. One without a record nobody could stop.
+      await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
+      running.release();
+    } else {
       await adopt(job, running);
       await onAdopted({ ...job, pid: running.pid }, running.isConfirmed);
       running.confirm();

@@ -3,7 +3,7 @@
 import { delay } from "../../lib/async/delay.ts";
 import { executorSockets } from "../../lib/daemon/data_directory.ts";
 import { assert } from "../assert.ts";
-import { temporaryDirectory, until } from "../worker/fixture.ts";
+import { liveProcesses, temporaryDirectory, until } from "../worker/fixture.ts";
 import { executorsIn } from "./executor_fixture.ts";
 import { openWorker, outputOf, start } from "./worker_fixture.ts";
 
@@ -86,4 +86,19 @@ Deno.test("A data directory that was moved has its jobs, and another executor fo
   assert.equal(await outputOf(second.worker, jobId), "printed\n");
   assert.deepEqual(second.lost, []);
   await assert.rejects(Deno.stat(`${before}/logs`), Deno.errors.NotFound);
+});
+
+Deno.test("A job whose record is gone is ended, since nobody could stop it", async () => {
+  await using directory = await temporaryDirectory();
+  const first = await openWorker(directory.path, SETTINGS);
+  const jobId = await start(first.worker, "sleep 1000");
+  const { pid } = await first.worker.get(jobId);
+  await first.handOver();
+  for (const name of ["jobs.db", "jobs.db-shm", "jobs.db-wal"]) {
+    await Deno.remove(`${directory.path}/${name}`).catch(() => {});
+  }
+  await using second = await openWorker(directory.path, SETTINGS);
+  assert.deepEqual(await second.worker.list({}, { limit: 1 }), []);
+  await until(async () => (await liveProcesses([pid])).length === 0);
+  assert.deepEqual(second.faults, []);
 });
