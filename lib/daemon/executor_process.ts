@@ -1,3 +1,4 @@
+import START_EXECUTOR from "./start_executor.sh" with { type: "text" };
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
@@ -5,12 +6,6 @@ import { ProcessGroups } from "../process/process_groups.ts";
 import { findTool } from "../process/tools.ts";
 import { executorCommand } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
-
-/**
- * Runs a program with its standard error in a file, and without the sockets that we may have from systemd. It
- * outlives us: whatever our own standard error is may be a pipe that nobody reads one day.
- */
-const TO_FILE = 'exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&- 2>"$0"; exec "$@"';
 
 /** How long to wait for the end of an executor that has no job. */
 const END_WITHIN_MS = 5_000;
@@ -34,7 +29,7 @@ export async function startExecutor(
   const sh = await findTool("sh");
   const child = new Deno.Command(setsid, {
     // It forks, so that the executor is no child of ours: whoever reaps orphans reaps it.
-    args: ["--fork", sh, "-c", TO_FILE, errors, ...executorCommand(setsid, executor)],
+    args: ["--fork", sh, "-c", START_EXECUTOR, "sh", errors, ...executorCommand(setsid, executor)],
     // It keeps no file system busy that nobody has told it to use.
     cwd: "/",
     stdin: "piped",

@@ -4,7 +4,7 @@ import { rootTest } from "../root.ts";
 import { WITH_OWN_VAR_CACHE } from "../var_cache.ts";
 import type { Executables } from "./executables.ts";
 
-const SCRIPTS = ["deploy/install.sh", "deploy/uninstall.sh"];
+const SCRIPTS = ["deploy/install.sh", "deploy/uninstall.sh", "lib/daemon/start_executor.sh"];
 
 /** Runs a program of the system, if it is there. */
 async function run(
@@ -189,6 +189,7 @@ export function testDeployment(executables: Executables): void {
   Deno.test("The shell scripts are correct POSIX, as far as a linter can tell", async (test) => {
     for (const script of SCRIPTS) assert.equal((await run("sh", ["-n", ROOT + script]))?.code, 0);
     const outcome = await run("shellcheck", [
+      "--shell=sh",
       ...SCRIPTS.map((path) => ROOT + path),
       await executables.head(),
     ]);

@@ -1,0 +1,27 @@
+import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
+import { TestDaemon } from "./daemon.ts";
+
+/** Leaves to the daemon what jobs must not get from it: descriptors, a variable, signals that are ignored. */
+const CARELESS = `trap "" HUP INT QUIT ALRM USR1 TSTP
+exec 5</dev/null 12</dev/null 234</dev/null
+export LEFT=behind
+exec "$@"`;
+
+Deno.test("A job inherits nothing from whoever started the daemon", async () => {
+  await using certificates = await TestCertificates.create();
+  await using daemon = await TestDaemon.start(certificates, {
+    starter: ["bash", "-c", CARELESS, "bash"],
+  });
+  const script = `for fd in 5 12 234; do [ ! -e /proc/$$/fd/$fd ] || echo "descriptor $fd"; done
+echo "\${LEFT-none}"
+exec grep -E "^Sig(Ign|Blk)" /proc/self/status`;
+  const { code, stdout, stderr } = await daemon.cli(["run", "--", "sh", "-c", script]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const [left, blocked = "", ignored = ""] = stdout.trimEnd().split("\n");
+  assert.equal(left, "none");
+  const mask = (line: string) => BigInt(`0x${line.split("\t")[1]}`);
+  assert.equal(mask(blocked), 0n);
+  // 32 and 33 belong to the C library, which ignores them in the children of Deno.
+  assert.equal(mask(ignored) & ~(0b11n << 31n), 0n);
+});
