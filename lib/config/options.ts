@@ -75,7 +75,7 @@ const OPTIONS = {
   },
   users: {
     placeholder: "file",
-    about: "users of REST, as made by `worker-daemon user`",
+    about: "users of REST, made by `worker-daemon user`",
     default: "certs/users.htpasswd",
     parse: path,
   },
@@ -107,14 +107,14 @@ const OPTIONS = {
   },
   logPolicy: {
     placeholder: "policy",
-    about: "what to do at the limit: keep-newest output, or end-job",
+    about: "at the limit: keep-newest output, or end-job",
     default: "keep-newest",
     parse: parseLogPolicy,
   },
   /** In bytes. */
   maxLogLimit: {
     placeholder: "size",
-    about: "the largest log limit that a job may set; at least --log-limit",
+    about: "the largest log limit of a job; at least --log-limit",
     default: "1GiB",
     parse: logLimit,
   },
@@ -162,6 +162,12 @@ const OPTIONS = {
     about: "the longest time limit that a job may have; 0s: none",
     default: "0s",
     parse: durationUpTo(MAX_TIMEOUT_MS),
+  },
+  newPrivileges: {
+    placeholder: "true|false",
+    about: "let jobs gain more rights, as by sudo",
+    default: "false",
+    parse: parseSwitch,
   },
   cgroups: {
     placeholder: "true|false",

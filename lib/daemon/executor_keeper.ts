@@ -288,8 +288,8 @@ async function removeSocket(socket: string): Promise<void> {
 }
 
 function settingsOf({ dataDirectory, settings }: ExecutorKeeperOptions): ExecutorSettings {
-  const { home, cgroups } = settings;
-  return { dataDirectory, home, cgroups };
+  const { home, cgroups, newPrivileges } = settings;
+  return { dataDirectory, home, cgroups, newPrivileges };
 }
 
 function isOurs({ hello }: ExecutorClient, options: ExecutorKeeperOptions): boolean {

@@ -4,6 +4,7 @@ import { doubling } from "../async/doubling.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { findTool } from "../process/tools.ts";
+import { NO_NEW_PRIVILEGES } from "../process/users.ts";
 import { executorCommand } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
 
@@ -27,9 +28,15 @@ export async function startExecutor(
 ): Promise<void> {
   // There need be none in our PATH.
   const sh = await findTool("sh");
+  // Jobs have the rights of an executor that is not root, and inherit this, which costs each of them nothing.
+  const isRoot = Deno.uid() === 0;
+  const limit = executor.settings.newPrivileges || isRoot
+    ? []
+    : [await findTool("setpriv"), NO_NEW_PRIVILEGES, "--"];
+  const line = [...limit, ...executorCommand(setsid, executor)];
   const child = new Deno.Command(setsid, {
     // It forks, so that the executor is no child of ours: whoever reaps orphans reaps it.
-    args: ["--fork", sh, "-c", START_EXECUTOR, "sh", errors, ...executorCommand(setsid, executor)],
+    args: ["--fork", sh, "-c", START_EXECUTOR, "sh", errors, ...line],
     // It keeps no file system busy that nobody has told it to use.
     cwd: "/",
     stdin: "piped",

@@ -22,6 +22,7 @@ export type JobEngineOptions = Pick<
   | "timeoutMs"
   | "maxTimeoutMs"
   | "cgroups"
+  | "newPrivileges"
   | "logLimit"
   | "logPolicy"
   | "maxLogLimit"
@@ -112,7 +113,7 @@ export class JobEngine implements AsyncDisposable {
       dataDirectory,
       setsid,
       keepsJobs: options.dataDir !== IN_MEMORY,
-      settings: { home, cgroups: options.cgroups },
+      settings: { home, cgroups: options.cgroups, newPrivileges: options.newPrivileges },
       onFault,
       onShellEnded: ({ pid, why, successor }) => {
         const next = successor ?? "the next one";

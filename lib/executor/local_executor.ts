@@ -24,6 +24,11 @@ export interface LocalExecutorOptions {
   readonly home?: string;
   /** Whether to use cgroups where that is possible; true by default. */
   readonly cgroups?: boolean;
+  /**
+   * Whether jobs of other users than root may gain rights, as by sudo(8); true by default. Jobs that run as the
+   * user of this process may what it may itself.
+   */
+  readonly newPrivileges?: boolean;
   /** See `LogWriterOptions`. */
   readonly diskTimeoutMs?: number;
   /** Called when the shell that asks the kernel has ended and is replaced; jobs do not notice. */
@@ -80,6 +85,7 @@ export class LocalExecutor implements Executor {
       groups: this.#groups,
       cgroups: this.#cgroups,
       home: this.#options.home ?? "/",
+      newPrivileges: this.#options.newPrivileges ?? true,
     });
     this.#prepared.set(request.jobId, [request, decision]);
     const { workingDirectory, user, startedAt } = decision;

@@ -27,6 +27,8 @@ export interface PrepareOptions {
   readonly cgroups: Cgroups | null;
   /** `HOME` and default working directory. */
   readonly home: string;
+  /** See `LocalExecutorOptions`. */
+  readonly newPrivileges: boolean;
 }
 
 /** How a job is started. Nothing of it exists yet. */
@@ -74,6 +76,7 @@ export async function prepare(
     nice: execution.nice,
     // Only root can change the groups of a process.
     user: ownUid === 0 ? user : null,
+    newPrivileges: options.newPrivileges || uid === 0,
     rlimits: byCgroup ? {} : rlimitsOf(execution.limits, uid),
     hasInput: execution.hasInput,
   };

@@ -42,6 +42,8 @@ export interface ExecutorSettings {
   readonly home: string;
   /** Whether to use cgroups where that is possible. */
   readonly cgroups: boolean;
+  /** Whether a job may gain rights that its user has not, as by sudo(8). Those of root always may. */
+  readonly newPrivileges: boolean;
 }
 
 /** What an executor says first. */

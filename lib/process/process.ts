@@ -5,7 +5,7 @@ import { exitOf } from "./child_exit.ts";
 import { packEnvironment } from "./environment.ts";
 import type { Tools } from "./tools.ts";
 import type { ExitStatus } from "../job/types.ts";
-import { type Rights, rightsOf } from "./users.ts";
+import { NO_NEW_PRIVILEGES, type Rights, rightsOf } from "./users.ts";
 
 /** The programs that a start goes through. */
 export interface LaunchTools extends Tools {
@@ -28,6 +28,8 @@ export interface ProcessSpec {
   readonly nice: number;
   /** `null` for our own: we can give no other unless we are root. */
   readonly user: Rights | null;
+  /** Whether it may gain rights that this user has not (`PR_SET_NO_NEW_PRIVS` of prctl(2)). */
+  readonly newPrivileges: boolean;
   /** Limits, by the names of prlimit(1). */
   readonly rlimits: Readonly<Record<string, number>>;
   readonly hasInput: boolean;
@@ -68,9 +70,10 @@ const EXEC_AS_USER = 'eval "$JOB_ENV_EXEC"';
 export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
   const { user, nice, program } = spec;
   const limits = Object.entries(spec.rlimits).map(([name, value]) => `--${name}=${value}`);
+  const noNew = spec.newPrivileges ? [] : [NO_NEW_PRIVILEGES];
   const between = [
     ...(nice === 0 ? [] : [tools.nice, "-n", String(nice)]),
-    ...(user === null ? [] : [tools.setpriv, ...rightsOf(user), "--"]),
+    ...(user === null ? [] : [tools.setpriv, ...rightsOf(user), ...noNew, "--"]),
     ...(limits.length === 0 ? [] : [tools.prlimit, ...limits, "--"]),
   ];
   const { variables, exported, passed } = packEnvironment(spec.env);

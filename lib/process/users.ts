@@ -38,3 +38,6 @@ function cannotRunAs(name: string, why: string): JobWorkerError {
 export function rightsOf({ uid, gid }: Rights): string[] {
   return [`--reuid=${uid}`, `--regid=${gid}`, "--init-groups"];
 }
+
+/** The option of setpriv(1) by which a process, and all that it starts, never gains rights again. */
+export const NO_NEW_PRIVILEGES = "--no-new-privs";

@@ -5,13 +5,15 @@ import { allProcesses, type ProcessStat } from "../worker/fixture.ts";
 /** A keeper of real executors, in processes of their own. */
 export async function openKeeper(
   dataDirectory: string,
-  options: Partial<ExecutorKeeperOptions> = {},
+  { settings, ...options }: Partial<Omit<ExecutorKeeperOptions, "settings">> & {
+    readonly settings?: Partial<ExecutorKeeperOptions["settings"]>;
+  } = {},
 ): Promise<ExecutorKeeper> {
   return await ExecutorKeeper.open({
     dataDirectory,
     setsid: TOOLS.setsid,
     keepsJobs: true,
-    settings: { home: "/", cgroups: true },
+    settings: { home: "/", cgroups: true, newPrivileges: true, ...settings },
     onFault: (error) => {
       throw error;
     },

@@ -27,7 +27,7 @@ function optionsFor(data: string): ExecutorOptions {
     logs: `${data}/logs`,
     outcomes: `${data}/outcomes`,
     keepsJobs: true,
-    settings: { dataDirectory: "/data", home: "/", cgroups: false },
+    settings: { dataDirectory: "/data", home: "/", cgroups: false, newPrivileges: true },
   };
 }
 

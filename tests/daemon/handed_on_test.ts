@@ -28,6 +28,7 @@ const OPTIONS = [
   "--timeout=23s",
   "--max-timeout=29s",
   "--cgroups=false",
+  "--new-privileges=true",
   "--gateways=31",
   "--debug",
 ];
@@ -80,7 +81,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     dataDirectory: `${path}/the-data`,
     setsid: "/usr/bin/setsid",
     keepsJobs: true,
-    settings: { home: path, cgroups: false },
+    settings: { home: path, cgroups: false, newPrivileges: true },
   });
   assert.deepEqual(told.worker, {
     dataDirectory: `${path}/the-data`,

@@ -18,7 +18,7 @@ export interface WorkerApart extends AsyncDisposable {
 /** A worker over an executor in a process of its own, in a data directory that outlives both. */
 export async function openWorker(
   directory: string,
-  settings: Omit<ExecutorSettings, "dataDirectory"> = { home: "/", cgroups: true },
+  settings: Partial<Omit<ExecutorSettings, "dataDirectory">> = {},
   options: { readonly keepsJobs?: boolean } = {},
 ): Promise<WorkerApart> {
   const faults: string[] = [];

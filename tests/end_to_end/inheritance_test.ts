@@ -25,3 +25,10 @@ exec grep -E "^Sig(Ign|Blk)" /proc/self/status`;
   // 32 and 33 belong to the C library, which ignores them in the children of Deno.
   assert.equal(mask(ignored) & ~(0b11n << 31n), 0n);
 });
+
+Deno.test("A job of a daemon that is not root gains no rights, as by sudo", async () => {
+  await using certificates = await TestCertificates.create();
+  await using daemon = await TestDaemon.start(certificates);
+  const { stdout } = await daemon.cli(["run", "--", "grep", "NoNewPrivs", "/proc/self/status"]);
+  assert.equal(stdout, `NoNewPrivs:\t${Deno.uid() === 0 ? 0 : 1}\n`);
+});

@@ -10,7 +10,7 @@ const HELLO: Hello = {
   pid: 4711,
   containment: "cgroup",
   isApart: true,
-  settings: { dataDirectory: "/data", home: "/", cgroups: true },
+  settings: { dataDirectory: "/data", home: "/", cgroups: true, newPrivileges: true },
   jobs: [{ jobId: "a", pid: 1, processIdentity: "", isConfirmed: true, outcome: null }],
 };
 

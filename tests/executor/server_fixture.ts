@@ -8,7 +8,12 @@ import type { LaunchRequest } from "../../lib/executor/executor.ts";
 import { LogLibrary } from "../../lib/log/log_library.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
-export const SETTINGS = { dataDirectory: "/data", home: "/", cgroups: false } as const;
+export const SETTINGS = {
+  dataDirectory: "/data",
+  home: "/",
+  cgroups: false,
+  newPrivileges: true,
+} as const;
 
 /** The server of an executor in this process, on a socket. */
 export class TestServer implements AsyncDisposable {

@@ -14,6 +14,7 @@ const SPEC: Omit<ProcessSpec, "program"> = {
   nice: 0,
   user: null,
   rlimits: {},
+  newPrivileges: true,
   hasInput: false,
 };
 

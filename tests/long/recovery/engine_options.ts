@@ -8,6 +8,7 @@ export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   timeoutMs: 0,
   maxTimeoutMs: 0,
   cgroups: false,
+  newPrivileges: true,
   logLimit: 1024 * 1024,
   logPolicy: "keep_newest",
   maxLogLimit: Infinity,
