@@ -11,6 +11,8 @@ export interface ProcShellOptions {
   readonly through?: readonly string[];
   /** Kills the shell: a shell with the rights of another user may have been suspended by them. */
   readonly signal?: AbortSignal;
+  /** How long a shell may be asked and say nothing before it is replaced; 10 s by default. */
+  readonly silentMs?: number;
   /** Called for each shell that ends although nobody asked it to. */
   readonly onEnded?: (end: ShellEnd) => void;
 }
@@ -30,6 +32,9 @@ export interface ShellEnd {
  * next shell is started.
  */
 const RUN_SCRIPT = 'eval "$PROC_SHELL"';
+
+/** A job of the same user may have suspended the shell. No answer takes that long, on a busy machine either. */
+const SILENT_MS = 10_000;
 
 /** In UTF-16 units. No answer is that long, but a user may trace a shell that has their rights. */
 const MAX_ANSWER_LENGTH = 4 * 1024 * 1024;
@@ -51,8 +56,8 @@ interface Pending {
  * `/proc`, cgroups.
  *
  * One long-lived shell in a session of its own does it with its builtins, at 0.1 ms a request; a process
- * for each request would take more than 1 ms. If somebody kills the shell, another is started and asked
- * what the first had not answered. That is harmless: no request does more when it is repeated.
+ * for each request would take more than 1 ms. If somebody kills the shell, or suspends it, another is started
+ * and asked what the first had not answered. That is harmless: no request does more when it is repeated.
  */
 export class ProcShell implements AsyncDisposable {
   readonly #options: ProcShellOptions;
@@ -60,6 +65,12 @@ export class ProcShell implements AsyncDisposable {
   #shell: Shell | null = null;
   #lastId = 0;
   #closed = false;
+  /** When the shell last said something, or was asked while it had nothing to answer. */
+  #heardAt = 0;
+  /** While there are questions; it looks whether they are answered. */
+  #watch: ReturnType<typeof setTimeout> | undefined;
+  /** The shell that was killed for its silence. */
+  #silent: Deno.ChildProcess | null = null;
   /** How many shells in a row ended without an answer. */
   #failures = 0;
 
@@ -83,7 +94,9 @@ export class ProcShell implements AsyncDisposable {
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const pending = { text: `${id} ${whole.join("\n")}\n`, resolve, reject };
+    if (this.#pending.size === 0) this.#heardAt = performance.now();
     this.#pending.set(id, pending);
+    this.#watch ??= setTimeout(() => this.#look(), this.#silentMs);
     this.#shell ??= this.#start();
     this.#send(this.#shell, pending);
     return promise;
@@ -91,11 +104,36 @@ export class ProcShell implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#watch);
     const shell = this.#shell;
     if (shell === null) return;
-    // It ends when its input does.
+    // It ends when its input does, unless it is suspended.
+    const late = setTimeout(() => this.#killSilent(), this.#silentMs);
     await shell.requests.close().catch(() => {});
     await shell.answers;
+    clearTimeout(late);
+  }
+
+  get #silentMs(): number {
+    return this.#options.silentMs ?? SILENT_MS;
+  }
+
+  /** Looks whether the shell answers, as long as there is something to answer. */
+  #look(): void {
+    this.#watch = undefined;
+    if (this.#pending.size === 0) return;
+    const left = this.#heardAt + this.#silentMs - performance.now();
+    if (left <= 0) {
+      this.#killSilent();
+      this.#heardAt = performance.now();
+    }
+    this.#watch = setTimeout(() => this.#look(), left <= 0 ? this.#silentMs : left);
+  }
+
+  #killSilent(): void {
+    if (this.#shell === null) return;
+    this.#silent = this.#shell.process;
+    kill(this.#silent);
   }
 
   #send(shell: Shell, pending: Pending): void {
@@ -121,14 +159,8 @@ export class ProcShell implements AsyncDisposable {
 
   /** Reads the answers of a shell, and starts another if it ends with questions open. */
   async #serve(process: Deno.ChildProcess, requests: Shell["requests"]): Promise<void> {
-    const kill = () => {
-      try {
-        process.kill("SIGKILL");
-      } catch {
-        // It has just ended.
-      }
-    };
-    this.#options.signal?.addEventListener("abort", kill, { once: true });
+    const onAbort = () => kill(process);
+    this.#options.signal?.addEventListener("abort", onAbort, { once: true });
     try {
       let rest = "";
       for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
@@ -141,8 +173,9 @@ export class ProcShell implements AsyncDisposable {
       // What it has not answered is asked again.
     }
     await requests.abort().catch(() => {});
-    const why = await endOf(process);
-    this.#options.signal?.removeEventListener("abort", kill);
+    const end = await endOf(process);
+    const why = process === this.#silent ? `it did not answer for ${this.#silentMs} ms` : end;
+    this.#options.signal?.removeEventListener("abort", onAbort);
     this.#shell = null;
     if (this.#closed && this.#pending.size === 0) return;
     const successor = this.#replace();
@@ -172,5 +205,14 @@ export class ProcShell implements AsyncDisposable {
     this.#pending.get(id)?.resolve(space < 0 ? "" : line.slice(space + 1));
     this.#pending.delete(id);
     this.#failures = 0;
+    this.#heardAt = performance.now();
+  }
+}
+
+function kill(process: Deno.ChildProcess): void {
+  try {
+    process.kill("SIGKILL");
+  } catch {
+    // It has just ended.
   }
 }

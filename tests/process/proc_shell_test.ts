@@ -1,6 +1,7 @@
 import { ProcShell, type ShellEnd } from "../../lib/process/proc_shell.ts";
 import { findUser } from "../../lib/process/users.ts";
 import { assert } from "../assert.ts";
+import { soon } from "../soon.ts";
 import { allProcesses, rejection, temporaryDirectory, until } from "../worker/fixture.ts";
 
 const OPTIONS = { setsid: "/usr/bin/setsid", sh: "/bin/sh" };
@@ -160,6 +161,28 @@ Deno.test("ProcShell stops replacing a shell that ends at every start, until it 
   assert.ok(ends.slice(0, -1).every(({ successor }) => successor !== null));
   await Deno.remove(`${temporary.path}/broken`);
   assert.match(await shell.ask("uid"), /^\d+$/);
+});
+
+Deno.test("ProcShell replaces a shell that does not answer, and reports it", async () => {
+  const ends: ShellEnd[] = [];
+  const onEnded = (end: ShellEnd) => void ends.push(end);
+  await using shell = new ProcShell({ ...OPTIONS, silentMs: 1_000, onEnded });
+  await shell.ask("uid");
+  const [first] = (await allProcesses()).filter(({ parent }) => parent === Deno.pid);
+  assert.ok(first !== undefined);
+  Deno.kill(first.pid, "SIGSTOP");
+  assert.match(await soon(shell.ask("uid"), () => "the answer of another"), /^\d+$/);
+  await until(() => Promise.resolve(ends.length > 0));
+  assert.deepEqual([ends[0]?.pid, ends[0]?.why], [first.pid, "it did not answer for 1000 ms"]);
+});
+
+Deno.test("ProcShell can be disposed of while its shell is suspended", async () => {
+  const shell = new ProcShell({ ...OPTIONS, silentMs: 1_000 });
+  await shell.ask("uid");
+  const [first] = (await allProcesses()).filter(({ parent }) => parent === Deno.pid);
+  assert.ok(first !== undefined);
+  Deno.kill(first.pid, "SIGSTOP");
+  await soon(shell[Symbol.asyncDispose](), () => "its end");
 });
 
 Deno.test("ProcShell that is disposed of does not report that its shell ended", async () => {
