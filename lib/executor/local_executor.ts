@@ -11,6 +11,7 @@ import type { AdoptedJobs, Executor, LaunchRequest, PreparedJob } from "./execut
 import { killLeftovers } from "./leftovers.ts";
 import { LocalJob } from "./local_job.ts";
 import { type Decision, prepare } from "./prepare.ts";
+import { UserLookups } from "./user_lookups.ts";
 
 export type { ShellEnd };
 
@@ -46,6 +47,7 @@ export class LocalExecutor implements Executor {
   readonly #tools: LaunchTools;
   readonly #groups: ProcessGroups;
   readonly #cgroups: Cgroups | null;
+  readonly #lookups: UserLookups;
   readonly #prepared = new Map<string, readonly [LaunchRequest, Decision]>();
 
   private constructor(options: LocalExecutorOptions, parts: {
@@ -57,6 +59,7 @@ export class LocalExecutor implements Executor {
     this.isApart = parts.cgroups?.areApart ?? false;
     this.#options = options;
     this.#tools = parts.tools;
+    this.#lookups = new UserLookups({ tools: parts.tools });
     this.#groups = parts.groups;
     this.#cgroups = parts.cgroups;
   }
@@ -81,8 +84,8 @@ export class LocalExecutor implements Executor {
 
   async prepare(request: LaunchRequest): Promise<PreparedJob> {
     const decision = await prepare(request, {
-      tools: this.#tools,
       groups: this.#groups,
+      lookups: this.#lookups,
       cgroups: this.#cgroups,
       home: this.#options.home ?? "/",
       newPrivileges: this.#options.newPrivileges ?? true,

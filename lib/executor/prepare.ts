@@ -1,11 +1,12 @@
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { JobWorkerError } from "../errors.ts";
 import type { JobLimits } from "../job/types.ts";
 import type { Cgroups } from "../process/cgroups.ts";
-import type { LaunchTools, ProcessSpec } from "../process/process.ts";
-import { ProcessGroups } from "../process/process_groups.ts";
+import type { ProcessSpec } from "../process/process.ts";
+import type { ProcessGroups } from "../process/process_groups.ts";
 import { findProgram } from "../process/program.ts";
-import { findUser, type Rights, rightsOf } from "../process/users.ts";
+import { findUser } from "../process/users.ts";
 import type { LaunchRequest, PreparedJob } from "./executor.ts";
+import type { UserLookups } from "./user_lookups.ts";
 
 /** The environment that every job starts with, before its own variables. */
 const CLEAN_ENVIRONMENT = {
@@ -13,16 +14,10 @@ const CLEAN_ENVIRONMENT = {
   LANG: "C.UTF-8",
 };
 
-/**
- * Asking about a few paths takes milliseconds, but it is done with the rights of a job's user, whose other
- * processes could suspend the one that asks.
- */
-const ACCESS_TIMEOUT_MS = 20_000;
-
 /** What {@linkcode prepare} works with. */
 export interface PrepareOptions {
-  readonly tools: LaunchTools;
   readonly groups: ProcessGroups;
+  readonly lookups: UserLookups;
   /** Where cgroup v2 is ours to write. */
   readonly cgroups: Cgroups | null;
   /** `HOME` and default working directory. */
@@ -61,11 +56,14 @@ export async function prepare(
   }
   const home = user?.home ?? options.home;
   const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };
-  const place = await askAs(uid === ownUid ? null : user, options, async (groups) => {
+  const findPlace = async (groups: ProcessGroups) => {
     const workingDirectory = command.workingDirectory || await usableHome(home, groups);
     const program = await findProgram(command.name, { path: env.PATH, workingDirectory, groups });
     return { workingDirectory, program };
-  });
+  };
+  const place = user === null || uid === ownUid
+    ? await findPlace(groups)
+    : await options.lookups.ask(user, findPlace);
   const byCgroup = cgroups?.canLimit(execution.limits) ?? false;
   const spec: ProcessSpec = {
     ...place,
@@ -87,42 +85,6 @@ export async function prepare(
     spec,
     cgroupLimits: byCgroup ? execution.limits : {},
   };
-}
-
-/**
- * Asks about paths with the rights that the job will have: with ours, those of root, a client would be
- * let into directories, and learn of files, that are none of that user's business.
- *
- * @param user `null` for our own rights
- * @throws `unavailable`
- */
-async function askAs<T>(
-  user: Rights | null,
-  { groups, tools }: PrepareOptions,
-  ask: (groups: ProcessGroups) => Promise<T>,
-): Promise<T> {
-  if (user === null) return await ask(groups);
-  const timeout = new AbortController();
-  const onTimeout = () => timeout.abort(new Error(`no answer within ${ACCESS_TIMEOUT_MS} ms`));
-  const timer = setTimeout(onTimeout, ACCESS_TIMEOUT_MS);
-  try {
-    await using theirs = new ProcessGroups({
-      setsid: tools.setsid,
-      through: [tools.setpriv, ...rightsOf(user), "--"],
-      sh: tools.sh,
-      signal: timeout.signal,
-    });
-    return await ask(theirs);
-  } catch (error) {
-    if (error instanceof JobWorkerError) throw error;
-    throw new JobWorkerError(
-      "unavailable",
-      `Cannot start the job: cannot look at files as user ${user.uid}: ${messageOf(error)}`,
-      { cause: error },
-    );
-  } finally {
-    clearTimeout(timer);
-  }
 }
 
 /** A user's home need not exist, nor be open to them. */

@@ -1,6 +1,7 @@
 // What a worker of root lets the jobs of other users do. Without root there is nothing to test.
 import { JobWorkerError } from "../../lib/errors.ts";
 import { prepare } from "../../lib/executor/prepare.ts";
+import { UserLookups } from "../../lib/executor/user_lookups.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
 import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import { completeStart, DEFAULT_START_POLICY } from "../../lib/worker/start_request.ts";
@@ -141,14 +142,14 @@ rootTest(
   "A start whose files cannot be checked as its user does not fall back to other rights",
   async () => {
     await using groups = new ProcessGroups(TOOLS);
-    const options = { groups, cgroups: null, home: "/" };
-    const tools = { ...TOOLS, setpriv: "/bin/false" };
+    const lookups = new UserLookups({ tools: { ...TOOLS, setpriv: "/bin/false" } });
+    const options = { groups, lookups, cgroups: null, home: "/", newPrivileges: true };
     const request = completeStart(
       "id",
       { command: { name: "true" }, owner: "alice" },
       { ...DEFAULT_START_POLICY, ...USERS },
     );
-    const error = await rejection(prepare(request, { ...options, tools }));
+    const error = await rejection(prepare(request, options));
     assert.ok(error instanceof JobWorkerError, String(error));
     assert.equal(error.code, "unavailable");
     assert.match(error.message, /cannot look at files as user 65534: .* ends at every start/);
