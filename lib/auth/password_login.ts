@@ -1,5 +1,5 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { networkOf } from "../net/host_port.ts";
+import { sourceOf } from "../net/host_port.ts";
 import { Backoff } from "./backoff.ts";
 import { BcryptThread } from "./bcrypt_thread.ts";
 import { BoundedMap } from "./bounded_map.ts";
@@ -80,7 +80,7 @@ export class PasswordLogin implements Disposable {
   async login(credentials: Credentials, address: string): Promise<Login> {
     // There is nothing to guess.
     if (this.#users.size === 0) return { kind: "refused" };
-    const source = networkOf(address);
+    const source = sourceOf(address);
     const digest = this.#digest(credentials.user, credentials.password);
     const attempt = `${digest.toString("base64")} ${source}`;
     const pending = this.#pending.get(attempt);
