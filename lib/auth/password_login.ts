@@ -1,8 +1,8 @@
 import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
-import { networkOf } from "../net/host_port.ts";
+import { networkOf, sourceOf } from "../net/host_port.ts";
 import { Backoff } from "./backoff.ts";
 import { BcryptThread } from "./bcrypt_thread.ts";
-import { BoundedMap } from "./bounded_map.ts";
+import { ExpiringSet } from "./expiring_set.ts";
 import type { Identity } from "./identity.ts";
 import { costOf, type PasswordEntry, type PasswordFile } from "./password_file.ts";
 
@@ -32,7 +32,7 @@ const MINUTE = 60_000;
 
 /** How long a correct password need not be hashed again. */
 const PROVEN_MS = MINUTE;
-/** How long an address is remembered as one that a user logs in from. */
+/** How long an address is remembered as one that a user logs in from, and a user as one that has logged in. */
 const KNOWN_MS = 24 * 60 * MINUTE;
 const MAX_KEYS = 10_000;
 
@@ -45,6 +45,10 @@ const BACKOFF = { firstMs: 1000, forgetMs: 15 * MINUTE, maxKeys: MAX_KEYS };
  * many addresses help. For an address from which a user has recently logged in, it counts that user's
  * failures separately: strangers who guess cannot lock users out at addresses where they are known,
  * and delay them only by seconds elsewhere.
+ *
+ * Nor can they fill the queue in front of bcrypt: it keeps places for addresses from which somebody has recently
+ * logged in, and for passwords that were right before. A name alone is no reason to, or a full queue would tell
+ * strangers which users exist.
  */
 export class PasswordLogin implements Disposable {
   readonly #users: PasswordFile;
@@ -59,10 +63,12 @@ export class PasswordLogin implements Disposable {
   readonly #byAddress = new Backoff({ ...BACKOFF, free: 5, maxMs: 5 * MINUTE });
   readonly #byUser = new Backoff({ ...BACKOFF, free: 20, maxMs: 10_000 });
   readonly #byKnownAddress = new Backoff({ ...BACKOFF, free: 5, maxMs: MINUTE });
-  /** By user: the digest of a correct password, and until when to remember it. */
-  readonly #proven = new Map<string, { readonly digest: Buffer; readonly until: number }>();
-  /** By the digest of user and address: until when to remember them. */
-  readonly #known = new BoundedMap<string, number>(MAX_KEYS);
+  /** By user: the digest of the last correct password, and when it was compared or given again. */
+  readonly #proven = new Map<string, { readonly digest: Buffer; readonly at: number }>();
+  /** Digests of user and address. */
+  readonly #known = new ExpiringSet({ keptMs: KNOWN_MS, maxKeys: MAX_KEYS });
+  /** Addresses, whoever it was that logged in from there. */
+  readonly #knownSources = new ExpiringSet({ keptMs: KNOWN_MS, maxKeys: MAX_KEYS });
   /** Attempts in progress. The same one again, as browsers send it, does not count as another. */
   readonly #pending = new Map<string, Promise<Login>>();
 
@@ -80,12 +86,12 @@ export class PasswordLogin implements Disposable {
   async login(credentials: Credentials, address: string): Promise<Login> {
     // There is nothing to guess.
     if (this.#users.size === 0) return { kind: "refused" };
-    const source = networkOf(address);
+    const source = sourceOf(address);
     const digest = this.#digest(credentials.user, credentials.password);
     const attempt = `${digest.toString("base64")} ${source}`;
     const pending = this.#pending.get(attempt);
     if (pending !== undefined) return await pending;
-    const login = this.#login(credentials, digest, source);
+    const login = this.#login(credentials, digest, address);
     this.#pending.set(attempt, login);
     try {
       return await login;
@@ -98,8 +104,9 @@ export class PasswordLogin implements Disposable {
     this.#resources.dispose();
   }
 
-  async #login({ user, password }: Credentials, digest: Buffer, source: string): Promise<Login> {
+  async #login({ user, password }: Credentials, digest: Buffer, address: string): Promise<Login> {
     const now = this.#now();
+    const source = sourceOf(address);
     const known = this.#digest(user, source).toString("base64");
     const counts = this.#countsOf(user, source, known, now);
     const retryAfterMs = Math.max(...counts.map(([backoff, key]) => backoff.waitMs(key, now)));
@@ -108,16 +115,20 @@ export class PasswordLogin implements Disposable {
 
     const entry = this.#users.get(user);
     for (const [backoff, key] of counts) backoff.fail(key, now);
-    const matches = this.#isProven(user, digest, now) ||
-      await this.#bcrypt.matches(password, this.#hashesFor(entry)).catch((error) => {
+    const isKnown = this.#knownSources.has(source, now) ||
+      this.#isProven(user, digest, now - KNOWN_MS);
+    const applicant = { isKnown, network: networkOf(address) };
+    const matches = this.#isProven(user, digest, now - PROVEN_MS) ||
+      await this.#bcrypt.matches(password, this.#hashesFor(entry), applicant).catch((error) => {
         for (const [backoff, key] of counts) backoff.forgive(key, now);
         throw error;
       });
     if (entry === undefined || !matches) return { kind: "refused" };
 
     for (const [backoff, key] of counts) backoff.forgive(key, now);
-    this.#proven.set(user, { digest, until: now + PROVEN_MS });
-    this.#known.set(known, now + KNOWN_MS);
+    this.#proven.set(user, { digest, at: now });
+    this.#known.add(known, now);
+    this.#knownSources.add(source, now);
     return { kind: "accepted", identity: { user, roles: entry.roles } };
   }
 
@@ -135,14 +146,15 @@ export class PasswordLogin implements Disposable {
 
   /** The counters for a failure, each with its key. */
   #countsOf(user: string, source: string, known: string, now: number): [Backoff, string][] {
-    if ((this.#known.get(known) ?? 0) > now) return [[this.#byKnownAddress, known]];
+    if (this.#known.has(known, now)) return [[this.#byKnownAddress, known]];
     // The caller chooses the name, which may be long.
     return [[this.#byAddress, source], [this.#byUser, this.#digest(user).toString("base64")]];
   }
 
-  #isProven(user: string, digest: Buffer, now: number): boolean {
+  /** Whether this was the last correct password of that user, and was so after that time. */
+  #isProven(user: string, digest: Buffer, after: number): boolean {
     const proven = this.#proven.get(user);
-    return proven !== undefined && now < proven.until && timingSafeEqual(proven.digest, digest);
+    return proven !== undefined && proven.at > after && timingSafeEqual(proven.digest, digest);
   }
 
   #digest(...parts: readonly string[]): Buffer {

@@ -1,11 +1,11 @@
 import { dirname } from "node:path";
+import type { RefusedConnection } from "../auth/admission_control.ts";
 import { loadDenyListOf } from "../auth/deny_list.ts";
 import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
 import { loadServerMaterial } from "../auth/server_certificate.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
-import type { RefusedConnection } from "../net/connection_caps.ts";
 import { cannotListen, findFreePort } from "../net/free_port.ts";
 import { GrpcServer } from "../grpc/server.ts";
 import { type RefusedClient, TlsListener } from "../grpc/tls_listener.ts";
@@ -81,7 +81,11 @@ export class NetworkFront implements AsyncDisposable {
     };
     const onStranger = rateLimit(onKnown, REPORTS);
     // The lines about a crowd are all alike, and nothing is known of any of its clients.
-    const onCrowd = rateLimit(warnOfRefused, { ...REPORTS, max: 1 });
+    const forCrowd = () => rateLimit(warnOfRefused, { ...REPORTS, max: 1 });
+    const onCrowd: Partial<Record<RefusedClient["reason"], (refused: RefusedClient) => void>> = {
+      too_many_connections: forCrowd(),
+      too_many_failures: forCrowd(),
+    };
     const listener = resources.use(
       await TlsListener.listen({
         hostname,
@@ -95,9 +99,8 @@ export class NetworkFront implements AsyncDisposable {
         slowness: options.slowness,
         onConnection: (socket, client) => grpc.accept(socket, client),
         onRefused: (refused) => {
-          if (refused.reason === "too_many_connections") onCrowd(refused);
-          else if (refused.fingerprint === "") onStranger(refused);
-          else onKnown(refused);
+          const onOther = refused.fingerprint === "" ? onStranger : onKnown;
+          (onCrowd[refused.reason] ?? onOther)(refused);
         },
         onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
       }),

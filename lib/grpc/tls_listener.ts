@@ -13,6 +13,12 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import * as tls from "node:tls";
+import {
+  ADMISSION_MESSAGES,
+  AdmissionControl,
+  type AdmissionRefusal,
+  type RefusedConnection,
+} from "../auth/admission_control.ts";
 import { handshakeFault } from "../auth/handshake_alert.ts";
 import { MAX_SENT_CERTIFICATES, type Trust } from "../auth/certificate_path.ts";
 import {
@@ -24,16 +30,16 @@ import {
 import type { DenyList } from "../auth/deny_list.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { bind, type Binding } from "../net/bind.ts";
-import { ConnectionCaps, peerOf, type RefusedConnection } from "../net/connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../net/host_port.ts";
-import { checkCertificate, probeListener, type ProbeOptions } from "../net/listener_probe.ts";
+import { checkCertificate, ListenerProbe } from "../net/listener_probe.ts";
 import { cannotListen } from "../net/free_port.ts";
+import { peerOf } from "../net/peer.ts";
 
 /** A client that was not let in, or whose connection was ended because its certificate is no longer good. */
 export interface RefusedClient extends RefusedConnection {
   /** `handshake`: the TLS stack refused it, or the client gave up. */
-  readonly reason: RefusalReason | "handshake" | "too_many_connections";
+  readonly reason: RefusalReason | "handshake" | AdmissionRefusal;
   /** The fingerprint of the client's certificate, if it was seen; else `""`. */
   readonly fingerprint: string;
 }
@@ -47,13 +53,13 @@ export interface TlsListenerOptions extends Binding {
   readonly material: TlsMaterial;
   /** Empty by default. */
   readonly denyList?: DenyList;
-  /** Unfinished handshakes included; 4096 by default. */
+  /** Unfinished handshakes included; 4096 by default. See {@linkcode AdmissionControl}. */
   readonly maxConnections?: number;
   /** From one IPv4 address or IPv6 network; 1024 by default. */
   readonly maxConnectionsPerAddress?: number;
   /** {@linkcode HANDSHAKE_TIMEOUT_MS} by default. */
   readonly handshakeTimeoutMs?: number;
-  /** See {@linkcode ProbeOptions}. */
+  /** By what to multiply the usual times to reach ourselves: more than 1 on a slow machine. */
   readonly slowness?: number;
   /** Takes over the connection of a verified client, and closes it when done. */
   readonly onConnection: (socket: tls.TLSSocket, client: ClientCertificate) => void;
@@ -66,7 +72,7 @@ export interface TlsListenerOptions extends Binding {
 type RefusedVerdict = Extract<Verdict, { kind: "refused" }>;
 
 /** A connection that was let in, and why. */
-interface Admission {
+interface Admitted {
   readonly peer: string;
   /** The certificates that the client presented, as DER. */
   readonly chain: readonly Uint8Array[];
@@ -92,15 +98,13 @@ export class TlsListener implements AsyncDisposable {
   #address: HostPort = { hostname: "", port: 0 };
   readonly #trust: Trust;
 
-  readonly #caps: ConnectionCaps;
+  readonly #admission: AdmissionControl;
+  readonly #probe: ListenerProbe;
   /** The peer of each TCP connection, which a closed socket no longer knows. */
   readonly #peers = new WeakMap<object, string>();
   readonly #handshakes = new Map<string, Socket>();
   #onHandshakesDone: () => void = () => {};
-  readonly #admitted = new Map<tls.TLSSocket, Admission>();
-  /** The number of TCP connections so far, and at the last {@linkcode probe}. */
-  #arrivals = 0;
-  #arrivalsSeen = 0;
+  readonly #admitted = new Map<tls.TLSSocket, Admitted>();
   /** The peer of our own probe, whose refusal is not reported. */
   #ownPeer = "";
   #reverifyTimer: ReturnType<typeof setTimeout> | undefined;
@@ -109,7 +113,11 @@ export class TlsListener implements AsyncDisposable {
   private constructor(options: TlsListenerOptions) {
     this.#options = options;
     const { maxConnections = 4096, maxConnectionsPerAddress = 1024 } = options;
-    this.#caps = new ConnectionCaps({ maxConnections, maxConnectionsPerAddress });
+    this.#admission = new AdmissionControl({
+      maxConnections,
+      maxConnectionsPerAddress,
+      onDropped: (socket) => this.#onDropped(socket),
+    });
     const { cert, key, ca, trustedCas } = options.material;
     this.#trust = { trustedCas, denyList: options.denyList ?? new Set() };
     this.#server = tls.createServer({
@@ -126,6 +134,7 @@ export class TlsListener implements AsyncDisposable {
     this.#server.prependListener("connection", (socket) => this.#onTcpConnection(socket));
     this.#server.on("tlsClientError", (error, socket) => this.#onHandshakeError(error, socket));
     this.#server.on("secureConnection", (socket) => this.#onSecureConnection(socket));
+    this.#probe = new ListenerProbe(this.#server, options.slowness);
   }
 
   /**
@@ -158,9 +167,7 @@ export class TlsListener implements AsyncDisposable {
    * @throws {JobWorkerError} `failed_precondition` if they do not.
    */
   async probe(): Promise<void> {
-    // A connection since the last probe is proof enough.
-    if (this.#arrivals === this.#arrivalsSeen) await this.#probe();
-    this.#arrivalsSeen = this.#arrivals;
+    await this.#probe.check(this.#address);
   }
 
   /** Stops listening, and drops handshakes that do not finish now. */
@@ -193,16 +200,10 @@ export class TlsListener implements AsyncDisposable {
   /** The TLS stack accepts any certificate and key; only a handshake shows whether it can serve with them. */
   async #shakeHands(): Promise<void> {
     const { material, slowness } = this.#options;
-    await this.#probe(async (socket) => {
+    await this.#probe.use(this.#address, async (socket) => {
       this.#ownPeer = formatHostPort(socket.localAddress, socket.localPort);
       await checkCertificate(socket, material.cert, slowness);
     });
-    this.#arrivalsSeen = this.#arrivals;
-  }
-
-  async #probe(use?: ProbeOptions["use"]): Promise<void> {
-    const { slowness = 1 } = this.#options;
-    await probeListener(this.#server, this.#address, { slowness, ...(use && { use }) });
   }
 
   async #bind(): Promise<void> {
@@ -216,10 +217,10 @@ export class TlsListener implements AsyncDisposable {
 
   #onTcpConnection(socket: Socket): void {
     const peer = peerOf(socket);
-    this.#arrivals++;
-    if (!this.#caps.admit(socket)) {
+    const refusal = this.#admission.admit(socket);
+    if (refusal !== null) {
       socket.destroy();
-      this.#report(peer, "too_many_connections", "There are already too many connections");
+      this.#refuseUnseen(peer, refusal);
       return;
     }
     this.#peers.set(socket, peer);
@@ -227,15 +228,19 @@ export class TlsListener implements AsyncDisposable {
     socket.once("close", () => this.#endHandshake(peer));
   }
 
+  #onDropped(socket: Socket): void {
+    // That its handshake fails is no news then.
+    this.#peers.delete(socket);
+    this.#refuseUnseen(peerOf(socket), "too_many_connections");
+  }
+
   #onHandshakeError(error: Error, socket: tls.TLSSocket): void {
     // The underlying TCP socket, for which Node has no public name.
     const transport: unknown = Reflect.get(socket, "_parent");
-    const peer = socket.remoteAddress === undefined
-      ? this.#peers.get(Object(transport))
-      : peerOf(socket);
+    const peer = this.#peers.get(Object(transport));
     // A handshake that has timed out stays open unless it is closed here.
     socket.destroy();
-    // Without a peer it was over the limit, which has been reported. And a client that left without sending a
+    // Without a peer it was refused or dropped, which has been reported. And a client that left without sending a
     // byte only checked the port, as a load balancer does, or a process that shares it.
     if (peer === undefined || isNullConnection(error, transport)) return;
     const detail: unknown = socket.authorizationError;
@@ -252,6 +257,11 @@ export class TlsListener implements AsyncDisposable {
     const verdict = this.#verify(chain);
     if (verdict.kind === "refused") {
       this.#refuse(socket, peer, verdict);
+      return;
+    }
+    if (!this.#admission.authenticated(socket)) {
+      socket.destroy();
+      this.#refuseUnseen(peer, "too_many_connections");
       return;
     }
     const { client } = verdict;
@@ -292,6 +302,10 @@ export class TlsListener implements AsyncDisposable {
     this.#admitted.delete(socket);
     socket.destroy();
     this.#report(peer, verdict.reason, verdict.message, verdict.fingerprint);
+  }
+
+  #refuseUnseen(peer: string, reason: AdmissionRefusal): void {
+    this.#report(peer, reason, ADMISSION_MESSAGES[reason]);
   }
 
   #report(

@@ -23,12 +23,30 @@ export function formatHostPort(hostname = "", port = 0): string {
  * What clients are counted by: their IPv4 address, or their IPv6 network, such as `2001:db8:0:7::/64`, because
  * everybody has 2^64 addresses in IPv6.
  */
+export function sourceOf(address: string): string {
+  const plain = plainAddress(address);
+  return isIPv6(plain) ? prefixOf(plain, 64) : plain;
+}
+
+/**
+ * The network around a {@linkcode sourceOf}: `192.0.2.0/24`, or `2001:db8:0::/48`, which is the most that one site
+ * is given (RFC 6177).
+ */
 export function networkOf(address: string): string {
-  const plain = asIPv4(address).replace(/%.*$/, "");
-  if (!isIPv6(plain)) return plain;
-  const [head = [], tail] = plain.split("::").map((part) => part.split(":").filter(Boolean));
+  const plain = plainAddress(address);
+  return isIPv6(plain) ? prefixOf(plain, 48) : plain.replace(/\.\d+$/, ".0/24");
+}
+
+/** The first bits of an IPv6 address, a multiple of 16. */
+function prefixOf(address: string, bits: number): string {
+  const [head = [], tail] = address.split("::").map((part) => part.split(":").filter(Boolean));
   const groups = [...head, ...Array(tail ? 8 - head.length - tail.length : 0).fill("0")];
-  return `${[...groups, ...tail ?? []].slice(0, 4).join(":")}::/64`;
+  return `${[...groups, ...tail ?? []].slice(0, bits / 16).join(":")}::/${bits}`;
+}
+
+/** Without the zone of a link-local address. */
+function plainAddress(address: string): string {
+  return asIPv4(address).replace(/%.*$/, "");
 }
 
 function asIPv4(address: string): string {

@@ -22,6 +22,40 @@ const ANSWER_WITHIN_MS = 5000;
 const ROUND_MS = 100;
 const MAX_AT_ONCE = 32;
 
+/** Checks one listener from time to time. */
+export class ListenerProbe {
+  readonly #server: Server;
+  readonly #slowness: number;
+  /** The number of connections so far, and at the last check. */
+  #arrivals = 0;
+  #arrivalsSeen = 0;
+
+  /** @param slowness see {@linkcode ProbeOptions} */
+  constructor(server: Server, slowness = 1) {
+    this.#server = server;
+    this.#slowness = slowness;
+    server.prependListener("connection", () => this.#arrivals++);
+  }
+
+  /**
+   * Checks that connections still arrive. One that has arrived since the last check is proof enough, so that a crowd
+   * that leaves ours no room is not taken for the end of the listener.
+   *
+   * @throws {JobWorkerError} as {@linkcode probeListener} does
+   */
+  async check(address: HostPort): Promise<void> {
+    if (this.#arrivals === this.#arrivalsSeen || !this.#server.listening) await this.use(address);
+    this.#arrivalsSeen = this.#arrivals;
+  }
+
+  /** Does {@linkcode probeListener}. */
+  async use(address: HostPort, use?: ProbeOptions["use"]): Promise<void> {
+    const slowness = this.#slowness;
+    await probeListener(this.#server, address, { slowness, ...(use && { use }) });
+    this.#arrivalsSeen = this.#arrivals;
+  }
+}
+
 /** Options of {@linkcode probeListener}. */
 export interface ProbeOptions {
   /** What to do with the connection. */

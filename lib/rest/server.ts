@@ -4,13 +4,18 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import * as https from "node:https";
 import { isIP, type Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
+import {
+  ADMISSION_MESSAGES,
+  AdmissionControl,
+  type RefusedConnection,
+} from "../auth/admission_control.ts";
 import { handshakeFault } from "../auth/handshake_alert.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { bind, type Binding } from "../net/bind.ts";
-import { ConnectionCaps, peerOf, type RefusedConnection } from "../net/connection_caps.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { HostPort } from "../net/host_port.ts";
-import { checkCertificate, probeListener } from "../net/listener_probe.ts";
+import { checkCertificate, ListenerProbe } from "../net/listener_probe.ts";
+import { peerOf } from "../net/peer.ts";
 import { bridge } from "./node_bridge.ts";
 import type { RestEnv } from "./rest_env.ts";
 
@@ -43,7 +48,7 @@ export interface RestServerOptions extends Binding {
   readonly material: Pick<TlsMaterial, "cert" | "key">;
   /** The application: the `fetch` of a `restApp`. */
   readonly answer: (request: Request, env: RestEnv["Bindings"]) => Response | Promise<Response>;
-  /** Unfinished handshakes included; 4096 by default. */
+  /** Unfinished handshakes included; 4096 by default. See {@linkcode AdmissionControl}. */
   readonly maxConnections?: number;
   /** From one IPv4 address or IPv6 network; 1024 by default. */
   readonly maxConnectionsPerAddress?: number;
@@ -81,7 +86,8 @@ export class RestServer implements AsyncDisposable {
   readonly #options: RestServerOptions;
   readonly #deadlines: RestDeadlines;
   readonly #server: https.Server;
-  readonly #caps: ConnectionCaps;
+  readonly #admission: AdmissionControl;
+  readonly #probe: ListenerProbe;
   readonly #calls = new Set<Call>();
   /** The answer in progress on a connection. */
   readonly #responses = new WeakMap<Socket, ServerResponse>();
@@ -95,7 +101,11 @@ export class RestServer implements AsyncDisposable {
     this.#options = options;
     this.#deadlines = { ...REST_DEADLINES, ...options.deadlines };
     const { handshakeMs, headersMs, requestMs, idleMs } = this.#deadlines;
-    this.#caps = new ConnectionCaps({ maxConnections, maxConnectionsPerAddress });
+    this.#admission = new AdmissionControl({
+      maxConnections,
+      maxConnectionsPerAddress,
+      onDropped: (socket) => this.#report(peerOf(socket), ADMISSION_MESSAGES.too_many_connections),
+    });
     this.#server = https.createServer({
       cert,
       key,
@@ -115,6 +125,7 @@ export class RestServer implements AsyncDisposable {
     this.#server.on("request", (...exchange) => void this.#onRequest(...exchange));
     // Otherwise node would send 100 Continue before the client is authenticated.
     this.#server.on("checkContinue", (...exchange) => void this.#onRequest(...exchange));
+    this.#probe = new ListenerProbe(this.#server, options.slowness);
   }
 
   /** Binds the port and connects to itself once. Rejects with the error of the system if it cannot. */
@@ -142,8 +153,7 @@ export class RestServer implements AsyncDisposable {
    * @throws {JobWorkerError} `failed_precondition` if they do not
    */
   async probe(): Promise<void> {
-    const { slowness = 1 } = this.#options;
-    await probeListener(this.#server, this.#address, { slowness });
+    await this.#probe.check(this.#address);
   }
 
   /**
@@ -162,11 +172,11 @@ export class RestServer implements AsyncDisposable {
 
   /** The TLS stack accepts any certificate and key; only a handshake shows whether it can serve with them. */
   async #shakeHands(): Promise<void> {
-    const { material: { cert }, slowness = 1 } = this.#options;
-    await probeListener(this.#server, this.#address, {
-      use: (socket) => checkCertificate(socket, cert, slowness),
-      slowness,
-    });
+    const { material: { cert }, slowness } = this.#options;
+    await this.#probe.use(
+      this.#address,
+      (socket) => checkCertificate(socket, cert, slowness),
+    );
   }
 
   async #close(drainTimeoutMs: number): Promise<void> {
@@ -175,9 +185,9 @@ export class RestServer implements AsyncDisposable {
     this.#refusal = reason;
     this.#server.close();
     this.#end(reason, "open_ended");
-    this.#caps.end(new Set(Array.from(this.#calls, ({ peer }) => peer)));
+    this.#admission.end(new Set(Array.from(this.#calls, ({ peer }) => peer)));
     const endAll = setTimeout(() => this.#end(reason, "all"), drainTimeoutMs);
-    const force = setTimeout(() => this.#caps.end(), drainTimeoutMs + this.#deadlines.closeMs);
+    const force = setTimeout(() => this.#admission.end(), drainTimeoutMs + this.#deadlines.closeMs);
     await closed;
     clearTimeout(endAll);
     clearTimeout(force);
@@ -190,16 +200,15 @@ export class RestServer implements AsyncDisposable {
   }
 
   #onConnection(socket: Socket): void {
-    if (this.#caps.admit(socket)) {
+    const refusal = this.#admission.admit(socket);
+    if (refusal === null) {
       // Detects within about two minutes that the other side has vanished.
       socket.setKeepAlive(true, 30_000);
       return;
     }
+    const peer = peerOf(socket);
     socket.destroy();
-    this.#options.onRefused({
-      peer: peerOf(socket),
-      message: "There are already too many connections",
-    });
+    this.#report(peer, ADMISSION_MESSAGES[refusal]);
   }
 
   #onHandshakeError(error: Error, socket: TLSSocket): void {
@@ -207,8 +216,11 @@ export class RestServer implements AsyncDisposable {
     socket.destroy();
     // Port scans and browsers that do not trust us are not worth a report without an address.
     if (socket.remoteAddress === undefined) return;
-    const message = `TLS handshake failed: ${handshakeFault(error.message)}`;
-    this.#options.onRefused({ peer: peerOf(socket), message });
+    this.#report(peerOf(socket), `TLS handshake failed: ${handshakeFault(error.message)}`);
+  }
+
+  #report(peer: string, message: string): void {
+    this.#options.onRefused({ peer, message });
   }
 
   #onClientError(error: Error & { code?: string }, socket: Socket): void {
@@ -225,6 +237,7 @@ export class RestServer implements AsyncDisposable {
   async #onRequest(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
     const { socket } = incoming;
     const peer = peerOf(socket);
+    this.#admission.excuse(socket);
     const call: Call = { peer, controller: new AbortController(), openEnded: false };
     const { signal } = call.controller;
     this.#calls.add(call);
@@ -242,6 +255,7 @@ export class RestServer implements AsyncDisposable {
         call.openEnded = true;
         if (this.#refusal !== null) call.controller.abort(this.#refusal);
       },
+      authenticated: () => void this.#admission.authenticated(socket),
       addTrailer: (name: string, value: string) => outgoing.addTrailers({ [name]: value }),
     };
     await bridge(incoming, outgoing, (request) => this.#options.answer(request, env), signal);

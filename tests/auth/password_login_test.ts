@@ -1,6 +1,6 @@
 import bcrypt from "bcryptjs";
 import { Backoff } from "../../lib/auth/backoff.ts";
-import { BcryptThread } from "../../lib/auth/bcrypt_thread.ts";
+import type { Applicant } from "../../lib/auth/bcrypt_thread.ts";
 import { BoundedMap } from "../../lib/auth/bounded_map.ts";
 import { parsePasswordFile } from "../../lib/auth/password_file.ts";
 import { type Login, PasswordLogin } from "../../lib/auth/password_login.ts";
@@ -20,12 +20,12 @@ const USERS = parsePasswordFile(
 /** A login by a clock that the test sets, and what was compared by bcrypt. */
 class Fixture {
   now = 0;
-  readonly compared: { password: string; hashes: readonly string[] }[] = [];
+  readonly compared: { password: string; hashes: readonly string[]; applicant: Applicant }[] = [];
   readonly login = new PasswordLogin(USERS, {
     now: () => this.now,
     bcrypt: {
-      matches: (password, hashes) => {
-        this.compared.push({ password, hashes });
+      matches: (password, hashes, applicant) => {
+        this.compared.push({ password, hashes, applicant });
         return bcrypt.compare(password, hashes[0] ?? "");
       },
     },
@@ -190,6 +190,29 @@ Deno.test("Who guesses locks nobody else out", async () => {
   assert.equal(await fixture.try("alice", "alicealice", "192.0.2.7"), "accepted");
 });
 
+Deno.test("PasswordLogin knows who comes from where somebody has logged in, or with a password that was right", async () => {
+  const DAY = 24 * 60 * 60_000;
+  const fixture = new Fixture();
+  const isKnown = async (user: string, password: string, address: string) => {
+    await fixture.try(user, password, address);
+    return fixture.compared.at(-1)?.applicant.isKnown;
+  };
+  assert.equal(await isKnown("alice", "alicealice", "192.0.2.1"), false);
+  fixture.now += DAY - 1;
+  assert.equal(await isKnown("bob", "wrong", "192.0.2.1"), true);
+  assert.equal(await isKnown("nobody", "wrong", "192.0.2.2"), false);
+  // Not even her name helps without her password.
+  assert.equal(await isKnown("alice", "wrong", "198.51.100.1"), false);
+  assert.equal(await isKnown("alice", "bobbob", "198.51.100.2"), false);
+  assert.equal(await isKnown("alice", "alicealice", "198.51.100.3"), true);
+  fixture.now += DAY;
+  assert.equal(await isKnown("alice", "alicealice", "198.51.100.4"), false);
+  assert.deepEqual(
+    fixture.compared.map(({ applicant }) => applicant.network),
+    [...Array(2).fill("192.0.2.0/24"), "192.0.2.0/24", ...Array(4).fill("198.51.100.0/24")],
+  );
+});
+
 Deno.test("An address from which a user logs in is no place to guess from either", async () => {
   const fixture = new Fixture();
   await fixture.try("alice");
@@ -241,43 +264,30 @@ Deno.test("PasswordLogin counts no failure where no password was compared", asyn
   assert.equal(kind, "accepted");
 });
 
-/** Asks a thread, and fails rather than wait for ever. */
-function matches(thread: BcryptThread, password: string, hashes: string[]): Promise<boolean> {
-  return soon(thread.matches(password, hashes), () => "an answer of the thread", 20_000);
-}
-
-Deno.test("BcryptThread compares off this thread, in turn, and not without bound", async () => {
-  using thread = new BcryptThread();
-  const hash = bcrypt.hashSync("secret", 4);
-  assert.deepEqual(
-    await Promise.all([matches(thread, "secret", [hash]), matches(thread, "Secret", [hash])]),
-    [true, false],
+Deno.test("A flood of wrong passwords from fifty addresses keeps nobody out who has logged in before", async () => {
+  let now = 0;
+  using login = new PasswordLogin(USERS, { now: () => now });
+  const logIn = async (user: string, password: string, address: string) => {
+    const { kind } = await soon(login.login({ user, password }, address), () => "a login", 20_000);
+    return kind;
+  };
+  assert.equal(await logIn("alice", "alicealice", "192.0.2.1"), "accepted");
+  // Her password has to be compared again.
+  now += 60_000;
+  const guesses = Array.from(
+    { length: 50 },
+    (_, network) =>
+      [1, 2, 3].map((guess) => logIn(`user-${network}-${guess}`, "wrong", `10.0.${network}.1`)),
   );
-  const results = await Promise.allSettled(
-    Array.from({ length: 40 }, () => matches(thread, "secret", [hash])),
-  );
-  const refused = results.filter(({ status }) => status === "rejected");
-  assert.equal(refused.length, 40 - 16);
-  assert.equal(await matches(thread, "secret", [hash]), true);
-  const other = bcrypt.hashSync("other", 4);
-  assert.equal(await matches(thread, "secret", [other, hash]), false, "only the first one counts");
-});
-
-Deno.test("BcryptThread takes its time over the other hashes when the password is wrong", async () => {
-  using thread = new BcryptThread();
-  // A comparison with this hash fails, which shows that it was made.
-  const hashes = [bcrypt.hashSync("secret", 4), "x".repeat(60)];
-  assert.equal(await matches(thread, "secret", hashes), true);
-  await assert.rejects(matches(thread, "wrong", hashes), /The password thread has failed/);
-  // The next one has another thread.
-  assert.equal(await matches(thread, "secret", hashes), true);
-});
-
-Deno.test("BcryptThread ends what waits when it is disposed of", async () => {
-  const thread = new BcryptThread();
-  const waiting = matches(thread, "secret", [bcrypt.hashSync("secret", 4)]);
-  thread[Symbol.dispose]();
-  await assert.rejects(waiting, /shutting down/);
+  const outcomes = Promise.allSettled(guesses.flat());
+  const kinds = await Promise.all([
+    logIn("alice", "alicealice", "192.0.2.1"),
+    logIn("alice", "alicealice", "198.51.100.1"),
+    logIn("carol", "carolcarol", "192.0.2.1"),
+  ]);
+  assert.deepEqual(kinds, ["accepted", "accepted", "accepted"]);
+  const refused = (await outcomes).filter(({ status }) => status === "rejected");
+  assert.equal(refused.length, 150 - 8);
 });
 
 Deno.test("Backoff forgets the oldest keys when there are too many", () => {

@@ -1,6 +1,10 @@
 import { NetworkFront, type NetworkFrontOptions } from "../../lib/daemon/network_front.ts";
 import { GrpcServer } from "../../lib/grpc/server.ts";
-import { TlsListener, type TlsListenerOptions } from "../../lib/grpc/tls_listener.ts";
+import {
+  type RefusedClient,
+  TlsListener,
+  type TlsListenerOptions,
+} from "../../lib/grpc/tls_listener.ts";
 import { RestServer, type RestServerOptions } from "../../lib/rest/server.ts";
 import { setPassword } from "../../lib/auth/password_file_edit.ts";
 import type { Refusal } from "../../lib/service/audit.ts";
@@ -105,7 +109,7 @@ Deno.test("NetworkFront tells of each client that it knows, of some strangers, a
   const { front, grpc, refusals } = await opened();
   await using _front = front;
   const refuse = (
-    reason: "expired" | "handshake" | "too_many_connections",
+    reason: RefusedClient["reason"],
     fingerprint: string,
     message: string = reason,
   ) => {
@@ -114,7 +118,9 @@ Deno.test("NetworkFront tells of each client that it knows, of some strangers, a
     }
     return refusals.splice(0);
   };
-  assert.deepEqual(refuse("too_many_connections", ""), []);
+  for (const reason of ["too_many_connections", "too_many_failures"] as const) {
+    assert.deepEqual(refuse(reason, ""), []);
+  }
   const known = refuse("expired", DENIED, "x".repeat(600));
   assert.equal(known.length, 30);
   assert.deepEqual(known[29], {
@@ -145,6 +151,7 @@ Deno.test("NetworkFront serves REST to its users, under its public origins, and 
       address: "192.0.2.7",
       peer: "192.0.2.7:4711",
       openEnded: () => {},
+      authenticated: () => {},
       addTrailer: () => {},
     });
     return status;

@@ -134,16 +134,25 @@ export async function gatewaysOf(daemon: number): Promise<number[]> {
   return found;
 }
 
-/** The fingerprint of the certificate that is shown to whoever connects, or why there is none. */
-export async function shownCertificate(port: number): Promise<string> {
+/**
+ * The fingerprint of the certificate that is shown to whoever connects, or why there is none.
+ *
+ * @param client a certificate that is shown in turn, or this could be done fifteen times before it is refused
+ */
+export async function shownCertificate(
+  port: number,
+  client: { readonly cert: string; readonly key: string } | null = null,
+): Promise<string> {
   const socket = tls.connect({
     host: "127.0.0.1",
     port,
     ALPNProtocols: ["h2"],
     rejectUnauthorized: false,
+    ...client,
   });
   let shown = "";
-  socket.once("secureConnect", () => {
+  // The first that comes from a server is what it says once it has let the client in.
+  socket.once(client === null ? "secureConnect" : "data", () => {
     shown = socket.getPeerX509Certificate()?.fingerprint256 ?? "";
     socket.destroy();
   });

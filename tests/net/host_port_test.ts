@@ -1,4 +1,10 @@
-import { formatHostPort, hostPortHint, networkOf, parseHostPort } from "../../lib/net/host_port.ts";
+import {
+  formatHostPort,
+  hostPortHint,
+  networkOf,
+  parseHostPort,
+  sourceOf,
+} from "../../lib/net/host_port.ts";
 import { assert } from "../assert.ts";
 
 Deno.test("parseHostPort() reads what formatHostPort() writes", () => {
@@ -63,13 +69,26 @@ Deno.test("formatHostPort() writes an IPv4 address that came by an IPv6 socket a
   assert.equal(formatHostPort("::ffff:10.0.0.1", 80), "10.0.0.1:80");
 });
 
-Deno.test("networkOf() tells IPv6 networks apart, however they are written, and IPv4 addresses", () => {
-  const networks: Readonly<Record<string, readonly string[]>> = {
+Deno.test("sourceOf() tells IPv6 networks apart, however they are written, and IPv4 addresses", () => {
+  const sources: Readonly<Record<string, readonly string[]>> = {
     "2001:db8:0:7::/64": ["2001:db8:0:7::1", "2001:db8::7:ffff:0:0:9", "2001:db8:0:7:0:0:0:0"],
     "2001:db8:0:8::/64": ["2001:db8:0:8::1"],
     "fe80:0:0:0::/64": ["fe80::1%eth0", "fe80::"],
     "0:0:0:0::/64": ["::1"],
     "192.0.2.1": ["192.0.2.1", "::ffff:192.0.2.1", "::FFFF:192.0.2.1"],
+  };
+  for (const [source, addresses] of Object.entries(sources)) {
+    for (const address of addresses) assert.equal(sourceOf(address), source, address);
+  }
+});
+
+Deno.test("networkOf() puts together what one site may have", () => {
+  const networks: Readonly<Record<string, readonly string[]>> = {
+    "2001:db8:7::/48": ["2001:db8:7::1", "2001:db8:7:ffff::1", "2001:db8:7:1:2:3:4:5"],
+    "2001:db8:8::/48": ["2001:db8:8::"],
+    "fe80:0:0::/48": ["fe80::1%eth0"],
+    "192.0.2.0/24": ["192.0.2.1", "192.0.2.254", "::ffff:192.0.2.1"],
+    "192.0.3.0/24": ["192.0.3.1"],
   };
   for (const [network, addresses] of Object.entries(networks)) {
     for (const address of addresses) assert.equal(networkOf(address), network, address);

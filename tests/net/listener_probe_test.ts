@@ -1,7 +1,7 @@
 import { once } from "node:events";
-import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 import * as tls from "node:tls";
-import { checkCertificate, probeListener } from "../../lib/net/listener_probe.ts";
+import { checkCertificate, ListenerProbe, probeListener } from "../../lib/net/listener_probe.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 
@@ -64,6 +64,28 @@ Deno.test("probeListener() fails where only others answer, or nobody", async () 
   await assert.rejects(probeListener(closed, address, { slowness: 0.1 }), late(200));
   await close(others);
   await assert.rejects(probeListener(closed, address), { ...failed, message: /ECONNREFUSED/ });
+});
+
+Deno.test("ListenerProbe.check() looks where nobody has come since the last time, or nobody listens", async () => {
+  const server = createServer((socket) => socket.destroy());
+  const address = await listen(server);
+  const gone = createServer();
+  const elsewhere = await listen(gone);
+  await close(gone);
+  const probe = new ListenerProbe(server);
+  await probe.check(address);
+  const refused = /ECONNREFUSED/;
+  await assert.rejects(probe.check(elsewhere), refused);
+  for (let time = 0; time < 2; time++) {
+    const arrived = once(server, "connection");
+    const client = connect({ host: address.hostname, port: address.port });
+    client.on("error", () => {});
+    const left = new Promise<void>((resolve) => client.resume().once("close", () => resolve()));
+    await Promise.all([arrived, left]);
+    if (time === 1) await close(server);
+    else await probe.check(elsewhere);
+  }
+  await assert.rejects(probe.check(elsewhere), refused);
 });
 
 Deno.test("checkCertificate() accepts that very certificate only", async () => {

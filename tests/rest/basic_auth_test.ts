@@ -90,6 +90,7 @@ Deno.test("A login that is throttled answers 429 with the time to wait", async (
     address: "192.0.2.7",
     peer: "192.0.2.7:5000",
     openEnded: () => {},
+    authenticated: () => {},
     addTrailer: () => {},
   });
   assert.equal(response.status, 429);

@@ -98,6 +98,7 @@ export class TestApp {
       address: "192.0.2.7",
       peer: "192.0.2.7:5000",
       openEnded: () => this.openEnded++,
+      authenticated: () => {},
       addTrailer: (name, value) => this.trailers.push(`${name}: ${value}`),
     });
   }

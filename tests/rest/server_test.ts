@@ -182,9 +182,13 @@ Deno.test("A connection serves one request after the other", async () => {
 
 for (const cap of ["maxConnections", "maxConnectionsPerAddress"] as const) {
   Deno.test(`RestServer takes as many connections as ${cap} says, and another when one ends`, async () => {
-    await using rest = await TestRest.listen(certificates, {}, { [cap]: 1 });
+    const service = { getJob: () => Promise.resolve(JOB) };
+    await using rest = await TestRest.listen(certificates, service, { [cap]: 1 });
     {
-      await using _first = await open(rest);
+      await using first = await open(rest);
+      // Until then it would be dropped for the next one.
+      first.socket.write(`GET /status/${JOB_ID} HTTP/1.1\r\n${HEAD}\r\n`);
+      await first.seen(/"running"/);
       await assert.rejects(open(rest));
       assert.deepEqual(rest.refusals, ["There are already too many connections"]);
     }

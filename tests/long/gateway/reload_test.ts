@@ -52,7 +52,8 @@ Deno.test("SIGHUP brings in a new certificate, and no call and no byte is lost",
   const fingerprint = await renew(certificates);
   Deno.kill(daemon.pid, "SIGHUP");
   await house.diagnosed(new RegExp(`Gateway \\d+ takes over from ${old}`));
-  await until(async () => await shownCertificate(daemon.port) === fingerprint);
+  const material = await certificates.material("client");
+  await until(async () => await shownCertificate(daemon.port, material) === fingerprint);
   assert.equal(await stopped, "stopped");
   await Promise.all(followers.map((follower) => follower.advances()));
   await until(async () => !(await house.gateways()).includes(old));
@@ -91,6 +92,7 @@ Deno.test("SIGHUP again and again, and with two gateways, always ends with the n
   const client = await house.connect();
   const jobs = await PrintingJobs.start(daemon, client, 1);
   const follower = new Follower(await house.connect(), jobs.ids[0] ?? "");
+  const material = await certificates.material("client");
   for (let round = 1; round <= 3; round++) {
     const fingerprint = await renew(certificates);
     Deno.kill(daemon.pid, "SIGHUP");
@@ -98,7 +100,7 @@ Deno.test("SIGHUP again and again, and with two gateways, always ends with the n
     // Who is dealt to a listener that closes is turned away; after that, all is as before.
     await until(async () => (await house.gateways()).length === 2);
     for (let look = 0; look < 10; look++) {
-      assert.equal(await shownCertificate(daemon.port), fingerprint);
+      assert.equal(await shownCertificate(daemon.port, material), fingerprint);
     }
     await follower.advances();
   }
