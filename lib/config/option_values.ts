@@ -30,10 +30,25 @@ export function durationUpTo(maxMs: number): (text: string) => number {
   };
 }
 
+export function durationOrForever(text: string): number {
+  return text === "forever" ? Infinity : parseDuration(text);
+}
+
 export function logLimit(text: string): number {
   const bytes = parseByteSize(text);
   if (bytes >= MIN_LOG_LIMIT_BYTES) return bytes;
   throw new Error(`must be at least ${formatByteSize(MIN_LOG_LIMIT_BYTES)}${unitHint(text)}`);
+}
+
+/** Files that are too small would be so many that those with news are soon among the oldest. */
+const MIN_AUDIT_LIMIT_BYTES = 1024 * 1024;
+
+export function auditLimit(text: string): number {
+  if (text === "off") return Infinity;
+  const bytes = parseByteSize(text);
+  if (bytes >= MIN_AUDIT_LIMIT_BYTES) return bytes;
+  const least = formatByteSize(MIN_AUDIT_LIMIT_BYTES);
+  throw new Error(`must be at least ${least}, or off${unitHint(text)}`);
 }
 
 /** As browsers write it: in lower case, and without the default port. */

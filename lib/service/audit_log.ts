@@ -5,6 +5,7 @@ import { isLasting } from "../files/lasting.ts";
 import { Batcher } from "../async/batcher.ts";
 import type { Audit, AuditEntry, Refusal } from "./audit.ts";
 import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
+import { moveAside, removeOldest } from "./audit_files.ts";
 import { openTrail, type Trail, unwritable } from "./audit_trail.ts";
 
 /**
@@ -16,6 +17,21 @@ const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 /** After how long entries that nobody waits for are flushed. */
 const FLUSH_AFTER_MS = 1_000;
 
+/** After how long a file that could not be moved aside is tried again. */
+const ROTATE_AGAIN_AFTER_MS = 60_000;
+
+/** How long the trail may become before its beginning is removed. */
+export interface AuditBounds {
+  /** The size at which another file is begun, in bytes. Up to 4 MiB that are under way may come on top. */
+  readonly limitBytes: number;
+  /** The age of its first line at which another file is begun. */
+  readonly maxAgeMs: number;
+  /** How many files are kept beside the one that is written to. */
+  readonly keep: number;
+}
+
+const UNBOUNDED: AuditBounds = { limitBytes: Infinity, maxAgeMs: Infinity, keep: Infinity };
+
 /**
  * The audit trail as a file: one line of JSON per entry, appended, readable by its owner only. Entries of
  * calls that arrive together share one write and one flush.
@@ -26,8 +42,13 @@ const FLUSH_AFTER_MS = 1_000;
 export class AuditLog implements Audit, AsyncDisposable {
   readonly #path: string;
   readonly #onFault: (error: unknown) => void;
+  readonly #bounds: AuditBounds;
   #trail: Trail;
+  /** When the first line of the file was written, in milliseconds since the Unix epoch. */
+  #begunAt: number | null;
   #isRenamed = false;
+  /** When the file may be moved aside again, on the clock of `performance`. */
+  #rotateAfter = 0;
   /** Entries that are not in the file yet. */
   #waiting: Uint8Array[] = [];
   /** Entries in the file that are not known to be on the disk. */
@@ -47,10 +68,18 @@ export class AuditLog implements Audit, AsyncDisposable {
   /** The flush that those wait for whose entry must be on the disk. */
   readonly #flushes = new Batcher<Uint8Array | null, void>((lines) => this.#flushRound(lines));
 
-  private constructor(path: string, trail: Trail, onFault: (error: unknown) => void) {
+  private constructor(
+    path: string,
+    trail: Trail,
+    onFault: (error: unknown) => void,
+    bounds: AuditBounds,
+  ) {
     this.#path = path;
     this.#trail = trail;
+    this.#begunAt = trail.begunAt;
+    this.#flushedSize = trail.size;
     this.#onFault = onFault;
+    this.#bounds = bounds;
   }
 
   /**
@@ -60,9 +89,16 @@ export class AuditLog implements Audit, AsyncDisposable {
    * @param onFault told of such damage, and whenever entries cannot be written
    * @throws `failed_precondition` if it cannot be written until somebody fixes that, else `unavailable`
    */
-  static async open(path: string, onFault: (error: unknown) => void): Promise<AuditLog> {
+  static async open(
+    path: string,
+    onFault: (error: unknown) => void,
+    bounds: AuditBounds = UNBOUNDED,
+  ): Promise<AuditLog> {
     try {
-      return new AuditLog(path, await openTrail(path, onFault), onFault);
+      const trail = await openTrail(path, onFault);
+      // It may be fewer than before, or a crash may have come in between.
+      await removeOldest(path, bounds.keep).catch(onFault);
+      return new AuditLog(path, trail, onFault, bounds);
     } catch (error) {
       throw unwritable(path, error, isLasting(error) ? "failed_precondition" : "unavailable");
     }
@@ -188,6 +224,7 @@ export class AuditLog implements Audit, AsyncDisposable {
     }
     this.#lost -= lost;
     this.#written.push(...lines);
+    this.#begunAt ??= Date.now();
     this.#flushTimer ??= setTimeout(() => {
       this.#flushes.add(null).catch(this.#onFault);
     }, FLUSH_AFTER_MS);
@@ -199,6 +236,7 @@ export class AuditLog implements Audit, AsyncDisposable {
       await this.#inTurn(() => this.#writeWaiting());
       await this.#flush();
       this.#isFaulty = false;
+      if (this.#isRotationDue()) await this.#inTurn(() => this.#rotate()).catch(this.#onFault);
     } catch (error) {
       const withdrawn = this.#waiting.filter((line) => asked.includes(line));
       this.#forget(withdrawn);
@@ -250,6 +288,33 @@ export class AuditLog implements Audit, AsyncDisposable {
     this.#tornFrom = null;
   }
 
+  #isRotationDue(): boolean {
+    const { limitBytes, maxAgeMs } = this.#bounds;
+    const isDue = this.#flushedSize >= limitBytes ||
+      (this.#begunAt !== null && Date.now() - this.#begunAt >= maxAgeMs);
+    return isDue && this.#flushedSize > 0 && performance.now() >= this.#rotateAfter;
+  }
+
+  /**
+   * Goes on in a new file. All lines of the old one are on the disk by then, so at whatever point this ends, each
+   * line is in one of the two.
+   */
+  async #rotate(): Promise<void> {
+    this.#rotateAfter = performance.now() + ROTATE_AGAIN_AFTER_MS;
+    await this.#truncateTorn();
+    await this.#trail.flush().catch(async (error) => {
+      await this.#takeBack();
+      throw this.#fault(error);
+    });
+    this.#flushedSize += this.#written.reduce((sum, { byteLength }) => sum + byteLength, 0);
+    this.#forget(this.#written.splice(0));
+    await moveAside(this.#path, this.#trail.file);
+    // Until this succeeds, lines are appended to the file that was moved.
+    await this.#changeFile();
+    this.#rotateAfter = 0;
+    await removeOldest(this.#path, this.#bounds.keep);
+  }
+
   async #changeFile(): Promise<void> {
     this.#isRenamed = false;
     const next = await openTrail(this.#path, this.#onFault).catch((error) => {
@@ -267,6 +332,8 @@ export class AuditLog implements Audit, AsyncDisposable {
       this.#tornFrom = null;
       this.#trail.close();
       this.#trail = next;
+      this.#begunAt = next.begunAt;
+      this.#flushedSize = next.size;
     }
   }
 

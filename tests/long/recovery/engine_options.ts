@@ -14,4 +14,7 @@ export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   retainAgeMs: Infinity,
   retainCount: Infinity,
   retainBytes: Infinity,
+  auditLimit: Infinity,
+  auditAgeMs: Infinity,
+  auditKeep: 15,
 };
