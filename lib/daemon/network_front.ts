@@ -4,6 +4,7 @@ import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
 import { loadServerMaterial } from "../auth/server_certificate.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
+import { RepeatLimit } from "../async/repeat_limit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { RefusedConnection } from "../net/connection_caps.ts";
 import { cannotListen, findFreePort } from "../net/free_port.ts";
@@ -80,6 +81,8 @@ export class NetworkFront implements AsyncDisposable {
       options.onRefused(refusalOf(refused, unreported));
     };
     const onStranger = rateLimit(onKnown, REPORTS);
+    // A client that holds one of our certificates has its own share.
+    const known = resources.use(new RepeatLimit({ ...REPORTS, maxSubjects: 100 }));
     // The lines about a crowd are all alike, and nothing is known of any of its clients.
     const onCrowd = rateLimit(warnOfRefused, { ...REPORTS, max: 1 });
     const listener = resources.use(
@@ -96,8 +99,10 @@ export class NetworkFront implements AsyncDisposable {
         onConnection: (socket, client) => grpc.accept(socket, client),
         onRefused: (refused) => {
           if (refused.reason === "too_many_connections") onCrowd(refused);
-          else if (refused.fingerprint === "") onStranger(refused);
-          else onKnown(refused);
+          else if (!isKnown(refused)) onStranger(refused);
+          else if (known.admit(refused.fingerprint, (leftOut) => onKnown(refused, leftOut))) {
+            onKnown(refused);
+          }
         },
         onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
       }),
@@ -138,6 +143,12 @@ async function portOf(
 
 /** Even somebody without a certificate can cause these lines, as often as they like. */
 const REPORTS = { max: 20, perMs: 60_000 };
+
+/** Whether a CA of ours has signed the certificate: anybody can make others, any number of them. */
+function isKnown({ reason, fingerprint }: RefusedClient): boolean {
+  const signed = ["not_yet_valid", "expired", "no_client_auth", "denied", "bad_common_name"];
+  return fingerprint !== "" && signed.includes(reason);
+}
 
 function refusalOf(
   { peer, message, fingerprint }: RefusedClient,

@@ -14,6 +14,8 @@ export interface AuditEntry {
   readonly decision: "allowed" | "denied";
   /** `"opened"` for a call that goes on after the decision: a stream or a wait. */
   readonly result: "ok" | "opened" | ErrorCode;
+  /** For one that was denied: how many of the same caller and method were left out before it. */
+  readonly unreported?: number;
 }
 
 /** Somebody who was turned away before there was a call to decide on. */
@@ -42,7 +44,8 @@ export interface Audit {
   /**
    * Settles once the operating system has the entry, which reaches the disk a second later. An entry that
    * cannot be written is set aside and tried again with the next one. Never rejects, because what was
-   * decided has been done.
+   * decided has been done. Of what one caller is denied again and again, only some is written, with the number
+   * of the others.
    */
   write(entry: AuditEntry): Promise<void>;
   /** Like {@linkcode write}, for a refusal. */

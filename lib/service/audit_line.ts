@@ -11,7 +11,7 @@ const MAX_ESCAPED = "\\u0000".length;
 
 /** An entry as a line of JSON. */
 export function auditLine(
-  { caller, method, jobId, command, decision, result }: AuditEntry,
+  { caller, method, jobId, command, decision, result, unreported = 0 }: AuditEntry,
 ): string {
   return JSON.stringify({
     time: new Date().toISOString(),
@@ -24,6 +24,7 @@ export function auditLine(
     ...(command === null ? {} : shownArgv([command.name, ...command.args], MAX_ARGV[decision])),
     decision,
     result,
+    ...(unreported > 0 && { unreported }),
   }) + "\n";
 }
 

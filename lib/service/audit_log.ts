@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { writeFully } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
 import { Batcher } from "../async/batcher.ts";
+import { RepeatLimit } from "../async/repeat_limit.ts";
 import type { Audit, AuditEntry, Refusal } from "./audit.ts";
 import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
 import { moveAside, removeOldest } from "./audit_files.ts";
@@ -16,6 +17,9 @@ const MAX_KEPT_BYTES = 4 * 1024 * 1024;
 
 /** After how long entries that nobody waits for are flushed. */
 const FLUSH_AFTER_MS = 1_000;
+
+/** How many entries are written of what one caller is denied by one method. */
+const DENIALS = { max: 20, perMs: 60_000 };
 
 /** After how long a file that could not be moved aside is tried again. */
 const ROTATE_AGAIN_AFTER_MS = 60_000;
@@ -64,6 +68,7 @@ export class AuditLog implements Audit, AsyncDisposable {
   #isFaulty = false;
   #busy: Promise<void> | null = null;
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly #denials = new RepeatLimit(DENIALS);
   readonly #writes = new Batcher<null, void>(() => this.#inTurn(() => this.#writeWaiting()));
   /** The flush that those wait for whose entry must be on the disk. */
   readonly #flushes = new Batcher<Uint8Array | null, void>((lines) => this.#flushRound(lines));
@@ -123,6 +128,11 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   async write(entry: AuditEntry): Promise<void> {
+    if (entry.decision === "denied") {
+      const { method, caller: { fingerprint, identity: { user } } } = entry;
+      const later = (unreported: number) => this.#append(this.#lineOf({ ...entry, unreported }));
+      if (!this.#denials.admit(`${method} ${fingerprint || user}`, later)) return;
+    }
     await this.#append(this.#lineOf(entry));
   }
 
@@ -145,6 +155,7 @@ export class AuditLog implements Audit, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#denials[Symbol.asyncDispose]();
     await this.#flushes.add(null).catch(this.#onFault);
     clearTimeout(this.#flushTimer);
     this.#trail.close();
