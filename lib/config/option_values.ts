@@ -8,6 +8,7 @@
 import { formatByteSize, parseByteSize, unitHint } from "../text/byte_size.ts";
 import { formatDuration, parseDuration } from "../text/duration.ts";
 import { type HostPort, hostPortHint, parseHostPort } from "../net/host_port.ts";
+import { isNamePattern, USUAL_SECRETS } from "../text/mask_secrets.ts";
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 
 export function path(text: string): string {
@@ -49,6 +50,20 @@ export function auditLimit(text: string): number {
   if (bytes >= MIN_AUDIT_LIMIT_BYTES) return bytes;
   const least = formatByteSize(MIN_AUDIT_LIMIT_BYTES);
   throw new Error(`must be at least ${least}, or off${unitHint(text)}`);
+}
+
+const MAX_MASK_NAMES = 100;
+
+export function maskNames(text: string): string[] {
+  if (text === "off") return [];
+  const names = listOf(text).flatMap((name) => name === "usual" ? USUAL_SECRETS : [name]);
+  if (names.length > 0 && names.length <= MAX_MASK_NAMES && names.every(isNamePattern)) {
+    return names;
+  }
+  throw new Error(
+    "must be usual, off, or up to 100 names, separated by commas, such as usual,*-pin: " +
+      "of letters, digits, _ - and ., and at most two * for any others",
+  );
 }
 
 /** As browsers write it: in lower case, and without the default port. */

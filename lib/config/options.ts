@@ -15,6 +15,7 @@ import {
   hostPort,
   listOf,
   logLimit,
+  maskNames,
   origin,
   path,
   userName,
@@ -155,6 +156,13 @@ const OPTIONS = {
     about: "how many older files of the audit trail are kept",
     default: "15",
     parse: wholeNumber(1, 9_999),
+  },
+  /** As `maskFor()` takes them. */
+  auditMask: {
+    placeholder: "names",
+    about: "names in arguments whose values the audit trail masks; or off",
+    default: "usual",
+    parse: maskNames,
   },
   /** `""`: the daemon's own. */
   jobUser: {

@@ -31,6 +31,7 @@ export type JobEngineOptions = Pick<
   | "auditLimit"
   | "auditAgeMs"
   | "auditKeep"
+  | "auditMask"
 >;
 
 /** Everything that has to do with jobs, and nothing that has to do with a network. */
@@ -106,6 +107,7 @@ export class JobEngine implements AsyncDisposable {
           limitBytes: options.auditLimit,
           maxAgeMs: options.auditAgeMs,
           keep: options.auditKeep,
+          masks: options.auditMask,
         },
       ),
     );

@@ -4,6 +4,7 @@ import { writeFully } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
 import { Batcher } from "../async/batcher.ts";
 import { RepeatLimit } from "../async/repeat_limit.ts";
+import { type Mask, maskFor } from "../text/mask_secrets.ts";
 import type { Audit, AuditEntry, Refusal } from "./audit.ts";
 import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
 import { moveAside, removeOldest } from "./audit_files.ts";
@@ -34,7 +35,11 @@ export interface AuditBounds {
   readonly keep: number;
 }
 
-const UNBOUNDED: AuditBounds = { limitBytes: Infinity, maxAgeMs: Infinity, keep: Infinity };
+/** Options of {@linkcode AuditLog.open}. There are no bounds by default. */
+export interface AuditLogOptions extends Partial<AuditBounds> {
+  /** The names in arguments whose values are masked, see {@linkcode maskFor}; none by default. */
+  readonly masks?: readonly string[];
+}
 
 /**
  * The audit trail as a file: one line of JSON per entry, appended, readable by its owner only. Entries of
@@ -47,6 +52,7 @@ export class AuditLog implements Audit, AsyncDisposable {
   readonly #path: string;
   readonly #onFault: (error: unknown) => void;
   readonly #bounds: AuditBounds;
+  readonly #mask: Mask;
   #trail: Trail;
   /** When the first line of the file was written, in milliseconds since the Unix epoch. */
   #begunAt: number | null;
@@ -77,14 +83,15 @@ export class AuditLog implements Audit, AsyncDisposable {
     path: string,
     trail: Trail,
     onFault: (error: unknown) => void,
-    bounds: AuditBounds,
+    { limitBytes = Infinity, maxAgeMs = Infinity, keep = Infinity, masks = [] }: AuditLogOptions,
   ) {
     this.#path = path;
     this.#trail = trail;
     this.#begunAt = trail.begunAt;
     this.#flushedSize = trail.size;
     this.#onFault = onFault;
-    this.#bounds = bounds;
+    this.#bounds = { limitBytes, maxAgeMs, keep };
+    this.#mask = maskFor(masks);
   }
 
   /**
@@ -97,13 +104,13 @@ export class AuditLog implements Audit, AsyncDisposable {
   static async open(
     path: string,
     onFault: (error: unknown) => void,
-    bounds: AuditBounds = UNBOUNDED,
+    options: AuditLogOptions = {},
   ): Promise<AuditLog> {
     try {
       const trail = await openTrail(path, onFault);
       // It may be fewer than before, or a crash may have come in between.
-      await removeOldest(path, bounds.keep).catch(onFault);
-      return new AuditLog(path, trail, onFault, bounds);
+      await removeOldest(path, options.keep ?? Infinity).catch(onFault);
+      return new AuditLog(path, trail, onFault, options);
     } catch (error) {
       throw unwritable(path, error, isLasting(error) ? "failed_precondition" : "unavailable");
     }
@@ -164,7 +171,7 @@ export class AuditLog implements Audit, AsyncDisposable {
   /** An entry must be recorded even if it makes no sense. */
   #lineOf(entry: AuditEntry): Uint8Array {
     try {
-      return encode(auditLine(entry));
+      return encode(auditLine(entry, this.#mask));
     } catch (error) {
       this.#onFault(error);
       return encode(auditLine({ ...entry, jobId: "", command: null }));

@@ -26,6 +26,7 @@ const OPTIONS = [
   "--audit-limit=21MiB",
   "--audit-age=22s",
   "--audit-keep=26",
+  "--audit-mask=*pin,tan",
   "--job-user=nobody",
   "--allow-users=daemon,bin",
   "--timeout=23s",
@@ -98,6 +99,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     limitBytes: 21 * MiB,
     maxAgeMs: 22_000,
     keep: 26,
+    masks: ["*pin", "tan"],
   });
   const retention = { maxAgeMs: 13_000, maxCount: 17, maxBytes: 19 * MiB };
   assert.deepEqual(told.prunes, [{ retention }, { retention }]);

@@ -17,4 +17,5 @@ export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   auditLimit: Infinity,
   auditAgeMs: Infinity,
   auditKeep: 15,
+  auditMask: [],
 };
