@@ -1,5 +1,5 @@
 import type { Command } from "../job/types.ts";
-import type { Caller } from "./job_service.ts";
+import type { AuditBatch, Caller, StreamAuditRequest } from "./job_service.ts";
 import type { JobMethod } from "./methods.ts";
 import type { ErrorCode } from "../errors.ts";
 
@@ -33,7 +33,7 @@ export interface Refusal {
   readonly unreported: number;
 }
 
-/** Where audit entries go. */
+/** Where audit entries go, and come from. */
 export interface Audit {
   /**
    * Settles once the entry is on the disk, so that a power cut cannot lose it.
@@ -52,4 +52,6 @@ export interface Audit {
   refuse(refusal: Refusal): Promise<void>;
   /** @throws `unavailable` while there are entries that cannot be written */
   assertWritable(): Promise<void>;
+  /** The lines that a request is about; see `JobService.streamAudit`. */
+  read(request: StreamAuditRequest, signal: AbortSignal): AsyncIterable<AuditBatch>;
 }

@@ -1,6 +1,8 @@
 import { RepeatLimit } from "../async/repeat_limit.ts";
 import { type Mask, maskFor } from "../text/mask_secrets.ts";
 import type { Audit, AuditEntry, Refusal } from "./audit.ts";
+import { readTrail } from "./audit_reader.ts";
+import type { AuditBatch, StreamAuditRequest } from "./job_service.ts";
 import { auditLine, refusalLine } from "./audit_line.ts";
 import { type AuditBounds, TrailWriter } from "./trail_writer.ts";
 
@@ -64,6 +66,15 @@ export class AuditLog implements Audit, AsyncDisposable {
 
   async assertWritable(): Promise<void> {
     await this.#writer.assertWritable();
+  }
+
+  async *read(
+    request: StreamAuditRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<AuditBatch, void, undefined> {
+    // What has just been done is to be seen.
+    await this.#writer.flush();
+    yield* readTrail(this.#writer, request, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

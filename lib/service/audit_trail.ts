@@ -18,6 +18,8 @@ const HEAD_BYTES = 64 * 1024;
 /** The file of the audit trail, open for appending. */
 export interface Trail {
   readonly file: Deno.FsFile;
+  /** Its inode. */
+  readonly ino: number | null;
   /** How large it was when it was opened, in bytes. */
   readonly size: number;
   /** The time of its first line, in milliseconds since the Unix epoch; `null` if it has none. */
@@ -41,8 +43,8 @@ export async function openTrail(
   const trail = await openTwice(path);
   try {
     await markDamage(path, trail, onDamage);
-    const { size } = await trail.file.stat();
-    return { ...trail, size, begunAt: await firstTime(trail.file) };
+    const { ino, size } = await trail.file.stat();
+    return { ...trail, ino, size, begunAt: await firstTime(trail.file) };
   } catch (error) {
     trail.close();
     throw error;

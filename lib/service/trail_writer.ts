@@ -3,7 +3,9 @@ import { Buffer } from "node:buffer";
 import { writeFully } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
 import { Batcher } from "../async/batcher.ts";
+import { WakeUp } from "../async/wake_up.ts";
 import { lossLine } from "./audit_line.ts";
+import type { GrowingTrail } from "./audit_reader.ts";
 import { moveAside, removeOldest } from "./audit_files.ts";
 import { openTrail, type Trail, unwritable } from "./audit_trail.ts";
 
@@ -36,8 +38,8 @@ export interface AuditBounds {
  * What a flush fails to write may never reach the disk, whatever a later flush says. So lines are kept until
  * they are known to be there; after a failure they are removed from the file and written again.
  */
-export class TrailWriter implements AsyncDisposable {
-  readonly #path: string;
+export class TrailWriter implements GrowingTrail, AsyncDisposable {
+  readonly path: string;
   readonly #onFault: (error: unknown) => void;
   readonly #bounds: AuditBounds;
   #trail: Trail;
@@ -60,6 +62,7 @@ export class TrailWriter implements AsyncDisposable {
   #lost = 0;
   #isFaulty = false;
   #busy: Promise<void> | null = null;
+  readonly #grown = new WakeUp();
   #flushTimer: ReturnType<typeof setTimeout> | undefined;
   readonly #writes = new Batcher<null, void>(() => this.#inTurn(() => this.#writeWaiting()));
   /** The flush that those wait for whose line must be on the disk. */
@@ -71,7 +74,7 @@ export class TrailWriter implements AsyncDisposable {
     onFault: (error: unknown) => void,
     bounds: AuditBounds,
   ) {
-    this.#path = path;
+    this.path = path;
     this.#trail = trail;
     this.#begunAt = trail.begunAt;
     this.#flushedSize = trail.size;
@@ -101,10 +104,23 @@ export class TrailWriter implements AsyncDisposable {
     }
   }
 
+  get current(): { readonly ino: number | null; readonly size: number } {
+    return { ino: this.#trail.ino, size: this.#flushedSize };
+  }
+
+  grown(): Promise<void> {
+    return this.#grown.next();
+  }
+
+  /** Flushes all lines to the disk. Never rejects. */
+  async flush(): Promise<void> {
+    await this.#flushes.add(null).catch(this.#onFault);
+  }
+
   /** Continues in a new file if the current one was renamed, as logrotate(8) does. Never rejects. */
   async reopen(): Promise<void> {
     this.#isRenamed = true;
-    await this.#flushes.add(null).catch(this.#onFault);
+    await this.flush();
   }
 
   /**
@@ -145,7 +161,7 @@ export class TrailWriter implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#flushes.add(null).catch(this.#onFault);
+    await this.flush();
     clearTimeout(this.#flushTimer);
     this.#trail.close();
   }
@@ -194,7 +210,7 @@ export class TrailWriter implements AsyncDisposable {
         // What is written to a removed file would be lost.
         await this.#changeFile();
         this.#onFault(
-          new Error(`The audit trail ${this.#path} was removed: a new one has been started`),
+          new Error(`The audit trail ${this.path} was removed: a new one has been started`),
         );
       }
       await this.#truncateTorn();
@@ -255,6 +271,7 @@ export class TrailWriter implements AsyncDisposable {
     if (trail !== this.#trail) return;
     this.#forget(this.#written.splice(0, count));
     this.#flushedSize += bytes;
+    this.#grown.notify();
   }
 
   /** Removes from the file what is not known to be on the disk, so that it is written again. */
@@ -298,17 +315,17 @@ export class TrailWriter implements AsyncDisposable {
     });
     this.#flushedSize += this.#written.reduce((sum, { byteLength }) => sum + byteLength, 0);
     this.#forget(this.#written.splice(0));
-    await moveAside(this.#path, this.#trail.file);
+    await moveAside(this.path, this.#trail.file);
     // Until this succeeds, lines are appended to the file that was moved.
     await this.#changeFile();
     this.#rotateAfter = 0;
-    await removeOldest(this.#path, this.#bounds.keep);
+    await removeOldest(this.path, this.#bounds.keep);
   }
 
   async #changeFile(): Promise<void> {
     this.#isRenamed = false;
-    const next = await openTrail(this.#path, this.#onFault).catch((error) => {
-      throw unwritable(this.#path, error);
+    const next = await openTrail(this.path, this.#onFault).catch((error) => {
+      throw unwritable(this.path, error);
     });
     try {
       await this.#trail.flush();
@@ -324,12 +341,13 @@ export class TrailWriter implements AsyncDisposable {
       this.#trail = next;
       this.#begunAt = next.begunAt;
       this.#flushedSize = next.size;
+      this.#grown.notify();
     }
   }
 
   #fault(error: unknown): JobWorkerError {
     this.#isFaulty = true;
-    return unwritable(this.#path, error);
+    return unwritable(this.path, error);
   }
 }
 
