@@ -237,7 +237,10 @@ function sentence(about: string): string {
 const DATA_FILES: readonly (readonly [names: string, about: string])[] = [
   [`${DATABASE}, ${DATABASE}-wal`, "The records of jobs."],
   [`${LOGS}/ID/`, "The log of a job."],
-  [AUDIT_TRAIL, "A line of JSON for each decision."],
+  [
+    `${AUDIT_TRAIL}, ${AUDIT_TRAIL}.TIME`,
+    "A line of JSON for each decision; and the same until a time, when another file was begun.",
+  ],
   [ENGINE_SOCKET, "Where gateways reach the daemon."],
   [
     "executor.N.sock, executor.N.err",

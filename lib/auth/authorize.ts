@@ -18,6 +18,9 @@ export const SEE: Rule = { admin: "all", operator: "own", viewer: "all" };
 /** The rule of methods that change something. */
 export const CHANGE: Rule = { admin: "all", operator: "own" };
 
+/** The rule of the method that shows what everybody has done. */
+export const AUDIT: Rule = { admin: "all" };
+
 /** What {@linkcode authorize} decided. */
 export type Decision =
   /** For a method that is not about one job, `scope` says which jobs it may return. */

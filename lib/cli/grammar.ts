@@ -14,6 +14,7 @@ import { Command, CommanderError, type Found, option, SHARED_OPTIONS } from "./p
 import { parseRest, REST_FORMS, REST_NOTES } from "./rest_grammar.ts";
 import { type GivenSettings, readSettings, type Setting, SETTINGS } from "./settings.ts";
 import { UserDirectory, withContext } from "./user_directory.ts";
+import { defineAudit } from "./verbs/audit.ts";
 import { defineCerts } from "./verbs/certs.ts";
 import { defineSignal, defineUpdate } from "./verbs/change.ts";
 import { defineCompletions } from "./verbs/completions.ts";
@@ -104,6 +105,7 @@ const VERBS = [
   defineList,
   defineWait,
   definePrune,
+  defineAudit,
   defineHealth,
   defineCerts,
   defineContext,

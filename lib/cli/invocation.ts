@@ -53,6 +53,7 @@ export type Verb =
   | ListVerb
   | WaitVerb
   | PruneVerb
+  | AuditVerb
   | CertsVerb
   | HealthVerb
   | RestVerb
@@ -173,6 +174,18 @@ export interface PruneVerb {
   readonly dryRun: boolean;
   /** `""` for every owner whose jobs the caller may remove. */
   readonly owner: string;
+}
+
+/** Which lines of the audit trail to print; `""` for all. */
+export interface AuditVerb {
+  readonly kind: "audit";
+  readonly user: string;
+  /** The beginning of a job id. */
+  readonly jobIdPrefix: string;
+  readonly method: string;
+  readonly denied: boolean;
+  readonly since?: Moment;
+  readonly follow: boolean;
 }
 
 /**

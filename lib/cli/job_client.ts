@@ -24,4 +24,5 @@ export type JobClient =
     | "updateJob"
     | "writeInput"
     | "pruneJobs"
+    | "streamAudit"
   >;

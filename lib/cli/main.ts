@@ -1,5 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { messageOf } from "../errors.ts";
+import { audit } from "./commands/audit.ts";
 import { certs } from "./commands/certs.ts";
 import { complete } from "./commands/complete.ts";
 import { context } from "./commands/context.ts";
@@ -120,6 +121,8 @@ function callDaemon(
       return wait(context, verb);
     case "prune":
       return prune(context, verb);
+    case "audit":
+      return audit(context, verb);
     case "health":
       return health(context);
   }

@@ -47,6 +47,11 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "max_count": "--keep",
   "max_bytes": "--keep-bytes",
   "dry_run": "--dry-run",
+  "user": "--user",
+  "job_id_prefix": "--job",
+  "method": "--method",
+  "denied_only": "--denied",
+  "position": null,
   "owner": "--owner",
 };
 

@@ -8,6 +8,7 @@
 import { formatByteSize, parseByteSize, unitHint } from "../text/byte_size.ts";
 import { formatDuration, parseDuration } from "../text/duration.ts";
 import { type HostPort, hostPortHint, parseHostPort } from "../net/host_port.ts";
+import { isNamePattern, USUAL_SECRETS } from "../text/mask_secrets.ts";
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 
 export function path(text: string): string {
@@ -30,10 +31,39 @@ export function durationUpTo(maxMs: number): (text: string) => number {
   };
 }
 
+export function durationOrForever(text: string): number {
+  return text === "forever" ? Infinity : parseDuration(text);
+}
+
 export function logLimit(text: string): number {
   const bytes = parseByteSize(text);
   if (bytes >= MIN_LOG_LIMIT_BYTES) return bytes;
   throw new Error(`must be at least ${formatByteSize(MIN_LOG_LIMIT_BYTES)}${unitHint(text)}`);
+}
+
+/** Files that are too small would be so many that those with news are soon among the oldest. */
+const MIN_AUDIT_LIMIT_BYTES = 1024 * 1024;
+
+export function auditLimit(text: string): number {
+  if (text === "off") return Infinity;
+  const bytes = parseByteSize(text);
+  if (bytes >= MIN_AUDIT_LIMIT_BYTES) return bytes;
+  const least = formatByteSize(MIN_AUDIT_LIMIT_BYTES);
+  throw new Error(`must be at least ${least}, or off${unitHint(text)}`);
+}
+
+const MAX_MASK_NAMES = 100;
+
+export function maskNames(text: string): string[] {
+  if (text === "off") return [];
+  const names = listOf(text).flatMap((name) => name === "usual" ? USUAL_SECRETS : [name]);
+  if (names.length > 0 && names.length <= MAX_MASK_NAMES && names.every(isNamePattern)) {
+    return names;
+  }
+  throw new Error(
+    "must be usual, off, or up to 100 names, separated by commas, such as usual,*-pin: " +
+      "of letters, digits, _ - and ., and at most two * for any others",
+  );
 }
 
 /** As browsers write it: in lower case, and without the default port. */

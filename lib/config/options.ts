@@ -6,14 +6,16 @@
  */
 
 import { parseByteSize } from "../text/byte_size.ts";
-import { parseDuration } from "../text/duration.ts";
 import { MAX_GRACE_PERIOD_MS, MAX_TIMEOUT_MS } from "../job/execution.ts";
 import { parseLogPolicy } from "../job/log_limit.ts";
 import {
+  auditLimit,
+  durationOrForever,
   durationUpTo,
   hostPort,
   listOf,
   logLimit,
+  maskNames,
   origin,
   path,
   userName,
@@ -122,7 +124,7 @@ const OPTIONS = {
     placeholder: "duration",
     about: "how long finished jobs are kept",
     default: "forever",
-    parse: (text) => text === "forever" ? Infinity : parseDuration(text),
+    parse: durationOrForever,
   },
   retainCount: {
     placeholder: "n",
@@ -135,6 +137,32 @@ const OPTIONS = {
     about: "disk space for the logs of all finished jobs",
     default: "10GiB",
     parse: parseByteSize,
+  },
+  /** In bytes; `Infinity`: none. */
+  auditLimit: {
+    placeholder: "size",
+    about: "size at which the audit trail begins another file; or off",
+    default: "64MiB",
+    parse: auditLimit,
+  },
+  auditAgeMs: {
+    placeholder: "duration",
+    about: "age at which the audit trail begins another file",
+    default: "forever",
+    parse: durationOrForever,
+  },
+  auditKeep: {
+    placeholder: "n",
+    about: "how many older files of the audit trail are kept",
+    default: "15",
+    parse: wholeNumber(1, 9_999),
+  },
+  /** As `maskFor()` takes them. */
+  auditMask: {
+    placeholder: "names",
+    about: "names in arguments whose values the audit trail masks; or off",
+    default: "usual",
+    parse: maskNames,
   },
   /** `""`: the daemon's own. */
   jobUser: {

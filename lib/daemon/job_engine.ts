@@ -29,6 +29,10 @@ export type JobEngineOptions = Pick<
   | "retainAgeMs"
   | "retainCount"
   | "retainBytes"
+  | "auditLimit"
+  | "auditAgeMs"
+  | "auditKeep"
+  | "auditMask"
 >;
 
 /** Everything that has to do with jobs, and nothing that has to do with a network. */
@@ -97,9 +101,16 @@ export class JobEngine implements AsyncDisposable {
         : await SqliteStore.open(`${dataDirectory}/${DATABASE}`),
     );
     const audit = resources.use(
-      await AuditLog.open(`${dataDirectory}/${AUDIT_TRAIL}`, (error) => {
-        diagnostics.error("Audit: {why}", { why: messageOf(error) });
-      }),
+      await AuditLog.open(
+        `${dataDirectory}/${AUDIT_TRAIL}`,
+        (error) => diagnostics.error("Audit: {why}", { why: messageOf(error) }),
+        {
+          limitBytes: options.auditLimit,
+          maxAgeMs: options.auditAgeMs,
+          keep: options.auditKeep,
+          masks: options.auditMask,
+        },
+      ),
     );
     const logLimit = { bytes: options.logLimit, policy: options.logPolicy };
     let adopted = 0;

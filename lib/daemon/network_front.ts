@@ -5,6 +5,7 @@ import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
 import { loadServerMaterial } from "../auth/server_certificate.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
+import { RepeatLimit } from "../async/repeat_limit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { cannotListen, findFreePort } from "../net/free_port.ts";
 import { GrpcServer } from "../grpc/server.ts";
@@ -80,6 +81,8 @@ export class NetworkFront implements AsyncDisposable {
       options.onRefused(refusalOf(refused, unreported));
     };
     const onStranger = rateLimit(onKnown, REPORTS);
+    // A client that holds one of our certificates has its own share.
+    const known = resources.use(new RepeatLimit({ ...REPORTS, maxSubjects: 100 }));
     // The lines about a crowd are all alike, and nothing is known of any of its clients.
     const forCrowd = () => rateLimit(warnOfRefused, { ...REPORTS, max: 1 });
     const onCrowd: Partial<Record<RefusedClient["reason"], (refused: RefusedClient) => void>> = {
@@ -99,8 +102,12 @@ export class NetworkFront implements AsyncDisposable {
         slowness: options.slowness,
         onConnection: (socket, client) => grpc.accept(socket, client),
         onRefused: (refused) => {
-          const onOther = refused.fingerprint === "" ? onStranger : onKnown;
-          (onCrowd[refused.reason] ?? onOther)(refused);
+          const onOne = onCrowd[refused.reason];
+          if (onOne !== undefined) onOne(refused);
+          else if (!isKnown(refused)) onStranger(refused);
+          else if (known.admit(refused.fingerprint, (leftOut) => onKnown(refused, leftOut))) {
+            onKnown(refused);
+          }
         },
         onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
       }),
@@ -141,6 +148,12 @@ async function portOf(
 
 /** Even somebody without a certificate can cause these lines, as often as they like. */
 const REPORTS = { max: 20, perMs: 60_000 };
+
+/** Whether a CA of ours has signed the certificate: anybody can make others, any number of them. */
+function isKnown({ reason, fingerprint }: RefusedClient): boolean {
+  const signed = ["not_yet_valid", "expired", "no_client_auth", "denied", "bad_common_name"];
+  return fingerprint !== "" && signed.includes(reason);
+}
 
 function refusalOf(
   { peer, message, fingerprint }: RefusedClient,

@@ -13,6 +13,7 @@
 import { JobWorkerError } from "../errors.ts";
 import { newId } from "../ids.ts";
 import type {
+  AuditBatch,
   GetLogsRequest,
   GetLogsResponse,
   JobRequest,
@@ -24,6 +25,7 @@ import type {
   SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
+  StreamAuditRequest,
   StreamLogsRequest,
   UpdateJobRequest,
   WatchJobsRequest,
@@ -52,6 +54,15 @@ export type { ClientMaterial } from "./endpoint.ts";
 export type { UnavailableReason } from "./diagnose.ts";
 
 const FROM_THE_START: StreamLogsRequest["start"] = { kind: "offset", offset: 0 };
+
+const ALL_LINES: StreamAuditRequest = {
+  user: "",
+  jobIdPrefix: "",
+  method: "",
+  deniedOnly: false,
+  follow: false,
+  position: "",
+};
 
 /** How often a start is attempted if its answer is lost. */
 const MAX_START_ATTEMPTS = 5;
@@ -271,6 +282,31 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     options: CallOptions = {},
   ): Promise<PruneJobsResponse> {
     return await this.#one("pruneJobs", request, options);
+  }
+
+  /**
+   * The lines of the audit trail, oldest first. After a broken connection it continues where it was: no line is
+   * lost or repeated.
+   */
+  async *streamAudit(
+    request: Brief<StreamAuditRequest> = {},
+    options: CallOptions = {},
+  ): AsyncGenerator<AuditBatch> {
+    let rest: StreamAuditRequest = { ...ALL_LINES, ...request };
+    const limits = limitsOf(options);
+    const reconnection = this.#reconnect(limits);
+    while (true) {
+      try {
+        for await (const batch of this.#stream("streamAudit", rest, limits)) {
+          reconnection.succeeded();
+          rest = { ...rest, position: batch.position };
+          yield batch;
+        }
+        return;
+      } catch (error) {
+        await reconnection.recover(error);
+      }
+    }
   }
 
   /** Asks whether the daemon is serving. */

@@ -82,6 +82,12 @@ const CODECS: { readonly [Name in JobMethod]: Codec<Name> } = {
     writeAnswer: wire.writePruneJobsResponse,
     readAnswer: wire.readPruneJobsResponse,
   },
+  streamAudit: {
+    writeRequest: wire.writeStreamAuditRequest,
+    readRequest: wire.readStreamAuditRequest,
+    writeAnswer: wire.writeAuditBatch,
+    readAnswer: wire.readAuditBatch,
+  },
 };
 
 export function codecOf<Name extends JobMethod>(method: Name): Codec<Name> {

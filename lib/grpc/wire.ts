@@ -6,5 +6,6 @@
  * @module
  */
 
+export * from "./wire_audit.ts";
 export * from "./wire_requests.ts";
 export * from "./wire_responses.ts";

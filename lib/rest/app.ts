@@ -4,6 +4,7 @@ import type { PasswordLogin } from "../auth/password_login.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
 import type { Alike } from "../service/alike.ts";
 import { type JobFilter, statusOf } from "../job/types.ts";
+import { auditAnswer } from "./audit_answer.ts";
 import { basicAuth, type FailedLogin } from "./basic_auth.ts";
 import { HttpError, httpStatusOf, knownError } from "./http_error.ts";
 import { jobJson } from "../job/job_json.ts";
@@ -78,7 +79,7 @@ export function restApp(
 /** One thin handler per operation: it reads HTTP, calls the service, and writes HTTP. */
 function handlersOf(
   service: JobService,
-  logOptions: Parameters<typeof logAnswer>[3],
+  answerOptions: Parameters<typeof logAnswer>[3],
 ): Record<OperationId, Handler<RestEnv>> {
   const document = openApiDocument();
   return {
@@ -139,7 +140,9 @@ function handlersOf(
       return c.json(jobJson(await service.stopJob({ jobId, ...how }, contextOf(c))));
     },
 
-    readLog: (c) => logAnswer(c, service, readJobId(c), logOptions),
+    readLog: (c) => logAnswer(c, service, readJobId(c), answerOptions),
+
+    readAudit: (c) => auditAnswer(c, service, answerOptions),
 
     document: (c) => c.json(document),
   };

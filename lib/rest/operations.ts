@@ -148,6 +148,19 @@ export const OPERATIONS = {
       },
     },
   },
+  readAudit: {
+    method: "GET",
+    path: "/v1/audit",
+    summary:
+      "Read the audit trail, oldest line first; for admins. Each line is one of JSON. If an error cuts " +
+      "the answer off, that is the last line",
+    query: schemas.auditQuery,
+    answer: {
+      status: 200,
+      about: "The lines",
+      content: { "application/x-ndjson": schemas.auditLine.or(schemas.logProblem) },
+    },
+  },
   document: {
     method: "GET",
     path: "/openapi.json",

@@ -7,7 +7,7 @@
 
 import { readDateTime } from "../text/date_time.ts";
 import type { Alike } from "../service/alike.ts";
-import type { StopJobRequest } from "../service/job_service.ts";
+import type { AuditRecord, StopJobRequest } from "../service/job_service.ts";
 import type { JobJson } from "../job/job_json.ts";
 import { z } from "../text/zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
@@ -222,9 +222,11 @@ function isSet(values: readonly unknown[]): boolean {
   return new Set(values).size === values.length;
 }
 
+const flag = z.enum(["0", "1", "false", "true"]);
+
 export const logQuery = z.strictObject({
   stream: z.enum(["stdout", "stderr", "both"]).default("both"),
-  follow: z.enum(["0", "1", "false", "true"]).default("0").meta({
+  follow: flag.default("0").meta({
     description: "Keep sending output until the job ends.",
   }),
   offset: fields.position.optional().meta({ description: "Skip this many bytes of output." }),
@@ -257,6 +259,45 @@ export const logGap = z.object({
 }).register(named, { id: "LogGap" });
 
 export const logEnd = z.object({ finishedJob: job }).register(named, { id: "LogEnd" });
+
+export const auditQuery = z.strictObject({
+  user: fields.owner.optional(),
+  jobIdPrefix: fields.jobIdPrefix.optional(),
+  method: fields.auditMethod.optional(),
+  denied: flag.default("0").meta({ description: "Only what was denied." }),
+  since: dateTime.optional().meta({ description: "Only lines from then on." }),
+  follow: flag.default("0").meta({
+    description: "Keep sending lines as they come. An empty line is sent during silences.",
+  }),
+});
+
+const auditFacts = z.object({
+  user: z.string(),
+  roles: z.array(z.string()),
+  fingerprint: z.string().meta({ description: "SHA-256 of the client certificate." }),
+  peer: z.string().meta({ description: "Address and port." }),
+  method: z.string(),
+  jobId: z.string(),
+  argv: z.array(z.string()).meta({ description: "For a start: the command and its arguments." }),
+  argvTruncated: bytes.meta({ description: "How many characters of the arguments are missing." }),
+  decision: z.string().meta({ description: "`allowed` or `denied`." }),
+  result: z.string().meta({ description: "`ok`, `opened` or the code of an error." }),
+  why: z.string(),
+  unreported: bytes.meta({ description: "How many lines like this were left out before it." }),
+  lost: bytes.meta({
+    description: "How many lines were lost while the disk took none: this one is in their place.",
+  }),
+  damaged: z.object({ from: bytes, to: bytes }).meta({
+    description: "Bytes of the file that a power cut has damaged.",
+  }),
+}).exactPartial();
+
+export const auditLine = z.object({ time: dateTime }).extend(auditFacts.shape).register(named, {
+  id: "AuditLine",
+});
+
+// A field that only one of AuditRecord and the schema has does not compile.
+true satisfies Alike<keyof AuditRecord, keyof z.output<typeof auditLine>>;
 
 /** An error: RFC 9457. */
 export const problem = z.object({

@@ -1,5 +1,5 @@
 import type { Command } from "../job/types.ts";
-import type { Caller } from "./job_service.ts";
+import type { AuditBatch, Caller, StreamAuditRequest } from "./job_service.ts";
 import type { JobMethod } from "./methods.ts";
 import type { ErrorCode } from "../errors.ts";
 
@@ -14,6 +14,8 @@ export interface AuditEntry {
   readonly decision: "allowed" | "denied";
   /** `"opened"` for a call that goes on after the decision: a stream or a wait. */
   readonly result: "ok" | "opened" | ErrorCode;
+  /** For one that was denied: how many of the same caller and method were left out before it. */
+  readonly unreported?: number;
 }
 
 /** Somebody who was turned away before there was a call to decide on. */
@@ -31,7 +33,7 @@ export interface Refusal {
   readonly unreported: number;
 }
 
-/** Where audit entries go. */
+/** Where audit entries go, and come from. */
 export interface Audit {
   /**
    * Settles once the entry is on the disk, so that a power cut cannot lose it.
@@ -42,11 +44,14 @@ export interface Audit {
   /**
    * Settles once the operating system has the entry, which reaches the disk a second later. An entry that
    * cannot be written is set aside and tried again with the next one. Never rejects, because what was
-   * decided has been done.
+   * decided has been done. Of what one caller is denied again and again, only some is written, with the number
+   * of the others.
    */
   write(entry: AuditEntry): Promise<void>;
   /** Like {@linkcode write}, for a refusal. */
   refuse(refusal: Refusal): Promise<void>;
   /** @throws `unavailable` while there are entries that cannot be written */
   assertWritable(): Promise<void>;
+  /** The lines that a request is about; see `JobService.streamAudit`. */
+  read(request: StreamAuditRequest, signal: AbortSignal): AsyncIterable<AuditBatch>;
 }

@@ -1,3 +1,4 @@
+import type { Mask } from "../text/mask_secrets.ts";
 import type { AuditEntry, Refusal } from "./audit.ts";
 
 /**
@@ -6,13 +7,22 @@ import type { AuditEntry, Refusal } from "./audit.ts";
  */
 const MAX_ARGV = { allowed: 8192, denied: 512 };
 
+/** How much of an argument is masked and then shown, in characters; even masked, no more finds room. */
+const MAX_ARGUMENT = 64 * 1024;
+
 /** The most characters that JSON turns one character into. */
 const MAX_ESCAPED = "\\u0000".length;
 
-/** An entry as a line of JSON. */
+/**
+ * An entry as a line of JSON.
+ *
+ * @param mask for the arguments of its command; by default they are shown as they are
+ */
 export function auditLine(
-  { caller, method, jobId, command, decision, result }: AuditEntry,
+  { caller, method, jobId, command, decision, result, unreported = 0 }: AuditEntry,
+  mask: Mask = (argument) => argument,
 ): string {
+  const shown = command === null ? {} : shownArgv(command, MAX_ARGV[decision], mask);
   return JSON.stringify({
     time: new Date().toISOString(),
     user: caller.identity.user,
@@ -21,9 +31,10 @@ export function auditLine(
     peer: caller.peer,
     method,
     ...(jobId === "" ? {} : { jobId }),
-    ...(command === null ? {} : shownArgv([command.name, ...command.args], MAX_ARGV[decision])),
+    ...shown,
     decision,
     result,
+    ...(unreported > 0 && { unreported }),
   }) + "\n";
 }
 
@@ -56,21 +67,30 @@ export function damageLine(from: number, to: number): string {
 
 /** The beginning of a command line; `argvTruncated` is how many characters were left out, if any. */
 function shownArgv(
-  whole: readonly string[],
+  { name, args }: NonNullable<AuditEntry["command"]>,
   most: number,
+  mask: Mask,
 ): { argv: string[]; argvTruncated?: number } {
   const argv: string[] = [];
   let room = most;
-  for (const arg of whole) {
+  let leftOut = 0;
+  for (const [at, arg] of [name, ...args].entries()) {
+    const begin = arg.slice(0, MAX_ARGUMENT);
+    // The program is no secret.
+    const masked = at === 0 ? begin : mask(begin, args[at - 2]);
     // The quotes and a comma take room, too.
-    const shown = fitting(arg, room - 3);
+    const shown = fitting(masked, room - 3);
     if (shown === null) break;
     argv.push(shown);
     room -= JSON.stringify(shown).length + 1;
-    if (shown.length < arg.length) break;
+    leftOut = arg.length - begin.length + masked.length - shown.length;
+    if (leftOut > 0) break;
   }
-  const argvTruncated = lengthOf(whole) - lengthOf(argv);
-  return argv.length === whole.length && argvTruncated === 0 ? { argv } : { argv, argvTruncated };
+  for (const arg of args.slice(argv.length - 1)) leftOut += arg.length;
+  return argv.length === args.length + 1 && leftOut === 0 ? { argv } : {
+    argv,
+    argvTruncated: leftOut,
+  };
 }
 
 /** As much of a text as is sure to fit as JSON, all of it if that fits; `null` if there is no room at all. */
@@ -78,8 +98,4 @@ function fitting(text: string, room: number): string | null {
   if (room < 0) return null;
   if (text.length <= room && JSON.stringify(text).length - 2 <= room) return text;
   return text.slice(0, Math.floor(room / MAX_ESCAPED));
-}
-
-function lengthOf(argv: readonly string[]): number {
-  return argv.reduce((sum, { length }) => sum + length, 0);
 }

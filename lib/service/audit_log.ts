@@ -1,281 +1,94 @@
-import type { JobWorkerError } from "../errors.ts";
-import { Buffer } from "node:buffer";
-import { writeFully } from "../files/flush.ts";
-import { isLasting } from "../files/lasting.ts";
-import { Batcher } from "../async/batcher.ts";
+import { RepeatLimit } from "../async/repeat_limit.ts";
+import { type Mask, maskFor } from "../text/mask_secrets.ts";
 import type { Audit, AuditEntry, Refusal } from "./audit.ts";
-import { auditLine, lossLine, refusalLine } from "./audit_line.ts";
-import { openTrail, type Trail, unwritable } from "./audit_trail.ts";
+import { readTrail } from "./audit_reader.ts";
+import type { AuditBatch, StreamAuditRequest } from "./job_service.ts";
+import { auditLine, refusalLine } from "./audit_line.ts";
+import { type AuditBounds, TrailWriter } from "./trail_writer.ts";
 
-/**
- * How many bytes are kept until they are on the disk. While the disk accepts none, they stay and no job can
- * be started.
- */
-const MAX_KEPT_BYTES = 4 * 1024 * 1024;
+export type { AuditBounds };
 
-/** After how long entries that nobody waits for are flushed. */
-const FLUSH_AFTER_MS = 1_000;
+/** How many entries are written of what one caller is denied by one method. */
+const DENIALS = { max: 20, perMs: 60_000 };
 
-/**
- * The audit trail as a file: one line of JSON per entry, appended, readable by its owner only. Entries of
- * calls that arrive together share one write and one flush.
- *
- * What a flush fails to write may never reach the disk, whatever a later flush says. So lines are kept until
- * they are known to be there; after a failure they are removed from the file and written again.
- */
+/** Options of {@linkcode AuditLog.open}. There are no bounds by default. */
+export interface AuditLogOptions extends Partial<AuditBounds> {
+  /** The names in arguments whose values are masked, see {@linkcode maskFor}; none by default. */
+  readonly masks?: readonly string[];
+}
+
+/** The audit trail as a file: one line of JSON per entry. */
 export class AuditLog implements Audit, AsyncDisposable {
-  readonly #path: string;
+  readonly #writer: TrailWriter;
   readonly #onFault: (error: unknown) => void;
-  #trail: Trail;
-  #isRenamed = false;
-  /** Entries that are not in the file yet. */
-  #waiting: Uint8Array[] = [];
-  /** Entries in the file that are not known to be on the disk. */
-  #written: Uint8Array[] = [];
-  /** The bytes of both. */
-  #keptBytes = 0;
-  /** The length of the file up to what is known to be on the disk. */
-  #flushedSize = 0;
-  /** Where the file is to be truncated before anything else is written; `null`: nowhere. */
-  #tornFrom: number | null = null;
-  /** How many entries found no room while nothing could be written, to be recorded once that works. */
-  #lost = 0;
-  #isFaulty = false;
-  #busy: Promise<void> | null = null;
-  #flushTimer: ReturnType<typeof setTimeout> | undefined;
-  readonly #writes = new Batcher<null, void>(() => this.#inTurn(() => this.#writeWaiting()));
-  /** The flush that those wait for whose entry must be on the disk. */
-  readonly #flushes = new Batcher<Uint8Array | null, void>((lines) => this.#flushRound(lines));
+  readonly #mask: Mask;
+  readonly #denials = new RepeatLimit(DENIALS);
 
-  private constructor(path: string, trail: Trail, onFault: (error: unknown) => void) {
-    this.#path = path;
-    this.#trail = trail;
+  private constructor(writer: TrailWriter, onFault: (error: unknown) => void, mask: Mask) {
+    this.#writer = writer;
     this.#onFault = onFault;
+    this.#mask = mask;
   }
 
-  /**
-   * Opens the trail for appending, with mode 0600 if it is new. What a power cut damaged in it is left as
-   * it is, and marked by a line of its own.
-   *
-   * @param onFault told of such damage, and whenever entries cannot be written
-   * @throws `failed_precondition` if it cannot be written until somebody fixes that, else `unavailable`
-   */
-  static async open(path: string, onFault: (error: unknown) => void): Promise<AuditLog> {
-    try {
-      return new AuditLog(path, await openTrail(path, onFault), onFault);
-    } catch (error) {
-      throw unwritable(path, error, isLasting(error) ? "failed_precondition" : "unavailable");
-    }
+  /** See {@linkcode TrailWriter.open}. */
+  static async open(
+    path: string,
+    onFault: (error: unknown) => void,
+    options: AuditLogOptions = {},
+  ): Promise<AuditLog> {
+    const { limitBytes = Infinity, maxAgeMs = Infinity, keep = Infinity, masks = [] } = options;
+    const writer = await TrailWriter.open(path, onFault, { limitBytes, maxAgeMs, keep });
+    return new AuditLog(writer, onFault, maskFor(masks));
   }
 
   /** Continues in a new file if the current one was renamed, as logrotate(8) does. Never rejects. */
   async reopen(): Promise<void> {
-    this.#isRenamed = true;
-    await this.#flushes.add(null).catch(this.#onFault);
+    await this.#writer.reopen();
   }
 
   async commit(entry: AuditEntry): Promise<void> {
-    const line = this.#lineOf(entry);
-    try {
-      if (this.#isFull) await this.#flushes.add(null);
-      this.#keep(line);
-      await this.#flushes.add(line);
-    } catch (error) {
-      this.#onFault(error);
-      throw error;
-    }
+    await this.#writer.commit(this.#lineOf(entry));
   }
 
   async write(entry: AuditEntry): Promise<void> {
-    await this.#append(this.#lineOf(entry));
+    if (entry.decision === "denied") {
+      const { method, caller: { fingerprint, identity: { user } } } = entry;
+      const later = (unreported: number) =>
+        this.#writer.append(this.#lineOf({ ...entry, unreported }));
+      if (!this.#denials.admit(`${method} ${fingerprint || user}`, later)) return;
+    }
+    await this.#writer.append(this.#lineOf(entry));
   }
 
   async refuse(refusal: Refusal): Promise<void> {
-    await this.#append(encode(refusalLine(refusal)));
-  }
-
-  async #append(line: Uint8Array): Promise<void> {
-    try {
-      if (this.#isFull) await this.#makeRoom();
-      this.#keep(line);
-      await this.#writes.add(null);
-    } catch (error) {
-      this.#onFault(error);
-    }
+    await this.#writer.append(refusalLine(refusal));
   }
 
   async assertWritable(): Promise<void> {
-    if (this.#isFaulty) await this.#flushes.add(null);
+    await this.#writer.assertWritable();
+  }
+
+  async *read(
+    request: StreamAuditRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<AuditBatch, void, undefined> {
+    // What has just been done is to be seen.
+    await this.#writer.flush();
+    yield* readTrail(this.#writer, request, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#flushes.add(null).catch(this.#onFault);
-    clearTimeout(this.#flushTimer);
-    this.#trail.close();
+    await this.#denials[Symbol.asyncDispose]();
+    await this.#writer[Symbol.asyncDispose]();
   }
 
   /** An entry must be recorded even if it makes no sense. */
-  #lineOf(entry: AuditEntry): Uint8Array {
+  #lineOf(entry: AuditEntry): string {
     try {
-      return encode(auditLine(entry));
+      return auditLine(entry, this.#mask);
     } catch (error) {
       this.#onFault(error);
-      return encode(auditLine({ ...entry, jobId: "", command: null }));
+      return auditLine({ ...entry, jobId: "", command: null });
     }
   }
-
-  get #isFull(): boolean {
-    return this.#keptBytes >= MAX_KEPT_BYTES;
-  }
-
-  /** Makes room by writing to the disk what can be written. */
-  async #makeRoom(): Promise<void> {
-    try {
-      await this.#flushes.add(null);
-    } catch (error) {
-      this.#lost++;
-      throw error;
-    }
-  }
-
-  #keep(line: Uint8Array): void {
-    this.#waiting.push(line);
-    this.#keptBytes += line.byteLength;
-  }
-
-  #forget(lines: readonly Uint8Array[]): void {
-    for (const { byteLength } of lines) this.#keptBytes -= byteLength;
-  }
-
-  /** Runs something that changes the file, one at a time. */
-  async #inTurn(act: () => Promise<void>): Promise<void> {
-    while (this.#busy !== null) await this.#busy.catch(() => {});
-    this.#busy = act();
-    try {
-      await this.#busy;
-    } finally {
-      this.#busy = null;
-    }
-  }
-
-  async #writeWaiting(): Promise<void> {
-    if (this.#waiting.length === 0) return;
-    let size = 0;
-    let lines: Uint8Array[] = [];
-    const lost = this.#lost;
-    try {
-      if ((await this.#trail.file.stat()).nlink === 0) {
-        // What is written to a removed file would be lost.
-        await this.#changeFile();
-        this.#onFault(
-          new Error(`The audit trail ${this.#path} was removed: a new one has been started`),
-        );
-      }
-      await this.#truncateTorn();
-      ({ size } = await this.#trail.file.stat());
-      if (this.#written.length === 0) this.#flushedSize = size;
-      if (lost > 0) this.#keep(encode(lossLine(lost)));
-      // All entries so far are taken after that wait; later ones are for the next write.
-      lines = this.#waiting;
-      this.#waiting = [];
-      await writeFully(this.#trail.file, Buffer.concat(lines));
-    } catch (error) {
-      if (lost > 0) this.#forget(lines.splice(-1));
-      this.#waiting.unshift(...lines);
-      // Half a line would make the next one unreadable as well.
-      if (lines.length > 0) await this.#tear(size);
-      throw this.#fault(error);
-    }
-    this.#lost -= lost;
-    this.#written.push(...lines);
-    this.#flushTimer ??= setTimeout(() => {
-      this.#flushes.add(null).catch(this.#onFault);
-    }, FLUSH_AFTER_MS);
-  }
-
-  /** @param asked for: those that do not reach the disk are withdrawn, and their callers are told */
-  async #flushRound(asked: readonly (Uint8Array | null)[]): Promise<void> {
-    try {
-      await this.#inTurn(() => this.#writeWaiting());
-      await this.#flush();
-      this.#isFaulty = false;
-    } catch (error) {
-      const withdrawn = this.#waiting.filter((line) => asked.includes(line));
-      this.#forget(withdrawn);
-      this.#waiting = this.#waiting.filter((line) => !asked.includes(line));
-      throw error;
-    } finally {
-      if (this.#isRenamed) await this.#inTurn(() => this.#changeFile()).catch(this.#onFault);
-    }
-  }
-
-  /** Does not take its turn, so that lines that nobody waits for can be written meanwhile. */
-  async #flush(): Promise<void> {
-    clearTimeout(this.#flushTimer);
-    this.#flushTimer = undefined;
-    const count = this.#written.length;
-    if (count === 0) return;
-    const bytes = this.#written.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const trail = this.#trail;
-    try {
-      await trail.flush();
-    } catch (error) {
-      if (trail === this.#trail) await this.#inTurn(() => this.#takeBack());
-      throw this.#fault(error);
-    }
-    // The file was removed meanwhile, and everything in it has been taken care of.
-    if (trail !== this.#trail) return;
-    this.#forget(this.#written.splice(0, count));
-    this.#flushedSize += bytes;
-  }
-
-  /** Removes from the file what is not known to be on the disk, so that it is written again. */
-  async #takeBack(): Promise<void> {
-    this.#waiting.unshift(...this.#written);
-    this.#written = [];
-    await this.#tear(this.#flushedSize);
-  }
-
-  async #tear(from: number): Promise<void> {
-    this.#tornFrom = from;
-    // If it fails, it is done before the next write.
-    await this.#truncateTorn().catch(() => {});
-  }
-
-  async #truncateTorn(): Promise<void> {
-    const { file } = this.#trail;
-    if (this.#tornFrom === null) return;
-    // Somebody else may have truncated it.
-    if ((await file.stat()).size > this.#tornFrom) await file.truncate(this.#tornFrom);
-    this.#tornFrom = null;
-  }
-
-  async #changeFile(): Promise<void> {
-    this.#isRenamed = false;
-    const next = await openTrail(this.#path, this.#onFault).catch((error) => {
-      throw unwritable(this.#path, error);
-    });
-    try {
-      await this.#trail.flush();
-      this.#forget(this.#written);
-    } catch (error) {
-      // An entry that appears twice is better than one that is lost.
-      this.#waiting.unshift(...this.#written);
-      throw this.#fault(error);
-    } finally {
-      this.#written = [];
-      this.#tornFrom = null;
-      this.#trail.close();
-      this.#trail = next;
-    }
-  }
-
-  #fault(error: unknown): JobWorkerError {
-    this.#isFaulty = true;
-    return unwritable(this.#path, error);
-  }
-}
-
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
 }

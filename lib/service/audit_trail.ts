@@ -12,9 +12,18 @@ const NEWLINE = 0x0a;
  */
 const TAIL_BYTES = 8 * 1024 * 1024;
 
+/** More than a line has, in bytes. */
+const HEAD_BYTES = 64 * 1024;
+
 /** The file of the audit trail, open for appending. */
 export interface Trail {
   readonly file: Deno.FsFile;
+  /** Its inode. */
+  readonly ino: number | null;
+  /** How large it was when it was opened, in bytes. */
+  readonly size: number;
+  /** The time of its first line, in milliseconds since the Unix epoch; `null` if it has none. */
+  readonly begunAt: number | null;
   /** Flushes to the disk what has been written; see {@linkcode flushFile}. */
   flush(): Promise<void>;
   close(): void;
@@ -34,7 +43,8 @@ export async function openTrail(
   const trail = await openTwice(path);
   try {
     await markDamage(path, trail, onDamage);
-    return trail;
+    const { ino, size } = await trail.file.stat();
+    return { ...trail, ino, size, begunAt: await firstTime(trail.file) };
   } catch (error) {
     trail.close();
     throw error;
@@ -52,7 +62,7 @@ export function unwritable(
 }
 
 /** Opens one descriptor to write and another to flush, because on the same one Deno does them in turn. */
-async function openTwice(path: string): Promise<Trail> {
+async function openTwice(path: string): Promise<Pick<Trail, "file" | "flush" | "close">> {
   for (;;) {
     const file = await Deno.open(path, { read: true, append: true, create: true, mode: 0o600 });
     try {
@@ -75,9 +85,19 @@ async function openTwice(path: string): Promise<Trail> {
   }
 }
 
+/** The time of the first line, if it is one. */
+async function firstTime(file: Deno.FsFile): Promise<number | null> {
+  const head = new Uint8Array(HEAD_BYTES);
+  await file.seek(0, Deno.SeekMode.Start);
+  const bytes = head.subarray(0, await readFully(file, head));
+  const line = parsedLine(bytes.subarray(0, Math.max(0, bytes.indexOf(NEWLINE))));
+  const time = Date.parse(String(Reflect.get(Object(line), "time")));
+  return Number.isNaN(time) ? null : time;
+}
+
 async function markDamage(
   path: string,
-  { file, flush }: Trail,
+  { file, flush }: Pick<Trail, "file" | "flush">,
   onDamage: (error: Error) => void,
 ): Promise<void> {
   const { size } = await file.stat();

@@ -20,6 +20,7 @@ import { LABEL_NAME, LABEL_NAME_RULE, MAX_LABEL_VALUE_LENGTH, MAX_LABELS } from 
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
 import { z } from "../text/zod.ts";
+import { JOB_METHODS } from "./methods.ts";
 
 export { MAX_LABELS };
 
@@ -69,6 +70,16 @@ export const pageToken = text({
 export const jobIdPrefix = text({
   pattern: String.raw`^[0-9a-f-]{0,36}$`,
   error: "must be the beginning of a job id: up to 36 of 0-9, a-f and -",
+});
+
+/** What the lines of the audit trail are about. */
+const AUDITED: readonly string[] = ["connect", "login", ...JOB_METHODS];
+export const auditMethod = z.string().refine((value) => AUDITED.includes(value), {
+  error: `must be one of ${AUDITED.join(", ")}`,
+}).meta({ enum: AUDITED });
+export const auditPosition = text({
+  pattern: String.raw`^[0-9a-f]{16}:\d{1,15}$`,
+  error: "must be the position of an earlier answer",
 });
 
 export const position = whole(Number.MAX_SAFE_INTEGER);

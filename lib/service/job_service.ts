@@ -6,6 +6,7 @@
  */
 
 import type { Identity } from "../auth/identity.ts";
+import type { AuditBatch } from "../job/audit_record.ts";
 import type {
   Command,
   Execution,
@@ -19,6 +20,7 @@ import type {
   LogStream,
 } from "../job/types.ts";
 
+export type { AuditBatch, AuditRecord } from "../job/audit_record.ts";
 export type {
   Command,
   Execution,
@@ -153,6 +155,23 @@ export interface WatchJobsRequest {
   readonly filter: JobFilter;
 }
 
+/** An empty field is about all lines. */
+export interface StreamAuditRequest {
+  readonly user: string;
+  /** The beginning of a job id. */
+  readonly jobIdPrefix: string;
+  /** A method of {@linkcode JobService}, `connect` or `login`. */
+  readonly method: string;
+  /** Only what was denied. */
+  readonly deniedOnly: boolean;
+  /** Only lines from then on, in milliseconds since the Unix epoch. */
+  readonly since?: number;
+  /** Continue with the lines that come. Otherwise it ends with what there is when it is requested. */
+  readonly follow: boolean;
+  /** The `position` of an earlier batch, to continue behind it. */
+  readonly position: string;
+}
+
 /** The newest jobs are kept as far as all of these limits allow. At least one must be given. */
 export interface PruneJobsRequest {
   /** How long ago they finished. */
@@ -196,4 +215,9 @@ export interface JobService {
   /** Settles once the job has taken the bytes. */
   writeInput(request: WriteInputRequest, context: CallContext): Promise<WriteInputResponse>;
   pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse>;
+  /**
+   * The lines of the audit trail, oldest first, as far as they are on the disk. The first batch comes at once,
+   * and is empty.
+   */
+  streamAudit(request: StreamAuditRequest, context: CallContext): AsyncIterable<AuditBatch>;
 }

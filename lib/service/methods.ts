@@ -6,7 +6,7 @@
  * @module
  */
 
-import { CHANGE, type Rule, SEE } from "../auth/authorize.ts";
+import { AUDIT, CHANGE, type Rule, SEE } from "../auth/authorize.ts";
 import type { JobService } from "./job_service.ts";
 
 /** What is known of a method before it is called. On gRPC it has the same name, with a capital. */
@@ -126,6 +126,14 @@ export const METHODS = {
     mayRepeat: false,
     rest: [],
     cli: ["prune"],
+  },
+  streamAudit: {
+    rule: AUDIT,
+    answers: "stream",
+    duration: "open_ended",
+    mayRepeat: true,
+    rest: ["readAudit"],
+    cli: ["audit"],
   },
 } as const satisfies Readonly<Record<keyof JobService, Method>>;
 

@@ -132,6 +132,15 @@ const SCHEMAS = {
       error: "must say what to keep, by age, count or bytes",
     },
   ),
+  streamAudit: z.strictObject({
+    user: fields.owner,
+    jobIdPrefix: fields.jobIdPrefix,
+    method: z.literal("").or(fields.auditMethod),
+    deniedOnly: z.boolean(),
+    since: z.number().finite().optional(),
+    follow: z.boolean(),
+    position: z.literal("").or(fields.auditPosition),
+  }),
 } as const satisfies Record<JobMethod, z.ZodType>;
 
 // A field that only the type or only the schema has does not compile.

@@ -13,6 +13,7 @@ import {
 } from "../worker/mod.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
 import type {
+  AuditBatch,
   CallContext,
   GetLogsRequest,
   GetLogsResponse,
@@ -25,6 +26,7 @@ import type {
   SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
+  StreamAuditRequest,
   StreamLogsRequest,
   UpdateJobRequest,
   WatchJobsRequest,
@@ -213,6 +215,12 @@ export class WorkerService implements JobService {
       const whose = filter.owner === undefined ? {} : { owner: filter.owner };
       return await this.#worker.prune({ retention, dryRun, ...whose });
     });
+  }
+
+  async *streamAudit(request: StreamAuditRequest, context: CallContext): AsyncIterable<AuditBatch> {
+    await this.#call("streamAudit", request, context, () => Promise.resolve());
+    yield { records: [], position: request.position };
+    yield* this.#audit.read(request, context.signal);
   }
 
   /** Authorises, checks, runs and writes the audit entry; what an open-ended call does after that is not part of it. */

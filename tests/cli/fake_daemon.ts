@@ -82,6 +82,9 @@ export function clientOf(calls: Partial<JobClient>): JobClient {
     streamLogs: () => {
       throw new Error("Unexpected call of streamLogs");
     },
+    streamAudit: () => {
+      throw new Error("Unexpected call of streamAudit");
+    },
     [Symbol.asyncDispose]: () => Promise.resolve(),
     ...calls,
   };

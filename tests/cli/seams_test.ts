@@ -95,6 +95,15 @@ const LINES: Readonly<Record<string, readonly Call[]>> = {
     dryRun: true,
   }]],
   [`prune --older-than 1m`]: [["pruneJobs", { maxAgeMs: minute, owner: "", dryRun: false }]],
+  "audit --user dora --job 0189 --method startJob --denied --since @5 --follow": [["streamAudit", {
+    user: "dora",
+    jobIdPrefix: "0189",
+    method: "startJob",
+    deniedOnly: true,
+    since: 5_000,
+    follow: true,
+    position: "",
+  }]],
   "health": [["checkHealth", undefined]],
 };
 
@@ -129,6 +138,7 @@ function recorder(waitsFor?: Method) {
     updateJob: DONE_JOB,
     writeInput: { accepted: 0 },
     pruneJobs: { jobs: [], count: 0, bytes: 0 },
+    streamAudit: null,
     checkHealth: "serving",
   };
   const answer = async (method: Method, request: unknown, options: CallOptions = {}) => {
@@ -150,6 +160,9 @@ function recorder(waitsFor?: Method) {
     async *streamLogs(request: unknown, options?: CallOptions) {
       await answer("streamLogs", request, options);
       yield { records: [], nextOffset: 0, finishedJob: DONE_JOB };
+    },
+    async *streamAudit(request: unknown, options?: CallOptions) {
+      yield { records: [], position: await answer("streamAudit", request, options) };
     },
   } as unknown as JobClient;
   return { client, answers, calls, waiting: waiting.promise };
@@ -218,10 +231,11 @@ const LOCAL = ["--all", "--timestamps"];
 /** A daemon that refuses one method. */
 function refusing(method: Method, error: JobWorkerError): FakeIo {
   const refuse = () => Promise.reject(error);
-  const streamLogs: JobClient["streamLogs"] = async function* () {
+  const stream = async function* (): AsyncGenerator<never> {
     yield await refuse();
   };
-  const calls = { ...recorder().client, [method]: method === "streamLogs" ? streamLogs : refuse };
+  const isStream = method === "streamLogs" || method === "streamAudit";
+  const calls = { ...recorder().client, [method]: isStream ? stream : refuse };
   return new FakeIo(calls, { stdin: { read: () => Promise.resolve(null) } });
 }
 

@@ -63,7 +63,12 @@ Deno.test("parse() lets no option have a number whose unit is anybody's guess", 
   for (const { name, options } of describeGrammar().commands) {
     for (const { flags, long } of options.filter(({ flags }) => /<(duration|when)>/.test(flags))) {
       tried.push(`${name} ${long}`);
-      const args = { list: ["list"], prune: ["prune"], logs: ["logs", "all", "0199"] }[name] ??
+      const args = {
+        list: ["list"],
+        prune: ["prune"],
+        audit: ["audit"],
+        logs: ["logs", "all", "0199"],
+      }[name] ??
         [name, "0199"];
       const [command = "", ...others] = args;
       const why = flags.includes("<when>")
@@ -74,6 +79,7 @@ Deno.test("parse() lets no option have a number whose unit is anybody's guess", 
     }
   }
   assert.deepEqual(tried.sort(), [
+    "audit --since",
     "list --since",
     "list --until",
     "logs --since",

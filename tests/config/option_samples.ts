@@ -1,4 +1,5 @@
 import type { DaemonOptions } from "../../lib/config/options.ts";
+import { USUAL_SECRETS } from "../../lib/text/mask_secrets.ts";
 
 /** The default of an option, and its value for a text that says something else. */
 interface Sample<T> {
@@ -39,6 +40,14 @@ export const OPTION_SAMPLES: {
   retainAgeMs: { default: Infinity, text: "30d", value: 30 * 86_400_000 },
   retainCount: { default: 100_000, text: "17", value: 17 },
   retainBytes: { default: 10 * 1024 ** 3, text: "5GiB", value: 5 * 1024 ** 3 },
+  auditLimit: { default: 64 * 1024 ** 2, text: "7MiB", value: 7 * 1024 ** 2 },
+  auditAgeMs: { default: Infinity, text: "31d", value: 31 * 86_400_000 },
+  auditKeep: { default: 15, text: "24", value: 24 },
+  auditMask: {
+    default: [...USUAL_SECRETS],
+    text: "usual,*_PIN",
+    value: [...USUAL_SECRETS, "*_PIN"],
+  },
   jobUser: { default: "", text: "build", value: "build" },
   allowUsers: { default: [], text: "www-data,backup", value: ["www-data", "backup"] },
   timeoutMs: { default: 0, text: "90m", value: 5_400_000 },

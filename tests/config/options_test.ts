@@ -60,6 +60,29 @@ Deno.test("parseOptions() takes what each option of a path, host and user may be
   assert.equal(options(["--retain-count=999999999"]).retainCount, 999_999_999);
 });
 
+Deno.test("parseOptions() takes what bounds the audit trail, and what is to be masked in it", () => {
+  const { auditLimit, auditAgeMs, auditMask } = options([
+    "--audit-limit=off",
+    "--audit-age=forever",
+    "--audit-mask=off",
+  ]);
+  assert.deepEqual([auditLimit, auditAgeMs, auditMask], [Infinity, Infinity, []]);
+  assert.deepEqual(options(["--audit-mask=pin , *TAN*"]).auditMask, ["pin", "*TAN*"]);
+  const limit = "must be at least 1MiB, or off";
+  assert.equal(refusal(["--audit-limit=1023KiB"]), `--audit-limit "1023KiB": ${limit}`);
+  assert.equal(refusal(["--audit-limit=5"]), `--audit-limit "5": ${limit}; did you mean 5MiB?`);
+  assert.equal(
+    refusal(["--audit-keep=0"]),
+    '--audit-keep "0": must be a whole number from 1 to 9999',
+  );
+  for (const names of ["", "*", "a b", "a*b*c*", Array(101).fill("pin").join()]) {
+    assert.match(
+      refusal(["--audit-mask", names]),
+      /^--audit-mask ".*": must be usual, off, or up to/,
+    );
+  }
+});
+
 Deno.test("parseOptions() takes a value after = or as the next word, and the last of several", () => {
   assert.partialDeepStrictEqual(
     options([
@@ -188,6 +211,7 @@ Deno.test("parseOptions() refuses defaults and bounds that no job could have", (
 Deno.test("parseOptions() takes no duration without a unit, wherever it comes from", () => {
   const durations = OPTION_ROWS.filter(({ placeholder }) => placeholder === "duration");
   assert.deepEqual(durations.map(({ name }) => name).sort(), [
+    "audit-age",
     "max-timeout",
     "retain-age",
     "shutdown-grace",

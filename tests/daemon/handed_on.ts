@@ -13,6 +13,7 @@ import { parseOptions } from "../../lib/config/parse_options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { MAX_PAGE_JOBS } from "../../lib/job/page_limit.ts";
+import { AuditLog } from "../../lib/service/audit_log.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
@@ -67,6 +68,11 @@ ExecutorKeeper.open = (given) => {
   Deno.env.set("HOME", realHome);
   originalClearInterval(pauses);
   return openKeeper.call(ExecutorKeeper, given);
+};
+const { open: openAudit } = AuditLog;
+AuditLog.open = (path, onFault, bounds) => {
+  told.audit = bounds;
+  return openAudit.call(AuditLog, path, onFault, bounds);
 };
 const { open } = Worker;
 let jobEnded = () => {};

@@ -23,6 +23,10 @@ const OPTIONS = [
   "--retain-age=13s",
   "--retain-count=17",
   "--retain-bytes=19MiB",
+  "--audit-limit=21MiB",
+  "--audit-age=22s",
+  "--audit-keep=26",
+  "--audit-mask=*pin,tan",
   "--job-user=nobody",
   "--allow-users=daemon,bin",
   "--timeout=23s",
@@ -91,6 +95,12 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     allowUsers: ["daemon", "bin"],
     timeoutMs: 23_000,
     maxTimeoutMs: 29_000,
+  });
+  assert.deepEqual(told.audit, {
+    limitBytes: 21 * MiB,
+    maxAgeMs: 22_000,
+    keep: 26,
+    masks: ["*pin", "tan"],
   });
   const retention = { maxAgeMs: 13_000, maxCount: 17, maxBytes: 19 * MiB };
   assert.deepEqual(told.prunes, [{ retention }, { retention }]);

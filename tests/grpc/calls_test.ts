@@ -13,6 +13,7 @@ const OPEN_ENDED: ReadonlySet<JobMethod> = new Set([
   "streamLogs",
   "watchJobs",
   "writeInput",
+  "streamAudit",
 ]);
 
 /** The methods that would do something twice. */

@@ -110,6 +110,7 @@ const SAMPLES: Readonly<Record<RestOperation, readonly [path: string, body?: unk
   getJob: [`/v1/jobs/${JOB_ID}`],
   stopJob: [`/v1/jobs/${JOB_ID}/stop`, {}],
   readLog: [`/v1/jobs/${JOB_ID}/logs`],
+  readAudit: ["/v1/audit"],
 };
 
 Deno.test("Every operation calls its method, with the signal and the caller of its request", async () => {
@@ -121,6 +122,7 @@ Deno.test("Every operation calls its method, with the signal and the caller of i
       ])
     ),
     ["streamLogs", `/v1/jobs/${JOB_ID}/logs?follow=1`],
+    ["streamAudit", "/v1/audit?follow=1"],
     ["listJobs", "/"],
     ["getJob", `/jobs/${JOB_ID}`],
   ];

@@ -165,6 +165,10 @@ const checks: Partial<JobService> = {
     checkRequest("streamLogs", request);
     yield await Promise.resolve({ records: [], nextOffset: 0, finishedJob: DONE_JOB });
   },
+  async *streamAudit(request) {
+    checkRequest("streamAudit", request);
+    yield await Promise.resolve({ records: [], position: "" });
+  },
 };
 
 /** A few words about a value, which may be long. */

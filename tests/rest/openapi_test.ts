@@ -6,6 +6,7 @@ import * as schemas from "../../lib/rest/schemas.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
 import { checkRequest } from "../../lib/service/requests.ts";
 import { assert } from "../assert.ts";
+import { WHOLE_ANSWERS } from "../service/samples.ts";
 import { batchOf, DONE_JOB, JOB, JOB_ID, recordOf, TestApp } from "./fixture.ts";
 
 /** As much of JSON Schema as our document uses. */
@@ -139,6 +140,11 @@ function obligingService(): Partial<JobService> {
       const record = recordOf(0, [0xff, 0x0a], "stderr");
       yield await Promise.resolve(answer("streamLogs", batchOf([record]))(request));
       yield batchOf([], DONE_JOB);
+    },
+    async *streamAudit(request) {
+      const { streamAudit: [batch] } = WHOLE_ANSWERS;
+      yield await Promise.resolve(answer("streamAudit", { records: [], position: "" })(request));
+      yield batch;
     },
   };
 }

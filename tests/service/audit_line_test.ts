@@ -1,5 +1,6 @@
 import type { AuditEntry } from "../../lib/service/audit.ts";
 import { auditLine, refusalLine } from "../../lib/service/audit_line.ts";
+import { maskFor } from "../../lib/text/mask_secrets.ts";
 import { assert } from "../assert.ts";
 import { ADMIN } from "./fixture.ts";
 
@@ -83,4 +84,21 @@ Deno.test("refusalLine() says who was turned away, and no more than there is to 
     why: "Unknown user or wrong password",
     unreported: 7,
   });
+});
+
+Deno.test("auditLine() masks arguments before it cuts them, so that no end of a secret is shown", () => {
+  const mask = maskFor(["*token"]);
+  const argvOf = (args: string[]) => {
+    const { argv, argvTruncated } = JSON.parse(auditLine(entryOf("x-token", args), mask));
+    return [argv, argvTruncated];
+  };
+  const secret = "s".repeat(8_190);
+  assert.deepEqual(argvOf(["--token", secret, `--token=${secret}`, "-v"]), [
+    ["x-token", "--token", "***", "--token=***", "-v"],
+    undefined,
+  ]);
+  const huge = "s".repeat(1_000_000);
+  const [argv, argvTruncated] = argvOf([`a=b token="${huge}`, `--token=${huge}`]);
+  assert.deepEqual(argv, ["x-token", "a=b token=***"]);
+  assert.ok(argvTruncated > 1_900_000 && argvTruncated <= 2_000_020, `${argvTruncated}`);
 });

@@ -1,7 +1,9 @@
 import { JobWorkerError, messageOf } from "../../lib/errors.ts";
+import type { AuditEntry } from "../../lib/service/audit.ts";
 import { AuditLog } from "../../lib/service/audit_log.ts";
 import { assert } from "../assert.ts";
 import { rejection, temporaryDirectory } from "../worker/fixture.ts";
+import { contextOf } from "./fixture.ts";
 import { ENTRY, entryOf, largeEntry, linesOf, unexpected } from "./audit_log_fixture.ts";
 
 Deno.test("AuditLog writes one line of JSON an entry, for its owner's eyes only", async () => {
@@ -282,4 +284,31 @@ Deno.test("AuditLog begins anew when its file was removed, says so, and loses no
   assert.deepEqual(faults.map(String), [
     `Error: The audit trail ${path} was removed: a new one has been started`,
   ]);
+});
+
+Deno.test("AuditLog writes some of what one caller is denied by one method, and the number of the others", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const denied = (user: string, method: AuditEntry["method"], jobId: string): AuditEntry => ({
+    ...ENTRY,
+    caller: contextOf(user, []).caller,
+    method,
+    jobId,
+    decision: "denied",
+    result: "permission_denied",
+  });
+  {
+    await using log = await AuditLog.open(path, unexpected);
+    for (let time = 0; time < 514; time++) {
+      await log.write(denied("mallory", "startJob", `${time}`));
+    }
+    await log.write(denied("mallory", "stopJob", "stop"));
+    await log.write(denied("bob", "startJob", "bob"));
+    for (let time = 0; time < 30; time++) await log.write(entryOf("allowed"));
+    const now = linesOf(await Deno.readTextFile(path)).map(({ jobId }) => jobId);
+    const first = Array.from({ length: 20 }, (_, time) => `${time}`);
+    assert.deepEqual(now, [...first, "stop", "bob", ...Array(30).fill("allowed")]);
+  }
+  const { jobId, user, method, unreported } = linesOf(await Deno.readTextFile(path)).at(-1) ?? {};
+  assert.deepEqual([jobId, user, method, unreported], ["513", "mallory", "startJob", 493]);
 });

@@ -4,7 +4,7 @@ import { JOB_WORKER, JOB_WORKER_SERVICE } from "../../lib/grpc/protocol.ts";
 import type { CallContext, JobService } from "../../lib/service/job_service.ts";
 import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
-import { contextOf, TestService, TRUE, wholeLog } from "./fixture.ts";
+import { ALL_LINES, contextOf, TestService, TRUE, wholeLog } from "./fixture.ts";
 
 /** A call of each method on a job; resolves with what a caller gets to see of it. */
 const CALLS: Readonly<
@@ -49,10 +49,14 @@ const CALLS: Readonly<
     const { jobs } = await service.pruneJobs(request, context);
     return jobs.some((job) => job.jobId === jobId) ? "seen" : "unseen";
   },
+  streamAudit: (service, jobIdPrefix, context) => {
+    const request = { ...ALL_LINES, jobIdPrefix };
+    return Array.fromAsync(service.streamAudit(request, context));
+  },
 };
 
 /** What kind of thing each method does, as far as rights go. */
-const KINDS: Readonly<Record<JobMethod, "start" | "change" | "see" | "list" | "prune">> = {
+const KINDS: Readonly<Record<JobMethod, keyof Outcomes>> = {
   startJob: "start",
   signalJob: "change",
   updateJob: "change",
@@ -64,6 +68,7 @@ const KINDS: Readonly<Record<JobMethod, "start" | "change" | "see" | "list" | "p
   listJobs: "list",
   watchJobs: "list",
   pruneJobs: "prune",
+  streamAudit: "audit",
   // It ends the job that the others change.
   stopJob: "change",
 };
@@ -85,26 +90,45 @@ async function outcomeOf(
   }
 }
 
-type Outcomes = Readonly<Record<"start" | "change" | "see" | "list" | "prune", string>>;
+type Outcomes = Readonly<
+  Record<"start" | "change" | "see" | "list" | "prune" | "audit", string>
+>;
 
-const ALL: Outcomes = { start: "ok", change: "ok", see: "ok", list: "seen", prune: "seen" };
 const DENIED = "permission_denied";
-const NONE: Outcomes = { start: DENIED, change: DENIED, see: DENIED, list: DENIED, prune: DENIED };
+const ALL: Outcomes = {
+  start: "ok",
+  change: "ok",
+  see: "ok",
+  list: "seen",
+  prune: "seen",
+  audit: "ok",
+};
+/** All of what is one's own. The trail is nobody's own. */
+const OWN: Outcomes = { ...ALL, audit: DENIED };
+const NONE: Outcomes = {
+  start: DENIED,
+  change: DENIED,
+  see: DENIED,
+  list: DENIED,
+  prune: DENIED,
+  audit: DENIED,
+};
 const SEE_ONLY: Outcomes = { ...NONE, see: "ok", list: "seen" };
 
 /** For each set of roles: on the caller's own job, and on one of somebody else's. */
 const EXPECTED: readonly (readonly [readonly Role[], own: Outcomes, foreign: Outcomes])[] = [
   [["admin"], ALL, ALL],
-  [["operator"], ALL, {
+  [["operator"], OWN, {
     start: "ok",
     change: "not_found",
     see: "not_found",
     list: "unseen",
     prune: "unseen",
+    audit: DENIED,
   }],
   [["viewer"], SEE_ONLY, SEE_ONLY],
   // It may see the job of somebody else, so there is nothing to hide.
-  [["operator", "viewer"], ALL, { ...SEE_ONLY, start: "ok", prune: "unseen" }],
+  [["operator", "viewer"], OWN, { ...SEE_ONLY, start: "ok", prune: "unseen" }],
   [[], NONE, NONE],
 ];
 

@@ -1,13 +1,21 @@
 import type { Identity, Role } from "../../lib/auth/identity.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { Audit, AuditEntry } from "../../lib/service/audit.ts";
-import type { CallContext, Job, StreamLogsRequest } from "../../lib/service/job_service.ts";
+import type {
+  AuditBatch,
+  CallContext,
+  Job,
+  StreamAuditRequest,
+  StreamLogsRequest,
+} from "../../lib/service/job_service.ts";
 import { WorkerService } from "../../lib/service/worker_service.ts";
 import { TestWorker } from "../worker/fixture.ts";
 
 /** An audit trail in memory, which can be made to fail. */
 export class MemoryAudit implements Audit {
   readonly entries: AuditEntry[] = [];
+  /** What was asked for. */
+  readonly readings: StreamAuditRequest[] = [];
   writable = true;
   /** Whether what cannot be lost is taken. */
   flushable = true;
@@ -25,6 +33,11 @@ export class MemoryAudit implements Audit {
 
   refuse(): Promise<void> {
     throw new TypeError("The service turns nobody away at the door");
+  }
+
+  async *read(request: StreamAuditRequest): AsyncIterable<AuditBatch> {
+    this.readings.push(request);
+    yield await Promise.resolve({ records: [], position: "0123456789abcdef:1" });
   }
 
   assertWritable(): Promise<void> {
@@ -58,6 +71,16 @@ export const TRUE = { name: "true", args: [], env: {}, workingDirectory: "" } as
 export function wholeLog(jobId: string): StreamLogsRequest {
   return { jobId, streams: [], follow: false, start: { kind: "offset", offset: 0 } };
 }
+
+/** A request for the whole audit trail. */
+export const ALL_LINES: StreamAuditRequest = {
+  user: "",
+  jobIdPrefix: "",
+  method: "",
+  deniedOnly: false,
+  follow: false,
+  position: "",
+};
 
 /** The service over a real worker. */
 export class TestService implements AsyncDisposable {

@@ -7,7 +7,7 @@
  */
 
 import type { Whole } from "../../lib/service/alike.ts";
-import type { CallContext, JobService } from "../../lib/service/job_service.ts";
+import type { AuditRecord, CallContext, JobService } from "../../lib/service/job_service.ts";
 import { isStream, JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import type { Job } from "../../lib/job/types.ts";
 
@@ -69,6 +69,31 @@ const FILTER = {
   startedBefore: 1_700_000_000_002,
 } as const;
 
+/** A line of the audit trail of which every field says something. */
+export const WHOLE_RECORD = {
+  time: 1_700_000_000_006,
+  user: "alice",
+  roles: ["operator", "viewer"],
+  fingerprint: "0a".repeat(32),
+  peer: "192.0.2.1:4711",
+  method: "startJob",
+  jobId: JOB_ID,
+  argv: ["sh", "-c", ""],
+  argvTruncated: 0,
+  decision: "denied",
+  result: "permission_denied",
+  why: "because",
+  unreported: 34,
+  lost: 35,
+  damaged: { from: 2 ** 40 + 36, to: 2 ** 40 + 37 },
+} as const satisfies Whole<AuditRecord>;
+
+/** Another, which says little. */
+const SHORT_RECORD: AuditRecord = {
+  ...{ time: 0, user: "", roles: [], fingerprint: "", peer: "", method: "", jobId: "", argv: [] },
+  ...{ decision: "", result: "", why: "", unreported: 0, lost: 1 },
+};
+
 export const WHOLE_REQUESTS = {
   startJob: {
     command: WHOLE_JOB.command,
@@ -105,6 +130,15 @@ export const WHOLE_REQUESTS = {
     maxBytes: 2 ** 40 + 16,
     dryRun: true,
     owner: "carol",
+  },
+  streamAudit: {
+    user: "dora",
+    jobIdPrefix: "0189",
+    method: "startJob",
+    deniedOnly: true,
+    since: 1_700_000_000_005,
+    follow: true,
+    position: "0123456789abcdef:31",
   },
 } as const satisfies { [Method in JobMethod]: Whole<Parameters<JobService[Method]>[0]> };
 
@@ -147,6 +181,10 @@ export const WHOLE_ANSWERS = {
   updateJob: WHOLE_RUNNING_JOB,
   writeInput: { accepted: 2 ** 40 + 15 },
   pruneJobs: { jobs: [WHOLE_JOB], count: 22, bytes: 2 ** 40 + 25 },
+  streamAudit: [{
+    records: [WHOLE_RECORD, SHORT_RECORD],
+    position: "0123456789abcdef:32",
+  }],
 } as const satisfies {
   [Method in JobMethod]: Awaitable<ReturnType<JobService[Method]>>;
 };

@@ -50,6 +50,10 @@ export interface JobWorkerMethods {
     readonly request: PruneJobsRequest;
     readonly response: PruneJobsResponse;
   };
+  readonly StreamAudit: {
+    readonly request: StreamAuditRequest;
+    readonly response: StreamAuditResponse;
+  };
 }
 
 export interface Command {
@@ -303,6 +307,46 @@ export interface PruneJobsResponse {
   readonly jobs: readonly Job[];
   readonly count: number;
   readonly bytes: number;
+}
+
+export interface StreamAuditRequest {
+  readonly user: string;
+  readonly jobIdPrefix: string;
+  readonly method: string;
+  readonly deniedOnly: boolean;
+  readonly since: Timestamp | null;
+  readonly follow: boolean;
+  readonly position: string;
+}
+
+export interface StreamAuditResponse {
+  readonly records: readonly AuditRecord[];
+  readonly position: string;
+}
+
+export type AuditRecord = {
+  readonly time: Timestamp | null;
+  readonly user: string;
+  readonly roles: readonly string[];
+  readonly fingerprint: string;
+  readonly peer: string;
+  readonly method: string;
+  readonly jobId: string;
+  readonly argv: readonly string[];
+  readonly decision: string;
+  readonly result: string;
+  readonly why: string;
+  readonly unreported: number;
+  readonly lost: number;
+  readonly damaged: AuditDamage | null;
+} & (
+  | { readonly _argvTruncated?: never }
+  | { readonly _argvTruncated: "argvTruncated"; readonly argvTruncated: number }
+);
+
+export interface AuditDamage {
+  readonly from: number;
+  readonly to: number;
 }
 
 export interface Timestamp {

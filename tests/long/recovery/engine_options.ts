@@ -15,4 +15,8 @@ export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   retainAgeMs: Infinity,
   retainCount: Infinity,
   retainBytes: Infinity,
+  auditLimit: Infinity,
+  auditAgeMs: Infinity,
+  auditKeep: 15,
+  auditMask: [],
 };

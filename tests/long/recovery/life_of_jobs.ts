@@ -21,7 +21,9 @@ async function tell(told: Told): Promise<void> {
 }
 
 {
-  await using engine = await JobEngine.open({ ...ENGINE_OPTIONS, dataDir }, "/", TOOLS.setsid);
+  // The trail begins another file after every few changes.
+  const options = { ...ENGINE_OPTIONS, dataDir, auditLimit: 1_000 };
+  await using engine = await JobEngine.open(options, "/", TOOLS.setsid);
   const { service } = engine;
 
   const start = async (script: string, hasInput = false): Promise<string> => {

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import { trailFiles } from "../../../lib/service/audit_files.ts";
 import { assert } from "../../assert.ts";
 import { ROOT } from "../../programs.ts";
 import { temporaryDirectory } from "../../worker/fixture.ts";
@@ -45,6 +46,7 @@ Deno.test({
     const toldPath = `${directory.path}/told`;
     await Deno.mkdir(dataDir, { mode: 0o700 });
     const trace = await traced(dataDir, toldPath);
+    assert.ok((await trailFiles(`${dataDir}/audit.log`)).length > 5, "The trail has no other file");
     for (const remains of ["flushed", "lengths", "all"] as const) {
       await t.step(`where what was not flushed leaves: ${remains}`, async () => {
         const checked = await checkEachMoment(trace, { dataDir, toldPath, remains });

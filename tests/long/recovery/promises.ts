@@ -1,5 +1,6 @@
 import { JobEngine } from "../../../lib/daemon/job_engine.ts";
 import { JobWorkerError } from "../../../lib/errors.ts";
+import { trailFiles } from "../../../lib/service/audit_files.ts";
 import type { Job, JobService } from "../../../lib/service/job_service.ts";
 import { assert } from "../../assert.ts";
 import { ADMIN, wholeLog } from "../../service/fixture.ts";
@@ -73,12 +74,11 @@ async function jobsOf(service: JobService): Promise<Map<string, Job>> {
   return new Map(jobs.map((job) => [job.jobId, job]));
 }
 
-/** The files of the audit trail, by their names. */
+/** The files of the audit trail, by their paths. */
 async function trailsOf(dataDir: string): Promise<Map<string, string>> {
   const trails = new Map<string, string>();
-  for (const name of ["audit.log.1", "audit.log"]) {
-    const text = await Deno.readTextFile(`${dataDir}/${name}`).catch(() => null);
-    if (text !== null) trails.set(name, text);
+  for (const { path } of await trailFiles(`${dataDir}/audit.log`)) {
+    trails.set(path, await Deno.readTextFile(path));
   }
   return trails;
 }
