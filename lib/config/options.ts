@@ -128,13 +128,13 @@ const OPTIONS = {
   },
   retainCount: {
     placeholder: "n",
-    about: "how many finished jobs are kept",
+    about: "finished jobs to keep; whoever has most loses theirs first",
     default: "100000",
     parse: wholeNumber(0, 999_999_999),
   },
   retainBytes: {
     placeholder: "size",
-    about: "disk space for the logs of all finished jobs",
+    about: "disk space for the logs of all finished jobs, in the same way",
     default: "10GiB",
     parse: parseByteSize,
   },

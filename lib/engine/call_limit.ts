@@ -18,14 +18,23 @@ export interface CountedCall extends Disposable {
   assign(user: string, method: JobMethod): void;
 }
 
-/** The share reserved for calls that end soon: however many clients follow logs, a stop gets through. */
+/**
+ * The share reserved for calls that end soon: however many clients follow logs, a stop gets through. As much
+ * of a user's own calls comes on top of these, for one who follows as many logs as a user may.
+ */
 const RESERVE = 1 / 8;
+
+/** How many calls a user has open, of either kind. */
+interface UserCalls {
+  lasting: number;
+  brief: number;
+}
 
 /** Counts calls, in total and per user. */
 export class CallLimit {
   readonly #options: CallLimitOptions;
   #calls = 0;
-  readonly #callsByUser = new Map<string, number>();
+  readonly #callsByUser = new Map<string, UserCalls>();
 
   constructor(options: CallLimitOptions) {
     this.#options = options;
@@ -33,27 +42,39 @@ export class CallLimit {
 
   /** @throws `resource_exhausted`, naming the limit */
   enter(): CountedCall {
-    const { maxCalls, maxCallsPerUser } = this.#options;
+    const { maxCalls } = this.#options;
     checkLimit(this.#calls, maxCalls, "calls");
     this.#calls++;
     const entered = new DisposableStack();
     entered.defer(() => this.#calls--);
     return {
       assign: (user, method) => {
-        const ofUser = this.#callsByUser.get(user) ?? 0;
-        checkLimit(ofUser, maxCallsPerUser, `calls of user "${user}"`);
-        const limit = isOpenEnded(method) ? Math.ceil((1 - RESERVE) * maxCalls) : maxCalls;
+        const isLasting = isOpenEnded(method);
+        this.#checkUser(user, isLasting);
+        const limit = isLasting ? Math.ceil((1 - RESERVE) * maxCalls) : maxCalls;
         checkLimit(this.#calls - 1, limit, "calls");
-        this.#callsByUser.set(user, ofUser + 1);
-        entered.defer(() => this.#leave(user));
+        this.#count(user, isLasting, 1);
+        entered.defer(() => this.#count(user, isLasting, -1));
       },
       [Symbol.dispose]: () => entered.dispose(),
     };
   }
 
-  #leave(user: string): void {
-    const left = (this.#callsByUser.get(user) ?? 0) - 1;
-    if (left > 0) this.#callsByUser.set(user, left);
+  #checkUser(user: string, isLasting: boolean): void {
+    const { maxCallsPerUser } = this.#options;
+    const { lasting, brief } = this.#of(user);
+    const isReserved = !isLasting && brief < Math.ceil(RESERVE * maxCallsPerUser);
+    if (!isReserved) checkLimit(lasting + brief, maxCallsPerUser, `calls of user "${user}"`);
+  }
+
+  #of(user: string): UserCalls {
+    return this.#callsByUser.get(user) ?? { lasting: 0, brief: 0 };
+  }
+
+  #count(user: string, isLasting: boolean, by: number): void {
+    const calls = this.#of(user);
+    calls[isLasting ? "lasting" : "brief"] += by;
+    if (calls.lasting + calls.brief > 0) this.#callsByUser.set(user, calls);
     else this.#callsByUser.delete(user);
   }
 }

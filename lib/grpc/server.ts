@@ -26,8 +26,9 @@ export interface GrpcServerOptions {
 const OPTIONS = {
   "grpc.max_receive_message_length": 4 * 1024 * 1024,
   "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
-  // Calls per connection; a client that wants more has to wait.
-  "grpc.max_concurrent_streams": 1000,
+  // Calls per connection; a client that wants more has to wait. They are more than the engine takes from a user,
+  // so a call that is too many is refused by name, and a stop does not wait behind those who follow logs.
+  "grpc.max_concurrent_streams": 1200,
   "grpc.enable_channelz": 0,
 };
 

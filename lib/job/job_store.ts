@@ -17,11 +17,39 @@ export interface StoredJob {
   readonly processIdentity: string;
 }
 
-/** What retention needs of a job. A whole record may have megabytes, and retention looks at all of them. */
+/** What retention needs of a job. A whole record may have megabytes, and retention looks at many of them. */
 export interface FinishedJob {
   readonly jobId: string;
+  readonly owner: string;
   readonly finishedAt: number;
   readonly logBytes: number;
+}
+
+/** Which of the {@linkcode FinishedJob}s to look at; a member that is left out matches all. */
+export interface FinishedFilter {
+  readonly owner?: string;
+  /** Only those that finished then or later, in milliseconds since the Unix epoch. */
+  readonly since?: number;
+  /** Only those that finished earlier. */
+  readonly before?: number;
+}
+
+/** A page of {@linkcode FinishedJob}s. */
+export interface FinishedPage {
+  /** The most jobs on it. */
+  readonly limit: number;
+  /** Only jobs newer than the one with this id. */
+  readonly after: string;
+}
+
+/** What the finished jobs of one owner come to. */
+export interface Holding {
+  readonly owner: string;
+  readonly jobs: number;
+  /** What their logs take on disk, in bytes. */
+  readonly logBytes: number;
+  /** The id of the oldest of them. */
+  readonly oldest: string;
 }
 
 /**
@@ -50,10 +78,8 @@ export interface JobStore extends AsyncDisposable {
    * page behind the last one is empty.
    */
   list(filter: JobFilter, page: JobPage): Promise<Job[]>;
-  /**
-   * The jobs that have ended, newest first.
-   *
-   * @param owner only theirs
-   */
-  finished(page: Omit<JobPage, "maxBytes">, owner?: string): Promise<FinishedJob[]>;
+  /** The jobs that have ended, oldest first, that is by ascending id. */
+  finished(filter: FinishedFilter, page: FinishedPage): Promise<FinishedJob[]>;
+  /** What each owner has of finished jobs, in any order; only owners who have some. */
+  holdings(filter: FinishedFilter): Promise<Holding[]>;
 }

@@ -1,5 +1,5 @@
 import { idPrefixAt } from "../ids.ts";
-import type { JobPage } from "../job/job_store.ts";
+import type { FinishedFilter, FinishedPage, JobPage } from "../job/job_store.ts";
 import type { JobFilter } from "../job/types.ts";
 import { SKEW } from "./migrations.ts";
 
@@ -155,15 +155,31 @@ function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
 }
 
-/** The query for what retention is based on, newest first, answered by an index alone. */
-export function finishedQuery({ before, limit }: JobPage, owner?: string): Query {
-  const ids = rangeOf("job_id", [undefined, before]);
-  const index = owner === undefined ? "jobs_finished" : "jobs_by_owner";
-  const whose = owner === undefined ? [] : [owner];
-  const conditions = [...whose.map(() => "owner = ?"), "finished_at IS NOT NULL", ...ids.sql];
+/** The query for what retention is based on, oldest first, answered by an index alone. */
+export function finishedQuery(filter: FinishedFilter, { after, limit }: FinishedPage): Query {
+  const index = filter.owner === undefined ? "jobs_finished" : "jobs_by_owner";
+  const finished = finishedCondition(filter);
   return {
-    sql: `SELECT job_id, finished_at, log_bytes FROM jobs INDEXED BY ${index}` +
-      `${where(conditions)} ORDER BY job_id DESC LIMIT ?`,
-    values: [...whose, ...ids.values, limit],
+    sql: `SELECT job_id, owner, finished_at, log_bytes FROM jobs INDEXED BY ${index}` +
+      `${where([...finished.sql, "job_id > ?"])} ORDER BY job_id LIMIT ?`,
+    values: [...finished.values, after, limit],
+  };
+}
+
+/** The query for what each owner has of finished jobs, answered by an index alone. */
+export function holdingsQuery(filter: FinishedFilter): Query {
+  const { sql, values } = finishedCondition(filter);
+  return {
+    sql: "SELECT owner, count(*) AS jobs, sum(log_bytes) AS log_bytes, min(job_id) AS oldest " +
+      `FROM jobs INDEXED BY jobs_by_owner${where(sql)} GROUP BY owner`,
+    values,
+  };
+}
+
+function finishedCondition({ owner, since, before }: FinishedFilter): Condition {
+  const times = rangeOf("finished_at", [since, before]);
+  return {
+    sql: [...owner === undefined ? [] : ["owner = ?"], "finished_at IS NOT NULL", ...times.sql],
+    values: [...owner === undefined ? [] : [owner], ...times.values],
   };
 }

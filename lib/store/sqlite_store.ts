@@ -2,10 +2,25 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { PageLimit } from "../job/page_limit.ts";
-import type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
+import type {
+  FinishedFilter,
+  FinishedJob,
+  FinishedPage,
+  Holding,
+  JobPage,
+  JobStore,
+  StoredJob,
+} from "../job/job_store.ts";
 import { type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";
-import { finishedQuery, JobQuery, type Query, type Skew, SKEW_SQL } from "./job_query.ts";
+import {
+  finishedQuery,
+  holdingsQuery,
+  JobQuery,
+  type Query,
+  type Skew,
+  SKEW_SQL,
+} from "./job_query.ts";
 import { openDatabase, openError } from "./open_database.ts";
 
 type Change = { readonly put: Job; readonly processIdentity: string | undefined } | {
@@ -110,15 +125,22 @@ export class SqliteStore implements JobStore {
     return { least: Number(least), most: Number(most) };
   }
 
-  finished(page: JobPage, owner?: string): Promise<FinishedJob[]> {
-    const { sql, values } = finishedQuery(page, owner);
-    return this.#read(() =>
-      this.#database.prepare(sql).all(...values).map((row) => ({
-        jobId: String(row.job_id),
-        finishedAt: Number(row.finished_at),
-        logBytes: Number(row.log_bytes),
-      }))
-    );
+  finished(filter: FinishedFilter, page: FinishedPage): Promise<FinishedJob[]> {
+    return this.#readRows(finishedQuery(filter, page), (row) => ({
+      jobId: String(row.job_id),
+      owner: String(row.owner),
+      finishedAt: Number(row.finished_at),
+      logBytes: Number(row.log_bytes),
+    }));
+  }
+
+  holdings(filter: FinishedFilter): Promise<Holding[]> {
+    return this.#readRows(holdingsQuery(filter), (row) => ({
+      owner: String(row.owner),
+      jobs: Number(row.jobs),
+      logBytes: Number(row.log_bytes),
+      oldest: String(row.oldest),
+    }));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -137,6 +159,10 @@ export class SqliteStore implements JobStore {
   #read<T>(query: () => T): Promise<T> {
     this.#commit();
     return Promise.try(query);
+  }
+
+  #readRows<T>({ sql, values }: Query, of: (row: Row) => T): Promise<T[]> {
+    return this.#read(() => this.#database.prepare(sql).all(...values).map(of));
   }
 
   #commit(): void {
@@ -202,6 +228,8 @@ function identityOf(path: string): string {
   }
 }
 
+type Row = Readonly<Record<string, unknown>>;
+
 interface Statements {
   readonly put: StatementSync;
   readonly putLabel: StatementSync;
@@ -233,6 +261,6 @@ function prepare(database: DatabaseSync): Statements {
   };
 }
 
-function jobOf(row: Record<string, unknown> | undefined): Job | undefined {
+function jobOf(row: Row | undefined): Job | undefined {
   return row === undefined ? undefined : decodeJob(String(row.record));
 }

@@ -1,24 +1,40 @@
 import { PageLimit } from "../job/page_limit.ts";
-import type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
+import type {
+  FinishedFilter,
+  FinishedJob,
+  FinishedPage,
+  Holding,
+  JobPage,
+  JobStore,
+  StoredJob,
+} from "../job/job_store.ts";
 import { matches } from "../job/matches.ts";
 import type { Job, JobFilter } from "../job/types.ts";
+import { FinishedJobs } from "./finished_jobs.ts";
 
 /** A store that forgets everything when the process ends. */
 export class MemoryStore implements JobStore {
   readonly #jobs = new Map<string, Job>();
   readonly #processIdentities = new Map<string, string>();
   readonly #byRequest = new Map<string, string>();
+  /** By owner. */
+  readonly #finished = new Map<string, FinishedJobs>();
 
   put(job: Job, processIdentity?: string): Promise<void> {
     this.#jobs.set(job.jobId, job);
     if (processIdentity !== undefined) this.#processIdentities.set(job.jobId, processIdentity);
     if (job.requestId !== "") this.#byRequest.set(requestKey(job.owner, job.requestId), job.jobId);
+    if (job.end === null) this.#deleteFinished(job);
+    else this.#putFinished(job, job.end.finishedAt);
     return Promise.resolve();
   }
 
   delete(jobId: string): Promise<void> {
     const job = this.#jobs.get(jobId);
-    if (job !== undefined) this.#byRequest.delete(requestKey(job.owner, job.requestId));
+    if (job !== undefined) {
+      this.#byRequest.delete(requestKey(job.owner, job.requestId));
+      this.#deleteFinished(job);
+    }
     this.#jobs.delete(jobId);
     this.#processIdentities.delete(jobId);
     return Promise.resolve();
@@ -53,19 +69,36 @@ export class MemoryStore implements JobStore {
     return Promise.resolve(found);
   }
 
-  finished(page: JobPage, owner?: string): Promise<FinishedJob[]> {
-    const found: FinishedJob[] = [];
-    for (const job of this.#newestFirst(page.before)) {
-      if (found.length === page.limit) break;
-      if (job.end === null || (owner !== undefined && job.owner !== owner)) continue;
-      const { jobId, logBytes, end: { finishedAt } } = job;
-      found.push({ jobId, finishedAt, logBytes });
-    }
-    return Promise.resolve(found);
+  finished(filter: FinishedFilter, page: FinishedPage): Promise<FinishedJob[]> {
+    const found = this.#finishedOf(filter).flatMap((jobs) => jobs.page(filter, page));
+    return Promise.resolve(found.sort((a, b) => a.jobId < b.jobId ? -1 : 1).slice(0, page.limit));
+  }
+
+  holdings(filter: FinishedFilter): Promise<Holding[]> {
+    const holdings = this.#finishedOf(filter).map((jobs) => jobs.holding(filter));
+    return Promise.resolve(holdings.filter((holding) => holding !== null));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
+  }
+
+  #putFinished({ jobId, owner, logBytes }: Job, finishedAt: number): void {
+    const jobs = this.#finished.get(owner) ?? new FinishedJobs();
+    this.#finished.set(owner, jobs);
+    jobs.put({ jobId, owner, finishedAt, logBytes });
+  }
+
+  #deleteFinished({ jobId, owner }: Job): void {
+    const jobs = this.#finished.get(owner);
+    jobs?.delete(jobId);
+    if (jobs?.isEmpty) this.#finished.delete(owner);
+  }
+
+  #finishedOf({ owner }: FinishedFilter): FinishedJobs[] {
+    if (owner === undefined) return [...this.#finished.values()];
+    const jobs = this.#finished.get(owner);
+    return jobs === undefined ? [] : [jobs];
   }
 
   /** Sorts by id: jobs that start at the same time may be added in another order. */

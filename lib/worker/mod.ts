@@ -33,7 +33,15 @@
  * @module
  */
 
-export type { FinishedJob, JobPage, JobStore, StoredJob } from "../job/job_store.ts";
+export type {
+  FinishedFilter,
+  FinishedJob,
+  FinishedPage,
+  Holding,
+  JobPage,
+  JobStore,
+  StoredJob,
+} from "../job/job_store.ts";
 export { matches } from "../job/matches.ts";
 export { MemoryStore } from "./memory_store.ts";
 export type { ExecutionRequest } from "../job/execution.ts";

@@ -1,7 +1,10 @@
-import type { FinishedJob, JobStore } from "../job/job_store.ts";
+import type { FinishedFilter, FinishedJob, Holding, JobStore } from "../job/job_store.ts";
 import type { Job } from "../job/types.ts";
 
-/** How much of the past is kept. A job outside any of these bounds is removed. */
+/**
+ * How much of the past is kept. Beyond a count or a size, whoever has the most gives up their oldest job, and
+ * so on until the rest fits: nobody's jobs make way for those of somebody who has more.
+ */
 export interface Retention {
   /** The longest time since a job finished, in milliseconds. */
   readonly maxAgeMs?: number;
@@ -20,36 +23,101 @@ export interface Pruned {
   readonly bytes: number;
 }
 
-const PAGE = 500;
+/** What retention needs of a store. */
+type FinishedStore = Pick<JobStore, "finished" | "holdings">;
+
+const PAGE = 100;
 
 /**
- * The finished jobs that a retention does not keep, newest first: the newest jobs are kept as long as there
- * is room for them.
+ * The finished jobs that a retention does not keep, newest first. Those that it keeps are only counted.
  *
  * @param now milliseconds since the Unix epoch
  * @param owner whose jobs to look at; the jobs of others are neither counted nor removed
  */
-export async function* expired(
-  store: JobStore,
+export async function expired(
+  store: FinishedStore,
   retention: Retention,
   now: number,
   owner?: string,
-): AsyncGenerator<FinishedJob, void, undefined> {
+): Promise<FinishedJob[]> {
   const { maxAgeMs = Infinity, maxCount = Infinity, maxBytes = Infinity } = retention;
-  let count = 0;
-  let bytes = 0;
-  for (let before: string | undefined, full = true; full;) {
-    const page = await store.finished(
-      { limit: PAGE, ...(before === undefined ? {} : { before }) },
-      owner,
-    );
-    for (const job of page) {
-      count++;
-      bytes += job.logBytes;
-      const age = now - job.finishedAt;
-      if (count > maxCount || bytes > maxBytes || age > maxAgeMs) yield job;
-    }
-    before = page.at(-1)?.jobId;
+  const whose = owner === undefined ? {} : { owner };
+  const since = now - maxAgeMs;
+  const isBounded = maxAgeMs !== Infinity;
+  const old = isBounded
+    ? await Array.fromAsync(oldestFirst(store, { ...whose, before: since }))
+    : [];
+  const others = isBounded ? { since } : {};
+  const holders = (await store.holdings({ ...whose, ...others })).map((holding) =>
+    new Holder(holding, oldestFirst(store, { ...others, owner: holding.owner }))
+  );
+  const tooMany = await surplus(holders, ({ jobs }) => jobs, maxCount);
+  const tooLarge = await surplus(holders, ({ logBytes }) => logBytes, maxBytes);
+  return [...old, ...tooMany, ...tooLarge].sort((a, b) => a.jobId < b.jobId ? 1 : -1);
+}
+
+/** What is given up until the rest is no more than a maximum. */
+async function surplus(
+  holders: readonly Holder[],
+  measure: (holder: Holder) => number,
+  max: number,
+): Promise<FinishedJob[]> {
+  const given: FinishedJob[] = [];
+  let total = holders.reduce((sum, holder) => sum + measure(holder), 0);
+  while (total > max) {
+    const holder = holders.reduce((most, holder) => {
+      const more = measure(holder) - measure(most);
+      return more > 0 || more === 0 && holder.oldest < most.oldest ? holder : most;
+    });
+    const before = measure(holder);
+    given.push(...await holder.giveUp());
+    total -= before - measure(holder);
+  }
+  return given;
+}
+
+/** What an owner still has of finished jobs, while they give up one after the other. */
+class Holder {
+  jobs: number;
+  logBytes: number;
+  /** The id of the next one to go. */
+  oldest: string;
+  readonly #oldestFirst: AsyncGenerator<FinishedJob, void, undefined>;
+  #next: FinishedJob | undefined;
+
+  constructor(
+    { jobs, logBytes, oldest }: Holding,
+    oldestFirst: AsyncGenerator<FinishedJob, void, undefined>,
+  ) {
+    this.jobs = jobs;
+    this.logBytes = logBytes;
+    this.oldest = oldest;
+    this.#oldestFirst = oldestFirst;
+  }
+
+  /** Gives up the oldest job; none if all have been removed since they were counted. */
+  async giveUp(): Promise<FinishedJob[]> {
+    const job = this.#next ?? await this.#read();
+    this.#next = await this.#read();
+    this.oldest = this.#next?.jobId ?? "";
+    this.jobs = this.#next === undefined ? 0 : this.jobs - 1;
+    this.logBytes = this.#next === undefined ? 0 : this.logBytes - (job?.logBytes ?? 0);
+    return job === undefined ? [] : [job];
+  }
+
+  async #read(): Promise<FinishedJob | undefined> {
+    return (await this.#oldestFirst.next()).value ?? undefined;
+  }
+}
+
+async function* oldestFirst(
+  store: FinishedStore,
+  filter: FinishedFilter,
+): AsyncGenerator<FinishedJob, void, undefined> {
+  for (let after = "", full = true; full;) {
+    const page = await store.finished(filter, { limit: PAGE, after });
+    yield* page;
+    after = page.at(-1)?.jobId ?? "";
     full = page.length === PAGE;
   }
 }

@@ -295,7 +295,7 @@ export class Worker implements AsyncDisposable {
       await Promise.all(removed.map((jobId) => this.#store.delete(jobId)));
       removed = [];
     };
-    for await (const { jobId, logBytes } of expired(this.#store, retention, Date.now(), owner)) {
+    for (const { jobId, logBytes } of await expired(this.#store, retention, Date.now(), owner)) {
       if (this.#logs.isRead(jobId) || this.#active.has(jobId)) continue;
       const job = pageLimit.isFull ? undefined : await this.#store.get(jobId);
       if (job !== undefined && pageLimit.admit(JSON.stringify(job))) jobs.push(job);

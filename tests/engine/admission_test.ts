@@ -62,6 +62,21 @@ Deno.test("One user's calls keep nobody else out, and the error names the limit"
   });
 });
 
+Deno.test("One who waits for as many jobs as a user may can still stop one", async () => {
+  await using engine = await TestEngine.start(SERVICE, { maxCalls: 64 });
+  const leaving = new AbortController();
+  const waiting = Array.from(
+    { length: 17 },
+    () => rejection(engine.client.waitJob({ jobId }, context(leaving.signal, "vera"))),
+  );
+  const refused = await Promise.race(waiting);
+  assert.match(String(refused), /More than 16 calls of user "vera" at once/);
+  const stop = { jobId, stopSignal: "", gracePeriodMs: null };
+  assert.deepEqual(await engine.client.stopJob(stop, context(undefined, "vera")), JOB);
+  leaving.abort(new Error("left"));
+  await Promise.all(waiting);
+});
+
 Deno.test("A large request is refused for too many calls, too", async () => {
   await using engine = await TestEngine.start(SERVICE, { maxCalls: 1 });
   const leaving = new AbortController();

@@ -41,6 +41,24 @@ Deno.test("CallLimit keeps some calls free for brief ones, however many long one
   assert.throws(() => call(callLimit, "alice", "stopJob"), refusal("More than 32 calls at once"));
 });
 
+Deno.test("CallLimit lets one who has all the long calls of a user make brief ones", () => {
+  const callLimit = new CallLimit({ maxCalls: 64, maxCallsPerUser: 16 });
+  for (let n = 0; n < 16; n++) call(callLimit, "vera", "streamLogs");
+  const full = refusal('More than 16 calls of user "vera" at once');
+  assert.throws(() => call(callLimit, "vera", "waitJob"), full);
+  const [stop] = [call(callLimit, "vera", "stopJob"), call(callLimit, "vera")];
+  assert.throws(() => call(callLimit, "vera", "stopJob"), full);
+  stop?.[Symbol.dispose]();
+  assert.throws(() => call(callLimit, "vera", "streamLogs"), full);
+  call(callLimit, "vera", "stopJob");
+  // Who makes none that last has no more than before.
+  for (let n = 0; n < 16; n++) call(callLimit, "olga");
+  const many = refusal('More than 16 calls of user "olga" at once');
+  for (const method of ["stopJob", "waitJob"] as const) {
+    assert.throws(() => call(callLimit, "olga", method), many);
+  }
+});
+
 Deno.test("CallLimit counts a call that is refused for its user no longer than the others", () => {
   const callLimit = new CallLimit({ maxCalls: 2, maxCallsPerUser: 1 });
   const only = call(callLimit, "vera");

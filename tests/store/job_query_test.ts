@@ -2,7 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { JobQuery, SKEW_SQL } from "../../lib/store/job_query.ts";
 import { migrate } from "../../lib/store/migrations.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
-import type { JobStore } from "../../lib/worker/mod.ts";
+import type { FinishedFilter, JobStore } from "../../lib/worker/mod.ts";
 import type { JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
@@ -56,6 +56,14 @@ const FILTERS: readonly JobFilter[] = MEMBERS.reduce<JobFilter[]>(
   [{}],
 );
 
+/** Every filter of finished jobs. */
+const FINISHED: readonly FinishedFilter[] = [{}, { owner: "alice" }].flatMap((whose) => [
+  whose,
+  { ...whose, since: 1 },
+  { ...whose, before: 9 },
+  { ...whose, since: 1, before: 9 },
+]);
+
 Deno.test("SqliteStore finds everything that it asks for by an index", async () => {
   const runs = await plansOf(async (store) => {
     const jobId = "01990000-0000-7000-8000-000000000000";
@@ -63,9 +71,9 @@ Deno.test("SqliteStore finds everything that it asks for by an index", async () 
     await store.get(jobId);
     await store.findByRequest("alice", "r");
     await store.unfinished();
-    for (const owner of [undefined, "alice"]) {
-      await store.finished({ limit: 9 }, owner);
-      await store.finished({ limit: 9, before: jobId }, owner);
+    for (const filter of FINISHED) {
+      await store.finished(filter, { limit: 9, after: jobId });
+      await store.holdings(filter);
     }
     for (const filter of FILTERS) {
       await store.list(filter, { limit: 9 });
@@ -75,8 +83,8 @@ Deno.test("SqliteStore finds everything that it asks for by an index", async () 
   });
   assert.ok(runs.length > 90, `${runs.length}`);
   for (const { sql, plan } of runs) {
-    // The newest jobs of all, and jobs in the order of the index that retention goes by.
-    const all = /FROM jobs (INDEXED BY jobs_finished WHERE finished_at IS NOT NULL )?ORDER BY/;
+    // The newest jobs of all, and what retention counts: of these, every one is asked for.
+    const all = /FROM jobs (INDEXED BY jobs_by_owner .*GROUP BY owner|ORDER BY)/;
     for (const step of plan) {
       // Several statuses lie one after the other in their index: of each the newest are sorted.
       const isMerge = step === "USE TEMP B-TREE FOR ORDER BY" && /status IN \(\?,/.test(sql);
@@ -119,17 +127,28 @@ Deno.test("SqliteStore.list() searches every index by the ids of the span of tim
   );
 });
 
-Deno.test("SqliteStore.finished() reads an index alone, since the records may be large", async () => {
+Deno.test("SqliteStore reads an index alone for retention, since the records may be large", async () => {
   const runs = await plansOf(async (store) => {
-    for (const owner of [undefined, "alice"]) {
-      await store.finished({ limit: 100, before: "0199" }, owner);
+    for (const filter of FINISHED) {
+      await store.finished(filter, { limit: 100, after: "0199" });
+      await store.holdings(filter);
     }
   });
-  const plans = runs.filter(({ sql }) => /log_bytes FROM jobs/.test(sql)).map(({ plan }) => plan);
-  assert.deepEqual(plans, [
-    ["SEARCH jobs USING COVERING INDEX jobs_finished (job_id<?)"],
-    ["SEARCH jobs USING COVERING INDEX jobs_by_owner (owner=? AND job_id<?)"],
-  ]);
+  const plans = runs.filter(({ sql }) => /^SELECT .*log_bytes/.test(sql)).map(({ plan }) => plan);
+  assert.equal(plans.length, 2 * FINISHED.length);
+  const [ofAll, ofOne] = ["(job_id>?)", "(owner=? AND job_id>?)"];
+  for (const [step, ...more] of plans) {
+    assert.deepEqual(more, []);
+    assert.ok(
+      [
+        `SEARCH jobs USING COVERING INDEX jobs_finished ${ofAll}`,
+        `SEARCH jobs USING COVERING INDEX jobs_by_owner ${ofOne}`,
+        "SEARCH jobs USING COVERING INDEX jobs_by_owner (owner=?)",
+        "SCAN jobs USING COVERING INDEX jobs_by_owner",
+      ].includes(step ?? ""),
+      `${step}`,
+    );
+  }
 });
 
 Deno.test("SqliteStore.list() looks for the rarest of what is asked for", async () => {

@@ -7,7 +7,7 @@
 import { fc } from "../random.ts";
 import { v7 } from "uuid";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
-import type { JobStore } from "../../lib/worker/mod.ts";
+import type { FinishedFilter, FinishedJob, Holding, JobStore } from "../../lib/worker/mod.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
 import type { Job, JobFilter, JobStatus } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
@@ -220,24 +220,50 @@ testStores("list() makes its pages as small as it is told to", async (store) => 
   assert.deepEqual(sizes, [1, 1, 2, 3]);
 });
 
-testStores("finished() tells what retention goes by, of all jobs or one owner's", async (store) => {
+testStores("finished() and holdings() tell what retention goes by", async (store) => {
   const end = (finishedAt: number) => ({ ...DONE, finishedAt });
+  const bob = { owner: "bob" };
   await store.put(job({ jobId: "a", logBytes: 2 ** 40, end: end(1_785_490_200_001) }));
   await store.put(job({ jobId: "b" }));
-  await store.put(job({ jobId: "c", owner: "bob", end: end(7) }));
+  await store.put(job({ jobId: "c", ...bob, end: end(7) }));
   await store.put(job({ jobId: "d", logBytes: 1 }));
   await store.put(job({ jobId: "d", logBytes: 5, end: end(6) }));
-  const [d, c, a] = [
-    { jobId: "d", finishedAt: 6, logBytes: 5 },
-    { jobId: "c", finishedAt: 7, logBytes: 0 },
-    { jobId: "a", finishedAt: 1_785_490_200_001, logBytes: 2 ** 40 },
+  await store.put(job({ jobId: "e", ...bob, logBytes: 3, end: end(8) }));
+  await store.delete("e");
+  await store.put(job({ jobId: "f", owner: "carol", end: end(8) }));
+  await store.delete("f");
+  await store.put(job({ jobId: "g", owner: "dora" }));
+  const [a, c, d] = [
+    { jobId: "a", owner: "alice", finishedAt: 1_785_490_200_001, logBytes: 2 ** 40 },
+    { jobId: "c", owner: "bob", finishedAt: 7, logBytes: 0 },
+    { jobId: "d", owner: "alice", finishedAt: 6, logBytes: 5 },
   ];
-  assert.deepEqual(await store.finished({ limit: 9 }), [d, c, a]);
-  assert.deepEqual(await store.finished({ limit: 2 }), [d, c]);
-  assert.deepEqual(await store.finished({ limit: 9, before: "c" }), [a]);
-  assert.deepEqual(await store.finished({ limit: 9 }, "alice"), [d, a]);
-  assert.deepEqual(await store.finished({ limit: 9, before: "d" }, "alice"), [a]);
-  assert.deepEqual(await store.finished({ limit: 9 }, "carol"), []);
+  const ofBob = { owner: "bob", jobs: 1, logBytes: 0, oldest: "c" };
+  const ofAlice = { owner: "alice", jobs: 2, logBytes: 2 ** 40 + 5, oldest: "a" };
+  const cases: [FinishedFilter, FinishedJob[], Holding[]][] = [
+    [{}, [a, c, d], [ofAlice, ofBob]],
+    [{ owner: "alice" }, [a, d], [ofAlice]],
+    [{ owner: "carol" }, [], []],
+    [{ owner: "dora" }, [], []],
+    [{ since: 7 }, [a, c], [{ ...ofAlice, jobs: 1, logBytes: 2 ** 40 }, ofBob]],
+    [{ before: 7 }, [d], [{ owner: "alice", jobs: 1, logBytes: 5, oldest: "d" }]],
+    [{ owner: "alice", since: 6, before: 7 }, [d], [{
+      ...ofAlice,
+      jobs: 1,
+      logBytes: 5,
+      oldest: "d",
+    }]],
+    [{ owner: "bob", since: 7.5 }, [], []],
+  ];
+  for (const [filter, jobs, holdings] of cases) {
+    const what = JSON.stringify(filter);
+    assert.deepEqual(await store.finished(filter, { limit: 9, after: "" }), jobs, what);
+    const found = await store.holdings(filter);
+    assert.deepEqual(found.sort((x, y) => x.owner < y.owner ? -1 : 1), holdings, what);
+  }
+  assert.deepEqual(await store.finished({}, { limit: 2, after: "" }), [a, c]);
+  assert.deepEqual(await store.finished({}, { limit: 2, after: "a" }), [c, d]);
+  assert.deepEqual(await store.finished({ owner: "alice" }, { limit: 2, after: "c" }), [d]);
 });
 
 testStores("list() filters by status, owner, labels and beginning", async (store) => {

@@ -186,11 +186,12 @@ Deno.test("SqliteStore.open() takes over a database of schema 1, with what reten
   await using store = await SqliteStore.open(path);
   assert.deepEqual(await store.list({}, { limit: 9 }), [ended, running]);
   const { finishedAt } = DONE;
-  assert.deepEqual(await store.finished({ limit: 9 }), [
-    { jobId: "b", finishedAt, logBytes: 2 ** 40 },
+  const finished = () => store.finished({}, { limit: 9, after: "" });
+  assert.deepEqual(await finished(), [
+    { jobId: "b", owner: "alice", finishedAt, logBytes: 2 ** 40 },
   ]);
   await store.put({ ...running, end: DONE });
-  assert.equal((await store.finished({ limit: 9 })).length, 2);
+  assert.equal((await finished()).length, 2);
 });
 
 /** What the second schema has beyond the first. */
@@ -223,8 +224,11 @@ Deno.test("SqliteStore.open() takes over a database of schema 2, and finds jobs 
     await store.list({ ...span, owner: "alice" }, { limit: 9 }),
     [jobs[2], jobs[1]],
   );
-  const [newest] = await store.finished({ limit: 1 }, "alice");
-  assert.deepEqual(newest, { jobId: jobs[49]?.jobId, finishedAt: 9, logBytes: 49 });
+  const [newest] = await store.finished({ owner: "alice" }, {
+    limit: 1,
+    after: jobs[48]?.jobId ?? "",
+  });
+  assert.deepEqual(newest, { jobId: jobs[49]?.jobId, owner: "alice", finishedAt: 9, logBytes: 49 });
 });
 
 Deno.test("migrate() leads from every schema to the newest, all or nothing", () => {

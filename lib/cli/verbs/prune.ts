@@ -51,7 +51,7 @@ export function definePrune(program: Command, found: Found): void {
     .addHelpText(
       "after",
       "\nIf several limits are given, a job that exceeds any of them is removed. Jobs that are running,\n" +
-        "or whose logs are being read, stay.",
+        "or whose logs are being read, stay. Of several users, whoever has the most loses the oldest first.",
     )
     .action((options: PruneOptions) => found(pruneVerbOf(options)));
 }
