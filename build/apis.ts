@@ -1,24 +1,37 @@
 /**
- * The table of docs/apis.md, from the table of methods.
+ * The tables of docs/apis.md, from the table of methods and that of limits.
  *
  * @module
  */
 
+import { MAX_ENTRIES } from "../lib/job/max_entries.ts";
 import { isStream, JOB_METHODS, type JobMethod, METHODS } from "../lib/service/methods.ts";
 import { type Operation, OPERATIONS } from "../lib/rest/operations.ts";
 
-/** The document that holds the table. */
+/** The document that holds the tables. */
 export const APIS_PAGE: URL = new URL("../docs/apis.md", import.meta.url);
 
-/** The document with today's table in place of the one that it holds. */
+/** The document with today's tables in place of those that it holds: of the methods, and of what they may be given. */
 export function withMethodTable(page: string): string {
-  return page.replace(/^\|.*\|$(\n\|.*\|$)*/m, methodTable());
+  const tables = [methodTable(), limitTable()];
+  return page.replace(/^\|.*\|$(\n\|.*\|$)*/gm, (found) => tables.shift() ?? found);
 }
 
-/** Each method as a row, under the names that it has on every API; padded as `deno fmt` does. */
+/** Each method as a row, under the names that it has on every API. */
 function methodTable(): string {
-  const rows = [["gRPC", "REST", "`worker-cli`"], ...JOB_METHODS.map(rowOf)];
-  const widths = [0, 1, 2].map((column) =>
+  const heading = ["gRPC", "REST", "`worker-cli`", "largest request"];
+  return table([heading, ...JOB_METHODS.map(rowOf)]);
+}
+
+/** Each list and map of a request as a row. */
+function limitTable(): string {
+  const rows = Object.entries(MAX_ENTRIES).map(([field, max]) => [`\`${field}\``, `${max}`]);
+  return table([["list or map of a request", "most entries"], ...rows]);
+}
+
+/** Padded as `deno fmt` does. */
+function table(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0))
   );
   const [heading = "", ...lines] = rows.map((row) =>
@@ -29,12 +42,13 @@ function methodTable(): string {
 }
 
 function rowOf(method: JobMethod): string[] {
-  const { rest, cli } = METHODS[method];
+  const { rest, cli, maxRequestBytes } = METHODS[method];
   const name = method.charAt(0).toUpperCase() + method.slice(1);
   return [
     `\`${name}\`${isStream(method) ? " (stream)" : ""}`,
     rest.map((id) => operationText(OPERATIONS[id])).join(", "),
     cli.map((form) => `\`${form}\``).join(", "),
+    `${maxRequestBytes / 1024} KiB`,
   ];
 }
 

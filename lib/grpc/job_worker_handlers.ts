@@ -1,3 +1,4 @@
+import type { Buffer } from "node:buffer";
 import type { CallContext, JobService } from "../service/job_service.ts";
 import {
   type AnswerOf,
@@ -8,6 +9,7 @@ import {
   type RequestOf,
 } from "../service/methods.ts";
 import { codecOf, wireName } from "./codecs.ts";
+import { decoderOf } from "./decode_request.ts";
 import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import type { UntypedServiceImplementation } from "./grpc.ts";
 import type { ServerCalls } from "./server_call.ts";
@@ -17,7 +19,10 @@ import { unaryHandler } from "./unary_handler.ts";
 // A method of the contract that `JobService` does not have does not compile.
 null as unknown as keyof JobWorkerMethods satisfies Capitalize<JobMethod>;
 
-/** One thin handler per method: it decodes the request, calls the service, and encodes the answer. */
+/**
+ * One thin handler per method: it decodes the request, which is the bytes of a message (see `RAW_JOB_WORKER`),
+ * calls the service, and encodes the answer.
+ */
 export function jobWorkerHandlers(
   service: JobService,
   calls: ServerCalls,
@@ -29,21 +34,21 @@ export function jobWorkerHandlers(
 
 function handlerOf<Name extends JobMethod>(method: Name, service: JobService, calls: ServerCalls) {
   const { readRequest, writeAnswer } = codecOf(method);
-  type Message = Parameters<typeof readRequest>[0];
+  const decode = decoderOf(method);
   const call = service[method].bind(service) as (
     request: RequestOf<Name>,
     context: CallContext,
   ) => unknown;
   if (isStream(method)) {
-    return streamHandler(calls, async function* (message: Message, context) {
-      const answers = call(readRequest(message), context) as AsyncIterable<AnswerOf<Name>>;
+    return streamHandler(calls, async function* (bytes: Buffer, context) {
+      const answers = call(readRequest(decode(bytes)), context) as AsyncIterable<AnswerOf<Name>>;
       for await (const answer of answers) yield writeAnswer(answer);
     });
   }
   return unaryHandler(
     calls,
-    async (message: Message, context) =>
-      writeAnswer(await (call(readRequest(message), context) as Promise<AnswerOf<Name>>)),
+    async (bytes: Buffer, context) =>
+      writeAnswer(await (call(readRequest(decode(bytes)), context) as Promise<AnswerOf<Name>>)),
     isOpenEnded(method) ? "open_ended" : "brief",
   );
 }

@@ -88,10 +88,9 @@ export function keepaliveOptions({ timeMs, timeoutMs }: Keepalive): Record<strin
 /** How a message looks in memory. `gen/generate.ts` writes types of exactly this form. */
 const SHAPE: Options = { longs: Number, enums: String, defaults: true, oneofs: true };
 
-const DEFINITIONS: PackageDefinition = fromJSON(
-  parseProtos([...Object.values(PROTOS), REFLECTION_V1ALPHA_PROTO]).toJSON(),
-  SHAPE,
-);
+const ROOT = parseProtos([...Object.values(PROTOS), REFLECTION_V1ALPHA_PROTO]);
+
+const DEFINITIONS: PackageDefinition = fromJSON(ROOT.toJSON(), SHAPE);
 
 /** The full name of the service, as used by health checks and `grpcurl`. */
 export const JOB_WORKER_SERVICE = "jobworker.v1.JobWorker";
@@ -103,6 +102,14 @@ export const REFLECTION = defineService<ServerReflectionMethods>(
 );
 export const REFLECTION_V1ALPHA = defineService<ServerReflectionMethods>(
   "grpc.reflection.v1alpha.ServerReflection",
+);
+
+/** What the messages of requests consist of, by the name of the method in the contract. */
+export const REQUEST_TYPES: ReadonlyMap<string, protobuf.Type> = new Map(
+  ROOT.lookupService(JOB_WORKER_SERVICE).methodsArray.map(({ name, resolvedRequestType }) => {
+    if (resolvedRequestType === null) throw new TypeError(`The request of ${name} is not defined`);
+    return [name, resolvedRequestType];
+  }),
 );
 
 function defineService<Methods extends Record<keyof Methods, MethodTypes>>(

@@ -5,12 +5,14 @@ import { formatHostPort } from "../net/host_port.ts";
 import type { Caller, JobService } from "../service/job_service.ts";
 import { Server, ServerCredentials } from "./grpc.ts";
 import { Health } from "./health.ts";
+import { RAW_JOB_WORKER } from "./decode_request.ts";
 import { jobWorkerHandlers } from "./job_worker_handlers.ts";
 import { peerCertificateOf } from "./peer_certificate.ts";
-import { FLOW_CONTROL_WINDOW_BYTES, HEALTH, JOB_WORKER } from "./protocol.ts";
+import { FLOW_CONTROL_WINDOW_BYTES, HEALTH } from "./protocol.ts";
 import { KEEPALIVE, type Keepalive, keepaliveOptions } from "./protocol.ts";
 import { REFLECTION, REFLECTION_V1ALPHA } from "./protocol.ts";
 import { reflectionHandlers } from "./reflection.ts";
+import { requestLimits } from "./request_limits.ts";
 import { type ServerCall, ServerCalls } from "./server_call.ts";
 
 /** Options of {@linkcode GrpcServer}. */
@@ -23,8 +25,10 @@ export interface GrpcServerOptions {
   keepalive?: Keepalive;
 }
 
+/** What of a call tells whose it is. */
+type ConnectedCall = Pick<ServerCall, "getAuthContext" | "getPeer">;
+
 const OPTIONS = {
-  "grpc.max_receive_message_length": 4 * 1024 * 1024,
   "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
   // Calls per connection; a client that wants more has to wait. They are more than the engine takes from a user,
   // so a call that is too many is refused by name, and a stop does not wait behind those who follow logs.
@@ -49,12 +53,16 @@ export class GrpcServer implements AsyncDisposable {
 
   constructor(service: JobService, options: GrpcServerOptions) {
     const { onFault, closeTimeoutMs = 3000, keepalive = KEEPALIVE } = options;
-    const callerOf = (call: ServerCall) => this.#callerOf(call);
+    const callerOf = (call: ConnectedCall) => this.#callerOf(call);
     this.#closeTimeoutMs = closeTimeoutMs;
-    this.#server = new Server({ ...OPTIONS, ...keepaliveOptions(keepalive) });
+    this.#server = new Server({
+      ...OPTIONS,
+      ...keepaliveOptions(keepalive),
+      interceptors: [requestLimits(callerOf)],
+    });
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#calls = new ServerCalls({ callerOf, onFault });
-    this.#server.addService({ ...JOB_WORKER }, jobWorkerHandlers(service, this.#calls));
+    this.#server.addService({ ...RAW_JOB_WORKER }, jobWorkerHandlers(service, this.#calls));
     this.#server.addService({ ...HEALTH }, this.#health.handlers(this.#calls));
     for (const definition of [REFLECTION, REFLECTION_V1ALPHA]) {
       this.#server.addService({ ...definition }, reflectionHandlers(this.#calls));
@@ -113,7 +121,7 @@ export class GrpcServer implements AsyncDisposable {
    * Identifies the caller by the certificate of the connection that the call came over, so that neither
    * metadata nor another connection can influence it.
    */
-  #callerOf(call: ServerCall): Caller {
+  #callerOf(call: ConnectedCall): Caller {
     const certificate = peerCertificateOf(call);
     const fingerprint = certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "";
     const entry = this.#clients.get(fingerprint);
@@ -124,7 +132,7 @@ export class GrpcServer implements AsyncDisposable {
   }
 }
 
-function peerOf(call: ServerCall): string {
+function peerOf(call: ConnectedCall): string {
   const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(call.getPeer()) ?? [];
   return formatHostPort(host, Number(port));
 }

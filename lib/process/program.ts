@@ -1,6 +1,9 @@
 import { JobWorkerError } from "../errors.ts";
 import type { PathAccess, ProcessGroups } from "./process_groups.ts";
 
+/** How much of `PATH` a message repeats, in UTF-16 units. */
+const MAX_SHOWN_PATH = 1_000;
+
 /** Where a command is looked up. */
 export interface ProgramOptions {
   /** In the form of the variable `PATH`. */
@@ -39,10 +42,14 @@ export async function findProgram(name: string, options: ProgramOptions): Promis
       : "is not executable: permission denied";
     throw refusal(what, "EACCES", `${candidates[denied]} ${why}`, "command.name");
   }
-  const where = name.includes("/") ? "no such file" : `not found in PATH (${options.path})`;
+  const where = name.includes("/") ? "no such file" : `not found in PATH (${shown(options.path)})`;
   // It may be a whole line, as one would give it to a shell.
   const hint = /\s/.test(name) ? "; if it is a line for a shell, run: sh -c '…'" : "";
   throw refusal(what, "ENOENT", where + hint, "command.name");
+}
+
+function shown(path: string): string {
+  return path.length > MAX_SHOWN_PATH ? `${path.slice(0, MAX_SHOWN_PATH)}…` : path;
 }
 
 function isProgram(access?: PathAccess): boolean {

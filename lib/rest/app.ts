@@ -2,6 +2,14 @@ import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import type { PasswordLogin } from "../auth/password_login.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
+import {
+  isStream,
+  JOB_METHODS,
+  MAX_DENIED_BYTES,
+  mayCall,
+  METHODS,
+  type UnaryMethod,
+} from "../service/methods.ts";
 import type { Alike } from "../service/alike.ts";
 import { type JobFilter, statusOf } from "../job/types.ts";
 import { auditAnswer } from "./audit_answer.ts";
@@ -61,6 +69,7 @@ export function restApp(
     app.on(operation.method, path, named(operation));
     if (operation.open !== true) app.on(operation.method, path, authenticate);
     if (operation.method !== "GET") app.on(operation.method, path, checkOrigin);
+    if (operation.body !== undefined) app.on(operation.method, path, checkRole(service, id));
     app.on(operation.method, path, handlers[id]);
   }
   for (const [, operation] of operations) {
@@ -150,6 +159,34 @@ function handlersOf(
 
 function contextOf(c: Context<RestEnv>): CallContext {
   return { caller: c.var.caller, signal: c.req.raw.signal };
+}
+
+/**
+ * Has a request with a body refused, and audited, before the body is read, if the roles of the caller do not allow
+ * it. A body that is small is read nevertheless, for what it says to the audit trail.
+ */
+function checkRole(service: JobService, id: OperationId): MiddlewareHandler<RestEnv> {
+  const method = methodOf(id);
+  const call = service[method].bind(service) as (
+    request: { jobId: string },
+    context: CallContext,
+  ) => Promise<unknown>;
+  return async function checkRole(c, next) {
+    const bytes = Number(c.req.header("content-length") ?? Infinity);
+    if (bytes > MAX_DENIED_BYTES && !mayCall(c.var.caller.identity, method)) {
+      await call({ jobId: c.req.param("jobId") ?? "" }, contextOf(c));
+    }
+    await next();
+  };
+}
+
+/** The method that an operation with a body calls. */
+function methodOf(id: OperationId): UnaryMethod {
+  const method = JOB_METHODS.find((method) => METHODS[method].rest.some((name) => name === id));
+  if (method === undefined || isStream(method)) {
+    throw new TypeError(`The operation ${id} calls no method that answers once`);
+  }
+  return method;
 }
 
 function pairOf(label: string): [string, string] {

@@ -11,6 +11,7 @@ import type { AuditRecord, StopJobRequest } from "../service/job_service.ts";
 import type { JobJson } from "../job/job_json.ts";
 import { z } from "../text/zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
+import { MAX_ENTRIES } from "../job/max_entries.ts";
 import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
 import * as fields from "../service/fields.ts";
 import {
@@ -20,6 +21,9 @@ import {
   LOG_POLICIES,
   LOG_STREAMS,
 } from "../job/types.ts";
+
+/** No keyword says it, because so many do not fit into a body unless they are short. */
+const ARGUMENTS = `At most ${MAX_ENTRIES["command.args"]}.`;
 
 const PROGRAM = "A path, or a name to look up in PATH. No shell is involved.";
 
@@ -81,7 +85,7 @@ export const healthAnswer = z.object({ status: z.literal("ok") }).register(named
 
 export const startCommand = z.strictObject({
   command: about(fields.commandName, PROGRAM),
-  args: z.array(fields.argument).default([]),
+  args: about(fields.args, ARGUMENTS).default([]),
 }).register(named, { id: "StartCommand" });
 
 export const startAnswer = z.object({
@@ -156,7 +160,7 @@ export const jobList = z.object({
 export const newJob = z.strictObject({
   command: z.strictObject({
     name: about(fields.commandName, PROGRAM),
-    args: z.array(fields.argument).default([]),
+    args: about(fields.args, ARGUMENTS).default([]),
     env: fields.variables.default({}).meta({
       description: "Added to the clean environment of the job.",
     }),

@@ -8,7 +8,13 @@
 import { JOB_ID } from "../ids.ts";
 import { SIGNALS } from "../job/signals.ts";
 import { hasAtMost } from "../text/text_length.ts";
-import { MAX_ARGUMENT_BYTES } from "../job/command.ts";
+import {
+  MAX_ARGUMENT_BYTES,
+  MAX_ARGUMENTS,
+  MAX_NAME_BYTES,
+  MAX_PATH_BYTES,
+  MAX_VARIABLES,
+} from "../job/command.ts";
 import {
   MAX_GRACE_PERIOD_MS,
   MAX_TIMEOUT_MS,
@@ -19,7 +25,7 @@ import {
 import { LABEL_NAME, LABEL_NAME_RULE, MAX_LABEL_VALUE_LENGTH, MAX_LABELS } from "../job/labels.ts";
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
-import { z } from "../text/zod.ts";
+import { list, z } from "../text/zod.ts";
 import { JOB_METHODS } from "./methods.ts";
 
 export { MAX_LABELS };
@@ -115,26 +121,36 @@ export const labelPair = text({
 // What execve(2) passes on. Its limits are in bytes, and a character has one to four of them.
 const ends = "without NUL or a line end";
 export const commandName = text({
-  max: MAX_ARGUMENT_BYTES - 1,
-  pattern: String.raw`^[^\u0000\n]+$`,
-  error: `must be a path or a name, ${ends}`,
+  max: MAX_PATH_BYTES,
+  pattern: String.raw`^(?:[^\u0000\n/]{1,${MAX_NAME_BYTES}}|[^\u0000\n]*/[^\u0000\n]*)$`,
+  error: `must be a path of at most ${MAX_PATH_BYTES} bytes, or a name of at most ` +
+    `${MAX_NAME_BYTES}, ${ends}`,
 });
-export const argument = text({
+const argument = text({
   max: MAX_ARGUMENT_BYTES - 1,
   pattern: String.raw`^[^\u0000]*$`,
   error: `must be less than ${MAX_ARGUMENT_BYTES} bytes, without NUL`,
 });
-export const variables = z.record(
+export const args = list(argument, MAX_ARGUMENTS);
+
+export function atMostVariables<T extends z.ZodRecord>(variables: T): T {
+  return variables.refine((variables) => Object.keys(variables).length <= MAX_VARIABLES, {
+    error: `must be at most ${MAX_VARIABLES} variables`,
+  }).meta({ maxProperties: MAX_VARIABLES });
+}
+
+export const variables = atMostVariables(z.record(
   text({ pattern: String.raw`^[^\u0000=]+$`, error: "must be one without NUL or =" }),
   text({
     max: MAX_ARGUMENT_BYTES - 3,
     pattern: String.raw`^[^\u0000]*$`,
     error: `must be, with the name, less than ${MAX_ARGUMENT_BYTES} bytes, without NUL`,
   }),
-);
+));
 export const workingDirectory = text({
+  max: MAX_PATH_BYTES,
   pattern: String.raw`^$|^/[^\u0000\n]*$`,
-  error: `must be an absolute path, ${ends}`,
+  error: `must be an absolute path of at most ${MAX_PATH_BYTES} bytes, ${ends}`,
 });
 
 export const logLimitBytes = whole(Number.MAX_SAFE_INTEGER, MIN_LOG_LIMIT_BYTES);

@@ -6,8 +6,18 @@
  * @module
  */
 
-import { AUDIT, CHANGE, type Rule, SEE } from "../auth/authorize.ts";
+import { AUDIT, authorize, CHANGE, type Rule, SEE } from "../auth/authorize.ts";
+import type { Identity } from "../auth/identity.ts";
 import type { JobService } from "./job_service.ts";
+
+/** A request with nothing in it but an id, a few words and numbers, however they are encoded. */
+const SMALL_REQUEST_BYTES = 8 * 1024;
+
+/** The most input that one call of `writeInput` carries, in bytes. */
+export const MAX_INPUT_BYTES = 1024 * 1024;
+
+/** A filter: 64 labels of up to 319 characters are 82 KB of UTF-8. */
+const FILTER_BYTES = 128 * 1024;
 
 /** What is known of a method before it is called. On gRPC it has the same name, with a capital. */
 export interface Method {
@@ -22,6 +32,8 @@ export interface Method {
   readonly duration: "brief" | "cancellable" | "open_ended";
   /** Whether a client that has lost the answer may call again without anything being done twice. */
   readonly mayRepeat: boolean;
+  /** The most bytes of a request, as a message of protobuf: no more is received. */
+  readonly maxRequestBytes: number;
   /** The operations of REST that call it; see `lib/rest/operations.ts`. */
   readonly rest: readonly string[];
   /** The subcommands of `worker-cli` that call it, each with the option that makes it do so, if any. */
@@ -35,6 +47,8 @@ export const METHODS = {
     duration: "cancellable",
     // The request id makes a repeat return the same job.
     mayRepeat: true,
+    // More than execve(2) takes, so that it can be said which part is too long.
+    maxRequestBytes: 4 * 1024 * 1024,
     rest: ["start", "startJob"],
     cli: ["start", "run"],
   },
@@ -43,6 +57,7 @@ export const METHODS = {
     answers: "one",
     duration: "brief",
     mayRepeat: false,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["stop", "stopJob"],
     cli: ["stop"],
   },
@@ -51,6 +66,7 @@ export const METHODS = {
     answers: "one",
     duration: "brief",
     mayRepeat: true,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["status", "getJob"],
     cli: ["status"],
   },
@@ -59,6 +75,7 @@ export const METHODS = {
     answers: "one",
     duration: "brief",
     mayRepeat: true,
+    maxRequestBytes: FILTER_BYTES,
     rest: ["listJobs"],
     cli: ["list", "stop --all"],
   },
@@ -67,6 +84,7 @@ export const METHODS = {
     answers: "one",
     duration: "open_ended",
     mayRepeat: true,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: [],
     cli: ["wait"],
   },
@@ -75,6 +93,7 @@ export const METHODS = {
     answers: "one",
     duration: "brief",
     mayRepeat: true,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: [],
     cli: [],
   },
@@ -83,6 +102,7 @@ export const METHODS = {
     answers: "stream",
     duration: "open_ended",
     mayRepeat: true,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["readLog"],
     cli: ["logs", "output", "run"],
   },
@@ -91,6 +111,7 @@ export const METHODS = {
     answers: "stream",
     duration: "open_ended",
     mayRepeat: true,
+    maxRequestBytes: FILTER_BYTES,
     rest: [],
     cli: [],
   },
@@ -99,6 +120,7 @@ export const METHODS = {
     answers: "one",
     duration: "brief",
     mayRepeat: false,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: [],
     cli: ["signal"],
   },
@@ -107,6 +129,7 @@ export const METHODS = {
     answers: "one",
     duration: "brief",
     mayRepeat: false,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: [],
     cli: ["update"],
   },
@@ -116,6 +139,7 @@ export const METHODS = {
     duration: "open_ended",
     // The offset makes a repeat skip what was written.
     mayRepeat: true,
+    maxRequestBytes: MAX_INPUT_BYTES + SMALL_REQUEST_BYTES,
     rest: [],
     cli: ["run --interactive"],
   },
@@ -124,6 +148,7 @@ export const METHODS = {
     answers: "one",
     duration: "brief",
     mayRepeat: false,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: [],
     cli: ["prune"],
   },
@@ -132,6 +157,7 @@ export const METHODS = {
     answers: "stream",
     duration: "open_ended",
     mayRepeat: true,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["readAudit"],
     cli: ["audit"],
   },
@@ -163,6 +189,20 @@ export function isOpenEnded(method: JobMethod): boolean {
 /** Whether a method changes anything. */
 export function isChange(method: JobMethod): boolean {
   return METHODS[method].rule === CHANGE;
+}
+
+/**
+ * The most bytes that are received of a request whose caller may not make it. They cost next to nothing, and
+ * what they say of the job is in the audit trail.
+ */
+export const MAX_DENIED_BYTES = 1024;
+
+/**
+ * Whether somebody's roles allow a method at all. If they do not, nothing in the request matters: it need
+ * not be received, and the service refuses an empty one just as well.
+ */
+export function mayCall(identity: Identity, method: JobMethod): boolean {
+  return authorize(identity, METHODS[method].rule).kind === "allowed";
 }
 
 /**

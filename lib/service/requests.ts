@@ -7,17 +7,15 @@
 import type { Alike } from "./alike.ts";
 import { read, z } from "../text/zod.ts";
 import * as fields from "./fields.ts";
+import { MAX_ENTRIES } from "../job/max_entries.ts";
 import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
-import type { JobMethod, RequestOf } from "./methods.ts";
+import { type JobMethod, MAX_INPUT_BYTES, type RequestOf } from "./methods.ts";
 import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../job/types.ts";
 
 /** The most output that one answer of `getLogs` carries, in bytes. */
 export const MAX_OUTPUT_BYTES = 1024 * 1024;
 
-/** The most input that one call of `writeInput` carries, in bytes. */
-export const MAX_INPUT_BYTES = 1024 * 1024;
-
-const streams = z.array(z.enum(LOG_STREAMS));
+const streams = z.array(z.enum(LOG_STREAMS)).max(MAX_ENTRIES.streams);
 
 const filter = z.strictObject({
   statuses: z.array(z.enum(JOB_STATUSES))
@@ -37,15 +35,15 @@ const start = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("since"), time: z.number().finite() }),
 ]);
 
-/** Only types: the worker, which is also used without the service, knows what execve(2) accepts. */
+/** Types and numbers: the worker, which is also used without the service, knows what execve(2) accepts. */
 const command = z.strictObject({
   name: z.string(),
-  args: z.array(z.string()),
-  env: z.record(z.string(), z.string()),
+  args: z.array(z.string()).max(MAX_ENTRIES["command.args"]),
+  env: fields.atMostVariables(z.record(z.string(), z.string())),
   workingDirectory: z.string(),
 });
 
-/** Only types, for the same reason. */
+/** Only types, for that reason. */
 const execution = z.strictObject({
   user: z.string(),
   umask: z.string(),

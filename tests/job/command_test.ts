@@ -74,6 +74,46 @@ Deno.test("checkCommand() accepts the longest argument and variable of execve(2)
   }
 });
 
+Deno.test("checkCommand() accepts a name and paths as long as the kernel does, no byte more", () => {
+  const path = (bytes: number) => `/${"ü".repeat((bytes - 1) / 2)}`;
+  const accepted: Partial<Command>[] = [
+    { name: "a".repeat(255) },
+    { name: `${"ü".repeat(127)}a` },
+    { name: path(4095) },
+    { workingDirectory: path(4095) },
+    { env: { PATH: ":".repeat(511), OTHER: ":".repeat(1000) } },
+    { env: { PATH: `/${"a".repeat(100_000)}` } },
+  ];
+  for (const part of accepted) checkCommand({ ...COMMAND, ...part });
+  const refused: [Partial<Command>, RegExp, string][] = [
+    [
+      { name: "ü".repeat(128) },
+      /^Invalid command name "ü+…": 256 bytes .* 255 .*NAME_MAX/,
+      "command.name",
+    ],
+    [
+      { name: path(4097) },
+      /^Invalid command name "\/ü+…": 4097 bytes .* 4095 .*PATH_MAX/,
+      "command.name",
+    ],
+    [
+      { workingDirectory: path(4097) },
+      /^Invalid working directory "\/ü+…": .* 4095 bytes/,
+      "command.workingDirectory",
+    ],
+    [
+      { env: { PATH: ":".repeat(512) } },
+      /^Invalid environment variable "PATH" ":+…": 513 directories, and at most 512 are searched$/,
+      "command.env",
+    ],
+  ];
+  for (const [part, message, field] of refused) {
+    const error = refusal(part);
+    assert.deepEqual([error.code, error.field], ["invalid_argument", field]);
+    assert.match(error.message, message);
+  }
+});
+
 Deno.test("checkCommand() accepts as much in all as fits into ARG_MAX, no byte more", () => {
   // The kernel counts a final NUL and a pointer for each: "true", 1,000 arguments, a variable.
   const args = Array(1_000).fill("a".repeat(1_991));

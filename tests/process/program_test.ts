@@ -155,3 +155,10 @@ Deno.test("findProgram() finds a program at the end of a long PATH", async () =>
   );
   assert.equal(await place.find("tool", PATH), tool);
 });
+
+Deno.test("findProgram() repeats the beginning of a long PATH only", async () => {
+  await using place = await openPlace();
+  const { message } = await refusal(place.find("nope", `/${"a".repeat(100_000)}`));
+  assert.match(message, /not found in PATH \(\/a+…\)$/);
+  assert.ok(message.length < 1_200, `${message.length}`);
+});

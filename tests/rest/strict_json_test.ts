@@ -56,3 +56,42 @@ Deno.test("parseStrictJson() reads the largest strings that a body can hold", ()
     assert.deepEqual(parse(`{"a":${text}}`), { a: JSON.parse(text) });
   }
 });
+
+Deno.test("parseStrictJson() accepts as many entries as our largest messages have, and names what has more", () => {
+  const list = (count: number) => `[${Array(count).fill('"a,b"').join()}]`;
+  const map = (count: number) =>
+    `{${Array.from({ length: count }, (_, index) => `"${index}":"{"`).join()}}`;
+  // In several of them, there may be more.
+  for (
+    const text of [`[${list(131_072)},[${list(131_072)}]]`, `{"a":${map(4096)},"b":${map(4096)}}`]
+  ) {
+    assert.deepEqual(parse(text), JSON.parse(text));
+  }
+  const refused: [string, string, string | undefined][] = [
+    [
+      `{"command":{"args":${list(131_073)}}}`,
+      "Invalid command.args: it has more than 131072 entries",
+      "command.args",
+    ],
+    [`{"a":{"b":[${map(4097)}]}}`, "Invalid a.b: it has more than 4096 entries", "a.b"],
+    [map(4097), "Invalid request body: it has more than 4096 entries", undefined],
+  ];
+  for (const [text, message, field] of refused) {
+    assert.throws(() => parse(text), (error) => {
+      assert.ok(error instanceof JobWorkerError);
+      assert.deepEqual([error.code, error.field], ["invalid_argument", field]);
+      assert.ok(error.message.startsWith(message), error.message);
+      return true;
+    });
+  }
+});
+
+Deno.test("parseStrictJson() takes no longer for what is not JSON", () => {
+  const key = `"${"k".repeat(500_000)}"`;
+  for (const text of [`[${key}${"{:}".repeat(100_000)}`, `{${key}${":".repeat(500_000)}`]) {
+    const before = performance.now();
+    assert.throws(() => parse(text), /it is not JSON/);
+    const tookMs = performance.now() - before;
+    assert.ok(tookMs < 5_000, `${tookMs} ms: to read the key for each colon would take minutes`);
+  }
+});

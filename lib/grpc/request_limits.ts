@@ -1,0 +1,59 @@
+import {
+  JOB_METHODS,
+  type JobMethod,
+  MAX_DENIED_BYTES,
+  mayCall,
+  METHODS,
+} from "../service/methods.ts";
+import type { Caller } from "../service/job_service.ts";
+import { wireName } from "./codecs.ts";
+import type { ServerInterceptingCallInterface, ServerInterceptor } from "./grpc.ts";
+import { type AnnouncedMessage, MessageDecoder } from "./message_decoder.ts";
+import { JOB_WORKER } from "./protocol.ts";
+
+/** The most bytes of a request of the services beside ours: the name of a service, or of a file. */
+const MAX_OTHER_BYTES = 8 * 1024;
+
+/** By the path of a call. */
+const METHOD_OF: ReadonlyMap<string, JobMethod> = new Map(
+  JOB_METHODS.map((method) => [JOB_WORKER[wireName(method)].path, method]),
+);
+
+/** What of a call of grpc-js is not in its types, version 1.14.7. */
+interface ReceivingCall {
+  decoder: Pick<MessageDecoder, "write">;
+  /** The limit of a message that was compressed, once it is not any more. */
+  maxReceiveMessageSize: number;
+}
+
+/**
+ * Bounds what is received of a request by its method and its caller, before it is received: grpc-js has one
+ * size for all. A large request of somebody whose roles do not allow the method is replaced by an empty
+ * one, which the service refuses, and audits, like any other.
+ */
+export function requestLimits(
+  callerOf: (call: ServerInterceptingCallInterface) => Caller,
+): ServerInterceptor {
+  return function limitRequest({ path }, call) {
+    const method = METHOD_OF.get(path);
+    const maxBytes = method === undefined ? MAX_OTHER_BYTES : METHODS[method].maxRequestBytes;
+    const receiving = call as unknown as ReceivingCall;
+    if (receiving.decoder === undefined) {
+      throw new TypeError("Cannot bound a request: this is not a call of grpc-js 1.14.7");
+    }
+    receiving.maxReceiveMessageSize = maxBytes;
+    receiving.decoder = new MessageDecoder((message) => {
+      if (isCheap(message)) return true;
+      if (method !== undefined && !mayCall(callerOf(call).identity, method)) return false;
+      if (message.bytes <= maxBytes) return true;
+      throw new RangeError(
+        `Received message larger than max (${message.bytes} bytes, and ${path} takes ${maxBytes})`,
+      );
+    });
+    return call as ReturnType<ServerInterceptor>;
+  };
+}
+
+function isCheap({ bytes, isCompressed }: AnnouncedMessage): boolean {
+  return bytes <= MAX_DENIED_BYTES && !isCompressed;
+}
