@@ -14,6 +14,7 @@ import {
   hostPort,
   listOf,
   logLimit,
+  orAuto,
   origin,
   path,
   userName,
@@ -162,6 +163,20 @@ const OPTIONS = {
     about: "the longest time limit that a job may have; 0s: none",
     default: "0s",
     parse: durationUpTo(MAX_TIMEOUT_MS),
+  },
+  /** `Infinity`: as many as the descriptors are enough for. */
+  maxRunning: {
+    placeholder: "n",
+    about: "jobs that may run at once; auto: as descriptors allow",
+    default: "auto",
+    parse: orAuto(wholeNumber(1, 1_000_000)),
+  },
+  /** `Infinity`: half of those. */
+  maxRunningPerUser: {
+    placeholder: "n",
+    about: "those of one user; auto: half of --max-running",
+    default: "auto",
+    parse: orAuto(wholeNumber(1, 1_000_000)),
   },
   cgroups: {
     placeholder: "true|false",

@@ -43,6 +43,8 @@ export const OPTION_SAMPLES: {
   allowUsers: { default: [], text: "www-data,backup", value: ["www-data", "backup"] },
   timeoutMs: { default: 0, text: "90m", value: 5_400_000 },
   maxTimeoutMs: { default: 0, text: "2h", value: 7_200_000 },
+  maxRunning: { default: Infinity, text: "300", value: 300 },
+  maxRunningPerUser: { default: Infinity, text: "20", value: 20 },
   cgroups: { default: true, text: "false", value: false },
   gateways: { default: 1, text: "4", value: 4 },
   debug: { default: false, text: "true", value: true },
