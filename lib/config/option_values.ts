@@ -7,6 +7,7 @@
 
 import { formatByteSize, parseByteSize, unitHint } from "../text/byte_size.ts";
 import { formatDuration, parseDuration } from "../text/duration.ts";
+import { messageOf } from "../errors.ts";
 import { type HostPort, hostPortHint, parseHostPort } from "../net/host_port.ts";
 import { isNamePattern, USUAL_SECRETS } from "../text/mask_secrets.ts";
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
@@ -91,5 +92,17 @@ export function wholeNumber(min: number, max: number): (text: string) => number 
     const number = Number(text);
     if (/^\d{1,15}$/.test(text) && number >= min && number <= max) return number;
     throw new Error(`must be a whole number from ${min} to ${max}`);
+  };
+}
+
+/** A number, or `auto` for what the daemon finds out by itself, which is `Infinity` until it has. */
+export function orAuto(parse: (text: string) => number): (text: string) => number {
+  return (text) => {
+    if (text === "auto") return Infinity;
+    try {
+      return parse(text);
+    } catch (error) {
+      throw new Error(`${messageOf(error)}, or auto`, { cause: error });
+    }
   };
 }

@@ -16,6 +16,7 @@ import {
   listOf,
   logLimit,
   maskNames,
+  orAuto,
   origin,
   path,
   userName,
@@ -196,6 +197,20 @@ const OPTIONS = {
     about: "let jobs gain more rights, as by sudo",
     default: "false",
     parse: parseSwitch,
+  },
+  /** `Infinity`: as many as the descriptors are enough for. */
+  maxRunning: {
+    placeholder: "n",
+    about: "jobs that may run at once; auto: as descriptors allow",
+    default: "auto",
+    parse: orAuto(wholeNumber(1, 1_000_000)),
+  },
+  /** `Infinity`: half of those. */
+  maxRunningPerUser: {
+    placeholder: "n",
+    about: "those of one user; auto: half of --max-running",
+    default: "auto",
+    parse: orAuto(wholeNumber(1, 1_000_000)),
   },
   cgroups: {
     placeholder: "true|false",

@@ -52,7 +52,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
   await using engine = await retry(
-    () => JobEngine.open(options, home, setsid),
+    () => JobEngine.open(options, home, setsid, descriptors),
     retryOptions,
   );
   let isDecided = false;
@@ -69,7 +69,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
   await using server = await EngineServer.listen(engine.service, {
     path: socket,
-    // A follower holds a socket and a file; the rest is for jobs.
+    // A follower holds a socket and a file. Jobs hold nothing here, but in the executor.
     maxCalls,
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
@@ -85,7 +85,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       options.restAddress === null ? "no REST" : `REST on ${format(options.restAddress)}`,
       `jobs held by ${engine.containment === "cgroup" ? "cgroups" : "process groups"}`,
       `logs of ${formatByteSize(options.logLimit)} (${logPolicyText(options.logPolicy)})`,
-      `${descriptors} descriptors for ${caps.maxConnections} connections, ${maxCalls} calls and the jobs`,
+      `${descriptors} descriptors for ${caps.maxConnections} connections, ${maxCalls} calls and ${engine.maxRunning} jobs`,
     ].join(", "),
   });
   if (engine.adopted > 0) {

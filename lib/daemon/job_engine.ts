@@ -10,6 +10,7 @@ import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { ExecutorKeeper } from "./executor_keeper.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { runningLimits } from "./running_limits.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
 /** Options of {@linkcode JobEngine.open}: those of the daemon that concern jobs. */
@@ -21,6 +22,8 @@ export type JobEngineOptions = Pick<
   | "allowUsers"
   | "timeoutMs"
   | "maxTimeoutMs"
+  | "maxRunning"
+  | "maxRunningPerUser"
   | "cgroups"
   | "newPrivileges"
   | "logLimit"
@@ -42,6 +45,8 @@ export class JobEngine implements AsyncDisposable {
   readonly audit: AuditLog;
   /** Absolute path. */
   readonly dataDirectory: string;
+  /** How many jobs may run at once. */
+  readonly maxRunning: number;
   /** What keeps the processes of a job together. */
   readonly containment: Containment;
   /** How many jobs an earlier daemon has left to the executors; they go on. */
@@ -64,6 +69,7 @@ export class JobEngine implements AsyncDisposable {
     readonly adopted: number;
     readonly lost: number;
     readonly dataDirectory: string;
+    readonly maxRunning: number;
     readonly shutdownGraceMs: number;
     readonly resources: AsyncDisposableStack;
   }) {
@@ -72,6 +78,7 @@ export class JobEngine implements AsyncDisposable {
     this.adopted = parts.adopted;
     this.lost = parts.lost;
     this.dataDirectory = parts.dataDirectory;
+    this.maxRunning = parts.maxRunning;
     this.containment = parts.worker.containment;
     this.#worker = parts.worker;
     this.#executor = parts.executor;
@@ -83,13 +90,16 @@ export class JobEngine implements AsyncDisposable {
   /**
    * @param home `HOME` and default directory of the jobs
    * @param setsid absolute path of setsid(1)
-   * @throws `failed_precondition`, naming the directory or file that is in the way
+   * @param descriptors how many an executor may have, see {@linkcode runningLimits}
+   * @throws `failed_precondition`, naming the directory, file or option that is in the way
    */
   static async open(
     options: JobEngineOptions,
     home: string,
     setsid: string,
+    descriptors = Infinity,
   ): Promise<JobEngine> {
+    const limits = runningLimits(options, descriptors);
     await using resources = new AsyncDisposableStack();
     const dataDirectory = options.dataDir === IN_MEMORY
       ? await makeTemporaryDirectory(resources)
@@ -146,6 +156,7 @@ export class JobEngine implements AsyncDisposable {
         allowUsers: options.allowUsers,
         timeoutMs: options.timeoutMs,
         maxTimeoutMs: options.maxTimeoutMs,
+        ...limits,
         onEnded: () => housekeeping?.jobEnded(),
         onAdopted: async (job, isConfirmed) => {
           adopted++;
@@ -176,6 +187,7 @@ export class JobEngine implements AsyncDisposable {
       adopted,
       lost,
       dataDirectory,
+      maxRunning: limits.maxRunning,
       shutdownGraceMs,
       resources: resources.move(),
     });

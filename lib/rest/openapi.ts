@@ -22,7 +22,11 @@ const FAILURES: readonly (readonly [number, (operation: Operation) => boolean, s
   [413, hasBody, "The body is larger than 1 MiB"],
   [415, hasBody, "The body is not JSON"],
   [416, isOfJob, "The log is shorter than the offset"],
-  [429, needsUser, "Too many failed logins: Retry-After says how long to wait"],
+  [
+    429,
+    needsUser,
+    "Too many failed logins (Retry-After says how long to wait), calls or running jobs",
+  ],
   [500, needsUser, "Internal error of the daemon"],
   [503, needsUser, "The daemon is unavailable at the moment"],
 ];

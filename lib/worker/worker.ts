@@ -17,6 +17,7 @@ import {
 } from "../job/types.ts";
 import { LogLibrary, LOGS } from "../log/log_library.ts";
 import { type ActiveJob, ActiveJobs, snapshotOf } from "./active_jobs.ts";
+import { JobSlots } from "./job_slots.ts";
 import { JobWatch } from "./job_watch.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { readJobLog, type ReadJobLogOptions } from "./read_job_log.ts";
@@ -49,6 +50,7 @@ export class Worker implements AsyncDisposable {
   readonly #logs: LogLibrary;
   readonly #ids: IdSequence;
   readonly #active: ActiveJobs;
+  readonly #slots: JobSlots;
   /** Starts under way, by their request if they have one. */
   readonly #starting = new Map<string, Promise<unknown>>();
   readonly #watches = new Set<JobWatch>();
@@ -69,6 +71,8 @@ export class Worker implements AsyncDisposable {
     this.#logs = parts.logs;
     this.#ids = parts.ids;
     const { onEnded = () => {}, onFault = () => {} } = options;
+    const { maxRunning = Infinity, maxRunningPerUser = Infinity } = options;
+    this.#slots = new JobSlots({ maxRunning, maxRunningPerUser });
     this.#active = new ActiveJobs({
       store: this.#store,
       lost: (job) => lostJob(job, { logs: this.#logs, ranUntil: Infinity, onFault }),
@@ -101,7 +105,10 @@ export class Worker implements AsyncDisposable {
       executor,
       logs,
       ranUntil: logs.usedAt,
-      adopt: (job, running) => worker.#active.adopt(job, running),
+      adopt: (job, running) => {
+        worker.#slots.adopt(job.owner).holdUntil(running.ended);
+        return worker.#active.adopt(job, running);
+      },
       onAdopted: (job, isConfirmed) => options.onAdopted?.(job, isConfirmed) ?? Promise.resolve(),
       onLost,
       onFault,
@@ -116,7 +123,7 @@ export class Worker implements AsyncDisposable {
    * @returns the running job
    * @throws `invalid_argument` for what could never start, `failed_precondition` for a program or a
    *   directory that cannot be used (with reason `ENOENT`, `EACCES` or `ENOTDIR`),
-   *   `resource_exhausted` if the system has no room, `unavailable` during a shutdown
+   *   `resource_exhausted` if too many jobs run or the system has no room, `unavailable` during a shutdown
    */
   async start(options: StartOptions): Promise<Job> {
     const { owner, requestId = "" } = options;
@@ -346,11 +353,15 @@ export class Worker implements AsyncDisposable {
     const { signal, confirm = () => Promise.resolve() } = options;
     this.#checkOpen();
     const request = completeStart(this.#ids.next(), options, this.#policy);
+    using slot = this.#slots.acquire(options.owner);
     const prepared = await this.#executor.prepare(request);
     return await this.#active.start(newJob(options, request, prepared, this.containment), {
       launch: async () => {
         this.#checkOpen();
-        return await this.#executor.launch(request.jobId, signal === undefined ? {} : { signal });
+        const how = signal === undefined ? {} : { signal };
+        const running = await this.#executor.launch(request.jobId, how);
+        slot.holdUntil(running.ended);
+        return running;
       },
       confirm,
       abandon: () => this.#executor.abandon(request.jobId),

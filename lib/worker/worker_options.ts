@@ -1,11 +1,15 @@
 import type { JobStore } from "../job/job_store.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { ShellEnd } from "../executor/local_executor.ts";
+import type { RunningLimits } from "./job_slots.ts";
 import type { StartPolicy, StartRequest } from "./start_request.ts";
 import type { Job } from "../job/types.ts";
 
-/** Options of `Worker.open()`. What it allows its jobs is `DEFAULT_START_POLICY` by default. */
-export interface WorkerOptions extends Partial<StartPolicy> {
+/**
+ * Options of `Worker.open()`. What it allows its jobs is `DEFAULT_START_POLICY` by default, and any number of them
+ * may run.
+ */
+export interface WorkerOptions extends Partial<StartPolicy>, Partial<RunningLimits> {
   /** Absolute path of an existing directory, which belongs to this worker alone. */
   readonly dataDirectory: string;
   /** Where jobs are recorded; in memory by default. Stays open when the worker is disposed of. */

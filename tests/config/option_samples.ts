@@ -53,6 +53,8 @@ export const OPTION_SAMPLES: {
   timeoutMs: { default: 0, text: "90m", value: 5_400_000 },
   maxTimeoutMs: { default: 0, text: "2h", value: 7_200_000 },
   newPrivileges: { default: false, text: "true", value: true },
+  maxRunning: { default: Infinity, text: "300", value: 300 },
+  maxRunningPerUser: { default: Infinity, text: "20", value: 20 },
   cgroups: { default: true, text: "false", value: false },
   gateways: { default: 1, text: "4", value: 4 },
   debug: { default: false, text: "true", value: true },

@@ -189,6 +189,8 @@ Deno.test("parseOptions() refuses defaults and bounds that no job could have", (
     ["--log-limit=64", "must be at least 1MiB; did you mean 64MiB?"],
     ["--max-log-limit=1048575", "must be at least 1MiB"],
     ["--retain-count=1000000000", "must be a whole number from 0 to 999999999"],
+    ["--max-running=0", "must be a whole number from 1 to 1000000, or auto"],
+    ["--max-running-per-user=many", "must be a whole number from 1 to 1000000, or auto"],
   ];
   for (const [line, why] of refused) {
     const [flag = "", value] = line.split("=");

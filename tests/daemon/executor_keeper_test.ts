@@ -40,6 +40,26 @@ Deno.test("Jobs go on while one worker hands over to the next, and end as they w
   assert.deepEqual(second.faults, []);
 });
 
+Deno.test("Jobs that were taken up count among those that run, until they have ended", async () => {
+  await using directory = await temporaryDirectory();
+  const first = await openWorker(directory.path);
+  const jobIds = [];
+  for (let count = 0; count < 3; count++) jobIds.push(await start(first.worker, "sleep 1000"));
+  const ended = await start(first.worker, "exit 3");
+  await first.handOver();
+  await until(() =>
+    Deno.stat(`${directory.path}/outcomes/${ended}.json`).then(() => true, () => false)
+  );
+  // One that has been lowered meanwhile ends nothing.
+  await using second = await openWorker(directory.path, undefined, { maxRunning: 2 });
+  for (const jobId of jobIds.slice(0, 2)) {
+    await assert.rejects(start(second.worker, "exit 0"), { code: "resource_exhausted" });
+    await second.worker.stop(jobId);
+  }
+  await start(second.worker, "sleep 1000");
+  await assert.rejects(start(second.worker, "exit 0"), { code: "resource_exhausted" });
+});
+
 Deno.test("A stop goes on to its SIGKILL although the worker that was asked for it is gone", async () => {
   await using directory = await temporaryDirectory();
   const first = await openWorker(directory.path);

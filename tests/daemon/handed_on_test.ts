@@ -31,9 +31,11 @@ const OPTIONS = [
   "--allow-users=daemon,bin",
   "--timeout=23s",
   "--max-timeout=29s",
+  "--max-running=31",
+  "--max-running-per-user=37",
   "--cgroups=false",
   "--new-privileges=true",
-  "--gateways=31",
+  "--gateways=41",
   "--debug",
 ];
 
@@ -95,6 +97,8 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     allowUsers: ["daemon", "bin"],
     timeoutMs: 23_000,
     maxTimeoutMs: 29_000,
+    maxRunning: 31,
+    maxRunningPerUser: 37,
   });
   assert.deepEqual(told.audit, {
     limitBytes: 21 * MiB,
@@ -107,7 +111,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   assert.deepEqual(told.shutdown, { gracePeriodMs: 11_000 });
   const socket = `${path}/the-data/engine.sock`;
   assert.deepEqual(told.server, { path: socket, maxCalls: 250 });
-  assert.deepEqual(told.keeper, { count: 31, setsid: "/usr/bin/setsid" });
+  assert.deepEqual(told.keeper, { count: 41, setsid: "/usr/bin/setsid" });
   assert.deepEqual(told.gateway, {
     maxConnections: 316,
     maxConnectionsPerAddress: 158,
@@ -150,7 +154,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   assert.ok(
     facts.endsWith(
       " starts: gRPC on 127.0.0.1:1111, REST on 127.0.0.2:2222, jobs held by process groups, " +
-        "logs of 3MiB (end-job), 1000 descriptors for 316 connections, 250 calls and the jobs",
+        "logs of 3MiB (end-job), 1000 descriptors for 316 connections, 250 calls and 31 jobs",
     ),
     facts,
   );

@@ -32,7 +32,7 @@ const FIRST = new RegExp(
     VERSION.replaceAll(".", "\\.")
   } \\(\\S+\\) starts: gRPC on 127\\.0\\.0\\.1:0, no REST, ` +
     "jobs held by (cgroups|process groups), logs of 3MiB \\(end-job\\), " +
-    "(\\d+|Infinity) descriptors for \\d+ connections, \\d+ calls and the jobs$",
+    "(\\d+|Infinity) descriptors for \\d+ connections, \\d+ calls and \\d+ jobs$",
 );
 
 /** Sends a header that grpc-js would complain of on standard error by itself, with what is in it. */

@@ -19,7 +19,10 @@ export interface WorkerApart extends AsyncDisposable {
 export async function openWorker(
   directory: string,
   settings: Partial<Omit<ExecutorSettings, "dataDirectory">> = {},
-  options: { readonly keepsJobs?: boolean } = {},
+  { maxRunning = Infinity, ...options }: {
+    readonly keepsJobs?: boolean;
+    readonly maxRunning?: number;
+  } = {},
 ): Promise<WorkerApart> {
   const faults: string[] = [];
   const lost: Job[] = [];
@@ -30,6 +33,7 @@ export async function openWorker(
     dataDirectory: directory,
     store,
     executor,
+    maxRunning,
     onFault,
     onLost: (jobs) => lost.push(...jobs),
   });

@@ -7,6 +7,8 @@ export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   allowUsers: [],
   timeoutMs: 0,
   maxTimeoutMs: 0,
+  maxRunning: Infinity,
+  maxRunningPerUser: Infinity,
   cgroups: false,
   newPrivileges: true,
   logLimit: 1024 * 1024,

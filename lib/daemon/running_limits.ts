@@ -1,0 +1,47 @@
+import type { DaemonOptions } from "../config/options.ts";
+import { failedPrecondition } from "../errors.ts";
+import type { RunningLimits } from "../worker/job_slots.ts";
+
+/**
+ * The descriptors that a job takes in its executor: for its process, its output, error and input, its log, and
+ * the next file of that while the one before is not closed yet. In the engine it takes none.
+ */
+const DESCRIPTORS_PER_JOB = 6;
+
+/**
+ * What an executor needs besides: its sockets, the shell that asks the kernel, what Deno has open, the files of
+ * a few flushes, and the ends of the pipes of a process that is just being started.
+ */
+const DESCRIPTORS_OF_EXECUTOR = 64;
+
+/** However many descriptors there are: each job takes memory and processes, too. */
+const MAX_BY_DEFAULT = 4096;
+
+/**
+ * How many jobs may run, for executors that may have so many descriptors.
+ *
+ * By default one user may have half of them: no more, so that nobody takes the places of all others; and no
+ * less, since a daemon may well have one user who uses it.
+ *
+ * @throws `failed_precondition` for more than the descriptors are enough for
+ */
+export function runningLimits(
+  options: Pick<DaemonOptions, "maxRunning" | "maxRunningPerUser">,
+  descriptors: number,
+): RunningLimits {
+  const room = Math.floor((descriptors - DESCRIPTORS_OF_EXECUTOR) / DESCRIPTORS_PER_JOB);
+  const possible = Math.max(1, room);
+  const isAuto = options.maxRunning === Infinity;
+  if (!isAuto && options.maxRunning > possible) {
+    throw failedPrecondition(
+      `Cannot run ${options.maxRunning} jobs at once (--max-running): ${descriptors} descriptors are enough ` +
+        `for ${possible}; raise the limit (LimitNOFILE of systemd, ulimit -Hn), or choose a lower number`,
+    );
+  }
+  const maxRunning = isAuto ? Math.min(possible, MAX_BY_DEFAULT) : options.maxRunning;
+  const perUser = options.maxRunningPerUser;
+  return {
+    maxRunning,
+    maxRunningPerUser: perUser === Infinity ? Math.ceil(maxRunning / 2) : perUser,
+  };
+}

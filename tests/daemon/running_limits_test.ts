@@ -1,0 +1,30 @@
+import { runningLimits } from "../../lib/daemon/running_limits.ts";
+import { assert } from "../assert.ts";
+
+const AUTO = { maxRunning: Infinity, maxRunningPerUser: Infinity };
+
+Deno.test("runningLimits() runs what the descriptors are enough for, and half of that for one user", () => {
+  const found = [0, 90, 1_024, 2_048, 65_536, Infinity].map((count) => runningLimits(AUTO, count));
+  assert.deepEqual(found.map(({ maxRunning }) => maxRunning), [1, 4, 160, 330, 4_096, 4_096]);
+  assert.deepEqual(found.map(({ maxRunningPerUser }) => maxRunningPerUser), [
+    ...[1, 2, 80, 165, 2_048, 2_048],
+  ]);
+});
+
+Deno.test("runningLimits() takes what somebody has chosen, unless there are too few descriptors for it", () => {
+  assert.deepEqual(runningLimits({ ...AUTO, maxRunning: 160 }, 1_024), {
+    maxRunning: 160,
+    maxRunningPerUser: 80,
+  });
+  assert.deepEqual(runningLimits({ ...AUTO, maxRunningPerUser: 7 }, 1_024), {
+    maxRunning: 160,
+    maxRunningPerUser: 7,
+  });
+  assert.equal(runningLimits({ ...AUTO, maxRunning: 10_000 }, 65_536).maxRunning, 10_000);
+  assert.throws(() => runningLimits({ ...AUTO, maxRunning: 161 }, 1_024), {
+    code: "failed_precondition",
+    message:
+      "Cannot run 161 jobs at once (--max-running): 1024 descriptors are enough for 160; raise the " +
+      "limit (LimitNOFILE of systemd, ulimit -Hn), or choose a lower number",
+  });
+});
