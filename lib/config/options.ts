@@ -135,7 +135,7 @@ const OPTIONS = {
   },
   retainBytes: {
     placeholder: "size",
-    about: "disk space for the logs of all finished jobs, in the same way",
+    about: "disk space for logs of finished jobs, in the same way",
     default: "10GiB",
     parse: parseByteSize,
   },
@@ -161,7 +161,7 @@ const OPTIONS = {
   /** As `maskFor()` takes them. */
   auditMask: {
     placeholder: "names",
-    about: "names in arguments whose values the audit trail masks; or off",
+    about: "names of arguments that the audit trail masks; or off",
     default: "usual",
     parse: maskNames,
   },
