@@ -7,6 +7,7 @@
 import { MAX_ENTRIES } from "../lib/job/max_entries.ts";
 import { isStream, JOB_METHODS, type JobMethod, METHODS } from "../lib/service/methods.ts";
 import { type Operation, OPERATIONS } from "../lib/rest/operations.ts";
+import { table } from "./table.ts";
 
 /** The document that holds the tables. */
 export const APIS_PAGE: URL = new URL("../docs/apis.md", import.meta.url);
@@ -27,18 +28,6 @@ function methodTable(): string {
 function limitTable(): string {
   const rows = Object.entries(MAX_ENTRIES).map(([field, max]) => [`\`${field}\``, `${max}`]);
   return table([["list or map of a request", "most entries"], ...rows]);
-}
-
-/** Padded as `deno fmt` does. */
-function table(rows: readonly (readonly string[])[]): string {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0))
-  );
-  const [heading = "", ...lines] = rows.map((row) =>
-    `| ${row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(" | ")} |`
-  );
-  const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [heading, rule, ...lines].join("\n");
 }
 
 function rowOf(method: JobMethod): string[] {
