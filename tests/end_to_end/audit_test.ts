@@ -43,7 +43,7 @@ Deno.test("worker-cli audit shows an admin what was done, and that it was looked
 });
 
 Deno.test("worker-cli audit --follow prints what comes, across another file", async () => {
-  await using follower = daemon.startCli(["audit", "--follow", "--since=0s", "--method=startJob"]);
+  await using follower = daemon.startCli(["audit", "--follow", "--since=1h", "--method=startJob"]);
   const first = await daemon.ran("exit 0");
   await follower.seen(new RegExp(first));
   const trail = `${daemon.directory}/data/audit.log`;
