@@ -1,8 +1,11 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { auditJson } from "../../lib/job/audit_record.ts";
 import { trailFiles } from "../../lib/service/audit_files.ts";
+import { auditLine } from "../../lib/service/audit_line.ts";
 import { AuditLog } from "../../lib/service/audit_log.ts";
+import { readTrail } from "../../lib/service/audit_reader.ts";
 import type { AuditBatch, StreamAuditRequest } from "../../lib/service/job_service.ts";
+import { TrailWriter } from "../../lib/service/trail_writer.ts";
 import { assert } from "../assert.ts";
 import { watchFlushes } from "../failing_flush.ts";
 import { soon } from "../soon.ts";
@@ -30,9 +33,13 @@ class Follower implements AsyncDisposable {
   readonly #done: Promise<void>;
   #advanced = Promise.withResolvers<void>();
 
-  constructor(log: AuditLog, request: Partial<StreamAuditRequest> = {}) {
+  constructor(read: AuditLog["read"], request: Partial<StreamAuditRequest> = {}) {
     const whole = { ...ALL_LINES, ...request, follow: true };
-    this.#done = this.#follow(log.read(whole, this.#leaving.signal));
+    this.#done = this.#follow(read(whole, this.#leaving.signal));
+  }
+
+  static of(log: AuditLog, request: Partial<StreamAuditRequest> = {}): Follower {
+    return new Follower((whole, signal) => log.read(whole, signal), request);
   }
 
   async has(count: number): Promise<void> {
@@ -122,7 +129,7 @@ Deno.test("AuditLog.read() follows the trail across its files, and loses and dou
   await using log = await AuditLog.open(path, unexpected, { limitBytes: 1_500 });
   await log.commit(entryOf("0"));
   const ids = idsUpTo(120);
-  const followers = [new Follower(log), new Follower(log, { jobIdPrefix: "1" })];
+  const followers = [Follower.of(log), Follower.of(log, { jobIdPrefix: "1" })];
   await using _resources = new AsyncDisposableStack();
   for (const follower of followers) _resources.use(follower);
   for (const id of ids.slice(1)) {
@@ -162,7 +169,7 @@ Deno.test("AuditLog.read() continues behind a position, whatever its file is cal
   {
     await using log = await AuditLog.open(path, unexpected);
     for (const id of ["1", "2"]) await log.commit(entryOf(id));
-    await using follower = new Follower(log);
+    await using follower = Follower.of(log);
     await follower.has(2);
     position = follower.position;
     await log.commit(entryOf("3"));
@@ -172,7 +179,7 @@ Deno.test("AuditLog.read() continues behind a position, whatever its file is cal
   }
   await using log = await AuditLog.open(path, unexpected);
   assert.deepEqual(await read(log, { position }), ["3", "4"]);
-  await using follower = new Follower(log, { position });
+  await using follower = Follower.of(log, { position });
   await follower.has(2);
   assert.deepEqual(follower.ids, ["3", "4"]);
 
@@ -185,26 +192,46 @@ Deno.test("AuditLog.read() continues behind a position, whatever its file is cal
   );
 });
 
-Deno.test("AuditLog.read() shows no line that does not stay", async () => {
+Deno.test("readTrail() shows no line that does not stay", async () => {
   await using directory = await temporaryDirectory();
-  const path = `${directory.path}/audit.log`;
-  await using log = await AuditLog.open(path, () => {});
-  await log.commit(entryOf("before"));
-  await using follower = new Follower(log);
+  const bounds = { limitBytes: Infinity, maxAgeMs: Infinity, keep: 1 };
+  await using trail = await TrailWriter.open(`${directory.path}/audit.log`, () => {}, bounds);
+  await trail.commit(auditLine(entryOf("before")));
+  using flushes = watchFlushes(1);
+  const flushing = flushes.hold();
+  const refused = rejection(trail.commit(auditLine(entryOf("refused"))));
+  await flushing.begun;
+  // It is in the file at this point.
+  assert.match(await Deno.readTextFile(trail.path), /refused/);
+  await using follower = new Follower((request, signal) => readTrail(trail, request, signal));
   await follower.has(1);
-  {
-    using flushes = watchFlushes(1);
-    const flushing = flushes.hold();
-    const refused = rejection(log.commit(entryOf("refused")));
-    await flushing.begun;
-    // It is in the file at this point.
-    assert.match(await Deno.readTextFile(path), /refused/);
-    flushing.go();
-    await refused;
-  }
-  await log.commit(entryOf("after"));
+  flushing.go();
+  await refused;
+  await trail.commit(auditLine(entryOf("after")));
   await follower.has(2);
   assert.deepEqual(follower.ids, ["before", "after"]);
+});
+
+Deno.test("readTrail() goes on with what is left if the file that it read is removed, and repeats nothing", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await Deno.writeTextFile(`${path}.1`, auditLine(entryOf("older")));
+  await Deno.utime(`${path}.1`, 1, 1);
+  await using log = await AuditLog.open(path, unexpected, { limitBytes: 1_000, keep: 1 });
+  await log.commit(entryOf("0"));
+  const batches = log.read({ ...ALL_LINES, follow: true }, NEVER);
+  const next = async () => (await batches.next()).value?.records.map(({ jobId }) => jobId) ?? [];
+  assert.deepEqual([await next(), await next()], [["older"], ["0"]]);
+  // It stands still, and meanwhile its file is moved aside and removed.
+  const ids = idsUpTo(60);
+  for (const id of ids.slice(1)) await log.commit(entryOf(id));
+  const seen: string[] = [];
+  while (seen.at(-1) !== "59") seen.push(...await next());
+  await batches.return();
+  assert.ok(seen.length < 59);
+  assert.deepEqual(seen.slice(-5), ids.slice(-5));
+  assert.ok(!seen.includes("older"));
+  assert.equal(new Set(seen).size, seen.length);
 });
 
 Deno.test("AuditLog.read() passes over what a power cut has damaged", async () => {

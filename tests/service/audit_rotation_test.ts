@@ -155,6 +155,21 @@ Deno.test("AuditLog loses and doubles no line that somebody was told of, at what
   }
 });
 
+Deno.test("AuditLog leaves a file be that others have made for it, and goes on in that", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await using log = await AuditLog.open(path, unexpected, SMALL);
+  await log.commit(entryOf("0"));
+  // As logrotate(8) does with `create`, before it has the daemon reload.
+  await Deno.rename(path, `${path}.1`);
+  await Deno.writeTextFile(path, "", { mode: 0o600 });
+  const ids = idsUpTo(8);
+  for (const id of ids.slice(1)) await log.commit(entryOf(id));
+  const files = (await trailFiles(path)).map((file) => file.path);
+  assert.deepEqual(files, [`${path}.1`, path]);
+  assert.deepEqual(await jobIdsIn(path), ids);
+});
+
 Deno.test("AuditLog goes on in a file that cannot be renamed, says so once a minute, and tries again", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/audit.log`;
