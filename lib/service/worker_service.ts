@@ -1,3 +1,4 @@
+import { Turns } from "../async/turns.ts";
 import { authorize } from "../auth/authorize.ts";
 import { BoundedMap } from "../auth/bounded_map.ts";
 import { JobWorkerError } from "../errors.ts";
@@ -62,6 +63,8 @@ export class WorkerService implements JobService {
   readonly #worker: Worker;
   readonly #audit: Audit;
   readonly #logLimit: LogLimit;
+  /** Readers of logs take turns, user by user. */
+  readonly #turns = new Turns();
   /** For each job, the user of the last audit entry about its input. */
   readonly #inputBy = new BoundedMap<string, string>(MAX_INPUTS);
 
@@ -148,7 +151,7 @@ export class WorkerService implements JobService {
         streams: wanted(request.streams),
         follow: false,
         ...(endOffset !== undefined && { endOffset }),
-        signal: context.signal,
+        ...this.#reading(context),
       });
       return await outputPage(log, { offset, maxBytes: request.maxBytes || MAX_OUTPUT_BYTES });
     });
@@ -158,8 +161,9 @@ export class WorkerService implements JobService {
     await this.#call("streamLogs", request, context, (call) => this.#reach(call));
     const { jobId, ...what } = request;
     const streams = wanted(request.streams);
-    const { signal, caller: { identity } } = context;
-    for await (const batch of this.#worker.readLog(jobId, { ...what, streams, signal })) {
+    const { caller: { identity } } = context;
+    const reading = this.#reading(context);
+    for await (const batch of this.#worker.readLog(jobId, { ...what, streams, ...reading })) {
       const { finishedJob } = batch;
       yield finishedJob === null
         ? batch
@@ -213,6 +217,13 @@ export class WorkerService implements JobService {
       const whose = filter.owner === undefined ? {} : { owner: filter.owner };
       return await this.#worker.prune({ retention, dryRun, ...whose });
     });
+  }
+
+  /** How a log is read for a caller: as long as they are there, and in turn with other users. */
+  #reading(
+    { caller: { identity }, signal }: CallContext,
+  ): { turn: () => Promise<void>; signal: AbortSignal } {
+    return { turn: () => this.#turns.next(identity.user, signal), signal };
   }
 
   /** Authorises, checks, runs and writes the audit entry; what an open-ended call does after that is not part of it. */
