@@ -1,4 +1,5 @@
 import { abortable } from "../async/abortable.ts";
+import { Turns } from "../async/turns.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
 import {
@@ -28,6 +29,9 @@ type ValueMessage = Extract<Message, { kind: "value" }>;
  */
 export const ENGINE_HOST = "192.0.2.1";
 
+/** Answers up to this size, which nearly all are, take no turn: they are passed on at once. */
+const SMALL_ANSWER_BYTES = 16 * 1024;
+
 /** Options of an {@linkcode EngineClient}. */
 export interface EngineClientOptions {
   /** Called when a call cannot connect, to have the socket created again if possible. */
@@ -42,6 +46,8 @@ export class EngineClient implements Disposable {
   readonly #http: Deno.HttpClient;
   readonly #path: string;
   readonly #restoreSocket: (() => Promise<void>) | undefined;
+  /** Large answers, and those of streams, are unpacked and passed on in turn, user by user. */
+  readonly #turns = new Turns();
 
   /** @param path the Unix socket of the engine */
   constructor(path: string, options: EngineClientOptions = {}) {
@@ -96,7 +102,9 @@ export class EngineClient implements Disposable {
     try {
       const response = await this.#ask(method, request, context);
       // The body is read in one go: as a stream it would cost more than the rest of the call.
-      const message = decodeMessage(decodeFrame(await response.bytes()));
+      const bytes = await response.bytes();
+      if (bytes.byteLength > SMALL_ANSWER_BYTES) await this.#turn(context);
+      const message = decodeMessage(decodeFrame(bytes));
       if (message.kind === "value") return message;
       throw message.kind === "error" ? message.error : gone("the answer is empty");
     } catch (error) {
@@ -111,7 +119,8 @@ export class EngineClient implements Disposable {
   ): AsyncGenerator<ValueMessage, void, undefined> {
     try {
       const response = await this.#ask(method, request, context);
-      for await (const frame of decodeFrames(response.body ?? ReadableStream.from([]))) {
+      const body = response.body ?? ReadableStream.from([]);
+      for await (const frame of decodeFrames(body, () => this.#turn(context))) {
         const message = decodeMessage(frame);
         if (message.kind === "end") return;
         if (message.kind === "error") throw message.error;
@@ -121,6 +130,10 @@ export class EngineClient implements Disposable {
     } catch (error) {
       throw failure(error, context);
     }
+  }
+
+  async #turn({ caller, signal }: CallContext): Promise<void> {
+    await this.#turns.next(caller.identity.user, signal);
   }
 
   async #ask(

@@ -22,6 +22,8 @@ export interface ReadLogOptions {
   readonly endOffset?: number;
   /** How much to read at once, asked before each read: at least a whole record; 256 KiB by default. */
   readonly readBytes?: () => number;
+  /** Waits before each piece of work that takes a while; by default there is no need to. See `Turns`. */
+  readonly turn?: () => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -36,7 +38,7 @@ export async function* readLog(
   log: ReadableLog,
   options: ReadLogOptions,
 ): AsyncGenerator<Omit<LogBatch<LogStream>, "finishedJob">, void, undefined> {
-  const { offset, follow, readBytes = () => READ_BYTES, signal } = options;
+  const { offset, follow, readBytes = () => READ_BYTES, turn, signal } = options;
   const streams = new Set(options.streams);
   // Otherwise a job that prints faster than its log is read would never let it end.
   const end = follow ? Infinity : Math.min(options.endOffset ?? Infinity, log.endOffset);
@@ -46,7 +48,7 @@ export async function* readLog(
       `Invalid offset ${offset}: the log has ${log.endOffset} bytes`,
     );
   }
-  await using reader = new SegmentReader(log, offset, end);
+  await using reader = new SegmentReader(log, offset, end, turn);
   let begun = false;
   for (;;) {
     signal?.throwIfAborted();
@@ -84,6 +86,7 @@ interface Piece {
 class SegmentReader implements AsyncDisposable {
   readonly #log: ReadableLog;
   readonly #end: number;
+  readonly #turn: ReadLogOptions["turn"];
   /** Where the next record begins, counted in bytes of output. */
   offset: number;
   #segment: Segment | null = null;
@@ -95,9 +98,10 @@ class SegmentReader implements AsyncDisposable {
   /** The bytes read after those: the beginning of a record. */
   #cut = EMPTY;
 
-  constructor(log: ReadableLog, offset: number, end: number) {
+  constructor(log: ReadableLog, offset: number, end: number, turn: ReadLogOptions["turn"]) {
     this.#log = log;
     this.#end = end;
+    this.#turn = turn;
     this.offset = offset;
   }
 
@@ -162,6 +166,7 @@ class SegmentReader implements AsyncDisposable {
     const length = this.#cut.byteLength +
       await readFully(file, buffer.subarray(this.#cut.byteLength));
     const filled = buffer.subarray(0, length);
+    await this.#turn?.();
     const records: StoredRecord[] = [];
     let position = 0;
     for (;;) {

@@ -14,24 +14,31 @@ const NEWLINE = 0x0a;
 /** How much is read at once when reading backwards; it must hold the largest record. */
 const BLOCK_BYTES = 4 * MAX_RECORD_BYTES;
 
-/**
- * The offset at which reading starts.
- *
- * @param end where the log ends for this reader, in bytes of output: it may grow while it is searched
- */
+type Turn = () => Promise<void>;
+
+/** Options of {@linkcode findStart}. */
+export interface FindStartOptions {
+  /** Where the log ends for this reader, in bytes of output: it may grow while it is searched. */
+  readonly end?: number;
+  /** See `ReadLogOptions`. */
+  readonly turn?: Turn;
+}
+
+/** The offset at which reading starts. */
 export async function findStart(
   log: ReadableLog,
   start: LogStart,
   streams: ReadonlySet<LogStream>,
-  end: number = log.endOffset,
+  options: FindStartOptions = {},
 ): Promise<number> {
+  const { end = log.endOffset, turn = () => Promise.resolve() } = options;
   switch (start.kind) {
     case "offset":
       return start.offset;
     case "tail":
-      return await findTail(log, start.lines, streams, end);
+      return await findTail(log, start.lines, streams, { end, turn });
     case "since":
-      return await findTime(log, start.time);
+      return await findTime(log, start.time, turn);
   }
 }
 
@@ -43,7 +50,7 @@ async function findTail(
   log: ReadableLog,
   lines: number,
   streams: ReadonlySet<LogStream>,
-  end: number,
+  { end, turn }: Required<FindStartOptions>,
 ): Promise<number> {
   if (lines === 0) return end;
   let found = 0;
@@ -52,7 +59,7 @@ async function findTail(
   for (const segment of log.segments.filter(({ start }) => start < end).reverse()) {
     using file = await log.openSegment(segment);
     if (file === null) return segment.start;
-    for await (const record of recordsBackward(file, segment.size)) {
+    for await (const record of recordsBackward(file, segment.size, turn)) {
       const { offset, stream } = record;
       const data = record.data.subarray(0, Math.max(0, end - offset));
       if (!streams.has(stream) || data.byteLength === 0) continue;
@@ -69,11 +76,11 @@ async function findTail(
 }
 
 /** The offset of the first record that is not older than a time. */
-async function findTime(log: ReadableLog, time: number): Promise<number> {
+async function findTime(log: ReadableLog, time: number, turn: Turn): Promise<number> {
   for (const segment of log.segments.toReversed()) {
-    const first = await firstRecord(log, segment);
+    const first = await firstRecord(log, segment, turn);
     if (first === null || first.time >= time) continue;
-    for await (const record of recordsForward(log, segment)) {
+    for await (const record of recordsForward(log, segment, turn)) {
       if (record.time >= time) return record.offset;
     }
     // Everything in this segment is older, so the answer is where the next one begins.
@@ -82,16 +89,25 @@ async function findTime(log: ReadableLog, time: number): Promise<number> {
   return log.segments[0]?.start ?? 0;
 }
 
-async function firstRecord(log: ReadableLog, segment: Segment): Promise<StoredRecord | null> {
-  for await (const record of recordsForward(log, segment)) return record;
+async function firstRecord(
+  log: ReadableLog,
+  segment: Segment,
+  turn: Turn,
+): Promise<StoredRecord | null> {
+  for await (const record of recordsForward(log, segment, turn)) return record;
   return null;
 }
 
-async function* recordsForward(log: ReadableLog, segment: Segment): AsyncGenerator<StoredRecord> {
+async function* recordsForward(
+  log: ReadableLog,
+  segment: Segment,
+  turn: Turn,
+): AsyncGenerator<StoredRecord> {
   using file = await log.openSegment(segment);
   if (file === null) return;
   for (let position = 0; position < segment.size;) {
     const block = await readBlock(file, position, Math.min(segment.size, position + BLOCK_BYTES));
+    await turn();
     let inBlock = 0;
     for (;;) {
       const decoded = decodeRecord(block, inBlock);
@@ -105,10 +121,15 @@ async function* recordsForward(log: ReadableLog, segment: Segment): AsyncGenerat
 }
 
 /** The records of a file, last one first. */
-async function* recordsBackward(file: Deno.FsFile, size: number): AsyncGenerator<StoredRecord> {
+async function* recordsBackward(
+  file: Deno.FsFile,
+  size: number,
+  turn: Turn,
+): AsyncGenerator<StoredRecord> {
   for (let end = size; end >= RECORD_OVERHEAD_BYTES;) {
     const begin = Math.max(0, end - BLOCK_BYTES);
     const block = await readBlock(file, begin, end);
+    await turn();
     let inBlock = block.byteLength;
     for (;;) {
       const decoded = decodeRecordBefore(block, inBlock);

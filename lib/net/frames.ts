@@ -48,9 +48,14 @@ export function decodeFrame(buffer: Uint8Array<ArrayBuffer>): Frame {
   return frameOf(buffer);
 }
 
-/** Unpacks frames from a stream, in whatever pieces it arrives. */
+/**
+ * Unpacks frames from a stream, in whatever pieces it arrives.
+ *
+ * @param turn waits before each frame, which may take a while; by default there is no need to
+ */
 export async function* decodeFrames(
   source: AsyncIterable<Uint8Array<ArrayBuffer>>,
+  turn?: () => Promise<void>,
 ): AsyncGenerator<Frame, void, undefined> {
   let rest: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
@@ -63,6 +68,7 @@ export async function* decodeFrames(
     for (;;) {
       wanted = sizeOf(buffer);
       if (buffer.byteLength < wanted) break;
+      await turn?.();
       yield frameOf(buffer.subarray(0, wanted));
       buffer = buffer.subarray(wanted);
     }

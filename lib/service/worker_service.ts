@@ -1,3 +1,4 @@
+import { Turns } from "../async/turns.ts";
 import { authorize } from "../auth/authorize.ts";
 import { BoundedMap } from "../auth/bounded_map.ts";
 import { JobWorkerError } from "../errors.ts";
@@ -64,6 +65,8 @@ export class WorkerService implements JobService {
   readonly #worker: Worker;
   readonly #audit: Audit;
   readonly #logLimit: LogLimit;
+  /** Readers of logs take turns, user by user. */
+  readonly #turns = new Turns();
   /** For each job, the user of the last audit entry about its input. */
   readonly #inputBy = new BoundedMap<string, string>(MAX_INPUTS);
 
@@ -150,7 +153,7 @@ export class WorkerService implements JobService {
         streams: wanted(request.streams),
         follow: false,
         ...(endOffset !== undefined && { endOffset }),
-        signal: context.signal,
+        ...this.#reading(context),
       });
       return await outputPage(log, { offset, maxBytes: request.maxBytes || MAX_OUTPUT_BYTES });
     });
@@ -160,8 +163,9 @@ export class WorkerService implements JobService {
     await this.#call("streamLogs", request, context, (call) => this.#reach(call));
     const { jobId, ...what } = request;
     const streams = wanted(request.streams);
-    const { signal, caller: { identity } } = context;
-    for await (const batch of this.#worker.readLog(jobId, { ...what, streams, signal })) {
+    const { caller: { identity } } = context;
+    const reading = this.#reading(context);
+    for await (const batch of this.#worker.readLog(jobId, { ...what, streams, ...reading })) {
       const { finishedJob } = batch;
       yield finishedJob === null
         ? batch
@@ -221,6 +225,13 @@ export class WorkerService implements JobService {
     await this.#call("streamAudit", request, context, () => Promise.resolve());
     yield { records: [], position: request.position };
     yield* this.#audit.read(request, context.signal);
+  }
+
+  /** How a log is read for a caller: as long as they are there, and in turn with other users. */
+  #reading(
+    { caller: { identity }, signal }: CallContext,
+  ): { turn: () => Promise<void>; signal: AbortSignal } {
+    return { turn: () => this.#turns.next(identity.user, signal), signal };
   }
 
   /** Authorises, checks, runs and writes the audit entry; what an open-ended call does after that is not part of it. */

@@ -31,7 +31,7 @@ export async function* readJobLog(
   options: ReadJobLogOptions,
   { logs, find, get, wait }: JobsWithLogs,
 ): AsyncGenerator<LogBatch<LogStream>, void, undefined> {
-  const { start, streams, follow, signal } = options;
+  const { start, streams, follow, turn, signal } = options;
   using _reader = logs.countReader(jobId);
   const active = await abortable(find(jobId), signal);
   using open = await active?.running.openLog();
@@ -41,7 +41,10 @@ export async function* readJobLog(
   // Look first, then read: otherwise what is printed after the last read, just before the end, would be
   // missed.
   const toTheEnd = follow || log.closed && endOffset === log.endOffset;
-  const offset = await findStart(log, start, new Set(streams), endOffset);
+  const offset = await findStart(log, start, new Set(streams), {
+    end: endOffset,
+    ...(turn && { turn }),
+  });
   const readBytes = () => logs.readBytes;
   for await (const batch of readLog(log, { ...options, offset, endOffset, readBytes })) {
     yield { ...batch, finishedJob: null };

@@ -147,7 +147,7 @@ Deno.test("tail counts what there was when it was asked, not what comes meanwhil
   const end = test.log.endOffset;
   disturb(test.log, () => write(test.writer, "5\n6\n7\n"));
   const from = async (start: LogStart) => {
-    const offset = await findStart(test.log, start, new Set(BOTH), end);
+    const offset = await findStart(test.log, start, new Set(BOTH), { end });
     return textOf(await recordsOf(test.log, { offset, endOffset: end }));
   };
   assert.equal(await from({ kind: "tail", lines: 2 }), "3\n4");

@@ -1,0 +1,50 @@
+import type { CallContext, LogStart } from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { soon } from "../soon.ts";
+import { rejection } from "../worker/fixture.ts";
+import { contextOf, TestService, wholeLog } from "./fixture.ts";
+
+/** Enough for a hundred pieces of what is read at once. */
+const BYTES = 26_000_000;
+
+const READERS = 20;
+
+const VERA = contextOf("vera", ["viewer"]);
+const OLGA = contextOf("olga", ["viewer"]);
+
+Deno.test("The readers of one user do not hold up another's", async () => {
+  await using test = await TestService.open();
+  const { jobId } = await test.ran(`head -c ${BYTES} /dev/zero`);
+  let pieces = 0;
+  const readers = Array.from({ length: READERS }, async () => {
+    for await (const _batch of test.service.streamLogs(wholeLog(jobId), VERA)) pieces++;
+  });
+  let own = 0;
+  let others = 0;
+  for await (const _batch of test.service.streamLogs(wholeLog(jobId), OLGA)) {
+    own++;
+    others = pieces;
+  }
+  await Promise.all(readers);
+  // In turn, one of Vera's is read for each of Olga's; first come first served, all twenty of them.
+  assert.ok(own > 50, `${own}`);
+  assert.ok(others < 5 * own, `${others} pieces for one user and ${own} for the other`);
+});
+
+Deno.test("A search in a log takes turns, and ends when its caller has left", async () => {
+  await using test = await TestService.open();
+  const { jobId } = await test.ran(`yes | head -c ${BYTES}`);
+  const search = (start: LogStart, context: CallContext) =>
+    test.service.streamLogs({ ...wholeLog(jobId), start }, context)[Symbol.asyncIterator]();
+  const tail = { kind: "tail", lines: 1_000_000_000 } as const;
+  const leaving = new AbortController();
+  const left = contextOf("vera", ["viewer"], leaving.signal);
+  const ends = Array.from({ length: READERS }, () => rejection(search(tail, left).next()));
+  for (const start of [tail, { kind: "since", time: Date.now() + 1_000_000 } as const]) {
+    const own = search(start, OLGA);
+    await soon(own.next(), () => "the end of a search behind many others");
+    await own.return?.();
+  }
+  leaving.abort(new Error("left"));
+  for (const end of ends) assert.equal(await end, leaving.signal.reason);
+});
