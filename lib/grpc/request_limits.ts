@@ -24,12 +24,14 @@ interface ReceivingCall {
   decoder: Pick<MessageDecoder, "write">;
   /** The limit of a message that was compressed, once it is not any more. */
   maxReceiveMessageSize: number;
+  /** What it does when the client has sent everything. */
+  handleEndEvent(): void;
 }
 
 /**
  * Bounds what is received of a request by its method and its caller, before it is received: grpc-js has one
  * size for all. A large request of somebody whose roles do not allow the method is replaced by an empty
- * one, which the service refuses, and audits, like any other.
+ * one, which the service refuses at once, and audits, like any other.
  */
 export function requestLimits(
   callerOf: (call: ServerInterceptingCallInterface) => Caller,
@@ -44,7 +46,11 @@ export function requestLimits(
     receiving.maxReceiveMessageSize = maxBytes;
     receiving.decoder = new MessageDecoder((message) => {
       if (isCheap(message)) return true;
-      if (method !== undefined && !mayCall(callerOf(call).identity, method)) return false;
+      if (method !== undefined && !mayCall(callerOf(call).identity, method)) {
+        // The answer does not wait for the rest, which nobody reads: right after the empty message is taken.
+        queueMicrotask(() => receiving.handleEndEvent());
+        return false;
+      }
       if (message.bytes <= maxBytes) return true;
       throw new RangeError(
         `Received message larger than max (${message.bytes} bytes, and ${path} takes ${maxBytes})`,

@@ -25,9 +25,15 @@ function startOf(bytes: number): Buffer {
 async function call(
   server: TestServer,
   as: "operator" | "viewer",
-  options: { method: string; message: Uint8Array; announced?: number; encoding?: string },
+  options: {
+    method: string;
+    message: Uint8Array;
+    announced?: number;
+    encoding?: string;
+    isOpen?: boolean;
+  },
 ): Promise<{ status: string; message: string }> {
-  const { method, message, announced = message.length, encoding } = options;
+  const { method, message, announced = message.length, encoding, isOpen = false } = options;
   const { ca, cert, key } = await server.certificates.material(as);
   const session = http2.connect(`https://localhost:${server.port}`, { ca, cert, key });
   const closed = new Promise((resolve) => session.once("close", resolve));
@@ -48,7 +54,9 @@ async function call(
     const prefix = Buffer.alloc(5);
     prefix.writeUInt8(encoding === undefined ? 0 : 1, 0);
     prefix.writeUInt32BE(announced, 1);
-    stream.end(Buffer.concat([prefix, message]));
+    stream.write(Buffer.concat([prefix, message]));
+    if (isOpen) stream.once("end", () => stream.close());
+    else stream.end();
     await new Promise((resolve) => stream.once("close", resolve));
     return {
       status: String(received["grpc-status"]),
@@ -89,6 +97,18 @@ Deno.test("a large request of somebody who may not make it is not received, but 
   assert.deepEqual(await lengths(startOf(METHODS.startJob.maxRequestBytes)), [0]);
   // More than anybody may send, and what is no message: nobody looks at it.
   assert.deepEqual(await lengths(new Uint8Array(5_000_000).fill(0xff)), [0]);
+  // The answer does not wait for what never comes.
+  const announced = {
+    method,
+    message: new Uint8Array(100_000),
+    announced: 2 ** 32 - 1,
+    isOpen: true,
+  };
+  assert.deepEqual(await call(server, "viewer", announced), {
+    status: "7",
+    message: "You may not",
+  });
+  assert.equal(asked.splice(0).length, 1);
   // A thousandth as large as it is when it is unpacked.
   assert.deepEqual(await lengths(gzipSync(startOf(500_000)), "gzip"), [0]);
   assert.deepEqual(server.faults, []);
