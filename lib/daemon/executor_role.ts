@@ -3,6 +3,7 @@ import { OutcomeFiles } from "../executor/outcome_files.ts";
 import type { ExecutorSettings } from "../executor/protocol.ts";
 import { ExecutorServer } from "../executor/server.ts";
 import { LogLibrary } from "../log/log_library.ts";
+import { connectionsOf } from "../net/connections.ts";
 import { VERSION_TEXT } from "../version.ts";
 
 /** How long an executor without an engine goes on, if it has no job that it is to keep. */
@@ -76,7 +77,7 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   const listener = Deno.listen({ transport: "unix", path: socket });
   await Deno.chmod(socket, 0o600);
   const own = await Deno.lstat(socket);
-  const serving = serve(listener, server);
+  const serving = serve(connectionsOf(listener, options.logs), server);
   await pipes.output.getWriter().write(new TextEncoder().encode(READY));
   endIfUseless();
   await ending.promise;
@@ -99,14 +100,9 @@ async function isSame(path: string, file: Deno.FileInfo): Promise<boolean> {
 }
 
 /** Serves one engine after the other. */
-async function serve(listener: Deno.UnixListener, server: ExecutorServer): Promise<void> {
-  try {
-    for await (const connection of listener) await server.serve(connection);
-  } catch (error) {
-    if (
-      !(error instanceof Deno.errors.BadResource) && !(error instanceof Deno.errors.Interrupted)
-    ) {
-      throw error;
-    }
-  }
+async function serve(
+  connections: AsyncIterable<Deno.UnixConn>,
+  server: ExecutorServer,
+): Promise<void> {
+  for await (const connection of connections) await server.serve(connection);
 }
