@@ -2,6 +2,7 @@ import { LocalExecutor } from "../executor/local_executor.ts";
 import { OutcomeFiles } from "../executor/outcome_files.ts";
 import type { ExecutorSettings } from "../executor/protocol.ts";
 import { ExecutorServer } from "../executor/server.ts";
+import { keepFileThread } from "../files/file_thread.ts";
 import { LogLibrary } from "../log/log_library.ts";
 import { connectionsOf } from "../net/connections.ts";
 import { VERSION_TEXT } from "../version.ts";
@@ -43,6 +44,7 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   const options: ExecutorOptions = await new Response(pipes.input).json();
   const { socket, settings } = options;
   await using resources = new AsyncDisposableStack();
+  resources.use(keepFileThread(options.logs));
   const logs = resources.use(LogLibrary.existing(options.logs));
   const outcomes = await OutcomeFiles.open(options.outcomes);
   const ending = Promise.withResolvers<void>();
