@@ -5,6 +5,7 @@ import { formatByteSize } from "../text/byte_size.ts";
 import { messageOf } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../net/host_port.ts";
 import { logPolicyText } from "../job/log_limit.ts";
+import { keepFileThread } from "../files/file_thread.ts";
 import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
 import { checkUsers } from "./check_users.ts";
@@ -55,6 +56,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     () => JobEngine.open(options, home, setsid, descriptors),
     retryOptions,
   );
+  using _fileThread = keepFileThread(engine.dataDirectory);
   let isDecided = false;
   // If we cannot serve, or are replaced before we do, the jobs that were taken up go on: the next daemon may serve.
   await using _jobs = {

@@ -157,7 +157,8 @@ export class ExecutorKeeper implements Executor {
         continue;
       }
       const directory = `${this.#options.dataDirectory}/${LOGS}/${jobId}`;
-      const onReleased = () => void this.#outcomes.remove(jobId);
+      const onReleased = () =>
+        void this.#outcomes.remove(jobId).catch((error) => this.#options.onFault(error, jobId));
       held.push(new EndedJob(stored, outcome, { directory, onReleased }));
     }
     await this.#killLeftovers(rest);

@@ -2,7 +2,9 @@ import { LocalExecutor } from "../executor/local_executor.ts";
 import { OutcomeFiles } from "../executor/outcome_files.ts";
 import type { ExecutorSettings } from "../executor/protocol.ts";
 import { ExecutorServer } from "../executor/server.ts";
+import { keepFileThread } from "../files/file_thread.ts";
 import { LogLibrary } from "../log/log_library.ts";
+import { connectionsOf } from "../net/connections.ts";
 import { VERSION_TEXT } from "../version.ts";
 
 /** How long an executor without an engine goes on, if it has no job that it is to keep. */
@@ -42,6 +44,7 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   const options: ExecutorOptions = await new Response(pipes.input).json();
   const { socket, settings } = options;
   await using resources = new AsyncDisposableStack();
+  resources.use(keepFileThread(options.logs));
   const logs = resources.use(LogLibrary.existing(options.logs));
   const logsDirectory = resources.use(await Deno.open(options.logs));
   const outcomes = await OutcomeFiles.open(options.outcomes);
@@ -79,7 +82,7 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   const listener = Deno.listen({ transport: "unix", path: socket });
   await Deno.chmod(socket, 0o600);
   const own = await Deno.lstat(socket);
-  const serving = serve(listener, server);
+  const serving = serve(connectionsOf(listener, options.logs), server);
   await pipes.output.getWriter().write(new TextEncoder().encode(READY));
   endIfUseless();
   await ending.promise;
@@ -102,14 +105,9 @@ async function isSame(path: string, file: Deno.FileInfo): Promise<boolean> {
 }
 
 /** Serves one engine after the other. */
-async function serve(listener: Deno.UnixListener, server: ExecutorServer): Promise<void> {
-  try {
-    for await (const connection of listener) await server.serve(connection);
-  } catch (error) {
-    if (
-      !(error instanceof Deno.errors.BadResource) && !(error instanceof Deno.errors.Interrupted)
-    ) {
-      throw error;
-    }
-  }
+async function serve(
+  connections: AsyncIterable<Deno.UnixConn>,
+  server: ExecutorServer,
+): Promise<void> {
+  for await (const connection of connections) await server.serve(connection);
 }

@@ -156,7 +156,8 @@ export class GatewayProcess implements AsyncDisposable {
             this.#options.onRefused(report.refusal);
             break;
           case "unreachable":
-            this.#send({ kind: "socket", fault: await this.#restoreSocket() });
+            // That may take a while, in which what else it says must be heard.
+            void this.#restoreSocket().then((fault) => this.#send({ kind: "socket", fault }));
             break;
         }
       }

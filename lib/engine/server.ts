@@ -1,3 +1,5 @@
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
 import { pullStream } from "../async/pull_stream.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
@@ -35,6 +37,9 @@ const LARGE_REQUESTS = {
   refusal: "Too many large requests at once: more than 128 MiB wait to be read",
 };
 
+/** How often to try to listen again after a connection could not be accepted: from, to. */
+const LISTEN_AGAIN_MS = { first: 20, last: 500 };
+
 /** Options of {@linkcode EngineServer.listen}. */
 export interface EngineServerOptions {
   /** Where to create the Unix socket, with mode 0600. Whatever is there is removed. */
@@ -54,7 +59,7 @@ export class EngineServer implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #callLimit: CallLimit;
   readonly #largeRequests = new Semaphore(LARGE_REQUESTS);
-  /** The last one listens. Those before it have lost their socket and only serve their connections. */
+  /** The last one listens. Those before it have lost their socket, or failed, and only serve their connections. */
   readonly #servers: Deno.HttpServer<Deno.UnixAddr>[] = [];
   #socket = "";
   #restoring: Promise<boolean> = Promise.resolve(false);
@@ -106,12 +111,16 @@ export class EngineServer implements AsyncDisposable {
       await Deno.remove(path).catch((error) => {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
       });
-      this.#servers.push(
-        Deno.serve(
-          { path, onListen: () => {}, onError: (error) => this.#faultResponse(error) },
-          (request) => this.#handle(request),
-        ),
+      const server = Deno.serve(
+        { path, onListen: () => {}, onError: (error) => this.#faultResponse(error) },
+        (request) => this.#handle(request),
       );
+      this.#servers.push(server);
+      server.finished.catch((error) => {
+        this.#options.onFault(error, "listening");
+        // Whoever asks for the socket meanwhile waits for it, too.
+        this.#restoring = this.#restoring.then(() => this.#listenAgain());
+      });
       await Deno.chmod(path, 0o600);
       this.#socket = await identityOf(path) ?? "";
     } catch (error) {
@@ -121,6 +130,24 @@ export class EngineServer implements AsyncDisposable {
         { cause: error },
       );
     }
+  }
+
+  /**
+   * Listens again after a server could not accept a connection, for want of a descriptor: it has taken its socket
+   * away then, and only serves the connections that it has.
+   */
+  async #listenAgain(): Promise<boolean> {
+    const { signal } = this.#closing;
+    const nextWait = doubling(LISTEN_AGAIN_MS);
+    while (!signal.aborted) {
+      try {
+        await delay(nextWait(), { signal });
+        return await this.#restore();
+      } catch {
+        // There is none for a new socket either; or it is the end.
+      }
+    }
+    return false;
   }
 
   async #handle(http: Request): Promise<Response> {

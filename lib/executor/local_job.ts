@@ -29,6 +29,9 @@ const LEFTOVER_GRACE_MS = 2_000;
  */
 const REACH_AGAIN_MS = { first: 1, last: 100 };
 
+/** How long what cannot be asked of the tree is tried again, before the job counts as ended without that. */
+const ASK_WITHIN_MS = 30_000;
+
 /** How often to look whether the processes that were signalled are gone: from, to. */
 const LOOK_AGAIN_MS = { first: 2, last: 100 };
 
@@ -231,20 +234,27 @@ export class LocalJob implements RunningJob {
   /** Ends what is left of the tree. Returns what was used in it. */
   async #endLeftovers(stop: StopOptions | null): Promise<JobUsage | null> {
     const { tree, onFault } = this.#parts;
+    const nextWait = doubling(LOOK_AGAIN_MS);
+    let failingSince: number | null = null;
     try {
-      const nextWait = doubling(LOOK_AGAIN_MS);
       for (;;) {
-        const release = await tree.release();
-        if (release.empty) return release.usage;
-        // A stop has said when to kill it.
-        if (stop === null) this.#killTimer.schedule(LEFTOVER_GRACE_MS);
-        if (this.#killTimer.isDue) await tree.kill();
-        else await tree.signal("TERM");
+        try {
+          const release = await tree.release();
+          if (release.empty) return release.usage;
+          // A stop has said when to kill it.
+          if (stop === null) this.#killTimer.schedule(LEFTOVER_GRACE_MS);
+          if (this.#killTimer.isDue) await tree.kill();
+          else await tree.signal("TERM");
+          failingSince = null;
+        } catch (error) {
+          failingSince ??= performance.now();
+          if (performance.now() - failingSince > ASK_WITHIN_MS) {
+            onFault(error);
+            return null;
+          }
+        }
         await delay(nextWait());
       }
-    } catch (error) {
-      onFault(error);
-      return null;
     } finally {
       this.#killTimer.stop();
     }
@@ -252,15 +262,18 @@ export class LocalJob implements RunningJob {
 
   async #kill(): Promise<void> {
     const { tree, onFault } = this.#parts;
-    try {
-      // Only the end of the leader tells that it was in its tree already.
-      await this.#reach(async () => {
+    let isReported = false;
+    // Only the end of the leader tells that it was in its tree already.
+    await this.#reach(async () => {
+      try {
         await tree.kill();
-        return false;
-      });
-    } catch (error) {
-      onFault(error);
-    }
+      } catch (error) {
+        // What may pass is no reason to let it live.
+        if (!isReported) onFault(error);
+        isReported = true;
+      }
+      return false;
+    });
   }
 
   /** Sends what is to be sent until it reaches something, or the leader has exited. */

@@ -4,13 +4,20 @@
  * @module
  */
 
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
 import { Semaphore } from "../async/semaphore.ts";
+import { isShortage } from "./shortage.ts";
 
 /**
  * A flush may take the disk seconds, and blocks one of the few threads (32) that also read files. Some of them
  * must stay free.
  */
 const turns = new Semaphore({ total: 8, maxWaiting: Infinity, refusal: "" });
+
+/** How often to look whether there is a descriptor again: from, to. And when to give up. */
+const OPEN_AGAIN_MS = { first: 20, last: 500 };
+const OPEN_WITHIN_MS = 10_000;
 
 /**
  * Flushes what was written to a file to the disk: its bytes, and its length.
@@ -23,7 +30,7 @@ const turns = new Semaphore({ total: 8, maxWaiting: Infinity, refusal: "" });
  */
 export async function flushFile(path: string): Promise<void> {
   using _turn = await turns.acquire(1);
-  using file = await Deno.open(path);
+  using file = await openAtLast(path);
   await file.syncData();
 }
 
@@ -36,7 +43,7 @@ export async function flushFile(path: string): Promise<void> {
  */
 export async function flushDirectory(path: string): Promise<void> {
   using _turn = await turns.acquire(1);
-  using directory = await Deno.open(path);
+  using directory = await openAtLast(path);
   try {
     await directory.sync();
   } catch (error) {
@@ -57,5 +64,19 @@ export async function writeFully(
 ): Promise<void> {
   for (let written = 0; written < bytes.byteLength;) {
     written += await file.write(bytes.subarray(written));
+  }
+}
+
+/** Opens a file, if need be once there is a descriptor for it: unlike a flush that fails, this loses nothing. */
+async function openAtLast(path: string): Promise<Deno.FsFile> {
+  const deadline = performance.now() + OPEN_WITHIN_MS;
+  const nextWait = doubling(OPEN_AGAIN_MS);
+  for (;;) {
+    try {
+      return await Deno.open(path);
+    } catch (error) {
+      if (!isShortage(error) || performance.now() > deadline) throw error;
+    }
+    await delay(nextWait());
   }
 }

@@ -1,6 +1,7 @@
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { flushName } from "../files/flush.ts";
+import { isShortage } from "../files/shortage.ts";
 import { Batcher } from "../async/batcher.ts";
 import { settleAll } from "../async/settle_all.ts";
 import { JobLog } from "./job_log.ts";
@@ -13,7 +14,7 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
 /** …and a full log has at least so many of them, so that dropping one costs little of a small log. */
 const SEGMENTS_IN_LIMIT = 16;
 
-/** How often to check whether the disk has room again: from, to. */
+/** How often to check whether the disk has room again, or there is a descriptor: from, to. */
 const RETRY_MS = { first: 20, last: 500 };
 
 /** A log that must not grow has reached its limit. */
@@ -26,8 +27,8 @@ export interface LogWriterOptions {
   /** Unlimited by default. */
   readonly limit?: LogLimit;
   /**
-   * How long to wait for room on a full disk before giving up; 10 s by default. Meanwhile the job
-   * waits too, once its pipe is full.
+   * How long to wait for room on a full disk, or for a descriptor, before giving up; 10 s by default. Meanwhile
+   * the job waits too, once its pipe is full.
    */
   readonly diskTimeoutMs?: number;
   /** Flushes the names of all logs: called once the directory of this one is made. */
@@ -155,7 +156,7 @@ export class LogWriter implements AsyncDisposable {
     if (this.#buffer.byteLength === 0) this.#buffer = new Uint8Array(MAX_RECORD_BYTES);
     const size = encodeRecord(record, log, this.#buffer);
     await this.#makeRoom(size);
-    await this.#whileFull(() => this.#writeBuffer(size));
+    await this.#whileShort(() => this.#writeBuffer(size));
     const { stdoutBytes, stderrBytes } = log;
     const length = data.byteLength;
     log.grow(
@@ -195,8 +196,8 @@ export class LogWriter implements AsyncDisposable {
     }
   }
 
-  /** Tries again as long as the disk is full. */
-  async #whileFull(write: () => Promise<void>): Promise<void> {
+  /** Tries again as long as something has run out. */
+  async #whileShort(write: () => Promise<void>): Promise<void> {
     const deadline = performance.now() + this.#diskTimeoutMs;
     const nextWait = doubling(RETRY_MS);
     for (;;) {
@@ -204,7 +205,7 @@ export class LogWriter implements AsyncDisposable {
       try {
         return await write();
       } catch (error) {
-        if (!isDiskFull(error) || performance.now() + wait > deadline) throw error;
+        if (!isShortage(error) || performance.now() + wait > deadline) throw error;
       }
       await delay(wait);
     }
@@ -232,9 +233,4 @@ export class LogWriter implements AsyncDisposable {
     log.begin(segment);
     return { file, segment };
   }
-}
-
-function isDiskFull(error: unknown): boolean {
-  const code = Reflect.get(Object(error), "code");
-  return code === "ENOSPC" || code === "EDQUOT";
 }

@@ -1,4 +1,6 @@
 import PROC_SHELL from "./proc_shell.sh" with { type: "text" };
+import { doubling } from "../async/doubling.ts";
+import { isShortage } from "../files/shortage.ts";
 import { endOf } from "./child_exit.ts";
 
 /** Where a {@linkcode ProcShell} finds its programs. */
@@ -36,6 +38,11 @@ const RUN_SCRIPT = 'eval "$PROC_SHELL"';
 /** A job of the same user may have suspended the shell. No answer takes that long, on a busy machine either. */
 const SILENT_MS = 10_000;
 
+/** How often to try again to start a shell for which there is no descriptor or no process: from, to. */
+const START_AGAIN_MS = { first: 20, last: 500 };
+/** After how long those who ask are told. */
+const START_WITHIN_MS = 10_000;
+
 /** In UTF-16 units. No answer is that long, but a user may trace a shell that has their rights. */
 const MAX_ANSWER_LENGTH = 4 * 1024 * 1024;
 
@@ -63,6 +70,8 @@ export class ProcShell implements AsyncDisposable {
   readonly #options: ProcShellOptions;
   readonly #pending = new Map<number, Pending>();
   #shell: Shell | null = null;
+  /** Tries again to start one. */
+  #starting: ReturnType<typeof setTimeout> | undefined;
   #lastId = 0;
   #closed = false;
   /** When the shell last said something, or was asked while it had nothing to answer. */
@@ -97,16 +106,22 @@ export class ProcShell implements AsyncDisposable {
     if (this.#pending.size === 0) this.#heardAt = performance.now();
     this.#pending.set(id, pending);
     this.#watch ??= setTimeout(() => this.#look(), this.#silentMs);
-    this.#shell ??= this.#start();
-    this.#send(this.#shell, pending);
+    if (this.#shell !== null) this.#send(this.#shell, pending);
+    else if (this.#starting === undefined) this.#startAtLast();
     return promise;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#watch);
+    clearTimeout(this.#starting);
     const shell = this.#shell;
-    if (shell === null) return;
+    if (shell === null) {
+      this.#rejectAll(
+        new Error("The shell that asks the kernel was closed before it could be started"),
+      );
+      return;
+    }
     // It ends when its input does, unless it is suspended.
     const late = setTimeout(() => this.#killSilent(), this.#silentMs);
     await shell.requests.close().catch(() => {});
@@ -153,6 +168,7 @@ export class ProcShell implements AsyncDisposable {
       stdout: "piped",
       stderr: "null",
     }).spawn();
+    this.#heardAt = performance.now();
     const requests = process.stdin.getWriter();
     return { process, requests, answers: this.#serve(process, requests) };
   }
@@ -184,19 +200,35 @@ export class ProcShell implements AsyncDisposable {
 
   /** Starts another shell and asks it the open questions. Returns its process id, or `null`. */
   #replace(): number | null {
-    try {
-      if (this.#closed) throw new Error("The shell that asks the kernel ended unasked");
-      if (++this.#failures > 3) {
-        throw new Error("The shell that asks the kernel ends at every start");
+    if (this.#closed) {
+      this.#rejectAll(new Error("The shell that asks the kernel ended unasked"));
+    } else if (++this.#failures > 3) {
+      this.#rejectAll(new Error("The shell that asks the kernel ends at every start"));
+    } else this.#startAtLast();
+    return this.#shell?.process.pid ?? null;
+  }
+
+  /** Starts a shell and asks it the open questions, if need be once there are a process and descriptors for it. */
+  #startAtLast(): void {
+    const deadline = performance.now() + START_WITHIN_MS;
+    const nextWait = doubling(START_AGAIN_MS);
+    const start = () => {
+      this.#starting = undefined;
+      try {
+        this.#shell = this.#start();
+      } catch (error) {
+        if (!isShortage(error) || performance.now() > deadline) this.#rejectAll(error);
+        else this.#starting = setTimeout(start, nextWait());
+        return;
       }
-      this.#shell = this.#start();
-    } catch (error) {
-      for (const { reject } of this.#pending.values()) reject(error);
-      this.#pending.clear();
-      return null;
-    }
-    for (const pending of this.#pending.values()) this.#send(this.#shell, pending);
-    return this.#shell.process.pid;
+      for (const pending of this.#pending.values()) this.#send(this.#shell, pending);
+    };
+    start();
+  }
+
+  #rejectAll(error: unknown): void {
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
   }
 
   #answer(line: string): void {

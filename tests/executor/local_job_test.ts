@@ -29,10 +29,14 @@ function treeWith(part: Partial<JobTree>): JobTree {
   };
 }
 
-function run(test: TestLog, process: Process, tree: JobTree): LocalJob {
-  const onFault = (error: unknown) => {
+function run(
+  test: TestLog,
+  process: Process,
+  tree: JobTree,
+  onFault: (error: unknown) => void = (error) => {
     throw error;
-  };
+  },
+): LocalJob {
   return new LocalJob({
     jobId: "job",
     execution: { timeoutMs: 0, gracePeriodMs: 10_000 },
@@ -98,6 +102,37 @@ Deno.test("SIGKILL is sent until the leader has ended, which may not be in its t
     assert.deepEqual(ended.exitStatus, { signal: "SIGKILL" });
     assert.equal(kills, 4);
   }
+});
+
+Deno.test("SIGKILL is sent again if it could not be, which is reported once", async () => {
+  await using test = await openLog();
+  const { process, end } = silentProcess();
+  const faults: unknown[] = [];
+  let kills = 0;
+  const kill = () => {
+    if (++kills < 4) return Promise.reject(new Error("No process left"));
+    end({ signal: "SIGKILL" });
+    return Promise.resolve();
+  };
+  const running = run(test, process, treeWith({ kill }), (error) => void faults.push(error));
+  await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "stopped" });
+  assert.deepEqual((await running.ended).end.exitStatus, { signal: "SIGKILL" });
+  assert.deepEqual(faults.map(String), ["Error: No process left"]);
+});
+
+Deno.test("A job ends only once it is known that nothing of it is left, even if that takes a few attempts", async () => {
+  await using test = await openLog();
+  const { process, end } = silentProcess();
+  const usage = { cpuMs: 1, peakMemoryBytes: 2, oomKills: 0 };
+  let looks = 0;
+  const release = () => {
+    if (++looks < 4) return Promise.reject(new Error("No process left"));
+    return Promise.resolve({ empty: true, usage } as const);
+  };
+  const running = run(test, process, treeWith({ release }));
+  end({ code: 3 });
+  const outcome = await running.ended;
+  assert.deepEqual([outcome.end.exitStatus, outcome.usage], [{ code: 3 }, usage]);
 });
 
 Deno.test("A signal is sent until it reaches something", async () => {

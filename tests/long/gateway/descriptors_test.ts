@@ -4,6 +4,8 @@ import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import { daemonLine, WITHOUT_REST } from "../../end_to_end/daemon.ts";
 import { TcpProxy } from "../../end_to_end/proxy.ts";
+import { executorsIn } from "../../daemon/executor_fixture.ts";
+import { JobWorkerError } from "../../../lib/errors.ts";
 import { until } from "../../worker/fixture.ts";
 import { Follower, PrintingJobs } from "../../gateway/followers.ts";
 
@@ -106,4 +108,56 @@ Deno.test("400 idle connections at a limit of 200 descriptors leave the daemon s
   const crowd = reports.filter((line) => line.includes("too many connections"));
   // One, and one more if the gateway was replaced.
   assert.ok(crowd.length === 1 || crowd.length === 2, `${reports}`);
+});
+
+/** How many descriptors a process has. */
+async function descriptorsOf(pid: number): Promise<number> {
+  return (await Array.fromAsync(Deno.readDir(`/proc/${pid}/fd`))).length;
+}
+
+Deno.test("660 starts at a limit of 2,048 descriptors leave the daemon serving, with some to spare", async () => {
+  await using certificates = await TestCertificates.create();
+  await using daemon = await LimitedDaemon.start(certificates, 2_048);
+  await using connections = new AsyncDisposableStack();
+  const [admin, operator] = await Promise.all(
+    (["client", "operator"] as const).map(async (user) => {
+      const { address } = connections.use(TcpProxy.listen(daemon.port));
+      return connections.use(await connect({ address, ...await certificates.material(user) }));
+    }),
+  );
+  assert.ok(admin !== undefined && operator !== undefined);
+  // A job that takes as many as any does: it prints, and has an input.
+  const command = { name: "sh", args: ["-c", "echo; exec cat"], env: {}, workingDirectory: "" };
+  const request = { command, labels: {}, requestId: "", execution: { hasInput: true } };
+  const jobIds: string[] = [];
+  const refusals = new Map<string, number>();
+  const startMany = async (client: JobWorkerClient) => {
+    for (let count = 0; count < 55; count++) {
+      try {
+        jobIds.push((await client.startJob(request)).jobId);
+      } catch (error) {
+        assert.ok(
+          error instanceof JobWorkerError && error.code === "resource_exhausted",
+          `${error}`,
+        );
+        refusals.set(error.message, (refusals.get(error.message) ?? 0) + 1);
+      }
+    }
+  };
+  await Promise.all([admin, operator].flatMap((client) => Array(6).fill(client)).map(startMany));
+  assert.equal(jobIds.length, 330);
+  assert.equal([...refusals.values()].reduce((sum, count) => sum + count), 330);
+  const messages = [...refusals.keys()];
+  assert.ok(messages.every((message) => message.includes("--max-running")), `${messages}`);
+  const [executor = 0] = await executorsIn(`${daemon.directory}/data`);
+  const used = await until(async () => {
+    const counts = await Promise.all([daemon.pid, executor].map(descriptorsOf));
+    // Each has its log by then.
+    return (counts[1] ?? 0) >= 330 * 5 && counts;
+  });
+  assert.ok(used.every((count) => count < 1_800), `${used} descriptors of engine and executor`);
+  const [jobId = ""] = jobIds;
+  const { owner } = await admin.getJob({ jobId });
+  await admin.stopJob({ jobId, stopSignal: "", gracePeriodMs: null });
+  await (owner === "operator" ? operator : admin).startJob(request);
 });
