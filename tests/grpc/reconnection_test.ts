@@ -3,7 +3,8 @@ import { abortable } from "../../lib/async/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { Channel } from "../../lib/grpc/channel.ts";
 import { Reconnection } from "../../lib/grpc/reconnection.ts";
-import type { StreamLogsRequest } from "../../lib/service/job_service.ts";
+import type { StreamAuditRequest, StreamLogsRequest } from "../../lib/service/job_service.ts";
+import { WHOLE_RECORD } from "../service/samples.ts";
 import { batchOf, FAILED_JOB, JOB, TestServer } from "./fixture.ts";
 
 const FROM_THE_START: StreamLogsRequest = {
@@ -56,6 +57,33 @@ Deno.test("JobWorkerClient.streamLogs() resumes after broken connections, and no
   assert.deepEqual(last?.finishedJob, FAILED_JOB);
   assert.equal(starts.length, 6);
   assert.equal(reconnections, 5);
+});
+
+Deno.test("JobWorkerClient.streamAudit() continues behind the last line that came, and asks for the same", async () => {
+  const requests: StreamAuditRequest[] = [];
+  await using server = await TestServer.start({
+    async *streamAudit(request, { signal }) {
+      requests.push(request);
+      yield { records: [], position: request.position };
+      if (requests.length === 3) return;
+      yield { records: [WHOLE_RECORD], position: `0123456789abcdef:${requests.length}` };
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+    },
+  });
+  await using client = await server.connect();
+  let lines = 0;
+  for await (const { records } of client.streamAudit({ user: "dora", follow: true })) {
+    lines += records.length;
+    if (records.length > 0) server.dropConnections();
+  }
+  assert.equal(lines, 2);
+  const rest = { jobIdPrefix: "", method: "", deniedOnly: false, follow: true };
+  assert.deepEqual(
+    requests,
+    ["", "0123456789abcdef:1", "0123456789abcdef:2"].map((position) => (
+      { user: "dora", ...rest, position }
+    )),
+  );
 });
 
 Deno.test("JobWorkerClient.streamLogs() keeps where to start until something has come", async () => {
