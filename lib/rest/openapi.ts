@@ -80,6 +80,7 @@ function describe(operation: Operation): Record<string, unknown> {
         ...(answer.headers && { headers: headersOf(answer.headers) }),
         content: contentOf(answer.content),
       },
+      ...(operation.empty && { 204: { description: operation.empty } }),
       ...failuresOf(operation),
     },
   };

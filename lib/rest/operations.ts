@@ -30,6 +30,8 @@ export interface Operation {
     /** Headers of this answer, and what each one means. */
     readonly headers?: Readonly<Record<string, string>>;
   };
+  /** When it is answered with nothing, by status 204. */
+  readonly empty?: string;
   /** The form of an error, unless it is a problem of RFC 9457. */
   readonly failure?: {
     readonly schema: z.ZodType;
@@ -122,8 +124,7 @@ export const OPERATIONS = {
     summary: "Read the output of a job: as raw bytes or, if the Accept header asks for them, as " +
       "lines of JSON or server-sent events, both with times. With follow=1, server-sent events are " +
       "the default. The id of an event is the offset to continue from; if the log is not followed, a " +
-      "hyphen and the offset at which it ends come after that. An EventSource that reconnects after " +
-      "it has received everything is answered with 204",
+      "hyphen and the offset at which it ends come after that",
     query: schemas.logQuery,
     exclusive: { name: "start", of: ["offset", "tail", "since"] },
     answer: {
@@ -147,6 +148,7 @@ export const OPERATIONS = {
           "that was cut off, send this value as end, together with offset",
       },
     },
+    empty: "The client has received all events already; an EventSource does not reconnect then",
   },
   readAudit: {
     method: "GET",

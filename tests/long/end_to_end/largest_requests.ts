@@ -37,7 +37,7 @@ const CHARACTERS = ["a", "\0", "\n", ":", "=", "/", "\\", '"', "😀", "\u202e",
 const MAX_PIECE = 131_072;
 
 /** The most arguments and variables, in number and in bytes: each of these is a job that runs. */
-const LARGEST_STARTS: readonly Message[] = [
+const MAX_STARTS: readonly Message[] = [
   { args: Array<string>(131_072).fill("6bytes") },
   { args: Array<string>(15).fill("a".repeat(MAX_PIECE - 1)) },
   { env: named(4_096, "v".repeat(480)) },
@@ -83,7 +83,7 @@ export function messagesOf(
       for (let at = 0; at < noise.length; at++) noise[at] = bytes[at % bytes.length] ?? 0;
       return noise;
     });
-  const largest = method === "startJob" ? fc.constantFrom(...LARGEST_STARTS) : whole;
+  const largest = method === "startJob" ? fc.constantFrom(...MAX_STARTS) : whole;
   return fc.oneof(
     { arbitrary: whole.map((message) => type.encode(message).finish()), weight: 7 },
     { arbitrary: largest.map((message) => type.encode(message).finish()), weight: 2 },
