@@ -29,6 +29,7 @@ import {
 } from "../auth/client_certificate.ts";
 import type { DenyList } from "../auth/deny_list.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
+import { admitFirst } from "../net/admit_first.ts";
 import { bind, type Binding } from "../net/bind.ts";
 import { JobWorkerError } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../net/host_port.ts";
@@ -130,8 +131,7 @@ export class TlsListener implements AsyncDisposable {
       ALPNProtocols: ["h2"],
       handshakeTimeout: options.handshakeTimeoutMs ?? HANDSHAKE_TIMEOUT_MS,
     });
-    // Before the server's own listener, which starts the handshake.
-    this.#server.prependListener("connection", (socket) => this.#onTcpConnection(socket));
+    admitFirst(this.#server, (socket) => this.#admits(socket));
     this.#server.on("tlsClientError", (error, socket) => this.#onHandshakeError(error, socket));
     this.#server.on("secureConnection", (socket) => this.#onSecureConnection(socket));
     this.#probe = new ListenerProbe(this.#server, options.slowness);
@@ -215,17 +215,18 @@ export class TlsListener implements AsyncDisposable {
     this.#server.on("error", this.#options.onError);
   }
 
-  #onTcpConnection(socket: Socket): void {
+  #admits(socket: Socket): boolean {
     const peer = peerOf(socket);
     const refusal = this.#admission.admit(socket);
     if (refusal !== null) {
       socket.destroy();
       this.#refuseUnseen(peer, refusal);
-      return;
+      return false;
     }
     this.#peers.set(socket, peer);
     this.#handshakes.set(peer, socket);
     socket.once("close", () => this.#endHandshake(peer));
+    return true;
   }
 
   #onDropped(socket: Socket): void {
@@ -240,7 +241,7 @@ export class TlsListener implements AsyncDisposable {
     const peer = this.#peers.get(Object(transport));
     // A handshake that has timed out stays open unless it is closed here.
     socket.destroy();
-    // Without a peer it was refused or dropped, which has been reported. And a client that left without sending a
+    // Without a peer it was dropped, which has been reported. And a client that left without sending a
     // byte only checked the port, as a load balancer does, or a process that shares it.
     if (peer === undefined || isNullConnection(error, transport)) return;
     const detail: unknown = socket.authorizationError;

@@ -11,6 +11,7 @@ import {
 } from "../auth/admission_control.ts";
 import { handshakeFault } from "../auth/handshake_alert.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
+import { admitFirst } from "../net/admit_first.ts";
 import { bind, type Binding } from "../net/bind.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { HostPort } from "../net/host_port.ts";
@@ -118,8 +119,7 @@ export class RestServer implements AsyncDisposable {
       connectionsCheckingInterval: Math.min(headersMs, 1000),
       maxHeaderSize: MAX_HEADER_BYTES,
     });
-    // Before the server's own listener, which starts the handshake.
-    this.#server.prependListener("connection", (socket) => this.#onConnection(socket as Socket));
+    admitFirst(this.#server, (socket) => this.#admits(socket));
     this.#server.on("tlsClientError", (error, socket) => this.#onHandshakeError(error, socket));
     this.#server.on("clientError", (error, socket) => this.#onClientError(error, socket as Socket));
     this.#server.on("request", (...exchange) => void this.#onRequest(...exchange));
@@ -199,16 +199,17 @@ export class RestServer implements AsyncDisposable {
     }
   }
 
-  #onConnection(socket: Socket): void {
+  #admits(socket: Socket): boolean {
     const refusal = this.#admission.admit(socket);
     if (refusal === null) {
       // Detects within about two minutes that the other side has vanished.
       socket.setKeepAlive(true, 30_000);
-      return;
+      return true;
     }
     const peer = peerOf(socket);
     socket.destroy();
     this.#report(peer, ADMISSION_MESSAGES[refusal]);
+    return false;
   }
 
   #onHandshakeError(error: Error, socket: TLSSocket): void {
