@@ -20,6 +20,7 @@ export interface AnnouncedMessage {
  */
 export class MessageDecoder {
   readonly #isWanted: (message: AnnouncedMessage) => boolean;
+  readonly #onComplete: () => void;
   readonly #prefix = Buffer.alloc(PREFIX_BYTES);
   #prefixBytes = 0;
   /** What has come of the message, prefix included; `null` if it is not wanted. */
@@ -30,9 +31,11 @@ export class MessageDecoder {
   /**
    * @param isWanted false to have an empty message in place of this one; throws to end the call as
    *   `RESOURCE_EXHAUSTED`
+   * @param onComplete told when all of a message has come
    */
-  constructor(isWanted: (message: AnnouncedMessage) => boolean) {
+  constructor(isWanted: (message: AnnouncedMessage) => boolean, onComplete = () => {}) {
     this.#isWanted = isWanted;
+    this.#onComplete = onComplete;
   }
 
   /** Adds what has come; returns the messages that are complete, each with its prefix. */
@@ -47,6 +50,7 @@ export class MessageDecoder {
       if (this.#parts !== null) messages.push(Buffer.concat(this.#parts));
       this.#parts = null;
       this.#prefixBytes = 0;
+      this.#onComplete();
     }
     return messages;
   }

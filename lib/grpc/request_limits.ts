@@ -7,12 +7,23 @@ import {
 } from "../service/methods.ts";
 import type { Caller } from "../service/job_service.ts";
 import { wireName } from "./codecs.ts";
-import type { ServerInterceptingCallInterface, ServerInterceptor } from "./grpc.ts";
+import {
+  ServerInterceptingCall,
+  type ServerInterceptingCallInterface,
+  type ServerInterceptor,
+} from "./grpc.ts";
 import { type AnnouncedMessage, MessageDecoder } from "./message_decoder.ts";
 import { JOB_WORKER } from "./protocol.ts";
+import { ReceivingBudget } from "./receiving_budget.ts";
 
 /** The most bytes of a request of the services beside ours: the name of a service, or of a file. */
 const MAX_OTHER_BYTES = 8 * 1024;
+
+/** Requests up to this size, which nearly all are, come in one piece or a few. */
+const SMALL_REQUEST_BYTES = 64 * 1024;
+
+/** For sixteen of the largest requests of a user at once, and for four such users. */
+const RECEIVING_LIMITS = { perUser: 64 * 1024 * 1024, total: 256 * 1024 * 1024 };
 
 /** By the path of a call. */
 const METHOD_OF: ReadonlyMap<string, JobMethod> = new Map(
@@ -36,6 +47,7 @@ interface ReceivingCall {
 export function requestLimits(
   callerOf: (call: ServerInterceptingCallInterface) => Caller,
 ): ServerInterceptor {
+  const budget = new ReceivingBudget(RECEIVING_LIMITS);
   return function limitRequest({ path }, call) {
     const method = METHOD_OF.get(path);
     const maxBytes = method === undefined ? MAX_OTHER_BYTES : METHODS[method].maxRequestBytes;
@@ -44,19 +56,27 @@ export function requestLimits(
       throw new TypeError("Cannot bound a request: this is not a call of grpc-js 1.14.7");
     }
     receiving.maxReceiveMessageSize = maxBytes;
+    let share: Disposable | null = null;
+    const release = () => share?.[Symbol.dispose]();
     receiving.decoder = new MessageDecoder((message) => {
       if (isCheap(message)) return true;
-      if (method !== undefined && !mayCall(callerOf(call).identity, method)) {
+      const { identity } = callerOf(call);
+      if (method !== undefined && !mayCall(identity, method)) {
         // The answer does not wait for the rest, which nobody reads: right after the empty message is taken.
         queueMicrotask(() => receiving.handleEndEvent());
         return false;
       }
-      if (message.bytes <= maxBytes) return true;
-      throw new RangeError(
-        `Received message larger than max (${message.bytes} bytes, and ${path} takes ${maxBytes})`,
-      );
-    });
-    return call as ReturnType<ServerInterceptor>;
+      if (message.bytes > maxBytes) {
+        throw new RangeError(
+          `Received message larger than max (${message.bytes} bytes, and ${path} takes ${maxBytes})`,
+        );
+      }
+      if (message.bytes > SMALL_REQUEST_BYTES) share = budget.take(identity.user, message.bytes);
+      return true;
+    }, release);
+    if (maxBytes <= SMALL_REQUEST_BYTES) return call as ServerInterceptingCall;
+    // However the call ends.
+    return new ServerInterceptingCall(call, { start: (next) => next({ onCancel: release }) });
   };
 }
 

@@ -6,6 +6,7 @@ import { JOB_WORKER } from "../../lib/grpc/protocol.ts";
 import { MAX_DENIED_BYTES, METHODS } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
 import { eachMethod } from "../service/samples.ts";
+import { until } from "../worker/fixture.ts";
 import { JOB, TestServer } from "./fixture.ts";
 
 const START = { command: JOB.command, labels: {}, requestId: "", logLimit: null, execution: null };
@@ -137,6 +138,54 @@ Deno.test("a request of somebody who may make it is received up to the limit of 
   });
   assert.equal((await send(gzipSync(startOf(most + 1)), "gzip")).status, "8");
   assert.deepEqual(asked, []);
+});
+
+Deno.test("requests that are begun and not finished have a limit for each user", async () => {
+  const { server, asked } = await listen();
+  await using _server = server;
+  const { path } = JOB_WORKER.StartJob;
+  const most = METHODS.startJob.maxRequestBytes;
+  const { ca, cert, key } = await server.certificates.material("operator");
+  const session = http2.connect(`https://localhost:${server.port}`, { ca, cert, key });
+  const closed = new Promise((resolve) => session.once("close", resolve));
+  session.on("error", () => {});
+  /** Begins a request, and returns its stream once the server has seen as much. */
+  const begin = async () => {
+    const stream = session.request({
+      ":method": "POST",
+      ":path": path,
+      "content-type": "application/grpc",
+      te: "trailers",
+    });
+    stream.on("error", () => {});
+    const prefix = Buffer.alloc(5);
+    prefix.writeUInt32BE(most, 1);
+    await new Promise((resolve) => stream.write(prefix, resolve));
+    return stream;
+  };
+  try {
+    const begun = await Promise.all(Array.from({ length: 16 }, begin));
+    const tooMany = { method: path, message: startOf(100_000) };
+    const refused = await until(async () => {
+      const answer = await call(server, "operator", tooMany);
+      return answer.status === "8" && answer;
+    });
+    assert.match(refused.message, /^Too many large requests of user "operator" at once: .* 64 MiB/);
+    assert.equal(
+      (await call(server, "operator", { method: path, message: startOf(60_000) })).status,
+      "0",
+    );
+    begun[0]?.close();
+    await until(async () => (await call(server, "operator", tooMany)).status === "0");
+    // What has come whole is not counted any more.
+    assert.equal((await call(server, "operator", tooMany)).status, "0");
+    for (const stream of begun) stream.close();
+  } finally {
+    session.destroy();
+    await closed;
+  }
+  assert.deepEqual(server.faults, []);
+  assert.ok(asked.length >= 3);
 });
 
 Deno.test("every call has a limit of its own, which is known before its message comes", async () => {

@@ -1,0 +1,51 @@
+/** How many bytes of requests may be on their way at once, in all and for one user. */
+export interface ReceivingLimits {
+  readonly total: number;
+  readonly perUser: number;
+}
+
+/**
+ * Memory for requests of which only a part has come. A client may begin a thousand of them on each connection
+ * and finish none.
+ */
+export class ReceivingBudget {
+  readonly #limits: ReceivingLimits;
+  #taken = 0;
+  readonly #takenBy = new Map<string, number>();
+
+  constructor(limits: ReceivingLimits) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Takes memory for a request, until it is disposed of.
+   *
+   * @throws `RangeError`, naming the limit, if there is not so much left
+   */
+  take(user: string, bytes: number): Disposable {
+    const { total, perUser } = this.#limits;
+    const ofUser = this.#takenBy.get(user) ?? 0;
+    if (ofUser + bytes > perUser) throw exceeded(perUser, ` of user "${user}"`);
+    if (this.#taken + bytes > total) throw exceeded(total, "");
+    this.#taken += bytes;
+    this.#takenBy.set(user, ofUser + bytes);
+    const taken = new DisposableStack();
+    taken.defer(() => this.#giveBack(user, bytes));
+    return taken;
+  }
+
+  #giveBack(user: string, bytes: number): void {
+    this.#taken -= bytes;
+    const left = (this.#takenBy.get(user) ?? 0) - bytes;
+    if (left > 0) this.#takenBy.set(user, left);
+    else this.#takenBy.delete(user);
+  }
+}
+
+function exceeded(limit: number, whose: string): RangeError {
+  return new RangeError(
+    `Too many large requests${whose} at once: more than ${
+      limit / 1024 / 1024
+    } MiB are on their way`,
+  );
+}
