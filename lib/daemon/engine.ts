@@ -1,5 +1,6 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
+import { abortable } from "../async/abortable.ts";
 import { EngineServer } from "../engine/server.ts";
 import { formatByteSize } from "../text/byte_size.ts";
 import { messageOf } from "../errors.ts";
@@ -76,7 +77,8 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
   const restoreSocket = async () => {
-    if (!await server.restoreSocket()) return;
+    // Without a descriptor for it that may take long, and must not hold up the end.
+    if (!await abortable(server.restoreSocket(), signal)) return;
     diagnostics.warn("The socket {socket} was removed or replaced: made again", { socket });
   };
   const caps = connectionCaps(descriptors);

@@ -187,7 +187,8 @@ export class ExecutorKeeper implements Executor {
       await client[Symbol.asyncDispose]();
       // One without jobs ends at once. When we have gone, nothing of us uses the data directory any more.
       if (this.#closing !== "end" || client.jobs.size > 0) return;
-      await processEnded(client.hello.pid, this.#options.setsid);
+      // It ends all the same if nobody can be asked whether it has, for want of a descriptor.
+      await processEnded(client.hello.pid, this.#options.setsid).catch(() => {});
     }));
   }
 

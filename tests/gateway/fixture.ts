@@ -18,6 +18,8 @@ import { allProcesses, processStat, until } from "../worker/fixture.ts";
 interface TestHouseOptions extends TestDaemonOptions {
   /** What the daemon may report as an error. */
   readonly expected: RegExp;
+  /** What the daemon exits with; 0 by default. */
+  readonly code?: number;
 }
 
 /** A daemon that is treated badly: it may report some errors, unlike other daemons of tests. */
@@ -25,18 +27,19 @@ export class TestHouse implements AsyncDisposable {
   readonly daemon: TestDaemon;
   readonly #expected: RegExp;
   readonly #connections = new AsyncDisposableStack();
-  #code = 0;
+  #code: number;
 
-  private constructor(daemon: TestDaemon, expected: RegExp) {
+  private constructor(daemon: TestDaemon, { expected, code = 0 }: TestHouseOptions) {
     this.daemon = daemon;
     this.#expected = expected;
+    this.#code = code;
   }
 
   static async start(
     certificates: TestCertificates,
     options: TestHouseOptions,
   ): Promise<TestHouse> {
-    return new TestHouse(await TestDaemon.start(certificates, options), options.expected);
+    return new TestHouse(await TestDaemon.start(certificates, options), options);
   }
 
   /** A connection of the client library that lasts as long as the house. */

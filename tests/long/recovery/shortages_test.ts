@@ -5,6 +5,7 @@ import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import { childrenOfExecutors, executorsIn } from "../../daemon/executor_fixture.ts";
 import { openWorker, outputOf, start as startIn } from "../../daemon/worker_fixture.ts";
+import { processesOf } from "../../end_to_end/process.ts";
 import { TestHouse } from "../../gateway/fixture.ts";
 import { Follower, PrintingJobs } from "../../gateway/followers.ts";
 import {
@@ -168,6 +169,26 @@ Deno.test("A daemon whose gateway was out of memory has another, and no job has 
     expected: GATEWAY_ENDS,
     replaced: "gateway",
   });
+});
+
+Deno.test("A daemon whose engine is out of descriptors can be stopped, and ends its jobs", async () => {
+  // There is no gateway at its end, and what else is reported depends on what is under way by then.
+  await using house = await TestHouse.start(certificates, { expected: / ERROR /, code: 1 });
+  const { daemon } = house;
+  const client = await house.connect();
+  const { jobId } = await start(client, "exec sleep 1000");
+  const { engine, gateway } = await rolesOf(house, `${daemon.directory}/data`);
+  await using _shortage = await withoutDescriptors(engine);
+  for (let call = 0; call < 20; call++) void client.getJob({ jobId }).catch(() => {});
+  await house.diagnosed(/listening failed/);
+  Deno.kill(gateway, "SIGKILL");
+  await house.diagnosed(/starting another/);
+  // By then it waits for the socket, which comes before the gateway.
+  await delay(1_000);
+  const { code, stderr } = await soon(daemon.stop(), () => "the end of the daemon");
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /Shutting down: SIGTERM\n/);
+  assert.deepEqual(await processesOf([jobId]), []);
 });
 
 /** The runtime ends threads that have nothing to do for ten seconds. */
