@@ -24,8 +24,9 @@ function executorWith(found: Partial<AdoptedJobs>, abandoned: string[] = []): Ex
 
 /** A job that an executor holds, of which only the id is looked at. */
 function heldJob(jobId: string, released: string[]): RunningJob {
-  const part: Pick<RunningJob, "jobId" | "confirm" | "release"> = {
+  const part: Pick<RunningJob, "jobId" | "confirm" | "release" | "stop"> = {
     jobId,
+    stop: ({ stopSignal }) => Promise.resolve(void released.push(`${stopSignal} ${jobId}`)),
     confirm: () => {},
     release: () => void released.push(jobId),
   };
@@ -75,13 +76,17 @@ Deno.test("recover() lets the jobs that an executor holds go on, and the others 
   for (const jobId of held) assert.equal((await store.get(jobId))?.end, null);
 });
 
-Deno.test("recover() releases jobs whose end is recorded, or that nobody knows", async () => {
+Deno.test("recover() ends and releases jobs whose end is recorded, or that nobody knows", async () => {
   await using store = new MemoryStore();
   await store.put(job({ jobId: "ended", end: DONE }));
   const released: string[] = [];
   const held = ["ended", "unknown"].map((jobId) => heldJob(jobId, released));
   const { adopted, lost } = await recovered(store, executorWith({ held }));
-  assert.deepEqual([released, adopted, lost], [["ended", "unknown"], [], []]);
+  assert.deepEqual([released, adopted, lost], [
+    ["KILL ended", "ended", "KILL unknown", "unknown"],
+    [],
+    [],
+  ]);
 });
 
 Deno.test("recover() forgets a job that never got a process, if that is certain", async () => {

@@ -41,6 +41,7 @@ function openApi() {
       peer: "192.0.2.7:5000",
       openEnded: () => {},
       addTrailer: () => {},
+      authenticated: () => {},
     });
     await response.body?.cancel();
     return response.status;
