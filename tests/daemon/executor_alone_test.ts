@@ -75,6 +75,8 @@ Deno.test("A data directory that was moved has its jobs, and another executor fo
   await Deno.mkdir(before);
   const first = await openWorker(before, SETTINGS);
   const jobId = await start(first.worker, "echo printed; read line; exit 5", { hasInput: true });
+  // What it has not printed by then would be for a log where the directory was.
+  await until(async () => (await first.worker.get(jobId)).stdoutBytes > 0);
   await first.handOver();
   await Deno.rename(before, after);
   await using second = await openWorker(after, SETTINGS);
