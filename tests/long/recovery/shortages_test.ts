@@ -172,7 +172,7 @@ Deno.test("A daemon whose gateway was out of memory has another, and no job has 
 });
 
 /** The client of a daemon that is gone tries to connect again for a while, in timers of grpc-js. */
-const WITH_LATE_TIMERS = { sanitizeOps: false };
+const WITH_LATE_TIMERS = { sanitizeOps: false, sanitizeResources: false };
 
 Deno.test({
   name: "A daemon whose engine is out of descriptors can be stopped, and ends its jobs",
