@@ -1,31 +1,15 @@
+import { PASSWORD, startRestDaemon } from "./real_daemon.ts";
 import { join } from "node:path";
 import { setPassword } from "../../lib/auth/password_file_edit.ts";
 import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { TestDaemon } from "../end_to_end/daemon.ts";
 import { type Finished, TestProcess } from "../end_to_end/process.ts";
 import { programLine } from "../programs.ts";
 import { until } from "../worker/fixture.ts";
 import { basic } from "./fixture.ts";
 
-const PASSWORD = "correct horse";
-
-await using resources = new AsyncDisposableStack();
-const certificates = resources.use(await TestCertificates.create());
-const users = join(certificates.directory, "users.htpasswd");
-await setPassword(users, "alice", { password: PASSWORD, roles: ["operator"] });
-await setPassword(users, "victor", { password: PASSWORD, roles: ["viewer"] });
-const daemon = resources.use(
-  await TestDaemon.start(certificates, {
-    args: ["--rest-address=127.0.0.1:0", `--users=${users}`],
-  }),
-);
-const [, address = ""] = await until(async () =>
-  /serving REST at https:\/\/(\S+)\n/.exec((await daemon.outputs()).stdout) ?? false
-);
-const http = resources.use(Deno.createHttpClient({ caCerts: [certificates.ca.cert] }));
-const owned = resources.move();
-Deno.test.afterAll(() => owned[Symbol.asyncDispose]());
+const rest = await startRestDaemon();
+Deno.test.afterAll(async () => await rest[Symbol.asyncDispose]());
+const { certificates, users, daemon, restAddress: address, http } = rest;
 
 function ask(path: string, user = "alice", init: RequestInit = {}): Promise<Response> {
   const headers = { Authorization: basic(user, PASSWORD), ...init.headers };

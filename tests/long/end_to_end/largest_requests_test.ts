@@ -1,6 +1,4 @@
 import { Buffer } from "node:buffer";
-import { join } from "node:path";
-import { setPassword } from "../../../lib/auth/password_file_edit.ts";
 import { messageOf } from "../../../lib/errors.ts";
 import { Channel } from "../../../lib/grpc/channel.ts";
 import { streamCall, unaryCall } from "../../../lib/grpc/client_call.ts";
@@ -17,13 +15,11 @@ import {
   MAX_DENIED_BYTES,
 } from "../../../lib/service/methods.ts";
 import { assert } from "../../assert.ts";
-import { TestCertificates } from "../../certificates.ts";
-import { TestDaemon } from "../../end_to_end/daemon.ts";
 import { gatewaysOf } from "../../gateway/fixture.ts";
 import { fc } from "../../random.ts";
 import { basic } from "../../rest/fixture.ts";
+import { PASSWORD, startRestDaemon } from "../../rest/real_daemon.ts";
 import { soon } from "../../soon.ts";
-import { until } from "../../worker/fixture.ts";
 import { bodiesOf, messagesOf } from "./largest_requests.ts";
 import type { FromNeighbour, ToNeighbour } from "./neighbour_worker.ts";
 
@@ -41,8 +37,6 @@ const MAX_NEIGHBOUR_MS = 250;
 
 /** The most memory that engine and gateway may ever have held, in MiB: an idle one has a sixth of it. */
 const MAX_MEMORY_MIB = 768;
-
-const PASSWORD = "correct horse";
 
 /** Somebody who asks for their job all the time. */
 class Neighbour implements AsyncDisposable {
@@ -127,19 +121,7 @@ async function ended(what: () => string, call: Promise<unknown>): Promise<void> 
 }
 
 await using resources = new AsyncDisposableStack();
-const certificates = resources.use(await TestCertificates.create());
-const users = join(certificates.directory, "users.htpasswd");
-await setPassword(users, "alice", { password: PASSWORD, roles: ["operator"] });
-await setPassword(users, "victor", { password: PASSWORD, roles: ["viewer"] });
-const daemon = resources.use(
-  await TestDaemon.start(certificates, {
-    args: ["--rest-address=127.0.0.1:0", `--users=${users}`],
-  }),
-);
-const [, restAddress = ""] = await until(async () =>
-  /serving REST at https:\/\/(\S+)\n/.exec((await daemon.outputs()).stdout) ?? false
-);
-const http = resources.use(Deno.createHttpClient({ caCerts: [certificates.ca.cert] }));
+const { certificates, daemon, restAddress, http } = resources.use(await startRestDaemon());
 const { ca } = await certificates.material("client");
 const [operator, stranger] = [
   { ca, ...await certificates.issue({ subject: [["O", "operator"], ["CN", "olga"]] }) },
