@@ -25,13 +25,27 @@ interface Taken extends Disposable {
   giveOne(): void;
 }
 
-/** Takes all descriptors that are left. */
-function takeDescriptors(): Taken {
+/** Opens files until there is no descriptor left, and returns how many it could open. */
+function openFiles(files: Deno.FsFile[]): number {
+  for (let opened = 0;; opened++) {
+    try {
+      files.push(Deno.openSync("/dev/null"));
+    } catch (error) {
+      assert.match(messageOf(error), /Too many open files/);
+      return opened;
+    }
+  }
+}
+
+/**
+ * Takes all descriptors that are left, until none has come back for a while: threads of the runtime open and
+ * close files of its caches when a program has begun.
+ */
+async function takeDescriptors(): Promise<Taken> {
   const taken: Deno.FsFile[] = [];
-  try {
-    for (;;) taken.push(Deno.openSync("/dev/null"));
-  } catch (error) {
-    assert.match(messageOf(error), /Too many open files/);
+  for (let quiet = 0; quiet < 20; quiet++) {
+    if (openFiles(taken) > 0) quiet = 0;
+    await delay(20);
   }
   return {
     giveOne: () => taken.pop()?.close(),
@@ -51,7 +65,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     await using test = await openLog();
     let written: Promise<void>;
     {
-      using _taken = takeDescriptors();
+      using _taken = await takeDescriptors();
       written = write(test.writer, "hello");
       assert.ok(await waits(written));
     }
@@ -63,7 +77,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     await Deno.writeTextFile(`${directory.path}/file`, "hello");
     let flushed: Promise<void>;
     {
-      using _taken = takeDescriptors();
+      using _taken = await takeDescriptors();
       flushed = flushFile(`${directory.path}/file`);
       assert.ok(await waits(flushed));
     }
@@ -74,13 +88,13 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     await using shell = new ProcShell(TOOLS);
     let answers: Promise<string[]>;
     {
-      using _taken = takeDescriptors();
+      using _taken = await takeDescriptors();
       answers = Promise.all([shell.ask("uid"), shell.ask("uid")]);
       assert.ok(await waits(answers));
     }
     assert.deepEqual(await answers, Array(2).fill(String(Deno.uid())));
     const late = new ProcShell(TOOLS);
-    using _taken = takeDescriptors();
+    using _taken = await takeDescriptors();
     const answer = rejection(late.ask("uid"));
     await late[Symbol.asyncDispose]();
     assert.match(messageOf(await answer), /was closed before it could be started/);
@@ -99,11 +113,11 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     const clients = [await connect()];
     await until(() => Promise.resolve(accepted.length === 1));
     {
-      using taken = takeDescriptors();
+      using taken = await takeDescriptors();
       taken.giveOne();
       clients.push(await connect());
       await until(() => Promise.resolve(accepted.length === 2));
-      using _rest = takeDescriptors();
+      using _rest = await takeDescriptors();
       taken.giveOne();
       clients.push(await connect());
       assert.ok(await waits(until(() => Promise.resolve(accepted.length === 3))));
@@ -126,7 +140,7 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
     const watch = engine.client.watchJobs({ filter: {} }, context())[Symbol.asyncIterator]();
     await watch.next();
     {
-      using taken = takeDescriptors();
+      using taken = await takeDescriptors();
       taken.giveOne();
       await Deno.connect({ transport: "unix", path: engine.path }).then(
         (connection) => connection.close(),
