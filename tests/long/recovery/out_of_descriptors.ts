@@ -5,17 +5,17 @@
  * @module
  */
 
-import { delay } from "../../lib/async/delay.ts";
-import { flushFile } from "../../lib/files/flush.ts";
-import { messageOf } from "../../lib/errors.ts";
-import { connectionsOf } from "../../lib/net/connections.ts";
-import { ProcShell } from "../../lib/process/proc_shell.ts";
-import { assert } from "../assert.ts";
-import { context, TestEngine } from "../engine/fixture.ts";
-import { JOB } from "../grpc/fixture.ts";
-import { openLog, recordsOf, write } from "../log/log_fixture.ts";
-import { TOOLS } from "../process/tools.ts";
-import { rejection, temporaryDirectory, textOf, until } from "../worker/fixture.ts";
+import { delay } from "../../../lib/async/delay.ts";
+import { flushFile } from "../../../lib/files/flush.ts";
+import { messageOf } from "../../../lib/errors.ts";
+import { connectionsOf } from "../../../lib/net/connections.ts";
+import { ProcShell } from "../../../lib/process/proc_shell.ts";
+import { assert } from "../../assert.ts";
+import { context, TestEngine } from "../../engine/fixture.ts";
+import { JOB } from "../../grpc/fixture.ts";
+import { openLog, recordsOf, write } from "../../log/log_fixture.ts";
+import { TOOLS } from "../../process/tools.ts";
+import { rejection, temporaryDirectory, textOf, until } from "../../worker/fixture.ts";
 
 /** Longer than anything waits between two attempts. */
 const A_WHILE_MS = 700;

@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
-import { assert } from "../assert.ts";
-import { ROOT } from "../programs.ts";
+import { assert } from "../../assert.ts";
+import { ROOT } from "../../programs.ts";
 
 const PROGRAM = fileURLToPath(import.meta.resolve("./out_of_descriptors.ts"));
 

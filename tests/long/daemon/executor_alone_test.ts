@@ -1,11 +1,11 @@
 /** What an executor goes through while no engine is there. */
 
-import { delay } from "../../lib/async/delay.ts";
-import { executorSockets } from "../../lib/daemon/data_directory.ts";
-import { assert } from "../assert.ts";
-import { liveProcesses, temporaryDirectory, until } from "../worker/fixture.ts";
-import { executorsIn } from "./executor_fixture.ts";
-import { openWorker, outputOf, start } from "./worker_fixture.ts";
+import { delay } from "../../../lib/async/delay.ts";
+import { executorSockets } from "../../../lib/daemon/data_directory.ts";
+import { assert } from "../../assert.ts";
+import { liveProcesses, temporaryDirectory, until } from "../../worker/fixture.ts";
+import { executorsIn } from "../../daemon/executor_fixture.ts";
+import { openWorker, outputOf, start } from "../../daemon/worker_fixture.ts";
 
 const SETTINGS = { home: "/", cgroups: false };
 
