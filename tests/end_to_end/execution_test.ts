@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { niceness } from "../niceness.ts";
 import { randomBytes, sha256 } from "../worker/fixture.ts";
 import { sharedDaemon, TestDaemon } from "./daemon.ts";
 import { processesOf } from "./process.ts";
@@ -98,7 +99,7 @@ Deno.test("stop --all stops the jobs of its labels and no other", async () => {
 
 Deno.test("A job has the umask and niceness that were asked for, and status shows them", async () => {
   const jobId = await daemon.ran("umask; nice", "--umask", "027", "--nice", "7");
-  assert.equal((await daemon.cli(["logs", "all", jobId])).stdout, "0027\n7\n");
+  assert.equal((await daemon.cli(["logs", "all", jobId])).stdout, `0027\n${niceness(7)}\n`);
   const { stdout } = await daemon.cli(["status", jobId]);
   assert.match(stdout, /^Umask: +027$/m);
   assert.match(stdout, /^Nice: +7$/m);
