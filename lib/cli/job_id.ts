@@ -4,7 +4,7 @@ import { commandText } from "../job/job_words.ts";
 import { outcomeText } from "./job_text.ts";
 import { printable } from "../text/printable.ts";
 import { quoted } from "../text/quoted.ts";
-import { truncate } from "./text_width.ts";
+import { textWidthFor, truncate } from "./text_width.ts";
 
 /** Ids begin with the time, so fewer characters would not distinguish jobs of one year. */
 const MIN_LENGTH = 4;
@@ -34,8 +34,10 @@ export async function resolveJobId({ client, io }: Context, typed: string): Prom
     throw new JobWorkerError("not_found", `There is no job whose id begins with "${prefix}"`);
   }
   if (second === undefined && nextPageToken === "") return first.jobId;
-  const lines = jobs.map((job) => {
-    const command = truncate(commandText(job), 40);
+  const commands = jobs.map(commandText);
+  const textWidth = await textWidthFor(commands);
+  const lines = jobs.map((job, index) => {
+    const command = truncate(commands[index] ?? "", 40, textWidth);
     return `  ${printable(job.jobId)}  ${outcomeText(job)}  ${command}`;
   });
   if (nextPageToken !== "") lines.push("  and more");

@@ -1,4 +1,4 @@
-import { textWidth, truncate } from "./text_width.ts";
+import { textWidthFor, truncate } from "./text_width.ts";
 
 const GAP = "  ";
 
@@ -11,8 +11,12 @@ export interface TableOptions {
 }
 
 /** Lays out rows of printable text in columns as wide as their widest cell. */
-export function table(rows: readonly (readonly string[])[], options: TableOptions): string[] {
+export async function table(
+  rows: readonly (readonly string[])[],
+  options: TableOptions,
+): Promise<string[]> {
   const { columns, paint = (text) => text } = options;
+  const textWidth = await textWidthFor(rows.flat());
   const widths: number[] = [];
   for (const row of rows) {
     row.forEach((cell, column) => {
@@ -26,15 +30,12 @@ export function table(rows: readonly (readonly string[])[], options: TableOption
       if (left <= 0) break;
       const width = Math.min(widths[column] ?? 0, left);
       left -= width + GAP.length;
-      const text = truncate(cell, width);
-      const gap = column === row.length - 1 || left <= 0 ? "" : pad(text, width) + GAP;
+      const text = truncate(cell, width, textWidth);
+      const gap = column === row.length - 1 || left <= 0
+        ? ""
+        : " ".repeat(width - textWidth(text)) + GAP;
       line += paint(text, rowIndex, column) + gap;
     }
     return line;
   });
-}
-
-/** The spaces that make a text `columns` wide. */
-function pad(text: string, columns: number): string {
-  return " ".repeat(columns - textWidth(text));
 }

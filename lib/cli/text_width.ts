@@ -1,21 +1,32 @@
-import stringWidth from "string-width";
+/**
+ * How wide text is on a terminal. What knows the scripts of the world takes as long to load as a call to a
+ * daemon takes: it is loaded once there is text that needs it.
+ *
+ * @module
+ */
 
-const graphemes = new Intl.Segmenter();
+/** Says how many columns of a terminal printable text takes. */
+export type TextWidth = (text: string) => number;
 
-/** How many columns of a terminal printable text takes. */
-export function textWidth(text: string): number {
-  return stringWidth(text);
+const ASCII = /^[ -~]*$/;
+
+/** Measures printable texts. */
+export async function textWidthFor(texts: readonly string[]): Promise<TextWidth> {
+  if (texts.every((text) => ASCII.test(text))) return (text) => text.length;
+  return (await import("string-width")).default;
 }
 
 /** Cuts printable text that is wider than `columns`, and ends it with `…`. */
-export function truncate(text: string, columns: number): string {
+export function truncate(text: string, columns: number, textWidth: TextWidth): string {
   if (textWidth(text) <= columns) return text;
+  if (columns <= 0) return "";
+  if (ASCII.test(text)) return `${text.slice(0, columns - 1)}…`;
   let cut = "";
   let left = columns - 1;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of new Intl.Segmenter().segment(text)) {
     left -= textWidth(segment);
     if (left < 0) break;
     cut += segment;
   }
-  return columns > 0 ? `${cut}…` : "";
+  return `${cut}…`;
 }

@@ -1,11 +1,12 @@
+import stringWidth from "string-width";
 import { fc } from "../random.ts";
 import { table } from "../../lib/cli/table.ts";
-import { textWidth, truncate } from "../../lib/cli/text_width.ts";
+import { textWidthFor, truncate } from "../../lib/cli/text_width.ts";
 import { assert } from "../assert.ts";
 
-Deno.test("table() aligns columns by width, not by length", () => {
+Deno.test("table() aligns columns by width, not by length", async () => {
   const rows = [["A", "B"], ["日本", "x"], ["e\u0301", "y"], ["abc", "z"]];
-  assert.deepEqual(table(rows, { columns: 80 }), [
+  assert.deepEqual(await table(rows, { columns: 80 }), [
     "A     B",
     "日本  x",
     "e\u0301     y",
@@ -13,25 +14,36 @@ Deno.test("table() aligns columns by width, not by length", () => {
   ]);
 });
 
-Deno.test("table() never writes a line wider than the terminal", () => {
+Deno.test("table() never writes a line wider than the terminal", async () => {
   const rows = fc.array(fc.array(fc.string({ unit: "grapheme" }), { minLength: 3, maxLength: 3 }));
-  fc.assert(fc.property(rows, fc.integer({ min: 1, max: 40 }), (rows, columns) => {
-    for (const line of table(rows, { columns })) assert.ok(textWidth(line) <= columns, line);
+  await fc.assert(fc.asyncProperty(rows, fc.integer({ min: 1, max: 40 }), async (rows, columns) => {
+    for (const line of await table(rows, { columns })) {
+      assert.ok(stringWidth(line) <= columns, line);
+    }
   }));
 });
 
-Deno.test("table() paints after cutting", () => {
+Deno.test("table() paints after cutting", async () => {
   const paint = (text: string) => `<${text}>`;
-  assert.deepEqual(table([["ab", "abcdef"]], { columns: 8, paint }), ["<ab>  <abc…>"]);
+  assert.deepEqual(await table([["ab", "abcdef"]], { columns: 8, paint }), ["<ab>  <abc…>"]);
 });
 
-Deno.test("truncate() ends what it cuts with an ellipsis and never splits what is drawn as one", () => {
-  assert.equal(truncate("abcd", 4), "abcd");
-  assert.equal(truncate("abcde", 4), "abc…");
-  assert.equal(truncate("日本語", 4), "日…");
-  assert.equal(truncate("abc", 0), "");
-  assert.equal(truncate("e\u0301".repeat(3), 2), "e\u0301…");
+Deno.test("truncate() ends what it cuts with an ellipsis and never splits what is drawn as one", async () => {
+  const cut = async (text: string, columns: number) =>
+    truncate(text, columns, await textWidthFor([text]));
+  assert.equal(await cut("abcd", 4), "abcd");
+  assert.equal(await cut("abcde", 4), "abc…");
+  assert.equal(await cut("日本語", 4), "日…");
+  assert.equal(await cut("abc", 0), "");
+  assert.equal(await cut("e\u0301".repeat(3), 2), "e\u0301…");
   const family = "👨\u200d👩\u200d👧";
-  assert.equal(textWidth(family), 2);
-  assert.equal(truncate(family.repeat(3), 5), `${family.repeat(2)}…`);
+  assert.equal(stringWidth(family), 2);
+  assert.equal(await cut(family.repeat(3), 5), `${family.repeat(2)}…`);
+});
+
+Deno.test("textWidthFor() measures plain text as what knows all scripts does", async () => {
+  const plain = String.fromCharCode(...Array.from({ length: 95 }, (_, index) => 32 + index));
+  const textWidth = await textWidthFor([plain]);
+  for (const text of ["", " ", plain]) assert.equal(textWidth(text), stringWidth(text));
+  assert.equal((await textWidthFor([plain, "日本"]))("日本"), 4);
 });

@@ -122,7 +122,7 @@ async function list(world: World, verb: ListCertsVerb): Promise<number> {
     one.serialNumber,
   ]);
   const lines = isTerminal
-    ? table([HEADING, ...rows], { columns: io.stdout.columns })
+    ? await table([HEADING, ...rows], { columns: io.stdout.columns })
     : rows.map((row) => row.join("\t"));
   if (lines.length > 0) await printLine(io.stdout, lines.join("\n"));
   return 0;
@@ -191,7 +191,7 @@ async function printFiles(
   if (files.length === 0) return;
   const lines = settings.json
     ? files.map(({ path, content }) => jsonLine({ path, content }))
-    : table(files.map(({ path, content }) => [printable(path), printable(content)]), {
+    : await table(files.map(({ path, content }) => [printable(path), printable(content)]), {
       columns: Infinity,
     });
   await printLine(io.stdout, lines.join("\n"));

@@ -5,7 +5,7 @@ import { type Io, printLine } from "../io.ts";
 import { commandText } from "../../job/job_words.ts";
 import { outcomeText } from "../job_text.ts";
 import { printable } from "../../text/printable.ts";
-import { truncate } from "../text_width.ts";
+import { textWidthFor, truncate } from "../text_width.ts";
 
 /** The user is waiting for an answer to a key press. */
 const TIMEOUT_MS = 2_000;
@@ -59,8 +59,10 @@ async function jobs(
     { filter, pageSize: MAX_JOBS, pageToken: "" },
     { signal: AbortSignal.any([io.interrupted, AbortSignal.timeout(TIMEOUT_MS)]) },
   );
-  return page.jobs.map((job) => ({
+  const commands = page.jobs.map(commandText);
+  const textWidth = await textWidthFor(commands);
+  return page.jobs.map((job, index) => ({
     value: job.jobId,
-    about: `${outcomeText(job)}: ${truncate(commandText(job), 40)}`,
+    about: `${outcomeText(job)}: ${truncate(commands[index] ?? "", 40, textWidth)}`,
   }));
 }

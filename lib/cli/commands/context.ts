@@ -55,7 +55,7 @@ async function list(
   if (rows.length === 0) await tell(io, "No contexts");
   const lines = settings.json
     ? rows.map(([name, values]) => jsonLine({ name, current: name === current, ...values }))
-    : table(
+    : await table(
       rows.map(([name, values]) => [
         name === current ? "*" : " ",
         printable(name),

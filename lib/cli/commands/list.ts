@@ -24,7 +24,7 @@ export async function list(context: Context, verb: ListVerb): Promise<number> {
   if (io.stdout.isTerminal && !settings.json) {
     const jobs = (await Array.fromAsync(pages)).flat();
     if (jobs.length === 0) await tell(io, "No jobs");
-    else await printLine(io.stdout, tableLines(jobs, context).join("\n"));
+    else await printLine(io.stdout, (await tableLines(jobs, context)).join("\n"));
     return 0;
   }
   const line = settings.json ? (job: Job) => jsonLine(jobJson(job)) : tabbedLine;
@@ -50,7 +50,10 @@ const SHORT_ID = 18;
 const HEADING = ["JOB", "STATUS", "EXIT", "STARTED", "TOOK", "OWNER", "COMMAND"];
 const STATUS_COLUMN = HEADING.indexOf("STATUS");
 
-function tableLines(jobs: readonly Job[], { io, settings }: Context): string[] {
+async function tableLines(
+  jobs: readonly Job[],
+  { io, settings }: Context,
+): Promise<string[]> {
   const now = Date.now();
   const paint = paintFor(io.stdout, settings);
   const rows = jobs.map((job) => [
@@ -62,7 +65,7 @@ function tableLines(jobs: readonly Job[], { io, settings }: Context): string[] {
     printable(job.owner),
     commandText(job),
   ]);
-  return table([HEADING, ...rows], {
+  return await table([HEADING, ...rows], {
     columns: io.stdout.columns,
     paint: (text, row, column) => {
       const job = jobs[row - 1];

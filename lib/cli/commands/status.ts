@@ -20,7 +20,7 @@ export async function status(context: Context, verb: StatusVerb): Promise<number
   }
   const details = jobDetails(job, Date.now());
   const paint = paintFor(io.stdout, settings);
-  const lines = table(details.map(([name, text]) => [`${name}:`, text]), {
+  const lines = await table(details.map(([name, text]) => [`${name}:`, text]), {
     columns: Infinity,
     paint: (text, row, column) =>
       column === 1 && details[row]?.[0] === "Status" ? paint(text, statusOf(job)) : text,
