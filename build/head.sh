@@ -13,14 +13,16 @@ fail() {
   exit @FAILURE@
 }
 
+me=$(id -u) || fail "Cannot tell who runs it: id(1) does not work"
+
 # Where the cache may be, best first. What root unpacks is for everybody: for the service, whatever its
 # environment, and for whoever runs the CLI.
 places() {
   case ${XDG_CACHE_HOME-} in /*) echo "$XDG_CACHE_HOME/job-worker" ;; esac
-  [ "$(id -u)" != 0 ] || echo /var/cache/job-worker
+  [ "$me" != 0 ] || echo /var/cache/job-worker
   case ${HOME-} in /*) echo "$HOME/.cache/job-worker" ;; esac
-  [ "$(id -u)" = 0 ] || echo /var/cache/job-worker
-  echo "${TMPDIR:-/tmp}/job-worker-$(id -u)"
+  [ "$me" = 0 ] || echo /var/cache/job-worker
+  echo "${TMPDIR:-/tmp}/job-worker-$me"
 }
 
 # Prints the real path of a directory that only we and root can change. A directory above it may be
@@ -31,7 +33,7 @@ trusted() (
   path=$real
   set -- "$real"
   while path=${path%/*} && [ -n "$path" ]; do set -- "$@" "$path"; done
-  me=$(id -u) && modes=$(stat -c %u:%a -- "$@" /) || exit 1
+  modes=$(stat -c %u:%a -- "$@" /) || exit 1
   above=
   for mode in $modes; do
     case $mode in 0:* | "$me":*) ;; *) exit 1 ;; esac
@@ -130,7 +132,10 @@ unpacked() (
 )
 
 dir=$(unpacked) || exit
-WORKER_EXECUTABLE=$(cd -- "$(dirname -- "$0")" && pwd)/${0##*/}
+case $0 in
+  */*) WORKER_EXECUTABLE=$(cd -- "${0%/*}/" && pwd)/${0##*/} ;;
+  *) WORKER_EXECUTABLE=$(pwd)/$0 ;;
+esac
 export WORKER_EXECUTABLE
 export DENO_DIR="$dir/cache" DENO_NO_UPDATE_CHECK=1
 line=" $* "
