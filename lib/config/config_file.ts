@@ -11,7 +11,7 @@
  */
 
 import { dirname, resolve } from "node:path";
-import { z } from "../text/zod.ts";
+import * as z from "../text/zod.ts";
 import { closest } from "../text/closest.ts";
 import { invalidArgument, type JobWorkerError, pathFaultOf } from "../errors.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";

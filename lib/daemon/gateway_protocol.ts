@@ -6,7 +6,7 @@
  * @module
  */
 
-import { z } from "../text/zod.ts";
+import * as z from "../text/zod.ts";
 
 const hostPortSchema = z.object({ hostname: z.string(), port: z.number() });
 

@@ -6,7 +6,8 @@
  * @module
  */
 
-import { read, z } from "../text/zod.ts";
+import * as z from "../text/zod.ts";
+import { read } from "../text/zod.ts";
 import { ROLES } from "../auth/identity.ts";
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
 import type {

@@ -2,7 +2,7 @@ import type { Credentials } from "../auth/password_login.ts";
 import { tidyCertificates } from "../auth/pem.ts";
 import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
 import { JOB_STATUSES, type JobStatus, type Unknown } from "../job/types.ts";
-import { z } from "../text/zod.ts";
+import * as z from "../text/zod.ts";
 import { type OperationId, OPERATIONS } from "./operations.ts";
 
 /** What is read from an answer. A newer daemon may send more fields, and words that are not known here. */

@@ -1,7 +1,7 @@
 import type { Context } from "hono";
 import { Buffer } from "node:buffer";
 import { accepts } from "hono/accepts";
-import type { z } from "../text/zod.ts";
+import type * as z from "../text/zod.ts";
 import { pullStream } from "../async/pull_stream.ts";
 import { JobWorkerError } from "../errors.ts";
 import type {

@@ -1,6 +1,6 @@
 import type { LogBatch } from "../job/types.ts";
 import { recordJson } from "../job/job_json.ts";
-import type { z } from "../text/zod.ts";
+import type * as z from "../text/zod.ts";
 import type * as schemas from "./schemas.ts";
 
 /** A line of a log: a record, or the gap before the records of its batch. */

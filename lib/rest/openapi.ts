@@ -1,4 +1,4 @@
-import { z } from "../text/zod.ts";
+import * as z from "../text/zod.ts";
 import { VERSION } from "../version.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
 import { type Operation, OPERATIONS } from "./operations.ts";

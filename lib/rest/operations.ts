@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { z } from "../text/zod.ts";
+import type * as z from "../text/zod.ts";
 import type { RestOperation } from "../service/methods.ts";
 import * as schemas from "./schemas.ts";
 

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from "node:http";
-import type { z } from "../text/zod.ts";
+import type * as z from "../text/zod.ts";
 import type { JobWorkerError } from "../errors.ts";
 import { httpStatusOf } from "./http_error.ts";
 import type * as schemas from "./schemas.ts";

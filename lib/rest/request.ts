@@ -6,7 +6,8 @@
 
 import { Buffer } from "node:buffer";
 import type { Context } from "hono";
-import { read, z } from "../text/zod.ts";
+import * as z from "../text/zod.ts";
+import { read } from "../text/zod.ts";
 import { JobWorkerError } from "../errors.ts";
 import { isJobId } from "../ids.ts";
 import { HttpError } from "./http_error.ts";

@@ -9,7 +9,7 @@ import { readDateTime } from "../text/date_time.ts";
 import type { Alike } from "../service/alike.ts";
 import type { AuditRecord, StopJobRequest } from "../service/job_service.ts";
 import type { JobJson } from "../job/job_json.ts";
-import { z } from "../text/zod.ts";
+import * as z from "../text/zod.ts";
 import { ERROR_CODES, type ErrorCode } from "../errors.ts";
 import { MAX_ENTRIES } from "../job/max_entries.ts";
 import { MAX_PAGE_JOBS } from "../job/page_limit.ts";

@@ -25,7 +25,8 @@ import {
 import { LABEL_NAME, LABEL_NAME_RULE, MAX_LABEL_VALUE_LENGTH, MAX_LABELS } from "../job/labels.ts";
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
-import { list, z } from "../text/zod.ts";
+import * as z from "../text/zod.ts";
+import { list } from "../text/zod.ts";
 import { JOB_METHODS } from "./methods.ts";
 
 export { MAX_LABELS };

@@ -5,7 +5,8 @@
  */
 
 import type { Alike } from "./alike.ts";
-import { read, z } from "../text/zod.ts";
+import * as z from "../text/zod.ts";
+import { read } from "../text/zod.ts";
 import * as fields from "./fields.ts";
 import { MAX_ENTRIES } from "../job/max_entries.ts";
 import { MAX_PAGE_JOBS } from "../job/page_limit.ts";

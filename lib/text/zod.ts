@@ -5,11 +5,11 @@
  * @module
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { JobWorkerError } from "../errors.ts";
 import { quoted } from "./quoted.ts";
 
-export { z };
+export * from "zod";
 
 /**
  * A list that is looked at no further than to its first fault, which is the only one that is told. The library finds

@@ -1,6 +1,6 @@
 import { Hono, type MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { z } from "../../text/zod.ts";
+import * as z from "../../text/zod.ts";
 import type { JobWorkerError } from "../../errors.ts";
 import type { JobService } from "../../service/job_service.ts";
 import { JOB_STATUSES } from "../../job/types.ts";
