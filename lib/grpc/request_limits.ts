@@ -14,7 +14,7 @@ import {
 } from "./grpc.ts";
 import { type AnnouncedMessage, MessageDecoder } from "./message_decoder.ts";
 import { JOB_WORKER } from "./protocol.ts";
-import { ReceivingBudget } from "./receiving_budget.ts";
+import { MessageBudget } from "./message_budget.ts";
 
 /** The most bytes of a request of the services beside ours: the name of a service, or of a file. */
 const MAX_OTHER_BYTES = 8 * 1024;
@@ -47,7 +47,7 @@ interface ReceivingCall {
 export function requestLimits(
   callerOf: (call: ServerInterceptingCallInterface) => Caller,
 ): ServerInterceptor {
-  const budget = new ReceivingBudget(RECEIVING_LIMITS);
+  const budget = new MessageBudget(RECEIVING_LIMITS);
   return function limitRequest({ path }, call) {
     const method = METHOD_OF.get(path);
     const maxBytes = method === undefined ? MAX_OTHER_BYTES : METHODS[method].maxRequestBytes;

@@ -1,5 +1,5 @@
 /** How many bytes of requests may be on their way at once, in all and for one user. */
-export interface ReceivingLimits {
+export interface MessageLimits {
   readonly total: number;
   readonly perUser: number;
 }
@@ -8,12 +8,12 @@ export interface ReceivingLimits {
  * Memory for requests of which only a part has come. A client may begin a thousand of them on each connection
  * and finish none.
  */
-export class ReceivingBudget {
-  readonly #limits: ReceivingLimits;
+export class MessageBudget {
+  readonly #limits: MessageLimits;
   #taken = 0;
   readonly #takenBy = new Map<string, number>();
 
-  constructor(limits: ReceivingLimits) {
+  constructor(limits: MessageLimits) {
     this.#limits = limits;
   }
 
