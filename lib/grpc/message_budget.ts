@@ -1,12 +1,14 @@
-/** How many bytes of requests may be on their way at once, in all and for one user. */
+/** How many bytes of messages may be on their way at once, in all and for one user. */
 export interface MessageLimits {
+  /** What they are, in plural. */
+  readonly what: "requests" | "answers";
   readonly total: number;
   readonly perUser: number;
 }
 
 /**
- * Memory for requests of which only a part has come. A client may begin a thousand of them on each connection
- * and finish none.
+ * Memory for requests of which only a part has come, or for answers of which only a part has gone. A client may
+ * have a thousand of them on each connection, and finish sending, or reading, none.
  */
 export class MessageBudget {
   readonly #limits: MessageLimits;
@@ -18,15 +20,15 @@ export class MessageBudget {
   }
 
   /**
-   * Takes memory for a request, until it is disposed of.
+   * Takes memory for a message, until it is disposed of.
    *
    * @throws `RangeError`, naming the limit, if there is not so much left
    */
   take(user: string, bytes: number): Disposable {
-    const { total, perUser } = this.#limits;
+    const { what, total, perUser } = this.#limits;
     const ofUser = this.#takenBy.get(user) ?? 0;
-    if (ofUser + bytes > perUser) throw exceeded(perUser, ` of user "${user}"`);
-    if (this.#taken + bytes > total) throw exceeded(total, "");
+    if (ofUser + bytes > perUser) throw exceeded(perUser, `${what} of user "${user}"`);
+    if (this.#taken + bytes > total) throw exceeded(total, what);
     this.#taken += bytes;
     this.#takenBy.set(user, ofUser + bytes);
     const taken = new DisposableStack();
@@ -43,9 +45,6 @@ export class MessageBudget {
 }
 
 function exceeded(limit: number, whose: string): RangeError {
-  return new RangeError(
-    `Too many large requests${whose} at once: more than ${
-      limit / 1024 / 1024
-    } MiB are on their way`,
-  );
+  const size = `${limit / 1024 / 1024} MiB`;
+  return new RangeError(`Too many large ${whose} at once: more than ${size} are on their way`);
 }

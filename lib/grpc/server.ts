@@ -3,6 +3,7 @@ import type { ClientCertificate } from "../auth/client_certificate.ts";
 import { JobWorkerError } from "../errors.ts";
 import { formatHostPort } from "../net/host_port.ts";
 import type { Caller, JobService } from "../service/job_service.ts";
+import { answerLimits } from "./answer_limits.ts";
 import { Server, ServerCredentials } from "./grpc.ts";
 import { Health } from "./health.ts";
 import { RAW_JOB_WORKER } from "./decode_request.ts";
@@ -58,7 +59,7 @@ export class GrpcServer implements AsyncDisposable {
     this.#server = new Server({
       ...OPTIONS,
       ...keepaliveOptions(keepalive),
-      interceptors: [requestLimits(callerOf)],
+      interceptors: [requestLimits(callerOf), answerLimits(callerOf)],
     });
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#calls = new ServerCalls({ callerOf, onFault });

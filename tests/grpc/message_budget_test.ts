@@ -4,7 +4,7 @@ import { assert } from "../assert.ts";
 const MIB = 1024 * 1024;
 
 Deno.test("MessageBudget has so much for a user, so much for all, and gets it back once", () => {
-  const budget = new MessageBudget({ perUser: 4 * MIB, total: 6 * MIB });
+  const budget = new MessageBudget({ what: "requests", perUser: 4 * MIB, total: 6 * MIB });
   const first = budget.take("alice", 3 * MIB);
   assert.throws(
     () => budget.take("alice", MIB + 1),
