@@ -60,10 +60,13 @@ Deno.test("An executor says who it is, and of each job that it holds what is kno
 Deno.test("An executor serves the next engine at once, whatever was being prepared for the last one", async () => {
   await using server = await TestServer.start();
   const asked = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<never>();
+  // However this test ends.
+  using _answer = { [Symbol.dispose]: () => answered.reject(new Error("late")) };
   // As if a job's user had suspended what looks at files as that user.
   server.executor.prepare = async (_request, { signal } = {}) => {
     asked.resolve();
-    return await abortable(new Promise<never>(() => {}), signal);
+    return await abortable(answered.promise, signal);
   };
   const first = await server.connect();
   const prepared = rejection(first.call("prepare", script("job", "true")));
