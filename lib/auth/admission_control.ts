@@ -26,11 +26,15 @@ export interface RefusedConnection {
 }
 
 /** Why a connection is not taken. */
-export type AdmissionRefusal = "too_many_connections" | "too_many_failures";
+export type AdmissionRefusal =
+  | "too_many_connections"
+  | "too_many_connections_of_user"
+  | "too_many_failures";
 
 /** What to say about it. */
 export const ADMISSION_MESSAGES: Readonly<Record<AdmissionRefusal, string>> = {
   too_many_connections: "There are already too many connections",
+  too_many_connections_of_user: "That user has half of all connections already",
   too_many_failures: "Too many connections from that address have failed",
 };
 
@@ -65,6 +69,8 @@ interface Connection {
   readonly network: string;
   readonly ofSource: Tally;
   readonly ofNetwork: Tally;
+  /** Whose it is, once it is known. */
+  user: string;
   /** Whether it comes from where somebody has recently proven who they are. */
   readonly isTrusted: boolean;
   isKnown: boolean;
@@ -88,6 +94,8 @@ export class AdmissionControl {
   readonly #strangers = new Set<Connection>();
   readonly #sources = new Map<string, Tally>();
   readonly #networks = new Map<string, Tally>();
+  /** How many connections each user has that are known. */
+  readonly #users = new Map<string, number>();
   readonly #penalties = new SourcePenalties();
   readonly #knownSources = new ExpiringSet({
     keptMs: KNOWN_SOURCE_MS,
@@ -95,6 +103,7 @@ export class AdmissionControl {
   });
 
   readonly #maxKnown: number;
+  readonly #maxKnownOfUser: number;
   readonly #maxStrangers: number;
   readonly #maxStrangersOfNetwork: number;
   readonly #maxStrangersOfSource: number;
@@ -105,6 +114,8 @@ export class AdmissionControl {
     this.#now = now;
     // The last eighth is always for strangers: however many are in, somebody can show a certificate.
     this.#maxKnown = maxConnections - Math.floor(maxConnections / 8);
+    // From wherever they come: one certificate may be used in many places.
+    this.#maxKnownOfUser = Math.ceil(maxConnections / 2);
     const part = (of: number) => Math.max(1, Math.floor(maxConnections / of));
     this.#maxStrangers = part(2);
     this.#maxStrangersOfNetwork = part(4);
@@ -139,6 +150,7 @@ export class AdmissionControl {
       network,
       ofSource: tallyOf(this.#sources, source),
       ofNetwork: tallyOf(this.#networks, network),
+      user: "",
       isTrusted,
       isKnown: false,
       isExcused: false,
@@ -153,28 +165,34 @@ export class AdmissionControl {
   }
 
   /**
-   * Declares that the client has proven who it is. From now on the connection is dropped for nobody.
+   * Declares that the client has proven to be a user. From now on the connection is dropped for nobody.
    *
    * @param socket the admitted one, or that of the TLS connection over it
-   * @returns whether there is room for one more that is known
+   * @returns why there is no room for one more that is known, or `null`
    */
-  authenticated(socket: Socket): boolean {
+  authenticated(socket: Socket, user: string): AdmissionRefusal | null {
     const connection = this.#open.get(keyOf(socket));
-    if (connection === undefined) return false;
+    if (connection === undefined) return "too_many_connections";
     connection.isExcused = true;
     this.#knownSources.add(connection.source, this.#now());
-    if (connection.isKnown) return true;
+    if (connection.isKnown) return null;
     const { ofSource, ofNetwork } = connection;
     const known = this.#open.size - this.#strangers.size;
     const { maxConnectionsPerAddress } = this.#options;
-    if (known >= this.#maxKnown || ofSource.known >= maxConnectionsPerAddress) return false;
+    if (known >= this.#maxKnown || ofSource.known >= maxConnectionsPerAddress) {
+      return "too_many_connections";
+    }
+    const ofUser = this.#users.get(user) ?? 0;
+    if (ofUser >= this.#maxKnownOfUser) return "too_many_connections_of_user";
+    this.#users.set(user, ofUser + 1);
+    connection.user = user;
     connection.isKnown = true;
     this.#strangers.delete(connection);
     for (const tally of [ofSource, ofNetwork]) {
       tally.strangers--;
       tally.known++;
     }
-    return true;
+    return null;
   }
 
   /** Declares that a connection has been of use, though not who its client is: its end is no failure. */
@@ -230,11 +248,12 @@ export class AdmissionControl {
 
   /** @returns whether it was counted until now */
   #forget(connection: Connection): boolean {
-    const { key, source, network, ofSource, ofNetwork, isKnown } = connection;
+    const { key, source, network, ofSource, ofNetwork, user, isKnown } = connection;
     if (this.#open.get(key) !== connection) return false;
     this.#open.delete(key);
     this.#strangers.delete(connection);
     for (const tally of [ofSource, ofNetwork]) tally[isKnown ? "known" : "strangers"]--;
+    if (isKnown) countDown(this.#users, user);
     if (ofSource.strangers + ofSource.known === 0) this.#sources.delete(source);
     if (ofNetwork.strangers + ofNetwork.known === 0) this.#networks.delete(network);
     return true;
@@ -245,6 +264,12 @@ function tallyOf(tallies: Map<string, Tally>, key: string): Tally {
   const tally = tallies.get(key) ?? { strangers: 0, known: 0 };
   tallies.set(key, tally);
   return tally;
+}
+
+function countDown(counts: Map<string, number>, key: string): void {
+  const left = (counts.get(key) ?? 0) - 1;
+  if (left > 0) counts.set(key, left);
+  else counts.delete(key);
 }
 
 /** Whether a stranger is to be dropped before another who has been here for longer. */

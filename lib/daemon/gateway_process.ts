@@ -4,6 +4,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Refusal } from "../service/audit.ts";
 import { endOf } from "../process/child_exit.ts";
 import { diagnostics } from "./diagnostics.ts";
+import { isBusy } from "./is_busy.ts";
 import {
   decodeLines,
   encodeLine,
@@ -16,6 +17,11 @@ import {
 /** How often a gateway's health is checked, and how long it may take to answer. */
 const PING_EVERY_MS = 3_000;
 const ANSWER_WITHIN_MS = 5_000;
+
+/** How long one that is busy may take on top: it is slow, not stuck, unless it is so for ever. */
+const BUSY_WITHIN_MS = 30_000;
+/** How often to look whether it is. */
+const LOOK_EVERY_MS = 1_000;
 
 /** How long a gateway may take to start listening, and to close its connections. */
 const LISTEN_WITHIN_MS = 30_000;
@@ -33,6 +39,13 @@ export interface GatewayProcessOptions {
   readonly restoreSocket: () => Promise<void>;
 }
 
+/** What a gateway says of itself, or how it is silent. */
+interface Answer {
+  /** What is wrong with it, or `null`. */
+  readonly fault: string | null;
+  readonly isSilent: boolean;
+}
+
 /** One gateway, from the engine's side. It is killed when it stops answering. */
 export class GatewayProcess implements AsyncDisposable {
   /** Why it ended. Never rejects. */
@@ -42,6 +55,7 @@ export class GatewayProcess implements AsyncDisposable {
   readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
   readonly #pongs = new Map<number, (fault: string | null) => void>();
+  #lastPing = 0;
   /** Ends the checks of its health. */
   readonly #unwatched = new AbortController();
   /** Why we killed it. */
@@ -187,9 +201,13 @@ export class GatewayProcess implements AsyncDisposable {
   async #watch(withinMs: number): Promise<void> {
     const { signal } = this.#unwatched;
     try {
-      for (let id = 1;; id++) {
+      for (;;) {
         await delay(PING_EVERY_MS, { signal });
-        const fault = await this.#ping(id, withinMs);
+        const answer = await this.#check(withinMs);
+        // It tells the time by the clock: what it missed while the machine had too much to do is there by now.
+        const { fault } = answer.isSilent || answer.fault === null
+          ? answer
+          : await this.#check(withinMs);
         if (fault === null) continue;
         this.#wasUnwell = true;
         this.kill(fault);
@@ -199,16 +217,31 @@ export class GatewayProcess implements AsyncDisposable {
     }
   }
 
-  async #ping(id: number, withinMs: number): Promise<string | null> {
-    const pong = Promise.withResolvers<string | null>();
-    this.#pongs.set(id, pong.resolve);
-    const timer = setTimeout(() => pong.resolve("it does not answer"), withinMs);
+  async #check(withinMs: number): Promise<Answer> {
+    const id = ++this.#lastPing;
+    const { signal } = this.#unwatched;
+    const pong = Promise.withResolvers<Answer>();
+    const answered = new AbortController();
+    this.#pongs.set(id, (fault) => pong.resolve({ fault, isSilent: false }));
     this.#send({ kind: "ping", id });
     try {
-      return await abortable(pong.promise, this.#unwatched.signal);
+      const silence = this.#silence(withinMs, AbortSignal.any([signal, answered.signal]))
+        .then((fault) => ({ fault, isSilent: true }));
+      return await abortable(Promise.race([pong.promise, silence]), signal);
     } finally {
-      clearTimeout(timer);
+      answered.abort();
       this.#pongs.delete(id);
     }
+  }
+
+  /** Waits for as long as it makes sense to wait for an answer, and returns why it does not any more. */
+  async #silence(withinMs: number, signal: AbortSignal): Promise<string> {
+    const { setsid } = this.#options;
+    await delay(withinMs, { signal });
+    for (let waitedMs = 0; waitedMs < BUSY_WITHIN_MS; waitedMs += LOOK_EVERY_MS) {
+      const busy = await isBusy(this.pid, { setsid, signal }).catch(() => false);
+      if (!busy) return "it does not answer";
+    }
+    return "it does not answer, busy as it is";
   }
 }

@@ -5,14 +5,18 @@ import type { RunningLimits } from "../worker/job_slots.ts";
 /**
  * The descriptors that a job takes in its executor: for its process, its output, error and input, its log, and
  * the next file of that while the one before is not closed yet. In the engine it takes none.
+ *
+ * A job that is being prepared has none of these yet, and whatever looks at files for it takes fewer: see
+ * `DESCRIPTORS_PER_LOOKUP`.
  */
-const DESCRIPTORS_PER_JOB = 6;
+export const DESCRIPTORS_PER_JOB = 6;
 
 /**
- * What an executor needs besides: its sockets, the shell that asks the kernel, what Deno has open, the files of
- * a few flushes, and the ends of the pipes of a process that is just being started.
+ * What an executor needs besides: 29 for its sockets, the shell that asks the kernel and what Deno has open
+ * [measured], and the rest for the files of a few flushes, another shell, the connection of another engine, and the
+ * ends of the pipes of a process that is just being started.
  */
-const DESCRIPTORS_OF_EXECUTOR = 64;
+export const DESCRIPTORS_OF_EXECUTOR = 64;
 
 /** However many descriptors there are: each job takes memory and processes, too. */
 const MAX_BY_DEFAULT = 4096;

@@ -127,7 +127,10 @@ export interface Executor extends AsyncDisposable {
    *
    * @throws `failed_precondition` for what is not there, or not allowed by the system; `unavailable`
    */
-  prepare(request: LaunchRequest): Promise<PreparedJob>;
+  prepare(
+    request: LaunchRequest,
+    options?: { readonly signal?: AbortSignal },
+  ): Promise<PreparedJob>;
   /**
    * Starts a job that is prepared.
    *

@@ -82,8 +82,12 @@ export class LocalExecutor implements Executor {
     }
   }
 
-  async prepare(request: LaunchRequest): Promise<PreparedJob> {
+  async prepare(
+    request: LaunchRequest,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<PreparedJob> {
     const decision = await prepare(request, {
+      ...options,
       groups: this.#groups,
       lookups: this.#lookups,
       cgroups: this.#cgroups,

@@ -18,6 +18,7 @@ const CLEAN_ENVIRONMENT = {
 export interface PrepareOptions {
   readonly groups: ProcessGroups;
   readonly lookups: UserLookups;
+  readonly signal?: AbortSignal;
   /** Where cgroup v2 is ours to write. */
   readonly cgroups: Cgroups | null;
   /** `HOME` and default working directory. */
@@ -63,7 +64,7 @@ export async function prepare(
   };
   const place = user === null || uid === ownUid
     ? await findPlace(groups)
-    : await options.lookups.ask(user, findPlace);
+    : await options.lookups.ask(user, findPlace, options);
   const byCgroup = cgroups?.canLimit(execution.limits) ?? false;
   const spec: ProcessSpec = {
     ...place,

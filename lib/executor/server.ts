@@ -240,9 +240,10 @@ export class ExecutorServer {
   #makeHandlers(): Handlers {
     const { executor, outcomes, onChanged } = this.#options;
     return {
-      prepare: async (request) => {
+      prepare: async (request, { signal }) => {
         if (this.#retired) throw new Error("This executor takes no more jobs");
-        return await executor.prepare(request);
+        // A job's user can suspend what looks at files as that user: the next engine must not wait for that.
+        return await executor.prepare(request, { signal });
       },
       launch: async ({ jobId }, { signal }) => {
         const job = await executor.launch(jobId, { signal });

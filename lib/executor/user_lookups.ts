@@ -1,11 +1,17 @@
-import { Semaphore } from "../async/semaphore.ts";
+import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import type { Tools } from "../process/tools.ts";
 import { type Rights, rightsOf } from "../process/users.ts";
 
-/** How many processes look at files for one user at once. */
-const MAX_AT_ONCE = 16;
+/**
+ * How many processes look at files for one user at once. How many wait, and how many there are in all, is bounded by
+ * the jobs that may be started: each holds its place among those that run.
+ */
+const LOOKUPS_PER_USER = { total: 16, maxWaiting: Infinity, refusal: "" };
+
+/** The descriptors that one takes: for its process, its input and its output. */
+export const DESCRIPTORS_PER_LOOKUP = 3;
 
 /**
  * Asking about a few paths takes milliseconds, but it is done with the rights of a job's user, whose other
@@ -20,12 +26,6 @@ export interface UserLookupsOptions {
   readonly timeoutMs?: number;
 }
 
-interface Turns {
-  readonly turns: Semaphore;
-  /** How many have a turn, or wait for one. */
-  count: number;
-}
-
 /**
  * Asks about paths with the rights that a job will have: with ours, those of root, a client would be let into
  * directories, and learn of files, that are none of that user's business. Each user has so many turns, so that
@@ -34,25 +34,32 @@ interface Turns {
 export class UserLookups {
   readonly #options: UserLookupsOptions;
   /** By user id. */
-  readonly #turns = new Map<number, Turns>();
+  readonly #turns = new KeyedSemaphore<number>(LOOKUPS_PER_USER);
 
   constructor(options: UserLookupsOptions) {
     this.#options = options;
   }
 
-  /** @throws `unavailable` if there is no answer in time */
-  async ask<T>(user: Rights, ask: (groups: ProcessGroups) => Promise<T>): Promise<T> {
+  /** @throws `unavailable` if there is no answer in time, or before the signal */
+  async ask<T>(
+    user: Rights,
+    ask: (groups: ProcessGroups) => Promise<T>,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<T> {
     const { tools, timeoutMs = TIMEOUT_MS } = this.#options;
-    const timeout = new AbortController();
-    const onTimeout = () => timeout.abort(new Error(`no answer within ${timeoutMs} ms`));
+    const ending = new AbortController();
+    const onTimeout = () => ending.abort(new Error(`no answer within ${timeoutMs} ms`));
     const timer = setTimeout(onTimeout, timeoutMs);
+    const onLeft = () => ending.abort(new Error("nobody waits for the answer any more"));
+    options.signal?.addEventListener("abort", onLeft, { once: true });
+    if (options.signal?.aborted) onLeft();
     try {
-      using _turn = await this.#turn(user.uid, timeout.signal);
+      using _turn = await this.#turns.acquire(user.uid, 1, ending.signal);
       await using theirs = new ProcessGroups({
         setsid: tools.setsid,
         through: [tools.setpriv, ...rightsOf(user), "--"],
         sh: tools.sh,
-        signal: timeout.signal,
+        signal: ending.signal,
       });
       return await ask(theirs);
     } catch (error) {
@@ -64,23 +71,7 @@ export class UserLookups {
       );
     } finally {
       clearTimeout(timer);
+      options.signal?.removeEventListener("abort", onLeft);
     }
   }
-
-  async #turn(uid: number, signal: AbortSignal): Promise<Disposable> {
-    const users = this.#turns.get(uid) ?? { turns: newTurns(), count: 0 };
-    this.#turns.set(uid, users);
-    users.count++;
-    using taken = new DisposableStack();
-    taken.defer(() => {
-      if (--users.count === 0) this.#turns.delete(uid);
-    });
-    taken.use(await users.turns.acquire(1, signal));
-    return taken.move();
-  }
-}
-
-function newTurns(): Semaphore {
-  // How many wait is bounded by the calls that there may be.
-  return new Semaphore({ total: MAX_AT_ONCE, maxWaiting: Infinity, refusal: "" });
 }

@@ -7,15 +7,19 @@ import type { ServiceDefinition } from "./grpc.ts";
 import { JOB_WORKER, REQUEST_TYPES } from "./protocol.ts";
 
 /**
- * The service as {@linkcode JOB_WORKER} has it, but for its requests, which stay the bytes that were received:
- * grpc-js could only answer what is wrong with them with an internal error.
+ * The service as {@linkcode JOB_WORKER} has it, but for its messages, which are bytes: grpc-js could only answer
+ * what is wrong with a request with an internal error, and does not tell how large an answer is.
  */
 export const RAW_JOB_WORKER: ServiceDefinition = Object.fromEntries(
   Object.entries(JOB_WORKER).map(([name, definition]) => [
     name,
-    { ...definition, requestDeserialize: (bytes: Buffer) => bytes },
+    { ...definition, requestDeserialize: same, responseSerialize: same },
   ]),
 );
+
+function same(bytes: Buffer): Buffer {
+  return bytes;
+}
 
 type Message<Name extends JobMethod> = Parameters<Codec<Name>["readRequest"]>[0];
 

@@ -12,6 +12,7 @@ import { codecOf, wireName } from "./codecs.ts";
 import { decoderOf } from "./decode_request.ts";
 import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import type { UntypedServiceImplementation } from "./grpc.ts";
+import { JOB_WORKER } from "./protocol.ts";
 import type { ServerCalls } from "./server_call.ts";
 import { streamHandler } from "./stream_handler.ts";
 import { unaryHandler } from "./unary_handler.ts";
@@ -20,8 +21,8 @@ import { unaryHandler } from "./unary_handler.ts";
 null as unknown as keyof JobWorkerMethods satisfies Capitalize<JobMethod>;
 
 /**
- * One thin handler per method: it decodes the request, which is the bytes of a message (see `RAW_JOB_WORKER`),
- * calls the service, and encodes the answer.
+ * One thin handler per method: it decodes the request, calls the service, and encodes the answer. To grpc-js both
+ * are bytes, see `RAW_JOB_WORKER`.
  */
 export function jobWorkerHandlers(
   service: JobService,
@@ -35,6 +36,8 @@ export function jobWorkerHandlers(
 function handlerOf<Name extends JobMethod>(method: Name, service: JobService, calls: ServerCalls) {
   const { readRequest, writeAnswer } = codecOf(method);
   const decode = decoderOf(method);
+  const { responseSerialize } = JOB_WORKER[wireName(method)];
+  const encode = (answer: AnswerOf<Name>) => responseSerialize(writeAnswer(answer) as never);
   const call = service[method].bind(service) as (
     request: RequestOf<Name>,
     context: CallContext,
@@ -42,13 +45,13 @@ function handlerOf<Name extends JobMethod>(method: Name, service: JobService, ca
   if (isStream(method)) {
     return streamHandler(calls, async function* (bytes: Buffer, context) {
       const answers = call(readRequest(decode(bytes)), context) as AsyncIterable<AnswerOf<Name>>;
-      for await (const answer of answers) yield writeAnswer(answer);
+      for await (const answer of answers) yield encode(answer);
     });
   }
   return unaryHandler(
     calls,
     async (bytes: Buffer, context) =>
-      writeAnswer(await (call(readRequest(decode(bytes)), context) as Promise<AnswerOf<Name>>)),
+      encode(await (call(readRequest(decode(bytes)), context) as Promise<AnswerOf<Name>>)),
     isOpenEnded(method) ? "open_ended" : "brief",
   );
 }

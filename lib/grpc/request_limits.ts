@@ -14,7 +14,7 @@ import {
 } from "./grpc.ts";
 import { type AnnouncedMessage, MessageDecoder } from "./message_decoder.ts";
 import { JOB_WORKER } from "./protocol.ts";
-import { ReceivingBudget } from "./receiving_budget.ts";
+import { MessageBudget, type MessageLimits } from "./message_budget.ts";
 
 /** The most bytes of a request of the services beside ours: the name of a service, or of a file. */
 const MAX_OTHER_BYTES = 8 * 1024;
@@ -23,7 +23,11 @@ const MAX_OTHER_BYTES = 8 * 1024;
 const SMALL_REQUEST_BYTES = 64 * 1024;
 
 /** For sixteen of the largest requests of a user at once, and for four such users. */
-const RECEIVING_LIMITS = { perUser: 64 * 1024 * 1024, total: 256 * 1024 * 1024 };
+const RECEIVING_LIMITS: MessageLimits = {
+  what: "requests",
+  perUser: 64 * 1024 * 1024,
+  total: 256 * 1024 * 1024,
+};
 
 /** By the path of a call. */
 const METHOD_OF: ReadonlyMap<string, JobMethod> = new Map(
@@ -47,7 +51,7 @@ interface ReceivingCall {
 export function requestLimits(
   callerOf: (call: ServerInterceptingCallInterface) => Caller,
 ): ServerInterceptor {
-  const budget = new ReceivingBudget(RECEIVING_LIMITS);
+  const budget = new MessageBudget(RECEIVING_LIMITS);
   return function limitRequest({ path }, call) {
     const method = METHOD_OF.get(path);
     const maxBytes = method === undefined ? MAX_OTHER_BYTES : METHODS[method].maxRequestBytes;

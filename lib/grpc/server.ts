@@ -3,6 +3,7 @@ import type { ClientCertificate } from "../auth/client_certificate.ts";
 import { JobWorkerError } from "../errors.ts";
 import { formatHostPort } from "../net/host_port.ts";
 import type { Caller, JobService } from "../service/job_service.ts";
+import { answerLimits } from "./answer_limits.ts";
 import { Server, ServerCredentials } from "./grpc.ts";
 import { Health } from "./health.ts";
 import { RAW_JOB_WORKER } from "./decode_request.ts";
@@ -36,6 +37,9 @@ const OPTIONS = {
   "grpc.enable_channelz": 0,
 };
 
+/** The engine, which bounds the calls of a user, knows nothing of these. Each may stay open for ever. */
+const SIDE_STREAMS = { maxPerUser: 256, what: "streams of health checks and reflection" };
+
 /**
  * The gRPC API on top of a {@linkcode JobService}. It does not listen itself: the TLS listener hands over each
  * connection once it has verified the client.
@@ -45,6 +49,8 @@ export class GrpcServer implements AsyncDisposable {
   readonly #injector: ReturnType<Server["createConnectionInjector"]>;
   readonly #health = new Health();
   readonly #calls: ServerCalls;
+  /** Those of health checks and reflection. */
+  readonly #sideCalls: ServerCalls;
   readonly #closeTimeoutMs: number;
   /** The connected clients, by the fingerprint of their certificate. */
   readonly #clients = new Map<string, { client: ClientCertificate; connections: number }>();
@@ -58,14 +64,15 @@ export class GrpcServer implements AsyncDisposable {
     this.#server = new Server({
       ...OPTIONS,
       ...keepaliveOptions(keepalive),
-      interceptors: [requestLimits(callerOf)],
+      interceptors: [requestLimits(callerOf), answerLimits(callerOf)],
     });
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
     this.#calls = new ServerCalls({ callerOf, onFault });
+    this.#sideCalls = new ServerCalls({ callerOf, onFault, limit: SIDE_STREAMS });
     this.#server.addService({ ...RAW_JOB_WORKER }, jobWorkerHandlers(service, this.#calls));
-    this.#server.addService({ ...HEALTH }, this.#health.handlers(this.#calls));
+    this.#server.addService({ ...HEALTH }, this.#health.handlers(this.#sideCalls));
     for (const definition of [REFLECTION, REFLECTION_V1ALPHA]) {
-      this.#server.addService({ ...definition }, reflectionHandlers(this.#calls));
+      this.#server.addService({ ...definition }, reflectionHandlers(this.#sideCalls));
     }
   }
 
@@ -104,8 +111,10 @@ export class GrpcServer implements AsyncDisposable {
   async #close(drainTimeoutMs: number): Promise<void> {
     const reason = new JobWorkerError("unavailable", "The server is going away: connect again");
     this.#health.stopServing();
-    this.#calls.end(reason, "open_ended");
-    const endAll = setTimeout(() => this.#calls.end(reason), drainTimeoutMs);
+    for (const calls of [this.#calls, this.#sideCalls]) calls.end(reason, "open_ended");
+    const endAll = setTimeout(() => {
+      for (const calls of [this.#calls, this.#sideCalls]) calls.end(reason);
+    }, drainTimeoutMs);
     // Under Deno, forceShutdown() leaves a connection open while a call on it has no answer.
     const force = setTimeout(() => {
       for (const socket of this.#sockets) socket.destroy();

@@ -19,21 +19,25 @@ export type CallKind = "brief" | "open_ended";
 /** The longest delay that a timer knows. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
+/** Options of {@linkcode ServerCalls}. */
+export interface ServerCallsOptions {
+  /** Identifies the caller; throws a `JobWorkerError` if that is not possible. */
+  callerOf(call: ServerCall): Caller;
+  /** Told of every error that is not a `JobWorkerError`. */
+  onFault(error: unknown, method: string): void;
+  /** How many open-ended ones a user may have, and what they are, in plural; by default nothing is counted. */
+  readonly limit?: { readonly maxPerUser: number; readonly what: string };
+}
+
 /** The unary and streaming calls that are being answered. */
 export class ServerCalls {
+  readonly #options: ServerCallsOptions;
   readonly #open = new Map<AbortController, CallKind>();
-  readonly #callerOf: (call: ServerCall) => Caller;
-  readonly #onFault: (error: unknown, method: string) => void;
+  readonly #openOf = new Map<string, number>();
   #refusal: JobWorkerError | null = null;
 
-  constructor(options: {
-    /** Identifies the caller; throws a `JobWorkerError` if that is not possible. */
-    callerOf(call: ServerCall): Caller;
-    /** Told of every error that is not a `JobWorkerError`. */
-    onFault(error: unknown, method: string): void;
-  }) {
-    this.#callerOf = options.callerOf;
-    this.#onFault = options.onFault;
+  constructor(options: ServerCallsOptions) {
+    this.#options = options;
   }
 
   /**
@@ -56,21 +60,44 @@ export class ServerCalls {
       controller.abort(new JobWorkerError("deadline_exceeded", "Deadline exceeded"));
     const timer = remainingMs < MAX_DELAY_MS ? setTimeout(onDeadline, remainingMs) : undefined;
     this.#open.set(controller, kind);
+    using counted = new DisposableStack();
     try {
       if (this.#refusal !== null) throw this.#refusal;
       if (call.cancelled) onCancelled();
       call.on("cancelled", onCancelled);
-      await answer({ caller: this.#callerOf(call), signal });
+      const caller = this.#options.callerOf(call);
+      if (kind === "open_ended") counted.use(this.#count(caller.identity.user));
+      await answer({ caller, signal });
       return null;
     } catch (error) {
       // The reason of the abort says more than the error that an aborted service throws.
       const cause = signal.aborted ? signal.reason : error;
-      return statusFromError(cause, (fault) => this.#onFault(fault, call.getPath()));
+      return statusFromError(cause, (fault) => this.#options.onFault(fault, call.getPath()));
     } finally {
       call.off("cancelled", onCancelled);
       clearTimeout(timer);
       this.#open.delete(controller);
     }
+  }
+
+  /** @throws `resource_exhausted`, naming the limit, if the user has as many open as they may */
+  #count(user: string): Disposable | null {
+    const { limit } = this.#options;
+    if (limit === undefined) return null;
+    const open = this.#openOf.get(user) ?? 0;
+    if (open >= limit.maxPerUser) {
+      const whose = `${limit.what} of user "${user}"`;
+      const text = `More than ${limit.maxPerUser} ${whose} at once`;
+      throw new JobWorkerError("resource_exhausted", text);
+    }
+    this.#openOf.set(user, open + 1);
+    const counted = new DisposableStack();
+    counted.defer(() => {
+      const left = (this.#openOf.get(user) ?? 0) - 1;
+      if (left > 0) this.#openOf.set(user, left);
+      else this.#openOf.delete(user);
+    });
+    return counted;
   }
 
   /** Refuses new calls, and aborts the open ones, or only those of one kind. */

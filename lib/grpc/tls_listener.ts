@@ -260,12 +260,13 @@ export class TlsListener implements AsyncDisposable {
       this.#refuse(socket, peer, verdict);
       return;
     }
-    if (!this.#admission.authenticated(socket)) {
+    const { client } = verdict;
+    const refusal = this.#admission.authenticated(socket, client.identity.user);
+    if (refusal !== null) {
       socket.destroy();
-      this.#refuseUnseen(peer, "too_many_connections");
+      this.#report(peer, refusal, ADMISSION_MESSAGES[refusal], client.fingerprint);
       return;
     }
-    const { client } = verdict;
     this.#admitted.set(socket, { peer, chain, client });
     socket.once("close", () => this.#admitted.delete(socket));
     this.#reverifyBy(client.notAfter + 1);

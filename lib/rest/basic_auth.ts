@@ -32,7 +32,7 @@ export function basicAuth(
     const result = await login.login(credentials, address);
     switch (result.kind) {
       case "accepted":
-        c.env.authenticated();
+        c.env.authenticated(result.identity.user);
         c.set("caller", { identity: result.identity, fingerprint: "", peer });
         return await next();
       case "refused":

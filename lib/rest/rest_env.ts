@@ -10,8 +10,8 @@ export interface RestEnv {
     readonly peer: string;
     /** Declares that only an event ends the answer, so that a shutdown must not wait for it. */
     readonly openEnded: () => void;
-    /** Declares that the client has proven who it is, so that its connection is not dropped for a stranger's. */
-    readonly authenticated: () => void;
+    /** Declares that the client has proven to be a user, so that its connection is not dropped for a stranger's. */
+    readonly authenticated: (user: string) => void;
     /** Adds a trailer field after the body of the answer (RFC 9110 §6.5). */
     readonly addTrailer: (name: string, value: string) => void;
   };

@@ -256,7 +256,7 @@ export class RestServer implements AsyncDisposable {
         call.openEnded = true;
         if (this.#refusal !== null) call.controller.abort(this.#refusal);
       },
-      authenticated: () => void this.#admission.authenticated(socket),
+      authenticated: (user: string) => void this.#admission.authenticated(socket, user),
       addTrailer: (name: string, value: string) => outgoing.addTrailers({ [name]: value }),
     };
     await bridge(incoming, outgoing, (request) => this.#options.answer(request, env), signal);

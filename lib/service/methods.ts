@@ -23,8 +23,8 @@ const FILTER_BYTES = 128 * 1024;
 export interface Method {
   /** Who may call it, and on whose jobs. */
   readonly rule: Rule;
-  /** One answer, or a stream of them. */
-  readonly answers: "one" | "stream";
+  /** One answer, one that may have a megabyte and more, or a stream of them: one user's pages go by turns. */
+  readonly answers: "one" | "page" | "stream";
   /**
    * `brief`: ends soon, whether or not its caller is still there. `cancellable`: ends soon, and sooner if its
    * caller leaves. `open_ended`: lasts as long as a job does, unless its caller leaves.
@@ -72,8 +72,8 @@ export const METHODS = {
   },
   listJobs: {
     rule: SEE,
-    answers: "one",
-    duration: "brief",
+    answers: "page",
+    duration: "cancellable",
     mayRepeat: true,
     maxRequestBytes: FILTER_BYTES,
     rest: ["listJobs"],
@@ -90,8 +90,8 @@ export const METHODS = {
   },
   getLogs: {
     rule: SEE,
-    answers: "one",
-    duration: "brief",
+    answers: "page",
+    duration: "cancellable",
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: [],

@@ -48,10 +48,11 @@ class Fixture {
     });
   }
 
-  known(address: string, port = 1): Socket {
+  /** Takes one from there of a user, by default of one who has no other. */
+  known(address: string, port = 1, user = `${address} ${port}`): Socket {
     const socket = from(address, port);
     assert.equal(this.control.admit(socket), null);
-    assert.ok(this.control.authenticated(socket));
+    assert.equal(this.control.authenticated(socket, user), null);
     return socket;
   }
 }
@@ -105,7 +106,7 @@ Deno.test("AdmissionControl keeps a newcomer from elsewhere, however many come a
   const dropped = fixture.dropped();
   assert.equal(dropped.length, 500);
   assert.ok(!dropped.includes("192.0.2.1:1"));
-  assert.ok(fixture.control.authenticated(newcomer));
+  assert.equal(fixture.control.authenticated(newcomer, "alice"), null);
 });
 
 Deno.test("AdmissionControl drops strangers last where somebody has proven who they are", async () => {
@@ -144,11 +145,26 @@ Deno.test("AdmissionControl bounds what one source has, whether it is known or a
   // Two arrive while there is room for one.
   const [first, second] = [from("192.0.2.1", 5), from("192.0.2.1", 6)];
   for (const socket of [first, second]) assert.equal(fixture.control.admit(socket), null);
-  assert.equal(fixture.control.authenticated(first), true);
-  assert.equal(fixture.control.authenticated(first), true, "it may be said again");
-  assert.equal(fixture.control.authenticated(second), false);
+  assert.equal(fixture.control.authenticated(first, "alice"), null);
+  assert.equal(fixture.control.authenticated(first, "alice"), null, "it may be said again");
+  assert.equal(fixture.control.authenticated(second, "alice"), "too_many_connections");
   fixture.strangers("198.51.100.1", 4);
   assert.deepEqual(fixture.dropped(), ["198.51.100.1:1"]);
+});
+
+Deno.test("AdmissionControl bounds what one user has, wherever it comes from, and lets others in", async () => {
+  const fixture = new Fixture(16);
+  const alices = Array.from(
+    { length: 8 },
+    (_, host) => fixture.known(`192.0.${host}.1`, 1, "alice"),
+  );
+  const ninth = from("198.51.100.1");
+  assert.equal(fixture.control.admit(ninth), null);
+  assert.equal(fixture.control.authenticated(ninth, "alice"), "too_many_connections_of_user");
+  await close(ninth);
+  fixture.known("198.51.100.1", 2, "bob");
+  await close(alices[0] ?? new Socket());
+  fixture.known("198.51.100.1", 3, "alice");
 });
 
 Deno.test("AdmissionControl tells connections apart that come from one port to several of its addresses", async () => {
@@ -157,7 +173,7 @@ Deno.test("AdmissionControl tells connections apart that come from one port to s
     Object.defineProperty(from("192.0.2.1"), "localAddress", { value: localAddress });
   const [first, second] = [to("10.0.0.1"), to("10.0.0.2")];
   for (const socket of [first, second]) assert.equal(fixture.control.admit(socket), null);
-  assert.ok(fixture.control.authenticated(first));
+  assert.equal(fixture.control.authenticated(first, "alice"), null);
   await close(second);
   // Only the stranger has gone, so that there is room for two.
   fixture.strangers("192.0.2.1", 2);
@@ -170,7 +186,7 @@ Deno.test("AdmissionControl counts a connection once whose port is used again be
   const [ended, again] = [from("192.0.2.1"), from("192.0.2.1")];
   for (const socket of [ended, again]) assert.equal(fixture.control.admit(socket), null);
   await close(ended);
-  assert.ok(fixture.control.authenticated(again));
+  assert.equal(fixture.control.authenticated(again, "alice"), null);
   await close(again);
   fixture.strangers("192.0.2.1", 2);
   assert.deepEqual(fixture.dropped(), []);

@@ -24,11 +24,10 @@ Deno.test("GatewayProcess gives a gateway on a slow machine longer to answer eac
       for (let turn = 0; turn < 20; turn++) await null;
       return gateway.wasUnwell;
     };
-    assert.deepEqual(
-      [await pass(3_000), await pass(5_000 * slowness - 1), await pass(1)],
-      [false, false, true],
-    );
+    assert.deepEqual([await pass(3_000), await pass(5_000 * slowness - 1)], [false, false]);
+    await pass(1);
     assert.equal(await gateway.ended, "it does not answer");
+    assert.ok(gateway.wasUnwell);
   }
 });
 

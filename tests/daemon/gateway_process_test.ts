@@ -4,14 +4,21 @@ import { assert } from "../assert.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
-/** Answers pings for as long as there is no file `mute`, and lets itself be drained if there is `meek`. */
+/**
+ * Answers pings for as long as there is no file `mute`, and lets itself be drained if there is `meek`. It is busy
+ * before it answers while there is `busy`, and says what is in `ill`.
+ */
 const GATEWAY = `#!/bin/sh
 cd "\${0%/*}"
 while read -r line; do
   printf '%s\\n' "$line" >>told
   case $line in
     *'"serve"'*) echo "$1";;
-    *'"ping"'*) id=\${line##*:}; [ -e mute ] || echo '{"kind":"pong","fault":null,"id":'"$id";;
+    *'"ping"'*)
+      id=\${line##*:} fault=null
+      while [ -e busy ]; do :; done
+      [ ! -e ill ] || read -r fault <ill
+      [ -e mute ] || echo '{"kind":"pong","fault":'"$fault"',"id":'"$id";;
     *'"drain"'*) [ ! -e meek ] || exit 0;;
   esac
 done
@@ -54,8 +61,8 @@ class Fixture implements AsyncDisposable {
     this.path = directory.path;
     this.#directory = directory;
     this.gateway = new GatewayProcess({
-      setsid: `${this.path}/gateway`,
-      argv: [LISTENING],
+      setsid: "/usr/bin/setsid",
+      argv: [`${this.path}/gateway`, LISTENING],
       onRefused: () => assert.fail(),
       restoreSocket: () => assert.fail(),
     });
@@ -110,10 +117,51 @@ Deno.test("GatewayProcess pings every three seconds, and kills a gateway that is
     timers.pass(5_000 * slowness - 1);
     assert.equal(gateway.wasUnwell, false);
     timers.pass(1);
+    // It waits for its next line, but may have had to do with the last one for a while.
+    await test.until(() => {
+      if (timers.pending === 1 && timers.next === 1_000) timers.pass(1_000);
+      return test.end !== null;
+    });
     assert.equal(await gateway.ended, "it does not answer");
     assert.equal(gateway.wasUnwell, true);
     assert.equal(timers.pending, 0);
   }
+});
+
+Deno.test("GatewayProcess has patience with a gateway that is busy, and not for ever", async () => {
+  for (const ends of [true, false]) {
+    await using test = await Fixture.create("meek", "busy");
+    const { gateway, timers } = test;
+    await gateway.serve(OPTIONS, FOR_EVER);
+    timers.pass(3_000);
+    await test.told("ping", 1);
+    timers.pass(5_000);
+    const looks = ends ? 29 : 30;
+    for (let look = 0; look < looks; look++) {
+      await test.until(() => timers.pending === 1 && timers.next === 1_000);
+      timers.pass(1_000);
+    }
+    if (ends) {
+      await Deno.remove(`${test.path}/busy`);
+      await test.until(() => timers.pending === 1 && timers.next === 3_000);
+      assert.deepEqual([test.end, gateway.wasUnwell], [null, false]);
+      await gateway.drain(0);
+    } else {
+      assert.equal(await gateway.ended, "it does not answer, busy as it is");
+      assert.equal(gateway.wasUnwell, true);
+    }
+  }
+});
+
+Deno.test("GatewayProcess asks a gateway twice that is not well before it kills it", async () => {
+  await using test = await Fixture.create("meek");
+  const { gateway, timers } = test;
+  await gateway.serve(OPTIONS, FOR_EVER);
+  await test.until(() => timers.pending === 1);
+  await Deno.writeTextFile(`${test.path}/ill`, '"no connection arrives"\n');
+  timers.pass(3_000);
+  assert.equal(await gateway.ended, "no connection arrives");
+  assert.equal((await Deno.readTextFile(`${test.path}/told`)).split('"ping"').length - 1, 2);
 });
 
 Deno.test("GatewayProcess.drain() gives it the time that calls get and eight seconds more, unasked", async () => {

@@ -1,4 +1,9 @@
-import { runningLimits } from "../../lib/daemon/running_limits.ts";
+import {
+  DESCRIPTORS_OF_EXECUTOR,
+  DESCRIPTORS_PER_JOB,
+  runningLimits,
+} from "../../lib/daemon/running_limits.ts";
+import { DESCRIPTORS_PER_LOOKUP } from "../../lib/executor/user_lookups.ts";
 import { assert } from "../assert.ts";
 
 const AUTO = { maxRunning: Infinity, maxRunningPerUser: Infinity };
@@ -27,4 +32,13 @@ Deno.test("runningLimits() takes what somebody has chosen, unless there are too 
       "Cannot run 161 jobs at once (--max-running): 1024 descriptors are enough for 160; raise the " +
       "limit (LimitNOFILE of systemd, ulimit -Hn), or choose a lower number",
   });
+});
+
+Deno.test("runningLimits() leaves enough descriptors if every job runs, and if every job is being prepared", () => {
+  for (let descriptors = 70; descriptors < 5_000; descriptors += 37) {
+    const { maxRunning } = runningLimits(AUTO, descriptors);
+    for (const each of [DESCRIPTORS_PER_JOB, DESCRIPTORS_PER_LOOKUP]) {
+      assert.ok(DESCRIPTORS_OF_EXECUTOR + maxRunning * each <= descriptors, `${descriptors}`);
+    }
+  }
 });

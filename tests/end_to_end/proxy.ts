@@ -59,6 +59,8 @@ export class TcpProxy implements AsyncDisposable {
       near.close();
       return;
     }
+    // Otherwise each small call takes 40 ms, which is how long an acknowledgement may be delayed.
+    for (const connection of [near, far]) connection.setNoDelay();
     const pair = { near, far };
     this.#pairs.add(pair);
     this.connections++;

@@ -25,6 +25,16 @@ const SERVICE = {
   },
 };
 
+/** A page of a log without anything on it. */
+const PAGE = {
+  stdout: new Uint8Array(),
+  stderr: new Uint8Array(),
+  nextOffset: 0,
+  endOffset: 0,
+  end: true,
+  exitStatus: null,
+};
+
 /** A start whose request takes about so many bytes. */
 function largeStart(bytes: number) {
   const command = { ...JOB.command, args: ["x".repeat(bytes)] };
@@ -209,4 +219,41 @@ Deno.test("Large requests are refused when too many wait already, and small ones
   ended.resolve();
   await Promise.all(starts);
   assert.deepEqual(codes, Array(3).fill("resource_exhausted"));
+});
+
+Deno.test("Pages of one user go two at a time until they are passed on, and nobody else waits", async () => {
+  const asked: string[] = [];
+  await using engine = await TestEngine.start({
+    getLogs(_request, { caller }) {
+      asked.push(caller.identity.user);
+      // More than any socket holds.
+      return Promise.resolve({ ...PAGE, stdout: new Uint8Array(16 * 1024 * 1024) });
+    },
+  });
+  const page = { jobId, streams: [], offset: 0, maxBytes: 0 };
+  const getLogs = async (user: string, signal?: AbortSignal) => {
+    const { stdout } = await engine.client.getLogs(page, context(signal, user));
+    return stdout.byteLength;
+  };
+  // Two that are not read.
+  const body = JSON.stringify({ request: page, caller: context(undefined, "vera").caller });
+  const bytes = new TextEncoder().encode(body).byteLength;
+  const head = `POST /getLogs HTTP/1.1\r\nHost: engine\r\nContent-Length: ${bytes}\r\n\r\n`;
+  const stalled = [1, 2].map(async () => {
+    const connection = await Deno.connect({ transport: "unix", path: engine.path });
+    await connection.write(new TextEncoder().encode(head + body));
+    return connection;
+  });
+  const connections = await Promise.all(stalled);
+  await until(() => Promise.resolve(asked.length === 2));
+  const leaving = new AbortController();
+  const left = rejection(getLogs("vera", leaving.signal));
+  const third = getLogs("vera");
+  assert.equal(await soon(getLogs("alice"), () => "a page for another user"), 16 * 1024 * 1024);
+  leaving.abort(new Error("left"));
+  assert.equal(await left, leaving.signal.reason);
+  assert.deepEqual(asked, ["vera", "vera", "alice"]);
+  connections[0]?.close();
+  assert.equal(await soon(third, () => "the next page"), 16 * 1024 * 1024);
+  connections[1]?.close();
 });

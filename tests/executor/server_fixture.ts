@@ -20,12 +20,14 @@ export class TestServer implements AsyncDisposable {
   readonly socket: string;
   readonly logs: string;
   readonly outcomes: OutcomeFiles;
+  readonly executor: LocalExecutor;
   readonly server: ExecutorServer;
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
     directory: string,
     parts: {
+      readonly executor: LocalExecutor;
       readonly server: ExecutorServer;
       readonly outcomes: OutcomeFiles;
       readonly resources: AsyncDisposableStack;
@@ -33,6 +35,7 @@ export class TestServer implements AsyncDisposable {
   ) {
     this.socket = `${directory}/executor.sock`;
     this.logs = `${directory}/logs`;
+    this.executor = parts.executor;
     this.server = parts.server;
     this.outcomes = parts.outcomes;
     this.#resources = parts.resources;
@@ -69,7 +72,7 @@ export class TestServer implements AsyncDisposable {
       await server.close();
       await serving;
     });
-    return new TestServer(path, { server, outcomes, resources: resources.move() });
+    return new TestServer(path, { executor, server, outcomes, resources: resources.move() });
   }
 
   async connect(options: Partial<ExecutorClientOptions> = {}): Promise<ExecutorClient> {

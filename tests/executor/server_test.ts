@@ -1,10 +1,11 @@
+import { abortable } from "../../lib/async/abortable.ts";
 import { delay } from "../../lib/async/delay.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { encodeFrame } from "../../lib/net/frames.ts";
 import { assert } from "../assert.ts";
 import { processesOf } from "../end_to_end/process.ts";
 import { soon } from "../soon.ts";
-import { until } from "../worker/fixture.ts";
+import { rejection, until } from "../worker/fixture.ts";
 import { launch, script, SETTINGS, TestServer } from "./server_fixture.ts";
 
 /** Lets the server read these bytes, and waits until it has ended the connection or answered. */
@@ -54,6 +55,26 @@ Deno.test("An executor says who it is, and of each job that it holds what is kno
   next.jobs.get("ended")?.release();
   await until(async () => await server.outcomes.read("ended") === null && server.server.size === 1);
   assert.ok(!next.jobs.has("ended"));
+});
+
+Deno.test("An executor serves the next engine at once, whatever was being prepared for the last one", async () => {
+  await using server = await TestServer.start();
+  const asked = Promise.withResolvers<void>();
+  const answered = Promise.withResolvers<never>();
+  // However this test ends.
+  using _answer = { [Symbol.dispose]: () => answered.reject(new Error("late")) };
+  // As if a job's user had suspended what looks at files as that user.
+  server.executor.prepare = async (_request, { signal } = {}) => {
+    asked.resolve();
+    return await abortable(answered.promise, signal);
+  };
+  const first = await server.connect();
+  const prepared = rejection(first.call("prepare", script("job", "true")));
+  await asked.promise;
+  await first[Symbol.asyncDispose]();
+  assert.match(String(await prepared), /The process that runs the jobs has ended/);
+  await using next = await soon(server.connect(), () => "the next engine to be served");
+  assert.deepEqual(next.hello.jobs, []);
 });
 
 Deno.test("An executor answers what it does not know with an error that says so, and goes on", async () => {

@@ -6,6 +6,7 @@ import { Health } from "../../lib/grpc/health.ts";
 import { HEALTH } from "../../lib/grpc/protocol.ts";
 import type { ServerCalls } from "../../lib/grpc/server_call.ts";
 import { soon } from "../soon.ts";
+import { until } from "../worker/fixture.ts";
 import { TestServer } from "./fixture.ts";
 
 const FOREVER = { deadline: Infinity };
@@ -46,6 +47,37 @@ Deno.test("Health.Watch() tells the status until the server goes away", async ()
   );
   await server.grpc.close();
   await outcomes;
+});
+
+Deno.test("Health.Watch() is open so often for one user at most, and goes on for others", async () => {
+  await using server = await TestServer.start({});
+  using channel = await openChannel(server);
+  const leaving = new AbortController();
+  const limits = { ...FOREVER, signal: leaving.signal };
+  const watch = () => streamCall(channel.client, HEALTH.Watch, { service: "" }, limits);
+  const open = Array.from({ length: 256 }, watch);
+  await Promise.all(open.map((statuses) => statuses.next()));
+  await assert.rejects(Array.fromAsync(watch()), {
+    code: "resource_exhausted",
+    message: 'More than 256 streams of health checks and reflection of user "prober" at once',
+  });
+  const check = () => unaryCall(channel.client, HEALTH.Check, { service: "" }, FOREVER);
+  assert.deepEqual(await check(), { status: "SERVING" });
+  const { ca, cert, key } = await server.certificates.material("viewer");
+  using other = new Channel(endpointOf(`localhost:${server.port}`, { ca, cert, key }), {
+    connectTimeoutMs: 5000,
+  });
+  const others = streamCall(other.client, HEALTH.Watch, { service: "" }, limits);
+  assert.deepEqual((await others.next()).value, { status: "SERVING" });
+  await open.pop()?.return(undefined);
+  await until(async () => {
+    const again = watch();
+    const isTaken = await again.next().then(() => true, () => false);
+    if (isTaken) open.push(again);
+    return isTaken;
+  });
+  leaving.abort(new Error("left"));
+  await Promise.allSettled([...open, others].map((statuses) => Array.fromAsync(statuses)));
 });
 
 Deno.test("Health.Watch() misses no change while a status is on its way", async () => {

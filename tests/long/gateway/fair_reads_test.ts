@@ -12,6 +12,13 @@ const LOG_BYTES = 150_000_000;
 const MAX_P90_MS = 250;
 const MAX_TIMES_IDLE = 25;
 
+/** What is read, by which method, and for `StreamLogs` how many of its last lines. */
+const READINGS = [
+  ["whole", "StreamLogs", "0"],
+  ["searched from its end", "StreamLogs", "1000000000"],
+  ["read page by page", "GetLogs", "0"],
+] as const;
+
 /** What nine of ten calls take at most, in milliseconds. */
 async function p90(client: JobWorkerClient, jobId: string, calls: number): Promise<number> {
   const times: number[] = [];
@@ -40,10 +47,10 @@ Deno.test("Sixty readers of a large log do not make another user wait", async (t
     ...["run", "--allow-all", "--quiet", `${ROOT}tests/gateway/log_readers.ts`],
     ...[house.daemon.address, ca, cert, key, large.jobId, `${READERS}`],
   ];
-  for (const [what, lines] of [["whole", "0"], ["searched from its end", "1000000000"]] as const) {
+  for (const [what, method, lines] of READINGS) {
     await t.step(`which is ${what}`, async () => {
       const idle = await p90(admin, jobId, 50);
-      await using readers = new TestProcess([...line, "StreamLogs", lines]);
+      await using readers = new TestProcess([...line, method, lines]);
       // Those who search get nothing for a long time.
       await readers.seen(lines === "0" ? /\nreading\n/ : /^connected\n/);
       const busy = await p90(admin, jobId, 50);

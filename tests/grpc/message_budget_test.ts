@@ -1,10 +1,10 @@
-import { ReceivingBudget } from "../../lib/grpc/receiving_budget.ts";
+import { MessageBudget } from "../../lib/grpc/message_budget.ts";
 import { assert } from "../assert.ts";
 
 const MIB = 1024 * 1024;
 
-Deno.test("ReceivingBudget has so much for a user, so much for all, and gets it back once", () => {
-  const budget = new ReceivingBudget({ perUser: 4 * MIB, total: 6 * MIB });
+Deno.test("MessageBudget has so much for a user, so much for all, and gets it back once", () => {
+  const budget = new MessageBudget({ what: "requests", perUser: 4 * MIB, total: 6 * MIB });
   const first = budget.take("alice", 3 * MIB);
   assert.throws(
     () => budget.take("alice", MIB + 1),
