@@ -172,6 +172,13 @@ const OPTIONS = {
     default: "",
     parse: userName,
   },
+  /** `""`: none. */
+  jobUserMap: {
+    placeholder: "file",
+    about: "says which user each owner's jobs run as, instead of --job-user",
+    default: "",
+    parse: (text) => text === "" ? "" : path(text),
+  },
   allowUsers: {
     placeholder: "names",
     about: "other users that jobs may run as, separated by commas; * for any",

@@ -10,6 +10,7 @@ import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { ExecutorKeeper } from "./executor_keeper.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { JobUsers } from "./job_users.ts";
 import { runningLimits } from "./running_limits.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
@@ -19,6 +20,7 @@ export type JobEngineOptions = Pick<
   | "dataDir"
   | "shutdownGraceMs"
   | "jobUser"
+  | "jobUserMap"
   | "allowUsers"
   | "timeoutMs"
   | "maxTimeoutMs"
@@ -55,6 +57,7 @@ export class JobEngine implements AsyncDisposable {
   readonly lost: number;
   readonly #worker: Worker;
   readonly #executor: ExecutorKeeper;
+  readonly #jobUsers: JobUsers;
   readonly #isInMemory: boolean;
   readonly #shutdownGraceMs: number;
   readonly #resources: AsyncDisposableStack;
@@ -63,6 +66,7 @@ export class JobEngine implements AsyncDisposable {
   private constructor(parts: {
     readonly worker: Worker;
     readonly executor: ExecutorKeeper;
+    readonly jobUsers: JobUsers;
     readonly isInMemory: boolean;
     readonly service: JobService;
     readonly audit: AuditLog;
@@ -82,6 +86,7 @@ export class JobEngine implements AsyncDisposable {
     this.containment = parts.worker.containment;
     this.#worker = parts.worker;
     this.#executor = parts.executor;
+    this.#jobUsers = parts.jobUsers;
     this.#isInMemory = parts.isInMemory;
     this.#shutdownGraceMs = parts.shutdownGraceMs;
     this.#resources = parts.resources;
@@ -100,6 +105,7 @@ export class JobEngine implements AsyncDisposable {
     descriptors = Infinity,
   ): Promise<JobEngine> {
     const limits = runningLimits(options, descriptors);
+    const jobUsers = await JobUsers.open(options, setsid);
     await using resources = new AsyncDisposableStack();
     const dataDirectory = options.dataDir === IN_MEMORY
       ? await makeTemporaryDirectory(resources)
@@ -176,11 +182,13 @@ export class JobEngine implements AsyncDisposable {
         maxBytes: options.retainBytes,
       }),
     );
-    const service = new WorkerService(worker, audit, logLimit);
+    const jobUserOf: JobUsers["userOf"] = (identity) => jobUsers.userOf(identity);
+    const service = new WorkerService(worker, audit, { logLimit, jobUserOf });
     const { shutdownGraceMs } = options;
     return new JobEngine({
       worker,
       executor,
+      jobUsers,
       isInMemory: options.dataDir === IN_MEMORY,
       service,
       audit,
@@ -191,6 +199,11 @@ export class JobEngine implements AsyncDisposable {
       shutdownGraceMs,
       resources: resources.move(),
     });
+  }
+
+  /** Reads again which user jobs run as: those that are started from then on. */
+  async reload(): Promise<void> {
+    await this.#jobUsers.reload();
   }
 
   /**
@@ -221,9 +234,9 @@ export class JobEngine implements AsyncDisposable {
 }
 
 /** The audit entry of a start of which only the record is left. */
-function startOf({ jobId, owner, command }: Job): AuditEntry {
+function startOf({ jobId, owner, command, execution: { user: runAs } }: Job): AuditEntry {
   const caller = { identity: { user: owner, roles: [] }, fingerprint: "", peer: "" };
-  return { caller, method: "startJob", jobId, command, decision: "allowed", result: "ok" };
+  return { caller, method: "startJob", jobId, command, runAs, decision: "allowed", result: "ok" };
 }
 
 async function makeTemporaryDirectory(resources: AsyncDisposableStack): Promise<string> {

@@ -284,6 +284,9 @@ const auditFacts = z.object({
   jobId: z.string(),
   argv: z.array(z.string()).meta({ description: "For a start: the command and its arguments." }),
   argvTruncated: bytes.meta({ description: "How many characters of the arguments are missing." }),
+  runAs: z.string().meta({
+    description: "For a start: the user of the system that the job runs as.",
+  }),
   decision: z.string().meta({ description: "`allowed` or `denied`." }),
   result: z.string().meta({ description: "`ok`, `opened` or the code of an error." }),
   why: z.string(),

@@ -180,6 +180,14 @@ Deno.test("parseOptions() refuses a bound on all logs below what a log has by de
   assert.equal(options(["--log-limit=2GiB", "--max-log-limit=1TiB"]).logLimit, 2 * 1024 ** 3);
 });
 
+Deno.test("parseOptions() refuses two answers to the question which user jobs run as", () => {
+  assert.match(
+    refusal(["--job-user-map=map", "--job-user=build"]),
+    /^--job-user "build" and --job-user-map "map" cannot both be given: .*"\* build"/,
+  );
+  assert.equal(options(["--job-user-map=map", "--job-user="]).jobUserMap, "map");
+});
+
 Deno.test("parseOptions() refuses defaults and bounds that no job could have", () => {
   const refused: [string, string][] = [
     ["--timeout=3651d", "must be at most 3650d"],

@@ -5,7 +5,10 @@ import { temporaryDirectory } from "../worker/fixture.ts";
 
 const MiB = 1024 * 1024;
 
-/** Options of a daemon, each with a value of its own, and none with its default. */
+/** In place of `--job-user`, beside which it cannot be. */
+const JOB_USER_MAP = "--job-user-map=the-map";
+
+/** All other options of a daemon, each with a value of its own, and none with its default. */
 const OPTIONS = [
   "--address=127.0.0.1:1111",
   "--cert=the-cert",
@@ -40,7 +43,7 @@ const OPTIONS = [
 ];
 
 Deno.test("Every option is handed on in the test of that", () => {
-  const names = OPTIONS.map((option) => option.replace(/=.*/, "").slice(2));
+  const names = [...OPTIONS, JOB_USER_MAP].map((option) => option.replace(/=.*/, "").slice(2));
   assert.deepEqual(names.sort(), OPTION_NAMES.map(flagOf).sort());
 });
 
@@ -169,7 +172,8 @@ const LIMITS = [[60, 8, 15], ...Deno.uid() === 0 ? [[100_000, 4096, 4096]] : []]
 for (const [descriptors, connections, calls] of LIMITS) {
   Deno.test(`runEngine() takes ${connections} connections and ${calls} calls with ${descriptors} descriptors`, async () => {
     await using directory = await temporaryDirectory();
-    const options = ["--job-user=nobody", "--rest-address=off", "--data-dir=d"];
+    await Deno.writeTextFile(`${directory.path}/the-map`, "* nobody\n", { mode: 0o600 });
+    const options = [JOB_USER_MAP, "--rest-address=off", "--data-dir=d"];
     const prepare = `ulimit -n ${descriptors}`;
     const { told, diagnosed } = await handedOn(directory.path, prepare, { options, alive: 0 });
     const { gateway, server, code } = told;
