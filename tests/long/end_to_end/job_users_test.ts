@@ -10,7 +10,7 @@ import { TestCertificates } from "../../certificates.ts";
 import type { TestDaemon } from "../../end_to_end/daemon.ts";
 import { TestHouse } from "../../gateway/fixture.ts";
 import { rootTest } from "../../root.ts";
-import { temporaryDirectory, until } from "../../worker/fixture.ts";
+import { processStat, temporaryDirectory, until } from "../../worker/fixture.ts";
 
 const SECRET = "SECRET=of alice";
 
@@ -141,6 +141,53 @@ rootTest(
     await assertAudited(daemon);
   },
 );
+
+/** Runs a program where /proc shows other users' processes to root only; see proc(5). */
+const HIDDEN = [
+  ...["unshare", "--mount", "sh", "-c"],
+  'mount -t proc -o hidepid=invisible proc /proc && exec "$@"',
+  "sh",
+];
+
+const canHide = Deno.uid() === 0 &&
+  (await new Deno.Command("unshare", { args: [...HIDDEN.slice(1), "true"] }).output()).success;
+
+Deno.test({
+  name: `Where /proc hides others' processes, jobs see their own only, and the daemon all${
+    canHide ? "" : " (skipped: needs root, and the right to mount /proc)"
+  }`,
+  ignore: !canHide,
+  async fn() {
+    await using certificates = await TestCertificates.create();
+    await using directory = await temporaryDirectory();
+    const map = `${directory.path}/map`;
+    await Deno.writeTextFile(map, "alice daemon\nbob bin\n", { mode: 0o600 });
+    await using house = await TestHouse.start(certificates, {
+      // Without cgroups, the daemon finds what a job leaves in /proc.
+      args: ["--job-user=", `--job-user-map=${map}`, "--cgroups=false"],
+      starter: HIDDEN,
+      expected: /^$/,
+    });
+    const alice = await connectAs("alice", house, certificates);
+    const bob = await connectAs("bob", house, certificates);
+    const run = async (client: JobWorkerClient, script: string) => {
+      const { jobId } = await client.startJob({ command: { name: "sh", args: ["-c", script] } });
+      await client.waitJob({ jobId });
+      return (await outputOf(client, jobId)).trim();
+    };
+    const { jobId, pid } = await alice.startJob({ command: { name: "sleep", args: ["1000"] } });
+    const look = `[ -e /proc/${pid} ] && echo seen || echo hidden`;
+    assert.deepEqual([await run(alice, look), await run(bob, look)], ["seen", "hidden"]);
+    const left = Number(await run(alice, "sleep 1000 >&2 & echo $!"));
+    assert.ok(left > 0 && !await isAlive(left), "What a job leaves behind ends with it");
+    await alice.stopJob({ jobId, stopSignal: "TERM", gracePeriodMs: 5_000 });
+    assert.ok(!await isAlive(pid));
+  },
+});
+
+async function isAlive(pid: number): Promise<boolean> {
+  return !["Z", undefined].includes((await processStat(pid))?.state);
+}
 
 /** Whose starts ran as whom is in the audit trail, and who was refused. */
 async function assertAudited(daemon: TestDaemon): Promise<void> {
