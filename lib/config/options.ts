@@ -19,6 +19,7 @@ import {
   orAuto,
   origin,
   path,
+  uidRange,
   userName,
   wholeNumber,
 } from "./option_values.ts";
@@ -178,6 +179,19 @@ const OPTIONS = {
     about: "says which user each owner's jobs run as, instead of --job-user",
     default: "",
     parse: (text) => text === "" ? "" : path(text),
+  },
+  /** `null`: none. */
+  jobUids: {
+    placeholder: "range",
+    about: "such as 200000-265535: each job runs as a user of its own",
+    default: "",
+    parse: uidRange,
+  },
+  jobHomes: {
+    placeholder: "dir",
+    about: "homes for the jobs of --job-uids",
+    default: "/var/lib/job-worker-homes",
+    parse: path,
   },
   allowUsers: {
     placeholder: "names",

@@ -1,6 +1,7 @@
 import { JobUserMap } from "../auth/job_user_map.ts";
 import { failedPrecondition, type JobWorkerError } from "../errors.ts";
 import type { DaemonOptions } from "../config/options.ts";
+import { checkJobUids } from "./check_job_uids.ts";
 import { programOutput } from "./program_output.ts";
 
 /** The exit status of getent(1) for a user that does not exist. */
@@ -9,7 +10,10 @@ const NO_SUCH_KEY = 2;
 const NO_SUCH_USER = "there is no such user on this machine";
 const NOT_ROOT = "only a daemon that runs as root can run jobs as another user";
 
-type UserOptions = Pick<DaemonOptions, "jobUser" | "jobUserMap" | "allowUsers">;
+type UserOptions = Pick<
+  DaemonOptions,
+  "jobUser" | "jobUserMap" | "jobUids" | "jobHomes" | "allowUsers"
+>;
 
 /**
  * Refuses to run jobs as root unless that is asked for, and refuses users that no job could run as.
@@ -18,8 +22,8 @@ type UserOptions = Pick<DaemonOptions, "jobUser" | "jobUserMap" | "allowUsers">;
  * @throws {JobWorkerError} `failed_precondition`
  */
 export async function checkUsers(options: UserOptions, setsid: string): Promise<void> {
-  const { jobUser, jobUserMap, allowUsers } = options;
-  if (jobUser === "" && jobUserMap === "" && Deno.uid() === 0) {
+  const { jobUser, jobUserMap, jobUids, allowUsers } = options;
+  if (jobUser === "" && jobUserMap === "" && jobUids === null && Deno.uid() === 0) {
     throw failedPrecondition(
       "The daemon runs as root, and so would every job: name the user that jobs run as with " +
         "--job-user=NAME, or --job-user=root if you mean root",
@@ -29,6 +33,7 @@ export async function checkUsers(options: UserOptions, setsid: string): Promise<
     failedPrecondition(`${option} "${name}": ${why}`);
   if (jobUser !== "") await checkJobUsers([jobUser], setsid, faultOf("--job-user"));
   await loadJobUserMap(options, setsid);
+  await checkJobUids(options, setsid);
   if (allowUsers === "any") return;
   await uidsOf(allowUsers, setsid, faultOf("--allow-users"));
 }

@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { messageOf } from "../errors.ts";
 import type { AuditEntry } from "../service/audit.ts";
 import { AuditLog } from "../service/audit_log.ts";
@@ -21,6 +22,8 @@ export type JobEngineOptions = Pick<
   | "shutdownGraceMs"
   | "jobUser"
   | "jobUserMap"
+  | "jobUids"
+  | "jobHomes"
   | "allowUsers"
   | "timeoutMs"
   | "maxTimeoutMs"
@@ -140,7 +143,12 @@ export class JobEngine implements AsyncDisposable {
       dataDirectory,
       setsid,
       keepsJobs: options.dataDir !== IN_MEMORY,
-      settings: { home, cgroups: options.cgroups, newPrivileges: options.newPrivileges },
+      settings: {
+        home,
+        cgroups: options.cgroups,
+        newPrivileges: options.newPrivileges,
+        jobUids: options.jobUids && { ...options.jobUids, homes: resolve(options.jobHomes) },
+      },
       onFault,
       onShellEnded: ({ pid, why, successor }) => {
         const next = successor ?? "the next one";

@@ -135,7 +135,13 @@ export const job = z.object({
   }),
   stdoutBytes: bytes,
   stderrBytes: bytes,
-  execution: execution.extend({ hasInput: z.boolean() }),
+  execution: execution.extend({
+    user: z.string().meta({
+      description:
+        "The user it runs as, or the id of one that it has for itself. Empty: the daemon's.",
+    }),
+    hasInput: z.boolean(),
+  }),
   containment: oneOf(CONTAINMENTS),
   usage: z.object({
     cpuMs: milliseconds.nullable(),

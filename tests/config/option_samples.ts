@@ -50,6 +50,12 @@ export const OPTION_SAMPLES: {
   },
   jobUser: { default: "", text: "build", value: "build" },
   jobUserMap: { default: "", text: "/x/map", value: "/x/map" },
+  jobUids: {
+    default: null,
+    text: "200000-265535",
+    value: { first: 200_000, last: 265_535 },
+  },
+  jobHomes: { default: "/var/lib/job-worker-homes", text: "/x/homes", value: "/x/homes" },
   allowUsers: { default: [], text: "www-data,backup", value: ["www-data", "backup"] },
   timeoutMs: { default: 0, text: "90m", value: 5_400_000 },
   maxTimeoutMs: { default: 0, text: "2h", value: 7_200_000 },
@@ -75,4 +81,4 @@ export function flagOf(name: string): string {
 }
 
 /** Options that cannot be given beside others, which are not among them. */
-export const EXCLUSIVE: readonly (keyof DaemonOptions)[] = ["jobUserMap"];
+export const EXCLUSIVE: readonly (keyof DaemonOptions)[] = ["jobUserMap", "jobUids"];

@@ -14,8 +14,12 @@ import { processStat, temporaryDirectory, until } from "../../worker/fixture.ts"
 
 const SECRET = "SECRET=of alice";
 
-/** Writes a file that is for nobody else, and waits. */
-const VICTIM = 'umask 077; echo "file of alice" >"$1"; echo ready; exec sleep 1000';
+/** Writes a file that is for nobody else, by default in its home, however open it leaves that, and waits. */
+const VICTIM = `umask 077
+echo "file of alice" >"\${1:-$HOME/file}"
+[ -n "$1" ] || chmod -R 777 "$HOME"
+echo ready
+exec sleep 1000`;
 
 /** Says what it could do to the process $1, and to the file $2. */
 const ATTACK = `exec 2>/dev/null
@@ -44,18 +48,21 @@ async function outputOf(client: JobWorkerClient, jobId: string): Promise<string>
 async function attack(
   certificates: TestCertificates,
   args: readonly string[],
-  file: string,
+  file = "",
 ): Promise<{ readonly said: string; readonly log: string; readonly reason: string | undefined }> {
   await using house = await TestHouse.start(certificates, { args, expected: /^$/ });
   const alice = await connectAs("alice", house, certificates);
   const bob = await connectAs("bob", house, certificates);
   const [name = "", value = ""] = SECRET.split("=");
-  const { jobId, pid } = await alice.startJob({
+  const { jobId, pid, command } = await alice.startJob({
     command: { name: "sh", args: ["-c", VICTIM, "sh", file], env: { [name]: value } },
   });
   await until(async () => await outputOf(alice, jobId) === "ready\n");
   const attacker = await bob.startJob({
-    command: { name: "sh", args: ["-c", ATTACK, "sh", `${pid}`, file] },
+    command: {
+      name: "sh",
+      args: ["-c", ATTACK, "sh", `${pid}`, file || `${command.workingDirectory}/file`],
+    },
   });
   await bob.waitJob({ jobId: attacker.jobId });
   const said = await outputOf(bob, attacker.jobId);
@@ -99,6 +106,23 @@ rootTest(
       log: "ready\n",
       reason: undefined,
     });
+  },
+);
+
+rootTest(
+  "Jobs that have a user each cannot touch each other, and leave nothing behind",
+  async () => {
+    await using certificates = await TestCertificates.create();
+    await using homes = await temporaryDirectory();
+    await Deno.chmod(homes.path, 0o711);
+    const ids = "2123460000-2123460009";
+    const args = ["--job-user=", `--job-uids=${ids}`, `--job-homes=${homes.path}`];
+    assert.deepEqual(await attack(certificates, args), {
+      said: "",
+      log: "ready\n",
+      reason: undefined,
+    });
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(homes.path)), []);
   },
 );
 
@@ -175,7 +199,9 @@ Deno.test({
       await client.waitJob({ jobId });
       return (await outputOf(client, jobId)).trim();
     };
-    const { jobId, pid } = await alice.startJob({ command: { name: "sleep", args: ["1000"] } });
+    const { jobId, pid } = await alice.startJob({
+      command: { name: "sleep", args: ["1000"] },
+    });
     const look = `[ -e /proc/${pid} ] && echo seen || echo hidden`;
     assert.deepEqual([await run(alice, look), await run(bob, look)], ["seen", "hidden"]);
     const left = Number(await run(alice, "sleep 1000 >&2 & echo $!"));
