@@ -13,6 +13,8 @@ const ending = new AbortController();
 for (const signal of ["SIGTERM", "SIGINT", "SIGUSR2"] as const) {
   Deno.addSignalListener(signal, () => ending.abort(new Error(signal)));
 }
+// Whoever starts us may ignore this one, and the kernel would then keep no exit status of our children for us.
+Deno.addSignalListener("SIGCHLD", () => {});
 
 const encoder = new TextEncoder();
 const { stdout, stderr } = StandardOutput.both();

@@ -82,6 +82,24 @@ export function userName(text: string): string {
   throw new Error("must be the name of a user");
 }
 
+/** Below are users of the system, see login.defs(5); above, find(1) and others take no id for one. */
+const MIN_UID = 1_000;
+const MAX_UID = 2 ** 31 - 2;
+
+/** The overflow id, which stands for those that the kernel cannot show. */
+const NOBODY = 65_534;
+
+/** Numeric ids of users, as `200000-265535`; `""` for none. */
+export function uidRange(text: string): { first: number; last: number } | null {
+  if (text === "") return null;
+  const [first = 0, last = 0] = (/^(\d{1,10})-(\d{1,10})$/.exec(text)?.slice(1) ?? []).map(Number);
+  const isRange = first >= MIN_UID && first <= last && last <= MAX_UID;
+  if (isRange && (last < NOBODY || first > NOBODY)) return { first, last };
+  throw new Error(
+    `must be a range of user ids, such as 200000-265535, from ${MIN_UID} to ${MAX_UID} and without ${NOBODY}`,
+  );
+}
+
 /** The parts of a list that is separated by commas. */
 export function listOf(text: string): string[] {
   return text.split(/ *, */).filter((part) => part !== "");

@@ -19,6 +19,7 @@ import {
   orAuto,
   origin,
   path,
+  uidRange,
   userName,
   wholeNumber,
 } from "./option_values.ts";
@@ -171,6 +172,26 @@ const OPTIONS = {
     about: "user that jobs run as; required if the daemon runs as root",
     default: "",
     parse: userName,
+  },
+  /** `""`: none. */
+  jobUserMap: {
+    placeholder: "file",
+    about: "says which user each owner's jobs run as, instead of --job-user",
+    default: "",
+    parse: (text) => text === "" ? "" : path(text),
+  },
+  /** `null`: none. */
+  jobUids: {
+    placeholder: "range",
+    about: "such as 200000-265535: each job runs as a user of its own",
+    default: "",
+    parse: uidRange,
+  },
+  jobHomes: {
+    placeholder: "dir",
+    about: "homes for the jobs of --job-uids",
+    default: "/var/lib/job-worker-homes",
+    parse: path,
   },
   allowUsers: {
     placeholder: "names",

@@ -73,6 +73,7 @@ function textOf(
 /** Refuses options that do not go together. */
 function checkTogether(options: DaemonOptions): void {
   const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs, address, restAddress } = options;
+  const { jobUser, jobUserMap, jobUids } = options;
   // A maximum below the default would let no job with the default start.
   if (logLimit > maxLogLimit) {
     throw aboveMaximum("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
@@ -84,6 +85,19 @@ function checkTogether(options: DaemonOptions): void {
   }
   if (maxTimeoutMs > 0 && timeoutMs > maxTimeoutMs) {
     throw aboveMaximum("timeout", formatDuration(timeoutMs), formatDuration(maxTimeoutMs));
+  }
+  // Or it would be anybody's guess whether somebody who is not in the map is refused.
+  if (jobUser !== "" && jobUserMap !== "") {
+    throw invalidArgument(
+      `--job-user "${jobUser}" and --job-user-map "${jobUserMap}" cannot both be given: ` +
+        `write a line "* ${jobUser}" into the map for those whom no other line is about`,
+    );
+  }
+  const other = jobUser === "" ? "--job-user-map" : "--job-user";
+  if (jobUids !== null && (jobUser !== "" || jobUserMap !== "")) {
+    throw invalidArgument(
+      `--job-uids and ${other} cannot both be given: with --job-uids, no two jobs run as one user`,
+    );
   }
 }
 

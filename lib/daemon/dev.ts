@@ -35,6 +35,8 @@ for (const signal of ["SIGTERM", "SIGINT"] as const) {
     changed.resolve();
   });
 }
+// See server.ts.
+Deno.addSignalListener("SIGCHLD", () => {});
 
 if (!await Deno.stat("certs/server-cert.pem").then(() => true, () => false)) {
   const { success } = await deno(...await taskArgs("certs")).status;

@@ -138,7 +138,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     void engine.audit.reopen();
     void (async () => {
       await manager?.reloading();
-      await keeper.reload();
+      await Promise.all([engine.reload(), keeper.reload()]);
       if (!signal.aborted) await manager?.ready(status);
     })();
   };

@@ -8,14 +8,16 @@ const EXECUTOR_MAIN: URL = new URL("./executor_main.ts", import.meta.url);
 
 /**
  * Program and arguments of an executor, with no permission but to run
- * programs through setsid(1), to write logs and outcomes, and to listen on its socket.
+ * programs through setsid(1), to write logs and outcomes, and homes of jobs where it makes them, and to listen on
+ * its socket.
  *
  * @param setsid absolute path of setsid(1)
  */
 export function executorCommand(
   setsid: string,
-  { socket, logs, outcomes }: ExecutorOptions,
+  { socket, logs, outcomes, settings: { jobUids } }: ExecutorOptions,
 ): string[] {
+  const homes = jobUids === null ? [] : [jobUids.homes];
   if (Deno.build.standalone) return [Deno.execPath(), EXECUTOR_ROLE];
   return [
     Deno.execPath(),
@@ -31,8 +33,8 @@ export function executorCommand(
     "--no-npm",
     `--allow-run=${setsid}`,
     `--allow-net=unix:${socket}`,
-    `--allow-read=${[...TOOL_DIRECTORIES, socket, logs, outcomes].join(",")}`,
-    `--allow-write=${[socket, logs, outcomes].join(",")}`,
+    `--allow-read=${[...TOOL_DIRECTORIES, socket, logs, outcomes, ...homes].join(",")}`,
+    `--allow-write=${[socket, logs, outcomes, ...homes].join(",")}`,
     fileURLToPath(EXECUTOR_MAIN),
   ];
 }

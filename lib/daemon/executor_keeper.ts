@@ -290,8 +290,8 @@ async function removeSocket(socket: string): Promise<void> {
 }
 
 function settingsOf({ dataDirectory, settings }: ExecutorKeeperOptions): ExecutorSettings {
-  const { home, cgroups, newPrivileges } = settings;
-  return { dataDirectory, home, cgroups, newPrivileges };
+  const { home, cgroups, newPrivileges, jobUids } = settings;
+  return { dataDirectory, home, cgroups, newPrivileges, jobUids };
 }
 
 function isOurs({ hello }: ExecutorClient, options: ExecutorKeeperOptions): boolean {

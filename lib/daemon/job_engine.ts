@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { messageOf } from "../errors.ts";
 import type { AuditEntry } from "../service/audit.ts";
 import { AuditLog } from "../service/audit_log.ts";
@@ -10,6 +11,7 @@ import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { ExecutorKeeper } from "./executor_keeper.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import { JobUsers } from "./job_users.ts";
 import { runningLimits } from "./running_limits.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
@@ -19,6 +21,9 @@ export type JobEngineOptions = Pick<
   | "dataDir"
   | "shutdownGraceMs"
   | "jobUser"
+  | "jobUserMap"
+  | "jobUids"
+  | "jobHomes"
   | "allowUsers"
   | "timeoutMs"
   | "maxTimeoutMs"
@@ -55,6 +60,7 @@ export class JobEngine implements AsyncDisposable {
   readonly lost: number;
   readonly #worker: Worker;
   readonly #executor: ExecutorKeeper;
+  readonly #jobUsers: JobUsers;
   readonly #isInMemory: boolean;
   readonly #shutdownGraceMs: number;
   readonly #resources: AsyncDisposableStack;
@@ -63,6 +69,7 @@ export class JobEngine implements AsyncDisposable {
   private constructor(parts: {
     readonly worker: Worker;
     readonly executor: ExecutorKeeper;
+    readonly jobUsers: JobUsers;
     readonly isInMemory: boolean;
     readonly service: JobService;
     readonly audit: AuditLog;
@@ -82,6 +89,7 @@ export class JobEngine implements AsyncDisposable {
     this.containment = parts.worker.containment;
     this.#worker = parts.worker;
     this.#executor = parts.executor;
+    this.#jobUsers = parts.jobUsers;
     this.#isInMemory = parts.isInMemory;
     this.#shutdownGraceMs = parts.shutdownGraceMs;
     this.#resources = parts.resources;
@@ -100,6 +108,7 @@ export class JobEngine implements AsyncDisposable {
     descriptors = Infinity,
   ): Promise<JobEngine> {
     const limits = runningLimits(options, descriptors);
+    const jobUsers = await JobUsers.open(options, setsid);
     await using resources = new AsyncDisposableStack();
     const dataDirectory = options.dataDir === IN_MEMORY
       ? await makeTemporaryDirectory(resources)
@@ -134,7 +143,12 @@ export class JobEngine implements AsyncDisposable {
       dataDirectory,
       setsid,
       keepsJobs: options.dataDir !== IN_MEMORY,
-      settings: { home, cgroups: options.cgroups, newPrivileges: options.newPrivileges },
+      settings: {
+        home,
+        cgroups: options.cgroups,
+        newPrivileges: options.newPrivileges,
+        jobUids: options.jobUids && { ...options.jobUids, homes: resolve(options.jobHomes) },
+      },
       onFault,
       onShellEnded: ({ pid, why, successor }) => {
         const next = successor ?? "the next one";
@@ -176,11 +190,13 @@ export class JobEngine implements AsyncDisposable {
         maxBytes: options.retainBytes,
       }),
     );
-    const service = new WorkerService(worker, audit, logLimit);
+    const jobUserOf: JobUsers["userOf"] = (identity) => jobUsers.userOf(identity);
+    const service = new WorkerService(worker, audit, { logLimit, jobUserOf });
     const { shutdownGraceMs } = options;
     return new JobEngine({
       worker,
       executor,
+      jobUsers,
       isInMemory: options.dataDir === IN_MEMORY,
       service,
       audit,
@@ -191,6 +207,11 @@ export class JobEngine implements AsyncDisposable {
       shutdownGraceMs,
       resources: resources.move(),
     });
+  }
+
+  /** Reads again which user jobs run as: those that are started from then on. */
+  async reload(): Promise<void> {
+    await this.#jobUsers.reload();
   }
 
   /**
@@ -221,9 +242,9 @@ export class JobEngine implements AsyncDisposable {
 }
 
 /** The audit entry of a start of which only the record is left. */
-function startOf({ jobId, owner, command }: Job): AuditEntry {
+function startOf({ jobId, owner, command, execution: { user: runAs } }: Job): AuditEntry {
   const caller = { identity: { user: owner, roles: [] }, fingerprint: "", peer: "" };
-  return { caller, method: "startJob", jobId, command, decision: "allowed", result: "ok" };
+  return { caller, method: "startJob", jobId, command, runAs, decision: "allowed", result: "ok" };
 }
 
 async function makeTemporaryDirectory(resources: AsyncDisposableStack): Promise<string> {

@@ -27,10 +27,10 @@ const MAX_BY_DEFAULT = 4096;
  * By default one user may have half of them: no more, so that nobody takes the places of all others; and no
  * less, since a daemon may well have one user who uses it.
  *
- * @throws `failed_precondition` for more than the descriptors are enough for
+ * @throws `failed_precondition` for more than there are descriptors for, or users
  */
 export function runningLimits(
-  options: Pick<DaemonOptions, "maxRunning" | "maxRunningPerUser">,
+  options: Pick<DaemonOptions, "maxRunning" | "maxRunningPerUser" | "jobUids">,
   descriptors: number,
 ): RunningLimits {
   const room = Math.floor((descriptors - DESCRIPTORS_OF_EXECUTOR) / DESCRIPTORS_PER_JOB);
@@ -42,7 +42,15 @@ export function runningLimits(
         `for ${possible}; raise the limit (LimitNOFILE of systemd, ulimit -Hn), or choose a lower number`,
     );
   }
-  const maxRunning = isAuto ? Math.min(possible, MAX_BY_DEFAULT) : options.maxRunning;
+  const { jobUids } = options;
+  const uids = jobUids === null ? Infinity : jobUids.last - jobUids.first + 1;
+  if (!isAuto && options.maxRunning > uids) {
+    throw failedPrecondition(
+      `Cannot run ${options.maxRunning} jobs at once (--max-running): --job-uids has ids for ${uids}; ` +
+        "choose a larger range, or a lower number",
+    );
+  }
+  const maxRunning = isAuto ? Math.min(possible, uids, MAX_BY_DEFAULT) : options.maxRunning;
   const perUser = options.maxRunningPerUser;
   return {
     maxRunning,

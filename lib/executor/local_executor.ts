@@ -5,6 +5,7 @@ import { Cgroups } from "../process/cgroups.ts";
 import { CgroupTree, type JobTree, SessionTree } from "../process/job_tree.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
 import { type LaunchTools, startProcess } from "../process/process.ts";
+import { DynamicUsers, type DynamicUsersOptions } from "../process/dynamic_users.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { findTools } from "../process/tools.ts";
 import type { AdoptedJobs, Executor, LaunchRequest, PreparedJob } from "./executor.ts";
@@ -30,6 +31,8 @@ export interface LocalExecutorOptions {
    * user of this process may what it may itself.
    */
   readonly newPrivileges?: boolean;
+  /** Where each job that names no user gets one for itself; by default it runs as the user of this process. */
+  readonly jobUids?: DynamicUsersOptions | null;
   /** See `LogWriterOptions`. */
   readonly diskTimeoutMs?: number;
   /** Called when the shell that asks the kernel has ended and is replaced; jobs do not notice. */
@@ -48,12 +51,14 @@ export class LocalExecutor implements Executor {
   readonly #groups: ProcessGroups;
   readonly #cgroups: Cgroups | null;
   readonly #lookups: UserLookups;
+  readonly #users: DynamicUsers | null;
   readonly #prepared = new Map<string, readonly [LaunchRequest, Decision]>();
 
   private constructor(options: LocalExecutorOptions, parts: {
     readonly tools: LaunchTools;
     readonly groups: ProcessGroups;
     readonly cgroups: Cgroups | null;
+    readonly users: DynamicUsers | null;
   }) {
     this.containment = parts.cgroups === null ? "process_group" : "cgroup";
     this.isApart = parts.cgroups?.areApart ?? false;
@@ -62,11 +67,14 @@ export class LocalExecutor implements Executor {
     this.#lookups = new UserLookups({ tools: parts.tools });
     this.#groups = parts.groups;
     this.#cgroups = parts.cgroups;
+    this.#users = parts.users;
   }
 
   /** @throws `failed_precondition` if a program that it relies on is not installed */
   static async open(options: LocalExecutorOptions): Promise<LocalExecutor> {
     const tools = await findTools();
+    const { jobUids = null } = options;
+    const users = jobUids === null ? null : await DynamicUsers.open(jobUids, tools);
     const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
     try {
       const limit = Math.min(SOFT_DESCRIPTOR_LIMIT, await groups.descriptorLimit());
@@ -75,6 +83,7 @@ export class LocalExecutor implements Executor {
         tools: { ...tools, softDescriptorLimit: limit },
         groups,
         cgroups,
+        users,
       });
     } catch (error) {
       await groups[Symbol.asyncDispose]();
@@ -86,14 +95,7 @@ export class LocalExecutor implements Executor {
     request: LaunchRequest,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<PreparedJob> {
-    const decision = await prepare(request, {
-      ...options,
-      groups: this.#groups,
-      lookups: this.#lookups,
-      cgroups: this.#cgroups,
-      home: this.#options.home ?? "/",
-      newPrivileges: this.#options.newPrivileges ?? true,
-    });
+    const decision = await this.#decide(request, options);
     this.#prepared.set(request.jobId, [request, decision]);
     const { workingDirectory, user, startedAt } = decision;
     return { workingDirectory, user, startedAt };
@@ -109,6 +111,8 @@ export class LocalExecutor implements Executor {
     const [{ execution, logLimit }, { startedAt, spec, cgroupLimits }] = prepared;
     const { logs, diskTimeoutMs, onFault } = this.#options;
     await this.#cgroups?.make(jobId, cgroupLimits);
+    const isDynamic = spec.user?.isDynamic ?? false;
+    if (isDynamic) await this.#users?.makeHome(jobId);
     signal?.throwIfAborted();
     const process = startProcess(spec, this.#tools);
     const running = new LocalJob({
@@ -121,6 +125,7 @@ export class LocalExecutor implements Executor {
         ...(diskTimeoutMs === undefined ? {} : { diskTimeoutMs }),
       }),
       tree: this.#treeOf(jobId, process.pid),
+      cleanUp: () => isDynamic ? this.#releaseUser(jobId) : Promise.resolve(),
       onFault: (error) => onFault(error, jobId),
     });
     try {
@@ -135,12 +140,14 @@ export class LocalExecutor implements Executor {
 
   /** Forgets the jobs that nobody will launch any more. */
   forgetPrepared(): void {
+    for (const jobId of this.#prepared.keys()) this.#users?.forget(jobId);
     this.#prepared.clear();
   }
 
   async abandon(jobId: string): Promise<void> {
     const { logs } = this.#options;
-    this.#prepared.delete(jobId);
+    if (this.#prepared.delete(jobId)) this.#users?.forget(jobId);
+    await this.#releaseUser(jobId);
     await this.#cgroups?.remove(jobId);
     await logs.remove(jobId);
     await logs.flushNames();
@@ -152,11 +159,37 @@ export class LocalExecutor implements Executor {
       groups: this.#groups,
       findCgroups: async () => this.#cgroups ?? await Cgroups.find(this.#groups.shell),
     });
+    for (const { job } of jobs) await this.#releaseUser(job.jobId);
     return { held: [], isComplete: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#groups[Symbol.asyncDispose]();
+  }
+
+  async #decide(
+    request: LaunchRequest,
+    options: { readonly signal?: AbortSignal },
+  ): Promise<Decision> {
+    try {
+      return await prepare(request, {
+        ...options,
+        groups: this.#groups,
+        lookups: this.#lookups,
+        users: this.#users,
+        cgroups: this.#cgroups,
+        home: this.#options.home ?? "/",
+        newPrivileges: this.#options.newPrivileges ?? true,
+      });
+    } catch (error) {
+      this.#users?.forget(request.jobId);
+      throw error;
+    }
+  }
+
+  /** What cannot be released stays taken, and nothing else need wait for it. */
+  async #releaseUser(jobId: string): Promise<void> {
+    await this.#users?.release(jobId).catch((error) => this.#options.onFault(error, jobId));
   }
 
   #treeOf(jobId: string, pid: number): JobTree {

@@ -63,6 +63,8 @@ export interface LocalJobParts {
   readonly process: Process;
   readonly writer: LogWriter;
   readonly tree: JobTree;
+  /** Removes what the job has left elsewhere; called once it has no process any more. Never rejects. */
+  readonly cleanUp: () => Promise<void>;
   /** Called for errors that cannot be reported to the job's user. */
   readonly onFault: (error: unknown) => void;
 }
@@ -182,7 +184,7 @@ export class LocalJob implements RunningJob {
 
   /** The life of a job in three steps: its leader, what the leader left behind, its last bytes. */
   async #run(): Promise<JobOutcome> {
-    const { process, startedAt, writer } = this.#parts;
+    const { process, startedAt, writer, cleanUp } = this.#parts;
     const exitStatus = await process.exit;
     const stop = this.#state.kind === "running" ? this.#state.stop : null;
     this.#state = { kind: "leftovers", stop };
@@ -195,12 +197,14 @@ export class LocalJob implements RunningJob {
     const escalation = this.#escalation(exitStatus, stop);
     const usage = await this.#endLeftovers(stop);
     this.#state = { kind: "draining" };
+    const cleaned = cleanUp();
     // Whoever owns the tree may close it once we have ended.
     await Promise.allSettled(this.#sending);
     const truncated = await this.#pump.drain();
     // Nobody is told of the end before the log is on the disk. If it cannot be, `broken` tells.
     await writer.flush().catch(() => {});
     await writer[Symbol.asyncDispose]();
+    await cleaned;
     const detail = this.#logFault ?? (usage?.oomKills ? outOfMemory(usage) : escalation);
     const outcome = {
       ...this.#progress,

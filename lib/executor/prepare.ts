@@ -3,6 +3,7 @@ import type { JobLimits } from "../job/types.ts";
 import type { Cgroups } from "../process/cgroups.ts";
 import type { ProcessSpec } from "../process/process.ts";
 import type { ProcessGroups } from "../process/process_groups.ts";
+import type { DynamicUsers } from "../process/dynamic_users.ts";
 import { findProgram } from "../process/program.ts";
 import { findUser } from "../process/users.ts";
 import type { LaunchRequest, PreparedJob } from "./executor.ts";
@@ -19,6 +20,8 @@ export interface PrepareOptions {
   readonly groups: ProcessGroups;
   readonly lookups: UserLookups;
   readonly signal?: AbortSignal;
+  /** Where each job that names no user gets one for itself. */
+  readonly users: DynamicUsers | null;
   /** Where cgroup v2 is ours to write. */
   readonly cgroups: Cgroups | null;
   /** `HOME` and default working directory. */
@@ -44,7 +47,9 @@ export async function prepare(
   options: PrepareOptions,
 ): Promise<Decision> {
   const { groups, cgroups } = options;
-  const user = execution.user === "" ? null : await findUser(execution.user, groups.shell);
+  const user = execution.user !== ""
+    ? await findUser(execution.user, groups.shell)
+    : await options.users?.reserve(jobId) ?? null;
   const ownUid = Number(await groups.shell.ask("uid"));
   const uid = user?.uid ?? ownUid;
   if (execution.nice < 0 && uid !== 0) {
@@ -56,10 +61,14 @@ export async function prepare(
     );
   }
   const home = user?.home ?? options.home;
-  const env = { ...CLEAN_ENVIRONMENT, HOME: home, ...command.env, JOB_ID: jobId };
+  const ownHome = { HOME: home, ...user?.isDynamic && { TMPDIR: home } };
+  const env = { ...CLEAN_ENVIRONMENT, ...ownHome, ...command.env, JOB_ID: jobId };
   const findPlace = async (groups: ProcessGroups) => {
-    const workingDirectory = command.workingDirectory || await usableHome(home, groups);
-    const program = await findProgram(command.name, { path: env.PATH, workingDirectory, groups });
+    const isNew = command.workingDirectory === "" && user?.isDynamic === true;
+    const workingDirectory = command.workingDirectory ||
+      (isNew ? home : await usableHome(home, groups));
+    const where = { path: env.PATH, workingDirectory, isNew, groups };
+    const program = await findProgram(command.name, where);
     return { workingDirectory, program };
   };
   const place = user === null || uid === ownUid

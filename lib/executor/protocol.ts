@@ -11,6 +11,7 @@
 import { ERROR_CODES, type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
 import type { StoredJob } from "../job/job_store.ts";
 import type { Containment } from "../job/types.ts";
+import type { DynamicUsersOptions } from "../process/dynamic_users.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
 import type {
   JobOutcome,
@@ -44,6 +45,8 @@ export interface ExecutorSettings {
   readonly cgroups: boolean;
   /** Whether a job may gain rights that its user has not, as by sudo(8). Those of root always may. */
   readonly newPrivileges: boolean;
+  /** Where each job that names no user gets one for itself; `null`: it runs as the executor's own. */
+  readonly jobUids: DynamicUsersOptions | null;
 }
 
 /** What an executor says first. */

@@ -23,7 +23,7 @@ export function writeAuditBatch({ records, position }: AuditBatch): wire.StreamA
 function readAuditRecord(record: wire.AuditRecord): AuditRecord {
   const { time, user, roles, fingerprint, peer, method, jobId, argv, decision, result, why } =
     record;
-  const { unreported, lost, damaged } = record;
+  const { runAs, unreported, lost, damaged } = record;
   return {
     time: time === null ? 0 : readMs(time, "time"),
     user,
@@ -34,6 +34,7 @@ function readAuditRecord(record: wire.AuditRecord): AuditRecord {
     jobId,
     argv,
     ...(record._argvTruncated !== undefined && { argvTruncated: record.argvTruncated }),
+    runAs,
     decision,
     result,
     why,

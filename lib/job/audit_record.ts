@@ -24,6 +24,8 @@ export interface AuditRecord {
   readonly argv: readonly string[];
   /** How many characters of the arguments are missing, if any are. */
   readonly argvTruncated?: number;
+  /** For a start, the user of the system that the job runs as. */
+  readonly runAs: string;
   /** `allowed` or `denied`. */
   readonly decision: string;
   /** `ok`, `opened` or the code of an error. */
@@ -47,7 +49,7 @@ export interface AuditBatch {
 /** A record as the trail has it, without what is empty. */
 export function auditJson(record: AuditRecord): Readonly<Record<string, unknown>> {
   const { time, user, roles, fingerprint, peer, method, jobId, argv, argvTruncated } = record;
-  const { decision, result, why, unreported, lost, damaged } = record;
+  const { runAs, decision, result, why, unreported, lost, damaged } = record;
   return {
     time: dateText(time),
     ...(user !== "" && { user }),
@@ -58,6 +60,7 @@ export function auditJson(record: AuditRecord): Readonly<Record<string, unknown>
     ...(jobId !== "" && { jobId }),
     ...(argv.length > 0 && { argv }),
     ...(argvTruncated !== undefined && { argvTruncated }),
+    ...(runAs !== "" && { runAs }),
     ...(decision !== "" && { decision }),
     ...(result !== "" && { result }),
     ...(why !== "" && { why }),
@@ -91,6 +94,7 @@ export function readAuditRecord(line: string): AuditRecord | null {
     jobId: textIn(value, "jobId"),
     argv: textsIn(value, "argv"),
     ...(argvTruncated !== undefined && { argvTruncated: countOf(argvTruncated) }),
+    runAs: textIn(value, "runAs"),
     decision: textIn(value, "decision"),
     result: textIn(value, "result"),
     why: textIn(value, "why"),

@@ -10,6 +10,8 @@ export interface ProgramOptions {
   readonly path: string;
   /** Absolute path. */
   readonly workingDirectory: string;
+  /** Whether that is made when the program starts, and has nothing in it. */
+  readonly isNew?: boolean;
   readonly groups: ProcessGroups;
 }
 
@@ -24,14 +26,14 @@ export interface ProgramOptions {
  *   as well, which Deno would report as a missing program
  */
 export async function findProgram(name: string, options: ProgramOptions): Promise<string> {
-  const { workingDirectory, groups } = options;
+  const { workingDirectory, isNew = false, groups } = options;
   const absolute = (path: string) => path.startsWith("/") ? path : `${workingDirectory}/${path}`;
   const candidates = name.includes("/")
     ? [absolute(name)]
     : options.path.split(":").map((directory) => absolute(`${directory || "."}/${name}`));
   const [directory, ...accesses] = await groups.access([workingDirectory, ...candidates]);
   // That the directory is missing says more than that the program is missing in it.
-  checkWorkingDirectory(workingDirectory, directory);
+  if (!isNew) checkWorkingDirectory(workingDirectory, directory);
   const found = candidates.find((_, index) => isProgram(accesses[index]));
   if (found !== undefined) return found;
   const what = `program ${JSON.stringify(name)}`;

@@ -5,9 +5,11 @@ import type { ProcShell } from "./proc_shell.ts";
 export interface Rights {
   readonly uid: number;
   readonly gid: number;
+  /** Whether it is in no passwd(5), and so in no group but its own. */
+  readonly isDynamic?: boolean;
 }
 
-/** A user of this system, by passwd(5). */
+/** A user of this system, by passwd(5) or made for one job. */
 export interface SystemUser extends Rights {
   readonly name: string;
   readonly home: string;
@@ -35,8 +37,9 @@ function cannotRunAs(name: string, why: string): JobWorkerError {
 }
 
 /** The options of setpriv(1) that give a process these rights and no others. */
-export function rightsOf({ uid, gid }: Rights): string[] {
-  return [`--reuid=${uid}`, `--regid=${gid}`, "--init-groups"];
+export function rightsOf({ uid, gid, isDynamic = false }: Rights): string[] {
+  const groups = isDynamic ? "--clear-groups" : "--init-groups";
+  return [`--reuid=${uid}`, `--regid=${gid}`, groups];
 }
 
 /** The option of setpriv(1) by which a process, and all that it starts, never gains rights again. */

@@ -135,7 +135,13 @@ export const job = z.object({
   }),
   stdoutBytes: bytes,
   stderrBytes: bytes,
-  execution: execution.extend({ hasInput: z.boolean() }),
+  execution: execution.extend({
+    user: z.string().meta({
+      description:
+        "The user it runs as, or the id of one that it has for itself. Empty: the daemon's.",
+    }),
+    hasInput: z.boolean(),
+  }),
   containment: oneOf(CONTAINMENTS),
   usage: z.object({
     cpuMs: milliseconds.nullable(),
@@ -284,6 +290,9 @@ const auditFacts = z.object({
   jobId: z.string(),
   argv: z.array(z.string()).meta({ description: "For a start: the command and its arguments." }),
   argvTruncated: bytes.meta({ description: "How many characters of the arguments are missing." }),
+  runAs: z.string().meta({
+    description: "For a start: the user of the system that the job runs as.",
+  }),
   decision: z.string().meta({ description: "`allowed` or `denied`." }),
   result: z.string().meta({ description: "`ok`, `opened` or the code of an error." }),
   why: z.string(),

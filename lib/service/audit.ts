@@ -11,6 +11,8 @@ export interface AuditEntry {
   readonly jobId: string;
   /** For a start, what was to be run. The environment is left out, because secrets are passed that way. */
   readonly command: Pick<Command, "name" | "args"> | null;
+  /** For a start that was made, the user of the system that the job runs as; `""` for the daemon's own. */
+  readonly runAs?: string;
   readonly decision: "allowed" | "denied";
   /** `"opened"` for a call that goes on after the decision: a stream or a wait. */
   readonly result: "ok" | "opened" | ErrorCode;

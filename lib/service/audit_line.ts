@@ -19,7 +19,7 @@ const MAX_ESCAPED = "\\u0000".length;
  * @param mask for the arguments of its command; by default they are shown as they are
  */
 export function auditLine(
-  { caller, method, jobId, command, decision, result, unreported = 0 }: AuditEntry,
+  { caller, method, jobId, command, runAs = "", decision, result, unreported = 0 }: AuditEntry,
   mask: Mask = (argument) => argument,
 ): string {
   const shown = command === null ? {} : shownArgv(command, MAX_ARGV[decision], mask);
@@ -32,6 +32,7 @@ export function auditLine(
     method,
     ...(jobId === "" ? {} : { jobId }),
     ...shown,
+    ...(runAs !== "" && { runAs }),
     decision,
     result,
     ...(unreported > 0 && { unreported }),

@@ -1,6 +1,7 @@
 import { Turns } from "../async/turns.ts";
 import { authorize } from "../auth/authorize.ts";
 import { BoundedMap } from "../auth/bounded_map.ts";
+import type { Identity } from "../auth/identity.ts";
 import { JobWorkerError } from "../errors.ts";
 import {
   DEFAULT_LOG_LIMIT,
@@ -55,9 +56,21 @@ interface Call {
   readonly context: CallContext;
   readonly command: AuditEntry["command"];
   jobId: string;
+  runAs: string;
   denied: boolean;
   /** Whether its entry is in the trail already. */
   audited: boolean;
+}
+
+/** Options of {@linkcode WorkerService}. */
+export interface WorkerServiceOptions {
+  /** For jobs that do not choose their own. */
+  readonly logLimit?: LogLimit;
+  /**
+   * The user of the system that somebody's jobs run as if they choose none; by default that of the worker. Throws
+   * for somebody who may have no jobs.
+   */
+  readonly jobUserOf?: (identity: Identity) => string | undefined;
 }
 
 /** The service itself, on top of a worker in this process. */
@@ -65,16 +78,21 @@ export class WorkerService implements JobService {
   readonly #worker: Worker;
   readonly #audit: Audit;
   readonly #logLimit: LogLimit;
+  readonly #jobUserOf: (identity: Identity) => string | undefined;
   /** Readers of logs take turns, user by user. */
   readonly #turns = new Turns();
   /** For each job, the user of the last audit entry about its input. */
   readonly #inputBy = new BoundedMap<string, string>(MAX_INPUTS);
 
-  /** @param logLimit for jobs that do not choose their own */
-  constructor(worker: Worker, audit: Audit, logLimit: LogLimit = DEFAULT_LOG_LIMIT) {
+  constructor(
+    worker: Worker,
+    audit: Audit,
+    { logLimit = DEFAULT_LOG_LIMIT, jobUserOf = () => undefined }: WorkerServiceOptions = {},
+  ) {
     this.#worker = worker;
     this.#audit = audit;
     this.#logLimit = logLimit;
+    this.#jobUserOf = jobUserOf;
   }
 
   async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
@@ -84,6 +102,11 @@ export class WorkerService implements JobService {
       await this.#audit.assertWritable();
       const { signal, caller: { identity } } = context;
       const owner = identity.user;
+      const jobUser = this.#jobUserOf(identity);
+      const made = (job: Job) => {
+        call.jobId = job.jobId;
+        call.runAs = job.execution.user;
+      };
       const job = await this.#worker.start({
         command,
         labels,
@@ -91,13 +114,14 @@ export class WorkerService implements JobService {
         owner,
         logLimit: { ...this.#logLimit, ...logLimit },
         execution,
+        ...(jobUser !== undefined && { jobUser }),
         signal,
-        confirm: ({ jobId }) => {
-          call.jobId = jobId;
+        confirm: (job) => {
+          made(job);
           return this.#commit(call);
         },
       });
-      call.jobId = job.jobId;
+      made(job);
       return job;
     });
   }
@@ -244,7 +268,15 @@ export class WorkerService implements JobService {
     // Nothing in a request can be relied on before it is checked, and a denied one never is.
     const jobId = "jobId" in request && typeof request.jobId === "string" ? request.jobId : "";
     const command = method === "startJob" ? commandOf(request) : null;
-    const call: Call = { method, context, command, jobId, denied: false, audited: false };
+    const call: Call = {
+      method,
+      context,
+      command,
+      jobId,
+      runAs: "",
+      denied: false,
+      audited: false,
+    };
     let result: AuditEntry["result"] = isAuditedWhenLetIn(method) ? "opened" : "ok";
     try {
       this.#authorize(call);
@@ -252,6 +284,7 @@ export class WorkerService implements JobService {
       return await run(call);
     } catch (error) {
       const code = error instanceof JobWorkerError ? error.code : "internal";
+      call.denied ||= code === "permission_denied";
       result = context.signal.aborted ? "cancelled" : code;
       throw error;
     } finally {
@@ -306,7 +339,6 @@ export class WorkerService implements JobService {
         // Exactly what the worker says of a job that does not exist.
         throw new JobWorkerError("not_found", `No job "${call.jobId}"`);
       case "permission_denied":
-        call.denied = true;
         throw new JobWorkerError(
           "permission_denied",
           `Permission denied: user "${identity.user}" with ${rolesOf(identity.roles)} may not ` +
@@ -317,11 +349,11 @@ export class WorkerService implements JobService {
 }
 
 function entryOf(call: Call, result: AuditEntry["result"]): AuditEntry {
-  const { method, command, context: { caller }, denied } = call;
+  const { method, command, context: { caller }, runAs, denied } = call;
   // An invalid id may hold anything, of any length.
   const jobId = call.jobId.slice(0, 64);
   const decision = denied ? "denied" : "allowed";
-  return { caller, method, jobId, command, decision, result };
+  return { caller, method, jobId, command, ...(runAs !== "" && { runAs }), decision, result };
 }
 
 function rolesOf(roles: readonly string[]): string {

@@ -16,6 +16,8 @@ export interface StartRequest {
   /** A repeat with the same value, by the same owner, returns the same job. */
   readonly requestId?: string;
   readonly execution?: ExecutionRequest;
+  /** The user of a job of this owner's that does not choose one; by default that of the policy. */
+  readonly jobUser?: string;
   readonly logLimit?: LogLimit;
 }
 
@@ -52,7 +54,7 @@ export function completeStart(
   { command: requested, labels = {}, execution: partial = {}, ...request }: StartRequest,
   policy: StartPolicy,
 ): LaunchRequest {
-  const { logLimit = policy.logLimit } = request;
+  const { logLimit = policy.logLimit, jobUser = policy.jobUser } = request;
   const command = { args: [], env: {}, workingDirectory: "", ...requested };
   checkCommand(command);
   checkLabels(labels);
@@ -60,7 +62,7 @@ export function completeStart(
   const execution = completeExecution(partial);
   const timeoutMs = execution.timeoutMs || policy.timeoutMs || policy.maxTimeoutMs;
   checkMaxTimeout(timeoutMs, policy.maxTimeoutMs, "execution.timeoutMs");
-  const user = chooseUser(execution.user, policy);
+  const user = chooseUser(execution.user, { ...policy, jobUser });
   return { jobId, command, execution: { ...execution, timeoutMs, user }, logLimit };
 }
 

@@ -49,6 +49,13 @@ export const OPTION_SAMPLES: {
     value: [...USUAL_SECRETS, "*_PIN"],
   },
   jobUser: { default: "", text: "build", value: "build" },
+  jobUserMap: { default: "", text: "/x/map", value: "/x/map" },
+  jobUids: {
+    default: null,
+    text: "200000-265535",
+    value: { first: 200_000, last: 265_535 },
+  },
+  jobHomes: { default: "/var/lib/job-worker-homes", text: "/x/homes", value: "/x/homes" },
   allowUsers: { default: [], text: "www-data,backup", value: ["www-data", "backup"] },
   timeoutMs: { default: 0, text: "90m", value: 5_400_000 },
   maxTimeoutMs: { default: 0, text: "2h", value: 7_200_000 },
@@ -72,3 +79,6 @@ export const DEFAULT_OPTIONS = Object.fromEntries(
 export function flagOf(name: string): string {
   return name.replace(/Ms$/, "").replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
+
+/** Options that cannot be given beside others, which are not among them. */
+export const EXCLUSIVE: readonly (keyof DaemonOptions)[] = ["jobUserMap", "jobUids"];

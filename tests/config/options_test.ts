@@ -180,6 +180,33 @@ Deno.test("parseOptions() refuses a bound on all logs below what a log has by de
   assert.equal(options(["--log-limit=2GiB", "--max-log-limit=1TiB"]).logLimit, 2 * 1024 ** 3);
 });
 
+Deno.test("parseOptions() refuses two answers to the question which user jobs run as", () => {
+  assert.match(
+    refusal(["--job-user-map=map", "--job-user=build"]),
+    /^--job-user "build" and --job-user-map "map" cannot both be given: .*"\* build"/,
+  );
+  assert.equal(options(["--job-user-map=map", "--job-user="]).jobUserMap, "map");
+});
+
+Deno.test("parseOptions() takes ids for jobs that no other user can have, and nothing beside them", () => {
+  assert.deepEqual(options(["--job-uids=1000-1000"]).jobUids, { first: 1_000, last: 1_000 });
+  const highest = options(["--job-uids=65535-2147483646"]).jobUids;
+  assert.deepEqual(highest, { first: 65_535, last: 2_147_483_646 });
+  const wrong = ["999-2000", "2000-1999", "2000", "1000-65534", "65534-70000", "1000-2147483647"];
+  for (const range of [...wrong, "0x3e8-2000", "-1000", "1000-", " 1000-2000", "1e3-1e4"]) {
+    const why = refusal([`--job-uids=${range}`]);
+    assert.match(why, /^--job-uids ".*": must be a range of user ids, such as 200000-265535/);
+  }
+  assert.match(
+    refusal(["--job-uids=1000-2000", "--job-user=build"]),
+    /^--job-uids and --job-user cannot both be given/,
+  );
+  assert.match(
+    refusal(["--job-uids=1000-2000", "--job-user-map=map"]),
+    /^--job-uids and --job-user-map cannot both be given/,
+  );
+});
+
 Deno.test("parseOptions() refuses defaults and bounds that no job could have", () => {
   const refused: [string, string][] = [
     ["--timeout=3651d", "must be at most 3650d"],

@@ -192,6 +192,12 @@ Deno.test("What must be mended around the data directory, and of users, is told 
   const link = `${directory.path}/link`;
   await Deno.symlink(`${directory.path}/nowhere`, link);
   const nobody = "x-nobody-x";
+  const map = `${directory.path}/map`;
+  await Deno.writeTextFile(map, `alice root\n# not here\nrole:operator ${nobody}\n`, {
+    mode: 0o600,
+  });
+  const broken = `${directory.path}/broken`;
+  await Deno.writeTextFile(broken, "alice\n", { mode: 0o600 });
   const rows: readonly (readonly [args: readonly string[], said: RegExp])[] = [
     [[`--data-dir=${file}`], /it is not a directory/],
     [
@@ -203,6 +209,17 @@ Deno.test("What must be mended around the data directory, and of users, is told 
     [["--data-dir=/proc/1/data"], /"\/proc\/1(\/data)?"/],
     [[`--job-user=${nobody}`], /^worker-daemon: --job-user "x-nobody-x": there is no such user/],
     [[`--allow-users=root,${nobody}`], /: --allow-users "x-nobody-x": there is no such user/],
+    [
+      ["--job-user=", `--job-user-map=${map}`],
+      Deno.uid() === 0
+        ? /Cannot use line 3 of the map of users ".*\/map": user "x-nobody-x": there is no such user/
+        : /line [13] .*(no such user|only a daemon that runs as root)/,
+    ],
+    [
+      ["--job-user=", `--job-user-map=${broken}`],
+      /Cannot use line 1 of .*broken": expected an owner/,
+    ],
+    [["--job-user=", `--job-user-map=${file}/map`], /Cannot use the map of users ".*\/file\/map"/],
     // A daemon that runs as root must be told; another can have jobs of its own user only.
     [[`--job-user=${Deno.uid() === 0 ? "" : "root"}`], /runs as root/],
   ];

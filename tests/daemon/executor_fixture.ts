@@ -13,7 +13,7 @@ export async function openKeeper(
     dataDirectory,
     setsid: TOOLS.setsid,
     keepsJobs: true,
-    settings: { home: "/", cgroups: true, newPrivileges: true, ...settings },
+    settings: { home: "/", cgroups: true, newPrivileges: true, jobUids: null, ...settings },
     onFault: (error) => {
       throw error;
     },

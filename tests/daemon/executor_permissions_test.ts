@@ -27,7 +27,13 @@ function optionsFor(data: string): ExecutorOptions {
     logs: `${data}/logs`,
     outcomes: `${data}/outcomes`,
     keepsJobs: true,
-    settings: { dataDirectory: "/data", home: "/", cgroups: false, newPrivileges: true },
+    settings: {
+      dataDirectory: "/data",
+      home: "/",
+      cgroups: false,
+      newPrivileges: true,
+      jobUids: { first: 200_000, last: 200_009, homes: `${data}/homes` },
+    },
   };
 }
 
@@ -84,6 +90,7 @@ Deno.test("An executor is refused whatever it does not need, and granted what it
     ["Deno.makeTempFile()", REFUSED],
     [write(`${logs}/new`), ALLOWED],
     [write(`${outcomes}/new`), ALLOWED],
+    [`Deno.mkdir(${JSON.stringify(`${data}/homes`)}).then(() => 1)`, ALLOWED],
 
     ["Deno.env.get('PATH') ?? null", HIDDEN],
     ["Deno.env.get('HOME') ?? null", HIDDEN],
@@ -128,10 +135,13 @@ Deno.test("The flags of an executor name each thing that it may use", () => {
   assert.deepEqual(flags.toSorted(), [
     "--allow-net=unix:/data/executor.1.sock",
     "--allow-read=/usr/bin,/bin,/usr/sbin,/sbin,/usr/local/bin," +
-    "/data/executor.1.sock,/data/logs,/data/outcomes",
+    "/data/executor.1.sock,/data/logs,/data/outcomes,/data/homes",
     `--allow-run=${TOOLS.setsid}`,
-    "--allow-write=/data/executor.1.sock,/data/logs,/data/outcomes",
+    "--allow-write=/data/executor.1.sock,/data/logs,/data/outcomes,/data/homes",
   ]);
+  const { settings, ...options } = optionsFor("/data");
+  const without = { ...options, settings: { ...settings, jobUids: null } };
+  assert.ok(!executorCommand(TOOLS.setsid, without).join(" ").includes("/homes"));
   for (const flag of ["--no-prompt", "--ignore-env", "--cached-only", "--no-npm", "--no-remote"]) {
     assert.ok(line.includes(flag), flag);
   }

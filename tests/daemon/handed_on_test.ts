@@ -1,11 +1,16 @@
 import { assert } from "../assert.ts";
 import { flagOf, OPTION_NAMES } from "../config/option_samples.ts";
 import { ROOT } from "../programs.ts";
+import { rootTest } from "../root.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
 const MiB = 1024 * 1024;
 
-/** Options of a daemon, each with a value of its own, and none with its default. */
+/** In place of `--job-user`, beside which they cannot be. */
+const JOB_USER_MAP = "--job-user-map=the-map";
+const JOB_UIDS = "--job-uids=2000000000-2000000009";
+
+/** All other options of a daemon, each with a value of its own, and none with its default. */
 const OPTIONS = [
   "--address=127.0.0.1:1111",
   "--cert=the-cert",
@@ -29,6 +34,7 @@ const OPTIONS = [
   "--audit-mask=*pin,tan",
   "--job-user=nobody",
   "--allow-users=daemon,bin",
+  "--job-homes=/the-homes",
   "--timeout=23s",
   "--max-timeout=29s",
   "--max-running=31",
@@ -40,7 +46,9 @@ const OPTIONS = [
 ];
 
 Deno.test("Every option is handed on in the test of that", () => {
-  const names = OPTIONS.map((option) => option.replace(/=.*/, "").slice(2));
+  const names = [...OPTIONS, JOB_USER_MAP, JOB_UIDS].map((option) =>
+    option.replace(/=.*/, "").slice(2)
+  );
   assert.deepEqual(names.sort(), OPTION_NAMES.map(flagOf).sort());
 });
 
@@ -87,7 +95,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     dataDirectory: `${path}/the-data`,
     setsid: "/usr/bin/setsid",
     keepsJobs: true,
-    settings: { home: path, cgroups: false, newPrivileges: true },
+    settings: { home: path, cgroups: false, newPrivileges: true, jobUids: null },
   });
   assert.deepEqual(told.worker, {
     dataDirectory: `${path}/the-data`,
@@ -163,13 +171,28 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   assert.equal(end, "<6>Shutting down: The end");
 });
 
+rootTest(
+  "runEngine() hands on which ids jobs get, and lets no more run than there are",
+  async () => {
+    await using directory = await temporaryDirectory();
+    await Deno.chmod(directory.path, 0o711);
+    const homes = `${directory.path}/homes`;
+    const options = [JOB_UIDS, `--job-homes=${homes}`, "--rest-address=off", "--data-dir=d"];
+    const { told } = await handedOn(directory.path, "ulimit -n 1000", { options, alive: 0 });
+    const jobUids = { first: 2_000_000_000, last: 2_000_000_009, homes };
+    assert.deepEqual(told.executors.settings.jobUids, jobUids);
+    assert.deepEqual([told.worker.maxRunning, told.worker.maxRunningPerUser], [10, 5]);
+  },
+);
+
 /** Only root may have more descriptors than it was given. */
 const LIMITS = [[60, 8, 15], ...Deno.uid() === 0 ? [[100_000, 4096, 4096]] : []] as const;
 
 for (const [descriptors, connections, calls] of LIMITS) {
   Deno.test(`runEngine() takes ${connections} connections and ${calls} calls with ${descriptors} descriptors`, async () => {
     await using directory = await temporaryDirectory();
-    const options = ["--job-user=nobody", "--rest-address=off", "--data-dir=d"];
+    await Deno.writeTextFile(`${directory.path}/the-map`, "* nobody\n", { mode: 0o600 });
+    const options = [JOB_USER_MAP, "--rest-address=off", "--data-dir=d"];
     const prepare = `ulimit -n ${descriptors}`;
     const { told, diagnosed } = await handedOn(directory.path, prepare, { options, alive: 0 });
     const { gateway, server, code } = told;

@@ -6,7 +6,7 @@ import {
 import { DESCRIPTORS_PER_LOOKUP } from "../../lib/executor/user_lookups.ts";
 import { assert } from "../assert.ts";
 
-const AUTO = { maxRunning: Infinity, maxRunningPerUser: Infinity };
+const AUTO = { maxRunning: Infinity, maxRunningPerUser: Infinity, jobUids: null };
 
 Deno.test("runningLimits() runs what the descriptors are enough for, and half of that for one user", () => {
   const found = [0, 90, 1_024, 2_048, 65_536, Infinity].map((count) => runningLimits(AUTO, count));
@@ -41,4 +41,19 @@ Deno.test("runningLimits() leaves enough descriptors if every job runs, and if e
       assert.ok(DESCRIPTORS_OF_EXECUTOR + maxRunning * each <= descriptors, `${descriptors}`);
     }
   }
+});
+
+Deno.test("runningLimits() runs no more jobs than there are users for", () => {
+  const jobUids = { first: 200_000, last: 200_009 };
+  assert.deepEqual(runningLimits({ ...AUTO, jobUids }, 1_024), {
+    maxRunning: 10,
+    maxRunningPerUser: 5,
+  });
+  assert.equal(runningLimits({ ...AUTO, jobUids, maxRunning: 10 }, 1_024).maxRunning, 10);
+  assert.throws(() => runningLimits({ ...AUTO, jobUids, maxRunning: 11 }, 1_024), {
+    code: "failed_precondition",
+    message:
+      "Cannot run 11 jobs at once (--max-running): --job-uids has ids for 10; choose a larger " +
+      "range, or a lower number",
+  });
 });

@@ -3,7 +3,7 @@ import { TestCertificates } from "../certificates.ts";
 import { TestDaemon } from "./daemon.ts";
 
 /** Leaves to the daemon what jobs must not get from it: descriptors, a variable, signals that are ignored. */
-const CARELESS = `trap "" HUP INT QUIT ALRM USR1 TSTP
+const CARELESS = `trap "" HUP INT QUIT ALRM USR1 TSTP CHLD
 exec 5</dev/null 12</dev/null 234</dev/null
 export LEFT=behind
 exec "$@"`;

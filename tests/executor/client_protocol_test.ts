@@ -10,7 +10,13 @@ const HELLO: Hello = {
   pid: 4711,
   containment: "cgroup",
   isApart: true,
-  settings: { dataDirectory: "/data", home: "/", cgroups: true, newPrivileges: true },
+  settings: {
+    dataDirectory: "/data",
+    home: "/",
+    cgroups: true,
+    newPrivileges: true,
+    jobUids: null,
+  },
   jobs: [{ jobId: "a", pid: 1, processIdentity: "", isConfirmed: true, outcome: null }],
 };
 

@@ -44,6 +44,7 @@ function run(
     process,
     writer: test.writer,
     tree,
+    cleanUp: () => Promise.resolve(),
     onFault,
   });
 }

@@ -13,6 +13,7 @@ export const SETTINGS = {
   home: "/",
   cgroups: false,
   newPrivileges: true,
+  jobUids: null,
 } as const;
 
 /** The server of an executor in this process, on a socket. */

@@ -26,3 +26,12 @@ Deno.test("readTrustedFile() refuses a file of another user, if it is told who w
   }
   await assert.rejects(readTrustedFile(path, { uid: uid + 1 }), /it belongs to another user/);
 });
+
+Deno.test("readTrustedFile() reads no more than it may, however large a file says that it is", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/file`;
+  await Deno.writeTextFile(path, "\u00e9".repeat(100_000), { mode: 0o600 });
+  assert.equal((await readTrustedFile(path, { maxBytes: 200_000 })).length, 100_000);
+  await assert.rejects(readTrustedFile(path, { maxBytes: 199_999 }), /larger than 195\.\d+KiB/);
+  await assert.rejects(readTrustedFile("/dev/zero"), /others than its owner|larger than 16MiB/);
+});

@@ -1,13 +1,21 @@
+import { JobWorkerError } from "../../lib/errors.ts";
+import { completeExecution } from "../../lib/job/execution.ts";
 import type { CallContext } from "../../lib/service/job_service.ts";
-import { WorkerService } from "../../lib/service/worker_service.ts";
+import { WorkerService, type WorkerServiceOptions } from "../../lib/service/worker_service.ts";
 import type { Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { DONE, job } from "../executor/job_fixture.ts";
 import { ADMIN, contextOf, MemoryAudit, TRUE } from "./fixture.ts";
 
-const JOB = job({ jobId: "01890a5d-ac96-774b-bcce-b302099a8057", owner: "alice" });
+const JOB = job({
+  jobId: "01890a5d-ac96-774b-bcce-b302099a8057",
+  owner: "alice",
+  execution: completeExecution({ user: "chosen" }),
+});
 const OTHER = job({ jobId: "01890a5d-ac96-774b-bcce-b302099a8058", owner: "bob", end: DONE });
 const { jobId } = JOB;
+
+const NO_ENTRY = { runAs: "none", decision: "none", result: "none" };
 
 /** An argument with the types of its functions in their place, which are made for each call. */
 function withTypes(argument: unknown): unknown {
@@ -22,7 +30,7 @@ function withTypes(argument: unknown): unknown {
 }
 
 /** The service over a worker that writes down what it is asked. */
-function recorded() {
+function recorded(jobUserOf?: WorkerServiceOptions["jobUserOf"]) {
   const asked: unknown[][] = [];
   const answers: Readonly<Record<string, unknown>> = {
     list: [JOB, OTHER],
@@ -39,7 +47,11 @@ function recorded() {
   }) as Worker;
   const audit = new MemoryAudit();
   const logLimit = { bytes: 3_000_000, policy: "end_job" } as const;
-  return { asked, audit, service: new WorkerService(worker, audit, logLimit) };
+  return {
+    asked,
+    audit,
+    service: new WorkerService(worker, audit, { logLimit, ...(jobUserOf && { jobUserOf }) }),
+  };
 }
 
 type Use = (service: WorkerService, context: CallContext) => Promise<unknown>;
@@ -179,6 +191,28 @@ Deno.test("WorkerService.startJob() hands all of a request on, with the limit of
     const [entry, ...more] = audit.taken();
     assert.deepEqual([entry?.jobId, entry?.result, more], [jobId, "ok", []]);
   }
+});
+
+Deno.test("WorkerService.startJob() hands on the user that somebody's jobs run as, and audits whom they do run as", async () => {
+  const { asked, service, audit } = recorded(({ user, roles: [role] }) => {
+    if (user !== "alice") throw new JobWorkerError("permission_denied", "No line");
+    return `${user}-${role}`;
+  });
+  const request = { command: TRUE, labels: {}, requestId: "", execution: { user: "chosen" } };
+  await service.startJob(request, ADMIN);
+  const [[, options] = []] = asked.splice(0);
+  assert.partialDeepStrictEqual(options, {
+    jobUser: "alice-admin",
+    execution: { user: "chosen" },
+  });
+  const [{ runAs, decision } = NO_ENTRY] = audit.taken();
+  // The worker of this test answers with a job of its own.
+  assert.deepEqual([runAs, decision], [JOB.execution.user, "allowed"]);
+
+  await assert.rejects(service.startJob(request, contextOf("bob", ["operator"])), /No line/);
+  assert.deepEqual(asked, []);
+  const [denied = NO_ENTRY] = audit.taken();
+  assert.deepEqual([denied.decision, denied.result], ["denied", "permission_denied"]);
 });
 
 Deno.test("WorkerService.listJobs() and watchJobs() hand on filter, size and place of a page", async () => {

@@ -80,6 +80,7 @@ export const WHOLE_RECORD = {
   jobId: JOB_ID,
   argv: ["sh", "-c", ""],
   argvTruncated: 0,
+  runAs: "svc-alice",
   decision: "denied",
   result: "permission_denied",
   why: "because",
@@ -91,7 +92,7 @@ export const WHOLE_RECORD = {
 /** Another, which says little. */
 const SHORT_RECORD: AuditRecord = {
   ...{ time: 0, user: "", roles: [], fingerprint: "", peer: "", method: "", jobId: "", argv: [] },
-  ...{ decision: "", result: "", why: "", unreported: 0, lost: 1 },
+  ...{ runAs: "", decision: "", result: "", why: "", unreported: 0, lost: 1 },
 };
 
 export const WHOLE_REQUESTS = {

@@ -146,7 +146,14 @@ rootTest(
   async () => {
     await using groups = new ProcessGroups(TOOLS);
     const lookups = new UserLookups({ tools: { ...TOOLS, setpriv: "/bin/false" } });
-    const options = { groups, lookups, cgroups: null, home: "/", newPrivileges: true };
+    const options = {
+      groups,
+      lookups,
+      users: null,
+      cgroups: null,
+      home: "/",
+      newPrivileges: true,
+    };
     const request = completeStart(
       "id",
       { command: { name: "true" }, owner: "alice" },

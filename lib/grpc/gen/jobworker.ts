@@ -339,6 +339,7 @@ export type AuditRecord = {
   readonly unreported: number;
   readonly lost: number;
   readonly damaged: AuditDamage | null;
+  readonly runAs: string;
 } & (
   | { readonly _argvTruncated?: never }
   | { readonly _argvTruncated: "argvTruncated"; readonly argvTruncated: number }

@@ -4,6 +4,9 @@ import type { JobEngineOptions } from "../../../lib/daemon/job_engine.ts";
 export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   shutdownGraceMs: 0,
   jobUser: Deno.uid() === 0 ? "root" : "",
+  jobUserMap: "",
+  jobUids: null,
+  jobHomes: "/none",
   allowUsers: [],
   timeoutMs: 0,
   maxTimeoutMs: 0,
