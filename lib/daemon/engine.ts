@@ -114,16 +114,19 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket,
     retryOptions,
-    gateway: {
-      ...caps,
-      address: options.address,
+    files: {
       cert: resolve(options.cert),
       key: resolve(options.key),
       ca: resolve(options.ca),
       denyList: options.denyList && resolve(options.denyList),
       restAddress: options.restAddress,
-      inherited,
       users: resolve(options.users),
+    },
+    gateway: {
+      ...caps,
+      address: options.address,
+      restAddress: options.restAddress,
+      inherited,
       publicOrigins: options.publicOrigins,
       socket,
       debug: options.debug,

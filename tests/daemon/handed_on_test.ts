@@ -112,17 +112,20 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   const socket = `${path}/the-data/engine.sock`;
   assert.deepEqual(told.server, { path: socket, maxCalls: 250 });
   assert.deepEqual(told.keeper, { count: 41, setsid: "/usr/bin/setsid" });
-  assert.deepEqual(told.gateway, {
-    maxConnections: 316,
-    maxConnectionsPerAddress: 158,
-    address: { hostname: "127.0.0.1", port: 1111 },
+  assert.deepEqual(told.files, {
     cert: `${path}/the-cert`,
     key: `${path}/the-key`,
     ca: `${path}/the-ca`,
     denyList: `${path}/the-deny-list`,
     restAddress: { hostname: "127.0.0.2", port: 2222 },
-    inherited: { grpc: 3, rest: 4 },
     users: `${path}/the-users`,
+  });
+  assert.deepEqual(told.gateway, {
+    maxConnections: 316,
+    maxConnectionsPerAddress: 158,
+    address: { hostname: "127.0.0.1", port: 1111 },
+    restAddress: { hostname: "127.0.0.2", port: 2222 },
+    inherited: { grpc: 3, rest: 4 },
     publicOrigins: ["https://one.example", "https://two.example"],
     socket,
     debug: true,
@@ -172,12 +175,12 @@ for (const [descriptors, connections, calls] of LIMITS) {
     const options = ["--job-user=nobody", "--rest-address=off", "--data-dir=d"];
     const prepare = `ulimit -n ${descriptors}`;
     const { told, diagnosed } = await handedOn(directory.path, prepare, { options, alive: 0 });
-    const { gateway, server, code } = told;
+    const { gateway, files, server, code } = told;
     assert.equal(gateway.maxConnections, connections);
     assert.equal(gateway.maxConnectionsPerAddress, connections / 2);
     assert.equal(server.maxCalls, calls);
-    const { denyList, restAddress, debug, journal, inherited, publicOrigins } = gateway;
-    assert.deepEqual([denyList, restAddress, debug, journal], ["", null, false, false]);
+    const { restAddress, debug, journal, inherited, publicOrigins } = gateway;
+    assert.deepEqual([files.denyList, restAddress, debug, journal], ["", null, false, false]);
     assert.deepEqual([inherited, publicOrigins], [{ grpc: null, rest: null }, []]);
     assert.match(diagnosed, /, no REST, /);
     assert.equal(code, 1, "There is no gateway at the end");
