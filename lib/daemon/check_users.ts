@@ -1,9 +1,6 @@
 import { failedPrecondition } from "../errors.ts";
 import type { DaemonOptions } from "../config/options.ts";
-import { programOutput } from "./program_output.ts";
-
-/** The exit status of getent(1) for a user that does not exist. */
-const NO_SUCH_KEY = 2;
+import { passwdEntry } from "./passwd_entry.ts";
 
 /**
  * Refuses to run jobs as root unless that is asked for, and refuses users that no job could run as.
@@ -37,10 +34,9 @@ export async function checkUsers(
  * @throws if there is no such user
  */
 async function uidOf(option: string, name: string, setsid: string): Promise<number | null> {
-  const { code, text } = await programOutput(setsid, ["getent", "passwd", "--", name]);
-  if (code === NO_SUCH_KEY) {
+  const entry = await passwdEntry(name, setsid);
+  if (entry === null) {
     throw failedPrecondition(`${option} "${name}": there is no such user on this machine`);
   }
-  const [, , uid] = text.split(":");
-  return code === 0 && uid !== undefined ? Number(uid) : null;
+  return entry === "unknown" ? null : entry.uid;
 }

@@ -11,11 +11,12 @@ import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
 import { checkUsers } from "./check_users.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
-import { ENGINE_SOCKET } from "./data_directory.ts";
+import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { GatewayKeeper } from "./gateway_keeper.ts";
+import { findGatewayUser } from "./gateway_user.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
 import { isJournal } from "./journal.ts";
 import { JobEngine } from "./job_engine.ts";
@@ -50,6 +51,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const setsid = await findTool("setsid");
   const descriptors = await descriptorLimit(setsid);
   await checkUsers(options, setsid);
+  const { rights, whyRoot } = await findGatewayUser(options, setsid, inherited);
   const supervisor = notifySocket(environment);
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
@@ -70,13 +72,20 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
   const socket = `${engine.dataDirectory}/${ENGINE_SOCKET}`;
   const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
+  const letGatewaysIn = async () => {
+    if (rights !== null) await openToGroup(engine.dataDirectory, rights.gid);
+  };
+  await letGatewaysIn();
   await using server = await EngineServer.listen(engine.service, {
     path: socket,
+    gid: rights?.gid ?? null,
     // A follower holds a socket and a file. Jobs hold nothing here, but in the executor.
     maxCalls,
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
   const restoreSocket = async () => {
+    // Somebody may have given the directory its usual mode again, as tmpfiles.d(5) does.
+    await letGatewaysIn();
     // Without a descriptor for it that may take long, and must not hold up the end.
     if (!await abortable(server.restoreSocket(), signal)) return;
     diagnostics.warn("The socket {socket} was removed or replaced: made again", { socket });
@@ -92,6 +101,9 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       `${descriptors} descriptors for ${caps.maxConnections} connections, ${maxCalls} calls and ${engine.maxRunning} jobs`,
     ].join(", "),
   });
+  if (whyRoot !== null) {
+    diagnostics.warn("The gateway, which faces the network, runs as root: {why}", { why: whyRoot });
+  }
   if (engine.adopted > 0) {
     const count = engine.adopted;
     diagnostics.info("{count} {jobs} of the daemon before taken up", {
@@ -111,6 +123,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await using keeper = await GatewayKeeper.start({
     count: options.gateways,
     setsid,
+    rights,
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket,
     retryOptions,

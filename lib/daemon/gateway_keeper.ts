@@ -1,10 +1,12 @@
 import { delay } from "../async/delay.ts";
 import type { Refusal } from "../service/audit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Rights } from "../process/users.ts";
 import { type CredentialFiles, readCredentials } from "./credentials.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { gatewayCommand } from "./gateway_command.ts";
 import { GatewayProcess } from "./gateway_process.ts";
+import { gatewayRights } from "./gateway_user.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 
@@ -28,6 +30,8 @@ export interface GatewayKeeperOptions {
   /** Absolute path of setsid(1). */
   readonly setsid: string;
   readonly gateway: Omit<GatewayOptions, "credentials" | "exclusive" | "slowness">;
+  /** Whom gateways run as; `null`: as we do. */
+  readonly rights: Rights | null;
   /** What is in them is read for each gateway that starts. */
   readonly files: CredentialFiles;
   /** How to retry the start of the first ones. Once the signal is aborted, no gateway is started. */
@@ -127,7 +131,7 @@ export class GatewayKeeper implements AsyncDisposable {
   }
 
   async #startIn(slowness: number, exclusive: boolean): Promise<GatewayProcess> {
-    const { setsid, onRefused, restoreSocket, files } = this.#options;
+    const { setsid, onRefused, restoreSocket, files, rights } = this.#options;
     const credentials = await readCredentials(files);
     if (files.restAddress !== null && credentials.users === null) {
       diagnostics.warn("No users file {path}: REST answers /health/ only", { path: files.users });
@@ -140,7 +144,7 @@ export class GatewayKeeper implements AsyncDisposable {
       slowness,
     };
     await restoreSocket();
-    const argv = gatewayCommand(options);
+    const argv = [...await gatewayRights(rights, options), ...gatewayCommand(options)];
     const gateway = new GatewayProcess({ setsid, argv, onRefused, restoreSocket });
     try {
       const { address, restAddress } = await gateway.serve(options, this.#closing.signal);

@@ -10,6 +10,7 @@ import { flushDirectory } from "../files/flush.ts";
 import { createFile, replaceFile } from "../files/replace_file.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "../config/config_file.ts";
+import { GATEWAY_USER } from "./gateway_user.ts";
 import { givenPassword } from "./given_password.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]
@@ -93,12 +94,13 @@ export async function init(
   const options = parseInit(args);
   if (options === null) return USAGE;
   const { directory, hosts, systemd, force } = options;
+  const users = await systemUsers();
   const data = dataDirectoryOf(directory);
   const files: readonly NewFile[] = [
     {
       name: CONFIG_NAME,
       about: "the configuration",
-      text: configText(directory, await jobUserOf(options)),
+      text: configText(directory, jobUserOf(options, users)),
     },
     ...systemd === null ? [] : [
       {
@@ -127,7 +129,7 @@ export async function init(
     await write(join(directory, name), text, force);
     made.push([join(directory, name), about]);
   }
-  return report(options, made);
+  return report(options, made, users);
 }
 
 const SERVICE = "worker-daemon.service";
@@ -162,10 +164,20 @@ function configText(directory: string, jobUser: string | null): string {
 }
 
 /** A daemon that runs as root must be told which user jobs run as. */
-async function jobUserOf({ jobUser, systemd }: InitOptions): Promise<string | null> {
-  if (jobUser !== null || (Deno.uid() !== 0 && systemd !== "system")) return jobUser;
+function jobUserOf(options: InitOptions, users: ReadonlySet<string>): string | null {
+  if (options.jobUser !== null || !isForRoot(options)) return options.jobUser;
+  return users.has("job-worker") ? "job-worker" : "nobody";
+}
+
+/** Whether the daemon will run as root, as far as can be told. */
+function isForRoot({ systemd }: InitOptions): boolean {
+  return Deno.uid() === 0 || systemd === "system";
+}
+
+/** The names of the users of this machine, but for those of a directory service. */
+async function systemUsers(): Promise<ReadonlySet<string>> {
   const users = await Deno.readTextFile("/etc/passwd").catch(() => "");
-  return /^job-worker:/m.test(users) ? "job-worker" : "nobody";
+  return new Set(users.split("\n").map((line) => line.replace(/:.*/, "")));
 }
 
 function serviceText(
@@ -257,7 +269,11 @@ function madeUpPassword(): string {
     .replace(/[-_]/g, "0");
 }
 
-function report(options: InitOptions, made: readonly [path: string, about: string][]): string {
+function report(
+  options: InitOptions,
+  made: readonly [path: string, about: string][],
+  users: ReadonlySet<string>,
+): string {
   const { directory, systemd } = options;
   const width = Math.max(...made.map(([path]) => path.length));
   const config = join(directory, CONFIG_NAME);
@@ -275,6 +291,10 @@ function report(options: InitOptions, made: readonly [path: string, about: strin
     ...made.map(([path, about]) => `${path.padEnd(width)}  ${about}`),
     "",
     ...next.map((line, index) => `${index === 0 ? "Next:" : "     "} ${line}`),
+    ...!isForRoot(options) || users.has(GATEWAY_USER) ? [] : [
+      "The gateway, which faces the network, will run as root unless there is a user for it:",
+      `  useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin ${GATEWAY_USER}`,
+    ],
     "Each client needs ca-cert.pem in ~/.config/job-worker/, and there as client-cert.pem and",
     "client-key.pem its own pair: that of client, operator or viewer. Keep ca-key.pem in a safe",
     "place, not here: whoever has it can make certificates for any user.",

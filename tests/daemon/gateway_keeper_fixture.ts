@@ -99,6 +99,7 @@ export class TestKeeper implements AsyncDisposable {
       restoreSocket: () => Promise.resolve(void this.restored++),
       gateway: GATEWAY_OPTIONS,
       files: FILES,
+      rights: null,
       ...options,
     });
     return this.#keeper;

@@ -108,8 +108,10 @@ EngineServer.listen = (service, given) => {
 
 let reloads = 0;
 const secondReload = Promise.withResolvers<void>();
-GatewayKeeper.start = async ({ count, setsid, gateway, files, ...given }: GatewayKeeperOptions) => {
-  told.keeper = { count, setsid };
+GatewayKeeper.start = async (
+  { count, setsid, rights, gateway, files, ...given }: GatewayKeeperOptions,
+) => {
+  told.keeper = { count, setsid, rights };
   told.files = files;
   told.gateway = gateway;
   timers.pass(10_000);

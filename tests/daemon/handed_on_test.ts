@@ -36,6 +36,8 @@ const OPTIONS = [
   "--cgroups=false",
   "--new-privileges=true",
   "--gateways=41",
+  // Its own.
+  `--gateway-user=${Deno.uid() === 0 ? "root" : "nobody"}`,
   "--debug",
 ];
 
@@ -110,8 +112,8 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   assert.deepEqual(told.prunes, [{ retention }, { retention }]);
   assert.deepEqual(told.shutdown, { gracePeriodMs: 11_000 });
   const socket = `${path}/the-data/engine.sock`;
-  assert.deepEqual(told.server, { path: socket, maxCalls: 250 });
-  assert.deepEqual(told.keeper, { count: 41, setsid: "/usr/bin/setsid" });
+  assert.deepEqual(told.server, { path: socket, gid: null, maxCalls: 250 });
+  assert.deepEqual(told.keeper, { count: 41, setsid: "/usr/bin/setsid", rights: null });
   assert.deepEqual(told.files, {
     cert: `${path}/the-cert`,
     key: `${path}/the-key`,
