@@ -7,6 +7,7 @@
 
 import { APIS_PAGE, withMethodTable } from "./apis.ts";
 import { ARCHITECTURE, architecture } from "./architecture.ts";
+import { withExposureTable } from "./exposure.ts";
 import { MANUAL_DIRECTORY, manualPages } from "./manual.ts";
 import { PERMISSIONS_PAGE, withRightsTable } from "./rights.ts";
 import { SECURITY_PAGE, withRoleTable } from "./roles.ts";
@@ -20,6 +21,6 @@ await Deno.writeTextFile(document, await architecture(await Deno.readTextFile(do
 await Deno.writeTextFile(APIS_PAGE, withMethodTable(await Deno.readTextFile(APIS_PAGE)));
 await Deno.writeTextFile(
   PERMISSIONS_PAGE,
-  withRightsTable(await Deno.readTextFile(PERMISSIONS_PAGE)),
+  withExposureTable(withRightsTable(await Deno.readTextFile(PERMISSIONS_PAGE))),
 );
 await Deno.writeTextFile(SECURITY_PAGE, withRoleTable(await Deno.readTextFile(SECURITY_PAGE)));

@@ -9,6 +9,7 @@ import { logPolicyText } from "../job/log_limit.ts";
 import { keepFileThread } from "../files/file_thread.ts";
 import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
+import { bindsJobs } from "./bound_rights.ts";
 import { checkUsers } from "./check_users.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
@@ -103,6 +104,11 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   });
   if (whyRoot !== null) {
     diagnostics.warn("The gateway, which faces the network, runs as root: {why}", { why: whyRoot });
+  }
+  if (await bindsJobs(options, setsid)) {
+    diagnostics.warn(
+      "Jobs of root, and jobs that gain rights, will lack some: the unit of this service bounds them, see its comments",
+    );
   }
   if (engine.adopted > 0) {
     const count = engine.adopted;

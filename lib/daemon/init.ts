@@ -181,7 +181,7 @@ async function systemUsers(): Promise<ReadonlySet<string>> {
 }
 
 function serviceText(
-  { directory, systemd }: InitOptions,
+  { directory, systemd, jobUser }: InitOptions,
   environment: (name: string) => string | undefined,
 ): string {
   // The portable executable sets the variable, because the runtime that it unpacks is another program.
@@ -189,7 +189,12 @@ function serviceText(
     (Deno.build.standalone ? Deno.execPath() : INSTALLED);
   const config = `--config=${join(directory, CONFIG_NAME)}`;
   const words = directory === SYSTEM_DIRECTORY ? [program] : [program, config];
-  const unit = systemd === "user" ? userUnit(serviceUnit) : serviceUnit;
+  const unit = systemd === "user"
+    ? userUnit(serviceUnit)
+    // Its bounds are for daemons whose jobs are all of unprivileged users.
+    : jobUser === "root"
+    ? without(serviceUnit, /^CapabilityBoundingSet=/m)
+    : serviceUnit;
   return unit.replaceAll(`=${INSTALLED}`, () => `=${words.map(unitWord).join(" ")}`);
 }
 
@@ -199,11 +204,15 @@ function serviceText(
  * client's settings, `~/.config/job-worker`.
  */
 function userUnit(unit: string): string {
-  const ofRoot = /^(StateDirectory|OOMScoreAdjust)=/m;
-  return unit.split("\n\n").filter((paragraph) => !ofRoot.test(paragraph)).join("\n\n")
+  return without(unit, /^(StateDirectory|OOMScoreAdjust|CapabilityBoundingSet)=/m)
     .replace(/^Wants=.*$/m, `Wants=${SOCKET}`)
     .replace(/^After=.*$/m, `After=${SOCKET} ${JOBS}`)
     .replace(/^WantedBy=.*$/m, "WantedBy=default.target");
+}
+
+/** The unit without the paragraphs that match. */
+function without(unit: string, pattern: RegExp): string {
+  return unit.split("\n\n").filter((paragraph) => !pattern.test(paragraph)).join("\n\n");
 }
 
 /** A word of a command line as systemd.service(5) reads it. */

@@ -130,6 +130,15 @@ Deno.test("init writes a unit that starts this program with this configuration",
   const command = `/opt/job-worker/worker-daemon --config=${path}/job-worker.json`;
   assert.ok(unit.includes(`\nExecStart=${command}\n`));
   assert.ok(unit.includes(`\nExecReload=${command} --check-config\n`));
+  assert.match(unit, /^NoNewPrivileges=yes$/m);
+  // Its jobs could be no more than it is.
+  await daemon(
+    ["init", `--dir=${path}/root`, "--systemd", "--system", "--job-user=root"],
+    variables,
+  );
+  const free = await Deno.readTextFile(`${path}/root/worker-daemon.service`);
+  assert.doesNotMatch(free, /^(CapabilityBoundingSet|NoNewPrivileges|SystemCallFilter)=/m);
+  assert.match(free, /^OOMScoreAdjust=/m);
   // The users of this machine decide.
   const users = await Deno.readTextFile("/etc/passwd");
   assert.notEqual(/ job-worker-gateway$/m.test(stdout), /^job-worker-gateway:/m.test(users));

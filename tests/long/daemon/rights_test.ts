@@ -57,5 +57,5 @@ rootTest(
       assert.deepEqual(rights, expected, role);
       if (role === "gateway") assert.equal(groups, "");
     }
-    },
+  },
 );
