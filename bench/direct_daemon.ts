@@ -6,6 +6,7 @@
  */
 
 import { loadOptions } from "../lib/config/config_file.ts";
+import { readCredentials } from "../lib/daemon/credentials.ts";
 import { JobEngine } from "../lib/daemon/job_engine.ts";
 import { NetworkFront } from "../lib/daemon/network_front.ts";
 import { findTool } from "../lib/process/tools.ts";
@@ -21,6 +22,7 @@ const { options } = invocation;
   await using engine = await JobEngine.open(options, "/", await findTool("setsid"));
   await using front = await NetworkFront.open(engine.service, {
     ...options,
+    credentials: await readCredentials(options),
     maxConnections: 1000,
     maxConnectionsPerAddress: 1000,
     exclusive: true,

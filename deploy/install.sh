@@ -71,17 +71,24 @@ add_completion bash /usr/share/bash-completion/completions/worker-cli
 add_completion zsh /usr/share/zsh/vendor-completions/_worker-cli
 add_completion fish /usr/share/fish/vendor_completions.d/worker-cli.fish
 
-echo "The user that jobs run as, and directories:"
+echo "The users that jobs and the gateway run as, and directories:"
 if [ -n "$root" ]; then
   # That system makes them when it boots, see sysusers.d(5) and tmpfiles.d(5).
   for kind in sysusers.d tmpfiles.d; do
     step install -D -m 644 "$here/$kind/job-worker.conf" "$root/etc/$kind/job-worker.conf"
   done
-elif id job-worker >/dev/null 2>&1; then
-  echo "  the user job-worker exists"
 else
-  step useradd --system --create-home --home-dir /var/lib/job-worker-home \
-    --shell /usr/sbin/nologin job-worker
+  # add_user NAME OPTION...
+  add_user() {
+    if id "$1" >/dev/null 2>&1; then
+      echo "  the user $1 exists"
+    else
+      user=$1 && shift
+      step useradd --system --user-group --shell /usr/sbin/nologin "$@" "$user"
+    fi
+  }
+  add_user job-worker --create-home --home-dir /var/lib/job-worker-home
+  add_user job-worker-gateway --no-create-home --home-dir /
 fi
 
 echo "Certificates, configuration and the units for systemd:"
@@ -96,7 +103,7 @@ else
     said=$("$@")
     # The next step is printed below, and the data will not be beside the configuration.
     printf '%s\n' "$said" |
-      sed -e '/^Next: /d' -e 's|^/.*/etc/job-worker/data |/var/lib/job-worker |'
+      sed -e '/^Next: /d' -e '/^The gateway,/,+1d' -e 's|^/.*/etc/job-worker/data |/var/lib/job-worker |'
   fi
   if [ -n "$root" ]; then
     # The paths in the unit and the configuration must not have the root in them. tmpfiles.d makes the data directory.

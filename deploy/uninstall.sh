@@ -6,7 +6,8 @@ set -eu
 usage="Usage: uninstall.sh [--dry-run] [--purge] [--prefix=DIR] [--root=DIR]
 
   --dry-run     only print what would be done
-  --purge       also remove certificates, configuration, all jobs with their logs, and the user job-worker
+  --purge       also remove certificates, configuration, all jobs with their logs, and the users
+                made for jobs and the gateway
   --prefix=DIR  where the programs are [/usr/local]
   --root=DIR    remove it from the root of another system, and leave users and services alone"
 
@@ -61,8 +62,9 @@ if [ -z "$purge" ]; then
 fi
 echo "Certificates, configuration, jobs and logs:"
 step rm -rf "$root/etc/job-worker" "$root/var/lib/job-worker"
-if [ -z "$root" ] && id job-worker >/dev/null 2>&1; then
+[ -z "$root" ] || exit 0
+for user in job-worker job-worker-gateway; do
   # Not with --remove, because userdel then complains about a mailbox that a system user never had.
-  step userdel job-worker
-  step rm -rf /var/lib/job-worker-home
-fi
+  if id "$user" >/dev/null 2>&1; then step userdel "$user"; fi
+done
+step rm -rf /var/lib/job-worker-home

@@ -245,6 +245,13 @@ const OPTIONS = {
     default: "1",
     parse: wholeNumber(1, 64),
   },
+  /** `""`: `GATEWAY_USER` if that exists, or else the daemon's own. */
+  gatewayUser: {
+    placeholder: "name",
+    about: "their user if the daemon is root; by default job-worker-gateway",
+    default: "",
+    parse: userName,
+  },
   debug: {
     placeholder: null,
     about: "print more diagnostics",

@@ -1,7 +1,8 @@
 import { findTools } from "../process/tools.ts";
 import { checkData } from "./check_data.ts";
-import { checkGatewayFiles } from "./check_gateway_files.ts";
 import { checkUsers } from "./check_users.ts";
+import { readCredentials } from "./credentials.ts";
+import { findGatewayUser } from "./gateway_user.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
 /**
@@ -13,6 +14,7 @@ import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 export async function checkConfiguration(options: DaemonOptions): Promise<void> {
   const tools = await findTools();
   await checkUsers(options, tools.setsid);
-  await checkGatewayFiles(options);
+  await findGatewayUser(options, tools.setsid);
+  await readCredentials(options);
   if (options.dataDir !== IN_MEMORY) await checkData(options.dataDir, tools);
 }

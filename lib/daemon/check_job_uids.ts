@@ -3,7 +3,7 @@ import type { DaemonOptions } from "../config/options.ts";
 import { failedPrecondition, pathFaultOf } from "../errors.ts";
 import { fileInfo } from "../files/file_info.ts";
 import type { UidRange } from "../process/dynamic_users.ts";
-import { programOutput } from "./program_output.ts";
+import { getent } from "./getent.ts";
 
 /** Where others may be given ids, too, see subuid(5): in containers of their own they are whoever has them. */
 const DELEGATIONS = ["/etc/subuid", "/etc/subgid"];
@@ -25,14 +25,14 @@ export async function checkJobUids(
     );
   }
   const [users, groups] = await Promise.all(
-    ["passwd", "group"].map((database) => programOutput(setsid, ["getent", database])),
+    (["passwd", "group"] as const).map((database) => getent(database, [], setsid)),
   );
   const delegations = await Promise.all(
     DELEGATIONS.map(async (path) => [path, await Deno.readTextFile(path).catch(() => "")] as const),
   );
   const why = whyTaken(jobUids, {
-    users: users?.text ?? "",
-    groups: groups?.text ?? "",
+    users: users ?? "",
+    groups: groups ?? "",
     delegations: new Map(delegations),
   });
   if (why !== null) {

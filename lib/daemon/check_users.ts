@@ -1,18 +1,17 @@
 import { JobUserMap } from "../auth/job_user_map.ts";
 import { failedPrecondition, type JobWorkerError } from "../errors.ts";
 import type { DaemonOptions } from "../config/options.ts";
+import type { Rights } from "../process/users.ts";
 import { checkJobUids } from "./check_job_uids.ts";
-import { programOutput } from "./program_output.ts";
-
-/** The exit status of getent(1) for a user that does not exist. */
-const NO_SUCH_KEY = 2;
+import { GATEWAY_USER } from "./gateway_user.ts";
+import { findUsers } from "./getent.ts";
 
 const NO_SUCH_USER = "there is no such user on this machine";
 const NOT_ROOT = "only a daemon that runs as root can run jobs as another user";
 
 type UserOptions = Pick<
   DaemonOptions,
-  "jobUser" | "jobUserMap" | "jobUids" | "jobHomes" | "allowUsers"
+  "jobUser" | "jobUserMap" | "jobUids" | "jobHomes" | "allowUsers" | "gatewayUser"
 >;
 
 /**
@@ -29,13 +28,16 @@ export async function checkUsers(options: UserOptions, setsid: string): Promise<
         "--job-user=NAME, or --job-user=root if you mean root",
     );
   }
-  const faultOf = (option: string) => (name: string, why: string) =>
-    failedPrecondition(`${option} "${name}": ${why}`);
-  if (jobUser !== "") await checkJobUsers([jobUser], setsid, faultOf("--job-user"));
+  const check = (option: string): Check => ({
+    ...options,
+    setsid,
+    faultOf: (name, why) => failedPrecondition(`${option} "${name}": ${why}`),
+  });
+  if (jobUser !== "") await checkJobUsers([jobUser], check("--job-user"));
   await loadJobUserMap(options, setsid);
   await checkJobUids(options, setsid);
   if (allowUsers === "any") return;
-  await uidsOf(allowUsers, setsid, faultOf("--allow-users"));
+  await usersOf(allowUsers, check("--allow-users"));
 }
 
 /**
@@ -45,47 +47,59 @@ export async function checkUsers(options: UserOptions, setsid: string): Promise<
  * @throws {JobWorkerError} `failed_precondition` if it is wrong, or no job could run as one of its users
  */
 export async function loadJobUserMap(
-  { jobUserMap }: Pick<UserOptions, "jobUserMap">,
+  options: Pick<UserOptions, "jobUserMap" | "gatewayUser">,
   setsid: string,
 ): Promise<JobUserMap | null> {
+  const { jobUserMap } = options;
   if (jobUserMap === "") return null;
   const map = await JobUserMap.load(jobUserMap);
-  await checkJobUsers(Array.from(map.users), setsid, (name, why) => map.userFault(name, why));
+  const faultOf: FaultOf = (name, why) => map.userFault(name, why);
+  await checkJobUsers(Array.from(map.users), { ...options, setsid, faultOf });
   return map;
 }
 
 type FaultOf = (name: string, why: string) => JobWorkerError;
 
-async function checkJobUsers(
-  names: readonly string[],
-  setsid: string,
-  faultOf: FaultOf,
-): Promise<void> {
+interface Check extends Pick<UserOptions, "gatewayUser"> {
+  /** Absolute path of setsid(1). */
+  readonly setsid: string;
+  readonly faultOf: FaultOf;
+}
+
+async function checkJobUsers(names: readonly string[], check: Check): Promise<void> {
   const own = Deno.uid();
-  for (const [name, uid] of await uidsOf(names, setsid, faultOf)) {
-    if (own !== 0 && uid !== own) throw faultOf(name, NOT_ROOT);
+  for (const [name, { uid }] of await usersOf(names, check)) {
+    if (own !== 0 && uid !== own) throw check.faultOf(name, NOT_ROOT);
   }
 }
 
 /**
- * The ids of users, as far as they can be found out now; of the others, the first start of a job will tell.
+ * The users that jobs may run as, as far as they can be found out now; of the others, the first start of a job
+ * will tell.
  *
- * @throws for a user that there is not
+ * @throws for a user that there is not, or that gateways run as
  */
-async function uidsOf(
+async function usersOf(
   names: readonly string[],
-  setsid: string,
-  faultOf: FaultOf,
-): Promise<ReadonlyMap<string, number>> {
-  if (names.length === 0) return new Map();
-  const { code, text } = await programOutput(setsid, ["getent", "passwd", "--", ...names]);
-  if (code !== 0 && code !== NO_SUCH_KEY) return new Map();
-  const uids = new Map<string, number>();
-  for (const line of text.split("\n").filter((line) => line !== "")) {
-    const [name = "", , uid = ""] = line.split(":");
-    uids.set(name, Number(uid));
+  { setsid, gatewayUser, faultOf }: Check,
+): Promise<ReadonlyMap<string, Rights>> {
+  const gateway = gatewayUser || GATEWAY_USER;
+  const found = await findUsers([...names, gateway], setsid);
+  const users = new Map<string, Rights>();
+  if (found === null) return users;
+  const gatewayUid = found.get(gateway)?.uid;
+  for (const name of names) {
+    const user = found.get(name);
+    if (user === undefined) throw faultOf(name, NO_SUCH_USER);
+    // Whatever may talk to the engine's socket speaks there for anybody.
+    if (user.uid === gatewayUid && gatewayUid !== Deno.uid()) {
+      throw faultOf(
+        name,
+        `the gateways would run as "${gateway}", and its jobs could act as any client: name another with ` +
+          "--gateway-user",
+      );
+    }
+    users.set(name, user);
   }
-  const missing = names.find((name) => !uids.has(name));
-  if (code === NO_SUCH_KEY && missing !== undefined) throw faultOf(missing, NO_SUCH_USER);
-  return uids;
+  return users;
 }

@@ -63,6 +63,28 @@ export async function makeDataDirectory(path: string): Promise<string> {
   }
 }
 
+/** The rights of the group, and of others, to enter a directory. */
+const ENTER = { group: 0o010, others: 0o001 };
+
+/** Whether {@linkcode openToGroup} would do this directory no harm; it need not exist. */
+export async function opensToGroup(path: string, gid: number): Promise<boolean> {
+  const info = await Deno.stat(path).catch(() => null);
+  if (info === null || info.mode === null || info.gid === gid) return true;
+  return (info.mode & 0o070) === 0 || (info.mode & ENTER.others) !== 0;
+}
+
+/**
+ * Lets a group through the data directory, to the socket in it that is meant for them. They cannot list what is
+ * there, and everything else in it is for its owner alone.
+ */
+export async function openToGroup(path: string, gid: number): Promise<void> {
+  const info = await Deno.stat(path);
+  const mode = info.mode ?? 0;
+  if ((mode & ENTER.others) !== 0) return;
+  if (info.gid !== gid) await Deno.chown(path, null, gid);
+  if ((mode & ENTER.group) === 0) await Deno.chmod(path, (mode & 0o7777) | ENTER.group);
+}
+
 /** Flushes the name of a directory to the disk, if we may open its parent for that. */
 async function flushName(path: string): Promise<void> {
   try {

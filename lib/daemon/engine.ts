@@ -9,13 +9,15 @@ import { logPolicyText } from "../job/log_limit.ts";
 import { keepFileThread } from "../files/file_thread.ts";
 import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
+import { bindsJobs } from "./bound_rights.ts";
 import { checkUsers } from "./check_users.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
-import { ENGINE_SOCKET } from "./data_directory.ts";
+import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { GatewayKeeper } from "./gateway_keeper.ts";
+import { findGatewayUser } from "./gateway_user.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
 import { isJournal } from "./journal.ts";
 import { JobEngine } from "./job_engine.ts";
@@ -50,6 +52,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const setsid = await findTool("setsid");
   const descriptors = await descriptorLimit(setsid);
   await checkUsers(options, setsid);
+  const { rights, whyRoot } = await findGatewayUser(options, setsid, inherited);
   const supervisor = notifySocket(environment);
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
@@ -70,13 +73,20 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
   const socket = `${engine.dataDirectory}/${ENGINE_SOCKET}`;
   const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
+  const letGatewaysIn = async () => {
+    if (rights !== null) await openToGroup(engine.dataDirectory, rights.gid);
+  };
+  await letGatewaysIn();
   await using server = await EngineServer.listen(engine.service, {
     path: socket,
+    gid: rights?.gid ?? null,
     // A follower holds a socket and a file. Jobs hold nothing here, but in the executor.
     maxCalls,
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
   const restoreSocket = async () => {
+    // Somebody may have given the directory its usual mode again, as tmpfiles.d(5) does.
+    await letGatewaysIn();
     // Without a descriptor for it that may take long, and must not hold up the end.
     if (!await abortable(server.restoreSocket(), signal)) return;
     diagnostics.warn("The socket {socket} was removed or replaced: made again", { socket });
@@ -92,6 +102,14 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       `${descriptors} descriptors for ${caps.maxConnections} connections, ${maxCalls} calls and ${engine.maxRunning} jobs`,
     ].join(", "),
   });
+  if (whyRoot !== null) {
+    diagnostics.warn("The gateway, which faces the network, runs as root: {why}", { why: whyRoot });
+  }
+  if (await bindsJobs(options, setsid)) {
+    diagnostics.warn(
+      "Jobs of root, and jobs that gain rights, will lack some: the unit of this service bounds them, see its comments",
+    );
+  }
   if (engine.adopted > 0) {
     const count = engine.adopted;
     diagnostics.info("{count} {jobs} of the daemon before taken up", {
@@ -111,19 +129,23 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await using keeper = await GatewayKeeper.start({
     count: options.gateways,
     setsid,
+    rights,
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket,
     retryOptions,
-    gateway: {
-      ...caps,
-      address: options.address,
+    files: {
       cert: resolve(options.cert),
       key: resolve(options.key),
       ca: resolve(options.ca),
       denyList: options.denyList && resolve(options.denyList),
       restAddress: options.restAddress,
-      inherited,
       users: resolve(options.users),
+    },
+    gateway: {
+      ...caps,
+      address: options.address,
+      restAddress: options.restAddress,
+      inherited,
       publicOrigins: options.publicOrigins,
       socket,
       debug: options.debug,

@@ -10,6 +10,7 @@ import {
   FAILURES,
   type GatewayOptions,
   type GatewayReport,
+  MAX_COMMAND_CHARACTERS,
 } from "./gateway_protocol.ts";
 import { NetworkFront } from "./network_front.ts";
 import type { Refusal } from "../service/audit.ts";
@@ -35,7 +36,7 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
   // Nothing reaches an engine that has died; the end of our input tells us that.
   const restoration = new SocketRestoration(() => report({ kind: "unreachable" }).catch(() => {}));
   let front: NetworkFront | null = null;
-  for await (const command of decodeLines(pipes.input, commandSchema)) {
+  for await (const command of decodeLines(pipes.input, commandSchema, MAX_COMMAND_CHARACTERS)) {
     switch (command.kind) {
       case "serve":
         try {

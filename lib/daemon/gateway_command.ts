@@ -1,5 +1,4 @@
 import { fileURLToPath } from "node:url";
-import { denyListBeside } from "../auth/deny_list.ts";
 import { BCRYPT_WORKER } from "../auth/bcrypt_thread.ts";
 import { BUILD } from "../build.ts";
 import { ENGINE_HOST } from "../engine/client.ts";
@@ -9,16 +8,15 @@ import { GATEWAY_ROLE } from "./roles.ts";
 
 /**
  * The program and arguments of a gateway: this executable in its other role, permitted only to listen where it
- * is told, to read its certificates and users, and to talk to the engine.
+ * is told, and to talk to the engine.
  */
-export function gatewayCommand(options: GatewayOptions): string[] {
+export function gatewayCommand(
+  options: Pick<GatewayOptions, "socket" | "address" | "restAddress">,
+): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), GATEWAY_ROLE];
-  const { cert, key, ca, denyList, socket, address, restAddress, users } = options;
+  const { socket, address, restAddress } = options;
   const net = [address, ...restAddress === null ? [] : [restAddress]].flatMap(permittedHosts);
-  const files = [
-    denyList || denyListBeside(ca),
-    ...restAddress === null ? [] : [users, fileURLToPath(BCRYPT_WORKER)],
-  ];
+  const files = restAddress === null ? [] : [fileURLToPath(BCRYPT_WORKER)];
   return [
     Deno.execPath(),
     "run",
@@ -29,7 +27,7 @@ export function gatewayCommand(options: GatewayOptions): string[] {
     // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
     ...BUILD === "source" ? [] : ["--no-config"],
     `--allow-net=${[...net, `${ENGINE_HOST}:80`, `unix:${socket}`].join(",")}`,
-    `--allow-read=${[cert, key, ca, socket, ...files].join(",")}`,
+    `--allow-read=${[socket, ...files].join(",")}`,
     // Deno demands this for connecting to a socket.
     `--allow-write=${socket}`,
     Deno.mainModule,

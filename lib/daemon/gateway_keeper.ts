@@ -1,9 +1,12 @@
 import { delay } from "../async/delay.ts";
 import type { Refusal } from "../service/audit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Rights } from "../process/users.ts";
+import { type CredentialFiles, readCredentials } from "./credentials.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { gatewayCommand } from "./gateway_command.ts";
 import { GatewayProcess } from "./gateway_process.ts";
+import { gatewayRights } from "./gateway_user.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 
@@ -26,7 +29,11 @@ export interface GatewayKeeperOptions {
   readonly count: number;
   /** Absolute path of setsid(1). */
   readonly setsid: string;
-  readonly gateway: Omit<GatewayOptions, "exclusive" | "slowness">;
+  readonly gateway: Omit<GatewayOptions, "credentials" | "exclusive" | "slowness">;
+  /** Whom gateways run as; `null`: as we do. */
+  readonly rights: Rights | null;
+  /** What is in them is read for each gateway that starts. */
+  readonly files: CredentialFiles;
   /** How to retry the start of the first ones. Once the signal is aborted, no gateway is started. */
   readonly retryOptions: RetryOptions;
   /** Is told of everybody whom a gateway turns away. */
@@ -124,10 +131,20 @@ export class GatewayKeeper implements AsyncDisposable {
   }
 
   async #startIn(slowness: number, exclusive: boolean): Promise<GatewayProcess> {
-    const options = { ...this.#options.gateway, ...this.#addresses, exclusive, slowness };
-    const { setsid, onRefused, restoreSocket } = this.#options;
+    const { setsid, onRefused, restoreSocket, files, rights } = this.#options;
+    const credentials = await readCredentials(files);
+    if (files.restAddress !== null && credentials.users === null) {
+      diagnostics.warn("No users file {path}: REST answers /health/ only", { path: files.users });
+    }
+    const options = {
+      ...this.#options.gateway,
+      ...this.#addresses,
+      credentials,
+      exclusive,
+      slowness,
+    };
     await restoreSocket();
-    const argv = gatewayCommand(options);
+    const argv = [...await gatewayRights(rights, options), ...gatewayCommand(options)];
     const gateway = new GatewayProcess({ setsid, argv, onRefused, restoreSocket });
     try {
       const { address, restAddress } = await gateway.serve(options, this.#closing.signal);

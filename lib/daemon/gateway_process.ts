@@ -69,6 +69,8 @@ export class GatewayProcess implements AsyncDisposable {
     // setsid is all that the engine is permitted to run.
     this.#child = new Deno.Command(setsid, {
       args: [...argv],
+      // Its user may not be permitted to enter ours.
+      cwd: "/",
       stdin: "piped",
       stdout: "piped",
       stderr: "inherit",

@@ -7,26 +7,21 @@
  */
 
 import * as z from "../text/zod.ts";
+import { credentialsSchema, MAX_CREDENTIALS_CHARACTERS } from "./credentials.ts";
 
 const hostPortSchema = z.object({ hostname: z.string(), port: z.number() });
 
-/** What a gateway serves, and where the jobs are. All paths are absolute. */
+/** What a gateway serves, and where the jobs are. */
 const gatewayOptionsSchema = z.object({
   address: hostPortSchema,
   /** `null`: no REST. */
   restAddress: hostPortSchema.nullable(),
   /** The descriptors of sockets that are bound to these addresses already; `null`: it binds one itself. */
   inherited: z.object({ grpc: z.number().nullable(), rest: z.number().nullable() }),
-  /** The htpasswd file of the users of REST. */
-  users: z.string(),
   /** The origins under which a proxy makes REST public. */
   publicOrigins: z.array(z.string()).readonly(),
-  cert: z.string(),
-  key: z.string(),
-  ca: z.string(),
-  /** `""`: the one beside `ca`, if it is there. */
-  denyList: z.string(),
-  /** The Unix socket of the engine. */
+  credentials: credentialsSchema,
+  /** Absolute path of the Unix socket of the engine. */
   socket: z.string(),
   /** For gRPC, at once, in all and from one address. REST gets half as many in addition. */
   maxConnections: z.number(),
@@ -92,8 +87,9 @@ export type GatewayAddresses = Pick<GatewayOptions, "address" | "restAddress">;
 
 export type GatewayReport = z.infer<typeof reportSchema>;
 
-/** The longest line that is read, so that a faulty peer cannot fill our memory. */
-const MAX_LINE_CHARACTERS = 64 * 1024;
+/** The longest lines that are read, so that a faulty peer cannot fill our memory. */
+const MAX_REPORT_CHARACTERS = 64 * 1024;
+export const MAX_COMMAND_CHARACTERS: number = MAX_CREDENTIALS_CHARACTERS + 64 * 1024;
 
 /** One message as a line. */
 export function encodeLine(message: GatewayCommand | GatewayReport): Uint8Array<ArrayBuffer> {
@@ -108,12 +104,19 @@ export function encodeLine(message: GatewayCommand | GatewayReport): Uint8Array<
 export async function* decodeLines<T>(
   source: ReadableStream<Uint8Array<ArrayBuffer>>,
   schema: z.ZodType<T>,
+  maxCharacters: number = MAX_REPORT_CHARACTERS,
 ): AsyncGenerator<T, void, undefined> {
-  let rest = "";
+  let pieces: string[] = [];
+  let length = 0;
   for await (const text of source.pipeThrough(new TextDecoderStream())) {
-    const lines = (rest + text).split("\n");
-    rest = lines.pop() ?? "";
-    if (rest.length > MAX_LINE_CHARACTERS) throw new Error("A line without end");
-    for (const line of lines) yield schema.parse(JSON.parse(line));
+    for (const [index, piece] of text.split("\n").entries()) {
+      if (index > 0) {
+        yield schema.parse(JSON.parse(pieces.join("")));
+        [pieces, length] = [[], 0];
+      }
+      pieces.push(piece);
+      length += piece.length;
+      if (length > maxCharacters) throw new Error("A line without end");
+    }
   }
 }

@@ -10,6 +10,7 @@ import { flushDirectory } from "../files/flush.ts";
 import { createFile, replaceFile } from "../files/replace_file.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "../config/config_file.ts";
+import { GATEWAY_USER } from "./gateway_user.ts";
 import { givenPassword } from "./given_password.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]
@@ -93,12 +94,13 @@ export async function init(
   const options = parseInit(args);
   if (options === null) return USAGE;
   const { directory, hosts, systemd, force } = options;
+  const users = await systemUsers();
   const data = dataDirectoryOf(directory);
   const files: readonly NewFile[] = [
     {
       name: CONFIG_NAME,
       about: "the configuration",
-      text: configText(directory, await jobUserOf(options)),
+      text: configText(directory, jobUserOf(options, users)),
     },
     ...systemd === null ? [] : [
       {
@@ -127,7 +129,7 @@ export async function init(
     await write(join(directory, name), text, force);
     made.push([join(directory, name), about]);
   }
-  return report(options, made);
+  return report(options, made, users);
 }
 
 const SERVICE = "worker-daemon.service";
@@ -162,14 +164,24 @@ function configText(directory: string, jobUser: string | null): string {
 }
 
 /** A daemon that runs as root must be told which user jobs run as. */
-async function jobUserOf({ jobUser, systemd }: InitOptions): Promise<string | null> {
-  if (jobUser !== null || (Deno.uid() !== 0 && systemd !== "system")) return jobUser;
+function jobUserOf(options: InitOptions, users: ReadonlySet<string>): string | null {
+  if (options.jobUser !== null || !isForRoot(options)) return options.jobUser;
+  return users.has("job-worker") ? "job-worker" : "nobody";
+}
+
+/** Whether the daemon will run as root, as far as can be told. */
+function isForRoot({ systemd }: InitOptions): boolean {
+  return Deno.uid() === 0 || systemd === "system";
+}
+
+/** The names of the users of this machine, but for those of a directory service. */
+async function systemUsers(): Promise<ReadonlySet<string>> {
   const users = await Deno.readTextFile("/etc/passwd").catch(() => "");
-  return /^job-worker:/m.test(users) ? "job-worker" : "nobody";
+  return new Set(users.split("\n").map((line) => line.replace(/:.*/, "")));
 }
 
 function serviceText(
-  { directory, systemd }: InitOptions,
+  { directory, systemd, jobUser }: InitOptions,
   environment: (name: string) => string | undefined,
 ): string {
   // The portable executable sets the variable, because the runtime that it unpacks is another program.
@@ -177,7 +189,12 @@ function serviceText(
     (Deno.build.standalone ? Deno.execPath() : INSTALLED);
   const config = `--config=${join(directory, CONFIG_NAME)}`;
   const words = directory === SYSTEM_DIRECTORY ? [program] : [program, config];
-  const unit = systemd === "user" ? userUnit(serviceUnit) : serviceUnit;
+  const unit = systemd === "user"
+    ? userUnit(serviceUnit)
+    // Its bounds are for daemons whose jobs are all of unprivileged users.
+    : jobUser === "root"
+    ? without(serviceUnit, /^CapabilityBoundingSet=/m)
+    : serviceUnit;
   return unit.replaceAll(`=${INSTALLED}`, () => `=${words.map(unitWord).join(" ")}`);
 }
 
@@ -187,11 +204,15 @@ function serviceText(
  * client's settings, `~/.config/job-worker`.
  */
 function userUnit(unit: string): string {
-  const ofRoot = /^(StateDirectory|OOMScoreAdjust)=/m;
-  return unit.split("\n\n").filter((paragraph) => !ofRoot.test(paragraph)).join("\n\n")
+  return without(unit, /^(StateDirectory|OOMScoreAdjust|CapabilityBoundingSet)=/m)
     .replace(/^Wants=.*$/m, `Wants=${SOCKET}`)
     .replace(/^After=.*$/m, `After=${SOCKET} ${JOBS}`)
     .replace(/^WantedBy=.*$/m, "WantedBy=default.target");
+}
+
+/** The unit without the paragraphs that match. */
+function without(unit: string, pattern: RegExp): string {
+  return unit.split("\n\n").filter((paragraph) => !pattern.test(paragraph)).join("\n\n");
 }
 
 /** A word of a command line as systemd.service(5) reads it. */
@@ -257,7 +278,11 @@ function madeUpPassword(): string {
     .replace(/[-_]/g, "0");
 }
 
-function report(options: InitOptions, made: readonly [path: string, about: string][]): string {
+function report(
+  options: InitOptions,
+  made: readonly [path: string, about: string][],
+  users: ReadonlySet<string>,
+): string {
   const { directory, systemd } = options;
   const width = Math.max(...made.map(([path]) => path.length));
   const config = join(directory, CONFIG_NAME);
@@ -275,6 +300,10 @@ function report(options: InitOptions, made: readonly [path: string, about: strin
     ...made.map(([path, about]) => `${path.padEnd(width)}  ${about}`),
     "",
     ...next.map((line, index) => `${index === 0 ? "Next:" : "     "} ${line}`),
+    ...!isForRoot(options) || users.has(GATEWAY_USER) ? [] : [
+      "The gateway, which faces the network, will run as root unless there is a user for it:",
+      `  useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin ${GATEWAY_USER}`,
+    ],
     "Each client needs ca-cert.pem in ~/.config/job-worker/, and there as client-cert.pem and",
     "client-key.pem its own pair: that of client, operator or viewer. Keep ca-key.pem in a safe",
     "place, not here: whoever has it can make certificates for any user.",

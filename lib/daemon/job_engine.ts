@@ -22,6 +22,7 @@ export type JobEngineOptions = Pick<
   | "shutdownGraceMs"
   | "jobUser"
   | "jobUserMap"
+  | "gatewayUser"
   | "jobUids"
   | "jobHomes"
   | "allowUsers"

@@ -22,7 +22,7 @@ export class JobUsers {
    * @throws `failed_precondition` if the map cannot be used
    */
   static async open(
-    options: Pick<DaemonOptions, "jobUserMap">,
+    options: Pick<DaemonOptions, "jobUserMap" | "gatewayUser">,
     setsid: string,
   ): Promise<JobUsers> {
     const load = () => loadJobUserMap(options, setsid);

@@ -1,9 +1,6 @@
 import { dirname } from "node:path";
 import type { RefusedConnection } from "../auth/admission_control.ts";
-import { loadDenyListOf } from "../auth/deny_list.ts";
-import { loadPasswordFile } from "../auth/password_file.ts";
 import { PasswordLogin } from "../auth/password_login.ts";
-import { loadServerMaterial } from "../auth/server_certificate.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { RepeatLimit } from "../async/repeat_limit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
@@ -18,6 +15,7 @@ import { hostsOf, RestServer } from "../rest/server.ts";
 import type { Refusal } from "../service/audit.ts";
 import { certsCommand } from "../text/command_hints.ts";
 import type { JobService } from "../service/job_service.ts";
+import { tlsMaterialOf } from "./credentials.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
@@ -47,15 +45,16 @@ export class NetworkFront implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  /** @throws `failed_precondition` if the certificates cannot be used; `unavailable` if the address is in use */
+  /** @throws `unavailable` if the address is in use */
   static async open(service: JobService, options: NetworkFrontOptions): Promise<NetworkFront> {
     await using resources = new AsyncDisposableStack();
     const { hostname } = options.address;
-    const material = await loadServerMaterial(options);
-    const denyList = await loadDenyListOf(options);
+    const { credentials } = options;
+    const material = tlsMaterialOf(credentials);
+    const denyList = new Set(credentials.denyList);
     resources.use(
       watchExpiry(material, (days) => {
-        const { cert } = options;
+        const cert = credentials.certPath;
         const command = certsCommand(["renew", "server"], dirname(cert));
         diagnostics.warn(
           "The certificate {cert} expires in {days} days: renew it ({command}), and reload",
@@ -181,12 +180,9 @@ async function openRest(
   options: NetworkFrontOptions & { readonly material: TlsMaterial },
   resources: AsyncDisposableStack,
 ): Promise<RestServer> {
-  const { material, users: path } = options;
-  const users = await loadPasswordFile(path);
-  if (users === null) {
-    diagnostics.warn("No users file {path}: REST answers /health/ only", { path });
-  }
-  const login = resources.use(new PasswordLogin(users ?? new Map()));
+  const { material, credentials } = options;
+  const users = new Map(credentials.users?.map((entry) => [entry.user, entry]));
+  const login = resources.use(new PasswordLogin(users));
   const onFailedLogin = rateLimit<FailedLogin>((failed, unreported) => {
     const { peer } = failed;
     const user = failed.user.slice(0, 64);

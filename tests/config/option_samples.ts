@@ -64,6 +64,7 @@ export const OPTION_SAMPLES: {
   maxRunningPerUser: { default: Infinity, text: "20", value: 20 },
   cgroups: { default: true, text: "false", value: false },
   gateways: { default: 1, text: "4", value: 4 },
+  gatewayUser: { default: "", text: "front", value: "front" },
   debug: { default: false, text: "true", value: true },
 };
 

@@ -2,6 +2,7 @@ import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gatew
 import type { GatewayCommand, GatewayOptions } from "../../lib/daemon/gateway_protocol.ts";
 import type { Refusal } from "../../lib/service/audit.ts";
 import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 
 /**
@@ -32,17 +33,25 @@ export const LISTENING = JSON.stringify({
   restAddress: { hostname: "127.0.0.2", port: 4712 },
 });
 
+const certificates = await TestCertificates.create();
+Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
+
+/** What is read for each of them. */
+export const FILES: GatewayKeeperOptions["files"] = {
+  ...certificates.paths("server"),
+  denyList: "",
+  restAddress: null,
+  users: "",
+};
+
+export const ANYWHERE = { hostname: "127.0.0.1", port: 0 };
+
 /** What they are told to serve. */
 export const GATEWAY_OPTIONS: GatewayKeeperOptions["gateway"] = {
-  address: { hostname: "127.0.0.1", port: 0 },
+  address: ANYWHERE,
   restAddress: { hostname: "127.0.0.2", port: 0 },
   inherited: { grpc: null, rest: null },
-  users: "/the/users",
   publicOrigins: ["https://jobs.example"],
-  cert: "/the/cert",
-  key: "/the/key",
-  ca: "/the/ca",
-  denyList: "/the/list",
   socket: "/the/socket",
   maxConnections: 41,
   maxConnectionsPerAddress: 23,
@@ -89,6 +98,8 @@ export class TestKeeper implements AsyncDisposable {
       onRefused: (refusal) => this.refusals.push(refusal),
       restoreSocket: () => Promise.resolve(void this.restored++),
       gateway: GATEWAY_OPTIONS,
+      files: FILES,
+      rights: null,
       ...options,
     });
     return this.#keeper;

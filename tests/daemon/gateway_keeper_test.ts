@@ -1,8 +1,9 @@
 import { GatewayProcess } from "../../lib/daemon/gateway_process.ts";
+import { readCredentials } from "../../lib/daemon/credentials.ts";
 import type { Refusal } from "../../lib/service/audit.ts";
 import { assert } from "../assert.ts";
 import { processStat, until } from "../worker/fixture.ts";
-import { BOUND, GATEWAY_OPTIONS, LISTENING, TestKeeper } from "./gateway_keeper_fixture.ts";
+import { BOUND, FILES, GATEWAY_OPTIONS, LISTENING, TestKeeper } from "./gateway_keeper_fixture.ts";
 
 const REFUSAL: Refusal = {
   method: "connect",
@@ -21,7 +22,8 @@ Deno.test("GatewayKeeper.start() hands all on: the first gateway has the port al
   const [first, ...others] = await fixture.served(3);
   assert.ok(first !== undefined);
   const { pid: _pid, ...options } = first;
-  assert.deepEqual(options, { ...GATEWAY_OPTIONS, exclusive: true, slowness: 1 });
+  const credentials = await readCredentials(FILES);
+  assert.deepEqual(options, { ...GATEWAY_OPTIONS, credentials, exclusive: true, slowness: 1 });
   for (const { pid: _, ...other } of others) {
     assert.deepEqual(other, { ...options, ...BOUND, exclusive: false });
   }

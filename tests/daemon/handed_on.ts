@@ -108,8 +108,11 @@ EngineServer.listen = (service, given) => {
 
 let reloads = 0;
 const secondReload = Promise.withResolvers<void>();
-GatewayKeeper.start = async ({ count, setsid, gateway, ...given }: GatewayKeeperOptions) => {
-  told.keeper = { count, setsid };
+GatewayKeeper.start = async (
+  { count, setsid, rights, gateway, files, ...given }: GatewayKeeperOptions,
+) => {
+  told.keeper = { count, setsid, rights };
+  told.files = files;
   told.gateway = gateway;
   timers.pass(10_000);
   // A prune has begun, and the next is due in an hour, or soon after the end of a job.

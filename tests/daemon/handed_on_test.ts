@@ -42,6 +42,8 @@ const OPTIONS = [
   "--cgroups=false",
   "--new-privileges=true",
   "--gateways=41",
+  // Its own.
+  `--gateway-user=${Deno.uid() === 0 ? "root" : "nobody"}`,
   "--debug",
 ];
 
@@ -118,19 +120,22 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   assert.deepEqual(told.prunes, [{ retention }, { retention }]);
   assert.deepEqual(told.shutdown, { gracePeriodMs: 11_000 });
   const socket = `${path}/the-data/engine.sock`;
-  assert.deepEqual(told.server, { path: socket, maxCalls: 250 });
-  assert.deepEqual(told.keeper, { count: 41, setsid: "/usr/bin/setsid" });
-  assert.deepEqual(told.gateway, {
-    maxConnections: 316,
-    maxConnectionsPerAddress: 158,
-    address: { hostname: "127.0.0.1", port: 1111 },
+  assert.deepEqual(told.server, { path: socket, gid: null, maxCalls: 250 });
+  assert.deepEqual(told.keeper, { count: 41, setsid: "/usr/bin/setsid", rights: null });
+  assert.deepEqual(told.files, {
     cert: `${path}/the-cert`,
     key: `${path}/the-key`,
     ca: `${path}/the-ca`,
     denyList: `${path}/the-deny-list`,
     restAddress: { hostname: "127.0.0.2", port: 2222 },
-    inherited: { grpc: 3, rest: 4 },
     users: `${path}/the-users`,
+  });
+  assert.deepEqual(told.gateway, {
+    maxConnections: 316,
+    maxConnectionsPerAddress: 158,
+    address: { hostname: "127.0.0.1", port: 1111 },
+    restAddress: { hostname: "127.0.0.2", port: 2222 },
+    inherited: { grpc: 3, rest: 4 },
     publicOrigins: ["https://one.example", "https://two.example"],
     socket,
     debug: true,
@@ -195,12 +200,12 @@ for (const [descriptors, connections, calls] of LIMITS) {
     const options = [JOB_USER_MAP, "--rest-address=off", "--data-dir=d"];
     const prepare = `ulimit -n ${descriptors}`;
     const { told, diagnosed } = await handedOn(directory.path, prepare, { options, alive: 0 });
-    const { gateway, server, code } = told;
+    const { gateway, files, server, code } = told;
     assert.equal(gateway.maxConnections, connections);
     assert.equal(gateway.maxConnectionsPerAddress, connections / 2);
     assert.equal(server.maxCalls, calls);
-    const { denyList, restAddress, debug, journal, inherited, publicOrigins } = gateway;
-    assert.deepEqual([denyList, restAddress, debug, journal], ["", null, false, false]);
+    const { restAddress, debug, journal, inherited, publicOrigins } = gateway;
+    assert.deepEqual([files.denyList, restAddress, debug, journal], ["", null, false, false]);
     assert.deepEqual([inherited, publicOrigins], [{ grpc: null, rest: null }, []]);
     assert.match(diagnosed, /, no REST, /);
     assert.equal(code, 1, "There is no gateway at the end");

@@ -130,6 +130,18 @@ Deno.test("init writes a unit that starts this program with this configuration",
   const command = `/opt/job-worker/worker-daemon --config=${path}/job-worker.json`;
   assert.ok(unit.includes(`\nExecStart=${command}\n`));
   assert.ok(unit.includes(`\nExecReload=${command} --check-config\n`));
+  assert.match(unit, /^NoNewPrivileges=yes$/m);
+  // Its jobs could be no more than it is.
+  await daemon(
+    ["init", `--dir=${path}/root`, "--systemd", "--system", "--job-user=root"],
+    variables,
+  );
+  const free = await Deno.readTextFile(`${path}/root/worker-daemon.service`);
+  assert.doesNotMatch(free, /^(CapabilityBoundingSet|NoNewPrivileges|SystemCallFilter)=/m);
+  assert.match(free, /^OOMScoreAdjust=/m);
+  // The users of this machine decide.
+  const users = await Deno.readTextFile("/etc/passwd");
+  assert.notEqual(/ job-worker-gateway$/m.test(stdout), /^job-worker-gateway:/m.test(users));
   // What is in the socket unit is what the configuration says.
   const { address } = JSON.parse(await Deno.readTextFile(`${path}/job-worker.json`));
   const sockets = await Deno.readTextFile(`${path}/worker-daemon.socket`);
@@ -170,6 +182,7 @@ Deno.test("--check-config ends with a status after which the unit is not restart
     [`--data-dir=${path}/open`, 78, /others than its owner may write in it; run `chmod go-w /],
     [`--data-dir=/${"long".repeat(30)}`, 78, /at most 91 leave room for the socket/],
     ["--job-user=no-such-user", 78, /"no-such-user": there is no such user on this machine/],
+    ["--gateway-user=no-such-user", 78, /"no-such-user": there is no user/],
     ["--deny-list=/nonexistent", 78, /Cannot use the deny list "\/nonexistent"/],
     ["--gateways=0", 2, /must be a whole number from 1 to 64/],
     ["--frobnicate", 2, /Unknown option/],

@@ -1,3 +1,4 @@
+import { readCredentials } from "../../lib/daemon/credentials.ts";
 import { NetworkFront, type NetworkFrontOptions } from "../../lib/daemon/network_front.ts";
 import { GrpcServer } from "../../lib/grpc/server.ts";
 import {
@@ -43,9 +44,12 @@ async function opened(options: Partial<NetworkFrontOptions> = {}) {
   try {
     const service = fakeService({ startJob: () => Promise.resolve(JOB) });
     const front = await NetworkFront.open(service, {
-      ...certificates.paths("server"),
-      denyList: `${directory}/denied`,
-      users,
+      credentials: await readCredentials({
+        ...certificates.paths("server"),
+        denyList: `${directory}/denied`,
+        restAddress: ANYWHERE,
+        users,
+      }),
       publicOrigins: ["https://jobs.example"],
       address: ANYWHERE,
       restAddress: ANYWHERE,

@@ -77,13 +77,13 @@ export function testDeployment(executables: Executables): void {
     assert.equal(jobUser, "job-worker");
     assert.match(
       await Deno.readTextFile(`${root}/etc/sysusers.d/job-worker.conf`),
-      /^u job-worker /m,
+      /^u job-worker [^]*^u job-worker-gateway /m,
     );
     assert.match(
       installed?.stdout ?? "",
       /start the daemon there with:\n {2}systemctl enable --now \/etc\/job-worker\/\S+-jobs\.service \/etc\/job-worker\/\S+\.socket \/etc\/job-worker\/\S+\.service\n$/,
     );
-    assert.doesNotMatch(installed?.stdout ?? "", /^Next:/m);
+    assert.doesNotMatch(installed?.stdout ?? "", /^Next:|useradd/m);
     // The data will be where tmpfiles.d makes it, and nothing is left where it will not be.
     assert.match(installed?.stdout ?? "", /^\/var\/lib\/job-worker +where jobs/m);
     assert.doesNotMatch(installed?.stdout ?? "", /job-worker\/data +where/);

@@ -1,3 +1,4 @@
+import { readCredentials } from "../../../lib/daemon/credentials.ts";
 import { GatewayProcess } from "../../../lib/daemon/gateway_process.ts";
 import { gatewayCommand } from "../../../lib/daemon/gateway_command.ts";
 import type { GatewayOptions } from "../../../lib/daemon/gateway_protocol.ts";
@@ -108,13 +109,16 @@ Deno.test({
     await using directory = await temporaryDirectory();
     const socket = `${directory.path}/engine.sock`;
     const options: GatewayOptions = {
-      ...certificates.paths("server"),
-      denyList: "",
+      credentials: await readCredentials({
+        ...certificates.paths("server"),
+        denyList: "",
+        restAddress: null,
+        users: "",
+      }),
       socket,
       address: { hostname: "127.0.0.1", port: 0 },
       restAddress: null,
       publicOrigins: [],
-      users: "",
       maxConnections: 10,
       maxConnectionsPerAddress: 10,
       inherited: { grpc: null, rest: null },

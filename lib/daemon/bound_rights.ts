@@ -1,0 +1,32 @@
+import type { DaemonOptions } from "../config/options.ts";
+import { findTool } from "../process/tools.ts";
+import { programOutput } from "./program_output.ts";
+
+/** Prints the bounding set and whether rights can be gained, of itself and of the first process: see proc(5). */
+const READ_BOUNDS = `for pid in self 1; do
+  while read -r name value; do
+    case $name in CapBnd: | NoNewPrivs:) printf %s "$value " ;; esac
+  done <"/proc/$pid/status"
+  echo
+done`;
+
+/**
+ * Whether some jobs would lack rights that these options promise them, because we have not got them ourselves:
+ * those of root, and those that gain rights. Every job inherits our bounds. Those of a container, which bind its
+ * first process as well, do not count.
+ *
+ * @param setsid absolute path of setsid(1)
+ */
+export async function bindsJobs(
+  { jobUser, allowUsers, newPrivileges }: Pick<
+    DaemonOptions,
+    "jobUser" | "allowUsers" | "newPrivileges"
+  >,
+  setsid: string,
+): Promise<boolean> {
+  const hasRoot = jobUser === "root" || allowUsers === "any" || allowUsers.includes("root");
+  if (!hasRoot && !newPrivileges) return false;
+  const { text } = await programOutput(setsid, [await findTool("sh"), "-c", READ_BOUNDS]);
+  const [own, first] = text.split("\n");
+  return own !== first && first !== "";
+}
