@@ -5,7 +5,6 @@ import { LocalExecutor } from "../executor/local_executor.ts";
 import { IdSequence, newId } from "../ids.ts";
 import { checkGracePeriod, checkTimeout } from "../job/execution.ts";
 import type { JobPage, JobStore } from "../job/job_store.ts";
-import { MAX_PAGE_JOBS, PageLimit } from "../job/page_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
 import {
   type Containment,
@@ -20,9 +19,10 @@ import { type ActiveJob, ActiveJobs, snapshotOf } from "./active_jobs.ts";
 import { JobSlots } from "./job_slots.ts";
 import { JobWatch } from "./job_watch.ts";
 import { MemoryStore } from "./memory_store.ts";
+import { prune, type PruneOptions } from "./prune.ts";
 import { readJobLog, type ReadJobLogOptions } from "./read_job_log.ts";
 import { lostJob, recover } from "./recovery.ts";
-import { expired, type Pruned, type Retention } from "./retention.ts";
+import type { Pruned } from "./retention.ts";
 import {
   checkMaxTimeout,
   completeStart,
@@ -36,9 +36,6 @@ const DEFAULT_STOP_SIGNAL = "SIGTERM";
 
 /** How much of the existing jobs each watch holds in memory while its reader is busy. */
 const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
-
-/** How many pruned jobs share a flush. */
-const MAX_REMOVED = 100;
 
 /** Runs commands, each in a session of its own, and keeps their output and outcome. */
 export class Worker implements AsyncDisposable {
@@ -279,41 +276,9 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  /**
-   * Removes finished jobs with their logs. A job whose log is being read stays.
-   *
-   * @param options.owner whose jobs to remove; all by default
-   * @param options.dryRun only tell what would be removed
-   */
-  async prune(options: {
-    readonly retention: Retention;
-    readonly owner?: string;
-    readonly dryRun?: boolean;
-  }): Promise<Pruned> {
-    const { retention, owner, dryRun = false } = options;
-    const pageLimit = new PageLimit({ limit: MAX_PAGE_JOBS });
-    const jobs: Job[] = [];
-    let count = 0;
-    let bytes = 0;
-    let removed: string[] = [];
-    // In this order on the disk, too: nobody would ever find a log without a record.
-    const forget = async () => {
-      await this.#logs.flushNames();
-      await Promise.all(removed.map((jobId) => this.#store.delete(jobId)));
-      removed = [];
-    };
-    for (const { jobId, logBytes } of await expired(this.#store, retention, Date.now(), owner)) {
-      if (this.#logs.isRead(jobId) || this.#active.has(jobId)) continue;
-      const job = pageLimit.isFull ? undefined : await this.#store.get(jobId);
-      if (job !== undefined && pageLimit.admit(JSON.stringify(job))) jobs.push(job);
-      count++;
-      bytes += logBytes;
-      if (dryRun) continue;
-      await this.#logs.remove(jobId);
-      if (removed.push(jobId) === MAX_REMOVED) await forget();
-    }
-    if (removed.length > 0) await forget();
-    return { jobs, count, bytes };
+  /** Removes finished jobs with their logs. A job whose log is being read stays. */
+  async prune(options: PruneOptions): Promise<Pruned> {
+    return await prune(options, { store: this.#store, logs: this.#logs, active: this.#active });
   }
 
   /**
