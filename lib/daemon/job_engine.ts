@@ -24,6 +24,8 @@ export type JobEngineOptions = Pick<
   | "maxTimeoutMs"
   | "maxRunning"
   | "maxRunningPerUser"
+  | "maxQueued"
+  | "maxQueuedPerUser"
   | "cgroups"
   | "newPrivileges"
   | "logLimit"
@@ -160,7 +162,8 @@ export class JobEngine implements AsyncDisposable {
         onEnded: () => housekeeping?.jobEnded(),
         onAdopted: async (job, isConfirmed) => {
           adopted++;
-          if (isConfirmed) return;
+          // What was queued was accounted for then.
+          if (isConfirmed || job.queuedAt !== null) return;
           // The engine that started it died before it could account for it, or say that it had.
           started ??= await recentStarts(`${dataDirectory}/${AUDIT_TRAIL}`);
           if (!started.has(job.jobId)) await audit.commit(startOf(job));

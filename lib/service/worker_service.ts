@@ -78,7 +78,7 @@ export class WorkerService implements JobService {
   }
 
   async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
-    const { command, labels, requestId, logLimit = {}, execution = {} } = request;
+    const { command, labels, requestId, logLimit = {}, execution = {}, queue = false } = request;
     return await this.#call("startJob", request, context, async (call) => {
       // Nothing runs that the audit trail cannot account for.
       await this.#audit.assertWritable();
@@ -91,11 +91,16 @@ export class WorkerService implements JobService {
         owner,
         logLimit: { ...this.#logLimit, ...logLimit },
         execution,
+        queue,
         signal,
         confirm: ({ jobId }) => {
           call.jobId = jobId;
           return this.#commit(call);
         },
+      }).catch((error) => {
+        // If it was accounted for already, so is that it came to nothing.
+        call.audited = false;
+        throw error;
       });
       call.jobId = job.jobId;
       return job;

@@ -1,7 +1,12 @@
 import { runningLimits } from "../../lib/daemon/running_limits.ts";
 import { assert } from "../assert.ts";
 
-const AUTO = { maxRunning: Infinity, maxRunningPerUser: Infinity };
+const AUTO = {
+  maxRunning: Infinity,
+  maxRunningPerUser: Infinity,
+  maxQueued: 100,
+  maxQueuedPerUser: Infinity,
+};
 
 Deno.test("runningLimits() runs what the descriptors are enough for, and half of that for one user", () => {
   const found = [0, 90, 1_024, 2_048, 65_536, Infinity].map((count) => runningLimits(AUTO, count));
@@ -15,10 +20,14 @@ Deno.test("runningLimits() takes what somebody has chosen, unless there are too 
   assert.deepEqual(runningLimits({ ...AUTO, maxRunning: 160 }, 1_024), {
     maxRunning: 160,
     maxRunningPerUser: 80,
+    maxQueued: 100,
+    maxQueuedPerUser: 50,
   });
-  assert.deepEqual(runningLimits({ ...AUTO, maxRunningPerUser: 7 }, 1_024), {
+  assert.deepEqual(runningLimits({ ...AUTO, maxRunningPerUser: 7, maxQueuedPerUser: 0 }, 1_024), {
     maxRunning: 160,
     maxRunningPerUser: 7,
+    maxQueued: 100,
+    maxQueuedPerUser: 0,
   });
   assert.equal(runningLimits({ ...AUTO, maxRunning: 10_000 }, 65_536).maxRunning, 10_000);
   assert.throws(() => runningLimits({ ...AUTO, maxRunning: 161 }, 1_024), {

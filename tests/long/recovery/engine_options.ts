@@ -9,6 +9,8 @@ export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   maxTimeoutMs: 0,
   maxRunning: Infinity,
   maxRunningPerUser: Infinity,
+  maxQueued: Infinity,
+  maxQueuedPerUser: Infinity,
   cgroups: false,
   newPrivileges: true,
   logLimit: 1024 * 1024,
