@@ -79,6 +79,21 @@ Deno.test("The page of a job has every fact of it, each in its place", async () 
   assert.match(await (await small.request(`/jobs/${JOB_ID}`)).text(), /1B stdout, 2B stderr/);
 });
 
+Deno.test("The page of a job that waits says its place and why, and nothing of a run", async () => {
+  const queue = { position: 3, length: 7, reason: "<all> are taken" };
+  const waiting = { pid: 0, queuedAt: Date.now(), startedAt: null, liveStatus: "queued" } as const;
+  const app = new TestApp({
+    getJob: () => Promise.resolve({ ...JOB, ...waiting, queue }),
+    listJobs: () => Promise.resolve({ jobs: [{ ...JOB, ...waiting, queue }], nextPageToken: "" }),
+  });
+  const text = await (await app.request(`/jobs/${JOB_ID}`)).text();
+  assert.match(text, /class="badge queued">queued</);
+  assert.match(text, /<dt>Place<\/dt>\s*<dd>3rd of 7, since &lt;all&gt; are taken<\/dd>/);
+  assert.match(text, /<dt>Queued<\/dt>/);
+  assert.doesNotMatch(text, /<dt>(Started|Duration|Process)<\/dt>/);
+  assert.match(await (await app.request("/?status=queued")).text(), /<option selected>queued</);
+});
+
 Deno.test("A page offers only what its reader may do", async () => {
   const foreign = new TestApp({ getJob: () => Promise.resolve({ ...JOB, owner: "bob" }) });
   const own = new TestApp({ getJob: () => Promise.resolve(SLY) });

@@ -45,7 +45,7 @@ export function jobPage(job: Job, { identity, now }: JobPageView): Html {
     <dialog id="stop" aria-labelledby="stop-title">
       <form method="dialog">
         <h2 id="stop-title">Stop this job?</h2>
-        <p>It and everything it started get SIGTERM and, after the grace period, SIGKILL.</p>
+        <p>It and everything it started get SIGTERM and, after the grace period, SIGKILL. A queued job leaves the queue.</p>
         <div class="bar">
           <button value="" autofocus>Let it run</button>
           <button value="stop" class="danger">Stop it</button>
