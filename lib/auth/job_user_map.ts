@@ -119,6 +119,14 @@ export class JobUserMap {
     );
   }
 
+  /** The users that {@linkcode userOf} may say for an owner, depending on their roles. */
+  usersOf(owner: string): readonly string[] {
+    const { owner: owners, role, everybody } = this.#entries;
+    const own = owners.get(owner);
+    const entries = own === undefined ? [...role.values(), ...everybody.values()] : [own];
+    return entries.map(({ user }) => user);
+  }
+
   #all(): Entry[] {
     const entries = Object.values(this.#entries).flatMap((kind) => Array.from(kind.values()));
     return entries.sort((one, other) => one.line - other.line);

@@ -37,7 +37,9 @@ export async function startJob(
     return await changing(
       io,
       client.startJob(job, { signal: io.interruptedAgain }),
-      "the job may have been started; to see the running jobs: worker-cli list running",
+      job.queue
+        ? "the job may have been started or queued; to see the newest jobs: worker-cli list --limit 10"
+        : "the job may have been started; to see the running jobs: worker-cli list running",
     );
   } finally {
     io.interrupted.removeEventListener("abort", onInterrupted);

@@ -4,6 +4,7 @@ import type { JobStatus, Unknown } from "./job_client.ts";
 
 /** SGR codes, see ECMA-48. */
 const CODES: Readonly<Record<JobStatus | Unknown, number>> = {
+  queued: 34,
   running: 36,
   done: 32,
   failed: 31,

@@ -54,8 +54,8 @@ export interface Candidate {
 /** What to offer: fixed candidates, or those that have to be looked up. */
 export type Completion =
   | { readonly kind: "candidates"; readonly candidates: readonly Candidate[] }
-  /** Ids of jobs; `running` if only those of running jobs make sense. */
-  | { readonly kind: "jobs"; readonly running: boolean }
+  /** Ids of jobs; `live` if only those of jobs that have not ended make sense. */
+  | { readonly kind: "jobs"; readonly live: boolean }
   | { readonly kind: "contexts" };
 
 const NOTHING: Completion = { kind: "candidates", candidates: [] };
@@ -123,7 +123,7 @@ function completionOfArgument(command: CommandShape, index: number): Completion 
   const argument = command.arguments[index];
   if (argument === undefined) return NOTHING;
   if (argument.name === "jobId") {
-    return { kind: "jobs", running: ["stop", "wait", "signal", "update"].includes(command.name) };
+    return { kind: "jobs", live: ["stop", "wait", "signal", "update"].includes(command.name) };
   }
   if (command.name === "context" && argument.name === "name") return { kind: "contexts" };
   return candidates(argument.choices.map((value) => ({ value, about: "" })));

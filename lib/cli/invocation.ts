@@ -70,6 +70,8 @@ export interface NewJob {
   /** The daemon chooses what is left out. */
   readonly logLimit?: Partial<LogLimit>;
   readonly execution?: Partial<Execution>;
+  /** Whether it may wait until it may run. */
+  readonly queue?: boolean;
 }
 
 export interface StartVerb {

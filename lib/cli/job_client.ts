@@ -20,6 +20,7 @@ export type JobClient =
     | "listJobs"
     | "waitJob"
     | "streamLogs"
+    | "watchJobs"
     | "signalJob"
     | "updateJob"
     | "writeInput"

@@ -6,7 +6,7 @@
 
 import { formatByteSize } from "../text/byte_size.ts";
 import { formatDuration } from "../text/duration.ts";
-import { commandText, dateText, endWords, isLost, tookText } from "../job/job_words.ts";
+import { commandText, dateText, endWords, isLost, queueText, tookText } from "../job/job_words.ts";
 import { logPolicyText } from "../job/log_limit.ts";
 import type { Containment, Execution, Job, JobReason, JobUsage, Unknown } from "./job_client.ts";
 import { printable } from "../text/printable.ts";
@@ -44,7 +44,7 @@ export function leftText(jobId: string, fate = "keeps running"): string {
 }
 
 /** Fields that are part of the texts of the outcome, the limits and the command. */
-type InText = "liveStatus" | "timeoutMs" | "gracePeriodMs" | "limits" | "name" | "args";
+type InText = "liveStatus" | "queue" | "timeoutMs" | "gracePeriodMs" | "limits" | "name" | "args";
 
 /** Fields that nobody asks for. */
 type NotShown = "requestId" | "hasInput";
@@ -52,7 +52,9 @@ type NotShown = "requestId" | "hasInput";
 /** All details of a job that people ask for, as pairs of a name and printable text. */
 export function jobDetails(job: Job, now: number): [name: string, text: string][] {
   const { jobId, command, pid, owner, labels, startedAt, stdoutBytes, stderrBytes, ...more } = job;
-  const { execution, containment, usage, logLimit, logBytes, outputTruncated, end, ...rest } = more;
+  const { execution, containment, usage, logLimit, logBytes, outputTruncated, end, ...others } =
+    more;
+  const { queuedAt, ...rest } = others;
   const { user, umask, nice, ...limits } = execution;
   const { env, workingDirectory, ...program } = command;
   // A field that is neither shown nor named by these types does not compile.
@@ -68,14 +70,16 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Variables", Object.keys(env).map(printable).join(", ")],
     ["Status", outcomeText(job)],
     ["Detail", printable(end?.detail ?? "")],
+    ["Place", printable(queueText(job))],
     ["Owner", printable(owner)],
     ["User", printable(user)],
-    ["Process", String(pid)],
+    ["Process", pid === 0 ? "" : String(pid)],
     ["Held by", CONTAINMENTS[containment]],
     ["Limits", limitsText(limits)],
     ["Umask", printable(umask)],
     ["Nice", nice === 0 ? "" : String(nice)],
-    ["Started", dateText(startedAt)],
+    ["Queued", queuedAt === null ? "" : dateText(queuedAt)],
+    ["Started", startedAt === null ? "" : dateText(startedAt)],
     [isLost(job) ? "Last seen" : "Finished", end === null ? "" : dateText(end.finishedAt)],
     ["Took", tookText(job, now)],
     ["Used", usage === null ? "" : usageText(usage)],
@@ -136,6 +140,7 @@ const TRUNCATIONS: Readonly<Record<JobReason | Unknown, string>> = {
   log_limit: "its later output was discarded",
   shutdown: STILL_HELD,
   lost: "its last output may not have reached the disk",
+  start_failed: "it has not run",
   unknown: STILL_HELD,
 };
 

@@ -10,6 +10,7 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "command.working_directory": "--cwd",
   "labels": "--label",
   "request_id": "--request-id",
+  "queue": "--queue",
   "log_limit.bytes": "--log-limit",
   "log_limit.policy": "--log-policy",
   "execution.user": "--user",

@@ -233,6 +233,19 @@ const OPTIONS = {
     default: "auto",
     parse: orAuto(wholeNumber(1, 1_000_000)),
   },
+  maxQueued: {
+    placeholder: "n",
+    about: "jobs that may wait in the queue; 0: none",
+    default: "10000",
+    parse: wholeNumber(0, 1_000_000),
+  },
+  /** `Infinity`: half of those. */
+  maxQueuedPerUser: {
+    placeholder: "n",
+    about: "those of one user; auto: half of --max-queued",
+    default: "auto",
+    parse: orAuto(wholeNumber(0, 1_000_000)),
+  },
   cgroups: {
     placeholder: "true|false",
     about: "run each job in a cgroup of its own where possible",

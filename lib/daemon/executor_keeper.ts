@@ -134,7 +134,14 @@ export class ExecutorKeeper implements Executor {
   }
 
   async abandon(jobId: string): Promise<void> {
+    const preparedBy = this.#preparedBy.get(jobId);
     this.#preparedBy.delete(jobId);
+    // It was not launched: nothing of it is anywhere but there.
+    if (preparedBy?.isClosed) return;
+    if (preparedBy !== undefined) {
+      await preparedBy.call("abandon", { jobId });
+      return;
+    }
     for (const { jobs } of this.#clients.values()) jobs.delete(jobId);
     const client = await this.#newest();
     // Its executor may have died just when it had got a process.

@@ -30,6 +30,8 @@ export type JobEngineOptions = Pick<
   | "maxTimeoutMs"
   | "maxRunning"
   | "maxRunningPerUser"
+  | "maxQueued"
+  | "maxQueuedPerUser"
   | "cgroups"
   | "newPrivileges"
   | "logLimit"
@@ -169,13 +171,15 @@ export class JobEngine implements AsyncDisposable {
         maxLogLimit: options.maxLogLimit,
         jobUser: options.jobUser,
         allowUsers: options.allowUsers,
+        jobUsersOf: (owner) => jobUsers.usersOf(owner),
         timeoutMs: options.timeoutMs,
         maxTimeoutMs: options.maxTimeoutMs,
         ...limits,
         onEnded: () => housekeeping?.jobEnded(),
         onAdopted: async (job, isConfirmed) => {
           adopted++;
-          if (isConfirmed) return;
+          // What was queued was accounted for then.
+          if (isConfirmed || job.queuedAt !== null) return;
           // The engine that started it died before it could account for it, or say that it had.
           started ??= await recentStarts(`${dataDirectory}/${AUDIT_TRAIL}`);
           if (!started.has(job.jobId)) await audit.commit(startOf(job));

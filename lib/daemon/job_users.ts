@@ -37,6 +37,11 @@ export class JobUsers {
     return this.#map?.userOf(identity);
   }
 
+  /** See {@linkcode JobUserMap.usersOf}; `undefined` if there is no map. */
+  usersOf(owner: string): readonly string[] | undefined {
+    return this.#map?.usersOf(owner);
+  }
+
   /** Reads the map again. One that cannot be used changes nothing. */
   async reload(): Promise<void> {
     this.#reloaded = this.#reloaded.then(async () => {

@@ -1,6 +1,6 @@
 import type { DaemonOptions } from "../config/options.ts";
 import { failedPrecondition } from "../errors.ts";
-import type { RunningLimits } from "../worker/job_slots.ts";
+import type { SlotLimits } from "../worker/job_slots.ts";
 
 /**
  * The descriptors that a job takes in its executor: for its process, its output, error and input, its log, and
@@ -22,7 +22,7 @@ export const DESCRIPTORS_OF_EXECUTOR = 64;
 const MAX_BY_DEFAULT = 4096;
 
 /**
- * How many jobs may run, for executors that may have so many descriptors.
+ * How many jobs may run, for executors that may have so many descriptors, and how many may wait.
  *
  * By default one user may have half of them: no more, so that nobody takes the places of all others; and no
  * less, since a daemon may well have one user who uses it.
@@ -30,9 +30,9 @@ const MAX_BY_DEFAULT = 4096;
  * @throws `failed_precondition` for more than there are descriptors for, or users
  */
 export function runningLimits(
-  options: Pick<DaemonOptions, "maxRunning" | "maxRunningPerUser" | "jobUids">,
+  options: Pick<DaemonOptions, keyof SlotLimits | "jobUids">,
   descriptors: number,
-): RunningLimits {
+): SlotLimits {
   const room = Math.floor((descriptors - DESCRIPTORS_OF_EXECUTOR) / DESCRIPTORS_PER_JOB);
   const possible = Math.max(1, room);
   const isAuto = options.maxRunning === Infinity;
@@ -51,9 +51,16 @@ export function runningLimits(
     );
   }
   const maxRunning = isAuto ? Math.min(possible, uids, MAX_BY_DEFAULT) : options.maxRunning;
-  const perUser = options.maxRunningPerUser;
+  const { maxRunningPerUser, maxQueued, maxQueuedPerUser } = options;
   return {
     maxRunning,
-    maxRunningPerUser: perUser === Infinity ? Math.ceil(maxRunning / 2) : perUser,
+    maxRunningPerUser: orHalf(maxRunningPerUser, maxRunning),
+    maxQueued,
+    maxQueuedPerUser: orHalf(maxQueuedPerUser, maxQueued),
   };
+}
+
+/** A limit for one user, or half of the one for all if it is to be chosen. */
+function orHalf(limit: number, ofAll: number): number {
+  return limit === Infinity ? Math.ceil(ofAll / 2) : limit;
 }

@@ -24,7 +24,7 @@ import {
 } from "./wire_values.ts";
 
 export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequest {
-  const { command, labels, requestId } = request;
+  const { command, labels, requestId, queue } = request;
   const logLimit = request.logLimit === null ? null : readLogLimit(request.logLimit);
   return {
     command: command ?? NO_COMMAND,
@@ -32,15 +32,17 @@ export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequ
     requestId,
     ...(logLimit !== null && { logLimit }),
     ...(request.execution !== null && { execution: readExecution(request.execution) }),
+    ...(queue && { queue }),
   };
 }
 
 export function writeStartJobRequest(request: StartJobRequest): wire.StartJobRequest {
-  const { logLimit, execution } = request;
+  const { logLimit, execution, queue = false } = request;
   return {
     ...request,
     logLimit: logLimit === undefined ? null : writeLogLimit(logLimit),
     execution: execution === undefined ? null : writeExecution(execution),
+    queue,
   };
 }
 

@@ -32,7 +32,9 @@ export function readJob(job: wire.Job): Job {
     owner,
     labels,
     requestId: "",
-    startedAt: job.startDate === null ? 0 : readMs(job.startDate, "start_date"),
+    queuedAt: readDate(job.queueDate, "queue_date"),
+    queue: job.queue,
+    startedAt: readDate(job.startDate, "start_date"),
     stdoutBytes,
     stderrBytes,
     execution: { ...NO_EXECUTION, ...readExecution(job.execution ?? writeExecution({})) },
@@ -54,8 +56,8 @@ export function writeJob(job: Job): wire.Job {
     status: STATUSES.write(end?.status ?? job.liveStatus),
     pid,
     owner,
-    startDate: writeTimestamp(job.startedAt),
-    finishDate: end === null ? null : writeTimestamp(end.finishedAt),
+    startDate: writeDate(job.startedAt),
+    finishDate: writeDate(end?.finishedAt ?? null),
     exitStatus: end === null ? null : writeExitStatus(end.exitStatus),
     reason: end === null ? "JOB_REASON_UNSPECIFIED" : REASONS.write(end.reason),
     stdoutBytes,
@@ -68,13 +70,24 @@ export function writeJob(job: Job): wire.Job {
     execution: writeExecution(job.execution),
     containment: CONTAINMENTS.write(job.containment),
     usage: job.usage === null ? null : writeUsage(job.usage),
+    queueDate: writeDate(job.queuedAt),
+    queue: job.queue,
   };
+}
+
+function readDate(date: wire.Timestamp | null, field: string): number | null {
+  return date === null ? null : readMs(date, field);
+}
+
+function writeDate(time: number | null): wire.Timestamp | null {
+  return time === null ? null : writeTimestamp(time);
 }
 
 /** An unknown status does not tell whether the job has ended, but its finish date does. */
 function readState(job: wire.Job): Pick<Job, "liveStatus" | "end"> {
   const status = STATUSES.read(job.status);
-  if (status === "running" || (status === "unknown" && job.finishDate === null)) {
+  const isLive = status === "queued" || status === "running";
+  if (isLive || (status === "unknown" && job.finishDate === null)) {
     return { liveStatus: status, end: null };
   }
   return {
@@ -84,7 +97,7 @@ function readState(job: wire.Job): Pick<Job, "liveStatus" | "end"> {
       status,
       reason: REASONS.read(job.reason),
       exitStatus: readExitStatus(job.exitStatus),
-      finishedAt: job.finishDate === null ? 0 : readMs(job.finishDate, "finish_date"),
+      finishedAt: readDate(job.finishDate, "finish_date") ?? 0,
     },
   };
 }

@@ -46,6 +46,8 @@ const DEFAULTS: Omit<Job, First> = {
   usage: null,
   outputTruncated: false,
   liveStatus: "running",
+  queuedAt: null,
+  queue: null,
 };
 
 /** A job as it may stand in a record. */
@@ -71,6 +73,8 @@ export function decodeJob(record: string): Job {
     owner: job.owner,
     labels: job.labels,
     requestId: job.requestId,
+    queuedAt: job.queuedAt,
+    queue: null,
     startedAt: job.startedAt,
     stdoutBytes: job.stdoutBytes,
     stderrBytes: job.stderrBytes,

@@ -18,12 +18,13 @@ import {
 
 /** Has every field of a {@linkcode Job} and of its end, including those that will be added, except these. */
 export type JobJson =
-  & Omit<Job, "startedAt" | "end" | "requestId" | "liveStatus">
+  & Omit<Job, "startedAt" | "queuedAt" | "end" | "requestId" | "liveStatus">
   & Omit<JobEnd, "status" | "finishedAt" | "exitStatus" | "reason">
   & {
     readonly status: JobStatus | Unknown;
     /** RFC 3339, in UTC. */
-    readonly startDate: string;
+    readonly queueDate: string | null;
+    readonly startDate: string | null;
     readonly finishDate: string | null;
     readonly exitStatus: ExitStatus | null;
     readonly reason: JobReason | Unknown | null;
@@ -33,7 +34,8 @@ export type JobJson =
 const NO_END = { status: null, reason: null, exitStatus: null, finishedAt: null };
 
 export function jobJson(job: Job): JobJson {
-  const { jobId, command, pid, owner, startedAt, end, requestId: _, liveStatus: __, ...rest } = job;
+  const { jobId, command, pid, owner, startedAt, queuedAt, end, ...more } = job;
+  const { requestId: _, liveStatus: __, ...rest } = more;
   const { status: ___, reason, exitStatus, finishedAt, ...restOfEnd } = end ?? NO_END;
   const { name, args, env, workingDirectory } = command;
   return {
@@ -42,13 +44,18 @@ export function jobJson(job: Job): JobJson {
     status: statusOf(job),
     pid,
     owner,
-    startDate: dateText(startedAt),
-    finishDate: finishedAt === null ? null : dateText(finishedAt),
+    queueDate: dateOrNull(queuedAt),
+    startDate: dateOrNull(startedAt),
+    finishDate: dateOrNull(finishedAt),
     exitStatus,
     reason,
     ...rest,
     ...restOfEnd,
   };
+}
+
+function dateOrNull(time: number | null): string | null {
+  return time === null ? null : dateText(time);
 }
 
 /** A record of a log. */

@@ -17,6 +17,9 @@ export interface StoredJob {
   readonly processIdentity: string;
 }
 
+/** What the queue needs of a job that waits in it. */
+export type QueuedJob = Pick<Job, "jobId" | "owner">;
+
 /** What retention needs of a job. A whole record may have megabytes, and retention looks at many of them. */
 export interface FinishedJob {
   readonly jobId: string;
@@ -66,7 +69,9 @@ export interface JobStore extends AsyncDisposable {
    * @param processIdentity what tells its leader from a later process with the same id; unchanged if left out
    */
   put(job: Job, processIdentity?: string): Promise<void>;
-  /** The jobs that are not known to have ended. */
+  /** The jobs that wait in the queue, oldest first, that is by ascending id. */
+  queued(): Promise<QueuedJob[]>;
+  /** The jobs that have been started, and are not known to have ended. */
   unfinished(): Promise<StoredJob[]>;
   /** Removes a job. */
   delete(jobId: string): Promise<void>;

@@ -18,9 +18,13 @@ export function commandText({ command }: Job): string {
   return shellWords([command.name, ...command.args]);
 }
 
-/** How long a job ran, or has run until `now`; for a lost job, how long it is known to have run. */
+/**
+ * How long a job ran, or has run until `now`; for a lost job, how long it is known to have run. `""` for one that
+ * has not run.
+ */
 export function tookText(job: Job, now: number): string {
   const { startedAt, end } = job;
+  if (startedAt === null) return "";
   const span = end === null ? formatSpan(now - startedAt) : formatTook(end.finishedAt - startedAt);
   return isLost(job) ? `at least ${span}` : span;
 }
@@ -34,8 +38,22 @@ const REASONS: Readonly<Record<JobReason | Unknown, string>> = {
   log_limit: "reached the limit of its log",
   shutdown: "the daemon was shut down",
   lost: "lost, because the executor died while the job was running; nobody knows how it ended",
+  start_failed: "could not be started when its turn came",
   unknown: "for a reason that this version does not know",
 };
+
+/** Where a queued job stands, and what it waits for: `"3rd of 7, since …"`; `""` if it is not queued. */
+export function queueText({ liveStatus, end, queue }: Job): string {
+  if (end !== null || liveStatus !== "queued") return "";
+  if (queue === null) return "its turn has come";
+  const { position, length, reason } = queue;
+  return `${position}${ordinalSuffix(position)} of ${length}, since ${reason}`;
+}
+
+function ordinalSuffix(n: number): string {
+  const suffixes = { one: "st", two: "nd", few: "rd", other: "th", zero: "th", many: "th" };
+  return suffixes[new Intl.PluralRules("en", { type: "ordinal" }).select(n)];
+}
 
 /** How a job ended: why, and with which exit status. */
 export function endWords({ reason, exitStatus, ...more }: JobEnd): string[] {

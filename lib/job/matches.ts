@@ -1,4 +1,4 @@
-import { type Job, type JobFilter, statusOf } from "./types.ts";
+import { beganAt, type Job, type JobFilter, statusOf } from "./types.ts";
 
 /** Whether a job passes a filter. */
 export function matches(job: Job, filter: JobFilter): boolean {
@@ -7,7 +7,7 @@ export function matches(job: Job, filter: JobFilter): boolean {
   return (statuses === undefined || statuses.some((wanted) => wanted === status)) &&
     (owner === undefined || job.owner === owner) &&
     (jobIdPrefix === undefined || job.jobId.startsWith(jobIdPrefix)) &&
-    (startedAfter === undefined || job.startedAt >= startedAfter) &&
-    (startedBefore === undefined || job.startedAt < startedBefore) &&
+    (startedAfter === undefined || beganAt(job) >= startedAfter) &&
+    (startedBefore === undefined || beganAt(job) < startedBefore) &&
     Object.entries(labels ?? {}).every(([name, value]) => job.labels[name] === value);
 }

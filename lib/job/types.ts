@@ -25,7 +25,7 @@ export type ExitStatus = { readonly code: number } | { readonly signal: string }
 export type Unknown = "unknown";
 
 /** What a job is until it ends. */
-export const LIVE_STATUSES = ["running"] as const;
+export const LIVE_STATUSES = ["queued", "running"] as const;
 
 /** How a job turned out. */
 export const END_STATUSES = ["done", "failed", "cancelled"] as const;
@@ -35,7 +35,10 @@ export const JOB_STATUSES = [...LIVE_STATUSES, ...END_STATUSES] as const;
 
 export type JobStatus = typeof JOB_STATUSES[number];
 
-/** Why a job has ended. `lost`: the executor died while it ran, and nobody knows. */
+/**
+ * Why a job has ended. `lost`: the executor died while it ran, and nobody knows. `start_failed`: it waited in the
+ * queue, and could not be started when its turn came.
+ */
 export const JOB_REASONS = [
   "exited",
   "signaled",
@@ -44,6 +47,7 @@ export const JOB_REASONS = [
   "log_limit",
   "shutdown",
   "lost",
+  "start_failed",
 ] as const;
 
 export type JobReason = typeof JOB_REASONS[number];
@@ -52,11 +56,11 @@ export type JobReason = typeof JOB_REASONS[number];
 export interface JobEnd {
   readonly status: typeof END_STATUSES[number] | Unknown;
   readonly reason: JobReason | Unknown;
-  /** `null` only for a job that was lost. */
+  /** `null` only for a job that was lost, or never ran. */
   readonly exitStatus: ExitStatus | null;
   /**
    * Milliseconds since the Unix epoch, when the leader ended. For a lost job, the latest time at which
-   * it is known to have run.
+   * it is known to have run; for one that never ran, when it left the queue.
    */
   readonly finishedAt: number;
   /** More about the reason, in words, where there is more to say. */
@@ -117,20 +121,34 @@ export interface Execution {
   readonly hasInput: boolean;
 }
 
+/** Where a queued job stands at the moment. */
+export interface QueuePlace {
+  /** Which one it is of those that wait, if owners take turns and nobody is held up; the next one is 1. */
+  readonly position: number;
+  /** How many wait in all. */
+  readonly length: number;
+  /** What it waits for, in words. */
+  readonly reason: string;
+}
+
 /** A job as others see it: a value, never changed once it is made. */
 export interface Job {
   /** UUIDv7 (RFC 9562), in lower case. */
   readonly jobId: string;
   readonly command: Command;
-  /** Process id of the leader, which is also its process group and session. */
+  /** Process id of the leader, which is also its process group and session; 0 before it has one. */
   readonly pid: number;
   /** The user who started it. */
   readonly owner: string;
   readonly labels: Readonly<Record<string, string>>;
   /** The client's own name for the start request; `""` if it gave none. */
   readonly requestId: string;
-  /** Milliseconds since the Unix epoch. */
-  readonly startedAt: number;
+  /** Milliseconds since the Unix epoch; `null` for one that did not have to wait. */
+  readonly queuedAt: number | null;
+  /** `null` unless it waits in the queue. It is worked out for whoever asks, and not recorded. */
+  readonly queue: QueuePlace | null;
+  /** Milliseconds since the Unix epoch; `null` for one that has not run, or never did. */
+  readonly startedAt: number | null;
   /** Bytes read from the job so far. */
   readonly stdoutBytes: number;
   readonly stderrBytes: number;
@@ -155,6 +173,11 @@ export interface Job {
 /** The status of a job. */
 export function statusOf(job: Job): JobStatus | Unknown {
   return job.end === null ? job.liveStatus : job.end.status;
+}
+
+/** When a job was started; when it was queued, if it has not run. Milliseconds since the Unix epoch. */
+export function beganAt({ startedAt, queuedAt }: Job): number {
+  return startedAt ?? queuedAt ?? 0;
 }
 
 /** The two outputs of a process. */
@@ -211,7 +234,10 @@ export interface JobFilter {
   /** Every one of these must be set on the job. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly jobIdPrefix?: string;
-  /** Started at or after this, and before that; milliseconds since the Unix epoch. */
+  /**
+   * Started at or after this, and before that; milliseconds since the Unix epoch. A job that has not run counts
+   * from when it was queued.
+   */
   readonly startedAfter?: number;
   readonly startedBefore?: number;
 }

@@ -122,16 +122,30 @@ export const job = z.object({
   status: jobStatus,
   pid: z.int().meta({
     description:
-      "The id of its first process, which is also that of its process group and session.",
+      "The id of its first process, which is also that of its process group and session; 0 before it has one.",
   }),
   owner: z.string(),
-  startDate: dateTime,
+  queueDate: dateTime.nullable().meta({
+    description: "When it was queued; null if it did not have to wait.",
+  }),
+  queue: z.object({
+    position: z.int().min(1).meta({ description: "1 for the next one." }),
+    length: z.int().min(1).meta({ description: "How many jobs wait in all." }),
+    reason: z.string().meta({ description: "What it waits for, in words." }),
+  }).nullable().meta({
+    description:
+      "Its place at the moment, while it waits; null otherwise. Owners take turns, and of each owner the " +
+      "oldest job is first.",
+  }),
+  startDate: dateTime.nullable().meta({ description: "Null for a job that has not run." }),
   finishDate: dateTime.nullable().meta({
-    description: "For a lost job, the latest time at which it is known to have been running.",
+    description:
+      "For a lost job, the latest time at which it is known to have been running; for one that never ran, " +
+      "when it left the queue.",
   }),
   exitStatus: z.union([z.object({ code: z.int() }), z.object({ signal: z.string() })]).nullable(),
   reason: oneOf(JOB_REASONS).nullable().meta({
-    description: "Why it ended; null while it is running.",
+    description: "Why it ended; null until then.",
   }),
   stdoutBytes: bytes,
   stderrBytes: bytes,
@@ -185,6 +199,11 @@ export const newJob = z.strictObject({
   }).exactOptional().meta({ description: "The daemon chooses what is left out." }),
   execution: execution.exactPartial().exactOptional().meta({
     description: "The daemon chooses what is left out.",
+  }),
+  queue: z.boolean().default(false).meta({
+    description:
+      "Whether it may wait, if too many jobs run: it is then queued, and starts by itself. Otherwise it is " +
+      "refused.",
   }),
 }).register(named, { id: "NewJob" });
 

@@ -59,6 +59,8 @@ export interface StartJobRequest {
   /** The daemon chooses what is left out. */
   readonly logLimit?: Partial<LogLimit>;
   readonly execution?: Partial<Execution>;
+  /** Whether it may wait, if too many jobs run; `false` by default. */
+  readonly queue?: boolean;
 }
 
 export interface SignalJobRequest {

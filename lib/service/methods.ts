@@ -113,7 +113,7 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: FILTER_BYTES,
     rest: [],
-    cli: [],
+    cli: ["run --interactive --queue"],
   },
   signalJob: {
     rule: CHANGE,

@@ -73,6 +73,7 @@ const SCHEMAS = {
       policy: z.enum(LOG_POLICIES).optional(),
     }).optional(),
     execution,
+    queue: z.boolean().optional(),
   }),
   signalJob: z.strictObject({ jobId: fields.jobId, signal: z.string() }),
   updateJob: z.strictObject({ jobId: fields.jobId, timeoutMs: fields.position }),

@@ -96,7 +96,7 @@ export class WorkerService implements JobService {
   }
 
   async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
-    const { command, labels, requestId, logLimit = {}, execution = {} } = request;
+    const { command, labels, requestId, logLimit = {}, execution = {}, queue = false } = request;
     return await this.#call("startJob", request, context, async (call) => {
       // Nothing runs that the audit trail cannot account for.
       await this.#audit.assertWritable();
@@ -115,11 +115,16 @@ export class WorkerService implements JobService {
         logLimit: { ...this.#logLimit, ...logLimit },
         execution,
         ...(jobUser !== undefined && { jobUser }),
+        queue,
         signal,
         confirm: (job) => {
           made(job);
           return this.#commit(call);
         },
+      }).catch((error) => {
+        // If it was accounted for already, so is that it came to nothing.
+        call.audited = false;
+        throw error;
       });
       made(job);
       return job;

@@ -155,6 +155,12 @@ function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
 }
 
+/** The query for the jobs that wait in the queue, oldest first. */
+export const QUEUED_QUERY: Query = {
+  sql: "SELECT job_id, owner FROM jobs INDEXED BY jobs_by_status WHERE status = ? ORDER BY job_id",
+  values: ["queued"],
+};
+
 /** The query for what retention is based on, oldest first, answered by an index alone. */
 export function finishedQuery(filter: FinishedFilter, { after, limit }: FinishedPage): Query {
   const index = filter.owner === undefined ? "jobs_finished" : "jobs_by_owner";

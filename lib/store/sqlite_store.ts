@@ -9,15 +9,17 @@ import type {
   Holding,
   JobPage,
   JobStore,
+  QueuedJob,
   StoredJob,
 } from "../job/job_store.ts";
-import { type Job, type JobFilter, statusOf } from "../job/types.ts";
+import { beganAt, type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";
 import {
   finishedQuery,
   holdingsQuery,
   JobQuery,
   type Query,
+  QUEUED_QUERY,
   type Skew,
   SKEW_SQL,
 } from "./job_query.ts";
@@ -75,6 +77,13 @@ export class SqliteStore implements JobStore {
 
   delete(jobId: string): Promise<void> {
     return this.#enqueue({ delete: jobId });
+  }
+
+  queued(): Promise<QueuedJob[]> {
+    return this.#readRows(QUEUED_QUERY, ({ job_id, owner }) => ({
+      jobId: String(job_id),
+      owner: String(owner),
+    }));
   }
 
   unfinished(): Promise<StoredJob[]> {
@@ -207,7 +216,7 @@ export class SqliteStore implements JobStore {
       job.owner,
       statusOf(job),
       requestId,
-      job.startedAt,
+      beganAt(job),
       change.processIdentity ?? null,
       JSON.stringify(job),
       job.end?.finishedAt ?? null,
@@ -247,7 +256,7 @@ function prepare(database: DatabaseSync): Statements {
          log_bytes)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, record = excluded.record,
-         birth = coalesce(excluded.birth, birth), finished_at = excluded.finished_at,
+         started_at = excluded.started_at, birth = coalesce(excluded.birth, birth), finished_at = excluded.finished_at,
          log_bytes = excluded.log_bytes`,
     ),
     putLabel: database.prepare(

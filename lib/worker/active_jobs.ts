@@ -36,6 +36,8 @@ export interface Launch {
   readonly confirm: (job: Job) => Promise<void>;
   /** Removes what there is of a job that does not start after all. May be repeated. */
   readonly abandon: () => Promise<void>;
+  /** Has the store know, instead of the job, what has become of it. May be repeated. */
+  readonly undo: (error: unknown) => Promise<void>;
 }
 
 /** An active job as it is now. */
@@ -120,7 +122,7 @@ export class ActiveJobs implements AsyncDisposable {
     await this.#changes[Symbol.asyncDispose]();
   }
 
-  async #start(job: Job, { launch, confirm, abandon }: Launch): Promise<Job> {
+  async #start(job: Job, { launch, confirm, abandon, undo }: Launch): Promise<Job> {
     const { store } = this.#parts;
     // Before anything that outlives this process is made: a daemon that finds it must know of it.
     try {
@@ -134,7 +136,7 @@ export class ActiveJobs implements AsyncDisposable {
     } catch (error) {
       await this.#change(job.jobId, async () => {
         await abandon();
-        await store.delete(job.jobId);
+        await undo(error);
       });
       throw error;
     }

@@ -1,11 +1,18 @@
 import { JobWorkerError } from "../errors.ts";
+import type { QueuedJob } from "../job/job_store.ts";
+import type { QueuePlace } from "../job/types.ts";
+import { WaitingJobs } from "./waiting_jobs.ts";
 
-/** How many jobs may run at once, those that are just being started included. */
-export interface RunningLimits {
-  /** Those of all owners together. */
+/** How many jobs may run and wait at once, those that are just being started included. */
+export interface SlotLimits {
+  /** Those of all owners together that run. */
   readonly maxRunning: number;
-  /** Those of one owner. */
+  /** Those of one owner that run. */
   readonly maxRunningPerUser: number;
+  /** Those of all owners together that wait. */
+  readonly maxQueued: number;
+  /** Those of one owner that wait. */
+  readonly maxQueuedPerUser: number;
 }
 
 /** The place of one job among those that run; given back when it is disposed of. */
@@ -14,17 +21,30 @@ export interface JobSlot extends Disposable {
   holdUntil(ended: Promise<unknown>): void;
 }
 
+/** Called with a job that waited, and the slot that it has now; must not throw. */
+export type OnTurn = (jobId: string, slot: JobSlot) => void;
+
+/** A limit that keeps a job from running. */
+type FullLimit = "maxRunning" | "maxRunningPerUser";
+
 /**
- * The places in which jobs run, in total and per owner. They are counted in one turn of the event loop, so
- * that no two starts get the same one.
+ * The places in which jobs run, in total and per owner, and the jobs that wait for one. They are counted in one
+ * turn of the event loop, so that no two starts get the same one.
+ *
+ * A slot that becomes free goes to a job that waits at that very moment, if there is one that may have it. So
+ * whoever finds a free slot overtakes nobody.
  */
 export class JobSlots {
-  readonly #limits: RunningLimits;
+  readonly #limits: SlotLimits;
+  readonly #onTurn: OnTurn;
+  readonly #waiting = new WaitingJobs();
   #taken = 0;
   readonly #takenByOwner = new Map<string, number>();
+  #isClosed = false;
 
-  constructor(limits: RunningLimits) {
+  constructor(limits: SlotLimits, onTurn: OnTurn) {
     this.#limits = limits;
+    this.#onTurn = onTurn;
   }
 
   /**
@@ -33,20 +53,46 @@ export class JobSlots {
    * @throws `resource_exhausted`, naming the limit
    */
   acquire(owner: string): JobSlot {
-    const { maxRunning, maxRunningPerUser } = this.#limits;
-    // First the limit that the owner can do something about.
-    if ((this.#takenByOwner.get(owner) ?? 0) >= maxRunningPerUser) {
+    switch (this.#fullLimit(owner)) {
+      case "maxRunningPerUser":
+        throw exhausted(
+          `user "${owner}" already has as many jobs running as one user may, ` +
+            `${this.#limits.maxRunningPerUser} (--max-running-per-user); stop one of them, or have the job ` +
+            "wait until one has ended (--queue)",
+        );
+      case "maxRunning":
+        throw exhausted(
+          `as many jobs are running as may, ${this.#limits.maxRunning} (--max-running); have the job wait ` +
+            "until one has ended (--queue), or try again then",
+        );
+      case null:
+        return this.#take(owner);
+    }
+  }
+
+  /**
+   * The same for a job that may wait instead.
+   *
+   * @returns its slot; `null` if it waits for one
+   * @throws `resource_exhausted` if too many wait, naming the limit
+   */
+  acquireOrWait(job: QueuedJob): JobSlot | null {
+    const { owner } = job;
+    if (this.#fullLimit(owner) === null) return this.#take(owner);
+    const { maxQueued, maxQueuedPerUser } = this.#limits;
+    if (this.#waiting.sizeOf(owner) >= maxQueuedPerUser) {
       throw exhausted(
-        `user "${owner}" already has as many jobs running as one user may, ${maxRunningPerUser} ` +
-          "(--max-running-per-user); stop one of them, or try again when one has ended",
+        `user "${owner}" already has as many jobs in the queue as one user may, ${maxQueuedPerUser} ` +
+          "(--max-queued-per-user); stop one of them, or try again when one has started",
       );
     }
-    if (this.#taken >= maxRunning) {
+    if (this.#waiting.size >= maxQueued) {
       throw exhausted(
-        `as many jobs are running as may, ${maxRunning} (--max-running); try again when one has ended`,
+        `as many jobs are in the queue as may, ${maxQueued} (--max-queued); try again when one has started`,
       );
     }
-    return this.#take(owner);
+    this.#waiting.add(job);
+    return null;
   }
 
   /** Takes a slot for a job that runs already, even if none is left. */
@@ -54,9 +100,58 @@ export class JobSlots {
     return this.#take(owner);
   }
 
+  /** Has jobs wait that have waited before, even if they are too many. */
+  rejoin(jobs: readonly QueuedJob[]): void {
+    for (const job of jobs) this.#waiting.add(job);
+    this.#giveTurns();
+  }
+
+  /**
+   * Takes a job out of the queue.
+   *
+   * @returns whether it was waiting
+   */
+  leave(jobId: string): boolean {
+    return this.#waiting.delete(jobId);
+  }
+
+  isWaiting(jobId: string): boolean {
+    return this.#waiting.has(jobId);
+  }
+
+  /** Where a job stands in the queue, and what it waits for; `null` if it does not wait. */
+  placeOf({ jobId, owner }: QueuedJob): QueuePlace | null {
+    const place = this.#waiting.placeOf(jobId);
+    return place && { ...place, reason: this.#reason(owner) };
+  }
+
+  /** Gives nobody a turn any more. Those who wait keep waiting. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** The limit that an owner has reached: first the one that they can do something about. */
+  #fullLimit(owner: string): FullLimit | null {
+    const { maxRunning, maxRunningPerUser } = this.#limits;
+    if (this.#takenBy(owner) >= maxRunningPerUser) return "maxRunningPerUser";
+    return this.#taken >= maxRunning ? "maxRunning" : null;
+  }
+
+  #reason(owner: string): string {
+    const { maxRunning, maxRunningPerUser } = this.#limits;
+    return this.#fullLimit(owner) === "maxRunningPerUser"
+      ? `${this.#takenBy(owner)} of ${maxRunningPerUser} jobs of user "${owner}" are running ` +
+        "(--max-running-per-user)"
+      : `${this.#taken} of ${maxRunning} jobs of all users are running (--max-running)`;
+  }
+
+  #takenBy(owner: string): number {
+    return this.#takenByOwner.get(owner) ?? 0;
+  }
+
   #take(owner: string): JobSlot {
     this.#taken++;
-    this.#takenByOwner.set(owner, (this.#takenByOwner.get(owner) ?? 0) + 1);
+    this.#takenByOwner.set(owner, this.#takenBy(owner) + 1);
     const taken = new DisposableStack();
     taken.defer(() => this.#release(owner));
     return {
@@ -71,9 +166,19 @@ export class JobSlots {
 
   #release(owner: string): void {
     this.#taken--;
-    const left = (this.#takenByOwner.get(owner) ?? 0) - 1;
+    const left = this.#takenBy(owner) - 1;
     if (left > 0) this.#takenByOwner.set(owner, left);
     else this.#takenByOwner.delete(owner);
+    this.#giveTurns();
+  }
+
+  #giveTurns(): void {
+    const { maxRunning, maxRunningPerUser } = this.#limits;
+    while (!this.#isClosed && this.#taken < maxRunning) {
+      const next = this.#waiting.next((owner) => this.#takenBy(owner) < maxRunningPerUser);
+      if (next === undefined) return;
+      this.#onTurn(next.jobId, this.#take(next.owner));
+    }
   }
 }
 

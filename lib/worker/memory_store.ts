@@ -6,10 +6,11 @@ import type {
   Holding,
   JobPage,
   JobStore,
+  QueuedJob,
   StoredJob,
 } from "../job/job_store.ts";
 import { matches } from "../job/matches.ts";
-import type { Job, JobFilter } from "../job/types.ts";
+import { type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { FinishedJobs } from "./finished_jobs.ts";
 
 /** A store that forgets everything when the process ends. */
@@ -40,8 +41,13 @@ export class MemoryStore implements JobStore {
     return Promise.resolve();
   }
 
+  queued(): Promise<QueuedJob[]> {
+    const queued = this.#newestFirst(undefined).filter((job) => statusOf(job) === "queued");
+    return Promise.resolve(queued.reverse().map(({ jobId, owner }) => ({ jobId, owner })));
+  }
+
   unfinished(): Promise<StoredJob[]> {
-    const running = [...this.#jobs.values()].filter(({ end }) => end === null);
+    const running = [...this.#jobs.values()].filter((job) => statusOf(job) === "running");
     return Promise.resolve(
       running.map(({ jobId, pid, containment }) => ({
         job: { jobId, pid, containment },

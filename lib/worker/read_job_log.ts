@@ -1,9 +1,11 @@
 import { abortable } from "../async/abortable.ts";
 import type { ActiveJob } from "./active_jobs.ts";
+import { JobLog } from "../log/job_log.ts";
 import type { LogLibrary } from "../log/log_library.ts";
 import { checkWhole } from "../log/log_loss.ts";
 import { readLog, type ReadLogOptions } from "../log/log_reader.ts";
 import { findStart } from "../log/log_start.ts";
+import type { QueuedJobs } from "./queued_jobs.ts";
 import type { Job, LogBatch, LogStart, LogStream } from "../job/types.ts";
 
 /** Options of {@linkcode readJobLog}. */
@@ -12,6 +14,7 @@ export type ReadJobLogOptions = Omit<ReadLogOptions, "offset"> & { readonly star
 /** Where {@linkcode readJobLog} finds a job and its log. */
 export interface JobsWithLogs {
   readonly logs: LogLibrary;
+  readonly queued: QueuedJobs;
   /** `undefined` for a job that is not active. */
   readonly find: (jobId: string) => Promise<ActiveJob | undefined>;
   /** Throws `not_found`. */
@@ -21,7 +24,7 @@ export interface JobsWithLogs {
 }
 
 /**
- * Reads the log of a job, whether it runs or not. The last batch carries the job if it has ended.
+ * Reads the log of a job, whether it runs or not; that of a queued job, which is empty, until it has run. The last batch carries the job if it has ended.
  *
  * @throws `not_found`, `out_of_range`; `data_loss` where the log has lost something; the reason of the
  *   signal
@@ -29,10 +32,19 @@ export interface JobsWithLogs {
 export async function* readJobLog(
   jobId: string,
   options: ReadJobLogOptions,
-  { logs, find, get, wait }: JobsWithLogs,
+  { logs, queued, find, get, wait }: JobsWithLogs,
 ): AsyncGenerator<LogBatch<LogStream>, void, undefined> {
   const { start, streams, follow, turn, signal } = options;
   using _reader = logs.countReader(jobId);
+  if (queued.has(jobId)) {
+    const offset = start.kind === "offset" ? start.offset : 0;
+    const nothing = JobLog.empty(logs.pathOf(jobId));
+    // It has nothing to say, except of an offset that the log does not have.
+    for await (const _ of readLog(nothing, { ...options, offset }));
+    yield { records: [], nextOffset: 0, ...(!follow && { endOffset: 0 }), finishedJob: null };
+    if (!follow) return;
+    await queued.left(jobId, signal);
+  }
   const active = await abortable(find(jobId), signal);
   using open = await active?.running.openLog();
   const log = open?.log ?? await logs.openEnded(await get(jobId), start);

@@ -2,7 +2,7 @@ import { settleAll } from "../async/settle_all.ts";
 import type { Executor, RunningJob } from "../executor/executor.ts";
 import type { JobStore } from "../job/job_store.ts";
 import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
-import { type Job, LIVE_STATUSES } from "../job/types.ts";
+import { beganAt, type Job } from "../job/types.ts";
 import { JobLog } from "../log/job_log.ts";
 import type { LogLibrary } from "../log/log_library.ts";
 
@@ -19,9 +19,9 @@ export interface RecoveryOptions extends LostJobOptions {
 }
 
 /**
- * Settles what a daemon that died, or handed over, has left: jobs that an executor holds go on; one that was
- * just being started and never got a process is forgotten; the others are recorded as lost, since nobody
- * knows how they ended. Their logs stay.
+ * Settles what a daemon that died, or handed over, has left of the jobs that were running: those that an executor
+ * holds go on; one that was just being started and never got a process is forgotten, or queued again if it was
+ * before; the others are recorded as lost, since nobody knows how they ended. Their logs stay.
  */
 export async function recover(options: RecoveryOptions): Promise<void> {
   const { store, executor, adopt, onAdopted, onLost } = options;
@@ -40,7 +40,7 @@ export async function recover(options: RecoveryOptions): Promise<void> {
   }
   const isHeld = new Set(held.map(({ jobId }) => jobId));
   const page = (before: string | undefined) =>
-    store.list({ statuses: LIVE_STATUSES }, {
+    store.list({ statuses: ["running"] }, {
       limit: MAX_PAGE_JOBS,
       ...(before === undefined ? {} : { before }),
     });
@@ -48,9 +48,10 @@ export async function recover(options: RecoveryOptions): Promise<void> {
     const others = jobs.filter(({ jobId }) => !isHeld.has(jobId));
     const isForgotten = ({ pid }: Job) => isComplete && pid === 0;
     await Promise.all(
-      others.filter(isForgotten).map(async ({ jobId }) => {
-        await executor.abandon(jobId);
-        await store.delete(jobId);
+      others.filter(isForgotten).map(async (job) => {
+        await executor.abandon(job.jobId);
+        if (job.queuedAt === null) await store.delete(job.jobId);
+        else await store.put({ ...job, startedAt: null, liveStatus: "queued" });
       }),
     );
     const lost = await Promise.all(
@@ -73,7 +74,7 @@ export interface LostJobOptions {
 /** A job that ended at some time between the last sign of it and now. */
 export async function lostJob(job: Job, options: LostJobOptions): Promise<Job> {
   const { lastTime, ...sizes } = await measureLog(job, options);
-  const finishedAt = Math.max(job.startedAt, lastTime, Math.min(options.ranUntil, Date.now()));
+  const finishedAt = Math.max(beganAt(job), lastTime, Math.min(options.ranUntil, Date.now()));
   return {
     ...job,
     ...sizes,

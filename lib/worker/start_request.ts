@@ -31,6 +31,8 @@ export interface StartPolicy extends UserPolicy {
   readonly logLimit: LogLimit;
   /** The most that a job may choose for its log, in bytes. */
   readonly maxLogLimit: number;
+  /** The users that jobs of an owner may run as without choosing one, if that depends on the owner. */
+  readonly jobUsersOf: (owner: string) => readonly string[] | undefined;
 }
 
 /** The policy of a worker that is given none. */
@@ -41,6 +43,7 @@ export const DEFAULT_START_POLICY: StartPolicy = {
   maxTimeoutMs: 0,
   logLimit: DEFAULT_LOG_LIMIT,
   maxLogLimit: Infinity,
+  jobUsersOf: () => undefined,
 };
 
 /**
@@ -66,32 +69,76 @@ export function completeStart(
   return { jobId, command, execution: { ...execution, timeoutMs, user }, logLimit };
 }
 
-/** The record of a job that is about to start: it has no process id yet. */
+/** The record of a job that has not been started. */
 export function newJob(
   { owner, labels = {}, requestId = "" }: StartRequest,
   { jobId, command, execution, logLimit }: LaunchRequest,
-  { workingDirectory, user, startedAt }: PreparedJob,
   containment: Containment,
 ): Job {
   return {
     jobId,
-    command: { ...command, workingDirectory },
+    command,
     pid: 0,
     owner,
     labels,
     requestId,
-    startedAt,
+    queuedAt: null,
+    queue: null,
+    startedAt: null,
     stdoutBytes: 0,
     stderrBytes: 0,
-    execution: { ...execution, user },
+    execution,
     containment,
     usage: null,
     logLimit,
     logBytes: 0,
     outputTruncated: false,
-    liveStatus: "running",
+    liveStatus: "queued",
     end: null,
   };
+}
+
+/** The record of a job that is about to start: it has no process id yet. */
+export function startingJob(
+  job: Job,
+  { workingDirectory, user, startedAt }: PreparedJob,
+  containment: Containment,
+): Job {
+  return {
+    ...job,
+    command: { ...job.command, workingDirectory },
+    execution: { ...job.execution, user },
+    containment,
+    startedAt,
+    liveStatus: "running",
+  };
+}
+
+/**
+ * What a job that was queued is to be launched with. It has been checked when it was queued; but the daemon may have
+ * been started anew since, and not allow its user any more.
+ *
+ * @throws `permission_denied` for a user that the policy does not allow
+ */
+export function queuedStart(
+  { jobId, owner, command, execution, logLimit: { bytes, policy: atLimit } }: Job,
+  policy: StartPolicy,
+): LaunchRequest {
+  const { user } = execution;
+  const usual = policy.jobUsersOf(owner) ?? [policy.jobUser];
+  if (!usual.includes(user)) {
+    if (user === "") {
+      throw new JobWorkerError(
+        "permission_denied",
+        "Cannot run the job as the daemon's own user: since it was queued, the daemon has been told to run jobs " +
+          "as another",
+        { field: "execution.user" },
+      );
+    }
+    chooseUser(user, { ...policy, jobUser: "" });
+  }
+  const logLimit = { bytes, policy: atLimit === "unknown" ? policy.logLimit.policy : atLimit };
+  return { jobId, command, execution, logLimit };
 }
 
 /** @throws `invalid_argument` for more time than a job may have */

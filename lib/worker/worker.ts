@@ -2,10 +2,9 @@ import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Executor } from "../executor/executor.ts";
 import { LocalExecutor } from "../executor/local_executor.ts";
-import { IdSequence, newId } from "../ids.ts";
+import { IdSequence } from "../ids.ts";
 import { checkGracePeriod, checkTimeout } from "../job/execution.ts";
 import type { JobPage, JobStore } from "../job/job_store.ts";
-import { MAX_PAGE_JOBS, PageLimit } from "../job/page_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
 import {
   type Containment,
@@ -17,28 +16,21 @@ import {
 } from "../job/types.ts";
 import { LogLibrary, LOGS } from "../log/log_library.ts";
 import { type ActiveJob, ActiveJobs, snapshotOf } from "./active_jobs.ts";
-import { JobSlots } from "./job_slots.ts";
+import { JobStarter } from "./job_starter.ts";
 import { JobWatch } from "./job_watch.ts";
 import { MemoryStore } from "./memory_store.ts";
+import { prune, type PruneOptions } from "./prune.ts";
+import type { QueuedJobs } from "./queued_jobs.ts";
 import { readJobLog, type ReadJobLogOptions } from "./read_job_log.ts";
 import { lostJob, recover } from "./recovery.ts";
-import { expired, type Pruned, type Retention } from "./retention.ts";
-import {
-  checkMaxTimeout,
-  completeStart,
-  DEFAULT_START_POLICY,
-  newJob,
-  type StartPolicy,
-} from "./start_request.ts";
+import type { Pruned } from "./retention.ts";
+import { checkMaxTimeout, DEFAULT_START_POLICY, type StartPolicy } from "./start_request.ts";
 import type { StartOptions, StopJobOptions, WorkerOptions } from "./worker_options.ts";
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
 
 /** How much of the existing jobs each watch holds in memory while its reader is busy. */
 const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
-
-/** How many pruned jobs share a flush. */
-const MAX_REMOVED = 100;
 
 /** Runs commands, each in a session of its own, and keeps their output and outcome. */
 export class Worker implements AsyncDisposable {
@@ -50,11 +42,9 @@ export class Worker implements AsyncDisposable {
   readonly #logs: LogLibrary;
   readonly #ids: IdSequence;
   readonly #active: ActiveJobs;
-  readonly #slots: JobSlots;
-  /** Starts under way, by their request if they have one. */
-  readonly #starting = new Map<string, Promise<unknown>>();
+  readonly #starter: JobStarter;
+  readonly #queued: QueuedJobs;
   readonly #watches = new Set<JobWatch>();
-  #shuttingDown = false;
   #handedOver = false;
 
   private constructor(options: WorkerOptions, parts: {
@@ -72,15 +62,26 @@ export class Worker implements AsyncDisposable {
     this.#ids = parts.ids;
     const { onEnded = () => {}, onFault = () => {} } = options;
     const { maxRunning = Infinity, maxRunningPerUser = Infinity } = options;
-    this.#slots = new JobSlots({ maxRunning, maxRunningPerUser });
+    const { maxQueued = Infinity, maxQueuedPerUser = Infinity } = options;
+    const onChanged = (job: Job) => this.#tellWatches(job);
     this.#active = new ActiveJobs({
       store: this.#store,
       lost: (job) => lostJob(job, { logs: this.#logs, ranUntil: Infinity, onFault }),
-      onChanged: (job) => this.#tellWatches(job),
+      onChanged,
       onEnded,
       noteRunning: () => this.#logs.noteUse(),
       onFault,
     });
+    this.#starter = new JobStarter({
+      ...parts,
+      limits: { maxRunning, maxRunningPerUser, maxQueued, maxQueuedPerUser },
+      active: this.#active,
+      get: (jobId) => this.get(jobId),
+      onChanged,
+      onEnded,
+      onFault,
+    });
+    this.#queued = this.#starter.queued;
   }
 
   /**
@@ -106,13 +107,14 @@ export class Worker implements AsyncDisposable {
       logs,
       ranUntil: logs.usedAt,
       adopt: (job, running) => {
-        worker.#slots.adopt(job.owner).holdUntil(running.ended);
+        worker.#starter.slots.adopt(job.owner).holdUntil(running.ended);
         return worker.#active.adopt(job, running);
       },
       onAdopted: (job, isConfirmed) => options.onAdopted?.(job, isConfirmed) ?? Promise.resolve(),
       onLost,
       onFault,
     });
+    worker.#starter.slots.rejoin(await store.queued());
     opened.move();
     return worker;
   }
@@ -120,27 +122,18 @@ export class Worker implements AsyncDisposable {
   /**
    * Starts a command.
    *
-   * @returns the running job
+   * @returns the job, which runs, or is queued if it may be
    * @throws `invalid_argument` for what could never start, `failed_precondition` for a program or a
    *   directory that cannot be used (with reason `ENOENT`, `EACCES` or `ENOTDIR`),
-   *   `resource_exhausted` if too many jobs run or the system has no room, `unavailable` during a shutdown
+   *   `resource_exhausted` if too many jobs run or wait, or the system has no room, `unavailable` during a
+   *   shutdown
    */
   async start(options: StartOptions): Promise<Job> {
-    const { owner, requestId = "" } = options;
-    const key = requestId === "" ? newId() : JSON.stringify([owner, requestId]);
-    // A repeat waits for the start before it, and then sees what came of it, which may have been aborted.
-    const before = this.#starting.get(key) ?? Promise.resolve();
-    const started = before.catch(() => {}).then(() => this.#startOnce(options));
-    this.#starting.set(key, started);
-    try {
-      return await started;
-    } finally {
-      if (this.#starting.get(key) === started) this.#starting.delete(key);
-    }
+    return await this.#starter.start(options);
   }
 
   /**
-   * Stops a job with everything that it started.
+   * Stops a job with everything that it started; one that is queued leaves the queue.
    *
    * @returns the job once it has ended
    * @throws `not_found`, `invalid_argument`, or `failed_precondition` if it had ended before
@@ -150,6 +143,8 @@ export class Worker implements AsyncDisposable {
     if (options.gracePeriodMs !== undefined) {
       checkGracePeriod(options.gracePeriodMs, "gracePeriodMs");
     }
+    const cancelled = await this.#queued.cancel(jobId);
+    if (cancelled !== undefined) return cancelled;
     const { started, running, settled } = await this.#running(jobId, "stop");
     const gracePeriodMs = options.gracePeriodMs ?? started.execution.gracePeriodMs;
     await running.stop({ stopSignal, gracePeriodMs, reason: "stopped" });
@@ -175,9 +170,17 @@ export class Worker implements AsyncDisposable {
    * @throws `not_found`, `invalid_argument`, or `failed_precondition` if it has ended
    */
   async update(jobId: string, timeoutMs: number): Promise<Job> {
+    const check = () => {
+      checkTimeout(timeoutMs, "timeoutMs");
+      checkMaxTimeout(timeoutMs, this.#policy.maxTimeoutMs, "timeoutMs");
+    };
+    const queued = await this.#queued.update(jobId, (job) => {
+      check();
+      return { ...job, execution: { ...job.execution, timeoutMs } };
+    });
+    if (queued !== undefined) return this.#queued.placed(queued);
     const active = await this.#running(jobId, "limit the time of");
-    checkTimeout(timeoutMs, "timeoutMs");
-    checkMaxTimeout(timeoutMs, this.#policy.maxTimeoutMs, "timeoutMs");
+    check();
     await active.running.setTimeLimit(timeoutMs);
     return await snapshotOf(active);
   }
@@ -207,6 +210,12 @@ export class Worker implements AsyncDisposable {
   }
 
   async #running(jobId: string, verb: string): Promise<ActiveJob> {
+    if (this.#queued.has(jobId)) {
+      throw new JobWorkerError(
+        "failed_precondition",
+        `Cannot ${verb} job "${jobId}": it is queued, and has no process yet; a stop takes it out of the queue`,
+      );
+    }
     const active = await this.#active.find(jobId);
     if (active?.running.hasEnded === false) return active;
     const status = statusOf(await this.get(jobId));
@@ -223,14 +232,17 @@ export class Worker implements AsyncDisposable {
   }
 
   async #find(jobId: string): Promise<Job | undefined> {
-    return await this.#active.get(jobId) ?? await this.#store.get(jobId);
+    const active = await this.#active.get(jobId);
+    if (active !== undefined) return active;
+    const job = await this.#store.get(jobId);
+    return job && this.#queued.placed(job);
   }
 
   /** Jobs that match, newest first, a page at a time. See {@linkcode JobStore.list}. */
   async list(filter: JobFilter, page: JobPage): Promise<Job[]> {
     const jobs = await this.#store.list(filter, page);
     return await Promise.all(
-      jobs.map(async (job) => await this.#active.get(job.jobId) ?? job),
+      jobs.map(async (job) => await this.#active.get(job.jobId) ?? this.#queued.placed(job)),
     );
   }
 
@@ -240,6 +252,7 @@ export class Worker implements AsyncDisposable {
    * @throws `not_found`; the reason of the signal
    */
   async wait(jobId: string, options: { signal?: AbortSignal } = {}): Promise<Job> {
+    await this.#queued.left(jobId, options.signal);
     const active = await abortable(this.#active.find(jobId), options.signal);
     if (active === undefined) return await this.get(jobId);
     return await abortable(active.settled, options.signal);
@@ -257,6 +270,7 @@ export class Worker implements AsyncDisposable {
   ): AsyncGenerator<LogBatch<LogStream>, void, undefined> {
     return readJobLog(jobId, options, {
       logs: this.#logs,
+      queued: this.#queued,
       find: (jobId) => this.#active.find(jobId),
       get: (jobId) => this.get(jobId),
       wait: (jobId, options) => this.wait(jobId, options),
@@ -279,60 +293,26 @@ export class Worker implements AsyncDisposable {
     }
   }
 
-  /**
-   * Removes finished jobs with their logs. A job whose log is being read stays.
-   *
-   * @param options.owner whose jobs to remove; all by default
-   * @param options.dryRun only tell what would be removed
-   */
-  async prune(options: {
-    readonly retention: Retention;
-    readonly owner?: string;
-    readonly dryRun?: boolean;
-  }): Promise<Pruned> {
-    const { retention, owner, dryRun = false } = options;
-    const pageLimit = new PageLimit({ limit: MAX_PAGE_JOBS });
-    const jobs: Job[] = [];
-    let count = 0;
-    let bytes = 0;
-    let removed: string[] = [];
-    // In this order on the disk, too: nobody would ever find a log without a record.
-    const forget = async () => {
-      await this.#logs.flushNames();
-      await Promise.all(removed.map((jobId) => this.#store.delete(jobId)));
-      removed = [];
-    };
-    for (const { jobId, logBytes } of await expired(this.#store, retention, Date.now(), owner)) {
-      if (this.#logs.isRead(jobId) || this.#active.has(jobId)) continue;
-      const job = pageLimit.isFull ? undefined : await this.#store.get(jobId);
-      if (job !== undefined && pageLimit.admit(JSON.stringify(job))) jobs.push(job);
-      count++;
-      bytes += logBytes;
-      if (dryRun) continue;
-      await this.#logs.remove(jobId);
-      if (removed.push(jobId) === MAX_REMOVED) await forget();
-    }
-    if (removed.length > 0) await forget();
-    return { jobs, count, bytes };
+  /** Removes finished jobs with their logs. A job whose log is being read stays. */
+  async prune(options: PruneOptions): Promise<Pruned> {
+    return await prune(options, { store: this.#store, logs: this.#logs, active: this.#active });
   }
 
   /**
-   * Ends every job and refuses new ones.
+   * Ends every job that runs and refuses new ones. Those in the queue stay in it.
    *
    * @param options.gracePeriodMs how long the jobs have between SIGTERM and SIGKILL; 0: SIGKILL at once
    */
   async shutdown(options: { gracePeriodMs: number }): Promise<void> {
-    this.#shuttingDown = true;
-    const started = Promise.allSettled(this.#starting.values());
+    const started = this.#starter.close();
     // Including those that are just getting their process.
     await Promise.all([this.#stopAll(options), started.then(() => this.#stopAll(options))]);
   }
 
   /** Refuses new jobs, and has disposing leave those there are to the executor. */
   async handOver(): Promise<void> {
-    this.#shuttingDown = true;
     this.#handedOver = true;
-    await Promise.allSettled(this.#starting.values());
+    await this.#starter.close();
   }
 
   /** Kills every job, unless they were handed over. */
@@ -341,31 +321,6 @@ export class Worker implements AsyncDisposable {
     await this.#active[Symbol.asyncDispose]();
     await this.#logs[Symbol.asyncDispose]();
     await this.#executor[Symbol.asyncDispose]();
-  }
-
-  async #startOnce(options: StartOptions): Promise<Job> {
-    const { owner, requestId = "" } = options;
-    const known = requestId === "" ? undefined : await this.#store.findByRequest(owner, requestId);
-    return known === undefined ? await this.#start(options) : await this.get(known.jobId);
-  }
-
-  async #start(options: StartOptions): Promise<Job> {
-    const { signal, confirm = () => Promise.resolve() } = options;
-    this.#checkOpen();
-    const request = completeStart(this.#ids.next(), options, this.#policy);
-    using slot = this.#slots.acquire(options.owner);
-    const prepared = await this.#executor.prepare(request);
-    return await this.#active.start(newJob(options, request, prepared, this.containment), {
-      launch: async () => {
-        this.#checkOpen();
-        const how = signal === undefined ? {} : { signal };
-        const running = await this.#executor.launch(request.jobId, how);
-        slot.holdUntil(running.ended);
-        return running;
-      },
-      confirm,
-      abandon: () => this.#executor.abandon(request.jobId),
-    });
   }
 
   async #stopAll({ gracePeriodMs }: { readonly gracePeriodMs: number }): Promise<void> {
@@ -377,11 +332,6 @@ export class Worker implements AsyncDisposable {
         await settled;
       }),
     );
-  }
-
-  #checkOpen(): void {
-    if (!this.#shuttingDown) return;
-    throw new JobWorkerError("unavailable", "The daemon is shutting down");
   }
 
   #tellWatches(job: Job): void {

@@ -1,15 +1,15 @@
 import type { JobStore } from "../job/job_store.ts";
 import type { Executor } from "../executor/executor.ts";
 import type { ShellEnd } from "../executor/local_executor.ts";
-import type { RunningLimits } from "./job_slots.ts";
+import type { SlotLimits } from "./job_slots.ts";
 import type { StartPolicy, StartRequest } from "./start_request.ts";
 import type { Job } from "../job/types.ts";
 
 /**
  * Options of `Worker.open()`. What it allows its jobs is `DEFAULT_START_POLICY` by default, and any number of them
- * may run.
+ * may run, or wait to.
  */
-export interface WorkerOptions extends Partial<StartPolicy>, Partial<RunningLimits> {
+export interface WorkerOptions extends Partial<StartPolicy>, Partial<SlotLimits> {
   /** Absolute path of an existing directory, which belongs to this worker alone. */
   readonly dataDirectory: string;
   /** Where jobs are recorded; in memory by default. Stays open when the worker is disposed of. */
@@ -40,11 +40,13 @@ export interface WorkerOptions extends Partial<StartPolicy>, Partial<RunningLimi
 
 /** What `Worker.start()` starts. */
 export interface StartOptions extends StartRequest {
-  /** Once this is aborted, a job that has not started yet never will. */
+  /** Whether it may wait until it may run, if too many jobs are running. */
+  readonly queue?: boolean;
+  /** Once this is aborted, a job that has not started yet never will, unless it is in the queue by then. */
   readonly signal?: AbortSignal;
   /**
-   * Confirms a job that runs, before anybody is told that it has started. If this rejects, the job is
-   * killed, no record of it stays, and the start fails with that error.
+   * Confirms a job that runs or is queued, before anybody is told of it. If this rejects, the job is killed, no
+   * record of it stays, and the start fails with that error.
    */
   readonly confirm?: (job: Job) => Promise<void>;
 }

@@ -44,6 +44,12 @@ Deno.test("JobUserMap goes by the owner, then by the first line for a role, then
   );
 });
 
+Deno.test("JobUserMap tells all users that an owner's jobs may have, whatever the roles", () => {
+  assert.deepEqual(MAP.usersOf("alice"), ["svc-alice"]);
+  assert.deepEqual(MAP.usersOf("carol"), ["looks", "jobs", "nobody"]);
+  assert.deepEqual(JobUserMap.parse("alice svc-alice", "m").usersOf("bob"), []);
+});
+
 Deno.test("JobUserMap refuses those whom no line is about, where there is none for everybody", () => {
   const map = JobUserMap.parse("alice svc-alice\nrole:operator jobs", "/etc/map");
   for (const roles of [[], ["viewer"]] as Role[][]) {

@@ -22,6 +22,7 @@ Deno.test("analyse() completes subcommands, options and choices from the grammar
   assert.deepEqual(following("logs "), ["all", "stdout", "stderr"]);
   assert.deepEqual(following("list --owner me "), [
     "all",
+    "queued",
     "running",
     "failed",
     "cancelled",
@@ -46,7 +47,7 @@ Deno.test("analyse() knows where a job's id stands, and where nothing of ours do
     assert.equal(analyse(GRAMMAR, line.split(" ")).completion.kind, "jobs", line);
   }
   const running = ["stop ", "wait "].map((line) => analyse(GRAMMAR, line.split(" ")).completion);
-  for (const completion of running) assert.deepEqual(completion, { kind: "jobs", running: true });
+  for (const completion of running) assert.deepEqual(completion, { kind: "jobs", live: true });
   for (const line of ["status 0199 ", "start -- ", "run -- ls ", "--cert ", "nonsense "]) {
     assert.deepEqual(following(line), [], line);
   }

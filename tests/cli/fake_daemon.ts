@@ -40,6 +40,16 @@ export function jobOf(changes: Partial<Job> = {}): Job {
   });
 }
 
+/** A job that waits in the queue. */
+export const QUEUED: Job = jobOf({
+  pid: 0,
+  stdoutBytes: 0,
+  queuedAt: STARTED_AT,
+  queue: { position: 3, length: 7, reason: "all are taken" },
+  startedAt: null,
+  liveStatus: "queued",
+});
+
 /** Records of `stream: bytes or text`, one millisecond apart. */
 export function recordsOf(
   ...pieces: (readonly [LogStream, string | readonly number[]])[]
@@ -81,6 +91,9 @@ export function clientOf(calls: Partial<JobClient>): JobClient {
     checkHealth: refuse("checkHealth"),
     streamLogs: () => {
       throw new Error("Unexpected call of streamLogs");
+    },
+    watchJobs: () => {
+      throw new Error("Unexpected call of watchJobs");
     },
     streamAudit: () => {
       throw new Error("Unexpected call of streamAudit");

@@ -17,6 +17,8 @@ export const RUNNING_JSON = {
   status: "running",
   pid: 4711,
   owner: "alice",
+  queueDate: null,
+  queue: null,
   startDate: "2026-07-31T09:30:00.000Z",
   finishDate: null,
   exitStatus: null,

@@ -33,8 +33,10 @@ const NEW_JOB = {
     gracePeriodMs: 5_000,
     limits: { memoryBytes: 1024 ** 3, cpus: 0.5, processes: 33 },
   },
+  queue: true,
 };
 const NEW_JOB_OPTIONS = "--env A=1 --env B= --cwd /srv --label k=v --label n= --request-id once " +
+  "--queue " +
   "--log-limit 2MiB --log-policy end-job --timeout 90s --grace 5s --user build --umask 027 " +
   "--nice -5 --memory 1GiB --cpus 0.5 --processes 33";
 const WHOLE_LOG = { streams: [], follow: true, start: { kind: "offset", offset: 0 } };
@@ -134,6 +136,7 @@ function recorder(waitsFor?: Method) {
     },
     waitJob: DONE_JOB,
     streamLogs: null,
+    watchJobs: null,
     signalJob: DONE_JOB,
     updateJob: DONE_JOB,
     writeInput: { accepted: 0 },
@@ -161,6 +164,10 @@ function recorder(waitsFor?: Method) {
       await answer("streamLogs", request, options);
       yield { records: [], nextOffset: 0, finishedJob: DONE_JOB };
     },
+    async *watchJobs(request: unknown, options?: CallOptions) {
+      await answer("watchJobs", request, options);
+      yield jobOf();
+    },
     async *streamAudit(request: unknown, options?: CallOptions) {
       yield { records: [], position: await answer("streamAudit", request, options) };
     },
@@ -179,6 +186,12 @@ Deno.test("Every line asks the daemon for what it says, and for nothing else", a
 /** The calls of a line that sends its input on. */
 const INTERACTIVE: typeof LINES = {
   "run --interactive -- cat": [["startJob", {}], ["writeInput", {}], ["streamLogs", {}]],
+  "run --interactive --queue -- cat": [
+    ["startJob", {}],
+    ["watchJobs", {}],
+    ["writeInput", {}],
+    ["streamLogs", {}],
+  ],
 };
 
 Deno.test("METHODS names the subcommands that call each method, and every subcommand", () => {
@@ -234,7 +247,7 @@ function refusing(method: Method, error: JobWorkerError): FakeIo {
   const stream = async function* (): AsyncGenerator<never> {
     yield await refuse();
   };
-  const isStream = method === "streamLogs" || method === "streamAudit";
+  const isStream = ["streamLogs", "watchJobs", "streamAudit"].includes(method);
   const calls = { ...recorder().client, [method]: isStream ? stream : refuse };
   return new FakeIo(calls, { stdin: { read: () => Promise.resolve(null) } });
 }
@@ -343,7 +356,7 @@ Deno.test("An id that was cut short is looked up, and a whole one only written i
   }
 });
 
-Deno.test("A completion asks for the ids that begin so, and for those that run where others are of no use", async () => {
+Deno.test("A completion asks for the ids that begin so, and for those that have not ended where others are of no use", async () => {
   const { client, calls } = recorder();
   const lines = ["stop", "signal", "update", "status", "output", "logs all", "wait"];
   const takeIds = describeGrammar().commands.filter((command) =>
@@ -355,46 +368,11 @@ Deno.test("A completion asks for the ids that begin so, and for those that run w
     const io = new FakeIo(client);
     assert.equal(await main(line, io), 0);
     assert.match(io.stdout.text, new RegExp(`^${JOB_ID}\\t`));
-    const running = ["stop", "wait", "signal", "update"].includes(verb);
+    const isLive = ["stop", "wait", "signal", "update"].includes(verb);
     assert.deepEqual(calls.pop(), ["listJobs", {
-      filter: { jobIdPrefix: "0199", ...(running && { statuses: ["running"] }) },
+      filter: { jobIdPrefix: "0199", ...(isLive && { statuses: ["queued", "running"] }) },
       pageSize: 50,
       pageToken: "",
     }], verb);
   }
-});
-
-Deno.test("run --interactive sends each piece behind the last, and stops with the job", async () => {
-  const { client } = recorder();
-  const pieces = ["one", "three", null];
-  const sent: unknown[] = [];
-  const ended = Promise.withResolvers<void>();
-  const io = new FakeIo({
-    ...client,
-    async writeInput({ jobId, offset, data, end }, options) {
-      sent.push({ jobId, offset, text: new TextDecoder().decode(data), end });
-      if (!end) return { accepted: 0 };
-      ended.resolve();
-      return await rejection(options);
-    },
-    async *streamLogs() {
-      await ended.promise;
-      yield { records: [], nextOffset: 0, finishedJob: DONE_JOB };
-    },
-  }, {
-    stdin: {
-      read(buffer) {
-        const piece = pieces.shift() ?? null;
-        if (piece === null) return Promise.resolve(null);
-        return Promise.resolve(new TextEncoder().encodeInto(piece, buffer).written);
-      },
-    },
-  });
-  const line = ["run", "--interactive", "--", "cat"];
-  assert.equal(await soon(main(line, io), () => "run to end with the job"), 0);
-  assert.deepEqual(sent, [
-    { jobId: JOB_ID, offset: 0, text: "one", end: false },
-    { jobId: JOB_ID, offset: 3, text: "three", end: false },
-    { jobId: JOB_ID, offset: 8, text: "", end: true },
-  ]);
 });

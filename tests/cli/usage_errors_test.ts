@@ -9,7 +9,7 @@ Deno.test("parse() says what is wrong with a line, and where help is", () => {
       "logs all 0199 --folow",
       /'--folow'\n\(Did you mean --follow\?\)\nSee: worker-cli logs --help$/,
     ],
-    ["list finished", /'finished' is invalid.* all, running, failed, cancelled, done/],
+    ["list finished", /'finished' is invalid.* all, queued, running, failed, cancelled, done/],
     ["logs both 0199", /'both' is invalid.* all, stdout, stderr/],
     ["logs 0199", /^Missing required argument 'jobId'|'0199' is invalid/],
     ["start", /^Missing required argument 'command'\nSee: worker-cli start --help$/],

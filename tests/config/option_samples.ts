@@ -62,6 +62,8 @@ export const OPTION_SAMPLES: {
   newPrivileges: { default: false, text: "true", value: true },
   maxRunning: { default: Infinity, text: "300", value: 300 },
   maxRunningPerUser: { default: Infinity, text: "20", value: 20 },
+  maxQueued: { default: 10_000, text: "40", value: 40 },
+  maxQueuedPerUser: { default: Infinity, text: "30", value: 30 },
   cgroups: { default: true, text: "false", value: false },
   gateways: { default: 1, text: "4", value: 4 },
   gatewayUser: { default: "", text: "front", value: "front" },

@@ -39,6 +39,8 @@ const OPTIONS = [
   "--max-timeout=29s",
   "--max-running=31",
   "--max-running-per-user=37",
+  "--max-queued=41",
+  "--max-queued-per-user=43",
   "--cgroups=false",
   "--new-privileges=true",
   "--gateways=41",
@@ -109,6 +111,8 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     maxTimeoutMs: 29_000,
     maxRunning: 31,
     maxRunningPerUser: 37,
+    maxQueued: 41,
+    maxQueuedPerUser: 43,
   });
   assert.deepEqual(told.audit, {
     limitBytes: 21 * MiB,

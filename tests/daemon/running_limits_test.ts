@@ -6,7 +6,13 @@ import {
 import { DESCRIPTORS_PER_LOOKUP } from "../../lib/executor/user_lookups.ts";
 import { assert } from "../assert.ts";
 
-const AUTO = { maxRunning: Infinity, maxRunningPerUser: Infinity, jobUids: null };
+const AUTO = {
+  maxRunning: Infinity,
+  maxRunningPerUser: Infinity,
+  maxQueued: 100,
+  maxQueuedPerUser: Infinity,
+  jobUids: null,
+};
 
 Deno.test("runningLimits() runs what the descriptors are enough for, and half of that for one user", () => {
   const found = [0, 90, 1_024, 2_048, 65_536, Infinity].map((count) => runningLimits(AUTO, count));
@@ -20,10 +26,14 @@ Deno.test("runningLimits() takes what somebody has chosen, unless there are too 
   assert.deepEqual(runningLimits({ ...AUTO, maxRunning: 160 }, 1_024), {
     maxRunning: 160,
     maxRunningPerUser: 80,
+    maxQueued: 100,
+    maxQueuedPerUser: 50,
   });
-  assert.deepEqual(runningLimits({ ...AUTO, maxRunningPerUser: 7 }, 1_024), {
+  assert.deepEqual(runningLimits({ ...AUTO, maxRunningPerUser: 7, maxQueuedPerUser: 0 }, 1_024), {
     maxRunning: 160,
     maxRunningPerUser: 7,
+    maxQueued: 100,
+    maxQueuedPerUser: 0,
   });
   assert.equal(runningLimits({ ...AUTO, maxRunning: 10_000 }, 65_536).maxRunning, 10_000);
   assert.throws(() => runningLimits({ ...AUTO, maxRunning: 161 }, 1_024), {
@@ -46,6 +56,8 @@ Deno.test("runningLimits() leaves enough descriptors if every job runs, and if e
 Deno.test("runningLimits() runs no more jobs than there are users for", () => {
   const jobUids = { first: 200_000, last: 200_009 };
   assert.deepEqual(runningLimits({ ...AUTO, jobUids }, 1_024), {
+    maxQueued: 100,
+    maxQueuedPerUser: 50,
     maxRunning: 10,
     maxRunningPerUser: 5,
   });

@@ -9,6 +9,8 @@ export function job(part: Partial<Job> & Pick<Job, "jobId">): Job {
     owner: "alice",
     labels: {},
     requestId: "",
+    queuedAt: null,
+    queue: null,
     startedAt: 1_000,
     stdoutBytes: 0,
     stderrBytes: 0,

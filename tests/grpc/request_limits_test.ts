@@ -9,7 +9,14 @@ import { eachMethod } from "../service/samples.ts";
 import { until } from "../worker/fixture.ts";
 import { JOB, TestServer } from "./fixture.ts";
 
-const START = { command: JOB.command, labels: {}, requestId: "", logLimit: null, execution: null };
+const START = {
+  command: JOB.command,
+  labels: {},
+  requestId: "",
+  logLimit: null,
+  execution: null,
+  queue: false,
+};
 
 /** A message of a start with so many bytes. */
 function startOf(bytes: number): Buffer {

@@ -163,7 +163,7 @@ Deno.test("requests with unknown enum values are refused with the name of the fi
   const filter = wire.writeJobFilter({});
   refuses(
     () => wire.readJobFilter({ ...filter, statuses: ["JOB_STATUS_UNSPECIFIED"] }),
-    /filter\.statuses: JOB_STATUS_UNSPECIFIED \(known: JOB_STATUS_RUNNING, /,
+    /filter\.statuses: JOB_STATUS_UNSPECIFIED \(known: JOB_STATUS_QUEUED, /,
   );
   refuses(() => wire.readJobFilter({ ...filter, statuses: [99] }), /filter\.statuses: 99/);
   const output = { jobId: "", offset: 0, maxBytes: 0 };
@@ -222,6 +222,16 @@ Deno.test("an answer with words of a newer daemon is read, and says unknown for 
   const batch = { records: [record], nextOffset: 1, gap: null, finishedJob: null };
   const { records } = wire.readLogBatch(overTheWire(StreamLogs, batch));
   assert.deepEqual(records.map(({ stream }) => stream), ["unknown"]);
+});
+
+Deno.test("a job that waits, and one that never ran, are read as they were written", () => {
+  const queue = { position: 3, length: 7, reason: "all are taken" };
+  const never = { requestId: "", pid: 0, queuedAt: 1_234_567, startedAt: null } as const;
+  const waiting: Job = { ...JOB, ...never, queue, liveStatus: "queued", end: null };
+  assert.deepEqual(wire.readJob(wire.writeJob(waiting)), waiting);
+  const end = { ...FAILED_JOB.end, reason: "start_failed", exitStatus: null } as Job["end"];
+  const failed: Job = { ...FAILED_JOB, ...never, end };
+  assert.deepEqual(wire.readJob(wire.writeJob(failed)), failed);
 });
 
 Deno.test("an unknown word is sent on as UNSPECIFIED", () => {

@@ -3,14 +3,18 @@ import type { Job } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { WHOLE_JOB, WHOLE_RUNNING_JOB } from "../service/samples.ts";
 
+/** As it is recorded: its place in the queue is not. */
+const WHOLE = { ...WHOLE_JOB, queue: null };
+
 Deno.test("decodeJob() reads what was written, to the last field", () => {
   for (const job of [WHOLE_JOB, WHOLE_RUNNING_JOB]) {
-    assert.deepEqual(decodeJob(JSON.stringify(job)), job);
+    assert.deepEqual(decodeJob(JSON.stringify(job)), { ...job, queue: null });
   }
 });
 
 Deno.test("decodeJob() gives a record of an older daemon what it lacks", () => {
-  const { execution: _, containment: __, usage: ___, liveStatus: ____, ...first } = WHOLE_JOB;
+  const { queuedAt: _1, queue: _2, ...before } = WHOLE_JOB;
+  const { execution: _, containment: __, usage: ___, liveStatus: ____, ...first } = before;
   const job: Job = decodeJob(JSON.stringify(first));
   assert.deepEqual(job, {
     ...first,
@@ -26,15 +30,17 @@ Deno.test("decodeJob() gives a record of an older daemon what it lacks", () => {
     containment: "process_group",
     usage: null,
     liveStatus: "running",
+    queuedAt: null,
+    queue: null,
   });
-  const { outputTruncated, ...renamed } = WHOLE_JOB;
+  const { outputTruncated, ...renamed } = WHOLE;
   for (const outputCut of [outputTruncated, !outputTruncated]) {
     const decoded = decodeJob(JSON.stringify({ ...renamed, outputCut }));
-    assert.deepEqual(decoded, { ...WHOLE_JOB, outputTruncated: outputCut });
+    assert.deepEqual(decoded, { ...WHOLE, outputTruncated: outputCut });
   }
   const { umask: _____, ...execution } = WHOLE_JOB.execution;
   const partly = decodeJob(JSON.stringify({ ...WHOLE_JOB, execution }));
-  assert.deepEqual(partly, { ...WHOLE_JOB, execution: { ...execution, umask: "" } });
+  assert.deepEqual(partly, { ...WHOLE, execution: { ...execution, umask: "" } });
 });
 
 Deno.test("decodeJob() reads a record of a newer daemon as far as it knows the words", () => {
@@ -46,11 +52,11 @@ Deno.test("decodeJob() reads a record of a newer daemon as far as it knows the w
     end: { ...WHOLE_JOB.end, status: "skipped", reason: "constructor" },
   };
   assert.deepEqual(decodeJob(JSON.stringify(newer)), {
-    ...WHOLE_JOB,
+    ...WHOLE,
     containment: "unknown",
     logLimit: { ...WHOLE_JOB.logLimit, policy: "unknown" },
     end: { ...WHOLE_JOB.end, status: "unknown", reason: "unknown" },
   });
-  const queued = decodeJob(JSON.stringify({ ...WHOLE_RUNNING_JOB, liveStatus: "queued" }));
-  assert.deepEqual([queued.liveStatus, queued.end], ["unknown", null]);
+  const paused = decodeJob(JSON.stringify({ ...WHOLE_RUNNING_JOB, liveStatus: "paused" }));
+  assert.deepEqual([paused.liveStatus, paused.end], ["unknown", null]);
 });

@@ -1,4 +1,5 @@
 import { JobWorkerError } from "../../lib/errors.ts";
+import { beganAt } from "../../lib/job/types.ts";
 import { PAGE_POLICY } from "../../lib/rest/page/routes.ts";
 import type { ListJobsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
@@ -63,7 +64,8 @@ Deno.test("The page of a job has every fact of it, each in its place", async () 
   assert.deepEqual(facts, [
     ["Id", JOB_ID],
     ["Owner", "alice"],
-    ["Started", facts[2]?.[1]],
+    ["Queued", facts[2]?.[1]],
+    ["Started", facts[3]?.[1]],
     ["Duration", "1.8s"],
     ["Process", "4711"],
     ["Output", "1TiB stdout, 1TiB stderr"],
@@ -75,6 +77,21 @@ Deno.test("The page of a job has every fact of it, each in its place", async () 
     getJob: () => Promise.resolve({ ...WHOLE_JOB, stdoutBytes: 1, stderrBytes: 2 }),
   });
   assert.match(await (await small.request(`/jobs/${JOB_ID}`)).text(), /1B stdout, 2B stderr/);
+});
+
+Deno.test("The page of a job that waits says its place and why, and nothing of a run", async () => {
+  const queue = { position: 3, length: 7, reason: "<all> are taken" };
+  const waiting = { pid: 0, queuedAt: Date.now(), startedAt: null, liveStatus: "queued" } as const;
+  const app = new TestApp({
+    getJob: () => Promise.resolve({ ...JOB, ...waiting, queue }),
+    listJobs: () => Promise.resolve({ jobs: [{ ...JOB, ...waiting, queue }], nextPageToken: "" }),
+  });
+  const text = await (await app.request(`/jobs/${JOB_ID}`)).text();
+  assert.match(text, /class="badge queued">queued</);
+  assert.match(text, /<dt>Place<\/dt>\s*<dd>3rd of 7, since &lt;all&gt; are taken<\/dd>/);
+  assert.match(text, /<dt>Queued<\/dt>/);
+  assert.doesNotMatch(text, /<dt>(Started|Duration|Process)<\/dt>/);
+  assert.match(await (await app.request("/?status=queued")).text(), /<option selected>queued</);
 });
 
 Deno.test("A page offers only what its reader may do", async () => {
@@ -89,7 +106,7 @@ Deno.test("A page offers only what its reader may do", async () => {
 
 Deno.test("The page says of a lost job for how long it ran at least", async () => {
   const end = { status: "failed", reason: "lost", exitStatus: null } as const;
-  const lost = { ...JOB, end: { ...end, finishedAt: JOB.startedAt + 90_000 } };
+  const lost = { ...JOB, end: { ...end, finishedAt: beganAt(JOB) + 90_000 } };
   const app = new TestApp({ getJob: () => Promise.resolve(lost) });
   assert.match(await (await app.request(`/jobs/${JOB_ID}`)).text(), />at least 1m30s</);
 });

@@ -102,6 +102,22 @@ Deno.test("recover() forgets a job that never got a process, if that is certain"
   }
 });
 
+Deno.test("recover() queues a job again whose turn had come, and which certainly never got a process", async () => {
+  const waits = { pid: 0, queuedAt: 500, startedAt: null, liveStatus: "queued" } as const;
+  for (const isComplete of [true, false]) {
+    await using store = new MemoryStore();
+    const starting = { jobId: "starting", queuedAt: 500, pid: 0 };
+    await store.put(job(starting));
+    await store.put(job({ ...waits, jobId: "waiting" }));
+    const abandoned: string[] = [];
+    const { lost } = await recovered(store, executorWith({ isComplete }, abandoned));
+    assert.deepEqual([abandoned, lost], isComplete ? [["starting"], []] : [[], ["starting"]]);
+    const queued = (await store.queued()).map(({ jobId }) => jobId);
+    assert.deepEqual(queued, isComplete ? ["starting", "waiting"] : ["waiting"]);
+    if (isComplete) assert.deepEqual(await store.get("starting"), job({ ...starting, ...waits }));
+  }
+});
+
 Deno.test("recover() says when a lost job is last known to have run, and never in the future", async () => {
   const finishedAt = async (ranUntil: number, startedAt: number, output = "") => {
     await using store = new MemoryStore();

@@ -51,8 +51,8 @@ Deno.test("RestClient asks for health, starts, stops, and tells the status", asy
 
 Deno.test("RestClient understands a newer daemon as far as it can", async () => {
   const answers: Record<string, unknown> = {
-    "/start/": { status: "queued", jobId: JOB_ID, place: 3, error: null },
-    [`/status/${JOB_ID}`]: { status: "success", error: null, jobStatus: "queued" },
+    "/start/": { status: "paused", jobId: JOB_ID, place: 3, error: null },
+    [`/status/${JOB_ID}`]: { status: "success", error: null, jobStatus: "paused" },
   };
   const { cert, key } = await certificates.material("server");
   await using daemon = Deno.serve(

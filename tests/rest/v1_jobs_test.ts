@@ -13,6 +13,8 @@ const RUNNING_JSON = {
   status: "running",
   pid: 4711,
   owner: "alice",
+  queueDate: null,
+  queue: null,
   startDate: "2023-11-14T22:13:20.123Z",
   finishDate: null,
   exitStatus: null,
@@ -81,6 +83,7 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
     requestId: "r",
     logLimit: { policy: "end_job" },
     execution: { timeoutMs: 1000, limits: { cpus: 0.5 } },
+    queue: true,
   };
   const start = await api.post("/v1/jobs", request);
   assert.equal(start.status, 201);
@@ -90,6 +93,7 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
     command: { name: "ls", args: [], env: {}, workingDirectory: "" },
     labels: {},
     requestId: "",
+    queue: false,
   }]);
 
   assert.deepEqual(await (await api.request(`/v1/jobs/${JOB_ID}`)).json(), DONE_JSON);
@@ -116,6 +120,8 @@ Deno.test("A job is told in full, with all that its end has to say", async () =>
     status: "cancelled",
     pid: 4711,
     owner: "alice",
+    queueDate: "2023-11-14T22:13:20.007Z",
+    queue: { position: 38, length: 39, reason: "too many run" },
     startDate: "2023-11-14T22:13:20.123Z",
     finishDate: "2023-11-14T22:13:21.999Z",
     exitStatus: { signal: "SIGKILL" },

@@ -171,6 +171,7 @@ Deno.test("WorkerService.startJob() hands all of a request on, with the limit of
     labels: { team: "53" },
     requestId: "the request",
     execution: { timeoutMs: 59, gracePeriodMs: 61 },
+    queue: true,
   };
   const limits = [
     [undefined, { bytes: 3_000_000, policy: "end_job" }],

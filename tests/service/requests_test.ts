@@ -164,7 +164,7 @@ Deno.test("checkRequest() refuses values of other types and kinds, whoever sends
     [
       "listJobs",
       { ...list, filter: { statuses: ["lost"] } },
-      'Invalid filter.statuses.0 "lost": must be one of "running", "done", "failed", "cancelled"',
+      'Invalid filter.statuses.0 "lost": must be one of "queued", "running", "done", "failed", "cancelled"',
     ],
     [
       "startJob",

@@ -15,11 +15,7 @@ import { ROOT } from "../programs.ts";
 import { filesIn } from "../sources.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { DONE, job } from "../executor/job_fixture.ts";
-
-const STORES: Readonly<Record<string, (directory: string) => Promise<JobStore>>> = {
-  MemoryStore: () => Promise.resolve(new MemoryStore()),
-  SqliteStore: (directory) => SqliteStore.open(`${directory}/jobs.db`),
-};
+import { STORES, testStores } from "./stores.ts";
 
 Deno.test("Every JobStore is held to what all of them promise", async () => {
   const names: string[] = [];
@@ -32,17 +28,6 @@ Deno.test("Every JobStore is held to what all of them promise", async () => {
   assert.deepEqual(names.sort(), Object.keys(STORES).sort());
 });
 
-/** Runs a test with an empty store of each kind. */
-function testStores(promise: string, test: (store: JobStore) => Promise<void>): void {
-  for (const [name, open] of Object.entries(STORES)) {
-    Deno.test(`${name}.${promise}`, async () => {
-      await using directory = await temporaryDirectory();
-      await using store = await open(directory.path);
-      await test(store);
-    });
-  }
-}
-
 /** A job with every field at another value than usual. */
 const UNUSUAL: Job = {
   jobId: "u",
@@ -51,6 +36,8 @@ const UNUSUAL: Job = {
   owner: "o'hara",
   labels: { "": "", "'; DROP TABLE jobs": "?" },
   requestId: "r\n",
+  queuedAt: 1_785_490_100_000,
+  queue: null,
   startedAt: 1_785_490_200_000,
   stdoutBytes: 2 ** 53 - 1,
   stderrBytes: 2 ** 40,
@@ -352,9 +339,12 @@ Deno.test("SqliteStore.list() finds what MemoryStore finds, whatever the jobs an
     labels,
     startedAt: time,
     end: few(null, DONE, { ...DONE, status: "failed" as const }),
+    isQueued: fc.boolean(),
     skew: fc.oneof(few(0, -1, -20), fc.integer({ min: -200, max: 200 })),
   });
-  const statuses = fc.uniqueArray(few<JobStatus>("running", "done", "failed", "cancelled"));
+  const statuses = fc.uniqueArray(
+    few<JobStatus>("queued", "running", "done", "failed", "cancelled"),
+  );
   const anyFilter = fc.record({
     owner: few("alice", "bob", "carol"),
     labels,
@@ -371,8 +361,11 @@ Deno.test("SqliteStore.list() finds what MemoryStore finds, whatever the jobs an
         await using directory = await temporaryDirectory();
         await using stored = await SqliteStore.open(`${directory.path}/jobs.db`);
         await using remembered = new MemoryStore();
-        for (const [index, { skew, ...part }] of parts.entries()) {
-          const one = job({ jobId: idAt(part.startedAt + skew, index), ...part });
+        for (const [index, { skew, isQueued, ...part }] of parts.entries()) {
+          const { startedAt } = part;
+          const queued = { queuedAt: startedAt, startedAt: null, liveStatus: "queued" } as const;
+          const jobId = idAt(startedAt + skew, index);
+          const one = job({ jobId, ...part, ...isQueued && queued });
           await remembered.put(one);
           await stored.put(one);
         }

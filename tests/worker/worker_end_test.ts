@@ -1,4 +1,4 @@
-import type { Job, JobEnd } from "../../lib/worker/mod.ts";
+import { beganAt, type Job, type JobEnd } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { killEscaped, liveProcesses, rejection, TestWorker, until } from "./fixture.ts";
 import { fakeClock } from "../log/log_fixture.ts";
@@ -63,7 +63,7 @@ Deno.test("A job says when it ended, and how much it printed", async () => {
   await using test = await TestWorker.open();
   const job = await test.ran("printf 12345; printf 123 >&2");
   assert.deepEqual([job.stdoutBytes, job.stderrBytes, job.outputTruncated], [5, 3, false]);
-  assert.ok(job.end && job.startedAt <= job.end.finishedAt && job.end.finishedAt <= Date.now());
+  assert.ok(job.end && beganAt(job) <= job.end.finishedAt && job.end.finishedAt <= Date.now());
   assert.deepEqual(await test.worker.get(job.jobId), job);
   assert.deepEqual(await test.worker.list({}, { limit: 10 }), [job]);
 });
@@ -195,10 +195,12 @@ Deno.test("Many short jobs have no record that is younger than their end", async
   const jobs = await Promise.all(
     Array.from({ length: 60 }, () => test.ran("echo out; echo err >&2")),
   );
-  for (const { jobId, startedAt } of jobs) {
-    const [times, end] = await timesOf(test, jobId);
+  for (const job of jobs) {
+    const [times, end] = await timesOf(test, job.jobId);
     assert.equal(times.length, 2);
-    for (const time of times) assert.ok(startedAt <= time && time <= end, `${time} after ${end}`);
+    for (const time of times) {
+      assert.ok(beganAt(job) <= time && time <= end, `${time} after ${end}`);
+    }
   }
 });
 
@@ -212,6 +214,6 @@ Deno.test("A clock that is set forward while a job prints ends the job no earlie
   clock.now += 3_600_000;
   Deno.kill(job.pid, "SIGUSR1");
   const [times, end] = await timesOf(test, job.jobId);
-  assert.equal(times.at(-1), job.startedAt + 3_600_000);
+  assert.equal(times.at(-1), beganAt(job) + 3_600_000);
   assert.equal(end, times.at(-1));
 });

@@ -38,8 +38,10 @@ Deno.test("Worker.start() returns the running job with all its fields", async ()
   const after = Date.now();
   const { jobId, pid, startedAt, ...rest } = job;
   assert.ok(isJobId(jobId));
-  assert.ok(before <= startedAt && startedAt <= after);
+  assert.ok(startedAt !== null && before <= startedAt && startedAt <= after);
   assert.deepEqual(rest, {
+    queuedAt: null,
+    queue: null,
     command: { name: "cat", args: ["/dev/zero"], env: { A: "b" }, workingDirectory: "/tmp" },
     owner: "alice",
     labels: { team: "x" },

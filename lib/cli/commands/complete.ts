@@ -2,6 +2,7 @@ import { analyse, type Candidate, type Completion } from "../completions.ts";
 import { describeGrammar, parse } from "../grammar.ts";
 import type { CompleteVerb } from "../invocation.ts";
 import { type Io, printLine } from "../io.ts";
+import { LIVE_STATUSES } from "../../job/types.ts";
 import { commandText } from "../../job/job_words.ts";
 import { outcomeText } from "../job_text.ts";
 import { printable } from "../../text/printable.ts";
@@ -48,13 +49,13 @@ async function candidatesOf(
 
 async function jobs(
   io: Io,
-  { running }: { running: boolean },
+  { live }: { live: boolean },
   { prefix, settings }: { prefix: string; settings: readonly string[] },
 ): Promise<readonly Candidate[]> {
   const parsed = parse([...settings, "health"], io.environment, io.directory);
   if (parsed.kind !== "invocation") return [];
   await using client = await io.connect(parsed.invocation.settings, { onReconnecting: () => {} });
-  const filter = { jobIdPrefix: prefix, ...running && { statuses: ["running"] as const } };
+  const filter = { jobIdPrefix: prefix, ...live && { statuses: LIVE_STATUSES } };
   const page = await client.listJobs(
     { filter, pageSize: MAX_JOBS, pageToken: "" },
     { signal: AbortSignal.any([io.interrupted, AbortSignal.timeout(TIMEOUT_MS)]) },

@@ -6,6 +6,8 @@ import { printFailure } from "../failure.ts";
 import type { RunVerb } from "../invocation.ts";
 import { Interrupted, OutputClosed, printLine, tell, warn } from "../io.ts";
 import { jobJson } from "../../job/job_json.ts";
+import { queueText } from "../../job/job_words.ts";
+import { statusOf } from "../../job/types.ts";
 import { leftText } from "../job_text.ts";
 import { jsonLine } from "../../text/printable.ts";
 import { followLog } from "../print_log.ts";
@@ -22,12 +24,15 @@ const LEAVING_TIMEOUT_MS = 2_000;
  * more, the job keeps running: what it does must not depend on a terminal or on `head`.
  *
  * With `--interactive` the job reads our standard input, and is stopped if it cannot have the rest of it.
+ *
+ * A job that is queued is waited for: what is said of a running job holds for it, too.
  */
 export async function run(context: Context, { job }: RunVerb): Promise<number> {
   const { io, settings } = context;
   const signal = io.interruptedAgain;
   const started = await startJob(context, job);
   const { jobId } = started;
+  const isQueued = statusOf(started) === "queued";
 
   let stopping: Promise<void> | undefined;
   const onInterrupted = () => {
@@ -39,11 +44,13 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
   let sending: Promise<void> | undefined;
   try {
     if (settings.json) await printLine(io.stdout, jsonLine({ startedJob: jobJson(started) }));
-    else await tell(io, `Job ${jobId}`);
+    else if (!isQueued) await tell(io, `Job ${jobId}`);
+    if (isQueued) await warn(io, `Job ${jobId} is queued: ${queueText(started)}`);
     if (io.interrupted.aborted) onInterrupted();
     io.interrupted.addEventListener("abort", onInterrupted, { once: true });
     if (job.execution?.hasInput) {
-      sending = passInputOn(context, jobId, AbortSignal.any([signal, left.signal]));
+      const ready = job.queue ? untilRunning : () => Promise.resolve();
+      sending = passInputOn(context, jobId, AbortSignal.any([signal, left.signal]), ready);
     }
     const ended = await followLog(context, jobId, signal);
     await stopping;
@@ -59,7 +66,11 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
       stopping ??= stopJob(context, jobId, AbortSignal.timeout(LEAVING_TIMEOUT_MS));
     }
     await stopping;
-    const fate = stopping === undefined ? "keeps running" : "has been asked to stop";
+    const fate = stopping !== undefined
+      ? "has been asked to stop"
+      : isQueued
+      ? "runs when its turn comes, or does already"
+      : "keeps running";
     const isLost = error instanceof JobWorkerError && error.reason === JOB_LOST;
     if (!isLost) await warn(io, why + leftText(jobId, fate));
     throw error;
@@ -73,13 +84,30 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
 /**
  * Stops a job that cannot have the rest of its input: it must not take a part of it for the whole.
  */
-async function passInputOn(context: Context, jobId: string, signal: AbortSignal): Promise<void> {
+async function passInputOn(
+  context: Context,
+  jobId: string,
+  signal: AbortSignal,
+  ready: typeof untilRunning,
+): Promise<void> {
   try {
+    await ready(context, jobId, signal);
     await sendInput(context, jobId, signal);
   } catch (error) {
     if (signal.aborted) return;
     await printFailure(context, error).catch(() => {});
     await stopJob(context, jobId);
+  }
+}
+
+/** Waits until a job has left the queue: it takes no input before. */
+async function untilRunning(
+  { client }: Context,
+  jobId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  for await (const job of client.watchJobs({ filter: { jobIdPrefix: jobId } }, { signal })) {
+    if (statusOf(job) !== "queued") return;
   }
 }
 

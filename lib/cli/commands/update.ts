@@ -7,7 +7,7 @@ import { resolveJobId } from "../job_id.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { jsonLine } from "../../text/printable.ts";
 
-/** Changes the time limit of a running job. */
+/** Changes the time limit of a running or queued job. */
 export async function update(context: Context, verb: UpdateVerb): Promise<number> {
   const { io, settings, client } = context;
   const { timeoutMs } = verb;

@@ -11,7 +11,7 @@ export function defineSignal(program: Command, found: Found): void {
 
 /** Defines `update`. */
 export function defineUpdate(program: Command, found: Found): void {
-  subcommand(program, "update", "change the time limit of a running job")
+  subcommand(program, "update", "change the time limit of a running or queued job")
     .argument("<jobId>")
     .addOption(
       option(

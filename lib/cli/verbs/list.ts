@@ -25,7 +25,14 @@ function listVerbOf(status: ListVerb["status"], options: ListOptions): ListVerb 
 }
 
 /** In the order of the help. A status that is missing here does not compile. */
-const STATUSES = { all: 0, running: 0, failed: 0, cancelled: 0, done: 0 } satisfies Readonly<
+const STATUSES = {
+  all: 0,
+  queued: 0,
+  running: 0,
+  failed: 0,
+  cancelled: 0,
+  done: 0,
+} satisfies Readonly<
   Record<ListVerb["status"], 0>
 >;
 

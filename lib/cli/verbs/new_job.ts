@@ -20,6 +20,7 @@ interface NewJobOptions {
   readonly cwd?: string;
   readonly label?: Readonly<Record<string, string>>;
   readonly requestId?: string;
+  readonly queue?: boolean;
   readonly logLimit?: number;
   readonly logPolicy?: LogLimit["policy"];
   /** Milliseconds. */
@@ -39,7 +40,7 @@ interface NewJobOptions {
 /** The job that a line asks for, without what the line does not say. */
 function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
   const [name = "", ...args] = words;
-  const { env = {}, cwd = "", label = {}, requestId = "" } = options;
+  const { env = {}, cwd = "", label = {}, requestId = "", queue = false } = options;
   const logLimit = given<LogLimit>({ bytes: options.logLimit, policy: options.logPolicy });
   const limits = given<JobLimits>({
     memoryBytes: options.memory,
@@ -61,6 +62,7 @@ function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
     requestId,
     ...(logLimit && { logLimit }),
     ...(execution && { execution }),
+    ...(queue && { queue }),
   };
 }
 
@@ -93,6 +95,7 @@ export function defineNewJob(program: Command, found: Found): void {
           parseText,
         ),
       )
+      .option("--queue", "if too many jobs run, have it wait and start by itself")
       .addOption(
         option(
           "--log-limit <size>",
@@ -138,6 +141,8 @@ export function defineNewJob(program: Command, found: Found): void {
 
 /** The part of the help of `run` about how it and its job end. */
 export const RUN_NOTES = `
+With --queue, standard error says that the job waits, and for what. Ctrl-C takes it out of the
+queue.
 Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to end.
 After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon
 cannot be reached (125), the job keeps running; standard error then says so, with its id and how to

@@ -70,6 +70,7 @@ export type JobStatus =
   | "JOB_STATUS_DONE"
   | "JOB_STATUS_FAILED"
   | "JOB_STATUS_CANCELLED"
+  | "JOB_STATUS_QUEUED"
   | number;
 
 /** A number if it is one that this contract does not know. */
@@ -82,6 +83,7 @@ export type JobReason =
   | "JOB_REASON_LOG_LIMIT"
   | "JOB_REASON_SHUTDOWN"
   | "JOB_REASON_LOST"
+  | "JOB_REASON_START_FAILED"
   | number;
 
 export type ExitStatus = (
@@ -110,6 +112,14 @@ export interface Job {
   readonly execution: Execution | null;
   readonly containment: Containment;
   readonly usage: JobUsage | null;
+  readonly queueDate: Timestamp | null;
+  readonly queue: QueuePlace | null;
+}
+
+export interface QueuePlace {
+  readonly position: number;
+  readonly length: number;
+  readonly reason: string;
 }
 
 /** A number if it is one that this contract does not know. */
@@ -163,6 +173,7 @@ export interface StartJobRequest {
   readonly requestId: string;
   readonly logLimit: LogLimit | null;
   readonly execution: Execution | null;
+  readonly queue: boolean;
 }
 
 export interface SignalJobRequest {

@@ -81,6 +81,8 @@ function startForm(): Html {
         <label>Working directory <span class="quiet">(absolute path; empty: the default)</span>
               <input name="workingDirectory" autocomplete="off" autocapitalize="off" spellcheck="false">
             </label>
+        <label
+          class="check"><input type="checkbox" name="queue"> Wait in the queue if too many jobs run</label>
         <button class="primary">Start</button>
       </form>
     </details>

@@ -4,7 +4,7 @@ import type { Identity } from "../../auth/identity.ts";
 import { formatByteSize } from "../../text/byte_size.ts";
 import { METHODS } from "../../service/methods.ts";
 import type { Job } from "../../job/types.ts";
-import { commandText, tookText } from "../../job/job_words.ts";
+import { commandText, queueText, tookText } from "../../job/job_words.ts";
 import { ageText, endText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
 
@@ -45,7 +45,7 @@ export function jobPage(job: Job, { identity, now }: JobPageView): Html {
     <dialog id="stop" aria-labelledby="stop-title">
       <form method="dialog">
         <h2 id="stop-title">Stop this job?</h2>
-        <p>It and everything it started get SIGTERM and, after the grace period, SIGKILL.</p>
+        <p>It and everything it started get SIGTERM and, after the grace period, SIGKILL. A queued job leaves the queue.</p>
         <div class="bar">
           <button value="" autofocus>Let it run</button>
           <button value="stop" class="danger">Stop it</button>
@@ -57,7 +57,7 @@ export function jobPage(job: Job, { identity, now }: JobPageView): Html {
 }
 
 /** Fields that the texts of the status and of the end hold. */
-type InText = "liveStatus" | "end";
+type InText = "liveStatus" | "end" | "queue";
 
 /** Fields that are left to `worker-cli status` and the API. */
 type NotShown =
@@ -70,15 +70,18 @@ type NotShown =
   | "requestId";
 
 function facts(job: Job, now: number): Html[] {
-  const { jobId, command, owner, pid, startedAt, labels, stdoutBytes, stderrBytes, ...more } = job;
+  const { jobId, command, owner, pid, labels, stdoutBytes, stderrBytes, ...others } = job;
+  const { queuedAt, startedAt, ...more } = others;
   // A field that is neither shown nor named by these types does not compile.
   null as unknown as keyof typeof more satisfies InText | NotShown;
   const pairs: [string, string | Html][] = [
     ["Id", html`<code>${jobId}</code>`],
     ["Owner", html`<bdi>${owner}</bdi>`],
+    ["Place", queueText(job)],
+    ["Queued", ageText(queuedAt, now)],
     ["Started", ageText(startedAt, now)],
     ["Duration", tookText(job, now)],
-    ["Process", String(pid)],
+    ["Process", pid === 0 ? "" : String(pid)],
     ["Output", `${formatByteSize(stdoutBytes)} stdout, ${formatByteSize(stderrBytes)} stderr`],
     ["Directory", command.workingDirectory],
     ["Labels", Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ")],

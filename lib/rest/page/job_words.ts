@@ -15,8 +15,9 @@ export function statusBadge(job: Job): Html {
   return html`<span class="badge ${status}">${status}</span>`;
 }
 
-/** How long ago a time was; the time itself is in the markup. */
-export function ageText(time: number, now: number): Html {
+/** How long ago a time was; the time itself is in the markup. `""` for none. */
+export function ageText(time: number | null, now: number): Html | "" {
+  if (time === null) return "";
   const date = dateText(time);
   return html`<time datetime="${date}" title="${date}">${formatSpan(now - time)} ago</time>`;
 }

@@ -100,11 +100,11 @@ function enableFilter(form) {
 function enableStart(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const { line, workingDirectory } = Object.fromEntries(new FormData(form));
+    const { line, workingDirectory, queue } = Object.fromEntries(new FormData(form));
     const button = form.querySelector("button");
     button.disabled = true;
     const command = { name: "sh", args: ["-c", line], workingDirectory };
-    const job = await post("/v1/jobs", { command });
+    const job = await post("/v1/jobs", { command, queue: queue === "on" });
     if (job !== null) location.assign(`/jobs/${job.jobId}`);
     else button.disabled = false;
   });

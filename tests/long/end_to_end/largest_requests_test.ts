@@ -198,7 +198,10 @@ test("somebody without a role costs no more than that", () =>
         Array.from({ length: 400_000 }, (_, index) => [index.toString(36), ""]),
       );
       const command = { name: "true", args: [], env, workingDirectory: "" };
-      const request = { command, labels: {}, requestId: "", logLimit: null, execution: null };
+      const request = {
+        ...{ command, labels: {}, requestId: "", logLimit: null, execution: null },
+        queue: false,
+      };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       const starts = Array.from({ length: 30 }, () => send(channel, "startJob", message));
       for (const start of await Promise.allSettled(starts)) {
@@ -212,7 +215,10 @@ test("a long name and a PATH of many directories are refused before they are put
     neighbour.wasServed(async () => {
       const PATH = ":".repeat(130_000);
       const command = { name: "n".repeat(130_000), args: [], env: { PATH }, workingDirectory: "" };
-      const request = { command, labels: {}, requestId: "", logLimit: null, execution: null };
+      const request = {
+        ...{ command, labels: {}, requestId: "", logLimit: null, execution: null },
+        queue: false,
+      };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       await assert.rejects(send(channel, "startJob", message), {
         code: "invalid_argument",

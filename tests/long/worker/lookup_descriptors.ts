@@ -10,7 +10,13 @@ import { JobWorkerError } from "../../../lib/errors.ts";
 import { Worker } from "../../../lib/worker/mod.ts";
 
 const [dataDirectory = "", descriptors = ""] = Deno.args;
-const limits = { maxRunning: Infinity, maxRunningPerUser: Infinity };
+const limits = {
+  maxRunning: Infinity,
+  maxRunningPerUser: Infinity,
+  maxQueued: 0,
+  maxQueuedPerUser: 0,
+  jobUids: null,
+};
 const { maxRunning } = runningLimits(limits, Number(descriptors));
 await using worker = await Worker.open({ dataDirectory, jobUser: "nobody", maxRunning });
 let ran = 0;

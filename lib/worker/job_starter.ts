@@ -1,0 +1,134 @@
+import { JobWorkerError } from "../errors.ts";
+import type { Executor, LaunchRequest } from "../executor/executor.ts";
+import { type IdSequence, newId } from "../ids.ts";
+import type { JobStore } from "../job/job_store.ts";
+import type { Job } from "../job/types.ts";
+import type { ActiveJobs } from "./active_jobs.ts";
+import { JobSlots, type SlotLimits } from "./job_slots.ts";
+import { QueuedJobs, type Turn } from "./queued_jobs.ts";
+import {
+  completeStart,
+  newJob,
+  queuedStart,
+  startingJob,
+  type StartPolicy,
+} from "./start_request.ts";
+import type { StartOptions } from "./worker_options.ts";
+
+/** What {@linkcode JobStarter} works with. */
+export interface JobStarterParts {
+  readonly policy: StartPolicy;
+  readonly limits: SlotLimits;
+  readonly ids: IdSequence;
+  readonly store: JobStore;
+  readonly executor: Executor;
+  readonly active: ActiveJobs;
+  /** A job as it is now. */
+  readonly get: (jobId: string) => Promise<Job>;
+  /** Called with each job when it is queued, and when it has ended without having run. */
+  readonly onChanged: (job: Job) => void;
+  /** Called with each job when it has ended without having run, and that is recorded. */
+  readonly onEnded: (job: Job) => void;
+  readonly onFault: (error: unknown, jobId: string) => void;
+}
+
+/** Starts jobs: at once if they may run, else when their turn has come. */
+export class JobStarter {
+  readonly #parts: JobStarterParts;
+  readonly slots: JobSlots;
+  readonly queued: QueuedJobs;
+  /** Starts under way, by their request if they have one. */
+  readonly #starting = new Map<string, Promise<unknown>>();
+  #isClosed = false;
+
+  constructor(parts: JobStarterParts) {
+    this.#parts = parts;
+    this.slots = new JobSlots(parts.limits, (jobId, slot) => this.queued.takeTurn(jobId, slot));
+    const start = (job: Job, turn: Turn) => this.#launch(job, queuedStart(job, parts.policy), turn);
+    this.queued = new QueuedJobs({ ...parts, slots: this.slots, start });
+  }
+
+  /**
+   * Starts a job, or queues it; see `Worker.start()`. One that was asked for before is not started again.
+   */
+  async start(options: StartOptions): Promise<Job> {
+    const { owner, requestId = "" } = options;
+    const key = requestId === "" ? newId() : JSON.stringify([owner, requestId]);
+    // A repeat waits for the start before it, and then sees what came of it, which may have been aborted.
+    const before = this.#starting.get(key) ?? Promise.resolve();
+    const started = before.catch(() => {}).then(() => this.#startOnce(options));
+    this.#starting.set(key, started);
+    try {
+      return await started;
+    } finally {
+      if (this.#starting.get(key) === started) this.#starting.delete(key);
+    }
+  }
+
+  /**
+   * Refuses new jobs, and starts none of those in the queue.
+   *
+   * @returns once no start is under way
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.allSettled([...this.#starting.values(), this.queued.close()]);
+  }
+
+  async #startOnce(options: StartOptions): Promise<Job> {
+    const { owner, requestId = "" } = options;
+    const { store, get } = this.#parts;
+    const known = requestId === "" ? undefined : await store.findByRequest(owner, requestId);
+    return known === undefined ? await this.#start(options) : await get(known.jobId);
+  }
+
+  async #start(options: StartOptions): Promise<Job> {
+    this.#checkOpen();
+    const { ids, policy, store, executor } = this.#parts;
+    const request = completeStart(ids.next(), options, policy);
+    const { jobId } = request;
+    const { owner, queue = false, signal, confirm } = options;
+    const job = newJob(options, request, executor.containment);
+    using slot = queue ? this.slots.acquireOrWait({ jobId, owner }) : this.slots.acquire(owner);
+    if (slot !== null) {
+      const undo = () => store.delete(jobId);
+      return await this.#launch(job, request, { slot, undo, signal, confirm });
+    }
+    const queued = { ...job, queuedAt: Date.now() };
+    return await this.queued.add(queued, async () => {
+      // What could not run now is not queued either.
+      await executor.prepare(request);
+      await executor.abandon(jobId);
+      signal?.throwIfAborted();
+      await confirm?.(queued);
+    });
+  }
+
+  async #launch(
+    job: Job,
+    request: LaunchRequest,
+    { slot, undo, signal, confirm = () => Promise.resolve() }:
+      & Pick<Turn, "slot" | "undo">
+      & { readonly [Name in "signal" | "confirm"]?: StartOptions[Name] | undefined },
+  ): Promise<Job> {
+    const { executor, active } = this.#parts;
+    const prepared = await executor.prepare(request);
+    let wasLaunched = false;
+    return await active.start(startingJob(job, prepared, executor.containment), {
+      launch: async () => {
+        this.#checkOpen();
+        wasLaunched = true;
+        const running = await executor.launch(job.jobId, signal && { signal });
+        slot.holdUntil(running.ended);
+        return running;
+      },
+      confirm,
+      abandon: () => executor.abandon(job.jobId),
+      undo: (error) => undo(error, wasLaunched),
+    });
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed) throw new JobWorkerError("unavailable", "The daemon is shutting down");
+  }
+}
