@@ -178,7 +178,10 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   if (handsOver) {
     diagnostics.info("Handing over: {reason}; the jobs go on", { reason });
     await engine.handOver();
-  } else diagnostics.info("Shutting down: {reason}", { reason });
+  } else {
+    diagnostics.info("Shutting down: {reason}", { reason });
+    engine.requireAnswers();
+  }
   return keeper.alive > 0 ? 0 : 1;
 }
 

@@ -1,3 +1,5 @@
+import { abortable } from "../async/abortable.ts";
+import { delay } from "../async/delay.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { ExecutorClient } from "../executor/client.ts";
 import { EndedJob } from "../executor/ended_job.ts";
@@ -19,7 +21,12 @@ import type { ShellEnd } from "../process/proc_shell.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import { lastWords, processEnded, startExecutor } from "./executor_process.ts";
+import { killProcess, lastWords, processEnded, startExecutor } from "./executor_process.ts";
+import { isBusy } from "./is_busy.ts";
+
+/** How long an executor may take to answer when it must, and how often it is asked. */
+const ANSWER_WITHIN_MS = 5_000;
+const ASK_EVERY_MS = 1_000;
 
 /** Options of {@linkcode ExecutorKeeper.open}. */
 export interface ExecutorKeeperOptions {
@@ -177,6 +184,37 @@ export class ExecutorKeeper implements Executor {
   /** Whether a service manager that restarts the daemon would leave every executor and its jobs alone. */
   get areApart(): boolean {
     return [...this.#clients.values()].every(({ hello }) => hello.isApart);
+  }
+
+  /**
+   * Kills executors that do not answer, until the signal: whoever waits for their jobs to end would wait for ever.
+   * What such an executor leaves is ended as if it had died. One that only has too much to do is left.
+   */
+  async killSilent(signal: AbortSignal): Promise<void> {
+    try {
+      for (;;) {
+        await Promise.all(
+          [...this.#clients.values()].map((client) => this.#killIfSilent(client, signal)),
+        );
+        await delay(ASK_EVERY_MS, { signal });
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
+  async #killIfSilent(client: ExecutorClient, signal: AbortSignal): Promise<void> {
+    const { pid } = client.hello;
+    const { setsid } = this.#options;
+    const timeout = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_WITHIN_MS)]);
+    const answer = abortable(client.call("progress", { jobIds: [] }), timeout);
+    if (await answer.then(() => true, () => client.isClosed)) return;
+    signal.throwIfAborted();
+    if (await isBusy(pid, { setsid, signal })) return;
+    diagnostics.error("Executor {pid} does not answer: it is killed, and its jobs with it", {
+      pid,
+    });
+    await killProcess(pid, setsid);
   }
 
   /** Has the executors go on when this is disposed of. Otherwise they end. */

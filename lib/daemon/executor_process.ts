@@ -78,3 +78,14 @@ export async function processEnded(pid: number, setsid: string): Promise<void> {
     await delay(nextWait());
   }
 }
+
+/**
+ * Ends a process by SIGKILL, which works on a suspended one, too.
+ *
+ * @param setsid absolute path of setsid(1): a shell does it, because Deno lets a process with scoped permissions
+ *   signal nobody
+ */
+export async function killProcess(pid: number, setsid: string): Promise<void> {
+  await using groups = new ProcessGroups({ setsid, sh: await findTool("sh") });
+  await groups.kill(pid);
+}

@@ -4,8 +4,8 @@ import type { ExecutorSettings } from "../executor/protocol.ts";
 import { ExecutorServer } from "../executor/server.ts";
 import { keepFileThread } from "../files/file_thread.ts";
 import { LogLibrary } from "../log/log_library.ts";
-import { connectionsOf } from "../net/connections.ts";
 import { VERSION_TEXT } from "../version.ts";
+import { ExecutorSocket } from "./executor_socket.ts";
 
 /** How long an executor without an engine goes on, if it has no job that it is to keep. */
 const LINGER_MS = 2_000;
@@ -79,29 +79,22 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
     // What changes meanwhile, such as another failure to store an outcome, does not begin it anew.
     timer ??= setTimeout(() => ending.resolve(), LINGER_MS);
   };
-  const listener = Deno.listen({ transport: "unix", path: socket });
-  await Deno.chmod(socket, 0o600);
-  const own = await Deno.lstat(socket);
-  const serving = serve(connectionsOf(listener, options.logs), server);
+  // One without jobs ends when its engine has left.
+  const listening = await ExecutorSocket.listen(
+    socket,
+    () => server.isConnected || server.size > 0,
+  );
+  const serving = serve(listening.connections(options.logs), server);
   await pipes.output.getWriter().write(new TextEncoder().encode(READY));
   endIfUseless();
   await ending.promise;
   clearTimeout(timer);
-  // Closing it removes what is at its path, which is another executor's socket if that took us for dead.
-  const isOwn = await isSame(socket, own);
   // First, so that an engine which cannot connect any more sees that this is no crash.
-  if (isOwn) listener.close();
+  const isClosed = await listening.close();
   await server.killAll();
   await server.close();
-  if (isOwn) await serving;
+  if (isClosed) await serving;
   return 0;
-}
-
-/** Whether there is still the same file. Inodes are used again. */
-async function isSame(path: string, file: Deno.FileInfo): Promise<boolean> {
-  const there = await Deno.lstat(path).catch(() => null);
-  return there?.dev === file.dev && there.ino === file.ino &&
-    there.mtime?.getTime() === file.mtime?.getTime();
 }
 
 /** Serves one engine after the other. */

@@ -68,6 +68,8 @@ export class JobEngine implements AsyncDisposable {
   readonly #shutdownGraceMs: number;
   readonly #resources: AsyncDisposableStack;
   #handedOver = false;
+  #requiring: Promise<void> | null = null;
+  readonly #ended = new AbortController();
 
   private constructor(parts: {
     readonly worker: Worker;
@@ -237,12 +239,20 @@ export class JobEngine implements AsyncDisposable {
     this.#executor.handOver();
   }
 
+  /** Has executors that do not answer killed from now on: nothing that waits for one may hold up the end. */
+  requireAnswers(): void {
+    this.#requiring ??= this.#executor.killSilent(this.#ended.signal);
+  }
+
   /** Ends all jobs, as the options say, unless they were handed over, and closes what they were recorded in. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#handedOver) {
+      this.requireAnswers();
       await this.#worker.shutdown({ gracePeriodMs: this.#shutdownGraceMs });
     }
     await this.#resources.disposeAsync();
+    this.#ended.abort();
+    await this.#requiring;
   }
 }
 

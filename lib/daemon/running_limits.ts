@@ -12,7 +12,7 @@ import type { SlotLimits } from "../worker/job_slots.ts";
 export const DESCRIPTORS_PER_JOB = 6;
 
 /**
- * What an executor needs besides: 29 for its sockets, the shell that asks the kernel and what Deno has open
+ * What an executor needs besides: 32 for its sockets, the shell that asks the kernel and what Deno has open
  * [measured], and the rest for the files of a few flushes, another shell, the connection of another engine, and the
  * ends of the pipes of a process that is just being started.
  */

@@ -1,4 +1,5 @@
 import { beganAt, statusOf } from "../../lib/worker/mod.ts";
+import { executorSockets } from "../../lib/daemon/data_directory.ts";
 import { assert } from "../assert.ts";
 import { allProcesses, BOTH, FROM_START, temporaryDirectory, until } from "../worker/fixture.ts";
 import { executorsIn } from "./executor_fixture.ts";
@@ -131,4 +132,42 @@ Deno.test("A socket with nobody behind it is no executor, and what ran there is 
   assert.deepEqual(second.lost.map((job) => job.jobId), [jobId]);
   const ended = await second.worker.wait(await start(second.worker, "exit 6"));
   assert.deepEqual(ended.end?.exitStatus, { code: 6 });
+});
+
+Deno.test("An executor makes its socket again that is removed, and the next worker takes its jobs up", async () => {
+  await using directory = await temporaryDirectory();
+  const [socket = ""] = executorSockets(directory.path);
+  const isThere = async () => {
+    const info = await Deno.lstat(socket).catch(() => null);
+    return info !== null && info.isSocket === true && (info.mode ?? 0) % 0o1000 === 0o600;
+  };
+  const first = await openWorker(directory.path);
+  const jobId = await start(first.worker, "read line; exit 5", { hasInput: true });
+  const ways = [
+    () => Deno.remove(socket),
+    () => Deno.rename(socket, `${directory.path}/moved`),
+    () => Deno.remove(socket),
+  ];
+  for (const [time, remove] of ways.entries()) {
+    // Twice while somebody is connected, and then while nobody is.
+    if (time === 2) await first.handOver();
+    await remove();
+    await until(isThere);
+  }
+  await using second = await openWorker(directory.path);
+  assert.deepEqual(second.lost, []);
+  await second.worker.closeInput(jobId);
+  assert.deepEqual((await second.worker.wait(jobId)).end?.exitStatus, { code: 5 });
+});
+
+Deno.test("An executor leaves alone what is in the place of its socket, and ends with its last job", async () => {
+  await using directory = await temporaryDirectory();
+  const [socket = ""] = executorSockets(directory.path);
+  const first = await openWorker(directory.path);
+  await start(first.worker, "sleep 0.5");
+  await Deno.writeTextFile(`${directory.path}/file`, "not ours");
+  await Deno.rename(`${directory.path}/file`, socket);
+  await first.handOver();
+  await until(async () => (await executorsIn(directory.path)).length === 0);
+  assert.equal(await Deno.readTextFile(socket), "not ours");
 });
