@@ -159,7 +159,7 @@ export class LocalExecutor implements Executor {
       groups: this.#groups,
       findCgroups: async () => this.#cgroups ?? await Cgroups.find(this.#groups.shell),
     });
-    for (const { job } of jobs) await this.#releaseUser(job.jobId);
+    await this.#users?.releaseLeft(jobs.map(({ job }) => job.jobId), this.#options.onFault);
     return { held: [], isComplete: false };
   }
 

@@ -144,15 +144,15 @@ export class DynamicUsers {
   }
 
   /**
-   * Ends all that runs as the user of a job, removes what it has left, and gives the user free. Does nothing for a
-   * job without one.
+   * Ends all that runs as the user of one of our jobs, removes what it has left, and gives the user free. Does nothing
+   * for a job without one.
    *
    * @throws if something is left: nobody gets this user then
    */
   async release(jobId: string): Promise<void> {
     const { homes } = this.#options;
-    const uid = this.#uids.get(jobId) ?? await uidOf(jobId, homes);
-    if (uid === null) return;
+    const uid = this.#uids.get(jobId);
+    if (uid === undefined) return;
     this.#uids.delete(jobId);
     using _turn = await this.#cleaners.acquire(1);
     const code = await this.#clean(uid);
@@ -161,6 +161,22 @@ export class DynamicUsers {
       throw new Error(`User ${uid} stays taken, since ${why}; see "${homes}/${uid}"`);
     }
     this.#taken.delete(uid);
+  }
+
+  /** Does the same for jobs of executors that are gone. */
+  async releaseLeft(
+    jobIds: readonly string[],
+    onFault: (error: unknown, jobId: string) => void,
+  ): Promise<void> {
+    const { homes } = this.#options;
+    const left = new Set(jobIds);
+    for (const uid of await takenIn(homes)) {
+      const [jobId = ""] = await namesIn(`${homes}/${uid}`);
+      if (left.has(jobId)) this.#uids.set(jobId, uid);
+    }
+    await Promise.all(
+      jobIds.map((jobId) => this.release(jobId).catch((error) => onFault(error, jobId))),
+    );
   }
 
   /** Runs the script, if need be once there are a process and descriptors for it. Returns its exit status. */
@@ -206,16 +222,20 @@ export class DynamicUsers {
   }
 }
 
+/** The ids that are taken. */
 async function takenIn(homes: string): Promise<Set<number>> {
-  return new Set(await Array.fromAsync(Deno.readDir(homes), ({ name }) => Number(name)));
+  // On a file system of its own, there is `lost+found` as well.
+  return new Set((await namesIn(homes)).map(Number).filter(Number.isInteger));
 }
 
-/** The id of the user that another executor has made for a job; `null` if there is none. */
-async function uidOf(jobId: string, homes: string): Promise<number | null> {
-  for (const uid of await takenIn(homes)) {
-    if (await Deno.lstat(`${homes}/${uid}/${jobId}`).catch(() => null) !== null) return uid;
+/** What is in a directory, which may be gone by now. */
+async function namesIn(directory: string): Promise<string[]> {
+  try {
+    return await Array.fromAsync(Deno.readDir(directory), ({ name }) => name);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return [];
+    throw error;
   }
-  return null;
 }
 
 function cannotMake(claim: string, error: unknown): JobWorkerError {
