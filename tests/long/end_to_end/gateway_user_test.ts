@@ -7,7 +7,7 @@ import { ROOT } from "../../programs.ts";
 import { basic } from "../../rest/fixture.ts";
 import { rootTest } from "../../root.ts";
 import { until } from "../../worker/fixture.ts";
-import { asGateway, fieldOf, GATEWAY, gatewayOf, Stage } from "./gateway_stage.ts";
+import { asGateway, fieldOf, GATEWAY, gatewayOf, run, Stage } from "./gateway_stage.ts";
 
 async function pathsIn(directory: string): Promise<string[]> {
   const found: string[] = [];
@@ -65,6 +65,17 @@ rootTest(
       assert.ok(files.includes(`${data}/${name}`), name);
     }
     assert.equal(await asGateway(FIND_OPEN, ...files), `${data}/engine.sock\n`);
+    // Its group is let through, but not in.
+    const member = [
+      "--reuid=2",
+      `--regid=${GATEWAY.gid}`,
+      "--clear-groups",
+      "sh",
+      "-c",
+      FIND_OPEN,
+      "sh",
+    ];
+    assert.equal(await run("setpriv", ...member, ...files), "");
     // The test sees what is open.
     await Deno.chmod(`${data}/audit.log`, 0o644);
     assert.equal(
