@@ -69,5 +69,7 @@ export function taskArgs(task: "start" | "cli", directory: string): string[] {
   return ["run", `--config=${ROOT}deno.json`, "--frozen", ...args.slice(1), `${ROOT}${entry}`];
 }
 
-/** What a daemon must be told before it runs jobs as root, for those who run it as root. */
-export const AS_ROOT: readonly string[] = Deno.uid() === 0 ? ["--job-user=root"] : [];
+/** What a daemon must be told before it runs jobs and gateways as root, for those who run it as root. */
+export const AS_ROOT: readonly string[] = Deno.uid() === 0
+  ? ["--job-user=root", "--gateway-user=root"]
+  : [];

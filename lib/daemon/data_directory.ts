@@ -74,15 +74,21 @@ export async function opensToGroup(path: string, gid: number): Promise<boolean> 
 }
 
 /**
- * Lets a group through the data directory, to the socket in it that is meant for them. They cannot list what is
+ * Lets a group through the data directory, to the socket in it that is meant for one of them. They cannot list what is
  * there, and everything else in it is for its owner alone.
+ *
+ * @throws {JobWorkerError} `failed_precondition`; `unavailable` if that may pass
  */
 export async function openToGroup(path: string, gid: number): Promise<void> {
-  const info = await Deno.stat(path);
-  const mode = info.mode ?? 0;
-  if ((mode & ENTER.others) !== 0) return;
-  if (info.gid !== gid) await Deno.chown(path, null, gid);
-  if ((mode & ENTER.group) === 0) await Deno.chmod(path, (mode & 0o7777) | ENTER.group);
+  try {
+    const info = await Deno.stat(path);
+    const mode = info.mode ?? 0;
+    if ((mode & ENTER.others) !== 0) return;
+    if (info.gid !== gid) await Deno.chown(path, null, gid);
+    if ((mode & ENTER.group) === 0) await Deno.chmod(path, (mode & 0o7777) | ENTER.group);
+  } catch (error) {
+    throw cannotUse(path, error);
+  }
 }
 
 /** Flushes the name of a directory to the disk, if we may open its parent for that. */

@@ -79,7 +79,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await letGatewaysIn();
   await using server = await EngineServer.listen(engine.service, {
     path: socket,
-    gid: rights?.gid ?? null,
+    uid: rights?.uid ?? null,
     // A follower holds a socket and a file. Jobs hold nothing here, but in the executor.
     maxCalls,
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),

@@ -34,8 +34,6 @@ export async function startExecutor(
     ? []
     : [await findTool("setpriv"), NO_NEW_PRIVILEGES, "--"];
   const line = [...limit, ...executorCommand(setsid, executor)];
-  // The shell would make it readable for everybody.
-  await Deno.writeTextFile(errors, "", { mode: 0o600 });
   const child = new Deno.Command(setsid, {
     // It forks, so that the executor is no child of ours: whoever reaps orphans reaps it.
     args: ["--fork", sh, "-c", START_EXECUTOR, "sh", errors, ...line],

@@ -122,13 +122,15 @@ async function whyOutOfReach(
     return `another group than its own has rights in the data directory "${directory}"; run ` +
       `\`chmod g= ${directory}\``;
   }
+  // It may be a link.
+  const real = await Deno.realPath(directory).catch(() => directory);
   const program = Deno.build.standalone
     ? [Deno.execPath()]
     : [Deno.execPath(), fileURLToPath(Deno.mainModule)];
   const { code, text } = await programOutput(setsid, [
     ...await gatewayRights(rights, options),
     ...[await findTool("sh"), "-c", FIND_UNREACHABLE, "sh"],
-    ...[...program, dirname(directory)],
+    ...[...program, dirname(directory), dirname(real)],
   ]);
   if (code !== 0) {
     return "the daemon has not all rights of root, and so cannot run them as another user";

@@ -2,6 +2,8 @@
 # what whoever started the daemon has left to it ends here. Its standard error becomes the file ERRORS: it outlives
 # the daemon, whose own may be a pipe that nobody reads one day.
 
+# For us alone. The umask itself is for jobs to inherit as it is.
+(umask 077 && : >"$1")
 # The sockets of the gateways, and the like. A POSIX sh can name no descriptor beyond 9.
 exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&- 2>"$1"
 shift

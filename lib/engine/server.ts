@@ -55,8 +55,8 @@ const LISTEN_AGAIN_MS = { first: 20, last: 500 };
 export interface EngineServerOptions {
   /** Where to create the Unix socket, with mode 0600. Whatever is there is removed. */
   readonly path: string;
-  /** A group that may connect as well, by mode 0660; `null`, the default: none. */
-  readonly gid?: number | null;
+  /** Whose it is, besides root's; `null`, the default: our own user's. */
+  readonly uid?: number | null;
   /** Told of internal errors: the caller only learns that there was one. */
   readonly onFault: (error: unknown, method: string) => void;
   /** The most calls at once; each holds a descriptor or two. 4096 by default. */
@@ -120,7 +120,7 @@ export class EngineServer implements AsyncDisposable {
   }
 
   async #listen(): Promise<void> {
-    const { path, gid = null } = this.#options;
+    const { path, uid = null } = this.#options;
     try {
       await Deno.remove(path).catch((error) => {
         if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -135,8 +135,8 @@ export class EngineServer implements AsyncDisposable {
         // Whoever asks for the socket meanwhile waits for it, too.
         this.#restoring = this.#restoring.then(() => this.#listenAgain());
       });
-      if (gid !== null) await Deno.chown(path, null, gid);
-      await Deno.chmod(path, gid === null ? 0o600 : 0o660);
+      await Deno.chmod(path, 0o600);
+      if (uid !== null) await Deno.chown(path, uid, null);
       this.#socket = await identityOf(path) ?? "";
     } catch (error) {
       throw new JobWorkerError(

@@ -124,7 +124,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   assert.deepEqual(told.prunes, [{ retention }, { retention }]);
   assert.deepEqual(told.shutdown, { gracePeriodMs: 11_000 });
   const socket = `${path}/the-data/engine.sock`;
-  assert.deepEqual(told.server, { path: socket, gid: null, maxCalls: 250 });
+  assert.deepEqual(told.server, { path: socket, uid: null, maxCalls: 250 });
   assert.deepEqual(told.keeper, { count: 41, setsid: "/usr/bin/setsid", rights: null });
   assert.deepEqual(told.files, {
     cert: `${path}/the-cert`,

@@ -125,7 +125,10 @@ async function runAll(
       NO_COLOR: "1",
       WORKER_DAEMON_ADDRESS: "127.0.0.1:0",
       WORKER_DAEMON_REST_ADDRESS: "127.0.0.1:0",
-      ...AS_ROOT.length > 0 && { WORKER_DAEMON_JOB_USER: "root" },
+      ...AS_ROOT.length > 0 && {
+        WORKER_DAEMON_JOB_USER: "root",
+        WORKER_DAEMON_GATEWAY_USER: "root",
+      },
     },
     stdin: "null",
     signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -22,7 +22,7 @@ const AS_GATEWAY = await gatewayRights(GATEWAY, {
   inherited: { grpc: null, rest: null },
 });
 
-async function run(program: string, ...args: readonly string[]): Promise<string> {
+export async function run(program: string, ...args: readonly string[]): Promise<string> {
   const { code, stdout, stderr } = await new Deno.Command(program, { args: [...args] }).output();
   const [out = "", err = ""] = [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes));
   assert.equal(code, 0, err);

@@ -2,12 +2,12 @@
 import { setPassword } from "../../../lib/auth/password_file_edit.ts";
 import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
-import { failedDaemon } from "../../end_to_end/daemon.ts";
-import { ROOT } from "../../programs.ts";
+import { failedDaemon, TestDaemon } from "../../end_to_end/daemon.ts";
+import { IS_SOURCE, ROOT } from "../../programs.ts";
 import { basic } from "../../rest/fixture.ts";
 import { rootTest } from "../../root.ts";
 import { until } from "../../worker/fixture.ts";
-import { asGateway, fieldOf, GATEWAY, gatewayOf, Stage } from "./gateway_stage.ts";
+import { asGateway, fieldOf, GATEWAY, gatewayOf, run, Stage } from "./gateway_stage.ts";
 
 async function pathsIn(directory: string): Promise<string[]> {
   const found: string[] = [];
@@ -65,6 +65,17 @@ rootTest(
       assert.ok(files.includes(`${data}/${name}`), name);
     }
     assert.equal(await asGateway(FIND_OPEN, ...files), `${data}/engine.sock\n`);
+    // Its group is let through, but not in.
+    const member = [
+      "--reuid=2",
+      `--regid=${GATEWAY.gid}`,
+      "--clear-groups",
+      "sh",
+      "-c",
+      FIND_OPEN,
+      "sh",
+    ];
+    assert.equal(await run("setpriv", ...member, ...files), "");
     // The test sees what is open.
     await Deno.chmod(`${data}/audit.log`, 0o644);
     assert.equal(
@@ -182,6 +193,51 @@ rootTest(
     assert.match(stderr, /"daemon": that user may not read "\S+\/closed": see its mode/);
   },
 );
+
+/** Runs a program where there is a user whose gateways an executable takes by itself. */
+const WITH_USER = `
+grep -v '^job-worker-gateway:' /etc/passwd >"$1/passwd"
+echo 'job-worker-gateway:x:${GATEWAY.uid}:${GATEWAY.gid}::/:/usr/sbin/nologin' >>"$1/passwd"
+mount --make-rslave / && mount --bind "$1/passwd" /etc/passwd
+shift
+exec "$@"`;
+
+const canMount = Deno.uid() === 0 &&
+  (await new Deno.Command("unshare", { args: ["-m", "mount", "--make-rslave", "/"] }).output())
+    .success;
+
+Deno.test({
+  name:
+    `An executable's gateway runs as job-worker-gateway if there is such a user, and else the daemon says that it runs as root${
+      canMount ? "" : " (skipped: needs to mount)"
+    }`,
+  ignore: !canMount,
+  async fn() {
+    await using certificates = await TestCertificates.create();
+    await using stage = await Stage.make();
+    const starter = ["unshare", "-m", "sh", "-c", WITH_USER, "sh", stage.path];
+    await using daemon = await stage.start(certificates, { starter, args: ["--gateway-user="] });
+    assert.equal((await daemon.cli(["health"])).stdout, "serving\n");
+    const { stderr } = await daemon.outputs();
+    if (IS_SOURCE) {
+      assert.match(
+        stderr,
+        / WARNING The gateway, which faces the network, runs as root: from source, --gateway-user must /,
+      );
+      return;
+    }
+    assert.doesNotMatch(stderr, /root/);
+    await gatewayOf(daemon);
+    const plain = { args: ["--gateway-user=", "--job-user=nobody"] };
+    const users = await Deno.readTextFile("/etc/passwd");
+    if (/^job-worker-gateway:/m.test(users)) return;
+    await using other = await TestDaemon.start(certificates, plain);
+    assert.match(
+      (await other.outputs()).stderr,
+      / WARNING The gateway, .* runs as root: there is no user "job-worker-gateway" on this machine\n/,
+    );
+  },
+});
 
 function freePortBelow(end: number): number {
   for (let port = end - 1; port > 0; port--) {
