@@ -126,6 +126,25 @@ Deno.test("QueuedJobs.cancel() ends a job that is just being started, if it has 
   test.slots.acquire("bob");
 });
 
+Deno.test("QueuedJobs.left() tells that a job was taken out once that is recorded", async () => {
+  const test = new TestQueue(() => Promise.reject(new Error("Nothing is to be started")));
+  await test.add();
+  const writable = Promise.withResolvers<void>();
+  test.store.put = async (job) => {
+    await writable.promise;
+    await MemoryStore.prototype.put.call(test.store, job);
+  };
+  const cancelled = test.queue.cancel(JOB.jobId);
+  let hasLeft = false;
+  const left = test.left().then(() => hasLeft = true);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(hasLeft, false);
+  writable.resolve();
+  await left;
+  assert.equal((await test.store.get(JOB.jobId))?.end?.reason, "stopped");
+  await cancelled;
+});
+
 Deno.test("QueuedJobs.cancel() leaves a job alone that runs by then", async () => {
   const test = new TestQueue((job, _turn, store) =>
     store.put({ ...job, startedAt: 700, liveStatus: "running" })
