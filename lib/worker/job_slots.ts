@@ -57,13 +57,11 @@ export class JobSlots {
       case "maxRunningPerUser":
         throw exhausted(
           `user "${owner}" already has as many jobs running as one user may, ` +
-            `${this.#limits.maxRunningPerUser} (--max-running-per-user); stop one of them, or have the job ` +
-            "wait until one has ended (--queue)",
+            `${this.#limits.maxRunningPerUser} (--max-running-per-user); stop one of them, or ${this.#advice}`,
         );
       case "maxRunning":
         throw exhausted(
-          `as many jobs are running as may, ${this.#limits.maxRunning} (--max-running); have the job wait ` +
-            "until one has ended (--queue), or try again then",
+          `as many jobs are running as may, ${this.#limits.maxRunning} (--max-running); ${this.#advice}`,
         );
       case null:
         return this.#take(owner);
@@ -80,6 +78,8 @@ export class JobSlots {
     const { owner } = job;
     if (this.#fullLimit(owner) === null) return this.#take(owner);
     const { maxQueued, maxQueuedPerUser } = this.#limits;
+    // Without a queue, it is refused as one that may not wait.
+    if (maxQueued === 0) return this.acquire(owner);
     if (this.#waiting.sizeOf(owner) >= maxQueuedPerUser) {
       throw exhausted(
         `user "${owner}" already has as many jobs in the queue as one user may, ${maxQueuedPerUser} ` +
@@ -128,6 +128,13 @@ export class JobSlots {
   /** Gives nobody a turn any more. Those who wait keep waiting. */
   close(): void {
     this.#isClosed = true;
+  }
+
+  /** What to do about a limit on running jobs. */
+  get #advice(): string {
+    return this.#limits.maxQueued === 0
+      ? "try again when one has ended"
+      : "have the job wait until one has ended (--queue)";
   }
 
   /** The limit that an owner has reached: first the one that they can do something about. */

@@ -28,7 +28,7 @@ Deno.test("JobSlots has so many slots in all and for each owner, and says which 
   assert.throws(() => slots.acquire("bob"), {
     code: "resource_exhausted",
     message: "Cannot start the job: as many jobs are running as may, 3 (--max-running); " +
-      "have the job wait until one has ended (--queue), or try again then",
+      "have the job wait until one has ended (--queue)",
   });
   first[Symbol.dispose]();
   first[Symbol.dispose]();
@@ -111,6 +111,13 @@ Deno.test("JobSlots bounds how many wait, in all and for each owner, and says so
   });
   slots.leave("1");
   slots.acquireOrWait({ jobId: "4", owner: "bob" });
+  const { slots: withoutQueue } = slotsOf({ maxRunning: 1, maxRunningPerUser: 1, maxQueued: 0 });
+  withoutQueue.acquire("alice");
+  assert.throws(() => withoutQueue.acquireOrWait({ jobId: "1", owner: "bob" }), {
+    code: "resource_exhausted",
+    message: "Cannot start the job: as many jobs are running as may, 1 (--max-running); " +
+      "try again when one has ended",
+  });
 });
 
 Deno.test("JobSlots gives turns to all that rejoin, as if they had come one after the other", () => {
