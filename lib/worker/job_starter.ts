@@ -5,7 +5,7 @@ import type { JobStore } from "../job/job_store.ts";
 import type { Job } from "../job/types.ts";
 import type { ActiveJobs } from "./active_jobs.ts";
 import { JobSlots, type SlotLimits } from "./job_slots.ts";
-import { QueuedJobs, type Turn } from "./queued_jobs.ts";
+import { isScarcity, QueuedJobs, type Turn } from "./queued_jobs.ts";
 import {
   completeStart,
   newJob,
@@ -96,9 +96,13 @@ export class JobStarter {
     }
     const queued = { ...job, queuedAt: Date.now() };
     return await this.queued.add(queued, async () => {
-      // What could not run now is not queued either.
-      await executor.prepare(request);
-      await executor.abandon(jobId);
+      try {
+        await executor.prepare(request);
+        await executor.abandon(jobId);
+      } catch (error) {
+        // What could not run now is not queued either, unless it lacks what others give back, such as a user.
+        if (!isScarcity(error)) throw error;
+      }
       signal?.throwIfAborted();
       await confirm?.(queued);
     });

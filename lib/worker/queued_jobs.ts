@@ -280,7 +280,14 @@ export class QueuedJobs {
 
 /** What a busy or full machine may be able to do a little later. */
 function isPassing(error: unknown): boolean {
-  return error instanceof JobWorkerError && error.code === "unavailable";
+  return (error instanceof JobWorkerError && error.code === "unavailable") || isScarcity(error);
+}
+
+/** Whether a start has failed for want of what others have, and will give back: descriptors, processes, users. */
+export function isScarcity(error: unknown): boolean {
+  // A command that is too long stays so.
+  return error instanceof JobWorkerError && error.code === "resource_exhausted" &&
+    error.reason !== "E2BIG";
 }
 
 function stoppedEnd(): JobEnd {

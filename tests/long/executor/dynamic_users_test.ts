@@ -5,6 +5,7 @@
  */
 
 import { JobWorkerError } from "../../../lib/errors.ts";
+import { statusOf } from "../../../lib/worker/mod.ts";
 import { assert } from "../../assert.ts";
 import { executorsIn } from "../../daemon/executor_fixture.ts";
 import { openWorker, outputOf, start } from "../../daemon/worker_fixture.ts";
@@ -105,6 +106,20 @@ rootTest(
     assert.equal((await worker.get(again)).execution.user, users[0]);
   },
 );
+
+rootTest("A job that waits gets the user that another gives back", async () => {
+  await using test = await directories(1);
+  await using apart = await openWorker(test.data, { jobUids: test.jobUids }, { maxRunning: 1 });
+  const { worker } = apart;
+  const first = await start(worker, "exec sleep 1000");
+  const command = { name: "sh", args: ["-c", "id -u; ls -A"] };
+  const queued = await Promise.all(
+    [1, 2].map(() => worker.start({ command, owner: "alice", queue: true })),
+  );
+  assert.deepEqual(queued.map(statusOf), ["queued", "queued"]);
+  await worker.stop(first);
+  for (const { jobId } of queued) assert.equal(await outputOf(worker, jobId), `${FIRST}\n`);
+});
 
 rootTest("The user of a job stays its own through the restarts of all around it", async () => {
   await using test = await directories(2);
