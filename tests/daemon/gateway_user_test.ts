@@ -63,18 +63,32 @@ Deno.test("findGatewayUser() takes the daemon's own user, and no name that nobod
   });
 });
 
-rootTest("findGatewayUser() takes no user that jobs may run as, whatever its name", async () => {
-  await using directory = await temporaryDirectory();
-  await Deno.chmod(directory.path, 0o755);
-  const dataDir = `${directory.path}/data`;
-  const find = (jobUser: string, ...allowUsers: string[]) =>
-    findGatewayUser({ ...OPTIONS, dataDir, gatewayUser: "daemon", jobUser, allowUsers }, SETSID);
-  const message = /act as any client/;
-  await assert.rejects(find("daemon"), { code: "failed_precondition", message });
-  await assert.rejects(find("nobody", "bin", "daemon"), { code: "failed_precondition", message });
-  await Deno.mkdir(dataDir, { mode: 0o750 });
-  await assert.rejects(find("nobody"), { message: /another group .* run `chmod g= / });
-  await Deno.chmod(dataDir, 0o700);
-  await Deno.chmod(directory.path, 0o700);
-  await assert.rejects(find("nobody"), { message: /that user may not read "\// });
-});
+rootTest(
+  "findGatewayUser() takes no user that jobs may run as, and none who could not be a gateway",
+  async () => {
+    await using directory = await temporaryDirectory();
+    await Deno.chmod(directory.path, 0o755);
+    const dataDir = `${directory.path}/data`;
+    const find = (jobUser: string, ...allowUsers: string[]) =>
+      findGatewayUser({ ...OPTIONS, dataDir, gatewayUser: "daemon", jobUser, allowUsers }, SETSID);
+    const message = /act as any client/;
+    await assert.rejects(find("daemon"), { code: "failed_precondition", message });
+    await assert.rejects(find("nobody", "bin", "daemon"), { code: "failed_precondition", message });
+    // As root in a container may be.
+    const setsid = `${directory.path}/setsid`;
+    await Deno.writeTextFile(
+      setsid,
+      '#!/bin/sh\nexec setpriv --bounding-set=-chown,-kill setsid "$@"\n',
+      { mode: 0o755 },
+    );
+    const options = { ...OPTIONS, dataDir, gatewayUser: "daemon", jobUser: "nobody" };
+    await assert.rejects(findGatewayUser(options, setsid), {
+      message: '--gateway-user "daemon": the daemon lacks what that takes: CAP_CHOWN, CAP_KILL',
+    });
+    await Deno.mkdir(dataDir, { mode: 0o750 });
+    await assert.rejects(find("nobody"), { message: /another group .* run `chmod g= / });
+    await Deno.chmod(dataDir, 0o700);
+    await Deno.chmod(directory.path, 0o700);
+    await assert.rejects(find("nobody"), { message: /that user may not read "\// });
+  },
+);
