@@ -107,7 +107,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   }
   if (await bindsJobs(options, setsid)) {
     diagnostics.warn(
-      "Jobs of root, and jobs that gain rights, will lack some: the unit of this service bounds them, see its comments",
+      "Jobs of root, and jobs that gain rights, will lack some: this service is bound, see the comments in its unit",
     );
   }
   if (engine.adopted > 0) {

@@ -110,6 +110,21 @@ const FIND_UNREACHABLE = `for path; do
   if [ -d "$path" ]; then [ -x "$path" ]; else [ -r "$path" ]; fi || { printf %s "$path"; exit; }
 done`;
 
+/** Prints the capabilities that it has, see proc_pid_status(5). */
+const READ_CAPABILITIES =
+  'while read -r name value; do [ "$name" != CapEff: ] || echo "$value"; done </proc/self/status';
+
+/** What it takes to run a process as another user, to end it, and to give it a socket: see capabilities(7). */
+const NEEDED = { CAP_CHOWN: 0n, CAP_KILL: 5n, CAP_SETGID: 6n, CAP_SETUID: 7n };
+
+/** Those of them that we lack, as root in a container may. */
+async function lacking(setsid: string, sh: string): Promise<string[]> {
+  const { text } = await programOutput(setsid, [sh, "-c", READ_CAPABILITIES]);
+  const own = BigInt(`0x${text.trim() || "0"}`);
+  return Object.entries(NEEDED).filter(([, number]) => (own >> number & 1n) === 0n)
+    .map(([name]) => name);
+}
+
 /** Why a gateway with these rights could not start, or not talk to the engine; `null` if it could. */
 async function whyOutOfReach(
   rights: Rights,
@@ -127,14 +142,15 @@ async function whyOutOfReach(
   const program = Deno.build.standalone
     ? [Deno.execPath()]
     : [Deno.execPath(), fileURLToPath(Deno.mainModule)];
+  const sh = await findTool("sh");
+  const missing = await lacking(setsid, sh);
+  if (missing.length > 0) return `the daemon lacks what that takes: ${missing.join(", ")}`;
   const { code, text } = await programOutput(setsid, [
     ...await gatewayRights(rights, options),
-    ...[await findTool("sh"), "-c", FIND_UNREACHABLE, "sh"],
+    ...[sh, "-c", FIND_UNREACHABLE, "sh"],
     ...[...program, dirname(directory), dirname(real)],
   ]);
-  if (code !== 0) {
-    return "the daemon has not all rights of root, and so cannot run them as another user";
-  }
+  if (code !== 0) return "setpriv(1) cannot give them that user's rights";
   return text === ""
     ? null
     : `that user may not read "${text}": see its mode, and those of the directories above it`;

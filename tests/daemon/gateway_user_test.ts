@@ -75,7 +75,18 @@ rootTest("findGatewayUser() takes no user that cannot get to the engine", async 
   await using directory = await temporaryDirectory();
   await Deno.chmod(directory.path, 0o755);
   const dataDir = `${directory.path}/data`;
-  const find = () => findGatewayUser({ ...OPTIONS, dataDir, gatewayUser: "daemon" }, SETSID);
+  const find = (setsid = SETSID) =>
+    findGatewayUser({ ...OPTIONS, dataDir, gatewayUser: "daemon" }, setsid);
+  // As root in a container may be.
+  const setsid = `${directory.path}/setsid`;
+  await Deno.writeTextFile(
+    setsid,
+    '#!/bin/sh\nexec setpriv --bounding-set=-chown,-kill setsid "$@"\n',
+    { mode: 0o755 },
+  );
+  await assert.rejects(find(setsid), {
+    message: '--gateway-user "daemon": the daemon lacks what that takes: CAP_CHOWN, CAP_KILL',
+  });
   await Deno.mkdir(dataDir, { mode: 0o750 });
   await assert.rejects(find(), { message: /another group .* run `chmod g= / });
   await Deno.chmod(dataDir, 0o700);
