@@ -1,4 +1,9 @@
-import type { AuditBatch, AuditRecord, StreamAuditRequest } from "../service/job_service.ts";
+import type {
+  AuditBatch,
+  AuditGap,
+  AuditRecord,
+  StreamAuditRequest,
+} from "../service/job_service.ts";
 import type * as wire from "./gen/jobworker.ts";
 import { readMs, writeTimestamp } from "./wire_values.ts";
 
@@ -12,12 +17,28 @@ export function writeStreamAuditRequest(request: StreamAuditRequest): wire.Strea
   return { ...rest, since: since === undefined ? null : writeTimestamp(since) };
 }
 
-export function readAuditBatch({ records, position }: wire.StreamAuditResponse): AuditBatch {
-  return { records: records.map(readAuditRecord), position };
+export function readAuditBatch(response: wire.StreamAuditResponse): AuditBatch {
+  const { records, position, gap } = response;
+  return {
+    records: records.map(readAuditRecord),
+    position,
+    ...(gap !== null && { gap: readAuditGap(gap) }),
+  };
 }
 
-export function writeAuditBatch({ records, position }: AuditBatch): wire.StreamAuditResponse {
-  return { records: records.map(writeAuditRecord), position };
+export function writeAuditBatch({ records, position, gap }: AuditBatch): wire.StreamAuditResponse {
+  return {
+    records: records.map(writeAuditRecord),
+    position,
+    gap: gap === undefined ? null : { from: writeTimestamp(gap.from), to: writeTimestamp(gap.to) },
+  };
+}
+
+function readAuditGap({ from, to }: wire.AuditGap): AuditGap {
+  return {
+    from: from === null ? 0 : readMs(from, "gap.from"),
+    to: to === null ? 0 : readMs(to, "gap.to"),
+  };
 }
 
 function readAuditRecord(record: wire.AuditRecord): AuditRecord {

@@ -39,8 +39,16 @@ export interface AuditRecord {
   readonly damaged?: { readonly from: number; readonly to: number };
 }
 
+/** What was written between two moments, in milliseconds since the Unix epoch, and is gone. */
+export interface AuditGap {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** Some lines, in the order in which they were written. */
 export interface AuditBatch {
+  /** What was removed before it was read, just before these lines. */
+  readonly gap?: AuditGap;
   readonly records: readonly AuditRecord[];
   /** Stands for all lines up to the last of these. */
   readonly position: string;
@@ -68,6 +76,11 @@ export function auditJson(record: AuditRecord): Readonly<Record<string, unknown>
     ...(lost > 0 && { lost }),
     ...(damaged !== undefined && { damaged }),
   };
+}
+
+/** A gap as it stands among the lines of JSON. */
+export function auditGapJson({ from, to }: AuditGap): Readonly<Record<string, unknown>> {
+  return { gap: { from: dateText(from), to: dateText(to) } };
 }
 
 /** The record on a line, whichever version of the daemon has written it; `null` if there is none. */

@@ -1,6 +1,6 @@
 import type { Context } from "hono";
 import { pullStream } from "../async/pull_stream.ts";
-import { auditJson } from "../job/audit_record.ts";
+import { auditGapJson, auditJson } from "../job/audit_record.ts";
 import type { Alike } from "../service/alike.ts";
 import type {
   AuditBatch,
@@ -83,7 +83,14 @@ async function* asLines(
   try {
     for await (const batch of withHeartbeat(batches, heartbeatMs)) {
       if (batch === null) yield encoder.encode("\n");
-      else if (batch.records.length > 0) yield encode(batch.records.map(auditJson));
+      else {
+        const { gap, records } = batch;
+        const lines = [
+          ...(gap === undefined ? [] : [auditGapJson(gap)]),
+          ...records.map(auditJson),
+        ];
+        if (lines.length > 0) yield encode(lines);
+      }
     }
   } catch (error) {
     yield encode([{ error: problemOf(known(error)) }]);

@@ -160,7 +160,9 @@ export const OPERATIONS = {
     answer: {
       status: 200,
       about: "The lines",
-      content: { "application/x-ndjson": schemas.auditLine.or(schemas.logProblem) },
+      content: {
+        "application/x-ndjson": schemas.auditLine.or(schemas.auditGap).or(schemas.logProblem),
+      },
     },
   },
   document: {

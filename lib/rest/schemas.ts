@@ -328,6 +328,12 @@ export const auditLine = z.object({ time: dateTime }).extend(auditFacts.shape).r
   id: "AuditLine",
 });
 
+export const auditGap = z.object({
+  gap: z.object({ from: dateTime, to: dateTime }).meta({
+    description: "What was written between these moments was removed before it was read.",
+  }),
+}).register(named, { id: "AuditGap" });
+
 // A field that only one of AuditRecord and the schema has does not compile.
 true satisfies Alike<keyof AuditRecord, keyof z.output<typeof auditLine>>;
 

@@ -7,15 +7,27 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import { readFully } from "../files/read_fully.ts";
-import { type AuditBatch, type AuditRecord, readAuditRecord } from "../job/audit_record.ts";
+import {
+  type AuditBatch,
+  type AuditGap,
+  type AuditRecord,
+  readAuditRecord,
+} from "../job/audit_record.ts";
 import { type TrailFile, trailFiles, writtenAt } from "./audit_files.ts";
 import type { StreamAuditRequest } from "./job_service.ts";
 
 /** What a reader must know of a trail that is being written. */
 export interface GrowingTrail {
   readonly path: string;
-  /** The file that is written to, by its inode, and its length as far as it is on the disk, in bytes. */
-  readonly current: { readonly ino: number | null; readonly size: number };
+  /**
+   * The file that is written to, by its inode, how many came before it, and its length as far as it is on the disk, in
+   * bytes.
+   */
+  readonly current: {
+    readonly ino: number | null;
+    readonly number: number;
+    readonly size: number;
+  };
   /** Settles once there is more, or another file. */
   grown(): Promise<void>;
 }
@@ -46,7 +58,7 @@ export async function* readTrail(
       const isLast = place.ino === end?.ino;
       const isOver = place.ino !== ino;
       yield* place.read(isLast ? end.size : isOver ? Infinity : size, matches, signal);
-      const next = isOver && !isLast ? await placeAfter(trail.path, place) : null;
+      const next = isOver && !isLast ? await placeAfter(trail, place) : null;
       if (next !== null) {
         place[Symbol.dispose]();
         place = next;
@@ -70,11 +82,11 @@ function matcher(request: StreamAuditRequest): (record: AuditRecord) => boolean 
 
 /** Where to begin. */
 async function firstPlace(
-  { path }: GrowingTrail,
+  trail: GrowingTrail,
   { position, since = -Infinity }: StreamAuditRequest,
 ): Promise<Place> {
   const [key = "", offset = ""] = position.split(":");
-  return await placeIn(path, async (files, open) => {
+  return await placeIn(trail, async (files, open) => {
     if (position === "") {
       const last = files.length - 1;
       const first = files.findIndex((file, at) => at === last || writtenAt(file) >= since);
@@ -100,8 +112,8 @@ function none(position: string): never {
 }
 
 /** The beginning of the file that was begun after another; `null` if there is none yet. */
-async function placeAfter(path: string, last: Place): Promise<Place | null> {
-  return await placeIn(path, async (files, open) => {
+async function placeAfter(trail: GrowingTrail, last: Place): Promise<Place | null> {
+  const next = await placeIn(trail, async (files, open) => {
     const at = files.findIndex(({ info }) => info.ino === last.ino);
     // The one that was read may have been removed meanwhile, with others behind it.
     const later = at >= 0
@@ -109,24 +121,32 @@ async function placeAfter(path: string, last: Place): Promise<Place | null> {
       : files.filter((file) => writtenAt(file) >= last.writtenAt);
     return await open(later[0], 0);
   });
+  if (next !== null && next.number > last.number + 1) next.gapFrom = last.readUntil;
+  return next;
 }
 
 /** Chooses a place in one of the files, again if one was renamed or removed before it was opened. */
 async function placeIn(
-  path: string,
+  trail: GrowingTrail,
   choose: (
     files: readonly TrailFile[],
     open: (file: TrailFile | undefined, offset: number) => Promise<Place | null>,
   ) => Promise<Place | null>,
 ): Promise<Place | null> {
   for (;;) {
+    const { ino, number } = trail.current;
+    const files = await trailFiles(trail.path);
+    const found = files.findIndex(({ info }) => info.ino === ino);
+    // If somebody has removed it, it comes after those that are left.
+    const current = found >= 0 ? found : files.length;
     let isStale = false;
-    const place = await choose(await trailFiles(path), async (file, offset) => {
-      const place = file === undefined ? null : await Place.open(file, offset);
-      isStale ||= file !== undefined && place === null;
+    const place = await choose(files, async (file, offset) => {
+      if (file === undefined) return null;
+      const place = await Place.open(file, offset, number - current + files.indexOf(file));
+      isStale ||= place === null;
       return place;
     });
-    if (!isStale) return place;
+    if (!isStale && number === trail.current.number) return place;
     place?.[Symbol.dispose]();
   }
 }
@@ -136,22 +156,36 @@ class Place implements Disposable {
   readonly ino: number | null;
   /** When the file was last written to before it was opened, in milliseconds since the Unix epoch. */
   readonly writtenAt: number;
+  /** Counts the files of the trail, as `GrowingTrail.current` does. */
+  readonly number: number;
+  /** The time of the last line that was read, or when the file was last written to. */
+  readUntil: number;
+  /** The time of the last line before this file that was read, if others have been removed in between. */
+  gapFrom: number | null = null;
   readonly #file: Deno.FsFile;
   #offset: number;
   #key = "";
 
-  private constructor(file: Deno.FsFile, listed: TrailFile, offset: number) {
+  private constructor(
+    file: Deno.FsFile,
+    listed: TrailFile,
+    { offset, number }: { readonly offset: number; readonly number: number },
+  ) {
     this.#file = file;
+    this.number = number;
     this.ino = listed.info.ino;
     this.writtenAt = writtenAt(listed);
+    this.readUntil = this.writtenAt;
     this.#offset = offset;
   }
 
   /** `null` if the file has been removed or renamed since it was listed. */
-  static async open(listed: TrailFile, offset: number): Promise<Place | null> {
+  static async open(listed: TrailFile, offset: number, number: number): Promise<Place | null> {
     try {
       const file = await Deno.open(listed.path);
-      if ((await file.stat()).ino === listed.info.ino) return new Place(file, listed, offset);
+      if ((await file.stat()).ino === listed.info.ino) {
+        return new Place(file, listed, { offset, number });
+      }
       file.close();
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
@@ -182,11 +216,22 @@ class Place implements Disposable {
       signal.throwIfAborted();
       const lines = await this.#nextLines(end);
       if (lines === null) return;
-      const records = lines.split("\n").map(readAuditRecord)
-        .filter((record) => record !== null).filter(matches);
-      if (records.length === 0) continue;
-      yield { records, position: `${await this.key()}:${this.#offset}` };
+      const all = lines.split("\n").map(readAuditRecord).filter((record) => record !== null);
+      const gap = this.#gapBefore(all[0]);
+      this.readUntil = all.at(-1)?.time ?? this.readUntil;
+      const records = all.filter(matches);
+      if (records.length === 0 && gap === null) continue;
+      const position = `${await this.key()}:${this.#offset}`;
+      yield { records, position, ...(gap !== null && { gap }) };
     }
+  }
+
+  /** What has been removed before the first line that is read. */
+  #gapBefore(first: AuditRecord | undefined): AuditGap | null {
+    if (this.gapFrom === null || first === undefined) return null;
+    const gap = { from: this.gapFrom, to: first.time };
+    this.gapFrom = null;
+    return gap;
   }
 
   /** Some whole lines before an offset; `null` if there are no more. */

@@ -20,7 +20,7 @@ import type {
   LogStream,
 } from "../job/types.ts";
 
-export type { AuditBatch, AuditRecord } from "../job/audit_record.ts";
+export type { AuditBatch, AuditGap, AuditRecord } from "../job/audit_record.ts";
 export type {
   Command,
   Execution,

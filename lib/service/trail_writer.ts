@@ -43,6 +43,8 @@ export class TrailWriter implements GrowingTrail, AsyncDisposable {
   readonly #onFault: (error: unknown) => void;
   readonly #bounds: AuditBounds;
   #trail: Trail;
+  /** How many files came before it since the start. */
+  #number = 0;
   /** When the first line of the file was written, in milliseconds since the Unix epoch. */
   #begunAt: number | null;
   #isRenamed = false;
@@ -104,8 +106,8 @@ export class TrailWriter implements GrowingTrail, AsyncDisposable {
     }
   }
 
-  get current(): { readonly ino: number | null; readonly size: number } {
-    return { ino: this.#trail.ino, size: this.#flushedSize };
+  get current(): GrowingTrail["current"] {
+    return { ino: this.#trail.ino, number: this.#number, size: this.#flushedSize };
   }
 
   grown(): Promise<void> {
@@ -338,6 +340,8 @@ export class TrailWriter implements GrowingTrail, AsyncDisposable {
       this.#written = [];
       this.#tornFrom = null;
       this.#trail.close();
+      // It is the same if nobody had renamed it.
+      if (next.ino !== this.#trail.ino) this.#number++;
       this.#trail = next;
       this.#begunAt = next.begunAt;
       this.#flushedSize = next.size;

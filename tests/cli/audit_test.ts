@@ -55,6 +55,26 @@ Deno.test("audit --json prints each line as the trail has it", async () => {
   ]);
 });
 
+Deno.test("audit says what is missing, with --json among the lines", async () => {
+  const streamAudit: JobClient["streamAudit"] = async function* () {
+    yield await Promise.resolve({ records: [NOTHING], position: "x", gap: { from: 0, to: 1_000 } });
+  };
+  const [plain, json] = [new FakeIo({ streamAudit }), new FakeIo({ streamAudit })];
+  assert.equal(await main(["audit", "--follow"], plain), 0);
+  assert.equal(
+    plain.stderr.text,
+    "worker-cli: What was written between 1970-01-01T00:00:00.000Z and 1970-01-01T00:00:01.000Z is missing: " +
+      "it was removed to keep the audit trail within its bounds before it could be read\n",
+  );
+  assert.match(plain.stdout.text, /^1970-[^\n]*\n$/);
+  assert.equal(await main(["audit", "--json"], json), 0);
+  assert.deepEqual(json.stdout.text.split("\n"), [
+    '{"gap":{"from":"1970-01-01T00:00:00.000Z","to":"1970-01-01T00:00:01.000Z"}}',
+    '{"time":"1970-01-01T00:00:00.000Z"}',
+    "",
+  ]);
+});
+
 Deno.test("audit prints nothing of an empty trail", async () => {
   assert.equal(await printed([]), "");
 });

@@ -7,6 +7,7 @@ import { WHOLE_RECORD } from "../service/samples.ts";
 import { TestApp } from "./fixture.ts";
 
 const EMPTY: AuditBatch = { records: [], position: "" };
+const GAP = '{"gap":{"from":"1970-01-01T00:00:00.000Z","to":"1970-01-01T00:00:01.000Z"}}';
 const LINE = JSON.stringify(auditJson(WHOLE_RECORD));
 
 /** An application whose service answers so, and what it was asked. */
@@ -23,12 +24,13 @@ Deno.test("GET /v1/audit has a line of JSON for each line, as the trail has it",
   const { api, requests } = appOf(async function* () {
     yield await Promise.resolve(EMPTY);
     yield { records: [WHOLE_RECORD, WHOLE_RECORD], position: "x" };
+    yield { records: [WHOLE_RECORD], position: "x", gap: { from: 0, to: 1_000 } };
   });
   const query =
     "user=dora&jobIdPrefix=0189&method=login&denied=1&since=1970-01-01T00:00:05Z&follow=1";
   const response = await api.request(`/v1/audit?${query}`);
   assert.equal(response.headers.get("content-type"), "application/x-ndjson");
-  assert.equal(await response.text(), `${LINE}\n${LINE}\n`);
+  assert.equal(await response.text(), `${LINE}\n${LINE}\n${GAP}\n${LINE}\n`);
   assert.deepEqual(requests, [{
     user: "dora",
     jobIdPrefix: "0189",

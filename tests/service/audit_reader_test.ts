@@ -4,7 +4,7 @@ import { trailFiles } from "../../lib/service/audit_files.ts";
 import { auditLine } from "../../lib/service/audit_line.ts";
 import { AuditLog } from "../../lib/service/audit_log.ts";
 import { readTrail } from "../../lib/service/audit_reader.ts";
-import type { AuditBatch, StreamAuditRequest } from "../../lib/service/job_service.ts";
+import type { AuditBatch, AuditGap, StreamAuditRequest } from "../../lib/service/job_service.ts";
 import { TrailWriter } from "../../lib/service/trail_writer.ts";
 import { assert } from "../assert.ts";
 import { watchFlushes } from "../failing_flush.ts";
@@ -28,6 +28,7 @@ function idsUpTo(count: number): string[] {
 /** Somebody who follows a trail, as long as it lives. */
 class Follower implements AsyncDisposable {
   readonly ids: string[] = [];
+  gaps = 0;
   position = "";
   readonly #leaving = new AbortController();
   readonly #done: Promise<void>;
@@ -58,7 +59,8 @@ class Follower implements AsyncDisposable {
   }
 
   async #follow(batches: AsyncIterable<AuditBatch>): Promise<void> {
-    for await (const { records, position } of batches) {
+    for await (const { gap, records, position } of batches) {
+      if (gap !== undefined) this.gaps++;
       this.ids.push(...records.map(({ jobId }) => jobId));
       this.position = position;
       this.#advanced.resolve();
@@ -144,6 +146,7 @@ Deno.test("AuditLog.read() follows the trail across its files, and loses and dou
   const ones = ids.filter((id) => id.startsWith("1"));
   await followers[1]?.has(ones.length);
   assert.deepEqual(followers[1]?.ids, ones);
+  assert.deepEqual(followers.map(({ gaps }) => gaps), [0, 0]);
 });
 
 Deno.test("AuditLog.read() ends with what there is when it begins", async () => {
@@ -220,7 +223,15 @@ Deno.test("readTrail() goes on with what is left if the file that it read is rem
   await using log = await AuditLog.open(path, unexpected, { limitBytes: 1_000, keep: 1 });
   await log.commit(entryOf("0"));
   const batches = log.read({ ...ALL_LINES, follow: true }, NEVER);
-  const next = async () => (await batches.next()).value?.records.map(({ jobId }) => jobId) ?? [];
+  const gaps: { gap: AuditGap; before: string }[] = [];
+  const times: number[] = [];
+  const next = async () => {
+    const { gap, records } = (await batches.next()).value ?? assert.fail("It has ended");
+    times.push(...records.map(({ time }) => time));
+    const ids = records.map(({ jobId }) => jobId);
+    if (gap !== undefined) gaps.push({ gap, before: ids[0] ?? "" });
+    return ids;
+  };
   assert.deepEqual([await next(), await next()], [["older"], ["0"]]);
   // It stands still, and meanwhile its file is moved aside and removed.
   const ids = idsUpTo(60);
@@ -228,10 +239,35 @@ Deno.test("readTrail() goes on with what is left if the file that it read is rem
   const seen: string[] = [];
   while (seen.at(-1) !== "59") seen.push(...await next());
   await batches.return();
+  // It is told from when to when, at the place where they are missing.
+  assert.equal(gaps.length, 1);
+  const { gap, before } = gaps[0] ?? assert.fail();
+  const missing = seen.findIndex((id, at) => at > 0 && Number(id) !== Number(seen[at - 1]) + 1);
+  assert.equal(before, seen[missing]);
+  // The first two lines were read before.
+  assert.deepEqual(gap, { from: times[missing + 1], to: times[missing + 2] });
   assert.ok(seen.length < 59);
   assert.deepEqual(seen.slice(-5), ids.slice(-5));
   assert.ok(!seen.includes("older"));
   assert.equal(new Set(seen).size, seen.length);
+});
+
+Deno.test("readTrail() tells of no gap if only the file is removed that it has read", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  const bounds = { limitBytes: 1, keep: 2 };
+  await using log = await AuditLog.open(path, unexpected, bounds);
+  await log.commit(entryOf("0"));
+  const batches = log.read({ ...ALL_LINES, follow: true }, NEVER);
+  assert.deepEqual((await batches.next()).value?.records.map(({ jobId }) => jobId), ["0"]);
+  // Each has a file of its own, and the first one is removed.
+  for (const id of ["1", "2"]) await log.commit(entryOf(id));
+  assert.equal((await trailFiles(path)).length, 3);
+  for (const id of ["1", "2"]) {
+    const { gap, records } = (await batches.next()).value ?? assert.fail();
+    assert.deepEqual([gap, records.map(({ jobId }) => jobId)], [undefined, [id]]);
+  }
+  await batches.return();
 });
 
 Deno.test("AuditLog.read() passes over what a power cut has damaged", async () => {

@@ -188,6 +188,10 @@ export const WHOLE_ANSWERS = {
   streamAudit: [{
     records: [WHOLE_RECORD, SHORT_RECORD],
     position: "0123456789abcdef:32",
+  }, {
+    records: [],
+    position: "0123456789abcdef:33",
+    gap: { from: 1_700_000_000_010, to: 1_700_000_000_011 },
   }],
 } as const satisfies {
   [Method in JobMethod]: Awaitable<ReturnType<JobService[Method]>>;

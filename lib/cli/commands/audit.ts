@@ -1,5 +1,10 @@
 import { abortable } from "../../async/abortable.ts";
-import { auditJson, type AuditRecord } from "../../job/audit_record.ts";
+import {
+  type AuditGap,
+  auditGapJson,
+  auditJson,
+  type AuditRecord,
+} from "../../job/audit_record.ts";
 import { dateText } from "../../job/job_words.ts";
 import { jsonLine, printable, shellWords } from "../../text/printable.ts";
 import type { Context } from "../context.ts";
@@ -15,12 +20,25 @@ export async function audit(context: Context, verb: AuditVerb): Promise<number> 
   const request = { user, jobIdPrefix, method, deniedOnly, ...from, follow, position: "" };
   const signal = io.interrupted;
   const line = settings.json ? (record: AuditRecord) => jsonLine(auditJson(record)) : tabbedLine;
-  for await (const { records } of client.streamAudit(request, { signal })) {
+  for await (const { gap, records } of client.streamAudit(request, { signal })) {
+    if (gap !== undefined) await abortable(printGap(context, gap), signal);
     if (records.length === 0) continue;
     // The reader may have stopped for ever, and must not keep us from leaving.
     await abortable(printLine(io.stdout, records.map(line).join("\n")), signal);
   }
   return 0;
+}
+
+/** Says what is missing before the next line. */
+async function printGap({ io, settings }: Context, gap: AuditGap): Promise<void> {
+  if (settings.json) return await printLine(io.stdout, jsonLine(auditGapJson(gap)));
+  await printLine(
+    io.stderr,
+    `worker-cli: What was written between ${dateText(gap.from)} and ${
+      dateText(gap.to)
+    } is missing: ` +
+      "it was removed to keep the audit trail within its bounds before it could be read",
+  );
 }
 
 function tabbedLine(record: AuditRecord): string {

@@ -333,6 +333,12 @@ export interface StreamAuditRequest {
 export interface StreamAuditResponse {
   readonly records: readonly AuditRecord[];
   readonly position: string;
+  readonly gap: AuditGap | null;
+}
+
+export interface AuditGap {
+  readonly from: Timestamp | null;
+  readonly to: Timestamp | null;
 }
 
 export type AuditRecord = {
