@@ -64,7 +64,8 @@ async function used(daemon: TestDaemon): Promise<void> {
   await until(() => hasEnded(leader));
   assert.equal((await run("--", "echo", "next")).stdout, "next\n");
 
-  const { pid: old } = await gatewayOf(daemon);
+  const { pid: old, status } = await gatewayOf(daemon);
+  assert.equal(BigInt(`0x${fieldOf(status, "CapBnd")}`), 0n);
   Deno.kill(daemon.pid, "SIGHUP");
   await until(async () => (await gatewayOf(daemon)).pid !== old);
   assert.equal((await daemon.cli(["health"])).stdout, "serving\n");
