@@ -4,6 +4,7 @@ import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import { executorsIn } from "../../daemon/executor_fixture.ts";
 import type { TestDaemon } from "../../end_to_end/daemon.ts";
+import { ROOT } from "../../programs.ts";
 import { rootTest } from "../../root.ts";
 import { processStat, until } from "../../worker/fixture.ts";
 import { fieldOf, gatewayOf, Stage } from "../end_to_end/gateway_stage.ts";
@@ -63,7 +64,8 @@ async function used(daemon: TestDaemon): Promise<void> {
   await until(() => hasEnded(leader));
   assert.equal((await run("--", "echo", "next")).stdout, "next\n");
 
-  const { pid: old } = await gatewayOf(daemon);
+  const { pid: old, status } = await gatewayOf(daemon);
+  assert.equal(BigInt(`0x${fieldOf(status, "CapBnd")}`), 0n);
   Deno.kill(daemon.pid, "SIGHUP");
   await until(async () => (await gatewayOf(daemon)).pid !== old);
   assert.equal((await daemon.cli(["health"])).stdout, "serving\n");
@@ -109,31 +111,45 @@ async function usedUnder(
   }
 }
 
+const succeeds = async (program: string, ...args: readonly string[]) =>
+  (await new Deno.Command(program, { args: [...args] }).output()).success;
+
+/** What comes before a program without the system calls that the unit, and what else there is, forbids. */
+function filtered(...others: readonly string[]): string[] {
+  const units = ["worker-daemon.service", ...others].map((name) => `${ROOT}deploy/${name}`);
+  return ["python3", `${ROOT}tests/long/daemon/syscall_filter.py`, ...units, "--"];
+}
+
+const [python, ...filter] = filtered();
+const canFilter = await succeeds(python ?? "", ...filter, "true");
+/** Whether we may mount file systems of our own. */
+const canMount = Deno.uid() === 0 &&
+  await succeeds("unshare", "-m", "sh", "-c", HARDENED, "sh", "true");
+
 rootTest(
-  "A daemon with no more capabilities than its unit leaves it runs, ends and loses jobs of others",
+  `A daemon with what its unit leaves it${
+    canFilter ? "" : " (of system calls: all, for want of libseccomp)"
+  } runs, ends and loses jobs of others`,
   async () => {
-    await usedUnder(BOUND);
+    await usedUnder([...canFilter ? filtered() : [], ...BOUND]);
   },
 );
 
-/** Whether we may mount file systems of our own. */
-const canMount = Deno.uid() === 0 &&
-  (await new Deno.Command("unshare", { args: ["-m", "sh", "-c", HARDENED, "sh", "true"] }).output())
-    .success;
-
 Deno.test({
   name: `A daemon as deploy/hardened.conf bounds it does, too${
-    canMount ? "" : " (skipped: needs to mount)"
+    canMount && canFilter ? "" : " (skipped: needs to mount, and libseccomp)"
   }`,
-  ignore: !canMount,
+  ignore: !canMount || !canFilter,
   async fn() {
     for (const line of ["ProtectProc=invisible", "ProtectSystem=full", "UMask=0077"]) {
       assert.ok(hardened.includes(`\n${line}\n`), line);
     }
-    await usedUnder(["unshare", "-m", "sh", "-c", HARDENED, "sh", ...BOUND], async (daemon) => {
-      const look = `[ ! -e /proc/${daemon.pid} ] && [ ! -w /usr ] && umask`;
+    const mounted = ["unshare", "-m", "sh", "-c", HARDENED, "sh"];
+    await usedUnder([...mounted, ...filtered("hardened.conf"), ...BOUND], async (daemon) => {
+      const look =
+        `[ ! -e /proc/${daemon.pid} ] && [ ! -w /usr ] && ! unshare -U true 2>&1 && umask`;
       const { stdout } = await daemon.cli(["run", "--cwd", "/", "--", "sh", "-c", look]);
-      assert.equal(stdout, "0077\n");
+      assert.equal(stdout, "unshare: unshare failed: Operation not permitted\n0077\n");
     });
   },
 });
