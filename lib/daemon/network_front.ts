@@ -150,7 +150,10 @@ const REPORTS = { max: 20, perMs: 60_000 };
 
 /** Whether a CA of ours has signed the certificate: anybody can make others, any number of them. */
 function isKnown({ reason, fingerprint }: RefusedClient): boolean {
-  const signed = ["not_yet_valid", "expired", "no_client_auth", "denied", "bad_common_name"];
+  const signed = [
+    ...["not_yet_valid", "expired", "no_client_auth", "denied", "bad_common_name"],
+    "too_many_connections_of_user",
+  ];
   return fingerprint !== "" && signed.includes(reason);
 }
 

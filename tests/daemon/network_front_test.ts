@@ -135,6 +135,7 @@ Deno.test("NetworkFront tells some of each client that it knows and of strangers
     unreported: 0,
   });
   assert.equal(refuse("denied", "0b".repeat(32)).length, 20);
+  assert.equal(refuse("too_many_connections_of_user", "0d".repeat(32)).length, 20);
   assert.equal(refuse("handshake", "").length, 20);
   assert.equal(refuse("handshake", "").length, 0);
   // Anybody can make one of these, so it is not known.
@@ -142,7 +143,7 @@ Deno.test("NetworkFront tells some of each client that it knows and of strangers
   // At the end, everybody who is known has been counted.
   await front[Symbol.asyncDispose]();
   const last = refusals.map(({ fingerprint, unreported }) => [fingerprint, unreported]);
-  assert.deepEqual(last, [[DENIED, 9], ["0b".repeat(32), 9]]);
+  assert.deepEqual(last, [[DENIED, 9], ["0b".repeat(32), 9], ["0d".repeat(32), 9]]);
 });
 
 Deno.test("NetworkFront serves REST to its users, under its public origins, and tells of failed logins", async () => {

@@ -122,6 +122,19 @@ for (const limit of ["maxConnections", "maxConnectionsPerAddress"] as const) {
   });
 }
 
+Deno.test("TlsListener has half of its connections for one user, and says so of one more", async () => {
+  await using fixture = await TestListener.listen({ maxConnections: 8 });
+  for (let count = 0; count < 4; count++) {
+    assert.equal(await greeting(connect(fixture.port, admin)), "welcome");
+  }
+  assert.equal(await greeting(connect(fixture.port, admin)), null);
+  const { reason, message, fingerprint } = await fixture.nextRefusal();
+  assert.equal(reason, "too_many_connections_of_user");
+  assert.equal(message, "That user has half of all connections already");
+  assert.equal(fingerprint, fingerprintOf(admin));
+  await assertAdmitted(fixture, await certificates.material("viewer"));
+});
+
 Deno.test("TlsListener listens on IPv6 addresses", async () => {
   await using fixture = await TestListener.listen({ hostname: "::1" });
   assert.equal(fixture.listener.address.hostname, "::1");
