@@ -101,7 +101,10 @@ Deno.test("list refuses a filter that it does not know", async () => {
   for (const { code, stdout } of [status, label, limit, control]) {
     assert.deepEqual([code, stdout], [2, ""]);
   }
-  assert.match(status.stderr, /'finished' is invalid.*all, running, failed, cancelled, done/);
+  assert.match(
+    status.stderr,
+    /'finished' is invalid.*all, queued, running, failed, cancelled, done/,
+  );
   assert.match(label.stderr, /"team" is not NAME=VALUE/);
   assert.match(limit.stderr, /"0" is not a whole number from 1/);
   assert.match(control.stderr, /Invalid --owner "a\\nb": .*without control characters/);
