@@ -117,6 +117,11 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
       jobs: count === 1 ? "job" : "jobs",
     });
   }
+  if (engine.queued > 0) {
+    diagnostics.info("{count} waiting in the queue: they run when it is their turn", {
+      count: engine.queued === 1 ? "1 job is" : `${engine.queued} jobs are`,
+    });
+  }
   if (engine.lost > 0) {
     const count = engine.lost;
     const [jobs, were] = count === 1 ? ["job", "was"] : ["jobs", "were"];

@@ -61,6 +61,8 @@ export class JobEngine implements AsyncDisposable {
   readonly adopted: number;
   /** How many jobs were running when an earlier daemon died, and are lost. */
   readonly lost: number;
+  /** How many jobs an earlier daemon has left in the queue. */
+  readonly queued: number;
   readonly #worker: Worker;
   readonly #executor: ExecutorKeeper;
   readonly #jobUsers: JobUsers;
@@ -80,6 +82,7 @@ export class JobEngine implements AsyncDisposable {
     readonly audit: AuditLog;
     readonly adopted: number;
     readonly lost: number;
+    readonly queued: number;
     readonly dataDirectory: string;
     readonly maxRunning: number;
     readonly shutdownGraceMs: number;
@@ -89,6 +92,7 @@ export class JobEngine implements AsyncDisposable {
     this.audit = parts.audit;
     this.adopted = parts.adopted;
     this.lost = parts.lost;
+    this.queued = parts.queued;
     this.dataDirectory = parts.dataDirectory;
     this.maxRunning = parts.maxRunning;
     this.containment = parts.worker.containment;
@@ -139,6 +143,7 @@ export class JobEngine implements AsyncDisposable {
     const logLimit = { bytes: options.logLimit, policy: options.logPolicy };
     let adopted = 0;
     let lost = 0;
+    const queued = (await store.queued()).length;
     let started: Set<string> | null = null;
     let housekeeping: Housekeeping | null = null;
     const onFault = (error: unknown, jobId: string) => {
@@ -209,6 +214,7 @@ export class JobEngine implements AsyncDisposable {
       audit,
       adopted,
       lost,
+      queued,
       dataDirectory,
       maxRunning: limits.maxRunning,
       shutdownGraceMs,

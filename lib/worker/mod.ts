@@ -40,6 +40,7 @@ export type {
   Holding,
   JobPage,
   JobStore,
+  QueuedJob,
   StoredJob,
 } from "../job/job_store.ts";
 export { matches } from "../job/matches.ts";

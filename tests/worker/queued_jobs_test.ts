@@ -145,6 +145,16 @@ Deno.test("QueuedJobs.left() tells that a job was taken out once that is recorde
   await cancelled;
 });
 
+Deno.test("QueuedJobs.cancel() ends a job that is tried again and again", async () => {
+  const test = new TestQueue(() => Promise.reject(unavailable()));
+  await test.add();
+  test.taken[Symbol.dispose]();
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(test.faults.length, 1);
+  assert.equal((await test.queue.cancel(JOB.jobId))?.end?.reason, "stopped");
+  test.slots.acquire("bob");
+});
+
 Deno.test("QueuedJobs.cancel() leaves a job alone that runs by then", async () => {
   const test = new TestQueue((job, _turn, store) =>
     store.put({ ...job, startedAt: 700, liveStatus: "running" })

@@ -50,7 +50,7 @@ export function definePrune(program: Command, found: Found): void {
     .option("--dry-run", "only show what would be removed")
     .addHelpText(
       "after",
-      "\nIf several limits are given, a job that exceeds any of them is removed. Jobs that are running,\n" +
+      "\nIf several limits are given, a job that exceeds any of them is removed. Jobs that have not ended,\n" +
         "or whose logs are being read, stay. Of several users, whoever has the most loses the oldest first.",
     )
     .action((options: PruneOptions) => found(pruneVerbOf(options)));

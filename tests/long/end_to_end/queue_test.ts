@@ -1,5 +1,6 @@
 import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
+import { executorsIn } from "../../daemon/executor_fixture.ts";
 import { MortalDaemon } from "../../recovery/mortal_daemon.ts";
 import { temporaryDirectory, until } from "../../worker/fixture.ts";
 
@@ -124,4 +125,26 @@ Deno.test("run --queue passes its input on once its job runs, and Ctrl-C takes i
   await cli(daemon, ["stop", first]);
   const { code: status, stdout } = await cat.finished();
   assert.deepEqual([status, stdout], [0, ""]);
+});
+
+Deno.test("The queue moves on when an executor dies, and when the next daemon may run more", async () => {
+  await using certificates = await TestCertificates.create();
+  await using directory = await temporaryDirectory();
+  const waiting: string[] = [];
+  {
+    await using daemon = await MortalDaemon.start(certificates, directory.path, LIMITS);
+    const first = await queue(daemon, "exec sleep 1000");
+    for (let count = 0; count < 4; count++) waiting.push(await queue(daemon, "exec sleep 1000"));
+    const [executor = 0] = await executorsIn(`${directory.path}/data`);
+    Deno.kill(executor, "SIGKILL");
+    const next = waiting.shift() ?? "";
+    await until(async () => await statusOf(daemon, next) === "running");
+    assert.equal(await statusOf(daemon, first), "failed");
+    assert.deepEqual(await queued(daemon), waiting);
+    await daemon.handOver();
+  }
+  const more = ["--max-running=3", "--max-running-per-user=3"];
+  await using daemon = await MortalDaemon.start(certificates, directory.path, more);
+  await until(async () => await statusOf(daemon, waiting[1] ?? "") === "running");
+  assert.deepEqual(await queued(daemon), waiting.slice(2));
 });
