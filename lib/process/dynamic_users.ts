@@ -20,8 +20,9 @@ export interface DynamicUsersOptions extends UidRange {
   readonly homes: string;
 }
 
-/** How many are cleaned up after at once. */
+/** How many are cleaned up after at once, and after how long others no longer wait for one: it may have left much. */
 const MAX_CLEANED_AT_ONCE = 8;
+const MAX_TURN_MS = 1_000;
 
 /** How long a cleaner is tried again that cannot be started, and how often: from, to. */
 const START_WITHIN_MS = 30_000;
@@ -154,8 +155,7 @@ export class DynamicUsers {
     const uid = this.#uids.get(jobId);
     if (uid === undefined) return;
     this.#uids.delete(jobId);
-    using _turn = await this.#cleaners.acquire(1);
-    const code = await this.#clean(uid);
+    const code = await this.#cleanInTurn(uid);
     if (code !== 0) {
       const why = FAULTS[code] ?? `its cleaner ended with ${code}`;
       throw new Error(`User ${uid} stays taken, since ${why}; see "${homes}/${uid}"`);
@@ -177,6 +177,16 @@ export class DynamicUsers {
     await Promise.all(
       jobIds.map((jobId) => this.release(jobId).catch((error) => onFault(error, jobId))),
     );
+  }
+
+  async #cleanInTurn(uid: number): Promise<number> {
+    using turn = await this.#cleaners.acquire(1);
+    const timer = setTimeout(() => turn[Symbol.dispose](), MAX_TURN_MS);
+    try {
+      return await this.#clean(uid);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Runs the script, if need be once there are a process and descriptors for it. Returns its exit status. */

@@ -57,6 +57,26 @@ Deno.test("DynamicUsers does not give what others have, as long as they have it"
   assert.ok(await Deno.stat(`${test.homes}/${given[0]}/of-another`));
 });
 
+Deno.test("DynamicUsers.release() does not wait for those who have left much", async () => {
+  await using directory = await temporaryDirectory();
+  const ended = `${directory.path}/ended`;
+  const setsid = `${directory.path}/setsid`;
+  const last = 2_123_440_008;
+  const slow = `#!/bin/sh
+[ "$5" = ${last} ] || until [ -e ${ended} ]; do sleep 0.05; done`;
+  await Deno.writeTextFile(setsid, slow, { mode: 0o700 });
+  const range = { first: 2_123_440_000, last, homes: `${directory.path}/homes` };
+  const users = await DynamicUsers.open(range, { ...TOOLS, setsid });
+  const jobIds = Array.from({ length: 9 }, (_, index) => String(index));
+  const given = new Map<number, string>();
+  for (const jobId of jobIds) given.set((await users.reserve(jobId)).uid, jobId);
+  const quick = given.get(last) ?? "";
+  const others = jobIds.filter((jobId) => jobId !== quick).map((jobId) => users.release(jobId));
+  await users.release(quick);
+  await Deno.writeTextFile(ended, "");
+  await Promise.all(others);
+});
+
 rootTest(
   "DynamicUsers.release() ends and removes what is the user's, and nothing else",
   async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { delay } from "../../../lib/async/delay.ts";
 import { JobWorkerError } from "../../../lib/errors.ts";
 import { statusOf } from "../../../lib/worker/mod.ts";
 import { assert } from "../../assert.ts";
@@ -73,6 +74,29 @@ until [ -s pid ]; do sleep 0.01; done; cat pid`;
   assert.ok(!segments.includes(uid), segments);
   assert.ok(await Deno.lstat("/etc/passwd"), "A link leads nowhere");
   assert.deepEqual(apart.faults, []);
+});
+
+rootTest("No process outlives its job that goes from one id to the next all the time", async () => {
+  await using test = await directories(1);
+  await using place = await temporaryDirectory();
+  await Deno.chmod(place.path, 0o777);
+  await using apart = await openWorker(test.data, { jobUids: test.jobUids, cgroups: false });
+  const { worker } = apart;
+  const asked = `${place.path}/asked`;
+  // Each process starts the next and ends, so that no list of processes has the one that lives when it is read.
+  const script = `hop() {
+  if [ -e "$0" ]; then rm -f "$0"; elif [ -d "\${0%/*}" ]; then hop & fi
+}
+: >'${place.path}/begun'
+hop`;
+  const job = `setsid sh -c '${script.replaceAll("'", "'\\''")}' ${asked} >/dev/null 2>&1 &
+until [ -e ${place.path}/begun ]; do sleep 0.01; done`;
+  await worker.wait(await start(worker, job));
+  assert.deepEqual(apart.faults, []);
+  assert.deepEqual(await namesIn(test.homes), []);
+  await Deno.writeTextFile(asked, "");
+  await delay(1_000);
+  assert.ok(await Deno.lstat(asked), "Nobody is left to remove it");
 });
 
 rootTest(
