@@ -10,21 +10,23 @@ const READ_BOUNDS = `for pid in self 1; do
   echo
 done`;
 
+type Options = Pick<DaemonOptions, "jobUser" | "allowUsers" | "newPrivileges">;
+
 /**
  * Whether some jobs would lack rights that these options promise them, because we have not got them ourselves:
  * those of root, and those that gain rights. Every job inherits our bounds. Those of a container, which bind its
  * first process as well, do not count.
  *
+ * @param mapped the users that the map of users names
  * @param setsid absolute path of setsid(1)
  */
 export async function bindsJobs(
-  { jobUser, allowUsers, newPrivileges }: Pick<
-    DaemonOptions,
-    "jobUser" | "allowUsers" | "newPrivileges"
-  >,
+  { jobUser, allowUsers, newPrivileges }: Options,
+  mapped: ReadonlySet<string>,
   setsid: string,
 ): Promise<boolean> {
-  const hasRoot = jobUser === "root" || allowUsers === "any" || allowUsers.includes("root");
+  const hasRoot = jobUser === "root" || mapped.has("root") || allowUsers === "any" ||
+    allowUsers.includes("root");
   if (!hasRoot && !newPrivileges) return false;
   const { text } = await programOutput(setsid, [await findTool("sh"), "-c", READ_BOUNDS]);
   const [own, first] = text.split("\n");

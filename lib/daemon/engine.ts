@@ -105,7 +105,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   if (whyRoot !== null) {
     diagnostics.warn("The gateway, which faces the network, runs as root: {why}", { why: whyRoot });
   }
-  if (await bindsJobs(options, setsid)) {
+  if (await bindsJobs(options, engine.mappedUsers, setsid)) {
     diagnostics.warn(
       "Jobs of root, and jobs that gain rights, will lack some: this service is bound, see the comments in its unit",
     );

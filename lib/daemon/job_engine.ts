@@ -104,6 +104,11 @@ export class JobEngine implements AsyncDisposable {
     this.#resources = parts.resources;
   }
 
+  /** The users of the system that `--job-user-map` names. */
+  get mappedUsers(): ReadonlySet<string> {
+    return this.#jobUsers.users;
+  }
+
   /**
    * @param home `HOME` and default directory of the jobs
    * @param setsid absolute path of setsid(1)

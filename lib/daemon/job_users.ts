@@ -37,6 +37,11 @@ export class JobUsers {
     return this.#map?.userOf(identity);
   }
 
+  /** The users of the system that the map names. */
+  get users(): ReadonlySet<string> {
+    return this.#map?.users ?? new Set();
+  }
+
   /** See {@linkcode JobUserMap.usersOf}; `undefined` if there is no map. */
   usersOf(owner: string): readonly string[] | undefined {
     return this.#map?.usersOf(owner);
