@@ -202,7 +202,7 @@ function daemonPage(): ManualPage {
           ),
           term(
             "SIGHUP",
-            "Read certificates and users again. Jobs and their followers do not notice.",
+            "Read certificates, users and the file of --job-user-map again. Jobs and their followers do not notice.",
           ),
         ],
       },

@@ -115,8 +115,10 @@ else
 fi
 units=
 for unit in worker-daemon-jobs.service worker-daemon.socket worker-daemon.service; do
-  # An installation of before may have no unit for the jobs.
-  [ ! -e "$root/etc/job-worker/$unit" ] || units="$units${units:+ }/etc/job-worker/$unit"
+  # An installation of before may have no unit for the jobs. A dry run has made none.
+  if [ -e "$root/etc/job-worker/$unit" ] || [ ! -e "$root/etc/job-worker/job-worker.json" ]; then
+    units="$units${units:+ }/etc/job-worker/$unit"
+  fi
 done
 if [ -n "$root" ]; then
   echo "Done, in $root. Once that system has booted, start the daemon there with:"

@@ -74,7 +74,8 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Owner", printable(owner)],
     ["User", printable(user)],
     ["Process", pid === 0 ? "" : String(pid)],
-    ["Held by", CONTAINMENTS[containment]],
+    // One that has not run is held by nothing.
+    ["Held by", startedAt === null ? "" : CONTAINMENTS[containment]],
     ["Limits", limitsText(limits)],
     ["Umask", printable(umask)],
     ["Nice", nice === 0 ? "" : String(nice)],

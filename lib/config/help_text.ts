@@ -39,7 +39,7 @@ export function helpText(): string {
     "",
     "On SIGTERM or SIGINT the daemon shuts down: jobs are killed and recorded as cancelled. On SIGUSR2",
     "it ends without its jobs: they go on, and the next daemon takes them up. SIGHUP has it read its",
-    "certificates and users again.",
+    "certificates, users and --job-user-map again.",
     "",
     "Exit status:",
     ...EXIT_STATUS_TEXTS.map(([status, text]) => `  ${String(status).padEnd(2)}  ${text}`),

@@ -100,6 +100,11 @@ export function uidRange(text: string): { first: number; last: number } | null {
   );
 }
 
+/** How many ids are in a range; without one, as many as anybody needs. */
+export function uidCount(range: ReturnType<typeof uidRange>): number {
+  return range === null ? Infinity : range.last - range.first + 1;
+}
+
 /** The parts of a list that is separated by commas. */
 export function listOf(text: string): string[] {
   return text.split(/ *, */).filter((part) => part !== "");

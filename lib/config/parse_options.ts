@@ -3,6 +3,7 @@ import { formatDuration } from "../text/duration.ts";
 import { invalidArgument, type JobWorkerError, messageOf } from "../errors.ts";
 import { type HostPort, LOOPBACK } from "../net/host_port.ts";
 import { parseCommandLine } from "./command_line.ts";
+import { uidCount } from "./option_values.ts";
 import { type DaemonOptions, OPTION_ROWS, type OptionRow } from "./options.ts";
 
 /** What the daemon is asked to do. */
@@ -73,7 +74,7 @@ function textOf(
 /** Refuses options that do not go together. */
 function checkTogether(options: DaemonOptions): void {
   const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs, address, restAddress } = options;
-  const { jobUser, jobUserMap, jobUids } = options;
+  const { jobUser, jobUserMap, jobUids, maxRunning } = options;
   // A maximum below the default would let no job with the default start.
   if (logLimit > maxLogLimit) {
     throw aboveMaximum("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
@@ -97,6 +98,13 @@ function checkTogether(options: DaemonOptions): void {
   if (jobUids !== null && (jobUser !== "" || jobUserMap !== "")) {
     throw invalidArgument(
       `--job-uids and ${other} cannot both be given: with --job-uids, no two jobs run as one user`,
+    );
+  }
+  const uids = uidCount(jobUids);
+  if (maxRunning !== Infinity && maxRunning > uids) {
+    throw invalidArgument(
+      `--max-running ${maxRunning} is more than --job-uids has ids for, ${uids}: choose a larger range, or a ` +
+        "lower number",
     );
   }
 }

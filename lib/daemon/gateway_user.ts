@@ -21,6 +21,10 @@ import { programOutput } from "./program_output.ts";
 /** The user that is taken if it exists and nobody has named another. */
 export const GATEWAY_USER = "job-worker-gateway";
 
+/** Makes it. */
+export const ADD_GATEWAY_USER: string =
+  `useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin ${GATEWAY_USER}`;
+
 /** Only those who may, and root, can bind a port below this, see ip(7). */
 const FIRST_UNPRIVILEGED_PORT = 1024;
 
@@ -65,7 +69,10 @@ export async function findGatewayUser(
   const users = await findUsers([name], setsid);
   if (users === null) return cannot(`the user "${name}" cannot be looked up now`);
   const rights = users.get(name);
-  if (rights === undefined) return cannot(`there is no user "${name}" on this machine`);
+  if (rights === undefined) {
+    const advice = `; make it by \`${ADD_GATEWAY_USER}\`, or name another with --gateway-user`;
+    return cannot(`there is no user "${name}" on this machine${isNamed ? "" : advice}`);
+  }
   if (rights.uid === own) return OWN;
   if (own !== 0) {
     return cannot("only a daemon that runs as root can run its gateways as another user");

@@ -10,7 +10,7 @@ import { flushDirectory } from "../files/flush.ts";
 import { createFile, replaceFile } from "../files/replace_file.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "../config/config_file.ts";
-import { GATEWAY_USER } from "./gateway_user.ts";
+import { ADD_GATEWAY_USER, GATEWAY_USER } from "./gateway_user.ts";
 import { givenPassword } from "./given_password.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]
@@ -302,7 +302,7 @@ function report(
     ...next.map((line, index) => `${index === 0 ? "Next:" : "     "} ${line}`),
     ...!isForRoot(options) || users.has(GATEWAY_USER) ? [] : [
       "The gateway, which faces the network, will run as root unless there is a user for it:",
-      `  useradd --system --no-create-home --home-dir / --shell /usr/sbin/nologin ${GATEWAY_USER}`,
+      `  ${ADD_GATEWAY_USER}`,
     ],
     "Each client needs ca-cert.pem in ~/.config/job-worker/, and there as client-cert.pem and",
     "client-key.pem its own pair: that of client, operator or viewer. Keep ca-key.pem in a safe",

@@ -1,3 +1,4 @@
+import { uidCount } from "../config/option_values.ts";
 import type { DaemonOptions } from "../config/options.ts";
 import { failedPrecondition } from "../errors.ts";
 import type { SlotLimits } from "../worker/job_slots.ts";
@@ -27,7 +28,7 @@ const MAX_BY_DEFAULT = 4096;
  * By default one user may have half of them: no more, so that nobody takes the places of all others; and no
  * less, since a daemon may well have one user who uses it.
  *
- * @throws `failed_precondition` for more than there are descriptors for, or users
+ * @throws `failed_precondition` for more than there are descriptors for
  */
 export function runningLimits(
   options: Pick<DaemonOptions, keyof SlotLimits | "jobUids">,
@@ -42,16 +43,10 @@ export function runningLimits(
         `for ${possible}; raise the limit (LimitNOFILE of systemd, ulimit -Hn), or choose a lower number`,
     );
   }
-  const { jobUids } = options;
-  const uids = jobUids === null ? Infinity : jobUids.last - jobUids.first + 1;
-  if (!isAuto && options.maxRunning > uids) {
-    throw failedPrecondition(
-      `Cannot run ${options.maxRunning} jobs at once (--max-running): --job-uids has ids for ${uids}; ` +
-        "choose a larger range, or a lower number",
-    );
-  }
-  const maxRunning = isAuto ? Math.min(possible, uids, MAX_BY_DEFAULT) : options.maxRunning;
-  const { maxRunningPerUser, maxQueued, maxQueuedPerUser } = options;
+  const { jobUids, maxRunningPerUser, maxQueued, maxQueuedPerUser } = options;
+  const maxRunning = isAuto
+    ? Math.min(possible, uidCount(jobUids), MAX_BY_DEFAULT)
+    : options.maxRunning;
   return {
     maxRunning,
     maxRunningPerUser: orHalf(maxRunningPerUser, maxRunning),

@@ -100,7 +100,8 @@ export class DynamicUsers {
       const { first, last } = this.#options;
       throw new JobWorkerError(
         "resource_exhausted",
-        `Cannot start the job: all ids of --job-uids ${first}-${last} are in use`,
+        `Cannot start the job: all ids of the daemon's --job-uids ${first}-${last} are in use; ` +
+          `try again when a job has ended`,
       );
     }
     this.#taken.add(uid);

@@ -57,11 +57,13 @@ export class JobSlots {
       case "maxRunningPerUser":
         throw exhausted(
           `user "${owner}" already has as many jobs running as one user may, ` +
-            `${this.#limits.maxRunningPerUser} (--max-running-per-user); stop one of them, or ${this.#advice}`,
+            `${this.#limits.maxRunningPerUser} (the daemon's --max-running-per-user); ` +
+            `stop one of them, or ${this.#advice}`,
         );
       case "maxRunning":
         throw exhausted(
-          `as many jobs are running as may, ${this.#limits.maxRunning} (--max-running); ${this.#advice}`,
+          `as many jobs are running as may, ${this.#limits.maxRunning} (the daemon's --max-running); ` +
+            this.#advice,
         );
       case null:
         return this.#take(owner);
@@ -83,12 +85,13 @@ export class JobSlots {
     if (this.#waiting.sizeOf(owner) >= maxQueuedPerUser) {
       throw exhausted(
         `user "${owner}" already has as many jobs in the queue as one user may, ${maxQueuedPerUser} ` +
-          "(--max-queued-per-user); stop one of them, or try again when one has started",
+          "(the daemon's --max-queued-per-user); stop one of them, or try again when one has started",
       );
     }
     if (this.#waiting.size >= maxQueued) {
       throw exhausted(
-        `as many jobs are in the queue as may, ${maxQueued} (--max-queued); try again when one has started`,
+        `as many jobs are in the queue as may, ${maxQueued} (the daemon's --max-queued); ` +
+          "try again when one has started",
       );
     }
     this.#waiting.add(job);
@@ -133,7 +136,7 @@ export class JobSlots {
   /** What to do about a limit on running jobs. */
   get #advice(): string {
     return this.#limits.maxQueued === 0
-      ? "try again when one has ended"
+      ? "there is no queue to wait in, so try again when one has ended"
       : "have the job wait until one has ended (--queue)";
   }
 
@@ -148,8 +151,8 @@ export class JobSlots {
     const { maxRunning, maxRunningPerUser } = this.#limits;
     return this.#fullLimit(owner) === "maxRunningPerUser"
       ? `${this.#takenBy(owner)} of ${maxRunningPerUser} jobs of user "${owner}" are running ` +
-        "(--max-running-per-user)"
-      : `${this.#taken} of ${maxRunning} jobs of all users are running (--max-running)`;
+        "(the daemon's --max-running-per-user)"
+      : `${this.#taken} of ${maxRunning} jobs of all users are running (the daemon's --max-running)`;
   }
 
   #takenBy(owner: string): number {

@@ -31,6 +31,7 @@ Deno.test("install.sh ends with what makes this version run, whether one runs al
   }
   const fresh = await dryRun(from.path);
   assert.deepEqual([fresh.code, fresh.stderr], [0, ""]);
+  assert.match(fresh.stdout, /\n\+ systemctl enable .*\/etc\/job-worker\/worker-daemon\.service\n/);
   assert.match(fresh.stdout, /\nDone\. Start it with: systemctl start worker-daemon\n$/);
   const active = await dryRun(from.path, {
     systemctl: '[ "$*" = "is-active --quiet worker-daemon" ]',

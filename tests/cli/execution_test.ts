@@ -237,7 +237,7 @@ Deno.test("signal and update pass on what was asked", async () => {
   ]);
 });
 
-Deno.test("stop --all stops the running jobs that match, those that ended meanwhile included", async () => {
+Deno.test("stop --all stops the jobs that match and run or wait, those that ended meanwhile included", async () => {
   const filters: unknown[] = [];
   const outcome = await runCli(["stop", "--all", "--owner", "al", "--label", "a=1"], {
     listJobs: ({ filter, pageToken }) => {
@@ -254,13 +254,26 @@ Deno.test("stop --all stops the running jobs that match, those that ended meanwh
         : Promise.reject(new JobWorkerError("failed_precondition", "It has already ended")),
     getJob: ({ jobId }) => Promise.resolve(jobOf({ jobId, end: DONE })),
   });
-  const filter = { statuses: ["running"], owner: "al", labels: { a: "1" } };
+  const filter = { statuses: ["queued", "running"], owner: "al", labels: { a: "1" } };
   assert.deepEqual(filters, [filter, filter]);
   assert.deepEqual([outcome.exitStatus, outcome.stderr], [0, ""]);
   assert.deepEqual(outcome.stdout.trimEnd().split("\n").toSorted(), [
     `${JOB_ID}\tcancelled: stopped by a user, killed by SIGTERM`,
     `${SECOND}\tdone: exit code 0`,
   ]);
+});
+
+Deno.test("stop --all takes jobs out of the queue before it frees a slot for them", async () => {
+  const waiting = jobOf({ jobId: SECOND, liveStatus: "queued", startedAt: null, pid: 0 });
+  const asked: string[] = [];
+  const { exitStatus } = await runCli(["stop", "--all"], {
+    listJobs: () => Promise.resolve({ jobs: [jobOf(), waiting], nextPageToken: "" }),
+    stopJob: ({ jobId }) => {
+      asked.push(jobId);
+      return Promise.resolve(STOPPED);
+    },
+  });
+  assert.deepEqual([exitStatus, asked], [0, [SECOND, JOB_ID]]);
 });
 
 Deno.test("stop --all goes on after a job that it cannot stop, and exits with 1", async () => {

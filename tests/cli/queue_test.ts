@@ -87,7 +87,7 @@ Deno.test("status and list show a job that waits, and one that never ran", async
   assert.match(waiting, new RegExp(`^Place: +${PLACE}$`, "m"));
   assert.match(waiting, /^Status: +queued$/m);
   assert.match(waiting, /^Queued: +2026-07-31T09:30:00.000Z$/m);
-  assert.doesNotMatch(waiting, /^(Started|Took|Process|Finished):/m);
+  assert.doesNotMatch(waiting, /^(Started|Took|Process|Held by|Finished):/m);
   assert.match(await status({ ...QUEUED, queue: null }), /^Place: +its turn has come$/m);
   const end = { ...DONE, status: "failed", reason: "start_failed", exitStatus: null } as const;
   const failed = await status({ ...CANCELLED, end: { ...end, detail: "no such program" } });
@@ -96,4 +96,6 @@ Deno.test("status and list show a job that waits, and one that never ran", async
   assert.doesNotMatch(failed, /^(Place|Started|Took):/m);
   const listed = await runCli(["list", "queued"], { listJobs: lister([QUEUED]) });
   assert.equal(listed.stdout, `${JOB_ID}\tqueued\t-\t-\t-\talice\tsh -c 'echo hi'\n`);
+  const seen = await runCli(["list", "queued"], { listJobs: lister([QUEUED]) }, { terminal: true });
+  assert.match(seen.stdout, / {2}\S*queued #3\S* {2}- {5}- {8}- {5}alice {2}sh/);
 });

@@ -53,7 +53,7 @@ const LINES: Readonly<Record<string, readonly Call[]>> = {
   ],
   "stop --all --owner bob --label a=1 --signal HUP --grace 2s": [
     ["listJobs", {
-      filter: { statuses: ["running"], owner: "bob", labels: { a: "1" } },
+      filter: { statuses: ["queued", "running"], owner: "bob", labels: { a: "1" } },
       pageSize: 1_000,
       pageToken: "",
     }],

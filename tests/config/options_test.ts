@@ -205,6 +205,11 @@ Deno.test("parseOptions() takes ids for jobs that no other user can have, and no
     refusal(["--job-uids=1000-2000", "--job-user-map=map"]),
     /^--job-uids and --job-user-map cannot both be given/,
   );
+  assert.equal(options(["--job-uids=1000-1009", "--max-running=10"]).maxRunning, 10);
+  assert.equal(
+    refusal(["--job-uids=1000-1009", "--max-running=11"]),
+    "--max-running 11 is more than --job-uids has ids for, 10: choose a larger range, or a lower number",
+  );
 });
 
 Deno.test("parseOptions() refuses defaults and bounds that no job could have", () => {

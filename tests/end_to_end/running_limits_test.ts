@@ -14,7 +14,7 @@ Deno.test("start beyond --max-running-per-user is refused, says so, and takes no
   assert.deepEqual([second.code, second.stderr], [
     125,
     'worker-cli: Cannot start the job: user "admin" already has as many jobs running as one user may, 1 ' +
-    "(--max-running-per-user); stop one of them, or have the job wait until one has ended (--queue)\n",
+    "(the daemon's --max-running-per-user); stop one of them, or have the job wait until one has ended (--queue)\n",
   ]);
   const other = await start("operator");
   assert.equal(other.code, 0, other.stderr);

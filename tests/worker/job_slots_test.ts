@@ -22,12 +22,13 @@ Deno.test("JobSlots has so many slots in all and for each owner, and says which 
     code: "resource_exhausted",
     message:
       'Cannot start the job: user "alice" already has as many jobs running as one user may, 2 ' +
-      "(--max-running-per-user); stop one of them, or have the job wait until one has ended (--queue)",
+      "(the daemon's --max-running-per-user); stop one of them, or have the job wait until one has ended (--queue)",
   });
   slots.acquire("bob");
   assert.throws(() => slots.acquire("bob"), {
     code: "resource_exhausted",
-    message: "Cannot start the job: as many jobs are running as may, 3 (--max-running); " +
+    message:
+      "Cannot start the job: as many jobs are running as may, 3 (the daemon's --max-running); " +
       "have the job wait until one has ended (--queue)",
   });
   first[Symbol.dispose]();
@@ -69,7 +70,7 @@ Deno.test("JobSlots.acquireOrWait() gives a free slot, else the next one that is
   assert.deepEqual(slots.placeOf({ jobId: "2", owner: "alice" }), {
     position: 1,
     length: 1,
-    reason: '1 of 1 jobs of user "alice" are running (--max-running-per-user)',
+    reason: `1 of 1 jobs of user "alice" are running (the daemon's --max-running-per-user)`,
   });
   // An owner at their own limit does not hold up others.
   const bob = slots.acquireOrWait({ jobId: "3", owner: "bob" });
@@ -78,7 +79,7 @@ Deno.test("JobSlots.acquireOrWait() gives a free slot, else the next one that is
   assert.deepEqual(slots.placeOf({ jobId: "4", owner: "carol" }), {
     position: 2,
     length: 2,
-    reason: "2 of 2 jobs of all users are running (--max-running)",
+    reason: "2 of 2 jobs of all users are running (the daemon's --max-running)",
   });
   bob[Symbol.dispose]();
   assert.deepEqual(had(), ["4"]);
@@ -101,13 +102,13 @@ Deno.test("JobSlots bounds how many wait, in all and for each owner, and says so
     code: "resource_exhausted",
     message:
       'Cannot start the job: user "alice" already has as many jobs in the queue as one user may, 2 ' +
-      "(--max-queued-per-user); stop one of them, or try again when one has started",
+      "(the daemon's --max-queued-per-user); stop one of them, or try again when one has started",
   });
   slots.acquireOrWait({ jobId: "3", owner: "bob" });
   assert.throws(() => slots.acquireOrWait({ jobId: "4", owner: "bob" }), {
     code: "resource_exhausted",
-    message: "Cannot start the job: as many jobs are in the queue as may, 3 (--max-queued); " +
-      "try again when one has started",
+    message:
+      "Cannot start the job: as many jobs are in the queue as may, 3 (the daemon's --max-queued); try again when one has started",
   });
   slots.leave("1");
   slots.acquireOrWait({ jobId: "4", owner: "bob" });
@@ -115,8 +116,9 @@ Deno.test("JobSlots bounds how many wait, in all and for each owner, and says so
   withoutQueue.acquire("alice");
   assert.throws(() => withoutQueue.acquireOrWait({ jobId: "1", owner: "bob" }), {
     code: "resource_exhausted",
-    message: "Cannot start the job: as many jobs are running as may, 1 (--max-running); " +
-      "try again when one has ended",
+    message:
+      "Cannot start the job: as many jobs are running as may, 1 (the daemon's --max-running); " +
+      "there is no queue to wait in, so try again when one has ended",
   });
 });
 

@@ -38,7 +38,7 @@ Deno.test("A job that may wait starts at once if there is a slot, else when ther
   assert.equal(statusOf(second), "queued");
   assert.deepEqual([second.pid, second.startedAt, second.end], [0, null, null]);
   assert.ok(second.queuedAt !== null && second.queuedAt >= before && second.queuedAt <= Date.now());
-  const reason = '1 of 1 jobs of user "alice" are running (--max-running-per-user)';
+  const reason = `1 of 1 jobs of user "alice" are running (the daemon's --max-running-per-user)`;
   assert.deepEqual(second.queue, { position: 1, length: 1, reason });
   assert.deepEqual(await test.worker.get(jobId), second);
   assert.deepEqual(await test.worker.list({ statuses: ["queued"] }, { limit: 10 }), [second]);

@@ -58,7 +58,7 @@ async function tableLines(
   const paint = paintFor(io.stdout, settings);
   const rows = jobs.map((job) => [
     printable(job.jobId.slice(0, SHORT_ID)),
-    statusOf(job),
+    statusText(job),
     exitText(job),
     job.startedAt === null ? "-" : `${formatSpan(now - job.startedAt)} ago`,
     tookText(job, now) || "-",
@@ -72,6 +72,12 @@ async function tableLines(
       return job !== undefined && column === STATUS_COLUMN ? paint(text, statusOf(job)) : text;
     },
   });
+}
+
+/** The status of a job, with its place while it waits. */
+function statusText(job: Job): string {
+  const status = statusOf(job);
+  return status === "queued" && job.queue !== null ? `${status} #${job.queue.position}` : status;
 }
 
 function tabbedLine(job: Job): string {

@@ -6,6 +6,7 @@ import { Interrupted, OutputClosed, printLine, tell, warn } from "../io.ts";
 import type { Job, JobFilter } from "../job_client.ts";
 import { jobPages } from "../job_pages.ts";
 import { jobJson } from "../../job/job_json.ts";
+import { LIVE_STATUSES, statusOf } from "../../job/types.ts";
 import { outcomeText } from "../job_text.ts";
 import { jsonLine } from "../../text/printable.ts";
 
@@ -16,23 +17,23 @@ const AT_ONCE = 64;
 const SOME_FAILED = 1;
 
 /**
- * Stops every running job that matches, and prints a line for each when it has ended. If one cannot be
- * stopped, stderr says why, and the others are stopped all the same.
+ * Stops every job that matches and runs or waits in the queue, and prints a line for each when it has ended. If one
+ * cannot be stopped, stderr says why, and the others are stopped all the same.
  */
 export async function stopAll(context: Context, verb: StopAllVerb): Promise<number> {
   const { io } = context;
   const filter: JobFilter = {
-    statuses: ["running"],
+    statuses: LIVE_STATUSES,
     ...(verb.owner !== "" && { owner: verb.owner }),
     labels: verb.labels,
   };
-  // All pages first, because stopping jobs changes the list of running jobs.
-  const jobs = (await Array.fromAsync(jobPages(context, filter))).flat();
+  // All pages first, because stopping jobs changes the list. Then those that wait, so that none of them gets the
+  // slot of one that has been stopped.
+  const jobs = (await Array.fromAsync(jobPages(context, filter))).flat()
+    .toSorted((a, b) => rank(a) - rank(b));
   await tell(
     io,
-    jobs.length === 0
-      ? "No jobs"
-      : `Stopping ${jobs.length} running ${jobs.length === 1 ? "job" : "jobs"}`,
+    jobs.length === 0 ? "No jobs" : `Stopping ${jobs.length} ${jobs.length === 1 ? "job" : "jobs"}`,
   );
   const left = jobs.values();
   let [asked, answered, exitStatus] = [0, 0, 0];
@@ -66,6 +67,11 @@ export async function stopAll(context: Context, verb: StopAllVerb): Promise<numb
   }
   if (unread[0] !== undefined) throw unread[0];
   return exitStatus;
+}
+
+/** Whether a job is to be stopped before or after others. */
+function rank(job: Job): number {
+  return statusOf(job) === "queued" ? 0 : 1;
 }
 
 async function stopOne(

@@ -4,7 +4,7 @@ import { Argument, type Command, type Found, subcommand } from "../parser.ts";
 /** Defines `completions`, and what the scripts that it prints call. */
 export function defineCompletions(program: Command, found: Found): void {
   subcommand(program, "completions", "print a completion script for a shell")
-    .addArgument(new Argument("<shell>").choices([...SHELLS]))
+    .addArgument(new Argument("<shell>", "what it is for").choices([...SHELLS]))
     .action((shell: Shell) => found({ kind: "completions", shell }));
 
   program.command("__complete", { hidden: true })

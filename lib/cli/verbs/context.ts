@@ -34,7 +34,7 @@ function contextVerbOf(
 /** Defines `context`. */
 export function defineContext(program: Command, found: Found): void {
   subcommand(program, "context", "remember daemons by name, with the certificates to use")
-    .addArgument(new Argument("<action>").choices(["add", "use", "list", "remove"]))
+    .addArgument(new Argument("<action>", "what to do").choices(["add", "use", "list", "remove"]))
     .argument("[name]")
     .addOption(
       option("--rest-address <addr>", "host:port of its REST API (with add)", parseAddress),

@@ -40,7 +40,9 @@ const STATUSES = {
 export function defineList(program: Command, found: Found): void {
   subcommand(program, "list", "list jobs, newest first")
     .addArgument(
-      new Argument("[status]").choices(Object.keys(STATUSES)).default("all"),
+      new Argument("[status]", "only jobs with this status").choices(Object.keys(STATUSES)).default(
+        "all",
+      ),
     )
     .addOption(option("--owner <user>", "only jobs of this user", parseText))
     .addOption(option("--label <NAME=VALUE>", "only jobs with this label (repeatable)", parseLabel))

@@ -31,7 +31,7 @@ function logsVerbOf(
 /** Defines `logs`. */
 export function defineLogs(program: Command, found: Found): void {
   subcommand(program, "logs", "print the output of a job so far")
-    .addArgument(new Argument("<streams>").choices(["all", "stdout", "stderr"]))
+    .addArgument(new Argument("<streams>", "what to print").choices(["all", "stdout", "stderr"]))
     .argument("<jobId>")
     .option("-f, --follow", "keep printing until the job ends")
     .option("-t, --timestamps", "prefix each line with its time")

@@ -31,14 +31,14 @@ function stopVerbOf(
 
 /** Defines `stop`, of one job or of all. */
 export function defineStop(program: Command, found: Found): void {
-  subcommand(program, "stop", "stop a job and everything it started")
+  subcommand(program, "stop", "stop a job and everything it started, or take it out of the queue")
     .usage("[options] (<jobId> | --all)")
     .argument("[jobId]")
     .addOption(option("--signal <name>", "signal to send first [SIGTERM]", parseText))
     .addOption(
       option("--grace <duration>", "time before SIGKILL [the job's own]", parseGracePeriod),
     )
-    .option("--all", "stop every running job that you have access to")
+    .option("--all", "stop every running or queued job that you have access to")
     .addOption(option("--owner <user>", "with --all: only jobs of this user", parseText))
     .addOption(
       option(

@@ -234,7 +234,7 @@ Deno.test({
     await using other = await TestDaemon.start(certificates, plain);
     assert.match(
       (await other.outputs()).stderr,
-      / WARNING The gateway, .* runs as root: there is no user "job-worker-gateway" on this machine\n/,
+      / WARNING The gateway, .* runs as root: there is no user "job-worker-gateway" on this machine; make it by `useradd /,
     );
   },
 });

@@ -54,7 +54,7 @@ Deno.test("Jobs beyond a limit wait in a queue that outlives the daemon, owners 
     const details = await cli(daemon, ["status", four], "operator");
     assert.match(
       details,
-      /^Place: +2nd of 4, since 1 of 1 jobs of user "operator" are running \(--max-running-per-user\)$/m,
+      /^Place: +2nd of 4, since 1 of 1 jobs of user "operator" are running \(the daemon's --max-running-per-user\)$/m,
     );
     assert.match(details, /^Status: +queued$/m);
     assert.equal(await cli(daemon, ["logs", "all", one]), "");

@@ -113,7 +113,10 @@ rootTest(
     const error = await rejection(start(worker, "true"));
     assert.ok(error instanceof JobWorkerError);
     assert.equal(error.code, "resource_exhausted");
-    assert.match(error.message, /all ids of --job-uids 2123450000-2123450002 are in use/);
+    assert.match(
+      error.message,
+      /all ids of the daemon's --job-uids 2123450000-2123450002 are in use/,
+    );
     const [first = ""] = sleepers;
     await worker.stop(first);
     const next = await start(worker, "exec sleep 1000");

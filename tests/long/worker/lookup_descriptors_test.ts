@@ -19,7 +19,8 @@ rootTest(
     assert.equal(maxRunning, 11);
     assert.ok(ran > 2 * maxRunning, `${ran}`);
     assert.deepEqual(refusals, [
-      "Cannot start the job: as many jobs are running as may, 11 (--max-running); try again when one has ended",
+      "Cannot start the job: as many jobs are running as may, 11 (the daemon's --max-running); " +
+      "have the job wait until one has ended (--queue)",
     ]);
   },
 );
