@@ -1,9 +1,9 @@
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { daemonLine, WITHOUT_REST } from "../end_to_end/daemon.ts";
-import { TestProcess } from "../end_to_end/process.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
-import { MortalDaemon } from "./mortal_daemon.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { daemonLine, WITHOUT_REST } from "../../end_to_end/daemon.ts";
+import { TestProcess } from "../../end_to_end/process.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
+import { MortalDaemon } from "../../recovery/mortal_daemon.ts";
 
 Deno.test("A daemon that cannot serve leaves the jobs that it has taken up to the next one", async () => {
   await using directory = await temporaryDirectory();

@@ -1,7 +1,7 @@
-import { assert } from "../assert.ts";
-import { linesOf } from "../service/audit_log_fixture.ts";
-import { until } from "../worker/fixture.ts";
-import { sharedDaemon } from "./daemon.ts";
+import { assert } from "../../assert.ts";
+import { linesOf } from "../../service/audit_log_fixture.ts";
+import { until } from "../../worker/fixture.ts";
+import { sharedDaemon } from "../../end_to_end/daemon.ts";
 
 const daemon = await sharedDaemon();
 

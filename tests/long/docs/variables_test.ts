@@ -1,22 +1,22 @@
 /** Every variable that is documented has its effect, and no other is read. */
 
 import bcrypt from "bcryptjs";
-import { manualPages } from "../../build/manual.ts";
-import { loadPasswordFile } from "../../lib/auth/password_file.ts";
-import { describeGrammar, parse } from "../../lib/cli/grammar.ts";
-import { main } from "../../lib/cli/main.ts";
-import { UserDirectory } from "../../lib/cli/user_directory.ts";
-import { loadOptions } from "../../lib/config/config_file.ts";
-import { helpText } from "../../lib/config/help_text.ts";
-import { init } from "../../lib/daemon/init.ts";
-import { OPTION_ROWS } from "../../lib/config/options.ts";
-import { parseOptions } from "../../lib/config/parse_options.ts";
-import { editUsers } from "../../lib/daemon/user_command.ts";
-import { assert } from "../assert.ts";
-import { FakeIo, JOB_ID, runCli } from "../cli/fake_daemon.ts";
-import { OPTION_SAMPLES } from "../config/option_samples.ts";
-import { ROOT } from "../programs.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
+import { manualPages } from "../../../build/manual.ts";
+import { loadPasswordFile } from "../../../lib/auth/password_file.ts";
+import { describeGrammar, parse } from "../../../lib/cli/grammar.ts";
+import { main } from "../../../lib/cli/main.ts";
+import { UserDirectory } from "../../../lib/cli/user_directory.ts";
+import { loadOptions } from "../../../lib/config/config_file.ts";
+import { helpText } from "../../../lib/config/help_text.ts";
+import { init } from "../../../lib/daemon/init.ts";
+import { OPTION_ROWS } from "../../../lib/config/options.ts";
+import { parseOptions } from "../../../lib/config/parse_options.ts";
+import { editUsers } from "../../../lib/daemon/user_command.ts";
+import { assert } from "../../assert.ts";
+import { FakeIo, JOB_ID, runCli } from "../../cli/fake_daemon.ts";
+import { OPTION_SAMPLES } from "../../config/option_samples.ts";
+import { ROOT } from "../../programs.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
 
 const NAME = /(?<![A-Z_])WORKER_[A-Z]+(?:_[A-Z]+)*\b(?!_)/g;
 

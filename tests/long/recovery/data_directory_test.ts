@@ -1,9 +1,9 @@
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { failedDaemon } from "../end_to_end/daemon.ts";
-import { NO_SMALL_DISK, SmallDisk } from "../small_disk.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
-import { MortalDaemon } from "./mortal_daemon.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { failedDaemon } from "../../end_to_end/daemon.ts";
+import { NO_SMALL_DISK, SmallDisk } from "../../small_disk.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
+import { MortalDaemon } from "../../recovery/mortal_daemon.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());

@@ -1,6 +1,6 @@
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { TestDaemon } from "./daemon.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { TestDaemon } from "../../end_to_end/daemon.ts";
 
 Deno.test("start beyond --max-running-per-user is refused, says so, and takes nothing from others", async () => {
   await using certificates = await TestCertificates.create();
