@@ -89,6 +89,13 @@ export class TestDaemon implements AsyncDisposable {
     return await process.finished();
   }
 
+  /** What the CLI printed for a line of arguments, having exited with 0. */
+  async printed(...args: readonly string[]): Promise<{ stdout: string; stderr: string }> {
+    const { code, stdout, stderr } = await this.cli(args);
+    assert.equal(code, 0, stderr);
+    return { stdout, stderr };
+  }
+
   /** Starts a shell script as a job, and returns its id. */
   async sh(script: string, ...options: readonly string[]): Promise<string> {
     const { code, stdout, stderr } = await this.cli([
