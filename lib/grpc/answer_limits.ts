@@ -10,6 +10,9 @@ import { MessageBudget, type MessageLimits } from "./message_budget.ts";
 /** Answers up to this size, which nearly all are, cost less than the connection that they go over. */
 const SMALL_ANSWER_BYTES = 64 * 1024;
 
+/** A stream waits for its reader with each message. Those of a log are smaller than this; a job may be larger. */
+const SMALL_MESSAGE_BYTES = 512 * 1024;
+
 /** For 64 pages of a log of a user that wait to be read, and for four such users. */
 const ANSWER_LIMITS: MessageLimits = {
   what: "answers",
@@ -19,24 +22,30 @@ const ANSWER_LIMITS: MessageLimits = {
 
 /**
  * Bounds what is held of answers whose clients do not read them: HTTP/2 lets a client ask for a thousand of them
- * over one connection and take none. Streams wait for their readers, message by message, and need no bound.
+ * over one connection and take none.
  */
 export function answerLimits(
   callerOf: (call: ServerInterceptingCallInterface) => Caller,
 ): ServerInterceptor {
   const budget = new MessageBudget(ANSWER_LIMITS);
   return function limitAnswer({ responseStream }, call) {
-    if (responseStream) return call as ServerInterceptingCall;
-    return new LimitedCall(call, (bytes) => budget.take(callerOf(call).identity.user, bytes));
+    const small = responseStream ? SMALL_MESSAGE_BYTES : SMALL_ANSWER_BYTES;
+    return new LimitedCall(
+      call,
+      (bytes) => bytes > small ? budget.take(callerOf(call).identity.user, bytes) : null,
+    );
   };
 }
 
-/** A call that takes memory for its answer until that has been sent. */
+/** A call that takes memory for each message of its answer until that has been sent. */
 class LimitedCall extends ServerInterceptingCall {
-  readonly #take: (bytes: number) => Disposable;
+  readonly #take: (bytes: number) => Disposable | null;
   #taken: Disposable | null = null;
 
-  constructor(call: ServerInterceptingCallInterface, take: (bytes: number) => Disposable) {
+  constructor(
+    call: ServerInterceptingCallInterface,
+    take: (bytes: number) => Disposable | null,
+  ) {
     // One whose client has left is never said to be sent.
     super(call, { start: (next) => next({ onCancel: () => this.#release() }) });
     this.#take = take;
@@ -45,7 +54,7 @@ class LimitedCall extends ServerInterceptingCall {
   override sendMessage(message: unknown, callback: () => void): void {
     const { byteLength = 0 } = message as Partial<Uint8Array>;
     try {
-      if (byteLength > SMALL_ANSWER_BYTES) this.#taken = this.#take(byteLength);
+      this.#taken = this.#take(byteLength);
     } catch (error) {
       const code = ERROR_CODES.resource_exhausted.grpc;
       this.sendStatus({ code, details: messageOf(error), metadata: null });
