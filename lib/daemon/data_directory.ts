@@ -67,7 +67,7 @@ export async function makeDataDirectory(path: string): Promise<string> {
 const ENTER = { group: 0o010, others: 0o001 };
 
 /** Whether {@linkcode openToGroup} would do this directory no harm; it need not exist. */
-export async function opensToGroup(path: string, gid: number): Promise<boolean> {
+export async function canOpenToGroup(path: string, gid: number): Promise<boolean> {
   const info = await Deno.stat(path).catch(() => null);
   if (info === null || info.mode === null || info.gid === gid) return true;
   return (info.mode & 0o070) === 0 || (info.mode & ENTER.others) !== 0;

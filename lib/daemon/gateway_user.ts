@@ -12,7 +12,7 @@ import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 import { failedPrecondition } from "../errors.ts";
 import { findTool } from "../process/tools.ts";
 import { NO_NEW_PRIVILEGES, type Rights } from "../process/users.ts";
-import { opensToGroup } from "./data_directory.ts";
+import { canOpenToGroup } from "./data_directory.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 import type { InheritedSockets } from "./inherited_sockets.ts";
 import { findUsers } from "./getent.ts";
@@ -140,7 +140,7 @@ async function whyOutOfReach(
 ): Promise<string | null> {
   // One that is in memory has its socket in a directory that is made in /tmp.
   const directory = options.dataDir === IN_MEMORY ? "/tmp/job-worker" : resolve(options.dataDir);
-  if (!await opensToGroup(directory, rights.gid)) {
+  if (!await canOpenToGroup(directory, rights.gid)) {
     return `another group than its own has rights in the data directory "${directory}"; run ` +
       `\`chmod g= ${directory}\``;
   }

@@ -24,7 +24,8 @@ export interface JobsWithLogs {
 }
 
 /**
- * Reads the log of a job, whether it runs or not; that of a queued job, which is empty, until it has run. The last batch carries the job if it has ended.
+ * Reads the log of a job, whether it runs or not; that of a queued job, which is empty, until it has run. The last
+ * batch carries the job if it has ended.
  *
  * @throws `not_found`, `out_of_range`; `data_loss` where the log has lost something; the reason of the
  *   signal

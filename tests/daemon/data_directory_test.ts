@@ -1,7 +1,7 @@
 import {
+  canOpenToGroup,
   checkDataDirectory,
   makeDataDirectory,
-  opensToGroup,
   openToGroup,
 } from "../../lib/daemon/data_directory.ts";
 import { assert } from "../assert.ts";
@@ -50,7 +50,7 @@ rootTest(
     const opened = async (mode: number, gid: number) => {
       await Deno.chown(directory.path, 0, gid);
       await Deno.chmod(directory.path, mode);
-      const isHarmless = await opensToGroup(directory.path, group);
+      const isHarmless = await canOpenToGroup(directory.path, group);
       await openToGroup(directory.path, group);
       const info = await Deno.stat(directory.path);
       return [isHarmless, (info.mode ?? 0) & 0o7777, info.gid];
@@ -60,6 +60,6 @@ rootTest(
     assert.deepEqual(await opened(0o700, group), [true, 0o710, group]);
     assert.deepEqual(await opened(0o755, 0), [true, 0o755, 0]);
     assert.equal((await opened(0o750, 0))[0], false, "That group would lose what it may do");
-    assert.equal(await opensToGroup(`${directory.path}/none`, group), true);
+    assert.equal(await canOpenToGroup(`${directory.path}/none`, group), true);
   },
 );
