@@ -31,6 +31,8 @@ export interface ActiveJobsParts {
 
 /** How a job gets its process, once the store knows of it. */
 export interface Launch {
+  /** The job as it is recorded before it has a process. */
+  readonly recorded: Job;
   readonly launch: () => Promise<RunningJob>;
   /** See `StartOptions`. */
   readonly confirm: (job: Job) => Promise<void>;
@@ -93,7 +95,7 @@ export class ActiveJobs implements AsyncDisposable {
   /**
    * Starts a job.
    *
-   * @param job as it is before it has a process
+   * @param job as it is once it has a process, but for that
    * @returns the running job, which is recorded
    */
   async start(job: Job, how: Launch): Promise<Job> {
@@ -122,11 +124,11 @@ export class ActiveJobs implements AsyncDisposable {
     await this.#changes[Symbol.asyncDispose]();
   }
 
-  async #start(job: Job, { launch, confirm, abandon, undo }: Launch): Promise<Job> {
+  async #start(job: Job, { recorded, launch, confirm, abandon, undo }: Launch): Promise<Job> {
     const { store } = this.#parts;
     // Before anything that outlives this process is made: a daemon that finds it must know of it.
     try {
-      await store.put(job);
+      await store.put(recorded);
     } catch (error) {
       await abandon().catch(() => {});
       throw error;

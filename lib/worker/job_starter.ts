@@ -118,7 +118,11 @@ export class JobStarter {
     const { executor, active } = this.#parts;
     const prepared = await executor.prepare(request);
     let wasLaunched = false;
-    return await active.start(startingJob(job, prepared, executor.containment), {
+    const starting = startingJob(job, prepared, executor.containment);
+    const { startedAt, liveStatus } = starting;
+    return await active.start(starting, {
+      // Whatever waited may have to wait again, and be prepared again: then it is to be what was asked for.
+      recorded: job.queuedAt === null ? starting : { ...job, startedAt, liveStatus },
       launch: async () => {
         this.#checkOpen();
         wasLaunched = true;

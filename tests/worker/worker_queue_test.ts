@@ -215,6 +215,30 @@ Deno.test("A queued job whose start cannot be recorded runs once that is possibl
   test.faults.length = 0;
 });
 
+Deno.test("A queued job is recorded as it was asked for, until it has a process", async () => {
+  const puts: Job[] = [];
+  const store = new MemoryStore();
+  store.put = (job, processIdentity) => {
+    puts.push(job);
+    return MemoryStore.prototype.put.call(store, job, processIdentity);
+  };
+  await using test = await TestWorker.open({ ...ONE_EACH, store, home: "/tmp" });
+  const first = await test.start(SLEEP);
+  const { jobId } = await queue(test, "exit 0");
+  await test.worker.stop(first.jobId);
+  await soon(test.worker.wait(jobId), () => "its end");
+  const records = puts.filter((job) => job.jobId === jobId);
+  assert.deepEqual(
+    records.map((job) => [statusOf(job), job.pid !== 0, job.command.workingDirectory]),
+    [
+      ["queued", false, ""],
+      ["running", false, ""],
+      ["running", true, "/tmp"],
+      ["done", true, "/tmp"],
+    ],
+  );
+});
+
 Deno.test("Queued jobs stay queued when the worker ends, and the next one starts them in their order", async () => {
   await using directory = await temporaryDirectory();
   const dataDirectory = directory.path;
