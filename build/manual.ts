@@ -115,7 +115,9 @@ function cliPage(program: CommandShape): ManualPage {
 function formOf({ name, usage, arguments: all }: CommandShape): string {
   const choices = all.filter(({ choices }) => choices.length > 0);
   return choices.reduce(
-    (form, argument) => form.replace(`<${argument.name}>`, `(${argument.choices.join("|")})`),
+    (form, { name, choices }) =>
+      form.replace(`<${name}>`, `(${choices.join("|")})`)
+        .replace(`[${name}]`, `[${choices.join("|")}]`),
     `${name} ${usage.replace(/^\[options\] ?/, "")}`.trim(),
   );
 }
@@ -218,6 +220,10 @@ function daemonPage(): ManualPage {
             "The data of a daemon that was set up in /etc/job-worker. In each data directory are:",
           ),
           ...DATA_FILES.map(([names, about]) => term(`    ${names}`, about)),
+          term(
+            `${defaultOf("job-homes")}/UID/ID`,
+            "The home of a job that runs with --job-uids, unless --job-homes names another directory.",
+          ),
         ],
       },
       {
@@ -227,6 +233,12 @@ function daemonPage(): ManualPage {
       { title: "SEE ALSO", parts: [text("worker-cli(1)")] },
     ],
   };
+}
+
+function defaultOf(option: string): string {
+  const row = OPTION_ROWS.find(({ name }) => name === option);
+  if (row === undefined) throw new TypeError(`Cannot find the default: no option "${option}"`);
+  return row.default;
 }
 
 function sentence(about: string): string {

@@ -67,4 +67,5 @@ for user in job-worker job-worker-gateway; do
   # Not with --remove, because userdel then complains about a mailbox that a system user never had.
   if id "$user" >/dev/null 2>&1; then step userdel "$user"; fi
 done
-step rm -rf /var/lib/job-worker-home
+# And the homes of --job-uids, unless --job-homes names another place.
+step rm -rf /var/lib/job-worker-home /var/lib/job-worker-homes

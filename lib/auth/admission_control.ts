@@ -13,6 +13,7 @@
  */
 
 import type { Socket } from "node:net";
+import { Counts } from "../counts.ts";
 import { networkOf, sourceOf } from "../net/host_port.ts";
 import { peerOf } from "../net/peer.ts";
 import { ExpiringSet } from "./expiring_set.ts";
@@ -95,7 +96,7 @@ export class AdmissionControl {
   readonly #sources = new Map<string, Tally>();
   readonly #networks = new Map<string, Tally>();
   /** How many connections each user has that are known. */
-  readonly #users = new Map<string, number>();
+  readonly #users = new Counts<string>();
   readonly #penalties = new SourcePenalties();
   readonly #knownSources = new ExpiringSet({
     keptMs: KNOWN_SOURCE_MS,
@@ -182,9 +183,8 @@ export class AdmissionControl {
     if (known >= this.#maxKnown || ofSource.known >= maxConnectionsPerAddress) {
       return "too_many_connections";
     }
-    const ofUser = this.#users.get(user) ?? 0;
-    if (ofUser >= this.#maxKnownOfUser) return "too_many_connections_of_user";
-    this.#users.set(user, ofUser + 1);
+    if (this.#users.of(user) >= this.#maxKnownOfUser) return "too_many_connections_of_user";
+    this.#users.add(user, 1);
     connection.user = user;
     connection.isKnown = true;
     this.#strangers.delete(connection);
@@ -253,7 +253,7 @@ export class AdmissionControl {
     this.#open.delete(key);
     this.#strangers.delete(connection);
     for (const tally of [ofSource, ofNetwork]) tally[isKnown ? "known" : "strangers"]--;
-    if (isKnown) countDown(this.#users, user);
+    if (isKnown) this.#users.add(user, -1);
     if (ofSource.strangers + ofSource.known === 0) this.#sources.delete(source);
     if (ofNetwork.strangers + ofNetwork.known === 0) this.#networks.delete(network);
     return true;
@@ -264,12 +264,6 @@ function tallyOf(tallies: Map<string, Tally>, key: string): Tally {
   const tally = tallies.get(key) ?? { strangers: 0, known: 0 };
   tallies.set(key, tally);
   return tally;
-}
-
-function countDown(counts: Map<string, number>, key: string): void {
-  const left = (counts.get(key) ?? 0) - 1;
-  if (left > 0) counts.set(key, left);
-  else counts.delete(key);
 }
 
 /** Whether a stranger is to be dropped before another who has been here for longer. */

@@ -1,3 +1,5 @@
+import { Counts } from "../counts.ts";
+
 /** How many bytes of messages may be on their way at once, in all and for one user. */
 export interface MessageLimits {
   /** What they are, in plural. */
@@ -13,7 +15,7 @@ export interface MessageLimits {
 export class MessageBudget {
   readonly #limits: MessageLimits;
   #taken = 0;
-  readonly #takenBy = new Map<string, number>();
+  readonly #takenBy = new Counts<string>();
 
   constructor(limits: MessageLimits) {
     this.#limits = limits;
@@ -26,21 +28,19 @@ export class MessageBudget {
    */
   take(user: string, bytes: number): Disposable {
     const { what, total, perUser } = this.#limits;
-    const ofUser = this.#takenBy.get(user) ?? 0;
-    if (ofUser + bytes > perUser) throw exceeded(perUser, `${what} of user "${user}"`);
+    if (this.#takenBy.of(user) + bytes > perUser) {
+      throw exceeded(perUser, `${what} of user "${user}"`);
+    }
     if (this.#taken + bytes > total) throw exceeded(total, what);
-    this.#taken += bytes;
-    this.#takenBy.set(user, ofUser + bytes);
+    this.#count(user, bytes);
     const taken = new DisposableStack();
-    taken.defer(() => this.#giveBack(user, bytes));
+    taken.defer(() => this.#count(user, -bytes));
     return taken;
   }
 
-  #giveBack(user: string, bytes: number): void {
-    this.#taken -= bytes;
-    const left = (this.#takenBy.get(user) ?? 0) - bytes;
-    if (left > 0) this.#takenBy.set(user, left);
-    else this.#takenBy.delete(user);
+  #count(user: string, bytes: number): void {
+    this.#taken += bytes;
+    this.#takenBy.add(user, bytes);
   }
 }
 

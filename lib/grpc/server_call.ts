@@ -1,3 +1,4 @@
+import { Counts } from "../counts.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { CallContext, Caller } from "../service/job_service.ts";
 import type { ServerUnaryCall, StatusObject } from "./grpc.ts";
@@ -33,7 +34,7 @@ export interface ServerCallsOptions {
 export class ServerCalls {
   readonly #options: ServerCallsOptions;
   readonly #open = new Map<AbortController, CallKind>();
-  readonly #openOf = new Map<string, number>();
+  readonly #openOf = new Counts<string>();
   #refusal: JobWorkerError | null = null;
 
   constructor(options: ServerCallsOptions) {
@@ -84,19 +85,14 @@ export class ServerCalls {
   #count(user: string): Disposable | null {
     const { limit } = this.#options;
     if (limit === undefined) return null;
-    const open = this.#openOf.get(user) ?? 0;
-    if (open >= limit.maxPerUser) {
+    if (this.#openOf.of(user) >= limit.maxPerUser) {
       const whose = `${limit.what} of user "${user}"`;
       const text = `More than ${limit.maxPerUser} ${whose} at once`;
       throw new JobWorkerError("resource_exhausted", text);
     }
-    this.#openOf.set(user, open + 1);
+    this.#openOf.add(user, 1);
     const counted = new DisposableStack();
-    counted.defer(() => {
-      const left = (this.#openOf.get(user) ?? 0) - 1;
-      if (left > 0) this.#openOf.set(user, left);
-      else this.#openOf.delete(user);
-    });
+    counted.defer(() => this.#openOf.add(user, -1));
     return counted;
   }
 

@@ -6,7 +6,7 @@
 
 import { formatSpan, formatTook } from "../text/duration.ts";
 import { shellWords } from "../text/printable.ts";
-import type { Job, JobEnd, JobReason, Unknown } from "./types.ts";
+import { type Job, type JobEnd, type JobReason, statusOf, type Unknown } from "./types.ts";
 
 /** Milliseconds since the Unix epoch as RFC 3339, in UTC. */
 export function dateText(time: number): string {
@@ -41,6 +41,12 @@ const REASONS: Readonly<Record<JobReason | Unknown, string>> = {
   start_failed: "could not be started when its turn came",
   unknown: "for a reason that this version does not know",
 };
+
+/** The status of a job, with its place while it waits: `"queued #3"`. */
+export function statusText(job: Job): string {
+  const status = statusOf(job);
+  return status === "queued" && job.queue !== null ? `${status} #${job.queue.position}` : status;
+}
 
 /** Where a queued job stands, and what it waits for: `"3rd of 7, since …"`; `""` if it is not queued. */
 export function queueText({ liveStatus, end, queue }: Job): string {

@@ -2,6 +2,7 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { flushDirectory, flushName } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
 import { Batcher } from "../async/batcher.ts";
+import { Counts } from "../counts.ts";
 import { JobLog } from "./job_log.ts";
 import { MAX_RECORD_BYTES } from "./log_format.ts";
 import { LogFlusher } from "./log_flusher.ts";
@@ -27,7 +28,7 @@ export class LogLibrary implements AsyncDisposable {
   /** When an earlier worker was last known to run jobs, in milliseconds since the Unix epoch. */
   readonly usedAt: number;
   /** How many readers each log has at this moment, by job id. */
-  readonly #readers = new Map<string, number>();
+  readonly #readers = new Counts<string>();
   #readerCount = 0;
 
   private constructor(directory: string, usedAt: number) {
@@ -108,14 +109,12 @@ export class LogLibrary implements AsyncDisposable {
 
   /** Counts a reader until it is disposed of. */
   countReader(jobId: string): Disposable {
-    this.#readers.set(jobId, (this.#readers.get(jobId) ?? 0) + 1);
+    this.#readers.add(jobId, 1);
     this.#readerCount++;
     return {
       [Symbol.dispose]: () => {
         this.#readerCount--;
-        const left = (this.#readers.get(jobId) ?? 0) - 1;
-        if (left > 0) this.#readers.set(jobId, left);
-        else this.#readers.delete(jobId);
+        this.#readers.add(jobId, -1);
       },
     };
   }
@@ -130,7 +129,7 @@ export class LogLibrary implements AsyncDisposable {
   }
 
   isRead(jobId: string): boolean {
-    return this.#readers.has(jobId);
+    return this.#readers.of(jobId) > 0;
   }
 
   /** Removes a log, or what is left of it. Until names are flushed a power cut can bring it back. */

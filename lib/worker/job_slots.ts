@@ -1,3 +1,4 @@
+import { Counts } from "../counts.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { QueuedJob } from "../job/job_store.ts";
 import type { QueuePlace } from "../job/types.ts";
@@ -39,7 +40,7 @@ export class JobSlots {
   readonly #onTurn: OnTurn;
   readonly #waiting = new WaitingJobs();
   #taken = 0;
-  readonly #takenByOwner = new Map<string, number>();
+  readonly #takenBy = new Counts<string>();
   #isClosed = false;
 
   constructor(limits: SlotLimits, onTurn: OnTurn) {
@@ -143,25 +144,21 @@ export class JobSlots {
   /** The limit that an owner has reached: first the one that they can do something about. */
   #fullLimit(owner: string): FullLimit | null {
     const { maxRunning, maxRunningPerUser } = this.#limits;
-    if (this.#takenBy(owner) >= maxRunningPerUser) return "maxRunningPerUser";
+    if (this.#takenBy.of(owner) >= maxRunningPerUser) return "maxRunningPerUser";
     return this.#taken >= maxRunning ? "maxRunning" : null;
   }
 
   #reason(owner: string): string {
     const { maxRunning, maxRunningPerUser } = this.#limits;
     return this.#fullLimit(owner) === "maxRunningPerUser"
-      ? `${this.#takenBy(owner)} of ${maxRunningPerUser} jobs of user "${owner}" are running ` +
+      ? `${this.#takenBy.of(owner)} of ${maxRunningPerUser} jobs of user "${owner}" are running ` +
         "(the daemon's --max-running-per-user)"
       : `${this.#taken} of ${maxRunning} jobs of all users are running (the daemon's --max-running)`;
   }
 
-  #takenBy(owner: string): number {
-    return this.#takenByOwner.get(owner) ?? 0;
-  }
-
   #take(owner: string): JobSlot {
     this.#taken++;
-    this.#takenByOwner.set(owner, this.#takenBy(owner) + 1);
+    this.#takenBy.add(owner, 1);
     const taken = new DisposableStack();
     taken.defer(() => this.#release(owner));
     return {
@@ -176,16 +173,14 @@ export class JobSlots {
 
   #release(owner: string): void {
     this.#taken--;
-    const left = this.#takenBy(owner) - 1;
-    if (left > 0) this.#takenByOwner.set(owner, left);
-    else this.#takenByOwner.delete(owner);
+    this.#takenBy.add(owner, -1);
     this.#giveTurns();
   }
 
   #giveTurns(): void {
     const { maxRunning, maxRunningPerUser } = this.#limits;
     while (!this.#isClosed && this.#taken < maxRunning) {
-      const next = this.#waiting.next((owner) => this.#takenBy(owner) < maxRunningPerUser);
+      const next = this.#waiting.next((owner) => this.#takenBy.of(owner) < maxRunningPerUser);
       if (next === undefined) return;
       this.#onTurn(next.jobId, this.#take(next.owner));
     }

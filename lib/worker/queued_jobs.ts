@@ -1,6 +1,7 @@
 import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
+import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { JobStore } from "../job/job_store.ts";
@@ -56,8 +57,8 @@ export class QueuedJobs {
   readonly #parts: QueuedJobsParts;
   readonly #starts = new Map<string, Start>();
   readonly #shares = new Semaphore({ total: MAX_STARTS, maxWaiting: Infinity, refusal: "" });
-  /** The last change of the record of each job that is being changed; the next one waits for it. */
-  readonly #changes = new Map<string, Promise<unknown>>();
+  /** The turns to read or change the record of a job. How many wait is bounded by the calls that there may be. */
+  readonly #turns = new KeyedSemaphore<string>({ total: 1, maxWaiting: Infinity, refusal: "" });
   /** Those that are being taken out. */
   readonly #cancelling = new Set<string>();
   /** Those who wait for a job to run, or end without. */
@@ -83,7 +84,7 @@ export class QueuedJobs {
   async add(job: Job, admit: () => Promise<void>): Promise<Job> {
     const { store, slots, onChanged } = this.#parts;
     try {
-      await this.#change(job.jobId, async () => {
+      await this.#inTurn(job.jobId, async () => {
         await admit();
         await store.put(job);
       });
@@ -122,7 +123,7 @@ export class QueuedJobs {
     try {
       start?.aborting.abort(stopped());
       await start?.done;
-      return await this.#change(jobId, () => this.#putStopped(jobId));
+      return await this.#inTurn(jobId, () => this.#putStopped(jobId));
     } finally {
       this.#cancelling.delete(jobId);
       this.#settle(jobId);
@@ -154,7 +155,7 @@ export class QueuedJobs {
       await this.#starts.get(jobId)?.done;
       return undefined;
     }
-    return await this.#change(jobId, async () => {
+    return await this.#inTurn(jobId, async () => {
       const job = await store.get(jobId);
       if (job === undefined || statusOf(job) !== "queued") return undefined;
       const changed = change(job);
@@ -227,8 +228,7 @@ export class QueuedJobs {
   ): Promise<boolean> {
     const { store, start } = this.#parts;
     using _share = await this.#shares.acquire(1, signal);
-    await this.#changes.get(jobId)?.catch(() => {});
-    const job = await store.get(jobId);
+    const job = await this.#inTurn(jobId, () => store.get(jobId));
     signal.throwIfAborted();
     // It could not be recorded, and whoever has queued it has been told.
     if (job === undefined || statusOf(job) !== "queued") return true;
@@ -265,16 +265,10 @@ export class QueuedJobs {
     this.#left.delete(jobId);
   }
 
-  /** Makes a change of the record of one job after those that were begun before. */
-  async #change<T>(jobId: string, change: () => Promise<T>): Promise<T> {
-    const before = this.#changes.get(jobId) ?? Promise.resolve();
-    const changed = before.catch(() => {}).then(change);
-    this.#changes.set(jobId, changed);
-    try {
-      return await changed;
-    } finally {
-      if (this.#changes.get(jobId) === changed) this.#changes.delete(jobId);
-    }
+  /** Reads or changes the record of one job after the changes that were begun before. */
+  async #inTurn<T>(jobId: string, change: () => Promise<T>): Promise<T> {
+    using _turn = await this.#turns.acquire(jobId, 1);
+    return await change();
   }
 }
 

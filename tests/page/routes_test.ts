@@ -87,11 +87,13 @@ Deno.test("The page of a job that waits says its place and why, and nothing of a
     listJobs: () => Promise.resolve({ jobs: [{ ...JOB, ...waiting, queue }], nextPageToken: "" }),
   });
   const text = await (await app.request(`/jobs/${JOB_ID}`)).text();
-  assert.match(text, /class="badge queued">queued</);
+  assert.match(text, /class="badge queued">queued #3</);
   assert.match(text, /<dt>Place<\/dt>\s*<dd>3rd of 7, since &lt;all&gt; are taken<\/dd>/);
   assert.match(text, /<dt>Queued<\/dt>/);
   assert.doesNotMatch(text, /<dt>(Started|Duration|Process)<\/dt>/);
-  assert.match(await (await app.request("/?status=queued")).text(), /<option selected>queued</);
+  const list = await (await app.request("/?status=queued")).text();
+  assert.match(list, /<option selected>queued</);
+  assert.match(list, /class="badge queued">queued #3</);
 });
 
 Deno.test("A page offers only what its reader may do", async () => {

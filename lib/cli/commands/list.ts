@@ -6,7 +6,7 @@ import { printLine, tell } from "../io.ts";
 import type { Job, JobFilter } from "../job_client.ts";
 import { jobPages } from "../job_pages.ts";
 import { jobJson } from "../../job/job_json.ts";
-import { commandText, dateText, tookText } from "../../job/job_words.ts";
+import { commandText, dateText, statusText, tookText } from "../../job/job_words.ts";
 import { statusOf } from "../../job/types.ts";
 import { exitText } from "../job_text.ts";
 import { timeOf } from "../moment.ts";
@@ -72,12 +72,6 @@ async function tableLines(
       return job !== undefined && column === STATUS_COLUMN ? paint(text, statusOf(job)) : text;
     },
   });
-}
-
-/** The status of a job, with its place while it waits. */
-function statusText(job: Job): string {
-  const status = statusOf(job);
-  return status === "queued" && job.queue !== null ? `${status} #${job.queue.position}` : status;
 }
 
 function tabbedLine(job: Job): string {

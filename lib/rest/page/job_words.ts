@@ -6,13 +6,12 @@
 
 import { html } from "hono/html";
 import { formatSpan } from "../../text/duration.ts";
-import { dateText, endWords } from "../../job/job_words.ts";
+import { dateText, endWords, statusText } from "../../job/job_words.ts";
 import { type Job, statusOf } from "../../job/types.ts";
 import type { Html } from "./layout.ts";
 
 export function statusBadge(job: Job): Html {
-  const status = statusOf(job);
-  return html`<span class="badge ${status}">${status}</span>`;
+  return html`<span class="badge ${statusOf(job)}">${statusText(job)}</span>`;
 }
 
 /** How long ago a time was; the time itself is in the markup. `""` for none. */
