@@ -362,7 +362,22 @@ async function connect(
   return await ExecutorClient.connect({ socket, logs, onFault, onShellEnded });
 }
 
-/** Starts an executor and adds it. If there are too many already, the last of those has to do. */
+/**
+ * Whether this executor gives jobs the rights that ours would: one for which each job has a user of its own starts
+ * them so, and another as root.
+ */
+function givesSameRights({ hello }: ExecutorClient, options: ExecutorKeeperOptions): boolean {
+  const rightsIn = ({ newPrivileges, jobUids }: ExecutorSettings) =>
+    JSON.stringify([newPrivileges, jobUids]);
+  return rightsIn(hello.settings) === rightsIn(settingsOf(options));
+}
+
+/**
+ * Starts an executor and adds it. If there are too many already, the last of those has to do that gives jobs the
+ * same rights.
+ *
+ * @throws `failed_precondition` if there is none
+ */
 async function startOrReuse(
   options: ExecutorKeeperOptions,
   clients: Map<string, ExecutorClient>,
@@ -370,25 +385,36 @@ async function startOrReuse(
   const { dataDirectory, setsid, keepsJobs } = options;
   const sockets = executorSockets(dataDirectory);
   const socket = sockets.find((socket) => !clients.has(socket));
-  const last = [...clients.values()].at(-1);
-  if (socket === undefined && last !== undefined) {
+  if (socket === undefined) {
+    const others = [...clients.values()];
+    const last = others.findLast((client) => givesSameRights(client, options));
+    if (last === undefined) throw tooManyExecutors(others);
     diagnostics.warn("{count} executors have jobs already: new ones go to that of {version}", {
       count: sockets.length,
       version: last.hello.version,
     });
     return last;
   }
-  const free = socket ?? sockets[0] ?? "";
   // Whoever has left this behind is gone.
-  await removeSocket(free);
+  await removeSocket(socket);
   await startExecutor({
-    socket: free,
+    socket,
     logs: `${dataDirectory}/${LOGS}`,
     outcomes: `${dataDirectory}/${OUTCOMES}`,
     keepsJobs,
     settings: settingsOf(options),
-  }, { setsid, errors: executorErrors(free) });
-  const client = await connect(free, options);
-  clients.set(free, client);
+  }, { setsid, errors: executorErrors(socket) });
+  const client = await connect(socket, options);
+  clients.set(socket, client);
   return client;
+}
+
+function tooManyExecutors(executors: readonly ExecutorClient[]): JobWorkerError {
+  const pids = executors.map(({ hello }) => hello.pid).join(" ");
+  return new JobWorkerError(
+    "failed_precondition",
+    `Cannot start an executor: the ${executors.length} that there may be have jobs, and other --new-privileges or ` +
+      "--job-uids; stop the jobs of one under a daemon with the options of before, or end it with them by " +
+      `\`kill PID\`: ${pids}`,
+  );
 }

@@ -121,6 +121,36 @@ Deno.test("An executor of other settings keeps the jobs it has, and ends with th
   assert.deepEqual(second.faults, []);
 });
 
+Deno.test("Where there are too many executors, one does for a job only if it gives it no other rights", async () => {
+  await using directory = await temporaryDirectory();
+  const jobs: string[] = [];
+  for (
+    const [home, newPrivileges] of [["/", false], ["/tmp", false], ["/", true], [
+      "/var",
+      true,
+    ]] as const
+  ) {
+    const before = await openWorker(directory.path, { home, newPrivileges });
+    jobs.push(await start(before.worker, "exec sleep 1000"));
+    await before.handOver();
+  }
+  const executors = await executorsIn(directory.path);
+  assert.equal(executors.length, executorSockets(directory.path).length);
+  const homes = `${directory.path}/homes`;
+  const jobUids = { first: 2_123_460_000, last: 2_123_460_009, homes };
+  await assert.rejects(
+    openWorker(directory.path, { jobUids }),
+    (error: Error) => /--job-uids/.test(error.message) && error.message.includes(`${executors[0]}`),
+  );
+
+  await using last = await openWorker(directory.path, { home: "/usr", newPrivileges: false });
+  assert.equal(await outputOf(last.worker, await start(last.worker, 'echo "$HOME"')), "/tmp\n");
+  for (const jobId of jobs) {
+    assert.equal(statusOf(await last.worker.get(jobId)), "running");
+    await last.worker.stop(jobId);
+  }
+});
+
 Deno.test("A socket with nobody behind it is no executor, and what ran there is lost", async () => {
   await using directory = await temporaryDirectory();
   const first = await openWorker(directory.path);
