@@ -1,7 +1,7 @@
 import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
-import { ExecutorClient } from "../executor/client.ts";
+import { messageOf } from "../errors.ts";
+import type { ExecutorClient } from "../executor/client.ts";
 import { EndedJob } from "../executor/ended_job.ts";
 import type {
   AdoptedJobs,
@@ -12,34 +12,25 @@ import type {
 } from "../executor/executor.ts";
 import { OutcomeFiles } from "../executor/outcome_files.ts";
 import type { RemoteJob } from "../executor/remote_job.ts";
-import type { ExecutorSettings } from "../executor/protocol.ts";
 import { isLasting } from "../files/lasting.ts";
 import type { StoredJob } from "../job/job_store.ts";
 import type { Containment } from "../job/types.ts";
 import { LogLibrary } from "../log/log_library.ts";
-import type { ShellEnd } from "../process/proc_shell.ts";
-import { VERSION_TEXT } from "../version.ts";
+import {
+  connect,
+  type ExecutorOptions,
+  isOurs,
+  removeSocket,
+  startOrReuse,
+} from "./connect_executor.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import { killProcess, lastWords, processEnded, startExecutor } from "./executor_process.ts";
+import { killProcess, lastWords, processEnded } from "./executor_process.ts";
 import { isBusy } from "./is_busy.ts";
 
 /** How long an executor may take to answer when it must, and how often it is asked. */
 const ANSWER_WITHIN_MS = 5_000;
 const ASK_EVERY_MS = 1_000;
-
-/** Options of {@linkcode ExecutorKeeper.open}. */
-export interface ExecutorKeeperOptions {
-  /** Absolute path of setsid(1). */
-  readonly setsid: string;
-  /** Absolute path. */
-  readonly dataDirectory: string;
-  /** Whether jobs go on while no engine is there. */
-  readonly keepsJobs: boolean;
-  readonly settings: Omit<ExecutorSettings, "dataDirectory">;
-  readonly onFault: (error: unknown, jobId: string) => void;
-  readonly onShellEnded: (end: ShellEnd) => void;
-}
 
 /**
  * The executors of a daemon: one of this build for new jobs, and those of earlier builds, or other settings,
@@ -48,7 +39,7 @@ export interface ExecutorKeeperOptions {
  */
 export class ExecutorKeeper implements Executor {
   readonly containment: Containment;
-  readonly #options: ExecutorKeeperOptions;
+  readonly #options: ExecutorOptions;
   readonly #outcomes: OutcomeFiles;
   readonly #clients = new Map<string, ExecutorClient>();
   /** Who has prepared a job that is about to start. */
@@ -61,7 +52,7 @@ export class ExecutorKeeper implements Executor {
   readonly #cleaned = new WeakMap<ExecutorClient, Promise<unknown>>();
   #closing: "no" | "end" | "hand over" = "no";
 
-  private constructor(options: ExecutorKeeperOptions, parts: {
+  private constructor(options: ExecutorOptions, parts: {
     readonly outcomes: OutcomeFiles;
     readonly clients: ReadonlyMap<string, ExecutorClient>;
     readonly current: ExecutorClient;
@@ -76,7 +67,7 @@ export class ExecutorKeeper implements Executor {
   }
 
   /** Connects with the executors that there are, and starts one unless one of them will do. */
-  static async open(options: ExecutorKeeperOptions): Promise<ExecutorKeeper> {
+  static async open(options: ExecutorOptions): Promise<ExecutorKeeper> {
     const { dataDirectory } = options;
     const outcomes = await OutcomeFiles.open(`${dataDirectory}/${OUTCOMES}`);
     // An executor finds this there, too.
@@ -319,31 +310,6 @@ function leftIn({ jobs }: ExecutorClient): RemoteJob[] {
   return [...jobs.values()].filter(({ hasEnded }) => !hasEnded);
 }
 
-/** @throws `failed_precondition` if something else is in its place */
-async function removeSocket(socket: string): Promise<void> {
-  try {
-    await Deno.remove(socket);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw new JobWorkerError(
-      "failed_precondition",
-      `Cannot make an executor's socket "${socket}": what is in its place cannot be removed: ` +
-        messageOf(error),
-      { cause: error },
-    );
-  }
-}
-
-function settingsOf({ dataDirectory, settings }: ExecutorKeeperOptions): ExecutorSettings {
-  const { home, cgroups, newPrivileges, jobUids } = settings;
-  return { dataDirectory, home, cgroups, newPrivileges, jobUids };
-}
-
-function isOurs({ hello }: ExecutorClient, options: ExecutorKeeperOptions): boolean {
-  return hello.version === VERSION_TEXT &&
-    JSON.stringify(hello.settings) === JSON.stringify(settingsOf(options));
-}
-
 function warnIfMoved({ hello: { pid, settings, jobs } }: ExecutorClient, directory: string): void {
   const before = settings.dataDirectory;
   if (before === directory || jobs.length === 0) return;
@@ -351,70 +317,5 @@ function warnIfMoved({ hello: { pid, settings, jobs } }: ExecutorClient, directo
     "The data directory was {before} when executor {pid} started: the logs of its jobs end with the file " +
       "that they are in, and outcomes that it has stored are there",
     { before, pid },
-  );
-}
-
-async function connect(
-  socket: string,
-  { dataDirectory, onFault, onShellEnded }: ExecutorKeeperOptions,
-): Promise<ExecutorClient> {
-  const logs = `${dataDirectory}/${LOGS}`;
-  return await ExecutorClient.connect({ socket, logs, onFault, onShellEnded });
-}
-
-/**
- * Whether this executor gives jobs the rights that ours would: one for which each job has a user of its own starts
- * them so, and another as root.
- */
-function givesSameRights({ hello }: ExecutorClient, options: ExecutorKeeperOptions): boolean {
-  const rightsIn = ({ newPrivileges, jobUids }: ExecutorSettings) =>
-    JSON.stringify([newPrivileges, jobUids]);
-  return rightsIn(hello.settings) === rightsIn(settingsOf(options));
-}
-
-/**
- * Starts an executor and adds it. If there are too many already, the last of those has to do that gives jobs the
- * same rights.
- *
- * @throws `failed_precondition` if there is none
- */
-async function startOrReuse(
-  options: ExecutorKeeperOptions,
-  clients: Map<string, ExecutorClient>,
-): Promise<ExecutorClient> {
-  const { dataDirectory, setsid, keepsJobs } = options;
-  const sockets = executorSockets(dataDirectory);
-  const socket = sockets.find((socket) => !clients.has(socket));
-  if (socket === undefined) {
-    const others = [...clients.values()];
-    const last = others.findLast((client) => givesSameRights(client, options));
-    if (last === undefined) throw tooManyExecutors(others);
-    diagnostics.warn("{count} executors have jobs already: new ones go to that of {version}", {
-      count: sockets.length,
-      version: last.hello.version,
-    });
-    return last;
-  }
-  // Whoever has left this behind is gone.
-  await removeSocket(socket);
-  await startExecutor({
-    socket,
-    logs: `${dataDirectory}/${LOGS}`,
-    outcomes: `${dataDirectory}/${OUTCOMES}`,
-    keepsJobs,
-    settings: settingsOf(options),
-  }, { setsid, errors: executorErrors(socket) });
-  const client = await connect(socket, options);
-  clients.set(socket, client);
-  return client;
-}
-
-function tooManyExecutors(executors: readonly ExecutorClient[]): JobWorkerError {
-  const pids = executors.map(({ hello }) => hello.pid).join(" ");
-  return new JobWorkerError(
-    "failed_precondition",
-    `Cannot start an executor: the ${executors.length} that there may be have jobs, and other --new-privileges or ` +
-      "--job-uids; stop the jobs of one under a daemon with the options of before, or end it with them by " +
-      `\`kill PID\`: ${pids}`,
   );
 }

@@ -1,12 +1,13 @@
-import { ExecutorKeeper, type ExecutorKeeperOptions } from "../../lib/daemon/executor_keeper.ts";
+import type { ExecutorOptions } from "../../lib/daemon/connect_executor.ts";
+import { ExecutorKeeper } from "../../lib/daemon/executor_keeper.ts";
 import { TOOLS } from "../process/tools.ts";
 import { allProcesses, type ProcessStat } from "../worker/fixture.ts";
 
 /** A keeper of real executors, in processes of their own. */
 export async function openKeeper(
   dataDirectory: string,
-  { settings, ...options }: Partial<Omit<ExecutorKeeperOptions, "settings">> & {
-    readonly settings?: Partial<ExecutorKeeperOptions["settings"]>;
+  { settings, ...options }: Partial<Omit<ExecutorOptions, "settings">> & {
+    readonly settings?: Partial<ExecutorOptions["settings"]>;
   } = {},
 ): Promise<ExecutorKeeper> {
   return await ExecutorKeeper.open({

@@ -1,0 +1,112 @@
+import { JobWorkerError, messageOf } from "../errors.ts";
+import { ExecutorClient } from "../executor/client.ts";
+import type { ExecutorSettings } from "../executor/protocol.ts";
+import type { ShellEnd } from "../process/proc_shell.ts";
+import { VERSION_TEXT } from "../version.ts";
+import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
+import { diagnostics } from "./diagnostics.ts";
+import { startExecutor } from "./executor_process.ts";
+
+/** How the executors of a daemon are found and started. */
+export interface ExecutorOptions {
+  /** Absolute path of setsid(1). */
+  readonly setsid: string;
+  /** Absolute path. */
+  readonly dataDirectory: string;
+  /** Whether jobs go on while no engine is there. */
+  readonly keepsJobs: boolean;
+  readonly settings: Omit<ExecutorSettings, "dataDirectory">;
+  readonly onFault: (error: unknown, jobId: string) => void;
+  readonly onShellEnded: (end: ShellEnd) => void;
+}
+
+/** @throws `failed_precondition` if something else is in its place */
+export async function removeSocket(socket: string): Promise<void> {
+  try {
+    await Deno.remove(socket);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw new JobWorkerError(
+      "failed_precondition",
+      `Cannot make an executor's socket "${socket}": what is in its place cannot be removed: ` +
+        messageOf(error),
+      { cause: error },
+    );
+  }
+}
+
+function settingsOf({ dataDirectory, settings }: ExecutorOptions): ExecutorSettings {
+  const { home, cgroups, newPrivileges, jobUids } = settings;
+  return { dataDirectory, home, cgroups, newPrivileges, jobUids };
+}
+
+/** Whether an executor is of this build, and has our settings. */
+export function isOurs({ hello }: ExecutorClient, options: ExecutorOptions): boolean {
+  return hello.version === VERSION_TEXT &&
+    JSON.stringify(hello.settings) === JSON.stringify(settingsOf(options));
+}
+
+export async function connect(
+  socket: string,
+  { dataDirectory, onFault, onShellEnded }: ExecutorOptions,
+): Promise<ExecutorClient> {
+  const logs = `${dataDirectory}/${LOGS}`;
+  return await ExecutorClient.connect({ socket, logs, onFault, onShellEnded });
+}
+
+/**
+ * Whether this executor gives jobs the rights that ours would: one for which each job has a user of its own starts
+ * them so, and another as root.
+ */
+function givesSameRights({ hello }: ExecutorClient, options: ExecutorOptions): boolean {
+  const rightsIn = ({ newPrivileges, jobUids }: ExecutorSettings) =>
+    JSON.stringify([newPrivileges, jobUids]);
+  return rightsIn(hello.settings) === rightsIn(settingsOf(options));
+}
+
+/**
+ * Starts an executor and adds it. If there are too many already, the last of those has to do that gives jobs the
+ * same rights.
+ *
+ * @throws `failed_precondition` if there is none
+ */
+export async function startOrReuse(
+  options: ExecutorOptions,
+  clients: Map<string, ExecutorClient>,
+): Promise<ExecutorClient> {
+  const { dataDirectory, setsid, keepsJobs } = options;
+  const sockets = executorSockets(dataDirectory);
+  const socket = sockets.find((socket) => !clients.has(socket));
+  if (socket === undefined) {
+    const others = [...clients.values()];
+    const last = others.findLast((client) => givesSameRights(client, options));
+    if (last === undefined) throw tooManyExecutors(others);
+    diagnostics.warn("{count} executors have jobs already: new ones go to that of {version}", {
+      count: sockets.length,
+      version: last.hello.version,
+    });
+    return last;
+  }
+  // Whoever has left this behind is gone.
+  await removeSocket(socket);
+  await startExecutor({
+    socket,
+    logs: `${dataDirectory}/${LOGS}`,
+    outcomes: `${dataDirectory}/${OUTCOMES}`,
+    keepsJobs,
+    settings: settingsOf(options),
+  }, { setsid, errors: executorErrors(socket) });
+  const client = await connect(socket, options);
+  clients.set(socket, client);
+  return client;
+}
+
+function tooManyExecutors(executors: readonly ExecutorClient[]): JobWorkerError {
+  const pids = executors.map(({ hello }) => hello.pid).join(" ");
+  return new JobWorkerError(
+    "failed_precondition",
+    `Cannot start an executor: the ${executors.length} that there may be have jobs, and other --new-privileges or ` +
+      "--job-uids; stop the jobs of one under a daemon with the options of before, or end it with them by " +
+      `\`kill PID\`: ${pids}`,
+  );
+}
