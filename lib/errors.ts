@@ -34,6 +34,9 @@ export const ERROR_CODES = {
 /** The `reason` of an error that tells the reader of a log that its job is lost. */
 export const JOB_LOST = "JOB_LOST";
 
+/** The `reason` of an error that tells somebody that no user of the system is there for their jobs. */
+export const NO_JOB_USER = "NO_JOB_USER";
+
 /** Options of {@linkcode JobWorkerError}. */
 export interface JobWorkerErrorOptions extends ErrorOptions {
   /** A word for programs: an errno name such as `"ENOENT"`, for a start that failed. */

@@ -12,7 +12,13 @@
  * @module
  */
 
-import { failedPrecondition, JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
+import {
+  failedPrecondition,
+  JobWorkerError,
+  messageOf,
+  NO_JOB_USER,
+  pathFaultOf,
+} from "../errors.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
 import { USER_NAME } from "../job/execution.ts";
 import { quoted } from "../text/quoted.ts";
@@ -115,7 +121,9 @@ export class JobUserMap {
     if (found !== undefined) return found.user;
     throw new JobWorkerError(
       "permission_denied",
-      `Cannot run jobs of "${user}": no line of the daemon's --job-user-map "${this.#path}" is about them`,
+      `Cannot run jobs of "${user}": no line of the daemon's --job-user-map "${this.#path}" is about them; ` +
+        "ask whoever runs the daemon to add one",
+      { reason: NO_JOB_USER },
     );
   }
 

@@ -1,4 +1,4 @@
-import type { JobWorkerError } from "../errors.ts";
+import { type JobWorkerError, NO_JOB_USER } from "../errors.ts";
 import { ASK_FOR_CERTIFICATE, MAKE_CERTIFICATES, START_DAEMON } from "../text/command_hints.ts";
 import type { Settings } from "./invocation.ts";
 
@@ -11,7 +11,10 @@ export function adviceFor(error: JobWorkerError, settings: Settings): string | n
       return "To see your jobs: worker-cli list all";
     case "permission_denied":
     case "unauthenticated":
-      return `Your certificate is "${settings.cert}"; to use another one: --cert and --key`;
+      // For a user of the system, another certificate is not what is missing.
+      return error.reason === NO_JOB_USER
+        ? null
+        : `Your certificate is "${settings.cert}"; to use another one: --cert and --key`;
     case "deadline_exceeded":
       return `The daemon at ${settings.address} did not answer in time; is it overloaded?`;
     case "internal":

@@ -1,6 +1,6 @@
 import type { Role } from "../../lib/auth/identity.ts";
 import { JobUserMap } from "../../lib/auth/job_user_map.ts";
-import { JobWorkerError } from "../../lib/errors.ts";
+import { JobWorkerError, NO_JOB_USER } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
@@ -55,7 +55,7 @@ Deno.test("JobUserMap refuses those whom no line is about, where there is none f
   for (const roles of [[], ["viewer"]] as Role[][]) {
     assert.throws(() => userOf(map, "bob", ...roles), (error) => {
       assert.ok(error instanceof JobWorkerError);
-      assert.equal(error.code, "permission_denied");
+      assert.deepEqual([error.code, error.reason], ["permission_denied", NO_JOB_USER]);
       assert.match(error.message, /"bob".*--job-user-map "\/etc\/map"/);
       return true;
     });

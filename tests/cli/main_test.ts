@@ -1,5 +1,5 @@
 import type { JobClient } from "../../lib/cli/job_client.ts";
-import { JobWorkerError } from "../../lib/errors.ts";
+import { JobWorkerError, type JobWorkerErrorOptions, NO_JOB_USER } from "../../lib/errors.ts";
 import { main } from "../../lib/cli/main.ts";
 import { assert } from "../assert.ts";
 import { DONE, FakeIo, JOB_ID, jobOf, lister, rejection, runCli } from "./fake_daemon.ts";
@@ -55,12 +55,15 @@ Deno.test("main() shows a stack with --debug only, and escapes what the daemon s
 });
 
 Deno.test("main() names the certificate when permission is denied", async () => {
-  const startJob = () => Promise.reject(new JobWorkerError("permission_denied", "You may not"));
-  const { exitStatus, stderr } = await runCli(["start", "--cert", "v.pem", "--", "ls"], {
-    startJob,
-  });
+  const denied = async (options: JobWorkerErrorOptions) => {
+    const error = new JobWorkerError("permission_denied", "You may not", options);
+    const startJob = () => Promise.reject(error);
+    return await runCli(["start", "--cert", "v.pem", "--", "ls"], { startJob });
+  };
+  const { exitStatus, stderr } = await denied({});
   assert.equal(exitStatus, 125);
   assert.match(stderr, /"v\.pem"/);
+  assert.equal((await denied({ reason: NO_JOB_USER })).stderr, "worker-cli: You may not\n");
 });
 
 Deno.test("main() exits with 2 when the daemon finds an argument invalid", async () => {
