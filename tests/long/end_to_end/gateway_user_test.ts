@@ -173,11 +173,11 @@ rootTest(
       [["--gateway-user=no-such-user"], /--gateway-user "no-such-user": there is no user/],
       [
         ["--gateway-user=nobody", "--job-user=nobody"],
-        /The gateways would run as "nobody", and so may jobs \("nobody"\)/,
+        /--job-user "nobody": the gateways would run as "nobody", and its jobs could act as any client/,
       ],
       [
         ["--gateway-user=daemon", "--job-user=nobody", "--allow-users=bin,daemon"],
-        /and so may jobs \("daemon"\)/,
+        /--allow-users "daemon": the gateways would run as "daemon"/,
       ],
     ];
     for (const [args, message] of refused) {
