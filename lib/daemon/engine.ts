@@ -2,10 +2,8 @@ import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { abortable } from "../async/abortable.ts";
 import { EngineServer } from "../engine/server.ts";
-import { formatByteSize } from "../text/byte_size.ts";
 import { messageOf } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../net/host_port.ts";
-import { logPolicyText } from "../job/log_limit.ts";
 import { keepFileThread } from "../files/file_thread.ts";
 import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
@@ -15,13 +13,13 @@ import type { DaemonProcess } from "./daemon_process.ts";
 import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
-import { VERSION_TEXT } from "../version.ts";
 import { GatewayKeeper } from "./gateway_keeper.ts";
 import { findGatewayUser } from "./gateway_user.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
 import { isJournal } from "./journal.ts";
 import { JobEngine } from "./job_engine.ts";
 import type { DaemonOptions } from "../config/options.ts";
+import { reportStart } from "./report_start.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 import { notifySocket, ServiceManager } from "./service_manager.ts";
 
@@ -92,45 +90,10 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     diagnostics.warn("The socket {socket} was removed or replaced: made again", { socket });
   };
   const caps = connectionCaps(descriptors);
-  diagnostics.info("worker-daemon {version} starts: {facts}", {
-    version: VERSION_TEXT,
-    facts: [
-      `gRPC on ${format(options.address)}`,
-      options.restAddress === null ? "no REST" : `REST on ${format(options.restAddress)}`,
-      `jobs held by ${engine.containment === "cgroup" ? "cgroups" : "process groups"}`,
-      `logs of ${formatByteSize(options.logLimit)} (${logPolicyText(options.logPolicy)})`,
-      `${descriptors} descriptors for ${caps.maxConnections} connections, ${maxCalls} calls and ${engine.maxRunning} jobs`,
-    ].join(", "),
+  reportStart(options, {
+    ...{ engine, descriptors, maxConnections: caps.maxConnections, maxCalls, whyRoot },
+    bindsJobs: await bindsJobs(options, engine.mappedUsers, setsid),
   });
-  if (whyRoot !== null) {
-    diagnostics.warn("The gateway, which faces the network, runs as root: {why}", { why: whyRoot });
-  }
-  if (await bindsJobs(options, engine.mappedUsers, setsid)) {
-    diagnostics.warn(
-      "Jobs of root, and jobs that gain rights, will lack some: this service is bound, see the comments in its unit",
-    );
-  }
-  if (engine.adopted > 0) {
-    const count = engine.adopted;
-    diagnostics.info("{count} {jobs} of the daemon before taken up", {
-      count,
-      jobs: count === 1 ? "job" : "jobs",
-    });
-  }
-  if (engine.queued > 0) {
-    diagnostics.info("{count} waiting in the queue: they run when it is their turn", {
-      count: engine.queued === 1 ? "1 job is" : `${engine.queued} jobs are`,
-    });
-  }
-  if (engine.lost > 0) {
-    const count = engine.lost;
-    const [jobs, were] = count === 1 ? ["job", "was"] : ["jobs", "were"];
-    diagnostics.warn("{count} {jobs} {were} running when the daemon died: recorded as lost", {
-      count,
-      jobs,
-      were,
-    });
-  }
   await using keeper = await GatewayKeeper.start({
     count: options.gateways,
     setsid,

@@ -5,7 +5,8 @@ import type { JobStore } from "../job/job_store.ts";
 import type { Job } from "../job/types.ts";
 import type { ActiveJobs } from "./active_jobs.ts";
 import { JobSlots, type SlotLimits } from "./job_slots.ts";
-import { isScarcity, QueuedJobs, type Turn } from "./queued_jobs.ts";
+import { QueuedJobs, type Turn } from "./queued_jobs.ts";
+import { isScarcity } from "./scarcity.ts";
 import {
   completeStart,
   newJob,

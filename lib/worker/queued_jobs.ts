@@ -7,6 +7,7 @@ import { JobWorkerError } from "../errors.ts";
 import type { JobStore } from "../job/job_store.ts";
 import { type Job, type JobEnd, statusOf } from "../job/types.ts";
 import type { JobSlot, JobSlots } from "./job_slots.ts";
+import { isPassing } from "./scarcity.ts";
 
 /** How many jobs whose turn has come are started at a time: each has its record in memory, with its variables. */
 const MAX_STARTS = 8;
@@ -270,18 +271,6 @@ export class QueuedJobs {
     using _turn = await this.#turns.acquire(jobId, 1);
     return await change();
   }
-}
-
-/** What a busy or full machine may be able to do a little later. */
-function isPassing(error: unknown): boolean {
-  return (error instanceof JobWorkerError && error.code === "unavailable") || isScarcity(error);
-}
-
-/** Whether a start has failed for want of what others have, and will give back: descriptors, processes, users. */
-export function isScarcity(error: unknown): boolean {
-  // A command that is too long stays so.
-  return error instanceof JobWorkerError && error.code === "resource_exhausted" &&
-    error.reason !== "E2BIG";
 }
 
 function stoppedEnd(): JobEnd {
