@@ -1,6 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
+import { messageOf } from "../errors.ts";
 import { ExecutorClient } from "../executor/client.ts";
 import { EndedJob } from "../executor/ended_job.ts";
 import type {
@@ -21,7 +21,14 @@ import type { ShellEnd } from "../process/proc_shell.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import { killProcess, lastWords, processEnded, startExecutor } from "./executor_process.ts";
+import {
+  killProcess,
+  lastWords,
+  processEnded,
+  removeSocket,
+  startExecutor,
+} from "./executor_process.ts";
+import { givesSameRights, tooManyExecutors } from "./executor_rights.ts";
 import { isBusy } from "./is_busy.ts";
 
 /** How long an executor may take to answer when it must, and how often it is asked. */
@@ -319,21 +326,6 @@ function leftIn({ jobs }: ExecutorClient): RemoteJob[] {
   return [...jobs.values()].filter(({ hasEnded }) => !hasEnded);
 }
 
-/** @throws `failed_precondition` if something else is in its place */
-async function removeSocket(socket: string): Promise<void> {
-  try {
-    await Deno.remove(socket);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw new JobWorkerError(
-      "failed_precondition",
-      `Cannot make an executor's socket "${socket}": what is in its place cannot be removed: ` +
-        messageOf(error),
-      { cause: error },
-    );
-  }
-}
-
 function settingsOf({ dataDirectory, settings }: ExecutorKeeperOptions): ExecutorSettings {
   const { home, cgroups, newPrivileges, jobUids } = settings;
   return { dataDirectory, home, cgroups, newPrivileges, jobUids };
@@ -363,16 +355,6 @@ async function connect(
 }
 
 /**
- * Whether this executor gives jobs the rights that ours would: one for which each job has a user of its own starts
- * them so, and another as root.
- */
-function givesSameRights({ hello }: ExecutorClient, options: ExecutorKeeperOptions): boolean {
-  const rightsIn = ({ newPrivileges, jobUids }: ExecutorSettings) =>
-    JSON.stringify([newPrivileges, jobUids]);
-  return rightsIn(hello.settings) === rightsIn(settingsOf(options));
-}
-
-/**
  * Starts an executor and adds it. If there are too many already, the last of those has to do that gives jobs the
  * same rights.
  *
@@ -387,8 +369,10 @@ async function startOrReuse(
   const socket = sockets.find((socket) => !clients.has(socket));
   if (socket === undefined) {
     const others = [...clients.values()];
-    const last = others.findLast((client) => givesSameRights(client, options));
-    if (last === undefined) throw tooManyExecutors(others);
+    const last = others.findLast(({ hello }) =>
+      givesSameRights(hello.settings, settingsOf(options))
+    );
+    if (last === undefined) throw tooManyExecutors(others.map(({ hello }) => hello.pid));
     diagnostics.warn("{count} executors have jobs already: new ones go to that of {version}", {
       count: sockets.length,
       version: last.hello.version,
@@ -407,14 +391,4 @@ async function startOrReuse(
   const client = await connect(socket, options);
   clients.set(socket, client);
   return client;
-}
-
-function tooManyExecutors(executors: readonly ExecutorClient[]): JobWorkerError {
-  const pids = executors.map(({ hello }) => hello.pid).join(" ");
-  return new JobWorkerError(
-    "failed_precondition",
-    `Cannot start an executor: the ${executors.length} that there may be have jobs, and other --new-privileges or ` +
-      "--job-uids; stop the jobs of one under a daemon with the options of before, or end it with them by " +
-      `\`kill PID\`: ${pids}`,
-  );
 }
