@@ -1,11 +1,11 @@
-import { JobWorkerError, messageOf } from "../errors.ts";
 import { ExecutorClient } from "../executor/client.ts";
 import type { ExecutorSettings } from "../executor/protocol.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import { startExecutor } from "./executor_process.ts";
+import { removeSocket, startExecutor } from "./executor_process.ts";
+import { givesSameRights, tooManyExecutors } from "./executor_rights.ts";
 
 /** How the executors of a daemon are found and started. */
 export interface ExecutorOptions {
@@ -18,21 +18,6 @@ export interface ExecutorOptions {
   readonly settings: Omit<ExecutorSettings, "dataDirectory">;
   readonly onFault: (error: unknown, jobId: string) => void;
   readonly onShellEnded: (end: ShellEnd) => void;
-}
-
-/** @throws `failed_precondition` if something else is in its place */
-export async function removeSocket(socket: string): Promise<void> {
-  try {
-    await Deno.remove(socket);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return;
-    throw new JobWorkerError(
-      "failed_precondition",
-      `Cannot make an executor's socket "${socket}": what is in its place cannot be removed: ` +
-        messageOf(error),
-      { cause: error },
-    );
-  }
 }
 
 function settingsOf({ dataDirectory, settings }: ExecutorOptions): ExecutorSettings {
@@ -55,16 +40,6 @@ export async function connect(
 }
 
 /**
- * Whether this executor gives jobs the rights that ours would: one for which each job has a user of its own starts
- * them so, and another as root.
- */
-function givesSameRights({ hello }: ExecutorClient, options: ExecutorOptions): boolean {
-  const rightsIn = ({ newPrivileges, jobUids }: ExecutorSettings) =>
-    JSON.stringify([newPrivileges, jobUids]);
-  return rightsIn(hello.settings) === rightsIn(settingsOf(options));
-}
-
-/**
  * Starts an executor and adds it. If there are too many already, the last of those has to do that gives jobs the
  * same rights.
  *
@@ -79,8 +54,10 @@ export async function startOrReuse(
   const socket = sockets.find((socket) => !clients.has(socket));
   if (socket === undefined) {
     const others = [...clients.values()];
-    const last = others.findLast((client) => givesSameRights(client, options));
-    if (last === undefined) throw tooManyExecutors(others);
+    const last = others.findLast(({ hello }) =>
+      givesSameRights(hello.settings, settingsOf(options))
+    );
+    if (last === undefined) throw tooManyExecutors(others.map(({ hello }) => hello.pid));
     diagnostics.warn("{count} executors have jobs already: new ones go to that of {version}", {
       count: sockets.length,
       version: last.hello.version,
@@ -99,14 +76,4 @@ export async function startOrReuse(
   const client = await connect(socket, options);
   clients.set(socket, client);
   return client;
-}
-
-function tooManyExecutors(executors: readonly ExecutorClient[]): JobWorkerError {
-  const pids = executors.map(({ hello }) => hello.pid).join(" ");
-  return new JobWorkerError(
-    "failed_precondition",
-    `Cannot start an executor: the ${executors.length} that there may be have jobs, and other --new-privileges or ` +
-      "--job-uids; stop the jobs of one under a daemon with the options of before, or end it with them by " +
-      `\`kill PID\`: ${pids}`,
-  );
 }

@@ -16,16 +16,10 @@ import { isLasting } from "../files/lasting.ts";
 import type { StoredJob } from "../job/job_store.ts";
 import type { Containment } from "../job/types.ts";
 import { LogLibrary } from "../log/log_library.ts";
-import {
-  connect,
-  type ExecutorOptions,
-  isOurs,
-  removeSocket,
-  startOrReuse,
-} from "./connect_executor.ts";
+import { connect, type ExecutorOptions, isOurs, startOrReuse } from "./connect_executor.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import { killProcess, lastWords, processEnded } from "./executor_process.ts";
+import { killProcess, lastWords, processEnded, removeSocket } from "./executor_process.ts";
 import { isBusy } from "./is_busy.ts";
 
 /** How long an executor may take to answer when it must, and how often it is asked. */

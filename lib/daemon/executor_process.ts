@@ -87,3 +87,22 @@ export async function killProcess(pid: number, setsid: string): Promise<void> {
   await using groups = new ProcessGroups({ setsid, sh: await findTool("sh") });
   await groups.kill(pid);
 }
+
+/**
+ * Removes the socket of an executor that is gone.
+ *
+ * @throws `failed_precondition` if something else is in its place
+ */
+export async function removeSocket(socket: string): Promise<void> {
+  try {
+    await Deno.remove(socket);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    throw new JobWorkerError(
+      "failed_precondition",
+      `Cannot make an executor's socket "${socket}": what is in its place cannot be removed: ` +
+        messageOf(error),
+      { cause: error },
+    );
+  }
+}

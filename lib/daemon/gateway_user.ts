@@ -82,6 +82,13 @@ export async function findGatewayUser(
 }
 
 /**
+ * Starts its arguments with no variable but those by which the runtime finds its cache: there may be secrets in others,
+ * and what is in the memory of a process is not kept from a fault in it by a permission of the runtime.
+ */
+const WITHOUT_ENVIRONMENT = `exec env -i \${HOME+"HOME=$HOME"} \${DENO_DIR+"DENO_DIR=$DENO_DIR"} \
+  \${XDG_CACHE_HOME+"XDG_CACHE_HOME=$XDG_CACHE_HOME"} "$@"`;
+
+/**
  * The words that come before the command line of a gateway, so that it has those rights and never any others.
  *
  * @param rights `null`: those of the daemon
@@ -100,6 +107,7 @@ export async function gatewayRights(
   const isPrivileged = bound.some((port) => port > 0 && port < FIRST_UNPRIVILEGED_PORT);
   const capabilities = isPrivileged ? "-all,+net_bind_service" : "-all";
   return [
+    ...[await findTool("sh"), "-c", WITHOUT_ENVIRONMENT, "sh"],
     await findTool("setpriv"),
     `--reuid=${rights.uid}`,
     `--regid=${rights.gid}`,

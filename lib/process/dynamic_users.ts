@@ -32,6 +32,7 @@ const START_AGAIN_MS = { first: 10, last: 1_000 };
 const FAULTS: Readonly<Record<number, string>> = {
   1: "a process of it does not end",
   2: "its home cannot be removed",
+  3: "what it has left where everybody may write cannot be removed",
 };
 
 /**

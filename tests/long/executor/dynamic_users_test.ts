@@ -49,7 +49,7 @@ rootTest("A job has a user, a group and a home of its own, and leaves nothing", 
 echo "$HOME"; echo "$TMPDIR"; pwd
 stat -c %a . ..
 mkdir -p a/b/c; ln -s /etc a/link; : >a/b/c/file; chmod 0 a/b; chmod 777 "$HOME"
-: >/tmp/"$JOB_ID"; mkdir -p /dev/shm/"$JOB_ID"/x; ipcmk -M 1000 >/dev/null
+: >/tmp/"$JOB_ID"; mkdir -p /dev/shm/"$JOB_ID"/x/y; chmod 0 /dev/shm/"$JOB_ID"/x; chmod 555 /dev/shm/"$JOB_ID"; ipcmk -M 1000 >/dev/null
 setsid sh -c 'trap "" TERM HUP; echo $$ >pid; exec sleep 1000' >/dev/null 2>&1 &
 until [ -s pid ]; do sleep 0.01; done; cat pid`;
   const jobId = await start(worker, script);
