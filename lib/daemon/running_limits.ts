@@ -31,7 +31,7 @@ const MAX_BY_DEFAULT = 4096;
  * @throws `failed_precondition` for more than there are descriptors for
  */
 export function runningLimits(
-  options: Pick<DaemonOptions, keyof SlotLimits | "jobUids">,
+  options: Pick<DaemonOptions, Exclude<keyof SlotLimits, "maxQueuedBytes"> | "jobUids">,
   descriptors: number,
 ): SlotLimits {
   const room = Math.floor((descriptors - DESCRIPTORS_OF_EXECUTOR) / DESCRIPTORS_PER_JOB);

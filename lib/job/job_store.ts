@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { Job, JobFilter } from "./types.ts";
 
 /** A page of a list. */
@@ -18,7 +19,16 @@ export interface StoredJob {
 }
 
 /** What the queue needs of a job that waits in it. */
-export type QueuedJob = Pick<Job, "jobId" | "owner">;
+export interface QueuedJob extends Pick<Job, "jobId" | "owner"> {
+  /** What its record takes on disk. */
+  readonly recordBytes: number;
+}
+
+/** What the queue needs of a job whose record is this one. */
+export function queuedJob(job: Job): QueuedJob {
+  const { jobId, owner } = job;
+  return { jobId, owner, recordBytes: Buffer.byteLength(JSON.stringify(job)) };
+}
 
 /** What retention needs of a job. A whole record may have megabytes, and retention looks at many of them. */
 export interface FinishedJob {

@@ -157,7 +157,9 @@ function where(conditions: readonly string[]): string {
 
 /** The query for the jobs that wait in the queue, oldest first. */
 export const QUEUED_QUERY: Query = {
-  sql: "SELECT job_id, owner FROM jobs INDEXED BY jobs_by_status WHERE status = ? ORDER BY job_id",
+  // Which tells the length of a record without reading it.
+  sql: "SELECT job_id, owner, octet_length(record) AS record_bytes FROM jobs " +
+    "INDEXED BY jobs_by_status WHERE status = ? ORDER BY job_id",
   values: ["queued"],
 };
 

@@ -80,9 +80,10 @@ export class SqliteStore implements JobStore {
   }
 
   queued(): Promise<QueuedJob[]> {
-    return this.#readRows(QUEUED_QUERY, ({ job_id, owner }) => ({
+    return this.#readRows(QUEUED_QUERY, ({ job_id, owner, record_bytes }) => ({
       jobId: String(job_id),
       owner: String(owner),
+      recordBytes: Number(record_bytes),
     }));
   }
 

@@ -65,7 +65,8 @@ export function maskFor(patterns: readonly string[]): Mask {
     if (OPTION.test(before) && isSecret(before) && !LONG_OPTION.test(argument)) return MASKED;
     if (!SCRIPT_OPTION.test(before)) {
       // What is behind the name is the secret as a whole, spaces and all.
-      const [, head = "", name = ""] = ASSIGNMENT.exec(argument) ?? [];
+      const assigned = HEADER_OPTION.test(before) ? HEADER : ASSIGNMENT;
+      const [, head = "", name = ""] = assigned.exec(argument) ?? [];
       if (head !== "" && head.length < argument.length && isSecret(name)) return head + MASKED;
     }
     return maskWords(argument, isSecret).replace(URL_PASSWORD, `:${MASKED}`);
@@ -82,7 +83,11 @@ const OPTION = /^--?[\w.-]+$/;
 const LONG_OPTION = /^--[a-z][\w-]*(?:=|$)/i;
 /** After this comes a script, as in `sh -ec`. */
 const SCRIPT_OPTION = /^-[a-z]*c$/i;
-/** An argument that is one assignment or header, up to its value. */
+/** After this comes a header, as for curl. */
+const HEADER_OPTION = /^(?:-H|--header)$/;
+/** A header, up to its value, which needs no blank before it. */
+const HEADER = /^(([\w.-]{1,256}):[ \t]*)/;
+/** An argument that is one assignment or header, up to its value. Behind a colon alone is often a tag. */
 const ASSIGNMENT = /^((-{0,2}[\w.-]{1,256})(?:=|:[ \t]+))/;
 
 /** A name in a text, and what separates it from its value. Only a whole word is tried, and just once. */

@@ -2,7 +2,11 @@ import { Counts } from "../counts.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { QueuedJob } from "../job/job_store.ts";
 import type { QueuePlace } from "../job/types.ts";
+import { formatByteSize } from "../text/byte_size.ts";
 import { WaitingJobs } from "./waiting_jobs.ts";
+
+/** A job has a command line of a few hundred bytes, and may have megabytes of arguments and variables. */
+const MAX_QUEUED_BYTES = 256 * 2 ** 20;
 
 /** How many jobs may run and wait at once, those that are just being started included. */
 export interface SlotLimits {
@@ -14,6 +18,8 @@ export interface SlotLimits {
   readonly maxQueued: number;
   /** Those of one owner that wait. */
   readonly maxQueuedPerUser: number;
+  /** What the records of all that wait may take on disk, half of it those of one owner. */
+  readonly maxQueuedBytes?: number;
 }
 
 /** The place of one job among those that run; given back when it is disposed of. */
@@ -80,7 +86,7 @@ export class JobSlots {
   acquireOrWait(job: QueuedJob): JobSlot | null {
     const { owner } = job;
     if (this.#fullLimit(owner) === null) return this.#take(owner);
-    const { maxQueued, maxQueuedPerUser } = this.#limits;
+    const { maxQueued, maxQueuedPerUser, maxQueuedBytes = MAX_QUEUED_BYTES } = this.#limits;
     // Without a queue, it is refused as one that may not wait.
     if (maxQueued === 0) return this.acquire(owner);
     if (this.#waiting.sizeOf(owner) >= maxQueuedPerUser) {
@@ -89,10 +95,26 @@ export class JobSlots {
           "(the daemon's --max-queued-per-user); stop one of them, or try again when one has started",
       );
     }
+    const bytes = this.#waiting.recordBytesOf(owner) + job.recordBytes;
+    if (bytes > maxQueuedBytes / 2) {
+      throw exhausted(
+        `user "${owner}" may have jobs in the queue whose records take ${
+          formatByteSize(maxQueuedBytes / 2)
+        }, ` + "and with this one they would take more; try again when one has started",
+      );
+    }
     if (this.#waiting.size >= maxQueued) {
       throw exhausted(
         `as many jobs are in the queue as may, ${maxQueued} (the daemon's --max-queued); ` +
           "try again when one has started",
+      );
+    }
+    if (this.#waiting.recordBytes + job.recordBytes > maxQueuedBytes) {
+      throw exhausted(
+        `the records of jobs in the queue may take ${
+          formatByteSize(maxQueuedBytes)
+        }, and with this one they ` +
+          "would take more; try again when one has started",
       );
     }
     this.#waiting.add(job);
@@ -124,7 +146,7 @@ export class JobSlots {
   }
 
   /** Where a job stands in the queue, and what it waits for; `null` if it does not wait. */
-  placeOf({ jobId, owner }: QueuedJob): QueuePlace | null {
+  placeOf({ jobId, owner }: Pick<QueuedJob, "jobId" | "owner">): QueuePlace | null {
     const place = this.#waiting.placeOf(jobId);
     return place && { ...place, reason: this.#reason(owner) };
   }

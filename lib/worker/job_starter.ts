@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../errors.ts";
 import type { Executor, LaunchRequest } from "../executor/executor.ts";
 import { type IdSequence, newId } from "../ids.ts";
-import type { JobStore } from "../job/job_store.ts";
+import { type JobStore, queuedJob } from "../job/job_store.ts";
 import type { Job } from "../job/types.ts";
 import type { ActiveJobs } from "./active_jobs.ts";
 import { JobSlots, type SlotLimits } from "./job_slots.ts";
@@ -90,7 +90,7 @@ export class JobStarter {
     const { jobId } = request;
     const { owner, queue = false, signal, confirm } = options;
     const job = newJob(options, request, executor.containment);
-    using slot = queue ? this.slots.acquireOrWait({ jobId, owner }) : this.slots.acquire(owner);
+    using slot = queue ? this.slots.acquireOrWait(queuedJob(job)) : this.slots.acquire(owner);
     if (slot !== null) {
       const undo = () => store.delete(jobId);
       return await this.#launch(job, request, { slot, undo, signal, confirm });

@@ -1,13 +1,14 @@
 import { PageLimit } from "../job/page_limit.ts";
-import type {
-  FinishedFilter,
-  FinishedJob,
-  FinishedPage,
-  Holding,
-  JobPage,
-  JobStore,
-  QueuedJob,
-  StoredJob,
+import {
+  type FinishedFilter,
+  type FinishedJob,
+  type FinishedPage,
+  type Holding,
+  type JobPage,
+  type JobStore,
+  type QueuedJob,
+  queuedJob,
+  type StoredJob,
 } from "../job/job_store.ts";
 import { matches } from "../job/matches.ts";
 import { type Job, type JobFilter, statusOf } from "../job/types.ts";
@@ -43,7 +44,7 @@ export class MemoryStore implements JobStore {
 
   queued(): Promise<QueuedJob[]> {
     const queued = this.#newestFirst(undefined).filter((job) => statusOf(job) === "queued");
-    return Promise.resolve(queued.reverse().map(({ jobId, owner }) => ({ jobId, owner })));
+    return Promise.resolve(queued.reverse().map(queuedJob));
   }
 
   unfinished(): Promise<StoredJob[]> {

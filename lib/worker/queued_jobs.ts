@@ -4,7 +4,7 @@ import { doubling } from "../async/doubling.ts";
 import { KeyedSemaphore } from "../async/keyed_semaphore.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { JobStore } from "../job/job_store.ts";
+import { type JobStore, queuedJob } from "../job/job_store.ts";
 import { type Job, type JobEnd, statusOf } from "../job/types.ts";
 import type { JobSlot, JobSlots } from "./job_slots.ts";
 import { isPassing } from "./scarcity.ts";
@@ -140,7 +140,7 @@ export class QueuedJobs {
     try {
       return await this.#putEnded(job, stoppedEnd());
     } catch (error) {
-      slots.rejoin([job]);
+      slots.rejoin([queuedJob(job)]);
       throw error;
     }
   }

@@ -116,9 +116,9 @@ export function startingJob(
 
 /**
  * What a job that was queued is to be launched with. It has been checked when it was queued; but the daemon may have
- * been started anew since, and not allow its user any more.
+ * been started anew since, and not allow its user, its time or its log any more.
  *
- * @throws `permission_denied` for a user that the policy does not allow
+ * @throws `permission_denied` for a user that the policy does not allow; `invalid_argument` for a limit
  */
 export function queuedStart(
   { jobId, owner, command, execution, logLimit: { bytes, policy: atLimit } }: Job,
@@ -137,8 +137,11 @@ export function queuedStart(
     }
     chooseUser(user, { ...policy, jobUser: "" });
   }
+  const timeoutMs = execution.timeoutMs || policy.maxTimeoutMs;
+  checkMaxTimeout(timeoutMs, policy.maxTimeoutMs, "execution.timeoutMs");
   const logLimit = { bytes, policy: atLimit === "unknown" ? policy.logLimit.policy : atLimit };
-  return { jobId, command, execution, logLimit };
+  checkLogLimit(logLimit, policy.maxLogLimit);
+  return { jobId, command, execution: { ...execution, timeoutMs }, logLimit };
 }
 
 /** @throws `invalid_argument` for more time than a job may have */

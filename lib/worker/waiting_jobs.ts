@@ -1,3 +1,4 @@
+import { Counts } from "../counts.ts";
 import type { QueuedJob } from "../job/job_store.ts";
 import type { QueuePlace } from "../job/types.ts";
 
@@ -10,11 +11,23 @@ import type { QueuePlace } from "../job/types.ts";
 export class WaitingJobs {
   /** The owners in line, each with their jobs, oldest first. */
   readonly #line = new Map<string, string[]>();
-  readonly #owners = new Map<string, string>();
+  readonly #jobs = new Map<string, QueuedJob>();
+  #bytes = 0;
+  readonly #bytesByOwner = new Counts<string>();
 
   /** How many wait in all. */
   get size(): number {
-    return this.#owners.size;
+    return this.#jobs.size;
+  }
+
+  /** What the records of all that wait take on disk. */
+  get recordBytes(): number {
+    return this.#bytes;
+  }
+
+  /** The same for those of one owner. */
+  recordBytesOf(owner: string): number {
+    return this.#bytesByOwner.of(owner);
   }
 
   /** How many of one owner's wait. */
@@ -23,12 +36,15 @@ export class WaitingJobs {
   }
 
   has(jobId: string): boolean {
-    return this.#owners.has(jobId);
+    return this.#jobs.has(jobId);
   }
 
   /** An owner of whom none waits yet comes last. */
-  add({ jobId, owner }: QueuedJob): void {
-    this.#owners.set(jobId, owner);
+  add(job: QueuedJob): void {
+    const { jobId, owner, recordBytes } = job;
+    this.#jobs.set(jobId, job);
+    this.#bytes += recordBytes;
+    this.#bytesByOwner.add(owner, recordBytes);
     const jobs = this.#line.get(owner);
     if (jobs === undefined) this.#line.set(owner, [jobId]);
     else jobs.splice(indexOf(jobs, jobId), 0, jobId);
@@ -36,9 +52,8 @@ export class WaitingJobs {
 
   /** @returns whether it was waiting */
   delete(jobId: string): boolean {
-    const owner = this.#owners.get(jobId);
+    const owner = this.#take(jobId)?.owner;
     if (owner === undefined) return false;
-    this.#owners.delete(jobId);
     const jobs = this.#line.get(owner) ?? [];
     jobs.splice(indexOf(jobs, jobId), 1);
     if (jobs.length === 0) this.#line.delete(owner);
@@ -55,16 +70,24 @@ export class WaitingJobs {
       const jobId = jobs.shift();
       this.#line.delete(owner);
       if (jobs.length > 0) this.#line.set(owner, jobs);
-      if (jobId === undefined) continue;
-      this.#owners.delete(jobId);
-      return { jobId, owner };
+      const job = jobId === undefined ? undefined : this.#take(jobId);
+      if (job !== undefined) return job;
     }
     return undefined;
   }
 
+  #take(jobId: string): QueuedJob | undefined {
+    const job = this.#jobs.get(jobId);
+    if (job === undefined) return undefined;
+    this.#jobs.delete(jobId);
+    this.#bytes -= job.recordBytes;
+    this.#bytesByOwner.add(job.owner, -job.recordBytes);
+    return job;
+  }
+
   /** Where a job stands if every owner in line may run one more; `null` if it does not wait. */
   placeOf(jobId: string): Omit<QueuePlace, "reason"> | null {
-    const mine = this.#owners.get(jobId);
+    const mine = this.#jobs.get(jobId)?.owner;
     if (mine === undefined) return null;
     const before = indexOf(this.#line.get(mine) ?? [], jobId);
     let position = 1 + before;

@@ -1,3 +1,4 @@
+import { queuedJob } from "../../lib/job/job_store.ts";
 import type { JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { DONE, job } from "../executor/job_fixture.ts";
@@ -23,7 +24,8 @@ testStores(
       (await store.list({ statuses: ["queued"], ...filter }, { limit: 9 })).map(({ jobId }) =>
         jobId
       );
-    assert.deepEqual((await store.queued())[0], { jobId: A, owner: `of ${A}` });
+    const oldest = job({ ...queued, jobId: A, owner: `of ${A}` });
+    assert.deepEqual((await store.queued())[0], queuedJob(oldest));
     assert.deepEqual(await waiting(), [A, C, E]);
     assert.deepEqual((await store.unfinished()).map(({ job }) => job.jobId), [B]);
     assert.deepEqual(await list({}), [E, C, A]);

@@ -33,6 +33,15 @@ Deno.test("maskFor() masks the argument after an option, unless that is another 
   assert.deepEqual(masked("--private-key", "-----BEGIN KEY"), ["--private-key", "***"]);
 });
 
+Deno.test("maskFor() masks the value of a header, with a blank before it or not", () => {
+  for (const option of ["-H", "--header"]) {
+    for (const header of ["Authorization:", "Authorization: ", "x-api-key:\t"]) {
+      assert.deepEqual(masked(option, `${header}Bearer a b`), [option, `${header}***`]);
+    }
+    assert.deepEqual(masked(option, "Accept:text/html"), [option, "Accept:text/html"]);
+  }
+});
+
 Deno.test("maskFor() masks values in a script, and leaves the rest of it", () => {
   const cases = {
     "PASSWORD=abc make all; TOKEN='x y' ./run --token z -v":

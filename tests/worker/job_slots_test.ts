@@ -65,17 +65,17 @@ Deno.test("JobSlot.holdUntil() keeps a slot until then, however that ends", asyn
 
 Deno.test("JobSlots.acquireOrWait() gives a free slot, else the next one that is free", () => {
   const { slots, had } = slotsOf({ maxRunning: 2, maxRunningPerUser: 1 });
-  const alice = slots.acquireOrWait({ jobId: "1", owner: "alice" });
-  assert.equal(slots.acquireOrWait({ jobId: "2", owner: "alice" }), null);
+  const alice = slots.acquireOrWait({ jobId: "1", owner: "alice", recordBytes: 100 });
+  assert.equal(slots.acquireOrWait({ jobId: "2", owner: "alice", recordBytes: 100 }), null);
   assert.deepEqual(slots.placeOf({ jobId: "2", owner: "alice" }), {
     position: 1,
     length: 1,
     reason: `1 of 1 jobs of user "alice" are running (the daemon's --max-running-per-user)`,
   });
   // An owner at their own limit does not hold up others.
-  const bob = slots.acquireOrWait({ jobId: "3", owner: "bob" });
+  const bob = slots.acquireOrWait({ jobId: "3", owner: "bob", recordBytes: 100 });
   assert.ok(bob !== null);
-  assert.equal(slots.acquireOrWait({ jobId: "4", owner: "carol" }), null);
+  assert.equal(slots.acquireOrWait({ jobId: "4", owner: "carol", recordBytes: 100 }), null);
   assert.deepEqual(slots.placeOf({ jobId: "4", owner: "carol" }), {
     position: 2,
     length: 2,
@@ -96,25 +96,25 @@ Deno.test("JobSlots bounds how many wait, in all and for each owner, and says so
     ...{ maxQueued: 3, maxQueuedPerUser: 2 },
   });
   slots.acquire("alice");
-  slots.acquireOrWait({ jobId: "1", owner: "alice" });
-  slots.acquireOrWait({ jobId: "2", owner: "alice" });
-  assert.throws(() => slots.acquireOrWait({ jobId: "3", owner: "alice" }), {
+  slots.acquireOrWait({ jobId: "1", owner: "alice", recordBytes: 100 });
+  slots.acquireOrWait({ jobId: "2", owner: "alice", recordBytes: 100 });
+  assert.throws(() => slots.acquireOrWait({ jobId: "3", owner: "alice", recordBytes: 100 }), {
     code: "resource_exhausted",
     message:
       'Cannot start the job: user "alice" already has as many jobs in the queue as one user may, 2 ' +
       "(the daemon's --max-queued-per-user); stop one of them, or try again when one has started",
   });
-  slots.acquireOrWait({ jobId: "3", owner: "bob" });
-  assert.throws(() => slots.acquireOrWait({ jobId: "4", owner: "bob" }), {
+  slots.acquireOrWait({ jobId: "3", owner: "bob", recordBytes: 100 });
+  assert.throws(() => slots.acquireOrWait({ jobId: "4", owner: "bob", recordBytes: 100 }), {
     code: "resource_exhausted",
     message:
       "Cannot start the job: as many jobs are in the queue as may, 3 (the daemon's --max-queued); try again when one has started",
   });
   slots.leave("1");
-  slots.acquireOrWait({ jobId: "4", owner: "bob" });
+  slots.acquireOrWait({ jobId: "4", owner: "bob", recordBytes: 100 });
   const { slots: withoutQueue } = slotsOf({ maxRunning: 1, maxRunningPerUser: 1, maxQueued: 0 });
   withoutQueue.acquire("alice");
-  assert.throws(() => withoutQueue.acquireOrWait({ jobId: "1", owner: "bob" }), {
+  assert.throws(() => withoutQueue.acquireOrWait({ jobId: "1", owner: "bob", recordBytes: 100 }), {
     code: "resource_exhausted",
     message:
       "Cannot start the job: as many jobs are running as may, 1 (the daemon's --max-running); " +
@@ -122,10 +122,38 @@ Deno.test("JobSlots bounds how many wait, in all and for each owner, and says so
   });
 });
 
+Deno.test("JobSlots bounds what the records of those who wait take, half of it for one owner", () => {
+  const maxQueuedBytes = 2 * 1024 ** 2;
+  const { slots } = slotsOf({ maxRunning: 1, maxRunningPerUser: 1, maxQueuedBytes });
+  const slot = slots.acquire("alice");
+  const wait = (jobId: string, owner: string, recordBytes: number) =>
+    slots.acquireOrWait({ jobId, owner, recordBytes });
+  wait("1", "alice", maxQueuedBytes / 2);
+  assert.throws(() => wait("2", "alice", 1), {
+    code: "resource_exhausted",
+    message:
+      'Cannot start the job: user "alice" may have jobs in the queue whose records take 1MiB, and with this ' +
+      "one they would take more; try again when one has started",
+  });
+  wait("3", "bob", maxQueuedBytes / 2 - 100);
+  assert.throws(() => wait("4", "carol", 101), {
+    code: "resource_exhausted",
+    message:
+      "Cannot start the job: the records of jobs in the queue may take 2MiB, and with this one they would " +
+      "take more; try again when one has started",
+  });
+  wait("5", "carol", 100);
+  // Whoever leaves, or runs, gives back what they took.
+  slots.leave("3");
+  wait("6", "carol", maxQueuedBytes / 2 - 100);
+  slot[Symbol.dispose]();
+  wait("7", "alice", maxQueuedBytes / 2);
+});
+
 Deno.test("JobSlots gives turns to all that rejoin, as if they had come one after the other", () => {
   const { slots, had } = slotsOf({ maxRunning: 3, maxRunningPerUser: 2 });
   const owners = ["alice", "alice", "alice", "bob"];
-  slots.rejoin(owners.map((owner, index) => ({ jobId: String(index), owner })));
+  slots.rejoin(owners.map((owner, index) => ({ jobId: String(index), owner, recordBytes: 100 })));
   assert.deepEqual(had(), ["0", "3", "1"]);
   assert.equal(slots.isWaiting("2"), true);
 });
@@ -133,7 +161,7 @@ Deno.test("JobSlots gives turns to all that rejoin, as if they had come one afte
 Deno.test("JobSlots gives nobody a turn once it is closed, and forgets nobody", () => {
   const { slots, had } = slotsOf({ maxRunning: 1, maxRunningPerUser: 1 });
   const slot = slots.acquire("alice");
-  slots.acquireOrWait({ jobId: "1", owner: "bob" });
+  slots.acquireOrWait({ jobId: "1", owner: "bob", recordBytes: 100 });
   slots.close();
   slot[Symbol.dispose]();
   assert.deepEqual([had(), slots.isWaiting("1")], [[], true]);
@@ -170,7 +198,7 @@ Deno.test("JobSlots keeps to its limits and to the order of each owner, and leav
           const jobId = `${event.start}${String(index).padStart(3, "0")}`;
           const isFree = running.size < max && runningOf(event.start) < maxPerUser;
           if (event.queue) {
-            const slot = slots.acquireOrWait({ jobId, owner: event.start });
+            const slot = slots.acquireOrWait({ jobId, owner: event.start, recordBytes: 100 });
             if (slot === null) waiting.push(jobId);
             else running.set(jobId, slot);
           } else if (isFree) running.set(jobId, slots.acquire(event.start));

@@ -1,3 +1,4 @@
+import { queuedJob } from "../../lib/job/job_store.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { JobSlots } from "../../lib/worker/job_slots.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
@@ -38,7 +39,7 @@ class TestQueue {
   }
 
   async add(admit: () => Promise<void> = () => Promise.resolve()): Promise<Job> {
-    assert.equal(this.slots.acquireOrWait(JOB), null);
+    assert.equal(this.slots.acquireOrWait(queuedJob(JOB)), null);
     return await this.queue.add(JOB, admit);
   }
 

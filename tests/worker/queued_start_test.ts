@@ -41,3 +41,18 @@ Deno.test("queuedStart() knows the users of an owner's jobs", () => {
   assert.ok(!mayRun("", { jobUsersOf }));
   assert.ok(!mayRun("", { jobUsersOf: () => [] }));
 });
+
+Deno.test("queuedStart() keeps a job to the limits of now", () => {
+  const start = (timeoutMs: number, policy: Partial<StartPolicy>) =>
+    queuedStart({ ...JOB, execution: { ...JOB.execution, timeoutMs } }, {
+      ...DEFAULT_START_POLICY,
+      ...policy,
+    });
+  assert.equal(start(0, {}).execution.timeoutMs, 0);
+  assert.equal(start(0, { maxTimeoutMs: 5_000 }).execution.timeoutMs, 5_000);
+  assert.equal(start(4_000, { maxTimeoutMs: 5_000 }).execution.timeoutMs, 4_000);
+  const code = "invalid_argument";
+  assert.throws(() => start(6_000, { maxTimeoutMs: 5_000 }), { code, message: /timeout 6s/ });
+  const maxLogLimit = JOB.logLimit.bytes - 1;
+  assert.throws(() => start(0, { maxLogLimit }), { code, message: /log/ });
+});

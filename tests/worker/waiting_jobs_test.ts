@@ -11,7 +11,9 @@ function idAt(index: number): string {
 
 function waitingFor(owners: readonly string[]): WaitingJobs {
   const waiting = new WaitingJobs();
-  for (const [index, owner] of owners.entries()) waiting.add({ jobId: idAt(index), owner });
+  for (const [index, owner] of owners.entries()) {
+    waiting.add({ jobId: idAt(index), owner, recordBytes: 1 });
+  }
   return waiting;
 }
 
@@ -43,7 +45,7 @@ Deno.test("WaitingJobs puts a job that comes back where it was among those of it
   const waiting = waitingFor(["alice", "alice", "alice"]);
   assert.equal(waiting.delete(idAt(1)), true);
   assert.equal(waiting.delete(idAt(1)), false);
-  waiting.add({ jobId: idAt(1), owner: "alice" });
+  waiting.add({ jobId: idAt(1), owner: "alice", recordBytes: 1 });
   assert.deepEqual(drain(waiting).map(({ jobId }) => Number(jobId)), [0, 1, 2]);
 });
 
