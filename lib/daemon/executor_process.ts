@@ -1,12 +1,15 @@
-import START_EXECUTOR from "./start_executor.sh" with { type: "text" };
+import startExecutorSh from "./start_executor.sh" with { type: "text" };
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { findTool } from "../process/tools.ts";
 import { NO_NEW_PRIVILEGES } from "../process/users.ts";
+import { CLOSE_DESCRIPTORS } from "./close_descriptors.ts";
 import { executorCommand } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
+
+const START_EXECUTOR = startExecutorSh + CLOSE_DESCRIPTORS;
 
 /** How long to wait for the end of an executor that has no job. */
 const END_WITHIN_MS = 5_000;

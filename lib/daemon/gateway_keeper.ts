@@ -2,6 +2,7 @@ import { delay } from "../async/delay.ts";
 import type { Refusal } from "../service/audit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Rights } from "../process/users.ts";
+import { withoutDescriptors } from "./close_descriptors.ts";
 import { type CredentialFiles, readCredentials } from "./credentials.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { gatewayCommand } from "./gateway_command.ts";
@@ -144,7 +145,12 @@ export class GatewayKeeper implements AsyncDisposable {
       slowness,
     };
     await restoreSocket();
-    const argv = [...await gatewayRights(rights, options), ...gatewayCommand(options)];
+    const { inherited } = options;
+    const argv = [
+      ...await withoutDescriptors([inherited.grpc, inherited.rest].filter((fd) => fd !== null)),
+      ...await gatewayRights(rights, options),
+      ...gatewayCommand(options),
+    ];
     const gateway = new GatewayProcess({ setsid, argv, onRefused, restoreSocket });
     try {
       const { address, restAddress } = await gateway.serve(options, this.#closing.signal);

@@ -20,5 +20,5 @@ ulimit -Sn "$3" || exit 126
 shift 5
 # The sockets on which the gateways listen (lib/daemon/inherited_sockets.ts), and what else whoever started
 # the daemon has left open; Deno itself leaves nothing. A POSIX sh can name no descriptor beyond 9: those
-# do not get as far as an executor of the daemon (lib/daemon/start_executor.sh).
+# do not get as far as an executor of the daemon (lib/daemon/close_descriptors.sh).
 exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-

@@ -4,7 +4,7 @@ import { TestDaemon } from "./daemon.ts";
 
 /** Leaves to the daemon what jobs must not get from it: descriptors, a variable, signals that are ignored. */
 const CARELESS = `trap "" HUP INT QUIT ALRM USR1 TSTP CHLD
-exec 5</dev/null 12</dev/null 234</dev/null
+exec 5</dev/full 12</dev/full 234</dev/full
 export LEFT=behind
 exec "$@"`;
 
@@ -24,6 +24,27 @@ exec grep -E "^Sig(Ign|Blk)" /proc/self/status`;
   assert.equal(mask(blocked), 0n);
   // 32 and 33 belong to the C library, which ignores them in the children of Deno.
   assert.equal(mask(ignored) & ~(0b11n << 31n), 0n);
+});
+
+Deno.test("A gateway inherits no descriptor from whoever started the daemon", async () => {
+  await using certificates = await TestCertificates.create();
+  await using daemon = await TestDaemon.start(certificates, {
+    starter: ["bash", "-c", CARELESS, "bash"],
+  });
+  const { pid } = daemon;
+  const children = await Deno.readTextFile(`/proc/${pid}/task/${pid}/children`);
+  const gateways = children.trim().split(" ");
+  assert.equal(gateways.length, 1, children);
+  const leftTo = async (process: string) => {
+    const directory = `/proc/${process}/fd`;
+    const links = await Array.fromAsync(
+      Deno.readDir(directory),
+      ({ name }) => Deno.readLink(`${directory}/${name}`).catch(() => ""),
+    );
+    return links.filter((link) => link === "/dev/full").length;
+  };
+  assert.equal(await leftTo(`${pid}`), 3, "The daemon has them");
+  assert.equal(await leftTo(gateways[0] ?? ""), 0);
 });
 
 Deno.test("A job of a daemon that is not root gains no rights, as by sudo", async () => {

@@ -4,7 +4,12 @@ import { rootTest } from "../root.ts";
 import { WITH_OWN_VAR_CACHE } from "../var_cache.ts";
 import type { Executables } from "./executables.ts";
 
-const SCRIPTS = ["deploy/install.sh", "deploy/uninstall.sh", "lib/daemon/start_executor.sh"];
+const SCRIPTS = [
+  "deploy/install.sh",
+  "deploy/uninstall.sh",
+  "lib/daemon/start_executor.sh",
+  "lib/daemon/close_descriptors.sh",
+];
 
 /** Runs a program of the system, if it is there. */
 async function run(
