@@ -136,7 +136,7 @@ const OPTIONS = {
   },
   retainBytes: {
     placeholder: "size",
-    about: "disk space for logs of finished jobs, in the same way",
+    about: "disk space for finished jobs with their logs, likewise",
     default: "10GiB",
     parse: parseByteSize,
   },

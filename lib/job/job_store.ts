@@ -35,7 +35,22 @@ export interface FinishedJob {
   readonly jobId: string;
   readonly owner: string;
   readonly finishedAt: number;
-  readonly logBytes: number;
+  /** See {@linkcode retainedBytes}. */
+  readonly bytes: number;
+}
+
+/** Up to this, records are bounded by their number. Most have a few hundred bytes. */
+const SMALL_RECORD_BYTES = 4096;
+
+/**
+ * What a finished job takes on disk: its log, and its record if that is large, as it is with megabytes of arguments
+ * and variables.
+ *
+ * @param record what stands in the store
+ */
+export function retainedBytes({ logBytes }: Pick<Job, "logBytes">, record: string): number {
+  const recordBytes = Buffer.byteLength(record);
+  return recordBytes > SMALL_RECORD_BYTES ? logBytes + recordBytes : logBytes;
 }
 
 /** Which of the {@linkcode FinishedJob}s to look at; a member that is left out matches all. */
@@ -59,8 +74,8 @@ export interface FinishedPage {
 export interface Holding {
   readonly owner: string;
   readonly jobs: number;
-  /** What their logs take on disk, in bytes. */
-  readonly logBytes: number;
+  /** See {@linkcode retainedBytes}. */
+  readonly bytes: number;
   /** The id of the oldest of them. */
   readonly oldest: string;
 }

@@ -2,15 +2,16 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { PageLimit } from "../job/page_limit.ts";
-import type {
-  FinishedFilter,
-  FinishedJob,
-  FinishedPage,
-  Holding,
-  JobPage,
-  JobStore,
-  QueuedJob,
-  StoredJob,
+import {
+  type FinishedFilter,
+  type FinishedJob,
+  type FinishedPage,
+  type Holding,
+  type JobPage,
+  type JobStore,
+  type QueuedJob,
+  retainedBytes,
+  type StoredJob,
 } from "../job/job_store.ts";
 import { beganAt, type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";
@@ -140,7 +141,7 @@ export class SqliteStore implements JobStore {
       jobId: String(row.job_id),
       owner: String(row.owner),
       finishedAt: Number(row.finished_at),
-      logBytes: Number(row.log_bytes),
+      bytes: Number(row.log_bytes),
     }));
   }
 
@@ -148,7 +149,7 @@ export class SqliteStore implements JobStore {
     return this.#readRows(holdingsQuery(filter), (row) => ({
       owner: String(row.owner),
       jobs: Number(row.jobs),
-      logBytes: Number(row.log_bytes),
+      bytes: Number(row.log_bytes),
       oldest: String(row.oldest),
     }));
   }
@@ -212,6 +213,7 @@ export class SqliteStore implements JobStore {
     }
     const job = change.put;
     const requestId = job.requestId === "" ? null : job.requestId;
+    const record = JSON.stringify(job);
     put.run(
       job.jobId,
       job.owner,
@@ -219,9 +221,9 @@ export class SqliteStore implements JobStore {
       requestId,
       beganAt(job),
       change.processIdentity ?? null,
-      JSON.stringify(job),
+      record,
       job.end?.finishedAt ?? null,
-      job.logBytes,
+      retainedBytes(job, record),
     );
     for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
   }

@@ -3,7 +3,7 @@ import type { FinishedFilter, FinishedJob, FinishedPage, Holding } from "../job/
 /** The finished jobs of one owner, oldest first. */
 export class FinishedJobs {
   readonly #jobs: FinishedJob[] = [];
-  #logBytes = 0;
+  #bytes = 0;
 
   get isEmpty(): boolean {
     return this.#jobs.length === 0;
@@ -14,7 +14,7 @@ export class FinishedJobs {
     this.delete(job.jobId);
     // Most often this is the newest one, and nothing has to move.
     this.#jobs.splice(this.#indexOf(job.jobId), 0, job);
-    this.#logBytes += job.logBytes;
+    this.#bytes += job.bytes;
   }
 
   delete(jobId: string): void {
@@ -22,7 +22,7 @@ export class FinishedJobs {
     const job = this.#jobs[index];
     if (job?.jobId !== jobId) return;
     this.#jobs.splice(index, 1);
-    this.#logBytes -= job.logBytes;
+    this.#bytes -= job.bytes;
   }
 
   /** What those come to that finished within some time; `null` if there are none. */
@@ -35,7 +35,7 @@ export class FinishedJobs {
     return {
       owner: oldest.owner,
       jobs: jobs.length,
-      logBytes: isWhole ? this.#logBytes : jobs.reduce((sum, { logBytes }) => sum + logBytes, 0),
+      bytes: isWhole ? this.#bytes : jobs.reduce((sum, { bytes }) => sum + bytes, 0),
       oldest: oldest.jobId,
     };
   }

@@ -8,6 +8,7 @@ import {
   type JobStore,
   type QueuedJob,
   queuedJob,
+  retainedBytes,
   type StoredJob,
 } from "../job/job_store.ts";
 import { matches } from "../job/matches.ts";
@@ -90,10 +91,11 @@ export class MemoryStore implements JobStore {
     return Promise.resolve();
   }
 
-  #putFinished({ jobId, owner, logBytes }: Job, finishedAt: number): void {
+  #putFinished(job: Job, finishedAt: number): void {
+    const { jobId, owner } = job;
     const jobs = this.#finished.get(owner) ?? new FinishedJobs();
     this.#finished.set(owner, jobs);
-    jobs.put({ jobId, owner, finishedAt, logBytes });
+    jobs.put({ jobId, owner, finishedAt, bytes: retainedBytes(job, JSON.stringify(job)) });
   }
 
   #deleteFinished({ jobId, owner }: Job): void {

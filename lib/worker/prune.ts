@@ -30,7 +30,7 @@ export async function prune(
   const pageLimit = new PageLimit({ limit: MAX_PAGE_JOBS });
   const jobs: Job[] = [];
   let count = 0;
-  let bytes = 0;
+  let total = 0;
   let removed: string[] = [];
   // In this order on the disk, too: nobody would ever find a log without a record.
   const forget = async () => {
@@ -38,16 +38,16 @@ export async function prune(
     await Promise.all(removed.map((jobId) => store.delete(jobId)));
     removed = [];
   };
-  for (const { jobId, logBytes } of await expired(store, retention, Date.now(), owner)) {
+  for (const { jobId, bytes } of await expired(store, retention, Date.now(), owner)) {
     if (logs.isRead(jobId) || active.has(jobId)) continue;
     const job = pageLimit.isFull ? undefined : await store.get(jobId);
     if (job !== undefined && pageLimit.admit(JSON.stringify(job))) jobs.push(job);
     count++;
-    bytes += logBytes;
+    total += bytes;
     if (dryRun) continue;
     await logs.remove(jobId);
     if (removed.push(jobId) === MAX_REMOVED) await forget();
   }
   if (removed.length > 0) await forget();
-  return { jobs, count, bytes };
+  return { jobs, count, bytes: total };
 }

@@ -10,7 +10,7 @@ export interface Retention {
   readonly maxAgeMs?: number;
   /** The most finished jobs. */
   readonly maxCount?: number;
-  /** The most that their logs may take on disk, in bytes. */
+  /** The most that they may take on disk, in bytes. */
   readonly maxBytes?: number;
 }
 
@@ -19,7 +19,7 @@ export interface Pruned {
   /** The newest of them, as many as fit on a page. */
   readonly jobs: readonly Job[];
   readonly count: number;
-  /** What their logs took on disk, in bytes. */
+  /** What they took on disk, in bytes. */
   readonly bytes: number;
 }
 
@@ -52,7 +52,7 @@ export async function expired(
     new Holder(holding, oldestFirst(store, { ...others, owner: holding.owner }))
   );
   const tooMany = await surplus(holders, ({ jobs }) => jobs, maxCount);
-  const tooLarge = await surplus(holders, ({ logBytes }) => logBytes, maxBytes);
+  const tooLarge = await surplus(holders, ({ bytes }) => bytes, maxBytes);
   return [...old, ...tooMany, ...tooLarge].sort((a, b) => a.jobId < b.jobId ? 1 : -1);
 }
 
@@ -79,18 +79,18 @@ async function surplus(
 /** What an owner still has of finished jobs, while they give up one after the other. */
 class Holder {
   jobs: number;
-  logBytes: number;
+  bytes: number;
   /** The id of the next one to go. */
   oldest: string;
   readonly #oldestFirst: AsyncGenerator<FinishedJob, void, undefined>;
   #next: FinishedJob | undefined;
 
   constructor(
-    { jobs, logBytes, oldest }: Holding,
+    { jobs, bytes, oldest }: Holding,
     oldestFirst: AsyncGenerator<FinishedJob, void, undefined>,
   ) {
     this.jobs = jobs;
-    this.logBytes = logBytes;
+    this.bytes = bytes;
     this.oldest = oldest;
     this.#oldestFirst = oldestFirst;
   }
@@ -101,7 +101,7 @@ class Holder {
     this.#next = await this.#read();
     this.oldest = this.#next?.jobId ?? "";
     this.jobs = this.#next === undefined ? 0 : this.jobs - 1;
-    this.logBytes = this.#next === undefined ? 0 : this.logBytes - (job?.logBytes ?? 0);
+    this.bytes = this.#next === undefined ? 0 : this.bytes - (job?.bytes ?? 0);
     return job === undefined ? [] : [job];
   }
 

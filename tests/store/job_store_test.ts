@@ -207,6 +207,21 @@ testStores("list() makes its pages as small as it is told to", async (store) => 
   assert.deepEqual(sizes, [1, 1, 2, 3]);
 });
 
+testStores("finished() and holdings() count a record that is large", async (store) => {
+  const put = async (jobId: string, argument: string) => {
+    const command = { name: "true", args: [argument], env: {}, workingDirectory: "/" };
+    const large = job({ jobId, command, logBytes: 7, end: DONE });
+    await store.put(large);
+    return JSON.stringify(large).length;
+  };
+  await put("a", "");
+  const length = await put("b", "x".repeat(5_000));
+  const sizes = (await store.finished({}, { limit: 9, after: "" })).map(({ bytes }) => bytes);
+  assert.deepEqual(sizes, [7, 7 + length]);
+  const [holding] = await store.holdings({});
+  assert.equal(holding?.bytes, 14 + length);
+});
+
 testStores("finished() and holdings() tell what retention goes by", async (store) => {
   const end = (finishedAt: number) => ({ ...DONE, finishedAt });
   const bob = { owner: "bob" };
@@ -221,23 +236,23 @@ testStores("finished() and holdings() tell what retention goes by", async (store
   await store.delete("f");
   await store.put(job({ jobId: "g", owner: "dora" }));
   const [a, c, d] = [
-    { jobId: "a", owner: "alice", finishedAt: 1_785_490_200_001, logBytes: 2 ** 40 },
-    { jobId: "c", owner: "bob", finishedAt: 7, logBytes: 0 },
-    { jobId: "d", owner: "alice", finishedAt: 6, logBytes: 5 },
+    { jobId: "a", owner: "alice", finishedAt: 1_785_490_200_001, bytes: 2 ** 40 },
+    { jobId: "c", owner: "bob", finishedAt: 7, bytes: 0 },
+    { jobId: "d", owner: "alice", finishedAt: 6, bytes: 5 },
   ];
-  const ofBob = { owner: "bob", jobs: 1, logBytes: 0, oldest: "c" };
-  const ofAlice = { owner: "alice", jobs: 2, logBytes: 2 ** 40 + 5, oldest: "a" };
+  const ofBob = { owner: "bob", jobs: 1, bytes: 0, oldest: "c" };
+  const ofAlice = { owner: "alice", jobs: 2, bytes: 2 ** 40 + 5, oldest: "a" };
   const cases: [FinishedFilter, FinishedJob[], Holding[]][] = [
     [{}, [a, c, d], [ofAlice, ofBob]],
     [{ owner: "alice" }, [a, d], [ofAlice]],
     [{ owner: "carol" }, [], []],
     [{ owner: "dora" }, [], []],
-    [{ since: 7 }, [a, c], [{ ...ofAlice, jobs: 1, logBytes: 2 ** 40 }, ofBob]],
-    [{ before: 7 }, [d], [{ owner: "alice", jobs: 1, logBytes: 5, oldest: "d" }]],
+    [{ since: 7 }, [a, c], [{ ...ofAlice, jobs: 1, bytes: 2 ** 40 }, ofBob]],
+    [{ before: 7 }, [d], [{ owner: "alice", jobs: 1, bytes: 5, oldest: "d" }]],
     [{ owner: "alice", since: 6, before: 7 }, [d], [{
       ...ofAlice,
       jobs: 1,
-      logBytes: 5,
+      bytes: 5,
       oldest: "d",
     }]],
     [{ owner: "bob", since: 7.5 }, [], []],

@@ -188,7 +188,7 @@ Deno.test("SqliteStore.open() takes over a database of schema 1, with what reten
   const { finishedAt } = DONE;
   const finished = () => store.finished({}, { limit: 9, after: "" });
   assert.deepEqual(await finished(), [
-    { jobId: "b", owner: "alice", finishedAt, logBytes: 2 ** 40 },
+    { jobId: "b", owner: "alice", finishedAt, bytes: 2 ** 40 },
   ]);
   await store.put({ ...running, end: DONE });
   assert.equal((await finished()).length, 2);
@@ -228,7 +228,7 @@ Deno.test("SqliteStore.open() takes over a database of schema 2, and finds jobs 
     limit: 1,
     after: jobs[48]?.jobId ?? "",
   });
-  assert.deepEqual(newest, { jobId: jobs[49]?.jobId, owner: "alice", finishedAt: 9, logBytes: 49 });
+  assert.deepEqual(newest, { jobId: jobs[49]?.jobId, owner: "alice", finishedAt: 9, bytes: 49 });
 });
 
 Deno.test("migrate() leads from every schema to the newest, all or nothing", () => {
