@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import type { Job, JobFilter } from "./types.ts";
 
 /** A page of a list. */
@@ -24,33 +23,13 @@ export interface QueuedJob extends Pick<Job, "jobId" | "owner"> {
   readonly recordBytes: number;
 }
 
-/** What the queue needs of a job whose record is this one. */
-export function queuedJob(job: Job): QueuedJob {
-  const { jobId, owner } = job;
-  return { jobId, owner, recordBytes: Buffer.byteLength(JSON.stringify(job)) };
-}
-
 /** What retention needs of a job. A whole record may have megabytes, and retention looks at many of them. */
 export interface FinishedJob {
   readonly jobId: string;
   readonly owner: string;
   readonly finishedAt: number;
-  /** See {@linkcode retainedBytes}. */
+  /** What its log and its record take on disk, see `retainedBytes()`. */
   readonly bytes: number;
-}
-
-/** Up to this, records are bounded by their number. Most have a few hundred bytes. */
-const SMALL_RECORD_BYTES = 4096;
-
-/**
- * What a finished job takes on disk: its log, and its record if that is large, as it is with megabytes of arguments
- * and variables.
- *
- * @param record what stands in the store
- */
-export function retainedBytes({ logBytes }: Pick<Job, "logBytes">, record: string): number {
-  const recordBytes = Buffer.byteLength(record);
-  return recordBytes > SMALL_RECORD_BYTES ? logBytes + recordBytes : logBytes;
 }
 
 /** Which of the {@linkcode FinishedJob}s to look at; a member that is left out matches all. */
@@ -74,7 +53,7 @@ export interface FinishedPage {
 export interface Holding {
   readonly owner: string;
   readonly jobs: number;
-  /** See {@linkcode retainedBytes}. */
+  /** The same for all of them. */
   readonly bytes: number;
   /** The id of the oldest of them. */
   readonly oldest: string;

@@ -2,17 +2,17 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { PageLimit } from "../job/page_limit.ts";
-import {
-  type FinishedFilter,
-  type FinishedJob,
-  type FinishedPage,
-  type Holding,
-  type JobPage,
-  type JobStore,
-  type QueuedJob,
-  retainedBytes,
-  type StoredJob,
+import type {
+  FinishedFilter,
+  FinishedJob,
+  FinishedPage,
+  Holding,
+  JobPage,
+  JobStore,
+  QueuedJob,
+  StoredJob,
 } from "../job/job_store.ts";
+import { retainedBytes } from "../job/record_bytes.ts";
 import { beganAt, type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";
 import {

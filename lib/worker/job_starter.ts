@@ -1,7 +1,8 @@
 import { JobWorkerError } from "../errors.ts";
 import type { Executor, LaunchRequest } from "../executor/executor.ts";
 import { type IdSequence, newId } from "../ids.ts";
-import { type JobStore, queuedJob } from "../job/job_store.ts";
+import type { JobStore } from "../job/job_store.ts";
+import { queuedJob } from "../job/record_bytes.ts";
 import type { Job } from "../job/types.ts";
 import type { ActiveJobs } from "./active_jobs.ts";
 import { JobSlots, type SlotLimits } from "./job_slots.ts";

@@ -1,16 +1,15 @@
 import { PageLimit } from "../job/page_limit.ts";
-import {
-  type FinishedFilter,
-  type FinishedJob,
-  type FinishedPage,
-  type Holding,
-  type JobPage,
-  type JobStore,
-  type QueuedJob,
-  queuedJob,
-  retainedBytes,
-  type StoredJob,
+import type {
+  FinishedFilter,
+  FinishedJob,
+  FinishedPage,
+  Holding,
+  JobPage,
+  JobStore,
+  QueuedJob,
+  StoredJob,
 } from "../job/job_store.ts";
+import { queuedJob, retainedBytes } from "../job/record_bytes.ts";
 import { matches } from "../job/matches.ts";
 import { type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { FinishedJobs } from "./finished_jobs.ts";

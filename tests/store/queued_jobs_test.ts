@@ -1,4 +1,4 @@
-import { queuedJob } from "../../lib/job/job_store.ts";
+import { queuedJob } from "../../lib/job/record_bytes.ts";
 import type { JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { DONE, job } from "../executor/job_fixture.ts";

@@ -1,4 +1,4 @@
-import { queuedJob } from "../../lib/job/job_store.ts";
+import { queuedJob } from "../../lib/job/record_bytes.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { JobSlots } from "../../lib/worker/job_slots.ts";
 import { MemoryStore } from "../../lib/worker/memory_store.ts";
