@@ -4,7 +4,6 @@ for fd in 3 4 5 6 7 8 9; do
   case " $1 " in *" $fd "*) ;; *) eval "exec $fd>&-" ;; esac
 done
 shift
-PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/local/bin
 # A POSIX sh can name no descriptor beyond 9.
 for fd in /proc/self/fd/??*; do
   if [ -e "$fd" ] && command -v bash >/dev/null; then

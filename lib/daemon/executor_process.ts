@@ -5,11 +5,11 @@ import { JobWorkerError, messageOf } from "../errors.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { findTool } from "../process/tools.ts";
 import { NO_NEW_PRIVILEGES } from "../process/users.ts";
-import { CLOSE_DESCRIPTORS } from "./close_descriptors.ts";
+import { CLOSE_DESCRIPTORS, FIND_TOOLS } from "./close_descriptors.ts";
 import { executorCommand } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
 
-const START_EXECUTOR = startExecutorSh + CLOSE_DESCRIPTORS;
+const START_EXECUTOR = FIND_TOOLS + startExecutorSh + CLOSE_DESCRIPTORS;
 
 /** How long to wait for the end of an executor that has no job. */
 const END_WITHIN_MS = 5_000;

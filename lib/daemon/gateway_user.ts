@@ -82,10 +82,10 @@ export async function findGatewayUser(
 }
 
 /**
- * Starts its arguments with no variable but those by which the runtime finds its cache: there may be secrets in others,
+ * Starts its arguments, by env(1), which is its name, with no variable but those by which the runtime finds its cache: there may be secrets in others,
  * and what is in the memory of a process is not kept from a fault in it by a permission of the runtime.
  */
-const WITHOUT_ENVIRONMENT = `exec env -i \${HOME+"HOME=$HOME"} \${DENO_DIR+"DENO_DIR=$DENO_DIR"} \
+const WITHOUT_ENVIRONMENT = `exec "$0" -i \${HOME+"HOME=$HOME"} \${DENO_DIR+"DENO_DIR=$DENO_DIR"} \
   \${XDG_CACHE_HOME+"XDG_CACHE_HOME=$XDG_CACHE_HOME"} "$@"`;
 
 /**
@@ -107,7 +107,7 @@ export async function gatewayRights(
   const isPrivileged = bound.some((port) => port > 0 && port < FIRST_UNPRIVILEGED_PORT);
   const capabilities = isPrivileged ? "-all,+net_bind_service" : "-all";
   return [
-    ...[await findTool("sh"), "-c", WITHOUT_ENVIRONMENT, "sh"],
+    ...[await findTool("sh"), "-c", WITHOUT_ENVIRONMENT, await findTool("env")],
     await findTool("setpriv"),
     `--reuid=${rights.uid}`,
     `--regid=${rights.gid}`,

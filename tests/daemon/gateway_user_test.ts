@@ -30,7 +30,7 @@ Deno.test("gatewayRights() are none but to bind a port that only root may bind",
   const kept = async (port: number, restPort: number | null, inherited = NONE) => {
     const restAddress = restPort === null ? null : at(restPort);
     const words = await gatewayRights(rights, { address: at(port), restAddress, inherited });
-    const [, uid, gid, groups, ...others] = words.slice(words.indexOf("sh") + 1);
+    const [uid, gid, groups, ...others] = words.slice(words.indexOf("--reuid=17"));
     assert.deepEqual([uid, gid, groups], ["--reuid=17", "--regid=18", "--clear-groups"]);
     const [inherit, ambient, bound, ...last] = others;
     assert.deepEqual(last, ["--no-new-privs", "--"]);
