@@ -1,6 +1,5 @@
 import type { DaemonOptions } from "../config/options.ts";
-import { findTool } from "../process/tools.ts";
-import { programOutput } from "./program_output.ts";
+import { shellOutput } from "./shell_output.ts";
 
 /** Prints the bounding set and whether rights can be gained, of itself and of the first process: see proc(5). */
 const READ_BOUNDS = `for pid in self 1; do
@@ -28,7 +27,7 @@ export async function bindsJobs(
   const hasRoot = jobUser === "root" || mapped.has("root") || allowUsers === "any" ||
     allowUsers.includes("root");
   if (!hasRoot && !newPrivileges) return false;
-  const { text } = await programOutput(setsid, [await findTool("sh"), "-c", READ_BOUNDS]);
+  const { text } = await shellOutput(READ_BOUNDS, [], setsid);
   const [own, first] = text.split("\n");
   return own !== first && first !== "";
 }

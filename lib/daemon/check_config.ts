@@ -12,9 +12,9 @@ import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
  * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong
  */
 export async function checkConfiguration(options: DaemonOptions): Promise<void> {
-  const tools = await findTools();
-  await checkUsers(options, tools.setsid);
-  await findGatewayUser(options, tools.setsid);
+  const { setsid } = await findTools();
+  await checkUsers(options, setsid);
+  await findGatewayUser(options, setsid);
   await readCredentials(options);
-  if (options.dataDir !== IN_MEMORY) await checkData(options.dataDir, tools);
+  if (options.dataDir !== IN_MEMORY) await checkData(options.dataDir, setsid);
 }

@@ -2,7 +2,6 @@ import { dirname, join, resolve } from "node:path";
 import { failedPrecondition } from "../errors.ts";
 import { fileInfo } from "../files/file_info.ts";
 import { checkDatabase } from "../store/open_database.ts";
-import type { Tools } from "../process/tools.ts";
 import {
   AUDIT_TRAIL,
   checkDataDirectory,
@@ -12,7 +11,7 @@ import {
   LOGS,
   OUTCOMES,
 } from "./data_directory.ts";
-import { programOutput } from "./program_output.ts";
+import { shellOutput } from "./shell_output.ts";
 
 /** What each name in the directory must be, if it exists. */
 const KINDS: readonly (readonly [name: string, kind: "file" | "directory"])[] = [
@@ -33,8 +32,9 @@ const FIND_UNWRITABLE = 'for path; do [ -w "$path" ] || { printf %s "$path"; exi
  *
  * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong; `unavailable` if
  * that may pass
+ * @param setsid absolute path of setsid(1)
  */
-export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh">): Promise<void> {
+export async function checkData(path: string, setsid: string): Promise<void> {
   await checkDataDirectory(path);
   const written: string[] = [await existing(resolve(path))];
   for (const [name, kind] of KINDS) {
@@ -52,7 +52,7 @@ export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh"
       `Cannot make ${whose} socket "${socket}": a directory is in its place`,
     );
   }
-  const unwritable = await firstUnwritable(written, tools);
+  const unwritable = (await shellOutput(FIND_UNWRITABLE, written, setsid)).text;
   if (unwritable !== "") {
     throw failedPrecondition(
       `Cannot write "${unwritable}": check its owner and mode, and its file system`,
@@ -65,11 +65,4 @@ export async function checkData(path: string, tools: Pick<Tools, "setsid" | "sh"
 async function existing(path: string): Promise<string> {
   while (await fileInfo(path) === null) path = dirname(path);
   return path;
-}
-
-async function firstUnwritable(
-  paths: readonly string[],
-  { setsid, sh }: Pick<Tools, "setsid" | "sh">,
-): Promise<string> {
-  return (await programOutput(setsid, [sh, "-c", FIND_UNWRITABLE, "sh", ...paths])).text;
 }

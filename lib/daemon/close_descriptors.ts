@@ -1,8 +1,5 @@
 import script from "./close_descriptors.sh" with { type: "text" };
-import { findTool, TOOL_DIRECTORIES } from "../process/tools.ts";
-
-/** How a script begins that runs tools: our own PATH may hold anything or nothing. */
-export const FIND_TOOLS = `PATH=${TOOL_DIRECTORIES.join(":")}\n`;
+import { FIND_TOOLS, findTool } from "../process/tools.ts";
 
 /** The script that becomes a program without the descriptors that were left to us. */
 export const CLOSE_DESCRIPTORS: string = FIND_TOOLS + script;

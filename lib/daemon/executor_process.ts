@@ -3,9 +3,9 @@ import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
-import { findTool } from "../process/tools.ts";
+import { FIND_TOOLS, findTool } from "../process/tools.ts";
 import { NO_NEW_PRIVILEGES } from "../process/users.ts";
-import { CLOSE_DESCRIPTORS, FIND_TOOLS } from "./close_descriptors.ts";
+import { CLOSE_DESCRIPTORS } from "./close_descriptors.ts";
 import { executorCommand } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
 

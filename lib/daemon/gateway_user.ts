@@ -17,6 +17,7 @@ import type { GatewayOptions } from "./gateway_protocol.ts";
 import type { InheritedSockets } from "./inherited_sockets.ts";
 import { findUsers } from "./getent.ts";
 import { programOutput } from "./program_output.ts";
+import { shellOutput } from "./shell_output.ts";
 
 /** The user that is taken if it exists and nobody has named another. */
 export const GATEWAY_USER = "job-worker-gateway";
@@ -133,8 +134,8 @@ const READ_CAPABILITIES =
 const NEEDED = { CAP_CHOWN: 0n, CAP_KILL: 5n, CAP_SETGID: 6n, CAP_SETUID: 7n };
 
 /** Those of them that we lack, as root in a container may. */
-async function lacking(setsid: string, sh: string): Promise<string[]> {
-  const { text } = await programOutput(setsid, [sh, "-c", READ_CAPABILITIES]);
+async function lacking(setsid: string): Promise<string[]> {
+  const { text } = await shellOutput(READ_CAPABILITIES, [], setsid);
   const own = BigInt(`0x${text.trim() || "0"}`);
   return Object.entries(NEEDED).filter(([, number]) => (own >> number & 1n) === 0n)
     .map(([name]) => name);
@@ -157,12 +158,11 @@ async function whyOutOfReach(
   const program = Deno.build.standalone
     ? [Deno.execPath()]
     : [Deno.execPath(), fileURLToPath(Deno.mainModule)];
-  const sh = await findTool("sh");
-  const missing = await lacking(setsid, sh);
+  const missing = await lacking(setsid);
   if (missing.length > 0) return `the daemon lacks what that takes: ${missing.join(", ")}`;
   const { code, text } = await programOutput(setsid, [
     ...await gatewayRights(rights, options),
-    ...[sh, "-c", FIND_UNREACHABLE, "sh"],
+    ...[await findTool("sh"), "-c", FIND_UNREACHABLE, "sh"],
     ...[...program, dirname(directory), dirname(real)],
   ]);
   if (code !== 0) return "setpriv(1) cannot give them that user's rights";

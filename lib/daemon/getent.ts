@@ -1,6 +1,5 @@
-import { findTool, TOOL_DIRECTORIES } from "../process/tools.ts";
 import type { Rights } from "../process/users.ts";
-import { programOutput } from "./program_output.ts";
+import { shellOutput } from "./shell_output.ts";
 
 /** The exit status of getent(1) if there is no entry for one of the keys. */
 const NO_SUCH_KEY = 2;
@@ -17,12 +16,8 @@ export async function getent(
   keys: readonly string[],
   setsid: string,
 ): Promise<string | null> {
-  const { code, text } = await programOutput(setsid, [
-    ...[await findTool("sh"), "-c", 'PATH=$1; shift; exec getent "$@"', "sh"],
-    // Where tools are, since our own PATH may hold anything or nothing.
-    TOOL_DIRECTORIES.join(":"),
-    ...[database, "--", ...keys],
-  ]);
+  const args = [database, "--", ...keys];
+  const { code, text } = await shellOutput('exec getent "$@"', args, setsid);
   return code === 0 || code === NO_SUCH_KEY ? text : null;
 }
 

@@ -1,6 +1,5 @@
 import { delay } from "../async/delay.ts";
-import { findTool } from "../process/tools.ts";
-import { programOutput } from "./program_output.ts";
+import { shellOutput } from "./shell_output.ts";
 
 /** How long to watch a process. */
 const WATCH_MS = 1_000;
@@ -9,8 +8,7 @@ const WATCH_MS = 1_000;
  * Watches a process for a second to see whether it uses a processor, or waits for one or for the disk. If so, and
  * it does not answer, it is slow rather than stuck: the machine has too much to do, or the process has.
  *
- * @param setsid absolute path of setsid(1): a shell is asked, because Deno lets a process with scoped permissions
- *   read nothing of /proc
+ * @param setsid absolute path of setsid(1)
  */
 export async function isBusy(
   pid: number,
@@ -29,9 +27,8 @@ async function usageOf(
   pid: number,
   setsid: string,
 ): Promise<{ state: string; ticks: number } | null> {
-  const sh = await findTool("sh");
   const script = 'read -r line <"/proc/$1/stat" && echo "$line"';
-  const { text } = await programOutput(setsid, [sh, "-c", script, "sh", `${pid}`]);
+  const { text } = await shellOutput(script, [`${pid}`], setsid);
   // Its name is in parentheses, and may hold some.
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
   const [state = ""] = fields;

@@ -3,7 +3,6 @@
 # Exits with 1 if a process does not end, with 2 if the directory cannot be removed, with 3 if something else cannot.
 
 uid=$1 directory=$2 setpriv=$3
-PATH=/usr/bin:/bin:/usr/sbin:/sbin
 # Where everybody may write.
 places='/tmp /var/tmp /dev/shm /dev/mqueue /run/lock'
 

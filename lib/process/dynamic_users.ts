@@ -1,11 +1,13 @@
-import cleanUser from "./clean_user.sh" with { type: "text" };
+import cleanUserSh from "./clean_user.sh" with { type: "text" };
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isShortage } from "../files/shortage.ts";
-import type { Tools } from "./tools.ts";
+import { FIND_TOOLS, type Tools } from "./tools.ts";
 import type { SystemUser } from "./users.ts";
+
+const CLEAN_USER = FIND_TOOLS + cleanUserSh;
 
 /** Ids of users that no other program uses; those of their groups are the same. */
 export interface UidRange {
@@ -196,7 +198,7 @@ export class DynamicUsers {
     const { setsid, sh, setpriv } = this.#tools;
     const directory = `${this.#options.homes}/${uid}`;
     const command = new Deno.Command(setsid, {
-      args: [sh, "-c", cleanUser, "job-worker", String(uid), directory, setpriv],
+      args: [sh, "-c", CLEAN_USER, "job-worker", String(uid), directory, setpriv],
       clearEnv: true,
       cwd: "/",
       stdin: "null",

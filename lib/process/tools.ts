@@ -9,6 +9,9 @@ export const TOOL_DIRECTORIES: readonly string[] = [
   "/usr/local/bin",
 ];
 
+/** How a script begins that runs tools: our own PATH may hold anything or nothing. */
+export const FIND_TOOLS = `PATH=${TOOL_DIRECTORIES.join(":")}\n`;
+
 /** The programs that starting a job relies on, and the Debian packages that have them. */
 const PACKAGES = {
   setsid: "util-linux",
