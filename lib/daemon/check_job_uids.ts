@@ -24,21 +24,23 @@ export async function checkJobUids(
       "--job-uids: only a daemon that runs as root can run jobs as other users",
     );
   }
-  const [users, groups] = await Promise.all(
-    (["passwd", "group"] as const).map((database) => getent(database, [], setsid)),
-  );
+  const [users, groups] = await Promise.all([
+    getent("passwd", [], setsid),
+    getent("group", [], setsid),
+  ]);
   const delegations = await Promise.all(
     DELEGATIONS.map(async (path) => [path, await Deno.readTextFile(path).catch(() => "")] as const),
   );
-  const why = whyTaken(jobUids, {
-    users: users ?? "",
-    groups: groups ?? "",
-    delegations: new Map(delegations),
-  });
-  if (why !== null) {
-    const { first, last } = jobUids;
-    throw failedPrecondition(`--job-uids ${first}-${last}: ${why}; choose other ids`);
+  const option = `--job-uids ${jobUids.first}-${jobUids.last}`;
+  // Jobs may have no id that is perhaps somebody else's.
+  if (users === null || groups === null) {
+    throw failedPrecondition(
+      `${option}: getent(1) cannot tell now who has these ids; see what \`getent passwd\` and ` +
+        "`getent group` say",
+    );
   }
+  const why = whyTaken(jobUids, { users, groups, delegations: new Map(delegations) });
+  if (why !== null) throw failedPrecondition(`${option}: ${why}; choose other ids`);
   await checkHomes(resolve(jobHomes));
 }
 

@@ -31,6 +31,15 @@ Deno.test("whyTaken() names who has one of the ids, be it the first or the last"
   }
 });
 
+rootTest("checkJobUids() takes no ids whose owners cannot be found out", async () => {
+  const jobUids = { first: 2_123_450_000, last: 2_123_450_009 };
+  await assert.rejects(
+    // A setsid(1) that starts nothing: getent(1) cannot answer.
+    checkJobUids({ jobUids, jobHomes: "/run/job-worker-homes" }, "/bin/false"),
+    /^JobWorkerError: --job-uids 2123450000-2123450009: getent\(1\) cannot tell now who has these ids/,
+  );
+});
+
 rootTest(
   "checkJobUids() takes a directory that jobs can pass through, and only root can change",
   async () => {
