@@ -14,7 +14,7 @@ export class PeerProcess implements AsyncDisposable {
   /** The daemon as users run it: an engine and a gateway. */
   static async daemon(certificates: TestCertificates, directory: string): Promise<PeerProcess> {
     const line = programLine("worker-daemon", directory);
-    return await PeerProcess.#start(
+    return await PeerProcess.start(
       [...line, ...daemonOptions(certificates), "--data-dir=data"],
       directory,
     );
@@ -23,7 +23,7 @@ export class PeerProcess implements AsyncDisposable {
   /** The same in one process, see `direct_daemon.ts`. */
   static async direct(certificates: TestCertificates, directory: string): Promise<PeerProcess> {
     const line = programOf("direct_daemon.ts");
-    return await PeerProcess.#start(
+    return await PeerProcess.start(
       [...line, ...daemonOptions(certificates), "--data-dir=direct"],
       directory,
     );
@@ -32,11 +32,11 @@ export class PeerProcess implements AsyncDisposable {
   /** TLS and nothing else, see `tls_peer.ts`. */
   static async tls(certificates: TestCertificates, directory: string): Promise<PeerProcess> {
     const { cert, key } = certificates.paths("server");
-    return await PeerProcess.#start([...programOf("tls_peer.ts"), cert, key], directory);
+    return await PeerProcess.start([...programOf("tls_peer.ts"), cert, key], directory);
   }
 
   /** Runs a program, and waits until it listens. */
-  static async #start(line: readonly string[], cwd: string): Promise<PeerProcess> {
+  static async start(line: readonly string[], cwd: string): Promise<PeerProcess> {
     const [program = "", ...args] = line;
     const child = new Deno.Command(program, {
       args,
@@ -52,6 +52,10 @@ export class PeerProcess implements AsyncDisposable {
       if (address !== undefined) return new PeerProcess(child, address);
     }
     throw new Error(`Cannot measure: ${line.join(" ")} ended`);
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -16,13 +16,13 @@ export function print(line: string): void {
 
 /** One line of the report: a figure, and its ratio to what it is compared with. */
 export function report(name: string, value: number, unit: string, yardstick: Yardstick): void {
-  const figure = (value: number) => `${value.toFixed(0).padStart(6)} ${unit}`;
+  const figure = (value: number) => `${value.toFixed(value < 100 ? 1 : 0).padStart(7)} ${unit}`;
   const ratio = (value / yardstick.value).toFixed(2).padStart(6);
   const columns = [
-    name.padEnd(40),
-    figure(value).padEnd(12),
+    name.padEnd(44),
+    figure(value).padEnd(13),
     ratio,
-    ` of ${figure(yardstick.value).padEnd(12)}`,
+    ` of ${figure(yardstick.value).padEnd(13)}`,
   ];
   print(`  ${columns.join("")} ${yardstick.name}`);
 }

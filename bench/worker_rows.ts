@@ -1,6 +1,8 @@
 import type { LogBatch, Worker } from "../lib/worker/mod.ts";
+import { bareStart, drained } from "./bare_starts.ts";
 import { rate, throughput } from "./measure.ts";
 import { report } from "./report.ts";
+import { pssMiB } from "./role_processes.ts";
 
 /** What a job prints, to be read from its log. */
 export const LOG_BYTES = 300_000_000;
@@ -17,7 +19,7 @@ export const PRINTING = {
 
 /** Starts, to what Deno can start and drain without a worker. */
 export async function benchStarts(worker: Worker): Promise<void> {
-  const value = await rate(400, 16, () => drained(setsid("true")));
+  const value = await rate(400, 16, bareStart);
   const starts = await rate(400, 16, async () => {
     const { jobId } = await worker.start({ command: { name: "true" }, owner: "bench" });
     await worker.wait(jobId);
@@ -48,26 +50,36 @@ export async function benchLogs(worker: Worker, directory: string): Promise<void
   report("log read", read, "MB/s", { value: plain, name: "read from a file" });
 }
 
+/** Starts beside a heap of 300 MB, to those without. */
+export async function benchLargeHeap(worker: Worker): Promise<void> {
+  const start = async () => {
+    const { jobId } = await worker.start({ command: { name: "true" }, owner: "bench" });
+    await worker.wait(jobId);
+  };
+  const value = await rate(400, 16, start);
+  const heap = Array.from({ length: 3_000_000 }, (_, index) => ({ index, text: `${index}` }));
+  const beside = await rate(400, 16, start);
+  const megabytes = Deno.memoryUsage().heapUsed / 1e6;
+  if (heap.length > 0) {
+    const name = "without that heap";
+    report(`the same beside a heap of ${megabytes.toFixed(0)} MB`, beside, "/s", { value, name });
+  }
+}
+
 /** What an executor takes that nothing else has, to what this process takes. */
 export async function benchMemory(dataDirectory: string): Promise<void> {
-  const own = await pssBytes("self");
+  const own = await pssMiB("self");
   for await (const { name } of Deno.readDir("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     const line = await Deno.readTextFile(`/proc/${name}/cmdline`).catch(() => "");
     if (!line.includes(`${dataDirectory}/executor.`) || !line.endsWith("/executor_main.ts\0")) {
       continue;
     }
-    report("memory of an executor at rest", await pssBytes(name) / 1e6, "MB", {
-      value: own / 1e6,
+    report("memory of an executor at rest", await pssMiB(Number(name)), "MiB", {
+      value: own,
       name: "this process",
     });
   }
-}
-
-/** The proportional share of memory (Pss) of a process, see proc_pid_smaps(5). */
-async function pssBytes(pid: string): Promise<number> {
-  const text = await Deno.readTextFile(`/proc/${pid}/smaps_rollup`);
-  return 1024 * Number(/^Pss:\s+(\d+) kB$/m.exec(text)?.[1]);
 }
 
 /** How much output there is in a batch. */
@@ -88,8 +100,4 @@ export async function bytesOf<T>(
 function setsid(...args: string[]): Deno.ChildProcess {
   return new Deno.Command("setsid", { args, stdin: "null", stdout: "piped", stderr: "piped" })
     .spawn();
-}
-
-async function drained({ status, stdout, stderr }: Deno.ChildProcess): Promise<void> {
-  await Promise.all([status, stdout.pipeTo(new WritableStream()), stderr.cancel()]);
 }

@@ -1,0 +1,51 @@
+import type { Executables } from "./executables.ts";
+import { newJob, runJob } from "./job_rows.ts";
+import { quantile } from "./measure.ts";
+import { report } from "./report.ts";
+import { runProgram } from "./run_program.ts";
+
+const ROUNDS = 15;
+
+/** Programs that users wait for, to a program of Deno that does nothing. */
+export async function benchCli(executables: Executables, directory: string): Promise<void> {
+  await using daemon = await executables.start();
+  await Deno.writeTextFile(`${directory}/empty.js`, "");
+  const { jobId } = await daemon.client.startJob(newJob("true"));
+  const empty = {
+    value: await median([Deno.execPath(), "run", `${directory}/empty.js`]),
+    name: "an empty deno run",
+  };
+  const rows: readonly (readonly [string, readonly string[]])[] = [
+    ["worker-cli --version", ["--version"]],
+    ["worker-cli status", ["status", jobId]],
+    ["worker-cli run -- true", ["run", "--", "true"]],
+  ];
+  for (const [name, args] of rows) {
+    report(name, await median(executables.cliLine(args, daemon.address)), "ms", empty);
+  }
+  report(
+    "from a daemon's start to its first job's end",
+    await firstJobMs(executables),
+    "ms",
+    empty,
+  );
+}
+
+/** In milliseconds. */
+async function median(line: readonly string[]): Promise<number> {
+  const found: number[] = [];
+  // The first fills caches.
+  for (let round = 0; round <= ROUNDS; round++) found.push(1000 * await runProgram(line));
+  return quantile(found.slice(1), 0.5);
+}
+
+async function firstJobMs(executables: Executables): Promise<number> {
+  const found: number[] = [];
+  for (let round = 0; round < 5; round++) {
+    const startedAt = performance.now();
+    await using daemon = await executables.start();
+    await runJob(daemon.client);
+    found.push(performance.now() - startedAt);
+  }
+  return quantile(found, 0.5);
+}

@@ -1,0 +1,82 @@
+import { compile } from "../build/compile.ts";
+import type { TestCertificates } from "../tests/certificates.ts";
+import { connect, type JobWorkerClient } from "../lib/grpc/client.ts";
+import { AS_ROOT } from "../tests/programs.ts";
+import { PeerProcess } from "./peer_process.ts";
+import { RoleProcesses } from "./role_processes.ts";
+
+/** The executables as `deno task compile` makes them, in a directory that is new. */
+export class Executables {
+  readonly #directory: string;
+  readonly #certificates: TestCertificates;
+  #paths = 0;
+
+  private constructor(directory: string, certificates: TestCertificates) {
+    this.#directory = directory;
+    this.#certificates = certificates;
+  }
+
+  static async make(directory: string, certificates: TestCertificates): Promise<Executables> {
+    const out = `${directory}/bin`;
+    const target = Deno.build.target;
+    await compile({ target, out, portable: false, build: "bench", say: () => {} });
+    return new Executables(directory, certificates);
+  }
+
+  /** The command line of `worker-cli` with these arguments. */
+  cliLine(args: readonly string[], address = ""): string[] {
+    const { cert, key, ca } = this.#certificates.paths("client");
+    const settings = address === ""
+      ? []
+      : [`--address=${address}`, `--cert=${cert}`, `--key=${key}`, `--ca=${ca}`];
+    return [`${this.#directory}/bin/worker-cli`, ...settings, ...args];
+  }
+
+  /** Where there is nothing yet. */
+  newPath(): string {
+    return `${this.#directory}/new-${++this.#paths}`;
+  }
+
+  /** Starts a daemon that has the rights of whoever runs this, and connects to it. */
+  async start(
+    args: readonly string[] = [],
+    dataDirectory: string = this.newPath(),
+  ): Promise<BenchDaemon> {
+    const { cert, key, ca } = this.#certificates.paths("server");
+    const diagnostics = this.newPath();
+    const peer = await PeerProcess.start([
+      ...["sh", "-c", 'exec "$@" 2>"$0"', diagnostics],
+      `${this.#directory}/bin/worker-daemon`,
+      ...["--address=127.0.0.1:0", "--rest-address=off", `--data-dir=${dataDirectory}`],
+      ...[`--cert=${cert}`, `--key=${key}`, `--ca=${ca}`, ...AS_ROOT, ...args],
+    ], this.#directory).catch(async (error) => {
+      throw new Error(await Deno.readTextFile(diagnostics), { cause: error });
+    });
+    const material = await this.#certificates.material("client");
+    const client = await connect({ address: peer.address, ...material });
+    return new BenchDaemon(peer, { client, dataDirectory });
+  }
+}
+
+/** A daemon that is measured, with a client that is connected to it. */
+export class BenchDaemon implements AsyncDisposable {
+  readonly address: string;
+  readonly client: JobWorkerClient;
+  readonly processes: RoleProcesses;
+  readonly #peer: PeerProcess;
+
+  constructor(
+    peer: PeerProcess,
+    parts: { readonly client: JobWorkerClient; readonly dataDirectory: string },
+  ) {
+    this.#peer = peer;
+    this.address = peer.address;
+    this.client = parts.client;
+    this.processes = new RoleProcesses(peer.pid, parts.dataDirectory);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.client[Symbol.asyncDispose]();
+    await this.#peer[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,92 @@
+import type { JobWorkerClient } from "../lib/grpc/client.ts";
+import { bareStarts } from "./bare_starts.ts";
+import type { BenchDaemon, Executables } from "./executables.ts";
+import { quantile, rate, times } from "./measure.ts";
+import { report } from "./report.ts";
+
+/** How many jobs a figure is taken of, and how many starts at once where it is not one at a time. */
+const JOBS = 600;
+const AT_A_TIME = 16;
+
+type NewJob = Parameters<JobWorkerClient["startJob"]>[0];
+
+const TRUE_JOB: NewJob = newJob("true");
+
+/** What is measured of starts. */
+export interface JobFigures {
+  /** Jobs a second, followed to their end, so many at a time. */
+  readonly together: number;
+  readonly oneByOne: number;
+  /** What a job takes in all processes of the daemon and all programs that it starts. */
+  readonly processorMs: number;
+  /** Medians, in milliseconds. */
+  readonly startMs: number;
+  readonly firstByteMs: number;
+}
+
+/** Daemons whose jobs differ in what a start of theirs takes. */
+export function jobModes(): readonly (readonly [name: string, args: readonly string[]])[] {
+  return [
+    ["own user", ["--cgroups=false"]],
+    ["own user, cgroups", []],
+    ...Deno.uid() === 0
+      ? [
+        ["another user", ["--job-user=nobody", "--cgroups=false"]] as const,
+        ["another user, cgroups", ["--job-user=nobody"]] as const,
+      ]
+      : [],
+  ];
+}
+
+/** Jobs of the daemon, to what Deno starts without it. */
+export async function benchJobs(executables: Executables): Promise<void> {
+  const bare = await bareStarts({ jobs: JOBS, atATime: AT_A_TIME });
+  const alone = await bareStarts({ jobs: 100, atATime: 1 });
+  for (const [mode, args] of jobModes()) {
+    await using daemon = await executables.start(args);
+    const figures = await measureJobs(daemon);
+    const name = "setsid true, drained";
+    const rows: readonly [string, number, string, number][] = [
+      ["jobs, 16 at a time", figures.together, "/s", bare.rate],
+      ["jobs, one at a time", figures.oneByOne, "/s", alone.rate],
+      ["processor time a job", figures.processorMs, "ms", bare.processorMs],
+      ["StartJob, median", figures.startMs, "ms", alone.medianMs],
+      ["first byte, median", figures.firstByteMs, "ms", alone.medianMs],
+    ];
+    for (const [what, value, unit, limit] of rows) {
+      report(`${what}, ${mode}`, value, unit, { value: limit, name });
+    }
+  }
+}
+
+/** Runs a job to its end, as whoever follows it sees it. */
+export async function runJob(client: JobWorkerClient, job: NewJob = TRUE_JOB): Promise<void> {
+  const { jobId } = await client.startJob(job);
+  for await (const _batch of client.streamLogs({ jobId, follow: true })) { /* To its end. */ }
+}
+
+/** A job that runs a program. */
+export function newJob(name: string, ...args: string[]): NewJob {
+  return { command: { name, args } };
+}
+
+/** Measures all of them, after some jobs by which the daemon has warmed up. */
+export async function measureJobs({ client, processes }: BenchDaemon): Promise<JobFigures> {
+  await rate(200, AT_A_TIME, () => runJob(client));
+  const before = await processes.processorMs();
+  const together = await rate(JOBS, AT_A_TIME, () => runJob(client));
+  const processorMs = (await processes.processorMs() - before) / JOBS;
+  const oneByOne = await rate(100, 1, () => runJob(client));
+  const starts = await times(100, () => client.startJob(TRUE_JOB));
+  const firstBytes = await times(100, async () => {
+    const { jobId } = await client.startJob(newJob("echo", "hello"));
+    for await (const { records } of client.streamLogs({ jobId, follow: true })) {
+      if (records.length > 0) break;
+    }
+  });
+  return {
+    ...{ together, oneByOne, processorMs },
+    startMs: quantile(starts, 0.5) / 1000,
+    firstByteMs: quantile(firstBytes, 0.5) / 1000,
+  };
+}

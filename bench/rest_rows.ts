@@ -1,0 +1,57 @@
+import { delay } from "../lib/async/delay.ts";
+import type { BenchDaemon, Executables } from "./executables.ts";
+import { FOLLOWERS, withFollowers } from "./crowd_rows.ts";
+import { runJob } from "./job_rows.ts";
+import { rate } from "./measure.ts";
+import { report } from "./report.ts";
+import { pssMiB } from "./role_processes.ts";
+
+const JOBS = 20_000;
+const IDLE_MS = 20_000;
+
+/** What a daemon takes that has nothing to do, to a Deno process that has nothing to do. */
+export async function benchRest(executables: Executables): Promise<void> {
+  await using daemon = await executables.start();
+  const empty = { value: await emptyMiB(), name: "an empty deno process" };
+  // It has ended what a start leaves to be done later.
+  await delay(5_000);
+  const idle = await idleMs(daemon);
+  report("processor time in 20 s, idle", idle, "ms", { value: IDLE_MS, name: "one processor" });
+  const before = await daemon.processes.memoryMiB();
+  report("memory at rest", before, "MiB", empty);
+  await benchFollowers(daemon);
+  const followed = await daemon.processes.memoryMiB();
+  await rate(JOBS, 16, () => runJob(daemon.client));
+  await delay(5_000);
+  const after = await daemon.processes.memoryMiB();
+  report(`more after ${JOBS} jobs`, after - followed, "MiB", empty);
+}
+
+async function benchFollowers(daemon: BenchDaemon): Promise<void> {
+  const before = await daemon.processes.memoryMiB();
+  const during = await withFollowers(daemon, () => daemon.processes.memoryMiB());
+  report(`more with ${FOLLOWERS} followers`, during - before, "MiB", {
+    value: before,
+    name: "without",
+  });
+}
+
+async function idleMs({ processes }: BenchDaemon): Promise<number> {
+  const before = await processes.processorMs();
+  await delay(IDLE_MS);
+  return await processes.processorMs() - before;
+}
+
+async function emptyMiB(): Promise<number> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["eval", "console.log(1); setTimeout(() => {}, 60_000)"],
+    stdout: "piped",
+  }).spawn();
+  const reader = child.stdout.getReader();
+  await reader.read();
+  const memory = await pssMiB(child.pid);
+  child.kill("SIGKILL");
+  await child.status;
+  await reader.cancel();
+  return memory;
+}
