@@ -1,4 +1,4 @@
-import protobuf from "protobufjs";
+import protobuf from "protobufjs/light.js";
 import { JobWorkerError } from "../errors.ts";
 import { checkEntries, type ManyField, MAX_ENTRIES } from "../job/max_entries.ts";
 
