@@ -58,6 +58,7 @@ export async function bundle(directory: string, build: string): Promise<void> {
       `--outdir=${directory}`,
       ...sources,
     );
+    await loadLater(join(directory, PROGRAMS["worker-cli"].entry));
     for (const module of BY_ADDRESS) {
       const name = module.split("/").at(-1) ?? module;
       await deno(
@@ -73,6 +74,16 @@ export async function bundle(directory: string, build: string): Promise<void> {
   } finally {
     await Deno.remove(scratch, { recursive: true });
   }
+}
+
+/**
+ * Removes the imports of an entry that take no names. Its own code needs nothing of them, and what it loads
+ * later imports them itself; among them is the part of the bundler that loads `node:module`, which takes as long
+ * as starting the runtime.
+ */
+async function loadLater(entry: string): Promise<void> {
+  const code = await Deno.readTextFile(entry);
+  await Deno.writeTextFile(entry, code.replaceAll(/^import "\.\/chunk-\w+\.js";\n/gm, ""));
 }
 
 /** The import map of the source, with another module in the place of `lib/build.ts`. */
