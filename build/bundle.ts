@@ -6,6 +6,7 @@
  */
 
 import { join } from "node:path";
+import { messagesSource } from "./messages.ts";
 
 /** The top of the repository, with a final slash. */
 export const ROOT: string = new URL("../", import.meta.url).pathname;
@@ -86,14 +87,22 @@ async function loadLater(entry: string): Promise<void> {
   await Deno.writeTextFile(entry, code.replaceAll(/^import "\.\/chunk-\w+\.js";\n/gm, ""));
 }
 
-/** The import map of the source, with another module in the place of `lib/build.ts`. */
+/**
+ * The import map of the source, with other modules in the place of two: one that tells the build, and one that has
+ * the messages of the contracts ready-made.
+ */
 async function writeConfig(scratch: string, build: string): Promise<string> {
   const { imports, nodeModulesDir } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const stamp = `export const BUILD = ${JSON.stringify(build)};\n`;
   await Deno.writeTextFile(join(scratch, "build.ts"), stamp);
+  await Deno.writeTextFile(join(scratch, "messages.js"), messagesSource());
   const config = {
     nodeModulesDir,
-    imports: { ...imports, [`file://${ROOT}lib/build.ts`]: "./build.ts" },
+    imports: {
+      ...imports,
+      [`file://${ROOT}lib/build.ts`]: "./build.ts",
+      [`file://${ROOT}lib/grpc/messages.ts`]: "./messages.js",
+    },
   };
   const path = join(scratch, "deno.json");
   await Deno.writeTextFile(path, JSON.stringify(config));

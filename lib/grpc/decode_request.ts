@@ -4,7 +4,8 @@ import { JOB_METHODS, type JobMethod } from "../service/methods.ts";
 import { type Codec, wireName } from "./codecs.ts";
 import { entryCounter } from "./entry_counter.ts";
 import type { ServiceDefinition } from "./grpc.ts";
-import { JOB_WORKER, REQUEST_TYPES } from "./protocol.ts";
+import { JOB_WORKER } from "./protocol.ts";
+import { REQUEST_TYPES } from "./request_types.ts";
 
 /**
  * The service as {@linkcode JOB_WORKER} has it, but for its messages, which are bytes: grpc-js could only answer

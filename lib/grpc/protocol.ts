@@ -5,12 +5,12 @@
  */
 
 import type { Buffer } from "node:buffer";
-import protobuf from "protobufjs/light.js";
 import contracts from "./gen/contracts.json" with { type: "json" };
 import type { HealthMethods } from "./gen/health.ts";
 import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import type { ServerReflectionMethods } from "./gen/reflection.ts";
 import type { MethodDefinition } from "./grpc.ts";
+import { type MessageType, messageType } from "./messages.ts";
 
 /** What a generated `…Methods` type says of each method. */
 export interface MethodTypes {
@@ -49,9 +49,6 @@ export function keepaliveOptions({ timeMs, timeoutMs }: Keepalive): Record<strin
 /** How a message looks in memory. `gen/generate.ts` writes types of exactly this form. */
 export const SHAPE = { longs: Number, enums: String, defaults: true, oneofs: true } as const;
 
-// The types of protobufjs ask for comments.
-const ROOT = protobuf.Root.fromJSON(contracts as protobuf.INamespace).resolveAll();
-
 /** The full name of the service, as used by health checks and `grpcurl`. */
 export const JOB_WORKER_SERVICE = "jobworker.v1.JobWorker";
 
@@ -64,13 +61,19 @@ export const REFLECTION_V1ALPHA = defineService<ServerReflectionMethods>(
   "grpc.reflection.v1alpha.ServerReflection",
 );
 
-/** What the messages of requests consist of, by the name of the method in the contract. */
-export const REQUEST_TYPES: ReadonlyMap<string, protobuf.Type> = new Map(
-  ROOT.lookupService(JOB_WORKER_SERVICE).methodsArray.map((method) => [
-    method.name,
-    typesOf(method).request,
-  ]),
-);
+/** A method in `contracts.json`. */
+interface MethodJson {
+  readonly requestType: string;
+  readonly responseType: string;
+  readonly requestStream?: boolean;
+  readonly responseStream?: boolean;
+}
+
+/** The service, or what contains it, in `contracts.json`. */
+interface NamespaceJson {
+  readonly nested?: Readonly<Record<string, NamespaceJson>>;
+  readonly methods?: Readonly<Record<string, MethodJson>>;
+}
 
 /**
  * Does what proto-loader does, which would take longer for what it adds: descriptors that nobody reads.
@@ -78,10 +81,12 @@ export const REQUEST_TYPES: ReadonlyMap<string, protobuf.Type> = new Map(
 function defineService<Methods extends Record<keyof Methods, MethodTypes>>(
   service: string,
 ): ServiceMethods<Methods> {
-  const methods = ROOT.lookupService(service).methodsArray.map((method) => {
-    const { request, response } = typesOf(method);
+  const prefix = service.slice(0, service.lastIndexOf(".") + 1);
+  const definitions = Object.entries(methodsOf(service)).map(([name, method]) => {
+    const request = messageType(prefix + method.requestType);
+    const response = messageType(prefix + method.responseType);
     const definition: MethodDefinition<object, object> = {
-      path: `/${service}/${method.name}`,
+      path: `/${service}/${name}`,
       requestStream: method.requestStream ?? false,
       responseStream: method.responseStream ?? false,
       requestSerialize: serializer(request),
@@ -89,24 +94,24 @@ function defineService<Methods extends Record<keyof Methods, MethodTypes>>(
       responseSerialize: serializer(response),
       responseDeserialize: deserializer(response),
     };
-    return [method.name, definition];
+    return [name, definition];
   });
   // The generated types come from the same contract: tests/grpc/gen_test.ts.
-  return Object.fromEntries(methods);
+  return Object.fromEntries(definitions);
 }
 
-function typesOf(
-  { name, resolvedRequestType: request, resolvedResponseType: response }: protobuf.Method,
-): { readonly request: protobuf.Type; readonly response: protobuf.Type } {
-  if (request === null || response === null) throw new TypeError(`${name} has no types`);
-  return { request, response };
+function methodsOf(service: string): Readonly<Record<string, MethodJson>> {
+  let namespace: NamespaceJson | undefined = contracts as object;
+  for (const name of service.split(".")) namespace = namespace?.nested?.[name];
+  if (namespace?.methods !== undefined) return namespace.methods;
+  throw new TypeError(`${service} is not in the contracts`);
 }
 
-function serializer(type: protobuf.Type): (message: object) => Buffer {
+function serializer(type: MessageType): (message: object) => Buffer {
   // protobufjs writes into a Buffer wherever there is such a class.
   return (message) => type.encode(type.fromObject(message)).finish() as Buffer;
 }
 
-function deserializer(type: protobuf.Type): (bytes: Buffer) => object {
+function deserializer(type: MessageType): (bytes: Buffer) => object {
   return (bytes) => type.toObject(type.decode(bytes), SHAPE);
 }

@@ -1,7 +1,7 @@
 import protobuf from "protobufjs";
 import { entryCounter } from "../../lib/grpc/entry_counter.ts";
 import { parseProtos } from "../../lib/grpc/gen/contracts.ts";
-import { REQUEST_TYPES } from "../../lib/grpc/protocol.ts";
+import { REQUEST_TYPES } from "../../lib/grpc/request_types.ts";
 import { type ManyField, MAX_ENTRIES } from "../../lib/job/max_entries.ts";
 import { assert } from "../assert.ts";
 
