@@ -5,7 +5,7 @@
  */
 
 import type { Buffer } from "node:buffer";
-import contracts from "./gen/contracts.json" with { type: "json" };
+import { CONTRACTS, resolve } from "./contracts.ts";
 import type { HealthMethods } from "./gen/health.ts";
 import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import type { ServerReflectionMethods } from "./gen/reflection.ts";
@@ -61,30 +61,17 @@ export const REFLECTION_V1ALPHA = defineService<ServerReflectionMethods>(
   "grpc.reflection.v1alpha.ServerReflection",
 );
 
-/** A method in `contracts.json`. */
-interface MethodJson {
-  readonly requestType: string;
-  readonly responseType: string;
-  readonly requestStream?: boolean;
-  readonly responseStream?: boolean;
-}
-
-/** The service, or what contains it, in `contracts.json`. */
-interface NamespaceJson {
-  readonly nested?: Readonly<Record<string, NamespaceJson>>;
-  readonly methods?: Readonly<Record<string, MethodJson>>;
-}
-
 /**
  * Does what proto-loader does, which would take longer for what it adds: descriptors that nobody reads.
  */
 function defineService<Methods extends Record<keyof Methods, MethodTypes>>(
   service: string,
 ): ServiceMethods<Methods> {
-  const prefix = service.slice(0, service.lastIndexOf(".") + 1);
-  const definitions = Object.entries(methodsOf(service)).map(([name, method]) => {
-    const request = messageType(prefix + method.requestType);
-    const response = messageType(prefix + method.responseType);
+  const packageName = service.slice(0, service.lastIndexOf("."));
+  const { methods = {} } = resolve([CONTRACTS], service).at(-1) ?? {};
+  const definitions = Object.entries(methods).map(([name, method]) => {
+    const request = messageType(`${packageName}.${method.requestType}`);
+    const response = messageType(`${packageName}.${method.responseType}`);
     const definition: MethodDefinition<object, object> = {
       path: `/${service}/${name}`,
       requestStream: method.requestStream ?? false,
@@ -98,13 +85,6 @@ function defineService<Methods extends Record<keyof Methods, MethodTypes>>(
   });
   // The generated types come from the same contract: tests/grpc/gen_test.ts.
   return Object.fromEntries(definitions);
-}
-
-function methodsOf(service: string): Readonly<Record<string, MethodJson>> {
-  let namespace: NamespaceJson | undefined = contracts as object;
-  for (const name of service.split(".")) namespace = namespace?.nested?.[name];
-  if (namespace?.methods !== undefined) return namespace.methods;
-  throw new TypeError(`${service} is not in the contracts`);
 }
 
 function serializer(type: MessageType): (message: object) => Buffer {

@@ -1,6 +1,6 @@
 import { fromJSON } from "@grpc/proto-loader";
 import { type Codec, codecOf, wireName } from "../../lib/grpc/codecs.ts";
-import { parseProtos, SERVED } from "../../lib/grpc/gen/contracts.ts";
+import { parseProtos, SERVED } from "../../lib/grpc/gen/proto_texts.ts";
 import type { MethodDefinition } from "../../lib/grpc/grpc.ts";
 import {
   HEALTH,

@@ -7,7 +7,7 @@
 import { fromJSON, type PackageDefinition } from "@grpc/proto-loader";
 import protobuf from "protobufjs";
 import descriptor from "protobufjs/ext/descriptor/index.js";
-import { parseProtos } from "./contracts.ts";
+import { parseProtos } from "./proto_texts.ts";
 
 /** What a server offers. */
 export interface Description {

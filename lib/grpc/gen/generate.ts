@@ -6,7 +6,7 @@
  */
 
 import protobuf from "protobufjs";
-import { parseProtos, PROTOS, SERVED } from "./contracts.ts";
+import { parseProtos, PROTOS, SERVED } from "./proto_texts.ts";
 import { describe } from "./describe.ts";
 
 // What is generated is committed without formatting, so that a test can compare it.

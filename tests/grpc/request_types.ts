@@ -1,6 +1,6 @@
 import protobuf from "protobufjs/light.js";
-import contracts from "./gen/contracts.json" with { type: "json" };
-import { JOB_WORKER_SERVICE } from "./protocol.ts";
+import contracts from "../../lib/grpc/gen/contracts.json" with { type: "json" };
+import { JOB_WORKER_SERVICE } from "../../lib/grpc/protocol.ts";
 
 // The types of protobufjs ask for comments.
 const ROOT = protobuf.Root.fromJSON(contracts as protobuf.INamespace);
