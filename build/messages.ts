@@ -10,7 +10,7 @@ import contracts from "../lib/grpc/gen/contracts.json" with { type: "json" };
 
 /** The text of a module that stands in for `lib/grpc/messages.ts`. */
 export function messagesSource(): string {
-  // The types of protobufjs ask for comments.
+  // protobufjs takes what has no comments, whatever its types say.
   const root = protobuf.Root.fromJSON(contracts as protobuf.INamespace);
   const types = typesIn(root);
   return `

@@ -11,7 +11,7 @@ import contracts from "./gen/contracts.json" with { type: "json" };
 /** How a message is written and read. */
 export type MessageType = Pick<protobuf.Type, "fromObject" | "encode" | "decode" | "toObject">;
 
-// The types of protobufjs ask for comments.
+// protobufjs takes what has no comments, whatever its types say.
 const ROOT = protobuf.Root.fromJSON(contracts as protobuf.INamespace);
 
 /**

@@ -2,7 +2,7 @@ import protobuf from "protobufjs/light.js";
 import contracts from "../../lib/grpc/gen/contracts.json" with { type: "json" };
 import { JOB_WORKER_SERVICE } from "../../lib/grpc/protocol.ts";
 
-// The types of protobufjs ask for comments.
+// protobufjs takes what has no comments, whatever its types say.
 const ROOT = protobuf.Root.fromJSON(contracts as protobuf.INamespace);
 
 /** What the messages of requests consist of, by the name of the method in the contract. */
