@@ -78,13 +78,17 @@ export async function bundle(directory: string, build: string): Promise<void> {
 }
 
 /**
- * Removes the imports of an entry that take no names. Its own code needs nothing of them, and what it loads
- * later imports them itself; among them is the part of the bundler that loads `node:module`, which takes as long
- * as starting the runtime.
+ * Has an entry load what it imports by `import()` when it comes to that, and nothing for it before: Deno would read
+ * all files that it can tell may be imported, and the bundler imports its own part that loads `node:module`, which
+ * takes as long as starting the runtime.
  */
 async function loadLater(entry: string): Promise<void> {
   const code = await Deno.readTextFile(entry);
-  await Deno.writeTextFile(entry, code.replaceAll(/^import "\.\/chunk-\w+\.js";\n/gm, ""));
+  const later = code
+    // The entry's own code takes no names from these, and what it loads later imports them itself.
+    .replaceAll(/^import "\.\/chunk-\w+\.js";\n/gm, "")
+    .replaceAll(/\bimport\(("[^"]+")\)/g, "import(String($1))");
+  await Deno.writeTextFile(entry, later);
 }
 
 /**
