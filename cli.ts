@@ -4,7 +4,12 @@
  * @module
  */
 
-import { main } from "./lib/cli/main.ts";
-import { systemIo } from "./lib/cli/system_io.ts";
+import { printVersion } from "./lib/cli/print_version.ts";
 
-if (import.meta.main) Deno.exit(await main(Deno.args, systemIo()));
+if (import.meta.main && !printVersion(Deno.args)) {
+  const [{ main }, { systemIo }] = await Promise.all([
+    import("./lib/cli/main.ts"),
+    import("./lib/cli/system_io.ts"),
+  ]);
+  Deno.exit(await main(Deno.args, systemIo()));
+}

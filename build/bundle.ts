@@ -6,6 +6,7 @@
  */
 
 import { join } from "node:path";
+import { messagesSource } from "./messages.ts";
 
 /** The top of the repository, with a final slash. */
 export const ROOT: string = new URL("../", import.meta.url).pathname;
@@ -58,6 +59,7 @@ export async function bundle(directory: string, build: string): Promise<void> {
       `--outdir=${directory}`,
       ...sources,
     );
+    await loadLater(join(directory, PROGRAMS["worker-cli"].entry));
     for (const module of BY_ADDRESS) {
       const name = module.split("/").at(-1) ?? module;
       await deno(
@@ -75,14 +77,36 @@ export async function bundle(directory: string, build: string): Promise<void> {
   }
 }
 
-/** The import map of the source, with another module in the place of `lib/build.ts`. */
+/**
+ * Has an entry load what it imports by `import()` when it comes to that, and nothing for it before: Deno would read
+ * all files that it can tell may be imported, and the bundler imports its own part that loads `node:module`, which
+ * takes as long as starting the runtime.
+ */
+async function loadLater(entry: string): Promise<void> {
+  const code = await Deno.readTextFile(entry);
+  const later = code
+    // The entry's own code takes no names from these, and what it loads later imports them itself.
+    .replaceAll(/^import "\.\/chunk-\w+\.js";\n/gm, "")
+    .replaceAll(/\bimport\(("[^"]+")\)/g, "import(String($1))");
+  await Deno.writeTextFile(entry, later);
+}
+
+/**
+ * The import map of the source, with other modules in the place of two: one that tells the build, and one that has
+ * the messages of the contracts ready-made.
+ */
 async function writeConfig(scratch: string, build: string): Promise<string> {
   const { imports, nodeModulesDir } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   const stamp = `export const BUILD = ${JSON.stringify(build)};\n`;
   await Deno.writeTextFile(join(scratch, "build.ts"), stamp);
+  await Deno.writeTextFile(join(scratch, "messages.js"), messagesSource());
   const config = {
     nodeModulesDir,
-    imports: { ...imports, [`file://${ROOT}lib/build.ts`]: "./build.ts" },
+    imports: {
+      ...imports,
+      [`file://${ROOT}lib/build.ts`]: "./build.ts",
+      [`file://${ROOT}lib/grpc/messages.ts`]: "./messages.js",
+    },
   };
   const path = join(scratch, "deno.json");
   await Deno.writeTextFile(path, JSON.stringify(config));

@@ -118,6 +118,7 @@ async function giveUpWriting(): Promise<void> {
 }
 
 async function connect(settings: Settings, options: ConnectOptions): Promise<JobClient> {
+  gatherEntropy();
   await giveUpWriting();
   // Loaded on demand: help and usage errors do not need them.
   const [{ connect }, { loadTlsMaterial }] = await Promise.all([
@@ -128,6 +129,16 @@ async function connect(settings: Settings, options: ConnectOptions): Promise<Job
   const { address } = settings;
   const silenceTimeoutMs = options.onSilence === undefined ? 0 : SILENCE_MS;
   return await connect({ address, cert, key, ca, silenceTimeoutMs, ...options });
+}
+
+/**
+ * Has the TLS library gather entropy in another thread while its users are loaded. It does that once in a
+ * process, when it is first asked for random bytes, and takes longer for it than for the rest of a handshake.
+ */
+function gatherEntropy(): void {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+  // The key is of no use; if it cannot be made, the handshake will tell.
+  crypto.subtle.generateKey(algorithm, false, ["sign"]).catch(() => {});
 }
 
 async function readTextFile(path: string): Promise<string> {

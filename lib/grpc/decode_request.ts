@@ -2,9 +2,10 @@ import type { Buffer } from "node:buffer";
 import { JobWorkerError } from "../errors.ts";
 import { JOB_METHODS, type JobMethod } from "../service/methods.ts";
 import { type Codec, wireName } from "./codecs.ts";
+import { CONTRACTS, resolve } from "./contracts.ts";
 import { entryCounter } from "./entry_counter.ts";
 import type { ServiceDefinition } from "./grpc.ts";
-import { JOB_WORKER, REQUEST_TYPES } from "./protocol.ts";
+import { JOB_WORKER, JOB_WORKER_SERVICE } from "./protocol.ts";
 
 /**
  * The service as {@linkcode JOB_WORKER} has it, but for its messages, which are bytes: grpc-js could only answer
@@ -25,9 +26,9 @@ type Message<Name extends JobMethod> = Parameters<Codec<Name>["readRequest"]>[0]
 
 const COUNTERS = new Map(
   JOB_METHODS.map((method) => {
-    const type = REQUEST_TYPES.get(wireName(method));
-    if (type === undefined) throw new TypeError(`The request of ${method} is not in the contract`);
-    return [method, entryCounter(type)];
+    const service = resolve([CONTRACTS], JOB_WORKER_SERVICE);
+    const { requestType = "" } = service.at(-1)?.methods?.[wireName(method)] ?? {};
+    return [method, entryCounter(resolve(service, requestType))];
   }),
 );
 

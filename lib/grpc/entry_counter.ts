@@ -1,5 +1,6 @@
-import protobuf from "protobufjs";
+import protobuf from "protobufjs/minimal.js";
 import { JobWorkerError } from "../errors.ts";
+import { type DefinitionPath, lookUp } from "./contracts.ts";
 import { checkEntries, type ManyField, MAX_ENTRIES } from "../job/max_entries.ts";
 
 /** A list or map, by the name that it has in requests. */
@@ -35,8 +36,8 @@ const GROUP = 3;
  * @returns throws `invalid_argument`, naming the field; another error for bytes that are no message
  * @throws `TypeError` for a list or map without a limit in `MAX_ENTRIES`
  */
-export function entryCounter(type: protobuf.Type): (bytes: Uint8Array) => void {
-  const fields = fieldsOf(type, "");
+export function entryCounter(message: DefinitionPath): (bytes: Uint8Array) => void {
+  const fields = fieldsOf(message, "");
   return function checkCounts(bytes) {
     const counts: Counts = { entries: new Map(), others: 0 };
     countIn(protobuf.Reader.create(bytes), bytes.length, fields, counts);
@@ -44,17 +45,19 @@ export function entryCounter(type: protobuf.Type): (bytes: Uint8Array) => void {
   };
 }
 
-function fieldsOf(type: protobuf.Type, prefix: string): Fields {
-  const fields = type.fieldsArray.flatMap(
-    (field): (readonly [number, Counted | { inner: Fields }])[] => {
-      const name = prefix + field.resolve().name;
-      const { id, repeated, map, resolvedType } = field;
-      if (repeated || map) {
+function fieldsOf(message: DefinitionPath, prefix: string): Fields {
+  const fields = Object.entries(message.at(-1)?.fields ?? {}).flatMap(
+    (
+      [ownName, { id, type, rule, keyType }],
+    ): (readonly [number, Counted | { inner: Fields }])[] => {
+      const name = prefix + ownName;
+      const inner = lookUp(message, type);
+      const isEnum = inner !== null && inner.at(-1)?.fields === undefined;
+      if (rule === "repeated" || keyType !== undefined) {
         if (!isManyField(name)) throw new TypeError(`No limit on the entries of ${name}`);
-        return [[id, { field: name, isPacked: repeated && resolvedType instanceof protobuf.Enum }]];
+        return [[id, { field: name, isPacked: rule === "repeated" && isEnum }]];
       }
-      if (!(resolvedType instanceof protobuf.Type)) return [];
-      return [[id, { inner: fieldsOf(resolvedType, `${name}.`) }]];
+      return inner === null || isEnum ? [] : [[id, { inner: fieldsOf(inner, `${name}.`) }]];
     },
   );
   return new Map(fields);

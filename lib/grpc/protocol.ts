@@ -1,26 +1,16 @@
 /**
- * The wire contracts in the form that grpc-js needs, read from the text of the `.proto` files. Bundles and
- * executables include that text, so no file is needed at run time.
+ * The services in the form that grpc-js needs, made of what `deno task proto` writes.
  *
  * @module
  */
 
-import { fromJSON, type Options, type PackageDefinition } from "@grpc/proto-loader";
-import protobuf from "protobufjs";
-import jobWorkerProto from "../../proto/jobworker/v1/jobworker.proto" with { type: "text" };
-import healthProto from "../../proto/grpc/health/v1/health.proto" with { type: "text" };
-import reflectionProto from "../../proto/grpc/reflection/v1/reflection.proto" with { type: "text" };
-import type { MethodDefinition } from "./grpc.ts";
+import type { Buffer } from "node:buffer";
+import { CONTRACTS, resolve } from "./contracts.ts";
 import type { HealthMethods } from "./gen/health.ts";
 import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import type { ServerReflectionMethods } from "./gen/reflection.ts";
-
-/** The contracts by the name of the file in `gen/` that holds their types. */
-export const PROTOS = {
-  jobworker: jobWorkerProto,
-  health: healthProto,
-  reflection: reflectionProto,
-} as const;
+import type { MethodDefinition } from "./grpc.ts";
+import { type MessageType, messageType } from "./messages.ts";
 
 /** What a generated `…Methods` type says of each method. */
 export interface MethodTypes {
@@ -35,35 +25,6 @@ export type ServiceMethods<Methods extends Record<keyof Methods, MethodTypes>> =
     Methods[Name]["response"]
   >;
 };
-
-/**
- * Reads contracts into one protobufjs root, `google.protobuf.Timestamp` and `Duration` included.
- *
- * @param options.keepCase keep the names as they are written (`job_id`), not in camel case (`jobId`)
- */
-export function parseProtos(
-  texts: Iterable<string>,
-  options: { keepCase?: boolean } = {},
-): protobuf.Root {
-  const root = new protobuf.Root();
-  for (const text of texts) {
-    protobuf.parse(text, root, { keepCase: options.keepCase ?? false });
-  }
-  for (const name of ["timestamp", "duration"]) {
-    root.addJSON(protobuf.common.get(`google/protobuf/${name}.proto`)?.nested ?? {});
-  }
-  root.resolveAll();
-  return root;
-}
-
-/**
- * The reflection contract under its older name, which is its only difference and the only one that older
- * clients know.
- */
-export const REFLECTION_V1ALPHA_PROTO: string = reflectionProto.replace(
-  "package grpc.reflection.v1;",
-  "package grpc.reflection.v1alpha;",
-);
 
 /**
  * How much may be in flight to a reader, per stream and per connection. With the usual 64 KiB, a log stream is
@@ -86,11 +47,7 @@ export function keepaliveOptions({ timeMs, timeoutMs }: Keepalive): Record<strin
 }
 
 /** How a message looks in memory. `gen/generate.ts` writes types of exactly this form. */
-const SHAPE: Options = { longs: Number, enums: String, defaults: true, oneofs: true };
-
-const ROOT = parseProtos([...Object.values(PROTOS), REFLECTION_V1ALPHA_PROTO]);
-
-const DEFINITIONS: PackageDefinition = fromJSON(ROOT.toJSON(), SHAPE);
+export const SHAPE = { longs: Number, enums: String, defaults: true, oneofs: true } as const;
 
 /** The full name of the service, as used by health checks and `grpcurl`. */
 export const JOB_WORKER_SERVICE = "jobworker.v1.JobWorker";
@@ -104,17 +61,37 @@ export const REFLECTION_V1ALPHA = defineService<ServerReflectionMethods>(
   "grpc.reflection.v1alpha.ServerReflection",
 );
 
-/** What the messages of requests consist of, by the name of the method in the contract. */
-export const REQUEST_TYPES: ReadonlyMap<string, protobuf.Type> = new Map(
-  ROOT.lookupService(JOB_WORKER_SERVICE).methodsArray.map(({ name, resolvedRequestType }) => {
-    if (resolvedRequestType === null) throw new TypeError(`The request of ${name} is not defined`);
-    return [name, resolvedRequestType];
-  }),
-);
-
+/**
+ * Does what proto-loader does, which would take longer for what it adds: descriptors that nobody reads.
+ */
 function defineService<Methods extends Record<keyof Methods, MethodTypes>>(
-  name: string,
+  service: string,
 ): ServiceMethods<Methods> {
-  // The generated types come from the same text: tests/grpc/gen_test.ts.
-  return DEFINITIONS[name] as unknown as ServiceMethods<Methods>;
+  const packageName = service.slice(0, service.lastIndexOf("."));
+  const { methods = {} } = resolve([CONTRACTS], service).at(-1) ?? {};
+  const definitions = Object.entries(methods).map(([name, method]) => {
+    const request = messageType(`${packageName}.${method.requestType}`);
+    const response = messageType(`${packageName}.${method.responseType}`);
+    const definition: MethodDefinition<object, object> = {
+      path: `/${service}/${name}`,
+      requestStream: method.requestStream ?? false,
+      responseStream: method.responseStream ?? false,
+      requestSerialize: serializer(request),
+      requestDeserialize: deserializer(request),
+      responseSerialize: serializer(response),
+      responseDeserialize: deserializer(response),
+    };
+    return [name, definition];
+  });
+  // The generated types come from the same contract: tests/grpc/gen_test.ts.
+  return Object.fromEntries(definitions);
+}
+
+function serializer(type: MessageType): (message: object) => Buffer {
+  // protobufjs writes into a Buffer wherever there is such a class.
+  return (message) => type.encode(type.fromObject(message)).finish() as Buffer;
+}
+
+function deserializer(type: MessageType): (bytes: Buffer) => object {
+  return (bytes) => type.toObject(type.decode(bytes), SHAPE);
 }

@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { assert } from "../assert.ts";
+import { VERSION_TEXT } from "../../lib/version.ts";
 import { TestCertificates } from "../certificates.ts";
 import { TestProcess } from "../end_to_end/process.ts";
 import { ROOT } from "../programs.ts";
@@ -48,6 +49,30 @@ Deno.test("cli.ts says how to get certificates when there are none", async () =>
   assert.equal(code, 125);
   assert.match(text(stderr), /^worker-cli: .*"\/nonexistent\/x\.pem".*deno task certs/);
   assert.doesNotMatch(text(stderr), /^\s+at /m);
+});
+
+Deno.test("cli.ts prints its version by itself, and whatever else is on the line is for the grammar", async () => {
+  const { code, stdout, stderr } = await cli("--version").output();
+  assert.deepEqual([code, text(stdout), text(stderr)], [0, `${VERSION_TEXT}\n`, ""]);
+  const twice = await cli("--version", "--version").output();
+  assert.deepEqual([twice.code, text(twice.stdout)], [0, `${VERSION_TEXT}\n`]);
+  const { modules } = JSON.parse(text(
+    (await new Deno.Command(Deno.execPath(), { args: ["info", "--json", CLI] }).output()).stdout,
+  ));
+  const loaded = new Set([CLI]);
+  for (const path of loaded) {
+    const module = modules.find((module: { local?: string }) => module.local === path);
+    for (const { code, isDynamic } of module?.dependencies ?? []) {
+      if (code !== undefined && !isDynamic) loaded.add(fileURLToPath(code.specifier));
+    }
+  }
+  const names = Array.from(loaded, (path) => path.slice(ROOT.length));
+  assert.deepEqual(names, [
+    "cli.ts",
+    "lib/cli/print_version.ts",
+    "lib/version.ts",
+    "lib/build.ts",
+  ]);
 });
 
 Deno.test("cli.ts ends quietly, as if by SIGPIPE, when nobody reads", async () => {

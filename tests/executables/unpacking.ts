@@ -39,6 +39,24 @@ export function testUnpacking(executables: Executables): void {
     assert.deepEqual(await unpackedIn(`${home}/.cache/job-worker`), [name]);
   });
 
+  Deno.test("worker-cli has nothing of the runtime's libraries in sight before it has printed its version", async () => {
+    const cache = await executables.makeDirectory("cache-");
+    assert.match((await version({ env: { XDG_CACHE_HOME: cache } })).stdout, VERSION);
+    const [program] = await unpackedIn(`${cache}/job-worker`);
+    const loaded = new Set(["./cli.js"]);
+    // It grows on the way.
+    for (const path of loaded) {
+      if (!path.startsWith("./")) continue;
+      const code = await Deno.readTextFile(`${cache}/job-worker/${program}/${path}`);
+      const imports = code.matchAll(
+        /^import (?:[^;"]*? from )?"([^"]+)";$|\bimport\("([^"]+)"\)/gm,
+      );
+      for (const [, now, maybe = ""] of imports) loaded.add(now ?? maybe);
+    }
+    assert.ok(loaded.size > 1, "It has its version from elsewhere");
+    assert.deepEqual([...loaded].filter((path) => !path.startsWith("./")), []);
+  });
+
   Deno.test("An executable unpacks where XDG_CACHE_HOME says", async () => {
     const cache = await executables.makeDirectory("cache-");
     const { code } = await version({ env: { HOME: "/nonexistent", XDG_CACHE_HOME: cache } });

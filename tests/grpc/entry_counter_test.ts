@@ -1,11 +1,18 @@
 import protobuf from "protobufjs";
+import { CONTRACTS, type Definition, resolve } from "../../lib/grpc/contracts.ts";
 import { entryCounter } from "../../lib/grpc/entry_counter.ts";
-import { parseProtos, REQUEST_TYPES } from "../../lib/grpc/protocol.ts";
+import { parseProtos } from "../../lib/grpc/gen/proto_texts.ts";
+import { REQUEST_TYPES } from "./request_types.ts";
 import { type ManyField, MAX_ENTRIES } from "../../lib/job/max_entries.ts";
 import { assert } from "../assert.ts";
 
 function typeOf(name: string): protobuf.Type {
   return REQUEST_TYPES.get(name) ?? assert.fail(`No request of ${name}`);
+}
+
+/** The counter of a request. */
+function counterOf(name: string): ReturnType<typeof entryCounter> {
+  return entryCounter(resolve([CONTRACTS], typeOf(name).fullName.slice(1)));
 }
 
 /** As many entries as a field is to have, and the request that has them. */
@@ -34,7 +41,7 @@ Deno.test("entryCounter() accepts as many entries as a field may have, and names
     const max = MAX_ENTRIES[field as ManyField];
     for (const [name, filled] of requests) {
       const type = typeOf(name);
-      const check = entryCounter(type);
+      const check = counterOf(name);
       check(type.encode(filled(max)).finish());
       assert.throws(() => check(type.encode(filled(max + 1)).finish()), {
         code: "invalid_argument",
@@ -46,19 +53,19 @@ Deno.test("entryCounter() accepts as many entries as a field may have, and names
 });
 
 Deno.test("every list and every map of every request has a limit", () => {
-  for (const type of REQUEST_TYPES.values()) entryCounter(type)(new Uint8Array());
+  for (const name of REQUEST_TYPES.keys()) counterOf(name)(new Uint8Array());
   const unbounded = parseProtos([`
     syntax = "proto3";
     package test.v1;
     message Inner { repeated string more = 1; }
     message Outer { Inner inner = 1; }
-  `]).lookupType("test.v1.Outer");
-  assert.throws(() => entryCounter(unbounded), /^TypeError: .*inner\.more/);
+  `]).toJSON();
+  const outer = resolve([unbounded as Definition], "test.v1.Outer");
+  assert.throws(() => entryCounter(outer), /^TypeError: .*inner\.more/);
 });
 
 Deno.test("entryCounter() counts the entries of a list in all of its pieces", () => {
-  const type = typeOf("ListJobs");
-  const check = entryCounter(type);
+  const check = counterOf("ListJobs");
   const max = MAX_ENTRIES["filter.statuses"];
   const filter = (...bytes: number[]) => Uint8Array.from([0x0a, bytes.length, ...bytes]);
   /** A packed piece, and single ones. */
@@ -69,8 +76,7 @@ Deno.test("entryCounter() counts the entries of a list in all of its pieces", ()
 });
 
 Deno.test("entryCounter() counts the fields that are given again, or not known, wherever they are", () => {
-  const type = typeOf("StartJob");
-  const check = entryCounter(type);
+  const check = counterOf("StartJob");
   const requestId = [0x1a, 0];
   const command = [0x0a, 4, 0x0a, 0, 0x22, 0];
   const unknown = [0x78, 1];
@@ -85,7 +91,7 @@ Deno.test("entryCounter() counts the fields that are given again, or not known, 
 });
 
 Deno.test("entryCounter() refuses what is no message of proto3, and passes over what it does not know", () => {
-  const check = entryCounter(typeOf("StartJob"));
+  const check = counterOf("StartJob");
   const wrong: [string, number[]][] = [
     ["a length beyond the end", [0x0a, 5, 0]],
     ["a field that is longer than its message", [0x0a, 2, 0x12, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0]],

@@ -1,7 +1,7 @@
 import protobuf from "protobufjs";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { protoField, protoFieldOf } from "../../lib/grpc/field_names.ts";
-import { parseProtos, PROTOS } from "../../lib/grpc/protocol.ts";
+import { parseProtos, PROTOS } from "../../lib/grpc/gen/proto_texts.ts";
 import { Metadata } from "../../lib/grpc/grpc.ts";
 import { errorFromStatus, statusFromError } from "../../lib/grpc/status.ts";
 import { NO_COMMAND } from "../../lib/grpc/wire_values.ts";

@@ -1,11 +1,13 @@
 /**
- * Writes the TypeScript types of the wire contracts: `deno task proto`.
+ * Writes what is needed of the wire contracts at run time, and the TypeScript types of their messages:
+ * `deno task proto`.
  *
  * @module
  */
 
 import protobuf from "protobufjs";
-import { parseProtos, PROTOS } from "../protocol.ts";
+import { parseProtos, PROTOS, SERVED } from "./proto_texts.ts";
+import { describe } from "./describe.ts";
 
 // What is generated is committed without formatting, so that a test can compare it.
 const HEADER = `// deno-fmt-ignore-file
@@ -102,8 +104,22 @@ function serviceSource(service: protobuf.Service): string {
   return `export interface ${nameOf(service)}Methods {\n${methods.join("")}}\n`;
 }
 
+/** The text of each file that is generated, by its name. */
+export function generate(): Readonly<Record<string, string>> {
+  const types = Object.entries(PROTOS).map(([name, proto]) => [`${name}.ts`, generateTypes(proto)]);
+  return {
+    ...Object.fromEntries(types),
+    "contracts.json": json(parseProtos(SERVED)),
+    "description.json": json(describe(SERVED)),
+  };
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}
+
 if (import.meta.main) {
-  for (const [name, proto] of Object.entries(PROTOS)) {
-    await Deno.writeTextFile(new URL(`${name}.ts`, import.meta.url), generateTypes(proto));
+  for (const [name, text] of Object.entries(generate())) {
+    await Deno.writeTextFile(new URL(name, import.meta.url), text);
   }
 }

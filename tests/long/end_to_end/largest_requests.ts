@@ -6,7 +6,7 @@
 
 import protobuf from "protobufjs";
 import { wireName } from "../../../lib/grpc/codecs.ts";
-import { REQUEST_TYPES } from "../../../lib/grpc/protocol.ts";
+import { REQUEST_TYPES } from "../../grpc/request_types.ts";
 import { type ManyField, MAX_ENTRIES } from "../../../lib/job/max_entries.ts";
 import { type JobMethod, METHODS } from "../../../lib/service/methods.ts";
 import { assert } from "../../assert.ts";
