@@ -37,7 +37,7 @@ field() {
   value=-
 }
 
-uid=
+uid= ours=
 read -r boot </proc/sys/kernel/random/boot_id
 
 while read -r id verb rest; do
@@ -182,6 +182,15 @@ while read -r id verb rest; do
   uid)
     : "${uid:=$(id -u)}"
     echo "$id $uid"
+    ;;
+  # ours: our user and our group, real and effective, and all of our groups, by number.
+  ours)
+    : "${ours:=$(id -ru) $(id -u) $(id -rg) $(id -g) $(id -G)}"
+    echo "$id $ours"
+    ;;
+  # groups NAME: all groups of a user, by number.
+  groups)
+    echo "$id $(id -G -- "$rest")"
     ;;
   # user NAME: `UID GID HOME` of passwd(5), or nothing.
   user)
