@@ -167,6 +167,7 @@ export class LocalExecutor implements Executor {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lookups[Symbol.asyncDispose]();
     await this.#groups[Symbol.asyncDispose]();
   }
 

@@ -144,7 +144,7 @@ rootTest("A request cannot be smuggled to the shell of root through PATH", async
 
 rootTest("A job of the daemon's own user is not given the rights that it has", async () => {
   await using groups = new ProcessGroups(TOOLS);
-  const lookups = new UserLookups({ tools: TOOLS });
+  await using lookups = new UserLookups({ tools: TOOLS });
   const options = {
     groups,
     lookups,
@@ -172,7 +172,7 @@ rootTest(
   "A start whose files cannot be checked as its user does not fall back to other rights",
   async () => {
     await using groups = new ProcessGroups(TOOLS);
-    const lookups = new UserLookups({ tools: { ...TOOLS, setpriv: "/bin/false" } });
+    await using lookups = new UserLookups({ tools: { ...TOOLS, setpriv: "/bin/false" } });
     const options = {
       groups,
       lookups,
