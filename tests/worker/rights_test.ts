@@ -162,7 +162,7 @@ rootTest("A job of the daemon's own user is not given the rights that it has", a
     );
     return (await prepare(request, options)).spec.user?.uid ?? null;
   };
-  // Of one who has other groups than the user has now, they would have to be taken.
+  // If we have other groups than root has now, they would have to be taken.
   const isOurs = (await options.users.find("root")).isOurs;
   assert.equal(await rightsOf("root"), isOurs ? null : 0);
   assert.equal(await rightsOf("nobody"), 65534);
