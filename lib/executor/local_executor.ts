@@ -4,8 +4,9 @@ import type { LogLibrary } from "../log/log_library.ts";
 import { Cgroups } from "../process/cgroups.ts";
 import { CgroupTree, type JobTree, SessionTree } from "../process/job_tree.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
-import { type LaunchTools, startProcess } from "../process/process.ts";
+import { type LaunchTools, type Process, startProcess } from "../process/process.ts";
 import { DynamicUsers, type DynamicUsersOptions } from "../process/dynamic_users.ts";
+import { Launchers } from "../process/launchers.ts";
 import { KnownUsers } from "../process/known_users.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { findTools } from "../process/tools.ts";
@@ -52,6 +53,7 @@ export class LocalExecutor implements Executor {
   readonly #groups: ProcessGroups;
   readonly #cgroups: Cgroups | null;
   readonly #lookups: UserLookups;
+  readonly #launchers: Launchers;
   readonly #users: KnownUsers;
   readonly #dynamicUsers: DynamicUsers | null;
   readonly #prepared = new Map<string, readonly [LaunchRequest, Decision]>();
@@ -67,6 +69,7 @@ export class LocalExecutor implements Executor {
     this.#options = options;
     this.#tools = parts.tools;
     this.#lookups = new UserLookups({ tools: parts.tools });
+    this.#launchers = new Launchers(parts);
     this.#groups = parts.groups;
     this.#cgroups = parts.cgroups;
     this.#users = new KnownUsers(parts.groups.shell);
@@ -111,13 +114,11 @@ export class LocalExecutor implements Executor {
     const prepared = this.#prepared.get(jobId);
     if (prepared === undefined) throw new TypeError(`Cannot launch job "${jobId}": not prepared`);
     this.#prepared.delete(jobId);
-    const [{ execution, logLimit }, { startedAt, spec, cgroupLimits }] = prepared;
+    const [{ execution, logLimit }, decision] = prepared;
+    const { startedAt, spec } = decision;
     const { logs, diskTimeoutMs, onFault } = this.#options;
-    await this.#cgroups?.make(jobId, cgroupLimits);
     const isDynamic = spec.user?.isDynamic ?? false;
-    if (isDynamic) await this.#dynamicUsers?.makeHome(jobId);
-    signal?.throwIfAborted();
-    const process = startProcess(spec, this.#tools);
+    const process = await this.#startProcess(jobId, decision, signal);
     const running = new LocalJob({
       jobId,
       execution,
@@ -160,15 +161,34 @@ export class LocalExecutor implements Executor {
   async adopt(jobs: readonly StoredJob[]): Promise<AdoptedJobs> {
     await killLeftovers(jobs, {
       groups: this.#groups,
-      findCgroups: async () => this.#cgroups ?? await Cgroups.find(this.#groups.shell),
+      findCgroups: async () => {
+        const cgroups = this.#cgroups ?? await Cgroups.find(this.#groups.shell);
+        await cgroups?.findAssigned();
+        return cgroups;
+      },
     });
     await this.#dynamicUsers?.releaseLeft(jobs.map(({ job }) => job.jobId), this.#options.onFault);
     return { held: [], isComplete: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#launchers[Symbol.asyncDispose]();
     await this.#lookups[Symbol.asyncDispose]();
     await this.#groups[Symbol.asyncDispose]();
+  }
+
+  async #startProcess(
+    jobId: string,
+    { spec, cgroupLimits }: Decision,
+    signal: AbortSignal | undefined,
+  ): Promise<Process> {
+    const isLimited = Object.keys(cgroupLimits).length > 0;
+    const launched = isLimited ? null : await this.#launchers.start(jobId, spec, { signal });
+    if (launched !== null) return launched;
+    await this.#cgroups?.make(jobId, cgroupLimits);
+    if (spec.user?.isDynamic === true) await this.#dynamicUsers?.makeHome(jobId);
+    signal?.throwIfAborted();
+    return startProcess(spec, this.#tools);
   }
 
   async #decide(
