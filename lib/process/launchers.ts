@@ -6,7 +6,10 @@ import type { LaunchTools, Process, ProcessSpec } from "./process.ts";
 const MAX_OF_A_KIND = 2;
 const MAX_IN_ALL = 4;
 
-/** How long they wait after the last start. Only a start that comes so soon after another has one started at all. */
+/**
+ * How long one waits: the groups of its user may change meanwhile. Only a start that comes so soon after another has
+ * one started at all.
+ */
 const IDLE_MS = 5_000;
 
 /** A launcher that waits. */
@@ -15,6 +18,7 @@ interface Waiting {
   readonly launcher: Launcher;
   /** `null` where there are no cgroups. */
   readonly cgroup: string | null;
+  readonly idle: ReturnType<typeof setTimeout>;
 }
 
 /** Options of {@linkcode Launchers}. */
@@ -35,7 +39,6 @@ export class Launchers implements AsyncDisposable {
   /** What is being started and ended. */
   readonly #pending = new Set<Promise<void>>();
   #startedAt = -Infinity;
-  #idle: ReturnType<typeof setTimeout> | undefined;
   #isFilling = false;
   #isClosed = false;
 
@@ -78,7 +81,6 @@ export class Launchers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
-    clearTimeout(this.#idle);
     while (this.#pending.size > 0) await Promise.all(this.#pending);
     await Promise.all([...this.#waiting].map((waiting) => this.#end(waiting)));
   }
@@ -86,36 +88,38 @@ export class Launchers implements AsyncDisposable {
   #take(kind: LauncherKind): Waiting | null {
     for (const waiting of this.#waiting) {
       if (waiting.kind !== nameOf(kind)) continue;
-      this.#waiting.delete(waiting);
-      if (waiting.launcher.revive()) return waiting;
-      this.#background(this.#end(waiting));
+      if (waiting.launcher.revive()) {
+        this.#waiting.delete(waiting);
+        clearTimeout(waiting.idle);
+        return waiting;
+      }
+      this.#drop(waiting);
     }
     return null;
   }
 
   #expectAnother({ user, newPrivileges }: LauncherKind): void {
     const { idleMs = IDLE_MS } = this.#options;
-    clearTimeout(this.#idle);
-    if (this.#isClosed) return;
-    this.#idle = setTimeout(() => this.#endAll(), idleMs);
     const now = performance.now();
     const isOneOfMany = now - this.#startedAt < idleMs;
     this.#startedAt = now;
-    if (!isOneOfMany || this.#isFilling) return;
+    if (!isOneOfMany || this.#isFilling || this.#isClosed) return;
     this.#isFilling = true;
     this.#background(this.#fill({ user, newPrivileges }));
   }
 
   /** Starts as many as may wait for a job with these rights, if need be instead of others. */
   async #fill(kind: LauncherKind): Promise<void> {
-    const { tools, cgroups } = this.#options;
+    const { cgroups, idleMs = IDLE_MS } = this.#options;
     try {
       // The start that has brought us here goes first.
       await new Promise((resolve) => setTimeout(resolve));
       while (!this.#isClosed && this.#countOf(kind) < MAX_OF_A_KIND) {
         const cgroup = await cgroups?.makeSpare() ?? null;
-        const procs = cgroup === null ? "" : cgroups?.procsOf(cgroup) ?? "";
-        this.#add({ kind: nameOf(kind), launcher: new Launcher(kind, procs, tools), cgroup });
+        const launcher = await this.#launch(kind, cgroup);
+        const idle = setTimeout(() => this.#drop(added), idleMs);
+        const added = { kind: nameOf(kind), launcher, cgroup, idle };
+        this.#add(added);
       }
     } catch {
       // A start without one says why there can be none.
@@ -124,28 +128,37 @@ export class Launchers implements AsyncDisposable {
     }
   }
 
+  async #launch(kind: LauncherKind, cgroup: string | null): Promise<Launcher> {
+    const { tools, cgroups } = this.#options;
+    if (cgroup === null || cgroups === null) return new Launcher(kind, "", tools);
+    try {
+      return new Launcher(kind, cgroups.procsOf(cgroup), tools);
+    } catch (error) {
+      await cgroups.removeSpare(cgroup);
+      throw error;
+    }
+  }
+
   #add(added: Waiting): void {
     this.#waiting.add(added);
     for (const oldest of this.#waiting) {
       if (this.#waiting.size <= MAX_IN_ALL) break;
-      this.#waiting.delete(oldest);
-      this.#background(this.#end(oldest));
+      this.#drop(oldest);
     }
-    void added.launcher.exit.then(() => {
-      if (this.#waiting.delete(added)) this.#background(this.#end(added));
-    });
+    void added.launcher.exit.then(() => this.#drop(added));
+  }
+
+  /** Ends one that waits. */
+  #drop(waiting: Waiting): void {
+    if (this.#waiting.delete(waiting)) this.#background(this.#end(waiting));
   }
 
   #countOf(kind: LauncherKind): number {
     return [...this.#waiting].filter((waiting) => waiting.kind === nameOf(kind)).length;
   }
 
-  #endAll(): void {
-    for (const waiting of this.#waiting) this.#background(this.#end(waiting));
-    this.#waiting.clear();
-  }
-
-  async #end({ launcher, cgroup }: Waiting): Promise<void> {
+  async #end({ launcher, cgroup, idle }: Waiting): Promise<void> {
+    clearTimeout(idle);
     await launcher.end();
     if (cgroup !== null) await this.#options.cgroups?.removeSpare(cgroup);
   }

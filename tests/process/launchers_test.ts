@@ -4,7 +4,8 @@ import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import type { Process, ProcessSpec } from "../../lib/process/process.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
-import { until } from "../worker/fixture.ts";
+import { temporaryDirectory, until } from "../worker/fixture.ts";
+import { cgroupsIn } from "./cgroup_fixture.ts";
 import { TOOLS } from "./tools.ts";
 
 const SPEC: ProcessSpec = {
@@ -66,6 +67,23 @@ Deno.test("A launcher that somebody has killed is not used, and leaves nothing",
   await until(() => Promise.resolve(launchers.pids.length === 0));
   assert.equal(await launchers.start("c", SPEC), null);
   await until(() => Promise.resolve(launchers.pids.length === 2));
+});
+
+Deno.test("A launcher that cannot be started leaves no cgroup, and the start goes on without it", async () => {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path);
+  const tools = { ...TOOLS, setsid: `${directory.path}/nowhere` };
+  await using launchers = new Launchers({ tools, cgroups: kept.cgroups });
+  let made = 0;
+  const makeSpare = kept.cgroups.makeSpare.bind(kept.cgroups);
+  kept.cgroups.makeSpare = () => {
+    made++;
+    return makeSpare();
+  };
+  for (const jobId of ["a", "b"]) assert.equal(await launchers.start(jobId, SPEC), null);
+  await until(() => Promise.resolve(made === 1));
+  await launchers[Symbol.asyncDispose]();
+  assert.deepEqual(await Array.fromAsync(Deno.readDir(directory.path)), []);
 });
 
 Deno.test("What is aborted has no process, and ends the launcher that it would have been", async () => {
