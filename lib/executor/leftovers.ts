@@ -1,7 +1,7 @@
 import { delay } from "../async/delay.ts";
 import type { StoredJob } from "../job/job_store.ts";
 import type { Cgroups } from "../process/cgroups.ts";
-import type { ProcessGroups } from "../process/process_groups.ts";
+import { ORPHANS, type ProcessGroups } from "../process/process_groups.ts";
 
 /** Killed processes take a moment to go, and may have started others just before. */
 const LOOK_AGAIN_MS = 20;
@@ -49,7 +49,9 @@ async function killSurvivors(jobs: readonly StoredJob[], groups: ProcessGroups):
     const killed = await Promise.all(
       jobs.map((stored) => killRest(stored, byJob.get(stored.job.jobId) ?? [], groups)),
     );
-    if (killed.every((count) => count === 0)) return;
+    const orphans = byJob.get(ORPHANS) ?? [];
+    await Promise.all(orphans.map((pid) => groups.kill(pid)));
+    if (orphans.length === 0 && killed.every((count) => count === 0)) return;
     await delay(LOOK_AGAIN_MS);
   }
 }

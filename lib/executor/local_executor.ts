@@ -4,8 +4,10 @@ import type { LogLibrary } from "../log/log_library.ts";
 import { Cgroups } from "../process/cgroups.ts";
 import { CgroupTree, type JobTree, SessionTree } from "../process/job_tree.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
-import { type LaunchTools, startProcess } from "../process/process.ts";
+import { type LaunchTools, type Process, startProcess } from "../process/process.ts";
 import { DynamicUsers, type DynamicUsersOptions } from "../process/dynamic_users.ts";
+import { Launchers } from "../process/launchers.ts";
+import { KnownUsers } from "../process/known_users.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { findTools } from "../process/tools.ts";
 import type { AdoptedJobs, Executor, LaunchRequest, PreparedJob } from "./executor.ts";
@@ -51,30 +53,34 @@ export class LocalExecutor implements Executor {
   readonly #groups: ProcessGroups;
   readonly #cgroups: Cgroups | null;
   readonly #lookups: UserLookups;
-  readonly #users: DynamicUsers | null;
+  readonly #launchers: Launchers;
+  readonly #users: KnownUsers;
+  readonly #dynamicUsers: DynamicUsers | null;
   readonly #prepared = new Map<string, readonly [LaunchRequest, Decision]>();
 
   private constructor(options: LocalExecutorOptions, parts: {
     readonly tools: LaunchTools;
     readonly groups: ProcessGroups;
     readonly cgroups: Cgroups | null;
-    readonly users: DynamicUsers | null;
+    readonly dynamicUsers: DynamicUsers | null;
   }) {
     this.containment = parts.cgroups === null ? "process_group" : "cgroup";
     this.isApart = parts.cgroups?.areApart ?? false;
     this.#options = options;
     this.#tools = parts.tools;
     this.#lookups = new UserLookups({ tools: parts.tools });
+    this.#launchers = new Launchers(parts);
     this.#groups = parts.groups;
     this.#cgroups = parts.cgroups;
-    this.#users = parts.users;
+    this.#users = new KnownUsers(parts.groups.shell);
+    this.#dynamicUsers = parts.dynamicUsers;
   }
 
   /** @throws `failed_precondition` if a program that it relies on is not installed */
   static async open(options: LocalExecutorOptions): Promise<LocalExecutor> {
     const tools = await findTools();
     const { jobUids = null } = options;
-    const users = jobUids === null ? null : await DynamicUsers.open(jobUids, tools);
+    const dynamicUsers = jobUids === null ? null : await DynamicUsers.open(jobUids, tools);
     const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
     try {
       const limit = Math.min(SOFT_DESCRIPTOR_LIMIT, await groups.descriptorLimit());
@@ -83,7 +89,7 @@ export class LocalExecutor implements Executor {
         tools: { ...tools, softDescriptorLimit: limit },
         groups,
         cgroups,
-        users,
+        dynamicUsers,
       });
     } catch (error) {
       await groups[Symbol.asyncDispose]();
@@ -108,13 +114,11 @@ export class LocalExecutor implements Executor {
     const prepared = this.#prepared.get(jobId);
     if (prepared === undefined) throw new TypeError(`Cannot launch job "${jobId}": not prepared`);
     this.#prepared.delete(jobId);
-    const [{ execution, logLimit }, { startedAt, spec, cgroupLimits }] = prepared;
+    const [{ execution, logLimit }, decision] = prepared;
+    const { startedAt, spec } = decision;
     const { logs, diskTimeoutMs, onFault } = this.#options;
-    await this.#cgroups?.make(jobId, cgroupLimits);
     const isDynamic = spec.user?.isDynamic ?? false;
-    if (isDynamic) await this.#users?.makeHome(jobId);
-    signal?.throwIfAborted();
-    const process = startProcess(spec, this.#tools);
+    const process = await this.#startProcess(jobId, decision, signal);
     const running = new LocalJob({
       jobId,
       execution,
@@ -140,13 +144,13 @@ export class LocalExecutor implements Executor {
 
   /** Forgets the jobs that nobody will launch any more. */
   forgetPrepared(): void {
-    for (const jobId of this.#prepared.keys()) this.#users?.forget(jobId);
+    for (const jobId of this.#prepared.keys()) this.#dynamicUsers?.forget(jobId);
     this.#prepared.clear();
   }
 
   async abandon(jobId: string): Promise<void> {
     const { logs } = this.#options;
-    if (this.#prepared.delete(jobId)) this.#users?.forget(jobId);
+    if (this.#prepared.delete(jobId)) this.#dynamicUsers?.forget(jobId);
     await this.#releaseUser(jobId);
     await this.#cgroups?.remove(jobId);
     await logs.remove(jobId);
@@ -157,14 +161,34 @@ export class LocalExecutor implements Executor {
   async adopt(jobs: readonly StoredJob[]): Promise<AdoptedJobs> {
     await killLeftovers(jobs, {
       groups: this.#groups,
-      findCgroups: async () => this.#cgroups ?? await Cgroups.find(this.#groups.shell),
+      findCgroups: async () => {
+        const cgroups = this.#cgroups ?? await Cgroups.find(this.#groups.shell);
+        await cgroups?.findAssigned();
+        return cgroups;
+      },
     });
-    await this.#users?.releaseLeft(jobs.map(({ job }) => job.jobId), this.#options.onFault);
+    await this.#dynamicUsers?.releaseLeft(jobs.map(({ job }) => job.jobId), this.#options.onFault);
     return { held: [], isComplete: false };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#launchers[Symbol.asyncDispose]();
+    await this.#lookups[Symbol.asyncDispose]();
     await this.#groups[Symbol.asyncDispose]();
+  }
+
+  async #startProcess(
+    jobId: string,
+    { spec, cgroupLimits }: Decision,
+    signal: AbortSignal | undefined,
+  ): Promise<Process> {
+    const isLimited = Object.keys(cgroupLimits).length > 0;
+    const launched = isLimited ? null : await this.#launchers.start(jobId, spec, { signal });
+    if (launched !== null) return launched;
+    await this.#cgroups?.make(jobId, cgroupLimits);
+    if (spec.user?.isDynamic === true) await this.#dynamicUsers?.makeHome(jobId);
+    signal?.throwIfAborted();
+    return startProcess(spec, this.#tools);
   }
 
   async #decide(
@@ -177,19 +201,20 @@ export class LocalExecutor implements Executor {
         groups: this.#groups,
         lookups: this.#lookups,
         users: this.#users,
+        dynamicUsers: this.#dynamicUsers,
         cgroups: this.#cgroups,
         home: this.#options.home ?? "/",
         newPrivileges: this.#options.newPrivileges ?? true,
       });
     } catch (error) {
-      this.#users?.forget(request.jobId);
+      this.#dynamicUsers?.forget(request.jobId);
       throw error;
     }
   }
 
   /** What cannot be released stays taken, and nothing else need wait for it. */
   async #releaseUser(jobId: string): Promise<void> {
-    await this.#users?.release(jobId).catch((error) => this.#options.onFault(error, jobId));
+    await this.#dynamicUsers?.release(jobId).catch((error) => this.#options.onFault(error, jobId));
   }
 
   #treeOf(jobId: string, pid: number): JobTree {

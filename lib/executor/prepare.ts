@@ -5,7 +5,7 @@ import type { ProcessSpec } from "../process/process.ts";
 import type { ProcessGroups } from "../process/process_groups.ts";
 import type { DynamicUsers } from "../process/dynamic_users.ts";
 import { findProgram } from "../process/program.ts";
-import { findUser } from "../process/users.ts";
+import type { KnownUsers } from "../process/known_users.ts";
 import type { LaunchRequest, PreparedJob } from "./executor.ts";
 import type { UserLookups } from "./user_lookups.ts";
 
@@ -20,8 +20,9 @@ export interface PrepareOptions {
   readonly groups: ProcessGroups;
   readonly lookups: UserLookups;
   readonly signal?: AbortSignal;
+  readonly users: KnownUsers;
   /** Where each job that names no user gets one for itself. */
-  readonly users: DynamicUsers | null;
+  readonly dynamicUsers: DynamicUsers | null;
   /** Where cgroup v2 is ours to write. */
   readonly cgroups: Cgroups | null;
   /** `HOME` and default working directory. */
@@ -46,11 +47,11 @@ export async function prepare(
   { jobId, command, execution }: LaunchRequest,
   options: PrepareOptions,
 ): Promise<Decision> {
-  const { groups, cgroups } = options;
+  const { groups, cgroups, users } = options;
   const user = execution.user !== ""
-    ? await findUser(execution.user, groups.shell)
-    : await options.users?.reserve(jobId) ?? null;
-  const ownUid = Number(await groups.shell.ask("uid"));
+    ? await users.find(execution.user)
+    : await options.dynamicUsers?.reserve(jobId) ?? null;
+  const ownUid = await users.ownUid();
   const uid = user?.uid ?? ownUid;
   if (execution.nice < 0 && uid !== 0) {
     const who = user === null ? "the daemon does not run as root" : `"${user.name}" is not root`;
@@ -63,13 +64,15 @@ export async function prepare(
   const home = user?.home ?? options.home;
   const ownHome = { HOME: home, ...user?.isDynamic && { TMPDIR: home } };
   const env = { ...CLEAN_ENVIRONMENT, ...ownHome, ...command.env, JOB_ID: jobId };
-  const findPlace = async (groups: ProcessGroups) => {
+  const findPlace = (groups: ProcessGroups) => {
     const isNew = command.workingDirectory === "" && user?.isDynamic === true;
-    const workingDirectory = command.workingDirectory ||
-      (isNew ? home : await usableHome(home, groups));
-    const where = { path: env.PATH, workingDirectory, isNew, groups };
-    const program = await findProgram(command.name, where);
-    return { workingDirectory, program };
+    const directory = command.workingDirectory !== ""
+      ? { workingDirectory: command.workingDirectory }
+      : isNew
+      ? { workingDirectory: home, isNew }
+      // A user's home need not exist, nor be open to them.
+      : { workingDirectory: home, otherwise: "/" };
+    return findProgram(command.name, { path: env.PATH, ...directory, groups });
   };
   const place = user === null || uid === ownUid
     ? await findPlace(groups)
@@ -83,7 +86,7 @@ export async function prepare(
     umask: execution.umask,
     nice: execution.nice,
     // Only root can change the groups of a process.
-    user: ownUid === 0 ? user : null,
+    user: ownUid === 0 && user?.isOurs !== true ? user : null,
     newPrivileges: options.newPrivileges || uid === 0,
     rlimits: byCgroup ? {} : rlimitsOf(execution.limits, uid),
     hasInput: execution.hasInput,
@@ -95,12 +98,6 @@ export async function prepare(
     spec,
     cgroupLimits: byCgroup ? execution.limits : {},
   };
-}
-
-/** A user's home need not exist, nor be open to them. */
-async function usableHome(home: string, groups: ProcessGroups): Promise<string> {
-  const [access] = await groups.access([home]);
-  return access?.kind === "directory" && access.usable ? home : "/";
 }
 
 /** The limits as each process has them by itself; what they cannot express is refused. */

@@ -6,6 +6,9 @@ import type { JobLimits, JobUsage } from "../job/types.ts";
 /** The controller of cgroup v2 that each limit needs. */
 const CONTROLLERS = { memoryBytes: "memory", cpus: "cpu", processes: "pids" } as const;
 
+/** How the names of cgroups begin that were made before it was known for which job. */
+const SPARE = "spare-";
+
 /** The period of cpu.max, in microseconds: the kernel's own default. */
 const CPU_PERIOD_US = 100_000;
 
@@ -19,7 +22,10 @@ export class Cgroups {
   readonly #controllers: ReadonlySet<string>;
   // Each batch costs one process, mkdir(1) or rmdir(1), however many cgroups are in it.
   readonly #makes = new Batcher((requests: readonly string[]) => this.#makeAll(requests));
-  readonly #removals = new Batcher((jobIds: readonly string[]) => this.#removeAll(jobIds));
+  readonly #removals = new Batcher((names: readonly string[]) => this.#removeAll(names));
+
+  /** The names of the cgroups that were made before it was known for which job. */
+  readonly #assigned = new Map<string, string>();
 
   private constructor(shell: ProcShell, root: string, controllers: readonly string[]) {
     this.#shell = shell;
@@ -58,15 +64,56 @@ export class Cgroups {
       ...(cpus === undefined ? [] : [`cpu.max=${Math.round(cpus * CPU_PERIOD_US)}`]),
       ...(processes === undefined ? [] : [`pids.max=${processes}`]),
     ];
-    const path = this.#pathOf(jobId);
+    const path = `${this.#root}/${jobId}`;
     const failed = await this.#makes.add([path, ...settings].join(" "));
     if (!failed.has(path)) return;
     throw new JobWorkerError("unavailable", `Cannot make the cgroup ${path}`);
   }
 
-  /** A process that writes `0` to this file enters the cgroup. */
+  /**
+   * Makes a cgroup for a job to come.
+   *
+   * @returns its name
+   * @throws `unavailable`
+   */
+  async makeSpare(): Promise<string> {
+    const name = `${SPARE}${crypto.randomUUID()}`;
+    await this.make(name, {});
+    return name;
+  }
+
+  /**
+   * Makes a spare cgroup that of a job. A cgroup cannot be renamed; an empty one below it has the id of the job, by
+   * which a later executor finds it.
+   *
+   * @throws `unavailable`
+   */
+  async assign(spare: string, jobId: string): Promise<void> {
+    await this.make(`${spare}/${jobId}`, {});
+    this.#assigned.set(jobId, spare);
+  }
+
+  /** Removes a spare cgroup in which no process is any more. */
+  async removeSpare(spare: string): Promise<void> {
+    await this.#removals.add(spare);
+  }
+
+  /** Finds the cgroups that earlier executors have assigned to jobs. */
+  async findAssigned(): Promise<void> {
+    for (const word of (await this.#shell.ask(`cgroup_assigned ${this.#root}`)).split(" ")) {
+      const [spare = "", jobId] = word.split("/");
+      if (jobId !== undefined) this.#assigned.set(jobId, spare);
+    }
+  }
+
+  /** A process that writes `0` to this file enters the cgroup of a job. */
   entryOf(jobId: string): string {
-    return `${this.#pathOf(jobId)}/cgroup.procs`;
+    return this.procsOf(this.#nameOf(jobId));
+  }
+
+  /** The same for a spare cgroup. */
+  procsOf(spare: string): string {
+    return `${this.#root}/${spare}/cgroup.procs`;
   }
 
   /**
@@ -94,7 +141,10 @@ export class Cgroups {
    * @returns what its processes have used; `null` if one is still in it, zombies aside
    */
   async remove(jobId: string): Promise<JobUsage | null> {
-    return (await this.#removals.add(jobId)).get(jobId) ?? null;
+    const name = this.#nameOf(jobId);
+    const usage = (await this.#removals.add(name)).get(name) ?? null;
+    if (usage !== null) this.#assigned.delete(jobId);
+    return usage;
   }
 
   async #makeAll(requests: readonly string[]): Promise<ReadonlySet<string>> {
@@ -102,17 +152,17 @@ export class Cgroups {
     return new Set(failed.split(" "));
   }
 
-  async #removeAll(jobIds: readonly string[]): Promise<ReadonlyMap<string, JobUsage>> {
-    const paths = jobIds.map((jobId) => this.#pathOf(jobId));
+  async #removeAll(names: readonly string[]): Promise<ReadonlyMap<string, JobUsage>> {
+    const paths = names.map((name) => `${this.#root}/${name}`);
     const removed = await this.#shell.ask(`cgroup_remove ${paths.join(" ")}`);
     return new Map(
       removed.split(" ").map((word) => {
-        const [jobId = "", ...figures] = word.split(":");
+        const [name = "", ...figures] = word.split(":");
         const [cpuUs, peakMemoryBytes, oomKills] = figures.map((text) =>
           text === "-" ? null : +text
         );
         const cpuMs = typeof cpuUs === "number" ? Math.round(cpuUs / 1000) : null;
-        return [jobId, {
+        return [name, {
           cpuMs,
           peakMemoryBytes: peakMemoryBytes ?? null,
           oomKills: oomKills ?? null,
@@ -122,6 +172,10 @@ export class Cgroups {
   }
 
   #pathOf(jobId: string): string {
-    return `${this.#root}/${jobId}`;
+    return `${this.#root}/${this.#nameOf(jobId)}`;
+  }
+
+  #nameOf(jobId: string): string {
+    return this.#assigned.get(jobId) ?? jobId;
   }
 }

@@ -110,7 +110,7 @@ export class DynamicUsers {
     this.#taken.add(uid);
     this.#uids.set(jobId, uid);
     const home = `${this.#options.homes}/${uid}/${jobId}`;
-    return { name: String(uid), uid, gid: uid, home, isDynamic: true };
+    return { name: String(uid), uid, gid: uid, home, isDynamic: true, isOurs: false };
   }
 
   /** Takes back a choice for which nothing has been made. */

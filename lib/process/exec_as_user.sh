@@ -2,7 +2,7 @@
 # The variables of the job come as environment.ts has packed them: EXPORTED in number that a shell can export,
 # and after them PASSED that only env(1), which is ENV, can set.
 
-unset JOB_ENV_ENTER JOB_ENV_EXEC
+unset JOB_ENV_ENTER JOB_ENV_AWAIT JOB_ENV_EXEC
 # As chdir(2): `..` is what the kernel says.
 cd -P -- "$1" || exit 126
 JOB_ENV_LEFT=$(($2 + $3)) JOB_ENV_EXPORTED=$2 JOB_ENV_TOOL=

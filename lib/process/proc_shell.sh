@@ -7,7 +7,7 @@ unset PROC_SHELL
 # As in enter_job.sh.
 exec 3<&- 4<&- 5<&- 6<&- 7<&- 8<&- 9<&-
 
-# stat PID: sets $state $pgrp $session $start from proc_pid_stat(5). The name of the program stands
+# stat PID: sets $state $ppid $pgrp $session $start from proc_pid_stat(5). The name of the program stands
 # in parentheses and may hold anything, line ends included, so only what follows the last ")" counts.
 # A process is said to be a zombie as soon as its first thread has ended; it is none while others run.
 stat() {
@@ -15,7 +15,7 @@ stat() {
   while read -r more || [ -n "$more" ]; do line="$line $more"; done <"/proc/$1/stat"
   [ -n "$line" ] || return 1
   set -- ${line##*)}
-  state=$1 pgrp=$3 session=$4 start=${20}
+  state=$1 ppid=$2 pgrp=$3 session=$4 start=${20}
   [ "$state" != Z ] || [ "${18}" -le 1 ] || state=R
 }
 
@@ -37,7 +37,7 @@ field() {
   value=-
 }
 
-uid=
+uid= ours=
 read -r boot </proc/sys/kernel/random/boot_id
 
 while read -r id verb rest; do
@@ -75,14 +75,26 @@ while read -r id verb rest; do
     done
     echo "$id$found"
     ;;
-  # jobs: `JOB_ID:PID` for each process, not a zombie, whose environment names a job. Forks; is rare.
+  # jobs: `JOB_ID:PID` for each process, not a zombie, whose environment names a job, and `launcher:PID` for each
+  # launcher whose executor is gone. Forks; is rare.
   jobs)
     found=
-    for entry in $(grep -azso '^JOB_ID=[0-9a-f-]*$' /proc/[0-9]*/environ | tr '\0' '\n'); do
-      pid=${entry#/proc/} pid=${pid%%/*}
+    entries=$(
+      grep -azso -e '^JOB_ID=[0-9a-f-]*$' -e '^JOB_LAUNCHER=[0-9]*$' /proc/[0-9]*/environ | tr '\0' '\n'
+    )
+    for entry in $entries; do
+      pid=${entry#/proc/} pid=${pid%%/*} name=${entry#*JOB_ID=}
       stat "$pid" || continue
       case $state in Z | X) continue ;; esac
-      found="$found ${entry#*JOB_ID=}:$pid"
+      case $entry in
+      *:JOB_LAUNCHER="$ppid") continue ;;
+      *:JOB_LAUNCHER=*)
+        # A job may have such a variable.
+        case $entries in *"/proc/$pid/environ:JOB_ID="*) continue ;; esac
+        name=launcher
+        ;;
+      esac
+      found="$found $name:$pid"
     done
     echo "$id$found"
     ;;
@@ -110,6 +122,8 @@ while read -r id verb rest; do
       done
       mkdir -p "$base/job-worker" || continue
       [ -w "$base/job-worker/cgroup.kill" ] && [ -w "$base/cgroup.procs" ] || continue
+      # What an executor that was killed had made for jobs to come.
+      rmdir "$base"/job-worker/spare-*
       # A cgroup that has controllers for its children may hold no process itself, but for the root.
       if [ -n "${own#/}" ] && [ "$base" = "${base%-jobs.service}" ] && mkdir -p "$base/daemon"; then
         while read -r pid; do echo "$pid" >"$base/daemon/cgroup.procs"; done <"$base/cgroup.procs"
@@ -153,35 +167,54 @@ while read -r id verb rest; do
     echo 1 >"$a/cgroup.kill"
     echo "$id $?"
     ;;
+  # cgroup_assigned DIR: `spare-…/JOB_ID` for each cgroup that was made ahead of its job, and has one.
+  cgroup_assigned)
+    found=
+    for dir in "$rest"/spare-*/*/; do
+      [ ! -d "$dir" ] || dir=${dir%/} found="$found ${dir#"$rest"/}"
+    done
+    printf '%s\n' "$id$found"
+    ;;
   # cgroup_remove DIR...: `NAME:CPU_USEC:PEAK_BYTES:OOM_KILLS` of what ran in it, `-` for what is not
   # known, for each that is gone now; not for one in which there is a process, zombies aside.
   cgroup_remove)
     used= removed=
     set -f
-    for dir in $rest; do
+    set -- $rest
+    set +f
+    for dir in "$@"; do
+      shift
+      field populated "$dir/cgroup.events"
+      # One that has a process keeps the name of its job.
+      [ "$value" != 1 ] || continue
       field usage_usec "$dir/cpu.stat"; cpu=$value
       read -r peak <"$dir/memory.peak" || peak=-
-      field oom_kill "$dir/memory.events"; used="$used $cpu:$peak:$value"
+      field oom_kill "$dir/memory.events"; used="$used ${dir##*/}:$cpu:$peak:$value"
+      for below in "$dir"/*/; do
+        [ ! -d "$below" ] || set -- "$@" "${below%/}"
+      done
+      set -- "$@" "$dir"
     done
-    rmdir $rest
-    set -- $used
-    for dir in $rest; do
-      value=-
-      [ ! -d "$dir" ] || field populated "$dir/cgroup.events"
-      if [ "$value" != 1 ]; then
-        removed="$removed ${dir##*/}:$1"
-        # A job may have made cgroups of its own.
-        [ ! -d "$dir" ] || find "$dir" -depth -type d -exec rmdir {} +
-      fi
-      shift
+    [ $# = 0 ] || rmdir -- "$@"
+    for dir; do
+      # A job may have made cgroups of its own.
+      [ ! -d "$dir" ] || find "$dir" -depth -type d -exec rmdir {} +
     done
-    set +f
-    echo "$id$removed"
+    printf '%s\n' "$id$used"
     ;;
   # uid: who we are.
   uid)
     : "${uid:=$(id -u)}"
     echo "$id $uid"
+    ;;
+  # ours: our user and our group, real and effective, and all of our groups, by number.
+  ours)
+    : "${ours:=$(id -ru) $(id -u) $(id -rg) $(id -g) $(id -G)}"
+    echo "$id $ours"
+    ;;
+  # groups NAME: all groups of a user, by number.
+  groups)
+    echo "$id $(id -G -- "$rest")"
     ;;
   # user NAME: `UID GID HOME` of passwd(5), or nothing.
   user)

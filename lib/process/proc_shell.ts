@@ -50,6 +50,8 @@ interface Shell {
   readonly process: Deno.ChildProcess;
   readonly requests: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly answers: Promise<void>;
+  /** Questions that are about to be written. */
+  unsent: string;
 }
 
 interface Pending {
@@ -111,6 +113,11 @@ export class ProcShell implements AsyncDisposable {
     return promise;
   }
 
+  /** Lets the shell go on if somebody has suspended it. */
+  resume(): void {
+    if (this.#shell !== null) kill(this.#shell.process, "SIGCONT");
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#watch);
@@ -152,8 +159,15 @@ export class ProcShell implements AsyncDisposable {
   }
 
   #send(shell: Shell, pending: Pending): void {
-    // A broken pipe is noticed by #serve, which asks again.
-    shell.requests.write(new TextEncoder().encode(pending.text)).catch(() => {});
+    shell.unsent += pending.text;
+    if (shell.unsent !== pending.text) return;
+    // What is asked in one turn goes in one write.
+    queueMicrotask(() => {
+      const bytes = new TextEncoder().encode(shell.unsent);
+      shell.unsent = "";
+      // A broken pipe is noticed by #serve, which asks again.
+      shell.requests.write(bytes).catch(() => {});
+    });
   }
 
   #start(): Shell {
@@ -170,7 +184,7 @@ export class ProcShell implements AsyncDisposable {
     }).spawn();
     this.#heardAt = performance.now();
     const requests = process.stdin.getWriter();
-    return { process, requests, answers: this.#serve(process, requests) };
+    return { process, requests, answers: this.#serve(process, requests), unsent: "" };
   }
 
   /** Reads the answers of a shell, and starts another if it ends with questions open. */
@@ -241,9 +255,9 @@ export class ProcShell implements AsyncDisposable {
   }
 }
 
-function kill(process: Deno.ChildProcess): void {
+function kill(process: Deno.ChildProcess, signal: Deno.Signal = "SIGKILL"): void {
   try {
-    process.kill("SIGKILL");
+    process.kill(signal);
   } catch {
     // It has just ended.
   }

@@ -2,7 +2,7 @@ import execAsUser from "./exec_as_user.sh" with { type: "text" };
 import enterJob from "./enter_job.sh" with { type: "text" };
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { exitOf } from "./child_exit.ts";
-import { packEnvironment } from "./environment.ts";
+import { type PackedEnvironment, packEnvironment } from "./environment.ts";
 import type { Tools } from "./tools.ts";
 import type { ExitStatus } from "../job/types.ts";
 import { NO_NEW_PRIVILEGES, type Rights, rightsOf } from "./users.ts";
@@ -51,9 +51,10 @@ export interface Process {
  * would hold them once for each job. As files they would have to be readable by the users of jobs, and
  * present at every start. `exec_as_user.sh` unsets the variables.
  */
-const SCRIPTS = { JOB_ENV_ENTER: enterJob, JOB_ENV_EXEC: execAsUser };
+export const SCRIPTS = { JOB_ENV_ENTER: enterJob, JOB_ENV_EXEC: execAsUser };
 const ENTER_JOB = 'eval "$JOB_ENV_ENTER"';
-const EXEC_AS_USER = 'eval "$JOB_ENV_EXEC"';
+/** What a shell with the rights of the job does. */
+export const EXEC_AS_USER = 'eval "$JOB_ENV_EXEC"';
 
 /**
  * Starts a program in a new session. This is the only place where a job's process is made.
@@ -68,35 +69,11 @@ const EXEC_AS_USER = 'eval "$JOB_ENV_EXEC"';
  * @throws `resource_exhausted` with reason `E2BIG`, `EMFILE` or `EAGAIN`; `failed_precondition`
  */
 export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
-  const { user, nice, program } = spec;
-  const limits = Object.entries(spec.rlimits).map(([name, value]) => `--${name}=${value}`);
-  const noNew = spec.newPrivileges ? [] : [NO_NEW_PRIVILEGES];
-  const between = [
-    ...(nice === 0 ? [] : [tools.nice, "-n", String(nice)]),
-    ...(user === null ? [] : [tools.setpriv, ...rightsOf(user), ...noNew, "--"]),
-    ...(limits.length === 0 ? [] : [tools.prlimit, ...limits, "--"]),
-  ];
-  const { variables, exported, passed } = packEnvironment(spec.env);
-  // env(1) would mistake a path with "=" for a variable.
-  const shield = passed > 0 && program.includes("=") ? [tools.nice, "-n", "0"] : [];
+  const { variables, ...counts } = packEnvironment(spec.env);
   let child: Deno.ChildProcess;
   try {
     child = new Deno.Command(tools.setsid, {
-      args: [
-        ...[
-          tools.sh,
-          "-c",
-          `${ENTER_JOB}; ${between.length === 0 ? EXEC_AS_USER : 'exec "$@"'}`,
-          "job-worker",
-        ],
-        ...[tools.chown, user === null ? "" : `${user.uid}:${user.gid}`],
-        ...[String(tools.softDescriptorLimit), spec.cgroup, spec.umask],
-        ...(between.length === 0 ? [] : [...between, tools.sh, "-c", EXEC_AS_USER, "job-worker"]),
-        ...[spec.workingDirectory, String(exported), String(passed), tools.env],
-        ...shield,
-        program,
-        ...spec.args,
-      ],
+      args: [...enteringWords(spec, EXEC_AS_USER, tools), ...programWords(spec, counts, tools)],
       clearEnv: true,
       env: { ...variables, ...SCRIPTS },
       cwd: "/",
@@ -114,6 +91,47 @@ export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
     stdout: child.stdout,
     stderr: child.stderr,
   };
+}
+
+/**
+ * The program and arguments of `enter_job.sh`, and of what follows until a shell has the rights of the job.
+ *
+ * @param asUser what this shell does
+ */
+export function enteringWords(
+  { user, nice, cgroup, umask, newPrivileges, rlimits }: Omit<
+    ProcessSpec,
+    "program" | "args" | "env" | "workingDirectory" | "hasInput"
+  >,
+  asUser: string,
+  tools: LaunchTools,
+): string[] {
+  const limits = Object.entries(rlimits).map(([name, value]) => `--${name}=${value}`);
+  const noNew = newPrivileges ? [] : [NO_NEW_PRIVILEGES];
+  const between = [
+    ...(nice === 0 ? [] : [tools.nice, "-n", String(nice)]),
+    ...(user === null ? [] : [tools.setpriv, ...rightsOf(user), ...noNew, "--"]),
+    ...(limits.length === 0 ? [] : [tools.prlimit, ...limits, "--"]),
+  ];
+  const next = between.length === 0 ? asUser : 'exec "$@"';
+  return [
+    ...[tools.sh, "-c", `${ENTER_JOB}; ${next}`, "job-worker"],
+    ...[tools.chown, user === null ? "" : `${user.uid}:${user.gid}`],
+    ...[String(tools.softDescriptorLimit), cgroup, umask],
+    ...(between.length === 0 ? [] : [...between, tools.sh, "-c", asUser, "job-worker"]),
+  ];
+}
+
+/** The arguments of `exec_as_user.sh`. */
+export function programWords(
+  { workingDirectory, program, args }: ProcessSpec,
+  { exported, passed }: Pick<PackedEnvironment, "exported" | "passed">,
+  tools: LaunchTools,
+): string[] {
+  // env(1) would mistake a path with "=" for a variable.
+  const shield = passed > 0 && program.includes("=") ? [tools.nice, "-n", "0"] : [];
+  const counts = [String(exported), String(passed)];
+  return [workingDirectory, ...counts, tools.env, ...shield, program, ...args];
 }
 
 const REASONS: Readonly<Record<string, string>> = {

@@ -14,6 +14,9 @@ export interface PathAccess {
   readonly usable: boolean;
 }
 
+/** See {@linkcode ProcessGroups.processesByJob}. */
+export const ORPHANS = "launcher";
+
 const KINDS: Readonly<Record<string, PathAccess["kind"]>> = {
   d: "directory",
   f: "file",
@@ -80,7 +83,8 @@ export class ProcessGroups implements AsyncDisposable {
    * The processes that jobs have started, by the `JOB_ID` in their environment, which every child
    * inherits, even one that has left the job's session. For use after a crash: it reads all of /proc.
    *
-   * @returns process ids by job id
+   * @returns process ids by job id; by {@linkcode ORPHANS}, those of launchers whose executor is gone, and which may
+   *   be about to become a job
    */
   async processesByJob(): Promise<Map<string, number[]>> {
     const processes = new Map<string, number[]>();

@@ -10,9 +10,17 @@ export interface ProgramOptions {
   readonly path: string;
   /** Absolute path. */
   readonly workingDirectory: string;
+  /** The working directory if that one cannot be entered; without it, that is an error. */
+  readonly otherwise?: string;
   /** Whether that is made when the program starts, and has nothing in it. */
   readonly isNew?: boolean;
   readonly groups: ProcessGroups;
+}
+
+/** Where a program is, and where it starts: absolute paths. */
+export interface Place {
+  readonly program: string;
+  readonly workingDirectory: string;
 }
 
 /**
@@ -21,21 +29,24 @@ export interface ProgramOptions {
  *
  * A text file that does not begin with `#!` counts as a program: execvp(3) hands it to `/bin/sh`.
  *
- * @returns an absolute path
  * @throws `failed_precondition` with reason `ENOENT`, `ENOTDIR` or `EACCES`, for the working directory
  *   as well, which Deno would report as a missing program
  */
-export async function findProgram(name: string, options: ProgramOptions): Promise<string> {
-  const { workingDirectory, isNew = false, groups } = options;
+export async function findProgram(name: string, options: ProgramOptions): Promise<Place> {
+  const { workingDirectory, otherwise, isNew = false, groups } = options;
   const absolute = (path: string) => path.startsWith("/") ? path : `${workingDirectory}/${path}`;
   const candidates = name.includes("/")
     ? [absolute(name)]
     : options.path.split(":").map((directory) => absolute(`${directory || "."}/${name}`));
   const [directory, ...accesses] = await groups.access([workingDirectory, ...candidates]);
+  if (otherwise !== undefined && !(directory?.kind === "directory" && directory.usable)) {
+    const { otherwise: _, ...rest } = options;
+    return await findProgram(name, { ...rest, workingDirectory: otherwise });
+  }
   // That the directory is missing says more than that the program is missing in it.
   if (!isNew) checkWorkingDirectory(workingDirectory, directory);
-  const found = candidates.find((_, index) => isProgram(accesses[index]));
-  if (found !== undefined) return found;
+  const program = candidates.find((_, index) => isProgram(accesses[index]));
+  if (program !== undefined) return { program, workingDirectory };
   const what = `program ${JSON.stringify(name)}`;
   const denied = accesses.findIndex(({ kind }) => kind !== null);
   if (denied >= 0) {

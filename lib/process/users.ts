@@ -13,6 +13,8 @@ export interface Rights {
 export interface SystemUser extends Rights {
   readonly name: string;
   readonly home: string;
+  /** Whether its rights are those that we have: then a process of ours need not be given them. */
+  readonly isOurs: boolean;
 }
 
 /**
@@ -26,7 +28,22 @@ export async function findUser(name: string, shell: ProcShell): Promise<SystemUs
   const [uid = 0, gid = 0] = entry.slice(1, 3).map(Number);
   const own = Number(await shell.ask("uid"));
   if (own !== 0 && own !== uid) throw cannotRunAs(name, "the daemon does not run as root");
-  return { name, uid, gid, home: entry[3] || "/" };
+  const isOurs = own === uid && await haveRightsOf({ uid, gid }, name, shell);
+  return { name, uid, gid, home: entry[3] || "/", isOurs };
+}
+
+/** Whether becoming a user, supplementary groups included, would change nothing. */
+async function haveRightsOf(
+  { uid, gid }: Rights,
+  name: string,
+  shell: ProcShell,
+): Promise<boolean> {
+  const [theirs, ours] = await Promise.all([shell.ask(`groups ${name}`), shell.ask("ours")]);
+  const [ruid, euid, rgid, egid, ...groups] = ours.split(" ");
+  const sorted = (words: readonly string[]) => [...new Set(words)].sort().join(" ");
+  return [ruid, euid].every((id) => id === String(uid)) &&
+    [rgid, egid].every((id) => id === String(gid)) &&
+    sorted(theirs.split(" ")) === sorted(groups);
 }
 
 function cannotRunAs(name: string, why: string): JobWorkerError {

@@ -208,15 +208,20 @@ export class TrailWriter implements GrowingTrail, AsyncDisposable {
     let lines: Uint8Array[] = [];
     const lost = this.#lost;
     try {
-      if ((await this.#trail.file.stat()).nlink === 0) {
+      let info = await this.#trail.file.stat();
+      if (info.nlink === 0) {
         // What is written to a removed file would be lost.
         await this.#changeFile();
+        info = await this.#trail.file.stat();
         this.#onFault(
           new Error(`The audit trail ${this.path} was removed: a new one has been started`),
         );
       }
-      await this.#truncateTorn();
-      ({ size } = await this.#trail.file.stat());
+      if (this.#tornFrom !== null) {
+        await this.#truncateTorn();
+        info = await this.#trail.file.stat();
+      }
+      ({ size } = info);
       if (this.#written.length === 0) this.#flushedSize = size;
       if (lost > 0) this.#keep(encode(lossLine(lost)));
       // All lines so far are taken after that wait; later ones are for the next write.

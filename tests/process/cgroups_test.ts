@@ -142,3 +142,40 @@ Deno.test("Cgroups of many jobs are made and removed at once, each as it was ask
   const left = (await Array.fromAsync(Deno.readDir(directory.path))).length;
   assert.equal(left, names.length / 2 + 1);
 });
+
+Deno.test("A cgroup that was made ahead keeps the name of its job as long as a process is in it", async () => {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path);
+  const { cgroups } = kept;
+  const [spare, unused] = await Promise.all([cgroups.makeSpare(), cgroups.makeSpare()]);
+  await cgroups.assign(spare, "job");
+  assert.equal(cgroups.entryOf("job"), cgroups.procsOf(spare));
+  const events = `${directory.path}/${spare}/cgroup.events`;
+  await Deno.writeTextFile(events, "populated 1\n");
+  assert.equal(await cgroups.remove("job"), null);
+  await cgroups.removeSpare(unused);
+
+  await using shell = new PlainFiles(directory.path);
+  const later = await Cgroups.find(shell);
+  assert.ok(later);
+  await later.findAssigned();
+  assert.equal(later.entryOf("job"), cgroups.procsOf(spare));
+  assert.equal(later.entryOf("other"), `${directory.path}/other/cgroup.procs`);
+  await Deno.writeTextFile(events, "populated 0\n");
+  await Deno.remove(events);
+  assert.deepEqual(await later.remove("job"), NOTHING_KNOWN);
+  assert.deepEqual(await filesOf(directory.path), {});
+  assert.equal(later.entryOf("job"), `${directory.path}/job/cgroup.procs`);
+});
+
+Deno.test("Cgroups.assign() fails if the cgroup is gone", async () => {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path);
+  const spare = await kept.cgroups.makeSpare();
+  await Deno.remove(`${directory.path}/${spare}`);
+  assert.match(
+    String(await rejection(kept.cgroups.assign(spare, "job"))),
+    /Cannot make the cgroup/,
+  );
+  assert.equal(kept.cgroups.entryOf("job"), `${directory.path}/job/cgroup.procs`);
+});

@@ -50,6 +50,7 @@ Deno.test("ProcShell takes what passwd(5) says as it is", async () => {
       uid: 1234,
       gid: 5678,
       home: "/home/with  blanks/*\\n",
+      isOurs: false,
     });
     assert.equal((await found("homeless")).home, "/");
   } else {

@@ -39,7 +39,9 @@ async function openPlace(): Promise<Place> {
       await Deno.chmod(`${path}/${name}`, mode);
       return `${path}/${name}`;
     },
-    find: (name, PATH = path) => findProgram(name, { path: PATH, workingDirectory: path, groups }),
+    async find(name, PATH = path) {
+      return (await findProgram(name, { path: PATH, workingDirectory: path, groups })).program;
+    },
     async [Symbol.asyncDispose]() {
       await groups[Symbol.asyncDispose]();
       await temporary[Symbol.asyncDispose]();
@@ -131,7 +133,10 @@ Deno.test("findProgram() first reports a working directory that is missing, none
   const file = await place.file("file", 0o755);
   const findFrom = (workingDirectory: string, name: string) =>
     findProgram(name, { path: place.path, workingDirectory, groups: place.groups });
-  assert.equal(await findFrom(directory, "file"), file);
+  assert.deepEqual(await findFrom(directory, "file"), {
+    program: file,
+    workingDirectory: directory,
+  });
   const expected: [string, string, string][] = [
     [`${place.path}/nope`, "ENOENT", "no such directory"],
     [`${file}/below`, "ENOENT", "no such directory"],
@@ -161,4 +166,20 @@ Deno.test("findProgram() repeats the beginning of a long PATH only", async () =>
   const { message } = await refusal(place.find("nope", `/${"a".repeat(100_000)}`));
   assert.match(message, /not found in PATH \(\/a+…\)$/);
   assert.ok(message.length < 1_200, `${message.length}`);
+});
+
+Deno.test("findProgram() starts elsewhere if a directory that need not be there cannot be entered", async () => {
+  await using place = await openPlace();
+  const directory = await place.directory("mine", 0o755);
+  const forbidden = await place.directory("forbidden", Deno.uid() === 0 ? 0o700 : 0o600);
+  await place.file("mine/tool", 0o755);
+  const findFrom = (workingDirectory: string, name: string) => {
+    const where = { path: "", workingDirectory, otherwise: directory, groups: place.groups };
+    return findProgram(name, where);
+  };
+  for (const from of [forbidden, `${place.path}/nope`, `${directory}/tool`, directory]) {
+    const program = `${directory}/./tool`;
+    assert.deepEqual(await findFrom(from, "./tool"), { program, workingDirectory: directory });
+  }
+  assert.match((await refusal(findFrom(forbidden, "nope"))).message, /not found/);
 });

@@ -1,20 +1,27 @@
 import { JobWorkerError } from "../../lib/errors.ts";
+import { KnownUsers } from "../../lib/process/known_users.ts";
 import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { findUser, type SystemUser } from "../../lib/process/users.ts";
 import { assert } from "../assert.ts";
+import { rootTest } from "../root.ts";
 import { rejection } from "../worker/fixture.ts";
 
 /** The kernel of this machine, for a daemon that has the given user id. */
 class ShellOf extends ProcShell {
   readonly #uid: number;
+  readonly #ours: string | undefined;
 
-  constructor(uid: number) {
+  /** @param ours its users and groups, as `proc_shell.sh` says them */
+  constructor(uid: number, ours?: string) {
     super({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
     this.#uid = uid;
+    this.#ours = ours;
   }
 
   override ask(request: string): Promise<string> {
-    return request === "uid" ? Promise.resolve(String(this.#uid)) : super.ask(request);
+    if (request === "uid") return Promise.resolve(String(this.#uid));
+    if (request === "ours" && this.#ours !== undefined) return Promise.resolve(this.#ours);
+    return super.ask(request);
   }
 }
 
@@ -36,9 +43,15 @@ Deno.test("findUser() finds the ids and the home of a user", async () => {
     found("daemon"),
     found("root"),
   ]);
-  assert.deepEqual(nobody, { name: "nobody", uid: 65534, gid: 65534, home: "/nonexistent" });
-  assert.deepEqual(daemon, { name: "daemon", uid: 1, gid: 1, home: "/usr/sbin" });
-  assert.deepEqual(root, { name: "root", uid: 0, gid: 0, home: "/root" });
+  assert.deepEqual(nobody, {
+    name: "nobody",
+    uid: 65534,
+    gid: 65534,
+    home: "/nonexistent",
+    isOurs: false,
+  });
+  assert.deepEqual(daemon, { name: "daemon", uid: 1, gid: 1, home: "/usr/sbin", isOurs: false });
+  assert.deepEqual(root, { name: "root", uid: 0, gid: 0, home: "/root", isOurs: Deno.uid() === 0 });
 });
 
 Deno.test("findUser() refuses a user that the system does not have", async () => {
@@ -55,4 +68,30 @@ Deno.test("findUser() lets a daemon that is not root run jobs as nobody but itse
     await refusal("nobody", asDaemon),
     /^failed_precondition: .*"nobody": the daemon does not run as root/,
   );
+});
+
+rootTest(
+  "findUser() takes a user for us only if all of our groups are its groups, and no others",
+  async () => {
+    const isOurs = async (ours: string) => {
+      await using shell = new ShellOf(0, ours);
+      return (await findUser("root", shell)).isOurs;
+    };
+    assert.equal(await isOurs("0 0 0 0 0"), true);
+    assert.equal(await isOurs("0 0 0 0"), false);
+    assert.equal(await isOurs("0 0 0 0 0 27"), false);
+    assert.equal(await isOurs("0 0 0 27 0"), false);
+    assert.equal(await isOurs("1000 0 0 0 0"), false);
+  },
+);
+
+Deno.test("KnownUsers looks a user up once for jobs that start together, and again later", async () => {
+  await using shell = new ShellOf(0);
+  for (const knownMs of [2 ** 30, 0]) {
+    const users = new KnownUsers(shell, { knownMs });
+    const first = await users.find("nobody");
+    const second = await users.find("nobody");
+    assert.equal(second === first, knownMs > 0);
+    assert.deepEqual(second, first);
+  }
 });

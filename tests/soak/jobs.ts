@@ -11,7 +11,7 @@ import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { type Command, type ExecutionRequest, type Job, Worker } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
 import { processesOf } from "../end_to_end/process.ts";
-import { allProcesses, BOTH, FROM_START, rejection } from "../worker/fixture.ts";
+import { allProcesses, BOTH, cgroupsOf, FROM_START, rejection } from "../worker/fixture.ts";
 import { heldBy, heldText } from "./figures.ts";
 
 /** What a job's own record may cost in memory, where no database keeps it. */
@@ -162,11 +162,6 @@ async function cgroupRoot(): Promise<string | null> {
   return (await shell.ask("cgroup_root")).split(" ")[0] || null;
 }
 
-async function cgroupsLeft(root: string): Promise<string[]> {
-  const names = await Array.fromAsync(Deno.readDir(root), ({ name }) => name);
-  return names.filter((name) => jobIds.includes(name));
-}
-
 try {
   const root = await cgroupRoot();
   say(
@@ -188,7 +183,7 @@ try {
   );
   // Without a cgroup nobody is to blame for what left its session.
   const alive = root === null ? [] : await processesOf(jobIds);
-  const cgroups = root === null ? [] : await cgroupsLeft(root);
+  const cgroups = root === null ? [] : await cgroupsOf(jobIds.map((jobId) => ({ jobId })));
   say(
     `left: ${zombies.length} zombies, ${alive.length} processes, ${cgroups.length} cgroups, ` +
       `${after.descriptors - before.descriptors} descriptors, ${faults.length} faults`,

@@ -5,6 +5,7 @@ import { niceness } from "../niceness.ts";
 import { rootTest } from "../root.ts";
 import {
   BOTH,
+  cgroupsOf,
   FROM_START,
   killEscaped,
   liveProcesses,
@@ -78,6 +79,23 @@ cgroupTest(
     assert.match(stdout, new RegExp(`^0::.*/${job.jobId}$`, "m"));
     await assert.rejects(Deno.stat(`${root}/${job.jobId}`), Deno.errors.NotFound);
     await Deno.remove(`${root}/ignored`);
+  },
+);
+
+cgroupTest(
+  "A job whose cgroup was made ahead of it is stopped as any other, and leaves nothing",
+  async () => {
+    await using test = await TestWorker.open();
+    const cgroup = await until(async () => {
+      const { jobId } = await test.ran("cat /proc/self/cgroup");
+      return /^0::.*(\/job-worker\/spare-.*)$/m.exec((await test.read(jobId)).stdout)?.[1];
+    });
+    assert.ok(cgroup);
+    const { jobId, pid } = await daemonOf(test, `${DAEMON}; sleep 1000`);
+    const job = await test.worker.stop(jobId, { gracePeriodMs: 50 });
+    assert.equal(job.end?.reason, "stopped");
+    assert.equal(await isAlive(pid), false);
+    assert.deepEqual(await cgroupsOf([job]), []);
   },
 );
 

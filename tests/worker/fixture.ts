@@ -84,7 +84,10 @@ export async function cgroupsOf(jobs: readonly Pick<Job, "jobId">[]): Promise<st
   const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
   if (root === "") return [];
   const names = await Array.fromAsync(Deno.readDir(root), ({ name }) => name);
-  return names.filter((name) => jobs.some(({ jobId }) => jobId === name));
+  // One that was made ahead of its job has one below it that is named after the job.
+  const assigned = (await shell.ask(`cgroup_assigned ${root}`)).split(" ");
+  const all = [...names, ...assigned.map((path) => path.replace(/^.*\//, ""))];
+  return all.filter((name) => jobs.some(({ jobId }) => jobId === name));
 }
 
 /** Kills what a job has left behind out of its reach, by the process id that it printed first. */

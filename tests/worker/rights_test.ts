@@ -3,6 +3,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { prepare } from "../../lib/executor/prepare.ts";
 import { UserLookups } from "../../lib/executor/user_lookups.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
+import { KnownUsers } from "../../lib/process/known_users.ts";
 import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import { completeStart, DEFAULT_START_POLICY } from "../../lib/worker/start_request.ts";
 import { assert } from "../assert.ts";
@@ -141,15 +142,42 @@ rootTest("A request cannot be smuggled to the shell of root through PATH", async
   await assert.rejects(Deno.stat(`${path}/made`), Deno.errors.NotFound);
 });
 
+rootTest("A job of the daemon's own user is not given the rights that it has", async () => {
+  await using groups = new ProcessGroups(TOOLS);
+  await using lookups = new UserLookups({ tools: TOOLS });
+  const options = {
+    groups,
+    lookups,
+    users: new KnownUsers(groups.shell),
+    dynamicUsers: null,
+    cgroups: null,
+    home: "/",
+    newPrivileges: false,
+  };
+  const rightsOf = async (user: string) => {
+    const request = completeStart(
+      "id",
+      { command: { name: "true" }, owner: "alice", execution: { user } },
+      { ...DEFAULT_START_POLICY, ...USERS },
+    );
+    return (await prepare(request, options)).spec.user?.uid ?? null;
+  };
+  // If we have other groups than root has now, they would have to be taken.
+  const isOurs = (await options.users.find("root")).isOurs;
+  assert.equal(await rightsOf("root"), isOurs ? null : 0);
+  assert.equal(await rightsOf("nobody"), 65534);
+});
+
 rootTest(
   "A start whose files cannot be checked as its user does not fall back to other rights",
   async () => {
     await using groups = new ProcessGroups(TOOLS);
-    const lookups = new UserLookups({ tools: { ...TOOLS, setpriv: "/bin/false" } });
+    await using lookups = new UserLookups({ tools: { ...TOOLS, setpriv: "/bin/false" } });
     const options = {
       groups,
       lookups,
-      users: null,
+      users: new KnownUsers(groups.shell),
+      dynamicUsers: null,
       cgroups: null,
       home: "/",
       newPrivileges: true,

@@ -215,14 +215,22 @@ Deno.test("A text without #! is run by /bin/sh, and rubbish fails as a job of it
 
 Deno.test("No descriptor is left by jobs, failed starts, and readers", async () => {
   await using test = await TestWorker.open();
+  // Two launchers wait for the next jobs, each with its own pipes.
+  const kinds = async () =>
+    (await openDescriptors()).map((link) => link.replace(/\d+/, "N")).sort();
+  const ofLaunchers = async () => (await kinds()).filter((kind) => kind === "pipe:[N]").length;
+  const without = await ofLaunchers();
   await test.ran("echo warm");
-  const before = await openDescriptors();
+  await test.ran("echo warm");
+  await until(async () => await ofLaunchers() === without + 2 * 3);
+  const before = await kinds();
   await Promise.all(Array.from({ length: 60 }, async (_, index) => {
     if (index % 3 === 0) await rejection(test.start({ name: "no-such-program" }));
     else if (index % 3 === 1) await test.ran("echo out; echo err >&2");
     else await test.read((await test.sh("seq 1000")).jobId);
   }));
-  assert.deepEqual(await openDescriptors(), before);
+  await until(async () => await ofLaunchers() === without + 2 * 3);
+  assert.deepEqual(await kinds(), before);
 });
 
 Deno.test("A start with the request id of another returns its job, at once or later", async () => {
