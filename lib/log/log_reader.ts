@@ -8,12 +8,12 @@ import { packedHeader } from "../job/packed_records.ts";
 import type { LogBatch, LogGap, LogStream, StoredRecord } from "../job/types.ts";
 
 /**
- * How much is read from the disk at once, in bytes, unless less is asked for; a batch holds no more. Four of the
- * largest records, which those who print a lot have, are no byte more or less.
+ * How much is read from the disk at once, in bytes, unless less is asked for; a batch holds no more. It is just four of
+ * the largest records, so that nothing is left over of a log that consists of these.
  */
 export const READ_BYTES = 4 * MAX_RECORD_BYTES;
 
-const EMPTY = new Uint8Array(0);
+const EMPTY = new Uint8Array();
 
 /** What to read of a log. */
 export interface ReadLogOptions {
@@ -205,7 +205,8 @@ class SegmentReader implements AsyncDisposable {
     }
     if (position === 0) throw damaged(this.offset);
     this.#position += position;
-    this.#cut = filled.subarray(position);
+    // Whoever waits for more holds none of what was read.
+    this.#cut = position < length ? filled.subarray(position) : EMPTY;
     return { records, packed: filled.subarray(0, packedBytes) };
   }
 
