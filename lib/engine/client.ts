@@ -11,7 +11,8 @@ import {
   type StreamMethod,
   type UnaryMethod,
 } from "../service/methods.ts";
-import { decodeFrame, decodeFrames } from "../net/frames.ts";
+import { decodeFrame, readFrames } from "../net/frames.ts";
+import { SpareBuffers } from "../net/spare_buffers.ts";
 import {
   decodeAnswer,
   decodeMessage,
@@ -41,13 +42,17 @@ export interface EngineClientOptions {
 /** The constructor makes every method of the service, from what `METHODS` says of it. */
 export interface EngineClient extends JobService {}
 
-/** The `JobService` of the engine, called from another process. */
+/**
+ * The `JobService` of the engine, called from another process. The bytes in an item of a stream are good until the
+ * next item is asked for.
+ */
 export class EngineClient implements Disposable {
   readonly #http: Deno.HttpClient;
   readonly #path: string;
   readonly #restoreSocket: (() => Promise<void>) | undefined;
   /** Large answers, and those of streams, are unpacked and passed on in turn, user by user. */
   readonly #turns = new Turns();
+  readonly #buffers = new SpareBuffers();
 
   /** @param path the Unix socket of the engine */
   constructor(path: string, options: EngineClientOptions = {}) {
@@ -119,8 +124,9 @@ export class EngineClient implements Disposable {
   ): AsyncGenerator<ValueMessage, void, undefined> {
     try {
       const response = await this.#ask(method, request, context);
-      const body = response.body ?? ReadableStream.from([]);
-      for await (const frame of decodeFrames(body, () => this.#turn(context))) {
+      if (response.body === null) throw gone("the answer is empty");
+      const turn = () => this.#turn(context);
+      for await (const frame of readFrames(response.body, { turn, buffers: this.#buffers })) {
         const message = decodeMessage(frame);
         if (message.kind === "end") return;
         if (message.kind === "error") throw message.error;

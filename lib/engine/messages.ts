@@ -10,14 +10,10 @@ import * as z from "../text/zod.ts";
 import { read } from "../text/zod.ts";
 import { ROLES } from "../auth/identity.ts";
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
-import type {
-  GetLogsResponse,
-  LogBatch,
-  LogRecord,
-  WriteInputRequest,
-} from "../service/job_service.ts";
+import type { GetLogsResponse, LogBatch, WriteInputRequest } from "../service/job_service.ts";
 import type { AnswerOf, JobMethod, RequestOf } from "../service/methods.ts";
-import { encodeFrame, type Frame } from "../net/frames.ts";
+import { concat, encodeFrame, type Frame, framePieces } from "../net/frames.ts";
+import { packedPieces, unpackRecords } from "../job/packed_records.ts";
 
 /** The path that a gateway asks for to find out whether an engine is there, and the status it answers with. */
 export const REACH_PATH = "/engine";
@@ -77,7 +73,10 @@ interface Codec<Name extends JobMethod> {
   readonly encodeRequest?: (request: RequestOf<Name>) => unknown;
   readonly decodeRequest?: (request: unknown) => RequestOf<Name>;
   /** The head of a frame and what follows it. */
-  readonly encodeAnswer?: (answer: AnswerOf<Name>) => [value: unknown, bytes: Uint8Array[]];
+  readonly encodeAnswer?: (answer: AnswerOf<Name>) => [
+    value: unknown,
+    bytes: readonly Uint8Array<ArrayBuffer>[],
+  ];
   readonly decodeAnswer?: (value: unknown, bytes: Uint8Array<ArrayBuffer>) => AnswerOf<Name>;
 }
 
@@ -105,23 +104,19 @@ const CODECS: { readonly [Name in JobMethod]?: Codec<Name> } = {
   },
   streamLogs: {
     encodeAnswer(batch) {
-      const records = batch.records.map(({ data, ...rest }) => ({
-        ...rest,
-        size: data.byteLength,
-      }));
-      return [{ ...batch, records }, batch.records.map(({ data }) => data)];
+      const { records: _, packed: __, ...rest } = batch;
+      return [rest, packedPieces(batch)];
     },
-    decodeAnswer(value, bytes) {
-      const batch = value as Omit<LogBatch, "records"> & {
-        records: (Omit<LogRecord, "data"> & { size: number })[];
+    decodeAnswer(value, packed) {
+      const rest = value as Omit<LogBatch, "records" | "packed">;
+      return {
+        ...rest,
+        packed,
+        // Whoever only passes them on has no use for them.
+        get records() {
+          return unpackRecords(packed);
+        },
       };
-      let at = 0;
-      const records = batch.records.map(({ size, ...record }) => {
-        const data = bytes.subarray(at, at + size);
-        at += size;
-        return { ...record, data };
-      });
-      return { ...batch, records };
     },
   },
 };
@@ -145,13 +140,21 @@ export function decodeRequest<Name extends JobMethod>(
   return codecOf(method).decodeRequest?.(request) ?? request as RequestOf<Name>;
 }
 
-/** An answer, or one item of a stream of them, as a frame. */
+/** An answer as a frame. */
 export function encodeAnswer<Name extends JobMethod>(
   method: Name,
   answer: AnswerOf<Name>,
 ): Uint8Array<ArrayBuffer> {
+  return concat(answerPieces(method, answer));
+}
+
+/** An answer, or one item of a stream of them, as the pieces of a frame. */
+export function answerPieces<Name extends JobMethod>(
+  method: Name,
+  answer: AnswerOf<Name>,
+): Uint8Array<ArrayBuffer>[] {
   const [value, bytes] = codecOf(method).encodeAnswer?.(answer) ?? [answer, []];
-  return encodeFrame({ kind: "value", value }, bytes);
+  return framePieces({ kind: "value", value }, bytes);
 }
 
 export function decodeAnswer<Name extends JobMethod>(

@@ -16,6 +16,7 @@ import {
 } from "../service/methods.ts";
 import { CallLimit } from "./call_limit.ts";
 import {
+  answerPieces,
   callSchema,
   decodeRequest,
   encodeAnswer,
@@ -255,7 +256,7 @@ export class EngineServer implements AsyncDisposable {
         return;
       }
       const answers = this.#service[method](decodeRequest(method, request) as never, context);
-      for await (const answer of answers) yield encodeAnswer(method, answer);
+      for await (const answer of answers) yield* answerPieces(method, answer);
       yield END_FRAME;
     } catch (error) {
       yield encodeError(this.#known(error, method, context));

@@ -1,4 +1,5 @@
 import { delay } from "../async/delay.ts";
+import { MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES, RECORD_DATA_AT } from "../log/log_format.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import type { Process } from "../process/process.ts";
 import type { LogStream } from "../job/types.ts";
@@ -16,7 +17,7 @@ const MAX_LOOKS = 30;
 
 /** Moves what a process prints into its log. The pipes are read no faster than the disk takes it. */
 export class OutputPump {
-  readonly #readers: ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>[] = [];
+  readonly #readers: ReadableStreamBYOBReader[] = [];
   readonly #done: Promise<unknown>;
   #open = 2;
   #reads = 0;
@@ -65,17 +66,20 @@ export class OutputPump {
     writer: LogWriter,
     onError: (error: unknown) => void,
   ): Promise<void> {
-    const reader = source.getReader();
+    const reader = source.getReader({ mode: "byob" });
     this.#readers.push(reader);
     let broken = false;
-    for (;;) {
-      const { value } = await reader.read();
-      if (value === undefined) break;
+    // What is read is where the log has it, and the next read takes its place.
+    for (let room = new ArrayBuffer(MAX_RECORD_BYTES);;) {
+      const into = new Uint8Array(room, RECORD_DATA_AT, MAX_RECORD_DATA_BYTES);
+      const { value, done } = await reader.read(into);
+      if (done || value === undefined) break;
+      room = value.buffer;
       this.#reads++;
       if (broken) continue;
       this.#storing++;
       try {
-        await writer.append(stream, value);
+        await writer.append(stream, value, new Uint8Array(room));
       } catch (error) {
         broken = true;
         onError(error);

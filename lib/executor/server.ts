@@ -5,7 +5,7 @@ import type { ShellEnd } from "../process/proc_shell.ts";
 import type { JobOutcome } from "./executor.ts";
 import type { LocalExecutor } from "./local_executor.ts";
 import type { LocalJob } from "./local_job.ts";
-import { logStateOf } from "./mirrored_log.ts";
+import { type LogState, logStateOf } from "./mirrored_log.ts";
 import type { OutcomeFiles } from "./outcome_files.ts";
 import {
   type CallAnswer,
@@ -20,6 +20,7 @@ import {
   PROTOCOL,
   type ToExecutor,
 } from "./protocol.ts";
+import { tellGrowth } from "./tell_growth.ts";
 
 /** How long an engine has to take what it is told at the end. */
 const TOLD_WITHIN_MS = 1_000;
@@ -287,12 +288,12 @@ export class ExecutorServer {
       },
       openLog: ({ jobId }) => {
         const { log } = this.#jobOf(jobId);
-        const state = logStateOf(log);
         this.#followed.get(jobId)?.abort();
         const controller = new AbortController();
         this.#followed.set(jobId, controller);
-        void this.#follow(this.#jobOf(jobId), controller.signal);
-        return Promise.resolve(state);
+        const tell = async (state: LogState) => await this.#send?.({ kind: "log", jobId, state });
+        void tellGrowth(log, tell, controller.signal);
+        return Promise.resolve(logStateOf(log));
       },
       logState: ({ jobId }) => Promise.resolve(logStateOf(this.#jobOf(jobId).log)),
       setRetired: ({ retired }) => {
@@ -338,14 +339,5 @@ export class ExecutorServer {
   async #storeAll(): Promise<void> {
     for (const held of this.#held.values()) if (!this.isConnected) await this.#store(held);
     this.#options.onChanged();
-  }
-
-  /** Tells each time that a log has grown, no faster than the engine takes it. */
-  async #follow({ jobId, log }: LocalJob, signal: AbortSignal): Promise<void> {
-    while (!log.closed) {
-      await abortable(log.changed(), signal).catch(() => {});
-      if (signal.aborted) return;
-      await this.#send?.({ kind: "log", jobId, state: logStateOf(log) });
-    }
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { packedPieces } from "../job/packed_records.ts";
 import type { AnswerOf, JobMethod, RequestOf } from "../service/methods.ts";
 import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import * as wire from "./wire.ts";
@@ -24,6 +25,10 @@ export interface Codec<Name extends JobMethod> {
   readonly readRequest: (message: WireRequest<Name>) => RequestOf<Name>;
   readonly writeAnswer: (answer: AnswerOf<Name>) => WireAnswer<Name>;
   readonly readAnswer: (message: WireAnswer<Name>) => AnswerOf<Name>;
+  /** Instead of `writeAnswer`, where a part of an answer has the form of the wire already. */
+  readonly writeRest?: (
+    answer: AnswerOf<Name>,
+  ) => readonly [written: readonly Uint8Array[], rest: WireAnswer<Name>];
 }
 
 function same<T>(value: T): T {
@@ -62,6 +67,7 @@ const CODECS: { readonly [Name in JobMethod]: Codec<Name> } = {
     readRequest: wire.readStreamLogsRequest,
     writeAnswer: wire.writeLogBatch,
     readAnswer: wire.readLogBatch,
+    writeRest: (batch) => [packedPieces(batch), wire.writeLogBatchRest(batch)],
   },
   watchJobs: {
     writeRequest: ({ filter }) => ({ filter: wire.writeJobFilter(filter) }),

@@ -12,6 +12,7 @@ import { codecOf, wireName } from "./codecs.ts";
 import { decoderOf } from "./decode_request.ts";
 import type { JobWorkerMethods } from "./gen/jobworker.ts";
 import type { UntypedServiceImplementation } from "./grpc.ts";
+import { MessagePieces } from "./message_pieces.ts";
 import { JOB_WORKER } from "./protocol.ts";
 import type { ServerCalls } from "./server_call.ts";
 import { streamHandler } from "./stream_handler.ts";
@@ -34,10 +35,14 @@ export function jobWorkerHandlers(
 }
 
 function handlerOf<Name extends JobMethod>(method: Name, service: JobService, calls: ServerCalls) {
-  const { readRequest, writeAnswer } = codecOf(method);
+  const { readRequest, writeAnswer, writeRest } = codecOf(method);
   const decode = decoderOf(method);
   const { responseSerialize } = JOB_WORKER[wireName(method)];
-  const encode = (answer: AnswerOf<Name>) => responseSerialize(writeAnswer(answer) as never);
+  const encode = (answer: AnswerOf<Name>) => {
+    if (writeRest === undefined) return responseSerialize(writeAnswer(answer) as never);
+    const [written, rest] = writeRest(answer);
+    return new MessagePieces([...written, responseSerialize(rest as never)]);
+  };
   const call = service[method].bind(service) as (
     request: RequestOf<Name>,
     context: CallContext,

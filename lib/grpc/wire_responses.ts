@@ -163,13 +163,19 @@ export function readLogBatch(response: wire.StreamLogsResponse): LogBatch {
 }
 
 export function writeLogBatch(batch: LogBatch): wire.StreamLogsResponse {
-  const { records, nextOffset, finishedJob } = batch;
+  return { ...writeLogBatchRest(batch), records: batch.records.map(writeLogRecord) };
+}
+
+/** The same without the records, see `packed_records.ts`. */
+export function writeLogBatchRest(
+  { nextOffset, finishedJob, gap, endOffset }: Omit<LogBatch, "records" | "packed">,
+): wire.StreamLogsResponse {
   return {
-    records: records.map(writeLogRecord),
+    records: [],
     nextOffset,
     finishedJob: finishedJob === null ? null : writeJob(finishedJob),
-    gap: batch.gap ?? null,
-    ...writeEndOffset(batch.endOffset),
+    gap: gap ?? null,
+    ...writeEndOffset(endOffset),
   };
 }
 

@@ -205,6 +205,8 @@ export type StoredRecord = LogRecord<LogStream>;
 /** Some consecutive records of a log, about 256 KiB at most. */
 export interface LogBatch<Stream extends string = LogStream | Unknown> {
   readonly records: readonly LogRecord<Stream>[];
+  /** The same records as `packed_records.ts` has them, if they are at hand. They are the same bytes, not a copy. */
+  readonly packed?: Uint8Array<ArrayBuffer>;
   /** The offset to resume from after this batch. */
   readonly nextOffset: number;
   /** Where the reading ends, in bytes of output. Absent from a log that is followed. */

@@ -34,6 +34,9 @@ export const RECORD_OVERHEAD_BYTES = HEADER_BYTES + TRAILER_BYTES;
 /** The most data that one record holds: what one read from a pipe returns. */
 export const MAX_RECORD_DATA_BYTES = 64 * 1024;
 
+/** Where the data of a record begins in it. */
+export const RECORD_DATA_AT = HEADER_BYTES;
+
 /** The most that one record takes on disk. */
 export const MAX_RECORD_BYTES = MAX_RECORD_DATA_BYTES + RECORD_OVERHEAD_BYTES;
 
@@ -46,7 +49,7 @@ export interface StreamCounts {
 }
 
 /**
- * Writes a record into a buffer.
+ * Writes a record into a buffer, in which its data may already be, at {@linkcode RECORD_DATA_AT}.
  *
  * @param before what was printed before it; its `offset` must be the sum
  * @returns how many bytes it takes
@@ -62,7 +65,9 @@ export function encodeRecord(record: StoredRecord, before: StreamCounts, into: U
   view.setFloat64(8, record.time, true);
   view.setFloat64(16, before.stdoutBytes, true);
   view.setFloat64(24, before.stderrBytes, true);
-  into.set(data, HEADER_BYTES);
+  const isThere = data.buffer === into.buffer &&
+    data.byteOffset === into.byteOffset + RECORD_DATA_AT;
+  if (!isThere) into.set(data, RECORD_DATA_AT);
   view.setUint32(HEADER_BYTES + data.byteLength, size, true);
   return size;
 }

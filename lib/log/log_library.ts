@@ -9,6 +9,7 @@ import { LogFlusher } from "./log_flusher.ts";
 import { checkReach } from "./log_loss.ts";
 import { READ_BYTES } from "./log_reader.ts";
 import { LogWriter, type LogWriterOptions } from "./log_writer.ts";
+import { PromptWrites } from "./prompt_writes.ts";
 import type { Job, LogStart } from "../job/types.ts";
 
 /** Where the logs are in the data directory. */
@@ -23,6 +24,7 @@ const READERS_BYTES = 32 * 1024 * 1024;
  */
 export class LogLibrary implements AsyncDisposable {
   readonly #directory: string;
+  readonly #writes = new PromptWrites();
   readonly #flusher = new LogFlusher();
   readonly #nameFlushes = new Batcher<null, void>(() => flushDirectory(this.#directory));
   /** When an earlier worker was last known to run jobs, in milliseconds since the Unix epoch. */
@@ -76,6 +78,7 @@ export class LogLibrary implements AsyncDisposable {
   create(jobId: string, options: LogWriterOptions): LogWriter {
     return new LogWriter(this.pathOf(jobId), {
       ...options,
+      writes: this.#writes,
       flushName: () => this.flushNames(),
       onGrown: (writer) => this.#flusher.add(writer),
     });

@@ -2,12 +2,16 @@ import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { ReadableLog } from "./readable_log.ts";
 import type { Segment } from "./segment.ts";
-import { decodeRecord } from "./log_format.ts";
+import { decodeRecord, MAX_RECORD_BYTES } from "./log_format.ts";
 import { readFully } from "../files/read_fully.ts";
+import { packedHeader } from "../job/packed_records.ts";
 import type { LogBatch, LogGap, LogStream, StoredRecord } from "../job/types.ts";
 
-/** How much is read from the disk at once, in bytes, unless less is asked for; a batch holds no more. */
-export const READ_BYTES = 256 * 1024;
+/**
+ * How much is read from the disk at once, in bytes, unless less is asked for; a batch holds no more. It is just four of
+ * the largest records, so that nothing is left over of a log that consists of these.
+ */
+export const READ_BYTES = 4 * MAX_RECORD_BYTES;
 
 const EMPTY = new Uint8Array();
 
@@ -48,7 +52,7 @@ export async function* readLog(
       `Invalid offset ${offset}: the log has ${log.endOffset} bytes`,
     );
   }
-  await using reader = new SegmentReader(log, offset, end, turn);
+  await using reader = new SegmentReader(log, { offset, end, streams, turn });
   let begun = false;
   for (;;) {
     signal?.throwIfAborted();
@@ -63,12 +67,12 @@ export async function* readLog(
       await abortable(changed, signal);
       continue;
     }
-    const { gap } = piece;
-    const records = piece.records.filter((record) => streams.has(record.stream));
+    const { records, packed, gap } = piece;
     if (records.length === 0 && gap === null) continue;
     begun = true;
     yield {
       records,
+      packed,
       nextOffset: reader.offset,
       ...(!follow && { endOffset: end }),
       ...(gap !== null && { gap }),
@@ -76,16 +80,30 @@ export async function* readLog(
   }
 }
 
-/** Some records that follow one another, and what was dropped before them. */
-interface Piece {
+/** The records of a piece of a log, of the streams that are wanted. */
+interface Records {
   readonly records: readonly StoredRecord[];
+  readonly packed: Uint8Array<ArrayBuffer>;
+}
+
+/** The same, and what was dropped before them. */
+interface Piece extends Records {
   readonly gap: LogGap | null;
+}
+
+/** What a {@linkcode SegmentReader} reads. */
+interface Range {
+  readonly offset: number;
+  readonly end: number;
+  readonly streams: ReadonlySet<LogStream>;
+  readonly turn: ReadLogOptions["turn"];
 }
 
 /** Walks through the segments of a log up to an offset, one piece at a time. */
 class SegmentReader implements AsyncDisposable {
   readonly #log: ReadableLog;
   readonly #end: number;
+  readonly #streams: ReadonlySet<LogStream>;
   readonly #turn: ReadLogOptions["turn"];
   /** Where the next record begins, counted in bytes of output. */
   offset: number;
@@ -98,9 +116,10 @@ class SegmentReader implements AsyncDisposable {
   /** The bytes read after those: the beginning of a record. */
   #cut = EMPTY;
 
-  constructor(log: ReadableLog, offset: number, end: number, turn: ReadLogOptions["turn"]) {
+  constructor(log: ReadableLog, { offset, end, streams, turn }: Range) {
     this.#log = log;
     this.#end = end;
+    this.#streams = streams;
     this.#turn = turn;
     this.offset = offset;
   }
@@ -110,7 +129,7 @@ class SegmentReader implements AsyncDisposable {
     const from = this.offset;
     for (;;) {
       const gap = this.offset > from ? { from, to: this.offset } : null;
-      const nothing = gap === null ? null : { records: [], gap };
+      const nothing = gap === null ? null : { records: [], packed: EMPTY, gap };
       if (this.offset >= this.#end) return nothing;
       const segment = this.#segment ?? await this.#enter();
       if (segment === null) return nothing;
@@ -120,8 +139,9 @@ class SegmentReader implements AsyncDisposable {
       }
       const available = Math.min(segment.size - this.#position, atMost);
       if (available > 0) {
-        const records = await this.#readRecords(available);
-        if (records.length > 0) return { records, gap };
+        const before = this.offset;
+        const found = await this.#readRecords(available);
+        if (this.offset > before) return { ...found, gap };
         continue;
       }
       if (!this.#log.segments.some(({ start }) => start > segment.start)) return nothing;
@@ -158,7 +178,7 @@ class SegmentReader implements AsyncDisposable {
     this.#segment = null;
   }
 
-  async #readRecords(available: number): Promise<StoredRecord[]> {
+  async #readRecords(available: number): Promise<Records> {
     const file = this.#file;
     if (file === null) throw new TypeError("Cannot read: no segment is open");
     const buffer = new Uint8Array(available);
@@ -169,6 +189,7 @@ class SegmentReader implements AsyncDisposable {
     await this.#turn?.();
     const records: StoredRecord[] = [];
     let position = 0;
+    let packedBytes = 0;
     for (;;) {
       const decoded = decodeRecord(filled, position);
       if (decoded === "incomplete") break;
@@ -176,13 +197,17 @@ class SegmentReader implements AsyncDisposable {
       position += decoded.size;
       const record = this.#within(decoded.record);
       if (record === null) continue;
-      records.push(record);
       this.offset = record.offset + record.data.byteLength;
+      if (!this.#streams.has(record.stream)) continue;
+      const data = pack(record, filled, packedBytes);
+      packedBytes = data.byteOffset - filled.byteOffset + data.byteLength;
+      records.push({ ...record, data });
     }
     if (position === 0) throw damaged(this.offset);
     this.#position += position;
-    this.#cut = filled.slice(position);
-    return records;
+    // Whoever waits for more holds none of what was read.
+    this.#cut = position < length ? filled.subarray(position) : EMPTY;
+    return { records, packed: filled.subarray(0, packedBytes) };
   }
 
   /** The part of a record that was asked for: the first may begin too early, the last end too late. */
@@ -194,6 +219,26 @@ class SegmentReader implements AsyncDisposable {
     if (end - begin === data.byteLength) return record;
     return { ...record, offset: offset + begin, data: data.subarray(begin, end) };
   }
+}
+
+/**
+ * Packs a record where it was read, behind those before it. There is always room: packed, a record is smaller than
+ * on the disk.
+ *
+ * @returns where its data is now
+ */
+function pack(
+  record: StoredRecord,
+  into: Uint8Array<ArrayBuffer>,
+  at: number,
+): Uint8Array<ArrayBuffer> {
+  const { data } = record;
+  const header = packedHeader(record, data.byteLength);
+  const dataAt = at + header.byteLength;
+  // First of all, since the header may take the place of its first bytes.
+  into.set(data, dataAt);
+  into.set(header, at);
+  return into.subarray(dataAt, dataAt + data.byteLength);
 }
 
 function damaged(offset: number): JobWorkerError {

@@ -7,7 +7,8 @@ import { settleAll } from "../async/settle_all.ts";
 import { JobLog } from "./job_log.ts";
 import type { Segment } from "./segment.ts";
 import { encodeRecord, MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES } from "./log_format.ts";
-import type { LogLimit, LogStream } from "../job/types.ts";
+import { PromptWrites } from "./prompt_writes.ts";
+import type { LogLimit, LogStream, StoredRecord } from "../job/types.ts";
 
 /** A segment that has reached this size is followed by a new one… */
 const SEGMENT_BYTES = 8 * 1024 * 1024;
@@ -31,6 +32,8 @@ export interface LogWriterOptions {
    * the job waits too, once its pipe is full.
    */
   readonly diskTimeoutMs?: number;
+  /** What writes to the disk: one for all logs on it. */
+  readonly writes?: Pick<PromptWrites, "write">;
   /** Flushes the names of all logs: called once the directory of this one is made. */
   readonly flushName?: () => Promise<void>;
   /** Called each time that there is something to flush. */
@@ -46,13 +49,14 @@ export class LogWriter implements AsyncDisposable {
   readonly #directory: string;
   readonly #limit: LogLimit;
   readonly #diskTimeoutMs: number;
-  /** Allocated with the first record: a job that prints nothing takes no memory. */
+  /** For records that come without room of their own. Allocated with the first one. */
   #buffer = new Uint8Array(0);
   #file: Deno.FsFile | null = null;
   #queue: Promise<void> = Promise.resolve();
   #lastTime = -Infinity;
   /** No record gets a later time than this. */
   #endTime = Infinity;
+  readonly #writes: Pick<PromptWrites, "write">;
   readonly #flushName: () => Promise<void>;
   readonly #onGrown: (writer: LogWriter) => void;
   /** The segments that may not be on the disk completely. */
@@ -71,6 +75,7 @@ export class LogWriter implements AsyncDisposable {
     this.#directory = directory;
     this.#limit = options.limit ?? { bytes: Infinity, policy: "keep_newest" };
     this.#diskTimeoutMs = options.diskTimeoutMs ?? 10_000;
+    this.#writes = options.writes ?? new PromptWrites();
     this.#flushName = options.flushName ?? (() => flushName(directory));
     this.#onGrown = options.onGrown ?? (() => {});
   }
@@ -83,13 +88,23 @@ export class LogWriter implements AsyncDisposable {
   /**
    * Appends what one read from a stream has returned.
    *
+   * @param room for a whole record, if the data are in it at {@linkcode RECORD_DATA_AT}: then they need not be copied.
+   *   It is used until the call settles
    * @throws {LogLimitError} if the log may not grow; what writing throws. The log then ends with its
    *   last whole record.
    */
-  append(stream: LogStream, data: Uint8Array<ArrayBuffer>): Promise<void> {
+  append(
+    stream: LogStream,
+    data: Uint8Array<ArrayBuffer>,
+    room?: Uint8Array<ArrayBuffer>,
+  ): Promise<void> {
     // The wall clock may be set back, but times in a log must not decrease.
     const time = this.#lastTime = Math.max(this.#lastTime, Math.min(Date.now(), this.#endTime));
-    const appended = this.#queue.then(() => this.#write(stream, data, time));
+    const appended = this.#queue.then(() =>
+      room === undefined
+        ? this.#write(stream, data, time)
+        : this.#writeRecord({ stream, data, time }, room)
+    );
     this.#queue = appended.catch(() => {});
     return appended;
   }
@@ -141,22 +156,21 @@ export class LogWriter implements AsyncDisposable {
   }
 
   async #write(stream: LogStream, data: Uint8Array<ArrayBuffer>, time: number): Promise<void> {
+    if (this.#buffer.byteLength === 0) this.#buffer = new Uint8Array(MAX_RECORD_BYTES);
     for (let start = 0; start < data.byteLength; start += MAX_RECORD_DATA_BYTES) {
-      await this.#writeRecord(stream, data.subarray(start, start + MAX_RECORD_DATA_BYTES), time);
+      const piece = data.subarray(start, start + MAX_RECORD_DATA_BYTES);
+      await this.#writeRecord({ stream, data: piece, time }, this.#buffer);
     }
   }
 
   async #writeRecord(
-    stream: LogStream,
-    data: Uint8Array<ArrayBuffer>,
-    time: number,
+    { stream, data, time }: Omit<StoredRecord, "offset">,
+    into: Uint8Array<ArrayBuffer>,
   ): Promise<void> {
     const { log } = this;
-    const record = { offset: log.endOffset, time, stream, data };
-    if (this.#buffer.byteLength === 0) this.#buffer = new Uint8Array(MAX_RECORD_BYTES);
-    const size = encodeRecord(record, log, this.#buffer);
+    const size = encodeRecord({ offset: log.endOffset, time, stream, data }, log, into);
     await this.#makeRoom(size);
-    await this.#whileShort(() => this.#writeBuffer(size));
+    await this.#whileShort(() => this.#writeBytes(into.subarray(0, size)));
     const { stdoutBytes, stderrBytes } = log;
     const length = data.byteLength;
     log.grow(
@@ -180,11 +194,11 @@ export class LogWriter implements AsyncDisposable {
     }
   }
 
-  async #writeBuffer(size: number): Promise<void> {
+  async #writeBytes(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const { file, segment } = await this.#openSegment();
     try {
-      for (let written = 0; written < size;) {
-        written += await file.write(this.#buffer.subarray(written, size));
+      for (let written = 0; written < bytes.byteLength;) {
+        written += await this.#writes.write(file, bytes.subarray(written));
       }
       this.#unflushed.add(segment);
       this.#onGrown(this);

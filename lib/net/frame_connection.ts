@@ -24,7 +24,7 @@ export class FrameConnection implements Disposable {
    * @returns once it is with the operating system; or the connection is broken, which the end of
    *   {@linkcode frames} tells
    */
-  send(head: unknown, parts: readonly Uint8Array[] = []): Promise<void> {
+  send(head: unknown, parts: readonly Uint8Array<ArrayBuffer>[] = []): Promise<void> {
     this.#waiting.push(encodeFrame(head, parts));
     return this.#flushing ??= this.#flush();
   }

@@ -8,6 +8,8 @@
  * @module
  */
 
+import type { SpareBuffers } from "./spare_buffers.ts";
+
 const PREFIX_BYTES = 8;
 
 /** A JSON value together with raw bytes. */
@@ -19,21 +21,23 @@ export interface Frame {
 /** Packs a head and the parts of the bytes, one after the other. */
 export function encodeFrame(
   head: unknown,
-  parts: readonly Uint8Array[] = [],
+  parts: readonly Uint8Array<ArrayBuffer>[] = [],
 ): Uint8Array<ArrayBuffer> {
+  return concat(framePieces(head, parts));
+}
+
+/** The same, without copying what may be large. */
+export function framePieces(
+  head: unknown,
+  parts: readonly Uint8Array<ArrayBuffer>[] = [],
+): Uint8Array<ArrayBuffer>[] {
   const json = new TextEncoder().encode(JSON.stringify(head));
-  const size = parts.reduce((sum, part) => sum + part.byteLength, 0);
-  const frame = new Uint8Array(PREFIX_BYTES + json.byteLength + size);
-  const view = new DataView(frame.buffer);
+  const begin = new Uint8Array(PREFIX_BYTES + json.byteLength);
+  const view = new DataView(begin.buffer);
   view.setUint32(0, json.byteLength, true);
-  view.setUint32(4, size, true);
-  frame.set(json, PREFIX_BYTES);
-  let at = PREFIX_BYTES + json.byteLength;
-  for (const part of parts) {
-    frame.set(part, at);
-    at += part.byteLength;
-  }
-  return frame;
+  view.setUint32(4, parts.reduce((sum, part) => sum + part.byteLength, 0), true);
+  begin.set(json, PREFIX_BYTES);
+  return [begin, ...parts.filter((part) => part.byteLength > 0)];
 }
 
 /**
@@ -45,7 +49,7 @@ export function decodeFrame(buffer: Uint8Array<ArrayBuffer>): Frame {
   if (buffer.byteLength < PREFIX_BYTES || sizeOf(buffer) !== buffer.byteLength) {
     throw new Error(`${buffer.byteLength} bytes are not one frame`);
   }
-  return frameOf(buffer);
+  return frameOf(buffer, buffer.subarray(PREFIX_BYTES));
 }
 
 /**
@@ -69,12 +73,54 @@ export async function* decodeFrames(
       wanted = sizeOf(buffer);
       if (buffer.byteLength < wanted) break;
       await turn?.();
-      yield frameOf(buffer.subarray(0, wanted));
+      yield frameOf(buffer, buffer.subarray(PREFIX_BYTES, wanted));
       buffer = buffer.subarray(wanted);
     }
     rest = [buffer];
     length = buffer.byteLength;
   }
+}
+
+/** Options of {@linkcode readFrames}. */
+export interface ReadFramesOptions {
+  /** Waits before each frame, which may take a while. */
+  readonly turn: () => Promise<void>;
+  /** Where the bytes of frames go. */
+  readonly buffers: SpareBuffers;
+}
+
+/**
+ * Unpacks frames from a stream of bytes, each of which is read to where it stays: reading it in the pieces in which
+ * it arrives takes twice the processor time. A frame is good until the next one is asked for.
+ */
+export async function* readFrames(
+  source: ReadableStream<Uint8Array<ArrayBuffer>>,
+  { turn, buffers }: ReadFramesOptions,
+): AsyncGenerator<Frame, void, undefined> {
+  const reader = source.getReader({ mode: "byob" });
+  try {
+    for (;;) {
+      const prefix = await readExactly(reader, new Uint8Array(PREFIX_BYTES));
+      if (prefix === null) return;
+      const size = sizeOf(prefix) - PREFIX_BYTES;
+      const rest = await readExactly(reader, new Uint8Array(buffers.take(size), 0, size));
+      if (rest === null) return;
+      await turn();
+      yield frameOf(prefix, rest);
+      buffers.give(rest.buffer);
+    }
+  } finally {
+    await reader.cancel();
+  }
+}
+
+/** Fills a buffer, and returns it as it is then, or `null` if nothing more comes. */
+async function readExactly(
+  reader: ReadableStreamBYOBReader,
+  into: Uint8Array<ArrayBuffer>,
+): Promise<Uint8Array<ArrayBuffer> | null> {
+  const { value, done } = await reader.read(into, { min: into.byteLength });
+  return done || value === undefined ? null : value;
 }
 
 function sizeOf(buffer: Uint8Array): number {
@@ -83,12 +129,10 @@ function sizeOf(buffer: Uint8Array): number {
   return PREFIX_BYTES + view.getUint32(0, true) + view.getUint32(4, true);
 }
 
-function frameOf(buffer: Uint8Array<ArrayBuffer>): Frame {
-  const headEnd = PREFIX_BYTES + new DataView(buffer.buffer, buffer.byteOffset).getUint32(0, true);
-  const head: unknown = JSON.parse(
-    new TextDecoder().decode(buffer.subarray(PREFIX_BYTES, headEnd)),
-  );
-  return { head, bytes: buffer.subarray(headEnd) };
+function frameOf(prefix: Uint8Array, rest: Uint8Array<ArrayBuffer>): Frame {
+  const headBytes = new DataView(prefix.buffer, prefix.byteOffset).getUint32(0, true);
+  const head: unknown = JSON.parse(new TextDecoder().decode(rest.subarray(0, headBytes)));
+  return { head, bytes: rest.subarray(headBytes) };
 }
 
 /** As `Buffer.concat()`, without what of Node comes with it: an executor is to be small. */

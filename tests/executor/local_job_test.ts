@@ -13,7 +13,7 @@ import { openLog, type TestLog } from "../log/log_fixture.ts";
 function silentProcess(): { process: Process; end: (status: ExitStatus) => void } {
   const { promise: exit, resolve: end } = Promise.withResolvers<ExitStatus>();
   const empty = () =>
-    new ReadableStream<Uint8Array<ArrayBuffer>>({ start: (controller) => controller.close() });
+    new ReadableStream({ type: "bytes", start: (controller) => controller.close() });
   return { process: { pid: 0, exit, stdin: null, stdout: empty(), stderr: empty() }, end };
 }
 

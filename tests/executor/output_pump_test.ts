@@ -5,12 +5,32 @@ import { FakeTimers } from "../recovery/fake_timers.ts";
 import { textOf } from "../worker/fixture.ts";
 import { openLog, recordsOf } from "../log/log_fixture.ts";
 
-type Pipe = TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>>;
+/** What is written into it can be read as from the pipe of a process. */
+class Pipe {
+  readonly #written: TransformStream<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> =
+    new TransformStream();
+  readonly writable = this.#written.writable;
+  readonly readable: ReadableStream<Uint8Array<ArrayBuffer>>;
+
+  constructor() {
+    const reader = this.#written.readable.getReader();
+    this.readable = new ReadableStream({
+      type: "bytes",
+      async pull(controller) {
+        const { done, value } = await reader.read();
+        if (!done) return controller.enqueue(value);
+        controller.close();
+        controller.byobRequest?.respond(0);
+      },
+      cancel: (reason) => reader.cancel(reason),
+    });
+  }
+}
 
 /** A process that has ended, and the ends of its pipes that it has left to others. */
 function endedProcess(): { process: Process; stdout: Pipe; stderr: Pipe } {
-  const stdout: Pipe = new TransformStream();
-  const stderr: Pipe = new TransformStream();
+  const stdout = new Pipe();
+  const stderr = new Pipe();
   const process = {
     pid: 0,
     stdin: null,

@@ -1,7 +1,9 @@
 import { JobLog } from "../../lib/log/job_log.ts";
 import { readLog, type ReadLogOptions } from "../../lib/log/log_reader.ts";
 import { LogWriter, type LogWriterOptions } from "../../lib/log/log_writer.ts";
+import { unpackRecords } from "../../lib/job/packed_records.ts";
 import type { LogRecord, LogStream } from "../../lib/job/types.ts";
+import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
 import { BOTH, temporaryDirectory } from "../worker/fixture.ts";
 
@@ -36,14 +38,19 @@ export async function write(writer: LogWriter, ...texts: readonly string[]): Pro
   }
 }
 
-/** The records that are in a log from some offset on, or that come until it is closed. */
+/**
+ * The records that are in a log from some offset on, or that come until it is closed; the same in their packed form.
+ */
 export async function recordsOf(
   log: JobLog,
   options: Partial<ReadLogOptions> = {},
 ): Promise<LogRecord[]> {
   const batches = readLog(log, { offset: 0, streams: BOTH, follow: false, ...options });
   const reading = Array.fromAsync(batches);
-  return (await soon(reading, () => "the end of a log")).flatMap(({ records }) => records);
+  return (await soon(reading, () => "the end of a log")).flatMap(({ records, packed }) => {
+    if (packed !== undefined) assert.deepEqual(unpackRecords(packed), records);
+    return records;
+  });
 }
 
 /** Sets the wall clock for as long as it is not disposed of. */

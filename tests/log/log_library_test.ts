@@ -1,5 +1,6 @@
 import { MAX_RECORD_BYTES } from "../../lib/log/log_format.ts";
 import { LogLibrary } from "../../lib/log/log_library.ts";
+import { READ_BYTES } from "../../lib/log/log_reader.ts";
 import { assert } from "../assert.ts";
 import { BOTH, bytesOf, FROM_START, temporaryDirectory, TestWorker } from "../worker/fixture.ts";
 
@@ -10,7 +11,7 @@ Deno.test("LogLibrary.readBytes shares 32 MiB among all readers, of whatever job
   const logs = await LogLibrary.open(`${directory.path}/logs`);
   using readers = new DisposableStack();
   const expected: [count: number, readBytes: number][] = [
-    [0, 256 * KIB],
+    [0, READ_BYTES],
     [128, 256 * KIB],
     [256, 128 * KIB],
     // It is never less than a record, which is read whole.
@@ -25,7 +26,7 @@ Deno.test("LogLibrary.readBytes shares 32 MiB among all readers, of whatever job
     readers.use(logs.countReader(`job ${count % 2}`));
   }
   readers.dispose();
-  assert.equal(logs.readBytes, 256 * KIB, "They have left");
+  assert.equal(logs.readBytes, READ_BYTES, "They have left");
 });
 
 Deno.test("Worker.readLog() hands out smaller batches the more readers there are", async () => {

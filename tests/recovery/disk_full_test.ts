@@ -1,4 +1,5 @@
 import { JobWorkerError } from "../../lib/errors.ts";
+import { PromptWrites } from "../../lib/log/prompt_writes.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { type Job, type StartOptions, Worker, type WorkerOptions } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
@@ -53,13 +54,13 @@ class WorkerOnSmallDisk implements AsyncDisposable {
   }
 }
 
-/** Watches the writes to files until one finds no room. */
+/** Watches the writes to logs until one finds no room. */
 function noRoom(): Disposable & { readonly found: Promise<void> } {
-  const { write } = Deno.FsFile.prototype;
+  const { write } = PromptWrites.prototype;
   const { promise, resolve } = Promise.withResolvers<void>();
-  Deno.FsFile.prototype.write = async function (data) {
+  PromptWrites.prototype.write = async function (file, data) {
     try {
-      return await write.call(this, data);
+      return await write.call(this, file, data);
     } catch (error) {
       resolve();
       throw error;
@@ -68,7 +69,7 @@ function noRoom(): Disposable & { readonly found: Promise<void> } {
   return {
     found: promise,
     [Symbol.dispose]: () => {
-      Deno.FsFile.prototype.write = write;
+      PromptWrites.prototype.write = write;
     },
   };
 }

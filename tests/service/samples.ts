@@ -233,5 +233,11 @@ export async function callWhole<Context>(
 ): Promise<unknown> {
   const request = WHOLE_REQUESTS[method] as never;
   if (!isStream(method)) return await service[method](request, context);
-  return await Array.fromAsync(service[method](request, context) as AsyncIterable<unknown>);
+  return await Array.fromAsync(service[method](request, context) as AsyncIterable<object>, asSaid);
+}
+
+/** An answer without the packed form of what it also says, if it has one. */
+export function asSaid<Answer extends object>(answer: Answer): Answer {
+  const { packed: _, ...said } = answer as Answer & { readonly packed?: unknown };
+  return said as Answer;
 }
