@@ -24,6 +24,8 @@ import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 export interface NetworkFrontOptions extends Omit<GatewayOptions, "socket" | "debug" | "journal"> {
   /** Is told, for the audit trail, of those who are turned away; of a crowd of strangers only of some. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Is called whenever somebody comes, also if they are turned away. */
+  readonly onUsed: () => void;
 }
 
 /** Everything that faces the network: TLS, gRPC and REST over a `JobService`. It runs no program. */
@@ -99,8 +101,12 @@ export class NetworkFront implements AsyncDisposable {
         maxConnections: options.maxConnections,
         maxConnectionsPerAddress: options.maxConnectionsPerAddress,
         slowness: options.slowness,
-        onConnection: (socket, client) => grpc.accept(socket, client),
+        onConnection: (socket, client) => {
+          options.onUsed();
+          grpc.accept(socket, client);
+        },
         onRefused: (refused) => {
+          options.onUsed();
           const onOne = onCrowd[refused.reason];
           if (onOne !== undefined) onOne(refused);
           else if (!isKnown(refused)) onStranger(refused);
@@ -117,6 +123,11 @@ export class NetworkFront implements AsyncDisposable {
   /** Where it listens. */
   get addresses(): GatewayAddresses {
     return { address: this.#listener.address, restAddress: this.#rest?.address ?? null };
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#listener.connections + (this.#rest?.connections ?? 0);
   }
 
   /** Connects to its own ports; throws if one does not answer as it should. */
@@ -200,6 +211,7 @@ async function openRest(
     onFailedLogin,
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
+  const warn = rateLimit(warnOfRefused, REPORTS);
   const descriptor = options.inherited.rest;
   const port = await portOf(address, descriptor, options);
   const listening = RestServer.listen({
@@ -208,11 +220,17 @@ async function openRest(
     reusePort: true,
     descriptor,
     material,
-    answer: app.fetch,
+    answer: (request, env) => {
+      options.onUsed();
+      return app.fetch(request, env);
+    },
     maxConnections: Math.ceil(options.maxConnections / 2),
     maxConnectionsPerAddress: Math.ceil(options.maxConnectionsPerAddress / 2),
     slowness: options.slowness,
-    onRefused: rateLimit(warnOfRefused, REPORTS),
+    onRefused: (refused) => {
+      options.onUsed();
+      warn(refused);
+    },
     onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
   });
   return await listening.catch((error) => {

@@ -156,6 +156,11 @@ export class RestServer implements AsyncDisposable {
     await this.#probe.check(this.#address);
   }
 
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#probe.open;
+  }
+
   /**
    * Accepts no more connections and calls, ends those that only an event would end, and resolves when the
    * last connection is closed, by force if necessary.
