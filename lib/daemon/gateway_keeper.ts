@@ -10,6 +10,7 @@ import { GatewayProcess } from "./gateway_process.ts";
 import { gatewayRights } from "./gateway_user.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 import { retry, type RetryOptions } from "./retry.ts";
+import { withSmallMemory } from "./small_memory.ts";
 
 /** The most by which a slow machine multiplies the usual times. */
 const SLOWEST = 16;
@@ -149,6 +150,7 @@ export class GatewayKeeper implements AsyncDisposable {
     const argv = [
       ...await withoutDescriptors([inherited.grpc, inherited.rest].filter((fd) => fd !== null)),
       ...await gatewayRights(rights, options),
+      ...await withSmallMemory(),
       ...gatewayCommand(options),
     ];
     const gateway = new GatewayProcess({ setsid, argv, onRefused, restoreSocket });
