@@ -1,11 +1,11 @@
 import { findTool } from "../process/tools.ts";
 
 /**
- * Has V8 keep what is new in a small space, and collect garbage for the first time when there are 32 MiB. By itself it
+ * Has V8 keep what is new in a small space, and collect garbage for the first time when there are 8 MiB. By itself it
  * begins with hundreds, so a daemon that has had much to do would hold on to three times what it uses
  * [measured: docs/performance.md]. The task `start` of deno.json says the same for the engine.
  */
-export const V8_FLAGS = "--v8-flags=--max-semi-space-size=2,--initial-old-space-size=32";
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=1,--initial-old-space-size=8";
 
 /**
  * The size from which the C library takes a buffer from the system and gives it back, see mallopt(3); by itself it
