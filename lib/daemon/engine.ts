@@ -17,7 +17,6 @@ import { findGatewayUser } from "./gateway_user.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
 import { isJournal } from "./journal.ts";
-import { JobEngine } from "./job_engine.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 import { reportStart } from "./report_start.ts";
 import { retry, type RetryOptions } from "./retry.ts";
@@ -84,6 +83,8 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     });
   // The directory of a daemon that keeps nothing gets its name later.
   await using ahead = options.dataDir === IN_MEMORY ? null : gatewaysOf(resolve(options.dataDir));
+  // Its code is loaded while theirs is.
+  const { JobEngine } = await import("./job_engine.ts");
   await using engine = await retry(
     () => JobEngine.open(options, home, setsid, descriptors),
     retryOptions,
