@@ -3,7 +3,7 @@ import { findTool } from "../process/tools.ts";
 /**
  * Has V8 keep what is new in a small space, and collect garbage for the first time when there are 8 MiB. By itself it
  * begins with hundreds, so a daemon that has had much to do would hold on to three times what it uses
- * [measured: docs/performance.md]. The task `start` of deno.json says the same for the engine.
+ * [measured]. The task `start` of deno.json says the same for the engine.
  */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=1,--initial-old-space-size=8";
 
