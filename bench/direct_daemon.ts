@@ -29,6 +29,7 @@ const { options } = invocation;
     slowness: 1,
     inherited: { grpc: null, rest: null },
     onRefused: (refusal) => void engine.audit.refuse(refusal),
+    onUsed: () => {},
   });
   const { hostname, port } = front.addresses.address;
   print(`worker-daemon listening on ${hostname}:${port}`);

@@ -14,6 +14,7 @@ import { parseArgs } from "node:util";
 import { messageOf } from "../lib/errors.ts";
 import { StandardOutput } from "../lib/stdio/standard_output.ts";
 import { VERSION } from "../lib/version.ts";
+import { V8_FLAGS } from "../lib/daemon/small_memory.ts";
 import { bundle, commit, deno, type Program, PROGRAMS, ROOT } from "./bundle.ts";
 import { packPayload, writePortable } from "./portable.ts";
 
@@ -65,6 +66,7 @@ const BAKED: Readonly<Record<Program, readonly string[]>> = {
     "--no-prompt",
     // Datagrams for systemd.
     "--unstable-net",
+    V8_FLAGS,
     "--ignore-env",
     "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM,NOTIFY_SOCKET",
     "--allow-read",

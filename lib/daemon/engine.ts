@@ -13,12 +13,11 @@ import type { DaemonProcess } from "./daemon_process.ts";
 import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
-import { GatewayKeeper } from "./gateway_keeper.ts";
 import { findGatewayUser } from "./gateway_user.ts";
+import { GatewaysAhead } from "./gateways_ahead.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
 import { isJournal } from "./journal.ts";
-import { JobEngine } from "./job_engine.ts";
-import type { DaemonOptions } from "../config/options.ts";
+import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 import { reportStart } from "./report_start.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 import { notifySocket, ServiceManager } from "./service_manager.ts";
@@ -48,12 +47,44 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     hasRest: options.restAddress !== null,
   });
   const setsid = await findTool("setsid");
-  const descriptors = await descriptorLimit(setsid);
-  await checkUsers(options, setsid);
-  const { rights, whyRoot } = await findGatewayUser(options, setsid, inherited);
+  const [descriptors, { rights, whyRoot }] = await Promise.all([
+    descriptorLimit(setsid),
+    findGatewayUser(options, setsid, inherited),
+    checkUsers(options, setsid),
+  ]);
   const supervisor = notifySocket(environment);
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
+  const caps = connectionCaps(descriptors);
+  const gatewaysOf = (dataDirectory: string) =>
+    new GatewaysAhead({
+      count: options.gateways,
+      setsid,
+      rights,
+      retryOptions,
+      files: {
+        cert: resolve(options.cert),
+        key: resolve(options.key),
+        ca: resolve(options.ca),
+        denyList: options.denyList && resolve(options.denyList),
+        restAddress: options.restAddress,
+        users: resolve(options.users),
+      },
+      gateway: {
+        ...caps,
+        address: options.address,
+        restAddress: options.restAddress,
+        inherited,
+        publicOrigins: options.publicOrigins,
+        socket: `${dataDirectory}/${ENGINE_SOCKET}`,
+        debug: options.debug,
+        journal,
+      },
+    });
+  // The directory of a daemon that keeps nothing gets its name later.
+  await using ahead = options.dataDir === IN_MEMORY ? null : gatewaysOf(resolve(options.dataDir));
+  // Its code is loaded while theirs is.
+  const { JobEngine } = await import("./job_engine.ts");
   await using engine = await retry(
     () => JobEngine.open(options, home, setsid, descriptors),
     retryOptions,
@@ -89,36 +120,13 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     if (!await abortable(server.restoreSocket(), signal)) return;
     diagnostics.warn("The socket {socket} was removed or replaced: made again", { socket });
   };
-  const caps = connectionCaps(descriptors);
   reportStart(options, {
     ...{ engine, descriptors, maxConnections: caps.maxConnections, maxCalls, whyRoot },
     bindsJobs: await bindsJobs(options, engine.mappedUsers, setsid),
   });
-  await using keeper = await GatewayKeeper.start({
-    count: options.gateways,
-    setsid,
-    rights,
+  await using keeper = await (ahead ?? gatewaysOf(engine.dataDirectory)).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket,
-    retryOptions,
-    files: {
-      cert: resolve(options.cert),
-      key: resolve(options.key),
-      ca: resolve(options.ca),
-      denyList: options.denyList && resolve(options.denyList),
-      restAddress: options.restAddress,
-      users: resolve(options.users),
-    },
-    gateway: {
-      ...caps,
-      address: options.address,
-      restAddress: options.restAddress,
-      inherited,
-      publicOrigins: options.publicOrigins,
-      socket,
-      debug: options.debug,
-      journal,
-    },
   });
   const { address, restAddress } = keeper.addresses;
   const grpc = `listening on ${format(address)}`;

@@ -2,6 +2,7 @@ import { fileURLToPath } from "node:url";
 import { TOOL_DIRECTORIES } from "../process/tools.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
 import { EXECUTOR_ROLE } from "./roles.ts";
+import { V8_FLAGS } from "./small_memory.ts";
 
 /** The program of an executor. The build puts it beside the other programs, under the same name. */
 const EXECUTOR_MAIN: URL = new URL("./executor_main.ts", import.meta.url);
@@ -26,6 +27,7 @@ export function executorCommand(
     "--no-prompt",
     "--cached-only",
     "--ignore-env",
+    V8_FLAGS,
     // It needs no dependency.
     "--no-config",
     "--no-lock",

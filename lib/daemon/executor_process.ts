@@ -8,6 +8,7 @@ import { NO_NEW_PRIVILEGES } from "../process/users.ts";
 import { CLOSE_DESCRIPTORS } from "./close_descriptors.ts";
 import { executorCommand } from "./executor_command.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
+import { withSmallMemory } from "./small_memory.ts";
 
 const START_EXECUTOR = FIND_TOOLS + startExecutorSh + CLOSE_DESCRIPTORS;
 
@@ -36,7 +37,7 @@ export async function startExecutor(
   const limit = executor.settings.newPrivileges || isRoot
     ? []
     : [await findTool("setpriv"), NO_NEW_PRIVILEGES, "--"];
-  const line = [...limit, ...executorCommand(setsid, executor)];
+  const line = [...limit, ...await withSmallMemory(), ...executorCommand(setsid, executor)];
   const child = new Deno.Command(setsid, {
     // It forks, so that the executor is no child of ours: whoever reaps orphans reaps it.
     args: ["--fork", sh, "-c", START_EXECUTOR, "sh", errors, ...line],

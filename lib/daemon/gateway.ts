@@ -12,8 +12,8 @@ import {
   type GatewayReport,
   MAX_COMMAND_CHARACTERS,
 } from "./gateway_protocol.ts";
-import { NetworkFront } from "./network_front.ts";
-import type { Refusal } from "../service/audit.ts";
+import { GatewayUse } from "./gateway_use.ts";
+import { NetworkFront, type NetworkFrontOptions } from "./network_front.ts";
 
 /** The ends of a gateway's conversation with the engine. */
 export interface GatewayPipes {
@@ -35,6 +35,7 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
   await using resources = new AsyncDisposableStack();
   // Nothing reaches an engine that has died; the end of our input tells us that.
   const restoration = new SocketRestoration(() => report({ kind: "unreachable" }).catch(() => {}));
+  const use = new GatewayUse(() => void report({ kind: "used" }).catch(() => {}));
   let front: NetworkFront | null = null;
   for await (const command of decodeLines(pipes.input, commandSchema, MAX_COMMAND_CHARACTERS)) {
     switch (command.kind) {
@@ -44,6 +45,7 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
             await serve(command.options, resources, {
               restoreSocket: () => restoration.ask(),
               onRefused: (refusal) => void report({ kind: "refused", refusal }).catch(() => {}),
+              onUsed: () => use.note(),
             }),
           );
           await report({ kind: "listening", ...front.addresses });
@@ -52,9 +54,12 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
           return 1;
         }
         break;
-      case "ping":
-        await report({ kind: "pong", id: command.id, fault: await faultOf(front) });
+      case "ping": {
+        const fault = await faultOf(front);
+        const isIdle = use.isOver(front?.connections ?? 0);
+        await report({ kind: "pong", id: command.id, fault, isIdle });
         break;
+      }
       case "socket":
         restoration.answer(command.fault);
         break;
@@ -69,9 +74,8 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
 async function serve(
   options: GatewayOptions,
   resources: AsyncDisposableStack,
-  { restoreSocket, onRefused }: {
+  { restoreSocket, ...told }: Pick<NetworkFrontOptions, "onRefused" | "onUsed"> & {
     readonly restoreSocket: () => Promise<void>;
-    readonly onRefused: (refusal: Refusal) => void;
   },
 ): Promise<NetworkFront> {
   await configureDiagnostics(options);
@@ -81,7 +85,7 @@ async function serve(
   const engine = resources.use(new EngineClient(options.socket, { restoreSocket }));
   // A gateway that took over the port without an engine behind it would only turn clients away.
   await engine.reach();
-  return await NetworkFront.open(engine, { ...options, onRefused });
+  return await NetworkFront.open(engine, { ...options, ...told });
 }
 
 function failureOf(error: unknown): GatewayReport {

@@ -5,6 +5,7 @@ import { ENGINE_HOST } from "../engine/client.ts";
 import { type HostPort, LOOPBACK } from "../net/host_port.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 import { GATEWAY_ROLE } from "./roles.ts";
+import { V8_FLAGS } from "./small_memory.ts";
 
 /**
  * The program and arguments of a gateway: this executable in its other role, permitted only to listen where it
@@ -24,6 +25,7 @@ export function gatewayCommand(
     "--no-prompt",
     "--cached-only",
     "--ignore-env",
+    V8_FLAGS,
     // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
     ...BUILD === "source" ? [] : ["--no-config"],
     `--allow-net=${[...net, `${ENGINE_HOST}:80`, `unix:${socket}`].join(",")}`,

@@ -10,6 +10,7 @@ import { GatewayProcess } from "./gateway_process.ts";
 import { gatewayRights } from "./gateway_user.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 import { retry, type RetryOptions } from "./retry.ts";
+import { withSmallMemory } from "./small_memory.ts";
 
 /** The most by which a slow machine multiplies the usual times. */
 const SLOWEST = 16;
@@ -39,7 +40,7 @@ export interface GatewayKeeperOptions {
   readonly retryOptions: RetryOptions;
   /** Is told of everybody whom a gateway turns away. */
   readonly onRefused: (refusal: Refusal) => void;
-  /** Restores the engine's socket if need be: before each gateway starts, and when one cannot reach it. */
+  /** Restores the engine's socket if need be: before each gateway serves, and when one cannot reach it. */
   readonly restoreSocket: () => Promise<void>;
 }
 
@@ -133,30 +134,28 @@ export class GatewayKeeper implements AsyncDisposable {
 
   async #startIn(slowness: number, exclusive: boolean): Promise<GatewayProcess> {
     const { setsid, onRefused, restoreSocket, files, rights } = this.#options;
-    const credentials = await readCredentials(files);
-    if (files.restAddress !== null && credentials.users === null) {
-      diagnostics.warn("No users file {path}: REST answers /health/ only", { path: files.users });
-    }
-    const options = {
-      ...this.#options.gateway,
-      ...this.#addresses,
-      credentials,
-      exclusive,
-      slowness,
-    };
-    await restoreSocket();
-    const { inherited } = options;
+    const first = { ...this.#options.gateway, ...this.#addresses };
+    const { inherited } = first;
     const argv = [
       ...await withoutDescriptors([inherited.grpc, inherited.rest].filter((fd) => fd !== null)),
-      ...await gatewayRights(rights, options),
-      ...gatewayCommand(options),
+      ...await gatewayRights(rights, first),
+      ...await withSmallMemory(),
+      ...gatewayCommand(first),
     ];
     const gateway = new GatewayProcess({ setsid, argv, onRefused, restoreSocket });
     try {
+      // It loads its code meanwhile.
+      await restoreSocket();
+      const credentials = await readCredentials(files);
+      if (files.restAddress !== null && credentials.users === null) {
+        diagnostics.warn("No users file {path}: REST answers /health/ only", { path: files.users });
+      }
+      const options = { ...first, credentials, exclusive, slowness };
       const { address, restAddress } = await gateway.serve(options, this.#closing.signal);
       this.#addresses = { address, restAddress };
       return gateway;
     } catch (error) {
+      gateway.kill("it was not needed");
       await gateway.ended;
       throw error;
     }

@@ -16,6 +16,11 @@ import {
 
 /** How often a gateway's health is checked, and how long it may take to answer. */
 const PING_EVERY_MS = 3_000;
+/**
+ * How often while nobody uses it. It has no work then that it could be stuck in, and no descriptors that could run
+ * out; what is left is that somebody suspends it, or that the whole machine is out of descriptors.
+ */
+const PING_IDLE_EVERY_MS = 60_000;
 const ANSWER_WITHIN_MS = 5_000;
 
 /** How long one that is busy may take on top: it is slow, not stuck, unless it is so for ever. */
@@ -56,6 +61,9 @@ export class GatewayProcess implements AsyncDisposable {
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
   readonly #pongs = new Map<number, (fault: string | null) => void>();
   #lastPing = 0;
+  /** Whether nobody uses it. */
+  #isIdle = false;
+  #resting = new AbortController();
   /** Ends the checks of its health. */
   readonly #unwatched = new AbortController();
   /** Why we killed it. */
@@ -166,7 +174,12 @@ export class GatewayProcess implements AsyncDisposable {
             this.#listening.reject(new JobWorkerError(report.code, report.message));
             break;
           case "pong":
+            this.#isIdle = report.isIdle;
             this.#pongs.get(report.id)?.(report.fault);
+            break;
+          case "used":
+            this.#isIdle = false;
+            this.#resting.abort();
             break;
           case "refused":
             this.#options.onRefused(report.refusal);
@@ -204,6 +217,7 @@ export class GatewayProcess implements AsyncDisposable {
     const { signal } = this.#unwatched;
     try {
       for (;;) {
+        await this.#rest(signal);
         await delay(PING_EVERY_MS, { signal });
         const answer = await this.#check(withinMs);
         // It tells the time by the clock: what it missed while the machine had too much to do is there by now.
@@ -217,6 +231,15 @@ export class GatewayProcess implements AsyncDisposable {
     } catch (error) {
       if (error !== signal.reason) throw error;
     }
+  }
+
+  /** Leaves it alone while it is idle, but not for ever. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    if (!this.#isIdle) return;
+    this.#resting = new AbortController();
+    const either = AbortSignal.any([signal, this.#resting.signal]);
+    await delay(PING_IDLE_EVERY_MS - PING_EVERY_MS, { signal: either })
+      .catch(() => signal.throwIfAborted());
   }
 
   async #check(withinMs: number): Promise<Answer> {

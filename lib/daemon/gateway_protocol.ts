@@ -74,8 +74,18 @@ export const reportSchema = z.discriminatedUnion("kind", [
     restAddress: hostPortSchema.nullable(),
   }),
   z.object({ kind: z.literal("failed"), code: z.enum(FAILURES), message: z.string() }),
-  /** `fault` says why its own port does not answer; `null` if it does. */
-  z.object({ kind: z.literal("pong"), id: z.number(), fault: z.string().nullable() }),
+  /**
+   * `fault` says why its own port does not answer; `null` if it does. It `isIdle` if nobody is connected, and nobody
+   * has come since the last ping: then it says so when somebody comes.
+   */
+  z.object({
+    kind: z.literal("pong"),
+    id: z.number(),
+    fault: z.string().nullable(),
+    isIdle: z.boolean(),
+  }),
+  /** Somebody has come to a gateway that was idle. Not answered. */
+  z.object({ kind: z.literal("used") }),
   /** A call found no engine at the socket. Answered by `socket`. */
   z.object({ kind: z.literal("unreachable") }),
   /** For the audit trail. Not answered. */

@@ -1,17 +1,10 @@
 import { dirname } from "node:path";
-import type { RefusedConnection } from "../auth/admission_control.ts";
-import { PasswordLogin } from "../auth/password_login.ts";
-import type { TlsMaterial } from "../auth/tls_material.ts";
 import { RepeatLimit } from "../async/repeat_limit.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
-import { cannotListen, findFreePort } from "../net/free_port.ts";
+import { messageOf } from "../errors.ts";
 import { GrpcServer } from "../grpc/server.ts";
 import { type RefusedClient, TlsListener } from "../grpc/tls_listener.ts";
-import type { HostPort } from "../net/host_port.ts";
-import { restApp } from "../rest/app.ts";
-import type { FailedLogin } from "../rest/basic_auth.ts";
 import { rateLimit } from "../rest/rate_limit.ts";
-import { hostsOf, RestServer } from "../rest/server.ts";
+import type { RestServer } from "../rest/server.ts";
 import type { Refusal } from "../service/audit.ts";
 import { certsCommand } from "../text/command_hints.ts";
 import type { JobService } from "../service/job_service.ts";
@@ -19,11 +12,14 @@ import { tlsMaterialOf } from "./credentials.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
+import { portOf, REPORTS, warnOfRefused } from "./listening.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
 export interface NetworkFrontOptions extends Omit<GatewayOptions, "socket" | "debug" | "journal"> {
   /** Is told, for the audit trail, of those who are turned away; of a crowd of strangers only of some. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Is called whenever somebody comes, also if they are turned away. */
+  readonly onUsed: () => void;
 }
 
 /** Everything that faces the network: TLS, gRPC and REST over a `JobService`. It runs no program. */
@@ -68,9 +64,9 @@ export class NetworkFront implements AsyncDisposable {
       onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
     });
     const closing = { drainTimeoutMs: 0 };
-    const rest = options.restAddress === null
-      ? null
-      : await openRest(service, options.restAddress, { ...options, material }, resources);
+    // Where there is none its code, 4 MB of memory, is not loaded.
+    const rest = options.restAddress === null ? null : await (await import("./rest_front.ts"))
+      .openRest(service, options.restAddress, { ...options, material }, resources);
     // Both at once, because the calls of either may take a while.
     resources.defer(async () => {
       await Promise.all([grpc.close(closing), rest?.close(closing)]);
@@ -99,8 +95,12 @@ export class NetworkFront implements AsyncDisposable {
         maxConnections: options.maxConnections,
         maxConnectionsPerAddress: options.maxConnectionsPerAddress,
         slowness: options.slowness,
-        onConnection: (socket, client) => grpc.accept(socket, client),
+        onConnection: (socket, client) => {
+          options.onUsed();
+          grpc.accept(socket, client);
+        },
         onRefused: (refused) => {
+          options.onUsed();
           const onOne = onCrowd[refused.reason];
           if (onOne !== undefined) onOne(refused);
           else if (!isKnown(refused)) onStranger(refused);
@@ -117,6 +117,11 @@ export class NetworkFront implements AsyncDisposable {
   /** Where it listens. */
   get addresses(): GatewayAddresses {
     return { address: this.#listener.address, restAddress: this.#rest?.address ?? null };
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#listener.connections + (this.#rest?.connections ?? 0);
   }
 
   /** Connects to its own ports; throws if one does not answer as it should. */
@@ -136,18 +141,6 @@ export class NetworkFront implements AsyncDisposable {
   }
 }
 
-/** The port to listen on, after making sure that nobody else does, if it is to be exclusive. */
-async function portOf(
-  address: HostPort,
-  descriptor: number | null,
-  { exclusive }: Pick<NetworkFrontOptions, "exclusive">,
-): Promise<number> {
-  return exclusive && descriptor === null ? await findFreePort(address) : address.port;
-}
-
-/** Even somebody without a certificate can cause these lines, as often as they like. */
-const REPORTS = { max: 20, perMs: 60_000 };
-
 /** Whether a CA of ours has signed the certificate: anybody can make others, any number of them. */
 function isKnown({ reason, fingerprint }: RefusedClient): boolean {
   const signed = [
@@ -162,60 +155,4 @@ function refusalOf(
   unreported: number,
 ): Refusal {
   return { method: "connect", peer, user: "", fingerprint, why: message.slice(0, 512), unreported };
-}
-
-function warnOfRefused(
-  { peer, message, fingerprint }: RefusedConnection & Partial<RefusedClient>,
-  unreported = 0,
-): void {
-  diagnostics.warn("Refused {peer}: {message}", {
-    peer,
-    message,
-    ...(fingerprint && { fingerprint }),
-    ...(unreported > 0 && { unreported }),
-  });
-}
-
-/** Opens REST over HTTPS. Its logins are closed with the resources. */
-async function openRest(
-  service: JobService,
-  address: HostPort,
-  options: NetworkFrontOptions & { readonly material: TlsMaterial },
-  resources: AsyncDisposableStack,
-): Promise<RestServer> {
-  const { material, credentials } = options;
-  const users = new Map(credentials.users?.map((entry) => [entry.user, entry]));
-  const login = resources.use(new PasswordLogin(users));
-  const onFailedLogin = rateLimit<FailedLogin>((failed, unreported) => {
-    const { peer } = failed;
-    const user = failed.user.slice(0, 64);
-    const fields = { user, peer, ...(unreported > 0 && { unreported }) };
-    diagnostics.warn("Failed login of {user} from {peer}", fields);
-    const why = "Unknown user or wrong password";
-    options.onRefused({ method: "login", peer, user, fingerprint: "", why, unreported });
-  }, REPORTS);
-  const app = restApp(service, login, {
-    isOurHost: hostsOf(material.cert),
-    publicOrigins: options.publicOrigins,
-    onFailedLogin,
-    onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
-  });
-  const descriptor = options.inherited.rest;
-  const port = await portOf(address, descriptor, options);
-  const listening = RestServer.listen({
-    hostname: address.hostname,
-    port,
-    reusePort: true,
-    descriptor,
-    material,
-    answer: app.fetch,
-    maxConnections: Math.ceil(options.maxConnections / 2),
-    maxConnectionsPerAddress: Math.ceil(options.maxConnectionsPerAddress / 2),
-    slowness: options.slowness,
-    onRefused: rateLimit(warnOfRefused, REPORTS),
-    onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
-  });
-  return await listening.catch((error) => {
-    throw error instanceof JobWorkerError ? error : cannotListen({ ...address, port }, error);
-  });
 }

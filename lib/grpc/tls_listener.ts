@@ -170,6 +170,11 @@ export class TlsListener implements AsyncDisposable {
     await this.#probe.check(this.#address);
   }
 
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#probe.open;
+  }
+
   /** Stops listening, and drops handshakes that do not finish now. */
   async [Symbol.asyncDispose](): Promise<void> {
     clearTimeout(this.#reverifyTimer);

@@ -29,12 +29,23 @@ export class ListenerProbe {
   /** The number of connections so far, and at the last check. */
   #arrivals = 0;
   #arrivalsSeen = 0;
+  /** The number of connections that are open. */
+  #open = 0;
 
   /** @param slowness see {@linkcode ProbeOptions} */
   constructor(server: Server, slowness = 1) {
     this.#server = server;
     this.#slowness = slowness;
-    server.prependListener("connection", () => this.#arrivals++);
+    server.prependListener("connection", (socket: Socket) => {
+      this.#arrivals++;
+      this.#open++;
+      socket.once("close", () => this.#open--);
+    });
+  }
+
+  /** How many connections are open, ours included. */
+  get open(): number {
+    return this.#open;
   }
 
   /**

@@ -62,6 +62,9 @@ export interface RestServerOptions extends Binding {
   readonly onError: (error: Error) => void;
 }
 
+/** How late the end of a deadline may be noticed; node looks as often even while nobody is connected. */
+const CHECK_DEADLINES_EVERY_MS = 5_000;
+
 /** The most bytes in the head of a request. */
 const MAX_HEADER_BYTES = 16 * 1024;
 
@@ -116,7 +119,7 @@ export class RestServer implements AsyncDisposable {
       headersTimeout: headersMs,
       requestTimeout: requestMs,
       keepAliveTimeout: idleMs,
-      connectionsCheckingInterval: Math.min(headersMs, 1000),
+      connectionsCheckingInterval: Math.min(headersMs, CHECK_DEADLINES_EVERY_MS),
       maxHeaderSize: MAX_HEADER_BYTES,
     });
     admitFirst(this.#server, (socket) => this.#admits(socket));
@@ -154,6 +157,11 @@ export class RestServer implements AsyncDisposable {
    */
   async probe(): Promise<void> {
     await this.#probe.check(this.#address);
+  }
+
+  /** How many connections are open. */
+  get connections(): number {
+    return this.#probe.open;
   }
 
   /**

@@ -1,4 +1,5 @@
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
+import type { EngineSide } from "../../lib/daemon/gateways_ahead.ts";
 import type { GatewayCommand, GatewayOptions } from "../../lib/daemon/gateway_protocol.ts";
 import type { Refusal } from "../../lib/service/audit.ts";
 import { assert } from "../assert.ts";
@@ -8,10 +9,11 @@ import { temporaryDirectory, until } from "../worker/fixture.ts";
 /**
  * Speaks as a gateway does, in the place of setsid(1), and writes down what it is told. To `serve` it
  * answers the first line of `answers`, if that is not empty, and takes that line out, but for the last.
- * It does not drain while there is a file `slow`.
+ * It does not drain while there is a file `slow`. That it is there it says by a file `begun`.
  */
 const GATEWAY = `#!/bin/sh
 cd "\${0%/*}"
+: >begun
 while read -r line; do
   answer=
   case $line in *'"kind":"serve"'*)
@@ -87,7 +89,13 @@ export class TestKeeper implements AsyncDisposable {
   }
 
   async start(options: Partial<GatewayKeeperOptions> = {}): Promise<GatewayKeeper> {
-    this.#keeper = await GatewayKeeper.start({
+    this.#keeper = await GatewayKeeper.start({ ...this.options, ...this.engine, ...options });
+    return this.#keeper;
+  }
+
+  /** How the gateways are started. */
+  get options(): Omit<GatewayKeeperOptions, keyof EngineSide> {
+    return {
       count: 1,
       setsid: `${this.path}/gateway`,
       retryOptions: {
@@ -95,14 +103,18 @@ export class TestKeeper implements AsyncDisposable {
         signal: this.ending.signal,
         again: () => false,
       },
-      onRefused: (refusal) => this.refusals.push(refusal),
-      restoreSocket: () => Promise.resolve(void this.restored++),
       gateway: GATEWAY_OPTIONS,
       files: FILES,
       rights: null,
-      ...options,
-    });
-    return this.#keeper;
+    };
+  }
+
+  /** The engine that they serve. */
+  get engine(): EngineSide {
+    return {
+      onRefused: (refusal) => this.refusals.push(refusal),
+      restoreSocket: () => Promise.resolve(void this.restored++),
+    };
   }
 
   /** What the gateways were told, in order. */

@@ -6,7 +6,8 @@ import { temporaryDirectory } from "../worker/fixture.ts";
 
 /**
  * Answers pings for as long as there is no file `mute`, and lets itself be drained if there is `meek`. It is busy
- * before it answers while there is `busy`, and says what is in `ill`.
+ * before it answers while there is `busy`, and says what is in `ill`. With `idle` nobody uses it, and with `used`
+ * somebody comes just after it has said so.
  */
 const GATEWAY = `#!/bin/sh
 cd "\${0%/*}"
@@ -15,10 +16,12 @@ while read -r line; do
   case $line in
     *'"serve"'*) echo "$1";;
     *'"ping"'*)
-      id=\${line##*:} fault=null
+      id=\${line##*:} fault=null idle=false
       while [ -e busy ]; do :; done
       [ ! -e ill ] || read -r fault <ill
-      [ -e mute ] || echo '{"kind":"pong","fault":'"$fault"',"id":'"$id";;
+      [ ! -e idle ] || idle=true
+      [ -e mute ] || echo '{"kind":"pong","fault":'"$fault"',"isIdle":'$idle',"id":'"$id"
+      [ ! -e used ] || echo '{"kind":"used"}';;
     *'"drain"'*) [ ! -e meek ] || exit 0;;
   esac
 done
@@ -130,6 +133,25 @@ Deno.test("GatewayProcess pings every three seconds, and kills a gateway that is
     assert.equal(gateway.wasUnwell, true);
     assert.equal(timers.pending, 0);
   }
+});
+
+Deno.test("GatewayProcess leaves a gateway that nobody uses alone for a minute, or until somebody comes", async () => {
+  await using test = await Fixture.create("meek", "idle");
+  const { gateway, timers } = test;
+  await gateway.serve(OPTIONS, FOR_EVER);
+  timers.pass(3_000);
+  for (let asked = 1; asked <= 2; asked++) {
+    await test.told("ping", asked);
+    await test.until(() => timers.pending === 1 && timers.next === 57_000);
+    timers.pass(57_000);
+    await test.until(() => timers.pending === 1 && timers.next === 3_000);
+    if (asked === 2) await Deno.writeTextFile(`${test.path}/used`, "");
+    timers.pass(3_000);
+  }
+  await test.told("ping", 3);
+  await test.until(() => timers.pending === 1 && timers.next === 3_000);
+  await gateway.drain(0);
+  assert.equal(timers.pending, 0);
 });
 
 Deno.test("GatewayProcess has patience with a gateway that is busy, and not for ever", async () => {

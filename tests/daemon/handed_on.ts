@@ -114,6 +114,8 @@ GatewayKeeper.start = async (
   told.keeper = { count, setsid, rights };
   told.files = files;
   told.gateway = gateway;
+  // It is called while there is no engine yet, and answers once there is one.
+  await given.restoreSocket();
   timers.pass(10_000);
   // A prune has begun, and the next is due in an hour, or soon after the end of a job.
   await Promise.resolve();

@@ -1,3 +1,6 @@
+import { once } from "node:events";
+import { connect } from "node:net";
+import * as tls from "node:tls";
 import { readCredentials } from "../../lib/daemon/credentials.ts";
 import { NetworkFront, type NetworkFrontOptions } from "../../lib/daemon/network_front.ts";
 import { GrpcServer } from "../../lib/grpc/server.ts";
@@ -13,12 +16,22 @@ import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { basic, JOB } from "../rest/fixture.ts";
 import { fakeService } from "../service/samples.ts";
+import { until } from "../worker/fixture.ts";
 
 const certificates = await TestCertificates.create();
 Deno.test.afterAll(() => certificates[Symbol.asyncDispose]());
 
 const DENIED = "0a".repeat(32);
 const ANYWHERE = { hostname: "127.0.0.1", port: 0 };
+
+/** What REST is told of a client. */
+const ENV = {
+  address: "192.0.2.7",
+  peer: "192.0.2.7:4711",
+  openEnded: () => {},
+  authenticated: () => {},
+  addTrailer: () => {},
+};
 
 /** A network front, and what it has handed on to its two listeners. */
 async function opened(options: Partial<NetworkFrontOptions> = {}) {
@@ -59,6 +72,7 @@ async function opened(options: Partial<NetworkFrontOptions> = {}) {
       exclusive: true,
       slowness: 3,
       onRefused: (refusal) => refusals.push(refusal),
+      onUsed: () => {},
       ...options,
     });
     const [ofGrpc, ofRest] = [grpc[0], rest[0]];
@@ -158,13 +172,7 @@ Deno.test("NetworkFront serves REST to its users, under its public origins, and 
     };
     const body = JSON.stringify({ command: { name: "true" } });
     const request = new Request("https://localhost/v1/jobs", { method: "POST", headers, body });
-    const { status } = await rest.answer(request, {
-      address: "192.0.2.7",
-      peer: "192.0.2.7:4711",
-      openEnded: () => {},
-      authenticated: () => {},
-      addTrailer: () => {},
-    });
+    const { status } = await rest.answer(request, ENV);
     return status;
   };
   assert.ok(await start("correct horse", "https://jobs.example") < 300);
@@ -181,6 +189,40 @@ Deno.test("NetworkFront serves REST to its users, under its public origins, and 
     why: "Unknown user or wrong password",
     unreported: 0,
   }]);
+});
+
+Deno.test("NetworkFront says whenever somebody comes, and how many there are", async () => {
+  let used = 0;
+  const { front, grpc, rest } = await opened({ onUsed: () => used++ });
+  await using _front = front;
+  assert.equal(front.connections, 0);
+  await front.probe();
+  assert.deepEqual([front.connections, used], [0, 0]);
+  const { address, restAddress } = front.addresses;
+  const sockets = [address.port, restAddress?.port ?? 0].map((port) =>
+    connect({ host: "127.0.0.1", port })
+  );
+  await until(() => Promise.resolve(front.connections === 2));
+  assert.equal(used, 0);
+  for (const socket of sockets) socket.destroy();
+  await until(() => Promise.resolve(front.connections === 0));
+  const refused = { peer: "192.0.2.1:4711", message: "" };
+  grpc.onRefused({ ...refused, reason: "too_many_connections", fingerprint: "" });
+  assert.equal(used, 1);
+  rest.onRefused(refused);
+  assert.equal(used, 2);
+  await rest.answer(new Request("https://localhost/health/"), ENV);
+  assert.equal(used, 3);
+  const { cert, key, ca } = await certificates.material("client");
+  const client = tls.connect({
+    ...{ host: "127.0.0.1", port: address.port, servername: "localhost" },
+    ...{ cert, key, ca, ALPNProtocols: ["h2"] },
+  });
+  await until(() => Promise.resolve(used === 4));
+  const closed = once(client, "close");
+  client.destroy();
+  await closed;
+  await until(() => Promise.resolve(front.connections === 0));
 });
 
 Deno.test("NetworkFront.probe() looks at REST, too", async () => {
