@@ -42,7 +42,7 @@ rootTest(
     for (const [name, value] of Object.entries(expected)) {
       assert.equal(fieldOf(status, name), value, name);
     }
-    const known = ["HOME", "DENO_DIR", "XDG_CACHE_HOME"];
+    const known = ["HOME", "DENO_DIR", "XDG_CACHE_HOME", "MALLOC_MMAP_THRESHOLD_"];
     const given = (await Deno.readTextFile(`/proc/${pid}/environ`)).split("\0").filter(Boolean);
     assert.deepEqual(given.filter((text) => !known.includes(text.split("=", 1)[0] ?? "")), []);
     for (const name of ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"]) {
