@@ -1,9 +1,12 @@
 /**
  * Waits until all promises have settled, so that none of their work is still under way.
  *
- * @throws the reason of the first one that was rejected
+ * @returns what they are fulfilled with
+ * @throws the reason of the first of them, in their order, that was rejected
  */
-export async function settleAll(promises: readonly Promise<unknown>[]): Promise<void> {
+export async function settleAll<T extends readonly Promise<unknown>[] | []>(
+  promises: T,
+): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {
   await Promise.allSettled(promises);
-  await Promise.all(promises);
+  return await Promise.all(promises);
 }

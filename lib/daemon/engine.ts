@@ -1,6 +1,7 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { abortable } from "../async/abortable.ts";
+import { settleAll } from "../async/settle_all.ts";
 import { EngineServer } from "../engine/server.ts";
 import { messageOf } from "../errors.ts";
 import { formatHostPort, type HostPort } from "../net/host_port.ts";
@@ -47,10 +48,10 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     hasRest: options.restAddress !== null,
   });
   const setsid = await findTool("setsid");
-  const [descriptors, { rights, whyRoot }] = await Promise.all([
+  const [, descriptors, { rights, whyRoot }] = await settleAll([
+    checkUsers(options, setsid),
     descriptorLimit(setsid),
     findGatewayUser(options, setsid, inherited),
-    checkUsers(options, setsid),
   ]);
   const supervisor = notifySocket(environment);
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });

@@ -175,7 +175,7 @@ export class ActiveJobs implements AsyncDisposable {
     return started;
   }
 
-  async #settle(active: Omit<ActiveJob, "settled">, recorded: Promise<void>): Promise<Job> {
+  async #settle(active: Omit<ActiveJob, "settled">, recorded: Promise<unknown>): Promise<Job> {
     const { store, lost, onChanged, onEnded } = this.#parts;
     const { started, running } = active;
     const outcome = await running.ended;
