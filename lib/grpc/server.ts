@@ -91,6 +91,7 @@ export class GrpcServer implements AsyncDisposable {
       const entry = this.#clients.get(fingerprint);
       if (entry !== undefined && --entry.connections === 0) this.#clients.delete(fingerprint);
     });
+    keepCertificate(socket);
     this.#injector.injectConnection(socket);
   }
 
@@ -139,6 +140,18 @@ export class GrpcServer implements AsyncDisposable {
     }
     return { identity: entry.client.identity, fingerprint, peer: peerOf(call) };
   }
+}
+
+/**
+ * Has a connection say without work which certificate it has, as grpc-js asks with each call. With TLS 1.3 it never
+ * has another, see section 4.1.2 of RFC 8446.
+ */
+function keepCertificate(socket: TLSSocket): void {
+  const certificate = socket.getPeerCertificate();
+  const ask = socket.getPeerCertificate.bind(socket);
+  socket.getPeerCertificate = function getPeerCertificate(detailed?: boolean) {
+    return detailed || socket.destroyed ? ask(detailed) : certificate;
+  } as typeof socket.getPeerCertificate;
 }
 
 function peerOf(call: ConnectedCall): string {
