@@ -24,7 +24,13 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
   auth: { job: "all" },
   service: { job: "all", worker: "all", auth: "all" },
   engine: { job: "all", service: "all", auth: "all" },
-  grpc: { job: "all", "service/methods.ts": "all", service: "types", auth: "all" },
+  grpc: {
+    job: "all",
+    "service/methods.ts": "all",
+    "service/resume.ts": "all",
+    service: "types",
+    auth: "all",
+  },
   // What requests may hold is data, without what acts on them.
   rest: {
     job: "all",
