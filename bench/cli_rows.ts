@@ -18,6 +18,8 @@ export async function benchCli(executables: Executables, directory: string): Pro
   const rows: readonly (readonly [string, readonly string[]])[] = [
     ["worker-cli --version", ["--version"]],
     ["worker-cli status", ["status", jobId]],
+    // The first of them leaves a process behind, which ends soon.
+    ["worker-cli status, connection kept", ["--keep-connection=5s", "status", jobId]],
     ["worker-cli run -- true", ["run", "--", "true"]],
   ];
   for (const [name, args] of rows) {

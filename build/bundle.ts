@@ -59,7 +59,7 @@ export async function bundle(directory: string, build: string): Promise<void> {
       `--outdir=${directory}`,
       ...sources,
     );
-    await loadLater(join(directory, PROGRAMS["worker-cli"].entry));
+    await loadLater(directory);
     for (const module of BY_ADDRESS) {
       const name = module.split("/").at(-1) ?? module;
       await deno(
@@ -78,18 +78,31 @@ export async function bundle(directory: string, build: string): Promise<void> {
 }
 
 /**
- * Has an entry load what it imports by `import()` when it comes to that, and nothing for it before: Deno would read
- * all files that it can tell may be imported, and the bundler imports its own part that loads `node:module`, which
- * takes as long as starting the runtime.
+ * Has the CLI load what it imports by `import()` when it comes to that, and nothing for it before: Deno would read
+ * all files that it can tell may be imported. And the bundler has the entry import its own part that loads
+ * `node:module`, which takes as long as starting the runtime.
+ *
+ * The parts of the daemon may read no files but those that Deno can tell.
  */
-async function loadLater(entry: string): Promise<void> {
-  const code = await Deno.readTextFile(entry);
-  const later = code
-    // The entry's own code takes no names from these, and what it loads later imports them itself.
-    .replaceAll(/^import "\.\/chunk-\w+\.js";\n/gm, "")
-    .replaceAll(/\bimport\(("[^"]+")\)/g, "import(String($1))");
-  await Deno.writeTextFile(entry, later);
+async function loadLater(directory: string): Promise<void> {
+  const { entry } = PROGRAMS["worker-cli"];
+  const code = await Deno.readTextFile(join(directory, entry));
+  const parts = Array.from(code.matchAll(IMPORTED), ([, name = ""]) => JSON.parse(name));
+  // The entry's own code takes no names from these, and what it loads later imports them itself.
+  const alone = code.replaceAll(/^import "\.\/chunk-\w+\.js";\n/gm, "");
+  await Deno.writeTextFile(
+    join(directory, entry),
+    alone.replaceAll(IMPORTED, "import(String($1))"),
+  );
+  for (const part of parts) {
+    const path = join(directory, part);
+    const text = await Deno.readTextFile(path);
+    await Deno.writeTextFile(path, text.replaceAll(IMPORTED, "import(String($1))"));
+  }
 }
+
+/** What is imported when the code comes to it. */
+const IMPORTED = /\bimport\(("[^"]+")\)/g;
 
 /**
  * The import map of the source, with other modules in the place of two: one that tells the build, and one that has

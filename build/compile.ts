@@ -78,10 +78,12 @@ const BAKED: Readonly<Record<Program, readonly string[]>> = {
   "worker-cli": [
     "--no-prompt",
     "--ignore-env",
-    "--allow-env=WORKER_*,NO_COLOR,HOME,XDG_CONFIG_HOME",
+    "--allow-env=WORKER_*,NO_COLOR,HOME,XDG_CONFIG_HOME,XDG_RUNTIME_DIR",
     "--allow-read",
     "--allow-write",
-    "--allow-sys=hostname",
+    // Itself, to keep a connection.
+    "--allow-run=/proc/self/exe",
+    "--allow-sys=hostname,uid",
     "--allow-net",
   ],
 };

@@ -151,5 +151,31 @@ case $line in
     flags=$flags$IFS$more
     ;;
 esac
+# The CLI keeps a connection by a process that is started like this one, and reached by a socket in a
+# directory of the user's own: see lib/cli/kept/place.ts.
+case $name:${WORKER_KEEP_CONNECTION:+ --keep-connection}$line in
+  worker-cli:*" --keep-connection"*)
+    case ${XDG_RUNTIME_DIR-} in
+      /*) kept=$XDG_RUNTIME_DIR/job-worker/connections ;;
+      *) kept=${HOME-}/.cache/job-worker/connections ;;
+    esac
+    case $kept$WORKER_EXECUTABLE in
+      # A flag cannot name such a path: then no connection is kept.
+      *,* | *"$IFS"*) ;;
+      *) flags="$flags$IFS--allow-write=$kept$IFS--allow-run=$WORKER_EXECUTABLE$IFS--allow-sys=uid" ;;
+    esac
+    ;;
+esac
 # shellcheck disable=SC2086
-exec "$dir/deno" run --no-config --no-lock --no-remote --no-npm $flags "$dir/@ENTRY@" "$@"
+set -- "$dir/deno" run --no-config --no-lock --no-remote --no-npm $flags "$dir/@ENTRY@" "$@"
+case $line in
+  " __keep "*)
+    # It stays when its caller has gone, whose pipes and files must not stay open. A POSIX sh can name no
+    # descriptor beyond 9.
+    exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+    # shellcheck disable=SC2016 # For bash.
+    ! command -v bash >/dev/null ||
+      exec bash -c 'for fd in /proc/self/fd/[1-9][0-9]*; do eval "exec ${fd##*/}>&-"; done; exec "$@"' bash "$@"
+    ;;
+esac
+exec "$@"

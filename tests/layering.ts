@@ -24,7 +24,13 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
   auth: { job: "all" },
   service: { job: "all", worker: "all", auth: "all" },
   engine: { job: "all", service: "all", auth: "all" },
-  grpc: { job: "all", "service/methods.ts": "all", service: "types", auth: "all" },
+  grpc: {
+    job: "all",
+    "service/methods.ts": "all",
+    "service/resume.ts": "all",
+    service: "types",
+    auth: "all",
+  },
   // What requests may hold is data, without what acts on them.
   rest: {
     job: "all",
@@ -49,7 +55,14 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     rest: "all",
   },
   // Certificates are made and checked on this side too: with the same code as on the other.
-  cli: { job: "all", "grpc/client.ts": "all", "rest/client.ts": "all", auth: "all" },
+  cli: {
+    job: "all",
+    "service/methods.ts": "all",
+    "service/resume.ts": "all",
+    "grpc/client.ts": "all",
+    "rest/client.ts": "all",
+    auth: "all",
+  },
   "server.ts": { daemon: "all" },
   "cli.ts": { cli: "all" },
 };

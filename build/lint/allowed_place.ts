@@ -7,7 +7,7 @@ export interface Restricted {
 }
 
 export const RESTRICTED: readonly Restricted[] = [
-  { what: "Deno.Command", places: ["lib/process/", "lib/daemon/"] },
+  { what: "Deno.Command", places: ["lib/process/", "lib/daemon/", "lib/cli/kept/start_keeper.ts"] },
   { what: "@grpc", places: ["lib/grpc/"] },
   { what: "hono", places: ["lib/rest/", "lib/engine/"] },
   { what: "node:sqlite", places: ["lib/store/"] },

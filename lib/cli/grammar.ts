@@ -20,6 +20,7 @@ import { defineSignal, defineUpdate } from "./verbs/change.ts";
 import { defineCompletions } from "./verbs/completions.ts";
 import { defineContext } from "./verbs/context.ts";
 import { defineHealth } from "./verbs/health.ts";
+import { defineKeep } from "./verbs/keep.ts";
 import { defineList } from "./verbs/list.ts";
 import { defineLogs } from "./verbs/logs.ts";
 import { defineNewJob } from "./verbs/new_job.ts";
@@ -110,6 +111,7 @@ const VERBS = [
   defineCerts,
   defineContext,
   defineCompletions,
+  defineKeep,
 ] as const;
 
 function programOf(print: (text: string) => void, found: Found): Command {

@@ -19,6 +19,8 @@ export interface Settings {
   readonly cert: string;
   readonly key: string;
   readonly ca: string;
+  /** How long to keep a connection that nobody uses for later calls, in milliseconds; 0: not at all. */
+  readonly keepConnection: number;
   /** Whether to print one JSON value per line instead of text. */
   readonly json: boolean;
   /** Whether to use colours on a terminal. */
@@ -59,7 +61,8 @@ export type Verb =
   | RestVerb
   | ContextVerb
   | CompletionsVerb
-  | CompleteVerb;
+  | CompleteVerb
+  | KeepVerb;
 
 /** The job that `start` and `run` ask for. */
 export interface NewJob {
@@ -281,4 +284,9 @@ export interface CompleteVerb {
   readonly kind: "__complete";
   /** The words after the program's name; the last one is at the cursor. */
   readonly words: readonly string[];
+}
+
+/** What `--keep-connection` starts, see `kept/keeper.ts`; not for people. */
+export interface KeepVerb {
+  readonly kind: "__keep";
 }

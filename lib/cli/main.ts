@@ -66,6 +66,11 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
     if (verb.kind === "rest") return await rest({ io, settings }, verb);
     if (verb.kind === "context") return await context({ io, settings }, verb);
     if (verb.kind === "__complete") return await complete(io, verb);
+    if (verb.kind === "__keep") {
+      const { keep } = await import("./kept/keep.ts");
+      await keep(io, settings);
+      return 0;
+    }
     if (verb.kind === "completions") {
       await printLine(io.stdout, COMPLETION_SCRIPTS[verb.shell]);
       return 0;
@@ -92,7 +97,7 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
 function callDaemon(
   verb: Exclude<
     Invocation["verb"],
-    { kind: "certs" | "rest" | "context" | "completions" | "__complete" }
+    { kind: "certs" | "rest" | "context" | "completions" | "__complete" | "__keep" }
   >,
   context: Context,
 ): Promise<number> {

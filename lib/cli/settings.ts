@@ -7,7 +7,7 @@
 import { invalidArgument, messageOf } from "../errors.ts";
 import type { Environment } from "./environment.ts";
 import type { Settings } from "./invocation.ts";
-import { parseAddress } from "./values.ts";
+import { parseAddress, parseKeepTime } from "./values.ts";
 import { parseSwitch } from "../text/switch.ts";
 
 /** An option of every subcommand. */
@@ -16,7 +16,7 @@ export interface Setting {
   /** The variable that stands in for it. */
   readonly variable: string;
   readonly about: string;
-  readonly read?: (text: string) => string;
+  readonly read?: (text: string) => string | number;
 }
 
 /** The settings. The values in brackets are the defaults. */
@@ -46,6 +46,12 @@ export const SETTINGS = {
     flags: "--context <name>",
     variable: "WORKER_CONTEXT",
     about: "use a daemon remembered by worker-cli context",
+  },
+  keepConnection: {
+    flags: "--keep-connection <duration>",
+    variable: "WORKER_KEEP_CONNECTION",
+    about: "keep the connection for later calls, for this long after each [0s: do not keep it]",
+    read: parseKeepTime,
   },
   json: { flags: "--json", variable: "WORKER_JSON", about: "print JSON, one value per line" },
   color: {
@@ -84,6 +90,7 @@ export function readSettings(given: GivenSettings, environment: Environment): Se
     cert: given.cert ?? variable("cert", path) ?? "certs/client-cert.pem",
     key: given.key ?? variable("key", path) ?? "certs/client-key.pem",
     ca: given.ca ?? variable("ca", path) ?? "certs/ca-cert.pem",
+    keepConnection: given.keepConnection ?? variable("keepConnection", parseKeepTime) ?? 0,
     json: given.json ?? variable("json", parseSwitch) ?? false,
     debug: given.debug ?? variable("debug", parseSwitch) ?? false,
     // NO_COLOR: https://no-color.org

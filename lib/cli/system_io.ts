@@ -1,5 +1,6 @@
 import { fstatSync } from "node:fs";
 import { askPassword } from "../stdio/ask_password.ts";
+import { BUILD } from "../build.ts";
 import { failedPrecondition, JobWorkerError, messageOf } from "../errors.ts";
 import type { Settings } from "./invocation.ts";
 import { type ConnectOptions, Interrupted, type Io, type Output, OutputClosed } from "./io.ts";
@@ -31,9 +32,27 @@ export function systemIo(): Io {
     interrupted,
     interruptedAgain,
     hostNames,
-    connect,
+    connect: async (settings, options) => {
+      const direct = () => connect(settings, options);
+      if (settings.keepConnection === 0) {
+        await giveUp("run");
+        return await direct();
+      }
+      const { connectKept } = await import("./kept/connect_kept.ts");
+      const onNotKept = (why: string) => {
+        // From source, it never is.
+        if (settings.debug || BUILD === "source") {
+          print(`worker-cli: The connection is not kept for later calls: ${why}\n`);
+        }
+      };
+      const surroundings = { environment, connect: direct, onNotKept };
+      const client = await connectKept(settings, options, surroundings);
+      await giveUp("run");
+      return client;
+    },
     connectRest: async (options) => {
-      await giveUpWriting();
+      await giveUp("run");
+      await giveUp("write");
       return new (await import("../rest/client.ts")).RestClient(options);
     },
     askPassword: (question) => askPassword(question, { source: stdin, print, signal: interrupted }),
@@ -110,16 +129,16 @@ function hostNames(): readonly string[] {
 }
 
 /**
- * Talking to a daemon needs no files to be written, but `deno compile` gives that right to all
- * subcommands or to none.
+ * Talking to a daemon needs no files to be written and no programs to be run, but `deno compile` gives these rights
+ * to all subcommands or to none.
  */
-async function giveUpWriting(): Promise<void> {
-  await Deno.permissions.revoke({ name: "write" });
+async function giveUp(name: "run" | "write"): Promise<void> {
+  await Deno.permissions.revoke({ name });
 }
 
 async function connect(settings: Settings, options: ConnectOptions): Promise<JobClient> {
   gatherEntropy();
-  await giveUpWriting();
+  await giveUp("write");
   // Loaded on demand: help and usage errors do not need them.
   const [{ connect }, { loadTlsMaterial }] = await Promise.all([
     import("../grpc/client.ts"),

@@ -127,6 +127,14 @@ function parseDurationUpTo(maxMs: number, text: string): number {
   );
 }
 
+/** The longest time to keep a connection that nobody uses, in milliseconds. */
+const MAX_KEEP_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** How long to keep a connection that nobody uses, in milliseconds. */
+export function parseKeepTime(text: string): number {
+  return parseDurationUpTo(MAX_KEEP_MS, text);
+}
+
 /** How long a job has to end after a stop signal, in milliseconds. */
 export function parseGracePeriod(text: string): number {
   return parseDurationUpTo(MAX_GRACE_PERIOD_MS, text);

@@ -41,6 +41,7 @@ import {
   type StreamMethod,
   type UnaryMethod,
 } from "../service/methods.ts";
+import { RESUME } from "../service/resume.ts";
 import { type CallLimits, streamCall, unaryCall } from "./client_call.ts";
 import { codecOf, wireName } from "./codecs.ts";
 import { type ClientMaterial, endpointOf } from "./endpoint.ts";
@@ -217,28 +218,8 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     request: Brief<StreamLogsRequest, "jobId">,
     options: CallOptions = {},
   ): AsyncGenerator<LogBatch> {
-    let rest: StreamLogsRequest = { streams: [], follow: false, start: FROM_THE_START, ...request };
-    const limits = limitsOf(options);
-    const reconnection = this.#reconnect(limits);
-    while (true) {
-      try {
-        for await (const batch of this.#stream("streamLogs", rest, limits)) {
-          const { nextOffset, endOffset } = batch;
-          reconnection.succeeded();
-          rest = {
-            ...rest,
-            start: { kind: "offset", offset: nextOffset },
-            ...(endOffset !== undefined && { endOffset }),
-          };
-          yield batch;
-          // This is everything, so a connection that breaks now makes no difference.
-          if (batch.finishedJob !== null) return;
-        }
-        return;
-      } catch (error) {
-        await reconnection.recover(error);
-      }
-    }
+    const whole = { streams: [], follow: false, start: FROM_THE_START, ...request };
+    yield* this.#all("streamLogs", whole, options);
   }
 
   /**
@@ -246,19 +227,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
    * again as they are then.
    */
   async *watchJobs(request: WatchJobsRequest, options: CallOptions = {}): AsyncGenerator<Job> {
-    const limits = limitsOf(options);
-    const reconnection = this.#reconnect(limits);
-    while (true) {
-      try {
-        for await (const job of this.#stream("watchJobs", request, limits)) {
-          reconnection.succeeded();
-          yield job;
-        }
-        return;
-      } catch (error) {
-        await reconnection.recover(error);
-      }
-    }
+    yield* this.#all("watchJobs", request, options);
   }
 
   async signalJob(request: SignalJobRequest, options: CallOptions = {}): Promise<Job> {
@@ -292,21 +261,7 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     request: Brief<StreamAuditRequest> = {},
     options: CallOptions = {},
   ): AsyncGenerator<AuditBatch> {
-    let rest: StreamAuditRequest = { ...ALL_LINES, ...request };
-    const limits = limitsOf(options);
-    const reconnection = this.#reconnect(limits);
-    while (true) {
-      try {
-        for await (const batch of this.#stream("streamAudit", rest, limits)) {
-          reconnection.succeeded();
-          rest = { ...rest, position: batch.position };
-          yield batch;
-        }
-        return;
-      } catch (error) {
-        await reconnection.recover(error);
-      }
-    }
+    yield* this.#all("streamAudit", { ...ALL_LINES, ...request }, options);
   }
 
   /** Asks whether the daemon is serving. */
@@ -342,6 +297,31 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
         return readAnswer(await unaryCall(this.#channel.client, wireMethod, message, limits));
       } catch (error) {
         if (!METHODS[method].mayRepeat) throw error;
+        await reconnection.recover(error);
+      }
+    }
+  }
+
+  /** Asks for a stream, and after a broken connection for the rest of it. */
+  async *#all<Name extends StreamMethod>(
+    method: Name,
+    request: RequestOf<Name>,
+    options: CallOptions,
+  ): AsyncGenerator<AnswerOf<Name>> {
+    const limits = limitsOf(options);
+    const reconnection = this.#reconnect(limits);
+    for (let rest = request;;) {
+      try {
+        for await (const answer of this.#stream(method, rest, limits)) {
+          reconnection.succeeded();
+          const next = RESUME[method](rest, answer);
+          yield answer;
+          // This is everything, so a connection that breaks now makes no difference.
+          if (next === null) return;
+          rest = next;
+        }
+        return;
+      } catch (error) {
         await reconnection.recover(error);
       }
     }

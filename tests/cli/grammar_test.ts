@@ -11,6 +11,7 @@ const DEFAULTS: Settings = {
   cert: "certs/client-cert.pem",
   key: "certs/client-key.pem",
   ca: "certs/ca-cert.pem",
+  keepConnection: 0,
   json: false,
   color: true,
 };
@@ -55,6 +56,7 @@ Deno.test("parse() takes the common options before and after the subcommand", ()
     ["--cert", "c.pem"],
     ["--key=k.pem"],
     ["--ca", "a.pem"],
+    ["--keep-connection", "10m"],
     ["--json"],
     ["--no-color"],
   ];
@@ -64,6 +66,7 @@ Deno.test("parse() takes the common options before and after the subcommand", ()
     cert: "c.pem",
     key: "k.pem",
     ca: "a.pem",
+    keepConnection: 600_000,
     json: true,
     color: false,
   };
@@ -87,6 +90,7 @@ Deno.test("parse() takes the variables where the command line is silent", () => 
     WORKER_CERT: "c",
     WORKER_KEY: "k",
     WORKER_CA: "a",
+    WORKER_KEEP_CONNECTION: "90s",
     WORKER_JSON: "1",
     WORKER_DEBUG: "true",
     WORKER_NO_COLOR: "yes",
@@ -102,6 +106,7 @@ Deno.test("parse() takes the variables where the command line is silent", () => 
     cert: "c",
     key: "k",
     ca: "a",
+    keepConnection: 90_000,
     json: true,
     color: false,
   });
@@ -109,6 +114,8 @@ Deno.test("parse() takes the variables where the command line is silent", () => 
   assert.deepEqual(settingsOf(["health"], { WORKER_ADDRESS: "", WORKER_JSON: "0" }), DEFAULTS);
   assert.equal(settingsOf(["health"], { NO_COLOR: "1" }).color, false);
   assert.equal(settingsOf(["health"], { NO_COLOR: "" }).color, true);
+  assert.equal(settingsOf(["health", "--keep-connection=0"], variables).keepConnection, 0);
+  assert.match(usageErrorOf(["health", "--keep-connection", "8d"]), /keep-connection.*at most 7d/);
   assert.match(
     usageErrorOf(["health"], { WORKER_ADDRESS: "here" }),
     /^WORKER_ADDRESS: .*host:port/,

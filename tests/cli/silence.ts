@@ -11,7 +11,16 @@ import { Channel } from "../../lib/grpc/channel.ts";
 import { JobWorkerError, messageOf } from "../../lib/errors.ts";
 
 const [cert = "", key = "", ca = ""] = Deno.args;
-const settings = { debug: false, address: "127.0.0.1:1", cert, key, ca, json: false, color: false };
+const settings = {
+  debug: false,
+  address: "127.0.0.1:1",
+  cert,
+  key,
+  ca,
+  keepConnection: 0,
+  json: false,
+  color: false,
+};
 const { connect } = systemIo();
 
 const { now } = Date;

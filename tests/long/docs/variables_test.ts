@@ -101,6 +101,11 @@ function effects(directory: string): Readonly<Record<string, Effect>> {
     WORKER_CERT: { text: "c.pem", see: (set) => settings(set).cert, expected: "c.pem" },
     WORKER_KEY: { text: "k.pem", see: (set) => settings(set).key, expected: "k.pem" },
     WORKER_CA: { text: "ca.pem", see: (set) => settings(set).ca, expected: "ca.pem" },
+    WORKER_KEEP_CONNECTION: {
+      text: "2s",
+      see: (set) => settings(set).keepConnection,
+      expected: 2_000,
+    },
     WORKER_JSON: { text: "1", see: (set) => settings(set).json, expected: true },
     WORKER_DEBUG: { text: "1", see: (set) => settings(set).debug, expected: true },
     WORKER_NO_COLOR: { text: "1", see: (set) => settings(set).color, expected: false },
