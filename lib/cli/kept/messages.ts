@@ -40,7 +40,7 @@ interface ErrorFields {
 
 /** Sends a call or a message; see {@linkcode FrameConnection.send}. */
 export function send(connection: FrameConnection, value: Call | Message): Promise<void> {
-  const parts: Uint8Array[] = [];
+  const parts: Uint8Array<ArrayBuffer>[] = [];
   return connection.send(pack(value, parts), parts);
 }
 

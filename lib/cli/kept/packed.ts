@@ -10,9 +10,10 @@ interface Place {
 }
 
 /** The head for a value; its bytes are added to `parts`. */
-export function pack(value: unknown, parts: Uint8Array[]): unknown {
+export function pack(value: unknown, parts: Uint8Array<ArrayBuffer>[]): unknown {
   if (value instanceof Uint8Array) {
-    parts.push(value);
+    // No bytes of ours are shared between threads.
+    parts.push(value as Uint8Array<ArrayBuffer>);
     return { $bytes: value.byteLength } satisfies Place;
   }
   return mapped(value, (inner) => pack(inner, parts));
