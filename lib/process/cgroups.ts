@@ -1,6 +1,7 @@
 import { JobWorkerError } from "../errors.ts";
 import type { ProcShell } from "./proc_shell.ts";
 import { Batcher } from "../async/batcher.ts";
+import { delay } from "../async/delay.ts";
 import type { JobLimits, JobUsage } from "../job/types.ts";
 
 /** The controller of cgroup v2 that each limit needs. */
@@ -8,6 +9,10 @@ const CONTROLLERS = { memoryBytes: "memory", cpus: "cpu", processes: "pids" } as
 
 /** How the names of cgroups begin that were made before it was known for which job. */
 const SPARE = "spare-";
+
+/** Killed processes take a moment to go. */
+const LOOK_AGAIN_MS = 20;
+const MAX_LOOKS = 100;
 
 /** The period of cpu.max, in microseconds: the kernel's own default. */
 const CPU_PERIOD_US = 100_000;
@@ -93,9 +98,13 @@ export class Cgroups {
     this.#assigned.set(jobId, spare);
   }
 
-  /** Removes a spare cgroup in which no process is any more. */
+  /** Removes a spare cgroup. Whatever its launcher was made to start belongs to no job, and ends. */
   async removeSpare(spare: string): Promise<void> {
-    await this.#removals.add(spare);
+    for (let look = 0; look < MAX_LOOKS; look++) {
+      if ((await this.#removals.add(spare)).has(spare)) return;
+      await this.kill(spare);
+      await delay(LOOK_AGAIN_MS);
+    }
   }
 
   /** Finds the cgroups that earlier executors have assigned to jobs. */

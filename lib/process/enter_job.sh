@@ -6,7 +6,10 @@
 # limits may allow no second process.
 if [ -n "$2" ]; then
   pipes=
-  for fd in 0 1 2; do
+  # What a launcher reads stays ours, or another job of that user could tell it what to become.
+  fds='0 1 2'
+  [ -z "$JOB_ENV_AWAIT" ] || fds='1 2'
+  for fd in $fds; do
     [ ! -p "/proc/self/fd/$fd" ] || pipes="$pipes /proc/self/fd/$fd"
   done
   # Silently where even root may not (CAP_CHOWN): a job can do without.

@@ -23,8 +23,8 @@ const AWAIT_JOB = `eval "$JOB_ENV_AWAIT"; ${EXEC_AS_USER}`;
  * A process that has been started ahead of time: it has the rights of jobs to come, no others, and waits in a session
  * of its own, and in a cgroup where there are cgroups, to be told which program to become.
  *
- * Whatever it is told comes from its standard input, which only we hold, and is read with the rights of the job. It
- * ends when that closes, which it does at the latest when this process ends.
+ * Whatever it is told comes from its standard input, which only we hold and may open, and is read with the rights of
+ * the job. It ends when that closes, which it does at the latest when this process ends.
  */
 export class Launcher {
   readonly #child: Deno.ChildProcess;
@@ -64,16 +64,15 @@ export class Launcher {
   }
 
   /** Has it become a program, for which {@linkcode toldTo} has the words. */
-  become(told: Uint8Array<ArrayBuffer>, { hasInput }: Pick<ProcessSpec, "hasInput">): Process {
+  become(told: Uint8Array<ArrayBuffer>): Process {
     const { pid } = this;
     const { stdin, stdout, stderr } = this.#child;
     this.#isTold = true;
     const writer = stdin.getWriter();
     // If it has just been killed, its exit status says so.
     writer.write(told).catch(() => {});
-    if (hasInput) writer.releaseLock();
-    else writer.close().catch(() => {});
-    return { pid, exit: this.exit, stdin: hasInput ? stdin : null, stdout, stderr };
+    writer.close().catch(() => {});
+    return { pid, exit: this.exit, stdin: null, stdout, stderr };
   }
 
   /** Ends it, unless it has become a program. */
@@ -102,12 +101,13 @@ const PLAIN: Pick<ProcessSpec, "umask" | "nice" | "rlimits"> = { umask: "", nice
  * @returns `null` for what a launcher cannot do, or not sooner than another process
  */
 export function toldTo(spec: ProcessSpec, tools: LaunchTools): Uint8Array<ArrayBuffer> | null {
-  if (spec.nice !== 0 || Object.keys(spec.rlimits).length > 0) return null;
+  // The input of a job is a pipe that its user may open.
+  if (spec.hasInput || spec.nice !== 0 || Object.keys(spec.rlimits).length > 0) return null;
   const { variables: { JOB_ID = "", ...variables }, ...counts } = packEnvironment(spec.env);
   const args = programWords(spec, counts, tools);
   const values = Object.values(variables);
   const told = [
-    ...[spec.umask, spec.hasInput ? "1" : "0", JOB_ID],
+    ...[spec.umask, JOB_ID],
     ...[String(values.length), ...values],
     ...[String(args.length), ...args],
   ];

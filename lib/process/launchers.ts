@@ -76,7 +76,7 @@ export class Launchers implements AsyncDisposable {
       signal?.throwIfAborted();
       return null;
     }
-    return waiting.launcher.become(told, spec);
+    return waiting.launcher.become(told);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

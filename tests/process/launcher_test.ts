@@ -1,5 +1,6 @@
 import { Launcher, toldTo } from "../../lib/process/launcher.ts";
 import type { ProcessSpec } from "../../lib/process/process.ts";
+import { rightsOf } from "../../lib/process/users.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
@@ -28,15 +29,11 @@ const WAYS: Readonly<Record<string, Partial<ProcessSpec>>> = {
 };
 
 /** Has a launcher become a program, and waits for its end. */
-async function run(spec: Partial<ProcessSpec>, input?: string) {
-  const whole = { ...SPEC, hasInput: input !== undefined, ...spec };
+async function run(spec: Partial<ProcessSpec>) {
+  const whole = { ...SPEC, ...spec };
   const told = toldTo(whole, TOOLS);
   assert.ok(told, "It can be told that");
-  const process = new Launcher(whole, "", TOOLS).become(told, whole);
-  if (input !== undefined) {
-    assert.ok(process.stdin);
-    await new Blob([input]).stream().pipeTo(process.stdin);
-  }
+  const process = new Launcher(whole, "", TOOLS).become(told);
   const [stdout, stderr, exit] = await Promise.all([
     new Response(process.stdout).text(),
     new Response(process.stderr).text(),
@@ -94,11 +91,6 @@ for (const [how, way] of Object.entries(WAYS)) {
     assert.deepEqual(exit, { code: 7 });
   });
 
-  Deno.test(`A launcher becomes a program ${how} whose input is all that is written to it`, async () => {
-    const input = "-first\n+second\0\n".repeat(10_000);
-    assert.equal((await run({ ...way, ...sh("exec cat") }, input)).stdout, input);
-  });
-
   Deno.test(`A launcher becomes a program ${how} that opens its own output, and fails as others do`, async () => {
     assert.equal((await run({ ...way, ...sh("echo here >/dev/stderr") })).stderr, "here\n");
     const gone = await run({ ...way, workingDirectory: "/no-such-directory" });
@@ -112,6 +104,7 @@ for (const [how, way] of Object.entries(WAYS)) {
 Deno.test("A launcher is not told what another process would do sooner, or it cannot", () => {
   assert.ok(toldTo(SPEC, TOOLS));
   assert.equal(toldTo({ ...SPEC, nice: 1 }, TOOLS), null);
+  assert.equal(toldTo({ ...SPEC, hasInput: true }, TOOLS), null);
   assert.equal(toldTo({ ...SPEC, rlimits: { as: 2 ** 32 } }, TOOLS), null);
   assert.equal(toldTo({ ...SPEC, args: ["a".repeat(3_000)] }, TOOLS), null);
   assert.equal(toldTo({ ...SPEC, env: { A: "a".repeat(3_000) } }, TOOLS), null);
@@ -137,6 +130,14 @@ rootTest(
     assert.deepEqual(names.filter((name) => name !== "").sort(), [
       ...["JOB_ENV_AWAIT", "JOB_ENV_ENTER", "JOB_ENV_EXEC", "JOB_LAUNCHER"],
     ]);
+    // Another job of its user can neither tell it anything nor read what it is told.
+    for (const open of ["exec <", "exec >"]) {
+      const { success } = await new Deno.Command(TOOLS.setpriv, {
+        args: [...rightsOf(NOBODY), "--", TOOLS.sh, "-c", `${open}/proc/${pid}/fd/0`],
+        stderr: "null",
+      }).output();
+      assert.equal(success, false, open);
+    }
     await launcher.end();
     await assert.rejects(statusOf(), Deno.errors.NotFound);
   },
@@ -148,7 +149,7 @@ Deno.test("A launcher that was suspended while it waited goes on, and one that w
   const suspended = new Launcher(SPEC, "", TOOLS);
   Deno.kill(suspended.pid, "SIGSTOP");
   assert.equal(suspended.revive(), true);
-  const process = suspended.become(told, SPEC);
+  const process = suspended.become(told);
   assert.equal(await new Response(process.stdout).text(), "here\n");
   await process.stderr.cancel();
   await process.exit;

@@ -152,3 +152,26 @@ rootTest(
     await assert.rejects(Deno.stat(cgroups.entryOf(jobId)), Deno.errors.NotFound);
   },
 );
+
+rootTest("What a launcher was made to start while it waited ends with it", async () => {
+  await using groups = new ProcessGroups(TOOLS);
+  const cgroups = await Cgroups.find(groups.shell);
+  if (cgroups === null) return;
+  await using launchers = new Launchers({ tools: TOOLS, cgroups, idleMs: 2 ** 30 });
+  for (const id of ["a", "b"]) assert.equal(await launchers.start(id, SPEC), null);
+  await until(() => Promise.resolve(launchers.pids.length === 2));
+  const [pid] = launchers.pids;
+  const spare = await until(async () =>
+    /spare-[0-9a-f-]+$/m.exec(await Deno.readTextFile(`/proc/${pid}/cgroup`))?.[0]
+  );
+  const entry = cgroups.procsOf(spare);
+  const stray = new Deno.Command(TOOLS.sh, {
+    args: ["-c", 'echo 0 >"$1" && exec sleep 1000', "sh", entry],
+  }).spawn();
+  await until(async () => (await Deno.readTextFile(entry)).includes(`${stray.pid}\n`));
+  await launchers[Symbol.asyncDispose]();
+  const isThere = await Deno.stat(entry).then(() => true, () => false);
+  if (isThere) stray.kill();
+  assert.equal((await stray.status).signal, "SIGKILL");
+  assert.equal(isThere, false);
+});
