@@ -100,6 +100,9 @@ export async function prepare(
   };
 }
 
+/** How many processes of ours a job's user may have: two that wait for its next jobs, and one that looks at files. */
+const OUR_PROCESSES = 3;
+
 /** The limits as each process has them by itself; what they cannot express is refused. */
 function rlimitsOf(limits: JobLimits, uid: number): ProcessSpec["rlimits"] {
   const { memoryBytes, cpus, processes } = limits;
@@ -110,7 +113,7 @@ function rlimitsOf(limits: JobLimits, uid: number): ProcessSpec["rlimits"] {
   }
   return {
     ...(memoryBytes === undefined ? {} : { as: memoryBytes }),
-    ...(processes === undefined ? {} : { nproc: processes }),
+    ...(processes === undefined ? {} : { nproc: processes + OUR_PROCESSES }),
   };
 }
 
