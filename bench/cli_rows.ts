@@ -15,8 +15,9 @@ export async function benchCli(executables: Executables, directory: string): Pro
     value: await median([Deno.execPath(), "run", `${directory}/empty.js`]),
     name: "an empty deno run",
   };
+  const version = await median(executables.cliLine(["--version"]));
+  report("worker-cli --version", version, "ms", empty);
   const rows: readonly (readonly [string, readonly string[]])[] = [
-    ["worker-cli --version", ["--version"]],
     ["worker-cli status", ["status", jobId]],
     // The first of them leaves a process behind, which ends soon.
     ["worker-cli status, connection kept", ["--keep-connection=5s", "status", jobId]],
