@@ -8,23 +8,33 @@ import { pssMiB } from "./role_processes.ts";
 
 const JOBS = 20_000;
 const IDLE_MS = 20_000;
+const SETTLED_AFTER_MS = 45_000;
 
 /** What a daemon takes that has nothing to do, to a Deno process that has nothing to do. */
 export async function benchRest(executables: Executables): Promise<void> {
+  await benchIdle(executables);
   await using daemon = await executables.start();
   const empty = { value: await emptyMiB(), name: "an empty deno process" };
-  // It has ended what a start leaves to be done later.
   await delay(5_000);
-  const idle = await idleMs(daemon);
-  report("processor time in 20 s, idle", idle, "ms", { value: IDLE_MS, name: "one processor" });
   const before = await daemon.processes.memoryMiB();
   report("memory at rest", before, "MiB", empty);
   await benchFollowers(daemon);
-  const followed = await daemon.processes.memoryMiB();
   await rate(JOBS, 16, () => runJob(daemon.client));
-  await delay(5_000);
+  await delay(15_000);
   const after = await daemon.processes.memoryMiB();
-  report(`more after ${JOBS} jobs`, after - followed, "MiB", empty);
+  report(`more after ${JOBS} jobs`, after - before, "MiB", empty);
+}
+
+/** The processor time of a daemon that nobody is connected to. */
+async function benchIdle(executables: Executables): Promise<void> {
+  await using daemon = await executables.start();
+  await daemon.client[Symbol.asyncDispose]();
+  // V8 collects the garbage of the start some time after it.
+  await delay(SETTLED_AFTER_MS);
+  const before = await daemon.processes.processorMs();
+  await delay(IDLE_MS);
+  const used = await daemon.processes.processorMs() - before;
+  report("processor time in 20 s, idle", used, "ms", { value: IDLE_MS, name: "one processor" });
 }
 
 async function benchFollowers(daemon: BenchDaemon): Promise<void> {
@@ -34,12 +44,6 @@ async function benchFollowers(daemon: BenchDaemon): Promise<void> {
     value: before,
     name: "without",
   });
-}
-
-async function idleMs({ processes }: BenchDaemon): Promise<number> {
-  const before = await processes.processorMs();
-  await delay(IDLE_MS);
-  return await processes.processorMs() - before;
 }
 
 async function emptyMiB(): Promise<number> {
