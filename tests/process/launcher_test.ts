@@ -4,23 +4,14 @@ import { rightsOf } from "../../lib/process/users.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
+import { NOBODY, SPEC } from "./spec.ts";
 import { TOOLS } from "./tools.ts";
 
-const SPEC: ProcessSpec = {
+const SHELL: ProcessSpec = {
+  ...SPEC,
   program: "/bin/sh",
-  args: [],
   env: { JOB_ID: "id", PATH: "/usr/bin:/bin" },
-  workingDirectory: "/",
-  cgroup: "",
-  umask: "",
-  nice: 0,
-  user: null,
-  rlimits: {},
-  newPrivileges: true,
-  hasInput: false,
 };
-
-const NOBODY = { uid: 65534, gid: 65534 };
 
 /** Whose rights a launcher may have. */
 const WAYS: Readonly<Record<string, Partial<ProcessSpec>>> = {
@@ -30,7 +21,7 @@ const WAYS: Readonly<Record<string, Partial<ProcessSpec>>> = {
 
 /** Has a launcher become a program, and waits for its end. */
 async function run(spec: Partial<ProcessSpec>) {
-  const whole = { ...SPEC, ...spec };
+  const whole = { ...SHELL, ...spec };
   const told = toldTo(whole, TOOLS);
   assert.ok(told, "It can be told that");
   const process = new Launcher(whole, "", TOOLS).become(told);
@@ -102,12 +93,12 @@ for (const [how, way] of Object.entries(WAYS)) {
 }
 
 Deno.test("A launcher is not told what another process would do sooner, or it cannot", () => {
-  assert.ok(toldTo(SPEC, TOOLS));
-  assert.equal(toldTo({ ...SPEC, nice: 1 }, TOOLS), null);
-  assert.equal(toldTo({ ...SPEC, hasInput: true }, TOOLS), null);
-  assert.equal(toldTo({ ...SPEC, rlimits: { as: 2 ** 32 } }, TOOLS), null);
-  assert.equal(toldTo({ ...SPEC, args: ["a".repeat(3_000)] }, TOOLS), null);
-  assert.equal(toldTo({ ...SPEC, env: { A: "a".repeat(3_000) } }, TOOLS), null);
+  assert.ok(toldTo(SHELL, TOOLS));
+  assert.equal(toldTo({ ...SHELL, nice: 1 }, TOOLS), null);
+  assert.equal(toldTo({ ...SHELL, hasInput: true }, TOOLS), null);
+  assert.equal(toldTo({ ...SHELL, rlimits: { as: 2 ** 32 } }, TOOLS), null);
+  assert.equal(toldTo({ ...SHELL, args: ["a".repeat(3_000)] }, TOOLS), null);
+  assert.equal(toldTo({ ...SHELL, env: { A: "a".repeat(3_000) } }, TOOLS), null);
 });
 
 rootTest(
@@ -144,16 +135,16 @@ rootTest(
 );
 
 Deno.test("A launcher that was suspended while it waited goes on, and one that was killed is known to be gone", async () => {
-  const told = toldTo({ ...SPEC, ...sh("echo here") }, TOOLS);
+  const told = toldTo({ ...SHELL, ...sh("echo here") }, TOOLS);
   assert.ok(told);
-  const suspended = new Launcher(SPEC, "", TOOLS);
+  const suspended = new Launcher(SHELL, "", TOOLS);
   Deno.kill(suspended.pid, "SIGSTOP");
   assert.equal(suspended.revive(), true);
   const process = suspended.become(told);
   assert.equal(await new Response(process.stdout).text(), "here\n");
   await process.stderr.cancel();
   await process.exit;
-  const killed = new Launcher(SPEC, "", TOOLS);
+  const killed = new Launcher(SHELL, "", TOOLS);
   Deno.kill(killed.pid, "SIGKILL");
   assert.deepEqual(await killed.exit, { signal: "SIGKILL" });
   assert.equal(killed.revive(), false);

@@ -6,20 +6,13 @@ import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 import { cgroupsIn } from "./cgroup_fixture.ts";
+import { SPEC } from "./spec.ts";
 import { TOOLS } from "./tools.ts";
 
-const SPEC: ProcessSpec = {
+const SHELL: ProcessSpec = {
+  ...SPEC,
   program: "/bin/sh",
   args: ["-c", "cat /proc/self/cgroup"],
-  env: { JOB_ID: "id" },
-  workingDirectory: "/",
-  cgroup: "",
-  umask: "",
-  nice: 0,
-  user: null,
-  rlimits: {},
-  newPrivileges: true,
-  hasInput: false,
 };
 
 /** The output of a process that has ended. */
@@ -36,9 +29,9 @@ async function outputOf(process: Process | null): Promise<string> {
 /** Launchers of which some wait already. */
 async function openLaunchers(idleMs = 2 ** 30): Promise<Launchers> {
   const launchers = new Launchers({ tools: TOOLS, cgroups: null, idleMs });
-  assert.equal(await launchers.start("a", SPEC), null);
+  assert.equal(await launchers.start("a", SHELL), null);
   assert.equal(launchers.pids.length, 0, "A start by itself has none started");
-  assert.equal(await launchers.start("b", SPEC), null);
+  assert.equal(await launchers.start("b", SHELL), null);
   await until(() => Promise.resolve(launchers.pids.length === 2));
   return launchers;
 }
@@ -48,7 +41,7 @@ Deno.test("Launchers are started once jobs come one after the other, and replace
   const pids = new Set<number>();
   for (let job = 0; job < 10; job++) {
     await until(() => Promise.resolve(launchers.pids.length === 2));
-    const process = await launchers.start(`${job}`, SPEC);
+    const process = await launchers.start(`${job}`, SHELL);
     await outputOf(process);
     pids.add(process?.pid ?? 0);
   }
@@ -58,14 +51,14 @@ Deno.test("Launchers are started once jobs come one after the other, and replace
 Deno.test("Launchers end when no job has come for a while", async () => {
   await using launchers = await openLaunchers(300);
   await until(() => Promise.resolve(launchers.pids.length === 0));
-  assert.equal(await launchers.start("c", SPEC), null);
+  assert.equal(await launchers.start("c", SHELL), null);
 });
 
 Deno.test("A launcher that somebody has killed is not used, and leaves nothing", async () => {
   await using launchers = await openLaunchers();
   for (const pid of launchers.pids) Deno.kill(pid, "SIGKILL");
   await until(() => Promise.resolve(launchers.pids.length === 0));
-  assert.equal(await launchers.start("c", SPEC), null);
+  assert.equal(await launchers.start("c", SHELL), null);
   await until(() => Promise.resolve(launchers.pids.length === 2));
 });
 
@@ -80,7 +73,7 @@ Deno.test("A launcher that cannot be started leaves no cgroup, and the start goe
     made++;
     return makeSpare();
   };
-  for (const jobId of ["a", "b"]) assert.equal(await launchers.start(jobId, SPEC), null);
+  for (const jobId of ["a", "b"]) assert.equal(await launchers.start(jobId, SHELL), null);
   await until(() => Promise.resolve(made === 1));
   await launchers[Symbol.asyncDispose]();
   assert.deepEqual(await Array.fromAsync(Deno.readDir(directory.path)), []);
@@ -90,7 +83,7 @@ Deno.test("What is aborted has no process, and ends the launcher that it would h
   await using launchers = await openLaunchers();
   const pids = launchers.pids;
   await assert.rejects(
-    launchers.start("c", SPEC, { signal: AbortSignal.abort(new Error("gone")) }),
+    launchers.start("c", SHELL, { signal: AbortSignal.abort(new Error("gone")) }),
     /gone/,
   );
   const left = await Promise.all(
@@ -103,17 +96,17 @@ rootTest(
   "Launchers are only used for jobs with their rights, and there are four at most",
   async () => {
     await using launchers = await openLaunchers();
-    const kinds = [1, 2, 3].map((id) => ({ ...SPEC, user: { uid: id, gid: id } }));
-    for (const kind of [...kinds, { ...SPEC, user: { uid: 3, gid: 3 }, newPrivileges: false }]) {
+    const kinds = [1, 2, 3].map((id) => ({ ...SHELL, user: { uid: id, gid: id } }));
+    for (const kind of [...kinds, { ...SHELL, user: { uid: 3, gid: 3 }, newPrivileges: false }]) {
       assert.equal(await launchers.start("c", kind), null);
       await until(async () =>
         launchers.pids.length <= 4 && await waitingAs(kind.user.uid, launchers) >= 2
       );
     }
     assert.equal(launchers.pids.length, 4);
-    const dynamic = { ...SPEC, user: { uid: 3, gid: 3, isDynamic: true } };
+    const dynamic = { ...SHELL, user: { uid: 3, gid: 3, isDynamic: true } };
     assert.equal(await launchers.start("d", dynamic), null);
-    const identity = { ...SPEC, user: { uid: 3, gid: 3 }, program: "/usr/bin/id", args: ["-u"] };
+    const identity = { ...SHELL, user: { uid: 3, gid: 3 }, program: "/usr/bin/id", args: ["-u"] };
     assert.equal(await outputOf(await launchers.start("e", identity)), "3\n");
   },
 );
@@ -132,7 +125,7 @@ rootTest(
     if (cgroups === null) return;
     const launchers = new Launchers({ tools: TOOLS, cgroups, idleMs: 2 ** 30 });
     const jobId = crypto.randomUUID();
-    const sleep = { ...SPEC, args: ["-c", "cat /proc/self/cgroup; setsid sleep 1000 & exit"] };
+    const sleep = { ...SHELL, args: ["-c", "cat /proc/self/cgroup; setsid sleep 1000 & exit"] };
     for (const id of ["a", "b"]) assert.equal(await launchers.start(id, sleep), null);
     await until(() => Promise.resolve(launchers.pids.length === 2));
     const process = await launchers.start(jobId, sleep);
@@ -158,7 +151,7 @@ rootTest("What a launcher was made to start while it waited ends with it", async
   const cgroups = await Cgroups.find(groups.shell);
   if (cgroups === null) return;
   await using launchers = new Launchers({ tools: TOOLS, cgroups, idleMs: 2 ** 30 });
-  for (const id of ["a", "b"]) assert.equal(await launchers.start(id, SPEC), null);
+  for (const id of ["a", "b"]) assert.equal(await launchers.start(id, SHELL), null);
   await until(() => Promise.resolve(launchers.pids.length === 2));
   const [pid] = launchers.pids;
   const spare = await until(async () =>

@@ -3,22 +3,8 @@ import { type LaunchTools, type ProcessSpec, startProcess } from "../../lib/proc
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
+import { NOBODY, SPEC } from "./spec.ts";
 import { TOOLS } from "./tools.ts";
-
-const SPEC: Omit<ProcessSpec, "program"> = {
-  args: [],
-  env: { JOB_ID: "id" },
-  workingDirectory: "/",
-  cgroup: "",
-  umask: "",
-  nice: 0,
-  user: null,
-  rlimits: {},
-  newPrivileges: true,
-  hasInput: false,
-};
-
-const NOBODY = { uid: 65534, gid: 65534 };
 
 /** Each set of programs that a start may go through. */
 const WAYS: Readonly<Record<string, Partial<ProcessSpec>>> = {
