@@ -1,5 +1,3 @@
-import { isIPv6 } from "node:net";
-
 /** Where to listen or to connect. */
 export interface HostPort {
   /** A name or an IP address, IPv6 without brackets. */
@@ -12,6 +10,15 @@ export const LOOPBACK: Readonly<Record<string, string>> = {
   "0.0.0.0": "127.0.0.1",
   "::": "::1",
 };
+
+/**
+ * As that of `node:net`, which takes as long to load as the rest of a command line to be read: the address in a URL is
+ * the same, but for a zone, see section 3.2.2 of RFC 3986.
+ */
+export function isIPv6(text: string): boolean {
+  const [, address] = /^([\da-f:.]+)(?:%[\da-z.:-]+)?$/i.exec(text) ?? [];
+  return address !== undefined && URL.canParse(`http://[${address}]/`);
+}
 
 /** `127.0.0.1:8080` or `[::1]:8080`; an IPv4 address from an IPv6 socket is written as IPv4. */
 export function formatHostPort(hostname = "", port = 0): string {

@@ -1,11 +1,14 @@
+import * as net from "node:net";
 import {
   formatHostPort,
   hostPortHint,
+  isIPv6,
   networkOf,
   parseHostPort,
   sourceOf,
 } from "../../lib/net/host_port.ts";
 import { assert } from "../assert.ts";
+import { fc } from "../random.ts";
 
 Deno.test("parseHostPort() reads what formatHostPort() writes", () => {
   for (
@@ -100,4 +103,32 @@ Deno.test("formatHostPort() writes addresses so that they can be pasted", () => 
   assert.equal(formatHostPort("::ffff:10.0.0.1", 80), "10.0.0.1:80");
   assert.equal(formatHostPort("fe80::1", 80), "[fe80::1]:80");
   assert.equal(formatHostPort("worker.example", 80), "worker.example:80");
+});
+
+Deno.test("isIPv6() takes what that of node:net takes", () => {
+  const piece = fc.oneof(
+    ...[fc.ipV6(), fc.ipV4(), fc.stringMatching(/^[0-9a-f]{1,5}$/)],
+    fc.constantFrom(...[
+      "::",
+      ":",
+      "%",
+      "%lo",
+      "%eth0.1",
+      "%e_h",
+      "]",
+      "[",
+      "g",
+      "/",
+      "@",
+      " ",
+      "::ffff:",
+    ]),
+  );
+  fc.assert(
+    fc.property(fc.array(piece, { maxLength: 9 }), fc.constantFrom("", ":"), (pieces, between) => {
+      const text = pieces.join(between);
+      assert.equal(isIPv6(text), net.isIPv6(text), text);
+    }),
+    { numRuns: 2_000 },
+  );
 });
