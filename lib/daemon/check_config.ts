@@ -1,8 +1,8 @@
 import { findTools } from "../process/tools.ts";
 import { checkData } from "./check_data.ts";
-import { checkUsers } from "./check_users.ts";
+import { checkUsers } from "./users/check_users.ts";
 import { readCredentials } from "./credentials.ts";
-import { findGatewayUser } from "./gateway_user.ts";
+import { findGatewayUser } from "./users/gateway_user.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 
 /**

@@ -7,7 +7,7 @@ import { type CredentialFiles, readCredentials } from "./credentials.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { gatewayCommand } from "./gateway_command.ts";
 import { GatewayProcess } from "./gateway_process.ts";
-import { gatewayRights } from "./gateway_user.ts";
+import { gatewayRights } from "./users/gateway_user.ts";
 import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 import { withSmallMemory } from "./small_memory.ts";

@@ -10,7 +10,7 @@ import { flushDirectory } from "../files/flush.ts";
 import { createFile, replaceFile } from "../files/replace_file.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "../config/config_file.ts";
-import { ADD_GATEWAY_USER, GATEWAY_USER } from "./gateway_user.ts";
+import { ADD_GATEWAY_USER, GATEWAY_USER } from "./users/gateway_user.ts";
 import { givenPassword } from "./given_password.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]

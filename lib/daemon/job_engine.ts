@@ -11,7 +11,7 @@ import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { ExecutorKeeper } from "./executor_keeper.ts";
 import { Housekeeping } from "./housekeeping.ts";
-import { JobUsers } from "./job_users.ts";
+import { JobUsers } from "./users/job_users.ts";
 import { runningLimits } from "./running_limits.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { gatewayRights } from "../../../lib/daemon/gateway_user.ts";
+import { gatewayRights } from "../../../lib/daemon/users/gateway_user.ts";
 import { assert } from "../../assert.ts";
 import type { TestCertificates } from "../../certificates.ts";
 import { TestDaemon, type TestDaemonOptions } from "../../end_to_end/daemon.ts";

@@ -1,9 +1,9 @@
-import type { JobUserMap } from "../auth/job_user_map.ts";
-import type { Identity } from "../auth/identity.ts";
-import type { DaemonOptions } from "../config/options.ts";
-import { messageOf } from "../errors.ts";
+import type { JobUserMap } from "../../auth/job_user_map.ts";
+import type { Identity } from "../../auth/identity.ts";
+import type { DaemonOptions } from "../../config/options.ts";
+import { messageOf } from "../../errors.ts";
 import { loadJobUserMap } from "./check_users.ts";
-import { diagnostics } from "./diagnostics.ts";
+import { diagnostics } from "../diagnostics.ts";
 
 /** Which user of the system each owner's jobs run as, by the file of `--job-user-map` as it was last read. */
 export class JobUsers {

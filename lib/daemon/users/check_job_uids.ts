@@ -1,8 +1,8 @@
 import { dirname, resolve } from "node:path";
-import type { DaemonOptions } from "../config/options.ts";
-import { failedPrecondition, pathFaultOf } from "../errors.ts";
-import { fileInfo } from "../files/file_info.ts";
-import type { UidRange } from "../process/dynamic_users.ts";
+import type { DaemonOptions } from "../../config/options.ts";
+import { failedPrecondition, pathFaultOf } from "../../errors.ts";
+import { fileInfo } from "../../files/file_info.ts";
+import type { UidRange } from "../../process/dynamic_users.ts";
 import { getent } from "./getent.ts";
 
 /** Where others may be given ids, too, see subuid(5): in containers of their own they are whoever has them. */

@@ -7,17 +7,17 @@
 
 import { dirname, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { BUILD } from "../build.ts";
-import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
-import { failedPrecondition } from "../errors.ts";
-import { findTool } from "../process/tools.ts";
-import { NO_NEW_PRIVILEGES, type Rights } from "../process/users.ts";
-import { canOpenToGroup } from "./data_directory.ts";
-import type { GatewayOptions } from "./gateway_protocol.ts";
-import type { InheritedSockets } from "./inherited_sockets.ts";
+import { BUILD } from "../../build.ts";
+import { type DaemonOptions, IN_MEMORY } from "../../config/options.ts";
+import { failedPrecondition } from "../../errors.ts";
+import { findTool } from "../../process/tools.ts";
+import { NO_NEW_PRIVILEGES, type Rights } from "../../process/users.ts";
+import { canOpenToGroup } from "../data_directory.ts";
+import type { GatewayOptions } from "../gateway_protocol.ts";
+import type { InheritedSockets } from "../inherited_sockets.ts";
 import { findUsers } from "./getent.ts";
-import { programOutput } from "./program_output.ts";
-import { shellOutput } from "./shell_output.ts";
+import { programOutput } from "../program_output.ts";
+import { shellOutput } from "../shell_output.ts";
 
 /** The user that is taken if it exists and nobody has named another. */
 export const GATEWAY_USER = "job-worker-gateway";

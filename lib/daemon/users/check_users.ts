@@ -1,7 +1,7 @@
-import { JobUserMap } from "../auth/job_user_map.ts";
-import { failedPrecondition, type JobWorkerError } from "../errors.ts";
-import type { DaemonOptions } from "../config/options.ts";
-import type { Rights } from "../process/users.ts";
+import { JobUserMap } from "../../auth/job_user_map.ts";
+import { failedPrecondition, type JobWorkerError } from "../../errors.ts";
+import type { DaemonOptions } from "../../config/options.ts";
+import type { Rights } from "../../process/users.ts";
 import { checkJobUids } from "./check_job_uids.ts";
 import { GATEWAY_USER } from "./gateway_user.ts";
 import { findUsers } from "./getent.ts";

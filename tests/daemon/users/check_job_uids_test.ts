@@ -1,8 +1,8 @@
-import { checkJobUids, whyTaken } from "../../lib/daemon/check_job_uids.ts";
-import { assert } from "../assert.ts";
-import { TOOLS } from "../process/tools.ts";
-import { rootTest } from "../root.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
+import { checkJobUids, whyTaken } from "../../../lib/daemon/users/check_job_uids.ts";
+import { assert } from "../../assert.ts";
+import { TOOLS } from "../../process/tools.ts";
+import { rootTest } from "../../root.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
 
 const OWNERS = {
   users: "root:x:0:0:root:/root:/bin/sh\nbuild:x:2000:2001::/home/build:/bin/sh\n",

@@ -1,8 +1,8 @@
-import { checkUsers } from "../../lib/daemon/check_users.ts";
-import { findGatewayUser, gatewayRights } from "../../lib/daemon/gateway_user.ts";
-import { assert } from "../assert.ts";
-import { rootTest } from "../root.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
+import { checkUsers } from "../../../lib/daemon/users/check_users.ts";
+import { findGatewayUser, gatewayRights } from "../../../lib/daemon/users/gateway_user.ts";
+import { assert } from "../../assert.ts";
+import { rootTest } from "../../root.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
 
 const SETSID = "/usr/bin/setsid";
 

@@ -1,5 +1,5 @@
-import type { Rights } from "../process/users.ts";
-import { shellOutput } from "./shell_output.ts";
+import type { Rights } from "../../process/users.ts";
+import { shellOutput } from "../shell_output.ts";
 
 /** The exit status of getent(1) if there is no entry for one of the keys. */
 const NO_SUCH_KEY = 2;
