@@ -9,6 +9,7 @@ import { keepFileThread } from "../files/file_thread.ts";
 import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
 import { bindsJobs } from "./bound_rights.ts";
+import type { CredentialFiles } from "./credentials.ts";
 import { checkUsers } from "./users/check_users.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
@@ -59,18 +60,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const caps = connectionCaps(descriptors);
   const gatewaysOf = (dataDirectory: string) =>
     new GatewaysAhead({
-      count: options.gateways,
-      setsid,
-      rights,
-      retryOptions,
-      files: {
-        cert: resolve(options.cert),
-        key: resolve(options.key),
-        ca: resolve(options.ca),
-        denyList: options.denyList && resolve(options.denyList),
-        restAddress: options.restAddress,
-        users: resolve(options.users),
-      },
+      ...{ count: options.gateways, setsid, rights, retryOptions, files: filesOf(options) },
       gateway: {
         ...caps,
         address: options.address,
@@ -189,6 +179,17 @@ function connectionCaps(descriptors: number): {
 } {
   const maxConnections = Math.min(4096, Math.max(8, Math.floor((descriptors - 50) / 3)));
   return { maxConnections, maxConnectionsPerAddress: Math.ceil(maxConnections / 2) };
+}
+
+/** The files with what gateways present and accept. */
+function filesOf(options: DaemonOptions): CredentialFiles {
+  const { cert, key, ca, denyList, restAddress, users } = options;
+  return {
+    ...{ cert: resolve(cert), key: resolve(key), ca: resolve(ca) },
+    denyList: denyList && resolve(denyList),
+    restAddress,
+    users: resolve(users),
+  };
 }
 
 function format({ hostname, port }: HostPort): string {
