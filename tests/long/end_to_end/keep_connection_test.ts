@@ -1,9 +1,9 @@
-import { assert } from "../assert.ts";
-import { IS_SOURCE, programLine } from "../programs.ts";
-import { processStat, until } from "../worker/fixture.ts";
-import { sharedDaemon } from "./daemon.ts";
-import { type Finished, TestProcess } from "./process.ts";
-import { TcpProxy } from "./proxy.ts";
+import { assert } from "../../assert.ts";
+import { IS_SOURCE, programLine } from "../../programs.ts";
+import { processStat, until } from "../../worker/fixture.ts";
+import { sharedDaemon } from "../../end_to_end/daemon.ts";
+import { type Finished, TestProcess } from "../../end_to_end/process.ts";
+import { TcpProxy } from "../../end_to_end/proxy.ts";
 
 const daemon = await sharedDaemon();
 
