@@ -85,11 +85,15 @@ Deno.test("A reader that leaves before it has read leaves that to the others", a
   await using test = await openLog();
   await write(test.writer, "one");
   const pieces = new SharedPieces();
-  const turn = Promise.withResolvers<void>();
-  const leaving = follow(test, pieces, { turn: () => turn.promise }).next();
+  const leave = Promise.withResolvers<void>();
+  const turn = async () => {
+    await leave.promise;
+    throw new Error("It has left");
+  };
+  const leaving = follow(test, pieces, { turn }).next();
   const staying = follow(test, pieces);
   const batch = next(staying);
-  turn.reject(new Error("It has left"));
+  leave.resolve();
   assert.match(String(await rejection(leaving)), /It has left/);
   assert.equal(bytesOf((await batch).records).byteLength, 3);
   await staying.return();
