@@ -202,7 +202,7 @@ export interface LogRecord<Stream extends string = LogStream | Unknown> {
 /** A record as the worker has it: its stream is one of the two. */
 export type StoredRecord = LogRecord<LogStream>;
 
-/** Some consecutive records of a log, about 256 KiB at most. */
+/** Some consecutive records of a log, about 256 KiB at most. Other readers may have the same bytes: nobody changes them. */
 export interface LogBatch<Stream extends string = LogStream | Unknown> {
   readonly records: readonly LogRecord<Stream>[];
   /** The same records as `packed_records.ts` has them, if they are at hand. They are the same bytes, not a copy. */

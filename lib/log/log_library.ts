@@ -10,6 +10,7 @@ import { checkReach } from "./log_loss.ts";
 import { READ_BYTES } from "./log_reader.ts";
 import { LogWriter, type LogWriterOptions } from "./log_writer.ts";
 import { PromptWrites } from "./prompt_writes.ts";
+import { type PiecesOfLog, SharedPieces } from "./shared_pieces.ts";
 import type { Job, LogStart } from "../job/types.ts";
 
 /** Where the logs are in the data directory. */
@@ -31,6 +32,7 @@ export class LogLibrary implements AsyncDisposable {
   readonly usedAt: number;
   /** How many readers each log has at this moment, by job id. */
   readonly #readers = new Counts<string>();
+  readonly #pieces = new SharedPieces();
   #readerCount = 0;
 
   private constructor(directory: string, usedAt: number) {
@@ -118,6 +120,7 @@ export class LogLibrary implements AsyncDisposable {
       [Symbol.dispose]: () => {
         this.#readerCount--;
         this.#readers.add(jobId, -1);
+        if (this.#readers.of(jobId) < 2) this.#pieces.drop(jobId);
       },
     };
   }
@@ -129,6 +132,16 @@ export class LogLibrary implements AsyncDisposable {
   get readBytes(): number {
     const share = Math.floor(READERS_BYTES / Math.max(1, this.#readerCount));
     return Math.min(READ_BYTES, Math.max(MAX_RECORD_BYTES, share));
+  }
+
+  /** What the readers of a log share, as soon as there is more than one. */
+  piecesOf(jobId: string): PiecesOfLog {
+    return {
+      at: (place) => this.#pieces.at(jobId, place),
+      share: (place, piece) => {
+        if (this.#readers.of(jobId) > 1) this.#pieces.share(jobId, place, piece);
+      },
+    };
   }
 
   isRead(jobId: string): boolean {

@@ -5,6 +5,7 @@ import type { Segment } from "./segment.ts";
 import { decodeRecord, MAX_RECORD_BYTES } from "./log_format.ts";
 import { readFully } from "../files/read_fully.ts";
 import { packedHeader } from "../job/packed_records.ts";
+import type { Piece, PiecesOfLog } from "./shared_pieces.ts";
 import type { LogBatch, LogGap, LogStream, StoredRecord } from "../job/types.ts";
 
 /**
@@ -26,6 +27,8 @@ export interface ReadLogOptions {
   readonly endOffset?: number;
   /** How much to read at once, asked before each read: at least a whole record; 256 KiB by default. */
   readonly readBytes?: () => number;
+  /** Where followers of the same log find what one of them has read. */
+  readonly shared?: PiecesOfLog;
   /** Waits before each piece of work that takes a while; by default there is no need to. See `Turns`. */
   readonly turn?: () => Promise<void>;
   readonly signal?: AbortSignal;
@@ -42,7 +45,7 @@ export async function* readLog(
   log: ReadableLog,
   options: ReadLogOptions,
 ): AsyncGenerator<Omit<LogBatch<LogStream>, "finishedJob">, void, undefined> {
-  const { offset, follow, readBytes = () => READ_BYTES, turn, signal } = options;
+  const { offset, follow, readBytes = () => READ_BYTES, shared, turn, signal } = options;
   const streams = new Set(options.streams);
   // Otherwise a job that prints faster than its log is read would never let it end.
   const end = follow ? Infinity : Math.min(options.endOffset ?? Infinity, log.endOffset);
@@ -52,7 +55,13 @@ export async function* readLog(
       `Invalid offset ${offset}: the log has ${log.endOffset} bytes`,
     );
   }
-  await using reader = new SegmentReader(log, { offset, end, streams, turn });
+  await using reader = new SegmentReader(log, {
+    offset,
+    end,
+    streams,
+    turn,
+    shared: follow ? shared : undefined,
+  });
   let begun = false;
   for (;;) {
     signal?.throwIfAborted();
@@ -80,14 +89,8 @@ export async function* readLog(
   }
 }
 
-/** The records of a piece of a log, of the streams that are wanted. */
-interface Records {
-  readonly records: readonly StoredRecord[];
-  readonly packed: Uint8Array<ArrayBuffer>;
-}
-
-/** The same, and what was dropped before them. */
-interface Piece extends Records {
+/** The records of a piece, and what was dropped before them. */
+interface Read extends Pick<Piece, "records" | "packed"> {
   readonly gap: LogGap | null;
 }
 
@@ -97,6 +100,7 @@ interface Range {
   readonly end: number;
   readonly streams: ReadonlySet<LogStream>;
   readonly turn: ReadLogOptions["turn"];
+  readonly shared: PiecesOfLog | undefined;
 }
 
 /** Walks through the segments of a log up to an offset, one piece at a time. */
@@ -105,27 +109,33 @@ class SegmentReader implements AsyncDisposable {
   readonly #end: number;
   readonly #streams: ReadonlySet<LogStream>;
   readonly #turn: ReadLogOptions["turn"];
-  /** Where the next record begins, counted in bytes of output. */
+  readonly #shared: PiecesOfLog | undefined;
+  /** What comes next, counted in bytes of output. */
   offset: number;
   #segment: Segment | null = null;
   #file: Deno.FsFile | null = null;
   /** Where the last segment that was read to its end began. */
   #lastStart = -1;
-  /** Bytes of the file that have been decoded. */
+  /** Where the next record begins in the file… */
   #position = 0;
-  /** The bytes read after those: the beginning of a record. */
+  /** …and counted in bytes of output: before what comes next, if that is not all of it. */
+  #recordOffset = 0;
+  /** The beginning of that record, as far as it has been read. */
   #cut = EMPTY;
+  /** Where the file will be read next, unless it is told otherwise. */
+  #filePosition = 0;
 
-  constructor(log: ReadableLog, { offset, end, streams, turn }: Range) {
+  constructor(log: ReadableLog, { offset, end, streams, turn, shared }: Range) {
     this.#log = log;
     this.#end = end;
     this.#streams = streams;
     this.#turn = turn;
+    this.#shared = shared;
     this.offset = offset;
   }
 
   /** What comes next, or `null` if there is nothing at this moment. */
-  async read(atMost: number): Promise<Piece | null> {
+  async read(atMost: number): Promise<Read | null> {
     const from = this.offset;
     for (;;) {
       const gap = this.offset > from ? { from, to: this.offset } : null;
@@ -140,7 +150,7 @@ class SegmentReader implements AsyncDisposable {
       const available = Math.min(segment.size - this.#position, atMost);
       if (available > 0) {
         const before = this.offset;
-        const found = await this.#readRecords(available);
+        const found = await this.#readRecords(segment, available);
         if (this.offset > before) return { ...found, gap };
         continue;
       }
@@ -165,7 +175,8 @@ class SegmentReader implements AsyncDisposable {
       if (file === null) continue;
       this.#file = file;
       this.#segment = segment;
-      this.#position = 0;
+      this.#position = this.#filePosition = 0;
+      this.#recordOffset = segment.start;
       this.#cut = EMPTY;
       return segment;
     }
@@ -178,36 +189,66 @@ class SegmentReader implements AsyncDisposable {
     this.#segment = null;
   }
 
-  async #readRecords(available: number): Promise<Records> {
+  async #readRecords(segment: Segment, available: number): Promise<Piece> {
+    const piece = await this.#takePiece(segment, available);
+    this.#position += piece.fileBytes;
+    this.#recordOffset = piece.nextOffset;
+    this.offset = Math.max(this.offset, Math.min(piece.nextOffset, this.#end));
+    return piece;
+  }
+
+  /** Reads the next piece, unless another reader at the same place has done so. */
+  async #takePiece(segment: Segment, available: number): Promise<Piece> {
+    const shared = this.#shared;
+    if (shared === undefined || this.#recordOffset !== this.offset) {
+      return await this.#readPiece(available);
+    }
+    const place = [segment.start, this.#position, ...this.#streams].join(" ");
+    const others = shared.at(place);
+    // Whoever reads it may leave meanwhile.
+    const found = others === undefined ? null : await others.catch(() => null);
+    if (found === null) {
+      const piece = this.#readPiece(available);
+      shared.share(place, piece);
+      return await piece;
+    }
+    await this.#turn?.();
+    this.#cut = EMPTY;
+    return found;
+  }
+
+  async #readPiece(available: number): Promise<Piece> {
     const file = this.#file;
     if (file === null) throw new TypeError("Cannot read: no segment is open");
     const buffer = new Uint8Array(available);
     buffer.set(this.#cut);
+    const readFrom = this.#position + this.#cut.byteLength;
+    if (this.#filePosition !== readFrom) await file.seek(readFrom, Deno.SeekMode.Start);
     const length = this.#cut.byteLength +
       await readFully(file, buffer.subarray(this.#cut.byteLength));
+    this.#filePosition = this.#position + length;
     const filled = buffer.subarray(0, length);
     await this.#turn?.();
     const records: StoredRecord[] = [];
-    let position = 0;
+    let nextOffset = this.#recordOffset;
+    let fileBytes = 0;
     let packedBytes = 0;
     for (;;) {
-      const decoded = decodeRecord(filled, position);
+      const decoded = decodeRecord(filled, fileBytes);
       if (decoded === "incomplete") break;
-      if (decoded === "invalid") throw damaged(this.offset);
-      position += decoded.size;
+      if (decoded === "invalid") throw damaged(nextOffset);
+      fileBytes += decoded.size;
+      nextOffset = decoded.record.offset + decoded.record.data.byteLength;
       const record = this.#within(decoded.record);
-      if (record === null) continue;
-      this.offset = record.offset + record.data.byteLength;
-      if (!this.#streams.has(record.stream)) continue;
+      if (record === null || !this.#streams.has(record.stream)) continue;
       const data = pack(record, filled, packedBytes);
       packedBytes = data.byteOffset - filled.byteOffset + data.byteLength;
       records.push({ ...record, data });
     }
-    if (position === 0) throw damaged(this.offset);
-    this.#position += position;
+    if (fileBytes === 0) throw damaged(nextOffset);
     // Whoever waits for more holds none of what was read.
-    this.#cut = position < length ? filled.subarray(position) : EMPTY;
-    return { records, packed: filled.subarray(0, packedBytes) };
+    this.#cut = fileBytes < length ? filled.subarray(fileBytes) : EMPTY;
+    return { records, packed: filled.subarray(0, packedBytes), fileBytes, nextOffset };
   }
 
   /** The part of a record that was asked for: the first may begin too early, the last end too late. */

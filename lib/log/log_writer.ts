@@ -15,6 +15,12 @@ const SEGMENT_BYTES = 8 * 1024 * 1024;
 /** …and a full log has at least so many of them, so that dropping one costs little of a small log. */
 const SEGMENTS_IN_LIMIT = 16;
 
+/**
+ * So much is flushed without waiting for the next round of flushes. At the end of a job that has printed much, little
+ * is left to flush, and no flush is so large that those of others wait long behind it.
+ */
+const FLUSH_BYTES = SEGMENT_BYTES;
+
 /** How often to check whether the disk has room again, or there is a descriptor: from, to. */
 const RETRY_MS = { first: 20, last: 500 };
 
@@ -61,8 +67,12 @@ export class LogWriter implements AsyncDisposable {
   readonly #onGrown: (writer: LogWriter) => void;
   /** The segments that may not be on the disk completely. */
   readonly #unflushed = new Set<Segment>();
+  /** Bytes written since a flush was last begun without waiting for the next round. */
+  #unflushedBytes = 0;
   #isNameless = false;
   readonly #flushes = new Batcher<null, void>(() => this.#flush());
+  /** The last flush that was begun without waiting for the next round. */
+  #flushedAhead: Promise<void> = Promise.resolve();
   readonly #broken = Promise.withResolvers<unknown>();
   #fault: unknown;
 
@@ -134,6 +144,7 @@ export class LogWriter implements AsyncDisposable {
   /** Closes the log once what was appended is written. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#queue;
+    await this.#flushedAhead;
     this.#file?.close();
     this.#file = null;
     this.log.close();
@@ -153,6 +164,14 @@ export class LogWriter implements AsyncDisposable {
       this.#broken.resolve(error);
       throw error;
     }
+  }
+
+  #flushAhead(): void {
+    this.#unflushedBytes = 0;
+    // What will be dropped soon had better not be written to the disk at all.
+    if (this.log.segments[0]?.start !== 0) return;
+    // Whoever has to know of a failure is told by `broken`.
+    this.#flushedAhead = this.#flushes.add(null).catch(() => {});
   }
 
   async #write(stream: LogStream, data: Uint8Array<ArrayBuffer>, time: number): Promise<void> {
@@ -202,6 +221,8 @@ export class LogWriter implements AsyncDisposable {
       }
       this.#unflushed.add(segment);
       this.#onGrown(this);
+      this.#unflushedBytes += bytes.byteLength;
+      if (this.#unflushedBytes >= FLUSH_BYTES) this.#flushAhead();
     } catch (error) {
       // No reader looks beyond the last complete record, and the next one will overwrite this one.
       await file.truncate(segment.size);

@@ -58,8 +58,8 @@ export async function* readJobLog(
     end: endOffset,
     ...(turn && { turn }),
   });
-  const readBytes = () => logs.readBytes;
-  for await (const batch of readLog(log, { ...options, offset, endOffset, readBytes })) {
+  const reading = { readBytes: () => logs.readBytes, shared: logs.piecesOf(jobId) };
+  for await (const batch of readLog(log, { ...options, ...reading, offset, endOffset })) {
     yield { ...batch, finishedJob: null };
   }
   const job = toTheEnd ? await wait(jobId, options) : null;

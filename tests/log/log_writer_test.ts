@@ -239,6 +239,34 @@ Deno.test("LogWriter.flush() brings the name of a log to the disk once, however 
   assert.equal(names, 1);
 });
 
+Deno.test("A log that grows by 8 MiB is flushed at once, before it is closed, and not twice", async () => {
+  await using test = await openLog();
+  using flushes = watchFlushes();
+  await test.writer.append("stdout", randomBytes(8 * MIB - MAX_RECORD_DATA_BYTES));
+  assert.equal(flushes.count, 0);
+  await test.writer.append("stdout", randomBytes(MAX_RECORD_DATA_BYTES));
+  await test.writer[Symbol.asyncDispose]();
+  assert.equal(flushes.count, 1);
+  await test.writer.flush();
+  assert.equal(flushes.count, 1);
+});
+
+Deno.test("A log that drops its oldest output is not flushed at once, however fast it grows", async () => {
+  await using test = await openLog({ limit: { bytes: MIB, policy: "keep_newest" } });
+  using flushes = watchFlushes();
+  await test.writer.append("stdout", randomBytes(17 * MIB));
+  await test.writer[Symbol.asyncDispose]();
+  assert.equal(flushes.count, 0);
+});
+
+Deno.test("A log is broken where it cannot be flushed, although nobody has asked for that", async () => {
+  await using test = await openLog();
+  using _flushes = watchFlushes(1);
+  await test.writer.append("stdout", randomBytes(8 * MIB));
+  assert.match(String(await test.writer.broken), /Input\/output error/);
+  assert.match(String(await rejection(test.writer.flush())), /Input\/output error/);
+});
+
 Deno.test("LogFlusher flushes what has grown every two seconds, also what grows while it flushes", async () => {
   using timers = new FakeTimers();
   const flusher = new LogFlusher();

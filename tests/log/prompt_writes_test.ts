@@ -1,40 +1,84 @@
 import { PromptWrites } from "../../lib/log/prompt_writes.ts";
 import { assert } from "../assert.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 
-/** Says who writes: this thread or another one. It takes as long as it is told. */
+/** Says who writes: this thread or another one. Here, it takes as long as it is told. */
 class FakeFile {
+  readonly #timers: FakeTimers;
   readonly written: ("here" | "thread")[] = [];
   takesMs = 0;
+  /** What another thread waits for. */
+  disk = Promise.resolve();
+
+  constructor(timers: FakeTimers) {
+    this.#timers = timers;
+  }
 
   writeSync(bytes: Uint8Array): number {
     this.written.push("here");
-    for (const end = performance.now() + this.takesMs; performance.now() < end;);
+    this.#timers.pass(this.takesMs);
     return bytes.byteLength;
   }
 
-  write(bytes: Uint8Array): Promise<number> {
+  async write(bytes: Uint8Array): Promise<number> {
     this.written.push("thread");
-    return Promise.resolve(bytes.byteLength);
+    await this.disk;
+    return bytes.byteLength;
   }
 }
 
 const BYTES = new Uint8Array(3);
 
-Deno.test("PromptWrites leaves every fourth write to a thread, so that other things have their turn", async () => {
-  const file = new FakeFile();
+Deno.test("PromptWrites leaves writes to another thread after a millisecond, so that other things have their turn", async () => {
+  using timers = new FakeTimers();
+  const file = new FakeFile(timers);
+  file.takesMs = 0.25;
   const writes = new PromptWrites();
-  // One that the machine holds up for longer than a disk may take leaves more of them to a thread.
-  for (let count = 0; count < 12; count++) assert.equal(await writes.write(file, BYTES), 3);
-  for (const at of [3, 7, 11]) assert.equal(file.written[at], "thread");
-  assert.equal(file.written[0], "here");
+  for (let count = 0; count < 10; count++) {
+    assert.equal(await writes.write(file, BYTES), 3);
+    timers.pass(1_000);
+  }
+  const round = [...Array(4).fill("here"), "thread"];
+  assert.deepEqual(file.written, [...round, ...round]);
 });
 
-Deno.test("PromptWrites leaves all writes to a thread after one that was slow, to whichever file", async () => {
-  const [slow, other] = [new FakeFile(), new FakeFile()];
+Deno.test("PromptWrites leaves all writes to another thread until one that it has left there is done", async () => {
+  using timers = new FakeTimers();
+  const [one, other] = [new FakeFile(timers), new FakeFile(timers)];
+  one.takesMs = 2;
+  const disk = Promise.withResolvers<void>();
+  one.disk = other.disk = disk.promise;
+  const writes = new PromptWrites();
+  await writes.write(one, BYTES);
+  const left = [one, other, other].map((file) => writes.write(file, BYTES));
+  disk.resolve();
+  assert.deepEqual(await Promise.all(left), [3, 3, 3]);
+  await writes.write(other, BYTES);
+  assert.deepEqual(one.written, ["here", "thread"]);
+  assert.deepEqual(other.written, ["thread", "thread", "here"]);
+});
+
+Deno.test("PromptWrites goes on without another thread after a write there that failed", async () => {
+  using timers = new FakeTimers();
+  const file = new FakeFile(timers);
+  file.takesMs = 2;
+  const writes = new PromptWrites();
+  await writes.write(file, BYTES);
+  file.disk = Promise.reject(new Error("No space left on device"));
+  await assert.rejects(async () => await writes.write(file, BYTES), /No space left/);
+  await writes.write(file, BYTES);
+  assert.deepEqual(file.written, ["here", "thread", "here"]);
+});
+
+Deno.test("PromptWrites leaves all writes to another thread after one that was slow, to whichever file, for two seconds", async () => {
+  using timers = new FakeTimers();
+  const [slow, other] = [new FakeFile(timers), new FakeFile(timers)];
   slow.takesMs = 20;
   const writes = new PromptWrites();
   await writes.write(slow, BYTES);
   for (let count = 0; count < 6; count++) await writes.write(other, BYTES);
+  timers.pass(2_000);
+  await writes.write(other, BYTES);
   assert.deepEqual(slow.written, ["here"]);
-  assert.deepEqual(other.written, Array(6).fill("thread"));
+  assert.deepEqual(other.written, [...Array(6).fill("thread"), "here"]);
 });
