@@ -22,7 +22,8 @@ import { isJournal } from "./journal.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 import { reportStart } from "./report_start.ts";
 import { retry, type RetryOptions } from "./retry.ts";
-import { notifySocket, ServiceManager } from "./service_manager.ts";
+import { notifySocket } from "./notify_socket.ts";
+import { ServiceManager } from "./service_manager.ts";
 
 /** The signal by which the daemon ends and its jobs go on, for the next one to take up. */
 export const HAND_OVER = "SIGUSR2";
