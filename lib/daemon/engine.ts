@@ -9,7 +9,7 @@ import { keepFileThread } from "../files/file_thread.ts";
 import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
 import { bindsJobs } from "./bound_rights.ts";
-import type { CredentialFiles } from "./credentials.ts";
+import { type CredentialFiles, readCredentials } from "./credentials.ts";
 import { checkUsers } from "./users/check_users.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
@@ -75,8 +75,9 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     });
   // The directory of a daemon that keeps nothing gets its name later.
   await using ahead = options.dataDir === IN_MEMORY ? null : gatewaysOf(resolve(options.dataDir));
-  // Its code is loaded while theirs is.
-  const { JobEngine } = await import("./job_engine.ts");
+  // All of that is loaded while they load their code. The keeper of the gateways would find the same in the files, but
+  // only after the engine has made a data directory.
+  const [{ JobEngine }] = await settleAll([import("./job_engine.ts"), readCredentials(options)]);
   await using engine = await retry(
     () => JobEngine.open(options, home, setsid, descriptors),
     retryOptions,
