@@ -15,6 +15,7 @@ import { REFLECTION, REFLECTION_V1ALPHA } from "./protocol.ts";
 import { reflectionHandlers } from "./reflection.ts";
 import { requestLimits } from "./request_limits.ts";
 import { type ServerCall, ServerCalls } from "./server_call.ts";
+import { writeTogether } from "./write_together.ts";
 
 /** Options of {@linkcode GrpcServer}. */
 export interface GrpcServerOptions {
@@ -86,6 +87,7 @@ export class GrpcServer implements AsyncDisposable {
     this.#callers.set(keptCertificate(socket), { identity, fingerprint, peer: peerOf(socket) });
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
+    writeTogether(socket);
     this.#injector.injectConnection(socket);
   }
 
