@@ -50,7 +50,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     hasRest: options.restAddress !== null,
   });
   const setsid = await findTool("setsid");
-  const [, descriptors, { rights, whyRoot }] = await settleAll([
+  const [jobUserMap, descriptors, { rights, whyRoot }] = await settleAll([
     checkUsers(options, setsid),
     descriptorLimit(setsid),
     findGatewayUser(options, setsid, inherited),
@@ -79,7 +79,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   // only after the engine has made a data directory.
   const [{ JobEngine }] = await settleAll([import("./job_engine.ts"), readCredentials(options)]);
   await using engine = await retry(
-    () => JobEngine.open(options, home, setsid, descriptors),
+    () => JobEngine.open(options, home, setsid, { descriptors, jobUserMap }),
     retryOptions,
   );
   using _fileThread = keepFileThread(engine.dataDirectory);
