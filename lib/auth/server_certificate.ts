@@ -2,7 +2,6 @@ import { failedPrecondition } from "../errors.ts";
 import { MAKE_CERTIFICATES } from "../text/command_hints.ts";
 import { certificatePems } from "./pem.ts";
 import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "./tls_material.ts";
-import { x509 } from "./x509.ts";
 
 /**
  * Loads the TLS material of a daemon. The certificate must be one that clients accept from a server:
@@ -13,6 +12,8 @@ import { x509 } from "./x509.ts";
 export async function loadServerMaterial(paths: TlsPaths): Promise<TlsMaterial> {
   const material = await loadTlsMaterial(paths, "server");
   const [pem = ""] = certificatePems(material.cert);
+  // It takes long to load, and what else a daemon needs at its start can be under way by now.
+  const { x509 } = await import("./x509.ts");
   const purposes = new x509.X509Certificate(pem).getExtension(x509.ExtendedKeyUsageExtension);
   // Without that extension, it is for every use.
   if (purposes?.usages.includes(x509.ExtendedKeyUsage.serverAuth) ?? true) return material;

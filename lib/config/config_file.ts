@@ -11,7 +11,6 @@
  */
 
 import { dirname, resolve } from "node:path";
-import * as z from "../text/zod.ts";
 import { closest } from "../text/closest.ts";
 import { invalidArgument, type JobWorkerError, pathFaultOf } from "../errors.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
@@ -26,16 +25,6 @@ export const CONFIG_NAME = "job-worker.json";
 export const SYSTEM_DIRECTORY = "/etc/job-worker";
 
 const NAMES = OPTION_ROWS.map(({ name }) => name);
-
-const valueSchema = z.union(
-  [z.string(), z.number(), z.boolean(), z.array(z.string())],
-  "must be a text, a number, true or false, or a list of texts",
-);
-
-const schema = z.strictObject(
-  Object.fromEntries(NAMES.map((name) => [name, valueSchema.optional()])),
-  'must be an object: { "option": value, … }',
-);
 
 /**
  * What the command line, the environment and the configuration file say. The file is the one that the others
@@ -77,11 +66,11 @@ export async function readConfigFile(path: string): Promise<OptionFile | null> {
     if (error instanceof Deno.errors.NotFound) return null;
     throw unusable(path, pathFaultOf(error));
   }
-  const { success, data, error } = schema.safeParse(json);
-  if (!success) throw unusable(path, error.issues.map(issueText).join("; "));
+  const faults = faultsOf(json);
+  if (faults.length > 0) throw unusable(path, faults.join("; "));
   const texts = new Map<string, string>();
   for (const { name, placeholder } of OPTION_ROWS) {
-    const value = data[name];
+    const value = Object(json)[name];
     if (value === undefined) continue;
     const text = Array.isArray(value) ? value.join(",") : String(value);
     const isPath = placeholder === "file" || placeholder === "dir";
@@ -90,16 +79,30 @@ export async function readConfigFile(path: string): Promise<OptionFile | null> {
   return { path, texts };
 }
 
-function issueText(issue: z.core.$ZodIssue): string {
-  if (issue.code !== "unrecognized_keys") {
-    const where = issue.path.length > 0 ? `"${issue.path.join(".")}"` : "it";
-    return `${where} ${issue.message}`;
+/**
+ * What is wrong with what is in the file. A schema would say the same, but to load the library takes as long as all
+ * that the executable needs to find its permissions.
+ */
+function faultsOf(json: unknown): string[] {
+  if (typeof json !== "object" || json === null || Array.isArray(json)) {
+    return ['it must be an object: { "option": value, … }'];
   }
-  return issue.keys.map((key) => {
-    const meant = closest(key, NAMES);
-    const advice = meant === null ? "see worker-daemon --help" : `did you mean "${meant}"?`;
-    return `there is no option ${JSON.stringify(key)}: ${advice}`;
-  }).join("; ");
+  const unknown = Object.keys(json).filter((name) => !NAMES.includes(name)).map(unknownText);
+  const wrong = Object.entries(json).filter(([name, value]) =>
+    NAMES.includes(name) && !isValue(value)
+  ).map(([name]) => `"${name}" must be a text, a number, true or false, or a list of texts`);
+  return [...wrong, ...unknown];
+}
+
+function isValue(value: unknown): boolean {
+  return ["string", "number", "boolean"].includes(typeof value) ||
+    Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function unknownText(name: string): string {
+  const meant = closest(name, NAMES);
+  const advice = meant === null ? "see worker-daemon --help" : `did you mean "${meant}"?`;
+  return `there is no option ${JSON.stringify(name)}: ${advice}`;
 }
 
 function unusable(path: string, why: string): JobWorkerError {

@@ -9,7 +9,7 @@ import { keepFileThread } from "../files/file_thread.ts";
 import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
 import { bindsJobs } from "./bound_rights.ts";
-import type { CredentialFiles } from "./credentials.ts";
+import { type CredentialFiles, readCredentials } from "./credentials.ts";
 import { checkUsers } from "./users/check_users.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
@@ -22,7 +22,8 @@ import { isJournal } from "./journal.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 import { reportStart } from "./report_start.ts";
 import { retry, type RetryOptions } from "./retry.ts";
-import { notifySocket, ServiceManager } from "./service_manager.ts";
+import { notifySocket } from "./notify_socket.ts";
+import { ServiceManager } from "./service_manager.ts";
 
 /** The signal by which the daemon ends and its jobs go on, for the next one to take up. */
 export const HAND_OVER = "SIGUSR2";
@@ -49,7 +50,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     hasRest: options.restAddress !== null,
   });
   const setsid = await findTool("setsid");
-  const [, descriptors, { rights, whyRoot }] = await settleAll([
+  const [jobUserMap, descriptors, { rights, whyRoot }] = await settleAll([
     checkUsers(options, setsid),
     descriptorLimit(setsid),
     findGatewayUser(options, setsid, inherited),
@@ -74,10 +75,11 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     });
   // The directory of a daemon that keeps nothing gets its name later.
   await using ahead = options.dataDir === IN_MEMORY ? null : gatewaysOf(resolve(options.dataDir));
-  // Its code is loaded while theirs is.
-  const { JobEngine } = await import("./job_engine.ts");
+  // All of that is loaded while they load their code. The keeper of the gateways would find the same in the files, but
+  // only after the engine has made a data directory.
+  const [{ JobEngine }] = await settleAll([import("./job_engine.ts"), readCredentials(options)]);
   await using engine = await retry(
-    () => JobEngine.open(options, home, setsid, descriptors),
+    () => JobEngine.open(options, home, setsid, { descriptors, jobUserMap }),
     retryOptions,
   );
   using _fileThread = keepFileThread(engine.dataDirectory);

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { JobUserMap } from "../auth/job_user_map.ts";
 import { messageOf } from "../errors.ts";
 import type { AuditEntry } from "../service/audit.ts";
 import { AuditLog } from "../service/audit_log.ts";
@@ -112,17 +113,21 @@ export class JobEngine implements AsyncDisposable {
   /**
    * @param home `HOME` and default directory of the jobs
    * @param setsid absolute path of setsid(1)
-   * @param descriptors how many an executor may have, see {@linkcode runningLimits}
+   * @param known.descriptors how many an executor may have, see {@linkcode runningLimits}
+   * @param known.jobUserMap what the file of `--job-user-map` says, if it has just been read
    * @throws `failed_precondition`, naming the directory, file or option that is in the way
    */
   static async open(
     options: JobEngineOptions,
     home: string,
     setsid: string,
-    descriptors = Infinity,
+    { descriptors = Infinity, jobUserMap }: {
+      readonly descriptors?: number;
+      readonly jobUserMap?: JobUserMap | null;
+    } = {},
   ): Promise<JobEngine> {
     const limits = runningLimits(options, descriptors);
-    const jobUsers = await JobUsers.open(options, setsid);
+    const jobUsers = await JobUsers.open(options, setsid, jobUserMap);
     await using resources = new AsyncDisposableStack();
     const dataDirectory = options.dataDir === IN_MEMORY
       ? await makeTemporaryDirectory(resources)

@@ -5,7 +5,7 @@ import { loadOptions } from "../config/config_file.ts";
 import { ENGINE_SOCKET, executorSockets } from "./data_directory.ts";
 import { IN_MEMORY } from "../config/options.ts";
 import type { DaemonInvocation } from "../config/parse_options.ts";
-import { notifySocket, OWN_SOCKET } from "./service_manager.ts";
+import { notifySocket, OWN_SOCKET } from "./notify_socket.ts";
 
 /**
  * The flags of `deno run` for these arguments, one per line: those of the task `start`, but for any data

@@ -21,9 +21,6 @@ export async function runDaemon(process: DaemonProcess): Promise<number> {
       return 0;
     }
     case "run": {
-      // The keeper of the gateways would find the same, but only after the engine has made a data directory.
-      const { readCredentials } = await import("./credentials.ts");
-      await readCredentials(invocation.options);
       const { runEngine } = await import("./engine.ts");
       return await runEngine(invocation.options, process);
     }

@@ -1,15 +1,6 @@
 import { messageOf } from "../errors.ts";
 import { diagnostics } from "./diagnostics.ts";
-
-/** The name of our own socket in the data directory; Deno cannot send from a socket without a name. */
-export const OWN_SOCKET = "notify.sock";
-
-/** Where the service manager that started us listens, see sd_notify(3); `null` if there is none. */
-export function notifySocket(environment: (name: string) => string | undefined): string | null {
-  const path = environment("NOTIFY_SOCKET") ?? "";
-  // Deno cannot reach an abstract socket ("@…"), which systemd used until 2014.
-  return path.startsWith("/") ? path : null;
-}
+import { OWN_SOCKET } from "./notify_socket.ts";
 
 /** Tells systemd, or another manager with its protocol, about this process. */
 export class ServiceManager implements Disposable {
@@ -23,7 +14,7 @@ export class ServiceManager implements Disposable {
   }
 
   /**
-   * @param path see {@linkcode notifySocket}
+   * @param path see `notifySocket`
    * @param directory where we may put a socket
    * @returns `null` if there is no manager, or it cannot be told, which the diagnostics say
    */

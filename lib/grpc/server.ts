@@ -1,7 +1,7 @@
-import type { TLSSocket } from "node:tls";
+import type { PeerCertificate, TLSSocket } from "node:tls";
 import type { ClientCertificate } from "../auth/client_certificate.ts";
 import { JobWorkerError } from "../errors.ts";
-import { formatHostPort } from "../net/host_port.ts";
+import { peerOf } from "../net/peer.ts";
 import type { Caller, JobService } from "../service/job_service.ts";
 import { answerLimits } from "./answer_limits.ts";
 import { Server, ServerCredentials } from "./grpc.ts";
@@ -15,6 +15,7 @@ import { REFLECTION, REFLECTION_V1ALPHA } from "./protocol.ts";
 import { reflectionHandlers } from "./reflection.ts";
 import { requestLimits } from "./request_limits.ts";
 import { type ServerCall, ServerCalls } from "./server_call.ts";
+import { writeTogether } from "./write_together.ts";
 
 /** Options of {@linkcode GrpcServer}. */
 export interface GrpcServerOptions {
@@ -27,7 +28,7 @@ export interface GrpcServerOptions {
 }
 
 /** What of a call tells whose it is. */
-type ConnectedCall = Pick<ServerCall, "getAuthContext" | "getPeer">;
+type ConnectedCall = Pick<ServerCall, "getAuthContext">;
 
 const OPTIONS = {
   "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
@@ -52,8 +53,8 @@ export class GrpcServer implements AsyncDisposable {
   /** Those of health checks and reflection. */
   readonly #sideCalls: ServerCalls;
   readonly #closeTimeoutMs: number;
-  /** The connected clients, by the fingerprint of their certificate. */
-  readonly #clients = new Map<string, { client: ClientCertificate; connections: number }>();
+  /** Whose calls come over each connection, by the certificate that it says it has. */
+  readonly #callers = new WeakMap<PeerCertificate, Caller>();
   readonly #sockets = new Set<TLSSocket>();
   #closed: Promise<void> | null = null;
 
@@ -82,16 +83,11 @@ export class GrpcServer implements AsyncDisposable {
       socket.destroy();
       return;
     }
-    const { fingerprint } = client;
-    const connections = this.#clients.get(fingerprint)?.connections ?? 0;
-    this.#clients.set(fingerprint, { client, connections: connections + 1 });
+    const { identity, fingerprint } = client;
+    this.#callers.set(keptCertificate(socket), { identity, fingerprint, peer: peerOf(socket) });
     this.#sockets.add(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      const entry = this.#clients.get(fingerprint);
-      if (entry !== undefined && --entry.connections === 0) this.#clients.delete(fingerprint);
-    });
-    keepCertificate(socket);
+    socket.once("close", () => this.#sockets.delete(socket));
+    writeTogether(socket);
     this.#injector.injectConnection(socket);
   }
 
@@ -133,28 +129,25 @@ export class GrpcServer implements AsyncDisposable {
    */
   #callerOf(call: ConnectedCall): Caller {
     const certificate = peerCertificateOf(call);
-    const fingerprint = certificate?.fingerprint256.replaceAll(":", "").toLowerCase() ?? "";
-    const entry = this.#clients.get(fingerprint);
-    if (entry === undefined) {
+    const caller = certificate && this.#callers.get(certificate);
+    if (caller === undefined) {
       throw new JobWorkerError("unauthenticated", "No verified client certificate");
     }
-    return { identity: entry.client.identity, fingerprint, peer: peerOf(call) };
+    return caller;
   }
 }
 
 /**
  * Has a connection say without work which certificate it has, as grpc-js asks with each call. With TLS 1.3 it never
  * has another, see section 4.1.2 of RFC 8446.
+ *
+ * @returns what it says from now on, which no other connection says
  */
-function keepCertificate(socket: TLSSocket): void {
+function keptCertificate(socket: TLSSocket): PeerCertificate {
   const certificate = socket.getPeerCertificate();
   const ask = socket.getPeerCertificate.bind(socket);
   socket.getPeerCertificate = function getPeerCertificate(detailed?: boolean) {
     return detailed || socket.destroyed ? ask(detailed) : certificate;
   } as typeof socket.getPeerCertificate;
-}
-
-function peerOf(call: ConnectedCall): string {
-  const [, host = "", port = ""] = /^(.*):(\d+)$/.exec(call.getPeer()) ?? [];
-  return formatHostPort(host, Number(port));
+  return certificate;
 }

@@ -8,7 +8,7 @@ import { statusFromError } from "./status.ts";
 export interface ServerCall extends
   Pick<
     ServerUnaryCall<unknown, unknown>,
-    "cancelled" | "getAuthContext" | "getDeadline" | "getPath" | "getPeer"
+    "cancelled" | "getAuthContext" | "getDeadline" | "getPath"
   > {
   on(event: "cancelled", listener: () => void): unknown;
   off(event: "cancelled", listener: () => void): unknown;

@@ -9,7 +9,6 @@ const CALL: ServerCall = {
   getAuthContext: () => ({}),
   getDeadline: () => Infinity,
   getPath: () => "/Method",
-  getPeer: () => "127.0.0.1:1",
   on: () => {},
   off: () => {},
 };

@@ -16,7 +16,7 @@ export async function socketDirectory(environment: Environment): Promise<string>
   const me = Deno.uid();
   // After sudo it may be that of the user before, who could not use what root makes there.
   if ((await Deno.stat(base)).uid !== me) throw new Error(`"${base}" is not yours`);
-  // As build/head.sh has it, which says what may be written.
+  // As build/head.sh has it, which says what may be written: a test holds them together.
   const path = `${base}${base === runtime ? "" : "/.cache"}/job-worker/connections`;
   try {
     await Deno.mkdir(path, { recursive: true, mode: 0o700 });

@@ -18,9 +18,13 @@ type UserOptions = Pick<
  * Refuses to run jobs as root unless that is asked for, and refuses users that no job could run as.
  *
  * @param setsid absolute path of setsid(1)
+ * @returns the map of users, which it has read; `null` if there is to be none
  * @throws {JobWorkerError} `failed_precondition`
  */
-export async function checkUsers(options: UserOptions, setsid: string): Promise<void> {
+export async function checkUsers(
+  options: UserOptions,
+  setsid: string,
+): Promise<JobUserMap | null> {
   const { jobUser, jobUserMap, jobUids, allowUsers } = options;
   if (jobUser === "" && jobUserMap === "" && jobUids === null && Deno.uid() === 0) {
     throw failedPrecondition(
@@ -34,10 +38,10 @@ export async function checkUsers(options: UserOptions, setsid: string): Promise<
     faultOf: (name, why) => failedPrecondition(`${option} "${name}": ${why}`),
   });
   if (jobUser !== "") await checkJobUsers([jobUser], check("--job-user"));
-  await loadJobUserMap(options, setsid);
+  const map = await loadJobUserMap(options, setsid);
   await checkJobUids(options, setsid);
-  if (allowUsers === "any") return;
-  await usersOf(allowUsers, check("--allow-users"));
+  if (allowUsers !== "any") await usersOf(allowUsers, check("--allow-users"));
+  return map;
 }
 
 /**

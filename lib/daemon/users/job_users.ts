@@ -19,14 +19,16 @@ export class JobUsers {
 
   /**
    * @param setsid absolute path of setsid(1)
+   * @param map what `checkUsers()` has just read; without it, the file is read
    * @throws `failed_precondition` if the map cannot be used
    */
   static async open(
     options: Pick<DaemonOptions, "jobUserMap" | "gatewayUser">,
     setsid: string,
+    map?: JobUserMap | null,
   ): Promise<JobUsers> {
     const load = () => loadJobUserMap(options, setsid);
-    return new JobUsers(load, await load());
+    return new JobUsers(load, map === undefined ? await load() : map);
   }
 
   /**
