@@ -95,14 +95,19 @@ export class Launcher {
 
 const PLAIN: Pick<ProcessSpec, "umask" | "nice" | "rlimits"> = { umask: "", nice: 0, rlimits: {} };
 
+/** Whether there are launchers that could become such a program. */
+export function couldBecome({ user, hasInput, nice, rlimits }: ProcessSpec): boolean {
+  // The user of a single job has no others, and the input of a job is a pipe that its user may open.
+  return user?.isDynamic !== true && !hasInput && nice === 0 && Object.keys(rlimits).length === 0;
+}
+
 /**
  * What to tell a launcher so that it becomes a program.
  *
  * @returns `null` for what a launcher cannot do, or not sooner than another process
  */
 export function toldTo(spec: ProcessSpec, tools: LaunchTools): Uint8Array<ArrayBuffer> | null {
-  // The input of a job is a pipe that its user may open.
-  if (spec.hasInput || spec.nice !== 0 || Object.keys(spec.rlimits).length > 0) return null;
+  if (!couldBecome(spec)) return null;
   const { variables: { JOB_ID = "", ...variables }, ...counts } = packEnvironment(spec.env);
   const args = programWords(spec, counts, tools);
   const values = Object.values(variables);
