@@ -139,7 +139,7 @@ export class LocalExecutor implements Executor {
     });
     try {
       running.processIdentity = launched.identity ?? await this.#identityOf(process.pid);
-      this.#launchers.expectAnother(jobId, spec);
+      if (!isLimited(decision)) this.#launchers.expectAnother(jobId, spec);
       return running;
     } catch (error) {
       await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
@@ -185,11 +185,13 @@ export class LocalExecutor implements Executor {
 
   async #startProcess(
     jobId: string,
-    { spec, cgroupLimits }: Decision,
+    decision: Decision,
     signal: AbortSignal | undefined,
   ): Promise<Partial<Launched> & Pick<Launched, "process">> {
-    const isLimited = Object.keys(cgroupLimits).length > 0;
-    const launched = isLimited ? null : await this.#launchers.start(jobId, spec, { signal });
+    const { spec, cgroupLimits } = decision;
+    const launched = isLimited(decision)
+      ? null
+      : await this.#launchers.start(jobId, spec, { signal });
     if (launched !== null) return launched;
     await this.#cgroups?.make(jobId, cgroupLimits);
     if (spec.user?.isDynamic === true) await this.#dynamicUsers?.makeHome(jobId);
@@ -236,4 +238,9 @@ export class LocalExecutor implements Executor {
   async #identityOf(pid: number): Promise<string> {
     return this.#cgroups === null ? await this.#groups.identityOf(pid) : "";
   }
+}
+
+/** Whether its cgroup is not like those of the launchers. */
+function isLimited({ cgroupLimits }: Decision): boolean {
+  return Object.keys(cgroupLimits).length > 0;
 }
