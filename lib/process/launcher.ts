@@ -9,6 +9,7 @@ import {
   type ProcessSpec,
   programWords,
   SCRIPTS,
+  withoutComments,
 } from "./process.ts";
 
 /** More than that would be told more slowly than another process is started: a shell reads byte by byte. */
@@ -17,6 +18,7 @@ const MAX_TOLD_BYTES = 2_048;
 /** What a launcher has before it knows its job. */
 export type LauncherKind = Pick<ProcessSpec, "user" | "newPrivileges">;
 
+const AWAIT_SCRIPT = withoutComments(awaitJob);
 const AWAIT_JOB = `eval "$JOB_ENV_AWAIT"; ${EXEC_AS_USER}`;
 
 /**
@@ -40,7 +42,7 @@ export class Launcher {
     this.#child = new Deno.Command(tools.setsid, {
       args: enteringWords({ ...PLAIN, ...kind, cgroup }, AWAIT_JOB, tools),
       clearEnv: true,
-      env: { ...SCRIPTS, JOB_ENV_AWAIT: awaitJob, JOB_LAUNCHER: String(Deno.pid) },
+      env: { ...SCRIPTS, JOB_ENV_AWAIT: AWAIT_SCRIPT, JOB_LAUNCHER: String(Deno.pid) },
       cwd: "/",
       stdin: "piped",
       stdout: "piped",
