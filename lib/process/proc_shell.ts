@@ -270,7 +270,9 @@ async function* linesOf(
       const { value, done } = await reader.read(buffer);
       if (done || value === undefined) return;
       buffer = new Uint8Array(value.buffer);
-      const lines = (rest + decoder.decode(value, { stream: true })).split("\n");
+      // Only what is new is looked through: a user who traces the shell may have a line go on and on.
+      const [first = "", ...others] = decoder.decode(value, { stream: true }).split("\n");
+      const lines = [rest + first, ...others];
       rest = lines.pop() ?? "";
       if (rest.length > MAX_ANSWER_LENGTH) throw new RangeError("An answer has no end");
       yield* lines;
