@@ -24,6 +24,12 @@ const HELLO_WITHIN_MS = 10_000;
 /** How long to wait for how far jobs are; what was known last has to do then. */
 const PROGRESS_WITHIN_MS = 2_000;
 
+/**
+ * How long a note may wait for something that it can be sent with: a wake-up of the executor costs both sides more than
+ * what it does about a note, and nobody waits for that. The next engine copes with notes that have got lost.
+ */
+const NOTE_WITHIN_MS = 10;
+
 /** Options of {@linkcode ExecutorClient.connect}. */
 export interface ExecutorClientOptions {
   /** Absolute path of the executor's socket. */
@@ -48,6 +54,8 @@ export class ExecutorClient implements AsyncDisposable {
   readonly #progress = new Batcher<string, Record<string, JobProgress>>(async (jobIds) =>
     await abortable(this.call("progress", { jobIds }), AbortSignal.timeout(PROGRESS_WITHIN_MS))
   );
+  #notes: ToExecutor[] = [];
+  #noteTimer: ReturnType<typeof setTimeout> | undefined;
   #lastId = 0;
   #isClosed = false;
 
@@ -149,6 +157,7 @@ export class ExecutorClient implements AsyncDisposable {
   /** Closes the connection; the jobs go on. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
+    this.#sendNotes();
     await this.#connection.close();
     await this.closed;
   }
@@ -157,13 +166,28 @@ export class ExecutorClient implements AsyncDisposable {
     return new RemoteJob(held, {
       directory: `${this.#options.logs}/${held.jobId}`,
       call: (...args) => this.call(...args),
-      note: (name) => this.#send({ kind: "note", name, jobId: held.jobId }),
+      note: (name) => this.#note({ kind: "note", name, jobId: held.jobId }),
       progress: () => this.progress(held.jobId),
       onReleased: () => this.jobs.delete(held.jobId),
     });
   }
 
+  #note(note: ToExecutor): void {
+    if (this.#isClosed) return;
+    this.#notes.push(note);
+    this.#noteTimer ??= setTimeout(() => this.#sendNotes(), NOTE_WITHIN_MS);
+  }
+
+  #sendNotes(): void {
+    clearTimeout(this.#noteTimer);
+    this.#noteTimer = undefined;
+    for (const note of this.#notes) void this.#connection.send(note);
+    this.#notes = [];
+  }
+
+  /** Sends a message, after the notes before it and in one write with them. */
   #send(message: ToExecutor, bytes?: Uint8Array<ArrayBuffer>): void {
+    this.#sendNotes();
     void this.#connection.send(message, bytes === undefined ? [] : [bytes]);
   }
 
@@ -176,6 +200,7 @@ export class ExecutorClient implements AsyncDisposable {
       // It has died in the middle of a frame, or we have closed the connection.
     }
     this.#isClosed = true;
+    clearTimeout(this.#noteTimer);
     for (const { reject } of this.#pending.values()) reject(gone());
     this.#pending.clear();
     this.#connection[Symbol.dispose]();

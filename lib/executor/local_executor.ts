@@ -4,9 +4,9 @@ import type { LogLibrary } from "../log/log_library.ts";
 import { Cgroups } from "../process/cgroups.ts";
 import { CgroupTree, type JobTree, SessionTree } from "../process/job_tree.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
-import { type LaunchTools, type Process, startProcess } from "../process/process.ts";
+import { type LaunchTools, startProcess } from "../process/process.ts";
 import { DynamicUsers, type DynamicUsersOptions } from "../process/dynamic_users.ts";
-import { Launchers } from "../process/launchers.ts";
+import { type Launched, Launchers } from "../process/launchers.ts";
 import { KnownUsers } from "../process/known_users.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { findTools } from "../process/tools.ts";
@@ -69,7 +69,11 @@ export class LocalExecutor implements Executor {
     this.#options = options;
     this.#tools = parts.tools;
     this.#lookups = new UserLookups({ tools: parts.tools });
-    this.#launchers = new Launchers(parts);
+    this.#launchers = new Launchers({
+      ...parts,
+      identityOf: (pid) => this.#identityOf(pid),
+      onFault: options.onFault,
+    });
     this.#groups = parts.groups;
     this.#cgroups = parts.cgroups;
     this.#users = new KnownUsers(parts.groups.shell);
@@ -118,7 +122,8 @@ export class LocalExecutor implements Executor {
     const { startedAt, spec } = decision;
     const { logs, diskTimeoutMs, onFault } = this.#options;
     const isDynamic = spec.user?.isDynamic ?? false;
-    const process = await this.#startProcess(jobId, decision, signal);
+    const launched = await this.#startProcess(jobId, decision, signal);
+    const { process } = launched;
     const running = new LocalJob({
       jobId,
       execution,
@@ -133,7 +138,8 @@ export class LocalExecutor implements Executor {
       onFault: (error) => onFault(error, jobId),
     });
     try {
-      running.processIdentity = await this.#identityOf(process.pid);
+      running.processIdentity = launched.identity ?? await this.#identityOf(process.pid);
+      if (!isLimited(decision)) this.#launchers.expectAnother(jobId, spec);
       return running;
     } catch (error) {
       await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
@@ -179,16 +185,18 @@ export class LocalExecutor implements Executor {
 
   async #startProcess(
     jobId: string,
-    { spec, cgroupLimits }: Decision,
+    decision: Decision,
     signal: AbortSignal | undefined,
-  ): Promise<Process> {
-    const isLimited = Object.keys(cgroupLimits).length > 0;
-    const launched = isLimited ? null : await this.#launchers.start(jobId, spec, { signal });
+  ): Promise<Partial<Launched> & Pick<Launched, "process">> {
+    const { spec, cgroupLimits } = decision;
+    const launched = isLimited(decision)
+      ? null
+      : await this.#launchers.start(jobId, spec, { signal });
     if (launched !== null) return launched;
     await this.#cgroups?.make(jobId, cgroupLimits);
     if (spec.user?.isDynamic === true) await this.#dynamicUsers?.makeHome(jobId);
     signal?.throwIfAborted();
-    return startProcess(spec, this.#tools);
+    return { process: startProcess(spec, this.#tools) };
   }
 
   async #decide(
@@ -230,4 +238,9 @@ export class LocalExecutor implements Executor {
   async #identityOf(pid: number): Promise<string> {
     return this.#cgroups === null ? await this.#groups.identityOf(pid) : "";
   }
+}
+
+/** Whether its cgroup is not like those of the launchers. */
+function isLimited({ cgroupLimits }: Decision): boolean {
+  return Object.keys(cgroupLimits).length > 0;
 }

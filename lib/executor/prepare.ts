@@ -4,6 +4,7 @@ import type { Cgroups } from "../process/cgroups.ts";
 import type { ProcessSpec } from "../process/process.ts";
 import type { ProcessGroups } from "../process/process_groups.ts";
 import type { DynamicUsers } from "../process/dynamic_users.ts";
+import { MAX_OF_A_KIND } from "../process/launchers.ts";
 import { findProgram } from "../process/program.ts";
 import type { KnownUsers } from "../process/known_users.ts";
 import type { LaunchRequest, PreparedJob } from "./executor.ts";
@@ -100,8 +101,8 @@ export async function prepare(
   };
 }
 
-/** How many processes of ours a job's user may have: two that wait for its next jobs, and one that looks at files. */
-const OUR_PROCESSES = 3;
+/** How many processes of ours a job's user may have: those that wait for its next jobs, and one that looks at files. */
+const OUR_PROCESSES = MAX_OF_A_KIND + 1;
 
 /** The limits as each process has them by itself; what they cannot express is refused. */
 function rlimitsOf(limits: JobLimits, uid: number): ProcessSpec["rlimits"] {

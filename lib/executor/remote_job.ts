@@ -15,6 +15,9 @@ export interface RemoteJobParts {
   readonly onReleased: () => void;
 }
 
+/** The log of a job that has printed nothing: there is none on the disk. */
+const NOTHING: LogState = { segments: [], endOffset: 0, closed: true };
+
 /** A job that an executor in another process runs. */
 export class RemoteJob implements RunningJob {
   readonly jobId: string;
@@ -66,7 +69,8 @@ export class RemoteJob implements RunningJob {
   async openLog(): Promise<OpenLog> {
     if (this.#hasEnded) {
       // All of it is on the disk, and the executor may have forgotten the job.
-      await this.#log.readDisk();
+      if (isSilent(this.#outcome)) this.#log.update(NOTHING);
+      else await this.#log.readDisk();
       return { log: this.#log, [Symbol.dispose]: () => {} };
     }
     // Before the call: what it tells meanwhile is for us.
@@ -164,4 +168,8 @@ export class RemoteJob implements RunningJob {
     if (--this.#followers > 0) return;
     this.#parts.note("closeLog");
   }
+}
+
+function isSilent(outcome: JobOutcome | null): boolean {
+  return outcome !== null && outcome.stdoutBytes + outcome.stderrBytes === 0;
 }

@@ -98,13 +98,18 @@ export class Cgroups {
     this.#assigned.set(jobId, spare);
   }
 
-  /** Removes a spare cgroup. Whatever its launcher was made to start belongs to no job, and ends. */
+  /**
+   * Removes a spare cgroup. Whatever its launcher was made to start belongs to no job, and ends.
+   *
+   * @throws `unavailable` if something in it does not end
+   */
   async removeSpare(spare: string): Promise<void> {
     for (let look = 0; look < MAX_LOOKS; look++) {
       if ((await this.#removals.add(spare)).has(spare)) return;
       await this.kill(spare);
       await delay(LOOK_AGAIN_MS);
     }
+    throw new JobWorkerError("unavailable", `Cannot remove the cgroup ${this.#root}/${spare}`);
   }
 
   /** Finds the cgroups that earlier executors have assigned to jobs. */

@@ -26,7 +26,7 @@ export class KnownUsers {
   async find(name: string): Promise<SystemUser> {
     const known = this.#known.get(name);
     if (known !== undefined && performance.now() < known.until) return known.user;
-    const user = await findUser(name, this.#shell);
+    const user = await findUser(name, { shell: this.#shell, ownUid: await this.ownUid() });
     this.#known.set(name, { user, until: performance.now() + this.#knownMs });
     return user;
   }

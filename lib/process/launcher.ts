@@ -9,6 +9,7 @@ import {
   type ProcessSpec,
   programWords,
   SCRIPTS,
+  withoutComments,
 } from "./process.ts";
 
 /** More than that would be told more slowly than another process is started: a shell reads byte by byte. */
@@ -17,6 +18,7 @@ const MAX_TOLD_BYTES = 2_048;
 /** What a launcher has before it knows its job. */
 export type LauncherKind = Pick<ProcessSpec, "user" | "newPrivileges">;
 
+const AWAIT_SCRIPT = withoutComments(awaitJob);
 const AWAIT_JOB = `eval "$JOB_ENV_AWAIT"; ${EXEC_AS_USER}`;
 
 /**
@@ -40,7 +42,7 @@ export class Launcher {
     this.#child = new Deno.Command(tools.setsid, {
       args: enteringWords({ ...PLAIN, ...kind, cgroup }, AWAIT_JOB, tools),
       clearEnv: true,
-      env: { ...SCRIPTS, JOB_ENV_AWAIT: awaitJob, JOB_LAUNCHER: String(Deno.pid) },
+      env: { ...SCRIPTS, JOB_ENV_AWAIT: AWAIT_SCRIPT, JOB_LAUNCHER: String(Deno.pid) },
       cwd: "/",
       stdin: "piped",
       stdout: "piped",
@@ -95,14 +97,19 @@ export class Launcher {
 
 const PLAIN: Pick<ProcessSpec, "umask" | "nice" | "rlimits"> = { umask: "", nice: 0, rlimits: {} };
 
+/** Whether there are launchers that could become such a program. */
+export function couldBecome({ user, hasInput, nice, rlimits }: ProcessSpec): boolean {
+  // The user of a single job has no others, and the input of a job is a pipe that its user may open.
+  return user?.isDynamic !== true && !hasInput && nice === 0 && Object.keys(rlimits).length === 0;
+}
+
 /**
  * What to tell a launcher so that it becomes a program.
  *
  * @returns `null` for what a launcher cannot do, or not sooner than another process
  */
 export function toldTo(spec: ProcessSpec, tools: LaunchTools): Uint8Array<ArrayBuffer> | null {
-  // The input of a job is a pipe that its user may open.
-  if (spec.hasInput || spec.nice !== 0 || Object.keys(spec.rlimits).length > 0) return null;
+  if (!couldBecome(spec)) return null;
   const { variables: { JOB_ID = "", ...variables }, ...counts } = packEnvironment(spec.env);
   const args = programWords(spec, counts, tools);
   const values = Object.values(variables);

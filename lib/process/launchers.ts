@@ -1,9 +1,10 @@
 import type { Cgroups } from "./cgroups.ts";
-import { Launcher, type LauncherKind, toldTo } from "./launcher.ts";
+import { messageOf } from "../errors.ts";
+import { couldBecome, Launcher, type LauncherKind, toldTo } from "./launcher.ts";
 import type { LaunchTools, Process, ProcessSpec } from "./process.ts";
 
 /** How many wait for the next jobs with the same rights, and in all: each takes three descriptors and a process. */
-const MAX_OF_A_KIND = 2;
+export const MAX_OF_A_KIND = 2;
 const MAX_IN_ALL = 4;
 
 /**
@@ -16,15 +17,30 @@ const IDLE_MS = 5_000;
 interface Waiting {
   readonly kind: string;
   readonly launcher: Launcher;
+  /** See {@linkcode Launched}. */
+  readonly identity: Promise<string>;
   /** `null` where there are no cgroups. */
   readonly cgroup: string | null;
   readonly idle: ReturnType<typeof setTimeout>;
+}
+
+/** A job's process that was a launcher before. */
+export interface Launched {
+  readonly process: Process;
+  /** What `identityOf` has said of it while it waited. */
+  readonly identity: string;
 }
 
 /** Options of {@linkcode Launchers}. */
 export interface LaunchersOptions {
   readonly tools: LaunchTools;
   readonly cgroups: Cgroups | null;
+  /** What tells a process from others that have or had its id; `""` if it has ended. */
+  readonly identityOf: (pid: number) => Promise<string>;
+  /**
+   * Told once of each thing that goes wrong, with the job that was started before: starts go on without launchers.
+   */
+  readonly onFault: (error: unknown, jobId: string) => void;
   /** 5 s by default. */
   readonly idleMs?: number;
 }
@@ -38,7 +54,9 @@ export class Launchers implements AsyncDisposable {
   readonly #waiting = new Set<Waiting>();
   /** What is being started and ended. */
   readonly #pending = new Set<Promise<void>>();
+  readonly #reported = new Set<string>();
   #startedAt = -Infinity;
+  #lastJobId = "";
   #isFilling = false;
   #isClosed = false;
 
@@ -61,22 +79,39 @@ export class Launchers implements AsyncDisposable {
     jobId: string,
     spec: ProcessSpec,
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
-  ): Promise<Process | null> {
+  ): Promise<Launched | null> {
     const { tools, cgroups } = this.#options;
-    const told = spec.user?.isDynamic === true ? null : toldTo(spec, tools);
-    if (told === null) return null;
-    const waiting = this.#take(spec);
-    this.#expectAnother(spec);
-    if (waiting === null) return null;
+    const told = toldTo(spec, tools);
+    const waiting = told === null ? null : this.#take(spec);
+    if (told === null || waiting === null) return null;
     try {
+      const identity = await waiting.identity;
       if (waiting.cgroup !== null) await cgroups?.assign(waiting.cgroup, jobId);
       signal?.throwIfAborted();
-    } catch {
+      return { process: waiting.launcher.become(told), identity };
+    } catch (error) {
       await this.#end(waiting);
       signal?.throwIfAborted();
+      this.#report("Cannot use a process that was ready for a job", error);
       return null;
     }
-    return waiting.launcher.become(told);
+  }
+
+  /**
+   * Has launchers wait for jobs like one that has just been started, if another was before it. To make a process holds
+   * up everything else, so this comes after all that a start waits for.
+   */
+  expectAnother(jobId: string, spec: ProcessSpec): void {
+    if (!couldBecome(spec)) return;
+    this.#lastJobId = jobId;
+    const { idleMs = IDLE_MS } = this.#options;
+    const now = performance.now();
+    const isOneOfMany = now - this.#startedAt < idleMs;
+    this.#startedAt = now;
+    if (!isOneOfMany || this.#isFilling || this.#isClosed) return;
+    const { user, newPrivileges } = spec;
+    this.#isFilling = true;
+    this.#background(this.#fill({ user, newPrivileges }));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -98,31 +133,24 @@ export class Launchers implements AsyncDisposable {
     return null;
   }
 
-  #expectAnother({ user, newPrivileges }: LauncherKind): void {
-    const { idleMs = IDLE_MS } = this.#options;
-    const now = performance.now();
-    const isOneOfMany = now - this.#startedAt < idleMs;
-    this.#startedAt = now;
-    if (!isOneOfMany || this.#isFilling || this.#isClosed) return;
-    this.#isFilling = true;
-    this.#background(this.#fill({ user, newPrivileges }));
-  }
-
   /** Starts as many as may wait for a job with these rights, if need be instead of others. */
   async #fill(kind: LauncherKind): Promise<void> {
-    const { cgroups, idleMs = IDLE_MS } = this.#options;
+    const { cgroups, identityOf, idleMs = IDLE_MS } = this.#options;
     try {
-      // The start that has brought us here goes first.
+      // Whoever asked for the start that has brought us here is told first.
       await new Promise((resolve) => setTimeout(resolve));
       while (!this.#isClosed && this.#countOf(kind) < MAX_OF_A_KIND) {
         const cgroup = await cgroups?.makeSpare() ?? null;
         const launcher = await this.#launch(kind, cgroup);
         const idle = setTimeout(() => this.#drop(added), idleMs);
-        const added = { kind: nameOf(kind), launcher, cgroup, idle };
+        // Asked for now, so that no start has to wait for it.
+        const identity = identityOf(launcher.pid);
+        identity.catch(() => {});
+        const added = { kind: nameOf(kind), launcher, identity, cgroup, idle };
         this.#add(added);
       }
-    } catch {
-      // A start without one says why there can be none.
+    } catch (error) {
+      this.#report("Cannot have a process ready for the next job", error);
     } finally {
       this.#isFilling = false;
     }
@@ -134,7 +162,7 @@ export class Launchers implements AsyncDisposable {
     try {
       return new Launcher(kind, cgroups.procsOf(cgroup), tools);
     } catch (error) {
-      await cgroups.removeSpare(cgroup);
+      await this.#removeSpare(cgroup);
       throw error;
     }
   }
@@ -157,15 +185,35 @@ export class Launchers implements AsyncDisposable {
     return [...this.#waiting].filter((waiting) => waiting.kind === nameOf(kind)).length;
   }
 
+  /** Never rejects. */
   async #end({ launcher, cgroup, idle }: Waiting): Promise<void> {
     clearTimeout(idle);
     await launcher.end();
-    if (cgroup !== null) await this.#options.cgroups?.removeSpare(cgroup);
+    if (cgroup !== null) await this.#removeSpare(cgroup);
   }
 
+  /** Never rejects. */
+  async #removeSpare(cgroup: string): Promise<void> {
+    try {
+      await this.#options.cgroups?.removeSpare(cgroup);
+    } catch (error) {
+      this.#report("Cannot clean up after a process that was ready for a job", error);
+    }
+  }
+
+  /** @param work never rejects */
   #background(work: Promise<void>): void {
-    const done = work.catch(() => {}).finally(() => this.#pending.delete(done));
+    const done = work.finally(() => this.#pending.delete(done));
     this.#pending.add(done);
+  }
+
+  #report(what: string, error: unknown): void {
+    if (this.#reported.has(what)) return;
+    this.#reported.add(what);
+    this.#options.onFault(
+      new Error(`${what}: ${messageOf(error)}`, { cause: error }),
+      this.#lastJobId,
+    );
   }
 }
 

@@ -43,6 +43,9 @@ const START_AGAIN_MS = { first: 20, last: 500 };
 /** After how long those who ask are told. */
 const START_WITHIN_MS = 10_000;
 
+/** How much of an answer is read at once, in bytes. */
+const READ_BYTES = 4 * 1024;
+
 /** In UTF-16 units. No answer is that long, but a user may trace a shell that has their rights. */
 const MAX_ANSWER_LENGTH = 4 * 1024 * 1024;
 
@@ -192,13 +195,7 @@ export class ProcShell implements AsyncDisposable {
     const onAbort = () => kill(process);
     this.#options.signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      let rest = "";
-      for await (const text of process.stdout.pipeThrough(new TextDecoderStream())) {
-        const lines = (rest + text).split("\n");
-        rest = lines.pop() ?? "";
-        if (rest.length > MAX_ANSWER_LENGTH) throw new RangeError("An answer has no end");
-        for (const line of lines) this.#answer(line);
-      }
+      for await (const line of linesOf(process.stdout)) this.#answer(line);
     } catch {
       // What it has not answered is asked again.
     }
@@ -252,6 +249,36 @@ export class ProcShell implements AsyncDisposable {
     this.#pending.delete(id);
     this.#failures = 0;
     this.#heardAt = performance.now();
+  }
+}
+
+/**
+ * The lines of a stream. It is read into one buffer, without the streams that would decode it, which take several times
+ * as long for lines as short as these.
+ *
+ * @throws `RangeError` if one of them has no end
+ */
+async function* linesOf(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): AsyncGenerator<string, void, undefined> {
+  const reader = stream.getReader({ mode: "byob" });
+  const decoder = new TextDecoder();
+  let buffer = new Uint8Array(READ_BYTES);
+  let rest = "";
+  try {
+    for (;;) {
+      const { value, done } = await reader.read(buffer);
+      if (done || value === undefined) return;
+      buffer = new Uint8Array(value.buffer);
+      // Only what is new is looked through: a user who traces the shell may have a line go on and on.
+      const [first = "", ...others] = decoder.decode(value, { stream: true }).split("\n");
+      const lines = [rest + first, ...others];
+      rest = lines.pop() ?? "";
+      if (rest.length > MAX_ANSWER_LENGTH) throw new RangeError("An answer has no end");
+      yield* lines;
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
   }
 }
 

@@ -17,18 +17,27 @@ export interface SystemUser extends Rights {
   readonly isOurs: boolean;
 }
 
+/** Who looks for a user. */
+export interface FindUserOptions {
+  readonly shell: ProcShell;
+  /** Our own user id. */
+  readonly ownUid: number;
+}
+
 /**
  * Looks up a user of this system that a job is to run as.
  *
  * @throws `failed_precondition` if there is no such user, or we are not root and cannot become another
  */
-export async function findUser(name: string, shell: ProcShell): Promise<SystemUser> {
+export async function findUser(
+  name: string,
+  { shell, ownUid }: FindUserOptions,
+): Promise<SystemUser> {
   const entry = /^(\d+) (\d+) (.*)$/.exec(await shell.ask(`user ${name}`));
   if (entry === null) throw cannotRunAs(name, "there is no such user");
   const [uid = 0, gid = 0] = entry.slice(1, 3).map(Number);
-  const own = Number(await shell.ask("uid"));
-  if (own !== 0 && own !== uid) throw cannotRunAs(name, "the daemon does not run as root");
-  const isOurs = own === uid && await haveRightsOf({ uid, gid }, name, shell);
+  if (ownUid !== 0 && ownUid !== uid) throw cannotRunAs(name, "the daemon does not run as root");
+  const isOurs = ownUid === uid && await haveRightsOf({ uid, gid }, name, shell);
   return { name, uid, gid, home: entry[3] || "/", isOurs };
 }
 

@@ -1,6 +1,5 @@
 import type { JobWorkerError } from "../errors.ts";
 import { Buffer } from "node:buffer";
-import { writeFully } from "../files/flush.ts";
 import { isLasting } from "../files/lasting.ts";
 import { Batcher } from "../async/batcher.ts";
 import { WakeUp } from "../async/wake_up.ts";
@@ -202,32 +201,36 @@ export class TrailWriter implements GrowingTrail, AsyncDisposable {
     }
   }
 
+  /**
+   * Writes without a thread, and so within the turn in which a line came: its flush is under way when the store holds up
+   * this process with a flush of its own.
+   */
   async #writeWaiting(): Promise<void> {
     if (this.#waiting.length === 0) return;
     let size = 0;
     let lines: Uint8Array[] = [];
     const lost = this.#lost;
     try {
-      let info = await this.#trail.file.stat();
+      let info = infoOf(this.#trail);
       if (info.nlink === 0) {
         // What is written to a removed file would be lost.
         await this.#changeFile();
-        info = await this.#trail.file.stat();
+        info = infoOf(this.#trail);
         this.#onFault(
           new Error(`The audit trail ${this.path} was removed: a new one has been started`),
         );
       }
       if (this.#tornFrom !== null) {
         await this.#truncateTorn();
-        info = await this.#trail.file.stat();
+        info = infoOf(this.#trail);
       }
       ({ size } = info);
       if (this.#written.length === 0) this.#flushedSize = size;
       if (lost > 0) this.#keep(encode(lossLine(lost)));
-      // All lines so far are taken after that wait; later ones are for the next write.
+      // Those that came meanwhile, too; later ones are for the next write.
       lines = this.#waiting;
       this.#waiting = [];
-      await writeFully(this.#trail.file, Buffer.concat(lines));
+      writeNow(this.#trail, Buffer.concat(lines));
     } catch (error) {
       if (lost > 0) this.#forget(lines.splice(-1));
       this.#waiting.unshift(...lines);
@@ -357,6 +360,16 @@ export class TrailWriter implements GrowingTrail, AsyncDisposable {
   #fault(error: unknown): JobWorkerError {
     this.#isFaulty = true;
     return unwritable(this.path, error);
+  }
+}
+
+function infoOf({ file }: Trail): Deno.FileInfo {
+  return file.statSync();
+}
+
+function writeNow({ file }: Trail, bytes: Uint8Array): void {
+  for (let written = 0; written < bytes.byteLength;) {
+    written += file.writeSync(bytes.subarray(written));
   }
 }
 

@@ -101,11 +101,17 @@ export class SqliteStore implements JobStore {
   }
 
   get(jobId: string): Promise<Job | undefined> {
-    return this.#read(() => jobOf(this.#statements.get.get(jobId)));
+    const isAbout = (change: Change) => jobIdOf(change) === jobId;
+    return this.#read(() => jobOf(this.#statements.get.get(jobId)), isAbout);
   }
 
   findByRequest(owner: string, requestId: string): Promise<Job | undefined> {
-    return this.#read(() => jobOf(this.#statements.findByRequest.get(owner, requestId)));
+    const isAbout = (change: Change) =>
+      "delete" in change || change.put.requestId === requestId && change.put.owner === owner;
+    return this.#read(
+      () => jobOf(this.#statements.findByRequest.get(owner, requestId)),
+      isAbout,
+    );
   }
 
   list(filter: JobFilter, page: JobPage): Promise<Job[]> {
@@ -166,9 +172,13 @@ export class SqliteStore implements JobStore {
     return promise;
   }
 
-  /** Makes a read see all earlier changes, by committing those of the current turn now. */
-  #read<T>(query: () => T): Promise<T> {
-    this.#commit();
+  /**
+   * Makes a read see all earlier changes, by committing those of the current turn now.
+   *
+   * @param isAbout whether it could see a change: without one the turn goes on, and more of them share a commit
+   */
+  #read<T>(query: () => T, isAbout: (change: Change) => boolean = () => true): Promise<T> {
+    if (this.#waiting.some(({ change }) => isAbout(change))) this.#commit();
     return Promise.try(query);
   }
 
@@ -206,27 +216,39 @@ export class SqliteStore implements JobStore {
   }
 
   #apply(change: Change): void {
-    const { put, putLabel, remove } = this.#statements;
+    const { put, putProcess, putEnd, putLabel, remove } = this.#statements;
     if ("delete" in change) {
       remove.run(change.delete);
       return;
     }
-    const job = change.put;
-    const requestId = job.requestId === "" ? null : job.requestId;
+    const { put: job, processIdentity } = change;
+    const { jobId, owner, labels, end } = job;
+    const [status, startedAt] = [statusOf(job), beganAt(job)];
     const record = JSON.stringify(job);
+    const bytes = retainedBytes(job, record);
+    // Most jobs that are there already have just got their process, or ended, and this touches fewer indexes.
+    const isDone = processIdentity !== undefined
+      ? putProcess.run(record, processIdentity, jobId, status, startedAt).changes === 1
+      : end !== null &&
+        putEnd.run(status, record, end.finishedAt, bytes, jobId, startedAt).changes === 1;
+    if (isDone) return;
     put.run(
-      job.jobId,
-      job.owner,
-      statusOf(job),
-      requestId,
-      beganAt(job),
-      change.processIdentity ?? null,
+      jobId,
+      owner,
+      status,
+      job.requestId === "" ? null : job.requestId,
+      startedAt,
+      processIdentity ?? null,
       record,
-      job.end?.finishedAt ?? null,
-      retainedBytes(job, record),
+      end?.finishedAt ?? null,
+      bytes,
     );
-    for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
+    for (const [name, value] of Object.entries(labels)) putLabel.run(name, value, jobId);
   }
+}
+
+function jobIdOf(change: Change): string {
+  return "delete" in change ? change.delete : change.put.jobId;
 }
 
 /** Identifies the file at a path; `""` if there is none. */
@@ -244,6 +266,10 @@ type Row = Readonly<Record<string, unknown>>;
 
 interface Statements {
   readonly put: StatementSync;
+  /** Writes no index. */
+  readonly putProcess: StatementSync;
+  /** Writes no index of the start. */
+  readonly putEnd: StatementSync;
   readonly putLabel: StatementSync;
   readonly remove: StatementSync;
   readonly unfinished: StatementSync;
@@ -261,6 +287,14 @@ function prepare(database: DatabaseSync): Statements {
        ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, record = excluded.record,
          started_at = excluded.started_at, birth = coalesce(excluded.birth, birth), finished_at = excluded.finished_at,
          log_bytes = excluded.log_bytes`,
+    ),
+    putProcess: database.prepare(
+      `UPDATE jobs SET record = ?, birth = ?
+       WHERE job_id = ? AND status = ? AND started_at = ? AND finished_at IS NULL`,
+    ),
+    putEnd: database.prepare(
+      `UPDATE jobs SET status = ?, record = ?, finished_at = ?, log_bytes = ?
+       WHERE job_id = ? AND started_at = ?`,
     ),
     putLabel: database.prepare(
       "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",

@@ -1,6 +1,6 @@
 import { ExecutorClient } from "../../lib/executor/client.ts";
 import { PROTOCOL } from "../../lib/executor/protocol.ts";
-import { encodeFrame } from "../../lib/net/frames.ts";
+import { decodeFrames, encodeFrame } from "../../lib/net/frames.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
@@ -142,5 +142,37 @@ Deno.test("A client whose executor is suspended does not wait for ever for how f
       await soon(Promise.resolve(job?.progress()), () => "what it knows"),
       NO_PROGRESS,
     );
+  }, true);
+});
+
+Deno.test("A client sends what nobody waits for with the next call, or by itself a moment later", async () => {
+  await listening(HELLO_WITH_JOB, async (socket, connections) => {
+    await using client = await connect(socket);
+    const [connection] = connections;
+    assert.ok(connection);
+    // What comes in one write is read at once.
+    const heard = async () => {
+      const buffer = new Uint8Array(64 * 1024);
+      const length = await soon(connection.read(buffer), () => "what the client sends");
+      const names: string[] = [];
+      for await (
+        const { head } of decodeFrames(ReadableStream.from([buffer.slice(0, length ?? 0)]))
+      ) {
+        names.push(String(Reflect.get(Object(head), "name")));
+      }
+      return names;
+    };
+    const job = client.jobs.get("job");
+    job?.confirm();
+    await new Promise((resolve) => setTimeout(resolve));
+    const asked = client.call("closeInput", { jobId: "job" });
+    asked.catch(() => {});
+    assert.deepEqual(await heard(), ["confirm", "closeInput"]);
+    job?.release();
+    assert.deepEqual(await heard(), ["release"]);
+    job?.confirm();
+    await client[Symbol.asyncDispose]();
+    assert.deepEqual(await heard(), ["confirm"], "It keeps none to itself");
+    await assert.rejects(asked, /has ended/);
   }, true);
 });

@@ -104,3 +104,14 @@ Deno.test("A remote job whose log cannot be read has ended nevertheless", async 
   await assert.rejects(job.orphaned(OUTCOME), /Not a directory/);
   assert.deepEqual(await job.ended, OUTCOME);
 });
+
+Deno.test("The log of a remote job that has printed nothing is not looked for on the disk", async () => {
+  await using test = await openLog();
+  await write(test.writer, "not its own");
+  await test.writer.flush();
+  const { job, asked } = remote(gone, test.directory);
+  job.end({ ...OUTCOME, stdoutBytes: 0, stderrBytes: 0 });
+  using opened = await job.openLog();
+  assert.deepEqual([opened.log.closed, opened.log.endOffset, opened.log.segments], [true, 0, []]);
+  assert.deepEqual(asked, []);
+});

@@ -1,5 +1,6 @@
+import { messageOf } from "../../lib/errors.ts";
 import { Cgroups } from "../../lib/process/cgroups.ts";
-import { Launchers } from "../../lib/process/launchers.ts";
+import { Launchers, type LaunchersOptions } from "../../lib/process/launchers.ts";
 import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import type { Process, ProcessSpec } from "../../lib/process/process.ts";
 import { assert } from "../assert.ts";
@@ -26,12 +27,33 @@ async function outputOf(process: Process | null): Promise<string> {
   return stdout;
 }
 
+/** Starts a job as an executor does: the process that a launcher has become, if there was one. */
+async function startIn(
+  launchers: Launchers,
+  jobId: string,
+  spec: ProcessSpec,
+): Promise<Process | null> {
+  const launched = await launchers.start(jobId, spec);
+  launchers.expectAnother(jobId, spec);
+  return launched?.process ?? null;
+}
+
+const OPTIONS: LaunchersOptions = {
+  tools: TOOLS,
+  cgroups: null,
+  identityOf: () => Promise.resolve(""),
+  onFault: (error) => {
+    throw error;
+  },
+  idleMs: 2 ** 30,
+};
+
 /** Launchers of which some wait already. */
-async function openLaunchers(idleMs = 2 ** 30): Promise<Launchers> {
-  const launchers = new Launchers({ tools: TOOLS, cgroups: null, idleMs });
-  assert.equal(await launchers.start("a", SHELL), null);
+async function openLaunchers(options: Partial<LaunchersOptions> = {}): Promise<Launchers> {
+  const launchers = new Launchers({ ...OPTIONS, ...options });
+  assert.equal(await startIn(launchers, "a", SHELL), null);
   assert.equal(launchers.pids.length, 0, "A start by itself has none started");
-  assert.equal(await launchers.start("b", SHELL), null);
+  assert.equal(await startIn(launchers, "b", SHELL), null);
   await until(() => Promise.resolve(launchers.pids.length === 2));
   return launchers;
 }
@@ -41,7 +63,7 @@ Deno.test("Launchers are started once jobs come one after the other, and replace
   const pids = new Set<number>();
   for (let job = 0; job < 10; job++) {
     await until(() => Promise.resolve(launchers.pids.length === 2));
-    const process = await launchers.start(`${job}`, SHELL);
+    const process = await startIn(launchers, `${job}`, SHELL);
     await outputOf(process);
     pids.add(process?.pid ?? 0);
   }
@@ -49,34 +71,75 @@ Deno.test("Launchers are started once jobs come one after the other, and replace
 });
 
 Deno.test("Launchers end when no job has come for a while", async () => {
-  await using launchers = await openLaunchers(300);
+  await using launchers = await openLaunchers({ idleMs: 300 });
   await until(() => Promise.resolve(launchers.pids.length === 0));
-  assert.equal(await launchers.start("c", SHELL), null);
+  assert.equal(await startIn(launchers, "c", SHELL), null);
 });
 
 Deno.test("A launcher that somebody has killed is not used, and leaves nothing", async () => {
   await using launchers = await openLaunchers();
   for (const pid of launchers.pids) Deno.kill(pid, "SIGKILL");
   await until(() => Promise.resolve(launchers.pids.length === 0));
-  assert.equal(await launchers.start("c", SHELL), null);
+  assert.equal(await startIn(launchers, "c", SHELL), null);
   await until(() => Promise.resolve(launchers.pids.length === 2));
 });
 
 Deno.test("A launcher that cannot be started leaves no cgroup, and the start goes on without it", async () => {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path);
-  const tools = { ...TOOLS, setsid: `${directory.path}/nowhere` };
-  await using launchers = new Launchers({ tools, cgroups: kept.cgroups });
+  const faults: string[] = [];
+  await using launchers = new Launchers({
+    ...OPTIONS,
+    tools: { ...TOOLS, setsid: `${directory.path}/nowhere` },
+    cgroups: kept.cgroups,
+    onFault: (error, jobId) => void faults.push(`${jobId}: ${messageOf(error)}`),
+  });
   let made = 0;
   const makeSpare = kept.cgroups.makeSpare.bind(kept.cgroups);
   kept.cgroups.makeSpare = () => {
     made++;
     return makeSpare();
   };
-  for (const jobId of ["a", "b"]) assert.equal(await launchers.start(jobId, SHELL), null);
-  await until(() => Promise.resolve(made === 1));
+  assert.equal(await startIn(launchers, "a", SHELL), null);
+  // Each time another is tried, and what prevents it is told once.
+  for (const [before, jobId] of ["b", "c", "d"].entries()) {
+    await until(async () => {
+      assert.equal(await startIn(launchers, jobId, SHELL), null);
+      return made > before;
+    });
+  }
   await launchers[Symbol.asyncDispose]();
   assert.deepEqual(await Array.fromAsync(Deno.readDir(directory.path)), []);
+  assert.equal(faults.length, 1);
+  assert.match(faults[0] ?? "", /^[a-d]: Cannot have a process ready for the next job: .*nowhere/);
+});
+
+Deno.test("What a launcher leaves that cannot be removed is told once, and keeps nobody from closing", async () => {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path);
+  kept.cgroups.removeSpare = () => Promise.reject(new Error("busy"));
+  const faults: string[] = [];
+  const launchers = await openLaunchers({
+    cgroups: kept.cgroups,
+    onFault: (error) => void faults.push(messageOf(error)),
+  });
+  await launchers[Symbol.asyncDispose]();
+  assert.deepEqual(faults, ["Cannot clean up after a process that was ready for a job: busy"]);
+});
+
+Deno.test("No start waits for the identity of a launcher, which is asked for ahead of time", async () => {
+  const asked: number[] = [];
+  await using launchers = await openLaunchers({
+    identityOf: (pid) => {
+      asked.push(pid);
+      return Promise.resolve(`identity of ${pid}`);
+    },
+  });
+  assert.deepEqual(asked, launchers.pids);
+  const launched = await launchers.start("c", SHELL);
+  await outputOf(launched?.process ?? null);
+  assert.equal(launched?.identity, `identity of ${launched?.process.pid}`);
+  assert.equal(asked.length, 2);
 });
 
 Deno.test("What is aborted has no process, and ends the launcher that it would have been", async () => {
@@ -98,16 +161,16 @@ rootTest(
     await using launchers = await openLaunchers();
     const kinds = [1, 2, 3].map((id) => ({ ...SHELL, user: { uid: id, gid: id } }));
     for (const kind of [...kinds, { ...SHELL, user: { uid: 3, gid: 3 }, newPrivileges: false }]) {
-      assert.equal(await launchers.start("c", kind), null);
+      assert.equal(await startIn(launchers, "c", kind), null);
       await until(async () =>
         launchers.pids.length <= 4 && await waitingAs(kind.user.uid, launchers) >= 2
       );
     }
     assert.equal(launchers.pids.length, 4);
     const dynamic = { ...SHELL, user: { uid: 3, gid: 3, isDynamic: true } };
-    assert.equal(await launchers.start("d", dynamic), null);
+    assert.equal(await startIn(launchers, "d", dynamic), null);
     const identity = { ...SHELL, user: { uid: 3, gid: 3 }, program: "/usr/bin/id", args: ["-u"] };
-    assert.equal(await outputOf(await launchers.start("e", identity)), "3\n");
+    assert.equal(await outputOf(await startIn(launchers, "e", identity)), "3\n");
   },
 );
 
@@ -123,12 +186,12 @@ rootTest(
     await using groups = new ProcessGroups(TOOLS);
     const cgroups = await Cgroups.find(groups.shell);
     if (cgroups === null) return;
-    const launchers = new Launchers({ tools: TOOLS, cgroups, idleMs: 2 ** 30 });
+    const launchers = new Launchers({ ...OPTIONS, cgroups });
     const jobId = crypto.randomUUID();
     const sleep = { ...SHELL, args: ["-c", "cat /proc/self/cgroup; setsid sleep 1000 & exit"] };
-    for (const id of ["a", "b"]) assert.equal(await launchers.start(id, sleep), null);
+    for (const id of ["a", "b"]) assert.equal(await startIn(launchers, id, sleep), null);
     await until(() => Promise.resolve(launchers.pids.length === 2));
-    const process = await launchers.start(jobId, sleep);
+    const process = await startIn(launchers, jobId, sleep);
     assert.ok(process);
     const { value } = await process.stdout.pipeThrough(new TextDecoderStream()).getReader().read();
     assert.match(value ?? "", /^0::.*\/job-worker\/spare-[0-9a-f-]{36}$/m);
@@ -150,8 +213,8 @@ rootTest("What a launcher was made to start while it waited ends with it", async
   await using groups = new ProcessGroups(TOOLS);
   const cgroups = await Cgroups.find(groups.shell);
   if (cgroups === null) return;
-  await using launchers = new Launchers({ tools: TOOLS, cgroups, idleMs: 2 ** 30 });
-  for (const id of ["a", "b"]) assert.equal(await launchers.start(id, SHELL), null);
+  await using launchers = new Launchers({ ...OPTIONS, cgroups });
+  for (const id of ["a", "b"]) assert.equal(await startIn(launchers, id, SHELL), null);
   await until(() => Promise.resolve(launchers.pids.length === 2));
   const [pid] = launchers.pids;
   const spare = await until(async () =>

@@ -1,5 +1,11 @@
 import launch from "../../lib/process/enter_job.sh" with { type: "text" };
-import { type LaunchTools, type ProcessSpec, startProcess } from "../../lib/process/process.ts";
+import {
+  type LaunchTools,
+  type ProcessSpec,
+  SCRIPTS,
+  startProcess,
+  withoutComments,
+} from "../../lib/process/process.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
@@ -203,3 +209,8 @@ for (const [way, options] of Object.entries(WAYS)) {
     assert.equal(await Deno.readTextFile(`${path}/cgroup.procs`), "0\n");
   });
 }
+
+Deno.test("No shell reads the comments of a script that a start goes through", () => {
+  assert.equal(withoutComments("# a\nx ${y#z}\n  # b\n\n  echo '#'\n"), "x ${y#z}\n\n  echo '#'\n");
+  for (const script of Object.values(SCRIPTS)) assert.doesNotMatch(script, /^\s*#/m);
+});

@@ -9,6 +9,8 @@ import { rejection } from "../worker/fixture.ts";
 /** The kernel of this machine, for a daemon that has the given user id. */
 class ShellOf extends ProcShell {
   readonly #uid: number;
+  /** How often it was asked who we are. */
+  uidAsked = 0;
   readonly #ours: string | undefined;
 
   /** @param ours its users and groups, as `proc_shell.sh` says them */
@@ -19,7 +21,10 @@ class ShellOf extends ProcShell {
   }
 
   override ask(request: string): Promise<string> {
-    if (request === "uid") return Promise.resolve(String(this.#uid));
+    if (request === "uid") {
+      this.uidAsked++;
+      return Promise.resolve(String(this.#uid));
+    }
     if (request === "ours" && this.#ours !== undefined) return Promise.resolve(this.#ours);
     return super.ask(request);
   }
@@ -28,7 +33,7 @@ class ShellOf extends ProcShell {
 /** @param uid the daemon's */
 async function found(name: string, { uid = 0 } = {}): Promise<SystemUser> {
   await using shell = new ShellOf(uid);
-  return await findUser(name, shell);
+  return await findUser(name, { shell, ownUid: uid });
 }
 
 async function refusal(...args: Parameters<typeof found>): Promise<string> {
@@ -75,7 +80,7 @@ rootTest(
   async () => {
     const isOurs = async (ours: string) => {
       await using shell = new ShellOf(0, ours);
-      return (await findUser("root", shell)).isOurs;
+      return (await findUser("root", { shell, ownUid: 0 })).isOurs;
     };
     assert.equal(await isOurs("0 0 0 0 0"), true);
     assert.equal(await isOurs("0 0 0 0"), false);
@@ -87,11 +92,12 @@ rootTest(
 
 Deno.test("KnownUsers looks a user up once for jobs that start together, and again later", async () => {
   await using shell = new ShellOf(0);
-  for (const knownMs of [2 ** 30, 0]) {
+  for (const [before, knownMs] of [2 ** 30, 0].entries()) {
     const users = new KnownUsers(shell, { knownMs });
     const first = await users.find("nobody");
     const second = await users.find("nobody");
     assert.equal(second === first, knownMs > 0);
     assert.deepEqual(second, first);
+    assert.equal(shell.uidAsked, before + 1, "Who we are does not change");
   }
 });

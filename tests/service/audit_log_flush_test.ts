@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../../lib/errors.ts";
 import { AuditLog } from "../../lib/service/audit_log.ts";
 import { assert } from "../assert.ts";
@@ -144,3 +145,13 @@ function watchTruncations(onTruncate: (count: number) => void): Disposable {
     },
   };
 }
+
+Deno.test("AuditLog flushes a line in the turn in which it came, so that others can flush meanwhile", async () => {
+  await using directory = await temporaryDirectory();
+  await using log = await AuditLog.open(`${directory.path}/audit.log`, unexpected);
+  using flushes = watchFlushes();
+  const committed = log.commit(entryOf("1"));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(flushes.count, 1);
+  await committed;
+});

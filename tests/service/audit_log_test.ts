@@ -216,16 +216,16 @@ Deno.test("AuditLog writes what is known of an entry that makes no sense", async
 
 /** As long as it lives, every write to a file gets half way. */
 function fullDisk(): Disposable {
-  const { write } = Deno.FsFile.prototype;
+  const { writeSync } = Deno.FsFile.prototype;
   let written = false;
-  Deno.FsFile.prototype.write = async function (bytes: Uint8Array): Promise<number> {
+  Deno.FsFile.prototype.writeSync = function (bytes: Uint8Array): number {
     written = !written;
     if (!written) throw new Error("No space left on device (os error 28)");
-    return await write.call(this, bytes.subarray(0, bytes.byteLength / 2));
+    return writeSync.call(this, bytes.subarray(0, bytes.byteLength / 2));
   };
   return {
     [Symbol.dispose]: () => {
-      Deno.FsFile.prototype.write = write;
+      Deno.FsFile.prototype.writeSync = writeSync;
     },
   };
 }

@@ -98,7 +98,7 @@ Deno.test("AuditLog names files in order even if the clock is set back", async (
 /** The steps in which a file of the trail changes. */
 const STEPS = {
   deno: ["open", "rename", "remove"],
-  file: ["write", "syncData", "sync", "truncate"],
+  file: ["writeSync", "syncData", "sync", "truncate"],
 } as const;
 
 /** A process that ends at a step: no later one is done. It lives as long as this does. */
@@ -110,7 +110,9 @@ function endingAt(step: number): Disposable & { readonly isOver: boolean } {
   );
   for (const [target, name, original] of originals) {
     Reflect.set(target, name, function (this: unknown, ...args: unknown[]) {
-      return left-- > 0 ? Reflect.apply(original, this, args) : Promise.reject(new Error("Over"));
+      if (left-- > 0) return Reflect.apply(original, this, args);
+      if (name === "writeSync") throw new Error("Over");
+      return Promise.reject(new Error("Over"));
     });
   }
   return {

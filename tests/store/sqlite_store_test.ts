@@ -143,3 +143,49 @@ Deno.test({
     assert.deepEqual((await store.list({}, { limit: 9 })).map(({ jobId }) => jobId), ["c", "a"]);
   },
 });
+
+Deno.test("SqliteStore reads one job without committing what is told of others", async () => {
+  await using directory = await temporaryDirectory();
+  await using store = await SqliteStore.open(`${directory.path}/jobs.db`);
+  const old = job({ jobId: "old", requestId: "r" });
+  await store.put(old);
+  let committed = 0;
+  const changes = [job({ jobId: "a", requestId: "s" }), job({ jobId: "b", owner: "other" })]
+    .map((job) => store.put(job).then(() => committed++));
+  assert.deepEqual(await store.get("old"), old);
+  assert.deepEqual(await store.findByRequest(old.owner, "r"), old);
+  assert.equal(committed, 0, "They still share a commit with what follows in the turn");
+  assert.equal((await store.findByRequest(old.owner, "s"))?.jobId, "a", "It sees what it asks for");
+  await Promise.all(changes);
+  const deleted = store.delete("a");
+  assert.equal(await store.findByRequest(old.owner, "s"), undefined);
+  await deleted;
+  const changed = store.put(job({ jobId: "old", requestId: "r", pid: 7 }));
+  assert.equal((await store.get("old"))?.pid, 7);
+  await changed;
+});
+
+Deno.test("SqliteStore writes no index when a job gets its process, and finds it all the same", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/jobs.db`;
+  await using store = await SqliteStore.open(path);
+  const walBytes = async () => (await Deno.stat(`${path}-wal`)).size;
+  const started = job({ jobId: "a", pid: 0, labels: { l: "1" } });
+  await store.put(started);
+  const before = await walBytes();
+  await store.put({ ...started, pid: 7 }, "boot:1");
+  assert.equal(await walBytes() - before, 24 + 4096, "A frame of one page");
+  assert.deepEqual((await store.unfinished()).map(({ processIdentity }) => processIdentity), [
+    "boot:1",
+  ]);
+  const ended = { ...started, pid: 7, logBytes: 9, end: DONE };
+  await store.put(ended);
+  assert.deepEqual(await store.unfinished(), []);
+  assert.deepEqual(await store.list({ statuses: ["running"] }, { limit: 9 }), []);
+  assert.deepEqual(await store.list({ statuses: ["done"], labels: { l: "1" } }, { limit: 9 }), [
+    ended,
+  ]);
+  assert.deepEqual(await store.finished({}, { after: "", limit: 9 }), [
+    { jobId: "a", owner: ended.owner, finishedAt: DONE.finishedAt, bytes: 9 },
+  ]);
+});
