@@ -1,8 +1,8 @@
 import { ExecutorClient } from "../../lib/executor/client.ts";
 import { PROTOCOL } from "../../lib/executor/protocol.ts";
-import { encodeFrame } from "../../lib/net/frames.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { encodeFrame } from "../net/encode_frame.ts";
 import { soon } from "../soon.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
