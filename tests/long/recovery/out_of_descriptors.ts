@@ -137,16 +137,19 @@ const PARTS: Readonly<Record<string, () => Promise<void>>> = {
         }
       },
     });
-    const watch = engine.client.watchJobs({ filter: {} }, context())[Symbol.asyncIterator]();
+    const follow = () => engine.client.watchJobs({ filter: {} }, context())[Symbol.asyncIterator]();
+    const watch = follow();
     await watch.next();
     let waiting: Promise<unknown>;
     {
       using taken = await takeDescriptors();
       taken.giveOne();
-      // Whose connection waits until there is a descriptor for it on the other side.
+      await follow().next();
+      using _rest = await takeDescriptors();
+      taken.giveOne();
       waiting = engine.client.getJob({ jobId: JOB.jobId }, context());
-      await watch.next();
       assert.ok(await waits(waiting));
+      await watch.next();
     }
     assert.deepEqual(await waiting, JOB);
     // Whoever asks for the socket meanwhile has it afterwards.
