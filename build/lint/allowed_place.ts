@@ -9,7 +9,7 @@ export interface Restricted {
 export const RESTRICTED: readonly Restricted[] = [
   { what: "Deno.Command", places: ["lib/process/", "lib/daemon/", "lib/cli/kept/start_keeper.ts"] },
   { what: "@grpc", places: ["lib/grpc/"] },
-  { what: "hono", places: ["lib/rest/", "lib/engine/"] },
+  { what: "hono", places: ["lib/rest/"] },
   { what: "node:sqlite", places: ["lib/store/"] },
   { what: "commander", places: ["lib/cli/parser.ts"] },
   { what: "zod", places: ["lib/text/zod.ts"] },

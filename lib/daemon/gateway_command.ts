@@ -1,7 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { BCRYPT_WORKER } from "../auth/bcrypt_thread.ts";
 import { BUILD } from "../build.ts";
-import { ENGINE_HOST } from "../engine/client.ts";
 import { type HostPort, LOOPBACK } from "../net/host_port.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 import { GATEWAY_ROLE } from "./roles.ts";
@@ -28,7 +27,7 @@ export function gatewayCommand(
     V8_FLAGS,
     // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
     ...BUILD === "source" ? [] : ["--no-config"],
-    `--allow-net=${[...net, `${ENGINE_HOST}:80`, `unix:${socket}`].join(",")}`,
+    `--allow-net=${[...net, `unix:${socket}`].join(",")}`,
     `--allow-read=${[socket, ...files].join(",")}`,
     // Deno demands this for connecting to a socket.
     `--allow-write=${socket}`,

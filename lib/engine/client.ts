@@ -1,6 +1,8 @@
 import { abortable } from "../async/abortable.ts";
 import { Turns } from "../async/turns.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { FrameConnection, ReceiveOptions } from "../net/frame_connection.ts";
+import { SpareBuffers } from "../net/spare_buffers.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
 import {
   type AnswerOf,
@@ -11,24 +13,8 @@ import {
   type StreamMethod,
   type UnaryMethod,
 } from "../service/methods.ts";
-import { decodeFrame, readFrames } from "../net/frames.ts";
-import { SpareBuffers } from "../net/spare_buffers.ts";
-import {
-  decodeAnswer,
-  decodeMessage,
-  encodeRequest,
-  type Message,
-  REACH_PATH,
-  REACHED,
-} from "./messages.ts";
-
-type ValueMessage = Extract<Message, { kind: "value" }>;
-
-/**
- * The host in the URLs of requests on the socket, which needs a permission. A name would be looked up in the
- * DNS for every connection; this address belongs to nobody (RFC 5737).
- */
-export const ENGINE_HOST = "192.0.2.1";
+import { ConnectionPool, NotConnected } from "./connection_pool.ts";
+import { decodeAnswer, decodeMessage, encodeCall, type Message } from "./messages.ts";
 
 /** Answers up to this size, which nearly all are, take no turn: they are passed on at once. */
 const SMALL_ANSWER_BYTES = 16 * 1024;
@@ -47,10 +33,10 @@ export interface EngineClient extends JobService {}
  * next item is asked for.
  */
 export class EngineClient implements Disposable {
-  readonly #http: Deno.HttpClient;
   readonly #path: string;
   readonly #restoreSocket: (() => Promise<void>) | undefined;
-  /** Large answers, and those of streams, are unpacked and passed on in turn, user by user. */
+  readonly #connections: ConnectionPool;
+  /** Large answers are unpacked and passed on in turn, user by user. */
   readonly #turns = new Turns();
   readonly #buffers = new SpareBuffers();
 
@@ -58,11 +44,7 @@ export class EngineClient implements Disposable {
   constructor(path: string, options: EngineClientOptions = {}) {
     this.#path = path;
     this.#restoreSocket = options.restoreSocket;
-    this.#http = Deno.createHttpClient({
-      proxy: { transport: "unix", path },
-      // After a burst, idle connections would hold descriptors on both sides for 90 s.
-      poolIdleTimeout: 5000,
-    });
+    this.#connections = new ConnectionPool(path);
     const methods = JOB_METHODS.map((method) => [
       method,
       isStream(method) ? this.#streaming(method) : this.#unary(method),
@@ -72,118 +54,127 @@ export class EngineClient implements Disposable {
 
   /** @throws `unavailable` unless an engine answers at the socket */
   async reach(): Promise<void> {
-    const response = await this.#fetch(REACH_PATH, { method: "GET" }).catch((error) => {
-      throw this.#unreached(whyOf(error), error);
-    });
-    await response.body?.cancel();
-    if (response.status !== REACHED) throw this.#unreached("another program answers there");
+    try {
+      this.#connections.give(await this.#connections.open());
+    } catch (error) {
+      const text = `Cannot reach the job engine at its socket "${this.#path}": ${messageOf(error)}`;
+      throw new JobWorkerError("unavailable", text, { cause: error });
+    }
   }
 
   [Symbol.dispose](): void {
-    this.#http.close();
+    this.#connections[Symbol.dispose]();
   }
 
   #unary<Name extends UnaryMethod>(method: Name) {
     return async (request: RequestOf<Name>, context: CallContext): Promise<AnswerOf<Name>> => {
-      const { value, bytes } = await this.#one(method, encodeRequest(method, request), context);
-      return decodeAnswer(method, value, bytes);
+      try {
+        using call = await this.#call(method, request, context);
+        const message = await call.next();
+        if (message.kind !== "value") throw gone("the answer is empty");
+        call.end();
+        return decodeAnswer(method, message.value, message.bytes);
+      } catch (error) {
+        throw failure(error, context);
+      }
     };
   }
 
   #streaming<Name extends StreamMethod>(method: Name) {
-    const ask = (request: RequestOf<Name>, context: CallContext) =>
-      this.#all(method, encodeRequest(method, request), context);
+    const begin = (request: RequestOf<Name>, context: CallContext) =>
+      this.#call(method, request, context);
+    const buffers = this.#buffers;
     return async function* (
       request: RequestOf<Name>,
       context: CallContext,
     ): AsyncGenerator<AnswerOf<Name>, void, undefined> {
-      for await (const { value, bytes } of ask(request, context)) {
-        yield decodeAnswer(method, value, bytes);
+      try {
+        using call = await begin(request, context);
+        for (;;) {
+          const message = await call.next(buffers);
+          if (message.kind === "end") return call.end();
+          const { value, bytes } = message;
+          yield decodeAnswer(method, value, bytes);
+          buffers.give(bytes.buffer);
+        }
+      } catch (error) {
+        throw failure(error, context);
       }
     };
   }
 
-  async #one(method: UnaryMethod, request: unknown, context: CallContext): Promise<ValueMessage> {
-    try {
-      const response = await this.#ask(method, request, context);
-      // The body is read in one go: as a stream it would cost more than the rest of the call.
-      const bytes = await response.bytes();
-      if (bytes.byteLength > SMALL_ANSWER_BYTES) await this.#turn(context);
-      const message = decodeMessage(decodeFrame(bytes));
-      if (message.kind === "value") return message;
-      throw message.kind === "error" ? message.error : gone("the answer is empty");
-    } catch (error) {
-      throw failure(error, context);
-    }
-  }
-
-  async *#all(
-    method: StreamMethod,
-    request: unknown,
+  async #call<Name extends JobMethod>(
+    method: Name,
+    request: RequestOf<Name>,
     context: CallContext,
-  ): AsyncGenerator<ValueMessage, void, undefined> {
-    try {
-      const response = await this.#ask(method, request, context);
-      if (response.body === null) throw gone("the answer is empty");
-      const turn = () => this.#turn(context);
-      for await (const frame of readFrames(response.body, { turn, buffers: this.#buffers })) {
-        const message = decodeMessage(frame);
-        if (message.kind === "end") return;
-        if (message.kind === "error") throw message.error;
-        yield message;
-      }
-      throw gone("the answer was cut off");
-    } catch (error) {
-      throw failure(error, context);
-    }
-  }
-
-  async #turn({ caller, signal }: CallContext): Promise<void> {
-    await this.#turns.next(caller.identity.user, signal);
-  }
-
-  async #ask(
-    method: JobMethod,
-    request: unknown,
-    { caller, signal }: CallContext,
-  ): Promise<Response> {
-    const call = { method: "POST", body: JSON.stringify({ request, caller }), signal };
-    const response = await this.#fetch(`/${method}`, call).catch(async (error) => {
-      // The call was not sent, so it can be sent again.
-      if (!isConnectError(error) || this.#restoreSocket === undefined) throw error;
+  ): Promise<Call> {
+    const { caller, signal } = context;
+    const connection = await this.#connections.take(signal).catch(async (error) => {
+      // Nothing was sent, so it can be tried again.
+      if (!(error instanceof NotConnected) || this.#restoreSocket === undefined) throw error;
       await abortable(this.#restoreSocket(), signal);
-      return await this.#fetch(`/${method}`, call);
+      return await this.#connections.take(signal);
     });
-    if (!response.ok) throw gone(await response.text());
-    return response;
-  }
-
-  #fetch(path: string, init: RequestInit): Promise<Response> {
-    return fetch(`http://${ENGINE_HOST}${path}`, { ...init, client: this.#http });
-  }
-
-  #unreached(why: string, cause?: unknown): JobWorkerError {
-    const text = `Cannot reach the job engine at its socket "${this.#path}": ${why}`;
-    return new JobWorkerError("unavailable", text, { cause });
+    if (signal.aborted) {
+      this.#connections.give(connection);
+      throw signal.reason;
+    }
+    void connection.send(...encodeCall(method, request, caller));
+    return new Call(connection, context, this.#connections, this.#turns);
   }
 }
 
-/** The error text of Deno's `fetch`, which names the step that failed and then the cause. */
-const FETCH_ERROR = /client error \((\w+)\): (.*)$/s;
+/** A call that was sent, on a connection that it has for itself. Unless it ends well, that is closed. */
+class Call implements Disposable {
+  readonly #connection: FrameConnection;
+  readonly #context: CallContext;
+  readonly #connections: ConnectionPool;
+  readonly #turn: NonNullable<ReceiveOptions["turn"]>;
+  readonly #close = () => this.#connection[Symbol.dispose]();
+  #hasEnded = false;
 
-function isConnectError(error: unknown): boolean {
-  return error instanceof TypeError &&
-    FETCH_ERROR.exec(messageOf(error.cause))?.[1] === "Connect";
-}
+  constructor(
+    connection: FrameConnection,
+    context: CallContext,
+    connections: ConnectionPool,
+    turns: Turns,
+  ) {
+    const { caller, signal } = context;
+    this.#connection = connection;
+    this.#context = context;
+    this.#connections = connections;
+    this.#turn = (bytes) =>
+      bytes > SMALL_ANSWER_BYTES ? turns.next(caller.identity.user, signal) : undefined;
+    signal.addEventListener("abort", this.#close, { once: true });
+  }
 
-function whyOf(error: unknown): string {
-  const cause = error instanceof TypeError ? messageOf(error.cause ?? error) : messageOf(error);
-  return FETCH_ERROR.exec(cause)?.[2] ?? cause;
+  /** @throws what the engine says has failed; `unavailable` if it says no more */
+  async next(buffers?: SpareBuffers): Promise<Exclude<Message, { kind: "error" }>> {
+    const options = { turn: this.#turn, ...(buffers !== undefined && { buffers }) };
+    const frame = await this.#connection.receive(options);
+    if (frame === null) throw gone("the answer was cut off");
+    const message = decodeMessage(frame);
+    if (message.kind !== "error") return message;
+    if (!message.isRefusal) this.end();
+    throw message.error;
+  }
+
+  /** Says that the whole answer is here. */
+  end(): void {
+    this.#hasEnded = true;
+  }
+
+  [Symbol.dispose](): void {
+    const { signal } = this.#context;
+    signal.removeEventListener("abort", this.#close);
+    if (this.#hasEnded && !signal.aborted) this.#connections.give(this.#connection);
+    else this.#close();
+  }
 }
 
 function failure(error: unknown, { signal }: CallContext): unknown {
   if (signal.aborted) return signal.reason;
-  return error instanceof JobWorkerError ? error : gone(whyOf(error), error);
+  return error instanceof JobWorkerError ? error : gone(messageOf(error), error);
 }
 
 function gone(why: string, cause?: unknown): JobWorkerError {

@@ -1,23 +1,42 @@
 /**
- * How calls of `JobService` look on the engine's socket: `POST /METHOD` with `{request, caller}` as JSON. The
- * answer is one frame; for a stream it is a frame per item and a last one that says how the stream ended. A
- * stream without that last frame was cut off.
+ * How calls of `JobService` look on the engine's socket: as frames, on a connection that a call has for itself until it
+ * has ended, and the next one after it.
+ *
+ * A gateway begins a connection with a {@linkcode GREETING}, and so does the engine. A call is a frame with its method,
+ * the request and the caller. One frame answers it; for a stream it is a frame per item and a last one that says how
+ * the stream ended. Whoever closes the connection before that cancels the call, or has died.
  *
  * @module
  */
 
 import * as z from "../text/zod.ts";
-import { read } from "../text/zod.ts";
 import { ROLES } from "../auth/identity.ts";
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../errors.ts";
-import type { GetLogsResponse, LogBatch, WriteInputRequest } from "../service/job_service.ts";
-import type { AnswerOf, JobMethod, RequestOf } from "../service/methods.ts";
-import { concat, encodeFrame, type Frame, framePieces } from "../net/frames.ts";
+import type {
+  Caller,
+  GetLogsResponse,
+  LogBatch,
+  WriteInputRequest,
+} from "../service/job_service.ts";
+import { type AnswerOf, JOB_METHODS, type JobMethod, type RequestOf } from "../service/methods.ts";
+import type { Frame } from "../net/frames.ts";
 import { packedPieces, unpackRecords } from "../job/packed_records.ts";
 
-/** The path that a gateway asks for to find out whether an engine is there, and the status it answers with. */
-export const REACH_PATH = "/engine";
-export const REACHED = 204;
+/**
+ * What both sides begin with. They are of one build, unless the executable was replaced while the engine runs, whose
+ * next gateway is then another version's: so a change of what is said here takes another number.
+ */
+export const GREETING = { protocol: 1 };
+
+/** Whether the other side speaks as we do. */
+export function isGreeting(head: unknown): boolean {
+  return protocolOf(head) === GREETING.protocol;
+}
+
+/** What the other side says it speaks, if it says so. */
+export function protocolOf(head: unknown): unknown {
+  return Object(head).protocol;
+}
 
 /** What the gateway says about its client. It is trusted; the schema only provides the types. */
 export const callerSchema = z.object({
@@ -26,8 +45,12 @@ export const callerSchema = z.object({
   peer: z.string().max(128),
 });
 
-/** The body of a call. The service checks the request in it. */
-export const callSchema = z.object({ caller: callerSchema, request: z.looseObject({}) });
+/** The head of a call. The service checks the request in it. */
+export const callSchema = z.object({
+  method: z.enum(JOB_METHODS),
+  caller: callerSchema,
+  request: z.looseObject({}),
+});
 
 const errorSchema = z.object({
   code: z.custom<ErrorCode>((code) => typeof code === "string" && code in ERROR_CODES),
@@ -36,21 +59,25 @@ const errorSchema = z.object({
   field: z.string().exactOptional(),
 });
 
-const inputSchema = z.looseObject({ data: z.base64() });
+/** The head of the last frame of a stream that ended without an error. */
+export const END = { kind: "end" };
 
-/** An error as the head of a frame. */
-export function encodeError(error: JobWorkerError): Uint8Array<ArrayBuffer> {
-  const { code, message, reason, field } = error;
-  return encodeFrame({ kind: "error", error: { code, message, reason, field } });
+/**
+ * An error as the head of a frame.
+ *
+ * @param kind whether the call was let in, or refused: then the rest of it is not read, and the connection closed
+ */
+export function errorHead(
+  { code, message, reason, field }: JobWorkerError,
+  kind: "error" | "refused" = "error",
+): unknown {
+  return { kind, error: { code, message, reason, field } };
 }
-
-/** The last frame of a stream that ended without an error. */
-export const END_FRAME: Uint8Array<ArrayBuffer> = encodeFrame({ kind: "end" });
 
 /** The content of a frame. */
 export type Message =
   | { readonly kind: "value"; readonly value: unknown; readonly bytes: Uint8Array<ArrayBuffer> }
-  | { readonly kind: "error"; readonly error: JobWorkerError }
+  | { readonly kind: "error"; readonly error: JobWorkerError; readonly isRefusal: boolean }
   | { readonly kind: "end" };
 
 export function decodeMessage({ head, bytes }: Frame): Message {
@@ -62,33 +89,34 @@ export function decodeMessage({ head, bytes }: Frame): Message {
       return { kind };
     default: {
       const { code, message, ...options } = errorSchema.parse(error);
-      return { kind: "error", error: new JobWorkerError(code, message, options) };
+      return {
+        kind: "error",
+        error: new JobWorkerError(code, message, options),
+        isRefusal: kind === "refused",
+      };
     }
   }
 }
 
+/** Bytes, in parts that need not lie next to each other. */
+type Parts = readonly Uint8Array<ArrayBuffer>[];
+
+/** What is sent as JSON, and the bytes that follow. */
+type Packed = readonly [value: unknown, bytes: Parts];
+
 /** How requests and answers of a method go over the socket. By default both are sent as JSON as they are. */
 interface Codec<Name extends JobMethod> {
-  /** As a value that JSON can hold. */
-  readonly encodeRequest?: (request: RequestOf<Name>) => unknown;
-  readonly decodeRequest?: (request: unknown) => RequestOf<Name>;
-  /** The head of a frame and what follows it. */
-  readonly encodeAnswer?: (answer: AnswerOf<Name>) => [
-    value: unknown,
-    bytes: readonly Uint8Array<ArrayBuffer>[],
-  ];
+  readonly encodeRequest?: (request: RequestOf<Name>) => Packed;
+  readonly decodeRequest?: (value: object, bytes: Uint8Array<ArrayBuffer>) => RequestOf<Name>;
+  readonly encodeAnswer?: (answer: AnswerOf<Name>) => Packed;
   readonly decodeAnswer?: (value: unknown, bytes: Uint8Array<ArrayBuffer>) => AnswerOf<Name>;
 }
 
 /** The methods whose requests or answers contain bytes. */
 const CODECS: { readonly [Name in JobMethod]?: Codec<Name> } = {
   writeInput: {
-    encodeRequest: (request) => ({ ...request, data: request.data.toBase64() }),
-    // The service checks the rest.
-    decodeRequest(request) {
-      const { data, ...rest } = read(inputSchema, request, "request");
-      return { ...(rest as Omit<WriteInputRequest, "data">), data: Uint8Array.fromBase64(data) };
-    },
+    encodeRequest: ({ data, ...rest }) => [rest, [data]],
+    decodeRequest: (rest, data) => ({ ...(rest as Omit<WriteInputRequest, "data">), data }),
   },
   getLogs: {
     encodeAnswer({ stdout, stderr, ...rest }) {
@@ -125,36 +153,32 @@ function codecOf<Name extends JobMethod>(method: Name): Codec<Name> {
   return CODECS[method] ?? {};
 }
 
-export function encodeRequest<Name extends JobMethod>(
+/** A call as the head of a frame, and the bytes that follow. */
+export function encodeCall<Name extends JobMethod>(
   method: Name,
   request: RequestOf<Name>,
-): unknown {
-  return codecOf(method).encodeRequest?.(request) ?? request;
+  caller: Caller,
+): readonly [head: unknown, bytes: Parts] {
+  const [value, bytes] = codecOf(method).encodeRequest?.(request) ?? [request, []];
+  return [{ method, caller, request: value }, bytes];
 }
 
 /** The request may be anything that a gateway sent. Its type is only asserted here; the service checks it. */
 export function decodeRequest<Name extends JobMethod>(
   method: Name,
-  request: unknown,
+  value: object,
+  bytes: Uint8Array<ArrayBuffer>,
 ): RequestOf<Name> {
-  return codecOf(method).decodeRequest?.(request) ?? request as RequestOf<Name>;
+  return codecOf(method).decodeRequest?.(value, bytes) ?? value as RequestOf<Name>;
 }
 
-/** An answer as a frame. */
+/** An answer, or one item of a stream of them, as the head of a frame and the bytes that follow. */
 export function encodeAnswer<Name extends JobMethod>(
   method: Name,
   answer: AnswerOf<Name>,
-): Uint8Array<ArrayBuffer> {
-  return concat(answerPieces(method, answer));
-}
-
-/** An answer, or one item of a stream of them, as the pieces of a frame. */
-export function answerPieces<Name extends JobMethod>(
-  method: Name,
-  answer: AnswerOf<Name>,
-): Uint8Array<ArrayBuffer>[] {
+): readonly [head: unknown, bytes: Parts] {
   const [value, bytes] = codecOf(method).encodeAnswer?.(answer) ?? [answer, []];
-  return framePieces({ kind: "value", value }, bytes);
+  return [{ kind: "value", value }, bytes];
 }
 
 export function decodeAnswer<Name extends JobMethod>(

@@ -1,5 +1,5 @@
 /** Closes a connection, whether or not its streams have closed it already. */
-export function closeConnection(connection: Deno.Conn): void {
+export function closeConnection(connection: Pick<Deno.Conn, "close">): void {
   try {
     connection.close();
   } catch (error) {

@@ -8,9 +8,11 @@
  * @module
  */
 
-import type { SpareBuffers } from "./spare_buffers.ts";
+/** How much of a frame tells its size. */
+export const PREFIX_BYTES = 8;
 
-const PREFIX_BYTES = 8;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
 /** A JSON value together with raw bytes. */
 export interface Frame {
@@ -18,20 +20,12 @@ export interface Frame {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Packs a head and the parts of the bytes, one after the other. */
-export function encodeFrame(
-  head: unknown,
-  parts: readonly Uint8Array<ArrayBuffer>[] = [],
-): Uint8Array<ArrayBuffer> {
-  return concat(framePieces(head, parts));
-}
-
-/** The same, without copying what may be large. */
+/** Packs a head and the parts of the bytes, one after the other, without copying what may be large. */
 export function framePieces(
   head: unknown,
   parts: readonly Uint8Array<ArrayBuffer>[] = [],
 ): Uint8Array<ArrayBuffer>[] {
-  const json = new TextEncoder().encode(JSON.stringify(head));
+  const json = encoder.encode(JSON.stringify(head));
   const begin = new Uint8Array(PREFIX_BYTES + json.byteLength);
   const view = new DataView(begin.buffer);
   view.setUint32(0, json.byteLength, true);
@@ -40,99 +34,18 @@ export function framePieces(
   return [begin, ...parts.filter((part) => part.byteLength > 0)];
 }
 
-/**
- * Unpacks the single frame in a buffer.
- *
- * @throws if it holds less or more than one frame
- */
-export function decodeFrame(buffer: Uint8Array<ArrayBuffer>): Frame {
-  if (buffer.byteLength < PREFIX_BYTES || sizeOf(buffer) !== buffer.byteLength) {
-    throw new Error(`${buffer.byteLength} bytes are not one frame`);
-  }
-  return frameOf(buffer, buffer.subarray(PREFIX_BYTES));
-}
-
-/**
- * Unpacks frames from a stream, in whatever pieces it arrives.
- *
- * @param turn waits before each frame, which may take a while; by default there is no need to
- */
-export async function* decodeFrames(
-  source: AsyncIterable<Uint8Array<ArrayBuffer>>,
-  turn?: () => Promise<void>,
-): AsyncGenerator<Frame, void, undefined> {
-  let rest: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  let wanted = PREFIX_BYTES;
-  for await (const piece of source) {
-    rest.push(piece);
-    length += piece.byteLength;
-    if (length < wanted) continue;
-    let buffer = concat(rest);
-    for (;;) {
-      wanted = sizeOf(buffer);
-      if (buffer.byteLength < wanted) break;
-      await turn?.();
-      yield frameOf(buffer, buffer.subarray(PREFIX_BYTES, wanted));
-      buffer = buffer.subarray(wanted);
-    }
-    rest = [buffer];
-    length = buffer.byteLength;
-  }
-}
-
-/** Options of {@linkcode readFrames}. */
-export interface ReadFramesOptions {
-  /** Waits before each frame, which may take a while. */
-  readonly turn: () => Promise<void>;
-  /** Where the bytes of frames go. */
-  readonly buffers: SpareBuffers;
-}
-
-/**
- * Unpacks frames from a stream of bytes, each of which is read to where it stays: reading it in the pieces in which
- * it arrives takes twice the processor time. A frame is good until the next one is asked for.
- */
-export async function* readFrames(
-  source: ReadableStream<Uint8Array<ArrayBuffer>>,
-  { turn, buffers }: ReadFramesOptions,
-): AsyncGenerator<Frame, void, undefined> {
-  const reader = source.getReader({ mode: "byob" });
-  try {
-    for (;;) {
-      const prefix = await readExactly(reader, new Uint8Array(PREFIX_BYTES));
-      if (prefix === null) return;
-      const size = sizeOf(prefix) - PREFIX_BYTES;
-      const rest = await readExactly(reader, new Uint8Array(buffers.take(size), 0, size));
-      if (rest === null) return;
-      await turn();
-      yield frameOf(prefix, rest);
-      buffers.give(rest.buffer);
-    }
-  } finally {
-    await reader.cancel();
-  }
-}
-
-/** Fills a buffer, and returns it as it is then, or `null` if nothing more comes. */
-async function readExactly(
-  reader: ReadableStreamBYOBReader,
-  into: Uint8Array<ArrayBuffer>,
-): Promise<Uint8Array<ArrayBuffer> | null> {
-  const { value, done } = await reader.read(into, { min: into.byteLength });
-  return done || value === undefined ? null : value;
-}
-
-function sizeOf(buffer: Uint8Array): number {
-  if (buffer.byteLength < PREFIX_BYTES) return PREFIX_BYTES;
-  const view = new DataView(buffer.buffer, buffer.byteOffset);
+/** The size of a frame, of which at least the prefix is there. */
+export function frameSize(begin: Uint8Array<ArrayBuffer>): number {
+  const view = new DataView(begin.buffer, begin.byteOffset, PREFIX_BYTES);
   return PREFIX_BYTES + view.getUint32(0, true) + view.getUint32(4, true);
 }
 
-function frameOf(prefix: Uint8Array, rest: Uint8Array<ArrayBuffer>): Frame {
-  const headBytes = new DataView(prefix.buffer, prefix.byteOffset).getUint32(0, true);
-  const head: unknown = JSON.parse(new TextDecoder().decode(rest.subarray(0, headBytes)));
-  return { head, bytes: rest.subarray(headBytes) };
+/** Unpacks a whole frame. Its bytes are a part of it, and no copy. */
+export function decodeFrame(whole: Uint8Array<ArrayBuffer>): Frame {
+  const headBytes = new DataView(whole.buffer, whole.byteOffset).getUint32(0, true);
+  const bytesAt = PREFIX_BYTES + headBytes;
+  const head: unknown = JSON.parse(decoder.decode(whole.subarray(PREFIX_BYTES, bytesAt)));
+  return { head, bytes: whole.subarray(bytesAt) };
 }
 
 /** As `Buffer.concat()`, without what of Node comes with it: an executor is to be small. */

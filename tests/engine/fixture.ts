@@ -4,9 +4,15 @@
  * @module
  */
 
-import { ENGINE_HOST, EngineClient } from "../../lib/engine/client.ts";
+import { EngineClient } from "../../lib/engine/client.ts";
+import { GREETING } from "../../lib/engine/messages.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
+import { writeFully } from "../../lib/files/flush.ts";
+import { FrameConnection } from "../../lib/net/frame_connection.ts";
+import { concat } from "../../lib/net/frames.ts";
 import type { CallContext, Caller, JobService } from "../../lib/service/job_service.ts";
+import { assert } from "../assert.ts";
+import { encodeFrame } from "../net/encode_frame.ts";
 import { fakeService } from "../service/samples.ts";
 
 export const CALLER: Caller = {
@@ -79,19 +85,23 @@ export class TestEngine implements AsyncDisposable {
     await this.#server[Symbol.asyncDispose]();
   }
 
-  /** Sends what no gateway of ours would. */
-  async post(path: string, body: BodyInit | null, method = "POST"): Promise<Answer> {
-    using http = Deno.createHttpClient({ proxy: { transport: "unix", path: this.path } });
-    const response = await fetch(`http://${ENGINE_HOST}/${path}`, { client: http, method, body });
-    return { status: response.status, text: await response.text() };
+  /** Sends what no gateway of ours would, after the greeting of one, and reads no answer. */
+  async send(bytes: Uint8Array<ArrayBuffer>): Promise<Deno.UnixConn> {
+    const connection = await Deno.connect({ transport: "unix", path: this.path });
+    await writeFully(connection, concat([encodeFrame(GREETING), bytes]));
+    return connection;
+  }
+
+  /** What is answered to such a message. The connection ends after it if `next` is `null`. */
+  async answers(bytes: Uint8Array<ArrayBuffer>): Promise<{ answer: unknown; next: unknown }> {
+    using connection = new FrameConnection(await this.send(bytes));
+    assert.deepEqual((await connection.receive())?.head, GREETING);
+    const answer = (await connection.receive())?.head ?? null;
+    void connection.send({});
+    return { answer, next: (await connection.receive())?.head ?? null };
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.#resources.disposeAsync();
   }
-}
-
-interface Answer {
-  readonly status: number;
-  readonly text: string;
 }

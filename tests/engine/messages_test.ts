@@ -1,36 +1,35 @@
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../../lib/errors.ts";
-import { decodeFrames } from "../../lib/net/frames.ts";
+import { decodeFrame } from "../../lib/net/frames.ts";
 import {
   callerSchema,
   decodeAnswer,
   decodeMessage,
   encodeAnswer,
-  encodeError,
-  END_FRAME,
+  END,
+  errorHead,
   type Message,
 } from "../../lib/engine/messages.ts";
 import type { GetLogsResponse, LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
+import { encodeFrame } from "../net/encode_frame.ts";
 import { FAILED_JOB } from "../grpc/fixture.ts";
 import { asSaid } from "../service/samples.ts";
 import { CALLER } from "./fixture.ts";
 
-async function decoded(frame: Uint8Array<ArrayBuffer>): Promise<Message> {
-  const [message, ...more] = await Array.fromAsync(decodeFrames(ReadableStream.from([frame])));
-  assert.ok(message);
-  assert.deepEqual(more, []);
-  return decodeMessage(message);
+/** What arrives of a frame. */
+function decoded(...frame: Parameters<typeof encodeFrame>): Message {
+  return decodeMessage(decodeFrame(encodeFrame(...frame)));
 }
 
-async function decodedValue(
-  frame: Uint8Array<ArrayBuffer>,
-): Promise<Extract<Message, { kind: "value" }>> {
-  const message = await decoded(frame);
+function decodedValue(
+  ...frame: Parameters<typeof encodeFrame>
+): Extract<Message, { kind: "value" }> {
+  const message = decoded(...frame);
   assert.ok(message.kind === "value");
   return message;
 }
 
-Deno.test("A batch arrives as it was, bytes and all", async () => {
+Deno.test("A batch arrives as it was, bytes and all", () => {
   const batch: LogBatch = {
     records: [
       { offset: 0, time: 1.5, stream: "stdout", data: new Uint8Array([0, 255, 128, 10]) },
@@ -41,12 +40,12 @@ Deno.test("A batch arrives as it was, bytes and all", async () => {
     finishedJob: FAILED_JOB,
   };
   for (const one of [batch, { ...batch, gap: { from: 0, to: 2 ** 41 } }]) {
-    const { value, bytes } = await decodedValue(encodeAnswer("streamLogs", one));
+    const { value, bytes } = decodedValue(...encodeAnswer("streamLogs", one));
     assert.deepEqual(asSaid(decodeAnswer("streamLogs", value, bytes)), one);
   }
 });
 
-Deno.test("A page of output arrives with its two streams apart", async () => {
+Deno.test("A page of output arrives with its two streams apart", () => {
   const output: GetLogsResponse = {
     stdout: new Uint8Array([1, 2, 3]),
     stderr: new Uint8Array([255, 0]),
@@ -56,15 +55,15 @@ Deno.test("A page of output arrives with its two streams apart", async () => {
     exitStatus: { signal: "SIGKILL" },
   };
   for (const page of [output, { ...output, gap: { from: 0, to: 2 ** 41 } }]) {
-    const { value, bytes } = await decodedValue(encodeAnswer("getLogs", page));
+    const { value, bytes } = decodedValue(...encodeAnswer("getLogs", page));
     assert.deepEqual(decodeAnswer("getLogs", value, bytes), page);
   }
 });
 
-Deno.test("Every kind of error arrives with its code, message, reason and field", async () => {
+Deno.test("Every kind of error arrives with its code, message, reason and field", () => {
   for (const code of Object.keys(ERROR_CODES) as ErrorCode[]) {
     for (const options of [{}, { reason: "ENOENT" }, { field: "command.name" }]) {
-      const message = await decoded(encodeError(new JobWorkerError(code, `Ä ${code}`, options)));
+      const message = decoded(errorHead(new JobWorkerError(code, `Ä ${code}`, options)));
       assert.ok(message.kind === "error");
       assert.ok(message.error instanceof JobWorkerError);
       const { reason, field } = message.error;
@@ -79,9 +78,9 @@ Deno.test("Every kind of error arrives with its code, message, reason and field"
   }
 });
 
-Deno.test("An end is not taken for a value, and a head of an unknown kind is refused", async () => {
-  assert.deepEqual(await decoded(END_FRAME), { kind: "end" });
-  const { value } = await decodedValue(encodeAnswer("getJob", FAILED_JOB));
+Deno.test("An end is not taken for a value, and a head of an unknown kind is refused", () => {
+  assert.deepEqual(decoded(END), { kind: "end" });
+  const { value } = decodedValue(...encodeAnswer("getJob", FAILED_JOB));
   assert.deepEqual(value, FAILED_JOB);
   const bytes = new Uint8Array();
   for (

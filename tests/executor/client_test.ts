@@ -1,8 +1,10 @@
 import { ExecutorClient } from "../../lib/executor/client.ts";
 import { PROTOCOL } from "../../lib/executor/protocol.ts";
-import { decodeFrames, encodeFrame } from "../../lib/net/frames.ts";
+import { FrameConnection } from "../../lib/net/frame_connection.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { arriving } from "../net/arriving.ts";
+import { encodeFrame } from "../net/encode_frame.ts";
 import { soon } from "../soon.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
@@ -154,10 +156,9 @@ Deno.test("A client sends what nobody waits for with the next call, or by itself
     const heard = async () => {
       const buffer = new Uint8Array(64 * 1024);
       const length = await soon(connection.read(buffer), () => "what the client sends");
+      const frames = new FrameConnection(arriving(buffer.slice(0, length ?? 0)).connection);
       const names: string[] = [];
-      for await (
-        const { head } of decodeFrames(ReadableStream.from([buffer.slice(0, length ?? 0)]))
-      ) {
+      for await (const { head } of frames.frames()) {
         names.push(String(Reflect.get(Object(head), "name")));
       }
       return names;

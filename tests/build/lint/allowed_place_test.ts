@@ -29,12 +29,12 @@ Deno.test("allowed-place finds what is used in a folder that is not there for it
     [
       "lib/service/a.ts",
       'export { Hono } from "hono";',
-      "hono may be used in lib/rest/ and lib/engine/ only",
+      "hono may be used in lib/rest/ only",
     ],
     [
       "lib/service/a.ts",
       'await import("npm:hono/tiny");',
-      "npm:hono/tiny may be used in lib/rest/ and lib/engine/ only",
+      "npm:hono/tiny may be used in lib/rest/ only",
     ],
     ["lib/worker/a.ts", 'import "node:sqlite";', "node:sqlite may be used in lib/store/ only"],
     [
@@ -56,7 +56,7 @@ Deno.test("allowed-place accepts the right folder, tests, tools, and names that 
     ["lib/daemon/a.ts", 'new Deno.Command("ls");'],
     ["lib/cli/a.ts", "let options: Deno.CommandOptions;"],
     ["lib/grpc/a.ts", 'import * as grpc from "@grpc/grpc-js";'],
-    ["lib/engine/a.ts", 'import { Hono } from "hono";'],
+    ["lib/rest/a.ts", 'import { Hono } from "hono";'],
     ["lib/worker/a.ts", '/** import { Hono } from "hono"; */\n  // "hono"'],
     ["tests/worker/a.ts", 'new Deno.Command("ls");'],
     ["lib/cli/a.ts", 'import { z } from "./zod.ts";'],

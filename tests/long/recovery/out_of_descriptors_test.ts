@@ -11,7 +11,8 @@ const PARTS = {
   shell:
     "ProcShell waits for the descriptors of a shell, and tells who asked if it is disposed of before",
   connections: "connectionsOf() has a descriptor for one connection, and the next ones wait",
-  engine: "EngineServer listens again once there is a descriptor, and goes on serving meanwhile",
+  engine:
+    "EngineServer has a descriptor for one connection, and the next ones wait while it serves others",
 };
 
 for (const [part, what] of Object.entries(PARTS)) {

@@ -1,0 +1,226 @@
+/**
+ * What goes over the engine's socket: connections, and bytes that no gateway of ours would send.
+ *
+ * @module
+ */
+
+import { EngineClient } from "../../lib/engine/client.ts";
+import { GREETING } from "../../lib/engine/messages.ts";
+import { JobWorkerError } from "../../lib/errors.ts";
+import { writeFully } from "../../lib/files/flush.ts";
+import { concat } from "../../lib/net/frames.ts";
+import { assert } from "../assert.ts";
+import { encodeFrame } from "../net/encode_frame.ts";
+import { batchOf, JOB } from "../grpc/fixture.ts";
+import { soon } from "../soon.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+import { CALLER, context, TestEngine } from "./fixture.ts";
+
+const { jobId } = JOB;
+const LOGS = {
+  jobId,
+  streams: [],
+  follow: true,
+  start: { kind: "offset", offset: 0 },
+} as const;
+
+Deno.test("An engine that dies in the middle of an answer is unavailable", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/engine.sock`;
+  const whole = encodeFrame({ kind: "value", value: {} }, [new Uint8Array(50_000)]);
+  let restorations = 0;
+  using client = new EngineClient(path, {
+    restoreSocket: () => Promise.reject(new Error(`Restoration ${++restorations}`)),
+  });
+  const answers = [0, 5, 20, whole.byteLength - 1, whole.byteLength].map((length) =>
+    whole.subarray(0, length)
+  );
+  for (const answer of [...answers, new Uint8Array(8).fill(255), encodeFrame(5)]) {
+    using listener = Deno.listen({ transport: "unix", path });
+    const died = (async () => {
+      using connection = await listener.accept();
+      await connection.read(new Uint8Array(4096));
+      await connection.write(encodeFrame(GREETING));
+      await connection.read(new Uint8Array(4096));
+      await writeFully(connection, answer);
+    })();
+    await assert.rejects(
+      Array.fromAsync(client.streamLogs(LOGS, context())),
+      { name: "JobWorkerError", code: "unavailable", message: /^The job engine does not answer: / },
+    );
+    await died;
+  }
+  assert.equal(restorations, 0, "What has been sent is not sent again");
+  await assert.rejects(client.getJob({ jobId }, context()), { code: "unavailable" });
+  assert.equal(restorations, 1);
+  await Deno.remove(directory);
+});
+
+/** What is answered to something that the engine cannot make a call of. */
+const INTERNAL = {
+  kind: "error",
+  error: {
+    code: "internal",
+    message: "Internal error of the daemon, see its diagnostics",
+  },
+};
+
+Deno.test("Requests that no gateway of ours sends are refused, and the engine lives", async () => {
+  await using engine = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
+  const caller = CALLER;
+  const request = { jobId };
+  const whole = { method: "getJob", caller, request };
+  const wrong = [
+    null,
+    5,
+    {},
+    { caller, request },
+    { ...whole, caller: undefined },
+    { ...whole, request: 5 },
+    { ...whole, request: undefined },
+    { ...whole, caller: { ...caller, peer: null } },
+    { ...whole, caller: { ...caller, peer: "x".repeat(129) } },
+    { ...whole, method: "toString" },
+    { ...whole, method: "constructor" },
+    { ...whole, method: 5 },
+  ];
+  for (const head of wrong) {
+    assert.deepEqual(await engine.answers(encodeFrame(head)), { answer: INTERNAL, next: INTERNAL });
+  }
+  const endings = [
+    frameOf("{"),
+    frameOf(new Uint8Array([255, 254, 0])),
+    frameOf(""),
+    frameOf("[".repeat(1e6)),
+  ];
+  for (const bytes of endings) {
+    assert.deepEqual(await engine.answers(bytes), { answer: null, next: null });
+  }
+  assert.deepEqual(await engine.client.getJob({ jobId }, context()), JOB);
+  assert.ok(engine.faults.length > endings.length);
+  assert.ok(engine.faults.every(({ method }) => method === "request"));
+});
+
+Deno.test("The engine takes no memory for a request that is said to be too large", async () => {
+  await using engine = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
+  // One more byte is too many, however they are divided.
+  const most = 32 * 1024 * 1024 - 8;
+  for (const [head, bytes] of [[1, most], [most, 1], [2 ** 32 - 1, 2 ** 32 - 1]] as const) {
+    assert.deepEqual(await engine.answers(prefixOf(head, bytes)), { answer: null, next: null });
+  }
+  assert.match(String(engine.faults[0]?.error), /A frame of 33554433 bytes is larger/);
+  const json = encodeFrame({ method: "getJob", caller: CALLER, request: { jobId } }).subarray(8);
+  const head = concat([prefixOf(json.byteLength, most - json.byteLength), json]);
+  const { answer } = await engine.answers(
+    concat([head, new Uint8Array(most - json.byteLength)]),
+  );
+  assert.deepEqual(answer, { kind: "value", value: JOB });
+});
+
+Deno.test("Bytes that are no call at all do the engine no harm", async () => {
+  await using engine = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
+  const call = encodeFrame({ method: "getJob", caller: CALLER, request: { jobId } });
+  for (const length of [0, 1, 8, 20, call.byteLength - 1]) {
+    using _connection = await engine.send(call.subarray(0, length));
+  }
+  assert.deepEqual(await engine.client.getJob({ jobId }, context()), JOB);
+  await engine.close();
+  assert.deepEqual(engine.faults, []);
+});
+
+Deno.test("Neither side goes on with one that speaks otherwise, and the gateway says so", async () => {
+  await using engine = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
+  const later = encodeFrame({ protocol: GREETING.protocol + 1 });
+  for (const text of ["GET /engine HTTP/1.1\r\n\r\n", "\0".repeat(8)]) {
+    using connection = await Deno.connect({ transport: "unix", path: engine.path });
+    await connection.write(new TextEncoder().encode(text));
+    assert.equal(await connection.read(new Uint8Array(1)), null);
+  }
+  {
+    using connection = await Deno.connect({ transport: "unix", path: engine.path });
+    await connection.write(later);
+    const said = new Uint8Array(100);
+    const bytes = await connection.read(said) ?? 0;
+    assert.deepEqual(said.subarray(0, bytes), encodeFrame(GREETING));
+    assert.equal(await connection.read(said), null);
+  }
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/engine.sock`;
+  using listener = Deno.listen({ transport: "unix", path });
+  const served = (async () => {
+    using connection = await listener.accept();
+    await connection.write(later);
+    await connection.read(new Uint8Array(100));
+  })();
+  using client = new EngineClient(path);
+  await assert.rejects(client.reach(), {
+    code: "unavailable",
+    message: `Cannot reach the job engine at its socket "${path}": another version of it answers ` +
+      "there, by protocol 2 and not 1; restart worker-daemon",
+  });
+  await served;
+});
+
+Deno.test("Calls one after the other share a connection, and those at the same time have one each", async () => {
+  let accepted = 0;
+  await using engine = await TestEngine.start({
+    getJob: () => Promise.resolve(JOB),
+    getLogs: () => Promise.reject(new JobWorkerError("not_found", "No such job")),
+    async *watchJobs() {
+      yield await Promise.resolve(JOB);
+    },
+  });
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/between.sock`;
+  using listener = Deno.listen({ transport: "unix", path });
+  const passing = (async () => {
+    for await (const connection of listener) {
+      accepted++;
+      const onward = await Deno.connect({ transport: "unix", path: engine.path });
+      void connection.readable.pipeTo(onward.writable).catch(() => {});
+      void onward.readable.pipeTo(connection.writable).catch(() => {});
+    }
+  })();
+  {
+    using client = new EngineClient(path);
+    for (let call = 0; call < 3; call++) {
+      await client.getJob({ jobId }, context());
+      await Array.fromAsync(client.watchJobs({ filter: {} }, context()));
+      const page = { jobId, streams: [], offset: 0, maxBytes: 0 };
+      await assert.rejects(client.getLogs(page, context()), { code: "not_found" });
+    }
+    assert.equal(accepted, 1);
+    await Promise.all([1, 2, 3].map(() => client.getJob({ jobId }, context())));
+    assert.equal(accepted, 3);
+    for await (const _job of client.watchJobs({ filter: {} }, context())) break;
+    await client.getJob({ jobId }, context());
+    assert.equal(accepted, 3, "Whoever leaves closes one, and there are two more");
+  }
+  await engine.close();
+  listener.close();
+  await passing.catch(() => {});
+});
+
+Deno.test("An engine that ends does not wait for a reader who stalls", async () => {
+  await using engine = await TestEngine.start({
+    async *streamLogs() {
+      for (;;) yield await Promise.resolve(batchOf(0, new Uint8Array(65_536)));
+    },
+  });
+  const batches = engine.client.streamLogs(LOGS, context())[Symbol.asyncIterator]();
+  await batches.next();
+  await soon(engine.close(), () => "the end of the engine");
+  await assert.rejects(async () => {
+    while (!(await batches.next()).done);
+  }, { code: "unavailable" });
+});
+
+/** The frame with this head, whatever it is. */
+function frameOf(head: string | Uint8Array): Uint8Array<ArrayBuffer> {
+  const json = typeof head === "string" ? new TextEncoder().encode(head) : head;
+  return concat([prefixOf(json.byteLength, 0), new Uint8Array(json)]);
+}
+
+function prefixOf(headBytes: number, bytes: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new Uint32Array([headBytes, bytes]).buffer);
+}
