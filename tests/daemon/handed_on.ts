@@ -6,6 +6,8 @@
  * @module
  */
 
+import { dirname } from "node:path";
+import { makeCertificates } from "../../lib/auth/certificates.ts";
 import { runEngine } from "../../lib/daemon/engine.ts";
 import { ExecutorKeeper } from "../../lib/daemon/executor_keeper.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
@@ -37,6 +39,14 @@ Deno.env.set("HOME", Deno.cwd());
 const told: Record<string, unknown> = {};
 const supervisor = `${Deno.cwd()}/supervisor.sock`;
 const environment = (name: string) => name === "NOTIFY_SOCKET" ? supervisor : Deno.env.get(name);
+
+await makeCertificates("made");
+const { cert, key, ca, denyList } = invocation.options;
+for (const [from, to] of [["server-cert", cert], ["server-key", key], ["ca-cert", ca]] as const) {
+  await Deno.mkdir(dirname(to), { recursive: true });
+  await Deno.copyFile(`made/${from}.pem`, to);
+}
+if (denyList !== "") await Deno.writeTextFile(denyList, "");
 
 await Deno.mkdir(options.dataDir, { mode: 0o700 });
 // A daemon that was killed has left this behind.
