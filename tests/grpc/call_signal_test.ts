@@ -88,8 +88,9 @@ Deno.test({
       },
     });
     await using client = await server.connect();
-    const batches = client.streamLogs(FROM_THE_START, { timeoutMs: 200 });
-    await batches.next();
+    const batches = client.streamLogs(FROM_THE_START, { timeoutMs: 1_000 });
+    // On a busy machine the deadline may come first.
+    await batches.next().catch(() => {});
     assert.match(
       (await soon(reason.promise, () => "the deadline")).code,
       /deadline_exceeded|cancelled/,
