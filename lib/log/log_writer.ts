@@ -158,11 +158,21 @@ export class LogWriter implements AsyncDisposable {
     const isNameless = this.#isNameless;
     this.#isNameless = false;
     try {
-      await settleAll([this.log.flush(segments), ...(isNameless ? [this.#flushName()] : [])]);
+      await settleAll([this.log.flush(segments), ...(isNameless ? [this.#flushOwnName()] : [])]);
     } catch (error) {
       this.#fault = error;
       this.#broken.resolve(error);
       throw error;
+    }
+  }
+
+  async #flushOwnName(): Promise<void> {
+    try {
+      await this.#flushName();
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+      // Somebody has removed the directory; what is made next makes it again.
+      this.#isNameless = true;
     }
   }
 

@@ -239,6 +239,24 @@ Deno.test("LogWriter.flush() brings the name of a log to the disk once, however 
   assert.equal(names, 1);
 });
 
+Deno.test("LogWriter.flush() does not mind that the directory of all logs is gone, and brings its name to the disk again", async () => {
+  await using directory = await temporaryDirectory();
+  let names = 0;
+  await using writer = new LogWriter(`${directory.path}/logs/log`, {
+    flushName: async () => {
+      await Deno.stat(`${directory.path}/logs`);
+      names++;
+    },
+  });
+  await writer.append("stdout", randomBytes(1));
+  await Deno.remove(`${directory.path}/logs`, { recursive: true });
+  await writer.flush();
+  await writer.append("stdout", randomBytes(8 * MIB));
+  await writer.append("stdout", randomBytes(1));
+  await writer.flush();
+  assert.equal(names, 1);
+});
+
 Deno.test("A log that grows by 8 MiB is flushed at once, before it is closed, and not twice", async () => {
   await using test = await openLog();
   using flushes = watchFlushes();
