@@ -122,8 +122,8 @@ while read -r id verb rest; do
       done
       mkdir -p "$base/job-worker" || continue
       [ -w "$base/job-worker/cgroup.kill" ] && [ -w "$base/cgroup.procs" ] || continue
-      # What an executor that was killed had made for jobs to come.
-      rmdir "$base"/job-worker/spare-*
+      # What an executor that was killed had made for jobs to come; another that lives may just be making some.
+      find "$base/job-worker" -mindepth 1 -maxdepth 1 -name "spare-*" -mmin +1 -exec rmdir {} +
       # A cgroup that has controllers for its children may hold no process itself, but for the root.
       if [ -n "${own#/}" ] && [ "$base" = "${base%-jobs.service}" ] && mkdir -p "$base/daemon"; then
         while read -r pid; do echo "$pid" >"$base/daemon/cgroup.procs"; done <"$base/cgroup.procs"

@@ -209,6 +209,20 @@ rootTest(
   },
 );
 
+rootTest("A cgroup that was made ahead is removed by a later executor once it is old", async () => {
+  await using groups = new ProcessGroups(TOOLS);
+  const cgroups = await Cgroups.find(groups.shell);
+  if (cgroups === null) return;
+  const [old, recent] = [await cgroups.makeSpare(), await cgroups.makeSpare()];
+  const isThere = (spare: string) =>
+    Deno.stat(cgroups.procsOf(spare)).then(() => true, () => false);
+  const longAgo = new Date(Date.now() - 600_000);
+  await Deno.utime(cgroups.procsOf(old).replace(/\/[^/]+$/, ""), longAgo, longAgo);
+  await Cgroups.find(groups.shell);
+  assert.deepEqual([await isThere(old), await isThere(recent)], [false, true]);
+  await cgroups.removeSpare(recent);
+});
+
 rootTest("What a launcher was made to start while it waited ends with it", async () => {
   await using groups = new ProcessGroups(TOOLS);
   const cgroups = await Cgroups.find(groups.shell);
