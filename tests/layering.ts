@@ -39,11 +39,15 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     service: "types",
     auth: "all",
   },
+  // Calls look the same in an envelope as on the engine's socket.
   fleet: {
     job: "all",
     "service/methods.ts": "all",
     "service/resume.ts": "all",
     "service/fields.ts": "all",
+    "service/requests.ts": "all",
+    "engine/messages.ts": "all",
+    "engine/call_limit.ts": "all",
     service: "types",
     auth: "all",
     store: "all",

@@ -194,7 +194,7 @@ export class EngineServer implements AsyncDisposable {
     const body = await http.text().catch(() => null);
     if (body === null) throw new JobWorkerError("cancelled", "The caller has left");
     const { caller, request } = callSchema.parse(JSON.parse(body));
-    counted.assign(caller.identity.user, method);
+    counted.assign(caller.identity.user, isOpenEnded(method));
     // A call that may last must not keep other requests from being read.
     if (isOpenEnded(method)) share?.[Symbol.dispose]();
     // Only a streamed body tells that the caller has left, but one that is complete costs half as much.

@@ -1,9 +1,6 @@
-/** The `reason` of an error that tells that nobody answers for a host now. */
-export const HOST_OFFLINE = "HOST_OFFLINE";
-
-/** How a request is made. */
+/** Options of {@linkcode FleetTransport.request}. */
 export interface FleetRequestOptions {
-  /** Once it is aborted, the host is told so. */
+  /** Also cancels the call at the host. */
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
 }
@@ -11,10 +8,11 @@ export interface FleetRequestOptions {
 /** Carries the bytes of calls between a hub and hosts, and is trusted with nothing. */
 export interface FleetTransport {
   /**
-   * @param method one token, as it stands in a subject
-   * @returns what was answered, by whomever
-   * @throws `unavailable`, with the reason {@linkcode HOST_OFFLINE} if nobody listens for that host;
-   *   `deadline_exceeded` if no answer came in time; the reason of the signal
+   * Sends a call to a host.
+   *
+   * @returns the answer, or what somebody else made of it
+   * @throws `unavailable` with the reason {@linkcode HOST_OFFLINE} if nobody listens for that host;
+   *   `deadline_exceeded`; the reason of the signal
    */
   request(
     host: string,
@@ -23,3 +21,6 @@ export interface FleetTransport {
     options: FleetRequestOptions,
   ): Promise<Uint8Array<ArrayBuffer>>;
 }
+
+/** The `reason` of the error that nobody listens for a host. */
+export const HOST_OFFLINE = "HOST_OFFLINE";

@@ -53,6 +53,21 @@ export function decodeFrame(buffer: Uint8Array<ArrayBuffer>): Frame {
 }
 
 /**
+ * Unpacks the frames in a buffer, one after the other.
+ *
+ * @throws if it ends in the middle of one
+ */
+export function framesIn(buffer: Uint8Array<ArrayBuffer>): Frame[] {
+  const frames: Frame[] = [];
+  for (let rest = buffer; rest.byteLength > 0;) {
+    const size = sizeOf(rest);
+    frames.push(decodeFrame(rest.subarray(0, size)));
+    rest = rest.subarray(size);
+  }
+  return frames;
+}
+
+/**
  * Unpacks frames from a stream, in whatever pieces it arrives.
  *
  * @param turn waits before each frame, which may take a while; by default there is no need to

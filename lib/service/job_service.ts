@@ -44,6 +44,8 @@ export interface Caller {
   readonly fingerprint: string;
   /** Address and port of the other side, such as `"127.0.0.1:51234"`. */
   readonly peer: string;
+  /** The hub of a fleet that has brought the call and vouches for all of this, if there is one. */
+  readonly via?: string;
 }
 
 /** The context of one call. */

@@ -4,7 +4,7 @@ import { HOST_OFFLINE } from "../../lib/fleet/transport.ts";
 import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
 import { until } from "../worker/fixture.ts";
-import { openNats, openTransport, startAgent } from "./fixture.ts";
+import { openNats, openTransport, startAgent } from "./nats_fixture.ts";
 import { natsTest } from "./nats_server.ts";
 
 const BYTES = new TextEncoder().encode("a call");
