@@ -173,7 +173,8 @@ export class HostClient {
     { mayRepeat, callId = crypto.randomUUID(), page = 0 }: SendOptions,
   ): Promise<readonly Frame[]> {
     const { identity, fingerprint, peer } = caller;
-    const encoded = name === REACH ? request : encodeRequest(name, request as never);
+    const isPlain = name === REACH || name === "changes";
+    const encoded = isPlain ? request : encodeRequest(name, request as never);
     return await this.#sender.send({
       method: name,
       callId,
@@ -191,7 +192,8 @@ export class HostClient {
         const message = decodeMessage(frame);
         if (message.kind === "end") return { values, end: "done" };
         if (message.kind === "error") return { values, end: { error: message.error } };
-        values.push(decodeAnswer(name, message.value, message.bytes));
+        const { value, bytes } = message;
+        values.push(name === "changes" ? value : decodeAnswer(name, value, bytes));
       }
     } catch (error) {
       return { values, end: { error: this.#unreadable(error) } };

@@ -14,10 +14,11 @@ import {
   METHODS,
 } from "../service/methods.ts";
 import { RESUME } from "../service/resume.ts";
+import type { ChangesService } from "./host_changes.ts";
 import { MAX_MESSAGE_BYTES } from "./sealed_message.ts";
 
-/** All that the clients of a host may ask of it. */
-export type HostService = JobService;
+/** All that may be asked of a host: by clients, and by hubs for themselves. */
+export interface HostService extends JobService, ChangesService {}
 
 /** What is known of a method before it is called. */
 export interface HostMethod {
@@ -57,10 +58,25 @@ function hostMethod(name: JobMethod): HostMethod {
   };
 }
 
+const CHANGES: HostMethod = {
+  answers: "one",
+  isPaged: true,
+  isLasting: true,
+  isCancellable: true,
+  isChange: false,
+  mayRepeat: true,
+  maxSealedBytes: 2 * CALLER_BYTES,
+  resume: () => null,
+};
+
 /** Every method of {@linkcode HostService}. */
-export const HOST_METHODS: Readonly<Record<keyof HostService, HostMethod>> = Object.fromEntries(
-  JOB_METHODS.map((name) => [name, hostMethod(name)]),
-) as Record<JobMethod, HostMethod>;
+export const HOST_METHODS: Readonly<Record<keyof HostService, HostMethod>> = {
+  ...Object.fromEntries(JOB_METHODS.map((name) => [name, hostMethod(name)])) as Record<
+    JobMethod,
+    HostMethod
+  >,
+  changes: CHANGES,
+};
 
 /** The method with which a hub finds out whether a host is there, and in which epoch. */
 export const REACH = "reach";

@@ -28,6 +28,7 @@ import { encodeMessage, readMessage } from "../../lib/fleet/sealed_message.ts";
 import { isSigned, loadSigningKey, sign, type SigningKey } from "../../lib/fleet/signing.ts";
 import type { FleetRequestOptions, FleetTransport } from "../../lib/fleet/transport.ts";
 import { encodeFrame } from "../../lib/net/frames.ts";
+import type { HostService } from "../../lib/fleet/host_methods.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { issueCa } from "../certificates.ts";
@@ -101,12 +102,13 @@ export class TestFleet implements AsyncDisposable, FleetTransport {
   trust: Trust = { trustedCas: [new X509Certificate(CA.cert)], denyList: new Set() };
   /** What the clock of the host says. */
   hostTime: () => number = Date.now;
-  readonly #service: JobService;
+  readonly #service: HostService;
   readonly #options: TestFleetOptions;
   door: HostDoor;
 
   constructor(methods: Partial<JobService>, options: TestFleetOptions = {}) {
-    this.#service = fakeService(methods);
+    const changes = () => Promise.reject(new Error("The test expects no call of changes"));
+    this.#service = { changes, ...fakeService(methods) };
     this.#options = options;
     this.door = this.#openDoor();
     this.client = new HostClient({
