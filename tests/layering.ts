@@ -39,6 +39,15 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     service: "types",
     auth: "all",
   },
+  fleet: {
+    job: "all",
+    "service/methods.ts": "all",
+    "service/resume.ts": "all",
+    "service/fields.ts": "all",
+    service: "types",
+    auth: "all",
+    store: "all",
+  },
   config: { job: "all", auth: "all" },
   daemon: {
     job: "all",
@@ -53,6 +62,7 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     engine: "all",
     grpc: "all",
     rest: "all",
+    fleet: "all",
   },
   // Certificates are made and checked on this side too: with the same code as on the other.
   cli: {

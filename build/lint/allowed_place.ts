@@ -10,8 +10,9 @@ export const RESTRICTED: readonly Restricted[] = [
   { what: "Deno.Command", places: ["lib/process/", "lib/daemon/", "lib/cli/kept/start_keeper.ts"] },
   { what: "@grpc", places: ["lib/grpc/"] },
   { what: "@nats-io", places: ["lib/fleet/"] },
+  { what: "@nats-io", places: ["lib/fleet/"] },
   { what: "hono", places: ["lib/rest/", "lib/engine/"] },
-  { what: "node:sqlite", places: ["lib/store/"] },
+  { what: "node:sqlite", places: ["lib/store/", "lib/fleet/"] },
   { what: "commander", places: ["lib/cli/parser.ts"] },
   { what: "zod", places: ["lib/text/zod.ts"] },
 ];
