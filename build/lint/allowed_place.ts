@@ -10,7 +10,6 @@ export const RESTRICTED: readonly Restricted[] = [
   { what: "Deno.Command", places: ["lib/process/", "lib/daemon/", "lib/cli/kept/start_keeper.ts"] },
   { what: "@grpc", places: ["lib/grpc/"] },
   { what: "@nats-io", places: ["lib/fleet/"] },
-  { what: "@nats-io", places: ["lib/fleet/"] },
   { what: "hono", places: ["lib/rest/", "lib/engine/"] },
   { what: "node:sqlite", places: ["lib/store/", "lib/fleet/"] },
   { what: "commander", places: ["lib/cli/parser.ts"] },

@@ -265,6 +265,19 @@ const OPTIONS = {
     default: "",
     parse: userName,
   },
+  /** `""`: none. */
+  fleet: {
+    placeholder: "file",
+    about: "the fleet that this host belongs to, or this hub serves",
+    default: "",
+    parse: (text) => text === "" ? "" : path(text),
+  },
+  hub: {
+    placeholder: null,
+    about: "serve the hosts of --fleet in place of this one",
+    default: "false",
+    parse: parseSwitch,
+  },
   debug: {
     placeholder: null,
     about: "print more diagnostics",

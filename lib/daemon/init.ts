@@ -1,17 +1,13 @@
 import { hostname } from "node:os";
-import { dirname, join, relative, resolve } from "node:path";
-import serviceUnit from "../../deploy/worker-daemon.service" with { type: "text" };
-import jobsUnit from "../../deploy/worker-daemon-jobs.service" with { type: "text" };
-import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" };
+import { join, relative, resolve } from "node:path";
 import { makeCertificates } from "../auth/certificates.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
-import { failedPrecondition, JobWorkerError, pathFaultOf } from "../errors.ts";
-import { flushDirectory } from "../files/flush.ts";
-import { createFile, replaceFile } from "../files/replace_file.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "../config/config_file.ts";
 import { ADD_GATEWAY_USER, GATEWAY_USER } from "./users/gateway_user.ts";
 import { givenPassword } from "./given_password.ts";
+import { checkNew, makeDirectory, type NewFile, writeNew } from "./new_files.ts";
+import { unitFiles, unitPaths } from "./units.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]
 
@@ -102,15 +98,7 @@ export async function init(
       about: "the configuration",
       text: configText(directory, jobUserOf(options, users)),
     },
-    ...systemd === null ? [] : [
-      {
-        name: SERVICE,
-        about: `its unit for systemd, for ${systemd === "user" ? "your own user" : "the system"}`,
-        text: serviceText(options, environment),
-      },
-      { name: JOBS, about: "keeps the jobs while it restarts", text: jobsUnit },
-      { name: SOCKET, about: "keeps its ports open while it restarts", text: socketUnit },
-    ],
+    ...systemd === null ? [] : unitFiles({ ...options, systemd }, environment),
   ];
   await checkNew(directory, files, force);
   const made: [path: string, about: string][] = [];
@@ -126,17 +114,12 @@ export async function init(
   await makeDirectory(data, 0o700);
   made.push([data, "where jobs, their logs and the audit trail will be"]);
   for (const { name, about, text } of files) {
-    await write(join(directory, name), text, force);
+    await writeNew(join(directory, name), text, force);
     made.push([join(directory, name), about]);
   }
   return report(options, made, users);
 }
 
-const SERVICE = "worker-daemon.service";
-const SOCKET = "worker-daemon.socket";
-const JOBS = "worker-daemon-jobs.service";
-/** What the unit in `deploy/` starts. */
-const INSTALLED = "/usr/local/bin/worker-daemon";
 /** Relative to the directory. */
 const USERS = "certs/users.htpasswd";
 const CONFIG = {
@@ -145,12 +128,6 @@ const CONFIG = {
   ca: "certs/ca-cert.pem",
   users: USERS,
 };
-
-interface NewFile {
-  readonly name: string;
-  readonly about: string;
-  readonly text: string;
-}
 
 function configText(directory: string, jobUser: string | null): string {
   const data = dataDirectoryOf(directory);
@@ -180,86 +157,6 @@ async function systemUsers(): Promise<ReadonlySet<string>> {
   return new Set(users.split("\n").map((line) => line.replace(/:.*/, "")));
 }
 
-function serviceText(
-  { directory, systemd, jobUser }: InitOptions,
-  environment: (name: string) => string | undefined,
-): string {
-  // The portable executable sets the variable, because the runtime that it unpacks is another program.
-  const program = environment("WORKER_EXECUTABLE") ??
-    (Deno.build.standalone ? Deno.execPath() : INSTALLED);
-  const config = `--config=${join(directory, CONFIG_NAME)}`;
-  const words = directory === SYSTEM_DIRECTORY ? [program] : [program, config];
-  const unit = systemd === "user"
-    ? userUnit(serviceUnit)
-    // Its bounds are for daemons whose jobs are all of unprivileged users.
-    : jobUser === "root"
-    ? without(serviceUnit, /^CapabilityBoundingSet=/m)
-    : serviceUnit;
-  return unit.replaceAll(`=${INSTALLED}`, () => `=${words.map(unitWord).join(" ")}`);
-}
-
-/**
- * The unit of the system as the unit of a user: without what only root may set, and without targets that do not
- * exist there. The configuration says where the data is; `StateDirectory=` would be the directory of the
- * client's settings, `~/.config/job-worker`.
- */
-function userUnit(unit: string): string {
-  return without(unit, /^(StateDirectory|OOMScoreAdjust|CapabilityBoundingSet)=/m)
-    .replace(/^Wants=.*$/m, `Wants=${SOCKET}`)
-    .replace(/^After=.*$/m, `After=${SOCKET} ${JOBS}`)
-    .replace(/^WantedBy=.*$/m, "WantedBy=default.target");
-}
-
-/** The unit without the paragraphs that match. */
-function without(unit: string, pattern: RegExp): string {
-  return unit.split("\n\n").filter((paragraph) => !pattern.test(paragraph)).join("\n\n");
-}
-
-/** A word of a command line as systemd.service(5) reads it. */
-function unitWord(word: string): string {
-  const text = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
-  return /^[\w./=@:+-]+$/.test(text) ? text : `"${text.replace(/[\\"]/g, "\\$&")}"`;
-}
-
-async function checkNew(
-  directory: string,
-  files: readonly NewFile[],
-  force: boolean,
-): Promise<void> {
-  if (force) return;
-  for (const { name } of files) {
-    const path = join(directory, name);
-    const isThere = await Deno.lstat(path).then(() => true, () => false);
-    if (!isThere) continue;
-    throw new JobWorkerError(
-      "already_exists",
-      `Cannot make "${path}": it exists; use --force to replace it and every certificate`,
-    );
-  }
-}
-
-async function makeDirectory(path: string, mode: number): Promise<void> {
-  await Deno.mkdir(path, { recursive: true, mode }).catch((error) => {
-    const denied = error instanceof Deno.errors.PermissionDenied;
-    const remedy = denied ? "; run it as root, or choose another with --dir" : "";
-    throw failedPrecondition(
-      `Cannot make the directory "${path}": ${pathFaultOf(error)}${remedy}`,
-      error,
-    );
-  });
-}
-
-async function write(path: string, text: string, force: boolean): Promise<void> {
-  try {
-    // Replaces what is there, without following a link that somebody has put there.
-    if (force) return await replaceFile(path, text, { mode: 0o644 });
-    await createFile(path, text, 0o644);
-    await flushDirectory(dirname(path));
-  } catch (error) {
-    throw failedPrecondition(`Cannot write "${path}": ${pathFaultOf(error)}`, error);
-  }
-}
-
 async function addUser(
   path: string,
   user: string,
@@ -287,7 +184,7 @@ function report(
   const width = Math.max(...made.map(([path]) => path.length));
   const config = join(directory, CONFIG_NAME);
   const isFound = directory === SYSTEM_DIRECTORY || directory === resolve(".");
-  const units = [JOBS, SOCKET, SERVICE].map((name) => join(directory, name)).join(" ");
+  const units = unitPaths(directory).join(" ");
   const next = systemd === null
     ? [`worker-daemon${isFound ? "" : ` --config=${config}`}`]
     : systemd === "system"
