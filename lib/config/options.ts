@@ -19,6 +19,7 @@ import {
   orAuto,
   origin,
   path,
+  roleName,
   uidRange,
   userName,
   wholeNumber,
@@ -277,6 +278,13 @@ const OPTIONS = {
     about: "serve the hosts of --fleet in place of this one",
     default: "false",
     parse: parseSwitch,
+  },
+  /** Those that count of somebody who comes by way of a hub. */
+  fleetRoles: {
+    placeholder: "roles",
+    about: "the roles that count here of who comes by way of a hub",
+    default: "admin,operator,viewer",
+    parse: (text) => listOf(text).map(roleName),
   },
   debug: {
     placeholder: null,

@@ -2,7 +2,8 @@ import { dirname, resolve } from "node:path";
 import { invalidArgument } from "../errors.ts";
 import { findTool } from "../process/tools.ts";
 import { loadOptions } from "../config/config_file.ts";
-import { ENGINE_SOCKET, executorSockets } from "./data_directory.ts";
+import { natsPermissions } from "./agent_command.ts";
+import { AGENT_SOCKET, ENGINE_SOCKET, executorSockets } from "./data_directory.ts";
 import { IN_MEMORY } from "../config/options.ts";
 import type { DaemonInvocation } from "../config/parse_options.ts";
 import { notifySocket, OWN_SOCKET } from "./service_manager.ts";
@@ -34,7 +35,7 @@ async function engineFlags(
 ): Promise<string[]> {
   if (!("options" in invocation)) return [];
   const setsid = await findTool("setsid");
-  const { dataDir } = invocation.options;
+  const { dataDir, fleet, hub } = invocation.options;
   const run = `--allow-run=${setsid}`;
   const told = supervisor === null ? [] : [pathInFlag(supervisor)];
   if (dataDir === IN_MEMORY) {
@@ -44,15 +45,27 @@ async function engineFlags(
   const directory = pathInFlag(resolve(dataDir));
   const sockets = [
     `${directory}/${ENGINE_SOCKET}`,
-    ...executorSockets(directory),
+    ...hub ? [] : executorSockets(directory),
+    ...fleet === "" || hub ? [] : [`${directory}/${AGENT_SOCKET}`],
     ...supervisor === null ? [] : [`${directory}/${OWN_SOCKET}`],
     ...told,
   ];
   return [
     run,
     `--allow-write=${[directory, ...told].join(",")}`,
-    `--allow-net=${sockets.map((path) => `unix:${path}`).join(",")}`,
+    `--allow-net=${
+      [...sockets.map((path) => `unix:${path}`), ...hub ? await busOf(fleet) : []].join(",")
+    }`,
+    // What a host says of itself to hubs.
+    ...fleet === "" || hub ? [] : ["--allow-sys=loadavg"],
   ];
+}
+
+/** Where the servers of NATS are that a hub connects to itself. */
+async function busOf(fleet: string): Promise<readonly string[]> {
+  const { readFleetSettings } = await import("../fleet/fleet_files.ts");
+  const { nats } = await readFleetSettings(dirname(fleet));
+  return natsPermissions(nats);
 }
 
 async function initFlags(args: readonly string[]): Promise<string[]> {

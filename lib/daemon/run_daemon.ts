@@ -24,6 +24,10 @@ export async function runDaemon(process: DaemonProcess): Promise<number> {
       // The keeper of the gateways would find the same, but only after the engine has made a data directory.
       const { readCredentials } = await import("./credentials.ts");
       await readCredentials(invocation.options);
+      if (invocation.options.hub) {
+        const { runHub } = await import("./hub.ts");
+        return await runHub(invocation.options, process);
+      }
       const { runEngine } = await import("./engine.ts");
       return await runEngine(invocation.options, process);
     }

@@ -13,7 +13,7 @@ const HIDDEN = "***";
 
 /** How a host is. */
 export interface HostFacts {
-  /** Of its daemon. */
+  /** That of its daemon. */
   readonly version: string;
   readonly running: number;
   readonly queued: number;

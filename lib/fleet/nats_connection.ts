@@ -2,6 +2,7 @@ import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node"
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { messageOf } from "../errors.ts";
+import { checkNatsVersion } from "./nats_version.ts";
 
 /** How long one attempt to connect may take. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -23,7 +24,7 @@ export interface NatsOptions {
 }
 
 /**
- * Connects to one of the servers, as soon as one is there. From then on the client connects again by itself
+ * Connects to one of the servers, as soon as one is there that is not too old. From then on the client connects again by itself
  * whenever that is necessary.
  *
  * @throws the reason of the signal
@@ -35,8 +36,14 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
     signal.throwIfAborted();
     try {
       const connection = await connect(clientOptions(options));
-      if (!signal.aborted) return connection;
-      await connection.close();
+      try {
+        signal.throwIfAborted();
+        checkNatsVersion(connection.info?.version ?? "");
+        return connection;
+      } catch (error) {
+        await connection.close();
+        throw error;
+      }
     } catch (error) {
       onFault(messageOf(error));
     }

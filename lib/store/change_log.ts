@@ -28,7 +28,7 @@ const PAGE = { limit: 500, maxBytes: 256 * 1024 };
 
 /** Up to where somebody knows the changes. */
 export interface ChangesSince {
-  /** Of which log; `""`: of none yet. */
+  /** Which log it is; `""`: none yet. */
   readonly epoch: string;
   readonly revision: number;
 }
