@@ -37,6 +37,16 @@ export async function main(process: DaemonProcess): Promise<number> {
         print(await init(others, environment));
         return 0;
       }
+      case "host": {
+        const { hostCommand } = await import("./host_command.ts");
+        print(await hostCommand(others));
+        return 0;
+      }
+      case "join": {
+        const { joinFleet } = await import("./join_command.ts");
+        print(await joinFleet(others, environment));
+        return 0;
+      }
       case "user": {
         const { editUsers } = await import("./user_command.ts");
         await editUsers(others, process);

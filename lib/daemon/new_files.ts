@@ -15,21 +15,29 @@ export interface NewFile {
   readonly text: string;
 }
 
+/**
+ * Refuses to make files that are there.
+ *
+ * @param names of the files, relative to the directory
+ * @param options.remedy what to do if one is
+ * @throws {JobWorkerError} `already_exists`
+ */
 export async function checkNew(
   directory: string,
-  files: readonly NewFile[],
-  force: boolean,
+  names: readonly string[],
+  { force, remedy }: { force: boolean; remedy: string },
 ): Promise<void> {
   if (force) return;
-  for (const { name } of files) {
+  for (const name of names) {
     const path = join(directory, name);
-    const isThere = await Deno.lstat(path).then(() => true, () => false);
-    if (!isThere) continue;
-    throw new JobWorkerError(
-      "already_exists",
-      `Cannot make "${path}": it exists; use --force to replace it and every certificate`,
-    );
+    if (!await isThere(path)) continue;
+    throw new JobWorkerError("already_exists", `Cannot make "${path}": it exists; ${remedy}`);
   }
+}
+
+/** Whether something has this name, be it a link that leads nowhere. */
+export async function isThere(path: string): Promise<boolean> {
+  return await Deno.lstat(path).then(() => true, () => false);
 }
 
 export async function makeDirectory(path: string, mode: number): Promise<void> {
@@ -43,11 +51,15 @@ export async function makeDirectory(path: string, mode: number): Promise<void> {
   });
 }
 
-export async function writeNew(path: string, text: string, force: boolean): Promise<void> {
+export async function writeNew(
+  path: string,
+  text: string,
+  { mode, force }: { mode: number; force: boolean },
+): Promise<void> {
   try {
     // Replaces what is there, without following a link that somebody has put there.
-    if (force) return await replaceFile(path, text, { mode: 0o644 });
-    await createFile(path, text, 0o644);
+    if (force) return await replaceFile(path, text, { mode });
+    await createFile(path, text, mode);
     await flushDirectory(dirname(path));
   } catch (error) {
     throw failedPrecondition(`Cannot write "${path}": ${pathFaultOf(error)}`, error);

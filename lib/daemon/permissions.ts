@@ -20,13 +20,27 @@ export async function permissionsFor(
   args: readonly string[],
   environment: (name: string) => string | undefined,
 ): Promise<string> {
-  const [word, ...others] = args;
-  const flags = word === "init"
-    ? await initFlags(others)
-    : word === "user"
-    ? await userFlags(others, environment)
-    : await engineFlags(await loadOptions(args, environment), notifySocket(environment));
+  const flags = await flagsFor(args, environment);
   return flags.map((flag) => `${flag}\n`).join("");
+}
+
+async function flagsFor(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): Promise<string[]> {
+  const [word, ...others] = args;
+  switch (word) {
+    case "init":
+      return await initFlags(others);
+    case "host":
+      return await hostFlags(others);
+    case "join":
+      return await joinFlags(others);
+    case "user":
+      return await userFlags(others, environment);
+    default:
+      return await engineFlags(await loadOptions(args, environment), notifySocket(environment));
+  }
 }
 
 async function engineFlags(
@@ -73,8 +87,20 @@ async function initFlags(args: readonly string[]): Promise<string[]> {
   const options = parseInit(args);
   if (options === null) return [];
   const { directory } = options;
-  const written = new Set([directory, dataDirectoryOf(directory)].map(pathInFlag));
-  return [`--allow-write=${[...written].join(",")}`, "--allow-sys=hostname"];
+  return [writeFlag([directory, dataDirectoryOf(directory)]), "--allow-sys=hostname"];
+}
+
+async function hostFlags(args: readonly string[]): Promise<string[]> {
+  const { parseHostLine } = await import("./host_line.ts");
+  const verb = await parseHostLine(args);
+  if (verb === null || verb.action === "list") return [];
+  return [writeFlag([verb.directory, ...verb.action === "add" ? [verb.out] : []])];
+}
+
+async function joinFlags(args: readonly string[]): Promise<string[]> {
+  const { parseJoin } = await import("./join_command.ts");
+  const line = await parseJoin(args);
+  return line === null ? [] : await initFlags([`--dir=${line.directory}`]);
 }
 
 async function userFlags(
@@ -84,6 +110,10 @@ async function userFlags(
   const { parseUserCommand } = await import("./user_command.ts");
   const line = await parseUserCommand(args, environment);
   return line === null ? [] : [`--allow-write=${pathInFlag(resolve(dirname(line.path)))}`];
+}
+
+function writeFlag(paths: readonly string[]): string {
+  return `--allow-write=${[...new Set(paths.map(pathInFlag))].join(",")}`;
 }
 
 /** For Deno a comma ends a path, and for us a line end ends a flag. */

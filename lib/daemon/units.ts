@@ -8,7 +8,9 @@ import { join } from "node:path";
 import serviceUnit from "../../deploy/worker-daemon.service" with { type: "text" };
 import jobsUnit from "../../deploy/worker-daemon-jobs.service" with { type: "text" };
 import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" };
+import natsUnit from "../../deploy/nats-server.service" with { type: "text" };
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "../config/config_file.ts";
+import { FLEET_DIRECTORY } from "../fleet/fleet_files.ts";
 import type { NewFile } from "./new_files.ts";
 
 /** Which units are wanted. */
@@ -18,13 +20,18 @@ export interface UnitRequest {
   /** Whose they are. */
   readonly systemd: "system" | "user";
   readonly jobUser: string | null;
+  /** A hub has a nats-server beside it, and no jobs. */
+  readonly isHub: boolean;
 }
 
 const SERVICE = "worker-daemon.service";
 const SOCKET = "worker-daemon.socket";
 const JOBS = "worker-daemon-jobs.service";
+const NATS = "nats-server.service";
 /** What the unit in `deploy/` starts. */
 const INSTALLED = "/usr/local/bin/worker-daemon";
+/** Where that of nats-server finds its files. */
+const NATS_PLACE = `${SYSTEM_DIRECTORY}/${FLEET_DIRECTORY}`;
 
 /** Their files. */
 export function unitFiles(
@@ -39,14 +46,18 @@ export function unitFiles(
       }`,
       text: serviceText(request, environment),
     },
-    { name: JOBS, about: "keeps the jobs while it restarts", text: jobsUnit },
+    request.isHub
+      ? { name: NATS, about: "its unit for nats-server", text: natsText(request) }
+      : { name: JOBS, about: "keeps the jobs while it restarts", text: jobsUnit },
     { name: SOCKET, about: "keeps its ports open while it restarts", text: socketUnit },
   ];
 }
 
 /** Their paths, in the order in which to enable them. */
-export function unitPaths(directory: string): string[] {
-  return [JOBS, SOCKET, SERVICE].map((name) => join(directory, name));
+export function unitPaths(
+  { directory, isHub }: Pick<UnitRequest, "directory" | "isHub">,
+): string[] {
+  return [isHub ? NATS : JOBS, SOCKET, SERVICE].map((name) => join(directory, name));
 }
 
 function serviceText(
@@ -82,6 +93,17 @@ function userUnit(unit: string): string {
 /** The unit without the paragraphs that match. */
 function without(unit: string, pattern: RegExp): string {
   return unit.split("\n\n").filter((paragraph) => !pattern.test(paragraph)).join("\n\n");
+}
+
+function natsText({ directory, systemd }: UnitRequest): string {
+  const unit = systemd === "user"
+    ? without(natsUnit, /^DynamicUser=/m)
+      .replaceAll(/^(Wants|After)=.*\n/gm, "")
+      .replace(/^WantedBy=.*$/m, "WantedBy=default.target")
+    : natsUnit;
+  const place = join(directory, FLEET_DIRECTORY);
+  return unit.replace(`${NATS_PLACE}/nats.conf`, () => unitWord(`${place}/nats.conf`))
+    .replaceAll(NATS_PLACE, () => place.replaceAll("%", "%%"));
 }
 
 /** A word of a command line as systemd.service(5) reads it. */

