@@ -78,11 +78,15 @@ export class FleetHost implements AsyncDisposable {
       trust: () => this.#trust,
       roles: this.#options.fleetRoles,
       onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
-      onRefusal: ({ message, fingerprint }) =>
-        diagnostics.warn("A call of a hub was refused: {message}; its certificate: {fingerprint}", {
+      onRefusal({ why, message, fingerprint }) {
+        // With its first call after a start of either, every hub asks what came before.
+        if (why === "other_epoch") return;
+        const certificate = fingerprint || "none";
+        diagnostics.warn("A call of a hub was refused: {message}; its certificate: {certificate}", {
           message,
-          fingerprint: fingerprint || "none",
-        }),
+          certificate,
+        });
+      },
     });
   }
 

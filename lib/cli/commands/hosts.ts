@@ -13,19 +13,25 @@ export async function hosts(
   { kind: _kind, ...request }: HostsVerb,
 ): Promise<number> {
   const { hosts } = await client.listHosts(request, { signal: io.interrupted });
-  const { isTerminal, columns } = io.stdout;
-  if (hosts.length === 0 && (isTerminal && !settings.json)) await tell(io, "No hosts");
-  if (hosts.length === 0) return 0;
+  if (hosts.length === 0) {
+    if (!settings.json) await tell(io, "No hosts");
+    return 0;
+  }
   const lines = settings.json
     ? hosts.map((host) => jsonLine(hostJson(host)))
-    : isTerminal
-    ? await table([HEADING, ...hosts.map((host) => row(host, Date.now()))], { columns })
+    : io.stdout.isTerminal
+    ? await tableLines(hosts, io.stdout.columns)
     : hosts.map(tabbedLine);
   await printLine(io.stdout, lines.join("\n"));
   return 0;
 }
 
 const HEADING = ["HOST", "STATE", "RUNNING", "LOAD", "VERSION", "HEARD", "LABELS"];
+
+async function tableLines(hosts: readonly Host[], columns: number): Promise<string[]> {
+  const now = Date.now();
+  return await table([HEADING, ...hosts.map((host) => row(host, now))], { columns });
+}
 
 function row(host: Host, now: number): string[] {
   const { name, state, running, slots, queued, load, version, heardAt, detail } = host;
