@@ -254,7 +254,11 @@ export class Hub implements JobService {
     context: CallContext,
   ): Promise<HubHost> {
     const known = this.#registry.get(request.jobId);
-    if (known !== undefined) return this.#hosts.reach(known.host);
+    const { identity } = context.caller;
+    // The host would say so, but whether it answers must not tell that there is such a job.
+    const isHidden = known !== undefined &&
+      authorize(identity, METHODS[method].rule, known.job.owner).kind === "not_found";
+    if (known !== undefined && !isHidden) return this.#hosts.reach(known.host);
     return await this.#call(method, request, context, () => {
       throw new JobWorkerError("not_found", `No job "${request.jobId}"`);
     });

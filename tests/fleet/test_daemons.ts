@@ -176,6 +176,12 @@ export class TestDaemons implements AsyncDisposable {
     return stdout;
   }
 
+  /** The output of a job so far, as its host has it. */
+  async printedOf(host: FleetDaemon, jobId: string): Promise<string> {
+    await using process = this.startCli(["output", jobId], host);
+    return (await process.finished()).stdout;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources.disposeAsync();
   }
