@@ -88,6 +88,7 @@ export class CallSender {
     const publicKey = this.#publicKey();
     const offer = await offerExchange(hostSealKey);
     const bytes = await this.#message(call, offer);
+    signal.throwIfAborted();
     let answer: Bytes;
     try {
       answer = await transport.request(host, method, bytes, { signal, timeoutMs });

@@ -44,6 +44,8 @@ export class HostCalls implements AsyncDisposable {
   readonly #options: HostCallsOptions;
   readonly #limit: CallLimit;
   readonly #kept = new Map<string, KeptCall>();
+  /** Those that were told to end, and have not ended yet. */
+  readonly #ending = new Set<Promise<void>>();
   readonly #closing = new AbortController();
 
   constructor(service: HostService, options: HostCallsOptions) {
@@ -71,6 +73,7 @@ export class HostCalls implements AsyncDisposable {
       isCapped: counting.length < roles.length,
     };
     try {
+      this.#closing.signal.throwIfAborted();
       if (!HOST_METHODS[method].isPaged) return [await this.#answer(call, left)];
       return await this.#page(call, `${hub} ${callId}`, page, left);
     } catch (error) {
@@ -82,8 +85,11 @@ export class HostCalls implements AsyncDisposable {
     this.#closing.abort(new JobWorkerError("unavailable", "The daemon is shutting down"));
     const kept = [...this.#kept.values()];
     this.#kept.clear();
-    for (const { timer } of kept) clearTimeout(timer);
-    await Promise.all(kept.map(({ call }) => call.close()));
+    for (const { call, timer } of kept) {
+      clearTimeout(timer);
+      this.#end(call);
+    }
+    await Promise.all(this.#ending);
   }
 
   async #answer(call: IncomingCall, left: AbortSignal): Promise<Bytes> {
@@ -111,9 +117,9 @@ export class HostCalls implements AsyncDisposable {
     left: AbortSignal,
   ): Promise<readonly Bytes[]> {
     const caller = JSON.stringify(call.caller);
-    const open = await this.#take(id, page, caller) ?? this.#open(call, page);
-    await using closing = new AsyncDisposableStack();
-    closing.defer(() => open.close());
+    const open = this.#take(id, page, caller) ?? this.#open(call, page);
+    using ending = new DisposableStack();
+    ending.defer(() => this.#end(open));
     const { frames, isLast } = await open.gather({
       waitMs: this.#options.pageWaitMs,
       maxBytes: PAGE_BYTES,
@@ -122,22 +128,28 @@ export class HostCalls implements AsyncDisposable {
     const isOne = HOST_METHODS[call.method].answers === "one";
     if (isLast || (isOne && frames.length > 0)) return frames;
     if (!this.#closing.signal.aborted && !this.#kept.has(id)) {
-      closing.move();
-      const timer = setTimeout(() => void this.#take(id, -1, ""), this.#options.idleMs);
+      ending.move();
+      const timer = setTimeout(() => this.#take(id, -1, ""), this.#options.idleMs);
       this.#kept.set(id, { call: open, caller, timer });
     }
     return frames;
   }
 
-  /** @returns the call that is open and has got as far as this page; any other of this id is closed */
-  async #take(id: string, page: number, caller: string): Promise<OpenCall | null> {
+  /** @returns the call that is open and has got as far as this page; any other of this id is ended */
+  #take(id: string, page: number, caller: string): OpenCall | null {
     const kept = this.#kept.get(id);
     if (kept === undefined) return null;
     this.#kept.delete(id);
     clearTimeout(kept.timer);
     if (kept.call.pages === page && kept.caller === caller) return kept.call;
-    await kept.call.close();
+    this.#end(kept.call);
     return null;
+  }
+
+  /** Nobody waits for it: the service may take a moment to notice. */
+  #end(call: OpenCall): void {
+    const ended = call.close().finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
   }
 
   #open(call: IncomingCall, pages: number): OpenCall {

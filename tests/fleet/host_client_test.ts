@@ -68,11 +68,11 @@ Deno.test("An error keeps its code, message, field and reason; a fault of the ho
     );
     assert.equal(isUnanswered(error), false);
   }
-  thrown = new TypeError("secret");
+  thrown = new TypeError("Secret");
   for (const method of JOB_METHODS) {
     const error = await failureOf(callWhole(fleet.client, method, context()));
     assert.equal(error.code, "internal");
-    assert.doesNotMatch(error.message, /secret/);
+    assert.doesNotMatch(error.message, /Secret/);
   }
   assert.equal(fleet.faults.length, JOB_METHODS.length);
 });
@@ -361,8 +361,8 @@ for (const method of JOB_METHODS) {
     const caller = new AbortController();
     const call = callWhole(fleet.client, method, context(caller.signal));
     await soon(begun.promise, () => "the call does not begin");
-    caller.abort(new JobWorkerError("cancelled", "gone"));
-    await assert.rejects(call, { message: "gone" });
+    caller.abort(new JobWorkerError("cancelled", "Gone"));
+    await assert.rejects(call, { message: "Gone" });
     assert.equal(await soon(aborted.promise, () => "nothing ends"), duration !== "brief");
     assert.deepEqual(fleet.faults, []);
   });
