@@ -23,6 +23,9 @@ import { AuditLog } from "../service/audit_log.ts";
 import { AUDIT_TRAIL, makeDataDirectory, REGISTRY } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 
+/** How often to look for a host that says that it is there and is not known. */
+const LOOK_EVERY_MS = 10_000;
+
 /** Options of {@linkcode HubEngine.open}: those of the daemon that concern a fleet. */
 export type HubEngineOptions = Pick<
   DaemonOptions,
@@ -53,6 +56,8 @@ export class HubEngine implements AsyncDisposable {
   #trust: Trust;
   /** By what is known of them, so that those that have not changed go on. */
   #clients = new Map<string, HubHost>();
+  #nextLook = 0;
+  #looking: Promise<void> = Promise.resolve();
 
   private constructor(parts: {
     readonly options: HubEngineOptions;
@@ -135,8 +140,7 @@ export class HubEngine implements AsyncDisposable {
     const bus = resources.use(
       new HubBus({
         ...{ servers: settings.nats, tls, hub: settings.hub },
-        // A host that comes back is asked how it is: it is there once it has answered.
-        onBeat: (host) => hosts.online(host),
+        onBeat: (host) => engine.#heard(host),
         onSilent: (host) => presence.silent(host, "nobody answers for it on NATS"),
         onConnected(isConnected, server) {
           if (isConnected) diagnostics.info("Connected to NATS at {server}", { server });
@@ -158,6 +162,19 @@ export class HubEngine implements AsyncDisposable {
     }
   }
 
+  /** Somebody says that a host is there. */
+  #heard(host: string): void {
+    if (this.#hosts.has(host)) {
+      this.#hosts.beat(host);
+      return;
+    }
+    // It was added, and nobody has told us to reload.
+    const now = performance.now();
+    if (now < this.#nextLook) return;
+    this.#nextLook = now + LOOK_EVERY_MS;
+    this.#looking = this.reload();
+  }
+
   /** Reads again which hosts there are, and who is denied. */
   async reload(): Promise<void> {
     try {
@@ -170,6 +187,7 @@ export class HubEngine implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#looking;
     await this.#resources.disposeAsync();
   }
 

@@ -74,6 +74,10 @@ export class FleetHosts implements AsyncDisposable {
     return [...this.#hosts.values()].map(({ host }) => host);
   }
 
+  has(name: string): boolean {
+    return this.#hosts.has(name);
+  }
+
   isOnline(name: string): boolean {
     return this.#options.presence.isOnline(name);
   }
@@ -93,6 +97,12 @@ export class FleetHosts implements AsyncDisposable {
     }
     this.#options.presence.check(name);
     return followed.host;
+  }
+
+  /** A host that was away is asked how it is, and is there once it has answered: anybody could say that it is. */
+  beat(name: string): void {
+    if (this.isOnline(name)) this.#options.presence.heard(name);
+    else this.online(name);
   }
 
   /** A host has come back: its changes are asked for at once. */
