@@ -178,7 +178,7 @@ export class TestDaemons implements AsyncDisposable {
 
   /** The output of a job so far, as its host has it. */
   async printedOf(host: FleetDaemon, jobId: string): Promise<string> {
-    await using process = this.startCli(["output", jobId], host);
+    await using process = this.startCli(["logs", "all", jobId], host);
     return (await process.finished()).stdout;
   }
 
