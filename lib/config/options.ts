@@ -282,7 +282,7 @@ const OPTIONS = {
   /** Those that count of somebody who comes by way of a hub. */
   fleetRoles: {
     placeholder: "roles",
-    about: "the roles that count here of who comes by way of a hub",
+    about: "roles that callers by a hub may have",
     default: "admin,operator,viewer",
     parse: (text) => listOf(text).map(roleName),
   },

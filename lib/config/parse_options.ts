@@ -74,7 +74,7 @@ function textOf(
 /** Refuses options that do not go together. */
 function checkTogether(options: DaemonOptions): void {
   const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs, address, restAddress } = options;
-  const { jobUser, jobUserMap, jobUids, maxRunning, hub, fleet, dataDir } = options;
+  const { jobUser, jobUserMap, jobUids, maxRunning, fleet, dataDir } = options;
   // A maximum below the default would let no job with the default start.
   if (logLimit > maxLogLimit) {
     throw aboveMaximum("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
@@ -99,9 +99,6 @@ function checkTogether(options: DaemonOptions): void {
     throw invalidArgument(
       `--job-uids and ${other} cannot both be given: with --job-uids, no two jobs run as one user`,
     );
-  }
-  if (hub && fleet === "") {
-    throw invalidArgument("--hub needs --fleet: the file fleet.json that `init --hub` has made");
   }
   // A hub could never tell what it has forgotten.
   if (fleet !== "" && dataDir === IN_MEMORY) {

@@ -25,7 +25,12 @@ export async function checkConfiguration(options: DaemonOptions): Promise<void> 
   if (options.dataDir !== IN_MEMORY) await checkData(options.dataDir, setsid);
 }
 
-async function checkFleet({ hub, fleet }: DaemonOptions): Promise<void> {
+/**
+ * Looks at the files of the fleet that a daemon with these options belongs to, or serves.
+ *
+ * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong
+ */
+export async function checkFleet({ hub, fleet }: DaemonOptions): Promise<void> {
   if (hub && fleet === "") {
     throw failedPrecondition(
       "--hub needs --fleet: the file fleet.json that `worker-daemon init --hub` has made",

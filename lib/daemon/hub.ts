@@ -5,6 +5,7 @@ import { keepFileThread } from "../files/file_thread.ts";
 import { findTool } from "../process/tools.ts";
 import type { DaemonOptions } from "../config/options.ts";
 import { VERSION_TEXT } from "../version.ts";
+import { checkFleet } from "./check_config.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
@@ -39,6 +40,7 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
     pid: Deno.pid,
     hasRest: options.restAddress !== null,
   });
+  await checkFleet(options);
   const setsid = await findTool("setsid");
   const [descriptors, { rights }] = await Promise.all([
     descriptorLimit(setsid),

@@ -70,8 +70,6 @@ async function engineFlags(
     `--allow-net=${
       [...sockets.map((path) => `unix:${path}`), ...hub ? await busOf(fleet) : []].join(",")
     }`,
-    // What a host says of itself to hubs.
-    ...fleet === "" || hub ? [] : ["--allow-sys=loadavg"],
   ];
 }
 

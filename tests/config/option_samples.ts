@@ -69,6 +69,11 @@ export const OPTION_SAMPLES: {
   gatewayUser: { default: "", text: "front", value: "front" },
   fleet: { default: "", text: "/x/host.json", value: "/x/host.json" },
   hub: { default: false, text: "true", value: true },
+  fleetRoles: {
+    default: ["admin", "operator", "viewer"],
+    text: "viewer, operator",
+    value: ["viewer", "operator"],
+  },
   debug: { default: false, text: "true", value: true },
 };
 
