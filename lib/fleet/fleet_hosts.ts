@@ -12,6 +12,9 @@ import { HOST_OFFLINE } from "./transport.ts";
 /** How long to wait before a host is asked for its changes again that could not tell them. */
 const RETRY_MS = { first: 250, last: 10_000 };
 
+/** How often it is written down that a host was heard, if it has nothing else to say. */
+const SAVE_EVERY_MS = 60_000;
+
 /** A host, as its operator has described it, and the way to it. */
 export interface HubHost {
   readonly name: string;
@@ -36,6 +39,8 @@ export class FleetHosts implements AsyncDisposable {
   readonly #hosts = new Map<string, Followed>();
   readonly #watchers = new Set<(jobId: string) => void>();
   readonly #facts: Map<string, HostFacts>;
+  /** When what a host has said was last written down. */
+  readonly #savedAt = new Map<string, number>();
 
   constructor(options: FleetHostsOptions) {
     this.#options = options;
@@ -171,7 +176,13 @@ export class FleetHosts implements AsyncDisposable {
     const followed = this.#hosts.get(name);
     if (followed === undefined) return;
     const page = await followed.host.service.changes(registry.since(name), { caller, signal });
-    registry.apply(name, page, Date.now());
+    const now = Date.now();
+    const isNews = page.isAnew || page.jobs.length > 0 || page.removed.length > 0;
+    // What is only how it is need not be on the disk each time.
+    if (isNews || now - (this.#savedAt.get(name) ?? 0) > SAVE_EVERY_MS) {
+      registry.apply(name, page, now);
+      this.#savedAt.set(name, now);
+    }
     this.#facts.set(name, page.facts);
     presence.heard(name);
     for (const { jobId } of page.jobs) {

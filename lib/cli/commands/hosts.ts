@@ -36,7 +36,6 @@ async function tableLines(hosts: readonly Host[], columns: number): Promise<stri
 function row(host: Host, now: number): string[] {
   const { name, state, running, slots, queued, load, version, heardAt, detail } = host;
   const waiting = queued === 0 ? "" : ` +${queued} queued`;
-  const why = detail === "" ? "" : `: ${printable(detail)}`;
   return [
     printable(name),
     state,
@@ -44,7 +43,7 @@ function row(host: Host, now: number): string[] {
     heardAt === null ? "-" : load.toFixed(2),
     printable(version) || "-",
     heardAt === null ? "never" : `${formatSpan(now - heardAt)} ago`,
-    labelsText(host) + why,
+    [labelsText(host), printable(detail)].filter((text) => text !== "").join(": "),
   ];
 }
 
