@@ -8,6 +8,7 @@
 
 import { quantile, rate, times } from "./measure.ts";
 import { print } from "./report.ts";
+import { RoleProcesses } from "./role_processes.ts";
 
 /** What is measured of bare starts. */
 export interface BareFigures {
@@ -44,17 +45,11 @@ export async function drained({ status, stdout, stderr }: Deno.ChildProcess): Pr
 if (import.meta.main) {
   const [jobs = 0, atATime = 1] = Deno.args.map(Number);
   await rate(50, atATime, bareStart);
-  const before = await ownProcessorMs();
+  const own = new RoleProcesses(Deno.pid);
+  const before = await own.processorMs();
   const perSecond = await rate(jobs, atATime, bareStart);
-  const processorMs = (await ownProcessorMs() - before) / jobs;
+  const processorMs = (await own.processorMs() - before) / jobs;
   const found = await times(50, bareStart);
   const medianMs = quantile(found, 0.5) / 1000;
   print(JSON.stringify({ rate: perSecond, processorMs, medianMs } satisfies BareFigures));
-}
-
-/** See proc_pid_stat(5). */
-async function ownProcessorMs(): Promise<number> {
-  const stat = await Deno.readTextFile("/proc/self/stat");
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return 10 * fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
 }

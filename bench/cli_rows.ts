@@ -1,4 +1,4 @@
-import type { Executables } from "./executables.ts";
+import type { BenchDaemon, Executables } from "./executables.ts";
 import { newJob, runJob } from "./job_rows.ts";
 import { quantile } from "./measure.ts";
 import { report } from "./report.ts";
@@ -17,6 +17,8 @@ export async function benchCli(executables: Executables, directory: string): Pro
   };
   const version = await median(executables.cliLine(["--version"]));
   report("worker-cli --version", version, "ms", empty);
+  const bare = await median(executables.bareCallLine(daemon.address, jobId));
+  report("a call by grpc-js and nothing else", bare, "ms", empty);
   const rows: readonly (readonly [string, readonly string[]])[] = [
     ["worker-cli status", ["status", jobId]],
     // The first of them leaves a process behind, which ends soon.
@@ -26,12 +28,10 @@ export async function benchCli(executables: Executables, directory: string): Pro
   for (const [name, args] of rows) {
     report(name, await median(executables.cliLine(args, daemon.address)), "ms", empty);
   }
-  report(
-    "from a daemon's start to its first job's end",
-    await firstJobMs(executables),
-    "ms",
-    empty,
-  );
+  const firstOfBare = await firstJobMs(() => executables.startBare());
+  report("from a bare server's start to its first job", firstOfBare, "ms", empty);
+  const first = await firstJobMs(() => executables.start());
+  report("from the daemon's start to its first job", first, "ms", empty);
 }
 
 /** In milliseconds. */
@@ -42,12 +42,13 @@ async function median(line: readonly string[]): Promise<number> {
   return quantile(found.slice(1), 0.5);
 }
 
-async function firstJobMs(executables: Executables): Promise<number> {
+/** From the start of a server to the end of its first job, in milliseconds. */
+async function firstJobMs(start: () => Promise<BenchDaemon>): Promise<number> {
   const found: number[] = [];
   for (let round = 0; round < 5; round++) {
     const startedAt = performance.now();
-    await using daemon = await executables.start();
-    await runJob(daemon.client);
+    await using server = await start();
+    await runJob(server.client);
     found.push(performance.now() - startedAt);
   }
   return quantile(found, 0.5);

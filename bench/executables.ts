@@ -2,6 +2,7 @@ import { compile } from "../build/compile.ts";
 import type { TestCertificates } from "../tests/certificates.ts";
 import { connect, type JobWorkerClient } from "../lib/grpc/client.ts";
 import { AS_ROOT } from "../tests/programs.ts";
+import { type Bare, bareLine, bundleBare } from "./bare_programs.ts";
 import { PeerProcess } from "./peer_process.ts";
 import { RoleProcesses } from "./role_processes.ts";
 
@@ -20,6 +21,7 @@ export class Executables {
     const out = `${directory}/bin`;
     const target = Deno.build.target;
     await compile({ target, out, portable: false, build: "bench", say: () => {} });
+    await bundleBare(out);
     return new Executables(directory, certificates);
   }
 
@@ -52,9 +54,26 @@ export class Executables {
     ], this.#directory).catch(async (error) => {
       throw new Error(await Deno.readTextFile(diagnostics), { cause: error });
     });
-    const material = await this.#certificates.material("client");
-    const client = await connect({ address: peer.address, ...material });
-    return new BenchDaemon(peer, { client, dataDirectory });
+    return await BenchDaemon.connect(peer, this.#certificates, dataDirectory);
+  }
+
+  /** Starts a server of jobs that promises nothing. */
+  async startBare(): Promise<BenchDaemon> {
+    const { cert, key, ca } = this.#certificates.paths("server");
+    const line = this.bareLine("bare_server", cert, key, ca);
+    const peer = await PeerProcess.start(line, this.#directory);
+    return await BenchDaemon.connect(peer, this.#certificates, this.newPath());
+  }
+
+  /** The command line of a call by grpc-js and nothing else. */
+  bareCallLine(address: string, jobId: string): string[] {
+    const { cert, key, ca } = this.#certificates.paths("client");
+    return this.bareLine("bare_client", address, ca, cert, key, jobId);
+  }
+
+  /** The command line of a program that shows a limit. */
+  bareLine(name: Bare, ...args: readonly string[]): string[] {
+    return [...bareLine(name, `${this.#directory}/bin`), ...args];
   }
 }
 
@@ -65,14 +84,21 @@ export class BenchDaemon implements AsyncDisposable {
   readonly processes: RoleProcesses;
   readonly #peer: PeerProcess;
 
-  constructor(
-    peer: PeerProcess,
-    parts: { readonly client: JobWorkerClient; readonly dataDirectory: string },
-  ) {
+  private constructor(peer: PeerProcess, client: JobWorkerClient, dataDirectory: string) {
     this.#peer = peer;
     this.address = peer.address;
-    this.client = parts.client;
-    this.processes = new RoleProcesses(peer.pid, parts.dataDirectory);
+    this.client = client;
+    this.processes = new RoleProcesses(peer.pid, dataDirectory);
+  }
+
+  static async connect(
+    peer: PeerProcess,
+    certificates: TestCertificates,
+    dataDirectory: string,
+  ): Promise<BenchDaemon> {
+    const material = await certificates.material("client");
+    const client = await connect({ address: peer.address, ...material });
+    return new BenchDaemon(peer, client, dataDirectory);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -2,7 +2,7 @@ import type { JobWorkerClient } from "../lib/grpc/client.ts";
 import { bareStarts } from "./bare_starts.ts";
 import type { BenchDaemon, Executables } from "./executables.ts";
 import { quantile, rate, times } from "./measure.ts";
-import { report } from "./report.ts";
+import { reportAll, type Rows } from "./report.ts";
 
 /** How many jobs a figure is taken of, and how many starts at once where it is not one at a time. */
 const JOBS = 600;
@@ -24,6 +24,14 @@ export interface JobFigures {
   readonly firstByteMs: number;
 }
 
+const ROWS: Rows<JobFigures> = {
+  together: ["jobs, 16 at a time", "/s"],
+  oneByOne: ["jobs, one at a time", "/s"],
+  processorMs: ["processor time a job", "ms"],
+  startMs: ["StartJob, median", "ms"],
+  firstByteMs: ["first byte, median", "ms"],
+};
+
 /** Daemons whose jobs differ in what a start of theirs takes. */
 export function jobModes(): readonly (readonly [name: string, args: readonly string[]])[] {
   return [
@@ -38,25 +46,29 @@ export function jobModes(): readonly (readonly [name: string, args: readonly str
   ];
 }
 
-/** Jobs of the daemon, to what Deno starts without it. */
+/** Jobs of the daemon, to those of a bare server, and these to what Deno starts without any. */
 export async function benchJobs(executables: Executables): Promise<void> {
-  const bare = await bareStarts({ jobs: JOBS, atATime: AT_A_TIME });
+  const { rate, processorMs } = await bareStarts({ jobs: JOBS, atATime: AT_A_TIME });
   const alone = await bareStarts({ jobs: 100, atATime: 1 });
+  const bare = await measureBare(executables);
+  const { rate: oneByOne, medianMs } = alone;
+  const starts = {
+    together: rate,
+    oneByOne,
+    processorMs,
+    startMs: medianMs,
+    firstByteMs: medianMs,
+  };
+  reportAll(ROWS, "a bare server", bare, starts, "setsid true, drained");
   for (const [mode, args] of jobModes()) {
     await using daemon = await executables.start(args);
-    const figures = await measureJobs(daemon);
-    const name = "setsid true, drained";
-    const rows: readonly [string, number, string, number][] = [
-      ["jobs, 16 at a time", figures.together, "/s", bare.rate],
-      ["jobs, one at a time", figures.oneByOne, "/s", alone.rate],
-      ["processor time a job", figures.processorMs, "ms", bare.processorMs],
-      ["StartJob, median", figures.startMs, "ms", alone.medianMs],
-      ["first byte, median", figures.firstByteMs, "ms", alone.medianMs],
-    ];
-    for (const [what, value, unit, limit] of rows) {
-      report(`${what}, ${mode}`, value, unit, { value: limit, name });
-    }
+    reportAll(ROWS, mode, await measureJobs(daemon), bare, "a bare server");
   }
+}
+
+async function measureBare(executables: Executables): Promise<JobFigures> {
+  await using server = await executables.startBare();
+  return await measureJobs(server);
 }
 
 /** Runs a job to its end, as whoever follows it sees it. */

@@ -26,3 +26,22 @@ export function report(name: string, value: number, unit: string, yardstick: Yar
   ];
   print(`  ${columns.join("")} ${yardstick.name}`);
 }
+
+/** What is said of each figure, and its unit. */
+export type Rows<Figures> = {
+  readonly [Name in keyof Figures]: readonly [what: string, unit: string];
+};
+
+/** A line for each of some figures, each to the same figure of something else. */
+export function reportAll<Name extends string>(
+  rows: Rows<Record<Name, number>>,
+  who: string,
+  found: Readonly<Record<Name, number>>,
+  limits: Readonly<Record<Name, number>>,
+  limit: string,
+): void {
+  for (const name of Object.keys(rows) as Name[]) {
+    const [what, unit] = rows[name];
+    report(`${what}, ${who}`, found[name], unit, { value: limits[name], name: limit });
+  }
+}

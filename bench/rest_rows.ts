@@ -25,16 +25,23 @@ export async function benchRest(executables: Executables): Promise<void> {
   report(`more after ${JOBS} jobs`, after - before, "MiB", empty);
 }
 
-/** The processor time of a daemon that nobody is connected to. */
+/** The processor time of a daemon that nobody is connected to, and that of a bare server. */
 async function benchIdle(executables: Executables): Promise<void> {
   await using daemon = await executables.start();
-  await daemon.client[Symbol.asyncDispose]();
+  await using server = await executables.startBare();
+  const all = [server, daemon];
+  await Promise.all(all.map(({ client }) => client[Symbol.asyncDispose]()));
   // V8 collects the garbage of the start some time after it.
   await delay(SETTLED_AFTER_MS);
-  const before = await daemon.processes.processorMs();
+  const used = () => Promise.all(all.map(({ processes }) => processes.processorMs()));
+  const before = await used();
   await delay(IDLE_MS);
-  const used = await daemon.processes.processorMs() - before;
-  report("processor time in 20 s, idle", used, "ms", { value: IDLE_MS, name: "one processor" });
+  const after = await used();
+  for (const [index, who] of ["a bare server", "the daemon"].entries()) {
+    const time = (after[index] ?? NaN) - (before[index] ?? NaN);
+    const processor = { value: IDLE_MS, name: "one processor" };
+    report(`processor time in 20 s, idle, ${who}`, time, "ms", processor);
+  }
 }
 
 async function benchFollowers(daemon: BenchDaemon): Promise<void> {

@@ -1,12 +1,12 @@
 /** A clock tick, in which /proc counts processor time on Linux, in milliseconds. */
 const TICK_MS = 10;
 
-/** The processes of a daemon: itself, all that it has started, and the executors of its data directory. */
+/** The processes of a program: itself, all that it has started, and the executors of a data directory. */
 export class RoleProcesses {
   readonly #pid: number;
-  readonly #dataDirectory: string;
+  readonly #dataDirectory: string | null;
 
-  constructor(pid: number, dataDirectory: string) {
+  constructor(pid: number, dataDirectory: string | null = null) {
     this.#pid = pid;
     this.#dataDirectory = dataDirectory;
   }
@@ -39,7 +39,8 @@ export class RoleProcesses {
   }
 
   #isRoot({ pid, line }: Living): boolean {
-    return pid === this.#pid || line.includes(`${this.#dataDirectory}/executor.`);
+    if (pid === this.#pid) return true;
+    return this.#dataDirectory !== null && line.includes(`${this.#dataDirectory}/executor.`);
   }
 }
 

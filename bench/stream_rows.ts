@@ -3,7 +3,7 @@ import type { LogStart } from "../lib/job/types.ts";
 import type { BenchDaemon, Executables } from "./executables.ts";
 import { newJob } from "./job_rows.ts";
 import { PeerProcess } from "./peer_process.ts";
-import { report } from "./report.ts";
+import { report, reportAll, type Rows } from "./report.ts";
 import { runProgram } from "./run_program.ts";
 import { TlsTarget } from "./targets.ts";
 import { batchBytes } from "./worker_rows.ts";
@@ -32,23 +32,61 @@ export async function benchStreams(
   const unread = await measure(daemon, async (jobId) => {
     await daemon.client.waitJob({ jobId });
   });
-  report("512 MiB that nobody reads", unread.seconds * 1000, "ms", {
-    value: piped * 1000,
-    name: "head | cat >file",
-  });
-  const limit = { value: LONG / 1e6 / bare, name: "TLS and no more" };
-  const inGiB = { value: bare * 1024 * MIB / LONG, name: "TLS and no more, time of the client" };
-  const live = await measure(daemon, async (jobId) => await read(daemon, jobId));
-  report("512 MiB live", LONG / 1e6 / live.seconds, "MB/s", limit);
-  report("the daemon's processor time for a GiB", live.perGiB, "s", inGiB);
-  const replay = await measure(daemon, async (jobId) => await read(daemon, jobId), live.jobId);
-  report("512 MiB replayed", LONG / 1e6 / replay.seconds, "MB/s", limit);
-  report("the daemon's processor time for a GiB", replay.perGiB, "s", inGiB);
-  const followed = await daemon.client.startJob(printing(SHARED));
-  const all = await seconds(() =>
-    Promise.all(Array.from({ length: FOLLOWERS }, () => read(daemon, followed.jobId, SHARED)))
+  const inFile = { value: piped * 1000, name: "head | cat >file" };
+  const head = ["head", "-c", `${LONG}`, "/dev/zero"];
+  const byDeno = await runProgram(
+    executables.bareLine("bare_pipe", executables.newPath(), ...head),
   );
-  report("50 MiB to 20 followers", FOLLOWERS * SHARED / 1e6 / all, "MB/s", limit);
+  report("512 MiB to a file, Deno and no more", byDeno * 1000, "ms", inFile);
+  report("512 MiB that nobody reads", unread.seconds * 1000, "ms", inFile);
+  const limits = await measureBare(executables);
+  const tlsRate = LONG / 1e6 / bare;
+  const tlsPerGiB = bare * 1024 * MIB / LONG;
+  reportAll(ROWS, "a bare server", limits, {
+    ...{ live: tlsRate, replay: tlsRate, followers: tlsRate },
+    ...{ livePerGiB: tlsPerGiB, replayPerGiB: tlsPerGiB },
+  }, "TLS, and its client's time");
+  reportAll(ROWS, "the daemon", await measureStreams(daemon), limits, "a bare server");
+}
+
+/** What is measured of logs that are read. */
+interface StreamFigures {
+  /** Megabytes (10^6) a second. */
+  readonly live: number;
+  readonly replay: number;
+  readonly followers: number;
+  /** The server's processor time for a GiB, in seconds. */
+  readonly livePerGiB: number;
+  readonly replayPerGiB: number;
+}
+
+const ROWS: Rows<StreamFigures> = {
+  live: ["512 MiB live", "MB/s"],
+  livePerGiB: ["processor time for a GiB of it", "s"],
+  replay: ["512 MiB replayed", "MB/s"],
+  replayPerGiB: ["processor time for a GiB of it", "s"],
+  followers: ["50 MiB to 20 followers", "MB/s"],
+};
+
+async function measureBare(executables: Executables): Promise<StreamFigures> {
+  await using server = await executables.startBare();
+  return await measureStreams(server);
+}
+
+async function measureStreams(server: BenchDaemon): Promise<StreamFigures> {
+  const live = await measure(server, async (jobId) => await read(server, jobId));
+  const replay = await measure(server, async (jobId) => await read(server, jobId), live.jobId);
+  const followed = await server.client.startJob(printing(SHARED));
+  const all = await seconds(() =>
+    Promise.all(Array.from({ length: FOLLOWERS }, () => read(server, followed.jobId, SHARED)))
+  );
+  return {
+    live: LONG / 1e6 / live.seconds,
+    replay: LONG / 1e6 / replay.seconds,
+    followers: FOLLOWERS * SHARED / 1e6 / all,
+    livePerGiB: live.perGiB,
+    replayPerGiB: replay.perGiB,
+  };
 }
 
 /** A job that prints so many zero bytes, all of which are kept. */

@@ -1,6 +1,6 @@
 // What a worker of root lets the jobs of other users do. Without root there is nothing to test.
 import { JobWorkerError } from "../../lib/errors.ts";
-import { prepare } from "../../lib/executor/prepare.ts";
+import { type Decision, prepare } from "../../lib/executor/prepare.ts";
 import { UserLookups } from "../../lib/executor/user_lookups.ts";
 import type { Command, Execution } from "../../lib/worker/mod.ts";
 import { KnownUsers } from "../../lib/process/known_users.ts";
@@ -142,28 +142,33 @@ rootTest("A request cannot be smuggled to the shell of root through PATH", async
   await assert.rejects(Deno.stat(`${path}/made`), Deno.errors.NotFound);
 });
 
-rootTest("A job of the daemon's own user is not given the rights that it has", async () => {
+/** What a start would be, decided by these tools. */
+async function decide(
+  execution: Partial<Execution>,
+  { newPrivileges, tools = TOOLS }: { newPrivileges: boolean; tools?: typeof TOOLS },
+): Promise<Decision> {
   await using groups = new ProcessGroups(TOOLS);
-  await using lookups = new UserLookups({ tools: TOOLS });
-  const options = {
-    groups,
-    lookups,
+  await using lookups = new UserLookups({ tools });
+  const request = completeStart(
+    "id",
+    { command: { name: "true" }, owner: "alice", execution },
+    { ...DEFAULT_START_POLICY, ...USERS },
+  );
+  return await prepare(request, {
+    ...{ groups, lookups, newPrivileges },
     users: new KnownUsers(groups.shell),
     dynamicUsers: null,
     cgroups: null,
     home: "/",
-    newPrivileges: false,
-  };
-  const rightsOf = async (user: string) => {
-    const request = completeStart(
-      "id",
-      { command: { name: "true" }, owner: "alice", execution: { user } },
-      { ...DEFAULT_START_POLICY, ...USERS },
-    );
-    return (await prepare(request, options)).spec.user?.uid ?? null;
-  };
+  });
+}
+
+rootTest("A job of the daemon's own user is not given the rights that it has", async () => {
+  const rightsOf = async (user: string) =>
+    (await decide({ user }, { newPrivileges: false })).spec.user?.uid ?? null;
+  await using groups = new ProcessGroups(TOOLS);
   // If we have other groups than root has now, they would have to be taken.
-  const isOurs = (await options.users.find("root")).isOurs;
+  const { isOurs } = await new KnownUsers(groups.shell).find("root");
   assert.equal(await rightsOf("root"), isOurs ? null : 0);
   assert.equal(await rightsOf("nobody"), 65534);
 });
@@ -171,23 +176,8 @@ rootTest("A job of the daemon's own user is not given the rights that it has", a
 rootTest(
   "A start whose files cannot be checked as its user does not fall back to other rights",
   async () => {
-    await using groups = new ProcessGroups(TOOLS);
-    await using lookups = new UserLookups({ tools: { ...TOOLS, setpriv: "/bin/false" } });
-    const options = {
-      groups,
-      lookups,
-      users: new KnownUsers(groups.shell),
-      dynamicUsers: null,
-      cgroups: null,
-      home: "/",
-      newPrivileges: true,
-    };
-    const request = completeStart(
-      "id",
-      { command: { name: "true" }, owner: "alice" },
-      { ...DEFAULT_START_POLICY, ...USERS },
-    );
-    const error = await rejection(prepare(request, options));
+    const tools = { ...TOOLS, setpriv: "/bin/false" };
+    const error = await rejection(decide({}, { newPrivileges: true, tools }));
     assert.ok(error instanceof JobWorkerError, String(error));
     assert.equal(error.code, "unavailable");
     assert.match(error.message, /cannot look at files as user 65534: .* ends at every start/);
