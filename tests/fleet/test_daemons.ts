@@ -4,7 +4,10 @@
  * @module
  */
 
+import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
+import { connect, type JobWorkerClient } from "../../lib/grpc/client.ts";
 import { assert } from "../assert.ts";
+import { TcpProxy } from "../end_to_end/proxy.ts";
 import { type Finished, TestProcess } from "../end_to_end/process.ts";
 import { AS_ROOT, programLine } from "../programs.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
@@ -174,6 +177,21 @@ export class TestDaemons implements AsyncDisposable {
     const { code, stdout, stderr } = await this.cli(...args);
     assert.equal(code, 0, stderr);
     return stdout;
+  }
+
+  /** Lets a connection of the client library to the hub be used, and closes it. */
+  async withClient(use: (client: JobWorkerClient) => Promise<void>): Promise<void> {
+    const certs = `${this.files.directory}/certs`;
+    const paths = {
+      cert: `${certs}/client-cert.pem`,
+      key: `${certs}/client-key.pem`,
+      ca: `${certs}/ca-cert.pem`,
+    };
+    const material = await loadTlsMaterial(paths, "client");
+    // grpc-js closes a connection when it gets round to it, but knows at once when it is broken.
+    await using proxy = TcpProxy.listen(Number(this.hub.address.split(":")[1]));
+    await using client = await connect({ address: proxy.address, ...material });
+    await use(client);
   }
 
   /** The output of a job so far, as its host has it. */
