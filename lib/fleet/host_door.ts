@@ -1,3 +1,4 @@
+import { RepeatLimit } from "../async/repeat_limit.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import type { Trust } from "../auth/certificate_path.ts";
 import { type Role, ROLES } from "../auth/identity.ts";
@@ -18,6 +19,8 @@ export interface HostDoorRefusal {
   readonly message: string;
   /** The fingerprint of the certificate with which it was signed; `""` if that was not looked at. */
   readonly fingerprint: string;
+  /** How many like it were left out before it: whoever carries calls can cause any number of them. */
+  readonly unreported: number;
 }
 
 /** Options of a {@linkcode HostDoor}. */
@@ -42,6 +45,7 @@ export interface HostDoorOptions {
   readonly now?: () => number;
   /** Told of internal errors: the caller only learns that there was one. */
   readonly onFault: (error: unknown, method: string) => void;
+  /** Not told of what any hub does that does not know the epoch yet. */
   readonly onRefusal?: (refusal: HostDoorRefusal) => void;
 }
 
@@ -51,6 +55,9 @@ const LARGE_CALLS = {
   maxWaiting: 64 * 1024 * 1024,
   refusal: "Too many large requests at once: more than 64 MiB wait to be opened",
 };
+
+/** How many refusals of a kind are told. */
+const REPORTS = { max: 20, perMs: 60_000 };
 
 /** Calls up to this size, which nearly all are, are opened right away. */
 const SMALL_CALL_BYTES = 16 * 1024;
@@ -64,6 +71,7 @@ export class HostDoor implements AsyncDisposable {
   readonly #check: CallCheck;
   readonly #calls: HostCalls;
   readonly #largeCalls = new Semaphore(LARGE_CALLS);
+  readonly #reports = new RepeatLimit(REPORTS);
   readonly #closing = new AbortController();
   readonly #answering = new Set<Promise<unknown>>();
 
@@ -103,6 +111,7 @@ export class HostDoor implements AsyncDisposable {
     this.#closing.abort(new JobWorkerError("unavailable", "The daemon is shutting down"));
     await this.#calls[Symbol.asyncDispose]();
     await Promise.allSettled(this.#answering);
+    await this.#reports[Symbol.asyncDispose]();
   }
 
   async #answer(
@@ -150,11 +159,19 @@ export class HostDoor implements AsyncDisposable {
 
   async #refuse(
     bytes: Uint8Array<ArrayBuffer>,
-    { why, message, fingerprint }: RefusedCall,
+    refused: RefusedCall,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    this.#options.onRefusal?.({ why, message, fingerprint });
+    this.#report(refused);
+    const { why, message } = refused;
     const envelope = await this.#envelope(bytes);
     return await this.#signed(JSON.stringify({ ...envelope, refusal: { why, message } }));
+  }
+
+  #report({ why, message, fingerprint }: RefusedCall): void {
+    if (why === "other_epoch") return;
+    const report = (unreported: number) =>
+      this.#options.onRefusal?.({ why, message, fingerprint, unreported });
+    if (this.#reports.admit(why, report)) report(0);
   }
 
   async #envelope(bytes: Uint8Array<ArrayBuffer>): Promise<ReplyEnvelope> {
