@@ -131,7 +131,7 @@ export class HostDoor implements AsyncDisposable {
       if (call.method !== REACH && HOST_METHODS[call.method].isPaged) held.dispose();
     } catch (error) {
       if (!(error instanceof RefusedCall)) throw error;
-      return await this.#refuse(bytes, error);
+      return this.#refuse(bytes, error);
     }
     const frames = await this.#calls.frames(call, signal);
     return await this.#reply(bytes, call, frames);
@@ -152,19 +152,16 @@ export class HostDoor implements AsyncDisposable {
     { envelope: { callId }, exchange }: VerifiedCall,
     frames: readonly Uint8Array<ArrayBuffer>[],
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const text = JSON.stringify({ ...await this.#envelope(bytes), callId });
+    const text = JSON.stringify({ ...this.#envelope(bytes), callId });
     const sealed = await seal(exchange.replyKey, bounded(frames), text);
-    return await this.#signed(text, sealed);
+    return this.#signed(text, sealed);
   }
 
-  async #refuse(
-    bytes: Uint8Array<ArrayBuffer>,
-    refused: RefusedCall,
-  ): Promise<Uint8Array<ArrayBuffer>> {
+  #refuse(bytes: Uint8Array<ArrayBuffer>, refused: RefusedCall): Uint8Array<ArrayBuffer> {
     this.#report(refused);
     const { why, message } = refused;
-    const envelope = await this.#envelope(bytes);
-    return await this.#signed(JSON.stringify({ ...envelope, refusal: { why, message } }));
+    const envelope = this.#envelope(bytes);
+    return this.#signed(JSON.stringify({ ...envelope, refusal: { why, message } }));
   }
 
   #report({ why, message, fingerprint }: RefusedCall): void {
@@ -174,18 +171,18 @@ export class HostDoor implements AsyncDisposable {
     if (this.#reports.admit(why, report)) report(0);
   }
 
-  async #envelope(bytes: Uint8Array<ArrayBuffer>): Promise<ReplyEnvelope> {
+  #envelope(bytes: Uint8Array<ArrayBuffer>): ReplyEnvelope {
     const { fleet, host } = this.#options;
     const { epoch } = this.#check;
-    return { version: VERSION, fleet, host, call: await headDigest(bytes), callId: "", epoch };
+    return { version: VERSION, fleet, host, call: headDigest(bytes), callId: "", epoch };
   }
 
-  async #signed(
+  #signed(
     text: string,
     sealed: Uint8Array<ArrayBuffer> = new Uint8Array(),
-  ): Promise<Uint8Array<ArrayBuffer>> {
+  ): Uint8Array<ArrayBuffer> {
     const { key } = this.#options.signingKey;
-    const signature = await sign(key, "reply", text, sealed);
+    const signature = sign(key, "reply", text, sealed);
     return encodeMessage({ text, signature, certificate: "", sealed });
   }
 }

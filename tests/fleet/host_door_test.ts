@@ -40,7 +40,7 @@ function counting() {
 
 /** A call in the epoch of the host, but for what is forged. */
 async function current(fleet: TestFleet, forgery: Forgery = {}) {
-  const { epoch } = await envelopeOf(await fleet.door.answer("getJob", await forge(), NEVER));
+  const { epoch } = envelopeOf(await fleet.door.answer("getJob", await forge(), NEVER));
   return await forge({ ...forgery, envelope: { epoch, ...forgery.envelope } });
 }
 
@@ -48,7 +48,7 @@ async function whyNot(forgery: Forgery, method = "getJob") {
   const { fleet, state } = counting();
   await using _ = fleet;
   const call = await current(fleet, forgery);
-  const { refusal, callId } = await envelopeOf(await fleet.door.answer(method, call, NEVER));
+  const { refusal, callId } = envelopeOf(await fleet.door.answer(method, call, NEVER));
   assert.equal(state.calls, refusal === undefined ? 1 : 0);
   // Every hub does that with its first call.
   const isTold = refusal !== undefined && refusal.why !== "other_epoch";
@@ -156,14 +156,14 @@ Deno.test("HostDoor refuses a call that was signed by anybody but a hub of its f
     }),
   };
   for (const [who, credentials] of Object.entries(refused)) {
-    const refusal = await whyNot({ signingKey: await loadSigningKey(await credentials) });
+    const refusal = await whyNot({ signingKey: loadSigningKey(await credentials) });
     assert.equal(refusal?.why, "not_a_hub", who);
   }
   // Another key with the certificate of the hub.
-  const { key } = await loadSigningKey((await credentialsOf(HUB)).sign);
-  const { certificate } = await loadSigningKey(HUB_CREDENTIALS.sign);
+  const { key } = loadSigningKey((await credentialsOf(HUB)).sign);
+  const { certificate } = loadSigningKey(HUB_CREDENTIALS.sign);
   assert.equal((await whyNot({ signingKey: { certificate, key } }))?.why, "bad_signature");
-  assert.equal(await whyNot({ signingKey: await loadSigningKey(await signerLike({})) }), undefined);
+  assert.equal(await whyNot({ signingKey: loadSigningKey(await signerLike({})) }), undefined);
 });
 
 Deno.test("HostDoor refuses a hub from the moment when it is on the deny list, or its CA is gone", async () => {
@@ -171,7 +171,7 @@ Deno.test("HostDoor refuses a hub from the moment when it is on the deny list, o
   await using _ = fleet;
   const whyNow = async () => {
     const answer = await fleet.door.answer("getJob", await current(fleet), NEVER);
-    return (await envelopeOf(answer)).refusal?.message;
+    return envelopeOf(answer).refusal?.message;
   };
   assert.equal(await whyNow(), undefined);
   assert.equal(state.calls, 1);
@@ -199,9 +199,7 @@ Deno.test("HostDoor takes each call once, however often and whenever it comes", 
   const answers = await Promise.all(
     Array.from({ length: 5 }, () => fleet.door.answer("getJob", call, NEVER)),
   );
-  const refusals = await Promise.all(
-    answers.map(async (it) => (await envelopeOf(it)).refusal?.why),
-  );
+  const refusals = answers.map((it) => envelopeOf(it).refusal?.why);
   assert.equal(state.calls, 1);
   assert.deepEqual(refusals.toSorted(), [
     "repeated",
@@ -210,8 +208,7 @@ Deno.test("HostDoor takes each call once, however often and whenever it comes", 
     "repeated",
     undefined,
   ]);
-  const again = async () =>
-    (await envelopeOf(await fleet.door.answer("getJob", call, NEVER))).refusal?.why;
+  const again = async () => envelopeOf(await fleet.door.answer("getJob", call, NEVER)).refusal?.why;
 
   // When it is forgotten, it has expired.
   const now = Date.now();
@@ -231,7 +228,7 @@ Deno.test("HostDoor takes no more calls than it can remember, and says so", asyn
   });
   const whyNow = async () => {
     const answer = await fleet.door.answer("getJob", await current(fleet), NEVER);
-    return (await envelopeOf(answer)).refusal;
+    return envelopeOf(answer).refusal;
   };
   assert.equal(await whyNow(), undefined);
   assert.equal(await whyNow(), undefined);
@@ -274,12 +271,12 @@ Deno.test("HostDoor answers no matter what comes, and looks no further than it m
     new Uint8Array(9 * 1024 * 1024),
   ];
   for (const bytes of garbage) {
-    const { refusal } = await envelopeOf(await fleet.door.answer("getJob", bytes, NEVER));
+    const { refusal } = envelopeOf(await fleet.door.answer("getJob", bytes, NEVER));
     assert.equal(refusal?.why, "malformed");
   }
   for (let at = 0; at < good.byteLength; at += 7) {
     const changed = good.with(at, (good[at] ?? 0) ^ 1);
-    const { refusal } = await envelopeOf(await fleet.door.answer("getJob", changed, NEVER));
+    const { refusal } = envelopeOf(await fleet.door.answer("getJob", changed, NEVER));
     assert.notEqual(refusal, undefined);
   }
   assert.equal(state.calls, 0);
