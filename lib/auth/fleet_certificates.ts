@@ -8,7 +8,7 @@
  * @module
  */
 
-import { X509Certificate } from "node:crypto";
+import { type KeyObject, X509Certificate } from "node:crypto";
 import { findPath, type Trust } from "./certificate_path.ts";
 import { isDenied } from "./deny_list.ts";
 import { type CertifiedKey, issueCertificate } from "./issue_certificate.ts";
@@ -107,8 +107,8 @@ export interface Signer {
   readonly fingerprint: string;
   /** In lower-case hex. */
   readonly serialNumber: string;
-  /** Ed25519, its 32 bytes. */
-  readonly publicKey: Uint8Array<ArrayBuffer>;
+  /** Ed25519. */
+  readonly publicKey: KeyObject;
 }
 
 /** The result of {@linkcode verifySigner}. */
@@ -133,7 +133,7 @@ export function verifySigner(der: Uint8Array, trust: Trust, time: number): Signe
   let fingerprint = "";
   const leaf = parseSigner(der);
   if (leaf === null) return refused("cannot be read");
-  const { certificate, member, publicKey } = leaf;
+  const { certificate, member, isForSigning } = leaf;
   fingerprint = certificate.fingerprint256.replaceAll(":", "").toLowerCase();
   const serialNumber = certificate.serialNumber.toLowerCase();
 
@@ -145,8 +145,9 @@ export function verifySigner(der: Uint8Array, trust: Trust, time: number): Signe
   if (time < certificate.validFromDate.getTime()) return refused("is not valid yet");
   if (time > certificate.validToDate.getTime()) return refused("has expired");
   if (isDenied(trust.denyList, serialNumber, fingerprint)) return refused("is on the deny list");
-  if (publicKey === null) return refused("is not one for signing calls");
+  if (!isForSigning) return refused("is not one for signing calls");
   if (member === null) return refused("does not name one hub or host of a fleet");
+  const { publicKey } = certificate;
   return { kind: "accepted", signer: { member, fingerprint, serialNumber, publicKey } };
 
   function refused(why: string): SignerVerdict {
@@ -158,24 +159,22 @@ interface SignerCertificate {
   readonly certificate: X509Certificate;
   /** `null` unless it names exactly one. */
   readonly member: FleetMember | null;
-  /** `null` unless it is of the right kind, and for signing only. */
-  readonly publicKey: Uint8Array<ArrayBuffer> | null;
+  /** Whether it is for signing and nothing else, by its purpose and its key. */
+  readonly isForSigning: boolean;
 }
-
-/** RFC 8410 §4: what stands before the 32 bytes of a public key. */
-const ED25519_PREFIX = Uint8Array.fromHex("302a300506032b6570032100");
 
 function parseSigner(der: Uint8Array): SignerCertificate | null {
   try {
+    const certificate = new X509Certificate(der);
     const parsed = new x509.X509Certificate(Uint8Array.from(der));
     const purposes = parsed.getExtension(x509.ExtendedKeyUsageExtension)?.usages.map(String);
     const names = parsed.getExtension(x509.SubjectAlternativeNameExtension)?.names.toJSON() ?? [];
     const [name, ...others] = names;
-    const isForSigning = purposes?.length === 1 && purposes[0] === PURPOSES.documentSigning;
     return {
-      certificate: new X509Certificate(der),
+      certificate,
       member: name?.type === "url" && others.length === 0 ? memberOf(name.value) : null,
-      publicKey: isForSigning ? publicKeyOf(new Uint8Array(parsed.publicKey.rawData)) : null,
+      isForSigning: purposes?.length === 1 && purposes[0] === PURPOSES.documentSigning &&
+        certificate.publicKey.asymmetricKeyType === "ed25519",
     };
   } catch {
     return null;
@@ -186,11 +185,4 @@ function memberOf(uri: string): FleetMember | null {
   const [, fleet, kind, name] = MARKER.exec(uri) ?? [];
   if (fleet === undefined || name === undefined) return null;
   return { fleet, kind: kind === "hub" ? "hub" : "host", name };
-}
-
-function publicKeyOf(spki: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | null {
-  const length = ED25519_PREFIX.byteLength;
-  const isEd25519 = spki.byteLength === length + 32 &&
-    ED25519_PREFIX.every((byte, index) => byte === spki[index]);
-  return isEd25519 ? spki.subarray(length) : null;
 }

@@ -85,7 +85,7 @@ export class CallCheck {
     if (message.sealed.byteLength > most) {
       throw new RefusedCall("too_large", `A request of ${method} has at most ${most} bytes`);
     }
-    await this.#signature(envelope, message);
+    this.#signature(envelope, message);
     // What was signed is looked at all at once, so that nothing else comes in between.
     this.#admit(envelope);
     const ephemeral = Uint8Array.fromBase64(envelope.ephemeral);
@@ -135,10 +135,10 @@ export class CallCheck {
     return method as VerifiedCall["method"];
   }
 
-  async #signature(
+  #signature(
     { fleet, hub }: CallEnvelope,
     { text, signature, certificate, sealed }: SealedMessage,
-  ): Promise<void> {
+  ): void {
     const verdict = this.#signers.verify(certificate, this.#options.now());
     if (verdict.kind === "refused") throw notAHub(verdict.why, verdict.fingerprint);
     const { member, publicKey, fingerprint } = verdict.signer;
@@ -149,7 +149,7 @@ export class CallCheck {
         fingerprint,
       );
     }
-    if (await isSigned(publicKey, signature, "call", text, sealed)) return;
+    if (isSigned(publicKey, signature, "call", text, sealed)) return;
     throw new RefusedCall("bad_signature", "The signature is not of this call", fingerprint);
   }
 

@@ -1,3 +1,4 @@
+import type { KeyObject } from "node:crypto";
 import type { Trust } from "../auth/certificate_path.ts";
 import { failedPrecondition, JobWorkerError } from "../errors.ts";
 import { encodeFrame, type Frame, framesIn } from "../net/frames.ts";
@@ -98,14 +99,14 @@ export class CallSender {
     }
     return await this.#open(answer, {
       callId,
-      digest: await headDigest(bytes),
+      digest: headDigest(bytes),
       replyKey: offer.replyKey,
       publicKey,
     });
   }
 
   /** The key with which the host signs. Nothing is told to one whose certificate does not count any more. */
-  #publicKey(): Bytes {
+  #publicKey(): KeyObject {
     const { fleet, host, hostCertificate, now = Date.now } = this.#options;
     const verdict = this.#signers.verify(hostCertificate, now());
     if (verdict.kind === "refused") {
@@ -134,7 +135,7 @@ export class CallSender {
     };
     const text = JSON.stringify(envelope);
     const sealed = await seal(offer.requestKey, encodeFrame(body), text);
-    const signature = await sign(signingKey.key, "call", text, sealed);
+    const signature = sign(signingKey.key, "call", text, sealed);
     const bytes = encodeMessage({ text, signature, certificate: signingKey.certificate, sealed });
     if (bytes.byteLength <= MAX_MESSAGE_BYTES) return bytes;
     const size = `${bytes.byteLength} bytes, and a fleet carries at most ${MAX_MESSAGE_BYTES}`;
@@ -147,7 +148,7 @@ export class CallSender {
     const envelope = message && readReplyEnvelope(message.text);
     if (message === null || envelope === null) throw this.#notOfHost();
     const { text, signature, sealed } = message;
-    const isGenuine = await isSigned(expected.publicKey, signature, "reply", text, sealed);
+    const isGenuine = isSigned(expected.publicKey, signature, "reply", text, sealed);
     if (!isGenuine || envelope.fleet !== fleet || envelope.host !== host) throw this.#notOfHost();
     if (envelope.call !== expected.digest) throw this.#notOfHost();
     this.#epoch = envelope.epoch;
@@ -191,5 +192,5 @@ interface ExpectedReply {
   /** What the host calls the call, see `headDigest()`. */
   readonly digest: string;
   readonly replyKey: CryptoKey;
-  readonly publicKey: Bytes;
+  readonly publicKey: KeyObject;
 }

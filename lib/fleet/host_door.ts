@@ -1,3 +1,4 @@
+import { RepeatLimit } from "../async/repeat_limit.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import type { Trust } from "../auth/certificate_path.ts";
 import { type Role, ROLES } from "../auth/identity.ts";
@@ -18,6 +19,8 @@ export interface HostDoorRefusal {
   readonly message: string;
   /** The fingerprint of the certificate with which it was signed; `""` if that was not looked at. */
   readonly fingerprint: string;
+  /** How many like it were left out before it: whoever carries calls can cause any number of them. */
+  readonly unreported: number;
 }
 
 /** Options of a {@linkcode HostDoor}. */
@@ -42,6 +45,7 @@ export interface HostDoorOptions {
   readonly now?: () => number;
   /** Told of internal errors: the caller only learns that there was one. */
   readonly onFault: (error: unknown, method: string) => void;
+  /** Not told of what any hub does that does not know the epoch yet. */
   readonly onRefusal?: (refusal: HostDoorRefusal) => void;
 }
 
@@ -51,6 +55,9 @@ const LARGE_CALLS = {
   maxWaiting: 64 * 1024 * 1024,
   refusal: "Too many large requests at once: more than 64 MiB wait to be opened",
 };
+
+/** How many refusals of a kind are told. */
+const REPORTS = { max: 20, perMs: 60_000 };
 
 /** Calls up to this size, which nearly all are, are opened right away. */
 const SMALL_CALL_BYTES = 16 * 1024;
@@ -64,6 +71,7 @@ export class HostDoor implements AsyncDisposable {
   readonly #check: CallCheck;
   readonly #calls: HostCalls;
   readonly #largeCalls = new Semaphore(LARGE_CALLS);
+  readonly #reports = new RepeatLimit(REPORTS);
   readonly #closing = new AbortController();
   readonly #answering = new Set<Promise<unknown>>();
 
@@ -103,6 +111,7 @@ export class HostDoor implements AsyncDisposable {
     this.#closing.abort(new JobWorkerError("unavailable", "The daemon is shutting down"));
     await this.#calls[Symbol.asyncDispose]();
     await Promise.allSettled(this.#answering);
+    await this.#reports[Symbol.asyncDispose]();
   }
 
   async #answer(
@@ -122,7 +131,7 @@ export class HostDoor implements AsyncDisposable {
       if (call.method !== REACH && HOST_METHODS[call.method].isPaged) held.dispose();
     } catch (error) {
       if (!(error instanceof RefusedCall)) throw error;
-      return await this.#refuse(bytes, error);
+      return this.#refuse(bytes, error);
     }
     const frames = await this.#calls.frames(call, signal);
     return await this.#reply(bytes, call, frames);
@@ -143,32 +152,37 @@ export class HostDoor implements AsyncDisposable {
     { envelope: { callId }, exchange }: VerifiedCall,
     frames: readonly Uint8Array<ArrayBuffer>[],
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const text = JSON.stringify({ ...await this.#envelope(bytes), callId });
+    const text = JSON.stringify({ ...this.#envelope(bytes), callId });
     const sealed = await seal(exchange.replyKey, bounded(frames), text);
-    return await this.#signed(text, sealed);
+    return this.#signed(text, sealed);
   }
 
-  async #refuse(
-    bytes: Uint8Array<ArrayBuffer>,
-    { why, message, fingerprint }: RefusedCall,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    this.#options.onRefusal?.({ why, message, fingerprint });
-    const envelope = await this.#envelope(bytes);
-    return await this.#signed(JSON.stringify({ ...envelope, refusal: { why, message } }));
+  #refuse(bytes: Uint8Array<ArrayBuffer>, refused: RefusedCall): Uint8Array<ArrayBuffer> {
+    this.#report(refused);
+    const { why, message } = refused;
+    const envelope = this.#envelope(bytes);
+    return this.#signed(JSON.stringify({ ...envelope, refusal: { why, message } }));
   }
 
-  async #envelope(bytes: Uint8Array<ArrayBuffer>): Promise<ReplyEnvelope> {
+  #report({ why, message, fingerprint }: RefusedCall): void {
+    if (why === "other_epoch") return;
+    const report = (unreported: number) =>
+      this.#options.onRefusal?.({ why, message, fingerprint, unreported });
+    if (this.#reports.admit(why, report)) report(0);
+  }
+
+  #envelope(bytes: Uint8Array<ArrayBuffer>): ReplyEnvelope {
     const { fleet, host } = this.#options;
     const { epoch } = this.#check;
-    return { version: VERSION, fleet, host, call: await headDigest(bytes), callId: "", epoch };
+    return { version: VERSION, fleet, host, call: headDigest(bytes), callId: "", epoch };
   }
 
-  async #signed(
+  #signed(
     text: string,
     sealed: Uint8Array<ArrayBuffer> = new Uint8Array(),
-  ): Promise<Uint8Array<ArrayBuffer>> {
+  ): Uint8Array<ArrayBuffer> {
     const { key } = this.#options.signingKey;
-    const signature = await sign(key, "reply", text, sealed);
+    const signature = sign(key, "reply", text, sealed);
     return encodeMessage({ text, signature, certificate: "", sealed });
   }
 }

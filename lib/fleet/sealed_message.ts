@@ -5,6 +5,7 @@
  * @module
  */
 
+import { createHash } from "node:crypto";
 import { decodeFrame, encodeFrame } from "../net/frames.ts";
 import * as z from "../text/zod.ts";
 
@@ -52,9 +53,9 @@ export function readMessage(bytes: Uint8Array<ArrayBuffer>): SealedMessage | nul
 }
 
 /** The SHA-256 of all but the sealed bytes of a message, for which the signature stands; in hex. */
-export async function headDigest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+export function headDigest(bytes: Uint8Array<ArrayBuffer>): string {
   const head = bytes.subarray(0, PREFIX_BYTES + (headLength(bytes) ?? 0));
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", head)).toHex();
+  return createHash("sha256").update(head).digest("hex");
 }
 
 function headLength(bytes: Uint8Array<ArrayBuffer>): number | null {

@@ -4,65 +4,62 @@
  * @module
  */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { Buffer } from "node:buffer";
+import {
+  createHash,
+  createPrivateKey,
+  type KeyObject,
+  sign as signBytes,
+  verify,
+  X509Certificate,
+} from "node:crypto";
 import { BoundedMap } from "../auth/bounded_map.ts";
 import type { Trust } from "../auth/certificate_path.ts";
 import { type SignerVerdict, verifySigner } from "../auth/fleet_certificates.ts";
 import type { CertifiedKey } from "../auth/issue_certificate.ts";
-import { concat } from "../net/frames.ts";
 
 /** What somebody signs with. */
 export interface SigningKey {
   /** Its certificate, DER in base64. */
   readonly certificate: string;
-  readonly key: CryptoKey;
+  readonly key: KeyObject;
 }
 
 /** Which of the two kinds of text a signature is for: one never does for the other. */
 export type SignedKind = "call" | "reply";
 
-const ED25519 = "Ed25519";
-
-export async function loadSigningKey({ cert, key }: CertifiedKey): Promise<SigningKey> {
-  const pkcs8 = Uint8Array.from(createPrivateKey(key).export({ type: "pkcs8", format: "der" }));
+export function loadSigningKey({ cert, key }: CertifiedKey): SigningKey {
   return {
     certificate: new Uint8Array(new X509Certificate(cert).raw).toBase64(),
-    key: await crypto.subtle.importKey("pkcs8", pkcs8, ED25519, false, ["sign"]),
+    key: createPrivateKey(key),
   };
 }
 
 /** @param attached bytes that belong to the text, of which the digest is signed */
-export async function sign(
-  key: CryptoKey,
+export function sign(
+  key: KeyObject,
   kind: SignedKind,
   text: string,
   attached: Uint8Array<ArrayBuffer>,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const signed = await signedBytes(kind, text, attached);
-  return new Uint8Array(await crypto.subtle.sign(ED25519, key, signed));
+): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(signBytes(null, signedBytes(kind, text, attached), key));
 }
 
 /** Whether this is what {@linkcode sign} made of the same, with the key that belongs to the public one. */
-export async function isSigned(
-  publicKey: Uint8Array<ArrayBuffer>,
+export function isSigned(
+  publicKey: KeyObject,
   signature: Uint8Array<ArrayBuffer>,
   kind: SignedKind,
   text: string,
   attached: Uint8Array<ArrayBuffer>,
-): Promise<boolean> {
-  const key = await crypto.subtle.importKey("raw", publicKey, ED25519, false, ["verify"]);
-  const signed = await signedBytes(kind, text, attached);
-  return await crypto.subtle.verify(ED25519, key, signature, signed);
+): boolean {
+  return verify(null, signedBytes(kind, text, attached), publicKey, signature);
 }
 
 /** A digest has the same length always, so it is clear where the text ends. */
-async function signedBytes(
-  kind: SignedKind,
-  text: string,
-  attached: Uint8Array<ArrayBuffer>,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", attached));
-  return concat([new TextEncoder().encode(`job-worker ${kind} 1\n${text}\n`), digest]);
+function signedBytes(kind: SignedKind, text: string, attached: Uint8Array<ArrayBuffer>): Buffer {
+  const digest = createHash("sha256").update(attached).digest();
+  return Buffer.concat([Buffer.from(`job-worker ${kind} 1\n${text}\n`), digest]);
 }
 
 /** How many certificates are remembered, and for how long: dates are looked at again after that. */

@@ -317,6 +317,7 @@ const auditFacts = z.object({
   roles: z.array(z.string()),
   fingerprint: z.string().meta({ description: "SHA-256 of the client certificate." }),
   peer: z.string().meta({ description: "Address and port." }),
+  via: z.string().meta({ description: "The hub of a fleet that has brought the call." }),
   method: z.string(),
   jobId: z.string(),
   argv: z.array(z.string()).meta({ description: "For a start: the command and its arguments." }),

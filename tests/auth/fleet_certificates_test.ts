@@ -47,16 +47,15 @@ Deno.test("verifySigner() says which hub or host a certificate is of", async () 
   for (const member of [HUB, HOST]) {
     const { sign } = await issue(member);
     const parsed = new X509Certificate(sign.cert);
-    const spki = createPublicKey(sign.key).export({ type: "spki", format: "der" });
-    assert.deepEqual(verify(sign), {
-      kind: "accepted",
-      signer: {
-        member,
-        fingerprint: parsed.fingerprint256.replaceAll(":", "").toLowerCase(),
-        serialNumber: parsed.serialNumber.toLowerCase(),
-        publicKey: Uint8Array.from(spki.subarray(-32)),
-      },
+    const verdict = verify(sign);
+    assert.ok(verdict.kind === "accepted");
+    const { publicKey, ...signer } = verdict.signer;
+    assert.deepEqual(signer, {
+      member,
+      fingerprint: parsed.fingerprint256.replaceAll(":", "").toLowerCase(),
+      serialNumber: parsed.serialNumber.toLowerCase(),
     });
+    assert.ok(publicKey.equals(createPublicKey(sign.key)));
   }
 });
 

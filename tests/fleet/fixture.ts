@@ -60,10 +60,10 @@ export function credentialsOf(
 
 export const HUB_CREDENTIALS: FleetCredentials = await credentialsOf(HUB);
 export const HOST_CREDENTIALS: FleetCredentials = await credentialsOf(HOST);
-export const HUB_KEY: SigningKey = await loadSigningKey(HUB_CREDENTIALS.sign);
-export const HOST_KEY: SigningKey = await loadSigningKey(HOST_CREDENTIALS.sign);
+export const HUB_KEY: SigningKey = loadSigningKey(HUB_CREDENTIALS.sign);
+export const HOST_KEY: SigningKey = loadSigningKey(HOST_CREDENTIALS.sign);
 const HOST_SEAL = await makeSealKeys();
-export const HOST_SEAL_KEYS: SealKeyPair = await loadSealKeys(HOST_SEAL.privateKey);
+export const HOST_SEAL_KEYS: SealKeyPair = loadSealKeys(HOST_SEAL.privateKey);
 
 /** Carries a call: as it is, or otherwise. */
 export type Carry = (
@@ -206,23 +206,19 @@ export async function forge(forgery: Forgery = {}): Promise<Bytes> {
   const sealed = await seal(offer.requestKey, body, text);
   return encodeMessage({
     text,
-    signature: await sign(signingKey.key, signs, text, sealed),
+    signature: sign(signingKey.key, signs, text, sealed),
     certificate: signingKey.certificate,
     sealed: forgery.sealed?.(sealed) ?? sealed,
   });
 }
 
 /** The envelope of an answer, which the host must have signed. */
-export async function envelopeOf(answer: Bytes): Promise<ReplyEnvelope> {
+export function envelopeOf(answer: Bytes): ReplyEnvelope {
   const message = readMessage(answer);
   assert.ok(message !== null);
   const { text, signature, sealed } = message;
-  const der = new X509Certificate(HOST_CREDENTIALS.sign.cert).publicKey.export({
-    type: "spki",
-    format: "der",
-  });
-  const publicKey = Uint8Array.from(der.subarray(-32));
-  assert.ok(await isSigned(publicKey, signature, "reply", text, sealed));
+  const { publicKey } = new X509Certificate(HOST_CREDENTIALS.sign.cert);
+  assert.ok(isSigned(publicKey, signature, "reply", text, sealed));
   const envelope = readReplyEnvelope(text);
   assert.ok(envelope !== null);
   return envelope;

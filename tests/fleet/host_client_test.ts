@@ -169,7 +169,7 @@ Deno.test("HostClient takes no answer of another host, and no other key for it",
     (await failureOf(other.client.getJob(GET, context()))).message,
     /is not its answer to this call/,
   );
-  const signingKey = await loadSigningKey((await credentialsOf(HOST)).sign);
+  const signingKey = loadSigningKey((await credentialsOf(HOST)).sign);
   await using twin = new TestFleet({ getJob: () => Promise.resolve(WHOLE_JOB) }, {
     door: { signingKey },
   });

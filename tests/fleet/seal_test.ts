@@ -2,8 +2,8 @@ import { makeSealKeys } from "../../lib/auth/fleet_certificates.ts";
 import { acceptExchange, loadSealKeys, offerExchange, seal, unseal } from "../../lib/fleet/seal.ts";
 import { assert } from "../assert.ts";
 
-const host = await loadSealKeys((await makeSealKeys()).privateKey);
-const other = await loadSealKeys((await makeSealKeys()).privateKey);
+const host = loadSealKeys((await makeSealKeys()).privateKey);
+const other = loadSealKeys((await makeSealKeys()).privateKey);
 const text = new TextEncoder().encode("secret");
 
 Deno.test("What is sealed to a host only that host can open, and only in its context", async () => {

@@ -81,6 +81,7 @@ export const WHOLE_RECORD = {
   roles: ["operator", "viewer"],
   fingerprint: "0a".repeat(32),
   peer: "192.0.2.1:4711",
+  via: "hub-1",
   method: "startJob",
   jobId: JOB_ID,
   argv: ["sh", "-c", ""],
@@ -96,7 +97,17 @@ export const WHOLE_RECORD = {
 
 /** Another, which says little. */
 const SHORT_RECORD: AuditRecord = {
-  ...{ time: 0, user: "", roles: [], fingerprint: "", peer: "", method: "", jobId: "", argv: [] },
+  ...{
+    time: 0,
+    user: "",
+    roles: [],
+    fingerprint: "",
+    peer: "",
+    via: "",
+    method: "",
+    jobId: "",
+    argv: [],
+  },
   ...{ runAs: "", decision: "", result: "", why: "", unreported: 0, lost: 1 },
 };
 

@@ -370,6 +370,7 @@ export type AuditRecord = {
   readonly lost: number;
   readonly damaged: AuditDamage | null;
   readonly runAs: string;
+  readonly via: string;
 } & (
   | { readonly _argvTruncated?: never }
   | { readonly _argvTruncated: "argvTruncated"; readonly argvTruncated: number }
