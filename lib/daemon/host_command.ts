@@ -172,13 +172,20 @@ async function deny(authority: CertificateAuthority, old: FleetHost): Promise<vo
 
 /** Has `nats.conf` let in all hosts, but for one that is about to go. */
 async function writeNatsConf(place: string, without?: string): Promise<void> {
-  const path = join(place, FLEET_FILES.hubTlsCert);
-  const hubCert = await Deno.readTextFile(path).catch((error) => {
+  const hosts = (await readFleetHosts(place)).filter(({ host }) => host !== without);
+  const conf = natsConf({
+    settings: await readFleetSettings(place),
+    serverCert: await readText(join(place, FLEET_FILES.natsServerCert)),
+    hubCert: await readText(join(place, FLEET_FILES.hubTlsCert)),
+    hosts,
+  });
+  await writeNew(join(place, FLEET_FILES.natsConf), conf, { mode: 0o644, force: true });
+}
+
+async function readText(path: string): Promise<string> {
+  return await Deno.readTextFile(path).catch((error) => {
     throw failedPrecondition(`Cannot read "${path}": ${pathFaultOf(error)}`, error);
   });
-  const hosts = (await readFleetHosts(place)).filter(({ host }) => host !== without);
-  const conf = natsConf({ settings: await readFleetSettings(place), hubCert, hosts });
-  await writeNew(join(place, FLEET_FILES.natsConf), conf, { mode: 0o644, force: true });
 }
 
 /** How nats-server is told to read its configuration again. */
