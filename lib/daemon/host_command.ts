@@ -2,7 +2,6 @@ import { X509Certificate } from "node:crypto";
 import { basename, join } from "node:path";
 import { CertificateAuthority } from "../auth/certificate_authority.ts";
 import { issueFleetCredentials, makeSealKeys } from "../auth/fleet_certificates.ts";
-import { lockDirectory } from "../auth/lock_directory.ts";
 import { failedPrecondition, JobWorkerError, pathFaultOf } from "../errors.ts";
 import {
   FLEET_DIRECTORY,
@@ -49,7 +48,8 @@ async function add(verb: AddHost): Promise<string> {
   const { host, labels, slots, out, force } = verb;
   const place = await placeOf(verb.directory);
   const { fleet, nats } = await readFleetSettings(place);
-  using _lock = await lockDirectory(place);
+  // Nobody else changes the fleet meanwhile.
+  using authority = await openAuthority(verb);
   const old = (await readFleetHosts(place)).find((one) => one.host === host);
   if (old !== undefined && !force) {
     throw new JobWorkerError(
@@ -64,7 +64,6 @@ async function add(verb: AddHost): Promise<string> {
       `Cannot make "${out}": it exists; remove it, or choose another with --out`,
     );
   }
-  using authority = await openAuthority(verb);
   const terms = await authority.terms(VALID_DAYS);
   const { tls, sign } = await issueFleetCredentials({ fleet, kind: "host", name: host }, terms);
   const seal = await makeSealKeys();
@@ -125,12 +124,12 @@ async function remove(
   const { host } = verb;
   const place = await placeOf(verb.directory);
   const { fleet } = await readFleetSettings(place);
-  using _lock = await lockDirectory(place);
+  // Nobody else changes the fleet meanwhile.
+  using authority = await openAuthority(verb);
   const old = (await readFleetHosts(place)).find((one) => one.host === host);
   if (old === undefined) {
     throw new JobWorkerError("not_found", `There is no host "${host}" in the fleet "${fleet}"`);
   }
-  using authority = await openAuthority(verb);
   await deny(authority, old);
   await writeNatsConf(place, host);
   // Last: if this is interrupted, it can be done again.
