@@ -2,7 +2,6 @@ import { X509Certificate } from "node:crypto";
 import { basename, join } from "node:path";
 import { CertificateAuthority } from "../auth/certificate_authority.ts";
 import { issueFleetCredentials, makeSealKeys } from "../auth/fleet_certificates.ts";
-import { lockDirectory } from "../auth/lock_directory.ts";
 import { failedPrecondition, JobWorkerError, pathFaultOf } from "../errors.ts";
 import {
   FLEET_DIRECTORY,
@@ -49,7 +48,8 @@ async function add(verb: AddHost): Promise<string> {
   const { host, labels, slots, out, force } = verb;
   const place = await placeOf(verb.directory);
   const { fleet, nats } = await readFleetSettings(place);
-  using _lock = await lockDirectory(place);
+  // Nobody else changes the fleet meanwhile.
+  using authority = await openAuthority(verb);
   const old = (await readFleetHosts(place)).find((one) => one.host === host);
   if (old !== undefined && !force) {
     throw new JobWorkerError(
@@ -64,7 +64,6 @@ async function add(verb: AddHost): Promise<string> {
       `Cannot make "${out}": it exists; remove it, or choose another with --out`,
     );
   }
-  using authority = await openAuthority(verb);
   const terms = await authority.terms(VALID_DAYS);
   const { tls, sign } = await issueFleetCredentials({ fleet, kind: "host", name: host }, terms);
   const seal = await makeSealKeys();
@@ -125,12 +124,12 @@ async function remove(
   const { host } = verb;
   const place = await placeOf(verb.directory);
   const { fleet } = await readFleetSettings(place);
-  using _lock = await lockDirectory(place);
+  // Nobody else changes the fleet meanwhile.
+  using authority = await openAuthority(verb);
   const old = (await readFleetHosts(place)).find((one) => one.host === host);
   if (old === undefined) {
     throw new JobWorkerError("not_found", `There is no host "${host}" in the fleet "${fleet}"`);
   }
-  using authority = await openAuthority(verb);
   await deny(authority, old);
   await writeNatsConf(place, host);
   // Last: if this is interrupted, it can be done again.
@@ -172,13 +171,20 @@ async function deny(authority: CertificateAuthority, old: FleetHost): Promise<vo
 
 /** Has `nats.conf` let in all hosts, but for one that is about to go. */
 async function writeNatsConf(place: string, without?: string): Promise<void> {
-  const path = join(place, FLEET_FILES.hubTlsCert);
-  const hubCert = await Deno.readTextFile(path).catch((error) => {
+  const hosts = (await readFleetHosts(place)).filter(({ host }) => host !== without);
+  const conf = natsConf({
+    settings: await readFleetSettings(place),
+    serverCert: await readText(join(place, FLEET_FILES.natsServerCert)),
+    hubCert: await readText(join(place, FLEET_FILES.hubTlsCert)),
+    hosts,
+  });
+  await writeNew(join(place, FLEET_FILES.natsConf), conf, { mode: 0o644, force: true });
+}
+
+async function readText(path: string): Promise<string> {
+  return await Deno.readTextFile(path).catch((error) => {
     throw failedPrecondition(`Cannot read "${path}": ${pathFaultOf(error)}`, error);
   });
-  const hosts = (await readFleetHosts(place)).filter(({ host }) => host !== without);
-  const conf = natsConf({ settings: await readFleetSettings(place), hubCert, hosts });
-  await writeNew(join(place, FLEET_FILES.natsConf), conf, { mode: 0o644, force: true });
 }
 
 /** How nats-server is told to read its configuration again. */

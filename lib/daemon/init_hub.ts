@@ -132,12 +132,18 @@ export async function makeHub(request: HubRequest): Promise<[path: string, about
   const natsHosts = [...new Set([...LOCAL_HOSTS, ...hosts, ...servers])];
   const server = await issueCertificate({
     subject: [["CN", "nats-server"]],
-    usages: ["serverAuth"],
+    // In a cluster each connects to the others.
+    usages: ["serverAuth", "clientAuth"],
     hosts: natsHosts,
     ...terms,
   });
   const settings: FleetSettings = { fleet, hub: HUB_NAME, nats };
-  const conf = natsConf({ settings, hubCert: tls.cert, hosts: await hostsIn(place) });
+  const conf = natsConf({
+    settings,
+    serverCert: server.cert,
+    hubCert: tls.cert,
+    hosts: await hostsIn(place),
+  });
   const signer = `with which the hub of the fleet "${fleet}" signs its calls`;
   const files: [name: string, text: string, mode: number, about: string][] = [
     [FLEET_FILES.ca, terms.issuer.cert, 0o644, "certificate of the CA, for nats-server"],

@@ -7,13 +7,15 @@
 
 import { createHash, X509Certificate } from "node:crypto";
 import { busUserOf } from "../auth/fleet_certificates.ts";
-import { parseHostPort } from "../net/host_port.ts";
+import { formatHostPort, parseHostPort } from "../net/host_port.ts";
 import { FLEET_FILES, type FleetHost, type FleetSettings } from "./fleet_files.ts";
 import { ALL_BEATS, beatSubject, callSubject, hostSubjects, hubInbox } from "./subjects.ts";
 
 /** Who may connect. */
 export interface NatsMembers {
   readonly settings: FleetSettings;
+  /** The certificate of nats-server itself: PEM. */
+  readonly serverCert: string;
   /** The hub's certificate for its connection: PEM. */
   readonly hubCert: string;
   readonly hosts: readonly Pick<FleetHost, "host" | "tlsCert">[];
@@ -23,8 +25,8 @@ export interface NatsMembers {
  * What `nats.conf` says. It names the files beside it without a directory, so nats-server is started in their
  * directory, which may be on another machine than the hub.
  */
-export function natsConf({ settings, hubCert, hosts }: NatsMembers): string {
-  const { fleet, hub, nats: [address = ""] } = settings;
+export function natsConf({ settings, serverCert, hubCert, hosts }: NatsMembers): string {
+  const { fleet, hub, nats } = settings;
   const members = [
     {
       user: busUserOf({ fleet, kind: "hub", name: hub }),
@@ -48,7 +50,7 @@ export function natsConf({ settings, hubCert, hosts }: NatsMembers): string {
   return `# Written by \`worker-daemon\`, which does so again when a host is added or removed. To say more, write a file
 # of your own with the line: include "${FLEET_FILES.natsConf}"
 
-listen: "0.0.0.0:${parseHostPort(address)?.port}"
+listen: "0.0.0.0:${parseHostPort(nats[0] ?? "")?.port}"
 max_payload: 8MB
 ping_interval: "10s"
 ping_max: 2
@@ -63,7 +65,7 @@ tls {
   pinned_certs: [
 ${members.map(({ cert }) => `    "${pinOf(cert)}"\n`).join("")}  ]
 }
-
+${nats.length > 1 ? clusterText(settings, serverCert) : ""}
 authorization {
   users: [
 ${
@@ -71,6 +73,33 @@ ${
       "",
     )
   }  ]
+}
+`;
+}
+
+/** The port at which the servers of a cluster listen for each other, unless they are told otherwise. */
+const CLUSTER_PORT = 6222;
+
+/** Several servers are one: whoever is connected to any of them reaches everybody. They share files and key. */
+function clusterText({ fleet, nats }: FleetSettings, serverCert: string): string {
+  const routes = nats.map((address) => {
+    const hostname = parseHostPort(address)?.hostname;
+    return `    "tls://${formatHostPort(hostname, CLUSTER_PORT)}"\n`;
+  });
+  return `
+cluster {
+  name: "${fleet}"
+  listen: "0.0.0.0:${CLUSTER_PORT}"
+  routes: [
+${routes.join("")}  ]
+  tls {
+    cert_file: "${FLEET_FILES.natsServerCert}"
+    key_file: "${FLEET_FILES.natsServerKey}"
+    ca_file: "${FLEET_FILES.ca}"
+    verify: true
+    # Or any certificate of the CA would do, and a server in a cluster may do anything.
+    pinned_certs: [ "${pinOf(serverCert)}" ]
+  }
 }
 `;
 }

@@ -220,6 +220,11 @@ Deno.test("host says what is wrong with its arguments, and what would be accepte
 
 Deno.test("Hosts that are added at the same time are all in nats.conf", async () => {
   await using hub = await TestHub.make();
+  const twice = await Promise.all(
+    ["1", "2"].map((name) => host(hub, "add", "same", "--slots=1", `--out=${hub.joinPath(name)}`)),
+  );
+  assert.deepEqual(twice.map(({ code }) => code).toSorted(), [0, 1]);
+  await hub.remove("same");
   const names = Array.from({ length: 8 }, (_, index) => `web-${index}`);
   await Promise.all(names.map((name) => hub.add(name)));
   assert.deepEqual((await readFleetHosts(hub.path(""))).map(({ host }) => host), names);

@@ -15,15 +15,20 @@ export interface Shown {
  * The client library cannot be asked: where the server refuses a certificate, an error of the socket below TLS has
  * nobody to catch it.
  *
+ * @param options.isRoute whether it is the port at which other servers connect
  * @returns whether it has
  */
-export async function letsIn(port: number, shown: Shown): Promise<boolean> {
+export async function letsIn(
+  port: number,
+  shown: Shown,
+  { isRoute = false }: { isRoute?: boolean } = {},
+): Promise<boolean> {
   const answer = Promise.withResolvers<boolean>();
   const socket = connectTcp({ host: "127.0.0.1", port });
   const refused = () => answer.resolve(false);
   socket.on("error", refused).on("close", refused);
-  // The server speaks first, and in clear.
-  socket.once("data", () => {
+  // To clients the server speaks first, and in clear.
+  socket.once(isRoute ? "connect" : "data", () => {
     const tls = connectTls({ ...shown, socket, host: "127.0.0.1" });
     tls.on("error", refused).on("close", refused);
     tls.on("data", (bytes) => {

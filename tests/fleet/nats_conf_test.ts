@@ -7,8 +7,9 @@ import { callSubject, hubInbox } from "../../lib/fleet/subjects.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { soon } from "../soon.ts";
+import { until } from "../worker/fixture.ts";
 import { letsIn, type Shown } from "./knock.ts";
-import { natsTest, PROGRAM, TestNatsServer } from "./nats_server.ts";
+import { freePort, natsTest, PROGRAM, TestNatsServer } from "./nats_server.ts";
 import { TestHub } from "./test_hub.ts";
 
 /** A connection that does not come back by itself. */
@@ -46,6 +47,10 @@ async function refusedSubscription(
 /** How the server refuses a message, which it has to do. */
 async function refusalOf(connection: NatsConnection, subject: string): Promise<string> {
   connection.publish(subject, "x");
+  return await nextRefusal(connection);
+}
+
+async function nextRefusal(connection: NatsConnection): Promise<string> {
   for await (const status of connection.status()) {
     if (status.type === "error") return status.error.message;
   }
@@ -119,10 +124,10 @@ natsTest("A host says nothing but that it is there, and what it was asked for", 
     },
   });
   await host.flush();
-  const again = soon(refusalOf(host, "jw.beat.web-1"), () => "The second answer is refused");
+  const again = soon(nextRefusal(host), () => "The second answer is refused");
   const answer = await ofHub.request(callSubject("web-3", "getJob"), "?", { timeout: 60_000 });
   assert.equal(answer.string(), "first");
-  await again;
+  assert.match(await again, /^Permissions Violation for Publish to "_INBOX\.hub-hub\./);
 });
 
 natsTest("A hub calls hosts and hears them, and no more", async () => {
@@ -229,4 +234,39 @@ natsTest("Adding and removing a host disturbs no other", async () => {
   assert.equal(await letsIn(server.port, { ...added.tls, ca }), false);
   await using _third = await enter(server, { ...again.tls, ca });
   await calls();
+});
+
+natsTest("Several servers are one, and let in no other by their ports for each other", async () => {
+  await using hub = await TestHub.makeWith("--nats=localhost:4222");
+  const { tls, ca } = await hub.add("web-1");
+  const conf = await Deno.readTextFile(hub.path("nats.conf"));
+  assert.match(conf, /"tls:\/\/127\.0\.0\.1:6222"\n {4}"tls:\/\/localhost:6222"\n/);
+  // On one machine each needs a port of its own.
+  const ports = [freePort(), freePort()];
+  await using resources = new AsyncDisposableStack();
+  const servers: TestNatsServer[] = [];
+  for (const port of ports) {
+    const config = hub.path(`${port}.conf`);
+    await Deno.writeTextFile(
+      config,
+      conf.replace("0.0.0.0:6222", `127.0.0.1:${port}`)
+        .replace("127.0.0.1:6222", `127.0.0.1:${ports[0]}`)
+        .replace("localhost:6222", `localhost:${ports[1]}`),
+    );
+    servers.push(resources.use(await TestNatsServer.start({ config })));
+  }
+  const [one, other] = servers;
+  assert.ok(one && other);
+  await using ofHub = await enter(one, await hub.tls());
+  await using host = await enter(other, { ...tls, ca });
+  host.subscribe("jw.host.web-1.>", { callback: (_, message) => void message.respond("here") });
+  await host.flush();
+  // The servers tell each other who listens to what.
+  const answer = await until(() =>
+    ofHub.request(callSubject("web-1", "getJob"), "?", { timeout: 10_000 }).catch(() => undefined)
+  );
+  assert.equal(answer.string(), "here");
+  assert.doesNotMatch(one.log, /not pinned/);
+  assert.equal(await letsIn(ports[0] ?? 0, { ...tls, ca }, { isRoute: true }), false);
+  await until(() => Promise.resolve(/TLS route handshake error: .*not pinned/.test(one.log)));
 });

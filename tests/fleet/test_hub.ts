@@ -22,13 +22,19 @@ export class TestHub implements AsyncDisposable {
 
   /** Makes a hub, and adds hosts of these names. */
   static async make(...hosts: readonly string[]): Promise<TestHub> {
+    const hub = await TestHub.makeWith();
+    for (const host of hosts) await hub.add(host);
+    return hub;
+  }
+
+  /** Makes a hub with these flags of `init`. */
+  static async makeWith(...flags: readonly string[]): Promise<TestHub> {
     await using resources = new AsyncDisposableStack();
     const { path } = resources.use(await temporaryDirectory());
     const port = freePort();
-    await init(["--hub", `--dir=${path}`, `--nats=127.0.0.1:${port}`], () => undefined);
-    const hub = new TestHub(path, port, resources.move());
-    for (const host of hosts) await hub.add(host);
-    return hub;
+    const line = ["--hub", `--dir=${path}`, `--nats=127.0.0.1:${port}`, ...flags];
+    await init(line, () => undefined);
+    return new TestHub(path, port, resources.move());
   }
 
   /** The path of one of its files, in `fleet/`. */
