@@ -12,6 +12,9 @@ import { REGISTRY_SCHEMA } from "./registry_schema.ts";
 /** How long it is remembered which host a start went to. */
 const STARTS_KEPT_MS = 30 * 24 * 60 * 60 * 1000;
 
+/** How often older ones are forgotten: after as many starts. */
+const FORGET_EVERY = 1_000;
+
 /** A job of a host, as the hub knows it. */
 export interface KnownJob {
   readonly job: Job;
@@ -35,6 +38,7 @@ export class Registry implements Disposable {
   readonly #statements: Statements;
   /** How many jobs of each host have not ended. */
   readonly #live = new Map<string, number>();
+  #placed = 0;
 
   private constructor(database: DatabaseSync) {
     this.#database = database;
@@ -42,7 +46,7 @@ export class Registry implements Disposable {
     for (const { host, count } of this.#statements.countLive.all()) {
       this.#live.set(String(host), Number(count));
     }
-    this.#statements.forgetStarts.run(Date.now() - STARTS_KEPT_MS);
+    this.#forgetStarts();
   }
 
   /**
@@ -135,6 +139,7 @@ export class Registry implements Disposable {
   /** Notes where a start goes, before it does: from then on it may run there, and must not run elsewhere. */
   place(owner: string, requestId: string, host: string): void {
     this.#statements.putPlace.run(owner, requestId, host, Date.now());
+    if (++this.#placed % FORGET_EVERY === 0) this.#forgetStarts();
   }
 
   /** Forgets where a start went: the host has said that nothing has come of it. */
@@ -144,6 +149,10 @@ export class Registry implements Disposable {
 
   [Symbol.dispose](): void {
     this.#database.close();
+  }
+
+  #forgetStarts(): void {
+    this.#statements.forgetStarts.run(Date.now() - STARTS_KEPT_MS);
   }
 
   #put(host: string, job: Job, revision: number): void {
