@@ -1,5 +1,11 @@
 import { fc } from "../random.ts";
-import { decodeFrame, decodeFrames, encodeFrame, readFrames } from "../../lib/net/frames.ts";
+import {
+  decodeFrame,
+  decodeFrames,
+  encodeFrame,
+  framesIn,
+  readFrames,
+} from "../../lib/net/frames.ts";
 import { SpareBuffers } from "../../lib/net/spare_buffers.ts";
 import { assert } from "../assert.ts";
 
@@ -42,6 +48,22 @@ Deno.test("decodeFrames() finds the frames however their bytes are cut", async (
       },
     ),
   );
+});
+
+Deno.test("framesIn() finds all frames of a buffer, and takes none that is not whole", () => {
+  fc.assert(fc.property(fc.array(frame, { maxLength: 6 }), fc.nat(), (frames, mark) => {
+    const whole = concat(frames.map(({ head, parts }) => encodeFrame(head, parts)));
+    assert.deepEqual(
+      framesIn(whole).map(({ head, bytes }) => ({ head, bytes: [...bytes] })),
+      frames.map(({ head, parts }) => ({ head, bytes: [...concat(parts)] })),
+    );
+    const ends = frames.map((_, index) =>
+      concat(frames.slice(0, index).map(({ head, parts }) => encodeFrame(head, parts))).byteLength
+    );
+    const end = mark % (whole.byteLength + 1);
+    if ([...ends, whole.byteLength].includes(end)) return;
+    assert.throws(() => framesIn(whole.subarray(0, end)));
+  }));
 });
 
 Deno.test("decodeFrames() yields a frame as soon as its last byte is there, and no sooner", async () => {
