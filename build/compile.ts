@@ -72,7 +72,7 @@ const BAKED: Readonly<Record<Program, readonly string[]>> = {
     "--allow-read",
     "--allow-write",
     "--allow-run=setsid",
-    "--allow-sys=homedir,hostname,uid",
+    "--allow-sys=homedir,hostname,loadavg,uid",
     "--allow-net",
   ],
   "worker-cli": [

@@ -135,6 +135,8 @@ function daemonPage(): ManualPage {
           "worker-daemon --check-config [options]",
           "worker-daemon init [options]",
           "worker-daemon user add NAME --role ROLES [--users FILE]",
+          "worker-daemon host (add|list|remove) [options]",
+          "worker-daemon join FILE [--dir=DIR]",
           "worker-daemon -h | --help | --version",
         )],
       },
@@ -148,6 +150,10 @@ function daemonPage(): ManualPage {
           text(
             "init makes everything that a first start needs; see worker-daemon init --help. --check-config " +
               "checks whether the daemon could start; see EXIT STATUS.",
+          ),
+          text(
+            "init --hub makes the hub of a fleet, one address for many hosts. host add makes the file by which " +
+              "another host joins it, and join on that host is all. See host --help and join --help.",
           ),
           text(
             "user add adds a user of REST, or gives one another password and other roles, in the file that " +

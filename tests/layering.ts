@@ -39,6 +39,19 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     service: "types",
     auth: "all",
   },
+  // Calls look the same in an envelope as on the engine's socket.
+  fleet: {
+    job: "all",
+    "service/methods.ts": "all",
+    "service/resume.ts": "all",
+    "service/fields.ts": "all",
+    "service/requests.ts": "all",
+    "engine/messages.ts": "all",
+    "engine/call_limit.ts": "all",
+    service: "types",
+    auth: "all",
+    store: "all",
+  },
   config: { job: "all", auth: "all" },
   daemon: {
     job: "all",
@@ -53,6 +66,7 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     engine: "all",
     grpc: "all",
     rest: "all",
+    fleet: "all",
   },
   // Certificates are made and checked on this side too: with the same code as on the other.
   cli: {

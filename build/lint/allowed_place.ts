@@ -9,8 +9,9 @@ export interface Restricted {
 export const RESTRICTED: readonly Restricted[] = [
   { what: "Deno.Command", places: ["lib/process/", "lib/daemon/", "lib/cli/kept/start_keeper.ts"] },
   { what: "@grpc", places: ["lib/grpc/"] },
+  { what: "@nats-io", places: ["lib/fleet/"] },
   { what: "hono", places: ["lib/rest/"] },
-  { what: "node:sqlite", places: ["lib/store/"] },
+  { what: "node:sqlite", places: ["lib/store/", "lib/fleet/"] },
   { what: "commander", places: ["lib/cli/parser.ts"] },
   { what: "zod", places: ["lib/text/zod.ts"] },
 ];

@@ -7,7 +7,13 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { join } from "node:path";
 import { checkHost, CLOCK_SKEW } from "./certificates.ts";
-import { addToDenyList, type DenyList, denyListBeside, loadDenyList } from "./deny_list.ts";
+import {
+  addToDenyList,
+  type DenyList,
+  denyListBeside,
+  isDenied,
+  loadDenyList,
+} from "./deny_list.ts";
 import {
   failedPrecondition,
   invalidArgument,
@@ -114,7 +120,7 @@ export class CertificateAuthority implements Disposable {
    */
   async add({ user, roles, days }: NewCertificate): Promise<{ cert: string; key: string }> {
     checkUser(user);
-    const issuer = await this.#signer();
+    const terms = await this.terms(days);
     const issued = await this.#recorded();
     const now = Date.now();
     const good = issued.find((one) =>
@@ -133,9 +139,8 @@ export class CertificateAuthority implements Disposable {
     await checkFree(cert, key, issued.filter(({ name }) => name === user));
     const made = await issueCertificate({
       subject: [...roles.map((role) => ["O", role] as const), ["CN", user]],
-      issuer,
       usages: ["clientAuth"],
-      ...this.#dates(days),
+      ...terms,
     });
     // The record comes first, and the certificate last: it is of no use without the key.
     await record(this.#paths.directory, made.cert);
@@ -159,7 +164,7 @@ export class CertificateAuthority implements Disposable {
     { days, hosts = [] }: { days: number; hosts?: readonly string[] },
   ): Promise<readonly { readonly path: string; readonly of: IssuedCertificate }[]> {
     hosts.forEach(checkHost);
-    const issuer = await this.#signer();
+    const terms = await this.terms(days);
     const old = newestOf(await this.#recorded(), name, this.#paths.directory);
     if (hosts.length > 0 && !old.some(({ kind }) => kind === "server")) {
       throw invalidArgument(
@@ -170,9 +175,8 @@ export class CertificateAuthority implements Disposable {
     const written: { path: string; of: IssuedCertificate }[] = [];
     for (const one of old) {
       const pem = await renewCertificate(one.pem, {
-        issuer,
         ...(one.kind === "server" && hosts.length > 0 && { hosts }),
-        ...this.#dates(days),
+        ...terms,
       });
       await record(this.#paths.directory, pem);
       for (const path of await this.#pathsOf(one)) {
@@ -202,6 +206,23 @@ export class CertificateAuthority implements Disposable {
       await addToDenyList(this.denyList, serialNumbers, `${user}, revoked ${dateOf(now)}`);
     }
     return fresh;
+  }
+
+  /**
+   * Puts certificates on the deny list.
+   *
+   * @param comment for each of them
+   */
+  async deny(certificates: readonly X509Certificate[], comment: string): Promise<void> {
+    const denied = await this.#denied();
+    const fresh = certificates.map(({ serialNumber }) => serialNumber.toLowerCase())
+      .filter((serialNumber) => !isDenied(denied, serialNumber, ""));
+    if (fresh.length > 0) await addToDenyList(this.denyList, fresh, comment);
+  }
+
+  /** What a new certificate takes from the CA: who signs it, and when it begins and ends. */
+  async terms(days: number): Promise<{ issuer: CertifiedKey; notBefore: Date; notAfter: Date }> {
+    return { issuer: await this.#signer(), ...this.#dates(days) };
   }
 
   [Symbol.dispose](): void {

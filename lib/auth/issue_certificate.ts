@@ -1,6 +1,7 @@
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 import { failedPrecondition } from "../errors.ts";
+import { type Purpose, PURPOSES } from "./purposes.ts";
 import { type Extension, x509 } from "./x509.ts";
 
 /** A private key with a certificate for it, as PEM. */
@@ -14,24 +15,33 @@ export interface CertifiedKey {
 export interface CertificateRequest {
   /** The subject's attributes in order; a name may come more than once. */
   readonly subject: readonly (readonly ["CN" | "O", string])[];
+  /** By default, ECDSA P-256; Ed25519 only for what is not TLS. */
+  readonly keyType?: keyof typeof KEY_ALGORITHMS;
   /** Who signs it; by default, it signs itself. */
   readonly issuer?: CertifiedKey;
   /** Whether it may sign others; by default not. */
   readonly ca?: boolean;
   /** The extended key usage, if any. */
-  readonly usages?: readonly ("clientAuth" | "serverAuth")[];
+  readonly usages?: readonly Purpose[];
   /** The DNS names and IP addresses that it is valid for. */
   readonly hosts?: readonly string[];
+  /** What else it names: URIs. */
+  readonly uris?: readonly string[];
   readonly notBefore: Date;
   readonly notAfter: Date;
 }
 
-const KEY_ALGORITHM = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const P256 = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
+const KEY_ALGORITHMS = { "P-256": P256, Ed25519: { name: "Ed25519" } } as const;
 
-/** Makes a key (ECDSA P-256) and a certificate for it, with a random serial number of 128 bits. */
+/** Makes a key and a certificate for it, with a random serial number of 128 bits. */
 export async function issueCertificate(request: CertificateRequest): Promise<CertifiedKey> {
-  const { ca = false, usages = [], hosts = [], notBefore, notAfter } = request;
-  const keys = await crypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
+  const { ca = false, usages = [], hosts = [], uris = [], notBefore, notAfter } = request;
+  const algorithm = KEY_ALGORITHMS[request.keyType ?? "P-256"];
+  const keys = await crypto.subtle.generateKey(algorithm, true, [
+    "sign",
+    "verify",
+  ]) as CryptoKeyPair;
   // As objects, because the library interprets escapes and quotes in plain strings.
   const subject = new x509.Name(
     request.subject.map(([name, value]) => ({ [name]: [{ utf8String: value }] })),
@@ -41,7 +51,7 @@ export async function issueCertificate(request: CertificateRequest): Promise<Cer
       name: subject,
       publicKey: keys.publicKey,
       signingKey: keys.privateKey,
-      algorithm: KEY_ALGORITHM,
+      algorithm,
     }
     : await signerOf(request.issuer);
 
@@ -57,12 +67,10 @@ export async function issueCertificate(request: CertificateRequest): Promise<Cer
     await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
   ];
   if (usages.length > 0) {
-    extensions.push(
-      new x509.ExtendedKeyUsageExtension(usages.map((usage) => x509.ExtendedKeyUsage[usage])),
-    );
+    extensions.push(new x509.ExtendedKeyUsageExtension(usages.map((usage) => PURPOSES[usage])));
   }
-  if (hosts.length > 0) {
-    extensions.push(alternativeNames(hosts));
+  if (hosts.length + uris.length > 0) {
+    extensions.push(alternativeNames(hosts, uris));
   }
   const certificate = await x509.X509CertificateGenerator.create({
     subject,
@@ -127,10 +135,11 @@ export async function renewCertificate(cert: string, request: RenewalRequest): P
 const AUTHORITY_KEY_IDENTIFIER = "2.5.29.35";
 const SUBJECT_ALTERNATIVE_NAME = "2.5.29.17";
 
-function alternativeNames(hosts: readonly string[]): Extension {
-  return new x509.SubjectAlternativeNameExtension(
-    hosts.map((value) => ({ type: isIP(value) === 0 ? x509.DNS : x509.IP, value }) as const),
-  );
+function alternativeNames(hosts: readonly string[], uris: readonly string[] = []): Extension {
+  return new x509.SubjectAlternativeNameExtension([
+    ...hosts.map((value) => ({ type: isIP(value) === 0 ? x509.DNS : x509.IP, value }) as const),
+    ...uris.map((value) => ({ type: x509.URL, value }) as const),
+  ]);
 }
 
 async function signerOf({ cert, key }: CertifiedKey) {
@@ -156,7 +165,7 @@ async function signerOf({ cert, key }: CertifiedKey) {
 function algorithmOf({ asymmetricKeyType: type, asymmetricKeyDetails: details }: KeyObject) {
   const curve = details?.namedCurve;
   if (type === "rsa") return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
-  if (curve === "prime256v1" || curve === "P-256") return KEY_ALGORITHM;
+  if (curve === "prime256v1" || curve === "P-256") return P256;
   if (curve === "secp384r1" || curve === "P-384") {
     return { name: "ECDSA", namedCurve: "P-384", hash: "SHA-384" };
   }

@@ -19,6 +19,7 @@ import { defineCerts } from "./verbs/certs.ts";
 import { defineSignal, defineUpdate } from "./verbs/change.ts";
 import { defineCompletions } from "./verbs/completions.ts";
 import { defineContext } from "./verbs/context.ts";
+import { defineHosts } from "./verbs/hosts.ts";
 import { defineHealth } from "./verbs/health.ts";
 import { defineKeep } from "./verbs/keep.ts";
 import { defineList } from "./verbs/list.ts";
@@ -107,6 +108,7 @@ const VERBS = [
   defineWait,
   definePrune,
   defineAudit,
+  defineHosts,
   defineHealth,
   defineCerts,
   defineContext,

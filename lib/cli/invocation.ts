@@ -6,7 +6,14 @@
 
 import type { Role } from "../auth/identity.ts";
 import type { Shell } from "./completions.ts";
-import type { Command, Execution, JobStatus, LogLimit, LogStream } from "./job_client.ts";
+import type {
+  Command,
+  Execution,
+  HostSelector,
+  JobStatus,
+  LogLimit,
+  LogStream,
+} from "./job_client.ts";
 import type { ContextValues } from "./user_directory.ts";
 
 /** The options of every subcommand. */
@@ -56,6 +63,7 @@ export type Verb =
   | WaitVerb
   | PruneVerb
   | AuditVerb
+  | HostsVerb
   | CertsVerb
   | HealthVerb
   | RestVerb
@@ -75,6 +83,8 @@ export interface NewJob {
   readonly execution?: Partial<Execution>;
   /** Whether it may wait until it may run. */
   readonly queue?: boolean;
+  /** Where in a fleet it is to run. */
+  readonly on?: HostSelector;
 }
 
 export interface StartVerb {
@@ -161,6 +171,8 @@ export interface ListVerb {
   /** Only jobs that started at or after `since`, and before `until`. */
   readonly since?: Moment;
   readonly until?: Moment;
+  /** Only jobs that this host of a fleet has. */
+  readonly host?: string;
   /** How many jobs to show at most; `Infinity` for all of them. */
   readonly limit: number;
 }
@@ -242,6 +254,12 @@ export interface ListCertsVerb extends OfOneCa {
 export interface RevokeCertVerb extends OfOneCa {
   readonly action: "revoke";
   readonly user: string;
+}
+
+export interface HostsVerb {
+  readonly kind: "hosts";
+  /** Which of them; all by default. */
+  readonly on?: HostSelector;
 }
 
 export interface HealthVerb {

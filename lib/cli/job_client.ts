@@ -26,4 +26,5 @@ export type JobClient =
     | "writeInput"
     | "pruneJobs"
     | "streamAudit"
+    | "listHosts"
   >;

@@ -54,7 +54,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
   const { jobId, command, pid, owner, labels, startedAt, stdoutBytes, stderrBytes, ...more } = job;
   const { execution, containment, usage, logLimit, logBytes, outputTruncated, end, ...others } =
     more;
-  const { queuedAt, ...rest } = others;
+  const { queuedAt, host = "", asOf, ...rest } = others;
   const { user, umask, nice, ...limits } = execution;
   const { env, workingDirectory, ...program } = command;
   // A field that is neither shown nor named by these types does not compile.
@@ -71,6 +71,8 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Status", outcomeText(job)],
     ["Detail", printable(end?.detail ?? "")],
     ["Place", printable(queueText(job))],
+    ["Host", printable(host)],
+    ["As of", asOf === undefined ? "" : `${dateText(asOf)}: its host cannot be reached`],
     ["Owner", printable(owner)],
     ["User", printable(user)],
     ["Process", pid === 0 ? "" : String(pid)],

@@ -4,6 +4,7 @@ import { audit } from "./commands/audit.ts";
 import { certs } from "./commands/certs.ts";
 import { complete } from "./commands/complete.ts";
 import { context } from "./commands/context.ts";
+import { hosts } from "./commands/hosts.ts";
 import { health } from "./commands/health.ts";
 import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
@@ -128,6 +129,8 @@ function callDaemon(
       return prune(context, verb);
     case "audit":
       return audit(context, verb);
+    case "hosts":
+      return hosts(context, verb);
     case "health":
       return health(context);
   }

@@ -12,6 +12,7 @@ import { invalidArgument, messageOf } from "../errors.ts";
 import { quoted } from "../text/quoted.ts";
 import { hostPortHint, parseHostPort } from "../net/host_port.ts";
 import { MAX_GRACE_PERIOD_MS, MAX_TIMEOUT_MS } from "../job/execution.ts";
+import { HOST_NAME, type HostSelector } from "../job/host.ts";
 import { LABEL_NAME, LABEL_NAME_RULE } from "../job/labels.ts";
 import { parseLogPolicy } from "../job/log_limit.ts";
 import type { LogPolicy } from "../job/types.ts";
@@ -50,6 +51,24 @@ export function parseLabel(
   const wrong = Object.keys(labels).find((name) => !LABEL_NAME.test(name));
   if (wrong === undefined) return labels;
   throw invalidArgument(`${quoted(wrong)} is not the name of a label: it ${LABEL_NAME_RULE}`);
+}
+
+/** Where in a fleet a job is to run: the name of a host, or labels as `NAME=VALUE`, separated by commas. */
+export function parseSelector(text: string): HostSelector {
+  if (!text.includes("=")) return { host: parseHostName(text), labels: {} };
+  const labels = text.split(",").reduce<Readonly<Record<string, string>>>(
+    (before, pair) => parseLabel(pair.trim(), before),
+    {},
+  );
+  return { host: "", labels };
+}
+
+/** The name of a host of a fleet. */
+export function parseHostName(text: string): string {
+  if (HOST_NAME.test(text)) return text;
+  throw invalidArgument(
+    `${quoted(text)} is not the name of a host, which has 1 to 63 of a-z, 0-9 and -`,
+  );
 }
 
 /** A text that is not empty. On the wire, an empty one would mean that the option was not given. */

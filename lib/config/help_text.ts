@@ -27,6 +27,8 @@ export function helpText(): string {
     "Usage: worker-daemon [options]",
     "       worker-daemon init [--help]",
     "       worker-daemon user add NAME --role ROLES",
+    "       worker-daemon host (add|list|remove) [--help]",
+    "       worker-daemon join FILE",
     "       worker-daemon -h | --help | --version",
     "",
     "Options:",

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { type Role, ROLES } from "../auth/identity.ts";
 import { formatByteSize, parseByteSize, unitHint } from "../text/byte_size.ts";
 import { formatDuration, parseDuration } from "../text/duration.ts";
 import { messageOf } from "../errors.ts";
@@ -80,6 +81,12 @@ export function origin(text: string): string {
 export function userName(text: string): string {
   if (/^([a-z_][a-z0-9_.-]{0,31})?$/i.test(text)) return text;
   throw new Error("must be the name of a user");
+}
+
+export function roleName(text: string): Role {
+  const role = ROLES.find((role) => role === text);
+  if (role !== undefined) return role;
+  throw new Error(`must be roles, separated by commas: ${ROLES.join(", ")}`);
 }
 
 /** Below are users of the system, see login.defs(5); above, find(1) and others take no id for one. */

@@ -19,6 +19,7 @@ import {
   orAuto,
   origin,
   path,
+  roleName,
   uidRange,
   userName,
   wholeNumber,
@@ -264,6 +265,26 @@ const OPTIONS = {
     about: "their user if the daemon is root; by default job-worker-gateway",
     default: "",
     parse: userName,
+  },
+  /** `""`: none. */
+  fleet: {
+    placeholder: "file",
+    about: "the fleet that this host belongs to, or this hub serves",
+    default: "",
+    parse: (text) => text === "" ? "" : path(text),
+  },
+  hub: {
+    placeholder: null,
+    about: "serve the hosts of --fleet in place of this one",
+    default: "false",
+    parse: parseSwitch,
+  },
+  /** Those that count of somebody who comes by way of a hub. */
+  fleetRoles: {
+    placeholder: "roles",
+    about: "roles that callers by a hub may have",
+    default: "admin,operator,viewer",
+    parse: (text) => listOf(text).map(roleName),
   },
   debug: {
     placeholder: null,

@@ -4,7 +4,7 @@ import { invalidArgument, type JobWorkerError, messageOf } from "../errors.ts";
 import { type HostPort, LOOPBACK } from "../net/host_port.ts";
 import { parseCommandLine } from "./command_line.ts";
 import { uidCount } from "./option_values.ts";
-import { type DaemonOptions, OPTION_ROWS, type OptionRow } from "./options.ts";
+import { type DaemonOptions, IN_MEMORY, OPTION_ROWS, type OptionRow } from "./options.ts";
 
 /** What the daemon is asked to do. */
 export type DaemonInvocation =
@@ -74,7 +74,7 @@ function textOf(
 /** Refuses options that do not go together. */
 function checkTogether(options: DaemonOptions): void {
   const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs, address, restAddress } = options;
-  const { jobUser, jobUserMap, jobUids, maxRunning } = options;
+  const { jobUser, jobUserMap, jobUids, maxRunning, fleet, dataDir } = options;
   // A maximum below the default would let no job with the default start.
   if (logLimit > maxLogLimit) {
     throw aboveMaximum("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
@@ -99,6 +99,10 @@ function checkTogether(options: DaemonOptions): void {
     throw invalidArgument(
       `--job-uids and ${other} cannot both be given: with --job-uids, no two jobs run as one user`,
     );
+  }
+  // A hub could never tell what it has forgotten.
+  if (fleet !== "" && dataDir === IN_MEMORY) {
+    throw invalidArgument(`--fleet and --data-dir ${IN_MEMORY} cannot both be given`);
   }
   const uids = uidCount(jobUids);
   if (maxRunning !== Infinity && maxRunning > uids) {

@@ -1,3 +1,7 @@
+import { dirname } from "node:path";
+import { failedPrecondition } from "../errors.ts";
+import { readFleetHosts, readFleetSettings } from "../fleet/fleet_files.ts";
+import { checkJoinFile, readJoinFile } from "../fleet/join_file.ts";
 import { findTools } from "../process/tools.ts";
 import { checkData } from "./check_data.ts";
 import { checkUsers } from "./users/check_users.ts";
@@ -13,8 +17,29 @@ import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
  */
 export async function checkConfiguration(options: DaemonOptions): Promise<void> {
   const { setsid } = await findTools();
-  await checkUsers(options, setsid);
+  // A hub runs no jobs, as nobody.
+  if (!options.hub) await checkUsers(options, setsid);
   await findGatewayUser(options, setsid);
   await readCredentials(options);
+  await checkFleet(options);
   if (options.dataDir !== IN_MEMORY) await checkData(options.dataDir, setsid);
+}
+
+/**
+ * Looks at the files of the fleet that a daemon with these options belongs to, or serves.
+ *
+ * @throws {JobWorkerError} `failed_precondition` with the first thing that is wrong
+ */
+export async function checkFleet({ hub, fleet }: DaemonOptions): Promise<void> {
+  if (hub && fleet === "") {
+    throw failedPrecondition(
+      "--hub needs --fleet: the file fleet.json that `worker-daemon init --hub` has made",
+    );
+  }
+  if (hub) {
+    await readFleetSettings(dirname(fleet));
+    await readFleetHosts(dirname(fleet));
+  } else if (fleet !== "") {
+    checkJoinFile(fleet, await readJoinFile(fleet), Date.now());
+  }
 }

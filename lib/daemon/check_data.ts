@@ -10,6 +10,7 @@ import {
   executorSockets,
   LOGS,
   OUTCOMES,
+  REGISTRY,
 } from "./data_directory.ts";
 import { shellOutput } from "./shell_output.ts";
 
@@ -19,6 +20,7 @@ const KINDS: readonly (readonly [name: string, kind: "file" | "directory"])[] = 
   [`${DATABASE}-wal`, "file"],
   [`${DATABASE}-journal`, "file"],
   [AUDIT_TRAIL, "file"],
+  [REGISTRY, "file"],
   [LOGS, "directory"],
   [OUTCOMES, "directory"],
 ];

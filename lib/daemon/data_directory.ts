@@ -8,6 +8,10 @@ import { isLasting } from "../files/lasting.ts";
 export const DATABASE = "jobs.db";
 export const AUDIT_TRAIL = "audit.log";
 export const ENGINE_SOCKET = "engine.sock";
+/** Where the agent of a host brings calls of hubs; only while one is being started. */
+export const AGENT_SOCKET = "agent.sock";
+/** What a hub knows of its fleet. */
+export const REGISTRY = "registry.db";
 /** What jobs came to, until it is recorded. */
 export const OUTCOMES = "outcomes";
 export { LOGS } from "../log/log_library.ts";

@@ -15,9 +15,11 @@ import type { DaemonProcess } from "./daemon_process.ts";
 import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
+import type { FleetHost, FleetHostOptions } from "./fleet_host.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
+import type { JobEngine } from "./job_engine.ts";
 import { isJournal } from "./journal.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 import { reportStart } from "./report_start.ts";
@@ -117,6 +119,9 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     ...{ engine, descriptors, maxConnections: caps.maxConnections, maxCalls, whyRoot },
     bindsJobs: await bindsJobs(options, engine.mappedUsers, setsid),
   });
+  await using host = options.fleet === "" ? null : await openFleetHost(options, {
+    ...{ engine, setsid, rights, journal },
+  });
   await using keeper = await (ahead ?? gatewaysOf(engine.dataDirectory)).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket,
@@ -129,7 +134,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     void engine.audit.reopen();
     void (async () => {
       await manager?.reloading();
-      await Promise.all([engine.reload(), keeper.reload()]);
+      await Promise.all([engine.reload(), keeper.reload(), host?.reload()]);
       if (!signal.aborted) await manager?.ready(status);
     })();
   };
@@ -154,11 +159,27 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   return keeper.alive > 0 ? 0 : 1;
 }
 
+/** Makes the daemon a host of its fleet; the code for that is loaded only where there is one. */
+async function openFleetHost(
+  options: DaemonOptions,
+  { engine, ...rest }: Pick<FleetHostOptions, "setsid" | "rights" | "journal"> & {
+    readonly engine: JobEngine;
+  },
+): Promise<FleetHost | null> {
+  const { FleetHost } = await import("./fleet_host.ts");
+  const { service, changes, dataDirectory } = engine;
+  if (changes === null) return null;
+  return await FleetHost.open({ ...options, ...rest, service, changes, dataDirectory });
+}
+
 /**
  * How often to try to start. Somebody at a terminal wants to be told at once. A supervisor would only start us
  * again, so there we retry for half a minute what may pass, at longer and longer intervals.
  */
-function startRetryOptions(signal: AbortSignal, options: { supervised: boolean }): RetryOptions {
+export function startRetryOptions(
+  signal: AbortSignal,
+  options: { supervised: boolean },
+): RetryOptions {
   let left = options.supervised ? 5 : 0;
   return {
     pauseMs: { first: 1_000, last: 16_000 },
@@ -175,7 +196,7 @@ function startRetryOptions(signal: AbortSignal, options: { supervised: boolean }
  * How many connections a gateway accepts. Once out of descriptors it could never accept again, so it stays
  * well below the limit: each connection may need a second descriptor, towards the engine.
  */
-function connectionCaps(descriptors: number): {
+export function connectionCaps(descriptors: number): {
   maxConnections: number;
   maxConnectionsPerAddress: number;
 } {
@@ -184,7 +205,7 @@ function connectionCaps(descriptors: number): {
 }
 
 /** The files with what gateways present and accept. */
-function filesOf(options: DaemonOptions): CredentialFiles {
+export function filesOf(options: DaemonOptions): CredentialFiles {
   const { cert, key, ca, denyList, restAddress, users } = options;
   return {
     ...{ cert: resolve(cert), key: resolve(key), ca: resolve(ca) },
@@ -194,7 +215,7 @@ function filesOf(options: DaemonOptions): CredentialFiles {
   };
 }
 
-function format({ hostname, port }: HostPort): string {
+export function format({ hostname, port }: HostPort): string {
   return formatHostPort(hostname, port);
 }
 

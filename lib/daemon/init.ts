@@ -1,17 +1,16 @@
 import { hostname } from "node:os";
-import { dirname, join, relative, resolve } from "node:path";
-import serviceUnit from "../../deploy/worker-daemon.service" with { type: "text" };
-import jobsUnit from "../../deploy/worker-daemon-jobs.service" with { type: "text" };
-import socketUnit from "../../deploy/worker-daemon.socket" with { type: "text" };
+import { join, relative, resolve } from "node:path";
 import { makeCertificates } from "../auth/certificates.ts";
+import { invalidArgument } from "../errors.ts";
 import { setPassword } from "../auth/password_file_edit.ts";
-import { failedPrecondition, JobWorkerError, pathFaultOf } from "../errors.ts";
-import { flushDirectory } from "../files/flush.ts";
-import { createFile, replaceFile } from "../files/replace_file.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { CONFIG_NAME, SYSTEM_DIRECTORY } from "../config/config_file.ts";
 import { ADD_GATEWAY_USER, GATEWAY_USER } from "./users/gateway_user.ts";
 import { givenPassword } from "./given_password.ts";
+import { FLEET_DIRECTORY, FLEET_FILES } from "../fleet/fleet_files.ts";
+import { checkHub, type HubOptions, makeHub, natsCommand, parseHubFlags } from "./init_hub.ts";
+import { checkNew, isThere, makeDirectory, type NewFile, writeNew } from "./new_files.ts";
+import { unitFiles, unitPaths } from "./units.ts";
 
 const USAGE = `Usage: worker-daemon init [--dir=<dir>] [--host=<name>]... [options]
 
@@ -29,6 +28,15 @@ Options:
                      the program that WORKER_EXECUTABLE names, or this one
   --system           write units for the system even if you are not root
   --force            replace what is there: every certificate that the old CA signed becomes invalid
+
+With --hub it makes what the hub of a fleet needs: one address for many hosts, see docs/fleet.md. It
+uses the CA in the directory if there is one, and --force leaves that and the hosts as they are.
+
+  --hub              make a hub, which runs no jobs itself, and the configuration of its nats-server
+  --fleet=<name>     the name of the fleet, 1 to 32 of a-z, 0-9 and - [main]
+  --nats=<host:port> where the hub and the hosts reach nats-server; repeatable
+                     [the first --host, port 4222]
+  --ca-key=<file>    the private key of the CA, if it is not in the directory
 `;
 
 /** What the command line of {@linkcode init} says. */
@@ -41,6 +49,8 @@ export interface InitOptions {
   /** Whose units to write; `null`: none. */
   readonly systemd: "system" | "user" | null;
   readonly force: boolean;
+  /** The fleet to make a hub for; `null`: none. */
+  readonly hub: HubOptions | null;
 }
 
 /**
@@ -62,8 +72,16 @@ export function parseInit(args: readonly string[]): InitOptions | null {
       systemd: { type: "boolean", default: false },
       system: { type: "boolean", default: Deno.uid() === 0 },
       force: { type: "boolean", default: false },
+      hub: { type: "boolean", default: false },
+      fleet: { type: "string" },
+      nats: { type: "string", multiple: true, default: [] },
+      "ca-key": { type: "string" },
     },
   }, ": see init --help");
+  const hub = parseHubFlags(values, values.host);
+  if (hub !== null && values["job-user"] !== undefined) {
+    throw invalidArgument("--job-user does not go with --hub: a hub runs no jobs");
+  }
   return {
     directory: resolve(values.dir),
     hosts: values.host,
@@ -71,6 +89,7 @@ export function parseInit(args: readonly string[]): InitOptions | null {
     jobUser: values["job-user"] ?? null,
     systemd: !values.systemd ? null : values.system ? "system" : "user",
     force: values.force,
+    hub,
   };
 }
 
@@ -93,50 +112,44 @@ export async function init(
 ): Promise<string> {
   const options = parseInit(args);
   if (options === null) return USAGE;
-  const { directory, hosts, systemd, force } = options;
+  const { directory, hosts, systemd, force, hub } = options;
   const users = await systemUsers();
   const data = dataDirectoryOf(directory);
   const files: readonly NewFile[] = [
     {
       name: CONFIG_NAME,
       about: "the configuration",
-      text: configText(directory, jobUserOf(options, users)),
+      text: configText(options, users),
     },
-    ...systemd === null ? [] : [
-      {
-        name: SERVICE,
-        about: `its unit for systemd, for ${systemd === "user" ? "your own user" : "the system"}`,
-        text: serviceText(options, environment),
-      },
-      { name: JOBS, about: "keeps the jobs while it restarts", text: jobsUnit },
-      { name: SOCKET, about: "keeps its ports open while it restarts", text: socketUnit },
-    ],
+    ...systemd === null ? [] : unitFiles({ ...options, isHub: hub !== null, systemd }, environment),
   ];
-  await checkNew(directory, files, force);
+  const remedy = "use --force to replace it and every certificate";
+  if (hub === null) await checkNew(directory, files.map(({ name }) => name), { force, remedy });
+  else await checkHub({ ...options, ...hub }, files);
   const made: [path: string, about: string][] = [];
   await makeDirectory(directory, 0o755);
-  const certificates = await makeCertificates(join(directory, "certs"), {
-    hosts: [hostname(), ...hosts],
-    force,
-  });
-  for (const { path, content } of certificates) made.push([path, content]);
+  const hadCa = hub !== null && await isThere(join(directory, CONFIG.ca));
+  if (!hadCa) {
+    const certificates = await makeCertificates(join(directory, "certs"), {
+      hosts: [hostname(), ...hosts],
+      force,
+    });
+    for (const { path, content } of certificates) made.push([path, content]);
+  }
+  if (hub !== null) made.push(...await makeHub({ ...options, ...hub, hadCa }));
   if (options.user !== null) {
     made.push(await addUser(join(directory, USERS), options.user, environment));
   }
   await makeDirectory(data, 0o700);
-  made.push([data, "where jobs, their logs and the audit trail will be"]);
+  const kept = hub === null ? "jobs, their logs" : "what is known of jobs";
+  made.push([data, `where ${kept} and the audit trail will be`]);
   for (const { name, about, text } of files) {
-    await write(join(directory, name), text, force);
+    await writeNew(join(directory, name), text, { mode: 0o644, force });
     made.push([join(directory, name), about]);
   }
   return report(options, made, users);
 }
 
-const SERVICE = "worker-daemon.service";
-const SOCKET = "worker-daemon.socket";
-const JOBS = "worker-daemon-jobs.service";
-/** What the unit in `deploy/` starts. */
-const INSTALLED = "/usr/local/bin/worker-daemon";
 /** Relative to the directory. */
 const USERS = "certs/users.htpasswd";
 const CONFIG = {
@@ -146,25 +159,23 @@ const CONFIG = {
   users: USERS,
 };
 
-interface NewFile {
-  readonly name: string;
-  readonly about: string;
-  readonly text: string;
-}
-
-function configText(directory: string, jobUser: string | null): string {
+function configText(options: InitOptions, users: ReadonlySet<string>): string {
+  const { directory, hub } = options;
   const data = dataDirectoryOf(directory);
+  const jobUser = jobUserOf(options, users);
   const config = {
     address: "0.0.0.0:8080",
     ...CONFIG,
     "data-dir": directory === SYSTEM_DIRECTORY ? data : relative(directory, data),
     ...jobUser !== null && { "job-user": jobUser },
+    ...hub !== null && { hub: true, fleet: `${FLEET_DIRECTORY}/${FLEET_FILES.settings}` },
   };
   return `${JSON.stringify(config, null, 2)}\n`;
 }
 
 /** A daemon that runs as root must be told which user jobs run as. */
 function jobUserOf(options: InitOptions, users: ReadonlySet<string>): string | null {
+  if (options.hub !== null) return null;
   if (options.jobUser !== null || !isForRoot(options)) return options.jobUser;
   return users.has("job-worker") ? "job-worker" : "nobody";
 }
@@ -178,86 +189,6 @@ function isForRoot({ systemd }: InitOptions): boolean {
 async function systemUsers(): Promise<ReadonlySet<string>> {
   const users = await Deno.readTextFile("/etc/passwd").catch(() => "");
   return new Set(users.split("\n").map((line) => line.replace(/:.*/, "")));
-}
-
-function serviceText(
-  { directory, systemd, jobUser }: InitOptions,
-  environment: (name: string) => string | undefined,
-): string {
-  // The portable executable sets the variable, because the runtime that it unpacks is another program.
-  const program = environment("WORKER_EXECUTABLE") ??
-    (Deno.build.standalone ? Deno.execPath() : INSTALLED);
-  const config = `--config=${join(directory, CONFIG_NAME)}`;
-  const words = directory === SYSTEM_DIRECTORY ? [program] : [program, config];
-  const unit = systemd === "user"
-    ? userUnit(serviceUnit)
-    // Its bounds are for daemons whose jobs are all of unprivileged users.
-    : jobUser === "root"
-    ? without(serviceUnit, /^CapabilityBoundingSet=/m)
-    : serviceUnit;
-  return unit.replaceAll(`=${INSTALLED}`, () => `=${words.map(unitWord).join(" ")}`);
-}
-
-/**
- * The unit of the system as the unit of a user: without what only root may set, and without targets that do not
- * exist there. The configuration says where the data is; `StateDirectory=` would be the directory of the
- * client's settings, `~/.config/job-worker`.
- */
-function userUnit(unit: string): string {
-  return without(unit, /^(StateDirectory|OOMScoreAdjust|CapabilityBoundingSet)=/m)
-    .replace(/^Wants=.*$/m, `Wants=${SOCKET}`)
-    .replace(/^After=.*$/m, `After=${SOCKET} ${JOBS}`)
-    .replace(/^WantedBy=.*$/m, "WantedBy=default.target");
-}
-
-/** The unit without the paragraphs that match. */
-function without(unit: string, pattern: RegExp): string {
-  return unit.split("\n\n").filter((paragraph) => !pattern.test(paragraph)).join("\n\n");
-}
-
-/** A word of a command line as systemd.service(5) reads it. */
-function unitWord(word: string): string {
-  const text = word.replaceAll("%", "%%").replaceAll("$", "$$$$");
-  return /^[\w./=@:+-]+$/.test(text) ? text : `"${text.replace(/[\\"]/g, "\\$&")}"`;
-}
-
-async function checkNew(
-  directory: string,
-  files: readonly NewFile[],
-  force: boolean,
-): Promise<void> {
-  if (force) return;
-  for (const { name } of files) {
-    const path = join(directory, name);
-    const isThere = await Deno.lstat(path).then(() => true, () => false);
-    if (!isThere) continue;
-    throw new JobWorkerError(
-      "already_exists",
-      `Cannot make "${path}": it exists; use --force to replace it and every certificate`,
-    );
-  }
-}
-
-async function makeDirectory(path: string, mode: number): Promise<void> {
-  await Deno.mkdir(path, { recursive: true, mode }).catch((error) => {
-    const denied = error instanceof Deno.errors.PermissionDenied;
-    const remedy = denied ? "; run it as root, or choose another with --dir" : "";
-    throw failedPrecondition(
-      `Cannot make the directory "${path}": ${pathFaultOf(error)}${remedy}`,
-      error,
-    );
-  });
-}
-
-async function write(path: string, text: string, force: boolean): Promise<void> {
-  try {
-    // Replaces what is there, without following a link that somebody has put there.
-    if (force) return await replaceFile(path, text, { mode: 0o644 });
-    await createFile(path, text, 0o644);
-    await flushDirectory(dirname(path));
-  } catch (error) {
-    throw failedPrecondition(`Cannot write "${path}": ${pathFaultOf(error)}`, error);
-  }
 }
 
 async function addUser(
@@ -283,23 +214,12 @@ function report(
   made: readonly [path: string, about: string][],
   users: ReadonlySet<string>,
 ): string {
-  const { directory, systemd } = options;
+  const { hub } = options;
   const width = Math.max(...made.map(([path]) => path.length));
-  const config = join(directory, CONFIG_NAME);
-  const isFound = directory === SYSTEM_DIRECTORY || directory === resolve(".");
-  const units = [JOBS, SOCKET, SERVICE].map((name) => join(directory, name)).join(" ");
-  const next = systemd === null
-    ? [`worker-daemon${isFound ? "" : ` --config=${config}`}`]
-    : systemd === "system"
-    ? [`systemctl enable --now ${units}`]
-    : [
-      `systemctl --user enable --now ${units}`,
-      "loginctl enable-linger    so that it starts at boot, and goes on after you log out",
-    ];
   return [
     ...made.map(([path, about]) => `${path.padEnd(width)}  ${about}`),
     "",
-    ...next.map((line, index) => `${index === 0 ? "Next:" : "     "} ${line}`),
+    ...nextSteps(options).map((line, index) => `${index === 0 ? "Next:" : "     "} ${line}`),
     ...!isForRoot(options) || users.has(GATEWAY_USER) ? [] : [
       "The gateway, which faces the network, will run as root unless there is a user for it:",
       `  ${ADD_GATEWAY_USER}`,
@@ -307,6 +227,27 @@ function report(
     "Each client needs ca-cert.pem in ~/.config/job-worker/, and there as client-cert.pem and",
     "client-key.pem its own pair: that of client, operator or viewer. Keep ca-key.pem in a safe",
     "place, not here: whoever has it can make certificates for any user.",
+    ...hub === null ? [] : ["To add a host is to make certificates, too: host add --ca-key=FILE."],
     "",
   ].join("\n");
+}
+
+/** What to do once the files are there. */
+function nextSteps(options: InitOptions): string[] {
+  const { directory, systemd, hub } = options;
+  const units = unitPaths({ directory, isHub: hub !== null }).join(" ");
+  const isFound = directory === SYSTEM_DIRECTORY || directory === resolve(".");
+  const config = isFound ? "" : ` --config=${join(directory, CONFIG_NAME)}`;
+  const steps = systemd === null
+    ? [...hub === null ? [] : [natsCommand(directory)], `worker-daemon${config}`]
+    : systemd === "system"
+    ? [`systemctl enable --now ${units}`]
+    : [
+      `systemctl --user enable --now ${units}`,
+      "loginctl enable-linger    so that it starts at boot, and goes on after you log out",
+    ];
+  const dir = isFound ? "" : ` --dir=${directory}`;
+  return hub === null
+    ? steps
+    : [...steps, `worker-daemon host add NAME --slots N${dir}    for each`];
 }

@@ -4,6 +4,8 @@ import { messageOf } from "../errors.ts";
 import type { AuditEntry } from "../service/audit.ts";
 import { AuditLog } from "../service/audit_log.ts";
 import type { JobService } from "../service/job_service.ts";
+import type { HostChanges } from "../fleet/host_changes.ts";
+import { VERSION } from "../version.ts";
 import { recentStarts } from "../service/recent_starts.ts";
 import { WorkerService } from "../service/worker_service.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
@@ -45,6 +47,7 @@ export type JobEngineOptions = Pick<
   | "auditAgeMs"
   | "auditKeep"
   | "auditMask"
+  | "fleet"
 >;
 
 /** Everything that has to do with jobs, and nothing that has to do with a network. */
@@ -52,6 +55,8 @@ export class JobEngine implements AsyncDisposable {
   readonly service: JobService;
   /** Where the service records its decisions. */
   readonly audit: AuditLog;
+  /** What changes here, for hubs; `null` if the daemon belongs to no fleet. */
+  readonly changes: HostChanges | null;
   /** Absolute path. */
   readonly dataDirectory: string;
   /** How many jobs may run at once. */
@@ -81,6 +86,7 @@ export class JobEngine implements AsyncDisposable {
     readonly isInMemory: boolean;
     readonly service: JobService;
     readonly audit: AuditLog;
+    readonly changes: HostChanges | null;
     readonly adopted: number;
     readonly lost: number;
     readonly queued: number;
@@ -91,6 +97,7 @@ export class JobEngine implements AsyncDisposable {
   }) {
     this.service = parts.service;
     this.audit = parts.audit;
+    this.changes = parts.changes;
     this.adopted = parts.adopted;
     this.lost = parts.lost;
     this.queued = parts.queued;
@@ -136,7 +143,9 @@ export class JobEngine implements AsyncDisposable {
     const store = resources.use(
       options.dataDir === IN_MEMORY
         ? new MemoryStore()
-        : await SqliteStore.open(`${dataDirectory}/${DATABASE}`),
+        : await SqliteStore.open(`${dataDirectory}/${DATABASE}`, {
+          notesChanges: options.fleet !== "",
+        }),
     );
     const audit = resources.use(
       await AuditLog.open(
@@ -215,6 +224,7 @@ export class JobEngine implements AsyncDisposable {
     const jobUserOf: JobUsers["userOf"] = (identity) => jobUsers.userOf(identity);
     const service = new WorkerService(worker, audit, { logLimit, jobUserOf });
     const { shutdownGraceMs } = options;
+    const changes = store instanceof SqliteStore ? await changesOf(store) : null;
     return new JobEngine({
       worker,
       executor,
@@ -222,6 +232,7 @@ export class JobEngine implements AsyncDisposable {
       isInMemory: options.dataDir === IN_MEMORY,
       service,
       audit,
+      changes,
       adopted,
       lost,
       queued,
@@ -270,6 +281,14 @@ export class JobEngine implements AsyncDisposable {
     this.#ended.abort();
     await this.#requiring;
   }
+}
+
+/** What changes in a store, if it notes that. */
+async function changesOf(store: SqliteStore): Promise<HostChanges | null> {
+  if (store.changes === null) return null;
+  const { HostChanges } = await import("../fleet/host_changes.ts");
+  const load = () => Deno.loadavg()[0] ?? 0;
+  return new HostChanges(store, store.changes, { version: VERSION, load });
 }
 
 /** The audit entry of a start of which only the record is left. */

@@ -3,7 +3,7 @@ import { isLasting } from "../files/lasting.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { EXIT_STATUS } from "../config/exit_status.ts";
 import { isJournal, journalLines } from "./journal.ts";
-import { EXECUTOR_ROLE, GATEWAY_ROLE } from "./roles.ts";
+import { AGENT_ROLE, EXECUTOR_ROLE, GATEWAY_ROLE } from "./roles.ts";
 
 /**
  * Runs the daemon, from its arguments to its exit status. Each role loads only the code that it needs: the engine
@@ -19,6 +19,10 @@ export async function main(process: DaemonProcess): Promise<number> {
         const { runGateway } = await import("./gateway.ts");
         return await runGateway(process.pipes);
       }
+      case AGENT_ROLE: {
+        const { runAgent } = await import("./agent_role.ts");
+        return await runAgent(process.pipes);
+      }
       case EXECUTOR_ROLE: {
         const { runExecutor } = await import("./executor_role.ts");
         return await runExecutor(process.pipes, process.signal);
@@ -31,6 +35,16 @@ export async function main(process: DaemonProcess): Promise<number> {
       case "init": {
         const { init } = await import("./init.ts");
         print(await init(others, environment));
+        return 0;
+      }
+      case "host": {
+        const { hostCommand } = await import("./host_command.ts");
+        print(await hostCommand(others));
+        return 0;
+      }
+      case "join": {
+        const { joinFleet } = await import("./join_command.ts");
+        print(await joinFleet(others, environment));
         return 0;
       }
       case "user": {

@@ -2,7 +2,8 @@ import { dirname, resolve } from "node:path";
 import { invalidArgument } from "../errors.ts";
 import { findTool } from "../process/tools.ts";
 import { loadOptions } from "../config/config_file.ts";
-import { ENGINE_SOCKET, executorSockets } from "./data_directory.ts";
+import { natsPermissions } from "./agent_command.ts";
+import { AGENT_SOCKET, ENGINE_SOCKET, executorSockets } from "./data_directory.ts";
 import { IN_MEMORY } from "../config/options.ts";
 import type { DaemonInvocation } from "../config/parse_options.ts";
 import { notifySocket, OWN_SOCKET } from "./notify_socket.ts";
@@ -19,13 +20,27 @@ export async function permissionsFor(
   args: readonly string[],
   environment: (name: string) => string | undefined,
 ): Promise<string> {
-  const [word, ...others] = args;
-  const flags = word === "init"
-    ? await initFlags(others)
-    : word === "user"
-    ? await userFlags(others, environment)
-    : await engineFlags(await loadOptions(args, environment), notifySocket(environment));
+  const flags = await flagsFor(args, environment);
   return flags.map((flag) => `${flag}\n`).join("");
+}
+
+async function flagsFor(
+  args: readonly string[],
+  environment: (name: string) => string | undefined,
+): Promise<string[]> {
+  const [word, ...others] = args;
+  switch (word) {
+    case "init":
+      return await initFlags(others);
+    case "host":
+      return await hostFlags(others);
+    case "join":
+      return await joinFlags(others);
+    case "user":
+      return await userFlags(others, environment);
+    default:
+      return await engineFlags(await loadOptions(args, environment), notifySocket(environment));
+  }
 }
 
 async function engineFlags(
@@ -34,7 +49,7 @@ async function engineFlags(
 ): Promise<string[]> {
   if (!("options" in invocation)) return [];
   const setsid = await findTool("setsid");
-  const { dataDir } = invocation.options;
+  const { dataDir, fleet, hub } = invocation.options;
   const run = `--allow-run=${setsid}`;
   const told = supervisor === null ? [] : [pathInFlag(supervisor)];
   if (dataDir === IN_MEMORY) {
@@ -44,15 +59,25 @@ async function engineFlags(
   const directory = pathInFlag(resolve(dataDir));
   const sockets = [
     `${directory}/${ENGINE_SOCKET}`,
-    ...executorSockets(directory),
+    ...hub ? [] : executorSockets(directory),
+    ...fleet === "" || hub ? [] : [`${directory}/${AGENT_SOCKET}`],
     ...supervisor === null ? [] : [`${directory}/${OWN_SOCKET}`],
     ...told,
   ];
   return [
     run,
     `--allow-write=${[directory, ...told].join(",")}`,
-    `--allow-net=${sockets.map((path) => `unix:${path}`).join(",")}`,
+    `--allow-net=${
+      [...sockets.map((path) => `unix:${path}`), ...hub ? await busOf(fleet) : []].join(",")
+    }`,
   ];
+}
+
+/** Where the servers of NATS are that a hub connects to itself. */
+async function busOf(fleet: string): Promise<readonly string[]> {
+  const { readFleetSettings } = await import("../fleet/fleet_files.ts");
+  const { nats } = await readFleetSettings(dirname(fleet));
+  return natsPermissions(nats);
 }
 
 async function initFlags(args: readonly string[]): Promise<string[]> {
@@ -60,8 +85,20 @@ async function initFlags(args: readonly string[]): Promise<string[]> {
   const options = parseInit(args);
   if (options === null) return [];
   const { directory } = options;
-  const written = new Set([directory, dataDirectoryOf(directory)].map(pathInFlag));
-  return [`--allow-write=${[...written].join(",")}`, "--allow-sys=hostname"];
+  return [writeFlag([directory, dataDirectoryOf(directory)]), "--allow-sys=hostname"];
+}
+
+async function hostFlags(args: readonly string[]): Promise<string[]> {
+  const { parseHostLine } = await import("./host_line.ts");
+  const verb = await parseHostLine(args);
+  if (verb === null || verb.action === "list") return [];
+  return [writeFlag([verb.directory, ...verb.action === "add" ? [verb.out] : []])];
+}
+
+async function joinFlags(args: readonly string[]): Promise<string[]> {
+  const { parseJoin } = await import("./join_command.ts");
+  const line = await parseJoin(args);
+  return line === null ? [] : await initFlags([`--dir=${line.directory}`]);
 }
 
 async function userFlags(
@@ -71,6 +108,10 @@ async function userFlags(
   const { parseUserCommand } = await import("./user_command.ts");
   const line = await parseUserCommand(args, environment);
   return line === null ? [] : [`--allow-write=${pathInFlag(resolve(dirname(line.path)))}`];
+}
+
+function writeFlag(paths: readonly string[]): string {
+  return `--allow-write=${[...new Set(paths.map(pathInFlag))].join(",")}`;
 }
 
 /** For Deno a comma ends a path, and for us a line end ends a flag. */

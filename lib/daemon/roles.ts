@@ -1,3 +1,4 @@
 /** The words by which the daemon's executable takes another role than that of the engine. */
 export const GATEWAY_ROLE = "gateway";
 export const EXECUTOR_ROLE = "executor";
+export const AGENT_ROLE = "agent";

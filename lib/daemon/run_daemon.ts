@@ -21,6 +21,10 @@ export async function runDaemon(process: DaemonProcess): Promise<number> {
       return 0;
     }
     case "run": {
+      if (invocation.options.hub) {
+        const { runHub } = await import("./hub.ts");
+        return await runHub(invocation.options, process);
+      }
       const { runEngine } = await import("./engine.ts");
       return await runEngine(invocation.options, process);
     }

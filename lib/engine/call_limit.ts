@@ -1,5 +1,4 @@
 import { JobWorkerError } from "../errors.ts";
-import { isOpenEnded, type JobMethod } from "../service/methods.ts";
 
 /** How many calls may be open at once. */
 export interface CallLimitOptions {
@@ -13,9 +12,10 @@ export interface CountedCall extends Disposable {
   /**
    * Also counts it for its user, once that is known.
    *
+   * @param isLasting whether it may last as long as a job does
    * @throws `resource_exhausted`, naming the limit
    */
-  assign(user: string, method: JobMethod): void;
+  assign(user: string, isLasting: boolean): void;
 }
 
 /**
@@ -48,8 +48,7 @@ export class CallLimit {
     const entered = new DisposableStack();
     entered.defer(() => this.#calls--);
     return {
-      assign: (user, method) => {
-        const isLasting = isOpenEnded(method);
+      assign: (user, isLasting) => {
         this.#checkUser(user, isLasting);
         const limit = isLasting ? Math.ceil((1 - RESERVE) * maxCalls) : maxCalls;
         checkLimit(this.#calls - 1, limit, "calls");

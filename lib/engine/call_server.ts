@@ -160,7 +160,7 @@ export class CallServer implements AsyncDisposable {
     try {
       const { caller, request, ...call } = callSchema.parse(frame.head);
       method = call.method;
-      counted.assign(caller.identity.user, method);
+      counted.assign(caller.identity.user, isOpenEnded(method));
       // A call that may last must not keep other requests from being read.
       if (isOpenEnded(method)) share?.[Symbol.dispose]();
       signal = this.#signalOf(method, connection, admission);

@@ -99,10 +99,10 @@ export function decodeMessage({ head, bytes }: Frame): Message {
 }
 
 /** Bytes, in parts that need not lie next to each other. */
-type Parts = readonly Uint8Array<ArrayBuffer>[];
+export type Parts = readonly Uint8Array<ArrayBuffer>[];
 
 /** What is sent as JSON, and the bytes that follow. */
-type Packed = readonly [value: unknown, bytes: Parts];
+export type Packed = readonly [value: unknown, bytes: Parts];
 
 /** How requests and answers of a method go over the socket. By default both are sent as JSON as they are. */
 interface Codec<Name extends JobMethod> {
@@ -153,13 +153,21 @@ function codecOf<Name extends JobMethod>(method: Name): Codec<Name> {
   return CODECS[method] ?? {};
 }
 
+/** A request as what is sent as JSON, and the bytes that follow. */
+export function encodeRequest<Name extends JobMethod>(
+  method: Name,
+  request: RequestOf<Name>,
+): Packed {
+  return codecOf(method).encodeRequest?.(request) ?? [request, []];
+}
+
 /** A call as the head of a frame, and the bytes that follow. */
 export function encodeCall<Name extends JobMethod>(
   method: Name,
   request: RequestOf<Name>,
   caller: Caller,
 ): readonly [head: unknown, bytes: Parts] {
-  const [value, bytes] = codecOf(method).encodeRequest?.(request) ?? [request, []];
+  const [value, bytes] = encodeRequest(method, request);
   return [{ method, caller, request: value }, bytes];
 }
 

@@ -18,6 +18,8 @@ import type {
   GetLogsResponse,
   JobRequest,
   JobService,
+  ListHostsRequest,
+  ListHostsResponse,
   ListJobsRequest,
   ListJobsResponse,
   PruneJobsRequest,
@@ -262,6 +264,14 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     options: CallOptions = {},
   ): AsyncGenerator<AuditBatch> {
     yield* this.#all("streamAudit", { ...ALL_LINES, ...request }, options);
+  }
+
+  /** The hosts of a fleet, if the daemon is its hub. */
+  async listHosts(
+    request: ListHostsRequest = {},
+    options: CallOptions = {},
+  ): Promise<ListHostsResponse> {
+    return await this.#one("listHosts", request, options);
   }
 
   /** Asks whether the daemon is serving. */

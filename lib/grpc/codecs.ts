@@ -94,6 +94,12 @@ const CODECS: { readonly [Name in JobMethod]: Codec<Name> } = {
     writeAnswer: wire.writeAuditBatch,
     readAnswer: wire.readAuditBatch,
   },
+  listHosts: {
+    writeRequest: ({ on = null }) => ({ on }),
+    readRequest: ({ on }) => ({ ...(on !== null && { on }) }),
+    writeAnswer: wire.writeListHostsResponse,
+    readAnswer: wire.readListHostsResponse,
+  },
 };
 
 export function codecOf<Name extends JobMethod>(method: Name): Codec<Name> {

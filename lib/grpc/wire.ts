@@ -7,5 +7,6 @@
  */
 
 export * from "./wire_audit.ts";
+export * from "./wire_hosts.ts";
 export * from "./wire_requests.ts";
 export * from "./wire_responses.ts";

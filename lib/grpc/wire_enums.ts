@@ -17,6 +17,7 @@ import {
   LOG_STREAMS,
   type Unknown,
 } from "../job/types.ts";
+import { HOST_STATES as HOST_STATE_WORDS } from "../job/host.ts";
 import type * as wire from "./gen/jobworker.ts";
 
 /** The values of an enum, except the unspecified one. */
@@ -76,4 +77,7 @@ export const LOG_POLICIES = new EnumWords("LOG_POLICY", LOG_POLICY_WORDS) satisf
 >;
 export const CONTAINMENTS = new EnumWords("CONTAINMENT", CONTAINMENT_WORDS) satisfies Covers<
   wire.Containment
+>;
+export const HOST_STATES = new EnumWords("HOST_STATE", HOST_STATE_WORDS) satisfies Covers<
+  wire.HostState
 >;

@@ -24,7 +24,7 @@ import {
 } from "./wire_values.ts";
 
 export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequest {
-  const { command, labels, requestId, queue } = request;
+  const { command, labels, requestId, queue, on } = request;
   const logLimit = request.logLimit === null ? null : readLogLimit(request.logLimit);
   return {
     command: command ?? NO_COMMAND,
@@ -33,16 +33,18 @@ export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequ
     ...(logLimit !== null && { logLimit }),
     ...(request.execution !== null && { execution: readExecution(request.execution) }),
     ...(queue && { queue }),
+    ...(on !== null && { on }),
   };
 }
 
 export function writeStartJobRequest(request: StartJobRequest): wire.StartJobRequest {
-  const { logLimit, execution, queue = false } = request;
+  const { logLimit, execution, queue = false, on = null } = request;
   return {
     ...request,
     logLimit: logLimit === undefined ? null : writeLogLimit(logLimit),
     execution: execution === undefined ? null : writeExecution(execution),
     queue,
+    on,
   };
 }
 
@@ -93,7 +95,7 @@ export function writeStopJobRequest(request: StopJobRequest): wire.StopJobReques
 /** An empty field on the wire matches every job, so the member is left out. */
 export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
   if (filter === null) return {};
-  const { owner, labels, jobIdPrefix, startedAfter, startedBefore } = filter;
+  const { owner, labels, jobIdPrefix, startedAfter, startedBefore, host } = filter;
   const statuses = filter.statuses.map((status) =>
     STATUSES.readRequested(status, "filter.statuses")
   );
@@ -106,11 +108,12 @@ export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
       { startedAfter: readMs(startedAfter, "filter.started_after") }),
     ...(startedBefore !== null &&
       { startedBefore: readMs(startedBefore, "filter.started_before") }),
+    ...(host !== "" && { host }),
   };
 }
 
 export function writeJobFilter(filter: JobFilter): wire.JobFilter {
-  const { statuses = [], owner = "", labels = {}, jobIdPrefix = "" } = filter;
+  const { statuses = [], owner = "", labels = {}, jobIdPrefix = "", host = "" } = filter;
   const { startedAfter, startedBefore } = filter;
   return {
     statuses: statuses.map((status) => STATUSES.write(status)),
@@ -119,6 +122,7 @@ export function writeJobFilter(filter: JobFilter): wire.JobFilter {
     jobIdPrefix,
     startedAfter: startedAfter === undefined ? null : writeTimestamp(startedAfter),
     startedBefore: startedBefore === undefined ? null : writeTimestamp(startedBefore),
+    host,
   };
 }
 

@@ -44,6 +44,8 @@ export function readJob(job: wire.Job): Job {
     logBytes: job.logBytes,
     outputTruncated,
     ...readState(job),
+    ...(job.host !== "" && { host: job.host }),
+    ...(job.asOf !== null && { asOf: readMs(job.asOf, "as_of") }),
   };
 }
 
@@ -72,6 +74,8 @@ export function writeJob(job: Job): wire.Job {
     usage: job.usage === null ? null : writeUsage(job.usage),
     queueDate: writeDate(job.queuedAt),
     queue: job.queue,
+    host: job.host ?? "",
+    asOf: writeDate(job.asOf ?? null),
   };
 }
 

@@ -17,6 +17,8 @@ export interface AuditRecord {
   readonly fingerprint: string;
   /** Address and port. */
   readonly peer: string;
+  /** The hub of a fleet that has brought the call. */
+  readonly via: string;
   /** What was asked for; for somebody who was turned away at the door, `connect` or `login`. */
   readonly method: string;
   readonly jobId: string;
@@ -56,7 +58,7 @@ export interface AuditBatch {
 
 /** A record as the trail has it, without what is empty. */
 export function auditJson(record: AuditRecord): Readonly<Record<string, unknown>> {
-  const { time, user, roles, fingerprint, peer, method, jobId, argv, argvTruncated } = record;
+  const { time, user, roles, fingerprint, peer, via, method, jobId, argv, argvTruncated } = record;
   const { runAs, decision, result, why, unreported, lost, damaged } = record;
   return {
     time: dateText(time),
@@ -64,6 +66,7 @@ export function auditJson(record: AuditRecord): Readonly<Record<string, unknown>
     ...((roles.length > 0 || user !== "") && { roles }),
     ...(fingerprint !== "" && { fingerprint }),
     ...(peer !== "" && { peer }),
+    ...(via !== "" && { via }),
     ...(method !== "" && { method }),
     ...(jobId !== "" && { jobId }),
     ...(argv.length > 0 && { argv }),
@@ -103,6 +106,7 @@ export function readAuditRecord(line: string): AuditRecord | null {
     roles: textsIn(value, "roles"),
     fingerprint: textIn(value, "fingerprint"),
     peer: textIn(value, "peer"),
+    via: textIn(value, "via"),
     method: textIn(value, "method"),
     jobId: textIn(value, "jobId"),
     argv: textsIn(value, "argv"),

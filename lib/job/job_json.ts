@@ -18,7 +18,7 @@ import {
 
 /** Has every field of a {@linkcode Job} and of its end, including those that will be added, except these. */
 export type JobJson =
-  & Omit<Job, "startedAt" | "queuedAt" | "end" | "requestId" | "liveStatus">
+  & Omit<Job, "startedAt" | "queuedAt" | "end" | "requestId" | "liveStatus" | "asOf">
   & Omit<JobEnd, "status" | "finishedAt" | "exitStatus" | "reason">
   & {
     readonly status: JobStatus | Unknown;
@@ -28,6 +28,8 @@ export type JobJson =
     readonly finishDate: string | null;
     readonly exitStatus: ExitStatus | null;
     readonly reason: JobReason | Unknown | null;
+    /** When its host was last heard, if that is out of reach; RFC 3339. */
+    readonly asOf?: string;
   };
 
 /** The end of a job that has not ended. */
@@ -35,7 +37,7 @@ const NO_END = { status: null, reason: null, exitStatus: null, finishedAt: null 
 
 export function jobJson(job: Job): JobJson {
   const { jobId, command, pid, owner, startedAt, queuedAt, end, ...more } = job;
-  const { requestId: _, liveStatus: __, ...rest } = more;
+  const { requestId: _, liveStatus: __, asOf, ...rest } = more;
   const { status: ___, reason, exitStatus, finishedAt, ...restOfEnd } = end ?? NO_END;
   const { name, args, env, workingDirectory } = command;
   return {
@@ -51,6 +53,7 @@ export function jobJson(job: Job): JobJson {
     reason,
     ...rest,
     ...restOfEnd,
+    ...(asOf !== undefined && { asOf: dateText(asOf) }),
   };
 }
 

@@ -13,6 +13,7 @@ export const MAX_ENTRIES = {
   "command.env": MAX_VARIABLES,
   labels: MAX_LABELS,
   "filter.labels": MAX_LABELS,
+  "on.labels": MAX_LABELS,
   "filter.statuses": JOB_STATUSES.length,
   streams: LOG_STREAMS.length,
 } as const satisfies Readonly<Record<string, number>>;

@@ -168,6 +168,13 @@ export interface Job {
   readonly liveStatus: typeof LIVE_STATUSES[number] | Unknown;
   /** `null` until the job has ended. */
   readonly end: JobEnd | null;
+  /** Which host of a fleet has it; absent where there is no fleet. Only a hub knows, and it is not recorded. */
+  readonly host?: string;
+  /**
+   * If that host cannot be reached: when it last said something, in milliseconds since the Unix epoch. The job is
+   * told as it was then.
+   */
+  readonly asOf?: number;
 }
 
 /** The status of a job. */
@@ -242,4 +249,6 @@ export interface JobFilter {
    */
   readonly startedAfter?: number;
   readonly startedBefore?: number;
+  /** The one of a fleet that has it; without a fleet, no job matches. */
+  readonly host?: string;
 }

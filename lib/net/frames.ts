@@ -34,18 +34,48 @@ export function framePieces(
   return [begin, ...parts.filter((part) => part.byteLength > 0)];
 }
 
+/** A frame in one piece. */
+export function encodeFrame(
+  head: unknown,
+  parts: readonly Uint8Array<ArrayBuffer>[] = [],
+): Uint8Array<ArrayBuffer> {
+  return concat(framePieces(head, parts));
+}
+
 /** The size of a frame, of which at least the prefix is there. */
 export function frameSize(begin: Uint8Array<ArrayBuffer>): number {
   const view = new DataView(begin.buffer, begin.byteOffset, PREFIX_BYTES);
   return PREFIX_BYTES + view.getUint32(0, true) + view.getUint32(4, true);
 }
 
-/** Unpacks a whole frame. Its bytes are a part of it, and no copy. */
+/**
+ * Unpacks a whole frame. Its bytes are a part of it, and no copy.
+ *
+ * @throws if it holds less or more than one frame
+ */
 export function decodeFrame(whole: Uint8Array<ArrayBuffer>): Frame {
+  if (whole.byteLength < PREFIX_BYTES || frameSize(whole) !== whole.byteLength) {
+    throw new Error(`${whole.byteLength} bytes are not one frame`);
+  }
   const headBytes = new DataView(whole.buffer, whole.byteOffset).getUint32(0, true);
   const bytesAt = PREFIX_BYTES + headBytes;
   const head: unknown = JSON.parse(decoder.decode(whole.subarray(PREFIX_BYTES, bytesAt)));
   return { head, bytes: whole.subarray(bytesAt) };
+}
+
+/**
+ * Unpacks the frames in a buffer, one after the other.
+ *
+ * @throws if it ends in the middle of one
+ */
+export function framesIn(buffer: Uint8Array<ArrayBuffer>): Frame[] {
+  const frames: Frame[] = [];
+  for (let rest = buffer; rest.byteLength > 0;) {
+    const size = rest.byteLength < PREFIX_BYTES ? PREFIX_BYTES : frameSize(rest);
+    frames.push(decodeFrame(rest.subarray(0, size)));
+    rest = rest.subarray(size);
+  }
+  return frames;
 }
 
 /** As `Buffer.concat()`, without what of Node comes with it: an executor is to be small. */

@@ -116,10 +116,11 @@ function handlersOf(
     },
 
     async listJobs(c) {
-      const { status, owner, label, jobIdPrefix, startedAfter, startedBefore, ...page } = readQuery(
-        c,
-        OPERATIONS.listJobs,
-      );
+      const { status, owner, label, jobIdPrefix, host, startedAfter, startedBefore, ...page } =
+        readQuery(
+          c,
+          OPERATIONS.listJobs,
+        );
       const filter = {
         ...(status !== undefined && { statuses: status }),
         ...(owner !== undefined && { owner }),
@@ -127,6 +128,7 @@ function handlersOf(
         ...(jobIdPrefix !== undefined && { jobIdPrefix }),
         ...(startedAfter !== undefined && { startedAfter: Date.parse(startedAfter) }),
         ...(startedBefore !== undefined && { startedBefore: Date.parse(startedBefore) }),
+        ...(host !== undefined && { host }),
       };
       // A filter without a parameter does not compile.
       true satisfies Alike<typeof filter, JobFilter>;

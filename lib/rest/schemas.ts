@@ -167,6 +167,11 @@ export const job = z.object({
   labels,
   outputTruncated: z.boolean(),
   detail: z.string().exactOptional().meta({ description: "More about why it ended." }),
+  host: z.string().exactOptional().meta({ description: "The host of a fleet that has it." }),
+  asOf: dateTime.exactOptional().meta({
+    description:
+      "If that host cannot be reached: when it was last heard. The job is told as it was then.",
+  }),
 }).register(named, { id: "Job" });
 
 // A field that only one of JobJson and the schema has does not compile.
@@ -205,6 +210,12 @@ export const newJob = z.strictObject({
       "Whether it may wait, if too many jobs run: it is then queued, and starts by itself. Otherwise it is " +
       "refused.",
   }),
+  on: z.strictObject({
+    host: z.literal("").or(fields.hostName).default("").meta({ description: "Empty: any." }),
+    labels: fields.labelFilter.default({}).meta({ description: "A host must have all of these." }),
+  }).exactOptional().meta({
+    description: "Where in a fleet it is to run; anywhere by default. Only a hub takes it.",
+  }),
 }).register(named, { id: "NewJob" });
 
 export const jobStop = z.strictObject({
@@ -237,6 +248,7 @@ export const jobQuery = z.strictObject({
   jobIdPrefix: fields.jobIdPrefix.optional(),
   startedAfter: dateTime.optional(),
   startedBefore: dateTime.optional(),
+  host: fields.hostName.optional().meta({ description: "The host of a fleet that has it." }),
   pageSize: fields.whole(MAX_PAGE_JOBS, 1).default(fields.DEFAULT_PAGE_SIZE),
   pageToken: fields.pageToken.default(""),
 });
@@ -305,6 +317,7 @@ const auditFacts = z.object({
   roles: z.array(z.string()),
   fingerprint: z.string().meta({ description: "SHA-256 of the client certificate." }),
   peer: z.string().meta({ description: "Address and port." }),
+  via: z.string().meta({ description: "The hub of a fleet that has brought the call." }),
   method: z.string(),
   jobId: z.string(),
   argv: z.array(z.string()).meta({ description: "For a start: the command and its arguments." }),

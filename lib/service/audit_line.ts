@@ -29,6 +29,7 @@ export function auditLine(
     roles: caller.identity.roles,
     fingerprint: caller.fingerprint,
     peer: caller.peer,
+    ...(caller.via !== undefined && { via: caller.via }),
     method,
     ...(jobId === "" ? {} : { jobId }),
     ...shown,

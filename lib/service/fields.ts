@@ -6,6 +6,7 @@
  */
 
 import { JOB_ID } from "../ids.ts";
+import { HOST_NAME } from "../job/host.ts";
 import { SIGNALS } from "../job/signals.ts";
 import { hasAtMost } from "../text/text_length.ts";
 import {
@@ -87,6 +88,11 @@ export const auditMethod = z.string().refine((value) => AUDITED.includes(value),
 export const auditPosition = text({
   pattern: String.raw`^[0-9a-f]{16}:\d{1,15}$`,
   error: "must be the position of an earlier answer",
+});
+
+export const hostName = text({
+  pattern: HOST_NAME.source,
+  error: "must be the name of a host: 1 to 63 of a-z, 0-9 and -",
 });
 
 export const position = whole(Number.MAX_SAFE_INTEGER);

@@ -7,6 +7,7 @@
 
 import type { Identity } from "../auth/identity.ts";
 import type { AuditBatch } from "../job/audit_record.ts";
+import type { Host, HostSelector } from "../job/host.ts";
 import type {
   Command,
   Execution,
@@ -21,6 +22,7 @@ import type {
 } from "../job/types.ts";
 
 export type { AuditBatch, AuditGap, AuditRecord } from "../job/audit_record.ts";
+export type { Host, HostSelector, HostState } from "../job/host.ts";
 export type {
   Command,
   Execution,
@@ -42,6 +44,8 @@ export interface Caller {
   readonly fingerprint: string;
   /** Address and port of the other side, such as `"127.0.0.1:51234"`. */
   readonly peer: string;
+  /** The hub of a fleet that has brought the call and vouches for all of this, if there is one. */
+  readonly via?: string;
 }
 
 /** The context of one call. */
@@ -61,6 +65,8 @@ export interface StartJobRequest {
   readonly execution?: Partial<Execution>;
   /** Whether it may wait, if too many jobs run; `false` by default. */
   readonly queue?: boolean;
+  /** Where in a fleet it is to run; anywhere by default. Only a hub takes it. */
+  readonly on?: HostSelector;
 }
 
 export interface SignalJobRequest {
@@ -174,6 +180,16 @@ export interface StreamAuditRequest {
   readonly position: string;
 }
 
+export interface ListHostsRequest {
+  /** Which of them; all by default. */
+  readonly on?: HostSelector;
+}
+
+export interface ListHostsResponse {
+  /** In the order of their names; none where there is no fleet. */
+  readonly hosts: readonly Host[];
+}
+
 /** The newest jobs are kept as far as all of these limits allow. At least one must be given. */
 export interface PruneJobsRequest {
   /** How long ago they finished. */
@@ -222,4 +238,6 @@ export interface JobService {
    * and is empty.
    */
   streamAudit(request: StreamAuditRequest, context: CallContext): AsyncIterable<AuditBatch>;
+  /** The hosts of a fleet, as its hub sees them. */
+  listHosts(request: ListHostsRequest, context: CallContext): Promise<ListHostsResponse>;
 }

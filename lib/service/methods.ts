@@ -161,6 +161,15 @@ export const METHODS = {
     rest: ["readAudit"],
     cli: ["audit"],
   },
+  listHosts: {
+    rule: SEE,
+    answers: "page",
+    duration: "brief",
+    mayRepeat: true,
+    maxRequestBytes: SMALL_REQUEST_BYTES,
+    rest: [],
+    cli: ["hosts"],
+  },
 } as const satisfies Readonly<Record<keyof JobService, Method>>;
 
 /** A method of {@linkcode JobService}. */

@@ -28,6 +28,12 @@ const filter = z.strictObject({
   startedAfter: z.number().finite().optional(),
   startedBefore: z.number().finite().optional(),
   jobIdPrefix: fields.jobIdPrefix.optional(),
+  host: fields.hostName.optional(),
+});
+
+const on = z.strictObject({
+  host: z.literal("").or(fields.hostName),
+  labels: fields.labelFilter,
 });
 
 const start = z.discriminatedUnion("kind", [
@@ -74,6 +80,7 @@ const SCHEMAS = {
     }).optional(),
     execution,
     queue: z.boolean().optional(),
+    on: on.optional(),
   }),
   signalJob: z.strictObject({ jobId: fields.jobId, signal: z.string() }),
   updateJob: z.strictObject({ jobId: fields.jobId, timeoutMs: fields.position }),
@@ -141,6 +148,7 @@ const SCHEMAS = {
     follow: z.boolean(),
     position: z.literal("").or(fields.auditPosition),
   }),
+  listHosts: z.strictObject({ on: on.optional() }),
 } as const satisfies Record<JobMethod, z.ZodType>;
 
 // A field that only the type or only the schema has does not compile.

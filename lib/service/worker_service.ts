@@ -21,6 +21,8 @@ import type {
   GetLogsResponse,
   JobRequest,
   JobService,
+  ListHostsRequest,
+  ListHostsResponse,
   ListJobsRequest,
   ListJobsResponse,
   PruneJobsRequest,
@@ -98,6 +100,7 @@ export class WorkerService implements JobService {
   async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
     const { command, labels, requestId, logLimit = {}, execution = {}, queue = false } = request;
     return await this.#call("startJob", request, context, async (call) => {
+      checkHere(request);
       // Nothing runs that the audit trail cannot account for.
       await this.#audit.assertWritable();
       const { signal, caller: { identity } } = context;
@@ -256,6 +259,10 @@ export class WorkerService implements JobService {
     yield* this.#audit.read(request, context.signal);
   }
 
+  async listHosts(request: ListHostsRequest, context: CallContext): Promise<ListHostsResponse> {
+    return await this.#call("listHosts", request, context, () => Promise.resolve({ hosts: [] }));
+  }
+
   /** How a log is read for a caller: as long as they are there, and in turn with other users. */
   #reading(
     { caller: { identity }, signal }: CallContext,
@@ -328,7 +335,10 @@ export class WorkerService implements JobService {
 
   /** Narrows a filter to what the caller may see; `null` if that is no job at all. */
   #visible(call: Call, filter: JobFilter): JobFilter | null {
-    if (this.#authorize(call) === "all") return filter;
+    const scope = this.#authorize(call);
+    // No job that is here is that of another host.
+    if (filter.host !== undefined) return null;
+    if (scope === "all") return filter;
     const owner = call.context.caller.identity.user;
     return filter.owner === undefined || filter.owner === owner ? { ...filter, owner } : null;
   }
@@ -351,6 +361,16 @@ export class WorkerService implements JobService {
         );
     }
   }
+}
+
+/** @throws `failed_precondition` for a job that is to run on a certain host, although there is only this one */
+function checkHere({ on }: StartJobRequest): void {
+  if (on === undefined || (on.host === "" && Object.keys(on.labels).length === 0)) return;
+  throw new JobWorkerError(
+    "failed_precondition",
+    "Cannot choose where the job runs: this daemon is no hub of a fleet; leave out `on`",
+    { field: "on" },
+  );
 }
 
 function entryOf(call: Call, result: AuditEntry["result"]): AuditEntry {

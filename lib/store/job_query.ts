@@ -42,9 +42,19 @@ export class JobQuery {
   readonly #ids: Condition;
   readonly #start: Condition;
   readonly #limit: number;
+  readonly #columns: string;
 
-  /** @param skew only needed for a filter by start */
-  constructor(filter: JobFilter, page: JobPage, skew: Skew | null = null) {
+  /**
+   * @param skew only needed for a filter by start
+   * @param columns what is wanted of each job
+   */
+  constructor(
+    filter: JobFilter,
+    page: JobPage,
+    skew: Skew | null = null,
+    columns: readonly string[] = ["record"],
+  ) {
+    this.#columns = columns.join(", ");
     this.#terms = termsOf(filter);
     this.#ids = rangeOf("job_id", idBounds(filter, page, skew));
     this.#start = rangeOf("started_at", [filter.startedAfter, filter.startedBefore]);
@@ -77,7 +87,7 @@ export class JobQuery {
       ...others.map(({ check }) => check),
     ];
     return {
-      sql: `SELECT record FROM ${from}${where(conditions)} ORDER BY job_id DESC LIMIT ?`,
+      sql: `SELECT ${this.#columns} FROM ${from}${where(conditions)} ORDER BY job_id DESC LIMIT ?`,
       values: [
         ...lead?.values ?? [],
         ...this.#ids.values,
@@ -89,7 +99,7 @@ export class JobQuery {
   }
 }
 
-function termsOf({ statuses, owner, labels = {} }: JobFilter): Term[] {
+function termsOf({ statuses, owner, host, labels = {} }: JobFilter): Term[] {
   const terms: Term[] = Object.entries(labels).map((values) => ({
     index: "labels",
     condition: "labels.name = ? AND labels.value = ?",
@@ -103,6 +113,15 @@ function termsOf({ statuses, owner, labels = {} }: JobFilter): Term[] {
       condition: "owner = ?",
       check: "owner = ?",
       values: [owner],
+    });
+  }
+  // Only a registry has hosts.
+  if (host !== undefined) {
+    terms.push({
+      index: "jobs INDEXED BY jobs_by_host",
+      condition: "host = ?",
+      check: "host = ?",
+      values: [host],
     });
   }
   if (statuses !== undefined) {

@@ -1,4 +1,5 @@
 import type { DatabaseSync } from "node:sqlite";
+import { CHANGES_SCHEMA } from "./change_log.ts";
 
 /** The time in the id of a job, as a JSON5 number. */
 const ID_TIME = "'0x' || substr(job_id, 1, 8) || substr(job_id, 10, 4)";
@@ -15,7 +16,7 @@ export const SKEW =
  * The schema, as the steps that led to it. A step that has been released never changes; the `user_version` of
  * a database is the number of steps that it has taken.
  */
-const MIGRATIONS: readonly string[] = [
+export const JOB_SCHEMA: readonly string[] = [
   `
   -- record holds the whole job as JSON; the other columns are what is searched for.
   CREATE TABLE jobs (
@@ -57,10 +58,8 @@ const MIGRATIONS: readonly string[] = [
   DROP INDEX jobs_by_owner;
   CREATE INDEX jobs_by_owner ON jobs (owner, job_id, finished_at, log_bytes);
   `,
+  CHANGES_SCHEMA,
 ];
-
-/** The newest schema that this program knows. */
-export const SCHEMA_VERSION = MIGRATIONS.length;
 
 /** The version of the schema of a database; 0 if it is empty. */
 export function schemaVersion(database: DatabaseSync): number {
@@ -68,13 +67,13 @@ export function schemaVersion(database: DatabaseSync): number {
 }
 
 /** Takes the steps that a database lacks, all of them or none. */
-export function migrate(database: DatabaseSync): void {
+export function migrate(database: DatabaseSync, schema: readonly string[] = JOB_SCHEMA): void {
   const from = schemaVersion(database);
-  if (from === SCHEMA_VERSION) return;
+  if (from === schema.length) return;
   database.exec("BEGIN IMMEDIATE");
   try {
-    for (const step of MIGRATIONS.slice(from)) database.exec(step);
-    database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
+    for (const step of schema.slice(from)) database.exec(step);
+    database.exec(`PRAGMA user_version = ${schema.length}`);
     database.exec("COMMIT");
   } catch (error) {
     // Some errors, such as a full disk, have already rolled it back.

@@ -3,7 +3,7 @@ import { DatabaseSync } from "node:sqlite";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { fileInfo } from "../files/file_info.ts";
 import { flushDirectory } from "../files/flush.ts";
-import { migrate, SCHEMA_VERSION, schemaVersion } from "./migrations.ts";
+import { JOB_SCHEMA, migrate, schemaVersion } from "./migrations.ts";
 
 /** See https://sqlite.org/fileformat.html. In bytes. */
 const MIN_PAGE_BYTES = 512;
@@ -19,10 +19,14 @@ const SETTINGS = [
 /**
  * Opens a database for this process alone, or creates it with mode 0600 if there is none.
  *
+ * @param schema the steps that lead to it
  * @throws the error that prevents it; the file is then unchanged
  */
-export async function openDatabase(path: string): Promise<DatabaseSync> {
-  if (await sizeOf(path) === null) await createDatabase(path);
+export async function openDatabase(
+  path: string,
+  schema: readonly string[] = JOB_SCHEMA,
+): Promise<DatabaseSync> {
+  if (await sizeOf(path) === null) await createDatabase(path, schema);
   const size = await sizeOf(path) ?? 0;
   checkSize(size);
   // A missing part reads as zeros, unless it is still in the write-ahead log.
@@ -33,9 +37,9 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
     database.exec("PRAGMA locking_mode = EXCLUSIVE");
     database.exec("BEGIN IMMEDIATE; COMMIT");
     // Nothing is written before this point.
-    check(database, isWhole ? size : Infinity);
+    check(database, isWhole ? size : Infinity, schema.length);
     setUp(database);
-    migrate(database);
+    migrate(database, schema);
     return database;
   } catch (error) {
     database.close();
@@ -75,11 +79,11 @@ async function sizeOf(path: string): Promise<number | null> {
 }
 
 /** Creates an empty database, completely or not at all: so an empty file is a damaged one. */
-async function createDatabase(path: string): Promise<void> {
+async function createDatabase(path: string, schema: readonly string[]): Promise<void> {
   const draft = await Deno.makeTempFile({ dir: dirname(path), prefix: ".jobs-" });
   try {
     using database = new DatabaseSync(draft);
-    migrate(database);
+    migrate(database, schema);
     // Unlike a rename, a link does not replace what another daemon may have created meanwhile.
     await Deno.link(draft, path);
     await flushDirectory(dirname(path));
@@ -145,7 +149,7 @@ function checkHead(head: Uint8Array<ArrayBuffer>): void {
   if (new TextDecoder().decode(head.subarray(0, MAGIC.length)) !== MAGIC) {
     throw new Error("file is not a database");
   }
-  checkSchema(new DataView(head.buffer).getUint32(USER_VERSION));
+  checkSchema(new DataView(head.buffer).getUint32(USER_VERSION), JOB_SCHEMA.length);
 }
 
 async function checkCopy(path: string): Promise<void> {
@@ -154,7 +158,7 @@ async function checkCopy(path: string): Promise<void> {
   for (const at of FORMAT_VERSIONS) bytes[at] = 1;
   using copy = new DatabaseSync(":memory:");
   copy.deserialize(bytes);
-  check(copy, bytes.byteLength);
+  check(copy, bytes.byteLength, JOB_SCHEMA.length);
 }
 
 /** SQLite would take a shorter file for a new one. */
@@ -162,23 +166,24 @@ function checkSize(size: number): void {
   if (size < MIN_PAGE_BYTES) throw new Error(`malformed: only ${size} bytes`);
 }
 
-function check(database: DatabaseSync, size: number): void {
+function check(database: DatabaseSync, size: number, newest: number): void {
   const { bytes } = database
     .prepare("SELECT page_size * page_count AS bytes FROM pragma_page_size, pragma_page_count")
     .get() ?? {};
   if (size < Number(bytes)) throw new Error(`malformed: ${size} bytes instead of ${bytes}`);
-  checkSchema(schemaVersion(database));
+  checkSchema(schemaVersion(database), newest);
   const [first] = database.prepare("PRAGMA quick_check(1)").all();
   if (first?.quick_check !== "ok") {
     throw new Error(`malformed: ${String(first?.quick_check).replaceAll("\n", " ")}`);
   }
 }
 
-function checkSchema(version: number): void {
+/** @param newest the newest schema that this program knows */
+function checkSchema(version: number, newest: number): void {
   if (version === 0) throw new Error("not a database of Job Worker");
-  if (version > SCHEMA_VERSION) {
+  if (version > newest) {
     throw new Error(
-      `its schema ${version} is newer than ${SCHEMA_VERSION}, the newest that this version knows; ` +
+      `its schema ${version} is newer than ${newest}, the newest that this version knows; ` +
         "install the version that made it",
     );
   }

@@ -24,6 +24,7 @@ import {
   type Skew,
   SKEW_SQL,
 } from "./job_query.ts";
+import { ChangeLog } from "./change_log.ts";
 import { openDatabase, openError } from "./open_database.ts";
 
 type Change = { readonly put: Job; readonly processIdentity: string | undefined } | {
@@ -47,26 +48,34 @@ export class SqliteStore implements JobStore {
   readonly #file: string;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
+  /** What has changed since when; `null` if nobody wants to know. */
+  readonly changes: ChangeLog | null;
   #waiting: Waiting[] = [];
 
-  private constructor(path: string, database: DatabaseSync) {
+  private constructor(path: string, database: DatabaseSync, notesChanges: boolean) {
     this.#path = path;
     this.#file = identityOf(path);
     this.#database = database;
     this.#statements = prepare(database);
+    if (!notesChanges) ChangeLog.close(database);
+    this.changes = notesChanges ? ChangeLog.open(database) : null;
   }
 
   /**
    * Opens a database, or creates one with mode 0600 if there is none.
    *
    * @param path the file
+   * @param options.notesChanges whether to keep a {@linkcode ChangeLog}
    * @throws `failed_precondition`, naming the file and the remedy, if it is damaged, is no database, has a
    *   newer version or cannot be written; `unavailable` if another process has it open or the disk is full.
    *   The file is left as it is.
    */
-  static async open(path: string): Promise<SqliteStore> {
+  static async open(
+    path: string,
+    { notesChanges = false }: { readonly notesChanges?: boolean } = {},
+  ): Promise<SqliteStore> {
     try {
-      return new SqliteStore(path, await openDatabase(path));
+      return new SqliteStore(path, await openDatabase(path), notesChanges);
     } catch (error) {
       throw openError(path, error);
     }
@@ -125,6 +134,14 @@ export class SqliteStore implements JobStore {
         found.push(decodeJob(record));
       }
       return found;
+    });
+  }
+
+  /** How many jobs run, and wait. */
+  counts(): Promise<{ readonly running: number; readonly queued: number }> {
+    return this.#read(() => {
+      const { running, queued } = this.#statements.counts.get() ?? {};
+      return { running: Number(running), queued: Number(queued) };
     });
   }
 
@@ -193,7 +210,10 @@ export class SqliteStore implements JobStore {
     try {
       this.#checkFile();
       this.#database.exec("BEGIN IMMEDIATE");
-      for (const { change } of waiting) this.#apply(change);
+      for (const { change } of waiting) {
+        this.#apply(change);
+        this.changes?.note("delete" in change ? change.delete : change.put.jobId);
+      }
       this.#database.exec("COMMIT");
     } catch (error) {
       if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
@@ -204,6 +224,7 @@ export class SqliteStore implements JobStore {
       return;
     }
     for (const { resolve } of waiting) resolve();
+    this.changes?.committed();
   }
 
   /** SQLite keeps writing to a file that was removed, and its records would be gone with this process. */
@@ -276,6 +297,7 @@ interface Statements {
   readonly get: StatementSync;
   readonly findByRequest: StatementSync;
   readonly skew: StatementSync;
+  readonly counts: StatementSync;
 }
 
 function prepare(database: DatabaseSync): Statements {
@@ -304,6 +326,10 @@ function prepare(database: DatabaseSync): Statements {
     get: database.prepare("SELECT record FROM jobs WHERE job_id = ?"),
     findByRequest: database.prepare("SELECT record FROM jobs WHERE owner = ? AND request_id = ?"),
     skew: database.prepare(SKEW_SQL),
+    counts: database.prepare(
+      `SELECT (SELECT count(*) FROM jobs WHERE status = 'running') AS running,
+         (SELECT count(*) FROM jobs WHERE status = 'queued') AS queued`,
+    ),
   };
 }
 

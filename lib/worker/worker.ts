@@ -17,7 +17,7 @@ import {
 import { LogLibrary, LOGS } from "../log/log_library.ts";
 import { type ActiveJob, ActiveJobs, snapshotOf } from "./active_jobs.ts";
 import { JobStarter } from "./job_starter.ts";
-import { JobWatch } from "./job_watch.ts";
+import { JobWatch } from "../job/job_watch.ts";
 import { MemoryStore } from "./memory_store.ts";
 import { prune, type PruneOptions } from "./prune.ts";
 import type { QueuedJobs } from "./queued_jobs.ts";

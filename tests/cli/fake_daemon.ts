@@ -88,6 +88,7 @@ export function clientOf(calls: Partial<JobClient>): JobClient {
     updateJob: refuse("updateJob"),
     writeInput: refuse("writeInput"),
     pruneJobs: refuse("pruneJobs"),
+    listHosts: refuse("listHosts"),
     checkHealth: refuse("checkHealth"),
     streamLogs: () => {
       throw new Error("Unexpected call of streamLogs");

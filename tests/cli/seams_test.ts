@@ -77,17 +77,34 @@ const LINES: Readonly<Record<string, readonly Call[]>> = {
     follow: false,
     start: { kind: "since", time: 5_000 },
   }]],
-  "list done --owner bob --label a=1 --since @5 --until @6 --limit 7": [["listJobs", {
+  "list done --owner bob --label a=1 --since @5 --until @6 --host web-1 --limit 7": [["listJobs", {
     filter: {
       statuses: ["done"],
       owner: "bob",
       labels: { a: "1" },
       startedAfter: 5_000,
       startedBefore: 6_000,
+      host: "web-1",
     },
     pageSize: 7,
     pageToken: "",
   }]],
+  "hosts --on web-1": [["listHosts", { on: { host: "web-1", labels: {} } }]],
+  "start --on role=web,zone=eu -- true": [["startJob", {
+    command: { name: "true", args: [], env: {}, workingDirectory: "" },
+    labels: {},
+    requestId: "",
+    on: { host: "", labels: { role: "web", zone: "eu" } },
+  }]],
+  "run --on web-1 -- true": [
+    ["startJob", {
+      command: { name: "true", args: [], env: {}, workingDirectory: "" },
+      labels: {},
+      requestId: "",
+      on: { host: "web-1", labels: {} },
+    }],
+    ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
+  ],
   [`wait ${JOB_ID}`]: [["waitJob", { jobId: JOB_ID }]],
   "prune --older-than 30d --keep 5 --keep-bytes 1GiB --owner bob --dry-run": [["pruneJobs", {
     maxAgeMs: 30 * day,
@@ -142,6 +159,7 @@ function recorder(waitsFor?: Method) {
     writeInput: { accepted: 0 },
     pruneJobs: { jobs: [], count: 0, bytes: 0 },
     streamAudit: null,
+    listHosts: { hosts: [] },
     checkHealth: "serving",
   };
   const answer = async (method: Method, request: unknown, options: CallOptions = {}) => {

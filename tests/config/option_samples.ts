@@ -67,6 +67,13 @@ export const OPTION_SAMPLES: {
   cgroups: { default: true, text: "false", value: false },
   gateways: { default: 1, text: "4", value: 4 },
   gatewayUser: { default: "", text: "front", value: "front" },
+  fleet: { default: "", text: "/x/host.json", value: "/x/host.json" },
+  hub: { default: false, text: "true", value: true },
+  fleetRoles: {
+    default: ["admin", "operator", "viewer"],
+    text: "viewer, operator",
+    value: ["viewer", "operator"],
+  },
   debug: { default: false, text: "true", value: true },
 };
 

@@ -2,7 +2,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { executorSockets } from "../../lib/daemon/data_directory.ts";
 import { PROTOCOL } from "../../lib/executor/protocol.ts";
 import { assert } from "../assert.ts";
-import { encodeFrame } from "../net/encode_frame.ts";
+import { encodeFrame } from "../../lib/net/frames.ts";
 import { soon } from "../soon.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 import { executorsIn, openKeeper } from "./executor_fixture.ts";

@@ -3,28 +3,9 @@ import { hostname } from "node:os";
 import unit from "../../deploy/worker-daemon.service" with { type: "text" };
 import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
 import { loadPasswordFile } from "../../lib/auth/password_file.ts";
-import { main } from "../../lib/daemon/main.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-
-/** Runs the daemon's program in this process. */
-async function daemon(
-  args: readonly string[],
-  variables: Readonly<Record<string, string>> = {},
-): Promise<{ code: number; stdout: string; stderr: string }> {
-  let [stdout, stderr] = ["", ""];
-  const code = await main({
-    args,
-    environment: (name) => variables[name],
-    signal: AbortSignal.abort(new Error("The test does not start daemons")),
-    onReload: () => {},
-    pipes: { input: new ReadableStream(), output: new WritableStream() },
-    askNewPassword: () => Promise.reject(new Error("Nobody is there to be asked")),
-    print: (text) => stdout += text,
-    printError: (text) => stderr += text,
-  });
-  return { code, stdout, stderr };
-}
+import { runDaemonProgram as daemon } from "./programs.ts";
 
 async function modeOf(path: string): Promise<number> {
   return ((await Deno.stat(path)).mode ?? 0) & 0o777;

@@ -45,6 +45,11 @@ export class TestProcess implements AsyncDisposable {
     return this.#stdout.text;
   }
 
+  /** Standard error so far. */
+  get stderr(): string {
+    return this.#stderr.text;
+  }
+
   /** Waits for a pattern on standard output; throws if the process ends without it. */
   async seen(pattern: RegExp): Promise<RegExpExecArray> {
     return await this.#stdout.seen(pattern, () => this.#stderr.text);

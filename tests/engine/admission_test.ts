@@ -9,7 +9,7 @@ import { delay } from "../../lib/async/delay.ts";
 import { encodeCall } from "../../lib/engine/messages.ts";
 import type { CallContext, Job } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
-import { encodeFrame } from "../net/encode_frame.ts";
+import { encodeFrame } from "../../lib/net/frames.ts";
 import { JOB } from "../grpc/fixture.ts";
 import { soon } from "../soon.ts";
 import { rejection, until } from "../worker/fixture.ts";

@@ -1,12 +1,12 @@
 import { CallLimit, type CountedCall } from "../../lib/engine/call_limit.ts";
-import type { JobMethod } from "../../lib/service/methods.ts";
+import { isOpenEnded, type JobMethod } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
 
 /** Makes a call, as the engine does. */
 function call(callLimit: CallLimit, user: string, method: JobMethod = "getJob"): CountedCall {
   const counted = callLimit.enter();
   try {
-    counted.assign(user, method);
+    counted.assign(user, isOpenEnded(method));
     return counted;
   } catch (error) {
     counted[Symbol.dispose]();

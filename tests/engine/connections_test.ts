@@ -10,7 +10,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { writeFully } from "../../lib/files/flush.ts";
 import { concat } from "../../lib/net/frames.ts";
 import { assert } from "../assert.ts";
-import { encodeFrame } from "../net/encode_frame.ts";
+import { encodeFrame } from "../../lib/net/frames.ts";
 import { batchOf, JOB } from "../grpc/fixture.ts";
 import { soon } from "../soon.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";

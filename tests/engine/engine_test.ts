@@ -2,7 +2,7 @@ import { abortable } from "../../lib/async/abortable.ts";
 import { delay } from "../../lib/async/delay.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
-import type { LogBatch } from "../../lib/service/job_service.ts";
+import type { Caller, LogBatch } from "../../lib/service/job_service.ts";
 import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
 import { batchOf, FAILED_JOB, JOB } from "../grpc/fixture.ts";
@@ -42,6 +42,18 @@ Deno.test("Every call reaches the service as it was made, and its answer the cal
     seen,
     JOB_METHODS.map((method) => ({ method, request: WHOLE_REQUESTS[method], caller: CALLER })),
   );
+});
+
+Deno.test("A gateway cannot say that a hub has brought a call", async () => {
+  const callers: Caller[] = [];
+  await using engine = await TestEngine.start({
+    getJob(_request, { caller }) {
+      callers.push(caller);
+      return Promise.resolve(JOB);
+    },
+  });
+  await engine.client.getJob({ jobId }, { ...context(), caller: { ...CALLER, via: "hub-1" } });
+  assert.deepEqual(callers, [CALLER]);
 });
 
 Deno.test("An error reaches the caller with its code, reason and field; a fault of ours as internal", async () => {

@@ -12,7 +12,7 @@ import { FrameConnection } from "../../lib/net/frame_connection.ts";
 import { concat } from "../../lib/net/frames.ts";
 import type { CallContext, Caller, JobService } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
-import { encodeFrame } from "../net/encode_frame.ts";
+import { encodeFrame } from "../../lib/net/frames.ts";
 import { fakeService } from "../service/samples.ts";
 
 export const CALLER: Caller = {

@@ -11,7 +11,7 @@ import {
 } from "../../lib/engine/messages.ts";
 import type { GetLogsResponse, LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
-import { encodeFrame } from "../net/encode_frame.ts";
+import { encodeFrame } from "../../lib/net/frames.ts";
 import { FAILED_JOB } from "../grpc/fixture.ts";
 import { asSaid } from "../service/samples.ts";
 import { CALLER } from "./fixture.ts";

@@ -4,7 +4,7 @@ import { FrameConnection } from "../../lib/net/frame_connection.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { arriving } from "../net/arriving.ts";
-import { encodeFrame } from "../net/encode_frame.ts";
+import { encodeFrame } from "../../lib/net/frames.ts";
 import { soon } from "../soon.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 

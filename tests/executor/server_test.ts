@@ -2,7 +2,7 @@ import { abortable } from "../../lib/async/abortable.ts";
 import { delay } from "../../lib/async/delay.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
-import { encodeFrame } from "../net/encode_frame.ts";
+import { encodeFrame } from "../../lib/net/frames.ts";
 import { processesOf } from "../end_to_end/process.ts";
 import { soon } from "../soon.ts";
 import { rejection, until } from "../worker/fixture.ts";

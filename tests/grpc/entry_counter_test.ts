@@ -25,6 +25,9 @@ const FILLED: Readonly<Record<ManyField, readonly (readonly [method: string, Fil
   "command.args": [["StartJob", (count) => ({ command: { args: list(count) } })]],
   "command.env": [["StartJob", (count) => ({ command: { env: map(count) } })]],
   labels: [["StartJob", (count) => ({ labels: map(count) })]],
+  "on.labels": ["StartJob", "ListHosts"].map((
+    name,
+  ) => [name, (count) => ({ on: { labels: map(count) } })]),
   "filter.labels": ["ListJobs", "WatchJobs"].map((
     name,
   ) => [name, (count) => ({ filter: { labels: map(count) } })]),

@@ -16,6 +16,7 @@ const START = {
   logLimit: null,
   execution: null,
   queue: false,
+  on: null,
 };
 
 /** A message of a start with so many bytes. */

@@ -4,7 +4,7 @@ import { concat } from "../../lib/net/frames.ts";
 import { SpareBuffers } from "../../lib/net/spare_buffers.ts";
 import { assert } from "../assert.ts";
 import { arriving } from "./arriving.ts";
-import { encodeFrame } from "./encode_frame.ts";
+import { encodeFrame } from "../../lib/net/frames.ts";
 
 /** A connection that keeps what is written to it, and takes so many bytes at a time. */
 function keeping(most: number) {

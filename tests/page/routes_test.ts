@@ -24,6 +24,20 @@ Deno.test("The pages let nothing be run, framed, or loaded from elsewhere, and e
   }
 });
 
+Deno.test("The pages show the host of a job where there are hosts", async () => {
+  const away = { ...JOB, host: "web-1", asOf: Date.now() };
+  for (const [job, isShown] of [[JOB, false], [away, true]] as const) {
+    const app = new TestApp({
+      listJobs: () => Promise.resolve({ jobs: [job], nextPageToken: "" }),
+      getJob: () => Promise.resolve(job),
+    });
+    const list = await (await app.request("/")).text();
+    assert.deepEqual([/>Host</.test(list), />web-1</.test(list)], [isShown, isShown]);
+    const page = await (await app.request(`/jobs/${JOB_ID}`)).text();
+    assert.deepEqual([/web-1/.test(page), /Host last heard/.test(page)], [isShown, isShown]);
+  }
+});
+
 Deno.test("The list asks for the status and the page that the address names, and searches", async () => {
   const asked: ListJobsRequest[] = [];
   const app = new TestApp({
@@ -60,12 +74,14 @@ Deno.test("The page of a job has every fact of it, each in its place", async () 
     text.matchAll(/<dt>(.*?)<\/dt>\s*<dd>(.*?)<\/dd>/gs),
     ([, name, value = ""]) => [name, value.replace(/<[^>]*>/g, "").trim()],
   );
-  assert.match(facts[2]?.[1] ?? "", / ago$/);
+  assert.match(facts[3]?.[1] ?? "", / ago$/);
   assert.deepEqual(facts, [
     ["Id", JOB_ID],
     ["Owner", "alice"],
-    ["Queued", facts[2]?.[1]],
-    ["Started", facts[3]?.[1]],
+    ["Host", "web-1"],
+    ["Host last heard", facts[3]?.[1]],
+    ["Queued", facts[4]?.[1]],
+    ["Started", facts[5]?.[1]],
     ["Duration", "1.8s"],
     ["Process", "4711"],
     ["Output", "1TiB stdout, 1TiB stderr"],

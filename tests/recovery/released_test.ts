@@ -5,7 +5,7 @@
  * @module
  */
 
-import { SCHEMA_VERSION } from "../../lib/store/migrations.ts";
+import { JOB_SCHEMA } from "../../lib/store/migrations.ts";
 import { assert } from "../assert.ts";
 import { ROOT } from "../programs.ts";
 import { BOTH, FROM_START, temporaryDirectory, textOf } from "../worker/fixture.ts";
@@ -30,7 +30,7 @@ const ENDS = [
   ["done", "exited", { code: 0 }],
 ];
 
-for (let schema = 1; schema <= SCHEMA_VERSION; schema++) {
+for (let schema = 1; schema <= JOB_SCHEMA.length; schema++) {
   Deno.test(`A data directory of schema ${schema} is taken over whole`, async () => {
     await using directory = await temporaryDirectory();
     const from = `${RELEASED}/schema_${schema}/.`;

@@ -144,6 +144,8 @@ Deno.test("A job is told in full, with all that its end has to say", async () =>
     labels: { team: "blue", nightly: "" },
     outputTruncated: true,
     detail: "its log is full",
+    host: "web-1",
+    asOf: "2023-11-14T22:13:20.012Z",
   };
   const api = new TestApp({ getJob: () => Promise.resolve(WHOLE_JOB) });
   assert.deepEqual(await (await api.request(`/v1/jobs/${JOB_ID}`)).json(), json);

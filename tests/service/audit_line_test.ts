@@ -1,3 +1,4 @@
+import { readAuditRecord } from "../../lib/job/audit_record.ts";
 import type { AuditEntry } from "../../lib/service/audit.ts";
 import { auditLine, refusalLine } from "../../lib/service/audit_line.ts";
 import { maskFor } from "../../lib/text/mask_secrets.ts";
@@ -24,6 +25,14 @@ function entryOf(
     result: decision === "denied" ? "permission_denied" : "failed_precondition",
   };
 }
+
+Deno.test("auditLine() says which hub has brought a call, if one has", () => {
+  const entry = entryOf("true", []);
+  const brought = { ...entry, caller: { ...entry.caller, via: "hub-1" } };
+  assert.equal(readAuditRecord(auditLine(brought))?.via, "hub-1");
+  assert.equal(readAuditRecord(auditLine(entry))?.via, "");
+  assert.doesNotMatch(auditLine(entry), /via/);
+});
 
 Deno.test("auditLine() shows an ordinary command whole", () => {
   assert.deepEqual(shown("true"), { argv: ["true"] });

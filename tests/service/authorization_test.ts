@@ -53,6 +53,7 @@ const CALLS: Readonly<
     const request = { ...ALL_LINES, jobIdPrefix };
     return Array.fromAsync(service.streamAudit(request, context));
   },
+  listHosts: (service, _, context) => service.listHosts({}, context),
 };
 
 /** What kind of thing each method does, as far as rights go. */
@@ -69,6 +70,7 @@ const KINDS: Readonly<Record<JobMethod, keyof Outcomes>> = {
   watchJobs: "list",
   pruneJobs: "prune",
   streamAudit: "audit",
+  listHosts: "hosts",
   // It ends the job that the others change.
   stopJob: "change",
 };
@@ -91,7 +93,7 @@ async function outcomeOf(
 }
 
 type Outcomes = Readonly<
-  Record<"start" | "change" | "see" | "list" | "prune" | "audit", string>
+  Record<"start" | "change" | "see" | "list" | "prune" | "audit" | "hosts", string>
 >;
 
 const DENIED = "permission_denied";
@@ -102,6 +104,7 @@ const ALL: Outcomes = {
   list: "seen",
   prune: "seen",
   audit: "ok",
+  hosts: "ok",
 };
 /** All of what is one's own. The trail is nobody's own. */
 const OWN: Outcomes = { ...ALL, audit: DENIED };
@@ -112,8 +115,9 @@ const NONE: Outcomes = {
   list: DENIED,
   prune: DENIED,
   audit: DENIED,
+  hosts: DENIED,
 };
-const SEE_ONLY: Outcomes = { ...NONE, see: "ok", list: "seen" };
+const SEE_ONLY: Outcomes = { ...NONE, see: "ok", list: "seen", hosts: "ok" };
 
 /** For each set of roles: on the caller's own job, and on one of somebody else's. */
 const EXPECTED: readonly (readonly [readonly Role[], own: Outcomes, foreign: Outcomes])[] = [
@@ -125,6 +129,7 @@ const EXPECTED: readonly (readonly [readonly Role[], own: Outcomes, foreign: Out
     list: "unseen",
     prune: "unseen",
     audit: DENIED,
+    hosts: "ok",
   }],
   [["viewer"], SEE_ONLY, SEE_ONLY],
   // It may see the job of somebody else, so there is nothing to hide.

@@ -49,6 +49,8 @@ export const WHOLE_JOB = {
   logLimit: { bytes: 2 ** 33 + 6, policy: "end_job" },
   logBytes: 2 ** 33 + 7,
   outputTruncated: true,
+  host: "web-1",
+  asOf: 1_700_000_000_012,
   liveStatus: "running",
   end: {
     status: "cancelled",
@@ -69,6 +71,7 @@ const FILTER = {
   jobIdPrefix: "0189",
   startedAfter: 1_700_000_000_001,
   startedBefore: 1_700_000_000_002,
+  host: "web-2",
 } as const;
 
 /** A line of the audit trail of which every field says something. */
@@ -78,6 +81,7 @@ export const WHOLE_RECORD = {
   roles: ["operator", "viewer"],
   fingerprint: "0a".repeat(32),
   peer: "192.0.2.1:4711",
+  via: "hub-1",
   method: "startJob",
   jobId: JOB_ID,
   argv: ["sh", "-c", ""],
@@ -93,7 +97,17 @@ export const WHOLE_RECORD = {
 
 /** Another, which says little. */
 const SHORT_RECORD: AuditRecord = {
-  ...{ time: 0, user: "", roles: [], fingerprint: "", peer: "", method: "", jobId: "", argv: [] },
+  ...{
+    time: 0,
+    user: "",
+    roles: [],
+    fingerprint: "",
+    peer: "",
+    via: "",
+    method: "",
+    jobId: "",
+    argv: [],
+  },
   ...{ runAs: "", decision: "", result: "", why: "", unreported: 0, lost: 1 },
 };
 
@@ -105,6 +119,7 @@ export const WHOLE_REQUESTS = {
     logLimit: WHOLE_JOB.logLimit,
     execution: WHOLE_JOB.execution,
     queue: true,
+    on: { host: "web-3", labels: { zone: "eu", spare: "" } },
   },
   stopJob: { jobId: JOB_ID, stopSignal: "SIGINT", gracePeriodMs: 1_503 },
   getJob: { jobId: JOB_ID },
@@ -144,6 +159,7 @@ export const WHOLE_REQUESTS = {
     follow: true,
     position: "0123456789abcdef:31",
   },
+  listHosts: { on: { host: "web-6", labels: { zone: "af", spare: "" } } },
 } as const satisfies { [Method in JobMethod]: Whole<Parameters<JobService[Method]>[0]> };
 
 /** What each method answers; an array stands for a stream. */
@@ -193,6 +209,23 @@ export const WHOLE_ANSWERS = {
     position: "0123456789abcdef:33",
     gap: { from: 1_700_000_000_010, to: 1_700_000_000_011 },
   }],
+  listHosts: {
+    hosts: [{
+      name: "web-4",
+      state: "offline",
+      labels: { zone: "us", spare: "" },
+      slots: 41,
+      running: 42,
+      queued: 43,
+      load: 0.44,
+      version: "1.2.3",
+      heardAt: 1_700_000_000_013,
+      detail: "nobody answers",
+    }, {
+      ...{ name: "web-5", state: "online", labels: {}, slots: 1, running: 0, queued: 0, load: 0 },
+      ...{ version: "", heardAt: null, detail: "" },
+    }],
+  },
 } as const satisfies {
   [Method in JobMethod]: Awaitable<ReturnType<JobService[Method]>>;
 };

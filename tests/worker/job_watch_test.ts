@@ -1,5 +1,5 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import { JobWatch } from "../../lib/worker/job_watch.ts";
+import { JobWatch } from "../../lib/job/job_watch.ts";
 import type { Job, JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { rejection } from "./fixture.ts";

@@ -34,7 +34,7 @@ export async function list(context: Context, verb: ListVerb): Promise<number> {
   return 0;
 }
 
-function filterOf({ status, owner, labels, since, until }: ListVerb): JobFilter {
+function filterOf({ status, owner, labels, since, until, host }: ListVerb): JobFilter {
   const now = Date.now();
   return {
     ...(status !== "all" && { statuses: [status] }),
@@ -42,6 +42,7 @@ function filterOf({ status, owner, labels, since, until }: ListVerb): JobFilter 
     labels,
     ...(since && { startedAfter: timeOf(since, now) }),
     ...(until && { startedBefore: timeOf(until, now) }),
+    ...(host !== undefined && { host }),
   };
 }
 
@@ -49,6 +50,8 @@ function filterOf({ status, owner, labels, since, until }: ListVerb): JobFilter 
 const SHORT_ID = 18;
 const HEADING = ["JOB", "STATUS", "EXIT", "STARTED", "TOOK", "OWNER", "COMMAND"];
 const STATUS_COLUMN = HEADING.indexOf("STATUS");
+/** Where the host comes in between, if there are hosts. */
+const HOST_COLUMN = HEADING.indexOf("OWNER");
 
 async function tableLines(
   jobs: readonly Job[],
@@ -56,6 +59,7 @@ async function tableLines(
 ): Promise<string[]> {
   const now = Date.now();
   const paint = paintFor(io.stdout, settings);
+  const hasHosts = jobs.some(({ host }) => host !== undefined);
   const rows = jobs.map((job) => [
     printable(job.jobId.slice(0, SHORT_ID)),
     statusText(job),
@@ -65,13 +69,26 @@ async function tableLines(
     printable(job.owner),
     commandText(job),
   ]);
-  return await table([HEADING, ...rows], {
+  const withHost = (row: string[], host: string) =>
+    hasHosts ? row.toSpliced(HOST_COLUMN, 0, host) : row;
+  const lines = [
+    withHost(HEADING, "HOST"),
+    ...rows.map((row, index) => withHost(row, hostText(jobs[index], now))),
+  ];
+  return await table(lines, {
     columns: io.stdout.columns,
     paint: (text, row, column) => {
       const job = jobs[row - 1];
       return job !== undefined && column === STATUS_COLUMN ? paint(text, statusOf(job)) : text;
     },
   });
+}
+
+/** The host of a job, and how long ago that was heard if it cannot be reached. */
+function hostText(job: Job | undefined, now: number): string {
+  if (job?.host === undefined) return "-";
+  const age = job.asOf === undefined ? "" : ` (${formatSpan(now - job.asOf)} ago)`;
+  return printable(job.host) + age;
 }
 
 function tabbedLine(job: Job): string {
@@ -83,5 +100,6 @@ function tabbedLine(job: Job): string {
     job.end === null ? "-" : dateText(job.end.finishedAt),
     printable(job.owner),
     commandText(job),
+    ...job.host === undefined ? [] : [printable(job.host)],
   ].join("\t");
 }

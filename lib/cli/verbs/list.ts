@@ -1,18 +1,19 @@
 import type { ListVerb, Moment } from "../invocation.ts";
 import { parseMoment } from "../moment.ts";
 import { Argument, type Command, type Found, option, subcommand } from "../parser.ts";
-import { parseCount, parseLabel, parseText } from "../values.ts";
+import { parseCount, parseHostName, parseLabel, parseText } from "../values.ts";
 
 interface ListOptions {
   readonly owner?: string;
   readonly label?: Readonly<Record<string, string>>;
   readonly since?: Moment;
   readonly until?: Moment;
+  readonly host?: string;
   readonly limit?: number;
 }
 
 function listVerbOf(status: ListVerb["status"], options: ListOptions): ListVerb {
-  const { owner = "", label: labels = {}, since, until, limit = Infinity } = options;
+  const { owner = "", label: labels = {}, since, until, host, limit = Infinity } = options;
   return {
     kind: "list",
     status,
@@ -20,6 +21,7 @@ function listVerbOf(status: ListVerb["status"], options: ListOptions): ListVerb 
     labels,
     ...(since && { since }),
     ...(until && { until }),
+    ...(host !== undefined && { host }),
     limit,
   };
 }
@@ -54,11 +56,12 @@ export function defineList(program: Command, found: Found): void {
       ),
     )
     .addOption(option("--until <when>", "only jobs started before then", parseMoment))
+    .addOption(option("--host <name>", "only jobs on this host of a fleet", parseHostName))
     .addOption(option("--limit <n>", "show at most n jobs", (text) => parseCount(text, 1)))
     .addHelpText(
       "after",
       "\nWhen not printing to a terminal: one line per job, without a heading, separated by tabs:\n" +
-        "jobId, status, exit, startDate, finishDate, owner, command.",
+        "jobId, status, exit, startDate, finishDate, owner, command; from the hub of a fleet also the host.",
     )
     .action((status: ListVerb["status"], options: ListOptions) =>
       found(listVerbOf(status, options))

@@ -1,5 +1,5 @@
 import type { NewJob } from "../invocation.ts";
-import type { Execution, JobLimits, LogLimit } from "../job_client.ts";
+import type { Execution, HostSelector, JobLimits, LogLimit } from "../job_client.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
 import {
   limitBy,
@@ -9,6 +9,7 @@ import {
   parseNumber,
   parsePair,
   parsePolicy,
+  parseSelector,
   parseSize,
   parseText,
   parseTimeout,
@@ -21,6 +22,7 @@ interface NewJobOptions {
   readonly label?: Readonly<Record<string, string>>;
   readonly requestId?: string;
   readonly queue?: boolean;
+  readonly on?: HostSelector;
   readonly logLimit?: number;
   readonly logPolicy?: LogLimit["policy"];
   /** Milliseconds. */
@@ -40,7 +42,7 @@ interface NewJobOptions {
 /** The job that a line asks for, without what the line does not say. */
 function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
   const [name = "", ...args] = words;
-  const { env = {}, cwd = "", label = {}, requestId = "", queue = false } = options;
+  const { env = {}, cwd = "", label = {}, requestId = "", queue = false, on } = options;
   const logLimit = given<LogLimit>({ bytes: options.logLimit, policy: options.logPolicy });
   const limits = given<JobLimits>({
     memoryBytes: options.memory,
@@ -63,6 +65,7 @@ function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
     ...(logLimit && { logLimit }),
     ...(execution && { execution }),
     ...(queue && { queue }),
+    ...(on && { on }),
   };
 }
 
@@ -96,6 +99,13 @@ export function defineNewJob(program: Command, found: Found): void {
         ),
       )
       .option("--queue", "if too many jobs run, have it wait and start by itself")
+      .addOption(
+        option(
+          "--on <where>",
+          "the host of a fleet to run on: web-1, or one with labels: role=web,zone=eu",
+          parseSelector,
+        ),
+      )
       .addOption(
         option(
           "--log-limit <size>",

@@ -54,6 +54,10 @@ export interface JobWorkerMethods {
     readonly request: StreamAuditRequest;
     readonly response: StreamAuditResponse;
   };
+  readonly ListHosts: {
+    readonly request: ListHostsRequest;
+    readonly response: ListHostsResponse;
+  };
 }
 
 export interface Command {
@@ -114,6 +118,8 @@ export interface Job {
   readonly usage: JobUsage | null;
   readonly queueDate: Timestamp | null;
   readonly queue: QueuePlace | null;
+  readonly host: string;
+  readonly asOf: Timestamp | null;
 }
 
 export interface QueuePlace {
@@ -174,6 +180,12 @@ export interface StartJobRequest {
   readonly logLimit: LogLimit | null;
   readonly execution: Execution | null;
   readonly queue: boolean;
+  readonly on: HostSelector | null;
+}
+
+export interface HostSelector {
+  readonly host: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
 
 export interface SignalJobRequest {
@@ -218,6 +230,7 @@ export interface JobFilter {
   readonly jobIdPrefix: string;
   readonly startedAfter: Timestamp | null;
   readonly startedBefore: Timestamp | null;
+  readonly host: string;
 }
 
 export interface ListJobsRequest {
@@ -357,6 +370,7 @@ export type AuditRecord = {
   readonly lost: number;
   readonly damaged: AuditDamage | null;
   readonly runAs: string;
+  readonly via: string;
 } & (
   | { readonly _argvTruncated?: never }
   | { readonly _argvTruncated: "argvTruncated"; readonly argvTruncated: number }
@@ -365,6 +379,34 @@ export type AuditRecord = {
 export interface AuditDamage {
   readonly from: number;
   readonly to: number;
+}
+
+export interface ListHostsRequest {
+  readonly on: HostSelector | null;
+}
+
+export interface ListHostsResponse {
+  readonly hosts: readonly Host[];
+}
+
+/** A number if it is one that this contract does not know. */
+export type HostState =
+  | "HOST_STATE_UNSPECIFIED"
+  | "HOST_STATE_ONLINE"
+  | "HOST_STATE_OFFLINE"
+  | number;
+
+export interface Host {
+  readonly name: string;
+  readonly state: HostState;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly slots: number;
+  readonly running: number;
+  readonly queued: number;
+  readonly load: number;
+  readonly version: string;
+  readonly heardDate: Timestamp | null;
+  readonly detail: string;
 }
 
 export interface Timestamp {

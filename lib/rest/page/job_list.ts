@@ -23,13 +23,15 @@ export interface JobListView {
 /** Whether every word of a search is in the job's command, id, owner or labels. */
 export function matches(job: Job, search: string): boolean {
   const labels = Object.entries(job.labels).map(([name, value]) => `${name}=${value}`);
-  const text = [commandText(job), job.jobId, job.owner, ...labels].join("\n").toLowerCase();
+  const text = [commandText(job), job.jobId, job.owner, job.host ?? "", ...labels].join("\n")
+    .toLowerCase();
   return search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
 /** The jobs, newest first, and for those who may start one, a form for that. */
 export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
   const { identity, now } = view;
+  const hasHosts = jobs.some(({ host }) => host !== undefined);
   const mayStart = authorize(identity, METHODS.startJob.rule).kind === "allowed";
   const content = html`
     <h1>Jobs</h1>
@@ -54,12 +56,13 @@ export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
         <tr>
           <th scope="col">Status</th>
           <th scope="col">Command</th>
+          ${hasHosts && html`<th scope="col">Host</th>`}
           <th scope="col">Owner</th>
           <th scope="col">Started</th>
           <th scope="col">Duration</th>
         </tr>
       </thead>
-      <tbody id="jobs" data-live>${jobs.map((job) => row(job, now))}</tbody>
+      <tbody id="jobs" data-live>${jobs.map((job) => row(job, now, hasHosts))}</tbody>
     </table>
     <div id="count" class="quiet" data-live aria-live="polite">
       <p>${countText(jobs.length)}</p>
@@ -89,8 +92,8 @@ function startForm(): Html {
   `;
 }
 
-function row(job: Job, now: number): Html {
-  const { jobId, owner, startedAt } = job;
+function row(job: Job, now: number, hasHosts: boolean): Html {
+  const { jobId, owner, startedAt, host = "" } = job;
   return html`
     <tr id="row-${jobId}">
       <td>${statusBadge(job)}</td>
@@ -98,6 +101,7 @@ function row(job: Job, now: number): Html {
         class="command"><a id="link-${jobId}" href="/jobs/${jobId}"><code>${commandText(
           job,
         )}</code></a></td>
+      ${hasHosts && html`<td data-label="Host">${host}</td>`}
       <td data-label="Owner"><bdi>${owner}</bdi></td>
       <td data-label="Started">${ageText(startedAt, now)}</td>
       <td data-label="Duration">${tookText(job, now)}</td>

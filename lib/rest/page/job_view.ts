@@ -71,12 +71,14 @@ type NotShown =
 
 function facts(job: Job, now: number): Html[] {
   const { jobId, command, owner, pid, labels, stdoutBytes, stderrBytes, ...others } = job;
-  const { queuedAt, startedAt, ...more } = others;
+  const { queuedAt, startedAt, host = "", asOf = null, ...more } = others;
   // A field that is neither shown nor named by these types does not compile.
   null as unknown as keyof typeof more satisfies InText | NotShown;
   const pairs: [string, string | Html][] = [
     ["Id", html`<code>${jobId}</code>`],
     ["Owner", html`<bdi>${owner}</bdi>`],
+    ["Host", host],
+    ["Host last heard", ageText(asOf, now)],
     ["Place", queueText(job)],
     ["Queued", ageText(queuedAt, now)],
     ["Started", ageText(startedAt, now)],

@@ -36,7 +36,11 @@ Deno.test("allowed-place finds what is used in a folder that is not there for it
       'await import("npm:hono/tiny");',
       "npm:hono/tiny may be used in lib/rest/ only",
     ],
-    ["lib/worker/a.ts", 'import "node:sqlite";', "node:sqlite may be used in lib/store/ only"],
+    [
+      "lib/worker/a.ts",
+      'import "node:sqlite";',
+      "node:sqlite may be used in lib/store/ and lib/fleet/ only",
+    ],
     [
       "lib/cli/a.ts",
       'import { Command } from "commander";',

@@ -36,6 +36,7 @@ const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const VARYING: readonly [RegExp, string][] = [
   [/\b[0-9a-f]{8}(-[0-9a-f]{4})+(-[0-9a-f]{12})?\b/g, "ID"],
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME"],
+  [/\b\d{4}-\d\d-\d\d\b/g, "DAY"],
   [/\w{3} \w{3} [ \d]\d [\d:]{8} \w+ \d{4}/g, "DATE"],
   [/\b\d+(\.\d+)?(ms|s|m|h)( \d+(s|m))?\b/g, "SPAN"],
   [/\b\d+ bytes\b/g, "NUMBER bytes"],

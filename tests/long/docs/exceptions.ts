@@ -134,4 +134,21 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: "it is about the daemon that README starts",
     before: "deno task -q certs &>/dev/null; restart",
   },
+  {
+    line: "cd hub/fleet && nats-server",
+    reason: "not every machine has it; tests/fleet/nats_conf_test.ts starts it in that directory",
+  },
+  {
+    line: "nats-server --signal",
+    reason: "not every machine has it; tests/fleet/nats_conf_test.ts does the same",
+  },
+  {
+    line: "scp web-1.join",
+    reason: ANOTHER_HOST,
+  },
+  {
+    line: "worker-daemon --config=host/job-worker.json",
+    reason: "it runs until it is ended",
+    ready: /listening on/,
+  },
 ];

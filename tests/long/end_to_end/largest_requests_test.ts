@@ -201,6 +201,7 @@ test("somebody without a role costs no more than that", () =>
       const request = {
         ...{ command, labels: {}, requestId: "", logLimit: null, execution: null },
         queue: false,
+        on: null,
       };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       const starts = Array.from({ length: 30 }, () => send(channel, "startJob", message));
@@ -218,6 +219,7 @@ test("a long name and a PATH of many directories are refused before they are put
       const request = {
         ...{ command, labels: {}, requestId: "", logLimit: null, execution: null },
         queue: false,
+        on: null,
       };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       await assert.rejects(send(channel, "startJob", message), {

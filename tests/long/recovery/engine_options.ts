@@ -27,4 +27,5 @@ export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   auditAgeMs: Infinity,
   auditKeep: 15,
   auditMask: [],
+  fleet: "",
 };

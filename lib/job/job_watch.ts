@@ -1,8 +1,8 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import { WakeUp } from "../async/wake_up.ts";
-import { matches } from "../job/matches.ts";
-import type { Job, JobFilter } from "../job/types.ts";
+import { matches } from "./matches.ts";
+import type { Job, JobFilter } from "./types.ts";
 
 /** A reader that lets more changed jobs than this pile up is disconnected. */
 const MAX_PENDING = 10_000;

@@ -1,0 +1,118 @@
+import { abortable } from "../async/abortable.ts";
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
+import { messageOf } from "../errors.ts";
+import { type Door, serveDoor } from "../fleet/door_socket.ts";
+import { closeConnection } from "../net/close_connection.ts";
+import type { Rights } from "../process/users.ts";
+import { agentCommand } from "./agent_command.ts";
+import { AgentProcess } from "./agent_process.ts";
+import type { AgentOptions } from "./agent_protocol.ts";
+import { withoutDescriptors } from "./close_descriptors.ts";
+import { diagnostics } from "./diagnostics.ts";
+import { withSmallMemory } from "./small_memory.ts";
+import { gatewayRights } from "./users/gateway_user.ts";
+
+/** How long to wait before another agent is started; doubled for each that died young. */
+const PAUSE_MS = { first: 100, last: 10_000 };
+/** An agent that lived this long did not die of what its predecessor died of. */
+const HEALTHY_AFTER_MS = 10_000;
+
+/** An agent binds no port. */
+const NO_PORT = {
+  address: { hostname: "", port: 0 },
+  restAddress: null,
+  inherited: { grpc: null, rest: null },
+};
+
+/** Options of an {@linkcode AgentKeeper}. */
+export interface AgentKeeperOptions {
+  /** Absolute path of setsid(1). */
+  readonly setsid: string;
+  /** Whom agents run as; `null`: as we do. */
+  readonly rights: Rights | null;
+  readonly agent: AgentOptions;
+  readonly door: Door;
+}
+
+/**
+ * Keeps an agent alive. The socket between it and the engine is there only until the agent has connected, so nobody
+ * else ever can.
+ */
+export class AgentKeeper implements AsyncDisposable {
+  readonly #options: AgentKeeperOptions;
+  readonly #closing = new AbortController();
+  readonly #kept: Promise<void>;
+
+  constructor(options: AgentKeeperOptions) {
+    this.#options = options;
+    this.#kept = this.#keep();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new Error("The daemon is shutting down"));
+    await this.#kept;
+  }
+
+  async #keep(): Promise<void> {
+    const { signal } = this.#closing;
+    let nextPause = doubling(PAUSE_MS);
+    while (!signal.aborted) {
+      const startedAt = performance.now();
+      try {
+        const why = await this.#runOne();
+        if (signal.aborted) return;
+        diagnostics.error("The agent of the fleet ended: {why}; starting another", { why });
+      } catch (error) {
+        if (signal.aborted) return;
+        diagnostics.error("No agent of the fleet: {why}; trying again", { why: messageOf(error) });
+      }
+      if (performance.now() - startedAt > HEALTHY_AFTER_MS) nextPause = doubling(PAUSE_MS);
+      await delay(nextPause(), { signal }).catch(() => {});
+    }
+  }
+
+  /** @returns why the agent has ended */
+  async #runOne(): Promise<string> {
+    const { setsid, rights, agent, door } = this.#options;
+    const { signal } = this.#closing;
+    const argv = [
+      ...await withoutDescriptors([]),
+      ...await gatewayRights(rights, NO_PORT),
+      ...await withSmallMemory(),
+      ...agentCommand(agent),
+    ];
+    using listener = await listen(agent.socket, rights);
+    await using process = new AgentProcess(setsid, argv, agent);
+    const ended = process.ended.then((why) => {
+      throw new Error(why);
+    });
+    ended.catch(() => {});
+    const connection = await abortable(Promise.race([listener.accept(), ended]), signal);
+    await Deno.remove(agent.socket);
+    const onAbort = () => closeConnection(connection);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      // It ends with the agent.
+      await serveDoor(connection, door);
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+    return signal.aborted ? "" : await process.ended;
+  }
+}
+
+async function listen(path: string, rights: Rights | null): Promise<Deno.UnixListener> {
+  await Deno.remove(path).catch((error) => {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  });
+  const listener = Deno.listen({ transport: "unix", path });
+  try {
+    await Deno.chmod(path, 0o600);
+    if (rights !== null) await Deno.chown(path, rights.uid, null);
+    return listener;
+  } catch (error) {
+    listener.close();
+    throw error;
+  }
+}

@@ -1,0 +1,108 @@
+import { X509Certificate } from "node:crypto";
+import { loadDenyListOf } from "../auth/deny_list.ts";
+import type { Trust } from "../auth/certificate_path.ts";
+import type { DaemonOptions } from "../config/options.ts";
+import { messageOf } from "../errors.ts";
+import type { ChangesService } from "../fleet/host_changes.ts";
+import { HostDoor } from "../fleet/host_door.ts";
+import type { HostService } from "../fleet/host_methods.ts";
+import { checkJoinFile, type JoinFile, readJoinFile } from "../fleet/join_file.ts";
+import { loadSealKeys } from "../fleet/seal.ts";
+import { loadSigningKey } from "../fleet/signing.ts";
+import type { Rights } from "../process/users.ts";
+import type { JobService } from "../service/job_service.ts";
+import { JOB_METHODS } from "../service/methods.ts";
+import { AgentKeeper } from "./agent_keeper.ts";
+import { AGENT_SOCKET } from "./data_directory.ts";
+import { diagnostics } from "./diagnostics.ts";
+
+/** Options of {@linkcode FleetHost.open}. */
+export interface FleetHostOptions
+  extends Pick<DaemonOptions, "fleet" | "fleetRoles" | "ca" | "denyList" | "debug"> {
+  readonly service: JobService;
+  readonly changes: ChangesService;
+  readonly dataDirectory: string;
+  /** Absolute path of setsid(1). */
+  readonly setsid: string;
+  /** Whom agents run as; `null`: as we do. */
+  readonly rights: Rights | null;
+  readonly journal: boolean;
+}
+
+/** What makes this daemon a host of a fleet: the door at which calls of hubs come in, and the agent that brings them. */
+export class FleetHost implements AsyncDisposable {
+  readonly #options: FleetHostOptions;
+  readonly #resources = new AsyncDisposableStack();
+  #trust: Trust;
+
+  private constructor(options: FleetHostOptions, trust: Trust) {
+    this.#options = options;
+    this.#trust = trust;
+  }
+
+  /** @throws `failed_precondition` if the file of the fleet, or the deny list, cannot be used */
+  static async open(options: FleetHostOptions): Promise<FleetHost> {
+    const file = await readJoinFile(options.fleet);
+    checkJoinFile(options.fleet, file, Date.now());
+    const trust = {
+      trustedCas: [new X509Certificate(file.ca)],
+      denyList: await loadDenyListOf(options),
+    };
+    const opened = new FleetHost(options, trust);
+    const door = opened.#resources.use(await opened.#openDoor(file));
+    opened.#resources.use(opened.#keepAgent(file, door));
+    return opened;
+  }
+
+  /** Reads the deny list again. */
+  async reload(): Promise<void> {
+    try {
+      const denyList = await loadDenyListOf(this.#options);
+      this.#trust = { ...this.#trust, denyList };
+    } catch (error) {
+      const why = messageOf(error);
+      diagnostics.error("Cannot reload: {why}; hubs are judged as before", { why });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+
+  async #openDoor({ fleet, host, sign, sealKey }: JoinFile): Promise<HostDoor> {
+    return new HostDoor(hostService(this.#options), {
+      fleet,
+      host,
+      signingKey: await loadSigningKey(sign),
+      sealKeys: await loadSealKeys(sealKey),
+      trust: () => this.#trust,
+      roles: this.#options.fleetRoles,
+      onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
+      onRefusal({ why, message, fingerprint }) {
+        // With its first call after a start of either, every hub asks what came before.
+        if (why === "other_epoch") return;
+        const certificate = fingerprint || "none";
+        diagnostics.warn("A call of a hub was refused: {message}; its certificate: {certificate}", {
+          message,
+          certificate,
+        });
+      },
+    });
+  }
+
+  #keepAgent({ host, nats, tls, ca }: JoinFile, door: HostDoor): AgentKeeper {
+    const { setsid, rights, dataDirectory, debug, journal } = this.#options;
+    const socket = `${dataDirectory}/${AGENT_SOCKET}`;
+    const agent = { host, servers: nats, tls: { ...tls, ca }, socket, debug, journal };
+    return new AgentKeeper({ setsid, rights, door, agent });
+  }
+}
+
+/** The service of the engine, with what only hubs ask for. */
+function hostService({ service, changes }: FleetHostOptions): HostService {
+  const methods = JOB_METHODS.map((method) => [method, service[method].bind(service)]);
+  return {
+    ...Object.fromEntries(methods) as JobService,
+    changes: (request, context) => changes.changes(request, context),
+  };
+}

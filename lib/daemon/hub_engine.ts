@@ -1,0 +1,219 @@
+import { X509Certificate } from "node:crypto";
+import { dirname, join } from "node:path";
+import type { Trust } from "../auth/certificate_path.ts";
+import { loadDenyListOf } from "../auth/deny_list.ts";
+import type { DaemonOptions } from "../config/options.ts";
+import { messageOf } from "../errors.ts";
+import { readTrustedFile } from "../files/trusted_file.ts";
+import {
+  FLEET_FILES,
+  type FleetHost,
+  type FleetSettings,
+  readFleetHosts,
+  readFleetSettings,
+} from "../fleet/fleet_files.ts";
+import { FleetHosts, type HubHost } from "../fleet/fleet_hosts.ts";
+import { HostClient } from "../fleet/host_client.ts";
+import { Hub } from "../fleet/hub.ts";
+import { HubBus } from "../fleet/hub_bus.ts";
+import { Presence } from "../fleet/presence.ts";
+import { Registry } from "../fleet/registry.ts";
+import { loadSigningKey, type SigningKey } from "../fleet/signing.ts";
+import { AuditLog } from "../service/audit_log.ts";
+import { AUDIT_TRAIL, makeDataDirectory, REGISTRY } from "./data_directory.ts";
+import { diagnostics } from "./diagnostics.ts";
+
+/** How often to look for a host that says that it is there and is not known. */
+const LOOK_EVERY_MS = 10_000;
+
+/** Options of {@linkcode HubEngine.open}: those of the daemon that concern a fleet. */
+export type HubEngineOptions = Pick<
+  DaemonOptions,
+  | "dataDir"
+  | "fleet"
+  | "ca"
+  | "denyList"
+  | "auditLimit"
+  | "auditAgeMs"
+  | "auditKeep"
+  | "auditMask"
+>;
+
+/** Everything that has to do with the hosts of a fleet. */
+export class HubEngine implements AsyncDisposable {
+  /** Absolute path. */
+  readonly dataDirectory: string;
+  /** Where the hub records what it decides itself. */
+  readonly audit: AuditLog;
+  readonly service: Hub;
+  readonly #options: HubEngineOptions;
+  readonly #settings: FleetSettings;
+  readonly #signingKey: SigningKey;
+  readonly #ca: X509Certificate;
+  readonly #bus: HubBus;
+  readonly #hosts: FleetHosts;
+  readonly #resources: AsyncDisposableStack;
+  #trust: Trust;
+  /** By what is known of them, so that those that have not changed go on. */
+  #clients = new Map<string, HubHost>();
+  #nextLook = 0;
+  #looking: Promise<void> = Promise.resolve();
+
+  private constructor(parts: {
+    readonly options: HubEngineOptions;
+    readonly dataDirectory: string;
+    readonly audit: AuditLog;
+    readonly service: Hub;
+    readonly settings: FleetSettings;
+    readonly signingKey: SigningKey;
+    readonly trust: Trust;
+    readonly ca: X509Certificate;
+    readonly bus: HubBus;
+    readonly hosts: FleetHosts;
+    readonly resources: AsyncDisposableStack;
+  }) {
+    this.dataDirectory = parts.dataDirectory;
+    this.audit = parts.audit;
+    this.service = parts.service;
+    this.#options = parts.options;
+    this.#settings = parts.settings;
+    this.#signingKey = parts.signingKey;
+    this.#trust = parts.trust;
+    this.#ca = parts.ca;
+    this.#bus = parts.bus;
+    this.#hosts = parts.hosts;
+    this.#resources = parts.resources;
+  }
+
+  /** @throws `failed_precondition`, naming the directory, file or option that is in the way */
+  static async open(options: HubEngineOptions): Promise<HubEngine> {
+    await using resources = new AsyncDisposableStack();
+    const dataDirectory = await makeDataDirectory(options.dataDir);
+    // This comes first, because it keeps a second daemon out.
+    const registry = resources.use(await Registry.open(`${dataDirectory}/${REGISTRY}`));
+    const audit = resources.use(
+      await AuditLog.open(
+        `${dataDirectory}/${AUDIT_TRAIL}`,
+        (error) => diagnostics.error("Audit: {why}", { why: messageOf(error) }),
+        {
+          limitBytes: options.auditLimit,
+          maxAgeMs: options.auditAgeMs,
+          keep: options.auditKeep,
+          masks: options.auditMask,
+        },
+      ),
+    );
+    const directory = dirname(options.fleet);
+    const read = (name: string) => readTrustedFile(join(directory, name));
+    const settings = await readFleetSettings(directory);
+    const pem = await read(FLEET_FILES.ca);
+    const ca = new X509Certificate(pem);
+    const signingKey = await loadSigningKey({
+      cert: await read(FLEET_FILES.hubSignCert),
+      key: await read(FLEET_FILES.hubSignKey),
+    });
+    const tls = {
+      cert: await read(FLEET_FILES.hubTlsCert),
+      key: await read(FLEET_FILES.hubTlsKey),
+      ca: pem,
+    };
+    const trust = { trustedCas: [ca], denyList: await loadDenyListOf(options) };
+    const presence = resources.use(
+      new Presence({
+        onOffline(host, error) {
+          diagnostics.warn("{why}", { why: error.message });
+          bus.drop(host, error);
+        },
+        onOnline(host) {
+          diagnostics.info("Host {host} is online", { host });
+          hosts.online(host);
+        },
+      }),
+    );
+    const hosts = new FleetHosts({
+      registry,
+      presence,
+      caller: { identity: { user: settings.hub, roles: [] }, fingerprint: "", peer: "" },
+      onFault: (host, error) =>
+        diagnostics.error("Host {host}: {why}", { host, why: messageOf(error) }),
+    });
+    const bus = resources.use(
+      new HubBus({
+        ...{ servers: settings.nats, tls, hub: settings.hub },
+        onBeat: (host) => engine.#heard(host),
+        onSilent: (host) => presence.silent(host, "nobody answers for it on NATS"),
+        onConnected(isConnected, server) {
+          if (isConnected) diagnostics.info("Connected to NATS at {server}", { server });
+          else diagnostics.warn("The connection to NATS is lost; connecting again");
+        },
+        onFault: (why) => diagnostics.error("{why}", { why }),
+      }),
+    );
+    resources.use(hosts);
+    const service = new Hub(hosts, registry, audit);
+    const parts = { dataDirectory, audit, service, settings, signingKey, trust, ca, bus, hosts };
+    const engine = new HubEngine({ options, ...parts, resources: resources.move() });
+    try {
+      await engine.#setHosts();
+      return engine;
+    } catch (error) {
+      await engine[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Somebody says that a host is there. */
+  #heard(host: string): void {
+    if (this.#hosts.has(host)) {
+      this.#hosts.beat(host);
+      return;
+    }
+    // It was added, and nobody has told us to reload.
+    const now = performance.now();
+    if (now < this.#nextLook) return;
+    this.#nextLook = now + LOOK_EVERY_MS;
+    this.#looking = this.reload();
+  }
+
+  /** Reads again which hosts there are, and who is denied. */
+  async reload(): Promise<void> {
+    try {
+      this.#trust = { trustedCas: [this.#ca], denyList: await loadDenyListOf(this.#options) };
+      await this.#setHosts();
+    } catch (error) {
+      const why = messageOf(error);
+      diagnostics.error("Cannot reload: {why}; the fleet goes on as before", { why });
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#looking;
+    await this.#resources.disposeAsync();
+  }
+
+  async #setHosts(): Promise<void> {
+    const described = await readFleetHosts(dirname(this.#options.fleet));
+    const clients = new Map<string, HubHost>();
+    for (const host of described) {
+      const key = JSON.stringify(host);
+      clients.set(key, this.#clients.get(key) ?? this.#clientOf(host));
+    }
+    this.#clients = clients;
+    await this.#hosts.set([...clients.values()]);
+  }
+
+  #clientOf({ host, labels, slots, signCert, sealKey }: FleetHost): HubHost {
+    const { fleet, hub } = this.#settings;
+    const service = new HostClient({
+      fleet,
+      hub,
+      host,
+      signingKey: this.#signingKey,
+      hostCertificate: new Uint8Array(new X509Certificate(signCert).raw).toBase64(),
+      hostSealKey: Uint8Array.fromBase64(sealKey),
+      transport: this.#bus,
+      trust: () => this.#trust,
+    });
+    return { name: host, labels, slots, service };
+  }
+}

@@ -1,0 +1,211 @@
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
+import { WakeUp } from "../async/wake_up.ts";
+import { failedPrecondition, JobWorkerError, messageOf } from "../errors.ts";
+import type { Host } from "../job/host.ts";
+import type { CallContext, JobService } from "../service/job_service.ts";
+import type { ChangesService, HostFacts } from "./host_changes.ts";
+import type { Presence } from "./presence.ts";
+import type { Registry } from "./registry.ts";
+import { HOST_OFFLINE } from "./transport.ts";
+
+/** How long to wait before a host is asked for its changes again that could not tell them. */
+const RETRY_MS = { first: 250, last: 10_000 };
+
+/** How often it is written down that a host was heard, if it has nothing else to say. */
+const SAVE_EVERY_MS = 60_000;
+
+/** A host, as its operator has described it, and the way to it. */
+export interface HubHost {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly slots: number;
+  readonly service: JobService & ChangesService;
+}
+
+/** Options of {@linkcode FleetHosts}. */
+export interface FleetHostsOptions {
+  readonly registry: Registry;
+  readonly presence: Presence;
+  /** As whom the hub asks for itself. */
+  readonly caller: CallContext["caller"];
+  /** Told of what a host cannot tell, once for each cause. */
+  readonly onFault: (host: string, error: unknown) => void;
+}
+
+/** The hosts of a fleet. What changes at those that are there is copied into the registry. */
+export class FleetHosts implements AsyncDisposable {
+  readonly #options: FleetHostsOptions;
+  readonly #hosts = new Map<string, Followed>();
+  readonly #watchers = new Set<(jobId: string) => void>();
+  readonly #facts: Map<string, HostFacts>;
+  /** When what a host has said was last written down. */
+  readonly #savedAt = new Map<string, number>();
+
+  constructor(options: FleetHostsOptions) {
+    this.#options = options;
+    const known = options.registry.hosts();
+    this.#facts = new Map(known.map(({ name, facts }) => [name, facts]));
+  }
+
+  /** Sets which hosts there are. Those that are there already and have not changed go on. */
+  async set(hosts: readonly HubHost[]): Promise<void> {
+    const { presence, registry } = this.#options;
+    const heard = new Map(registry.hosts().map(({ name, heardAt }) => [name, heardAt]));
+    const names = new Set(hosts.map(({ name }) => name));
+    const gone = [...this.#hosts].filter(([name]) => !names.has(name));
+    await Promise.all(gone.map(async ([name, followed]) => {
+      this.#hosts.delete(name);
+      presence.remove(name);
+      await followed.end();
+    }));
+    for (const host of hosts) {
+      const followed = this.#hosts.get(host.name);
+      if (followed !== undefined) {
+        followed.host = host;
+        continue;
+      }
+      presence.add(host.name, heard.get(host.name) ?? null);
+      this.#hosts.set(
+        host.name,
+        new Followed(host, (signal, online) => {
+          return this.#follow(host.name, signal, online);
+        }),
+      );
+    }
+  }
+
+  all(): HubHost[] {
+    return [...this.#hosts.values()].map(({ host }) => host);
+  }
+
+  has(name: string): boolean {
+    return this.#hosts.has(name);
+  }
+
+  isOnline(name: string): boolean {
+    return this.#options.presence.isOnline(name);
+  }
+
+  heardAt(name: string): number | null {
+    return this.#options.presence.heardAt(name);
+  }
+
+  /**
+   * @throws `unavailable`, with the reason `HOST_OFFLINE`, if the host does not answer; `failed_precondition` if the
+   *   fleet has no such host any more
+   */
+  reach(name: string): HubHost {
+    const followed = this.#hosts.get(name);
+    if (followed === undefined) {
+      throw failedPrecondition(`Host "${name}" is not in the fleet any more`);
+    }
+    this.#options.presence.check(name);
+    return followed.host;
+  }
+
+  /** A host that was away is asked how it is, and is there once it has answered: anybody could say that it is. */
+  beat(name: string): void {
+    if (this.isOnline(name)) this.#options.presence.heard(name);
+    else this.online(name);
+  }
+
+  /** A host has come back: its changes are asked for at once. */
+  online(name: string): void {
+    this.#hosts.get(name)?.online.notify();
+  }
+
+  /** All hosts, in the order of their names, as clients are told of them. */
+  described(): Host[] {
+    const { presence } = this.#options;
+    const hosts = this.all().toSorted((a, b) => a.name < b.name ? -1 : 1);
+    return hosts.map(({ name, labels, slots }) => {
+      const facts = this.#facts.get(name);
+      return {
+        name,
+        state: presence.isOnline(name) ? "online" : "offline",
+        labels,
+        slots,
+        running: facts?.running ?? 0,
+        queued: facts?.queued ?? 0,
+        load: facts?.load ?? 0,
+        version: facts?.version ?? "",
+        heardAt: presence.heardAt(name),
+        detail: presence.detail(name),
+      };
+    });
+  }
+
+  /** Calls a function for each job that changes, until what it returns is disposed of. */
+  watch(onChanged: (jobId: string) => void): Disposable {
+    this.#watchers.add(onChanged);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(onChanged) };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#hosts.values()].map((followed) => followed.end()));
+  }
+
+  /** Copies what changes at a host, for as long as it is in the fleet. */
+  async #follow(name: string, signal: AbortSignal, online: WakeUp): Promise<void> {
+    const { presence, onFault } = this.#options;
+    let told = "";
+    let nextPause = doubling(RETRY_MS);
+    while (!signal.aborted) {
+      const isBack = online.next();
+      try {
+        await this.#copy(name, signal);
+        [told, nextPause] = ["", doubling(RETRY_MS)];
+        continue;
+      } catch (error) {
+        if (signal.aborted) return;
+        const isOffline = error instanceof JobWorkerError && error.reason === HOST_OFFLINE;
+        presence.silent(name, messageOf(error));
+        if (!isOffline && told !== messageOf(error)) onFault(name, error);
+        told = messageOf(error);
+      }
+      const ended = new AbortController();
+      const either = AbortSignal.any([signal, ended.signal]);
+      await Promise.race([isBack, delay(nextPause(), { signal: either })]).catch(() => {});
+      ended.abort();
+    }
+  }
+
+  async #copy(name: string, signal: AbortSignal): Promise<void> {
+    const { registry, presence, caller } = this.#options;
+    const followed = this.#hosts.get(name);
+    if (followed === undefined) return;
+    const page = await followed.host.service.changes(registry.since(name), { caller, signal });
+    const now = Date.now();
+    const isNews = page.isAnew || page.jobs.length > 0 || page.removed.length > 0;
+    // What is only how it is need not be on the disk each time.
+    if (isNews || now - (this.#savedAt.get(name) ?? 0) > SAVE_EVERY_MS) {
+      registry.apply(name, page, now);
+      this.#savedAt.set(name, now);
+    }
+    this.#facts.set(name, page.facts);
+    presence.heard(name);
+    for (const { jobId } of page.jobs) {
+      for (const onChanged of this.#watchers) onChanged(jobId);
+    }
+  }
+}
+
+/** A host whose changes are copied. */
+class Followed {
+  host: HubHost;
+  readonly online = new WakeUp();
+  readonly #ending = new AbortController();
+  readonly #following: Promise<void>;
+
+  constructor(host: HubHost, follow: (signal: AbortSignal, online: WakeUp) => Promise<void>) {
+    this.host = host;
+    // Only once it is known by its name.
+    this.#following = Promise.resolve().then(() => follow(this.#ending.signal, this.online));
+  }
+
+  async end(): Promise<void> {
+    this.#ending.abort(new JobWorkerError("unavailable", "The hub is shutting down"));
+    await this.#following;
+  }
+}

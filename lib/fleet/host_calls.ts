@@ -1,0 +1,208 @@
+import type { Role } from "../auth/identity.ts";
+import { CallLimit } from "../engine/call_limit.ts";
+import { decodeRequest, encodeAnswer, END, errorHead } from "../engine/messages.ts";
+import { JobWorkerError } from "../errors.ts";
+import { encodeFrame } from "../net/frames.ts";
+import type { CallContext, Caller } from "../service/job_service.ts";
+import type { StreamMethod, UnaryMethod } from "../service/methods.ts";
+import type { VerifiedCall } from "./call_check.ts";
+import { HOST_METHODS, type HostService, PAGE_BYTES, REACH } from "./host_methods.ts";
+import { OpenCall } from "./open_call.ts";
+
+/** Options of {@linkcode HostCalls}. */
+export interface HostCallsOptions {
+  readonly maxCalls: number;
+  /** The roles that count of somebody who comes by way of a hub. */
+  readonly roles: readonly Role[];
+  /** How long to wait for something to answer before it is said that there is nothing yet. */
+  readonly pageWaitMs: number;
+  /** How long a call stays open of which nobody fetches the next page. */
+  readonly idleMs: number;
+  readonly onFault: (error: unknown, method: string) => void;
+}
+
+/** A call as the service is to see it. */
+interface IncomingCall {
+  readonly method: keyof HostService;
+  readonly request: object;
+  /** What of the request is no JSON. */
+  readonly bytes: Bytes;
+  readonly caller: Caller;
+  /** Whether the caller has roles that do not count here. */
+  readonly isCapped: boolean;
+}
+
+/** A call whose next page has not been fetched yet. */
+interface KeptCall {
+  readonly call: OpenCall;
+  readonly caller: string;
+  readonly timer: ReturnType<typeof setTimeout>;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Runs the calls of hubs. Those with answers in pages stay open from one page to the next. */
+export class HostCalls implements AsyncDisposable {
+  readonly #service: HostService;
+  readonly #options: HostCallsOptions;
+  readonly #limit: CallLimit;
+  readonly #kept = new Map<string, KeptCall>();
+  /** Those that were told to end, and have not ended yet. */
+  readonly #ending = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+
+  constructor(service: HostService, options: HostCallsOptions) {
+    const { maxCalls } = options;
+    this.#service = service;
+    this.#options = options;
+    this.#limit = new CallLimit({ maxCalls, maxCallsPerUser: Math.ceil(maxCalls / 4) });
+  }
+
+  /**
+   * The frames that answer a call, or a page of them: each has a value, an error or the end of a stream, as on the
+   * engine's socket. Never rejects.
+   *
+   * @param left aborted when the hub has left
+   */
+  async frames(verified: VerifiedCall, left: AbortSignal): Promise<readonly Bytes[]> {
+    const { method, envelope: { hub, callId }, body: { caller, request, page, bytes } } = verified;
+    if (method === REACH) return [];
+    const { roles, ...identity } = caller.identity;
+    const counting = roles.filter((role) => this.#options.roles.includes(role));
+    const call: IncomingCall = {
+      method,
+      request,
+      bytes,
+      caller: { ...caller, identity: { ...identity, roles: counting }, via: hub },
+      isCapped: counting.length < roles.length,
+    };
+    try {
+      this.#closing.signal.throwIfAborted();
+      if (!HOST_METHODS[method].isPaged) return [await this.#answer(call, left)];
+      return await this.#page(call, `${hub} ${callId}`, page, left);
+    } catch (error) {
+      return [encodeFrame(errorHead(this.#known(error, call, left)))];
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort(new JobWorkerError("unavailable", "The daemon is shutting down"));
+    const kept = [...this.#kept.values()];
+    this.#kept.clear();
+    for (const { call, timer } of kept) {
+      clearTimeout(timer);
+      this.#end(call);
+    }
+    await Promise.all(this.#ending);
+  }
+
+  async #answer(call: IncomingCall, left: AbortSignal): Promise<Bytes> {
+    using counted = this.#limit.enter();
+    counted.assign(call.caller.identity.user, false);
+    const ends = HOST_METHODS[call.method].isCancellable ? [left] : [];
+    const signal = AbortSignal.any([...ends, this.#closing.signal]);
+    return await this.#ask(call, { caller: call.caller, signal });
+  }
+
+  async #ask(
+    { method, request, bytes }: IncomingCall,
+    context: CallContext,
+  ): Promise<Bytes> {
+    const asked = method as UnaryMethod;
+    const answer = await this.#service[asked](
+      decodeRequest(asked, request, bytes) as never,
+      context,
+    );
+    return encodeFrame(...encodeAnswer(asked, answer));
+  }
+
+  /** The request of each page says all, so a call that is not open any more is simply made again. */
+  async #page(
+    call: IncomingCall,
+    id: string,
+    page: number,
+    left: AbortSignal,
+  ): Promise<readonly Bytes[]> {
+    const caller = JSON.stringify(call.caller);
+    const open = this.#take(id, page, caller) ?? this.#open(call, page);
+    using ending = new DisposableStack();
+    ending.defer(() => this.#end(open));
+    const { frames, isLast } = await open.gather({
+      waitMs: this.#options.pageWaitMs,
+      maxBytes: PAGE_BYTES,
+      signal: left,
+    });
+    const isOne = HOST_METHODS[call.method].answers === "one";
+    if (isLast || (isOne && frames.length > 0)) return frames;
+    if (!this.#closing.signal.aborted && !this.#kept.has(id)) {
+      ending.move();
+      const timer = setTimeout(() => this.#take(id, -1, ""), this.#options.idleMs);
+      this.#kept.set(id, { call: open, caller, timer });
+    }
+    return frames;
+  }
+
+  /** @returns the call that is open and has got as far as this page; any other of this id is ended */
+  #take(id: string, page: number, caller: string): OpenCall | null {
+    const kept = this.#kept.get(id);
+    if (kept === undefined) return null;
+    this.#kept.delete(id);
+    clearTimeout(kept.timer);
+    if (kept.call.pages === page && kept.caller === caller) return kept.call;
+    this.#end(kept.call);
+    return null;
+  }
+
+  /** Nobody waits for it: the service may take a moment to notice. */
+  #end(call: OpenCall): void {
+    const ended = call.close().finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+
+  #open(call: IncomingCall, pages: number): OpenCall {
+    const { caller, method } = call;
+    const left = new AbortController();
+    using opened = new DisposableStack();
+    const counted = opened.use(this.#limit.enter());
+    counted.assign(caller.identity.user, HOST_METHODS[method].isLasting);
+    opened.defer(() => left.abort());
+    const signal = AbortSignal.any([left.signal, this.#closing.signal]);
+    const held = opened.move();
+    return new OpenCall(this.#all(call, { caller, signal }), {
+      pages,
+      leave: () => held.dispose(),
+    });
+  }
+
+  async *#all(
+    call: IncomingCall,
+    context: CallContext,
+  ): AsyncGenerator<Bytes, void, undefined> {
+    try {
+      if (HOST_METHODS[call.method].answers === "one") {
+        yield await this.#ask(call, context);
+        return;
+      }
+      const method = call.method as StreamMethod;
+      const request = decodeRequest(method, call.request, call.bytes);
+      const answers = this.#service[method](request as never, context);
+      for await (const answer of answers) yield encodeFrame(...encodeAnswer(method, answer));
+      yield encodeFrame(END);
+    } catch (error) {
+      yield encodeFrame(errorHead(this.#known(error, call, context.signal)));
+    }
+  }
+
+  #known(error: unknown, { method, isCapped }: IncomingCall, left: AbortSignal): JobWorkerError {
+    if (error instanceof JobWorkerError) {
+      if (error.code !== "permission_denied" || !isCapped) return error;
+      const roles = this.#options.roles.join(", ") || "none";
+      const text = `${error.message}: of who comes by way of a hub, this host counts the roles ` +
+        `${roles} (--fleet-roles)`;
+      return new JobWorkerError(error.code, text, { cause: error });
+    }
+    if (left.aborted) return new JobWorkerError("cancelled", "The caller has left");
+    this.#options.onFault(error, method);
+    return new JobWorkerError("internal", "Internal error of the daemon, see its diagnostics");
+  }
+}

@@ -1,0 +1,92 @@
+import { abortable } from "../async/abortable.ts";
+import { delay } from "../async/delay.ts";
+import type { Job } from "../job/types.ts";
+import type { CallContext } from "../service/job_service.ts";
+import type { ChangeLog, ChangesPage, ChangesSince } from "../store/change_log.ts";
+import type { SqliteStore } from "../store/sqlite_store.ts";
+
+/** How long a host waits for a change before it says how it is all the same. */
+const TELL_EVERY_MS = 9_000;
+
+/** Stands in a copy for the value of every variable. */
+const HIDDEN = "***";
+
+/** How a host is. */
+export interface HostFacts {
+  /** That of its daemon. */
+  readonly version: string;
+  readonly running: number;
+  readonly queued: number;
+  /** The load average over the last minute. */
+  readonly load: number;
+}
+
+/** What has changed at a host, and how it is. */
+export interface HostChangesPage extends ChangesPage {
+  readonly facts: HostFacts;
+}
+
+/** What a hub asks of a host for itself, and not for any client. */
+export interface ChangesService {
+  /**
+   * What has changed since then, as soon as something has. The variables of jobs have no values there.
+   *
+   * @throws the reason of the signal
+   */
+  changes(request: ChangesSince, context: CallContext): Promise<HostChangesPage>;
+}
+
+/** Options of {@linkcode HostChanges}. */
+export interface HostChangesOptions {
+  readonly version: string;
+  readonly load: () => number;
+}
+
+/** Tells hubs what changes at this host. */
+export class HostChanges implements ChangesService {
+  readonly #store: Pick<SqliteStore, "counts">;
+  readonly #log: ChangeLog;
+  readonly #options: HostChangesOptions;
+
+  constructor(store: Pick<SqliteStore, "counts">, log: ChangeLog, options: HostChangesOptions) {
+    this.#store = store;
+    this.#log = log;
+    this.#options = options;
+  }
+
+  async changes(
+    { epoch, revision }: ChangesSince,
+    { signal }: CallContext,
+  ): Promise<HostChangesPage> {
+    const changed = this.#log.next();
+    let page = this.#log.read({ epoch, revision });
+    if (isEmpty(page)) {
+      await this.#wait(changed, signal);
+      page = this.#log.read({ epoch, revision });
+    }
+    const { version, load } = this.#options;
+    const facts = { version, load: load(), ...await this.#store.counts() };
+    return { ...page, jobs: page.jobs.map(redacted), facts };
+  }
+
+  async #wait(changed: Promise<void>, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const either = AbortSignal.any([signal, over.signal]);
+    try {
+      await Promise.race([abortable(changed, either), delay(TELL_EVERY_MS, { signal: either })]);
+    } finally {
+      over.abort();
+    }
+  }
+}
+
+function isEmpty({ isAnew, jobs, removed }: ChangesPage): boolean {
+  return !isAnew && jobs.length === 0 && removed.length === 0;
+}
+
+function redacted(job: Job): Job {
+  const names = Object.keys(job.command.env);
+  if (names.length === 0) return job;
+  const env = Object.fromEntries(names.map((name) => [name, HIDDEN]));
+  return { ...job, command: { ...job.command, env } };
+}

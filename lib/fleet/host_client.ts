@@ -1,0 +1,218 @@
+import { decodeAnswer, decodeMessage, encodeRequest } from "../engine/messages.ts";
+import { JobWorkerError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import type { Frame } from "../net/frames.ts";
+import type { CallContext, Job, StartJobRequest } from "../service/job_service.ts";
+import { CallSender, type CallSenderOptions } from "./call_sender.ts";
+import { HOST_METHODS, type HostService, PAGE_WAIT_MS, REACH } from "./host_methods.ts";
+import { Patience } from "./patience.ts";
+import { HOST_SILENT, isUnanswered, silent, withUnknown } from "./unanswered.ts";
+
+/** How long a host has for an answer. */
+const ANSWER_TIMEOUT_MS = PAGE_WAIT_MS + 10_000;
+
+/** Options of a {@linkcode HostClient}. */
+export interface HostClientOptions extends CallSenderOptions {
+  /** How long a host that does not answer is asked again, where that does no harm; a minute by default. */
+  readonly patienceMs?: number;
+  /** How long a host has for an answer; 20 s by default. */
+  readonly timeoutMs?: number;
+}
+
+/** Some answers of a stream, and how it goes on. */
+interface Page {
+  readonly values: readonly unknown[];
+  readonly end: "more" | "done" | { readonly error: unknown };
+}
+
+/** The constructor makes every method of the service, from what `HOST_METHODS` says of it. */
+export interface HostClient extends HostService {}
+
+/**
+ * The service of one host of a fleet, called from a hub.
+ *
+ * Of errors, `isUnanswered()` tells those that leave open whether the host has done what was asked of it.
+ */
+export class HostClient {
+  readonly #host: string;
+  readonly #sender: CallSender;
+  readonly #patienceMs: number;
+  readonly #timeoutMs: number;
+
+  constructor(options: HostClientOptions) {
+    const { patienceMs = 60_000, timeoutMs = ANSWER_TIMEOUT_MS } = options;
+    this.#host = options.host;
+    this.#sender = new CallSender(options);
+    this.#patienceMs = patienceMs;
+    this.#timeoutMs = timeoutMs;
+    const names = Object.keys(HOST_METHODS) as (keyof HostService)[];
+    Object.assign(this, Object.fromEntries(names.map((name) => [name, this.#method(name)])));
+  }
+
+  /** @throws unless the host answers */
+  async reach(context: CallContext): Promise<void> {
+    await this.#send(REACH, {}, context, { mayRepeat: true });
+  }
+
+  #method(name: keyof HostService) {
+    const { answers, isPaged } = HOST_METHODS[name];
+    if (answers === "many") {
+      return (request: object, context: CallContext) => this.#all(name, request, context);
+    }
+    if (isPaged) {
+      return (request: object, context: CallContext) => this.#last(name, request, context);
+    }
+    return name === "startJob"
+      ? (request: StartJobRequest, context: CallContext) => this.#start(request, context)
+      : (request: object, context: CallContext) => this.#one(name, request, context);
+  }
+
+  async #one(name: keyof HostService, request: object, context: CallContext): Promise<unknown> {
+    const { mayRepeat } = HOST_METHODS[name];
+    if (!mayRepeat && this.#sender.isNew) await this.reach(context);
+    try {
+      return await this.#ask(name, request, context);
+    } catch (error) {
+      if (mayRepeat || !isSilent(error)) throw error;
+      throw withUnknown(error, "whether it has done what was asked of it is not known");
+    }
+  }
+
+  /**
+   * Starts a job. If that is not answered, the same host is asked again, with the same request id: no other, because
+   * the job may run there.
+   */
+  async #start(request: StartJobRequest, context: CallContext): Promise<Job> {
+    const requestId = request.requestId || newId();
+    const patience = new Patience(this.#patienceMs);
+    for (let isFirst = true;; isFirst = false) {
+      try {
+        return await this.#ask("startJob", { ...request, requestId }, context) as Job;
+      } catch (error) {
+        if (!isUnanswered(error)) throw error;
+        if (isFirst && !isSilent(error)) throw error;
+        await patience.pause(error, context.signal).catch((last) => {
+          const what = `whether it has started the job with the request id "${requestId}"`;
+          throw last === error ? withUnknown(error, `${what} is not known`) : last;
+        });
+      }
+    }
+  }
+
+  async #ask(name: keyof HostService, request: object, context: CallContext): Promise<unknown> {
+    const { mayRepeat } = HOST_METHODS[name];
+    const frames = await this.#send(name, request, context, { mayRepeat });
+    const { values: [value], end } = this.#page(name, frames);
+    if (typeof end === "object") throw end.error;
+    if (value === undefined) throw this.#unreadable();
+    return value;
+  }
+
+  async #last(name: keyof HostService, request: object, context: CallContext): Promise<unknown> {
+    for await (const value of this.#all(name, request, context)) return value;
+    throw this.#unreadable();
+  }
+
+  /** The next page is on its way while this one is taken. */
+  async *#all(
+    name: keyof HostService,
+    request: object,
+    { caller, signal }: CallContext,
+  ): AsyncGenerator<unknown, void, undefined> {
+    const { resume } = HOST_METHODS[name];
+    const patience = new Patience(this.#patienceMs);
+    const left = new AbortController();
+    const context = { caller, signal: AbortSignal.any([signal, left.signal]) };
+    const callId = crypto.randomUUID();
+    let page = 0;
+    let rest: object | null = request;
+    let coming = this.#fetch(name, rest, context, { callId, page });
+    try {
+      while (rest !== null) {
+        const { values, end } = await coming;
+        for (const value of values) rest = rest && resume(rest as never, value as never);
+        if (end === "done") rest = null;
+        if (end === "more") {
+          patience.succeeded();
+          page++;
+          if (rest !== null) coming = this.#fetch(name, rest, context, { callId, page });
+        }
+        yield* values;
+        if (rest === null || typeof end !== "object") continue;
+        if (values.length > 0) patience.succeeded();
+        await patience.pause(end.error, signal);
+        coming = this.#fetch(name, rest, context, { callId, page });
+      }
+    } finally {
+      left.abort();
+      await coming;
+    }
+  }
+
+  /** Never rejects. */
+  async #fetch(
+    name: keyof HostService,
+    request: object,
+    context: CallContext,
+    position: { callId: string; page: number },
+  ): Promise<Page> {
+    try {
+      return this.#page(
+        name,
+        await this.#send(name, request, context, { ...position, mayRepeat: true }),
+      );
+    } catch (error) {
+      return { values: [], end: { error } };
+    }
+  }
+
+  async #send(
+    name: keyof HostService | typeof REACH,
+    request: object,
+    { caller, signal }: CallContext,
+    { mayRepeat, callId = crypto.randomUUID(), page = 0 }: SendOptions,
+  ): Promise<readonly Frame[]> {
+    const { identity, fingerprint, peer } = caller;
+    const isPlain = name === REACH || name === "changes";
+    const [encoded, bytes] = isPlain ? [request, []] : encodeRequest(name, request as never);
+    return await this.#sender.send({
+      method: name,
+      callId,
+      body: { caller: { identity, fingerprint, peer }, request: encoded, page },
+      bytes,
+      mayRepeat,
+      timeoutMs: this.#timeoutMs,
+      signal,
+    });
+  }
+
+  #page(name: keyof HostService, frames: readonly Frame[]): Page {
+    const values: unknown[] = [];
+    try {
+      for (const frame of frames) {
+        const message = decodeMessage(frame);
+        if (message.kind === "end") return { values, end: "done" };
+        if (message.kind === "error") return { values, end: { error: message.error } };
+        const { value, bytes } = message;
+        values.push(name === "changes" ? value : decodeAnswer(name, value, bytes));
+      }
+    } catch (error) {
+      return { values, end: { error: this.#unreadable(error) } };
+    }
+    return { values, end: "more" };
+  }
+
+  #unreadable(cause?: unknown): JobWorkerError {
+    return silent(`The answer of host "${this.#host}" cannot be read`, { cause });
+  }
+}
+
+interface SendOptions {
+  readonly mayRepeat: boolean;
+  readonly callId?: string;
+  readonly page?: number;
+}
+
+function isSilent(error: unknown): error is JobWorkerError {
+  return error instanceof JobWorkerError && error.reason === HOST_SILENT;
+}

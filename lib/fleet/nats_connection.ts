@@ -1,0 +1,77 @@
+import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import { delay } from "../async/delay.ts";
+import { doubling } from "../async/doubling.ts";
+import { messageOf } from "../errors.ts";
+import { checkNatsVersion } from "./nats_version.ts";
+
+/** How long one attempt to connect may take. */
+const CONNECT_TIMEOUT_MS = 10_000;
+/** How long to wait between attempts, at the start; later the client has its own times, with some jitter. */
+const PAUSE_MS = { first: 250, last: 5_000 };
+
+/** How to connect to the servers of a fleet. */
+export interface NatsOptions {
+  /** `host:port` of each. */
+  readonly servers: readonly string[];
+  /** PEM. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string };
+  /** What the server calls the connection in its own lists. */
+  readonly name: string;
+  readonly inboxPrefix: string;
+  readonly signal: AbortSignal;
+  /** Is told of each attempt that failed before there was a connection. */
+  readonly onFault: (why: string) => void;
+}
+
+/**
+ * Connects to one of the servers, as soon as one is there that is not too old. From then on the client connects again by itself
+ * whenever that is necessary.
+ *
+ * @throws the reason of the signal
+ */
+export async function connectNats(options: NatsOptions): Promise<NatsConnection> {
+  const { signal, onFault } = options;
+  const nextPause = doubling(PAUSE_MS);
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      const connection = await connect(clientOptions(options));
+      try {
+        signal.throwIfAborted();
+        checkNatsVersion(connection.info?.version ?? "");
+        return connection;
+      } catch (error) {
+        await connection.close();
+        throw error;
+      }
+    } catch (error) {
+      onFault(messageOf(error));
+    }
+    await delay(nextPause(), { signal });
+  }
+}
+
+function clientOptions({ servers, tls, name, inboxPrefix }: NatsOptions) {
+  return {
+    servers: [...servers],
+    tls,
+    name,
+    inboxPrefix,
+    timeout: CONNECT_TIMEOUT_MS,
+    // It never gives up, be it that a certificate is not accepted yet: the host may be added in a minute.
+    maxReconnectAttempts: -1,
+    ignoreAuthErrorAbort: true,
+    reconnectTimeWait: 250,
+    // Many hosts have lost the same server in the same moment.
+    reconnectJitterTLS: 2_000,
+    pingInterval: 5_000,
+    maxPingOut: 2,
+    // It would ask the resolver of the system itself, which needs a permission for every address.
+    resolve: false,
+  };
+}
+
+/** What a message carries: the client has it as a `Buffer` of Node, with other methods of the same names. */
+export function bytesOf({ data }: Msg): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(data.buffer as ArrayBuffer, data.byteOffset, data.byteLength);
+}

@@ -1,0 +1,36 @@
+/** The names that hosts have. */
+export const HOST_NAME = /^[a-z0-9-]{1,63}$/;
+
+/** Whether a host of a fleet answers. */
+export const HOST_STATES = ["online", "offline"] as const;
+
+export type HostState = typeof HOST_STATES[number];
+
+/** A host of a fleet, as its hub sees it. */
+export interface Host {
+  readonly name: string;
+  readonly state: HostState | "unknown";
+  /** What its operator has said of it, for jobs to be placed by. */
+  readonly labels: Readonly<Record<string, string>>;
+  /** How many jobs the hub gives it at a time. */
+  readonly slots: number;
+  /** How many jobs run there, and wait, as it last said. */
+  readonly running: number;
+  readonly queued: number;
+  /** Its load average over the last minute, see proc_loadavg(5). */
+  readonly load: number;
+  /** The version of its daemon; `""` until it has said so. */
+  readonly version: string;
+  /** When it was last heard, in milliseconds since the Unix epoch; `null`: never. */
+  readonly heardAt: number | null;
+  /** Why it is offline, in words; `""` if it is not. */
+  readonly detail: string;
+}
+
+/** Which hosts a job may run on: all that are left out match. */
+export interface HostSelector {
+  /** `""`: any. */
+  readonly host: string;
+  /** A host must have all of these. */
+  readonly labels: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,59 @@
+import { agentCommand } from "../../lib/daemon/agent_command.ts";
+import { assert } from "../assert.ts";
+import { probed } from "../probe.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+
+const REFUSED = "refused";
+const ALLOWED = "allowed";
+
+const read = (path: string) => `Deno.readTextFile(${JSON.stringify(path)})`;
+const write = (path: string) => `Deno.writeTextFile(${JSON.stringify(path)}, "").then(() => 1)`;
+const connect = (options: Record<string, unknown>) =>
+  `Deno.connect(${JSON.stringify(options)}).then((connection) => (connection.close(), 1))`;
+const listen = (options: Record<string, unknown>) =>
+  `(Deno.listen(${JSON.stringify(options)}).close(), 1)`;
+
+Deno.test("An agent is refused whatever it does not need, and granted what it needs", async () => {
+  await using directory = await temporaryDirectory();
+  const data = `${directory.path}/data`;
+  await Deno.mkdir(data);
+  for (const name of ["audit.log", "jobs.db", "host.json"]) {
+    await Deno.writeTextFile(`${data}/${name}`, "");
+  }
+  const socket = `${data}/agent.sock`;
+  using door = Deno.listen({ transport: "unix", path: socket });
+  using nats = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  // Nobody may come, if the test fails.
+  const accepted = [door, nats].map((listener) =>
+    listener.accept().then((connection) => connection.close(), () => {})
+  );
+  const { port } = nats.addr;
+  const probes: readonly (readonly [expression: string, expected: string])[] = [
+    ["new Deno.Command('setsid').output()", REFUSED],
+    ["Deno.kill(Deno.ppid, 'SIGCONT')", REFUSED],
+    ...["/etc/passwd", ...["audit.log", "jobs.db", "host.json"].map((name) => `${data}/${name}`)]
+      .map((path) => [read(path), REFUSED] as const),
+    [write(`${data}/audit.log`), REFUSED],
+    ["Deno.env.get('SECRET') ?? null", "hidden"],
+    ["Deno.hostname()", REFUSED],
+    ["Deno.loadavg()", REFUSED],
+    [connect({ hostname: "127.0.0.1", port: port + 1 }), REFUSED],
+    [connect({ hostname: "127.0.0.2", port }), REFUSED],
+    [connect({ transport: "unix", path: `${data}/engine.sock` }), REFUSED],
+    [listen({ hostname: "127.0.0.1", port: 0 }), REFUSED],
+
+    [connect({ transport: "unix", path: socket }), ALLOWED],
+    [connect({ hostname: "127.0.0.1", port }), ALLOWED],
+  ];
+  const command = agentCommand({ socket, servers: [`127.0.0.1:${port}`] });
+  const outcomes = await probed(probes.map(([expression]) => expression), {
+    line: [...command.slice(0, -2), "--no-config"],
+    directory: directory.path,
+    env: { SECRET: "secret" },
+  });
+  assert.deepEqual(
+    outcomes.map((outcome, index) => [probes[index]?.[0], outcome]),
+    probes.map(([expression, expected]) => [expression, expected]),
+  );
+  await Promise.all(accepted);
+});

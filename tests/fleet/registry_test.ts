@@ -1,0 +1,189 @@
+import { v7 } from "uuid";
+import type { HostChangesPage } from "../../lib/fleet/host_changes.ts";
+import { HostChanges } from "../../lib/fleet/host_changes.ts";
+import { Registry } from "../../lib/fleet/registry.ts";
+import type { Job } from "../../lib/job/types.ts";
+import { SqliteStore } from "../../lib/store/sqlite_store.ts";
+import { assert } from "../assert.ts";
+import { DONE, job } from "../executor/job_fixture.ts";
+import { fc, seeded } from "../random.ts";
+import { contextOf } from "../service/fixture.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
+
+const FACTS = { version: "1.2.3", load: () => 0.5 };
+const ALL = { limit: 1_000 };
+
+/** A host with a store of its own, and what it tells. */
+async function openHost(path: string): Promise<{ store: SqliteStore; changes: HostChanges }> {
+  const store = await SqliteStore.open(path, { notesChanges: true });
+  assert.ok(store.changes !== null);
+  return { store, changes: new HostChanges(store, store.changes, FACTS) };
+}
+
+/** Copies what a host has to tell now, and returns the pages. */
+async function copy(
+  registry: Registry,
+  host: string,
+  changes: HostChanges,
+): Promise<HostChangesPage[]> {
+  const pages: HostChangesPage[] = [];
+  // Without a change it would wait for one.
+  const ending = new AbortController();
+  const context = contextOf("hub", [], ending.signal);
+  for (;;) {
+    const waiting = changes.changes(registry.since(host), context);
+    const page = await Promise.race([
+      waiting,
+      new Promise<null>((resolve) => setTimeout(() => resolve(null), 20)),
+    ]);
+    if (page === null) {
+      ending.abort(new Error("Nothing more"));
+      await waiting.catch(() => {});
+      return pages;
+    }
+    pages.push(page);
+    registry.apply(host, page, 1_000);
+  }
+}
+
+function idsOf(registry: Registry, host: string): string[] {
+  return registry.list({ host }, ALL).map(({ job }) => job.jobId);
+}
+
+Deno.test("Registry knows the jobs of hosts as they are, whatever happens to them, and in whatever order", async () => {
+  const random = seeded("changes");
+  await using directory = await temporaryDirectory();
+  using registry = await Registry.open(`${directory.path}/registry.db`);
+  const hosts = ["a", "b"];
+  for (const host of hosts) {
+    const path = `${directory.path}/${host}.db`;
+    const known = new Map<string, Job>();
+    const old: HostChangesPage[] = [];
+    for (let round = 0; round < 10; round++) {
+      // Each round is another daemon; one of them belonged to no fleet, and noted nothing.
+      const isFollowed = round !== 5;
+      const store = await SqliteStore.open(path, { notesChanges: isFollowed });
+      for (let change = 0; change < 20; change++) {
+        const ids = [...known.keys()];
+        const id = ids[Math.floor(random() * ids.length * 2)] ?? v7();
+        const before = known.get(id);
+        if (before !== undefined && random() < 0.3) {
+          known.delete(id);
+          await store.delete(id);
+          continue;
+        }
+        const end = before === undefined ? null : DONE;
+        const put = job({ jobId: id, owner: host, labels: { host }, requestId: "same", end });
+        const changed = { ...put, requestId: id, startedAt: Date.now() };
+        known.set(id, changed);
+        await store.put(changed);
+      }
+      if (isFollowed && store.changes !== null) {
+        const changes = new HostChanges(store, store.changes, FACTS);
+        old.push(...await copy(registry, host, changes));
+        // What is late changes nothing, unless it comes before all that was told anew.
+        const late = old.findLast(({ isAnew }) => !isAnew);
+        const since = registry.since(host);
+        if (late?.epoch === since.epoch) {
+          registry.apply(host, { ...late, revision: since.revision }, 1_000);
+        }
+      }
+      await store[Symbol.asyncDispose]();
+    }
+    const expected = [...known.keys()].toSorted().toReversed();
+    assert.deepEqual(idsOf(registry, host), expected);
+    for (const [id, { end }] of known) {
+      const found = registry.get(id);
+      assert.deepEqual([found?.host, found?.job.end?.status], [host, end?.status]);
+    }
+    const live = [...known.values()].filter(({ end }) => end === null).length;
+    assert.equal(registry.live(host), live);
+  }
+  const { length } = registry.list({}, ALL);
+  assert.equal(length, idsOf(registry, "a").length + idsOf(registry, "b").length);
+});
+
+Deno.test("Registry takes nothing that one host says about the job of another", async () => {
+  await using directory = await temporaryDirectory();
+  using registry = await Registry.open(`${directory.path}/registry.db`);
+  const jobId = v7();
+  const page = {
+    epoch: "e",
+    revision: 1,
+    isAnew: true,
+    removed: [],
+    hasMore: false,
+    facts: { version: "", running: 0, queued: 0, load: 0 },
+  };
+  registry.apply("a", { ...page, jobs: [job({ jobId, owner: "alice" })] }, 1);
+  registry.apply("b", { ...page, jobs: [job({ jobId, owner: "mallory" })] }, 1);
+  registry.apply("b", { ...page, isAnew: false, revision: 2, jobs: [], removed: [jobId] }, 1);
+  registry.started("b", job({ jobId, owner: "mallory" }));
+  const found = registry.get(jobId);
+  assert.deepEqual([found?.host, found?.job.owner], ["a", "alice"]);
+  assert.deepEqual([registry.live("a"), registry.live("b")], [1, 0]);
+});
+
+Deno.test("Registry remembers where a start went, also in the next process, until it came to nothing", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/registry.db`;
+  {
+    using registry = await Registry.open(path);
+    registry.place("alice", "once", "a");
+    // Whoever is second goes where the first one went.
+    registry.place("alice", "once", "b");
+    registry.place("bob", "once", "b");
+  }
+  using registry = await Registry.open(path);
+  assert.equal(registry.placeOf("alice", "once"), "a");
+  assert.equal(registry.placeOf("bob", "once"), "b");
+  registry.unplace("alice", "once");
+  assert.equal(registry.placeOf("alice", "once"), undefined);
+});
+
+Deno.test("HostChanges tells no value of a variable, and waits until there is something to tell", async () => {
+  await using directory = await temporaryDirectory();
+  const { store, changes } = await openHost(`${directory.path}/jobs.db`);
+  await using _store = store;
+  const first = await changes.changes({ epoch: "", revision: 0 }, contextOf("hub", []));
+  assert.deepEqual([first.isAnew, first.jobs], [true, []]);
+  assert.deepEqual(first.facts, { version: "1.2.3", load: 0.5, running: 0, queued: 0 });
+  const { epoch, revision } = first;
+  const waiting = changes.changes({ epoch, revision }, contextOf("hub", []));
+  const env = { TOKEN: "secret" };
+  await store.put(job({ jobId: v7(), command: { ...job({ jobId: "" }).command, env } }));
+  const page = await waiting;
+  assert.deepEqual(page.jobs.map(({ command }) => command.env), [{ TOKEN: "***" }]);
+  assert.equal(page.facts.running, 1);
+  const leaving = new AbortController();
+  const left = changes.changes(page, contextOf("hub", [], leaving.signal));
+  leaving.abort(new Error("left"));
+  await assert.rejects(left, /left/);
+});
+
+Deno.test("ChangeLog tells everything in pages, and anew to whom it does not know", async () => {
+  await using directory = await temporaryDirectory();
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 1_200 }), async (count) => {
+      const path = `${directory.path}/${v7()}.db`;
+      await using store = await SqliteStore.open(path, { notesChanges: true });
+      const ids = Array.from({ length: count }, () => v7());
+      await Promise.all(ids.map((jobId) => store.put(job({ jobId }))));
+      const { changes } = store;
+      assert.ok(changes !== null);
+      const told: string[] = [];
+      let since = { epoch: "", revision: 0 };
+      for (let isFirst = true, hasMore = true; hasMore; isFirst = false) {
+        const page = changes.read(since);
+        assert.equal(page.isAnew, isFirst);
+        told.push(...page.jobs.map(({ jobId }) => jobId));
+        ({ hasMore } = page);
+        since = page;
+      }
+      assert.deepEqual(told.toSorted(), ids.toSorted());
+      assert.equal(changes.read({ ...since, revision: since.revision + 1 }).isAnew, true);
+      assert.equal(changes.read({ ...since, epoch: "another" }).isAnew, true);
+    }),
+    { numRuns: 10 },
+  );
+});

@@ -1,0 +1,206 @@
+/**
+ * A hub, its nats-server and some hosts as real processes on the loopback, and the real CLI.
+ *
+ * @module
+ */
+
+import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
+import { connect, type JobWorkerClient } from "../../lib/grpc/client.ts";
+import { assert } from "../assert.ts";
+import { TcpProxy } from "../end_to_end/proxy.ts";
+import { type Finished, TestProcess } from "../end_to_end/process.ts";
+import { AS_ROOT, programLine } from "../programs.ts";
+import { temporaryDirectory, until } from "../worker/fixture.ts";
+import type { TestNatsServer } from "./nats_server.ts";
+import { TestHub } from "./test_hub.ts";
+
+/** A daemon that can be killed and started again, in its own directory and at its own address. */
+export class FleetDaemon implements AsyncDisposable {
+  readonly directory: string;
+  readonly #args: readonly string[];
+  readonly #permissions: readonly string[];
+  #address = "127.0.0.1:0";
+  #process: TestProcess | null = null;
+
+  constructor(directory: string, args: readonly string[], permissions: readonly string[] = []) {
+    this.directory = directory;
+    this.#args = args;
+    this.#permissions = permissions;
+  }
+
+  get address(): string {
+    return this.#address;
+  }
+
+  get pid(): number {
+    return this.#process?.pid ?? assert.fail("It does not run");
+  }
+
+  async start(): Promise<void> {
+    this.#process = new TestProcess([
+      ...programLine("worker-daemon", this.directory, this.#permissions),
+      `--address=${this.#address}`,
+      "--rest-address=off",
+      ...this.#args,
+    ], { cwd: this.directory });
+    [, this.#address = ""] = await this.#process.seen(/listening on (\S+)\n/);
+  }
+
+  /** What it has said on standard error. */
+  get errors(): string {
+    return this.#process?.stderr ?? "";
+  }
+
+  /** Waits for something on its standard error. */
+  async says(pattern: RegExp): Promise<void> {
+    await this.#process?.seenOnStderr(pattern);
+  }
+
+  /** The process of its agent. */
+  async agent(): Promise<number> {
+    return await until(async () => {
+      const children = await Deno.readTextFile(`/proc/${this.pid}/task/${this.pid}/children`);
+      for (const child of children.trim().split(" ")) {
+        const line = await Deno.readTextFile(`/proc/${child}/cmdline`).catch(() => "");
+        if (/\0agent\0$/.test(line)) return Number(child);
+      }
+      return undefined;
+    });
+  }
+
+  async kill(signal: Deno.Signal = "SIGKILL"): Promise<void> {
+    const process = this.#process;
+    if (process === null) return;
+    this.#process = null;
+    Deno.kill(process.pid, signal);
+    await process.finished();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.kill("SIGTERM");
+  }
+}
+
+/** The whole of it. */
+export class TestDaemons implements AsyncDisposable {
+  readonly files: TestHub;
+  readonly nats: TestNatsServer;
+  readonly hub: FleetDaemon;
+  readonly hosts: ReadonlyMap<string, FleetDaemon>;
+  readonly #resources: AsyncDisposableStack;
+
+  private constructor(
+    files: TestHub,
+    nats: TestNatsServer,
+    hub: FleetDaemon,
+    hosts: ReadonlyMap<string, FleetDaemon>,
+    resources: AsyncDisposableStack,
+  ) {
+    this.files = files;
+    this.nats = nats;
+    this.hub = hub;
+    this.hosts = hosts;
+    this.#resources = resources;
+  }
+
+  /** @param hosts the names of the hosts, each with the flags of `host add` */
+  static async start(hosts: Readonly<Record<string, readonly string[]>>): Promise<TestDaemons> {
+    await using resources = new AsyncDisposableStack();
+    const files = resources.use(await TestHub.make());
+    for (const [host, flags] of Object.entries(hosts)) await files.add(host, ...flags);
+    const nats = resources.use(await files.startNats());
+    const hub = resources.use(
+      new FleetDaemon(
+        files.directory,
+        [`--config=${files.directory}/job-worker.json`, ...AS_ROOT],
+        [`--allow-net=127.0.0.1:${files.port}`],
+      ),
+    );
+    await hub.start();
+    const certs = `${files.directory}/certs`;
+    const started = new Map<string, FleetDaemon>();
+    for (const host of Object.keys(hosts)) {
+      const { path } = resources.use(await temporaryDirectory());
+      const daemon = resources.use(
+        new FleetDaemon(path, [
+          `--cert=${certs}/server-cert.pem`,
+          `--key=${certs}/server-key.pem`,
+          `--ca=${certs}/ca-cert.pem`,
+          `--fleet=${files.joinPath(host)}`,
+          ...AS_ROOT,
+        ]),
+      );
+      await daemon.start();
+      started.set(host, daemon);
+    }
+    const fleet = new TestDaemons(files, nats, hub, started, resources.move());
+    for (const host of started.keys()) await fleet.waitFor(host, "online");
+    return fleet;
+  }
+
+  host(name: string): FleetDaemon {
+    return this.hosts.get(name) ?? assert.fail(`No host ${name}`);
+  }
+
+  /** Waits until the hub sees a host like this. */
+  async waitFor(host: string, state: "online" | "offline"): Promise<void> {
+    await until(async () => {
+      const { code, stdout } = await this.cli("hosts", "--json");
+      const hosts = stdout.trim().split("\n").filter((line) => line !== "").map((line) =>
+        JSON.parse(line)
+      );
+      return code === 0 && hosts.some((each) => each.name === host && each.state === state);
+    });
+  }
+
+  /** Starts `worker-cli` at the hub, or at a host. */
+  startCli(args: readonly string[], at: FleetDaemon = this.hub): TestProcess {
+    const certs = `${this.files.directory}/certs`;
+    return new TestProcess([
+      ...programLine("worker-cli", this.files.directory),
+      `--address=${at.address}`,
+      `--cert=${certs}/client-cert.pem`,
+      `--key=${certs}/client-key.pem`,
+      `--ca=${certs}/ca-cert.pem`,
+      ...args,
+    ], { cwd: this.files.directory });
+  }
+
+  /** Runs `worker-cli` at the hub to its end. */
+  async cli(...args: readonly string[]): Promise<Finished> {
+    await using process = this.startCli(args);
+    return await process.finished();
+  }
+
+  /** What it printed, having exited with 0. */
+  async printed(...args: readonly string[]): Promise<string> {
+    const { code, stdout, stderr } = await this.cli(...args);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  }
+
+  /** Lets a connection of the client library to the hub be used, and closes it. */
+  async withClient(use: (client: JobWorkerClient) => Promise<void>): Promise<void> {
+    const certs = `${this.files.directory}/certs`;
+    const paths = {
+      cert: `${certs}/client-cert.pem`,
+      key: `${certs}/client-key.pem`,
+      ca: `${certs}/ca-cert.pem`,
+    };
+    const material = await loadTlsMaterial(paths, "client");
+    // grpc-js closes a connection when it gets round to it, but knows at once when it is broken.
+    await using proxy = TcpProxy.listen(Number(this.hub.address.split(":")[1]));
+    await using client = await connect({ address: proxy.address, ...material });
+    await use(client);
+  }
+
+  /** The output of a job so far, as its host has it. */
+  async printedOf(host: FleetDaemon, jobId: string): Promise<string> {
+    await using process = this.startCli(["logs", "all", jobId], host);
+    return (await process.finished()).stdout;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#resources.disposeAsync();
+  }
+}
