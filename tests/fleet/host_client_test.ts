@@ -144,6 +144,7 @@ Deno.test("HostClient takes no answer of another call, be it the same method, an
     fleet.carry = () => Promise.resolve(old);
     const error = await failureOf(fleet.client.getJob(GET, context()));
     assert.equal(error.reason, HOST_SILENT);
+    assert.match(error.message, /is not its answer to this call$/);
   }
   // Two at once get each the answer of the other.
   const both: PromiseWithResolvers<Uint8Array<ArrayBuffer>>[] = [];
