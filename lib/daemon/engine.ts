@@ -1,31 +1,30 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
-import { abortable } from "../async/abortable.ts";
 import { settleAll } from "../async/settle_all.ts";
-import { EngineServer } from "../engine/server.ts";
 import { messageOf } from "../errors.ts";
-import { formatHostPort, type HostPort } from "../net/host_port.ts";
 import { keepFileThread } from "../files/file_thread.ts";
-import { isLasting } from "../files/lasting.ts";
 import { findTool } from "../process/tools.ts";
 import { bindsJobs } from "./bound_rights.ts";
-import { type CredentialFiles, readCredentials } from "./credentials.ts";
+import { readCredentials } from "./credentials.ts";
 import { checkUsers } from "./users/check_users.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
-import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
+import { EngineSocket } from "./engine_socket.ts";
 import type { FleetHost, FleetHostOptions } from "./fleet_host.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
+import { connectionCaps, gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
 import type { JobEngine } from "./job_engine.ts";
 import { isJournal } from "./journal.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 import { reportStart } from "./report_start.ts";
-import { retry, type RetryOptions } from "./retry.ts";
+import { retry } from "./retry.ts";
 import { notifySocket } from "./notify_socket.ts";
 import { ServiceManager } from "./service_manager.ts";
+import { Serving } from "./serving.ts";
+import { startRetryOptions } from "./start_retry.ts";
 
 /** The signal by which the daemon ends and its jobs go on, for the next one to take up. */
 export const HAND_OVER = "SIGUSR2";
@@ -60,20 +59,10 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   const supervisor = notifySocket(environment);
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
-  const caps = connectionCaps(descriptors);
   const gatewaysOf = (dataDirectory: string) =>
     new GatewaysAhead({
-      ...{ count: options.gateways, setsid, rights, retryOptions, files: filesOf(options) },
-      gateway: {
-        ...caps,
-        address: options.address,
-        restAddress: options.restAddress,
-        inherited,
-        publicOrigins: options.publicOrigins,
-        socket: `${dataDirectory}/${ENGINE_SOCKET}`,
-        debug: options.debug,
-        journal,
-      },
+      ...gatewayPlan(options, { dataDirectory, descriptors, inherited, journal }),
+      ...{ setsid, rights, retryOptions },
     });
   // The directory of a daemon that keeps nothing gets its name later.
   await using ahead = options.dataDir === IN_MEMORY ? null : gatewaysOf(resolve(options.dataDir));
@@ -95,28 +84,14 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     },
   };
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
-  const socket = `${engine.dataDirectory}/${ENGINE_SOCKET}`;
-  const maxCalls = Math.min(4096, Math.floor(descriptors / 4));
-  const letGatewaysIn = async () => {
-    if (rights !== null) await openToGroup(engine.dataDirectory, rights.gid);
-  };
-  await letGatewaysIn();
-  await using server = await EngineServer.listen(engine.service, {
-    path: socket,
-    uid: rights?.uid ?? null,
-    // A follower holds a socket and a file. Jobs hold nothing here, but in the executor.
-    maxCalls,
-    onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
+  const maxCalls = maxCallsOf(descriptors);
+  await using socket = await EngineSocket.listen(engine.service, {
+    dataDirectory: engine.dataDirectory,
+    ...{ rights, maxCalls, signal },
   });
-  const restoreSocket = async () => {
-    // Somebody may have given the directory its usual mode again, as tmpfiles.d(5) does.
-    await letGatewaysIn();
-    // Without a descriptor for it that may take long, and must not hold up the end.
-    if (!await abortable(server.restoreSocket(), signal)) return;
-    diagnostics.warn("The socket {socket} was removed or replaced: made again", { socket });
-  };
+  const { maxConnections } = connectionCaps(descriptors);
   reportStart(options, {
-    ...{ engine, descriptors, maxConnections: caps.maxConnections, maxCalls, whyRoot },
+    ...{ engine, descriptors, maxConnections, maxCalls, whyRoot },
     bindsJobs: await bindsJobs(options, engine.mappedUsers, setsid),
   });
   await using host = options.fleet === "" ? null : await openFleetHost(options, {
@@ -124,23 +99,14 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   });
   await using keeper = await (ahead ?? gatewaysOf(engine.dataDirectory)).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
-    restoreSocket,
+    restoreSocket: () => socket.restore(),
   });
-  const { address, restAddress } = keeper.addresses;
-  const grpc = `listening on ${format(address)}`;
-  const rest = restAddress && `serving REST at https://${format(restAddress)}`;
-  const status = rest === null ? grpc : `${grpc}, ${rest}`;
+  const serving = new Serving(keeper.addresses, manager, process);
   reload = () => {
     void engine.audit.reopen();
-    void (async () => {
-      await manager?.reloading();
-      await Promise.all([engine.reload(), keeper.reload(), host?.reload()]);
-      if (!signal.aborted) await manager?.ready(status);
-    })();
+    void serving.reload([engine, keeper, host]);
   };
-  process.print(`worker-daemon ${grpc}\n`);
-  if (rest !== null) process.print(`worker-daemon ${rest}\n`);
-  await manager?.ready(status);
+  await serving.announce();
   if (!signal.aborted) await ended.promise;
   isDecided = true;
   const reason = messageOf(signal.reason);
@@ -169,54 +135,11 @@ async function openFleetHost(
   const { FleetHost } = await import("./fleet_host.ts");
   const { service, changes, dataDirectory } = engine;
   if (changes === null) return null;
-  return await FleetHost.open({ ...options, ...rest, service, changes, dataDirectory });
-}
-
-/**
- * How often to try to start. Somebody at a terminal wants to be told at once. A supervisor would only start us
- * again, so there we retry for half a minute what may pass, at longer and longer intervals.
- */
-export function startRetryOptions(
-  signal: AbortSignal,
-  options: { supervised: boolean },
-): RetryOptions {
-  let left = options.supervised ? 5 : 0;
-  return {
-    pauseMs: { first: 1_000, last: 16_000 },
-    signal,
-    again: (error) => {
-      if (isLasting(error) || left-- === 0) return false;
-      diagnostics.error("Cannot start: {why}; trying again", { why: messageOf(error) });
-      return true;
-    },
-  };
-}
-
-/**
- * How many connections a gateway accepts. Once out of descriptors it could never accept again, so it stays
- * well below the limit: each connection may need a second descriptor, towards the engine.
- */
-export function connectionCaps(descriptors: number): {
-  maxConnections: number;
-  maxConnectionsPerAddress: number;
-} {
-  const maxConnections = Math.min(4096, Math.max(8, Math.floor((descriptors - 50) / 3)));
-  return { maxConnections, maxConnectionsPerAddress: Math.ceil(maxConnections / 2) };
-}
-
-/** The files with what gateways present and accept. */
-export function filesOf(options: DaemonOptions): CredentialFiles {
-  const { cert, key, ca, denyList, restAddress, users } = options;
-  return {
-    ...{ cert: resolve(cert), key: resolve(key), ca: resolve(ca) },
-    denyList: denyList && resolve(denyList),
-    restAddress,
-    users: resolve(users),
-  };
-}
-
-export function format({ hostname, port }: HostPort): string {
-  return formatHostPort(hostname, port);
+  const { fleet, fleetRoles, ca, denyList, debug } = options;
+  return await FleetHost.open({
+    ...{ fleet, fleetRoles, ca, denyList, debug },
+    ...{ ...rest, service, changes, dataDirectory },
+  });
 }
 
 /** The home directory of the daemon's user, or `/` if that does not exist. */

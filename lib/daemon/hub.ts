@@ -1,16 +1,16 @@
-import { abortable } from "../async/abortable.ts";
-import { EngineServer } from "../engine/server.ts";
+import { settleAll } from "../async/settle_all.ts";
 import { messageOf } from "../errors.ts";
 import { keepFileThread } from "../files/file_thread.ts";
 import { findTool } from "../process/tools.ts";
 import type { DaemonOptions } from "../config/options.ts";
 import { VERSION_TEXT } from "../version.ts";
 import { checkFleet } from "./check_config.ts";
+import { readCredentials } from "./credentials.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
-import { ENGINE_SOCKET, openToGroup } from "./data_directory.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
-import { connectionCaps, filesOf, format, startRetryOptions } from "./engine.ts";
+import { EngineSocket } from "./engine_socket.ts";
+import { gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import { HubEngine } from "./hub_engine.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
@@ -18,6 +18,8 @@ import { isJournal } from "./journal.ts";
 import { retry } from "./retry.ts";
 import { notifySocket } from "./notify_socket.ts";
 import { ServiceManager } from "./service_manager.ts";
+import { Serving } from "./serving.ts";
+import { startRetryOptions } from "./start_retry.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
 
 /**
@@ -43,65 +45,39 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
   });
   await checkFleet(options);
   const setsid = await findTool("setsid");
-  const [descriptors, { rights }] = await Promise.all([
+  const [descriptors, { rights }] = await settleAll([
     descriptorLimit(setsid),
     findGatewayUser(options, setsid, inherited),
+    // The keeper of the gateways would find the same in the files, but only after there is a data directory.
+    readCredentials(options),
   ]);
   const supervisor = notifySocket(environment);
   const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   await using engine = await retry(() => HubEngine.open(options), retryOptions);
   using _fileThread = keepFileThread(engine.dataDirectory);
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
-  const socket = `${engine.dataDirectory}/${ENGINE_SOCKET}`;
-  const letGatewaysIn = async () => {
-    if (rights !== null) await openToGroup(engine.dataDirectory, rights.gid);
-  };
-  await letGatewaysIn();
-  await using server = await EngineServer.listen(engine.service, {
-    path: socket,
-    uid: rights?.uid ?? null,
-    maxCalls: Math.min(4096, Math.floor(descriptors / 4)),
-    onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
+  const { dataDirectory } = engine;
+  await using socket = await EngineSocket.listen(engine.service, {
+    ...{ dataDirectory, rights, signal },
+    maxCalls: maxCallsOf(descriptors),
   });
   diagnostics.info("worker-daemon {version} starts as the hub of {fleet}", {
     version: VERSION_TEXT,
     fleet: options.fleet,
   });
   await using keeper = await new GatewaysAhead({
-    ...{ count: options.gateways, setsid, rights, retryOptions, files: filesOf(options) },
-    gateway: {
-      ...connectionCaps(descriptors),
-      address: options.address,
-      restAddress: options.restAddress,
-      inherited,
-      publicOrigins: options.publicOrigins,
-      socket,
-      debug: options.debug,
-      journal,
-    },
+    ...gatewayPlan(options, { dataDirectory, descriptors, inherited, journal }),
+    ...{ setsid, rights, retryOptions },
   }).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
-    async restoreSocket() {
-      await letGatewaysIn();
-      if (!await abortable(server.restoreSocket(), signal)) return;
-      diagnostics.warn("The socket {socket} was removed or replaced: made again", { socket });
-    },
+    restoreSocket: () => socket.restore(),
   });
-  const { address, restAddress } = keeper.addresses;
-  const grpc = `listening on ${format(address)}`;
-  const rest = restAddress && `serving REST at https://${format(restAddress)}`;
-  const status = rest === null ? grpc : `${grpc}, ${rest}`;
+  const serving = new Serving(keeper.addresses, manager, process);
   reload = () => {
     void engine.audit.reopen();
-    void (async () => {
-      await manager?.reloading();
-      await Promise.all([engine.reload(), keeper.reload()]);
-      if (!signal.aborted) await manager?.ready(status);
-    })();
+    void serving.reload([engine, keeper]);
   };
-  process.print(`worker-daemon ${grpc}\n`);
-  if (rest !== null) process.print(`worker-daemon ${rest}\n`);
-  await manager?.ready(status);
+  await serving.announce();
   if (!signal.aborted) await ended.promise;
   await manager?.stopping("Closing the hub");
   diagnostics.info("Shutting down: {reason}", { reason: messageOf(signal.reason) });

@@ -10,6 +10,7 @@ import { dirname } from "node:path";
 import { makeCertificates } from "../../lib/auth/certificates.ts";
 import { runEngine } from "../../lib/daemon/engine.ts";
 import { ExecutorKeeper } from "../../lib/daemon/executor_keeper.ts";
+import { FleetHost } from "../../lib/daemon/fleet_host.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
 import { parseOptions } from "../../lib/config/parse_options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
@@ -161,6 +162,16 @@ GatewayKeeper.start = async (
     },
     [Symbol.asyncDispose]: { value: () => Promise.resolve() },
   });
+};
+
+FleetHost.open = ({ service: _service, changes: _changes, ...values }) => {
+  told.fleet = values;
+  return Promise.resolve(
+    Object.create(FleetHost.prototype, {
+      reload: { value: () => Promise.resolve() },
+      [Symbol.asyncDispose]: { value: () => Promise.resolve() },
+    }),
+  );
 };
 
 const timers = new FakeTimers();

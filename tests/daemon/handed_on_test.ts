@@ -9,6 +9,8 @@ const MiB = 1024 * 1024;
 /** In place of `--job-user`, beside which they cannot be. */
 const JOB_USER_MAP = "--job-user-map=the-map";
 const JOB_UIDS = "--job-uids=2000000000-2000000009";
+/** What makes a hub of a daemon has no effect on an engine. */
+const HUB = "--hub";
 
 /** All other options of a daemon, each with a value of its own, and none with its default. */
 const OPTIONS = [
@@ -46,11 +48,13 @@ const OPTIONS = [
   "--gateways=41",
   // Its own.
   `--gateway-user=${Deno.uid() === 0 ? "root" : "nobody"}`,
+  "--fleet=the-host.json",
+  "--fleet-roles=viewer",
   "--debug",
 ];
 
 Deno.test("Every option is handed on in the test of that", () => {
-  const names = [...OPTIONS, JOB_USER_MAP, JOB_UIDS].map((option) =>
+  const names = [...OPTIONS, JOB_USER_MAP, JOB_UIDS, HUB].map((option) =>
     option.replace(/=.*/, "").slice(2)
   );
   assert.deepEqual(names.sort(), OPTION_NAMES.map(flagOf).sort());
@@ -143,6 +147,17 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     publicOrigins: ["https://one.example", "https://two.example"],
     socket,
     debug: true,
+    journal: true,
+  });
+  assert.deepEqual(told.fleet, {
+    fleet: "the-host.json",
+    fleetRoles: ["viewer"],
+    ca: "the-ca",
+    denyList: "the-deny-list",
+    debug: true,
+    dataDirectory: `${path}/the-data`,
+    setsid: "/usr/bin/setsid",
+    rights: null,
     journal: true,
   });
   assert.deepEqual(told.read.sort(), [...OPTION_NAMES].sort());
