@@ -5,7 +5,7 @@ import type { Segment } from "./segment.ts";
 import { decodeRecord, MAX_RECORD_BYTES } from "./log_format.ts";
 import { readFully } from "../files/read_fully.ts";
 import { packedHeader } from "../job/packed_records.ts";
-import type { Piece, PiecesOfLog } from "./shared_pieces.ts";
+import type { Piece, PiecesOfLog, UnpackPiece } from "./shared_pieces.ts";
 import type { LogBatch, LogGap, LogStream, StoredRecord } from "../job/types.ts";
 
 /**
@@ -197,27 +197,24 @@ class SegmentReader implements AsyncDisposable {
     return piece;
   }
 
-  /** Reads the next piece, unless another reader at the same place has done so. */
+  /** Takes the next piece, which another reader at the same place may have read already. */
   async #takePiece(segment: Segment, available: number): Promise<Piece> {
-    const shared = this.#shared;
-    if (shared === undefined || this.#recordOffset !== this.offset) {
-      return await this.#readPiece(available);
-    }
+    const shared = this.#recordOffset === this.offset ? this.#shared : undefined;
     const place = [segment.start, this.#position, ...this.#streams].join(" ");
-    const others = shared.at(place);
-    // Whoever reads it may leave meanwhile.
-    const found = others === undefined ? null : await others.catch(() => null);
-    if (found === null) {
-      const piece = this.#readPiece(available);
-      shared.share(place, piece);
-      return await piece;
-    }
+    const others = shared?.at(place);
+    // Whoever reads it may fail to.
+    let unpack = others === undefined ? null : await others.catch(() => null);
+    if (unpack === null) {
+      const reading = this.#readPiece(available);
+      shared?.share(place, reading);
+      unpack = await reading;
+    } else this.#cut = EMPTY;
+    // Their own, so that nobody waits behind all that the user of another reader has asked for.
     await this.#turn?.();
-    this.#cut = EMPTY;
-    return found;
+    return await unpack();
   }
 
-  async #readPiece(available: number): Promise<Piece> {
+  async #readPiece(available: number): Promise<UnpackPiece> {
     const file = this.#file;
     if (file === null) throw new TypeError("Cannot read: no segment is open");
     const buffer = new Uint8Array(available);
@@ -228,7 +225,12 @@ class SegmentReader implements AsyncDisposable {
       await readFully(file, buffer.subarray(this.#cut.byteLength));
     this.#filePosition = this.#position + length;
     const filled = buffer.subarray(0, length);
-    await this.#turn?.();
+    let piece: Promise<Piece> | null = null;
+    // A failure stays one, too: by then some of it has been packed.
+    return () => piece ??= Promise.try(() => this.#unpack(filled));
+  }
+
+  #unpack(filled: Uint8Array<ArrayBuffer>): Piece {
     const records: StoredRecord[] = [];
     let nextOffset = this.#recordOffset;
     let fileBytes = 0;
@@ -247,7 +249,7 @@ class SegmentReader implements AsyncDisposable {
     }
     if (fileBytes === 0) throw damaged(nextOffset);
     // Whoever waits for more holds none of what was read.
-    this.#cut = fileBytes < length ? filled.subarray(fileBytes) : EMPTY;
+    this.#cut = fileBytes < filled.byteLength ? filled.subarray(fileBytes) : EMPTY;
     return { records, packed: filled.subarray(0, packedBytes), fileBytes, nextOffset };
   }
 

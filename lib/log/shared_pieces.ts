@@ -12,12 +12,15 @@ export interface Piece {
   readonly nextOffset: number;
 }
 
+/** Unpacks a piece that has been read, for the first who calls it; the others get the same. */
+export type UnpackPiece = () => Promise<Piece>;
+
 /** The pieces of one log, by the place of each in it. */
 export interface PiecesOfLog {
   /** What somebody reads there, or has just read; `undefined` if nobody. */
-  at(place: string): Promise<Piece> | undefined;
+  at(place: string): Promise<UnpackPiece> | undefined;
   /** Shares what is being read at a place. */
-  share(place: string, piece: Promise<Piece>): void;
+  share(place: string, piece: Promise<UnpackPiece>): void;
 }
 
 /** How many pieces are kept, of all logs together; each is as large as what is read at once. */
@@ -29,15 +32,15 @@ const MOST = 16;
  */
 export class SharedPieces {
   /** By log and place. The oldest is the first. */
-  readonly #pieces = new Map<string, Promise<Piece>>();
+  readonly #pieces = new Map<string, Promise<UnpackPiece>>();
 
   /** What somebody reads there, or has just read; `undefined` if nobody. */
-  at(log: string, place: string): Promise<Piece> | undefined {
+  at(log: string, place: string): Promise<UnpackPiece> | undefined {
     return this.#pieces.get(keyOf(log, place));
   }
 
   /** Shares what is being read at a place. */
-  share(log: string, place: string, piece: Promise<Piece>): void {
+  share(log: string, place: string, piece: Promise<UnpackPiece>): void {
     const key = keyOf(log, place);
     this.#pieces.set(key, piece);
     for (const oldest of this.#pieces.keys()) {

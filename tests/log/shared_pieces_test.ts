@@ -1,7 +1,7 @@
 import { MAX_RECORD_BYTES } from "../../lib/log/log_format.ts";
 import { LogLibrary } from "../../lib/log/log_library.ts";
 import { readLog, type ReadLogOptions } from "../../lib/log/log_reader.ts";
-import { type Piece, SharedPieces } from "../../lib/log/shared_pieces.ts";
+import { SharedPieces, type UnpackPiece } from "../../lib/log/shared_pieces.ts";
 import type { LogRecord, LogStream } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { seeded } from "../random.ts";
@@ -81,7 +81,7 @@ Deno.test("Readers share nothing from places inside a record, nor of other strea
   await Promise.all(readers.map((reader) => reader.return()));
 });
 
-Deno.test("A reader that leaves before it has read leaves that to the others", async () => {
+Deno.test("A reader waits for the turn of no other, nor for one that leaves", async () => {
   await using test = await openLog();
   await write(test.writer, "one");
   const pieces = new SharedPieces();
@@ -92,11 +92,47 @@ Deno.test("A reader that leaves before it has read leaves that to the others", a
   };
   const leaving = follow(test, pieces, { turn }).next();
   const staying = follow(test, pieces);
-  const batch = next(staying);
+  using reads = watchReads();
+  assert.equal(bytesOf((await next(staying)).records).byteLength, 3);
+  assert.equal(reads.count, 1);
   leave.resolve();
   assert.match(String(await rejection(leaving)), /It has left/);
-  assert.equal(bytesOf((await batch).records).byteLength, 3);
   await staying.return();
+});
+
+Deno.test("A reader goes on where it has read to, whoever has unpacked it", async () => {
+  await using test = await openLog();
+  const data = randomBytes(3 * 65_536);
+  await test.writer.append("stdout", data);
+  const pieces = new SharedPieces();
+  const turn = Promise.withResolvers<void>();
+  // One and a half of the records.
+  const readBytes = () => 1.5 * MAX_RECORD_BYTES;
+  const first = follow(test, pieces, { readBytes, turn: () => turn.promise });
+  const begun = next(first);
+  const second = follow(test, pieces, { readBytes });
+  await next(second);
+  turn.resolve();
+  const found = [...(await begun).records];
+  while (bytesOf(found).byteLength < data.byteLength) found.push(...(await next(first)).records);
+  assert.deepEqual(bytesOf(found), data);
+  await Promise.all([first, second].map((reader) => reader.return()));
+});
+
+Deno.test("Readers are told alike that what they share is damaged", async () => {
+  await using test = await openLog();
+  await write(test.writer, "one", "!two");
+  const [segment] = test.log.segments;
+  assert.ok(segment);
+  const path = test.log.pathOf(segment);
+  const bytes = await Deno.readFile(path);
+  bytes.fill(255, bytes.byteLength / 2);
+  await Deno.writeFile(path, bytes);
+  const pieces = new SharedPieces();
+  const readers = [follow(test, pieces), follow(test, pieces)];
+  for (const error of await Promise.all(readers.map((reader) => rejection(reader.next())))) {
+    assert.match(String(error), /damaged behind byte 3 /);
+  }
 });
 
 Deno.test("A reader that gets what another has read waits for its own turn", async () => {
@@ -170,7 +206,7 @@ Deno.test("Readers that share get all that was printed, wherever they begin, of 
 Deno.test("LogLibrary shares nothing of a log that one reader has, and drops it when the others leave", async () => {
   await using directory = await temporaryDirectory();
   await using logs = await LogLibrary.open(`${directory.path}/logs`);
-  const piece = Promise.resolve({ packed: new Uint8Array(1) } as Piece);
+  const piece = Promise.resolve<UnpackPiece>(() => Promise.reject(new Error("not read")));
   const of = logs.piecesOf("job");
   using _alone = logs.countReader("job");
   of.share("a", piece);
@@ -186,7 +222,7 @@ Deno.test("LogLibrary shares nothing of a log that one reader has, and drops it 
 
 Deno.test("SharedPieces keeps the last sixteen, of whatever logs", () => {
   const pieces = new SharedPieces();
-  const piece = Promise.resolve({} as Piece);
+  const piece = Promise.resolve<UnpackPiece>(() => Promise.reject(new Error("not read")));
   for (let place = 0; place < 20; place++) pieces.share(`job ${place % 3}`, `${place}`, piece);
   for (let place = 0; place < 20; place++) {
     assert.equal(pieces.at(`job ${place % 3}`, `${place}`), place < 4 ? undefined : piece);
