@@ -139,6 +139,7 @@ async function openFleetHost(
   return await FleetHost.open({
     ...{ fleet, fleetRoles, ca, denyList, debug },
     ...{ ...rest, service, changes, dataDirectory },
+    onRefused: (refusal) => void engine.audit.refuse(refusal),
   });
 }
 

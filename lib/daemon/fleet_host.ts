@@ -4,12 +4,13 @@ import type { Trust } from "../auth/certificate_path.ts";
 import type { DaemonOptions } from "../config/options.ts";
 import { messageOf } from "../errors.ts";
 import type { ChangesService } from "../fleet/host_changes.ts";
-import { HostDoor } from "../fleet/host_door.ts";
+import { HostDoor, type HostDoorRefusal } from "../fleet/host_door.ts";
 import type { HostService } from "../fleet/host_methods.ts";
 import { checkJoinFile, type JoinFile, readJoinFile } from "../fleet/join_file.ts";
 import { loadSealKeys } from "../fleet/seal.ts";
 import { loadSigningKey } from "../fleet/signing.ts";
 import type { Rights } from "../process/users.ts";
+import type { Refusal } from "../service/audit.ts";
 import type { JobService } from "../service/job_service.ts";
 import { JOB_METHODS } from "../service/methods.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
@@ -27,6 +28,8 @@ export interface FleetHostOptions
   /** Whom agents run as; `null`: as we do. */
   readonly rights: Rights | null;
   readonly journal: boolean;
+  /** Told of every call that was refused before it was known whose it is. */
+  readonly onRefused: (refusal: Refusal) => void;
 }
 
 /** What makes this daemon a host of a fleet: the door at which calls of hubs come in, and the agent that brings them. */
@@ -78,16 +81,18 @@ export class FleetHost implements AsyncDisposable {
       trust: () => this.#trust,
       roles: this.#options.fleetRoles,
       onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
-      onRefusal({ why, message, fingerprint }) {
-        // With its first call after a start of either, every hub asks what came before.
-        if (why === "other_epoch") return;
-        const certificate = fingerprint || "none";
-        diagnostics.warn("A call of a hub was refused: {message}; its certificate: {certificate}", {
-          message,
-          certificate,
-        });
-      },
+      onRefusal: (refusal) => this.#refuse(refusal),
     });
+  }
+
+  #refuse({ message, fingerprint, unreported }: HostDoorRefusal): void {
+    const certificate = fingerprint || "none";
+    diagnostics.warn("A call of a hub was refused: {message}; its certificate: {certificate}", {
+      message,
+      certificate,
+    });
+    const unseen = { method: "fleet", peer: "", user: "" } as const;
+    this.#options.onRefused({ ...unseen, fingerprint, why: message, unreported });
   }
 
   #keepAgent({ host, nats, tls, ca }: JoinFile, door: HostDoor): AgentKeeper {

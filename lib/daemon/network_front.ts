@@ -5,7 +5,7 @@ import { GrpcServer } from "../grpc/server.ts";
 import { type RefusedClient, TlsListener } from "../grpc/tls_listener.ts";
 import { rateLimit } from "../rest/rate_limit.ts";
 import type { RestServer } from "../rest/server.ts";
-import type { Refusal } from "../service/audit.ts";
+import type { GatewayRefusal } from "../service/audit.ts";
 import { certsCommand } from "../text/command_hints.ts";
 import type { JobService } from "../service/job_service.ts";
 import { tlsMaterialOf } from "./credentials.ts";
@@ -17,7 +17,7 @@ import { portOf, REPORTS, warnOfRefused } from "./listening.ts";
 /** Options of {@linkcode NetworkFront.open}. */
 export interface NetworkFrontOptions extends Omit<GatewayOptions, "socket" | "debug" | "journal"> {
   /** Is told, for the audit trail, of those who are turned away; of a crowd of strangers only of some. */
-  readonly onRefused: (refusal: Refusal) => void;
+  readonly onRefused: (refusal: GatewayRefusal) => void;
   /** Is called whenever somebody comes, also if they are turned away. */
   readonly onUsed: () => void;
 }
@@ -153,6 +153,6 @@ function isKnown({ reason, fingerprint }: RefusedClient): boolean {
 function refusalOf(
   { peer, message, fingerprint }: RefusedClient,
   unreported: number,
-): Refusal {
+): GatewayRefusal {
   return { method: "connect", peer, user: "", fingerprint, why: message.slice(0, 512), unreported };
 }

@@ -7,7 +7,7 @@ import { restApp } from "../rest/app.ts";
 import type { FailedLogin } from "../rest/basic_auth.ts";
 import { rateLimit } from "../rest/rate_limit.ts";
 import { hostsOf, RestServer } from "../rest/server.ts";
-import type { Refusal } from "../service/audit.ts";
+import type { GatewayRefusal } from "../service/audit.ts";
 import type { JobService } from "../service/job_service.ts";
 import { diagnostics } from "./diagnostics.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
@@ -28,7 +28,7 @@ type RestOptions = Pick<
 /** Options of {@linkcode openRest}; see those of `NetworkFront.open()`. */
 export interface RestFrontOptions extends RestOptions {
   readonly material: TlsMaterial;
-  readonly onRefused: (refusal: Refusal) => void;
+  readonly onRefused: (refusal: GatewayRefusal) => void;
   readonly onUsed: () => void;
 }
 

@@ -22,8 +22,8 @@ export interface AuditEntry {
 
 /** Somebody who was turned away before there was a call to decide on. */
 export interface Refusal {
-  /** What they tried: to connect with a certificate, or to log in with a password. */
-  readonly method: "connect" | "login";
+  /** What they tried: to connect with a certificate, to log in with a password, or to call by way of a fleet. */
+  readonly method: "connect" | "login" | "fleet";
   /** As in {@linkcode Caller}. */
   readonly peer: string;
   /** Who they said they are, if they said so. */
@@ -34,6 +34,9 @@ export interface Refusal {
   /** How many refusals since the last one were not reported: strangers can cause any number of them. */
   readonly unreported: number;
 }
+
+/** What a gateway tells of. */
+export type GatewayRefusal = Refusal & { readonly method: "connect" | "login" };
 
 /** Where audit entries go, and come from. */
 export interface Audit {

@@ -164,7 +164,7 @@ GatewayKeeper.start = async (
   });
 };
 
-FleetHost.open = ({ service: _service, changes: _changes, ...values }) => {
+FleetHost.open = ({ service: _1, changes: _2, onRefused: _3, ...values }) => {
   told.fleet = values;
   return Promise.resolve(
     Object.create(FleetHost.prototype, {

@@ -1,6 +1,7 @@
 /** What clients see of a fleet through the one address of its hub. */
 
 import { assert } from "../assert.ts";
+import { until } from "../worker/fixture.ts";
 import { natsTest } from "./nats_server.ts";
 import { TestDaemons } from "./test_daemons.ts";
 
@@ -45,7 +46,13 @@ natsTest("Every verb reaches a job through the hub, on whatever host it runs", a
     assert.equal(new TextDecoder().decode(stdout), `${secret}\n${secret}\n`);
   });
   assert.ok(!(await Deno.readTextFile(`${fleet.hub.directory}/data/registry.db`)).includes(secret));
-  const trail = await Deno.readTextFile(`${fleet.host("db-1").directory}/data/audit.log`);
+  // What is no call of a hub is refused, and stands in the audit trail.
+  await fleet.send("db-1", "getJob", new TextEncoder().encode("garbage"));
+  const trail = await until(async () => {
+    const text = await Deno.readTextFile(`${fleet.host("db-1").directory}/data/audit.log`);
+    return text.includes('"method":"fleet","decision":"denied"') && text;
+  });
+  assert.match(trail, /"why":"The call cannot be read"/);
   const brought = trail.trim().split("\n").map((line) => JSON.parse(line))
     .filter(({ method }) => method === "startJob");
   assert.deepEqual(brought.map(({ user, via }) => [user, via]), [["admin", "hub"], [

@@ -5,7 +5,10 @@
  */
 
 import { loadTlsMaterial } from "../../lib/auth/tls_material.ts";
-import { connect, type JobWorkerClient } from "../../lib/grpc/client.ts";
+import { connect } from "@nats-io/transport-node";
+import { NatsTransport } from "../../lib/fleet/nats_transport.ts";
+import { hubInbox } from "../../lib/fleet/subjects.ts";
+import { connect as connectClient, type JobWorkerClient } from "../../lib/grpc/client.ts";
 import { assert } from "../assert.ts";
 import { TcpProxy } from "../end_to_end/proxy.ts";
 import { type Finished, TestProcess } from "../end_to_end/process.ts";
@@ -179,6 +182,23 @@ export class TestDaemons implements AsyncDisposable {
     return stdout;
   }
 
+  /** Sends bytes to a host as its hub would, and waits for the answer. */
+  async send(host: string, method: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const inbox = hubInbox("hub");
+    const connection = await connect({
+      ...{ servers: `127.0.0.1:${this.files.port}`, inboxPrefix: inbox, resolve: false },
+      tls: await this.files.tls(),
+    });
+    await using transport = new NatsTransport(connection, {
+      inbox,
+      onSilent: () => {},
+      onConnected: () => {},
+      onFault: () => {},
+    });
+    const { signal } = new AbortController();
+    await transport.request(host, method, bytes, { signal, timeoutMs: 60_000 });
+  }
+
   /** Lets a connection of the client library to the hub be used, and closes it. */
   async withClient(use: (client: JobWorkerClient) => Promise<void>): Promise<void> {
     const certs = `${this.files.directory}/certs`;
@@ -190,7 +210,7 @@ export class TestDaemons implements AsyncDisposable {
     const material = await loadTlsMaterial(paths, "client");
     // grpc-js closes a connection when it gets round to it, but knows at once when it is broken.
     await using proxy = TcpProxy.listen(Number(this.hub.address.split(":")[1]));
-    await using client = await connect({ address: proxy.address, ...material });
+    await using client = await connectClient({ address: proxy.address, ...material });
     await use(client);
   }
 
