@@ -9,10 +9,9 @@ import { GREETING } from "../../lib/engine/messages.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { writeFully } from "../../lib/files/flush.ts";
 import { FrameConnection } from "../../lib/net/frame_connection.ts";
-import { concat } from "../../lib/net/frames.ts";
+import { concat, encodeFrame } from "../../lib/net/frames.ts";
 import type { CallContext, Caller, JobService } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
-import { encodeFrame } from "../../lib/net/frames.ts";
 import { fakeService } from "../service/samples.ts";
 
 export const CALLER: Caller = {

@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode, JobWorkerError } from "../../lib/errors.ts";
-import { decodeFrame } from "../../lib/net/frames.ts";
+import { decodeFrame, encodeFrame } from "../../lib/net/frames.ts";
 import {
   callerSchema,
   decodeAnswer,
@@ -11,7 +11,6 @@ import {
 } from "../../lib/engine/messages.ts";
 import type { GetLogsResponse, LogBatch } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
-import { encodeFrame } from "../../lib/net/frames.ts";
 import { FAILED_JOB } from "../grpc/fixture.ts";
 import { asSaid } from "../service/samples.ts";
 import { CALLER } from "./fixture.ts";

@@ -1,10 +1,9 @@
 import { fc } from "../random.ts";
 import { FrameConnection } from "../../lib/net/frame_connection.ts";
-import { concat } from "../../lib/net/frames.ts";
+import { concat, encodeFrame } from "../../lib/net/frames.ts";
 import { SpareBuffers } from "../../lib/net/spare_buffers.ts";
 import { assert } from "../assert.ts";
 import { arriving } from "./arriving.ts";
-import { encodeFrame } from "../../lib/net/frames.ts";
 
 /** A connection that keeps what is written to it, and takes so many bytes at a time. */
 function keeping(most: number) {
