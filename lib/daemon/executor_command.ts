@@ -1,8 +1,8 @@
 import { fileURLToPath } from "node:url";
 import { TOOL_DIRECTORIES } from "../process/tools.ts";
 import type { ExecutorOptions } from "./executor_role.ts";
+import { roleCommand } from "./role_command.ts";
 import { EXECUTOR_ROLE } from "./roles.ts";
-import { V8_FLAGS } from "./small_memory.ts";
 
 /** The program of an executor. The build puts it beside the other programs, under the same name. */
 const EXECUTOR_MAIN: URL = new URL("./executor_main.ts", import.meta.url);
@@ -20,14 +20,7 @@ export function executorCommand(
 ): string[] {
   const homes = jobUids === null ? [] : [jobUids.homes];
   if (Deno.build.standalone) return [Deno.execPath(), EXECUTOR_ROLE];
-  return [
-    Deno.execPath(),
-    "run",
-    "--quiet",
-    "--no-prompt",
-    "--cached-only",
-    "--ignore-env",
-    V8_FLAGS,
+  return roleCommand(
     // It needs no dependency.
     "--no-config",
     "--no-lock",
@@ -38,5 +31,5 @@ export function executorCommand(
     `--allow-read=${[...TOOL_DIRECTORIES, socket, logs, outcomes, ...homes].join(",")}`,
     `--allow-write=${[socket, logs, outcomes, ...homes].join(",")}`,
     fileURLToPath(EXECUTOR_MAIN),
-  ];
+  );
 }

@@ -19,9 +19,10 @@ import { HubBus } from "../fleet/hub_bus.ts";
 import { Presence } from "../fleet/presence.ts";
 import { Registry } from "../fleet/registry.ts";
 import { loadSigningKey, type SigningKey } from "../fleet/signing.ts";
-import { AuditLog } from "../service/audit_log.ts";
-import { AUDIT_TRAIL, makeDataDirectory, REGISTRY } from "./data_directory.ts";
+import type { AuditLog } from "../service/audit_log.ts";
+import { makeDataDirectory, REGISTRY } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
+import { openAudit } from "./open_audit.ts";
 
 /** How often to look for a host that says that it is there and is not known. */
 const LOOK_EVERY_MS = 10_000;
@@ -91,18 +92,7 @@ export class HubEngine implements AsyncDisposable {
     const dataDirectory = await makeDataDirectory(options.dataDir);
     // This comes first, because it keeps a second daemon out.
     const registry = resources.use(await Registry.open(`${dataDirectory}/${REGISTRY}`));
-    const audit = resources.use(
-      await AuditLog.open(
-        `${dataDirectory}/${AUDIT_TRAIL}`,
-        (error) => diagnostics.error("Audit: {why}", { why: messageOf(error) }),
-        {
-          limitBytes: options.auditLimit,
-          maxAgeMs: options.auditAgeMs,
-          keep: options.auditKeep,
-          masks: options.auditMask,
-        },
-      ),
-    );
+    const audit = resources.use(await openAudit(dataDirectory, options));
     const directory = dirname(options.fleet);
     const read = (name: string) => readTrustedFile(join(directory, name));
     const settings = await readFleetSettings(directory);

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { JobUserMap } from "../auth/job_user_map.ts";
 import { messageOf } from "../errors.ts";
 import type { AuditEntry } from "../service/audit.ts";
-import { AuditLog } from "../service/audit_log.ts";
+import type { AuditLog } from "../service/audit_log.ts";
 import type { JobService } from "../service/job_service.ts";
 import type { HostChanges } from "../fleet/host_changes.ts";
 import { VERSION } from "../version.ts";
@@ -12,6 +12,7 @@ import { SqliteStore } from "../store/sqlite_store.ts";
 import { type Containment, type Job, MemoryStore, Worker } from "../worker/mod.ts";
 import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
+import { openAudit } from "./open_audit.ts";
 import { ExecutorKeeper } from "./executor_keeper.ts";
 import { Housekeeping } from "./housekeeping.ts";
 import { JobUsers } from "./users/job_users.ts";
@@ -147,18 +148,7 @@ export class JobEngine implements AsyncDisposable {
           notesChanges: options.fleet !== "",
         }),
     );
-    const audit = resources.use(
-      await AuditLog.open(
-        `${dataDirectory}/${AUDIT_TRAIL}`,
-        (error) => diagnostics.error("Audit: {why}", { why: messageOf(error) }),
-        {
-          limitBytes: options.auditLimit,
-          maxAgeMs: options.auditAgeMs,
-          keep: options.auditKeep,
-          masks: options.auditMask,
-        },
-      ),
-    );
+    const audit = resources.use(await openAudit(dataDirectory, options));
     const logLimit = { bytes: options.logLimit, policy: options.logPolicy };
     let adopted = 0;
     let lost = 0;

@@ -1,0 +1,49 @@
+import { BUILD } from "../build.ts";
+import { V8_FLAGS } from "./small_memory.ts";
+
+/**
+ * The program and arguments of a process of Deno that takes one of our roles. It sees no variable of the environment,
+ * asks nobody for a permission, and fetches no code.
+ *
+ * @param args the permissions of the role, and the module with its arguments
+ */
+export function roleCommand(...args: readonly string[]): string[] {
+  return [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--no-prompt",
+    "--cached-only",
+    "--ignore-env",
+    V8_FLAGS,
+    ...args,
+  ];
+}
+
+/**
+ * The same for a role of this program that talks to the engine, and to nobody else but these.
+ *
+ * @param options.socket the engine's
+ * @param options.net as `--allow-net` has them
+ * @param options.files that it may read
+ */
+export function clientRoleCommand(
+  role: string,
+  { socket, net, files = [] }: {
+    readonly socket: string;
+    readonly net: readonly string[];
+    readonly files?: readonly string[];
+  },
+): string[] {
+  if (Deno.build.standalone) return [Deno.execPath(), role];
+  return roleCommand(
+    // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
+    ...BUILD === "source" ? [] : ["--no-config"],
+    `--allow-net=${[...net, `unix:${socket}`].join(",")}`,
+    `--allow-read=${[socket, ...files].join(",")}`,
+    // Deno demands this for connecting to a socket.
+    `--allow-write=${socket}`,
+    Deno.mainModule,
+    role,
+  );
+}
