@@ -65,6 +65,7 @@ natsTest("Every verb reaches a job through the hub, on whatever host it runs", a
     ["cancelled", "web-1"],
     ["failed", "db-1"],
   ]);
+  assert.equal(await fleet.printed("list", "running", "--host", "web-1"), "");
   const onHost = (await fleet.printed("list", "--host", "db-1")).trim().split("\n");
   assert.equal(onHost.length, 2);
   assert.match((await fleet.printed("prune", "--keep", "0")).trim(), /\n/);

@@ -17,6 +17,7 @@ const ANOTHER_HOST = "takes another host";
 const OF_ROOT =
   "changes the system; tests/executables/deployment.ts runs install.sh, which does it";
 const NO_SYSTEMD = "there may be no systemd";
+const A_FLEET = "it takes a whole fleet; tests/fleet/hub_test.ts asks one the same";
 const PASSWORD_IS_ASKED = "nobody types the password";
 
 /**
@@ -147,8 +148,16 @@ export const EXCEPTIONS: readonly Exception[] = [
     reason: ANOTHER_HOST,
   },
   {
+    line: "worker-daemon --config=hub/job-worker.json",
+    reason: "it runs until it is ended",
+    ready: /listening on/,
+  },
+  {
     line: "worker-daemon --config=host/job-worker.json",
     reason: "it runs until it is ended",
     ready: /listening on/,
   },
+  { line: "worker-cli hosts", reason: A_FLEET },
+  { line: "worker-cli run --on", reason: A_FLEET },
+  { line: "worker-cli list running --host", reason: A_FLEET },
 ];
