@@ -17,7 +17,7 @@ const ANOTHER_HOST = "takes another host";
 const OF_ROOT =
   "changes the system; tests/executables/deployment.ts runs install.sh, which does it";
 const NO_SYSTEMD = "there may be no systemd";
-const A_FLEET = "it takes a whole fleet; tests/fleet/hub_test.ts asks one the same";
+const A_FLEET = "it takes a whole fleet; tests/long/fleet/hub_test.ts asks one the same";
 const PASSWORD_IS_ASKED = "nobody types the password";
 
 /**

@@ -1,9 +1,9 @@
 /** What clients see of a fleet through the one address of its hub. */
 
-import { assert } from "../assert.ts";
-import { until } from "../worker/fixture.ts";
-import { natsTest } from "./nats_server.ts";
-import { TestDaemons } from "./test_daemons.ts";
+import { assert } from "../../assert.ts";
+import { until } from "../../worker/fixture.ts";
+import { natsTest } from "../../fleet/nats_server.ts";
+import { TestDaemons } from "../../fleet/test_daemons.ts";
 
 natsTest("Every verb reaches a job through the hub, on whatever host it runs", async () => {
   await using fleet = await TestDaemons.start({
