@@ -15,6 +15,7 @@ import { GatewaysAhead } from "./gateways_ahead.ts";
 import { HubEngine } from "./hub_engine.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
 import { isJournal } from "./journal.ts";
+import { warnOfRoot } from "./report_start.ts";
 import { retry } from "./retry.ts";
 import { notifySocket } from "./notify_socket.ts";
 import { ServiceManager } from "./service_manager.ts";
@@ -43,7 +44,7 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
   });
   await checkFleet(options);
   const setsid = await findTool("setsid");
-  const [descriptors, { rights }] = await Promise.all([
+  const [descriptors, { rights, whyRoot }] = await Promise.all([
     descriptorLimit(setsid),
     findGatewayUser(options, setsid, inherited),
   ]);
@@ -67,6 +68,7 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
     version: VERSION_TEXT,
     fleet: options.fleet,
   });
+  warnOfRoot(whyRoot);
   await using keeper = await new GatewaysAhead({
     ...{ count: options.gateways, setsid, rights, retryOptions, files: filesOf(options) },
     gateway: {

@@ -145,6 +145,30 @@ Deno.test("Hub asks the next host if one has no room, and none if one refuses th
   assert.equal(test.registry.placeOf(ADMIN.caller.identity.user, "3"), undefined);
 });
 
+Deno.test("Hub starts nothing elsewhere of which another call may still come to the first host", async () => {
+  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
+  await using test = await openHub(a, b);
+  const full = new JobWorkerError("resource_exhausted", "Too many run");
+  const answers = [Promise.withResolvers<Job>(), Promise.withResolvers<Job>()] as const;
+  a.start = () => answers[a.starts.length === 1 ? 0 : 1].promise;
+  b.start = a.start;
+  const first = test.hub.startJob(START, ADMIN);
+  const repeat = test.hub.startJob(START, ADMIN);
+  await until(() => Promise.resolve(a.starts.length === 2));
+  answers[0].reject(full);
+  await assert.rejects(first, /Too many run/);
+  answers[1].resolve(job({ jobId: v7() }));
+  assert.equal((await repeat).host, "a");
+  // Nor of which one was not answered, whatever is answered to the next.
+  const next = { ...START, requestId: "next", on: { host: "a", labels: {} } };
+  a.start = () => Promise.reject(silent("Host a has not answered"));
+  await assert.rejects(test.hub.startJob(next, ADMIN), /not answered/);
+  a.start = () => Promise.reject(full);
+  await assert.rejects(test.hub.startJob(next, ADMIN), /Too many run/);
+  await assert.rejects(test.hub.startJob({ ...next, on: { host: "b", labels: {} } }, ADMIN), full);
+  assert.equal(b.starts.length, 0);
+});
+
 Deno.test("Hub shows everybody the jobs that they may see, and who has them", async () => {
   const own = job({ jobId: v7(), owner: "bob", labels: { n: "1" } });
   const foreign = job({ jobId: v7(), owner: "carol", end: DONE });
