@@ -1,6 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { authorize } from "../auth/authorize.ts";
-import { JobWorkerError } from "../errors.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { type Host, type HostSelector } from "../job/host.ts";
 import { JobWatch } from "../job/job_watch.ts";
@@ -35,7 +35,7 @@ import { checkRequest } from "../service/requests.ts";
 import type { FleetHosts, HubHost } from "./fleet_hosts.ts";
 import { type Candidate, placesFor, selects } from "./placement.ts";
 import type { KnownJob, Registry } from "./registry.ts";
-import { isUnanswered } from "./unanswered.ts";
+import { isUnanswered, silent } from "./unanswered.ts";
 
 /** Any host. */
 const ANYWHERE: HostSelector = { host: "", labels: {} };
@@ -224,10 +224,21 @@ export class Hub implements JobService {
     this.#starting.set(name, this.#startingAt(name) + 1);
     try {
       const job = await service.startJob(request, context);
-      this.#registry.started(name, job);
+      this.#note(name, job);
       return { ...job, host: name };
     } finally {
       this.#starting.set(name, this.#startingAt(name) - 1);
+    }
+  }
+
+  /** It runs, so a repeat must find it, whatever is wrong with the registry. */
+  #note(name: string, job: Job): void {
+    try {
+      this.#registry.started(name, job);
+    } catch (error) {
+      const text =
+        `Host "${name}" has started job "${job.jobId}", but the hub cannot write that down`;
+      throw silent(`${text}: ${messageOf(error)}`, { cause: error });
     }
   }
 

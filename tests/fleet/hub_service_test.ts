@@ -169,6 +169,20 @@ Deno.test("Hub starts nothing elsewhere of which another call may still come to 
   assert.equal(b.starts.length, 0);
 });
 
+Deno.test("Hub starts nothing elsewhere that runs already, though its disk is full", async () => {
+  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
+  await using test = await openHub(a, b);
+  const { registry } = test;
+  registry.started = () => {
+    throw new Error("database or disk is full");
+  };
+  await assert.rejects(test.hub.startJob(START, ADMIN), {
+    code: "unavailable",
+    message: /^Host "a" has started job ".*", but the hub cannot write that down: .* is full$/,
+  });
+  assert.equal(registry.placeOf(ADMIN.caller.identity.user, START.requestId), "a");
+});
+
 Deno.test("Hub shows everybody the jobs that they may see, and who has them", async () => {
   const own = job({ jobId: v7(), owner: "bob", labels: { n: "1" } });
   const foreign = job({ jobId: v7(), owner: "carol", end: DONE });
