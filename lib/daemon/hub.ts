@@ -15,6 +15,7 @@ import { GatewaysAhead } from "./gateways_ahead.ts";
 import { HubEngine } from "./hub_engine.ts";
 import { inheritedSockets } from "./inherited_sockets.ts";
 import { isJournal } from "./journal.ts";
+import { warnOfRoot } from "./report_start.ts";
 import { retry } from "./retry.ts";
 import { notifySocket } from "./notify_socket.ts";
 import { ServiceManager } from "./service_manager.ts";
@@ -45,7 +46,7 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
   });
   await checkFleet(options);
   const setsid = await findTool("setsid");
-  const [descriptors, { rights }] = await settleAll([
+  const [descriptors, { rights, whyRoot }] = await settleAll([
     descriptorLimit(setsid),
     findGatewayUser(options, setsid, inherited),
     // The keeper of the gateways would find the same in the files, but only after there is a data directory.
@@ -65,6 +66,7 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
     version: VERSION_TEXT,
     fleet: options.fleet,
   });
+  warnOfRoot(whyRoot);
   await using keeper = await new GatewaysAhead({
     ...gatewayPlan(options, { dataDirectory, descriptors, inherited, journal }),
     ...{ setsid, rights, retryOptions },

@@ -24,7 +24,7 @@ import { makeDataDirectory, REGISTRY } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { openAudit } from "./open_audit.ts";
 
-/** How often to look for a host that says that it is there and is not known. */
+/** How often to look for a host that says that it is there, and is not known or does not understand us. */
 const LOOK_EVERY_MS = 10_000;
 
 /** Options of {@linkcode HubEngine.open}: those of the daemon that concern a fleet. */
@@ -154,11 +154,9 @@ export class HubEngine implements AsyncDisposable {
 
   /** Somebody says that a host is there. */
   #heard(host: string): void {
-    if (this.#hosts.has(host)) {
-      this.#hosts.beat(host);
-      return;
-    }
-    // It was added, and nobody has told us to reload.
+    this.#hosts.beat(host);
+    if (this.#hosts.has(host) && this.#hosts.isOnline(host)) return;
+    // It may have been added, or have new keys, and nobody has told us to reload.
     const now = performance.now();
     if (now < this.#nextLook) return;
     this.#nextLook = now + LOOK_EVERY_MS;

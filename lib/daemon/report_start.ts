@@ -51,10 +51,14 @@ export function reportStart(options: Options, facts: StartFacts): void {
   }
 }
 
+/** @param whyRoot why the gateway runs as root; `null` if it does not */
+export function warnOfRoot(whyRoot: string | null): void {
+  if (whyRoot === null) return;
+  diagnostics.warn("The gateway, which faces the network, runs as root: {why}", { why: whyRoot });
+}
+
 function warn({ whyRoot, bindsJobs }: StartFacts): void {
-  if (whyRoot !== null) {
-    diagnostics.warn("The gateway, which faces the network, runs as root: {why}", { why: whyRoot });
-  }
+  warnOfRoot(whyRoot);
   if (bindsJobs) {
     diagnostics.warn(
       "Jobs of root, and jobs that gain rights, will lack some: this service is bound, see the comments in its unit",

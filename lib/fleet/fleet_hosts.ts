@@ -48,10 +48,12 @@ export class FleetHosts implements AsyncDisposable {
     this.#facts = new Map(known.map(({ name, facts }) => [name, facts]));
   }
 
-  /** Sets which hosts there are. Those that are there already and have not changed go on. */
+  /**
+   * Sets which hosts there are. Those that are there already and have not changed go on. What was known of others is
+   * forgotten: nobody will say how their jobs end, and another host may have them by then.
+   */
   async set(hosts: readonly HubHost[]): Promise<void> {
     const { presence, registry } = this.#options;
-    const heard = new Map(registry.hosts().map(({ name, heardAt }) => [name, heardAt]));
     const names = new Set(hosts.map(({ name }) => name));
     const gone = [...this.#hosts].filter(([name]) => !names.has(name));
     await Promise.all(gone.map(async ([name, followed]) => {
@@ -59,6 +61,10 @@ export class FleetHosts implements AsyncDisposable {
       presence.remove(name);
       await followed.end();
     }));
+    const heard = new Map(registry.hosts().map(({ name, heardAt }) => [name, heardAt]));
+    for (const name of heard.keys()) {
+      if (!names.has(name)) this.#forget(name);
+    }
     for (const host of hosts) {
       const followed = this.#hosts.get(host.name);
       if (followed !== undefined) {
@@ -146,6 +152,12 @@ export class FleetHosts implements AsyncDisposable {
     await Promise.all([...this.#hosts.values()].map((followed) => followed.end()));
   }
 
+  #forget(name: string): void {
+    this.#options.registry.forget(name);
+    this.#facts.delete(name);
+    this.#savedAt.delete(name);
+  }
+
   /** Copies what changes at a host, for as long as it is in the fleet. */
   async #follow(name: string, signal: AbortSignal, online: WakeUp): Promise<void> {
     const { presence, onFault } = this.#options;
@@ -175,7 +187,8 @@ export class FleetHosts implements AsyncDisposable {
     const { registry, presence, caller } = this.#options;
     const followed = this.#hosts.get(name);
     if (followed === undefined) return;
-    const page = await followed.host.service.changes(registry.since(name), { caller, signal });
+    const request = { ...registry.since(name), atOnce: !presence.isOnline(name) };
+    const page = await followed.host.service.changes(request, { caller, signal });
     const now = Date.now();
     const isNews = page.isAnew || page.jobs.length > 0 || page.removed.length > 0;
     // What is only how it is need not be on the disk each time.

@@ -26,14 +26,20 @@ export interface HostChangesPage extends ChangesPage {
   readonly facts: HostFacts;
 }
 
+/** What a hub wants to know. */
+export interface ChangesRequest extends ChangesSince {
+  /** Whether to answer at once, though nothing has changed: the hub does not know whether the host is there. */
+  readonly atOnce: boolean;
+}
+
 /** What a hub asks of a host for itself, and not for any client. */
 export interface ChangesService {
   /**
-   * What has changed since then, as soon as something has. The variables of jobs have no values there.
+   * What has changed since then: at once, or as soon as something has. The variables of jobs have no values there.
    *
    * @throws the reason of the signal
    */
-  changes(request: ChangesSince, context: CallContext): Promise<HostChangesPage>;
+  changes(request: ChangesRequest, context: CallContext): Promise<HostChangesPage>;
 }
 
 /** Options of {@linkcode HostChanges}. */
@@ -55,12 +61,12 @@ export class HostChanges implements ChangesService {
   }
 
   async changes(
-    { epoch, revision }: ChangesSince,
+    { epoch, revision, atOnce }: ChangesRequest,
     { signal }: CallContext,
   ): Promise<HostChangesPage> {
     const changed = this.#log.next();
     let page = this.#log.read({ epoch, revision });
-    if (isEmpty(page)) {
+    if (isEmpty(page) && !atOnce) {
       await this.#wait(changed, signal);
       page = this.#log.read({ epoch, revision });
     }

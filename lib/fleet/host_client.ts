@@ -81,6 +81,9 @@ export class HostClient {
   /**
    * Starts a job. If that is not answered, the same host is asked again, with the same request id: no other, because
    * the job may run there.
+   *
+   * @throws what the host answers, also as an error that `isUnanswered()` tells: if it was asked before, that call
+   *   may still come there
    */
   async #start(request: StartJobRequest, context: CallContext): Promise<Job> {
     const requestId = request.requestId || newId();
@@ -89,7 +92,7 @@ export class HostClient {
       try {
         return await this.#ask("startJob", { ...request, requestId }, context) as Job;
       } catch (error) {
-        if (!isUnanswered(error)) throw error;
+        if (!isUnanswered(error)) throw isFirst ? error : afterSilence(error);
         if (isFirst && !isSilent(error)) throw error;
         await patience.pause(error, context.signal).catch((last) => {
           const what = `whether it has started the job with the request id "${requestId}"`;
@@ -211,6 +214,13 @@ interface SendOptions {
   readonly mayRepeat: boolean;
   readonly callId?: string;
   readonly page?: number;
+}
+
+/** What a host answers to a call, one like which it may be about to get. */
+function afterSilence(error: unknown): unknown {
+  if (!(error instanceof JobWorkerError)) return error;
+  const { code, message } = error;
+  return silent(`${message}; an earlier call may still come there`, { code, cause: error });
 }
 
 function isSilent(error: unknown): error is JobWorkerError {

@@ -1,6 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { authorize } from "../auth/authorize.ts";
-import { JobWorkerError } from "../errors.ts";
+import { JobWorkerError, messageOf } from "../errors.ts";
 import { newId } from "../ids.ts";
 import { type Host, type HostSelector } from "../job/host.ts";
 import { JobWatch } from "../job/job_watch.ts";
@@ -35,7 +35,7 @@ import { checkRequest } from "../service/requests.ts";
 import type { FleetHosts, HubHost } from "./fleet_hosts.ts";
 import { type Candidate, placesFor, selects } from "./placement.ts";
 import type { KnownJob, Registry } from "./registry.ts";
-import { isUnanswered } from "./unanswered.ts";
+import { isUnanswered, silent } from "./unanswered.ts";
 
 /** Any host. */
 const ANYWHERE: HostSelector = { host: "", labels: {} };
@@ -56,6 +56,8 @@ export class Hub implements JobService {
   readonly #audit: Audit;
   /** How many starts are on their way to each host. */
   readonly #starting = new Map<string, number>();
+  /** The starts that may still go elsewhere, by whose they are and their request id. */
+  readonly #placing = new Map<string, { isRepeated: boolean }>();
 
   /** @param audit where the hub records what it decides itself */
   constructor(hosts: FleetHosts, registry: Registry, audit: Audit) {
@@ -72,6 +74,12 @@ export class Hub implements JobService {
     return await this.#call("startJob", request, context, async () => {
       const owner = context.caller.identity.user;
       const placed = this.#registry.placeOf(owner, requestId);
+      const key = JSON.stringify([owner, requestId]);
+      const place = placed === undefined ? { isRepeated: false } : null;
+      const first = this.#placing.get(key);
+      if (first !== undefined) first.isRepeated = true;
+      if (place !== null) this.#placing.set(key, place);
+      using _placing = { [Symbol.dispose]: () => void (place && this.#placing.delete(key)) };
       const names = placed === undefined
         ? placesFor(this.#candidates(), on).map(({ name }) => name)
         : [placed];
@@ -82,8 +90,9 @@ export class Hub implements JobService {
         try {
           return await this.#startAt(host, { ...whole, requestId }, context);
         } catch (error) {
-          // It may run there, or be about to: it must not run anywhere else.
+          // It may run there, or a call that asks for it may still come there: it must not run anywhere else.
           if (isUnanswered(error) || context.signal.aborted) throw error;
+          if (place === null || place.isRepeated) throw error;
           this.#registry.unplace(owner, requestId);
           const isFull = error instanceof JobWorkerError && error.code === "resource_exhausted";
           if (!isFull || index === names.length - 1) throw error;
@@ -215,10 +224,21 @@ export class Hub implements JobService {
     this.#starting.set(name, this.#startingAt(name) + 1);
     try {
       const job = await service.startJob(request, context);
-      this.#registry.started(name, job);
+      this.#note(name, job);
       return { ...job, host: name };
     } finally {
       this.#starting.set(name, this.#startingAt(name) - 1);
+    }
+  }
+
+  /** It runs, so a repeat must find it, whatever is wrong with the registry. */
+  #note(name: string, job: Job): void {
+    try {
+      this.#registry.started(name, job);
+    } catch (error) {
+      const text =
+        `Host "${name}" has started job "${job.jobId}", but the hub cannot write that down`;
+      throw silent(`${text}: ${messageOf(error)}`, { cause: error });
     }
   }
 

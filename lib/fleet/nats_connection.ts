@@ -1,4 +1,5 @@
-import { connect, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import { connect, errors, type Msg, type NatsConnection } from "@nats-io/transport-node";
+import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { messageOf } from "../errors.ts";
@@ -35,9 +36,8 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
   for (;;) {
     signal.throwIfAborted();
     try {
-      const connection = await connect(clientOptions(options));
+      const connection = await attempt(options);
       try {
-        signal.throwIfAborted();
         checkNatsVersion(connection.info?.version ?? "");
         return connection;
       } catch (error) {
@@ -45,10 +45,28 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
         throw error;
       }
     } catch (error) {
-      onFault(messageOf(error));
+      signal.throwIfAborted();
+      onFault(faultOf(error));
     }
     await delay(nextPause(), { signal });
   }
+}
+
+/** Connects once. The client itself goes on with an attempt whatever is aborted, so a late connection is closed. */
+async function attempt(options: NatsOptions): Promise<NatsConnection> {
+  const connecting = connect(clientOptions(options));
+  try {
+    return await abortable(connecting, options.signal);
+  } catch (error) {
+    connecting.then((late) => late.close()).catch(() => {});
+    throw error;
+  }
+}
+
+function faultOf(error: unknown): string {
+  if (!(error instanceof errors.TimeoutError)) return messageOf(error);
+  // With TLS 1.3 the handshake is over for the client before the server has looked at its certificate.
+  return "no answer in time; if nats-server is there, its log says whether it refuses our certificate";
 }
 
 function clientOptions({ servers, tls, name, inboxPrefix }: NatsOptions) {

@@ -90,6 +90,15 @@ export class Registry implements Disposable {
     });
   }
 
+  /** Forgets what a host has told; where starts went is remembered. */
+  forget(host: string): void {
+    this.#transaction(() => {
+      this.#statements.forgetJobs.run(host);
+      this.#statements.forgetHost.run(host);
+    });
+    this.#live.delete(host);
+  }
+
   /** Takes note of a job that a host has just started, unless the host has told of it already. */
   started(host: string, job: Job): void {
     this.#transaction(() => {
@@ -245,6 +254,8 @@ const SQL = {
   remove: "DELETE FROM jobs WHERE job_id = ? AND revision < ?",
   markStale: "UPDATE jobs SET revision = -1 WHERE host = ?",
   removeStale: "DELETE FROM jobs WHERE host = ? AND revision = -1",
+  forgetJobs: "DELETE FROM jobs WHERE host = ?",
+  forgetHost: "DELETE FROM hosts WHERE name = ?",
   countLive: `SELECT host, count(*) AS count FROM jobs WHERE status IN (${LIVE_SQL}) GROUP BY host`,
   countLiveOf: `SELECT count(*) AS count FROM jobs WHERE host = ? AND status IN (${LIVE_SQL})`,
   skew: SKEW_SQL,

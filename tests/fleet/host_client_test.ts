@@ -308,6 +308,24 @@ Deno.test("A start that is not answered in the end says that, and what is not kn
   );
 });
 
+Deno.test("A start that was not answered is not taken for refused, whatever is answered to the next call", async () => {
+  const full = new JobWorkerError("resource_exhausted", "Too many run");
+  await using fleet = new TestFleet({ startJob: () => Promise.reject(full) });
+  await fleet.client.reach(context());
+  let calls = 0;
+  fleet.carry = async ({ method, bytes }, deliver) => {
+    if (++calls === 1) throw timedOut();
+    return await deliver(method, bytes);
+  };
+  const error = await failureOf(fleet.client.startJob(WHOLE_REQUESTS.startJob, context()));
+  assert.deepEqual([error.code, isUnanswered(error)], ["resource_exhausted", true]);
+  assert.equal(error.message, "Too many run; an earlier call may still come there");
+  // One that was, is.
+  assert.ok(
+    !isUnanswered(await failureOf(fleet.client.startJob(WHOLE_REQUESTS.startJob, context()))),
+  );
+});
+
 Deno.test("A start at a host where nobody listens fails at once, so that another may have it", async () => {
   await using fleet = new TestFleet({});
   let calls = 0;

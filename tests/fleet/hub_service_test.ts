@@ -29,6 +29,7 @@ class FakeHost implements HubHost {
   start: (request: StartJobRequest) => Promise<Job> = (request) =>
     Promise.resolve(job({ jobId: v7(), labels: request.labels }));
   readonly #jobs: readonly Job[];
+  #dropping = new AbortController();
 
   constructor(name: string, jobs: readonly Job[] = [], methods: Partial<JobService> = {}) {
     this.name = name;
@@ -42,16 +43,23 @@ class FakeHost implements HubHost {
     });
     this.service = {
       ...service,
-      changes: async ({ epoch }, { signal }): Promise<HostChangesPage> => {
-        if (epoch === name) {
+      changes: async ({ epoch, atOnce }, { signal }): Promise<HostChangesPage> => {
+        if (epoch === name && !atOnce) {
+          const either = AbortSignal.any([signal, this.#dropping.signal]);
           await new Promise((_, reject) =>
-            signal.addEventListener("abort", () => reject(signal.reason))
+            either.addEventListener("abort", () => reject(either.reason))
           );
         }
         const page = { epoch: name, revision: 1, isAnew: true, removed: [], hasMore: false };
         return { ...page, jobs: this.#jobs, facts: FACTS };
       },
     };
+  }
+
+  /** Ends what the hub waits for, as the end of the agent does. */
+  drop(): void {
+    this.#dropping.abort(silent("The agent is gone"));
+    this.#dropping = new AbortController();
   }
 }
 
@@ -135,6 +143,44 @@ Deno.test("Hub asks the next host if one has no room, and none if one refuses th
   assert.equal(a.starts.length + b.starts.length, before + 1);
   // It is not placed any more, and may run elsewhere.
   assert.equal(test.registry.placeOf(ADMIN.caller.identity.user, "3"), undefined);
+});
+
+Deno.test("Hub starts nothing elsewhere of which another call may still come to the first host", async () => {
+  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
+  await using test = await openHub(a, b);
+  const full = new JobWorkerError("resource_exhausted", "Too many run");
+  const answers = [Promise.withResolvers<Job>(), Promise.withResolvers<Job>()] as const;
+  a.start = () => answers[a.starts.length === 1 ? 0 : 1].promise;
+  b.start = a.start;
+  const first = test.hub.startJob(START, ADMIN);
+  const repeat = test.hub.startJob(START, ADMIN);
+  await until(() => Promise.resolve(a.starts.length === 2));
+  answers[0].reject(full);
+  await assert.rejects(first, /Too many run/);
+  answers[1].resolve(job({ jobId: v7() }));
+  assert.equal((await repeat).host, "a");
+  // Nor of which one was not answered, whatever is answered to the next.
+  const next = { ...START, requestId: "next", on: { host: "a", labels: {} } };
+  a.start = () => Promise.reject(silent("Host a has not answered"));
+  await assert.rejects(test.hub.startJob(next, ADMIN), /not answered/);
+  a.start = () => Promise.reject(full);
+  await assert.rejects(test.hub.startJob(next, ADMIN), /Too many run/);
+  await assert.rejects(test.hub.startJob({ ...next, on: { host: "b", labels: {} } }, ADMIN), full);
+  assert.equal(b.starts.length, 0);
+});
+
+Deno.test("Hub starts nothing elsewhere that runs already, though its disk is full", async () => {
+  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
+  await using test = await openHub(a, b);
+  const { registry } = test;
+  registry.started = () => {
+    throw new Error("database or disk is full");
+  };
+  await assert.rejects(test.hub.startJob(START, ADMIN), {
+    code: "unavailable",
+    message: /^Host "a" has started job ".*", but the hub cannot write that down: .* is full$/,
+  });
+  assert.equal(registry.placeOf(ADMIN.caller.identity.user, START.requestId), "a");
 });
 
 Deno.test("Hub shows everybody the jobs that they may see, and who has them", async () => {
@@ -224,4 +270,34 @@ Deno.test("Hub watches jobs as hosts tell of them", async () => {
   })();
   await assert.rejects(watching, /Enough/);
   assert.deepEqual(seen, [`${known.jobId} a`, `${later.jobId} b`]);
+});
+
+Deno.test("Hub has a host back at once that was away, though nothing has changed there", async () => {
+  const host = new FakeHost("a");
+  await using test = await openHub(host);
+  // Those that tell of nothing but that it is there.
+  await until(() => Promise.resolve(test.registry.since("a").epoch === "a"));
+  host.drop();
+  await until(() => Promise.resolve(!test.presence.isOnline("a")));
+  test.fleet.beat("a");
+  await until(() => Promise.resolve(test.presence.isOnline("a")));
+});
+
+Deno.test("Hub forgets the jobs of a host that leaves, and knows them from whoever has them then", async () => {
+  const known = job({ jobId: v7(), owner: "bob" });
+  await using test = await openHub(new FakeHost("a", [known]));
+  test.registry.place("bob", "once", "a");
+  await test.fleet.set([]);
+  assert.deepEqual((await page(test.hub)).jobs, []);
+  assert.equal(test.registry.live("a"), 0);
+  // A start that may have come there runs nowhere else all the same.
+  assert.equal(test.registry.placeOf("bob", "once"), "a");
+  // The same machine, under another name.
+  await test.fleet.set([new FakeHost("b", [known])]);
+  await until(() => Promise.resolve(test.presence.isOnline("b")));
+  assert.deepEqual((await page(test.hub)).jobs.map(({ host }) => host), ["b"]);
+  // And under its old one, with nothing new to tell.
+  await test.fleet.set([new FakeHost("a", [known])]);
+  await until(() => Promise.resolve(test.presence.isOnline("a")));
+  assert.deepEqual((await page(test.hub)).jobs.map(({ host }) => host), ["a"]);
 });

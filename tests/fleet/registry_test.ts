@@ -31,7 +31,7 @@ async function copy(
   const ending = new AbortController();
   const context = contextOf("hub", [], ending.signal);
   for (;;) {
-    const waiting = changes.changes(registry.since(host), context);
+    const waiting = changes.changes({ ...registry.since(host), atOnce: false }, context);
     const page = await Promise.race([
       waiting,
       new Promise<null>((resolve) => setTimeout(() => resolve(null), 20)),
@@ -145,18 +145,23 @@ Deno.test("HostChanges tells no value of a variable, and waits until there is so
   await using directory = await temporaryDirectory();
   const { store, changes } = await openHost(`${directory.path}/jobs.db`);
   await using _store = store;
-  const first = await changes.changes({ epoch: "", revision: 0 }, contextOf("hub", []));
+  const first = await changes.changes(
+    { epoch: "", revision: 0, atOnce: false },
+    contextOf("hub", []),
+  );
   assert.deepEqual([first.isAnew, first.jobs], [true, []]);
   assert.deepEqual(first.facts, { version: "1.2.3", load: 0.5, running: 0, queued: 0 });
   const { epoch, revision } = first;
-  const waiting = changes.changes({ epoch, revision }, contextOf("hub", []));
+  const now = { epoch, revision, atOnce: true };
+  assert.deepEqual((await changes.changes(now, contextOf("hub", []))).jobs, []);
+  const waiting = changes.changes({ ...now, atOnce: false }, contextOf("hub", []));
   const env = { TOKEN: "secret" };
   await store.put(job({ jobId: v7(), command: { ...job({ jobId: "" }).command, env } }));
   const page = await waiting;
   assert.deepEqual(page.jobs.map(({ command }) => command.env), [{ TOKEN: "***" }]);
   assert.equal(page.facts.running, 1);
   const leaving = new AbortController();
-  const left = changes.changes(page, contextOf("hub", [], leaving.signal));
+  const left = changes.changes({ ...page, atOnce: false }, contextOf("hub", [], leaving.signal));
   leaving.abort(new Error("left"));
   await assert.rejects(left, /left/);
 });
