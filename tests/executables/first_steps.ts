@@ -141,7 +141,7 @@ export function testFirstSteps(executables: Executables): void {
       }`,
       "--allow-read",
       "--allow-run=/usr/bin/setsid",
-      "--allow-sys=homedir,uid",
+      "--allow-sys=homedir,uid,loadavg",
       `--allow-write=${data}`,
     ]);
     const gateway = others.find((line) => line.at(-1) === "gateway") ?? [];
