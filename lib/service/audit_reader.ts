@@ -135,7 +135,7 @@ async function placeIn(
 ): Promise<Place | null> {
   for (;;) {
     const { ino, number } = trail.current;
-    const files = await trailFiles(trail.path);
+    const files = await filesWith(ino, trail.path);
     const found = files.findIndex(({ info }) => info.ino === ino);
     // If somebody has removed it, it comes after those that are left.
     const current = found >= 0 ? found : files.length;
@@ -149,6 +149,14 @@ async function placeIn(
     if (!isStale && number === trail.current.number) return place;
     place?.[Symbol.dispose]();
   }
+}
+
+/** The files of the trail, with that one among them if it is still there. */
+async function filesWith(ino: number | null, path: string): Promise<TrailFile[]> {
+  const files = await trailFiles(path);
+  if (files.some(({ info }) => info.ino === ino)) return files;
+  // It had its old name when the names were listed, and another one when the files were looked at.
+  return await trailFiles(path);
 }
 
 /** A place between two lines of a file of the trail. */

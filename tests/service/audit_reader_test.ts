@@ -252,6 +252,43 @@ Deno.test("readTrail() goes on with what is left if the file that it read is rem
   assert.equal(new Set(seen).size, seen.length);
 });
 
+Deno.test("readTrail() misses no file that is moved aside while it lists them", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/audit.log`;
+  await Deno.writeTextFile(`${path}.20260101T000000.000Z`, auditLine(entryOf("0")));
+  await Deno.utime(`${path}.20260101T000000.000Z`, 1, 1);
+  await Deno.writeTextFile(path, auditLine(entryOf("1")));
+  const { ino, size } = await Deno.stat(path);
+  const trail = {
+    path,
+    current: { ino, number: 1, size },
+    grown: () => new Promise<void>(() => {}),
+  };
+  const { readDir } = Deno;
+  let listings = 0;
+  Deno.readDir = async function* (where) {
+    const entries = await Array.fromAsync(readDir(where));
+    // Behind the first file, and before it is looked at what the names stand for.
+    if (++listings === 2) {
+      await Deno.rename(path, `${path}.20260102T000000.000Z`);
+      await Deno.writeTextFile(path, auditLine(entryOf("2")));
+    }
+    yield* entries;
+  };
+  try {
+    const batches = readTrail(trail, { ...ALL_LINES, follow: true }, NEVER);
+    const ids: string[] = [];
+    while (ids.length < 2) {
+      const { records } = (await batches.next()).value ?? assert.fail("It has ended");
+      ids.push(...records.map(({ jobId }) => jobId));
+    }
+    await batches.return();
+    assert.deepEqual(ids, ["0", "1"]);
+  } finally {
+    Deno.readDir = readDir;
+  }
+});
+
 Deno.test("readTrail() tells of no gap if only the file is removed that it has read", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/audit.log`;
