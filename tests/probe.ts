@@ -45,3 +45,17 @@ export async function probed(
   assert.equal(code, 0, new TextDecoder().decode(stderr));
   return JSON.parse(new TextDecoder().decode(stdout));
 }
+
+/** What comes of a probe. */
+export const REFUSED = "refused";
+export const ALLOWED = "allowed";
+
+/** Probes of what most processes may not do. */
+export const PROBES = {
+  read: (path: string) => `Deno.readTextFile(${JSON.stringify(path)})`,
+  write: (path: string) => `Deno.writeTextFile(${JSON.stringify(path)}, "").then(() => 1)`,
+  connect: (options: Record<string, unknown>) =>
+    `Deno.connect(${JSON.stringify(options)}).then((connection) => (connection.close(), 1))`,
+  listen: (options: Record<string, unknown>) =>
+    `(Deno.listen(${JSON.stringify(options)}).close(), 1)`,
+};

@@ -13,15 +13,9 @@ import { assert } from "../assert.ts";
 import { batchOf, JOB } from "../grpc/fixture.ts";
 import { soon } from "../soon.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { CALLER, context, TestEngine } from "./fixture.ts";
+import { CALLER, context, LOGS, TestEngine } from "./fixture.ts";
 
 const { jobId } = JOB;
-const LOGS = {
-  jobId,
-  streams: [],
-  follow: true,
-  start: { kind: "offset", offset: 0 },
-} as const;
 
 Deno.test("An engine that dies in the middle of an answer is unavailable", async () => {
   const directory = await Deno.makeTempDir();

@@ -15,15 +15,9 @@ import {
   WHOLE_ANSWERS,
   WHOLE_REQUESTS,
 } from "../service/samples.ts";
-import { CALLER, context, TestEngine } from "./fixture.ts";
+import { CALLER, context, LOGS, TestEngine } from "./fixture.ts";
 
 const { jobId } = JOB;
-const LOGS = {
-  jobId,
-  streams: [],
-  follow: true,
-  start: { kind: "offset", offset: 0 },
-} as const;
 
 Deno.test("Every call reaches the service as it was made, and its answer the caller", async () => {
   const seen: unknown[] = [];

@@ -12,6 +12,7 @@ import { FrameConnection } from "../../lib/net/frame_connection.ts";
 import { concat, encodeFrame } from "../../lib/net/frames.ts";
 import type { CallContext, Caller, JobService } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
+import { JOB } from "../grpc/fixture.ts";
 import { fakeService } from "../service/samples.ts";
 
 export const CALLER: Caller = {
@@ -19,6 +20,14 @@ export const CALLER: Caller = {
   fingerprint: "ab".repeat(32),
   peer: "[::1]:4711",
 };
+
+/** Asks for the whole log of a job, and what comes. */
+export const LOGS = {
+  jobId: JOB.jobId,
+  streams: [],
+  follow: true,
+  start: { kind: "offset", offset: 0 },
+} as const;
 
 /** The surroundings of a call that nobody ends early, unless a signal is given. */
 export function context(

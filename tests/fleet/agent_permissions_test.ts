@@ -1,17 +1,9 @@
 import { agentCommand } from "../../lib/daemon/agent_command.ts";
 import { assert } from "../assert.ts";
-import { probed } from "../probe.ts";
+import { ALLOWED, probed, PROBES, REFUSED } from "../probe.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
-const REFUSED = "refused";
-const ALLOWED = "allowed";
-
-const read = (path: string) => `Deno.readTextFile(${JSON.stringify(path)})`;
-const write = (path: string) => `Deno.writeTextFile(${JSON.stringify(path)}, "").then(() => 1)`;
-const connect = (options: Record<string, unknown>) =>
-  `Deno.connect(${JSON.stringify(options)}).then((connection) => (connection.close(), 1))`;
-const listen = (options: Record<string, unknown>) =>
-  `(Deno.listen(${JSON.stringify(options)}).close(), 1)`;
+const { read, write, connect, listen } = PROBES;
 
 Deno.test("An agent is refused whatever it does not need, and granted what it needs", async () => {
   await using directory = await temporaryDirectory();
