@@ -1,15 +1,21 @@
 /**
- * A program of Deno that runs jobs for clients and promises nothing: what a daemon can do at best by grpc-js. It is
- * one process, starts each job by setsid(1), and keeps all output in memory. It has no users, rules or limits, writes
- * nothing down, and knows the two methods of the contract that the bench needs.
+ * A program of Deno that runs jobs for clients and promises nothing: what a daemon can do at best by grpc-js. It
+ * starts each job by setsid(1), and keeps all output in memory. It has no users, rules or limits, and knows the two
+ * methods of the contract that the bench needs.
  *
- * Arguments: certificate, key, CA of the clients.
+ * Arguments: how it works, certificate, key, CA of the clients, and a directory unless it only remembers. It works in
+ * one of these ways:
+ * - `remember`: it writes nothing down.
+ * - `record`: it answers as late as a daemon may, see {@linkcode BareDisk}.
+ * - `apart`: that, in three processes as a daemon has them, so that what listens on the network neither runs programs
+ *   nor writes, and what records neither listens on the network nor holds jobs.
+ * - `engine`, `executor`: the other two of these.
  *
  * @module
  */
 
 import { Buffer } from "node:buffer";
-import { WakeUp } from "../lib/async/wake_up.ts";
+import { delay } from "../lib/async/delay.ts";
 import type { JobWorkerMethods } from "../lib/grpc/gen/jobworker.ts";
 import {
   type handleServerStreamingCall,
@@ -19,125 +25,114 @@ import {
 } from "../lib/grpc/grpc.ts";
 import { FLOW_CONTROL_WINDOW_BYTES, JOB_WORKER } from "../lib/grpc/protocol.ts";
 import { write } from "../lib/grpc/stream_handler.ts";
+import { BareDisk } from "./bare_disk.ts";
+import { answerMessages, answerRun, BareHop, serveCalls } from "./bare_hop.ts";
+import { BareJobs, type BareService } from "./bare_jobs.ts";
+import { runHere } from "./bare_run.ts";
 import { print } from "./report.ts";
 
 type Methods = JobWorkerMethods;
 
-/** As much as a message of the daemon holds. */
-const MESSAGE_BYTES = 256 * 1024;
+/** The inputs of the other processes: they end when these do. */
+const inputs: WritableStream[] = [];
 
-/** As much as a pipe holds, see pipe(7). */
-const PIPE_BYTES = 64 * 1024;
+const [way = "", ...args] = Deno.args;
+const [certPath = "", keyPath = "", caPath = "", directory = ""] = args;
 
-interface BareJob {
-  readonly jobId: string;
-  readonly pieces: Uint8Array[];
-  readonly changed: WakeUp;
-  /** `null` while it runs. */
-  code: number | null;
+if (way === "executor") {
+  serveCalls(socketOf("executor"), async (call, connection) => {
+    if ("run" in call) await answerRun(runHere(call.run), connection);
+  });
+  await endWithParent();
+} else if (way === "engine") {
+  const executor = new BareHop(socketOf("executor"));
+  const jobs = new BareJobs((command) => executor.run(command), new BareDisk(directory));
+  serveCalls(socketOf("engine"), async (call, connection) => {
+    if ("start" in call) await connection.send({ jobId: await jobs.start(call.start) });
+    if ("messages" in call) await answerMessages(jobs.messages(call.messages), connection);
+  });
+  await endWithParent();
+} else if (way === "apart") {
+  for (const role of ["executor", "engine"] as const) await startRole(role);
+  await serve(new BareHop(socketOf("engine")));
+} else {
+  await serve(new BareJobs(runHere, way === "record" ? new BareDisk(directory) : null));
 }
 
-const jobs = new Map<string, BareJob>();
-
-function start(
-  { name, args }: { readonly name: string; readonly args: readonly string[] },
-): BareJob {
-  const child = new Deno.Command("setsid", {
-    args: [name, ...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const job: BareJob = {
-    jobId: crypto.randomUUID(),
-    pieces: [],
-    changed: new WakeUp(),
-    code: null,
-  };
-  jobs.set(job.jobId, job);
-  void follow(job, child);
-  return job;
+function socketOf(role: "engine" | "executor"): string {
+  return `${directory}/${role}.sock`;
 }
 
-async function follow(job: BareJob, { status, stdout, stderr }: Deno.ChildProcess): Promise<void> {
-  const discarded = stderr.cancel();
-  const reader = stdout.getReader({ mode: "byob" });
+/** Starts another process of this program, and waits until it listens. It ends when we do. */
+async function startRole(role: "engine" | "executor"): Promise<void> {
+  const line = ["run", "--no-config", "--allow-all", import.meta.filename ?? "", role, ...args];
+  const { stdin } = new Deno.Command(Deno.execPath(), { args: line, stdin: "piped" }).spawn();
+  inputs.push(stdin);
   for (;;) {
-    const { value, done } = await reader.read(new Uint8Array(PIPE_BYTES));
-    if (done || value === undefined) break;
-    job.pieces.push(value);
-    job.changed.notify();
+    try {
+      (await Deno.connect({ transport: "unix", path: socketOf(role) })).close();
+      return;
+    } catch {
+      await delay(10);
+    }
   }
-  await discarded;
-  job.code = (await status).code;
-  job.changed.notify();
 }
 
-/** The messages of its log, to its end. */
-async function* messages(job: BareJob): AsyncGenerator<object, void, undefined> {
-  let nextOffset = 0;
-  for (let at = 0;;) {
-    const changed = job.changed.next();
-    const hasEnded = job.code !== null;
-    while (at < job.pieces.length) {
-      const records: object[] = [];
-      for (let bytes = 0; at < job.pieces.length && bytes < MESSAGE_BYTES;) {
-        const data = job.pieces[at++] ?? new Uint8Array();
-        records.push({ offset: nextOffset, stream: "LOG_STREAM_STDOUT", data, time: {} });
-        bytes += data.byteLength;
-        nextOffset += data.byteLength;
+/** Ends this process once the one that has started it is gone, which closes our input. */
+async function endWithParent(): Promise<void> {
+  await Deno.stdin.readable.pipeTo(new WritableStream());
+  Deno.exit();
+}
+
+/** Serves the two methods by gRPC. */
+async function serve(jobs: BareService): Promise<void> {
+  const startJob: handleUnaryCall<Methods["StartJob"]["request"], object> = (
+    { request: { command } },
+    callback,
+  ) => {
+    if (command === null) return;
+    const started = (jobId: string) => callback(null, { jobId, status: "JOB_STATUS_RUNNING" });
+    void jobs.start(command).then(started, callback);
+  };
+  const streamLogs: handleServerStreamingCall<Methods["StreamLogs"]["request"], object> = async (
+    call,
+  ) => {
+    const left = new AbortController();
+    call.on("cancelled", () => left.abort());
+    const { jobId } = call.request;
+    let nextOffset = 0;
+    try {
+      for await (const { pieces, hasEnded } of jobs.messages(jobId)) {
+        const records = pieces.map((data) => {
+          const offset = nextOffset;
+          nextOffset += data.byteLength;
+          return { offset, stream: "LOG_STREAM_STDOUT", data, time: {} };
+        });
+        const end = hasEnded ? { finishedJob: { jobId, status: "JOB_STATUS_DONE" } } : {};
+        await write(call, { records, nextOffset, ...end }, left.signal);
       }
-      yield { records, nextOffset };
+    } catch {
+      // Whoever has the bytes that they wanted leaves.
     }
-    if (hasEnded) break;
-    await changed;
-  }
-  yield { nextOffset, finishedJob: messageOf(job) };
+    call.end();
+  };
+  const server = new Server({
+    "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
+    "grpc.enable_channelz": 0,
+  });
+  const { StartJob, StreamLogs } = JOB_WORKER;
+  server.addService({ StartJob, StreamLogs }, { StartJob: startJob, StreamLogs: streamLogs });
+  const [cert, key, ca] = await Promise.all(
+    [certPath, keyPath, caPath].map(async (path) => Buffer.from(await Deno.readFile(path))),
+  );
+  if (cert === undefined || key === undefined) throw new TypeError("Which certificate and key?");
+  const credentials = ServerCredentials.createSsl(
+    ca ?? null,
+    [{ cert_chain: cert, private_key: key }],
+    true,
+  );
+  server.bindAsync("127.0.0.1:0", credentials, (error, port) => {
+    if (error !== null) throw error;
+    print(`listening on 127.0.0.1:${port}`);
+  });
 }
-
-function messageOf({ jobId, code }: BareJob): object {
-  return { jobId, status: code === null ? "JOB_STATUS_RUNNING" : "JOB_STATUS_DONE" };
-}
-
-const startJob: handleUnaryCall<Methods["StartJob"]["request"], object> = (
-  { request: { command } },
-  callback,
-) => {
-  if (command !== null) callback(null, messageOf(start(command)));
-};
-
-const streamLogs: handleServerStreamingCall<Methods["StreamLogs"]["request"], object> = async (
-  call,
-) => {
-  const left = new AbortController();
-  call.on("cancelled", () => left.abort());
-  const job = jobs.get(call.request.jobId);
-  try {
-    if (job !== undefined) {
-      for await (const message of messages(job)) await write(call, message, left.signal);
-    }
-  } catch {
-    // Whoever has the bytes that they wanted leaves.
-  }
-  call.end();
-};
-
-const [cert, key, ca] = await Promise.all(
-  Deno.args.map(async (path) => Buffer.from(await Deno.readFile(path))),
-);
-if (cert === undefined || key === undefined) throw new TypeError("Which certificate and key?");
-const server = new Server({
-  "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
-  "grpc.enable_channelz": 0,
-});
-const { StartJob, StreamLogs } = JOB_WORKER;
-server.addService({ StartJob, StreamLogs }, { StartJob: startJob, StreamLogs: streamLogs });
-const credentials = ServerCredentials.createSsl(
-  ca ?? null,
-  [{ cert_chain: cert, private_key: key }],
-  true,
-);
-server.bindAsync("127.0.0.1:0", credentials, (error, port) => {
-  if (error !== null) throw error;
-  print(`listening on 127.0.0.1:${port}`);
-});

@@ -57,12 +57,14 @@ export class Executables {
     return await BenchDaemon.connect(peer, this.#certificates, dataDirectory);
   }
 
-  /** Starts a server of jobs that promises nothing. */
-  async startBare(): Promise<BenchDaemon> {
+  /** Starts a server of jobs that shows a limit, see `bare_server.ts`. */
+  async startBare(way: "remember" | "record" | "apart" = "remember"): Promise<BenchDaemon> {
     const { cert, key, ca } = this.#certificates.paths("server");
-    const line = this.bareLine("bare_server", cert, key, ca);
+    const directory = this.newPath();
+    await Deno.mkdir(directory);
+    const line = this.bareLine("bare_server", way, cert, key, ca, directory);
     const peer = await PeerProcess.start(line, this.#directory);
-    return await BenchDaemon.connect(peer, this.#certificates, this.newPath());
+    return await BenchDaemon.connect(peer, this.#certificates, directory);
   }
 
   /** The command line of a call by grpc-js and nothing else. */

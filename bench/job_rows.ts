@@ -46,11 +46,13 @@ export function jobModes(): readonly (readonly [name: string, args: readonly str
   ];
 }
 
-/** Jobs of the daemon, to those of a bare server, and these to what Deno starts without any. */
+/**
+ * Jobs of the daemon, to those of bare processes that record them; these to those of one that does all of it; that to
+ * one that records nothing; and that to what Deno starts without any.
+ */
 export async function benchJobs(executables: Executables): Promise<void> {
   const { rate, processorMs } = await bareStarts({ jobs: JOBS, atATime: AT_A_TIME });
   const alone = await bareStarts({ jobs: 100, atATime: 1 });
-  const bare = await measureBare(executables);
   const { rate: oneByOne, medianMs } = alone;
   const starts = {
     together: rate,
@@ -59,16 +61,20 @@ export async function benchJobs(executables: Executables): Promise<void> {
     startMs: medianMs,
     firstByteMs: medianMs,
   };
-  reportAll(ROWS, "a bare server", bare, starts, "setsid true, drained");
+  const bare = async (way: "remember" | "record" | "apart") => {
+    await using server = await executables.startBare(way);
+    return await measureJobs(server);
+  };
+  const remembered = await bare("remember");
+  reportAll(ROWS, "a bare server", remembered, starts, "setsid true, drained");
+  const recorded = await bare("record");
+  reportAll(ROWS, "the same, recorded", recorded, remembered, "a bare server");
+  const apart = await bare("apart");
+  reportAll(ROWS, "in three processes", apart, recorded, "the same, recorded");
   for (const [mode, args] of jobModes()) {
     await using daemon = await executables.start(args);
-    reportAll(ROWS, mode, await measureJobs(daemon), bare, "a bare server");
+    reportAll(ROWS, mode, await measureJobs(daemon), apart, "in three processes");
   }
-}
-
-async function measureBare(executables: Executables): Promise<JobFigures> {
-  await using server = await executables.startBare();
-  return await measureJobs(server);
 }
 
 /** Runs a job to its end, as whoever follows it sees it. */

@@ -1,0 +1,60 @@
+import { DatabaseSync } from "node:sqlite";
+import { setImmediate } from "node:timers";
+import { Batcher } from "../lib/async/batcher.ts";
+
+/** What is kept of a job. */
+export interface BareRecord {
+  readonly jobId: string;
+  readonly command: { readonly name: string; readonly args: readonly string[] };
+  /** `null` while it runs. */
+  readonly code: number | null;
+}
+
+/**
+ * The least that has to be on a disk if nobody is to be told anything that a power cut could take: the record of a job
+ * and a line of an audit trail before its start is answered, and its log and how it ended before that is told.
+ */
+export class BareDisk {
+  readonly #directory: string;
+  readonly #database: DatabaseSync;
+  readonly #trail: Deno.FsFile;
+  readonly #lines: Batcher<null, void>;
+  readonly #commits: Batcher<BareRecord, void>;
+
+  /** @param directory is there, and empty */
+  constructor(directory: string) {
+    this.#directory = directory;
+    const database = new DatabaseSync(`${directory}/jobs.db`);
+    database.exec(`
+      PRAGMA journal_mode = WAL;
+      PRAGMA synchronous = FULL;
+      CREATE TABLE jobs (job_id TEXT NOT NULL PRIMARY KEY, record TEXT NOT NULL) WITHOUT ROWID, STRICT;
+    `);
+    const put = database.prepare("INSERT OR REPLACE INTO jobs (job_id, record) VALUES (?, ?)");
+    this.#database = database;
+    this.#commits = new Batcher(async (records) => {
+      // Those that come in the same turn share a commit.
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      database.exec("BEGIN IMMEDIATE");
+      for (const record of records) put.run(record.jobId, JSON.stringify(record));
+      database.exec("COMMIT");
+    });
+    const trail = Deno.openSync(`${directory}/audit.log`, { append: true, create: true });
+    this.#trail = trail;
+    this.#lines = new Batcher(() => trail.syncData());
+  }
+
+  async started(job: BareRecord): Promise<void> {
+    const line = JSON.stringify({ time: new Date(), method: "startJob", ...job });
+    this.#trail.writeSync(new TextEncoder().encode(`${line}\n`));
+    await Promise.all([this.#lines.add(null), this.#commits.add(job)]);
+  }
+
+  /** @param log what it has printed */
+  async ended(job: BareRecord, log: readonly Uint8Array[]): Promise<void> {
+    using file = await Deno.open(`${this.#directory}/${job.jobId}`, { write: true, create: true });
+    for (const piece of log) file.writeSync(piece);
+    await file.syncData();
+    await this.#commits.add(job);
+  }
+}

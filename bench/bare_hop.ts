@@ -1,0 +1,97 @@
+import { FrameConnection } from "../lib/net/frame_connection.ts";
+import type { Frame } from "../lib/net/frames.ts";
+import type { BareMessage, BareService } from "./bare_jobs.ts";
+import type { BareCommand, BareRun } from "./bare_run.ts";
+
+/** What is asked for over a socket: one of these at a time, each answered by a frame or some. */
+type Call = { readonly run: BareCommand } | { readonly start: BareCommand } | {
+  readonly messages: string;
+};
+
+/** Answers calls at a Unix socket. */
+export function serveCalls(
+  path: string,
+  answer: (call: Call, connection: FrameConnection) => Promise<void>,
+): void {
+  const listener = Deno.listen({ transport: "unix", path });
+  const serve = async (accepted: Deno.Conn) => {
+    using connection = new FrameConnection(accepted);
+    for await (const { head } of connection.frames()) await answer(head as Call, connection);
+  };
+  void (async () => {
+    for await (const accepted of listener) void serve(accepted);
+  })();
+}
+
+/** Answers a call with what a command prints. */
+export async function answerRun(run: BareRun, connection: FrameConnection): Promise<void> {
+  let piece = await run.next();
+  for (; !piece.done; piece = await run.next()) await connection.send({}, [piece.value]);
+  await connection.send({ code: piece.value });
+}
+
+/** Answers a call with what a job has printed. */
+export async function answerMessages(
+  messages: AsyncIterable<BareMessage>,
+  connection: FrameConnection,
+): Promise<void> {
+  for await (const { pieces, hasEnded } of messages) {
+    const sizes = pieces.map(({ byteLength }) => byteLength);
+    await connection.send({ sizes, hasEnded }, pieces);
+  }
+}
+
+/** Calls a socket, by connections that each have one call at a time. */
+export class BareHop implements BareService {
+  readonly #path: string;
+  readonly #idle: FrameConnection[] = [];
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async *run(command: BareCommand): BareRun {
+    for await (const { head, bytes } of this.#call({ run: command })) {
+      const { code } = head as { code?: number };
+      if (code !== undefined) return code;
+      yield bytes;
+    }
+    throw new Error("The socket is closed");
+  }
+
+  async start(command: BareCommand): Promise<string> {
+    for await (const { head } of this.#call({ start: command })) {
+      return (head as { jobId: string }).jobId;
+    }
+    throw new Error("The socket is closed");
+  }
+
+  async *messages(jobId: string): AsyncGenerator<BareMessage, void, undefined> {
+    for await (const { head, bytes } of this.#call({ messages: jobId })) {
+      const { sizes, hasEnded } = head as { sizes: readonly number[]; hasEnded: boolean };
+      let at = 0;
+      yield { pieces: sizes.map((size) => bytes.subarray(at, at += size)), hasEnded };
+      if (hasEnded) return;
+    }
+  }
+
+  /** The frames that answer a call; whoever does not take the last of them closes the connection. */
+  async *#call(call: Call): AsyncGenerator<Frame, void, undefined> {
+    const connection = this.#idle.pop() ??
+      new FrameConnection(await Deno.connect({ transport: "unix", path: this.#path }));
+    let isWhole = false;
+    try {
+      void connection.send(call);
+      for (;;) {
+        const frame = await connection.receive();
+        if (frame === null) return;
+        const { code, jobId, hasEnded } = frame.head as Record<string, unknown>;
+        isWhole = (code ?? jobId) !== undefined || hasEnded === true;
+        yield frame;
+      }
+    } finally {
+      if (isWhole) this.#idle.push(connection);
+      else connection[Symbol.dispose]();
+    }
+  }
+}
