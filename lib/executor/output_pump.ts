@@ -1,4 +1,3 @@
-import { delay } from "../async/delay.ts";
 import { MAX_RECORD_BYTES, MAX_RECORD_DATA_BYTES, RECORD_DATA_AT } from "../log/log_format.ts";
 import type { LogWriter } from "../log/log_writer.ts";
 import type { Process } from "../process/process.ts";
@@ -48,9 +47,10 @@ export class OutputPump {
   async drain(): Promise<boolean> {
     for (let look = 0, quiet = 0; look < MAX_LOOKS && quiet < QUIET_LOOKS; look++) {
       const before = this.#reads;
-      const timeout = new AbortController();
-      await Promise.race([this.#done, delay(LOOK_MS, timeout).catch(() => {})]);
-      timeout.abort();
+      const { promise: over, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, LOOK_MS);
+      await Promise.race([this.#done, over]);
+      clearTimeout(timer);
       if (this.#open === 0) break;
       quiet = this.#reads === before && this.#storing === 0 ? quiet + 1 : 0;
     }

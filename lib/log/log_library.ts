@@ -103,11 +103,11 @@ export class LogLibrary implements AsyncDisposable {
   }
 
   async #openEnded({ jobId, stdoutBytes, stderrBytes }: Job): Promise<JobLog> {
+    if (stdoutBytes + stderrBytes === 0) return JobLog.empty(this.pathOf(jobId));
     try {
       return await JobLog.open(this.pathOf(jobId));
     } catch (error) {
       if (!(error instanceof Deno.errors.NotFound)) throw error;
-      if (stdoutBytes + stderrBytes === 0) return JobLog.empty(this.pathOf(jobId));
       throw new JobWorkerError("not_found", `The log of job "${jobId}" is gone`, { cause: error });
     }
   }

@@ -48,7 +48,13 @@ export async function* readJobLog(
   }
   const active = await abortable(find(jobId), signal);
   using open = await active?.running.openLog();
-  const log = open?.log ?? await logs.openEnded(await get(jobId), start);
+  // One that has ended stays as it is.
+  let ended: Job | null = null;
+  let log = open?.log;
+  if (log === undefined) {
+    ended = await get(jobId);
+    log = await logs.openEnded(ended, start);
+  }
   // Up to what is there now: a job may print faster than its log is searched and read.
   const endOffset = Math.min(options.endOffset ?? Infinity, log.endOffset);
   // Look first, then read: otherwise what is printed after the last read, just before the end, would be
@@ -62,7 +68,7 @@ export async function* readJobLog(
   for await (const batch of readLog(log, { ...options, ...reading, offset, endOffset })) {
     yield { ...batch, finishedJob: null };
   }
-  const job = toTheEnd ? await wait(jobId, options) : null;
+  const job = toTheEnd ? ended ?? await wait(jobId, options) : null;
   if (job?.end) checkWhole(log, job);
   yield {
     records: [],
