@@ -3,45 +3,76 @@ import type { BenchDaemon, Executables } from "./executables.ts";
 import { FOLLOWERS, withFollowers } from "./crowd_rows.ts";
 import { runJob } from "./job_rows.ts";
 import { rate } from "./measure.ts";
-import { report } from "./report.ts";
+import { report, reportAll, type Rows } from "./report.ts";
 import { pssMiB } from "./role_processes.ts";
 
 const JOBS = 20_000;
 const IDLE_MS = 20_000;
 const SETTLED_AFTER_MS = 45_000;
 
-/** What a daemon takes that has nothing to do, to a Deno process that has nothing to do. */
-export async function benchRest(executables: Executables): Promise<void> {
-  await benchIdle(executables);
-  await using daemon = await executables.start();
-  const empty = { value: await emptyMiB(), name: "an empty deno process" };
-  await delay(5_000);
-  const before = await daemon.processes.memoryMiB();
-  report("memory at rest", before, "MiB", empty);
-  await benchFollowers(daemon);
-  await rate(JOBS, 16, () => runJob(daemon.client));
-  await delay(15_000);
-  const after = await daemon.processes.memoryMiB();
-  report(`more after ${JOBS} jobs`, after - before, "MiB", empty);
+/** What is measured of a server that has nothing to do. */
+interface RestFigures {
+  /** The processor time of 20 s in which nobody is connected, in milliseconds. */
+  readonly idleMs: number;
+  /** In mebibytes (Pss). */
+  readonly memory: number;
+  /** More of it than at rest. */
+  readonly afterJobs: number;
 }
 
-/** The processor time of a daemon that nobody is connected to, and that of a bare server. */
-async function benchIdle(executables: Executables): Promise<void> {
+const ROWS: Rows<RestFigures> = {
+  idleMs: ["processor time in 20 s, idle", "ms"],
+  memory: ["memory at rest", "MiB"],
+  afterJobs: [`more after ${JOBS} jobs`, "MiB"],
+};
+
+/** What a daemon takes that has nothing to do, to as many bare processes, and these to an empty one. */
+export async function benchRest(executables: Executables): Promise<void> {
+  const [idleOfBare = NaN, idleMs = NaN] = await idleTimes([
+    await executables.startBare("apart"),
+    await executables.start(),
+  ]);
+  const memory = await emptyMiB();
+  const empty = { idleMs: NaN, memory, afterJobs: memory };
+  const apart = { idleMs: idleOfBare, ...await measureBare(executables) };
+  reportAll(ROWS, "three bare processes", apart, empty, "an empty deno process");
   await using daemon = await executables.start();
-  await using server = await executables.startBare();
-  const all = [server, daemon];
-  await Promise.all(all.map(({ client }) => client[Symbol.asyncDispose]()));
+  const before = await restMiB(daemon);
+  await benchFollowers(daemon);
+  const found = { idleMs, memory: before, afterJobs: await afterJobs(daemon) - before };
+  reportAll(ROWS, "the daemon", found, apart, "three bare processes");
+}
+
+async function measureBare(
+  executables: Executables,
+): Promise<Pick<RestFigures, "memory" | "afterJobs">> {
+  await using server = await executables.startBare("apart");
+  const memory = await restMiB(server);
+  return { memory, afterJobs: await afterJobs(server) - memory };
+}
+
+async function restMiB({ processes }: BenchDaemon): Promise<number> {
+  await delay(5_000);
+  return await processes.memoryMiB();
+}
+
+async function afterJobs({ client, processes }: BenchDaemon): Promise<number> {
+  await rate(JOBS, 16, () => runJob(client));
+  await delay(15_000);
+  return await processes.memoryMiB();
+}
+
+/** The processor times of servers that nobody is connected to any more, in milliseconds. Ends them. */
+async function idleTimes(servers: readonly BenchDaemon[]): Promise<number[]> {
+  await using all = new AsyncDisposableStack();
+  for (const server of servers) all.use(server);
+  await Promise.all(servers.map(({ client }) => client[Symbol.asyncDispose]()));
   // V8 collects the garbage of the start some time after it.
   await delay(SETTLED_AFTER_MS);
-  const used = () => Promise.all(all.map(({ processes }) => processes.processorMs()));
+  const used = () => Promise.all(servers.map(({ processes }) => processes.processorMs()));
   const before = await used();
   await delay(IDLE_MS);
-  const after = await used();
-  for (const [index, who] of ["a bare server", "the daemon"].entries()) {
-    const time = (after[index] ?? NaN) - (before[index] ?? NaN);
-    const processor = { value: IDLE_MS, name: "one processor" };
-    report(`processor time in 20 s, idle, ${who}`, time, "ms", processor);
-  }
+  return (await used()).map((after, index) => after - (before[index] ?? NaN));
 }
 
 async function benchFollowers(daemon: BenchDaemon): Promise<void> {
