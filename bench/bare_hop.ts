@@ -1,3 +1,4 @@
+import { delay } from "../lib/async/delay.ts";
 import { FrameConnection } from "../lib/net/frame_connection.ts";
 import type { Frame } from "../lib/net/frames.ts";
 import type { BareMessage, BareService } from "./bare_jobs.ts";
@@ -42,12 +43,24 @@ export async function answerMessages(
 }
 
 /** Calls a socket, by connections that each have one call at a time. */
-export class BareHop implements BareService {
+export class BareHop implements BareService, Disposable {
   readonly #path: string;
   readonly #idle: FrameConnection[] = [];
 
-  constructor(path: string) {
+  private constructor(path: string) {
     this.#path = path;
+  }
+
+  /** Waits until somebody listens at a socket. */
+  static async connect(path: string): Promise<BareHop> {
+    for (;;) {
+      try {
+        (await Deno.connect({ transport: "unix", path })).close();
+        return new BareHop(path);
+      } catch {
+        await delay(10);
+      }
+    }
   }
 
   async *run(command: BareCommand): BareRun {
@@ -73,6 +86,11 @@ export class BareHop implements BareService {
       yield { pieces: sizes.map((size) => bytes.subarray(at, at += size)), hasEnded };
       if (hasEnded) return;
     }
+  }
+
+  /** Closes the connections that nobody uses. */
+  [Symbol.dispose](): void {
+    for (const connection of this.#idle.splice(0)) connection[Symbol.dispose]();
   }
 
   /** The frames that answer a call; whoever does not take the last of them closes the connection. */

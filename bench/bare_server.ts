@@ -15,7 +15,6 @@
  */
 
 import { Buffer } from "node:buffer";
-import { delay } from "../lib/async/delay.ts";
 import type { JobWorkerMethods } from "../lib/grpc/gen/jobworker.ts";
 import {
   type handleServerStreamingCall,
@@ -45,7 +44,7 @@ if (way === "executor") {
   });
   await endWithParent();
 } else if (way === "engine") {
-  const executor = new BareHop(socketOf("executor"));
+  const executor = await BareHop.connect(socketOf("executor"));
   const jobs = new BareJobs((command) => executor.run(command), new BareDisk(directory));
   serveCalls(socketOf("engine"), async (call, connection) => {
     if ("start" in call) await connection.send({ jobId: await jobs.start(call.start) });
@@ -53,8 +52,8 @@ if (way === "executor") {
   });
   await endWithParent();
 } else if (way === "apart") {
-  for (const role of ["executor", "engine"] as const) await startRole(role);
-  await serve(new BareHop(socketOf("engine")));
+  for (const role of ["executor", "engine"]) startRole(role);
+  await serve(await BareHop.connect(socketOf("engine")));
 } else {
   await serve(new BareJobs(runHere, way === "record" ? new BareDisk(directory) : null));
 }
@@ -63,19 +62,11 @@ function socketOf(role: "engine" | "executor"): string {
   return `${directory}/${role}.sock`;
 }
 
-/** Starts another process of this program, and waits until it listens. It ends when we do. */
-async function startRole(role: "engine" | "executor"): Promise<void> {
+/** Starts another process of this program. It ends when we do. */
+function startRole(role: string): void {
   const line = ["run", "--no-config", "--allow-all", import.meta.filename ?? "", role, ...args];
   const { stdin } = new Deno.Command(Deno.execPath(), { args: line, stdin: "piped" }).spawn();
   inputs.push(stdin);
-  for (;;) {
-    try {
-      (await Deno.connect({ transport: "unix", path: socketOf(role) })).close();
-      return;
-    } catch {
-      await delay(10);
-    }
-  }
 }
 
 /** Ends this process once the one that has started it is gone, which closes our input. */

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { benchApart } from "./apart_rows.ts";
 import { SqliteStore } from "../lib/store/sqlite_store.ts";
 import { Worker } from "../lib/worker/mod.ts";
 import { TestCertificates } from "../tests/certificates.ts";
@@ -58,22 +59,25 @@ interface Place {
 }
 
 async function benchLibrary({ directory }: Pick<Place, "directory">): Promise<void> {
-  {
-    await using store = await SqliteStore.open(`${directory}/jobs.db`);
-    await using worker = await Worker.open({ dataDirectory: directory, store });
-    await benchStarts(worker);
-    await benchLogs(worker, directory);
-    await benchLargeHeap(worker);
-  }
+  await using store = await SqliteStore.open(`${directory}/jobs.db`);
+  await using worker = await Worker.open({ dataDirectory: directory, store });
+  await benchStarts(worker);
+  await benchLogs(worker, directory);
+  await benchLargeHeap(worker);
   print("  with an executor:");
   const apart = `${directory}/apart`;
   await Deno.mkdir(apart);
-  await using store = await SqliteStore.open(`${apart}/jobs.db`);
+  await using storeApart = await SqliteStore.open(`${apart}/jobs.db`);
   const executor = await openKeeper(apart);
-  await using worker = await Worker.open({ dataDirectory: apart, store, executor });
+  await using workerApart = await Worker.open({
+    dataDirectory: apart,
+    store: storeApart,
+    executor,
+  });
   await benchMemory(apart);
-  await benchStarts(worker);
-  await benchLogs(worker, apart);
+  await benchStarts(workerApart);
+  await benchLogs(workerApart, apart);
+  await benchApart(worker, workerApart, apart);
 }
 
 function cores(): string {
