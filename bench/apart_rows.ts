@@ -63,7 +63,7 @@ async function measureBare(directory: string): Promise<ApartFigures> {
   try {
     using hop = await BareHop.connect(`${directory}/executor.sock`);
     const disk = new BareDisk(directory);
-    const here = new BareJobs(runHere, disk);
+    const here = new BareJobs((command) => runHere(command, { withUsualFiles: true }), disk);
     const apart = new BareJobs((command) => hop.run(command), disk);
     return await measure(runsOf(here), runsOf(apart), directory);
   } finally {

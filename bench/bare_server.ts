@@ -8,7 +8,7 @@
  * - `remember`: it writes nothing down.
  * - `record`: it answers as late as a daemon may, see {@linkcode BareDisk}.
  * - `apart`: that, in three processes as a daemon has them, so that what listens on the network neither runs programs
- *   nor writes, and what records neither listens on the network nor holds jobs.
+ *   nor writes, and what records neither listens on the network nor holds jobs. These have the usual limit of open files.
  * - `engine`, `executor`: the other two of these.
  *
  * @module
@@ -40,7 +40,7 @@ const [certPath = "", keyPath = "", caPath = "", directory = ""] = args;
 
 if (way === "executor") {
   serveCalls(socketOf("executor"), async (call, connection) => {
-    if ("run" in call) await answerRun(runHere(call.run), connection);
+    if ("run" in call) await answerRun(runHere(call.run, { withUsualFiles: true }), connection);
   });
   await endWithParent();
 } else if (way === "engine") {
