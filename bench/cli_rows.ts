@@ -15,7 +15,9 @@ export async function benchCli(executables: Executables, directory: string): Pro
     value: await median([Deno.execPath(), "run", `${directory}/empty.js`]),
     name: "an empty deno run",
   };
-  const version = await median(executables.cliLine(["--version"]));
+  const cli = (args: readonly string[], address = "") =>
+    median(executables.cliLine(args, address), executables.environment);
+  const version = await cli(["--version"]);
   report("worker-cli --version", version, "ms", empty);
   const bare = await median(executables.bareCallLine(daemon.address, jobId));
   report("a call by grpc-js and nothing else", bare, "ms", empty);
@@ -26,7 +28,7 @@ export async function benchCli(executables: Executables, directory: string): Pro
     ["worker-cli run -- true", ["run", "--", "true"]],
   ];
   for (const [name, args] of rows) {
-    report(name, await median(executables.cliLine(args, daemon.address)), "ms", empty);
+    report(name, await cli(args, daemon.address), "ms", empty);
   }
   const firstOfBare = await firstJobMs(() => executables.startBare());
   report("from a bare server's start to its first job", firstOfBare, "ms", empty);
@@ -35,10 +37,13 @@ export async function benchCli(executables: Executables, directory: string): Pro
 }
 
 /** In milliseconds. */
-async function median(line: readonly string[]): Promise<number> {
+async function median(
+  line: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<number> {
   const found: number[] = [];
   // The first fills caches.
-  for (let round = 0; round <= ROUNDS; round++) found.push(1000 * await runProgram(line));
+  for (let round = 0; round <= ROUNDS; round++) found.push(1000 * await runProgram(line, env));
   return quantile(found.slice(1), 0.5);
 }
 

@@ -25,6 +25,11 @@ export class Executables {
     return new Executables(directory, certificates);
   }
 
+  /** The variables of whatever runs them. They unpack where nobody else looks, also as root. */
+  get environment(): Record<string, string> {
+    return { XDG_CACHE_HOME: `${this.#directory}/cache` };
+  }
+
   /** The command line of `worker-cli` with these arguments. */
   cliLine(args: readonly string[], address = ""): string[] {
     const { cert, key, ca } = this.#certificates.paths("client");
@@ -46,12 +51,16 @@ export class Executables {
   ): Promise<BenchDaemon> {
     const { cert, key, ca } = this.#certificates.paths("server");
     const diagnostics = this.newPath();
-    const peer = await PeerProcess.start([
-      ...["sh", "-c", 'exec "$@" 2>"$0"', diagnostics],
-      `${this.#directory}/bin/worker-daemon`,
-      ...["--address=127.0.0.1:0", "--rest-address=off", `--data-dir=${dataDirectory}`],
-      ...[`--cert=${cert}`, `--key=${key}`, `--ca=${ca}`, ...AS_ROOT, ...args],
-    ], this.#directory).catch(async (error) => {
+    const peer = await PeerProcess.start(
+      [
+        ...["sh", "-c", 'exec "$@" 2>"$0"', diagnostics],
+        `${this.#directory}/bin/worker-daemon`,
+        ...["--address=127.0.0.1:0", "--rest-address=off", `--data-dir=${dataDirectory}`],
+        ...[`--cert=${cert}`, `--key=${key}`, `--ca=${ca}`, ...AS_ROOT, ...args],
+      ],
+      this.#directory,
+      this.environment,
+    ).catch(async (error) => {
       throw new Error(await Deno.readTextFile(diagnostics), { cause: error });
     });
     return await BenchDaemon.connect(peer, this.#certificates, dataDirectory);

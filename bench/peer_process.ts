@@ -36,11 +36,16 @@ export class PeerProcess implements AsyncDisposable {
   }
 
   /** Runs a program, and waits until it listens. */
-  static async start(line: readonly string[], cwd: string): Promise<PeerProcess> {
+  static async start(
+    line: readonly string[],
+    cwd: string,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<PeerProcess> {
     const [program = "", ...args] = line;
     const child = new Deno.Command(program, {
       args,
       cwd,
+      env,
       stdin: "null",
       stdout: "piped",
       stderr: "inherit",
