@@ -19,6 +19,11 @@ const TIMEOUT_MS = Number(Deno.env.get("JOB_WORKER_TIMEOUT_MS") ?? 20_000);
 /** Crash loops, races by the hundred, fuzz: what takes longer than people wait. */
 const LONG = "tests/long";
 
+/** Those of them that run beside the others, since all of them wait for much of their time. */
+const LONG_BESIDE = ["gateway", "grpc", "recovery", "store", "worker"].map((name) =>
+  `${LONG}/${name}`
+);
+
 /** They look at the memory, descriptors or children of their process, and have one of their own. */
 const ALONE = [
   "tests/grpc/abuse_test.ts",
@@ -86,10 +91,12 @@ async function runTests(args: readonly string[], atOnce: boolean): Promise<numbe
 /** The arguments of each `deno test`. */
 function passes(): string[][] {
   if (args.some((arg) => !arg.startsWith("-") && exists(arg))) return [args];
-  if (suite === "long") return [[LONG, ...args]];
+  const beside = args.map((arg) => arg.replace(/^(--junit-path=.*?)(\.xml)?$/, "$1-beside$2"));
+  if (suite === "long") {
+    return [[LONG, `--ignore=${LONG_BESIDE.join()}`, ...args], [...LONG_BESIDE, ...beside]];
+  }
   const others = ["--doc", "--parallel", `--ignore=${[LONG, ...ALONE].join()}`];
-  const report = (arg: string) => arg.replace(/^(--junit-path=.*?)(\.xml)?$/, "$1-alone$2");
-  return [[...others, ...args], [...ALONE, ...args.map(report)]];
+  return [[...others, ...args], [...ALONE, ...beside]];
 }
 
 /** Describes what is there, and stays. */
