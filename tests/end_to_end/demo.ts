@@ -3,7 +3,7 @@ import { TestProcess } from "./process.ts";
 
 /** A demo as `deno task` runs it, with its temporary directory in this one. */
 export async function startDemo(
-  task: "demo",
+  task: "demo" | "demo:fleet",
   directory: string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<TestProcess> {
