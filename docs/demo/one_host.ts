@@ -19,7 +19,8 @@ async function makeCertificates(stage: DemoStage): Promise<void> {
 async function startDaemon(stage: DemoStage): Promise<AsyncDisposable> {
   const args = ["--address=127.0.0.1:0", ...AS_ROOT];
   print(`$ ${COMMAND_HINTS.startDaemon} ${args.join(" ")}`);
-  const line = [...programLine("worker-daemon", stage.directory), ...args];
+  // Ctrl-C is for the demo, which ends it in its turn.
+  const line = ["setsid", ...programLine("worker-daemon", stage.directory), ...args];
   const child = stage.spawn(line, { stdout: "piped" });
   let text = "";
   for await (const piece of child.stdout.pipeThrough(new TextDecoderStream())) {
