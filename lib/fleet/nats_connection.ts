@@ -1,3 +1,5 @@
+import "./tls_guard.ts";
+
 import { X509Certificate } from "node:crypto";
 import { connect, errors, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { abortable } from "../async/abortable.ts";

@@ -1,5 +1,6 @@
 /** What is said of certificates that have expired, by real ones at a real server. */
 
+import { connect } from "@nats-io/transport-node";
 import { issueFleetCredentials } from "../../lib/auth/fleet_certificates.ts";
 import {
   type CertificateRequest,
@@ -16,6 +17,7 @@ import {
 import { natsConf } from "../../lib/fleet/nats_conf.ts";
 import { hostInbox, hubInbox } from "../../lib/fleet/subjects.ts";
 import { assert } from "../assert.ts";
+import { TestCertificates } from "../certificates.ts";
 import { until } from "../worker/fixture.ts";
 import { letsIn } from "./knock.ts";
 import { natsTest } from "./nats_server.ts";
@@ -89,6 +91,25 @@ natsTest("A server whose certificate has expired is not believed, and that is sa
     await faultOf(hub, await hub.tls()),
     /^the certificate of nats-server has expired, or is of another CA; for a new one, see/,
   );
+});
+
+natsTest("Who is refused by an alert of TLS lives on, however often", async () => {
+  await using hub = await TestHub.make();
+  await using server = await hub.startNats();
+  const { ca } = await hub.tls();
+  await using strangers = await TestCertificates.create();
+  const stranger = await strangers.issue({ subject: [["CN", "hub"]] });
+  // An error that nobody handles would end this process, and comes with one in three.
+  for (let times = 0; times < 30; times++) {
+    const connecting = connect({
+      servers: `127.0.0.1:${server.port}`,
+      resolve: false,
+      reconnect: false,
+      tls: { ...stranger, ca },
+    });
+    await assert.rejects(connecting);
+  }
+  await until(() => Promise.resolve(/unknown authority/.test(server.log)));
 });
 
 Deno.test("certificateFault() says when a certificate is, or was, valid", async () => {
