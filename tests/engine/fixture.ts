@@ -41,7 +41,7 @@ export function context(
 interface TestEngineOptions {
   readonly maxCalls?: number;
   readonly maxCallsPerUser?: number;
-  /** Of the client. */
+  /** How many connections the client may have. */
   readonly maxConnections?: number;
 }
 
