@@ -2,6 +2,7 @@ import { delay } from "../async/delay.ts";
 import { messageOf } from "../errors.ts";
 import { serveHost } from "../fleet/agent.ts";
 import { DoorClient } from "../fleet/door_socket.ts";
+import { LossReport } from "../fleet/loss_report.ts";
 import { connectNats } from "../fleet/nats_connection.ts";
 import { hostInbox } from "../fleet/subjects.ts";
 import { type AgentOptions, agentOptionsSchema, ALIVE, ALIVE_EVERY_MS } from "./agent_protocol.ts";
@@ -55,13 +56,18 @@ async function serve(options: AgentOptions, signal: AbortSignal): Promise<void> 
     },
   });
   diagnostics.info("Connected to NATS at {server}", { server: connection.getServer() });
+  const losses = new LossReport(tls.cert);
   await serveHost(connection, door, {
     host,
     signal: either,
     onConnected(isConnected) {
-      const server = connection.getServer();
-      if (isConnected) diagnostics.info("Connected to NATS at {server} again", { server });
-      else diagnostics.warn("The connection to NATS is lost; connecting again");
+      if (isConnected) {
+        losses.over();
+        const server = connection.getServer();
+        return diagnostics.info("Connected to NATS at {server} again", { server });
+      }
+      const why = losses.next();
+      if (why !== null) diagnostics.warn("{why}", { why });
     },
     onFault: (error) => diagnostics.error("NATS: {why}", { why: messageOf(error) }),
   });

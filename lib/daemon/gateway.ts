@@ -82,7 +82,9 @@ async function serve(
   // By itself it would print what a client has sent, unescaped and as often as the client likes.
   const say = (text: unknown) => diagnostics.debug("gRPC: {text}", { text });
   setLogger({ error: say, info: say, debug: say });
-  const engine = resources.use(new EngineClient(options.socket, { restoreSocket }));
+  const engine = resources.use(
+    new EngineClient(options.socket, { restoreSocket, maxConnections: options.maxCalls }),
+  );
   // A gateway that took over the port without an engine behind it would only turn clients away.
   await engine.reach();
   return await NetworkFront.open(engine, { ...options, ...told });

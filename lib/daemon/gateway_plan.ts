@@ -24,6 +24,7 @@ export function gatewayPlan(
     files: filesOf(options),
     gateway: {
       ...connectionCaps(descriptors),
+      maxCalls: maxCallsOf(descriptors),
       ...{ address, restAddress, publicOrigins, debug, inherited, journal },
       socket: `${dataDirectory}/${ENGINE_SOCKET}`,
     },
@@ -31,8 +32,8 @@ export function gatewayPlan(
 }
 
 /**
- * How many connections a gateway accepts. Once out of descriptors it could never accept again, so it stays
- * well below the limit: each connection may need a second descriptor, towards the engine.
+ * How many connections a gateway accepts, of which REST gets half as many in addition. Once out of descriptors it
+ * could never accept again: with these it has half of them, and with its calls another quarter.
  */
 export function connectionCaps(descriptors: number): {
   maxConnections: number;
@@ -42,7 +43,10 @@ export function connectionCaps(descriptors: number): {
   return { maxConnections, maxConnectionsPerAddress: Math.ceil(maxConnections / 2) };
 }
 
-/** How many calls an engine takes: a follower holds a socket and a file. Jobs hold nothing there. */
+/**
+ * How many calls an engine takes, where a follower holds a socket and a file, and jobs hold nothing. A gateway makes
+ * no more of them, each over a connection of its own.
+ */
 export function maxCallsOf(descriptors: number): number {
   return Math.min(4096, Math.floor(descriptors / 4));
 }

@@ -2,7 +2,6 @@ import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Refusal } from "../service/audit.ts";
-import { endOf } from "../process/child_exit.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { isBusy } from "./is_busy.ts";
 import {
@@ -13,6 +12,7 @@ import {
   type GatewayOptions,
   reportSchema,
 } from "./gateway_protocol.ts";
+import { RoleProcess } from "./role_process.ts";
 
 /** How often a gateway's health is checked, and how long it may take to answer. */
 const PING_EVERY_MS = 3_000;
@@ -56,8 +56,7 @@ export class GatewayProcess implements AsyncDisposable {
   /** Why it ended. Never rejects. */
   readonly ended: Promise<string>;
   readonly #options: GatewayProcessOptions;
-  readonly #child: Deno.ChildProcess;
-  readonly #commands: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #process: RoleProcess;
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
   readonly #pongs = new Map<number, (fault: string | null) => void>();
   #lastPing = 0;
@@ -66,31 +65,19 @@ export class GatewayProcess implements AsyncDisposable {
   #resting = new AbortController();
   /** Ends the checks of its health. */
   readonly #unwatched = new AbortController();
-  /** Why we killed it. */
-  #fault: string | null = null;
   #wasUnwell = false;
 
   constructor(options: GatewayProcessOptions) {
     this.#options = options;
     const { setsid, argv } = options;
-    // It gets a session of its own, because Ctrl-C in the daemon's terminal is for the engine to handle. And
-    // setsid is all that the engine is permitted to run.
-    this.#child = new Deno.Command(setsid, {
-      args: [...argv],
-      // Its user may not be permitted to enter ours.
-      cwd: "/",
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "inherit",
-    }).spawn();
-    this.#commands = this.#child.stdin.getWriter();
+    this.#process = new RoleProcess(setsid, argv);
     // If nobody waits for this, `ended` tells.
     this.#listening.promise.catch(() => {});
     this.ended = this.#run();
   }
 
   get pid(): number {
-    return this.#child.pid;
+    return this.#process.pid;
   }
 
   /** Whether it was killed because it did not answer as it should, which happens on a slow machine. */
@@ -132,13 +119,7 @@ export class GatewayProcess implements AsyncDisposable {
 
   /** Ends it by SIGKILL, which works even on a stopped process. */
   kill(why: string): void {
-    this.#fault ??= why;
-    try {
-      this.#child.kill("SIGKILL");
-    } catch (error) {
-      // It has ended already; `ended` may not know yet.
-      if (!(error instanceof TypeError)) throw error;
-    }
+    this.#process.kill(why);
   }
 
   /** Ends it in good order: followers are told to come back, other calls have this long to end. */
@@ -159,13 +140,12 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   #send(command: GatewayCommand): void {
-    // The gateway has died; `ended` tells.
-    this.#commands.write(encodeLine(command)).catch(() => {});
+    this.#process.tell(encodeLine(command));
   }
 
   async #run(): Promise<string> {
     try {
-      for await (const report of decodeLines(this.#child.stdout, reportSchema)) {
+      for await (const report of decodeLines(this.#process.output, reportSchema)) {
         switch (report.kind) {
           case "listening":
             this.#listening.resolve(report);
@@ -193,11 +173,9 @@ export class GatewayProcess implements AsyncDisposable {
     } catch (error) {
       this.kill(`it sent an invalid message (${messageOf(error)})`);
     }
-    const end = await endOf(this.#child);
-    const how = this.#fault ?? end;
+    const how = await this.#process.end();
     this.#unwatched.abort();
     this.#listening.reject(new JobWorkerError("unavailable", `The gateway has ended: ${how}`));
-    await this.#commands.abort().catch(() => {});
     return how;
   }
 

@@ -26,6 +26,8 @@ const gatewayOptionsSchema = z.object({
   /** For gRPC, at once, in all and from one address. REST gets half as many in addition. */
   maxConnections: z.number(),
   maxConnectionsPerAddress: z.number(),
+  /** Towards the engine, at once. */
+  maxCalls: z.number(),
   /** Fail if another process listens there, whether or not it would share the port. */
   exclusive: z.boolean(),
   /** By what to multiply the usual times to listen and to answer: more than 1 on a slow machine. */

@@ -16,6 +16,7 @@ import { FleetHosts, type HubHost } from "../fleet/fleet_hosts.ts";
 import { HostClient } from "../fleet/host_client.ts";
 import { Hub } from "../fleet/hub.ts";
 import { HubBus } from "../fleet/hub_bus.ts";
+import { LossReport } from "../fleet/loss_report.ts";
 import { Presence } from "../fleet/presence.ts";
 import { Registry } from "../fleet/registry.ts";
 import { loadSigningKey, type SigningKey } from "../fleet/signing.ts";
@@ -127,14 +128,19 @@ export class HubEngine implements AsyncDisposable {
       onFault: (host, error) =>
         diagnostics.error("Host {host}: {why}", { host, why: messageOf(error) }),
     });
+    const losses = new LossReport(tls.cert);
     const bus = resources.use(
       new HubBus({
         ...{ servers: settings.nats, tls, hub: settings.hub },
         onBeat: (host) => engine.#heard(host),
         onSilent: (host) => presence.silent(host, "nobody answers for it on NATS"),
         onConnected(isConnected, server) {
-          if (isConnected) diagnostics.info("Connected to NATS at {server}", { server });
-          else diagnostics.warn("The connection to NATS is lost; connecting again");
+          if (isConnected) {
+            losses.over();
+            return diagnostics.info("Connected to NATS at {server}", { server });
+          }
+          const why = losses.next();
+          if (why !== null) diagnostics.warn("{why}", { why });
         },
         onFault: (why) => diagnostics.error("{why}", { why }),
       }),

@@ -15,7 +15,8 @@ import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
 import { portOf, REPORTS, warnOfRefused } from "./listening.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
-export interface NetworkFrontOptions extends Omit<GatewayOptions, "socket" | "debug" | "journal"> {
+export interface NetworkFrontOptions
+  extends Omit<GatewayOptions, "socket" | "maxCalls" | "debug" | "journal"> {
   /** Is told, for the audit trail, of those who are turned away; of a crowd of strangers only of some. */
   readonly onRefused: (refusal: GatewayRefusal) => void;
   /** Is called whenever somebody comes, also if they are turned away. */

@@ -13,6 +13,7 @@ import {
   type StreamMethod,
   type UnaryMethod,
 } from "../service/methods.ts";
+import { ConnectionLimit } from "./connection_limit.ts";
 import { ConnectionPool, NotConnected } from "./connection_pool.ts";
 import { decodeAnswer, decodeMessage, encodeCall, type Message } from "./messages.ts";
 
@@ -23,6 +24,8 @@ const SMALL_ANSWER_BYTES = 16 * 1024;
 export interface EngineClientOptions {
   /** Called when a call cannot connect, to have the socket created again if possible. */
   readonly restoreSocket?: () => Promise<void>;
+  /** The most connections at once; each holds a descriptor. 4096 by default, as many as the engine takes calls. */
+  readonly maxConnections?: number;
 }
 
 /** The constructor makes every method of the service, from what `METHODS` says of it. */
@@ -36,6 +39,7 @@ export class EngineClient implements Disposable {
   readonly #path: string;
   readonly #restoreSocket: (() => Promise<void>) | undefined;
   readonly #connections: ConnectionPool;
+  readonly #connectionLimit: ConnectionLimit;
   /** Large answers are unpacked and passed on in turn, user by user. */
   readonly #turns = new Turns();
   readonly #buffers = new SpareBuffers();
@@ -45,6 +49,7 @@ export class EngineClient implements Disposable {
     this.#path = path;
     this.#restoreSocket = options.restoreSocket;
     this.#connections = new ConnectionPool(path);
+    this.#connectionLimit = new ConnectionLimit(options.maxConnections ?? 4096);
     const methods = JOB_METHODS.map((method) => [
       method,
       isStream(method) ? this.#streaming(method) : this.#unary(method),
@@ -109,6 +114,8 @@ export class EngineClient implements Disposable {
     context: CallContext,
   ): Promise<Call> {
     const { caller, signal } = context;
+    using admission = new DisposableStack();
+    admission.use(await this.#connectionLimit.acquire(caller.identity.user, signal));
     const connection = await this.#connections.take(signal).catch(async (error) => {
       // Nothing was sent, so it can be tried again.
       if (!(error instanceof NotConnected) || this.#restoreSocket === undefined) throw error;
@@ -120,7 +127,8 @@ export class EngineClient implements Disposable {
       throw signal.reason;
     }
     void connection.send(...encodeCall(method, request, caller));
-    return new Call(connection, context, this.#connections, this.#turns);
+    const parts = { connections: this.#connections, turns: this.#turns };
+    return new Call(connection, context, { ...parts, admission: admission.move() });
   }
 }
 
@@ -129,6 +137,7 @@ class Call implements Disposable {
   readonly #connection: FrameConnection;
   readonly #context: CallContext;
   readonly #connections: ConnectionPool;
+  readonly #admission: Disposable;
   readonly #turn: NonNullable<ReceiveOptions["turn"]>;
   readonly #close = () => this.#connection[Symbol.dispose]();
   #hasEnded = false;
@@ -136,13 +145,18 @@ class Call implements Disposable {
   constructor(
     connection: FrameConnection,
     context: CallContext,
-    connections: ConnectionPool,
-    turns: Turns,
+    { connections, turns, admission }: {
+      readonly connections: ConnectionPool;
+      readonly turns: Turns;
+      /** Disposed of with the call. */
+      readonly admission: Disposable;
+    },
   ) {
     const { caller, signal } = context;
     this.#connection = connection;
     this.#context = context;
     this.#connections = connections;
+    this.#admission = admission;
     this.#turn = (bytes) =>
       bytes > SMALL_ANSWER_BYTES ? turns.next(caller.identity.user, signal) : undefined;
     signal.addEventListener("abort", this.#close, { once: true });
@@ -169,6 +183,7 @@ class Call implements Disposable {
     signal.removeEventListener("abort", this.#close);
     if (this.#hasEnded && !signal.aborted) this.#connections.give(this.#connection);
     else this.#close();
+    this.#admission[Symbol.dispose]();
   }
 }
 

@@ -1,3 +1,6 @@
+import "./tls_guard.ts";
+
+import { X509Certificate } from "node:crypto";
 import { connect, errors, type Msg, type NatsConnection } from "@nats-io/transport-node";
 import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
@@ -36,6 +39,9 @@ export async function connectNats(options: NatsOptions): Promise<NatsConnection>
   for (;;) {
     signal.throwIfAborted();
     try {
+      // No server would say so: it only closes the connection.
+      const outdated = certificateFault(options.tls.cert, Date.now());
+      if (outdated !== null) throw new Error(outdated);
       const connection = await attempt(options);
       try {
         checkNatsVersion(connection.info?.version ?? "");
@@ -63,7 +69,32 @@ async function attempt(options: NatsOptions): Promise<NatsConnection> {
   }
 }
 
+/** What to do about a certificate that will not do. */
+const RENEW = 'for a new one, see "Changing a fleet" in docs/fleet.md';
+
+/**
+ * Why no server would let us in by our certificate.
+ *
+ * @param cert PEM
+ * @param time in milliseconds since the Unix epoch
+ * @returns `null` if it is not for its dates
+ */
+export function certificateFault(cert: string, time: number): string | null {
+  const { validFromDate, validToDate } = new X509Certificate(cert);
+  if (time > validToDate.getTime()) {
+    return `our certificate expired on ${validToDate.toISOString()}; ${RENEW}`;
+  }
+  if (time < validFromDate.getTime()) {
+    return `our certificate is not valid before ${validFromDate.toISOString()}; set the clock right`;
+  }
+  return null;
+}
+
 function faultOf(error: unknown): string {
+  // It says no more, whatever is wrong with it.
+  if (Reflect.get(Object(error), "code") === "UNABLE_TO_VERIFY_LEAF_SIGNATURE") {
+    return `the certificate of nats-server has expired, or is of another CA; ${RENEW}`;
+  }
   if (!(error instanceof errors.TimeoutError)) return messageOf(error);
   // With TLS 1.3 the handshake is over for the client before the server has looked at its certificate.
   return "no answer in time; if nats-server is there, its log says whether it refuses our certificate";

@@ -57,6 +57,7 @@ export const GATEWAY_OPTIONS: GatewayKeeperOptions["gateway"] = {
   socket: "/the/socket",
   maxConnections: 41,
   maxConnectionsPerAddress: 23,
+  maxCalls: 17,
   debug: true,
   journal: true,
 };

@@ -47,6 +47,7 @@ const OPTIONS: GatewayOptions = {
   socket: "",
   maxConnections: 1,
   maxConnectionsPerAddress: 1,
+  maxCalls: 17,
   exclusive: false,
   slowness: 1,
   debug: false,

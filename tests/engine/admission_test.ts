@@ -89,6 +89,56 @@ Deno.test("One who waits for as many jobs as a user may can still stop one", asy
   await Promise.all(waiting);
 });
 
+/** A service whose calls wait until they are released, and that knows how many there were at once. */
+class WaitingService {
+  readonly users: string[] = [];
+  open = 0;
+  most = 0;
+  readonly #released = Promise.withResolvers<void>();
+
+  readonly getJob = async (_request: unknown, { caller }: CallContext): Promise<Job> => {
+    this.users.push(caller.identity.user);
+    this.most = Math.max(this.most, ++this.open);
+    await this.#released.promise;
+    this.open--;
+    return JOB;
+  };
+
+  release(): void {
+    this.#released.resolve();
+  }
+}
+
+Deno.test("Calls wait in order for a connection, of which a gateway has so many and no more", async () => {
+  const service = new WaitingService();
+  await using engine = await TestEngine.start({ getJob: service.getJob }, { maxConnections: 8 });
+  const users = ["vera", "olga", "alice", "bob"].flatMap((user) => [user, user, user, user]);
+  const calls = users.map((user) => engine.client.getJob({ jobId }, context(undefined, user)));
+  const leaving = new AbortController();
+  const left = rejection(engine.client.getJob({ jobId }, context(leaving.signal, "carol")));
+  await until(() => Promise.resolve(service.open === 8));
+  leaving.abort(new Error("left"));
+  assert.equal(await left, leaving.signal.reason);
+  service.release();
+  assert.deepEqual(await Promise.all(calls), Array(16).fill(JOB));
+  assert.equal(service.most, 8);
+  assert.deepEqual(service.users.slice(0, 8).toSorted(), users.slice(0, 8).toSorted());
+  assert.equal(service.users.length, 16, "Who has left has called nobody");
+});
+
+Deno.test("One user has half of the connections of a gateway at most", async () => {
+  const service = new WaitingService();
+  await using engine = await TestEngine.start({ getJob: service.getJob }, { maxConnections: 8 });
+  const call = (user: string) => engine.client.getJob({ jobId }, context(undefined, user));
+  const calls = Array.from({ length: 4 }, () => call("vera"));
+  assert.match(String(await rejection(call("vera"))), /More than 4 calls of user "vera" at once/);
+  const other = call("alice");
+  await until(() => Promise.resolve(service.open === 5));
+  service.release();
+  assert.deepEqual(await Promise.all([...calls, other]), Array(5).fill(JOB));
+  assert.deepEqual(await call("vera"), JOB);
+});
+
 Deno.test("A large request is refused for too many calls, too", async () => {
   await using engine = await TestEngine.start(SERVICE, { maxCalls: 1 });
   const leaving = new AbortController();

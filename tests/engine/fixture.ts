@@ -41,6 +41,8 @@ export function context(
 interface TestEngineOptions {
   readonly maxCalls?: number;
   readonly maxCallsPerUser?: number;
+  /** How many connections the client may have. */
+  readonly maxConnections?: number;
 }
 
 export class TestEngine implements AsyncDisposable {
@@ -65,7 +67,7 @@ export class TestEngine implements AsyncDisposable {
 
   static async start(
     methods: Partial<JobService>,
-    options: TestEngineOptions = {},
+    { maxConnections = 4096, ...options }: TestEngineOptions = {},
   ): Promise<TestEngine> {
     const directory = await Deno.makeTempDir({ prefix: "job-worker-engine-" });
     const path = `${directory}/engine.sock`;
@@ -79,7 +81,7 @@ export class TestEngine implements AsyncDisposable {
         onFault: (error, method) => faults.push({ error, method }),
       }),
     );
-    const client = resources.use(new EngineClient(path));
+    const client = resources.use(new EngineClient(path, { maxConnections }));
     return new TestEngine({ path, client, faults }, server, resources);
   }
 

@@ -39,24 +39,28 @@ export interface TestNatsServerOptions {
   readonly config: string;
   /** By default a free one. */
   readonly port?: number;
+  /** The path of nats-server. By default {@linkcode PROGRAM}. */
+  readonly program?: string;
 }
 
 /** A server that is killed when it is disposed of. */
 export class TestNatsServer implements AsyncDisposable {
-  readonly port: number;
-  readonly #config: string;
+  readonly #options: Required<TestNatsServerOptions>;
   #running: Running;
 
-  private constructor({ config, port }: Required<TestNatsServerOptions>, running: Running) {
-    this.#config = config;
-    this.port = port;
+  private constructor(options: Required<TestNatsServerOptions>, running: Running) {
+    this.#options = options;
     this.#running = running;
   }
 
   /** Starts a server, and waits until clients can connect to it. */
   static async start(options: TestNatsServerOptions): Promise<TestNatsServer> {
-    const all = { port: freePort(), ...options };
+    const all = { port: freePort(), program: PROGRAM ?? "nats-server", ...options };
     return new TestNatsServer(all, await Running.start(all));
+  }
+
+  get port(): number {
+    return this.#options.port;
   }
 
   get pid(): number {
@@ -87,7 +91,7 @@ export class TestNatsServer implements AsyncDisposable {
 
   /** Starts it again, on the same port, once it was killed. */
   async restart(): Promise<void> {
-    this.#running = await Running.start({ config: this.#config, port: this.port });
+    this.#running = await Running.start(this.#options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -108,8 +112,10 @@ class Running {
     this.#closed = this.#read();
   }
 
-  static async start({ config, port }: Required<TestNatsServerOptions>): Promise<Running> {
-    const process = new Deno.Command(PROGRAM ?? "nats-server", {
+  static async start(
+    { config, port, program }: Required<TestNatsServerOptions>,
+  ): Promise<Running> {
+    const process = new Deno.Command(program, {
       // What is given here holds after a reload, too.
       args: ["--config", config, "--addr", "127.0.0.1", "--port", `${port}`, "--pid", NATS_PID],
       cwd: dirname(config),

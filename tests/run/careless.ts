@@ -33,6 +33,13 @@ Deno.test("file", () => Deno.writeTextFile(`${Deno.env.get("TMPDIR")}/forgotten`
 
 Deno.test("unpacked", () => Deno.mkdir(`${UNPACKED_BY_ROOT}/program`, { recursive: true }));
 
+Deno.test("late", () => {
+  // No test is running any more when that fails.
+  addEventListener("unload", () => {
+    throw new Error("too late for a test");
+  });
+});
+
 Deno.test("crash", async () => {
   await startOrphan();
   Deno.kill(Deno.pid, "SIGKILL");

@@ -55,15 +55,21 @@ say(`Random choices come from JOB_WORKER_SEED=${seed}`);
 
 /** What those have printed whose output is not seen at once, or it would be mixed. */
 const printed: Uint8Array<ArrayBuffer>[] = [];
-const codes = await Promise.all(passes().map((pass, index) => runTests(pass, index === 0)));
+const ends = await Promise.all(
+  passes().map(async (pass, index) => ({ pass, status: await runTests(pass, index === 0) })),
+);
 await new Blob(printed).stream().pipeTo(Deno.stdout.writable, { preventClose: true });
-const code = Math.max(...codes);
+// It may fail without a test that has, and what it says of that is far above.
+for (const { pass, status } of ends) {
+  if (!status.success) say(`deno test ${pass.join(" ")}: ${howEnded(status)}`);
+}
+const code = Math.max(...ends.map(({ status }) => status.code));
 const left = await leftBehind();
 for (const what of left) say(`Left behind by the tests: ${what}`);
 Deno.exit(left.length > 0 && code === 0 ? 1 : code);
 
-/** Runs `deno test`, whose output is seen at once or kept, and returns its exit status. */
-async function runTests(args: readonly string[], atOnce: boolean): Promise<number> {
+/** Runs `deno test`, whose output is seen at once or kept. */
+async function runTests(args: readonly string[], atOnce: boolean): Promise<Deno.CommandStatus> {
   const tests = new Deno.Command(Deno.execPath(), {
     // Types are checked by `deno task ok`, which takes as long as a tenth of the tests.
     args: [
@@ -82,10 +88,14 @@ async function runTests(args: readonly string[], atOnce: boolean): Promise<numbe
     stderr: atOnce ? "inherit" : "piped",
   }).spawn();
   own.add(tests.pid);
-  if (atOnce) return (await tests.status).code;
-  const { code, stdout, stderr } = await tests.output();
+  if (atOnce) return await tests.status;
+  const { stdout, stderr, ...status } = await tests.output();
   printed.push(stdout, stderr);
-  return code;
+  return status;
+}
+
+function howEnded({ code, signal }: Deno.CommandStatus): string {
+  return signal === null ? `exit status ${code}` : `ended by ${signal}`;
 }
 
 /** The arguments of each `deno test`. */

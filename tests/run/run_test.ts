@@ -87,11 +87,21 @@ rootTest(
   },
 );
 
-Deno.test("A run of tests that crashes leaves nothing running", async () => {
+Deno.test("A run that fails although no test has says which deno test it was, and how it ended", async () => {
+  await using directory = await temporaryDirectory();
+  await using process = run(directory.path, "late");
+  const { code, stdout, stderr } = await process.finished();
+  assert.match(stdout, /^late \.\.\. ok /m);
+  assert.equal(code, 1, stderr);
+  assert.match(stderr, /^deno test \S+careless\.ts --no-check --filter=\S+: exit status 1\n$/m);
+});
+
+Deno.test("A run of tests that crashes says so, and leaves nothing running", async () => {
   await using directory = await temporaryDirectory();
   await using process = run(directory.path, "crash");
-  const { code } = await process.finished();
+  const { code, stderr } = await process.finished();
   assert.notEqual(code, 0);
+  assert.match(stderr, /^deno test .*: ended by SIGKILL$/m);
   assert.deepEqual(await processesIn(directory.path), []);
 });
 

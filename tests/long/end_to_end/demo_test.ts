@@ -1,23 +1,11 @@
 import { assert } from "../../assert.ts";
-import { ROOT } from "../../programs.ts";
+import { jobIdsIn, startDemo } from "../../end_to_end/demo.ts";
+import { processesOf } from "../../end_to_end/process.ts";
 import { temporaryDirectory } from "../../worker/fixture.ts";
-import { processesOf, TestProcess } from "../../end_to_end/process.ts";
-
-/** The demo as `deno task demo` runs it, with its temporary directory in this one. */
-async function demo(directory: string): Promise<TestProcess> {
-  const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
-  const [, ...args] = String(tasks.demo.command).split(" ");
-  return new TestProcess([Deno.execPath(), ...args], { cwd: ROOT, env: { TMPDIR: directory } });
-}
-
-/** The ids of all jobs that a text speaks of. */
-function jobIdsIn(text: string): string[] {
-  return [...new Set(text.match(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g))];
-}
 
 Deno.test("deno task demo shows what it says, and leaves nothing behind", async () => {
   await using directory = await temporaryDirectory();
-  await using process = await demo(directory.path);
+  await using process = await startDemo("demo", directory.path);
   const { code, stdout, stderr } = await process.finished();
   assert.equal(code, 0, stderr);
   for (
@@ -41,7 +29,7 @@ Deno.test("deno task demo shows what it says, and leaves nothing behind", async 
 
 Deno.test("deno task demo that is interrupted leaves nothing behind either", async () => {
   await using directory = await temporaryDirectory();
-  await using process = await demo(directory.path);
+  await using process = await startDemo("demo", directory.path);
   await process.seen(/step 1/);
   process.kill("SIGTERM");
   const { code, stdout } = await process.finished();

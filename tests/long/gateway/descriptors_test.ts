@@ -6,6 +6,7 @@ import { daemonLine, WITHOUT_REST } from "../../end_to_end/daemon.ts";
 import { TcpProxy } from "../../end_to_end/proxy.ts";
 import { executorsIn } from "../../daemon/executor_fixture.ts";
 import { JobWorkerError } from "../../../lib/errors.ts";
+import { soon } from "../../soon.ts";
 import { until } from "../../worker/fixture.ts";
 import { Follower, PrintingJobs } from "../../gateway/followers.ts";
 
@@ -109,6 +110,39 @@ Deno.test("400 idle connections at a limit of 200 descriptors leave the daemon s
   // One, and one more if the gateway was replaced.
   assert.ok(crowd.length === 1 || crowd.length === 2, `${reports}`);
 });
+
+Deno.test("900 calls at once at a limit of 400 descriptors leave the gateway as it is", async () => {
+  await using certificates = await TestCertificates.create();
+  await using daemon = await LimitedDaemon.start(certificates, 400);
+  await using connections = new AsyncDisposableStack();
+  const clients = await Promise.all(
+    (["client", "viewer"] as const).flatMap((user) => [user, user, user, user]).map(
+      async (user) => {
+        const { address } = connections.use(TcpProxy.listen(daemon.port));
+        return connections.use(await connect({ address, ...await certificates.material(user) }));
+      },
+    ),
+  );
+  const [admin] = clients;
+  assert.ok(admin !== undefined);
+  const jobs = await PrintingJobs.start(daemon, admin, 1);
+  const calls = clients.flatMap((client) =>
+    Array.from(
+      { length: 100 },
+      (_, index) =>
+        (index % 2 === 0 ? client.listJobs({}) : client.watchJobs({ filter: {} }).next())
+          .then(() => "answered", errorCode),
+    )
+  );
+  const ends = new Set(await soon(Promise.all(calls), () => "the end of 900 calls"));
+  assert.deepEqual([...ends].toSorted(), ["answered", "resource_exhausted"]);
+  assert.doesNotMatch(await daemon.diagnostics(), /Gateway \d+ ended/);
+  await jobs.end();
+});
+
+function errorCode(error: unknown): string {
+  return error instanceof JobWorkerError ? error.code : String(error);
+}
 
 /** How many descriptors a process has. */
 async function descriptorsOf(pid: number): Promise<number> {

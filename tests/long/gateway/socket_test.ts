@@ -121,6 +121,7 @@ Deno.test({
       publicOrigins: [],
       maxConnections: 10,
       maxConnectionsPerAddress: 10,
+      maxCalls: 16,
       inherited: { grpc: null, rest: null },
       exclusive: true,
       slowness: 1,

@@ -1,0 +1,103 @@
+/**
+ * `deno task demo:fleet`: a hub, nats-server and three hosts, for real and all on this machine, in a temporary
+ * directory: jobs that are placed by labels, a follower that outlives an agent, a host that is lost and comes back,
+ * and a clean end.
+ *
+ * @module
+ */
+
+import { freePort, TestNatsServer } from "../../tests/fleet/nats_server.ts";
+import { programLine } from "../../tests/programs.ts";
+import { FleetDaemon } from "./fleet_daemon.ts";
+import { natsProgram } from "./nats_program.ts";
+import { type DemoStage, perform, print, say, show } from "./stage.ts";
+
+/** The hosts with their labels. */
+const HOSTS = { "web-1": "role=web,zone=eu", "web-2": "role=web,zone=us", "db-1": "role=db" };
+
+/** Prints a line now and then, for as long as it takes to replace an agent. */
+const COUNT = "for i in $(seq 20); do echo line $i; sleep 0.3; done";
+
+/** Runs one of the verbs of the daemon that make files; what they print would be too much here. */
+async function make(stage: DemoStage, ...args: readonly string[]): Promise<void> {
+  stage.interrupted.throwIfAborted();
+  show(["worker-daemon", ...args]);
+  const permissions = [`--allow-write=${stage.directory}`, "--allow-sys=hostname"];
+  const line = [...programLine("worker-daemon", stage.directory, permissions), ...args];
+  const { success } = await stage.spawn(line, { stdout: "null" }).status;
+  if (!success) throw new Error(`worker-daemon ${args[0]} has failed`);
+}
+
+/** Follows a job, and kills the agent of its host once there are three lines. */
+async function followPastDeath(stage: DemoStage, jobId: string, host: FleetDaemon): Promise<void> {
+  const child = stage.cli(["logs", "all", jobId, "--follow"], { stdout: "piped" });
+  let rest = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    const lines = (rest + text).split("\n");
+    rest = lines.pop() ?? "";
+    for (const line of lines) {
+      print(line);
+      if (line === "line 3") await host.killAgent();
+    }
+  }
+  await child.status;
+}
+
+await perform(async (stage) => {
+  const program = await natsProgram(stage);
+  const nats = { port: freePort(), config: `${stage.directory}/hub/fleet/nats.conf`, program };
+  const address = `127.0.0.1:${nats.port}`;
+
+  say("1. A hub, with its CA and all that nats-server needs. Three hosts are added, and join.");
+  await make(stage, "init", "--hub", "--dir=hub", "--host=127.0.0.1", `--nats=${address}`);
+  for (const [host, labels] of Object.entries(HOSTS)) {
+    await make(stage, "host", "add", host, `--labels=${labels}`, "--slots=4", "--dir=hub");
+    await make(stage, "join", `${host}.join`, `--dir=${host}`);
+  }
+
+  say("2. nats-server, the hub, and the daemons of the hosts, which connect to nats-server.");
+  await using running = new AsyncDisposableStack();
+  const start = async (name: string, ...permissions: readonly string[]): Promise<FleetDaemon> => {
+    stage.interrupted.throwIfAborted();
+    const daemon = new FleetDaemon(stage, name, permissions);
+    await daemon.start();
+    return running.use(daemon);
+  };
+  show(["nats-server", "--config", "nats.conf"]);
+  running.use(await TestNatsServer.start(nats));
+  const hub = await start("hub", `--allow-net=${address}`);
+  stage.address = hub.address;
+  stage.home = `${stage.directory}/hub`;
+  const one = await start("web-1");
+  const other = await start("web-2");
+  await start("db-1");
+  running.defer(() => say("7. SIGTERM to all of them: nothing is left running."));
+  for (const host of Object.keys(HOSTS)) await hub.says(new RegExp(`.*Host ${host} is online`));
+
+  say("3. One address for all of them. A job goes where `--on` says, or where there is most room.");
+  await stage.run("hosts");
+  await stage.run("run", "--on", "db-1", "--", "echo", "this ran on db-1");
+  await stage.run("run", "--on", "role=web,zone=eu", "--", "echo", "this ran on web-1");
+  await stage.run("run", "--", "echo", "this ran anywhere");
+  await stage.run("list", "all");
+
+  say("4. A follower, while the agent of the host dies, which connects it with NATS.");
+  const counting = await stage.start("--on", "web-1", "--", "sh", "-c", COUNT);
+  await followPastDeath(stage, counting, one);
+  print("No line is missing, and none came twice.");
+
+  say("5. A host is lost. Its jobs are shown as last heard, and others go elsewhere.");
+  const sleeping = await stage.start("--on", "web-2", "--", "sleep", "1000");
+  await other.kill();
+  await hub.says(/.*Host "web-2" is offline.*/);
+  await stage.run("hosts");
+  await stage.run("status", sleeping);
+  await stage.run("run", "--on", "web-2", "--", "true");
+  await stage.run("run", "--on", "role=web", "--", "echo", "this ran on web-1");
+
+  say("6. It comes back. What it ran has gone on all the time.");
+  await other.start();
+  await hub.says(/is offline[^]*^(.*Host web-2 is online)/m);
+  await stage.run("list", "running");
+  await stage.run("stop", sleeping);
+});
