@@ -24,6 +24,15 @@ const LONG_BESIDE = ["gateway", "grpc", "recovery", "store", "worker"].map((name
   `${LONG}/${name}`
 );
 
+/** They compare times, and have the machine to themselves. */
+const LONG_TIMED = [
+  "daemon/idle_test.ts",
+  "end_to_end/largest_requests_test.ts",
+  "end_to_end/non_blocking_test.ts",
+  "end_to_end/non_blocking_verbs_test.ts",
+  "gateway/fair_reads_test.ts",
+].map((name) => `${LONG}/${name}`);
+
 /** They look at the memory, descriptors or children of their process, and have one of their own. */
 const ALONE = [
   "tests/grpc/abuse_test.ts",
@@ -53,12 +62,8 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
 const seed = Deno.env.get("JOB_WORKER_SEED") ?? `${crypto.getRandomValues(new Int32Array(1))[0]}`;
 say(`Random choices come from JOB_WORKER_SEED=${seed}`);
 
-/** What those have printed whose output is not seen at once, or it would be mixed. */
-const printed: Uint8Array<ArrayBuffer>[] = [];
-const ends = await Promise.all(
-  passes().map(async (pass, index) => ({ pass, status: await runTests(pass, index === 0) })),
-);
-await new Blob(printed).stream().pipeTo(Deno.stdout.writable, { preventClose: true });
+const ends: { readonly pass: readonly string[]; readonly status: Deno.CommandStatus }[] = [];
+for (const stage of stages()) ends.push(...await runStage(stage));
 // It may fail without a test that has, and what it says of that is far above.
 for (const { pass, status } of ends) {
   if (!status.success) say(`deno test ${pass.join(" ")}: ${howEnded(status)}`);
@@ -68,8 +73,26 @@ const left = await leftBehind();
 for (const what of left) say(`Left behind by the tests: ${what}`);
 Deno.exit(left.length > 0 && code === 0 ? 1 : code);
 
-/** Runs `deno test`, whose output is seen at once or kept. */
-async function runTests(args: readonly string[], atOnce: boolean): Promise<Deno.CommandStatus> {
+/** Runs some `deno test` beside each other. */
+async function runStage(stage: readonly string[][]): Promise<typeof ends> {
+  /** What those have printed whose output is not seen at once, or it would be mixed. */
+  const printed: Uint8Array<ArrayBuffer>[] = [];
+  const ends = await Promise.all(
+    stage.map(async (pass, index) => ({
+      pass,
+      status: await runTests(pass, index === 0, printed),
+    })),
+  );
+  await new Blob(printed).stream().pipeTo(Deno.stdout.writable, { preventClose: true });
+  return ends;
+}
+
+/** Runs `deno test`, whose output is seen at once or added to what is kept. */
+async function runTests(
+  args: readonly string[],
+  atOnce: boolean,
+  kept: Uint8Array<ArrayBuffer>[],
+): Promise<Deno.CommandStatus> {
   const tests = new Deno.Command(Deno.execPath(), {
     // Types are checked by `deno task ok`, which takes as long as a tenth of the tests.
     args: [
@@ -90,7 +113,7 @@ async function runTests(args: readonly string[], atOnce: boolean): Promise<Deno.
   own.add(tests.pid);
   if (atOnce) return await tests.status;
   const { stdout, stderr, ...status } = await tests.output();
-  printed.push(stdout, stderr);
+  kept.push(stdout, stderr);
   return status;
 }
 
@@ -98,15 +121,22 @@ function howEnded({ code, signal }: Deno.CommandStatus): string {
   return signal === null ? `exit status ${code}` : `ended by ${signal}`;
 }
 
-/** The arguments of each `deno test`. */
-function passes(): string[][] {
-  if (args.some((arg) => !arg.startsWith("-") && exists(arg))) return [args];
-  const beside = args.map((arg) => arg.replace(/^(--junit-path=.*?)(\.xml)?$/, "$1-beside$2"));
+/** The arguments of each `deno test`: those that run beside each other, and then those that run after these. */
+function stages(): string[][][] {
+  if (args.some((arg) => !arg.startsWith("-") && exists(arg))) return [[args]];
+  const named = (name: string) =>
+    args.map((arg) => arg.replace(/^(--junit-path=.*?)(\.xml)?$/, `$1-${name}$2`));
   if (suite === "long") {
-    return [[LONG, `--ignore=${LONG_BESIDE.join()}`, ...args], [...LONG_BESIDE, ...beside]];
+    const most = [LONG, ignoring(...LONG_BESIDE, ...LONG_TIMED), ...args];
+    const beside = [...LONG_BESIDE, ignoring(...LONG_TIMED), ...named("beside")];
+    return [[most, beside], [[...LONG_TIMED, ...named("timed")]]];
   }
-  const others = ["--doc", "--parallel", `--ignore=${[LONG, ...ALONE].join()}`];
-  return [[...others, ...args], [...ALONE, ...beside]];
+  const others = ["--doc", "--parallel", ignoring(LONG, ...ALONE)];
+  return [[[...others, ...args], [...ALONE, ...named("alone")]]];
+}
+
+function ignoring(...paths: readonly string[]): string {
+  return `--ignore=${paths.join()}`;
 }
 
 /** Describes what is there, and stays. */
