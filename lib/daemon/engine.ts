@@ -3,28 +3,24 @@ import { resolve } from "node:path";
 import { settleAll } from "../async/settle_all.ts";
 import { messageOf } from "../errors.ts";
 import { keepFileThread } from "../files/file_thread.ts";
-import { findTool } from "../process/tools.ts";
+import { begin } from "./beginning.ts";
 import { bindsJobs } from "./bound_rights.ts";
 import { readCredentials } from "./credentials.ts";
 import { checkUsers } from "./users/check_users.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
-import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
+import { diagnostics } from "./diagnostics.ts";
 import { EngineSocket } from "./engine_socket.ts";
 import type { FleetHost, FleetHostOptions } from "./fleet_host.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
 import { connectionCaps, gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
-import { inheritedSockets } from "./inherited_sockets.ts";
 import type { JobEngine } from "./job_engine.ts";
-import { isJournal } from "./journal.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 import { reportStart } from "./report_start.ts";
 import { retry } from "./retry.ts";
-import { notifySocket } from "./notify_socket.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { Serving } from "./serving.ts";
-import { startRetryOptions } from "./start_retry.ts";
 
 /** The signal by which the daemon ends and its jobs go on, for the next one to take up. */
 export const HAND_OVER = "SIGUSR2";
@@ -37,27 +33,16 @@ export const HAND_OVER = "SIGUSR2";
  * @throws the reason of the signal, if it is aborted before there was a gateway
  */
 export async function runEngine(options: DaemonOptions, process: DaemonProcess): Promise<number> {
-  const { signal, environment } = process;
-  const journal = isJournal(environment);
-  await configureDiagnostics({ debug: options.debug, journal });
-  const ended = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => ended.resolve(), { once: true });
-  // From the very start, because SIGHUP ends a process that does not listen for it.
-  let reload = () => {};
-  process.onReload(() => reload());
-
-  const inherited = inheritedSockets(environment, {
-    pid: Deno.pid,
-    hasRest: options.restAddress !== null,
-  });
-  const setsid = await findTool("setsid");
+  const { signal } = process;
+  const { journal, inherited, setsid, supervisor, retryOptions, ended, onReload } = await begin(
+    options,
+    process,
+  );
   const [jobUserMap, descriptors, { rights, whyRoot }] = await settleAll([
     checkUsers(options, setsid),
     descriptorLimit(setsid),
     findGatewayUser(options, setsid, inherited),
   ]);
-  const supervisor = notifySocket(environment);
-  const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   const home = await homeDirectory();
   const gatewaysOf = (dataDirectory: string) =>
     new GatewaysAhead({
@@ -102,12 +87,12 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     restoreSocket: () => socket.restore(),
   });
   const serving = new Serving(keeper.addresses, manager, process);
-  reload = () => {
+  onReload(() => {
     void engine.audit.reopen();
     void serving.reload([engine, keeper, host]);
-  };
+  });
   await serving.announce();
-  if (!signal.aborted) await ended.promise;
+  await ended;
   isDecided = true;
   const reason = messageOf(signal.reason);
   const isAsked = reason === HAND_OVER;

@@ -1,26 +1,22 @@
 import { settleAll } from "../async/settle_all.ts";
 import { messageOf } from "../errors.ts";
 import { keepFileThread } from "../files/file_thread.ts";
-import { findTool } from "../process/tools.ts";
 import type { DaemonOptions } from "../config/options.ts";
 import { VERSION_TEXT } from "../version.ts";
+import { begin } from "./beginning.ts";
 import { checkFleet } from "./check_config.ts";
 import { readCredentials } from "./credentials.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
-import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
+import { diagnostics } from "./diagnostics.ts";
 import { EngineSocket } from "./engine_socket.ts";
 import { gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import { HubEngine } from "./hub_engine.ts";
-import { inheritedSockets } from "./inherited_sockets.ts";
-import { isJournal } from "./journal.ts";
 import { warnOfRoot } from "./report_start.ts";
 import { retry } from "./retry.ts";
-import { notifySocket } from "./notify_socket.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { Serving } from "./serving.ts";
-import { startRetryOptions } from "./start_retry.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
 
 /**
@@ -31,29 +27,18 @@ import { findGatewayUser } from "./users/gateway_user.ts";
  * @throws the reason of the signal, if it is aborted before there was a gateway
  */
 export async function runHub(options: DaemonOptions, process: DaemonProcess): Promise<number> {
-  const { signal, environment } = process;
-  const journal = isJournal(environment);
-  await configureDiagnostics({ debug: options.debug, journal });
-  const ended = Promise.withResolvers<void>();
-  signal.addEventListener("abort", () => ended.resolve(), { once: true });
-  // From the very start, because SIGHUP ends a process that does not listen for it.
-  let reload = () => {};
-  process.onReload(() => reload());
-
-  const inherited = inheritedSockets(environment, {
-    pid: Deno.pid,
-    hasRest: options.restAddress !== null,
-  });
+  const { signal } = process;
+  const { journal, inherited, setsid, supervisor, retryOptions, ended, onReload } = await begin(
+    options,
+    process,
+  );
   await checkFleet(options);
-  const setsid = await findTool("setsid");
   const [descriptors, { rights, whyRoot }] = await settleAll([
     descriptorLimit(setsid),
     findGatewayUser(options, setsid, inherited),
     // The keeper of the gateways would find the same in the files, but only after there is a data directory.
     readCredentials(options),
   ]);
-  const supervisor = notifySocket(environment);
-  const retryOptions = startRetryOptions(signal, { supervised: supervisor !== null });
   await using engine = await retry(() => HubEngine.open(options), retryOptions);
   using _fileThread = keepFileThread(engine.dataDirectory);
   using manager = await ServiceManager.open(supervisor, engine.dataDirectory);
@@ -75,12 +60,12 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
     restoreSocket: () => socket.restore(),
   });
   const serving = new Serving(keeper.addresses, manager, process);
-  reload = () => {
+  onReload(() => {
     void engine.audit.reopen();
     void serving.reload([engine, keeper]);
-  };
+  });
   await serving.announce();
-  if (!signal.aborted) await ended.promise;
+  await ended;
   await manager?.stopping("Closing the hub");
   diagnostics.info("Shutting down: {reason}", { reason: messageOf(signal.reason) });
   return keeper.alive > 0 ? 0 : 1;
