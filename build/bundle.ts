@@ -106,10 +106,13 @@ const IMPORTED = /\bimport\(("[^"]+")\)/g;
 
 /**
  * The import map of the source, with other modules in the place of two: one that tells the build, and one that has
- * the messages of the contracts ready-made.
+ * the messages of the contracts ready-made. It lies elsewhere, so paths in it begin at the top of the repository.
  */
 async function writeConfig(scratch: string, build: string): Promise<string> {
   const { imports, nodeModulesDir } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
+  for (const [name, target] of Object.entries<string>(imports)) {
+    imports[name] = target.replace(/^\.\//, `file://${ROOT}`);
+  }
   const stamp = `export const BUILD = ${JSON.stringify(build)};\n`;
   await Deno.writeTextFile(join(scratch, "build.ts"), stamp);
   await Deno.writeTextFile(join(scratch, "messages.js"), messagesSource());

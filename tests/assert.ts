@@ -1,2 +1,2 @@
-/** The assertions of every test. `jsr:@std/assert` is out of reach of the build machines. */
+/** The assertions of most tests; others have those of `@std/assert`, see `docs/packages.md`. */
 export { default as assert } from "node:assert/strict";

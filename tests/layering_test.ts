@@ -42,6 +42,7 @@ Deno.test("The test of directions sees what it must not allow, and nothing else"
     ["lib/async/a.ts", 'import { A } from "../worker/mod.ts";'],
     ["lib/a.ts", 'import { A } from "./worker/mod.ts";'],
     ["lib/daemon/a.ts", 'import { A } from "../cli/a.ts";'],
+    ["lib/cli/a.ts", 'import { unicodeWidth } from "../std/cli/unicode_width.ts";'],
     ["lib/unknown/a.ts", ""],
     ["server.ts", 'import { A } from "./lib/worker/mod.ts";'],
   ];

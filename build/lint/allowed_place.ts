@@ -10,6 +10,7 @@ export const RESTRICTED: readonly Restricted[] = [
   { what: "Deno.Command", places: ["lib/process/", "lib/daemon/", "lib/cli/kept/start_keeper.ts"] },
   { what: "@grpc", places: ["lib/grpc/"] },
   { what: "@nats-io", places: ["lib/fleet/"] },
+  { what: "get-east-asian-width", places: ["lib/std/"] },
   { what: "hono", places: ["lib/rest/"] },
   { what: "node:sqlite", places: ["lib/store/", "lib/fleet/"] },
   { what: "commander", places: ["lib/cli/parser.ts"] },

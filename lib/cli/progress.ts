@@ -1,3 +1,4 @@
+import { ProgressBar } from "@std/cli/unstable-progress-bar";
 import type { Output } from "./io.ts";
 
 /** Options of {@linkcode withProgress}. */
@@ -5,8 +6,6 @@ export interface ProgressOptions {
   /** Milliseconds until the text appears, and between changes; a second by default. */
   readonly intervalMs?: number;
 }
-
-const encoder = new TextEncoder();
 
 /**
  * Waits for something that may take a while, and shows that on a terminal: after a second a line
@@ -21,19 +20,22 @@ export async function withProgress<T>(
   options: ProgressOptions = {},
 ): Promise<T> {
   if (!output.isTerminal) return await work;
-  const startedAt = performance.now();
-  let isShown = false;
-  // Printing the result will fail as well, and report it.
-  const write = (text: string) => output.write(encoder.encode(text)).catch(() => {});
-  const timer = setInterval(() => {
-    isShown = true;
-    void write(`\r\x1b[K${describe(performance.now() - startedAt)}`);
-  }, options.intervalMs ?? 1_000);
+  const { intervalMs = 1_000 } = options;
+  let bar: ProgressBar | undefined;
+  const timer = setTimeout(() => {
+    bar = new ProgressBar({
+      writable: new WritableStream({ write: (bytes) => output.write(bytes) }),
+      // How much is done nobody knows.
+      max: 1,
+      clear: true,
+      formatter: ({ time }) => describe(intervalMs + time),
+      refreshMilliseconds: intervalMs,
+    });
+  }, intervalMs);
   try {
     return await work;
   } finally {
-    clearInterval(timer);
-    // After the last text, because writes happen in order.
-    if (isShown) await write("\r\x1b[K");
+    clearTimeout(timer);
+    await bar?.stop();
   }
 }

@@ -1,5 +1,5 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
 import { abortable } from "../../lib/async/abortable.ts";
-import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
 import { rejection } from "../worker/fixture.ts";
 
@@ -23,29 +23,29 @@ function countedSignal(): { controller: AbortController; listeners: () => number
 
 Deno.test("abortable() settles as the promise does", async () => {
   const { signal } = new AbortController();
-  assert.equal(await abortable(Promise.resolve(7)), 7);
-  assert.equal(await abortable(Promise.resolve(7), signal), 7);
+  assertEquals(await abortable(Promise.resolve(7)), 7);
+  assertEquals(await abortable(Promise.resolve(7), signal), 7);
   const error = new Error("It broke");
-  assert.equal(await rejection(abortable(Promise.reject(error))), error);
-  assert.equal(await rejection(abortable(Promise.reject(error), signal)), error);
+  assertStrictEquals(await rejection(abortable(Promise.reject(error))), error);
+  assertStrictEquals(await rejection(abortable(Promise.reject(error), signal)), error);
 });
 
 Deno.test("abortable() rejects with the reason of its signal, before and while it waits", async () => {
   const never = new Promise(() => {});
   const reason = new Error("No longer");
   const early = rejection(abortable(never, AbortSignal.abort(reason)));
-  assert.equal(await soon(early, () => "the reason of an aborted signal", 10_000), reason);
+  assertStrictEquals(await soon(early, () => "the reason of an aborted signal", 10_000), reason);
   const controller = new AbortController();
   const waiting = abortable(never, controller.signal);
   controller.abort(reason);
-  assert.equal(await rejection(waiting), reason);
+  assertStrictEquals(await rejection(waiting), reason);
 });
 
 Deno.test("abortable() takes care of a promise that fails when nobody waits for it any more", async () => {
   const reason = new Error("No longer");
   const failing = Promise.withResolvers<never>();
   const early = rejection(abortable(failing.promise, AbortSignal.abort(reason)));
-  assert.equal(await soon(early, () => "the reason of an aborted signal", 10_000), reason);
+  assertStrictEquals(await soon(early, () => "the reason of an aborted signal", 10_000), reason);
   // An unhandled rejection would end the test runner.
   failing.reject(new Error("It broke"));
   await new Promise((resolve) => setTimeout(resolve));
@@ -55,14 +55,14 @@ Deno.test("abortable() leaves no listener behind, however it ends", async () => 
   const { controller, listeners } = countedSignal();
   const { promise, resolve } = Promise.withResolvers<void>();
   const waiting = abortable(promise, controller.signal);
-  assert.equal(listeners(), 1);
+  assertEquals(listeners(), 1);
   resolve();
   await waiting;
-  assert.equal(listeners(), 0);
+  assertEquals(listeners(), 0);
   await rejection(abortable(Promise.reject(new Error("It broke")), controller.signal));
-  assert.equal(listeners(), 0);
+  assertEquals(listeners(), 0);
   const aborted = rejection(abortable(new Promise(() => {}), controller.signal));
   controller.abort();
   await aborted;
-  assert.equal(listeners(), 0);
+  assertEquals(listeners(), 0);
 });

@@ -1,5 +1,5 @@
+import { assertEquals } from "@std/assert";
 import { Batcher } from "../../lib/async/batcher.ts";
-import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
 /** Batches that end when they are told to; each resolves to its own questions. */
@@ -24,16 +24,16 @@ Deno.test("Batcher.join() serves a lone caller at once, and those who come meanw
   await turn();
   const others = [batcher.add("b"), batcher.add("c")];
   await turn();
-  assert.deepEqual(held.map(({ questions }) => questions), [["a"]]);
+  assertEquals(held.map(({ questions }) => questions), [["a"]]);
   held[0]?.end();
-  assert.deepEqual(await first, ["a"]);
+  assertEquals(await first, ["a"]);
   await turn();
   held[1]?.end();
-  assert.deepEqual(await Promise.all(others), [["b", "c"], ["b", "c"]]);
+  assertEquals(await Promise.all(others), [["b", "c"], ["b", "c"]]);
   const last = batcher.add("d");
   await turn();
   held[2]?.end();
-  assert.deepEqual(await last, ["d"]);
+  assertEquals(await last, ["d"]);
 });
 
 Deno.test("Batcher.join() rejects the callers whose batch failed, and no others", async () => {
@@ -42,8 +42,8 @@ Deno.test("Batcher.join() rejects the callers whose batch failed, and no others"
   await turn();
   const next = batcher.add("b");
   held[0]?.end(new Error("no"));
-  assert.equal(String(await failing), "Error: no");
+  assertEquals(String(await failing), "Error: no");
   await turn();
   held[1]?.end();
-  assert.deepEqual(await next, ["b"]);
+  assertEquals(await next, ["b"]);
 });

@@ -1,5 +1,5 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
 import { delay } from "../../lib/async/delay.ts";
-import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
 Deno.test("delay() resolves after that time, the shorter one first", async () => {
@@ -8,7 +8,7 @@ Deno.test("delay() resolves after that time, the shorter one first", async () =>
     delay(20).then(() => order.push("later")),
     delay(1).then(() => order.push("sooner")),
   ]);
-  assert.deepEqual(order, ["sooner", "later"]);
+  assertEquals(order, ["sooner", "later"]);
 });
 
 // The sanitizer of operations would report the timer if it were left behind.
@@ -17,6 +17,6 @@ Deno.test("delay() ends with the reason of its signal, and leaves no timer", asy
   const controller = new AbortController();
   const waiting = delay(1_000_000, { signal: controller.signal });
   controller.abort(reason);
-  assert.equal(await rejection(waiting), reason);
-  assert.equal(await rejection(delay(1_000_000, { signal: controller.signal })), reason);
+  assertStrictEquals(await rejection(waiting), reason);
+  assertStrictEquals(await rejection(delay(1_000_000, { signal: controller.signal })), reason);
 });

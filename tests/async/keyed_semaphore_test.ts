@@ -1,5 +1,5 @@
+import { assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
 import { KeyedSemaphore } from "../../lib/async/keyed_semaphore.ts";
-import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
 Deno.test("KeyedSemaphore lets nobody wait but behind those with the same key", async () => {
@@ -12,12 +12,12 @@ Deno.test("KeyedSemaphore lets nobody wait but behind those with the same key", 
   };
   const first = await acquire("alice");
   const second = acquire("alice");
-  assert.match(String(await rejection(acquire("alice"))), /Too many/);
+  assertMatch(String(await rejection(acquire("alice"))), /Too many/);
   using _bobs = await acquire("bob");
-  assert.deepEqual(granted, ["alice", "bob"]);
+  assertEquals(granted, ["alice", "bob"]);
   first[Symbol.dispose]();
   (await second)[Symbol.dispose]();
-  assert.deepEqual(granted, ["alice", "bob", "alice"]);
+  assertEquals(granted, ["alice", "bob", "alice"]);
 });
 
 Deno.test("KeyedSemaphore gives a place back when its holder leaves, or who waits for it", async () => {
@@ -27,6 +27,6 @@ Deno.test("KeyedSemaphore gives a place back when its holder leaves, or who wait
     using _held = await semaphores.acquire("alice", 1);
     const waiting = rejection(semaphores.acquire("alice", 1, leaving.signal));
     leaving.abort(new Error("left"));
-    assert.equal(await waiting, leaving.signal.reason);
+    assertStrictEquals(await waiting, leaving.signal.reason);
   }
 });

@@ -1,5 +1,5 @@
+import { assertEquals } from "@std/assert";
 import { pullStream } from "../../lib/async/pull_stream.ts";
-import { assert } from "../assert.ts";
 
 Deno.test("pullStream() asks for no more than is read, and tells of the end", async () => {
   let asked = 0;
@@ -8,13 +8,13 @@ Deno.test("pullStream() asks for no more than is read, and tells of the end", as
   }
   const ends: string[] = [];
   const reader = pullStream(count(), { onEnd: () => ends.push("end") }).getReader();
-  assert.equal(asked, 0);
-  assert.deepEqual(await reader.read(), { done: false, value: 1 });
-  assert.equal(asked, 1);
-  assert.deepEqual(await reader.read(), { done: false, value: 2 });
-  assert.deepEqual(ends, []);
-  assert.equal((await reader.read()).done, true);
-  assert.deepEqual(ends, ["end"]);
+  assertEquals(asked, 0);
+  assertEquals(await reader.read(), { done: false, value: 1 });
+  assertEquals(asked, 1);
+  assertEquals(await reader.read(), { done: false, value: 2 });
+  assertEquals(ends, []);
+  assertEquals((await reader.read()).done, true);
+  assertEquals(ends, ["end"]);
 });
 
 Deno.test("pullStream() tells at once of a reader who leaves in the middle of a wait", async () => {
@@ -25,6 +25,6 @@ Deno.test("pullStream() tells at once of a reader who leaves in the middle of a 
   }).getReader();
   const read = reader.read();
   await reader.cancel();
-  assert.equal(left, 1);
-  assert.equal((await read).done, true);
+  assertEquals(left, 1);
+  assertEquals((await read).done, true);
 });

@@ -1,5 +1,5 @@
+import { assertEquals } from "@std/assert";
 import { RepeatLimit } from "../../lib/async/repeat_limit.ts";
-import { assert } from "../assert.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
 
 /** A limit, and a function that reports to it; what comes of that is listed. */
@@ -18,14 +18,14 @@ Deno.test("RepeatLimit lets some through, and at the end of the period the last 
   await using _limit = limit;
   for (const what of ["1", "2", "3", "4", "5"]) report("alice", what);
   report("bob");
-  assert.deepEqual(taken(), ["1", "2", "bob"]);
+  assertEquals(taken(), ["1", "2", "bob"]);
   timers.pass(999);
-  assert.deepEqual(taken(), []);
+  assertEquals(taken(), []);
   timers.pass(1);
-  assert.deepEqual(taken(), ["5 +2"]);
+  assertEquals(taken(), ["5 +2"]);
   // A new period, in which nothing is left out and nothing waits.
   report("alice", "6");
-  assert.deepEqual([taken(), timers.pending], [["6"], 0]);
+  assertEquals([taken(), timers.pending], [["6"], 0]);
 });
 
 Deno.test("RepeatLimit ends a period that is over even if its timer is late", async () => {
@@ -36,8 +36,8 @@ Deno.test("RepeatLimit ends a period that is over even if its timer is late", as
   const now = performance.now();
   performance.now = () => now + 1_000;
   report("alice", "4");
-  assert.deepEqual(taken(), ["1", "2", "3 +0", "4"]);
-  assert.equal(timers.pending, 0);
+  assertEquals(taken(), ["1", "2", "3 +0", "4"]);
+  assertEquals(timers.pending, 0);
 });
 
 Deno.test("RepeatLimit makes the reports that are due when it is disposed of, and waits for them", async () => {
@@ -50,7 +50,7 @@ Deno.test("RepeatLimit makes the reports that are due when it is disposed of, an
     });
   }
   await limit[Symbol.asyncDispose]();
-  assert.equal(made, 3);
+  assertEquals(made, 3);
 });
 
 Deno.test("RepeatLimit has one limit for all subjects that are too many, until others are done", async () => {
@@ -58,9 +58,9 @@ Deno.test("RepeatLimit has one limit for all subjects that are too many, until o
   const { limit, report, taken } = limited(2);
   await using _limit = limit;
   for (const subject of ["a", "b", "c", "d", "e", "f", "a"]) report(subject);
-  assert.deepEqual(taken(), ["a", "b", "c", "d", "a"]);
+  assertEquals(taken(), ["a", "b", "c", "d", "a"]);
   timers.pass(1_000);
-  assert.deepEqual(taken(), ["f +1"]);
+  assertEquals(taken(), ["f +1"]);
   for (const subject of ["g", "g", "h", "h", "i", "i", "i"]) report(subject);
-  assert.deepEqual(taken(), ["g", "g", "h", "h", "i", "i"]);
+  assertEquals(taken(), ["g", "g", "h", "h", "i", "i"]);
 });

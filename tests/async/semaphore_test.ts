@@ -1,5 +1,5 @@
+import { assertEquals, assertStrictEquals } from "@std/assert";
 import { Semaphore } from "../../lib/async/semaphore.ts";
-import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
 const refusal = "Too many wait";
@@ -23,20 +23,20 @@ Deno.test("Semaphore gives no more than there is, to those who came first, and t
   const shares = [take("all", 10), take("1", 1)];
   second[Symbol.dispose]();
   second[Symbol.dispose]();
-  assert.deepEqual(granted, ["6", "4"]);
+  assertEquals(granted, ["6", "4"]);
   first[Symbol.dispose]();
   const all = await shares[0];
-  assert.deepEqual(granted, ["6", "4", "all"]);
+  assertEquals(granted, ["6", "4", "all"]);
   all?.[Symbol.dispose]();
   await shares[1];
-  assert.deepEqual(granted, ["6", "4", "all", "1"]);
+  assertEquals(granted, ["6", "4", "all", "1"]);
 });
 
 Deno.test("Semaphore gives all there is to whoever asks for more", async () => {
   const semaphore = new Semaphore({ total: 10, maxWaiting: 1, refusal });
   {
     using _share = await semaphore.acquire(11);
-    assert.equal(await Promise.race([semaphore.acquire(1), Promise.resolve("waits")]), "waits");
+    assertEquals(await Promise.race([semaphore.acquire(1), Promise.resolve("waits")]), "waits");
   }
 });
 
@@ -45,7 +45,7 @@ Deno.test("Semaphore refuses those who would wait behind too much", async () => 
   const share = await semaphore.acquire(2);
   const waiting = [semaphore.acquire(2), semaphore.acquire(1)];
   const error = await rejection(semaphore.acquire(1));
-  assert.deepEqual(
+  assertEquals(
     error,
     Object.assign(error as Error, { code: "resource_exhausted", message: refusal }),
   );
@@ -62,8 +62,8 @@ Deno.test("Semaphore forgets those who no longer want to wait, and serves those 
   const next = take("next", 4);
   const reason = new Error("No longer");
   leaving.abort(reason);
-  assert.equal(await left, reason);
+  assertStrictEquals(await left, reason);
   using _next = await next;
-  assert.deepEqual(granted, ["6", "next"]);
-  assert.equal(await rejection(take("too late", 1, leaving.signal)), reason);
+  assertEquals(granted, ["6", "next"]);
+  assertStrictEquals(await rejection(take("too late", 1, leaving.signal)), reason);
 });

@@ -1,5 +1,5 @@
+import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import { Turns } from "../../lib/async/turns.ts";
-import { assert } from "../assert.ts";
 import { rejection } from "../worker/fixture.ts";
 
 /** What is done in a turn: a millisecond's work. */
@@ -18,7 +18,7 @@ Deno.test("Turns has one of each name in a round, whoever has come first", async
   await first;
   // Nobody else was there when the first one came. Who comes late is not behind all those of one name.
   await Promise.all([...rest, take("d")]);
-  assert.equal(served.join(""), "aabcdaca");
+  assertEquals(served.join(""), "aabcdaca");
 });
 
 Deno.test("Turns gives one turn at a time, and serves again after a rest", async () => {
@@ -26,7 +26,7 @@ Deno.test("Turns gives one turn at a time, and serves again after a rest", async
   let busy = 0;
   const take = async () => {
     await turns.next("a");
-    assert.equal(++busy, 1);
+    assertEquals(++busy, 1);
     // What follows at once belongs to the turn.
     await Promise.resolve().then(() => {});
     busy--;
@@ -61,7 +61,7 @@ Deno.test("Turns lets sockets be served after a few pieces, however many wait", 
   isDone = true;
   await Promise.all(workers);
   // With nothing but immediates between the pieces, it is 61 for each look at the sockets.
-  assert.ok(waited < 300, `${waited} pieces for 20 messages`);
+  assert(waited < 300, `${waited} pieces for 20 messages`);
 });
 
 Deno.test("Turns skips those who have left", async () => {
@@ -70,6 +70,6 @@ Deno.test("Turns skips those who have left", async () => {
   const left = rejection(turns.next("a", leaving.signal));
   const stays = turns.next("a");
   leaving.abort(new Error("left"));
-  assert.equal(await left, leaving.signal.reason);
+  assertStrictEquals(await left, leaving.signal.reason);
   await stays;
 });

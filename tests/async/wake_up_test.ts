@@ -1,5 +1,5 @@
+import { assertEquals } from "@std/assert";
 import { WakeUp } from "../../lib/async/wake_up.ts";
-import { assert } from "../assert.ts";
 
 Deno.test("WakeUp.notify() wakes everybody who waits", async () => {
   const wakeUp = new WakeUp();
@@ -14,7 +14,7 @@ Deno.test("WakeUp.next() waits for the next notify(), not for an earlier one", a
   let woken = false;
   const next = wakeUp.next().then(() => woken = true);
   await new Promise((resolve) => setTimeout(resolve));
-  assert.equal(woken, false);
+  assertEquals(woken, false);
   wakeUp.notify();
   await next;
 });

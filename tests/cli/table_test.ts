@@ -41,6 +41,23 @@ Deno.test("truncate() ends what it cuts with an ellipsis and never splits what i
   assert.equal(await cut(family.repeat(3), 5), `${family.repeat(2)}…`);
 });
 
+Deno.test("textWidthFor() gives two columns to what is drawn as one picture", async () => {
+  const pictures = [
+    "👩\u200d🔬",
+    "👨\u200d👩\u200d👧",
+    "🇩🇪",
+    "❤\ufe0f",
+    "1\ufe0f\u20e3",
+    "1\ufe0f",
+    "👍🏽",
+  ];
+  const textWidth = await textWidthFor(pictures);
+  for (const text of pictures) {
+    assert.equal(textWidth(text), 2, text);
+    assert.equal(stringWidth(text), 2, text);
+  }
+});
+
 Deno.test("textWidthFor() measures plain text as what knows all scripts does", async () => {
   const plain = String.fromCharCode(...Array.from({ length: 95 }, (_, index) => 32 + index));
   const textWidth = await textWidthFor([plain]);

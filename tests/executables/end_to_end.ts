@@ -9,8 +9,8 @@
  * @module
  */
 
+import { parseArgs } from "@std/cli/parse-args";
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { ROOT } from "../programs.ts";
 import { AS_NOBODY, makePath, NOBODY } from "./stage.ts";
 
@@ -82,13 +82,13 @@ async function test(
   return success;
 }
 
-const { values } = parseArgs({
-  options: {
-    executables: { type: "string", default: `${ROOT}dist` },
-    reports: { type: "string" },
+const { executables, reports } = parseArgs(Deno.args, {
+  string: ["executables", "reports"],
+  default: { executables: `${ROOT}dist` },
+  unknown: (arg) => {
+    throw new Error(`Unknown argument "${arg}": there are --executables and --reports`);
   },
 });
-const { executables, reports } = values;
 const stage = await Deno.makeTempDir({ prefix: "job-worker-stage-" });
 let passed = true;
 try {

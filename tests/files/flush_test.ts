@@ -1,6 +1,6 @@
+import { assert } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { flushDirectory, flushFile } from "../../lib/files/flush.ts";
-import { assert } from "../assert.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 
 Deno.test("flushFile() and flushDirectory() wait for the disk eight at a time, so that files can be read", async () => {
@@ -21,7 +21,7 @@ Deno.test("flushFile() and flushDirectory() wait for the disk eight at a time, s
     for (let done = 0; done < 20; done++) {
       await until(() => Promise.resolve(waiting.length >= Math.min(8, 20 - done)));
       for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
-      assert.ok(waiting.length <= 8);
+      assert(waiting.length <= 8);
       waiting.shift()?.();
     }
     await flushed;

@@ -1,5 +1,6 @@
 /** A file outlives a power cut only with its name, which is in a directory that must be flushed. */
 
+import { assert, assertEquals } from "@std/assert";
 import { basename, dirname } from "node:path";
 import { makeCertificates } from "../../lib/auth/certificates.ts";
 import { setPassword } from "../../lib/auth/password_file_edit.ts";
@@ -8,7 +9,6 @@ import { makeDataDirectory } from "../../lib/daemon/data_directory.ts";
 import { init } from "../../lib/daemon/init.ts";
 import { AuditLog } from "../../lib/service/audit_log.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
-import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
 /** The names that directories have had when they were flushed, as long as this lives. */
@@ -54,7 +54,7 @@ const MAKERS: Readonly<Record<string, (path: string) => Promise<readonly string[
   "makeCertificates()": async (path) => {
     const files = await makeCertificates(path);
     const issued = await Array.fromAsync(Deno.readDir(`${path}/issued`), ({ name }) => name);
-    assert.deepEqual([files.length, issued.length], [10, 4]);
+    assertEquals([files.length, issued.length], [10, 4]);
     return [
       ...files.map(({ path }) => basename(path)),
       "issued",
@@ -86,7 +86,7 @@ for (const [maker, make] of Object.entries(MAKERS)) {
     const made = await make(directory.path);
     for (const name of made) {
       const path = `${directory.path}/${name}`;
-      assert.ok(names.paths.has(path), `${name} of ${[...names.paths].map(dirname)}`);
+      assert(names.paths.has(path), `${name} of ${[...names.paths].map(dirname)}`);
     }
   });
 }

@@ -1,5 +1,5 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { createFile, replaceFile } from "../../lib/files/replace_file.ts";
-import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
@@ -7,7 +7,7 @@ import { temporaryDirectory } from "../worker/fixture.ts";
 async function replaced(path: string, options: Parameters<typeof replaceFile>[2]) {
   await replaceFile(path, "new", options);
   const { mode, isSymlink } = await Deno.lstat(path);
-  assert.equal(isSymlink, false);
+  assertEquals(isSymlink, false);
   return [await Deno.readTextFile(path), (mode ?? 0) & 0o7777];
 }
 
@@ -18,11 +18,11 @@ async function namesIn(path: string): Promise<string[]> {
 Deno.test("replaceFile() makes a file with its mode, or replaces one that may keep its own", async () => {
   await using directory = await temporaryDirectory();
   const path = `${directory.path}/file`;
-  assert.deepEqual(await replaced(path, { mode: 0o640, keepMode: true }), ["new", 0o640]);
+  assertEquals(await replaced(path, { mode: 0o640, keepMode: true }), ["new", 0o640]);
   await Deno.chmod(path, 0o604);
-  assert.deepEqual(await replaced(path, { mode: 0o640, keepMode: true }), ["new", 0o604]);
-  assert.deepEqual(await replaced(path, { mode: 0o640 }), ["new", 0o640]);
-  assert.deepEqual(await namesIn(directory.path), ["file"]);
+  assertEquals(await replaced(path, { mode: 0o640, keepMode: true }), ["new", 0o604]);
+  assertEquals(await replaced(path, { mode: 0o640 }), ["new", 0o640]);
+  assertEquals(await namesIn(directory.path), ["file"]);
 });
 
 Deno.test("replaceFile() replaces a link, and leaves alone what that leads to", async () => {
@@ -30,8 +30,8 @@ Deno.test("replaceFile() replaces a link, and leaves alone what that leads to", 
   const [path, other] = [`${directory.path}/file`, `${directory.path}/other`];
   await Deno.writeTextFile(other, "other");
   await Deno.symlink(other, path);
-  assert.deepEqual(await replaced(path, { mode: 0o600, keepMode: true }), ["new", 0o600]);
-  assert.equal(await Deno.readTextFile(other), "other");
+  assertEquals(await replaced(path, { mode: 0o600, keepMode: true }), ["new", 0o600]);
+  assertEquals(await Deno.readTextFile(other), "other");
 });
 
 Deno.test("replaceFile() that fails names the file, and leaves nothing behind", async () => {
@@ -39,11 +39,11 @@ Deno.test("replaceFile() that fails names the file, and leaves nothing behind", 
   const path = `${directory.path}/file`;
   await Deno.mkdir(`${path}/full`, { recursive: true });
   const failed = await replaceFile(path, "new", { mode: 0o600 }).catch((error) => error);
-  assert.ok(failed.message.includes(path), failed.message);
-  assert.ok(!failed.message.includes(`${path}.`), failed.message);
-  assert.deepEqual(await namesIn(directory.path), ["file"]);
-  await assert.rejects(createFile(path, "new", 0o600), Deno.errors.AlreadyExists);
-  assert.deepEqual(await namesIn(directory.path), ["file"]);
+  assert(failed.message.includes(path), failed.message);
+  assert(!failed.message.includes(`${path}.`), failed.message);
+  assertEquals(await namesIn(directory.path), ["file"]);
+  await assertRejects(() => createFile(path, "new", 0o600), Deno.errors.AlreadyExists);
+  assertEquals(await namesIn(directory.path), ["file"]);
 });
 
 rootTest(
@@ -67,7 +67,7 @@ rootTest(
       Object.assign(Deno, { chown });
     }
     const { uid, gid, mode } = await Deno.stat(path);
-    assert.deepEqual([uid, gid, (mode ?? 0) & 0o777], [65_534, 65_533, 0o644]);
-    assert.deepEqual(seen, [0o600], "Until it is theirs, it is nobody else's to read");
+    assertEquals([uid, gid, (mode ?? 0) & 0o777], [65_534, 65_533, 0o644]);
+    assertEquals(seen, [0o600], "Until it is theirs, it is nobody else's to read");
   },
 );

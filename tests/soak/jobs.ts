@@ -6,6 +6,7 @@
  * @module
  */
 
+import { parseArgs } from "@std/cli/parse-args";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { type Command, type ExecutionRequest, type Job, Worker } from "../../lib/worker/mod.ts";
@@ -19,13 +20,16 @@ const MAX_MORE_MEMORY_PER_JOB = 2 * 1024;
 /** What V8 and malloc keep for the next time: it grows for some thousand jobs, then no more. */
 const MAX_MORE_MEMORY = 150e6;
 
-const count = numberOf("jobs", 10_000);
-const atOnce = numberOf("at-once", 16);
+const given = parseArgs(Deno.args, {
+  string: ["jobs", "at-once"],
+  default: { jobs: "10000", "at-once": "16" },
+  unknown: (arg) => assert.fail(`Unknown argument "${arg}": there are --jobs and --at-once`),
+});
+const count = numberOf("jobs");
+const atOnce = numberOf("at-once");
 
-function numberOf(name: string, fallback: number): number {
-  const flag = `--${name}=`;
-  const text = Deno.args.find((arg) => arg.startsWith(flag))?.slice(flag.length) ?? fallback;
-  const number = Number(text);
+function numberOf(name: keyof typeof given): number {
+  const number = Number(given[name]);
   assert.ok(number >= 1 && number <= 1_000_000, `--${name} is a number from 1 to 1000000`);
   return number;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { parseArgs } from "@std/cli/parse-args";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { TestHouse } from "../gateway/fixture.ts";
@@ -25,9 +26,12 @@ const CONNECTIONS = 5000;
 const READERS = 16;
 const LOG_BYTES = 256 * 1024 * 1024;
 
-const idleSeconds = Number(
-  Deno.args.find((arg) => arg.startsWith("--idle="))?.slice("--idle=".length) ?? 20,
-);
+const { idle } = parseArgs(Deno.args, {
+  string: ["idle"],
+  default: { idle: "20" },
+  unknown: (arg) => assert.fail(`Unknown argument "${arg}": there is --idle`),
+});
+const idleSeconds = Number(idle);
 
 const encoder = new TextEncoder();
 const startedAt = performance.now();

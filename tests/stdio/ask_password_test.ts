@@ -1,5 +1,6 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { JobWorkerError } from "../../lib/errors.ts";
 import { askNewPassword, askPassword, type PasswordSource } from "../../lib/stdio/ask_password.ts";
-import { assert } from "../assert.ts";
 
 /** A terminal, or a pipe, on which this is typed. `null` is its end. */
 class FakeSource implements PasswordSource {
@@ -17,7 +18,7 @@ class FakeSource implements PasswordSource {
   }
 
   setRaw(mode: boolean, options?: { cbreak: boolean }): void {
-    assert.equal(mode, options?.cbreak ?? false);
+    assertEquals(mode, options?.cbreak ?? false);
     this.modes.push(mode);
   }
 
@@ -51,9 +52,9 @@ Deno.test("askPassword() reads what is typed, without showing it", async () => {
   for (const [pieces, password] of typed) {
     const source = new FakeSource(pieces);
     const { printed, options } = ask(source);
-    assert.equal(await askPassword("Password: ", options), password);
-    assert.deepEqual(printed, ["Password: ", "\n"]);
-    assert.deepEqual(source.modes, [true, false]);
+    assertEquals(await askPassword("Password: ", options), password);
+    assertEquals(printed, ["Password: ", "\n"]);
+    assertEquals(source.modes, [true, false]);
   }
 });
 
@@ -63,29 +64,34 @@ Deno.test("askPassword() leaves the terminal as it was, whatever happens", async
   const { options } = ask(silent, leaving.signal);
   const asked = askPassword("Password: ", options);
   leaving.abort(new Error("Ctrl-C"));
-  await assert.rejects(asked, /Ctrl-C/);
-  assert.deepEqual(silent.modes, [true, false]);
+  await assertRejects(() => asked, Error, "Ctrl-C");
+  assertEquals(silent.modes, [true, false]);
 
   const empty = new FakeSource(["\r"]);
-  await assert.rejects(askPassword("Password: ", ask(empty).options), /No password was given/);
-  assert.deepEqual(empty.modes, [true, false]);
+  await assertRejects(
+    () => askPassword("Password: ", ask(empty).options),
+    JobWorkerError,
+    "No password was given",
+  );
+  assertEquals(empty.modes, [true, false]);
 });
 
 Deno.test("askPassword() reads one line of a pipe, without a question", async () => {
   const source = new FakeSource(["secret\nmore\n"], false);
   const { printed, options } = ask(source);
-  assert.equal(await askNewPassword("Password: ", options), "secret");
-  assert.deepEqual(printed, []);
-  assert.deepEqual(source.modes, []);
+  assertEquals(await askNewPassword("Password: ", options), "secret");
+  assertEquals(printed, []);
+  assertEquals(source.modes, []);
 });
 
 Deno.test("askNewPassword() asks twice on a terminal", async () => {
-  assert.equal(
+  assertEquals(
     await askNewPassword("Password: ", ask(new FakeSource(["one\r", "one\r"])).options),
     "one",
   );
-  await assert.rejects(
-    askNewPassword("Password: ", ask(new FakeSource(["one\r", "two\r"])).options),
-    /do not match/,
+  await assertRejects(
+    () => askNewPassword("Password: ", ask(new FakeSource(["one\r", "two\r"])).options),
+    JobWorkerError,
+    "do not match",
   );
 });

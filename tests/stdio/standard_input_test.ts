@@ -1,7 +1,7 @@
+import { assertEquals } from "@std/assert";
 import process from "node:process";
 import { Readable } from "node:stream";
 import { StandardInput } from "../../lib/stdio/standard_input.ts";
-import { assert } from "../assert.ts";
 
 Deno.test("StandardInput loses no byte where a read would have to wait, however little is asked for", async () => {
   const chunks = ["plain", "abcdefg", "hi", "jkl"].map((text) => new TextEncoder().encode(text));
@@ -24,8 +24,8 @@ Deno.test("StandardInput loses no byte where a read would have to wait, however 
       if (length === null) break;
       read.push(new TextDecoder().decode(buffer.subarray(0, length)));
     }
-    assert.deepEqual(read, ["plain", "abc", "def", "g", "hi", "jkl"]);
-    assert.equal(reads, 2, "It is not tried again");
+    assertEquals(read, ["plain", "abc", "def", "g", "hi", "jkl"]);
+    assertEquals(reads, 2, "It is not tried again");
   } finally {
     Deno.stdin.read = read;
     if (stdin !== undefined) Object.defineProperty(process, "stdin", stdin);

@@ -1,6 +1,6 @@
+import { assertEquals } from "@std/assert";
 import { StandardOutput } from "../../lib/stdio/standard_output.ts";
 import { Buffer } from "node:buffer";
-import { assert } from "../assert.ts";
 import { ROOT } from "../programs.ts";
 import { pieces, TOTAL_BYTES } from "../written_pieces.ts";
 
@@ -38,8 +38,8 @@ Deno.test("StandardOutput writes on after a write that has failed, and tells tha
       stderr.write(new TextEncoder().encode(text))
     );
     const outcomes = await Promise.allSettled(writes);
-    assert.deepEqual(outcomes.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
-    assert.deepEqual(taken, ["one", "two"]);
+    assertEquals(outcomes.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
+    assertEquals(taken, ["one", "two"]);
   } finally {
     Deno.stderr.write = write;
   }
@@ -59,14 +59,14 @@ async function written({ kind, name, how, seed }: {
     args: [...starter, Deno.execPath(), ...deno, ...program],
   }).output();
   const [found, other] = name === "stdout" ? [stdout, stderr] : [stderr, stdout];
-  assert.deepEqual([code, new TextDecoder().decode(other)], [0, ""]);
+  assertEquals([code, new TextDecoder().decode(other)], [0, ""]);
   // A terminal adds them to the ends of lines.
   assertSame(kind === "terminal" ? found.filter((byte) => byte !== RETURN) : found, seed);
 }
 
 function assertSame(found: Uint8Array<ArrayBuffer>, seed: number): void {
   const expected = Buffer.concat([...pieces(seed)]);
-  assert.equal(found.length, TOTAL_BYTES, `seed ${seed}`);
+  assertEquals(found.length, TOTAL_BYTES, `seed ${seed}`);
   const different = found.findIndex((byte, at) => byte !== expected[at]);
-  assert.equal(different, -1, `seed ${seed}`);
+  assertEquals(different, -1, `seed ${seed}`);
 }

@@ -1,6 +1,6 @@
+import { assertEquals, assertThrows } from "@std/assert";
 import { formatByteSize, parseByteSize } from "../../lib/text/byte_size.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
-import { assert } from "../assert.ts";
 
 Deno.test("parseByteSize() reads numbers with and without a unit", () => {
   const sizes: [string, number][] = [
@@ -16,14 +16,15 @@ Deno.test("parseByteSize() reads numbers with and without a unit", () => {
     ["2TiB", 2 ** 41],
     ["0.001K", 1],
   ];
-  for (const [text, bytes] of sizes) assert.equal(parseByteSize(text), bytes, text);
+  for (const [text, bytes] of sizes) assertEquals(parseByteSize(text), bytes, text);
 });
 
 Deno.test("parseByteSize() takes no more bytes than can be counted", () => {
-  assert.equal(parseByteSize("8191TiB"), 8191 * 2 ** 40);
+  assertEquals(parseByteSize("8191TiB"), 8191 * 2 ** 40);
   for (const text of ["8192TiB", "9000000TiB", `${2 ** 53}`]) {
     const message = `Size "${text}" is too large: the limit is 8191TiB`;
-    assert.throws(() => parseByteSize(text), { code: "invalid_argument", message });
+    const error = assertThrows(() => parseByteSize(text), JobWorkerError);
+    assertEquals([error.code, error.message], ["invalid_argument", message]);
   }
 });
 
@@ -31,12 +32,9 @@ Deno.test("parseByteSize() refuses everything else, and says what it accepts", (
   for (
     const text of ["", "K", "-1", "1.K", ".5K", "1e3", "1 2", "1PiB", "1KiBs", "∞"]
   ) {
-    assert.throws(() => parseByteSize(text), (error: unknown) => {
-      assert.ok(error instanceof JobWorkerError, text);
-      assert.equal(error.code, "invalid_argument");
-      assert.ok(error.message.startsWith(`Size ${JSON.stringify(text)} is not valid: `));
-      return true;
-    });
+    const start = `Size ${JSON.stringify(text)} is not valid: `;
+    const error = assertThrows(() => parseByteSize(text), JobWorkerError, start, text);
+    assertEquals(error.code, "invalid_argument");
   }
 });
 
@@ -50,7 +48,7 @@ Deno.test("formatByteSize() uses the largest unit of which there is one", () => 
     [10 * 2 ** 30, "10GiB"],
     [5_000 * 2 ** 40, "5000TiB"],
   ];
-  for (const [bytes, text] of sizes) assert.equal(formatByteSize(bytes), text);
+  for (const [bytes, text] of sizes) assertEquals(formatByteSize(bytes), text);
   // Just below a unit it rounds up to 1024 of the smaller one.
-  assert.equal(formatByteSize(2 ** 20 - 1), "1024KiB");
+  assertEquals(formatByteSize(2 ** 20 - 1), "1024KiB");
 });

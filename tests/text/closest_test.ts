@@ -1,5 +1,5 @@
+import { assertEquals } from "@std/assert";
 import { closest } from "../../lib/text/closest.ts";
-import { assert } from "../assert.ts";
 
 Deno.test("closest() finds what is one edit away from a short word, and a third of a long one", () => {
   const cases: [word: string, candidates: string[], best: string | null][] = [
@@ -16,6 +16,6 @@ Deno.test("closest() finds what is one edit away from a short word, and a third 
     ["cart", ["cut", "cat"], "cat"],
   ];
   for (const [word, candidates, best] of cases) {
-    assert.equal(closest(word, candidates), best, word);
+    assertEquals(closest(word, candidates), best, word);
   }
 });

@@ -1,5 +1,5 @@
+import { assert, assertEquals } from "@std/assert";
 import { isNamePattern, maskFor, USUAL_SECRETS } from "../../lib/text/mask_secrets.ts";
-import { assert } from "../assert.ts";
 
 const mask = maskFor(USUAL_SECRETS);
 
@@ -22,23 +22,23 @@ Deno.test("maskFor() masks the value of an option or variable, and leaves its na
     "url?token=abc&page=2": "url?token=***&page=2",
   };
   for (const [given, expected] of Object.entries(cases)) {
-    assert.deepEqual(masked(given), [expected]);
+    assertEquals(masked(given), [expected]);
   }
 });
 
 Deno.test("maskFor() masks the argument after an option, unless that is another option", () => {
-  assert.deepEqual(masked("--token", "abc", "abc"), ["--token", "***", "abc"]);
-  assert.deepEqual(masked("--token", "-abc", "x"), ["--token", "***", "x"]);
-  assert.deepEqual(masked("--no-password", "--host=h"), ["--no-password", "--host=h"]);
-  assert.deepEqual(masked("--private-key", "-----BEGIN KEY"), ["--private-key", "***"]);
+  assertEquals(masked("--token", "abc", "abc"), ["--token", "***", "abc"]);
+  assertEquals(masked("--token", "-abc", "x"), ["--token", "***", "x"]);
+  assertEquals(masked("--no-password", "--host=h"), ["--no-password", "--host=h"]);
+  assertEquals(masked("--private-key", "-----BEGIN KEY"), ["--private-key", "***"]);
 });
 
 Deno.test("maskFor() masks the value of a header, with a blank before it or not", () => {
   for (const option of ["-H", "--header"]) {
     for (const header of ["Authorization:", "Authorization: ", "x-api-key:\t"]) {
-      assert.deepEqual(masked(option, `${header}Bearer a b`), [option, `${header}***`]);
+      assertEquals(masked(option, `${header}Bearer a b`), [option, `${header}***`]);
     }
-    assert.deepEqual(masked(option, "Accept:text/html"), [option, "Accept:text/html"]);
+    assertEquals(masked(option, "Accept:text/html"), [option, "Accept:text/html"]);
   }
 });
 
@@ -57,7 +57,7 @@ Deno.test("maskFor() masks values in a script, and leaves the rest of it", () =>
     "A_SECRET='open to the end; of it": "A_SECRET=***",
   };
   for (const [given, expected] of Object.entries(cases)) {
-    assert.deepEqual(masked("-ec", given), ["-ec", expected]);
+    assertEquals(masked("-ec", given), ["-ec", expected]);
   }
 });
 
@@ -75,7 +75,7 @@ Deno.test("maskFor() leaves what has no secret", () => {
       "-p",
     ],
   ];
-  assert.deepEqual(masked(...args), args);
+  assertEquals(masked(...args), args);
 });
 
 Deno.test("maskFor() knows the names that it is given, in any case, and no other", () => {
@@ -90,17 +90,17 @@ Deno.test("maskFor() knows the names that it is given, in any case, and no other
     "password=1",
     "x.y=***",
   ];
-  assert.deepEqual(given.map((arg) => ours(arg, undefined)), expected);
+  assertEquals(given.map((arg) => ours(arg, undefined)), expected);
   const none = maskFor([]);
-  assert.equal(none("https://u:p@h/ password=1", "--token"), "https://u:p@h/ password=1");
+  assertEquals(none("https://u:p@h/ password=1", "--token"), "https://u:p@h/ password=1");
 });
 
 Deno.test("isNamePattern() accepts names with up to two stars, and not all names", () => {
   for (const text of ["a", "*a", "a*", "*a*", "a*b", "API_KEY", "x.y-z"]) {
-    assert.ok(isNamePattern(text), text);
+    assert(isNamePattern(text), text);
   }
   for (const text of ["", "*", "**", "*a*b*", "a b", "a=b", "(a", "é", "a".repeat(65)]) {
-    assert.ok(!isNamePattern(text), text);
+    assert(!isNamePattern(text), text);
   }
 });
 
@@ -124,5 +124,5 @@ Deno.test("maskFor() takes no longer for what is made to take long", () => {
     return performance.now() - from;
   });
   // What is quadratic takes hours.
-  assert.ok(Math.max(...durations) < 30_000, durations.join());
+  assert(Math.max(...durations) < 30_000, durations.join());
 });
