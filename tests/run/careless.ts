@@ -31,6 +31,13 @@ Deno.test("process", startOrphan);
 
 Deno.test("file", () => Deno.writeTextFile(`${Deno.env.get("TMPDIR")}/forgotten`, ""));
 
+Deno.test("mount", async () => {
+  const path = `${Deno.env.get("TMPDIR")}/mounted`;
+  await Deno.mkdir(path);
+  await new Deno.Command("mount", { args: ["-t", "tmpfs", "tmpfs", path] }).output();
+  await Deno.writeTextFile(`${path}/forgotten`, "");
+});
+
 Deno.test("unpacked", () => Deno.mkdir(`${UNPACKED_BY_ROOT}/program`, { recursive: true }));
 
 Deno.test("late", () => {

@@ -7,6 +7,7 @@
  */
 
 import { UNPACKED_BY_ROOT } from "../var_cache.ts";
+import { unmount } from "./processes.ts";
 
 const MOUNTS = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"];
 
@@ -53,9 +54,7 @@ export class Place {
     // Tests that were killed may have left a small disk behind.
     for (const line of (await Deno.readTextFile("/proc/self/mounts")).split("\n").reverse()) {
       const [, path = ""] = line.split(" ");
-      if (path.startsWith(`${this.directory}/`)) {
-        await new Deno.Command("umount", { args: [path] }).output();
-      }
+      if (path.startsWith(`${this.directory}/`)) unmount(path);
     }
     await Deno.remove(this.directory, { recursive: true }).catch(ignoreMissing);
     if (this.cgroup === "") return;

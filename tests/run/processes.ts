@@ -14,6 +14,7 @@ const WNOHANG = 1;
 const libc = Deno.dlopen("libc.so.6", {
   prctl: { parameters: ["u64", "u64", "u64", "u64", "u64"], result: "i32" },
   waitpid: { parameters: ["i32", "pointer", "i32"], result: "i32" },
+  umount2: { parameters: ["buffer", "i32"], result: "i32" },
 });
 
 function prctl(option: bigint, value: bigint): void {
@@ -40,6 +41,14 @@ export function adoptOrphans(own: ReadonlySet<number>): void {
       if (parent === Deno.pid && !own.has(pid)) libc.symbols.waitpid(pid, null, WNOHANG);
     }
   });
+}
+
+/**
+ * Unmounts what is mounted at a path, see umount2(2). The program umount(8) would be a child, which
+ * {@linkcode adoptOrphans} may reap before Deno does.
+ */
+export function unmount(path: string): void {
+  libc.symbols.umount2(new TextEncoder().encode(`${path}\0`), 0);
 }
 
 /** A process as proc_pid_stat(5) shows it. */

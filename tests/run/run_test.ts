@@ -74,6 +74,18 @@ for (
 }
 
 rootTest(
+  "A run of tests as root that leave a small disk behind fails and unmounts it",
+  async () => {
+    await using directory = await temporaryDirectory();
+    await using process = run(directory.path, "mount");
+    const { code, stderr } = await process.finished();
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, /^Left behind by the tests: file \/.*\/mounted$/m);
+    assert.deepEqual(await Array.fromAsync(Deno.readDir(directory.path)), []);
+  },
+);
+
+rootTest(
   "A run of tests as root that unpack something for everybody fails and names it",
   async () => {
     await using directory = await temporaryDirectory();
