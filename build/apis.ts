@@ -5,7 +5,13 @@
  */
 
 import { MAX_ENTRIES } from "../lib/job/max_entries.ts";
-import { isStream, JOB_METHODS, type JobMethod, METHODS } from "../lib/service/methods.ts";
+import {
+  isStream,
+  JOB_METHODS,
+  type JobMethod,
+  METHODS,
+  operationIn,
+} from "../lib/service/methods.ts";
 import { type Operation, OPERATIONS } from "../lib/rest/operations.ts";
 import { table } from "./table.ts";
 
@@ -35,12 +41,14 @@ function rowOf(method: JobMethod): string[] {
   const name = method.charAt(0).toUpperCase() + method.slice(1);
   return [
     `\`${name}\`${isStream(method) ? " (stream)" : ""}`,
-    rest.map((id) => operationText(OPERATIONS[id])).join(", "),
+    rest.map(operationText).join(", "),
     cli.map((form) => `\`${form}\``).join(", "),
     `${maxRequestBytes / 1024} KiB`,
   ];
 }
 
-function operationText({ method, path }: Operation): string {
-  return `\`${method} ${path}\``;
+function operationText(form: string): string {
+  const { method, path }: Operation = OPERATIONS[operationIn(form)];
+  const query = form.replace(/^\w+/, "");
+  return `\`${method} ${path}${query}\``;
 }

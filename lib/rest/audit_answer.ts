@@ -12,7 +12,7 @@ import { withHeartbeat } from "./heartbeat.ts";
 import type { LogAnswerOptions } from "./log_answer.ts";
 import { OPERATIONS } from "./operations.ts";
 import { problemOf } from "./problem.ts";
-import { readQuery } from "./request.ts";
+import { isSet, readQuery } from "./request.ts";
 import type { RestEnv } from "./rest_env.ts";
 
 /** Answers with lines of the audit trail, as lines of JSON. */
@@ -56,10 +56,6 @@ export async function auditAnswer(
       "X-Accel-Buffering": "no",
     },
   });
-}
-
-function isSet(flag: string): boolean {
-  return /^(1|true)$/.test(flag);
 }
 
 /** The batches, as a generator that can be closed. */

@@ -9,6 +9,7 @@ import type {
   JobService,
   LogBatch,
   LogGap,
+  LogStream,
   StreamLogsRequest,
 } from "../service/job_service.ts";
 import type { Alike } from "../service/alike.ts";
@@ -17,11 +18,11 @@ import { jobJson } from "../job/job_json.ts";
 import { logLines } from "./log_lines.ts";
 import { OPERATIONS } from "./operations.ts";
 import { problemOf } from "./problem.ts";
-import { readQuery } from "./request.ts";
+import { BYTES_TYPE, isSet, readQuery } from "./request.ts";
 import type { RestEnv } from "./rest_env.ts";
 import type * as schemas from "./schemas.ts";
 
-const BYTES = "application/octet-stream";
+const BYTES = BYTES_TYPE;
 const LINES = "application/x-ndjson";
 const EVENTS = "text/event-stream";
 
@@ -46,11 +47,11 @@ export async function logAnswer(
   options: LogAnswerOptions,
 ): Promise<Response> {
   const query = readQuery(c, OPERATIONS.readLog);
-  const follow = /^(1|true)$/.test(query.follow);
+  const follow = isSet(query.follow);
   const range = rangeOf(query, follow, c.req.header("last-event-id"));
   const request = {
     jobId,
-    streams: query.stream === "both" ? [] : [query.stream],
+    streams: streamsOf(query.stream),
     follow,
     ...range,
   };
@@ -97,6 +98,11 @@ export async function logAnswer(
       "X-Accel-Buffering": "no",
     },
   });
+}
+
+/** The streams that a query asks for, as the service names them. */
+export function streamsOf(stream: LogStream | "both"): readonly LogStream[] {
+  return stream === "both" ? [] : [stream];
 }
 
 type Range = Pick<StreamLogsRequest, "start" | "endOffset">;

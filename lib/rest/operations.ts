@@ -10,7 +10,7 @@ import * as schemas from "./schemas.ts";
 
 /** One HTTP method on one path. */
 export interface Operation {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PATCH";
   /** As in OpenAPI, `/v1/jobs/{jobId}`. A trailing slash makes no difference. */
   readonly path: string;
   readonly summary: string;
@@ -19,7 +19,8 @@ export interface Operation {
   readonly query?: z.ZodObject;
   /** Query parameters of which at most one may be given, and a name for them together. */
   readonly exclusive?: { readonly name: string; readonly of: readonly string[] };
-  readonly body?: z.ZodType;
+  /** A schema of JSON, or bytes as they are. */
+  readonly body?: z.ZodType | "bytes";
   /** True if the body may be left out. */
   readonly bodyOptional?: true;
   readonly answer: {
@@ -103,7 +104,8 @@ export const OPERATIONS = {
   getJob: {
     method: "GET",
     path: "/v1/jobs/{jobId}",
-    summary: "Get a job",
+    summary: "Get a job, at once or when it has ended",
+    query: schemas.jobWait,
     answer: { status: 200, about: "The job", content: { [JSON_TYPE]: schemas.job } },
   },
   stopJob: {
@@ -117,6 +119,60 @@ export const OPERATIONS = {
       about: "The job, which has ended",
       content: { [JSON_TYPE]: schemas.job },
     },
+  },
+  signalJob: {
+    method: "POST",
+    path: "/v1/jobs/{jobId}/signal",
+    summary: "Send a signal to all processes of a job",
+    body: schemas.jobSignal,
+    answer: { status: 200, about: "The job", content: { [JSON_TYPE]: schemas.job } },
+  },
+  updateJob: {
+    method: "PATCH",
+    path: "/v1/jobs/{jobId}",
+    summary: "Change how long a job may run",
+    body: schemas.jobUpdate,
+    answer: { status: 200, about: "The job", content: { [JSON_TYPE]: schemas.job } },
+  },
+  writeInput: {
+    method: "POST",
+    path: "/v1/jobs/{jobId}/input",
+    summary:
+      "Write to the standard input of a job that was started with one: the body as it is. It is " +
+      "answered once the job has taken the bytes",
+    query: schemas.inputQuery,
+    body: "bytes",
+    bodyOptional: true,
+    answer: {
+      status: 200,
+      about: "It has been written",
+      content: { [JSON_TYPE]: schemas.inputAnswer },
+    },
+  },
+  readOutput: {
+    method: "GET",
+    path: "/v1/jobs/{jobId}/output",
+    summary: "Read the output of a job page by page, stdout and stderr apart",
+    query: schemas.outputQuery,
+    answer: { status: 200, about: "A page", content: { [JSON_TYPE]: schemas.outputPage } },
+  },
+  pruneJobs: {
+    method: "POST",
+    path: "/v1/prune",
+    summary: "Remove jobs that have ended, with their logs, oldest first",
+    body: schemas.jobPrune,
+    answer: {
+      status: 200,
+      about: "What was removed, or would be",
+      content: { [JSON_TYPE]: schemas.prunedJobs },
+    },
+  },
+  listHosts: {
+    method: "GET",
+    path: "/v1/hosts",
+    summary: "List the hosts of a fleet, if this is its hub",
+    query: schemas.hostQuery,
+    answer: { status: 200, about: "The hosts", content: { [JSON_TYPE]: schemas.hostList } },
   },
   readLog: {
     method: "GET",

@@ -10,5 +10,7 @@ export * from "./schemas/four_paths.ts";
 export * from "./schemas/job.ts";
 export * from "./schemas/job_requests.ts";
 export * from "./schemas/log.ts";
+export * from "./schemas/output.ts";
 export * from "./schemas/audit.ts";
+export * from "./schemas/host.ts";
 export * from "./schemas/problem.ts";

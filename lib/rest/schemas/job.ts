@@ -11,6 +11,10 @@ import * as fields from "../../service/fields.ts";
 import { CONTAINMENTS, JOB_REASONS, LOG_POLICIES } from "../../job/types.ts";
 import { about, bytes, dateTime, jobId, jobStatus, labels, named, oneOf } from "./pieces.ts";
 
+export const exitStatus = z.union([
+  z.object({ code: z.int() }),
+  z.object({ signal: z.string() }),
+]).nullable();
 const milliseconds = z.number().min(0);
 
 const limits = z.strictObject({
@@ -29,6 +33,9 @@ export const execution = z.strictObject({
     "Between the stop signal and SIGKILL, unless the stop request says otherwise.",
   ),
   limits,
+  hasInput: z.boolean().meta({
+    description: "Whether clients may write to its standard input, which is /dev/null otherwise.",
+  }),
 });
 
 export const command = z.object({
@@ -65,7 +72,7 @@ export const job = z.object({
       "For a lost job, the latest time at which it is known to have been running; for one that never ran, " +
       "when it left the queue.",
   }),
-  exitStatus: z.union([z.object({ code: z.int() }), z.object({ signal: z.string() })]).nullable(),
+  exitStatus,
   reason: oneOf(JOB_REASONS).nullable().meta({
     description: "Why it ended; null until then.",
   }),
@@ -76,7 +83,6 @@ export const job = z.object({
       description:
         "The user it runs as, or the id of one that it has for itself. Empty: the daemon's.",
     }),
-    hasInput: z.boolean(),
   }),
   containment: oneOf(CONTAINMENTS),
   usage: z.object({
@@ -98,6 +104,12 @@ export const job = z.object({
 
 // A field that only one of JobJson and the schema has does not compile.
 true satisfies Alike<JobJson, z.output<typeof job>>;
+
+export const prunedJobs = z.object({
+  jobs: z.array(job).meta({ description: "Newest first: at most 1000, fewer if they are large." }),
+  count: bytes.meta({ description: "How many there were in all." }),
+  bytes: bytes.meta({ description: "What their logs took on disk." }),
+}).register(named, { id: "PrunedJobs" });
 
 export const jobList = z.object({
   jobs: z.array(job).meta({ description: "Newest first." }),

@@ -8,11 +8,11 @@ import * as z from "../../text/zod.ts";
 import * as fields from "../../service/fields.ts";
 import { LOG_STREAMS } from "../../job/types.ts";
 import { job } from "./job.ts";
-import { bytes, dateTime, flag, named, oneOf } from "./pieces.ts";
+import { bytes, dateTime, flag, named, oneOf, stream } from "./pieces.ts";
 import { problem } from "./problem.ts";
 
 export const logQuery = z.strictObject({
-  stream: z.enum(["stdout", "stderr", "both"]).default("both"),
+  stream,
   follow: flag.default("0").meta({
     description: "Keep sending output until the job ends.",
   }),

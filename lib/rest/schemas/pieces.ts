@@ -56,7 +56,17 @@ export const labels = z.record(z.string(), z.string());
 
 export const bytes = z.int().min(0);
 
+/** The outputs that are asked for. */
+export const stream = z.enum(["stdout", "stderr", "both"]).default("both");
+
 export const flag = z.enum(["0", "1", "false", "true"]);
+
+export const labelPairs = z.array(fields.labelPair)
+  .refine(
+    (pairs) => pairs.length <= fields.MAX_LABELS && isSet(pairs.map((pair) => pair.split("=")[0])),
+    { error: `must be at most ${fields.MAX_LABELS} labels, each name once` },
+  )
+  .meta({ maxItems: fields.MAX_LABELS, uniqueItems: true });
 
 export function isSet(values: readonly unknown[]): boolean {
   return new Set(values).size === values.length;
