@@ -6,6 +6,7 @@ import type {
   JobRequest,
   JobService,
 } from "../service/job_service.ts";
+import { mayCall } from "../service/methods.ts";
 import { hostJson } from "../job/host.ts";
 import { parseDuration } from "../text/duration.ts";
 import type * as z from "../text/zod.ts";
@@ -16,9 +17,10 @@ import { auditAnswer } from "./audit_answer.ts";
 import { logAnswer, type LogAnswerOptions, streamsOf } from "./log_answer.ts";
 import { openApiDocument } from "./openapi.ts";
 import { type OperationId, OPERATIONS } from "./operations.ts";
-import { isSet, readBody, readBodyBytes, readJobId, readQuery } from "./request.ts";
+import { EVENTS_TYPE, isSet, readBody, readBodyBytes, readJobId, readQuery } from "./request.ts";
 import { contextOf, type RestEnv } from "./rest_env.ts";
 import type * as schemas from "./schemas.ts";
+import { streamAnswer } from "./stream_answer.ts";
 
 /** One thin handler per operation: it reads HTTP, calls the service, and writes HTTP. */
 export function handlersOf(
@@ -57,6 +59,19 @@ export function handlersOf(
         contextOf(c),
       );
       return c.json({ jobs: jobs.map(jobJson), nextPageToken });
+    },
+
+    async watchJobs(c) {
+      const request = { filter: filterOf(readQuery(c, OPERATIONS.watchJobs)) };
+      c.env.openEnded();
+      return await streamAnswer(c, {
+        open: (context) => service.watchJobs(request, context),
+        // There may be no job for a long time, but whoever may see none is told so at once.
+        opensWithNothing: !mayCall(c.var.caller.identity, "watchJobs"),
+        lines: (job) => [jobJson(job)],
+        id: () => "",
+        defaultType: EVENTS_TYPE,
+      }, answerOptions);
     },
 
     async startJob(c) {

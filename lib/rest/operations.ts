@@ -6,6 +6,7 @@
 
 import type * as z from "../text/zod.ts";
 import type { RestOperation } from "../service/methods.ts";
+import { BYTES_TYPE, EVENTS_TYPE, LINES_TYPE } from "./request.ts";
 import * as schemas from "./schemas.ts";
 
 /** One HTTP method on one path. */
@@ -93,6 +94,21 @@ export const OPERATIONS = {
     summary: "List the jobs that the caller may see, newest first, one page at a time",
     query: schemas.jobQuery,
     answer: { status: 200, about: "A page of jobs", content: { [JSON_TYPE]: schemas.jobList } },
+  },
+  watchJobs: {
+    method: "GET",
+    path: "/v1/watch",
+    summary:
+      "Watch jobs: those that match as they are, then each again when its status changes, as " +
+      "server-sent events or, if the Accept header asks for them, as lines of JSON. Whoever reconnects is " +
+      "told of all again, since it is told how things are. The last event is problem if something went " +
+      "wrong, and end if the caller can see no such job",
+    query: schemas.jobFilter,
+    answer: {
+      status: 200,
+      about: "The jobs",
+      content: { [EVENTS_TYPE]: null, [LINES_TYPE]: schemas.job.or(schemas.logProblem) },
+    },
   },
   startJob: {
     method: "POST",
@@ -187,11 +203,11 @@ export const OPERATIONS = {
       status: 200,
       about: "The log",
       content: {
-        "application/octet-stream": null,
-        "application/x-ndjson": schemas.logRecord.or(schemas.logGap).or(schemas.logEnd).or(
+        [BYTES_TYPE]: null,
+        [LINES_TYPE]: schemas.logRecord.or(schemas.logGap).or(schemas.logEnd).or(
           schemas.logProblem,
         ),
-        "text/event-stream": null,
+        [EVENTS_TYPE]: null,
       },
       headers: {
         "Log-Gap":
@@ -211,13 +227,15 @@ export const OPERATIONS = {
     path: "/v1/audit",
     summary:
       "Read the audit trail, oldest line first; for admins. Each line is one of JSON. If an error cuts " +
-      "the answer off, that is the last line",
+      "the answer off, that is the last line. If the Accept header asks for server-sent events, each has " +
+      "some lines and, as its id, what Last-Event-ID continues from; the last event is end or problem",
     query: schemas.auditQuery,
     answer: {
       status: 200,
       about: "The lines",
       content: {
-        "application/x-ndjson": schemas.auditLine.or(schemas.auditGap).or(schemas.logProblem),
+        [LINES_TYPE]: schemas.auditLine.or(schemas.auditGap).or(schemas.logProblem),
+        [EVENTS_TYPE]: null,
       },
     },
   },

@@ -13,8 +13,10 @@ import { isJobId } from "../ids.ts";
 import { HttpError } from "./http_error.ts";
 import { parseStrictJson } from "./strict_json.ts";
 
-/** What bodies that are not JSON, and answers, are called that are bytes as they are. */
+// The media types beside JSON: bytes as they are, lines of JSON, and server-sent events.
 export const BYTES_TYPE = "application/octet-stream";
+export const LINES_TYPE = "application/x-ndjson";
+export const EVENTS_TYPE = "text/event-stream";
 
 const MAX_BODY_BYTES = 1024 * 1024;
 

@@ -118,7 +118,7 @@ export const METHODS = {
     duration: "open_ended",
     mayRepeat: true,
     maxRequestBytes: FILTER_BYTES,
-    rest: [],
+    rest: ["watchJobs"],
     cli: ["run --interactive --queue"],
   },
   signalJob: {

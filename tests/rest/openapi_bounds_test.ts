@@ -217,6 +217,10 @@ const checks: Partial<JobService> = {
     checkRequest("streamLogs", request);
     yield await Promise.resolve({ records: [], nextOffset: 0, finishedJob: DONE_JOB });
   },
+  async *watchJobs(request) {
+    checkRequest("watchJobs", request);
+    yield await Promise.resolve(JOB);
+  },
   async *streamAudit(request) {
     checkRequest("streamAudit", request);
     yield await Promise.resolve({ records: [], position: "" });

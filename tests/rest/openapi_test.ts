@@ -157,6 +157,10 @@ function obligingService(): Partial<JobService> {
       yield await Promise.resolve(answer("streamLogs", batchOf([record]))(request));
       yield batchOf([], DONE_JOB);
     },
+    async *watchJobs(request) {
+      yield await Promise.resolve(answer("watchJobs", JOB)(request));
+      yield DONE_JOB;
+    },
     async *streamAudit(request) {
       const { streamAudit: [batch] } = WHOLE_ANSWERS;
       yield await Promise.resolve(answer("streamAudit", { records: [], position: "" })(request));
