@@ -43,6 +43,10 @@ export interface HostJson extends Omit<Host, "heardAt"> {
   readonly heardDate: string | null;
 }
 
+export function hostOfJson({ heardDate, ...host }: HostJson): Host {
+  return { ...host, heardAt: heardDate === null ? null : Date.parse(heardDate) };
+}
+
 export function hostJson({ heardAt, ...host }: Host): HostJson {
   return { ...host, heardDate: heardAt === null ? null : dateText(heardAt) };
 }

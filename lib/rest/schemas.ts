@@ -5,7 +5,7 @@
  * @module
  */
 
-export { jobId, named } from "./schemas/pieces.ts";
+export { jobId, jobStatus, named } from "./schemas/pieces.ts";
 export * from "./schemas/four_paths.ts";
 export * from "./schemas/job.ts";
 export * from "./schemas/job_requests.ts";

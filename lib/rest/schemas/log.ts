@@ -36,7 +36,7 @@ export const logRecord = z.object({
   }),
   stream: oneOf(LOG_STREAMS),
   data: z.base64(),
-  text: z.string().optional().meta({ description: "The same as text, if it is valid UTF-8." }),
+  text: z.string().exactOptional().meta({ description: "The same as text, if it is valid UTF-8." }),
 }).register(named, { id: "LogRecord" });
 
 export const logGap = z.object({

@@ -39,18 +39,22 @@ function dateTimeFault(input: unknown): string | undefined {
   return typeof fault === "string" ? fault : undefined;
 }
 
-/** One of these words in an answer. A newer version of the daemon may have stored others before a downgrade. */
+/**
+ * One of these words in an answer. A newer version of the daemon may have stored others before a downgrade, and a
+ * newer daemon may send others: clients read them as `unknown`.
+ */
 export function oneOf<const Words extends readonly string[]>(
   words: Words,
-): z.ZodType<Words[number] | Unknown> {
-  return z.enum([...words, "unknown"]);
+): z.ZodType<Words[number] | Unknown, string> {
+  return z.string().transform((text) => words.find((word) => word === text) ?? "unknown" as const)
+    .meta({ type: "string", enum: [...words, "unknown"] });
 }
 
-export const jobStatus = oneOf(JOB_STATUSES).meta({
-  description:
-    "`cancelled`: a user stopped it, or the daemon shut down. Newer daemons may have more " +
+export const jobStatus = about(
+  oneOf(JOB_STATUSES),
+  "`cancelled`: a user stopped it, or the daemon shut down. Newer daemons may have more " +
     "statuses; treat one that you do not know as `unknown`.",
-});
+);
 
 export const labels = z.record(z.string(), z.string());
 

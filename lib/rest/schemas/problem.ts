@@ -15,5 +15,8 @@ export const problem = z.object({
   status: z.int(),
   detail: z.string(),
   code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
+  field: z.string().optional().meta({
+    description: "The field of a request that it is about, such as `filter.owner`.",
+  }),
   reason: z.string().optional().meta({ description: "A code for programs, such as ENOENT." }),
 }).register(named, { id: "Problem" });
