@@ -9,6 +9,7 @@ import {
   isStream,
   JOB_METHODS,
   type JobMethod,
+  type Method,
   METHODS,
   operationIn,
 } from "../lib/service/methods.ts";
@@ -26,7 +27,7 @@ export function withMethodTable(page: string): string {
 
 /** Each method as a row, under the names that it has on every API. */
 function methodTable(): string {
-  const heading = ["gRPC", "REST", "`worker-cli`", "largest request"];
+  const heading = ["gRPC", "REST", "`worker-cli`", "page", "largest request"];
   return table([heading, ...JOB_METHODS.map(rowOf)]);
 }
 
@@ -37,12 +38,13 @@ function limitTable(): string {
 }
 
 function rowOf(method: JobMethod): string[] {
-  const { rest, cli, maxRequestBytes } = METHODS[method];
+  const { rest, cli, page = [], maxRequestBytes }: Method = METHODS[method];
   const name = method.charAt(0).toUpperCase() + method.slice(1);
   return [
     `\`${name}\`${isStream(method) ? " (stream)" : ""}`,
     rest.map(operationText).join(", "),
     cli.map((form) => `\`${form}\``).join(", "),
+    page.join(", "),
     `${maxRequestBytes / 1024} KiB`,
   ];
 }

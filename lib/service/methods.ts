@@ -44,6 +44,8 @@ export interface Method {
   readonly rest: readonly string[];
   /** The subcommands of `worker-cli` that call it, each with the option that makes it do so, if any. */
   readonly cli: readonly string[];
+  /** What of the web page calls it, if anything does. */
+  readonly page?: readonly string[];
 }
 
 export const METHODS = {
@@ -57,6 +59,7 @@ export const METHODS = {
     maxRequestBytes: 4 * 1024 * 1024,
     rest: ["start", "startJob"],
     cli: ["start", "run"],
+    page: ["start form"],
   },
   stopJob: {
     rule: CHANGE,
@@ -66,6 +69,7 @@ export const METHODS = {
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["stop", "stopJob"],
     cli: ["stop"],
+    page: ["stop button"],
   },
   getJob: {
     rule: SEE,
@@ -75,6 +79,7 @@ export const METHODS = {
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["status", "getJob"],
     cli: ["status"],
+    page: ["job"],
   },
   listJobs: {
     rule: SEE,
@@ -84,6 +89,7 @@ export const METHODS = {
     maxRequestBytes: FILTER_BYTES,
     rest: ["listJobs"],
     cli: ["list", "stop --all"],
+    page: ["list"],
   },
   waitJob: {
     rule: SEE,
@@ -111,6 +117,7 @@ export const METHODS = {
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["readLog"],
     cli: ["logs", "output", "run"],
+    page: ["log"],
   },
   watchJobs: {
     rule: SEE,
