@@ -94,8 +94,11 @@ Deno.test("REST refuses whom gRPC would refuse", async () => {
   await assert.rejects(viewer.signalJob({ jobId, signal: "HUP" }), denied);
   await assert.rejects(viewer.updateJob({ jobId, timeoutMs: 0 }), denied);
   await assert.rejects(viewer.pruneJobs({ maxCount: 0 }), denied);
-  const input = { jobId, offset: 0, data: new Uint8Array(), end: true };
-  await assert.rejects(viewer.writeInput(input), denied);
+  // So much is not read of whom it is refused.
+  for (const length of [0, 1_000_000]) {
+    const input = { jobId, offset: 0, data: new Uint8Array(length), end: true };
+    await assert.rejects(viewer.writeInput(input), denied);
+  }
   await assert.rejects(operator.streamAudit().next(), denied);
   assert.equal((await viewer.waitJob({ jobId })).end?.status, "done");
   // A daemon that is no hub has no hosts.
