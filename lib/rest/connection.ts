@@ -218,7 +218,7 @@ export function readAnswer<T>(schema: z.ZodType<T>, answer: unknown): T {
   );
 }
 
-/** The meaning of the statuses, for answers that do not name a code; any other is an internal error. */
+/** The meaning of the statuses, for answers that name no code; any other is an internal error. */
 const CODES: Readonly<Record<number, ErrorCode>> = {
   400: "invalid_argument",
   401: "unauthenticated",
@@ -227,7 +227,10 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   409: "failed_precondition",
   413: "invalid_argument",
   429: "resource_exhausted",
+  // What a proxy says of a daemon that is away.
+  502: "unavailable",
   503: "unavailable",
+  504: "unavailable",
 };
 
 /** The error that an answer tells of, be it a problem of RFC 9457 or one of the four paths. */
