@@ -5,7 +5,14 @@
  */
 
 import { MAX_ENTRIES } from "../lib/job/max_entries.ts";
-import { isStream, JOB_METHODS, type JobMethod, METHODS } from "../lib/service/methods.ts";
+import {
+  isStream,
+  JOB_METHODS,
+  type JobMethod,
+  type Method,
+  METHODS,
+  operationIn,
+} from "../lib/service/methods.ts";
 import { type Operation, OPERATIONS } from "../lib/rest/operations.ts";
 import { table } from "./table.ts";
 
@@ -20,7 +27,7 @@ export function withMethodTable(page: string): string {
 
 /** Each method as a row, under the names that it has on every API. */
 function methodTable(): string {
-  const heading = ["gRPC", "REST", "`worker-cli`", "largest request"];
+  const heading = ["gRPC", "REST", "`worker-cli`", "page", "largest request"];
   return table([heading, ...JOB_METHODS.map(rowOf)]);
 }
 
@@ -31,16 +38,19 @@ function limitTable(): string {
 }
 
 function rowOf(method: JobMethod): string[] {
-  const { rest, cli, maxRequestBytes } = METHODS[method];
+  const { rest, cli, page = [], maxRequestBytes }: Method = METHODS[method];
   const name = method.charAt(0).toUpperCase() + method.slice(1);
   return [
     `\`${name}\`${isStream(method) ? " (stream)" : ""}`,
-    rest.map((id) => operationText(OPERATIONS[id])).join(", "),
+    rest.map(operationText).join(", "),
     cli.map((form) => `\`${form}\``).join(", "),
+    page.join(", "),
     `${maxRequestBytes / 1024} KiB`,
   ];
 }
 
-function operationText({ method, path }: Operation): string {
-  return `\`${method} ${path}\``;
+function operationText(form: string): string {
+  const { method, path }: Operation = OPERATIONS[operationIn(form)];
+  const query = form.replace(/^\w+/, "");
+  return `\`${method} ${path}${query}\``;
 }

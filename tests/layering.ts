@@ -38,6 +38,7 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     job: "all",
     "service/fields.ts": "all",
     "service/methods.ts": "all",
+    "service/resume.ts": "all",
     service: "types",
     auth: "all",
   },

@@ -86,15 +86,17 @@ export function auditGapJson({ from, to }: AuditGap): Readonly<Record<string, un
   return { gap: { from: dateText(from), to: dateText(to) } };
 }
 
+/** The gap on a line of JSON; `null` if there is none. */
+export function readAuditGap(line: string): AuditGap | null {
+  const gap = fieldOf(parsed(line), "gap");
+  return gap === undefined
+    ? null
+    : { from: Date.parse(textIn(gap, "from")), to: Date.parse(textIn(gap, "to")) };
+}
+
 /** The record on a line, whichever version of the daemon has written it; `null` if there is none. */
 export function readAuditRecord(line: string): AuditRecord | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    // A power cut has damaged it.
-    return null;
-  }
+  const value = parsed(line);
   const time = Date.parse(textIn(value, "time"));
   if (Number.isNaN(time)) return null;
   // Until version 0.1 it was `argvCut`.
@@ -121,6 +123,15 @@ export function readAuditRecord(line: string): AuditRecord | null {
       damaged: { from: countOf(fieldOf(damaged, "from")), to: countOf(fieldOf(damaged, "to")) },
     }),
   };
+}
+
+function parsed(line: string): unknown {
+  try {
+    return JSON.parse(line);
+  } catch {
+    // A power cut has damaged it.
+    return null;
+  }
 }
 
 function fieldOf(value: unknown, name: string): unknown {

@@ -97,6 +97,7 @@ function endOf(end: JobEnd): JobEnd {
   };
 }
 
-function known<Word extends string>(words: readonly Word[], word: Word | Unknown): Word | Unknown {
+/** A word, if it is one of these. */
+export function known<Word extends string>(words: readonly Word[], word: string): Word | Unknown {
   return words.find((each) => each === word) ?? "unknown";
 }

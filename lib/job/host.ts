@@ -1,3 +1,5 @@
+import { dateText } from "./job_words.ts";
+
 /** The names that hosts have. */
 export const HOST_NAME = /^[a-z0-9-]{1,63}$/;
 
@@ -33,4 +35,18 @@ export interface HostSelector {
   readonly host: string;
   /** A host must have all of these. */
   readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A host as JSON, the same for every API and the CLI. */
+export interface HostJson extends Omit<Host, "heardAt"> {
+  /** When it was last heard, RFC 3339; `null`: never. */
+  readonly heardDate: string | null;
+}
+
+export function hostOfJson({ heardDate, ...host }: HostJson): Host {
+  return { ...host, heardAt: heardDate === null ? null : Date.parse(heardDate) };
+}
+
+export function hostJson({ heardAt, ...host }: Host): HostJson {
+  return { ...host, heardDate: heardAt === null ? null : dateText(heardAt) };
 }

@@ -4,13 +4,16 @@
  * @module
  */
 
+import { known } from "./decode_job.ts";
 import { dateText } from "./job_words.ts";
 import {
+  END_STATUSES,
   type ExitStatus,
   type Job,
   type JobEnd,
   type JobReason,
   type JobStatus,
+  LIVE_STATUSES,
   type LogRecord,
   statusOf,
   type Unknown,
@@ -57,6 +60,31 @@ export function jobJson(job: Job): JobJson {
   };
 }
 
+/** The job that JSON tells of. The id of its request, of which only its owner knows, is empty. */
+export function jobOfJson(json: JobJson): Job {
+  const { status, queueDate, startDate, finishDate, exitStatus, reason, detail, asOf, ...rest } =
+    json;
+  return {
+    ...rest,
+    requestId: "",
+    queuedAt: timeOrNull(queueDate),
+    startedAt: timeOrNull(startDate),
+    liveStatus: reason === null ? known(LIVE_STATUSES, status) : "running",
+    end: reason === null ? null : {
+      status: known(END_STATUSES, status),
+      reason,
+      exitStatus,
+      finishedAt: timeOrNull(finishDate) ?? 0,
+      ...(detail !== undefined && { detail }),
+    },
+    ...(asOf !== undefined && { asOf: Date.parse(asOf) }),
+  };
+}
+
+function timeOrNull(date: string | null): number | null {
+  return date === null ? null : Date.parse(date);
+}
+
 function dateOrNull(time: number | null): string | null {
   return time === null ? null : dateText(time);
 }
@@ -81,6 +109,10 @@ export function recordJson({ offset, time, stream, data }: LogRecord): RecordJso
     data: data.toBase64(),
     ...(text !== null && { text }),
   };
+}
+
+export function recordOfJson({ offset, time, stream, data }: RecordJson): LogRecord {
+  return { offset, time: Date.parse(time), stream, data: Uint8Array.fromBase64(data) };
 }
 
 function textOf(data: Uint8Array<ArrayBuffer>): string | null {

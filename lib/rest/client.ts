@@ -1,71 +1,140 @@
-import type { Credentials } from "../auth/password_login.ts";
-import { tidyCertificates } from "../auth/pem.ts";
-import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
-import { JOB_STATUSES, type JobStatus, type Unknown } from "../job/types.ts";
+/**
+ * The client of the REST API of a daemon, or of the hub of a fleet. Its methods are those of `JobService`, as those of
+ * the client of gRPC in `lib/grpc/client.ts` are.
+ *
+ * ```ts ignore
+ * using client = new RestClient({ address: "localhost:8443", ca, credentials });
+ * const { jobId } = await client.startJob({ command: { name: "date" } });
+ * const job = await client.waitJob({ jobId });
+ * ```
+ *
+ * @module
+ */
+
+import type { JobWorkerError } from "../errors.ts";
+import { newId } from "../ids.ts";
+import { hostOfJson } from "../job/host.ts";
+import { jobOfJson } from "../job/job_json.ts";
+import type { Command, Job, JobStatus, LogBatch, Unknown } from "../job/types.ts";
+import type {
+  AuditBatch,
+  GetLogsRequest,
+  GetLogsResponse,
+  JobRequest,
+  JobService,
+  ListHostsRequest,
+  ListHostsResponse,
+  ListJobsRequest,
+  ListJobsResponse,
+  PruneJobsRequest,
+  PruneJobsResponse,
+  SignalJobRequest,
+  StartJobRequest,
+  StopJobRequest,
+  StreamAuditRequest,
+  StreamLogsRequest,
+  UpdateJobRequest,
+  WatchJobsRequest,
+  WriteInputRequest,
+  WriteInputResponse,
+} from "../service/job_service.ts";
+import type { JobMethod, METHODS, RequestOf, UnaryMethod } from "../service/methods.ts";
 import * as z from "../text/zod.ts";
-import { type OperationId, OPERATIONS } from "./operations.ts";
+import { Calls, cutOff, SILENCE_MS } from "./calls.ts";
+import {
+  auditBatchOf,
+  auditQuery,
+  filterQuery,
+  jobOf,
+  labelPairs,
+  logBatchOf,
+  logQuery,
+  streamText,
+} from "./client_messages.ts";
+import {
+  readAnswer,
+  type RestCallOptions,
+  RestConnection,
+  type RestConnectionOptions,
+  type RestRequest,
+} from "./connection.ts";
+import type { OperationId } from "./operations.ts";
+import * as schemas from "./schemas.ts";
 
 /** What is read from an answer. A newer daemon may send more fields, and words that are not known here. */
 const ANSWERS = {
   start: z.object({ jobId: z.string() }),
-  status: z.object({
-    jobStatus: z.union([z.enum(JOB_STATUSES), z.string().transform(() => "unknown" as const)]),
-  }),
+  status: z.object({ jobStatus: schemas.jobStatus }),
 } as const;
 
+/** How long one request waits for the end of a job, which is waited for by as many as it takes. */
+const WAIT_SECONDS = 30;
+
+const ALL_LINES: StreamAuditRequest = {
+  user: "",
+  jobIdPrefix: "",
+  method: "",
+  deniedOnly: false,
+  follow: false,
+  position: "",
+};
+
+export type { RestCallOptions } from "./connection.ts";
+export type * from "../service/job_service.ts";
+export type * from "../job/types.ts";
+
 /** Options of {@linkcode RestClient}. */
-export interface RestClientOptions {
-  /** `host:port`, as in `localhost:8443` or `[::1]:8443`. */
-  readonly address: string;
-  /** A CA to trust besides the public ones, as PEM. */
-  readonly ca: string;
-  /** Only {@linkcode RestClient.health} works without. */
-  readonly credentials?: Credentials;
+export interface RestClientOptions extends RestConnectionOptions {
+  /**
+   * How long calls that survive a broken connection keep trying without success; 30 s by default. These are
+   * all methods of `JobService` but `stopJob`, `signalJob`, `updateJob` and `pruneJobs`, which might do something
+   * twice. A daemon that has never answered is reported at once.
+   */
+  readonly reconnectTimeoutMs?: number;
+  /** Called each time before such a call is made again. */
+  onReconnecting?(error: JobWorkerError): void;
 }
 
-/** Options of every call. */
-export interface RestCallOptions {
-  /** Cancels the call, which then rejects with the signal's reason. */
-  readonly signal?: AbortSignal;
+/** The only required field of a new job is its program. */
+export interface NewJob extends Partial<Omit<StartJobRequest, "command">> {
+  readonly command: Pick<Command, "name"> & Partial<Command>;
 }
 
-/**
- * What the errors of `fetch` mean, by a part of their text, because they have no codes. The names are those of
- * `lib/grpc`.
- */
-const FAILURES: readonly (readonly [text: RegExp, reason: string, words: string])[] = [
-  [/connection refused/i, "ECONNREFUSED", "nothing listens there"],
-  [/dns error|failed to lookup/i, "ENOTFOUND", "the name of the host is unknown"],
-  [
-    /certificate (expired|not valid yet)/,
-    "SERVER_CERTIFICATE_EXPIRED",
-    "its certificate has expired, or is not yet valid",
-  ],
-  [/not valid for name/i, "SERVER_NAME_MISMATCH", "its certificate is for another host"],
-  [
-    /invalid peer certificate/,
-    "SERVER_CERTIFICATE_UNTRUSTED",
-    "its certificate was not issued by the CA that is trusted here",
-  ],
-  [/corrupt message|handshake eof/, "EPROTO", "what listens there does not speak HTTPS"],
-];
+/** A method that an operation of REST calls. */
+type RestMethod = {
+  [Name in JobMethod]: typeof METHODS[Name]["rest"] extends readonly [] ? never : Name;
+}[JobMethod];
+
+// A method that REST has does not compile without one here.
+type RestMethods = {
+  readonly [Name in RestMethod]: (
+    request: RequestOf<Name>,
+    options?: RestCallOptions,
+  ) => ReturnType<JobService[Name]>;
+};
 
 /**
- * The four paths outside `/v1/` of the REST API. The name or address of the daemon must be in its certificate.
- * Every call rejects with `JobWorkerError`.
+ * A client of the REST API. The name or address of the daemon must be in its certificate. Every call rejects with
+ * `JobWorkerError`, or with the reason of its signal.
  */
-export class RestClient implements Disposable {
-  readonly #options: RestClientOptions;
-  readonly #http: Deno.HttpClient;
+export class RestClient implements RestMethods, Disposable {
+  readonly #connection: RestConnection;
+  readonly #calls: Calls;
 
   constructor(options: RestClientOptions) {
-    this.#options = options;
-    this.#http = Deno.createHttpClient({ caCerts: [tidyCertificates(options.ca)] });
+    const { reconnectTimeoutMs: timeoutMs = 30_000, onReconnecting } = options;
+    this.#connection = new RestConnection(options);
+    this.#calls = new Calls(this.#connection, {
+      timeoutMs,
+      ...(onReconnecting && { onReconnecting }),
+    });
   }
+
+  // The four paths outside /v1/.
 
   /** Resolves if the daemon is serving. */
   async health(options: RestCallOptions = {}): Promise<void> {
-    await this.#call("health", "/health/", options);
+    await this.#connection.json("health", options);
   }
 
   /** Starts a command, and returns the id of the job. */
@@ -74,95 +143,197 @@ export class RestClient implements Disposable {
     args: readonly string[],
     options: RestCallOptions = {},
   ): Promise<string> {
-    const body = { command, args: [...args] };
-    const answer = await this.#call("start", "/start/", { ...options, body });
+    const body = { command, args };
+    const answer = await this.#connection.json("start", { ...options, body });
     return readAnswer(ANSWERS.start, answer).jobId;
   }
 
   /** Stops a job, and resolves once it has ended. */
   async stop(jobId: string, options: RestCallOptions = {}): Promise<void> {
-    await this.#call("stop", "/stop/", { ...options, body: { jobId } });
+    await this.#connection.json("stop", { ...options, body: { jobId } });
   }
 
   async status(jobId: string, options: RestCallOptions = {}): Promise<JobStatus | Unknown> {
-    const answer = await this.#call("status", `/status/${encodeURIComponent(jobId)}`, options);
+    const answer = await this.#connection.json("status", { ...options, jobId });
     return readAnswer(ANSWERS.status, answer).jobStatus;
   }
 
-  [Symbol.dispose](): void {
-    this.#http.close();
+  // The methods of JobService, under /v1/.
+
+  /**
+   * Starts a job. A request without an id gets one, so that it can be sent again if the connection breaks,
+   * and only one job is started.
+   */
+  async startJob(request: NewJob, options: RestCallOptions = {}): Promise<Job> {
+    const body = { ...request, requestId: request.requestId || newId() };
+    return await this.#job("startJob", "startJob", { ...options, body });
   }
 
-  async #call(
-    operation: OperationId,
-    path: string,
-    { body, signal }: RestCallOptions & { readonly body?: unknown },
-  ): Promise<unknown> {
-    try {
-      const response = await fetch(`https://${this.#options.address}${path}`, {
-        client: this.#http,
-        method: OPERATIONS[operation].method,
-        headers: {
-          ...this.#authorization(),
-          ...(body !== undefined && { "Content-Type": "application/json" }),
-        },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        ...(signal !== undefined && { signal }),
-        // The password must not go to any other address.
-        redirect: "error",
-      });
-      const answer: unknown = await response.json().catch(() => null);
-      if (response.ok) return answer;
-      const code = CODES[response.status] ?? "internal";
-      throw new JobWorkerError(code, errorIn(answer) ?? response.statusText);
-    } catch (error) {
-      if (signal?.aborted) throw signal.reason;
-      throw error instanceof JobWorkerError ? error : this.#unreachable(error);
+  async stopJob(
+    { jobId, ...how }: JobRequest & Partial<StopJobRequest>,
+    options: RestCallOptions = {},
+  ): Promise<Job> {
+    return await this.#job("stopJob", "stopJob", { ...options, jobId, body: how });
+  }
+
+  async getJob({ jobId }: JobRequest, options: RestCallOptions = {}): Promise<Job> {
+    return await this.#job("getJob", "getJob", { ...options, jobId });
+  }
+
+  async listJobs(
+    { filter = {}, pageSize = 0, pageToken = "" }: Partial<ListJobsRequest> = {},
+    options: RestCallOptions = {},
+  ): Promise<ListJobsResponse> {
+    const query = {
+      ...filterQuery(filter),
+      ...(pageSize > 0 && { pageSize }),
+      pageToken,
+    };
+    const { jobs, nextPageToken } = await this.#calls.one("listJobs", "listJobs", schemas.jobList, {
+      ...options,
+      query,
+    });
+    return { jobs: jobs.map(jobOfJson), nextPageToken };
+  }
+
+  /** Waits for the end of a job, across broken connections. */
+  async waitJob({ jobId }: JobRequest, options: RestCallOptions = {}): Promise<Job> {
+    const query = { wait: `${WAIT_SECONDS}s` };
+    const request = { ...options, jobId, query, silenceMs: WAIT_SECONDS * 1000 + SILENCE_MS };
+    for (;;) {
+      const job = await this.#job("waitJob", "getJob", request);
+      if (job.end !== null) return job;
     }
   }
 
-  #authorization(): Record<string, string> {
-    const { credentials } = this.#options;
-    if (credentials === undefined) return {};
-    const bytes = new TextEncoder().encode(`${credentials.user}:${credentials.password}`);
-    return { Authorization: `Basic ${bytes.toBase64()}` };
+  async getLogs(
+    { jobId, streams = [], offset = 0, endOffset, maxBytes }: JobRequest & Partial<GetLogsRequest>,
+    options: RestCallOptions = {},
+  ): Promise<GetLogsResponse> {
+    const query = { stream: streamText(streams), offset, end: endOffset, maxBytes };
+    const page = await this.#calls.one("getLogs", "readOutput", schemas.outputPage, {
+      ...options,
+      jobId,
+      query,
+    });
+    const stdout = Uint8Array.fromBase64(page.stdout);
+    return { ...page, stdout, stderr: Uint8Array.fromBase64(page.stderr) };
   }
 
-  #unreachable(cause: unknown): JobWorkerError {
-    const text = cause instanceof Error && cause.cause !== undefined
-      ? messageOf(cause.cause)
-      : messageOf(cause);
-    const [, reason, words] = FAILURES.find(([pattern]) => pattern.test(text)) ??
-      [null, "UNKNOWN", text];
-    const message = `Cannot connect to the daemon at ${this.#options.address}: ${words}`;
-    return new JobWorkerError("unavailable", message, { reason, cause });
+  /**
+   * The log of a job. After a broken connection it continues where it was and ends where it would have
+   * ended: no byte is lost or repeated.
+   */
+  async *streamLogs(
+    { jobId, streams = [], follow = false, start, endOffset }:
+      & JobRequest
+      & Partial<StreamLogsRequest>,
+    options: RestCallOptions = {},
+  ): AsyncGenerator<LogBatch> {
+    const request: StreamLogsRequest = {
+      jobId,
+      streams,
+      follow,
+      start: start ?? { kind: "offset", offset: 0 },
+      ...(endOffset !== undefined && { endOffset }),
+    };
+    const { signal } = options;
+    const connection = this.#connection;
+    yield* this.#calls.all("streamLogs", request, signal, async function* (rest) {
+      const asked = { ...options, jobId, query: logQuery(rest), silenceMs: SILENCE_MS };
+      for await (const event of connection.events("readLog", asked)) yield logBatchOf(event);
+      // It would have ended with the job.
+      if (rest.follow) throw cutOff();
+    });
   }
-}
 
-function readAnswer<T>(schema: z.ZodType<T>, answer: unknown): T {
-  const { data, error } = schema.safeParse(answer);
-  if (data !== undefined) return data;
-  const [issue] = error?.issues ?? [];
-  throw new JobWorkerError(
-    "internal",
-    `Cannot understand the answer of the daemon: ${issue?.path.join(".")} ${issue?.message}`,
-  );
-}
+  /**
+   * The jobs that match, then each again when its status changes. After a broken connection all of them come
+   * again as they are then.
+   */
+  async *watchJobs(
+    request: WatchJobsRequest,
+    options: RestCallOptions = {},
+  ): AsyncGenerator<Job> {
+    const query = filterQuery(request.filter);
+    const calls = this.#calls;
+    yield* calls.all("watchJobs", request, options.signal, async function* () {
+      for await (const event of calls.events("watchJobs", { ...options, query })) {
+        yield jobOf(event);
+      }
+    });
+  }
 
-/** The meaning of the statuses of the four paths; any other status is an internal error. */
-const CODES: Readonly<Record<number, ErrorCode>> = {
-  400: "invalid_argument",
-  401: "unauthenticated",
-  403: "permission_denied",
-  404: "not_found",
-  409: "failed_precondition",
-  413: "invalid_argument",
-  429: "resource_exhausted",
-  503: "unavailable",
-};
+  async signalJob(
+    { jobId, ...body }: SignalJobRequest,
+    options: RestCallOptions = {},
+  ): Promise<Job> {
+    return await this.#job("signalJob", "signalJob", { ...options, jobId, body });
+  }
 
-/** What the daemon says went wrong. */
-function errorIn(answer: unknown): string | null {
-  const error: unknown = Object(answer).error ?? Object(answer).detail;
-  return typeof error === "string" ? error : null;
+  async updateJob(
+    { jobId, ...body }: UpdateJobRequest,
+    options: RestCallOptions = {},
+  ): Promise<Job> {
+    return await this.#job("updateJob", "updateJob", { ...options, jobId, body });
+  }
+
+  /** Writes to the input of a job, across broken connections: the offset makes a repeat harmless. */
+  async writeInput(
+    { jobId, offset, data, end }: WriteInputRequest,
+    options: RestCallOptions = {},
+  ): Promise<WriteInputResponse> {
+    const query = { offset, ...(end && { end: 1 }) };
+    const request = { ...options, jobId, query, body: data };
+    return await this.#calls.one("writeInput", "writeInput", schemas.inputAnswer, request);
+  }
+
+  async pruneJobs(
+    request: Partial<PruneJobsRequest>,
+    options: RestCallOptions = {},
+  ): Promise<PruneJobsResponse> {
+    const { jobs, ...sums } = await this.#calls.one("pruneJobs", "pruneJobs", schemas.prunedJobs, {
+      ...options,
+      body: request,
+    });
+    return { jobs: jobs.map(jobOfJson), ...sums };
+  }
+
+  /**
+   * The lines of the audit trail, oldest first. After a broken connection it continues where it was: no line is
+   * lost or repeated.
+   */
+  async *streamAudit(
+    request: Partial<StreamAuditRequest> = {},
+    options: RestCallOptions = {},
+  ): AsyncGenerator<AuditBatch> {
+    const calls = this.#calls;
+    const whole = { ...ALL_LINES, ...request };
+    yield* calls.all("streamAudit", whole, options.signal, async function* (rest) {
+      const { position } = rest;
+      const headers = position === "" ? {} : { "Last-Event-ID": position };
+      const asked = { ...options, query: auditQuery(rest), headers };
+      for await (const event of calls.events("readAudit", asked)) yield auditBatchOf(event);
+    });
+  }
+
+  /** The hosts of a fleet, if the daemon is its hub. */
+  async listHosts(
+    { on }: ListHostsRequest = {},
+    options: RestCallOptions = {},
+  ): Promise<ListHostsResponse> {
+    const query = { host: on?.host, label: labelPairs(on?.labels) };
+    const request = { ...options, query };
+    const { hosts } = await this.#calls.one("listHosts", "listHosts", schemas.hostList, request);
+    return { hosts: hosts.map(hostOfJson) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#connection[Symbol.dispose]();
+  }
+
+  /** A call that is answered with a job. */
+  async #job(method: UnaryMethod, operation: OperationId, request: RestRequest): Promise<Job> {
+    return jobOfJson(await this.#calls.one(method, operation, schemas.job, request));
+  }
 }

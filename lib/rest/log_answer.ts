@@ -9,6 +9,7 @@ import type {
   JobService,
   LogBatch,
   LogGap,
+  LogStream,
   StreamLogsRequest,
 } from "../service/job_service.ts";
 import type { Alike } from "../service/alike.ts";
@@ -17,13 +18,9 @@ import { jobJson } from "../job/job_json.ts";
 import { logLines } from "./log_lines.ts";
 import { OPERATIONS } from "./operations.ts";
 import { problemOf } from "./problem.ts";
-import { readQuery } from "./request.ts";
+import { BYTES_TYPE, EVENTS_TYPE, isSet, LINES_TYPE, readQuery } from "./request.ts";
 import type { RestEnv } from "./rest_env.ts";
 import type * as schemas from "./schemas.ts";
-
-const BYTES = "application/octet-stream";
-const LINES = "application/x-ndjson";
-const EVENTS = "text/event-stream";
 
 /** The header that names gaps in raw bytes, which cannot mark them. */
 const GAP_FIELD = "Log-Gap";
@@ -46,11 +43,11 @@ export async function logAnswer(
   options: LogAnswerOptions,
 ): Promise<Response> {
   const query = readQuery(c, OPERATIONS.readLog);
-  const follow = /^(1|true)$/.test(query.follow);
+  const follow = isSet(query.follow);
   const range = rangeOf(query, follow, c.req.header("last-event-id"));
   const request = {
     jobId,
-    streams: query.stream === "both" ? [] : [query.stream],
+    streams: streamsOf(query.stream),
     follow,
     ...range,
   };
@@ -61,8 +58,8 @@ export async function logAnswer(
   const signal = AbortSignal.any([c.req.raw.signal, left.signal]);
   const type = accepts(c, {
     header: "Accept",
-    supports: [BYTES, LINES, EVENTS],
-    default: follow ? EVENTS : BYTES,
+    supports: [BYTES_TYPE, LINES_TYPE, EVENTS_TYPE],
+    default: follow ? EVENTS_TYPE : BYTES_TYPE,
   });
   const batches = readLog(service, request, { caller: c.var.caller, signal });
   const close = async () => {
@@ -71,14 +68,14 @@ export async function logAnswer(
     await batches.return();
   };
   const [first, whole] = await begin(batches, type);
-  if (type === EVENTS && isAtEnd(range) && first?.finishedJob === null) {
+  if (type === EVENTS_TYPE && isAtEnd(range) && first?.finishedJob === null) {
     // This tells an EventSource that reconnects that there is nothing more to come.
     await close();
     return new Response(null, { status: 204 });
   }
-  const pieces = type === EVENTS
+  const pieces = type === EVENTS_TYPE
     ? asEvents(whole, options)
-    : type === LINES
+    : type === LINES_TYPE
     ? asLines(whole, options)
     : asBytes(whole, (gaps) => c.env.addTrailer(GAP_FIELD, gaps));
   // Hono drops the body of such an answer without cancelling it.
@@ -88,15 +85,20 @@ export async function logAnswer(
     headers: {
       "Content-Type": type,
       ...(endOffset !== undefined && { "Log-End": `${endOffset}` }),
-      ...(type === BYTES && {
+      ...(type === BYTES_TYPE && {
         "Content-Disposition": `attachment; filename="${jobId}.log"`,
         Trailer: GAP_FIELD,
       }),
-      ...(type === BYTES && first?.gap && { [GAP_FIELD]: gapText(first.gap) }),
+      ...(type === BYTES_TYPE && first?.gap && { [GAP_FIELD]: gapText(first.gap) }),
       // Proxies such as nginx would buffer what is to be seen live.
       "X-Accel-Buffering": "no",
     },
   });
+}
+
+/** The streams that a query asks for, as the service names them. */
+export function streamsOf(stream: LogStream | "both"): readonly LogStream[] {
+  return stream === "both" ? [] : [stream];
 }
 
 type Range = Pick<StreamLogsRequest, "start" | "endOffset">;
@@ -165,7 +167,7 @@ async function begin(
     return [first.value ?? undefined, prepend(first, batches)];
   } catch (error) {
     const isLoss = error instanceof JobWorkerError && error.code === "data_loss";
-    if (!isLoss || type !== EVENTS) throw error;
+    if (!isLoss || type !== EVENTS_TYPE) throw error;
     return [undefined, failed(error)];
   }
 }

@@ -1,6 +1,7 @@
 import * as z from "../text/zod.ts";
 import { VERSION } from "../version.ts";
 import { PROBLEM_TYPE } from "./problem.ts";
+import { BYTES_TYPE } from "./request.ts";
 import { type Operation, OPERATIONS } from "./operations.ts";
 import * as schemas from "./schemas.ts";
 
@@ -20,7 +21,7 @@ const FAILURES: readonly (readonly [number, (operation: Operation) => boolean, s
   [404, needsUser, "There is no such job, or the user may not see it"],
   [409, hasBody, "The job has already ended, or the program cannot be run"],
   [413, hasBody, "The body is larger than 1 MiB"],
-  [415, hasBody, "The body is not JSON"],
+  [415, hasBody, "The body is not of the media type that is taken here"],
   [416, isOfJob, "The log is shorter than the offset"],
   [
     429,
@@ -71,7 +72,9 @@ function describe(operation: Operation): Record<string, unknown> {
     ...(body !== undefined && {
       requestBody: {
         required: !bodyOptional,
-        content: { "application/json": { schema: schemaOf(body) } },
+        content: body === "bytes"
+          ? { [BYTES_TYPE]: {} }
+          : { "application/json": { schema: schemaOf(body) } },
       },
     }),
     responses: {
@@ -100,13 +103,19 @@ function pathParameters({ path }: Operation) {
  * defaults for a query, each of its members is a parameter.
  */
 function queryParameters({ query, exclusive }: Operation) {
-  const members = Object.entries(query?.shape ?? {}).map(([name, schema]) =>
-    [name, schemaOf(schema)] as const
-  );
+  const shape = Object.entries<z.ZodType>(query?.shape ?? {});
+  const members = shape.map(([name, schema]) => [name, schemaOf(schema)] as const);
+  const required = shape.filter(([, schema]) => !schema.safeParse(undefined).success)
+    .map(([name]) => name);
   const isExclusive = (name: string) => exclusive?.of.includes(name) ?? false;
   const parameters: Record<string, unknown>[] = members
     .filter(([name]) => !isExclusive(name))
-    .map(([name, schema]) => ({ name, in: "query", schema }));
+    .map(([name, schema]) => ({
+      name,
+      in: "query",
+      ...(required.includes(name) && { required: true }),
+      schema,
+    }));
   if (exclusive === undefined) return parameters;
   const properties = Object.fromEntries(members.filter(([name]) => isExclusive(name)));
   const schema = { type: "object", properties, additionalProperties: false, maxProperties: 1 };

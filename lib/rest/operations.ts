@@ -6,11 +6,12 @@
 
 import type * as z from "../text/zod.ts";
 import type { RestOperation } from "../service/methods.ts";
+import { BYTES_TYPE, EVENTS_TYPE, LINES_TYPE } from "./request.ts";
 import * as schemas from "./schemas.ts";
 
 /** One HTTP method on one path. */
 export interface Operation {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PATCH";
   /** As in OpenAPI, `/v1/jobs/{jobId}`. A trailing slash makes no difference. */
   readonly path: string;
   readonly summary: string;
@@ -19,7 +20,8 @@ export interface Operation {
   readonly query?: z.ZodObject;
   /** Query parameters of which at most one may be given, and a name for them together. */
   readonly exclusive?: { readonly name: string; readonly of: readonly string[] };
-  readonly body?: z.ZodType;
+  /** A schema of JSON, or bytes as they are. */
+  readonly body?: z.ZodType | "bytes";
   /** True if the body may be left out. */
   readonly bodyOptional?: true;
   readonly answer: {
@@ -93,6 +95,21 @@ export const OPERATIONS = {
     query: schemas.jobQuery,
     answer: { status: 200, about: "A page of jobs", content: { [JSON_TYPE]: schemas.jobList } },
   },
+  watchJobs: {
+    method: "GET",
+    path: "/v1/watch",
+    summary:
+      "Watch jobs: those that match as they are, then each again when its status changes, as " +
+      "server-sent events or, if the Accept header asks for them, as lines of JSON. Whoever reconnects is " +
+      "told of all again, since it is told how things are. The last event is problem if something went " +
+      "wrong, and end if the caller can see no such job",
+    query: schemas.jobFilter,
+    answer: {
+      status: 200,
+      about: "The jobs",
+      content: { [EVENTS_TYPE]: null, [LINES_TYPE]: schemas.job.or(schemas.logProblem) },
+    },
+  },
   startJob: {
     method: "POST",
     path: "/v1/jobs",
@@ -103,7 +120,8 @@ export const OPERATIONS = {
   getJob: {
     method: "GET",
     path: "/v1/jobs/{jobId}",
-    summary: "Get a job",
+    summary: "Get a job, at once or when it has ended",
+    query: schemas.jobWait,
     answer: { status: 200, about: "The job", content: { [JSON_TYPE]: schemas.job } },
   },
   stopJob: {
@@ -118,6 +136,60 @@ export const OPERATIONS = {
       content: { [JSON_TYPE]: schemas.job },
     },
   },
+  signalJob: {
+    method: "POST",
+    path: "/v1/jobs/{jobId}/signal",
+    summary: "Send a signal to all processes of a job",
+    body: schemas.jobSignal,
+    answer: { status: 200, about: "The job", content: { [JSON_TYPE]: schemas.job } },
+  },
+  updateJob: {
+    method: "PATCH",
+    path: "/v1/jobs/{jobId}",
+    summary: "Change how long a job may run",
+    body: schemas.jobUpdate,
+    answer: { status: 200, about: "The job", content: { [JSON_TYPE]: schemas.job } },
+  },
+  writeInput: {
+    method: "POST",
+    path: "/v1/jobs/{jobId}/input",
+    summary:
+      "Write to the standard input of a job that was started with one: the body as it is. It is " +
+      "answered once the job has taken the bytes",
+    query: schemas.inputQuery,
+    body: "bytes",
+    bodyOptional: true,
+    answer: {
+      status: 200,
+      about: "It has been written",
+      content: { [JSON_TYPE]: schemas.inputAnswer },
+    },
+  },
+  readOutput: {
+    method: "GET",
+    path: "/v1/jobs/{jobId}/output",
+    summary: "Read the output of a job page by page, stdout and stderr apart",
+    query: schemas.outputQuery,
+    answer: { status: 200, about: "A page", content: { [JSON_TYPE]: schemas.outputPage } },
+  },
+  pruneJobs: {
+    method: "POST",
+    path: "/v1/prune",
+    summary: "Remove jobs that have ended, with their logs, oldest first",
+    body: schemas.jobPrune,
+    answer: {
+      status: 200,
+      about: "What was removed, or would be",
+      content: { [JSON_TYPE]: schemas.prunedJobs },
+    },
+  },
+  listHosts: {
+    method: "GET",
+    path: "/v1/hosts",
+    summary: "List the hosts of a fleet, if this is its hub",
+    query: schemas.hostQuery,
+    answer: { status: 200, about: "The hosts", content: { [JSON_TYPE]: schemas.hostList } },
+  },
   readLog: {
     method: "GET",
     path: "/v1/jobs/{jobId}/logs",
@@ -131,11 +203,11 @@ export const OPERATIONS = {
       status: 200,
       about: "The log",
       content: {
-        "application/octet-stream": null,
-        "application/x-ndjson": schemas.logRecord.or(schemas.logGap).or(schemas.logEnd).or(
+        [BYTES_TYPE]: null,
+        [LINES_TYPE]: schemas.logRecord.or(schemas.logGap).or(schemas.logEnd).or(
           schemas.logProblem,
         ),
-        "text/event-stream": null,
+        [EVENTS_TYPE]: null,
       },
       headers: {
         "Log-Gap":
@@ -155,13 +227,15 @@ export const OPERATIONS = {
     path: "/v1/audit",
     summary:
       "Read the audit trail, oldest line first; for admins. Each line is one of JSON. If an error cuts " +
-      "the answer off, that is the last line",
+      "the answer off, that is the last line. If the Accept header asks for server-sent events, each has " +
+      "some lines and, as its id, what Last-Event-ID continues from; the last event is end or problem",
     query: schemas.auditQuery,
     answer: {
       status: 200,
       about: "The lines",
       content: {
-        "application/x-ndjson": schemas.auditLine.or(schemas.auditGap).or(schemas.logProblem),
+        [LINES_TYPE]: schemas.auditLine.or(schemas.auditGap).or(schemas.logProblem),
+        [EVENTS_TYPE]: null,
       },
     },
   },

@@ -12,7 +12,7 @@ export const PROBLEM_TYPE = "application/problem+json";
 /** Turns an error into a problem: the status gives the title, the message is the detail. */
 export function problemOf(error: JobWorkerError): Problem {
   const status = httpStatusOf(error);
-  const { code, message, reason } = error;
+  const { code, message, field, reason } = error;
   return {
     type: "about:blank",
     // Not in the RFCs, but nginx's words for a client that has left.
@@ -20,6 +20,7 @@ export function problemOf(error: JobWorkerError): Problem {
     status,
     detail: message,
     code,
+    ...(field !== undefined && { field }),
     ...(reason !== undefined && { reason }),
   };
 }

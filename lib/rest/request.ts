@@ -13,10 +13,15 @@ import { isJobId } from "../ids.ts";
 import { HttpError } from "./http_error.ts";
 import { parseStrictJson } from "./strict_json.ts";
 
+// The media types beside JSON: bytes as they are, lines of JSON, and server-sent events.
+export const BYTES_TYPE = "application/octet-stream";
+export const LINES_TYPE = "application/x-ndjson";
+export const EVENTS_TYPE = "text/event-stream";
+
 const MAX_BODY_BYTES = 1024 * 1024;
 
 /**
- * The body of a request.
+ * The body of a request, of JSON.
  *
  * @param options.optional an empty body stands for `{}`
  * @throws {JobWorkerError} `invalid_argument`; status 415 if it is not JSON, 413 if it is too large
@@ -27,20 +32,30 @@ export async function readBody<T>(
   options: { optional?: boolean } = {},
 ): Promise<T> {
   const type = req.header("content-type");
-  const bytes = type === undefined && options.optional === true
-    ? await readBytes(req.raw, 0)
-    : isJson(type)
-    ? await readBytes(req.raw, MAX_BODY_BYTES)
-    : null;
-  if (bytes === null) {
-    throw new HttpError(
-      "invalid_argument",
-      415,
-      `Cannot read a body of type ${JSON.stringify(type ?? "")}: send application/json`,
-    );
-  }
+  const mayLackType = type === undefined && options.optional === true;
+  if (!mayLackType && !isJson(type)) throw wrongType(type, "application/json");
+  const bytes = await readBytes(req.raw, mayLackType ? 0 : MAX_BODY_BYTES);
   const isEmpty = bytes.byteLength === 0 && options.optional === true;
   return read(schema, isEmpty ? {} : parseStrictJson(bytes), "request body");
+}
+
+/**
+ * The body of a request, as bytes; without a type only if it is empty.
+ *
+ * @throws {JobWorkerError} `invalid_argument`, with status 415 or 413
+ */
+export async function readBodyBytes({ req }: Context): Promise<Uint8Array<ArrayBuffer>> {
+  const type = req.header("content-type");
+  if (type !== undefined && type.toLowerCase() !== BYTES_TYPE) throw wrongType(type, BYTES_TYPE);
+  return new Uint8Array(await readBytes(req.raw, type === undefined ? 0 : MAX_BODY_BYTES));
+}
+
+function wrongType(type: string | undefined, right: string): HttpError {
+  return new HttpError(
+    "invalid_argument",
+    415,
+    `Cannot read a body of type ${JSON.stringify(type ?? "")}: send ${right}`,
+  );
 }
 
 function isJson(type: string | undefined): boolean {
@@ -117,6 +132,11 @@ function readText(kind: string, text: string): unknown {
   if (kind === "boolean" && /^(1|true)$/.test(text)) return true;
   if (kind === "boolean" && /^(0|false)$/.test(text)) return false;
   return text;
+}
+
+/** Whether a parameter that is a flag says yes. */
+export function isSet(flag: string): boolean {
+  return /^(1|true)$/.test(flag);
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Caller } from "../service/job_service.ts";
+import type { Context } from "hono";
+import type { CallContext, Caller } from "../service/job_service.ts";
 import type { Operation } from "./operations.ts";
 
 /** What the listener knows about a request beyond HTTP, and what the middleware finds out. */
@@ -21,4 +22,9 @@ export interface RestEnv {
     /** Set once the path is known. */
     operation?: Operation;
   };
+}
+
+/** The context of the call that a request makes. */
+export function contextOf(c: Context<RestEnv>): CallContext {
+  return { caller: c.var.caller, signal: c.req.raw.signal };
 }

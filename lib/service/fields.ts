@@ -28,7 +28,7 @@ import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
 import * as z from "../text/zod.ts";
 import { list } from "../text/zod.ts";
-import { JOB_METHODS } from "./methods.ts";
+import { JOB_METHODS, MAX_OUTPUT_BYTES } from "./methods.ts";
 
 export { MAX_LABELS };
 
@@ -96,6 +96,7 @@ export const hostName = text({
 });
 
 export const position = whole(Number.MAX_SAFE_INTEGER);
+export const outputBytes = whole(MAX_OUTPUT_BYTES);
 export const tailLines = whole(1_000_000_000);
 export const owner = printable(64);
 export const requestId = printable(128);
@@ -170,14 +171,18 @@ export const memoryBytes = whole(Number.MAX_SAFE_INTEGER, MIN_MEMORY_BYTES);
 export const cpus = z.number().min(0.01).max(4096);
 export const processes = whole(4_194_304, 1);
 
-const SIGNAL_PATTERN = `^$|^(?:SIG)?(?:${SIGNALS.join("|")}|RTMIN(?:\\+(?:[0-9]|[12][0-9]|30))?|` +
+const SIGNAL_PATTERN = `^(?:SIG)?(?:${SIGNALS.join("|")}|RTMIN(?:\\+(?:[0-9]|[12][0-9]|30))?|` +
   "RTMAX(?:-(?:[0-9]|[12][0-9]|30))?)$|^(?:0?[1-9]|[12][0-9]|3[0-14-9]|[45][0-9]|6[0-4])$";
 
 /** The document names the signals of signal(7); lower case is accepted as well. */
-export const stopSignal = z.string().superRefine((value, issues) => {
+export const signal = z.string().superRefine((value, issues) => {
   try {
-    if (value !== "") parseSignal(value);
+    parseSignal(value);
   } catch {
     issues.addIssue({ code: "custom", message: "must be a signal of signal(7), such as SIGTERM" });
   }
 }).meta({ pattern: SIGNAL_PATTERN });
+export const stopSignal = z.string().superRefine((value, issues) => {
+  const fault = value === "" ? undefined : signal.safeParse(value).error?.issues[0];
+  if (fault !== undefined) issues.addIssue({ code: "custom", message: fault.message });
+}).meta({ pattern: `^$|${SIGNAL_PATTERN}` });

@@ -16,6 +16,9 @@ const SMALL_REQUEST_BYTES = 8 * 1024;
 /** The most input that one call of `writeInput` carries, in bytes. */
 export const MAX_INPUT_BYTES = 1024 * 1024;
 
+/** The most output that one answer of `getLogs` carries, in bytes. */
+export const MAX_OUTPUT_BYTES = 1024 * 1024;
+
 /** A filter: 64 labels of up to 319 characters are 82 KB of UTF-8. */
 const FILTER_BYTES = 128 * 1024;
 
@@ -34,10 +37,15 @@ export interface Method {
   readonly mayRepeat: boolean;
   /** The most bytes of a request, as a message of protobuf: no more is received. */
   readonly maxRequestBytes: number;
-  /** The operations of REST that call it; see `lib/rest/operations.ts`. */
+  /**
+   * The operations of REST that call it, each with the query that makes it do so, if any; see
+   * `lib/rest/operations.ts`.
+   */
   readonly rest: readonly string[];
   /** The subcommands of `worker-cli` that call it, each with the option that makes it do so, if any. */
   readonly cli: readonly string[];
+  /** What of the web page calls it, if anything does. */
+  readonly page?: readonly string[];
 }
 
 export const METHODS = {
@@ -51,6 +59,7 @@ export const METHODS = {
     maxRequestBytes: 4 * 1024 * 1024,
     rest: ["start", "startJob"],
     cli: ["start", "run"],
+    page: ["start form"],
   },
   stopJob: {
     rule: CHANGE,
@@ -60,6 +69,7 @@ export const METHODS = {
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["stop", "stopJob"],
     cli: ["stop"],
+    page: ["stop button"],
   },
   getJob: {
     rule: SEE,
@@ -69,6 +79,7 @@ export const METHODS = {
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["status", "getJob"],
     cli: ["status"],
+    page: ["job"],
   },
   listJobs: {
     rule: SEE,
@@ -78,6 +89,7 @@ export const METHODS = {
     maxRequestBytes: FILTER_BYTES,
     rest: ["listJobs"],
     cli: ["list", "stop --all"],
+    page: ["list"],
   },
   waitJob: {
     rule: SEE,
@@ -85,7 +97,7 @@ export const METHODS = {
     duration: "open_ended",
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
-    rest: [],
+    rest: ["getJob?wait=30s"],
     cli: ["wait"],
   },
   getLogs: {
@@ -94,7 +106,7 @@ export const METHODS = {
     duration: "cancellable",
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
-    rest: [],
+    rest: ["readOutput"],
     cli: [],
   },
   streamLogs: {
@@ -105,6 +117,7 @@ export const METHODS = {
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["readLog"],
     cli: ["logs", "output", "run"],
+    page: ["log"],
   },
   watchJobs: {
     rule: SEE,
@@ -112,7 +125,7 @@ export const METHODS = {
     duration: "open_ended",
     mayRepeat: true,
     maxRequestBytes: FILTER_BYTES,
-    rest: [],
+    rest: ["watchJobs"],
     cli: ["run --interactive --queue"],
   },
   signalJob: {
@@ -121,7 +134,7 @@ export const METHODS = {
     duration: "brief",
     mayRepeat: false,
     maxRequestBytes: SMALL_REQUEST_BYTES,
-    rest: [],
+    rest: ["signalJob"],
     cli: ["signal"],
   },
   updateJob: {
@@ -130,7 +143,7 @@ export const METHODS = {
     duration: "brief",
     mayRepeat: false,
     maxRequestBytes: SMALL_REQUEST_BYTES,
-    rest: [],
+    rest: ["updateJob"],
     cli: ["update"],
   },
   writeInput: {
@@ -140,7 +153,7 @@ export const METHODS = {
     // The offset makes a repeat skip what was written.
     mayRepeat: true,
     maxRequestBytes: MAX_INPUT_BYTES + SMALL_REQUEST_BYTES,
-    rest: [],
+    rest: ["writeInput"],
     cli: ["run --interactive"],
   },
   pruneJobs: {
@@ -149,7 +162,7 @@ export const METHODS = {
     duration: "brief",
     mayRepeat: false,
     maxRequestBytes: SMALL_REQUEST_BYTES,
-    rest: [],
+    rest: ["pruneJobs"],
     cli: ["prune"],
   },
   streamAudit: {
@@ -167,7 +180,7 @@ export const METHODS = {
     duration: "brief",
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
-    rest: [],
+    rest: ["listHosts"],
     cli: ["hosts"],
   },
 } as const satisfies Readonly<Record<keyof JobService, Method>>;
@@ -222,8 +235,19 @@ export function isAuditedWhenLetIn(method: JobMethod): boolean {
   return isOpenEnded(method) && !isChange(method);
 }
 
+type OperationIn<Form extends string> = Form extends `${infer Operation}?${string}` ? Operation
+  : Form;
+
+/** What {@linkcode METHODS} names of REST: an operation, some with a query. */
+export type RestForm = typeof METHODS[JobMethod]["rest"][number];
+
 /** An operation of REST that calls a method. */
-export type RestOperation = typeof METHODS[JobMethod]["rest"][number];
+export type RestOperation = OperationIn<RestForm>;
+
+/** The operation that is meant, of those that {@linkcode METHODS} names. */
+export function operationIn(form: string): RestOperation {
+  return form.replace(/\?.*/, "") as RestOperation;
+}
 
 /** The request of a method. */
 export type RequestOf<Name extends JobMethod> = Parameters<JobService[Name]>[0];

@@ -13,9 +13,6 @@ import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
 import { type JobMethod, MAX_INPUT_BYTES, type RequestOf } from "./methods.ts";
 import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../job/types.ts";
 
-/** The most output that one answer of `getLogs` carries, in bytes. */
-export const MAX_OUTPUT_BYTES = 1024 * 1024;
-
 const streams = z.array(z.enum(LOG_STREAMS)).max(MAX_ENTRIES.streams);
 
 const filter = z.strictObject({
@@ -109,7 +106,7 @@ const SCHEMAS = {
     streams,
     offset: fields.position,
     endOffset: fields.position.optional(),
-    maxBytes: fields.whole(MAX_OUTPUT_BYTES),
+    maxBytes: fields.outputBytes,
   }).refine(({ offset, endOffset = Infinity }) => offset <= endOffset, behindEnd),
   streamLogs: z.strictObject({
     jobId: fields.jobId,

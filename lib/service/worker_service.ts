@@ -41,12 +41,13 @@ import {
   isAuditedWhenLetIn,
   isChange,
   type JobMethod,
+  MAX_OUTPUT_BYTES,
   METHODS,
   type RequestOf,
 } from "./methods.ts";
 import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
-import { checkRequest, commandOf, MAX_OUTPUT_BYTES } from "./requests.ts";
+import { checkRequest, commandOf } from "./requests.ts";
 import { redactJob } from "./redact.ts";
 
 /** For how many jobs the last writer of their input is remembered. */

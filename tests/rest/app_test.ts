@@ -4,8 +4,10 @@ import {
   JOB_METHODS,
   type JobMethod,
   METHODS,
-  type RestOperation,
+  operationIn,
+  type RestForm,
 } from "../../lib/service/methods.ts";
+import { OPERATIONS } from "../../lib/rest/operations.ts";
 import { assert } from "../assert.ts";
 import { eachMethod } from "../service/samples.ts";
 import { soon } from "../soon.ts";
@@ -45,7 +47,7 @@ Deno.test("A wrong method answers 405 with those that are allowed", async () => 
     ["DELETE", "/start", "POST"],
     ["POST", "/health/", "GET, HEAD"],
     ["PUT", "/v1/jobs", "GET, HEAD, POST"],
-    ["OPTIONS", `/v1/jobs/${JOB_ID}`, "GET, HEAD"],
+    ["OPTIONS", `/v1/jobs/${JOB_ID}`, "GET, HEAD, PATCH"],
     ["PATCH", `/status/${JOB_ID}/`, "GET, HEAD"],
   ];
   for (const [method, path, allow] of wrong) {
@@ -100,33 +102,42 @@ Deno.test("No answer is for other sites, to be kept, or to be guessed at", async
   }
 });
 
-/** For each operation a path and, if it takes one, a body. */
-const SAMPLES: Readonly<Record<RestOperation, readonly [path: string, body?: unknown]>> = {
+/** For each operation that METHODS names a path and, if it takes one, a body. */
+const SAMPLES: Readonly<Record<RestForm, readonly [path: string, body?: unknown]>> = {
   start: ["/start/", { command: "ls" }],
   stop: ["/stop/", { jobId: JOB_ID }],
   status: [`/status/${JOB_ID}`],
   listJobs: ["/v1/jobs"],
+  watchJobs: ["/v1/watch"],
   startJob: ["/v1/jobs", { command: { name: "ls" } }],
   getJob: [`/v1/jobs/${JOB_ID}`],
+  "getJob?wait=30s": [`/v1/jobs/${JOB_ID}?wait=30s`],
   stopJob: [`/v1/jobs/${JOB_ID}/stop`, {}],
+  signalJob: [`/v1/jobs/${JOB_ID}/signal`, { signal: "HUP" }],
+  updateJob: [`/v1/jobs/${JOB_ID}`, { timeoutMs: 1000 }],
+  writeInput: [`/v1/jobs/${JOB_ID}/input?offset=0`, "input"],
+  readOutput: [`/v1/jobs/${JOB_ID}/output`],
+  pruneJobs: ["/v1/prune", { maxCount: 0 }],
+  listHosts: ["/v1/hosts"],
   readLog: [`/v1/jobs/${JOB_ID}/logs`],
   readAudit: ["/v1/audit"],
 };
 
 Deno.test("Every operation calls its method, with the signal and the caller of its request", async () => {
-  const requests: [JobMethod, string, unknown?][] = [
+  const requests: [JobMethod, verb: string, path: string, body?: unknown][] = [
     ...JOB_METHODS.flatMap((method) =>
-      METHODS[method].rest.map((operation): [JobMethod, string, unknown?] => [
+      METHODS[method].rest.map((form: RestForm): typeof requests[number] => [
         method,
-        ...SAMPLES[operation],
+        OPERATIONS[operationIn(form)].method,
+        ...SAMPLES[form],
       ])
     ),
-    ["streamLogs", `/v1/jobs/${JOB_ID}/logs?follow=1`],
-    ["streamAudit", "/v1/audit?follow=1"],
-    ["listJobs", "/"],
-    ["getJob", `/jobs/${JOB_ID}`],
+    ["streamLogs", "GET", `/v1/jobs/${JOB_ID}/logs?follow=1`],
+    ["streamAudit", "GET", "/v1/audit?follow=1"],
+    ["listJobs", "GET", "/"],
+    ["getJob", "GET", `/jobs/${JOB_ID}`],
   ];
-  for (const [method, path, body] of requests) {
+  for (const [method, verb, path, body] of requests) {
     const left = new AbortController();
     const seen: unknown[] = [];
     const api = new TestApp(eachMethod((method, _request, { caller, signal }) => {
@@ -138,16 +149,19 @@ Deno.test("Every operation calls its method, with the signal and the caller of i
     const response = await soon(
       api.request(path, {
         signal: left.signal,
-        ...(body !== undefined && {
-          method: "POST",
-          headers: { "Content-Type": "application/json" },
-          body: JSON.stringify(body),
-        }),
+        method: verb,
+        ...(typeof body === "string"
+          ? { headers: { "Content-Type": "application/octet-stream" }, body }
+          : body !== undefined && {
+            headers: { "Content-Type": "application/json" },
+            body: JSON.stringify(body),
+          }),
       }),
       () => `${path} to be left`,
     );
-    assert.equal(response.status, 499, path);
-    await response.body?.cancel();
+    // The answer to a watch begins before there is anything to say.
+    assert.equal(response.status, method === "watchJobs" ? 200 : 499, path);
+    await response.text();
     const peer = "192.0.2.7:5000";
     assert.deepEqual(seen, [method, { identity: ALICE, fingerprint: "", peer }], path);
     assert.deepEqual(api.faults, [], path);

@@ -63,6 +63,32 @@ Deno.test("GET /v1/audit answers by its status what is refused, and by a last li
   assert.equal(JSON.parse(last).error.code, "permission_denied");
 });
 
+Deno.test("GET /v1/audit has an event for each batch, and continues from the id of one", async () => {
+  const { api, requests } = appOf(async function* () {
+    yield await Promise.resolve(EMPTY);
+    yield { records: [WHOLE_RECORD, WHOLE_RECORD], position: "0123456789abcdef:32" };
+    yield { records: [], position: "0123456789abcdef:33" };
+    yield { records: [WHOLE_RECORD], position: "0123456789abcdef:34", gap: { from: 0, to: 1_000 } };
+  });
+  const events = async (headers: HeadersInit) =>
+    await api.request("/v1/audit", { headers: { Accept: "text/event-stream", ...headers } });
+  const response = await events({});
+  assert.equal(response.headers.get("content-type"), "text/event-stream");
+  assert.deepEqual((await response.text()).split("\n\n"), [
+    ":",
+    `id: 0123456789abcdef:32\ndata: ${LINE}\ndata: ${LINE}`,
+    "id: 0123456789abcdef:33",
+    `id: 0123456789abcdef:34\ndata: ${GAP}\ndata: ${LINE}`,
+    "event: end\ndata: {}",
+    "",
+  ]);
+  await (await events({ "Last-Event-ID": "0123456789abcdef:32" })).body?.cancel();
+  assert.deepEqual(requests.map(({ position }) => position), ["", "0123456789abcdef:32"]);
+  const refused = await events({ "Last-Event-ID": "382" });
+  assert.equal(refused.status, 400);
+  assert.match((await refused.json()).detail, /^Invalid Last-Event-ID/);
+});
+
 Deno.test("GET /v1/audit?follow=1 sends an empty line in silences, and ends when its reader leaves", async () => {
   const left = Promise.withResolvers<void>();
   const { api } = appOf(async function* (signal) {

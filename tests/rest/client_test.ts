@@ -129,7 +129,9 @@ Deno.test("RestClient reads the code of every answer, and the words of both form
     418: "internal",
     429: "resource_exhausted",
     500: "internal",
+    502: "unavailable",
     503: "unavailable",
+    504: "unavailable",
   };
   let answer = () => new Response();
   await using rest = await TestRest.listen(certificates, {}, { answer: () => answer() });

@@ -80,8 +80,12 @@ export class TestApp {
   readonly trailers: string[] = [];
   readonly app: ReturnType<typeof restApp>;
 
-  constructor(methods: Partial<JobService> = {}, options: Partial<RestAppOptions> = {}) {
-    this.app = restApp(fakeService(methods), fakeLogin, {
+  constructor(
+    methods: Partial<JobService> = {},
+    options: Partial<RestAppOptions> = {},
+    login = fakeLogin,
+  ) {
+    this.app = restApp(fakeService(methods), login, {
       isOurHost: (host) => host === "worker.test",
       publicOrigins: [],
       onFailedLogin: ({ user, peer }) => this.failedLogins.push(`${user} ${peer}`),

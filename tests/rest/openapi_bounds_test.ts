@@ -3,11 +3,12 @@ import { openApiDocument } from "../../lib/rest/openapi.ts";
 import { checkRequest } from "../../lib/service/requests.ts";
 import type { JobService, StartJobRequest, StopJobRequest } from "../../lib/service/job_service.ts";
 import { checkCommand } from "../../lib/job/command.ts";
-import { checkGracePeriod, completeExecution } from "../../lib/job/execution.ts";
+import { checkGracePeriod, checkTimeout, completeExecution } from "../../lib/job/execution.ts";
 import { checkLabels } from "../../lib/job/labels.ts";
 import { checkLogLimit } from "../../lib/job/log_limit.ts";
 import { parseSignal } from "../../lib/job/parse_signal.ts";
 import { assert } from "../assert.ts";
+import { WHOLE_ANSWERS } from "../service/samples.ts";
 import { DONE_JOB, JOB, JOB_ID, TestApp } from "./fixture.ts";
 
 /** As much of JSON Schema as is needed to know where its bounds are. */
@@ -25,12 +26,22 @@ interface Schema {
   readonly minimum?: number;
   readonly maximum?: number;
   readonly maxLength?: number;
+  readonly pattern?: string;
 }
 
 interface Described {
   readonly operationId: string;
-  readonly parameters: readonly { name: string; in: string; schema: Schema; explode?: true }[];
-  readonly requestBody?: { readonly content: Record<string, { readonly schema: Schema }> };
+  readonly parameters: readonly {
+    name: string;
+    in: string;
+    required?: true;
+    schema: Schema;
+    explode?: true;
+  }[];
+  readonly requestBody?: {
+    readonly required: boolean;
+    readonly content: Record<string, { readonly schema: Schema }>;
+  };
 }
 
 const document = openApiDocument() as unknown as {
@@ -61,6 +72,7 @@ const TEXTS = [
   ..."2026-02-28T00:00:00Z|2026-02-30T00:00:00Z|2024-02-29T00:00:00.5+23:59|2026-02-28".split("|"),
   ..."2026-02-28T24:00:00Z|2016-12-31T23:59:60Z|2026-02-28T10:00:00|2026-02-28T10:00:00+24:00"
     .split("|"),
+  ..."30s|0s|300s|301s|5m|6m|1m30s|500ms".split("|"),
   "",
   JOB_ID,
   JOB_ID.toUpperCase(),
@@ -108,31 +120,41 @@ function candidatesOf(schema: Schema, root: boolean): unknown[] {
 function* variantsOf(reference: Schema, isRoot = true): Generator<unknown> {
   const schema = resolve(reference);
   yield* candidatesOf(schema, isRoot);
-  for (const alternative of schema.anyOf ?? []) yield* variantsOf(alternative, false);
+  if (schema.properties === undefined) {
+    for (const alternative of schema.anyOf ?? []) yield* variantsOf(alternative, false);
+  }
   if (schema.additionalProperties) {
     for (const value of variantsOf(schema.additionalProperties, false)) yield { A: value };
   }
   if (schema.items) { for (const value of variantsOf(schema.items, false)) yield [value]; }
   const properties = Object.entries(schema.properties ?? {});
+  const needed = neededOf(schema);
   const least = Object.fromEntries(
-    (schema.required ?? []).map((name) => [name, leastOf(schema.properties?.[name] ?? {})]),
+    needed.map((name) => [name, leastOf(schema.properties?.[name] ?? {})]),
   );
   for (const [name, property] of properties) {
     for (const value of variantsOf(property, false)) yield { ...least, [name]: value };
   }
   yield least;
   yield { ...least, unknown: "x" };
-  for (const name of schema.required ?? []) {
+  for (const name of needed) {
     const { [name]: _, ...rest } = least;
     yield rest;
   }
 }
 
+/** What an object must have: of alternatives, the first. */
+function neededOf({ required = [], anyOf = [] }: Schema): readonly string[] {
+  return [...required, ...anyOf[0]?.required ?? []];
+}
+
 function leastOf(reference: Schema): unknown {
   const schema = resolve(reference);
+  if (schema.type === "integer") return 0;
+  if (schema.pattern?.includes("RTMIN")) return "HUP";
   if (schema.type !== "object") return JOB_ID;
   return Object.fromEntries(
-    (schema.required ?? []).map((name) => [name, leastOf(schema.properties?.[name] ?? {})]),
+    neededOf(schema).map((name) => [name, leastOf(schema.properties?.[name] ?? {})]),
   );
 }
 
@@ -157,6 +179,36 @@ const checks: Partial<JobService> = {
     checkRequest("getJob", request);
     return Promise.resolve(JOB);
   },
+  waitJob: (request) => {
+    checkRequest("waitJob", request);
+    return Promise.resolve(DONE_JOB);
+  },
+  signalJob: (request) => {
+    checkRequest("signalJob", request);
+    parseSignal(request.signal);
+    return Promise.resolve(JOB);
+  },
+  updateJob: (request) => {
+    checkRequest("updateJob", request);
+    checkTimeout(request.timeoutMs, "timeoutMs");
+    return Promise.resolve(JOB);
+  },
+  writeInput: (request) => {
+    checkRequest("writeInput", request);
+    return Promise.resolve({ accepted: 0 });
+  },
+  getLogs: (request) => {
+    checkRequest("getLogs", request);
+    return Promise.resolve(WHOLE_ANSWERS.getLogs);
+  },
+  pruneJobs: (request) => {
+    checkRequest("pruneJobs", request);
+    return Promise.resolve({ jobs: [], count: 0, bytes: 0 });
+  },
+  listHosts: (request) => {
+    checkRequest("listHosts", request);
+    return Promise.resolve({ hosts: [] });
+  },
   listJobs: (request) => {
     checkRequest("listJobs", request);
     return Promise.resolve({ jobs: [], nextPageToken: "" });
@@ -164,6 +216,10 @@ const checks: Partial<JobService> = {
   async *streamLogs(request) {
     checkRequest("streamLogs", request);
     yield await Promise.resolve({ records: [], nextOffset: 0, finishedJob: DONE_JOB });
+  },
+  async *watchJobs(request) {
+    checkRequest("watchJobs", request);
+    yield await Promise.resolve(JOB);
   },
   async *streamAudit(request) {
     checkRequest("streamAudit", request);
@@ -207,17 +263,27 @@ for (const [path, item] of Object.entries(document.paths)) {
       });
     }
 
+    const needsBody = body !== undefined && requestBody?.required === true;
     for (const parameter of parameters) {
       Deno.test(`${operationId} accepts the ${parameter.name} that its document does, to each bound`, async () => {
         const api = new TestApp(checks);
         const isDocumented = verdictOf(parameter.schema);
         const verdicts = new Set<boolean>();
+        const others = parameters.filter(({ name, required, in: place }) =>
+          name !== parameter.name && required && place === "query"
+        ).map(({ name, schema }) => `&${name}=${leastOf(schema)}`).join("");
         for (const [value, query] of parameterValues(parameter)) {
           const inPath = parameter.in === "path";
           const target = inPath
-            ? path.replace("{jobId}", encodeURIComponent(query))
-            : `${url}?${query}`;
-          const response = await api.request(target, { method: method.toUpperCase() });
+            ? `${path.replace("{jobId}", encodeURIComponent(query))}?${others}`
+            : `${url}?${query}${others}`;
+          const response = await api.request(target, {
+            method: method.toUpperCase(),
+            ...(needsBody && {
+              headers: { "Content-Type": "application/json" },
+              body: JSON.stringify(leastOf(body)),
+            }),
+          });
           const text = await response.text();
           const documented = isDocumented(value);
           verdicts.add(documented);

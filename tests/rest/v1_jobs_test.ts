@@ -159,8 +159,7 @@ Deno.test("Every field of a new job reaches the service as it was sent", async (
       return Promise.resolve(JOB);
     },
   });
-  const { hasInput: _, ...execution } = WHOLE_REQUESTS.startJob.execution;
-  const request = { ...WHOLE_REQUESTS.startJob, execution };
+  const request = WHOLE_REQUESTS.startJob;
   const response = await api.post("/v1/jobs", request);
   assert.equal(response.status, 201);
   await response.body?.cancel();

@@ -1,3 +1,4 @@
+import { hostJson } from "../../job/host.ts";
 import { dateText } from "../../job/job_words.ts";
 import { formatSpan } from "../../text/duration.ts";
 import { jsonLine, printable } from "../../text/printable.ts";
@@ -59,8 +60,4 @@ function tabbedLine(host: Host): string {
 
 function labelsText({ labels }: Host): string {
   return Object.entries(labels).map(([name, value]) => printable(`${name}=${value}`)).join(",");
-}
-
-function hostJson({ heardAt, ...host }: Host) {
-  return { ...host, heardDate: heardAt === null ? null : dateText(heardAt) };
 }
