@@ -4,7 +4,13 @@ import { newId } from "../ids.ts";
 import type { Frame } from "../net/frames.ts";
 import type { CallContext, Job, StartJobRequest } from "../service/job_service.ts";
 import { CallSender, type CallSenderOptions } from "./call_sender.ts";
-import { HOST_METHODS, type HostService, PAGE_WAIT_MS, REACH } from "./host_methods.ts";
+import {
+  HOST_METHODS,
+  type HostService,
+  isJobMethod,
+  PAGE_WAIT_MS,
+  REACH,
+} from "./host_methods.ts";
 import { Patience } from "./patience.ts";
 import { HOST_SILENT, isUnanswered, silent, withUnknown } from "./unanswered.ts";
 
@@ -176,8 +182,9 @@ export class HostClient {
     { mayRepeat, callId = crypto.randomUUID(), page = 0 }: SendOptions,
   ): Promise<readonly Frame[]> {
     const { identity, fingerprint, peer } = caller;
-    const isPlain = name === REACH || name === "changes";
-    const [encoded, bytes] = isPlain ? [request, []] : encodeRequest(name, request as never);
+    const [encoded, bytes] = isJobMethod(name)
+      ? encodeRequest(name, request as never)
+      : [request, []];
     return await this.#sender.send({
       method: name,
       callId,
@@ -197,7 +204,7 @@ export class HostClient {
         if (message.kind === "end") return { values, end: "done" };
         if (message.kind === "error") return { values, end: { error: message.error } };
         const { value, bytes } = message;
-        values.push(name === "changes" ? value : decodeAnswer(name, value, bytes));
+        values.push(isJobMethod(name) ? decodeAnswer(name, value, bytes) : value);
       }
     } catch (error) {
       return { values, end: { error: this.#unreadable(error) } };

@@ -69,6 +69,12 @@ export interface StartJobRequest {
   readonly on?: HostSelector;
 }
 
+/** A start under an id that the hub of a fleet has given: no job has it twice, whoever asks again. */
+export interface PlaceJobRequest {
+  readonly jobId: string;
+  readonly start: StartJobRequest;
+}
+
 export interface SignalJobRequest {
   readonly jobId: string;
   /** A name or a number as in signal(7). */
@@ -240,4 +246,14 @@ export interface JobService {
   streamAudit(request: StreamAuditRequest, context: CallContext): AsyncIterable<AuditBatch>;
   /** The hosts of a fleet, as its hub sees them. */
   listHosts(request: ListHostsRequest, context: CallContext): Promise<ListHostsResponse>;
+}
+
+/** What only the hub of a fleet asks for, on behalf of a client. */
+export interface PlacementService {
+  /**
+   * As `JobService.startJob()`, and the request id counts for nothing.
+   *
+   * @throws also `failed_precondition` with the reason `JOB_REMOVED` if there was a job with this id
+   */
+  placeJob(request: PlaceJobRequest, context: CallContext): Promise<Job>;
 }

@@ -165,6 +165,13 @@ export function checkRequest(method: JobMethod, request: unknown): void {
   read<unknown>(SCHEMAS[method], request, "request");
 }
 
+const placement = z.strictObject({ jobId: fields.jobId, start: SCHEMAS.startJob });
+
+/** The same for the request of `PlacementService.placeJob()`. */
+export function checkPlacement(request: unknown): void {
+  read<unknown>(placement, request, "request");
+}
+
 /** The names of all fields of a request, `filter.owner` for one. */
 export function requestFields(method: JobMethod): string[] {
   return fieldsOf(SCHEMAS[method]);
