@@ -37,9 +37,7 @@ export async function startJob(
     return await changing(
       io,
       client.startJob(job, { signal: io.interruptedAgain }),
-      job.queue
-        ? "the job may have been started or queued; to see the newest jobs: worker-cli list --limit 10"
-        : "the job may have been started; to see the running jobs: worker-cli list running",
+      "the job may have been started or queued; to see the newest jobs: worker-cli list --limit 10",
     );
   } finally {
     io.interrupted.removeEventListener("abort", onInterrupted);

@@ -3,7 +3,7 @@ import { doubling } from "../async/doubling.ts";
 import { WakeUp } from "../async/wake_up.ts";
 import { failedPrecondition, JobWorkerError, messageOf } from "../errors.ts";
 import type { Host } from "../job/host.ts";
-import type { CallContext, JobService } from "../service/job_service.ts";
+import type { CallContext, JobService, PlacementService } from "../service/job_service.ts";
 import type { ChangesService, HostFacts } from "./host_changes.ts";
 import type { Presence } from "./presence.ts";
 import type { Registry } from "./registry.ts";
@@ -20,7 +20,7 @@ export interface HubHost {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
-  readonly service: JobService & ChangesService;
+  readonly service: JobService & PlacementService & ChangesService;
 }
 
 /** Options of {@linkcode FleetHosts}. */
@@ -38,6 +38,7 @@ export class FleetHosts implements AsyncDisposable {
   readonly #options: FleetHostsOptions;
   readonly #hosts = new Map<string, Followed>();
   readonly #watchers = new Set<(jobId: string) => void>();
+  readonly #hostWatchers = new Set<(host: string) => void>();
   readonly #facts: Map<string, HostFacts>;
   /** When what a host has said was last written down. */
   readonly #savedAt = new Map<string, number>();
@@ -79,10 +80,15 @@ export class FleetHosts implements AsyncDisposable {
         }),
       );
     }
+    for (const name of names.union(heard)) this.#tellHost(name);
   }
 
   all(): HubHost[] {
     return [...this.#hosts.values()].map(({ host }) => host);
+  }
+
+  get(name: string): HubHost | undefined {
+    return this.#hosts.get(name)?.host;
   }
 
   has(name: string): boolean {
@@ -148,6 +154,20 @@ export class FleetHosts implements AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#watchers.delete(onChanged) };
   }
 
+  /** Tells those who watch of a job that has changed. */
+  tell(jobId: string): void {
+    for (const onChanged of this.#watchers) onChanged(jobId);
+  }
+
+  /**
+   * Calls a function for each host that has said something, or of which something else is known now, until what it
+   * returns is disposed of.
+   */
+  watchHosts(onHeard: (host: string) => void): Disposable {
+    this.#hostWatchers.add(onHeard);
+    return { [Symbol.dispose]: () => void this.#hostWatchers.delete(onHeard) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#hosts.values()].map((followed) => followed.end()));
   }
@@ -198,9 +218,12 @@ export class FleetHosts implements AsyncDisposable {
     }
     this.#facts.set(name, page.facts);
     presence.heard(name);
-    for (const { jobId } of page.jobs) {
-      for (const onChanged of this.#watchers) onChanged(jobId);
-    }
+    for (const { jobId } of page.jobs) this.tell(jobId);
+    this.#tellHost(name);
+  }
+
+  #tellHost(name: string): void {
+    for (const onHeard of this.#hostWatchers) onHeard(name);
   }
 }
 

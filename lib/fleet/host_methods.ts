@@ -75,6 +75,8 @@ export const HOST_METHODS: Readonly<Record<keyof HostService, HostMethod>> = {
     JobMethod,
     HostMethod
   >,
+  // Without a request id, a repeat would be another job.
+  startJob: { ...hostMethod("startJob"), mayRepeat: false },
   // It may have been done although its caller has left, and the id makes a repeat return the same job.
   placeJob: { ...hostMethod("startJob"), isCancellable: false },
   changes: CHANGES,
