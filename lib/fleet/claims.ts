@@ -3,7 +3,7 @@ import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { Counts } from "../counts.ts";
-import { JOB_REMOVED, JobWorkerError, messageOf } from "../errors.ts";
+import { type ErrorCode, JOB_REMOVED, JobWorkerError, messageOf } from "../errors.ts";
 import type { Job } from "../service/job_service.ts";
 import { MAX_LIFETIME_MS, MAX_SKEW_MS } from "./envelope.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
@@ -11,7 +11,7 @@ import type { QueueStore, StoredEntry } from "./queue_store.ts";
 import type { PendingStart } from "./sealed_starts.ts";
 import { isUnanswered, silent } from "./unanswered.ts";
 
-/** How long a call that was not answered may still come to the host: as long as that takes it for valid. */
+/** How long a host takes a call for valid, whose clock may differ. */
 const MAY_COME_MS = MAX_LIFETIME_MS + MAX_SKEW_MS;
 
 /** The pauses before a host is asked again. It is asked at once when it is back. */
@@ -48,9 +48,10 @@ export interface ClaimsParts {
   readonly open: (jobId: string) => Promise<PendingStart | undefined>;
   /** Records that a host has started a job. */
   readonly started: (host: string, job: Job) => void;
-  /** Told of each claim; what is not `silent` is the last. Whoever asked for the start may be waiting for it. */
+  /** Told of each claim; what is not `silent` is the last. */
   readonly onNews: (entry: StoredEntry, news: ClaimNews) => Promise<void>;
-  readonly isAwaited: (jobId: string) => boolean;
+  /** How long a call that was not answered may still come to the host; by default as long as a host takes it. */
+  readonly mayComeMs?: number;
   readonly onFault: (error: unknown, jobId: string) => void;
 }
 
@@ -94,11 +95,11 @@ export class Claims implements AsyncDisposable {
   }
 
   async #give(entry: StoredEntry, mayHaveCome: boolean): Promise<void> {
-    const { onNews, isAwaited } = this.#parts;
+    const { onNews, onFault, hosts, mayComeMs = MAY_COME_MS } = this.#parts;
     const { signal } = this.#closing;
     const nextPause = doubling(PAUSE_MS);
     const since = performance.now();
-    let mayComeUntil = mayHaveCome ? since + MAY_COME_MS : 0;
+    let mayComeUntil = mayHaveCome ? since + mayComeMs : 0;
     for (;;) {
       signal.throwIfAborted();
       // What is heard from now on may be that it is back.
@@ -106,17 +107,18 @@ export class Claims implements AsyncDisposable {
       const askedAt = performance.now();
       const news = await this.#ask(entry);
       signal.throwIfAborted();
-      if (news.kind === "started" || news.kind === "over") return await onNews(entry, news);
-      const { error, kind } = news;
-      // Its answer to this call says nothing of an earlier one that may still come there, unless that has.
-      const mayPass = isPassing(error) && askedAt - since < TRY_FOR_MS && !isAwaited(entry.jobId);
-      const hasCome = error.reason === JOB_REMOVED;
-      if (hasCome || (kind !== "silent" && askedAt >= mayComeUntil && !mayPass)) {
-        return await onNews(entry, news);
+      const isLast = isFinal(news, {
+        mayComeStill: askedAt < mayComeUntil,
+        triedForMs: askedAt - since,
+      });
+      if (news.kind === "silent" && news.isSent) mayComeUntil = performance.now() + mayComeMs;
+      try {
+        await onNews(entry, isLast || !("error" in news) ? news : { ...news, kind: "silent" });
+        if (isLast) return;
+      } catch (error) {
+        onFault(error, entry.jobId);
       }
-      if (news.isSent) mayComeUntil = performance.now() + MAY_COME_MS;
-      await onNews(entry, { kind: "silent", error, isSent: news.isSent });
-      if (this.#parts.hosts.isOnline(entry.host)) await delay(nextPause(), { signal });
+      if (hosts.isOnline(entry.host)) await delay(nextPause(), { signal });
       else await abortable(back.heard, signal);
     }
   }
@@ -144,7 +146,7 @@ export class Claims implements AsyncDisposable {
         onFault(error, jobId);
         return { kind: "silent", error: silent(messageOf(error), { cause: error }), isSent };
       }
-      const isFull = error.code === "resource_exhausted" && error.reason === undefined;
+      const isFull = error.code === "resource_exhausted" && error.reason !== "E2BIG";
       return { kind: isFull ? "full" : "refused", error, isSent };
     }
   }
@@ -156,11 +158,20 @@ export class Claims implements AsyncDisposable {
   }
 }
 
-/** Whether a host says that something is wrong with itself, and not with the job. */
-function isPassing({ code }: JobWorkerError): boolean {
-  return code === "unavailable" || code === "internal" || code === "deadline_exceeded" ||
-    code === "cancelled";
+/** Whether the host need not be asked again. */
+function isFinal(
+  news: ClaimNews,
+  { mayComeStill, triedForMs }: { readonly mayComeStill: boolean; readonly triedForMs: number },
+): boolean {
+  if (!("error" in news)) return true;
+  // It was there, so whatever comes still starts nothing.
+  if (news.error.reason === JOB_REMOVED) return true;
+  if (news.kind === "silent" || mayComeStill) return false;
+  return triedForMs >= TRY_FOR_MS || !PASSING.includes(news.error.code);
 }
+
+/** What a host says if something is wrong with itself: some of the job may have run, and it is asked about that. */
+const PASSING: readonly ErrorCode[] = ["unavailable", "internal", "deadline_exceeded", "cancelled"];
 
 /** It runs, so it must be found there, whatever is wrong with the registry. */
 function note(write: () => void, host: string): void {

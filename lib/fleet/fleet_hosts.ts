@@ -33,12 +33,19 @@ export interface FleetHostsOptions {
   readonly onFault: (host: string, error: unknown) => void;
 }
 
+/**
+ * Is told of a host that has said something, or of which something else is known now.
+ *
+ * @param isNews whether there may be more than that it goes on as before
+ */
+export type OnHeard = (host: string, isNews: boolean) => void;
+
 /** The hosts of a fleet. What changes at those that are there is copied into the registry. */
 export class FleetHosts implements AsyncDisposable {
   readonly #options: FleetHostsOptions;
   readonly #hosts = new Map<string, Followed>();
   readonly #watchers = new Set<(jobId: string) => void>();
-  readonly #hostWatchers = new Set<(host: string) => void>();
+  readonly #hostWatchers = new Set<OnHeard>();
   readonly #facts: Map<string, HostFacts>;
   /** When what a host has said was last written down. */
   readonly #savedAt = new Map<string, number>();
@@ -80,7 +87,7 @@ export class FleetHosts implements AsyncDisposable {
         }),
       );
     }
-    for (const name of names.union(heard)) this.#tellHost(name);
+    for (const name of names.union(heard)) this.#tellHost(name, true);
   }
 
   all(): HubHost[] {
@@ -163,7 +170,7 @@ export class FleetHosts implements AsyncDisposable {
    * Calls a function for each host that has said something, or of which something else is known now, until what it
    * returns is disposed of.
    */
-  watchHosts(onHeard: (host: string) => void): Disposable {
+  watchHosts(onHeard: OnHeard): Disposable {
     this.#hostWatchers.add(onHeard);
     return { [Symbol.dispose]: () => void this.#hostWatchers.delete(onHeard) };
   }
@@ -219,11 +226,11 @@ export class FleetHosts implements AsyncDisposable {
     this.#facts.set(name, page.facts);
     presence.heard(name);
     for (const { jobId } of page.jobs) this.tell(jobId);
-    this.#tellHost(name);
+    this.#tellHost(name, isNews || request.atOnce);
   }
 
-  #tellHost(name: string): void {
-    for (const onHeard of this.#hostWatchers) onHeard(name);
+  #tellHost(name: string, isNews: boolean): void {
+    for (const onHeard of this.#hostWatchers) onHeard(name, isNews);
   }
 }
 

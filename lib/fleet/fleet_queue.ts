@@ -25,6 +25,8 @@ export interface FleetQueueOptions extends QueueLimits {
   readonly isDenied: (caller: Caller) => boolean;
   /** How long a host is away before what is to run again runs elsewhere, in milliseconds. */
   readonly lostAfterMs: number;
+  /** How long a call that was not answered may still come to a host; 90 s by default. */
+  readonly mayComeMs?: number;
   readonly onFault: (error: unknown, jobId: string) => void;
 }
 
@@ -65,11 +67,11 @@ export class FleetQueue implements AsyncDisposable {
       open: (jobId) => this.#open(jobId),
       started: (host, job) => registry.started(host, job),
       onNews: (entry, news) => this.#onNews(entry, news),
-      isAwaited: (jobId) => this.#awaited.has(jobId),
       onFault,
+      ...(options.mayComeMs !== undefined && { mayComeMs: options.mayComeMs }),
     });
     this.#lostHosts = new LostHosts(options.lostAfterMs, (host) => this.#lost(host));
-    this.#watching = hosts.watchHosts((host) => this.#heard(host));
+    this.#watching = hosts.watchHosts((host, isNews) => this.#heard(host, isNews));
   }
 
   /** Takes up what the hub before this one has left. */
@@ -260,9 +262,10 @@ export class FleetQueue implements AsyncDisposable {
         this.#fill(host);
         break;
       case "over":
-        if (registry.get(jobId) !== undefined) {
-          awaited?.resolve({ job: await this.#tell(jobId), isQueued: false });
-        }
+        await this.#tell(jobId).then(
+          (job) => awaited?.resolve({ job, isQueued: false }),
+          (error) => awaited?.reject(error),
+        );
         break;
     }
     hosts.tell(jobId);
@@ -304,12 +307,13 @@ export class FleetQueue implements AsyncDisposable {
     return sealed && await this.#options.starts.open(jobId, sealed);
   }
 
-  #heard(host: string): void {
-    this.#rooms.heard(host);
+  #heard(host: string, isNews: boolean): void {
+    const wasFull = this.#rooms.heard(host);
     const { hosts } = this.#options;
     if (hosts.has(host)) {
       this.#lostHosts.heard(host);
-      this.#fill(host);
+      // Otherwise what it may have it has already.
+      if (isNews || wasFull) this.#fill(host);
       return;
     }
     this.#lostHosts.remove(host);

@@ -20,9 +20,9 @@ export class HostRooms {
     this.#fullFor.set(host, (this.#fullFor.get(host) ?? new Set()).add(owner));
   }
 
-  /** What a host has said before may be otherwise now. */
-  heard(host: string): void {
-    this.#fullFor.delete(host);
+  /** What a host has said before may be otherwise now. @returns whether it has said so of anybody */
+  heard(host: string): boolean {
+    return this.#fullFor.delete(host);
   }
 
   /** Whether a host with a free slot may have a job of this owner's that is for these hosts. */

@@ -243,6 +243,38 @@ Deno.test("A start that a host has not answered goes nowhere else, and says that
   assert.deepEqual([new Set(a.ids).size, b.ids.length], [1, 0]);
 });
 
+Deno.test("A refusal counts once no earlier call can come any more, and until then the host has the job", async () => {
+  await using directory = await temporaryDirectory();
+  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
+  await using test = await openHubIn(directory.path, [a, b], { mayComeMs: 300 });
+  const answers = [silent('Host "a" has not answered'), FULL, FULL, FULL, FULL, FULL, FULL];
+  const askedAt: number[] = [];
+  a.start = () => {
+    askedAt.push(performance.now());
+    return Promise.reject(answers.shift() ?? FULL);
+  };
+  const started = await test.hub.startJob({ ...START, on: { host: "", labels: {} } }, BOB);
+  assert.equal(started.host, "a");
+  await until(() => Promise.resolve(b.ids.length === 1));
+  assert.deepEqual(b.ids, [started.jobId]);
+  assert.ok((askedAt.at(-1) ?? 0) - (askedAt[0] ?? 0) >= 300, "It went elsewhere too soon");
+});
+
+Deno.test("What a host cannot do for the moment it is asked again, and told of as queued", async () => {
+  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
+  await using test = await openHub(a, b);
+  const answers = ["The daemon is shutting down", "Cannot write the audit trail"];
+  a.start = ({ jobId }) => {
+    const message = answers.shift();
+    if (message === undefined) return Promise.resolve(job({ jobId, owner: "bob" }));
+    return Promise.reject(new JobWorkerError("unavailable", message));
+  };
+  const { jobId, host } = await test.hub.startJob(START, BOB);
+  assert.equal(host, "a");
+  await becomes(test, jobId, (job) => statusOf(job) === "running");
+  assert.deepEqual([a.ids, b.ids], [[jobId, jobId, jobId], []]);
+});
+
 Deno.test("A job that has waited and cannot be started has failed, and says why", async () => {
   const a = new FakeHost("a");
   await using test = await openHub(a);
