@@ -5,6 +5,7 @@ import { Semaphore } from "../async/semaphore.ts";
 import { Counts } from "../counts.ts";
 import { type ErrorCode, JOB_REMOVED, JobWorkerError, messageOf } from "../errors.ts";
 import type { Job } from "../service/job_service.ts";
+import { hasNoProcess } from "./job_rows.ts";
 import { MAX_LIFETIME_MS, MAX_SKEW_MS } from "./envelope.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
 import type { QueueStore, StoredEntry } from "./queue_store.ts";
@@ -138,6 +139,7 @@ export class Claims implements AsyncDisposable {
       const { start, caller } = pending;
       isSent = true;
       const job = await service.placeJob({ jobId, start }, { caller, signal });
+      if (hasNoProcess(job)) throw silent(`Host "${host}" has not started the job yet`);
       note(() => started(host, job), host);
       return { kind: "started", job: { ...job, host } };
     } catch (error) {

@@ -13,6 +13,11 @@ export interface KnownJob {
   readonly host: string;
 }
 
+/** Whether a job is only recorded yet: its start may still fail, and then there is no job. */
+export function hasNoProcess({ pid, end }: Job): boolean {
+  return pid === 0 && end === null;
+}
+
 /** The copies of jobs in the registry, each of one host. Whoever changes them has begun a transaction. */
 export class JobRows {
   readonly #statements: Statements;

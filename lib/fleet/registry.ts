@@ -7,7 +7,7 @@ import type { ChangesSince } from "../store/change_log.ts";
 import { JobQuery, type Query, type Skew, SKEW_SQL } from "../store/job_query.ts";
 import { openDatabase, openError } from "../store/open_database.ts";
 import type { HostChangesPage, HostFacts } from "./host_changes.ts";
-import { JobRows, type KnownJob } from "./job_rows.ts";
+import { hasNoProcess, JobRows, type KnownJob } from "./job_rows.ts";
 import type { QueueStore } from "./queue_store.ts";
 import { REGISTRY_SCHEMA } from "./registry_schema.ts";
 import { SqliteQueue } from "./sqlite_queue.ts";
@@ -79,8 +79,13 @@ export class Registry implements Disposable {
       const { since, hear } = this.#statements;
       const known = since.get(host);
       if (isAnew) this.#rows.markStale(host);
-      for (const job of jobs) this.#put(host, job, revision);
+      for (const job of jobs) {
+        // It may still come to nothing, and the host is about to answer for it.
+        const isStarting = hasNoProcess(job) && this.#queue.isAsked(host, job.jobId);
+        if (!isStarting) this.#put(host, job, revision);
+      }
       for (const jobId of removed) {
+        if (this.#queue.isAsked(host, jobId)) continue;
         if (this.#rows.remove(host, jobId, revision)) this.#queue.removed(host, jobId);
       }
       if (!hasMore && (isAnew || known?.is_anew === 1)) {

@@ -161,6 +161,12 @@ export class SqliteQueue implements QueueStore {
     if (removeTold.run(job.jobId, host, Number(job.end !== null)).changes > 0) this.#changed();
   }
 
+  /** Whether a host was given a job, and has not answered yet. */
+  isAsked(host: string, jobId: string): boolean {
+    const entry = this.#entry(jobId);
+    return entry?.host === host && !entry.isAnswered;
+  }
+
   /** Within a transaction: a host says that it has a job no more. */
   removed(host: string, jobId: string): void {
     if (this.#entry(jobId)?.host === host) this.#statements.remove.run(jobId);
