@@ -188,16 +188,17 @@ export class FleetQueue implements AsyncDisposable {
 
   /** Where a job stands that no host has answered for; `null` for any other. */
   async placeOf(job: Job, host: string): Promise<QueuePlace | null> {
-    const { registry, hosts } = this.#options;
+    const { registry } = this.#options;
     if (statusOf(job) !== "queued") return null;
     const positions = await registry.queue.positions();
     const position = positions.get(job.jobId);
     if (position === undefined) {
       if (!this.#claims.has(job.jobId)) return null;
       const silence = this.#silence.get(job.jobId);
-      const why = silence === undefined ? "" : `, and has not answered: ${silence}`;
-      const unknown = why === "" || hosts.isOnline(host) ? "" : "; whether it runs is not known";
-      const reason = `host "${host}" was given it${why}${unknown}`;
+      const unknown = silence === undefined
+        ? ""
+        : `, and whether it runs there is unknown: ${silence}`;
+      const reason = `host "${host}" was given it${unknown}`;
       return { position: 0, length: positions.size, reason };
     }
     const entry = await registry.queue.get(job.jobId);
