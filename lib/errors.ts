@@ -34,6 +34,9 @@ export const ERROR_CODES = {
 /** The `reason` of an error that tells the reader of a log that its job is lost. */
 export const JOB_LOST = "JOB_LOST";
 
+/** The `reason` of an error that tells that a job was there, and its record has been removed since. */
+export const JOB_REMOVED = "JOB_REMOVED";
+
 /** The `reason` of an error that tells somebody that no user of the system is there for their jobs. */
 export const NO_JOB_USER = "NO_JOB_USER";
 

@@ -34,13 +34,15 @@ export async function startJob(
     );
   io.interrupted.addEventListener("abort", onInterrupted, { once: true });
   try {
-    return await changing(
+    const started = await changing(
       io,
       client.startJob(job, { signal: io.interruptedAgain }),
-      job.queue
-        ? "the job may have been started or queued; to see the newest jobs: worker-cli list --limit 10"
-        : "the job may have been started; to see the running jobs: worker-cli list running",
+      "the job may have been started or queued; to see the newest jobs: worker-cli list --limit 10",
     );
+    if (job.ifHostLost === "rerun") {
+      await tell(io, "If its host is lost, the job is run again elsewhere: it may run twice");
+    }
+    return started;
   } finally {
     io.interrupted.removeEventListener("abort", onInterrupted);
   }

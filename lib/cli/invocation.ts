@@ -10,6 +10,7 @@ import type {
   Command,
   Execution,
   HostSelector,
+  IfHostLost,
   JobStatus,
   LogLimit,
   LogStream,
@@ -85,6 +86,8 @@ export interface NewJob {
   readonly queue?: boolean;
   /** Where in a fleet it is to run. */
   readonly on?: HostSelector;
+  readonly priority?: number;
+  readonly ifHostLost?: IfHostLost;
 }
 
 export interface StartVerb {

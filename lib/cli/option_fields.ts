@@ -13,6 +13,8 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "queue": "--queue",
   "on.host": "--on",
   "on.labels": "--on",
+  "priority": "--priority",
+  "if_host_lost": "--if-host-lost",
   "log_limit.bytes": "--log-limit",
   "log_limit.policy": "--log-policy",
   "execution.user": "--user",

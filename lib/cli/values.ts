@@ -12,7 +12,7 @@ import { invalidArgument, messageOf } from "../errors.ts";
 import { quoted } from "../text/quoted.ts";
 import { hostPortHint, parseHostPort } from "../net/host_port.ts";
 import { MAX_GRACE_PERIOD_MS, MAX_TIMEOUT_MS } from "../job/execution.ts";
-import { HOST_NAME, type HostSelector } from "../job/host.ts";
+import { HOST_NAME, type HostSelector, IF_HOST_LOST, type IfHostLost } from "../job/host.ts";
 import { LABEL_NAME, LABEL_NAME_RULE } from "../job/labels.ts";
 import { parseLogPolicy } from "../job/log_limit.ts";
 import type { LogPolicy } from "../job/types.ts";
@@ -61,6 +61,13 @@ export function parseSelector(text: string): HostSelector {
     {},
   );
   return { host: "", labels };
+}
+
+/** What becomes of a job whose host is lost. */
+export function parseIfHostLost(text: string): IfHostLost {
+  const word = IF_HOST_LOST.find((word) => word === text);
+  if (word !== undefined) return word;
+  throw invalidArgument(`${quoted(text)} is not one of ${IF_HOST_LOST.join(", ")}`);
 }
 
 /** The name of a host of a fleet. */

@@ -12,6 +12,8 @@ export const ENGINE_SOCKET = "engine.sock";
 export const AGENT_SOCKET = "agent.sock";
 /** What a hub knows of its fleet. */
 export const REGISTRY = "registry.db";
+/** What a hub seals the jobs with that wait in its queue. */
+export const QUEUE_KEY = "queue.key";
 /** What jobs came to, until it is recorded. */
 export const OUTCOMES = "outcomes";
 export { LOGS } from "../log/log_library.ts";

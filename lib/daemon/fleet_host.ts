@@ -11,7 +11,7 @@ import { loadSealKeys } from "../fleet/seal.ts";
 import { loadSigningKey } from "../fleet/signing.ts";
 import type { Rights } from "../process/users.ts";
 import type { Refusal } from "../service/audit.ts";
-import type { JobService } from "../service/job_service.ts";
+import type { JobService, PlacementService } from "../service/job_service.ts";
 import { JOB_METHODS } from "../service/methods.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
 import { AGENT_SOCKET } from "./data_directory.ts";
@@ -20,7 +20,7 @@ import { diagnostics } from "./diagnostics.ts";
 /** Options of {@linkcode FleetHost.open}. */
 export interface FleetHostOptions
   extends Pick<DaemonOptions, "fleet" | "fleetRoles" | "ca" | "denyList" | "debug"> {
-  readonly service: JobService;
+  readonly service: JobService & PlacementService;
   readonly changes: ChangesService;
   readonly dataDirectory: string;
   /** Absolute path of setsid(1). */
@@ -108,6 +108,7 @@ function hostService({ service, changes }: FleetHostOptions): HostService {
   const methods = JOB_METHODS.map((method) => [method, service[method].bind(service)]);
   return {
     ...Object.fromEntries(methods) as JobService,
+    placeJob: (request, context) => service.placeJob(request, context),
     changes: (request, context) => changes.changes(request, context),
   };
 }

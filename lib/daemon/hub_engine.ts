@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import { dirname, join } from "node:path";
 import type { Trust } from "../auth/certificate_path.ts";
-import { loadDenyListOf } from "../auth/deny_list.ts";
+import { isDenied, loadDenyListOf } from "../auth/deny_list.ts";
 import type { DaemonOptions } from "../config/options.ts";
 import { messageOf } from "../errors.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
@@ -14,19 +14,27 @@ import {
 } from "../fleet/fleet_files.ts";
 import { FleetHosts, type HubHost } from "../fleet/fleet_hosts.ts";
 import { HostClient } from "../fleet/host_client.ts";
+import { FleetQueue } from "../fleet/fleet_queue.ts";
 import { Hub } from "../fleet/hub.ts";
 import { HubBus } from "../fleet/hub_bus.ts";
 import { LossReport } from "../fleet/loss_report.ts";
 import { Presence } from "../fleet/presence.ts";
 import { Registry } from "../fleet/registry.ts";
+import { SealedStarts } from "../fleet/sealed_starts.ts";
 import { loadSigningKey, type SigningKey } from "../fleet/signing.ts";
+import { IdSequence } from "../ids.ts";
 import type { AuditLog } from "../service/audit_log.ts";
 import { makeDataDirectory, REGISTRY } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { openAudit } from "./open_audit.ts";
+import { queueKey } from "./queue_key.ts";
+import { queueLimits } from "./running_limits.ts";
 
 /** How often to look for a host that says that it is there, and is not known or does not understand us. */
 const LOOK_EVERY_MS = 10_000;
+
+/** How long a host is away before what is to run again runs elsewhere. */
+const LOST_AFTER_MS = 5 * 60_000;
 
 /** Options of {@linkcode HubEngine.open}: those of the daemon that concern a fleet. */
 export type HubEngineOptions = Pick<
@@ -39,6 +47,8 @@ export type HubEngineOptions = Pick<
   | "auditAgeMs"
   | "auditKeep"
   | "auditMask"
+  | "maxQueued"
+  | "maxQueuedPerUser"
 >;
 
 /** Everything that has to do with the hosts of a fleet. */
@@ -146,7 +156,19 @@ export class HubEngine implements AsyncDisposable {
       }),
     );
     resources.use(hosts);
-    const service = new Hub(hosts, registry, audit);
+    const queue: FleetQueue = resources.use(
+      await FleetQueue.open({
+        ...{ hosts, registry, ...queueLimits(options) },
+        ids: new IdSequence(registry.newestId),
+        starts: await SealedStarts.load(await queueKey(dataDirectory)),
+        isDenied: ({ serialNumber = "", fingerprint }): boolean =>
+          isDenied(engine.#trust.denyList, serialNumber, fingerprint),
+        lostAfterMs: LOST_AFTER_MS,
+        onFault: (error, jobId) =>
+          diagnostics.error("Job {jobId} in the queue: {why}", { jobId, why: messageOf(error) }),
+      }),
+    );
+    const service = new Hub(hosts, registry, queue, audit);
     const parts = { dataDirectory, audit, service, settings, signingKey, trust, ca, bus, hosts };
     const engine = new HubEngine({ options, ...parts, resources: resources.move() });
     try {

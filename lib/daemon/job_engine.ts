@@ -3,7 +3,7 @@ import type { JobUserMap } from "../auth/job_user_map.ts";
 import { messageOf } from "../errors.ts";
 import type { AuditEntry } from "../service/audit.ts";
 import type { AuditLog } from "../service/audit_log.ts";
-import type { JobService } from "../service/job_service.ts";
+import type { JobService, PlacementService } from "../service/job_service.ts";
 import type { HostChanges } from "../fleet/host_changes.ts";
 import { VERSION } from "../version.ts";
 import { recentStarts } from "../service/recent_starts.ts";
@@ -53,7 +53,7 @@ export type JobEngineOptions = Pick<
 
 /** Everything that has to do with jobs, and nothing that has to do with a network. */
 export class JobEngine implements AsyncDisposable {
-  readonly service: JobService;
+  readonly service: JobService & PlacementService;
   /** Where the service records its decisions. */
   readonly audit: AuditLog;
   /** What changes here, for hubs; `null` if the daemon belongs to no fleet. */
@@ -85,7 +85,7 @@ export class JobEngine implements AsyncDisposable {
     readonly executor: ExecutorKeeper;
     readonly jobUsers: JobUsers;
     readonly isInMemory: boolean;
-    readonly service: JobService;
+    readonly service: JobService & PlacementService;
     readonly audit: AuditLog;
     readonly changes: HostChanges | null;
     readonly adopted: number;

@@ -43,16 +43,22 @@ export function runningLimits(
         `for ${possible}; raise the limit (LimitNOFILE of systemd, ulimit -Hn), or choose a lower number`,
     );
   }
-  const { jobUids, maxRunningPerUser, maxQueued, maxQueuedPerUser } = options;
+  const { jobUids, maxRunningPerUser } = options;
   const maxRunning = isAuto
     ? Math.min(possible, uidCount(jobUids), MAX_BY_DEFAULT)
     : options.maxRunning;
   return {
     maxRunning,
     maxRunningPerUser: orHalf(maxRunningPerUser, maxRunning),
-    maxQueued,
-    maxQueuedPerUser: orHalf(maxQueuedPerUser, maxQueued),
+    ...queueLimits(options),
   };
+}
+
+/** How many may wait, here or at the hub of a fleet. */
+export function queueLimits(
+  { maxQueued, maxQueuedPerUser }: Pick<DaemonOptions, "maxQueued" | "maxQueuedPerUser">,
+): Pick<SlotLimits, "maxQueued" | "maxQueuedPerUser"> {
+  return { maxQueued, maxQueuedPerUser: orHalf(maxQueuedPerUser, maxQueued) };
 }
 
 /** A limit for one user, or half of the one for all if it is to be chosen. */

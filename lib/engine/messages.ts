@@ -42,6 +42,7 @@ export function protocolOf(head: unknown): unknown {
 export const callerSchema = z.object({
   identity: z.object({ user: z.string().max(128), roles: z.array(z.enum(ROLES)).max(8) }),
   fingerprint: z.string().max(128),
+  serialNumber: z.string().max(128).exactOptional(),
   peer: z.string().max(128),
 });
 

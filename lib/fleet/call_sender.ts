@@ -145,7 +145,7 @@ export class CallSender {
     const bytes = encodeMessage({ text, signature, certificate: signingKey.certificate, sealed });
     if (bytes.byteLength <= MAX_MESSAGE_BYTES) return bytes;
     const size = `${bytes.byteLength} bytes, and a fleet carries at most ${MAX_MESSAGE_BYTES}`;
-    throw new JobWorkerError("resource_exhausted", `The request has ${size}`);
+    throw new JobWorkerError("resource_exhausted", `The request has ${size}`, { reason: "E2BIG" });
   }
 
   async #open(bytes: Bytes, expected: ExpectedReply): Promise<Reply> {

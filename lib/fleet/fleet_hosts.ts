@@ -3,7 +3,7 @@ import { doubling } from "../async/doubling.ts";
 import { WakeUp } from "../async/wake_up.ts";
 import { failedPrecondition, JobWorkerError, messageOf } from "../errors.ts";
 import type { Host } from "../job/host.ts";
-import type { CallContext, JobService } from "../service/job_service.ts";
+import type { CallContext, JobService, PlacementService } from "../service/job_service.ts";
 import type { ChangesService, HostFacts } from "./host_changes.ts";
 import type { Presence } from "./presence.ts";
 import type { Registry } from "./registry.ts";
@@ -20,7 +20,7 @@ export interface HubHost {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
-  readonly service: JobService & ChangesService;
+  readonly service: JobService & PlacementService & ChangesService;
 }
 
 /** Options of {@linkcode FleetHosts}. */
@@ -33,11 +33,19 @@ export interface FleetHostsOptions {
   readonly onFault: (host: string, error: unknown) => void;
 }
 
+/**
+ * Is told of a host that has said something, or of which something else is known now.
+ *
+ * @param isNews whether there may be more than that it goes on as before
+ */
+export type OnHeard = (host: string, isNews: boolean) => void;
+
 /** The hosts of a fleet. What changes at those that are there is copied into the registry. */
 export class FleetHosts implements AsyncDisposable {
   readonly #options: FleetHostsOptions;
   readonly #hosts = new Map<string, Followed>();
   readonly #watchers = new Set<(jobId: string) => void>();
+  readonly #hostWatchers = new Set<OnHeard>();
   readonly #facts: Map<string, HostFacts>;
   /** When what a host has said was last written down. */
   readonly #savedAt = new Map<string, number>();
@@ -79,10 +87,15 @@ export class FleetHosts implements AsyncDisposable {
         }),
       );
     }
+    for (const name of names.union(heard)) this.#tellHost(name, true);
   }
 
   all(): HubHost[] {
     return [...this.#hosts.values()].map(({ host }) => host);
+  }
+
+  get(name: string): HubHost | undefined {
+    return this.#hosts.get(name)?.host;
   }
 
   has(name: string): boolean {
@@ -148,6 +161,20 @@ export class FleetHosts implements AsyncDisposable {
     return { [Symbol.dispose]: () => void this.#watchers.delete(onChanged) };
   }
 
+  /** Tells those who watch of a job that has changed. */
+  tell(jobId: string): void {
+    for (const onChanged of this.#watchers) onChanged(jobId);
+  }
+
+  /**
+   * Calls a function for each host that has said something, or of which something else is known now, until what it
+   * returns is disposed of.
+   */
+  watchHosts(onHeard: OnHeard): Disposable {
+    this.#hostWatchers.add(onHeard);
+    return { [Symbol.dispose]: () => void this.#hostWatchers.delete(onHeard) };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#hosts.values()].map((followed) => followed.end()));
   }
@@ -198,9 +225,12 @@ export class FleetHosts implements AsyncDisposable {
     }
     this.#facts.set(name, page.facts);
     presence.heard(name);
-    for (const { jobId } of page.jobs) {
-      for (const onChanged of this.#watchers) onChanged(jobId);
-    }
+    for (const { jobId } of page.jobs) this.tell(jobId);
+    this.#tellHost(name, isNews || request.atOnce);
+  }
+
+  #tellHost(name: string, isNews: boolean): void {
+    for (const onHeard of this.#hostWatchers) onHeard(name, isNews);
   }
 }
 

@@ -90,7 +90,8 @@ function isEmpty({ isAnew, jobs, removed }: ChangesPage): boolean {
   return !isAnew && jobs.length === 0 && removed.length === 0;
 }
 
-function redacted(job: Job): Job {
+/** A job without the values of its variables. */
+export function redacted(job: Job): Job {
   const names = Object.keys(job.command.env);
   if (names.length === 0) return job;
   const env = Object.fromEntries(names.map((name) => [name, HIDDEN]));

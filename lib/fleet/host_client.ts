@@ -1,12 +1,17 @@
 import { decodeAnswer, decodeMessage, encodeRequest } from "../engine/messages.ts";
 import { JobWorkerError } from "../errors.ts";
-import { newId } from "../ids.ts";
 import type { Frame } from "../net/frames.ts";
-import type { CallContext, Job, StartJobRequest } from "../service/job_service.ts";
+import type { CallContext } from "../service/job_service.ts";
 import { CallSender, type CallSenderOptions } from "./call_sender.ts";
-import { HOST_METHODS, type HostService, PAGE_WAIT_MS, REACH } from "./host_methods.ts";
+import {
+  HOST_METHODS,
+  type HostService,
+  isJobMethod,
+  PAGE_WAIT_MS,
+  REACH,
+} from "./host_methods.ts";
 import { Patience } from "./patience.ts";
-import { HOST_SILENT, isUnanswered, silent, withUnknown } from "./unanswered.ts";
+import { HOST_SILENT, silent, withUnknown } from "./unanswered.ts";
 
 /** How long a host has for an answer. */
 const ANSWER_TIMEOUT_MS = PAGE_WAIT_MS + 10_000;
@@ -62,9 +67,7 @@ export class HostClient {
     if (isPaged) {
       return (request: object, context: CallContext) => this.#last(name, request, context);
     }
-    return name === "startJob"
-      ? (request: StartJobRequest, context: CallContext) => this.#start(request, context)
-      : (request: object, context: CallContext) => this.#one(name, request, context);
+    return (request: object, context: CallContext) => this.#one(name, request, context);
   }
 
   async #one(name: keyof HostService, request: object, context: CallContext): Promise<unknown> {
@@ -75,30 +78,6 @@ export class HostClient {
     } catch (error) {
       if (mayRepeat || !isSilent(error)) throw error;
       throw withUnknown(error, "whether it has done what was asked of it is not known");
-    }
-  }
-
-  /**
-   * Starts a job. If that is not answered, the same host is asked again, with the same request id: no other, because
-   * the job may run there.
-   *
-   * @throws what the host answers, also as an error that `isUnanswered()` tells: if it was asked before, that call
-   *   may still come there
-   */
-  async #start(request: StartJobRequest, context: CallContext): Promise<Job> {
-    const requestId = request.requestId || newId();
-    const patience = new Patience(this.#patienceMs);
-    for (let isFirst = true;; isFirst = false) {
-      try {
-        return await this.#ask("startJob", { ...request, requestId }, context) as Job;
-      } catch (error) {
-        if (!isUnanswered(error)) throw isFirst ? error : afterSilence(error);
-        if (isFirst && !isSilent(error)) throw error;
-        await patience.pause(error, context.signal).catch((last) => {
-          const what = `whether it has started the job with the request id "${requestId}"`;
-          throw last === error ? withUnknown(error, `${what} is not known`) : last;
-        });
-      }
     }
   }
 
@@ -176,8 +155,9 @@ export class HostClient {
     { mayRepeat, callId = crypto.randomUUID(), page = 0 }: SendOptions,
   ): Promise<readonly Frame[]> {
     const { identity, fingerprint, peer } = caller;
-    const isPlain = name === REACH || name === "changes";
-    const [encoded, bytes] = isPlain ? [request, []] : encodeRequest(name, request as never);
+    const [encoded, bytes] = isJobMethod(name)
+      ? encodeRequest(name, request as never)
+      : [request, []];
     return await this.#sender.send({
       method: name,
       callId,
@@ -197,7 +177,7 @@ export class HostClient {
         if (message.kind === "end") return { values, end: "done" };
         if (message.kind === "error") return { values, end: { error: message.error } };
         const { value, bytes } = message;
-        values.push(name === "changes" ? value : decodeAnswer(name, value, bytes));
+        values.push(isJobMethod(name) ? decodeAnswer(name, value, bytes) : value);
       }
     } catch (error) {
       return { values, end: { error: this.#unreadable(error) } };
@@ -214,13 +194,6 @@ interface SendOptions {
   readonly mayRepeat: boolean;
   readonly callId?: string;
   readonly page?: number;
-}
-
-/** What a host answers to a call, one like which it may be about to get. */
-function afterSilence(error: unknown): unknown {
-  if (!(error instanceof JobWorkerError)) return error;
-  const { code, message } = error;
-  return silent(`${message}; an earlier call may still come there`, { code, cause: error });
 }
 
 function isSilent(error: unknown): error is JobWorkerError {

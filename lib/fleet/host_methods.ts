@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { JobService } from "../service/job_service.ts";
+import type { JobService, PlacementService } from "../service/job_service.ts";
 import {
   isChange,
   isOpenEnded,
@@ -18,7 +18,7 @@ import type { ChangesService } from "./host_changes.ts";
 import { MAX_MESSAGE_BYTES } from "./sealed_message.ts";
 
 /** All that may be asked of a host: by clients, and by hubs for themselves. */
-export interface HostService extends JobService, ChangesService {}
+export interface HostService extends JobService, PlacementService, ChangesService {}
 
 /** What is known of a method before it is called. */
 export interface HostMethod {
@@ -75,8 +75,17 @@ export const HOST_METHODS: Readonly<Record<keyof HostService, HostMethod>> = {
     JobMethod,
     HostMethod
   >,
+  // Without a request id, a repeat would be another job.
+  startJob: { ...hostMethod("startJob"), mayRepeat: false },
+  // It may have been done although its caller has left, and the id makes a repeat return the same job.
+  placeJob: { ...hostMethod("startJob"), isCancellable: false },
   changes: CHANGES,
 };
+
+/** Whether a method is one for clients, which may have requests and answers that are no JSON. */
+export function isJobMethod(name: keyof HostService | typeof REACH): name is JobMethod {
+  return Object.hasOwn(METHODS, name);
+}
 
 /** The method with which a hub finds out whether a host is there, and in which epoch. */
 export const REACH = "reach";

@@ -1,8 +1,7 @@
 import { abortable } from "../async/abortable.ts";
 import { authorize } from "../auth/authorize.ts";
-import { JobWorkerError, messageOf } from "../errors.ts";
-import { newId } from "../ids.ts";
-import { type Host, type HostSelector } from "../job/host.ts";
+import { JobWorkerError } from "../errors.ts";
+import type { Host } from "../job/host.ts";
 import { JobWatch } from "../job/job_watch.ts";
 import type { Job, JobFilter, LogBatch } from "../job/types.ts";
 import type { Audit, AuditEntry } from "../service/audit.ts";
@@ -31,20 +30,18 @@ import type {
   WriteInputResponse,
 } from "../service/job_service.ts";
 import { type JobMethod, METHODS, type RequestOf } from "../service/methods.ts";
-import { checkRequest } from "../service/requests.ts";
+import { checkRequest, commandOf } from "../service/requests.ts";
 import type { FleetHosts, HubHost } from "./fleet_hosts.ts";
-import { type Candidate, placesFor, selects } from "./placement.ts";
-import type { KnownJob, Registry } from "./registry.ts";
-import { isUnanswered, silent } from "./unanswered.ts";
-
-/** Any host. */
-const ANYWHERE: HostSelector = { host: "", labels: {} };
+import type { FleetQueue } from "./fleet_queue.ts";
+import { type KnownJob, NOWHERE } from "./job_rows.ts";
+import { JobsHere } from "./jobs_here.ts";
+import { selects } from "./placement.ts";
+import { pruneHosts, pruneOwn, together } from "./prune_fleet.ts";
+import { ANYWHERE } from "./queued_start.ts";
+import type { Registry } from "./registry.ts";
 
 /** How much of the existing jobs each watch holds in memory while its reader is busy. */
 const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
-
-/** The most jobs in one answer of `pruneJobs`. */
-const MAX_PRUNED = 1_000;
 
 /**
  * The service of a fleet: what is about one job is done by the host that has it, by its rules and in its audit
@@ -53,75 +50,65 @@ const MAX_PRUNED = 1_000;
 export class Hub implements JobService {
   readonly #hosts: FleetHosts;
   readonly #registry: Registry;
+  readonly #queue: FleetQueue;
+  readonly #here: JobsHere;
   readonly #audit: Audit;
-  /** How many starts are on their way to each host. */
-  readonly #starting = new Map<string, number>();
-  /** The starts that may still go elsewhere, by whose they are and their request id. */
-  readonly #placing = new Map<string, { isRepeated: boolean }>();
 
   /** @param audit where the hub records what it decides itself */
-  constructor(hosts: FleetHosts, registry: Registry, audit: Audit) {
+  constructor(hosts: FleetHosts, registry: Registry, queue: FleetQueue, audit: Audit) {
     this.#hosts = hosts;
     this.#registry = registry;
+    this.#queue = queue;
+    this.#here = new JobsHere(hosts, registry, queue);
     this.#audit = audit;
   }
 
   async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
-    const { on = ANYWHERE, ...whole } = request;
-    const requestId = request.requestId || newId();
-    // What a host decides stands in its own trail.
+    // What a host has started stands in its own trail.
     let isAudited = false;
     return await this.#call("startJob", request, context, async () => {
-      const owner = context.caller.identity.user;
-      const placed = this.#registry.placeOf(owner, requestId);
-      const key = JSON.stringify([owner, requestId]);
-      const place = placed === undefined ? { isRepeated: false } : null;
-      const first = this.#placing.get(key);
-      if (first !== undefined) first.isRepeated = true;
-      if (place !== null) this.#placing.set(key, place);
-      using _placing = { [Symbol.dispose]: () => void (place && this.#placing.delete(key)) };
-      const names = placed === undefined
-        ? placesFor(this.#candidates(), on).map(({ name }) => name)
-        : [placed];
-      for (const [index, name] of names.entries()) {
-        const host = this.#hosts.reach(name);
-        this.#registry.place(owner, requestId, name);
-        isAudited = true;
-        try {
-          return await this.#startAt(host, { ...whole, requestId }, context);
-        } catch (error) {
-          // It may run there, or a call that asks for it may still come there: it must not run anywhere else.
-          if (isUnanswered(error) || context.signal.aborted) throw error;
-          if (place === null || place.isRepeated) throw error;
-          this.#registry.unplace(owner, requestId);
-          const isFull = error instanceof JobWorkerError && error.code === "resource_exhausted";
-          if (!isFull || index === names.length - 1) throw error;
-        }
-      }
-      throw new Error("The loop ends with its last host");
+      checkPriority(request, context);
+      await this.#audit.assertWritable();
+      const { job, isQueued } = await this.#queue.submit(request, context.caller);
+      if (isQueued) await this.#account(request, context, job);
+      isAudited = true;
+      return job;
     }, () => isAudited);
   }
 
-  stopJob(request: StopJobRequest, context: CallContext): Promise<Job> {
-    return this.#changed("stopJob", request, context);
+  async stopJob(request: StopJobRequest, context: CallContext): Promise<Job> {
+    const stopped = await this.#atHub(
+      "stopJob",
+      request,
+      context,
+      (known) => this.#here.stop(known, context.signal),
+    );
+    return stopped ?? await this.#changed("stopJob", request, context);
   }
 
   async getJob(request: JobRequest, context: CallContext): Promise<Job> {
-    return this.#lastHeard(request, context) ?? await this.#changed("getJob", request, context);
+    return await this.#atHub("getJob", request, context, (known) => this.#here.told(known)) ??
+      this.#lastHeard(request, context) ?? await this.#changed("getJob", request, context);
   }
 
   async waitJob(request: JobRequest, context: CallContext): Promise<Job> {
+    const here = await this.#atHub("waitJob", request, context, (known) => Promise.resolve(known));
+    const ended = here && await this.#here.left(here, context.signal);
+    if (ended) return await this.#here.told(ended);
     const known = this.#lastHeard(request, context);
     if (known !== null && known.end !== null) return known;
     return await this.#changed("waitJob", request, context);
   }
 
   async getLogs(request: GetLogsRequest, context: CallContext): Promise<GetLogsResponse> {
-    return await (await this.#hostOf("getLogs", request, context)).service
-      .getLogs(request, context);
+    const page = () => Promise.resolve(this.#here.page(request));
+    return await this.#atHub("getLogs", request, context, page) ??
+      await (await this.#hostOf("getLogs", request, context)).service.getLogs(request, context);
   }
 
   async *streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch> {
+    const here = await this.#atHub("streamLogs", request, context, (job) => Promise.resolve(job));
+    if (here && (yield* this.#here.log(here, request, context.signal)) === "all") return;
     const { name, service } = await this.#hostOf("streamLogs", request, context);
     for await (const batch of service.streamLogs(request, context)) {
       const { finishedJob } = batch;
@@ -131,21 +118,33 @@ export class Hub implements JobService {
     }
   }
 
-  signalJob(request: SignalJobRequest, context: CallContext): Promise<Job> {
-    return this.#changed("signalJob", request, context);
+  async signalJob(request: SignalJobRequest, context: CallContext): Promise<Job> {
+    await this.#atHub("signalJob", request, context, ({ job }) => {
+      throw this.#here.refusal("signal", job);
+    });
+    return await this.#changed("signalJob", request, context);
   }
 
-  updateJob(request: UpdateJobRequest, context: CallContext): Promise<Job> {
-    return this.#changed("updateJob", request, context);
+  async updateJob(request: UpdateJobRequest, context: CallContext): Promise<Job> {
+    const changed = await this.#atHub(
+      "updateJob",
+      request,
+      context,
+      (known) => this.#here.limitTime(known, request.timeoutMs, context.signal),
+    );
+    return changed ?? await this.#changed("updateJob", request, context);
   }
 
   async writeInput(request: WriteInputRequest, context: CallContext): Promise<WriteInputResponse> {
+    await this.#atHub("writeInput", request, context, ({ job }) => {
+      throw this.#here.refusal("write to", job);
+    });
     return await (await this.#hostOf("writeInput", request, context)).service
       .writeInput(request, context);
   }
 
   async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
-    return await this.#call("listJobs", request, context, () => {
+    return await this.#call("listJobs", request, context, async () => {
       const filter = visible(request.filter, "listJobs", context);
       if (filter === null) return { jobs: [], nextPageToken: "" };
       const { pageToken, pageSize } = request;
@@ -158,7 +157,7 @@ export class Hub implements JobService {
       // A page of large jobs has fewer than its limit, so their number does not tell whether there are more.
       const next = last === "" ? [] : this.#registry.list(filter, { limit: 1, before: last });
       return {
-        jobs: jobs.map((known) => this.#told(known)),
+        jobs: await Promise.all(jobs.map((known) => this.#here.told(known))),
         nextPageToken: next.length === 0 ? "" : last,
       };
     });
@@ -172,37 +171,28 @@ export class Hub implements JobService {
       () => visible(request.filter, "watchJobs", context),
     );
     if (filter === null) return;
-    const watch = new JobWatch(filter, (jobId) => Promise.resolve(this.#find(jobId)));
+    const watch = new JobWatch(filter, async (jobId) => {
+      const known = this.#registry.get(jobId);
+      return known && await this.#here.told(known);
+    });
     using _watching = this.#hosts.watch((jobId) => {
-      const job = this.#find(jobId);
-      if (job !== undefined) watch.tell(job);
+      const known = this.#registry.get(jobId);
+      if (known !== undefined) watch.tell(this.#here.shown(known));
     });
     let page = this.#registry.list(filter, WATCH_PAGE);
     for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-      yield* page.map((known) => this.#told(known));
+      for (const known of page) yield await this.#here.told(known);
       page = this.#registry.list(filter, { ...WATCH_PAGE, before: last.job.jobId });
     }
     yield* watch.changes(context.signal);
   }
 
-  /** Each host prunes what it has, by the same limits. */
   async pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse> {
     return await this.#call("pruneJobs", request, context, async () => {
-      const hosts = this.#hosts.all();
-      const pruned = await Promise.allSettled(hosts.map(async ({ name }) => {
-        const { service } = this.#hosts.reach(name);
-        const { jobs, ...rest } = await service.pruneJobs(request, context);
-        return { ...rest, jobs: jobs.map((job) => ({ ...job, host: name })) };
-      }));
-      const done = pruned.filter((each) => each.status === "fulfilled").map(({ value }) => value);
-      const whole = {
-        jobs: done.flatMap(({ jobs }) => jobs).toSorted(newestFirst).slice(0, MAX_PRUNED),
-        count: done.reduce((sum, { count }) => sum + count, 0),
-        bytes: done.reduce((sum, { bytes }) => sum + bytes, 0),
-      };
-      const failed = pruned.find((each) => each.status === "rejected");
-      if (failed === undefined) return whole;
-      throw done.length === 0 ? failed.reason : partly(failed.reason, whole.count, done.length);
+      const { owner } = request;
+      const filter = visible(owner === "" ? {} : { owner }, "pruneJobs", context);
+      const own = filter === null ? [] : [pruneOwn(this.#registry, request, filter.owner)];
+      return together([...own, await pruneHosts(this.#hosts, request, context)]);
     });
   }
 
@@ -219,41 +209,43 @@ export class Hub implements JobService {
     });
   }
 
-  async #startAt(host: HubHost, request: StartJobRequest, context: CallContext): Promise<Job> {
-    const { name, service } = host;
-    this.#starting.set(name, this.#startingAt(name) + 1);
+  /** What waits is accounted for before anybody is told of it. */
+  async #account(request: StartJobRequest, context: CallContext, { jobId }: Job): Promise<void> {
     try {
-      const job = await service.startJob(request, context);
-      this.#note(name, job);
-      return { ...job, host: name };
-    } finally {
-      this.#starting.set(name, this.#startingAt(name) - 1);
-    }
-  }
-
-  /** It runs, so a repeat must find it, whatever is wrong with the registry. */
-  #note(name: string, job: Job): void {
-    try {
-      this.#registry.started(name, job);
+      await this.#audit.commit({ ...entryOf("startJob", request, context, "ok"), jobId });
     } catch (error) {
-      const text =
-        `Host "${name}" has started job "${job.jobId}", but the hub cannot write that down`;
-      throw silent(`${text}: ${messageOf(error)}`, { cause: error });
+      await this.#registry.queue.withdraw(jobId, NOWHERE);
+      throw error;
     }
   }
 
-  #startingAt(name: string): number {
-    return this.#starting.get(name) ?? 0;
-  }
-
-  #candidates(): Candidate[] {
-    return this.#hosts.all().map(({ name, labels, slots }) => ({
-      name,
-      labels,
-      slots,
-      used: this.#registry.live(name) + this.#startingAt(name),
-      isOnline: this.#hosts.isOnline(name),
-    }));
+  /**
+   * Answers a call about a job that no host has.
+   *
+   * @returns `undefined` if a host has it
+   */
+  async #atHub<T>(
+    method: JobMethod,
+    request: RequestOf<JobMethod> & JobRequest,
+    context: CallContext,
+    answer: (known: KnownJob) => Promise<T>,
+  ): Promise<T | undefined> {
+    const known = await this.#here.find(request.jobId);
+    if (known === undefined) return undefined;
+    const { identity } = context.caller;
+    return await this.#call(method, request, context, async () => {
+      switch (authorize(identity, METHODS[method].rule, known.job.owner).kind) {
+        case "allowed":
+          return await answer(known);
+        case "not_found":
+          throw new JobWorkerError("not_found", `No job "${request.jobId}"`);
+        case "permission_denied":
+          throw new JobWorkerError(
+            "permission_denied",
+            `Permission denied: user "${identity.user}" may not call ${method} on job "${request.jobId}"`,
+          );
+      }
+    });
   }
 
   /** What a host answers that tells of the job itself. */
@@ -289,17 +281,7 @@ export class Hub implements JobService {
     const known = this.#registry.get(jobId);
     if (known === undefined || this.#hosts.isOnline(known.host)) return null;
     const decision = authorize(identity, METHODS.getJob.rule, known.job.owner);
-    return decision.kind === "allowed" ? this.#told(known) : null;
-  }
-
-  #find(jobId: string): Job | undefined {
-    const known = this.#registry.get(jobId);
-    return known && this.#told(known);
-  }
-
-  #told({ job, host }: KnownJob): Job {
-    const heardAt = this.#hosts.isOnline(host) ? null : this.#hosts.heardAt(host);
-    return { ...job, host, ...(heardAt !== null && { asOf: heardAt }) };
+    return decision.kind === "allowed" ? this.#here.shown(known) : null;
   }
 
   /** Authorises, checks, runs, and writes the audit entry, unless a host does. */
@@ -337,7 +319,8 @@ function entryOf(
 ): AuditEntry {
   const jobId = "jobId" in request ? String(request.jobId).slice(0, 64) : "";
   const decision = result === "permission_denied" ? "denied" : "allowed";
-  return { caller, method, jobId, command: null, decision, result };
+  const command = method === "startJob" ? commandOf(request) : null;
+  return { caller, method, jobId, command, decision, result };
 }
 
 /** Narrows a filter to what the caller may see; `null` if that is no job at all. */
@@ -352,15 +335,15 @@ function visible(
   return filter.owner === undefined || filter.owner === owner ? { ...filter, owner } : null;
 }
 
-function newestFirst(a: Job, b: Job): number {
-  return a.jobId < b.jobId ? 1 : -1;
-}
-
-/** What is thrown if some hosts have done what others have not. */
-function partly(error: unknown, count: number, hosts: number): unknown {
-  if (!(error instanceof JobWorkerError)) return error;
-  const done = `${count} ${count === 1 ? "job" : "jobs"} of ${hosts} other hosts`;
-  const { code, message, reason } = error;
-  const text = `${message}; ${done} were removed all the same`;
-  return new JobWorkerError(code, text, { cause: error, ...(reason !== undefined && { reason }) });
+/** @throws `permission_denied` for a job that is to come before those of others */
+function checkPriority(
+  { priority = 0 }: StartJobRequest,
+  { caller: { identity } }: CallContext,
+): void {
+  if (priority <= 0 || identity.roles.includes("admin")) return;
+  throw new JobWorkerError(
+    "permission_denied",
+    `Permission denied: only an admin may give a job a priority above 0, and user "${identity.user}" is none`,
+    { field: "priority" },
+  );
 }

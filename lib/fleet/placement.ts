@@ -1,4 +1,4 @@
-import { failedPrecondition, JobWorkerError } from "../errors.ts";
+import { JobWorkerError } from "../errors.ts";
 import type { HostSelector } from "../job/host.ts";
 import { HOST_OFFLINE } from "./transport.ts";
 
@@ -21,49 +21,65 @@ export function selects(
     Object.entries(labels).every(([name, value]) => candidate.labels[name] === value);
 }
 
-/**
- * The hosts that may have a job, the one with most to spare first.
- *
- * @throws `failed_precondition` if there is no such host, `unavailable` if all of them are offline,
- *   `resource_exhausted` if those that are not are full; each says so in words
- */
-export function placesFor<T extends Candidate>(
+/** Where a job may run now. */
+export interface Placement<T extends Candidate> {
+  /** The hosts that may have it, the one with most to spare first. */
+  readonly places: readonly T[];
+  /** Why there is none, in words: `"3 of 3 hosts of role=web are full"`; `""` if there is one. */
+  readonly why: string;
+  readonly code: "failed_precondition" | "unavailable" | "resource_exhausted";
+}
+
+/** Finds the hosts that may have a job. */
+export function placementFor<T extends Candidate>(
   candidates: readonly T[],
   selector: HostSelector,
-): T[] {
+): Placement<T> {
   const selected = candidates.filter((candidate) => selects(selector, candidate));
-  const what = selectorText(selector);
-  if (selected.length === 0) throw none(selector, what);
+  if (selected.length === 0) {
+    return { places: [], why: noneText(selector, candidates.length), code: "failed_precondition" };
+  }
   const online = selected.filter(({ isOnline }) => isOnline);
-  const free = online.filter(({ used, slots }) => used < slots);
-  if (free.length > 0) return free.toSorted((a, b) => a.used / a.slots - b.used / b.slots);
+  const places = online.filter(({ used, slots }) => used < slots)
+    .toSorted((a, b) => a.used / a.slots - b.used / b.slots);
+  if (places.length > 0) return { places, why: "", code: "resource_exhausted" };
   const offline = selected.length - online.length;
-  const whole = `${selected.length} ${selected.length === 1 ? "host" : "hosts"}${what}`;
+  const whole = `${selected.length} ${selected.length === 1 ? "host" : "hosts"}`;
+  const what = `${whole}${selectorText(selector)}`;
   if (online.length === 0) {
-    const text = `Cannot place the job: ${offline} of ${whole} ${are(offline)} offline`;
-    throw new JobWorkerError("unavailable", text, { reason: HOST_OFFLINE });
+    return { places, why: `${offline} of ${what} ${are(offline)} offline`, code: "unavailable" };
   }
   const others = offline === 0 ? "" : `, ${offline} ${are(offline)} offline`;
-  throw new JobWorkerError(
-    "resource_exhausted",
-    `Cannot place the job: ${online.length} of ${whole} ${are(online.length)} full${others}`,
-  );
+  const why = `${online.length} of ${what} ${are(online.length)} full${others}`;
+  return { places, why, code: "resource_exhausted" };
+}
+
+/** The error for a job that has no place, and may not wait for one. */
+export function notPlaced(
+  { why, code }: Placement<Candidate>,
+  { host, labels }: HostSelector,
+): JobWorkerError {
+  const text = `Cannot place the job: ${why}`;
+  if (code === "unavailable") return new JobWorkerError(code, text, { reason: HOST_OFFLINE });
+  const field = host !== "" ? "on.host" : Object.keys(labels).length > 0 ? "on.labels" : undefined;
+  const isWrong = code === "failed_precondition" && field !== undefined;
+  return new JobWorkerError(code, text, isWrong ? { field } : {});
 }
 
 /** What a selector asks for, after the word "hosts". */
 function selectorText({ host, labels }: HostSelector): string {
-  const parts = [
-    ...host === "" ? [] : [`"${host}"`],
-    ...Object.entries(labels).map(([name, value]) => `${name}=${value}`),
-  ];
+  const parts = [...host === "" ? [] : [`"${host}"`], ...pairsOf(labels)];
   return parts.length === 0 ? "" : ` of ${parts.join(",")}`;
 }
 
-function none({ host }: HostSelector, what: string): JobWorkerError {
-  if (what === "") return failedPrecondition("Cannot place the job: the fleet has no hosts");
-  const field = host === "" ? "on.labels" : "on.host";
-  const text = `Cannot place the job: the fleet has no host${what}`;
-  return new JobWorkerError("failed_precondition", text, { field });
+function noneText({ host, labels }: HostSelector, hosts: number): string {
+  const pairs = pairsOf(labels).join(",");
+  if (host !== "") return `no host is "${host}"${pairs === "" ? "" : ` and has ${pairs}`}`;
+  return hosts === 0 ? "the fleet has no hosts" : `no host has ${pairs}`;
+}
+
+function pairsOf(labels: HostSelector["labels"]): string[] {
+  return Object.entries(labels).map(([name, value]) => `${name}=${value}`);
 }
 
 function are(count: number): string {

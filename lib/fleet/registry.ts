@@ -2,24 +2,18 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { decodeJob } from "../job/decode_job.ts";
 import type { JobPage } from "../job/job_store.ts";
 import { PageLimit } from "../job/page_limit.ts";
-import { beganAt, type Job, type JobFilter, LIVE_STATUSES, statusOf } from "../job/types.ts";
+import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
 import { JobQuery, type Query, type Skew, SKEW_SQL } from "../store/job_query.ts";
 import { openDatabase, openError } from "../store/open_database.ts";
 import type { HostChangesPage, HostFacts } from "./host_changes.ts";
+import { hasNoProcess, JobRows, type KnownJob } from "./job_rows.ts";
+import type { QueueStore } from "./queue_store.ts";
 import { REGISTRY_SCHEMA } from "./registry_schema.ts";
+import { SqliteQueue } from "./sqlite_queue.ts";
+import { type Transaction, transactionsOf } from "./transaction.ts";
 
-/** How long it is remembered which host a start went to. */
-const STARTS_KEPT_MS = 30 * 24 * 60 * 60 * 1000;
-
-/** How often older ones are forgotten: after as many starts. */
-const FORGET_EVERY = 1_000;
-
-/** A job of a host, as the hub knows it. */
-export interface KnownJob {
-  readonly job: Job;
-  readonly host: string;
-}
+export type { KnownJob };
 
 /** What a host has last said of itself. */
 export interface KnownHost {
@@ -30,23 +24,25 @@ export interface KnownHost {
 }
 
 /**
- * What a hub knows: a copy of the records of all hosts, and where it has started what. What is committed survives
- * the process.
+ * What a hub knows: a copy of the records of all hosts, and what it has accepted that no host has answered for yet.
+ * What is committed survives the process.
  */
 export class Registry implements Disposable {
+  /** What waits, or has been given to a host. */
+  readonly queue: QueueStore;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
-  /** How many jobs of each host have not ended. */
-  readonly #live = new Map<string, number>();
-  #placed = 0;
+  readonly #transaction: Transaction;
+  readonly #rows: JobRows;
+  readonly #queue: SqliteQueue;
 
   private constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = prepare(database);
-    for (const { host, count } of this.#statements.countLive.all()) {
-      this.#live.set(String(host), Number(count));
-    }
-    this.#forgetStarts();
+    this.#rows = new JobRows(database);
+    this.#transaction = transactionsOf(database, () => this.#rows.count());
+    this.#queue = new SqliteQueue(database, this.#transaction, this.#rows);
+    this.queue = this.#queue;
   }
 
   /**
@@ -59,6 +55,11 @@ export class Registry implements Disposable {
     } catch (error) {
       throw openError(path, error);
     }
+  }
+
+  /** The greatest id of those in the queue; `""` for none. What hosts tell is not to be relied on. */
+  get newestId(): string {
+    return String(this.#statements.newest.get()?.job_id ?? "");
   }
 
   /** Up to where the changes of a host are known. */
@@ -75,41 +76,52 @@ export class Registry implements Disposable {
   apply(host: string, page: HostChangesPage, heardAt: number): void {
     const { epoch, revision, isAnew, jobs, removed, hasMore, facts } = page;
     this.#transaction(() => {
-      const { since, markStale, removeStale, hear } = this.#statements;
+      const { since, hear } = this.#statements;
       const known = since.get(host);
-      // What a host tells anew takes the place of all that it told before.
-      if (isAnew) markStale.run(host);
-      for (const job of jobs) this.#put(host, job, revision);
-      for (const jobId of removed) this.#remove(host, jobId, revision);
+      if (isAnew) this.#rows.markStale(host);
+      for (const job of jobs) {
+        // It may still come to nothing, and the host is about to answer for it.
+        const isStarting = hasNoProcess(job) && this.#queue.isAsked(host, job.jobId);
+        if (!isStarting) this.#put(host, job, revision);
+      }
+      for (const jobId of removed) {
+        if (this.#queue.isAsked(host, jobId)) continue;
+        if (this.#rows.remove(host, jobId, revision)) this.#queue.removed(host, jobId);
+      }
       if (!hasMore && (isAnew || known?.is_anew === 1)) {
-        removeStale.run(host);
-        this.#recount(host);
+        this.#rows.removeStale(host);
+        this.#queue.removedStale(host);
       }
       const isAnewStill = hasMore && (isAnew || known?.is_anew === 1) ? 1 : 0;
       hear.run(host, epoch, revision, isAnewStill, heardAt, JSON.stringify(facts));
     });
   }
 
-  /** Forgets what a host has told; where starts went is remembered. */
+  /** Forgets what a host has told. What it was given and has not answered for is lost, or waits again. */
   forget(host: string): void {
     this.#transaction(() => {
-      this.#statements.forgetJobs.run(host);
+      this.#queue.lose(host);
+      this.#rows.forget(host);
       this.#statements.forgetHost.run(host);
     });
-    this.#live.delete(host);
   }
 
   /** Takes note of a job that a host has just started, unless the host has told of it already. */
   started(host: string, job: Job): void {
     this.#transaction(() => {
-      if (this.#statements.find.get(job.jobId) === undefined) this.#put(host, job, 0);
+      if (!this.#put(host, job, 0)) this.#queue.told(host, job);
+    });
+  }
+
+  /** Forgets jobs of a host. */
+  remove(host: string, jobIds: readonly string[]): void {
+    this.#transaction(() => {
+      for (const jobId of jobIds) this.#rows.remove(host, jobId);
     });
   }
 
   get(jobId: string): KnownJob | undefined {
-    const row = this.#statements.find.get(jobId);
-    if (row === undefined) return undefined;
-    return { job: decodeJob(String(row.record)), host: String(row.host) };
+    return this.#rows.get(jobId);
   }
 
   /** Newest first, as `JobStore.list()` has them. */
@@ -125,9 +137,9 @@ export class Registry implements Disposable {
     return found;
   }
 
-  /** How many jobs of a host have not ended. */
+  /** How many jobs of a host have not ended, including those that it was given and has not answered for. */
   live(host: string): number {
-    return this.#live.get(host) ?? 0;
+    return this.#rows.live(host);
   }
 
   /** The hosts that were ever heard. */
@@ -139,66 +151,15 @@ export class Registry implements Disposable {
     }));
   }
 
-  /** The host to which a start went; `undefined` if it went nowhere. */
-  placeOf(owner: string, requestId: string): string | undefined {
-    const row = this.#statements.place.get(owner, requestId);
-    return row === undefined ? undefined : String(row.host);
-  }
-
-  /** Notes where a start goes, before it does: from then on it may run there, and must not run elsewhere. */
-  place(owner: string, requestId: string, host: string): void {
-    this.#statements.putPlace.run(owner, requestId, host, Date.now());
-    if (++this.#placed % FORGET_EVERY === 0) this.#forgetStarts();
-  }
-
-  /** Forgets where a start went: the host has said that nothing has come of it. */
-  unplace(owner: string, requestId: string): void {
-    this.#statements.removePlace.run(owner, requestId);
-  }
-
   [Symbol.dispose](): void {
     this.#database.close();
   }
 
-  #forgetStarts(): void {
-    this.#statements.forgetStarts.run(Date.now() - STARTS_KEPT_MS);
-  }
-
-  #put(host: string, job: Job, revision: number): void {
-    const { find, put, putLabel } = this.#statements;
-    const before = find.get(job.jobId);
-    // No host can say anything of the job of another.
-    if (before !== undefined && before.host !== host) return;
-    const { changes } = put.run(
-      job.jobId,
-      host,
-      revision,
-      job.owner,
-      statusOf(job),
-      beganAt(job),
-      // How its owner called the request is the host's business.
-      JSON.stringify({ ...job, requestId: "" }),
-    );
-    if (changes === 0) return;
-    for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
-    const wasLive = before !== undefined && isLive(String(before.status));
-    this.#count(host, Number(isLive(statusOf(job))) - Number(wasLive));
-  }
-
-  #remove(host: string, jobId: string, revision: number): void {
-    const { find, remove } = this.#statements;
-    const before = find.get(jobId);
-    if (before === undefined || before.host !== host) return;
-    if (remove.run(jobId, revision).changes === 0) return;
-    this.#count(host, -Number(isLive(String(before.status))));
-  }
-
-  #count(host: string, by: number): void {
-    this.#live.set(host, this.live(host) + by);
-  }
-
-  #recount(host: string): void {
-    this.#live.set(host, Number(this.#statements.countLiveOf.get(host)?.count));
+  /** @returns whether it was news */
+  #put(host: string, job: Job, revision: number): boolean {
+    const isNews = this.#rows.put(host, job, revision);
+    if (isNews) this.#queue.told(host, job);
+    return isNews;
   }
 
   #pageQuery(filter: JobFilter, page: JobPage): Query {
@@ -214,56 +175,21 @@ export class Registry implements Disposable {
     const { least, most } = this.#statements.skew.get() ?? {};
     return { least: Number(least), most: Number(most) };
   }
-
-  #transaction(act: () => void): void {
-    this.#database.exec("BEGIN IMMEDIATE");
-    try {
-      act();
-      this.#database.exec("COMMIT");
-    } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
-      throw error;
-    }
-  }
-}
-
-const LIVE: readonly string[] = LIVE_STATUSES;
-const LIVE_SQL = LIVE.map((status) => `'${status}'`).join(", ");
-
-function isLive(status: string): boolean {
-  return LIVE.includes(status);
 }
 
 /** One of its own for each question. */
 type Statements = Readonly<Record<keyof typeof SQL, StatementSync>>;
 
 const SQL = {
+  newest: "SELECT max(job_id) AS job_id FROM queue",
   since: "SELECT epoch, revision, is_anew FROM hosts WHERE name = ?",
   hear: `INSERT INTO hosts (name, epoch, revision, is_anew, heard_at, facts)
     VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT (name) DO UPDATE SET epoch = excluded.epoch, revision = excluded.revision,
       is_anew = excluded.is_anew, heard_at = excluded.heard_at, facts = excluded.facts`,
   hosts: "SELECT name, heard_at, facts FROM hosts",
-  find: "SELECT host, status, record FROM jobs WHERE job_id = ?",
-  put: `INSERT INTO jobs (job_id, host, revision, owner, status, started_at, record)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (job_id) DO UPDATE SET revision = excluded.revision, status = excluded.status,
-      started_at = excluded.started_at, record = excluded.record
-    WHERE excluded.revision > revision`,
-  putLabel: "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-  remove: "DELETE FROM jobs WHERE job_id = ? AND revision < ?",
-  markStale: "UPDATE jobs SET revision = -1 WHERE host = ?",
-  removeStale: "DELETE FROM jobs WHERE host = ? AND revision = -1",
-  forgetJobs: "DELETE FROM jobs WHERE host = ?",
   forgetHost: "DELETE FROM hosts WHERE name = ?",
-  countLive: `SELECT host, count(*) AS count FROM jobs WHERE status IN (${LIVE_SQL}) GROUP BY host`,
-  countLiveOf: `SELECT count(*) AS count FROM jobs WHERE host = ? AND status IN (${LIVE_SQL})`,
   skew: SKEW_SQL,
-  place: "SELECT host FROM starts WHERE owner = ? AND request_id = ?",
-  putPlace: `INSERT INTO starts (owner, request_id, host, placed_at) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO NOTHING`,
-  removePlace: "DELETE FROM starts WHERE owner = ? AND request_id = ?",
-  forgetStarts: "DELETE FROM starts WHERE placed_at < ?",
 } as const;
 
 function prepare(database: DatabaseSync): Statements {

@@ -52,4 +52,41 @@ export const REGISTRY_SCHEMA: readonly string[] = [
   ) WITHOUT ROWID, STRICT;
   CREATE INDEX starts_by_time ON starts (placed_at);
   `,
+  `
+  -- Which job a start has become.
+  DROP TABLE starts;
+  CREATE TABLE starts (
+    owner TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    job_id TEXT NOT NULL,
+    started_at INTEGER NOT NULL,
+    PRIMARY KEY (owner, request_id)
+  ) WITHOUT ROWID, STRICT;
+  CREATE INDEX starts_by_time ON starts (started_at);
+
+  -- The starts that wait for a host, or have one that has not answered. Their jobs are in the table of jobs, too.
+  CREATE TABLE queue (
+    job_id TEXT NOT NULL PRIMARY KEY,
+    owner TEXT NOT NULL,
+    priority INTEGER NOT NULL,
+    -- Where it may run, as JSON.
+    selector TEXT NOT NULL,
+    -- The one that it was given to; empty while it waits.
+    host TEXT NOT NULL,
+    is_answered INTEGER NOT NULL,
+    reruns INTEGER NOT NULL,
+    -- What the record of its job and what is sealed take.
+    bytes INTEGER NOT NULL,
+    -- What is to be started and for whom, encrypted with a key that is not in this file.
+    sealed BLOB NOT NULL
+  ) STRICT;
+  -- All that is looked at to find the next one.
+  CREATE INDEX queue_in_turn ON queue (host, selector, owner, priority, job_id, bytes);
+
+  -- When each owner had a turn last, as a number that grows.
+  CREATE TABLE turns (
+    owner TEXT NOT NULL PRIMARY KEY,
+    turn INTEGER NOT NULL
+  ) WITHOUT ROWID, STRICT;
+  `,
 ];

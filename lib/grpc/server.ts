@@ -83,8 +83,8 @@ export class GrpcServer implements AsyncDisposable {
       socket.destroy();
       return;
     }
-    const { identity, fingerprint } = client;
-    this.#callers.set(keptCertificate(socket), { identity, fingerprint, peer: peerOf(socket) });
+    const { notAfter: _, ...caller } = client;
+    this.#callers.set(keptCertificate(socket), { ...caller, peer: peerOf(socket) });
     this.#sockets.add(socket);
     socket.once("close", () => this.#sockets.delete(socket));
     writeTogether(socket);

@@ -17,7 +17,10 @@ import {
   LOG_STREAMS,
   type Unknown,
 } from "../job/types.ts";
-import { HOST_STATES as HOST_STATE_WORDS } from "../job/host.ts";
+import {
+  HOST_STATES as HOST_STATE_WORDS,
+  IF_HOST_LOST as IF_HOST_LOST_WORDS,
+} from "../job/host.ts";
 import type * as wire from "./gen/jobworker.ts";
 
 /** The values of an enum, except the unspecified one. */
@@ -80,4 +83,7 @@ export const CONTAINMENTS = new EnumWords("CONTAINMENT", CONTAINMENT_WORDS) sati
 >;
 export const HOST_STATES = new EnumWords("HOST_STATE", HOST_STATE_WORDS) satisfies Covers<
   wire.HostState
+>;
+export const IF_HOST_LOST = new EnumWords("IF_HOST_LOST", IF_HOST_LOST_WORDS) satisfies Covers<
+  wire.IfHostLost
 >;

@@ -9,7 +9,7 @@ import type {
 } from "../service/job_service.ts";
 import type { JobFilter, LogStart, LogStream } from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
-import { STATUSES, STREAMS } from "./wire_enums.ts";
+import { IF_HOST_LOST, STATUSES, STREAMS } from "./wire_enums.ts";
 import {
   NO_COMMAND,
   readExecution,
@@ -24,7 +24,7 @@ import {
 } from "./wire_values.ts";
 
 export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequest {
-  const { command, labels, requestId, queue, on } = request;
+  const { command, labels, requestId, on, priority, ifHostLost } = request;
   const logLimit = request.logLimit === null ? null : readLogLimit(request.logLimit);
   return {
     command: command ?? NO_COMMAND,
@@ -32,19 +32,29 @@ export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequ
     requestId,
     ...(logLimit !== null && { logLimit }),
     ...(request.execution !== null && { execution: readExecution(request.execution) }),
-    ...(queue && { queue }),
+    ...(request._queue !== undefined && { queue: request.queue }),
     ...(on !== null && { on }),
+    ...(priority !== 0 && { priority }),
+    ...(ifHostLost !== "IF_HOST_LOST_UNSPECIFIED" && {
+      ifHostLost: IF_HOST_LOST.readRequested(ifHostLost, "if_host_lost"),
+    }),
   };
 }
 
 export function writeStartJobRequest(request: StartJobRequest): wire.StartJobRequest {
-  const { logLimit, execution, queue = false, on = null } = request;
+  const { logLimit, execution, queue, on = null, priority = 0, ifHostLost, ...rest } = request;
+  // Written like this, the compiler sees that it is either complete or absent.
+  const mayWait = queue === undefined ? {} : { _queue: "queue", queue } as const;
   return {
-    ...request,
+    ...rest,
     logLimit: logLimit === undefined ? null : writeLogLimit(logLimit),
     execution: execution === undefined ? null : writeExecution(execution),
-    queue,
+    ...mayWait,
     on,
+    priority,
+    ifHostLost: ifHostLost === undefined
+      ? "IF_HOST_LOST_UNSPECIFIED"
+      : IF_HOST_LOST.write(ifHostLost),
   };
 }
 

@@ -50,3 +50,14 @@ export function hostOfJson({ heardDate, ...host }: HostJson): Host {
 export function hostJson({ heardAt, ...host }: Host): HostJson {
   return { ...host, heardDate: heardAt === null ? null : dateText(heardAt) };
 }
+
+/**
+ * What becomes of a job whose host is lost: it waits until that is back, or is run again elsewhere, so that it may run
+ * twice.
+ */
+export const IF_HOST_LOST = ["wait", "rerun"] as const;
+
+export type IfHostLost = typeof IF_HOST_LOST[number];
+
+/** How far the priority of a job may be from the usual one, which is 0. */
+export const MAX_PRIORITY = 100;

@@ -77,9 +77,15 @@ export interface JobStore extends AsyncDisposable {
   queued(): Promise<QueuedJob[]>;
   /** The jobs that have been started, and are not known to have ended. */
   unfinished(): Promise<StoredJob[]>;
-  /** Removes a job. */
-  delete(jobId: string): Promise<void>;
+  /**
+   * Removes a job.
+   *
+   * @param options.neverRan whether nothing of it has ever run
+   */
+  delete(jobId: string, options?: { readonly neverRan?: boolean }): Promise<void>;
   get(jobId: string): Promise<Job | undefined>;
+  /** Whether a job with this id may have run, and has been removed since, as far as the store still knows. */
+  wasRemoved(jobId: string): Promise<boolean>;
   /** The job that an owner started with this request id; none for `""`, which stands for no request id. */
   findByRequest(owner: string, requestId: string): Promise<Job | undefined>;
   /**

@@ -45,7 +45,8 @@ const REASONS: Readonly<Record<JobReason | Unknown, string>> = {
 /** The status of a job, with its place while it waits: `"queued #3"`. */
 export function statusText(job: Job): string {
   const status = statusOf(job);
-  return status === "queued" && job.queue !== null ? `${status} #${job.queue.position}` : status;
+  const { position = 0 } = job.queue ?? {};
+  return status === "queued" && position > 0 ? `${status} #${position}` : status;
 }
 
 /** Where a queued job stands, and what it waits for: `"3rd of 7, since …"`; `""` if it is not queued. */
@@ -53,6 +54,7 @@ export function queueText({ liveStatus, end, queue }: Job): string {
   if (end !== null || liveStatus !== "queued") return "";
   if (queue === null) return "its turn has come";
   const { position, length, reason } = queue;
+  if (position === 0) return `its turn has come: ${reason}`;
   return `${position}${ordinalSuffix(position)} of ${length}, since ${reason}`;
 }
 

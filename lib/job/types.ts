@@ -123,7 +123,10 @@ export interface Execution {
 
 /** Where a queued job stands at the moment. */
 export interface QueuePlace {
-  /** Which one it is of those that wait, if owners take turns and nobody is held up; the next one is 1. */
+  /**
+   * Which one it is of those that wait, if owners take turns and nobody is held up; the next one is 1. 0: its turn has
+   * come, and a host of a fleet was given it that has not answered yet.
+   */
   readonly position: number;
   /** How many wait in all. */
   readonly length: number;
@@ -168,7 +171,7 @@ export interface Job {
   readonly liveStatus: typeof LIVE_STATUSES[number] | Unknown;
   /** `null` until the job has ended. */
   readonly end: JobEnd | null;
-  /** Which host of a fleet has it; absent where there is no fleet. Only a hub knows, and it is not recorded. */
+  /** Which host of a fleet has it; absent where there is no fleet, and while none was given it. Only a hub knows, and it is not recorded. */
   readonly host?: string;
   /**
    * If that host cannot be reached: when it last said something, in milliseconds since the Unix epoch. The job is

@@ -35,7 +35,8 @@ export function handlersOf(
       const { command: name, args } = await readBody(c, OPERATIONS.start.body);
       const command = { name, args, env: {}, workingDirectory: "" };
       const { jobId } = await service.startJob(
-        { command, labels: {}, requestId: "" },
+        // What it answers has no word for a job that waits.
+        { command, labels: {}, requestId: "", queue: false },
         contextOf(c),
       );
       return c.json({ status: "running", jobId, error: null });

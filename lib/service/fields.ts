@@ -6,7 +6,7 @@
  */
 
 import { JOB_ID } from "../ids.ts";
-import { HOST_NAME } from "../job/host.ts";
+import { HOST_NAME, MAX_PRIORITY } from "../job/host.ts";
 import { SIGNALS } from "../job/signals.ts";
 import { hasAtMost } from "../text/text_length.ts";
 import {
@@ -94,6 +94,8 @@ export const hostName = text({
   pattern: HOST_NAME.source,
   error: "must be the name of a host: 1 to 63 of a-z, 0-9 and -",
 });
+
+export const priority = whole(MAX_PRIORITY, -MAX_PRIORITY);
 
 export const position = whole(Number.MAX_SAFE_INTEGER);
 export const outputBytes = whole(MAX_OUTPUT_BYTES);

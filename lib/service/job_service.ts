@@ -7,7 +7,7 @@
 
 import type { Identity } from "../auth/identity.ts";
 import type { AuditBatch } from "../job/audit_record.ts";
-import type { Host, HostSelector } from "../job/host.ts";
+import type { Host, HostSelector, IfHostLost } from "../job/host.ts";
 import type {
   Command,
   Execution,
@@ -22,7 +22,7 @@ import type {
 } from "../job/types.ts";
 
 export type { AuditBatch, AuditGap, AuditRecord } from "../job/audit_record.ts";
-export type { Host, HostSelector, HostState } from "../job/host.ts";
+export type { Host, HostSelector, HostState, IfHostLost } from "../job/host.ts";
 export type {
   Command,
   Execution,
@@ -42,6 +42,8 @@ export interface Caller {
   readonly identity: Identity;
   /** SHA-256 of the client certificate in lower-case hex, or `""` if the caller proved who they are in another way. */
   readonly fingerprint: string;
+  /** The serial number of that certificate in lower-case hex: the deny list has such numbers. */
+  readonly serialNumber?: string;
   /** Address and port of the other side, such as `"127.0.0.1:51234"`. */
   readonly peer: string;
   /** The hub of a fleet that has brought the call and vouches for all of this, if there is one. */
@@ -63,10 +65,20 @@ export interface StartJobRequest {
   /** The daemon chooses what is left out. */
   readonly logLimit?: Partial<LogLimit>;
   readonly execution?: Partial<Execution>;
-  /** Whether it may wait, if too many jobs run; `false` by default. */
+  /** Whether it may wait, if too many jobs run; by default only at the hub of a fleet. */
   readonly queue?: boolean;
   /** Where in a fleet it is to run; anywhere by default. Only a hub takes it. */
   readonly on?: HostSelector;
+  /** Those with a higher one leave the queue of a hub first, -100 to 100; 0 by default. More is for admins. */
+  readonly priority?: number;
+  /** What becomes of it if the host is lost that has it; by default it waits. Only a hub takes another word. */
+  readonly ifHostLost?: IfHostLost;
+}
+
+/** A start under an id that the hub of a fleet has given: no job has it twice, whoever asks again. */
+export interface PlaceJobRequest {
+  readonly jobId: string;
+  readonly start: StartJobRequest;
 }
 
 export interface SignalJobRequest {
@@ -240,4 +252,14 @@ export interface JobService {
   streamAudit(request: StreamAuditRequest, context: CallContext): AsyncIterable<AuditBatch>;
   /** The hosts of a fleet, as its hub sees them. */
   listHosts(request: ListHostsRequest, context: CallContext): Promise<ListHostsResponse>;
+}
+
+/** What only the hub of a fleet asks for, on behalf of a client. */
+export interface PlacementService {
+  /**
+   * As `JobService.startJob()`, and the request id counts for nothing.
+   *
+   * @throws also `failed_precondition` with the reason `JOB_REMOVED` if there was a job with this id
+   */
+  placeJob(request: PlaceJobRequest, context: CallContext): Promise<Job>;
 }

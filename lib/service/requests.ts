@@ -8,6 +8,7 @@ import type { Alike } from "./alike.ts";
 import * as z from "../text/zod.ts";
 import { read } from "../text/zod.ts";
 import * as fields from "./fields.ts";
+import { IF_HOST_LOST } from "../job/host.ts";
 import { MAX_ENTRIES } from "../job/max_entries.ts";
 import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
 import { type JobMethod, MAX_INPUT_BYTES, type RequestOf } from "./methods.ts";
@@ -78,6 +79,8 @@ const SCHEMAS = {
     execution,
     queue: z.boolean().optional(),
     on: on.optional(),
+    priority: fields.priority.optional(),
+    ifHostLost: z.enum(IF_HOST_LOST).optional(),
   }),
   signalJob: z.strictObject({ jobId: fields.jobId, signal: z.string() }),
   updateJob: z.strictObject({ jobId: fields.jobId, timeoutMs: fields.position }),
@@ -160,6 +163,13 @@ null as unknown as {
  */
 export function checkRequest(method: JobMethod, request: unknown): void {
   read<unknown>(SCHEMAS[method], request, "request");
+}
+
+const placement = z.strictObject({ jobId: fields.jobId, start: SCHEMAS.startJob });
+
+/** The same for the request of `PlacementService.placeJob()`. */
+export function checkPlacement(request: unknown): void {
+  read<unknown>(placement, request, "request");
 }
 
 /** The names of all fields of a request, `filter.owner` for one. */

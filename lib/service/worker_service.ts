@@ -11,9 +11,11 @@ import {
   type LogBatch,
   type LogLimit,
   type LogStream,
+  type StartOptions,
   type Worker,
 } from "../worker/mod.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
+import { checkHere } from "./check_here.ts";
 import type {
   AuditBatch,
   CallContext,
@@ -25,6 +27,8 @@ import type {
   ListHostsResponse,
   ListJobsRequest,
   ListJobsResponse,
+  PlaceJobRequest,
+  PlacementService,
   PruneJobsRequest,
   PruneJobsResponse,
   SignalJobRequest,
@@ -47,7 +51,7 @@ import {
 } from "./methods.ts";
 import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
-import { checkRequest, commandOf } from "./requests.ts";
+import { checkPlacement, checkRequest, commandOf } from "./requests.ts";
 import { redactJob } from "./redact.ts";
 
 /** For how many jobs the last writer of their input is remembered. */
@@ -77,7 +81,7 @@ export interface WorkerServiceOptions {
 }
 
 /** The service itself, on top of a worker in this process. */
-export class WorkerService implements JobService {
+export class WorkerService implements JobService, PlacementService {
   readonly #worker: Worker;
   readonly #audit: Audit;
   readonly #logLimit: LogLimit;
@@ -98,7 +102,22 @@ export class WorkerService implements JobService {
     this.#jobUserOf = jobUserOf;
   }
 
-  async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
+  startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
+    return this.#start(request, context, (options) => this.#worker.start(options));
+  }
+
+  placeJob({ jobId, start }: PlaceJobRequest, context: CallContext): Promise<Job> {
+    return this.#start({ ...start, requestId: "" }, context, (options) => {
+      checkPlacement({ jobId, start });
+      return this.#worker.start({ ...options, jobId });
+    });
+  }
+
+  async #start(
+    request: StartJobRequest,
+    context: CallContext,
+    start: (options: StartOptions) => Promise<Job>,
+  ): Promise<Job> {
     const { command, labels, requestId, logLimit = {}, execution = {}, queue = false } = request;
     return await this.#call("startJob", request, context, async (call) => {
       checkHere(request);
@@ -111,7 +130,7 @@ export class WorkerService implements JobService {
         call.jobId = job.jobId;
         call.runAs = job.execution.user;
       };
-      const job = await this.#worker.start({
+      const job = await start({
         command,
         labels,
         requestId,
@@ -362,16 +381,6 @@ export class WorkerService implements JobService {
         );
     }
   }
-}
-
-/** @throws `failed_precondition` for a job that is to run on a certain host, although there is only this one */
-function checkHere({ on }: StartJobRequest): void {
-  if (on === undefined || (on.host === "" && Object.keys(on.labels).length === 0)) return;
-  throw new JobWorkerError(
-    "failed_precondition",
-    "Cannot choose where the job runs: this daemon is no hub of a fleet; leave out `on`",
-    { field: "on" },
-  );
 }
 
 function entryOf(call: Call, result: AuditEntry["result"]): AuditEntry {

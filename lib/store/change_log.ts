@@ -48,6 +48,7 @@ export class ChangeLog {
   readonly #database: DatabaseSync;
   readonly #note: StatementSync;
   readonly #page: StatementSync;
+  readonly #removed: StatementSync;
   readonly #changed = new WakeUp();
   readonly #epoch: string;
   #forgotten: number;
@@ -66,6 +67,9 @@ export class ChangeLog {
     this.#page = database.prepare(
       `SELECT revision, job_id, record FROM changes LEFT JOIN jobs USING (job_id)
        WHERE revision > ? ORDER BY revision LIMIT ?`,
+    );
+    this.#removed = database.prepare(
+      "SELECT 1 FROM changes LEFT JOIN jobs USING (job_id) WHERE job_id = ? AND record IS NULL",
     );
   }
 
@@ -96,6 +100,11 @@ export class ChangeLog {
   note(jobId: string): void {
     this.#note.run(++this.#last, jobId);
     if (this.#last % FORGET_EVERY === 0) this.#forget();
+  }
+
+  /** Whether there was a job that has been removed, unless that is forgotten. */
+  hasRemoved(jobId: string): boolean {
+    return this.#removed.get(jobId) !== undefined;
   }
 
   /** Tells those who wait that changes have been committed. */

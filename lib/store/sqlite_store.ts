@@ -27,6 +27,9 @@ import {
 import { ChangeLog } from "./change_log.ts";
 import { openDatabase, openError } from "./open_database.ts";
 
+/** How many of them are remembered. Those that are not count as if they had run. */
+const MAX_NEVER_RAN = 10_000;
+
 type Change = { readonly put: Job; readonly processIdentity: string | undefined } | {
   readonly delete: string;
 };
@@ -50,6 +53,8 @@ export class SqliteStore implements JobStore {
   readonly #statements: Statements;
   /** What has changed since when; `null` if nobody wants to know. */
   readonly changes: ChangeLog | null;
+  /** What was removed without having run: whoever wants to start it asks again soon. */
+  readonly #neverRan = new Set<string>();
   #waiting: Waiting[] = [];
 
   private constructor(path: string, database: DatabaseSync, notesChanges: boolean) {
@@ -85,7 +90,9 @@ export class SqliteStore implements JobStore {
     return this.#enqueue({ put: job, processIdentity });
   }
 
-  delete(jobId: string): Promise<void> {
+  delete(jobId: string, { neverRan = false }: { readonly neverRan?: boolean } = {}): Promise<void> {
+    if (this.#neverRan.size >= MAX_NEVER_RAN) this.#neverRan.clear();
+    if (neverRan) this.#neverRan.add(jobId);
     return this.#enqueue({ delete: jobId });
   }
 
@@ -112,6 +119,12 @@ export class SqliteStore implements JobStore {
   get(jobId: string): Promise<Job | undefined> {
     const isAbout = (change: Change) => jobIdOf(change) === jobId;
     return this.#read(() => jobOf(this.#statements.get.get(jobId)), isAbout);
+  }
+
+  wasRemoved(jobId: string): Promise<boolean> {
+    return this.#read(() =>
+      !this.#neverRan.has(jobId) && (this.changes?.hasRemoved(jobId) ?? false)
+    );
   }
 
   findByRequest(owner: string, requestId: string): Promise<Job | undefined> {

@@ -1,4 +1,4 @@
-import { JobWorkerError } from "../errors.ts";
+import { JOB_REMOVED, JobWorkerError } from "../errors.ts";
 import type { Executor, LaunchRequest } from "../executor/executor.ts";
 import { type IdSequence, newId } from "../ids.ts";
 import type { JobStore } from "../job/job_store.ts";
@@ -54,8 +54,8 @@ export class JobStarter {
    * Starts a job, or queues it; see `Worker.start()`. One that was asked for before is not started again.
    */
   async start(options: StartOptions): Promise<Job> {
-    const { owner, requestId = "" } = options;
-    const key = requestId === "" ? newId() : JSON.stringify([owner, requestId]);
+    const { owner, requestId = "", jobId } = options;
+    const key = jobId ?? (requestId === "" ? newId() : JSON.stringify([owner, requestId]));
     // A repeat waits for the start before it, and then sees what came of it, which may have been aborted.
     const before = this.#starting.get(key) ?? Promise.resolve();
     const started = before.catch(() => {}).then(() => this.#startOnce(options));
@@ -78,22 +78,42 @@ export class JobStarter {
   }
 
   async #startOnce(options: StartOptions): Promise<Job> {
-    const { owner, requestId = "" } = options;
+    const { owner, requestId = "", jobId } = options;
     const { store, get } = this.#parts;
-    const known = requestId === "" ? undefined : await store.findByRequest(owner, requestId);
+    const known = jobId !== undefined
+      ? await this.#findGiven(jobId, owner)
+      : requestId === ""
+      ? undefined
+      : await store.findByRequest(owner, requestId);
     return known === undefined ? await this.#start(options) : await get(known.jobId);
+  }
+
+  /** The job that was started under an id that its caller has given; `undefined` if there never was one. */
+  async #findGiven(jobId: string, owner: string): Promise<Job | undefined> {
+    const { store } = this.#parts;
+    const known = await store.get(jobId);
+    if (known !== undefined && known.owner !== owner) {
+      throw new JobWorkerError("already_exists", `There is a job "${jobId}" of another user`);
+    }
+    if (known === undefined && await store.wasRemoved(jobId)) {
+      const text =
+        `Cannot start job "${jobId}" again: it was here, and its record has been removed`;
+      throw new JobWorkerError("failed_precondition", text, { reason: JOB_REMOVED });
+    }
+    return known;
   }
 
   async #start(options: StartOptions): Promise<Job> {
     this.#checkOpen();
     const { ids, policy, store, executor } = this.#parts;
-    const request = completeStart(ids.next(), options, policy);
+    const request = completeStart(options.jobId ?? ids.next(), options, policy);
     const { jobId } = request;
     const { owner, queue = false, signal, confirm } = options;
     const job = newJob(options, request, executor.containment);
     using slot = queue ? this.slots.acquireOrWait(queuedJob(job)) : this.slots.acquire(owner);
     if (slot !== null) {
-      const undo = () => store.delete(jobId);
+      const undo = (_: unknown, wasLaunched: boolean) =>
+        store.delete(jobId, { neverRan: !wasLaunched });
       return await this.#launch(job, request, { slot, undo, signal, confirm });
     }
     const queued = { ...job, queuedAt: Date.now() };

@@ -42,6 +42,11 @@ export class MemoryStore implements JobStore {
     return Promise.resolve();
   }
 
+  /** It knows of those that are there. */
+  wasRemoved(): Promise<boolean> {
+    return Promise.resolve(false);
+  }
+
   queued(): Promise<QueuedJob[]> {
     const queued = this.#newestFirst(undefined).filter((job) => statusOf(job) === "queued");
     return Promise.resolve(queued.reverse().map(queuedJob));

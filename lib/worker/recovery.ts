@@ -50,7 +50,7 @@ export async function recover(options: RecoveryOptions): Promise<void> {
     await Promise.all(
       others.filter(isForgotten).map(async (job) => {
         await executor.abandon(job.jobId);
-        if (job.queuedAt === null) await store.delete(job.jobId);
+        if (job.queuedAt === null) await store.delete(job.jobId, { neverRan: true });
         else await store.put({ ...job, startedAt: null, liveStatus: "queued" });
       }),
     );

@@ -15,6 +15,11 @@ export interface StartRequest {
   readonly labels?: Readonly<Record<string, string>>;
   /** A repeat with the same value, by the same owner, returns the same job. */
   readonly requestId?: string;
+  /**
+   * The id that the job gets; by default the next one. No job has it twice: a repeat by the same owner returns the
+   * same job.
+   */
+  readonly jobId?: string;
   readonly execution?: ExecutionRequest;
   /** The user of a job of this owner's that does not choose one; by default that of the policy. */
   readonly jobUser?: string;

@@ -99,3 +99,21 @@ Deno.test("status and list show a job that waits, and one that never ran", async
   const seen = await runCli(["list", "queued"], { listJobs: lister([QUEUED]) }, { terminal: true });
   assert.match(seen.stdout, / {2}\S*queued #3\S* {2}- {5}- {8}- {5}alice {2}sh/);
 });
+
+Deno.test("A job whose turn has come in a fleet, and that its host has not answered for, has no place", async () => {
+  const reason = 'host "web-1" was given it';
+  const given = { ...QUEUED, host: "web-1", queue: { position: 0, length: 7, reason } };
+  const { stdout } = await runCli(["status", JOB_ID], { getJob: () => Promise.resolve(given) });
+  assert.match(stdout, /^Status: +queued$/m);
+  assert.match(stdout, /^Place: +its turn has come: host "web-1" was given it$/m);
+});
+
+Deno.test("start --if-host-lost=rerun says on a terminal that the job may run twice", async () => {
+  const line = ["start", "--if-host-lost=rerun", "--", "ls"];
+  const calls = { startJob: () => Promise.resolve(jobOf()) };
+  const typed = await runCli(line, calls, { terminal: true });
+  assert.match(typed.stderr, /^If its host is lost, the job is run again .* it may run twice\n/);
+  assert.equal((await runCli(line, calls)).stderr, "");
+  const wrong = await runCli(["start", "--if-host-lost=retry", "--", "ls"]);
+  assert.match(wrong.stderr, /"retry" is not one of wait, rerun/);
+});

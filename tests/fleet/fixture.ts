@@ -87,6 +87,7 @@ export async function failureOf(call: Promise<unknown>): Promise<JobWorkerError>
 export interface TestFleetOptions {
   readonly door?: Partial<HostDoorOptions>;
   readonly client?: Partial<HostClientOptions>;
+  readonly placeJob?: HostService["placeJob"];
 }
 
 /** A hub, a host, and the bus between them. */
@@ -108,7 +109,9 @@ export class TestFleet implements AsyncDisposable, FleetTransport {
 
   constructor(methods: Partial<JobService>, options: TestFleetOptions = {}) {
     const changes = () => Promise.reject(new Error("The test expects no call of changes"));
-    this.#service = { changes, ...fakeService(methods) };
+    const { placeJob = () => Promise.reject(new Error("The test expects no call of placeJob")) } =
+      options;
+    this.#service = { changes, placeJob, ...fakeService(methods) };
     this.#options = options;
     this.door = this.#openDoor();
     this.client = new HostClient({

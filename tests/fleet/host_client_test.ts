@@ -3,10 +3,9 @@
 import { X509Certificate } from "node:crypto";
 import { delay } from "../../lib/async/delay.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
-import { HOST_OFFLINE } from "../../lib/fleet/transport.ts";
 import { HOST_REFUSED, HOST_SILENT, isUnanswered } from "../../lib/fleet/unanswered.ts";
 import { loadSigningKey } from "../../lib/fleet/signing.ts";
-import type { CallContext, StartJobRequest } from "../../lib/service/job_service.ts";
+import type { CallContext } from "../../lib/service/job_service.ts";
 import { JOB_METHODS, METHODS } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
 import { CALLER, context } from "../engine/fixture.ts";
@@ -26,7 +25,6 @@ import {
   HOST_CREDENTIALS,
   HUB,
   TestFleet,
-  timedOut,
 } from "./fixture.ts";
 
 const { jobId } = WHOLE_JOB;
@@ -269,80 +267,11 @@ Deno.test("HostClient does not take a refusal for a proof that nothing was done"
   assert.equal(calls, 1);
 });
 
-Deno.test("A start that is not answered is made again at the same host, with the same request id", async () => {
-  const requests: StartJobRequest[] = [];
-  await using fleet = new TestFleet({
-    startJob(request) {
-      requests.push(request);
-      return Promise.resolve(WHOLE_JOB);
-    },
-  });
-  await fleet.client.reach(context());
-  let lost = 0;
-  fleet.carry = async ({ method, bytes }, deliver) => {
-    if (++lost === 1) throw timedOut();
-    const answer = await deliver(method, bytes);
-    if (lost === 2) throw timedOut();
-    if (lost === 3) throw new JobWorkerError("unavailable", "Nobody", { reason: HOST_OFFLINE });
-    return answer;
-  };
-  const request = { ...WHOLE_REQUESTS.startJob, requestId: "" };
-  assert.deepEqual(await fleet.client.startJob(request, context()), WHOLE_JOB);
-  const ids = requests.map(({ requestId }) => requestId);
-  assert.equal(ids.length, 3);
-  assert.equal(new Set(ids).size, 1);
-  assert.notEqual(ids[0], "");
-});
-
-Deno.test("A start that is not answered in the end says that, and what is not known", async () => {
-  await using fleet = new TestFleet({ startJob: () => Promise.resolve(WHOLE_JOB) }, {
-    client: { patienceMs: 1 },
-  });
-  await fleet.client.reach(context());
-  fleet.carry = () => Promise.reject(timedOut());
-  const error = await failureOf(fleet.client.startJob(WHOLE_REQUESTS.startJob, context()));
-  assert.deepEqual([error.code, error.reason], ["deadline_exceeded", HOST_SILENT]);
-  assert.equal(
-    error.message,
-    'No answer within 20 s; whether it has started the job with the request id "once" is not known',
-  );
-});
-
-Deno.test("A start that was not answered is not taken for refused, whatever is answered to the next call", async () => {
-  const full = new JobWorkerError("resource_exhausted", "Too many run");
-  await using fleet = new TestFleet({ startJob: () => Promise.reject(full) });
-  await fleet.client.reach(context());
-  let calls = 0;
-  fleet.carry = async ({ method, bytes }, deliver) => {
-    if (++calls === 1) throw timedOut();
-    return await deliver(method, bytes);
-  };
-  const error = await failureOf(fleet.client.startJob(WHOLE_REQUESTS.startJob, context()));
-  assert.deepEqual([error.code, isUnanswered(error)], ["resource_exhausted", true]);
-  assert.equal(error.message, "Too many run; an earlier call may still come there");
-  // One that was, is.
-  assert.ok(
-    !isUnanswered(await failureOf(fleet.client.startJob(WHOLE_REQUESTS.startJob, context()))),
-  );
-});
-
-Deno.test("A start at a host where nobody listens fails at once, so that another may have it", async () => {
-  await using fleet = new TestFleet({});
-  let calls = 0;
-  fleet.carry = () => {
-    calls++;
-    return Promise.reject(new JobWorkerError("unavailable", "Nobody", { reason: HOST_OFFLINE }));
-  };
-  const error = await failureOf(fleet.client.startJob(WHOLE_REQUESTS.startJob, context()));
-  assert.equal(error.reason, HOST_OFFLINE);
-  assert.equal(calls, 1);
-});
-
 Deno.test("A request that is too large for the bus is not sent", async () => {
   await using fleet = new TestFleet({});
   const command = { ...WHOLE_JOB.command, args: ["x".repeat(9 * 1024 * 1024)] };
   const error = await failureOf(
-    fleet.client.startJob({ ...WHOLE_REQUESTS.startJob, command }, context()),
+    fleet.client.placeJob({ jobId, start: { ...WHOLE_REQUESTS.startJob, command } }, context()),
   );
   assert.equal(error.code, "resource_exhausted");
   assert.match(error.message, /^The request has \d+ bytes, and a fleet carries at most/);

@@ -1,5 +1,7 @@
 /** The real service of a host behind its door, called from a hub. */
 
+import { v7 } from "uuid";
+import { isUnanswered } from "../../lib/fleet/unanswered.ts";
 import type { JobService } from "../../lib/service/job_service.ts";
 import { JOB_METHODS } from "../../lib/service/methods.ts";
 import { concat } from "../../lib/net/frames.ts";
@@ -48,9 +50,11 @@ Deno.test("A host decides for the caller by its own rules, and writes who that w
   ]);
 });
 
-Deno.test("A start whose answer is lost makes one job", async () => {
+Deno.test("A start whose answer is lost makes one job, under the id that the hub gives", async () => {
   await using host = await TestService.open();
-  await using fleet = new TestFleet(methodsOf(host.service));
+  await using fleet = new TestFleet(methodsOf(host.service), {
+    placeJob: (request, context) => host.service.placeJob(request, context),
+  });
   await fleet.client.reach(ADMIN);
   let answers = 0;
   fleet.carry = async ({ method, bytes }, deliver) => {
@@ -58,8 +62,14 @@ Deno.test("A start whose answer is lost makes one job", async () => {
     if (++answers <= 2) throw timedOut();
     return answer;
   };
-  const request = { command: TRUE, labels: {}, requestId: "" };
-  const { jobId } = await fleet.client.startJob(request, ADMIN);
+  const jobId = v7();
+  const request = { jobId, start: { command: TRUE, labels: {}, requestId: "" } };
+  for (let call = 0; call < 2; call++) {
+    assert.ok(isUnanswered(await failureOf(fleet.client.placeJob(request, ADMIN))));
+  }
+  assert.equal((await fleet.client.placeJob(request, ADMIN)).jobId, jobId);
+  const invalid = { ...request, jobId: "../../etc" };
+  await assert.rejects(fleet.client.placeJob(invalid, ADMIN), { code: "invalid_argument" });
   const { jobs } = await host.service.listJobs({ filter: {}, pageSize: 0, pageToken: "" }, ADMIN);
   assert.deepEqual(jobs.map((job) => job.jobId), [jobId]);
 });

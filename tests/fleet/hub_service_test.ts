@@ -1,88 +1,16 @@
 import { v7 } from "uuid";
 import type { Role } from "../../lib/auth/identity.ts";
-import { JobWorkerError } from "../../lib/errors.ts";
-import { FleetHosts, type HubHost } from "../../lib/fleet/fleet_hosts.ts";
-import type { HostChangesPage } from "../../lib/fleet/host_changes.ts";
-import { Hub } from "../../lib/fleet/hub.ts";
-import { Presence } from "../../lib/fleet/presence.ts";
-import { Registry } from "../../lib/fleet/registry.ts";
+import { JOB_REMOVED, JobWorkerError } from "../../lib/errors.ts";
+import type { Hub } from "../../lib/fleet/hub.ts";
 import { HOST_OFFLINE } from "../../lib/fleet/transport.ts";
-import { silent } from "../../lib/fleet/unanswered.ts";
-import type { Job, JobService, StartJobRequest } from "../../lib/service/job_service.ts";
+import type { StartJobRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { DONE, job } from "../executor/job_fixture.ts";
-import { ADMIN, contextOf, MemoryAudit, TRUE } from "../service/fixture.ts";
-import { fakeService } from "../service/samples.ts";
-import { temporaryDirectory, until } from "../worker/fixture.ts";
+import { ADMIN, contextOf, TRUE } from "../service/fixture.ts";
+import { until } from "../worker/fixture.ts";
+import { FACTS, FakeHost, openHub } from "./fake_hosts.ts";
 
 const START: StartJobRequest = { command: TRUE, labels: {}, requestId: "once" };
-const FACTS = { version: "1.2.3", running: 1, queued: 0, load: 0.5 };
-
-/** A host that tells what the test says it has, and answers calls as the test says. */
-class FakeHost implements HubHost {
-  readonly name: string;
-  readonly labels = { role: "web" };
-  readonly slots = 2;
-  readonly service: HubHost["service"];
-  /** What it is asked to start. */
-  readonly starts: StartJobRequest[] = [];
-  start: (request: StartJobRequest) => Promise<Job> = (request) =>
-    Promise.resolve(job({ jobId: v7(), labels: request.labels }));
-  readonly #jobs: readonly Job[];
-  #dropping = new AbortController();
-
-  constructor(name: string, jobs: readonly Job[] = [], methods: Partial<JobService> = {}) {
-    this.name = name;
-    this.#jobs = jobs;
-    const service = fakeService({
-      startJob: (request) => {
-        this.starts.push(request);
-        return this.start(request);
-      },
-      ...methods,
-    });
-    this.service = {
-      ...service,
-      changes: async ({ epoch, atOnce }, { signal }): Promise<HostChangesPage> => {
-        if (epoch === name && !atOnce) {
-          const either = AbortSignal.any([signal, this.#dropping.signal]);
-          await new Promise((_, reject) =>
-            either.addEventListener("abort", () => reject(either.reason))
-          );
-        }
-        const page = { epoch: name, revision: 1, isAnew: true, removed: [], hasMore: false };
-        return { ...page, jobs: this.#jobs, facts: FACTS };
-      },
-    };
-  }
-
-  /** Ends what the hub waits for, as the end of the agent does. */
-  drop(): void {
-    this.#dropping.abort(silent("The agent is gone"));
-    this.#dropping = new AbortController();
-  }
-}
-
-async function openHub(...hosts: readonly FakeHost[]) {
-  await using resources = new AsyncDisposableStack();
-  const { path } = resources.use(await temporaryDirectory());
-  const registry = resources.use(await Registry.open(`${path}/registry.db`));
-  const presence = resources.use(
-    new Presence({ onOffline: () => {}, onOnline: (host) => fleet.online(host) }),
-  );
-  const { caller } = ADMIN;
-  const fleet = new FleetHosts({ registry, presence, caller, onFault: () => {} });
-  resources.use(fleet);
-  await fleet.set(hosts);
-  for (const { name } of hosts) await until(() => Promise.resolve(presence.isOnline(name)));
-  const audit = new MemoryAudit();
-  const held = resources.move();
-  return {
-    hub: new Hub(fleet, registry, audit),
-    ...{ presence, audit, registry, fleet },
-    [Symbol.asyncDispose]: () => held.disposeAsync(),
-  };
-}
 
 function page(hub: Hub, context = ADMIN, filter = {}) {
   return hub.listJobs({ filter, pageSize: 0, pageToken: "" }, context);
@@ -98,89 +26,61 @@ Deno.test("Hub gives jobs to the host with most to spare, and to none that is fu
   const jobs = await Promise.all(starts);
   assert.deepEqual([a.starts.length, b.starts.length], [2, 2]);
   assert.deepEqual(jobs.map(({ host }) => host).toSorted(), ["a", "a", "b", "b"]);
-  await assert.rejects(test.hub.startJob({ ...START, requestId: "5" }, ADMIN), {
+  const refused = test.hub.startJob({ ...START, requestId: "5", queue: false }, ADMIN);
+  await assert.rejects(refused, {
     code: "resource_exhausted",
-    message: /2 of 2 hosts are full/,
+    message: "Cannot place the job: 2 of 2 hosts are full",
   });
   assert.deepEqual(test.audit.taken().map(({ method, result }) => [method, result]), [
     ["startJob", "resource_exhausted"],
   ]);
-  assert.deepEqual(a.starts[0], { command: TRUE, labels: {}, requestId: a.starts[0]?.requestId });
+  const [first] = a.starts;
+  assert.deepEqual(first, {
+    jobId: first?.jobId,
+    start: { command: TRUE, labels: {}, requestId: "" },
+    caller: ADMIN.caller,
+  });
+  assert.ok(jobs.some(({ jobId, host }) => jobId === first?.jobId && host === "a"));
 });
 
-Deno.test("Hub never starts elsewhere what a host has not answered for", async () => {
-  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
-  await using test = await openHub(a, b);
-  a.start = () => Promise.reject(silent('Host "a" has not answered'));
-  const on = { host: "a", labels: {} };
-  await assert.rejects(test.hub.startJob({ ...START, on }, ADMIN), { message: /not answered/ });
-  // Whatever a repeat says of where, and whoever has room.
-  await assert.rejects(test.hub.startJob(START, ADMIN), { message: /not answered/ });
-  assert.deepEqual([a.starts.length, b.starts.length], [2, 0]);
-  a.start = () => Promise.resolve(job({ jobId: v7() }));
-  assert.equal((await test.hub.startJob(START, ADMIN)).host, "a");
-  // Nor if it is offline by then.
-  test.presence.silent("a", "nobody answers");
-  await assert.rejects(test.hub.startJob(START, ADMIN), { reason: HOST_OFFLINE });
-  // Another user's request of that name is another one.
+Deno.test("Hub returns the same job to whoever asks again, and to nobody else", async () => {
+  const a = new FakeHost("a");
+  await using test = await openHub(a);
+  const both = await Promise.all([
+    test.hub.startJob(START, ADMIN),
+    test.hub.startJob(START, ADMIN),
+  ]);
+  const again = await test.hub.startJob(START, ADMIN);
+  assert.deepEqual(new Set([...both, again].map(({ jobId }) => jobId)), new Set(a.ids));
   const other = await test.hub.startJob(START, contextOf("bob", ["operator"]));
-  assert.equal(other.host, "b");
+  assert.notEqual(other.jobId, again.jobId);
+  // Nor is it started again when its record is gone.
+  await test.fleet.set([]);
+  await assert.rejects(test.hub.startJob(START, ADMIN), {
+    code: "failed_precondition",
+    reason: JOB_REMOVED,
+  });
 });
 
 Deno.test("Hub asks the next host if one has no room, and none if one refuses the job itself", async () => {
-  const hosts = [new FakeHost("a"), new FakeHost("b")];
-  await using test = await openHub(...hosts);
-  const [a, b] = hosts as [FakeHost, FakeHost];
-  a.start = () => Promise.reject(new JobWorkerError("resource_exhausted", "Too many run"));
+  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
+  await using test = await openHub(a, b);
+  const full = () => Promise.reject(new JobWorkerError("resource_exhausted", "Too many run"));
+  a.start = full;
   assert.equal((await test.hub.startJob(START, ADMIN)).host, "b");
-  b.start = a.start;
-  await assert.rejects(test.hub.startJob({ ...START, requestId: "2" }, ADMIN), /Too many run/);
+  b.start = full;
+  const refused = test.hub.startJob({ ...START, requestId: "2", queue: false }, ADMIN);
+  await assert.rejects(refused, { code: "resource_exhausted" });
   const refuse = () => Promise.reject(new JobWorkerError("failed_precondition", "No such program"));
-  a.start = refuse;
-  b.start = refuse;
-  const before = a.starts.length + b.starts.length;
+  const c = new FakeHost("c");
+  await test.fleet.set([a, b, c]);
+  await until(() => Promise.resolve(test.presence.isOnline("c")));
+  [a.start, b.start, c.start] = [refuse, refuse, refuse];
+  const before = [a, b, c].reduce((sum, { starts }) => sum + starts.length, 0);
   await assert.rejects(test.hub.startJob({ ...START, requestId: "3" }, ADMIN), /No such program/);
-  assert.equal(a.starts.length + b.starts.length, before + 1);
-  // It is not placed any more, and may run elsewhere.
-  assert.equal(test.registry.placeOf(ADMIN.caller.identity.user, "3"), undefined);
-});
-
-Deno.test("Hub starts nothing elsewhere of which another call may still come to the first host", async () => {
-  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
-  await using test = await openHub(a, b);
-  const full = new JobWorkerError("resource_exhausted", "Too many run");
-  const answers = [Promise.withResolvers<Job>(), Promise.withResolvers<Job>()] as const;
-  a.start = () => answers[a.starts.length === 1 ? 0 : 1].promise;
-  b.start = a.start;
-  const first = test.hub.startJob(START, ADMIN);
-  const repeat = test.hub.startJob(START, ADMIN);
-  await until(() => Promise.resolve(a.starts.length === 2));
-  answers[0].reject(full);
-  await assert.rejects(first, /Too many run/);
-  answers[1].resolve(job({ jobId: v7() }));
-  assert.equal((await repeat).host, "a");
-  // Nor of which one was not answered, whatever is answered to the next.
-  const next = { ...START, requestId: "next", on: { host: "a", labels: {} } };
-  a.start = () => Promise.reject(silent("Host a has not answered"));
-  await assert.rejects(test.hub.startJob(next, ADMIN), /not answered/);
-  a.start = () => Promise.reject(full);
-  await assert.rejects(test.hub.startJob(next, ADMIN), /Too many run/);
-  await assert.rejects(test.hub.startJob({ ...next, on: { host: "b", labels: {} } }, ADMIN), full);
-  assert.equal(b.starts.length, 0);
-});
-
-Deno.test("Hub starts nothing elsewhere that runs already, though its disk is full", async () => {
-  const [a, b] = [new FakeHost("a"), new FakeHost("b")];
-  await using test = await openHub(a, b);
-  const { registry } = test;
-  registry.started = () => {
-    throw new Error("database or disk is full");
-  };
-  await assert.rejects(test.hub.startJob(START, ADMIN), {
-    code: "unavailable",
-    message: /^Host "a" has started job ".*", but the hub cannot write that down: .* is full$/,
-  });
-  assert.equal(registry.placeOf(ADMIN.caller.identity.user, START.requestId), "a");
+  assert.equal([a, b, c].reduce((sum, { starts }) => sum + starts.length, 0), before + 1);
+  // Nothing is left of it.
+  assert.equal(test.registry.list({ statuses: ["queued"] }, { limit: 9 }).length, 0);
 });
 
 Deno.test("Hub shows everybody the jobs that they may see, and who has them", async () => {
@@ -286,12 +186,9 @@ Deno.test("Hub has a host back at once that was away, though nothing has changed
 Deno.test("Hub forgets the jobs of a host that leaves, and knows them from whoever has them then", async () => {
   const known = job({ jobId: v7(), owner: "bob" });
   await using test = await openHub(new FakeHost("a", [known]));
-  test.registry.place("bob", "once", "a");
   await test.fleet.set([]);
   assert.deepEqual((await page(test.hub)).jobs, []);
   assert.equal(test.registry.live("a"), 0);
-  // A start that may have come there runs nowhere else all the same.
-  assert.equal(test.registry.placeOf("bob", "once"), "a");
   // The same machine, under another name.
   await test.fleet.set([new FakeHost("b", [known])]);
   await until(() => Promise.resolve(test.presence.isOnline("b")));

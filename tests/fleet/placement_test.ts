@@ -1,4 +1,4 @@
-import { type Candidate, placesFor } from "../../lib/fleet/placement.ts";
+import { type Candidate, notPlaced, placementFor } from "../../lib/fleet/placement.ts";
 import { HOST_OFFLINE } from "../../lib/fleet/transport.ts";
 import { assert } from "../assert.ts";
 
@@ -10,10 +10,10 @@ const ANY = { host: "", labels: {} };
 const WEB = { host: "", labels: { role: "web" } };
 
 function namesFor(candidates: readonly Candidate[], on = ANY): string[] {
-  return placesFor(candidates, on).map(({ name }) => name);
+  return placementFor(candidates, on).places.map(({ name }) => name);
 }
 
-Deno.test("placesFor() begins with the host that has most to spare, in proportion", () => {
+Deno.test("placementFor() begins with the host that has most to spare, in proportion", () => {
   const hosts = [
     host("a", 3),
     host("b", 1),
@@ -25,12 +25,12 @@ Deno.test("placesFor() begins with the host that has most to spare, in proportio
   assert.deepEqual(namesFor(hosts, { host: "a", labels: {} }), ["a"]);
 });
 
-Deno.test("placesFor() passes over hosts that are full or offline", () => {
+Deno.test("placementFor() passes over hosts that are full or offline", () => {
   const hosts = [host("a", 4), host("b", 0, { isOnline: false }), host("c", 3)];
   assert.deepEqual(namesFor(hosts), ["c"]);
 });
 
-Deno.test("placesFor() says why there is no place", () => {
+Deno.test("placementFor() says why there is no place", () => {
   const full = [host("a", 4), host("b", 5), host("c", 0, { isOnline: false })];
   const offline = [host("a", 0, { isOnline: false })];
   const cases: [readonly Candidate[], typeof ANY, object][] = [
@@ -50,15 +50,26 @@ Deno.test("placesFor() says why there is no place", () => {
     [full, { host: "", labels: { zone: "mars" } }, {
       code: "failed_precondition",
       field: "on.labels",
-      message: "Cannot place the job: the fleet has no host of zone=mars",
+      message: "Cannot place the job: no host has zone=mars",
     }],
-    [full, { host: "d", labels: {} }, { code: "failed_precondition", field: "on.host" }],
+    [full, { host: "d", labels: { role: "web" } }, {
+      code: "failed_precondition",
+      field: "on.host",
+      message: 'Cannot place the job: no host is "d" and has role=web',
+    }],
     [[], ANY, {
       code: "failed_precondition",
       message: "Cannot place the job: the fleet has no hosts",
     }],
   ];
   for (const [candidates, on, expected] of cases) {
-    assert.throws(() => placesFor(candidates, on), expected);
+    const placement = placementFor(candidates, on);
+    assert.deepEqual(placement.places, []);
+    const { code, reason, field, message } = notPlaced(placement, on);
+    assert.deepEqual({ code, reason, field, message }, {
+      reason: undefined,
+      field: undefined,
+      ...expected,
+    });
   }
 });

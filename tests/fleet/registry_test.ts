@@ -124,23 +124,6 @@ Deno.test("Registry takes nothing that one host says about the job of another", 
   assert.deepEqual([registry.live("a"), registry.live("b")], [1, 0]);
 });
 
-Deno.test("Registry remembers where a start went, also in the next process, until it came to nothing", async () => {
-  await using directory = await temporaryDirectory();
-  const path = `${directory.path}/registry.db`;
-  {
-    using registry = await Registry.open(path);
-    registry.place("alice", "once", "a");
-    // Whoever is second goes where the first one went.
-    registry.place("alice", "once", "b");
-    registry.place("bob", "once", "b");
-  }
-  using registry = await Registry.open(path);
-  assert.equal(registry.placeOf("alice", "once"), "a");
-  assert.equal(registry.placeOf("bob", "once"), "b");
-  registry.unplace("alice", "once");
-  assert.equal(registry.placeOf("alice", "once"), undefined);
-});
-
 Deno.test("HostChanges tells no value of a variable, and waits until there is something to tell", async () => {
   await using directory = await temporaryDirectory();
   const { store, changes } = await openHost(`${directory.path}/jobs.db`);

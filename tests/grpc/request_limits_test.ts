@@ -15,8 +15,9 @@ const START = {
   requestId: "",
   logLimit: null,
   execution: null,
-  queue: false,
   on: null,
+  priority: 0,
+  ifHostLost: "IF_HOST_LOST_UNSPECIFIED" as const,
 };
 
 /** A message of a start with so many bytes. */

@@ -52,10 +52,13 @@ Deno.test("every method passes request and response on as they are", async () =>
   }
   assert.deepEqual(received, WHOLE_REQUESTS);
   const { cert } = await server.certificates.material("client");
-  const fingerprint = new X509Certificate(cert).fingerprint256.replaceAll(":", "").toLowerCase();
-  assert.deepEqual(Array.from(callers, (caller) => JSON.parse(caller)), [
-    { identity: { user: "admin", roles: ["admin"] }, fingerprint, peer: "127.0.0.1:PORT" },
-  ]);
+  const { fingerprint256, serialNumber } = new X509Certificate(cert);
+  assert.deepEqual(Array.from(callers, (caller) => JSON.parse(caller)), [{
+    identity: { user: "admin", roles: ["admin"] },
+    fingerprint: fingerprint256.replaceAll(":", "").toLowerCase(),
+    serialNumber: serialNumber.toLowerCase(),
+    peer: "127.0.0.1:PORT",
+  }]);
   assert.deepEqual(server.faults, []);
 });
 

@@ -35,6 +35,7 @@ for (const slash of ["", "/"]) {
       command: { name: "ls", args: ["-l"], env: {}, workingDirectory: "" },
       labels: {},
       requestId: "",
+      queue: false,
     });
     assert.deepEqual(starts[0]?.[1].caller, {
       identity: ALICE,

@@ -93,7 +93,6 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
     command: { name: "ls", args: [], env: {}, workingDirectory: "" },
     labels: {},
     requestId: "",
-    queue: false,
   }]);
 
   assert.deepEqual(await (await api.request(`/v1/jobs/${JOB_ID}`)).json(), DONE_JSON);

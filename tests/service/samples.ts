@@ -120,6 +120,8 @@ export const WHOLE_REQUESTS = {
     execution: WHOLE_JOB.execution,
     queue: true,
     on: { host: "web-3", labels: { zone: "eu", spare: "" } },
+    priority: -45,
+    ifHostLost: "rerun",
   },
   stopJob: { jobId: JOB_ID, stopSignal: "SIGINT", gracePeriodMs: 1_503 },
   getJob: { jobId: JOB_ID },

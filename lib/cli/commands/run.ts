@@ -49,7 +49,7 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
     if (io.interrupted.aborted) onInterrupted();
     io.interrupted.addEventListener("abort", onInterrupted, { once: true });
     if (job.execution?.hasInput) {
-      const ready = job.queue ? untilRunning : () => Promise.resolve();
+      const ready = isQueued || job.queue ? untilRunning : () => Promise.resolve();
       sending = passInputOn(context, jobId, AbortSignal.any([signal, left.signal]), ready);
     }
     const ended = await followLog(context, jobId, signal);

@@ -1,10 +1,11 @@
 import type { NewJob } from "../invocation.ts";
-import type { Execution, HostSelector, JobLimits, LogLimit } from "../job_client.ts";
+import type { Execution, HostSelector, IfHostLost, JobLimits, LogLimit } from "../job_client.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
 import {
   limitBy,
   parseCount,
   parseGracePeriod,
+  parseIfHostLost,
   parseLabel,
   parseNumber,
   parsePair,
@@ -22,7 +23,10 @@ interface NewJobOptions {
   readonly label?: Readonly<Record<string, string>>;
   readonly requestId?: string;
   readonly queue?: boolean;
+  readonly "queue=false"?: boolean;
   readonly on?: HostSelector;
+  readonly priority?: number;
+  readonly ifHostLost?: IfHostLost;
   readonly logLimit?: number;
   readonly logPolicy?: LogLimit["policy"];
   /** Milliseconds. */
@@ -42,7 +46,13 @@ interface NewJobOptions {
 /** The job that a line asks for, without what the line does not say. */
 function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
   const [name = "", ...args] = words;
-  const { env = {}, cwd = "", label = {}, requestId = "", queue = false, on } = options;
+  const { env = {}, cwd = "", label = {}, requestId = "" } = options;
+  const fleet = given<Pick<NewJob, "queue" | "on" | "priority" | "ifHostLost">>({
+    queue: options["queue=false"] ? false : options.queue,
+    on: options.on,
+    priority: options.priority,
+    ifHostLost: options.ifHostLost,
+  });
   const logLimit = given<LogLimit>({ bytes: options.logLimit, policy: options.logPolicy });
   const limits = given<JobLimits>({
     memoryBytes: options.memory,
@@ -64,8 +74,7 @@ function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
     requestId,
     ...(logLimit && { logLimit }),
     ...(execution && { execution }),
-    ...(queue && { queue }),
-    ...(on && { on }),
+    ...fleet,
   };
 }
 
@@ -98,12 +107,30 @@ export function defineNewJob(program: Command, found: Found): void {
           parseText,
         ),
       )
-      .option("--queue", "if too many jobs run, have it wait and start by itself")
+      .option(
+        "--queue",
+        "if too many jobs run, have it wait and start by itself, as a hub does anyway",
+      )
+      .option("--queue=false", "if too many jobs run, be refused")
       .addOption(
         option(
           "--on <where>",
           "the host of a fleet to run on: web-1, or one with labels: role=web,zone=eu",
           parseSelector,
+        ),
+      )
+      .addOption(
+        option(
+          "--priority <n>",
+          "its place in the queue of a fleet: the higher, the sooner [0]; above 0 for admins",
+          parseNumber,
+        ),
+      )
+      .addOption(
+        option(
+          "--if-host-lost <what>",
+          "wait for its host [wait]; or rerun it elsewhere, so that it may run twice",
+          parseIfHostLost,
         ),
       )
       .addOption(
@@ -151,7 +178,7 @@ export function defineNewJob(program: Command, found: Found): void {
 
 /** The part of the help of `run` about how it and its job end. */
 export const RUN_NOTES = `
-With --queue, standard error says that the job waits, and for what. Ctrl-C takes it out of the
+If the job is queued, standard error says so, and for what it waits. Ctrl-C takes it out of the
 queue.
 Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to end.
 After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon

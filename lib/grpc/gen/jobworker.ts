@@ -173,15 +173,26 @@ export interface LogLimit {
   readonly policy: LogPolicy;
 }
 
-export interface StartJobRequest {
+export type StartJobRequest = {
   readonly command: Command | null;
   readonly labels: Readonly<Record<string, string>>;
   readonly requestId: string;
   readonly logLimit: LogLimit | null;
   readonly execution: Execution | null;
-  readonly queue: boolean;
   readonly on: HostSelector | null;
-}
+  readonly priority: number;
+  readonly ifHostLost: IfHostLost;
+} & (
+  | { readonly _queue?: never }
+  | { readonly _queue: "queue"; readonly queue: boolean }
+);
+
+/** A number if it is one that this contract does not know. */
+export type IfHostLost =
+  | "IF_HOST_LOST_UNSPECIFIED"
+  | "IF_HOST_LOST_WAIT"
+  | "IF_HOST_LOST_RERUN"
+  | number;
 
 export interface HostSelector {
   readonly host: string;

@@ -12,6 +12,7 @@ import type {
   UpdateJobRequest,
 } from "../../service/job_service.ts";
 import * as z from "../../text/zod.ts";
+import { IF_HOST_LOST } from "../../job/host.ts";
 import { MAX_PAGE_JOBS } from "../../job/page_limit.ts";
 import * as fields from "../../service/fields.ts";
 import { JOB_STATUSES, LOG_POLICIES } from "../../job/types.ts";
@@ -45,16 +46,26 @@ export const newJob = z.strictObject({
   execution: execution.exactPartial().exactOptional().meta({
     description: "The daemon chooses what is left out.",
   }),
-  queue: z.boolean().default(false).meta({
+  queue: z.boolean().exactOptional().meta({
     description:
-      "Whether it may wait, if too many jobs run: it is then queued, and starts by itself. Otherwise it is " +
-      "refused.",
+      "Whether it may wait, if too many jobs run: it is then queued, and starts by itself. If not, it is refused. " +
+      "By default it may wait only at the hub of a fleet.",
   }),
   on: z.strictObject({
     host: z.literal("").or(fields.hostName).default("").meta({ description: "Empty: any." }),
     labels: fields.labelFilter.default({}).meta({ description: "A host must have all of these." }),
   }).exactOptional().meta({
     description: "Where in a fleet it is to run; anywhere by default. Only a hub takes it.",
+  }),
+  priority: fields.priority.exactOptional().meta({
+    ...fields.priority.meta(),
+    description:
+      "Those with a higher one leave the queue of a fleet first; 0 by default. More is for admins. Only a hub takes it.",
+  }),
+  ifHostLost: z.enum(IF_HOST_LOST).exactOptional().meta({
+    description:
+      "What becomes of it if the host is lost that has it: it waits, by default, or is run again " +
+      "elsewhere, so that it may run twice. Only a hub takes the latter.",
   }),
 }).register(named, { id: "NewJob" });
 

@@ -200,8 +200,9 @@ test("somebody without a role costs no more than that", () =>
       const command = { name: "true", args: [], env, workingDirectory: "" };
       const request = {
         ...{ command, labels: {}, requestId: "", logLimit: null, execution: null },
-        queue: false,
         on: null,
+        priority: 0,
+        ifHostLost: "IF_HOST_LOST_UNSPECIFIED" as const,
       };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       const starts = Array.from({ length: 30 }, () => send(channel, "startJob", message));
@@ -218,8 +219,9 @@ test("a long name and a PATH of many directories are refused before they are put
       const command = { name: "n".repeat(130_000), args: [], env: { PATH }, workingDirectory: "" };
       const request = {
         ...{ command, labels: {}, requestId: "", logLimit: null, execution: null },
-        queue: false,
         on: null,
+        priority: 0,
+        ifHostLost: "IF_HOST_LOST_UNSPECIFIED" as const,
       };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       await assert.rejects(send(channel, "startJob", message), {

@@ -74,8 +74,14 @@ natsTest(
     const stopped = await fleet.cli("stop", id);
     assert.equal(stopped.code, 125);
     assert.match(stopped.stderr, /Host "web-1" is offline, last heard/);
-    const placed = await fleet.cli("start", "--on", "web-1", "--", "true");
-    assert.match(placed.stderr, /Cannot place the job: 1 of 1 host of "web-1" is offline/);
+    const there = ["--on", "web-1", "--", "true"];
+    const refused = await fleet.cli("start", "--queue=false", ...there);
+    assert.match(refused.stderr, /Cannot place the job: 1 of 1 host of "web-1" is offline/);
+    const waiting = (await fleet.printed("start", ...there)).trim();
+    assert.match(
+      await fleet.printed("status", waiting),
+      /^Place: +1st of 1, since 1 of 1 host of "web-1" is offline$/m,
+    );
     assert.equal(JSON.parse(await fleet.printed("start", "--json", "--", "true")).host, "web-2");
 
     await fleet.nats.kill();
@@ -88,6 +94,9 @@ natsTest(
     await fleet.waitFor("web-1", "online");
     await fleet.waitFor("web-2", "online");
     assert.equal((await fleet.cli("stop", id)).code, 0);
+    // Its turn has come.
+    const ended = await fleet.cli("wait", waiting);
+    assert.equal(ended.code, 0, ended.stderr);
     // What was done there meanwhile is known here.
     assert.match(await fleet.printed("list", "--host", "web-2"), /echo here/);
   },

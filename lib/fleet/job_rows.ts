@@ -1,0 +1,150 @@
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { Counts } from "../counts.ts";
+import { decodeJob } from "../job/decode_job.ts";
+import { beganAt, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
+
+/** Stands for the host of a job that no host has. */
+export const NOWHERE = "";
+
+/** A job as the registry knows it. */
+export interface KnownJob {
+  readonly job: Job;
+  /** The host that has it; {@linkcode NOWHERE} if it waits for one, or has never had one. */
+  readonly host: string;
+}
+
+/** Whether a job is only recorded yet: its start may still fail, and then there is no job. */
+export function hasNoProcess({ pid, end }: Job): boolean {
+  return pid === 0 && end === null;
+}
+
+/** The copies of jobs in the registry, each of one host. Whoever changes them has begun a transaction. */
+export class JobRows {
+  readonly #statements: Statements;
+  /** How many jobs of each host have not ended. */
+  #live = new Counts<string>();
+
+  constructor(database: DatabaseSync) {
+    const prepared = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)]);
+    this.#statements = Object.fromEntries(prepared);
+    this.count();
+  }
+
+  /** Counts all of them anew. */
+  count(): void {
+    this.#live = new Counts();
+    for (const { host, count } of this.#statements.countLive.all()) {
+      this.#live.add(String(host), Number(count));
+    }
+  }
+
+  get(jobId: string): KnownJob | undefined {
+    const row = this.#statements.find.get(jobId);
+    if (row === undefined) return undefined;
+    return { job: decodeJob(String(row.record)), host: String(row.host) };
+  }
+
+  /** How many jobs of a host have not ended, including those that are only about to be started there. */
+  live(host: string): number {
+    return this.#live.of(host);
+  }
+
+  /**
+   * Adds a job, or takes over a newer copy of it.
+   *
+   * @param revision that of the host's change log; 0 before the job is in there
+   * @returns whether anything has changed; no host can say anything of the job of another
+   */
+  put(host: string, job: Job, revision: number): boolean {
+    const { find, put, putLabel } = this.#statements;
+    const before = find.get(job.jobId);
+    if (before !== undefined && before.host !== host) return false;
+    const { changes } = put.run(
+      job.jobId,
+      host,
+      revision,
+      job.owner,
+      statusOf(job),
+      beganAt(job),
+      // How its owner called the request is nobody else's business.
+      JSON.stringify({ ...job, requestId: "" }),
+    );
+    if (changes === 0) return false;
+    for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
+    const wasLive = before !== undefined && isLive(String(before.status));
+    this.#live.add(host, Number(isLive(statusOf(job))) - Number(wasLive));
+    return true;
+  }
+
+  /** Writes down what the hub itself says of a job; what a host says of it from now on is newer. */
+  set(host: string, job: Job): void {
+    const before = this.#statements.find.get(job.jobId);
+    if (before !== undefined) {
+      this.#statements.free.run(host, job.jobId);
+      this.#live.add(String(before.host), -Number(isLive(String(before.status))));
+      this.#live.add(host, Number(isLive(String(before.status))));
+    }
+    this.put(host, job, HUB_REVISION);
+  }
+
+  /** @returns whether it was there, as old as that or older */
+  remove(host: string, jobId: string, revision = Number.MAX_SAFE_INTEGER): boolean {
+    const { find, remove } = this.#statements;
+    const before = find.get(jobId);
+    if (before === undefined || before.host !== host) return false;
+    if (remove.run(jobId, revision).changes === 0) return false;
+    this.#live.add(host, -Number(isLive(String(before.status))));
+    return true;
+  }
+
+  /** What a host tells anew takes the place of all that it told before, but for what it has not answered yet. */
+  markStale(host: string): void {
+    this.#statements.markStale.run(host);
+  }
+
+  removeStale(host: string): void {
+    this.#statements.removeStale.run(host);
+    this.#recount(host);
+  }
+
+  forget(host: string): void {
+    this.#statements.forget.run(host);
+    this.#recount(host);
+  }
+
+  #recount(host: string): void {
+    const count = Number(this.#statements.countLiveOf.get(host)?.count);
+    this.#live.add(host, count - this.live(host));
+  }
+}
+
+/** Less than that of any host. */
+const HUB_REVISION = -1;
+
+const LIVE: readonly string[] = LIVE_STATUSES;
+const LIVE_SQL = LIVE.map((status) => `'${status}'`).join(", ");
+
+function isLive(status: string): boolean {
+  return LIVE.includes(status);
+}
+
+type Statements = Readonly<Record<keyof typeof SQL, StatementSync>>;
+
+const SQL = {
+  find: "SELECT host, status, record FROM jobs WHERE job_id = ?",
+  put: `INSERT INTO jobs (job_id, host, revision, owner, status, started_at, record)
+    VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (job_id) DO UPDATE SET revision = excluded.revision, status = excluded.status,
+      started_at = excluded.started_at, record = excluded.record
+    WHERE excluded.revision > revision`,
+  putLabel: "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  free: `UPDATE jobs SET host = ?, revision = ${HUB_REVISION} - 1 WHERE job_id = ?`,
+  remove: "DELETE FROM jobs WHERE job_id = ? AND revision < ?",
+  markStale: `UPDATE jobs SET revision = -1
+    WHERE host = ? AND job_id NOT IN (SELECT job_id FROM queue WHERE is_answered = 0)`,
+  removeStale: `DELETE FROM jobs WHERE host = ? AND revision = -1
+    AND job_id NOT IN (SELECT job_id FROM queue WHERE is_answered = 0)`,
+  forget: "DELETE FROM jobs WHERE host = ?",
+  countLive: `SELECT host, count(*) AS count FROM jobs WHERE status IN (${LIVE_SQL}) GROUP BY host`,
+  countLiveOf: `SELECT count(*) AS count FROM jobs WHERE host = ? AND status IN (${LIVE_SQL})`,
+} as const;
