@@ -26,7 +26,7 @@ export interface AgentOptions {
  */
 export async function serveHost(
   connection: NatsConnection,
-  door: DoorClient,
+  door: Pick<DoorClient, "call" | "ended">,
   options: AgentOptions,
 ): Promise<void> {
   const { host } = options;
@@ -81,7 +81,7 @@ export async function serveHost(
 }
 
 async function answer(
-  door: DoorClient,
+  door: Pick<DoorClient, "call">,
   method: string,
   message: Msg,
   signal: AbortSignal,
