@@ -68,7 +68,10 @@ async function openHub(...hosts: readonly FakeHost[]) {
   const { path } = resources.use(await temporaryDirectory());
   const registry = resources.use(await Registry.open(`${path}/registry.db`));
   const presence = resources.use(
-    new Presence({ onOffline: () => {}, onOnline: (host) => fleet.online(host) }),
+    new Presence({
+      ...{ onOffline: () => {}, onReplaced: () => {} },
+      onOnline: (host) => fleet.online(host),
+    }),
   );
   const { caller } = ADMIN;
   const fleet = new FleetHosts({ registry, presence, caller, onFault: () => {} });
@@ -279,7 +282,7 @@ Deno.test("Hub has a host back at once that was away, though nothing has changed
   await until(() => Promise.resolve(test.registry.since("a").epoch === "a"));
   host.drop();
   await until(() => Promise.resolve(!test.presence.isOnline("a")));
-  test.fleet.beat("a");
+  test.fleet.beat("a", "another life");
   await until(() => Promise.resolve(test.presence.isOnline("a")));
 });
 
