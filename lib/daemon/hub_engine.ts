@@ -129,6 +129,7 @@ export class HubEngine implements AsyncDisposable {
           diagnostics.info("Host {host} is online", { host });
           hosts.online(host);
         },
+        onReplaced: (host, error) => bus.drop(host, error),
       }),
     );
     const hosts = new FleetHosts({
@@ -142,7 +143,7 @@ export class HubEngine implements AsyncDisposable {
     const bus = resources.use(
       new HubBus({
         ...{ servers: settings.nats, tls, hub: settings.hub },
-        onBeat: (host) => engine.#heard(host),
+        onBeat: (host, life) => engine.#heard(host, life),
         onSilent: (host) => presence.silent(host, "nobody answers for it on NATS"),
         onConnected(isConnected, server) {
           if (isConnected) {
@@ -181,8 +182,8 @@ export class HubEngine implements AsyncDisposable {
   }
 
   /** Somebody says that a host is there. */
-  #heard(host: string): void {
-    this.#hosts.beat(host);
+  #heard(host: string, life: string): void {
+    this.#hosts.beat(host, life);
     if (this.#hosts.has(host) && this.#hosts.isOnline(host)) return;
     // It may have been added, or have new keys, and nobody has told us to reload.
     const now = performance.now();

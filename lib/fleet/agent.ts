@@ -1,4 +1,4 @@
-import { headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
+import { errors, headers, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { delay } from "../async/delay.ts";
 import type { DoorClient } from "./door_socket.ts";
 import { bytesOf } from "./nats_connection.ts";
@@ -26,7 +26,7 @@ export interface AgentOptions {
  */
 export async function serveHost(
   connection: NatsConnection,
-  door: DoorClient,
+  door: Pick<DoorClient, "call" | "ended">,
   options: AgentOptions,
 ): Promise<void> {
   const { host } = options;
@@ -60,8 +60,13 @@ export async function serveHost(
   options.signal.addEventListener("abort", stop, { once: true });
   if (options.signal.aborted) stop();
   void door.ended.then(stop);
-  const beat = () => connection.publish(beatSubject(host));
-  const watching = watch(connection, options, beat);
+  let life = crypto.randomUUID();
+  const beat = () => connection.publish(beatSubject(host), life);
+  const watching = watch(connection, options, () => {
+    life = crypto.randomUUID();
+    for (const call of calls.values()) call.abort();
+    beat();
+  });
   try {
     for (;;) {
       beat();
@@ -81,7 +86,7 @@ export async function serveHost(
 }
 
 async function answer(
-  door: DoorClient,
+  door: Pick<DoorClient, "call">,
   method: string,
   message: Msg,
   signal: AbortSignal,
@@ -98,10 +103,11 @@ async function answer(
   }
 }
 
+/** @param renew ends all calls, and has hubs make them again: nobody would take the answers */
 async function watch(
   connection: NatsConnection,
-  { onConnected, onFault }: AgentOptions,
-  beat: () => void,
+  { host, onConnected, onFault }: AgentOptions,
+  renew: () => void,
 ): Promise<void> {
   for await (const status of connection.status()) {
     switch (status.type) {
@@ -109,13 +115,20 @@ async function watch(
         onConnected(false);
         break;
       case "reconnect":
-        // Hubs have taken the host for lost meanwhile.
-        beat();
+        // The server takes an answer only by the connection by which it has brought the call.
+        renew();
         onConnected(true);
         break;
       case "error":
-        onFault(status.error);
+        if (isRefusedAnswer(status.error, host)) renew();
+        else onFault(status.error);
         break;
     }
   }
+}
+
+/** Whether the server does not know of the call any more: it forgets them when it reads its configuration again. */
+function isRefusedAnswer(error: Error, host: string): boolean {
+  return error instanceof errors.PermissionViolationError && error.operation === "publish" &&
+    error.subject !== beatSubject(host);
 }

@@ -32,7 +32,10 @@ export class RefusedCall extends Error {
   }
 }
 
-const bodySchema = callSchema.omit({ method: true }).extend({ page: z.number().int().min(0) });
+const bodySchema = callSchema.omit({ method: true }).extend({
+  page: z.number().int().min(0),
+  isAhead: z.boolean().default(false),
+});
 
 /** A call that a hub has made, and that has not come before. */
 export interface VerifiedCall {

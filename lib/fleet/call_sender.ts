@@ -41,7 +41,12 @@ export interface OutgoingCall {
   readonly method: string;
   /** The same for all pages of an answer. */
   readonly callId: string;
-  readonly body: { readonly caller: Caller; readonly request: unknown; readonly page: number };
+  readonly body: {
+    readonly caller: Caller;
+    readonly request: unknown;
+    readonly page: number;
+    readonly isAhead: boolean;
+  };
   /** What of the request is no JSON. */
   readonly bytes: Parts;
   /** Whether it may come twice. */

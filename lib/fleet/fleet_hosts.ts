@@ -47,7 +47,7 @@ export class FleetHosts implements AsyncDisposable {
   readonly #watchers = new Set<(jobId: string) => void>();
   readonly #hostWatchers = new Set<OnHeard>();
   readonly #facts: Map<string, HostFacts>;
-  /** When what a host has said was last written down. */
+  /** When what a host has said was last written down, by the clock that nobody sets. */
   readonly #savedAt = new Map<string, number>();
 
   constructor(options: FleetHostsOptions) {
@@ -123,10 +123,14 @@ export class FleetHosts implements AsyncDisposable {
     return followed.host;
   }
 
-  /** A host that was away is asked how it is, and is there once it has answered: anybody could say that it is. */
-  beat(name: string): void {
-    if (this.isOnline(name)) this.#options.presence.heard(name);
-    else this.online(name);
+  /**
+   * A host that was away is asked how it is, and is there once it has answered: anybody could say that it is.
+   *
+   * @param life see {@linkcode Presence.beat}
+   */
+  beat(name: string, life: string): void {
+    this.#options.presence.beat(name, life);
+    if (!this.isOnline(name)) this.online(name);
   }
 
   /** A host has come back: its changes are asked for at once. */
@@ -216,11 +220,11 @@ export class FleetHosts implements AsyncDisposable {
     if (followed === undefined) return;
     const request = { ...registry.since(name), atOnce: !presence.isOnline(name) };
     const page = await followed.host.service.changes(request, { caller, signal });
-    const now = Date.now();
+    const now = performance.now();
     const isNews = page.isAnew || page.jobs.length > 0 || page.removed.length > 0;
     // What is only how it is need not be on the disk each time.
-    if (isNews || now - (this.#savedAt.get(name) ?? 0) > SAVE_EVERY_MS) {
-      registry.apply(name, page, now);
+    if (isNews || now - (this.#savedAt.get(name) ?? -Infinity) > SAVE_EVERY_MS) {
+      registry.apply(name, page, Date.now());
       this.#savedAt.set(name, now);
     }
     this.#facts.set(name, page.facts);

@@ -7,6 +7,7 @@ import type { CallContext, Caller } from "../service/job_service.ts";
 import type { StreamMethod, UnaryMethod } from "../service/methods.ts";
 import type { VerifiedCall } from "./call_check.ts";
 import { HOST_METHODS, type HostService, PAGE_BYTES, REACH } from "./host_methods.ts";
+import { KeptCalls } from "./kept_calls.ts";
 import { OpenCall } from "./open_call.ts";
 
 /** Options of {@linkcode HostCalls}. */
@@ -32,11 +33,13 @@ interface IncomingCall {
   readonly isCapped: boolean;
 }
 
-/** A call whose next page has not been fetched yet. */
-interface KeptCall {
-  readonly call: OpenCall;
-  readonly caller: string;
-  readonly timer: ReturnType<typeof setTimeout>;
+/** Which page of an answer is wanted. */
+interface WantedPage {
+  /** The call, the same for all pages. */
+  readonly id: string;
+  readonly page: number;
+  /** Whether the hub has asked before it had the one before it, so that the request is not good for opening the call. */
+  readonly isAhead: boolean;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -46,13 +49,14 @@ export class HostCalls implements AsyncDisposable {
   readonly #service: HostService;
   readonly #options: HostCallsOptions;
   readonly #limit: CallLimit;
-  readonly #kept = new Map<string, KeptCall>();
+  readonly #kept: KeptCalls;
   /** Those that were told to end, and have not ended yet. */
   readonly #ending = new Set<Promise<void>>();
   readonly #closing = new AbortController();
 
   constructor(service: HostService, options: HostCallsOptions) {
-    const { maxCalls } = options;
+    const { maxCalls, idleMs } = options;
+    this.#kept = new KeptCalls({ idleMs, end: (call) => this.#end(call) });
     this.#service = service;
     this.#options = options;
     this.#limit = new CallLimit({ maxCalls, maxCallsPerUser: Math.ceil(maxCalls / 4) });
@@ -65,8 +69,9 @@ export class HostCalls implements AsyncDisposable {
    * @param left aborted when the hub has left
    */
   async frames(verified: VerifiedCall, left: AbortSignal): Promise<readonly Bytes[]> {
-    const { method, envelope: { hub, callId }, body: { caller, request, page, bytes } } = verified;
+    const { method, envelope: { hub, callId }, body } = verified;
     if (method === REACH) return [];
+    const { caller, request, page, isAhead, bytes } = body;
     const { roles, ...identity } = caller.identity;
     const counting = roles.filter((role) => this.#options.roles.includes(role));
     const call: IncomingCall = {
@@ -79,7 +84,7 @@ export class HostCalls implements AsyncDisposable {
     try {
       this.#closing.signal.throwIfAborted();
       if (!HOST_METHODS[method].isPaged) return [await this.#answer(call, left)];
-      return await this.#page(call, `${hub} ${callId}`, page, left);
+      return await this.#page(call, { id: `${hub} ${callId}`, page, isAhead }, left);
     } catch (error) {
       return [encodeFrame(errorHead(this.#known(error, call, left)))];
     }
@@ -87,12 +92,7 @@ export class HostCalls implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new JobWorkerError("unavailable", "The daemon is shutting down"));
-    const kept = [...this.#kept.values()];
-    this.#kept.clear();
-    for (const { call, timer } of kept) {
-      clearTimeout(timer);
-      this.#end(call);
-    }
+    this.#kept[Symbol.dispose]();
     await Promise.all(this.#ending);
   }
 
@@ -119,38 +119,30 @@ export class HostCalls implements AsyncDisposable {
   /** The request of each page says all, so a call that is not open any more is simply made again. */
   async #page(
     call: IncomingCall,
-    id: string,
-    page: number,
+    { id, page, isAhead }: WantedPage,
     left: AbortSignal,
   ): Promise<readonly Bytes[]> {
+    const waitsUntil = performance.now() + this.#options.pageWaitMs;
+    const waitMs = () => Math.max(0, waitsUntil - performance.now());
     const caller = JSON.stringify(call.caller);
-    const open = this.#take(id, page, caller) ?? this.#open(call, page);
+    const open = isAhead
+      ? await this.#kept.reach(id, page, caller, { waitMs: waitMs(), signal: left })
+      : this.#kept.take(id, page, caller) ?? this.#open(call, page);
+    if (open === null) throw new JobWorkerError("unavailable", "The call is not open any more");
     using ending = new DisposableStack();
-    ending.defer(() => this.#end(open));
-    const { frames, isLast } = await open.gather({
-      waitMs: this.#options.pageWaitMs,
-      maxBytes: PAGE_BYTES,
-      signal: left,
+    ending.defer(() => {
+      this.#end(open);
+      this.#kept.over(id);
     });
+    const options = { waitMs: waitMs(), maxBytes: PAGE_BYTES, signal: left };
+    const { frames, isLast } = await open.gather(options);
     const isOne = HOST_METHODS[call.method].answers === "one";
     if (isLast || (isOne && frames.length > 0)) return frames;
-    if (!this.#closing.signal.aborted && !this.#kept.has(id)) {
+    if (!this.#closing.signal.aborted) {
       ending.move();
-      const timer = setTimeout(() => this.#take(id, -1, ""), this.#options.idleMs);
-      this.#kept.set(id, { call: open, caller, timer });
+      this.#kept.keep(id, open, caller);
     }
     return frames;
-  }
-
-  /** @returns the call that is open and has got as far as this page; any other of this id is ended */
-  #take(id: string, page: number, caller: string): OpenCall | null {
-    const kept = this.#kept.get(id);
-    if (kept === undefined) return null;
-    this.#kept.delete(id);
-    clearTimeout(kept.timer);
-    if (kept.call.pages === page && kept.caller === caller) return kept.call;
-    this.#end(kept.call);
-    return null;
   }
 
   /** Nobody waits for it: the service may take a moment to notice. */

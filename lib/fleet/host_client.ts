@@ -3,10 +3,12 @@ import { JobWorkerError } from "../errors.ts";
 import type { Frame } from "../net/frames.ts";
 import type { CallContext } from "../service/job_service.ts";
 import { CallSender, type CallSenderOptions } from "./call_sender.ts";
+import { ComingPages } from "./coming_pages.ts";
 import {
   HOST_METHODS,
   type HostService,
   isJobMethod,
+  PAGE_BYTES,
   PAGE_WAIT_MS,
   REACH,
 } from "./host_methods.ts";
@@ -24,10 +26,15 @@ export interface HostClientOptions extends CallSenderOptions {
   readonly timeoutMs?: number;
 }
 
+/** From which size on a page is a large one. */
+const LARGE_PAGE_BYTES = PAGE_BYTES / 2;
+
 /** Some answers of a stream, and how it goes on. */
 interface Page {
   readonly values: readonly unknown[];
   readonly end: "more" | "done" | { readonly error: unknown };
+  /** Whether there is much, so that more is likely to be there at once. */
+  readonly isLarge: boolean;
 }
 
 /** The constructor makes every method of the service, from what `HOST_METHODS` says of it. */
@@ -95,7 +102,11 @@ export class HostClient {
     throw this.#unreadable();
   }
 
-  /** The next page is on its way while this one is taken. */
+  /**
+   * The next page is on its way while this one is taken. If that is large, the page after it is asked for as soon as
+   * it is taken, and not only when the next one is there: so what is held of an answer and what is on its way are two
+   * pages together, and neither side waits for the other while there is much.
+   */
   async *#all(
     name: keyof HostService,
     request: object,
@@ -103,31 +114,29 @@ export class HostClient {
   ): AsyncGenerator<unknown, void, undefined> {
     const { resume } = HOST_METHODS[name];
     const patience = new Patience(this.#patienceMs);
-    const left = new AbortController();
-    const context = { caller, signal: AbortSignal.any([signal, left.signal]) };
     const callId = crypto.randomUUID();
-    let page = 0;
+    await using pages = new ComingPages(
+      (rest, { signal, ...position }) =>
+        this.#fetch(name, rest, { caller, signal }, { callId, ...position }),
+      signal,
+    );
     let rest: object | null = request;
-    let coming = this.#fetch(name, rest, context, { callId, page });
-    try {
-      while (rest !== null) {
-        const { values, end } = await coming;
-        for (const value of values) rest = rest && resume(rest as never, value as never);
-        if (end === "done") rest = null;
-        if (end === "more") {
-          patience.succeeded();
-          page++;
-          if (rest !== null) coming = this.#fetch(name, rest, context, { callId, page });
-        }
-        yield* values;
-        if (rest === null || typeof end !== "object") continue;
+    pages.ask(rest);
+    while (rest !== null) {
+      const { values, end, isLarge } = await pages.next();
+      for (const value of values) rest = rest && resume(rest as never, value as never);
+      if (end === "done") rest = null;
+      if (end === "more") patience.succeeded();
+      // What was asked for behind an error does not follow what has come.
+      else await pages.drop();
+      if (end === "more" && rest !== null && pages.count === 0) pages.ask(rest);
+      yield* values;
+      if (rest === null) return;
+      if (typeof end === "object") {
         if (values.length > 0) patience.succeeded();
         await patience.pause(end.error, signal);
-        coming = this.#fetch(name, rest, context, { callId, page });
-      }
-    } finally {
-      left.abort();
-      await coming;
+        pages.ask(rest);
+      } else if (isLarge && pages.count === 1) pages.ask(rest);
     }
   }
 
@@ -136,7 +145,7 @@ export class HostClient {
     name: keyof HostService,
     request: object,
     context: CallContext,
-    position: { callId: string; page: number },
+    position: Required<Omit<SendOptions, "mayRepeat">>,
   ): Promise<Page> {
     try {
       return this.#page(
@@ -144,7 +153,7 @@ export class HostClient {
         await this.#send(name, request, context, { ...position, mayRepeat: true }),
       );
     } catch (error) {
-      return { values: [], end: { error } };
+      return { values: [], end: { error }, isLarge: false };
     }
   }
 
@@ -152,7 +161,7 @@ export class HostClient {
     name: keyof HostService | typeof REACH,
     request: object,
     { caller, signal }: CallContext,
-    { mayRepeat, callId = crypto.randomUUID(), page = 0 }: SendOptions,
+    { mayRepeat, callId = crypto.randomUUID(), page = 0, isAhead = false }: SendOptions,
   ): Promise<readonly Frame[]> {
     const { identity, fingerprint, peer } = caller;
     const [encoded, bytes] = isJobMethod(name)
@@ -161,7 +170,7 @@ export class HostClient {
     return await this.#sender.send({
       method: name,
       callId,
-      body: { caller: { identity, fingerprint, peer }, request: encoded, page },
+      body: { caller: { identity, fingerprint, peer }, request: encoded, page, isAhead },
       bytes,
       mayRepeat,
       timeoutMs: this.#timeoutMs,
@@ -171,18 +180,20 @@ export class HostClient {
 
   #page(name: keyof HostService, frames: readonly Frame[]): Page {
     const values: unknown[] = [];
+    const bytes = frames.reduce((sum, frame) => sum + frame.bytes.byteLength, 0);
+    const isLarge = bytes >= LARGE_PAGE_BYTES;
     try {
       for (const frame of frames) {
         const message = decodeMessage(frame);
-        if (message.kind === "end") return { values, end: "done" };
-        if (message.kind === "error") return { values, end: { error: message.error } };
+        if (message.kind === "end") return { values, end: "done", isLarge };
+        if (message.kind === "error") return { values, end: { error: message.error }, isLarge };
         const { value, bytes } = message;
         values.push(isJobMethod(name) ? decodeAnswer(name, value, bytes) : value);
       }
     } catch (error) {
-      return { values, end: { error: this.#unreadable(error) } };
+      return { values, end: { error: this.#unreadable(error) }, isLarge };
     }
-    return { values, end: "more" };
+    return { values, end: "more", isLarge };
   }
 
   #unreadable(cause?: unknown): JobWorkerError {
@@ -194,6 +205,7 @@ interface SendOptions {
   readonly mayRepeat: boolean;
   readonly callId?: string;
   readonly page?: number;
+  readonly isAhead?: boolean;
 }
 
 function isSilent(error: unknown): error is JobWorkerError {

@@ -8,8 +8,8 @@ import type { FleetRequestOptions, FleetTransport } from "./transport.ts";
 export interface HubBusOptions extends Pick<NatsOptions, "servers" | "tls"> {
   /** The name of the hub. */
   readonly hub: string;
-  /** Told of a host that says that it is there. */
-  readonly onBeat: (host: string) => void;
+  /** Told of a host that says that it is there, see `Presence.beat()`. */
+  readonly onBeat: (host: string, life: string) => void;
   /** Told of one for which nobody answers. */
   readonly onSilent: (host: string) => void;
   /** Told when there is a connection, and when it is lost. */
@@ -17,6 +17,9 @@ export interface HubBusOptions extends Pick<NatsOptions, "servers" | "tls"> {
   /** Told of what goes wrong, in words. */
   readonly onFault: (why: string) => void;
 }
+
+/** What a host says with a beat is no longer than a UUID. */
+const MAX_LIFE_BYTES = 36;
 
 /** The connection of a hub to NATS, be it there or not: calls that cannot be carried say so at once. */
 export class HubBus implements FleetTransport, AsyncDisposable {
@@ -76,8 +79,10 @@ export class HubBus implements FleetTransport, AsyncDisposable {
       });
       connection.subscribe(ALL_BEATS, {
         callback(error, message) {
-          if (error === null) onBeat(lastToken(message.subject));
-          else onFault(`NATS: ${messageOf(error)}`);
+          if (error !== null) onFault(`NATS: ${messageOf(error)}`);
+          else if (message.data.byteLength <= MAX_LIFE_BYTES) {
+            onBeat(lastToken(message.subject), message.string());
+          }
         },
       });
       onConnected(true, connection.getServer());

@@ -141,7 +141,10 @@ export async function openHubIn(
   await using resources = new AsyncDisposableStack();
   const registry = resources.use(await Registry.open(`${path}/registry.db`));
   const presence = resources.use(
-    new Presence({ onOffline: () => {}, onOnline: (host) => fleet.online(host) }),
+    new Presence({
+      ...{ onOffline: () => {}, onReplaced: () => {} },
+      onOnline: (host) => fleet.online(host),
+    }),
   );
   const { caller } = ADMIN;
   const fleet = new FleetHosts({ registry, presence, caller, onFault: () => {} });

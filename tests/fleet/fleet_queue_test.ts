@@ -234,7 +234,7 @@ Deno.test("A start that a host has not answered goes nowhere else, and says that
   // Nor does a later refusal prove that an earlier call does not come.
   a.start = () => Promise.reject(FULL);
   a.drop();
-  test.fleet.beat("a");
+  test.fleet.beat("a", "another life");
   const calls = a.ids.length;
   await until(() => Promise.resolve(a.ids.length > calls + 1));
   a.start = ({ jobId }) => Promise.resolve(job({ jobId, owner: "bob" }));

@@ -179,7 +179,7 @@ Deno.test("Hub has a host back at once that was away, though nothing has changed
   await until(() => Promise.resolve(test.registry.since("a").epoch === "a"));
   host.drop();
   await until(() => Promise.resolve(!test.presence.isOnline("a")));
-  test.fleet.beat("a");
+  test.fleet.beat("a", "another life");
   await until(() => Promise.resolve(test.presence.isOnline("a")));
 });
 

@@ -51,7 +51,12 @@ export class TestHub implements AsyncDisposable {
   async add(host: string, ...flags: readonly string[]): Promise<JoinFile> {
     const out = this.joinPath(host);
     await hostCommand(["add", host, "--slots=4", "--dir", this.directory, "--out", out, ...flags]);
-    return await readJoinFile(out);
+    return await this.joined(host);
+  }
+
+  /** What a host has joined with. */
+  async joined(host: string): Promise<JoinFile> {
+    return await readJoinFile(this.joinPath(host));
   }
 
   async remove(host: string): Promise<void> {

@@ -1,0 +1,54 @@
+import { type NewJob } from "../../lib/grpc/client.ts";
+import { quantile, rate, times } from "../measure.ts";
+import { report } from "../report.ts";
+import { type BenchFleet, REAL } from "./bench_fleet.ts";
+import { SIMULATED } from "./fleet_files.ts";
+
+/** How many starts are on their way at once. */
+const AT_A_TIME = 16;
+
+/** How often all hosts are asked at once. */
+const FAN_OUTS = 5;
+
+const TRUE_JOB: NewJob = { command: { name: "true" } };
+
+/** Starts through the hub, to a host's own rate, and to what the bus carries. */
+export async function benchStarts(fleet: BenchFleet, starts: number): Promise<void> {
+  const { client, direct, bare, names: [host = ""] } = fleet;
+  const ask = () => bare.call(host, 1_000);
+  const atReal = () => client.startJob({ ...TRUE_JOB, on: { host: REAL, labels: {} } });
+  const anywhere = () => client.startJob({ ...TRUE_JOB, on: { host: "", labels: SIMULATED } });
+  // Each has done it before.
+  for (const run of [ask, () => direct.startJob(TRUE_JOB), atReal, anywhere]) {
+    await rate(AT_A_TIME, AT_A_TIME, run);
+  }
+  const own = await rate(starts, AT_A_TIME, () => direct.startJob(TRUE_JOB));
+  const hub = await rate(starts, AT_A_TIME, atReal);
+  report("starts, 16 at a time, at one host", hub, "/s", { value: own, name: "that host itself" });
+  const bus = await rate(starts, AT_A_TIME, ask);
+  report(
+    "starts, 16 at a time, at simulated hosts",
+    await rate(starts, AT_A_TIME, anywhere),
+    "/s",
+    {
+      value: bus,
+      name: "calls over NATS alone",
+    },
+  );
+}
+
+/** One question to all hosts at once, to the same without seal and signature. */
+export async function benchFanOut({ client, bare, names }: BenchFleet): Promise<void> {
+  const all = await times(
+    FAN_OUTS,
+    () => client.pruneJobs({ dryRun: true, owner: "", maxCount: 1_000 }),
+  );
+  const alone = await times(
+    FAN_OUTS,
+    () => Promise.all(names.map((name) => bare.call(name, 1_000))),
+  );
+  report(`one call to each of ${names.length} hosts, median`, quantile(all, 0.5) / 1000, "ms", {
+    value: quantile(alone, 0.5) / 1000,
+    name: "calls over NATS alone",
+  });
+}

@@ -1,0 +1,132 @@
+/** A hub and the agent of a host at a real server, each with its own certificate. */
+
+import { serveHost } from "../../lib/fleet/agent.ts";
+import type { DoorAnswer } from "../../lib/fleet/door_socket.ts";
+import { HubBus } from "../../lib/fleet/hub_bus.ts";
+import { connectNats } from "../../lib/fleet/nats_connection.ts";
+import { Presence } from "../../lib/fleet/presence.ts";
+import { hostInbox } from "../../lib/fleet/subjects.ts";
+import { HOST_SILENT } from "../../lib/fleet/unanswered.ts";
+import { assert } from "../assert.ts";
+import { TcpProxy } from "../end_to_end/proxy.ts";
+import { soon } from "../soon.ts";
+import { until } from "../worker/fixture.ts";
+import { natsTest } from "./nats_server.ts";
+import { TestHub } from "./test_hub.ts";
+
+const HOST = "web-1";
+
+/** An agent with an engine that answers a call when it is told to, or learns that nobody waits any more. */
+async function startAgent(files: TestHub, server = `127.0.0.1:${files.port}`) {
+  const { tls, ca } = await files.joined(HOST);
+  const ending = new AbortController();
+  const { signal } = ending;
+  const connection = await connectNats({
+    ...{ servers: [server], tls: { ...tls, ca }, name: HOST },
+    ...{ inboxPrefix: hostInbox(HOST), signal, onFault: () => {} },
+  });
+  const come = Promise.withResolvers<void>();
+  const left = Promise.withResolvers<null>();
+  const answer = Promise.withResolvers<DoorAnswer>();
+  const door = {
+    ended: new Promise<void>(() => {}),
+    call(_method: string, _bytes: Uint8Array, call: AbortSignal): Promise<DoorAnswer | null> {
+      come.resolve();
+      call.addEventListener("abort", () => left.resolve(null), { once: true });
+      return Promise.race([answer.promise, left.promise]);
+    },
+  };
+  const faults: unknown[] = [];
+  const serving = serveHost(connection, door, {
+    ...{ host: HOST, signal, onConnected: () => {}, onFault: (error) => faults.push(error) },
+  });
+  return {
+    ...{ faults, come: come.promise, left: left.promise },
+    answer: () => answer.resolve({ kind: "answer", bytes: new Uint8Array(1) }),
+    async [Symbol.asyncDispose]() {
+      ending.abort();
+      await serving;
+    },
+  };
+}
+
+/** A server, a hub that knows the host, and what it has heard of that. */
+async function openFleet() {
+  await using resources = new AsyncDisposableStack();
+  const files = resources.use(await TestHub.make(HOST));
+  const server = resources.use(await files.startNats());
+  const lives = new Set<string>();
+  const presence = resources.use(
+    new Presence({
+      ...{ onOffline: () => {}, onOnline: () => {} },
+      onReplaced: (host, error) => bus.drop(host, error),
+    }),
+  );
+  presence.add(HOST, null);
+  const bus = resources.use(
+    new HubBus({
+      ...{ servers: [`127.0.0.1:${files.port}`], tls: await files.tls(), hub: "hub" },
+      onBeat(host, life) {
+        lives.add(life);
+        presence.beat(host, life);
+      },
+      ...{ onSilent: () => {}, onConnected: () => {}, onFault: () => {} },
+    }),
+  );
+  const held = resources.move();
+  return {
+    ...{ files, server, lives },
+    /** Waits until the host has said something for so many times in another life. */
+    heard: (count: number) => until(() => Promise.resolve(lives.size === count)),
+    /** Makes a call that is not answered, and waits until it ends. */
+    async dropped() {
+      const { signal } = new AbortController();
+      const options = { signal, timeoutMs: 3_600_000 };
+      const call = soon(bus.request(HOST, "waitJob", new Uint8Array(1), options), () => "its end");
+      await assert.rejects(call, { reason: HOST_SILENT });
+    },
+    [Symbol.asyncDispose]: () => held.disposeAsync(),
+  };
+}
+
+natsTest("A call ends as soon as there is another agent than the one that has it", async () => {
+  await using fleet = await openFleet();
+  await using gone = await startAgent(fleet.files);
+  await fleet.heard(1);
+  const dropped = fleet.dropped();
+  await soon(gone.come, () => "the call");
+  await gone[Symbol.asyncDispose]();
+  await using _agent = await startAgent(fleet.files);
+  await dropped;
+});
+
+natsTest(
+  "A call ends as soon as the agent has another connection than the one it came by",
+  async () => {
+    await using fleet = await openFleet();
+    await using proxy = TcpProxy.listen(fleet.files.port);
+    await using agent = await startAgent(fleet.files, proxy.address);
+    await fleet.heard(1);
+    const dropped = fleet.dropped();
+    await soon(agent.come, () => "the call");
+    proxy.breakAll();
+    await dropped;
+    await soon(agent.left, () => "the end of the call at the host");
+  },
+);
+
+natsTest(
+  "A call ends whose answer the server refuses, because it has read its configuration again",
+  async () => {
+    await using fleet = await openFleet();
+    await using agent = await startAgent(fleet.files);
+    await fleet.heard(1);
+    const dropped = fleet.dropped();
+    await soon(agent.come, () => "the call");
+    await fleet.files.add("web-2");
+    await fleet.server.reload();
+    agent.answer();
+    await dropped;
+    assert.deepEqual(agent.faults, []);
+  },
+);
