@@ -45,6 +45,7 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   // Positions in logs and inputs, which nobody types.
   "offset": null,
   "end_offset": null,
+  "batch_bytes": null,
   "data": null,
   "end": null,
   "max_age": "--older-than",

@@ -129,7 +129,7 @@ export class HostCalls implements AsyncDisposable {
     ending.defer(() => this.#end(open));
     const { frames, isLast } = await open.gather({
       waitMs: this.#options.pageWaitMs,
-      maxBytes: PAGE_BYTES,
+      maxBytes: Math.min(PAGE_BYTES, batchBytesOf(call.request)),
       signal: left,
     });
     const isOne = HOST_METHODS[call.method].answers === "one";
@@ -205,4 +205,10 @@ export class HostCalls implements AsyncDisposable {
     this.#options.onFault(error, method);
     return new JobWorkerError("internal", "Internal error of the daemon, see its diagnostics");
   }
+}
+
+/** A page holds no more batches than one, if those are to be small. The service checks what else is asked for. */
+function batchBytesOf(request: { readonly batchBytes?: unknown }): number {
+  const { batchBytes } = request;
+  return typeof batchBytes === "number" && batchBytes > 0 ? batchBytes : Infinity;
 }

@@ -20,9 +20,13 @@ import type {
   ListJobsResponse,
   PruneJobsRequest,
   PruneJobsResponse,
+  RunJobsRequest,
+  RunJobsResponse,
   SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
+  StopJobsRequest,
+  StopJobsResponse,
   StreamAuditRequest,
   StreamLogsRequest,
   UpdateJobRequest,
@@ -32,9 +36,11 @@ import type {
 } from "../service/job_service.ts";
 import { type JobMethod, METHODS, type RequestOf } from "../service/methods.ts";
 import { checkRequest } from "../service/requests.ts";
+import { stopEach } from "../service/many_jobs.ts";
 import type { FleetHosts, HubHost } from "./fleet_hosts.ts";
 import { type Candidate, placesFor, selects } from "./placement.ts";
 import type { KnownJob, Registry } from "./registry.ts";
+import { RunJobs } from "./run_jobs.ts";
 import { isUnanswered, silent } from "./unanswered.ts";
 
 /** Any host. */
@@ -58,6 +64,10 @@ export class Hub implements JobService {
   readonly #starting = new Map<string, number>();
   /** The starts that may still go elsewhere, by whose they are and their request id. */
   readonly #placing = new Map<string, { isRepeated: boolean }>();
+  readonly #runs = new RunJobs({
+    service: this,
+    mayHaveStarted: (owner, requestId) => this.#registry.placeOf(owner, requestId) !== undefined,
+  });
 
   /** @param audit where the hub records what it decides itself */
   constructor(hosts: FleetHosts, registry: Registry, audit: Audit) {
@@ -217,6 +227,26 @@ export class Hub implements JobService {
       const { on = ANYWHERE } = request;
       return { hosts: this.#hosts.described().filter((host: Host) => selects(on, host)) };
     });
+  }
+
+  async *runJobs(request: RunJobsRequest, context: CallContext): AsyncIterable<RunJobsResponse> {
+    await this.#callOfMany("runJobs", request, context);
+    yield* this.#runs.run(request, context);
+  }
+
+  async stopJobs(request: StopJobsRequest, context: CallContext): Promise<StopJobsResponse> {
+    await this.#callOfMany("stopJobs", request, context);
+    return await stopEach(request, (each) => this.stopJob(each, context));
+  }
+
+  /** Lets in a call of which each part is authorised, and has its audit entry, by itself. */
+  async #callOfMany(
+    method: "runJobs" | "stopJobs",
+    request: RequestOf<JobMethod>,
+    context: CallContext,
+  ): Promise<void> {
+    let isLetIn = false;
+    await this.#call(method, request, context, () => void (isLetIn = true), () => isLetIn);
   }
 
   async #startAt(host: HubHost, request: StartJobRequest, context: CallContext): Promise<Job> {

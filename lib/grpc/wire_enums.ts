@@ -18,6 +18,7 @@ import {
   type Unknown,
 } from "../job/types.ts";
 import { HOST_STATES as HOST_STATE_WORDS } from "../job/host.ts";
+import { RUN_FAILURE_KINDS as RUN_FAILURE_WORDS } from "../job/run_event.ts";
 import type * as wire from "./gen/jobworker.ts";
 
 /** The values of an enum, except the unspecified one. */
@@ -80,4 +81,7 @@ export const CONTAINMENTS = new EnumWords("CONTAINMENT", CONTAINMENT_WORDS) sati
 >;
 export const HOST_STATES = new EnumWords("HOST_STATE", HOST_STATE_WORDS) satisfies Covers<
   wire.HostState
+>;
+export const RUN_FAILURES = new EnumWords("RUN_FAILURE_KIND", RUN_FAILURE_WORDS) satisfies Covers<
+  wire.RunFailureKind
 >;

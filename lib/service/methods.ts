@@ -16,6 +16,12 @@ const SMALL_REQUEST_BYTES = 8 * 1024;
 /** The most input that one call of `writeInput` carries, in bytes. */
 export const MAX_INPUT_BYTES = 1024 * 1024;
 
+/** A command of a few hundred kilobytes, and a thousand targets of 240 bytes. */
+const RUN_BYTES = 512 * 1024;
+
+/** A thousand job ids of 38 bytes. */
+const JOB_IDS_BYTES = 48 * 1024;
+
 /** A filter: 64 labels of up to 319 characters are 82 KB of UTF-8. */
 const FILTER_BYTES = 128 * 1024;
 
@@ -169,6 +175,25 @@ export const METHODS = {
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: [],
     cli: ["hosts"],
+  },
+  runJobs: {
+    rule: CHANGE,
+    answers: "stream",
+    duration: "open_ended",
+    // The request ids make a repeat return the same jobs.
+    mayRepeat: true,
+    maxRequestBytes: RUN_BYTES,
+    rest: [],
+    cli: [],
+  },
+  stopJobs: {
+    rule: CHANGE,
+    answers: "one",
+    duration: "brief",
+    mayRepeat: false,
+    maxRequestBytes: JOB_IDS_BYTES,
+    rest: [],
+    cli: [],
   },
 } as const satisfies Readonly<Record<keyof JobService, Method>>;
 

@@ -14,6 +14,8 @@ import {
   type Worker,
 } from "../worker/mod.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
+import { batchParts } from "./batch_parts.ts";
+import { checkHere } from "./check_here.ts";
 import type {
   AuditBatch,
   CallContext,
@@ -27,9 +29,13 @@ import type {
   ListJobsResponse,
   PruneJobsRequest,
   PruneJobsResponse,
+  RunJobsRequest,
+  RunJobsResponse,
   SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
+  StopJobsRequest,
+  StopJobsResponse,
   StreamAuditRequest,
   StreamLogsRequest,
   UpdateJobRequest,
@@ -48,6 +54,7 @@ import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
 import { checkRequest, commandOf, MAX_OUTPUT_BYTES } from "./requests.ts";
 import { redactJob } from "./redact.ts";
+import { notAHub, stopEach } from "./many_jobs.ts";
 
 /** For how many jobs the last writer of their input is remembered. */
 const MAX_INPUTS = 10_000;
@@ -193,15 +200,16 @@ export class WorkerService implements JobService {
 
   async *streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch> {
     await this.#call("streamLogs", request, context, (call) => this.#reach(call));
-    const { jobId, ...what } = request;
+    const { jobId, batchBytes = Infinity, ...what } = request;
     const streams = wanted(request.streams);
     const { caller: { identity } } = context;
     const reading = this.#reading(context);
     for await (const batch of this.#worker.readLog(jobId, { ...what, streams, ...reading })) {
       const { finishedJob } = batch;
-      yield finishedJob === null
-        ? batch
-        : { ...batch, finishedJob: redactJob(finishedJob, identity) };
+      yield* batchParts(
+        finishedJob === null ? batch : { ...batch, finishedJob: redactJob(finishedJob, identity) },
+        batchBytes,
+      );
     }
   }
 
@@ -261,6 +269,18 @@ export class WorkerService implements JobService {
 
   async listHosts(request: ListHostsRequest, context: CallContext): Promise<ListHostsResponse> {
     return await this.#call("listHosts", request, context, () => Promise.resolve({ hosts: [] }));
+  }
+
+  async *runJobs(request: RunJobsRequest, context: CallContext): AsyncIterable<RunJobsResponse> {
+    yield await this.#call("runJobs", request, context, () => Promise.reject(notAHub()));
+  }
+
+  async stopJobs(request: StopJobsRequest, context: CallContext): Promise<StopJobsResponse> {
+    return await this.#call("stopJobs", request, context, async (call) => {
+      // Each of them has an entry of its own.
+      call.audited = true;
+      return await stopEach(request, (each) => this.stopJob(each, context));
+    });
   }
 
   /** How a log is read for a caller: as long as they are there, and in turn with other users. */
@@ -361,16 +381,6 @@ export class WorkerService implements JobService {
         );
     }
   }
-}
-
-/** @throws `failed_precondition` for a job that is to run on a certain host, although there is only this one */
-function checkHere({ on }: StartJobRequest): void {
-  if (on === undefined || (on.host === "" && Object.keys(on.labels).length === 0)) return;
-  throw new JobWorkerError(
-    "failed_precondition",
-    "Cannot choose where the job runs: this daemon is no hub of a fleet; leave out `on`",
-    { field: "on" },
-  );
 }
 
 function entryOf(call: Call, result: AuditEntry["result"]): AuditEntry {
