@@ -65,7 +65,7 @@ export const METHODS = {
     mayRepeat: false,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["stop", "stopJob"],
-    cli: ["stop"],
+    cli: ["stop", "stop --all"],
   },
   getJob: {
     rule: SEE,
@@ -174,7 +174,7 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: [],
-    cli: ["hosts"],
+    cli: ["hosts", "run --all"],
   },
   runJobs: {
     rule: CHANGE,
@@ -184,7 +184,7 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: RUN_BYTES,
     rest: [],
-    cli: [],
+    cli: ["run --all"],
   },
   stopJobs: {
     rule: CHANGE,

@@ -1,4 +1,4 @@
-import type { JobClient } from "../../lib/cli/job_client.ts";
+import type { Host, JobClient } from "../../lib/cli/job_client.ts";
 import { DONE, JOB_ID, jobOf } from "./fake_daemon.ts";
 
 /** A method that the command line calls. */
@@ -7,6 +7,11 @@ export type Call = readonly [method: Method, request: unknown];
 
 export const OTHER_ID = JOB_ID.replace("0199a1b2", "0199a1b3");
 export const DONE_JOB = jobOf({ end: DONE });
+/** The only one of the fleet. */
+export const HOST: Host = {
+  ...{ name: "web-1", state: "online", labels: {}, slots: 1, running: 0, queued: 0, load: 0 },
+  ...{ version: "", heardAt: null, detail: "" },
+};
 const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
 
 const NEW_JOB = {
@@ -24,6 +29,7 @@ const NEW_JOB = {
   },
   queue: true,
 };
+const { requestId: _, ...MANY_JOBS } = NEW_JOB;
 const NEW_JOB_OPTIONS = "--env A=1 --env B= --cwd /srv --label k=v --label n= --request-id once " +
   "--queue " +
   "--log-limit 2MiB --log-policy end-job --timeout 90s --grace 5s --user build --umask 027 " +
@@ -93,6 +99,13 @@ export const LINES: Readonly<Record<string, readonly Call[]>> = {
       on: { host: "web-1", labels: {} },
     }],
     ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
+  ],
+  [`run --on role=web --all ${NEW_JOB_OPTIONS} -- sh -c x`]: [
+    ["listHosts", { on: { host: "", labels: { role: "web" } } }],
+    ["runJobs", {
+      ...MANY_JOBS,
+      targets: [{ host: "web-1", requestId: "once:web-1", jobId: "", offset: 0 }],
+    }],
   ],
   [`wait ${JOB_ID}`]: [["waitJob", { jobId: JOB_ID }]],
   "prune --older-than 30d --keep 5 --keep-bytes 1GiB --owner bob --dry-run": [["pruneJobs", {

@@ -12,7 +12,7 @@ import { requestFields } from "../../lib/service/requests.ts";
 import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
 import { FakeIo, JOB_ID, jobOf, rejection } from "./fake_daemon.ts";
-import { type Call, DONE_JOB, LINES, type Method, OTHER_ID } from "./seam_lines.ts";
+import { type Call, DONE_JOB, HOST, LINES, type Method, OTHER_ID } from "./seam_lines.ts";
 
 /** The verbs that do without a daemon. */
 const LOCAL_VERBS = ["certs", "context", "completions"];
@@ -47,7 +47,9 @@ function recorder(waitsFor?: Method) {
     writeInput: { accepted: 0 },
     pruneJobs: { jobs: [], count: 0, bytes: 0 },
     streamAudit: null,
-    listHosts: { hosts: [] },
+    listHosts: { hosts: [HOST] },
+    runJobs: null,
+    stopJobs: { failures: [] },
     checkHealth: "serving",
   };
   const answer = async (method: Method, request: unknown, options: CallOptions = {}) => {
@@ -73,6 +75,11 @@ function recorder(waitsFor?: Method) {
     async *watchJobs(request: unknown, options?: CallOptions) {
       await answer("watchJobs", request, options);
       yield jobOf();
+    },
+    async *runJobs(request: unknown, options?: CallOptions) {
+      await answer("runJobs", request, options);
+      const log = { records: [], nextOffset: 0, finishedJob: DONE_JOB };
+      yield { events: [{ host: HOST.name, log }] };
     },
     async *streamAudit(request: unknown, options?: CallOptions) {
       yield { records: [], position: await answer("streamAudit", request, options) };
@@ -104,8 +111,12 @@ Deno.test("METHODS names the subcommands that call each method, and every subcom
   const lines = Object.entries({ ...LINES, ...INTERACTIVE });
   for (const method of JOB_METHODS) {
     const forms: readonly string[] = METHODS[method].cli;
+    // With `--all`, a subcommand does something else.
     const isNamed = (line: string) =>
-      forms.some((form) => form.split(" ").every((word) => line.split(" ").includes(word)));
+      forms.some((form) =>
+        form.split(" ").every((word) => line.split(" ").includes(word)) &&
+        form.includes("--all") === line.includes("--all")
+      );
     for (const [line, calls] of lines) {
       const isCalled = calls.some(([called]) => called === method);
       assert.equal(isNamed(line), isCalled, `${line}: ${method}`);
@@ -145,7 +156,10 @@ Deno.test("Every field that the command line can send has its option, or the wor
 });
 
 /** Options that the daemon does not hear of. */
-const LOCAL = ["--all", "--timestamps"];
+const LOCAL = [
+  ...["--all", "--timestamps", "--prefix", "--group", "--parallel", "--waves"],
+  ...["--max-failures", "--pause"],
+];
 
 /** A daemon that refuses one method. */
 function refusing(method: Method, error: JobWorkerError): FakeIo {
@@ -153,7 +167,7 @@ function refusing(method: Method, error: JobWorkerError): FakeIo {
   const stream = async function* (): AsyncGenerator<never> {
     yield await refuse();
   };
-  const isStream = ["streamLogs", "watchJobs", "streamAudit"].includes(method);
+  const isStream = ["streamLogs", "watchJobs", "streamAudit", "runJobs"].includes(method);
   const calls = { ...recorder().client, [method]: isStream ? stream : refuse };
   return new FakeIo(calls, { stdin: { read: () => Promise.resolve(null) } });
 }
@@ -217,7 +231,7 @@ Deno.test("What the daemon refuses by a field that no line has is told as it com
 });
 
 Deno.test("Ctrl-C ends every call of every line, a second one where the first has a meaning", async () => {
-  const patient = new Set(["start startJob", "run startJob", "run streamLogs"]);
+  const patient = new Set(["start startJob", "run startJob", "run streamLogs", "run runJobs"]);
   for (const [line, expected] of Object.entries(LINES)) {
     const verb = verbOf(line);
     for (const method of new Set(expected.map(([method]) => method))) {
