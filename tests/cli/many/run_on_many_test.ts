@@ -1,6 +1,6 @@
 import { OutputClosed } from "../../../lib/cli/io.ts";
 import { type Pace, RunOnMany } from "../../../lib/cli/many/run_on_many.ts";
-import { Targets, type TargetState } from "../../../lib/cli/many/targets.ts";
+import { type Target, Targets, type TargetState } from "../../../lib/cli/many/targets.ts";
 import { inWaves, parseWaves } from "../../../lib/cli/many/waves.ts";
 import { JobWorkerError } from "../../../lib/errors.ts";
 import { assert } from "../../assert.ts";
@@ -14,7 +14,7 @@ const command = { name: "uptime", args: [], env: {}, workingDirectory: "" };
 interface Settings extends Partial<Pace> {
   readonly hosts?: number;
   readonly waves?: string;
-  readonly onEvent?: () => Promise<void>;
+  readonly onEvent?: (target: Target) => Promise<void>;
   readonly signal?: AbortSignal;
 }
 
@@ -189,17 +189,17 @@ Deno.test("The signal ends all calls, and of what was in flight nothing more is 
 
 Deno.test("An output that nobody reads ends the other calls, too", async () => {
   const behaviour: Behaviour = async function* (target, signal) {
-    if (target.host === "web-1") yield* works(target, signal);
-    else await rejection({ signal });
+    if (target.host === "web-2") await rejection({ signal });
+    else yield* works(target, signal);
   };
   const error = new OutputClosed("closed");
-  const test = prepare(behaviour, {
-    hosts: 3,
-    parallel: 2,
-    onEvent: () => Promise.reject(error),
-  });
+  // The third is asked by another call than the second, once the first is done.
+  const onEvent = ({ host }: Target) =>
+    host === "web-3" ? Promise.reject(error) : Promise.resolve();
+  const test = prepare(behaviour, { hosts: 4, parallel: 2, onEvent });
   await assert.rejects(soon(test.run(), () => "the end of all calls"), error);
-  assert.deepEqual(counts(test.targets), { unknown: 2, waiting: 1 });
+  assert.equal(test.fleet.requests.length, 2);
+  assert.deepEqual(counts(test.targets), { done: 1, unknown: 2, waiting: 1 });
 });
 
 Deno.test("What a hub refuses as a whole was not started; what it does not answer may have been", async () => {
