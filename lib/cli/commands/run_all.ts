@@ -40,7 +40,9 @@ export async function runAll(context: Context, verb: RunAllVerb): Promise<number
   }
   let failure: { readonly error: unknown } | null = null;
   {
-    await using status = new StatusLine(io, () => progressText(targets));
+    // A line that is wider than the terminal could not be taken away.
+    const progress = () => progressText(targets).slice(0, io.stderr.columns - 1);
+    await using status = new StatusLine(io, progress);
     const printer = printerOf(context, verb, { targets, names, outputs: status });
     const running = new RunOnMany({
       client: context.client,

@@ -135,6 +135,25 @@ Deno.test("Ctrl-C stops the jobs of run --all everywhere, and is waited for", as
   assert.match(io.stderr.text, /4 hosts: 2 failed, 1 offline, 1 not started/);
 });
 
+Deno.test("The line that tells how far run --all is fits into the terminal", async () => {
+  const hosts = Array.from({ length: 1_000 }, (_, index) => hostOf(`web-${index}`));
+  const { fleet, calls } = daemon(async function* (target, signal) {
+    const number = Number(target.host.slice(4));
+    if (number % 4 === 0) yield* fleet.untilStopped(target, signal);
+    else if (number % 4 === 1) yield* mixed({ ...target, host: target.host }, signal);
+    else yield failure(target.host, number % 4 === 2 ? "refused" : "unanswered");
+  }, [hostOf("db", { state: "offline" }), ...hosts]);
+  const io = new FakeIo(calls, { terminal: true });
+  Object.defineProperty(io.stderr, "columns", { value: 40 });
+  const exitStatus = main(["run", "--all", "--", "uptime"], io);
+  await io.stderr.includes("Running on 250 of 1001 hosts, 250 done");
+  io.interrupt();
+  assert.equal(await soon(exitStatus, () => "the end of all jobs"), 130);
+  const shown = io.stderr.text.split("\x1b[K").map((text) => text.split(/[\r\n]/)[0] ?? "");
+  const lengths = shown.filter((text) => text.startsWith("Running")).map(({ length }) => length);
+  assert.equal(Math.max(...lengths), 39);
+});
+
 Deno.test("A second Ctrl-C leaves run --all at once, and it says what may still run", async () => {
   const { fleet, calls } = daemon((target, signal) => fleet.untilStopped(target, signal));
   const stopJobs: JobClient["stopJobs"] = (_request, options) => rejection(options);
