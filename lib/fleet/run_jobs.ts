@@ -2,7 +2,8 @@ import { merge } from "../async/merge.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { CallLimit } from "../engine/call_limit.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { Command, Job, LogBatch } from "../job/types.ts";
+import { queueText } from "../job/job_words.ts";
+import { type Command, type Job, type LogBatch, statusOf } from "../job/types.ts";
 import type {
   CallContext,
   JobService,
@@ -78,6 +79,12 @@ export class RunJobs {
         const started = await this.#start({ ...job, requestId }, host, bytes, context);
         jobId = started.jobId;
         yield { host, job: withoutCommand(started) };
+        // It was to wait for nothing, so it waits for its host to say whether it has it.
+        if (!job.queue && statusOf(started) === "queued") {
+          const message = queueText(started);
+          yield { host, failure: { kind: "unanswered", message } };
+          return;
+        }
       }
       for await (const log of this.#follow(jobId, offset, context)) yield { host, log };
     } catch (error) {

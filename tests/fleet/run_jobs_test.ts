@@ -162,6 +162,19 @@ Deno.test("What goes wrong at a host is told of it, by what is known, and concer
   assert.equal(events.get("well")?.length, 3);
 });
 
+Deno.test("A job that waits although it was not to is one that its host has not answered for", async () => {
+  const queue = { position: 1, length: 1, reason: 'host "a" was given it, and has not answered' };
+  const waiting = job({ jobId: "waits", liveStatus: "queued", startedAt: null, queue });
+  const { runs, reads } = fakeHub({ startJob: () => Promise.resolve(waiting) });
+  const [started, failed, ...more] = (await eventsOf(runs, requestFor("a"))).get("a") ?? [];
+  assert.deepEqual([started?.job?.jobId, failed?.failure?.kind], ["waits", "unanswered"]);
+  assert.match(failed?.failure?.message ?? "", /has not answered/);
+  assert.deepEqual([more, reads], [[], []]);
+  // Who lets it wait follows it through the queue.
+  const patient = await eventsOf(runs, { ...requestFor("a"), queue: true });
+  assert.equal(patient.get("a")?.at(-1)?.log?.finishedJob?.end?.status, "done");
+});
+
 Deno.test("A fault of ours ends the whole run, and everything that is waited for", async () => {
   let ended = 0;
   const { runs } = fakeHub({

@@ -83,7 +83,8 @@ export class RunOnMany {
   stop(): void {
     if (this.#stopping !== null) return;
     this.#stopping = [];
-    this.#stopJobs(this.#options.targets.in("running"));
+    // A host that has not answered may have the job, and may be back.
+    this.#stopJobs(this.#options.targets.in("running", "unknown"));
     this.#changed.notify();
   }
 
@@ -155,7 +156,7 @@ export class RunOnMany {
   }
 
   #stopJobs(running: readonly Target[]): void {
-    const ids = running.flatMap(({ state, job }) => state === "running" && job ? [job.jobId] : []);
+    const ids = running.flatMap(({ job }) => job === null || job.end !== null ? [] : [job.jobId]);
     for (let at = 0; at < ids.length; at += MAX_TARGETS_PER_CALL) {
       this.#stopping?.push(this.#stopSome(ids.slice(at, at + MAX_TARGETS_PER_CALL)));
     }

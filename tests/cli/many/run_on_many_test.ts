@@ -174,6 +174,25 @@ Deno.test("stop() has nothing more started, and stops all that runs and all that
   assert.deepEqual(counts(test.targets), { failed: 3, waiting: 7 });
 });
 
+Deno.test("stop() also reaches the jobs of hosts that do not answer any more", async () => {
+  const behaviour: Behaviour = async function* (target, signal) {
+    if (target.host !== "web-1") return yield* test.fleet.untilStopped(target, signal);
+    const [started] = ran(target.host, "");
+    if (started !== undefined) yield started;
+    yield failure(target.host, "unanswered");
+  };
+  const test = prepare(behaviour, { hosts: 2 });
+  const ended = test.run();
+  await until(() => Promise.resolve(test.targets.count("running") === 1));
+  await until(() => Promise.resolve(test.targets.count("unknown") === 1));
+  test.running.stop();
+  await soon(ended, () => "the end of all jobs");
+  assert.deepEqual(test.fleet.stops.flatMap(({ jobIds }) => jobIds).sort(), [
+    "job of web-1",
+    "job of web-2",
+  ]);
+});
+
 Deno.test("The signal ends all calls, and of what was in flight nothing more is known", async () => {
   const leaving = new AbortController();
   const behaviour: Behaviour = (target, signal) => test.fleet.untilStopped(target, signal);
