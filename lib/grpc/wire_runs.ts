@@ -8,19 +8,25 @@ import type {
 } from "../service/job_service.ts";
 import type * as wire from "./gen/jobworker.ts";
 import { RUN_FAILURES } from "./wire_enums.ts";
-import { readStartJobRequest, writeStartJobRequest } from "./wire_requests.ts";
 import { readJob, readLogBatch, writeJob, writeLogBatch } from "./wire_responses.ts";
-import { readInteger, readMs, writeDuration } from "./wire_values.ts";
+import {
+  NO_COMMAND,
+  readExecution,
+  readInteger,
+  readLogLimit,
+  readMs,
+  writeDuration,
+  writeExecution,
+  writeLogLimit,
+} from "./wire_values.ts";
 
-/** What a job has where it runs alone. */
-const ANYWHERE = { requestId: "", on: null } as const;
-
-export function readRunJobsRequest(
-  { targets, queue, ...job }: wire.RunJobsRequest,
-): RunJobsRequest {
-  const { requestId: _, ...rest } = readStartJobRequest({ ...job, queue, ...ANYWHERE });
+export function readRunJobsRequest(request: wire.RunJobsRequest): RunJobsRequest {
+  const { command, labels, logLimit, execution, queue, targets } = request;
   return {
-    ...rest,
+    command: command ?? NO_COMMAND,
+    labels,
+    ...(logLimit !== null && { logLimit: readLogLimit(logLimit) }),
+    ...(execution !== null && { execution: readExecution(execution) }),
     queue,
     targets: targets.map(({ offset, ...target }) => ({
       ...target,
@@ -29,9 +35,15 @@ export function readRunJobsRequest(
   };
 }
 
-export function writeRunJobsRequest({ targets, ...job }: RunJobsRequest): wire.RunJobsRequest {
-  const { requestId: _, on: __, ...rest } = writeStartJobRequest({ ...job, requestId: "" });
-  return { ...rest, targets: [...targets] };
+export function writeRunJobsRequest(request: RunJobsRequest): wire.RunJobsRequest {
+  const { logLimit, execution, queue = false, targets } = request;
+  return {
+    ...request,
+    logLimit: logLimit === undefined ? null : writeLogLimit(logLimit),
+    execution: execution === undefined ? null : writeExecution(execution),
+    queue,
+    targets: [...targets],
+  };
 }
 
 export function readRunJobsResponse({ events }: wire.RunJobsResponse): RunJobsResponse {
