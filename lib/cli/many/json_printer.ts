@@ -10,6 +10,8 @@ const encoder = new TextEncoder();
 export class JsonPrinter implements Printer {
   readonly #stdout: Outputs["stdout"];
   readonly #targets: Targets;
+  /** The hosts whose end was told. */
+  readonly #ended = new Set<string>();
 
   constructor(targets: Targets, { stdout }: Pick<Outputs, "stdout">) {
     this.#stdout = stdout;
@@ -26,13 +28,18 @@ export class JsonPrinter implements Printer {
       lines.push({ state, finishedJob: jobJson(target.job) });
     }
     if (failure !== undefined) lines.push({ state, detail });
+    if (failure !== undefined || log?.finishedJob) this.#ended.add(host);
     const text = lines.map((line) => `${jsonLine({ host, ...Object(line) })}\n`).join("");
     if (text !== "") await this.#stdout.write(encoder.encode(text));
   }
 
-  /** The last line is about all of them. */
+  /** Tells of those of which nothing has come, or not the end; the last line is about all of them. */
   async end(): Promise<void> {
     const targets = this.#targets;
+    for (const { host, state, detail } of targets.all()) {
+      if (this.#ended.has(host)) continue;
+      await this.#stdout.write(encoder.encode(`${jsonLine({ host, state, detail })}\n`));
+    }
     const counts = OUTCOMES.map((outcome) => [outcome, targets.count(outcome)]);
     const summary = { hosts: targets.size, ...Object.fromEntries(counts) };
     await this.#stdout.write(encoder.encode(`${jsonLine({ summary })}\n`));

@@ -153,19 +153,22 @@ Deno.test("GroupPrinter does not lose what a host has printed that was left whil
 });
 
 Deno.test("JsonPrinter has a line for everything that happens, and one for all at last", async () => {
-  const stage = new Stage(["a", "b"], (stage) => new JsonPrinter(stage.targets, stage));
+  const hosts = ["a", "b", "c"];
+  const stage = new Stage(hosts, (stage) => new JsonPrinter(stage.targets, stage));
   await stage.runs("a", "hi");
   await stage.event(failure("b", "refused", "no such program"));
+  stage.targets.set("c", "not_started");
   await stage.end();
   const lines = stage.stdout.text.trimEnd().split("\n").map((line) => JSON.parse(line));
-  assert.deepEqual(lines.map(({ host }) => host), ["a", "a", "a", "b", undefined]);
+  assert.deepEqual(lines.map(({ host }) => host), ["a", "a", "a", "b", "c", undefined]);
   // The hub leaves the command out, which is known here.
   assert.deepEqual(lines[0].startedJob.command, command);
   assert.equal(lines[1].text, "hi");
   assert.deepEqual([lines[2].state, lines[2].finishedJob.status], ["done", "done"]);
   assert.deepEqual(lines[3], { host: "b", state: "refused", detail: "no such program" });
-  assert.deepEqual(lines[4].summary, {
-    ...{ hosts: 2, done: 1, failed: 0, refused: 1, offline: 0, unknown: 0, not_started: 0 },
+  assert.deepEqual(lines[4], { host: "c", state: "not_started", detail: "" });
+  assert.deepEqual(lines[5].summary, {
+    ...{ hosts: 3, done: 1, failed: 0, refused: 1, offline: 0, unknown: 0, not_started: 1 },
   });
 });
 

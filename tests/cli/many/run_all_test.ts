@@ -62,7 +62,13 @@ Deno.test("run --all --json has all of it in one stream of lines", async () => {
   const { stdout, stderr, exitStatus } = await runCli(["--json", ...LINE], daemon(mixed).calls);
   const lines = jsonLines(stdout) as { host?: string; state?: string; summary?: object }[];
   const states = lines.flatMap(({ host, state }) => state === undefined ? [] : [[host, state]]);
-  assert.deepEqual(states.sort(), [["db-1", "refused"], ["web-1", "done"], ["web-2", "failed"]]);
+  assert.deepEqual(states.sort(), [
+    ["db-1", "refused"],
+    ["web-1", "done"],
+    ["web-2", "failed"],
+    // Nothing was asked of it.
+    ["web-3", "offline"],
+  ]);
   assert.deepEqual(lines.at(-1)?.summary, {
     ...{ hosts: 4, done: 1, failed: 1, refused: 1, offline: 1, unknown: 0, not_started: 0 },
   });
