@@ -12,6 +12,7 @@ import { CONFIG_FLAG } from "../lib/config/command_line.ts";
 import { EXIT_STATUS_TEXTS } from "../lib/config/exit_status.ts";
 import { optionHelp } from "../lib/config/help_text.ts";
 import { RUN_NOTES } from "../lib/cli/verbs/new_job.ts";
+import { RUN_ALL_NOTES } from "../lib/cli/verbs/run_all.ts";
 import { OPTION_ROWS, variableOf } from "../lib/config/options.ts";
 import {
   AUDIT_TRAIL,
@@ -59,10 +60,9 @@ function cliPage(program: CommandShape): ManualPage {
       },
       {
         title: "THE JOB OF RUN",
-        parts: RUN_NOTES.trim().split(/\.\n/).map((part) =>
-          text(`${part.replaceAll("\n", " ").replace(/\.$/, "")}.`)
-        ),
+        parts: paragraphs(RUN_NOTES),
       },
+      { title: "RUN ON MANY HOSTS", parts: paragraphs(RUN_ALL_NOTES) },
       {
         title: "REST",
         parts: [lines(`${program.name} ${REST_FORMS}`), text(REST_NOTES.trim())],
@@ -110,6 +110,13 @@ function cliPage(program: CommandShape): ManualPage {
       { title: "SEE ALSO", parts: [text("worker-daemon(1)")] },
     ],
   };
+}
+
+/** Notes of the help, a paragraph for each line that a sentence ends. */
+function paragraphs(notes: string): ManualPage["sections"][number]["parts"] {
+  return notes.trim().split(/\.\n/).map((part) =>
+    text(`${part.replaceAll("\n", " ").replace(/\.$/, "")}.`)
+  );
 }
 
 function formOf({ name, usage, arguments: all }: CommandShape): string {

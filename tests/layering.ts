@@ -49,6 +49,7 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     "service/resume.ts": "all",
     "service/fields.ts": "all",
     "service/requests.ts": "all",
+    "service/many_jobs.ts": "all",
     "engine/messages.ts": "all",
     "engine/call_limit.ts": "all",
     service: "types",

@@ -15,6 +15,7 @@ import type {
   LogLimit,
   LogStream,
 } from "./job_client.ts";
+import type { Share } from "./many/share.ts";
 import type { ContextValues } from "./user_directory.ts";
 
 /** The options of every subcommand. */
@@ -53,6 +54,7 @@ export type Parsed =
 export type Verb =
   | StartVerb
   | RunVerb
+  | RunAllVerb
   | StopVerb
   | StopAllVerb
   | SignalVerb
@@ -98,6 +100,21 @@ export interface StartVerb {
 export interface RunVerb {
   readonly kind: "run";
   readonly job: NewJob;
+}
+
+/** `run --all`: the same on many hosts of a fleet. */
+export interface RunAllVerb {
+  readonly kind: "run_all";
+  readonly job: NewJob;
+  /** How its output is shown: as it comes, or at the end, folded. */
+  readonly form: "prefix" | "group";
+  /** How many hosts at once; `Infinity` for all of them. */
+  readonly parallel: number;
+  /** How many have had their turn by the end of each wave; empty for one wave. */
+  readonly waves: readonly Share[];
+  readonly maxFailures?: Share;
+  /** Between waves: milliseconds, or a question. */
+  readonly pause: number | "ask";
 }
 
 interface OfOneJob {

@@ -79,6 +79,8 @@ export interface Io {
   readonly connectRest: (options: RestClientOptions) => Promise<RestCalls>;
   /** Asks the user for a password, without showing what is typed. */
   readonly askPassword: (question: string) => Promise<string>;
+  /** Asks the user a question; `null` where nobody is at a terminal to answer it. */
+  readonly confirm: ((question: string) => Promise<boolean>) | null;
   /** @throws {JobWorkerError} `failed_precondition` if it cannot be read */
   readonly readTextFile: (path: string) => Promise<string>;
 }

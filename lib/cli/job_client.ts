@@ -27,4 +27,6 @@ export type JobClient =
     | "pruneJobs"
     | "streamAudit"
     | "listHosts"
+    | "runJobs"
+    | "stopJobs"
   >;

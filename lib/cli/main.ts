@@ -12,6 +12,7 @@ import { output } from "./commands/output.ts";
 import { prune } from "./commands/prune.ts";
 import { rest } from "./commands/rest.ts";
 import { run } from "./commands/run.ts";
+import { runAll } from "./commands/run_all.ts";
 import { signal } from "./commands/signal.ts";
 import { start } from "./commands/start.ts";
 import { status } from "./commands/status.ts";
@@ -107,6 +108,8 @@ function callDaemon(
       return start(context, verb);
     case "run":
       return run(context, verb);
+    case "run_all":
+      return runAll(context, verb);
     case "stop":
       return stop(context, verb);
     case "stop_all":

@@ -44,9 +44,13 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "follow": "--follow",
   "tail_lines": "--tail",
   "since": "--since",
+  // What many hosts and jobs are called is asked of the hub.
+  "targets": null,
+  "job_ids": null,
   // Positions in logs and inputs, which nobody types.
   "offset": null,
   "end_offset": null,
+  "batch_bytes": null,
   "data": null,
   "end": null,
   "max_age": "--older-than",

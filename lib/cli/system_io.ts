@@ -1,5 +1,6 @@
 import { fstatSync } from "node:fs";
 import { askPassword } from "../stdio/ask_password.ts";
+import { confirm } from "../stdio/confirm.ts";
 import { BUILD } from "../build.ts";
 import { failedPrecondition, JobWorkerError, messageOf } from "../errors.ts";
 import type { Settings } from "./invocation.ts";
@@ -56,6 +57,9 @@ export function systemIo(): Io {
       return new (await import("../rest/client.ts")).RestClient(options);
     },
     askPassword: (question) => askPassword(question, { source: stdin, print, signal: interrupted }),
+    confirm: stdin.isTerminal()
+      ? (question) => confirm(question, { source: stdin, print, signal: interrupted })
+      : null,
     readTextFile,
   };
 }

@@ -161,6 +161,16 @@ export function parseKeepTime(text: string): number {
   return parseDurationUpTo(MAX_KEEP_MS, text);
 }
 
+/** The longest pause between two waves, in milliseconds. */
+const MAX_PAUSE_MS = 7 * 24 * 60 * 60 * 1000;
+
+/** How long to pause between waves, in milliseconds. */
+export function parsePause(text: string): number {
+  const ms = parseDurationUpTo(MAX_PAUSE_MS, text);
+  if (ms > 0) return ms;
+  throw invalidArgument(`${JSON.stringify(text)} is no pause: leave the option out instead`);
+}
+
 /** How long a job has to end after a stop signal, in milliseconds. */
 export function parseGracePeriod(text: string): number {
   return parseDurationUpTo(MAX_GRACE_PERIOD_MS, text);

@@ -16,6 +16,7 @@ import type {
   Caller,
   GetLogsResponse,
   LogBatch,
+  RunEvent,
   WriteInputRequest,
 } from "../service/job_service.ts";
 import { type AnswerOf, JOB_METHODS, type JobMethod, type RequestOf } from "../service/methods.ts";
@@ -132,23 +133,62 @@ const CODECS: { readonly [Name in JobMethod]?: Codec<Name> } = {
     },
   },
   streamLogs: {
-    encodeAnswer(batch) {
-      const { records: _, packed: __, ...rest } = batch;
-      return [rest, packedPieces(batch)];
+    encodeAnswer: packBatch,
+    decodeAnswer: (value, packed) => unpackBatch(value as Unpacked, packed),
+  },
+  runJobs: {
+    encodeAnswer({ events }) {
+      const pieces: Uint8Array<ArrayBuffer>[] = [];
+      const rest = events.map(({ log, ...event }) => {
+        if (log === undefined) return event;
+        const [batch, packed] = packBatch(log);
+        pieces.push(...packed);
+        return { ...event, log: batch, logBytes: sizeOf(packed) };
+      });
+      return [{ events: rest }, pieces];
     },
-    decodeAnswer(value, packed) {
-      const rest = value as Omit<LogBatch, "records" | "packed">;
+    decodeAnswer(value, bytes) {
+      let at = 0;
+      const { events } = value as { events: readonly PackedEvent[] };
       return {
-        ...rest,
-        packed,
-        // Whoever only passes them on has no use for them.
-        get records() {
-          return unpackRecords(packed);
-        },
+        events: events.map(({ log, logBytes = 0, ...event }) =>
+          log === undefined
+            ? event
+            : { ...event, log: unpackBatch(log, bytes.subarray(at, at += logBytes)) }
+        ),
       };
     },
   },
 };
+
+/** A batch without its records. */
+type Unpacked = Omit<LogBatch, "records" | "packed">;
+
+/** An event whose records are among the bytes of the answer. */
+interface PackedEvent extends Omit<RunEvent, "log"> {
+  readonly log?: Unpacked;
+  readonly logBytes?: number;
+}
+
+function packBatch(batch: LogBatch): readonly [rest: Unpacked, packed: Parts] {
+  const { records: _, packed: __, ...rest } = batch;
+  return [rest, packedPieces(batch)];
+}
+
+function unpackBatch(rest: Unpacked, packed: Uint8Array<ArrayBuffer>): LogBatch {
+  return {
+    ...rest,
+    packed,
+    // Whoever only passes them on has no use for them.
+    get records() {
+      return unpackRecords(packed);
+    },
+  };
+}
+
+function sizeOf(parts: Parts): number {
+  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+}
 
 function codecOf<Name extends JobMethod>(method: Name): Codec<Name> {
   return CODECS[method] ?? {};

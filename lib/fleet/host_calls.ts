@@ -134,8 +134,8 @@ export class HostCalls implements AsyncDisposable {
       this.#end(open);
       this.#kept.over(id);
     });
-    const options = { waitMs: waitMs(), maxBytes: PAGE_BYTES, signal: left };
-    const { frames, isLast } = await open.gather(options);
+    const maxBytes = Math.min(PAGE_BYTES, batchBytesOf(call.request));
+    const { frames, isLast } = await open.gather({ waitMs: waitMs(), maxBytes, signal: left });
     const isOne = HOST_METHODS[call.method].answers === "one";
     if (isLast || (isOne && frames.length > 0)) return frames;
     if (!this.#closing.signal.aborted) {
@@ -197,4 +197,10 @@ export class HostCalls implements AsyncDisposable {
     this.#options.onFault(error, method);
     return new JobWorkerError("internal", "Internal error of the daemon, see its diagnostics");
   }
+}
+
+/** A page holds no more batches than one, if those are to be small. The service checks what else is asked for. */
+function batchBytesOf(request: { readonly batchBytes?: unknown }): number {
+  const { batchBytes } = request;
+  return typeof batchBytes === "number" && batchBytes > 0 ? batchBytes : Infinity;
 }

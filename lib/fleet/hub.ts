@@ -19,9 +19,13 @@ import type {
   ListJobsResponse,
   PruneJobsRequest,
   PruneJobsResponse,
+  RunJobsRequest,
+  RunJobsResponse,
   SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
+  StopJobsRequest,
+  StopJobsResponse,
   StreamAuditRequest,
   StreamLogsRequest,
   UpdateJobRequest,
@@ -30,6 +34,7 @@ import type {
   WriteInputResponse,
 } from "../service/job_service.ts";
 import { type JobMethod, METHODS, type RequestOf } from "../service/methods.ts";
+import { stopEach } from "../service/many_jobs.ts";
 import { checkRequest, commandOf } from "../service/requests.ts";
 import type { FleetHosts, HubHost } from "./fleet_hosts.ts";
 import type { FleetQueue } from "./fleet_queue.ts";
@@ -39,6 +44,7 @@ import { selects } from "./placement.ts";
 import { pruneHosts, pruneOwn, together } from "./prune_fleet.ts";
 import { ANYWHERE } from "./queued_start.ts";
 import type { Registry } from "./registry.ts";
+import { RunJobs } from "./run_jobs.ts";
 
 /** How much of the existing jobs each watch holds in memory while its reader is busy. */
 const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
@@ -53,6 +59,11 @@ export class Hub implements JobService {
   readonly #queue: FleetQueue;
   readonly #here: JobsHere;
   readonly #audit: Audit;
+  readonly #runs = new RunJobs({
+    service: this,
+    mayHaveStarted: async (owner, requestId) =>
+      await this.#registry.queue.find(owner, requestId) !== undefined,
+  });
 
   /** @param audit where the hub records what it decides itself */
   constructor(hosts: FleetHosts, registry: Registry, queue: FleetQueue, audit: Audit) {
@@ -207,6 +218,26 @@ export class Hub implements JobService {
       const { on = ANYWHERE } = request;
       return { hosts: this.#hosts.described().filter((host: Host) => selects(on, host)) };
     });
+  }
+
+  async *runJobs(request: RunJobsRequest, context: CallContext): AsyncIterable<RunJobsResponse> {
+    await this.#callOfMany("runJobs", request, context);
+    yield* this.#runs.run(request, context);
+  }
+
+  async stopJobs(request: StopJobsRequest, context: CallContext): Promise<StopJobsResponse> {
+    await this.#callOfMany("stopJobs", request, context);
+    return await stopEach(request, (each) => this.stopJob(each, context));
+  }
+
+  /** Lets in a call of which each part is authorised, and has its audit entry, by itself. */
+  async #callOfMany(
+    method: "runJobs" | "stopJobs",
+    request: RequestOf<JobMethod>,
+    context: CallContext,
+  ): Promise<void> {
+    let isLetIn = false;
+    await this.#call(method, request, context, () => void (isLetIn = true), () => isLetIn);
   }
 
   /** What waits is accounted for before anybody is told of it. */

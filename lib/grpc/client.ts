@@ -24,9 +24,13 @@ import type {
   ListJobsResponse,
   PruneJobsRequest,
   PruneJobsResponse,
+  RunJobsRequest,
+  RunJobsResponse,
   SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
+  StopJobsRequest,
+  StopJobsResponse,
   StreamAuditRequest,
   StreamLogsRequest,
   UpdateJobRequest,
@@ -272,6 +276,25 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
     options: CallOptions = {},
   ): Promise<ListHostsResponse> {
     return await this.#one("listHosts", request, options);
+  }
+
+  /**
+   * Runs a command on many hosts of a fleet. After a broken connection it continues where it was: nothing is started
+   * twice, and no byte of output is lost or repeated.
+   */
+  async *runJobs(
+    request: RunJobsRequest,
+    options: CallOptions = {},
+  ): AsyncGenerator<RunJobsResponse> {
+    yield* this.#all("runJobs", request, options);
+  }
+
+  async stopJobs(
+    request: Brief<StopJobsRequest, "jobIds">,
+    options: CallOptions = {},
+  ): Promise<StopJobsResponse> {
+    const whole = { stopSignal: "", gracePeriodMs: null, ...request };
+    return await this.#one("stopJobs", whole, options);
   }
 
   /** Asks whether the daemon is serving. */

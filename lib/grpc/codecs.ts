@@ -100,6 +100,18 @@ const CODECS: { readonly [Name in JobMethod]: Codec<Name> } = {
     writeAnswer: wire.writeListHostsResponse,
     readAnswer: wire.readListHostsResponse,
   },
+  runJobs: {
+    writeRequest: wire.writeRunJobsRequest,
+    readRequest: wire.readRunJobsRequest,
+    writeAnswer: wire.writeRunJobsResponse,
+    readAnswer: wire.readRunJobsResponse,
+  },
+  stopJobs: {
+    writeRequest: wire.writeStopJobsRequest,
+    readRequest: wire.readStopJobsRequest,
+    writeAnswer: wire.writeStopJobsResponse,
+    readAnswer: wire.readStopJobsResponse,
+  },
 };
 
 export function codecOf<Name extends JobMethod>(method: Name): Codec<Name> {

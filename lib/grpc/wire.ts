@@ -10,3 +10,4 @@ export * from "./wire_audit.ts";
 export * from "./wire_hosts.ts";
 export * from "./wire_requests.ts";
 export * from "./wire_responses.ts";
+export * from "./wire_runs.ts";

@@ -21,6 +21,7 @@ import {
   HOST_STATES as HOST_STATE_WORDS,
   IF_HOST_LOST as IF_HOST_LOST_WORDS,
 } from "../job/host.ts";
+import { RUN_FAILURE_KINDS as RUN_FAILURE_WORDS } from "../job/run_event.ts";
 import type * as wire from "./gen/jobworker.ts";
 
 /** The values of an enum, except the unspecified one. */
@@ -86,4 +87,7 @@ export const HOST_STATES = new EnumWords("HOST_STATE", HOST_STATE_WORDS) satisfi
 >;
 export const IF_HOST_LOST = new EnumWords("IF_HOST_LOST", IF_HOST_LOST_WORDS) satisfies Covers<
   wire.IfHostLost
+>;
+export const RUN_FAILURES = new EnumWords("RUN_FAILURE_KIND", RUN_FAILURE_WORDS) satisfies Covers<
+  wire.RunFailureKind
 >;

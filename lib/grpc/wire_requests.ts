@@ -166,9 +166,16 @@ export function writeGetLogsRequest(request: GetLogsRequest): wire.GetLogsReques
 }
 
 export function readStreamLogsRequest(request: wire.StreamLogsRequest): StreamLogsRequest {
-  const { jobId, follow } = request;
+  const { jobId, follow, batchBytes } = request;
   const streams = readStreams(request.streams);
-  return { jobId, streams, follow, start: readLogStart(request), ...readEndOffset(request) };
+  return {
+    jobId,
+    streams,
+    follow,
+    start: readLogStart(request),
+    ...readEndOffset(request),
+    ...(batchBytes !== 0 && { batchBytes }),
+  };
 }
 
 function readEndOffset(
@@ -192,9 +199,9 @@ function readLogStart(request: wire.StreamLogsRequest): LogStart {
 }
 
 export function writeStreamLogsRequest(request: StreamLogsRequest): wire.StreamLogsRequest {
-  const { jobId, follow, start } = request;
+  const { jobId, follow, start, batchBytes = 0 } = request;
   const streams = writeStreams(request.streams);
-  const message = { jobId, follow, streams, ...writeEndOffset(request.endOffset) };
+  const message = { jobId, follow, streams, batchBytes, ...writeEndOffset(request.endOffset) };
   switch (start.kind) {
     case "offset":
       return { ...message, start: "offset", offset: start.offset };

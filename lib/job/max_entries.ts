@@ -16,6 +16,8 @@ export const MAX_ENTRIES = {
   "on.labels": MAX_LABELS,
   "filter.statuses": JOB_STATUSES.length,
   streams: LOG_STREAMS.length,
+  targets: 1_000,
+  jobIds: 1_000,
 } as const satisfies Readonly<Record<string, number>>;
 
 /** The name of a list or map of a request. */

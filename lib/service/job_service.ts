@@ -8,6 +8,8 @@
 import type { Identity } from "../auth/identity.ts";
 import type { AuditBatch } from "../job/audit_record.ts";
 import type { Host, HostSelector, IfHostLost } from "../job/host.ts";
+import type { RunEvent } from "../job/run_event.ts";
+import type { ErrorCode } from "../errors.ts";
 import type {
   Command,
   Execution,
@@ -23,6 +25,7 @@ import type {
 
 export type { AuditBatch, AuditGap, AuditRecord } from "../job/audit_record.ts";
 export type { Host, HostSelector, HostState, IfHostLost } from "../job/host.ts";
+export type { RunEvent, RunFailure, RunFailureKind } from "../job/run_event.ts";
 export type {
   Command,
   Execution,
@@ -169,6 +172,8 @@ export interface StreamLogsRequest {
   readonly start: LogStart;
   /** The `endOffset` of an earlier batch, so that a resumed stream ends where it would have ended. */
   readonly endOffset?: number;
+  /** The most bytes of output in a batch, 4 KiB to 256 KiB, for those who follow many logs; 256 KiB by default. */
+  readonly batchBytes?: number;
 }
 
 export interface WatchJobsRequest {
@@ -200,6 +205,45 @@ export interface ListHostsRequest {
 export interface ListHostsResponse {
   /** In the order of their names; none where there is no fleet. */
   readonly hosts: readonly Host[];
+}
+
+/** A host of a fleet that a command is to run on, and how far that is known already. */
+export interface RunTarget {
+  readonly host: string;
+  /** As in {@linkcode StartJobRequest}, one for each target; not `""`. */
+  readonly requestId: string;
+  /** The job that an earlier call has told of, which is only followed; `""`: start one. */
+  readonly jobId: string;
+  /** Where the output of that goes on: the `nextOffset` that an earlier call has told. */
+  readonly offset: number;
+}
+
+/** One command for many hosts. */
+export interface RunJobsRequest
+  extends Pick<StartJobRequest, "command" | "labels" | "logLimit" | "execution" | "queue"> {
+  /** At most 1000, each host once. */
+  readonly targets: readonly RunTarget[];
+}
+
+/** What has come of it since the answer before. */
+export interface RunJobsResponse {
+  readonly events: readonly RunEvent[];
+}
+
+export interface StopJobsRequest extends Pick<StopJobRequest, "stopSignal" | "gracePeriodMs"> {
+  /** At most 1000. */
+  readonly jobIds: readonly string[];
+}
+
+/** A job that was not stopped, be it because it had ended already. */
+export interface StopFailure {
+  readonly jobId: string;
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+export interface StopJobsResponse {
+  readonly failures: readonly StopFailure[];
 }
 
 /** The newest jobs are kept as far as all of these limits allow. At least one must be given. */
@@ -252,6 +296,13 @@ export interface JobService {
   streamAudit(request: StreamAuditRequest, context: CallContext): AsyncIterable<AuditBatch>;
   /** The hosts of a fleet, as its hub sees them. */
   listHosts(request: ListHostsRequest, context: CallContext): Promise<ListHostsResponse>;
+  /**
+   * Starts a command on many hosts of a fleet, and tells what comes of it until all have ended. What goes wrong at a
+   * host is an event, and concerns no other.
+   */
+  runJobs(request: RunJobsRequest, context: CallContext): AsyncIterable<RunJobsResponse>;
+  /** Settles once all of them have ended, or cannot be stopped. */
+  stopJobs(request: StopJobsRequest, context: CallContext): Promise<StopJobsResponse>;
 }
 
 /** What only the hub of a fleet asks for, on behalf of a client. */

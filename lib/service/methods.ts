@@ -18,6 +18,11 @@ export const MAX_INPUT_BYTES = 1024 * 1024;
 
 /** The most output that one answer of `getLogs` carries, in bytes. */
 export const MAX_OUTPUT_BYTES = 1024 * 1024;
+/** A command of a few hundred kilobytes, and a thousand targets of 240 bytes. */
+const RUN_BYTES = 512 * 1024;
+
+/** A thousand job ids of 38 bytes. */
+const JOB_IDS_BYTES = 48 * 1024;
 
 /** A filter: 64 labels of up to 319 characters are 82 KB of UTF-8. */
 const FILTER_BYTES = 128 * 1024;
@@ -68,7 +73,7 @@ export const METHODS = {
     mayRepeat: false,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["stop", "stopJob"],
-    cli: ["stop"],
+    cli: ["stop", "stop --all"],
     page: ["stop button"],
   },
   getJob: {
@@ -181,7 +186,26 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["listHosts"],
-    cli: ["hosts"],
+    cli: ["hosts", "run --all"],
+  },
+  runJobs: {
+    rule: CHANGE,
+    answers: "stream",
+    duration: "open_ended",
+    // The request ids make a repeat return the same jobs.
+    mayRepeat: true,
+    maxRequestBytes: RUN_BYTES,
+    rest: [],
+    cli: ["run --all"],
+  },
+  stopJobs: {
+    rule: CHANGE,
+    answers: "one",
+    duration: "brief",
+    mayRepeat: false,
+    maxRequestBytes: JOB_IDS_BYTES,
+    rest: [],
+    cli: [],
   },
 } as const satisfies Readonly<Record<keyof JobService, Method>>;
 

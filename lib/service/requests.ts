@@ -14,6 +14,10 @@ import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
 import { type JobMethod, MAX_INPUT_BYTES, type RequestOf } from "./methods.ts";
 import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../job/types.ts";
 
+/** What can be asked for as the size of a batch of a log, in bytes of output. */
+const MAX_BATCH_BYTES = 256 * 1024;
+const MIN_BATCH_BYTES = 4 * 1024;
+
 const streams = z.array(z.enum(LOG_STREAMS)).max(MAX_ENTRIES.streams);
 
 const filter = z.strictObject({
@@ -63,21 +67,36 @@ const execution = z.strictObject({
   hasInput: z.boolean(),
 }).partial().optional();
 
+/** What a job is to be, wherever it runs. */
+const newJob = {
+  command,
+  labels: z.record(z.string(), z.string()),
+  logLimit: z.strictObject({
+    bytes: fields.position.optional(),
+    policy: z.enum(LOG_POLICIES).optional(),
+  }).optional(),
+  execution,
+  queue: z.boolean().optional(),
+};
+
+const targets = z.array(z.strictObject({
+  host: fields.hostName,
+  requestId: fields.requestId.refine((id) => id !== "", { error: "must not be empty" }),
+  jobId: z.literal("").or(fields.jobId),
+  offset: fields.position,
+})).max(MAX_ENTRIES.targets).refine(
+  (targets) => new Set(targets.map(({ host }) => host)).size === targets.length,
+  { error: "must name each host once" },
+);
+
 /** The issue of a request that would begin after its end. */
 const behindEnd = { path: ["endOffset"], error: "must not be before the offset to start from" };
 
 /** The schema of each method's request. It has every field of the type, and no other: see below. */
 const SCHEMAS = {
   startJob: z.strictObject({
-    command,
-    labels: z.record(z.string(), z.string()),
+    ...newJob,
     requestId: fields.requestId,
-    logLimit: z.strictObject({
-      bytes: fields.position.optional(),
-      policy: z.enum(LOG_POLICIES).optional(),
-    }).optional(),
-    execution,
-    queue: z.boolean().optional(),
     on: on.optional(),
     priority: fields.priority.optional(),
     ifHostLost: z.enum(IF_HOST_LOST).optional(),
@@ -117,6 +136,7 @@ const SCHEMAS = {
     start,
     follow: z.boolean(),
     endOffset: fields.position.optional(),
+    batchBytes: fields.whole(MAX_BATCH_BYTES, MIN_BATCH_BYTES).optional(),
   })
     .refine(
       ({ start, endOffset = Infinity }) => start.kind !== "offset" || start.offset <= endOffset,
@@ -149,6 +169,12 @@ const SCHEMAS = {
     position: z.literal("").or(fields.auditPosition),
   }),
   listHosts: z.strictObject({ on: on.optional() }),
+  runJobs: z.strictObject({ ...newJob, targets }),
+  stopJobs: z.strictObject({
+    jobIds: z.array(fields.jobId).max(MAX_ENTRIES.jobIds),
+    stopSignal: z.string(),
+    gracePeriodMs: z.number().nullable(),
+  }),
 } as const satisfies Record<JobMethod, z.ZodType>;
 
 // A field that only the type or only the schema has does not compile.

@@ -1,3 +1,5 @@
+import { isLastEvent, type RunEvent } from "../job/run_event.ts";
+import type { RunTarget } from "./job_service.ts";
 import type { AnswerOf, RequestOf, StreamMethod } from "./methods.ts";
 
 /** What to ask for when a stream is cut off after this answer; `null` if that was everything. */
@@ -19,4 +21,27 @@ export const RESUME: { readonly [Name in StreamMethod]: Resume<Name> } = {
     },
   watchJobs: (request) => request,
   streamAudit: (request, { position }) => ({ ...request, position }),
+  runJobs: (request, { events }) => {
+    const targets = targetsAfter(request.targets, events);
+    return targets.length === 0 ? null : { ...request, targets };
+  },
 };
+
+/** The targets of which more is to come, and from where on. */
+function targetsAfter(
+  targets: readonly RunTarget[],
+  events: readonly RunEvent[],
+): readonly RunTarget[] {
+  const left = new Map(targets.map((target) => [target.host, target]));
+  for (const event of events) {
+    const { host, job, log } = event;
+    const target = left.get(host);
+    if (target === undefined) continue;
+    if (isLastEvent(event)) left.delete(host);
+    else {
+      const { jobId = target.jobId } = job ?? {};
+      left.set(host, { ...target, jobId, offset: log?.nextOffset ?? target.offset });
+    }
+  }
+  return [...left.values()];
+}

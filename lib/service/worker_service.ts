@@ -15,6 +15,7 @@ import {
   type Worker,
 } from "../worker/mod.ts";
 import type { Audit, AuditEntry } from "./audit.ts";
+import { batchParts } from "./batch_parts.ts";
 import { checkHere } from "./check_here.ts";
 import type {
   AuditBatch,
@@ -31,9 +32,13 @@ import type {
   PlacementService,
   PruneJobsRequest,
   PruneJobsResponse,
+  RunJobsRequest,
+  RunJobsResponse,
   SignalJobRequest,
   StartJobRequest,
   StopJobRequest,
+  StopJobsRequest,
+  StopJobsResponse,
   StreamAuditRequest,
   StreamLogsRequest,
   UpdateJobRequest,
@@ -53,6 +58,7 @@ import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
 import { checkPlacement, checkRequest, commandOf } from "./requests.ts";
 import { redactJob } from "./redact.ts";
+import { notAHub, stopEach } from "./many_jobs.ts";
 
 /** For how many jobs the last writer of their input is remembered. */
 const MAX_INPUTS = 10_000;
@@ -213,15 +219,16 @@ export class WorkerService implements JobService, PlacementService {
 
   async *streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch> {
     await this.#call("streamLogs", request, context, (call) => this.#reach(call));
-    const { jobId, ...what } = request;
+    const { jobId, batchBytes = Infinity, ...what } = request;
     const streams = wanted(request.streams);
     const { caller: { identity } } = context;
     const reading = this.#reading(context);
     for await (const batch of this.#worker.readLog(jobId, { ...what, streams, ...reading })) {
       const { finishedJob } = batch;
-      yield finishedJob === null
-        ? batch
-        : { ...batch, finishedJob: redactJob(finishedJob, identity) };
+      yield* batchParts(
+        finishedJob === null ? batch : { ...batch, finishedJob: redactJob(finishedJob, identity) },
+        batchBytes,
+      );
     }
   }
 
@@ -281,6 +288,18 @@ export class WorkerService implements JobService, PlacementService {
 
   async listHosts(request: ListHostsRequest, context: CallContext): Promise<ListHostsResponse> {
     return await this.#call("listHosts", request, context, () => Promise.resolve({ hosts: [] }));
+  }
+
+  async *runJobs(request: RunJobsRequest, context: CallContext): AsyncIterable<RunJobsResponse> {
+    yield await this.#call("runJobs", request, context, () => Promise.reject(notAHub()));
+  }
+
+  async stopJobs(request: StopJobsRequest, context: CallContext): Promise<StopJobsResponse> {
+    return await this.#call("stopJobs", request, context, async (call) => {
+      // Each of them has an entry of its own.
+      call.audited = true;
+      return await stopEach(request, (each) => this.stopJob(each, context));
+    });
   }
 
   /** How a log is read for a caller: as long as they are there, and in turn with other users. */

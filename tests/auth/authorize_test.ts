@@ -10,6 +10,8 @@ const CHANGING: readonly JobMethod[] = [
   "updateJob",
   "writeInput",
   "pruneJobs",
+  "runJobs",
+  "stopJobs",
 ];
 const JOBLESS: readonly JobMethod[] = ["startJob", "listJobs", "watchJobs"];
 /** The methods that are for admins only. */

@@ -89,6 +89,10 @@ export function clientOf(calls: Partial<JobClient>): JobClient {
     writeInput: refuse("writeInput"),
     pruneJobs: refuse("pruneJobs"),
     listHosts: refuse("listHosts"),
+    stopJobs: refuse("stopJobs"),
+    runJobs: () => {
+      throw new Error("Unexpected call of runJobs");
+    },
     checkHealth: refuse("checkHealth"),
     streamLogs: () => {
       throw new Error("Unexpected call of streamLogs");
@@ -174,7 +178,7 @@ export class FakeOutput implements Output {
 }
 
 export interface FakeIoOptions
-  extends Partial<Pick<Io, "stdin" | "connectRest" | "askPassword" | "readTextFile">> {
+  extends Partial<Pick<Io, "stdin" | "connectRest" | "askPassword" | "confirm" | "readTextFile">> {
   readonly terminal?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
   /** What connecting ends in, in place of the client. */
@@ -191,6 +195,7 @@ export class FakeIo implements Io {
   readonly connect: Io["connect"];
   readonly connectRest: Io["connectRest"];
   readonly askPassword: Io["askPassword"];
+  readonly confirm: Io["confirm"];
   readonly readTextFile: Io["readTextFile"];
   readonly hostNames = (): readonly string[] => ["build-7"];
   readonly #first = new AbortController();
@@ -210,6 +215,7 @@ export class FakeIo implements Io {
     this.stdin = options.stdin ?? { read: refuse("stdin.read") };
     this.connectRest = options.connectRest ?? refuse("connectRest");
     this.askPassword = options.askPassword ?? refuse("askPassword");
+    this.confirm = options.confirm ?? null;
     this.readTextFile = options.readTextFile ?? refuse("readTextFile");
     this.connect = (_settings, { onReconnecting, onSilence }) => {
       this.breakConnection = onReconnecting;

@@ -11,121 +11,8 @@ import { JOB_METHODS, METHODS } from "../../lib/service/methods.ts";
 import { requestFields } from "../../lib/service/requests.ts";
 import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
-import { DONE, FakeIo, JOB_ID, jobOf, rejection } from "./fake_daemon.ts";
-
-type Method = Exclude<keyof JobClient, symbol>;
-type Call = readonly [method: Method, request: unknown];
-
-const OTHER_ID = JOB_ID.replace("0199a1b2", "0199a1b3");
-const DONE_JOB = jobOf({ end: DONE });
-const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
-
-const NEW_JOB = {
-  command: { name: "sh", args: ["-c", "x"], env: { A: "1", B: "" }, workingDirectory: "/srv" },
-  labels: { k: "v", n: "" },
-  requestId: "once",
-  logLimit: { bytes: 2 * 1024 ** 2, policy: "end_job" },
-  execution: {
-    user: "build",
-    umask: "027",
-    nice: -5,
-    timeoutMs: 90_000,
-    gracePeriodMs: 5_000,
-    limits: { memoryBytes: 1024 ** 3, cpus: 0.5, processes: 33 },
-  },
-  queue: true,
-};
-const NEW_JOB_OPTIONS = "--env A=1 --env B= --cwd /srv --label k=v --label n= --request-id once " +
-  "--queue " +
-  "--log-limit 2MiB --log-policy end-job --timeout 90s --grace 5s --user build --umask 027 " +
-  "--nice -5 --memory 1GiB --cpus 0.5 --processes 33";
-const IN_FLEET = {
-  command: { name: "true", args: [], env: {}, workingDirectory: "" },
-  labels: {},
-  requestId: "",
-  queue: false,
-  on: { host: "", labels: { role: "web", zone: "eu" } },
-  priority: -5,
-  ifHostLost: "rerun",
-};
-const WHOLE_LOG = { streams: [], follow: true, start: { kind: "offset", offset: 0 } };
-
-/** Lines with all their options, and the calls that come of each. */
-const LINES: Readonly<Record<string, readonly Call[]>> = {
-  [`start ${NEW_JOB_OPTIONS} -- sh -c x`]: [["startJob", NEW_JOB]],
-  [`run ${NEW_JOB_OPTIONS} -- sh -c x`]: [
-    ["startJob", NEW_JOB],
-    ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
-  ],
-  [`stop ${JOB_ID} --signal INT --grace 1500ms`]: [
-    ["stopJob", { jobId: JOB_ID, stopSignal: "INT", gracePeriodMs: 1_500 }],
-  ],
-  "stop --all --owner bob --label a=1 --signal HUP --grace 2s": [
-    ["listJobs", {
-      filter: { statuses: ["queued", "running"], owner: "bob", labels: { a: "1" } },
-      pageSize: 1_000,
-      pageToken: "",
-    }],
-    ["stopJob", { jobId: JOB_ID, stopSignal: "HUP", gracePeriodMs: 2_000 }],
-    ["stopJob", { jobId: OTHER_ID, stopSignal: "HUP", gracePeriodMs: 2_000 }],
-  ],
-  [`signal ${JOB_ID} USR1`]: [["signalJob", { jobId: JOB_ID, signal: "USR1" }]],
-  [`update ${JOB_ID} --timeout 2h`]: [["updateJob", { jobId: JOB_ID, timeoutMs: 2 * hour }]],
-  [`update ${JOB_ID} --timeout none`]: [["updateJob", { jobId: JOB_ID, timeoutMs: 0 }]],
-  [`status ${JOB_ID}`]: [["getJob", { jobId: JOB_ID }]],
-  [`output ${JOB_ID}`]: [["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }]],
-  [`logs stderr ${JOB_ID} --follow --tail 3`]: [["streamLogs", {
-    jobId: JOB_ID,
-    streams: ["stderr"],
-    follow: true,
-    start: { kind: "tail", lines: 3 },
-  }]],
-  [`logs all ${JOB_ID} --since @5`]: [["streamLogs", {
-    jobId: JOB_ID,
-    streams: [],
-    follow: false,
-    start: { kind: "since", time: 5_000 },
-  }]],
-  "list done --owner bob --label a=1 --since @5 --until @6 --host web-1 --limit 7": [["listJobs", {
-    filter: {
-      statuses: ["done"],
-      owner: "bob",
-      labels: { a: "1" },
-      startedAfter: 5_000,
-      startedBefore: 6_000,
-      host: "web-1",
-    },
-    pageSize: 7,
-    pageToken: "",
-  }]],
-  "hosts --on web-1": [["listHosts", { on: { host: "web-1", labels: {} } }]],
-  "start --on role=web,zone=eu --queue=false --priority -5 --if-host-lost rerun -- true": [
-    ["startJob", IN_FLEET],
-  ],
-  "run --on role=web,zone=eu --queue=false --priority -5 --if-host-lost rerun -- true": [
-    ["startJob", IN_FLEET],
-    ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
-  ],
-  [`wait ${JOB_ID}`]: [["waitJob", { jobId: JOB_ID }]],
-  "prune --older-than 30d --keep 5 --keep-bytes 1GiB --owner bob --dry-run": [["pruneJobs", {
-    maxAgeMs: 30 * day,
-    maxCount: 5,
-    maxBytes: 1024 ** 3,
-    owner: "bob",
-    dryRun: true,
-  }]],
-  [`prune --older-than 1m`]: [["pruneJobs", { maxAgeMs: minute, owner: "", dryRun: false }]],
-  "audit --user dora --job 0189 --method startJob --denied --since @5 --follow": [["streamAudit", {
-    user: "dora",
-    jobIdPrefix: "0189",
-    method: "startJob",
-    deniedOnly: true,
-    since: 5_000,
-    follow: true,
-    position: "",
-  }]],
-  "health": [["checkHealth", undefined]],
-};
+import { FakeIo, JOB_ID, jobOf, rejection } from "./fake_daemon.ts";
+import { type Call, DONE_JOB, HOST, LINES, type Method, OTHER_ID } from "./seam_lines.ts";
 
 /** The verbs that do without a daemon. */
 const LOCAL_VERBS = ["certs", "context", "completions"];
@@ -160,7 +47,9 @@ function recorder(waitsFor?: Method) {
     writeInput: { accepted: 0 },
     pruneJobs: { jobs: [], count: 0, bytes: 0 },
     streamAudit: null,
-    listHosts: { hosts: [] },
+    listHosts: { hosts: [HOST] },
+    runJobs: null,
+    stopJobs: { failures: [] },
     checkHealth: "serving",
   };
   const answer = async (method: Method, request: unknown, options: CallOptions = {}) => {
@@ -186,6 +75,11 @@ function recorder(waitsFor?: Method) {
     async *watchJobs(request: unknown, options?: CallOptions) {
       await answer("watchJobs", request, options);
       yield jobOf();
+    },
+    async *runJobs(request: unknown, options?: CallOptions) {
+      await answer("runJobs", request, options);
+      const log = { records: [], nextOffset: 0, finishedJob: DONE_JOB };
+      yield { events: [{ host: HOST.name, log }] };
     },
     async *streamAudit(request: unknown, options?: CallOptions) {
       yield { records: [], position: await answer("streamAudit", request, options) };
@@ -217,8 +111,12 @@ Deno.test("METHODS names the subcommands that call each method, and every subcom
   const lines = Object.entries({ ...LINES, ...INTERACTIVE });
   for (const method of JOB_METHODS) {
     const forms: readonly string[] = METHODS[method].cli;
+    // With `--all`, a subcommand does something else.
     const isNamed = (line: string) =>
-      forms.some((form) => form.split(" ").every((word) => line.split(" ").includes(word)));
+      forms.some((form) =>
+        form.split(" ").every((word) => line.split(" ").includes(word)) &&
+        form.includes("--all") === line.includes("--all")
+      );
     for (const [line, calls] of lines) {
       const isCalled = calls.some(([called]) => called === method);
       assert.equal(isNamed(line), isCalled, `${line}: ${method}`);
@@ -258,7 +156,10 @@ Deno.test("Every field that the command line can send has its option, or the wor
 });
 
 /** Options that the daemon does not hear of. */
-const LOCAL = ["--all", "--timestamps"];
+const LOCAL = [
+  ...["--all", "--timestamps", "--prefix", "--group", "--parallel", "--waves"],
+  ...["--max-failures", "--pause"],
+];
 
 /** A daemon that refuses one method. */
 function refusing(method: Method, error: JobWorkerError): FakeIo {
@@ -266,7 +167,7 @@ function refusing(method: Method, error: JobWorkerError): FakeIo {
   const stream = async function* (): AsyncGenerator<never> {
     yield await refuse();
   };
-  const isStream = ["streamLogs", "watchJobs", "streamAudit"].includes(method);
+  const isStream = ["streamLogs", "watchJobs", "streamAudit", "runJobs"].includes(method);
   const calls = { ...recorder().client, [method]: isStream ? stream : refuse };
   return new FakeIo(calls, { stdin: { read: () => Promise.resolve(null) } });
 }
@@ -332,7 +233,7 @@ Deno.test("What the daemon refuses by a field that no line has is told as it com
 });
 
 Deno.test("Ctrl-C ends every call of every line, a second one where the first has a meaning", async () => {
-  const patient = new Set(["start startJob", "run startJob", "run streamLogs"]);
+  const patient = new Set(["start startJob", "run startJob", "run streamLogs", "run runJobs"]);
   for (const [line, expected] of Object.entries(LINES)) {
     const verb = verbOf(line);
     for (const method of new Set(expected.map(([method]) => method))) {

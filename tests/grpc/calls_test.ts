@@ -14,6 +14,7 @@ const OPEN_ENDED: ReadonlySet<JobMethod> = new Set([
   "watchJobs",
   "writeInput",
   "streamAudit",
+  "runJobs",
 ]);
 
 /** The methods that would do something twice. */
@@ -22,6 +23,7 @@ const NEVER_REPEATED: ReadonlySet<JobMethod> = new Set([
   "signalJob",
   "updateJob",
   "pruneJobs",
+  "stopJobs",
 ]);
 
 /** Far more than any of this takes: a fault fails an assertion long before. */

@@ -21,10 +21,12 @@ type Filled = (count: number) => Record<string, unknown>;
 const list = (count: number) => Array<string>(count).fill("");
 const map = (count: number) => Object.fromEntries(list(count).map((_, index) => [`${index}`, ""]));
 
+const STARTS = ["StartJob", "RunJobs"];
+
 const FILLED: Readonly<Record<ManyField, readonly (readonly [method: string, Filled])[]>> = {
-  "command.args": [["StartJob", (count) => ({ command: { args: list(count) } })]],
-  "command.env": [["StartJob", (count) => ({ command: { env: map(count) } })]],
-  labels: [["StartJob", (count) => ({ labels: map(count) })]],
+  "command.args": STARTS.map((name) => [name, (count) => ({ command: { args: list(count) } })]),
+  "command.env": STARTS.map((name) => [name, (count) => ({ command: { env: map(count) } })]),
+  labels: STARTS.map((name) => [name, (count) => ({ labels: map(count) })]),
   "on.labels": ["StartJob", "ListHosts"].map((
     name,
   ) => [name, (count) => ({ on: { labels: map(count) } })]),
@@ -37,6 +39,8 @@ const FILLED: Readonly<Record<ManyField, readonly (readonly [method: string, Fil
   streams: ["GetLogs", "StreamLogs"].map((
     name,
   ) => [name, (count) => ({ streams: Array(count).fill(1) })]),
+  targets: [["RunJobs", (count) => ({ targets: list(count).map((host) => ({ host })) })]],
+  jobIds: [["StopJobs", (count) => ({ jobIds: list(count) })]],
 };
 
 Deno.test("entryCounter() accepts as many entries as a field may have, and names one that has more", () => {

@@ -153,7 +153,7 @@ Deno.test("requests come over the wire as they were", () => {
 });
 
 Deno.test("readStreamLogsRequest() starts at the first byte if nothing is said", () => {
-  const message = { jobId: "a", streams: [], follow: false };
+  const message = { jobId: "a", streams: [], follow: false, batchBytes: 0 };
   assert.deepEqual(wire.readStreamLogsRequest(message).start, { kind: "offset", offset: 0 });
 });
 
@@ -169,7 +169,7 @@ Deno.test("requests with unknown enum values are refused with the name of the fi
   const output = { jobId: "", offset: 0, maxBytes: 0 };
   refuses(() => wire.readGetLogsRequest({ ...output, streams: [7] }), /streams: 7/);
   refuses(() => wire.readGetLogsRequest({ ...output, streams: [], offset: 2 ** 60 }), /offset/);
-  const logs = { jobId: "", streams: [], follow: false };
+  const logs = { jobId: "", streams: [], follow: false, batchBytes: 0 };
   refuses(
     () =>
       wire.readStreamLogsRequest({ ...logs, start: "since", since: { seconds: 1e17, nanos: 0 } }),

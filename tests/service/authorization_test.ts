@@ -2,7 +2,7 @@ import type { Role } from "../../lib/auth/identity.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { JOB_WORKER, JOB_WORKER_SERVICE } from "../../lib/grpc/protocol.ts";
 import type { CallContext, JobService } from "../../lib/service/job_service.ts";
-import { JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
+import { JOB_METHODS, type JobMethod, mayCall } from "../../lib/service/methods.ts";
 import { assert } from "../assert.ts";
 import { ALL_LINES, contextOf, TestService, TRUE, wholeLog } from "./fixture.ts";
 
@@ -54,6 +54,19 @@ const CALLS: Readonly<
     return Array.fromAsync(service.streamAudit(request, context));
   },
   listHosts: (service, _, context) => service.listHosts({}, context),
+  runJobs: (service, _, context) => {
+    const target = { host: "web-1", requestId: "1", jobId: "", offset: 0 };
+    const request = { command: TRUE, labels: {}, targets: [target] };
+    return Array.fromAsync(service.runJobs(request, context));
+  },
+  stopJobs: async (service, jobId, context) => {
+    const request = { jobIds: [jobId], stopSignal: "", gracePeriodMs: null };
+    const { failures: [failure] } = await service.stopJobs(request, context);
+    // It was stopped by then.
+    if (failure !== undefined && failure.code !== "failed_precondition") {
+      throw new JobWorkerError(failure.code, failure.message);
+    }
+  },
 };
 
 /** What kind of thing each method does, as far as rights go. */
@@ -71,8 +84,10 @@ const KINDS: Readonly<Record<JobMethod, keyof Outcomes>> = {
   pruneJobs: "prune",
   streamAudit: "audit",
   listHosts: "hosts",
+  runJobs: "many",
   // It ends the job that the others change.
   stopJob: "change",
+  stopJobs: "change",
 };
 const METHODS = Object.keys(KINDS) as JobMethod[];
 
@@ -93,7 +108,7 @@ async function outcomeOf(
 }
 
 type Outcomes = Readonly<
-  Record<"start" | "change" | "see" | "list" | "prune" | "audit" | "hosts", string>
+  Record<"start" | "change" | "see" | "list" | "prune" | "audit" | "hosts" | "many", string>
 >;
 
 const DENIED = "permission_denied";
@@ -105,6 +120,8 @@ const ALL: Outcomes = {
   prune: "seen",
   audit: "ok",
   hosts: "ok",
+  // They may, and only a hub does it.
+  many: "failed_precondition",
 };
 /** All of what is one's own. The trail is nobody's own. */
 const OWN: Outcomes = { ...ALL, audit: DENIED };
@@ -116,6 +133,7 @@ const NONE: Outcomes = {
   prune: DENIED,
   audit: DENIED,
   hosts: DENIED,
+  many: DENIED,
 };
 const SEE_ONLY: Outcomes = { ...NONE, see: "ok", list: "seen", hosts: "ok" };
 
@@ -130,10 +148,11 @@ const EXPECTED: readonly (readonly [readonly Role[], own: Outcomes, foreign: Out
     prune: "unseen",
     audit: DENIED,
     hosts: "ok",
+    many: ALL.many,
   }],
   [["viewer"], SEE_ONLY, SEE_ONLY],
   // It may see the job of somebody else, so there is nothing to hide.
-  [["operator", "viewer"], OWN, { ...SEE_ONLY, start: "ok", prune: "unseen" }],
+  [["operator", "viewer"], OWN, { ...SEE_ONLY, start: "ok", prune: "unseen", many: ALL.many }],
   [[], NONE, NONE],
 ];
 
@@ -152,7 +171,10 @@ for (const [roles, own, foreign] of EXPECTED) {
         const outcome = await outcomeOf(method, fixture.service, jobId, context);
         assert.equal(outcome, expected[kind], `${method} on a job of ${owner}'s`);
         // Methods whose requests are alike could be authorised and audited as one another.
-        assert.deepEqual(fixture.audit.taken().map((entry) => entry.method), [method]);
+        // What is let in to stop many is audited for each of them.
+        const isOfEach = method === "stopJobs" && mayCall(context.caller.identity, method);
+        const audited = fixture.audit.taken().map((entry) => entry.method);
+        assert.deepEqual(audited, [isOfEach ? "stopJob" : method]);
       }
       const { end } = await fixture.worker.worker.get(running.jobId);
       assert.equal(end !== null, expected.change === "ok");

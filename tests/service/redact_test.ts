@@ -30,6 +30,8 @@ const CALLS: Readonly<Record<JobMethod, Call | null>> = {
   pruneJobs: null,
   streamAudit: null,
   listHosts: null,
+  runJobs: null,
+  stopJobs: null,
 };
 
 Deno.test("The values of a job's variables are shown only to those who may act on it", async () => {

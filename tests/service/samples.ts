@@ -7,7 +7,12 @@
  */
 
 import type { Whole } from "../../lib/service/alike.ts";
-import type { AuditRecord, CallContext, JobService } from "../../lib/service/job_service.ts";
+import type {
+  AuditRecord,
+  CallContext,
+  JobService,
+  RunJobsResponse,
+} from "../../lib/service/job_service.ts";
 import { isStream, JOB_METHODS, type JobMethod } from "../../lib/service/methods.ts";
 import type { Job } from "../../lib/job/types.ts";
 
@@ -140,6 +145,7 @@ export const WHOLE_REQUESTS = {
     follow: true,
     start: { kind: "tail", lines: 10 },
     endOffset: 2 ** 40 + 28,
+    batchBytes: 4_096 + 53,
   },
   watchJobs: { filter: FILTER },
   signalJob: { jobId: JOB_ID, signal: "USR1" },
@@ -162,7 +168,33 @@ export const WHOLE_REQUESTS = {
     position: "0123456789abcdef:31",
   },
   listHosts: { on: { host: "web-6", labels: { zone: "af", spare: "" } } },
+  runJobs: {
+    command: { ...WHOLE_JOB.command, name: "bash" },
+    labels: { team: "green", nightly: "" },
+    logLimit: { bytes: 2 ** 33 + 45, policy: "keep_newest" },
+    execution: { ...WHOLE_JOB.execution, umask: "077" },
+    queue: true,
+    targets: [
+      { host: "web-7", requestId: "all:web-7", jobId: JOB_ID, offset: 2 ** 40 + 46 },
+      { host: "web-8", requestId: "all:web-8", jobId: "", offset: 0 },
+    ],
+  },
+  stopJobs: {
+    jobIds: [JOB_ID, JOB_ID.replace("0", "1")],
+    stopSignal: "SIGQUIT",
+    gracePeriodMs: 1_504,
+  },
 } as const satisfies { [Method in JobMethod]: Whole<Parameters<JobService[Method]>[0]> };
+
+/** A batch of a log as it is on its way. */
+const BATCH = {
+  gap: { from: 2 ** 40 + 47, to: 2 ** 40 + 48 },
+  records: [
+    { offset: 2 ** 40 + 48, time: 1_700_000_000_014, stream: "stdout", data: Uint8Array.of(7, 0) },
+  ],
+  nextOffset: 2 ** 40 + 50,
+  finishedJob: null,
+} as const;
 
 /** What each method answers; an array stands for a stream. */
 export const WHOLE_ANSWERS = {
@@ -228,6 +260,26 @@ export const WHOLE_ANSWERS = {
       ...{ version: "", heardAt: null, detail: "" },
     }],
   },
+  runJobs: [{
+    events: [
+      { host: "web-7", job: WHOLE_RUNNING_JOB },
+      { host: "web-8", log: BATCH },
+      { host: "web-9", failure: { kind: "unanswered", message: "it does not answer" } },
+      { host: "web-10", failure: { kind: "refused", message: "no such program" } },
+      { host: "web-11", failure: { kind: "offline", message: "it is away" } },
+    ],
+  }, {
+    events: [
+      { host: "web-8", log: { records: [], nextOffset: 2 ** 40 + 51, finishedJob: WHOLE_JOB } },
+      { host: "web-7", log: { ...BATCH, nextOffset: 2 ** 40 + 52, finishedJob: WHOLE_JOB } },
+    ],
+  }],
+  stopJobs: {
+    failures: [
+      { jobId: JOB_ID, code: "not_found", message: "no such job" },
+      { jobId: JOB_ID.replace("0", "1"), code: "unavailable", message: "it is away" },
+    ],
+  },
 } as const satisfies {
   [Method in JobMethod]: Awaitable<ReturnType<JobService[Method]>>;
 };
@@ -261,9 +313,9 @@ export function fakeService(methods: Partial<JobService>): JobService {
 }
 
 /** Calls a method by its name with its whole request; a stream is read to its end. */
-export async function callWhole<Context>(
-  service: { [Method in JobMethod]: (request: never, context: Context) => unknown },
-  method: JobMethod,
+export async function callWhole<Name extends JobMethod, Context>(
+  service: { [Method in Name]: (request: never, context: Context) => unknown },
+  method: Name,
   context: Context,
 ): Promise<unknown> {
   const request = WHOLE_REQUESTS[method] as never;
@@ -274,5 +326,10 @@ export async function callWhole<Context>(
 /** An answer without the packed form of what it also says, if it has one. */
 export function asSaid<Answer extends object>(answer: Answer): Answer {
   const { packed: _, ...said } = answer as Answer & { readonly packed?: unknown };
-  return said as Answer;
+  if (!("events" in said)) return said as unknown as Answer;
+  const { events } = said as unknown as RunJobsResponse;
+  const whole = events.map(({ log, ...event }) =>
+    log === undefined ? event : { ...event, log: asSaid(log) }
+  );
+  return { ...said, events: whole } as unknown as Answer;
 }

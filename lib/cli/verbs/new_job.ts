@@ -1,6 +1,7 @@
 import type { NewJob } from "../invocation.ts";
 import type { Execution, HostSelector, IfHostLost, JobLimits, LogLimit } from "../job_client.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
+import { addRunAllOptions, type RunAllOptions, runAllVerbOf } from "./run_all.ts";
 import {
   limitBy,
   parseCount,
@@ -167,13 +168,15 @@ export function defineNewJob(program: Command, found: Found): void {
           (text) => parseCount(text, 1),
         ),
       )
-      .action((words: string[], options: NewJobOptions) =>
-        found({ kind, job: newJobOf(words, options) })
-      );
+      .action((words: string[], options: NewJobOptions & RunAllOptions) => {
+        const job = newJobOf(words, options);
+        found(runAllVerbOf(job, options) ?? { kind, job });
+      });
   newJob("start", "start a job and print its id");
-  newJob("run", "start a job, show its output, and exit with its status")
+  const run = newJob("run", "start a job, show its output, and exit with its status")
     .option("-i, --interactive", "pass standard input to the job")
     .addHelpText("after", RUN_NOTES);
+  addRunAllOptions(run);
 }
 
 /** The part of the help of `run` about how it and its job end. */

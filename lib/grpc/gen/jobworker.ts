@@ -58,6 +58,14 @@ export interface JobWorkerMethods {
     readonly request: ListHostsRequest;
     readonly response: ListHostsResponse;
   };
+  readonly RunJobs: {
+    readonly request: RunJobsRequest;
+    readonly response: RunJobsResponse;
+  };
+  readonly StopJobs: {
+    readonly request: StopJobsRequest;
+    readonly response: StopJobsResponse;
+  };
 }
 
 export interface Command {
@@ -293,6 +301,7 @@ export type StreamLogsRequest = {
   readonly jobId: string;
   readonly streams: readonly LogStream[];
   readonly follow: boolean;
+  readonly batchBytes: number;
 } & (
   | { readonly start?: never }
   | { readonly start: "offset"; readonly offset: number }
@@ -418,6 +427,62 @@ export interface Host {
   readonly version: string;
   readonly heardDate: Timestamp | null;
   readonly detail: string;
+}
+
+export interface RunJobsRequest {
+  readonly command: Command | null;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly logLimit: LogLimit | null;
+  readonly execution: Execution | null;
+  readonly queue: boolean;
+  readonly targets: readonly RunTarget[];
+}
+
+export interface RunTarget {
+  readonly host: string;
+  readonly requestId: string;
+  readonly jobId: string;
+  readonly offset: number;
+}
+
+export interface RunJobsResponse {
+  readonly events: readonly RunEvent[];
+}
+
+export interface RunEvent {
+  readonly host: string;
+  readonly job: Job | null;
+  readonly log: StreamLogsResponse | null;
+  readonly failure: RunFailure | null;
+}
+
+export interface RunFailure {
+  readonly kind: RunFailureKind;
+  readonly message: string;
+}
+
+/** A number if it is one that this contract does not know. */
+export type RunFailureKind =
+  | "RUN_FAILURE_KIND_UNSPECIFIED"
+  | "RUN_FAILURE_KIND_REFUSED"
+  | "RUN_FAILURE_KIND_OFFLINE"
+  | "RUN_FAILURE_KIND_UNANSWERED"
+  | number;
+
+export interface StopJobsRequest {
+  readonly jobIds: readonly string[];
+  readonly stopSignal: string;
+  readonly gracePeriod: Duration | null;
+}
+
+export interface StopJobsResponse {
+  readonly failures: readonly StopFailure[];
+}
+
+export interface StopFailure {
+  readonly jobId: string;
+  readonly code: string;
+  readonly message: string;
 }
 
 export interface Timestamp {

@@ -175,5 +175,6 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   { line: "worker-cli hosts", reason: A_FLEET },
   { line: "worker-cli run --on", reason: A_FLEET },
+  { line: "worker-cli run --all", reason: A_FLEET },
   { line: "worker-cli list running --host", reason: A_FLEET },
 ];
