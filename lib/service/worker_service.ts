@@ -1,5 +1,4 @@
 import { Turns } from "../async/turns.ts";
-import { authorize } from "../auth/authorize.ts";
 import { BoundedMap } from "../auth/bounded_map.ts";
 import type { Identity } from "../auth/identity.ts";
 import { JobWorkerError } from "../errors.ts";
@@ -51,29 +50,17 @@ import {
   isChange,
   type JobMethod,
   MAX_OUTPUT_BYTES,
-  METHODS,
   type RequestOf,
 } from "./methods.ts";
 import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
 import { checkPlacement, checkRequest, commandOf } from "./requests.ts";
 import { redactJob } from "./redact.ts";
+import { authorizeCall, entryOf, type ServiceCall } from "./service_call.ts";
 import { notAHub, stopEach } from "./many_jobs.ts";
 
 /** For how many jobs the last writer of their input is remembered. */
 const MAX_INPUTS = 10_000;
-
-/** What is known of a call while it runs, for its audit entry. */
-interface Call {
-  readonly method: JobMethod;
-  readonly context: CallContext;
-  readonly command: AuditEntry["command"];
-  jobId: string;
-  runAs: string;
-  denied: boolean;
-  /** Whether its entry is in the trail already. */
-  audited: boolean;
-}
 
 /** Options of {@linkcode WorkerService}. */
 export interface WorkerServiceOptions {
@@ -314,12 +301,12 @@ export class WorkerService implements JobService, PlacementService {
     method: JobMethod,
     request: RequestOf<JobMethod>,
     context: CallContext,
-    run: (call: Call) => Promise<T>,
+    run: (call: ServiceCall) => Promise<T>,
   ): Promise<T> {
     // Nothing in a request can be relied on before it is checked, and a denied one never is.
     const jobId = "jobId" in request && typeof request.jobId === "string" ? request.jobId : "";
     const command = method === "startJob" ? commandOf(request) : null;
-    const call: Call = {
+    const call: ServiceCall = {
       method,
       context,
       command,
@@ -330,7 +317,7 @@ export class WorkerService implements JobService, PlacementService {
     };
     let result: AuditEntry["result"] = isAuditedWhenLetIn(method) ? "opened" : "ok";
     try {
-      this.#authorize(call);
+      authorizeCall(call);
       checkRequest(method, request);
       return await run(call);
     } catch (error) {
@@ -344,7 +331,10 @@ export class WorkerService implements JobService, PlacementService {
   }
 
   /** The first piece of a long input is audited for all that are let in, until somebody else writes. */
-  #isContinuedInput({ method, jobId, context }: Call, result: AuditEntry["result"]): boolean {
+  #isContinuedInput(
+    { method, jobId, context }: ServiceCall,
+    result: AuditEntry["result"],
+  ): boolean {
     if (method !== "writeInput" || result !== "ok") return false;
     const { user } = context.caller.identity;
     if (this.#inputBy.get(jobId) === user) return true;
@@ -352,7 +342,7 @@ export class WorkerService implements JobService, PlacementService {
     return false;
   }
 
-  async #write(call: Call, result: AuditEntry["result"]): Promise<void> {
+  async #write(call: ServiceCall, result: AuditEntry["result"]): Promise<void> {
     const write = () => this.#audit.write(entryOf(call, result));
     // A change is not answered before its entry is on the disk. If that fails, it has been made nevertheless.
     if (result === "ok" && isChange(call.method)) await this.#commit(call).catch(write);
@@ -360,58 +350,27 @@ export class WorkerService implements JobService, PlacementService {
   }
 
   /** Flushes the entry of a successful call to the disk. */
-  async #commit(call: Call): Promise<void> {
+  async #commit(call: ServiceCall): Promise<void> {
     await this.#audit.commit(entryOf(call, "ok"));
     call.audited = true;
   }
 
   /** The requested job, if the caller may do this with it. */
-  async #reach(call: Call): Promise<Job> {
+  async #reach(call: ServiceCall): Promise<Job> {
     const job = await this.#worker.get(call.jobId);
-    this.#authorize(call, job);
+    authorizeCall(call, job);
     return job;
   }
 
   /** Narrows a filter to what the caller may see; `null` if that is no job at all. */
-  #visible(call: Call, filter: JobFilter): JobFilter | null {
-    const scope = this.#authorize(call);
+  #visible(call: ServiceCall, filter: JobFilter): JobFilter | null {
+    const scope = authorizeCall(call);
     // No job that is here is that of another host.
     if (filter.host !== undefined) return null;
     if (scope === "all") return filter;
     const owner = call.context.caller.identity.user;
     return filter.owner === undefined || filter.owner === owner ? { ...filter, owner } : null;
   }
-
-  #authorize(call: Call, job?: Job): "all" | "own" {
-    const { identity } = call.context.caller;
-    const decision = authorize(identity, METHODS[call.method].rule, job?.owner);
-    switch (decision.kind) {
-      case "allowed":
-        return decision.scope;
-      case "not_found":
-        call.denied = true;
-        // Exactly what the worker says of a job that does not exist.
-        throw new JobWorkerError("not_found", `No job "${call.jobId}"`);
-      case "permission_denied":
-        throw new JobWorkerError(
-          "permission_denied",
-          `Permission denied: user "${identity.user}" with ${rolesOf(identity.roles)} may not ` +
-            `call ${call.method}${job === undefined ? "" : ` on job "${job.jobId}"`}`,
-        );
-    }
-  }
-}
-
-function entryOf(call: Call, result: AuditEntry["result"]): AuditEntry {
-  const { method, command, context: { caller }, runAs, denied } = call;
-  // An invalid id may hold anything, of any length.
-  const jobId = call.jobId.slice(0, 64);
-  const decision = denied ? "denied" : "allowed";
-  return { caller, method, jobId, command, ...(runAs !== "" && { runAs }), decision, result };
-}
-
-function rolesOf(roles: readonly string[]): string {
-  return roles.length === 0 ? "no role" : `role ${roles.join(", ")}`;
 }
 
 function wanted(streams: readonly LogStream[]): readonly LogStream[] {
