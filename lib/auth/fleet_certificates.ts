@@ -109,6 +109,8 @@ export interface Signer {
   readonly serialNumber: string;
   /** Ed25519. */
   readonly publicKey: KeyObject;
+  /** Until when its certificate is valid, in milliseconds since the Unix epoch. */
+  readonly notAfter: number;
 }
 
 /** The result of {@linkcode verifySigner}. */
@@ -143,12 +145,13 @@ export function verifySigner(der: Uint8Array, trust: Trust, time: number): Signe
     return refused(`is not signed by a CA that is trusted here${path.why && `: ${path.why}`}`);
   }
   if (time < certificate.validFromDate.getTime()) return refused("is not valid yet");
-  if (time > certificate.validToDate.getTime()) return refused("has expired");
+  const notAfter = certificate.validToDate.getTime();
+  if (time > notAfter) return refused("has expired");
   if (isDenied(trust.denyList, serialNumber, fingerprint)) return refused("is on the deny list");
   if (!isForSigning) return refused("is not one for signing calls");
   if (member === null) return refused("does not name one hub or host of a fleet");
   const { publicKey } = certificate;
-  return { kind: "accepted", signer: { member, fingerprint, serialNumber, publicKey } };
+  return { kind: "accepted", signer: { member, fingerprint, serialNumber, publicKey, notAfter } };
 
   function refused(why: string): SignerVerdict {
     return { kind: "refused", why, fingerprint };

@@ -54,6 +54,7 @@ Deno.test("verifySigner() says which hub or host a certificate is of", async () 
       member,
       fingerprint: parsed.fingerprint256.replaceAll(":", "").toLowerCase(),
       serialNumber: parsed.serialNumber.toLowerCase(),
+      notAfter: parsed.validToDate.getTime(),
     });
     assert.ok(publicKey.equals(createPublicKey(sign.key)));
   }
