@@ -2,6 +2,7 @@
 
 import { connect, type NatsConnection } from "@nats-io/transport-node";
 import { hostCommand } from "../../lib/daemon/host_command.ts";
+import type { Door } from "../../lib/fleet/door_socket.ts";
 import { readJoinFile } from "../../lib/fleet/join_file.ts";
 import { callSubject, hubInbox } from "../../lib/fleet/subjects.ts";
 import { assert } from "../assert.ts";
@@ -9,6 +10,7 @@ import { TestCertificates } from "../certificates.ts";
 import { soon } from "../soon.ts";
 import { until } from "../worker/fixture.ts";
 import { letsIn, type Shown } from "./knock.ts";
+import { startAgent } from "./nats_fixture.ts";
 import { freePort, natsTest, PROGRAM, TestNatsServer } from "./nats_server.ts";
 import { TestHub } from "./test_hub.ts";
 
@@ -235,6 +237,44 @@ natsTest("Adding and removing a host disturbs no other", async () => {
   await using _third = await enter(server, { ...again.tls, ca });
   await calls();
 });
+
+natsTest(
+  "An agent does not answer calls that came by a connection that was lost since",
+  async () => {
+    await using hub = await TestHub.make();
+    const { tls, ca } = await hub.add("web-1");
+    await using server = await hub.startNats();
+    const come = Promise.withResolvers<void>();
+    const cancelled = Promise.withResolvers<void>();
+    const answered = Promise.withResolvers<Uint8Array<ArrayBuffer>>();
+    const faults: unknown[] = [];
+    const door: Door = {
+      answer(method, _bytes, signal) {
+        if (method === "getJob") return Promise.resolve(new TextEncoder().encode("here"));
+        signal.addEventListener("abort", () => cancelled.resolve(), { once: true });
+        come.resolve();
+        return answered.promise;
+      },
+    };
+    await using _agent = await startAgent(server, "web-1", door, {
+      tls: { ...tls, ca },
+      onFault: (error) => faults.push(error),
+    });
+    await using first = await enter(server, await hub.tls());
+    first.request(callSubject("web-1", "waitJob"), "?", { timeout: 60_000 }).catch(() => {});
+    await soon(come.promise, () => "the call");
+    await server.kill();
+    await server.restart();
+    await using second = await enter(server, await hub.tls());
+    const ask = () => second.request(callSubject("web-1", "getJob"), "?", { timeout: 10_000 });
+    await until(() => ask().catch(() => undefined));
+    answered.resolve(new Uint8Array(1));
+    await soon(cancelled.promise, () => "the end of the call at the host");
+    // What the server says of an answer comes before the next call.
+    for (let asked = 0; asked < 2; asked++) assert.equal((await ask()).string(), "here");
+    assert.deepEqual(faults, []);
+  },
+);
 
 natsTest("Several servers are one, and let in no other by their ports for each other", async () => {
   await using hub = await TestHub.makeWith("--nats=localhost:4222");

@@ -1,9 +1,10 @@
 import { connect, type NatsConnection } from "@nats-io/transport-node";
-import { serveHost } from "../../lib/fleet/agent.ts";
+import { type AgentOptions, serveHost } from "../../lib/fleet/agent.ts";
 import { type Door, DoorClient, serveDoor } from "../../lib/fleet/door_socket.ts";
 import { NatsTransport } from "../../lib/fleet/nats_transport.ts";
 import { hostInbox, hubInbox } from "../../lib/fleet/subjects.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
+import type { Shown } from "./knock.ts";
 import { TestNatsServer } from "./nats_server.ts";
 
 /** A server that lets everybody in, for tests of what is carried rather than of who may carry it. */
@@ -18,8 +19,10 @@ export async function openNats(resources: AsyncDisposableStack): Promise<TestNat
 export async function connectTo(
   { port }: TestNatsServer,
   inboxPrefix: string,
+  tls?: Shown,
 ): Promise<NatsConnection> {
   return await connect({
+    ...tls && { tls: { ...tls } },
     servers: `127.0.0.1:${port}`,
     inboxPrefix,
     resolve: false,
@@ -33,6 +36,10 @@ export async function startAgent(
   server: TestNatsServer,
   host: string,
   door: Door,
+  { tls, ...told }: Partial<Pick<AgentOptions, "onConnected" | "onFault">> & {
+    /** By default the server lets everybody in. */
+    readonly tls?: Shown;
+  } = {},
 ): Promise<AsyncDisposable> {
   await using resources = new AsyncDisposableStack();
   const { path } = resources.use(await temporaryDirectory());
@@ -43,12 +50,13 @@ export async function startAgent(
   const served = serveDoor(await accepted, door);
   listener.close();
   const ending = new AbortController();
-  const connection = await connectTo(server, hostInbox(host));
+  const connection = await connectTo(server, hostInbox(host), tls);
   const serving = serveHost(connection, client, {
     host,
     signal: ending.signal,
     onConnected: () => {},
     onFault: () => {},
+    ...told,
   });
   await connection.flush();
   const held = resources.move();
