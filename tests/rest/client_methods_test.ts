@@ -77,7 +77,7 @@ Deno.test("RestClient passes the request and answer of every method on as they a
     ca: certificates.ca.cert,
     credentials: { user: "alice", password: "secret" },
   });
-  const { endOffset: _, ...streamLogs } = WHOLE_REQUESTS.streamLogs;
+  const { endOffset: _end, batchBytes: _size, ...streamLogs } = WHOLE_REQUESTS.streamLogs;
   for (const method of JOB_METHODS) {
     if (!isOverRest(method)) continue;
     if (method === "streamLogs") {
@@ -130,7 +130,6 @@ Deno.test("RestClient leaves out what is not asked for, and gives each start an 
       command: { name: "ls", args: [], env: {}, workingDirectory: "" },
       labels: {},
       requestId,
-      queue: false,
     }],
     ["stopJob", { jobId: JOB_ID, stopSignal: "", gracePeriodMs: null }],
     ["listJobs", { filter: {}, pageSize: 100, pageToken: "" }],
