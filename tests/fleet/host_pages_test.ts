@@ -7,10 +7,23 @@ import { encodeFrame } from "../../lib/net/frames.ts";
 import { assert } from "../assert.ts";
 import { context } from "../engine/fixture.ts";
 import { fc, seeded } from "../random.ts";
-import { envelopeOf, forge, TestFleet, timedOut } from "./fixture.ts";
+import { type Carry, envelopeOf, forge, TestFleet, timedOut } from "./fixture.ts";
 import { FOLLOW, readWhole, TestLog } from "./test_log.ts";
 
 const PAGE = 256 * 1024;
+
+/** A bus, and the end of all that it carries: whoever has asked ahead may leave before that is answered. */
+function noting(carry: Carry): { carry: Carry; ended: () => Promise<unknown> } {
+  const carried: Promise<unknown>[] = [];
+  return {
+    carry: (call, deliver) => {
+      const answer = carry(call, deliver);
+      carried.push(answer);
+      return answer;
+    },
+    ended: () => Promise.allSettled(carried),
+  };
+}
 
 Deno.test("Large pages of a log are on their way two at a time, and never more", async () => {
   const log = new TestLog(Array(40).fill(PAGE));
@@ -18,18 +31,20 @@ Deno.test("Large pages of a log are on their way two at a time, and never more",
   await fleet.client.reach(context());
   let open = 0;
   let most = 0;
-  fleet.carry = async ({ method, bytes }, deliver) => {
+  const bus = noting(async ({ method, bytes }, deliver) => {
     most = Math.max(most, ++open);
     const answer = await deliver(method, bytes);
     // The next one has its chance.
     await delay(2);
     open--;
     return answer;
-  };
+  });
+  fleet.carry = bus.carry;
   const read = readWhole(fleet.client.streamLogs(FOLLOW, context()));
   assert.deepEqual(await read, log.bytes);
   assert.equal(most, 2);
   assert.equal(log.opened, 1);
+  await bus.ended();
 });
 
 Deno.test("A log of large pages arrives whole and once, whatever is lost, late, early or starts again", async () => {
@@ -43,7 +58,7 @@ Deno.test("A log of large pages arrives whole and once, whatever is lost, late, 
         { door: { pageWaitMs: 20 } },
       );
       const late: Promise<unknown>[] = [];
-      fleet.carry = async ({ method, bytes }, deliver) => {
+      const bus = noting(async ({ method, bytes }, deliver) => {
         if (random() < loss / 6) await fleet.restart();
         const pause = () => delay(random() < 0.3 ? 6 * random() : 0);
         if (random() < loss) {
@@ -57,8 +72,10 @@ Deno.test("A log of large pages arrives whole and once, whatever is lost, late, 
         await pause();
         if (random() < loss) throw timedOut();
         return answer;
-      };
+      });
+      fleet.carry = bus.carry;
       assert.deepEqual(await readWhole(fleet.client.streamLogs(FOLLOW, context())), log.bytes);
+      await bus.ended();
       await Promise.all(late);
       assert.deepEqual(fleet.faults, []);
     }),
