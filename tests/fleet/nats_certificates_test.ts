@@ -2,11 +2,7 @@
 
 import { connect } from "@nats-io/transport-node";
 import { issueFleetCredentials } from "../../lib/auth/fleet_certificates.ts";
-import {
-  type CertificateRequest,
-  type CertifiedKey,
-  issueCertificate,
-} from "../../lib/auth/issue_certificate.ts";
+import { type CertificateRequest, issueCertificate } from "../../lib/auth/issue_certificate.ts";
 import { readFleetSettings } from "../../lib/fleet/fleet_files.ts";
 import { LossReport } from "../../lib/fleet/loss_report.ts";
 import {
@@ -19,6 +15,7 @@ import { hostInbox, hubInbox } from "../../lib/fleet/subjects.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { until } from "../worker/fixture.ts";
+import { issuerOf } from "./issuer.ts";
 import { letsIn } from "./knock.ts";
 import { natsTest } from "./nats_server.ts";
 import { TestHub } from "./test_hub.ts";
@@ -30,11 +27,6 @@ const EXPIRED = {
   notBefore: new Date(Date.now() - 2 * DAY_MS),
   notAfter: new Date(Date.now() - DAY_MS),
 };
-
-async function issuerOf(hub: TestHub): Promise<CertifiedKey> {
-  const read = (name: string) => Deno.readTextFile(`${hub.directory}/certs/${name}.pem`);
-  return { cert: await read("ca-cert"), key: await read("ca-key") };
-}
 
 /** The first reason why there is no connection. */
 async function faultOf({ port }: TestHub, tls: NatsOptions["tls"]): Promise<string> {
