@@ -40,6 +40,6 @@ export async function checkFleet({ hub, fleet }: DaemonOptions): Promise<void> {
     await readFleetSettings(dirname(fleet));
     await readFleetHosts(dirname(fleet));
   } else if (fleet !== "") {
-    checkJoinFile(fleet, await readJoinFile(fleet), Date.now());
+    checkJoinFile(fleet, await readJoinFile(fleet));
   }
 }

@@ -4,7 +4,7 @@ import { issueCertificate } from "../../lib/auth/issue_certificate.ts";
 import { connectNats } from "../../lib/fleet/nats_connection.ts";
 import { hubInbox } from "../../lib/fleet/subjects.ts";
 import { assert } from "../assert.ts";
-import { issuerOf } from "./issuer.ts";
+import { issuerOf } from "./dated.ts";
 import { natsTest, type TestNatsServer } from "./nats_server.ts";
 import { TestHub } from "./test_hub.ts";
 
