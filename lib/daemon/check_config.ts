@@ -1,6 +1,7 @@
 import { dirname } from "node:path";
 import { failedPrecondition } from "../errors.ts";
 import { readFleetHosts, readFleetSettings } from "../fleet/fleet_files.ts";
+import { readHubCredentials } from "../fleet/hub_credentials.ts";
 import { checkJoinFile, readJoinFile } from "../fleet/join_file.ts";
 import { findTools } from "../process/tools.ts";
 import { checkData } from "./check_data.ts";
@@ -37,9 +38,10 @@ export async function checkFleet({ hub, fleet }: DaemonOptions): Promise<void> {
     );
   }
   if (hub) {
-    await readFleetSettings(dirname(fleet));
+    const settings = await readFleetSettings(dirname(fleet));
+    await readHubCredentials(dirname(fleet), settings, Date.now());
     await readFleetHosts(dirname(fleet));
   } else if (fleet !== "") {
-    checkJoinFile(fleet, await readJoinFile(fleet), Date.now());
+    checkJoinFile(fleet, await readJoinFile(fleet));
   }
 }

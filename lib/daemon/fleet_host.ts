@@ -6,7 +6,8 @@ import { messageOf } from "../errors.ts";
 import type { ChangesService } from "../fleet/host_changes.ts";
 import { HostDoor, type HostDoorRefusal } from "../fleet/host_door.ts";
 import type { HostService } from "../fleet/host_methods.ts";
-import { checkJoinFile, type JoinFile, readJoinFile } from "../fleet/join_file.ts";
+import { checkJoinFile, joinDatesFault, type JoinFile, readJoinFile } from "../fleet/join_file.ts";
+import { expiryOf } from "../fleet/member_credentials.ts";
 import { loadSealKeys } from "../fleet/seal.ts";
 import { loadSigningKey } from "../fleet/signing.ts";
 import type { Rights } from "../process/users.ts";
@@ -16,6 +17,7 @@ import { JOB_METHODS } from "../service/methods.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
 import { AGENT_SOCKET } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
+import { watchExpiry } from "./expiry.ts";
 
 /** Options of {@linkcode FleetHost.open}. */
 export interface FleetHostOptions
@@ -43,10 +45,24 @@ export class FleetHost implements AsyncDisposable {
     this.#trust = trust;
   }
 
-  /** @throws `failed_precondition` if the file of the fleet, or the deny list, cannot be used */
-  static async open(options: FleetHostOptions): Promise<FleetHost> {
-    const file = await readJoinFile(options.fleet);
-    checkJoinFile(options.fleet, file, Date.now());
+  /**
+   * @returns `null`, having said why, if the certificates have expired: that comes by itself, and must not take a host
+   * and its own API away
+   * @throws `failed_precondition` if the file of the fleet, or the deny list, cannot be used
+   */
+  static async open(options: FleetHostOptions): Promise<FleetHost | null> {
+    const path = options.fleet;
+    const file = await readJoinFile(path);
+    checkJoinFile(path, file);
+    const remedy = remedyOf(file);
+    const why = joinDatesFault(file, Date.now());
+    if (why !== null) {
+      diagnostics.error(
+        "This host takes no part in its fleet, and serves its own API as ever: in {path}, {why}; {remedy}",
+        { path, why, remedy },
+      );
+      return null;
+    }
     const trust = {
       trustedCas: [new X509Certificate(file.ca)],
       denyList: await loadDenyListOf(options),
@@ -54,6 +70,14 @@ export class FleetHost implements AsyncDisposable {
     const opened = new FleetHost(options, trust);
     const door = opened.#resources.use(await opened.#openDoor(file));
     opened.#resources.use(opened.#keepAgent(file, door));
+    opened.#resources.use(
+      watchExpiry(expiryOf(file), (expires) => {
+        diagnostics.warn(
+          "The certificate of this host in its fleet, in {path}, {expires}: {remedy}",
+          { path, expires, remedy },
+        );
+      }),
+    );
     return opened;
   }
 
@@ -111,4 +135,10 @@ function hostService({ service, changes }: FleetHostOptions): HostService {
     placeJob: (request, context) => service.placeJob(request, context),
     changes: (request, context) => changes.changes(request, context),
   };
+}
+
+/** How a host gets new certificates. */
+function remedyOf({ host }: JoinFile): string {
+  return `run \`worker-daemon host add ${host} --force\` with its labels and slots at the hub, and ` +
+    `\`worker-daemon join ${host}.join\` here; then start the daemon again`;
 }

@@ -1,12 +1,10 @@
 import { X509Certificate } from "node:crypto";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import type { Trust } from "../auth/certificate_path.ts";
 import { isDenied, loadDenyListOf } from "../auth/deny_list.ts";
 import type { DaemonOptions } from "../config/options.ts";
 import { messageOf } from "../errors.ts";
-import { readTrustedFile } from "../files/trusted_file.ts";
 import {
-  FLEET_FILES,
   type FleetHost,
   type FleetSettings,
   readFleetHosts,
@@ -17,7 +15,9 @@ import { HostClient } from "../fleet/host_client.ts";
 import { FleetQueue } from "../fleet/fleet_queue.ts";
 import { Hub } from "../fleet/hub.ts";
 import { HubBus } from "../fleet/hub_bus.ts";
+import { readHubCredentials, RENEW_HUB } from "../fleet/hub_credentials.ts";
 import { LossReport } from "../fleet/loss_report.ts";
+import { expiryOf } from "../fleet/member_credentials.ts";
 import { Presence } from "../fleet/presence.ts";
 import { Registry } from "../fleet/registry.ts";
 import { SealedStarts } from "../fleet/sealed_starts.ts";
@@ -26,6 +26,7 @@ import { IdSequence } from "../ids.ts";
 import type { AuditLog } from "../service/audit_log.ts";
 import { makeDataDirectory, REGISTRY } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
+import { watchExpiry } from "./expiry.ts";
 import { openAudit } from "./open_audit.ts";
 import { queueKey } from "./queue_key.ts";
 import { queueLimits } from "./running_limits.ts";
@@ -105,19 +106,20 @@ export class HubEngine implements AsyncDisposable {
     const registry = resources.use(await Registry.open(`${dataDirectory}/${REGISTRY}`));
     const audit = resources.use(await openAudit(dataDirectory, options));
     const directory = dirname(options.fleet);
-    const read = (name: string) => readTrustedFile(join(directory, name));
     const settings = await readFleetSettings(directory);
-    const pem = await read(FLEET_FILES.ca);
-    const ca = new X509Certificate(pem);
-    const signingKey = await loadSigningKey({
-      cert: await read(FLEET_FILES.hubSignCert),
-      key: await read(FLEET_FILES.hubSignKey),
-    });
-    const tls = {
-      cert: await read(FLEET_FILES.hubTlsCert),
-      key: await read(FLEET_FILES.hubTlsKey),
-      ca: pem,
-    };
+    const credentials = await readHubCredentials(directory, settings, Date.now());
+    resources.use(
+      watchExpiry(expiryOf(credentials), (expires) => {
+        diagnostics.warn("The certificate of this hub, in {directory}, {expires}: {remedy}", {
+          directory,
+          expires,
+          remedy: RENEW_HUB,
+        });
+      }),
+    );
+    const ca = new X509Certificate(credentials.ca);
+    const signingKey = loadSigningKey(credentials.sign);
+    const tls = { ...credentials.tls, ca: credentials.ca };
     const trust = { trustedCas: [ca], denyList: await loadDenyListOf(options) };
     const presence = resources.use(
       new Presence({

@@ -9,7 +9,13 @@ import {
 } from "../errors.ts";
 import { replaceFile } from "../files/replace_file.ts";
 import { FLEET_DIRECTORY } from "../fleet/fleet_files.ts";
-import { checkJoinFile, type JoinFile, joinFileText, readJoinFile } from "../fleet/join_file.ts";
+import {
+  checkJoinFile,
+  joinDatesFault,
+  type JoinFile,
+  joinFileText,
+  readJoinFile,
+} from "../fleet/join_file.ts";
 import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { printable } from "../text/printable.ts";
 import { quoted } from "../text/quoted.ts";
@@ -78,7 +84,9 @@ export async function joinFleet(
   if (line === null) return USAGE;
   const { file, directory, force } = line;
   const joining = await readJoinFile(file);
-  checkJoinFile(file, joining, Date.now());
+  checkJoinFile(file, joining);
+  const outdated = joinDatesFault(joining, Date.now());
+  if (outdated !== null) throw failedPrecondition(`Cannot use "${file}": ${outdated}`);
   const place = join(directory, FLEET_DIRECTORY, HOST_FILE);
   if (!force) await checkStays(place, joining);
   const config = join(directory, CONFIG_NAME);

@@ -50,12 +50,12 @@ export class NetworkFront implements AsyncDisposable {
     const material = tlsMaterialOf(credentials);
     const denyList = new Set(credentials.denyList);
     resources.use(
-      watchExpiry(material, (days) => {
+      watchExpiry(material.notAfter, (expires) => {
         const cert = credentials.certPath;
         const command = certsCommand(["renew", "server"], dirname(cert));
         diagnostics.warn(
-          "The certificate {cert} expires in {days} days: renew it ({command}), and reload",
-          { cert, days, command },
+          "The certificate {cert} {expires}: renew it ({command}), and reload",
+          { cert, expires, command },
         );
       }),
     );

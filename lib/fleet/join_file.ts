@@ -5,25 +5,24 @@
  * @module
  */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
-import { busUserOf, verifySigner } from "../auth/fleet_certificates.ts";
 import { failedPrecondition, JobWorkerError, messageOf, pathFaultOf } from "../errors.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
 import * as z from "../text/zod.ts";
 import { fleetNameSchema, hostNameSchema, natsAddressSchema } from "./fleet_files.ts";
+import {
+  checkCredentials,
+  type CredentialNames,
+  datesFault,
+  keyIn,
+  type MemberCredentials,
+} from "./member_credentials.ts";
 
 /** What a host needs to know of its fleet, and to be known there. Keys and certificates are PEM. */
-export interface JoinFile {
+export interface JoinFile extends MemberCredentials {
   readonly fleet: string;
   readonly host: string;
   /** Where the servers of NATS are, each as `host:port`. */
   readonly nats: readonly string[];
-  /** The CA of the fleet. */
-  readonly ca: string;
-  /** For the connection to NATS. */
-  readonly tls: { readonly cert: string; readonly key: string };
-  /** For signing what it answers. */
-  readonly sign: { readonly cert: string; readonly key: string };
   /** The private key that opens what is sealed to it, X25519. */
   readonly sealKey: string;
 }
@@ -49,7 +48,7 @@ export function joinFileText(file: JoinFile): string {
 }
 
 /**
- * Reads such a file. It may be one whose certificates have expired: see {@linkcode checkJoinFile}.
+ * Reads such a file. It may be one whose certificates have expired: see {@linkcode joinDatesFault}.
  *
  * @throws {JobWorkerError} `failed_precondition` if it cannot be read, others than its owner may read it, or it is
  * no such file
@@ -77,21 +76,24 @@ function parsed(text: string): unknown {
   }
 }
 
+/** What the parts of such a file are called. */
+const NAMES: CredentialNames = {
+  ca: "ca",
+  tlsCert: "tls.cert",
+  tlsKey: "tls.key",
+  signCert: "sign.cert",
+  signKey: "sign.key",
+};
+
 /**
- * Makes sure that a host can join by a file: the keys are those of the certificates, which the CA has signed for
- * this host of this fleet.
+ * Makes sure that a file is about one host: the keys are those of the certificates, which the CA has signed for this
+ * host of this fleet. That they were good once is enough: see {@linkcode joinDatesFault}.
  *
- * @param time when the certificates must be valid, in milliseconds since the Unix epoch
  * @throws {JobWorkerError} `failed_precondition`, naming what is wrong
  */
-export function checkJoinFile(path: string, file: JoinFile, time: number): void {
+export function checkJoinFile(path: string, file: JoinFile): void {
   try {
-    const ca = certificateIn("ca", file.ca);
-    if (!ca.ca) throw new Error("ca is not a CA certificate");
-    checkPair("tls", file.tls);
-    checkPair("sign", file.sign);
-    checkTls(file, ca, time);
-    checkSign(file, ca, time);
+    checkCredentials({ fleet: file.fleet, kind: "host", name: file.host }, file, NAMES);
     if (keyIn("sealKey", file.sealKey).asymmetricKeyType !== "x25519") {
       throw new Error("sealKey is not an X25519 key");
     }
@@ -100,49 +102,14 @@ export function checkJoinFile(path: string, file: JoinFile, time: number): void 
   }
 }
 
-function checkTls({ fleet, host, tls }: JoinFile, ca: X509Certificate, time: number): void {
-  const certificate = certificateIn("tls.cert", tls.cert);
-  const user = busUserOf({ fleet, kind: "host", name: host });
-  if (certificate.subjectAltName !== `URI:${user}`) {
-    throw new Error(`tls.cert is not for the host "${host}" of the fleet "${fleet}"`);
-  }
-  if (!certificate.verify(ca.publicKey)) throw new Error("tls.cert is not signed by ca");
-  if (time < certificate.validFromDate.getTime()) {
-    throw new Error(`tls.cert is not valid before ${certificate.validFromDate.toISOString()}`);
-  }
-  if (time > certificate.validToDate.getTime()) {
-    throw new Error(`tls.cert expired on ${certificate.validToDate.toISOString()}`);
-  }
-}
-
-function checkSign({ fleet, host, sign }: JoinFile, ca: X509Certificate, time: number): void {
-  const { raw } = certificateIn("sign.cert", sign.cert);
-  const verdict = verifySigner(raw, { trustedCas: [ca], denyList: new Set() }, time);
-  if (verdict.kind === "refused") throw new Error(`sign.cert ${verdict.why}`);
-  const { member } = verdict.signer;
-  if (member.fleet === fleet && member.kind === "host" && member.name === host) return;
-  throw new Error(`sign.cert is not for the host "${host}" of the fleet "${fleet}"`);
-}
-
-function checkPair(name: string, { cert, key }: JoinFile["tls"]): void {
-  const isPair = certificateIn(`${name}.cert`, cert).checkPrivateKey(keyIn(`${name}.key`, key));
-  if (!isPair) throw new Error(`${name}.key is not the key of ${name}.cert`);
-}
-
-function certificateIn(name: string, pem: string): X509Certificate {
-  try {
-    return new X509Certificate(pem);
-  } catch (error) {
-    throw new Error(`${name} is not a PEM certificate`, { cause: error });
-  }
-}
-
-function keyIn(name: string, pem: string) {
-  try {
-    return createPrivateKey(pem);
-  } catch (error) {
-    throw new Error(`${name} is not a PEM private key`, { cause: error });
-  }
+/**
+ * Says why a host cannot be in its fleet at a time by a file that {@linkcode checkJoinFile} has found to be in order.
+ *
+ * @param time in milliseconds since the Unix epoch
+ * @returns such as `"tls.cert expired on 2027-01-01T00:00:00.000Z"`; `null` if it can
+ */
+export function joinDatesFault(file: JoinFile, time: number): string | null {
+  return datesFault(file, NAMES, time);
 }
 
 function unusable(path: string, why: string, cause: unknown): JobWorkerError {

@@ -7,6 +7,7 @@ import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { messageOf } from "../errors.ts";
 import { checkNatsVersion } from "./nats_version.ts";
+import { identifiedServers } from "./server_identity.ts";
 
 /** How long one attempt to connect may take. */
 const CONNECT_TIMEOUT_MS = 10_000;
@@ -91,8 +92,14 @@ export function certificateFault(cert: string, time: number): string | null {
 }
 
 function faultOf(error: unknown): string {
+  const code = Reflect.get(Object(error), "code");
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID") {
+    return `the certificate of nats-server is not for the name or address by which it is looked for (${
+      messageOf(error)
+    }); ${RENEW}`;
+  }
   // It says no more, whatever is wrong with it.
-  if (Reflect.get(Object(error), "code") === "UNABLE_TO_VERIFY_LEAF_SIGNATURE") {
+  if (code === "UNABLE_TO_VERIFY_LEAF_SIGNATURE") {
     return `the certificate of nats-server has expired, or is of another CA; ${RENEW}`;
   }
   if (!(error instanceof errors.TimeoutError)) return messageOf(error);
@@ -103,7 +110,7 @@ function faultOf(error: unknown): string {
 function clientOptions({ servers, tls, name, inboxPrefix }: NatsOptions) {
   return {
     servers: [...servers],
-    tls,
+    ...identifiedServers(tls),
     name,
     inboxPrefix,
     timeout: CONNECT_TIMEOUT_MS,

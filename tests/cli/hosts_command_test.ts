@@ -10,7 +10,7 @@ const WEB: Host = {
   slots: 8,
   running: 3,
   queued: 2,
-  load: 0.5,
+  load: 7.03759765625,
   version: "1.2.3",
   heardAt: Date.now() - 5 * 60_000,
   detail: "",
@@ -28,13 +28,13 @@ Deno.test("hosts says of each host what there is to say, for people, scripts and
   assert.deepEqual(shown.stdout.trimEnd().split("\n").map((line) => line.split(/ {2,}/)), [
     ["HOST", "STATE", "RUNNING", "LOAD", "VERSION", "HEARD", "LABELS"],
     ["db-1", "offline", "0/8", "-", "-", "never", "it was never\\x09heard"],
-    ["web-1", "online", "3/8 +2 queued", "0.50", "1.2.3", "5m ago", "role=web,zone=eu"],
+    ["web-1", "online", "3/8 +2 queued", "7.04", "1.2.3", "5m ago", "role=web,zone=eu"],
   ]);
   const { stdout } = await runCli(["hosts"], { listHosts });
   const heard = new Date(WEB.heardAt ?? 0).toISOString();
   assert.deepEqual(stdout.split("\n").slice(0, -1).map((line) => line.split("\t")), [
-    ["db-1", "offline", "0", "8", "0", "0.5", "", "-", "", "it was never\\x09heard"],
-    ["web-1", "online", "3", "8", "2", "0.5", "1.2.3", heard, "role=web,zone=eu", ""],
+    ["db-1", "offline", "0", "8", "0", "7.04", "", "-", "", "it was never\\x09heard"],
+    ["web-1", "online", "3", "8", "2", "7.04", "1.2.3", heard, "role=web,zone=eu", ""],
   ]);
   const json = jsonLines((await runCli(["hosts", "--json"], { listHosts })).stdout);
   const { heardAt: _, ...web } = WEB;

@@ -6,13 +6,13 @@ const DAY_MS = 86_400_000;
 
 Deno.test("watchExpiry() warns once a day while few days are left, and not after its end", () => {
   using timers = new FakeTimers();
-  const warnings: number[] = [];
+  const warnings: string[] = [];
   const notAfter = Date.now() + 10.5 * DAY_MS;
   {
-    using _watch = watchExpiry({ notAfter }, (days) => warnings.push(days));
-    assert.deepEqual(warnings, [10]);
+    using _watch = watchExpiry(notAfter, (expires) => warnings.push(expires));
+    assert.deepEqual(warnings, ["expires in 10 days"]);
     timers.pass(3 * DAY_MS);
-    assert.deepEqual(warnings, [10, 10, 10, 10]);
+    assert.deepEqual(warnings, Array(4).fill("expires in 10 days"));
   }
   assert.equal(timers.pending, 0);
 });
@@ -20,7 +20,7 @@ Deno.test("watchExpiry() warns once a day while few days are left, and not after
 Deno.test("watchExpiry() has nothing to say of a certificate that is good for long", () => {
   using timers = new FakeTimers();
   const notAfter = Date.now() + 31.5 * DAY_MS;
-  using _watch = watchExpiry({ notAfter }, () => assert.fail());
+  using _watch = watchExpiry(notAfter, () => assert.fail());
   timers.pass(DAY_MS);
 });
 
@@ -29,10 +29,16 @@ Deno.test("watchExpiry() warns when less than thirty days are left, and not befo
   const { now } = Date;
   Date.now = () => 1_700_000_000_000;
   try {
-    const cases = [[30 * DAY_MS, []], [30 * DAY_MS - 1, [29]], [0, [0]], [-1, [-1]]] as const;
+    const cases = [
+      [30 * DAY_MS, []],
+      [30 * DAY_MS - 1, ["expires in 29 days"]],
+      [DAY_MS, ["expires in 1 day"]],
+      [0, ["expires within a day"]],
+      [-1, ["has expired"]],
+    ] as const;
     for (const [left, expected] of cases) {
-      const warnings: number[] = [];
-      using _watch = watchExpiry({ notAfter: Date.now() + left }, (days) => warnings.push(days));
+      const warnings: string[] = [];
+      using _watch = watchExpiry(Date.now() + left, (expires) => warnings.push(expires));
       assert.deepEqual(warnings, expected, `${left} ms`);
     }
   } finally {

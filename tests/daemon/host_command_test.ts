@@ -33,7 +33,7 @@ Next: nats-server --signal reload=${hub.path("nats-server.pid")}    or systemctl
   );
   assert.equal(((await Deno.stat(out)).mode ?? 0) & 0o777, 0o600);
   const file = JSON.parse(await Deno.readTextFile(out));
-  checkJoinFile(out, file, Date.now());
+  checkJoinFile(out, file);
   assert.deepEqual([file.fleet, file.host, file.nats], ["main", "web-1", [
     `127.0.0.1:${hub.port}`,
   ]]);

@@ -1,18 +1,20 @@
 import {
   checkJoinFile,
+  joinDatesFault,
   type JoinFile,
   joinFileText,
   readJoinFile,
 } from "../../lib/fleet/join_file.ts";
 import { assert } from "../assert.ts";
+import { datedJoinFile, expired } from "./dated.ts";
 import { TestHub } from "./test_hub.ts";
 
 const YEAR_MS = 366 * 86_400_000;
 
 /** Why a host cannot join by a file; `null` if it can. */
-function fault(file: JoinFile, time = Date.now()): string | null {
+function fault(file: JoinFile): string | null {
   try {
-    checkJoinFile("x.join", file, time);
+    checkJoinFile("x.join", file);
     return null;
   } catch (error) {
     assert.ok(error instanceof Error);
@@ -51,8 +53,26 @@ Deno.test("checkJoinFile() takes what the hub has made, and nothing that is put 
     if (typeof expected === "string") assert.equal(found, expected);
     else assert.match(String(found), expected);
   }
-  assert.match(String(fault(good, Date.now() + YEAR_MS)), /^tls\.cert expired on 20/);
-  assert.match(String(fault(good, Date.now() - YEAR_MS)), /^tls\.cert is not valid before 20/);
+});
+
+Deno.test("joinDatesFault() names the certificate of a file that is not valid at a time", async () => {
+  await using hub = await TestHub.make();
+  const good = await hub.add("web-1");
+  const old = await datedJoinFile(hub, "web-1", expired());
+  const now = Date.now();
+  assert.equal(joinDatesFault(good, now), null);
+  assert.match(String(joinDatesFault(good, now + YEAR_MS)), /^tls\.cert expired on 20\d\d-/);
+  assert.match(
+    String(joinDatesFault(good, now - YEAR_MS)),
+    /^tls\.cert is not valid before 20.*: check the clock$/,
+  );
+  assert.match(String(joinDatesFault(old, now)), /^tls\.cert expired on 20/);
+  assert.match(
+    String(joinDatesFault({ ...good, sign: old.sign }, now)),
+    /^sign\.cert expired on 20/,
+  );
+  // That they are over does not make them those of somebody else.
+  assert.equal(fault(old), null);
 });
 
 Deno.test("readJoinFile() names what is wrong with a file, and none of its secrets", async () => {

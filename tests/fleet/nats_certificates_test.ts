@@ -1,12 +1,7 @@
 /** What is said of certificates that have expired, by real ones at a real server. */
 
 import { connect } from "@nats-io/transport-node";
-import { issueFleetCredentials } from "../../lib/auth/fleet_certificates.ts";
-import {
-  type CertificateRequest,
-  type CertifiedKey,
-  issueCertificate,
-} from "../../lib/auth/issue_certificate.ts";
+import { type CertificateRequest, issueCertificate } from "../../lib/auth/issue_certificate.ts";
 import { readFleetSettings } from "../../lib/fleet/fleet_files.ts";
 import { LossReport } from "../../lib/fleet/loss_report.ts";
 import {
@@ -19,22 +14,12 @@ import { hostInbox, hubInbox } from "../../lib/fleet/subjects.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { until } from "../worker/fixture.ts";
+import { expired, hubCredentials, issuerOf } from "./dated.ts";
 import { letsIn } from "./knock.ts";
 import { natsTest } from "./nats_server.ts";
 import { TestHub } from "./test_hub.ts";
 
 const DAY_MS = 86_400_000;
-
-/** Over since yesterday. */
-const EXPIRED = {
-  notBefore: new Date(Date.now() - 2 * DAY_MS),
-  notAfter: new Date(Date.now() - DAY_MS),
-};
-
-async function issuerOf(hub: TestHub): Promise<CertifiedKey> {
-  const read = (name: string) => Deno.readTextFile(`${hub.directory}/certs/${name}.pem`);
-  return { cert: await read("ca-cert"), key: await read("ca-key") };
-}
 
 /** The first reason why there is no connection. */
 async function faultOf({ port }: TestHub, tls: NatsOptions["tls"]): Promise<string> {
@@ -55,10 +40,7 @@ async function faultOf({ port }: TestHub, tls: NatsOptions["tls"]): Promise<stri
 natsTest("Who has a certificate that has expired is told so, and not let in", async () => {
   await using hub = await TestHub.make();
   const fleet = await readFleetSettings(hub.path(""));
-  const { tls } = await issueFleetCredentials(
-    { fleet: fleet.fleet, kind: "hub", name: fleet.hub },
-    { issuer: await issuerOf(hub), ...EXPIRED },
-  );
+  const { tls } = await hubCredentials(hub, expired());
   const serverCert = await Deno.readTextFile(hub.path("nats-server-cert.pem"));
   // It is among the keys that the server knows.
   await Deno.writeTextFile(
@@ -82,7 +64,7 @@ natsTest("A server whose certificate has expired is not believed, and that is sa
     usages: ["serverAuth", "clientAuth"],
     hosts: ["127.0.0.1", "localhost"],
     issuer: await issuerOf(hub),
-    ...EXPIRED,
+    ...expired(),
   });
   await Deno.writeTextFile(hub.path("nats-server-cert.pem"), cert);
   await Deno.writeTextFile(hub.path("nats-server-key.pem"), key);
@@ -157,7 +139,10 @@ natsTest(
 Deno.test("LossReport says once that a connection is lost, and once that no other is let in", async () => {
   const issue = (request: Pick<CertificateRequest, "notBefore" | "notAfter">) =>
     issueCertificate({ subject: [["CN", "web-1"]], ...request });
-  const valid = { notBefore: EXPIRED.notBefore, notAfter: new Date(Date.now() + DAY_MS) };
+  const valid = {
+    notBefore: new Date(Date.now() - DAY_MS),
+    notAfter: new Date(Date.now() + DAY_MS),
+  };
   const losses = new LossReport((await issue(valid)).cert);
   const said = () => [losses.next(), losses.next(), losses.next()];
   const lost = "The connection to NATS is lost; connecting again";
@@ -166,7 +151,7 @@ Deno.test("LossReport says once that a connection is lost, and once that no othe
   losses.over();
   assert.deepEqual(said(), [lost, refused, null]);
   assert.match(
-    String(new LossReport((await issue(EXPIRED)).cert).next()),
+    String(new LossReport((await issue(expired())).cert).next()),
     /^The connection to NATS is lost; our certificate expired on /,
   );
 });

@@ -41,7 +41,7 @@ function row(host: Host, now: number): string[] {
     printable(name),
     state,
     `${running}/${slots}${waiting}`,
-    heardAt === null ? "-" : load.toFixed(2),
+    heardAt === null ? "-" : loadText(load),
     printable(version) || "-",
     heardAt === null ? "never" : `${formatSpan(now - heardAt)} ago`,
     [labelsText(host), printable(detail)].filter((text) => text !== "").join(": "),
@@ -51,11 +51,16 @@ function row(host: Host, now: number): string[] {
 function tabbedLine(host: Host): string {
   const { name, state, running, slots, queued, load, version, heardAt, detail } = host;
   return [
-    ...[printable(name), state, running, slots, queued, load, printable(version)],
+    ...[printable(name), state, running, slots, queued, loadText(load), printable(version)],
     heardAt === null ? "-" : dateText(heardAt),
     labelsText(host),
     printable(detail),
   ].join("\t");
+}
+
+/** As uptime(1) says it. */
+function loadText(load: number): string {
+  return load.toFixed(2);
 }
 
 function labelsText({ labels }: Host): string {
