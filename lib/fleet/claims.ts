@@ -48,7 +48,7 @@ export interface ClaimsParts {
   /** What a job is started with; throws if it may not be started any more. */
   readonly open: (jobId: string) => Promise<PendingStart | undefined>;
   /** Records that a host has started a job. */
-  readonly started: (host: string, job: Job) => void;
+  readonly started: (host: string, job: Job) => Promise<void>;
   /** Told of each claim; what is not `silent` is the last. */
   readonly onNews: (entry: StoredEntry, news: ClaimNews) => Promise<void>;
   /** How long a call that was not answered may still come to the host; by default as long as a host takes it. */
@@ -140,7 +140,9 @@ export class Claims implements AsyncDisposable {
       isSent = true;
       const job = await service.placeJob({ jobId, start }, { caller, signal });
       if (hasNoProcess(job)) throw silent(`Host "${host}" has not started the job yet`);
-      note(() => started(host, job), host);
+      await started(host, job).catch((error) => {
+        throw unnoted(error, host);
+      });
       return { kind: "started", job: { ...job, host } };
     } catch (error) {
       if (isUnanswered(error)) return { kind: "silent", error, isSent };
@@ -176,11 +178,7 @@ function isFinal(
 const PASSING: readonly ErrorCode[] = ["unavailable", "internal", "deadline_exceeded", "cancelled"];
 
 /** It runs, so it must be found there, whatever is wrong with the registry. */
-function note(write: () => void, host: string): void {
-  try {
-    write();
-  } catch (error) {
-    const text = `Host "${host}" has started the job, but the hub cannot write that down`;
-    throw silent(`${text}: ${messageOf(error)}`, { cause: error });
-  }
+function unnoted(error: unknown, host: string): JobWorkerError {
+  const text = `Host "${host}" has started the job, but the hub cannot write that down`;
+  return silent(`${text}: ${messageOf(error)}`, { cause: error });
 }

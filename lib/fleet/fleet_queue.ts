@@ -209,9 +209,9 @@ export class FleetQueue implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     this.#watching[Symbol.dispose]();
-    this.#lostHosts[Symbol.dispose]();
     await Promise.all(this.#filling);
     await this.#claims[Symbol.asyncDispose]();
+    this.#lostHosts[Symbol.dispose]();
     const closed = new JobWorkerError("unavailable", "The hub is shutting down");
     for (const { reject } of this.#awaited.values()) reject(closed);
   }

@@ -11,7 +11,7 @@ import { hasNoProcess, JobRows, type KnownJob } from "./job_rows.ts";
 import type { QueueStore } from "./queue_store.ts";
 import { REGISTRY_SCHEMA } from "./registry_schema.ts";
 import { SqliteQueue } from "./sqlite_queue.ts";
-import { type Transaction, transactionsOf } from "./transaction.ts";
+import { Transactions } from "./transactions.ts";
 
 export type { KnownJob };
 
@@ -32,7 +32,7 @@ export class Registry implements Disposable {
   readonly queue: QueueStore;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
-  readonly #transaction: Transaction;
+  readonly #transactions: Transactions;
   readonly #rows: JobRows;
   readonly #queue: SqliteQueue;
 
@@ -40,8 +40,8 @@ export class Registry implements Disposable {
     this.#database = database;
     this.#statements = prepare(database);
     this.#rows = new JobRows(database);
-    this.#transaction = transactionsOf(database, () => this.#rows.count());
-    this.#queue = new SqliteQueue(database, this.#transaction, this.#rows);
+    this.#transactions = new Transactions(database, () => this.#rows.count());
+    this.#queue = new SqliteQueue(database, this.#transactions, this.#rows);
     this.queue = this.#queue;
   }
 
@@ -75,7 +75,7 @@ export class Registry implements Disposable {
    */
   apply(host: string, page: HostChangesPage, heardAt: number): void {
     const { epoch, revision, isAnew, jobs, removed, hasMore, facts } = page;
-    this.#transaction(() => {
+    this.#transactions.run(() => {
       const { since, hear } = this.#statements;
       const known = since.get(host);
       if (isAnew) this.#rows.markStale(host);
@@ -99,7 +99,7 @@ export class Registry implements Disposable {
 
   /** Forgets what a host has told. What it was given and has not answered for is lost, or waits again. */
   forget(host: string): void {
-    this.#transaction(() => {
+    this.#transactions.run(() => {
       this.#queue.lose(host);
       this.#rows.forget(host);
       this.#statements.forgetHost.run(host);
@@ -107,15 +107,15 @@ export class Registry implements Disposable {
   }
 
   /** Takes note of a job that a host has just started, unless the host has told of it already. */
-  started(host: string, job: Job): void {
-    this.#transaction(() => {
+  started(host: string, job: Job): Promise<void> {
+    return this.#transactions.share(() => {
       if (!this.#put(host, job, 0)) this.#queue.told(host, job);
     });
   }
 
   /** Forgets jobs of a host. */
   remove(host: string, jobIds: readonly string[]): void {
-    this.#transaction(() => {
+    this.#transactions.run(() => {
       for (const jobId of jobIds) this.#rows.remove(host, jobId);
     });
   }
@@ -152,6 +152,7 @@ export class Registry implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#transactions[Symbol.dispose]();
     this.#database.close();
   }
 

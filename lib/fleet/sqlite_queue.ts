@@ -13,7 +13,7 @@ import type {
   QueueStore,
   StoredEntry,
 } from "./queue_store.ts";
-import type { Transaction } from "./transaction.ts";
+import type { Transactions } from "./transactions.ts";
 
 /** What all that wait may take on the disk, half of it those of one owner. */
 const MAX_QUEUED_BYTES = 256 * 2 ** 20;
@@ -29,16 +29,16 @@ const FORGET_EVERY = 1_000;
 
 /** The queue of a hub in its registry on SQLite. */
 export class SqliteQueue implements QueueStore {
-  readonly #transaction: Transaction;
+  readonly #transactions: Transactions;
   readonly #rows: JobRows;
   readonly #statements: Statements;
   /** Worked out when somebody asks, and good until something changes. */
   #positions: ReadonlyMap<string, number> | null = null;
   #changes = 0;
 
-  constructor(database: DatabaseSync, transaction: Transaction, rows: JobRows) {
+  constructor(database: DatabaseSync, transactions: Transactions, rows: JobRows) {
     const prepared = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)]);
-    this.#transaction = transaction;
+    this.#transactions = transactions;
     this.#rows = rows;
     this.#statements = Object.fromEntries(prepared);
     this.#forget();
@@ -104,10 +104,10 @@ export class SqliteQueue implements QueueStore {
     place: Place,
     mayHave: (on: HostSelector, owner: string) => boolean,
   ): Promise<StoredEntry | undefined> {
-    const next = this.#firstFree([place]) === NOWHERE ? undefined : this.#statements.next.all()
-      .find(({ selector, owner }) => mayHave(selectorOf(selector), String(owner)));
-    if (next === undefined) return Promise.resolve(undefined);
     return this.#change(() => {
+      const next = this.#firstFree([place]) === NOWHERE ? undefined : this.#statements.next.all()
+        .find(({ selector, owner }) => mayHave(selectorOf(selector), String(owner)));
+      if (next === undefined) return undefined;
       const jobId = String(next.job_id);
       this.#give(jobId, place.name);
       this.#takeTurn(String(next.owner));
@@ -270,9 +270,9 @@ export class SqliteQueue implements QueueStore {
   }
 
   #change<T>(act: () => T): Promise<T> {
-    return Promise.try(() => {
+    return this.#transactions.share(() => {
       this.#changed();
-      return this.#transaction(act);
+      return act();
     });
   }
 

@@ -123,9 +123,9 @@ testQueue(
     const [once, again] = [entry(), entry({ reruns: true })];
     for (const each of [once, again]) await queue.add(each, [A], WAITING);
     // No other host can say anything of them.
-    registry.started("b", job({ jobId: once.jobId, end: DONE }));
+    await registry.started("b", job({ jobId: once.jobId, end: DONE }));
     assert.equal((await queue.get(once.jobId))?.isAnswered, false);
-    for (const { jobId } of [once, again]) registry.started("a", job({ jobId }));
+    for (const { jobId } of [once, again]) await registry.started("a", job({ jobId }));
     assert.equal(await queue.get(once.jobId), undefined);
     assert.equal((await queue.get(again.jobId))?.isAnswered, true);
     assert.deepEqual(await queue.requeue("a"), [again.jobId]);
@@ -133,9 +133,9 @@ testQueue(
     assert.deepEqual([waits.liveStatus, waits.startedAt, host], ["queued", null, NOWHERE]);
     assert.equal((await queue.claim(B, () => true))?.jobId, again.jobId);
     // What the first host still says of it does not count any more.
-    registry.started("a", job({ jobId: again.jobId, end: DONE }));
+    await registry.started("a", job({ jobId: again.jobId, end: DONE }));
     assert.equal(registry.get(again.jobId)?.job.end, null);
-    registry.started("b", job({ jobId: again.jobId, end: DONE }));
+    await registry.started("b", job({ jobId: again.jobId, end: DONE }));
     assert.equal(registry.get(again.jobId)?.job.end?.status, "done");
     assert.equal(await queue.get(again.jobId), undefined);
     assert.deepEqual([registry.live("a"), registry.live("b")], [1, 0]);

@@ -118,7 +118,7 @@ Deno.test("Registry takes nothing that one host says about the job of another", 
   registry.apply("a", { ...page, jobs: [job({ jobId, owner: "alice" })] }, 1);
   registry.apply("b", { ...page, jobs: [job({ jobId, owner: "mallory" })] }, 1);
   registry.apply("b", { ...page, isAnew: false, revision: 2, jobs: [], removed: [jobId] }, 1);
-  registry.started("b", job({ jobId, owner: "mallory" }));
+  await registry.started("b", job({ jobId, owner: "mallory" }));
   const found = registry.get(jobId);
   assert.deepEqual([found?.host, found?.job.owner], ["a", "alice"]);
   assert.deepEqual([registry.live("a"), registry.live("b")], [1, 0]);
