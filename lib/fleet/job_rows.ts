@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Counts } from "../counts.ts";
 import { decodeJob } from "../job/decode_job.ts";
 import { beganAt, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
+import { redacted } from "./host_changes.ts";
 
 /** Stands for the host of a job that no host has. */
 export const NOWHERE = "";
@@ -66,8 +67,8 @@ export class JobRows {
       job.owner,
       statusOf(job),
       beganAt(job),
-      // How its owner called the request is nobody else's business.
-      JSON.stringify({ ...job, requestId: "" }),
+      // How its owner called the request is nobody else's business, and whoever may read this file sees no secret.
+      JSON.stringify({ ...redacted(job), requestId: "" }),
     );
     if (changes === 0) return false;
     for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);

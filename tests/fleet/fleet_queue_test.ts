@@ -214,6 +214,26 @@ Deno.test("What waits, and what was given to a host, outlives the hub, and no se
   assert.deepEqual(placed?.caller, BOB.caller);
 });
 
+Deno.test("What a host answers to a start is on the disk without the values of its variables", async () => {
+  await using directory = await temporaryDirectory();
+  const secret = `secret-${crypto.randomUUID()}`;
+  const a = new FakeHost("a");
+  a.start = ({ jobId, start: { command } }) =>
+    Promise.resolve(job({ jobId, owner: "bob", command }));
+  await using test = await openHubIn(directory.path, [a]);
+  const command = { ...TRUE, env: { TOKEN: secret } };
+  const { jobId } = await test.hub.startJob({ ...START, command }, BOB);
+  const { jobs: [seen] } = await test.hub.listJobs(
+    { filter: {}, pageSize: 0, pageToken: "" },
+    contextOf("eve", ["viewer"]),
+  );
+  assert.deepEqual([seen?.jobId, seen?.command.env], [jobId, { TOKEN: "***" }]);
+  for await (const { name } of Deno.readDir(directory.path)) {
+    const bytes = await Deno.readFile(`${directory.path}/${name}`);
+    assert.ok(!new TextDecoder("latin1").decode(bytes).includes(secret), name);
+  }
+});
+
 Deno.test("A start that a host has not answered goes nowhere else, and says that it is not known", async () => {
   const [a, b] = [new FakeHost("a"), new FakeHost("b")];
   await using test = await openHub(a, b);
