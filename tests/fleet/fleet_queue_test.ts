@@ -214,26 +214,6 @@ Deno.test("What waits, and what was given to a host, outlives the hub, and no se
   assert.deepEqual(placed?.caller, BOB.caller);
 });
 
-Deno.test("What a host answers to a start is on the disk without the values of its variables", async () => {
-  await using directory = await temporaryDirectory();
-  const secret = `secret-${crypto.randomUUID()}`;
-  const a = new FakeHost("a");
-  a.start = ({ jobId, start: { command } }) =>
-    Promise.resolve(job({ jobId, owner: "bob", command }));
-  await using test = await openHubIn(directory.path, [a]);
-  const command = { ...TRUE, env: { TOKEN: secret } };
-  const { jobId } = await test.hub.startJob({ ...START, command }, BOB);
-  const { jobs: [seen] } = await test.hub.listJobs(
-    { filter: {}, pageSize: 0, pageToken: "" },
-    contextOf("eve", ["viewer"]),
-  );
-  assert.deepEqual([seen?.jobId, seen?.command.env], [jobId, { TOKEN: "***" }]);
-  for await (const { name } of Deno.readDir(directory.path)) {
-    const bytes = await Deno.readFile(`${directory.path}/${name}`);
-    assert.ok(!new TextDecoder("latin1").decode(bytes).includes(secret), name);
-  }
-});
-
 Deno.test("A start that a host has not answered goes nowhere else, and says that it is not known", async () => {
   const [a, b] = [new FakeHost("a"), new FakeHost("b")];
   await using test = await openHub(a, b);
@@ -278,6 +258,20 @@ Deno.test("A refusal counts once no earlier call can come any more, and until th
   await until(() => Promise.resolve(b.ids.length === 1));
   assert.deepEqual(b.ids, [started.jobId]);
   assert.ok((askedAt.at(-1) ?? 0) - (askedAt[0] ?? 0) >= 300, "It went elsewhere too soon");
+});
+
+Deno.test("A start that may not wait does not, also if its host has no room when it answers at last", async () => {
+  await using directory = await temporaryDirectory();
+  const a = new FakeHost("a");
+  await using test = await openHubIn(directory.path, [a], { mayComeMs: 100 });
+  a.start = () => Promise.reject(silent('Host "a" has not answered'));
+  const { jobId } = await test.hub.startJob({ ...START, queue: false }, BOB);
+  a.start = () => Promise.reject(FULL);
+  const { end } = await becomes(test, jobId, (job) => statusOf(job) === "failed");
+  assert.deepEqual([end?.reason, end?.detail], ["start_failed", 'host "a": Too many run']);
+  // Whoever is still there is told so.
+  await assert.rejects(test.hub.startJob({ ...START, queue: false }, CAROL), FULL);
+  assert.equal((await test.registry.queue.positions()).size, 0);
 });
 
 Deno.test("What a host cannot do for the moment it is asked again, and told of as queued", async () => {
