@@ -38,7 +38,7 @@ export interface Submitted {
 }
 
 /** Somebody who waits for what comes of a start. */
-type Awaited = PromiseWithResolvers<Submitted> & { readonly mayWait: boolean };
+type Awaited = PromiseWithResolvers<Submitted>;
 
 /**
  * The starts of a fleet: each is written down, given to a host that has room or waits for one, and runs once. A host
@@ -102,14 +102,14 @@ export class FleetQueue implements AsyncDisposable {
     const job = queuedJob(jobId, owner, request);
     const { on: _on, priority: _priority, ifHostLost: _ifHostLost, ...start } = whole;
     const sealed = await starts.seal(jobId, { start: { ...start, requestId: "" }, caller });
-    const entry = { jobId, owner, priority, on, reruns: ifHostLost === "rerun", job, requestId };
+    const reruns = ifHostLost === "rerun";
+    const entry = { jobId, owner, priority, on, mayWait, reruns, job, requestId };
     const placement = this.#rooms.placementFor(on, owner);
-    const awaited = { ...Promise.withResolvers<Submitted>(), mayWait };
+    const awaited = Promise.withResolvers<Submitted>();
     awaited.promise.catch(() => {});
     this.#awaited.set(jobId, awaited);
     using _awaited = { [Symbol.dispose]: () => void this.#awaited.delete(jobId) };
     const added = await registry.queue.add({ ...entry, sealed }, placement.places, {
-      mayWait,
       maxQueued,
       maxQueuedPerUser,
     });
@@ -251,15 +251,15 @@ export class FleetQueue implements AsyncDisposable {
         const next = await registry.queue.release(jobId, host, places);
         if (next !== NOWHERE) {
           if (next !== undefined) this.#claims.give({ ...entry, host: next });
-        } else if (awaited?.mayWait === false && await registry.queue.withdraw(jobId, NOWHERE)) {
-          awaited.reject(news.error);
-        } else awaited?.resolve({ job: await this.#tell(jobId), isQueued: true });
+        } else if (entry.mayWait) {
+          awaited?.resolve({ job: await this.#tell(jobId), isQueued: true });
+        } else await this.#refuse(entry, NOWHERE, news, awaited);
         // What others wait for may be free now.
         this.#fill(host);
         break;
       }
       case "refused":
-        await this.#refuse(entry, news, awaited);
+        await this.#refuse(entry, host, news, awaited);
         this.#fill(host);
         break;
       case "over":
@@ -272,16 +272,20 @@ export class FleetQueue implements AsyncDisposable {
     hosts.tell(jobId);
   }
 
-  /** Whoever waits for the answer is told; of what nobody waits for, there is a job that has failed. */
+  /**
+   * Whoever waits for the answer is told; of what nobody waits for, there is a job that has failed.
+   *
+   * @param from where the start is now, unless something else has become of it meanwhile
+   */
   async #refuse(
     { jobId, host }: StoredEntry,
+    from: string,
     { error, isSent }: { readonly error: JobWorkerError; readonly isSent: boolean },
     awaited: Awaited | undefined,
   ): Promise<void> {
     const { queue } = this.#options.registry;
     if (awaited !== undefined && error.reason !== JOB_REMOVED) {
-      await queue.withdraw(jobId, host);
-      awaited.reject(error);
+      if (await queue.withdraw(jobId, from)) awaited.reject(error);
       return;
     }
     const reason = error.reason === JOB_REMOVED ? "lost" : "start_failed";
@@ -289,7 +293,7 @@ export class FleetQueue implements AsyncDisposable {
       ...endOf("failed", reason),
       detail: `${isSent ? `host "${host}": ` : ""}${error.message}`,
     };
-    const ended = await queue.end(jobId, host, end);
+    const ended = await queue.end(jobId, from, end);
     if (ended !== undefined) awaited?.resolve({ job: ended, isQueued: true });
   }
 

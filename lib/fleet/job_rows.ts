@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Counts } from "../counts.ts";
 import { decodeJob } from "../job/decode_job.ts";
 import { beganAt, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
+import { redacted } from "./host_changes.ts";
 
 /** Stands for the host of a job that no host has. */
 export const NOWHERE = "";
@@ -66,8 +67,8 @@ export class JobRows {
       job.owner,
       statusOf(job),
       beganAt(job),
-      // How its owner called the request is nobody else's business.
-      JSON.stringify({ ...job, requestId: "" }),
+      // How its owner called the request is nobody else's business, and whoever may read this file sees no secret.
+      JSON.stringify({ ...redacted(job), requestId: "" }),
     );
     if (changes === 0) return false;
     for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
@@ -97,9 +98,13 @@ export class JobRows {
     return true;
   }
 
-  /** What a host tells anew takes the place of all that it told before, but for what it has not answered yet. */
-  markStale(host: string): void {
-    this.#statements.markStale.run(host);
+  /**
+   * What a host tells anew takes the place of all that it told before, but for what it has not answered yet.
+   *
+   * @param newer jobs of which it may not have known when it was asked
+   */
+  markStale(host: string, newer: ReadonlySet<string>): void {
+    this.#statements.markStale.run(host, JSON.stringify([...newer]));
   }
 
   removeStale(host: string): void {
@@ -141,7 +146,8 @@ const SQL = {
   free: `UPDATE jobs SET host = ?, revision = ${HUB_REVISION} - 1 WHERE job_id = ?`,
   remove: "DELETE FROM jobs WHERE job_id = ? AND revision < ?",
   markStale: `UPDATE jobs SET revision = -1
-    WHERE host = ? AND job_id NOT IN (SELECT job_id FROM queue WHERE is_answered = 0)`,
+    WHERE host = ? AND job_id NOT IN (SELECT job_id FROM queue WHERE is_answered = 0)
+      AND job_id NOT IN (SELECT value FROM json_each(?))`,
   removeStale: `DELETE FROM jobs WHERE host = ? AND revision = -1
     AND job_id NOT IN (SELECT job_id FROM queue WHERE is_answered = 0)`,
   forget: "DELETE FROM jobs WHERE host = ?",

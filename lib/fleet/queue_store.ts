@@ -15,6 +15,8 @@ export interface QueueEntry {
   readonly priority: number;
   /** Where it may run. */
   readonly on: HostSelector;
+  /** Whether it waits if no host has room for it. */
+  readonly mayWait: boolean;
   /** Whether it is to be run again elsewhere if its host is lost. */
   readonly reruns: boolean;
 }
@@ -75,7 +77,7 @@ export interface QueueStore {
   add(
     entry: NewEntry,
     places: readonly Place[],
-    options: QueueLimits & { readonly mayWait: boolean },
+    limits: QueueLimits,
   ): Promise<Added>;
   get(jobId: string): Promise<StoredEntry | undefined>;
   /** What was sealed; `undefined` if there is no such entry any more. */

@@ -35,6 +35,8 @@ export class Registry implements Disposable {
   readonly #transactions: Transactions;
   readonly #rows: JobRows;
   readonly #queue: SqliteQueue;
+  /** What each host has started since it was asked for its changes. */
+  readonly #startedSince = new Map<string, Set<string>>();
 
   private constructor(database: DatabaseSync) {
     this.#database = database;
@@ -62,8 +64,9 @@ export class Registry implements Disposable {
     return String(this.#statements.newest.get()?.job_id ?? "");
   }
 
-  /** Up to where the changes of a host are known. */
+  /** Up to where the changes of a host are known, for whoever asks it now for those that have come since. */
   since(host: string): ChangesSince {
+    this.#startedSince.delete(host);
     const { epoch, revision } = this.#statements.since.get(host) ?? {};
     return { epoch: String(epoch ?? ""), revision: Number(revision ?? 0) };
   }
@@ -78,7 +81,7 @@ export class Registry implements Disposable {
     this.#transactions.run(() => {
       const { since, hear } = this.#statements;
       const known = since.get(host);
-      if (isAnew) this.#rows.markStale(host);
+      if (isAnew) this.#rows.markStale(host, this.#startedSince.get(host) ?? new Set());
       for (const job of jobs) {
         // It may still come to nothing, and the host is about to answer for it.
         const isStarting = hasNoProcess(job) && this.#queue.isAsked(host, job.jobId);
@@ -111,6 +114,7 @@ export class Registry implements Disposable {
     return this.#transactions.share(() => {
       if (!this.#put(host, job, 0)) this.#queue.told(host, job);
     });
+    this.#startedSince.set(host, (this.#startedSince.get(host) ?? new Set()).add(job.jobId));
   }
 
   /** Forgets jobs of a host. */

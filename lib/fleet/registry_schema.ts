@@ -74,6 +74,7 @@ export const REGISTRY_SCHEMA: readonly string[] = [
     -- The one that it was given to; empty while it waits.
     host TEXT NOT NULL,
     is_answered INTEGER NOT NULL,
+    may_wait INTEGER NOT NULL,
     reruns INTEGER NOT NULL,
     -- What the record of its job and what is sealed take.
     bytes INTEGER NOT NULL,

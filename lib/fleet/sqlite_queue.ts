@@ -47,10 +47,10 @@ export class SqliteQueue implements QueueStore {
   add(
     entry: NewEntry,
     places: readonly Place[],
-    { mayWait, ...limits }: QueueLimits & { readonly mayWait: boolean },
+    limits: QueueLimits,
   ): Promise<Added> {
     return this.#change(() => {
-      const { jobId, owner, priority, on, reruns, requestId, job, sealed } = entry;
+      const { jobId, owner, priority, on, mayWait, reruns, requestId, job, sealed } = entry;
       const known = this.#statements.find.get(owner, requestId)?.job_id;
       if (requestId !== "" && known !== undefined) return { kind: "known", jobId: String(known) };
       const host = this.#firstFree(places);
@@ -59,7 +59,8 @@ export class SqliteQueue implements QueueStore {
       if (host === NOWHERE) this.#checkLimits(owner, bytes, limits);
       this.#rows.set(host, job);
       const { put, putStart } = this.#statements;
-      put.run(jobId, owner, priority, selectorText(on), host, Number(reruns), bytes, sealed);
+      const flags = [Number(mayWait), Number(reruns)];
+      put.run(jobId, owner, priority, selectorText(on), host, ...flags, bytes, sealed);
       if (requestId !== "") putStart.run(owner, requestId, jobId, Date.now());
       if (host !== NOWHERE) this.#takeTurn(owner);
       return { kind: host === NOWHERE ? "waiting" : "given", host };
@@ -306,6 +307,7 @@ function entryOf(row: Row): StoredEntry {
     host: String(row.host),
     bytes: Number(row.bytes),
     isAnswered: row.is_answered === 1,
+    mayWait: row.may_wait === 1,
     reruns: row.reruns === 1,
   };
 }
@@ -330,13 +332,13 @@ function exhausted(why: string): JobWorkerError {
 
 type Statements = Readonly<Record<keyof typeof SQL, StatementSync>>;
 
-const COLUMNS = "job_id, owner, priority, selector, host, is_answered, reruns, bytes";
+const COLUMNS = "job_id, owner, priority, selector, host, is_answered, may_wait, reruns, bytes";
 const WAITING = "FROM queue INDEXED BY queue_in_turn WHERE host = ''";
 
 const SQL = {
   put:
-    `INSERT INTO queue (job_id, owner, priority, selector, host, is_answered, reruns, bytes, sealed)
-    VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)`,
+    `INSERT INTO queue (job_id, owner, priority, selector, host, is_answered, may_wait, reruns, bytes, sealed)
+    VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)`,
   get: `SELECT ${COLUMNS} FROM queue WHERE job_id = ?`,
   sealed: "SELECT sealed FROM queue WHERE job_id = ?",
   given: `SELECT ${COLUMNS} FROM queue WHERE host <> ''`,

@@ -260,6 +260,20 @@ Deno.test("A refusal counts once no earlier call can come any more, and until th
   assert.ok((askedAt.at(-1) ?? 0) - (askedAt[0] ?? 0) >= 300, "It went elsewhere too soon");
 });
 
+Deno.test("A start that may not wait does not, also if its host has no room when it answers at last", async () => {
+  await using directory = await temporaryDirectory();
+  const a = new FakeHost("a");
+  await using test = await openHubIn(directory.path, [a], { mayComeMs: 100 });
+  a.start = () => Promise.reject(silent('Host "a" has not answered'));
+  const { jobId } = await test.hub.startJob({ ...START, queue: false }, BOB);
+  a.start = () => Promise.reject(FULL);
+  const { end } = await becomes(test, jobId, (job) => statusOf(job) === "failed");
+  assert.deepEqual([end?.reason, end?.detail], ["start_failed", 'host "a": Too many run']);
+  // Whoever is still there is told so.
+  await assert.rejects(test.hub.startJob({ ...START, queue: false }, CAROL), FULL);
+  assert.equal((await test.registry.queue.positions()).size, 0);
+});
+
 Deno.test("What a host cannot do for the moment it is asked again, and told of as queued", async () => {
   const [a, b] = [new FakeHost("a"), new FakeHost("b")];
   await using test = await openHub(a, b);

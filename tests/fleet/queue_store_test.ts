@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../worker/fixture.ts";
 const ANY = { host: "", labels: {} };
 const A = { name: "a", slots: 2 };
 const B = { name: "b", slots: 1 };
-const WAITING = { mayWait: true, maxQueued: 1_000, maxQueuedPerUser: 1_000 };
+const WAITING = { maxQueued: 1_000, maxQueuedPerUser: 1_000 };
 
 function entry(more: Partial<NewEntry> = {}): NewEntry {
   const { jobId = v7(), owner = "alice" } = more;
@@ -22,6 +22,7 @@ function entry(more: Partial<NewEntry> = {}): NewEntry {
     owner,
     priority: 0,
     on: ANY,
+    mayWait: true,
     reruns: false,
     job: shown,
     requestId: "",
@@ -57,7 +58,7 @@ testQueue("add() gives each slot once, however many are added at once", async (q
     ],
   );
   assert.deepEqual([registry.live("a"), registry.live("b")], [2, 1]);
-  const refused = await queue.add(entry(), [A, B], { ...WAITING, mayWait: false });
+  const refused = await queue.add(entry({ mayWait: false }), [A, B], WAITING);
   assert.deepEqual(refused, { kind: "refused" });
 });
 

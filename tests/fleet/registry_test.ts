@@ -124,6 +124,32 @@ Deno.test("Registry takes nothing that one host says about the job of another", 
   assert.deepEqual([registry.live("a"), registry.live("b")], [1, 0]);
 });
 
+Deno.test("Registry keeps what a host has started after it was asked what it has", async () => {
+  await using directory = await temporaryDirectory();
+  using registry = await Registry.open(`${directory.path}/registry.db`);
+  const facts = { version: "", running: 0, queued: 0, load: 0 };
+  const page = {
+    epoch: "e",
+    revision: 0,
+    isAnew: true,
+    jobs: [],
+    removed: [],
+    hasMore: false,
+    facts,
+  };
+  const [before, after] = [v7(), v7()];
+  registry.started("a", job({ jobId: before }));
+  registry.since("a");
+  registry.started("a", job({ jobId: after }));
+  registry.apply("a", page, 1);
+  assert.deepEqual(idsOf(registry, "a"), [after]);
+  assert.equal(registry.live("a"), 1);
+  // Asked again, it would have told of it.
+  registry.since("a");
+  registry.apply("a", page, 1);
+  assert.deepEqual(idsOf(registry, "a"), []);
+});
+
 Deno.test("HostChanges tells no value of a variable, and waits until there is something to tell", async () => {
   await using directory = await temporaryDirectory();
   const { store, changes } = await openHost(`${directory.path}/jobs.db`);

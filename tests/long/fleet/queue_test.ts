@@ -26,12 +26,7 @@ natsTest(
       /^Place: +1st of 2, since 1 of 1 host is full$/m,
     );
     await fleet.hub.kill();
-    for await (const { name, isFile } of Deno.readDir(`${fleet.hub.directory}/data`)) {
-      const bytes = isFile
-        ? await Deno.readFile(`${fleet.hub.directory}/data/${name}`)
-        : new Uint8Array();
-      assert.ok(!new TextDecoder("latin1").decode(bytes).includes(secret), name);
-    }
+    await assertNowhere(secret, `${fleet.hub.directory}/data`);
     const { serialNumber } = new X509Certificate(
       await Deno.readTextFile(`${certs}/operator-cert.pem`),
     );
@@ -41,6 +36,7 @@ natsTest(
     await fleet.printed("stop", running);
     await fleet.printed("wait", ours);
     assert.equal(await fleet.printed("output", ours), `${secret}\n`);
+    await assertNowhere(secret, `${fleet.hub.directory}/data`);
     const ended = JSON.parse(
       await until(async () => {
         const text = await fleet.printed("status", theirs, "--json");
@@ -51,3 +47,11 @@ natsTest(
     assert.match(ended.detail, /was revoked before its turn came/);
   },
 );
+
+async function assertNowhere(secret: string, directory: string): Promise<void> {
+  for await (const { name, isFile } of Deno.readDir(directory)) {
+    if (!isFile) continue;
+    const bytes = await Deno.readFile(`${directory}/${name}`);
+    assert.ok(!new TextDecoder("latin1").decode(bytes).includes(secret), name);
+  }
+}
