@@ -44,13 +44,12 @@ export function placementFor<T extends Candidate>(
     .toSorted((a, b) => a.used / a.slots - b.used / b.slots);
   if (places.length > 0) return { places, why: "", code: "resource_exhausted" };
   const offline = selected.length - online.length;
-  const whole = `${selected.length} ${selected.length === 1 ? "host" : "hosts"}`;
-  const what = `${whole}${selectorText(selector)}`;
+  const what = (count: number) => selectedText(selector, count, selected.length);
   if (online.length === 0) {
-    return { places, why: `${offline} of ${what} ${are(offline)} offline`, code: "unavailable" };
+    return { places, why: `${what(offline)} offline`, code: "unavailable" };
   }
   const others = offline === 0 ? "" : `, ${offline} ${are(offline)} offline`;
-  const why = `${online.length} of ${what} ${are(online.length)} full${others}`;
+  const why = `${what(online.length)} full${others}`;
   return { places, why, code: "resource_exhausted" };
 }
 
@@ -66,10 +65,13 @@ export function notPlaced(
   return new JobWorkerError(code, text, isWrong ? { field } : {});
 }
 
-/** What a selector asks for, after the word "hosts". */
-function selectorText({ host, labels }: HostSelector): string {
-  const parts = [...host === "" ? [] : [`"${host}"`], ...pairsOf(labels)];
-  return parts.length === 0 ? "" : ` of ${parts.join(",")}`;
+/** So many of the hosts that a selector means: `3 of 4 hosts of role=web are`, or `host "web-1" is`. */
+function selectedText({ host, labels }: HostSelector, count: number, all: number): string {
+  if (host !== "") return `host "${host}" is`;
+  const pairs = pairsOf(labels).join(",");
+  return `${count} of ${all} ${all === 1 ? "host" : "hosts"}${pairs === "" ? "" : ` of ${pairs}`} ${
+    are(count)
+  }`;
 }
 
 function noneText({ host, labels }: HostSelector, hosts: number): string {

@@ -45,7 +45,11 @@ Deno.test("placementFor() says why there is no place", () => {
     [offline, { host: "a", labels: {} }, {
       code: "unavailable",
       reason: HOST_OFFLINE,
-      message: 'Cannot place the job: 1 of 1 host of "a" is offline',
+      message: 'Cannot place the job: host "a" is offline',
+    }],
+    [full, { host: "a", labels: { role: "web" } }, {
+      code: "resource_exhausted",
+      message: 'Cannot place the job: host "a" is full',
     }],
     [full, { host: "", labels: { zone: "mars" } }, {
       code: "failed_precondition",
