@@ -38,6 +38,12 @@ const size = Object.fromEntries(
   Object.entries(values).map(([name, text]) => [name, Number(text)]),
 ) as Record<keyof typeof values, number>;
 
+const wrong = Object.keys(size).find((name) => !(size[name as keyof typeof size] > 0));
+if (wrong !== undefined) {
+  print(`Cannot measure with --${wrong}=${values[wrong as keyof typeof values]}: it is a number`);
+  Deno.exit(2);
+}
+
 async function secondsOf(run: () => Promise<unknown>): Promise<number> {
   const startedAt = performance.now();
   await run();

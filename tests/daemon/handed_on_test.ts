@@ -139,6 +139,8 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     users: `${path}/the-users`,
   });
   assert.deepEqual(told.gateway, {
+    // A quarter.
+    maxCalls: 250,
     maxConnections: 316,
     maxConnectionsPerAddress: 158,
     address: { hostname: "127.0.0.1", port: 1111 },
