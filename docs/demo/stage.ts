@@ -100,6 +100,10 @@ export async function perform(demo: (stage: DemoStage) => Promise<void>): Promis
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => interrupted.abort(new Error(`Interrupted by ${signal}`)));
   }
+  // A demo talks to no daemon of the user, and its own are as it says.
+  for (const name of Object.keys(Deno.env.toObject())) {
+    if (name.startsWith("WORKER_")) Deno.env.delete(name);
+  }
   // Short, since the paths of Unix sockets in it may be no longer than 107 bytes.
   const directory = await Deno.makeTempDir({ prefix: "jw-demo-" });
   let code = 0;

@@ -100,8 +100,11 @@ export async function joinFleet(
     ...made === "" ? [] : [made],
     `${printable(place)}  by which this host is ${host} in the fleet ${fleet}`,
     "",
-    "Next: start the daemon, or start it again: systemctl restart worker-daemon",
-    `      rm ${printable(file)}    which holds its keys, too`,
+    // What `init` has said to do next starts the daemon.
+    ...made === ""
+      ? ["Next: start the daemon, or restart it: systemctl restart worker-daemon"]
+      : [],
+    `${made === "" ? "     " : "Also:"} rm ${printable(file)}    which holds its keys, too`,
     "",
   ].join("\n");
 }

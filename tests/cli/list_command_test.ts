@@ -125,3 +125,20 @@ Deno.test("list fits a table to the terminal", async () => {
   const none = await runCli(["list"], { listJobs: pager([]) }, { terminal: true });
   assert.deepEqual(none, { exitStatus: 0, stdout: "", stderr: "No jobs\n" });
 });
+
+Deno.test("list shows as much of the ids as tells them apart", async () => {
+  const idsOf = async (...jobIds: string[]) => {
+    const calls = { listJobs: pager(jobIds.map((jobId) => jobOf({ jobId }))) };
+    const { stdout } = await runCli(["list"], calls, { terminal: true });
+    return stdout.trimEnd().split("\n").slice(1).map((line) => line.split(" ")[0]);
+  };
+  // Hosts of one `run --all`: started at the same moment.
+  const one = "01a22b28-1216-7539-8dc8-accc3954bd11";
+  const other = "01a22b28-1216-7539-8dc8-a97a23d7290f";
+  assert.deepEqual(await idsOf(one, JOB_ID, other), [
+    "01a22b28-1216-7539-8dc8-ac",
+    JOB_ID.slice(0, 26),
+    "01a22b28-1216-7539-8dc8-a9",
+  ]);
+  assert.deepEqual(await idsOf(one, one), ["01a22b28-1216-7539", "01a22b28-1216-7539"]);
+});

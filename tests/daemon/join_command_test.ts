@@ -28,7 +28,7 @@ Deno.test("join is all where there is no daemon yet: it makes what one needs", a
     stdout,
     new RegExp(`\\n${place}/fleet/host\\.json {2}by which this host is web-1 in the fleet main\\n`),
   );
-  assert.ok(stdout.includes(`\n      rm ${hub.joinPath("web-1")}    which holds its keys, too\n`));
+  assert.ok(stdout.includes(`\nAlso: rm ${hub.joinPath("web-1")}    which holds its keys, too\n`));
   const check = await daemon([
     "--check-config",
     `--config=${place}/job-worker.json`,

@@ -46,7 +46,7 @@ function filterOf({ status, owner, labels, since, until, host }: ListVerb): JobF
   };
 }
 
-/** The time in a UUIDv7 and its first random digits, which are practically unique. */
+/** The time in a UUIDv7 and its first random digits: practically unique, but for jobs of `run --all`. */
 const SHORT_ID = 18;
 const HEADING = ["JOB", "STATUS", "EXIT", "STARTED", "TOOK", "OWNER", "COMMAND"];
 const STATUS_COLUMN = HEADING.indexOf("STATUS");
@@ -60,8 +60,9 @@ async function tableLines(
   const now = Date.now();
   const paint = paintFor(io.stdout, settings);
   const hasHosts = jobs.some(({ host }) => host !== undefined);
+  const length = distinctLength(jobs.map(({ jobId }) => jobId));
   const rows = jobs.map((job) => [
-    printable(job.jobId.slice(0, SHORT_ID)),
+    printable(job.jobId.slice(0, length)),
     statusText(job),
     exitText(job),
     job.startedAt === null ? "-" : `${formatSpan(now - job.startedAt)} ago`,
@@ -82,6 +83,18 @@ async function tableLines(
       return job !== undefined && column === STATUS_COLUMN ? paint(text, statusOf(job)) : text;
     },
   });
+}
+
+/** How much of each id it takes to tell them apart, and no less than is usual. */
+function distinctLength(jobIds: readonly string[]): number {
+  const sorted = jobIds.toSorted();
+  return sorted.reduce((length, jobId, index) => {
+    const next = sorted[index + 1];
+    let longer = length;
+    // Ids that are the same stay so at any length.
+    while (next !== jobId && next?.startsWith(jobId.slice(0, longer))) longer++;
+    return longer;
+  }, SHORT_ID);
 }
 
 /** The host of a job, and how long ago that was heard if it cannot be reached. */

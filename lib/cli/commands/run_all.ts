@@ -91,10 +91,16 @@ export async function runAll(context: Context, verb: RunAllVerb): Promise<number
 async function hostsOf({ io, client }: Context, on?: HostSelector): Promise<readonly Host[]> {
   const { hosts } = await client.listHosts({ ...(on && { on }) }, { signal: io.interrupted });
   if (hosts.length > 0) return hosts;
-  const { host, labels } = on ?? { host: "", labels: {} };
-  const what = [host, ...Object.entries(labels).map(([name, value]) => `${name}=${value}`)];
-  const which = on === undefined ? "" : ` for ${what.filter((word) => word !== "").join(",")}`;
-  throw failedPrecondition(`There is no host${which}; to see those of the fleet: worker-cli hosts`);
+  if (on === undefined) {
+    throw failedPrecondition(
+      "This daemon has no hosts: it is no hub of a fleet, or none has been added; leave out --all",
+    );
+  }
+  const labels = Object.entries(on.labels).map(([name, value]) => `${name}=${value}`);
+  const which = [...on.host === "" ? [] : [on.host], ...labels].join(",");
+  throw failedPrecondition(
+    `There is no host for ${which}; to see those of the fleet: worker-cli hosts`,
+  );
 }
 
 /** What the parts of a run have in common. */

@@ -191,6 +191,8 @@ Deno.test("run --all says why a daemon does not take it", async () => {
       "worker-cli: There is no host for zone=eu; to see those of the fleet: worker-cli hosts\n",
     ],
   );
+  const alone = await runCli(["run", "--all", "--", "true"], daemon(up, []).calls);
+  assert.match(alone.stderr, /^worker-cli: This daemon has no hosts: it is no hub of a fleet, or/);
   const error = new JobWorkerError("permission_denied", "You may not");
   const { calls } = daemon(() => {
     throw error;
