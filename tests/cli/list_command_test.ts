@@ -89,8 +89,8 @@ Deno.test("list prints tabs in a pipe, one job a line whatever it is called", as
   assert.equal(
     stdout,
     [
-      `${JOB_ID}\trunning\t-\t2026-07-31T09:30:00.000Z\t-\tal\\x09ice\t$'a\\x09b' $'c\\x0ad'`,
-      `${JOB_ID}\tfailed\tSIGKILL\t2026-07-31T09:30:00.000Z\t2026-07-31T09:31:30.000Z\talice\tsh -c 'echo hi'`,
+      `${JOB_ID}\trunning\t-\t2026-07-31T09:30:00.000Z\t-\tal\\x09ice\t$'a\\x09b' $'c\\x0ad'\t-`,
+      `${JOB_ID}\tfailed\tSIGKILL\t2026-07-31T09:30:00.000Z\t2026-07-31T09:31:30.000Z\talice\tsh -c 'echo hi'\t-`,
       "",
     ].join("\n"),
   );

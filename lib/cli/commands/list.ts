@@ -113,6 +113,7 @@ function tabbedLine(job: Job): string {
     job.end === null ? "-" : dateText(job.end.finishedAt),
     printable(job.owner),
     commandText(job),
-    ...job.host === undefined ? [] : [printable(job.host)],
+    // The same number of columns in every line: in a fleet a job that waits has no host yet.
+    printable(job.host ?? "-"),
   ].join("\t");
 }
