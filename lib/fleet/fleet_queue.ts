@@ -120,7 +120,9 @@ export class FleetQueue implements AsyncDisposable {
         return await this.#again(added.jobId, requestId);
       case "waiting":
         this.#options.hosts.tell(jobId);
-        return { job: await this.#tell(jobId), isQueued: true };
+        // Somebody may have asked for the same meanwhile.
+        awaited.resolve(this.#tell(jobId).then((job) => ({ job, isQueued: true })));
+        return await awaited.promise;
       case "given": {
         const { host } = added;
         this.#claims.give({ ...entry, host, bytes: sealed.byteLength, isAnswered: false });
@@ -286,6 +288,7 @@ export class FleetQueue implements AsyncDisposable {
     const { queue } = this.#options.registry;
     if (awaited !== undefined && error.reason !== JOB_REMOVED) {
       if (await queue.withdraw(jobId, from)) awaited.reject(error);
+      else awaited.resolve({ job: await this.#tell(jobId), isQueued: true });
       return;
     }
     const reason = error.reason === JOB_REMOVED ? "lost" : "start_failed";
@@ -294,7 +297,7 @@ export class FleetQueue implements AsyncDisposable {
       detail: `${isSent ? `host "${host}": ` : ""}${error.message}`,
     };
     const ended = await queue.end(jobId, from, end);
-    if (ended !== undefined) awaited?.resolve({ job: ended, isQueued: true });
+    awaited?.resolve({ job: ended ?? await this.#tell(jobId), isQueued: true });
   }
 
   async #open(jobId: string): Promise<PendingStart | undefined> {
