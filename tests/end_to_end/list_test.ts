@@ -66,7 +66,7 @@ Deno.test("list shows an operator its own jobs, and a viewer all", async () => {
   assert.deepEqual(viewer, [running, stopped, failed, done]);
 });
 
-Deno.test("list prints a line of seven fields per job, whatever the command holds", async () => {
+Deno.test("list prints a line of eight fields per job, whatever the command holds", async () => {
   const { stdout } = await daemon.cli(["list", "all"]);
   const lines = stdout.trimEnd().split("\n").map((line) => line.split("\t"));
   assert.deepEqual(lines.map(([, status, exit]) => [status, exit]), [
@@ -79,8 +79,13 @@ Deno.test("list prints a line of seven fields per job, whatever the command hold
     [, , , start = "", finish = ""],
   ) => [Date.parse(start), Date.parse(finish)]);
   for (const [start = NaN, finish = NaN] of dates.slice(1)) assert.ok(start <= finish);
-  assert.deepEqual(lines[0]?.slice(4), ["-", "admin", String.raw`sh -c $'sleep 1000 # a\x09b'`]);
-  assert.deepEqual(lines[2]?.slice(5), ["operator", "sh -c 'exit 3'"]);
+  assert.deepEqual(lines[0]?.slice(4), [
+    "-",
+    "admin",
+    String.raw`sh -c $'sleep 1000 # a\x09b'`,
+    "-",
+  ]);
+  assert.deepEqual(lines[2]?.slice(5), ["operator", "sh -c 'exit 3'", "-"]);
 });
 
 Deno.test("list --json prints one job a line, as status does", async () => {
