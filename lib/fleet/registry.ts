@@ -111,10 +111,10 @@ export class Registry implements Disposable {
 
   /** Takes note of a job that a host has just started, unless the host has told of it already. */
   started(host: string, job: Job): Promise<void> {
+    this.#startedSince.set(host, (this.#startedSince.get(host) ?? new Set()).add(job.jobId));
     return this.#transactions.share(() => {
       if (!this.#put(host, job, 0)) this.#queue.told(host, job);
     });
-    this.#startedSince.set(host, (this.#startedSince.get(host) ?? new Set()).add(job.jobId));
   }
 
   /** Forgets jobs of a host. */

@@ -138,9 +138,9 @@ Deno.test("Registry keeps what a host has started after it was asked what it has
     facts,
   };
   const [before, after] = [v7(), v7()];
-  registry.started("a", job({ jobId: before }));
+  await registry.started("a", job({ jobId: before }));
   registry.since("a");
-  registry.started("a", job({ jobId: after }));
+  await registry.started("a", job({ jobId: after }));
   registry.apply("a", page, 1);
   assert.deepEqual(idsOf(registry, "a"), [after]);
   assert.equal(registry.live("a"), 1);
