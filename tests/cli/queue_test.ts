@@ -95,7 +95,7 @@ Deno.test("status and list show a job that waits, and one that never ran", async
   assert.match(failed, /^Detail: +no such program$/m);
   assert.doesNotMatch(failed, /^(Place|Started|Took):/m);
   const listed = await runCli(["list", "queued"], { listJobs: lister([QUEUED]) });
-  assert.equal(listed.stdout, `${JOB_ID}\tqueued\t-\t-\t-\talice\tsh -c 'echo hi'\n`);
+  assert.equal(listed.stdout, `${JOB_ID}\tqueued\t-\t-\t-\talice\tsh -c 'echo hi'\t-\n`);
   const seen = await runCli(["list", "queued"], { listJobs: lister([QUEUED]) }, { terminal: true });
   assert.match(seen.stdout, / {2}\S*queued #3\S* {2}- {5}- {8}- {5}alice {2}sh/);
 });

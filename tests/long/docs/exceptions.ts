@@ -17,6 +17,7 @@ const ANOTHER_HOST = "takes another host";
 const OF_ROOT =
   "changes the system; tests/executables/deployment.ts runs install.sh, which does it";
 const NO_SYSTEMD = "there may be no systemd";
+const A_FULL_FLEET = "it takes a fleet that is full; tests/long/fleet/queue_test.ts has one";
 const A_FLEET = "it takes a whole fleet; tests/long/fleet/hub_test.ts asks one the same";
 const PASSWORD_IS_ASKED = "nobody types the password";
 
@@ -174,6 +175,8 @@ export const EXCEPTIONS: readonly Exception[] = [
     ready: /listening on/,
   },
   { line: "worker-cli hosts", reason: A_FLEET },
+  { line: "worker-cli start --on role=web -- make", reason: A_FULL_FLEET },
+  { line: "worker-cli status 01993f0e", reason: A_FULL_FLEET },
   { line: "worker-cli run --on", reason: A_FLEET },
   { line: "worker-cli run --all", reason: A_FLEET },
   { line: "worker-cli list running --host", reason: A_FLEET },
