@@ -10,7 +10,8 @@ const AT_A_TIME = 16;
 /** How often all hosts are asked at once. */
 const FAN_OUTS = 5;
 
-const TRUE_JOB: NewJob = { command: { name: "true" } };
+const TRUE = { name: "true", args: [], env: {}, workingDirectory: "" };
+const TRUE_JOB: NewJob = { command: TRUE };
 
 /** Starts through the hub, to a host's own rate, and to what the bus carries. */
 export async function benchStarts(fleet: BenchFleet, starts: number): Promise<void> {
@@ -37,7 +38,7 @@ export async function benchStarts(fleet: BenchFleet, starts: number): Promise<vo
   );
 }
 
-/** One question to all hosts at once, to the same without seal and signature. */
+/** One question, and one command, to all hosts at once, to a question without seal and signature. */
 export async function benchFanOut({ client, bare, names }: BenchFleet): Promise<void> {
   const all = await times(
     FAN_OUTS,
@@ -47,8 +48,21 @@ export async function benchFanOut({ client, bare, names }: BenchFleet): Promise<
     FAN_OUTS,
     () => Promise.all(names.map((name) => bare.call(name, 1_000))),
   );
-  report(`one call to each of ${names.length} hosts, median`, quantile(all, 0.5) / 1000, "ms", {
-    value: quantile(alone, 0.5) / 1000,
-    name: "calls over NATS alone",
+  const runs = await times(FAN_OUTS, async () => {
+    const targets = names.map((host) => ({
+      ...{ host, requestId: crypto.randomUUID(), jobId: "", offset: 0 },
+    }));
+    let ended = 0;
+    for await (const { events } of client.runJobs({ command: TRUE, labels: {}, targets })) {
+      ended += events.filter(({ log }) => log?.finishedJob).length;
+    }
+    if (ended !== names.length) {
+      throw new Error(`Cannot measure: ${ended} of ${names.length} ended`);
+    }
   });
+  const value = quantile(alone, 0.5) / 1000;
+  const bus = { value, name: "calls over NATS alone" };
+  const count = `each of ${names.length} hosts, median`;
+  report(`one call to ${count}`, quantile(all, 0.5) / 1000, "ms", bus);
+  report(`one job at ${count}`, quantile(runs, 0.5) / 1000, "ms", bus);
 }
