@@ -47,7 +47,7 @@ import {
   type StreamMethod,
   type UnaryMethod,
 } from "../service/methods.ts";
-import { RESUME } from "../service/resume.ts";
+import { resumed } from "../service/resume.ts";
 import { type CallLimits, streamCall, unaryCall } from "./client_call.ts";
 import { codecOf, wireName } from "./codecs.ts";
 import { type ClientMaterial, endpointOf } from "./endpoint.ts";
@@ -343,21 +343,10 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   ): AsyncGenerator<AnswerOf<Name>> {
     const limits = limitsOf(options);
     const reconnection = this.#reconnect(limits);
-    for (let rest = request;;) {
-      try {
-        for await (const answer of this.#stream(method, rest, limits)) {
-          reconnection.succeeded();
-          const next = RESUME[method](rest, answer);
-          yield answer;
-          // This is everything, so a connection that breaks now makes no difference.
-          if (next === null) return;
-          rest = next;
-        }
-        return;
-      } catch (error) {
-        await reconnection.recover(error);
-      }
-    }
+    yield* resumed(method, request, (rest) => this.#stream(method, rest, limits), {
+      succeeded: () => reconnection.succeeded(),
+      recover: (error) => reconnection.recover(error),
+    });
   }
 
   async *#stream<Name extends StreamMethod>(

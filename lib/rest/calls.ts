@@ -7,7 +7,7 @@ import {
   type StreamMethod,
   type UnaryMethod,
 } from "../service/methods.ts";
-import { RESUME } from "../service/resume.ts";
+import { resumed } from "../service/resume.ts";
 import { readAnswer, type RestConnection, type RestRequest } from "./connection.ts";
 import type { ServerEvent } from "./event_stream.ts";
 import type { OperationId } from "./operations.ts";
@@ -56,22 +56,13 @@ export class Calls {
     ask: (rest: RequestOf<Name>) => AsyncIterable<AnswerOf<Name>>,
   ): AsyncGenerator<AnswerOf<Name>> {
     const reconnection = new Reconnection(this.#reconnection);
-    for (let rest = request;;) {
-      try {
-        for await (const answer of ask(rest)) {
-          reconnection.succeeded();
-          const next = RESUME[method](rest, answer);
-          yield answer;
-          // This is everything, so a connection that breaks now makes no difference.
-          if (next === null) return;
-          rest = next;
-        }
-        return;
-      } catch (error) {
+    yield* resumed(method, request, ask, {
+      succeeded: () => reconnection.succeeded(),
+      recover: async (error) => {
         if (!this.#connection.wasReached) throw error;
         await reconnection.recover(error, signal);
-      }
-    }
+      },
+    });
   }
 
   /**

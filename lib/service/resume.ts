@@ -45,3 +45,35 @@ function targetsAfter(
   }
   return [...left.values()];
 }
+
+/** What a client does about a connection that breaks. */
+export interface Recovery {
+  /** Told that something has come. */
+  readonly succeeded: () => void;
+  /** Waits until it is worth another try; throws what no other try would mend. */
+  readonly recover: (error: unknown) => Promise<void>;
+}
+
+/** A whole stream: after each broken connection the rest of it is asked for. */
+export async function* resumed<Name extends StreamMethod>(
+  method: Name,
+  request: RequestOf<Name>,
+  ask: (rest: RequestOf<Name>) => AsyncIterable<AnswerOf<Name>>,
+  { succeeded, recover }: Recovery,
+): AsyncGenerator<AnswerOf<Name>, void, undefined> {
+  for (let rest = request;;) {
+    try {
+      for await (const answer of ask(rest)) {
+        succeeded();
+        const next = RESUME[method](rest, answer);
+        yield answer;
+        // This is everything, so a connection that breaks now makes no difference.
+        if (next === null) return;
+        rest = next;
+      }
+      return;
+    } catch (error) {
+      await recover(error);
+    }
+  }
+}
