@@ -11,7 +11,7 @@ import { resumed } from "../service/resume.ts";
 import { readAnswer, type RestConnection, type RestRequest } from "./connection.ts";
 import type { ServerEvent } from "./event_stream.ts";
 import type { OperationId } from "./operations.ts";
-import { Reconnection, type ReconnectionOptions } from "./reconnection.ts";
+import { Reconnection, type ReconnectionOptions } from "../net/reconnection.ts";
 
 /** How often a start is attempted if its answer is lost. */
 const MAX_START_ATTEMPTS = 5;
