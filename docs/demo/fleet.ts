@@ -6,7 +6,8 @@
  * @module
  */
 
-import { freePort, TestNatsServer } from "../../tests/fleet/nats_server.ts";
+import { TestNatsServer } from "../../tests/fleet/nats_server.ts";
+import { freePort } from "../../tests/free_port.ts";
 import { programLine } from "../../tests/programs.ts";
 import { FleetDaemon } from "./fleet_daemon.ts";
 import { natsProgram } from "./nats_program.ts";

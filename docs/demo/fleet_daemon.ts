@@ -1,4 +1,5 @@
 import { TestProcess } from "../../tests/end_to_end/process.ts";
+import { freePort } from "../../tests/free_port.ts";
 import { AS_ROOT, programLine } from "../../tests/programs.ts";
 import { type DemoStage, print, show } from "./stage.ts";
 
@@ -7,7 +8,7 @@ export class FleetDaemon implements AsyncDisposable {
   readonly #stage: DemoStage;
   readonly #name: string;
   readonly #permissions: readonly string[];
-  #address = "127.0.0.1:0";
+  readonly address = `127.0.0.1:${freePort()}`;
   #process: TestProcess | null = null;
 
   /**
@@ -20,14 +21,10 @@ export class FleetDaemon implements AsyncDisposable {
     this.#permissions = permissions;
   }
 
-  get address(): string {
-    return this.#address;
-  }
-
-  /** Starts it, and waits until it listens: on a free port the first time, and there again later. */
+  /** Starts it, and waits until it listens. */
   async start(): Promise<void> {
     const directory = `${this.#stage.directory}/${this.#name}`;
-    const args = ["--config=job-worker.json", `--address=${this.#address}`, ...AS_ROOT];
+    const args = ["--config=job-worker.json", `--address=${this.address}`, ...AS_ROOT];
     show(["worker-daemon", ...args], this.#name);
     const program = programLine("worker-daemon", directory, this.#permissions);
     await using starting = new AsyncDisposableStack();
@@ -38,7 +35,7 @@ export class FleetDaemon implements AsyncDisposable {
         env: { WORKER_DAEMON_REST_ADDRESS: "off" },
       }),
     );
-    [, this.#address = ""] = await process.seen(/listening on (\S+)\n/);
+    await process.seen(/listening on \S+\n/);
     starting.move();
     this.#process = process;
   }

@@ -18,12 +18,13 @@ export class GatewaysAhead implements AsyncDisposable {
   constructor(options: Omit<GatewayKeeperOptions, keyof EngineSide>) {
     const { retryOptions } = options;
     const signal = AbortSignal.any([retryOptions.signal, this.#ending.signal]);
-    const engine = () => abortable(this.#engine.promise, signal);
+    const engine = this.#engine.promise;
     this.#starting = GatewayKeeper.start({
       ...options,
       retryOptions: { ...retryOptions, signal },
-      restoreSocket: async () => await (await engine()).restoreSocket(),
-      onRefused: (refusal) => void engine().then(({ onRefused }) => onRefused(refusal)),
+      restoreSocket: async () => await (await abortable(engine, signal)).restoreSocket(),
+      // Whoever is turned away at the very end is so for the record, too.
+      onRefused: (refusal) => void engine.then(({ onRefused }) => onRefused(refusal)),
     });
     // Whoever takes them is told.
     this.#starting.catch(() => {});

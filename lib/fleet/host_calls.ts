@@ -44,6 +44,12 @@ interface WantedPage {
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
+/**
+ * How much longer than a page may take the one asked for behind it waits for it: they are unsealed side by side, so that
+ * the first of them may be ready last. Both times together are less than a hub waits for an answer.
+ */
+const AHEAD_MS = 5_000;
+
 /** Runs the calls of hubs. Those with answers in pages stay open from one page to the next. */
 export class HostCalls implements AsyncDisposable {
   readonly #service: HostService;
@@ -122,11 +128,11 @@ export class HostCalls implements AsyncDisposable {
     { id, page, isAhead }: WantedPage,
     left: AbortSignal,
   ): Promise<readonly Bytes[]> {
-    const waitsUntil = performance.now() + this.#options.pageWaitMs;
-    const waitMs = () => Math.max(0, waitsUntil - performance.now());
+    const { pageWaitMs } = this.#options;
+    const waitsUntil = performance.now() + pageWaitMs;
     const caller = JSON.stringify(call.caller);
     const open = isAhead
-      ? await this.#kept.reach(id, page, caller, { waitMs: waitMs(), signal: left })
+      ? await this.#kept.reach(id, page, caller, { waitMs: pageWaitMs + AHEAD_MS, signal: left })
       : this.#kept.take(id, page, caller) ?? this.#open(call, page);
     if (open === null) throw new JobWorkerError("unavailable", "The call is not open any more");
     using ending = new DisposableStack();
@@ -135,7 +141,8 @@ export class HostCalls implements AsyncDisposable {
       this.#kept.over(id);
     });
     const maxBytes = Math.min(PAGE_BYTES, batchBytesOf(call.request));
-    const { frames, isLast } = await open.gather({ waitMs: waitMs(), maxBytes, signal: left });
+    const waitMs = Math.max(0, waitsUntil - performance.now());
+    const { frames, isLast } = await open.gather({ waitMs, maxBytes, signal: left });
     const isOne = HOST_METHODS[call.method].answers === "one";
     if (isLast || (isOne && frames.length > 0)) return frames;
     if (!this.#closing.signal.aborted) {

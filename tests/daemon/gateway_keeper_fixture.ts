@@ -9,7 +9,8 @@ import { temporaryDirectory, until } from "../worker/fixture.ts";
 /**
  * Speaks as a gateway does, in the place of setsid(1), and writes down what it is told. To `serve` it
  * answers the first line of `answers`, if that is not empty, and takes that line out, but for the last.
- * It does not drain while there is a file `slow`. That it is there it says by a file `begun`.
+ * It does not drain while there is a file `slow`, and before it does it says what is in a file `last`. That it is
+ * there it says by a file `begun`.
  */
 const GATEWAY = `#!/bin/sh
 cd "\${0%/*}"
@@ -23,7 +24,7 @@ while read -r line; do
   printf '%s %s\\n' $$ "$line" >>told
   [ -z "$answer" ] || printf '%b\\n' "$answer"
   case $line$answer in
-    *'"kind":"drain"'*) while [ -e slow ]; do sleep 0.01; done; exit 0;;
+    *'"kind":"drain"'*) while [ -e slow ]; do sleep 0.01; done; cat last 2>/dev/null; exit 0;;
     *'"kind":"failed"'*) exit 1;;
   esac
 done

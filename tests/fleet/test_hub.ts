@@ -1,8 +1,9 @@
 import { hostCommand } from "../../lib/daemon/host_command.ts";
 import { init } from "../../lib/daemon/init.ts";
 import { type JoinFile, readJoinFile } from "../../lib/fleet/join_file.ts";
+import { freePort } from "../free_port.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { freePort, TestNatsServer } from "./nats_server.ts";
+import { TestNatsServer } from "./nats_server.ts";
 
 /**
  * The files of a hub as `worker-daemon init --hub` makes them, in a directory that goes away with it. Its nats-server

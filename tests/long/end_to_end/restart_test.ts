@@ -2,11 +2,13 @@ import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import { TestDaemon } from "../../end_to_end/daemon.ts";
 import { processesOf } from "../../end_to_end/process.ts";
+import { freePort } from "../../free_port.ts";
 import { until } from "../../worker/fixture.ts";
 
 Deno.test("those who follow a job or wait for it outlive a restart of the daemon, and learn its end", async () => {
   await using certificates = await TestCertificates.create();
-  await using daemon = await TestDaemon.start(certificates);
+  const address = `127.0.0.1:${freePort()}`;
+  await using daemon = await TestDaemon.start(certificates, { args: [`--address=${address}`] });
   const jobId = await daemon.sh("echo ready; exec sleep 1000");
   await using follower = daemon.startCli(["output", jobId]);
   await using waiter = daemon.startCli(["wait", "--json", jobId]);

@@ -14,6 +14,7 @@ import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import { TestDaemon } from "../../end_to_end/daemon.ts";
 import { TestProcess } from "../../end_to_end/process.ts";
+import { freePort } from "../../free_port.ts";
 import { programLine, ROOT } from "../../programs.ts";
 import { basic } from "../../rest/fixture.ts";
 import { until } from "../../worker/fixture.ts";
@@ -35,12 +36,6 @@ async function proxyTest(
   }
   const why = missing.length === 0 ? "" : ` (skipped: needs ${missing.join(", ")})`;
   Deno.test({ name: name + why, ignore: missing.length > 0, fn });
-}
-
-/** A port that nobody has at the moment. */
-function freePort(): number {
-  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  return listener.addr.port;
 }
 
 /** The block of the page that a pattern finds, with each text replaced by another. */
