@@ -59,7 +59,7 @@ async function add(hub: TestHub, host: string): Promise<void> {
 /** Makes the index of the hub, and measures what the database takes for its pages. */
 async function fill(hub: TestHub, names: readonly string[]) {
   using registry = await Registry.open(`${hub.directory}/data/${REGISTRY}`);
-  const told = fillRegistry(registry, names, size.jobs);
+  const told = await fillRegistry(registry, names, size.jobs);
   return { told, lists: await registryTimes(registry, names[0] ?? "") };
 }
 

@@ -163,7 +163,7 @@ export class HubEngine implements AsyncDisposable {
       await FleetQueue.open({
         ...{ hosts, registry, ...queueLimits(options) },
         ids: new IdSequence(registry.newestId),
-        starts: await SealedStarts.load(await queueKey(dataDirectory)),
+        starts: new SealedStarts(await queueKey(dataDirectory)),
         isDenied: ({ serialNumber = "", fingerprint }): boolean =>
           isDenied(engine.#trust.denyList, serialNumber, fingerprint),
         lostAfterMs: LOST_AFTER_MS,

@@ -95,7 +95,7 @@ export class CallSender {
     const { host, hostSealKey, transport } = this.#options;
     const { method, callId, signal, timeoutMs } = call;
     const publicKey = this.#publicKey();
-    const offer = await offerExchange(hostSealKey);
+    const offer = offerExchange(hostSealKey);
     const bytes = await this.#message(call, offer);
     signal.throwIfAborted();
     let answer: Bytes;
@@ -202,6 +202,6 @@ interface ExpectedReply {
   readonly callId: string;
   /** What the host calls the call, see `headDigest()`. */
   readonly digest: string;
-  readonly replyKey: CryptoKey;
+  readonly replyKey: Bytes;
   readonly publicKey: KeyObject;
 }

@@ -224,7 +224,7 @@ export class FleetHosts implements AsyncDisposable {
     const isNews = page.isAnew || page.jobs.length > 0 || page.removed.length > 0;
     // What is only how it is need not be on the disk each time.
     if (isNews || now - (this.#savedAt.get(name) ?? -Infinity) > SAVE_EVERY_MS) {
-      registry.apply(name, page, Date.now());
+      await registry.apply(name, page, Date.now());
       this.#savedAt.set(name, now);
     }
     this.#facts.set(name, page.facts);

@@ -49,6 +49,8 @@ type Bytes = Uint8Array<ArrayBuffer>;
  * the first of them may be ready last. Both times together are less than a hub waits for an answer.
  */
 const AHEAD_MS = 5_000;
+/** One for all calls: an error of its own for each would cost as much as to sign the answer. */
+const OVER = new JobWorkerError("cancelled", "The call is over");
 
 /** Runs the calls of hubs. Those with answers in pages stay open from one page to the next. */
 export class HostCalls implements AsyncDisposable {
@@ -164,7 +166,7 @@ export class HostCalls implements AsyncDisposable {
     using opened = new DisposableStack();
     const counted = opened.use(this.#limit.enter());
     counted.assign(caller.identity.user, HOST_METHODS[method].isLasting);
-    opened.defer(() => left.abort());
+    opened.defer(() => left.abort(OVER));
     const signal = AbortSignal.any([left.signal, this.#closing.signal]);
     const held = opened.move();
     return new OpenCall(this.#all(call, { caller, signal }), {

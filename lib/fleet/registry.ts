@@ -76,9 +76,10 @@ export class Registry implements Disposable {
    *
    * @param heardAt milliseconds since the Unix epoch
    */
-  apply(host: string, page: HostChangesPage, heardAt: number): void {
+  apply(host: string, page: HostChangesPage, heardAt: number): Promise<void> {
     const { epoch, revision, isAnew, jobs, removed, hasMore, facts } = page;
-    this.#transactions.run(() => {
+    // A thousand hosts may tell something at once, and each flush takes as long as all else that is done for it.
+    return this.#transactions.share(() => {
       const { since, hear } = this.#statements;
       const known = since.get(host);
       if (isAnew) this.#rows.markStale(host, this.#startedSince.get(host) ?? new Set());

@@ -151,16 +151,16 @@ testQueue(
     const told = job({ jobId: v7() });
     const facts = { version: "", running: 0, queued: 0, load: 0 };
     const page = { epoch: "e", revision: 1, isAnew: true, removed: [], hasMore: false, facts };
-    registry.apply("a", { ...page, jobs: [told] }, 1);
+    await registry.apply("a", { ...page, jobs: [told] }, 1);
     assert.equal((await queue.get(one.jobId))?.host, "a");
     assert.equal(registry.get(one.jobId)?.host, "a");
     assert.equal(registry.live("a"), 2);
     // Nor does it go with a record that was made and removed there: the host answers for it.
     const starting = job({ jobId: one.jobId, pid: 0 });
-    registry.apply("a", { ...page, isAnew: false, revision: 2, jobs: [starting] }, 1);
+    await registry.apply("a", { ...page, isAnew: false, revision: 2, jobs: [starting] }, 1);
     assert.equal((await queue.get(one.jobId))?.host, "a");
     const ended = { jobs: [{ ...told, end: DONE }], removed: [one.jobId] };
-    registry.apply("a", { ...page, isAnew: false, revision: 3, ...ended }, 1);
+    await registry.apply("a", { ...page, isAnew: false, revision: 3, ...ended }, 1);
     assert.equal((await queue.get(one.jobId))?.host, "a");
     assert.equal(registry.get(one.jobId)?.host, "a");
     assert.equal(registry.live("a"), 1);

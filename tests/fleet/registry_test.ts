@@ -42,7 +42,7 @@ async function copy(
       return pages;
     }
     pages.push(page);
-    registry.apply(host, page, 1_000);
+    await registry.apply(host, page, 1_000);
   }
 }
 
@@ -85,7 +85,7 @@ Deno.test("Registry knows the jobs of hosts as they are, whatever happens to the
         const late = old.findLast(({ isAnew }) => !isAnew);
         const since = registry.since(host);
         if (late?.epoch === since.epoch) {
-          registry.apply(host, { ...late, revision: since.revision }, 1_000);
+          await registry.apply(host, { ...late, revision: since.revision }, 1_000);
         }
       }
       await store[Symbol.asyncDispose]();
@@ -115,9 +115,9 @@ Deno.test("Registry takes nothing that one host says about the job of another", 
     hasMore: false,
     facts: { version: "", running: 0, queued: 0, load: 0 },
   };
-  registry.apply("a", { ...page, jobs: [job({ jobId, owner: "alice" })] }, 1);
-  registry.apply("b", { ...page, jobs: [job({ jobId, owner: "mallory" })] }, 1);
-  registry.apply("b", { ...page, isAnew: false, revision: 2, jobs: [], removed: [jobId] }, 1);
+  await registry.apply("a", { ...page, jobs: [job({ jobId, owner: "alice" })] }, 1);
+  await registry.apply("b", { ...page, jobs: [job({ jobId, owner: "mallory" })] }, 1);
+  await registry.apply("b", { ...page, isAnew: false, revision: 2, jobs: [], removed: [jobId] }, 1);
   await registry.started("b", job({ jobId, owner: "mallory" }));
   const found = registry.get(jobId);
   assert.deepEqual([found?.host, found?.job.owner], ["a", "alice"]);
@@ -141,12 +141,12 @@ Deno.test("Registry keeps what a host has started after it was asked what it has
   await registry.started("a", job({ jobId: before }));
   registry.since("a");
   await registry.started("a", job({ jobId: after }));
-  registry.apply("a", page, 1);
+  await registry.apply("a", page, 1);
   assert.deepEqual(idsOf(registry, "a"), [after]);
   assert.equal(registry.live("a"), 1);
   // Asked again, it would have told of it.
   registry.since("a");
-  registry.apply("a", page, 1);
+  await registry.apply("a", page, 1);
   assert.deepEqual(idsOf(registry, "a"), []);
 });
 
