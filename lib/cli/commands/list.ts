@@ -34,7 +34,7 @@ export async function list(context: Context, verb: ListVerb): Promise<number> {
   return 0;
 }
 
-function filterOf({ status, owner, labels, since, until, host }: ListVerb): JobFilter {
+function filterOf({ status, owner, labels, since, until, name, host }: ListVerb): JobFilter {
   const now = Date.now();
   return {
     ...(status !== "all" && { statuses: [status] }),
@@ -42,6 +42,7 @@ function filterOf({ status, owner, labels, since, until, host }: ListVerb): JobF
     labels,
     ...(since && { startedAfter: timeOf(since, now) }),
     ...(until && { startedBefore: timeOf(until, now) }),
+    ...(name !== undefined && { name }),
     ...(host !== undefined && { host }),
   };
 }

@@ -8,12 +8,13 @@ interface ListOptions {
   readonly label?: Readonly<Record<string, string>>;
   readonly since?: Moment;
   readonly until?: Moment;
+  readonly name?: string;
   readonly host?: string;
   readonly limit?: number;
 }
 
 function listVerbOf(status: ListVerb["status"], options: ListOptions): ListVerb {
-  const { owner = "", label: labels = {}, since, until, host, limit = Infinity } = options;
+  const { owner = "", label: labels = {}, since, until, name, host, limit = Infinity } = options;
   return {
     kind: "list",
     status,
@@ -21,6 +22,7 @@ function listVerbOf(status: ListVerb["status"], options: ListOptions): ListVerb 
     labels,
     ...(since && { since }),
     ...(until && { until }),
+    ...(name !== undefined && { name }),
     ...(host !== undefined && { host }),
     limit,
   };
@@ -56,6 +58,7 @@ export function defineList(program: Command, found: Found): void {
       ),
     )
     .addOption(option("--until <when>", "only jobs started before then", parseMoment))
+    .addOption(option("--name <name>", "only jobs of this name", parseText))
     .addOption(option("--host <name>", "only jobs on this host of a fleet", parseHostName))
     .addOption(option("--limit <n>", "show at most n jobs", (text) => parseCount(text, 1)))
     .addHelpText(

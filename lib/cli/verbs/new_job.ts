@@ -22,6 +22,7 @@ interface NewJobOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly label?: Readonly<Record<string, string>>;
+  readonly name?: string;
   readonly requestId?: string;
   readonly queue?: boolean;
   readonly "queue=false"?: boolean;
@@ -72,6 +73,7 @@ function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
   return {
     command: { name, args, env, workingDirectory: cwd },
     labels: label,
+    ...(options.name !== undefined && { name: options.name }),
     requestId,
     ...(logLimit && { logLimit }),
     ...(execution && { execution }),
@@ -100,6 +102,13 @@ export function defineNewJob(program: Command, found: Found): void {
       )
       .addOption(
         option("--label <NAME=VALUE>", "attach a label to the job (repeatable)", parseLabel),
+      )
+      .addOption(
+        option(
+          "--name <name>",
+          "call it so; no other running or queued job of yours may have the name",
+          parseText,
+        ),
       )
       .addOption(
         option(
