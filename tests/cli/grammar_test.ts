@@ -43,7 +43,7 @@ Deno.test("parse() reads every form of the usage with the defaults", () => {
     }
   }
   for (const status of ["all", "running", "failed", "cancelled", "done"] as const) {
-    const verb = { kind: "list", status, owner: "", labels: {}, limit: Infinity };
+    const verb = { kind: "list", status, owner: "", labels: {}, watch: false };
     assert.deepEqual(verbOf("list", status), verb);
   }
   assert.deepEqual(verbOf("list"), verbOf("list", "all"));

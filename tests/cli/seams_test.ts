@@ -17,6 +17,9 @@ import { type Call, DONE_JOB, HOST, LINES, type Method, OTHER_ID } from "./seam_
 /** The verbs that do without a daemon. */
 const LOCAL_VERBS = ["certs", "context", "completions"];
 
+/** What others call a verb of ours, with the same options. */
+const ALIASES = ["ps"];
+
 /** The verbs that talk to a daemon by gRPC. */
 const VERBS = [
   ...new Set(JOB_METHODS.flatMap((method) => METHODS[method].cli.map(verbOf))),
@@ -126,7 +129,7 @@ Deno.test("METHODS names the subcommands that call each method, and every subcom
   assert.deepEqual([...named].sort(), VERBS.toSorted());
   assert.deepEqual(
     describeGrammar().commands.map(({ name }) => name).sort(),
-    [...VERBS, ...LOCAL_VERBS].sort(),
+    [...VERBS, ...LOCAL_VERBS, ...ALIASES].sort(),
   );
 });
 
@@ -158,7 +161,7 @@ Deno.test("Every field that the command line can send has its option, or the wor
 /** Options that the daemon does not hear of. */
 const LOCAL = [
   ...["--all", "--timestamps", "--prefix", "--group", "--parallel", "--waves"],
-  ...["--max-failures", "--pause"],
+  ...["--max-failures", "--pause", "--output", "--watch"],
 ];
 
 /** A daemon that refuses one method. */

@@ -99,7 +99,7 @@ export function defineNewJob(program: Command, found: Found): void {
         option("--cwd <dir>", "working directory on the server, an absolute path", parseText),
       )
       .addOption(
-        option("--label <NAME=VALUE>", "attach a label to the job (repeatable)", parseLabel),
+        option("-l, --label <NAME=VALUE>", "attach a label to the job (repeatable)", parseLabel),
       )
       .addOption(
         option(

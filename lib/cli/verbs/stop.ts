@@ -42,7 +42,7 @@ export function defineStop(program: Command, found: Found): void {
     .addOption(option("--owner <user>", "with --all: only jobs of this user", parseText))
     .addOption(
       option(
-        "--label <NAME=VALUE>",
+        "-l, --label <NAME=VALUE>",
         "with --all: only jobs with this label (repeatable)",
         parseLabel,
       ),
