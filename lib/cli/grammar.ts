@@ -22,6 +22,7 @@ import { defineContext } from "./verbs/context.ts";
 import { defineHosts } from "./verbs/hosts.ts";
 import { defineHealth } from "./verbs/health.ts";
 import { defineKeep } from "./verbs/keep.ts";
+import { defineKill, defineVersion, elsewhere } from "./verbs/known_words.ts";
 import { defineList } from "./verbs/list.ts";
 import { defineLogs } from "./verbs/logs.ts";
 import { defineNewJob } from "./verbs/new_job.ts";
@@ -69,6 +70,9 @@ export function parse(
     if (error instanceof CommanderError && error.code === "commander.help") {
       return { kind: "usage_error", message: `The subcommand is missing\n\n${printed.trimEnd()}` };
     }
+    const isUnknown = error instanceof CommanderError && error.code === "commander.unknownCommand";
+    const known = isUnknown ? elsewhere(program.args[0] ?? "") : null;
+    if (known !== null) return { kind: "usage_error", message: known };
     if (error instanceof CommanderError || error instanceof JobWorkerError) {
       const text = error.message.replace(/^error: /, "");
       const help = innermost === program ? "worker-cli" : `worker-cli ${innermost.name()}`;
@@ -100,6 +104,7 @@ const VERBS = [
   defineNewJob,
   defineStop,
   defineSignal,
+  defineKill,
   defineUpdate,
   defineStatus,
   defineOutput,
@@ -113,6 +118,7 @@ const VERBS = [
   defineCerts,
   defineContext,
   defineCompletions,
+  defineVersion,
   defineKeep,
 ] as const;
 
@@ -120,7 +126,7 @@ function programOf(print: (text: string) => void, found: Found): Command {
   const program = new Command("worker-cli")
     .description("Runs commands on a server as jobs, and shows their output and how they ended.")
     .usage(FORMS)
-    .version(VERSION_TEXT, "--version", "print the version")
+    .version(VERSION_TEXT, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .addHelpText("after", NOTES + "\n" + REST_NOTES)

@@ -1,6 +1,8 @@
+import { invalidArgument } from "../../errors.ts";
 import type { NewJob } from "../invocation.ts";
 import type { Execution, HostSelector, IfHostLost, JobLimits, LogLimit } from "../job_client.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
+import { NO_TERMINAL } from "./known_words.ts";
 import { addRunAllOptions, type RunAllOptions, runAllVerbOf } from "./run_all.ts";
 import {
   limitBy,
@@ -42,6 +44,8 @@ interface NewJobOptions {
   readonly processes?: number;
   /** Only for `run`. */
   readonly interactive?: boolean;
+  /** What there is not. */
+  readonly tty?: boolean;
 }
 
 /** The job that a line asks for, without what the line does not say. */
@@ -168,7 +172,9 @@ export function defineNewJob(program: Command, found: Found): void {
           (text) => parseCount(text, 1),
         ),
       )
+      .addOption(option("-t, --tty", NO_TERMINAL).hideHelp())
       .action((words: string[], options: NewJobOptions & RunAllOptions) => {
+        if (options.tty) throw invalidArgument(NO_TERMINAL);
         const job = newJobOf(words, options);
         found(runAllVerbOf(job, options) ?? { kind, job });
       });
