@@ -80,6 +80,7 @@ export type Verb =
 export interface NewJob {
   readonly command: Command;
   readonly labels: Readonly<Record<string, string>>;
+  readonly name?: string;
   /** `""` if none was given. */
   readonly requestId: string;
   /** The daemon chooses what is left out. */
@@ -192,6 +193,7 @@ export interface ListVerb {
   /** Only jobs that started at or after `since`, and before `until`. */
   readonly since?: Moment;
   readonly until?: Moment;
+  readonly name?: string;
   /** Only jobs that this host of a fleet has. */
   readonly host?: string;
   /** How many jobs to show at most, `Infinity` for all of them; by default it depends on who reads them. */

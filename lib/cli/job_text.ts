@@ -54,7 +54,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
   const { jobId, command, pid, owner, labels, startedAt, stdoutBytes, stderrBytes, ...more } = job;
   const { execution, containment, usage, logLimit, logBytes, outputTruncated, end, ...others } =
     more;
-  const { queuedAt, host = "", asOf, ...rest } = others;
+  const { name, queuedAt, host = "", asOf, ...rest } = others;
   const { user, umask, nice, ...limits } = execution;
   const { env, workingDirectory, ...program } = command;
   // A field that is neither shown nor named by these types does not compile.
@@ -64,6 +64,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
   const truncated = outputTruncated ? `; ${truncationText(job)}` : "";
   const details: [string, string][] = [
     ["Job", printable(jobId)],
+    ["Name", printable(name)],
     ["Command", commandText(job)],
     ["Directory", printable(workingDirectory)],
     // Only the names: values are often secrets, and others may look at the terminal.

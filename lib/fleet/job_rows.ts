@@ -45,6 +45,12 @@ export class JobRows {
     return { job: decodeJob(String(row.record)), host: String(row.host) };
   }
 
+  /** The job of an owner that has a name and has not ended, as far as hosts have told. */
+  findLive(owner: string, name: string): Job | undefined {
+    const row = this.#statements.namesake.get(name, owner);
+    return row && decodeJob(String(row.record));
+  }
+
   /** How many jobs of a host have not ended, including those that are only about to be started there. */
   live(host: string): number {
     return this.#live.of(host);
@@ -65,6 +71,7 @@ export class JobRows {
       host,
       revision,
       job.owner,
+      job.name === "" ? null : job.name,
       statusOf(job),
       beganAt(job),
       // How its owner called the request is nobody else's business, and whoever may read this file sees no secret.
@@ -137,13 +144,15 @@ type Statements = Readonly<Record<keyof typeof SQL, StatementSync>>;
 
 const SQL = {
   find: "SELECT host, status, record FROM jobs WHERE job_id = ?",
-  put: `INSERT INTO jobs (job_id, host, revision, owner, status, started_at, record)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+  put: `INSERT INTO jobs (job_id, host, revision, owner, name, status, started_at, record)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (job_id) DO UPDATE SET revision = excluded.revision, status = excluded.status,
       started_at = excluded.started_at, record = excluded.record
     WHERE excluded.revision > revision`,
   putLabel: "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   free: `UPDATE jobs SET host = ?, revision = ${HUB_REVISION} - 1 WHERE job_id = ?`,
+  namesake: `SELECT record FROM jobs INDEXED BY jobs_by_name
+    WHERE name = ? AND owner = ? AND status IN (${LIVE_SQL}) ORDER BY job_id DESC LIMIT 1`,
   remove: "DELETE FROM jobs WHERE job_id = ? AND revision < ?",
   markStale: `UPDATE jobs SET revision = -1
     WHERE host = ? AND job_id NOT IN (SELECT job_id FROM queue WHERE is_answered = 0)

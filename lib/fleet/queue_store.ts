@@ -72,7 +72,8 @@ export interface QueueStore {
   /**
    * Adds a start, and gives it to the first of these hosts that has a free slot.
    *
-   * @throws `resource_exhausted` if too many wait, naming the limit
+   * @throws `resource_exhausted` if too many wait, naming the limit; `already_exists` if another job of the owner that
+   *   has not ended has its name
    */
   add(
     entry: NewEntry,

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { JobWorkerError } from "../errors.ts";
 import type { HostSelector } from "../job/host.ts";
+import { nameTaken } from "../job/job_name.ts";
 import { queuedJob } from "../job/record_bytes.ts";
 import { type Job, type JobEnd, statusOf } from "../job/types.ts";
 import { formatByteSize } from "../text/byte_size.ts";
@@ -53,6 +54,8 @@ export class SqliteQueue implements QueueStore {
       const { jobId, owner, priority, on, mayWait, reruns, requestId, job, sealed } = entry;
       const known = this.#statements.find.get(owner, requestId)?.job_id;
       if (requestId !== "" && known !== undefined) return { kind: "known", jobId: String(known) };
+      const namesake = job.name === "" ? undefined : this.#rows.findLive(owner, job.name);
+      if (namesake !== undefined) throw nameTaken(namesake);
       const host = this.#firstFree(places);
       if (host === NOWHERE && !mayWait) return { kind: "refused" };
       const bytes = sealed.byteLength + queuedJob(job).recordBytes;

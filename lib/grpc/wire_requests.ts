@@ -24,11 +24,12 @@ import {
 } from "./wire_values.ts";
 
 export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequest {
-  const { command, labels, requestId, on, priority, ifHostLost } = request;
+  const { command, labels, name, requestId, on, priority, ifHostLost } = request;
   const logLimit = request.logLimit === null ? null : readLogLimit(request.logLimit);
   return {
     command: command ?? NO_COMMAND,
     labels,
+    ...(name !== "" && { name }),
     requestId,
     ...(logLimit !== null && { logLimit }),
     ...(request.execution !== null && { execution: readExecution(request.execution) }),
@@ -42,11 +43,13 @@ export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequ
 }
 
 export function writeStartJobRequest(request: StartJobRequest): wire.StartJobRequest {
-  const { logLimit, execution, queue, on = null, priority = 0, ifHostLost, ...rest } = request;
+  const { logLimit, execution, queue, on = null, priority = 0, ifHostLost, ...more } = request;
+  const { name = "", ...rest } = more;
   // Written like this, the compiler sees that it is either complete or absent.
   const mayWait = queue === undefined ? {} : { _queue: "queue", queue } as const;
   return {
     ...rest,
+    name,
     logLimit: logLimit === undefined ? null : writeLogLimit(logLimit),
     execution: execution === undefined ? null : writeExecution(execution),
     ...mayWait,
@@ -105,7 +108,7 @@ export function writeStopJobRequest(request: StopJobRequest): wire.StopJobReques
 /** An empty field on the wire matches every job, so the member is left out. */
 export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
   if (filter === null) return {};
-  const { owner, labels, jobIdPrefix, startedAfter, startedBefore, host } = filter;
+  const { owner, labels, jobIdPrefix, name, startedAfter, startedBefore, host } = filter;
   const statuses = filter.statuses.map((status) =>
     STATUSES.readRequested(status, "filter.statuses")
   );
@@ -114,6 +117,7 @@ export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
     ...(owner !== "" && { owner }),
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(jobIdPrefix !== "" && { jobIdPrefix }),
+    ...(name !== "" && { name }),
     ...(startedAfter !== null &&
       { startedAfter: readMs(startedAfter, "filter.started_after") }),
     ...(startedBefore !== null &&
@@ -123,13 +127,14 @@ export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
 }
 
 export function writeJobFilter(filter: JobFilter): wire.JobFilter {
-  const { statuses = [], owner = "", labels = {}, jobIdPrefix = "", host = "" } = filter;
-  const { startedAfter, startedBefore } = filter;
+  const { statuses = [], owner = "", labels = {}, jobIdPrefix = "", name = "" } = filter;
+  const { startedAfter, startedBefore, host = "" } = filter;
   return {
     statuses: statuses.map((status) => STATUSES.write(status)),
     owner,
     labels,
     jobIdPrefix,
+    name,
     startedAfter: startedAfter === undefined ? null : writeTimestamp(startedAfter),
     startedBefore: startedBefore === undefined ? null : writeTimestamp(startedBefore),
     host,

@@ -24,12 +24,13 @@ import {
 
 /** `requestId` is not on the wire, so it is `""` here. */
 export function readJob(job: wire.Job): Job {
-  const { jobId, pid, owner, labels, stdoutBytes, stderrBytes, outputTruncated } = job;
+  const { jobId, pid, owner, name, labels, stdoutBytes, stderrBytes, outputTruncated } = job;
   return {
     jobId,
     command: job.command ?? NO_COMMAND,
     pid,
     owner,
+    name,
     labels,
     requestId: "",
     queuedAt: readDate(job.queueDate, "queue_date"),
@@ -50,14 +51,15 @@ export function readJob(job: wire.Job): Job {
 }
 
 export function writeJob(job: Job): wire.Job {
-  const { jobId, command, pid, owner, labels, stdoutBytes, stderrBytes, outputTruncated, end } =
-    job;
+  const { jobId, command, pid, owner, name, labels, stdoutBytes, stderrBytes, ...more } = job;
+  const { outputTruncated, end } = more;
   return {
     jobId,
     command,
     status: STATUSES.write(end?.status ?? job.liveStatus),
     pid,
     owner,
+    name,
     startDate: writeDate(job.startedAt),
     finishDate: writeDate(end?.finishedAt ?? null),
     exitStatus: end === null ? null : writeExitStatus(end.exitStatus),

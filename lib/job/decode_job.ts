@@ -48,6 +48,7 @@ const DEFAULTS: Omit<Job, First> = {
   liveStatus: "running",
   queuedAt: null,
   queue: null,
+  name: "",
 };
 
 /** A job as it may stand in a record. */
@@ -71,6 +72,7 @@ export function decodeJob(record: string): Job {
     command: job.command,
     pid: job.pid,
     owner: job.owner,
+    name: job.name,
     labels: job.labels,
     requestId: job.requestId,
     queuedAt: job.queuedAt,

@@ -143,6 +143,11 @@ export interface Job {
   readonly pid: number;
   /** The user who started it. */
   readonly owner: string;
+  /**
+   * What its owner calls it; `""` for nothing. No two jobs of an owner that have not ended have the same name. See
+   * `job_name.ts`.
+   */
+  readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   /** The client's own name for the start request; `""` if it gave none. */
   readonly requestId: string;
@@ -246,6 +251,7 @@ export interface JobFilter {
   /** Every one of these must be set on the job. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly jobIdPrefix?: string;
+  readonly name?: string;
   /**
    * Started at or after this, and before that; milliseconds since the Unix epoch. A job that has not run counts
    * from when it was queued.

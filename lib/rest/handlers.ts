@@ -155,12 +155,13 @@ export function handlersOf(
 
 /** The filter that a query asks for. */
 function filterOf(query: z.output<typeof schemas.jobFilter>): JobFilter {
-  const { status, owner, label, jobIdPrefix, host, startedAfter, startedBefore } = query;
+  const { status, owner, label, jobIdPrefix, name, host, startedAfter, startedBefore } = query;
   const filter = {
     ...(status !== undefined && { statuses: status }),
     ...(owner !== undefined && { owner }),
     ...(label !== undefined && { labels: labelsOf(label) }),
     ...(jobIdPrefix !== undefined && { jobIdPrefix }),
+    ...(name !== undefined && { name }),
     ...(startedAfter !== undefined && { startedAfter: Date.parse(startedAfter) }),
     ...(startedBefore !== undefined && { startedBefore: Date.parse(startedBefore) }),
     ...(host !== undefined && { host }),

@@ -23,6 +23,7 @@ import {
   UMASK,
   USER_NAME,
 } from "../job/execution.ts";
+import { JOB_NAME, JOB_NAME_RULE } from "../job/job_name.ts";
 import { LABEL_NAME, LABEL_NAME_RULE, MAX_LABEL_VALUE_LENGTH, MAX_LABELS } from "../job/labels.ts";
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
 import { parseSignal } from "../job/parse_signal.ts";
@@ -89,6 +90,9 @@ export const auditPosition = text({
   pattern: String.raw`^[0-9a-f]{16}:\d{1,15}$`,
   error: "must be the position of an earlier answer",
 });
+
+/** The name of a job. */
+export const jobName = text({ pattern: JOB_NAME.source, error: JOB_NAME_RULE });
 
 export const hostName = text({
   pattern: HOST_NAME.source,

@@ -63,6 +63,8 @@ export interface CallContext {
 export interface StartJobRequest {
   readonly command: Command;
   readonly labels: Readonly<Record<string, string>>;
+  /** What the caller calls it, see `job_name.ts`; nothing by default. No two jobs of a user that have not ended share a name. */
+  readonly name?: string;
   /** A repeated request with the same value by the same user returns the same job. `""`: none. */
   readonly requestId: string;
   /** The daemon chooses what is left out. */

@@ -30,6 +30,7 @@ const filter = z.strictObject({
   startedAfter: z.number().finite().optional(),
   startedBefore: z.number().finite().optional(),
   jobIdPrefix: fields.jobIdPrefix.optional(),
+  name: fields.jobName.optional(),
   host: fields.hostName.optional(),
 });
 
@@ -96,6 +97,7 @@ const behindEnd = { path: ["endOffset"], error: "must not be before the offset t
 const SCHEMAS = {
   startJob: z.strictObject({
     ...newJob,
+    name: z.literal("").or(fields.jobName).optional(),
     requestId: fields.requestId,
     on: on.optional(),
     priority: fields.priority.optional(),

@@ -111,7 +111,8 @@ export class WorkerService implements JobService, PlacementService {
     context: CallContext,
     start: (options: StartOptions) => Promise<Job>,
   ): Promise<Job> {
-    const { command, labels, requestId, logLimit = {}, execution = {}, queue = false } = request;
+    const { command, labels, name = "", requestId, logLimit = {}, execution = {}, queue = false } =
+      request;
     return await this.#call("startJob", request, context, async (call) => {
       checkHere(request);
       // Nothing runs that the audit trail cannot account for.
@@ -126,6 +127,7 @@ export class WorkerService implements JobService, PlacementService {
       const job = await start({
         command,
         labels,
+        name,
         requestId,
         owner,
         logLimit: { ...this.#logLimit, ...logLimit },

@@ -99,7 +99,7 @@ export class JobQuery {
   }
 }
 
-function termsOf({ statuses, owner, host, labels = {} }: JobFilter): Term[] {
+function termsOf({ statuses, owner, name, host, labels = {} }: JobFilter): Term[] {
   const terms: Term[] = Object.entries(labels).map((values) => ({
     index: "labels",
     condition: "labels.name = ? AND labels.value = ?",
@@ -115,6 +115,14 @@ function termsOf({ statuses, owner, host, labels = {} }: JobFilter): Term[] {
       values: [owner],
     });
   }
+  if (name !== undefined) {
+    terms.push({
+      index: "jobs INDEXED BY jobs_by_name",
+      condition: "jobs.name = ?",
+      check: "jobs.name = ?",
+      values: [name],
+    });
+  }
   // Only a registry has hosts.
   if (host !== undefined) {
     terms.push({
@@ -125,7 +133,8 @@ function termsOf({ statuses, owner, host, labels = {} }: JobFilter): Term[] {
     });
   }
   if (statuses !== undefined) {
-    const condition = `status IN (${statuses.map(() => "?").join(", ")})`;
+    // Next to an empty list, which is a constant, SQLite has no use for an index on names.
+    const condition = `status IN (${statuses.map(() => "?").join(", ") || "''"})`;
     terms.push({
       index: "jobs INDEXED BY jobs_by_status",
       condition,

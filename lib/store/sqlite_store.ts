@@ -12,6 +12,7 @@ import type {
   QueuedJob,
   StoredJob,
 } from "../job/job_store.ts";
+import { nameTaken } from "../job/job_name.ts";
 import { retainedBytes } from "../job/record_bytes.ts";
 import { beganAt, type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";
@@ -220,10 +221,14 @@ export class SqliteStore implements JobStore {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
+    const settled: (() => void)[] = [];
     try {
       this.#checkFile();
       this.#database.exec("BEGIN IMMEDIATE");
-      for (const { change } of waiting) {
+      for (const { change, resolve, reject } of waiting) {
+        const refusal = "delete" in change ? null : this.#refusal(change.put);
+        settled.push(refusal === null ? resolve : () => reject(refusal));
+        if (refusal !== null) continue;
         this.#apply(change);
         this.changes?.note("delete" in change ? change.delete : change.put.jobId);
       }
@@ -236,7 +241,7 @@ export class SqliteStore implements JobStore {
       for (const { reject } of waiting) reject(why);
       return;
     }
-    for (const { resolve } of waiting) resolve();
+    for (const settle of settled) settle();
     this.changes?.committed();
   }
 
@@ -247,6 +252,13 @@ export class SqliteStore implements JobStore {
       `the database "${this.#path}" was removed or replaced while it is in use, so that nothing would be ` +
         "left of the record; stop the daemon, and put the file back or start with a new one",
     );
+  }
+
+  /** Why a job is not put, although those of the same commit are; `null` for one that is. */
+  #refusal(job: Job): JobWorkerError | null {
+    if (job.name === "" || job.end !== null) return null;
+    const row = this.#statements.namesake.get(job.owner, job.name, job.jobId);
+    return row === undefined ? null : nameTaken(decodeJob(String(row.record)));
   }
 
   #apply(change: Change): void {
@@ -269,6 +281,7 @@ export class SqliteStore implements JobStore {
     put.run(
       jobId,
       owner,
+      job.name === "" ? null : job.name,
       status,
       job.requestId === "" ? null : job.requestId,
       startedAt,
@@ -300,6 +313,8 @@ type Row = Readonly<Record<string, unknown>>;
 
 interface Statements {
   readonly put: StatementSync;
+  /** Whether another job keeps one from being added. */
+  readonly namesake: StatementSync;
   /** Writes no index. */
   readonly putProcess: StatementSync;
   /** Writes no index of the start. */
@@ -316,12 +331,16 @@ interface Statements {
 function prepare(database: DatabaseSync): Statements {
   return {
     put: database.prepare(
-      `INSERT INTO jobs (job_id, owner, status, request_id, started_at, birth, record, finished_at,
+      `INSERT INTO jobs (job_id, owner, name, status, request_id, started_at, birth, record, finished_at,
          log_bytes)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, record = excluded.record,
          started_at = excluded.started_at, birth = coalesce(excluded.birth, birth), finished_at = excluded.finished_at,
          log_bytes = excluded.log_bytes`,
+    ),
+    namesake: database.prepare(
+      `SELECT record FROM jobs INDEXED BY jobs_by_live_name
+       WHERE owner = ? AND name = ? AND status IN ('queued', 'running') AND job_id <> ?`,
     ),
     putProcess: database.prepare(
       `UPDATE jobs SET record = ?, birth = ?

@@ -2,6 +2,7 @@ import { JobWorkerError } from "../errors.ts";
 import type { LaunchRequest, PreparedJob } from "../executor/executor.ts";
 import { checkCommand } from "../job/command.ts";
 import { completeExecution, type ExecutionRequest } from "../job/execution.ts";
+import { checkJobName } from "../job/job_name.ts";
 import { checkLabels } from "../job/labels.ts";
 import { checkLogLimit, DEFAULT_LOG_LIMIT } from "../job/log_limit.ts";
 import type { Command, Containment, Job, LogLimit } from "../job/types.ts";
@@ -13,6 +14,8 @@ export interface StartRequest {
   readonly command: Pick<Command, "name"> & Partial<Command>;
   readonly owner: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** No other job of this owner that has not ended may have it; `""`, the default, for none. */
+  readonly name?: string;
   /** A repeat with the same value, by the same owner, returns the same job. */
   readonly requestId?: string;
   /**
@@ -62,10 +65,11 @@ export function completeStart(
   { command: requested, labels = {}, execution: partial = {}, ...request }: StartRequest,
   policy: StartPolicy,
 ): LaunchRequest {
-  const { logLimit = policy.logLimit, jobUser = policy.jobUser } = request;
+  const { logLimit = policy.logLimit, jobUser = policy.jobUser, name = "" } = request;
   const command = { args: [], env: {}, workingDirectory: "", ...requested };
   checkCommand(command);
   checkLabels(labels);
+  checkJobName(name);
   checkLogLimit(logLimit, policy.maxLogLimit);
   const execution = completeExecution(partial);
   const timeoutMs = execution.timeoutMs || policy.timeoutMs || policy.maxTimeoutMs;
@@ -76,7 +80,7 @@ export function completeStart(
 
 /** The record of a job that has not been started. */
 export function newJob(
-  { owner, labels = {}, requestId = "" }: StartRequest,
+  { owner, labels = {}, name = "", requestId = "" }: StartRequest,
   { jobId, command, execution, logLimit }: LaunchRequest,
   containment: Containment,
 ): Job {
@@ -85,6 +89,7 @@ export function newJob(
     command,
     pid: 0,
     owner,
+    name,
     labels,
     requestId,
     queuedAt: null,

@@ -125,7 +125,7 @@ export class Worker implements AsyncDisposable {
    * @returns the job, which runs, or is queued if it may be
    * @throws `invalid_argument` for what could never start, `failed_precondition` for a program or a
    *   directory that cannot be used (with reason `ENOENT`, `EACCES` or `ENOTDIR`),
-   *   `resource_exhausted` if too many jobs run or wait, or the system has no room, `unavailable` during a
+   *   `already_exists` if a job of the owner has the name, `resource_exhausted` if too many jobs run or wait, or the system has no room, `unavailable` during a
    *   shutdown
    */
   async start(options: StartOptions): Promise<Job> {

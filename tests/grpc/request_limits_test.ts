@@ -12,6 +12,7 @@ import { JOB, TestServer } from "./fixture.ts";
 const START = {
   command: JOB.command,
   labels: {},
+  name: "",
   requestId: "",
   logLimit: null,
   execution: null,

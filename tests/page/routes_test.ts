@@ -74,14 +74,15 @@ Deno.test("The page of a job has every fact of it, each in its place", async () 
     text.matchAll(/<dt>(.*?)<\/dt>\s*<dd>(.*?)<\/dd>/gs),
     ([, name, value = ""]) => [name, value.replace(/<[^>]*>/g, "").trim()],
   );
-  assert.match(facts[3]?.[1] ?? "", / ago$/);
+  assert.match(facts[4]?.[1] ?? "", / ago$/);
   assert.deepEqual(facts, [
     ["Id", JOB_ID],
+    ["Name", "nightly.build"],
     ["Owner", "alice"],
     ["Host", "web-1"],
-    ["Host last heard", facts[3]?.[1]],
-    ["Queued", facts[4]?.[1]],
-    ["Started", facts[5]?.[1]],
+    ["Host last heard", facts[4]?.[1]],
+    ["Queued", facts[5]?.[1]],
+    ["Started", facts[6]?.[1]],
     ["Duration", "1.8s"],
     ["Process", "4711"],
     ["Output", "1TiB stdout, 1TiB stderr"],

@@ -33,6 +33,7 @@ export const WHOLE_JOB = {
   },
   pid: 4711,
   owner: "alice",
+  name: "nightly.build",
   labels: { team: "blue", nightly: "" },
   requestId: "once",
   queuedAt: 1_700_000_000_007,
@@ -74,6 +75,7 @@ const FILTER = {
   owner: "bob",
   labels: { team: "red", nightly: "" },
   jobIdPrefix: "0189",
+  name: "weekly",
   startedAfter: 1_700_000_000_001,
   startedBefore: 1_700_000_000_002,
   host: "web-2",
@@ -120,6 +122,7 @@ export const WHOLE_REQUESTS = {
   startJob: {
     command: WHOLE_JOB.command,
     labels: WHOLE_JOB.labels,
+    name: "hourly",
     requestId: "once",
     logLimit: WHOLE_JOB.logLimit,
     execution: WHOLE_JOB.execution,

@@ -57,7 +57,7 @@ function moreText(shown: number): string {
   return `Only the newest ${shown} are shown. For more: --limit ${2 * shown}, or --limit all`;
 }
 
-function filterOf({ status, owner, labels, since, until, host }: ListVerb): JobFilter {
+function filterOf({ status, owner, labels, since, until, name, host }: ListVerb): JobFilter {
   const now = Date.now();
   return {
     ...(status !== "all" && { statuses: [status] }),
@@ -65,6 +65,7 @@ function filterOf({ status, owner, labels, since, until, host }: ListVerb): JobF
     labels,
     ...(since && { startedAfter: timeOf(since, now) }),
     ...(until && { startedBefore: timeOf(until, now) }),
+    ...(name !== undefined && { name }),
     ...(host !== undefined && { host }),
   };
 }

@@ -9,6 +9,7 @@ interface ListOptions {
   readonly label?: Readonly<Record<string, string>>;
   readonly since?: Moment;
   readonly until?: Moment;
+  readonly name?: string;
   readonly host?: string;
   readonly limit?: number;
   readonly output?: NonNullable<ListVerb["form"]>;
@@ -18,7 +19,8 @@ interface ListOptions {
 }
 
 function listVerbOf(status: ListVerb["status"], options: ListOptions): ListVerb {
-  const { owner = "", label: labels = {}, since, until, host, limit, output, watch } = options;
+  const { owner = "", label: labels = {}, since, until, name, host } = options;
+  const { limit, output, watch } = options;
   return {
     kind: "list",
     status,
@@ -26,6 +28,7 @@ function listVerbOf(status: ListVerb["status"], options: ListOptions): ListVerb 
     labels,
     ...(since && { since }),
     ...(until && { until }),
+    ...(name !== undefined && { name }),
     ...(host !== undefined && { host }),
     ...(limit !== undefined && { limit }),
     ...(output !== undefined && { form: output }),
@@ -84,6 +87,7 @@ function addListOptions(command: Command): Command {
       ),
     )
     .addOption(option("--until <when>", "only jobs started before then", parseMoment))
+    .addOption(option("--name <name>", "only jobs of this name", parseText))
     .addOption(option("--host <name>", "only jobs on this host of a fleet", parseHostName))
     .addOption(
       option(

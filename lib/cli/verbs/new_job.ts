@@ -24,6 +24,7 @@ interface NewJobOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly label?: Readonly<Record<string, string>>;
+  readonly name?: string;
   readonly requestId?: string;
   readonly queue?: boolean;
   readonly "queue=false"?: boolean;
@@ -76,6 +77,7 @@ function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
   return {
     command: { name, args, env, workingDirectory: cwd },
     labels: label,
+    ...(options.name !== undefined && { name: options.name }),
     requestId,
     ...(logLimit && { logLimit }),
     ...(execution && { execution }),
@@ -104,6 +106,13 @@ export function defineNewJob(program: Command, found: Found): void {
       )
       .addOption(
         option("-l, --label <NAME=VALUE>", "attach a label to the job (repeatable)", parseLabel),
+      )
+      .addOption(
+        option(
+          "--name <name>",
+          "call it so; no other running or queued job of yours may have the name",
+          parseText,
+        ),
       )
       .addOption(
         option(

@@ -33,6 +33,11 @@ export function runAllVerbOf(job: NewJob, options: RunAllOptions): RunAllVerb | 
   if (job.execution?.hasInput) {
     throw invalidArgument("--interactive cannot be used with --all: there is only one input");
   }
+  if (job.name !== undefined) {
+    throw invalidArgument(
+      "--name cannot be used with --all: only one job can have it; use --label",
+    );
+  }
   if (pause !== 0 && waves.length === 0) {
     throw invalidArgument("--pause is between waves: say by --waves how large they are");
   }

@@ -128,6 +128,7 @@ export interface Job {
   readonly queue: QueuePlace | null;
   readonly host: string;
   readonly asOf: Timestamp | null;
+  readonly name: string;
 }
 
 export interface QueuePlace {
@@ -190,6 +191,7 @@ export type StartJobRequest = {
   readonly on: HostSelector | null;
   readonly priority: number;
   readonly ifHostLost: IfHostLost;
+  readonly name: string;
 } & (
   | { readonly _queue?: never }
   | { readonly _queue: "queue"; readonly queue: boolean }
@@ -250,6 +252,7 @@ export interface JobFilter {
   readonly startedAfter: Timestamp | null;
   readonly startedBefore: Timestamp | null;
   readonly host: string;
+  readonly name: string;
 }
 
 export interface ListJobsRequest {

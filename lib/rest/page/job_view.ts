@@ -70,12 +70,13 @@ type NotShown =
   | "requestId";
 
 function facts(job: Job, now: number): Html[] {
-  const { jobId, command, owner, pid, labels, stdoutBytes, stderrBytes, ...others } = job;
+  const { jobId, name, command, owner, pid, labels, stdoutBytes, stderrBytes, ...others } = job;
   const { queuedAt, startedAt, host = "", asOf = null, ...more } = others;
   // A field that is neither shown nor named by these types does not compile.
   null as unknown as keyof typeof more satisfies InText | NotShown;
   const pairs: [string, string | Html][] = [
     ["Id", html`<code>${jobId}</code>`],
+    ["Name", name],
     ["Owner", html`<bdi>${owner}</bdi>`],
     ["Host", host],
     ["Host last heard", ageText(asOf, now)],

@@ -54,6 +54,7 @@ export const job = z.object({
       "The id of its first process, which is also that of its process group and session; 0 before it has one.",
   }),
   owner: z.string(),
+  name: z.string().meta({ description: "What its owner calls it. Empty: nothing." }),
   queueDate: dateTime.nullable().meta({
     description: "When it was queued; null if it did not have to wait.",
   }),

@@ -35,6 +35,10 @@ export const newJob = z.strictObject({
     }),
   }),
   labels: fields.labels.default({}),
+  name: z.literal("").or(fields.jobName).exactOptional().meta({
+    description:
+      "What the caller calls it. No two of their jobs that run or are queued have the same name. Empty: nothing.",
+  }),
   requestId: fields.requestId.default("").meta({
     description:
       "Chosen by the client. A repeated request with the same value returns the same job.",
@@ -133,6 +137,7 @@ export const jobFilter = z.strictObject({
     description: "NAME=VALUE, each name at most once. A job must have all of these labels.",
   }),
   jobIdPrefix: fields.jobIdPrefix.optional(),
+  name: fields.jobName.optional().meta({ description: "What its owner calls it." }),
   startedAfter: dateTime.optional(),
   startedBefore: dateTime.optional(),
   host: fields.hostName.optional().meta({ description: "The host of a fleet that has it." }),
