@@ -34,6 +34,7 @@ const COLUMNS = {
     value: ({ jobId }) => printable(jobId),
     cell: ({ jobId }, { idLength }) => printable(jobId.slice(-idLength)),
   },
+  name: { heading: "NAME", value: ({ name }) => printable(name) || "-" },
   status: { heading: "STATUS", value: statusOf, cell: statusText },
   exit: { heading: "EXIT", value: exitText },
   reason: { heading: "REASON", value: ({ end }) => end?.reason ?? "-" },
@@ -68,9 +69,12 @@ export const PIPE_COLUMNS: readonly ColumnName[] = [
 
 /** What people see who ask for nothing else: the columns that say something about these jobs. */
 export function usualColumns(jobs: readonly Job[]): readonly ColumnName[] {
+  const hasNames = jobs.some(({ name }) => name !== "");
   const hasHosts = jobs.some(({ host }) => host !== undefined);
   return [
-    ...["id", "status", "exit", "started", "took"] as const,
+    "id",
+    ...hasNames ? ["name"] as const : [],
+    ...["status", "exit", "started", "took"] as const,
     ...hasHosts ? ["host"] as const : [],
     ...["owner", "command"] as const,
   ];

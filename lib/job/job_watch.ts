@@ -29,13 +29,9 @@ export class JobWatch {
 
   /** @param read finds a job as it is now; `undefined` if it is gone */
   constructor(filter: JobFilter, read: (jobId: string) => Promise<Job | undefined>) {
-    const { owner, labels, jobIdPrefix } = filter;
+    const { statuses: _, host: __, startedAfter: ___, startedBefore: ____, ...lasting } = filter;
     this.#filter = filter;
-    this.#lasting = {
-      ...(owner !== undefined && { owner }),
-      ...(labels !== undefined && { labels }),
-      ...(jobIdPrefix !== undefined && { jobIdPrefix }),
-    };
+    this.#lasting = lasting;
     this.#read = read;
   }
 

@@ -192,6 +192,17 @@ Deno.test("list -o shows the columns that are asked for, for people and for prog
   assert.equal(jsonLines(json.stdout).length, 2);
 });
 
+Deno.test("list has a column for names where a job has one", async () => {
+  const calls = { listJobs: pager([KILLED, jobOf({ name: "nightly" })]) };
+  const { stdout } = await runCli(["list", "--no-color"], calls, { terminal: true });
+  assert.match(
+    stdout,
+    /^JOB +NAME +STATUS .*\n2e3f4a5b +- +failed .*\n2e3f4a5b +nightly +running .*\n$/,
+  );
+  const pipe = await runCli(["list", "-o", "name"], calls);
+  assert.equal(pipe.stdout, "-\nnightly\n");
+});
+
 Deno.test("ps lists the jobs that run, and with -a all of them", async () => {
   const filters: unknown[] = [];
   const listJobs = ({ filter }: { filter: unknown }) => {
