@@ -87,17 +87,18 @@ const FORMS = `[options] start -- <command>...
        worker-cli [options] (stop|status|output) <jobId>
        worker-cli [options] logs (all|stdout|stderr) <jobId> [--follow]
        worker-cli [options] list (all|running|failed|cancelled|done)
-       worker-cli ${REST_FORMS}
+       worker-cli ${REST_FORMS.join("\n       worker-cli ")}
        worker-cli -h | --help | --version`;
 
 const NOTES = `
 A job id may be shortened to any unique prefix.
-Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now, a date with a time
-zone (2026-07-31T09:30:00Z or +02:00), or @ followed by seconds since 1970.
-Each option above can also be set by a variable, such as WORKER_ADDRESS or WORKER_NO_COLOR; the
-command line takes precedence.
-Exit status: the job's own for run, output and wait (128+n if it was killed by signal n);
-             2 for invalid usage, 125 if worker-cli itself fails.`;
+Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now,
+a date with a time zone (2026-07-31T09:30:00Z or +02:00), or @ followed by
+seconds since 1970.
+Each option above can also be set by a variable, such as WORKER_ADDRESS or
+WORKER_NO_COLOR; the command line takes precedence.
+Exit status: the job's own for run, output and wait (128+n if it was killed by
+             signal n); 2 for invalid usage, 125 if worker-cli itself fails.`;
 
 /** In the order of the help. */
 const VERBS = [
@@ -132,13 +133,15 @@ function programOf(print: (text: string) => void, found: Found): Command {
     .addHelpText("after", NOTES + "\n" + REST_NOTES)
     .enablePositionalOptions()
     .exitOverride()
+    // Their usage is in their own help, so that this one is read at a glance.
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .configureOutput({
       writeOut: print,
       writeErr: print,
       // The error has the message.
       outputError: () => {},
-      getOutHelpWidth: () => 100,
-      getErrHelpWidth: () => 100,
+      getOutHelpWidth: () => 80,
+      getErrHelpWidth: () => 80,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });

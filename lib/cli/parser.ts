@@ -13,6 +13,9 @@ export { Argument, Command, CommanderError } from "commander";
 /** Receives the meaning of the line. */
 export type Found = (verb: Verb) => void;
 
+/** What a job may be named by is in the help of the program. */
+export const WHICH_JOB = "the job; how to name it: worker-cli --help";
+
 /** The heading of the options that every subcommand has, below its own. */
 export const SHARED_OPTIONS = "Options of every subcommand:";
 

@@ -6,7 +6,14 @@
  */
 
 import { VERSION_TEXT } from "../../version.ts";
-import { type Command, CommanderError, type Found, option, subcommand } from "../parser.ts";
+import {
+  type Command,
+  CommanderError,
+  type Found,
+  option,
+  subcommand,
+  WHICH_JOB,
+} from "../parser.ts";
 import { parseText } from "../values.ts";
 
 /** Why a job cannot have what `docker run -t` gives. */
@@ -32,7 +39,7 @@ export function elsewhere(word: string): string | null {
 /** Defines `kill`: `signal`, which sends SIGKILL unless it is told otherwise. */
 export function defineKill(program: Command, found: Found): void {
   subcommand(program, "kill", "send SIGKILL to every process of a job; see also stop and signal")
-    .argument("<jobId>", "the job")
+    .argument("<jobId>", WHICH_JOB)
     .addOption(option("-s, --signal <name>", "another signal, e.g. HUP", parseText))
     .option("-9", "SIGKILL, as it is anyway")
     .action((jobId: string, { signal = "KILL" }: { readonly signal?: string }) =>

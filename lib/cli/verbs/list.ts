@@ -109,8 +109,10 @@ function addListOptions(command: Command): Command {
 }
 
 const LIST_NOTES = `
-Columns: ${COLUMN_NAMES.join(" ")}.
+Columns: ${COLUMN_NAMES.slice(0, -2).join(" ")}
+         ${COLUMN_NAMES.slice(-2).join(" ")}
 On a terminal ids are shortened to their ends, by which jobs can be named.
-When not printing to a terminal: one line per job, without a heading, separated by tabs:
-jobId, status, exit, startDate, finishDate, owner, command, host; or the columns of --output.
+When not printing to a terminal: one line per job, without a heading, separated
+by tabs: jobId, status, exit, startDate, finishDate, owner, command, host; or
+the columns of --output.
 With --watch, a line for each change follows.`;

@@ -3,7 +3,7 @@ import { LOG_STREAMS } from "../../job/types.ts";
 import { quoted } from "../../text/quoted.ts";
 import type { LogsVerb, Moment } from "../invocation.ts";
 import { parseMoment } from "../moment.ts";
-import { Argument, type Command, type Found, option, subcommand } from "../parser.ts";
+import { Argument, type Command, type Found, option, subcommand, WHICH_JOB } from "../parser.ts";
 import { parseCount } from "../values.ts";
 import { LEAVING } from "./watch.ts";
 
@@ -54,7 +54,7 @@ export function defineLogs(program: Command, found: Found): void {
   subcommand(program, "logs", "print the output of a job so far")
     .usage("[options] [all|stdout|stderr] <jobId>")
     .addArgument(streams)
-    .argument("[jobId]", "the job")
+    .argument("[jobId]", WHICH_JOB)
     .option("-f, --follow", "keep printing until the job ends")
     .option("-t, --timestamps", "prefix each line with its time")
     .addOption(

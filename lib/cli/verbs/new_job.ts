@@ -196,12 +196,14 @@ export function defineNewJob(program: Command, found: Found): void {
 
 /** The part of the help of `run` about how it and its job end. */
 export const RUN_NOTES = `
-If the job is queued, standard error says so, and for what it waits. Ctrl-C takes it out of the
-queue.
-Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to end.
-After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon
-cannot be reached (125), the job keeps running; standard error then says so, with its id and how to
-get back to it. With --interactive, the first two stop the job, because the rest of its input is
-lost.
-If the job did not simply exit, standard error says how and why it ended: killed by a signal, out of
-time or memory, at the limit of its log, stopped by a user, at the daemon's shutdown, or lost.`;
+If the job is queued, standard error says so, and for what it waits. Ctrl-C
+takes it out of the queue.
+Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to
+end.
+After a hang-up (exit status 129), when nobody reads the output any more (141),
+or when the daemon cannot be reached (125), the job keeps running; standard
+error then says so, with its id and how to get back to it. With --interactive,
+the first two stop the job, because the rest of its input is lost.
+If the job did not simply exit, standard error says how and why it ended: killed
+by a signal, out of time or memory, at the limit of its log, stopped by a user,
+at the daemon's shutdown, or lost.`;
