@@ -43,11 +43,12 @@ interface ParserCommand {
     readonly long?: string | undefined;
     readonly description: string;
     readonly required: boolean;
+    readonly hidden: boolean;
   }[];
   readonly commands: readonly ParserCommand[];
 }
 
-/** The shape of a command of the parser, without hidden subcommands. */
+/** The shape of a command of the parser, without hidden subcommands and options. */
 export function shapeOf(command: ParserCommand): CommandShape {
   return {
     name: command.name(),
@@ -57,7 +58,9 @@ export function shapeOf(command: ParserCommand): CommandShape {
       name: argument.name(),
       choices: argument.argChoices ?? [],
     })),
-    options: command.options.map(({ flags, long, description, required }) => ({
+    options: command.options.filter(({ hidden }) => !hidden).map((
+      { flags, long, description, required },
+    ) => ({
       flags,
       long: long ?? flags,
       about: description,

@@ -123,7 +123,10 @@ function completionOfArgument(command: CommandShape, index: number): Completion 
   const argument = command.arguments[index];
   if (argument === undefined) return NOTHING;
   if (argument.name === "jobId") {
-    return { kind: "jobs", live: ["stop", "wait", "signal", "update"].includes(command.name) };
+    return {
+      kind: "jobs",
+      live: ["stop", "wait", "signal", "kill", "update"].includes(command.name),
+    };
   }
   if (command.name === "context" && argument.name === "name") return { kind: "contexts" };
   return candidates(argument.choices.map((value) => ({ value, about: "" })));

@@ -15,6 +15,7 @@ import type {
   LogLimit,
   LogStream,
 } from "./job_client.ts";
+import type { ColumnName } from "./job_columns.ts";
 import type { Share } from "./many/share.ts";
 import type { ContextValues } from "./user_directory.ts";
 
@@ -195,8 +196,12 @@ export interface ListVerb {
   readonly name?: string;
   /** Only jobs that this host of a fleet has. */
   readonly host?: string;
-  /** How many jobs to show at most; `Infinity` for all of them. */
-  readonly limit: number;
+  /** How many jobs to show at most, `Infinity` for all of them; by default it depends on who reads them. */
+  readonly limit?: number;
+  /** The columns, all of them, or JSON; by default it depends on who reads them. */
+  readonly form?: readonly ColumnName[] | "wide" | "json";
+  /** Whether to go on with what changes. */
+  readonly watch: boolean;
 }
 
 export interface WaitVerb extends OfOneJob {

@@ -152,6 +152,7 @@ function truncationText(job: Job): string {
   return job.end === null ? "" : TRUNCATIONS[job.end.reason];
 }
 
-function labelsText(labels: Readonly<Record<string, string>>): string {
+/** `team=red, nightly=` */
+export function labelsText(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels).map(([name, value]) => printable(`${name}=${value}`)).join(", ");
 }

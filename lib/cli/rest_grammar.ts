@@ -16,14 +16,16 @@ import { type UserDirectory, withContext } from "./user_directory.ts";
 import { parseAddress } from "./values.ts";
 
 /** These forms and their options, for the help. */
-export const REST_FORMS =
-  `[options] --health | --start -- <command>... | --stop <jobId> | --status <jobId>`;
+export const REST_FORMS = [
+  "[options] --health | --start -- <command>...",
+  "[options] --stop <jobId> | --status <jobId>",
+] as const;
 
 export const REST_NOTES = `
-The forms with --health, --start, --stop and --status use REST: they take --rest-address
-[0.0.0.0:8443], --user, --password-file, --ca, --json and --debug, or WORKER_REST_ADDRESS,
-WORKER_USER and so on. Without a password file, the password is that in WORKER_PASSWORD, or
-worker-cli asks for it.`;
+The forms with --health, --start, --stop and --status use REST: they take
+--rest-address [0.0.0.0:8443], --user, --password-file, --ca, --json and
+--debug, or WORKER_REST_ADDRESS, WORKER_USER and so on. Without a password file,
+the password is that in WORKER_PASSWORD, or worker-cli asks for it.`;
 
 /** The variables of these forms only. */
 export const REST_VARIABLES: Readonly<Record<string, string>> = {

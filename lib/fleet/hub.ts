@@ -192,7 +192,11 @@ export class Hub implements JobService {
     });
     let page = this.#registry.list(filter, WATCH_PAGE);
     for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-      for (const known of page) yield await this.#here.told(known);
+      for (const known of page) {
+        const job = await this.#here.told(known);
+        watch.knows(job);
+        yield job;
+      }
       page = this.#registry.list(filter, { ...WATCH_PAGE, before: last.job.jobId });
     }
     yield* watch.changes(context.signal);

@@ -284,7 +284,10 @@ export interface JobService {
    * of `context.signal` when that aborts.
    */
   streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch>;
-  /** The matching jobs as they are, then each again when its status changes. Only the signal ends it. */
+  /**
+   * The matching jobs as they are, then each again when its status changes; one that then no longer matches, once
+   * more. Only the signal ends it.
+   */
   watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job>;
   signalJob(request: SignalJobRequest, context: CallContext): Promise<Job>;
   updateJob(request: UpdateJobRequest, context: CallContext): Promise<Job>;

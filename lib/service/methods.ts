@@ -131,7 +131,7 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: FILTER_BYTES,
     rest: ["watchJobs"],
-    cli: ["run --interactive --queue"],
+    cli: ["list --watch", "run --interactive --queue"],
   },
   signalJob: {
     rule: CHANGE,

@@ -277,14 +277,20 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  /** The jobs that match, as they are now, then each again when its status changes, until the signal. */
+  /**
+   * The jobs that match, as they are now, then each again when its status changes, until the signal; one that then
+   * no longer matches, once more.
+   */
   async *watch(filter: JobFilter, signal: AbortSignal): AsyncGenerator<Job, never, undefined> {
     const watch = new JobWatch(filter, (jobId) => this.#find(jobId));
     this.#watches.add(watch);
     try {
       let page = await this.list(filter, WATCH_PAGE);
       for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-        yield* page;
+        for (const job of page) {
+          watch.knows(job);
+          yield job;
+        }
         page = await this.list(filter, { ...WATCH_PAGE, before: last.jobId });
       }
       return yield* watch.changes(signal);

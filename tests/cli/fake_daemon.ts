@@ -142,6 +142,7 @@ export async function rejection({ signal }: CallOptions = {}): Promise<never> {
 export class FakeOutput implements Output {
   readonly isTerminal: boolean;
   readonly columns = 80;
+  readonly rows: number = 24;
   readonly writes: Uint8Array[] = [];
   readonly #waiters = new Set<() => void>();
   /** True once its reader has gone. */

@@ -100,6 +100,14 @@ export const LINES: Readonly<Record<string, readonly Call[]>> = {
       pageToken: "",
     },
   ]],
+  "list running --watch --label a=1 --limit 7": [
+    ["listJobs", {
+      filter: { statuses: ["running"], labels: { a: "1" } },
+      pageSize: 7,
+      pageToken: "",
+    }],
+    ["watchJobs", { filter: { statuses: ["running"], labels: { a: "1" } } }],
+  ],
   "hosts --on web-1": [["listHosts", { on: { host: "web-1", labels: {} } }]],
   "start --on role=web,zone=eu --queue=false --priority -5 --if-host-lost rerun -- true": [
     ["startJob", IN_FLEET],

@@ -15,7 +15,10 @@ import { FakeIo, JOB_ID, jobOf, rejection } from "./fake_daemon.ts";
 import { type Call, DONE_JOB, HOST, LINES, type Method, OTHER_ID } from "./seam_lines.ts";
 
 /** The verbs that do without a daemon. */
-const LOCAL_VERBS = ["certs", "context", "completions"];
+const LOCAL_VERBS = ["certs", "context", "completions", "version"];
+
+/** What others call a verb of ours, with the same options. */
+const ALIASES = ["ps", "kill"];
 
 /** The verbs that talk to a daemon by gRPC. */
 const VERBS = [
@@ -126,7 +129,7 @@ Deno.test("METHODS names the subcommands that call each method, and every subcom
   assert.deepEqual([...named].sort(), VERBS.toSorted());
   assert.deepEqual(
     describeGrammar().commands.map(({ name }) => name).sort(),
-    [...VERBS, ...LOCAL_VERBS].sort(),
+    [...VERBS, ...LOCAL_VERBS, ...ALIASES].sort(),
   );
 });
 
@@ -158,7 +161,7 @@ Deno.test("Every field that the command line can send has its option, or the wor
 /** Options that the daemon does not hear of. */
 const LOCAL = [
   ...["--all", "--timestamps", "--prefix", "--group", "--parallel", "--waves"],
-  ...["--max-failures", "--pause"],
+  ...["--max-failures", "--pause", "--output", "--watch"],
 ];
 
 /** A daemon that refuses one method. */
@@ -280,7 +283,7 @@ Deno.test("An id that was cut short is looked up, and a whole one only written i
 
 Deno.test("A completion asks for the ids that begin so, and for those that have not ended where others are of no use", async () => {
   const { client, calls } = recorder();
-  const lines = ["stop", "signal", "update", "status", "output", "logs all", "wait"];
+  const lines = ["stop", "signal", "kill", "update", "status", "output", "logs all", "wait"];
   const takeIds = describeGrammar().commands.filter((command) =>
     command.arguments.some(({ name }) => name === "jobId")
   );
@@ -290,7 +293,7 @@ Deno.test("A completion asks for the ids that begin so, and for those that have 
     const io = new FakeIo(client);
     assert.equal(await main(line, io), 0);
     assert.match(io.stdout.text, new RegExp(`^${JOB_ID}\\t`));
-    const isLive = ["stop", "wait", "signal", "update"].includes(verb);
+    const isLive = ["stop", "wait", "signal", "kill", "update"].includes(verb);
     assert.deepEqual(calls.pop(), ["listJobs", {
       filter: { jobIdPrefix: "0199", ...(isLive && { statuses: ["queued", "running"] }) },
       pageSize: 50,

@@ -1,6 +1,8 @@
+import { invalidArgument } from "../../errors.ts";
 import type { NewJob } from "../invocation.ts";
 import type { Execution, HostSelector, IfHostLost, JobLimits, LogLimit } from "../job_client.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
+import { NO_TERMINAL } from "./known_words.ts";
 import { addRunAllOptions, type RunAllOptions, runAllVerbOf } from "./run_all.ts";
 import {
   limitBy,
@@ -43,6 +45,8 @@ interface NewJobOptions {
   readonly processes?: number;
   /** Only for `run`. */
   readonly interactive?: boolean;
+  /** What there is not. */
+  readonly tty?: boolean;
 }
 
 /** The job that a line asks for, without what the line does not say. */
@@ -101,7 +105,7 @@ export function defineNewJob(program: Command, found: Found): void {
         option("--cwd <dir>", "working directory on the server, an absolute path", parseText),
       )
       .addOption(
-        option("--label <NAME=VALUE>", "attach a label to the job (repeatable)", parseLabel),
+        option("-l, --label <NAME=VALUE>", "attach a label to the job (repeatable)", parseLabel),
       )
       .addOption(
         option(
@@ -177,7 +181,9 @@ export function defineNewJob(program: Command, found: Found): void {
           (text) => parseCount(text, 1),
         ),
       )
+      .addOption(option("-t, --tty", NO_TERMINAL).hideHelp())
       .action((words: string[], options: NewJobOptions & RunAllOptions) => {
+        if (options.tty) throw invalidArgument(NO_TERMINAL);
         const job = newJobOf(words, options);
         found(runAllVerbOf(job, options) ?? { kind, job });
       });
@@ -190,12 +196,14 @@ export function defineNewJob(program: Command, found: Found): void {
 
 /** The part of the help of `run` about how it and its job end. */
 export const RUN_NOTES = `
-If the job is queued, standard error says so, and for what it waits. Ctrl-C takes it out of the
-queue.
-Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to end.
-After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon
-cannot be reached (125), the job keeps running; standard error then says so, with its id and how to
-get back to it. With --interactive, the first two stop the job, because the rest of its input is
-lost.
-If the job did not simply exit, standard error says how and why it ended: killed by a signal, out of
-time or memory, at the limit of its log, stopped by a user, at the daemon's shutdown, or lost.`;
+If the job is queued, standard error says so, and for what it waits. Ctrl-C
+takes it out of the queue.
+Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to
+end.
+After a hang-up (exit status 129), when nobody reads the output any more (141),
+or when the daemon cannot be reached (125), the job keeps running; standard
+error then says so, with its id and how to get back to it. With --interactive,
+the first two stop the job, because the rest of its input is lost.
+If the job did not simply exit, standard error says how and why it ended: killed
+by a signal, out of time or memory, at the limit of its log, stopped by a user,
+at the daemon's shutdown, or lost.`;

@@ -95,9 +95,12 @@ export function addRunAllOptions(run: Command): Command {
 
 /** The part of the help of `run` about many hosts. */
 export const RUN_ALL_NOTES = `
-With --all, every host ends as done, failed, refused, offline, unknown or not started; standard
-error has a summary, and the exit status is 0 only if all are done, otherwise 1.
-With --max-failures=N, no more hosts are at work than may still fail: with N=1, one after the
-other. Hosts that failed or refused the job, and those of which nothing is known, count; hosts that
-are offline do not. Without it, the wave in which a host has failed is the last.
-Ctrl-C starts nothing more, and stops the job on all hosts; a second one leaves at once.`;
+With --all, every host ends as done, failed, refused, offline, unknown or not
+started; standard error has a summary, and the exit status is 0 only if all are
+done, otherwise 1.
+With --max-failures=N, no more hosts are at work than may still fail: with N=1,
+one after the other. Hosts that failed or refused the job, and those of which
+nothing is known, count; hosts that are offline do not. Without it, the wave in
+which a host has failed is the last.
+Ctrl-C starts nothing more, and stops the job on all hosts; a second one leaves
+at once.`;
