@@ -7,7 +7,15 @@
  */
 
 /** Shared pieces, each folder named after what it is about. All folders may import them, and they each other. */
-export const SHARED: readonly string[] = ["lib", "async", "text", "net", "files", "stdio"];
+export const SHARED: readonly string[] = [
+  "lib",
+  "async",
+  "text",
+  "net",
+  "files",
+  "stdio",
+  "metrics",
+];
 
 /** Whether a folder may be imported, or only types of it, which leave no trace in what runs. */
 type Right = "all" | "types";

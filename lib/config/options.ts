@@ -16,6 +16,7 @@ import {
   listOf,
   logLimit,
   maskNames,
+  metricsAddress,
   orAuto,
   origin,
   path,
@@ -89,6 +90,13 @@ const OPTIONS = {
     about: "public URLs of a proxy in front of REST, separated by commas",
     default: "",
     parse: (text) => listOf(text).map(origin),
+  },
+  /** Where metrics are served; `null`: nowhere. */
+  metricsAddress: {
+    placeholder: "host:port",
+    about: "address for Prometheus, of 127.0.0.1 if only a port; or off",
+    default: "off",
+    parse: metricsAddress,
   },
   dataDir: {
     placeholder: "dir",

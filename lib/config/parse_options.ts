@@ -73,17 +73,13 @@ function textOf(
 
 /** Refuses options that do not go together. */
 function checkTogether(options: DaemonOptions): void {
-  const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs, address, restAddress } = options;
+  const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs } = options;
   const { jobUser, jobUserMap, jobUids, maxRunning, fleet, dataDir } = options;
   // A maximum below the default would let no job with the default start.
   if (logLimit > maxLogLimit) {
     throw aboveMaximum("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
   }
-  if (address.port > 0 && address.port === restAddress?.port && overlap(address, restAddress)) {
-    throw invalidArgument(
-      `--address and --rest-address are both port ${address.port}: each needs one of its own`,
-    );
-  }
+  checkPorts(options);
   if (maxTimeoutMs > 0 && timeoutMs > maxTimeoutMs) {
     throw aboveMaximum("timeout", formatDuration(timeoutMs), formatDuration(maxTimeoutMs));
   }
@@ -110,6 +106,23 @@ function checkTogether(options: DaemonOptions): void {
       `--max-running ${maxRunning} is more than --job-uids has ids for, ${uids}: choose a larger range, or a ` +
         "lower number",
     );
+  }
+}
+
+function checkPorts({ address, restAddress, metricsAddress }: DaemonOptions): void {
+  const given = [
+    ["--address", address],
+    ["--rest-address", restAddress],
+    ["--metrics-address", metricsAddress],
+  ] as const;
+  for (const [index, [name, one]] of given.entries()) {
+    for (const [otherName, other] of given.slice(index + 1)) {
+      if (one === null || one.port === 0 || one.port !== other?.port) continue;
+      if (!overlap(one, other)) continue;
+      throw invalidArgument(
+        `${name} and ${otherName} are both port ${one.port}: each needs one of its own`,
+      );
+    }
   }
 }
 

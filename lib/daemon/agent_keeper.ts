@@ -3,6 +3,7 @@ import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { messageOf } from "../errors.ts";
 import { type Door, serveDoor } from "../fleet/door_socket.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import { closeConnection } from "../net/close_connection.ts";
 import type { Rights } from "../process/users.ts";
 import { agentCommand } from "./agent_command.ts";
@@ -10,6 +11,7 @@ import { AgentProcess } from "./agent_process.ts";
 import type { AgentOptions } from "./agent_protocol.ts";
 import { withoutDescriptors } from "./close_descriptors.ts";
 import { diagnostics } from "./diagnostics.ts";
+import type { Measured } from "./measured.ts";
 import { withSmallMemory } from "./small_memory.ts";
 import { gatewayRights } from "./users/gateway_user.ts";
 
@@ -39,14 +41,25 @@ export interface AgentKeeperOptions {
  * Keeps an agent alive. The socket between it and the engine is there only until the agent has connected, so nobody
  * else ever can.
  */
-export class AgentKeeper implements AsyncDisposable {
+export class AgentKeeper implements AsyncDisposable, Measured {
   readonly #options: AgentKeeperOptions;
   readonly #closing = new AbortController();
   readonly #kept: Promise<void>;
+  /** The one that has connected. */
+  #agent: AgentProcess | null = null;
+  /** How many have died. */
+  #deaths = 0;
 
   constructor(options: AgentKeeperOptions) {
     this.#options = options;
     this.#kept = this.#keep();
+  }
+
+  measure(exposition: Exposition): void {
+    const process = "agent";
+    const isUp = this.#agent?.isHeard ?? false;
+    exposition.add("job_worker_process_up", { process }, isUp ? 1 : 0);
+    exposition.add("job_worker_process_restarts_total", { role: "agent" }, this.#deaths);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -62,9 +75,11 @@ export class AgentKeeper implements AsyncDisposable {
       try {
         const why = await this.#runOne();
         if (signal.aborted) return;
+        this.#deaths++;
         diagnostics.error("The agent of the fleet ended: {why}; starting another", { why });
       } catch (error) {
         if (signal.aborted) return;
+        this.#deaths++;
         diagnostics.error("No agent of the fleet: {why}; trying again", { why: messageOf(error) });
       }
       if (performance.now() - startedAt > HEALTHY_AFTER_MS) nextPause = doubling(PAUSE_MS);
@@ -93,9 +108,11 @@ export class AgentKeeper implements AsyncDisposable {
     const onAbort = () => closeConnection(connection);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
+      this.#agent = process;
       // It ends with the agent.
       await serveDoor(connection, door);
     } finally {
+      this.#agent = null;
       signal.removeEventListener("abort", onAbort);
     }
     return signal.aborted ? "" : await process.ended;

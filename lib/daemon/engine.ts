@@ -11,6 +11,7 @@ import type { DaemonProcess } from "./daemon_process.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { EngineSocket } from "./engine_socket.ts";
+import { openExporter } from "./open_exporter.ts";
 import type { FleetHost, FleetHostOptions } from "./fleet_host.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
 import { connectionCaps, gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
@@ -86,7 +87,11 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket: () => socket.restore(),
   });
-  const serving = new Serving(keeper.addresses, manager, process);
+  await using exporter = await openExporter(options, {
+    ...{ setsid, rights, journal, retryOptions },
+    measured: [engine, keeper, ...host === null ? [] : [host]],
+  });
+  const serving = new Serving(keeper.addresses, exporter?.address ?? null, manager, process);
   onReload(() => {
     void engine.audit.reopen();
     void serving.reload([engine, keeper, host]);

@@ -14,13 +14,15 @@ import { OutcomeFiles } from "../executor/outcome_files.ts";
 import type { RemoteJob } from "../executor/remote_job.ts";
 import { isLasting } from "../files/lasting.ts";
 import type { StoredJob } from "../job/job_store.ts";
-import type { Containment } from "../job/types.ts";
+import { type Containment, LOG_STREAMS } from "../job/types.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import { LogLibrary } from "../log/log_library.ts";
 import { connect, type ExecutorOptions, isOurs, startOrReuse } from "./connect_executor.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { killProcess, lastWords, processEnded, removeSocket } from "./executor_process.ts";
 import { isBusy } from "./is_busy.ts";
+import { type Measured, measureProcess } from "./measured.ts";
 
 /** How long an executor may take to answer when it must, and how often it is asked. */
 const ANSWER_WITHIN_MS = 5_000;
@@ -31,7 +33,7 @@ const ASK_EVERY_MS = 1_000;
  * until their last job has ended. One that dies is replaced; what it held is ended, and lost unless its
  * outcome is on the disk.
  */
-export class ExecutorKeeper implements Executor {
+export class ExecutorKeeper implements Executor, Measured {
   readonly containment: Containment;
   readonly #options: ExecutorOptions;
   readonly #outcomes: OutcomeFiles;
@@ -45,6 +47,8 @@ export class ExecutorKeeper implements Executor {
   /** Settles once what an executor that is gone has left is removed. */
   readonly #cleaned = new WeakMap<ExecutorClient, Promise<unknown>>();
   #closing: "no" | "end" | "hand over" = "no";
+  /** How many have died. */
+  #deaths = 0;
 
   private constructor(options: ExecutorOptions, parts: {
     readonly outcomes: OutcomeFiles;
@@ -166,6 +170,19 @@ export class ExecutorKeeper implements Executor {
     return { held, isComplete: this.#allAnswered };
   }
 
+  async measure(exposition: Exposition): Promise<void> {
+    exposition.add("job_worker_process_restarts_total", { role: "executor" }, this.#deaths);
+    await Promise.all(Array.from(this.#clients, async ([socket, client]) => {
+      const process = `executor-${executorSockets(this.#options.dataDirectory).indexOf(socket)}`;
+      const counts = await measureProcess(exposition, process, client.counts());
+      if (counts === null) return;
+      for (const stream of LOG_STREAMS) {
+        const labels = { process, stream };
+        exposition.add("job_worker_log_written_bytes_total", labels, counts.written[stream]);
+      }
+    }));
+  }
+
   /** Whether a service manager that restarts the daemon would leave every executor and its jobs alone. */
   get areApart(): boolean {
     return [...this.#clients.values()].every(({ hello }) => hello.isApart);
@@ -245,6 +262,7 @@ export class ExecutorKeeper implements Executor {
     const isCurrent = await this.#current?.catch(() => null) === client;
     const hasDied = this.#closing === "no" && (isCurrent || leftIn(client).length > 0);
     if (hasDied) {
+      this.#deaths++;
       const { pid } = client.hello;
       diagnostics.error("Executor {pid} has ended: {why}", { pid, why: await lastWords(errors) });
       await Deno.remove(socket).catch(() => {});

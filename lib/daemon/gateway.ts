@@ -60,6 +60,10 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
         await report({ kind: "pong", id: command.id, fault, isIdle });
         break;
       }
+      case "count":
+        // Nobody asks one that does not listen.
+        if (front !== null) await report({ kind: "counts", id: command.id, counts: front.counts });
+        break;
       case "socket":
         restoration.answer(command.fault);
         break;

@@ -1,6 +1,7 @@
 import { delay } from "../async/delay.ts";
 import type { Refusal } from "../service/audit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import type { Rights } from "../process/users.ts";
 import { withoutDescriptors } from "./close_descriptors.ts";
 import { type CredentialFiles, readCredentials } from "./credentials.ts";
@@ -8,7 +9,8 @@ import { diagnostics } from "./diagnostics.ts";
 import { gatewayCommand } from "./gateway_command.ts";
 import { GatewayProcess } from "./gateway_process.ts";
 import { gatewayRights } from "./users/gateway_user.ts";
-import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
+import type { GatewayAddresses, GatewayCounts, GatewayOptions } from "./gateway_protocol.ts";
+import { type Measured, measureProcess } from "./measured.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 import { withSmallMemory } from "./small_memory.ts";
 
@@ -45,7 +47,7 @@ export interface GatewayKeeperOptions {
 }
 
 /** Keeps gateways alive: it replaces one that has died, and all of them on {@linkcode reload}. */
-export class GatewayKeeper implements AsyncDisposable {
+export class GatewayKeeper implements AsyncDisposable, Measured {
   readonly #options: GatewayKeeperOptions;
   readonly #closing = new AbortController();
   /** The gateway in each place; `null` while there is none. */
@@ -57,6 +59,8 @@ export class GatewayKeeper implements AsyncDisposable {
   #reloading: Promise<void> = Promise.resolve();
   /** How slow this machine has turned out to be: doubled whenever a gateway took too long. */
   #slowness = 1;
+  /** How many have died. */
+  #deaths = 0;
 
   private constructor(options: GatewayKeeperOptions) {
     this.#options = options;
@@ -96,6 +100,16 @@ export class GatewayKeeper implements AsyncDisposable {
   /** How many of them there are at this moment. */
   get alive(): number {
     return this.#places.filter((gateway) => gateway !== null).length;
+  }
+
+  async measure(exposition: Exposition): Promise<void> {
+    exposition.add("job_worker_process_restarts_total", { role: "gateway" }, this.#deaths);
+    await Promise.all(this.#places.map(async (gateway, place) => {
+      const process = `gateway-${place}`;
+      const counted = gateway?.counts() ?? Promise.reject(new Error("There is none"));
+      const counts = await measureProcess(exposition, process, counted);
+      if (counts !== null) addGateway(exposition, process, counts);
+    }));
   }
 
   /**
@@ -178,6 +192,7 @@ export class GatewayKeeper implements AsyncDisposable {
       if (this.#places[place] !== gateway) return;
       this.#places[place] = null;
       if (signal.aborted) return;
+      this.#deaths++;
       diagnostics.error("Gateway {pid} ended: {why}; starting another", { pid: gateway.pid, why });
       const wasHealthy = performance.now() - startedAt > HEALTHY_AFTER_MS * this.#slowness;
       pause = wasHealthy ? PAUSE_MS.first : Math.min(2 * pause, PAUSE_MS.last);
@@ -239,4 +254,21 @@ export class GatewayKeeper implements AsyncDisposable {
       }
     }
   }
+}
+
+function addGateway(
+  exposition: Exposition,
+  process: string,
+  { grpc, rest }: GatewayCounts,
+): void {
+  for (const [api, counts] of Object.entries({ grpc, rest })) {
+    if (counts === null) continue;
+    const labels = { process, api };
+    exposition.add("job_worker_connections", labels, counts.connections);
+    exposition.add("job_worker_connections_refused_total", labels, counts.refused);
+  }
+  exposition.add("job_worker_connections_accepted_total", { process }, grpc.accepted);
+  if (rest === null) return;
+  exposition.add("job_worker_rest_requests_total", { process }, rest.requests);
+  exposition.add("job_worker_logins_failed_total", { process }, rest.failedLogins);
 }

@@ -1,5 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
+import { shareCall } from "../async/share_call.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Refusal } from "../service/audit.ts";
 import { diagnostics } from "./diagnostics.ts";
@@ -9,6 +10,7 @@ import {
   encodeLine,
   type GatewayAddresses,
   type GatewayCommand,
+  type GatewayCounts,
   type GatewayOptions,
   reportSchema,
 } from "./gateway_protocol.ts";
@@ -55,11 +57,18 @@ interface Answer {
 export class GatewayProcess implements AsyncDisposable {
   /** Why it ended. Never rejects. */
   readonly ended: Promise<string>;
+  /**
+   * What it has counted. Those who ask at the same time share the answer.
+   *
+   * @throws `unavailable` if it ends
+   */
+  readonly counts: () => Promise<GatewayCounts> = shareCall(() => this.#count());
   readonly #options: GatewayProcessOptions;
   readonly #process: RoleProcess;
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
   readonly #pongs = new Map<number, (fault: string | null) => void>();
-  #lastPing = 0;
+  readonly #asked = new Map<number, PromiseWithResolvers<GatewayCounts>>();
+  #lastId = 0;
   /** Whether nobody uses it. */
   #isIdle = false;
   #resting = new AbortController();
@@ -157,6 +166,9 @@ export class GatewayProcess implements AsyncDisposable {
             this.#isIdle = report.isIdle;
             this.#pongs.get(report.id)?.(report.fault);
             break;
+          case "counts":
+            this.#asked.get(report.id)?.resolve(report.counts);
+            break;
           case "used":
             this.#isIdle = false;
             this.#resting.abort();
@@ -175,8 +187,22 @@ export class GatewayProcess implements AsyncDisposable {
     }
     const how = await this.#process.end();
     this.#unwatched.abort();
-    this.#listening.reject(new JobWorkerError("unavailable", `The gateway has ended: ${how}`));
+    const ended = new JobWorkerError("unavailable", `The gateway has ended: ${how}`);
+    this.#listening.reject(ended);
+    for (const { reject } of this.#asked.values()) reject(ended);
     return how;
+  }
+
+  async #count(): Promise<GatewayCounts> {
+    const id = ++this.#lastId;
+    const counted = Promise.withResolvers<GatewayCounts>();
+    this.#asked.set(id, counted);
+    this.#send({ kind: "count", id });
+    try {
+      return await counted.promise;
+    } finally {
+      this.#asked.delete(id);
+    }
   }
 
   async #restoreSocket(): Promise<string | null> {
@@ -221,7 +247,7 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   async #check(withinMs: number): Promise<Answer> {
-    const id = ++this.#lastPing;
+    const id = ++this.#lastId;
     const { signal } = this.#unwatched;
     const pong = Promise.withResolvers<Answer>();
     const answered = new AbortController();

@@ -45,6 +45,8 @@ export const commandSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("serve"), options: gatewayOptionsSchema }),
   /** Answered by `pong`. */
   z.object({ kind: z.literal("ping"), id: z.number() }),
+  /** Answered by `counts`. */
+  z.object({ kind: z.literal("count"), id: z.number() }),
   /** Answers `unreachable`. `fault` says why the socket cannot be reached; `null`: try again. */
   z.object({ kind: z.literal("socket"), fault: z.string().nullable() }),
   /**
@@ -54,6 +56,24 @@ export const commandSchema = z.discriminatedUnion("kind", [
 ]);
 
 export type GatewayCommand = z.infer<typeof commandSchema>;
+
+const apiCountsSchema = z.object({
+  /** Open at this moment. */
+  connections: z.number(),
+  /** Those that were turned away. */
+  refused: z.number(),
+});
+
+/** What a gateway has counted since it began; it is shown to others, so nothing but numbers is taken. */
+const gatewayCountsSchema = z.object({
+  residentBytes: z.number(),
+  /** `accepted`: with a good certificate. */
+  grpc: apiCountsSchema.extend({ accepted: z.number() }),
+  /** `null`: no REST. */
+  rest: apiCountsSchema.extend({ requests: z.number(), failedLogins: z.number() }).nullable(),
+});
+
+export type GatewayCounts = Readonly<z.infer<typeof gatewayCountsSchema>>;
 
 /** See `Refusal`. What a client wrote has been truncated. */
 const refusalSchema = z.object({
@@ -86,6 +106,7 @@ export const reportSchema = z.discriminatedUnion("kind", [
     fault: z.string().nullable(),
     isIdle: z.boolean(),
   }),
+  z.object({ kind: z.literal("counts"), id: z.number(), counts: gatewayCountsSchema }),
   /** Somebody has come to a gateway that was idle. Not answered. */
   z.object({ kind: z.literal("used") }),
   /** A call found no engine at the socket. Answered by `socket`. */

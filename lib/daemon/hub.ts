@@ -14,6 +14,7 @@ import { gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import { HubEngine } from "./hub_engine.ts";
 import { warnOfRoot } from "./report_start.ts";
+import { openExporter } from "./open_exporter.ts";
 import { retry } from "./retry.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { Serving } from "./serving.ts";
@@ -59,7 +60,11 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket: () => socket.restore(),
   });
-  const serving = new Serving(keeper.addresses, manager, process);
+  await using exporter = await openExporter(options, {
+    ...{ setsid, rights, journal, retryOptions },
+    measured: [engine, keeper],
+  });
+  const serving = new Serving(keeper.addresses, exporter?.address ?? null, manager, process);
   onReload(() => {
     void engine.audit.reopen();
     void serving.reload([engine, keeper]);

@@ -23,10 +23,14 @@ import { Registry } from "../fleet/registry.ts";
 import { SealedStarts } from "../fleet/sealed_starts.ts";
 import { loadSigningKey, type SigningKey } from "../fleet/signing.ts";
 import { IdSequence } from "../ids.ts";
+import { CallCounts } from "../service/call_counts.ts";
+import type { JobService } from "../service/job_service.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import type { AuditLog } from "../service/audit_log.ts";
 import { makeDataDirectory, REGISTRY } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
+import type { Measured } from "./measured.ts";
 import { openAudit } from "./open_audit.ts";
 import { queueKey } from "./queue_key.ts";
 import { queueLimits } from "./running_limits.ts";
@@ -53,12 +57,14 @@ export type HubEngineOptions = Pick<
 >;
 
 /** Everything that has to do with the hosts of a fleet. */
-export class HubEngine implements AsyncDisposable {
+export class HubEngine implements AsyncDisposable, Measured {
   /** Absolute path. */
   readonly dataDirectory: string;
   /** Where the hub records what it decides itself. */
   readonly audit: AuditLog;
-  readonly service: Hub;
+  readonly service: JobService;
+  readonly #calls = new CallCounts();
+  readonly #registry: Registry;
   readonly #options: HubEngineOptions;
   readonly #settings: FleetSettings;
   readonly #signingKey: SigningKey;
@@ -77,6 +83,7 @@ export class HubEngine implements AsyncDisposable {
     readonly dataDirectory: string;
     readonly audit: AuditLog;
     readonly service: Hub;
+    readonly registry: Registry;
     readonly settings: FleetSettings;
     readonly signingKey: SigningKey;
     readonly trust: Trust;
@@ -87,7 +94,8 @@ export class HubEngine implements AsyncDisposable {
   }) {
     this.dataDirectory = parts.dataDirectory;
     this.audit = parts.audit;
-    this.service = parts.service;
+    this.service = this.#calls.countedService(parts.service);
+    this.#registry = parts.registry;
     this.#options = parts.options;
     this.#settings = parts.settings;
     this.#signingKey = parts.signingKey;
@@ -172,7 +180,8 @@ export class HubEngine implements AsyncDisposable {
       }),
     );
     const service = new Hub(hosts, registry, queue, audit);
-    const parts = { dataDirectory, audit, service, settings, signingKey, trust, ca, bus, hosts };
+    const about = { settings, signingKey, trust, ca, bus, hosts, registry };
+    const parts = { dataDirectory, audit, service, ...about };
     const engine = new HubEngine({ options, ...parts, resources: resources.move() });
     try {
       await engine.#setHosts();
@@ -181,6 +190,20 @@ export class HubEngine implements AsyncDisposable {
       await engine[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  async measure(exposition: Exposition): Promise<void> {
+    const states = this.#hosts.described().map(({ state }) => state);
+    for (const state of ["online", "offline"] as const) {
+      const count = states.filter((one) => one === state).length;
+      exposition.add("job_worker_fleet_hosts", { state }, count);
+    }
+    const waiting = await this.#registry.queue.positions();
+    exposition.add("job_worker_jobs", { status: "queued" }, waiting.size);
+    exposition.add("job_worker_jobs_limit", { status: "queued" }, this.#options.maxQueued);
+    const { size } = await Deno.stat(`${this.dataDirectory}/${REGISTRY}`);
+    exposition.add("job_worker_fleet_index_bytes", {}, size);
+    this.#calls.measure(exposition);
   }
 
   /** Somebody says that a host is there. */

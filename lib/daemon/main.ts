@@ -3,7 +3,7 @@ import { isLasting } from "../files/lasting.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { EXIT_STATUS } from "../config/exit_status.ts";
 import { isJournal, journalLines } from "./journal.ts";
-import { AGENT_ROLE, EXECUTOR_ROLE, GATEWAY_ROLE } from "./roles.ts";
+import { AGENT_ROLE, EXECUTOR_ROLE, EXPORTER_ROLE, GATEWAY_ROLE } from "./roles.ts";
 
 /**
  * Runs the daemon, from its arguments to its exit status. Each role loads only the code that it needs: the engine
@@ -26,6 +26,10 @@ export async function main(process: DaemonProcess): Promise<number> {
       case EXECUTOR_ROLE: {
         const { runExecutor } = await import("./executor_role.ts");
         return await runExecutor(process.pipes, process.signal);
+      }
+      case EXPORTER_ROLE: {
+        const { runExporter } = await import("./exporter_role.ts");
+        return await runExporter(process.pipes);
       }
       case "permissions": {
         const { permissionsFor } = await import("./permissions.ts");

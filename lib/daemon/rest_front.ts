@@ -10,6 +10,7 @@ import { hostsOf, RestServer } from "../rest/server.ts";
 import type { GatewayRefusal } from "../service/audit.ts";
 import type { JobService } from "../service/job_service.ts";
 import { diagnostics } from "./diagnostics.ts";
+import type { FrontCounts } from "./front_counts.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 import { portOf, REPORTS, warnOfRefused } from "./listening.ts";
 
@@ -28,6 +29,7 @@ type RestOptions = Pick<
 /** Options of {@linkcode openRest}; see those of `NetworkFront.open()`. */
 export interface RestFrontOptions extends RestOptions {
   readonly material: TlsMaterial;
+  readonly counts: FrontCounts;
   readonly onRefused: (refusal: GatewayRefusal) => void;
   readonly onUsed: () => void;
 }
@@ -39,10 +41,10 @@ export async function openRest(
   options: RestFrontOptions,
   resources: AsyncDisposableStack,
 ): Promise<RestServer> {
-  const { material, credentials } = options;
+  const { material, credentials, counts } = options;
   const users = new Map(credentials.users?.map((entry) => [entry.user, entry]));
   const login = resources.use(new PasswordLogin(users));
-  const onFailedLogin = rateLimit<FailedLogin>((failed, unreported) => {
+  const reportLogin = rateLimit<FailedLogin>((failed, unreported) => {
     const { peer } = failed;
     const user = failed.user.slice(0, 64);
     const fields = { user, peer, ...(unreported > 0 && { unreported }) };
@@ -53,7 +55,10 @@ export async function openRest(
   const app = restApp(service, login, {
     isOurHost: hostsOf(material.cert),
     publicOrigins: options.publicOrigins,
-    onFailedLogin,
+    onFailedLogin: (failed) => {
+      counts.rest.failedLogins++;
+      reportLogin(failed);
+    },
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
   const warn = rateLimit(warnOfRefused, REPORTS);
@@ -67,6 +72,7 @@ export async function openRest(
     material,
     answer: (request, env) => {
       options.onUsed();
+      counts.rest.requests++;
       return app.fetch(request, env);
     },
     maxConnections: Math.ceil(options.maxConnections / 2),
@@ -74,6 +80,7 @@ export async function openRest(
     slowness: options.slowness,
     onRefused: (refused) => {
       options.onUsed();
+      counts.rest.refused++;
       warn(refused);
     },
     onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),

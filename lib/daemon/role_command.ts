@@ -35,14 +35,21 @@ export function clientRoleCommand(
     readonly files?: readonly string[];
   },
 ): string[] {
-  if (Deno.build.standalone) return [Deno.execPath(), role];
-  return roleCommand(
-    // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
-    ...BUILD === "source" ? [] : ["--no-config"],
+  return ownRoleCommand(role, [
     `--allow-net=${[...net, `unix:${socket}`].join(",")}`,
     `--allow-read=${[socket, ...files].join(",")}`,
     // Deno demands this for connecting to a socket.
     `--allow-write=${socket}`,
+  ]);
+}
+
+/** The same for a role of this program with these permissions and no others. */
+export function ownRoleCommand(role: string, permissions: readonly string[]): string[] {
+  if (Deno.build.standalone) return [Deno.execPath(), role];
+  return roleCommand(
+    // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
+    ...BUILD === "source" ? [] : ["--no-config"],
+    ...permissions,
     Deno.mainModule,
     role,
   );

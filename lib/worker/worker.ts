@@ -60,10 +60,13 @@ export class Worker implements AsyncDisposable {
     this.#executor = parts.executor;
     this.#logs = parts.logs;
     this.#ids = parts.ids;
-    const { onEnded = () => {}, onFault = () => {} } = options;
+    const { onEnded = () => {}, onFault = () => {}, onChanged: onTold = () => {} } = options;
     const { maxRunning = Infinity, maxRunningPerUser = Infinity } = options;
     const { maxQueued = Infinity, maxQueuedPerUser = Infinity } = options;
-    const onChanged = (job: Job) => this.#tellWatches(job);
+    const onChanged = (job: Job) => {
+      onTold(job);
+      this.#tellWatches(job);
+    };
     this.#active = new ActiveJobs({
       store: this.#store,
       lost: (job) => lostJob(job, { logs: this.#logs, ranUntil: Infinity, onFault }),
@@ -117,6 +120,11 @@ export class Worker implements AsyncDisposable {
     worker.#starter.slots.rejoin(await store.queued());
     opened.move();
     return worker;
+  }
+
+  /** How many jobs run, those that are just being started included, and how many are queued. */
+  get counts(): { readonly running: number; readonly queued: number } {
+    return this.#starter.slots.counts;
   }
 
   /**

@@ -32,6 +32,11 @@ export const OPTION_SAMPLES: {
     text: "https://jobs.example,https://jobs.example:8443",
     value: ["https://jobs.example", "https://jobs.example:8443"],
   },
+  metricsAddress: {
+    default: null,
+    text: "9464",
+    value: { hostname: "127.0.0.1", port: 9464 },
+  },
   dataDir: { default: "data", text: "/x/data", value: "/x/data" },
   shutdownGraceMs: { default: 0, text: "3s", value: 3_000 },
   logLimit: { default: 256 * 1024 ** 2, text: "2MiB", value: 2 * 1024 ** 2 },

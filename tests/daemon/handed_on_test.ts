@@ -22,6 +22,7 @@ const OPTIONS = [
   "--rest-address=127.0.0.2:2222",
   "--users=the-users",
   "--public-origins=https://one.example,https://two.example",
+  "--metrics-address=3333",
   "--data-dir=the-data",
   "--shutdown-grace=11s",
   "--log-limit=3MiB",
@@ -162,6 +163,17 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     rights: null,
     journal: true,
   });
+  assert.deepEqual(told.exporter, {
+    setsid: "/usr/bin/setsid",
+    rights: null,
+    exporter: {
+      address: { hostname: "127.0.0.1", port: 3333 },
+      by: "host",
+      debug: true,
+      journal: true,
+    },
+    measured: ["JobEngine", "GatewayKeeper", "FleetHost"],
+  });
   assert.deepEqual(told.read.sort(), [...OPTION_NAMES].sort());
   assert.deepEqual(told.sockets.sort(), ["engine.sock", "executor.0.sock"]);
   assert.equal(told.isTrailAnew, true);
@@ -169,10 +181,11 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   const { user, peer, unreported } = JSON.parse(told.refusal);
   assert.deepEqual([user, peer, unreported], ["mallory", "192.0.2.1:4711", 7]);
 
-  const status = "listening on 192.0.2.2:1, serving REST at https://192.0.2.3:2";
+  const status = "listening on 192.0.2.2:1, serving REST at https://192.0.2.3:2, " +
+    "serving metrics at http://192.0.2.4:3/metrics";
   assert.equal(
     told.printed,
-    "worker-daemon listening on 192.0.2.2:1\nworker-daemon serving REST at https://192.0.2.3:2\n",
+    status.split(", ").map((line) => `worker-daemon ${line}\n`).join(""),
   );
   assert.deepEqual(told.notices, [
     `READY=1\nSTATUS=${status}`,

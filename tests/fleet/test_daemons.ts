@@ -56,6 +56,12 @@ export class FleetDaemon implements AsyncDisposable {
     await this.#process?.seenOnStderr(pattern);
   }
 
+  /** Where it serves metrics. */
+  async metrics(): Promise<string> {
+    const [, url = ""] = await this.#process?.seen(/serving metrics at (\S+)\n/) ?? [];
+    return url;
+  }
+
   /** The process of its agent. */
   async agent(): Promise<number> {
     return await until(async () => {
@@ -103,8 +109,14 @@ export class TestDaemons implements AsyncDisposable {
     this.#resources = resources;
   }
 
-  /** @param hosts the names of the hosts, each with the flags of `host add` */
-  static async start(hosts: Readonly<Record<string, readonly string[]>>): Promise<TestDaemons> {
+  /**
+   * @param hosts the names of the hosts, each with the flags of `host add`
+   * @param args more options of all daemons
+   */
+  static async start(
+    hosts: Readonly<Record<string, readonly string[]>>,
+    args: readonly string[] = [],
+  ): Promise<TestDaemons> {
     await using resources = new AsyncDisposableStack();
     const files = resources.use(await TestHub.make());
     for (const [host, flags] of Object.entries(hosts)) await files.add(host, ...flags);
@@ -112,7 +124,7 @@ export class TestDaemons implements AsyncDisposable {
     const hub = resources.use(
       new FleetDaemon(
         files.directory,
-        [`--config=${files.directory}/job-worker.json`, ...AS_ROOT],
+        [`--config=${files.directory}/job-worker.json`, ...AS_ROOT, ...args],
         [`--allow-net=127.0.0.1:${files.port}`],
       ),
     );
@@ -128,6 +140,7 @@ export class TestDaemons implements AsyncDisposable {
           `--ca=${certs}/ca-cert.pem`,
           `--fleet=${files.joinPath(host)}`,
           ...AS_ROOT,
+          ...args,
         ]),
       );
       await daemon.start();

@@ -102,6 +102,20 @@ export const EXCEPTIONS: readonly Exception[] = [
     ready: /listening on/,
   },
   {
+    line: "worker-daemon --metrics-address=9464",
+    reason: "it needs certificates, runs until it is ended, and any port will do",
+    replace: { "=9464": "=0" },
+    before: "deno task -q certs &>/dev/null",
+    ready: /serving metrics at/,
+  },
+  {
+    line: "curl -s http://127.0.0.1:9464/metrics",
+    reason: "the port is a free one",
+    replace: {
+      "http://127.0.0.1:9464/metrics": "$(sed -n 's/^.* serving metrics at //p' daemon.log)",
+    },
+  },
+  {
     line: "worker-daemon init --dir=/etc/job-worker",
     reason: "changes the system: another directory",
     replace: { "/etc/job-worker": "etc" },
