@@ -49,6 +49,7 @@ type Bytes = Uint8Array<ArrayBuffer>;
  * the first of them may be ready last. Both times together are less than a hub waits for an answer.
  */
 const AHEAD_MS = 5_000;
+
 /** One for all calls: an error of its own for each would cost as much as to sign the answer. */
 const OVER = new JobWorkerError("cancelled", "The call is over");
 

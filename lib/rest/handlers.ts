@@ -154,7 +154,7 @@ export function handlersOf(
 }
 
 /** The filter that a query asks for. */
-function filterOf(query: z.output<typeof schemas.jobFilter>): JobFilter {
+export function filterOf(query: z.output<typeof schemas.jobFilter>): JobFilter {
   const { status, owner, label, jobIdPrefix, name, host, startedAfter, startedBefore } = query;
   const filter = {
     ...(status !== undefined && { statuses: status }),

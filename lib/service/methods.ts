@@ -84,7 +84,7 @@ export const METHODS = {
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["status", "getJob"],
     cli: ["status"],
-    page: ["job"],
+    page: ["job", "run again"],
   },
   listJobs: {
     rule: SEE,
