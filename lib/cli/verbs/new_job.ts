@@ -42,6 +42,7 @@ interface NewJobOptions {
   readonly processes?: number;
   /** Only for `run`. */
   readonly interactive?: boolean;
+  readonly quiet?: boolean;
 }
 
 /** The job that a line asks for, without what the line does not say. */
@@ -170,11 +171,13 @@ export function defineNewJob(program: Command, found: Found): void {
       )
       .action((words: string[], options: NewJobOptions & RunAllOptions) => {
         const job = newJobOf(words, options);
-        found(runAllVerbOf(job, options) ?? { kind, job });
+        const quiet = options.quiet ? { quiet: true } : {};
+        found(runAllVerbOf(job, options) ?? { kind, job, ...quiet });
       });
   newJob("start", "start a job and print its id");
   const run = newJob("run", "start a job, show its output, and exit with its status")
     .option("-i, --interactive", "pass standard input to the job")
+    .option("-q, --quiet", "print neither its output nor anything about it")
     .addHelpText("after", RUN_NOTES);
   addRunAllOptions(run);
 }
@@ -189,4 +192,6 @@ cannot be reached (125), the job keeps running; standard error then says so, wit
 get back to it. With --interactive, the first two stop the job, because the rest of its input is
 lost.
 If the job did not simply exit, standard error says how and why it ended: killed by a signal, out of
-time or memory, at the limit of its log, stopped by a user, at the daemon's shutdown, or lost.`;
+time or memory, at the limit of its log, stopped by a user, at the daemon's shutdown, or lost.
+With --quiet, only the exit status says how the job ended, and standard error has only what keeps
+worker-cli from knowing that.`;

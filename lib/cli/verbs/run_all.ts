@@ -8,6 +8,7 @@ import { parseCount, parsePause } from "../values.ts";
 /** The options of `run` that are about many hosts, as the parser gives them. */
 export interface RunAllOptions {
   readonly all?: boolean;
+  readonly quiet?: boolean;
   readonly prefix?: boolean;
   readonly group?: boolean;
   readonly parallel?: number;
@@ -32,6 +33,9 @@ export function runAllVerbOf(job: NewJob, options: RunAllOptions): RunAllVerb | 
   if (prefix && group) throw invalidArgument("--prefix and --group cannot be used together");
   if (job.execution?.hasInput) {
     throw invalidArgument("--interactive cannot be used with --all: there is only one input");
+  }
+  if (options.quiet) {
+    throw invalidArgument("--quiet cannot be used with --all, which tells how each host ends");
   }
   if (pause !== 0 && waves.length === 0) {
     throw invalidArgument("--pause is between waves: say by --waves how large they are");
