@@ -102,6 +102,8 @@ export interface StartVerb {
 export interface RunVerb {
   readonly kind: "run";
   readonly job: NewJob;
+  /** Whether to print neither its output nor anything about it. */
+  readonly quiet?: boolean;
 }
 
 /** `run --all`: the same on many hosts of a fleet. */

@@ -103,7 +103,7 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["getJob?wait=30s"],
-    cli: ["wait"],
+    cli: ["wait", "run --quiet"],
   },
   getLogs: {
     rule: SEE,

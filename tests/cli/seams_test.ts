@@ -161,7 +161,7 @@ Deno.test("Every field that the command line can send has its option, or the wor
 /** Options that the daemon does not hear of. */
 const LOCAL = [
   ...["--all", "--timestamps", "--prefix", "--group", "--parallel", "--waves"],
-  ...["--max-failures", "--pause", "--output", "--watch"],
+  ...["--max-failures", "--pause", "--output", "--watch", "--quiet"],
 ];
 
 /** A daemon that refuses one method. */

@@ -47,6 +47,7 @@ interface NewJobOptions {
   readonly interactive?: boolean;
   /** What there is not. */
   readonly tty?: boolean;
+  readonly quiet?: boolean;
 }
 
 /** The job that a line asks for, without what the line does not say. */
@@ -185,11 +186,13 @@ export function defineNewJob(program: Command, found: Found): void {
       .action((words: string[], options: NewJobOptions & RunAllOptions) => {
         if (options.tty) throw invalidArgument(NO_TERMINAL);
         const job = newJobOf(words, options);
-        found(runAllVerbOf(job, options) ?? { kind, job });
+        const quiet = options.quiet ? { quiet: true } : {};
+        found(runAllVerbOf(job, options) ?? { kind, job, ...quiet });
       });
   newJob("start", "start a job and print its id");
   const run = newJob("run", "start a job, show its output, and exit with its status")
     .option("-i, --interactive", "pass standard input to the job")
+    .option("-q, --quiet", "print neither its output nor anything about it")
     .addHelpText("after", RUN_NOTES);
   addRunAllOptions(run);
 }
@@ -206,4 +209,6 @@ error then says so, with its id and how to get back to it. With --interactive,
 the first two stop the job, because the rest of its input is lost.
 If the job did not simply exit, standard error says how and why it ended: killed
 by a signal, out of time or memory, at the limit of its log, stopped by a user,
-at the daemon's shutdown, or lost.`;
+at the daemon's shutdown, or lost.
+With --quiet, only the exit status says how the job ended, and standard error
+has only what keeps worker-cli from knowing that.`;

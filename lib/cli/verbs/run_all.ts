@@ -8,6 +8,7 @@ import { parseCount, parsePause } from "../values.ts";
 /** The options of `run` that are about many hosts, as the parser gives them. */
 export interface RunAllOptions {
   readonly all?: boolean;
+  readonly quiet?: boolean;
   readonly prefix?: boolean;
   readonly group?: boolean;
   readonly parallel?: number;
@@ -37,6 +38,9 @@ export function runAllVerbOf(job: NewJob, options: RunAllOptions): RunAllVerb | 
     throw invalidArgument(
       "--name cannot be used with --all: only one job can have it; use --label",
     );
+  }
+  if (options.quiet) {
+    throw invalidArgument("--quiet cannot be used with --all, which tells how each host ends");
   }
   if (pause !== 0 && waves.length === 0) {
     throw invalidArgument("--pause is between waves: say by --waves how large they are");
