@@ -1,7 +1,10 @@
 import type { Host } from "../../lib/cli/job_client.ts";
 import { assert } from "../assert.ts";
+import { fakeClock } from "../log/log_fixture.ts";
 import { jobOf, runCli } from "./fake_daemon.ts";
 import { jsonLines } from "./jobs.ts";
+
+const NOW = Date.now();
 
 const WEB: Host = {
   name: "web-1",
@@ -12,7 +15,7 @@ const WEB: Host = {
   queued: 2,
   load: 7.03759765625,
   version: "1.2.3",
-  heardAt: Date.now() - 5 * 60_000,
+  heardAt: NOW - 5 * 60_000,
   detail: "",
 };
 const DB: Host = {
@@ -24,6 +27,7 @@ const DB: Host = {
 const listHosts = () => Promise.resolve({ hosts: [DB, WEB] });
 
 Deno.test("hosts says of each host what there is to say, for people, scripts and programs", async () => {
+  using _clock = fakeClock(NOW);
   const shown = await runCli(["hosts"], { listHosts }, { terminal: true });
   assert.deepEqual(shown.stdout.trimEnd().split("\n").map((line) => line.split(/ {2,}/)), [
     ["HOST", "STATE", "RUNNING", "LOAD", "VERSION", "HEARD", "LABELS"],
@@ -46,7 +50,8 @@ Deno.test("hosts says of each host what there is to say, for people, scripts and
 });
 
 Deno.test("list and status show the host of a job, and how old what it has said is", async () => {
-  const away = jobOf({ host: "web-1", asOf: Date.now() - 5 * 60_000 });
+  using _clock = fakeClock(NOW);
+  const away = jobOf({ host: "web-1", asOf: NOW - 5 * 60_000 });
   const here = jobOf({ host: "db-1" });
   const listJobs = () => Promise.resolve({ jobs: [away, here], nextPageToken: "" });
   const { stdout } = await runCli(["list"], { listJobs }, { terminal: true });

@@ -1,5 +1,6 @@
 import type { Job } from "../../lib/cli/job_client.ts";
 import { assert } from "../assert.ts";
+import { fakeClock } from "../log/log_fixture.ts";
 import { DONE, JOB_ID, jobOf, runCli, STARTED_AT } from "./fake_daemon.ts";
 import { COLUMN_NAMES } from "../../lib/cli/job_columns.ts";
 import { jsonLines, KILLED, RUNNING_JSON } from "./jobs.ts";
@@ -107,6 +108,7 @@ Deno.test("list and status say how long a job took as README shows it", async ()
 });
 
 Deno.test("list fits a table to the terminal", async () => {
+  using _clock = fakeClock(Date.now());
   const long = jobOf({
     command: { name: "echo", args: ["x".repeat(500)], env: {}, workingDirectory: "" },
     startedAt: Date.now() - 3_600_000,
