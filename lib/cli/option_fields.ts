@@ -12,6 +12,7 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "name": "--name",
   "request_id": "--request-id",
   "queue": "--queue",
+  "on": "--on",
   "on.host": "--on",
   "on.labels": "--on",
   "priority": "--priority",
@@ -72,6 +73,8 @@ export function inWordsOfLine(message: string, field: string | undefined): strin
   if (field === undefined || !Object.hasOwn(OPTION_OF_FIELD, field)) return message;
   const option = OPTION_OF_FIELD[field] ?? null;
   if (option === null) return message;
+  const quoted = `\`${field}\``;
+  if (message.includes(quoted)) return message.replaceAll(quoted, option);
   const named = new RegExp(`^(Invalid|Missing|Unknown value in) ${RegExp.escape(field)}\\b`);
   const [found, state = ""] = named.exec(message) ?? [];
   if (found !== undefined) {

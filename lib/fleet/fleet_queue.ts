@@ -204,8 +204,10 @@ export class FleetQueue implements AsyncDisposable {
       return { position: 0, length: positions.size, reason };
     }
     const entry = await registry.queue.get(job.jobId);
-    const why = this.#rooms.placementFor(entry?.on ?? ANYWHERE, job.owner).why;
-    return { position, length: positions.size, reason: why || "it is about to be given to a host" };
+    const { why } = this.#rooms.placementFor(entry?.on ?? ANYWHERE, job.owner);
+    const rank = entry?.priority ? `; its priority is ${entry.priority}` : "";
+    const reason = `${why || "it is about to be given to a host"}${rank}`;
+    return { position, length: positions.size, reason };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

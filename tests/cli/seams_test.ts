@@ -145,8 +145,8 @@ function fieldsOf(method: Exclude<Method, "checkHealth">): string[] {
 
 Deno.test("Every field that the command line can send has its option, or the word that there is none", () => {
   const fields = new Set(REQUESTS.flatMap(fieldsOf));
-  // All of it together may be too long.
-  fields.add("command");
+  // All of it together may be too long, or more than a single host can do.
+  for (const whole of ["command", "on"]) fields.add(whole);
   assert.deepEqual(Object.keys(OPTION_OF_FIELD).sort(), [...fields].sort());
   const { commands } = describeGrammar();
   const words = new Set(commands.flatMap(({ arguments: names, options }) => [
@@ -196,6 +196,7 @@ Deno.test("Whatever the daemon refuses of a line is named as it was typed", asyn
             ["invalid_argument", `Invalid ${field} "x": no`, `Invalid ${option} "x": no`],
             ["invalid_argument", `Missing ${field}: no`, `Missing ${option}: no`],
             ["invalid_argument", `Invalid thing "x": no`, `${option}: Invalid thing "x": no`],
+            ["invalid_argument", `No; leave out \`${field}\``, `No; leave out ${option}`],
             ["permission_denied", "Cannot do that", `${option}: Cannot do that`],
           ] as const
         ) {

@@ -40,15 +40,15 @@ Deno.test("A job for which no host has room is queued, and says why and where it
   const hosts = ["a", "b", "c"].map((name) => new FakeHost(name));
   await using test = await openHub(...hosts);
   for (const host of hosts) await fill(test, host);
-  const queue = (on: NonNullable<StartJobRequest["on"]>) =>
-    test.hub.startJob({ ...START, on }, ADMIN);
+  const queue = (on: NonNullable<StartJobRequest["on"]>, priority = 0) =>
+    test.hub.startJob({ ...START, on, priority }, ADMIN);
   const first = await queue({ host: "", labels: { role: "web" } });
   const second = await queue({ host: "", labels: { zone: "mars" } });
-  const third = await queue({ host: "d", labels: {} });
+  const third = await queue({ host: "d", labels: {} }, -5);
   assert.deepEqual([first, second, third].map(queueText), [
     "1st of 1, since 3 of 3 hosts of role=web are full",
     "2nd of 2, since no host has zone=mars",
-    '3rd of 3, since no host is "d"',
+    '3rd of 3, since no host is "d"; its priority is -5',
   ]);
   assert.equal(first.host, undefined);
   const seen = await test.hub.listJobs(
