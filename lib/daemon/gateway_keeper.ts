@@ -268,7 +268,7 @@ function addGateway(
     exposition.add("job_worker_connections_refused_total", labels, counts.refused);
   }
   exposition.add("job_worker_connections_accepted_total", { process }, grpc.accepted);
-  if (rest === null) return;
-  exposition.add("job_worker_rest_requests_total", { process }, rest.requests);
-  exposition.add("job_worker_logins_failed_total", { process }, rest.failedLogins);
+  // Without REST they are 0, not absent, so that sums with them are what they should be.
+  exposition.add("job_worker_rest_requests_total", { process }, rest?.requests ?? 0);
+  exposition.add("job_worker_logins_failed_total", { process }, rest?.failedLogins ?? 0);
 }
