@@ -73,6 +73,8 @@ export class TestBrowser implements AsyncDisposable {
       httpCredentials: { username: user, password, origin },
     });
     resources.defer(() => context.close());
+    // The machine may be busy with other tests.
+    context.setDefaultTimeout(120_000);
     const page = await context.newPage();
     return new TestBrowser(context, page, origin, resources.move());
   }

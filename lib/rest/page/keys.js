@@ -69,7 +69,11 @@ export function enableKeys(dialog) {
     event.preventDefault();
     KEYS[key]();
   });
-  document.addEventListener("keydown", ({ key, target }) => {
-    if (key === "Escape" && target.matches("input, textarea, select")) target.blur();
+  document.addEventListener("keydown", (event) => {
+    const { key, target } = event;
+    if (key !== "Escape" || !target.matches("input, textarea, select")) return;
+    // A browser would empty a search, too.
+    event.preventDefault();
+    target.blur();
   });
 }

@@ -30,8 +30,7 @@ export function enableLog(box, onChange) {
   const goTo = (offset) => {
     follow.checked = view.follows = false;
     if (view.goTo(offset)) return;
-    view.clear();
-    view.goTo(offset, { isComing: true });
+    view.await(offset);
     reader.start(`offset=${Math.max(0, offset - BEFORE)}`);
   };
   const goToLink = () => {

@@ -25,8 +25,11 @@ export class LogView {
   #times = "";
   /** The offset of the line to be shown as soon as it is there, or null. */
   #wanted = null;
+  #isShown = true;
   /** The line that is pointed at. */
   #chosen = null;
+  /** Whether more lines would push that one out. */
+  #isFull = false;
   /** How many lines there have been. */
   #count = 0;
 
@@ -39,7 +42,7 @@ export class LogView {
     this.#box = box;
     this.#on = on;
     box.addEventListener("scroll", () => {
-      if (this.#dirty.size > 0 || this.#wanted !== null) return;
+      if (this.#dirty.size > 0 || this.#wanted !== null || !this.#isShown) return;
       this.#setFollows(box.scrollHeight - box.scrollTop - box.clientHeight < NEAR);
     });
   }
@@ -62,7 +65,7 @@ export class LogView {
   write({ stream, time, offset, data }) {
     const output = this.#outputs[stream] ?? this.#outputs.stdout;
     const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0));
-    for (let from = 0; from < bytes.length;) {
+    for (let from = 0; from < bytes.length && !this.#isFull;) {
       const end = bytes.indexOf(LINE_END, from);
       const piece = bytes.subarray(from, end < 0 ? bytes.length : end);
       output.start ??= { stream, time, offset: offset + from };
@@ -87,19 +90,25 @@ export class LogView {
     this.#dirty.clear();
     this.#outputs = { stdout: newOutput(), stderr: newOutput() };
     this.#choose(null);
+    this.#wanted = null;
+    this.#isShown = true;
+    this.#isFull = false;
     this.#box.replaceChildren();
   }
 
-  /** Shows the line in which the output is that begins at an offset: now or, if `isComing`, once it is there. */
-  goTo(offset, { isComing = false } = {}) {
-    const first = this.#lines.find((line) => line.offset !== null);
-    // A line counts as there once another one follows it.
+  /** Shows the line that has the output at an offset, and says whether it is there. */
+  goTo(offset) {
     const at = this.#lines.findLastIndex((line) => line.offset !== null && line.offset <= offset);
-    const isThere = first !== undefined && first.offset <= offset &&
-      (this.#lines[at].offset === offset || at < this.#lines.length - 1);
-    this.#wanted = isComing && !isThere ? offset : null;
+    // How far the last line goes is not known yet.
+    const isThere = at >= 0 && (this.#lines[at].offset === offset || at < this.#lines.length - 1);
     if (isThere) this.#show(this.#lines[at]);
     return isThere;
+  }
+
+  /** Removes all lines and, of those that are written then, shows the one that has the output at an offset. */
+  await(offset) {
+    this.clear();
+    this.#wanted = offset;
   }
 
   /** Marks a text wherever it is. Returns in how many lines it is. */
@@ -145,11 +154,18 @@ export class LogView {
   #newLine({ start, style }) {
     const line = { ...start, text: "", style, element: null, number: this.#count++ };
     this.#lines.push(line);
+    // Before others can push it out, and before it is drawn.
+    if (this.#wanted !== null && line.offset >= this.#wanted) {
+      const before = line.offset > this.#wanted ? this.#lines.at(-2) : undefined;
+      this.#choose(before ?? line);
+      this.#wanted = null;
+      this.#isShown = false;
+    }
     if (this.#lines.length > MAX_LINES) {
       const oldest = this.#lines.shift();
       this.#dirty.delete(oldest);
-      if (oldest === this.#chosen) this.#choose(null);
-      if (this.#chosen?.number < oldest.number + MAX_ABOVE) this.#on.full();
+      this.#isFull = this.#chosen?.number < oldest.number + MAX_ABOVE;
+      if (this.#isFull) this.#on.full();
     }
     this.#draw(line);
     return line;
@@ -175,11 +191,11 @@ export class LogView {
   }
 
   #show(line) {
-    this.#wanted = null;
+    this.#isShown = true;
     this.#setFollows(false);
     this.#paint();
     this.#choose(line);
-    line.element?.scrollIntoView({ block: "center" });
+    line.element.scrollIntoView({ block: "center" });
   }
 
   #draw(line) {
@@ -198,13 +214,14 @@ export class LogView {
     for (const line of this.#dirty) {
       if (line.element === null) {
         box.append(line.element = elementOf(line));
+        line.element.classList.toggle("chosen", line === this.#chosen);
         this.#fillTime(line);
       }
       fill(line.element.lastChild, line, this.#pattern);
     }
     this.#dirty.clear();
     if (this.#follows) box.scrollTop = box.scrollHeight;
-    if (this.#wanted !== null) this.goTo(this.#wanted, { isComing: true });
+    if (!this.#isShown) this.#show(this.#chosen);
   }
 
   #fillTime({ time, element }) {
@@ -251,12 +268,11 @@ function elementOf({ stream, time, offset }) {
   element.className = `line ${stream}`;
   const place = document.createElement(offset === null ? "span" : "a");
   place.className = "place";
-  place.title = time;
+  place.title = offset === null ? time : `Link to this line of ${time}`;
   if (offset !== null) {
     place.href = `#at=${offset}`;
     // The log is one stop for those who go from link to link.
     place.tabIndex = -1;
-    place.ariaLabel = "Link to this line";
   }
   element.append(place, document.createElement("span"));
   return element;

@@ -7,9 +7,10 @@
 import { post } from "./server.js";
 
 export function enableStart(form) {
+  const button = form.querySelector("button");
+  button.disabled = false;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    const button = form.querySelector("button");
     button.disabled = true;
     const problem = document.getElementById("start-problem");
     const job = await post("/v1/jobs", requestOf(form), problem);

@@ -26,7 +26,7 @@ export function startPage({ identity, from }: StartPageView): Html {
   const { user = "", timeoutMs = 0, limits = {} } = execution ?? {};
   const { memoryBytes = 0, cpus = "", processes = "" } = limits;
   const hidesValues = from !== null && Object.values(from.command.env).includes(HIDDEN);
-  // `dialog` keeps browsers without a script from putting a command line into an address.
+  // `dialog` keeps browsers from putting a command line into an address; the script enables the button.
   const content = html`
     <h1>${from === null ? "Start a job" : "Run again"}</h1>
     <form id="start" class="card" method="dialog" data-again="${JSON.stringify(again ?? {})}">
@@ -62,7 +62,7 @@ export function startPage({ identity, from }: StartPageView): Html {
         <input name="user" value="${user}" autocomplete="off" autocapitalize="off" spellcheck="false"></label>
       <label class="check"><input type="checkbox" name="queue"> Wait in the queue if too many jobs run</label>
       <p id="start-problem" class="whole problem" role="alert" hidden></p>
-      <div class="whole bar"><button class="primary">Start</button><a href="/">Cancel</a></div>
+      <div class="whole bar"><button class="primary" disabled>Start</button><a href="/">Cancel</a></div>
     </form>
   `;
   return layout(content, { title: "Start a job - Job Worker", icon: iconOf("running"), identity });
@@ -102,7 +102,7 @@ function quantity(
     .toSorted(([, a], [, b]) => b - a);
   const [unit = Object.keys(units)[0], size = 1] = fitting[0] ?? [];
   return html`
-    <label for="${name}">${label}
+    <div><label for="${name}">${label}</label>
       <span class="pair"><input id="${name}" name="${name}" type="number" min="0" step="any" value="${amount ===
           0
         ? ""
@@ -111,6 +111,6 @@ function quantity(
           [each, factor],
         ) =>
           html`<option value="${factor}" ${each === unit && "selected"}>${each}</option>`
-        )}</select></span></label>
+        )}</select></span></div>
   `;
 }
