@@ -19,7 +19,7 @@ import { readHubCredentials, RENEW_HUB } from "../fleet/hub_credentials.ts";
 import { LossReport } from "../fleet/loss_report.ts";
 import { expiryOf } from "../fleet/member_credentials.ts";
 import { Presence } from "../fleet/presence.ts";
-import { Registry } from "../fleet/registry.ts";
+import { SqliteRegistry } from "../fleet/sqlite_registry.ts";
 import { SealedStarts } from "../fleet/sealed_starts.ts";
 import { loadSigningKey, type SigningKey } from "../fleet/signing.ts";
 import { IdSequence } from "../ids.ts";
@@ -103,7 +103,7 @@ export class HubEngine implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const dataDirectory = await makeDataDirectory(options.dataDir);
     // This comes first, because it keeps a second daemon out.
-    const registry = resources.use(await Registry.open(`${dataDirectory}/${REGISTRY}`));
+    const registry = resources.use(await SqliteRegistry.open(`${dataDirectory}/${REGISTRY}`));
     const audit = resources.use(await openAudit(dataDirectory, options));
     const directory = dirname(options.fleet);
     const settings = await readFleetSettings(directory);
@@ -162,7 +162,7 @@ export class HubEngine implements AsyncDisposable {
     const queue: FleetQueue = resources.use(
       await FleetQueue.open({
         ...{ hosts, registry, ...queueLimits(options) },
-        ids: new IdSequence(registry.newestId),
+        ids: new IdSequence(await registry.newestId()),
         starts: await SealedStarts.load(await queueKey(dataDirectory)),
         isDenied: ({ serialNumber = "", fingerprint }): boolean =>
           isDenied(engine.#trust.denyList, serialNumber, fingerprint),

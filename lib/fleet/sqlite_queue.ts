@@ -4,7 +4,8 @@ import type { HostSelector } from "../job/host.ts";
 import { queuedJob } from "../job/record_bytes.ts";
 import { type Job, type JobEnd, statusOf } from "../job/types.ts";
 import { formatByteSize } from "../text/byte_size.ts";
-import { JobRows, NOWHERE } from "./job_rows.ts";
+import { JobRows } from "./job_rows.ts";
+import { NOWHERE } from "./known_job.ts";
 import type {
   Added,
   NewEntry,
@@ -35,6 +36,7 @@ export class SqliteQueue implements QueueStore {
   /** Worked out when somebody asks, and good until something changes. */
   #positions: ReadonlyMap<string, number> | null = null;
   #changes = 0;
+  #hasAdopted = false;
 
   constructor(database: DatabaseSync, transactions: Transactions, rows: JobRows) {
     const prepared = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)]);
@@ -90,6 +92,13 @@ export class SqliteQueue implements QueueStore {
 
   given(): Promise<StoredEntry[]> {
     return Promise.try(() => this.#statements.given.all().map(entryOf));
+  }
+
+  adopt(): Promise<StoredEntry[]> {
+    // All that there was before this process.
+    const adopted = this.#hasAdopted ? [] : this.given();
+    this.#hasAdopted = true;
+    return Promise.resolve(adopted).then((all) => all.filter(({ isAnswered }) => !isAnswered));
   }
 
   positions(): Promise<ReadonlyMap<string, number>> {
@@ -229,7 +238,7 @@ export class SqliteQueue implements QueueStore {
   }
 
   #firstFree(places: readonly Place[]): string {
-    return places.find(({ name, slots }) => this.#rows.live(name) < slots)?.name ?? NOWHERE;
+    return places.find(({ name, slots }) => this.#rows.live.of(name) < slots)?.name ?? NOWHERE;
   }
 
   #takeTurn(owner: string): void {
@@ -307,6 +316,7 @@ function entryOf(row: Row): StoredEntry {
     host: String(row.host),
     bytes: Number(row.bytes),
     isAnswered: row.is_answered === 1,
+    isHere: true,
     mayWait: row.may_wait === 1,
     reruns: row.reruns === 1,
   };

@@ -16,7 +16,7 @@ export class JobWatch {
   readonly #read: (jobId: string) => Promise<Job | undefined>;
   readonly #pending = new Set<string>();
   readonly #wakeUp = new WakeUp();
-  #overrun = false;
+  #end: JobWorkerError | null = null;
 
   /** @param read finds a job as it is now; `undefined` if it is gone */
   constructor(filter: JobFilter, read: (jobId: string) => Promise<Job | undefined>) {
@@ -26,28 +26,33 @@ export class JobWatch {
 
   /** Takes note of a job that has started or ended. */
   tell(job: Job): void {
-    if (!matches(job, this.#filter)) return;
-    const { jobId } = job;
-    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(jobId)) this.#overrun = true;
-    else this.#pending.add(jobId);
+    if (matches(job, this.#filter)) this.note(job.jobId);
+  }
+
+  /** The same for whoever would have to ask first how the job is: whether it matches is found out when it is read. */
+  note(jobId: string): void {
+    if (this.#pending.size < MAX_PENDING || this.#pending.has(jobId)) {
+      this.#pending.add(jobId);
+      this.#wakeUp.notify();
+    } else this.end(overrun());
+  }
+
+  /** Has the reader end with this error, since changes were missed. */
+  end(error: JobWorkerError): void {
+    this.#end = error;
     this.#wakeUp.notify();
   }
 
   /**
    * The jobs that have changed, for ever.
    *
-   * @throws the reason of the signal; `resource_exhausted` if the reader is far too slow
+   * @throws the reason of the signal; `resource_exhausted` if the reader is far too slow; what it was ended with
    */
   async *changes(signal: AbortSignal): AsyncGenerator<Job, never, undefined> {
     for (;;) {
       signal.throwIfAborted();
       const changed = this.#wakeUp.next();
-      if (this.#overrun) {
-        throw new JobWorkerError(
-          "resource_exhausted",
-          `Too slow: more than ${MAX_PENDING} jobs have changed unread`,
-        );
-      }
+      if (this.#end !== null) throw this.#end;
       const [jobId] = this.#pending;
       if (jobId === undefined) {
         await abortable(changed, signal);
@@ -59,4 +64,11 @@ export class JobWatch {
       if (job !== undefined && matches(job, this.#filter)) yield job;
     }
   }
+}
+
+function overrun(): JobWorkerError {
+  return new JobWorkerError(
+    "resource_exhausted",
+    `Too slow: more than ${MAX_PENDING} jobs have changed unread`,
+  );
 }

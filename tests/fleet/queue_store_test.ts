@@ -1,9 +1,10 @@
 /** What a store of a hub's queue promises. */
 
 import { v7 } from "uuid";
-import { NOWHERE } from "../../lib/fleet/job_rows.ts";
+import { NOWHERE } from "../../lib/fleet/known_job.ts";
 import type { NewEntry, QueueStore } from "../../lib/fleet/queue_store.ts";
-import { Registry } from "../../lib/fleet/registry.ts";
+import type { Registry } from "../../lib/fleet/registry.ts";
+import { SqliteRegistry } from "../../lib/fleet/sqlite_registry.ts";
 import { assert } from "../assert.ts";
 import { DONE, job } from "../executor/job_fixture.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
@@ -38,7 +39,7 @@ function testQueue(
 ): void {
   Deno.test(`QueueStore.${promise}`, async () => {
     await using directory = await temporaryDirectory();
-    using registry = await Registry.open(`${directory.path}/registry.db`);
+    await using registry = await SqliteRegistry.open(`${directory.path}/registry.db`);
     await test(registry.queue, registry);
   });
 }
@@ -57,7 +58,7 @@ testQueue("add() gives each slot once, however many are added at once", async (q
       NOWHERE,
     ],
   );
-  assert.deepEqual([registry.live("a"), registry.live("b")], [2, 1]);
+  assert.deepEqual([(await registry.live()).of("a"), (await registry.live()).of("b")], [2, 1]);
   const refused = await queue.add(entry({ mayWait: false }), [A, B], WAITING);
   assert.deepEqual(refused, { kind: "refused" });
 });
@@ -74,13 +75,13 @@ testQueue(
     await queue.end(first.jobId, NOWHERE, DONE);
     assert.deepEqual(await queue.add(entry({ requestId: "once" }), [A], WAITING), known);
     assert.equal(await queue.find("alice", "once"), first.jobId);
-    assert.equal(registry.get(first.jobId)?.job.end?.status, "done");
+    assert.equal((await registry.get(first.jobId))?.job.end?.status, "done");
     // Unless nothing has come of it.
     const other = entry({ requestId: "other" });
     await queue.add(other, [], WAITING);
     assert.equal(await queue.withdraw(other.jobId, NOWHERE), true);
     assert.equal(await queue.find("alice", "other"), undefined);
-    assert.equal(registry.get(other.jobId), undefined);
+    assert.equal(await registry.get(other.jobId), undefined);
   },
 );
 
@@ -109,7 +110,7 @@ testQueue(
     assert.equal(await queue.end(one.jobId, NOWHERE, DONE), undefined);
     assert.equal(await queue.withdraw(one.jobId, NOWHERE), false);
     assert.equal(await queue.release(one.jobId, "a", [B]), "b");
-    assert.deepEqual([registry.live("a"), registry.live("b")], [0, 1]);
+    assert.deepEqual([(await registry.live()).of("a"), (await registry.live()).of("b")], [0, 1]);
     assert.equal(await queue.release(one.jobId, "b", []), NOWHERE);
     assert.equal(await queue.change({ ...one.job, labels: { a: "1" } }, Uint8Array.of(9)), true);
     assert.deepEqual(await queue.sealed(one.jobId), Uint8Array.of(9));
@@ -130,16 +131,16 @@ testQueue(
     assert.equal(await queue.get(once.jobId), undefined);
     assert.equal((await queue.get(again.jobId))?.isAnswered, true);
     assert.deepEqual(await queue.requeue("a"), [again.jobId]);
-    const { job: waits, host } = registry.get(again.jobId) ?? assert.fail("It is gone");
+    const { job: waits, host } = await registry.get(again.jobId) ?? assert.fail("It is gone");
     assert.deepEqual([waits.liveStatus, waits.startedAt, host], ["queued", null, NOWHERE]);
     assert.equal((await queue.claim(B, () => true))?.jobId, again.jobId);
     // What the first host still says of it does not count any more.
     await registry.started("a", job({ jobId: again.jobId, end: DONE }));
-    assert.equal(registry.get(again.jobId)?.job.end, null);
+    assert.equal((await registry.get(again.jobId))?.job.end, null);
     await registry.started("b", job({ jobId: again.jobId, end: DONE }));
-    assert.equal(registry.get(again.jobId)?.job.end?.status, "done");
+    assert.equal((await registry.get(again.jobId))?.job.end?.status, "done");
     assert.equal(await queue.get(again.jobId), undefined);
-    assert.deepEqual([registry.live("a"), registry.live("b")], [1, 0]);
+    assert.deepEqual([(await registry.live()).of("a"), (await registry.live()).of("b")], [1, 0]);
   },
 );
 
@@ -151,18 +152,18 @@ testQueue(
     const told = job({ jobId: v7() });
     const facts = { version: "", running: 0, queued: 0, load: 0 };
     const page = { epoch: "e", revision: 1, isAnew: true, removed: [], hasMore: false, facts };
-    registry.apply("a", { ...page, jobs: [told] }, 1);
+    await registry.apply("a", { ...page, jobs: [told] }, 1);
     assert.equal((await queue.get(one.jobId))?.host, "a");
-    assert.equal(registry.get(one.jobId)?.host, "a");
-    assert.equal(registry.live("a"), 2);
+    assert.equal((await registry.get(one.jobId))?.host, "a");
+    assert.equal((await registry.live()).of("a"), 2);
     // Nor does it go with a record that was made and removed there: the host answers for it.
     const starting = job({ jobId: one.jobId, pid: 0 });
-    registry.apply("a", { ...page, isAnew: false, revision: 2, jobs: [starting] }, 1);
+    await registry.apply("a", { ...page, isAnew: false, revision: 2, jobs: [starting] }, 1);
     assert.equal((await queue.get(one.jobId))?.host, "a");
     const ended = { jobs: [{ ...told, end: DONE }], removed: [one.jobId] };
-    registry.apply("a", { ...page, isAnew: false, revision: 3, ...ended }, 1);
+    await registry.apply("a", { ...page, isAnew: false, revision: 3, ...ended }, 1);
     assert.equal((await queue.get(one.jobId))?.host, "a");
-    assert.equal(registry.get(one.jobId)?.host, "a");
-    assert.equal(registry.live("a"), 1);
+    assert.equal((await registry.get(one.jobId))?.host, "a");
+    assert.equal((await registry.live()).of("a"), 1);
   },
 );

@@ -1,7 +1,8 @@
 import { v7 } from "uuid";
 import type { HostChangesPage } from "../../lib/fleet/host_changes.ts";
 import { HostChanges } from "../../lib/fleet/host_changes.ts";
-import { Registry } from "../../lib/fleet/registry.ts";
+import type { Registry } from "../../lib/fleet/registry.ts";
+import { SqliteRegistry } from "../../lib/fleet/sqlite_registry.ts";
 import type { Job } from "../../lib/job/types.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { assert } from "../assert.ts";
@@ -31,7 +32,7 @@ async function copy(
   const ending = new AbortController();
   const context = contextOf("hub", [], ending.signal);
   for (;;) {
-    const waiting = changes.changes({ ...registry.since(host), atOnce: false }, context);
+    const waiting = changes.changes({ ...await registry.since(host), atOnce: false }, context);
     const page = await Promise.race([
       waiting,
       new Promise<null>((resolve) => setTimeout(() => resolve(null), 20)),
@@ -42,18 +43,18 @@ async function copy(
       return pages;
     }
     pages.push(page);
-    registry.apply(host, page, 1_000);
+    await registry.apply(host, page, 1_000);
   }
 }
 
-function idsOf(registry: Registry, host: string): string[] {
-  return registry.list({ host }, ALL).map(({ job }) => job.jobId);
+async function idsOf(registry: Registry, host: string): Promise<string[]> {
+  return (await registry.list({ host }, ALL)).map(({ job }) => job.jobId);
 }
 
 Deno.test("Registry knows the jobs of hosts as they are, whatever happens to them, and in whatever order", async () => {
   const random = seeded("changes");
   await using directory = await temporaryDirectory();
-  using registry = await Registry.open(`${directory.path}/registry.db`);
+  await using registry = await SqliteRegistry.open(`${directory.path}/registry.db`);
   const hosts = ["a", "b"];
   for (const host of hosts) {
     const path = `${directory.path}/${host}.db`;
@@ -83,29 +84,29 @@ Deno.test("Registry knows the jobs of hosts as they are, whatever happens to the
         old.push(...await copy(registry, host, changes));
         // What is late changes nothing, unless it comes before all that was told anew.
         const late = old.findLast(({ isAnew }) => !isAnew);
-        const since = registry.since(host);
+        const since = await registry.since(host);
         if (late?.epoch === since.epoch) {
-          registry.apply(host, { ...late, revision: since.revision }, 1_000);
+          await registry.apply(host, { ...late, revision: since.revision }, 1_000);
         }
       }
       await store[Symbol.asyncDispose]();
     }
     const expected = [...known.keys()].toSorted().toReversed();
-    assert.deepEqual(idsOf(registry, host), expected);
+    assert.deepEqual(await idsOf(registry, host), expected);
     for (const [id, { end }] of known) {
-      const found = registry.get(id);
+      const found = await registry.get(id);
       assert.deepEqual([found?.host, found?.job.end?.status], [host, end?.status]);
     }
     const live = [...known.values()].filter(({ end }) => end === null).length;
-    assert.equal(registry.live(host), live);
+    assert.equal((await registry.live()).of(host), live);
   }
-  const { length } = registry.list({}, ALL);
-  assert.equal(length, idsOf(registry, "a").length + idsOf(registry, "b").length);
+  const { length } = await registry.list({}, ALL);
+  assert.equal(length, (await idsOf(registry, "a")).length + (await idsOf(registry, "b")).length);
 });
 
 Deno.test("Registry takes nothing that one host says about the job of another", async () => {
   await using directory = await temporaryDirectory();
-  using registry = await Registry.open(`${directory.path}/registry.db`);
+  await using registry = await SqliteRegistry.open(`${directory.path}/registry.db`);
   const jobId = v7();
   const page = {
     epoch: "e",
@@ -115,18 +116,18 @@ Deno.test("Registry takes nothing that one host says about the job of another", 
     hasMore: false,
     facts: { version: "", running: 0, queued: 0, load: 0 },
   };
-  registry.apply("a", { ...page, jobs: [job({ jobId, owner: "alice" })] }, 1);
-  registry.apply("b", { ...page, jobs: [job({ jobId, owner: "mallory" })] }, 1);
-  registry.apply("b", { ...page, isAnew: false, revision: 2, jobs: [], removed: [jobId] }, 1);
+  await registry.apply("a", { ...page, jobs: [job({ jobId, owner: "alice" })] }, 1);
+  await registry.apply("b", { ...page, jobs: [job({ jobId, owner: "mallory" })] }, 1);
+  await registry.apply("b", { ...page, isAnew: false, revision: 2, jobs: [], removed: [jobId] }, 1);
   await registry.started("b", job({ jobId, owner: "mallory" }));
-  const found = registry.get(jobId);
+  const found = await registry.get(jobId);
   assert.deepEqual([found?.host, found?.job.owner], ["a", "alice"]);
-  assert.deepEqual([registry.live("a"), registry.live("b")], [1, 0]);
+  assert.deepEqual([(await registry.live()).of("a"), (await registry.live()).of("b")], [1, 0]);
 });
 
 Deno.test("Registry keeps what a host has started after it was asked what it has", async () => {
   await using directory = await temporaryDirectory();
-  using registry = await Registry.open(`${directory.path}/registry.db`);
+  await using registry = await SqliteRegistry.open(`${directory.path}/registry.db`);
   const facts = { version: "", running: 0, queued: 0, load: 0 };
   const page = {
     epoch: "e",
@@ -139,15 +140,15 @@ Deno.test("Registry keeps what a host has started after it was asked what it has
   };
   const [before, after] = [v7(), v7()];
   await registry.started("a", job({ jobId: before }));
-  registry.since("a");
+  await registry.since("a");
   await registry.started("a", job({ jobId: after }));
-  registry.apply("a", page, 1);
-  assert.deepEqual(idsOf(registry, "a"), [after]);
-  assert.equal(registry.live("a"), 1);
+  await registry.apply("a", page, 1);
+  assert.deepEqual(await idsOf(registry, "a"), [after]);
+  assert.equal((await registry.live()).of("a"), 1);
   // Asked again, it would have told of it.
-  registry.since("a");
-  registry.apply("a", page, 1);
-  assert.deepEqual(idsOf(registry, "a"), []);
+  await registry.since("a");
+  await registry.apply("a", page, 1);
+  assert.deepEqual(await idsOf(registry, "a"), []);
 });
 
 Deno.test("HostChanges tells no value of a variable, and waits until there is something to tell", async () => {
