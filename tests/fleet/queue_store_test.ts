@@ -4,10 +4,9 @@ import { v7 } from "uuid";
 import { NOWHERE } from "../../lib/fleet/known_job.ts";
 import type { NewEntry, QueueStore } from "../../lib/fleet/queue_store.ts";
 import type { Registry } from "../../lib/fleet/registry.ts";
-import { SqliteRegistry } from "../../lib/fleet/sqlite_registry.ts";
 import { assert } from "../assert.ts";
 import { DONE, job } from "../executor/job_fixture.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
+import { testRegistries } from "./registries.ts";
 
 const ANY = { host: "", labels: {} };
 const A = { name: "a", slots: 2 };
@@ -37,11 +36,7 @@ function testQueue(
   promise: string,
   test: (queue: QueueStore, registry: Registry) => Promise<void>,
 ): void {
-  Deno.test(`QueueStore.${promise}`, async () => {
-    await using directory = await temporaryDirectory();
-    await using registry = await SqliteRegistry.open(`${directory.path}/registry.db`);
-    await test(registry.queue, registry);
-  });
+  testRegistries(`QueueStore.${promise}`, (registry) => test(registry.queue, registry));
 }
 
 testQueue("add() gives each slot once, however many are added at once", async (queue, registry) => {
