@@ -9,6 +9,7 @@ import { hasNoProcess } from "./known_job.ts";
 import { MAX_LIFETIME_MS, MAX_SKEW_MS } from "./envelope.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
 import type { QueueStore, StoredEntry } from "./queue_store.ts";
+import { isRegistryAway } from "./registry_away.ts";
 import type { PendingStart } from "./sealed_starts.ts";
 import { isUnanswered, silent } from "./unanswered.ts";
 
@@ -148,7 +149,7 @@ export class Claims implements AsyncDisposable {
       });
       return { kind: "started", job: { ...job, host } };
     } catch (error) {
-      if (isUnanswered(error)) return { kind: "silent", error, isSent };
+      if (isUnanswered(error) || isRegistryAway(error)) return { kind: "silent", error, isSent };
       if (!(error instanceof JobWorkerError)) {
         onFault(error, jobId);
         return { kind: "silent", error: silent(messageOf(error), { cause: error }), isSent };

@@ -7,6 +7,7 @@ import type { CallContext, JobService, PlacementService } from "../service/job_s
 import type { ChangesService, HostFacts } from "./host_changes.ts";
 import type { Presence } from "./presence.ts";
 import type { Registry } from "./registry.ts";
+import { isRegistryAway } from "./registry_away.ts";
 import { HOST_OFFLINE } from "./transport.ts";
 
 /** How long to wait before a host is asked for its changes again that could not tell them. */
@@ -209,7 +210,8 @@ export class FleetHosts implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return;
         const isOffline = error instanceof JobWorkerError && error.reason === HOST_OFFLINE;
-        presence.silent(name, messageOf(error));
+        // The host may well be there.
+        if (!isRegistryAway(error)) presence.silent(name, messageOf(error));
         if (!isOffline && told !== messageOf(error)) onFault(name, error);
         told = messageOf(error);
       }

@@ -5,7 +5,8 @@ import { doubling } from "../async/doubling.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { DatabaseUrl } from "../net/database_url.ts";
 import { isAnswer, registryError } from "./postgres_errors.ts";
-import { CHANNEL, type Notice, readNotice, Transaction } from "./postgres_transaction.ts";
+import { CHANNEL, readNotice, Transaction } from "./postgres_transaction.ts";
+import type { Notice } from "./registry.ts";
 
 /** How many connections a hub has, beside the one by which it is told what others do. */
 const CONNECTIONS = 4;

@@ -1,6 +1,7 @@
 import postgres from "postgres";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { DatabaseUrl } from "../net/database_url.ts";
+import { REGISTRY_AWAY } from "./registry_away.ts";
 
 /**
  * Classes of https://www.postgresql.org/docs/current/errcodes-appendix.html that may pass: no connection, no room, a
@@ -22,10 +23,12 @@ export function registryError({ host, port }: DatabaseUrl, error: unknown): unkn
   if (error instanceof JobWorkerError || code === "") return error;
   const text = `The registry at ${host}:${port} cannot be used: ${messageOf(error)}`;
   if (!(error instanceof postgres.PostgresError)) {
-    return new JobWorkerError("unavailable", text, { cause: error });
+    return new JobWorkerError("unavailable", text, { reason: REGISTRY_AWAY, cause: error });
   }
   const isOf = (classes: readonly string[]) => classes.some((each) => code.startsWith(each));
-  if (isOf(PASSING)) return new JobWorkerError("unavailable", text, { cause: error });
+  if (isOf(PASSING)) {
+    return new JobWorkerError("unavailable", text, { reason: REGISTRY_AWAY, cause: error });
+  }
   if (isOf(REFUSED)) return new JobWorkerError("failed_precondition", text, { cause: error });
   return error;
 }

@@ -47,10 +47,21 @@ export class PostgresRegistry implements Registry {
    *   of another fleet, key or version
    */
   static async open(options: PostgresRegistryOptions): Promise<PostgresRegistry> {
-    const database = new PostgresDatabase(options);
+    const { onNotice, onMissed } = options;
+    const database = new PostgresDatabase({
+      ...options,
+      onNotice(notice) {
+        registry.queue.changedElsewhere();
+        onNotice(notice);
+      },
+      onMissed() {
+        registry.queue.changedElsewhere();
+        onMissed();
+      },
+    });
+    const registry = new PostgresRegistry(database);
     try {
       await database.setUp((transaction) => setUp(transaction, options));
-      const registry = new PostgresRegistry(database);
       await registry.queue.forget();
       return registry;
     } catch (error) {

@@ -1,18 +1,11 @@
 import type { Sql, TransactionSql } from "postgres";
+import type { Notice } from "./registry.ts";
 
 /** The channel on which hubs tell each other what they have changed. */
 export const CHANNEL = "job_worker";
 
 /** How many ids fit into one notice, which may have 8,000 bytes. */
 const IDS_PER_NOTICE = 150;
-
-/** What a hub has changed. */
-export interface Notice {
-  readonly hub: string;
-  readonly jobs: readonly string[];
-  /** Whether one of these may wait for a host. */
-  readonly waits: boolean;
-}
 
 /** Reads a notice; `null` if it is none of a hub: whoever may use the database may say anything there. */
 export function readNotice(text: string): Notice | null {

@@ -20,6 +20,14 @@ export interface KnownHost {
   readonly facts: HostFacts;
 }
 
+/** What a hub has changed in the registry that it shares with this one. */
+export interface Notice {
+  readonly hub: string;
+  readonly jobs: readonly string[];
+  /** Whether one of these may wait for a host. */
+  readonly waits: boolean;
+}
+
 /**
  * A copy of the records of all hosts, and what a hub has accepted that no host has answered for yet. What a method has
  * done survives the process once its promise is fulfilled.
