@@ -10,6 +10,8 @@ const LOOK_EVERY_MS = 5_000;
 
 /** Options of {@linkcode OtherHubs}. */
 export interface OtherHubsOptions {
+  /** How often to look for one that is not there any more; every 5 s by default. */
+  readonly lookEveryMs?: number;
   /** Told once that the registry cannot be used; with `null`, that it can be used again. */
   readonly onAway: (error: JobWorkerError | null) => void;
   readonly onFault: (error: unknown) => void;
@@ -33,7 +35,8 @@ export class OtherHubs implements AsyncDisposable {
   follow(hosts: FleetHosts, queue: FleetQueue): void {
     this.#hosts = hosts;
     this.#queue = queue;
-    this.#timer = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    const { lookEveryMs = LOOK_EVERY_MS } = this.#options;
+    this.#timer = setInterval(() => this.#look(), lookEveryMs);
   }
 
   /** Another hub has changed something. */

@@ -139,8 +139,17 @@ export async function openHubIn(
   hosts: readonly FakeHost[],
   options: Partial<FleetQueueOptions> = {},
 ): Promise<TestHub> {
+  return await openHubOn(await SqliteRegistry.open(`${path}/registry.db`), hosts, options);
+}
+
+/** A hub with this registry, which is closed with it. */
+export async function openHubOn(
+  registry: Registry,
+  hosts: readonly FakeHost[],
+  options: Partial<FleetQueueOptions> = {},
+): Promise<TestHub & { readonly queue: FleetQueue }> {
   await using resources = new AsyncDisposableStack();
-  const registry = resources.use(await SqliteRegistry.open(`${path}/registry.db`));
+  resources.use(registry);
   const presence = resources.use(
     new Presence({
       ...{ onOffline: () => {}, onReplaced: () => {} },
@@ -166,7 +175,7 @@ export async function openHubIn(
   const held = resources.move();
   return {
     hub: new Hub(fleet, registry, queue, audit),
-    ...{ presence, audit, registry, fleet, faults },
+    ...{ presence, audit, registry, fleet, faults, queue },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }
