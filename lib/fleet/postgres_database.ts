@@ -57,6 +57,8 @@ export class PostgresDatabase implements AsyncDisposable {
       ...{ host, port, database, user, password, max: CONNECTIONS },
       ssl: tlsOf(options),
       connect_timeout: 5,
+      // In seconds. By default a server that was away for long is looked for every 20.
+      backoff: (attempt: number) => Math.min(2 ** attempt / 50, 1),
       keep_alive: 10,
       onnotice: () => {},
       connection: {
@@ -109,7 +111,8 @@ export class PostgresDatabase implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new JobWorkerError("unavailable", "The hub is shutting down"));
-    await this.#sql.end({ timeout: 5 });
+    // Nobody asks any more, and a connection that was broken never ends by itself.
+    await this.#sql.end({ timeout: 1 });
   }
 
   async #listen(): Promise<void> {
