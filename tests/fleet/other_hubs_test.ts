@@ -74,7 +74,7 @@ postgresTest("A job that waits at one hub goes to a host that another has room a
   const a = new FakeHost("a");
   // As if it had no way to NATS.
   await using one = await openShared(url);
-  await using other = await openShared(url, a);
+  await using _other = await openShared(url, a);
   const { jobId } = await one.hub.startJob(START, BOB);
   await until(() => Promise.resolve(a.ids.includes(jobId)));
   assert.deepEqual(a.ids, [jobId]);

@@ -6,7 +6,7 @@
 
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
-import { freePort } from "./nats_server.ts";
+import { freePort, natsTest, PROGRAM as NATS_SERVER } from "./nats_server.ts";
 
 /** Where Debian's package `postgresql` has put its programs; `null`: nowhere. They are not in `PATH` there. */
 const PROGRAMS: string | null = await findPrograms();
@@ -21,6 +21,12 @@ async function findPrograms(): Promise<string | null> {
 export function postgresTest(name: string, fn: () => Promise<void>): void {
   const why = PROGRAMS === null ? " (skipped: needs postgresql)" : "";
   Deno.test({ name: name + why, ignore: PROGRAMS === null, fn });
+}
+
+/** A test that needs all that hubs do which share a registry. */
+export function hubsTest(name: string, fn: () => Promise<void>): void {
+  if (NATS_SERVER === null) natsTest(name, fn);
+  else postgresTest(name, fn);
 }
 
 /** The user of the server: it refuses to run as root. */
