@@ -1,6 +1,5 @@
 /** What holds of a registry that hubs share, beside what holds of any. */
 
-import postgres from "postgres";
 import { v7 } from "uuid";
 import type { HostChangesPage } from "../../lib/fleet/host_changes.ts";
 import { HostChanges } from "../../lib/fleet/host_changes.ts";
@@ -14,23 +13,12 @@ import { seeded } from "../random.ts";
 import { contextOf } from "../service/fixture.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { type Cut, CutProxy } from "./cut_proxy.ts";
-import { PASSWORD, postgresTest } from "./postgres_server.ts";
+import { postgresTest } from "./postgres_server.ts";
 import { newEntry } from "./queue_entries.ts";
-import { createDatabase, openPostgres } from "./registries.ts";
+import { askDatabase, createDatabase, openPostgres } from "./registries.ts";
 
 const A = { name: "a", slots: 2 };
 const LIMITS = { maxQueued: 1_000, maxQueuedPerUser: 1_000 };
-
-/** Asks the database as its administrator does. */
-async function asked(url: string, ask: (sql: postgres.Sql) => Promise<unknown>): Promise<void> {
-  const { host, port, user, database } = parseDatabaseUrl(url);
-  const sql = postgres({ host, port, user, database, password: PASSWORD, max: 1 });
-  try {
-    await ask(sql);
-  } finally {
-    await sql.end();
-  }
-}
 
 postgresTest("Hubs that share a registry never give a slot twice", async () => {
   const url = await createDatabase();
@@ -200,7 +188,7 @@ postgresTest("A registry is refused that is of another fleet, key or version", a
     code: "failed_precondition",
     message: /sealed with another key .* copy queue\.key/,
   });
-  await asked(url, (sql) => sql`UPDATE registry SET schema = ${POSTGRES_SCHEMA.length + 1}`);
+  await askDatabase(url, (sql) => sql`UPDATE registry SET schema = ${POSTGRES_SCHEMA.length + 1}`);
   await assert.rejects(openPostgres(url), {
     code: "failed_precondition",
     message: /is newer than/,

@@ -4,6 +4,7 @@
  * @module
  */
 
+import postgres, { type Sql } from "postgres";
 import {
   PostgresRegistry,
   type PostgresRegistryOptions,
@@ -60,4 +61,15 @@ export async function openPostgres(
     ...{ onNotice: () => {}, onMissed: () => {} },
     ...options,
   });
+}
+
+/** Asks a database as its administrator does. */
+export async function askDatabase<T>(url: string, ask: (sql: Sql) => Promise<T>): Promise<T> {
+  const { host, port, user, database } = parseDatabaseUrl(url);
+  const sql = postgres({ host, port, user, database, password: PASSWORD, max: 1 });
+  try {
+    return await ask(sql);
+  } finally {
+    await sql.end();
+  }
 }
