@@ -25,6 +25,7 @@ import {
   userName,
   wholeNumber,
 } from "./option_values.ts";
+import { parseDatabaseUrl } from "../net/database_url.ts";
 import { parseSwitch } from "../text/switch.ts";
 
 /** What a row says of an option. */
@@ -286,6 +287,20 @@ const OPTIONS = {
     about: "serve the hosts of --fleet in place of this one",
     default: "false",
     parse: parseSwitch,
+  },
+  /** Where hubs share what they know; `null`: this one has it for itself, in its data directory. */
+  registry: {
+    placeholder: "url",
+    about: "what several hubs share: postgres://user@host:port/database",
+    default: "",
+    parse: (text) => text === "" ? null : parseDatabaseUrl(text),
+  },
+  /** `""`: none is needed. */
+  registryPassword: {
+    placeholder: "file",
+    about: "the file with the password of that user",
+    default: "",
+    parse: (text) => text === "" ? "" : path(text),
   },
   /** Those that count of somebody who comes by way of a hub. */
   fleetRoles: {

@@ -3,21 +3,7 @@ import { Counts } from "../counts.ts";
 import { decodeJob } from "../job/decode_job.ts";
 import { beganAt, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
 import { redacted } from "./host_changes.ts";
-
-/** Stands for the host of a job that no host has. */
-export const NOWHERE = "";
-
-/** A job as the registry knows it. */
-export interface KnownJob {
-  readonly job: Job;
-  /** The host that has it; {@linkcode NOWHERE} if it waits for one, or has never had one. */
-  readonly host: string;
-}
-
-/** Whether a job is only recorded yet: its start may still fail, and then there is no job. */
-export function hasNoProcess({ pid, end }: Job): boolean {
-  return pid === 0 && end === null;
-}
+import type { KnownJob } from "./known_job.ts";
 
 /** The copies of jobs in the registry, each of one host. Whoever changes them has begun a transaction. */
 export class JobRows {
@@ -51,9 +37,9 @@ export class JobRows {
     return row && decodeJob(String(row.record));
   }
 
-  /** How many jobs of a host have not ended, including those that are only about to be started there. */
-  live(host: string): number {
-    return this.#live.of(host);
+  /** How many jobs of each host have not ended, including those that are only about to be started there. */
+  get live(): Counts<string> {
+    return this.#live;
   }
 
   /**
@@ -126,7 +112,7 @@ export class JobRows {
 
   #recount(host: string): void {
     const count = Number(this.#statements.countLiveOf.get(host)?.count);
-    this.#live.add(host, count - this.live(host));
+    this.#live.add(host, count - this.#live.of(host));
   }
 }
 

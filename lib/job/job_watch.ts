@@ -25,7 +25,7 @@ export class JobWatch {
   readonly #followed = new Set<string>();
   /** Whether the reader knows all jobs that match, so that changes of others need not be looked at. */
   #knowsAll = false;
-  #overrun = false;
+  #end: JobWorkerError | null = null;
 
   /** @param read finds a job as it is now; `undefined` if it is gone */
   constructor(filter: JobFilter, read: (jobId: string) => Promise<Job | undefined>) {
@@ -46,28 +46,34 @@ export class JobWatch {
     const { jobId } = job;
     // Until the reader knows all jobs, this one may be among those that are just being read for it.
     const filter = this.#knowsAll ? this.#filter : this.#lasting;
-    if (!this.#followed.has(jobId) && !matches(job, filter)) return;
-    if (this.#pending.size >= MAX_PENDING && !this.#pending.has(jobId)) this.#overrun = true;
-    else this.#pending.add(jobId);
+    if (this.#followed.has(jobId) || matches(job, filter)) this.note(jobId);
+  }
+
+  /** The same for whoever would have to ask first how the job is: whether it matches is found out when it is read. */
+  note(jobId: string): void {
+    if (this.#pending.size < MAX_PENDING || this.#pending.has(jobId)) {
+      this.#pending.add(jobId);
+      this.#wakeUp.notify();
+    } else this.end(overrun());
+  }
+
+  /** Has the reader end with this error, since changes were missed. */
+  end(error: JobWorkerError): void {
+    this.#end = error;
     this.#wakeUp.notify();
   }
 
   /**
    * The jobs that have changed, for ever. The reader knows all others.
    *
-   * @throws the reason of the signal; `resource_exhausted` if the reader is far too slow
+   * @throws the reason of the signal; `resource_exhausted` if the reader is far too slow; what it was ended with
    */
   async *changes(signal: AbortSignal): AsyncGenerator<Job, never, undefined> {
     this.#knowsAll = true;
     for (;;) {
       signal.throwIfAborted();
       const changed = this.#wakeUp.next();
-      if (this.#overrun) {
-        throw new JobWorkerError(
-          "resource_exhausted",
-          `Too slow: more than ${MAX_PENDING} jobs have changed unread`,
-        );
-      }
+      if (this.#end !== null) throw this.#end;
       const [jobId] = this.#pending;
       if (jobId === undefined) {
         await abortable(changed, signal);
@@ -83,4 +89,11 @@ export class JobWatch {
       if (isMatch || wasFollowed) yield job;
     }
   }
+}
+
+function overrun(): JobWorkerError {
+  return new JobWorkerError(
+    "resource_exhausted",
+    `Too slow: more than ${MAX_PENDING} jobs have changed unread`,
+  );
 }

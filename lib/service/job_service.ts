@@ -319,5 +319,13 @@ export interface PlacementService {
    *
    * @throws also `failed_precondition` with the reason `JOB_REMOVED` if there was a job with this id
    */
-  placeJob(request: PlaceJobRequest, context: CallContext): Promise<Job>;
+  placeJob(request: PlaceJobRequest, context: PlaceJobContext): Promise<Job>;
+}
+
+export interface PlaceJobContext extends CallContext {
+  /**
+   * When it was certain that the job is this host's to start, in milliseconds since the Unix epoch: a call that comes
+   * too long after that starts nothing. By default when the call is made.
+   */
+  readonly decidedAt?: number;
 }

@@ -2,6 +2,7 @@ import { Turns } from "../async/turns.ts";
 import { BoundedMap } from "../auth/bounded_map.ts";
 import type { Identity } from "../auth/identity.ts";
 import { JobWorkerError } from "../errors.ts";
+import { narrowTo } from "../job/narrow.ts";
 import {
   DEFAULT_LOG_LIMIT,
   type Job,
@@ -374,8 +375,7 @@ export class WorkerService implements JobService, PlacementService {
     // No job that is here is that of another host.
     if (filter.host !== undefined) return null;
     if (scope === "all" && !own) return filter;
-    const owner = call.context.caller.identity.user;
-    return filter.owner === undefined || filter.owner === owner ? { ...filter, owner } : null;
+    return narrowTo(call.context.caller.identity.user, filter);
   }
 }
 

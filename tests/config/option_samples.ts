@@ -74,6 +74,19 @@ export const OPTION_SAMPLES: {
   gatewayUser: { default: "", text: "front", value: "front" },
   fleet: { default: "", text: "/x/host.json", value: "/x/host.json" },
   hub: { default: false, text: "true", value: true },
+  registry: {
+    default: null,
+    text: "postgres://hub@db.example/fleet",
+    value: {
+      host: "db.example",
+      port: 5432,
+      database: "fleet",
+      user: "hub",
+      tls: "verify-full",
+      rootCert: "",
+    },
+  },
+  registryPassword: { default: "", text: "/x/password", value: "/x/password" },
   fleetRoles: {
     default: ["admin", "operator", "viewer"],
     text: "viewer, operator",

@@ -9,8 +9,8 @@ const MiB = 1024 * 1024;
 /** In place of `--job-user`, beside which they cannot be. */
 const JOB_USER_MAP = "--job-user-map=the-map";
 const JOB_UIDS = "--job-uids=2000000000-2000000009";
-/** What makes a hub of a daemon has no effect on an engine. */
-const HUB = "--hub";
+/** What makes a hub of a daemon, and what only a hub has, has no effect on an engine. */
+const HUB = ["--hub", "--registry=postgres://hub@db.example/fleet", "--registry-password=the-file"];
 
 /** All other options of a daemon, each with a value of its own, and none with its default. */
 const OPTIONS = [
@@ -55,7 +55,7 @@ const OPTIONS = [
 ];
 
 Deno.test("Every option is handed on in the test of that", () => {
-  const names = [...OPTIONS, JOB_USER_MAP, JOB_UIDS, HUB].map((option) =>
+  const names = [...OPTIONS, JOB_USER_MAP, JOB_UIDS, ...HUB].map((option) =>
     option.replace(/=.*/, "").slice(2)
   );
   assert.deepEqual(names.sort(), OPTION_NAMES.map(flagOf).sort());

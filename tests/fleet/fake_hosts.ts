@@ -6,7 +6,8 @@ import { FleetQueue, type FleetQueueOptions } from "../../lib/fleet/fleet_queue.
 import type { HostChangesPage } from "../../lib/fleet/host_changes.ts";
 import { Hub } from "../../lib/fleet/hub.ts";
 import { Presence } from "../../lib/fleet/presence.ts";
-import { Registry } from "../../lib/fleet/registry.ts";
+import type { Registry } from "../../lib/fleet/registry.ts";
+import { SqliteRegistry } from "../../lib/fleet/sqlite_registry.ts";
 import { QUEUE_KEY_BYTES, SealedStarts } from "../../lib/fleet/sealed_starts.ts";
 import { silent } from "../../lib/fleet/unanswered.ts";
 import type {
@@ -139,8 +140,17 @@ export async function openHubIn(
   hosts: readonly FakeHost[],
   options: Partial<FleetQueueOptions> = {},
 ): Promise<TestHub> {
+  return await openHubOn(await SqliteRegistry.open(`${path}/registry.db`), hosts, options);
+}
+
+/** A hub with this registry, which is closed with it. */
+export async function openHubOn(
+  registry: Registry,
+  hosts: readonly FakeHost[],
+  options: Partial<FleetQueueOptions> = {},
+): Promise<TestHub & { readonly queue: FleetQueue }> {
   await using resources = new AsyncDisposableStack();
-  const registry = resources.use(await Registry.open(`${path}/registry.db`));
+  resources.use(registry);
   const presence = resources.use(
     new Presence({
       ...{ onOffline: () => {}, onReplaced: () => {} },
@@ -155,7 +165,7 @@ export async function openHubIn(
   const faults: unknown[] = [];
   const queue = resources.use(
     await FleetQueue.open({
-      ...{ hosts: fleet, registry, ids: new IdSequence(registry.newestId), starts: STARTS },
+      ...{ hosts: fleet, registry, ids: new IdSequence(await registry.newestId()), starts: STARTS },
       ...{ maxQueued: 1_000, maxQueuedPerUser: 500, lostAfterMs: 3_600_000 },
       isDenied: () => false,
       onFault: (error) => void faults.push(error),
@@ -168,7 +178,7 @@ export async function openHubIn(
   const held = resources.move();
   return {
     hub: new Hub(fleet, registry, queue, audit),
-    ...{ presence, audit, registry, fleet, faults },
+    ...{ presence, audit, registry, fleet, faults, queue },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }

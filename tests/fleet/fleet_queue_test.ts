@@ -18,7 +18,7 @@ const FULL = new JobWorkerError("resource_exhausted", "Too many run");
 
 /** Takes all slots of the host. */
 async function fill(test: TestHub, host: FakeHost): Promise<readonly string[]> {
-  while (test.registry.live(host.name) < host.slots) {
+  while ((await test.registry.live()).of(host.name) < host.slots) {
     await test.hub.startJob({ ...START, on: { host: host.name, labels: {} } }, ADMIN);
   }
   return host.ids;
@@ -310,7 +310,8 @@ Deno.test("A job that has waited and cannot be started has failed, and says why"
     await fill(test, a);
     const { jobId } = await test.hub.startJob(START, BOB);
     a.start = () => Promise.reject(error);
-    a.end(a.ids.findLast((id) => test.registry.get(id)?.job.end === null) ?? "");
+    const live = await test.registry.list({ statuses: ["running"] }, { limit: 1 });
+    a.end(live[0]?.job.jobId ?? "");
     const ended = await test.hub.waitJob({ jobId }, BOB);
     assert.deepEqual([ended.end?.status, ended.end?.reason, ended.end?.detail], [
       "failed",

@@ -9,6 +9,7 @@ import { Scraped } from "../../metrics/scraped.ts";
 natsTest("A hub tells of its hosts, its queue and its calls, and a host of its agent", async () => {
   await using fleet = await TestDaemons.start(
     { "web-1": ["--slots=1"], "web-2": ["--slots=1"] },
+    null,
     ["--metrics-address=0"],
   );
   const hub = new Scraped(await fleet.hub.metrics());
