@@ -6,6 +6,8 @@ import { temporaryDirectory } from "../../worker/fixture.ts";
 Deno.test("deno task demo shows what it says, and leaves nothing behind", async () => {
   await using directory = await temporaryDirectory();
   await using process = await startDemo("demo", directory.path);
+  // It starts some twenty programs one after the other: what is waited for is each next one.
+  await process.seen(/^8\. /m);
   const { code, stdout, stderr } = await process.finished();
   assert.equal(code, 0, stderr);
   for (
