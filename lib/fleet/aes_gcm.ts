@@ -7,7 +7,6 @@
  * @module
  */
 
-import type { Buffer } from "node:buffer";
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { concat } from "../net/frames.ts";
 
@@ -77,6 +76,6 @@ export async function decrypt(
 }
 
 /** The bytes of a buffer, which may be a part of a larger one. */
-function plain({ buffer, byteOffset, byteLength }: Buffer<ArrayBuffer>): Bytes {
-  return new Uint8Array(buffer, byteOffset, byteLength);
+function plain({ buffer, byteOffset, byteLength }: Uint8Array): Bytes {
+  return new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength);
 }

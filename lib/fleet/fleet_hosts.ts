@@ -137,7 +137,9 @@ export class FleetHosts implements AsyncDisposable {
    */
   beat(name: string, life: string): void {
     this.#options.presence.beat(name, life);
-    if (!this.isOnline(name)) this.online(name);
+    if (this.isOnline(name)) return;
+    this.#hosts.get(name)?.wait?.abort(isThereAgain(name));
+    this.online(name);
   }
 
   /** A host has come back: its changes are asked for at once. */
@@ -227,7 +229,12 @@ export class FleetHosts implements AsyncDisposable {
     const followed = this.#hosts.get(name);
     if (followed === undefined) return;
     const request = { ...await registry.since(name), atOnce: !presence.isOnline(name) };
-    const page = await followed.host.service.changes(request, { caller, signal });
+    const wait = new AbortController();
+    followed.wait = request.atOnce ? null : wait;
+    const page = await followed.host.service.changes(request, {
+      caller,
+      signal: AbortSignal.any([signal, wait.signal]),
+    }).finally(() => followed.wait = null);
     const now = performance.now();
     const isNews = page.isAnew || page.jobs.length > 0 || page.removed.length > 0;
     // What is only how it is need not be on the disk each time.
@@ -252,10 +259,17 @@ function unknownHere(): JobWorkerError {
   );
 }
 
+function isThereAgain(host: string): JobWorkerError {
+  const text = `Host "${host}" is there again, and has not answered yet`;
+  return new JobWorkerError("unavailable", text, { reason: HOST_OFFLINE });
+}
+
 /** A host whose changes are copied. */
 class Followed {
   host: HubHost;
   readonly online = new WakeUp();
+  /** Ends the wait for the next change, so that the host is asked how it is instead. */
+  wait: AbortController | null = null;
   readonly #ending = new AbortController();
   readonly #following: Promise<void>;
 

@@ -41,6 +41,8 @@ export class FakeHost implements HubHost {
     });
     return Promise.resolve(started);
   };
+  /** Whether the hub waits for something to change here. */
+  isFollowed = false;
   readonly #jobs: Job[];
   readonly #started = new Map<string, Job>();
   #revision = 1;
@@ -76,7 +78,10 @@ export class FakeHost implements HubHost {
           const aborted = new Promise((_, reject) =>
             either.addEventListener("abort", () => reject(either.reason))
           );
-          await Promise.race([this.#changed.promise, aborted]);
+          this.isFollowed = true;
+          await Promise.race([this.#changed.promise, aborted]).finally(() => {
+            this.isFollowed = false;
+          });
         }
         const isAnew = epoch !== this.#epoch;
         const page = {

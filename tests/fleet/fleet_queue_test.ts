@@ -360,7 +360,7 @@ Deno.test("What is to run again does so once its host is lost, and nothing else 
   // Once it has ended, it stays so.
   b.end(again.jobId);
   await becomes(test, again.jobId, (job) => job.end !== null);
-  assert.equal(await test.registry.queue.get(again.jobId), undefined);
+  await until(async () => await test.registry.queue.get(again.jobId) === undefined);
 });
 
 Deno.test("A job that a host was given that leaves the fleet is lost, and is told where", async () => {

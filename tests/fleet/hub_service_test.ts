@@ -183,6 +183,17 @@ Deno.test("Hub has a host back at once that was away, though nothing has changed
   await until(() => Promise.resolve(test.presence.isOnline("a")));
 });
 
+Deno.test("Hub has a host back with its next beat that was silent while the hub waited for it", async () => {
+  const host = new FakeHost("a");
+  await using test = await openHub(host);
+  await until(() => Promise.resolve(host.isFollowed));
+  // What waits there is not ended by that, and may be repeated as it is.
+  test.presence.silent("a", "it has said nothing for 15s");
+  assert.ok(host.isFollowed);
+  test.fleet.beat("a", "the same life");
+  await until(() => Promise.resolve(test.presence.isOnline("a")));
+});
+
 Deno.test("Hub forgets the jobs of a host that leaves, and knows them from whoever has them then", async () => {
   const known = job({ jobId: v7(), owner: "bob" });
   await using test = await openHub(new FakeHost("a", [known]));
