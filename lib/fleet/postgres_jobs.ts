@@ -1,7 +1,7 @@
 import { decodeJob } from "../job/decode_job.ts";
-import { beganAt, type Job, statusOf } from "../job/types.ts";
+import { beganAt, type HostSelector, type Job, statusOf } from "../job/types.ts";
 import { redacted } from "./host_changes.ts";
-import type { KnownJob } from "./known_job.ts";
+import { type KnownJob, knownJob } from "./known_job.ts";
 import type { Asked, Transaction } from "./postgres_transaction.ts";
 
 /** Less than that of any host. */
@@ -9,8 +9,9 @@ const HUB_REVISION = -1;
 
 /** The job, if the registry knows it. */
 export async function findJob(sql: Asked, jobId: string): Promise<KnownJob | undefined> {
-  const [row] = await sql`SELECT host, record::text AS record FROM jobs WHERE job_id = ${jobId}`;
-  return row && { job: decodeJob(String(row.record)), host: String(row.host) };
+  const [row] = await sql`
+    SELECT host, record::text AS record, selector FROM jobs WHERE job_id = ${jobId}`;
+  return row && knownJob(row);
 }
 
 /** The job of an owner that has a name and has not ended, as far as hosts have told. */
@@ -71,6 +72,34 @@ export async function setJob({ sql, changed }: Transaction, host: string, job: J
   await putLabels(sql, [job]);
 }
 
+/** Writes down where a job was to run. */
+export async function chooseFor(
+  { sql }: Transaction,
+  jobId: string,
+  on: HostSelector,
+): Promise<void> {
+  await sql`UPDATE jobs SET selector = ${JSON.stringify(on)} WHERE job_id = ${jobId}`;
+}
+
+/**
+ * Writes down what a host has told to somebody else: that a job of its own has ended. What it says of the job to us is
+ * newer.
+ *
+ * @returns whether that was news
+ */
+export async function putEnd(
+  { sql, changed }: Transaction,
+  host: string,
+  job: Job,
+): Promise<boolean> {
+  const { count } = await sql`
+    UPDATE jobs SET status = ${statusOf(job)}, record = ${recordOf(job)}::text::json
+    WHERE job_id = ${job.jobId} AND host = ${host} AND status IN ('queued', 'running')`;
+  if (count === 0) return false;
+  changed(job.jobId);
+  return true;
+}
+
 /** @returns those that were there, and as old as that or older */
 export async function removeJobs(
   { sql, changed }: Transaction,
@@ -125,8 +154,12 @@ function rowsOf(jobs: readonly Job[]): string {
     name: job.name === "" ? null : job.name,
     status: statusOf(job),
     started_at: beganAt(job),
-    // How its owner called the request is nobody else's business, and whoever may read this sees no secret.
-    record: JSON.stringify({ ...redacted(job), requestId: "" }),
+    record: recordOf(job),
   }));
   return JSON.stringify([...new Map(rows.map((row) => [row.job_id, row])).values()]);
+}
+
+function recordOf(job: Job): string {
+  // How its owner called the request is nobody else's business, and whoever may read this sees no secret.
+  return JSON.stringify({ ...redacted(job), requestId: "" });
 }

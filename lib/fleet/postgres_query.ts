@@ -5,19 +5,19 @@ import type { JobFilter } from "../job/types.ts";
 /** How many rows are fetched at a time: a single one may have megabytes. */
 const FETCHED = 50;
 
-/** Finds the jobs that match a filter, newest first. How, the server decides by its statistics. */
+/** Finds the rows of the jobs that match a filter, newest first. How, the server decides by its statistics. */
 export async function* findJobs(
   sql: Sql,
   filter: JobFilter,
   { limit, before }: JobPage,
-): AsyncGenerator<{ readonly record: string; readonly host: string }, void, undefined> {
+): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
   const conditions = conditionsOf(sql, filter);
   if (before !== undefined) conditions.push(sql`job_id < ${before}`);
   const where = conditions.reduce((all, each) => sql`${all} AND ${each}`, sql`true`);
   const rows = sql`
-    SELECT record::text AS record, host FROM jobs WHERE ${where} ORDER BY job_id DESC LIMIT ${limit}`;
+    SELECT record::text AS record, host, selector FROM jobs WHERE ${where} ORDER BY job_id DESC LIMIT ${limit}`;
   for await (const some of rows.cursor(FETCHED)) {
-    for (const { record, host } of some) yield { record: String(record), host: String(host) };
+    yield* some;
   }
 }
 

@@ -4,7 +4,7 @@ import { queuedJob } from "../job/record_bytes.ts";
 import type { Job, JobEnd } from "../job/types.ts";
 import { NOWHERE } from "./known_job.ts";
 import type { PostgresDatabase } from "./postgres_database.ts";
-import { findJob, findLive, removeJobs, setJob } from "./postgres_jobs.ts";
+import { chooseFor, findJob, findLive, removeJobs, setJob } from "./postgres_jobs.ts";
 import {
   checkLimits,
   endJob,
@@ -50,6 +50,7 @@ export class PostgresQueue implements QueueStore {
       const bytes = sealed.byteLength + queuedJob(job).recordBytes;
       if (host === NOWHERE) await checkLimits(sql, { owner, bytes }, limits);
       await setJob(transaction, host, job);
+      await chooseFor(transaction, jobId, on);
       await sql`
         INSERT INTO queue (job_id, owner, priority, selector, host, hub, is_answered, may_wait, reruns, bytes, sealed)
         VALUES (${jobId}, ${owner}, ${priority}, ${selectorText(on)}, ${host}, ${this.#hubOf(host)},

@@ -1,14 +1,13 @@
 import { Counts } from "../counts.ts";
 import { failedPrecondition } from "../errors.ts";
-import { decodeJob } from "../job/decode_job.ts";
 import type { JobPage } from "../job/job_store.ts";
 import { PageLimit } from "../job/page_limit.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
 import type { HostChangesPage, HostFacts } from "./host_changes.ts";
-import { hasNoProcess, type KnownJob, NOWHERE } from "./known_job.ts";
+import { hasNoProcess, type KnownJob, knownJob, NOWHERE } from "./known_job.ts";
 import { PostgresDatabase, type PostgresOptions } from "./postgres_database.ts";
-import { findJob, markStale, putJobs, removeJobs, removeStale } from "./postgres_jobs.ts";
+import { findJob, markStale, putEnd, putJobs, removeJobs, removeStale } from "./postgres_jobs.ts";
 import { findJobs } from "./postgres_query.ts";
 import { PostgresQueue } from "./postgres_queue.ts";
 import { POSTGRES_SCHEMA } from "./postgres_schema.ts";
@@ -135,6 +134,14 @@ export class PostgresRegistry implements Registry {
     });
   }
 
+  async ended(host: string, job: Job): Promise<void> {
+    const known = await this.get(job.jobId);
+    if (known === undefined || known.host !== host || known.job.end !== null) return;
+    await this.#database.write(async (transaction) => {
+      if (await putEnd(transaction, host, job)) await this.queue.told(transaction, host, [job]);
+    });
+  }
+
   remove(host: string, jobIds: readonly string[]): Promise<void> {
     return this.#database.write(async (transaction) => {
       await removeJobs(transaction, host, jobIds);
@@ -150,8 +157,8 @@ export class PostgresRegistry implements Registry {
       const limit = new PageLimit(page);
       const found: KnownJob[] = [];
       for await (const row of findJobs(sql, filter, page)) {
-        if (!limit.admit(row.record)) break;
-        found.push({ job: decodeJob(row.record), host: row.host });
+        if (!limit.admit(String(row.record))) break;
+        found.push(knownJob(row));
       }
       return found;
     });

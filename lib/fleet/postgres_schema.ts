@@ -27,6 +27,8 @@ export const POSTGRES_SCHEMA: readonly string[] = [
     status TEXT NOT NULL,
     -- In milliseconds since the Unix epoch, as all times are.
     started_at BIGINT NOT NULL,
+    -- Where it was to run, as JSON. Null for a job that no hub was asked for.
+    selector TEXT,
     record JSON NOT NULL
   );
   CREATE INDEX jobs_by_owner ON jobs (owner, job_id);

@@ -51,6 +51,11 @@ export interface Registry extends AsyncDisposable {
   forget(host: string): Promise<void>;
   /** Takes note of a job that a host has just started, unless the host has told of it already. */
   started(host: string, job: Job): Promise<void>;
+  /**
+   * Takes note of the end of a job that a host has told to a client: who knows that it has ended may start the next one
+   * of its name, though the host has not told of the end by itself yet.
+   */
+  ended(host: string, job: Job): Promise<void>;
   /** Forgets jobs of a host. */
   remove(host: string, jobIds: readonly string[]): Promise<void>;
   get(jobId: string): Promise<KnownJob | undefined>;

@@ -64,6 +64,7 @@ export class SqliteQueue implements QueueStore {
         checkQueueLimits({ owner, bytes }, queued, limits);
       }
       this.#rows.set(host, job);
+      this.#rows.choose(jobId, on);
       const { put, putStart } = this.#statements;
       const flags = [Number(mayWait), Number(reruns)];
       put.run(jobId, owner, priority, selectorText(on), host, ...flags, bytes, sealed);

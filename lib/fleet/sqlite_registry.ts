@@ -1,6 +1,5 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Counts } from "../counts.ts";
-import { decodeJob } from "../job/decode_job.ts";
 import type { JobPage } from "../job/job_store.ts";
 import { PageLimit } from "../job/page_limit.ts";
 import type { Job, JobFilter } from "../job/types.ts";
@@ -9,7 +8,7 @@ import { JobQuery, type Query, type Skew, SKEW_SQL } from "../store/job_query.ts
 import { openDatabase, openError } from "../store/open_database.ts";
 import type { HostChangesPage, HostFacts } from "./host_changes.ts";
 import { JobRows } from "./job_rows.ts";
-import { hasNoProcess, type KnownJob } from "./known_job.ts";
+import { hasNoProcess, KNOWN_COLUMNS, type KnownJob, knownJob } from "./known_job.ts";
 import type { QueueStore } from "./queue_store.ts";
 import type { KnownHost, Registry } from "./registry.ts";
 import { REGISTRY_SCHEMA } from "./registry_schema.ts";
@@ -101,6 +100,14 @@ export class SqliteRegistry implements Registry {
     });
   }
 
+  async ended(host: string, job: Job): Promise<void> {
+    const known = this.#rows.get(job.jobId);
+    if (known === undefined || known.host !== host || known.job.end !== null) return;
+    await this.#transactions.share(() => {
+      if (this.#rows.end(host, job)) this.#queue.told(host, job);
+    });
+  }
+
   remove(host: string, jobIds: readonly string[]): Promise<void> {
     return this.#run(() => {
       for (const jobId of jobIds) this.#rows.remove(host, jobId);
@@ -119,7 +126,7 @@ export class SqliteRegistry implements Registry {
       for (const row of this.#database.prepare(sql).iterate(...values)) {
         const record = String(row.record);
         if (!limit.admit(record)) break;
-        found.push({ job: decodeJob(record), host: String(row.host) });
+        found.push(knownJob(row));
       }
       return found;
     });
@@ -164,7 +171,7 @@ export class SqliteRegistry implements Registry {
 
   #pageQuery(filter: JobFilter, page: JobPage): Query {
     const byStart = (filter.startedAfter ?? filter.startedBefore) !== undefined;
-    const query = new JobQuery(filter, page, byStart ? this.#skew() : null, ["record", "host"]);
+    const query = new JobQuery(filter, page, byStart ? this.#skew() : null, KNOWN_COLUMNS);
     const counts = query.counts.map(({ sql, values }) =>
       Number(this.#database.prepare(sql).get(...values)?.count)
     );

@@ -1,7 +1,7 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { beganAt } from "../../lib/job/types.ts";
 import { PAGE_POLICY } from "../../lib/rest/page/routes.ts";
-import { HIDDEN } from "../../lib/service/redact.ts";
+import { HIDDEN } from "../../lib/job/command.ts";
 import type { ListJobsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
 import { DONE_JOB, JOB, JOB_ID, TestApp } from "../rest/fixture.ts";

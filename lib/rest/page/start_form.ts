@@ -1,6 +1,6 @@
 import { html } from "hono/html";
 import type { Identity } from "../../auth/identity.ts";
-import { HIDDEN } from "../../service/redact.ts";
+import { HIDDEN } from "../../job/command.ts";
 import type { StartJobRequest } from "../../service/job_service.ts";
 import type { Job } from "../../job/types.ts";
 import { iconOf } from "./icon.ts";
