@@ -1,4 +1,4 @@
-import type { Sql } from "postgres";
+import type { Fragment, Sql } from "postgres";
 import { decodeJob } from "../job/decode_job.ts";
 import { beganAt, type Job, statusOf } from "../job/types.ts";
 import { redacted } from "./host_changes.ts";
@@ -100,7 +100,7 @@ export async function removeStale({ sql, changed }: Transaction, host: string): 
 }
 
 /** A list of any length in a statement that is always the same, so that the server keeps one plan for it. */
-export function oneOf(sql: Sql, values: readonly string[]) {
+export function oneOf(sql: Sql, values: readonly string[]): Fragment {
   return sql`(SELECT json_array_elements_text(${JSON.stringify(values)}::text::json))`;
 }
 
