@@ -1,34 +1,25 @@
-import postgres, { type Sql } from "postgres";
+import type { Sql } from "postgres";
+import { abortable } from "../async/abortable.ts";
 import { Batcher } from "../async/batcher.ts";
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { DatabaseUrl } from "../net/database_url.ts";
-import { isAnswer, registryError } from "./postgres_errors.ts";
+import { type ConnectOptions, PostgresConnection } from "./postgres_connection.ts";
+import { isLost, registryError } from "./postgres_errors.ts";
 import { CHANNEL, readNotice, Transaction } from "./postgres_transaction.ts";
 import type { Notice } from "./registry.ts";
 
-/** How many connections a hub has, beside the one by which it is told what others do. */
-const CONNECTIONS = 4;
+/** How many things a hub may ask at once. */
+const READERS = 4;
 
 /** The lock under which hubs write, one after the other; any number that nobody else uses there. */
 const WRITERS = 0x6a6f6277;
 
-/** For how long a hub may hold up the others without doing anything, in milliseconds. */
-const IDLE_MS = 10_000;
-
-/** How long one statement may take, including the wait for other hubs, in milliseconds. */
-const STATEMENT_MS = 30_000;
-
-/** The pauses before the server is asked again what has come of a transaction. */
-const RETRY_MS = { first: 100, last: 5_000 };
+/** The pauses before a server that is away is asked again. */
+const RETRY_MS = { first: 50, last: 1_000 };
 
 /** How to connect, and who is told what. */
-export interface PostgresOptions {
-  readonly url: DatabaseUrl;
-  readonly password: string;
-  /** The certificate of the CA that counts, in PEM; `""`: those that the system trusts. */
-  readonly rootCert: string;
+export interface PostgresOptions extends ConnectOptions {
   /** Told of what other hubs have changed. */
   readonly onNotice: (notice: Notice) => void;
   /** Told when notices may have been missed. */
@@ -46,37 +37,25 @@ export class PostgresDatabase implements AsyncDisposable {
   /** Tells this process from all others, also from those before it. It is the name of each of its connections. */
   readonly hub: string = `job-worker hub ${crypto.randomUUID()}`;
   readonly #options: PostgresOptions;
-  readonly #sql: Sql;
   readonly #closing = new AbortController();
   readonly #batches = new Batcher<Act, void>((acts) => this.#commit(acts));
+  /** Connections that were lost, until they have ended. */
+  readonly #ending = new Set<Promise<void>>();
+  #reader: PostgresConnection;
+  #writer: PostgresConnection;
+  #listening: Promise<void> = Promise.resolve();
 
   constructor(options: PostgresOptions) {
     this.#options = options;
-    const { url: { host, port, database, user }, password } = options;
-    this.#sql = postgres({
-      ...{ host, port, database, user, password, max: CONNECTIONS },
-      ssl: tlsOf(options),
-      connect_timeout: 5,
-      // In seconds. By default a server that was away for long is looked for every 20.
-      backoff: (attempt: number) => Math.min(2 ** attempt / 50, 1),
-      keep_alive: 10,
-      onnotice: () => {},
-      connection: {
-        application_name: this.hub,
-        idle_in_transaction_session_timeout: IDLE_MS,
-        statement_timeout: STATEMENT_MS,
-        // So that the server sees soon that a hub is gone whose machine is.
-        tcp_keepalives_idle: 10,
-        tcp_keepalives_interval: 5,
-        tcp_keepalives_count: 3,
-      },
-    });
+    this.#reader = this.#connect(READERS);
+    this.#writer = this.#connect(1);
   }
 
   /** Asks, outside of any transaction. @throws `unavailable` if the server is away */
   async read<T>(ask: (sql: Sql) => Promise<T>): Promise<T> {
+    if (this.#reader.isLost) this.#reader = this.#replace(this.#reader, READERS);
     try {
-      return await ask(this.#sql);
+      return await this.#reader.answered(ask(this.#reader.sql));
     } catch (error) {
       throw registryError(this.#options.url, error);
     }
@@ -89,7 +68,7 @@ export class PostgresDatabase implements AsyncDisposable {
     };
     await this.#batches.add(async (transaction) => {
       const [done] = await Promise.allSettled([transaction.part(act)]);
-      // If it is the connection that has failed, the others have failed, too.
+      // Then all others have failed, too.
       if (done.status === "rejected" && isLost(done.reason)) throw done.reason;
       tell = () => {
         if (done.status === "fulfilled") return done.value;
@@ -99,11 +78,12 @@ export class PostgresDatabase implements AsyncDisposable {
     return tell();
   }
 
-  /** Makes the database what it has to be, before anything else. */
+  /** Makes the database what it has to be, before anything else, and listens to other hubs from then on. */
   async setUp(act: (transaction: Transaction) => Promise<void>): Promise<void> {
     try {
       await this.#locked(act);
-      await this.#listen();
+      const listener = await this.#listen();
+      this.#listening = this.#keepListening(listener);
     } catch (error) {
       throw registryError(this.#options.url, error);
     }
@@ -111,28 +91,59 @@ export class PostgresDatabase implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new JobWorkerError("unavailable", "The hub is shutting down"));
-    // Nobody asks any more, and a connection that was broken never ends by itself.
-    await this.#sql.end({ timeout: 1 });
+    await this.#listening;
+    await Promise.all([
+      this.#reader[Symbol.asyncDispose](),
+      this.#writer[Symbol.asyncDispose](),
+      ...this.#ending,
+    ]);
   }
 
-  async #listen(): Promise<void> {
-    let isFirst = true;
-    await this.#sql.listen(CHANNEL, (text) => {
-      const notice = readNotice(text);
-      if (notice !== null && notice.hub !== this.hub) this.#options.onNotice(notice);
-    }, () => {
-      if (!isFirst) this.#options.onMissed();
-      isFirst = false;
+  #connect(count: number): PostgresConnection {
+    return new PostgresConnection({
+      ...{ ...this.#options, name: this.hub, count },
+      onNotify: (text) => {
+        const notice = readNotice(text);
+        if (notice !== null && notice.hub !== this.hub) this.#options.onNotice(notice);
+      },
     });
   }
 
-  async #locked<T>(act: (transaction: Transaction) => Promise<T>): Promise<void> {
-    await this.#sql.begin(async (sql) => {
-      await sql`SELECT pg_advisory_xact_lock(${WRITERS})`;
-      const transaction = new Transaction(sql, this.hub);
-      await act(transaction);
-      await transaction.notify();
-    });
+  #replace(lost: PostgresConnection, count: number): PostgresConnection {
+    const ending = lost[Symbol.asyncDispose]().finally(() => this.#ending.delete(ending));
+    this.#ending.add(ending);
+    return this.#connect(count);
+  }
+
+  async #listen(): Promise<PostgresConnection> {
+    const listener = this.#connect(1);
+    try {
+      await listener.sql`LISTEN ${listener.sql(CHANNEL)}`;
+      return listener;
+    } catch (error) {
+      await listener[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  async #keepListening(listener: PostgresConnection): Promise<void> {
+    const { signal } = this.#closing;
+    let nextPause = doubling(RETRY_MS);
+    let current: PostgresConnection | null = listener;
+    while (!signal.aborted) {
+      await abortable(current?.lost ?? delay(nextPause(), { signal }), signal).catch(() => {});
+      await current?.[Symbol.asyncDispose]();
+      current = signal.aborted ? null : await this.#listen().catch(() => null);
+      if (current === null) continue;
+      nextPause = doubling(RETRY_MS);
+      this.#options.onMissed();
+    }
+    await current?.[Symbol.asyncDispose]();
+  }
+
+  async #locked(act: Act): Promise<void> {
+    if (this.#writer.isLost) this.#writer = this.#replace(this.#writer, 1);
+    await this.#writer.answered(inTransaction(new Transaction(this.#writer, this.hub), act));
   }
 
   async #commit(acts: readonly Act[]): Promise<void> {
@@ -147,7 +158,7 @@ export class PostgresDatabase implements AsyncDisposable {
         isDone = true;
       });
     } catch (error) {
-      if (!isDone || isAnswer(error) || !await this.#hasCommitted(batch)) {
+      if (!isDone || !isLost(error) || !await this.#hasCommitted(batch)) {
         throw registryError(this.#options.url, error);
       }
     }
@@ -163,9 +174,10 @@ export class PostgresDatabase implements AsyncDisposable {
         let last: unknown;
         // Under the lock, so that it is over.
         await this.#locked(async ({ sql }) => {
-          [last] = await sql`SELECT batch FROM hubs WHERE name = ${this.hub}`;
+          const [row] = await sql`SELECT batch FROM hubs WHERE name = ${this.hub}`;
+          last = row?.batch;
         });
-        return (last as { batch?: string } | undefined)?.batch === batch;
+        return last === batch;
       } catch {
         await delay(nextPause(), { signal });
       }
@@ -173,19 +185,15 @@ export class PostgresDatabase implements AsyncDisposable {
   }
 }
 
-/** Whether an error is one of the connection, and not of what was asked. */
-function isLost(error: unknown): boolean {
-  return !(error instanceof JobWorkerError) && !isAnswer(error);
-}
-
-function tlsOf({ url: { tls }, rootCert }: PostgresOptions) {
-  const ca = rootCert === "" ? {} : { ca: rootCert };
-  switch (tls) {
-    case "disable":
-      return false;
-    case "require":
-      return { ...ca, rejectUnauthorized: rootCert !== "" };
-    case "verify-full":
-      return { ...ca, rejectUnauthorized: true };
+async function inTransaction(transaction: Transaction, act: Act): Promise<void> {
+  await transaction.sql`BEGIN`;
+  try {
+    await transaction.sql`SELECT pg_advisory_xact_lock(${WRITERS})`;
+    await act(transaction);
+    await transaction.notify();
+    await transaction.sql`COMMIT`;
+  } catch (error) {
+    if (!isLost(error)) await transaction.sql`ROLLBACK`;
+    throw error;
   }
 }

@@ -12,9 +12,15 @@ const PASSING = ["08", "53", "40", "55", "57", "58", "25P03"];
 /** Those that somebody has to do something about: no such user or database, no right to do it. */
 const REFUSED = ["28", "3D", "42501"];
 
-/** Whether the server itself has said so; then nothing of the transaction has been done. */
-export function isAnswer(error: unknown): boolean {
-  return error instanceof postgres.PostgresError && !error.code.startsWith("57P");
+/** Whether it is the connection that has failed, or the server is ending it, and not what was asked. */
+export function isLost(error: unknown): boolean {
+  if (error instanceof JobWorkerError || codeOf(error) === "") return false;
+  return !(error instanceof postgres.PostgresError) || error.code.startsWith("57P");
+}
+
+/** For what is not asked, or not waited for, since the connection is lost. */
+export function lostError(): Error {
+  return Object.assign(new Error("the connection was lost"), { code: "CONNECTION_CLOSED" });
 }
 
 /** What is told of an error of the database: never more than what the server has said, and no statement. */

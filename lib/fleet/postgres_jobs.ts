@@ -1,21 +1,22 @@
+import type { Fragment, Sql } from "postgres";
 import { decodeJob } from "../job/decode_job.ts";
 import { beganAt, type HostSelector, type Job, statusOf } from "../job/types.ts";
 import { redacted } from "./host_changes.ts";
 import { type KnownJob, knownJob } from "./known_job.ts";
-import type { Asked, Transaction } from "./postgres_transaction.ts";
+import type { Transaction } from "./postgres_transaction.ts";
 
 /** Less than that of any host. */
 const HUB_REVISION = -1;
 
 /** The job, if the registry knows it. */
-export async function findJob(sql: Asked, jobId: string): Promise<KnownJob | undefined> {
+export async function findJob(sql: Sql, jobId: string): Promise<KnownJob | undefined> {
   const [row] = await sql`
     SELECT host, record::text AS record, selector FROM jobs WHERE job_id = ${jobId}`;
   return row && knownJob(row);
 }
 
 /** The job of an owner that has a name and has not ended, as far as hosts have told. */
-export async function findLive(sql: Asked, owner: string, name: string): Promise<Job | undefined> {
+export async function findLive(sql: Sql, owner: string, name: string): Promise<Job | undefined> {
   const [row] = await sql`
     SELECT record::text AS record FROM jobs
     WHERE name = ${name} AND owner = ${owner} AND status IN ('queued', 'running')
@@ -109,7 +110,9 @@ export async function removeJobs(
 ): Promise<string[]> {
   if (jobIds.length === 0) return [];
   const removed = await sql`
-    DELETE FROM jobs WHERE host = ${host} AND job_id = ANY(${jobIds}) AND revision < ${revision}
+    DELETE FROM jobs WHERE host = ${host} AND job_id IN ${
+    oneOf(sql, jobIds)
+  } AND revision < ${revision}
     RETURNING job_id`;
   const ids = removed.map(({ job_id }) => String(job_id));
   ids.forEach(changed);
@@ -134,7 +137,12 @@ export async function removeStale({ sql, changed }: Transaction, host: string): 
   for (const { job_id } of removed) changed(String(job_id));
 }
 
-async function putLabels(sql: Asked, jobs: readonly Job[]): Promise<void> {
+/** A list of any length in a statement that is always the same, so that the server keeps one plan for it. */
+export function oneOf(sql: Sql, values: readonly string[]): Fragment {
+  return sql`(SELECT json_array_elements_text(${JSON.stringify(values)}::text::json))`;
+}
+
+async function putLabels(sql: Sql, jobs: readonly Job[]): Promise<void> {
   const labels = jobs.flatMap(({ jobId, labels }) =>
     Object.entries(labels).map(([name, value]) => ({ job_id: jobId, name, value }))
   );

@@ -31,7 +31,7 @@ function conditionsOf(sql: Sql, filter: JobFilter): Fragment[] {
   if (owner !== undefined) conditions.push(sql`owner = ${owner}`);
   if (name !== undefined) conditions.push(sql`name = ${name}`);
   if (host !== undefined) conditions.push(sql`host = ${host}`);
-  if (statuses !== undefined) conditions.push(sql`status = ANY(${statuses})`);
+  if (statuses !== undefined) conditions.push(sql`status IN ${sql([...statuses])}`);
   // "g" sorts after every hex digit.
   if (jobIdPrefix) conditions.push(sql`job_id >= ${jobIdPrefix} AND job_id < ${jobIdPrefix + "g"}`);
   if (jobIdSuffix) {

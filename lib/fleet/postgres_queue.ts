@@ -1,10 +1,11 @@
+import type { Sql } from "postgres";
 import type { HostSelector } from "../job/host.ts";
 import { nameTaken } from "../job/job_name.ts";
 import { queuedJob } from "../job/record_bytes.ts";
 import type { Job, JobEnd } from "../job/types.ts";
 import { NOWHERE } from "./known_job.ts";
 import type { PostgresDatabase } from "./postgres_database.ts";
-import { chooseFor, findJob, findLive, removeJobs, setJob } from "./postgres_jobs.ts";
+import { chooseFor, findJob, findLive, oneOf, removeJobs, setJob } from "./postgres_jobs.ts";
 import {
   checkLimits,
   endJob,
@@ -15,7 +16,7 @@ import {
   positionsOf,
   takeTurn,
 } from "./postgres_queue_sql.ts";
-import type { Asked, Transaction } from "./postgres_transaction.ts";
+import type { Transaction } from "./postgres_transaction.ts";
 import { asAdded, FORGET_EVERY, lostWith, selectorOf, selectorText } from "./queue_rules.ts";
 import type {
   Added,
@@ -88,7 +89,7 @@ export class PostgresQueue implements QueueStore {
   }
 
   async adopt(): Promise<StoredEntry[]> {
-    const isLeft = (sql: Asked) =>
+    const isLeft = (sql: Sql) =>
       sql`host <> ${NOWHERE} AND NOT is_answered AND hub <> ${this.#database.hub}
         AND hub NOT IN (SELECT application_name FROM pg_stat_activity WHERE datname = current_database())`;
     // Most of the time there is none, and nobody is held up.
@@ -184,9 +185,11 @@ export class PostgresQueue implements QueueStore {
     this.#changed();
     const ids = jobs.map(({ jobId }) => jobId);
     const ended = jobs.filter(({ end }) => end !== null).map(({ jobId }) => jobId);
-    await sql`DELETE FROM queue WHERE host = ${host} AND job_id = ANY(${ids})
-      AND (NOT reruns OR job_id = ANY(${ended}))`;
-    await sql`UPDATE queue SET is_answered = true, hub = '' WHERE host = ${host} AND job_id = ANY(${ids})`;
+    await sql`DELETE FROM queue WHERE host = ${host} AND job_id IN ${oneOf(sql, ids)}
+      AND (NOT reruns OR job_id IN ${oneOf(sql, ended)})`;
+    await sql`UPDATE queue SET is_answered = true, hub = '' WHERE host = ${host} AND job_id IN ${
+      oneOf(sql, ids)
+    }`;
   }
 
   /** The jobs that a host was given, and has not answered. */
@@ -198,7 +201,7 @@ export class PostgresQueue implements QueueStore {
   /** A host says that it has jobs no more. */
   async removed({ sql }: Transaction, host: string, jobIds: readonly string[]): Promise<void> {
     if (jobIds.length === 0) return;
-    await sql`DELETE FROM queue WHERE host = ${host} AND job_id = ANY(${jobIds})`;
+    await sql`DELETE FROM queue WHERE host = ${host} AND job_id IN ${oneOf(sql, jobIds)}`;
   }
 
   /** What a host has told anew is all that it has. */
@@ -241,13 +244,13 @@ export class PostgresQueue implements QueueStore {
   }
 
   /** Whether a start waits, or is at a host that it is for this hub to ask. */
-  async #isAt(sql: Asked, jobId: string, host: string): Promise<boolean> {
+  async #isAt(sql: Sql, jobId: string, host: string): Promise<boolean> {
     const [row] = await sql`SELECT 1 FROM queue
       WHERE job_id = ${jobId} AND host = ${host} AND hub = ${this.#hubOf(host)}`;
     return row !== undefined;
   }
 
-  async #entry(sql: Asked, jobId: string): Promise<StoredEntry | undefined> {
+  async #entry(sql: Sql, jobId: string): Promise<StoredEntry | undefined> {
     const [row] = await sql`SELECT ${columns(sql)} FROM queue WHERE job_id = ${jobId}`;
     return row && this.#entryOf(row);
   }
@@ -291,6 +294,6 @@ export class PostgresQueue implements QueueStore {
 
 type Row = Readonly<Record<string, unknown>>;
 
-function columns(sql: Asked) {
+function columns(sql: Sql) {
   return sql`job_id, owner, priority, selector, host, hub, is_answered, may_wait, reruns, bytes`;
 }

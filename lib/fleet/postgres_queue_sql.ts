@@ -4,17 +4,18 @@
  * @module
  */
 
+import type { Sql } from "postgres";
 import type { Job, JobEnd } from "../job/types.ts";
 import { NOWHERE } from "./known_job.ts";
 import { findJob, setJob } from "./postgres_jobs.ts";
-import type { Asked, Transaction } from "./postgres_transaction.ts";
+import type { Transaction } from "./postgres_transaction.ts";
 import { checkQueueLimits, MAX_ENDED, type Queued, STARTS_KEPT_MS } from "./queue_rules.ts";
 import type { Place, QueueLimits } from "./queue_store.ts";
 
 type Row = Readonly<Record<string, unknown>>;
 
 /** The first of these hosts that has a free slot; `NOWHERE` if there is none. */
-export async function firstFree(sql: Asked, places: readonly Place[]): Promise<string> {
+export async function firstFree(sql: Sql, places: readonly Place[]): Promise<string> {
   if (places.length === 0) return NOWHERE;
   const [free] = await sql`
     SELECT name FROM json_to_recordset(${placesText(places)}::text::json)
@@ -25,7 +26,7 @@ export async function firstFree(sql: Asked, places: readonly Place[]): Promise<s
 }
 
 /** For each place and owner the one that would be first, the next one of all at the front. */
-export async function firstOfEach(sql: Asked): Promise<readonly Row[]> {
+export async function firstOfEach(sql: Sql): Promise<readonly Row[]> {
   return await sql`
     SELECT selector, owner, priority, min(job_id) AS job_id, coalesce(turn, 0) AS turn
     FROM queue LEFT JOIN turns USING (owner) WHERE host = ${NOWHERE}
@@ -33,7 +34,7 @@ export async function firstOfEach(sql: Asked): Promise<readonly Row[]> {
 }
 
 /** Which one each job is of those that wait. */
-export async function positionsOf(sql: Asked): Promise<ReadonlyMap<string, number>> {
+export async function positionsOf(sql: Sql): Promise<ReadonlyMap<string, number>> {
   const rows = await sql`
     SELECT job_id FROM (
       SELECT job_id, priority, coalesce(turn, 0) AS turn,
@@ -43,14 +44,14 @@ export async function positionsOf(sql: Asked): Promise<ReadonlyMap<string, numbe
   return new Map(rows.map(({ job_id }, index) => [String(job_id), index + 1]));
 }
 
-export async function takeTurn(sql: Asked, owner: string): Promise<void> {
+export async function takeTurn(sql: Sql, owner: string): Promise<void> {
   await sql`
     INSERT INTO turns (owner, turn) VALUES (${owner}, 1 + (SELECT coalesce(max(turn), 0) FROM turns))
     ON CONFLICT (owner) DO UPDATE SET turn = excluded.turn`;
 }
 
 export async function findStart(
-  sql: Asked,
+  sql: Sql,
   owner: string,
   requestId: string,
 ): Promise<string | undefined> {
@@ -62,7 +63,7 @@ export async function findStart(
 
 /** @throws `resource_exhausted` if one more may not wait */
 export async function checkLimits(
-  sql: Asked,
+  sql: Sql,
   entry: { readonly owner: string; readonly bytes: number },
   limits: QueueLimits,
 ): Promise<void> {
@@ -91,7 +92,7 @@ export async function endJob(
 }
 
 /** Forgets what is kept for a while only. */
-export async function forgetOld(sql: Asked): Promise<void> {
+export async function forgetOld(sql: Sql): Promise<void> {
   await sql`DELETE FROM starts WHERE started_at < ${Date.now() - STARTS_KEPT_MS}`;
   await sql`DELETE FROM hubs WHERE written_at < now() - interval '30 days'`;
   await sql`

@@ -1,4 +1,6 @@
-import type { Sql, TransactionSql } from "postgres";
+import type { Sql } from "postgres";
+import type { PostgresConnection } from "./postgres_connection.ts";
+import { isLost, lostError } from "./postgres_errors.ts";
 import type { Notice } from "./registry.ts";
 
 /** The channel on which hubs tell each other what they have changed. */
@@ -21,21 +23,21 @@ export function readNotice(text: string): Notice | null {
 
 /** A transaction of a hub, and what the others are to be told of it. */
 export class Transaction {
-  readonly sql: TransactionSql;
   readonly hub: string;
-  readonly #changed: Set<string>;
-  readonly #waiting: Set<string>;
+  readonly #connection: PostgresConnection;
+  readonly #changed = new Set<string>();
+  readonly #waiting = new Set<string>();
 
-  constructor(
-    sql: TransactionSql,
-    hub: string,
-    changed: Set<string> = new Set(),
-    waiting: Set<string> = new Set(),
-  ) {
-    this.sql = sql;
+  /** @param connection the only one of its kind, on which it has begun */
+  constructor(connection: PostgresConnection, hub: string) {
+    this.#connection = connection;
     this.hub = hub;
-    this.#changed = changed;
-    this.#waiting = waiting;
+  }
+
+  /** By what to ask. @throws if the connection is lost: what is asked would be done on another, by itself */
+  get sql(): Sql {
+    if (!this.#connection.isLost) return this.#connection.sql;
+    throw lostError();
   }
 
   /** A job is not as it was. */
@@ -46,13 +48,17 @@ export class Transaction {
     this.#waiting.add(jobId);
   }
 
-  /** Does something that is undone by itself if it fails. */
-  async part<T>(act: (part: Transaction) => Promise<T>): Promise<T> {
-    const done = await this.sql.savepoint(async (sql) => {
-      // An array would be taken for several promises.
-      return { value: await act(new Transaction(sql, this.hub, this.#changed, this.#waiting)) };
-    });
-    return done.value as T;
+  /** Does something that is undone by itself if it fails, unless all of the transaction is lost. */
+  async part<T>(act: (transaction: Transaction) => Promise<T>): Promise<T> {
+    await this.sql`SAVEPOINT part`;
+    try {
+      const done = await act(this);
+      await this.sql`RELEASE SAVEPOINT part`;
+      return done;
+    } catch (error) {
+      if (!isLost(error)) await this.sql`ROLLBACK TO SAVEPOINT part`;
+      throw error;
+    }
   }
 
   /** Has the other hubs told, if this is committed. */
@@ -66,6 +72,3 @@ export class Transaction {
     }
   }
 }
-
-/** Something that can be asked: within a transaction, or by itself. */
-export type Asked = Sql | TransactionSql;

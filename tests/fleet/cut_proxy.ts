@@ -65,7 +65,7 @@ class Commits {
   isOneIn(bytes: Uint8Array): boolean {
     const text = new TextDecoder("latin1").decode(bytes);
     // See "Parse" in https://www.postgresql.org/docs/current/protocol-message-formats.html: before the name is a length.
-    const [, named] = /([^\0]+)\0commit\0/.exec(text) ?? [];
+    const [, named] = /([^\0]+)\0commit\0/i.exec(text) ?? [];
     if (named !== undefined) this.#name = named.slice(1);
     return named !== undefined || this.#name !== null && text.includes(`\0${this.#name}\0`);
   }

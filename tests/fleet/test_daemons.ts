@@ -78,7 +78,11 @@ export class FleetDaemon implements AsyncDisposable {
     const process = this.#process;
     if (process === null) return;
     this.#process = null;
-    Deno.kill(process.pid, signal);
+    try {
+      Deno.kill(process.pid, signal);
+    } catch (cause) {
+      throw new Error(`It has ended by itself: ${process.stderr}`, { cause });
+    }
     await process.finished();
   }
 

@@ -19,6 +19,8 @@ const OF_ROOT =
 const NO_SYSTEMD = "there may be no systemd";
 const A_FULL_FLEET = "it takes a fleet that is full; tests/long/fleet/queue_test.ts has one";
 const A_FLEET = "it takes a whole fleet; tests/long/fleet/hub_test.ts asks one the same";
+const SEVERAL_HUBS =
+  "it takes a server of PostgreSQL and another host; tests/long/fleet/hubs_test.ts does the same";
 const PASSWORD_IS_ASKED = "nobody types the password";
 
 /**
@@ -178,6 +180,11 @@ export const EXCEPTIONS: readonly Exception[] = [
     line: "scp web-1.join",
     reason: ANOTHER_HOST,
   },
+  { line: "createuser", reason: SEVERAL_HUBS },
+  { line: "createdb", reason: SEVERAL_HUBS },
+  { line: "ssh hub-2", reason: SEVERAL_HUBS },
+  { line: "scp -rp hub/", reason: SEVERAL_HUBS },
+  { line: "scp -p hub/", reason: SEVERAL_HUBS },
   {
     line: "worker-daemon --config=hub/job-worker.json",
     reason: "it runs until it is ended",

@@ -1,13 +1,13 @@
 /** What docs/fleet.md says to ask the database of hubs. */
 
 import { v7 } from "uuid";
-import type { Job } from "../../lib/job/types.ts";
-import { assert } from "../assert.ts";
-import { DONE, job } from "../executor/job_fixture.ts";
-import { ROOT } from "../programs.ts";
-import { postgresTest } from "./postgres_server.ts";
-import { newEntry } from "./queue_entries.ts";
-import { askDatabase, createDatabase, openPostgres } from "./registries.ts";
+import type { Job } from "../../../lib/job/types.ts";
+import { assert } from "../../assert.ts";
+import { DONE, job } from "../../executor/job_fixture.ts";
+import { ROOT } from "../../programs.ts";
+import { postgresTest } from "../../fleet/postgres_server.ts";
+import { newEntry } from "../../fleet/queue_entries.ts";
+import { askDatabase, createDatabase, openPostgres } from "../../fleet/registries.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const FAILED: Job["end"] = { ...DONE, status: "failed", exitStatus: { code: 3 } };
