@@ -104,7 +104,7 @@ Deno.test("status takes the beginning of an id, if that is the beginning of one 
   );
   for (const { code, stderr } of [short, malformed]) {
     assert.equal(code, 2);
-    assert.match(stderr, /is neither a job id nor the beginning of one/);
+    assert.match(stderr, / is no job: use its id, the beginning or end of it/);
   }
 });
 
