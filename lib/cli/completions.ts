@@ -54,7 +54,7 @@ export interface Candidate {
 /** What to offer: fixed candidates, or those that have to be looked up. */
 export type Completion =
   | { readonly kind: "candidates"; readonly candidates: readonly Candidate[] }
-  /** Ids of jobs; `live` if only those of jobs that have not ended make sense. */
+  /** Ids and names of jobs; `live` if only those of jobs that have not ended make sense. */
   | { readonly kind: "jobs"; readonly live: boolean }
   | { readonly kind: "contexts" };
 

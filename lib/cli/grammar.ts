@@ -91,7 +91,9 @@ const FORMS = `[options] start -- <command>...
        worker-cli -h | --help | --version`;
 
 const NOTES = `
-A job id may be shortened to any unique prefix.
+A job is meant by its id, or any unique beginning or end of that; by its name,
+if it is yours; and your last one by - or @last. A name is that of your job that
+runs or is queued, or of the newest.
 Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now,
 a date with a time zone (2026-07-31T09:30:00Z or +02:00), or @ followed by
 seconds since 1970.

@@ -38,8 +38,11 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "filter.started_after": "--since",
   "filter.started_before": "--until",
   "filter.job_id_prefix": "<jobId>",
+  "filter.job_id_suffix": "<jobId>",
   "filter.name": "--name",
   "filter.host": "--host",
+  // Asked for those who name their last job.
+  "own": null,
   "page_size": "--limit",
   "page_token": null,
   "streams": "<streams>",

@@ -156,7 +156,7 @@ export class Hub implements JobService {
 
   async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
     return await this.#call("listJobs", request, context, async () => {
-      const filter = visible(request.filter, "listJobs", context);
+      const filter = visible(request.filter, "listJobs", context, request.own);
       if (filter === null) return { jobs: [], nextPageToken: "" };
       const { pageToken, pageSize } = request;
       const limit = pageSize || DEFAULT_PAGE_SIZE;
@@ -358,14 +358,19 @@ function entryOf(
   return { caller, method, jobId, command, decision, result };
 }
 
-/** Narrows a filter to what the caller may see; `null` if that is no job at all. */
+/**
+ * Narrows a filter to what the caller may see; `null` if that is no job at all.
+ *
+ * @param own whether they want to see what is theirs only
+ */
 function visible(
   filter: JobFilter,
   method: JobMethod,
   { caller: { identity } }: CallContext,
+  own = false,
 ): JobFilter | null {
   const decision = authorize(identity, METHODS[method].rule);
-  if (decision.kind === "allowed" && decision.scope === "all") return filter;
+  if (decision.kind === "allowed" && decision.scope === "all" && !own) return filter;
   const owner = identity.user;
   return filter.owner === undefined || filter.owner === owner ? { ...filter, owner } : null;
 }

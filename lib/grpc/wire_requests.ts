@@ -108,7 +108,8 @@ export function writeStopJobRequest(request: StopJobRequest): wire.StopJobReques
 /** An empty field on the wire matches every job, so the member is left out. */
 export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
   if (filter === null) return {};
-  const { owner, labels, jobIdPrefix, name, startedAfter, startedBefore, host } = filter;
+  const { owner, labels, jobIdPrefix, jobIdSuffix, name, startedAfter, startedBefore, host } =
+    filter;
   const statuses = filter.statuses.map((status) =>
     STATUSES.readRequested(status, "filter.statuses")
   );
@@ -117,6 +118,7 @@ export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
     ...(owner !== "" && { owner }),
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(jobIdPrefix !== "" && { jobIdPrefix }),
+    ...(jobIdSuffix !== "" && { jobIdSuffix }),
     ...(name !== "" && { name }),
     ...(startedAfter !== null &&
       { startedAfter: readMs(startedAfter, "filter.started_after") }),
@@ -128,12 +130,13 @@ export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
 
 export function writeJobFilter(filter: JobFilter): wire.JobFilter {
   const { statuses = [], owner = "", labels = {}, jobIdPrefix = "", name = "" } = filter;
-  const { startedAfter, startedBefore, host = "" } = filter;
+  const { startedAfter, startedBefore, host = "", jobIdSuffix = "" } = filter;
   return {
     statuses: statuses.map((status) => STATUSES.write(status)),
     owner,
     labels,
     jobIdPrefix,
+    jobIdSuffix,
     name,
     startedAfter: startedAfter === undefined ? null : writeTimestamp(startedAfter),
     startedBefore: startedBefore === undefined ? null : writeTimestamp(startedBefore),
@@ -142,11 +145,13 @@ export function writeJobFilter(filter: JobFilter): wire.JobFilter {
 }
 
 export function readListJobsRequest(request: wire.ListJobsRequest): ListJobsRequest {
-  return { ...request, filter: readJobFilter(request.filter) };
+  const { own, ...rest } = request;
+  return { ...rest, filter: readJobFilter(request.filter), ...(own && { own }) };
 }
 
 export function writeListJobsRequest(request: ListJobsRequest): wire.ListJobsRequest {
-  return { ...request, filter: writeJobFilter(request.filter) };
+  const { own = false } = request;
+  return { ...request, filter: writeJobFilter(request.filter), own };
 }
 
 function readStreams(streams: wire.GetLogsRequest["streams"]): LogStream[] {

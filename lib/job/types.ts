@@ -251,6 +251,7 @@ export interface JobFilter {
   /** Every one of these must be set on the job. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly jobIdPrefix?: string;
+  readonly jobIdSuffix?: string;
   readonly name?: string;
   /**
    * Started at or after this, and before that; milliseconds since the Unix epoch. A job that has not run counts

@@ -91,6 +91,12 @@ export const auditPosition = text({
   error: "must be the position of an earlier answer",
 });
 
+/** Short ends are those of so many jobs that all of these would have to be sorted. */
+export const jobIdSuffix = text({
+  pattern: "^[0-9a-f-]{4,36}$",
+  error: "must be the end of a job id: 4 to 36 of 0-9, a-f and -",
+});
+
 /** The name of a job. */
 export const jobName = text({ pattern: JOB_NAME.source, error: JOB_NAME_RULE });
 

@@ -127,6 +127,8 @@ export interface JobRequest {
 
 export interface ListJobsRequest {
   readonly filter: JobFilter;
+  /** Only jobs of the caller's own, whoever's they may see. */
+  readonly own?: boolean;
   /** 1 to 1000; 0 for the default, 100. A page has fewer jobs if their commands are large. */
   readonly pageSize: number;
   /** The `nextPageToken` of the previous page, or `""`. */

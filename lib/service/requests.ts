@@ -30,6 +30,7 @@ const filter = z.strictObject({
   startedAfter: z.number().finite().optional(),
   startedBefore: z.number().finite().optional(),
   jobIdPrefix: fields.jobIdPrefix.optional(),
+  jobIdSuffix: fields.jobIdSuffix.optional(),
   name: fields.jobName.optional(),
   host: fields.hostName.optional(),
 });
@@ -122,6 +123,7 @@ const SCHEMAS = {
   waitJob: z.strictObject({ jobId: fields.jobId }),
   listJobs: z.strictObject({
     filter,
+    own: z.boolean().optional(),
     pageSize: fields.whole(MAX_PAGE_JOBS),
     pageToken: fields.pageToken,
   }),

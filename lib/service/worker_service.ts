@@ -167,7 +167,7 @@ export class WorkerService implements JobService, PlacementService {
 
   async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
     return await this.#call("listJobs", request, context, async (call) => {
-      const filter = this.#visible(call, request.filter);
+      const filter = this.#visible(call, request.filter, request.own);
       if (filter === null) return { jobs: [], nextPageToken: "" };
       const limit = request.pageSize || DEFAULT_PAGE_SIZE;
       const { pageToken } = request;
@@ -364,12 +364,16 @@ export class WorkerService implements JobService, PlacementService {
     return job;
   }
 
-  /** Narrows a filter to what the caller may see; `null` if that is no job at all. */
-  #visible(call: ServiceCall, filter: JobFilter): JobFilter | null {
+  /**
+   * Narrows a filter to what the caller may see; `null` if that is no job at all.
+   *
+   * @param own whether they want to see what is theirs only
+   */
+  #visible(call: ServiceCall, filter: JobFilter, own = false): JobFilter | null {
     const scope = authorizeCall(call);
     // No job that is here is that of another host.
     if (filter.host !== undefined) return null;
-    if (scope === "all") return filter;
+    if (scope === "all" && !own) return filter;
     const owner = call.context.caller.identity.user;
     return filter.owner === undefined || filter.owner === owner ? { ...filter, owner } : null;
   }

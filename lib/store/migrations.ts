@@ -13,8 +13,11 @@ export const SKEW =
   `iif(json_valid(${ID_TIME}, 2), json_extract(${ID_TIME}, '$') - started_at, NULL)`;
 
 /** The last characters of the id of a job, the very last one first: ids that end alike begin alike here. */
-export const ID_END = Array.from({ length: 12 }, (_, index) => `substr(job_id, ${36 - index}, 1)`)
-  .join(" || ");
+export const ID_END_LENGTH = 12;
+export const ID_END = Array.from(
+  { length: ID_END_LENGTH },
+  (_, index) => `substr(job_id, ${36 - index}, 1)`,
+).join(" || ");
 
 /**
  * The schema, as the steps that led to it. A step that has been released never changes; the `user_version` of

@@ -263,21 +263,19 @@ Deno.test("An id that was cut short is looked up, and a whole one only written i
     };
     assert.equal(await main(["status", typed], new FakeIo({ ...client, listJobs })), 0);
     assert.deepEqual(calls, [
-      ["listJobs", {
-        filter: { jobIdPrefix: typed.toLowerCase() },
-        pageSize: 10,
-        pageToken: "",
-      }],
+      ...[{ jobIdPrefix: typed.toLowerCase() }, { jobIdSuffix: typed.toLowerCase() }].map((
+        filter,
+      ) => ["listJobs", { filter, pageSize: 10, pageToken: "" }]),
       ["getJob", { jobId: JOB_ID }],
     ]);
   }
   const { client, calls } = recorder();
   assert.equal(await main(["status", JOB_ID.toUpperCase()], new FakeIo(client)), 0);
   assert.deepEqual(calls, [["getJob", { jobId: JOB_ID }]]);
-  for (const typed of ["019", `${JOB_ID}0`, "019g"]) {
+  for (const typed of ["019", `${JOB_ID}0`, "019/"]) {
     const io = new FakeIo({});
     assert.equal(await main(["status", typed], io), 2, typed);
-    assert.match(io.stderr.text, /is neither a job id nor the beginning of one/);
+    assert.match(io.stderr.text, / is no job: use its id, the beginning or end of it/);
   }
 });
 
@@ -294,10 +292,11 @@ Deno.test("A completion asks for the ids that begin so, and for those that have 
     assert.equal(await main(line, io), 0);
     assert.match(io.stdout.text, new RegExp(`^${JOB_ID}\\t`));
     const isLive = ["stop", "wait", "signal", "kill", "update"].includes(verb);
-    assert.deepEqual(calls.pop(), ["listJobs", {
-      filter: { jobIdPrefix: "0199", ...(isLive && { statuses: ["queued", "running"] }) },
-      pageSize: 50,
-      pageToken: "",
-    }], verb);
+    const filter = isLive ? { statuses: ["queued", "running"] } : {};
+    const page = { pageSize: 50, pageToken: "" };
+    assert.deepEqual(calls.splice(0), [
+      ["listJobs", { filter, own: true, ...page }],
+      ["listJobs", { filter: { ...filter, jobIdPrefix: "0199" }, ...page }],
+    ], verb);
   }
 });

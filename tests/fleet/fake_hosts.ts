@@ -35,6 +35,7 @@ export class FakeHost implements HubHost {
     const started = job({
       jobId,
       labels: start.labels,
+      name: start.name ?? "",
       owner: this.starts.at(-1)?.caller.identity.user ?? "",
     });
     return Promise.resolve(started);

@@ -62,7 +62,7 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
   assert.equal(list.status, 200);
   assert.deepEqual(await list.json(), { jobs: [RUNNING_JSON, DONE_JSON], nextPageToken: "t" });
   const query =
-    "status=running&status=failed&owner=bob&label=a=1&label=b=x=y&jobIdPrefix=01&name=n.1" +
+    "status=running&status=failed&owner=bob&label=a=1&label=b=x=y&jobIdPrefix=01&name=n.1&jobIdSuffix=0-ff&own=1" +
     "&startedAfter=2023-11-14T22:13:20Z&startedBefore=2023-11-14T23:13:21.5%2B01:00" +
     `&pageSize=7&pageToken=${JOB_ID}`;
   assert.equal((await api.request(`/v1/jobs/?${query}`)).status, 200);
@@ -72,10 +72,12 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
       owner: "bob",
       labels: { a: "1", b: "x=y" },
       jobIdPrefix: "01",
+      jobIdSuffix: "0-ff",
       name: "n.1",
       startedAfter: 1_700_000_000_000,
       startedBefore: 1_700_000_001_500,
     },
+    own: true,
     pageSize: 7,
     pageToken: JOB_ID,
   }]);

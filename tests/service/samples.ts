@@ -75,6 +75,7 @@ const FILTER = {
   owner: "bob",
   labels: { team: "red", nightly: "" },
   jobIdPrefix: "0189",
+  jobIdSuffix: "8057",
   name: "weekly",
   startedAfter: 1_700_000_000_001,
   startedBefore: 1_700_000_000_002,
@@ -133,7 +134,7 @@ export const WHOLE_REQUESTS = {
   },
   stopJob: { jobId: JOB_ID, stopSignal: "SIGINT", gracePeriodMs: 1_503 },
   getJob: { jobId: JOB_ID },
-  listJobs: { filter: FILTER, pageSize: 7, pageToken: "page" },
+  listJobs: { filter: FILTER, own: true, pageSize: 7, pageToken: "page" },
   waitJob: { jobId: JOB_ID },
   getLogs: {
     jobId: JOB_ID,

@@ -357,6 +357,7 @@ Deno.test("SqliteStore.list() finds what MemoryStore finds, whatever the jobs an
     startedAt: time,
     end: few(null, DONE, { ...DONE, status: "failed" as const }),
     isQueued: fc.boolean(),
+    tail: few("0000000000ab", "f000f00000ab", "f00000000bab"),
     skew: fc.oneof(few(0, -1, -20), fc.integer({ min: -200, max: 200 })),
   });
   const statuses = fc.uniqueArray(
@@ -368,6 +369,7 @@ Deno.test("SqliteStore.list() finds what MemoryStore finds, whatever the jobs an
     labels,
     statuses,
     jobIdPrefix: time.map((at) => idAt(at).slice(0, 12)),
+    jobIdSuffix: few("00ab", "f00000ab", "f00000000bab", "8a0b-f00000000bab", "9a0b-f00000000bab"),
     startedAfter: time,
     startedBefore: time,
   }, { requiredKeys: [] });
@@ -379,12 +381,11 @@ Deno.test("SqliteStore.list() finds what MemoryStore finds, whatever the jobs an
         await using directory = await temporaryDirectory();
         await using stored = await SqliteStore.open(`${directory.path}/jobs.db`);
         await using remembered = new MemoryStore();
-        for (const [index, { skew, isQueued, ...part }] of parts.entries()) {
+        for (const [index, { skew, isQueued, tail, ...part }] of parts.entries()) {
           const { startedAt } = part;
           const queued = { queuedAt: startedAt, startedAt: null, liveStatus: "queued" } as const;
-          const jobId = idAt(startedAt + skew, index);
+          const jobId = `${idAt(startedAt + skew, index << 20).slice(0, 19)}8a0b-${tail}`;
           const one = job({ jobId, ...part, ...isQueued && queued });
-          // Some have the name of one that has not ended.
           const [here, there] = await Promise.allSettled([stored.put(one), remembered.put(one)]);
           assert.deepEqual(here, there);
         }

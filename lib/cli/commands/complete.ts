@@ -55,15 +55,24 @@ async function jobs(
   const parsed = parse([...settings, "health"], io.environment, io.directory);
   if (parsed.kind !== "invocation") return [];
   await using client = await io.connect(parsed.invocation.settings, { onReconnecting: () => {} });
-  const filter = { jobIdPrefix: prefix, ...live && { statuses: LIVE_STATUSES } };
-  const page = await client.listJobs(
-    { filter, pageSize: MAX_JOBS, pageToken: "" },
-    { signal: AbortSignal.any([io.interrupted, AbortSignal.timeout(TIMEOUT_MS)]) },
-  );
-  const commands = page.jobs.map(commandText);
+  const filter = live ? { statuses: LIVE_STATUSES } : {};
+  const signal = AbortSignal.any([io.interrupted, AbortSignal.timeout(TIMEOUT_MS)]);
+  const page = { pageSize: MAX_JOBS, pageToken: "" };
+  const mayBeId = /^[0-9a-f-]*$/.test(prefix);
+  const [own, begun] = await Promise.all([
+    client.listJobs({ filter, own: true, ...page }, { signal }),
+    mayBeId
+      ? client.listJobs({ filter: { ...filter, jobIdPrefix: prefix }, ...page }, { signal })
+      : { jobs: [] },
+  ]);
+  const named = own.jobs.filter(({ name }) => name !== "");
+  // The newest of each name, which is the one that the name stands for.
+  const names = new Map(named.toReversed().map((job) => [job.name, job])).entries();
+  const found = [...names, ...begun.jobs.map((job) => [job.jobId, job] as const)];
+  const commands = found.map(([, job]) => commandText(job));
   const textWidth = await textWidthFor(commands);
-  return page.jobs.map((job, index) => ({
-    value: job.jobId,
+  return found.map(([value, job], index) => ({
+    value,
     about: `${outcomeText(job)}: ${truncate(commands[index] ?? "", 40, textWidth)}`,
   }));
 }

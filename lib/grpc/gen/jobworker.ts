@@ -253,12 +253,14 @@ export interface JobFilter {
   readonly startedBefore: Timestamp | null;
   readonly host: string;
   readonly name: string;
+  readonly jobIdSuffix: string;
 }
 
 export interface ListJobsRequest {
   readonly filter: JobFilter | null;
   readonly pageSize: number;
   readonly pageToken: string;
+  readonly own: boolean;
 }
 
 export interface ListJobsResponse {

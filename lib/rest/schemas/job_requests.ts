@@ -17,7 +17,7 @@ import { MAX_PAGE_JOBS } from "../../job/page_limit.ts";
 import * as fields from "../../service/fields.ts";
 import { JOB_STATUSES, LOG_POLICIES } from "../../job/types.ts";
 import { execution } from "./job.ts";
-import { about, ARGUMENTS, dateTime, isSet, labelPairs, named, PROGRAM } from "./pieces.ts";
+import { about, ARGUMENTS, dateTime, flag, isSet, labelPairs, named, PROGRAM } from "./pieces.ts";
 
 const logPolicy = z.enum(LOG_POLICIES).meta({
   description: "What happens at the limit: drop the oldest output, or end the job.",
@@ -137,6 +137,7 @@ export const jobFilter = z.strictObject({
     description: "NAME=VALUE, each name at most once. A job must have all of these labels.",
   }),
   jobIdPrefix: fields.jobIdPrefix.optional(),
+  jobIdSuffix: fields.jobIdSuffix.optional(),
   name: fields.jobName.optional().meta({ description: "What its owner calls it." }),
   startedAfter: dateTime.optional(),
   startedBefore: dateTime.optional(),
@@ -144,6 +145,9 @@ export const jobFilter = z.strictObject({
 });
 
 export const jobQuery = jobFilter.extend({
+  own: flag.default("0").meta({
+    description: "Only jobs of the caller's own, whoever's they may see.",
+  }),
   pageSize: fields.whole(MAX_PAGE_JOBS, 1).default(fields.DEFAULT_PAGE_SIZE),
   pageToken: fields.pageToken.default(""),
 });
