@@ -27,6 +27,7 @@ import { defineList } from "./verbs/list.ts";
 import { defineLogs } from "./verbs/logs.ts";
 import { defineNewJob } from "./verbs/new_job.ts";
 import { definePrune } from "./verbs/prune.ts";
+import { defineRestart } from "./verbs/restart.ts";
 import { defineStop } from "./verbs/stop.ts";
 import { defineOutput, defineStatus, defineWait } from "./verbs/watch.ts";
 
@@ -105,6 +106,7 @@ Exit status: the job's own for run, output and wait (128+n if it was killed by
 /** In the order of the help. */
 const VERBS = [
   defineNewJob,
+  defineRestart,
   defineStop,
   defineSignal,
   defineKill,

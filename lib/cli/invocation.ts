@@ -56,6 +56,7 @@ export type Verb =
   | StartVerb
   | RunVerb
   | RunAllVerb
+  | RestartVerb
   | StopVerb
   | StopAllVerb
   | SignalVerb
@@ -120,8 +121,15 @@ export interface RunAllVerb {
 }
 
 interface OfOneJob {
-  /** A job id or the beginning of one, as it was typed. */
+  /** What somebody has typed for a job, see `job_id.ts`. */
   readonly jobId: string;
+}
+
+/** `restart`: the same command again. */
+export interface RestartVerb extends OfOneJob {
+  readonly kind: "restart";
+  /** Whether to stop it first, if it has not ended. */
+  readonly stop: boolean;
 }
 
 /** How to stop jobs. */

@@ -8,7 +8,15 @@ import { formatByteSize } from "../text/byte_size.ts";
 import { formatDuration } from "../text/duration.ts";
 import { commandText, dateText, endWords, isLost, queueText, tookText } from "../job/job_words.ts";
 import { logPolicyText } from "../job/log_limit.ts";
-import type { Containment, Execution, Job, JobReason, JobUsage, Unknown } from "./job_client.ts";
+import type {
+  Containment,
+  Execution,
+  HostSelector,
+  Job,
+  JobReason,
+  JobUsage,
+  Unknown,
+} from "./job_client.ts";
 import { printable } from "../text/printable.ts";
 
 /** The exit code or the name of the signal; `-` while the job runs, and if it is unknown. */
@@ -54,7 +62,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
   const { jobId, command, pid, owner, labels, startedAt, stdoutBytes, stderrBytes, ...more } = job;
   const { execution, containment, usage, logLimit, logBytes, outputTruncated, end, ...others } =
     more;
-  const { name, queuedAt, host = "", asOf, ...rest } = others;
+  const { name, queuedAt, host = "", on, asOf, ...rest } = others;
   const { user, umask, nice, ...limits } = execution;
   const { env, workingDirectory, ...program } = command;
   // A field that is neither shown nor named by these types does not compile.
@@ -73,6 +81,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Detail", printable(end?.detail ?? "")],
     ["Place", printable(queueText(job))],
     ["Host", printable(host)],
+    ["For", on === undefined ? "" : selectorText(on)],
     ["As of", asOf === undefined ? "" : `${dateText(asOf)}: its host cannot be reached`],
     ["Owner", printable(owner)],
     ["User", printable(user)],
@@ -150,6 +159,11 @@ const TRUNCATIONS: Readonly<Record<JobReason | Unknown, string>> = {
 
 function truncationText(job: Job): string {
   return job.end === null ? "" : TRUNCATIONS[job.end.reason];
+}
+
+/** The hosts that a job was for; `""` if for any. */
+function selectorText({ host, labels }: HostSelector): string {
+  return listText([printable(host), labelsText(labels)]);
 }
 
 /** `team=red, nightly=` */

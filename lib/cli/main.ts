@@ -9,6 +9,7 @@ import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
 import { output } from "./commands/output.ts";
 import { prune } from "./commands/prune.ts";
+import { restart } from "./commands/restart.ts";
 import { rest } from "./commands/rest.ts";
 import { run } from "./commands/run.ts";
 import { runAll } from "./commands/run_all.ts";
@@ -112,6 +113,8 @@ function callDaemon(
       return run(context, verb);
     case "run_all":
       return runAll(context, verb);
+    case "restart":
+      return restart(context, verb);
     case "stop":
       return stop(context, verb);
     case "stop_all":

@@ -1,5 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
+import { HIDDEN } from "../job/command.ts";
 import type { Job } from "../job/types.ts";
 import type { CallContext } from "../service/job_service.ts";
 import type { ChangeLog, ChangesPage, ChangesSince } from "../store/change_log.ts";
@@ -7,9 +8,6 @@ import type { SqliteStore } from "../store/sqlite_store.ts";
 
 /** How long a host waits for a change before it says how it is all the same. */
 const TELL_EVERY_MS = 9_000;
-
-/** Stands in a copy for the value of every variable. */
-const HIDDEN = "***";
 
 /** How a host is. */
 export interface HostFacts {

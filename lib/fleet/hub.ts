@@ -83,7 +83,7 @@ export class Hub implements JobService {
       const { job, isQueued } = await this.#queue.submit(request, context.caller);
       if (isQueued) await this.#account(request, context, job);
       isAudited = true;
-      return job;
+      return this.#chosen(job);
     }, () => isAudited);
   }
 
@@ -125,7 +125,7 @@ export class Hub implements JobService {
       const { finishedJob } = batch;
       yield finishedJob === null
         ? batch
-        : { ...batch, finishedJob: { ...finishedJob, host: name } };
+        : { ...batch, finishedJob: await this.#told(name, finishedJob) };
     }
   }
 
@@ -291,7 +291,18 @@ export class Hub implements JobService {
   ): Promise<Job> {
     const { name, service } = await this.#hostOf(method, request, context);
     const job = await service[method](request as never, context);
-    return { ...job, host: name };
+    return await this.#told(name, job);
+  }
+
+  /** What a host has told of one of its jobs, with what only the hub knows. */
+  async #told(host: string, job: Job): Promise<Job> {
+    if (job.end !== null) await this.#registry.ended(host, job);
+    return this.#chosen({ ...job, host });
+  }
+
+  #chosen(job: Job): Job {
+    const on = this.#registry.get(job.jobId)?.job.on;
+    return { ...job, ...(on !== undefined && { on }) };
   }
 
   /** The host that has a job. */

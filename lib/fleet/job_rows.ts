@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Counts } from "../counts.ts";
 import { decodeJob } from "../job/decode_job.ts";
-import { beganAt, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
+import { beganAt, type HostSelector, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
 import { redacted } from "./host_changes.ts";
 
 /** Stands for the host of a job that no host has. */
@@ -13,6 +13,15 @@ export interface KnownJob {
   /** The host that has it; {@linkcode NOWHERE} if it waits for one, or has never had one. */
   readonly host: string;
 }
+
+/** A job as it stands in a row, with these columns: `KNOWN_COLUMNS`. */
+export function knownJob({ record, host, selector }: Readonly<Record<string, unknown>>): KnownJob {
+  const job = decodeJob(String(record));
+  const on = selector === null ? {} : { on: JSON.parse(String(selector)) as HostSelector };
+  return { job: { ...job, ...on }, host: String(host) };
+}
+
+export const KNOWN_COLUMNS = ["record", "host", "selector"];
 
 /** Whether a job is only recorded yet: its start may still fail, and then there is no job. */
 export function hasNoProcess({ pid, end }: Job): boolean {
@@ -42,7 +51,7 @@ export class JobRows {
   get(jobId: string): KnownJob | undefined {
     const row = this.#statements.find.get(jobId);
     if (row === undefined) return undefined;
-    return { job: decodeJob(String(row.record)), host: String(row.host) };
+    return knownJob(row);
   }
 
   /** The job of an owner that has a name and has not ended, as far as hosts have told. */
@@ -74,8 +83,7 @@ export class JobRows {
       job.name === "" ? null : job.name,
       statusOf(job),
       beganAt(job),
-      // How its owner called the request is nobody else's business, and whoever may read this file sees no secret.
-      JSON.stringify({ ...redacted(job), requestId: "" }),
+      recordOf(job),
     );
     if (changes === 0) return false;
     for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
@@ -93,6 +101,26 @@ export class JobRows {
       this.#live.add(host, Number(isLive(String(before.status))));
     }
     this.put(host, job, HUB_REVISION);
+  }
+
+  /** Writes down where a job was to run. */
+  choose(jobId: string, on: HostSelector): void {
+    this.#statements.choose.run(JSON.stringify(on), jobId);
+  }
+
+  /**
+   * Writes down what a host has told to somebody else: that a job of its own has ended. What it says of the job to us
+   * is newer.
+   *
+   * @returns whether that was news
+   */
+  end(host: string, job: Job): boolean {
+    const record = recordOf(job);
+    if (this.#statements.end.run(statusOf(job), record, job.jobId, host).changes === 0) {
+      return false;
+    }
+    this.#live.add(host, -1);
+    return true;
   }
 
   /** @returns whether it was there, as old as that or older */
@@ -130,6 +158,11 @@ export class JobRows {
   }
 }
 
+function recordOf(job: Job): string {
+  // How its owner called the request is nobody else's business, and whoever may read this file sees no secret.
+  return JSON.stringify({ ...redacted(job), requestId: "" });
+}
+
 /** Less than that of any host. */
 const HUB_REVISION = -1;
 
@@ -143,12 +176,15 @@ function isLive(status: string): boolean {
 type Statements = Readonly<Record<keyof typeof SQL, StatementSync>>;
 
 const SQL = {
-  find: "SELECT host, status, record FROM jobs WHERE job_id = ?",
+  find: "SELECT host, status, record, selector FROM jobs WHERE job_id = ?",
   put: `INSERT INTO jobs (job_id, host, revision, owner, name, status, started_at, record)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (job_id) DO UPDATE SET revision = excluded.revision, status = excluded.status,
       started_at = excluded.started_at, record = excluded.record
     WHERE excluded.revision > revision`,
+  choose: "UPDATE jobs SET selector = ? WHERE job_id = ?",
+  end: `UPDATE jobs SET status = ?, record = ?
+    WHERE job_id = ? AND host = ? AND status IN (${LIVE_SQL})`,
   putLabel: "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   free: `UPDATE jobs SET host = ?, revision = ${HUB_REVISION} - 1 WHERE job_id = ?`,
   namesake: `SELECT record FROM jobs INDEXED BY jobs_by_name

@@ -1,5 +1,4 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { decodeJob } from "../job/decode_job.ts";
 import type { JobPage } from "../job/job_store.ts";
 import { PageLimit } from "../job/page_limit.ts";
 import type { Job, JobFilter } from "../job/types.ts";
@@ -7,7 +6,7 @@ import type { ChangesSince } from "../store/change_log.ts";
 import { JobQuery, type Query, type Skew, SKEW_SQL } from "../store/job_query.ts";
 import { openDatabase, openError } from "../store/open_database.ts";
 import type { HostChangesPage, HostFacts } from "./host_changes.ts";
-import { hasNoProcess, JobRows, type KnownJob } from "./job_rows.ts";
+import { hasNoProcess, JobRows, KNOWN_COLUMNS, type KnownJob, knownJob } from "./job_rows.ts";
 import type { QueueStore } from "./queue_store.ts";
 import { REGISTRY_SCHEMA } from "./registry_schema.ts";
 import { SqliteQueue } from "./sqlite_queue.ts";
@@ -117,6 +116,18 @@ export class Registry implements Disposable {
     });
   }
 
+  /**
+   * Takes note of the end of a job that a host has told to a client: who knows that it has ended may start the next one
+   * of its name, though the host has not told of the end by itself yet.
+   */
+  async ended(host: string, job: Job): Promise<void> {
+    const known = this.#rows.get(job.jobId);
+    if (known === undefined || known.host !== host || known.job.end !== null) return;
+    await this.#transactions.share(() => {
+      if (this.#rows.end(host, job)) this.#queue.told(host, job);
+    });
+  }
+
   /** Forgets jobs of a host. */
   remove(host: string, jobIds: readonly string[]): void {
     this.#transactions.run(() => {
@@ -136,7 +147,7 @@ export class Registry implements Disposable {
     for (const row of this.#database.prepare(sql).iterate(...values)) {
       const record = String(row.record);
       if (!limit.admit(record)) break;
-      found.push({ job: decodeJob(record), host: String(row.host) });
+      found.push(knownJob(row));
     }
     return found;
   }
@@ -169,7 +180,7 @@ export class Registry implements Disposable {
 
   #pageQuery(filter: JobFilter, page: JobPage): Query {
     const byStart = (filter.startedAfter ?? filter.startedBefore) !== undefined;
-    const query = new JobQuery(filter, page, byStart ? this.#skew() : null, ["record", "host"]);
+    const query = new JobQuery(filter, page, byStart ? this.#skew() : null, KNOWN_COLUMNS);
     const counts = query.counts.map(({ sql, values }) =>
       Number(this.#database.prepare(sql).get(...values)?.count)
     );

@@ -93,6 +93,8 @@ export const REGISTRY_SCHEMA: readonly string[] = [
   `
   -- Null for a job without one. Hosts that start jobs by themselves may each have one of the same name.
   ALTER TABLE jobs ADD COLUMN name TEXT;
+  -- Where it was to run, as JSON. Null for a job that this hub was not asked for.
+  ALTER TABLE jobs ADD COLUMN selector TEXT;
   CREATE INDEX jobs_by_name ON jobs (name, job_id) WHERE name IS NOT NULL;
   CREATE INDEX jobs_by_end ON jobs (${ID_END});
   `,

@@ -61,6 +61,7 @@ export class SqliteQueue implements QueueStore {
       const bytes = sealed.byteLength + queuedJob(job).recordBytes;
       if (host === NOWHERE) this.#checkLimits(owner, bytes, limits);
       this.#rows.set(host, job);
+      this.#rows.choose(jobId, on);
       const { put, putStart } = this.#statements;
       const flags = [Number(mayWait), Number(reruns)];
       put.run(jobId, owner, priority, selectorText(on), host, ...flags, bytes, sealed);

@@ -46,6 +46,7 @@ export function readJob(job: wire.Job): Job {
     outputTruncated,
     ...readState(job),
     ...(job.host !== "" && { host: job.host }),
+    ...(job.on !== null && { on: job.on }),
     ...(job.asOf !== null && { asOf: readMs(job.asOf, "as_of") }),
   };
 }
@@ -77,6 +78,7 @@ export function writeJob(job: Job): wire.Job {
     queueDate: writeDate(job.queuedAt),
     queue: job.queue,
     host: job.host ?? "",
+    on: job.on ?? null,
     asOf: writeDate(job.asOf ?? null),
   };
 }

@@ -134,6 +134,14 @@ export interface QueuePlace {
   readonly reason: string;
 }
 
+/** Which hosts of a fleet a job may run on: all that are left out match. */
+export interface HostSelector {
+  /** `""`: any. */
+  readonly host: string;
+  /** A host must have all of these. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
 /** A job as others see it: a value, never changed once it is made. */
 export interface Job {
   /** UUIDv7 (RFC 9562), in lower case. */
@@ -178,6 +186,8 @@ export interface Job {
   readonly end: JobEnd | null;
   /** Which host of a fleet has it; absent where there is no fleet, and while none was given it. Only a hub knows, and it is not recorded. */
   readonly host?: string;
+  /** Where in a fleet it was to run, if a hub was asked to start it. Only that hub knows, and it is not recorded with the job. */
+  readonly on?: HostSelector;
   /**
    * If that host cannot be reached: when it last said something, in milliseconds since the Unix epoch. The job is
    * told as it was then.

@@ -63,7 +63,7 @@ export const METHODS = {
     // More than execve(2) takes, so that it can be said which part is too long.
     maxRequestBytes: 4 * 1024 * 1024,
     rest: ["start", "startJob"],
-    cli: ["start", "run"],
+    cli: ["start", "run", "restart"],
     page: ["start form"],
   },
   stopJob: {
@@ -73,7 +73,7 @@ export const METHODS = {
     mayRepeat: false,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["stop", "stopJob"],
-    cli: ["stop", "stop --all"],
+    cli: ["stop", "stop --all", "restart --stop"],
     page: ["stop button"],
   },
   getJob: {
@@ -83,7 +83,7 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["status", "getJob"],
-    cli: ["status"],
+    cli: ["status", "restart"],
     page: ["job"],
   },
   listJobs: {

@@ -1,9 +1,7 @@
 import { authorize, CHANGE } from "../auth/authorize.ts";
 import type { Identity } from "../auth/identity.ts";
+import { HIDDEN } from "../job/command.ts";
 import type { Job } from "../job/types.ts";
-
-/** Replaces a value that the caller may not see. */
-export const HIDDEN = "***";
 
 /**
  * A job as a caller may see it. Secrets are passed to a job in variables, so only those who may also act on it,

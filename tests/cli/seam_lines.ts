@@ -55,6 +55,20 @@ export const LINES: Readonly<Record<string, readonly Call[]>> = {
     ["startJob", NEW_JOB],
     ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
   ],
+  [`restart ${JOB_ID}`]: [["getJob", { jobId: JOB_ID }], ["startJob", {
+    command: DONE_JOB.command,
+    labels: {},
+    requestId: "",
+    logLimit: DONE_JOB.logLimit,
+    execution: {
+      umask: "",
+      nice: 0,
+      timeoutMs: 0,
+      gracePeriodMs: 10_000,
+      limits: {},
+      hasInput: false,
+    },
+  }]],
   [`stop ${JOB_ID} --signal INT --grace 1500ms`]: [
     ["stopJob", { jobId: JOB_ID, stopSignal: "INT", gracePeriodMs: 1_500 }],
   ],

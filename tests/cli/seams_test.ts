@@ -99,8 +99,9 @@ Deno.test("Every line asks the daemon for what it says, and for nothing else", a
   }
 });
 
-/** The calls of a line that sends its input on. */
+/** The calls of lines that send their input on, or need a job that runs. */
 const INTERACTIVE: typeof LINES = {
+  [`restart ${JOB_ID} --stop`]: [["getJob", {}], ["stopJob", {}], ["startJob", {}]],
   "run --interactive -- cat": [["startJob", {}], ["writeInput", {}], ["streamLogs", {}]],
   "run --interactive --queue -- cat": [
     ["startJob", {}],
@@ -161,7 +162,7 @@ Deno.test("Every field that the command line can send has its option, or the wor
 /** Options that the daemon does not hear of. */
 const LOCAL = [
   ...["--all", "--timestamps", "--prefix", "--group", "--parallel", "--waves"],
-  ...["--max-failures", "--pause", "--output", "--watch"],
+  ...["--max-failures", "--pause", "--output", "--watch", "--stop"],
 ];
 
 /** A daemon that refuses one method. */
@@ -236,7 +237,13 @@ Deno.test("What the daemon refuses by a field that no line has is told as it com
 });
 
 Deno.test("Ctrl-C ends every call of every line, a second one where the first has a meaning", async () => {
-  const patient = new Set(["start startJob", "run startJob", "run streamLogs", "run runJobs"]);
+  const patient = new Set([
+    "start startJob",
+    "restart startJob",
+    "run startJob",
+    "run streamLogs",
+    "run runJobs",
+  ]);
   for (const [line, expected] of Object.entries(LINES)) {
     const verb = verbOf(line);
     for (const method of new Set(expected.map(([method]) => method))) {
@@ -281,7 +288,9 @@ Deno.test("An id that was cut short is looked up, and a whole one only written i
 
 Deno.test("A completion asks for the ids that begin so, and for those that have not ended where others are of no use", async () => {
   const { client, calls } = recorder();
-  const lines = ["stop", "signal", "kill", "update", "status", "output", "logs all", "wait"];
+  const lines = [
+    ...["restart", "stop", "signal", "kill", "update", "status", "output", "logs all", "wait"],
+  ];
   const takeIds = describeGrammar().commands.filter((command) =>
     command.arguments.some(({ name }) => name === "jobId")
   );

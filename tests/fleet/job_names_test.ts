@@ -75,3 +75,25 @@ Deno.test("The hub knows the names of jobs that a host has started by itself", a
     own.jobId,
   ]);
 });
+
+Deno.test("Whoever the hub has told of the end of a job may start the next of its name, though the host has not told yet", async () => {
+  const ended = ({ jobId }: { jobId: string }) =>
+    Promise.resolve(job({ jobId, owner: "alice", name: "nightly", end: DONE }));
+  // Its list goes on to say that the first one runs.
+  const a = new FakeHost("a", [], { waitJob: ended });
+  await using test = await openHub(a);
+  const on = { host: "", labels: { role: "web" } };
+  const first = await test.hub.startJob({ ...START, on }, ADMIN);
+  assert.deepEqual(first.on, on);
+  await assert.rejects(test.hub.startJob(START, ADMIN), TAKEN);
+  const told = await test.hub.waitJob({ jobId: first.jobId }, ADMIN);
+  assert.deepEqual([told.end?.status, told.host, told.on], ["done", "a", on]);
+  const second = await test.hub.startJob(START, ADMIN);
+  // Anywhere is a choice, too: of a job that a host has started by itself none is known.
+  assert.deepEqual(second.on, { host: "", labels: {} });
+  const found = await listed(test, { name: "nightly" });
+  assert.deepEqual(found.map(({ jobId, on }) => [jobId, on]), [
+    [second.jobId, second.on],
+    [first.jobId, on],
+  ]);
+});

@@ -151,6 +151,7 @@ Deno.test("A job is told in full, with all that its end has to say", async () =>
     outputTruncated: true,
     detail: "its log is full",
     host: "web-1",
+    on: { host: "web-12", labels: { zone: "sa", spare: "" } },
     asOf: "2023-11-14T22:13:20.012Z",
   };
   const api = new TestApp({ getJob: () => Promise.resolve(WHOLE_JOB) });

@@ -56,6 +56,7 @@ export const WHOLE_JOB = {
   logBytes: 2 ** 33 + 7,
   outputTruncated: true,
   host: "web-1",
+  on: { host: "web-12", labels: { zone: "sa", spare: "" } },
   asOf: 1_700_000_000_012,
   liveStatus: "running",
   end: {

@@ -129,6 +129,7 @@ export interface Job {
   readonly host: string;
   readonly asOf: Timestamp | null;
   readonly name: string;
+  readonly on: HostSelector | null;
 }
 
 export interface QueuePlace {

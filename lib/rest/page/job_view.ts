@@ -61,6 +61,7 @@ type InText = "liveStatus" | "end" | "queue";
 
 /** Fields that are left to `worker-cli status` and the API. */
 type NotShown =
+  | "on"
   | "execution"
   | "containment"
   | "usage"

@@ -97,6 +97,9 @@ export const job = z.object({
   outputTruncated: z.boolean(),
   detail: z.string().exactOptional().meta({ description: "More about why it ended." }),
   host: z.string().exactOptional().meta({ description: "The host of a fleet that has it." }),
+  on: z.object({ host: z.string(), labels }).exactOptional().meta({
+    description: "Where in a fleet it was to run, if a hub was asked to start it.",
+  }),
   asOf: dateTime.exactOptional().meta({
     description:
       "If that host cannot be reached: when it was last heard. The job is told as it was then.",
