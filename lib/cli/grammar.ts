@@ -93,8 +93,8 @@ const FORMS = `[options] start -- <command>...
 
 const NOTES = `
 A job is meant by its id, or any unique beginning or end of that; by its name,
-if it is yours: your job of that name that runs or is queued, or the newest; and
-your last one by - or @last.
+if it is yours; and your last one by - or @last. A name is that of your job that
+runs or is queued, or of the newest.
 Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now,
 a date with a time zone (2026-07-31T09:30:00Z or +02:00), or @ followed by
 seconds since 1970.

@@ -5,7 +5,7 @@
  */
 
 import type { Role } from "../auth/identity.ts";
-import type { Shell } from "./completions.ts";
+import type { Shell } from "./completion_scripts.ts";
 import type {
   Command,
   Execution,

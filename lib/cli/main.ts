@@ -2,7 +2,6 @@ import { abortable } from "../async/abortable.ts";
 import { messageOf } from "../errors.ts";
 import { audit } from "./commands/audit.ts";
 import { certs } from "./commands/certs.ts";
-import { complete } from "./commands/complete.ts";
 import { context } from "./commands/context.ts";
 import { hosts } from "./commands/hosts.ts";
 import { health } from "./commands/health.ts";
@@ -21,7 +20,7 @@ import { stop } from "./commands/stop.ts";
 import { stopAll } from "./commands/stop_all.ts";
 import { update } from "./commands/update.ts";
 import { wait } from "./commands/wait.ts";
-import { COMPLETION_SCRIPTS } from "./completions.ts";
+import { COMPLETION_SCRIPTS } from "./completion_scripts.ts";
 import type { Context } from "./context.ts";
 import { ENDED_BY, FAILURE, USAGE } from "./exit_status.ts";
 import { printFailure } from "./failure.ts";
@@ -68,7 +67,10 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
     if (verb.kind === "certs") return await certs({ io, settings }, verb);
     if (verb.kind === "rest") return await rest({ io, settings }, verb);
     if (verb.kind === "context") return await context({ io, settings }, verb);
-    if (verb.kind === "__complete") return await complete(io, verb);
+    if (verb.kind === "__complete") {
+      const { complete } = await import("./commands/complete.ts");
+      return await complete(io, verb);
+    }
     if (verb.kind === "__keep") {
       const { keep } = await import("./kept/keep.ts");
       await keep(io, settings);

@@ -290,15 +290,7 @@ Deno.test("An id that was cut short is looked up, and a whole one only written i
 Deno.test("A completion asks for the ids that begin so, and for those that have not ended where others are of no use", async () => {
   const { client, calls } = recorder();
   const lines = [
-    "restart",
-    "stop",
-    "signal",
-    "kill",
-    "update",
-    "status",
-    "output",
-    "logs all",
-    "wait",
+    ...["restart", "stop", "signal", "kill", "update", "status", "output", "logs all", "wait"],
   ];
   const takeIds = describeGrammar().commands.filter((command) =>
     command.arguments.some(({ name }) => name === "jobId")

@@ -1,9 +1,9 @@
-import { type Command, type Found, subcommand } from "../parser.ts";
+import { type Command, type Found, subcommand, WHICH_JOB } from "../parser.ts";
 
 /** Defines `restart`. */
 export function defineRestart(program: Command, found: Found): void {
   subcommand(program, "restart", "start the same command again, and print the id of the new job")
-    .argument("<jobId>")
+    .argument("<jobId>", WHICH_JOB)
     .option("--stop", "if it has not ended, stop it first")
     .addHelpText("after", RESTART_NOTES)
     .action((jobId: string, { stop = false }: { stop?: boolean }) =>
@@ -13,5 +13,6 @@ export function defineRestart(program: Command, found: Found): void {
 
 /** The part of the help about what is the same. */
 const RESTART_NOTES = `
-The new job has the command, variables, directory, name, labels, user and limits of the first one,
-and in a fleet it is for the same hosts; it is yours. It is refused if not all of that is known.`;
+The new job has the command, variables, directory, name, labels, user and limits
+of the first one, and in a fleet it is for the same hosts; it is yours. It is
+refused if not all of that is known.`;
