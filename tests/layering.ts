@@ -15,6 +15,7 @@ export const SHARED: readonly string[] = [
   "files",
   "stdio",
   "metrics",
+  "tracing",
 ];
 
 /** Whether a folder may be imported, or only types of it, which leave no trace in what runs. */

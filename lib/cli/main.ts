@@ -29,6 +29,7 @@ import type { Invocation } from "./invocation.ts";
 import { Interrupted, type Io, OutputClosed, printLine, tell } from "./io.ts";
 import { permissionsFor } from "./permissions.ts";
 import { printableLines } from "../text/printable.ts";
+import { traced } from "../tracing/trace.ts";
 
 /**
  * Runs a command line, and returns its exit status. Never rejects.
@@ -51,7 +52,11 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
         await printLine(io.stderr, `worker-cli: ${printableLines(parsed.message)}`);
         return USAGE;
       case "invocation":
-        return await invoke(parsed.invocation, io);
+        return await traced(
+          `worker-cli ${parsed.invocation.verb.kind}`,
+          { kind: "internal" },
+          () => invoke(parsed.invocation, io),
+        );
     }
   } catch (error) {
     // As if SIGPIPE had ended us: `worker-cli logs all ID | head` is no reason to complain.

@@ -18,6 +18,7 @@ import {
   PROTOCOL,
   type ToExecutor,
 } from "./protocol.ts";
+import { currentTrace } from "../tracing/trace.ts";
 import { RemoteJob } from "./remote_job.ts";
 
 /** How long an executor may take to say who it is. */
@@ -137,7 +138,8 @@ export class ExecutorClient implements AsyncDisposable {
     const onAbort = () => this.#send({ kind: "cancel", id });
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      this.#send({ kind: "call", id, name, request }, bytes);
+      const trace = currentTrace();
+      this.#send({ kind: "call", id, name, request, ...trace !== undefined && { trace } }, bytes);
       return await pending.promise as CallAnswer<Name>;
     } catch (error) {
       throw signal?.aborted ? signal.reason : error;

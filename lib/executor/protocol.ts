@@ -125,6 +125,8 @@ export type ToExecutor =
     readonly id: number;
     readonly name: CallName;
     readonly request: unknown;
+    /** The span of a trace that it is part of, see `currentTrace()`. */
+    readonly trace?: string;
   }
   | { readonly kind: "note"; readonly name: NoteName; readonly jobId: string }
   /** The answer to this call is no longer waited for. */

@@ -22,6 +22,7 @@ import {
   PROTOCOL,
   type ToExecutor,
 } from "./protocol.ts";
+import { traced } from "../tracing/trace.ts";
 import { tellGrowth } from "./tell_growth.ts";
 
 /** How long an engine has to take what it is told at the end. */
@@ -171,11 +172,18 @@ export class ExecutorServer {
         this.#note(message.name, message.jobId);
         continue;
       }
-      const { id, name, request } = message;
+      const { id, name, request, trace } = message;
       const controller = new AbortController();
       open.set(id, controller);
-      const answered = this.#answer(name, request, { signal: controller.signal, bytes })
-        .then((answer) => frames.send({ kind: "answer", id, answer }))
+      const context = { signal: controller.signal, bytes };
+      const answer = () => this.#answer(name, request, context);
+      // What no client has asked for is part of no trace.
+      const answered = (trace === undefined
+        ? answer()
+        : traced(`executor ${name}`, { kind: "server", parent: trace }, answer))
+        .then((answer) =>
+          frames.send({ kind: "answer", id, answer })
+        )
         .catch((error) => frames.send({ kind: "error", id, error: errorToData(error) }))
         .finally(() => {
           open.delete(id);
