@@ -70,7 +70,7 @@ export class TestBrowser implements AsyncDisposable {
     const context = await browser.newContext({
       baseURL: origin,
       ignoreHTTPSErrors: true,
-      httpCredentials: { username: user, password, origin },
+      httpCredentials: { username: user, password, origin, send: "always" },
     });
     resources.defer(() => context.close());
     // The machine may be busy with other tests.

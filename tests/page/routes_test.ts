@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { beganAt } from "../../lib/job/types.ts";
-import { PAGE_POLICY } from "../../lib/rest/page/routes.ts";
+import { PAGE_POLICY } from "../../lib/rest/page/page_answer.ts";
 import { HIDDEN } from "../../lib/service/redact.ts";
 import type { ListJobsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";

@@ -1,15 +1,14 @@
 import { html } from "hono/html";
-import type { Identity } from "../../auth/identity.ts";
 import { HIDDEN } from "../../service/redact.ts";
 import type { StartJobRequest } from "../../service/job_service.ts";
 import type { Job } from "../../job/types.ts";
 import { iconOf } from "./icon.ts";
 import { quotedWord } from "./job_words.ts";
-import { type Html, layout } from "./layout.ts";
+import { type Html, layout, type Reader } from "./layout.ts";
 
 /** What {@linkcode startPage} needs. */
 export interface StartPageView {
-  readonly identity: Identity;
+  readonly reader: Reader;
   /** The job to be run again, if there is one. */
   readonly from: Job | null;
 }
@@ -19,7 +18,7 @@ const TIMES = { minutes: 60_000, seconds: 1000, hours: 3_600_000 };
 const SIZES = { MiB: 1024 ** 2, GiB: 1024 ** 3, KiB: 1024 };
 
 /** The form for a new job, empty or filled in with one that is to be run again. Only its script sends it. */
-export function startPage({ identity, from }: StartPageView): Html {
+export function startPage({ reader, from }: StartPageView): Html {
   const again = from === null ? null : requestOf(from);
   const { command, labels = {}, execution } = again ?? {};
   const { env = {}, workingDirectory = "" } = command ?? {};
@@ -65,7 +64,7 @@ export function startPage({ identity, from }: StartPageView): Html {
       <div class="whole bar"><button class="primary" disabled>Start</button><a href="/">Cancel</a></div>
     </form>
   `;
-  return layout(content, { title: "Start a job - Job Worker", icon: iconOf("running"), identity });
+  return layout(content, { title: "Start a job - Job Worker", icon: iconOf("running"), reader });
 }
 
 /** What starts a job again that is like another one. */
