@@ -1,5 +1,6 @@
 import { html } from "hono/html";
-import { HIDDEN } from "../../service/redact.ts";
+import { authorize } from "../../auth/authorize.ts";
+import { METHODS } from "../../service/methods.ts";
 import type { StartJobRequest } from "../../service/job_service.ts";
 import type { Job } from "../../job/types.ts";
 import { iconOf } from "./icon.ts";
@@ -19,12 +20,14 @@ const SIZES = { MiB: 1024 ** 2, GiB: 1024 ** 3, KiB: 1024 };
 
 /** The form for a new job, empty or filled in with one that is to be run again. Only its script sends it. */
 export function startPage({ reader, from }: StartPageView): Html {
-  const again = from === null ? null : requestOf(from);
+  // Whoever may act on a job sees the values of its variables, as in `redactJob()`.
+  const hidesValues = from !== null && Object.keys(from.command.env).length > 0 &&
+    authorize(reader.identity, METHODS.startJob.rule, from.owner).kind !== "allowed";
+  const again = from === null ? null : requestOf(from, hidesValues);
   const { command, labels = {}, execution } = again ?? {};
   const { env = {}, workingDirectory = "" } = command ?? {};
   const { user = "", timeoutMs = 0, limits = {} } = execution ?? {};
   const { memoryBytes = 0, cpus = "", processes = "" } = limits;
-  const hidesValues = from !== null && Object.values(from.command.env).includes(HIDDEN);
   // `dialog` keeps browsers from putting a command line into an address; the script enables the button.
   const content = html`
     <h1>${from === null ? "Start a job" : "Run again"}</h1>
@@ -68,10 +71,12 @@ export function startPage({ reader, from }: StartPageView): Html {
 }
 
 /** What starts a job again that is like another one. */
-function requestOf({ command, labels, execution, logLimit: { bytes, policy } }: Job) {
-  const isHidden = Object.values(command.env).includes(HIDDEN);
+function requestOf(
+  { command, labels, execution, logLimit: { bytes, policy } }: Job,
+  hidesValues: boolean,
+) {
   return {
-    command: { ...command, env: isHidden ? {} : command.env },
+    command: { ...command, env: hidesValues ? {} : command.env },
     labels,
     // One that a job had for itself is not there any more.
     execution: { ...execution, user: /^\d+$/.test(execution.user) ? "" : execution.user },
