@@ -20,6 +20,7 @@ import type { JobEngine } from "./job_engine.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
 import { reportStart } from "./report_start.ts";
 import { retry } from "./retry.ts";
+import { SessionBook } from "./session_book.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { Serving } from "./serving.ts";
 
@@ -83,9 +84,11 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await using host = options.fleet === "" ? null : await openFleetHost(options, {
     ...{ engine, setsid, rights, journal },
   });
+  const sessions = options.restAddress && await SessionBook.open(engine.dataDirectory);
   await using keeper = await (ahead ?? gatewaysOf(engine.dataDirectory)).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket: () => socket.restore(),
+    sessions: () => Promise.resolve(sessions),
   });
   await using exporter = await openExporter(options, {
     ...{ setsid, rights, journal, retryOptions },

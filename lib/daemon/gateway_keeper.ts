@@ -1,4 +1,5 @@
 import { delay } from "../async/delay.ts";
+import type { SessionChange } from "../auth/sessions.ts";
 import type { Refusal } from "../service/audit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { Exposition } from "../metrics/exposition.ts";
@@ -11,6 +12,7 @@ import { GatewayProcess } from "./gateway_process.ts";
 import { gatewayRights } from "./users/gateway_user.ts";
 import type { GatewayAddresses, GatewayCounts, GatewayOptions } from "./gateway_protocol.ts";
 import { type Measured, measureProcess } from "./measured.ts";
+import type { SessionBook } from "./session_book.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 import { withSmallMemory } from "./small_memory.ts";
 
@@ -33,7 +35,7 @@ export interface GatewayKeeperOptions {
   readonly count: number;
   /** Absolute path of setsid(1). */
   readonly setsid: string;
-  readonly gateway: Omit<GatewayOptions, "credentials" | "exclusive" | "slowness">;
+  readonly gateway: Omit<GatewayOptions, "credentials" | "sessions" | "exclusive" | "slowness">;
   /** Whom gateways run as; `null`: as we do. */
   readonly rights: Rights | null;
   /** What is in them is read for each gateway that starts. */
@@ -42,6 +44,8 @@ export interface GatewayKeeperOptions {
   readonly retryOptions: RetryOptions;
   /** Is told of everybody whom a gateway turns away. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Who has logged in to the page; absent if nobody can. */
+  readonly sessions?: () => Promise<SessionBook | null>;
   /** Restores the engine's socket if need be: before each gateway serves, and when one cannot reach it. */
   readonly restoreSocket: () => Promise<void>;
 }
@@ -52,6 +56,8 @@ export class GatewayKeeper implements AsyncDisposable, Measured {
   readonly #closing = new AbortController();
   /** The gateway in each place; `null` while there is none. */
   readonly #places: (GatewayProcess | null)[] = [];
+  /** All that have not ended, whether or not they serve. */
+  readonly #living = new Set<GatewayProcess>();
   readonly #kept = new Set<Promise<void>>();
   /** Gateways that are finishing their last calls. */
   readonly #draining = new Set<Promise<void>>();
@@ -156,7 +162,17 @@ export class GatewayKeeper implements AsyncDisposable, Measured {
       ...await withSmallMemory(),
       ...gatewayCommand(first),
     ];
-    const gateway = new GatewayProcess({ setsid, argv, onRefused, restoreSocket });
+    const onSession = (change: SessionChange) => void this.#changeSessions(change, gateway);
+    const gateway: GatewayProcess = new GatewayProcess({
+      setsid,
+      argv,
+      onRefused,
+      onSession,
+      restoreSocket,
+    });
+    // What changes from now on it is told, whatever it is given at first.
+    this.#living.add(gateway);
+    void gateway.ended.then(() => this.#living.delete(gateway));
     try {
       // It loads its code meanwhile.
       await restoreSocket();
@@ -164,7 +180,11 @@ export class GatewayKeeper implements AsyncDisposable, Measured {
       if (files.restAddress !== null && credentials.users === null) {
         diagnostics.warn("No users file {path}: REST answers /health/ only", { path: files.users });
       }
-      const options = { ...first, credentials, exclusive, slowness };
+      const sessions = (await this.#options.sessions?.())?.list;
+      const options = {
+        ...{ ...first, credentials, exclusive, slowness },
+        ...(sessions !== undefined && { sessions }),
+      };
       const { address, restAddress } = await gateway.serve(options, this.#closing.signal);
       this.#addresses = { address, restAddress };
       return gateway;
@@ -172,6 +192,20 @@ export class GatewayKeeper implements AsyncDisposable, Measured {
       gateway.kill("it was not needed");
       await gateway.ended;
       throw error;
+    }
+  }
+
+  /** Writes down that somebody has logged in or out, and tells every gateway; last the one that answers them. */
+  async #changeSessions(change: SessionChange, asking: GatewayProcess): Promise<void> {
+    try {
+      const book = await this.#options.sessions?.();
+      await book?.change(change);
+      if (!book) return;
+      for (const gateway of new Set(this.#living).difference(new Set([asking])).add(asking)) {
+        gateway.tellSessions(book.list);
+      }
+    } catch (error) {
+      diagnostics.error("Cannot write down a session: {why}", { why: messageOf(error) });
     }
   }
 

@@ -2,6 +2,7 @@ import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
 import { shareCall } from "../async/share_call.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { SessionChange, SessionList } from "../auth/sessions.ts";
 import type { Refusal } from "../service/audit.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { isBusy } from "./is_busy.ts";
@@ -42,6 +43,8 @@ export interface GatewayProcessOptions {
   readonly argv: readonly string[];
   /** Is told of everybody whom it turns away. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Is told of everybody who logs in or out. */
+  readonly onSession: (change: SessionChange) => void;
   /** Restores the engine's socket if need be. */
   readonly restoreSocket: () => Promise<void>;
 }
@@ -126,6 +129,11 @@ export class GatewayProcess implements AsyncDisposable {
     }
   }
 
+  /** Tells it who is logged in. */
+  tellSessions(sessions: SessionList): void {
+    this.#send({ kind: "sessions", sessions });
+  }
+
   /** Ends it by SIGKILL, which works even on a stopped process. */
   kill(why: string): void {
     this.#process.kill(why);
@@ -175,6 +183,9 @@ export class GatewayProcess implements AsyncDisposable {
             break;
           case "refused":
             this.#options.onRefused(report.refusal);
+            break;
+          case "session":
+            this.#options.onSession(report.change);
             break;
           case "unreachable":
             // That may take a while, in which what else it says must be heard.

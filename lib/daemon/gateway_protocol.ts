@@ -6,6 +6,7 @@
  * @module
  */
 
+import { sessionChangeSchema, sessionsSchema } from "../auth/sessions.ts";
 import * as z from "../text/zod.ts";
 import { credentialsSchema, MAX_CREDENTIALS_CHARACTERS } from "./credentials.ts";
 
@@ -21,6 +22,8 @@ const gatewayOptionsSchema = z.object({
   /** The origins under which a proxy makes REST public. */
   publicOrigins: z.array(z.string()).readonly(),
   credentials: credentialsSchema,
+  /** Who has logged in to the page; absent if nobody can. */
+  sessions: sessionsSchema.exactOptional(),
   /** Absolute path of the Unix socket of the engine. */
   socket: z.string(),
   /** For gRPC, at once, in all and from one address. REST gets half as many in addition. */
@@ -49,6 +52,8 @@ export const commandSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("count"), id: z.number() }),
   /** Answers `unreachable`. `fault` says why the socket cannot be reached; `null`: try again. */
   z.object({ kind: z.literal("socket"), fault: z.string().nullable() }),
+  /** The sessions, after a change. */
+  z.object({ kind: z.literal("sessions"), sessions: sessionsSchema }),
   /**
    * Accept no more connections, tell followers to come back, give the other calls this long to end, and exit.
    */
@@ -111,6 +116,8 @@ export const reportSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("used") }),
   /** A call found no engine at the socket. Answered by `socket`. */
   z.object({ kind: z.literal("unreachable") }),
+  /** Somebody has logged in or out. Answered by `sessions` once it is written down, and then told to all gateways. */
+  z.object({ kind: z.literal("session"), change: sessionChangeSchema }),
   /** For the audit trail. Not answered. */
   z.object({ kind: z.literal("refused"), refusal: refusalSchema }),
 ]);
@@ -122,7 +129,7 @@ export type GatewayReport = z.infer<typeof reportSchema>;
 
 /** The longest lines that are read, so that a faulty peer cannot fill our memory. */
 const MAX_REPORT_CHARACTERS = 64 * 1024;
-export const MAX_COMMAND_CHARACTERS: number = MAX_CREDENTIALS_CHARACTERS + 64 * 1024;
+export const MAX_COMMAND_CHARACTERS: number = MAX_CREDENTIALS_CHARACTERS + 256 * 1024;
 
 /** One message as a line. */
 export function encodeLine(message: GatewayCommand | GatewayReport): Uint8Array<ArrayBuffer> {

@@ -16,6 +16,7 @@ import { HubEngine } from "./hub_engine.ts";
 import { warnOfRoot } from "./report_start.ts";
 import { openExporter } from "./open_exporter.ts";
 import { retry } from "./retry.ts";
+import { SessionBook } from "./session_book.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { Serving } from "./serving.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
@@ -53,12 +54,14 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
     fleet: options.fleet,
   });
   warnOfRoot(whyRoot);
+  const sessions = options.restAddress && await SessionBook.open(dataDirectory);
   await using keeper = await new GatewaysAhead({
     ...gatewayPlan(options, { dataDirectory, descriptors, inherited, journal }),
     ...{ setsid, rights, retryOptions },
   }).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket: () => socket.restore(),
+    sessions: () => Promise.resolve(sessions),
   });
   await using exporter = await openExporter(options, {
     ...{ setsid, rights, journal, retryOptions },

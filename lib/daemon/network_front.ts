@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import type { Sessions } from "../auth/sessions.ts";
 import { RepeatLimit } from "../async/repeat_limit.ts";
 import { messageOf } from "../errors.ts";
 import { GrpcServer } from "../grpc/server.ts";
@@ -17,7 +18,9 @@ import { portOf, REPORTS, warnOfRefused } from "./listening.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
 export interface NetworkFrontOptions
-  extends Omit<GatewayOptions, "socket" | "maxCalls" | "debug" | "journal"> {
+  extends Omit<GatewayOptions, "socket" | "maxCalls" | "debug" | "journal" | "sessions"> {
+  /** Who has logged in to the page; `null` if nobody can. */
+  readonly sessions?: Sessions | null;
   /** Is told, for the audit trail, of those who are turned away; of a crowd of strangers only of some. */
   readonly onRefused: (refusal: GatewayRefusal) => void;
   /** Is called whenever somebody comes, also if they are turned away. */

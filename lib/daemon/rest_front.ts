@@ -1,4 +1,5 @@
 import { PasswordLogin } from "../auth/password_login.ts";
+import type { Sessions } from "../auth/sessions.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { cannotListen } from "../net/free_port.ts";
@@ -9,6 +10,7 @@ import { rateLimit } from "../rest/rate_limit.ts";
 import { hostsOf, RestServer } from "../rest/server.ts";
 import type { GatewayRefusal } from "../service/audit.ts";
 import type { JobService } from "../service/job_service.ts";
+import { passwordFileOf } from "./credentials.ts";
 import { diagnostics } from "./diagnostics.ts";
 import type { FrontCounts } from "./front_counts.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
@@ -30,6 +32,7 @@ type RestOptions = Pick<
 export interface RestFrontOptions extends RestOptions {
   readonly material: TlsMaterial;
   readonly counts: FrontCounts;
+  readonly sessions?: Sessions | null;
   readonly onRefused: (refusal: GatewayRefusal) => void;
   readonly onUsed: () => void;
 }
@@ -42,8 +45,7 @@ export async function openRest(
   resources: AsyncDisposableStack,
 ): Promise<RestServer> {
   const { material, credentials, counts } = options;
-  const users = new Map(credentials.users?.map((entry) => [entry.user, entry]));
-  const login = resources.use(new PasswordLogin(users));
+  const login = resources.use(new PasswordLogin(passwordFileOf(credentials)));
   const reportLogin = rateLimit<FailedLogin>((failed, unreported) => {
     const { peer } = failed;
     const user = failed.user.slice(0, 64);
@@ -55,6 +57,7 @@ export async function openRest(
   const app = restApp(service, login, {
     isOurHost: hostsOf(material.cert),
     publicOrigins: options.publicOrigins,
+    sessions: options.sessions ?? null,
     onFailedLogin: (failed) => {
       counts.rest.failedLogins++;
       reportLogin(failed);

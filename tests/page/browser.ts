@@ -18,7 +18,8 @@ export interface TestBrowserOptions {
   /** `https://host:port` */
   readonly origin: string;
   readonly user: string;
-  readonly password: string;
+  /** What it sends with each request; `null`: nothing. */
+  readonly password: string | null;
 }
 
 /** One reader, and what went wrong in front of them. */
@@ -70,7 +71,9 @@ export class TestBrowser implements AsyncDisposable {
     const context = await browser.newContext({
       baseURL: origin,
       ignoreHTTPSErrors: true,
-      httpCredentials: { username: user, password, origin },
+      ...(password !== null && {
+        httpCredentials: { username: user, password, origin, send: "always" },
+      }),
     });
     resources.defer(() => context.close());
     // The machine may be busy with other tests.

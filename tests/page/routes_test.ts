@@ -1,6 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { beganAt } from "../../lib/job/types.ts";
-import { PAGE_POLICY } from "../../lib/rest/page/routes.ts";
+import { PAGE_POLICY } from "../../lib/rest/page/page_answer.ts";
 import { HIDDEN } from "../../lib/job/command.ts";
 import type { ListJobsRequest } from "../../lib/service/job_service.ts";
 import { assert } from "../assert.ts";
@@ -172,7 +172,7 @@ Deno.test("The form for a job to be run again has all that it was started with",
     job.command,
   );
 
-  const hidden = { ...job, command: { ...job.command, env: { TOKEN: HIDDEN } } };
+  const hidden = { ...job, owner: "bob", command: { ...job.command, env: { TOKEN: HIDDEN } } };
   const foreign = new TestApp({ getJob: () => Promise.resolve(hidden) });
   const page = await (await foreign.request(`/new?from=${JOB_ID}`)).text();
   assert.match(page, /You may not see the values of the variables: TOKEN/);

@@ -11,7 +11,8 @@ import { TestDaemon } from "../end_to_end/daemon.ts";
 import { until } from "../worker/fixture.ts";
 import { HAS_CHROMIUM, TestBrowser, type TestBrowserOptions } from "./browser.ts";
 
-const PASSWORD = "correct horse";
+/** Alice's. */
+export const PASSWORD = "correct horse";
 
 /** Makes a test in a browser. */
 export type BrowserTest = (

@@ -13,7 +13,7 @@ import {
   statusBadge,
   whyText,
 } from "./job_words.ts";
-import { type Html, layout } from "./layout.ts";
+import { type Html, layout, type Reader } from "./layout.ts";
 
 /** Which jobs the address asks for. An empty member is about all of them. */
 export interface ListQuery {
@@ -43,7 +43,7 @@ export function tallyOf(jobs: readonly Job[], isPartial: boolean): Tally {
 
 /** What {@linkcode jobListPage} needs besides the jobs. */
 export interface JobListView {
-  readonly identity: Identity;
+  readonly reader: Reader;
   readonly query: ListQuery;
   /** `null` on the pages with older jobs. */
   readonly tally: Tally | null;
@@ -63,7 +63,7 @@ export function matches(job: Job, search: string): boolean {
 
 /** The jobs, newest first, a line for each. */
 export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
-  const { identity, query, tally, now } = view;
+  const { reader, query, tally, now } = view;
   const running = tally?.byStatus.of("running") ?? 0;
   const content = html`
     <h1 class="unseen">Jobs</h1>
@@ -78,7 +78,7 @@ export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
       </form>
     </div>
     ${chosen(query)}
-    <table id="list" class="${emptyColumns(jobs, identity)}">
+    <table id="list" class="${emptyColumns(jobs, reader.identity)}">
       <thead>
         <tr>
           ${COLUMNS.map((name) => html`<th scope="col" class="${name.toLowerCase()}">${name}</th>`)}
@@ -92,7 +92,7 @@ export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
   return layout(content, {
     title: `${running > 0 ? `(${running}) ` : ""}Jobs - Job Worker`,
     icon: iconOf("running", running),
-    identity,
+    reader,
   });
 }
 

@@ -1,6 +1,5 @@
 import { html } from "hono/html";
 import { authorize } from "../../auth/authorize.ts";
-import type { Identity } from "../../auth/identity.ts";
 import { formatByteSize } from "../../text/byte_size.ts";
 import { METHODS } from "../../service/methods.ts";
 import { type Job, statusOf } from "../../job/types.ts";
@@ -16,17 +15,18 @@ import {
   statusBadge,
   whyText,
 } from "./job_words.ts";
-import { type Html, layout, mayStart } from "./layout.ts";
+import { type Html, layout, mayStart, type Reader } from "./layout.ts";
 
 /** What {@linkcode jobPage} needs besides the job. */
 export interface JobPageView {
-  readonly identity: Identity;
+  readonly reader: Reader;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
 }
 
 /** One job: a line of what it is, and its log, which the script fills in. */
-export function jobPage(job: Job, { identity, now }: JobPageView): Html {
+export function jobPage(job: Job, { reader, now }: JobPageView): Html {
+  const { identity } = reader;
   const { jobId, startedAt } = job;
   const mayStop = authorize(identity, METHODS.stopJob.rule, job.owner).kind === "allowed";
   const name = nameOf(job) === "" ? false : html`
@@ -71,7 +71,7 @@ export function jobPage(job: Job, { identity, now }: JobPageView): Html {
   return layout(content, {
     title: `${status}: ${nameOf(job) || commandLine(job).slice(0, 60)} - Job Worker`,
     icon: iconOf(status),
-    identity,
+    reader,
     fills: true,
   });
 }

@@ -7,11 +7,18 @@ import { iconOf } from "./icon.ts";
 /** Markup made by `html`, which escapes every value in it. */
 export type Html = ReturnType<typeof html>;
 
+/** Who reads a page. */
+export interface Reader {
+  readonly identity: Identity;
+  /** Whether they have logged in on a page, so that they can log out. */
+  readonly mayLogOut: boolean;
+}
+
 /** What surrounds the content of a page. */
 export interface Layout {
   readonly title: string;
-  /** Absent where nobody has logged in. */
-  readonly identity?: Identity;
+  /** Absent where nobody has said who they are. */
+  readonly reader?: Reader;
   /** From {@linkcode iconOf}. */
   readonly icon?: string;
   /** Whether the page is as high as the window, and something in it scrolls. */
@@ -24,7 +31,7 @@ export function mayStart(identity: Identity): boolean {
 }
 
 /** A whole page: what all pages have in common, around the content of one. */
-export function layout(content: Html, { title, identity, icon, fills }: Layout): Html {
+export function layout(content: Html, { title, reader, icon, fills }: Layout): Html {
   // Without an icon, browsers would ask for /favicon.ico.
   return html`<!DOCTYPE html>
 <html lang="en">
@@ -42,27 +49,33 @@ export function layout(content: Html, { title, identity, icon, fills }: Layout):
     <a class="skip" href="#content">Skip to the content</a>
     <header>
       <a class="home" href="/">Job Worker</a>
-      ${identity && navigation(identity)}
+      ${reader && navigation(reader)}
     </header>
     <p id="problem" class="problem" role="alert" hidden></p>
     <main id="content">
       ${content}
     </main>
-    ${identity && keysDialog()}
+    ${reader && keysDialog()}
     <noscript><p class="problem">Without JavaScript, this page shows the jobs, but cannot start or
       stop one or follow a log.</p></noscript>
   </body>
 </html>`;
 }
 
-function navigation(identity: Identity): Html {
+function navigation({ identity, mayLogOut }: Reader): Html {
+  const who = html`<bdi>${identity.user}</bdi> <small>${identity.roles.join(", ")}</small>`;
   return html`
     <nav aria-label="Pages">
       <a id="to-jobs" href="/">Jobs</a>
       ${mayStart(identity) &&
         html`<a id="to-start" class="button primary" href="/new">Start a job</a>`}
     </nav>
-    <span class="who"><bdi>${identity.user}</bdi> <small>${identity.roles.join(", ")}</small></span>
+    ${mayLogOut
+      ? html`
+        <a class="who" href="/sessions" title="Logins">${who}</a>
+        <form method="post" action="/logout"><button class="plain">Log out</button></form>
+      `
+      : html`<span class="who">${who}</span>`}
     <button id="keys-button" class="plain" type="button" title="Keys">?</button>
   `;
 }

@@ -1,12 +1,11 @@
-import { type Context, Hono, type MiddlewareHandler } from "hono";
-import type { ContentfulStatusCode } from "hono/utils/http-status";
+import { Hono, type MiddlewareHandler } from "hono";
 import { settleAll } from "../../async/settle_all.ts";
 import * as z from "../../text/zod.ts";
 import type { JobWorkerError } from "../../errors.ts";
 import type { JobService } from "../../service/job_service.ts";
 import { JOB_STATUSES } from "../../job/types.ts";
 import { filterOf } from "../handlers.ts";
-import { HttpError, httpStatusOf } from "../http_error.ts";
+import { HttpError } from "../http_error.ts";
 import { readJobId, readQuery } from "../request.ts";
 import { OPERATIONS } from "../operations.ts";
 import { contextOf, type RestEnv } from "../rest_env.ts";
@@ -14,7 +13,8 @@ import { jobId } from "../schemas/pieces.ts";
 import ansiScript from "./ansi.js" with { type: "text" };
 import { jobListPage, matches, tallyOf } from "./job_list.ts";
 import { jobPage } from "./job_view.ts";
-import { type Html, problemPage } from "./layout.ts";
+import { againPage } from "./login_pages.ts";
+import { pageAnswer, problemAnswer, readerOf } from "./page_answer.ts";
 import keysScript from "./keys.js" with { type: "text" };
 import listScript from "./list.js" with { type: "text" };
 import logScript from "./log.js" with { type: "text" };
@@ -47,18 +47,6 @@ const ASSETS: readonly (readonly [path: string, type: string, text: string])[] =
     .map(([name, text]) => [`/${name}.js`, "text/javascript", text] as const),
 ];
 
-/** Only allows what comes from this daemon, and nothing inline: see docs/page.md. */
-export const PAGE_POLICY = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self' data:",
-  "form-action 'self'",
-  "base-uri 'none'",
-  "frame-ancestors 'none'",
-].join("; ");
-
 /** How many jobs a page shows, and how many it searches and counts. */
 const PAGE_SIZE = 100;
 const SEARCH_SIZE = 1000;
@@ -79,21 +67,18 @@ const startQuery = z.strictObject({ from: jobId.optional() });
 export interface PageRoutesOptions {
   /** Only lets known users pass. */
   readonly authenticate: MiddlewareHandler<RestEnv>;
+  /** Whether there is a page to log in on. */
+  readonly hasLogin: boolean;
   /** What a caller may be told about an error. */
   readonly known: (error: unknown) => JobWorkerError;
 }
 
 /** The page for people: the jobs at `/`, one job at `/jobs/{jobId}`, the form for another at `/new`. It only reads; changes go through the API. */
 export function pageRoutes(service: JobService, options: PageRoutesOptions): Hono<RestEnv> {
-  const { authenticate, known } = options;
+  const { known, hasLogin } = options;
+  const authenticate = hasLogin ? orLogin(options.authenticate) : options.authenticate;
   const routes = new Hono<RestEnv>();
-  routes.onError((fault, c) => {
-    const error = known(fault);
-    if (error instanceof HttpError) {
-      for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
-    }
-    return pageAnswer(c, problemPage(error.message), error);
-  });
+  routes.onError((fault, c) => problemAnswer(c, known(fault)));
   for (const [path, type, text] of ASSETS) {
     routes.get(path, (c) => c.body(text, 200, { "Content-Type": `${type}; charset=utf-8` }));
   }
@@ -118,30 +103,38 @@ export function pageRoutes(service: JobService, options: PageRoutesOptions): Hon
       context,
     ).then(({ jobs, nextPageToken }) => tallyOf(jobs, nextPageToken !== ""));
     const [{ jobs, nextPageToken }, tally] = await settleAll([listed, counted]);
-    const { identity } = c.var.caller;
     const shown = jobs.filter((job) => matches(job, q));
-    const view = { identity, query, tally, nextPageToken, now: Date.now() };
+    const view = { reader: readerOf(c), query, tally, nextPageToken, now: Date.now() };
     return pageAnswer(c, jobListPage(shown, view));
   });
 
   routes.get("/jobs/:jobId", authenticate, async (c) => {
     const job = await service.getJob({ jobId: readJobId(c) }, contextOf(c));
-    return pageAnswer(c, jobPage(job, { identity: c.var.caller.identity, now: Date.now() }));
+    return pageAnswer(c, jobPage(job, { reader: readerOf(c), now: Date.now() }));
   });
 
   routes.get("/new", authenticate, async (c) => {
     const { from } = readQuery(c, { query: startQuery });
     const job = from === undefined ? null : await service.getJob({ jobId: from }, contextOf(c));
-    return pageAnswer(c, startPage({ identity: c.var.caller.identity, from: job }));
+    return pageAnswer(c, startPage({ reader: readerOf(c), from: job }));
   });
   return routes;
 }
 
-function pageAnswer(
-  c: Context<RestEnv>,
-  page: Html,
-  error?: JobWorkerError,
-): Response | Promise<Response> {
-  c.header("Content-Security-Policy", PAGE_POLICY);
-  return c.html(page, (error === undefined ? 200 : httpStatusOf(error)) as ContentfulStatusCode);
+/** Sends browsers that do not say who they are to the page to log in on. */
+function orLogin(authenticate: MiddlewareHandler<RestEnv>): MiddlewareHandler<RestEnv> {
+  return async function authenticateOrLogIn(c, next) {
+    try {
+      return await authenticate(c, next);
+    } catch (error) {
+      const { authorization, "sec-fetch-dest": use, "sec-fetch-site": site } = c.req.header();
+      const isUnknown = error instanceof HttpError && error.status === 401;
+      const hasPassword = (authorization ?? "") !== "";
+      if (!isUnknown || hasPassword || use === "empty") throw error;
+      // Whoever follows a link on another site may have logged in all the same, which only our own pages tell.
+      if (site === "cross-site") return await pageAnswer(c, againPage());
+      const { pathname, search } = new URL(c.req.url);
+      return c.redirect(`/login?${new URLSearchParams({ to: pathname + search })}`, 303);
+    }
+  };
 }

@@ -1,15 +1,15 @@
 import { html } from "hono/html";
-import type { Identity } from "../../auth/identity.ts";
-import { HIDDEN } from "../../job/command.ts";
+import { authorize } from "../../auth/authorize.ts";
+import { METHODS } from "../../service/methods.ts";
 import type { StartJobRequest } from "../../service/job_service.ts";
 import type { Job } from "../../job/types.ts";
 import { iconOf } from "./icon.ts";
 import { quotedWord } from "./job_words.ts";
-import { type Html, layout } from "./layout.ts";
+import { type Html, layout, type Reader } from "./layout.ts";
 
 /** What {@linkcode startPage} needs. */
 export interface StartPageView {
-  readonly identity: Identity;
+  readonly reader: Reader;
   /** The job to be run again, if there is one. */
   readonly from: Job | null;
 }
@@ -19,13 +19,15 @@ const TIMES = { minutes: 60_000, seconds: 1000, hours: 3_600_000 };
 const SIZES = { MiB: 1024 ** 2, GiB: 1024 ** 3, KiB: 1024 };
 
 /** The form for a new job, empty or filled in with one that is to be run again. Only its script sends it. */
-export function startPage({ identity, from }: StartPageView): Html {
-  const again = from === null ? null : requestOf(from);
+export function startPage({ reader, from }: StartPageView): Html {
+  // Whoever may act on a job sees the values of its variables, as in `redactJob()`.
+  const hidesValues = from !== null && Object.keys(from.command.env).length > 0 &&
+    authorize(reader.identity, METHODS.startJob.rule, from.owner).kind !== "allowed";
+  const again = from === null ? null : requestOf(from, hidesValues);
   const { command, labels = {}, execution } = again ?? {};
   const { env = {}, workingDirectory = "" } = command ?? {};
   const { user = "", timeoutMs = 0, limits = {} } = execution ?? {};
   const { memoryBytes = 0, cpus = "", processes = "" } = limits;
-  const hidesValues = from !== null && Object.values(from.command.env).includes(HIDDEN);
   // `dialog` keeps browsers from putting a command line into an address; the script enables the button.
   const content = html`
     <h1>${from === null ? "Start a job" : "Run again"}</h1>
@@ -65,14 +67,16 @@ export function startPage({ identity, from }: StartPageView): Html {
       <div class="whole bar"><button class="primary" disabled>Start</button><a href="/">Cancel</a></div>
     </form>
   `;
-  return layout(content, { title: "Start a job - Job Worker", icon: iconOf("running"), identity });
+  return layout(content, { title: "Start a job - Job Worker", icon: iconOf("running"), reader });
 }
 
 /** What starts a job again that is like another one. */
-function requestOf({ command, labels, execution, logLimit: { bytes, policy } }: Job) {
-  const isHidden = Object.values(command.env).includes(HIDDEN);
+function requestOf(
+  { command, labels, execution, logLimit: { bytes, policy } }: Job,
+  hidesValues: boolean,
+) {
   return {
-    command: { ...command, env: isHidden ? {} : command.env },
+    command: { ...command, env: hidesValues ? {} : command.env },
     labels,
     // One that a job had for itself is not there any more.
     execution: { ...execution, user: /^\d+$/.test(execution.user) ? "" : execution.user },
