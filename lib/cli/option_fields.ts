@@ -11,6 +11,7 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "labels": "--label",
   "request_id": "--request-id",
   "queue": "--queue",
+  "notify": "--notify",
   "on.host": "--on",
   "on.labels": "--on",
   "priority": "--priority",

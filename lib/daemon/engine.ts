@@ -17,6 +17,7 @@ import { connectionCaps, gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import type { JobEngine } from "./job_engine.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
+import type { Notifier, NotifierOptions } from "./notifier.ts";
 import { reportStart } from "./report_start.ts";
 import { retry } from "./retry.ts";
 import { ServiceManager } from "./service_manager.ts";
@@ -82,6 +83,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await using host = options.fleet === "" ? null : await openFleetHost(options, {
     ...{ engine, setsid, rights, journal },
   });
+  await using _notifier = await tellWebhooks(options, { engine, setsid, rights, journal });
   await using keeper = await (ahead ?? gatewaysOf(engine.dataDirectory)).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket: () => socket.restore(),
@@ -125,6 +127,23 @@ async function openFleetHost(
     ...{ fleet, fleetRoles, ca, denyList, debug },
     ...{ ...rest, service, changes, dataDirectory },
     onRefused: (refusal) => void engine.audit.refuse(refusal),
+  });
+}
+
+/** Has webhooks called for as long as it is open. */
+async function tellWebhooks(
+  options: DaemonOptions,
+  { engine, ...rest }: Pick<NotifierOptions, "setsid" | "rights" | "journal"> & {
+    readonly engine: JobEngine;
+  },
+): Promise<Notifier | null> {
+  const { notifications: store, dataDirectory } = engine;
+  if (store === null) return null;
+  const { Notifier } = await import("./notifier.ts");
+  const { notify, notifyAllow, notifyCa, debug } = options;
+  return await Notifier.open({
+    ...{ notify, notifyAllow, notifyCa, debug },
+    ...{ ...rest, store, dataDirectory },
   });
 }
 

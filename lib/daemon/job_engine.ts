@@ -5,6 +5,7 @@ import type { AuditEntry } from "../service/audit.ts";
 import type { AuditLog } from "../service/audit_log.ts";
 import type { JobService, PlacementService } from "../service/job_service.ts";
 import type { HostChanges } from "../fleet/host_changes.ts";
+import { matches } from "../job/matches.ts";
 import { VERSION } from "../version.ts";
 import { recentStarts } from "../service/recent_starts.ts";
 import { WorkerService } from "../service/worker_service.ts";
@@ -49,6 +50,9 @@ export type JobEngineOptions = Pick<
   | "auditKeep"
   | "auditMask"
   | "fleet"
+  | "notify"
+  | "notifyAllow"
+  | "notifyFilter"
 >;
 
 /** Everything that has to do with jobs, and nothing that has to do with a network. */
@@ -56,6 +60,8 @@ export class JobEngine implements AsyncDisposable {
   readonly service: JobService & PlacementService;
   /** Where the service records its decisions. */
   readonly audit: AuditLog;
+  /** Who is to be told of jobs that have ended; `null` if their records are in memory. */
+  readonly notifications: Pick<SqliteStore, "outbox" | "settle"> | null;
   /** What changes here, for hubs; `null` if the daemon belongs to no fleet. */
   readonly changes: HostChanges | null;
   /** Absolute path. */
@@ -87,6 +93,7 @@ export class JobEngine implements AsyncDisposable {
     readonly isInMemory: boolean;
     readonly service: JobService & PlacementService;
     readonly audit: AuditLog;
+    readonly notifications: Pick<SqliteStore, "outbox" | "settle"> | null;
     readonly changes: HostChanges | null;
     readonly adopted: number;
     readonly lost: number;
@@ -98,6 +105,7 @@ export class JobEngine implements AsyncDisposable {
   }) {
     this.service = parts.service;
     this.audit = parts.audit;
+    this.notifications = parts.notifications;
     this.changes = parts.changes;
     this.adopted = parts.adopted;
     this.lost = parts.lost;
@@ -134,6 +142,7 @@ export class JobEngine implements AsyncDisposable {
       readonly jobUserMap?: JobUserMap | null;
     } = {},
   ): Promise<JobEngine> {
+    const { notify, notifyFilter } = options;
     const limits = runningLimits(options, descriptors);
     const jobUsers = await JobUsers.open(options, setsid, jobUserMap);
     await using resources = new AsyncDisposableStack();
@@ -146,6 +155,7 @@ export class JobEngine implements AsyncDisposable {
         ? new MemoryStore()
         : await SqliteStore.open(`${dataDirectory}/${DATABASE}`, {
           notesChanges: options.fleet !== "",
+          hooksOf: (job) => matches(job, notifyFilter) ? notify : [],
         }),
     );
     const audit = resources.use(await openAudit(dataDirectory, options));
@@ -188,6 +198,7 @@ export class JobEngine implements AsyncDisposable {
         jobUser: options.jobUser,
         allowUsers: options.allowUsers,
         jobUsersOf: (owner) => jobUsers.usersOf(owner),
+        notifyAllow: options.notifyAllow,
         timeoutMs: options.timeoutMs,
         maxTimeoutMs: options.maxTimeoutMs,
         ...limits,
@@ -222,6 +233,7 @@ export class JobEngine implements AsyncDisposable {
       isInMemory: options.dataDir === IN_MEMORY,
       service,
       audit,
+      notifications: store instanceof SqliteStore ? store : null,
       changes,
       adopted,
       lost,

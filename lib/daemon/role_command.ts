@@ -21,28 +21,30 @@ export function roleCommand(...args: readonly string[]): string[] {
 }
 
 /**
- * The same for a role of this program that talks to the engine, and to nobody else but these.
+ * The same for a role of this program that talks to nobody else but these.
  *
- * @param options.socket the engine's
- * @param options.net as `--allow-net` has them
+ * @param options.socket the engine's, if it calls that
+ * @param options.net as `--allow-net` has them; not empty, which would stand for everybody
  * @param options.files that it may read
  */
 export function clientRoleCommand(
   role: string,
   { socket, net, files = [] }: {
-    readonly socket: string;
+    readonly socket?: string;
     readonly net: readonly string[];
     readonly files?: readonly string[];
   },
 ): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), role];
+  const sockets = socket === undefined ? [] : [socket];
+  const read = [...sockets, ...files];
   return roleCommand(
     // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
     ...BUILD === "source" ? [] : ["--no-config"],
-    `--allow-net=${[...net, `unix:${socket}`].join(",")}`,
-    `--allow-read=${[socket, ...files].join(",")}`,
+    `--allow-net=${[...net, ...sockets.map((path) => `unix:${path}`)].join(",")}`,
+    ...read.length === 0 ? [] : [`--allow-read=${read.join(",")}`],
     // Deno demands this for connecting to a socket.
-    `--allow-write=${socket}`,
+    ...sockets.map((path) => `--allow-write=${path}`),
     Deno.mainModule,
     role,
   );

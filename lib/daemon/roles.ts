@@ -2,3 +2,4 @@
 export const GATEWAY_ROLE = "gateway";
 export const EXECUTOR_ROLE = "executor";
 export const AGENT_ROLE = "agent";
+export const NOTIFIER_ROLE = "notifier";

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Counts } from "../counts.ts";
 import { decodeJob } from "../job/decode_job.ts";
 import { beganAt, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
-import { redacted } from "./host_changes.ts";
+import { redacted } from "../job/redacted.ts";
 
 /** Stands for the host of a job that no host has. */
 export const NOWHERE = "";

@@ -4,9 +4,16 @@ import type {
   ListJobsResponse,
   PruneJobsResponse,
 } from "../service/job_service.ts";
-import type { Job, LogBatch, LogRecord } from "../job/types.ts";
+import type { Job, LogBatch, LogRecord, Notification } from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
-import { CONTAINMENTS, LOG_POLICIES, REASONS, STATUSES, STREAMS } from "./wire_enums.ts";
+import {
+  CONTAINMENTS,
+  LOG_POLICIES,
+  NOTIFICATION_STATES,
+  REASONS,
+  STATUSES,
+  STREAMS,
+} from "./wire_enums.ts";
 import {
   NO_COMMAND,
   NO_EXECUTION,
@@ -46,6 +53,7 @@ export function readJob(job: wire.Job): Job {
     ...readState(job),
     ...(job.host !== "" && { host: job.host }),
     ...(job.asOf !== null && { asOf: readMs(job.asOf, "as_of") }),
+    ...(job.notify !== null && { notify: readNotification(job.notify) }),
   };
 }
 
@@ -76,7 +84,16 @@ export function writeJob(job: Job): wire.Job {
     queue: job.queue,
     host: job.host ?? "",
     asOf: writeDate(job.asOf ?? null),
+    notify: job.notify === undefined ? null : writeNotification(job.notify),
   };
+}
+
+function readNotification({ url, state }: wire.Notification): Notification {
+  return { url, state: NOTIFICATION_STATES.read(state) };
+}
+
+function writeNotification({ url, state }: Notification): wire.Notification {
+  return { url, state: NOTIFICATION_STATES.write(state) };
 }
 
 function readDate(date: wire.Timestamp | null, field: string): number | null {

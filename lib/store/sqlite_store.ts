@@ -26,18 +26,28 @@ import {
 } from "./job_query.ts";
 import { ChangeLog } from "./change_log.ts";
 import { openDatabase, openError } from "./open_database.ts";
+import { type NotificationOutcome, Outbox } from "./outbox.ts";
 
 /** How many of them are remembered. Those that are not count as if they had run. */
 const MAX_NEVER_RAN = 10_000;
 
-type Change = { readonly put: Job; readonly processIdentity: string | undefined } | {
-  readonly delete: string;
-};
+type Change =
+  | { readonly put: Job; readonly processIdentity: string | undefined }
+  | { readonly delete: string }
+  | { readonly told: NotificationOutcome };
 
 interface Waiting {
   readonly change: Change;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Options of {@linkcode SqliteStore.open}. */
+export interface SqliteStoreOptions {
+  /** Whether to keep a {@linkcode ChangeLog}; by default not. */
+  readonly notesChanges?: boolean;
+  /** See {@linkcode Outbox}; by default none. */
+  readonly hooksOf?: (job: Job) => readonly string[];
 }
 
 /**
@@ -53,34 +63,40 @@ export class SqliteStore implements JobStore {
   readonly #statements: Statements;
   /** What has changed since when; `null` if nobody wants to know. */
   readonly changes: ChangeLog | null;
+  /** Who is still to be told of jobs that have ended. */
+  readonly outbox: Outbox;
   /** What was removed without having run: whoever wants to start it asks again soon. */
   readonly #neverRan = new Set<string>();
   #waiting: Waiting[] = [];
 
-  private constructor(path: string, database: DatabaseSync, notesChanges: boolean) {
+  private constructor(
+    path: string,
+    database: DatabaseSync,
+    { notesChanges = false, hooksOf = () => [] }: SqliteStoreOptions,
+  ) {
     this.#path = path;
     this.#file = identityOf(path);
     this.#database = database;
     this.#statements = prepare(database);
     if (!notesChanges) ChangeLog.close(database);
     this.changes = notesChanges ? ChangeLog.open(database) : null;
+    this.outbox = new Outbox(database, hooksOf);
   }
 
   /**
    * Opens a database, or creates one with mode 0600 if there is none.
    *
    * @param path the file
-   * @param options.notesChanges whether to keep a {@linkcode ChangeLog}
    * @throws `failed_precondition`, naming the file and the remedy, if it is damaged, is no database, has a
    *   newer version or cannot be written; `unavailable` if another process has it open or the disk is full.
    *   The file is left as it is.
    */
   static async open(
     path: string,
-    { notesChanges = false }: { readonly notesChanges?: boolean } = {},
+    options: SqliteStoreOptions = {},
   ): Promise<SqliteStore> {
     try {
-      return new SqliteStore(path, await openDatabase(path), notesChanges);
+      return new SqliteStore(path, await openDatabase(path), options);
     } catch (error) {
       throw openError(path, error);
     }
@@ -94,6 +110,11 @@ export class SqliteStore implements JobStore {
     if (this.#neverRan.size >= MAX_NEVER_RAN) this.#neverRan.clear();
     if (neverRan) this.#neverRan.add(jobId);
     return this.#enqueue({ delete: jobId });
+  }
+
+  /** Records what has come of telling a webhook. */
+  settle(outcome: NotificationOutcome): Promise<void> {
+    return this.#enqueue({ told: outcome });
   }
 
   queued(): Promise<QueuedJob[]> {
@@ -129,7 +150,8 @@ export class SqliteStore implements JobStore {
 
   findByRequest(owner: string, requestId: string): Promise<Job | undefined> {
     const isAbout = (change: Change) =>
-      "delete" in change || change.put.requestId === requestId && change.put.owner === owner;
+      "delete" in change ||
+      "put" in change && change.put.requestId === requestId && change.put.owner === owner;
     return this.#read(
       () => jobOf(this.#statements.findByRequest.get(owner, requestId)),
       isAbout,
@@ -225,7 +247,8 @@ export class SqliteStore implements JobStore {
       this.#database.exec("BEGIN IMMEDIATE");
       for (const { change } of waiting) {
         this.#apply(change);
-        this.changes?.note("delete" in change ? change.delete : change.put.jobId);
+        if ("put" in change && change.put.end !== null) this.outbox.note(change.put);
+        this.changes?.note(jobIdOf(change));
       }
       this.#database.exec("COMMIT");
     } catch (error) {
@@ -238,6 +261,7 @@ export class SqliteStore implements JobStore {
     }
     for (const { resolve } of waiting) resolve();
     this.changes?.committed();
+    this.outbox.committed();
   }
 
   /** SQLite keeps writing to a file that was removed, and its records would be gone with this process. */
@@ -253,6 +277,10 @@ export class SqliteStore implements JobStore {
     const { put, putProcess, putEnd, putLabel, remove } = this.#statements;
     if ("delete" in change) {
       remove.run(change.delete);
+      return;
+    }
+    if ("told" in change) {
+      this.outbox.settle(change.told);
       return;
     }
     const { put: job, processIdentity } = change;
@@ -282,7 +310,11 @@ export class SqliteStore implements JobStore {
 }
 
 function jobIdOf(change: Change): string {
-  return "delete" in change ? change.delete : change.put.jobId;
+  return "delete" in change
+    ? change.delete
+    : "told" in change
+    ? change.told.jobId
+    : change.put.jobId;
 }
 
 /** Identifies the file at a path; `""` if there is none. */

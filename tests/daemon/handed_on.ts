@@ -12,6 +12,7 @@ import { runEngine } from "../../lib/daemon/engine.ts";
 import { ExecutorKeeper } from "../../lib/daemon/executor_keeper.ts";
 import { FleetHost } from "../../lib/daemon/fleet_host.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
+import { Notifier } from "../../lib/daemon/notifier.ts";
 import { parseOptions } from "../../lib/config/parse_options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
@@ -169,6 +170,15 @@ FleetHost.open = ({ service: _1, changes: _2, onRefused: _3, ...values }) => {
   return Promise.resolve(
     Object.create(FleetHost.prototype, {
       reload: { value: () => Promise.resolve() },
+      [Symbol.asyncDispose]: { value: () => Promise.resolve() },
+    }),
+  );
+};
+
+Notifier.open = ({ store: _, ...values }) => {
+  told.notifier = values;
+  return Promise.resolve(
+    Object.create(Notifier.prototype, {
       [Symbol.asyncDispose]: { value: () => Promise.resolve() },
     }),
   );

@@ -50,6 +50,10 @@ const OPTIONS = [
   `--gateway-user=${Deno.uid() === 0 ? "root" : "nobody"}`,
   "--fleet=the-host.json",
   "--fleet-roles=viewer",
+  "--notify-allow=hooks.example:44",
+  "--notify=https://ops.example/a",
+  "--notify-filter=owner=bob",
+  "--notify-ca=the-hooks-ca",
   "--debug",
 ];
 
@@ -117,6 +121,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     maxRunningPerUser: 37,
     maxQueued: 41,
     maxQueuedPerUser: 43,
+    notifyAllow: ["hooks.example:44"],
   });
   assert.deepEqual(told.audit, {
     limitBytes: 21 * MiB,
@@ -156,6 +161,16 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     fleetRoles: ["viewer"],
     ca: "the-ca",
     denyList: "the-deny-list",
+    debug: true,
+    dataDirectory: `${path}/the-data`,
+    setsid: "/usr/bin/setsid",
+    rights: null,
+    journal: true,
+  });
+  assert.deepEqual(told.notifier, {
+    notify: ["https://ops.example/a"],
+    notifyAllow: ["hooks.example:44"],
+    notifyCa: "the-hooks-ca",
     debug: true,
     dataDirectory: `${path}/the-data`,
     setsid: "/usr/bin/setsid",

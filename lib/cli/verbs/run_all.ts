@@ -34,6 +34,9 @@ export function runAllVerbOf(job: NewJob, options: RunAllOptions): RunAllVerb | 
   if (job.execution?.hasInput) {
     throw invalidArgument("--interactive cannot be used with --all: there is only one input");
   }
+  if (job.notify !== undefined) {
+    throw invalidArgument("--notify cannot be used with --all, which tells how each host ends");
+  }
   if (options.quiet) {
     throw invalidArgument("--quiet cannot be used with --all, which tells how each host ends");
   }

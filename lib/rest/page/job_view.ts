@@ -4,7 +4,7 @@ import type { Identity } from "../../auth/identity.ts";
 import { formatByteSize } from "../../text/byte_size.ts";
 import { METHODS } from "../../service/methods.ts";
 import type { Job } from "../../job/types.ts";
-import { commandText, queueText, tookText } from "../../job/job_words.ts";
+import { commandText, queueText, tookText, webhookText } from "../../job/job_words.ts";
 import { ageText, endText, statusBadge } from "./job_words.ts";
 import { type Html, layout } from "./layout.ts";
 
@@ -71,7 +71,7 @@ type NotShown =
 
 function facts(job: Job, now: number): Html[] {
   const { jobId, command, owner, pid, labels, stdoutBytes, stderrBytes, ...others } = job;
-  const { queuedAt, startedAt, host = "", asOf = null, ...more } = others;
+  const { queuedAt, startedAt, host = "", asOf = null, notify: _, ...more } = others;
   // A field that is neither shown nor named by these types does not compile.
   null as unknown as keyof typeof more satisfies InText | NotShown;
   const pairs: [string, string | Html][] = [
@@ -88,6 +88,7 @@ function facts(job: Job, now: number): Html[] {
     ["Directory", command.workingDirectory],
     ["Labels", Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ")],
     ["End", endText(job)],
+    ["Webhook", webhookText(job)],
   ];
   return pairs.filter(([, value]) => value !== "")
     .map(([name, value]) =>
