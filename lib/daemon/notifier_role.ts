@@ -69,17 +69,17 @@ async function call(
       signal: AbortSignal.any([signal, timeout]),
       client,
     });
-    await answer?.cancel();
+    await answer?.cancel().catch(() => {});
     return { status };
   } catch (error) {
     const seconds = ANSWER_TIMEOUT_MS / 1000;
-    return { fault: timeout.aborted ? `no answer within ${seconds} s` : faultOf(error, url) };
+    return { fault: timeout.aborted ? `no answer within ${seconds} s` : faultOf(error) };
   }
 }
 
-/** Why a call has failed. The words of Deno have the URL in them, which may be a secret. */
-function faultOf(error: unknown, url: string): string {
+/** Why a call has failed. The words of Deno have the URL in them, as it writes it, and that may be a secret. */
+function faultOf(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  const words = messageOf(cause).split(`(${url}): `).at(-1) ?? "";
-  return words.replaceAll(url, "the URL").slice(0, MAX_FAULT_LENGTH);
+  return messageOf(cause).replace(/^error sending request for url \(\S+ /, "")
+    .replace(/https:\S*/g, "its URL").slice(0, MAX_FAULT_LENGTH);
 }

@@ -2,7 +2,7 @@ import { redactUrl } from "./notification.ts";
 import type { Job } from "./types.ts";
 
 /** Replaces a value that is not to be seen. */
-export const HIDDEN = "***";
+const HIDDEN = "***";
 
 /** A job without what may be a secret: the values of its variables, and most of the URL of its webhook. */
 export function redacted(job: Job): Job {

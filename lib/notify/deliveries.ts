@@ -122,8 +122,7 @@ export class Deliveries implements AsyncDisposable {
     const { signal } = this.#closing;
     try {
       const due = outbox.due(host, Date.now(), AT_ONCE);
-      const outcomes = await Promise.all(due.map((each) => this.#tell(host, each)));
-      await Promise.all(outcomes.map(settle));
+      await Promise.all(due.map(async (each) => settle(await this.#tell(host, each))));
     } catch (error) {
       if (signal.aborted) return;
       onFault(error);

@@ -73,7 +73,7 @@ export const jobId = text({
 
 export const notifyUrl = text({
   max: MAX_NOTIFY_URL_LENGTH,
-  pattern: "^https://[^#@]+$",
+  pattern: "^https://[^#]+$",
   error: NOTIFY_URL_RULE,
 });
 

@@ -6,7 +6,7 @@ import { TestDaemon } from "./daemon.ts";
 
 Deno.test("Webhooks that the daemon allows are told how a job has ended, signed and without secrets", async () => {
   await using certificates = await TestCertificates.create();
-  await using receiver = await Receiver.listen(certificates);
+  const receiver = await Receiver.listen(certificates);
   // It is allowed to the daemon, not to its jobs.
   await using another = await Receiver.listen(certificates);
   await using daemon = await TestDaemon.start(certificates, {
@@ -63,6 +63,11 @@ Deno.test("Webhooks that the daemon allows are told how a job has ended, signed 
   assert.deepEqual([data.status, data.exitStatus, data.labels], ["failed", { code: 3 }, {
     a: "b",
   }]);
+
+  // What is said of a failure has no path either, however it is written.
+  await receiver[Symbol.asyncDispose]();
+  await daemon.printed("start", "--notify", `${url}|"^secret-end`, "--", "true");
+  await until(async () => /Cannot tell .+ of the end of job/.test((await daemon.outputs()).stderr));
 
   const { stdout: text } = await daemon.printed("status", jobId);
   assert.match(text, /^Webhook: +https:\/\/localhost:\d+\/\*\*\*: delivered$/m);
