@@ -32,6 +32,7 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
   executor: { job: "all", process: "all", log: "all" },
   worker: { job: "all", log: "all", executor: "all" },
   store: { job: "all" },
+  notify: { job: "all", store: "types" },
   auth: { job: "all" },
   service: { job: "all", worker: "all", auth: "all" },
   engine: { job: "all", service: "all", auth: "all" },
@@ -80,6 +81,7 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     grpc: "all",
     rest: "all",
     fleet: "all",
+    notify: "all",
   },
   // Certificates are made and checked on this side too: with the same code as on the other.
   cli: {

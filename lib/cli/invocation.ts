@@ -89,6 +89,8 @@ export interface NewJob {
   readonly execution?: Partial<Execution>;
   /** Whether it may wait until it may run. */
   readonly queue?: boolean;
+  /** The URL of a webhook that is told how it has ended. */
+  readonly notify?: string;
   /** Where in a fleet it is to run. */
   readonly on?: HostSelector;
   readonly priority?: number;

@@ -6,7 +6,15 @@
 
 import { formatByteSize } from "../text/byte_size.ts";
 import { formatDuration } from "../text/duration.ts";
-import { commandText, dateText, endWords, isLost, queueText, tookText } from "../job/job_words.ts";
+import {
+  commandText,
+  dateText,
+  endWords,
+  isLost,
+  queueText,
+  tookText,
+  webhookText,
+} from "../job/job_words.ts";
 import { logPolicyText } from "../job/log_limit.ts";
 import type {
   Containment,
@@ -62,7 +70,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
   const { jobId, command, pid, owner, labels, startedAt, stdoutBytes, stderrBytes, ...more } = job;
   const { execution, containment, usage, logLimit, logBytes, outputTruncated, end, ...others } =
     more;
-  const { name, queuedAt, host = "", on, asOf, ...rest } = others;
+  const { name, queuedAt, host = "", on, asOf, notify: _, ...rest } = others;
   const { user, umask, nice, ...limits } = execution;
   const { env, workingDirectory, ...program } = command;
   // A field that is neither shown nor named by these types does not compile.
@@ -99,6 +107,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Output", `${stdoutBytes} bytes on stdout, ${stderrBytes} on stderr${truncated}`],
     ["Log", logText(logBytes, logLimit)],
     ["Labels", labelsText(labels)],
+    ["Webhook", printable(webhookText(job))],
   ];
   return details.filter(([, text]) => text !== "");
 }

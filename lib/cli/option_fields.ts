@@ -13,6 +13,7 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "request_id": "--request-id",
   "queue": "--queue",
   "on": "--on",
+  "notify": "--notify",
   "on.host": "--on",
   "on.labels": "--on",
   "priority": "--priority",

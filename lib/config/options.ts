@@ -25,6 +25,7 @@ import {
   userName,
   wholeNumber,
 } from "./option_values.ts";
+import { endedJobs, webhookHosts, webhooks } from "./notify_values.ts";
 import { parseDatabaseUrl } from "../net/database_url.ts";
 import { parseSwitch } from "../text/switch.ts";
 
@@ -308,6 +309,33 @@ const OPTIONS = {
     about: "roles that callers by a hub may have",
     default: "admin,operator,viewer",
     parse: (text) => listOf(text).map(roleName),
+  },
+  /** As `URL.host` has them. */
+  notifyAllow: {
+    placeholder: "hosts",
+    about: "hosts whose webhooks may be told of single jobs: start --notify",
+    default: "",
+    parse: webhookHosts,
+  },
+  /** As `URL.href` has them. */
+  notify: {
+    placeholder: "urls",
+    about: "webhooks to call when jobs end, https, separated by commas",
+    default: "",
+    parse: webhooks,
+  },
+  notifyFilter: {
+    placeholder: "terms",
+    about: "of which jobs: such as status=failed,label=team=blue",
+    default: "",
+    parse: endedJobs,
+  },
+  /** `""`: none. */
+  notifyCa: {
+    placeholder: "file",
+    about: "CAs of webhooks beside the public ones, PEM",
+    default: "",
+    parse: (text) => text === "" ? "" : path(text),
   },
   debug: {
     placeholder: null,

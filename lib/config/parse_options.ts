@@ -100,6 +100,19 @@ function checkTogether(options: DaemonOptions): void {
   if (fleet !== "" && dataDir === IN_MEMORY) {
     throw invalidArgument(`--fleet and --data-dir ${IN_MEMORY} cannot both be given`);
   }
+  const notify = options.notify.length > 0 ? "notify" : "notify-allow";
+  const calls = options.notify.length + options.notifyAllow.length > 0;
+  if (calls && dataDir === IN_MEMORY) {
+    throw invalidArgument(
+      `--${notify} and --data-dir ${IN_MEMORY} cannot both be given: webhooks are called until they answer, however ` +
+        "often the daemon is started",
+    );
+  }
+  if (calls && options.hub) {
+    throw invalidArgument(
+      `--${notify} and --hub cannot both be given: webhooks are called by the host that has the job`,
+    );
+  }
   const uids = uidCount(jobUids);
   if (maxRunning !== Infinity && maxRunning > uids) {
     throw invalidArgument(

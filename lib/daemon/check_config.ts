@@ -7,6 +7,7 @@ import { findTools } from "../process/tools.ts";
 import { checkData } from "./check_data.ts";
 import { readRegistryFiles } from "./open_registry.ts";
 import { checkUsers } from "./users/check_users.ts";
+import { readNotifyCa } from "./notify_ca.ts";
 import { readCredentials } from "./credentials.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
@@ -23,6 +24,7 @@ export async function checkConfiguration(options: DaemonOptions): Promise<void> 
   if (!options.hub) await checkUsers(options, setsid);
   await findGatewayUser(options, setsid);
   await readCredentials(options);
+  await readNotifyCa(options);
   await checkFleet(options);
   if (options.dataDir !== IN_MEMORY) await checkData(options.dataDir, setsid);
 }

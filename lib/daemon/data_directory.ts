@@ -16,6 +16,8 @@ export const REGISTRY = "registry.db";
 export const QUEUE_KEY = "queue.key";
 /** Who has logged in to the page. */
 export const SESSIONS = "sessions.json";
+/** What requests to webhooks are signed with. */
+export const NOTIFY_KEY = "notify.key";
 /** What jobs came to, until it is recorded. */
 export const OUTCOMES = "outcomes";
 export { LOGS } from "../log/log_library.ts";

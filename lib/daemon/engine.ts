@@ -18,6 +18,7 @@ import { connectionCaps, gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import type { JobEngine } from "./job_engine.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
+import type { Notifier, NotifierOptions } from "./notifier.ts";
 import { reportStart } from "./report_start.ts";
 import { retry } from "./retry.ts";
 import { SessionBook } from "./session_book.ts";
@@ -85,6 +86,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     ...{ engine, setsid, rights, journal },
   });
   const sessions = options.restAddress && await SessionBook.open(engine.dataDirectory);
+  await using _notifier = await tellWebhooks(options, { engine, setsid, rights, journal });
   await using keeper = await (ahead ?? gatewaysOf(engine.dataDirectory)).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket: () => socket.restore(),
@@ -133,6 +135,23 @@ async function openFleetHost(
     ...{ fleet, fleetRoles, ca, denyList, debug },
     ...{ ...rest, service, changes, dataDirectory },
     onRefused: (refusal) => void engine.audit.refuse(refusal),
+  });
+}
+
+/** Has webhooks called for as long as it is open. */
+async function tellWebhooks(
+  options: DaemonOptions,
+  { engine, ...rest }: Pick<NotifierOptions, "setsid" | "rights" | "journal"> & {
+    readonly engine: JobEngine;
+  },
+): Promise<Notifier | null> {
+  const { notifications: store, dataDirectory } = engine;
+  if (store === null) return null;
+  const { Notifier } = await import("./notifier.ts");
+  const { notify, notifyAllow, notifyCa, debug } = options;
+  return await Notifier.open({
+    ...{ notify, notifyAllow, notifyCa, debug },
+    ...{ ...rest, store, dataDirectory },
   });
 }
 

@@ -5,6 +5,7 @@ import type { AuditEntry } from "../service/audit.ts";
 import type { AuditLog } from "../service/audit_log.ts";
 import type { JobService, PlacementService } from "../service/job_service.ts";
 import type { HostChanges } from "../fleet/host_changes.ts";
+import { matches } from "../job/matches.ts";
 import { VERSION } from "../version.ts";
 import type { Exposition } from "../metrics/exposition.ts";
 import { CallCounts } from "../service/call_counts.ts";
@@ -53,6 +54,9 @@ export type JobEngineOptions = Pick<
   | "auditKeep"
   | "auditMask"
   | "fleet"
+  | "notify"
+  | "notifyAllow"
+  | "notifyFilter"
 >;
 
 /** Everything that has to do with jobs, and nothing that has to do with a network. */
@@ -60,6 +64,8 @@ export class JobEngine implements AsyncDisposable, Measured {
   readonly service: JobService & PlacementService;
   /** Where the service records its decisions. */
   readonly audit: AuditLog;
+  /** Who is to be told of jobs that have ended; `null` if their records are in memory. */
+  readonly notifications: Pick<SqliteStore, "outbox" | "settle"> | null;
   /** What changes here, for hubs; `null` if the daemon belongs to no fleet. */
   readonly changes: HostChanges | null;
   /** Absolute path. */
@@ -97,6 +103,7 @@ export class JobEngine implements AsyncDisposable, Measured {
     readonly isInMemory: boolean;
     readonly service: JobService & PlacementService;
     readonly audit: AuditLog;
+    readonly notifications: Pick<SqliteStore, "outbox" | "settle"> | null;
     readonly changes: HostChanges | null;
     readonly adopted: number;
     readonly lost: number;
@@ -109,6 +116,7 @@ export class JobEngine implements AsyncDisposable, Measured {
   }) {
     this.service = parts.service;
     this.audit = parts.audit;
+    this.notifications = parts.notifications;
     this.changes = parts.changes;
     this.adopted = parts.adopted;
     this.lost = parts.lost;
@@ -148,6 +156,7 @@ export class JobEngine implements AsyncDisposable, Measured {
       readonly jobUserMap?: JobUserMap | null;
     } = {},
   ): Promise<JobEngine> {
+    const { notify, notifyFilter } = options;
     const limits = runningLimits(options, descriptors);
     const jobUsers = await JobUsers.open(options, setsid, jobUserMap);
     await using resources = new AsyncDisposableStack();
@@ -160,6 +169,7 @@ export class JobEngine implements AsyncDisposable, Measured {
         ? new MemoryStore()
         : await SqliteStore.open(`${dataDirectory}/${DATABASE}`, {
           notesChanges: options.fleet !== "",
+          hooksOf: (job) => matches(job, notifyFilter) ? notify : [],
         }),
     );
     const audit = resources.use(await openAudit(dataDirectory, options));
@@ -203,6 +213,7 @@ export class JobEngine implements AsyncDisposable, Measured {
         jobUser: options.jobUser,
         allowUsers: options.allowUsers,
         jobUsersOf: (owner) => jobUsers.usersOf(owner),
+        notifyAllow: options.notifyAllow,
         timeoutMs: options.timeoutMs,
         maxTimeoutMs: options.maxTimeoutMs,
         ...limits,
@@ -247,6 +258,7 @@ export class JobEngine implements AsyncDisposable, Measured {
         placeJob: (request, context) => calls.start(() => service.placeJob(request, context)),
       },
       audit,
+      notifications: store instanceof SqliteStore ? store : null,
       changes,
       adopted,
       lost,

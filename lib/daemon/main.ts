@@ -3,7 +3,7 @@ import { isLasting } from "../files/lasting.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { EXIT_STATUS } from "../config/exit_status.ts";
 import { isJournal, journalLines } from "./journal.ts";
-import { AGENT_ROLE, EXECUTOR_ROLE, EXPORTER_ROLE, GATEWAY_ROLE } from "./roles.ts";
+import { AGENT_ROLE, EXECUTOR_ROLE, EXPORTER_ROLE, GATEWAY_ROLE, NOTIFIER_ROLE } from "./roles.ts";
 
 /**
  * Runs the daemon, from its arguments to its exit status. Each role loads only the code that it needs: the engine
@@ -22,6 +22,10 @@ export async function main(process: DaemonProcess): Promise<number> {
       case AGENT_ROLE: {
         const { runAgent } = await import("./agent_role.ts");
         return await runAgent(process.pipes);
+      }
+      case NOTIFIER_ROLE: {
+        const { runNotifier } = await import("./notifier_role.ts");
+        return await runNotifier(process.pipes);
       }
       case EXECUTOR_ROLE: {
         const { runExecutor } = await import("./executor_role.ts");

@@ -21,10 +21,10 @@ export function roleCommand(...args: readonly string[]): string[] {
 }
 
 /**
- * The same for a role of this program that talks to the engine, and to nobody else but these.
+ * The same for a role of this program that talks to nobody else but these.
  *
  * @param options.socket the engine's
- * @param options.net as `--allow-net` has them
+ * @param options.net as `--allow-net` has them; not empty, which would stand for everybody
  * @param options.files that it may read
  */
 export function clientRoleCommand(

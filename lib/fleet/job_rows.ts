@@ -1,8 +1,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Counts } from "../counts.ts";
 import { decodeJob } from "../job/decode_job.ts";
+import { redacted } from "../job/redacted.ts";
 import { beganAt, type HostSelector, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
-import { redacted } from "./host_changes.ts";
 import { type KnownJob, knownJob } from "./known_job.ts";
 
 /** The copies of jobs in the registry, each of one host. Whoever changes them has begun a transaction. */

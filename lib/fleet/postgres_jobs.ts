@@ -1,7 +1,7 @@
 import type { Fragment, Sql } from "postgres";
 import { decodeJob } from "../job/decode_job.ts";
 import { beganAt, type HostSelector, type Job, statusOf } from "../job/types.ts";
-import { redacted } from "./host_changes.ts";
+import { redacted } from "../job/redacted.ts";
 import { type KnownJob, knownJob } from "./known_job.ts";
 import type { Transaction } from "./postgres_transaction.ts";
 

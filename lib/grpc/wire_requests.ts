@@ -24,7 +24,7 @@ import {
 } from "./wire_values.ts";
 
 export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequest {
-  const { command, labels, name, requestId, on, priority, ifHostLost } = request;
+  const { command, labels, name, requestId, notify, on, priority, ifHostLost } = request;
   const logLimit = request.logLimit === null ? null : readLogLimit(request.logLimit);
   return {
     command: command ?? NO_COMMAND,
@@ -34,6 +34,7 @@ export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequ
     ...(logLimit !== null && { logLimit }),
     ...(request.execution !== null && { execution: readExecution(request.execution) }),
     ...(request._queue !== undefined && { queue: request.queue }),
+    ...(notify !== "" && { notify }),
     ...(on !== null && { on }),
     ...(priority !== 0 && { priority }),
     ...(ifHostLost !== "IF_HOST_LOST_UNSPECIFIED" && {
@@ -44,7 +45,7 @@ export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequ
 
 export function writeStartJobRequest(request: StartJobRequest): wire.StartJobRequest {
   const { logLimit, execution, queue, on = null, priority = 0, ifHostLost, ...more } = request;
-  const { name = "", ...rest } = more;
+  const { name = "", notify = "", ...rest } = more;
   // Written like this, the compiler sees that it is either complete or absent.
   const mayWait = queue === undefined ? {} : { _queue: "queue", queue } as const;
   return {
@@ -53,6 +54,7 @@ export function writeStartJobRequest(request: StartJobRequest): wire.StartJobReq
     logLimit: logLimit === undefined ? null : writeLogLimit(logLimit),
     execution: execution === undefined ? null : writeExecution(execution),
     ...mayWait,
+    notify,
     on,
     priority,
     ifHostLost: ifHostLost === undefined

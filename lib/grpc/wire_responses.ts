@@ -4,9 +4,16 @@ import type {
   ListJobsResponse,
   PruneJobsResponse,
 } from "../service/job_service.ts";
-import type { Job, LogBatch, LogRecord } from "../job/types.ts";
+import type { Job, LogBatch, LogRecord, Notification } from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
-import { CONTAINMENTS, LOG_POLICIES, REASONS, STATUSES, STREAMS } from "./wire_enums.ts";
+import {
+  CONTAINMENTS,
+  LOG_POLICIES,
+  NOTIFICATION_STATES,
+  REASONS,
+  STATUSES,
+  STREAMS,
+} from "./wire_enums.ts";
 import {
   NO_COMMAND,
   NO_EXECUTION,
@@ -48,6 +55,7 @@ export function readJob(job: wire.Job): Job {
     ...(job.host !== "" && { host: job.host }),
     ...(job.on !== null && { on: job.on }),
     ...(job.asOf !== null && { asOf: readMs(job.asOf, "as_of") }),
+    ...(job.notify !== null && { notify: readNotification(job.notify) }),
   };
 }
 
@@ -80,7 +88,16 @@ export function writeJob(job: Job): wire.Job {
     host: job.host ?? "",
     on: job.on ?? null,
     asOf: writeDate(job.asOf ?? null),
+    notify: job.notify === undefined ? null : writeNotification(job.notify),
   };
+}
+
+function readNotification({ url, state }: wire.Notification): Notification {
+  return { url, state: NOTIFICATION_STATES.read(state) };
+}
+
+function writeNotification({ url, state }: Notification): wire.Notification {
+  return { url, state: NOTIFICATION_STATES.write(state) };
 }
 
 function readDate(date: wire.Timestamp | null, field: string): number | null {

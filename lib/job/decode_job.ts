@@ -7,6 +7,8 @@ import {
   type JobEnd,
   LIVE_STATUSES,
   LOG_POLICIES,
+  type Notification,
+  NOTIFICATION_STATES,
   type Unknown,
 } from "./types.ts";
 
@@ -88,6 +90,7 @@ export function decodeJob(record: string): Job {
     outputTruncated: stored.outputTruncated ?? stored.outputCut ?? DEFAULTS.outputTruncated,
     liveStatus: known(LIVE_STATUSES, job.liveStatus),
     end: job.end === null ? null : endOf(job.end),
+    ...(job.notify !== undefined && { notify: notificationOf(job.notify) }),
   };
 }
 
@@ -97,6 +100,10 @@ function endOf(end: JobEnd): JobEnd {
     status: known(END_STATUSES, end.status),
     reason: known(JOB_REASONS, end.reason),
   };
+}
+
+function notificationOf({ url, state }: Notification): Notification {
+  return { url, state: known(NOTIFICATION_STATES, state) };
 }
 
 /** A word, if it is one of these. */

@@ -142,6 +142,18 @@ export interface HostSelector {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** What has come of telling a webhook how a job has ended; `pending` also while it has not. */
+export const NOTIFICATION_STATES = ["pending", "delivered", "failed"] as const;
+
+export type NotificationState = typeof NOTIFICATION_STATES[number];
+
+/** A webhook that is told how a job has ended. */
+export interface Notification {
+  /** As it was given, or without its path for those who may only look. */
+  readonly url: string;
+  readonly state: NotificationState | Unknown;
+}
+
 /** A job as others see it: a value, never changed once it is made. */
 export interface Job {
   /** UUIDv7 (RFC 9562), in lower case. */
@@ -184,6 +196,8 @@ export interface Job {
   readonly liveStatus: typeof LIVE_STATUSES[number] | Unknown;
   /** `null` until the job has ended. */
   readonly end: JobEnd | null;
+  /** Absent if nobody in particular is to be told. */
+  readonly notify?: Notification;
   /** Which host of a fleet has it; absent where there is no fleet, and while none was given it. Only a hub knows, and it is not recorded. */
   readonly host?: string;
   /** Where in a fleet it was to run, if a hub was asked to start it. Only that hub knows, and it is not recorded with the job. */

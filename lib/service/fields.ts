@@ -26,6 +26,7 @@ import {
 import { JOB_NAME, JOB_NAME_RULE } from "../job/job_name.ts";
 import { LABEL_NAME, LABEL_NAME_RULE, MAX_LABEL_VALUE_LENGTH, MAX_LABELS } from "../job/labels.ts";
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
+import { MAX_NOTIFY_URL_LENGTH, NOTIFY_URL_RULE } from "../job/notification.ts";
 import { parseSignal } from "../job/parse_signal.ts";
 import * as z from "../text/zod.ts";
 import { list } from "../text/zod.ts";
@@ -69,6 +70,12 @@ export function printable(max: number): z.ZodString {
 export const jobId = text({
   pattern: JOB_ID.source,
   error: "must be a job id, a UUID like 01890a5d-ac96-774b-bcce-b302099a8057",
+});
+
+export const notifyUrl = text({
+  max: MAX_NOTIFY_URL_LENGTH,
+  pattern: "^https://[^#]+$",
+  error: NOTIFY_URL_RULE,
 });
 
 export const pageToken = text({

@@ -72,6 +72,8 @@ export interface StartJobRequest {
   readonly execution?: Partial<Execution>;
   /** Whether it may wait, if too many jobs run; by default only at the hub of a fleet. */
   readonly queue?: boolean;
+  /** The https URL of a webhook that is told how it has ended, at a host that the daemon allows. */
+  readonly notify?: string;
   /** Where in a fleet it is to run; anywhere by default. Only a hub takes it. */
   readonly on?: HostSelector;
   /** Those with a higher one leave the queue of a hub first, -100 to 100; 0 by default. More is for admins. */

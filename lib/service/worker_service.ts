@@ -55,7 +55,7 @@ import {
 } from "./methods.ts";
 import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
-import { checkPlacement, checkRequest, commandOf } from "./requests.ts";
+import { checkPlacement, checkRequest, commandOf, webhookOf } from "./requests.ts";
 import { redactJob } from "./redact.ts";
 import { authorizeCall, entryOf, type ServiceCall } from "./service_call.ts";
 import { notAHub, stopEach } from "./many_jobs.ts";
@@ -114,6 +114,7 @@ export class WorkerService implements JobService, PlacementService {
   ): Promise<Job> {
     const { command, labels, name = "", requestId, logLimit = {}, execution = {}, queue = false } =
       request;
+    const { notify } = request;
     return await this.#call("startJob", request, context, async (call) => {
       checkHere(request);
       // Nothing runs that the audit trail cannot account for.
@@ -134,6 +135,7 @@ export class WorkerService implements JobService, PlacementService {
         logLimit: { ...this.#logLimit, ...logLimit },
         execution,
         ...(jobUser !== undefined && { jobUser }),
+        ...(notify !== undefined && { notify }),
         queue,
         signal,
         confirm: (job) => {
@@ -313,6 +315,7 @@ export class WorkerService implements JobService, PlacementService {
       method,
       context,
       command,
+      notify: method === "startJob" ? webhookOf(request) : "",
       jobId,
       runAs: "",
       denied: false,

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { CHANGES_SCHEMA } from "./change_log.ts";
+import { OUTBOX_SCHEMA } from "./outbox.ts";
 
 /** The time in the id of a job, as a JSON5 number. */
 const ID_TIME = "'0x' || substr(job_id, 1, 8) || substr(job_id, 10, 4)";
@@ -75,6 +76,7 @@ export const JOB_SCHEMA: readonly string[] = [
   -- By which the id is found that somebody has typed the end of: ids of one time begin alike.
   CREATE INDEX jobs_by_end ON jobs (${ID_END});
   `,
+  OUTBOX_SCHEMA,
 ];
 
 /** The version of the schema of a database; 0 if it is empty. */

@@ -46,6 +46,12 @@ const IN_FLEET = {
   priority: -5,
   ifHostLost: "rerun",
 };
+const NOTIFYING = {
+  command: IN_FLEET.command,
+  labels: {},
+  requestId: "",
+  notify: "https://hooks.example/x",
+};
 const WHOLE_LOG = { streams: [], follow: true, start: { kind: "offset", offset: 0 } };
 
 /** Lines with all their options, and the calls that come of each. */
@@ -128,6 +134,11 @@ export const LINES: Readonly<Record<string, readonly Call[]>> = {
   ],
   "run --on role=web,zone=eu --queue=false --priority -5 --if-host-lost rerun -- true": [
     ["startJob", IN_FLEET],
+    ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
+  ],
+  "start --notify https://hooks.example/x -- true": [["startJob", NOTIFYING]],
+  "run --notify https://hooks.example/x -- true": [
+    ["startJob", NOTIFYING],
     ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
   ],
   [`run --on role=web --all ${MANY_JOBS_OPTIONS} -- sh -c x`]: [

@@ -92,6 +92,22 @@ export const OPTION_SAMPLES: {
     text: "viewer, operator",
     value: ["viewer", "operator"],
   },
+  notifyAllow: {
+    default: [],
+    text: "Hooks.example, chat.example:8443,hooks.example:443",
+    value: ["hooks.example", "chat.example:8443"],
+  },
+  notify: {
+    default: [],
+    text: "https://ops.example/a?b=%2C,https://ops.example",
+    value: ["https://ops.example/a?b=%2C", "https://ops.example/"],
+  },
+  notifyFilter: {
+    default: {},
+    text: "status=failed,label=team=blue,status=cancelled,owner=alice",
+    value: { statuses: ["failed", "cancelled"], labels: { team: "blue" }, owner: "alice" },
+  },
+  notifyCa: { default: "", text: "/x/hooks-ca.pem", value: "/x/hooks-ca.pem" },
   debug: { default: false, text: "true", value: true },
 };
 
@@ -109,4 +125,4 @@ export function flagOf(name: string): string {
 }
 
 /** Options that cannot be given beside others, which are not among them. */
-export const EXCLUSIVE: readonly (keyof DaemonOptions)[] = ["jobUserMap", "jobUids"];
+export const EXCLUSIVE: readonly (keyof DaemonOptions)[] = ["jobUserMap", "jobUids", "hub"];

@@ -13,6 +13,7 @@ import { ExporterKeeper } from "../../lib/daemon/exporter_keeper.ts";
 import { ExecutorKeeper } from "../../lib/daemon/executor_keeper.ts";
 import { FleetHost } from "../../lib/daemon/fleet_host.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
+import { Notifier } from "../../lib/daemon/notifier.ts";
 import { parseOptions } from "../../lib/config/parse_options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
@@ -180,6 +181,15 @@ ExporterKeeper.start = ({ measured, retryOptions: _, ...values }) => {
   return Promise.resolve(
     Object.create(ExporterKeeper.prototype, {
       address: { value: { hostname: "192.0.2.4", port: 3 } },
+      [Symbol.asyncDispose]: { value: () => Promise.resolve() },
+    }),
+  );
+};
+
+Notifier.open = ({ store: _, ...values }) => {
+  told.notifier = values;
+  return Promise.resolve(
+    Object.create(Notifier.prototype, {
       [Symbol.asyncDispose]: { value: () => Promise.resolve() },
     }),
   );

@@ -51,6 +51,10 @@ const OPTIONS = [
   `--gateway-user=${Deno.uid() === 0 ? "root" : "nobody"}`,
   "--fleet=the-host.json",
   "--fleet-roles=viewer",
+  "--notify-allow=hooks.example:44",
+  "--notify=https://ops.example/a",
+  "--notify-filter=owner=bob",
+  "--notify-ca=the-hooks-ca",
   "--debug",
 ];
 
@@ -118,6 +122,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     maxRunningPerUser: 37,
     maxQueued: 41,
     maxQueuedPerUser: 43,
+    notifyAllow: ["hooks.example:44"],
   });
   assert.deepEqual(told.audit, {
     limitBytes: 21 * MiB,
@@ -173,6 +178,16 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
       journal: true,
     },
     measured: ["JobEngine", "GatewayKeeper", "FleetHost"],
+  });
+  assert.deepEqual(told.notifier, {
+    notify: ["https://ops.example/a"],
+    notifyAllow: ["hooks.example:44"],
+    notifyCa: "the-hooks-ca",
+    debug: true,
+    dataDirectory: `${path}/the-data`,
+    setsid: "/usr/bin/setsid",
+    rights: null,
+    journal: true,
   });
   assert.deepEqual(told.read.sort(), [...OPTION_NAMES].sort());
   assert.deepEqual(told.sockets.sort(), ["engine.sock", "executor.0.sock"]);

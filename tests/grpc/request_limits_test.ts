@@ -19,6 +19,7 @@ const START = {
   on: null,
   priority: 0,
   ifHostLost: "IF_HOST_LOST_UNSPECIFIED" as const,
+  notify: "",
 };
 
 /** A message of a start with so many bytes. */

@@ -209,6 +209,7 @@ Deno.test("The page of a job has every fact of it, each in its place", async () 
     ["Labels", "team=blue, nightly="],
     ["Variables", "A, B"],
     ["End", "reached the limit of its log, killed by SIGKILL, its log is full"],
+    ["Webhook", "https://hooks.example/***: delivered"],
   ]);
   const small = new TestApp({
     getJob: () => Promise.resolve({ ...WHOLE_JOB, stdoutBytes: 1, stderrBytes: 2 }),

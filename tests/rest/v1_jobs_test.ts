@@ -149,6 +149,7 @@ Deno.test("A job is told in full, with all that its end has to say", async () =>
     logBytes: 2 ** 33 + 7,
     labels: { team: "blue", nightly: "" },
     outputTruncated: true,
+    notify: { url: "https://hooks.example/other?of=bob", state: "delivered" },
     detail: "its log is full",
     host: "web-1",
     on: { host: "web-12", labels: { zone: "sa", spare: "" } },

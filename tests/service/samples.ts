@@ -66,6 +66,7 @@ export const WHOLE_JOB = {
     finishedAt: 1_700_000_001_999,
     detail: "its log is full",
   },
+  notify: { url: "https://hooks.example/other?of=bob", state: "delivered" },
 } as const satisfies Whole<Job>;
 
 /** The same while it runs. */
@@ -96,6 +97,7 @@ export const WHOLE_RECORD = {
   argv: ["sh", "-c", ""],
   argvTruncated: 0,
   runAs: "svc-alice",
+  notify: "https://hooks.example/***",
   decision: "denied",
   result: "permission_denied",
   why: "because",
@@ -117,7 +119,7 @@ const SHORT_RECORD: AuditRecord = {
     jobId: "",
     argv: [],
   },
-  ...{ runAs: "", decision: "", result: "", why: "", unreported: 0, lost: 1 },
+  ...{ runAs: "", notify: "", decision: "", result: "", why: "", unreported: 0, lost: 1 },
 };
 
 export const WHOLE_REQUESTS = {
@@ -129,6 +131,7 @@ export const WHOLE_REQUESTS = {
     logLimit: WHOLE_JOB.logLimit,
     execution: WHOLE_JOB.execution,
     queue: true,
+    notify: "https://hooks.example:8443/secret?of=alice",
     on: { host: "web-3", labels: { zone: "eu", spare: "" } },
     priority: -45,
     ifHostLost: "rerun",

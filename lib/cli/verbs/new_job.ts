@@ -28,6 +28,7 @@ interface NewJobOptions {
   readonly requestId?: string;
   readonly queue?: boolean;
   readonly "queue=false"?: boolean;
+  readonly notify?: string;
   readonly on?: HostSelector;
   readonly priority?: number;
   readonly ifHostLost?: IfHostLost;
@@ -82,6 +83,7 @@ function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
     requestId,
     ...(logLimit && { logLimit }),
     ...(execution && { execution }),
+    ...(options.notify !== undefined && { notify: options.notify }),
     ...fleet,
   };
 }
@@ -127,6 +129,13 @@ export function defineNewJob(program: Command, found: Found): void {
         "if too many jobs run, have it wait and start by itself, as a hub does anyway",
       )
       .option("--queue=false", "if too many jobs run, be refused")
+      .addOption(
+        option(
+          "--notify <url>",
+          "https URL of a webhook to tell how it has ended, if the daemon allows its host",
+          parseText,
+        ),
+      )
       .addOption(
         option(
           "--on <where>",

@@ -39,6 +39,9 @@ export function runAllVerbOf(job: NewJob, options: RunAllOptions): RunAllVerb | 
       "--name cannot be used with --all: only one job can have it; use --label",
     );
   }
+  if (job.notify !== undefined) {
+    throw invalidArgument("--notify cannot be used with --all, which tells how each host ends");
+  }
   if (options.quiet) {
     throw invalidArgument("--quiet cannot be used with --all, which tells how each host ends");
   }

@@ -100,6 +100,13 @@ const WITHOUT_ENVIRONMENT = `exec "$0" -i ${
   KEPT.map((name) => `\${${name}+"${name}=$${name}"}`).join(" ")
 } "$@"`;
 
+/** What is said of a process that binds no port. */
+export const NO_PORT: Pick<GatewayOptions, "address" | "restAddress" | "inherited"> = {
+  address: { hostname: "", port: 0 },
+  restAddress: null,
+  inherited: { grpc: null, rest: null },
+};
+
 /**
  * The words that come before the command line of a gateway, so that it has those rights and never any others.
  *

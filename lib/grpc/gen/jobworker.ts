@@ -130,7 +130,21 @@ export interface Job {
   readonly asOf: Timestamp | null;
   readonly name: string;
   readonly on: HostSelector | null;
+  readonly notify: Notification | null;
 }
+
+export interface Notification {
+  readonly url: string;
+  readonly state: NotificationState;
+}
+
+/** A number if it is one that this contract does not know. */
+export type NotificationState =
+  | "NOTIFICATION_STATE_UNSPECIFIED"
+  | "NOTIFICATION_STATE_PENDING"
+  | "NOTIFICATION_STATE_DELIVERED"
+  | "NOTIFICATION_STATE_FAILED"
+  | number;
 
 export interface QueuePlace {
   readonly position: number;
@@ -193,6 +207,7 @@ export type StartJobRequest = {
   readonly priority: number;
   readonly ifHostLost: IfHostLost;
   readonly name: string;
+  readonly notify: string;
 } & (
   | { readonly _queue?: never }
   | { readonly _queue: "queue"; readonly queue: boolean }
@@ -397,6 +412,7 @@ export type AuditRecord = {
   readonly damaged: AuditDamage | null;
   readonly runAs: string;
   readonly via: string;
+  readonly notify: string;
 } & (
   | { readonly _argvTruncated?: never }
   | { readonly _argvTruncated: "argvTruncated"; readonly argvTruncated: number }

@@ -3,7 +3,7 @@ import { authorize } from "../../auth/authorize.ts";
 import { formatByteSize } from "../../text/byte_size.ts";
 import { METHODS } from "../../service/methods.ts";
 import { type Job, statusOf } from "../../job/types.ts";
-import { queueText, tookText } from "../../job/job_words.ts";
+import { queueText, tookText, webhookText } from "../../job/job_words.ts";
 import { iconOf } from "./icon.ts";
 import {
   ageText,
@@ -147,7 +147,7 @@ type NotShown =
 
 function facts(job: Job, now: number): Html[] {
   const { jobId, name, command, owner, pid, labels, stdoutBytes, stderrBytes, ...others } = job;
-  const { queuedAt, startedAt, host = "", asOf = null, ...more } = others;
+  const { queuedAt, startedAt, host = "", asOf = null, notify: _, ...more } = others;
   // A field that is neither shown nor named by these types does not compile.
   null as unknown as keyof typeof more satisfies InText | NotShown;
   const pairs: [string, string | Html][] = [
@@ -166,6 +166,7 @@ function facts(job: Job, now: number): Html[] {
     ["Labels", Object.entries(labels).map(([name, value]) => `${name}=${value}`).join(", ")],
     ["Variables", Object.keys(command.env).join(", ")],
     ["End", endText(job)],
+    ["Webhook", webhookText(job)],
   ];
   return pairs.filter(([, value]) => value !== "")
     .map(([name, value]) =>

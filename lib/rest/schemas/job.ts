@@ -8,7 +8,7 @@ import type { Alike } from "../../service/alike.ts";
 import type { JobJson } from "../../job/job_json.ts";
 import * as z from "../../text/zod.ts";
 import * as fields from "../../service/fields.ts";
-import { CONTAINMENTS, JOB_REASONS, LOG_POLICIES } from "../../job/types.ts";
+import { CONTAINMENTS, JOB_REASONS, LOG_POLICIES, NOTIFICATION_STATES } from "../../job/types.ts";
 import { about, bytes, dateTime, jobId, jobStatus, labels, named, oneOf } from "./pieces.ts";
 
 export const exitStatus = z.union([
@@ -96,6 +96,10 @@ export const job = z.object({
   labels,
   outputTruncated: z.boolean(),
   detail: z.string().exactOptional().meta({ description: "More about why it ended." }),
+  notify: z.object({
+    url: z.string().meta({ description: "Only its owner and admins see more than the host." }),
+    state: oneOf(NOTIFICATION_STATES),
+  }).exactOptional().meta({ description: "The webhook that is told how it has ended." }),
   host: z.string().exactOptional().meta({ description: "The host of a fleet that has it." }),
   on: z.object({ host: z.string(), labels }).exactOptional().meta({
     description: "Where in a fleet it was to run, if a hub was asked to start it.",

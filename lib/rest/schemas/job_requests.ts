@@ -55,6 +55,11 @@ export const newJob = z.strictObject({
       "Whether it may wait, if too many jobs run: it is then queued, and starts by itself. If not, it is refused. " +
       "By default it may wait only at the hub of a fleet.",
   }),
+  notify: fields.notifyUrl.exactOptional().meta({
+    ...fields.notifyUrl.meta(),
+    description:
+      "The URL of a webhook that is told how it has ended, at a host that the daemon allows.",
+  }),
   on: z.strictObject({
     host: z.literal("").or(fields.hostName).default("").meta({ description: "Empty: any." }),
     labels: fields.labelFilter.default({}).meta({ description: "A host must have all of these." }),

@@ -203,6 +203,7 @@ test("somebody without a role costs no more than that", () =>
         on: null,
         priority: 0,
         ifHostLost: "IF_HOST_LOST_UNSPECIFIED" as const,
+        notify: "",
       };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       const starts = Array.from({ length: 30 }, () => send(channel, "startJob", message));
@@ -222,6 +223,7 @@ test("a long name and a PATH of many directories are refused before they are put
         on: null,
         priority: 0,
         ifHostLost: "IF_HOST_LOST_UNSPECIFIED" as const,
+        notify: "",
       };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       await assert.rejects(send(channel, "startJob", message), {
