@@ -227,6 +227,7 @@ export class FleetHosts implements AsyncDisposable {
     const followed = this.#hosts.get(name);
     if (followed === undefined) return;
     const request = { ...await registry.since(name), atOnce: !presence.isOnline(name) };
+    signal.throwIfAborted();
     const page = await followed.host.service.changes(request, { caller, signal });
     const now = performance.now();
     const isNews = page.isAnew || page.jobs.length > 0 || page.removed.length > 0;
