@@ -229,6 +229,7 @@ export class FleetHosts implements AsyncDisposable {
     const followed = this.#hosts.get(name);
     if (followed === undefined) return;
     const request = { ...await registry.since(name), atOnce: !presence.isOnline(name) };
+    signal.throwIfAborted();
     const wait = new AbortController();
     followed.wait = request.atOnce ? null : wait;
     const page = await followed.host.service.changes(request, {
