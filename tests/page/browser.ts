@@ -6,6 +6,7 @@
 
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { assert } from "../assert.ts";
+import { basic } from "../rest/fixture.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
 const PROGRAM = "/usr/bin/chromium";
@@ -72,7 +73,7 @@ export class TestBrowser implements AsyncDisposable {
       baseURL: origin,
       ignoreHTTPSErrors: true,
       ...(password !== null && {
-        httpCredentials: { username: user, password, origin, send: "always" },
+        extraHTTPHeaders: { Authorization: basic(user, password) },
       }),
     });
     resources.defer(() => context.close());
