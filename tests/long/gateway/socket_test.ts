@@ -130,7 +130,6 @@ Deno.test({
     };
     const refused = async () => {
       const gateway = new GatewayProcess({
-        onSession: () => {},
         setsid: "/usr/bin/setsid",
         argv: [...gatewayCommand(options).slice(0, -2), `${ROOT}server.ts`, "gateway"],
         onRefused: () => {},
