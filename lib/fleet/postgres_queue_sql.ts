@@ -20,7 +20,7 @@ export async function firstFree(sql: Sql, places: readonly Place[]): Promise<str
   const [free] = await sql`
     SELECT name FROM json_to_recordset(${placesText(places)}::text::json)
       AS places (place INTEGER, name TEXT, slots INTEGER)
-    WHERE slots > (SELECT count(*) FROM jobs WHERE host = name AND status IN ('queued', 'running'))
+    WHERE slots > (SELECT count(*) FROM jobs WHERE host = places.name AND status IN ('queued', 'running'))
     ORDER BY place LIMIT 1`;
   return String(free?.name ?? NOWHERE);
 }
