@@ -4,6 +4,7 @@ import { v7 } from "uuid";
 import { NOWHERE } from "../../lib/fleet/known_job.ts";
 import type { QueueStore } from "../../lib/fleet/queue_store.ts";
 import type { Registry } from "../../lib/fleet/registry.ts";
+import type { Job, JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { DONE, job } from "../executor/job_fixture.ts";
 import { newEntry } from "./queue_entries.ts";
@@ -142,5 +143,36 @@ testQueue(
     assert.equal((await queue.get(one.jobId))?.host, "a");
     assert.equal((await registry.get(one.jobId))?.host, "a");
     assert.equal((await registry.live()).of("a"), 1);
+  },
+);
+
+testQueue(
+  "add() refuses the name of a job of the owner that has not ended",
+  async (queue, registry) => {
+    const named = (more: Partial<Job> = {}) => {
+      const entry = newEntry();
+      return { ...entry, ...more, job: { ...entry.job, name: "nightly", ...more } };
+    };
+    const first = named();
+    await queue.add(first, [A], WAITING);
+    await assert.rejects(queue.add(named(), [], WAITING), {
+      code: "already_exists",
+      field: "name",
+    });
+    // Others have names of their own, and a job has its id.
+    assert.equal((await queue.add(named({ owner: "bob" }), [A], WAITING)).kind, "given");
+    const found = async (filter: JobFilter) =>
+      (await registry.list(filter, { limit: 10 })).map(({ job }) => job.jobId);
+    assert.deepEqual(await found({ owner: "alice", name: "nightly" }), [first.jobId]);
+    assert.deepEqual(await found({ jobIdSuffix: first.jobId.slice(-14) }), [first.jobId]);
+    assert.deepEqual(await found({ jobIdSuffix: `0${first.jobId.slice(-14, -1)}` }), []);
+    // What a host has told to somebody counts, too.
+    const ended = job({ jobId: first.jobId, owner: "alice", name: "nightly", end: DONE });
+    await registry.ended("b", ended);
+    await assert.rejects(queue.add(named(), [], WAITING), { code: "already_exists" });
+    await registry.ended("a", ended);
+    const { job: told } = await registry.get(first.jobId) ?? {};
+    assert.deepEqual([told?.end?.status, told?.on], ["done", first.on]);
+    assert.equal((await queue.add(named(), [], WAITING)).kind, "waiting");
   },
 );
