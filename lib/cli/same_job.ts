@@ -10,7 +10,7 @@ import type { Execution, HostSelector, Job, LogLimit } from "./job_client.ts";
  * @throws `failed_precondition` if that is not known: no job is to run with other variables or another input
  */
 export function sameJob(job: Job): NewJob {
-  const { jobId, command, labels, name, queuedAt, execution } = job;
+  const { jobId, command, labels, name, queuedAt, execution, notify } = job;
   const hidden = Object.entries(command.env).find(([, value]) => value === HIDDEN)?.[0];
   if (hidden !== undefined) throw refusal(jobId, hiddenText(job, hidden));
   if (execution.hasInput) {
@@ -29,6 +29,7 @@ export function sameJob(job: Job): NewJob {
     execution: executionOf(execution),
     ...(queuedAt !== null && { queue: true }),
     ...(on !== null && { on }),
+    ...(notify !== undefined && { notify: notify.url }),
   };
 }
 

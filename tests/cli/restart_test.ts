@@ -37,9 +37,19 @@ Deno.test("restart starts all that was asked for once more, and prints the new i
   const { starts, stops, restart } = daemonWith(job);
   const { exitStatus, stdout } = await restart("nightly.build");
   assert.deepEqual([exitStatus, stdout], [0, `${NEW_ID}\n`]);
-  const { command, labels, name, logLimit, execution, on } = job;
+  const { command, labels, name, logLimit, execution, on, notify } = job;
   assert.deepEqual(starts, [
-    { command, labels, name, requestId: "", logLimit, execution, queue: true, on },
+    {
+      command,
+      labels,
+      name,
+      requestId: "",
+      logLimit,
+      execution,
+      queue: true,
+      on,
+      notify: notify?.url,
+    },
   ]);
   assert.deepEqual(stops, []);
 });
