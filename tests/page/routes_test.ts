@@ -161,22 +161,21 @@ Deno.test("The form for a job to be run again has all that it was started with",
       'step="0.01" value="0.5"',
       'step="1" value="7"',
       'name="user" value="builder"',
+      `name="name" value="${job.name}"`,
     ]
   ) assert.ok(text.includes(part), part);
   const again = /data-again="([^"]*)"/.exec(text)?.[1]?.replaceAll("&quot;", '"') ?? "";
-  assert.deepEqual(
-    JSON.parse(
-      again.replaceAll("&#39;", "'").replaceAll("&lt;", "<")
-        .replaceAll("&gt;", ">"),
-    ).command,
-    job.command,
+  const kept = JSON.parse(
+    again.replaceAll("&#39;", "'").replaceAll("&lt;", "<").replaceAll("&gt;", ">"),
   );
+  assert.deepEqual([kept.command, kept.notify], [job.command, job.notify?.url]);
 
   const hidden = { ...job, owner: "bob", command: { ...job.command, env: { TOKEN: HIDDEN } } };
   const foreign = new TestApp({ getJob: () => Promise.resolve(hidden) });
   const page = await (await foreign.request(`/new?from=${JOB_ID}`)).text();
   assert.match(page, /You may not see the values of the variables: TOKEN/);
   assert.ok(!page.includes(HIDDEN));
+  assert.ok(job.notify !== undefined && !page.includes(job.notify.url));
   assert.doesNotMatch(await (await app.request("/new")).text(), /selected>GiB|value="90"/);
   assert.equal((await app.request("/new?from=odd")).status, 400);
 });

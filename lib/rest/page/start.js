@@ -49,6 +49,7 @@ function requestOf(form) {
       env: isKept("env") ? again.command.env : pairsOf(text("env")),
       workingDirectory: text("workingDirectory"),
     },
+    name: text("name") || undefined,
     labels: isKept("labels") ? again.labels : pairsOf(text("labels")),
     execution: {
       ...again.execution,

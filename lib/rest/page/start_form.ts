@@ -20,11 +20,11 @@ const SIZES = { MiB: 1024 ** 2, GiB: 1024 ** 3, KiB: 1024 };
 
 /** The form for a new job, empty or filled in with one that is to be run again. Only its script sends it. */
 export function startPage({ reader, from }: StartPageView): Html {
-  // Whoever may act on a job sees the values of its variables, as in `redactJob()`.
-  const hidesValues = from !== null && Object.keys(from.command.env).length > 0 &&
-    authorize(reader.identity, METHODS.startJob.rule, from.owner).kind !== "allowed";
-  const again = from === null ? null : requestOf(from, hidesValues);
-  const { command, labels = {}, execution } = again ?? {};
+  // Whoever may act on a job sees the values of its variables and its webhook, as in `redactJob()`.
+  const mayAct = from !== null &&
+    authorize(reader.identity, METHODS.startJob.rule, from.owner).kind === "allowed";
+  const again = from === null ? null : requestOf(from, mayAct);
+  const { command, labels = {}, name = "", execution } = again ?? {};
   const { env = {}, workingDirectory = "" } = command ?? {};
   const { user = "", timeoutMs = 0, limits = {} } = execution ?? {};
   const { memoryBytes = 0, cpus = "", processes = "" } = limits;
@@ -37,6 +37,8 @@ export function startPage({ reader, from }: StartPageView): Html {
             undefined
           ? ""
           : shellLine(command)}</textarea></label>
+      <label class="whole">Name <small>no other job of yours that has not ended has it; empty: none</small>
+        <input name="name" value="${name}" autocomplete="off" autocapitalize="off" spellcheck="false"></label>
       <label class="whole">Working directory <small>an absolute path; empty: the daemon's default</small>
         <input name="workingDirectory" value="${workingDirectory}" autocomplete="off" autocapitalize="off"
           spellcheck="false"></label>
@@ -48,7 +50,7 @@ export function startPage({ reader, from }: StartPageView): Html {
         <textarea name="labels" rows="3" autocapitalize="off" spellcheck="false">${linesOf(
           labels,
         )}</textarea></label>
-      ${hidesValues && html`
+      ${from !== null && !mayAct && Object.keys(from.command.env).length > 0 && html`
         <p
           class="whole problem">You may not see the values of the variables: ${Object.keys(
             from.command.env,
@@ -72,12 +74,14 @@ export function startPage({ reader, from }: StartPageView): Html {
 
 /** What starts a job again that is like another one. */
 function requestOf(
-  { command, labels, execution, logLimit: { bytes, policy } }: Job,
-  hidesValues: boolean,
+  { command, labels, name, execution, notify, logLimit: { bytes, policy } }: Job,
+  mayAct: boolean,
 ) {
   return {
-    command: { ...command, env: hidesValues ? {} : command.env },
+    command: { ...command, env: mayAct ? command.env : {} },
     labels,
+    ...(name !== "" && { name }),
+    ...(notify !== undefined && mayAct && { notify: notify.url }),
     // One that a job had for itself is not there any more.
     execution: { ...execution, user: /^\d+$/.test(execution.user) ? "" : execution.user },
     ...(policy !== "unknown" && { logLimit: { bytes, policy } }),
