@@ -20,7 +20,13 @@ import { LogLibrary } from "../log/log_library.ts";
 import { connect, type ExecutorOptions, isOurs, startOrReuse } from "./connect_executor.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import { killProcess, lastWords, processEnded, removeSocket } from "./executor_process.ts";
+import {
+  killProcess,
+  lastWords,
+  processEnded,
+  removeLeftCgroups,
+  removeSocket,
+} from "./executor_process.ts";
 import { isBusy } from "./is_busy.ts";
 import { type Measured, measureProcess } from "./measured.ts";
 
@@ -226,17 +232,21 @@ export class ExecutorKeeper implements Executor, Measured {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing === "no") this.#closing = "end";
-    await this.#current?.catch(() => {});
+    const current = await this.#current?.catch(() => null) ?? null;
     await Promise.all([...this.#clients.values()].map(async (client) => {
       if (this.#closing === "end") {
         await client.call("setRetired", { retired: true }).catch(() => {});
       }
       await client[Symbol.asyncDispose]();
-      // One without jobs ends at once. When we have gone, nothing of us uses the data directory any more.
-      if (this.#closing !== "end" || client.jobs.size > 0) return;
-      // It ends all the same if nobody can be asked whether it has, for want of a descriptor.
-      await processEnded(client.hello.pid, this.#options.setsid).catch(() => {});
+      await this.#cleaned.get(client);
     }));
+    // One that has just died is not among them any more.
+    if (current !== null) await this.#cleaned.get(current);
+    if (this.#closing !== "end") return;
+    // There may be no next executor to do it.
+    await removeLeftCgroups(this.#options.setsid).catch((error) =>
+      diagnostics.warn("{why}", { why: messageOf(error) })
+    );
   }
 
   async #killLeftovers(jobs: readonly StoredJob[]): Promise<void> {
@@ -266,6 +276,12 @@ export class ExecutorKeeper implements Executor, Measured {
       const { pid } = client.hello;
       diagnostics.error("Executor {pid} has ended: {why}", { pid, why: await lastWords(errors) });
       await Deno.remove(socket).catch(() => {});
+    }
+    // One without jobs ends at once. When we have gone, nothing of us uses the data directory any more, and whoever
+    // comes after one that has died knows what it has left by its end.
+    if (hasDied || this.#closing === "end" && client.jobs.size === 0) {
+      // It ends all the same if nobody can be asked whether it has, for want of a descriptor.
+      await processEnded(client.hello.pid, this.#options.setsid).catch(() => {});
     }
     if (this.#closing !== "hand over") await Deno.remove(errors).catch(() => {});
     if (hasDied && isCurrent) this.#current = null;
