@@ -88,6 +88,7 @@ export const OPTION_VALUES: Readonly<Record<string, Completion>> = {
   "--method": words(...JOB_METHODS, "connect", "login", "fleet"),
   "--name": NAME,
   "--nice": NOTHING,
+  "--notify": NOTHING,
   "--older-than": NOTHING,
   "--on": { kind: "list", of: { kind: "selectors" } },
   "--output": {
