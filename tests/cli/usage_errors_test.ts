@@ -5,12 +5,15 @@ import { usageErrorOf, verbOf } from "./parsing.ts";
 Deno.test("parse() says what is wrong with a line, and where help is", () => {
   const lines: [string, RegExp][] = [
     ["strat ls", /^Unknown command 'strat'\n\(Did you mean start\?\)\nSee: worker-cli --help$/],
+    ["help strat", /^Unknown command 'strat'\n\(Did you mean start\?\)\nSee: worker-cli --help$/],
+    ["help rm", /^There is no rm: .*worker-cli prune/],
     [
       "logs all 0199 --folow",
       /'--folow'\n\(Did you mean --follow\?\)\nSee: worker-cli logs --help$/,
     ],
     ["list finished", /'finished' is invalid.* all, queued, running, failed, cancelled, done/],
     ["logs both 0199", /"both" is not among all, stdout, stderr/],
+    ["logs", /^The job is missing: logs all <jobId>\nSee: worker-cli logs --help$/],
     ["logs stderr", /^The job is missing: logs stderr <jobId>\nSee: worker-cli logs --help$/],
     ["logs all 0199 more", /^Too many arguments/],
     ["start", /^Missing required argument 'command'\nSee: worker-cli start --help$/],

@@ -236,6 +236,18 @@ test("connect() speaks nothing but HTTP/2, and tells what listens there, whether
   }
 });
 
+test("connect() tells that what listens there does not speak TLS", async () => {
+  await using certificates = await TestCertificates.create();
+  const { ca, cert, key } = await certificates.material("client");
+  await using server = await listen(
+    createTcpServer((socket) => {
+      socket.once("data", () => socket.end("HTTP/1.1 400 Bad Request\r\n\r\n"));
+    }),
+  );
+  const address = `localhost:${server.port}`;
+  await assertUnreachable(address, { ca, cert, key }, "NOT_TLS", /does not speak TLS/);
+});
+
 test("connect() tells that the daemon refuses the client certificate, and asks it once only", async () => {
   // By name it has two addresses.
   await using server = await TestServer.start({}, { hostname: "::" });

@@ -18,12 +18,15 @@ interface LogsOptions {
 const STREAMS = ["all", ...LOG_STREAMS] as const;
 
 /** The words of `logs [all|stdout|stderr] JOB`, of which one alone is the job. */
-function logsWords(first: string, second: string | undefined): [typeof STREAMS[number], string] {
+function logsWords(
+  first: string | undefined,
+  second: string | undefined,
+): [typeof STREAMS[number], string] {
   const streams = STREAMS.find((word) => word === first);
-  if (second === undefined) {
-    if (streams === undefined) return ["all", first];
-    throw invalidArgument(`The job is missing: logs ${streams} <jobId>`);
+  if (first === undefined || streams !== undefined && second === undefined) {
+    throw invalidArgument(`The job is missing: logs ${streams ?? STREAMS[0]} <jobId>`);
   }
+  if (second === undefined) return ["all", first];
   if (streams !== undefined) return [streams, second];
   throw invalidArgument(
     `${quoted(first)} is not among ${STREAMS.join(", ")}: nothing else is kept of a job`,
@@ -48,7 +51,7 @@ function logsVerbOf(
 
 /** Defines `logs`. */
 export function defineLogs(program: Command, found: Found): void {
-  const streams = new Argument("<streams>", "what to print, all by default");
+  const streams = new Argument("[streams]", "what to print, all by default");
   // Not by choices(), since the job may stand in its place.
   streams.argChoices = [...STREAMS];
   subcommand(program, "logs", "print the output of a job so far")
@@ -69,7 +72,7 @@ export function defineLogs(program: Command, found: Found): void {
         .conflicts("tail"),
     )
     .addHelpText("after", LEAVING)
-    .action((first: string, second: string | undefined, options: LogsOptions) =>
+    .action((first: string | undefined, second: string | undefined, options: LogsOptions) =>
       found(logsVerbOf(logsWords(first, second), options))
     );
 }
