@@ -36,6 +36,8 @@ interface Option<T> {
   readonly about: string;
   /** As somebody would write it. */
   readonly default: string;
+  /** Whether a value, right or wrong, may have a secret in it: then no message says it, since messages are logged. */
+  readonly isSecret?: true;
   /** Throws an error that says what is accepted. */
   readonly parse: (text: string) => T;
 }
@@ -294,6 +296,7 @@ const OPTIONS = {
     placeholder: "url",
     about: "what several hubs share: postgres://user@host:port/database",
     default: "",
+    isSecret: true,
     parse: (text) => text === "" ? null : parseDatabaseUrl(text),
   },
   /** `""`: none is needed. */
@@ -322,6 +325,7 @@ const OPTIONS = {
     placeholder: "urls",
     about: "webhooks to call when jobs end, https, separated by commas",
     default: "",
+    isSecret: true,
     parse: webhooks,
   },
   notifyFilter: {

@@ -53,7 +53,8 @@ function valueOf(row: OptionRow, sources: Sources): unknown {
     return row.parse(text);
   } catch (error) {
     const why = messageOf(error);
-    throw invalidArgument(`${source} ${JSON.stringify(text)}: ${why}`);
+    const value = row.isSecret === true ? "" : ` ${JSON.stringify(text)}`;
+    throw invalidArgument(`${source}${value}: ${why}`);
   }
 }
 

@@ -288,7 +288,7 @@ Deno.test("helpText() lists every option with its default, as it must be written
   // They are what to read options from and what to do with them.
   assert.deepEqual(flags.splice(-2), ["config", "check-config"]);
   assert.equal(flags.length, Object.keys(options([])).length);
-  for (const flag of flags) assert.match(refusal([`--${flag}=\0`]), new RegExp(`^--${flag} `));
+  for (const flag of flags) assert.match(refusal([`--${flag}=\0`]), new RegExp(`^--${flag}[: ]`));
   for (const [, flag = "", standard] of text.matchAll(/^ {2}--([a-z-]+).*\[([^\]\s]+)\]$/gm)) {
     assert.deepEqual(options([`--${flag}=${standard}`]), options([]), flag);
   }
@@ -334,4 +334,19 @@ Deno.test("parseOptions() gives no port away twice", () => {
     refusal(["--metrics-address=8443"]),
     "--rest-address and --metrics-address are both port 8443: each needs one of its own",
   );
+});
+
+Deno.test("parseOptions() says no value that may have a secret in it", () => {
+  for (
+    const wrong of [
+      "--registry=postgres://hub:secret@db.example/fleet",
+      "--registry=postgres://hub@db.example/fleet?password=secret",
+      "--notify=http://hooks.example/secret",
+      "--notify=https://hub:secret@hooks.example/",
+    ]
+  ) {
+    const said = refusal([wrong]);
+    assert.doesNotMatch(said, /secret/);
+    assert.equal(said.startsWith(wrong.replace(/=.*/, ": ")), true, said);
+  }
 });
