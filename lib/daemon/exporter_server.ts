@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { shareCall } from "../async/share_call.ts";
 import { CONTENT_TYPE } from "../metrics/exposition.ts";
@@ -35,8 +36,18 @@ export class ExporterServer implements AsyncDisposable {
       headersTimeout: REQUEST_WITHIN_MS,
       requestTimeout: REQUEST_WITHIN_MS,
       keepAliveTimeout: IDLE_WITHIN_MS,
+      connectionsCheckingInterval: REQUEST_WITHIN_MS / 2,
       maxHeaderSize: MAX_HEADER_BYTES,
-    }, (request, response) => void answer(request, response, shared));
+    });
+    const answering = new WeakSet<Socket>();
+    server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+      const { socket } = request;
+      // Whoever asks on without reading would have us keep every answer.
+      if (answering.has(socket)) return void socket.destroy();
+      answering.add(socket);
+      response.once("finish", () => answering.delete(socket));
+      void answer(request, response, shared);
+    });
     server.maxConnections = MAX_CONNECTIONS;
     try {
       return new ExporterServer(server, await bind(server, address));

@@ -1,4 +1,5 @@
 import { exporterCommand } from "../../lib/daemon/exporter_command.ts";
+import { abortable } from "../../lib/async/abortable.ts";
 import { ExporterServer } from "../../lib/daemon/exporter_server.ts";
 import { assert } from "../assert.ts";
 import { ALLOWED, probed, PROBES, REFUSED } from "../probe.ts";
@@ -80,6 +81,18 @@ Deno.test("ExporterServer answers GET and HEAD of /metrics, and says what is wro
   text = Promise.reject(new Error("secret"));
   text.catch(() => {});
   assert.deepEqual(await answered("/metrics"), [503, plain, "The daemon is shutting down\n"]);
+});
+
+Deno.test("ExporterServer leaves whoever asks again before they have their answer", async () => {
+  const asked = Promise.withResolvers<string>();
+  await using server = await ExporterServer.listen(ANYWHERE, () => asked.promise);
+  using client = await Deno.connect(server.address);
+  const request = "GET /metrics HTTP/1.1\r\nHost: metrics\r\n\r\n";
+  await client.write(new TextEncoder().encode(request.repeat(2)));
+  // It is closed by an end or by a reset, though there is no answer yet.
+  const closed = client.read(new Uint8Array(1)).catch(() => null);
+  assert.equal(await abortable(closed, AbortSignal.timeout(30_000)), null);
+  asked.resolve("");
 });
 
 Deno.test("ExporterServer says why it cannot listen", async () => {
