@@ -39,6 +39,7 @@ import type {
   WriteInputResponse,
 } from "../service/job_service.ts";
 import type { Job, LogBatch } from "../job/types.ts";
+import { Reconnection, type ReconnectionOptions } from "../net/reconnection.ts";
 import { Channel } from "./channel.ts";
 import {
   type AnswerOf,
@@ -52,7 +53,7 @@ import { type CallLimits, streamCall, unaryCall } from "./client_call.ts";
 import { codecOf, wireName } from "./codecs.ts";
 import { type ClientMaterial, endpointOf } from "./endpoint.ts";
 import { HEALTH, JOB_WORKER, JOB_WORKER_SERVICE } from "./protocol.ts";
-import { Reconnection, type ReconnectionOptions } from "./reconnection.ts";
+import { connecting } from "./connecting.ts";
 import { NO_COMMAND } from "./wire_values.ts";
 
 export type * from "../service/job_service.ts";
@@ -363,7 +364,8 @@ export class JobWorkerClient implements JobServiceClient, AsyncDisposable {
   }
 
   #reconnect(limits: CallLimits, maxAttempts = Infinity): Reconnection {
-    return new Reconnection(this.#channel, { ...this.#reconnection, maxAttempts }, limits);
+    const options = { ...this.#reconnection, maxAttempts };
+    return new Reconnection(options, limits, connecting(this.#channel, limits));
   }
 }
 

@@ -1,4 +1,5 @@
 import { JobWorkerError } from "../errors.ts";
+import { Reconnection, type ReconnectionOptions } from "../net/reconnection.ts";
 import type * as z from "../text/zod.ts";
 import {
   type AnswerOf,
@@ -11,7 +12,6 @@ import { resumed } from "../service/resume.ts";
 import { readAnswer, type RestConnection, type RestRequest } from "./connection.ts";
 import type { ServerEvent } from "./event_stream.ts";
 import type { OperationId } from "./operations.ts";
-import { Reconnection, type ReconnectionOptions } from "./reconnection.ts";
 
 /** How often a start is attempted if its answer is lost. */
 const MAX_START_ATTEMPTS = 5;
@@ -37,13 +37,13 @@ export class Calls {
     request: RestRequest,
   ): Promise<T> {
     const maxAttempts = method === "startJob" ? MAX_START_ATTEMPTS : Infinity;
-    const reconnection = new Reconnection({ ...this.#reconnection, maxAttempts });
+    const reconnection = new Reconnection({ ...this.#reconnection, maxAttempts }, request);
     for (;;) {
       try {
         return readAnswer(schema, await this.#connection.json(operation, request));
       } catch (error) {
         if (!METHODS[method].mayRepeat || !this.#connection.wasReached) throw error;
-        await reconnection.recover(error, request.signal);
+        await reconnection.recover(error);
       }
     }
   }
@@ -55,12 +55,12 @@ export class Calls {
     signal: AbortSignal | undefined,
     ask: (rest: RequestOf<Name>) => AsyncIterable<AnswerOf<Name>>,
   ): AsyncGenerator<AnswerOf<Name>> {
-    const reconnection = new Reconnection(this.#reconnection);
+    const reconnection = new Reconnection(this.#reconnection, { signal });
     yield* resumed(method, request, ask, {
       succeeded: () => reconnection.succeeded(),
       recover: async (error) => {
         if (!this.#connection.wasReached) throw error;
-        await reconnection.recover(error, signal);
+        await reconnection.recover(error);
       },
     });
   }

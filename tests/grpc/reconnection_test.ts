@@ -2,7 +2,8 @@ import { assert } from "../assert.ts";
 import { abortable } from "../../lib/async/abortable.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import type { Channel } from "../../lib/grpc/channel.ts";
-import { Reconnection } from "../../lib/grpc/reconnection.ts";
+import { connecting } from "../../lib/grpc/connecting.ts";
+import { Reconnection } from "../../lib/net/reconnection.ts";
 import type { StreamAuditRequest, StreamLogsRequest } from "../../lib/service/job_service.ts";
 import { WHOLE_RECORD } from "../service/samples.ts";
 import { batchOf, FAILED_JOB, JOB, TestServer } from "./fixture.ts";
@@ -273,57 +274,6 @@ Deno.test("JobWorkerClient keeps to the time of a call while it reconnects", asy
   });
 });
 
-/** How often a call is made again whose connection breaks each time after so long, without a word. */
-async function reconnections(lastedMs: number): Promise<number> {
-  const channel = { connected: () => Promise.resolve(true) } as unknown as Channel;
-  const options = { timeoutMs: 60_000, maxAttempts: 4 };
-  const now = Date.now;
-  let time = 0;
-  Date.now = () => time;
-  try {
-    const reconnection = new Reconnection(channel, options, { deadline: Infinity });
-    for (let breaks = 0; breaks < 8; breaks++) {
-      time += lastedMs;
-      try {
-        await reconnection.recover(new JobWorkerError("unavailable", "Broken"));
-      } catch {
-        return breaks;
-      }
-    }
-    return Infinity;
-  } finally {
-    Date.now = now;
-  }
-}
-
-Deno.test("Reconnection counts anew after a connection that held, even if nothing came over it", async () => {
-  assert.equal(await reconnections(3_600_000), Infinity);
-  assert.equal(await reconnections(5_000), Infinity);
-  assert.equal(await reconnections(4_999), 3);
-});
-
-Deno.test("Reconnection doubles its pauses up to a limit, and begins anew after a success", async () => {
-  const channel = { connected: () => Promise.resolve(true) } as unknown as Channel;
-  const { setTimeout, Math: { random } } = globalThis;
-  const pauses: number[] = [];
-  const reconnection = new Reconnection(channel, { timeoutMs: 3_600_000 }, { deadline: Infinity });
-  const fail = () => reconnection.recover(new JobWorkerError("unavailable", "Broken"));
-  Math.random = () => 1;
-  globalThis.setTimeout = ((callback: () => void, ms: number) => {
-    pauses.push(ms);
-    return setTimeout(callback, 0);
-  }) as typeof setTimeout;
-  try {
-    for (let failures = 0; failures < 7; failures++) await fail();
-    reconnection.succeeded();
-    await fail();
-  } finally {
-    Object.assign(globalThis, { setTimeout });
-    Math.random = random;
-  }
-  assert.deepEqual(pauses, [100, 200, 400, 800, 1600, 2000, 2000, 100]);
-});
-
 Deno.test("Reconnection gives up at once where a certificate is the daemon's fault", async () => {
   const error = new JobWorkerError("unavailable", "No", { reason: "SERVER_NAME_MISMATCH" });
   let attempts = 0;
@@ -333,7 +283,8 @@ Deno.test("Reconnection gives up at once where a certificate is the daemon's fau
   } as unknown as Channel;
   const options = { timeoutMs: 3_600_000 };
   for (const first of [error, new JobWorkerError("unavailable", "Broken")]) {
-    const reconnection = new Reconnection(channel, options, { deadline: Infinity });
+    const limits = { deadline: Infinity };
+    const reconnection = new Reconnection(options, limits, connecting(channel, limits));
     await assert.rejects(reconnection.recover(first), error);
   }
   assert.equal(attempts, 1);

@@ -35,8 +35,8 @@ export function blocksOf(file: string, text: string): Block[] {
 }
 
 /**
- * The commands of a block: its lines, or those after `$ ` in one of `console`; or what runs a block of
- * TypeScript that `deno test --doc` does not run, since it needs a daemon.
+ * The commands of a block: its lines, or those after `$ ` in one of `console`, or what cron would run of those of a
+ * crontab; or what runs a block of TypeScript that `deno test --doc` does not run, since it needs a daemon.
  */
 export function examplesOf({ file, at, language, lines }: Block): Example[] {
   if (language === "ts ignore") {
@@ -48,6 +48,13 @@ export function examplesOf({ file, at, language, lines }: Block): Example[] {
       `deno run --quiet --check --allow-all ${program}`,
     ].join("\n");
     return [{ where: `${file}:${at}`, command, output: null }];
+  }
+  if (language === "crontab") {
+    return lines.map((line, index) => {
+      // crontab(5): five fields of time, and a command in which `%` alone would end it.
+      const command = line.replace(/^(\S+\s+){5}/, "").replaceAll("\\%", "%");
+      return { where: `${file}:${at + index}`, command, output: null };
+    });
   }
   if (language !== "sh" && language !== "console") return [];
   const examples: { where: string; command: string; output: string[] | null }[] = [];

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { existsSync } from "node:fs";
 import { assert } from "../../assert.ts";
 import { AS_ROOT, ROOT } from "../../programs.ts";
 import { temporaryDirectory } from "../../worker/fixture.ts";
@@ -27,6 +28,19 @@ async function documents(): Promise<Map<string, Block[]>> {
     [file, blocksOf(file, await Deno.readTextFile(ROOT + file))] as const
   );
   return new Map(await Promise.all(texts));
+}
+
+/** Where the tree would be if links were addresses. */
+const ORIGIN = "https://repository.example/";
+
+/** The names by which the headings of a Markdown text are linked to, as GitHub makes them. */
+function anchorsOf(text: string): Set<string> {
+  const headings = text.replaceAll(/^```[^]*?^```/gm, "").matchAll(/^#+ (.*)$/gm);
+  return new Set(
+    [...headings].map(([, heading = ""]) =>
+      heading.toLowerCase().replaceAll(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-")
+    ),
+  );
 }
 
 /** A job's id, alone on its line. */
@@ -68,7 +82,6 @@ const PRELUDE = `
 stty cols 160
 shopt -s expand_aliases
 set -m
-worker-cli() { case $1 in context|certs) deno task --quiet "$@" ;; *) deno task --quiet cli "$@" ;; esac; }
 worker-daemon() { deno run --quiet --allow-all server.ts "$@"; }
 child() { cat /proc/$1/task/$1/children; }
 background() { # LINE PATTERN
@@ -82,6 +95,12 @@ background() { # LINE PATTERN
 end() { [ -z "$daemon" ] || { kill -TERM $(child $daemon); wait $daemon; }; daemon=; : >daemon.log; }
 restart() { end; background 'deno task -q start' 'listening on' >/dev/null; }
 newest() { worker-cli list all | head -n 1 | cut -f 1; }
+`;
+
+/** A program rather than a function, so that others such as xargs(1) find it. */
+const WORKER_CLI = `#!/bin/sh
+case $1 in context|certs) ;; *) set -- cli "$@" ;; esac
+exec deno task --quiet "$@"
 `;
 
 function exceptionOf(command: string) {
@@ -116,6 +135,7 @@ async function runAll(
   await Deno.writeTextFile(`${directory}/.script`, script);
   await Deno.mkdir(`${directory}/.path`);
   await Deno.symlink(Deno.execPath(), `${directory}/.path/deno`);
+  await Deno.writeTextFile(`${directory}/.path/worker-cli`, WORKER_CLI, { mode: 0o755 });
   const { stdout } = await new Deno.Command("script", {
     args: ["-qec", "bash .script", "/dev/null"],
     cwd: directory,
@@ -178,6 +198,36 @@ Deno.test("Every exception is for a line that some document has", async () => {
   const commands = blocks.flatMap(examplesOf).map(({ command }) => command);
   for (const { line } of EXCEPTIONS) {
     assert.ok(commands.some((command) => command.startsWith(line)), line);
+  }
+});
+
+Deno.test("Every link from one document to another leads to a heading that is there", async () => {
+  const headings = new Map<string, Set<string>>();
+  const files = ["CONTRIBUTING.md", ...(await documents()).keys()];
+  for (const file of files) {
+    headings.set(file, anchorsOf(await Deno.readTextFile(ROOT + file)));
+  }
+  const dead: string[] = [];
+  for (const file of files) {
+    const text = await Deno.readTextFile(ROOT + file);
+    for (const [, link = ""] of text.matchAll(/\]\(([^()\s]+)\)/g)) {
+      if (/^[a-z]+:/.test(link)) continue;
+      const { pathname, hash } = new URL(link, `${ORIGIN}${file}`);
+      const target = decodeURIComponent(pathname.slice(1));
+      const isThere = hash === ""
+        ? existsSync(ROOT + target)
+        : headings.get(target)?.has(hash.slice(1)) ?? false;
+      if (!isThere) dead.push(`${file}: ${link}`);
+    }
+  }
+  assert.deepEqual(dead, []);
+});
+
+Deno.test("The contents of the documentation name every page of it", async () => {
+  const contents = await Deno.readTextFile(`${ROOT}docs/README.md`);
+  for (const file of (await documents()).keys()) {
+    const name = file.replace("docs/", "");
+    assert.ok(name === "README.md" || contents.includes(`](${name})`), file);
   }
 });
 
