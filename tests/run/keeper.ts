@@ -33,13 +33,18 @@ const LONG_TIMED = [
   "gateway/fair_reads_test.ts",
 ].map((name) => `${LONG}/${name}`);
 
-/** They look at the memory, descriptors or children of their process, and have one of their own. */
+/**
+ * They look at the memory, descriptors or children of their process, or suspend and kill some of these, and have one of
+ * their own: files that run beside each other share theirs.
+ */
 const ALONE = [
   "tests/grpc/abuse_test.ts",
   "tests/process/proc_shell_test.ts",
+  "tests/process/process_groups_test.ts",
   "tests/log/log_reader_test.ts",
   "tests/worker/worker_log_limit_test.ts",
   "tests/worker/worker_output_test.ts",
+  "tests/worker/worker_record_test.ts",
   "tests/worker/worker_start_test.ts",
 ];
 

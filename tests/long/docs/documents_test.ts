@@ -5,7 +5,6 @@
  * @module
  */
 
-import { existsSync } from "node:fs";
 import { assert } from "../../assert.ts";
 import { AS_ROOT, ROOT } from "../../programs.ts";
 import { temporaryDirectory } from "../../worker/fixture.ts";
@@ -28,19 +27,6 @@ async function documents(): Promise<Map<string, Block[]>> {
     [file, blocksOf(file, await Deno.readTextFile(ROOT + file))] as const
   );
   return new Map(await Promise.all(texts));
-}
-
-/** Where the tree would be if links were addresses. */
-const ORIGIN = "https://repository.example/";
-
-/** The names by which the headings of a Markdown text are linked to, as GitHub makes them. */
-function anchorsOf(text: string): Set<string> {
-  const headings = text.replaceAll(/^```[^]*?^```/gm, "").matchAll(/^#+ (.*)$/gm);
-  return new Set(
-    [...headings].map(([, heading = ""]) =>
-      heading.toLowerCase().replaceAll(/[^\p{L}\p{N}_ -]/gu, "").replaceAll(" ", "-")
-    ),
-  );
 }
 
 /** A job's id, alone on its line. */
@@ -201,28 +187,6 @@ Deno.test("Every exception is for a line that some document has", async () => {
   for (const { line } of EXCEPTIONS) {
     assert.ok(commands.some((command) => command.startsWith(line)), line);
   }
-});
-
-Deno.test("Every link from one document to another leads to a heading that is there", async () => {
-  const headings = new Map<string, Set<string>>();
-  const files = ["CONTRIBUTING.md", ...(await documents()).keys()];
-  for (const file of files) {
-    headings.set(file, anchorsOf(await Deno.readTextFile(ROOT + file)));
-  }
-  const dead: string[] = [];
-  for (const file of files) {
-    const text = await Deno.readTextFile(ROOT + file);
-    for (const [, link = ""] of text.matchAll(/\]\(([^()\s]+)\)/g)) {
-      if (/^[a-z]+:/.test(link)) continue;
-      const { pathname, hash } = new URL(link, `${ORIGIN}${file}`);
-      const target = decodeURIComponent(pathname.slice(1));
-      const isThere = hash === ""
-        ? existsSync(ROOT + target)
-        : headings.get(target)?.has(hash.slice(1)) ?? false;
-      if (!isThere) dead.push(`${file}: ${link}`);
-    }
-  }
-  assert.deepEqual(dead, []);
 });
 
 Deno.test("The contents of the documentation name every page of it", async () => {
