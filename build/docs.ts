@@ -1,6 +1,6 @@
 /**
  * `deno task docs`: writes what can be derived from the sources, the manual pages, the tables and the graph
- * in the document about the architecture, and the tables in those about the APIs, permissions and security.
+ * in the document about the architecture, and the tables in those about the APIs, monitoring, permissions and security.
  *
  * @module
  */
@@ -9,6 +9,7 @@ import { APIS_PAGE, withMethodTable } from "./apis.ts";
 import { ARCHITECTURE, architecture } from "./architecture.ts";
 import { withExposureTable } from "./exposure.ts";
 import { MANUAL_DIRECTORY, manualPages } from "./manual.ts";
+import { MONITORING_PAGE, withMetricTable } from "./metrics.ts";
 import { PERMISSIONS_PAGE, withRightsTable } from "./rights.ts";
 import { SECURITY_PAGE, withRoleTable } from "./roles.ts";
 
@@ -24,3 +25,7 @@ await Deno.writeTextFile(
   withExposureTable(withRightsTable(await Deno.readTextFile(PERMISSIONS_PAGE))),
 );
 await Deno.writeTextFile(SECURITY_PAGE, withRoleTable(await Deno.readTextFile(SECURITY_PAGE)));
+await Deno.writeTextFile(
+  MONITORING_PAGE,
+  withMetricTable(await Deno.readTextFile(MONITORING_PAGE)),
+);

@@ -65,7 +65,10 @@ function cliPage(program: CommandShape): ManualPage {
       { title: "RUN ON MANY HOSTS", parts: paragraphs(RUN_ALL_NOTES) },
       {
         title: "REST",
-        parts: [lines(`${program.name} ${REST_FORMS}`), text(REST_NOTES.trim())],
+        parts: [
+          lines(...REST_FORMS.map((form) => `${program.name} ${form}`)),
+          text(REST_NOTES.trim()),
+        ],
       },
       {
         title: "ENVIRONMENT",

@@ -7,7 +7,16 @@
  */
 
 /** Shared pieces, each folder named after what it is about. All folders may import them, and they each other. */
-export const SHARED: readonly string[] = ["lib", "async", "text", "net", "files", "stdio"];
+export const SHARED: readonly string[] = [
+  "lib",
+  "async",
+  "text",
+  "net",
+  "files",
+  "stdio",
+  "metrics",
+  "tracing",
+];
 
 /** Whether a folder may be imported, or only types of it, which leave no trace in what runs. */
 type Right = "all" | "types";
@@ -23,6 +32,7 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
   executor: { job: "all", process: "all", log: "all" },
   worker: { job: "all", log: "all", executor: "all" },
   store: { job: "all" },
+  notify: { job: "all", store: "types" },
   auth: { job: "all" },
   service: { job: "all", worker: "all", auth: "all" },
   engine: { job: "all", service: "all", auth: "all" },
@@ -71,6 +81,7 @@ export const MAY_IMPORT: Readonly<Record<string, Readonly<Record<string, Right>>
     grpc: "all",
     rest: "all",
     fleet: "all",
+    notify: "all",
   },
   // Certificates are made and checked on this side too: with the same code as on the other.
   cli: {

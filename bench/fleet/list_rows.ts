@@ -32,9 +32,9 @@ async function pageTimes(host: string, list: ListPage): Promise<number[]> {
 
 /** How long the pages take in the registry itself, in microseconds: the limit. */
 export async function registryTimes(registry: Registry, host: string): Promise<number[]> {
-  return await pageTimes(host, (filter, before) => {
+  return await pageTimes(host, async (filter, before) => {
     const page = { limit: PAGE_SIZE, ...(before !== "" && { before }) };
-    return Promise.resolve(registry.list(filter, page).at(-1)?.job.jobId ?? "");
+    return (await registry.list(filter, page)).at(-1)?.job.jobId ?? "";
   });
 }
 

@@ -13,7 +13,7 @@
 import { parseArgs } from "node:util";
 import { hostCommand } from "../../lib/daemon/host_command.ts";
 import { REGISTRY } from "../../lib/daemon/data_directory.ts";
-import { Registry } from "../../lib/fleet/registry.ts";
+import { SqliteRegistry } from "../../lib/fleet/sqlite_registry.ts";
 import { PROGRAM } from "../../tests/fleet/nats_server.ts";
 import { TestHub } from "../../tests/fleet/test_hub.ts";
 import { print, report } from "../report.ts";
@@ -58,8 +58,8 @@ async function add(hub: TestHub, host: string): Promise<void> {
 
 /** Makes the index of the hub, and measures what the database takes for its pages. */
 async function fill(hub: TestHub, names: readonly string[]) {
-  using registry = await Registry.open(`${hub.directory}/data/${REGISTRY}`);
-  const told = fillRegistry(registry, names, size.jobs);
+  await using registry = await SqliteRegistry.open(`${hub.directory}/data/${REGISTRY}`);
+  const told = await fillRegistry(registry, names, size.jobs);
   return { told, lists: await registryTimes(registry, names[0] ?? "") };
 }
 

@@ -48,7 +48,11 @@ export function ownerOf(index: number): string {
  *
  * @returns the revision up to which it knows the changes of each host
  */
-export function fillRegistry(registry: Registry, hosts: readonly string[], jobs: number): number {
+export async function fillRegistry(
+  registry: Registry,
+  hosts: readonly string[],
+  jobs: number,
+): Promise<number> {
   const each = Math.ceil(jobs / hosts.length);
   let made = 0;
   const job = (): Job => {
@@ -62,7 +66,7 @@ export function fillRegistry(registry: Registry, hosts: readonly string[], jobs:
   for (let told = 0; told < each; told += PAGE) {
     const length = Math.min(PAGE, each - told);
     for (const host of hosts) {
-      registry.apply(host, {
+      await registry.apply(host, {
         ...{ epoch: SIMULATED_EPOCH, revision: told + length, isAnew: told === 0 },
         ...{ jobs: Array.from({ length }, job), removed: [], hasMore: told + length < each },
         facts: FACTS,

@@ -13,6 +13,7 @@ export const RESTRICTED: readonly Restricted[] = [
   { what: "get-east-asian-width", places: ["lib/std/"] },
   { what: "hono", places: ["lib/rest/"] },
   { what: "node:sqlite", places: ["lib/store/", "lib/fleet/"] },
+  { what: "postgres", places: ["lib/fleet/"] },
   { what: "commander", places: ["lib/cli/parser.ts"] },
   { what: "zod", places: ["lib/text/zod.ts"] },
 ];

@@ -67,7 +67,7 @@ await perform(async (stage) => {
   await stage.run("logs", "all", job, "--timestamps");
 
   say("5. A job that fails: the exit status of `run` is the job's own.");
-  await stage.run("run", "--", "sh", "-c", "echo cannot go on >&2; exit 3");
+  await stage.runRefused("run", "--", "sh", "-c", "echo cannot go on >&2; exit 3");
 
   say("6. A job with children, stopped: the whole tree ends, not only its first process.");
   const tree = await stage.start("--", "sh", "-c", "sleep 1000 & sleep 1000 & wait");
@@ -76,7 +76,7 @@ await perform(async (stage) => {
 
   say("7. A viewer sees every job, and changes none.");
   await stage.run(...as("viewer"), "list", "failed");
-  await stage.run(...as("viewer"), "start", "--", "true");
+  await stage.runRefused(...as("viewer"), "start", "--", "true");
 
   say("8. All jobs, the newest first.");
   await stage.run("list", "all");

@@ -74,20 +74,39 @@ export class DemoStage {
     return this.spawn(line, { cwd: this.home, signal: this.interrupted, ...options });
   }
 
-  /** Runs the CLI, and shows how it ended if that was not well. */
+  /**
+   * Runs the CLI.
+   *
+   * @throws if it fails, so that nothing is shown that is not so
+   */
   async run(...args: readonly string[]): Promise<void> {
     const { code } = await this.cli(args).status;
-    if (code !== 0) print(`exit status: ${code}`);
+    this.interrupted.throwIfAborted();
+    if (code !== 0) throw failed(args, code);
+  }
+
+  /** Runs the CLI where that is to fail, and shows how. */
+  async runRefused(...args: readonly string[]): Promise<void> {
+    const { code } = await this.cli(args).status;
+    this.interrupted.throwIfAborted();
+    if (code === 0) throw new Error(`worker-cli ${args[0]} has not failed`);
+    print(`exit status: ${code}`);
   }
 
   /** Starts a job and returns its id. */
   async start(...args: readonly string[]): Promise<string> {
     const child = this.cli(["start", ...args], { stdout: "piped" });
     const jobId = (await new Response(child.stdout).text()).trim();
-    await child.status;
+    const { code } = await child.status;
+    this.interrupted.throwIfAborted();
+    if (code !== 0) throw failed(["start"], code);
     print(jobId);
     return jobId;
   }
+}
+
+function failed([verb = ""]: readonly string[], code: number): Error {
+  return new Error(`worker-cli ${verb} has failed with exit status ${code}`);
 }
 
 /**

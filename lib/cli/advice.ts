@@ -37,6 +37,9 @@ function adviceForConnection(reason: string | undefined, settings: Settings): st
     case "SILENT":
       return "If it has only just been started, try again in a moment; `systemctl status worker-daemon` on " +
         "its server may say more. Otherwise, is it a Job Worker daemon?";
+    case "NOT_GRPC":
+    case "NOT_TLS":
+      return "The daemon says at its start on which port it serves gRPC: pass that with --address host:port [8080]";
     case "SERVER_CERTIFICATE_UNTRUSTED":
     case "SERVER_CERTIFICATE_EXPIRED":
     case "SERVER_NAME_MISMATCH":

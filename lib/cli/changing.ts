@@ -37,7 +37,7 @@ export async function startJob(
     const started = await changing(
       io,
       client.startJob(job, { signal: io.interruptedAgain }),
-      "the job may have been started or queued; to see the newest jobs: worker-cli list --limit 10",
+      "the job may have been started or queued; to see the newest jobs: worker-cli list",
     );
     if (job.ifHostLost === "rerun") {
       await tell(io, "If its host is lost, the job is run again elsewhere: it may run twice");

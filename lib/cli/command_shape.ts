@@ -23,8 +23,10 @@ export interface ArgumentShape {
 export interface OptionShape {
   /** As in the help: `-f, --follow` or `--cert <file>`. */
   readonly flags: string;
-  /** `--follow` */
+  /** `--follow`; `-9` if that is all there is. */
   readonly long: string;
+  /** `-f`; `""` if there is none. */
+  readonly short: string;
   readonly about: string;
   readonly takesValue: boolean;
 }
@@ -41,13 +43,15 @@ interface ParserCommand {
   readonly options: readonly {
     readonly flags: string;
     readonly long?: string | undefined;
+    readonly short?: string | undefined;
     readonly description: string;
     readonly required: boolean;
+    readonly hidden: boolean;
   }[];
   readonly commands: readonly ParserCommand[];
 }
 
-/** The shape of a command of the parser, without hidden subcommands. */
+/** The shape of a command of the parser, without hidden subcommands and options. */
 export function shapeOf(command: ParserCommand): CommandShape {
   return {
     name: command.name(),
@@ -57,11 +61,12 @@ export function shapeOf(command: ParserCommand): CommandShape {
       name: argument.name(),
       choices: argument.argChoices ?? [],
     })),
-    options: command.options.map(({ flags, long, description, required }) => ({
-      flags,
-      long: long ?? flags,
-      about: description,
-      takesValue: required,
+    options: command.options.filter(({ hidden }) => !hidden).map((option) => ({
+      flags: option.flags,
+      long: option.long ?? option.flags,
+      short: option.short ?? "",
+      about: option.description,
+      takesValue: option.required,
     })),
     commands: command.commands.filter((inner) => !inner.name().startsWith("_")).map(shapeOf),
   };

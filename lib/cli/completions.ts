@@ -1,72 +1,33 @@
 /**
- * Completion of command lines. The script for each shell is a few lines long: it asks
- * `worker-cli __complete` what can follow, so all shells offer the same, and what is true now.
+ * Which words can follow a line that is partly typed.
  *
  * @module
  */
 
-import { ROLES } from "../auth/identity.ts";
 import type { CommandShape, OptionShape } from "./command_shape.ts";
-
-/** The supported shells. */
-export const SHELLS = ["bash", "zsh", "fish"] as const;
-
-export type Shell = typeof SHELLS[number];
-
-/** The script for each shell. Where there is nothing to offer, the shell offers files. */
-export const COMPLETION_SCRIPTS: Readonly<Record<Shell, string>> = {
-  bash: `# Completion of worker-cli for bash: source <(worker-cli completions bash)
-_worker_cli() {
-  local line=\${COMP_LINE:0:COMP_POINT} words
-  read -ra words <<<"$line"
-  [[ $line == *[[:space:]] ]] && words+=("")
-  mapfile -t COMPREPLY < <("\${words[0]}" __complete -- "\${words[@]:1}" 2>/dev/null | cut -f 1)
-}
-complete -o default -F _worker_cli worker-cli`,
-  zsh: `#compdef worker-cli
-# Completion of worker-cli for zsh: source <(worker-cli completions zsh), after compinit
-_worker_cli() {
-  local -a found
-  found=("\${(@f)$("\${words[1]}" __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
-  if [[ -z "\${found[*]}" ]]; then
-    _files
-  else
-    found=("\${(@)found//:/\\\\:}")
-    found=("\${(@)found/$'\\t'/:}")
-    _describe -V worker-cli found
-  fi
-}
-compdef _worker_cli worker-cli`,
-  fish: `# Completion of worker-cli for fish: worker-cli completions fish | source
-function __worker_cli
-    set -l words (commandline -opc) (commandline -ct)
-    $words[1] __complete -- $words[2..] 2>/dev/null
-end
-complete -c worker-cli -k -a '(__worker_cli)'`,
-};
-
-/** A word that fits where the cursor is. */
-export interface Candidate {
-  readonly value: string;
-  readonly about: string;
-}
-
-/** What to offer: fixed candidates, or those that have to be looked up. */
-export type Completion =
-  | { readonly kind: "candidates"; readonly candidates: readonly Candidate[] }
-  /** Ids of jobs; `live` if only those of jobs that have not ended make sense. */
-  | { readonly kind: "jobs"; readonly live: boolean }
-  | { readonly kind: "contexts" };
-
-const NOTHING: Completion = { kind: "candidates", candidates: [] };
+import {
+  candidates,
+  type Completion,
+  completionOfArgument,
+  completionOfOption,
+  NOTHING,
+} from "./completion_values.ts";
 
 /** What a partly typed line says. */
 export interface Analysis {
-  /** The part of the word before the cursor. */
+  /** The part of the word at the cursor that stays as it is: `--log-policy=`. */
+  readonly lead: string;
+  /** What is to be completed: the rest of it. */
   readonly prefix: string;
   readonly completion: Completion;
   /** The options that apply to every subcommand, with their values. */
   readonly settings: readonly string[];
+}
+
+/** Options of {@linkcode analyse}. */
+export interface AnalyseOptions {
+  /** The options of the forms that have no subcommand. */
+  readonly forms?: readonly OptionShape[];
 }
 
 /**
@@ -74,61 +35,78 @@ export interface Analysis {
  *
  * @param words the words after the program's name; the last one is at the cursor, and may be empty
  */
-export function analyse(program: CommandShape, words: readonly string[]): Analysis {
-  const prefix = words.at(-1) ?? "";
+export function analyse(
+  program: CommandShape,
+  words: readonly string[],
+  { forms = [] }: AnalyseOptions = {},
+): Analysis {
+  const word = words.at(-1) ?? "";
   const settings: string[] = [];
+  const offer = (completion: Completion, lead = ""): Analysis => ({
+    lead,
+    prefix: word.slice(lead.length),
+    completion,
+    settings,
+  });
   let command = program;
   let argument = 0;
   let awaiting: OptionShape | null = null;
+  let isForm = false;
+  const find = (name: string) =>
+    optionNamed([...program.options, ...forms, ...command.options], name);
   for (const word of words.slice(0, -1)) {
     if (awaiting !== null) {
       if (program.options.includes(awaiting)) settings.push(awaiting.long, word);
       awaiting = null;
     } else if (word === "--") {
       // The rest is the user's command.
-      return { prefix, settings, completion: NOTHING };
-    } else if (word.startsWith("-")) {
-      const [long] = word.split("=");
-      const option = optionNamed(program, long) ?? optionNamed(command, long);
+      return offer(NOTHING);
+    } else if (isOption(word)) {
+      const option = find(word);
+      isForm ||= option !== null && forms.includes(option);
       if (option?.takesValue && !word.includes("=")) awaiting = option;
-      else if (optionNamed(program, long)?.takesValue) settings.push(word);
-    } else if (command === program) {
-      const found = program.commands.find(({ name }) => name === word);
-      if (found === undefined) return { prefix, settings, completion: NOTHING };
-      command = found;
+      else if (option?.takesValue && program.options.includes(option)) settings.push(word);
+    } else if (command !== program) {
+      // One whose words are known is left out before any other word.
+      const { choices = [] } = command.arguments[argument] ?? {};
+      argument += choices.length === 0 || choices.includes(word) ? 1 : 2;
+    } else if (word === "help") {
+      return offer(subcommands(program));
     } else {
-      argument++;
+      const found = program.commands.find(({ name }) => name === word);
+      if (found === undefined) return offer(NOTHING);
+      command = found;
     }
   }
-  const completion = awaiting !== null
-    ? completionOfValue(awaiting)
-    : prefix.startsWith("-")
-    ? candidates(command.options.map(({ long, about }) => ({ value: long, about })))
-    : command === program
-    ? candidates(program.commands.map(({ name, about }) => ({ value: name, about })))
-    : completionOfArgument(command, argument);
-  return { prefix, settings, completion };
-}
-
-function optionNamed({ options }: CommandShape, long: string | undefined): OptionShape | null {
-  return options.find((option) => option.long === long) ?? null;
-}
-
-function completionOfValue(option: OptionShape): Completion {
-  if (option.long === "--role") return candidates(ROLES.map((value) => ({ value, about: "" })));
-  return option.long === "--context" ? { kind: "contexts" } : NOTHING;
-}
-
-function completionOfArgument(command: CommandShape, index: number): Completion {
-  const argument = command.arguments[index];
-  if (argument === undefined) return NOTHING;
-  if (argument.name === "jobId") {
-    return { kind: "jobs", live: ["stop", "wait", "signal", "update"].includes(command.name) };
+  if (awaiting !== null) return offer(completionOfOption(command, awaiting));
+  const [name = "", ...value] = word.split("=");
+  if (isOption(word) && value.length > 0) {
+    const option = find(name);
+    return offer(option?.takesValue ? completionOfOption(command, option) : NOTHING, `${name}=`);
   }
-  if (command.name === "context" && argument.name === "name") return { kind: "contexts" };
-  return candidates(argument.choices.map((value) => ({ value, about: "" })));
+  if (word.startsWith("-")) {
+    const own = command === program ? [...command.options, ...forms] : command.options;
+    return offer(candidates(own.map(({ long, about }) => ({ value: long, about }))));
+  }
+  if (isForm) return offer(NOTHING);
+  if (command === program) return offer(subcommands(program));
+  const shape = command.arguments[argument];
+  return offer(shape === undefined ? NOTHING : completionOfArgument(command, shape));
 }
 
-function candidates(all: readonly Candidate[]): Completion {
-  return { kind: "candidates", candidates: all };
+/** A hyphen alone stands for something. */
+function isOption(word: string): boolean {
+  return word.startsWith("-") && word !== "-";
+}
+
+/** The option of a word such as `--tail`, `--tail=3`, `-n` or `-fn`: the last one of several. */
+function optionNamed(options: readonly OptionShape[], word: string): OptionShape | null {
+  const [long] = word.split("=");
+  const short = `-${word.at(-1)}`;
+  return options.find((option) => option.long === long) ??
+    (word.startsWith("--") ? null : options.find((option) => option.short === short) ?? null);
+}
+
+function subcommands({ commands }: CommandShape): Completion {
+  return candidates(commands.map(({ name, about }) => ({ value: name, about })));
 }

@@ -19,12 +19,17 @@ export const FAILURE = 125;
 /** How a shell reports a program that one of these signals has ended. */
 export const ENDED_BY = { SIGHUP: 129, SIGINT: 130, SIGPIPE: 141, SIGTERM: 143 } as const;
 
+/** {@linkcode exitStatusOfJob}, after {@linkcode tellEnd} has said what the status does not. */
+export async function exitStatusOfToldJob(io: Io, job: Job): Promise<number> {
+  await tellEnd(io, job);
+  return exitStatusOfJob(job);
+}
+
 /**
  * The exit status of an ended job, as a shell would report that of its leader: the exit code, or 128 + n
- * if signal n ended it. {@linkcode tellEnd} says what the status does not.
+ * if signal n ended it.
  */
-export async function exitStatusOfJob(io: Io, job: Job): Promise<number> {
-  await tellEnd(io, job);
+export function exitStatusOfJob(job: Job): number {
   const exitStatus = job.end?.exitStatus ?? null;
   if (exitStatus === null) return FAILURE;
   if ("code" in exitStatus) return exitStatus.code;

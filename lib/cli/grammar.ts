@@ -22,10 +22,12 @@ import { defineContext } from "./verbs/context.ts";
 import { defineHosts } from "./verbs/hosts.ts";
 import { defineHealth } from "./verbs/health.ts";
 import { defineKeep } from "./verbs/keep.ts";
+import { defineKill, defineVersion, elsewhere } from "./verbs/known_words.ts";
 import { defineList } from "./verbs/list.ts";
 import { defineLogs } from "./verbs/logs.ts";
 import { defineNewJob } from "./verbs/new_job.ts";
 import { definePrune } from "./verbs/prune.ts";
+import { defineRestart } from "./verbs/restart.ts";
 import { defineStop } from "./verbs/stop.ts";
 import { defineOutput, defineStatus, defineWait } from "./verbs/watch.ts";
 
@@ -67,8 +69,14 @@ export function parse(
       return { kind: "text", text: printed };
     }
     if (error instanceof CommanderError && error.code === "commander.help") {
+      // For a word that is no subcommand, `help` says what the word alone would say.
+      const [, topic] = program.args;
+      if (topic !== undefined) return parse([topic], environment, directory);
       return { kind: "usage_error", message: `The subcommand is missing\n\n${printed.trimEnd()}` };
     }
+    const isUnknown = error instanceof CommanderError && error.code === "commander.unknownCommand";
+    const known = isUnknown ? elsewhere(program.args[0] ?? "") : null;
+    if (known !== null) return { kind: "usage_error", message: known };
     if (error instanceof CommanderError || error instanceof JobWorkerError) {
       const text = error.message.replace(/^error: /, "");
       const help = innermost === program ? "worker-cli" : `worker-cli ${innermost.name()}`;
@@ -83,23 +91,28 @@ const FORMS = `[options] start -- <command>...
        worker-cli [options] (stop|status|output) <jobId>
        worker-cli [options] logs (all|stdout|stderr) <jobId> [--follow]
        worker-cli [options] list (all|running|failed|cancelled|done)
-       worker-cli ${REST_FORMS}
+       worker-cli ${REST_FORMS.join("\n       worker-cli ")}
        worker-cli -h | --help | --version`;
 
 const NOTES = `
-A job id may be shortened to any unique prefix.
-Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now, a date with a time
-zone (2026-07-31T09:30:00Z or +02:00), or @ followed by seconds since 1970.
-Each option above can also be set by a variable, such as WORKER_ADDRESS or WORKER_NO_COLOR; the
-command line takes precedence.
-Exit status: the job's own for run, output and wait (128+n if it was killed by signal n);
-             2 for invalid usage, 125 if worker-cli itself fails.`;
+A job is meant by its id, or any unique beginning or end of that; by its name,
+if it is yours; and your last one by - or @last. A name means your job that runs or
+is queued, or else the newest that has ended.
+Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now,
+a date with a time zone (2026-07-31T09:30:00Z or +02:00), or @ followed by
+seconds since 1970.
+Each option above can also be set by a variable, such as WORKER_ADDRESS or
+WORKER_NO_COLOR; the command line takes precedence.
+Exit status: the job's own for run, output and wait (128+n if it was killed by
+             signal n); 2 for invalid usage, 125 if worker-cli itself fails.`;
 
 /** In the order of the help. */
 const VERBS = [
   defineNewJob,
+  defineRestart,
   defineStop,
   defineSignal,
+  defineKill,
   defineUpdate,
   defineStatus,
   defineOutput,
@@ -113,6 +126,7 @@ const VERBS = [
   defineCerts,
   defineContext,
   defineCompletions,
+  defineVersion,
   defineKeep,
 ] as const;
 
@@ -120,19 +134,21 @@ function programOf(print: (text: string) => void, found: Found): Command {
   const program = new Command("worker-cli")
     .description("Runs commands on a server as jobs, and shows their output and how they ended.")
     .usage(FORMS)
-    .version(VERSION_TEXT, "--version", "print the version")
+    .version(VERSION_TEXT, "-V, --version", "print the version")
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .addHelpText("after", NOTES + "\n" + REST_NOTES)
     .enablePositionalOptions()
     .exitOverride()
+    // Their usage is in their own help, so that this one is read at a glance.
+    .configureHelp({ subcommandTerm: (command) => command.name() })
     .configureOutput({
       writeOut: print,
       writeErr: print,
       // The error has the message.
       outputError: () => {},
-      getOutHelpWidth: () => 100,
-      getErrHelpWidth: () => 100,
+      getOutHelpWidth: () => 80,
+      getErrHelpWidth: () => 80,
       getOutHasColors: () => false,
       getErrHasColors: () => false,
     });

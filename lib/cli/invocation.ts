@@ -5,7 +5,7 @@
  */
 
 import type { Role } from "../auth/identity.ts";
-import type { Shell } from "./completions.ts";
+import type { Shell } from "./completion_scripts.ts";
 import type {
   Command,
   Execution,
@@ -15,6 +15,7 @@ import type {
   LogLimit,
   LogStream,
 } from "./job_client.ts";
+import type { ColumnName } from "./job_columns.ts";
 import type { Share } from "./many/share.ts";
 import type { ContextValues } from "./user_directory.ts";
 
@@ -55,6 +56,7 @@ export type Verb =
   | StartVerb
   | RunVerb
   | RunAllVerb
+  | RestartVerb
   | StopVerb
   | StopAllVerb
   | SignalVerb
@@ -79,6 +81,7 @@ export type Verb =
 export interface NewJob {
   readonly command: Command;
   readonly labels: Readonly<Record<string, string>>;
+  readonly name?: string;
   /** `""` if none was given. */
   readonly requestId: string;
   /** The daemon chooses what is left out. */
@@ -86,6 +89,8 @@ export interface NewJob {
   readonly execution?: Partial<Execution>;
   /** Whether it may wait until it may run. */
   readonly queue?: boolean;
+  /** The URL of a webhook that is told how it has ended. */
+  readonly notify?: string;
   /** Where in a fleet it is to run. */
   readonly on?: HostSelector;
   readonly priority?: number;
@@ -100,6 +105,8 @@ export interface StartVerb {
 export interface RunVerb {
   readonly kind: "run";
   readonly job: NewJob;
+  /** Whether to print neither its output nor anything about it. */
+  readonly quiet?: boolean;
 }
 
 /** `run --all`: the same on many hosts of a fleet. */
@@ -118,8 +125,15 @@ export interface RunAllVerb {
 }
 
 interface OfOneJob {
-  /** A job id or the beginning of one, as it was typed. */
+  /** What somebody has typed for a job, see `job_id.ts`. */
   readonly jobId: string;
+}
+
+/** `restart`: the same command again. */
+export interface RestartVerb extends OfOneJob {
+  readonly kind: "restart";
+  /** Whether to stop it first, if it has not ended. */
+  readonly stop: boolean;
 }
 
 /** How to stop jobs. */
@@ -191,10 +205,15 @@ export interface ListVerb {
   /** Only jobs that started at or after `since`, and before `until`. */
   readonly since?: Moment;
   readonly until?: Moment;
+  readonly name?: string;
   /** Only jobs that this host of a fleet has. */
   readonly host?: string;
-  /** How many jobs to show at most; `Infinity` for all of them. */
-  readonly limit: number;
+  /** How many jobs to show at most, `Infinity` for all of them; by default it depends on who reads them. */
+  readonly limit?: number;
+  /** The columns, all of them, or JSON; by default it depends on who reads them. */
+  readonly form?: readonly ColumnName[] | "wide" | "json";
+  /** Whether to go on with what changes. */
+  readonly watch: boolean;
 }
 
 export interface WaitVerb extends OfOneJob {

@@ -16,6 +16,8 @@ export interface Output {
   readonly isTerminal: boolean;
   /** The width of the terminal in columns. */
   readonly columns: number;
+  /** Its height in lines. */
+  readonly rows: number;
   /**
    * Writes all of the bytes, after those of earlier calls.
    *

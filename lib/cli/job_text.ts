@@ -6,9 +6,25 @@
 
 import { formatByteSize } from "../text/byte_size.ts";
 import { formatDuration } from "../text/duration.ts";
-import { commandText, dateText, endWords, isLost, queueText, tookText } from "../job/job_words.ts";
+import {
+  commandText,
+  dateText,
+  endWords,
+  isLost,
+  queueText,
+  tookText,
+  webhookText,
+} from "../job/job_words.ts";
 import { logPolicyText } from "../job/log_limit.ts";
-import type { Containment, Execution, Job, JobReason, JobUsage, Unknown } from "./job_client.ts";
+import type {
+  Containment,
+  Execution,
+  HostSelector,
+  Job,
+  JobReason,
+  JobUsage,
+  Unknown,
+} from "./job_client.ts";
 import { printable } from "../text/printable.ts";
 
 /** The exit code or the name of the signal; `-` while the job runs, and if it is unknown. */
@@ -54,7 +70,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
   const { jobId, command, pid, owner, labels, startedAt, stdoutBytes, stderrBytes, ...more } = job;
   const { execution, containment, usage, logLimit, logBytes, outputTruncated, end, ...others } =
     more;
-  const { queuedAt, host = "", asOf, ...rest } = others;
+  const { name, queuedAt, host = "", on, asOf, notify: _, ...rest } = others;
   const { user, umask, nice, ...limits } = execution;
   const { env, workingDirectory, ...program } = command;
   // A field that is neither shown nor named by these types does not compile.
@@ -64,6 +80,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
   const truncated = outputTruncated ? `; ${truncationText(job)}` : "";
   const details: [string, string][] = [
     ["Job", printable(jobId)],
+    ["Name", printable(name)],
     ["Command", commandText(job)],
     ["Directory", printable(workingDirectory)],
     // Only the names: values are often secrets, and others may look at the terminal.
@@ -72,6 +89,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Detail", printable(end?.detail ?? "")],
     ["Place", printable(queueText(job))],
     ["Host", printable(host)],
+    ["For", on === undefined ? "" : selectorText(on)],
     ["As of", asOf === undefined ? "" : `${dateText(asOf)}: its host cannot be reached`],
     ["Owner", printable(owner)],
     ["User", printable(user)],
@@ -89,6 +107,7 @@ export function jobDetails(job: Job, now: number): [name: string, text: string][
     ["Output", `${stdoutBytes} bytes on stdout, ${stderrBytes} on stderr${truncated}`],
     ["Log", logText(logBytes, logLimit)],
     ["Labels", labelsText(labels)],
+    ["Webhook", printable(webhookText(job))],
   ];
   return details.filter(([, text]) => text !== "");
 }
@@ -151,6 +170,12 @@ function truncationText(job: Job): string {
   return job.end === null ? "" : TRUNCATIONS[job.end.reason];
 }
 
-function labelsText(labels: Readonly<Record<string, string>>): string {
+/** The hosts that a job was for; `""` if for any. */
+function selectorText({ host, labels }: HostSelector): string {
+  return listText([printable(host), labelsText(labels)]);
+}
+
+/** `team=red, nightly=` */
+export function labelsText(labels: Readonly<Record<string, string>>): string {
   return Object.entries(labels).map(([name, value]) => printable(`${name}=${value}`)).join(", ");
 }

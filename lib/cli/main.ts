@@ -2,7 +2,6 @@ import { abortable } from "../async/abortable.ts";
 import { messageOf } from "../errors.ts";
 import { audit } from "./commands/audit.ts";
 import { certs } from "./commands/certs.ts";
-import { complete } from "./commands/complete.ts";
 import { context } from "./commands/context.ts";
 import { hosts } from "./commands/hosts.ts";
 import { health } from "./commands/health.ts";
@@ -10,6 +9,7 @@ import { list } from "./commands/list.ts";
 import { logs } from "./commands/logs.ts";
 import { output } from "./commands/output.ts";
 import { prune } from "./commands/prune.ts";
+import { restart } from "./commands/restart.ts";
 import { rest } from "./commands/rest.ts";
 import { run } from "./commands/run.ts";
 import { runAll } from "./commands/run_all.ts";
@@ -20,7 +20,7 @@ import { stop } from "./commands/stop.ts";
 import { stopAll } from "./commands/stop_all.ts";
 import { update } from "./commands/update.ts";
 import { wait } from "./commands/wait.ts";
-import { COMPLETION_SCRIPTS } from "./completions.ts";
+import { COMPLETION_SCRIPTS } from "./completion_scripts.ts";
 import type { Context } from "./context.ts";
 import { ENDED_BY, FAILURE, USAGE } from "./exit_status.ts";
 import { printFailure } from "./failure.ts";
@@ -29,6 +29,7 @@ import type { Invocation } from "./invocation.ts";
 import { Interrupted, type Io, OutputClosed, printLine, tell } from "./io.ts";
 import { permissionsFor } from "./permissions.ts";
 import { printableLines } from "../text/printable.ts";
+import { traced } from "../tracing/trace.ts";
 
 /**
  * Runs a command line, and returns its exit status. Never rejects.
@@ -51,7 +52,11 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
         await printLine(io.stderr, `worker-cli: ${printableLines(parsed.message)}`);
         return USAGE;
       case "invocation":
-        return await invoke(parsed.invocation, io);
+        return await traced(
+          `worker-cli ${parsed.invocation.verb.kind}`,
+          { kind: "internal" },
+          () => invoke(parsed.invocation, io),
+        );
     }
   } catch (error) {
     // As if SIGPIPE had ended us: `worker-cli logs all ID | head` is no reason to complain.
@@ -67,7 +72,10 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
     if (verb.kind === "certs") return await certs({ io, settings }, verb);
     if (verb.kind === "rest") return await rest({ io, settings }, verb);
     if (verb.kind === "context") return await context({ io, settings }, verb);
-    if (verb.kind === "__complete") return await complete(io, verb);
+    if (verb.kind === "__complete") {
+      const { complete } = await import("./commands/complete.ts");
+      return await complete(io, verb);
+    }
     if (verb.kind === "__keep") {
       const { keep } = await import("./kept/keep.ts");
       await keep(io, settings);
@@ -110,6 +118,8 @@ function callDaemon(
       return run(context, verb);
     case "run_all":
       return runAll(context, verb);
+    case "restart":
+      return restart(context, verb);
     case "stop":
       return stop(context, verb);
     case "stop_all":

@@ -9,8 +9,11 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "command.env": "--env",
   "command.working_directory": "--cwd",
   "labels": "--label",
+  "name": "--name",
   "request_id": "--request-id",
   "queue": "--queue",
+  "on": "--on",
+  "notify": "--notify",
   "on.host": "--on",
   "on.labels": "--on",
   "priority": "--priority",
@@ -37,7 +40,11 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "filter.started_after": "--since",
   "filter.started_before": "--until",
   "filter.job_id_prefix": "<jobId>",
+  "filter.job_id_suffix": "<jobId>",
+  "filter.name": "--name",
   "filter.host": "--host",
+  // Asked for those who name their last job.
+  "own": null,
   "page_size": "--limit",
   "page_token": null,
   "streams": "<streams>",
@@ -70,6 +77,8 @@ export function inWordsOfLine(message: string, field: string | undefined): strin
   if (field === undefined || !Object.hasOwn(OPTION_OF_FIELD, field)) return message;
   const option = OPTION_OF_FIELD[field] ?? null;
   if (option === null) return message;
+  const quoted = `\`${field}\``;
+  if (message.includes(quoted)) return message.replaceAll(quoted, option);
   const named = new RegExp(`^(Invalid|Missing|Unknown value in) ${RegExp.escape(field)}\\b`);
   const [found, state = ""] = named.exec(message) ?? [];
   if (found !== undefined) {

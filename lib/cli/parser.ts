@@ -13,11 +13,17 @@ export { Argument, Command, CommanderError } from "commander";
 /** Receives the meaning of the line. */
 export type Found = (verb: Verb) => void;
 
+/** What a job may be named by is in the help of the program. */
+export const WHICH_JOB = "the job; how to name it: worker-cli --help";
+
 /** The heading of the options that every subcommand has, below its own. */
 export const SHARED_OPTIONS = "Options of every subcommand:";
 
+/** What others call a subcommand of ours. */
+type Alias = "ps" | "kill" | "version";
+
 /** Adds a subcommand to the program. */
-export function subcommand(program: Command, name: Verb["kind"], about: string): Command {
+export function subcommand(program: Command, name: Verb["kind"] | Alias, about: string): Command {
   return program.command(name).description(about)
     .addHelpOption(new Option("-h, --help", "print this help").helpGroup(SHARED_OPTIONS));
 }

@@ -9,6 +9,7 @@ import { quoted } from "../text/quoted.ts";
 import { usageFault } from "../text/usage_fault.ts";
 import { invalidArgument, JobWorkerError, messageOf } from "../errors.ts";
 import { isJobId } from "../ids.ts";
+import type { OptionShape } from "./command_shape.ts";
 import type { Environment } from "./environment.ts";
 import type { Parsed, RestCall, RestVerb } from "./invocation.ts";
 import { readSettings, type Setting, SETTINGS } from "./settings.ts";
@@ -16,14 +17,16 @@ import { type UserDirectory, withContext } from "./user_directory.ts";
 import { parseAddress } from "./values.ts";
 
 /** These forms and their options, for the help. */
-export const REST_FORMS =
-  `[options] --health | --start -- <command>... | --stop <jobId> | --status <jobId>`;
+export const REST_FORMS = [
+  "[options] --health | --start -- <command>...",
+  "[options] --stop <jobId> | --status <jobId>",
+] as const;
 
 export const REST_NOTES = `
-The forms with --health, --start, --stop and --status use REST: they take --rest-address
-[0.0.0.0:8443], --user, --password-file, --ca, --json and --debug, or WORKER_REST_ADDRESS,
-WORKER_USER and so on. Without a password file, the password is that in WORKER_PASSWORD, or
-worker-cli asks for it.`;
+The forms with --health, --start, --stop and --status use REST: they take
+--rest-address [0.0.0.0:8443], --user, --password-file, --ca, --json and
+--debug, or WORKER_REST_ADDRESS, WORKER_USER and so on. Without a password file,
+the password is that in WORKER_PASSWORD, or worker-cli asks for it.`;
 
 /** The variables of these forms only. */
 export const REST_VARIABLES: Readonly<Record<string, string>> = {
@@ -50,6 +53,20 @@ const OPTIONS = {
   debug: { type: "boolean" },
   "no-color": { type: "boolean" },
 } as const;
+
+/** The options of these forms that no subcommand has, for completions. */
+export const REST_SHAPES: readonly OptionShape[] = ([
+  ["health", "check over REST whether the daemon is serving"],
+  ["start", "start a job over REST"],
+  ["stop", "stop a job over REST"],
+  ["status", "show the status of a job over REST"],
+  ["rest-address", "host:port of the daemon's REST API"],
+  ["user", "your user name for REST"],
+  ["password-file", "the file whose first line is your password for REST"],
+] as const).map(([name, about]) => {
+  const takesValue = { ...FORMS, ...OPTIONS }[name].type === "string";
+  return { flags: `--${name}`, long: `--${name}`, short: "", about, takesValue };
+});
 
 /**
  * Parses a command line that has one of these forms.

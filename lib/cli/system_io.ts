@@ -71,6 +71,9 @@ function systemOutput(output: StandardOutput): Output {
       // 0 if the terminal does not know its size.
       return Deno.consoleSize().columns || 80;
     },
+    get rows() {
+      return Deno.consoleSize().rows || 24;
+    },
     write: (bytes) => output.write(bytes).catch(throwWriteError),
   };
 }

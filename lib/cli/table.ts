@@ -2,9 +2,12 @@ import { textWidthFor, truncate } from "./text_width.ts";
 
 const GAP = "  ";
 
+/** What is left of the last column, before others give way. */
+const MIN_LAST = 4;
+
 /** Options of {@linkcode table}. */
 export interface TableOptions {
-  /** The maximum width of a line; the rest is cut off. */
+  /** The maximum width of a line. The last column gives way, then the widest others. */
   readonly columns: number;
   /** Colours the text of a cell, without changing its width. */
   readonly paint?: (text: string, row: number, column: number) => string;
@@ -23,12 +26,14 @@ export async function table(
       widths[column] = Math.max(widths[column] ?? 0, textWidth(cell));
     });
   }
+  const cap = capOf(widths, columns);
   return rows.map((row, rowIndex) => {
     let line = "";
     let left = columns;
     for (const [column, cell] of row.entries()) {
       if (left <= 0) break;
-      const width = Math.min(widths[column] ?? 0, left);
+      const isLast = column === widths.length - 1;
+      const width = Math.min(widths[column] ?? 0, isLast ? left : cap, left);
       left -= width + GAP.length;
       const text = truncate(cell, width, textWidth);
       const gap = column === row.length - 1 || left <= 0
@@ -38,4 +43,15 @@ export async function table(
     }
     return line;
   });
+}
+
+/** The greatest width of a column but the last with which all of them fit. */
+function capOf(widths: readonly number[], columns: number): number {
+  const others = widths.slice(0, -1);
+  const room = columns - GAP.length * others.length - Math.min(widths.at(-1) ?? 0, MIN_LAST);
+  const fits = (cap: number) =>
+    others.reduce((sum, width) => sum + Math.min(width, cap), 0) <= room;
+  let cap = columns;
+  while (cap > 1 && !fits(cap)) cap--;
+  return cap;
 }

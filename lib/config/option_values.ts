@@ -24,6 +24,18 @@ export function hostPort(text: string): HostPort {
   throw new Error(`must be host:port, such as 0.0.0.0:8080 or [::]:8080${hostPortHint(text)}`);
 }
 
+/** Where metrics are served; `null`: nowhere. Nobody has to prove who they are there, so a port alone is not for others. */
+export function metricsAddress(text: string): HostPort | null {
+  if (text === "off") return null;
+  const parsed = parseHostPort(/^\d+$/.test(text) ? `127.0.0.1:${text}` : text);
+  if (parsed !== null) return parsed;
+  throw new Error(
+    `must be a port, such as 9464, which is then on 127.0.0.1, host:port, or off${
+      hostPortHint(text)
+    }`,
+  );
+}
+
 /** A default or a bound must be one that a job could have. */
 export function durationUpTo(maxMs: number): (text: string) => number {
   return (text) => {

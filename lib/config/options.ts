@@ -16,6 +16,7 @@ import {
   listOf,
   logLimit,
   maskNames,
+  metricsAddress,
   orAuto,
   origin,
   path,
@@ -24,6 +25,8 @@ import {
   userName,
   wholeNumber,
 } from "./option_values.ts";
+import { endedJobs, webhookHosts, webhooks } from "./notify_values.ts";
+import { parseDatabaseUrl } from "../net/database_url.ts";
 import { parseSwitch } from "../text/switch.ts";
 
 /** What a row says of an option. */
@@ -33,6 +36,8 @@ interface Option<T> {
   readonly about: string;
   /** As somebody would write it. */
   readonly default: string;
+  /** Whether a value, right or wrong, may have a secret in it: then no message says it, since messages are logged. */
+  readonly isSecret?: true;
   /** Throws an error that says what is accepted. */
   readonly parse: (text: string) => T;
 }
@@ -89,6 +94,13 @@ const OPTIONS = {
     about: "public URLs of a proxy in front of REST, separated by commas",
     default: "",
     parse: (text) => listOf(text).map(origin),
+  },
+  /** Where metrics are served; `null`: nowhere. */
+  metricsAddress: {
+    placeholder: "host:port",
+    about: "address for Prometheus, of 127.0.0.1 if only a port; or off",
+    default: "off",
+    parse: metricsAddress,
   },
   dataDir: {
     placeholder: "dir",
@@ -279,12 +291,55 @@ const OPTIONS = {
     default: "false",
     parse: parseSwitch,
   },
+  /** Where hubs share what they know; `null`: this one has it for itself, in its data directory. */
+  registry: {
+    placeholder: "url",
+    about: "what several hubs share: postgres://user@host:port/database",
+    default: "",
+    isSecret: true,
+    parse: (text) => text === "" ? null : parseDatabaseUrl(text),
+  },
+  /** `""`: none is needed. */
+  registryPassword: {
+    placeholder: "file",
+    about: "the file with the password of that user",
+    default: "",
+    parse: (text) => text === "" ? "" : path(text),
+  },
   /** Those that count of somebody who comes by way of a hub. */
   fleetRoles: {
     placeholder: "roles",
     about: "roles that callers by a hub may have",
     default: "admin,operator,viewer",
     parse: (text) => listOf(text).map(roleName),
+  },
+  /** As `URL.host` has them. */
+  notifyAllow: {
+    placeholder: "hosts",
+    about: "hosts whose webhooks may be told of single jobs: start --notify",
+    default: "",
+    parse: webhookHosts,
+  },
+  /** As `URL.href` has them. */
+  notify: {
+    placeholder: "urls",
+    about: "webhooks to call when jobs end, https, separated by commas",
+    default: "",
+    isSecret: true,
+    parse: webhooks,
+  },
+  notifyFilter: {
+    placeholder: "terms",
+    about: "of which jobs: such as status=failed,label=team=blue",
+    default: "",
+    parse: endedJobs,
+  },
+  /** `""`: none. */
+  notifyCa: {
+    placeholder: "file",
+    about: "CAs of webhooks beside the public ones, PEM",
+    default: "",
+    parse: (text) => text === "" ? "" : path(text),
   },
   debug: {
     placeholder: null,

@@ -53,7 +53,8 @@ function valueOf(row: OptionRow, sources: Sources): unknown {
     return row.parse(text);
   } catch (error) {
     const why = messageOf(error);
-    throw invalidArgument(`${source} ${JSON.stringify(text)}: ${why}`);
+    const value = row.isSecret === true ? "" : ` ${JSON.stringify(text)}`;
+    throw invalidArgument(`${source}${value}: ${why}`);
   }
 }
 
@@ -73,17 +74,13 @@ function textOf(
 
 /** Refuses options that do not go together. */
 function checkTogether(options: DaemonOptions): void {
-  const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs, address, restAddress } = options;
+  const { logLimit, maxLogLimit, timeoutMs, maxTimeoutMs } = options;
   const { jobUser, jobUserMap, jobUids, maxRunning, fleet, dataDir } = options;
   // A maximum below the default would let no job with the default start.
   if (logLimit > maxLogLimit) {
     throw aboveMaximum("log-limit", formatByteSize(logLimit), formatByteSize(maxLogLimit));
   }
-  if (address.port > 0 && address.port === restAddress?.port && overlap(address, restAddress)) {
-    throw invalidArgument(
-      `--address and --rest-address are both port ${address.port}: each needs one of its own`,
-    );
-  }
+  checkPorts(options);
   if (maxTimeoutMs > 0 && timeoutMs > maxTimeoutMs) {
     throw aboveMaximum("timeout", formatDuration(timeoutMs), formatDuration(maxTimeoutMs));
   }
@@ -104,12 +101,42 @@ function checkTogether(options: DaemonOptions): void {
   if (fleet !== "" && dataDir === IN_MEMORY) {
     throw invalidArgument(`--fleet and --data-dir ${IN_MEMORY} cannot both be given`);
   }
+  const notify = options.notify.length > 0 ? "notify" : "notify-allow";
+  const calls = options.notify.length + options.notifyAllow.length > 0;
+  if (calls && dataDir === IN_MEMORY) {
+    throw invalidArgument(
+      `--${notify} and --data-dir ${IN_MEMORY} cannot both be given: webhooks are called until they answer, however ` +
+        "often the daemon is started",
+    );
+  }
+  if (calls && options.hub) {
+    throw invalidArgument(
+      `--${notify} and --hub cannot both be given: webhooks are called by the host that has the job`,
+    );
+  }
   const uids = uidCount(jobUids);
   if (maxRunning !== Infinity && maxRunning > uids) {
     throw invalidArgument(
       `--max-running ${maxRunning} is more than --job-uids has ids for, ${uids}: choose a larger range, or a ` +
         "lower number",
     );
+  }
+}
+
+function checkPorts({ address, restAddress, metricsAddress }: DaemonOptions): void {
+  const given = [
+    ["--address", address],
+    ["--rest-address", restAddress],
+    ["--metrics-address", metricsAddress],
+  ] as const;
+  for (const [index, [name, one]] of given.entries()) {
+    for (const [otherName, other] of given.slice(index + 1)) {
+      if (one === null || one.port === 0 || one.port !== other?.port) continue;
+      if (!overlap(one, other)) continue;
+      throw invalidArgument(
+        `${name} and ${otherName} are both port ${one.port}: each needs one of its own`,
+      );
+    }
   }
 }
 

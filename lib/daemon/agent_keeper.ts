@@ -1,29 +1,16 @@
 import { abortable } from "../async/abortable.ts";
-import { delay } from "../async/delay.ts";
-import { doubling } from "../async/doubling.ts";
-import { messageOf } from "../errors.ts";
 import { type Door, serveDoor } from "../fleet/door_socket.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import { closeConnection } from "../net/close_connection.ts";
 import type { Rights } from "../process/users.ts";
 import { agentCommand } from "./agent_command.ts";
 import { AgentProcess } from "./agent_process.ts";
 import type { AgentOptions } from "./agent_protocol.ts";
 import { withoutDescriptors } from "./close_descriptors.ts";
-import { diagnostics } from "./diagnostics.ts";
+import { keepAlive } from "./keep_alive.ts";
+import type { Measured } from "./measured.ts";
 import { withSmallMemory } from "./small_memory.ts";
-import { gatewayRights } from "./users/gateway_user.ts";
-
-/** How long to wait before another agent is started; doubled for each that died young. */
-const PAUSE_MS = { first: 100, last: 10_000 };
-/** An agent that lived this long did not die of what its predecessor died of. */
-const HEALTHY_AFTER_MS = 10_000;
-
-/** An agent binds no port. */
-const NO_PORT = {
-  address: { hostname: "", port: 0 },
-  restAddress: null,
-  inherited: { grpc: null, rest: null },
-};
+import { gatewayRights, NO_PORT } from "./users/gateway_user.ts";
 
 /** Options of an {@linkcode AgentKeeper}. */
 export interface AgentKeeperOptions {
@@ -39,37 +26,33 @@ export interface AgentKeeperOptions {
  * Keeps an agent alive. The socket between it and the engine is there only until the agent has connected, so nobody
  * else ever can.
  */
-export class AgentKeeper implements AsyncDisposable {
+export class AgentKeeper implements AsyncDisposable, Measured {
   readonly #options: AgentKeeperOptions;
   readonly #closing = new AbortController();
   readonly #kept: Promise<void>;
+  /** The one that has connected. */
+  #agent: AgentProcess | null = null;
+  /** How many have died. */
+  #deaths = 0;
 
   constructor(options: AgentKeeperOptions) {
     this.#options = options;
-    this.#kept = this.#keep();
+    this.#kept = keepAlive("agent of the fleet", () => this.#runOne(), {
+      signal: this.#closing.signal,
+      onDeath: () => this.#deaths++,
+    });
+  }
+
+  measure(exposition: Exposition): void {
+    const process = "agent";
+    const isUp = this.#agent?.isHeard ?? false;
+    exposition.add("job_worker_process_up", { process }, isUp ? 1 : 0);
+    exposition.add("job_worker_process_restarts_total", { role: "agent" }, this.#deaths);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new Error("The daemon is shutting down"));
     await this.#kept;
-  }
-
-  async #keep(): Promise<void> {
-    const { signal } = this.#closing;
-    let nextPause = doubling(PAUSE_MS);
-    while (!signal.aborted) {
-      const startedAt = performance.now();
-      try {
-        const why = await this.#runOne();
-        if (signal.aborted) return;
-        diagnostics.error("The agent of the fleet ended: {why}; starting another", { why });
-      } catch (error) {
-        if (signal.aborted) return;
-        diagnostics.error("No agent of the fleet: {why}; trying again", { why: messageOf(error) });
-      }
-      if (performance.now() - startedAt > HEALTHY_AFTER_MS) nextPause = doubling(PAUSE_MS);
-      await delay(nextPause(), { signal }).catch(() => {});
-    }
   }
 
   /** @returns why the agent has ended */
@@ -93,9 +76,11 @@ export class AgentKeeper implements AsyncDisposable {
     const onAbort = () => closeConnection(connection);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
+      this.#agent = process;
       // It ends with the agent.
       await serveDoor(connection, door);
     } finally {
+      this.#agent = null;
       signal.removeEventListener("abort", onAbort);
     }
     return signal.aborted ? "" : await process.ended;

@@ -1,6 +1,6 @@
 import { delay } from "../async/delay.ts";
 import { messageOf } from "../errors.ts";
-import { type AgentOptions, aliveSchema } from "./agent_protocol.ts";
+import { type AgentOptions, ALIVE_EVERY_MS, aliveSchema } from "./agent_protocol.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { decodeLines } from "./gateway_protocol.ts";
 import { isBusy } from "./is_busy.ts";
@@ -8,6 +8,9 @@ import { RoleProcess } from "./role_process.ts";
 
 /** How long an agent may say nothing before it is taken for stuck, unless it is busy. */
 const SILENT_WITHIN_MS = 30_000;
+
+/** Within this time it says so several times. */
+const HEARD_WITHIN_MS = 3 * ALIVE_EVERY_MS;
 
 /** How long it has to end by itself. */
 const END_WITHIN_MS = 5_000;
@@ -30,6 +33,11 @@ export class AgentProcess implements AsyncDisposable {
     this.#process = new RoleProcess(setsid, argv);
     this.#process.tell(new TextEncoder().encode(`${JSON.stringify(options)}\n`));
     this.ended = this.#run();
+  }
+
+  /** Whether it has said lately that it lives. */
+  get isHeard(): boolean {
+    return performance.now() - this.#heardAt < HEARD_WITHIN_MS;
   }
 
   get pid(): number {

@@ -8,7 +8,7 @@
 import { X509Certificate } from "node:crypto";
 import { loadDenyListOf } from "../auth/deny_list.ts";
 import { ROLES } from "../auth/identity.ts";
-import { loadPasswordFile } from "../auth/password_file.ts";
+import { loadPasswordFile, type PasswordFile } from "../auth/password_file.ts";
 import { certificatePems } from "../auth/pem.ts";
 import { loadServerMaterial } from "../auth/server_certificate.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
@@ -72,6 +72,11 @@ export async function readCredentials(files: CredentialFiles): Promise<Credentia
     );
   }
   return credentials;
+}
+
+/** The users in these credentials. */
+export function passwordFileOf({ users }: Credentials): PasswordFile {
+  return new Map(users?.map((entry) => [entry.user, entry]));
 }
 
 /** The TLS material in these credentials. */

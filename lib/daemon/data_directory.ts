@@ -14,6 +14,10 @@ export const AGENT_SOCKET = "agent.sock";
 export const REGISTRY = "registry.db";
 /** What a hub seals the jobs with that wait in its queue. */
 export const QUEUE_KEY = "queue.key";
+/** Who has logged in to the page. */
+export const SESSIONS = "sessions.json";
+/** What requests to webhooks are signed with. */
+export const NOTIFY_KEY = "notify.key";
 /** What jobs came to, until it is recorded. */
 export const OUTCOMES = "outcomes";
 export { LOGS } from "../log/log_library.ts";

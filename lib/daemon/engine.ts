@@ -11,14 +11,17 @@ import type { DaemonProcess } from "./daemon_process.ts";
 import { descriptorLimit } from "./descriptor_limit.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { EngineSocket } from "./engine_socket.ts";
+import { openExporter } from "./open_exporter.ts";
 import type { FleetHost, FleetHostOptions } from "./fleet_host.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
 import { connectionCaps, gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import type { JobEngine } from "./job_engine.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
+import type { Notifier, NotifierOptions } from "./notifier.ts";
 import { reportStart } from "./report_start.ts";
 import { retry } from "./retry.ts";
+import { SessionBook } from "./session_book.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { Serving } from "./serving.ts";
 
@@ -82,11 +85,18 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await using host = options.fleet === "" ? null : await openFleetHost(options, {
     ...{ engine, setsid, rights, journal },
   });
+  const sessions = options.restAddress && await SessionBook.open(engine.dataDirectory);
+  await using _notifier = await tellWebhooks(options, { engine, setsid, rights, journal });
   await using keeper = await (ahead ?? gatewaysOf(engine.dataDirectory)).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket: () => socket.restore(),
+    sessions: () => Promise.resolve(sessions),
   });
-  const serving = new Serving(keeper.addresses, manager, process);
+  await using exporter = await openExporter(options, {
+    ...{ setsid, rights, journal, retryOptions },
+    measured: [engine, keeper, ...host === null ? [] : [host]],
+  });
+  const serving = new Serving(keeper.addresses, exporter?.address ?? null, manager, process);
   onReload(() => {
     void engine.audit.reopen();
     void serving.reload([engine, keeper, host]);
@@ -125,6 +135,23 @@ async function openFleetHost(
     ...{ fleet, fleetRoles, ca, denyList, debug },
     ...{ ...rest, service, changes, dataDirectory },
     onRefused: (refusal) => void engine.audit.refuse(refusal),
+  });
+}
+
+/** Has webhooks called for as long as it is open. */
+async function tellWebhooks(
+  options: DaemonOptions,
+  { engine, ...rest }: Pick<NotifierOptions, "setsid" | "rights" | "journal"> & {
+    readonly engine: JobEngine;
+  },
+): Promise<Notifier | null> {
+  const { notifications: store, dataDirectory } = engine;
+  if (store === null) return null;
+  const { Notifier } = await import("./notifier.ts");
+  const { notify, notifyAllow, notifyCa, debug } = options;
+  return await Notifier.open({
+    ...{ notify, notifyAllow, notifyCa, debug },
+    ...{ ...rest, store, dataDirectory },
   });
 }
 

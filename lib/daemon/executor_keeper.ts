@@ -14,13 +14,21 @@ import { OutcomeFiles } from "../executor/outcome_files.ts";
 import type { RemoteJob } from "../executor/remote_job.ts";
 import { isLasting } from "../files/lasting.ts";
 import type { StoredJob } from "../job/job_store.ts";
-import type { Containment } from "../job/types.ts";
+import { type Containment, LOG_STREAMS } from "../job/types.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import { LogLibrary } from "../log/log_library.ts";
 import { connect, type ExecutorOptions, isOurs, startOrReuse } from "./connect_executor.ts";
 import { executorErrors, executorSockets, LOGS, OUTCOMES } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
-import { killProcess, lastWords, processEnded, removeSocket } from "./executor_process.ts";
+import {
+  killProcess,
+  lastWords,
+  processEnded,
+  removeLeftCgroups,
+  removeSocket,
+} from "./executor_process.ts";
 import { isBusy } from "./is_busy.ts";
+import { type Measured, measureProcess } from "./measured.ts";
 
 /** How long an executor may take to answer when it must, and how often it is asked. */
 const ANSWER_WITHIN_MS = 5_000;
@@ -31,7 +39,7 @@ const ASK_EVERY_MS = 1_000;
  * until their last job has ended. One that dies is replaced; what it held is ended, and lost unless its
  * outcome is on the disk.
  */
-export class ExecutorKeeper implements Executor {
+export class ExecutorKeeper implements Executor, Measured {
   readonly containment: Containment;
   readonly #options: ExecutorOptions;
   readonly #outcomes: OutcomeFiles;
@@ -45,6 +53,8 @@ export class ExecutorKeeper implements Executor {
   /** Settles once what an executor that is gone has left is removed. */
   readonly #cleaned = new WeakMap<ExecutorClient, Promise<unknown>>();
   #closing: "no" | "end" | "hand over" = "no";
+  /** How many have died. */
+  #deaths = 0;
 
   private constructor(options: ExecutorOptions, parts: {
     readonly outcomes: OutcomeFiles;
@@ -166,6 +176,19 @@ export class ExecutorKeeper implements Executor {
     return { held, isComplete: this.#allAnswered };
   }
 
+  async measure(exposition: Exposition): Promise<void> {
+    exposition.add("job_worker_process_restarts_total", { role: "executor" }, this.#deaths);
+    await Promise.all(Array.from(this.#clients, async ([socket, client]) => {
+      const process = `executor-${executorSockets(this.#options.dataDirectory).indexOf(socket)}`;
+      const counts = await measureProcess(exposition, process, client.counts());
+      if (counts === null) return;
+      for (const stream of LOG_STREAMS) {
+        const labels = { process, stream };
+        exposition.add("job_worker_log_written_bytes_total", labels, counts.written[stream]);
+      }
+    }));
+  }
+
   /** Whether a service manager that restarts the daemon would leave every executor and its jobs alone. */
   get areApart(): boolean {
     return [...this.#clients.values()].every(({ hello }) => hello.isApart);
@@ -209,17 +232,21 @@ export class ExecutorKeeper implements Executor {
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#closing === "no") this.#closing = "end";
-    await this.#current?.catch(() => {});
+    const current = await this.#current?.catch(() => null) ?? null;
     await Promise.all([...this.#clients.values()].map(async (client) => {
       if (this.#closing === "end") {
         await client.call("setRetired", { retired: true }).catch(() => {});
       }
       await client[Symbol.asyncDispose]();
-      // One without jobs ends at once. When we have gone, nothing of us uses the data directory any more.
-      if (this.#closing !== "end" || client.jobs.size > 0) return;
-      // It ends all the same if nobody can be asked whether it has, for want of a descriptor.
-      await processEnded(client.hello.pid, this.#options.setsid).catch(() => {});
+      await this.#cleaned.get(client);
     }));
+    // One that has just died is not among them any more.
+    if (current !== null) await this.#cleaned.get(current);
+    if (this.#closing !== "end") return;
+    // There may be no next executor to do it.
+    await removeLeftCgroups(this.#options.setsid).catch((error) =>
+      diagnostics.warn("{why}", { why: messageOf(error) })
+    );
   }
 
   async #killLeftovers(jobs: readonly StoredJob[]): Promise<void> {
@@ -245,9 +272,16 @@ export class ExecutorKeeper implements Executor {
     const isCurrent = await this.#current?.catch(() => null) === client;
     const hasDied = this.#closing === "no" && (isCurrent || leftIn(client).length > 0);
     if (hasDied) {
+      this.#deaths++;
       const { pid } = client.hello;
       diagnostics.error("Executor {pid} has ended: {why}", { pid, why: await lastWords(errors) });
       await Deno.remove(socket).catch(() => {});
+    }
+    // One without jobs ends at once. When we have gone, nothing of us uses the data directory any more, and whoever
+    // comes after one that has died knows what it has left by its end.
+    if (hasDied || this.#closing === "end" && client.jobs.size === 0) {
+      // It ends all the same if nobody can be asked whether it has, for want of a descriptor.
+      await processEnded(client.hello.pid, this.#options.setsid).catch(() => {});
     }
     if (this.#closing !== "hand over") await Deno.remove(errors).catch(() => {});
     if (hasDied && isCurrent) this.#current = null;

@@ -2,6 +2,7 @@ import startExecutorSh from "./start_executor.sh" with { type: "text" };
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import { Cgroups } from "../process/cgroups.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { FIND_TOOLS, findTool } from "../process/tools.ts";
 import { NO_NEW_PRIVILEGES } from "../process/users.ts";
@@ -90,6 +91,17 @@ export async function processEnded(pid: number, setsid: string): Promise<void> {
 export async function killProcess(pid: number, setsid: string): Promise<void> {
   await using groups = new ProcessGroups({ setsid, sh: await findTool("sh") });
   await groups.kill(pid);
+}
+
+/**
+ * Removes the cgroups that executors which were killed had made for jobs to come: no other may be started that would.
+ *
+ * @param setsid absolute path of setsid(1)
+ * @throws `unavailable` if something in one of them does not end
+ */
+export async function removeLeftCgroups(setsid: string): Promise<void> {
+  await using groups = new ProcessGroups({ setsid, sh: await findTool("sh") });
+  await Cgroups.removeLeft(groups.shell);
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Trust } from "../auth/certificate_path.ts";
 import type { DaemonOptions } from "../config/options.ts";
 import { messageOf } from "../errors.ts";
 import type { ChangesService } from "../fleet/host_changes.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import { HostDoor, type HostDoorRefusal } from "../fleet/host_door.ts";
 import type { HostService } from "../fleet/host_methods.ts";
 import { checkJoinFile, joinDatesFault, type JoinFile, readJoinFile } from "../fleet/join_file.ts";
@@ -15,6 +16,7 @@ import type { Refusal } from "../service/audit.ts";
 import type { JobService, PlacementService } from "../service/job_service.ts";
 import { JOB_METHODS } from "../service/methods.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
+import type { Measured } from "./measured.ts";
 import { AGENT_SOCKET } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
@@ -35,9 +37,10 @@ export interface FleetHostOptions
 }
 
 /** What makes this daemon a host of a fleet: the door at which calls of hubs come in, and the agent that brings them. */
-export class FleetHost implements AsyncDisposable {
+export class FleetHost implements AsyncDisposable, Measured {
   readonly #options: FleetHostOptions;
   readonly #resources = new AsyncDisposableStack();
+  #agent: AgentKeeper | null = null;
   #trust: Trust;
 
   private constructor(options: FleetHostOptions, trust: Trust) {
@@ -69,7 +72,7 @@ export class FleetHost implements AsyncDisposable {
     };
     const opened = new FleetHost(options, trust);
     const door = opened.#resources.use(await opened.#openDoor(file));
-    opened.#resources.use(opened.#keepAgent(file, door));
+    opened.#agent = opened.#resources.use(opened.#keepAgent(file, door));
     opened.#resources.use(
       watchExpiry(expiryOf(file), (expires) => {
         diagnostics.warn(
@@ -90,6 +93,10 @@ export class FleetHost implements AsyncDisposable {
       const why = messageOf(error);
       diagnostics.error("Cannot reload: {why}; hubs are judged as before", { why });
     }
+  }
+
+  measure(exposition: Exposition): void {
+    this.#agent?.measure(exposition);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

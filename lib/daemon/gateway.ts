@@ -1,7 +1,9 @@
+import { Sessions } from "../auth/sessions.ts";
 import { EngineClient } from "../engine/client.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isLasting } from "../files/lasting.ts";
 import { setLogger } from "../grpc/grpc.ts";
+import { passwordFileOf } from "./credentials.ts";
 import { configureDiagnostics, diagnostics } from "./diagnostics.ts";
 import {
   commandSchema,
@@ -37,15 +39,24 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
   const restoration = new SocketRestoration(() => report({ kind: "unreachable" }).catch(() => {}));
   const use = new GatewayUse(() => void report({ kind: "used" }).catch(() => {}));
   let front: NetworkFront | null = null;
+  let sessions: Sessions | null = null;
   for await (const command of decodeLines(pipes.input, commandSchema, MAX_COMMAND_CHARACTERS)) {
     switch (command.kind) {
       case "serve":
+        if (command.options.sessions !== undefined) {
+          sessions = new Sessions(
+            passwordFileOf(command.options.credentials),
+            command.options.sessions,
+            { ask: (change) => void report({ kind: "session", change }).catch(() => {}) },
+          );
+        }
         try {
           front = resources.use(
             await serve(command.options, resources, {
               restoreSocket: () => restoration.ask(),
               onRefused: (refusal) => void report({ kind: "refused", refusal }).catch(() => {}),
               onUsed: () => use.note(),
+              sessions,
             }),
           );
           await report({ kind: "listening", ...front.addresses });
@@ -60,6 +71,13 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
         await report({ kind: "pong", id: command.id, fault, isIdle });
         break;
       }
+      case "count":
+        // Nobody asks one that does not listen.
+        if (front !== null) await report({ kind: "counts", id: command.id, counts: front.counts });
+        break;
+      case "sessions":
+        sessions?.update(command.sessions);
+        break;
       case "socket":
         restoration.answer(command.fault);
         break;
@@ -72,9 +90,9 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
 }
 
 async function serve(
-  options: GatewayOptions,
+  { sessions: _, ...options }: GatewayOptions,
   resources: AsyncDisposableStack,
-  { restoreSocket, ...told }: Pick<NetworkFrontOptions, "onRefused" | "onUsed"> & {
+  { restoreSocket, ...told }: Pick<NetworkFrontOptions, "onRefused" | "onUsed" | "sessions"> & {
     readonly restoreSocket: () => Promise<void>;
   },
 ): Promise<NetworkFront> {

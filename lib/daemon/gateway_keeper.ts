@@ -1,6 +1,8 @@
 import { delay } from "../async/delay.ts";
+import type { SessionChange } from "../auth/sessions.ts";
 import type { Refusal } from "../service/audit.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import type { Rights } from "../process/users.ts";
 import { withoutDescriptors } from "./close_descriptors.ts";
 import { type CredentialFiles, readCredentials } from "./credentials.ts";
@@ -8,7 +10,9 @@ import { diagnostics } from "./diagnostics.ts";
 import { gatewayCommand } from "./gateway_command.ts";
 import { GatewayProcess } from "./gateway_process.ts";
 import { gatewayRights } from "./users/gateway_user.ts";
-import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
+import type { GatewayAddresses, GatewayCounts, GatewayOptions } from "./gateway_protocol.ts";
+import { type Measured, measureProcess } from "./measured.ts";
+import type { SessionBook } from "./session_book.ts";
 import { retry, type RetryOptions } from "./retry.ts";
 import { withSmallMemory } from "./small_memory.ts";
 
@@ -31,7 +35,7 @@ export interface GatewayKeeperOptions {
   readonly count: number;
   /** Absolute path of setsid(1). */
   readonly setsid: string;
-  readonly gateway: Omit<GatewayOptions, "credentials" | "exclusive" | "slowness">;
+  readonly gateway: Omit<GatewayOptions, "credentials" | "sessions" | "exclusive" | "slowness">;
   /** Whom gateways run as; `null`: as we do. */
   readonly rights: Rights | null;
   /** What is in them is read for each gateway that starts. */
@@ -40,16 +44,20 @@ export interface GatewayKeeperOptions {
   readonly retryOptions: RetryOptions;
   /** Is told of everybody whom a gateway turns away. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Who has logged in to the page; absent if nobody can. */
+  readonly sessions?: () => Promise<SessionBook | null>;
   /** Restores the engine's socket if need be: before each gateway serves, and when one cannot reach it. */
   readonly restoreSocket: () => Promise<void>;
 }
 
 /** Keeps gateways alive: it replaces one that has died, and all of them on {@linkcode reload}. */
-export class GatewayKeeper implements AsyncDisposable {
+export class GatewayKeeper implements AsyncDisposable, Measured {
   readonly #options: GatewayKeeperOptions;
   readonly #closing = new AbortController();
   /** The gateway in each place; `null` while there is none. */
   readonly #places: (GatewayProcess | null)[] = [];
+  /** All that have not ended, whether or not they serve. */
+  readonly #living = new Set<GatewayProcess>();
   readonly #kept = new Set<Promise<void>>();
   /** Gateways that are finishing their last calls. */
   readonly #draining = new Set<Promise<void>>();
@@ -57,6 +65,8 @@ export class GatewayKeeper implements AsyncDisposable {
   #reloading: Promise<void> = Promise.resolve();
   /** How slow this machine has turned out to be: doubled whenever a gateway took too long. */
   #slowness = 1;
+  /** How many have died. */
+  #deaths = 0;
 
   private constructor(options: GatewayKeeperOptions) {
     this.#options = options;
@@ -96,6 +106,16 @@ export class GatewayKeeper implements AsyncDisposable {
   /** How many of them there are at this moment. */
   get alive(): number {
     return this.#places.filter((gateway) => gateway !== null).length;
+  }
+
+  async measure(exposition: Exposition): Promise<void> {
+    exposition.add("job_worker_process_restarts_total", { role: "gateway" }, this.#deaths);
+    await Promise.all(this.#places.map(async (gateway, place) => {
+      const process = `gateway-${place}`;
+      const counted = gateway?.counts() ?? Promise.reject(new Error("There is none"));
+      const counts = await measureProcess(exposition, process, counted);
+      if (counts !== null) addGateway(exposition, process, counts);
+    }));
   }
 
   /**
@@ -142,7 +162,17 @@ export class GatewayKeeper implements AsyncDisposable {
       ...await withSmallMemory(),
       ...gatewayCommand(first),
     ];
-    const gateway = new GatewayProcess({ setsid, argv, onRefused, restoreSocket });
+    const onSession = (change: SessionChange) => void this.#changeSessions(change, gateway);
+    const gateway: GatewayProcess = new GatewayProcess({
+      setsid,
+      argv,
+      onRefused,
+      onSession,
+      restoreSocket,
+    });
+    // What changes from now on it is told, whatever it is given at first.
+    this.#living.add(gateway);
+    void gateway.ended.then(() => this.#living.delete(gateway));
     try {
       // It loads its code meanwhile.
       await restoreSocket();
@@ -150,7 +180,11 @@ export class GatewayKeeper implements AsyncDisposable {
       if (files.restAddress !== null && credentials.users === null) {
         diagnostics.warn("No users file {path}: REST answers /health/ only", { path: files.users });
       }
-      const options = { ...first, credentials, exclusive, slowness };
+      const sessions = (await this.#options.sessions?.())?.list;
+      const options = {
+        ...{ ...first, credentials, exclusive, slowness },
+        ...(sessions !== undefined && { sessions }),
+      };
       const { address, restAddress } = await gateway.serve(options, this.#closing.signal);
       this.#addresses = { address, restAddress };
       return gateway;
@@ -158,6 +192,20 @@ export class GatewayKeeper implements AsyncDisposable {
       gateway.kill("it was not needed");
       await gateway.ended;
       throw error;
+    }
+  }
+
+  /** Writes down that somebody has logged in or out, and tells every gateway; last the one that answers them. */
+  async #changeSessions(change: SessionChange, asking: GatewayProcess): Promise<void> {
+    try {
+      const book = await this.#options.sessions?.();
+      await book?.change(change);
+      if (!book) return;
+      for (const gateway of new Set(this.#living).difference(new Set([asking])).add(asking)) {
+        gateway.tellSessions(book.list);
+      }
+    } catch (error) {
+      diagnostics.error("Cannot write down a session: {why}", { why: messageOf(error) });
     }
   }
 
@@ -178,6 +226,7 @@ export class GatewayKeeper implements AsyncDisposable {
       if (this.#places[place] !== gateway) return;
       this.#places[place] = null;
       if (signal.aborted) return;
+      this.#deaths++;
       diagnostics.error("Gateway {pid} ended: {why}; starting another", { pid: gateway.pid, why });
       const wasHealthy = performance.now() - startedAt > HEALTHY_AFTER_MS * this.#slowness;
       pause = wasHealthy ? PAUSE_MS.first : Math.min(2 * pause, PAUSE_MS.last);
@@ -239,4 +288,21 @@ export class GatewayKeeper implements AsyncDisposable {
       }
     }
   }
+}
+
+function addGateway(
+  exposition: Exposition,
+  process: string,
+  { grpc, rest }: GatewayCounts,
+): void {
+  for (const [api, counts] of Object.entries({ grpc, rest })) {
+    if (counts === null) continue;
+    const labels = { process, api };
+    exposition.add("job_worker_connections", labels, counts.connections);
+    exposition.add("job_worker_connections_refused_total", labels, counts.refused);
+  }
+  exposition.add("job_worker_connections_accepted_total", { process }, grpc.accepted);
+  // Without REST they are 0, not absent, so that sums with them are what they should be.
+  exposition.add("job_worker_rest_requests_total", { process }, rest?.requests ?? 0);
+  exposition.add("job_worker_logins_failed_total", { process }, rest?.failedLogins ?? 0);
 }

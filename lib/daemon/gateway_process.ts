@@ -1,6 +1,8 @@
 import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
+import { shareCall } from "../async/share_call.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
+import type { SessionChange, SessionList } from "../auth/sessions.ts";
 import type { Refusal } from "../service/audit.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { isBusy } from "./is_busy.ts";
@@ -9,6 +11,7 @@ import {
   encodeLine,
   type GatewayAddresses,
   type GatewayCommand,
+  type GatewayCounts,
   type GatewayOptions,
   reportSchema,
 } from "./gateway_protocol.ts";
@@ -40,6 +43,8 @@ export interface GatewayProcessOptions {
   readonly argv: readonly string[];
   /** Is told of everybody whom it turns away. */
   readonly onRefused: (refusal: Refusal) => void;
+  /** Is told of everybody who logs in or out. */
+  readonly onSession: (change: SessionChange) => void;
   /** Restores the engine's socket if need be. */
   readonly restoreSocket: () => Promise<void>;
 }
@@ -55,11 +60,18 @@ interface Answer {
 export class GatewayProcess implements AsyncDisposable {
   /** Why it ended. Never rejects. */
   readonly ended: Promise<string>;
+  /**
+   * What it has counted. Those who ask at the same time share the answer.
+   *
+   * @throws `unavailable` if it ends
+   */
+  readonly counts: () => Promise<GatewayCounts> = shareCall(() => this.#count());
   readonly #options: GatewayProcessOptions;
   readonly #process: RoleProcess;
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
   readonly #pongs = new Map<number, (fault: string | null) => void>();
-  #lastPing = 0;
+  readonly #asked = new Map<number, PromiseWithResolvers<GatewayCounts>>();
+  #lastId = 0;
   /** Whether nobody uses it. */
   #isIdle = false;
   #resting = new AbortController();
@@ -117,6 +129,11 @@ export class GatewayProcess implements AsyncDisposable {
     }
   }
 
+  /** Tells it who is logged in. */
+  tellSessions(sessions: SessionList): void {
+    this.#send({ kind: "sessions", sessions });
+  }
+
   /** Ends it by SIGKILL, which works even on a stopped process. */
   kill(why: string): void {
     this.#process.kill(why);
@@ -157,12 +174,18 @@ export class GatewayProcess implements AsyncDisposable {
             this.#isIdle = report.isIdle;
             this.#pongs.get(report.id)?.(report.fault);
             break;
+          case "counts":
+            this.#asked.get(report.id)?.resolve(report.counts);
+            break;
           case "used":
             this.#isIdle = false;
             this.#resting.abort();
             break;
           case "refused":
             this.#options.onRefused(report.refusal);
+            break;
+          case "session":
+            this.#options.onSession(report.change);
             break;
           case "unreachable":
             // That may take a while, in which what else it says must be heard.
@@ -175,8 +198,22 @@ export class GatewayProcess implements AsyncDisposable {
     }
     const how = await this.#process.end();
     this.#unwatched.abort();
-    this.#listening.reject(new JobWorkerError("unavailable", `The gateway has ended: ${how}`));
+    const ended = new JobWorkerError("unavailable", `The gateway has ended: ${how}`);
+    this.#listening.reject(ended);
+    for (const { reject } of this.#asked.values()) reject(ended);
     return how;
+  }
+
+  async #count(): Promise<GatewayCounts> {
+    const id = ++this.#lastId;
+    const counted = Promise.withResolvers<GatewayCounts>();
+    this.#asked.set(id, counted);
+    this.#send({ kind: "count", id });
+    try {
+      return await counted.promise;
+    } finally {
+      this.#asked.delete(id);
+    }
   }
 
   async #restoreSocket(): Promise<string | null> {
@@ -221,7 +258,7 @@ export class GatewayProcess implements AsyncDisposable {
   }
 
   async #check(withinMs: number): Promise<Answer> {
-    const id = ++this.#lastPing;
+    const id = ++this.#lastId;
     const { signal } = this.#unwatched;
     const pong = Promise.withResolvers<Answer>();
     const answered = new AbortController();

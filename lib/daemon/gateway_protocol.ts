@@ -6,6 +6,7 @@
  * @module
  */
 
+import { sessionChangeSchema, sessionsSchema } from "../auth/sessions.ts";
 import * as z from "../text/zod.ts";
 import { credentialsSchema, MAX_CREDENTIALS_CHARACTERS } from "./credentials.ts";
 
@@ -21,6 +22,8 @@ const gatewayOptionsSchema = z.object({
   /** The origins under which a proxy makes REST public. */
   publicOrigins: z.array(z.string()).readonly(),
   credentials: credentialsSchema,
+  /** Who has logged in to the page; absent if nobody can. */
+  sessions: sessionsSchema.exactOptional(),
   /** Absolute path of the Unix socket of the engine. */
   socket: z.string(),
   /** For gRPC, at once, in all and from one address. REST gets half as many in addition. */
@@ -45,8 +48,12 @@ export const commandSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("serve"), options: gatewayOptionsSchema }),
   /** Answered by `pong`. */
   z.object({ kind: z.literal("ping"), id: z.number() }),
+  /** Answered by `counts`. */
+  z.object({ kind: z.literal("count"), id: z.number() }),
   /** Answers `unreachable`. `fault` says why the socket cannot be reached; `null`: try again. */
   z.object({ kind: z.literal("socket"), fault: z.string().nullable() }),
+  /** The sessions, after a change. */
+  z.object({ kind: z.literal("sessions"), sessions: sessionsSchema }),
   /**
    * Accept no more connections, tell followers to come back, give the other calls this long to end, and exit.
    */
@@ -54,6 +61,24 @@ export const commandSchema = z.discriminatedUnion("kind", [
 ]);
 
 export type GatewayCommand = z.infer<typeof commandSchema>;
+
+const apiCountsSchema = z.object({
+  /** Open at this moment. */
+  connections: z.number(),
+  /** Those that were turned away. */
+  refused: z.number(),
+});
+
+/** What a gateway has counted since it began; it is shown to others, so nothing but numbers is taken. */
+const gatewayCountsSchema = z.object({
+  residentBytes: z.number(),
+  /** `accepted`: with a good certificate. */
+  grpc: apiCountsSchema.extend({ accepted: z.number() }),
+  /** `null`: no REST. */
+  rest: apiCountsSchema.extend({ requests: z.number(), failedLogins: z.number() }).nullable(),
+});
+
+export type GatewayCounts = Readonly<z.infer<typeof gatewayCountsSchema>>;
 
 /** See `Refusal`. What a client wrote has been truncated. */
 const refusalSchema = z.object({
@@ -86,10 +111,13 @@ export const reportSchema = z.discriminatedUnion("kind", [
     fault: z.string().nullable(),
     isIdle: z.boolean(),
   }),
+  z.object({ kind: z.literal("counts"), id: z.number(), counts: gatewayCountsSchema }),
   /** Somebody has come to a gateway that was idle. Not answered. */
   z.object({ kind: z.literal("used") }),
   /** A call found no engine at the socket. Answered by `socket`. */
   z.object({ kind: z.literal("unreachable") }),
+  /** Somebody has logged in or out. Answered by `sessions` once it is written down, and then told to all gateways. */
+  z.object({ kind: z.literal("session"), change: sessionChangeSchema }),
   /** For the audit trail. Not answered. */
   z.object({ kind: z.literal("refused"), refusal: refusalSchema }),
 ]);
@@ -101,7 +129,7 @@ export type GatewayReport = z.infer<typeof reportSchema>;
 
 /** The longest lines that are read, so that a faulty peer cannot fill our memory. */
 const MAX_REPORT_CHARACTERS = 64 * 1024;
-export const MAX_COMMAND_CHARACTERS: number = MAX_CREDENTIALS_CHARACTERS + 64 * 1024;
+export const MAX_COMMAND_CHARACTERS: number = MAX_CREDENTIALS_CHARACTERS + 256 * 1024;
 
 /** One message as a line. */
 export function encodeLine(message: GatewayCommand | GatewayReport): Uint8Array<ArrayBuffer> {

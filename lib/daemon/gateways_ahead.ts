@@ -3,7 +3,7 @@ import { JobWorkerError } from "../errors.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "./gateway_keeper.ts";
 
 /** What of an engine gateways need to serve. */
-export type EngineSide = Pick<GatewayKeeperOptions, "onRefused" | "restoreSocket">;
+export type EngineSide = Pick<GatewayKeeperOptions, "onRefused" | "restoreSocket" | "sessions">;
 
 /**
  * Gateways that are started while the engine is not there yet: they load their code meanwhile, which takes as long as
@@ -23,6 +23,7 @@ export class GatewaysAhead implements AsyncDisposable {
       ...options,
       retryOptions: { ...retryOptions, signal },
       restoreSocket: async () => await (await abortable(engine, signal)).restoreSocket(),
+      sessions: async () => await (await abortable(engine, signal)).sessions?.() ?? null,
       // Whoever is turned away at the very end is so for the record, too.
       onRefused: (refusal) => void engine.then(({ onRefused }) => onRefused(refusal)),
     });

@@ -14,7 +14,9 @@ import { gatewayPlan, maxCallsOf } from "./gateway_plan.ts";
 import { GatewaysAhead } from "./gateways_ahead.ts";
 import { HubEngine } from "./hub_engine.ts";
 import { warnOfRoot } from "./report_start.ts";
+import { openExporter } from "./open_exporter.ts";
 import { retry } from "./retry.ts";
+import { SessionBook } from "./session_book.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { Serving } from "./serving.ts";
 import { findGatewayUser } from "./users/gateway_user.ts";
@@ -52,14 +54,20 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
     fleet: options.fleet,
   });
   warnOfRoot(whyRoot);
+  const sessions = options.restAddress && await SessionBook.open(dataDirectory);
   await using keeper = await new GatewaysAhead({
     ...gatewayPlan(options, { dataDirectory, descriptors, inherited, journal }),
     ...{ setsid, rights, retryOptions },
   }).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket: () => socket.restore(),
+    sessions: () => Promise.resolve(sessions),
   });
-  const serving = new Serving(keeper.addresses, manager, process);
+  await using exporter = await openExporter(options, {
+    ...{ setsid, rights, journal, retryOptions },
+    measured: [engine, keeper],
+  });
+  const serving = new Serving(keeper.addresses, exporter?.address ?? null, manager, process);
   onReload(() => {
     void engine.audit.reopen();
     void serving.reload([engine, keeper]);

@@ -18,16 +18,24 @@ import { HubBus } from "../fleet/hub_bus.ts";
 import { readHubCredentials, RENEW_HUB } from "../fleet/hub_credentials.ts";
 import { LossReport } from "../fleet/loss_report.ts";
 import { expiryOf } from "../fleet/member_credentials.ts";
+import { OtherHubs } from "../fleet/other_hubs.ts";
 import { Presence } from "../fleet/presence.ts";
-import { Registry } from "../fleet/registry.ts";
+import type { Registry } from "../fleet/registry.ts";
+import { isRegistryAway } from "../fleet/registry_away.ts";
 import { SealedStarts } from "../fleet/sealed_starts.ts";
 import { loadSigningKey, type SigningKey } from "../fleet/signing.ts";
 import { IdSequence } from "../ids.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import type { AuditLog } from "../service/audit_log.ts";
-import { makeDataDirectory, REGISTRY } from "./data_directory.ts";
+import { CallCounts } from "../service/call_counts.ts";
+import type { JobService } from "../service/job_service.ts";
+import { makeDataDirectory } from "./data_directory.ts";
+import { lockData } from "./data_lock.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
+import type { Measured } from "./measured.ts";
 import { openAudit } from "./open_audit.ts";
+import { openRegistry } from "./open_registry.ts";
 import { queueKey } from "./queue_key.ts";
 import { queueLimits } from "./running_limits.ts";
 
@@ -50,15 +58,19 @@ export type HubEngineOptions = Pick<
   | "auditMask"
   | "maxQueued"
   | "maxQueuedPerUser"
+  | "registry"
+  | "registryPassword"
 >;
 
 /** Everything that has to do with the hosts of a fleet. */
-export class HubEngine implements AsyncDisposable {
+export class HubEngine implements AsyncDisposable, Measured {
   /** Absolute path. */
   readonly dataDirectory: string;
   /** Where the hub records what it decides itself. */
   readonly audit: AuditLog;
-  readonly service: Hub;
+  readonly service: JobService;
+  readonly #calls = new CallCounts();
+  readonly #registry: Registry;
   readonly #options: HubEngineOptions;
   readonly #settings: FleetSettings;
   readonly #signingKey: SigningKey;
@@ -77,6 +89,7 @@ export class HubEngine implements AsyncDisposable {
     readonly dataDirectory: string;
     readonly audit: AuditLog;
     readonly service: Hub;
+    readonly registry: Registry;
     readonly settings: FleetSettings;
     readonly signingKey: SigningKey;
     readonly trust: Trust;
@@ -87,7 +100,8 @@ export class HubEngine implements AsyncDisposable {
   }) {
     this.dataDirectory = parts.dataDirectory;
     this.audit = parts.audit;
-    this.service = parts.service;
+    this.service = this.#calls.countedService(parts.service);
+    this.#registry = parts.registry;
     this.#options = parts.options;
     this.#settings = parts.settings;
     this.#signingKey = parts.signingKey;
@@ -103,10 +117,25 @@ export class HubEngine implements AsyncDisposable {
     await using resources = new AsyncDisposableStack();
     const dataDirectory = await makeDataDirectory(options.dataDir);
     // This comes first, because it keeps a second daemon out.
-    const registry = resources.use(await Registry.open(`${dataDirectory}/${REGISTRY}`));
-    const audit = resources.use(await openAudit(dataDirectory, options));
+    if (options.registry !== null) resources.use(await lockData(dataDirectory));
     const directory = dirname(options.fleet);
     const settings = await readFleetSettings(directory);
+    const key = await queueKey(dataDirectory);
+    const others = new OtherHubs({
+      onAway(error) {
+        if (error === null) diagnostics.info("The registry can be used again");
+        else diagnostics.error("{why}", { why: error.message });
+      },
+      onFault: (error) => diagnostics.error("The registry: {why}", { why: messageOf(error) }),
+    });
+    const registry = resources.use(
+      await openRegistry(options, dataDirectory, {
+        ...{ fleet: settings.fleet, key },
+        onNotice: (notice) => others.noticed(notice),
+        onMissed: () => others.missed(),
+      }),
+    );
+    const audit = resources.use(await openAudit(dataDirectory, options));
     const credentials = await readHubCredentials(directory, settings, Date.now());
     resources.use(
       watchExpiry(expiryOf(credentials), (expires) => {
@@ -138,8 +167,10 @@ export class HubEngine implements AsyncDisposable {
       registry,
       presence,
       caller: { identity: { user: settings.hub, roles: [] }, fingerprint: "", peer: "" },
-      onFault: (host, error) =>
-        diagnostics.error("Host {host}: {why}", { host, why: messageOf(error) }),
+      onFault(host, error) {
+        if (isRegistryAway(error)) return;
+        diagnostics.error("Host {host}: {why}", { host, why: messageOf(error) });
+      },
     });
     const losses = new LossReport(tls.cert);
     const bus = resources.use(
@@ -162,17 +193,23 @@ export class HubEngine implements AsyncDisposable {
     const queue: FleetQueue = resources.use(
       await FleetQueue.open({
         ...{ hosts, registry, ...queueLimits(options) },
-        ids: new IdSequence(registry.newestId),
-        starts: await SealedStarts.load(await queueKey(dataDirectory)),
+        ids: new IdSequence(await registry.newestId()),
+        starts: new SealedStarts(key),
         isDenied: ({ serialNumber = "", fingerprint }): boolean =>
           isDenied(engine.#trust.denyList, serialNumber, fingerprint),
         lostAfterMs: LOST_AFTER_MS,
-        onFault: (error, jobId) =>
-          diagnostics.error("Job {jobId} in the queue: {why}", { jobId, why: messageOf(error) }),
+        onFault(error, jobId) {
+          // Told once, and not of each job.
+          if (isRegistryAway(error)) return;
+          diagnostics.error("Job {jobId} in the queue: {why}", { jobId, why: messageOf(error) });
+        },
       }),
     );
+    resources.use(others);
+    if (registry.isShared) others.follow(hosts, queue);
     const service = new Hub(hosts, registry, queue, audit);
-    const parts = { dataDirectory, audit, service, settings, signingKey, trust, ca, bus, hosts };
+    const about = { settings, signingKey, trust, ca, bus, hosts, registry };
+    const parts = { dataDirectory, audit, service, ...about };
     const engine = new HubEngine({ options, ...parts, resources: resources.move() });
     try {
       await engine.#setHosts();
@@ -181,6 +218,19 @@ export class HubEngine implements AsyncDisposable {
       await engine[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  async measure(exposition: Exposition): Promise<void> {
+    const states = this.#hosts.described().map(({ state }) => state);
+    for (const state of ["online", "offline"] as const) {
+      const count = states.filter((one) => one === state).length;
+      exposition.add("job_worker_fleet_hosts", { state }, count);
+    }
+    const waiting = await this.#registry.queue.positions();
+    exposition.add("job_worker_jobs", { status: "queued" }, waiting.size);
+    exposition.add("job_worker_jobs_limit", { status: "queued" }, this.#options.maxQueued);
+    exposition.add("job_worker_fleet_index_bytes", {}, await this.#registry.size());
+    this.#calls.measure(exposition);
   }
 
   /** Somebody says that a host is there. */

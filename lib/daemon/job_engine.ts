@@ -5,16 +5,21 @@ import type { AuditEntry } from "../service/audit.ts";
 import type { AuditLog } from "../service/audit_log.ts";
 import type { JobService, PlacementService } from "../service/job_service.ts";
 import type { HostChanges } from "../fleet/host_changes.ts";
+import { matches } from "../job/matches.ts";
 import { VERSION } from "../version.ts";
+import type { Exposition } from "../metrics/exposition.ts";
+import { CallCounts } from "../service/call_counts.ts";
 import { recentStarts } from "../service/recent_starts.ts";
 import { WorkerService } from "../service/worker_service.ts";
 import { SqliteStore } from "../store/sqlite_store.ts";
+import { JobCounts } from "../worker/job_counts.ts";
 import { type Containment, type Job, MemoryStore, Worker } from "../worker/mod.ts";
 import { AUDIT_TRAIL, DATABASE, makeDataDirectory } from "./data_directory.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { openAudit } from "./open_audit.ts";
 import { ExecutorKeeper } from "./executor_keeper.ts";
 import { Housekeeping } from "./housekeeping.ts";
+import type { Measured } from "./measured.ts";
 import { JobUsers } from "./users/job_users.ts";
 import { runningLimits } from "./running_limits.ts";
 import { type DaemonOptions, IN_MEMORY } from "../config/options.ts";
@@ -49,19 +54,26 @@ export type JobEngineOptions = Pick<
   | "auditKeep"
   | "auditMask"
   | "fleet"
+  | "notify"
+  | "notifyAllow"
+  | "notifyFilter"
 >;
 
 /** Everything that has to do with jobs, and nothing that has to do with a network. */
-export class JobEngine implements AsyncDisposable {
+export class JobEngine implements AsyncDisposable, Measured {
   readonly service: JobService & PlacementService;
   /** Where the service records its decisions. */
   readonly audit: AuditLog;
+  /** Who is to be told of jobs that have ended; `null` if their records are in memory. */
+  readonly notifications: Pick<SqliteStore, "outbox" | "settle"> | null;
   /** What changes here, for hubs; `null` if the daemon belongs to no fleet. */
   readonly changes: HostChanges | null;
   /** Absolute path. */
   readonly dataDirectory: string;
   /** How many jobs may run at once. */
   readonly maxRunning: number;
+  /** How many may wait. */
+  readonly #maxQueued: number;
   /** What keeps the processes of a job together. */
   readonly containment: Containment;
   /** How many jobs an earlier daemon has left to the executors; they go on. */
@@ -71,6 +83,8 @@ export class JobEngine implements AsyncDisposable {
   /** How many jobs an earlier daemon has left in the queue. */
   readonly queued: number;
   readonly #worker: Worker;
+  readonly #calls: CallCounts;
+  readonly #jobs: JobCounts;
   readonly #executor: ExecutorKeeper;
   readonly #jobUsers: JobUsers;
   readonly #isInMemory: boolean;
@@ -82,22 +96,27 @@ export class JobEngine implements AsyncDisposable {
 
   private constructor(parts: {
     readonly worker: Worker;
+    readonly calls: CallCounts;
+    readonly jobs: JobCounts;
     readonly executor: ExecutorKeeper;
     readonly jobUsers: JobUsers;
     readonly isInMemory: boolean;
     readonly service: JobService & PlacementService;
     readonly audit: AuditLog;
+    readonly notifications: Pick<SqliteStore, "outbox" | "settle"> | null;
     readonly changes: HostChanges | null;
     readonly adopted: number;
     readonly lost: number;
     readonly queued: number;
     readonly dataDirectory: string;
     readonly maxRunning: number;
+    readonly maxQueued: number;
     readonly shutdownGraceMs: number;
     readonly resources: AsyncDisposableStack;
   }) {
     this.service = parts.service;
     this.audit = parts.audit;
+    this.notifications = parts.notifications;
     this.changes = parts.changes;
     this.adopted = parts.adopted;
     this.lost = parts.lost;
@@ -105,7 +124,10 @@ export class JobEngine implements AsyncDisposable {
     this.dataDirectory = parts.dataDirectory;
     this.maxRunning = parts.maxRunning;
     this.containment = parts.worker.containment;
+    this.#maxQueued = parts.maxQueued;
     this.#worker = parts.worker;
+    this.#calls = parts.calls;
+    this.#jobs = parts.jobs;
     this.#executor = parts.executor;
     this.#jobUsers = parts.jobUsers;
     this.#isInMemory = parts.isInMemory;
@@ -134,6 +156,7 @@ export class JobEngine implements AsyncDisposable {
       readonly jobUserMap?: JobUserMap | null;
     } = {},
   ): Promise<JobEngine> {
+    const { notify, notifyFilter } = options;
     const limits = runningLimits(options, descriptors);
     const jobUsers = await JobUsers.open(options, setsid, jobUserMap);
     await using resources = new AsyncDisposableStack();
@@ -146,6 +169,7 @@ export class JobEngine implements AsyncDisposable {
         ? new MemoryStore()
         : await SqliteStore.open(`${dataDirectory}/${DATABASE}`, {
           notesChanges: options.fleet !== "",
+          hooksOf: (job) => matches(job, notifyFilter) ? notify : [],
         }),
     );
     const audit = resources.use(await openAudit(dataDirectory, options));
@@ -178,6 +202,7 @@ export class JobEngine implements AsyncDisposable {
         });
       },
     });
+    const jobs = new JobCounts();
     const worker = resources.use(
       await Worker.open({
         dataDirectory,
@@ -188,9 +213,11 @@ export class JobEngine implements AsyncDisposable {
         jobUser: options.jobUser,
         allowUsers: options.allowUsers,
         jobUsersOf: (owner) => jobUsers.usersOf(owner),
+        notifyAllow: options.notifyAllow,
         timeoutMs: options.timeoutMs,
         maxTimeoutMs: options.maxTimeoutMs,
         ...limits,
+        onChanged: (job) => jobs.changed(job),
         onEnded: () => housekeeping?.jobEnded(),
         onAdopted: async (job, isConfirmed) => {
           adopted++;
@@ -200,7 +227,10 @@ export class JobEngine implements AsyncDisposable {
           started ??= await recentStarts(`${dataDirectory}/${AUDIT_TRAIL}`);
           if (!started.has(job.jobId)) await audit.commit(startOf(job));
         },
-        onLost: (jobs) => lost += jobs.length,
+        onLost(lostJobs) {
+          lost += lostJobs.length;
+          for (const job of lostJobs) jobs.changed(job);
+        },
         onFault,
       }),
     );
@@ -212,25 +242,44 @@ export class JobEngine implements AsyncDisposable {
       }),
     );
     const jobUserOf: JobUsers["userOf"] = (identity) => jobUsers.userOf(identity);
+    const calls = new CallCounts();
     const service = new WorkerService(worker, audit, { logLimit, jobUserOf });
     const { shutdownGraceMs } = options;
     const changes = store instanceof SqliteStore ? await changesOf(store) : null;
     return new JobEngine({
       worker,
+      calls,
+      jobs,
       executor,
       jobUsers,
       isInMemory: options.dataDir === IN_MEMORY,
-      service,
+      service: {
+        ...calls.countedService(service),
+        placeJob: (request, context) => calls.start(() => service.placeJob(request, context)),
+      },
       audit,
+      notifications: store instanceof SqliteStore ? store : null,
       changes,
       adopted,
       lost,
       queued,
       dataDirectory,
       maxRunning: limits.maxRunning,
+      maxQueued: limits.maxQueued,
       shutdownGraceMs,
       resources: resources.move(),
     });
+  }
+
+  async measure(exposition: Exposition): Promise<void> {
+    const { running, queued } = this.#worker.counts;
+    exposition.add("job_worker_jobs", { status: "running" }, running);
+    exposition.add("job_worker_jobs", { status: "queued" }, queued);
+    exposition.add("job_worker_jobs_limit", { status: "running" }, this.maxRunning);
+    exposition.add("job_worker_jobs_limit", { status: "queued" }, this.#maxQueued);
+    this.#jobs.measure(exposition);
+    this.#calls.measure(exposition);
+    await this.#executor.measure(exposition);
   }
 
   /** Reads again which user jobs run as: those that are started from then on. */

@@ -3,7 +3,7 @@ import { isLasting } from "../files/lasting.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { EXIT_STATUS } from "../config/exit_status.ts";
 import { isJournal, journalLines } from "./journal.ts";
-import { AGENT_ROLE, EXECUTOR_ROLE, GATEWAY_ROLE } from "./roles.ts";
+import { AGENT_ROLE, EXECUTOR_ROLE, EXPORTER_ROLE, GATEWAY_ROLE, NOTIFIER_ROLE } from "./roles.ts";
 
 /**
  * Runs the daemon, from its arguments to its exit status. Each role loads only the code that it needs: the engine
@@ -23,9 +23,17 @@ export async function main(process: DaemonProcess): Promise<number> {
         const { runAgent } = await import("./agent_role.ts");
         return await runAgent(process.pipes);
       }
+      case NOTIFIER_ROLE: {
+        const { runNotifier } = await import("./notifier_role.ts");
+        return await runNotifier(process.pipes);
+      }
       case EXECUTOR_ROLE: {
         const { runExecutor } = await import("./executor_role.ts");
         return await runExecutor(process.pipes, process.signal);
+      }
+      case EXPORTER_ROLE: {
+        const { runExporter } = await import("./exporter_role.ts");
+        return await runExporter(process.pipes);
       }
       case "permissions": {
         const { permissionsFor } = await import("./permissions.ts");

@@ -1,4 +1,5 @@
 import { dirname } from "node:path";
+import type { Sessions } from "../auth/sessions.ts";
 import { RepeatLimit } from "../async/repeat_limit.ts";
 import { messageOf } from "../errors.ts";
 import { GrpcServer } from "../grpc/server.ts";
@@ -11,12 +12,15 @@ import type { JobService } from "../service/job_service.ts";
 import { tlsMaterialOf } from "./credentials.ts";
 import { diagnostics } from "./diagnostics.ts";
 import { watchExpiry } from "./expiry.ts";
-import type { GatewayAddresses, GatewayOptions } from "./gateway_protocol.ts";
+import { FrontCounts } from "./front_counts.ts";
+import type { GatewayAddresses, GatewayCounts, GatewayOptions } from "./gateway_protocol.ts";
 import { portOf, REPORTS, warnOfRefused } from "./listening.ts";
 
 /** Options of {@linkcode NetworkFront.open}. */
 export interface NetworkFrontOptions
-  extends Omit<GatewayOptions, "socket" | "maxCalls" | "debug" | "journal"> {
+  extends Omit<GatewayOptions, "socket" | "maxCalls" | "debug" | "journal" | "sessions"> {
+  /** Who has logged in to the page; `null` if nobody can. */
+  readonly sessions?: Sessions | null;
   /** Is told, for the audit trail, of those who are turned away; of a crowd of strangers only of some. */
   readonly onRefused: (refusal: GatewayRefusal) => void;
   /** Is called whenever somebody comes, also if they are turned away. */
@@ -27,17 +31,20 @@ export interface NetworkFrontOptions
 export class NetworkFront implements AsyncDisposable {
   readonly #listener: TlsListener;
   readonly #rest: RestServer | null;
+  readonly #counts: FrontCounts;
   readonly #closing: { drainTimeoutMs: number };
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
     listener: TlsListener,
     rest: RestServer | null,
+    counts: FrontCounts,
     closing: { drainTimeoutMs: number },
     resources: AsyncDisposableStack,
   ) {
     this.#listener = listener;
     this.#rest = rest;
+    this.#counts = counts;
     this.#closing = closing;
     this.#resources = resources;
   }
@@ -65,9 +72,10 @@ export class NetworkFront implements AsyncDisposable {
       onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
     });
     const closing = { drainTimeoutMs: 0 };
+    const counts = new FrontCounts();
     // Where there is none its code, 4 MB of memory, is not loaded.
     const rest = options.restAddress === null ? null : await (await import("./rest_front.ts"))
-      .openRest(service, options.restAddress, { ...options, material }, resources);
+      .openRest(service, options.restAddress, { ...options, material, counts }, resources);
     // Both at once, because the calls of either may take a while.
     resources.defer(async () => {
       await Promise.all([grpc.close(closing), rest?.close(closing)]);
@@ -98,10 +106,12 @@ export class NetworkFront implements AsyncDisposable {
         slowness: options.slowness,
         onConnection: (socket, client) => {
           options.onUsed();
+          counts.grpc.accepted++;
           grpc.accept(socket, client);
         },
         onRefused: (refused) => {
           options.onUsed();
+          counts.grpc.refused++;
           const onOne = onCrowd[refused.reason];
           if (onOne !== undefined) onOne(refused);
           else if (!isKnown(refused)) onStranger(refused);
@@ -112,7 +122,7 @@ export class NetworkFront implements AsyncDisposable {
         onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),
       }),
     );
-    return new NetworkFront(listener, rest, closing, resources.move());
+    return new NetworkFront(listener, rest, counts, closing, resources.move());
   }
 
   /** Where it listens. */
@@ -123,6 +133,16 @@ export class NetworkFront implements AsyncDisposable {
   /** How many connections are open. */
   get connections(): number {
     return this.#listener.connections + (this.#rest?.connections ?? 0);
+  }
+
+  /** What has come since it listens. */
+  get counts(): GatewayCounts {
+    const { grpc, rest } = this.#counts;
+    return {
+      residentBytes: Deno.memoryUsage().rss,
+      grpc: { ...grpc, connections: this.#listener.connections },
+      rest: this.#rest && { ...rest, connections: this.#rest.connections },
+    };
   }
 
   /** Connects to its own ports; throws if one does not answer as it should. */

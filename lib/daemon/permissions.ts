@@ -5,6 +5,8 @@ import { loadOptions } from "../config/config_file.ts";
 import { natsPermissions } from "./agent_command.ts";
 import { AGENT_SOCKET, ENGINE_SOCKET, executorSockets } from "./data_directory.ts";
 import { IN_MEMORY } from "../config/options.ts";
+import type { DatabaseUrl } from "../net/database_url.ts";
+import { formatHostPort } from "../net/host_port.ts";
 import type { DaemonInvocation } from "../config/parse_options.ts";
 import { notifySocket, OWN_SOCKET } from "./notify_socket.ts";
 
@@ -49,7 +51,7 @@ async function engineFlags(
 ): Promise<string[]> {
   if (!("options" in invocation)) return [];
   const setsid = await findTool("setsid");
-  const { dataDir, fleet, hub } = invocation.options;
+  const { dataDir, fleet, hub, registry } = invocation.options;
   const run = `--allow-run=${setsid}`;
   const told = supervisor === null ? [] : [pathInFlag(supervisor)];
   if (dataDir === IN_MEMORY) {
@@ -68,16 +70,21 @@ async function engineFlags(
     run,
     `--allow-write=${[directory, ...told].join(",")}`,
     `--allow-net=${
-      [...sockets.map((path) => `unix:${path}`), ...hub ? await busOf(fleet) : []].join(",")
+      [...sockets.map((path) => `unix:${path}`), ...hub ? await serversOf(fleet, registry) : []]
+        .join(",")
     }`,
   ];
 }
 
-/** Where the servers of NATS are that a hub connects to itself. */
-async function busOf(fleet: string): Promise<readonly string[]> {
+/** Where the servers are that a hub connects to itself: those of NATS, and that of its registry. */
+async function serversOf(
+  fleet: string,
+  registry: DatabaseUrl | null,
+): Promise<readonly string[]> {
   const { readFleetSettings } = await import("../fleet/fleet_files.ts");
   const { nats } = await readFleetSettings(dirname(fleet));
-  return natsPermissions(nats);
+  const database = registry === null ? [] : [formatHostPort(registry.host, registry.port)];
+  return [...natsPermissions(nats), ...database];
 }
 
 async function initFlags(args: readonly string[]): Promise<string[]> {

@@ -1,4 +1,5 @@
 import { PasswordLogin } from "../auth/password_login.ts";
+import type { Sessions } from "../auth/sessions.ts";
 import type { TlsMaterial } from "../auth/tls_material.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { cannotListen } from "../net/free_port.ts";
@@ -9,7 +10,9 @@ import { rateLimit } from "../rest/rate_limit.ts";
 import { hostsOf, RestServer } from "../rest/server.ts";
 import type { GatewayRefusal } from "../service/audit.ts";
 import type { JobService } from "../service/job_service.ts";
+import { passwordFileOf } from "./credentials.ts";
 import { diagnostics } from "./diagnostics.ts";
+import type { FrontCounts } from "./front_counts.ts";
 import type { GatewayOptions } from "./gateway_protocol.ts";
 import { portOf, REPORTS, warnOfRefused } from "./listening.ts";
 
@@ -28,6 +31,8 @@ type RestOptions = Pick<
 /** Options of {@linkcode openRest}; see those of `NetworkFront.open()`. */
 export interface RestFrontOptions extends RestOptions {
   readonly material: TlsMaterial;
+  readonly counts: FrontCounts;
+  readonly sessions?: Sessions | null;
   readonly onRefused: (refusal: GatewayRefusal) => void;
   readonly onUsed: () => void;
 }
@@ -39,10 +44,9 @@ export async function openRest(
   options: RestFrontOptions,
   resources: AsyncDisposableStack,
 ): Promise<RestServer> {
-  const { material, credentials } = options;
-  const users = new Map(credentials.users?.map((entry) => [entry.user, entry]));
-  const login = resources.use(new PasswordLogin(users));
-  const onFailedLogin = rateLimit<FailedLogin>((failed, unreported) => {
+  const { material, credentials, counts } = options;
+  const login = resources.use(new PasswordLogin(passwordFileOf(credentials)));
+  const reportLogin = rateLimit<FailedLogin>((failed, unreported) => {
     const { peer } = failed;
     const user = failed.user.slice(0, 64);
     const fields = { user, peer, ...(unreported > 0 && { unreported }) };
@@ -53,7 +57,11 @@ export async function openRest(
   const app = restApp(service, login, {
     isOurHost: hostsOf(material.cert),
     publicOrigins: options.publicOrigins,
-    onFailedLogin,
+    sessions: options.sessions ?? null,
+    onFailedLogin: (failed) => {
+      counts.rest.failedLogins++;
+      reportLogin(failed);
+    },
     onFault: (error, method) => diagnostics.error("{method} failed: {error}", { method, error }),
   });
   const warn = rateLimit(warnOfRefused, REPORTS);
@@ -67,6 +75,7 @@ export async function openRest(
     material,
     answer: (request, env) => {
       options.onUsed();
+      counts.rest.requests++;
       return app.fetch(request, env);
     },
     maxConnections: Math.ceil(options.maxConnections / 2),
@@ -74,6 +83,7 @@ export async function openRest(
     slowness: options.slowness,
     onRefused: (refused) => {
       options.onUsed();
+      counts.rest.refused++;
       warn(refused);
     },
     onError: (error) => diagnostics.error("Listener: {why}", { why: messageOf(error) }),

@@ -21,10 +21,10 @@ export function roleCommand(...args: readonly string[]): string[] {
 }
 
 /**
- * The same for a role of this program that talks to the engine, and to nobody else but these.
+ * The same for a role of this program that talks to nobody else but these.
  *
  * @param options.socket the engine's
- * @param options.net as `--allow-net` has them
+ * @param options.net as `--allow-net` has them; not empty, which would stand for everybody
  * @param options.files that it may read
  */
 export function clientRoleCommand(
@@ -35,14 +35,21 @@ export function clientRoleCommand(
     readonly files?: readonly string[];
   },
 ): string[] {
-  if (Deno.build.standalone) return [Deno.execPath(), role];
-  return roleCommand(
-    // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
-    ...BUILD === "source" ? [] : ["--no-config"],
+  return ownRoleCommand(role, [
     `--allow-net=${[...net, `unix:${socket}`].join(",")}`,
     `--allow-read=${[socket, ...files].join(",")}`,
     // Deno demands this for connecting to a socket.
     `--allow-write=${socket}`,
+  ]);
+}
+
+/** The same for a role of this program with these permissions and no others. */
+export function ownRoleCommand(role: string, permissions: readonly string[]): string[] {
+  if (Deno.build.standalone) return [Deno.execPath(), role];
+  return roleCommand(
+    // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
+    ...BUILD === "source" ? [] : ["--no-config"],
+    ...permissions,
     Deno.mainModule,
     role,
   );

@@ -16,11 +16,13 @@ export class Serving {
 
   constructor(
     { address, restAddress }: GatewayAddresses,
+    metrics: HostPort | null,
     manager: ServiceManager | null,
     process: Pick<DaemonProcess, "print" | "signal">,
   ) {
     const rest = restAddress === null ? [] : [`serving REST at https://${format(restAddress)}`];
-    this.#lines = [`listening on ${format(address)}`, ...rest];
+    const told = metrics === null ? [] : [`serving metrics at http://${format(metrics)}/metrics`];
+    this.#lines = [`listening on ${format(address)}`, ...rest, ...told];
     this.#manager = manager;
     this.#process = process;
   }

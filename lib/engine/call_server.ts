@@ -11,6 +11,7 @@ import {
   METHODS,
   type UnaryMethod,
 } from "../service/methods.ts";
+import { traced } from "../tracing/trace.ts";
 import { CallLimit, type CountedCall } from "./call_limit.ts";
 import {
   callSchema,
@@ -158,14 +159,19 @@ export class CallServer implements AsyncDisposable {
     let method: JobMethod | "request" = "request";
     let signal = this.#closing.signal;
     try {
-      const { caller, request, ...call } = callSchema.parse(frame.head);
+      const { caller, request, trace, ...call } = callSchema.parse(frame.head);
       method = call.method;
       counted.assign(caller.identity.user, isOpenEnded(method));
       // A call that may last must not keep other requests from being read.
       if (isOpenEnded(method)) share?.[Symbol.dispose]();
       signal = this.#signalOf(method, connection, admission);
       const message = { request, bytes: frame.bytes };
-      await this.#call(method, message, { caller, signal }, connection);
+      const name = `engine ${call.method}`;
+      await traced(
+        name,
+        { kind: "server", parent: trace },
+        () => this.#call(call.method, message, { caller, signal }, connection),
+      );
     } catch (error) {
       await connection.send(errorHead(this.#known(error, method, signal)));
     }

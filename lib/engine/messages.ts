@@ -22,6 +22,7 @@ import type {
 import { type AnswerOf, JOB_METHODS, type JobMethod, type RequestOf } from "../service/methods.ts";
 import type { Frame } from "../net/frames.ts";
 import { packedPieces, unpackRecords } from "../job/packed_records.ts";
+import { currentTrace } from "../tracing/trace.ts";
 
 /**
  * What both sides begin with. They are of one build, unless the executable was replaced while the engine runs, whose
@@ -52,6 +53,8 @@ export const callSchema = z.object({
   method: z.enum(JOB_METHODS),
   caller: callerSchema,
   request: z.looseObject({}),
+  /** The span of a trace that it is part of, see `currentTrace()`. */
+  trace: z.string().max(64).exactOptional(),
 });
 
 const errorSchema = z.object({
@@ -209,7 +212,8 @@ export function encodeCall<Name extends JobMethod>(
   caller: Caller,
 ): readonly [head: unknown, bytes: Parts] {
   const [value, bytes] = encodeRequest(method, request);
-  return [{ method, caller, request: value }, bytes];
+  const trace = currentTrace();
+  return [{ method, caller, request: value, ...trace !== undefined && { trace } }, bytes];
 }
 
 /** The request may be anything that a gateway sent. Its type is only asserted here; the service checks it. */

@@ -1,5 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { Batcher } from "../async/batcher.ts";
+import { shareCall } from "../async/share_call.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { FrameConnection } from "../net/frame_connection.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
@@ -10,12 +11,14 @@ import {
   type CallOptions,
   type CallRequest,
   errorFromData,
+  type ExecutorCounts,
   type FromExecutor,
   type HeldJob,
   type Hello,
   PROTOCOL,
   type ToExecutor,
 } from "./protocol.ts";
+import { currentTrace } from "../tracing/trace.ts";
 import { RemoteJob } from "./remote_job.ts";
 
 /** How long an executor may take to say who it is. */
@@ -56,6 +59,12 @@ export class ExecutorClient implements AsyncDisposable {
   );
   #notes: ToExecutor[] = [];
   #noteTimer: ReturnType<typeof setTimeout> | undefined;
+  /**
+   * What it has counted; `null` if it is of a build that cannot tell. Those who ask at the same time share a call.
+   *
+   * @throws `unavailable` if it is gone
+   */
+  readonly counts: () => Promise<ExecutorCounts | null> = shareCall(() => this.#counts());
   #lastId = 0;
   #isClosed = false;
 
@@ -129,7 +138,8 @@ export class ExecutorClient implements AsyncDisposable {
     const onAbort = () => this.#send({ kind: "cancel", id });
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      this.#send({ kind: "call", id, name, request }, bytes);
+      const trace = currentTrace();
+      this.#send({ kind: "call", id, name, request, ...trace !== undefined && { trace } }, bytes);
       return await pending.promise as CallAnswer<Name>;
     } catch (error) {
       throw signal?.aborted ? signal.reason : error;
@@ -142,6 +152,15 @@ export class ExecutorClient implements AsyncDisposable {
   /** How far a job is. Those who ask at the same time share a call. */
   async progress(jobId: string): Promise<JobProgress | undefined> {
     return (await this.#progress.add(jobId))[jobId];
+  }
+
+  async #counts(): Promise<ExecutorCounts | null> {
+    try {
+      return await this.call("count", {});
+    } catch (error) {
+      if (this.#isClosed) throw error;
+      return null;
+    }
   }
 
   /** Starts a job that is prepared. */

@@ -9,8 +9,9 @@
  */
 
 import { ERROR_CODES, type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
+import type { FlushCounts } from "../files/flush.ts";
 import type { StoredJob } from "../job/job_store.ts";
-import type { Containment } from "../job/types.ts";
+import type { Containment, LogStream } from "../job/types.ts";
 import type { DynamicUsersOptions } from "../process/dynamic_users.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
 import type {
@@ -80,6 +81,16 @@ export interface ExecutorCalls {
   logState: (request: { readonly jobId: string }) => LogState;
   /** Whether to take no new jobs, and to exit once the last one is released. */
   setRetired: (request: { readonly retired: boolean }) => null;
+  /** Older executors do not know it. */
+  count: (request: Record<never, never>) => ExecutorCounts;
+}
+
+/** What an executor has to tell of itself, since it began; sizes in bytes. */
+export interface ExecutorCounts {
+  readonly residentBytes: number;
+  /** What it has written to logs. */
+  readonly written: Readonly<Record<LogStream, number>>;
+  readonly flushes: FlushCounts;
 }
 
 /** What an executor is told of a job, and does not answer. */
@@ -114,6 +125,8 @@ export type ToExecutor =
     readonly id: number;
     readonly name: CallName;
     readonly request: unknown;
+    /** The span of a trace that it is part of, see `currentTrace()`. */
+    readonly trace?: string;
   }
   | { readonly kind: "note"; readonly name: NoteName; readonly jobId: string }
   /** The answer to this call is no longer waited for. */

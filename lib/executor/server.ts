@@ -1,5 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { messageOf } from "../errors.ts";
+import { flushCounts } from "../files/flush.ts";
 import { FrameConnection } from "../net/frame_connection.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
 import type { JobOutcome } from "./executor.ts";
@@ -12,6 +13,7 @@ import {
   type CallName,
   type CallRequest,
   errorToData,
+  type ExecutorCounts,
   type ExecutorSettings,
   type FromExecutor,
   type HeldJob,
@@ -20,6 +22,7 @@ import {
   PROTOCOL,
   type ToExecutor,
 } from "./protocol.ts";
+import { traced } from "../tracing/trace.ts";
 import { tellGrowth } from "./tell_growth.ts";
 
 /** How long an engine has to take what it is told at the end. */
@@ -64,6 +67,8 @@ export class ExecutorServer {
   /** Those of the engine that is connected. */
   readonly #followed = new Map<string, AbortController>();
   readonly #handlers: Handlers;
+  /** What jobs that have ended have printed, in bytes. */
+  readonly #printed = { stdout: 0, stderr: 0 };
   #send: ((message: FromExecutor) => Promise<void>) | null = null;
   #connection: FrameConnection | null = null;
   #retired = false;
@@ -167,11 +172,18 @@ export class ExecutorServer {
         this.#note(message.name, message.jobId);
         continue;
       }
-      const { id, name, request } = message;
+      const { id, name, request, trace } = message;
       const controller = new AbortController();
       open.set(id, controller);
-      const answered = this.#answer(name, request, { signal: controller.signal, bytes })
-        .then((answer) => frames.send({ kind: "answer", id, answer }))
+      const context = { signal: controller.signal, bytes };
+      const answer = () => this.#answer(name, request, context);
+      // What no client has asked for is part of no trace.
+      const answered = (trace === undefined
+        ? answer()
+        : traced(`executor ${name}`, { kind: "server", parent: trace }, answer))
+        .then((answer) =>
+          frames.send({ kind: "answer", id, answer })
+        )
         .catch((error) => frames.send({ kind: "error", id, error: errorToData(error) }))
         .finally(() => {
           open.delete(id);
@@ -301,7 +313,18 @@ export class ExecutorServer {
         onChanged();
         return Promise.resolve(null);
       },
+      count: () => Promise.resolve(this.#counts()),
     };
+  }
+
+  #counts(): ExecutorCounts {
+    const written = { ...this.#printed };
+    for (const { job: { log }, outcome } of this.#held.values()) {
+      if (outcome !== null) continue;
+      written.stdout += log.stdoutBytes;
+      written.stderr += log.stderrBytes;
+    }
+    return { residentBytes: Deno.memoryUsage().rss, written, flushes: flushCounts() };
   }
 
   #hold(job: LocalJob): void {
@@ -309,6 +332,8 @@ export class ExecutorServer {
     this.#held.set(job.jobId, held);
     held.settled = job.ended.then(async (outcome) => {
       held.outcome = outcome;
+      this.#printed.stdout += outcome.stdoutBytes;
+      this.#printed.stderr += outcome.stderrBytes;
       // What is told of its log is not overtaken by its end.
       if (this.#followed.has(job.jobId)) {
         this.#tell({ kind: "log", jobId: job.jobId, state: logStateOf(job.log) });

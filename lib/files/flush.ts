@@ -7,6 +7,7 @@
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { Semaphore } from "../async/semaphore.ts";
+import { Histogram, type HistogramState } from "../metrics/histogram.ts";
 import { isShortage } from "./shortage.ts";
 
 /**
@@ -14,6 +15,33 @@ import { isShortage } from "./shortage.ts";
  * must stay free.
  */
 const turns = new Semaphore({ total: 8, maxWaiting: Infinity, refusal: "" });
+
+/** What the flushes of this process have come to. */
+export interface FlushCounts {
+  /** How long each took the disk, in seconds, also if it failed. */
+  readonly seconds: HistogramState;
+  readonly failures: number;
+}
+
+const durations = new Histogram([
+  0.001,
+  0.0025,
+  0.005,
+  0.01,
+  0.025,
+  0.05,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  5,
+  30,
+]);
+let failures = 0;
+
+export function flushCounts(): FlushCounts {
+  return { seconds: durations.state, failures };
+}
 
 /** How often to look whether there is a descriptor again: from, to. And when to give up. */
 const OPEN_AGAIN_MS = { first: 20, last: 500 };
@@ -31,7 +59,7 @@ const OPEN_WITHIN_MS = 10_000;
 export async function flushFile(path: string): Promise<void> {
   using _turn = await turns.acquire(1);
   using file = await openAtLast(path);
-  await file.syncData();
+  await countFlush(() => file.syncData());
 }
 
 /**
@@ -44,11 +72,26 @@ export async function flushFile(path: string): Promise<void> {
 export async function flushDirectory(path: string): Promise<void> {
   using _turn = await turns.acquire(1);
   using directory = await openAtLast(path);
+  await countFlush(async () => {
+    try {
+      await directory.sync();
+    } catch (error) {
+      // Some file systems do not support this, and keep names by themselves.
+      if (Reflect.get(Object(error), "code") !== "EINVAL") throw error;
+    }
+  });
+}
+
+/** Takes account of a flush, see {@linkcode flushCounts}. */
+export async function countFlush(flush: () => Promise<void>): Promise<void> {
+  const begunAt = performance.now();
   try {
-    await directory.sync();
+    await flush();
   } catch (error) {
-    // Some file systems do not support this, and keep names by themselves.
-    if (Reflect.get(Object(error), "code") !== "EINVAL") throw error;
+    failures++;
+    throw error;
+  } finally {
+    durations.observe((performance.now() - begunAt) / 1000);
   }
 }
 

@@ -1,5 +1,5 @@
 import { dirname } from "node:path";
-import { flushDirectory, writeFully } from "./flush.ts";
+import { countFlush, flushDirectory, writeFully } from "./flush.ts";
 
 /** Options of {@linkcode replaceFile}. */
 export interface ReplaceFileOptions {
@@ -54,7 +54,7 @@ export async function createFile(path: string, text: string, mode: number): Prom
   using file = await Deno.open(path, { write: true, createNew: true, mode });
   try {
     await writeFully(file, new TextEncoder().encode(text));
-    await file.syncData();
+    await countFlush(() => file.syncData());
   } catch (error) {
     await Deno.remove(path).catch(() => {});
     throw error;

@@ -2,7 +2,7 @@ import { errors, headers, type Msg, type NatsConnection } from "@nats-io/nats-co
 import { delay } from "../async/delay.ts";
 import type { DoorClient } from "./door_socket.ts";
 import { bytesOf } from "./nats_connection.ts";
-import { beatSubject, CANCEL, hostSubjects, lastToken } from "./subjects.ts";
+import { beatSubject, CANCEL, hostSubjects, lastToken, LEAVING } from "./subjects.ts";
 
 /** How often an agent says that it is there. */
 export const BEAT_EVERY_MS = 5_000;
@@ -76,8 +76,9 @@ export async function serveHost(
     if (!ended.signal.aborted) throw error;
   } finally {
     options.signal.removeEventListener("abort", stop);
-    // From now on the server answers that nobody is there.
+    // From now on the server answers that nobody is there, and hubs need not ask before they know.
     subscription.unsubscribe();
+    if (!connection.isClosed()) connection.publish(beatSubject(host), LEAVING);
     for (const call of calls.values()) call.abort();
     await Promise.all(open);
     await connection.close();

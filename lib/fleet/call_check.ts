@@ -91,8 +91,7 @@ export class CallCheck {
     this.#signature(envelope, message);
     // What was signed is looked at all at once, so that nothing else comes in between.
     this.#admit(envelope);
-    const ephemeral = Uint8Array.fromBase64(envelope.ephemeral);
-    const exchange = await acceptExchange(sealKeys, ephemeral).catch(() => null);
+    const exchange = exchangeOf(sealKeys, envelope);
     const opened = exchange && await unseal(exchange.requestKey, message.sealed, message.text);
     if (exchange === null || opened === null) {
       throw new RefusedCall("other_key", `The call is not sealed to the key of host "${host}"`);
@@ -182,6 +181,15 @@ export class CallCheck {
           `Host "${host}" has had ${this.#options.maxNonces} calls in the last minute, and takes no more yet`,
         );
     }
+  }
+}
+
+/** @returns `null` if the hub's key leads to none */
+function exchangeOf(sealKeys: SealKeyPair, { ephemeral }: CallEnvelope): Exchange | null {
+  try {
+    return acceptExchange(sealKeys, Uint8Array.fromBase64(ephemeral));
+  } catch {
+    return null;
   }
 }
 

@@ -53,6 +53,8 @@ export interface OutgoingCall {
   readonly mayRepeat: boolean;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+  /** From when on it is valid, by the clock of the hub; by default from when it is sealed. */
+  readonly issuedAt?: number;
 }
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -95,7 +97,7 @@ export class CallSender {
     const { host, hostSealKey, transport } = this.#options;
     const { method, callId, signal, timeoutMs } = call;
     const publicKey = this.#publicKey();
-    const offer = await offerExchange(hostSealKey);
+    const offer = offerExchange(hostSealKey);
     const bytes = await this.#message(call, offer);
     signal.throwIfAborted();
     let answer: Bytes;
@@ -115,8 +117,8 @@ export class CallSender {
 
   /** The key with which the host signs. Nothing is told to one whose certificate does not count any more. */
   #publicKey(): KeyObject {
-    const { fleet, host, hostCertificate, now = Date.now } = this.#options;
-    const verdict = this.#signers.verify(hostCertificate, now());
+    const { fleet, host, hostCertificate } = this.#options;
+    const verdict = this.#signers.verify(hostCertificate, this.#now());
     if (verdict.kind === "refused") {
       throw failedPrecondition(`The certificate of host "${host}" ${verdict.why}`);
     }
@@ -125,12 +127,15 @@ export class CallSender {
     throw failedPrecondition(`The certificate of host "${host}" is that of "${member.name}"`);
   }
 
+  #now(): number {
+    return (this.#options.now ?? Date.now)();
+  }
+
   async #message(
-    { method, callId, body, bytes: parts }: OutgoingCall,
+    { method, callId, body, bytes: parts, issuedAt = this.#now() }: OutgoingCall,
     offer: Offer,
   ): Promise<Bytes> {
-    const { fleet, hub, host, signingKey, now = Date.now } = this.#options;
-    const issuedAt = now();
+    const { fleet, hub, host, signingKey } = this.#options;
     const envelope: CallEnvelope = {
       version: VERSION,
       fleet,
@@ -202,6 +207,6 @@ interface ExpectedReply {
   readonly callId: string;
   /** What the host calls the call, see `headDigest()`. */
   readonly digest: string;
-  readonly replyKey: CryptoKey;
+  readonly replyKey: Bytes;
   readonly publicKey: KeyObject;
 }

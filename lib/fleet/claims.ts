@@ -5,10 +5,11 @@ import { Semaphore } from "../async/semaphore.ts";
 import { Counts } from "../counts.ts";
 import { type ErrorCode, JOB_REMOVED, JobWorkerError, messageOf } from "../errors.ts";
 import type { Job } from "../service/job_service.ts";
-import { hasNoProcess } from "./job_rows.ts";
+import { hasNoProcess } from "./known_job.ts";
 import { MAX_LIFETIME_MS, MAX_SKEW_MS } from "./envelope.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
 import type { QueueStore, StoredEntry } from "./queue_store.ts";
+import { isRegistryAway } from "./registry_away.ts";
 import type { PendingStart } from "./sealed_starts.ts";
 import { isUnanswered, silent } from "./unanswered.ts";
 
@@ -130,22 +131,25 @@ export class Claims implements AsyncDisposable {
     let isSent = false;
     try {
       using _share = await this.#shares.acquire(Math.min(bytes, MAX_OPEN_BYTES), signal);
+      // However long the process is held up after it has looked, nothing that comes to the host later counts there.
+      const decidedAt = Date.now();
       const entry = await store.get(jobId);
-      if (entry === undefined || entry.host !== host || entry.isAnswered) return { kind: "over" };
+      const isOurs = entry?.host === host && entry.isHere && !entry.isAnswered;
+      if (!isOurs) return { kind: "over" };
       if (!hosts.has(host)) throw silent(`Host "${host}" is not in the fleet any more`);
       const { service } = hosts.reach(host);
       const pending = await open(jobId);
       if (pending === undefined) return { kind: "over" };
       const { start, caller } = pending;
       isSent = true;
-      const job = await service.placeJob({ jobId, start }, { caller, signal });
+      const job = await service.placeJob({ jobId, start }, { caller, signal, decidedAt });
       if (hasNoProcess(job)) throw silent(`Host "${host}" has not started the job yet`);
       await started(host, job).catch((error) => {
         throw unnoted(error, host);
       });
       return { kind: "started", job: { ...job, host } };
     } catch (error) {
-      if (isUnanswered(error)) return { kind: "silent", error, isSent };
+      if (isUnanswered(error) || isRegistryAway(error)) return { kind: "silent", error, isSent };
       if (!(error instanceof JobWorkerError)) {
         onFault(error, jobId);
         return { kind: "silent", error: silent(messageOf(error), { cause: error }), isSent };

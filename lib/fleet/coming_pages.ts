@@ -50,11 +50,12 @@ export class ComingPages<Page> implements AsyncDisposable {
    * have got to, whatever has become of what was asked before, and however late that comes there.
    */
   async drop(): Promise<void> {
+    this.#nextPage++;
+    if (this.count === 0) return;
     this.#left.abort();
     await Promise.all(this.#coming);
     this.#left = new AbortController();
     this.#coming = [];
-    this.#nextPage++;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

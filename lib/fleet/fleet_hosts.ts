@@ -7,6 +7,7 @@ import type { CallContext, JobService, PlacementService } from "../service/job_s
 import type { ChangesService, HostFacts } from "./host_changes.ts";
 import type { Presence } from "./presence.ts";
 import type { Registry } from "./registry.ts";
+import { isRegistryAway } from "./registry_away.ts";
 import { HOST_OFFLINE } from "./transport.ts";
 
 /** How long to wait before a host is asked for its changes again that could not tell them. */
@@ -40,28 +41,30 @@ export interface FleetHostsOptions {
  */
 export type OnHeard = (host: string, isNews: boolean) => void;
 
+/** Is told of a job that has changed; of `null` if any may have, and nobody knows which. */
+export type OnChanged = (jobId: string | null) => void;
+
 /** The hosts of a fleet. What changes at those that are there is copied into the registry. */
 export class FleetHosts implements AsyncDisposable {
   readonly #options: FleetHostsOptions;
   readonly #hosts = new Map<string, Followed>();
-  readonly #watchers = new Set<(jobId: string) => void>();
+  readonly #watchers = new Set<OnChanged>();
   readonly #hostWatchers = new Set<OnHeard>();
-  readonly #facts: Map<string, HostFacts>;
+  readonly #facts = new Map<string, HostFacts>();
   /** When what a host has said was last written down, by the clock that nobody sets. */
   readonly #savedAt = new Map<string, number>();
 
   constructor(options: FleetHostsOptions) {
     this.#options = options;
-    const known = options.registry.hosts();
-    this.#facts = new Map(known.map(({ name, facts }) => [name, facts]));
   }
 
   /**
    * Sets which hosts there are. Those that are there already and have not changed go on. What was known of others is
-   * forgotten: nobody will say how their jobs end, and another host may have them by then.
+   * forgotten: nobody will say how their jobs end, and another host may have them by then. Of a registry that hubs
+   * share, that goes only for those that were there before: others may just not have been made known to this hub.
    */
   async set(hosts: readonly HubHost[]): Promise<void> {
-    const { presence, registry } = this.#options;
+    const { presence, registry, onFault } = this.#options;
     const names = new Set(hosts.map(({ name }) => name));
     const gone = [...this.#hosts].filter(([name]) => !names.has(name));
     await Promise.all(gone.map(async ([name, followed]) => {
@@ -69,9 +72,13 @@ export class FleetHosts implements AsyncDisposable {
       presence.remove(name);
       await followed.end();
     }));
-    const heard = new Map(registry.hosts().map(({ name, heardAt }) => [name, heardAt]));
-    for (const name of heard.keys()) {
-      if (!names.has(name)) this.#forget(name);
+    const known = await registry.hosts();
+    const heard = new Map(known.map(({ name, heardAt }) => [name, heardAt]));
+    for (const { name, facts } of known) {
+      if (!this.#facts.has(name)) this.#facts.set(name, facts);
+      if (names.has(name)) continue;
+      if (registry.isShared && !gone.some(([left]) => left === name)) onFault(name, unknownHere());
+      else await this.#forget(name);
     }
     for (const host of hosts) {
       const followed = this.#hosts.get(host.name);
@@ -130,7 +137,9 @@ export class FleetHosts implements AsyncDisposable {
    */
   beat(name: string, life: string): void {
     this.#options.presence.beat(name, life);
-    if (!this.isOnline(name)) this.online(name);
+    if (this.isOnline(name)) return;
+    this.#hosts.get(name)?.wait?.abort(isThereAgain(name));
+    this.online(name);
   }
 
   /** A host has come back: its changes are asked for at once. */
@@ -159,14 +168,14 @@ export class FleetHosts implements AsyncDisposable {
     });
   }
 
-  /** Calls a function for each job that changes, until what it returns is disposed of. */
-  watch(onChanged: (jobId: string) => void): Disposable {
+  /** Calls a function whenever jobs change, until what it returns is disposed of. */
+  watch(onChanged: OnChanged): Disposable {
     this.#watchers.add(onChanged);
     return { [Symbol.dispose]: () => void this.#watchers.delete(onChanged) };
   }
 
-  /** Tells those who watch of a job that has changed. */
-  tell(jobId: string): void {
+  /** Tells those who watch of a job that has changed; `null`: of any that may have. */
+  tell(jobId: string | null): void {
     for (const onChanged of this.#watchers) onChanged(jobId);
   }
 
@@ -183,8 +192,8 @@ export class FleetHosts implements AsyncDisposable {
     await Promise.all([...this.#hosts.values()].map((followed) => followed.end()));
   }
 
-  #forget(name: string): void {
-    this.#options.registry.forget(name);
+  async #forget(name: string): Promise<void> {
+    await this.#options.registry.forget(name);
     this.#facts.delete(name);
     this.#savedAt.delete(name);
   }
@@ -203,7 +212,8 @@ export class FleetHosts implements AsyncDisposable {
       } catch (error) {
         if (signal.aborted) return;
         const isOffline = error instanceof JobWorkerError && error.reason === HOST_OFFLINE;
-        presence.silent(name, messageOf(error));
+        // The host may well be there.
+        if (!isRegistryAway(error)) presence.silent(name, messageOf(error));
         if (!isOffline && told !== messageOf(error)) onFault(name, error);
         told = messageOf(error);
       }
@@ -218,13 +228,19 @@ export class FleetHosts implements AsyncDisposable {
     const { registry, presence, caller } = this.#options;
     const followed = this.#hosts.get(name);
     if (followed === undefined) return;
-    const request = { ...registry.since(name), atOnce: !presence.isOnline(name) };
-    const page = await followed.host.service.changes(request, { caller, signal });
+    const request = { ...await registry.since(name), atOnce: !presence.isOnline(name) };
+    signal.throwIfAborted();
+    const wait = new AbortController();
+    followed.wait = request.atOnce ? null : wait;
+    const page = await followed.host.service.changes(request, {
+      caller,
+      signal: AbortSignal.any([signal, wait.signal]),
+    }).finally(() => followed.wait = null);
     const now = performance.now();
     const isNews = page.isAnew || page.jobs.length > 0 || page.removed.length > 0;
     // What is only how it is need not be on the disk each time.
     if (isNews || now - (this.#savedAt.get(name) ?? -Infinity) > SAVE_EVERY_MS) {
-      registry.apply(name, page, Date.now());
+      await registry.apply(name, page, Date.now());
       this.#savedAt.set(name, now);
     }
     this.#facts.set(name, page.facts);
@@ -238,10 +254,23 @@ export class FleetHosts implements AsyncDisposable {
   }
 }
 
+function unknownHere(): JobWorkerError {
+  return failedPrecondition(
+    "another hub knows it, and this one does not: have the same files in fleet/hosts/ for all hubs",
+  );
+}
+
+function isThereAgain(host: string): JobWorkerError {
+  const text = `Host "${host}" is there again, and has not answered yet`;
+  return new JobWorkerError("unavailable", text, { reason: HOST_OFFLINE });
+}
+
 /** A host whose changes are copied. */
 class Followed {
   host: HubHost;
   readonly online = new WakeUp();
+  /** Ends the wait for the next change, so that the host is asked how it is instead. */
+  wait: AbortController | null = null;
   readonly #ending = new AbortController();
   readonly #following: Promise<void>;
 

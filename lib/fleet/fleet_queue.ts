@@ -2,15 +2,16 @@ import { abortable } from "../async/abortable.ts";
 import { WakeUp } from "../async/wake_up.ts";
 import { JOB_REMOVED, JobWorkerError } from "../errors.ts";
 import type { IdSequence } from "../ids.ts";
-import { type Job, type JobEnd, type QueuePlace, statusOf } from "../job/types.ts";
+import type { Job, JobEnd, QueuePlace } from "../job/types.ts";
 import type { Caller, StartJobRequest } from "../service/job_service.ts";
 import { type ClaimNews, Claims } from "./claims.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
 import { HostRooms } from "./host_rooms.ts";
-import { NOWHERE } from "./job_rows.ts";
+import { NOWHERE } from "./known_job.ts";
 import { LostHosts } from "./lost_hosts.ts";
 import { notPlaced } from "./placement.ts";
 import { ANYWHERE, queuedJob } from "./queued_start.ts";
+import { QueuePlaces } from "./queue_places.ts";
 import type { QueueLimits, StoredEntry } from "./queue_store.ts";
 import type { Registry } from "./registry.ts";
 import type { PendingStart, SealedStarts } from "./sealed_starts.ts";
@@ -47,13 +48,12 @@ type Awaited = PromiseWithResolvers<Submitted>;
 export class FleetQueue implements AsyncDisposable {
   readonly #options: FleetQueueOptions;
   readonly #rooms: HostRooms;
+  readonly #places: QueuePlaces;
   readonly #claims: Claims;
   readonly #lostHosts: LostHosts;
   readonly #watching: Disposable;
   /** Whoever has asked for a start and has not been answered. */
   readonly #awaited = new Map<string, Awaited>();
-  /** Why a host has not answered for a job. */
-  readonly #silence = new Map<string, string>();
   readonly #filling = new Set<Promise<void>>();
   #isClosed = false;
 
@@ -61,6 +61,7 @@ export class FleetQueue implements AsyncDisposable {
     const { hosts, registry, onFault } = options;
     this.#options = options;
     this.#rooms = new HostRooms(hosts, registry);
+    this.#places = new QueuePlaces(registry, this.#rooms);
     this.#claims = new Claims({
       hosts,
       store: registry.queue,
@@ -77,12 +78,26 @@ export class FleetQueue implements AsyncDisposable {
   /** Takes up what the hub before this one has left. */
   static async open(options: FleetQueueOptions): Promise<FleetQueue> {
     const queue = new FleetQueue(options);
-    for (const entry of await options.registry.queue.given()) {
-      queue.#lostHosts.heard(entry.host);
-      if (!entry.isAnswered) queue.#claims.give(entry, { mayHaveCome: true });
-    }
+    for (const { host } of await options.registry.queue.given()) queue.#lostHosts.heard(host);
+    await queue.adopt();
     for (const { name } of options.hosts.all()) queue.#fill(name);
     return queue;
+  }
+
+  /** Takes up what a hub has left that is not there any more. */
+  async adopt(): Promise<void> {
+    for (const entry of await this.#options.registry.queue.adopt()) {
+      this.#claims.give(entry, { mayHaveCome: true });
+    }
+  }
+
+  /** Something waits that another hub has found no place for. */
+  async fill(): Promise<void> {
+    const { hosts, registry } = this.#options;
+    const live = await registry.live();
+    for (const { name, slots } of hosts.all()) {
+      if (hosts.isOnline(name) && live.of(name) < slots) this.#fill(name);
+    }
   }
 
   /**
@@ -104,12 +119,12 @@ export class FleetQueue implements AsyncDisposable {
     const sealed = await starts.seal(jobId, { start: { ...start, requestId: "" }, caller });
     const reruns = ifHostLost === "rerun";
     const entry = { jobId, owner, priority, on, mayWait, reruns, job, requestId };
-    const placement = this.#rooms.placementFor(on, owner);
+    const placement = await this.#rooms.placementFor(on, owner);
     const awaited = Promise.withResolvers<Submitted>();
     awaited.promise.catch(() => {});
     this.#awaited.set(jobId, awaited);
     using _awaited = { [Symbol.dispose]: () => void this.#awaited.delete(jobId) };
-    const added = await registry.queue.add({ ...entry, sealed }, placement.places, {
+    const added = await registry.queue.add({ ...entry, sealed }, placement.online, {
       maxQueued,
       maxQueuedPerUser,
     });
@@ -121,11 +136,12 @@ export class FleetQueue implements AsyncDisposable {
       case "waiting":
         this.#options.hosts.tell(jobId);
         // Somebody may have asked for the same meanwhile.
-        awaited.resolve(this.#tell(jobId).then((job) => ({ job, isQueued: true })));
+        awaited.resolve(this.#places.tell(jobId).then((job) => ({ job, isQueued: true })));
         return await awaited.promise;
       case "given": {
         const { host } = added;
-        this.#claims.give({ ...entry, host, bytes: sealed.byteLength, isAnswered: false });
+        const given = { host, isHere: true, isAnswered: false };
+        this.#claims.give({ ...entry, ...given, bytes: sealed.byteLength });
         return await awaited.promise;
       }
     }
@@ -176,7 +192,7 @@ export class FleetQueue implements AsyncDisposable {
    */
   async limitTime(jobId: string, timeoutMs: number): Promise<Job | undefined> {
     const { registry, starts } = this.#options;
-    const known = registry.get(jobId);
+    const known = await registry.get(jobId);
     const pending = await this.#unseal(jobId);
     if (known === undefined || pending === undefined) return undefined;
     const { start, caller } = pending;
@@ -185,27 +201,12 @@ export class FleetQueue implements AsyncDisposable {
     const job = { ...known.job, execution: { ...known.job.execution, timeoutMs } };
     if (!await registry.queue.change(job, sealed)) return undefined;
     this.#options.hosts.tell(jobId);
-    return await this.#tell(jobId);
+    return await this.#places.tell(jobId);
   }
 
   /** Where a job stands that no host has answered for; `null` for any other. */
-  async placeOf(job: Job, host: string): Promise<QueuePlace | null> {
-    const { registry } = this.#options;
-    if (statusOf(job) !== "queued") return null;
-    const positions = await registry.queue.positions();
-    const position = positions.get(job.jobId);
-    if (position === undefined) {
-      if (!this.#claims.has(job.jobId)) return null;
-      const silence = this.#silence.get(job.jobId);
-      const unknown = silence === undefined
-        ? ""
-        : `, and whether it runs there is unknown: ${silence}`;
-      const reason = `host "${host}" was given it${unknown}`;
-      return { position: 0, length: positions.size, reason };
-    }
-    const entry = await registry.queue.get(job.jobId);
-    const why = this.#rooms.placementFor(entry?.on ?? ANYWHERE, job.owner).why;
-    return { position, length: positions.size, reason: why || "it is about to be given to a host" };
+  placeOf(job: Job, host: string): Promise<QueuePlace | null> {
+    return this.#places.of(job, host);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -222,7 +223,7 @@ export class FleetQueue implements AsyncDisposable {
   async #again(jobId: string, requestId: string): Promise<Submitted> {
     const first = this.#awaited.get(jobId);
     if (first !== undefined) return await first.promise;
-    if (this.#options.registry.get(jobId) === undefined) {
+    if (await this.#options.registry.get(jobId) === undefined) {
       throw new JobWorkerError(
         "failed_precondition",
         `Cannot start the job again: the request id "${requestId}" was that of job "${jobId}", whose record has ` +
@@ -230,31 +231,29 @@ export class FleetQueue implements AsyncDisposable {
         { reason: JOB_REMOVED, field: "requestId" },
       );
     }
-    return { job: await this.#tell(jobId), isQueued: false };
+    return { job: await this.#places.tell(jobId), isQueued: false };
   }
 
   async #onNews(entry: StoredEntry, news: ClaimNews): Promise<void> {
     const { jobId, host, on, owner } = entry;
     const { registry, hosts } = this.#options;
     const awaited = this.#awaited.get(jobId);
-    if (news.kind === "silent") this.#silence.set(jobId, news.error.message);
-    else this.#silence.delete(jobId);
+    this.#places.heard(jobId, news.kind === "silent" ? news.error.message : null);
     switch (news.kind) {
       case "started":
         this.#lostHosts.heard(host);
         awaited?.resolve({ job: news.job, isQueued: false });
         break;
       case "silent":
-        awaited?.resolve({ job: await this.#tell(jobId), isQueued: true });
+        awaited?.resolve({ job: await this.#places.tell(jobId), isQueued: true });
         break;
       case "full": {
         this.#rooms.full(host, owner);
-        const { places } = this.#rooms.placementFor(on, owner);
-        const next = await registry.queue.release(jobId, host, places);
-        if (next !== NOWHERE) {
-          if (next !== undefined) this.#claims.give({ ...entry, host: next });
-        } else if (entry.mayWait) {
-          awaited?.resolve({ job: await this.#tell(jobId), isQueued: true });
+        const { online } = await this.#rooms.placementFor(on, owner);
+        const next = await registry.queue.release(jobId, host, online);
+        if (next !== NOWHERE && next !== undefined) this.#claims.give({ ...entry, host: next });
+        else if (entry.mayWait || next === undefined) {
+          awaited?.resolve({ job: await this.#places.tell(jobId), isQueued: true });
         } else await this.#refuse(entry, NOWHERE, news, awaited);
         // What others wait for may be free now.
         this.#fill(host);
@@ -265,8 +264,9 @@ export class FleetQueue implements AsyncDisposable {
         this.#fill(host);
         break;
       case "over":
-        await this.#tell(jobId).then(
-          (job) => awaited?.resolve({ job, isQueued: false }),
+        // If another hub asks the host by now, it is not known yet whether that has the job.
+        await Promise.all([this.#places.tell(jobId), this.has(jobId)]).then(
+          ([job, isQueued]) => awaited?.resolve({ job, isQueued }),
           (error) => awaited?.reject(error),
         );
         break;
@@ -288,7 +288,7 @@ export class FleetQueue implements AsyncDisposable {
     const { queue } = this.#options.registry;
     if (awaited !== undefined && error.reason !== JOB_REMOVED) {
       if (await queue.withdraw(jobId, from)) awaited.reject(error);
-      else awaited.resolve({ job: await this.#tell(jobId), isQueued: true });
+      else awaited.resolve({ job: await this.#places.tell(jobId), isQueued: true });
       return;
     }
     const reason = error.reason === JOB_REMOVED ? "lost" : "start_failed";
@@ -297,7 +297,7 @@ export class FleetQueue implements AsyncDisposable {
       detail: `${isSent ? `host "${host}": ` : ""}${error.message}`,
     };
     const ended = await queue.end(jobId, from, end);
-    awaited?.resolve({ job: ended ?? await this.#tell(jobId), isQueued: true });
+    awaited?.resolve({ job: ended ?? await this.#places.tell(jobId), isQueued: true });
   }
 
   async #open(jobId: string): Promise<PendingStart | undefined> {
@@ -366,21 +366,14 @@ export class FleetQueue implements AsyncDisposable {
   /** Looks again whenever something has changed about a job. */
   async #until(jobId: string, signal: AbortSignal, look: () => Promise<boolean>): Promise<void> {
     const wakeUp = new WakeUp();
-    using _watching = this.#options.hosts.watch((id) => id === jobId && wakeUp.notify());
+    using _watching = this.#options.hosts.watch((id) => {
+      if (id === null || id === jobId) wakeUp.notify();
+    });
     for (;;) {
       const changed = wakeUp.next();
       if (await look()) return;
       await abortable(changed, signal);
     }
-  }
-
-  /** A job as it is told. */
-  async #tell(jobId: string): Promise<Job> {
-    const known = this.#options.registry.get(jobId);
-    if (known === undefined) throw new JobWorkerError("not_found", `No job "${jobId}"`);
-    const { job, host } = known;
-    const queue = await this.placeOf(job, host);
-    return { ...job, queue, ...(host !== NOWHERE && { host }) };
   }
 }
 

@@ -50,6 +50,9 @@ type Bytes = Uint8Array<ArrayBuffer>;
  */
 const AHEAD_MS = 5_000;
 
+/** One for all calls: an error of its own for each would cost as much as to sign the answer. */
+const OVER = new JobWorkerError("cancelled", "The call is over");
+
 /** Runs the calls of hubs. Those with answers in pages stay open from one page to the next. */
 export class HostCalls implements AsyncDisposable {
   readonly #service: HostService;
@@ -164,7 +167,7 @@ export class HostCalls implements AsyncDisposable {
     using opened = new DisposableStack();
     const counted = opened.use(this.#limit.enter());
     counted.assign(caller.identity.user, HOST_METHODS[method].isLasting);
-    opened.defer(() => left.abort());
+    opened.defer(() => left.abort(OVER));
     const signal = AbortSignal.any([left.signal, this.#closing.signal]);
     const held = opened.move();
     return new OpenCall(this.#all(call, { caller, signal }), {

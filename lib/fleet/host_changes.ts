@@ -1,15 +1,12 @@
 import { abortable } from "../async/abortable.ts";
 import { delay } from "../async/delay.ts";
-import type { Job } from "../job/types.ts";
+import { redacted } from "../job/redacted.ts";
 import type { CallContext } from "../service/job_service.ts";
 import type { ChangeLog, ChangesPage, ChangesSince } from "../store/change_log.ts";
 import type { SqliteStore } from "../store/sqlite_store.ts";
 
 /** How long a host waits for a change before it says how it is all the same. */
 const TELL_EVERY_MS = 9_000;
-
-/** Stands in a copy for the value of every variable. */
-const HIDDEN = "***";
 
 /** How a host is. */
 export interface HostFacts {
@@ -88,12 +85,4 @@ export class HostChanges implements ChangesService {
 
 function isEmpty({ isAnew, jobs, removed }: ChangesPage): boolean {
   return !isAnew && jobs.length === 0 && removed.length === 0;
-}
-
-/** A job without the values of its variables. */
-export function redacted(job: Job): Job {
-  const names = Object.keys(job.command.env);
-  if (names.length === 0) return job;
-  const env = Object.fromEntries(names.map((name) => [name, HIDDEN]));
-  return { ...job, command: { ...job.command, env } };
 }

@@ -1,7 +1,7 @@
 import { decodeAnswer, decodeMessage, encodeRequest } from "../engine/messages.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Frame } from "../net/frames.ts";
-import type { CallContext } from "../service/job_service.ts";
+import type { CallContext, PlaceJobContext } from "../service/job_service.ts";
 import { CallSender, type CallSenderOptions } from "./call_sender.ts";
 import { ComingPages } from "./coming_pages.ts";
 import {
@@ -160,7 +160,7 @@ export class HostClient {
   async #send(
     name: keyof HostService | typeof REACH,
     request: object,
-    { caller, signal }: CallContext,
+    { caller, signal, decidedAt }: PlaceJobContext,
     { mayRepeat, callId = crypto.randomUUID(), page = 0, isAhead = false }: SendOptions,
   ): Promise<readonly Frame[]> {
     const { identity, fingerprint, peer } = caller;
@@ -175,6 +175,7 @@ export class HostClient {
       mayRepeat,
       timeoutMs: this.#timeoutMs,
       signal,
+      ...(decidedAt !== undefined && { issuedAt: decidedAt }),
     });
   }
 

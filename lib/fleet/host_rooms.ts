@@ -30,15 +30,23 @@ export class HostRooms {
     return selects(on, host) && !this.#isFullFor(host.name, owner);
   }
 
-  /** Where a job of this owner's may run now. */
-  placementFor(on: HostSelector, owner: string): Placement<Candidate> {
+  /**
+   * Where a job of this owner's may run now. Of those that are full, `online` has only those that the hub counts as
+   * full: by the time that it is given to one of them, there may be room.
+   */
+  async placementFor(on: HostSelector, owner: string): Promise<Placement<Candidate>> {
+    const live = await this.#registry.live();
     const named = on.host === "" ? undefined : this.#hosts.get(on.host);
     const hosts = on.host === "" ? this.#hosts.all() : named === undefined ? [] : [named];
-    return placementFor(hosts.map((host) => this.#candidate(host, owner)), on);
+    const placement = placementFor(
+      hosts.map((host) => this.#candidate(host, owner, live.of(host.name))),
+      on,
+    );
+    const online = placement.online.filter(({ name }) => !this.#isFullFor(name, owner));
+    return { ...placement, online };
   }
 
-  #candidate({ name, labels, slots }: HubHost, owner: string): Candidate {
-    const live = this.#registry.live(name);
+  #candidate({ name, labels, slots }: HubHost, owner: string, live: number): Candidate {
     const used = this.#isFullFor(name, owner) ? Math.max(slots, live) : live;
     return { name, labels, slots, used, isOnline: this.#hosts.isOnline(name) };
   }

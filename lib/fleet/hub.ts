@@ -3,6 +3,7 @@ import { authorize } from "../auth/authorize.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Host } from "../job/host.ts";
 import { JobWatch } from "../job/job_watch.ts";
+import { narrowTo } from "../job/narrow.ts";
 import type { Job, JobFilter, LogBatch } from "../job/types.ts";
 import type { Audit, AuditEntry } from "../service/audit.ts";
 import { DEFAULT_PAGE_SIZE } from "../service/fields.ts";
@@ -36,9 +37,10 @@ import type {
 import { type JobMethod, METHODS, type RequestOf } from "../service/methods.ts";
 import { stopEach } from "../service/many_jobs.ts";
 import { checkRequest, commandOf } from "../service/requests.ts";
+import { checkPriority } from "./check_priority.ts";
 import type { FleetHosts, HubHost } from "./fleet_hosts.ts";
 import type { FleetQueue } from "./fleet_queue.ts";
-import { type KnownJob, NOWHERE } from "./job_rows.ts";
+import { type KnownJob, NOWHERE } from "./known_job.ts";
 import { JobsHere } from "./jobs_here.ts";
 import { selects } from "./placement.ts";
 import { pruneHosts, pruneOwn, together } from "./prune_fleet.ts";
@@ -83,7 +85,7 @@ export class Hub implements JobService {
       const { job, isQueued } = await this.#queue.submit(request, context.caller);
       if (isQueued) await this.#account(request, context, job);
       isAudited = true;
-      return job;
+      return await this.#chosen(job);
     }, () => isAudited);
   }
 
@@ -99,14 +101,14 @@ export class Hub implements JobService {
 
   async getJob(request: JobRequest, context: CallContext): Promise<Job> {
     return await this.#atHub("getJob", request, context, (known) => this.#here.told(known)) ??
-      this.#lastHeard(request, context) ?? await this.#changed("getJob", request, context);
+      await this.#lastHeard(request, context) ?? await this.#changed("getJob", request, context);
   }
 
   async waitJob(request: JobRequest, context: CallContext): Promise<Job> {
     const here = await this.#atHub("waitJob", request, context, (known) => Promise.resolve(known));
     const ended = here && await this.#here.left(here, context.signal);
     if (ended) return await this.#here.told(ended);
-    const known = this.#lastHeard(request, context);
+    const known = await this.#lastHeard(request, context);
     if (known !== null && known.end !== null) return known;
     return await this.#changed("waitJob", request, context);
   }
@@ -125,7 +127,7 @@ export class Hub implements JobService {
       const { finishedJob } = batch;
       yield finishedJob === null
         ? batch
-        : { ...batch, finishedJob: { ...finishedJob, host: name } };
+        : { ...batch, finishedJob: await this.#told(name, finishedJob) };
     }
   }
 
@@ -156,17 +158,18 @@ export class Hub implements JobService {
 
   async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
     return await this.#call("listJobs", request, context, async () => {
-      const filter = visible(request.filter, "listJobs", context);
+      const filter = visible(request.filter, "listJobs", context, request.own);
       if (filter === null) return { jobs: [], nextPageToken: "" };
       const { pageToken, pageSize } = request;
       const limit = pageSize || DEFAULT_PAGE_SIZE;
-      const jobs = this.#registry.list(filter, {
+      const jobs = await this.#registry.list(filter, {
         limit,
         ...(pageToken !== "" && { before: pageToken }),
       });
       const last = jobs.at(-1)?.job.jobId ?? "";
       // A page of large jobs has fewer than its limit, so their number does not tell whether there are more.
-      const next = last === "" ? [] : this.#registry.list(filter, { limit: 1, before: last });
+      const before = { limit: 1, before: last };
+      const next = last === "" ? [] : await this.#registry.list(filter, before);
       return {
         jobs: await Promise.all(jobs.map((known) => this.#here.told(known))),
         nextPageToken: next.length === 0 ? "" : last,
@@ -183,17 +186,21 @@ export class Hub implements JobService {
     );
     if (filter === null) return;
     const watch = new JobWatch(filter, async (jobId) => {
-      const known = this.#registry.get(jobId);
+      const known = await this.#registry.get(jobId);
       return known && await this.#here.told(known);
     });
     using _watching = this.#hosts.watch((jobId) => {
-      const known = this.#registry.get(jobId);
-      if (known !== undefined) watch.tell(this.#here.shown(known));
+      if (jobId === null) watch.end(missed());
+      else watch.note(jobId);
     });
-    let page = this.#registry.list(filter, WATCH_PAGE);
+    let page = await this.#registry.list(filter, WATCH_PAGE);
     for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-      for (const known of page) yield await this.#here.told(known);
-      page = this.#registry.list(filter, { ...WATCH_PAGE, before: last.job.jobId });
+      for (const known of page) {
+        const job = await this.#here.told(known);
+        watch.knows(job);
+        yield job;
+      }
+      page = await this.#registry.list(filter, { ...WATCH_PAGE, before: last.job.jobId });
     }
     yield* watch.changes(context.signal);
   }
@@ -202,7 +209,7 @@ export class Hub implements JobService {
     return await this.#call("pruneJobs", request, context, async () => {
       const { owner } = request;
       const filter = visible(owner === "" ? {} : { owner }, "pruneJobs", context);
-      const own = filter === null ? [] : [pruneOwn(this.#registry, request, filter.owner)];
+      const own = filter === null ? [] : [await pruneOwn(this.#registry, request, filter.owner)];
       return together([...own, await pruneHosts(this.#hosts, request, context)]);
     });
   }
@@ -287,7 +294,18 @@ export class Hub implements JobService {
   ): Promise<Job> {
     const { name, service } = await this.#hostOf(method, request, context);
     const job = await service[method](request as never, context);
-    return { ...job, host: name };
+    return await this.#told(name, job);
+  }
+
+  /** What a host has told of one of its jobs, with what only the hub knows. */
+  async #told(host: string, job: Job): Promise<Job> {
+    if (job.end !== null) await this.#registry.ended(host, job);
+    return await this.#chosen({ ...job, host });
+  }
+
+  async #chosen(job: Job): Promise<Job> {
+    const on = (await this.#registry.get(job.jobId))?.job.on;
+    return { ...job, ...(on !== undefined && { on }) };
   }
 
   /** The host that has a job. */
@@ -296,7 +314,7 @@ export class Hub implements JobService {
     request: RequestOf<JobMethod> & JobRequest,
     context: CallContext,
   ): Promise<HubHost> {
-    const known = this.#registry.get(request.jobId);
+    const known = await this.#registry.get(request.jobId);
     const { identity } = context.caller;
     // The host would say so, but whether it answers must not tell that there is such a job.
     const isHidden = known !== undefined &&
@@ -308,8 +326,11 @@ export class Hub implements JobService {
   }
 
   /** A job of a host that cannot be reached, as that has last told it; `null` for any other. */
-  #lastHeard({ jobId }: JobRequest, { caller: { identity } }: CallContext): Job | null {
-    const known = this.#registry.get(jobId);
+  async #lastHeard(
+    { jobId }: JobRequest,
+    { caller: { identity } }: CallContext,
+  ): Promise<Job | null> {
+    const known = await this.#registry.get(jobId);
     if (known === undefined || this.#hosts.isOnline(known.host)) return null;
     const decision = authorize(identity, METHODS.getJob.rule, known.job.owner);
     return decision.kind === "allowed" ? this.#here.shown(known) : null;
@@ -354,27 +375,26 @@ function entryOf(
   return { caller, method, jobId, command, decision, result };
 }
 
-/** Narrows a filter to what the caller may see; `null` if that is no job at all. */
+/**
+ * Narrows a filter to what the caller may see; `null` if that is no job at all.
+ *
+ * @param own whether they want to see what is theirs only
+ */
 function visible(
   filter: JobFilter,
   method: JobMethod,
   { caller: { identity } }: CallContext,
+  own = false,
 ): JobFilter | null {
   const decision = authorize(identity, METHODS[method].rule);
-  if (decision.kind === "allowed" && decision.scope === "all") return filter;
-  const owner = identity.user;
-  return filter.owner === undefined || filter.owner === owner ? { ...filter, owner } : null;
+  if (decision.kind === "allowed" && decision.scope === "all" && !own) return filter;
+  return narrowTo(identity.user, filter);
 }
 
-/** @throws `permission_denied` for a job that is to come before those of others */
-function checkPriority(
-  { priority = 0 }: StartJobRequest,
-  { caller: { identity } }: CallContext,
-): void {
-  if (priority <= 0 || identity.roles.includes("admin")) return;
-  throw new JobWorkerError(
-    "permission_denied",
-    `Permission denied: only an admin may give a job a priority above 0, and user "${identity.user}" is none`,
-    { field: "priority" },
+/** Whoever watches asks again, and is told how all of it is then. */
+function missed(): JobWorkerError {
+  return new JobWorkerError(
+    "unavailable",
+    "The registry was out of reach, and what has changed meanwhile was not seen; watch again",
   );
 }

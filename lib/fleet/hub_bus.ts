@@ -1,7 +1,7 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { connectNats, type NatsOptions } from "./nats_connection.ts";
 import { NatsTransport } from "./nats_transport.ts";
-import { ALL_BEATS, hubInbox, lastToken } from "./subjects.ts";
+import { ALL_BEATS, hubInbox, lastToken, LEAVING } from "./subjects.ts";
 import type { FleetRequestOptions, FleetTransport } from "./transport.ts";
 
 /** Options of a {@linkcode HubBus}. */
@@ -10,7 +10,7 @@ export interface HubBusOptions extends Pick<NatsOptions, "servers" | "tls"> {
   readonly hub: string;
   /** Told of a host that says that it is there, see `Presence.beat()`. */
   readonly onBeat: (host: string, life: string) => void;
-  /** Told of one for which nobody answers. */
+  /** Told of one for which nobody answers, or is about to. */
   readonly onSilent: (host: string) => void;
   /** Told when there is a connection, and when it is lost. */
   readonly onConnected: (isConnected: boolean, server: string) => void;
@@ -79,10 +79,11 @@ export class HubBus implements FleetTransport, AsyncDisposable {
       });
       connection.subscribe(ALL_BEATS, {
         callback(error, message) {
-          if (error !== null) onFault(`NATS: ${messageOf(error)}`);
-          else if (message.data.byteLength <= MAX_LIFE_BYTES) {
-            onBeat(lastToken(message.subject), message.string());
-          }
+          if (error !== null) return onFault(`NATS: ${messageOf(error)}`);
+          if (message.data.byteLength > MAX_LIFE_BYTES) return;
+          const [host, life] = [lastToken(message.subject), message.string()];
+          if (life === LEAVING) onSilent(host);
+          else onBeat(host, life);
         },
       });
       onConnected(true, connection.getServer());

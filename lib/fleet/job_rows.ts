@@ -1,23 +1,9 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { Counts } from "../counts.ts";
 import { decodeJob } from "../job/decode_job.ts";
-import { beganAt, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
-import { redacted } from "./host_changes.ts";
-
-/** Stands for the host of a job that no host has. */
-export const NOWHERE = "";
-
-/** A job as the registry knows it. */
-export interface KnownJob {
-  readonly job: Job;
-  /** The host that has it; {@linkcode NOWHERE} if it waits for one, or has never had one. */
-  readonly host: string;
-}
-
-/** Whether a job is only recorded yet: its start may still fail, and then there is no job. */
-export function hasNoProcess({ pid, end }: Job): boolean {
-  return pid === 0 && end === null;
-}
+import { redacted } from "../job/redacted.ts";
+import { beganAt, type HostSelector, type Job, LIVE_STATUSES, statusOf } from "../job/types.ts";
+import { type KnownJob, knownJob } from "./known_job.ts";
 
 /** The copies of jobs in the registry, each of one host. Whoever changes them has begun a transaction. */
 export class JobRows {
@@ -42,12 +28,18 @@ export class JobRows {
   get(jobId: string): KnownJob | undefined {
     const row = this.#statements.find.get(jobId);
     if (row === undefined) return undefined;
-    return { job: decodeJob(String(row.record)), host: String(row.host) };
+    return knownJob(row);
   }
 
-  /** How many jobs of a host have not ended, including those that are only about to be started there. */
-  live(host: string): number {
-    return this.#live.of(host);
+  /** The job of an owner that has a name and has not ended, as far as hosts have told. */
+  findLive(owner: string, name: string): Job | undefined {
+    const row = this.#statements.namesake.get(name, owner);
+    return row && decodeJob(String(row.record));
+  }
+
+  /** How many jobs of each host have not ended, including those that are only about to be started there. */
+  get live(): Counts<string> {
+    return this.#live;
   }
 
   /**
@@ -65,10 +57,10 @@ export class JobRows {
       host,
       revision,
       job.owner,
+      job.name === "" ? null : job.name,
       statusOf(job),
       beganAt(job),
-      // How its owner called the request is nobody else's business, and whoever may read this file sees no secret.
-      JSON.stringify({ ...redacted(job), requestId: "" }),
+      recordOf(job),
     );
     if (changes === 0) return false;
     for (const [name, value] of Object.entries(job.labels)) putLabel.run(name, value, job.jobId);
@@ -86,6 +78,26 @@ export class JobRows {
       this.#live.add(host, Number(isLive(String(before.status))));
     }
     this.put(host, job, HUB_REVISION);
+  }
+
+  /** Writes down where a job was to run. */
+  choose(jobId: string, on: HostSelector): void {
+    this.#statements.choose.run(JSON.stringify(on), jobId);
+  }
+
+  /**
+   * Writes down what a host has told to somebody else: that a job of its own has ended. What it says of the job to us
+   * is newer.
+   *
+   * @returns whether that was news
+   */
+  end(host: string, job: Job): boolean {
+    const record = recordOf(job);
+    if (this.#statements.end.run(statusOf(job), record, job.jobId, host).changes === 0) {
+      return false;
+    }
+    this.#live.add(host, -1);
+    return true;
   }
 
   /** @returns whether it was there, as old as that or older */
@@ -119,8 +131,13 @@ export class JobRows {
 
   #recount(host: string): void {
     const count = Number(this.#statements.countLiveOf.get(host)?.count);
-    this.#live.add(host, count - this.live(host));
+    this.#live.add(host, count - this.#live.of(host));
   }
+}
+
+function recordOf(job: Job): string {
+  // How its owner called the request is nobody else's business, and whoever may read this file sees no secret.
+  return JSON.stringify({ ...redacted(job), requestId: "" });
 }
 
 /** Less than that of any host. */
@@ -136,14 +153,19 @@ function isLive(status: string): boolean {
 type Statements = Readonly<Record<keyof typeof SQL, StatementSync>>;
 
 const SQL = {
-  find: "SELECT host, status, record FROM jobs WHERE job_id = ?",
-  put: `INSERT INTO jobs (job_id, host, revision, owner, status, started_at, record)
-    VALUES (?, ?, ?, ?, ?, ?, ?)
+  find: "SELECT host, status, record, selector FROM jobs WHERE job_id = ?",
+  put: `INSERT INTO jobs (job_id, host, revision, owner, name, status, started_at, record)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (job_id) DO UPDATE SET revision = excluded.revision, status = excluded.status,
       started_at = excluded.started_at, record = excluded.record
     WHERE excluded.revision > revision`,
+  choose: "UPDATE jobs SET selector = ? WHERE job_id = ?",
+  end: `UPDATE jobs SET status = ?, record = ?
+    WHERE job_id = ? AND host = ? AND status IN (${LIVE_SQL})`,
   putLabel: "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   free: `UPDATE jobs SET host = ?, revision = ${HUB_REVISION} - 1 WHERE job_id = ?`,
+  namesake: `SELECT record FROM jobs INDEXED BY jobs_by_name
+    WHERE name = ? AND owner = ? AND status IN (${LIVE_SQL}) ORDER BY job_id DESC LIMIT 1`,
   remove: "DELETE FROM jobs WHERE job_id = ? AND revision < ?",
   markStale: `UPDATE jobs SET revision = -1
     WHERE host = ? AND job_id NOT IN (SELECT job_id FROM queue WHERE is_answered = 0)

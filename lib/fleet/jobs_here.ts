@@ -3,7 +3,7 @@ import { type Job, type LogBatch, statusOf } from "../job/types.ts";
 import type { GetLogsRequest, GetLogsResponse, StreamLogsRequest } from "../service/job_service.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
 import type { FleetQueue } from "./fleet_queue.ts";
-import { type KnownJob, NOWHERE } from "./job_rows.ts";
+import { type KnownJob, NOWHERE } from "./known_job.ts";
 import type { Registry } from "./registry.ts";
 
 /** A log of which nothing is left to be read. */
@@ -26,7 +26,7 @@ export class JobsHere {
 
   /** A job that is here; `undefined` for any other. */
   async find(jobId: string): Promise<KnownJob | undefined> {
-    const known = this.#registry.get(jobId);
+    const known = await this.#registry.get(jobId);
     if (known === undefined) return undefined;
     return known.host === NOWHERE || await this.#queue.has(jobId) ? known : undefined;
   }

@@ -25,6 +25,8 @@ export function selects(
 export interface Placement<T extends Candidate> {
   /** The hosts that may have it, the one with most to spare first. */
   readonly places: readonly T[];
+  /** The same, and then those that are there and have no room. */
+  readonly online: readonly T[];
   /** Why there is none, in words: `"3 of 3 hosts of role=web are full"`; `""` if there is one. */
   readonly why: string;
   readonly code: "failed_precondition" | "unavailable" | "resource_exhausted";
@@ -37,20 +39,21 @@ export function placementFor<T extends Candidate>(
 ): Placement<T> {
   const selected = candidates.filter((candidate) => selects(selector, candidate));
   if (selected.length === 0) {
-    return { places: [], why: noneText(selector, candidates.length), code: "failed_precondition" };
+    const why = noneText(selector, candidates.length);
+    return { places: [], online: [], why, code: "failed_precondition" };
   }
-  const online = selected.filter(({ isOnline }) => isOnline);
-  const places = online.filter(({ used, slots }) => used < slots)
+  const online = selected.filter(({ isOnline }) => isOnline)
     .toSorted((a, b) => a.used / a.slots - b.used / b.slots);
-  if (places.length > 0) return { places, why: "", code: "resource_exhausted" };
+  const places = online.filter(({ used, slots }) => used < slots);
+  if (places.length > 0) return { places, online, why: "", code: "resource_exhausted" };
   const offline = selected.length - online.length;
   const what = (count: number) => selectedText(selector, count, selected.length);
   if (online.length === 0) {
-    return { places, why: `${what(offline)} offline`, code: "unavailable" };
+    return { places, online, why: `${what(offline)} offline`, code: "unavailable" };
   }
   const others = offline === 0 ? "" : `, ${offline} ${are(offline)} offline`;
   const why = `${what(online.length)} full${others}`;
-  return { places, why, code: "resource_exhausted" };
+  return { places, online, why, code: "resource_exhausted" };
 }
 
 /** The error for a job that has no place, and may not wait for one. */

@@ -2,7 +2,7 @@ import { JobWorkerError } from "../errors.ts";
 import { END_STATUSES, type Job } from "../job/types.ts";
 import type { CallContext, PruneJobsRequest, PruneJobsResponse } from "../service/job_service.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
-import { NOWHERE } from "./job_rows.ts";
+import { NOWHERE } from "./known_job.ts";
 import type { Registry } from "./registry.ts";
 
 /** The most jobs in one answer. */
@@ -36,24 +36,24 @@ export async function pruneHosts(
  *
  * @param owner whose; by default everybody's
  */
-export function pruneOwn(
+export async function pruneOwn(
   registry: Registry,
   { maxAgeMs = Infinity, maxCount = Infinity, dryRun }: PruneJobsRequest,
   owner: string | undefined,
-): PruneJobsResponse {
+): Promise<PruneJobsResponse> {
   const filter = { host: NOWHERE, statuses: END_STATUSES, ...(owner !== undefined && { owner }) };
   const since = Date.now() - maxAgeMs;
   const removed: Job[] = [];
   let kept = 0;
-  let page = registry.list(filter, { limit: PAGE });
+  let page = await registry.list(filter, { limit: PAGE });
   for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
     for (const { job } of page) {
       if (kept < maxCount && (job.end?.finishedAt ?? 0) >= since) kept++;
       else removed.push(job);
     }
-    page = registry.list(filter, { limit: PAGE, before: last.job.jobId });
+    page = await registry.list(filter, { limit: PAGE, before: last.job.jobId });
   }
-  if (!dryRun) registry.remove(NOWHERE, removed.map(({ jobId }) => jobId));
+  if (!dryRun) await registry.remove(NOWHERE, removed.map(({ jobId }) => jobId));
   return { jobs: removed.slice(0, MAX_PRUNED), count: removed.length, bytes: 0 };
 }
 

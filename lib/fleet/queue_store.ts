@@ -39,6 +39,8 @@ export interface StoredEntry extends QueueEntry {
   readonly bytes: number;
   /** Whether that host has said that it has the job. Only what may be run again is kept until it has ended. */
   readonly isAnswered: boolean;
+  /** Whether it is for this hub to ask that host. */
+  readonly isHere: boolean;
 }
 
 /** A host that may have a job. */
@@ -66,13 +68,14 @@ export type Added =
 /**
  * The starts that wait, and those that a host was given and has not answered. Each method is one transaction, and what
  * it has done survives the process once its promise is fulfilled. A start is at one host at most: it goes elsewhere
- * only if whoever knows says so.
+ * only if whoever knows says so, and that is the one hub that asks the host.
  */
 export interface QueueStore {
   /**
    * Adds a start, and gives it to the first of these hosts that has a free slot.
    *
-   * @throws `resource_exhausted` if too many wait, naming the limit
+   * @throws `resource_exhausted` if too many wait, naming the limit; `already_exists` if another job of the owner that
+   *   has not ended has its name
    */
   add(
     entry: NewEntry,
@@ -86,6 +89,8 @@ export interface QueueStore {
   find(owner: string, requestId: string): Promise<string | undefined>;
   /** Those that hosts have been given, answered or not. */
   given(): Promise<StoredEntry[]>;
+  /** Takes up those without an answer whose hub is not there any more: this one asks their hosts from now on. */
+  adopt(): Promise<StoredEntry[]>;
   /** Which one each job is of those that wait, if nobody is held up; the next one is 1. */
   positions(): Promise<ReadonlyMap<string, number>>;
   /**

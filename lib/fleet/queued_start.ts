@@ -1,11 +1,13 @@
 import { checkCommand } from "../job/command.ts";
 import { completeExecution } from "../job/execution.ts";
 import type { HostSelector } from "../job/host.ts";
+import { checkJobName } from "../job/job_name.ts";
 import { checkLabels } from "../job/labels.ts";
 import { checkLogLimit, DEFAULT_LOG_LIMIT } from "../job/log_limit.ts";
+import { newNotification } from "../job/notification.ts";
 import type { Job } from "../job/types.ts";
 import type { StartJobRequest } from "../service/job_service.ts";
-import { redacted } from "./host_changes.ts";
+import { redacted } from "../job/redacted.ts";
 
 /** Any host. */
 export const ANYWHERE: HostSelector = { host: "", labels: {} };
@@ -17,9 +19,10 @@ export const ANYWHERE: HostSelector = { host: "", labels: {} };
  * @throws `invalid_argument` for what could never start
  */
 export function queuedJob(jobId: string, owner: string, request: StartJobRequest): Job {
-  const { command, labels } = request;
+  const { command, labels, name = "", notify } = request;
   checkCommand(command);
   checkLabels(labels);
+  checkJobName(name);
   const logLimit = { ...DEFAULT_LOG_LIMIT, ...request.logLimit };
   checkLogLimit(logLimit, Infinity);
   return redacted({
@@ -27,6 +30,7 @@ export function queuedJob(jobId: string, owner: string, request: StartJobRequest
     command,
     pid: 0,
     owner,
+    name,
     labels,
     requestId: "",
     queuedAt: Date.now(),
@@ -42,5 +46,6 @@ export function queuedJob(jobId: string, owner: string, request: StartJobRequest
     outputTruncated: false,
     liveStatus: "queued",
     end: null,
+    ...(notify !== undefined && { notify: newNotification(notify) }),
   });
 }

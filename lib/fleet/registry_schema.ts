@@ -1,4 +1,4 @@
-import { SKEW } from "../store/migrations.ts";
+import { ID_END, SKEW } from "../store/migrations.ts";
 
 /**
  * The schema of a registry, as the steps that led to it. A step that has been released never changes. What is about
@@ -89,5 +89,13 @@ export const REGISTRY_SCHEMA: readonly string[] = [
     owner TEXT NOT NULL PRIMARY KEY,
     turn INTEGER NOT NULL
   ) WITHOUT ROWID, STRICT;
+  `,
+  `
+  -- Null for a job without one. Hosts that start jobs by themselves may each have one of the same name.
+  ALTER TABLE jobs ADD COLUMN name TEXT;
+  -- Where it was to run, as JSON. Null for a job that this hub was not asked for.
+  ALTER TABLE jobs ADD COLUMN selector TEXT;
+  CREATE INDEX jobs_by_name ON jobs (name, job_id) WHERE name IS NOT NULL;
+  CREATE INDEX jobs_by_end ON jobs (${ID_END});
   `,
 ];

@@ -42,7 +42,7 @@ export function sign(
   text: string,
   attached: Uint8Array<ArrayBuffer>,
 ): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(signBytes(null, signedBytes(kind, text, attached), key));
+  return new Uint8Array(signBytes(null, signedBytes(kind, text, attached), key));
 }
 
 /** Whether this is what {@linkcode sign} made of the same, with the key that belongs to the public one. */

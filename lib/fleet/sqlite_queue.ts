@@ -1,10 +1,10 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { JobWorkerError } from "../errors.ts";
 import type { HostSelector } from "../job/host.ts";
+import { nameTaken } from "../job/job_name.ts";
 import { queuedJob } from "../job/record_bytes.ts";
-import { type Job, type JobEnd, statusOf } from "../job/types.ts";
-import { formatByteSize } from "../text/byte_size.ts";
-import { JobRows, NOWHERE } from "./job_rows.ts";
+import type { Job, JobEnd } from "../job/types.ts";
+import { JobRows } from "./job_rows.ts";
+import { NOWHERE } from "./known_job.ts";
 import type {
   Added,
   NewEntry,
@@ -13,19 +13,18 @@ import type {
   QueueStore,
   StoredEntry,
 } from "./queue_store.ts";
+import {
+  asAdded,
+  checkQueueLimits,
+  FORGET_EVERY,
+  lostWith,
+  MAX_ENDED,
+  type Queued,
+  selectorOf,
+  selectorText,
+  STARTS_KEPT_MS,
+} from "./queue_rules.ts";
 import type { Transactions } from "./transactions.ts";
-
-/** What all that wait may take on the disk, half of it those of one owner. */
-const MAX_QUEUED_BYTES = 256 * 2 ** 20;
-
-/** How long it is remembered which job a start has become. */
-const STARTS_KEPT_MS = 30 * 24 * 60 * 60 * 1000;
-
-/** How many jobs are kept that have ended without any host having them. */
-const MAX_ENDED = 10_000;
-
-/** How often what is kept for a while only is looked through: after as many changes. */
-const FORGET_EVERY = 1_000;
 
 /** The queue of a hub in its registry on SQLite. */
 export class SqliteQueue implements QueueStore {
@@ -35,6 +34,7 @@ export class SqliteQueue implements QueueStore {
   /** Worked out when somebody asks, and good until something changes. */
   #positions: ReadonlyMap<string, number> | null = null;
   #changes = 0;
+  #hasAdopted = false;
 
   constructor(database: DatabaseSync, transactions: Transactions, rows: JobRows) {
     const prepared = Object.entries(SQL).map(([name, sql]) => [name, database.prepare(sql)]);
@@ -53,11 +53,18 @@ export class SqliteQueue implements QueueStore {
       const { jobId, owner, priority, on, mayWait, reruns, requestId, job, sealed } = entry;
       const known = this.#statements.find.get(owner, requestId)?.job_id;
       if (requestId !== "" && known !== undefined) return { kind: "known", jobId: String(known) };
+      const namesake = job.name === "" ? undefined : this.#rows.findLive(owner, job.name);
+      if (namesake !== undefined) throw nameTaken(namesake);
       const host = this.#firstFree(places);
       if (host === NOWHERE && !mayWait) return { kind: "refused" };
       const bytes = sealed.byteLength + queuedJob(job).recordBytes;
-      if (host === NOWHERE) this.#checkLimits(owner, bytes, limits);
+      if (host === NOWHERE) {
+        const { waiting, waitingOf } = this.#statements;
+        const queued = { all: sumOf(waiting.get()), own: sumOf(waitingOf.get(owner)) };
+        checkQueueLimits({ owner, bytes }, queued, limits);
+      }
       this.#rows.set(host, job);
+      this.#rows.choose(jobId, on);
       const { put, putStart } = this.#statements;
       const flags = [Number(mayWait), Number(reruns)];
       put.run(jobId, owner, priority, selectorText(on), host, ...flags, bytes, sealed);
@@ -90,6 +97,13 @@ export class SqliteQueue implements QueueStore {
 
   given(): Promise<StoredEntry[]> {
     return Promise.try(() => this.#statements.given.all().map(entryOf));
+  }
+
+  adopt(): Promise<StoredEntry[]> {
+    // All that there was before this process.
+    const adopted = this.#hasAdopted ? [] : this.given();
+    this.#hasAdopted = true;
+    return Promise.resolve(adopted).then((all) => all.filter(({ isAnswered }) => !isAnswered));
   }
 
   positions(): Promise<ReadonlyMap<string, number>> {
@@ -185,15 +199,7 @@ export class SqliteQueue implements QueueStore {
   lose(host: string): void {
     this.#requeue(host);
     for (const { jobId } of this.#statements.at.all(host).map(entryOf)) {
-      this.#end(jobId, {
-        status: "failed",
-        reason: "lost",
-        exitStatus: null,
-        finishedAt: Date.now(),
-        detail:
-          `host "${host}" was given the job, and has left the fleet without having answered: ` +
-          "whether it has run there is not known",
-      });
+      this.#end(jobId, lostWith(host));
     }
     this.#changed();
   }
@@ -214,9 +220,7 @@ export class SqliteQueue implements QueueStore {
     const known = this.#rows.get(jobId);
     if (known === undefined) return;
     this.#statements.give.run(host, jobId);
-    const { job } = known;
-    const isAsAdded = statusOf(job) === "queued";
-    this.#rows.set(host, isAsAdded ? job : { ...job, ...NOT_STARTED, queuedAt: Date.now() });
+    this.#rows.set(host, asAdded(known.job));
   }
 
   #end(jobId: string, end: JobEnd): Job | undefined {
@@ -229,40 +233,11 @@ export class SqliteQueue implements QueueStore {
   }
 
   #firstFree(places: readonly Place[]): string {
-    return places.find(({ name, slots }) => this.#rows.live(name) < slots)?.name ?? NOWHERE;
+    return places.find(({ name, slots }) => this.#rows.live.of(name) < slots)?.name ?? NOWHERE;
   }
 
   #takeTurn(owner: string): void {
     this.#statements.takeTurn.run(owner);
-  }
-
-  #checkLimits(
-    owner: string,
-    bytes: number,
-    { maxQueued, maxQueuedPerUser }: QueueLimits,
-  ): void {
-    const all = sumOf(this.#statements.waiting.get());
-    const own = sumOf(this.#statements.waitingOf.get(owner));
-    const most = formatByteSize(MAX_QUEUED_BYTES);
-    const half = formatByteSize(MAX_QUEUED_BYTES / 2);
-    if (own.count >= maxQueuedPerUser) {
-      throw exhausted(
-        `user "${owner}" already has as many jobs in the queue as one user may, ${maxQueuedPerUser} ` +
-          "(the hub's --max-queued-per-user); stop one of them, or try again when one has started",
-      );
-    }
-    if (all.count >= maxQueued) {
-      throw exhausted(
-        `as many jobs are in the queue as may, ${maxQueued} (the hub's --max-queued); ` +
-          "try again when one has started",
-      );
-    }
-    if (own.bytes + bytes > MAX_QUEUED_BYTES / 2 || all.bytes + bytes > MAX_QUEUED_BYTES) {
-      throw exhausted(
-        `what the jobs in the queue are started with may take ${most}, and ${half} for those of one user; ` +
-          "try again when one has started",
-      );
-    }
   }
 
   #changed(): void {
@@ -283,19 +258,6 @@ export class SqliteQueue implements QueueStore {
   }
 }
 
-/** What a job loses that is to run again. */
-const NOT_STARTED = {
-  pid: 0,
-  startedAt: null,
-  stdoutBytes: 0,
-  stderrBytes: 0,
-  usage: null,
-  logBytes: 0,
-  outputTruncated: false,
-  liveStatus: "queued",
-  end: null,
-} as const satisfies Partial<Job>;
-
 type Row = Readonly<Record<string, unknown>>;
 
 function entryOf(row: Row): StoredEntry {
@@ -307,27 +269,14 @@ function entryOf(row: Row): StoredEntry {
     host: String(row.host),
     bytes: Number(row.bytes),
     isAnswered: row.is_answered === 1,
+    isHere: true,
     mayWait: row.may_wait === 1,
     reruns: row.reruns === 1,
   };
 }
 
-/** The same text for the same hosts. */
-function selectorText({ host, labels }: HostSelector): string {
-  const sorted = Object.entries(labels).toSorted(([a], [b]) => a < b ? -1 : 1);
-  return JSON.stringify({ host, labels: Object.fromEntries(sorted) });
-}
-
-function selectorOf(text: unknown): HostSelector {
-  return JSON.parse(String(text));
-}
-
-function sumOf(row: Row | undefined): { count: number; bytes: number } {
+function sumOf(row: Row | undefined): Queued {
   return { count: Number(row?.count), bytes: Number(row?.bytes) };
-}
-
-function exhausted(why: string): JobWorkerError {
-  return new JobWorkerError("resource_exhausted", `Cannot queue the job: ${why}`);
 }
 
 type Statements = Readonly<Record<keyof typeof SQL, StatementSync>>;

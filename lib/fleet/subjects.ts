@@ -31,6 +31,9 @@ export function beatSubject(host: string): string {
   return `${BEATS}.${host}`;
 }
 
+/** What an agent says there last. */
+export const LEAVING = "";
+
 /** Where all of them say so. */
 export const ALL_BEATS = `${BEATS}.*`;
 

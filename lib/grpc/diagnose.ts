@@ -8,6 +8,8 @@ const REASONS = {
   ENOTFOUND: "the name of the host is unknown",
   TIMEOUT: "no answer",
   SILENT: "it accepts connections, but does not answer yet",
+  NOT_GRPC: "what listens there speaks HTTPS, as the REST API does, and not gRPC",
+  NOT_TLS: "what listens there does not speak TLS",
   SERVER_CERTIFICATE_UNTRUSTED: "its certificate was not issued by the CA that is trusted here",
   SERVER_CERTIFICATE_EXPIRED: "its certificate has expired, or is not yet valid",
   SERVER_NAME_MISMATCH: "its certificate is for another host",
@@ -34,6 +36,8 @@ export function isRefusal({ reason = "" }: { readonly reason?: string | undefine
 const CODES: readonly (readonly [RegExp, UnavailableReason])[] = [
   [/^(ENOTFOUND|EAI_)/, "ENOTFOUND"],
   [/^ETIMEDOUT$/, "TIMEOUT"],
+  [/NO_APPLICATION_PROTOCOL/, "NOT_GRPC"],
+  [/WRONG_VERSION_NUMBER/, "NOT_TLS"],
   [/ALTNAME_INVALID/, "SERVER_NAME_MISMATCH"],
   [/EXPIRED|NOT_YET_VALID/, "SERVER_CERTIFICATE_EXPIRED"],
   [/^ERR_SSL_.*ALERT_.*(CERT|UNKNOWN_CA|ACCESS_DENIED)/, "CLIENT_CERTIFICATE_REFUSED"],
@@ -64,7 +68,11 @@ export async function diagnose(
     timeoutMs,
   );
   const { host, port, tls } = endpoint;
-  const socket = connect({ ...tls, host, port }, () => handshaken = true);
+  const socket = connect({ ...tls, host, port }, () => {
+    handshaken = true;
+    // Some servers refuse a client that wants no protocol of theirs; others choose none.
+    if (socket.alpnProtocol !== "h2") resolve(unreachable(endpoint, "NOT_GRPC"));
+  });
   // It may be systemd that accepts, for a daemon that is still starting.
   socket.once("connect", () => accepted = true);
   const closed = new Promise((done) => socket.once("close", done));

@@ -1,6 +1,7 @@
 import { Counts } from "../counts.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { CallContext, Caller } from "../service/job_service.ts";
+import { traced } from "../tracing/trace.ts";
 import type { ServerUnaryCall, StatusObject } from "./grpc.ts";
 import { statusFromError } from "./status.ts";
 
@@ -8,7 +9,7 @@ import { statusFromError } from "./status.ts";
 export interface ServerCall extends
   Pick<
     ServerUnaryCall<unknown, unknown>,
-    "cancelled" | "getAuthContext" | "getDeadline" | "getPath"
+    "cancelled" | "getAuthContext" | "getDeadline" | "getPath" | "metadata"
   > {
   on(event: "cancelled", listener: () => void): unknown;
   off(event: "cancelled", listener: () => void): unknown;
@@ -68,7 +69,13 @@ export class ServerCalls {
       call.on("cancelled", onCancelled);
       const caller = this.#options.callerOf(call);
       if (kind === "open_ended") counted.use(this.#count(caller.identity.user));
-      await answer({ caller, signal });
+      // Clients of Deno send this by themselves, if their traces are switched on, and others may.
+      const parent = call.metadata.get("traceparent")[0]?.toString();
+      await traced(
+        call.getPath().slice(1),
+        { kind: "server", parent },
+        () => answer({ caller, signal }),
+      );
       return null;
     } catch (error) {
       // The reason of the abort says more than the error that an aborted service throws.

@@ -44,7 +44,7 @@ function readAuditGap({ from, to }: wire.AuditGap): AuditGap {
 function readAuditRecord(record: wire.AuditRecord): AuditRecord {
   const { time, user, roles, fingerprint, peer, method, jobId, argv, decision, result, why } =
     record;
-  const { runAs, via, unreported, lost, damaged } = record;
+  const { runAs, notify, via, unreported, lost, damaged } = record;
   return {
     time: time === null ? 0 : readMs(time, "time"),
     user,
@@ -56,6 +56,7 @@ function readAuditRecord(record: wire.AuditRecord): AuditRecord {
     argv,
     ...(record._argvTruncated !== undefined && { argvTruncated: record.argvTruncated }),
     runAs,
+    notify,
     via,
     decision,
     result,

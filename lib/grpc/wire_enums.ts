@@ -15,6 +15,7 @@ import {
   JOB_STATUSES,
   LOG_POLICIES as LOG_POLICY_WORDS,
   LOG_STREAMS,
+  NOTIFICATION_STATES as NOTIFICATION_STATE_WORDS,
   type Unknown,
 } from "../job/types.ts";
 import {
@@ -82,6 +83,10 @@ export const LOG_POLICIES = new EnumWords("LOG_POLICY", LOG_POLICY_WORDS) satisf
 export const CONTAINMENTS = new EnumWords("CONTAINMENT", CONTAINMENT_WORDS) satisfies Covers<
   wire.Containment
 >;
+export const NOTIFICATION_STATES = new EnumWords(
+  "NOTIFICATION_STATE",
+  NOTIFICATION_STATE_WORDS,
+) satisfies Covers<wire.NotificationState>;
 export const HOST_STATES = new EnumWords("HOST_STATE", HOST_STATE_WORDS) satisfies Covers<
   wire.HostState
 >;

@@ -24,15 +24,17 @@ import {
 } from "./wire_values.ts";
 
 export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequest {
-  const { command, labels, requestId, on, priority, ifHostLost } = request;
+  const { command, labels, name, requestId, notify, on, priority, ifHostLost } = request;
   const logLimit = request.logLimit === null ? null : readLogLimit(request.logLimit);
   return {
     command: command ?? NO_COMMAND,
     labels,
+    ...(name !== "" && { name }),
     requestId,
     ...(logLimit !== null && { logLimit }),
     ...(request.execution !== null && { execution: readExecution(request.execution) }),
     ...(request._queue !== undefined && { queue: request.queue }),
+    ...(notify !== "" && { notify }),
     ...(on !== null && { on }),
     ...(priority !== 0 && { priority }),
     ...(ifHostLost !== "IF_HOST_LOST_UNSPECIFIED" && {
@@ -42,14 +44,17 @@ export function readStartJobRequest(request: wire.StartJobRequest): StartJobRequ
 }
 
 export function writeStartJobRequest(request: StartJobRequest): wire.StartJobRequest {
-  const { logLimit, execution, queue, on = null, priority = 0, ifHostLost, ...rest } = request;
+  const { logLimit, execution, queue, on = null, priority = 0, ifHostLost, ...more } = request;
+  const { name = "", notify = "", ...rest } = more;
   // Written like this, the compiler sees that it is either complete or absent.
   const mayWait = queue === undefined ? {} : { _queue: "queue", queue } as const;
   return {
     ...rest,
+    name,
     logLimit: logLimit === undefined ? null : writeLogLimit(logLimit),
     execution: execution === undefined ? null : writeExecution(execution),
     ...mayWait,
+    notify,
     on,
     priority,
     ifHostLost: ifHostLost === undefined
@@ -105,7 +110,8 @@ export function writeStopJobRequest(request: StopJobRequest): wire.StopJobReques
 /** An empty field on the wire matches every job, so the member is left out. */
 export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
   if (filter === null) return {};
-  const { owner, labels, jobIdPrefix, startedAfter, startedBefore, host } = filter;
+  const { owner, labels, jobIdPrefix, jobIdSuffix, name, startedAfter, startedBefore, host } =
+    filter;
   const statuses = filter.statuses.map((status) =>
     STATUSES.readRequested(status, "filter.statuses")
   );
@@ -114,6 +120,8 @@ export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
     ...(owner !== "" && { owner }),
     ...(Object.keys(labels).length > 0 && { labels }),
     ...(jobIdPrefix !== "" && { jobIdPrefix }),
+    ...(jobIdSuffix !== "" && { jobIdSuffix }),
+    ...(name !== "" && { name }),
     ...(startedAfter !== null &&
       { startedAfter: readMs(startedAfter, "filter.started_after") }),
     ...(startedBefore !== null &&
@@ -123,13 +131,15 @@ export function readJobFilter(filter: wire.JobFilter | null): JobFilter {
 }
 
 export function writeJobFilter(filter: JobFilter): wire.JobFilter {
-  const { statuses = [], owner = "", labels = {}, jobIdPrefix = "", host = "" } = filter;
-  const { startedAfter, startedBefore } = filter;
+  const { statuses = [], owner = "", labels = {}, jobIdPrefix = "", name = "" } = filter;
+  const { startedAfter, startedBefore, host = "", jobIdSuffix = "" } = filter;
   return {
     statuses: statuses.map((status) => STATUSES.write(status)),
     owner,
     labels,
     jobIdPrefix,
+    jobIdSuffix,
+    name,
     startedAfter: startedAfter === undefined ? null : writeTimestamp(startedAfter),
     startedBefore: startedBefore === undefined ? null : writeTimestamp(startedBefore),
     host,
@@ -137,11 +147,13 @@ export function writeJobFilter(filter: JobFilter): wire.JobFilter {
 }
 
 export function readListJobsRequest(request: wire.ListJobsRequest): ListJobsRequest {
-  return { ...request, filter: readJobFilter(request.filter) };
+  const { own, ...rest } = request;
+  return { ...rest, filter: readJobFilter(request.filter), ...(own && { own }) };
 }
 
 export function writeListJobsRequest(request: ListJobsRequest): wire.ListJobsRequest {
-  return { ...request, filter: writeJobFilter(request.filter) };
+  const { own = false } = request;
+  return { ...request, filter: writeJobFilter(request.filter), own };
 }
 
 function readStreams(streams: wire.GetLogsRequest["streams"]): LogStream[] {

@@ -4,9 +4,16 @@ import type {
   ListJobsResponse,
   PruneJobsResponse,
 } from "../service/job_service.ts";
-import type { Job, LogBatch, LogRecord } from "../job/types.ts";
+import type { Job, LogBatch, LogRecord, Notification } from "../job/types.ts";
 import type * as wire from "./gen/jobworker.ts";
-import { CONTAINMENTS, LOG_POLICIES, REASONS, STATUSES, STREAMS } from "./wire_enums.ts";
+import {
+  CONTAINMENTS,
+  LOG_POLICIES,
+  NOTIFICATION_STATES,
+  REASONS,
+  STATUSES,
+  STREAMS,
+} from "./wire_enums.ts";
 import {
   NO_COMMAND,
   NO_EXECUTION,
@@ -24,12 +31,13 @@ import {
 
 /** `requestId` is not on the wire, so it is `""` here. */
 export function readJob(job: wire.Job): Job {
-  const { jobId, pid, owner, labels, stdoutBytes, stderrBytes, outputTruncated } = job;
+  const { jobId, pid, owner, name, labels, stdoutBytes, stderrBytes, outputTruncated } = job;
   return {
     jobId,
     command: job.command ?? NO_COMMAND,
     pid,
     owner,
+    name,
     labels,
     requestId: "",
     queuedAt: readDate(job.queueDate, "queue_date"),
@@ -45,19 +53,22 @@ export function readJob(job: wire.Job): Job {
     outputTruncated,
     ...readState(job),
     ...(job.host !== "" && { host: job.host }),
+    ...(job.on !== null && { on: job.on }),
     ...(job.asOf !== null && { asOf: readMs(job.asOf, "as_of") }),
+    ...(job.notify !== null && { notify: readNotification(job.notify) }),
   };
 }
 
 export function writeJob(job: Job): wire.Job {
-  const { jobId, command, pid, owner, labels, stdoutBytes, stderrBytes, outputTruncated, end } =
-    job;
+  const { jobId, command, pid, owner, name, labels, stdoutBytes, stderrBytes, ...more } = job;
+  const { outputTruncated, end } = more;
   return {
     jobId,
     command,
     status: STATUSES.write(end?.status ?? job.liveStatus),
     pid,
     owner,
+    name,
     startDate: writeDate(job.startedAt),
     finishDate: writeDate(end?.finishedAt ?? null),
     exitStatus: end === null ? null : writeExitStatus(end.exitStatus),
@@ -75,8 +86,18 @@ export function writeJob(job: Job): wire.Job {
     queueDate: writeDate(job.queuedAt),
     queue: job.queue,
     host: job.host ?? "",
+    on: job.on ?? null,
     asOf: writeDate(job.asOf ?? null),
+    notify: job.notify === undefined ? null : writeNotification(job.notify),
   };
+}
+
+function readNotification({ url, state }: wire.Notification): Notification {
+  return { url, state: NOTIFICATION_STATES.read(state) };
+}
+
+function writeNotification({ url, state }: Notification): wire.Notification {
+  return { url, state: NOTIFICATION_STATES.write(state) };
 }
 
 function readDate(date: wire.Timestamp | null, field: string): number | null {

@@ -28,6 +28,8 @@ export interface AuditRecord {
   readonly argvTruncated?: number;
   /** For a start, the user of the system that the job runs as. */
   readonly runAs: string;
+  /** For a start, the webhook that is told how the job ends, without its path. */
+  readonly notify: string;
   /** `allowed` or `denied`. */
   readonly decision: string;
   /** `ok`, `opened` or the code of an error. */
@@ -59,7 +61,7 @@ export interface AuditBatch {
 /** A record as the trail has it, without what is empty. */
 export function auditJson(record: AuditRecord): Readonly<Record<string, unknown>> {
   const { time, user, roles, fingerprint, peer, via, method, jobId, argv, argvTruncated } = record;
-  const { runAs, decision, result, why, unreported, lost, damaged } = record;
+  const { runAs, notify, decision, result, why, unreported, lost, damaged } = record;
   return {
     time: dateText(time),
     ...(user !== "" && { user }),
@@ -72,6 +74,7 @@ export function auditJson(record: AuditRecord): Readonly<Record<string, unknown>
     ...(argv.length > 0 && { argv }),
     ...(argvTruncated !== undefined && { argvTruncated }),
     ...(runAs !== "" && { runAs }),
+    ...(notify !== "" && { notify }),
     ...(decision !== "" && { decision }),
     ...(result !== "" && { result }),
     ...(why !== "" && { why }),
@@ -114,6 +117,7 @@ export function readAuditRecord(line: string): AuditRecord | null {
     argv: textsIn(value, "argv"),
     ...(argvTruncated !== undefined && { argvTruncated: countOf(argvTruncated) }),
     runAs: textIn(value, "runAs"),
+    notify: textIn(value, "notify"),
     decision: textIn(value, "decision"),
     result: textIn(value, "result"),
     why: textIn(value, "why"),

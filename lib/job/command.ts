@@ -18,6 +18,9 @@ const MAX_COMMAND_BYTES = 2 * 1024 * 1024 - 16 * 1024;
  */
 export const MAX_ARGUMENTS = 131_072;
 
+/** Stands for the value of a variable that is not told. */
+export const HIDDEN = "***";
+
 /** The most environment variables. */
 export const MAX_VARIABLES = 4_096;
 

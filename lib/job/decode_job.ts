@@ -7,6 +7,8 @@ import {
   type JobEnd,
   LIVE_STATUSES,
   LOG_POLICIES,
+  type Notification,
+  NOTIFICATION_STATES,
   type Unknown,
 } from "./types.ts";
 
@@ -48,6 +50,7 @@ const DEFAULTS: Omit<Job, First> = {
   liveStatus: "running",
   queuedAt: null,
   queue: null,
+  name: "",
 };
 
 /** A job as it may stand in a record. */
@@ -71,6 +74,7 @@ export function decodeJob(record: string): Job {
     command: job.command,
     pid: job.pid,
     owner: job.owner,
+    name: job.name,
     labels: job.labels,
     requestId: job.requestId,
     queuedAt: job.queuedAt,
@@ -86,6 +90,7 @@ export function decodeJob(record: string): Job {
     outputTruncated: stored.outputTruncated ?? stored.outputCut ?? DEFAULTS.outputTruncated,
     liveStatus: known(LIVE_STATUSES, job.liveStatus),
     end: job.end === null ? null : endOf(job.end),
+    ...(job.notify !== undefined && { notify: notificationOf(job.notify) }),
   };
 }
 
@@ -95,6 +100,10 @@ function endOf(end: JobEnd): JobEnd {
     status: known(END_STATUSES, end.status),
     reason: known(JOB_REASONS, end.reason),
   };
+}
+
+function notificationOf({ url, state }: Notification): Notification {
+  return { url, state: known(NOTIFICATION_STATES, state) };
 }
 
 /** A word, if it is one of these. */

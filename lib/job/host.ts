@@ -1,5 +1,7 @@
 import { dateText } from "./job_words.ts";
 
+export type { HostSelector } from "./types.ts";
+
 /** The names that hosts have. */
 export const HOST_NAME = /^[a-z0-9-]{1,63}$/;
 
@@ -27,14 +29,6 @@ export interface Host {
   readonly heardAt: number | null;
   /** Why it is offline, in words; `""` if it is not. */
   readonly detail: string;
-}
-
-/** Which hosts a job may run on: all that are left out match. */
-export interface HostSelector {
-  /** `""`: any. */
-  readonly host: string;
-  /** A host must have all of these. */
-  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** A host as JSON, the same for every API and the CLI. */

@@ -39,7 +39,7 @@ export type JobJson =
 const NO_END = { status: null, reason: null, exitStatus: null, finishedAt: null };
 
 export function jobJson(job: Job): JobJson {
-  const { jobId, command, pid, owner, startedAt, queuedAt, end, ...more } = job;
+  const { jobId, command, pid, owner, name: jobName, startedAt, queuedAt, end, ...more } = job;
   const { requestId: _, liveStatus: __, asOf, ...rest } = more;
   const { status: ___, reason, exitStatus, finishedAt, ...restOfEnd } = end ?? NO_END;
   const { name, args, env, workingDirectory } = command;
@@ -49,6 +49,7 @@ export function jobJson(job: Job): JobJson {
     status: statusOf(job),
     pid,
     owner,
+    name: jobName,
     queueDate: dateOrNull(queuedAt),
     startDate: dateOrNull(startedAt),
     finishDate: dateOrNull(finishedAt),

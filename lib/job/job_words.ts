@@ -6,6 +6,7 @@
 
 import { formatSpan, formatTook } from "../text/duration.ts";
 import { shellWords } from "../text/printable.ts";
+import { redactUrl } from "./notification.ts";
 import { type Job, type JobEnd, type JobReason, statusOf, type Unknown } from "./types.ts";
 
 /** Milliseconds since the Unix epoch as RFC 3339, in UTC. */
@@ -61,6 +62,11 @@ export function queueText({ liveStatus, end, queue }: Job): string {
 function ordinalSuffix(n: number): string {
   const suffixes = { one: "st", two: "nd", few: "rd", other: "th", zero: "th", many: "th" };
   return suffixes[new Intl.PluralRules("en", { type: "ordinal" }).select(n)];
+}
+
+/** Which webhook is told of a job, and what has come of that: `"https://hooks.example/***: pending"`; or `""`. */
+export function webhookText({ notify }: Job): string {
+  return notify === undefined ? "" : `${redactUrl(notify.url)}: ${notify.state}`;
 }
 
 /** How a job ended: why, and with which exit status. */

@@ -134,6 +134,26 @@ export interface QueuePlace {
   readonly reason: string;
 }
 
+/** Which hosts of a fleet a job may run on: all that are left out match. */
+export interface HostSelector {
+  /** `""`: any. */
+  readonly host: string;
+  /** A host must have all of these. */
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What has come of telling a webhook how a job has ended; `pending` also while it has not. */
+export const NOTIFICATION_STATES = ["pending", "delivered", "failed"] as const;
+
+export type NotificationState = typeof NOTIFICATION_STATES[number];
+
+/** A webhook that is told how a job has ended. */
+export interface Notification {
+  /** As it was given, or without its path for those who may only look. */
+  readonly url: string;
+  readonly state: NotificationState | Unknown;
+}
+
 /** A job as others see it: a value, never changed once it is made. */
 export interface Job {
   /** UUIDv7 (RFC 9562), in lower case. */
@@ -143,6 +163,11 @@ export interface Job {
   readonly pid: number;
   /** The user who started it. */
   readonly owner: string;
+  /**
+   * What its owner calls it; `""` for nothing. No two jobs of an owner that have not ended have the same name. See
+   * `job_name.ts`.
+   */
+  readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   /** The client's own name for the start request; `""` if it gave none. */
   readonly requestId: string;
@@ -171,8 +196,12 @@ export interface Job {
   readonly liveStatus: typeof LIVE_STATUSES[number] | Unknown;
   /** `null` until the job has ended. */
   readonly end: JobEnd | null;
+  /** Absent if nobody in particular is to be told. */
+  readonly notify?: Notification;
   /** Which host of a fleet has it; absent where there is no fleet, and while none was given it. Only a hub knows, and it is not recorded. */
   readonly host?: string;
+  /** Where in a fleet it was to run, if a hub was asked to start it. Only that hub knows, and it is not recorded with the job. */
+  readonly on?: HostSelector;
   /**
    * If that host cannot be reached: when it last said something, in milliseconds since the Unix epoch. The job is
    * told as it was then.
@@ -246,6 +275,8 @@ export interface JobFilter {
   /** Every one of these must be set on the job. */
   readonly labels?: Readonly<Record<string, string>>;
   readonly jobIdPrefix?: string;
+  readonly jobIdSuffix?: string;
+  readonly name?: string;
   /**
    * Started at or after this, and before that; milliseconds since the Unix epoch. A job that has not run counts
    * from when it was queued.

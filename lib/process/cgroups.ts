@@ -7,7 +7,7 @@ import type { JobLimits, JobUsage } from "../job/types.ts";
 /** The controller of cgroup v2 that each limit needs. */
 const CONTROLLERS = { memoryBytes: "memory", cpus: "cpu", processes: "pids" } as const;
 
-/** How the names of cgroups begin that were made before it was known for which job. */
+/** How the names of cgroups begin that were made before it was known for which job. Who has made them follows. */
 const SPARE = "spare-";
 
 /** Killed processes take a moment to go. */
@@ -25,6 +25,8 @@ export class Cgroups {
   readonly #shell: ProcShell;
   readonly #root: string;
   readonly #controllers: ReadonlySet<string>;
+  /** What tells our process from others; `""` if nothing does. */
+  readonly #maker: string;
   // Each batch costs one process, mkdir(1) or rmdir(1), however many cgroups are in it.
   readonly #makes = new Batcher((requests: readonly string[]) => this.#makeAll(requests));
   readonly #removals = new Batcher((names: readonly string[]) => this.#removeAll(names));
@@ -32,16 +34,42 @@ export class Cgroups {
   /** The names of the cgroups that were made before it was known for which job. */
   readonly #assigned = new Map<string, string>();
 
-  private constructor(shell: ProcShell, root: string, controllers: readonly string[]) {
+  private constructor(shell: ProcShell, root: string, options: {
+    readonly controllers?: readonly string[];
+    readonly maker?: string;
+  } = {}) {
     this.#shell = shell;
     this.#root = root;
-    this.#controllers = new Set(controllers);
+    this.#controllers = new Set(options.controllers);
+    this.#maker = options.maker ?? "";
   }
 
-  /** `null` unless we may write to cgroup v2 and it has `cgroup.kill` (Linux 5.14). */
+  /**
+   * Finds where jobs can have cgroups, and removes what executors that are gone have left there.
+   *
+   * @returns `null` unless we may write to cgroup v2 and it has `cgroup.kill` (Linux 5.14)
+   */
   static async find(shell: ProcShell): Promise<Cgroups | null> {
     const [root = "", ...controllers] = (await shell.ask("cgroup_root")).split(" ");
-    return root === "" ? null : new Cgroups(shell, root, controllers);
+    if (root === "") return null;
+    const cgroups = new Cgroups(shell, root, {
+      controllers,
+      maker: await shell.ask(`maker ${Deno.pid}`),
+    });
+    // What cannot be removed is in nobody's way: the next one tries again.
+    await cgroups.#removeLeft().catch(() => {});
+    return cgroups;
+  }
+
+  /**
+   * Removes what executors that are gone have left wherever those of this daemon may have been. Unlike
+   * {@linkcode find}, it moves no process.
+   *
+   * @throws `unavailable` if something in one of them does not end
+   */
+  static async removeLeft(shell: ProcShell): Promise<void> {
+    const roots = (await shell.ask("cgroup_roots")).split(" ").filter((root) => root !== "");
+    await Promise.all(roots.map((root) => new Cgroups(shell, root).#removeLeft()));
   }
 
   /** Whether jobs outlive the service of the daemon, in a service of their own: see `deploy/`. */
@@ -82,7 +110,8 @@ export class Cgroups {
    * @throws `unavailable`
    */
   async makeSpare(): Promise<string> {
-    const name = `${SPARE}${crypto.randomUUID()}`;
+    const id = crypto.randomUUID();
+    const name = SPARE + (this.#maker === "" ? id : `${this.#maker}-${id}`);
     await this.make(name, {});
     return name;
   }
@@ -159,6 +188,13 @@ export class Cgroups {
     const usage = (await this.#removals.add(name)).get(name) ?? null;
     if (usage !== null) this.#assigned.delete(jobId);
     return usage;
+  }
+
+  async #removeLeft(): Promise<void> {
+    const left = (await this.#shell.ask(`cgroup_left ${this.#root}`)).split(" ");
+    await Promise.all(
+      left.filter((name) => name !== "").map((name) => this.removeSpare(name)),
+    );
   }
 
   async #makeAll(requests: readonly string[]): Promise<ReadonlySet<string>> {

@@ -37,7 +37,23 @@ field() {
   value=-
 }
 
-uid= ours=
+# base_in MOUNT: sets $base to the cgroup of the daemon, which may have put itself, and us, into one below it. Fails
+# where this is no mount of cgroup v2.
+base_in() {
+  [ -f "$1/cgroup.controllers" ] || return 1
+  while IFS=: read -r hierarchy _ path; do [ "$hierarchy" = 0 ] && own=$path; done </proc/self/cgroup
+  own=${own%/daemon} own=${own%/executor} base=$1${own%/}
+}
+
+# in_namespace: sets $namespace to the number of our PID namespace. Fails if that cannot be told.
+in_namespace() {
+  : "${namespace:=$(readlink /proc/self/ns/pid)}"
+  namespace=${namespace#pid:\[} namespace=${namespace%]}
+  [ -n "$namespace" ]
+}
+
+uid= ours= namespace=
+mounts='/sys/fs/cgroup /sys/fs/cgroup/unified'
 read -r boot </proc/sys/kernel/random/boot_id
 
 while read -r id verb rest; do
@@ -107,10 +123,8 @@ while read -r id verb rest; do
   # nothing where cgroup v2 is not ours to write, or too old for cgroup.kill (Linux 5.14).
   cgroup_root)
     found=
-    for mount in /sys/fs/cgroup /sys/fs/cgroup/unified; do
-      [ -f "$mount/cgroup.controllers" ] || continue
-      while IFS=: read -r hierarchy _ path; do [ "$hierarchy" = 0 ] && own=$path; done </proc/self/cgroup
-      own=${own%/daemon} own=${own%/executor} base=$mount${own%/}
+    for mount in $mounts; do
+      base_in "$mount" || continue
       # The service that only holds jobs, deploy/worker-daemon-jobs.service: there they outlive the daemon's own.
       # systemd removes its cgroup while that is empty; whether it is active, the link tells. Whoever has started
       # this shell, and holds the jobs, moves there, too.
@@ -122,8 +136,11 @@ while read -r id verb rest; do
       done
       mkdir -p "$base/job-worker" || continue
       [ -w "$base/job-worker/cgroup.kill" ] && [ -w "$base/cgroup.procs" ] || continue
-      # What an executor that was killed had made for jobs to come; another that lives may just be making some.
-      find "$base/job-worker" -mindepth 1 -maxdepth 1 -name "spare-*" -mmin +1 -exec rmdir {} +
+      # What an executor that was killed had made for jobs to come, where cgroup_left cannot tell: another that lives may
+      # just be making some.
+      in_namespace
+      find "$base/job-worker" -mindepth 1 -maxdepth 1 -name "spare-*" ! -name "spare-$namespace.*" -mmin +1 \
+        -exec rmdir {} +
       # A cgroup that has controllers for its children may hold no process itself, but for the root.
       if [ -n "${own#/}" ] && [ "$base" = "${base%-jobs.service}" ] && mkdir -p "$base/daemon"; then
         while read -r pid; do echo "$pid" >"$base/daemon/cgroup.procs"; done <"$base/cgroup.procs"
@@ -137,6 +154,30 @@ while read -r id verb rest; do
       break
     done
     printf '%s\n' "$id $found"
+    ;;
+  # cgroup_roots: the directories in which the executors of this daemon may have made cgroups for jobs.
+  cgroup_roots)
+    found=
+    for mount in $mounts; do
+      base_in "$mount" || continue
+      for dir in "$base/job-worker" "${base%.service}-jobs.service/job-worker"; do
+        [ ! -d "$dir" ] || found="$found $dir"
+      done
+    done
+    printf '%s\n' "$id$found"
+    ;;
+  # cgroup_left DIR: the names of the cgroups in it that were made ahead of jobs, and have none, by executors that are
+  # gone. What an executor in another PID namespace has made is not ours to judge.
+  cgroup_left)
+    found=
+    in_namespace && for dir in "$rest/spare-$namespace".*; do
+      [ -d "$dir" ] || continue
+      for below in "$dir"/*/; do [ ! -d "$below" ] || continue 2; done
+      maker=${dir#"$rest/spare-$namespace".} maker=${maker%%-*}
+      stat "${maker%.*}" && [ "$start" = "${maker#*.}" ] && case $state in Z | X) ;; *) continue ;; esac
+      found="$found ${dir##*/}"
+    done
+    printf '%s\n' "$id$found"
     ;;
   # cgroup_make DIR FILE=VALUE... DIR...: those that cannot be made or limited so.
   cgroup_make)
@@ -233,6 +274,10 @@ while read -r id verb rest; do
   # identity PID: boot id and start time in clock ticks since boot, or nothing.
   identity)
     if stat "$a"; then echo "$id $boot:$start"; else echo "$id"; fi
+    ;;
+  # maker PID: `NAMESPACE.PID.START`, by which cgroup_left knows a process; nothing if it could not.
+  maker)
+    if in_namespace && stat "$a"; then echo "$id $namespace.$a.$start"; else echo "$id"; fi
     ;;
   esac
 done

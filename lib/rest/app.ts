@@ -1,5 +1,6 @@
 import { type Context, type Handler, Hono, type MiddlewareHandler } from "hono";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
+import type { Sessions } from "../auth/sessions.ts";
 import type { PasswordLogin } from "../auth/password_login.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
 import {
@@ -10,17 +11,21 @@ import {
   METHODS,
   type UnaryMethod,
 } from "../service/methods.ts";
-import { basicAuth, type FailedLogin } from "./basic_auth.ts";
+import { basicAuth, type FailedLogin, logIn } from "./basic_auth.ts";
 import { handlersOf } from "./handlers.ts";
 import { HttpError, httpStatusOf, knownError } from "./http_error.ts";
 import { type Operation, type OperationId, OPERATIONS } from "./operations.ts";
 import { pageRoutes } from "./page/routes.ts";
+import { loginRoutes } from "./page/login_routes.ts";
 import { PROBLEM_TYPE, problemOf } from "./problem.ts";
 import { contextOf, type RestEnv } from "./rest_env.ts";
 import { type OwnNames, sameOrigin } from "./same_origin.ts";
+import { sessionAuth } from "./session_auth.ts";
 
 /** Options of {@linkcode restApp}. */
 export interface RestAppOptions extends OwnNames {
+  /** Who has logged in to the page; without it, a browser sends the password itself. */
+  readonly sessions?: Sessions | null;
   readonly onFailedLogin: (failed: FailedLogin) => void;
   /** Told of every internal error: the caller only learns that there was one. */
   readonly onFault: (error: unknown, operation: string) => void;
@@ -55,7 +60,9 @@ export function restApp(
     return failure(c, undefined, new HttpError("not_found", 404, message));
   });
 
-  const authenticate = basicAuth(login, options.onFailedLogin);
+  const { sessions = null, onFailedLogin } = options;
+  const basic = basicAuth(login, onFailedLogin);
+  const authenticate = sessions === null ? basic : sessionAuth(sessions, basic);
   const checkOrigin = sameOrigin(options);
   const operations = Object.entries<Operation>(OPERATIONS) as [OperationId, Operation][];
   for (const [id, operation] of operations) {
@@ -69,13 +76,17 @@ export function restApp(
   for (const [, operation] of operations) {
     app.all(routeOf(operation), named(operation), refuseMethod(operation.path));
   }
-  app.route(
-    "/",
-    pageRoutes(service, {
-      authenticate,
-      known: (error) => knownError(error, (fault) => onFault(fault, "page")),
-    }),
-  );
+  const known = (error: unknown) => knownError(error, (fault) => onFault(fault, "page"));
+  if (sessions !== null) {
+    app.route(
+      "/",
+      loginRoutes(sessions, {
+        ...{ authenticate, checkOrigin, known },
+        logIn: (credentials, c) => logIn(login, credentials, c, onFailedLogin),
+      }),
+    );
+  }
+  app.route("/", pageRoutes(service, { authenticate, known, hasLogin: sessions !== null }));
   return app;
 }
 

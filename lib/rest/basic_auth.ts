@@ -1,4 +1,5 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
+import type { Identity } from "../auth/identity.ts";
 import type { Credentials, PasswordLogin } from "../auth/password_login.ts";
 import { HttpError } from "./http_error.ts";
 import type { RestEnv } from "./rest_env.ts";
@@ -28,25 +29,44 @@ export function basicAuth(
     if (credentials === null) {
       throw unauthenticated("This requires a user and password, by HTTP Basic authentication");
     }
-    const { address, peer } = c.env;
-    const result = await login.login(credentials, address);
-    switch (result.kind) {
-      case "accepted":
-        c.env.authenticated(result.identity.user);
-        c.set("caller", { identity: result.identity, fingerprint: "", peer });
-        return await next();
-      case "refused":
-        onFailed({ user: credentials.user, peer });
-        throw unauthenticated("Unknown user or wrong password");
-      case "throttled": {
-        const seconds = Math.ceil(result.retryAfterMs / 1000);
-        const message = `Too many failed logins: try again in ${seconds} s`;
-        throw new HttpError("resource_exhausted", 429, message, {
-          headers: { "Retry-After": String(seconds) },
-        });
-      }
-    }
+    acceptAs(c, await logIn(login, credentials, c, onFailed));
+    await next();
   };
+}
+
+/** Lets a request pass as somebody's who has proven who they are. */
+export function acceptAs(c: Context<RestEnv>, identity: Identity): void {
+  c.env.authenticated(identity.user);
+  c.set("caller", { identity, fingerprint: "", peer: c.env.peer });
+}
+
+/**
+ * Who somebody is by a user and password.
+ *
+ * @param onFailed as for {@linkcode basicAuth}
+ * @throws {HttpError} 401 if they are wrong, 429 if there have been too many of those
+ */
+export async function logIn(
+  login: Pick<PasswordLogin, "login">,
+  credentials: Credentials,
+  { env: { address, peer } }: Pick<Context<RestEnv>, "env">,
+  onFailed: (failed: FailedLogin) => void,
+): Promise<Identity> {
+  const result = await login.login(credentials, address);
+  switch (result.kind) {
+    case "accepted":
+      return result.identity;
+    case "refused":
+      onFailed({ user: credentials.user, peer });
+      throw unauthenticated("Unknown user or wrong password");
+    case "throttled": {
+      const seconds = Math.ceil(result.retryAfterMs / 1000);
+      const message = `Too many failed logins: try again in ${seconds} s`;
+      throw new HttpError("resource_exhausted", 429, message, {
+        headers: { "Retry-After": String(seconds) },
+      });
+    }
+  }
 }
 
 function unauthenticated(message: string): HttpError {

@@ -181,11 +181,12 @@ export class RestClient implements RestMethods, Disposable {
   }
 
   async listJobs(
-    { filter = {}, pageSize = 0, pageToken = "" }: Partial<ListJobsRequest> = {},
+    { filter = {}, own = false, pageSize = 0, pageToken = "" }: Partial<ListJobsRequest> = {},
     options: RestCallOptions = {},
   ): Promise<ListJobsResponse> {
     const query = {
       ...filterQuery(filter),
+      ...(own && { own: 1 }),
       ...(pageSize > 0 && { pageSize }),
       pageToken,
     };

@@ -17,12 +17,24 @@ import * as schemas from "./schemas.ts";
 type Query = NonNullable<RestRequest["query"]>;
 
 export function filterQuery(filter: JobFilter): Query {
-  const { statuses, owner, labels, jobIdPrefix, startedAfter, startedBefore, host } = filter;
+  const {
+    statuses,
+    owner,
+    labels,
+    jobIdPrefix,
+    jobIdSuffix,
+    name,
+    startedAfter,
+    startedBefore,
+    host,
+  } = filter;
   return {
     status: statuses,
     owner,
     label: labelPairs(labels),
     jobIdPrefix,
+    jobIdSuffix,
+    name,
     startedAfter: dateOf(startedAfter),
     startedBefore: dateOf(startedBefore),
     host,

@@ -53,6 +53,11 @@ const FAILURES: readonly (readonly [text: RegExp, reason: string, words: string]
     "SERVER_CERTIFICATE_UNTRUSTED",
     "its certificate was not issued by the CA that is trusted here",
   ],
+  [
+    /CertificateRequired/,
+    "NOT_REST",
+    "what listens there asks for a client certificate, as gRPC does, and REST does not",
+  ],
   [/corrupt message|handshake eof/, "EPROTO", "what listens there does not speak HTTPS"],
 ];
 

@@ -54,9 +54,9 @@ export function handlersOf(
     },
 
     async listJobs(c) {
-      const { pageSize, pageToken, ...query } = readQuery(c, OPERATIONS.listJobs);
+      const { pageSize, pageToken, own, ...query } = readQuery(c, OPERATIONS.listJobs);
       const { jobs, nextPageToken } = await service.listJobs(
-        { filter: filterOf(query), pageSize, pageToken },
+        { filter: filterOf(query), pageSize, pageToken, ...(isSet(own) && { own: true }) },
         contextOf(c),
       );
       return c.json({ jobs: jobs.map(jobJson), nextPageToken });
@@ -154,13 +154,25 @@ export function handlersOf(
 }
 
 /** The filter that a query asks for. */
-function filterOf(query: z.output<typeof schemas.jobFilter>): JobFilter {
-  const { status, owner, label, jobIdPrefix, host, startedAfter, startedBefore } = query;
+export function filterOf(query: z.output<typeof schemas.jobFilter>): JobFilter {
+  const {
+    status,
+    owner,
+    label,
+    jobIdPrefix,
+    jobIdSuffix,
+    name,
+    host,
+    startedAfter,
+    startedBefore,
+  } = query;
   const filter = {
     ...(status !== undefined && { statuses: status }),
     ...(owner !== undefined && { owner }),
     ...(label !== undefined && { labels: labelsOf(label) }),
     ...(jobIdPrefix !== undefined && { jobIdPrefix }),
+    ...(jobIdSuffix !== undefined && { jobIdSuffix }),
+    ...(name !== undefined && { name }),
     ...(startedAfter !== undefined && { startedAfter: Date.parse(startedAfter) }),
     ...(startedBefore !== undefined && { startedBefore: Date.parse(startedBefore) }),
     ...(host !== undefined && { host }),

@@ -99,8 +99,8 @@ export const OPERATIONS = {
     method: "GET",
     path: "/v1/watch",
     summary:
-      "Watch jobs: those that match as they are, then each again when its status changes, as " +
-      "server-sent events or, if the Accept header asks for them, as lines of JSON. Whoever reconnects is " +
+      "Watch jobs: those that match as they are, then each again when its status changes, and once more " +
+      "if it then no longer matches, as server-sent events or, if the Accept header asks for them, as lines of JSON. Whoever reconnects is " +
       "told of all again, since it is told how things are. The last event is problem if something went " +
       "wrong, and end if the caller can see no such job",
     query: schemas.jobFilter,

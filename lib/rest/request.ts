@@ -18,6 +18,8 @@ export const BYTES_TYPE = "application/octet-stream";
 export const LINES_TYPE = "application/x-ndjson";
 export const EVENTS_TYPE = "text/event-stream";
 
+const FORM_TYPE = "application/x-www-form-urlencoded";
+
 const MAX_BODY_BYTES = 1024 * 1024;
 
 /**
@@ -60,6 +62,21 @@ function wrongType(type: string | undefined, right: string): HttpError {
 
 function isJson(type: string | undefined): boolean {
   return /^application\/json\s*(;\s*charset="?utf-8"?\s*)?$/i.test(type ?? "");
+}
+
+/** The most bytes of what a form on a page sends. */
+const MAX_FORM_BYTES = 16 * 1024;
+
+/**
+ * The fields of a form, as a browser sends it that runs no script.
+ *
+ * @throws {JobWorkerError} `invalid_argument`, with status 415 or 413
+ */
+export async function readForm({ req }: Context): Promise<URLSearchParams> {
+  const type = req.header("content-type");
+  const isForm = type?.toLowerCase().replace(/\s*;\s*charset=utf-8$/, "") === FORM_TYPE;
+  if (!isForm) throw wrongType(type, FORM_TYPE);
+  return new URLSearchParams(new TextDecoder().decode(await readBytes(req.raw, MAX_FORM_BYTES)));
 }
 
 /** Reads no more than is accepted, whatever the client announces or sends. */

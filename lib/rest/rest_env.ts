@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import type { Session } from "../auth/sessions.ts";
 import type { CallContext, Caller } from "../service/job_service.ts";
 import type { Operation } from "./operations.ts";
 
@@ -19,6 +20,8 @@ export interface RestEnv {
   Variables: {
     /** Set once the request has been authenticated. */
     caller: Caller;
+    /** The session by which the caller is known, unless it is by a password. */
+    session?: Session;
     /** Set once the path is known. */
     operation?: Operation;
   };

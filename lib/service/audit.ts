@@ -13,6 +13,8 @@ export interface AuditEntry {
   readonly command: Pick<Command, "name" | "args"> | null;
   /** For a start that was made, the user of the system that the job runs as; `""` for the daemon's own. */
   readonly runAs?: string;
+  /** For a start, the webhook that is to be told how the job ends, without what may be a secret. */
+  readonly notify?: string;
   readonly decision: "allowed" | "denied";
   /** `"opened"` for a call that goes on after the decision: a stream or a wait. */
   readonly result: "ok" | "opened" | ErrorCode;

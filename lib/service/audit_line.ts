@@ -19,9 +19,10 @@ const MAX_ESCAPED = "\\u0000".length;
  * @param mask for the arguments of its command; by default they are shown as they are
  */
 export function auditLine(
-  { caller, method, jobId, command, runAs = "", decision, result, unreported = 0 }: AuditEntry,
+  { caller, method, jobId, command, runAs = "", notify = "", ...rest }: AuditEntry,
   mask: Mask = (argument) => argument,
 ): string {
+  const { decision, result, unreported = 0 } = rest;
   const shown = command === null ? {} : shownArgv(command, MAX_ARGV[decision], mask);
   return JSON.stringify({
     time: new Date().toISOString(),
@@ -34,6 +35,7 @@ export function auditLine(
     ...(jobId === "" ? {} : { jobId }),
     ...shown,
     ...(runAs !== "" && { runAs }),
+    ...(notify !== "" && { notify }),
     decision,
     result,
     ...(unreported > 0 && { unreported }),

@@ -1,6 +1,6 @@
 import { dirname } from "node:path";
 import { type ErrorCode, JobWorkerError, messageOf } from "../errors.ts";
-import { flushDirectory, writeFully } from "../files/flush.ts";
+import { countFlush, flushDirectory, writeFully } from "../files/flush.ts";
 import { readFully } from "../files/read_fully.ts";
 import { damageLine } from "./audit_line.ts";
 
@@ -74,7 +74,7 @@ async function openTwice(path: string): Promise<Pick<Trail, "file" | "flush" | "
       const second = await Deno.open(path);
       const close = () => [file, second].forEach((one) => one.close());
       if ((await second.stat()).ino === (await file.stat()).ino) {
-        return { file, flush: () => second.syncData(), close };
+        return { file, flush: () => countFlush(() => second.syncData()), close };
       }
       // The file was renamed in between.
       close();

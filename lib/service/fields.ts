@@ -23,8 +23,10 @@ import {
   UMASK,
   USER_NAME,
 } from "../job/execution.ts";
+import { JOB_NAME, JOB_NAME_RULE } from "../job/job_name.ts";
 import { LABEL_NAME, LABEL_NAME_RULE, MAX_LABEL_VALUE_LENGTH, MAX_LABELS } from "../job/labels.ts";
 import { MIN_LOG_LIMIT_BYTES } from "../job/log_limit.ts";
+import { MAX_NOTIFY_URL_LENGTH, NOTIFY_URL_RULE } from "../job/notification.ts";
 import { parseSignal } from "../job/parse_signal.ts";
 import * as z from "../text/zod.ts";
 import { list } from "../text/zod.ts";
@@ -70,6 +72,12 @@ export const jobId = text({
   error: "must be a job id, a UUID like 01890a5d-ac96-774b-bcce-b302099a8057",
 });
 
+export const notifyUrl = text({
+  max: MAX_NOTIFY_URL_LENGTH,
+  pattern: "^https://[^#]+$",
+  error: NOTIFY_URL_RULE,
+});
+
 export const pageToken = text({
   pattern: `^$|${JOB_ID.source}`,
   error: "must be a token from the page before",
@@ -89,6 +97,15 @@ export const auditPosition = text({
   pattern: String.raw`^[0-9a-f]{16}:\d{1,15}$`,
   error: "must be the position of an earlier answer",
 });
+
+/** Short ends are those of so many jobs that all of these would have to be sorted. */
+export const jobIdSuffix = text({
+  pattern: "^[0-9a-f-]{4,36}$",
+  error: "must be the end of a job id: 4 to 36 of 0-9, a-f and -",
+});
+
+/** The name of a job. */
+export const jobName = text({ pattern: JOB_NAME.source, error: JOB_NAME_RULE });
 
 export const hostName = text({
   pattern: HOST_NAME.source,

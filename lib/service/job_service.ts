@@ -63,6 +63,8 @@ export interface CallContext {
 export interface StartJobRequest {
   readonly command: Command;
   readonly labels: Readonly<Record<string, string>>;
+  /** What the caller calls it, see `job_name.ts`; nothing by default. No two jobs of a user that have not ended share a name. */
+  readonly name?: string;
   /** A repeated request with the same value by the same user returns the same job. `""`: none. */
   readonly requestId: string;
   /** The daemon chooses what is left out. */
@@ -70,6 +72,8 @@ export interface StartJobRequest {
   readonly execution?: Partial<Execution>;
   /** Whether it may wait, if too many jobs run; by default only at the hub of a fleet. */
   readonly queue?: boolean;
+  /** The https URL of a webhook that is told how it has ended, at a host that the daemon allows. */
+  readonly notify?: string;
   /** Where in a fleet it is to run; anywhere by default. Only a hub takes it. */
   readonly on?: HostSelector;
   /** Those with a higher one leave the queue of a hub first, -100 to 100; 0 by default. More is for admins. */
@@ -125,6 +129,8 @@ export interface JobRequest {
 
 export interface ListJobsRequest {
   readonly filter: JobFilter;
+  /** Only jobs of the caller's own, whoever's they may see. */
+  readonly own?: boolean;
   /** 1 to 1000; 0 for the default, 100. A page has fewer jobs if their commands are large. */
   readonly pageSize: number;
   /** The `nextPageToken` of the previous page, or `""`. */
@@ -282,7 +288,10 @@ export interface JobService {
    * of `context.signal` when that aborts.
    */
   streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch>;
-  /** The matching jobs as they are, then each again when its status changes. Only the signal ends it. */
+  /**
+   * The matching jobs as they are, then each again when its status changes; one that then no longer matches, once
+   * more. Only the signal ends it.
+   */
   watchJobs(request: WatchJobsRequest, context: CallContext): AsyncIterable<Job>;
   signalJob(request: SignalJobRequest, context: CallContext): Promise<Job>;
   updateJob(request: UpdateJobRequest, context: CallContext): Promise<Job>;
@@ -312,5 +321,13 @@ export interface PlacementService {
    *
    * @throws also `failed_precondition` with the reason `JOB_REMOVED` if there was a job with this id
    */
-  placeJob(request: PlaceJobRequest, context: CallContext): Promise<Job>;
+  placeJob(request: PlaceJobRequest, context: PlaceJobContext): Promise<Job>;
+}
+
+export interface PlaceJobContext extends CallContext {
+  /**
+   * When it was certain that the job is this host's to start, in milliseconds since the Unix epoch: a call that comes
+   * too long after that starts nothing. By default when the call is made.
+   */
+  readonly decidedAt?: number;
 }

@@ -63,7 +63,7 @@ export const METHODS = {
     // More than execve(2) takes, so that it can be said which part is too long.
     maxRequestBytes: 4 * 1024 * 1024,
     rest: ["start", "startJob"],
-    cli: ["start", "run"],
+    cli: ["start", "run", "restart"],
     page: ["start form"],
   },
   stopJob: {
@@ -73,7 +73,7 @@ export const METHODS = {
     mayRepeat: false,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["stop", "stopJob"],
-    cli: ["stop", "stop --all"],
+    cli: ["stop", "stop --all", "restart --stop"],
     page: ["stop button"],
   },
   getJob: {
@@ -83,8 +83,8 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["status", "getJob"],
-    cli: ["status"],
-    page: ["job"],
+    cli: ["status", "restart"],
+    page: ["job", "run again"],
   },
   listJobs: {
     rule: SEE,
@@ -103,7 +103,7 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: SMALL_REQUEST_BYTES,
     rest: ["getJob?wait=30s"],
-    cli: ["wait"],
+    cli: ["wait", "run --quiet"],
   },
   getLogs: {
     rule: SEE,
@@ -131,7 +131,7 @@ export const METHODS = {
     mayRepeat: true,
     maxRequestBytes: FILTER_BYTES,
     rest: ["watchJobs"],
-    cli: ["run --interactive --queue"],
+    cli: ["list --watch", "run --interactive --queue"],
   },
   signalJob: {
     rule: CHANGE,

@@ -10,6 +10,7 @@ import { read } from "../text/zod.ts";
 import * as fields from "./fields.ts";
 import { IF_HOST_LOST } from "../job/host.ts";
 import { MAX_ENTRIES } from "../job/max_entries.ts";
+import { parseNotifyUrl, redactUrl } from "../job/notification.ts";
 import { MAX_PAGE_JOBS } from "../job/page_limit.ts";
 import { type JobMethod, MAX_INPUT_BYTES, type RequestOf } from "./methods.ts";
 import { JOB_STATUSES, LOG_POLICIES, LOG_STREAMS } from "../job/types.ts";
@@ -30,6 +31,8 @@ const filter = z.strictObject({
   startedAfter: z.number().finite().optional(),
   startedBefore: z.number().finite().optional(),
   jobIdPrefix: fields.jobIdPrefix.optional(),
+  jobIdSuffix: fields.jobIdSuffix.optional(),
+  name: fields.jobName.optional(),
   host: fields.hostName.optional(),
 });
 
@@ -96,7 +99,10 @@ const behindEnd = { path: ["endOffset"], error: "must not be before the offset t
 const SCHEMAS = {
   startJob: z.strictObject({
     ...newJob,
+    name: z.literal("").or(fields.jobName).optional(),
     requestId: fields.requestId,
+    // What it may be is for the worker to say.
+    notify: z.string().optional(),
     on: on.optional(),
     priority: fields.priority.optional(),
     ifHostLost: z.enum(IF_HOST_LOST).optional(),
@@ -120,6 +126,7 @@ const SCHEMAS = {
   waitJob: z.strictObject({ jobId: fields.jobId }),
   listJobs: z.strictObject({
     filter,
+    own: z.boolean().optional(),
     pageSize: fields.whole(MAX_PAGE_JOBS),
     pageToken: fields.pageToken,
   }),
@@ -222,4 +229,10 @@ function fieldsOf(schema: z.core.$ZodType): string[] {
  */
 export function commandOf(request: object): z.infer<typeof command> | null {
   return command.safeParse(Reflect.get(request, "command")).data ?? null;
+}
+
+/** The webhook of a start request, for the audit trail: what may be a secret is left out, and so is what is none. */
+export function webhookOf(request: object): string {
+  const url = parseNotifyUrl(String(Reflect.get(request, "notify") ?? ""));
+  return url === null ? "" : redactUrl(url.href);
 }

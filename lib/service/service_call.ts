@@ -10,6 +10,8 @@ export interface ServiceCall {
   readonly method: JobMethod;
   readonly context: CallContext;
   readonly command: AuditEntry["command"];
+  /** `""` for none. */
+  readonly notify: string;
   jobId: string;
   runAs: string;
   denied: boolean;
@@ -44,11 +46,16 @@ export function authorizeCall(call: ServiceCall, job?: Job): "all" | "own" {
 
 /** What the audit trail says of a call. */
 export function entryOf(call: ServiceCall, result: AuditEntry["result"]): AuditEntry {
-  const { method, command, context: { caller }, runAs, denied } = call;
+  const { method, command, notify, context: { caller }, runAs, denied } = call;
   // An invalid id may hold anything, of any length.
   const jobId = call.jobId.slice(0, 64);
   const decision = denied ? "denied" : "allowed";
-  return { caller, method, jobId, command, ...(runAs !== "" && { runAs }), decision, result };
+  return {
+    ...{ caller, method, jobId, command },
+    ...(runAs !== "" && { runAs }),
+    ...(notify !== "" && { notify }),
+    ...{ decision, result },
+  };
 }
 
 function rolesOf(roles: readonly string[]): string {

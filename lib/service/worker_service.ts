@@ -2,6 +2,7 @@ import { Turns } from "../async/turns.ts";
 import { BoundedMap } from "../auth/bounded_map.ts";
 import type { Identity } from "../auth/identity.ts";
 import { JobWorkerError } from "../errors.ts";
+import { narrowTo } from "../job/narrow.ts";
 import {
   DEFAULT_LOG_LIMIT,
   type Job,
@@ -54,7 +55,7 @@ import {
 } from "./methods.ts";
 import { outputPage } from "./output_page.ts";
 import { DEFAULT_PAGE_SIZE } from "./fields.ts";
-import { checkPlacement, checkRequest, commandOf } from "./requests.ts";
+import { checkPlacement, checkRequest, commandOf, webhookOf } from "./requests.ts";
 import { redactJob } from "./redact.ts";
 import { authorizeCall, entryOf, type ServiceCall } from "./service_call.ts";
 import { notAHub, stopEach } from "./many_jobs.ts";
@@ -111,7 +112,9 @@ export class WorkerService implements JobService, PlacementService {
     context: CallContext,
     start: (options: StartOptions) => Promise<Job>,
   ): Promise<Job> {
-    const { command, labels, requestId, logLimit = {}, execution = {}, queue = false } = request;
+    const { command, labels, name = "", requestId, logLimit = {}, execution = {}, queue = false } =
+      request;
+    const { notify } = request;
     return await this.#call("startJob", request, context, async (call) => {
       checkHere(request);
       // Nothing runs that the audit trail cannot account for.
@@ -126,11 +129,13 @@ export class WorkerService implements JobService, PlacementService {
       const job = await start({
         command,
         labels,
+        name,
         requestId,
         owner,
         logLimit: { ...this.#logLimit, ...logLimit },
         execution,
         ...(jobUser !== undefined && { jobUser }),
+        ...(notify !== undefined && { notify }),
         queue,
         signal,
         confirm: (job) => {
@@ -165,7 +170,7 @@ export class WorkerService implements JobService, PlacementService {
 
   async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
     return await this.#call("listJobs", request, context, async (call) => {
-      const filter = this.#visible(call, request.filter);
+      const filter = this.#visible(call, request.filter, request.own);
       if (filter === null) return { jobs: [], nextPageToken: "" };
       const limit = request.pageSize || DEFAULT_PAGE_SIZE;
       const { pageToken } = request;
@@ -310,6 +315,7 @@ export class WorkerService implements JobService, PlacementService {
       method,
       context,
       command,
+      notify: method === "startJob" ? webhookOf(request) : "",
       jobId,
       runAs: "",
       denied: false,
@@ -362,14 +368,17 @@ export class WorkerService implements JobService, PlacementService {
     return job;
   }
 
-  /** Narrows a filter to what the caller may see; `null` if that is no job at all. */
-  #visible(call: ServiceCall, filter: JobFilter): JobFilter | null {
+  /**
+   * Narrows a filter to what the caller may see; `null` if that is no job at all.
+   *
+   * @param own whether they want to see what is theirs only
+   */
+  #visible(call: ServiceCall, filter: JobFilter, own = false): JobFilter | null {
     const scope = authorizeCall(call);
     // No job that is here is that of another host.
     if (filter.host !== undefined) return null;
-    if (scope === "all") return filter;
-    const owner = call.context.caller.identity.user;
-    return filter.owner === undefined || filter.owner === owner ? { ...filter, owner } : null;
+    if (scope === "all" && !own) return filter;
+    return narrowTo(call.context.caller.identity.user, filter);
   }
 }
 

@@ -1,7 +1,7 @@
 import { idPrefixAt } from "../ids.ts";
 import type { FinishedFilter, FinishedPage, JobPage } from "../job/job_store.ts";
 import type { JobFilter } from "../job/types.ts";
-import { SKEW } from "./migrations.ts";
+import { ID_END, ID_END_LENGTH, SKEW } from "./migrations.ts";
 
 /** A statement with the values of its parameters. */
 export interface Query {
@@ -99,7 +99,7 @@ export class JobQuery {
   }
 }
 
-function termsOf({ statuses, owner, host, labels = {} }: JobFilter): Term[] {
+function termsOf({ statuses, owner, jobIdSuffix, name, host, labels = {} }: JobFilter): Term[] {
   const terms: Term[] = Object.entries(labels).map((values) => ({
     index: "labels",
     condition: "labels.name = ? AND labels.value = ?",
@@ -115,6 +115,26 @@ function termsOf({ statuses, owner, host, labels = {} }: JobFilter): Term[] {
       values: [owner],
     });
   }
+  if (jobIdSuffix !== undefined) {
+    // The index has the last characters; the rest of a longer end is compared.
+    const condition = `${ID_END} >= ? AND ${ID_END} < ? AND job_id LIKE ?`;
+    const end = [...jobIdSuffix].reverse().slice(0, ID_END_LENGTH).join("");
+    terms.push({
+      index: "jobs INDEXED BY jobs_by_end",
+      condition,
+      check: condition,
+      // "g" sorts after every hex digit.
+      values: [end, `${end}g`, `%${jobIdSuffix}`],
+    });
+  }
+  if (name !== undefined) {
+    terms.push({
+      index: "jobs INDEXED BY jobs_by_name",
+      condition: "jobs.name = ?",
+      check: "jobs.name = ?",
+      values: [name],
+    });
+  }
   // Only a registry has hosts.
   if (host !== undefined) {
     terms.push({
@@ -125,7 +145,8 @@ function termsOf({ statuses, owner, host, labels = {} }: JobFilter): Term[] {
     });
   }
   if (statuses !== undefined) {
-    const condition = `status IN (${statuses.map(() => "?").join(", ")})`;
+    // Next to an empty list, which is a constant, SQLite has no use for an index on names.
+    const condition = `status IN (${statuses.map(() => "?").join(", ") || "''"})`;
     terms.push({
       index: "jobs INDEXED BY jobs_by_status",
       condition,

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { CHANGES_SCHEMA } from "./change_log.ts";
+import { OUTBOX_SCHEMA } from "./outbox.ts";
 
 /** The time in the id of a job, as a JSON5 number. */
 const ID_TIME = "'0x' || substr(job_id, 1, 8) || substr(job_id, 10, 4)";
@@ -11,6 +12,13 @@ const ID_TIME = "'0x' || substr(job_id, 1, 8) || substr(job_id, 10, 4)";
  */
 export const SKEW =
   `iif(json_valid(${ID_TIME}, 2), json_extract(${ID_TIME}, '$') - started_at, NULL)`;
+
+/** The last characters of the id of a job, the very last one first: ids that end alike begin alike here. */
+export const ID_END_LENGTH = 12;
+export const ID_END = Array.from(
+  { length: ID_END_LENGTH },
+  (_, index) => `substr(job_id, ${36 - index}, 1)`,
+).join(" || ");
 
 /**
  * The schema, as the steps that led to it. A step that has been released never changes; the `user_version` of
@@ -59,6 +67,16 @@ export const JOB_SCHEMA: readonly string[] = [
   CREATE INDEX jobs_by_owner ON jobs (owner, job_id, finished_at, log_bytes);
   `,
   CHANGES_SCHEMA,
+  `
+  -- Null for a job without one. Two of an owner that have not ended cannot have the same.
+  ALTER TABLE jobs ADD COLUMN name TEXT;
+  CREATE INDEX jobs_by_name ON jobs (name, job_id) WHERE name IS NOT NULL;
+  CREATE UNIQUE INDEX jobs_by_live_name ON jobs (owner, name)
+    WHERE name IS NOT NULL AND status IN ('queued', 'running');
+  -- By which the id is found that somebody has typed the end of: ids of one time begin alike.
+  CREATE INDEX jobs_by_end ON jobs (${ID_END});
+  `,
+  OUTBOX_SCHEMA,
 ];
 
 /** The version of the schema of a database; 0 if it is empty. */

@@ -1,4 +1,4 @@
-import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { PageLimit } from "../job/page_limit.ts";
@@ -12,6 +12,7 @@ import type {
   QueuedJob,
   StoredJob,
 } from "../job/job_store.ts";
+import { nameTaken } from "../job/job_name.ts";
 import { retainedBytes } from "../job/record_bytes.ts";
 import { beganAt, type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";
@@ -22,22 +23,32 @@ import {
   type Query,
   QUEUED_QUERY,
   type Skew,
-  SKEW_SQL,
 } from "./job_query.ts";
+import { prepareStatements, type Statements } from "./job_statements.ts";
 import { ChangeLog } from "./change_log.ts";
 import { openDatabase, openError } from "./open_database.ts";
+import { type NotificationOutcome, Outbox } from "./outbox.ts";
 
 /** How many of them are remembered. Those that are not count as if they had run. */
 const MAX_NEVER_RAN = 10_000;
 
-type Change = { readonly put: Job; readonly processIdentity: string | undefined } | {
-  readonly delete: string;
-};
+type Change =
+  | { readonly put: Job; readonly processIdentity: string | undefined }
+  | { readonly delete: string }
+  | { readonly told: NotificationOutcome };
 
 interface Waiting {
   readonly change: Change;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
+}
+
+/** Options of {@linkcode SqliteStore.open}. */
+export interface SqliteStoreOptions {
+  /** Whether to keep a {@linkcode ChangeLog}; by default not. */
+  readonly notesChanges?: boolean;
+  /** See {@linkcode Outbox}; by default none. */
+  readonly hooksOf?: (job: Job) => readonly string[];
 }
 
 /**
@@ -53,34 +64,40 @@ export class SqliteStore implements JobStore {
   readonly #statements: Statements;
   /** What has changed since when; `null` if nobody wants to know. */
   readonly changes: ChangeLog | null;
+  /** Who is still to be told of jobs that have ended. */
+  readonly outbox: Outbox;
   /** What was removed without having run: whoever wants to start it asks again soon. */
   readonly #neverRan = new Set<string>();
   #waiting: Waiting[] = [];
 
-  private constructor(path: string, database: DatabaseSync, notesChanges: boolean) {
+  private constructor(
+    path: string,
+    database: DatabaseSync,
+    { notesChanges = false, hooksOf = () => [] }: SqliteStoreOptions,
+  ) {
     this.#path = path;
     this.#file = identityOf(path);
     this.#database = database;
-    this.#statements = prepare(database);
+    this.#statements = prepareStatements(database);
     if (!notesChanges) ChangeLog.close(database);
     this.changes = notesChanges ? ChangeLog.open(database) : null;
+    this.outbox = new Outbox(database, hooksOf);
   }
 
   /**
    * Opens a database, or creates one with mode 0600 if there is none.
    *
    * @param path the file
-   * @param options.notesChanges whether to keep a {@linkcode ChangeLog}
    * @throws `failed_precondition`, naming the file and the remedy, if it is damaged, is no database, has a
    *   newer version or cannot be written; `unavailable` if another process has it open or the disk is full.
    *   The file is left as it is.
    */
   static async open(
     path: string,
-    { notesChanges = false }: { readonly notesChanges?: boolean } = {},
+    options: SqliteStoreOptions = {},
   ): Promise<SqliteStore> {
     try {
-      return new SqliteStore(path, await openDatabase(path), notesChanges);
+      return new SqliteStore(path, await openDatabase(path), options);
     } catch (error) {
       throw openError(path, error);
     }
@@ -94,6 +111,11 @@ export class SqliteStore implements JobStore {
     if (this.#neverRan.size >= MAX_NEVER_RAN) this.#neverRan.clear();
     if (neverRan) this.#neverRan.add(jobId);
     return this.#enqueue({ delete: jobId });
+  }
+
+  /** Records what has come of telling a webhook. */
+  settle(outcome: NotificationOutcome): Promise<void> {
+    return this.#enqueue({ told: outcome });
   }
 
   queued(): Promise<QueuedJob[]> {
@@ -129,7 +151,8 @@ export class SqliteStore implements JobStore {
 
   findByRequest(owner: string, requestId: string): Promise<Job | undefined> {
     const isAbout = (change: Change) =>
-      "delete" in change || change.put.requestId === requestId && change.put.owner === owner;
+      "delete" in change ||
+      "put" in change && change.put.requestId === requestId && change.put.owner === owner;
     return this.#read(
       () => jobOf(this.#statements.findByRequest.get(owner, requestId)),
       isAbout,
@@ -220,12 +243,17 @@ export class SqliteStore implements JobStore {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
     this.#waiting = [];
+    const settled: (() => void)[] = [];
     try {
       this.#checkFile();
       this.#database.exec("BEGIN IMMEDIATE");
-      for (const { change } of waiting) {
+      for (const { change, resolve, reject } of waiting) {
+        const refusal = "put" in change ? this.#refusal(change.put) : null;
+        settled.push(refusal === null ? resolve : () => reject(refusal));
+        if (refusal !== null) continue;
         this.#apply(change);
-        this.changes?.note("delete" in change ? change.delete : change.put.jobId);
+        if ("put" in change && change.put.end !== null) this.outbox.note(change.put);
+        this.changes?.note(jobIdOf(change));
       }
       this.#database.exec("COMMIT");
     } catch (error) {
@@ -236,8 +264,9 @@ export class SqliteStore implements JobStore {
       for (const { reject } of waiting) reject(why);
       return;
     }
-    for (const { resolve } of waiting) resolve();
+    for (const settle of settled) settle();
     this.changes?.committed();
+    this.outbox.committed();
   }
 
   /** SQLite keeps writing to a file that was removed, and its records would be gone with this process. */
@@ -249,10 +278,21 @@ export class SqliteStore implements JobStore {
     );
   }
 
+  /** Why a job is not put, although those of the same commit are; `null` for one that is. */
+  #refusal(job: Job): JobWorkerError | null {
+    if (job.name === "" || job.end !== null) return null;
+    const row = this.#statements.namesake.get(job.owner, job.name, job.jobId);
+    return row === undefined ? null : nameTaken(decodeJob(String(row.record)));
+  }
+
   #apply(change: Change): void {
     const { put, putProcess, putEnd, putLabel, remove } = this.#statements;
     if ("delete" in change) {
       remove.run(change.delete);
+      return;
+    }
+    if ("told" in change) {
+      this.outbox.settle(change.told);
       return;
     }
     const { put: job, processIdentity } = change;
@@ -269,6 +309,7 @@ export class SqliteStore implements JobStore {
     put.run(
       jobId,
       owner,
+      job.name === "" ? null : job.name,
       status,
       job.requestId === "" ? null : job.requestId,
       startedAt,
@@ -282,7 +323,11 @@ export class SqliteStore implements JobStore {
 }
 
 function jobIdOf(change: Change): string {
-  return "delete" in change ? change.delete : change.put.jobId;
+  return "delete" in change
+    ? change.delete
+    : "told" in change
+    ? change.told.jobId
+    : change.put.jobId;
 }
 
 /** Identifies the file at a path; `""` if there is none. */
@@ -297,54 +342,6 @@ function identityOf(path: string): string {
 }
 
 type Row = Readonly<Record<string, unknown>>;
-
-interface Statements {
-  readonly put: StatementSync;
-  /** Writes no index. */
-  readonly putProcess: StatementSync;
-  /** Writes no index of the start. */
-  readonly putEnd: StatementSync;
-  readonly putLabel: StatementSync;
-  readonly remove: StatementSync;
-  readonly unfinished: StatementSync;
-  readonly get: StatementSync;
-  readonly findByRequest: StatementSync;
-  readonly skew: StatementSync;
-  readonly counts: StatementSync;
-}
-
-function prepare(database: DatabaseSync): Statements {
-  return {
-    put: database.prepare(
-      `INSERT INTO jobs (job_id, owner, status, request_id, started_at, birth, record, finished_at,
-         log_bytes)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-       ON CONFLICT (job_id) DO UPDATE SET status = excluded.status, record = excluded.record,
-         started_at = excluded.started_at, birth = coalesce(excluded.birth, birth), finished_at = excluded.finished_at,
-         log_bytes = excluded.log_bytes`,
-    ),
-    putProcess: database.prepare(
-      `UPDATE jobs SET record = ?, birth = ?
-       WHERE job_id = ? AND status = ? AND started_at = ? AND finished_at IS NULL`,
-    ),
-    putEnd: database.prepare(
-      `UPDATE jobs SET status = ?, record = ?, finished_at = ?, log_bytes = ?
-       WHERE job_id = ? AND started_at = ?`,
-    ),
-    putLabel: database.prepare(
-      "INSERT INTO labels (name, value, job_id) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-    ),
-    remove: database.prepare("DELETE FROM jobs WHERE job_id = ?"),
-    unfinished: database.prepare("SELECT record, birth FROM jobs WHERE status = 'running'"),
-    get: database.prepare("SELECT record FROM jobs WHERE job_id = ?"),
-    findByRequest: database.prepare("SELECT record FROM jobs WHERE owner = ? AND request_id = ?"),
-    skew: database.prepare(SKEW_SQL),
-    counts: database.prepare(
-      `SELECT (SELECT count(*) FROM jobs WHERE status = 'running') AS running,
-         (SELECT count(*) FROM jobs WHERE status = 'queued') AS queued`,
-    ),
-  };
-}
 
 function jobOf(row: Row | undefined): Job | undefined {
   return row === undefined ? undefined : decodeJob(String(row.record));

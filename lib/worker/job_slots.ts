@@ -145,6 +145,11 @@ export class JobSlots {
     return this.#waiting.has(jobId);
   }
 
+  /** How many jobs run, those that are just being started included, and how many wait. */
+  get counts(): { readonly running: number; readonly queued: number } {
+    return { running: this.#taken, queued: this.#waiting.size };
+  }
+
   /** Where a job stands in the queue, and what it waits for; `null` if it does not wait. */
   placeOf({ jobId, owner }: Pick<QueuedJob, "jobId" | "owner">): QueuePlace | null {
     const place = this.#waiting.placeOf(jobId);

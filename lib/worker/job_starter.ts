@@ -1,9 +1,10 @@
 import { JOB_REMOVED, JobWorkerError } from "../errors.ts";
 import type { Executor, LaunchRequest } from "../executor/executor.ts";
 import { type IdSequence, newId } from "../ids.ts";
+import { nameTaken } from "../job/job_name.ts";
 import type { JobStore } from "../job/job_store.ts";
 import { queuedJob } from "../job/record_bytes.ts";
-import type { Job } from "../job/types.ts";
+import { type Job, LIVE_STATUSES } from "../job/types.ts";
 import type { ActiveJobs } from "./active_jobs.ts";
 import { JobSlots, type SlotLimits } from "./job_slots.ts";
 import { QueuedJobs, type Turn } from "./queued_jobs.ts";
@@ -108,7 +109,8 @@ export class JobStarter {
     const { ids, policy, store, executor } = this.#parts;
     const request = completeStart(options.jobId ?? ids.next(), options, policy);
     const { jobId } = request;
-    const { owner, queue = false, signal, confirm } = options;
+    const { owner, name = "", queue = false, signal, confirm } = options;
+    if (name !== "") await this.#checkName(owner, name);
     const job = newJob(options, request, executor.containment);
     using slot = queue ? this.slots.acquireOrWait(queuedJob(job)) : this.slots.acquire(owner);
     if (slot !== null) {
@@ -128,6 +130,13 @@ export class JobStarter {
       signal?.throwIfAborted();
       await confirm?.(queued);
     });
+  }
+
+  /** The store decides between starts at the same time; but most are refused here, before anything is done for them. */
+  async #checkName(owner: string, name: string): Promise<void> {
+    const filter = { owner, name, statuses: LIVE_STATUSES };
+    const [namesake] = await this.#parts.store.list(filter, { limit: 1 });
+    if (namesake !== undefined) throw nameTaken(namesake);
   }
 
   async #launch(

@@ -9,6 +9,7 @@ import type {
   QueuedJob,
   StoredJob,
 } from "../job/job_store.ts";
+import { nameTaken } from "../job/job_name.ts";
 import { queuedJob, retainedBytes } from "../job/record_bytes.ts";
 import { matches } from "../job/matches.ts";
 import { type Job, type JobFilter, statusOf } from "../job/types.ts";
@@ -19,13 +20,23 @@ export class MemoryStore implements JobStore {
   readonly #jobs = new Map<string, Job>();
   readonly #processIdentities = new Map<string, string>();
   readonly #byRequest = new Map<string, string>();
+  /** Those that have not ended. */
+  readonly #byName = new Map<string, string>();
   /** By owner. */
   readonly #finished = new Map<string, FinishedJobs>();
 
   put(job: Job, processIdentity?: string): Promise<void> {
+    if (job.end !== null) this.#forgetName(job);
+    else if (job.name !== "") {
+      const namesake = this.#jobs.get(this.#byName.get(keyOf(job.owner, job.name)) ?? job.jobId);
+      if (namesake !== undefined && namesake.jobId !== job.jobId) {
+        return Promise.reject(nameTaken(namesake));
+      }
+      this.#byName.set(keyOf(job.owner, job.name), job.jobId);
+    }
     this.#jobs.set(job.jobId, job);
     if (processIdentity !== undefined) this.#processIdentities.set(job.jobId, processIdentity);
-    if (job.requestId !== "") this.#byRequest.set(requestKey(job.owner, job.requestId), job.jobId);
+    if (job.requestId !== "") this.#byRequest.set(keyOf(job.owner, job.requestId), job.jobId);
     if (job.end === null) this.#deleteFinished(job);
     else this.#putFinished(job, job.end.finishedAt);
     return Promise.resolve();
@@ -34,7 +45,8 @@ export class MemoryStore implements JobStore {
   delete(jobId: string): Promise<void> {
     const job = this.#jobs.get(jobId);
     if (job !== undefined) {
-      this.#byRequest.delete(requestKey(job.owner, job.requestId));
+      this.#byRequest.delete(keyOf(job.owner, job.requestId));
+      this.#forgetName(job);
       this.#deleteFinished(job);
     }
     this.#jobs.delete(jobId);
@@ -67,7 +79,7 @@ export class MemoryStore implements JobStore {
   }
 
   findByRequest(owner: string, requestId: string): Promise<Job | undefined> {
-    const jobId = this.#byRequest.get(requestKey(owner, requestId));
+    const jobId = this.#byRequest.get(keyOf(owner, requestId));
     return Promise.resolve(jobId === undefined ? undefined : this.#jobs.get(jobId));
   }
 
@@ -93,6 +105,11 @@ export class MemoryStore implements JobStore {
 
   [Symbol.asyncDispose](): Promise<void> {
     return Promise.resolve();
+  }
+
+  #forgetName({ owner, name, jobId }: Job): void {
+    const key = keyOf(owner, name);
+    if (this.#byName.get(key) === jobId) this.#byName.delete(key);
   }
 
   #putFinished(job: Job, finishedAt: number): void {
@@ -122,6 +139,7 @@ export class MemoryStore implements JobStore {
   }
 }
 
-function requestKey(owner: string, requestId: string): string {
-  return JSON.stringify([owner, requestId]);
+/** For what each owner has for themself. */
+function keyOf(owner: string, own: string): string {
+  return JSON.stringify([owner, own]);
 }

@@ -2,8 +2,10 @@ import { JobWorkerError } from "../errors.ts";
 import type { LaunchRequest, PreparedJob } from "../executor/executor.ts";
 import { checkCommand } from "../job/command.ts";
 import { completeExecution, type ExecutionRequest } from "../job/execution.ts";
+import { checkJobName } from "../job/job_name.ts";
 import { checkLabels } from "../job/labels.ts";
 import { checkLogLimit, DEFAULT_LOG_LIMIT } from "../job/log_limit.ts";
+import { checkNotify, newNotification } from "../job/notification.ts";
 import type { Command, Containment, Job, LogLimit } from "../job/types.ts";
 import { chooseUser, type UserPolicy } from "../job/user_policy.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -13,6 +15,8 @@ export interface StartRequest {
   readonly command: Pick<Command, "name"> & Partial<Command>;
   readonly owner: string;
   readonly labels?: Readonly<Record<string, string>>;
+  /** No other job of this owner that has not ended may have it; `""`, the default, for none. */
+  readonly name?: string;
   /** A repeat with the same value, by the same owner, returns the same job. */
   readonly requestId?: string;
   /**
@@ -24,6 +28,8 @@ export interface StartRequest {
   /** The user of a job of this owner's that does not choose one; by default that of the policy. */
   readonly jobUser?: string;
   readonly logLimit?: LogLimit;
+  /** See `JobService.startJob()`. */
+  readonly notify?: string;
 }
 
 /** What a worker allows jobs to choose, and what a job gets that does not choose. */
@@ -38,6 +44,8 @@ export interface StartPolicy extends UserPolicy {
   readonly maxLogLimit: number;
   /** The users that jobs of an owner may run as without choosing one, if that depends on the owner. */
   readonly jobUsersOf: (owner: string) => readonly string[] | undefined;
+  /** The hosts at which webhooks of jobs may be, as `URL.host` has them. */
+  readonly notifyAllow: readonly string[];
 }
 
 /** The policy of a worker that is given none. */
@@ -49,24 +57,27 @@ export const DEFAULT_START_POLICY: StartPolicy = {
   logLimit: DEFAULT_LOG_LIMIT,
   maxLogLimit: Infinity,
   jobUsersOf: () => undefined,
+  notifyAllow: [],
 };
 
 /**
  * Checks a request, and completes it.
  *
  * @throws `invalid_argument`, naming the field, its value and what is accepted; `permission_denied` for a
- *   user that the policy does not allow
+ *   user that the policy does not allow; `failed_precondition` for a webhook that it does not allow
  */
 export function completeStart(
   jobId: string,
   { command: requested, labels = {}, execution: partial = {}, ...request }: StartRequest,
   policy: StartPolicy,
 ): LaunchRequest {
-  const { logLimit = policy.logLimit, jobUser = policy.jobUser } = request;
+  const { logLimit = policy.logLimit, jobUser = policy.jobUser, name = "" } = request;
   const command = { args: [], env: {}, workingDirectory: "", ...requested };
   checkCommand(command);
   checkLabels(labels);
+  checkJobName(name);
   checkLogLimit(logLimit, policy.maxLogLimit);
+  if (request.notify !== undefined) checkNotify(request.notify, policy.notifyAllow);
   const execution = completeExecution(partial);
   const timeoutMs = execution.timeoutMs || policy.timeoutMs || policy.maxTimeoutMs;
   checkMaxTimeout(timeoutMs, policy.maxTimeoutMs, "execution.timeoutMs");
@@ -76,7 +87,7 @@ export function completeStart(
 
 /** The record of a job that has not been started. */
 export function newJob(
-  { owner, labels = {}, requestId = "" }: StartRequest,
+  { owner, labels = {}, name = "", requestId = "", notify }: StartRequest,
   { jobId, command, execution, logLimit }: LaunchRequest,
   containment: Containment,
 ): Job {
@@ -85,6 +96,7 @@ export function newJob(
     command,
     pid: 0,
     owner,
+    name,
     labels,
     requestId,
     queuedAt: null,
@@ -100,6 +112,7 @@ export function newJob(
     outputTruncated: false,
     liveStatus: "queued",
     end: null,
+    ...(notify !== undefined && { notify: newNotification(notify) }),
   };
 }
 

@@ -60,10 +60,13 @@ export class Worker implements AsyncDisposable {
     this.#executor = parts.executor;
     this.#logs = parts.logs;
     this.#ids = parts.ids;
-    const { onEnded = () => {}, onFault = () => {} } = options;
+    const { onEnded = () => {}, onFault = () => {}, onChanged: onTold = () => {} } = options;
     const { maxRunning = Infinity, maxRunningPerUser = Infinity } = options;
     const { maxQueued = Infinity, maxQueuedPerUser = Infinity } = options;
-    const onChanged = (job: Job) => this.#tellWatches(job);
+    const onChanged = (job: Job) => {
+      onTold(job);
+      this.#tellWatches(job);
+    };
     this.#active = new ActiveJobs({
       store: this.#store,
       lost: (job) => lostJob(job, { logs: this.#logs, ranUntil: Infinity, onFault }),
@@ -119,13 +122,18 @@ export class Worker implements AsyncDisposable {
     return worker;
   }
 
+  /** How many jobs run, those that are just being started included, and how many are queued. */
+  get counts(): { readonly running: number; readonly queued: number } {
+    return this.#starter.slots.counts;
+  }
+
   /**
    * Starts a command.
    *
    * @returns the job, which runs, or is queued if it may be
    * @throws `invalid_argument` for what could never start, `failed_precondition` for a program or a
    *   directory that cannot be used (with reason `ENOENT`, `EACCES` or `ENOTDIR`),
-   *   `resource_exhausted` if too many jobs run or wait, or the system has no room, `unavailable` during a
+   *   `already_exists` if a job of the owner has the name, `resource_exhausted` if too many jobs run or wait, or the system has no room, `unavailable` during a
    *   shutdown
    */
   async start(options: StartOptions): Promise<Job> {
@@ -277,14 +285,20 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  /** The jobs that match, as they are now, then each again when its status changes, until the signal. */
+  /**
+   * The jobs that match, as they are now, then each again when its status changes, until the signal; one that then
+   * no longer matches, once more.
+   */
   async *watch(filter: JobFilter, signal: AbortSignal): AsyncGenerator<Job, never, undefined> {
     const watch = new JobWatch(filter, (jobId) => this.#find(jobId));
     this.#watches.add(watch);
     try {
       let page = await this.list(filter, WATCH_PAGE);
       for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-        yield* page;
+        for (const job of page) {
+          watch.knows(job);
+          yield job;
+        }
         page = await this.list(filter, { ...WATCH_PAGE, before: last.jobId });
       }
       return yield* watch.changes(signal);

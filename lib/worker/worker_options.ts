@@ -22,6 +22,8 @@ export interface WorkerOptions extends Partial<StartPolicy>, Partial<SlotLimits>
   readonly executor?: Executor;
   /** Whether to use cgroups where that is possible; true by default. */
   readonly cgroups?: boolean;
+  /** Called with each job when it is queued, when it runs, and when it has ended. */
+  readonly onChanged?: (job: Job) => void;
   /** Called with each job when its end is recorded. */
   readonly onEnded?: (job: Job) => void;
   /**

@@ -7,7 +7,7 @@ import { FakeIo } from "./fake_daemon.ts";
 
 const NOTHING: AuditRecord = {
   ...{ time: 0, user: "", roles: [], fingerprint: "", peer: "", method: "", jobId: "", argv: [] },
-  ...{ runAs: "", via: "", decision: "", result: "", why: "", unreported: 0, lost: 0 },
+  ...{ runAs: "", notify: "", via: "", decision: "", result: "", why: "", unreported: 0, lost: 0 },
 };
 
 /** What `audit` prints of lines, one batch each. */
@@ -37,7 +37,7 @@ Deno.test("audit prints one line each, in which nothing can be hidden", async ()
     [
       "2023-11-14T22:13:20.006Z",
       ...["alice", "denied", "permission_denied", "startJob", jobId, peer],
-      "sh -c '' (as svc-alice) (by way of hub-1) because (and 34 more like this)",
+      "sh -c '' (as svc-alice) (tells https://hooks.example/***) (by way of hub-1) because (and 34 more like this)",
     ].join("\t"),
     `${epoch}\ta\\x09b\\x1b[2J\tdenied\t-\tlogin\t-\t-\tNo\\x0a`,
     `${epoch}\t-\t-\t-\t-\t-\t-\trm -rf 'a b' (7 characters more)`,

@@ -1,5 +1,5 @@
 import { ERROR_CODES, type ErrorCode } from "../../lib/errors.ts";
-import { exitStatusOfError, exitStatusOfJob } from "../../lib/cli/exit_status.ts";
+import { exitStatusOfError, exitStatusOfToldJob } from "../../lib/cli/exit_status.ts";
 import type { ExitStatus } from "../../lib/cli/job_client.ts";
 import { signalNumber } from "../../lib/job/signals.ts";
 import { assert } from "../assert.ts";
@@ -43,7 +43,7 @@ const LINUX = {
   SIG64: 64,
 };
 
-Deno.test("exitStatusOfJob() gives what a shell would, and 125 where there is nothing", async () => {
+Deno.test("exitStatusOfToldJob() gives what a shell would, and 125 where there is nothing", async () => {
   const cases: [ExitStatus | null, number][] = [
     [{ code: 0 }, 0],
     [{ code: 255 }, 255],
@@ -53,11 +53,11 @@ Deno.test("exitStatusOfJob() gives what a shell would, and 125 where there is no
   ];
   for (const [exitStatus, expected] of cases) {
     const io = new FakeIo({});
-    assert.equal(await exitStatusOfJob(io, jobOf({ end: { ...DONE, exitStatus } })), expected);
+    assert.equal(await exitStatusOfToldJob(io, jobOf({ end: { ...DONE, exitStatus } })), expected);
   }
   for (const exitStatus of [{ signal: "SIGWHAT" }, null]) {
     const io = new FakeIo({});
-    assert.equal(await exitStatusOfJob(io, jobOf({ end: { ...DONE, exitStatus } })), 125);
+    assert.equal(await exitStatusOfToldJob(io, jobOf({ end: { ...DONE, exitStatus } })), 125);
   }
 });
 

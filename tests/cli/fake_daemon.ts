@@ -15,6 +15,7 @@ import type {
 import { main } from "../../lib/cli/main.ts";
 import { UserDirectory } from "../../lib/cli/user_directory.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
+import { matches } from "../../lib/job/matches.ts";
 import { job } from "../executor/job_fixture.ts";
 
 export const JOB_ID = "0199a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
@@ -108,10 +109,10 @@ export function clientOf(calls: Partial<JobClient>): JobClient {
   };
 }
 
-/** A `listJobs` that answers from these jobs, by the prefix of the id only. */
+/** A `listJobs` that answers from these jobs, which are all of the caller's own. */
 export function lister(jobs: readonly Job[]): JobClient["listJobs"] {
   return ({ filter, pageSize }: ListJobsRequest) => {
-    const matching = jobs.filter((job) => job.jobId.startsWith(filter.jobIdPrefix ?? ""));
+    const matching = jobs.filter((job) => matches(job, filter));
     return Promise.resolve({
       jobs: matching.slice(0, pageSize),
       nextPageToken: matching.length > pageSize ? "more" : "",
@@ -142,6 +143,7 @@ export async function rejection({ signal }: CallOptions = {}): Promise<never> {
 export class FakeOutput implements Output {
   readonly isTerminal: boolean;
   readonly columns = 80;
+  readonly rows: number = 24;
   readonly writes: Uint8Array[] = [];
   readonly #waiters = new Set<() => void>();
   /** True once its reader has gone. */

@@ -43,7 +43,7 @@ Deno.test("parse() reads every form of the usage with the defaults", () => {
     }
   }
   for (const status of ["all", "running", "failed", "cancelled", "done"] as const) {
-    const verb = { kind: "list", status, owner: "", labels: {}, limit: Infinity };
+    const verb = { kind: "list", status, owner: "", labels: {}, watch: false };
     assert.deepEqual(verbOf("list", status), verb);
   }
   assert.deepEqual(verbOf("list"), verbOf("list", "all"));
@@ -171,9 +171,21 @@ Deno.test("parse() prints help for the program and for each subcommand, and the 
     assert.equal(textOf("--json", verb, "--help"), text);
     for (const { flags } of Object.values(SETTINGS)) assert.ok(text.includes(flags), flags);
   }
+  for (const { name, arguments: words } of describeGrammar().commands) {
+    const [, section = ""] = textOf(name, "--help").split("\nArguments:\n");
+    for (const word of words) {
+      const [, about = ""] =
+        new RegExp(`^  ${word.name} +(.+(?:\\n {10,}.+)*)`, "m").exec(section) ??
+          [];
+      assert.notEqual(about, "", `${name} ${word.name}`);
+      for (const choice of word.choices) {
+        assert.ok(about.includes(`"${choice}"`), `${name} ${choice}`);
+      }
+    }
+  }
   const lines = describeGrammar().commands.flatMap(({ name }) =>
     textOf(name, "--help").split("\n")
   );
-  for (const line of [...help.split("\n"), ...lines]) assert.ok(line.length <= 100, line);
+  for (const line of [...help.split("\n"), ...lines]) assert.ok(line.length <= 80, line);
   assert.match(textOf("--version"), /^\d+\.\d+\.\d+ \(source\)\n$/);
 });

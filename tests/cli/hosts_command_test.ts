@@ -43,10 +43,12 @@ Deno.test("hosts says of each host what there is to say, for people, scripts and
   const json = jsonLines((await runCli(["hosts", "--json"], { listHosts })).stdout);
   const { heardAt: _, ...web } = WEB;
   assert.deepEqual(json[1], { ...web, heardDate: heard });
-  const none = await runCli(["hosts"], { listHosts: () => Promise.resolve({ hosts: [] }) }, {
-    terminal: true,
-  });
+  const noHosts = { listHosts: () => Promise.resolve({ hosts: [] }) };
+  const none = await runCli(["hosts"], noHosts, { terminal: true });
   assert.deepEqual([none.exitStatus, none.stdout], [0, ""]);
+  assert.match(none.stderr, /^No hosts: this daemon is no hub of a fleet, or none/);
+  const notThese = await runCli(["hosts", "--on=role=mail"], noHosts, { terminal: true });
+  assert.equal(notThese.stderr, "No such hosts\n");
 });
 
 Deno.test("list and status show the host of a job, and how old what it has said is", async () => {

@@ -242,7 +242,7 @@ Deno.test("Who only watches a job leaves it as it is, and says so where the exit
     const help = (await runCli([line.split(" ")[0] ?? "", "--help"])).stdout;
     assert.match(
       help,
-      /exit status 130\), SIGTERM \(143\) and a hang-up \(129\).*the job keeps\nrunning/,
+      /exit status 130\), SIGTERM \(143\) and a hang-up \(129\) .*: the job keeps running/s,
     );
     for (const [how, expected] of leave) {
       // Any other call is an error of the test.

@@ -17,6 +17,7 @@ export const RUNNING_JSON = {
   status: "running",
   pid: 4711,
   owner: "alice",
+  name: "",
   queueDate: null,
   queue: null,
   startDate: "2026-07-31T09:30:00.000Z",

@@ -2,6 +2,7 @@ import type { Job } from "../../lib/cli/job_client.ts";
 import { assert } from "../assert.ts";
 import { fakeClock } from "../log/log_fixture.ts";
 import { DONE, JOB_ID, jobOf, runCli, STARTED_AT } from "./fake_daemon.ts";
+import { COLUMN_NAMES } from "../../lib/cli/job_columns.ts";
 import { jsonLines, KILLED, RUNNING_JSON } from "./jobs.ts";
 
 /** Ids in the order of a list, the newest first. */
@@ -117,7 +118,7 @@ Deno.test("list fits a table to the terminal", async () => {
   const { stdout } = await runCli(["list", "--no-color"], calls, { terminal: true });
   const [heading = "", first = "", second = ""] = stdout.split("\n");
   assert.match(heading, /^JOB +STATUS +EXIT +STARTED +TOOK +OWNER +COMMAND$/);
-  assert.match(first, /^0199a1b2-c3d4-7e5f +running +- +1h ago +1h +alice +echo x+…$/);
+  assert.match(first, /^2e3f4a5b +running +- +1h ago +1h +alice +echo x+…$/);
   assert.equal(first.length, 80);
   assert.match(second, / sh -c 'echo hi'$/);
   assert.equal(heading.indexOf("COMMAND"), first.indexOf("echo"));
@@ -128,19 +129,88 @@ Deno.test("list fits a table to the terminal", async () => {
   assert.deepEqual(none, { exitStatus: 0, stdout: "", stderr: "No jobs\n" });
 });
 
-Deno.test("list shows as much of the ids as tells them apart", async () => {
+Deno.test("list shows as much of the ends of ids as tells them apart", async () => {
   const idsOf = async (...jobIds: string[]) => {
     const calls = { listJobs: pager(jobIds.map((jobId) => jobOf({ jobId }))) };
     const { stdout } = await runCli(["list"], calls, { terminal: true });
     return stdout.trimEnd().split("\n").slice(1).map((line) => line.split(" ")[0]);
   };
-  // Hosts of one `run --all`: started at the same moment.
   const one = "01a22b28-1216-7539-8dc8-accc3954bd11";
-  const other = "01a22b28-1216-7539-8dc8-a97a23d7290f";
-  assert.deepEqual(await idsOf(one, JOB_ID, other), [
-    "01a22b28-1216-7539-8dc8-ac",
-    JOB_ID.slice(0, 26),
-    "01a22b28-1216-7539-8dc8-a9",
-  ]);
-  assert.deepEqual(await idsOf(one, one), ["01a22b28-1216-7539", "01a22b28-1216-7539"]);
+  const other = "01a22b28-1216-7539-8dc8-a97a2354bd11";
+  assert.deepEqual(await idsOf(one), ["3954bd11"]);
+  assert.deepEqual(await idsOf(one, JOB_ID, other), ["3954bd11", "2e3f4a5b", "2354bd11"]);
+  const alike = one.replace("accc", "acca");
+  assert.deepEqual(await idsOf(one, alike), ["c3954bd11", "a3954bd11"]);
+  const begin = one.replace("8dc8", "8dc7");
+  assert.deepEqual(await idsOf(one, begin), ["8-accc3954bd11", "7-accc3954bd11"]);
+  assert.deepEqual(await idsOf(one, one), ["3954bd11", "3954bd11"]);
+});
+
+Deno.test("list shows 50 jobs on a terminal unless it is told how many, and says that there are more", async () => {
+  const jobs = Array.from({ length: 120 }, (_, index) => jobOf({ pid: index + 1 }));
+  const shown = async (line: string, terminal = true) => {
+    const calls = { listJobs: pager(jobs) };
+    const { stdout, stderr } = await runCli(line.split(" "), calls, { terminal });
+    const lines = stdout.trimEnd().split("\n").length;
+    return [lines - (terminal && !line.includes("json") ? 1 : 0), stderr];
+  };
+  const more = (limit: number) =>
+    `Only the newest ${limit} are shown. For more: --limit ${2 * limit}, or --limit all\n`;
+  assert.deepEqual(await shown("list"), [50, more(50)]);
+  assert.deepEqual(await shown("list --json"), [50, more(50)]);
+  assert.deepEqual(await shown("list -n 7"), [7, more(7)]);
+  assert.deepEqual(await shown("list -n 120"), [120, ""]);
+  assert.deepEqual(await shown("list -n all"), [120, ""]);
+  assert.deepEqual(await shown("list", false), [120, ""]);
+  assert.deepEqual(await shown("list -n 7", false), [7, ""]);
+});
+
+Deno.test("list -o shows the columns that are asked for, for people and for programs", async () => {
+  const calls = { listJobs: pager([KILLED, jobOf({ labels: { team: "red", n: "" } })]) };
+  const terminal = await runCli(["list", "-o", "command,id,labels,exit"], calls, {
+    terminal: true,
+  });
+  assert.equal(
+    terminal.stdout,
+    [
+      "COMMAND          JOB       LABELS        EXIT",
+      "sh -c 'echo hi'  2e3f4a5b  -             SIGKILL",
+      "sh -c 'echo hi'  2e3f4a5b  team=red, n=  -",
+      "",
+    ].join("\n"),
+  );
+  const pipe = await runCli(["list", "-o", "id,reason,finished,pid"], calls);
+  assert.equal(
+    pipe.stdout,
+    `${JOB_ID}\tsignaled\t2026-07-31T09:31:30.000Z\t4711\n${JOB_ID}\t-\t-\t4711\n`,
+  );
+  const wide = await runCli(["list", "-o", "wide"], calls);
+  assert.deepEqual(
+    wide.stdout.trimEnd().split("\n").map((line) => line.split("\t").length),
+    [COLUMN_NAMES.length, COLUMN_NAMES.length],
+  );
+  const json = await runCli(["list", "-o", "json"], calls);
+  assert.equal(json.stdout, (await runCli(["list", "--json"], calls)).stdout);
+  assert.equal(jsonLines(json.stdout).length, 2);
+});
+
+Deno.test("list has a column for names where a job has one", async () => {
+  const calls = { listJobs: pager([KILLED, jobOf({ name: "nightly" })]) };
+  const { stdout } = await runCli(["list", "--no-color"], calls, { terminal: true });
+  assert.match(
+    stdout,
+    /^JOB +NAME +STATUS .*\n2e3f4a5b +- +failed .*\n2e3f4a5b +nightly +running .*\n$/,
+  );
+  const pipe = await runCli(["list", "-o", "name"], calls);
+  assert.equal(pipe.stdout, "-\nnightly\n");
+});
+
+Deno.test("ps lists the jobs that run, and with -a all of them", async () => {
+  const filters: unknown[] = [];
+  const listJobs = ({ filter }: { filter: unknown }) => {
+    filters.push(filter);
+    return Promise.resolve({ jobs: [], nextPageToken: "" });
+  };
+  for (const line of ["ps", "ps -a -l a=1"]) await runCli(line.split(" "), { listJobs });
+  assert.deepEqual(filters, [{ statuses: ["running"], labels: {} }, { labels: { a: "1" } }]);
 });

@@ -25,6 +25,8 @@ Deno.test("main() says what to do next about each way not to reach the daemon", 
     ["ENOTFOUND", /--address 0\.0\.0\.0:8080/],
     ["TIMEOUT", /reached from here/],
     ["SILENT", /only just been started, try again.*is it a Job Worker daemon/],
+    ["NOT_GRPC", /which port it serves gRPC.*--address/],
+    ["NOT_TLS", /which port it serves gRPC.*--address/],
     ["SERVER_CERTIFICATE_UNTRUSTED", /"certs\/ca-cert\.pem".*--ca/],
     ["SERVER_CERTIFICATE_EXPIRED", /deno task certs renew server/],
     ["SERVER_NAME_MISMATCH", /renew server --host NAME/],
@@ -145,23 +147,34 @@ Deno.test("main() takes the beginning of a job id that only one job has", async 
   assert.equal(ambiguous.exitStatus, 125);
   assert.equal(
     ambiguous.stderr,
-    'worker-cli: The ids of several jobs begin with "0199"; type more of it:\n' +
+    'worker-cli: The ids of several jobs begin or end with "0199"; type more of it:\n' +
       `  ${JOB_ID}  running  sh -c 'echo hi'\n  ${other}  done: exit code 0  sh -c 'echo hi'\n`,
   );
 
   const unknown = await runCli(["status", "0198"], calls);
   assert.equal(unknown.exitStatus, 125);
-  assert.match(unknown.stderr, /begins with "0198"\n.*worker-cli list all/);
+  assert.match(unknown.stderr, /begins or ends with "0198"\n.*worker-cli list all/);
 });
 
 Deno.test("main() refuses what cannot be a job id without asking the daemon", async () => {
-  for (const id of ["", "019", "../etc", "0199\0", "xyz1", `${JOB_ID}0`, "1".repeat(1_000_000)]) {
+  for (
+    const id of [
+      "",
+      "019",
+      "../etc",
+      "0199\0",
+      "@first",
+      "a b",
+      `${JOB_ID}0`,
+      "1".repeat(1_000_000),
+    ]
+  ) {
     for (const verb of [["stop"], ["status"], ["output"], ["wait"], ["logs", "all"]]) {
       const { exitStatus, stderr } = await runCli([...verb, id]);
       assert.equal(exitStatus, 2);
       assert.match(
         stderr,
-        /^worker-cli: ".*" is neither a job id nor the beginning of one: use at least 4/,
+        /^worker-cli: ".*" is no job: use its id, the beginning or end of it \(at least 4/,
       );
       assert.ok(stderr.length < 300);
     }
@@ -169,9 +182,12 @@ Deno.test("main() refuses what cannot be a job id without asking the daemon", as
 });
 
 Deno.test("main() shows no more than ten candidates for a beginning", async () => {
-  const jobs = Array.from({ length: 30 }, () => jobOf());
+  const jobs = Array.from(
+    { length: 30 },
+    (_, index) => jobOf({ jobId: `${JOB_ID.slice(0, -2)}${index + 10}` }),
+  );
   const { stderr } = await runCli(["status", "0199"], { listJobs: lister(jobs) });
-  assert.equal(stderr.split("\n").filter((line) => line.includes(JOB_ID)).length, 10);
+  assert.equal(stderr.split("\n").filter((line) => line.includes(JOB_ID.slice(0, -2))).length, 10);
   assert.match(stderr, /\n {2}and more\n$/);
   // A page may hold no more than one job, if jobs are large.
   const one = () => Promise.resolve({ jobs: jobs.slice(0, 1), nextPageToken: JOB_ID });

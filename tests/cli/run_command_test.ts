@@ -78,6 +78,54 @@ Deno.test("output does not ask for more while its reader is slow", async () => {
   assert.deepEqual(taken, [0, 1]);
 });
 
+Deno.test("run --quiet prints nothing, reads no output, and exits with the job's status", async () => {
+  for (
+    const [job, expected] of [[FAILED, 3], [KILLED, 137], [STOPPED, 143]] as const
+  ) {
+    for (const terminal of [true, false]) {
+      const waited: string[] = [];
+      const io = new FakeIo({
+        startJob: () => Promise.resolve(jobOf({ liveStatus: "queued", queuedAt: 1 })),
+        waitJob: ({ jobId }) => {
+          waited.push(jobId);
+          return Promise.resolve(job);
+        },
+      }, { terminal });
+      assert.equal(await main(["run", "--quiet", "--", "sh"], io), expected);
+      assert.deepEqual([io.stdout.text, io.stderr.text, waited], ["", "", [JOB_ID]]);
+    }
+  }
+});
+
+Deno.test("run --quiet tells what keeps it from knowing how the job ends, and how to get back", async () => {
+  const io = new FakeIo({
+    startJob: () => Promise.resolve(jobOf()),
+    waitJob: () => Promise.reject(new JobWorkerError("unavailable", "Nobody there")),
+  });
+  assert.equal(await main(["run", "-q", "--", "sh"], io), 125);
+  assert.equal(io.stdout.text, "");
+  assert.match(io.stderr.text, new RegExp(`Left job ${JOB_ID}, which keeps running`));
+  assert.match(io.stderr.text, /Nobody there/);
+});
+
+Deno.test("run --quiet tells of an end that no exit status says", async () => {
+  const lost = jobOf({
+    end: { status: "failed", reason: "lost", exitStatus: null, finishedAt: 1 },
+  });
+  const io = new FakeIo({
+    startJob: () => Promise.resolve(jobOf()),
+    waitJob: () => Promise.resolve(lost),
+  });
+  assert.equal(await main(["run", "--quiet", "--", "sh"], io), 125);
+  assert.match(io.stderr.text, new RegExp(`Job ${JOB_ID} failed: lost`));
+});
+
+Deno.test("run --quiet asks for no job that it was also told to print as JSON", async () => {
+  const { stderr, exitStatus } = await runCli(["run", "--quiet", "--json", "--", "sh"]);
+  assert.equal(exitStatus, 2);
+  assert.match(stderr, /--quiet and --json cannot be used together/);
+});
+
 Deno.test("run asks the daemon to stop the job at the first Ctrl-C and shows its end", async () => {
   const stopped = Promise.withResolvers<Job>();
   const requests: StopJobRequest[] = [];

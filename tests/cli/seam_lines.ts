@@ -17,6 +17,7 @@ const [minute, hour, day] = [60_000, 3_600_000, 86_400_000];
 const NEW_JOB = {
   command: { name: "sh", args: ["-c", "x"], env: { A: "1", B: "" }, workingDirectory: "/srv" },
   labels: { k: "v", n: "" },
+  name: "nightly",
   requestId: "once",
   logLimit: { bytes: 2 * 1024 ** 2, policy: "end_job" },
   execution: {
@@ -29,11 +30,13 @@ const NEW_JOB = {
   },
   queue: true,
 };
-const { requestId: _, ...MANY_JOBS } = NEW_JOB;
-const NEW_JOB_OPTIONS = "--env A=1 --env B= --cwd /srv --label k=v --label n= --request-id once " +
+const { requestId: _, name: __, ...MANY_JOBS } = NEW_JOB;
+const MANY_JOBS_OPTIONS =
+  "--env A=1 --env B= --cwd /srv --label k=v --label n= --request-id once " +
   "--queue " +
   "--log-limit 2MiB --log-policy end-job --timeout 90s --grace 5s --user build --umask 027 " +
   "--nice -5 --memory 1GiB --cpus 0.5 --processes 33";
+const NEW_JOB_OPTIONS = `${MANY_JOBS_OPTIONS} --name nightly`;
 const IN_FLEET = {
   command: { name: "true", args: [], env: {}, workingDirectory: "" },
   labels: {},
@@ -42,6 +45,12 @@ const IN_FLEET = {
   on: { host: "", labels: { role: "web", zone: "eu" } },
   priority: -5,
   ifHostLost: "rerun",
+};
+const NOTIFYING = {
+  command: IN_FLEET.command,
+  labels: {},
+  requestId: "",
+  notify: "https://hooks.example/x",
 };
 const WHOLE_LOG = { streams: [], follow: true, start: { kind: "offset", offset: 0 } };
 
@@ -52,6 +61,20 @@ export const LINES: Readonly<Record<string, readonly Call[]>> = {
     ["startJob", NEW_JOB],
     ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
   ],
+  [`restart ${JOB_ID}`]: [["getJob", { jobId: JOB_ID }], ["startJob", {
+    command: DONE_JOB.command,
+    labels: {},
+    requestId: "",
+    logLimit: DONE_JOB.logLimit,
+    execution: {
+      umask: "",
+      nice: 0,
+      timeoutMs: 0,
+      gracePeriodMs: 10_000,
+      limits: {},
+      hasInput: false,
+    },
+  }]],
   [`stop ${JOB_ID} --signal INT --grace 1500ms`]: [
     ["stopJob", { jobId: JOB_ID, stopSignal: "INT", gracePeriodMs: 1_500 }],
   ],
@@ -81,18 +104,30 @@ export const LINES: Readonly<Record<string, readonly Call[]>> = {
     follow: false,
     start: { kind: "since", time: 5_000 },
   }]],
-  "list done --owner bob --label a=1 --since @5 --until @6 --host web-1 --limit 7": [["listJobs", {
-    filter: {
-      statuses: ["done"],
-      owner: "bob",
-      labels: { a: "1" },
-      startedAfter: 5_000,
-      startedBefore: 6_000,
-      host: "web-1",
+  "list done --owner bob --label a=1 --since @5 --until @6 --host web-1 --name weekly --limit 7": [[
+    "listJobs",
+    {
+      filter: {
+        statuses: ["done"],
+        owner: "bob",
+        labels: { a: "1" },
+        startedAfter: 5_000,
+        startedBefore: 6_000,
+        name: "weekly",
+        host: "web-1",
+      },
+      pageSize: 7,
+      pageToken: "",
     },
-    pageSize: 7,
-    pageToken: "",
-  }]],
+  ]],
+  "list running --watch --label a=1 --limit 7": [
+    ["listJobs", {
+      filter: { statuses: ["running"], labels: { a: "1" } },
+      pageSize: 7,
+      pageToken: "",
+    }],
+    ["watchJobs", { filter: { statuses: ["running"], labels: { a: "1" } } }],
+  ],
   "hosts --on web-1": [["listHosts", { on: { host: "web-1", labels: {} } }]],
   "start --on role=web,zone=eu --queue=false --priority -5 --if-host-lost rerun -- true": [
     ["startJob", IN_FLEET],
@@ -101,7 +136,12 @@ export const LINES: Readonly<Record<string, readonly Call[]>> = {
     ["startJob", IN_FLEET],
     ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
   ],
-  [`run --on role=web --all ${NEW_JOB_OPTIONS} -- sh -c x`]: [
+  "start --notify https://hooks.example/x -- true": [["startJob", NOTIFYING]],
+  "run --notify https://hooks.example/x -- true": [
+    ["startJob", NOTIFYING],
+    ["streamLogs", { jobId: JOB_ID, ...WHOLE_LOG }],
+  ],
+  [`run --on role=web --all ${MANY_JOBS_OPTIONS} -- sh -c x`]: [
     ["listHosts", { on: { host: "", labels: { role: "web" } } }],
     ["runJobs", {
       ...MANY_JOBS,

@@ -15,7 +15,10 @@ import { FakeIo, JOB_ID, jobOf, rejection } from "./fake_daemon.ts";
 import { type Call, DONE_JOB, HOST, LINES, type Method, OTHER_ID } from "./seam_lines.ts";
 
 /** The verbs that do without a daemon. */
-const LOCAL_VERBS = ["certs", "context", "completions"];
+const LOCAL_VERBS = ["certs", "context", "completions", "version"];
+
+/** What others call a verb of ours, with the same options. */
+const ALIASES = ["ps", "kill"];
 
 /** The verbs that talk to a daemon by gRPC. */
 const VERBS = [
@@ -96,8 +99,9 @@ Deno.test("Every line asks the daemon for what it says, and for nothing else", a
   }
 });
 
-/** The calls of a line that sends its input on. */
+/** The calls of lines that send their input on, or need a job that runs. */
 const INTERACTIVE: typeof LINES = {
+  [`restart ${JOB_ID} --stop`]: [["getJob", {}], ["stopJob", {}], ["startJob", {}]],
   "run --interactive -- cat": [["startJob", {}], ["writeInput", {}], ["streamLogs", {}]],
   "run --interactive --queue -- cat": [
     ["startJob", {}],
@@ -126,7 +130,7 @@ Deno.test("METHODS names the subcommands that call each method, and every subcom
   assert.deepEqual([...named].sort(), VERBS.toSorted());
   assert.deepEqual(
     describeGrammar().commands.map(({ name }) => name).sort(),
-    [...VERBS, ...LOCAL_VERBS].sort(),
+    [...VERBS, ...LOCAL_VERBS, ...ALIASES].sort(),
   );
 });
 
@@ -142,8 +146,8 @@ function fieldsOf(method: Exclude<Method, "checkHealth">): string[] {
 
 Deno.test("Every field that the command line can send has its option, or the word that there is none", () => {
   const fields = new Set(REQUESTS.flatMap(fieldsOf));
-  // All of it together may be too long.
-  fields.add("command");
+  // All of it together may be too long, or more than a single host can do.
+  for (const whole of ["command", "on"]) fields.add(whole);
   assert.deepEqual(Object.keys(OPTION_OF_FIELD).sort(), [...fields].sort());
   const { commands } = describeGrammar();
   const words = new Set(commands.flatMap(({ arguments: names, options }) => [
@@ -158,7 +162,7 @@ Deno.test("Every field that the command line can send has its option, or the wor
 /** Options that the daemon does not hear of. */
 const LOCAL = [
   ...["--all", "--timestamps", "--prefix", "--group", "--parallel", "--waves"],
-  ...["--max-failures", "--pause"],
+  ...["--max-failures", "--pause", "--output", "--watch", "--quiet", "--stop"],
 ];
 
 /** A daemon that refuses one method. */
@@ -193,6 +197,7 @@ Deno.test("Whatever the daemon refuses of a line is named as it was typed", asyn
             ["invalid_argument", `Invalid ${field} "x": no`, `Invalid ${option} "x": no`],
             ["invalid_argument", `Missing ${field}: no`, `Missing ${option}: no`],
             ["invalid_argument", `Invalid thing "x": no`, `${option}: Invalid thing "x": no`],
+            ["invalid_argument", `No; leave out \`${field}\``, `No; leave out ${option}`],
             ["permission_denied", "Cannot do that", `${option}: Cannot do that`],
           ] as const
         ) {
@@ -233,7 +238,13 @@ Deno.test("What the daemon refuses by a field that no line has is told as it com
 });
 
 Deno.test("Ctrl-C ends every call of every line, a second one where the first has a meaning", async () => {
-  const patient = new Set(["start startJob", "run startJob", "run streamLogs", "run runJobs"]);
+  const patient = new Set([
+    "start startJob",
+    "restart startJob",
+    "run startJob",
+    "run streamLogs",
+    "run runJobs",
+  ]);
   for (const [line, expected] of Object.entries(LINES)) {
     const verb = verbOf(line);
     for (const method of new Set(expected.map(([method]) => method))) {
@@ -260,27 +271,27 @@ Deno.test("An id that was cut short is looked up, and a whole one only written i
     };
     assert.equal(await main(["status", typed], new FakeIo({ ...client, listJobs })), 0);
     assert.deepEqual(calls, [
-      ["listJobs", {
-        filter: { jobIdPrefix: typed.toLowerCase() },
-        pageSize: 10,
-        pageToken: "",
-      }],
+      ...[{ jobIdPrefix: typed.toLowerCase() }, { jobIdSuffix: typed.toLowerCase() }].map((
+        filter,
+      ) => ["listJobs", { filter, pageSize: 10, pageToken: "" }]),
       ["getJob", { jobId: JOB_ID }],
     ]);
   }
   const { client, calls } = recorder();
   assert.equal(await main(["status", JOB_ID.toUpperCase()], new FakeIo(client)), 0);
   assert.deepEqual(calls, [["getJob", { jobId: JOB_ID }]]);
-  for (const typed of ["019", `${JOB_ID}0`, "019g"]) {
+  for (const typed of ["019", `${JOB_ID}0`, "019/"]) {
     const io = new FakeIo({});
     assert.equal(await main(["status", typed], io), 2, typed);
-    assert.match(io.stderr.text, /is neither a job id nor the beginning of one/);
+    assert.match(io.stderr.text, / is no job: use its id, the beginning or end of it/);
   }
 });
 
 Deno.test("A completion asks for the ids that begin so, and for those that have not ended where others are of no use", async () => {
   const { client, calls } = recorder();
-  const lines = ["stop", "signal", "update", "status", "output", "logs all", "wait"];
+  const lines = [
+    ...["restart", "stop", "signal", "kill", "update", "status", "output", "logs all", "wait"],
+  ];
   const takeIds = describeGrammar().commands.filter((command) =>
     command.arguments.some(({ name }) => name === "jobId")
   );
@@ -290,11 +301,12 @@ Deno.test("A completion asks for the ids that begin so, and for those that have 
     const io = new FakeIo(client);
     assert.equal(await main(line, io), 0);
     assert.match(io.stdout.text, new RegExp(`^${JOB_ID}\\t`));
-    const isLive = ["stop", "wait", "signal", "update"].includes(verb);
-    assert.deepEqual(calls.pop(), ["listJobs", {
-      filter: { jobIdPrefix: "0199", ...(isLive && { statuses: ["queued", "running"] }) },
-      pageSize: 50,
-      pageToken: "",
-    }], verb);
+    const isLive = ["stop", "wait", "signal", "kill", "update"].includes(verb);
+    const filter = isLive ? { statuses: ["queued", "running"] } : {};
+    const page = { pageSize: 50, pageToken: "" };
+    assert.deepEqual(calls.splice(0), [
+      ["listJobs", { filter, own: true, ...page }],
+      ["listJobs", { filter: { ...filter, jobIdPrefix: "0199" }, ...page }],
+    ], verb);
   }
 });

@@ -23,6 +23,17 @@ Deno.test("table() never writes a line wider than the terminal", async () => {
   }));
 });
 
+Deno.test("table() cuts its last column, and then the widest of the others", async () => {
+  const row = ["a".repeat(30), "b".repeat(10), "c".repeat(50)];
+  assert.deepEqual(await table([row], { columns: 60 }), [
+    `${row[0]}  ${row[1]}  ${"c".repeat(15)}…`,
+  ]);
+  assert.deepEqual(await table([row], { columns: 40 }), [
+    `${"a".repeat(21)}…  ${row[1]}  ccc…`,
+  ]);
+  assert.deepEqual(await table([row], { columns: 24 }), ["aaaaaaa…  bbbbbbb…  ccc…"]);
+});
+
 Deno.test("table() paints after cutting", async () => {
   const paint = (text: string) => `<${text}>`;
   assert.deepEqual(await table([["ab", "abcdef"]], { columns: 8, paint }), ["<ab>  <abc…>"]);

@@ -58,8 +58,28 @@ Deno.test("parse() reads the options of stop, logs, list and certs", () => {
   });
   assert.deepEqual(
     verbOf("list", "done", "--owner", "al", "--label", "a=1", "--label", "b=2", "--limit", "7"),
-    { kind: "list", status: "done", owner: "al", labels: { a: "1", b: "2" }, limit: 7 },
+    {
+      kind: "list",
+      status: "done",
+      owner: "al",
+      labels: { a: "1", b: "2" },
+      limit: 7,
+      watch: false,
+    },
   );
+  assert.deepEqual(verbOf("list", "-l", "a=1", "-n", "all", "-o", "ID, exit", "-w"), {
+    kind: "list",
+    status: "all",
+    owner: "",
+    labels: { a: "1" },
+    limit: Infinity,
+    form: ["id", "exit"],
+    watch: true,
+  });
+  for (const form of ["wide", "json"]) {
+    const verb = { kind: "list", status: "all", owner: "", labels: {}, form, watch: false };
+    assert.deepEqual(verbOf("list", "--output", form), verb);
+  }
   assert.deepEqual(verbOf("certs", "--dir", "d", "--force", "--host", "a", "--host", "10.0.0.1"), {
     kind: "certs",
     action: "make",

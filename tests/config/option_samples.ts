@@ -32,6 +32,11 @@ export const OPTION_SAMPLES: {
     text: "https://jobs.example,https://jobs.example:8443",
     value: ["https://jobs.example", "https://jobs.example:8443"],
   },
+  metricsAddress: {
+    default: null,
+    text: "9464",
+    value: { hostname: "127.0.0.1", port: 9464 },
+  },
   dataDir: { default: "data", text: "/x/data", value: "/x/data" },
   shutdownGraceMs: { default: 0, text: "3s", value: 3_000 },
   logLimit: { default: 256 * 1024 ** 2, text: "2MiB", value: 2 * 1024 ** 2 },
@@ -69,11 +74,40 @@ export const OPTION_SAMPLES: {
   gatewayUser: { default: "", text: "front", value: "front" },
   fleet: { default: "", text: "/x/host.json", value: "/x/host.json" },
   hub: { default: false, text: "true", value: true },
+  registry: {
+    default: null,
+    text: "postgres://hub@db.example/fleet",
+    value: {
+      host: "db.example",
+      port: 5432,
+      database: "fleet",
+      user: "hub",
+      tls: "verify-full",
+      rootCert: "",
+    },
+  },
+  registryPassword: { default: "", text: "/x/password", value: "/x/password" },
   fleetRoles: {
     default: ["admin", "operator", "viewer"],
     text: "viewer, operator",
     value: ["viewer", "operator"],
   },
+  notifyAllow: {
+    default: [],
+    text: "Hooks.example, chat.example:8443,hooks.example:443",
+    value: ["hooks.example", "chat.example:8443"],
+  },
+  notify: {
+    default: [],
+    text: "https://ops.example/a?b=%2C,https://ops.example",
+    value: ["https://ops.example/a?b=%2C", "https://ops.example/"],
+  },
+  notifyFilter: {
+    default: {},
+    text: "status=failed,label=team=blue,status=cancelled,owner=alice",
+    value: { statuses: ["failed", "cancelled"], labels: { team: "blue" }, owner: "alice" },
+  },
+  notifyCa: { default: "", text: "/x/hooks-ca.pem", value: "/x/hooks-ca.pem" },
   debug: { default: false, text: "true", value: true },
 };
 
@@ -91,4 +125,4 @@ export function flagOf(name: string): string {
 }
 
 /** Options that cannot be given beside others, which are not among them. */
-export const EXCLUSIVE: readonly (keyof DaemonOptions)[] = ["jobUserMap", "jobUids"];
+export const EXCLUSIVE: readonly (keyof DaemonOptions)[] = ["jobUserMap", "jobUids", "hub"];

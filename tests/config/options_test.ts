@@ -45,6 +45,17 @@ Deno.test("parseOptions() has the default of every option, and reads it from its
 
 Deno.test("parseOptions() takes what each option of a path, host and user may be, and off", () => {
   assert.equal(options(["--rest-address=off"]).restAddress, null);
+  assert.equal(options(["--metrics-address=off"]).metricsAddress, null);
+  assert.deepEqual(options(["--metrics-address=[::]:9464"]).metricsAddress, {
+    hostname: "::",
+    port: 9464,
+  });
+  for (const wrong of [":9464", "65536", "127.0.0.1", "http://127.0.0.1:9464", "on"]) {
+    assert.match(
+      refusal([`--metrics-address=${wrong}`]),
+      /^--metrics-address "[^"]+": must be a port, such as 9464, which is then on 127.0.0.1, host:port, or off/,
+    );
+  }
   assert.equal(options(["--allow-users=*"]).allowUsers, "any");
   assert.deepEqual(options(["--allow-users=a,,b,"]).allowUsers, ["a", "b"]);
   const longest = "u".repeat(32);
@@ -277,7 +288,7 @@ Deno.test("helpText() lists every option with its default, as it must be written
   // They are what to read options from and what to do with them.
   assert.deepEqual(flags.splice(-2), ["config", "check-config"]);
   assert.equal(flags.length, Object.keys(options([])).length);
-  for (const flag of flags) assert.match(refusal([`--${flag}=\0`]), new RegExp(`^--${flag} `));
+  for (const flag of flags) assert.match(refusal([`--${flag}=\0`]), new RegExp(`^--${flag}[: ]`));
   for (const [, flag = "", standard] of text.matchAll(/^ {2}--([a-z-]+).*\[([^\]\s]+)\]$/gm)) {
     assert.deepEqual(options([`--${flag}=${standard}`]), options([]), flag);
   }
@@ -319,4 +330,23 @@ Deno.test("parseOptions() gives no port away twice", () => {
   const apart = ["--address=127.0.0.1:8080", "--rest-address=127.0.0.2:8080"];
   assert.equal(options(apart).restAddress?.hostname, "127.0.0.2");
   assert.equal(options(["--address=[::]:0", "--rest-address=[::]:0"]).address.port, 0);
+  assert.equal(
+    refusal(["--metrics-address=8443"]),
+    "--rest-address and --metrics-address are both port 8443: each needs one of its own",
+  );
+});
+
+Deno.test("parseOptions() says no value that may have a secret in it", () => {
+  for (
+    const wrong of [
+      "--registry=postgres://hub:secret@db.example/fleet",
+      "--registry=postgres://hub@db.example/fleet?password=secret",
+      "--notify=http://hooks.example/secret",
+      "--notify=https://hub:secret@hooks.example/",
+    ]
+  ) {
+    const said = refusal([wrong]);
+    assert.doesNotMatch(said, /secret/);
+    assert.equal(said.startsWith(wrong.replace(/=.*/, ": ")), true, said);
+  }
 });

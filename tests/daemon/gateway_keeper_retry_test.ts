@@ -12,6 +12,7 @@ Deno.test("GatewayProcess gives a gateway on a slow machine longer to answer eac
   for (const slowness of [1, 4]) {
     using timers = new FakeTimers();
     const gateway = new GatewayProcess({
+      onSession: () => {},
       setsid: `${fixture.path}/gateway`,
       argv: [],
       onRefused: () => {},

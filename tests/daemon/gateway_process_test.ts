@@ -69,6 +69,7 @@ class Fixture implements AsyncDisposable {
     this.path = directory.path;
     this.#directory = directory;
     this.gateway = new GatewayProcess({
+      onSession: () => {},
       setsid: "/usr/bin/setsid",
       argv: [`${this.path}/gateway`, LISTENING],
       onRefused: () => assert.fail(),
@@ -229,6 +230,7 @@ Deno.test("GatewayProcess.serve() serves nobody once the daemon is shutting down
 Deno.test("GatewayProcess.drain() gives calls their time, and eight seconds to close", async () => {
   using timers = new FakeTimers();
   const gateway = new GatewayProcess({
+    onSession: () => {},
     setsid: "/usr/bin/setsid",
     argv: ["sleep", "100"],
     onRefused: () => {},
@@ -244,6 +246,7 @@ Deno.test("GatewayProcess.drain() gives calls their time, and eight seconds to c
 
 Deno.test("GatewayProcess tells the first reason for which it was killed", async () => {
   const gateway = new GatewayProcess({
+    onSession: () => {},
     setsid: "/usr/bin/setsid",
     argv: ["cat"],
     onRefused: () => {},

@@ -9,9 +9,11 @@
 import { dirname } from "node:path";
 import { makeCertificates } from "../../lib/auth/certificates.ts";
 import { runEngine } from "../../lib/daemon/engine.ts";
+import { ExporterKeeper } from "../../lib/daemon/exporter_keeper.ts";
 import { ExecutorKeeper } from "../../lib/daemon/executor_keeper.ts";
 import { FleetHost } from "../../lib/daemon/fleet_host.ts";
 import { GatewayKeeper, type GatewayKeeperOptions } from "../../lib/daemon/gateway_keeper.ts";
+import { Notifier } from "../../lib/daemon/notifier.ts";
 import { parseOptions } from "../../lib/config/parse_options.ts";
 import { EngineServer } from "../../lib/engine/server.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
@@ -169,6 +171,25 @@ FleetHost.open = ({ service: _1, changes: _2, onRefused: _3, ...values }) => {
   return Promise.resolve(
     Object.create(FleetHost.prototype, {
       reload: { value: () => Promise.resolve() },
+      [Symbol.asyncDispose]: { value: () => Promise.resolve() },
+    }),
+  );
+};
+
+ExporterKeeper.start = ({ measured, retryOptions: _, ...values }) => {
+  told.exporter = { ...values, measured: measured.map((part) => part.constructor.name) };
+  return Promise.resolve(
+    Object.create(ExporterKeeper.prototype, {
+      address: { value: { hostname: "192.0.2.4", port: 3 } },
+      [Symbol.asyncDispose]: { value: () => Promise.resolve() },
+    }),
+  );
+};
+
+Notifier.open = ({ store: _, ...values }) => {
+  told.notifier = values;
+  return Promise.resolve(
+    Object.create(Notifier.prototype, {
       [Symbol.asyncDispose]: { value: () => Promise.resolve() },
     }),
   );

@@ -9,8 +9,8 @@ const MiB = 1024 * 1024;
 /** In place of `--job-user`, beside which they cannot be. */
 const JOB_USER_MAP = "--job-user-map=the-map";
 const JOB_UIDS = "--job-uids=2000000000-2000000009";
-/** What makes a hub of a daemon has no effect on an engine. */
-const HUB = "--hub";
+/** What makes a hub of a daemon, and what only a hub has, has no effect on an engine. */
+const HUB = ["--hub", "--registry=postgres://hub@db.example/fleet", "--registry-password=the-file"];
 
 /** All other options of a daemon, each with a value of its own, and none with its default. */
 const OPTIONS = [
@@ -22,6 +22,7 @@ const OPTIONS = [
   "--rest-address=127.0.0.2:2222",
   "--users=the-users",
   "--public-origins=https://one.example,https://two.example",
+  "--metrics-address=3333",
   "--data-dir=the-data",
   "--shutdown-grace=11s",
   "--log-limit=3MiB",
@@ -50,11 +51,15 @@ const OPTIONS = [
   `--gateway-user=${Deno.uid() === 0 ? "root" : "nobody"}`,
   "--fleet=the-host.json",
   "--fleet-roles=viewer",
+  "--notify-allow=hooks.example:44",
+  "--notify=https://ops.example/a",
+  "--notify-filter=owner=bob",
+  "--notify-ca=the-hooks-ca",
   "--debug",
 ];
 
 Deno.test("Every option is handed on in the test of that", () => {
-  const names = [...OPTIONS, JOB_USER_MAP, JOB_UIDS, HUB].map((option) =>
+  const names = [...OPTIONS, JOB_USER_MAP, JOB_UIDS, ...HUB].map((option) =>
     option.replace(/=.*/, "").slice(2)
   );
   assert.deepEqual(names.sort(), OPTION_NAMES.map(flagOf).sort());
@@ -117,6 +122,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     maxRunningPerUser: 37,
     maxQueued: 41,
     maxQueuedPerUser: 43,
+    notifyAllow: ["hooks.example:44"],
   });
   assert.deepEqual(told.audit, {
     limitBytes: 21 * MiB,
@@ -162,6 +168,27 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
     rights: null,
     journal: true,
   });
+  assert.deepEqual(told.exporter, {
+    setsid: "/usr/bin/setsid",
+    rights: null,
+    exporter: {
+      address: { hostname: "127.0.0.1", port: 3333 },
+      by: "host",
+      debug: true,
+      journal: true,
+    },
+    measured: ["JobEngine", "GatewayKeeper", "FleetHost"],
+  });
+  assert.deepEqual(told.notifier, {
+    notify: ["https://ops.example/a"],
+    notifyAllow: ["hooks.example:44"],
+    notifyCa: "the-hooks-ca",
+    debug: true,
+    dataDirectory: `${path}/the-data`,
+    setsid: "/usr/bin/setsid",
+    rights: null,
+    journal: true,
+  });
   assert.deepEqual(told.read.sort(), [...OPTION_NAMES].sort());
   assert.deepEqual(told.sockets.sort(), ["engine.sock", "executor.0.sock"]);
   assert.equal(told.isTrailAnew, true);
@@ -169,10 +196,11 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
   const { user, peer, unreported } = JSON.parse(told.refusal);
   assert.deepEqual([user, peer, unreported], ["mallory", "192.0.2.1:4711", 7]);
 
-  const status = "listening on 192.0.2.2:1, serving REST at https://192.0.2.3:2";
+  const status = "listening on 192.0.2.2:1, serving REST at https://192.0.2.3:2, " +
+    "serving metrics at http://192.0.2.4:3/metrics";
   assert.equal(
     told.printed,
-    "worker-daemon listening on 192.0.2.2:1\nworker-daemon serving REST at https://192.0.2.3:2\n",
+    status.split(", ").map((line) => `worker-daemon ${line}\n`).join(""),
   );
   assert.deepEqual(told.notices, [
     `READY=1\nSTATUS=${status}`,

@@ -143,11 +143,11 @@ export class TestDaemon implements AsyncDisposable {
   }
 
   /** Stops it, and starts another with the same data at the same address. */
-  async restart(): Promise<void> {
+  async restart(more: readonly string[] = []): Promise<void> {
     await this.#stopWell();
     // Or the line of this one would be taken for the next one's.
     await Deno.remove(`${this.directory}/stdout`);
-    const args = [`--address=${this.address}`];
+    const args = [`--address=${this.address}`, ...more];
     ({ child: this.#child } = await launch(this.directory, this.certificates, { args }));
   }
 

@@ -110,7 +110,7 @@ Deno.test("status says what holds the job", async () => {
   const { containment } = await statusOf(jobId);
   const { stdout: cgroups } = await daemon.cli(["logs", "all", jobId]);
   // Its cgroup has its name, unless it was made ahead of it.
-  const isInCgroup = /\/job-worker\/(?:spare-)?[0-9a-f-]{36}$/m.test(cgroups);
+  const isInCgroup = /\/job-worker\/(?:spare-[0-9.]+-)?[0-9a-f-]{36}$/m.test(cgroups);
   assert.equal(containment, isInCgroup ? "cgroup" : "process_group");
   const { stdout } = await daemon.cli(["status", jobId]);
   assert.match(stdout, new RegExp(`^Held by: +${containment.replace("_", " ")}: `, "m"));

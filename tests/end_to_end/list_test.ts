@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import { sharedDaemon } from "./daemon.ts";
+import { TestProcess } from "./process.ts";
 
 const daemon = await sharedDaemon();
 
@@ -113,4 +114,32 @@ Deno.test("list refuses a filter that it does not know", async () => {
   assert.match(label.stderr, /"team" is not NAME=VALUE/);
   assert.match(limit.stderr, /"0" is not a whole number from 1/);
   assert.match(control.stderr, /Invalid --owner "a\\nb": .*without control characters/);
+});
+
+// The last one: it adds a job.
+Deno.test("list --watch shows jobs as they change, on a terminal and in a pipe, until Ctrl-C", async () => {
+  const line = daemon.cliLine(["list", "running", "--watch", "-o", "id,status,command"]);
+  await using pipe = new TestProcess(line, { cwd: daemon.directory });
+  const command = ["exec", ...line].map((word) => `'${word}'`).join(" ").replace("'exec'", "exec");
+  await using terminal = new TestProcess(["script", "-qefc", command, "/dev/null"], {
+    cwd: daemon.directory,
+  });
+  await Promise.all([pipe.seen(/sleep 1000/), terminal.seen(/sleep 1000/)]);
+  const added = await daemon.sh("sleep 1001", "--label=team=green");
+  await Promise.all([pipe.seen(/sleep 1001/), terminal.seen(/sleep 1001/)]);
+  await daemon.printed("stop", added);
+  await Promise.all([
+    pipe.seen(new RegExp(`^${added}\tcancelled\t`, "m")),
+    // The table without it.
+    terminal.seen(/sleep 1001(?:(?!sleep 1001)[^])*JOB(?:(?!sleep 1001)[^])*sleep 1000/),
+  ]);
+  const watcher = await Deno.readTextFile(`/proc/${terminal.pid}/task/${terminal.pid}/children`);
+  Deno.kill(Number(watcher), "SIGINT");
+  pipe.kill("SIGINT");
+  const [piped, drawn] = await Promise.all([pipe.finished(), terminal.finished()]);
+  assert.deepEqual([piped.code, drawn.code], [130, 130]);
+  assert.deepEqual(
+    piped.stdout.trimEnd().split("\n").map((line) => line.split("\t").slice(0, 2)),
+    [[jobs.running, "running"], [added, "running"], [added, "cancelled"]],
+  );
 });

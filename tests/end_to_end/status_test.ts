@@ -95,13 +95,16 @@ Deno.test("status takes the beginning of an id, if that is the beginning of one 
   ]);
   assert.equal(JSON.parse(one.stdout).jobId, id);
   assert.deepEqual([ambiguous.code, ambiguous.stdout], [125, ""]);
-  assert.match(ambiguous.stderr, /The ids of several jobs begin with .*type more of it/);
+  assert.match(ambiguous.stderr, /The ids of several jobs begin or end with .*type more of it/);
   assert.ok(ambiguous.stderr.includes(id) && ambiguous.stderr.includes(other));
   assert.deepEqual([none.code, none.stdout], [125, ""]);
-  assert.match(none.stderr, /There is no job whose id begins with "0000-"\n.*worker-cli list all/);
+  assert.match(
+    none.stderr,
+    /There is no job whose id begins or ends with "0000-"\n.*worker-cli list all/,
+  );
   for (const { code, stderr } of [short, malformed]) {
     assert.equal(code, 2);
-    assert.match(stderr, /is neither a job id nor the beginning of one/);
+    assert.match(stderr, / is no job: use its id, the beginning or end of it/);
   }
 });
 

@@ -7,6 +7,7 @@ export function job(part: Partial<Job> & Pick<Job, "jobId">): Job {
     command: { name: "true", args: [], env: {}, workingDirectory: "/" },
     pid: 4_242,
     owner: "alice",
+    name: "",
     labels: {},
     requestId: "",
     queuedAt: null,

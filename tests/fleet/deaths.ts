@@ -11,7 +11,7 @@ import type { JobWorkerClient } from "../../lib/grpc/client.ts";
 import type { Job } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { seeded } from "../random.ts";
-import { type FleetDaemon, TestDaemons } from "./test_daemons.ts";
+import { type FleetDaemon, TestDaemons, type TestRegistry } from "./test_daemons.ts";
 
 /** Writes its id down, and lasts a moment. */
 const SCRIPT = 'echo "$JOB_ID" >> "$0"; sleep 0.1';
@@ -36,20 +36,26 @@ export interface Outcome {
  *
  * @param minDeaths how many there are at least
  */
-export async function runAmongDeaths(count: number, minDeaths: number): Promise<Outcome> {
+export async function runAmongDeaths(
+  count: number,
+  minDeaths: number,
+  registry: TestRegistry | null = null,
+): Promise<Outcome> {
   const slots = ["--slots=4", "--labels=role=web"];
-  await using fleet = await TestDaemons.start({ "web-1": slots, "web-2": slots, "web-3": slots });
+  const hosts = { "web-1": slots, "web-2": slots, "web-3": slots };
+  await using fleet = await TestDaemons.start(hosts, registry);
   const path = `${fleet.hub.directory}/ran`;
   const deaths: string[] = [];
   const ids = new Set<string>();
-  await fleet.withClient(async (client) => {
-    const submitted = submitAll(client, count, path, ids);
+  await withClients(fleet, async (clients) => {
+    const [client = assert.fail("No hub")] = clients;
+    const submitted = submitAll(clients, count, path, ids);
     let isSubmitted = false;
     const all = submitted.finally(() => isSubmitted = true);
     all.catch(() => {});
     const random = seeded("deaths");
     while (!isSubmitted || deaths.length < minDeaths) {
-      deaths.push(await killOne(fleet, random));
+      deaths.push(await killOne(fleet, registry, random));
       await delay(random() * 500);
     }
     await all;
@@ -80,8 +86,19 @@ export function checkOutcome({ jobs, ran, deaths }: Outcome): void {
   assert.ok(lost.length <= hosts * 4, `${lost.length} are lost of ${hosts} hosts: ${what}`);
 }
 
+/** One at each hub. */
+async function withClients(
+  fleet: TestDaemons,
+  use: (clients: readonly JobWorkerClient[]) => Promise<void>,
+  clients: readonly JobWorkerClient[] = [],
+): Promise<void> {
+  const hub = fleet.hubs[clients.length];
+  if (hub === undefined) return await use(clients);
+  await fleet.withClient((client) => withClients(fleet, use, [...clients, client]), hub);
+}
+
 async function submitAll(
-  client: JobWorkerClient,
+  clients: readonly JobWorkerClient[],
   count: number,
   path: string,
   ids: Set<string>,
@@ -89,20 +106,22 @@ async function submitAll(
   let next = 0;
   const submit = async () => {
     for (let index = next++; index < count; index = next++) {
-      ids.add(await submitOne(client, `job-${index}`, path));
+      ids.add(await submitOne(clients, index, path));
     }
   };
   await Promise.all(Array.from({ length: SUBMITTERS }, submit));
 }
 
-/** Asks again, by the same request id, until there is an answer. */
+/** Asks again, by the same request id, until there is an answer: each time another hub, if there is one. */
 async function submitOne(
-  client: JobWorkerClient,
-  requestId: string,
+  clients: readonly JobWorkerClient[],
+  index: number,
   path: string,
 ): Promise<string> {
   const command = { name: "sh", args: ["-c", SCRIPT, path] };
-  for (;;) {
+  const requestId = `job-${index}`;
+  for (let attempt = index;; attempt++) {
+    const client = clients[attempt % clients.length] ?? assert.fail("No hub");
     try {
       const { jobId } = await client.startJob({
         ...{ command, requestId },
@@ -130,10 +149,14 @@ async function atRest(client: JobWorkerClient): Promise<void> {
 }
 
 /** Kills something and has it come back, and says what it was. */
-async function killOne(fleet: TestDaemons, random: () => number): Promise<string> {
+async function killOne(
+  fleet: TestDaemons,
+  registry: TestRegistry | null,
+  random: () => number,
+): Promise<string> {
   const hosts = [...fleet.hosts];
   const [name, host] = hosts[Math.floor(random() * hosts.length)] ?? assert.fail("No hosts");
-  const choices: Readonly<Record<string, () => Promise<void>>> = {
+  const choices: Record<string, () => Promise<void>> = {
     [`agent of ${name}`]: async () => Deno.kill(await host.agent(), "SIGKILL"),
     [`engine of ${name}`]: async () => {
       await host.kill();
@@ -147,8 +170,9 @@ async function killOne(fleet: TestDaemons, random: () => number): Promise<string
       await host.start();
     },
     hub: async () => {
-      await fleet.hub.kill();
-      await fleet.hub.start();
+      const hub = fleet.hubs[Math.floor(random() * fleet.hubs.length)] ?? fleet.hub;
+      await hub.kill();
+      await hub.start();
     },
     nats: async () => {
       await fleet.nats.kill();
@@ -156,6 +180,7 @@ async function killOne(fleet: TestDaemons, random: () => number): Promise<string
       await fleet.nats.restart();
     },
   };
+  if (registry !== null) choices.registry = registry.restart;
   const names = Object.keys(choices);
   const chosen = names[Math.floor(random() * names.length)] ?? assert.fail("Nothing to kill");
   await choices[chosen]?.();

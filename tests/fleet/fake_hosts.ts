@@ -6,7 +6,8 @@ import { FleetQueue, type FleetQueueOptions } from "../../lib/fleet/fleet_queue.
 import type { HostChangesPage } from "../../lib/fleet/host_changes.ts";
 import { Hub } from "../../lib/fleet/hub.ts";
 import { Presence } from "../../lib/fleet/presence.ts";
-import { Registry } from "../../lib/fleet/registry.ts";
+import type { Registry } from "../../lib/fleet/registry.ts";
+import { SqliteRegistry } from "../../lib/fleet/sqlite_registry.ts";
 import { QUEUE_KEY_BYTES, SealedStarts } from "../../lib/fleet/sealed_starts.ts";
 import { silent } from "../../lib/fleet/unanswered.ts";
 import type {
@@ -35,10 +36,13 @@ export class FakeHost implements HubHost {
     const started = job({
       jobId,
       labels: start.labels,
+      name: start.name ?? "",
       owner: this.starts.at(-1)?.caller.identity.user ?? "",
     });
     return Promise.resolve(started);
   };
+  /** Whether the hub waits for something to change here. */
+  isFollowed = false;
   readonly #jobs: Job[];
   readonly #started = new Map<string, Job>();
   #revision = 1;
@@ -74,7 +78,10 @@ export class FakeHost implements HubHost {
           const aborted = new Promise((_, reject) =>
             either.addEventListener("abort", () => reject(either.reason))
           );
-          await Promise.race([this.#changed.promise, aborted]);
+          this.isFollowed = true;
+          await Promise.race([this.#changed.promise, aborted]).finally(() => {
+            this.isFollowed = false;
+          });
         }
         const isAnew = epoch !== this.#epoch;
         const page = {
@@ -120,7 +127,7 @@ export class FakeHost implements HubHost {
 }
 
 /** The key of every queue of a test. */
-export const STARTS: SealedStarts = await SealedStarts.load(new Uint8Array(QUEUE_KEY_BYTES));
+export const STARTS: SealedStarts = new SealedStarts(new Uint8Array(QUEUE_KEY_BYTES));
 
 /** A hub, and what it consists of. */
 export interface TestHub extends AsyncDisposable {
@@ -138,8 +145,17 @@ export async function openHubIn(
   hosts: readonly FakeHost[],
   options: Partial<FleetQueueOptions> = {},
 ): Promise<TestHub> {
+  return await openHubOn(await SqliteRegistry.open(`${path}/registry.db`), hosts, options);
+}
+
+/** A hub with this registry, which is closed with it. */
+export async function openHubOn(
+  registry: Registry,
+  hosts: readonly FakeHost[],
+  options: Partial<FleetQueueOptions> = {},
+): Promise<TestHub & { readonly queue: FleetQueue }> {
   await using resources = new AsyncDisposableStack();
-  const registry = resources.use(await Registry.open(`${path}/registry.db`));
+  resources.use(registry);
   const presence = resources.use(
     new Presence({
       ...{ onOffline: () => {}, onReplaced: () => {} },
@@ -154,7 +170,7 @@ export async function openHubIn(
   const faults: unknown[] = [];
   const queue = resources.use(
     await FleetQueue.open({
-      ...{ hosts: fleet, registry, ids: new IdSequence(registry.newestId), starts: STARTS },
+      ...{ hosts: fleet, registry, ids: new IdSequence(await registry.newestId()), starts: STARTS },
       ...{ maxQueued: 1_000, maxQueuedPerUser: 500, lostAfterMs: 3_600_000 },
       isDenied: () => false,
       onFault: (error) => void faults.push(error),
@@ -167,7 +183,7 @@ export async function openHubIn(
   const held = resources.move();
   return {
     hub: new Hub(fleet, registry, queue, audit),
-    ...{ presence, audit, registry, fleet, faults },
+    ...{ presence, audit, registry, fleet, faults, queue },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
 }

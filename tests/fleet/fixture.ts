@@ -188,7 +188,7 @@ export interface Forgery {
 /** Makes a call as a hub does, but for what is forged. */
 export async function forge(forgery: Forgery = {}): Promise<Bytes> {
   const { signingKey = HUB_KEY, signs = "call", sealKey = HOST_SEAL_KEYS.publicKey } = forgery;
-  const offer = await offerExchange(sealKey);
+  const offer = offerExchange(sealKey);
   const now = Date.now();
   const envelope = {
     version: 1,

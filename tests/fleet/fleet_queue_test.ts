@@ -18,7 +18,7 @@ const FULL = new JobWorkerError("resource_exhausted", "Too many run");
 
 /** Takes all slots of the host. */
 async function fill(test: TestHub, host: FakeHost): Promise<readonly string[]> {
-  while (test.registry.live(host.name) < host.slots) {
+  while ((await test.registry.live()).of(host.name) < host.slots) {
     await test.hub.startJob({ ...START, on: { host: host.name, labels: {} } }, ADMIN);
   }
   return host.ids;
@@ -40,15 +40,15 @@ Deno.test("A job for which no host has room is queued, and says why and where it
   const hosts = ["a", "b", "c"].map((name) => new FakeHost(name));
   await using test = await openHub(...hosts);
   for (const host of hosts) await fill(test, host);
-  const queue = (on: NonNullable<StartJobRequest["on"]>) =>
-    test.hub.startJob({ ...START, on }, ADMIN);
+  const queue = (on: NonNullable<StartJobRequest["on"]>, priority = 0) =>
+    test.hub.startJob({ ...START, on, priority }, ADMIN);
   const first = await queue({ host: "", labels: { role: "web" } });
   const second = await queue({ host: "", labels: { zone: "mars" } });
-  const third = await queue({ host: "d", labels: {} });
+  const third = await queue({ host: "d", labels: {} }, -5);
   assert.deepEqual([first, second, third].map(queueText), [
     "1st of 1, since 3 of 3 hosts of role=web are full",
     "2nd of 2, since no host has zone=mars",
-    '3rd of 3, since no host is "d"',
+    '3rd of 3, since no host is "d"; its priority is -5',
   ]);
   assert.equal(first.host, undefined);
   const seen = await test.hub.listJobs(
@@ -310,7 +310,8 @@ Deno.test("A job that has waited and cannot be started has failed, and says why"
     await fill(test, a);
     const { jobId } = await test.hub.startJob(START, BOB);
     a.start = () => Promise.reject(error);
-    a.end(a.ids.findLast((id) => test.registry.get(id)?.job.end === null) ?? "");
+    const live = await test.registry.list({ statuses: ["running"] }, { limit: 1 });
+    a.end(live[0]?.job.jobId ?? "");
     const ended = await test.hub.waitJob({ jobId }, BOB);
     assert.deepEqual([ended.end?.status, ended.end?.reason, ended.end?.detail], [
       "failed",
@@ -359,7 +360,7 @@ Deno.test("What is to run again does so once its host is lost, and nothing else 
   // Once it has ended, it stays so.
   b.end(again.jobId);
   await becomes(test, again.jobId, (job) => job.end !== null);
-  assert.equal(await test.registry.queue.get(again.jobId), undefined);
+  await until(async () => await test.registry.queue.get(again.jobId) === undefined);
 });
 
 Deno.test("A job that a host was given that leaves the fleet is lost, and is told where", async () => {

@@ -56,6 +56,7 @@ async function openFleet() {
   const files = resources.use(await TestHub.make(HOST));
   const server = resources.use(await files.startNats());
   const lives = new Set<string>();
+  const gone: string[] = [];
   const presence = resources.use(
     new Presence({
       ...{ onOffline: () => {}, onOnline: () => {} },
@@ -70,12 +71,13 @@ async function openFleet() {
         lives.add(life);
         presence.beat(host, life);
       },
-      ...{ onSilent: () => {}, onConnected: () => {}, onFault: () => {} },
+      onSilent: (host) => void gone.push(host),
+      ...{ onConnected: () => {}, onFault: () => {} },
     }),
   );
   const held = resources.move();
   return {
-    ...{ files, server, lives },
+    ...{ files, server, lives, gone },
     /** Waits until the host has said something for so many times in another life. */
     heard: (count: number) => until(() => Promise.resolve(lives.size === count)),
     /** Makes a call that is not answered, and waits until it ends. */
@@ -98,6 +100,16 @@ natsTest("A call ends as soon as there is another agent than the one that has it
   await gone[Symbol.asyncDispose]();
   await using _agent = await startAgent(fleet.files);
   await dropped;
+});
+
+natsTest("An agent that ends says so, though nobody asks for its host", async () => {
+  await using fleet = await openFleet();
+  await using agent = await startAgent(fleet.files);
+  await fleet.heard(1);
+  assert.deepEqual(fleet.gone, []);
+  await agent[Symbol.asyncDispose]();
+  await until(() => Promise.resolve(fleet.gone.length > 0));
+  assert.deepEqual(fleet.gone, [HOST]);
 });
 
 natsTest(

@@ -80,7 +80,7 @@ Deno.test("Hub asks the next host if one has no room, and none if one refuses th
   await assert.rejects(test.hub.startJob({ ...START, requestId: "3" }, ADMIN), /No such program/);
   assert.equal([a, b, c].reduce((sum, { starts }) => sum + starts.length, 0), before + 1);
   // Nothing is left of it.
-  assert.equal(test.registry.list({ statuses: ["queued"] }, { limit: 9 }).length, 0);
+  assert.equal((await test.registry.list({ statuses: ["queued"] }, { limit: 9 })).length, 0);
 });
 
 Deno.test("Hub shows everybody the jobs that they may see, and who has them", async () => {
@@ -176,10 +176,21 @@ Deno.test("Hub has a host back at once that was away, though nothing has changed
   const host = new FakeHost("a");
   await using test = await openHub(host);
   // Those that tell of nothing but that it is there.
-  await until(() => Promise.resolve(test.registry.since("a").epoch === "a"));
+  await until(async () => (await test.registry.since("a")).epoch === "a");
   host.drop();
   await until(() => Promise.resolve(!test.presence.isOnline("a")));
   test.fleet.beat("a", "another life");
+  await until(() => Promise.resolve(test.presence.isOnline("a")));
+});
+
+Deno.test("Hub has a host back with its next beat that was silent while the hub waited for it", async () => {
+  const host = new FakeHost("a");
+  await using test = await openHub(host);
+  await until(() => Promise.resolve(host.isFollowed));
+  // What waits there is not ended by that, and may be repeated as it is.
+  test.presence.silent("a", "it has said nothing for 15s");
+  assert.ok(host.isFollowed);
+  test.fleet.beat("a", "the same life");
   await until(() => Promise.resolve(test.presence.isOnline("a")));
 });
 
@@ -188,7 +199,7 @@ Deno.test("Hub forgets the jobs of a host that leaves, and knows them from whoev
   await using test = await openHub(new FakeHost("a", [known]));
   await test.fleet.set([]);
   assert.deepEqual((await page(test.hub)).jobs, []);
-  assert.equal(test.registry.live("a"), 0);
+  assert.equal((await test.registry.live()).of("a"), 0);
   // The same machine, under another name.
   await test.fleet.set([new FakeHost("b", [known])]);
   await until(() => Promise.resolve(test.presence.isOnline("b")));

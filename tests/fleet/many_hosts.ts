@@ -13,7 +13,8 @@ import { HostClient } from "../../lib/fleet/host_client.ts";
 import { HostDoor } from "../../lib/fleet/host_door.ts";
 import { Hub } from "../../lib/fleet/hub.ts";
 import { Presence } from "../../lib/fleet/presence.ts";
-import { Registry } from "../../lib/fleet/registry.ts";
+import type { Registry } from "../../lib/fleet/registry.ts";
+import { SqliteRegistry } from "../../lib/fleet/sqlite_registry.ts";
 import { IdSequence } from "../../lib/ids.ts";
 import { loadSealKeys } from "../../lib/fleet/seal.ts";
 import { loadSigningKey } from "../../lib/fleet/signing.ts";
@@ -148,7 +149,7 @@ export class ManyHosts implements AsyncDisposable {
       hubHosts.push({ name, labels: { role: "web" }, slots: 4, service });
     }
     const { path } = resources.use(await temporaryDirectory());
-    const registry = resources.use(await Registry.open(`${path}/registry.db`));
+    const registry = resources.use(await SqliteRegistry.open(`${path}/registry.db`));
     const { caller } = ADMIN;
     const fleet = resources.use(
       new FleetHosts({
@@ -162,7 +163,12 @@ export class ManyHosts implements AsyncDisposable {
     for (const { name } of hubHosts) await until(() => Promise.resolve(presence.isOnline(name)));
     const queue = resources.use(
       await FleetQueue.open({
-        ...{ hosts: fleet, registry, ids: new IdSequence(registry.newestId), starts: STARTS },
+        ...{
+          hosts: fleet,
+          registry,
+          ids: new IdSequence(await registry.newestId()),
+          starts: STARTS,
+        },
         ...{ maxQueued: 1_000, maxQueuedPerUser: 500, lostAfterMs: 3_600_000 },
         isDenied: () => false,
         onFault: (error) => {

@@ -1,7 +1,7 @@
 import { v7 } from "uuid";
 import type { HostChangesPage } from "../../lib/fleet/host_changes.ts";
 import { HostChanges } from "../../lib/fleet/host_changes.ts";
-import { Registry } from "../../lib/fleet/registry.ts";
+import type { Registry } from "../../lib/fleet/registry.ts";
 import type { Job } from "../../lib/job/types.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
 import { assert } from "../assert.ts";
@@ -9,6 +9,7 @@ import { DONE, job } from "../executor/job_fixture.ts";
 import { fc, seeded } from "../random.ts";
 import { contextOf } from "../service/fixture.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
+import { testRegistries } from "./registries.ts";
 
 const FACTS = { version: "1.2.3", load: () => 0.5 };
 const ALL = { limit: 1_000 };
@@ -31,7 +32,7 @@ async function copy(
   const ending = new AbortController();
   const context = contextOf("hub", [], ending.signal);
   for (;;) {
-    const waiting = changes.changes({ ...registry.since(host), atOnce: false }, context);
+    const waiting = changes.changes({ ...await registry.since(host), atOnce: false }, context);
     const page = await Promise.race([
       waiting,
       new Promise<null>((resolve) => setTimeout(() => resolve(null), 20)),
@@ -42,113 +43,120 @@ async function copy(
       return pages;
     }
     pages.push(page);
-    registry.apply(host, page, 1_000);
+    await registry.apply(host, page, 1_000);
   }
 }
 
-function idsOf(registry: Registry, host: string): string[] {
-  return registry.list({ host }, ALL).map(({ job }) => job.jobId);
+async function idsOf(registry: Registry, host: string): Promise<string[]> {
+  return (await registry.list({ host }, ALL)).map(({ job }) => job.jobId);
 }
 
-Deno.test("Registry knows the jobs of hosts as they are, whatever happens to them, and in whatever order", async () => {
-  const random = seeded("changes");
-  await using directory = await temporaryDirectory();
-  using registry = await Registry.open(`${directory.path}/registry.db`);
-  const hosts = ["a", "b"];
-  for (const host of hosts) {
-    const path = `${directory.path}/${host}.db`;
-    const known = new Map<string, Job>();
-    const old: HostChangesPage[] = [];
-    for (let round = 0; round < 10; round++) {
-      // Each round is another daemon; one of them belonged to no fleet, and noted nothing.
-      const isFollowed = round !== 5;
-      const store = await SqliteStore.open(path, { notesChanges: isFollowed });
-      for (let change = 0; change < 20; change++) {
-        const ids = [...known.keys()];
-        const id = ids[Math.floor(random() * ids.length * 2)] ?? v7();
-        const before = known.get(id);
-        if (before !== undefined && random() < 0.3) {
-          known.delete(id);
-          await store.delete(id);
-          continue;
+testRegistries(
+  "Registry knows the jobs of hosts as they are, whatever happens to them, and in whatever order",
+  async (registry, directory) => {
+    const random = seeded("changes");
+    const hosts = ["a", "b"];
+    for (const host of hosts) {
+      const path = `${directory}/${host}.db`;
+      const known = new Map<string, Job>();
+      const old: HostChangesPage[] = [];
+      for (let round = 0; round < 10; round++) {
+        // Each round is another daemon; one of them belonged to no fleet, and noted nothing.
+        const isFollowed = round !== 5;
+        const store = await SqliteStore.open(path, { notesChanges: isFollowed });
+        for (let change = 0; change < 20; change++) {
+          const ids = [...known.keys()];
+          const id = ids[Math.floor(random() * ids.length * 2)] ?? v7();
+          const before = known.get(id);
+          if (before !== undefined && random() < 0.3) {
+            known.delete(id);
+            await store.delete(id);
+            continue;
+          }
+          const end = before === undefined ? null : DONE;
+          const put = job({ jobId: id, owner: host, labels: { host }, requestId: "same", end });
+          const changed = { ...put, requestId: id, startedAt: Date.now() };
+          known.set(id, changed);
+          await store.put(changed);
         }
-        const end = before === undefined ? null : DONE;
-        const put = job({ jobId: id, owner: host, labels: { host }, requestId: "same", end });
-        const changed = { ...put, requestId: id, startedAt: Date.now() };
-        known.set(id, changed);
-        await store.put(changed);
-      }
-      if (isFollowed && store.changes !== null) {
-        const changes = new HostChanges(store, store.changes, FACTS);
-        old.push(...await copy(registry, host, changes));
-        // What is late changes nothing, unless it comes before all that was told anew.
-        const late = old.findLast(({ isAnew }) => !isAnew);
-        const since = registry.since(host);
-        if (late?.epoch === since.epoch) {
-          registry.apply(host, { ...late, revision: since.revision }, 1_000);
+        if (isFollowed && store.changes !== null) {
+          const changes = new HostChanges(store, store.changes, FACTS);
+          old.push(...await copy(registry, host, changes));
+          // What is late changes nothing, unless it comes before all that was told anew.
+          const late = old.findLast(({ isAnew }) => !isAnew);
+          const since = await registry.since(host);
+          if (late?.epoch === since.epoch) {
+            await registry.apply(host, { ...late, revision: since.revision }, 1_000);
+          }
         }
+        await store[Symbol.asyncDispose]();
       }
-      await store[Symbol.asyncDispose]();
+      const expected = [...known.keys()].toSorted().toReversed();
+      assert.deepEqual(await idsOf(registry, host), expected);
+      for (const [id, { end }] of known) {
+        const found = await registry.get(id);
+        assert.deepEqual([found?.host, found?.job.end?.status], [host, end?.status]);
+      }
+      const live = [...known.values()].filter(({ end }) => end === null).length;
+      assert.equal((await registry.live()).of(host), live);
     }
-    const expected = [...known.keys()].toSorted().toReversed();
-    assert.deepEqual(idsOf(registry, host), expected);
-    for (const [id, { end }] of known) {
-      const found = registry.get(id);
-      assert.deepEqual([found?.host, found?.job.end?.status], [host, end?.status]);
-    }
-    const live = [...known.values()].filter(({ end }) => end === null).length;
-    assert.equal(registry.live(host), live);
-  }
-  const { length } = registry.list({}, ALL);
-  assert.equal(length, idsOf(registry, "a").length + idsOf(registry, "b").length);
-});
+    const { length } = await registry.list({}, ALL);
+    assert.equal(length, (await idsOf(registry, "a")).length + (await idsOf(registry, "b")).length);
+  },
+);
 
-Deno.test("Registry takes nothing that one host says about the job of another", async () => {
-  await using directory = await temporaryDirectory();
-  using registry = await Registry.open(`${directory.path}/registry.db`);
-  const jobId = v7();
-  const page = {
-    epoch: "e",
-    revision: 1,
-    isAnew: true,
-    removed: [],
-    hasMore: false,
-    facts: { version: "", running: 0, queued: 0, load: 0 },
-  };
-  registry.apply("a", { ...page, jobs: [job({ jobId, owner: "alice" })] }, 1);
-  registry.apply("b", { ...page, jobs: [job({ jobId, owner: "mallory" })] }, 1);
-  registry.apply("b", { ...page, isAnew: false, revision: 2, jobs: [], removed: [jobId] }, 1);
-  await registry.started("b", job({ jobId, owner: "mallory" }));
-  const found = registry.get(jobId);
-  assert.deepEqual([found?.host, found?.job.owner], ["a", "alice"]);
-  assert.deepEqual([registry.live("a"), registry.live("b")], [1, 0]);
-});
+testRegistries(
+  "Registry takes nothing that one host says about the job of another",
+  async (registry) => {
+    const jobId = v7();
+    const page = {
+      epoch: "e",
+      revision: 1,
+      isAnew: true,
+      removed: [],
+      hasMore: false,
+      facts: { version: "", running: 0, queued: 0, load: 0 },
+    };
+    await registry.apply("a", { ...page, jobs: [job({ jobId, owner: "alice" })] }, 1);
+    await registry.apply("b", { ...page, jobs: [job({ jobId, owner: "mallory" })] }, 1);
+    await registry.apply(
+      "b",
+      { ...page, isAnew: false, revision: 2, jobs: [], removed: [jobId] },
+      1,
+    );
+    await registry.started("b", job({ jobId, owner: "mallory" }));
+    const found = await registry.get(jobId);
+    assert.deepEqual([found?.host, found?.job.owner], ["a", "alice"]);
+    assert.deepEqual([(await registry.live()).of("a"), (await registry.live()).of("b")], [1, 0]);
+  },
+);
 
-Deno.test("Registry keeps what a host has started after it was asked what it has", async () => {
-  await using directory = await temporaryDirectory();
-  using registry = await Registry.open(`${directory.path}/registry.db`);
-  const facts = { version: "", running: 0, queued: 0, load: 0 };
-  const page = {
-    epoch: "e",
-    revision: 0,
-    isAnew: true,
-    jobs: [],
-    removed: [],
-    hasMore: false,
-    facts,
-  };
-  const [before, after] = [v7(), v7()];
-  await registry.started("a", job({ jobId: before }));
-  registry.since("a");
-  await registry.started("a", job({ jobId: after }));
-  registry.apply("a", page, 1);
-  assert.deepEqual(idsOf(registry, "a"), [after]);
-  assert.equal(registry.live("a"), 1);
-  // Asked again, it would have told of it.
-  registry.since("a");
-  registry.apply("a", page, 1);
-  assert.deepEqual(idsOf(registry, "a"), []);
-});
+testRegistries(
+  "Registry keeps what a host has started after it was asked what it has",
+  async (registry) => {
+    const facts = { version: "", running: 0, queued: 0, load: 0 };
+    const page = {
+      epoch: "e",
+      revision: 0,
+      isAnew: true,
+      jobs: [],
+      removed: [],
+      hasMore: false,
+      facts,
+    };
+    const [before, after] = [v7(), v7()];
+    await registry.started("a", job({ jobId: before }));
+    await registry.since("a");
+    await registry.started("a", job({ jobId: after }));
+    await registry.apply("a", page, 1);
+    assert.deepEqual(await idsOf(registry, "a"), [after]);
+    assert.equal((await registry.live()).of("a"), 1);
+    // Asked again, it would have told of it.
+    await registry.since("a");
+    await registry.apply("a", page, 1);
+    assert.deepEqual(await idsOf(registry, "a"), []);
+  },
+);
 
 Deno.test("HostChanges tells no value of a variable, and waits until there is something to tell", async () => {
   await using directory = await temporaryDirectory();

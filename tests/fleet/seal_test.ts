@@ -7,13 +7,13 @@ const other = loadSealKeys((await makeSealKeys()).privateKey);
 const text = new TextEncoder().encode("secret");
 
 Deno.test("What is sealed to a host only that host can open, and only in its context", async () => {
-  const offer = await offerExchange(host.publicKey);
+  const offer = offerExchange(host.publicKey);
   const sealed = await seal(offer.requestKey, text, "context");
-  const { requestKey, replyKey } = await acceptExchange(host, offer.ephemeral);
+  const { requestKey, replyKey } = acceptExchange(host, offer.ephemeral);
   assert.deepEqual(await unseal(requestKey, sealed, "context"), text);
   assert.equal(await unseal(requestKey, sealed, "other context"), null);
   assert.equal(await unseal(replyKey, sealed, "context"), null);
-  const stranger = await acceptExchange(other, offer.ephemeral);
+  const stranger = acceptExchange(other, offer.ephemeral);
   assert.equal(await unseal(stranger.requestKey, sealed, "context"), null);
   for (let at = 0; at < sealed.byteLength; at++) {
     const changed = sealed.slice();
@@ -25,27 +25,27 @@ Deno.test("What is sealed to a host only that host can open, and only in its con
 });
 
 Deno.test("What a host seals only the one who has called can open", async () => {
-  const offer = await offerExchange(host.publicKey);
-  const { replyKey } = await acceptExchange(host, offer.ephemeral);
+  const offer = offerExchange(host.publicKey);
+  const { replyKey } = acceptExchange(host, offer.ephemeral);
   const sealed = await seal(replyKey, text, "context");
   assert.deepEqual(await unseal(offer.replyKey, sealed, "context"), text);
-  const another = await offerExchange(host.publicKey);
+  const another = offerExchange(host.publicKey);
   assert.equal(await unseal(another.replyKey, sealed, "context"), null);
   assert.equal(await unseal(offer.requestKey, sealed, "context"), null);
 });
 
 Deno.test("The same text is sealed otherwise in each call", async () => {
   const sealed = await Promise.all(Array.from({ length: 2 }, async () => {
-    const { requestKey } = await offerExchange(host.publicKey);
+    const { requestKey } = offerExchange(host.publicKey);
     return (await seal(requestKey, text, "")).toHex();
   }));
   assert.notEqual(sealed[0], sealed[1]);
 });
 
-Deno.test("A key that leads to no secret is not taken", async () => {
+Deno.test("A key that leads to no secret is not taken", () => {
   // RFC 7748 §6.1: with points of small order, the result is zero whatever the own key is.
   for (const point of [new Uint8Array(32), Uint8Array.from([1, ...new Uint8Array(31)])]) {
-    await assert.rejects(acceptExchange(host, point));
-    await assert.rejects(offerExchange(point));
+    assert.throws(() => acceptExchange(host, point));
+    assert.throws(() => offerExchange(point));
   }
 });

@@ -56,6 +56,12 @@ export class FleetDaemon implements AsyncDisposable {
     await this.#process?.seenOnStderr(pattern);
   }
 
+  /** Where it serves metrics. */
+  async metrics(): Promise<string> {
+    const [, url = ""] = await this.#process?.seen(/serving metrics at (\S+)\n/) ?? [];
+    return url;
+  }
+
   /** The process of its agent. */
   async agent(): Promise<number> {
     return await until(async () => {
@@ -72,7 +78,11 @@ export class FleetDaemon implements AsyncDisposable {
     const process = this.#process;
     if (process === null) return;
     this.#process = null;
-    Deno.kill(process.pid, signal);
+    try {
+      Deno.kill(process.pid, signal);
+    } catch (cause) {
+      throw new Error(`It has ended by itself: ${process.stderr}`, { cause });
+    }
     await process.finished();
   }
 
@@ -81,42 +91,92 @@ export class FleetDaemon implements AsyncDisposable {
   }
 }
 
+/** A database that hubs share, and its password. */
+export interface TestRegistry {
+  readonly url: string;
+  readonly password: string;
+  /** Kills the server, and starts it again. */
+  readonly restart: () => Promise<void>;
+}
+
+function hubOf(
+  files: TestHub,
+  directory: string,
+  registry: TestRegistry | null,
+  more: readonly string[],
+): FleetDaemon {
+  const servers = [`127.0.0.1:${files.port}`];
+  const args = [`--config=${directory}/job-worker.json`, ...AS_ROOT, ...more];
+  if (registry !== null) {
+    servers.push(new URL(registry.url).host);
+    const secret = `${directory}/registry-password`;
+    Deno.writeTextFileSync(secret, `${registry.password}\n`, { mode: 0o600 });
+    args.push(`--registry=${registry.url}`, `--registry-password=${secret}`);
+  }
+  return new FleetDaemon(directory, args, [`--allow-net=${servers.join(",")}`]);
+}
+
+/** Makes another hub of the same fleet, as docs/fleet.md says: all of its files but its data, and the key of those. */
+async function copyHub(from: string, to: string): Promise<void> {
+  for (const name of ["job-worker.json", "certs", "fleet"]) {
+    const { code } = await new Deno.Command("cp", {
+      args: ["-a", `${from}/${name}`, to],
+    }).output();
+    assert.equal(code, 0);
+  }
+  await Deno.mkdir(`${to}/data`, { mode: 0o700 });
+  await Deno.copyFile(`${from}/data/queue.key`, `${to}/data/queue.key`);
+}
+
 /** The whole of it. */
 export class TestDaemons implements AsyncDisposable {
   readonly files: TestHub;
   readonly nats: TestNatsServer;
   readonly hub: FleetDaemon;
+  /** All hubs, of which {@linkcode hub} is the first. */
+  readonly hubs: readonly FleetDaemon[];
   readonly hosts: ReadonlyMap<string, FleetDaemon>;
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
     files: TestHub,
     nats: TestNatsServer,
-    hub: FleetDaemon,
+    hubs: readonly FleetDaemon[],
     hosts: ReadonlyMap<string, FleetDaemon>,
     resources: AsyncDisposableStack,
   ) {
     this.files = files;
     this.nats = nats;
-    this.hub = hub;
+    this.hub = hubs[0] ?? assert.fail("No hub");
+    this.hubs = hubs;
     this.hosts = hosts;
     this.#resources = resources;
   }
 
-  /** @param hosts the names of the hosts, each with the flags of `host add` */
-  static async start(hosts: Readonly<Record<string, readonly string[]>>): Promise<TestDaemons> {
+  /**
+   * @param hosts the names of the hosts, each with the flags of `host add`
+   * @param registry a database: then there are two hubs, which share it
+   * @param args more options of all daemons
+   */
+  static async start(
+    hosts: Readonly<Record<string, readonly string[]>>,
+    registry: TestRegistry | null = null,
+    args: readonly string[] = [],
+  ): Promise<TestDaemons> {
     await using resources = new AsyncDisposableStack();
     const files = resources.use(await TestHub.make());
     for (const [host, flags] of Object.entries(hosts)) await files.add(host, ...flags);
     const nats = resources.use(await files.startNats());
-    const hub = resources.use(
-      new FleetDaemon(
-        files.directory,
-        [`--config=${files.directory}/job-worker.json`, ...AS_ROOT],
-        [`--allow-net=127.0.0.1:${files.port}`],
-      ),
-    );
+    const hub = resources.use(hubOf(files, files.directory, registry, args));
     await hub.start();
+    const hubs = [hub];
+    if (registry !== null) {
+      const { path } = resources.use(await temporaryDirectory());
+      await copyHub(files.directory, path);
+      const second = resources.use(hubOf(files, path, registry, args));
+      await second.start();
+      hubs.push(second);
+    }
     const certs = `${files.directory}/certs`;
     const started = new Map<string, FleetDaemon>();
     for (const host of Object.keys(hosts)) {
@@ -128,12 +188,13 @@ export class TestDaemons implements AsyncDisposable {
           `--ca=${certs}/ca-cert.pem`,
           `--fleet=${files.joinPath(host)}`,
           ...AS_ROOT,
+          ...args,
         ]),
       );
       await daemon.start();
       started.set(host, daemon);
     }
-    const fleet = new TestDaemons(files, nats, hub, started, resources.move());
+    const fleet = new TestDaemons(files, nats, hubs, started, resources.move());
     for (const host of started.keys()) await fleet.waitFor(host, "online");
     return fleet;
   }
@@ -196,8 +257,11 @@ export class TestDaemons implements AsyncDisposable {
     await transport.request(host, method, bytes, { signal, timeoutMs: 60_000 });
   }
 
-  /** Lets a connection of the client library to the hub be used, and closes it. */
-  async withClient(use: (client: JobWorkerClient) => Promise<void>): Promise<void> {
+  /** Lets a connection of the client library to a hub be used, and closes it. */
+  async withClient(
+    use: (client: JobWorkerClient) => Promise<void>,
+    hub: FleetDaemon = this.hub,
+  ): Promise<void> {
     const certs = `${this.files.directory}/certs`;
     const paths = {
       cert: `${certs}/client-cert.pem`,
@@ -206,7 +270,7 @@ export class TestDaemons implements AsyncDisposable {
     };
     const material = await loadTlsMaterial(paths, "client");
     // grpc-js closes a connection when it gets round to it, but knows at once when it is broken.
-    await using proxy = TcpProxy.listen(Number(this.hub.address.split(":")[1]));
+    await using proxy = TcpProxy.listen(Number(hub.address.split(":")[1]));
     await using client = await connectClient({ address: proxy.address, ...material });
     await use(client);
   }

@@ -12,12 +12,14 @@ import { JOB, TestServer } from "./fixture.ts";
 const START = {
   command: JOB.command,
   labels: {},
+  name: "",
   requestId: "",
   logLimit: null,
   execution: null,
   on: null,
   priority: 0,
   ifHostLost: "IF_HOST_LOST_UNSPECIFIED" as const,
+  notify: "",
 };
 
 /** A message of a start with so many bytes. */

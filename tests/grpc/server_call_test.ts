@@ -1,3 +1,4 @@
+import { Metadata } from "../../lib/grpc/grpc.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { type CallKind, type ServerCall, ServerCalls } from "../../lib/grpc/server_call.ts";
 import { assert } from "../assert.ts";
@@ -9,6 +10,7 @@ const CALL: ServerCall = {
   getAuthContext: () => ({}),
   getDeadline: () => Infinity,
   getPath: () => "/Method",
+  metadata: new Metadata(),
   on: () => {},
   off: () => {},
 };

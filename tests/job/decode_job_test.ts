@@ -3,13 +3,13 @@ import type { Job } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { WHOLE_JOB, WHOLE_RUNNING_JOB } from "../service/samples.ts";
 
-/** As it is recorded: neither its place in the queue is, nor the host that a hub knows. */
-const { host: _host, asOf: _asOf, ...RECORDED } = WHOLE_JOB;
+/** As it is recorded: neither its place in the queue is, nor what only a hub knows. */
+const { host: _host, on: _on, asOf: _asOf, ...RECORDED } = WHOLE_JOB;
 const WHOLE = { ...RECORDED, queue: null };
 
 Deno.test("decodeJob() reads what was written, to the last field", () => {
   for (const job of [WHOLE_JOB, WHOLE_RUNNING_JOB]) {
-    const { host: _, asOf: __, ...recorded } = job;
+    const { host: _, on: __, asOf: ___, ...recorded } = job;
     assert.deepEqual(decodeJob(JSON.stringify(job)), { ...recorded, queue: null });
   }
 });

@@ -6,6 +6,7 @@
 
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 import { assert } from "../assert.ts";
+import { basic } from "../rest/fixture.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
 const PROGRAM = "/usr/bin/chromium";
@@ -18,7 +19,8 @@ export interface TestBrowserOptions {
   /** `https://host:port` */
   readonly origin: string;
   readonly user: string;
-  readonly password: string;
+  /** What it sends with each request; `null`: nothing. */
+  readonly password: string | null;
 }
 
 /** One reader, and what went wrong in front of them. */
@@ -70,9 +72,13 @@ export class TestBrowser implements AsyncDisposable {
     const context = await browser.newContext({
       baseURL: origin,
       ignoreHTTPSErrors: true,
-      httpCredentials: { username: user, password, origin },
+      ...(password !== null && {
+        extraHTTPHeaders: { Authorization: basic(user, password) },
+      }),
     });
     resources.defer(() => context.close());
+    // The machine may be busy with other tests.
+    context.setDefaultTimeout(120_000);
     const page = await context.newPage();
     return new TestBrowser(context, page, origin, resources.move());
   }

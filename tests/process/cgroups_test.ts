@@ -179,3 +179,32 @@ Deno.test("Cgroups.assign() fails if the cgroup is gone", async () => {
   );
   assert.equal(kept.cgroups.entryOf("job"), `${directory.path}/job/cgroup.procs`);
 });
+
+Deno.test("Spare cgroups of an executor that is gone are removed by the next, and no others", async () => {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path);
+  const ours = await kept.cgroups.makeSpare();
+  const [, namespace = "", pid = "", start = "", id = ""] =
+    /^spare-(\d+)\.(\d+)\.(\d+)-([0-9a-f-]{36})$/.exec(ours) ?? [];
+  assert.equal(Number(pid), Deno.pid);
+  // No process can have this id, see proc_sys_kernel(5).
+  const nobody = `${2 ** 22 + 1}`;
+  const others = [
+    `spare-${id}`,
+    // Processes there have their ids for themselves.
+    `spare-${Number(namespace) + 1}.${nobody}.${start}-${id}`,
+    `spare-${namespace}.${nobody}.${start}-${id}/job`,
+  ];
+  const left = [
+    `spare-${namespace}.${nobody}.${start}-1${id.slice(1)}`,
+    // Its process id is another's now.
+    `spare-${namespace}.${pid}.${Number(start) + 1}-${id}`,
+  ];
+  for (const path of [...others, ...left]) {
+    await Deno.mkdir(`${directory.path}/${path}`, { recursive: true });
+  }
+  await using _next = await cgroupsIn(directory.path);
+  const names = (await Array.fromAsync(Deno.readDir(directory.path))).map(({ name }) => name);
+  const expected = [ours, ...others.map((path) => path.replace(/\/.*/, ""))];
+  assert.deepEqual(names.sort(), expected.sort());
+});

@@ -194,7 +194,7 @@ rootTest(
     const process = await startIn(launchers, jobId, sleep);
     assert.ok(process);
     const { value } = await process.stdout.pipeThrough(new TextDecoderStream()).getReader().read();
-    assert.match(value ?? "", /^0::.*\/job-worker\/spare-[0-9a-f-]{36}$/m);
+    assert.match(value ?? "", /^0::.*\/job-worker\/spare-[0-9.]+-[0-9a-f-]{36}$/m);
     await Promise.all([process.exit, process.stderr.cancel()]);
     await launchers[Symbol.asyncDispose]();
     const later = await Cgroups.find(groups.shell);
@@ -209,18 +209,24 @@ rootTest(
   },
 );
 
-rootTest("A cgroup that was made ahead is removed by a later executor once it is old", async () => {
+rootTest("A spare cgroup that does not say whose it is is removed once it is old", async () => {
   await using groups = new ProcessGroups(TOOLS);
   const cgroups = await Cgroups.find(groups.shell);
   if (cgroups === null) return;
-  const [old, recent] = [await cgroups.makeSpare(), await cgroups.makeSpare()];
+  // As executors of older builds name them.
+  const [old, recent] = [`spare-${crypto.randomUUID()}`, `spare-${crypto.randomUUID()}`];
+  for (const spare of [old, recent]) await cgroups.make(spare, {});
+  const ours = await cgroups.makeSpare();
   const isThere = (spare: string) =>
     Deno.stat(cgroups.procsOf(spare)).then(() => true, () => false);
   const longAgo = new Date(Date.now() - 600_000);
-  await Deno.utime(cgroups.procsOf(old).replace(/\/[^/]+$/, ""), longAgo, longAgo);
+  for (const spare of [old, ours]) {
+    await Deno.utime(cgroups.procsOf(spare).replace(/\/[^/]+$/, ""), longAgo, longAgo);
+  }
   await Cgroups.find(groups.shell);
-  assert.deepEqual([await isThere(old), await isThere(recent)], [false, true]);
-  await cgroups.removeSpare(recent);
+  const left = await Promise.all([old, recent, ours].map(isThere));
+  for (const spare of [recent, ours]) await cgroups.removeSpare(spare);
+  assert.deepEqual(left, [false, true, true]);
 });
 
 rootTest("What a launcher was made to start while it waited ends with it", async () => {
@@ -232,7 +238,7 @@ rootTest("What a launcher was made to start while it waited ends with it", async
   await until(() => Promise.resolve(launchers.pids.length === 2));
   const [pid] = launchers.pids;
   const spare = await until(async () =>
-    /spare-[0-9a-f-]+$/m.exec(await Deno.readTextFile(`/proc/${pid}/cgroup`))?.[0]
+    /spare-[0-9a-f.-]+$/m.exec(await Deno.readTextFile(`/proc/${pid}/cgroup`))?.[0]
   );
   const entry = cgroups.procsOf(spare);
   const stray = new Deno.Command(TOOLS.sh, {

@@ -1,5 +1,6 @@
 import { once } from "node:events";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
+import { createServer as createTlsServer } from "node:tls";
 import { abortable } from "../../lib/async/abortable.ts";
 import { type ErrorCode, JobWorkerError } from "../../lib/errors.ts";
 import { RestClient, type RestClientOptions } from "../../lib/rest/client.ts";
@@ -90,6 +91,12 @@ Deno.test("RestClient throws what the daemon says, with its code", async () => {
   await assert.rejects(stranger.status(JOB_ID), failure("unauthenticated", /wrong password/));
 });
 
+function portOf(server: Server): number {
+  const address = server.address();
+  assert.ok(typeof address === "object" && address !== null);
+  return address.port;
+}
+
 Deno.test("RestClient says why it does not get through", async () => {
   const issue = async (changes: Parameters<TestCertificates["issue"]>[0]) => ({
     ...await certificates.material("server"),
@@ -106,11 +113,21 @@ Deno.test("RestClient says why it does not get through", async () => {
     using client = clientOf(rest.port);
     await assert.rejects(client.health(), failure("unavailable", /certificate/, reason));
   }
+  {
+    // As gRPC is served.
+    const { ca, ...material } = await certificates.material("server");
+    const options = { ...material, ca, requestCert: true, minVersion: "TLSv1.3" } as const;
+    const grpc = createTlsServer(options).on("tlsClientError", () => {});
+    await once(grpc.listen(0, "127.0.0.1"), "listening");
+    using client = clientOf(portOf(grpc));
+    await assert.rejects(client.health(), failure("unavailable", /as gRPC does/, "NOT_REST"));
+    const closed = once(grpc, "close");
+    grpc.close();
+    await closed;
+  }
   const plain = createServer((socket) => socket.on("error", () => {}).resume().end("hello"));
   await once(plain.listen(0, "127.0.0.1"), "listening");
-  const address = plain.address();
-  assert.ok(typeof address === "object" && address !== null);
-  using client = clientOf(address.port);
+  using client = clientOf(portOf(plain));
   await assert.rejects(client.health(), failure("unavailable", /HTTPS/, "EPROTO"));
   const closed = once(plain, "close");
   plain.close();

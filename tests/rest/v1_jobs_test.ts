@@ -13,6 +13,7 @@ const RUNNING_JSON = {
   status: "running",
   pid: 4711,
   owner: "alice",
+  name: "",
   queueDate: null,
   queue: null,
   startDate: "2023-11-14T22:13:20.123Z",
@@ -60,7 +61,8 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
   const list = await api.request("/v1/jobs");
   assert.equal(list.status, 200);
   assert.deepEqual(await list.json(), { jobs: [RUNNING_JSON, DONE_JSON], nextPageToken: "t" });
-  const query = "status=running&status=failed&owner=bob&label=a=1&label=b=x=y&jobIdPrefix=01" +
+  const query =
+    "status=running&status=failed&owner=bob&label=a=1&label=b=x=y&jobIdPrefix=01&name=n.1&jobIdSuffix=0-ff&own=1" +
     "&startedAfter=2023-11-14T22:13:20Z&startedBefore=2023-11-14T23:13:21.5%2B01:00" +
     `&pageSize=7&pageToken=${JOB_ID}`;
   assert.equal((await api.request(`/v1/jobs/?${query}`)).status, 200);
@@ -70,9 +72,12 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
       owner: "bob",
       labels: { a: "1", b: "x=y" },
       jobIdPrefix: "01",
+      jobIdSuffix: "0-ff",
+      name: "n.1",
       startedAfter: 1_700_000_000_000,
       startedBefore: 1_700_000_001_500,
     },
+    own: true,
     pageSize: 7,
     pageToken: JOB_ID,
   }]);
@@ -80,6 +85,7 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
   const request = {
     command: { name: "sh", args: ["-c", ":"], env: { A: "1" }, workingDirectory: "/" },
     labels: { team: "blue" },
+    name: "nightly",
     requestId: "r",
     logLimit: { policy: "end_job" },
     execution: { timeoutMs: 1000, limits: { cpus: 0.5 } },
@@ -119,6 +125,7 @@ Deno.test("A job is told in full, with all that its end has to say", async () =>
     status: "cancelled",
     pid: 4711,
     owner: "alice",
+    name: "nightly.build",
     queueDate: "2023-11-14T22:13:20.007Z",
     queue: { position: 38, length: 39, reason: "too many run" },
     startDate: "2023-11-14T22:13:20.123Z",
@@ -142,8 +149,10 @@ Deno.test("A job is told in full, with all that its end has to say", async () =>
     logBytes: 2 ** 33 + 7,
     labels: { team: "blue", nightly: "" },
     outputTruncated: true,
+    notify: { url: "https://hooks.example/other?of=bob", state: "delivered" },
     detail: "its log is full",
     host: "web-1",
+    on: { host: "web-12", labels: { zone: "sa", spare: "" } },
     asOf: "2023-11-14T22:13:20.012Z",
   };
   const api = new TestApp({ getJob: () => Promise.resolve(WHOLE_JOB) });

@@ -169,6 +169,7 @@ Deno.test("WorkerService.startJob() hands all of a request on, with the limit of
   const request = {
     command: { ...TRUE, args: ["47"] },
     labels: { team: "53" },
+    name: "n.67",
     requestId: "the request",
     execution: { timeoutMs: 59, gracePeriodMs: 61 },
     queue: true,

@@ -33,6 +33,7 @@ export const WHOLE_JOB = {
   },
   pid: 4711,
   owner: "alice",
+  name: "nightly.build",
   labels: { team: "blue", nightly: "" },
   requestId: "once",
   queuedAt: 1_700_000_000_007,
@@ -55,6 +56,7 @@ export const WHOLE_JOB = {
   logBytes: 2 ** 33 + 7,
   outputTruncated: true,
   host: "web-1",
+  on: { host: "web-12", labels: { zone: "sa", spare: "" } },
   asOf: 1_700_000_000_012,
   liveStatus: "running",
   end: {
@@ -64,6 +66,7 @@ export const WHOLE_JOB = {
     finishedAt: 1_700_000_001_999,
     detail: "its log is full",
   },
+  notify: { url: "https://hooks.example/other?of=bob", state: "delivered" },
 } as const satisfies Whole<Job>;
 
 /** The same while it runs. */
@@ -74,6 +77,8 @@ const FILTER = {
   owner: "bob",
   labels: { team: "red", nightly: "" },
   jobIdPrefix: "0189",
+  jobIdSuffix: "8057",
+  name: "weekly",
   startedAfter: 1_700_000_000_001,
   startedBefore: 1_700_000_000_002,
   host: "web-2",
@@ -92,6 +97,7 @@ export const WHOLE_RECORD = {
   argv: ["sh", "-c", ""],
   argvTruncated: 0,
   runAs: "svc-alice",
+  notify: "https://hooks.example/***",
   decision: "denied",
   result: "permission_denied",
   why: "because",
@@ -113,24 +119,26 @@ const SHORT_RECORD: AuditRecord = {
     jobId: "",
     argv: [],
   },
-  ...{ runAs: "", decision: "", result: "", why: "", unreported: 0, lost: 1 },
+  ...{ runAs: "", notify: "", decision: "", result: "", why: "", unreported: 0, lost: 1 },
 };
 
 export const WHOLE_REQUESTS = {
   startJob: {
     command: WHOLE_JOB.command,
     labels: WHOLE_JOB.labels,
+    name: "hourly",
     requestId: "once",
     logLimit: WHOLE_JOB.logLimit,
     execution: WHOLE_JOB.execution,
     queue: true,
+    notify: "https://hooks.example:8443/secret?of=alice",
     on: { host: "web-3", labels: { zone: "eu", spare: "" } },
     priority: -45,
     ifHostLost: "rerun",
   },
   stopJob: { jobId: JOB_ID, stopSignal: "SIGINT", gracePeriodMs: 1_503 },
   getJob: { jobId: JOB_ID },
-  listJobs: { filter: FILTER, pageSize: 7, pageToken: "page" },
+  listJobs: { filter: FILTER, own: true, pageSize: 7, pageToken: "page" },
   waitJob: { jobId: JOB_ID },
   getLogs: {
     jobId: JOB_ID,

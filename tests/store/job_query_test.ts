@@ -2,7 +2,7 @@ import { DatabaseSync } from "node:sqlite";
 import { JobQuery, SKEW_SQL } from "../../lib/store/job_query.ts";
 import { migrate } from "../../lib/store/migrations.ts";
 import { SqliteStore } from "../../lib/store/sqlite_store.ts";
-import type { FinishedFilter, JobStore } from "../../lib/worker/mod.ts";
+import type { FinishedFilter } from "../../lib/worker/mod.ts";
 import type { JobFilter } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
@@ -15,7 +15,7 @@ interface Run {
 }
 
 /** Everything that a store asks of its database from its opening on, with the plan of each. */
-async function plansOf(use: (store: JobStore) => Promise<void>): Promise<Run[]> {
+async function plansOf(use: (store: SqliteStore) => Promise<void>): Promise<Run[]> {
   const asked = new Map<string, DatabaseSync>();
   const { prepare } = DatabaseSync.prototype;
   const runs: Run[] = [];
@@ -79,17 +79,23 @@ Deno.test("SqliteStore finds everything that it asks for by an index", async () 
       await store.list(filter, { limit: 9 });
       await store.list(filter, { limit: 9, before: jobId });
     }
+    store.outbox.hosts();
+    store.outbox.due("hooks.example", 1, 4);
+    const url = "https://hooks.example/";
+    await store.settle({ jobId, url, result: { retryAt: 2 } });
+    await store.settle({ jobId, url, result: "delivered" });
     await store.delete(jobId);
   });
   assert.ok(runs.length > 90, `${runs.length}`);
   for (const { sql, plan } of runs) {
     // The newest jobs of all, and what retention counts: of these, every one is asked for.
-    // And the change log has one row, or none.
-    const all = /FROM change_log|FROM jobs (INDEXED BY jobs_by_owner .*GROUP BY owner|ORDER BY)/;
+    // And the change log has one row, or none. Which webhooks are still to be called is asked once.
+    const all =
+      /FROM change_log|SELECT DISTINCT host FROM notifications|FROM jobs (INDEXED BY jobs_by_owner .*GROUP BY owner|ORDER BY)/;
     for (const step of plan) {
       // Several statuses lie one after the other in their index: of each the newest are sorted.
       const isMerge = step === "USE TEMP B-TREE FOR ORDER BY" && /status IN \(\?,/.test(sql);
-      const isAll = /^SCAN (jobs|change_log)/.test(step) && all.test(sql);
+      const isAll = /^SCAN (jobs|change_log|notifications)/.test(step) && all.test(sql);
       const isPart =
         /^(SCAN (CONSTANT ROW|\(subquery)|SCAN \d|(CORRELATED )?SCALAR SUBQUERY|CO-ROUTINE)/
           .test(step);

@@ -34,6 +34,7 @@ const UNUSUAL: Job = {
   command: { name: "ünï\0", args: ["", '"'], env: { A: "\u2028" }, workingDirectory: "/x" },
   pid: 1,
   owner: "o'hara",
+  name: "n.1",
   labels: { "": "", "'; DROP TABLE jobs": "?" },
   requestId: "r\n",
   queuedAt: 1_785_490_100_000,
@@ -351,10 +352,12 @@ Deno.test("SqliteStore.list() finds what MemoryStore finds, whatever the jobs an
   const time = fc.integer({ min: 0, max: 20 }).map((step) => NOON + step * 10);
   const anyJob = fc.record({
     owner: few("alice", "bob"),
+    name: few("", "", "", "nightly", "weekly"),
     labels,
     startedAt: time,
     end: few(null, DONE, { ...DONE, status: "failed" as const }),
     isQueued: fc.boolean(),
+    tail: few("0000000000ab", "f000f00000ab", "f00000000bab"),
     skew: fc.oneof(few(0, -1, -20), fc.integer({ min: -200, max: 200 })),
   });
   const statuses = fc.uniqueArray(
@@ -362,9 +365,11 @@ Deno.test("SqliteStore.list() finds what MemoryStore finds, whatever the jobs an
   );
   const anyFilter = fc.record({
     owner: few("alice", "bob", "carol"),
+    name: few("nightly", "weekly", "hourly"),
     labels,
     statuses,
     jobIdPrefix: time.map((at) => idAt(at).slice(0, 12)),
+    jobIdSuffix: few("00ab", "f00000ab", "f00000000bab", "8a0b-f00000000bab", "9a0b-f00000000bab"),
     startedAfter: time,
     startedBefore: time,
   }, { requiredKeys: [] });
@@ -376,13 +381,13 @@ Deno.test("SqliteStore.list() finds what MemoryStore finds, whatever the jobs an
         await using directory = await temporaryDirectory();
         await using stored = await SqliteStore.open(`${directory.path}/jobs.db`);
         await using remembered = new MemoryStore();
-        for (const [index, { skew, isQueued, ...part }] of parts.entries()) {
+        for (const [index, { skew, isQueued, tail, ...part }] of parts.entries()) {
           const { startedAt } = part;
           const queued = { queuedAt: startedAt, startedAt: null, liveStatus: "queued" } as const;
-          const jobId = idAt(startedAt + skew, index);
+          const jobId = `${idAt(startedAt + skew, index << 20).slice(0, 19)}8a0b-${tail}`;
           const one = job({ jobId, ...part, ...isQueued && queued });
-          await remembered.put(one);
-          await stored.put(one);
+          const [here, there] = await Promise.allSettled([stored.put(one), remembered.put(one)]);
+          assert.deepEqual(here, there);
         }
         for (const filter of filters) {
           const found = await stored.list(filter, { limit: 9 });

@@ -59,6 +59,27 @@ Deno.test("JobWatch.changes() leaves out what the filter does not match", async 
   assert.equal((await changes.next()).value.jobId, "c");
 });
 
+Deno.test("JobWatch.changes() tells once more of a job that the reader knows, and that no longer matches", async () => {
+  const watch = new TestWatch({ statuses: ["running"] });
+  // Two of the first page, of which one ends before the reader is told of it.
+  watch.tell(job({ jobId: "a" }));
+  watch.tell(job({ jobId: "b", end: DONE }));
+  watch.watch.knows(job({ jobId: "b" }));
+  watch.watch.knows(job({ jobId: "c" }));
+  const changes = watch.changes();
+  const told = async () => {
+    const { value } = await changes.next();
+    return [value.jobId, value.end?.status ?? value.liveStatus];
+  };
+  assert.deepEqual(await told(), ["a", "running"]);
+  assert.deepEqual(await told(), ["b", "done"]);
+  for (const jobId of ["a", "b", "c", "d"]) watch.tell(job({ jobId, end: DONE }));
+  watch.tell(job({ jobId: "e" }));
+  assert.deepEqual(await told(), ["a", "done"]);
+  assert.deepEqual(await told(), ["c", "done"]);
+  assert.deepEqual(await told(), ["e", "running"]);
+});
+
 Deno.test("JobWatch.changes() holds no job before its turn, and passes over what is gone", async () => {
   const watch = new TestWatch({ statuses: ["running"] });
   for (const jobId of ["a", "b", "c", "d"]) watch.tell(job({ jobId }));

@@ -49,11 +49,12 @@ function tabbedLine(record: AuditRecord): string {
 
 /** What else there is to say: the command, or what is unusual. */
 function detailOf(record: AuditRecord): string {
-  const { argv, argvTruncated, runAs, via, why, unreported, lost, damaged } = record;
+  const { argv, argvTruncated, runAs, notify, via, why, unreported, lost, damaged } = record;
   return [
     ...(argv.length > 0 ? [shellWords(argv)] : []),
     ...(argvTruncated === undefined ? [] : [`(${argvTruncated} characters more)`]),
     ...(runAs === "" ? [] : [`(as ${printable(runAs)})`]),
+    ...(notify === "" ? [] : [`(tells ${printable(notify)})`]),
     ...(via === "" ? [] : [`(by way of ${printable(via)})`]),
     ...(why === "" ? [] : [printable(why)]),
     ...(unreported === 0 ? [] : [`(and ${unreported} more like this)`]),

@@ -1,69 +1,92 @@
-import { analyse, type Candidate, type Completion } from "../completions.ts";
+import { SHELL_COMPLETES } from "../completion_scripts.ts";
+import type { Candidate, Completion } from "../completion_values.ts";
+import { analyse } from "../completions.ts";
 import { describeGrammar, parse } from "../grammar.ts";
 import type { CompleteVerb } from "../invocation.ts";
 import { type Io, printLine } from "../io.ts";
-import { LIVE_STATUSES } from "../../job/types.ts";
-import { commandText } from "../../job/job_words.ts";
-import { outcomeText } from "../job_text.ts";
+import { jobWords, type Lookup, wordsOfHosts, wordsOfJobs } from "../lookups.ts";
+import { REST_SHAPES } from "../rest_grammar.ts";
 import { printable } from "../../text/printable.ts";
-import { textWidthFor, truncate } from "../text_width.ts";
 
 /** The user is waiting for an answer to a key press. */
 const TIMEOUT_MS = 2_000;
 
-const MAX_JOBS = 50;
-
 /**
- * Prints what can follow a line, one candidate per line: the word, a tab, and its description. If the
- * daemon cannot be asked, it prints nothing, and does not complain.
+ * Prints what can follow a line, one candidate per line: the word, a tab, and its description; or that the shell is to
+ * complete a file. If the daemon cannot be asked, it prints nothing, and does not complain.
  */
 export async function complete(io: Io, { words }: CompleteVerb): Promise<number> {
-  const { prefix, completion, settings } = analyse(describeGrammar(), words);
-  const all = await candidatesOf(io, completion, { prefix, settings }).catch(() => []);
+  const { lead, prefix, completion, settings } = analyse(describeGrammar(), words, {
+    forms: REST_SHAPES,
+  });
+  if (completion.kind === "files" || completion.kind === "directories") {
+    await printLine(io.stdout, SHELL_COMPLETES[completion.kind]);
+    return 0;
+  }
+  const all = await candidatesOf(completion, prefix, { io, settings }).catch(() => []);
   const lines = all.filter(({ value }) => value.startsWith(prefix)).map(({ value, about }) =>
-    about === "" ? value : `${value}\t${about}`
+    `${lead}${value}${about === "" ? "" : `\t${about}`}`
   );
   if (lines.length > 0) await printLine(io.stdout, lines.join("\n"));
   return 0;
 }
 
+/** Where candidates are looked up. */
+interface Source {
+  readonly io: Io;
+  /** The options of the line that say which daemon to ask. */
+  readonly settings: readonly string[];
+}
+
 async function candidatesOf(
-  io: Io,
   completion: Completion,
-  { prefix, settings }: { prefix: string; settings: readonly string[] },
+  prefix: string,
+  source: Source,
 ): Promise<readonly Candidate[]> {
   switch (completion.kind) {
     case "candidates":
       return completion.candidates;
     case "contexts": {
-      const { contexts } = io.directory.contexts();
+      const { contexts } = source.io.directory.contexts();
       return Object.entries(contexts).map(([value, { address = "" }]) => ({
         value,
         about: printable(address),
       }));
     }
     case "jobs":
-      return await jobs(io, completion, { prefix, settings });
+      return await asking(source, (daemon) => jobWords(daemon, { ...completion, prefix }));
+    case "labels":
+    case "owners":
+    case "names":
+      return await asking(source, (daemon) => wordsOfJobs(daemon, completion.kind));
+    case "hosts":
+    case "selectors":
+      return await asking(source, (daemon) => wordsOfHosts(daemon, completion.kind));
+    case "list": {
+      const before = prefix.slice(0, prefix.lastIndexOf(",") + 1);
+      const found = await candidatesOf(completion.of, prefix.slice(before.length), source);
+      return found.map(({ value, about }) => ({ value: before + value, about }));
+    }
+    case "either": {
+      // What can be said without the daemon is said.
+      const found = completion.of.map((one) => candidatesOf(one, prefix, source).catch(() => []));
+      return (await Promise.all(found)).flat();
+    }
+    // Only by itself: the shell completes them.
+    case "files":
+    case "directories":
+      return [];
   }
 }
 
-async function jobs(
-  io: Io,
-  { live }: { live: boolean },
-  { prefix, settings }: { prefix: string; settings: readonly string[] },
+/** Asks the daemon that the line is about. */
+async function asking(
+  { io, settings }: Source,
+  look: (daemon: Lookup) => Promise<readonly Candidate[]>,
 ): Promise<readonly Candidate[]> {
   const parsed = parse([...settings, "health"], io.environment, io.directory);
   if (parsed.kind !== "invocation") return [];
   await using client = await io.connect(parsed.invocation.settings, { onReconnecting: () => {} });
-  const filter = { jobIdPrefix: prefix, ...live && { statuses: LIVE_STATUSES } };
-  const page = await client.listJobs(
-    { filter, pageSize: MAX_JOBS, pageToken: "" },
-    { signal: AbortSignal.any([io.interrupted, AbortSignal.timeout(TIMEOUT_MS)]) },
-  );
-  const commands = page.jobs.map(commandText);
-  const textWidth = await textWidthFor(commands);
-  return page.jobs.map((job, index) => ({
-    value: job.jobId,
-    about: `${outcomeText(job)}: ${truncate(commands[index] ?? "", 40, textWidth)}`,
-  }));
+  const signal = AbortSignal.any([io.interrupted, AbortSignal.timeout(TIMEOUT_MS)]);
+  return await look({ client, signal });
 }

@@ -15,7 +15,7 @@ export async function hosts(
 ): Promise<number> {
   const { hosts } = await client.listHosts(request, { signal: io.interrupted });
   if (hosts.length === 0) {
-    if (!settings.json) await tell(io, "No hosts");
+    if (!settings.json) await tell(io, request.on === undefined ? NO_HOSTS : "No such hosts");
     return 0;
   }
   const lines = settings.json
@@ -26,6 +26,8 @@ export async function hosts(
   await printLine(io.stdout, lines.join("\n"));
   return 0;
 }
+
+const NO_HOSTS = "No hosts: this daemon is no hub of a fleet, or none has been added to it";
 
 const HEADING = ["HOST", "STATE", "RUNNING", "LOAD", "VERSION", "HEARD", "LABELS"];
 

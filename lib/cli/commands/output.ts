@@ -1,5 +1,5 @@
 import type { Context } from "../context.ts";
-import { exitStatusOfJob } from "../exit_status.ts";
+import { exitStatusOfToldJob } from "../exit_status.ts";
 import type { OutputVerb } from "../invocation.ts";
 import { resolveJobId } from "../job_id.ts";
 import { untilEnd } from "../until_end.ts";
@@ -13,5 +13,5 @@ export async function output(context: Context, verb: OutputVerb): Promise<number
   const { io } = context;
   const jobId = await resolveJobId(context, verb.jobId);
   const ended = await untilEnd(io, jobId, followLog(context, jobId));
-  return exitStatusOfJob(io, ended);
+  return exitStatusOfToldJob(io, ended);
 }

@@ -102,6 +102,8 @@ function adviceFor(error: JobWorkerError, verb: RestVerb, settings: Settings): s
     case "ECONNREFUSED":
       return `Is the daemon running, with REST at ${address}? Start it with \`${START_DAEMON}\`, ` +
         "or pass its address with --rest-address host:port";
+    case "NOT_REST":
+      return "The daemon says at its start on which port it serves REST: pass that with --rest-address host:port [8443]";
     case "SERVER_CERTIFICATE_UNTRUSTED":
     case "SERVER_CERTIFICATE_EXPIRED":
     case "SERVER_NAME_MISMATCH":

@@ -1,13 +1,13 @@
-import { JOB_LOST, JobWorkerError } from "../../errors.ts";
+import { invalidArgument, JOB_LOST, JobWorkerError } from "../../errors.ts";
 import { startJob } from "../changing.ts";
 import type { Context } from "../context.ts";
-import { exitStatusOfJob } from "../exit_status.ts";
+import { exitStatusOfJob, exitStatusOfToldJob } from "../exit_status.ts";
 import { printFailure } from "../failure.ts";
 import type { RunVerb } from "../invocation.ts";
 import { Interrupted, OutputClosed, printLine, tell, warn } from "../io.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { queueText } from "../../job/job_words.ts";
-import { statusOf } from "../../job/types.ts";
+import { type Job, statusOf } from "../../job/types.ts";
 import { leftText } from "../job_text.ts";
 import { jsonLine } from "../../text/printable.ts";
 import { followLog } from "../print_log.ts";
@@ -26,9 +26,12 @@ const LEAVING_TIMEOUT_MS = 2_000;
  * With `--interactive` the job reads our standard input, and is stopped if it cannot have the rest of it.
  *
  * A job that is queued is waited for: what is said of a running job holds for it, too.
+ *
+ * With `--quiet` nothing is printed but what keeps us from telling how the job ends. Its output is not even read.
  */
-export async function run(context: Context, { job }: RunVerb): Promise<number> {
-  const { io, settings } = context;
+export async function run(context: Context, { job, quiet = false }: RunVerb): Promise<number> {
+  const { io, settings, client } = context;
+  if (quiet && settings.json) throw invalidArgument("--quiet and --json cannot be used together");
   const signal = io.interruptedAgain;
   const started = await startJob(context, job);
   const { jobId } = started;
@@ -43,18 +46,19 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
   const left = new AbortController();
   let sending: Promise<void> | undefined;
   try {
-    if (settings.json) await printLine(io.stdout, jsonLine({ startedJob: jobJson(started) }));
-    else if (!isQueued) await tell(io, `Job ${jobId}`);
-    if (isQueued) await warn(io, `Job ${jobId} is queued: ${queueText(started)}`);
+    if (!quiet) await tellStarted(context, started);
     if (io.interrupted.aborted) onInterrupted();
     io.interrupted.addEventListener("abort", onInterrupted, { once: true });
     if (job.execution?.hasInput) {
       const ready = isQueued || job.queue ? untilRunning : () => Promise.resolve();
       sending = passInputOn(context, jobId, AbortSignal.any([signal, left.signal]), ready);
     }
-    const ended = await followLog(context, jobId, signal);
+    const ended = quiet
+      ? await client.waitJob({ jobId }, { signal })
+      : await followLog(context, jobId, signal);
     await stopping;
-    return await exitStatusOfJob(io, ended);
+    const saysAll = (ended.end?.exitStatus ?? null) !== null;
+    return quiet && saysAll ? exitStatusOfJob(ended) : await exitStatusOfToldJob(io, ended);
   } catch (error) {
     const why = error instanceof OutputClosed
       ? "Nobody reads the output any more. "
@@ -79,6 +83,14 @@ export async function run(context: Context, { job }: RunVerb): Promise<number> {
     await sending;
     io.interrupted.removeEventListener("abort", onInterrupted);
   }
+}
+
+async function tellStarted({ io, settings }: Context, started: Job): Promise<void> {
+  const { jobId } = started;
+  const isQueued = statusOf(started) === "queued";
+  if (settings.json) await printLine(io.stdout, jsonLine({ startedJob: jobJson(started) }));
+  else if (!isQueued) await tell(io, `Job ${jobId}`);
+  if (isQueued) await warn(io, `Job ${jobId} is queued: ${queueText(started)}`);
 }
 
 /**

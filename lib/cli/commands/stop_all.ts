@@ -4,7 +4,7 @@ import { printFailure } from "../failure.ts";
 import type { StopAllVerb } from "../invocation.ts";
 import { Interrupted, OutputClosed, printLine, tell, warn } from "../io.ts";
 import type { Job, JobFilter } from "../job_client.ts";
-import { jobPages } from "../job_pages.ts";
+import { allPages, jobPages } from "../job_pages.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { LIVE_STATUSES, statusOf } from "../../job/types.ts";
 import { outcomeText } from "../job_text.ts";
@@ -29,8 +29,8 @@ export async function stopAll(context: Context, verb: StopAllVerb): Promise<numb
   };
   // All pages first, because stopping jobs changes the list. Then those that wait, so that none of them gets the
   // slot of one that has been stopped.
-  const jobs = (await Array.fromAsync(jobPages(context, filter))).flat()
-    .toSorted((a, b) => rank(a) - rank(b));
+  const { jobs: found } = await allPages(jobPages(context, filter));
+  const jobs = found.toSorted((a, b) => rank(a) - rank(b));
   await tell(
     io,
     jobs.length === 0 ? "No jobs" : `Stopping ${jobs.length} ${jobs.length === 1 ? "job" : "jobs"}`,

@@ -1,5 +1,5 @@
 import type { Context } from "../context.ts";
-import { exitStatusOfJob } from "../exit_status.ts";
+import { exitStatusOfToldJob } from "../exit_status.ts";
 import type { WaitVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import { resolveJobId } from "../job_id.ts";
@@ -20,5 +20,5 @@ export async function wait(context: Context, verb: WaitVerb): Promise<number> {
   );
   if (settings.json) await printLine(io.stdout, jsonLine(jobJson(job)));
   else if (unusualEndText(job) === null) await tell(io, `Job ${jobId} ${outcomeText(job)}`);
-  return exitStatusOfJob(io, job);
+  return exitStatusOfToldJob(io, job);
 }

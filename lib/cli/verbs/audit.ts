@@ -31,8 +31,8 @@ export function defineAudit(program: Command, found: Found): void {
     .option("-f, --follow", "keep printing lines as they come")
     .addHelpText(
       "after",
-      "\nOne line each, separated by tabs: time, user, decision, result, method, jobId, peer, and the\n" +
-        "command or why somebody was turned away.",
+      "\nOne line each, separated by tabs: time, user, decision, result, method, jobId,\n" +
+        "peer, and the command or why somebody was turned away.",
     )
     .action((options: AuditOptions) => found(auditVerbOf(options)));
 }

@@ -80,8 +80,10 @@ function needed(action: string, name: string | undefined): string {
 export function defineCerts(program: Command, found: Found): void {
   subcommand(program, "certs", "create certificates for a new installation, and manage them")
     .usage("[options] [add | renew | list | revoke] [name]")
-    .addArgument(new Argument("[action]").choices([...CERTS_ACTIONS]))
-    .argument("[name]")
+    .addArgument(
+      new Argument("[action]", "what to do; nothing for a new CA").choices([...CERTS_ACTIONS]),
+    )
+    .argument("[name]", "a user, or for renew also server; by default all")
     .addOption(option("--dir <dir>", "directory of the CA [certs]", parseText))
     .option("--force", "replace the CA and all of its certificates")
     .addOption(
@@ -119,7 +121,8 @@ const CERTS_NOTES = `
   worker-cli certs renew [alice | server]
       issue a new certificate for the same key; without a name, for all
   worker-cli certs list
-      show names, roles, expiry dates and files; a certificate that was renewed stays valid, but its
-      file has the new one
+      show names, roles, expiry dates and files; a certificate that was renewed
+      stays valid, but its file has the new one
   worker-cli certs revoke alice
-      add all of alice's certificates to the deny list, which the daemon reads on reload`;
+      add all of alice's certificates to the deny list, which the daemon reads
+      on reload`;

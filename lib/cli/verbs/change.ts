@@ -1,10 +1,10 @@
-import { type Command, type Found, option, subcommand } from "../parser.ts";
+import { type Command, type Found, option, subcommand, WHICH_JOB } from "../parser.ts";
 import { parseTimeoutOrNone } from "../values.ts";
 
 /** Defines `signal`. */
 export function defineSignal(program: Command, found: Found): void {
   subcommand(program, "signal", "send a signal to every process of a job")
-    .argument("<jobId>")
+    .argument("<jobId>", WHICH_JOB)
     .argument("<signal>", "a name or number as in signal(7), e.g. HUP")
     .action((jobId: string, signal: string) => found({ kind: "signal", jobId, signal }));
 }
@@ -12,7 +12,7 @@ export function defineSignal(program: Command, found: Found): void {
 /** Defines `update`. */
 export function defineUpdate(program: Command, found: Found): void {
   subcommand(program, "update", "change the time limit of a running or queued job")
-    .argument("<jobId>")
+    .argument("<jobId>", WHICH_JOB)
     .addOption(
       option(
         "--timeout <duration>",

@@ -1,4 +1,4 @@
-import { type Shell, SHELLS } from "../completions.ts";
+import { type Shell, SHELLS } from "../completion_scripts.ts";
 import { Argument, type Command, type Found, subcommand } from "../parser.ts";
 
 /** Defines `completions`, and what the scripts that it prints call. */

@@ -35,7 +35,7 @@ function contextVerbOf(
 export function defineContext(program: Command, found: Found): void {
   subcommand(program, "context", "remember daemons by name, with the certificates to use")
     .addArgument(new Argument("<action>", "what to do").choices(["add", "use", "list", "remove"]))
-    .argument("[name]")
+    .argument("[name]", "what you call the daemon; needed by all but list")
     .addOption(
       option("--rest-address <addr>", "host:port of its REST API (with add)", parseAddress),
     )
@@ -47,6 +47,7 @@ export function defineContext(program: Command, found: Found): void {
 }
 
 const CONTEXT_NOTES = `
-  worker-cli context add prod --address prod.example:8080 --cert p.pem --key p.key --ca ca.pem
+  worker-cli context add prod --address prod.example:8080 \\
+      --cert p.pem --key p.key --ca ca.pem
   worker-cli context use prod
   worker-cli --context prod list`;

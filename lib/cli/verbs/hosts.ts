@@ -14,8 +14,9 @@ export function defineHosts(program: Command, found: Found): void {
     )
     .addHelpText(
       "after",
-      "\nWhen not printing to a terminal: one line per host, without a heading, separated by tabs:\n" +
-        "name, state, running, slots, queued, load, version, heardDate, labels, detail.",
+      "\nWhen not printing to a terminal: one line per host, without a heading, separated\n" +
+        "by tabs: name, state, running, slots, queued, load, version, heardDate, labels,\n" +
+        "detail.",
     )
     .action(({ on }: { readonly on?: HostSelector }) =>
       found({ kind: "hosts", ...(on && { on }) })

@@ -1,6 +1,8 @@
+import { invalidArgument } from "../../errors.ts";
 import type { NewJob } from "../invocation.ts";
 import type { Execution, HostSelector, IfHostLost, JobLimits, LogLimit } from "../job_client.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
+import { NO_TERMINAL } from "./known_words.ts";
 import { addRunAllOptions, type RunAllOptions, runAllVerbOf } from "./run_all.ts";
 import {
   limitBy,
@@ -22,9 +24,11 @@ interface NewJobOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly label?: Readonly<Record<string, string>>;
+  readonly name?: string;
   readonly requestId?: string;
   readonly queue?: boolean;
   readonly "queue=false"?: boolean;
+  readonly notify?: string;
   readonly on?: HostSelector;
   readonly priority?: number;
   readonly ifHostLost?: IfHostLost;
@@ -42,6 +46,9 @@ interface NewJobOptions {
   readonly processes?: number;
   /** Only for `run`. */
   readonly interactive?: boolean;
+  /** What there is not. */
+  readonly tty?: boolean;
+  readonly quiet?: boolean;
 }
 
 /** The job that a line asks for, without what the line does not say. */
@@ -72,9 +79,11 @@ function newJobOf(words: readonly string[], options: NewJobOptions): NewJob {
   return {
     command: { name, args, env, workingDirectory: cwd },
     labels: label,
+    ...(options.name !== undefined && { name: options.name }),
     requestId,
     ...(logLimit && { logLimit }),
     ...(execution && { execution }),
+    ...(options.notify !== undefined && { notify: options.notify }),
     ...fleet,
   };
 }
@@ -99,7 +108,14 @@ export function defineNewJob(program: Command, found: Found): void {
         option("--cwd <dir>", "working directory on the server, an absolute path", parseText),
       )
       .addOption(
-        option("--label <NAME=VALUE>", "attach a label to the job (repeatable)", parseLabel),
+        option("-l, --label <NAME=VALUE>", "attach a label to the job (repeatable)", parseLabel),
+      )
+      .addOption(
+        option(
+          "--name <name>",
+          "call it so; no other running or queued job of yours may have the name",
+          parseText,
+        ),
       )
       .addOption(
         option(
@@ -113,6 +129,13 @@ export function defineNewJob(program: Command, found: Found): void {
         "if too many jobs run, have it wait and start by itself, as a hub does anyway",
       )
       .option("--queue=false", "if too many jobs run, be refused")
+      .addOption(
+        option(
+          "--notify <url>",
+          "https URL of a webhook to tell how it has ended, if the daemon allows its host",
+          parseText,
+        ),
+      )
       .addOption(
         option(
           "--on <where>",
@@ -168,25 +191,33 @@ export function defineNewJob(program: Command, found: Found): void {
           (text) => parseCount(text, 1),
         ),
       )
+      .addOption(option("-t, --tty", NO_TERMINAL).hideHelp())
       .action((words: string[], options: NewJobOptions & RunAllOptions) => {
+        if (options.tty) throw invalidArgument(NO_TERMINAL);
         const job = newJobOf(words, options);
-        found(runAllVerbOf(job, options) ?? { kind, job });
+        const quiet = options.quiet ? { quiet: true } : {};
+        found(runAllVerbOf(job, options) ?? { kind, job, ...quiet });
       });
   newJob("start", "start a job and print its id");
   const run = newJob("run", "start a job, show its output, and exit with its status")
     .option("-i, --interactive", "pass standard input to the job")
+    .option("-q, --quiet", "print neither its output nor anything about it")
     .addHelpText("after", RUN_NOTES);
   addRunAllOptions(run);
 }
 
 /** The part of the help of `run` about how it and its job end. */
 export const RUN_NOTES = `
-If the job is queued, standard error says so, and for what it waits. Ctrl-C takes it out of the
-queue.
-Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to end.
-After a hang-up (exit status 129), when nobody reads the output any more (141), or when the daemon
-cannot be reached (125), the job keeps running; standard error then says so, with its id and how to
-get back to it. With --interactive, the first two stop the job, because the rest of its input is
-lost.
-If the job did not simply exit, standard error says how and why it ended: killed by a signal, out of
-time or memory, at the limit of its log, stopped by a user, at the daemon's shutdown, or lost.`;
+If the job is queued, standard error says so, and for what it waits. Ctrl-C
+takes it out of the queue.
+Ctrl-C and SIGTERM stop the job; a second one exits without waiting for it to
+end.
+After a hang-up (exit status 129), when nobody reads the output any more (141),
+or when the daemon cannot be reached (125), the job keeps running; standard
+error then says so, with its id and how to get back to it. With --interactive,
+the first two stop the job, because the rest of its input is lost.
+If the job did not simply exit, standard error says how and why it ended: killed
+by a signal, out of time or memory, at the limit of its log, stopped by a user,
+at the daemon's shutdown, or lost.
+With --quiet, only the exit status says how the job ended, and standard error
+has only what keeps worker-cli from knowing that.`;

@@ -50,8 +50,9 @@ export function definePrune(program: Command, found: Found): void {
     .option("--dry-run", "only show what would be removed")
     .addHelpText(
       "after",
-      "\nIf several limits are given, a job that exceeds any of them is removed. Jobs that have not ended,\n" +
-        "or whose logs are being read, stay. Of several users, whoever has the most loses the oldest first.",
+      "\nIf several limits are given, a job that exceeds any of them is removed. Jobs\n" +
+        "that have not ended, or whose logs are being read, stay. Of several users,\n" +
+        "whoever has the most loses the oldest first.",
     )
     .action((options: PruneOptions) => found(pruneVerbOf(options)));
 }

@@ -8,6 +8,7 @@ import { parseCount, parsePause } from "../values.ts";
 /** The options of `run` that are about many hosts, as the parser gives them. */
 export interface RunAllOptions {
   readonly all?: boolean;
+  readonly quiet?: boolean;
   readonly prefix?: boolean;
   readonly group?: boolean;
   readonly parallel?: number;
@@ -32,6 +33,17 @@ export function runAllVerbOf(job: NewJob, options: RunAllOptions): RunAllVerb | 
   if (prefix && group) throw invalidArgument("--prefix and --group cannot be used together");
   if (job.execution?.hasInput) {
     throw invalidArgument("--interactive cannot be used with --all: there is only one input");
+  }
+  if (job.name !== undefined) {
+    throw invalidArgument(
+      "--name cannot be used with --all: only one job can have it; use --label",
+    );
+  }
+  if (job.notify !== undefined) {
+    throw invalidArgument("--notify cannot be used with --all, which tells how each host ends");
+  }
+  if (options.quiet) {
+    throw invalidArgument("--quiet cannot be used with --all, which tells how each host ends");
   }
   if (pause !== 0 && waves.length === 0) {
     throw invalidArgument("--pause is between waves: say by --waves how large they are");
@@ -90,9 +102,12 @@ export function addRunAllOptions(run: Command): Command {
 
 /** The part of the help of `run` about many hosts. */
 export const RUN_ALL_NOTES = `
-With --all, every host ends as done, failed, refused, offline, unknown or not started; standard
-error has a summary, and the exit status is 0 only if all are done, otherwise 1.
-With --max-failures=N, no more hosts are at work than may still fail: with N=1, one after the
-other. Hosts that failed or refused the job, and those of which nothing is known, count; hosts that
-are offline do not. Without it, the wave in which a host has failed is the last.
-Ctrl-C starts nothing more, and stops the job on all hosts; a second one leaves at once.`;
+With --all, every host ends as done, failed, refused, offline, unknown or not
+started; standard error has a summary, and the exit status is 0 only if all are
+done, otherwise 1.
+With --max-failures=N, no more hosts are at work than may still fail: with N=1,
+one after the other. Hosts that failed or refused the job, and those of which
+nothing is known, count; hosts that are offline do not. Without it, the wave in
+which a host has failed is the last.
+Ctrl-C starts nothing more, and stops the job on all hosts; a second one leaves
+at once.`;

@@ -1,6 +1,6 @@
 import { invalidArgument } from "../../errors.ts";
 import type { StopAllVerb, StopVerb } from "../invocation.ts";
-import { type Command, type Found, option, subcommand } from "../parser.ts";
+import { type Command, type Found, option, subcommand, WHICH_JOB } from "../parser.ts";
 import { parseGracePeriod, parseLabel, parseText } from "../values.ts";
 
 interface StopOptions {
@@ -33,7 +33,7 @@ function stopVerbOf(
 export function defineStop(program: Command, found: Found): void {
   subcommand(program, "stop", "stop a job and everything it started, or take it out of the queue")
     .usage("[options] (<jobId> | --all)")
-    .argument("[jobId]")
+    .argument("[jobId]", WHICH_JOB)
     .addOption(option("--signal <name>", "signal to send first [SIGTERM]", parseText))
     .addOption(
       option("--grace <duration>", "time before SIGKILL [the job's own]", parseGracePeriod),
@@ -42,7 +42,7 @@ export function defineStop(program: Command, found: Found): void {
     .addOption(option("--owner <user>", "with --all: only jobs of this user", parseText))
     .addOption(
       option(
-        "--label <NAME=VALUE>",
+        "-l, --label <NAME=VALUE>",
         "with --all: only jobs with this label (repeatable)",
         parseLabel,
       ),

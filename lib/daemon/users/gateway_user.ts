@@ -83,11 +83,29 @@ export async function findGatewayUser(
 }
 
 /**
- * Starts its arguments, by env(1), which is its name, with no variable but those by which the runtime finds its cache: there may be secrets in others,
- * and what is in the memory of a process is not kept from a fault in it by a permission of the runtime.
+ * The variables by which the runtime finds its cache, and whether and where it sends traces. There may be secrets in
+ * others, and what is in the memory of a process is not kept from a fault in it by a permission of the runtime.
  */
-const WITHOUT_ENVIRONMENT = `exec "$0" -i \${HOME+"HOME=$HOME"} \${DENO_DIR+"DENO_DIR=$DENO_DIR"} \
-  \${XDG_CACHE_HOME+"XDG_CACHE_HOME=$XDG_CACHE_HOME"} "$@"`;
+const KEPT = [
+  "HOME",
+  "DENO_DIR",
+  "XDG_CACHE_HOME",
+  "OTEL_DENO",
+  "OTEL_EXPORTER_OTLP_ENDPOINT",
+  "OTEL_EXPORTER_OTLP_PROTOCOL",
+];
+
+/** Starts its arguments, by env(1), which is its name, with no variable but those. */
+const WITHOUT_ENVIRONMENT = `exec "$0" -i ${
+  KEPT.map((name) => `\${${name}+"${name}=$${name}"}`).join(" ")
+} "$@"`;
+
+/** What is said of a process that binds no port. */
+export const NO_PORT: Pick<GatewayOptions, "address" | "restAddress" | "inherited"> = {
+  address: { hostname: "", port: 0 },
+  restAddress: null,
+  inherited: { grpc: null, rest: null },
+};
 
 /**
  * The words that come before the command line of a gateway, so that it has those rights and never any others.

@@ -128,7 +128,23 @@ export interface Job {
   readonly queue: QueuePlace | null;
   readonly host: string;
   readonly asOf: Timestamp | null;
+  readonly name: string;
+  readonly on: HostSelector | null;
+  readonly notify: Notification | null;
 }
+
+export interface Notification {
+  readonly url: string;
+  readonly state: NotificationState;
+}
+
+/** A number if it is one that this contract does not know. */
+export type NotificationState =
+  | "NOTIFICATION_STATE_UNSPECIFIED"
+  | "NOTIFICATION_STATE_PENDING"
+  | "NOTIFICATION_STATE_DELIVERED"
+  | "NOTIFICATION_STATE_FAILED"
+  | number;
 
 export interface QueuePlace {
   readonly position: number;
@@ -190,6 +206,8 @@ export type StartJobRequest = {
   readonly on: HostSelector | null;
   readonly priority: number;
   readonly ifHostLost: IfHostLost;
+  readonly name: string;
+  readonly notify: string;
 } & (
   | { readonly _queue?: never }
   | { readonly _queue: "queue"; readonly queue: boolean }
@@ -250,12 +268,15 @@ export interface JobFilter {
   readonly startedAfter: Timestamp | null;
   readonly startedBefore: Timestamp | null;
   readonly host: string;
+  readonly name: string;
+  readonly jobIdSuffix: string;
 }
 
 export interface ListJobsRequest {
   readonly filter: JobFilter | null;
   readonly pageSize: number;
   readonly pageToken: string;
+  readonly own: boolean;
 }
 
 export interface ListJobsResponse {
@@ -391,6 +412,7 @@ export type AuditRecord = {
   readonly damaged: AuditDamage | null;
   readonly runAs: string;
   readonly via: string;
+  readonly notify: string;
 } & (
   | { readonly _argvTruncated?: never }
   | { readonly _argvTruncated: "argvTruncated"; readonly argvTruncated: number }

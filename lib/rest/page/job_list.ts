@@ -1,120 +1,206 @@
 import { html } from "hono/html";
-import { authorize } from "../../auth/authorize.ts";
 import type { Identity } from "../../auth/identity.ts";
-import { METHODS } from "../../service/methods.ts";
-import { type Job, JOB_STATUSES, type JobStatus } from "../../job/types.ts";
-import { commandText, tookText } from "../../job/job_words.ts";
-import { ageText, statusBadge } from "./job_words.ts";
-import { type Html, layout } from "./layout.ts";
+import { Counts } from "../../counts.ts";
+import { type Job, JOB_STATUSES, type JobStatus, statusOf } from "../../job/types.ts";
+import { tookText } from "../../job/job_words.ts";
+import { iconOf } from "./icon.ts";
+import {
+  ageText,
+  commandLine,
+  endText,
+  exitText,
+  nameOf,
+  statusBadge,
+  whyText,
+} from "./job_words.ts";
+import { type Html, layout, type Reader } from "./layout.ts";
+
+/** Which jobs the address asks for. An empty member is about all of them. */
+export interface ListQuery {
+  readonly status: JobStatus | "";
+  readonly owner: string;
+  readonly host: string;
+  /** `NAME=VALUE` each. */
+  readonly label: readonly string[];
+  /** The search text. */
+  readonly q: string;
+}
+
+/** How many jobs there are. */
+export interface Tally {
+  readonly byStatus: Counts<string>;
+  readonly total: number;
+  /** Whether there are older ones, which were not counted. */
+  readonly isPartial: boolean;
+}
+
+/** Counts some jobs. */
+export function tallyOf(jobs: readonly Job[], isPartial: boolean): Tally {
+  const byStatus = new Counts<string>();
+  for (const job of jobs) byStatus.add(statusOf(job), 1);
+  return { byStatus, total: jobs.length, isPartial };
+}
 
 /** What {@linkcode jobListPage} needs besides the jobs. */
 export interface JobListView {
-  readonly identity: Identity;
-  /** `""`: any status. */
-  readonly status: JobStatus | "";
-  /** The search text. */
-  readonly q: string;
+  readonly reader: Reader;
+  readonly query: ListQuery;
+  /** `null` on the pages with older jobs. */
+  readonly tally: Tally | null;
   /** `""` on the last page. */
   readonly nextPageToken: string;
   /** Milliseconds since the Unix epoch. */
   readonly now: number;
 }
 
-/** Whether every word of a search is in the job's command, id, owner or labels. */
+/** Whether every word of a search is in the job's command, id, owner, host or labels. */
 export function matches(job: Job, search: string): boolean {
   const labels = Object.entries(job.labels).map(([name, value]) => `${name}=${value}`);
-  const text = [commandText(job), job.jobId, job.owner, job.host ?? "", ...labels].join("\n")
+  const text = [commandLine(job), job.jobId, job.owner, job.host ?? "", ...labels].join("\n")
     .toLowerCase();
   return search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
-/** The jobs, newest first, and for those who may start one, a form for that. */
+/** The jobs, newest first, a line for each. */
 export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
-  const { identity, now } = view;
-  const hasHosts = jobs.some(({ host }) => host !== undefined);
-  const mayStart = authorize(identity, METHODS.startJob.rule).kind === "allowed";
+  const { reader, query, tally, now } = view;
+  const running = tally?.byStatus.of("running") ?? 0;
   const content = html`
-    <h1>Jobs</h1>
-    ${mayStart && startForm()}
-    <form id="filter" class="bar" role="search" action="/">
-      <label>Status
-        <select name="status">
-          <option value="">any</option>
-          ${JOB_STATUSES.map((status) =>
-            html`<option ${status === view.status && "selected"}>${status}</option>`
-          )}
-        </select>
-      </label>
-      <label class="wide">Search
-        <input type="search" name="q" value="${view.q}" placeholder="command, owner, id, label"
-          autocomplete="off" spellcheck="false">
-      </label>
-      <noscript><button>Show</button></noscript>
-    </form>
-    <table>
+    <h1 class="unseen">Jobs</h1>
+    <div class="bar">
+      <nav id="tally" class="tally" aria-label="Status" data-live>${tally &&
+        statusLinks(query, tally)}</nav>
+      <form id="filter" role="search" action="/">
+        ${hiddenFields(query)}
+        <input type="search" name="q" value="${query.q}" aria-label="Search" autocomplete="off"
+          placeholder="Search: command, owner, id, label" spellcheck="false">
+        <noscript><button>Search</button></noscript>
+      </form>
+    </div>
+    ${chosen(query)}
+    <table id="list" class="${emptyColumns(jobs, reader.identity)}">
       <thead>
         <tr>
-          <th scope="col">Status</th>
-          <th scope="col">Command</th>
-          ${hasHosts && html`<th scope="col">Host</th>`}
-          <th scope="col">Owner</th>
-          <th scope="col">Started</th>
-          <th scope="col">Duration</th>
+          ${COLUMNS.map((name) => html`<th scope="col" class="${name.toLowerCase()}">${name}</th>`)}
         </tr>
       </thead>
-      <tbody id="jobs" data-live>${jobs.map((job) => row(job, now, hasHosts))}</tbody>
+      <tbody id="jobs">${jobs.map((job) => row(job, query, now))}</tbody>
     </table>
-    <div id="count" class="quiet" data-live aria-live="polite">
-      <p>${countText(jobs.length)}</p>
-    </div>
-    <div id="older" data-live>${olderLink(view)}</div>
+    <p id="count" class="quiet" data-live aria-live="polite">${countText(jobs.length)}</p>
+    <p id="older">${olderLink(view)}</p>
   `;
-  return layout("Jobs - Job Worker", content, identity);
+  return layout(content, {
+    title: `${running > 0 ? `(${running}) ` : ""}Jobs - Job Worker`,
+    icon: iconOf("running", running),
+    reader,
+  });
 }
 
-/** Only the script sends it: `dialog` keeps browsers from putting a command line into an address. */
-function startForm(): Html {
-  return html`
-    <details class="card">
-      <summary>Start a job</summary>
-      <form id="start" method="dialog">
-        <label>Command line, run by <code>sh -c</code>
-              <input name="line" required autocomplete="off" autocapitalize="off" spellcheck="false">
-            </label>
-        <label>Working directory <span class="quiet">(absolute path; empty: the default)</span>
-              <input name="workingDirectory" autocomplete="off" autocapitalize="off" spellcheck="false">
-            </label>
-        <label
-          class="check"><input type="checkbox" name="queue"> Wait in the queue if too many jobs run</label>
-        <button class="primary">Start</button>
-      </form>
-    </details>
-  `;
+const COLUMNS = ["Status", "Exit", "Job", "Labels", "Host", "Owner", "Started", "Duration"];
+
+/** The address of a list that is like another but for some members. */
+function listAddress(query: ListQuery, change: Partial<ListQuery & { page: string }>): string {
+  const pairs = Object.entries({ ...query, ...change })
+    .flatMap(([name, value]) => [value].flat().map((text) => [name, text]))
+    .filter(([, text]) => text !== "");
+  return pairs.length === 0 ? "/" : `/?${new URLSearchParams(pairs)}`;
 }
 
-function row(job: Job, now: number, hasHosts: boolean): Html {
-  const { jobId, owner, startedAt, host = "" } = job;
+/** How many jobs there are of each status, as links to them. */
+function statusLinks(query: ListQuery, tally: Tally): Html[] {
+  const link = (status: JobStatus | "", name: string, count: string) =>
+    html`
+      <a id="status-${name}" class="${name}" href="${listAddress(query, { status })}"
+        ${status === query.status && html`aria-current="true"`}>${name} <b>${count}</b></a>
+    `;
+  const all = `${tally.total}${tally.isPartial ? "+" : ""}`;
+  return [
+    link("", "all", all),
+    ...JOB_STATUSES.map((status) => link(status, status, String(tally.byStatus.of(status)))),
+    ...tally.isPartial
+      ? [html`<span class="quiet">of the newest ${tally.total.toLocaleString("en")}</span>`]
+      : [],
+  ];
+}
+
+/** What a search keeps of the other filters. */
+function hiddenFields({ status, owner, host, label }: ListQuery): Html[] {
+  const fields = [["status", status], ["owner", owner], ["host", host]] as const;
+  return [...fields, ...label.map((pair) => ["label", pair] as const)]
+    .filter(([, value]) => value !== "")
+    .map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}">`);
+}
+
+/** The filters in force that are not in sight otherwise, as links that lift them. */
+function chosen(query: ListQuery): Html | false {
+  const { owner, host, label } = query;
+  const lifts: [string, Partial<ListQuery>][] = [
+    ...owner === "" ? [] : [[`owner ${owner}`, { owner: "" }]] as [string, Partial<ListQuery>][],
+    ...host === "" ? [] : [[`host ${host}`, { host: "" }]] as [string, Partial<ListQuery>][],
+    ...label.map((pair): [string, Partial<ListQuery>] => [
+      pair,
+      { label: label.filter((other) => other !== pair) },
+    ]),
+  ];
+  return lifts.length > 0 && html`<p class="chosen">Only ${
+    lifts.map(([text, change]) =>
+      html`
+        <a class="chip" href="${listAddress(query, change)}"
+          aria-label="Lift the filter: ${text}"><bdi>${text}</bdi> ×</a>
+      `
+    )
+  }</p>`;
+}
+
+function row(job: Job, query: ListQuery, now: number): Html {
+  const { jobId, owner, startedAt, queuedAt, host = "", labels } = job;
+  const name = nameOf(job);
+  const why = whyText(job);
+  const filter = (text: string, change: Partial<ListQuery>) =>
+    text !== "" && html`<a href="${listAddress(query, change)}"><bdi>${text}</bdi></a>`;
   return html`
     <tr id="row-${jobId}">
       <td>${statusBadge(job)}</td>
+      <td class="exit" title="${endText(job)}">${exitText(job)}</td>
       <td
-        class="command"><a id="link-${jobId}" href="/jobs/${jobId}"><code>${commandText(
-          job,
-        )}</code></a></td>
-      ${hasHosts && html`<td data-label="Host">${host}</td>`}
-      <td data-label="Owner"><bdi>${owner}</bdi></td>
-      <td data-label="Started">${ageText(startedAt, now)}</td>
-      <td data-label="Duration">${tookText(job, now)}</td>
+        class="command"><a id="link-${jobId}" href="/jobs/${jobId}">${name !== "" && html`
+          <b>${name}</b>
+        `}<code>${commandLine(job)}</code></a>${why !== "" && html`
+          <span class="why">${why}</span>
+        `}</td>
+      <td class="labels">${Object.entries(labels).map(([key, value]) => {
+        const pair = `${key}=${value}`;
+        const label = [...new Set([...query.label, pair])];
+        return html`
+          <a class="chip" href="${listAddress(query, { label })}"><bdi>${pair}</bdi></a>
+        `;
+      })}</td>
+      <td class="host">${filter(host, { host })}</td>
+      <td class="owner">${filter(owner, { owner })}</td>
+      <td>${ageText(startedAt ?? queuedAt, now)}</td>
+      <td>${tookText(job, now)}</td>
     </tr>
   `;
+}
+
+/** Classes that hide the columns in which there would be nothing to read. */
+function emptyColumns(jobs: readonly Job[], { user }: Identity): string {
+  const isEmpty = {
+    exit: jobs.every((job) => exitText(job) === ""),
+    labels: jobs.every(({ labels }) => Object.keys(labels).length === 0),
+    host: jobs.every(({ host }) => host === undefined),
+    owner: jobs.every(({ owner }) => owner === user),
+  };
+  return Object.entries(isEmpty).filter(([, empty]) => empty).map(([name]) => `no-${name}`).join(
+    " ",
+  );
 }
 
 function countText(count: number): string {
   return count === 0 ? "No jobs" : count === 1 ? "1 job" : `${count} jobs`;
 }
 
-function olderLink({ status, q, nextPageToken }: JobListView): Html | null {
-  if (nextPageToken === "") return null;
-  const query = new URLSearchParams({ status, q, page: nextPageToken });
-  return html`<p><a id="older-link" href="/?${query}">Older jobs</a></p>`;
+function olderLink({ query, nextPageToken }: JobListView): Html | false {
+  return nextPageToken !== "" &&
+    html`<a id="older-link" href="${listAddress(query, { page: nextPageToken })}">Older jobs</a>`;
 }

@@ -6,6 +6,7 @@
 
 import { html } from "hono/html";
 import { formatSpan } from "../../text/duration.ts";
+import { printableLines } from "../../text/printable.ts";
 import { dateText, endWords, statusText } from "../../job/job_words.ts";
 import { type Job, statusOf } from "../../job/types.ts";
 import type { Html } from "./layout.ts";
@@ -25,4 +26,37 @@ export function ageText(time: number | null, now: number): Html | "" {
 export function endText({ end }: Job): string {
   if (end === null) return "";
   return [...endWords(end), ...end.detail === undefined ? [] : [end.detail]].join(", ");
+}
+
+/** What remains to be said of an end beside the exit status: that it was lost, out of time or never began. */
+export function whyText({ end }: Job): string {
+  if (end === null) return "";
+  return endText({ end: { ...end, exitStatus: null } } as Job);
+}
+
+/** The exit code, or the signal; `""` if there is none. */
+export function exitText({ end }: Job): string {
+  const exit = end?.exitStatus ?? null;
+  return exit === null ? "" : "code" in exit ? String(exit.code) : exit.signal;
+}
+
+/** The command as it would be typed, with the line ends that it has; other control characters as escapes. */
+export function commandLines({ command }: Job): string {
+  return printableLines([command.name, ...command.args].map(quotedWord).join(" "));
+}
+
+/** The same as one line. */
+export function commandLine(job: Job): string {
+  return commandLines(job).replace(/\s*\n\s*/g, " ↵ ");
+}
+
+/** A word as every shell reads it. */
+export function quotedWord(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The name of a job, if it has one. */
+export function nameOf(job: Job): string {
+  const { name = "" } = job as Job & { readonly name?: string };
+  return name;
 }

@@ -1,17 +1,38 @@
 import { html } from "hono/html";
+import { authorize } from "../../auth/authorize.ts";
 import type { Identity } from "../../auth/identity.ts";
+import { METHODS } from "../../service/methods.ts";
+import { iconOf } from "./icon.ts";
 
 /** Markup made by `html`, which escapes every value in it. */
 export type Html = ReturnType<typeof html>;
 
-/** A square with a prompt in it. Without an icon, browsers would ask for /favicon.ico. */
-const ICON = "data:image/svg+xml," + encodeURIComponent(
-  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><rect width="16" height="16" rx="3" ' +
-    'fill="#1f5fbf"/><path d="m4 5 3 3-3 3m5 0h3" fill="none" stroke="#fff" stroke-width="1.6"/></svg>',
-);
+/** Who reads a page. */
+export interface Reader {
+  readonly identity: Identity;
+  /** Whether they have logged in on a page, so that they can log out. */
+  readonly mayLogOut: boolean;
+}
+
+/** What surrounds the content of a page. */
+export interface Layout {
+  readonly title: string;
+  /** Absent where nobody has said who they are. */
+  readonly reader?: Reader;
+  /** From {@linkcode iconOf}. */
+  readonly icon?: string;
+  /** Whether the page is as high as the window, and something in it scrolls. */
+  readonly fills?: true;
+}
+
+/** Whether somebody may start jobs. */
+export function mayStart(identity: Identity): boolean {
+  return authorize(identity, METHODS.startJob.rule).kind === "allowed";
+}
 
 /** A whole page: what all pages have in common, around the content of one. */
-export function layout(title: string, content: Html, identity?: Identity): Html {
+export function layout(content: Html, { title, reader, icon, fills }: Layout): Html {
+  // Without an icon, browsers would ask for /favicon.ico.
   return html`<!DOCTYPE html>
 <html lang="en">
   <head>
@@ -19,39 +40,94 @@ export function layout(title: string, content: Html, identity?: Identity): Html 
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <meta name="color-scheme" content="light dark">
     <title>${title}</title>
-    <link rel="icon" href="${ICON}">
+    <link id="icon" rel="icon" href="${icon ?? iconOf("")}">
     <link rel="stylesheet" href="/page.css">
+    <link rel="stylesheet" href="/log.css">
     <script type="module" src="/page.js"></script>
   </head>
-  <body>
+  <body class="${fills === true ? "fills" : ""}">
     <a class="skip" href="#content">Skip to the content</a>
     <header>
       <a class="home" href="/">Job Worker</a>
-      ${
-    identity &&
-    html`<span class="who"><bdi>${identity.user}</bdi> <small>${
-      identity.roles.join(", ")
-    }</small></span>`
-  }
+      ${reader && navigation(reader)}
     </header>
+    <p id="problem" class="problem" role="alert" hidden></p>
     <main id="content">
       ${content}
-      <p id="problem" class="problem" role="alert" hidden></p>
     </main>
+    ${reader && keysDialog()}
     <noscript><p class="problem">Without JavaScript, this page shows the jobs, but cannot start or
       stop one or follow a log.</p></noscript>
   </body>
 </html>`;
 }
 
+function navigation({ identity, mayLogOut }: Reader): Html {
+  const who = html`<bdi>${identity.user}</bdi> <small>${identity.roles.join(", ")}</small>`;
+  return html`
+    <nav aria-label="Pages">
+      <a id="to-jobs" href="/">Jobs</a>
+      ${mayStart(identity) &&
+        html`<a id="to-start" class="button primary" href="/new">Start a job</a>`}
+    </nav>
+    ${mayLogOut
+      ? html`
+        <a class="who" href="/sessions" title="Logins">${who}</a>
+        <form method="post" action="/logout"><button class="plain">Log out</button></form>
+      `
+      : html`<span class="who">${who}</span>`}
+    <button id="keys-button" class="plain" type="button" title="Keys">?</button>
+  `;
+}
+
+/** The keys of the page, as its script has them. */
+const KEYS: readonly (readonly [key: string, what: string])[] = [
+  ["j k", "The next job, the one before"],
+  ["Enter", "Open the job"],
+  ["u", "Back to the jobs"],
+  ["c", "Start a job"],
+  ["r", "Run a job again"],
+  ["s", "Stop a job"],
+  ["/", "Search the jobs, or find in the log"],
+  ["n N", "The next find in the log, the one before"],
+  ["f", "Follow the log"],
+  ["w", "Wrap long lines"],
+  ["t", "Times: none, since the start, by the clock"],
+  ["e", "The first line of stderr"],
+  ["?", "These keys"],
+];
+
+function keysDialog(): Html {
+  return html`
+    <dialog id="keys" aria-labelledby="keys-title">
+      <form method="dialog">
+        <h2 id="keys-title">Keys</h2>
+        <dl class="keys">${KEYS.map(([key, what]) =>
+          html`
+            <div>
+              <dt>${key.split(" ").map((one) =>
+                html`
+                  <kbd>${one}</kbd>
+                `
+              )}</dt>
+              <dd>${what}</dd>
+            </div>
+          `
+        )}</dl>
+        <div class="bar"><button autofocus>Close</button></div>
+      </form>
+    </dialog>
+  `;
+}
+
 /** The page that is shown instead of one that fails. */
 export function problemPage(message: string): Html {
   return layout(
-    "Job Worker",
     html`
       <h1>Something went wrong</h1>
       <p class="problem">${message}</p>
       <p><a href="/">All jobs</a></p>
     `,
+    { title: "Job Worker" },
   );
 }

@@ -34,6 +34,9 @@ const auditFacts = z.object({
   runAs: z.string().meta({
     description: "For a start: the user of the system that the job runs as.",
   }),
+  notify: z.string().meta({
+    description: "For a start: the webhook that is told how the job ends, without its path.",
+  }),
   decision: z.string().meta({ description: "`allowed` or `denied`." }),
   result: z.string().meta({ description: "`ok`, `opened` or the code of an error." }),
   why: z.string(),

@@ -8,7 +8,7 @@ import type { Alike } from "../../service/alike.ts";
 import type { JobJson } from "../../job/job_json.ts";
 import * as z from "../../text/zod.ts";
 import * as fields from "../../service/fields.ts";
-import { CONTAINMENTS, JOB_REASONS, LOG_POLICIES } from "../../job/types.ts";
+import { CONTAINMENTS, JOB_REASONS, LOG_POLICIES, NOTIFICATION_STATES } from "../../job/types.ts";
 import { about, bytes, dateTime, jobId, jobStatus, labels, named, oneOf } from "./pieces.ts";
 
 export const exitStatus = z.union([
@@ -54,6 +54,7 @@ export const job = z.object({
       "The id of its first process, which is also that of its process group and session; 0 before it has one.",
   }),
   owner: z.string(),
+  name: z.string().meta({ description: "What its owner calls it. Empty: nothing." }),
   queueDate: dateTime.nullable().meta({
     description: "When it was queued; null if it did not have to wait.",
   }),
@@ -95,7 +96,14 @@ export const job = z.object({
   labels,
   outputTruncated: z.boolean(),
   detail: z.string().exactOptional().meta({ description: "More about why it ended." }),
+  notify: z.object({
+    url: z.string().meta({ description: "Only its owner and admins see more than the host." }),
+    state: oneOf(NOTIFICATION_STATES),
+  }).exactOptional().meta({ description: "The webhook that is told how it has ended." }),
   host: z.string().exactOptional().meta({ description: "The host of a fleet that has it." }),
+  on: z.object({ host: z.string(), labels }).exactOptional().meta({
+    description: "Where in a fleet it was to run, if a hub was asked to start it.",
+  }),
   asOf: dateTime.exactOptional().meta({
     description:
       "If that host cannot be reached: when it was last heard. The job is told as it was then.",

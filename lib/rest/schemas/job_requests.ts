@@ -17,7 +17,7 @@ import { MAX_PAGE_JOBS } from "../../job/page_limit.ts";
 import * as fields from "../../service/fields.ts";
 import { JOB_STATUSES, LOG_POLICIES } from "../../job/types.ts";
 import { execution } from "./job.ts";
-import { about, ARGUMENTS, dateTime, isSet, labelPairs, named, PROGRAM } from "./pieces.ts";
+import { about, ARGUMENTS, dateTime, flag, isSet, labelPairs, named, PROGRAM } from "./pieces.ts";
 
 const logPolicy = z.enum(LOG_POLICIES).meta({
   description: "What happens at the limit: drop the oldest output, or end the job.",
@@ -35,6 +35,10 @@ export const newJob = z.strictObject({
     }),
   }),
   labels: fields.labels.default({}),
+  name: z.literal("").or(fields.jobName).exactOptional().meta({
+    description:
+      "What the caller calls it. No two of their jobs that run or are queued have the same name. Empty: nothing.",
+  }),
   requestId: fields.requestId.default("").meta({
     description:
       "Chosen by the client. A repeated request with the same value returns the same job.",
@@ -50,6 +54,11 @@ export const newJob = z.strictObject({
     description:
       "Whether it may wait, if too many jobs run: it is then queued, and starts by itself. If not, it is refused. " +
       "By default it may wait only at the hub of a fleet.",
+  }),
+  notify: fields.notifyUrl.exactOptional().meta({
+    ...fields.notifyUrl.meta(),
+    description:
+      "The URL of a webhook that is told how it has ended, at a host that the daemon allows.",
   }),
   on: z.strictObject({
     host: z.literal("").or(fields.hostName).default("").meta({ description: "Empty: any." }),
@@ -133,12 +142,17 @@ export const jobFilter = z.strictObject({
     description: "NAME=VALUE, each name at most once. A job must have all of these labels.",
   }),
   jobIdPrefix: fields.jobIdPrefix.optional(),
+  jobIdSuffix: fields.jobIdSuffix.optional(),
+  name: fields.jobName.optional().meta({ description: "What its owner calls it." }),
   startedAfter: dateTime.optional(),
   startedBefore: dateTime.optional(),
   host: fields.hostName.optional().meta({ description: "The host of a fleet that has it." }),
 });
 
 export const jobQuery = jobFilter.extend({
+  own: flag.default("0").meta({
+    description: "Only jobs of the caller's own, whoever's they may see.",
+  }),
   pageSize: fields.whole(MAX_PAGE_JOBS, 1).default(fields.DEFAULT_PAGE_SIZE),
   pageToken: fields.pageToken.default(""),
 });

@@ -210,6 +210,7 @@ Deno.test("What is about many hosts is refused for one, and what cannot be toget
       ["run --max-failures 1 -- true", "--max-failures can only be used with --all"],
       ["run --all --prefix --group -- true", "cannot be used together"],
       ["run --all -i -- true", "--interactive cannot be used with --all"],
+      ["run --all --quiet -- true", "--quiet cannot be used with --all"],
       ["run --all --pause=1s -- true", "--pause is between waves"],
       ["run --all --parallel 0 -- true", "is not a whole number from 1"],
       ["run --all --waves 10,5 -- true", "5 is not more than 10"],

@@ -35,6 +35,8 @@ const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 /** What is another each time, or on another machine, and what stands for it in a comparison. */
 const VARYING: readonly [RegExp, string][] = [
   [/\b[0-9a-f]{8}(-[0-9a-f]{4})+(-[0-9a-f]{12})?\b/g, "ID"],
+  // The end of one, as a list begins its lines.
+  [/^[0-9a-f-]{8,12}(?= )/gm, "ID"],
   [/\d{4}-\d\d-\d\dT[\d:.]+Z/g, "TIME"],
   [/\b\d{4}-\d\d-\d\d\b/g, "DAY"],
   [/\w{3} \w{3} [ \d]\d [\d:]{8} \w+ \d{4}/g, "DATE"],

@@ -19,6 +19,8 @@ const OF_ROOT =
 const NO_SYSTEMD = "there may be no systemd";
 const A_FULL_FLEET = "it takes a fleet that is full; tests/long/fleet/queue_test.ts has one";
 const A_FLEET = "it takes a whole fleet; tests/long/fleet/hub_test.ts asks one the same";
+const SEVERAL_HUBS =
+  "it takes a server of PostgreSQL and another host; tests/long/fleet/hubs_test.ts does the same";
 const PASSWORD_IS_ASKED = "nobody types the password";
 
 /**
@@ -102,6 +104,20 @@ export const EXCEPTIONS: readonly Exception[] = [
     ready: /listening on/,
   },
   {
+    line: "worker-daemon --metrics-address=9464",
+    reason: "it needs certificates, runs until it is ended, and any port will do",
+    replace: { "=9464": "=0" },
+    before: "deno task -q certs &>/dev/null",
+    ready: /serving metrics at/,
+  },
+  {
+    line: "curl -s http://127.0.0.1:9464/metrics",
+    reason: "the port is a free one",
+    replace: {
+      "http://127.0.0.1:9464/metrics": "$(sed -n 's/^.* serving metrics at //p' daemon.log)",
+    },
+  },
+  {
     line: "worker-daemon init --dir=/etc/job-worker",
     reason: "changes the system: another directory",
     replace: { "/etc/job-worker": "etc" },
@@ -164,6 +180,11 @@ export const EXCEPTIONS: readonly Exception[] = [
     line: "scp web-1.join",
     reason: ANOTHER_HOST,
   },
+  { line: "createuser", reason: SEVERAL_HUBS },
+  { line: "createdb", reason: SEVERAL_HUBS },
+  { line: "ssh hub-2", reason: SEVERAL_HUBS },
+  { line: "scp -rp hub/", reason: SEVERAL_HUBS },
+  { line: "scp -p hub/", reason: SEVERAL_HUBS },
   {
     line: "worker-daemon --config=hub/job-worker.json",
     reason: "it runs until it is ended",

@@ -199,10 +199,11 @@ test("somebody without a role costs no more than that", () =>
       );
       const command = { name: "true", args: [], env, workingDirectory: "" };
       const request = {
-        ...{ command, labels: {}, requestId: "", logLimit: null, execution: null },
+        ...{ command, labels: {}, name: "", requestId: "", logLimit: null, execution: null },
         on: null,
         priority: 0,
         ifHostLost: "IF_HOST_LOST_UNSPECIFIED" as const,
+        notify: "",
       };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       const starts = Array.from({ length: 30 }, () => send(channel, "startJob", message));
@@ -218,10 +219,11 @@ test("a long name and a PATH of many directories are refused before they are put
       const PATH = ":".repeat(130_000);
       const command = { name: "n".repeat(130_000), args: [], env: { PATH }, workingDirectory: "" };
       const request = {
-        ...{ command, labels: {}, requestId: "", logLimit: null, execution: null },
+        ...{ command, labels: {}, name: "", requestId: "", logLimit: null, execution: null },
         on: null,
         priority: 0,
         ifHostLost: "IF_HOST_LOST_UNSPECIFIED" as const,
+        notify: "",
       };
       const message = JOB_WORKER.StartJob.requestSerialize(request);
       await assert.rejects(send(channel, "startJob", message), {

@@ -13,12 +13,15 @@ async function assertGone(stdout: string, directory: string): Promise<void> {
 natsTest("deno task demo:fleet shows what it says, and leaves nothing behind", async () => {
   await using directory = await temporaryDirectory();
   await using process = await startDemo("demo:fleet", directory.path);
-  await process.seen(/^7\. /m);
+  await process.seen(/^9\. /m);
   const { code, stdout, stderr } = await process.finished();
   assert.equal(code, 0, stderr);
   for (
     const shown of [
       /^this ran on db-1$/m,
+      /^db-1 +\| Linux$/m,
+      /^Place: +1st of 1, since host "db-1" is full; its priority is 5$/m,
+      /^its turn has come$/m,
       /^hub: .* Host "web-2" is offline/m,
       /^web-2\toffline\t/m,
       /^As of: +\S+: its host cannot be reached$/m,

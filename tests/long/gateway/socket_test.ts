@@ -133,6 +133,7 @@ Deno.test({
         setsid: "/usr/bin/setsid",
         argv: [...gatewayCommand(options).slice(0, -2), `${ROOT}server.ts`, "gateway"],
         onRefused: () => {},
+        onSession: () => {},
         restoreSocket: () => Promise.resolve(),
       });
       await assert.rejects(gateway.serve(options, new AbortController().signal), {

@@ -28,4 +28,7 @@ export const ENGINE_OPTIONS: Omit<JobEngineOptions, "dataDir"> = {
   auditKeep: 15,
   auditMask: [],
   fleet: "",
+  notify: [],
+  notifyAllow: [],
+  notifyFilter: {},
 };

@@ -1,0 +1,56 @@
+/**
+ * The words that users of docker, kubectl and kill(1) know. Those that mean what a verb of ours means are subcommands;
+ * about the others we say what does it here.
+ *
+ * @module
+ */
+
+import { VERSION_TEXT } from "../../version.ts";
+import {
+  type Command,
+  CommanderError,
+  type Found,
+  option,
+  subcommand,
+  WHICH_JOB,
+} from "../parser.ts";
+import { parseText } from "../values.ts";
+
+/** Why a job cannot have what `docker run -t` gives. */
+export const NO_TERMINAL =
+  "A job has no terminal, so there is no -t: it outlives connections, and its stdout and stderr are kept apart. " +
+  "To pass standard input on: run -i";
+
+/** What does what these words mean elsewhere. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  rm: "There is no rm: to remove finished jobs and their logs, worker-cli prune --older-than 1d, " +
+    "or prune --keep 0 for all of them",
+  exec:
+    `There is no exec: to run a command on the server, worker-cli run -- <command>. ${NO_TERMINAL}`,
+  attach: "There is no attach: to follow the output of a job, worker-cli logs JOB --follow; " +
+    "to have its exit status, too, worker-cli output JOB",
+};
+
+/** What to do in place of a word that is not ours; `null` if nobody knows it. */
+export function elsewhere(word: string): string | null {
+  return Object.hasOwn(ELSEWHERE, word) ? ELSEWHERE[word] ?? null : null;
+}
+
+/** Defines `kill`: `signal`, which sends SIGKILL unless it is told otherwise. */
+export function defineKill(program: Command, found: Found): void {
+  subcommand(program, "kill", "send SIGKILL to every process of a job; see also stop and signal")
+    .argument("<jobId>", WHICH_JOB)
+    .addOption(option("-s, --signal <name>", "another signal, e.g. HUP", parseText))
+    .option("-9", "SIGKILL, as it is anyway")
+    .action((jobId: string, { signal = "KILL" }: { readonly signal?: string }) =>
+      found({ kind: "signal", jobId, signal })
+    );
+}
+
+/** Defines `version`. */
+export function defineVersion(program: Command, _found: Found): void {
+  subcommand(program, "version", "print the version, as --version does").action(() => {
+    program.configureOutput().writeOut?.(`${VERSION_TEXT}\n`);
+    throw new CommanderError(0, "commander.version", VERSION_TEXT);
+  });
+}

@@ -1,0 +1,85 @@
+import { abortable } from "../async/abortable.ts";
+import { messageOf } from "../errors.ts";
+import type { WebhookAnswer } from "../notify/deliveries.ts";
+import type { WebhookRequest } from "../notify/webhook.ts";
+import { decodeLines } from "./gateway_protocol.ts";
+import {
+  ANSWER_TIMEOUT_MS,
+  type NotifierCommand,
+  notifierReportSchema,
+} from "./notifier_protocol.ts";
+import { RoleProcess } from "./role_process.ts";
+
+/** How much longer than a webhook the notifier itself has, on a busy machine. */
+const REPORT_WITHIN_MS = ANSWER_TIMEOUT_MS + 45_000;
+
+/** How long it has to end by itself. */
+const END_WITHIN_MS = 5_000;
+
+/** One notifier, from the engine's side. It is killed when it does not report what has come of a call. */
+export class NotifierProcess implements AsyncDisposable {
+  /** Why it ended. Never rejects. */
+  readonly ended: Promise<string>;
+  readonly #process: RoleProcess;
+  readonly #calls = new Map<number, (answer: WebhookAnswer) => void>();
+  #next = 0;
+  /** Why there is no answer to whatever is sent; `null` while it lives. */
+  #fault: string | null = null;
+
+  /**
+   * @param setsid absolute path of setsid(1), which is all that the engine may run
+   * @param argv the program and arguments of a notifier
+   */
+  constructor(
+    setsid: string,
+    argv: readonly string[],
+    begin: Omit<NotifierCommand & { readonly kind: "begin" }, "kind">,
+  ) {
+    this.#process = new RoleProcess(setsid, argv);
+    this.#tell({ kind: "begin", ...begin });
+    this.ended = this.#read();
+  }
+
+  /** @throws the reason of the signal */
+  async send(request: WebhookRequest, signal: AbortSignal): Promise<WebhookAnswer> {
+    if (this.#fault !== null) return { fault: this.#fault };
+    const number = this.#next++;
+    const { promise, resolve } = Promise.withResolvers<WebhookAnswer>();
+    const timer = setTimeout(() => this.#process.kill("it does not report"), REPORT_WITHIN_MS);
+    this.#calls.set(number, resolve);
+    try {
+      const { url, headers, body } = request;
+      this.#tell({ kind: "send", number, url, headers: { ...headers }, body });
+      return await abortable(promise, signal);
+    } finally {
+      clearTimeout(timer);
+      this.#calls.delete(number);
+    }
+  }
+
+  /** Ends it: by itself if it can. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process.closeInput();
+    const timer = setTimeout(() => this.#process.kill("it did not end in time"), END_WITHIN_MS);
+    await this.ended;
+    clearTimeout(timer);
+  }
+
+  #tell(command: NotifierCommand): void {
+    this.#process.tell(new TextEncoder().encode(`${JSON.stringify(command)}\n`));
+  }
+
+  async #read(): Promise<string> {
+    try {
+      for await (const report of decodeLines(this.#process.output, notifierReportSchema)) {
+        this.#calls.get(report.number)?.(report);
+      }
+    } catch (error) {
+      this.#process.kill(`it sent an invalid message (${messageOf(error)})`);
+    }
+    const why = await this.#process.end();
+    this.#fault = `the notifier ended: ${why}`;
+    for (const answer of this.#calls.values()) answer({ fault: this.#fault });
+    return why;
+  }
+}

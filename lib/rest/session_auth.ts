@@ -1,0 +1,54 @@
+import type { Context, MiddlewareHandler } from "hono";
+import { deleteCookie, getCookie, setCookie } from "hono/cookie";
+import { SESSION_MS, type Sessions } from "../auth/sessions.ts";
+import { acceptAs } from "./basic_auth.ts";
+import { HttpError } from "./http_error.ts";
+import type { RestEnv } from "./rest_env.ts";
+
+/** A browser takes a cookie of such a name only from us, over TLS and for all paths (RFC 6265bis, 4.1.3.2). */
+const COOKIE = "__Host-job-worker";
+
+/** No script sees it, and no request has it that another site has caused. */
+const ATTRIBUTES = { path: "/", secure: true, httpOnly: true, sameSite: "Strict" } as const;
+
+/**
+ * Lets those pass who have logged in to the page, and has the others say who they are in another way.
+ *
+ * @param otherwise for a request with a password, or without a session
+ */
+export function sessionAuth(
+  sessions: Sessions,
+  otherwise: MiddlewareHandler<RestEnv>,
+): MiddlewareHandler<RestEnv> {
+  return async function authenticate(c, next) {
+    const token = (c.req.header("authorization") ?? "") === "" ? getCookie(c, COOKIE) : undefined;
+    const known = token === undefined ? null : sessions.check(token);
+    if (known !== null) {
+      c.set("session", known.session);
+      acceptAs(c, known.identity);
+      return await next();
+    }
+    try {
+      return await otherwise(c, next);
+    } catch (error) {
+      // A browser would ask for a password, over a page that has a better way.
+      const isScript = c.req.header("sec-fetch-dest") === "empty";
+      if (!isScript || !(error instanceof HttpError) || error.status !== 401) throw error;
+      throw new HttpError(
+        "unauthenticated",
+        401,
+        "You are not logged in any more: load the page again",
+      );
+    }
+  };
+}
+
+/** Gives the browser what opens a session. */
+export function setSession(c: Context<RestEnv>, token: string): void {
+  setCookie(c, COOKIE, token, { ...ATTRIBUTES, maxAge: SESSION_MS / 1000 });
+}
+
+/** Takes it away again. */
+export function forgetSession(c: Context<RestEnv>): void {
+  deleteCookie(c, COOKIE, ATTRIBUTES);
+}

@@ -1,0 +1,44 @@
+import { printVersion } from "../../lib/cli/print_version.ts";
+import { assert } from "../assert.ts";
+import { textOf, usageErrorOf, verbOf } from "./parsing.ts";
+
+Deno.test("parse() takes the words of docker and kill(1) where ours mean the same", () => {
+  const signal = { kind: "signal", jobId: "0199" };
+  assert.deepEqual(verbOf("kill", "0199"), { ...signal, signal: "KILL" });
+  assert.deepEqual(verbOf("kill", "-9", "0199"), { ...signal, signal: "KILL" });
+  assert.deepEqual(verbOf("kill", "-s", "HUP", "0199"), { ...signal, signal: "HUP" });
+  assert.deepEqual(verbOf("ps"), verbOf("list", "running"));
+  assert.deepEqual(verbOf("ps", "-a", "-n", "3"), verbOf("list", "all", "--limit", "3"));
+  for (const line of ["-V", "version", "--json version"]) {
+    assert.equal(textOf(...line.split(" ")), textOf("--version"), line);
+  }
+});
+
+Deno.test("parse() takes logs of a job without what to print of it", () => {
+  const whole = verbOf("logs", "all", "0199", "--tail", "3", "--follow", "--timestamps");
+  assert.deepEqual(verbOf("logs", "-n", "3", "-f", "-t", "0199"), whole);
+  assert.deepEqual(verbOf("logs", "0199", "-ftn", "3"), whole);
+  // A job may be called so.
+  assert.deepEqual(verbOf("logs", "all", "all"), { ...verbOf("logs", "0199"), jobId: "all" });
+});
+
+Deno.test("parse() says what does what other words mean, and why there is no -t", () => {
+  const lines: readonly (readonly [string, RegExp])[] = [
+    ["rm 0199", /^There is no rm: .* worker-cli prune --older-than 1d/],
+    [
+      "exec -it 0199 sh",
+      /^There is no exec: .* worker-cli run -- .*no terminal.* no -t: .*run -i$/,
+    ],
+    ["attach 0199", /^There is no attach: .* worker-cli logs JOB --follow/],
+    ["run -it -- sh", /^A job has no terminal, so there is no -t: .*\nSee: worker-cli run --help$/],
+    ["start --tty -- sh", /^A job has no terminal/],
+  ];
+  for (const [line, message] of lines) assert.match(usageErrorOf(line), message, line);
+  assert.match(usageErrorOf("toString"), /^Unknown command 'toString'/);
+});
+
+Deno.test("printVersion() leaves every other line to the grammar", () => {
+  for (const args of [[], ["list"], ["version", "--json"], ["--version", "x"]]) {
+    assert.equal(printVersion(args), false);
+  }
+});
