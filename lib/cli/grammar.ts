@@ -96,8 +96,8 @@ const FORMS = `[options] start -- <command>...
 
 const NOTES = `
 A job is meant by its id, or any unique beginning or end of that; by its name,
-if it is yours; and your last one by - or @last. A name means your job that runs or
-is queued, or else the newest that has ended.
+if it is yours; and your last one by - or @last. A name means your job that runs
+or is queued, or else the newest that has ended.
 Durations need a unit: 250ms, 90s, 1m30s, 30d. Times are a duration before now,
 a date with a time zone (2026-07-31T09:30:00Z or +02:00), or @ followed by
 seconds since 1970.

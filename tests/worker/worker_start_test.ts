@@ -44,6 +44,7 @@ Deno.test("Worker.start() returns the running job with all its fields", async ()
     queue: null,
     command: { name: "cat", args: ["/dev/zero"], env: { A: "b" }, workingDirectory: "/tmp" },
     owner: "alice",
+    name: "",
     labels: { team: "x" },
     requestId: "r1",
     stdoutBytes: 0,
@@ -215,10 +216,11 @@ Deno.test("A text without #! is run by /bin/sh, and rubbish fails as a job of it
 
 Deno.test("No descriptor is left by jobs, failed starts, and readers", async () => {
   await using test = await TestWorker.open();
-  const isPipe = (link: string) => link.startsWith("pipe:");
-  const others = async () => (await openDescriptors()).filter((link) => !isPipe(link)).sort();
-  const pipes = async () => (await openDescriptors()).filter(isPipe).length;
-  const before = await pipes();
+  // What belongs to a process: its pipes, and the descriptor that tells its end.
+  const ofProcess = (link: string) => link.startsWith("pipe:") || link === "anon_inode:[pidfd]";
+  const others = async () => (await openDescriptors()).filter((link) => !ofProcess(link)).sort();
+  const ofProcesses = async () => (await openDescriptors()).filter(ofProcess).length;
+  const before = await ofProcesses();
   await test.ran("echo warm");
   await test.ran("echo warm");
   const othersBefore = await others();
@@ -227,8 +229,8 @@ Deno.test("No descriptor is left by jobs, failed starts, and readers", async () 
     else if (index % 3 === 1) await test.ran("echo out; echo err >&2");
     else await test.read((await test.sh("seq 1000")).jobId);
   }));
-  // Two launchers may wait for the next jobs, each with three pipes.
-  await until(async () => await pipes() <= before + 2 * 3);
+  // Two launchers may wait for the next jobs, each with three pipes and such a descriptor.
+  await until(async () => await ofProcesses() <= before + 2 * 4);
   assert.deepEqual(await others(), othersBefore);
 });
 
