@@ -12,9 +12,9 @@ import {
 const MIB = 1024 * 1024;
 const FOLLOW = { start: FROM_START, streams: BOTH, follow: true };
 
-Deno.test("One line of 100 MB goes through whole, with little memory", async () => {
+Deno.test("One line of 400 MB goes through whole, with little memory", async () => {
   await using test = await TestWorker.open();
-  const size = 100_000_000;
+  const size = 400_000_000;
   const before = Deno.memoryUsage().rss;
   const job = await test.sh(`head -c ${size} /dev/zero | tr '\\0' x`);
   let length = 0;
@@ -27,7 +27,8 @@ Deno.test("One line of 100 MB goes through whole, with little memory", async () 
     most = Math.max(most, Deno.memoryUsage().rss - before);
   }
   assert.equal(length, size);
-  assert.ok(most < 50 * MIB, `${most} bytes of memory`);
+  // As much for any size: 30 to 80 MiB, by when V8 collects garbage.
+  assert.ok(most < 150 * MIB, `${most} bytes of memory`);
 });
 
 Deno.test("A million writes of one byte come out in order", async () => {
