@@ -6,6 +6,8 @@ import { reportAll, type Rows } from "./report.ts";
 
 /** How many jobs a figure is taken of, and how many starts at once where it is not one at a time. */
 const JOBS = 600;
+/** After so many the code of a daemon that runs for days is compiled, and a figure is one of the daemon. */
+const WARM_UP_JOBS = 1000;
 const AT_A_TIME = 16;
 
 type NewJob = Parameters<JobWorkerClient["startJob"]>[0];
@@ -90,7 +92,7 @@ export function newJob(name: string, ...args: string[]): NewJob {
 
 /** Measures all of them, after some jobs by which the daemon has warmed up. */
 export async function measureJobs({ client, processes }: BenchDaemon): Promise<JobFigures> {
-  await rate(200, AT_A_TIME, () => runJob(client));
+  await rate(WARM_UP_JOBS, AT_A_TIME, () => runJob(client));
   const before = await processes.processorMs();
   const together = await rate(JOBS, AT_A_TIME, () => runJob(client));
   const processorMs = (await processes.processorMs() - before) / JOBS;
