@@ -21,7 +21,7 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   stream: LOG_STREAMS,
   api: ["grpc", "rest"],
   state: ["online", "offline"],
-  role: ["gateway", "executor", "agent", "exporter"],
+  role: ["gateway", "executor", "agent", "exporter", "notifier"],
 };
 
 /** A metric in an expression, with its labels, and those of what groups it. */
