@@ -64,7 +64,7 @@ async function tellMore(
   shown: number,
   { hasMore, nextPageToken }: JobPage,
 ): Promise<void> {
-  if (!hasMore) return;
+  if (!hasMore || !context.io.stderr.isTerminal) return;
   // To count them, the daemon has to read them.
   const rest = await allPages(jobPages(context, filter, MAX_COUNTED, nextPageToken));
   const all = `${rest.hasMore ? "more than " : ""}${shown + rest.jobs.length}`;
