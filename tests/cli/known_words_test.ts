@@ -14,6 +14,10 @@ Deno.test("parse() takes the words of docker and kill(1) where ours mean the sam
   }
 });
 
+Deno.test("parse() takes the options of docker where ours mean the same", () => {
+  assert.deepEqual(verbOf("run", "-e", "A=1", "x"), verbOf("run", "--env", "A=1", "--", "x"));
+});
+
 Deno.test("parse() takes logs of a job without what to print of it", () => {
   const whole = verbOf("logs", "all", "0199", "--tail", "3", "--follow", "--timestamps");
   assert.deepEqual(verbOf("logs", "-n", "3", "-f", "-t", "0199"), whole);
@@ -32,8 +36,13 @@ Deno.test("parse() says what does what other words mean, and why there is no -t"
     ["attach 0199", /^There is no attach: .* worker-cli logs JOB --follow/],
     ["run -it -- sh", /^A job has no terminal, so there is no -t: .*\nSee: worker-cli run --help$/],
     ["start --tty -- sh", /^A job has no terminal/],
+    ["run -d -- sh", /^There is no -d: start .*\nSee: worker-cli run --help$/],
+    ["pause 0199", /^There is no pause: .* signal JOB STOP/],
   ];
   for (const [line, message] of lines) assert.match(usageErrorOf(line), message, line);
+  for (const word of ["tail", "ls", "inspect", "describe", "top", "events", "pause", "cp"]) {
+    assert.match(usageErrorOf(word), new RegExp(`^There is no ${word}: .* worker-cli `), word);
+  }
   assert.match(usageErrorOf("toString"), /^Unknown command 'toString'/);
 });
 
