@@ -129,6 +129,18 @@ Deno.test("list fits a table to the terminal", async () => {
   assert.deepEqual(none, { exitStatus: 0, stdout: "", stderr: "No jobs\n" });
 });
 
+Deno.test("list cuts no id, however narrow the terminal: it could not be typed", async () => {
+  const long = "x".repeat(30);
+  const job = jobOf({ name: long, owner: long, host: long, labels: { [long]: long } });
+  const calls = { listJobs: pager([job]) };
+  for (const columns of ["id,name,owner,host,labels,started,took,pid,status,command", "name,id"]) {
+    const line = ["list", "-o", `${columns},owner,name,host,labels,owner,id`];
+    const { stdout } = await runCli(line, calls, { terminal: true });
+    assert.match(stdout, /…  2e3f4a5b$/m);
+    assert.doesNotMatch(stdout, /2e3f4a5?…/);
+  }
+});
+
 Deno.test("list shows as much of the ends of ids as tells them apart", async () => {
   const idsOf = async (...jobIds: string[]) => {
     const calls = { listJobs: pager(jobIds.map((jobId) => jobOf({ jobId }))) };
