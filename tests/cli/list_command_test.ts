@@ -136,7 +136,7 @@ Deno.test("list cuts no id, however narrow the terminal: it could not be typed",
   for (const columns of ["id,name,owner,host,labels,started,took,pid,status,command", "name,id"]) {
     const line = ["list", "-o", `${columns},owner,name,host,labels,owner,id`];
     const { stdout } = await runCli(line, calls, { terminal: true });
-    assert.match(stdout, /…  2e3f4a5b$/m);
+    assert.match(stdout, /… {2}2e3f4a5b$/m);
     assert.doesNotMatch(stdout, /2e3f4a5?…/);
   }
 });
