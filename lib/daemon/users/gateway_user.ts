@@ -95,6 +95,7 @@ const KEPT = [
   CONSOLE_VARIABLE,
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_PROTOCOL",
+  "OTEL_EXPORTER_OTLP_TIMEOUT",
 ];
 
 /** Starts its arguments, by env(1), which is its name, with no variable but those. */
