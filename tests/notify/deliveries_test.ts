@@ -134,6 +134,31 @@ Deno.test("Deliveries is not held up at one host by another that does not answer
   assert.ok(sender.sent.length <= 5, `${sender.sent}`);
 });
 
+Deno.test("Deliveries is not held up at a host by one of its webhooks that does not answer", async () => {
+  await using directory = await temporaryDirectory();
+  const never = Promise.withResolvers<WebhookAnswer>();
+  const sender = new FakeSender((url, at) =>
+    url.endsWith("/never")
+      ? never.promise
+      : url.endsWith("/later") && at < 2
+      ? { status: 500 }
+      : { status: 200 }
+  );
+  await using began = await begin(directory.path, sender);
+  const { store } = began;
+  for (let at = 0; at < 3; at++) await end(store, `${ID}${at}`, "https://a.example/never");
+  for (let at = 3; at < 9; at++) await end(store, `${ID}${at}`, "https://a.example/now");
+  await end(store, `${ID}9`, "https://a.example/later");
+  for (let at = 3; at < 10; at++) await becomes(store, `${ID}${at}`, "delivered");
+  assert.equal(
+    sender.sent.filter((url) => url.endsWith("/never")).length,
+    3,
+    "Each is under way once",
+  );
+  never.resolve({ status: 200 });
+  for (let at = 0; at < 3; at++) await becomes(store, `${ID}${at}`, "delivered");
+});
+
 Deno.test("What was not told when a daemon ended is told by the next one", async () => {
   await using directory = await temporaryDirectory();
   const url = "https://a.example/";
