@@ -8,7 +8,7 @@ import type { Rights } from "../process/users.ts";
 import { withoutDescriptors } from "./close_descriptors.ts";
 import { keepAlive } from "./keep_alive.ts";
 import { type Measured, measureProcess } from "./measured.ts";
-import { notifierCommand, WITHOUT_PROXY } from "./notifier_command.ts";
+import { NOBODY_ELSE, notifierCommand } from "./notifier_command.ts";
 import { NotifierProcess } from "./notifier_process.ts";
 import { withSmallMemory } from "./small_memory.ts";
 import { gatewayRights, NO_PORT } from "./users/gateway_user.ts";
@@ -68,7 +68,7 @@ export class NotifierKeeper implements WebhookSender, AsyncDisposable, Measured 
       ...await withoutDescriptors([]),
       ...await gatewayRights(rights, NO_PORT),
       ...await withSmallMemory(),
-      ...[await findTool("env"), ...WITHOUT_PROXY],
+      ...[await findTool("env"), ...NOBODY_ELSE],
       ...notifierCommand(hosts),
     ];
     await using process = new NotifierProcess(setsid, argv, { ca, debug, journal });
