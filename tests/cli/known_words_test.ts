@@ -5,8 +5,16 @@ import { textOf, usageErrorOf, verbOf } from "./parsing.ts";
 Deno.test("parse() takes the words of docker and kill(1) where ours mean the same", () => {
   const signal = { kind: "signal", jobId: "0199" };
   assert.deepEqual(verbOf("kill", "0199"), { ...signal, signal: "KILL" });
-  assert.deepEqual(verbOf("kill", "-9", "0199"), { ...signal, signal: "KILL" });
-  assert.deepEqual(verbOf("kill", "-s", "HUP", "0199"), { ...signal, signal: "HUP" });
+  assert.deepEqual(verbOf("kill", "-9", "0199"), { ...signal, signal: "9" });
+  for (const line of ["-s HUP 0199", "-HUP 0199", "0199 -HUP", "--signal HUP 0199"]) {
+    const words = ["kill", ...line.split(" ")];
+    assert.deepEqual(verbOf(...words), { ...signal, signal: "HUP" }, line);
+  }
+  assert.deepEqual(verbOf("kill", "-RTMIN+3", "0199"), { ...signal, signal: "RTMIN+3" });
+  // What is a job's own stays as it is.
+  const run = verbOf("run", "kill", "-15", "1");
+  assert.ok(run.kind === "run");
+  assert.deepEqual(run.job.command.args, ["-15", "1"]);
   assert.deepEqual(verbOf("ps"), verbOf("list", "running"));
   assert.deepEqual(verbOf("ps", "-a", "-n", "3"), verbOf("list", "all", "--limit", "3"));
   for (const line of ["-V", "version", "--json version"]) {

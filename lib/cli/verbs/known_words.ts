@@ -50,12 +50,21 @@ export function elsewhere(word: string): string | null {
   return Object.hasOwn(ELSEWHERE, word) ? ELSEWHERE[word] ?? null : null;
 }
 
+/** A signal as kill(1) takes it: `-15`, `-TERM`, `-RTMIN+3`. No option of ours looks so. */
+const SIGNAL_WORD = /^-(\d{1,2}|[A-Z][A-Z0-9]+(?:[+-]\d+)?)$/;
+
 /** Defines `kill`: `signal`, which sends SIGKILL unless it is told otherwise. */
 export function defineKill(program: Command, found: Found): void {
-  subcommand(program, "kill", "send SIGKILL to every process of a job; see also stop and signal")
-    .argument("<jobId>", WHICH_JOB)
-    .addOption(option("-s, --signal <name>", "another signal, e.g. HUP", parseText))
-    .option("-9", "SIGKILL, as it is anyway")
+  const kill = subcommand(
+    program,
+    "kill",
+    "send SIGKILL to every process of a job; see also stop and signal",
+  );
+  const parseOptions = kill.parseOptions.bind(kill);
+  kill.parseOptions = (words) =>
+    parseOptions(words.map((word) => word.replace(SIGNAL_WORD, "--signal=$1")));
+  kill.argument("<jobId>", WHICH_JOB)
+    .addOption(option("-s, --signal <name>", "another signal: -s HUP, -HUP or -1", parseText))
     .action((jobId: string, { signal = "KILL" }: { readonly signal?: string }) =>
       found({ kind: "signal", jobId, signal })
     );
