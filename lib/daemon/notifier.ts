@@ -1,7 +1,7 @@
 import type { DaemonOptions } from "../config/options.ts";
 import { messageOf } from "../errors.ts";
 import type { Exposition } from "../metrics/exposition.ts";
-import { Deliveries, type FailedDelivery } from "../notify/deliveries.ts";
+import { CALL_RESULTS, Deliveries, type FailedDelivery } from "../notify/deliveries.ts";
 import type { Rights } from "../process/users.ts";
 import type { SqliteStore } from "../store/sqlite_store.ts";
 import { formatDuration } from "../text/duration.ts";
@@ -33,10 +33,15 @@ const NOBODY = { send: () => Promise.reject(new Error("There is no notifier")) }
 export class Notifier implements AsyncDisposable, Measured {
   readonly #resources: AsyncDisposableStack;
   readonly #keeper: NotifierKeeper | null;
+  readonly #results: Deliveries["results"];
 
-  private constructor(resources: AsyncDisposableStack, keeper: NotifierKeeper | null) {
+  private constructor(
+    resources: AsyncDisposableStack,
+    { keeper, deliveries }: { keeper: NotifierKeeper | null; deliveries: Deliveries },
+  ) {
     this.#resources = resources;
     this.#keeper = keeper;
+    this.#results = deliveries.results;
   }
 
   /** @throws `failed_precondition`, naming the file of keys or CAs that cannot be used */
@@ -58,10 +63,13 @@ export class Notifier implements AsyncDisposable, Measured {
       onFault: (error) => diagnostics.error("Webhooks: {why}", { why: messageOf(error) }),
     });
     resources.use(deliveries);
-    return new Notifier(resources.move(), keeper);
+    return new Notifier(resources.move(), { keeper, deliveries });
   }
 
   async measure(exposition: Exposition): Promise<void> {
+    for (const result of CALL_RESULTS) {
+      exposition.add("job_worker_webhook_calls_total", { result }, this.#results.of(result));
+    }
     await this.#keeper?.measure(exposition);
   }
 

@@ -1,5 +1,6 @@
 import { delay } from "../async/delay.ts";
 import { WakeUp } from "../async/wake_up.ts";
+import { Tally } from "../metrics/tally.ts";
 import { notificationKey, redactUrl } from "../job/notification.ts";
 import type { DueNotification, NotificationOutcome, Outbox } from "../store/outbox.ts";
 import { pauseAfter, RETRY_TIMES, type RetryTimes } from "./retry_times.ts";
@@ -13,6 +14,9 @@ export interface WebhookSender {
   /** @throws the reason of the signal, and nothing else */
   send(request: WebhookRequest, signal: AbortSignal): Promise<WebhookAnswer>;
 }
+
+/** What has come of a call of a webhook: `retried` if it is to be made again. */
+export const CALL_RESULTS = ["delivered", "retried", "failed"] as const;
 
 /** Options of {@linkcode Deliveries}. */
 export interface DeliveriesOptions {
@@ -58,6 +62,8 @@ const GONE = 410;
  * does not answer holds up no other.
  */
 export class Deliveries implements AsyncDisposable {
+  /** What has come of calls since the start. */
+  readonly results = new Tally<typeof CALL_RESULTS[number]>();
   readonly #options: DeliveriesOptions;
   readonly #closing = new AbortController();
   /** What is under way at each host, by job and URL. */
@@ -146,11 +152,13 @@ export class Deliveries implements AsyncDisposable {
       ? await sender.send(webhookRequest(due, keys, Date.now()), this.#closing.signal)
       : { fault: "its host is not allowed any more (--notify-allow)" };
     if ("status" in answer && answer.status >= 200 && answer.status < 300) {
+      this.results.add("delivered");
       return { jobId, url, result: "delivered" };
     }
     const isFinal = !hosts.has(host) || "status" in answer && answer.status === GONE;
     const retryInMs = isFinal ? null : pauseAfter(attempts + 1, retryTimes);
     const why = "fault" in answer ? answer.fault : `it answered ${answer.status}`;
+    this.results.add(retryInMs === null ? "failed" : "retried");
     onFailed({ jobId, url: redactUrl(url), why, retryInMs });
     return {
       jobId,
