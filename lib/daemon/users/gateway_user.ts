@@ -96,6 +96,7 @@ const KEPT = [
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_PROTOCOL",
   "OTEL_EXPORTER_OTLP_TIMEOUT",
+  "OTEL_SERVICE_NAME",
 ];
 
 /** Starts its arguments, by env(1), which is its name, with no variable but those. */
