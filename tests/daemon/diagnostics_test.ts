@@ -89,6 +89,23 @@ Deno.test("diagnostics are also sent to a collector, where that prints nothing",
   }
 });
 
+Deno.test("A daemon that cannot start says so to a collector, too", async () => {
+  await using collector = new TestCollector();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", `${ROOT}server.ts`, "--nonsense"],
+    env: { NO_COLOR: "1", ...collector.environment, OTEL_DENO_CONSOLE: "replace" },
+  }).output();
+  assert.notEqual(code, 0);
+  assert.equal(stdout.byteLength, 0);
+  const [why = "", ...rest] = collector.records.filter(({ severityText }) =>
+    severityText === "ERROR"
+  )
+    .map(({ body }) => body.stringValue);
+  assert.match(why, /^worker-daemon: .*nonsense/);
+  assert.deepEqual(rest, []);
+  assert.ok(new TextDecoder().decode(stderr).endsWith(why));
+});
+
 Deno.test("diagnostics let nobody forge a line or move the cursor", async () => {
   const evil = "a\nb\r\x1b[2J\x07\x9b\u2028c\u202e";
   const text = await said(
