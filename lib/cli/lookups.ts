@@ -6,7 +6,6 @@
 
 import { commandText } from "../job/job_words.ts";
 import { type Job, LIVE_STATUSES } from "../job/types.ts";
-import { printable } from "../text/printable.ts";
 import type { Candidate } from "./completion_values.ts";
 import type { JobClient, JobFilter } from "./job_client.ts";
 import { outcomeText } from "./job_text.ts";
@@ -92,8 +91,14 @@ function pairs(labels: Readonly<Record<string, string>>): string[] {
   return Object.entries(labels).map(([name, value]) => `${name}=${value}`);
 }
 
+/**
+ * What no shell takes for anything but itself. Other users choose these words, and bash puts what it completes on the
+ * line as it is: `$(…)` would run there.
+ */
+const PLAIN = /^[\p{L}\p{N}_@%+=:,./-]+$/u;
+
 /** Each once, of those that can be typed as they are. */
 function distinct(values: readonly string[]): Candidate[] {
-  const typed = values.filter((value) => printable(value) === value && !/\s/.test(value));
+  const typed = values.filter((value) => PLAIN.test(value));
   return [...new Set(typed)].map((value) => ({ value, about: "" }));
 }

@@ -142,6 +142,35 @@ Deno.test("__complete offers values, behind what is typed of them", async () => 
   }
 });
 
+Deno.test("__complete offers nothing of others that a shell would run or expand", async () => {
+  const evil = [
+    "$(id)",
+    "`id`",
+    "a;id",
+    "a|id",
+    "a&id",
+    "a>b",
+    "a b",
+    "a'b",
+    'a"b',
+    "a\\b",
+    "a*",
+    "~a",
+    "{a,b}",
+  ];
+  const jobs = evil.flatMap((text) => [
+    jobOf({ labels: { [text]: text, fine: "team/ä-1.2" }, owner: text, name: "nightly" }),
+  ]);
+  const hosts = evil.map((text) => ({ ...HOST, labels: { [text]: text } }));
+  const calls = {
+    listJobs: lister(jobs),
+    listHosts: () => Promise.resolve({ hosts }),
+  };
+  assert.deepEqual(await offered("list --label ", calls), ["fine=team/ä-1.2"]);
+  assert.deepEqual(await offered("list --owner ", calls), []);
+  assert.deepEqual(new Set(await offered("run --on ", calls)), new Set(["web-1"]));
+});
+
 Deno.test("__complete prints the ends of ids as lists do, and ids that begin so, with what the jobs are", async () => {
   const other = "0199ffff-c3d4-7e5f-8a9b-0c1d2e3f4a5c";
   const listJobs = lister([
