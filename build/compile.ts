@@ -68,7 +68,7 @@ const BAKED: Readonly<Record<Program, readonly string[]>> = {
     "--unstable-net",
     V8_FLAGS,
     "--ignore-env",
-    "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM,NOTIFY_SOCKET",
+    "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM,NOTIFY_SOCKET,OTEL_DENO_CONSOLE",
     "--allow-read",
     "--allow-write",
     "--allow-run=setsid",

@@ -23,8 +23,11 @@ export interface Candidate {
 /** What to offer: fixed candidates, or those that have to be looked up. */
 export type Completion =
   | { readonly kind: "candidates"; readonly candidates: readonly Candidate[] }
-  /** Ids and names of jobs; `live` if only those of jobs that have not ended make sense. */
-  | { readonly kind: "jobs"; readonly live: boolean }
+  /**
+   * Ids and names of jobs, or whole ids where nothing else will do; `live` if only those of jobs that have not ended
+   * make sense.
+   */
+  | { readonly kind: "jobs"; readonly live: boolean; readonly wholeIds?: boolean }
   | { readonly kind: "contexts" }
   /** What the newest jobs have, which is what is most likely meant. */
   | { readonly kind: "labels" | "owners" | "names" }
@@ -105,8 +108,9 @@ export const OPTION_VALUES: Readonly<Record<string, Completion>> = {
   "--role": { kind: "list", of: words(...ROLES) },
   "--signal": SIGNAL,
   "--since": NOTHING,
-  "--status": JOB,
-  "--stop": { kind: "jobs", live: true },
+  // REST has no other way to name a job.
+  "--status": { kind: "jobs", live: false, wholeIds: true },
+  "--stop": { kind: "jobs", live: true, wholeIds: true },
   "--tail": NOTHING,
   "--timeout": NOTHING,
   "update --timeout": words("none"),

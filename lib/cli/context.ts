@@ -7,4 +7,6 @@ export interface Context {
   readonly io: Io;
   readonly settings: Settings;
   readonly client: JobClient;
+  /** Tells that the connection was lost. Whoever has the screen sets what does that. */
+  readonly lost: { tell(words: string): void };
 }

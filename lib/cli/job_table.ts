@@ -26,6 +26,7 @@ export async function jobTable(
   const rows = jobs.map((job) => columns.map((name) => cellOf(name, job, shown)));
   return await table([columns.map(headingOf), ...rows], {
     columns: width,
+    whole: columns.flatMap((name, column) => name === "id" ? [column] : []),
     paint: (text, row, column) => {
       const job = jobs[row - 1];
       const isStatus = columns[column] === "status";

@@ -22,7 +22,10 @@ export class JobView {
   #hasOlder: boolean;
 
   /** @param page the newest of them */
-  constructor({ jobs, hasMore }: JobPage, { filter, limit }: JobViewOptions) {
+  constructor(
+    { jobs, hasMore }: Omit<JobPage, "nextPageToken">,
+    { filter, limit }: JobViewOptions,
+  ) {
     const { statuses, startedAfter = 0 } = filter;
     this.#filter = filter;
     this.#limit = limit;

@@ -6,10 +6,10 @@
 
 import { commandText } from "../job/job_words.ts";
 import { type Job, LIVE_STATUSES } from "../job/types.ts";
-import { printable } from "../text/printable.ts";
 import type { Candidate } from "./completion_values.ts";
-import type { JobClient } from "./job_client.ts";
+import type { JobClient, JobFilter } from "./job_client.ts";
 import { outcomeText } from "./job_text.ts";
+import { shortLength } from "./short_ids.ts";
 import { textWidthFor, truncate } from "./text_width.ts";
 
 /** What a lookup asks, and until when. */
@@ -21,23 +21,37 @@ export interface Lookup {
 /** The page that is asked for: the newest jobs. */
 const PAGE = { pageSize: 50, pageToken: "" };
 
-/** The names of one's own jobs, and the ids that begin so. */
+/**
+ * What jobs may be named by: the names of one's own, the ends of ids as lists show them, and the whole ids that begin
+ * with what is typed.
+ */
 export async function jobWords(
   { client, signal }: Lookup,
-  { live, prefix }: { readonly live: boolean; readonly prefix: string },
+  { live, wholeIds = false, prefix }: {
+    readonly live: boolean;
+    readonly wholeIds?: boolean;
+    readonly prefix: string;
+  },
 ): Promise<readonly Candidate[]> {
   const filter = live ? { statuses: LIVE_STATUSES } : {};
-  const mayBeId = /^[0-9a-f-]*$/.test(prefix);
-  const [own, begun] = await Promise.all([
-    client.listJobs({ filter, own: true, ...PAGE }, { signal }),
-    mayBeId
-      ? client.listJobs({ filter: { ...filter, jobIdPrefix: prefix }, ...PAGE }, { signal })
-      : { jobs: [] },
+  const list = async (asked: { readonly filter?: JobFilter; readonly own?: boolean }) =>
+    (await client.listJobs({ filter, ...PAGE, ...asked }, { signal })).jobs;
+  const nobody = Promise.resolve([]);
+  const mayBeId = /^[0-9a-f-]*$/.test(prefix) && (wholeIds || prefix !== "");
+  const [own, newest, begun] = await Promise.all([
+    wholeIds ? nobody : list({ own: true }),
+    wholeIds ? nobody : list({}),
+    mayBeId ? list({ filter: { ...filter, jobIdPrefix: prefix } }) : nobody,
   ]);
-  const named = own.jobs.filter(({ name }) => name !== "");
+  const named = own.filter(({ name }) => name !== "");
   // The newest of each name, which is the one that the name stands for.
   const names = new Map(named.toReversed().map((job) => [job.name, job])).entries();
-  const found = [...names, ...begun.jobs.map((job) => [job.jobId, job] as const)];
+  const length = shortLength(newest.map(({ jobId }) => jobId));
+  const found = [
+    ...names,
+    ...newest.map((job) => [job.jobId.slice(-length), job] as const),
+    ...begun.map((job) => [job.jobId, job] as const),
+  ];
   const commands = found.map(([, job]) => commandText(job));
   const textWidth = await textWidthFor(commands);
   return found.map(([value, job], index) => ({
@@ -77,8 +91,14 @@ function pairs(labels: Readonly<Record<string, string>>): string[] {
   return Object.entries(labels).map(([name, value]) => `${name}=${value}`);
 }
 
+/**
+ * What no shell takes for anything but itself. Other users choose these words, and bash puts what it completes on the
+ * line as it is: `$(…)` would run there.
+ */
+const PLAIN = /^[\p{L}\p{N}_@%+=:,./-]+$/u;
+
 /** Each once, of those that can be typed as they are. */
 function distinct(values: readonly string[]): Candidate[] {
-  const typed = values.filter((value) => printable(value) === value && !/\s/.test(value));
+  const typed = values.filter((value) => PLAIN.test(value));
   return [...new Set(typed)].map((value) => ({ value, about: "" }));
 }

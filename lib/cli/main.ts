@@ -52,6 +52,8 @@ export async function main(args: readonly string[], io: Io): Promise<number> {
         await printLine(io.stderr, `worker-cli: ${printableLines(parsed.message)}`);
         return USAGE;
       case "invocation":
+        // What a keeper does belongs to those who ask it.
+        if (parsed.invocation.verb.kind === "__keep") return await invoke(parsed.invocation, io);
         return await traced(
           `worker-cli ${parsed.invocation.verb.kind}`,
           { kind: "internal" },
@@ -85,9 +87,9 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
       await printLine(io.stdout, COMPLETION_SCRIPTS[verb.shell]);
       return 0;
     }
-    const onReconnecting = () =>
-      void tell(io, `Lost the connection to ${settings.address}; reconnecting…`);
     const { address } = settings;
+    const lost = { tell: (words: string) => void tell(io, words) };
+    const onReconnecting = () => lost.tell(`Lost the connection to ${address}; reconnecting…`);
     const onSilence = () =>
       void tell(io, `${address} accepts connections but does not answer yet; waiting…`);
     // Whoever asks about its health wants to know at once that it does not answer.
@@ -96,7 +98,7 @@ async function invoke(invocation: Invocation, io: Io): Promise<number> {
       io.connect(settings, { onReconnecting, ...silence }),
       io.interrupted,
     );
-    return await callDaemon(verb, { io, settings, client });
+    return await callDaemon(verb, { io, settings, client, lost });
   } catch (error) {
     if (error instanceof OutputClosed) throw error;
     if (error instanceof Interrupted) return ENDED_BY[error.signal];

@@ -5,10 +5,11 @@
  * @module
  */
 
-import { configure, getLogger, type Logger, type LogRecord } from "@logtape/logtape";
+import { configure, getLogger, type Logger, type LogLevel, type LogRecord } from "@logtape/logtape";
 import { messageOf } from "../errors.ts";
 import { printable } from "../text/printable.ts";
 import { StandardOutput } from "../stdio/standard_output.ts";
+import { collectLine, type Severity } from "../tracing/collected_log.ts";
 import { journalLines } from "./journal.ts";
 
 /** The logger of the whole daemon; configured once, by {@linkcode configureDiagnostics}. */
@@ -21,8 +22,18 @@ export interface DiagnosticsOptions {
   readonly journal: boolean;
 }
 
+/** How severe that is in the words of OpenTelemetry. */
+const SEVERITIES: Readonly<Record<LogLevel, Severity>> = {
+  trace: "debug",
+  debug: "debug",
+  info: "info",
+  warning: "warn",
+  error: "error",
+  fatal: "error",
+};
+
 /**
- * Sends the diagnostics to standard error. Those include an uncaught error, which ends the process as it would
+ * Sends the diagnostics to standard error, and to a collector of log records if there is one. Those include an uncaught error, which ends the process as it would
  * anyway.
  *
  * Lines are written at once and not through a queue: the last one before the process ends counts most.
@@ -35,7 +46,12 @@ export async function configureDiagnostics({ debug, journal }: DiagnosticsOption
   globalThis.addEventListener("unhandledrejection", (event) => endBy(event.reason));
   await configure({
     reset: true,
-    sinks: { stderr: (record) => stderr.writeSync(encoder.encode(lineOf(record))) },
+    sinks: {
+      stderr: (record) => {
+        stderr.writeSync(encoder.encode(lineOf(record)));
+        collectLine?.(SEVERITIES[record.level], textOf(record));
+      },
+    },
     loggers: [
       {
         category: ["job-worker"],

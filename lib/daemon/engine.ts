@@ -86,7 +86,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
     ...{ engine, setsid, rights, journal },
   });
   const sessions = options.restAddress && await SessionBook.open(engine.dataDirectory);
-  await using _notifier = await tellWebhooks(options, { engine, setsid, rights, journal });
+  await using notifier = await tellWebhooks(options, { engine, setsid, rights, journal });
   await using keeper = await (ahead ?? gatewaysOf(engine.dataDirectory)).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),
     restoreSocket: () => socket.restore(),
@@ -94,7 +94,7 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   });
   await using exporter = await openExporter(options, {
     ...{ setsid, rights, journal, retryOptions },
-    measured: [engine, keeper, ...host === null ? [] : [host]],
+    measured: [engine, keeper, host, notifier].filter((part) => part !== null),
   });
   const serving = new Serving(keeper.addresses, exporter?.address ?? null, manager, process);
   onReload(() => {

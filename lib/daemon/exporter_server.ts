@@ -1,16 +1,18 @@
-import type { Socket } from "node:net";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { shareCall } from "../async/share_call.ts";
 import { CONTENT_TYPE } from "../metrics/exposition.ts";
 import { bind } from "../net/bind.ts";
 import { cannotListen } from "../net/free_port.ts";
 import type { HostPort } from "../net/host_port.ts";
+import { ExporterConnections } from "./exporter_connections.ts";
 
 /** Whoever asks has proven nothing, so little is given to them: a Prometheus keeps one connection. */
 const MAX_CONNECTIONS = 32;
 
-/** How long somebody may take to ask, and how long a connection may wait for the next question. */
+/** How long somebody may take to ask, and to have the answer. */
 const REQUEST_WITHIN_MS = 10_000;
+const ANSWER_WITHIN_MS = 30_000;
+/** How long a connection may wait for the next question: longer than a Prometheus usually does. */
 const IDLE_WITHIN_MS = 120_000;
 
 const MAX_HEADER_BYTES = 8 * 1024;
@@ -39,16 +41,18 @@ export class ExporterServer implements AsyncDisposable {
       connectionsCheckingInterval: REQUEST_WITHIN_MS / 2,
       maxHeaderSize: MAX_HEADER_BYTES,
     });
-    const answering = new WeakSet<Socket>();
+    const connections = new ExporterConnections({
+      max: MAX_CONNECTIONS,
+      answerWithinMs: ANSWER_WITHIN_MS,
+    });
+    server.on("connection", (socket) => connections.take(socket));
     server.on("request", (request: IncomingMessage, response: ServerResponse) => {
       const { socket } = request;
       // Whoever asks on without reading would have us keep every answer.
-      if (answering.has(socket)) return void socket.destroy();
-      answering.add(socket);
-      response.once("finish", () => answering.delete(socket));
+      if (!connections.asks(socket)) return void socket.destroy();
+      response.once("finish", () => connections.answered(socket));
       void answer(request, response, shared);
     });
-    server.maxConnections = MAX_CONNECTIONS;
     try {
       return new ExporterServer(server, await bind(server, address));
     } catch (error) {

@@ -1,5 +1,6 @@
 import { JobWorkerError, messageOf } from "../errors.ts";
 import { isLasting } from "../files/lasting.ts";
+import { collectLine } from "../tracing/collected_log.ts";
 import type { DaemonProcess } from "./daemon_process.ts";
 import { EXIT_STATUS } from "../config/exit_status.ts";
 import { isJournal, journalLines } from "./journal.ts";
@@ -70,6 +71,7 @@ export async function main(process: DaemonProcess): Promise<number> {
     if (process.signal.aborted && error === process.signal.reason) return 0;
     const text = `worker-daemon: ${messageOf(error)}\n`;
     process.printError(isJournal(environment) ? journalLines("error", text) : text);
+    collectLine?.("error", text.trimEnd());
     return exitStatusOf(error);
   }
 }

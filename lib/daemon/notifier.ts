@@ -1,10 +1,12 @@
 import type { DaemonOptions } from "../config/options.ts";
 import { messageOf } from "../errors.ts";
-import { Deliveries, type FailedDelivery } from "../notify/deliveries.ts";
+import type { Exposition } from "../metrics/exposition.ts";
+import { CALL_RESULTS, Deliveries, type FailedDelivery } from "../notify/deliveries.ts";
 import type { Rights } from "../process/users.ts";
 import type { SqliteStore } from "../store/sqlite_store.ts";
 import { formatDuration } from "../text/duration.ts";
 import { diagnostics } from "./diagnostics.ts";
+import type { Measured } from "./measured.ts";
 import { NotifierKeeper } from "./notifier_keeper.ts";
 import { readNotifyCa } from "./notify_ca.ts";
 import { notifyKeys } from "./notify_key.ts";
@@ -28,11 +30,18 @@ const NOBODY = { send: () => Promise.reject(new Error("There is no notifier")) }
  * Tells webhooks how jobs have ended, by a process that may reach their hosts and nothing else. Where no host is
  * allowed there is no such process, and what an earlier daemon has promised fails.
  */
-export class Notifier implements AsyncDisposable {
+export class Notifier implements AsyncDisposable, Measured {
   readonly #resources: AsyncDisposableStack;
+  readonly #keeper: NotifierKeeper | null;
+  readonly #results: Deliveries["results"];
 
-  private constructor(resources: AsyncDisposableStack) {
+  private constructor(
+    resources: AsyncDisposableStack,
+    { keeper, deliveries }: { keeper: NotifierKeeper | null; deliveries: Deliveries },
+  ) {
     this.#resources = resources;
+    this.#keeper = keeper;
+    this.#results = deliveries.results;
   }
 
   /** @throws `failed_precondition`, naming the file of keys or CAs that cannot be used */
@@ -43,18 +52,25 @@ export class Notifier implements AsyncDisposable {
     const isNeeded = hosts.size > 0;
     const keys = isNeeded ? await notifyKeys(dataDirectory) : [];
     const ca = await readNotifyCa(options);
-    const sender = isNeeded
+    const keeper = isNeeded
       ? resources.use(new NotifierKeeper({ setsid, rights, hosts, ca, debug, journal }))
-      : NOBODY;
+      : null;
     const deliveries = new Deliveries({
       outbox: store.outbox,
       settle: (outcome) => store.settle(outcome),
-      ...{ sender, hosts, keys },
+      ...{ sender: keeper ?? NOBODY, hosts, keys },
       onFailed: report,
       onFault: (error) => diagnostics.error("Webhooks: {why}", { why: messageOf(error) }),
     });
     resources.use(deliveries);
-    return new Notifier(resources.move());
+    return new Notifier(resources.move(), { keeper, deliveries });
+  }
+
+  async measure(exposition: Exposition): Promise<void> {
+    for (const result of CALL_RESULTS) {
+      exposition.add("job_worker_webhook_calls_total", { result }, this.#results.of(result));
+    }
+    await this.#keeper?.measure(exposition);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -22,7 +22,11 @@ export function notifierCommand(hosts: Iterable<string>): string[] {
 /** The variables by which Deno would be led to a proxy, which knows where all requests go. */
 const PROXY_VARIABLES = ["HTTPS_PROXY", "ALL_PROXY", "HTTP_PROXY"];
 
-/** The words before its command line that keep them from it, for env(1). */
-export const WITHOUT_PROXY: readonly string[] = PROXY_VARIABLES
-  .flatMap((name) => [name, name.toLowerCase()])
-  .flatMap((name) => ["-u", name]);
+/**
+ * The words before its command line that keep it from others than its hosts, for env(1): from proxies, and from a
+ * collector of traces, since the runtime tells that the whole URL of each request, and there may be a secret in it.
+ */
+export const NOBODY_ELSE: readonly string[] = [
+  ...PROXY_VARIABLES.flatMap((name) => [name, name.toLowerCase()]).flatMap((name) => ["-u", name]),
+  "OTEL_SDK_DISABLED=true",
+];

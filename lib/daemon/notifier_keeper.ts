@@ -1,12 +1,14 @@
 import { abortable } from "../async/abortable.ts";
 import { WakeUp } from "../async/wake_up.ts";
+import type { Exposition } from "../metrics/exposition.ts";
 import type { WebhookAnswer, WebhookSender } from "../notify/deliveries.ts";
 import type { WebhookRequest } from "../notify/webhook.ts";
 import { findTool } from "../process/tools.ts";
 import type { Rights } from "../process/users.ts";
 import { withoutDescriptors } from "./close_descriptors.ts";
 import { keepAlive } from "./keep_alive.ts";
-import { notifierCommand, WITHOUT_PROXY } from "./notifier_command.ts";
+import { type Measured, measureProcess } from "./measured.ts";
+import { NOBODY_ELSE, notifierCommand } from "./notifier_command.ts";
 import { NotifierProcess } from "./notifier_process.ts";
 import { withSmallMemory } from "./small_memory.ts";
 import { gatewayRights, NO_PORT } from "./users/gateway_user.ts";
@@ -26,18 +28,27 @@ export interface NotifierKeeperOptions {
 }
 
 /** Keeps a notifier alive, and has it call webhooks. */
-export class NotifierKeeper implements WebhookSender, AsyncDisposable {
+export class NotifierKeeper implements WebhookSender, AsyncDisposable, Measured {
   readonly #options: NotifierKeeperOptions;
   readonly #closing = new AbortController();
   readonly #started = new WakeUp();
   readonly #kept: Promise<void>;
   #process: NotifierProcess | null = null;
+  /** How many have died. */
+  #deaths = 0;
 
   constructor(options: NotifierKeeperOptions) {
     this.#options = options;
     this.#kept = keepAlive("notifier", () => this.#runOne(), {
       signal: this.#closing.signal,
+      onDeath: () => this.#deaths++,
     });
+  }
+
+  async measure(exposition: Exposition): Promise<void> {
+    exposition.add("job_worker_process_restarts_total", { role: "notifier" }, this.#deaths);
+    const counted = this.#process?.counts() ?? Promise.reject(new Error("There is none"));
+    await measureProcess(exposition, "notifier", counted);
   }
 
   /** Waits for a notifier if there is none at the moment. */
@@ -57,7 +68,7 @@ export class NotifierKeeper implements WebhookSender, AsyncDisposable {
       ...await withoutDescriptors([]),
       ...await gatewayRights(rights, NO_PORT),
       ...await withSmallMemory(),
-      ...[await findTool("env"), ...WITHOUT_PROXY],
+      ...[await findTool("env"), ...NOBODY_ELSE],
       ...notifierCommand(hosts),
     ];
     await using process = new NotifierProcess(setsid, argv, { ca, debug, journal });

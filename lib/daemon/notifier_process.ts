@@ -1,8 +1,10 @@
 import { abortable } from "../async/abortable.ts";
+import { shareCall } from "../async/share_call.ts";
 import { messageOf } from "../errors.ts";
 import type { WebhookAnswer } from "../notify/deliveries.ts";
 import type { WebhookRequest } from "../notify/webhook.ts";
 import { decodeLines } from "./gateway_protocol.ts";
+import type { OwnCounts } from "./measured.ts";
 import {
   ANSWER_TIMEOUT_MS,
   type NotifierCommand,
@@ -16,12 +18,21 @@ const REPORT_WITHIN_MS = ANSWER_TIMEOUT_MS + 45_000;
 /** How long it has to end by itself. */
 const END_WITHIN_MS = 5_000;
 
+const WRONG_REPORT = "the notifier has reported something else";
+
+/** What it is asked, but for the number. */
+type Question = NotifierCommand extends infer Command
+  ? Command extends { readonly number: number } ? Omit<Command, "number"> : never
+  : never;
+
 /** One notifier, from the engine's side. It is killed when it does not report what has come of a call. */
 export class NotifierProcess implements AsyncDisposable {
   /** Why it ended. Never rejects. */
   readonly ended: Promise<string>;
+  /** What it has counted; rejects with why it does not tell. Of one that is stuck it is asked once. */
+  readonly counts: () => Promise<OwnCounts>;
   readonly #process: RoleProcess;
-  readonly #calls = new Map<number, (answer: WebhookAnswer) => void>();
+  readonly #calls = new Map<number, (report: WebhookAnswer | OwnCounts) => void>();
   #next = 0;
   /** Why there is no answer to whatever is sent; `null` while it lives. */
   #fault: string | null = null;
@@ -37,23 +48,20 @@ export class NotifierProcess implements AsyncDisposable {
   ) {
     this.#process = new RoleProcess(setsid, argv);
     this.#tell({ kind: "begin", ...begin });
+    this.counts = shareCall(() => this.#count());
     this.ended = this.#read();
   }
 
   /** @throws the reason of the signal */
   async send(request: WebhookRequest, signal: AbortSignal): Promise<WebhookAnswer> {
-    if (this.#fault !== null) return { fault: this.#fault };
-    const number = this.#next++;
-    const { promise, resolve } = Promise.withResolvers<WebhookAnswer>();
+    const { url, headers, body } = request;
     const timer = setTimeout(() => this.#process.kill("it does not report"), REPORT_WITHIN_MS);
-    this.#calls.set(number, resolve);
     try {
-      const { url, headers, body } = request;
-      this.#tell({ kind: "send", number, url, headers: { ...headers }, body });
-      return await abortable(promise, signal);
+      const send = { kind: "send", url, headers: { ...headers }, body } as const;
+      const report = await this.#ask(send, signal);
+      return "residentBytes" in report ? { fault: WRONG_REPORT } : report;
     } finally {
       clearTimeout(timer);
-      this.#calls.delete(number);
     }
   }
 
@@ -63,6 +71,26 @@ export class NotifierProcess implements AsyncDisposable {
     const timer = setTimeout(() => this.#process.kill("it did not end in time"), END_WITHIN_MS);
     await this.ended;
     clearTimeout(timer);
+  }
+
+  async #count(): Promise<OwnCounts> {
+    const report = await this.#ask({ kind: "count" });
+    if ("residentBytes" in report) return report;
+    throw new Error("fault" in report ? report.fault : WRONG_REPORT);
+  }
+
+  /** What it reports of something; once it has ended, that. */
+  async #ask(question: Question, signal?: AbortSignal): Promise<WebhookAnswer | OwnCounts> {
+    if (this.#fault !== null) return { fault: this.#fault };
+    const number = this.#next++;
+    const { promise, resolve } = Promise.withResolvers<WebhookAnswer | OwnCounts>();
+    this.#calls.set(number, resolve);
+    try {
+      this.#tell({ ...question, number });
+      return await (signal === undefined ? promise : abortable(promise, signal));
+    } finally {
+      this.#calls.delete(number);
+    }
   }
 
   #tell(command: NotifierCommand): void {

@@ -26,14 +26,17 @@ export const notifierCommandSchema = z.discriminatedUnion("kind", [
     headers: z.record(z.string(), z.string()),
     body: z.string(),
   }),
+  /** Asks what it has counted; answered by one line with the same number. */
+  z.object({ kind: z.literal("count"), number: z.number() }),
 ]);
 
 export type NotifierCommand = z.infer<typeof notifierCommandSchema>;
 
-/** From the notifier: the HTTP status, or why there is none. */
+/** From the notifier: the HTTP status, or why there is none; or what it has counted. */
 export const notifierReportSchema = z.union([
   z.object({ number: z.number(), status: z.number() }),
   z.object({ number: z.number(), fault: z.string().max(512) }),
+  z.object({ number: z.number(), residentBytes: z.number() }),
 ]);
 
 export type NotifierReport = z.infer<typeof notifierReportSchema>;

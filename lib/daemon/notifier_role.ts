@@ -34,8 +34,12 @@ export async function runNotifier({ input, output }: GatewayPipes): Promise<numb
   const writer = output.getWriter();
   const gone = new AbortController();
   for await (const command of lines) {
-    if (command.kind !== "send") continue;
+    if (command.kind === "begin") continue;
     const { number } = command;
+    if (command.kind === "count") {
+      void report(writer, { number, residentBytes: Deno.memoryUsage().rss });
+      continue;
+    }
     void call(client, command, gone.signal).then((answer) => report(writer, { number, ...answer }));
   }
   gone.abort();

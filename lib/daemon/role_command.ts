@@ -1,4 +1,5 @@
 import { BUILD } from "../build.ts";
+import { CONSOLE_VARIABLE } from "../tracing/collected_log.ts";
 import { V8_FLAGS } from "./small_memory.ts";
 
 /**
@@ -49,6 +50,7 @@ export function ownRoleCommand(role: string, permissions: readonly string[]): st
   return roleCommand(
     // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
     ...BUILD === "source" ? [] : ["--no-config"],
+    `--allow-env=${CONSOLE_VARIABLE}`,
     ...permissions,
     Deno.mainModule,
     role,

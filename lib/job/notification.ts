@@ -58,3 +58,10 @@ export function newNotification(url: string): Notification {
 export function redactUrl(url: string): string {
   return `${URL.parse(url)?.origin ?? "https:/"}/***`;
 }
+
+/** What tells a webhook that is to be told of a job from all others. */
+export function notificationKey(
+  { jobId, url }: { readonly jobId: string; readonly url: string },
+): string {
+  return `${jobId} ${url}`;
+}

@@ -163,6 +163,13 @@ export const METRICS = {
     labels: ["process"],
     help: "Requests over REST with an unknown user or a wrong password",
   },
+  job_worker_webhook_calls_total: {
+    type: "counter",
+    by: HOST,
+    labels: ["result"],
+    help:
+      "Calls of webhooks by what came of them: delivered, retried (to be made again), or failed (given up)",
+  },
   job_worker_fleet_hosts: {
     type: "gauge",
     by: HUB,

@@ -59,6 +59,10 @@ export class Reconnection {
   #nextPause = doubling(PAUSE_MS);
   /** When the current series of failures began, by `performance.now()`, as all times here. */
   #failingSince: number | null = null;
+  /**
+   * Why it has failed in this series: what may pass the first time, such as a refusal by a daemon that was just ending,
+   * does not the second time.
+   */
   readonly #reasons = new Set<string>();
   #startedAt = performance.now();
 

@@ -1,6 +1,7 @@
 import { delay } from "../async/delay.ts";
 import { WakeUp } from "../async/wake_up.ts";
-import { redactUrl } from "../job/notification.ts";
+import { Tally } from "../metrics/tally.ts";
+import { notificationKey, redactUrl } from "../job/notification.ts";
 import type { DueNotification, NotificationOutcome, Outbox } from "../store/outbox.ts";
 import { pauseAfter, RETRY_TIMES, type RetryTimes } from "./retry_times.ts";
 import { type WebhookRequest, webhookRequest } from "./webhook.ts";
@@ -14,9 +15,12 @@ export interface WebhookSender {
   send(request: WebhookRequest, signal: AbortSignal): Promise<WebhookAnswer>;
 }
 
+/** What has come of a call of a webhook: `retried` if it is to be made again. */
+export const CALL_RESULTS = ["delivered", "retried", "failed"] as const;
+
 /** Options of {@linkcode Deliveries}. */
 export interface DeliveriesOptions {
-  readonly outbox: Pick<Outbox, "next" | "hosts" | "due">;
+  readonly outbox: Pick<Outbox, "next" | "hosts" | "nextDue" | "due">;
   /** Records what has come of one. */
   readonly settle: (outcome: NotificationOutcome) => Promise<void>;
   readonly sender: WebhookSender;
@@ -41,7 +45,7 @@ export interface FailedDelivery {
   readonly retryInMs: number | null;
 }
 
-/** How many webhooks of one host are called at once. */
+/** How many webhooks of one host are called at once: one that does not answer holds up none of the others. */
 const AT_ONCE = 4;
 
 /** The longest wait of a timer; a clock that was set back is noticed after it. */
@@ -58,10 +62,12 @@ const GONE = 410;
  * does not answer holds up no other.
  */
 export class Deliveries implements AsyncDisposable {
+  /** What has come of calls since the start. */
+  readonly results = new Tally<typeof CALL_RESULTS[number]>();
   readonly #options: DeliveriesOptions;
   readonly #closing = new AbortController();
-  /** The hosts that are being called. */
-  readonly #calls = new Map<string, Promise<void>>();
+  /** What is under way at each host, by job and URL. */
+  readonly #calls = new Map<string, Map<string, Promise<void>>>();
   readonly #called = new WakeUp();
   readonly #run: Promise<void>;
 
@@ -74,7 +80,7 @@ export class Deliveries implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing.abort(new Error("The daemon is shutting down"));
     await this.#run;
-    await Promise.all(this.#calls.values());
+    await Promise.all(this.#calls.values().flatMap((calls) => calls.values()));
   }
 
   /** Never rejects. */
@@ -95,34 +101,42 @@ export class Deliveries implements AsyncDisposable {
   /**
    * Begins to call the hosts at which something is due.
    *
-   * @returns in how many milliseconds something is due at another
+   * @returns in how many milliseconds something else is
    */
   #beginDue(): number {
+    const { outbox } = this.#options;
     const now = Date.now();
     let wait = MAX_WAIT_MS;
-    for (const { host, dueAt } of this.#options.outbox.hosts()) {
-      if (this.#calls.has(host)) continue;
-      if (dueAt <= now) this.#begin(host);
-      else wait = Math.min(wait, dueAt - now);
+    for (const host of outbox.hosts()) {
+      this.#beginAt(host, now);
+      wait = Math.min(wait, (outbox.nextDue(host, now) ?? Infinity) - now);
     }
     return wait;
   }
 
-  #begin(host: string): void {
-    const called = this.#call(host).finally(() => {
-      this.#calls.delete(host);
-      this.#called.notify();
-    });
-    this.#calls.set(host, called);
+  /** Begins to tell the webhooks of a host that are due, as many as may be called at once. */
+  #beginAt(host: string, now: number): void {
+    const calls = this.#calls.get(host) ?? new Map<string, Promise<void>>();
+    const limit = AT_ONCE - calls.size;
+    if (limit === 0) return;
+    for (const due of this.#options.outbox.due(host, now, { limit, except: calls })) {
+      const key = notificationKey({ jobId: due.job.jobId, url: due.url });
+      const called = this.#call(host, due).finally(() => {
+        calls.delete(key);
+        if (calls.size === 0) this.#calls.delete(host);
+        this.#called.notify();
+      });
+      calls.set(key, called);
+      this.#calls.set(host, calls);
+    }
   }
 
-  /** Tells the webhooks of a host that are due, some of them. Never rejects. */
-  async #call(host: string): Promise<void> {
-    const { outbox, settle, onFault } = this.#options;
+  /** Never rejects. */
+  async #call(host: string, due: DueNotification): Promise<void> {
+    const { settle, onFault } = this.#options;
     const { signal } = this.#closing;
     try {
-      const due = outbox.due(host, Date.now(), AT_ONCE);
-      await Promise.all(due.map(async (each) => settle(await this.#tell(host, each))));
+      await settle(await this.#tell(host, due));
     } catch (error) {
       if (signal.aborted) return;
       onFault(error);
@@ -138,11 +152,13 @@ export class Deliveries implements AsyncDisposable {
       ? await sender.send(webhookRequest(due, keys, Date.now()), this.#closing.signal)
       : { fault: "its host is not allowed any more (--notify-allow)" };
     if ("status" in answer && answer.status >= 200 && answer.status < 300) {
+      this.results.add("delivered");
       return { jobId, url, result: "delivered" };
     }
     const isFinal = !hosts.has(host) || "status" in answer && answer.status === GONE;
     const retryInMs = isFinal ? null : pauseAfter(attempts + 1, retryTimes);
     const why = "fault" in answer ? answer.fault : `it answered ${answer.status}`;
+    this.results.add(retryInMs === null ? "failed" : "retried");
     onFailed({ jobId, url: redactUrl(url), why, retryInMs });
     return {
       jobId,

@@ -54,6 +54,11 @@ const FAILURES: readonly (readonly [text: RegExp, reason: string, words: string]
     "its certificate was not issued by the CA that is trusted here",
   ],
   [
+    /NoApplicationProtocol/,
+    "NOT_REST",
+    "what listens there speaks another protocol than REST, probably gRPC",
+  ],
+  [
     /CertificateRequired/,
     "NOT_REST",
     "what listens there asks for a client certificate, as gRPC does, and REST does not",
@@ -69,7 +74,10 @@ export class RestConnection implements Disposable {
 
   constructor(options: RestConnectionOptions) {
     this.#options = options;
-    this.#http = Deno.createHttpClient({ caCerts: [tidyCertificates(options.ca)] });
+    // HTTP/1.1 is all that the daemon speaks here. Who offers HTTP/2 to its gRPC is told only later that they cannot
+    // come without a certificate, or sees the connection close before.
+    const caCerts = [tidyCertificates(options.ca)];
+    this.#http = Deno.createHttpClient({ caCerts, http2: false });
   }
 
   /** Whether the daemon has ever answered. */

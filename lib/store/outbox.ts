@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { WakeUp } from "../async/wake_up.ts";
 import { decodeJob } from "../job/decode_job.ts";
+import { notificationKey } from "../job/notification.ts";
 import type { Job, NotificationState } from "../job/types.ts";
 
 /** The step of the schema that is about it. */
@@ -33,13 +34,6 @@ export interface NotificationOutcome {
   readonly result: Exclude<NotificationState, "pending"> | { readonly retryAt: number };
 }
 
-/** When the next webhook at a host is to be told, in milliseconds since the Unix epoch. */
-export interface HostDue {
-  /** As `URL.host` has it. */
-  readonly host: string;
-  readonly dueAt: number;
-}
-
 /** Who is to be told of jobs that have ended: it is noted in the transaction that records the end. */
 export class Outbox {
   readonly #hooksOf: (job: Job) => readonly string[];
@@ -48,8 +42,9 @@ export class Outbox {
   readonly #noted = new WakeUp();
   #hasNoted = false;
   readonly #add: StatementSync;
-  readonly #first: StatementSync;
+  readonly #next: StatementSync;
   readonly #due: StatementSync;
+  readonly #record: StatementSync;
   readonly #postpone: StatementSync;
   readonly #remove: StatementSync;
   readonly #tell: StatementSync;
@@ -60,15 +55,16 @@ export class Outbox {
     this.#add = database.prepare(
       "INSERT INTO notifications (job_id, url, host, due_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
     );
-    this.#first = database.prepare(
-      "SELECT due_at FROM notifications WHERE host = ? ORDER BY due_at LIMIT 1",
+    this.#next = database.prepare(
+      "SELECT due_at FROM notifications WHERE host = ? AND due_at > ? ORDER BY due_at LIMIT 1",
     );
     const hosts = database.prepare("SELECT DISTINCT host FROM notifications").all();
     this.#hosts = new Set(hosts.map(({ host }) => String(host)));
     this.#due = database.prepare(
-      `SELECT url, attempts, record FROM notifications JOIN jobs USING (job_id)
+      `SELECT job_id, url, attempts FROM notifications
        WHERE host = ? AND due_at <= ? ORDER BY due_at LIMIT ?`,
     );
+    this.#record = database.prepare("SELECT record FROM jobs WHERE job_id = ?");
     this.#postpone = database.prepare(
       "UPDATE notifications SET attempts = attempts + 1, due_at = ? WHERE job_id = ? AND url = ?",
     );
@@ -112,23 +108,40 @@ export class Outbox {
     return this.#noted.next();
   }
 
-  /** The hosts with webhooks that are still to be told. */
-  hosts(): HostDue[] {
-    const found: HostDue[] = [];
+  /** The hosts with webhooks that are still to be told, as `URL.host` has them. */
+  hosts(): string[] {
     for (const host of this.#hosts) {
-      const first = this.#first.get(host);
-      if (first === undefined) this.#hosts.delete(host);
-      else found.push({ host, dueAt: Number(first.due_at) });
+      if (this.nextDue(host, -1) === null) this.#hosts.delete(host);
     }
-    return found;
+    return [...this.#hosts];
   }
 
-  /** What is due at a host, the longest first. */
-  due(host: string, now: number, limit: number): DueNotification[] {
-    return this.#due.all(host, now, limit).map(({ url, attempts, record }) => ({
-      job: decodeJob(String(record)),
+  /** When something is due at a host after a time, in milliseconds since the Unix epoch; `null` if nothing is. */
+  nextDue(host: string, after: number): number | null {
+    const next = this.#next.get(host, after);
+    return next === undefined ? null : Number(next.due_at);
+  }
+
+  /**
+   * What is due at a host, the longest first.
+   *
+   * @param options.limit at most so many
+   * @param options.except what is under way already, as {@linkcode notificationKey} has it
+   */
+  due(host: string, now: number, { limit, except = new Set() }: {
+    readonly limit: number;
+    readonly except?: ReadonlySetLike<string>;
+  }): DueNotification[] {
+    const rows = this.#due.all(host, now, limit + except.size);
+    const due = rows.map(({ job_id, url, attempts }) => ({
+      jobId: String(job_id),
       url: String(url),
       attempts: Number(attempts),
+    })).filter((each) => !except.has(notificationKey(each)));
+    return due.slice(0, limit).map(({ jobId, url, attempts }) => ({
+      job: decodeJob(String(this.#record.get(jobId)?.record)),
+      url,
+      attempts,
     }));
   }
 }

@@ -57,6 +57,9 @@ export interface TraceOptions {
 
 const telemetry = find();
 
+/** Whether somebody has switched on what the runtime does for OpenTelemetry. */
+export const isTracing: boolean = telemetry !== null;
+
 function find(): Telemetry | null {
   const tracer = Deno.telemetry.tracerProvider.getTracer("job-worker", VERSION);
   try {

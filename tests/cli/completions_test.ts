@@ -58,10 +58,12 @@ Deno.test("analyse() knows what stands where", () => {
   for (const [kind, those] of Object.entries(lines)) {
     for (const line of those) assert.equal(kindAfter(line), kind, line);
   }
-  for (const line of ["stop ", "wait ", "kill ", "--stop "]) {
-    const { completion } = analyse(GRAMMAR, line.split(" "), { forms: REST_SHAPES });
-    assert.deepEqual(completion, { kind: "jobs", live: true }, line);
+  const completionOf = (line: string) =>
+    analyse(GRAMMAR, line.split(" "), { forms: REST_SHAPES }).completion;
+  for (const line of ["stop ", "wait ", "kill "]) {
+    assert.deepEqual(completionOf(line), { kind: "jobs", live: true }, line);
   }
+  assert.deepEqual(completionOf("--stop "), { kind: "jobs", live: true, wholeIds: true });
   const nothing = ["status 0199 ", "start -- ", "run -- ls ", "nonsense ", "logs 0199 ", "logs - "];
   const unknown = ["--address ", "start --cwd ", "run --timeout=", "list --watch=", "--health "];
   for (const line of [...nothing, ...unknown]) assert.deepEqual(following(line), [], line);
@@ -140,16 +142,63 @@ Deno.test("__complete offers values, behind what is typed of them", async () => 
   }
 });
 
-Deno.test("__complete prints ids that begin so, with what the jobs are", async () => {
-  const other = "0199ffff-c3d4-7e5f-8a9b-0c1d2e3f4a5b";
-  const listJobs = lister([jobOf(), jobOf({ jobId: other, end: DONE })]);
-  const words = ["__complete", "--", "--address", "h:1", "status", "0199"];
-  const { exitStatus, stdout } = await runCli(words, { listJobs });
-  assert.equal(exitStatus, 0);
+Deno.test("__complete offers nothing of others that a shell would run or expand", async () => {
+  const evil = [
+    "$(id)",
+    "`id`",
+    "a;id",
+    "a|id",
+    "a&id",
+    "a>b",
+    "a b",
+    "a'b",
+    'a"b',
+    "a\\b",
+    "a*",
+    "~a",
+    "{a,b}",
+  ];
+  const jobs = evil.flatMap((text) => [
+    jobOf({ labels: { [text]: text, fine: "team/ä-1.2" }, owner: text, name: "nightly" }),
+  ]);
+  const hosts = evil.map((text) => ({ ...HOST, labels: { [text]: text } }));
+  const calls = {
+    listJobs: lister(jobs),
+    listHosts: () => Promise.resolve({ hosts }),
+  };
+  assert.deepEqual(await offered("list --label ", calls), ["fine=team/ä-1.2"]);
+  assert.deepEqual(await offered("list --owner ", calls), []);
+  assert.deepEqual(new Set(await offered("run --on ", calls)), new Set(["web-1"]));
+});
+
+Deno.test("__complete prints the ends of ids as lists do, and ids that begin so, with what the jobs are", async () => {
+  const other = "0199ffff-c3d4-7e5f-8a9b-0c1d2e3f4a5c";
+  const listJobs = lister([
+    jobOf({ name: "nightly" }),
+    jobOf({ jobId: other, end: DONE }),
+  ]);
+  const completed = async (...words: string[]) => {
+    const line = ["__complete", "--", "--address", "h:1", ...words];
+    const { exitStatus, stdout } = await runCli(line, { listJobs });
+    assert.equal(exitStatus, 0);
+    return stdout;
+  };
+  const running = "running: sh -c 'echo hi'\n";
+  const done = "done: exit code 0: sh -c 'echo hi'\n";
+  const [end, otherEnd] = [JOB_ID.slice(-8), other.slice(-8)];
   assert.equal(
-    stdout,
-    `${JOB_ID}\trunning: sh -c 'echo hi'\n${other}\tdone: exit code 0: sh -c 'echo hi'\n`,
+    await completed("status", ""),
+    `nightly\t${running}${end}\t${running}${otherEnd}\t${done}`,
   );
+  assert.equal(
+    await completed("status", end.slice(0, 3)),
+    `${end}\t${running}${otherEnd}\t${done}`,
+  );
+  assert.equal(await completed("status", "0199"), `${JOB_ID}\t${running}${other}\t${done}`);
+  // Over REST, nothing but a whole id will do.
+  assert.equal(await completed("--status", ""), `${JOB_ID}\t${running}${other}\t${done}`);
+  assert.equal(await completed("--status", end), "");
+  assert.equal(await completed("--status", "nig"), "");
 });
 
 Deno.test("__complete is silent where the daemon cannot be asked", async () => {

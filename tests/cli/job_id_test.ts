@@ -139,6 +139,6 @@ Deno.test("A completion offers the names of one's own jobs, each once, before id
   assert.deepEqual(await offered("0199"), [`${JOB_ID}\trunning`]);
   assert.deepEqual((await offered("")).map((each) => each?.split("\t")[0]), [
     "nightly",
-    ...jobs.map(({ jobId }) => jobId),
+    ...jobs.map(({ jobId }) => jobId.slice(-8)),
   ]);
 });

@@ -5,13 +5,25 @@ import { textOf, usageErrorOf, verbOf } from "./parsing.ts";
 Deno.test("parse() takes the words of docker and kill(1) where ours mean the same", () => {
   const signal = { kind: "signal", jobId: "0199" };
   assert.deepEqual(verbOf("kill", "0199"), { ...signal, signal: "KILL" });
-  assert.deepEqual(verbOf("kill", "-9", "0199"), { ...signal, signal: "KILL" });
-  assert.deepEqual(verbOf("kill", "-s", "HUP", "0199"), { ...signal, signal: "HUP" });
+  assert.deepEqual(verbOf("kill", "-9", "0199"), { ...signal, signal: "9" });
+  for (const line of ["-s HUP 0199", "-HUP 0199", "0199 -HUP", "--signal HUP 0199"]) {
+    const words = ["kill", ...line.split(" ")];
+    assert.deepEqual(verbOf(...words), { ...signal, signal: "HUP" }, line);
+  }
+  assert.deepEqual(verbOf("kill", "-RTMIN+3", "0199"), { ...signal, signal: "RTMIN+3" });
+  // What is a job's own stays as it is.
+  const run = verbOf("run", "kill", "-15", "1");
+  assert.ok(run.kind === "run");
+  assert.deepEqual(run.job.command.args, ["-15", "1"]);
   assert.deepEqual(verbOf("ps"), verbOf("list", "running"));
   assert.deepEqual(verbOf("ps", "-a", "-n", "3"), verbOf("list", "all", "--limit", "3"));
   for (const line of ["-V", "version", "--json version"]) {
     assert.equal(textOf(...line.split(" ")), textOf("--version"), line);
   }
+});
+
+Deno.test("parse() takes the options of docker where ours mean the same", () => {
+  assert.deepEqual(verbOf("run", "-e", "A=1", "x"), verbOf("run", "--env", "A=1", "--", "x"));
 });
 
 Deno.test("parse() takes logs of a job without what to print of it", () => {
@@ -32,8 +44,13 @@ Deno.test("parse() says what does what other words mean, and why there is no -t"
     ["attach 0199", /^There is no attach: .* worker-cli logs JOB --follow/],
     ["run -it -- sh", /^A job has no terminal, so there is no -t: .*\nSee: worker-cli run --help$/],
     ["start --tty -- sh", /^A job has no terminal/],
+    ["run -d -- sh", /^There is no -d: start .*\nSee: worker-cli run --help$/],
+    ["pause 0199", /^There is no pause: .* signal JOB STOP/],
   ];
   for (const [line, message] of lines) assert.match(usageErrorOf(line), message, line);
+  for (const word of ["tail", "ls", "inspect", "describe", "top", "events", "pause", "cp"]) {
+    assert.match(usageErrorOf(word), new RegExp(`^There is no ${word}: .* worker-cli `), word);
+  }
   assert.match(usageErrorOf("toString"), /^Unknown command 'toString'/);
 });
 

@@ -129,6 +129,18 @@ Deno.test("list fits a table to the terminal", async () => {
   assert.deepEqual(none, { exitStatus: 0, stdout: "", stderr: "No jobs\n" });
 });
 
+Deno.test("list cuts no id, however narrow the terminal: it could not be typed", async () => {
+  const long = "x".repeat(30);
+  const job = jobOf({ name: long, owner: long, host: long, labels: { [long]: long } });
+  const calls = { listJobs: pager([job]) };
+  for (const columns of ["id,name,owner,host,labels,started,took,pid,status,command", "name,id"]) {
+    const line = ["list", "-o", `${columns},owner,name,host,labels,owner,id`];
+    const { stdout } = await runCli(line, calls, { terminal: true });
+    assert.match(stdout, /… {2}2e3f4a5b$/m);
+    assert.doesNotMatch(stdout, /2e3f4a5?…/);
+  }
+});
+
 Deno.test("list shows as much of the ends of ids as tells them apart", async () => {
   const idsOf = async (...jobIds: string[]) => {
     const calls = { listJobs: pager(jobIds.map((jobId) => jobOf({ jobId }))) };
@@ -146,20 +158,26 @@ Deno.test("list shows as much of the ends of ids as tells them apart", async () 
   assert.deepEqual(await idsOf(one, one), ["3954bd11", "3954bd11"]);
 });
 
-Deno.test("list shows 50 jobs on a terminal unless it is told how many, and says that there are more", async () => {
-  const jobs = Array.from({ length: 120 }, (_, index) => jobOf({ pid: index + 1 }));
-  const shown = async (line: string, terminal = true) => {
-    const calls = { listJobs: pager(jobs) };
+Deno.test("list shows 50 jobs on a terminal unless it is told how many, and says how many there are", async () => {
+  const jobsOf = (count: number) =>
+    Array.from({ length: count }, (_, index) => jobOf({ pid: index + 1 }));
+  const jobs = jobsOf(120);
+  const shown = async (line: string, terminal = true, all = jobs) => {
+    const calls = { listJobs: pager(all) };
     const { stdout, stderr } = await runCli(line.split(" "), calls, { terminal });
     const lines = stdout.trimEnd().split("\n").length;
     return [lines - (terminal && !line.includes("json") ? 1 : 0), stderr];
   };
-  const more = (limit: number) =>
-    `Only the newest ${limit} are shown. For more: --limit ${2 * limit}, or --limit all\n`;
+  const more = (limit: number, all = "120") =>
+    `Only the newest ${limit} of ${all} are shown. For more: --limit ${
+      2 * limit
+    }, or --limit all\n`;
   assert.deepEqual(await shown("list"), [50, more(50)]);
   assert.deepEqual(await shown("list --json"), [50, more(50)]);
   assert.deepEqual(await shown("list -n 7"), [7, more(7)]);
   assert.deepEqual(await shown("list -n 120"), [120, ""]);
+  assert.deepEqual(await shown("list", true, jobsOf(1050)), [50, more(50, "1050")]);
+  assert.deepEqual(await shown("list", true, jobsOf(1052)), [50, more(50, "more than 1050")]);
   assert.deepEqual(await shown("list -n all"), [120, ""]);
   assert.deepEqual(await shown("list", false), [120, ""]);
   assert.deepEqual(await shown("list -n 7", false), [7, ""]);

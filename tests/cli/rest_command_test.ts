@@ -106,6 +106,7 @@ Deno.test("A call over REST that fails says what to do next", async () => {
   const failures: [ErrorCode, string | undefined, RegExp, number][] = [
     ["unavailable", "ECONNREFUSED", /--rest-address host:port/, 125],
     ["unavailable", "NOT_REST", /which port it serves REST.*--rest-address/, 125],
+    ["unavailable", "EPROTO", /which port it serves REST/, 125],
     ["unavailable", "SERVER_CERTIFICATE_UNTRUSTED", /"certs\/ca-cert\.pem".*--ca/, 125],
     ["unavailable", "SERVER_CERTIFICATE_EXPIRED", /certs renew server/, 125],
     ["unavailable", "SERVER_NAME_MISMATCH", /renew server --host NAME/, 125],

@@ -306,6 +306,8 @@ Deno.test("A completion asks for the ids that begin so, and for those that have 
     const page = { pageSize: 50, pageToken: "" };
     assert.deepEqual(calls.splice(0), [
       ["listJobs", { filter, own: true, ...page }],
+      // For the ends of ids.
+      ["listJobs", { filter, ...page }],
       ["listJobs", { filter: { ...filter, jobIdPrefix: "0199" }, ...page }],
     ], verb);
   }

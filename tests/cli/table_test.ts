@@ -17,8 +17,10 @@ Deno.test("table() aligns columns by width, not by length", async () => {
 Deno.test("table() never writes a line wider than the terminal", async () => {
   const rows = fc.array(fc.array(fc.string({ unit: "grapheme" }), { minLength: 3, maxLength: 3 }));
   await fc.assert(fc.asyncProperty(rows, fc.integer({ min: 1, max: 40 }), async (rows, columns) => {
-    for (const line of await table(rows, { columns })) {
-      assert.ok(stringWidth(line) <= columns, line);
+    for (const whole of [[], [0], [1, 2], [-1]]) {
+      for (const line of await table(rows, { columns, whole })) {
+        assert.ok(stringWidth(line) <= columns, line);
+      }
     }
   }));
 });
@@ -32,6 +34,15 @@ Deno.test("table() cuts its last column, and then the widest of the others", asy
     `${"a".repeat(21)}…  ${row[1]}  ccc…`,
   ]);
   assert.deepEqual(await table([row], { columns: 24 }), ["aaaaaaa…  bbbbbbb…  ccc…"]);
+});
+
+Deno.test("table() cuts no column that is to stay whole, as long as that fits at all", async () => {
+  const row = ["a".repeat(10), "b".repeat(10), "c".repeat(50)];
+  assert.deepEqual(await table([row], { columns: 24, whole: [0] }), [`${row[0]}  bbbbb…  ccc…`]);
+  assert.deepEqual(await table([row], { columns: 24, whole: [1] }), [`aaaaa…  ${row[1]}  ccc…`]);
+  assert.deepEqual(await table([row], { columns: 6, whole: [0] }), ["aaaaa…"]);
+  const last = ["a".repeat(30), "b".repeat(8)];
+  assert.deepEqual(await table([last], { columns: 20, whole: [1] }), [`aaaaaaaaa…  ${last[1]}`]);
 });
 
 Deno.test("table() paints after cutting", async () => {

@@ -70,6 +70,22 @@ Deno.test("list --watch draws its table again for each change, and leaves it on 
   assert.deepEqual(daemon.requests, [{ filter: { labels: {} } }]);
 });
 
+Deno.test("list --watch says below its table that the connection was lost, until it is told of jobs again", async () => {
+  const daemon = new Watched();
+  const io = new FakeIo(daemon.calls, { terminal: true, environment: { NO_COLOR: "1" } });
+  const exitStatus = main(["list", "--watch"], io);
+  await shows(io, "2eaaaaaa  running");
+  io.breakConnection();
+  await shows(io, "echo hi'\x1b[K\nLost the connection to 0.0.0.0:8080; reconnecting…\x1b[K\x1b[J");
+  daemon.tell(NEW);
+  await shows(io, "2ebbbbbb  running");
+  const frame = io.stdout.text.split("\x1b[H").at(-1) ?? "";
+  assert.doesNotMatch(frame, /reconnecting/);
+  assert.doesNotMatch(io.stderr.text, /reconnecting/);
+  io.interrupt();
+  assert.equal(await soon(exitStatus, () => "the watch to be left"), 130);
+});
+
 Deno.test("list running --watch drops a job from its table when it ends", async () => {
   const daemon = new Watched();
   const io = new FakeIo(daemon.calls, { terminal: true });

@@ -2,6 +2,7 @@ import type { DiagnosticsOptions } from "../../lib/daemon/diagnostics.ts";
 import { journalLines } from "../../lib/daemon/journal.ts";
 import { assert } from "../assert.ts";
 import { ROOT } from "../programs.ts";
+import { TestCollector } from "../tracing/collector.ts";
 
 const MODULE = new URL("../../lib/daemon/diagnostics.ts", import.meta.url).href;
 
@@ -9,7 +10,11 @@ const MODULE = new URL("../../lib/daemon/diagnostics.ts", import.meta.url).href;
 async function said(
   statements: string,
   options: Partial<DiagnosticsOptions> = {},
-  { expectedCode = 0, starter = [] }: { expectedCode?: number; starter?: readonly string[] } = {},
+  { expectedCode = 0, starter = [], env = {} }: {
+    expectedCode?: number;
+    starter?: readonly string[];
+    env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<string> {
   const whole = { debug: false, journal: false, ...options };
   const script = `import { configureDiagnostics, diagnostics } from ${JSON.stringify(MODULE)};
@@ -21,10 +26,11 @@ async function said(
     args: [
       ...args,
       "run",
+      "--allow-env=OTEL_DENO_CONSOLE",
       `--config=${ROOT}deno.json`,
       `data:application/typescript,${encodeURIComponent(script)}`,
     ],
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   }).output();
   const text = new TextDecoder().decode(stderr);
   assert.equal(code, expectedCode, text);
@@ -47,6 +53,57 @@ Deno.test("diagnostics are one line an event on stderr, written before the proce
 
 Deno.test("diagnostics tell more with --debug", async () => {
   assert.match(await said('diagnostics.debug("Told");', { debug: true }), / DEBUG Told\n$/);
+});
+
+Deno.test("diagnostics are also sent to a collector, where that prints nothing", async () => {
+  await using collector = new TestCollector();
+  const sent = () =>
+    collector.records.splice(0).map(({ severityText, body: { stringValue } }) => [
+      severityText,
+      stringValue,
+    ]);
+  const statements = `
+    diagnostics.debug("Found %s {name}", { name: "%d\\n" });
+    diagnostics.info("Listens");
+    diagnostics.warn("Refused");
+    void Promise.reject(new Error("No"));
+    await new Promise((r) => setTimeout(r, 60_000));`;
+  const replacing = { ...collector.environment, OTEL_DENO_CONSOLE: "replace" };
+  const text = await said(statements, { debug: true }, { expectedCode: 1, env: replacing });
+  assert.match(text, /DEBUG Found .* INFO Listens\n.* WARNING Refused\n.* FATAL Ended by /s);
+  const [found, listens, refused, ended, ...rest] = sent();
+  assert.deepEqual([found, listens, refused, rest], [
+    ["DEBUG", "Found %s %d\\x0a\n"],
+    ["INFO", "Listens\n"],
+    ["WARN", "Refused\n"],
+    [],
+  ]);
+  assert.equal(ended?.[0], "ERROR");
+  assert.match(ended[1] ?? "", /^Ended by an internal error: No error="/);
+
+  // Where the runtime prints what it sends, it would do that to standard output, which may be a pipe with something else.
+  for (const mode of ["capture", "ignore"]) {
+    const env = { ...collector.environment, OTEL_DENO_CONSOLE: mode };
+    assert.match(await said('diagnostics.info("Listens");', {}, { env }), / INFO Listens\n$/);
+    assert.deepEqual(sent(), []);
+  }
+});
+
+Deno.test("A daemon that cannot start says so to a collector, too", async () => {
+  await using collector = new TestCollector();
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--allow-all", `${ROOT}server.ts`, "--nonsense"],
+    env: { NO_COLOR: "1", ...collector.environment, OTEL_DENO_CONSOLE: "replace" },
+  }).output();
+  assert.notEqual(code, 0);
+  assert.equal(stdout.byteLength, 0);
+  const [why = "", ...rest] = collector.records.filter(({ severityText }) =>
+    severityText === "ERROR"
+  )
+    .map(({ body }) => body.stringValue);
+  assert.match(why, /^worker-daemon: .*nonsense/);
+  assert.deepEqual(rest, []);
+  assert.ok(new TextDecoder().decode(stderr).endsWith(why));
 });
 
 Deno.test("diagnostics let nobody forge a line or move the cursor", async () => {

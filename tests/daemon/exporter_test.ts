@@ -1,8 +1,11 @@
+import { Socket } from "node:net";
 import { exporterCommand } from "../../lib/daemon/exporter_command.ts";
 import { abortable } from "../../lib/async/abortable.ts";
+import { ExporterConnections } from "../../lib/daemon/exporter_connections.ts";
 import { ExporterServer } from "../../lib/daemon/exporter_server.ts";
 import { assert } from "../assert.ts";
 import { ALLOWED, probed, PROBES, REFUSED } from "../probe.ts";
+import { FakeTimers } from "../recovery/fake_timers.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
 const { read, write, connect, listen } = PROBES;
@@ -55,7 +58,9 @@ Deno.test("An exporter is refused everything but to listen", async () => {
 
 Deno.test("The flags of an exporter name its address, and nothing else", () => {
   const allowed = (hostname: string, port: number) =>
-    exporterCommand({ hostname, port }).filter((word) => word.startsWith("--allow"));
+    exporterCommand({ hostname, port }).filter((word) =>
+      /^--allow-(?!env=OTEL_DENO_CONSOLE$)/.test(word)
+    );
   assert.deepEqual(allowed("::", 9464), ["--allow-net=[::]:9464"]);
   assert.deepEqual(allowed("::1", 0), ["--allow-net=[::1]"]);
   assert.deepEqual(allowed("127.0.0.1", 0), ["--allow-net=127.0.0.1"]);
@@ -93,6 +98,42 @@ Deno.test("ExporterServer leaves whoever asks again before they have their answe
   const closed = client.read(new Uint8Array(1)).catch(() => null);
   assert.equal(await abortable(closed, AbortSignal.timeout(30_000)), null);
   asked.resolve("");
+});
+
+Deno.test("ExporterServer answers a newcomer, however many others are there who ask nothing", async () => {
+  await using server = await ExporterServer.listen(ANYWHERE, () => Promise.resolve("a 1\n"));
+  await using others = new AsyncDisposableStack();
+  const silent: Deno.Conn[] = [];
+  for (let at = 0; at < 100; at++) silent.push(others.use(await Deno.connect(server.address)));
+  using http = Deno.createHttpClient({});
+  const asked = await fetch(`http://127.0.0.1:${server.address.port}/metrics`, { client: http });
+  assert.equal(await asked.text(), "a 1\n");
+  // Those that have been there for longest had to go.
+  const read = (connection?: Deno.Conn) => connection?.read(new Uint8Array(1)).catch(() => null);
+  assert.deepEqual(await Promise.all(silent.slice(0, 60).map(read)), Array(60).fill(null));
+});
+
+Deno.test("ExporterConnections closes neither who is being answered, nor who came last", () => {
+  using timers = new FakeTimers();
+  const connections = new ExporterConnections({ max: 2, answerWithinMs: 1_000 });
+  const taken = () => {
+    const socket = new Socket();
+    connections.take(socket);
+    return socket;
+  };
+  const [first, second] = [taken(), taken()];
+  assert.ok(connections.asks(first));
+  assert.ok(!connections.asks(first), "It has no answer yet");
+  const third = taken();
+  assert.deepEqual([first, second, third].map(({ destroyed }) => destroyed), [false, true, false]);
+  assert.ok(connections.asks(third));
+  assert.ok(taken().destroyed, "All others are being answered");
+  connections.answered(first);
+  const last = taken();
+  assert.deepEqual([first, third, last].map(({ destroyed }) => destroyed), [true, false, false]);
+  timers.pass(1_000);
+  assert.ok(third.destroyed, "It does not take its answer");
+  assert.ok(!last.destroyed);
 });
 
 Deno.test("ExporterServer says why it cannot listen", async () => {

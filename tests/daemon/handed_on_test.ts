@@ -177,7 +177,7 @@ Deno.test("runEngine() hands every option on to the part that it is for", async 
       debug: true,
       journal: true,
     },
-    measured: ["JobEngine", "GatewayKeeper", "FleetHost"],
+    measured: ["JobEngine", "GatewayKeeper", "FleetHost", "Notifier"],
   });
   assert.deepEqual(told.notifier, {
     notify: ["https://ops.example/a"],

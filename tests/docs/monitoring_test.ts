@@ -1,6 +1,7 @@
 import { ERROR_CODES } from "../../lib/errors.ts";
 import { JOB_REASONS, JOB_STATUSES, LOG_STREAMS } from "../../lib/job/types.ts";
 import { METRIC_NAMES, type MetricName, METRICS } from "../../lib/metrics/catalogue.ts";
+import { CALL_RESULTS } from "../../lib/notify/deliveries.ts";
 import { JOB_METHODS } from "../../lib/service/methods.ts";
 import { MONITORING_PAGE, withMetricTable } from "../../build/metrics.ts";
 import { assert } from "../assert.ts";
@@ -21,7 +22,8 @@ const VALUES: Readonly<Record<string, readonly string[]>> = {
   stream: LOG_STREAMS,
   api: ["grpc", "rest"],
   state: ["online", "offline"],
-  role: ["gateway", "executor", "agent", "exporter"],
+  result: CALL_RESULTS,
+  role: ["gateway", "executor", "agent", "exporter", "notifier"],
 };
 
 /** A metric in an expression, with its labels, and those of what groups it. */

@@ -56,6 +56,14 @@ Deno.test("Every link of a document leads somewhere", async () => {
   assert.deepEqual(broken, []);
 });
 
+Deno.test("The contents of the documentation name every page of it", async () => {
+  const contents = await Deno.readTextFile(`${ROOT}docs/README.md`);
+  const linked = Array.from(contents.matchAll(LINK), ([, file = ""]) => join("docs", file));
+  const pages = (await documents()).filter((document) => dirname(document) === "docs");
+  assert.ok(pages.length > 10);
+  assert.deepEqual(pages.filter((page) => !linked.includes(page)), ["docs/README.md"]);
+});
+
 Deno.test("The tests of paths and links know what is wrong", async () => {
   const paths = (text: string) => [...text.matchAll(PATH)].map(([path]) => path);
   const missing = ["lib", "no.ts"].join("/");

@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import { TestCertificates } from "../certificates.ts";
+import { Scraped } from "../metrics/scraped.ts";
 import { isSigned, Receiver } from "../notify/receiver.ts";
 import { until } from "../worker/fixture.ts";
 import { TestDaemon } from "./daemon.ts";
@@ -15,6 +16,7 @@ Deno.test("Webhooks that the daemon allows are told how a job has ended, signed 
       `--notify=https://${another.host}/all`,
       "--notify-filter=status=failed",
       `--notify-ca=${certificates.paths("server").ca}`,
+      "--metrics-address=0",
     ],
   });
   const refused = await daemon.cli([
@@ -61,6 +63,13 @@ Deno.test("Webhooks that the daemon allows are told how a job has ended, signed 
   assert.deepEqual([data.status, data.exitStatus, data.labels], ["failed", { code: 3 }, {
     a: "b",
   }]);
+
+  const [, metrics = ""] = await until(async () =>
+    /serving metrics at (\S+)\n/.exec((await daemon.outputs()).stdout) ?? false
+  );
+  const scraped = new Scraped(metrics);
+  await scraped.reaches("job_worker_webhook_calls_total", { result: "delivered" }, 2);
+  assert.equal(scraped.of("job_worker_process_up", { process: "notifier" }), 1);
 
   // What is said of a failure has no path either, however it is written.
   await receiver[Symbol.asyncDispose]();

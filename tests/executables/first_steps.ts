@@ -134,7 +134,7 @@ export function testFirstSteps(executables: Executables): void {
     const permissions = (line: readonly string[]) =>
       line.filter((word) => word.startsWith("--allow-")).toSorted();
     assert.deepEqual(permissions(engine), [
-      "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM,NOTIFY_SOCKET",
+      "--allow-env=WORKER_*,LISTEN_PID,LISTEN_FDS,JOURNAL_STREAM,NOTIFY_SOCKET,OTEL_DENO_CONSOLE",
       `--allow-net=${
         ["engine", "executor.0", "executor.1", "executor.2", "executor.3"]
           .map((name) => `unix:${data}/${name}.sock`).join(",")
@@ -146,6 +146,7 @@ export function testFirstSteps(executables: Executables): void {
     ]);
     const gateway = others.find((line) => line.at(-1) === "gateway") ?? [];
     assert.deepEqual(permissions(gateway).map((flag) => flag.replace(/=.*/, "")), [
+      "--allow-env",
       "--allow-net",
       "--allow-read",
       "--allow-write",

@@ -89,9 +89,10 @@ Deno.test("The flags of a gateway name each thing that it may use", () => {
   const flags = gatewayCommand(options).filter((word) => word.startsWith("-"));
   assert.deepEqual(
     flags.filter((flag) => flag.startsWith("--allow")).map((flag) => flag.split("=")[0]),
-    ["--allow-net", "--allow-read", "--allow-write"],
+    ["--allow-env", "--allow-net", "--allow-read", "--allow-write"],
   );
   assert.ok(flags.includes("--no-prompt") && flags.includes("--ignore-env"));
+  assert.ok(flags.includes("--allow-env=OTEL_DENO_CONSOLE"));
   assert.ok(flags.includes("--cached-only"), "It loads no code from the network");
   assert.equal(
     flags.find((flag) => flag.startsWith("--allow-net")),

@@ -1,4 +1,5 @@
 import {
+  CALL_RESULTS,
   Deliveries,
   type FailedDelivery,
   type WebhookAnswer,
@@ -42,7 +43,7 @@ async function begin(
   await using opened = new AsyncDisposableStack();
   const store = opened.use(await SqliteStore.open(`${path}/jobs.db`));
   const failed: FailedDelivery[] = [];
-  opened.use(
+  const deliveries = opened.use(
     new Deliveries({
       outbox: store.outbox,
       settle: (outcome) => store.settle(outcome),
@@ -57,7 +58,12 @@ async function begin(
     }),
   );
   const resources = opened.move();
-  return { store, failed, [Symbol.asyncDispose]: () => resources.disposeAsync() };
+  return {
+    store,
+    failed,
+    results: deliveries.results,
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
 }
 
 /** Records a job that runs, and then that it has ended. */
@@ -96,8 +102,12 @@ Deno.test("Deliveries tries again with the same id, gives up in the end, and say
   await becomes(store, `${ID}1`, "failed");
   assert.equal(sender.sent.length, 3);
   assert.equal(sender.ids.size, 1);
+  await end(store, `${ID}2`, "https://b.example/");
+  await becomes(store, `${ID}2`, "failed");
+  const results = CALL_RESULTS.map((result) => began.results.of(result));
+  assert.deepEqual(results, [0, 4, 2]);
   assert.deepEqual(
-    failed.map(({ retryInMs, ...rest }) => ({ ...rest, isOver: retryInMs === null })),
+    failed.slice(0, 3).map(({ retryInMs, ...rest }) => ({ ...rest, isOver: retryInMs === null })),
     ["it answered 500", "no answer", "it answered 302"].map((why, at) => ({
       jobId: `${ID}1`,
       url: "https://a.example/***",
@@ -132,6 +142,31 @@ Deno.test("Deliveries is not held up at one host by another that does not answer
   await becomes(store, `${ID}9`, "delivered");
   // So many at once, and no more.
   assert.ok(sender.sent.length <= 5, `${sender.sent}`);
+});
+
+Deno.test("Deliveries is not held up at a host by one of its webhooks that does not answer", async () => {
+  await using directory = await temporaryDirectory();
+  const never = Promise.withResolvers<WebhookAnswer>();
+  const sender = new FakeSender((url, at) =>
+    url.endsWith("/never")
+      ? never.promise
+      : url.endsWith("/later") && at < 2
+      ? { status: 500 }
+      : { status: 200 }
+  );
+  await using began = await begin(directory.path, sender);
+  const { store } = began;
+  for (let at = 0; at < 3; at++) await end(store, `${ID}${at}`, "https://a.example/never");
+  for (let at = 3; at < 9; at++) await end(store, `${ID}${at}`, "https://a.example/now");
+  await end(store, `${ID}9`, "https://a.example/later");
+  for (let at = 3; at < 10; at++) await becomes(store, `${ID}${at}`, "delivered");
+  assert.equal(
+    sender.sent.filter((url) => url.endsWith("/never")).length,
+    3,
+    "Each is under way once",
+  );
+  never.resolve({ status: 200 });
+  for (let at = 0; at < 3; at++) await becomes(store, `${ID}${at}`, "delivered");
 });
 
 Deno.test("What was not told when a daemon ended is told by the next one", async () => {

@@ -80,7 +80,7 @@ Deno.test("SqliteStore finds everything that it asks for by an index", async () 
       await store.list(filter, { limit: 9, before: jobId });
     }
     store.outbox.hosts();
-    store.outbox.due("hooks.example", 1, 4);
+    store.outbox.due("hooks.example", 1, { limit: 4 });
     const url = "https://hooks.example/";
     await store.settle({ jobId, url, result: { retryAt: 2 } });
     await store.settle({ jobId, url, result: "delivered" });

@@ -11,8 +11,10 @@ const ended: Job = { ...running, end: DONE };
 
 /** What is due in the end, as pairs of a URL and how often it was tried. */
 function dueIn({ outbox }: SqliteStore): [string, number][] {
-  return outbox.hosts().flatMap(({ host }) =>
-    outbox.due(host, Infinity, 99).map(({ url, attempts }): [string, number] => [url, attempts])
+  return outbox.hosts().flatMap((host) =>
+    outbox.due(host, Infinity, { limit: 99 }).map((
+      { url, attempts },
+    ): [string, number] => [url, attempts])
   );
 }
 
@@ -34,9 +36,9 @@ Deno.test("Outbox notes with the end of a job who is to be told, each once", asy
   // Nothing but the file is left.
   await using store = await SqliteStore.open(path, { hooksOf });
   assert.deepEqual(dueIn(store).sort(), [["https://all.example/", 0], [OWN, 0]]);
-  const [first] = store.outbox.due("own.example", DONE.finishedAt, 9);
+  const [first] = store.outbox.due("own.example", DONE.finishedAt, { limit: 9 });
   assert.deepEqual(first?.job, ended);
-  assert.deepEqual(store.outbox.due("own.example", DONE.finishedAt - 1, 9), []);
+  assert.deepEqual(store.outbox.due("own.example", DONE.finishedAt - 1, { limit: 9 }), []);
 });
 
 Deno.test("Outbox keeps what is tried again, and says in the job what came of its own webhook", async () => {
@@ -49,7 +51,9 @@ Deno.test("Outbox keeps what is tried again, and says in the job what came of it
   const state = async () => (await store.get(JOB_ID))?.notify?.state;
   await store.settle({ jobId: JOB_ID, url: OWN, result: { retryAt: 5_000 } });
   assert.deepEqual(dueIn(store).sort(), [[hook, 0], [OWN, 1]]);
-  assert.deepEqual(store.outbox.due("own.example", 4_999, 9), []);
+  assert.deepEqual(store.outbox.due("own.example", 4_999, { limit: 9 }), []);
+  assert.equal(store.outbox.nextDue("own.example", 4_999), 5_000);
+  assert.equal(store.outbox.nextDue("own.example", 5_000), null);
   assert.equal(await state(), "pending");
   await store.settle({ jobId: JOB_ID, url: hook, result: "failed" });
   assert.equal(await state(), "pending");

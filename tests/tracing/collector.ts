@@ -9,9 +9,17 @@ export interface CollectedSpan {
   readonly attributes: readonly { readonly key: string; readonly value: unknown }[];
 }
 
-/** A collector that speaks OTLP over HTTP, with JSON, and keeps the spans that it is sent. */
+/** A log record, as a collector gets it. */
+export interface CollectedRecord {
+  readonly severityText: string;
+  readonly body: { readonly stringValue: string };
+  readonly traceId: string;
+}
+
+/** A collector that speaks OTLP over HTTP, with JSON, and keeps the spans and log records that it is sent. */
 export class TestCollector implements AsyncDisposable {
   readonly spans: CollectedSpan[] = [];
+  readonly records: CollectedRecord[] = [];
   /** All that it was sent, as it came. */
   received = "";
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -29,6 +37,7 @@ export class TestCollector implements AsyncDisposable {
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${this.#server.addr.port}`,
       OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
       OTEL_BSP_SCHEDULE_DELAY: "100",
+      OTEL_BLRP_SCHEDULE_DELAY: "100",
     };
   }
 
@@ -46,9 +55,12 @@ export class TestCollector implements AsyncDisposable {
   async #take(request: Request): Promise<Response> {
     const text = await request.text();
     this.received += text;
-    const { resourceSpans = [] } = JSON.parse(text);
+    const { resourceSpans = [], resourceLogs = [] } = JSON.parse(text);
     for (const { scopeSpans } of resourceSpans) {
       for (const { spans } of scopeSpans) this.spans.push(...spans);
+    }
+    for (const { scopeLogs } of resourceLogs) {
+      for (const { logRecords } of scopeLogs) this.records.push(...logRecords);
     }
     return Response.json({});
   }

@@ -3,7 +3,7 @@ import type { ListVerb } from "../invocation.ts";
 import { printLine, tell } from "../io.ts";
 import type { Job, JobFilter } from "../job_client.ts";
 import { COLUMN_NAMES, PIPE_COLUMNS, tabbedLine } from "../job_columns.ts";
-import { allPages, jobPages } from "../job_pages.ts";
+import { allPages, type JobPage, jobPages } from "../job_pages.ts";
 import { jobTable } from "../job_table.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { timeOf } from "../moment.ts";
@@ -12,6 +12,9 @@ import { appendChanges, watchTable } from "./watch_list.ts";
 
 /** What fits a screen or two. */
 const TERMINAL_LIMIT = 50;
+
+/** How many of the others are counted. */
+const MAX_COUNTED = 1_000;
 
 /**
  * Lists jobs, newest first: as a table on a terminal, elsewhere as one line per job, separated by tabs,
@@ -28,19 +31,21 @@ export async function list(context: Context, verb: ListVerb): Promise<number> {
     const columns = form === "wide" ? COLUMN_NAMES : form;
     if (verb.watch) return await watchTable(context, { filter, limit, columns });
     const width = form === "wide" ? Infinity : io.stdout.columns;
-    const { jobs, hasMore } = await allPages(jobPages(context, filter, limit));
+    const page = await allPages(jobPages(context, filter, limit));
+    const { jobs } = page;
     if (jobs.length === 0) await tell(io, "No jobs");
     else await printLine(io.stdout, (await jobTable(context, jobs, { columns, width })).join("\n"));
-    if (hasMore) await tell(io, moreText(jobs.length));
+    await tellMore(context, filter, jobs.length, page);
     return 0;
   }
   const line = lineOf(form);
   if (verb.watch) return await appendChanges(context, { filter, limit, line });
   let shown = 0;
-  for await (const { jobs, hasMore } of jobPages(context, filter, limit)) {
+  for await (const page of jobPages(context, filter, limit)) {
+    const { jobs } = page;
     if (jobs.length > 0) await printLine(io.stdout, jobs.map(line).join("\n"));
     shown += jobs.length;
-    if (isTerminal && hasMore && shown >= limit) await tell(io, moreText(shown));
+    if (isTerminal && shown >= limit) await tellMore(context, filter, shown, page);
   }
   return 0;
 }
@@ -52,9 +57,21 @@ function lineOf(form: ListVerb["form"]): (job: Job) => string {
   return (job) => tabbedLine(columns, job, Date.now());
 }
 
-/** How many more there are is not said: counting them would take the daemon longer than listing these. */
-function moreText(shown: number): string {
-  return `Only the newest ${shown} are shown. For more: --limit ${2 * shown}, or --limit all`;
+/** Says how many jobs there are beside those that are shown. */
+async function tellMore(
+  context: Context,
+  filter: JobFilter,
+  shown: number,
+  { hasMore, nextPageToken }: JobPage,
+): Promise<void> {
+  if (!hasMore || !context.io.stderr.isTerminal) return;
+  // To count them, the daemon has to read them.
+  const rest = await allPages(jobPages(context, filter, MAX_COUNTED, nextPageToken));
+  const all = `${rest.hasMore ? "more than " : ""}${shown + rest.jobs.length}`;
+  await tell(
+    context.io,
+    `Only the newest ${shown} of ${all} are shown. For more: --limit ${2 * shown}, or --limit all`,
+  );
 }
 
 function filterOf({ status, owner, labels, since, until, name, host }: ListVerb): JobFilter {

@@ -103,6 +103,7 @@ function adviceFor(error: JobWorkerError, verb: RestVerb, settings: Settings): s
       return `Is the daemon running, with REST at ${address}? Start it with \`${START_DAEMON}\`, ` +
         "or pass its address with --rest-address host:port";
     case "NOT_REST":
+    case "EPROTO":
       return "The daemon says at its start on which port it serves REST: pass that with --rest-address host:port [8443]";
     case "SERVER_CERTIFICATE_UNTRUSTED":
     case "SERVER_CERTIFICATE_EXPIRED":

@@ -19,6 +19,9 @@ import { Screen } from "../screen.ts";
 /** However many changes there are, nobody reads faster. */
 const MIN_FRAME_MS = 100;
 
+/** How long a table says that the connection was lost: by then there is another one, or the call has failed. */
+const LOST_MS = 30_000;
+
 /** How often the times in a table, which count up, are looked at. */
 const TICK_MS = 1_000;
 
@@ -44,10 +47,18 @@ export async function watchTable(
   const ended = new AbortController();
   const signal = AbortSignal.any([io.interrupted, ended.signal]);
   let lines: readonly string[] = [];
+  let notice = { text: "", until: 0 };
+  // On the screen of the table, a line of anybody else would be overwritten.
+  const { tell } = context.lost;
+  context.lost.tell = (text) => {
+    notice = { text, until: performance.now() + LOST_MS };
+    changes.notify();
+  };
   const draw = async (screen: Screen) => {
     for (let drawn = "";; await delay(MIN_FRAME_MS, { signal })) {
       const changed = changes.next();
-      lines = await frameOf(context, view, columns);
+      const isLost = performance.now() < notice.until;
+      lines = await frameOf(context, view, { columns, notices: isLost ? [notice.text] : [] });
       const frame = lines.join("\n");
       if (frame !== drawn) await abortable(screen.draw(lines), signal);
       drawn = frame;
@@ -61,6 +72,7 @@ export async function watchTable(
     try {
       for await (const job of client.watchJobs({ filter: view.changes }, { signal })) {
         view.take(job);
+        notice.until = 0;
         changes.notify();
       }
     } finally {
@@ -69,6 +81,7 @@ export async function watchTable(
     }
   } finally {
     clearInterval(timer);
+    context.lost.tell = tell;
     // What was seen last stays on the terminal.
     await printLine(io.stdout, lines.join("\n")).catch(() => {});
   }
@@ -79,15 +92,22 @@ export async function watchTable(
 async function frameOf(
   context: Context,
   view: JobView,
-  columns: readonly ColumnName[] | undefined,
+  { columns, notices }: {
+    readonly columns: readonly ColumnName[] | undefined;
+    /** What stands below the jobs. */
+    readonly notices: readonly string[];
+  },
 ): Promise<string[]> {
   const jobs = view.newest();
   // One line is for the heading, and one for what is left out.
-  const shown = jobs.slice(0, Math.max(1, context.io.stdout.rows - 2));
-  if (shown.length === 0) return ["No jobs"];
+  const room = context.io.stdout.rows - 2 - notices.length;
+  const shown = jobs.slice(0, Math.max(1, room));
   const { columns: width } = context.io.stdout;
+  const below = notices.map((notice) => notice.slice(0, width));
+  if (shown.length === 0) return ["No jobs", ...below];
   const lines = await jobTable(context, shown, { columns, width });
-  return shown.length < jobs.length || view.hasOlder ? [...lines, "… and older ones"] : lines;
+  const hasOlder = shown.length < jobs.length || view.hasOlder;
+  return [...lines, ...hasOlder ? ["… and older ones"] : [], ...below];
 }
 
 /**

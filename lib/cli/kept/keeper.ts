@@ -2,6 +2,7 @@ import { JobWorkerError } from "../../errors.ts";
 import { FrameConnection } from "../../net/frame_connection.ts";
 import { isStream } from "../../service/methods.ts";
 import type { CallOptions, JobClient } from "../job_client.ts";
+import { traced } from "../../tracing/trace.ts";
 import { type Call, contentOf, fieldsOf, send } from "./messages.ts";
 
 /** A method of {@linkcode JobClient}, whichever it is. */
@@ -70,22 +71,18 @@ export class Keeper {
     const frames = connection.frames();
     const { value: frame } = await frames.next();
     if (frame === undefined) return;
-    const { method, request, timeoutMs, keepMs } = contentOf<Call>(frame);
-    this.#keepMs = keepMs;
+    const call = contentOf<Call>(frame);
+    this.#keepMs = call.keepMs;
     const left = new AbortController();
     // Nothing more is said, so this is the end of the connection.
     const end = () => left.abort();
     frames.next().then(end, end);
-    const options = { signal: left.signal, ...(timeoutMs !== undefined && { timeoutMs }) };
     try {
-      const called = (Reflect.get(client, method) as Method).call(client, request, options);
-      if (isStream(method)) {
-        for await (const answer of called as AsyncIterable<unknown>) {
-          // The next one is read from the daemon when this one has been taken.
-          await send(connection, { kind: "answer", answer });
-        }
-        void send(connection, { kind: "end" });
-      } else void send(connection, { kind: "answer", answer: await called });
+      await traced(
+        `kept ${call.method}`,
+        { kind: "server", parent: call.trace },
+        () => pass(call, { client, connection, signal: left.signal }),
+      );
     } catch (error) {
       if (left.signal.aborted) return;
       void send(connection, { kind: "error", error: fieldsOf(error) });
@@ -98,4 +95,24 @@ export class Keeper {
     if (this.#isClosed) this.#unused.resolve();
     else this.#timer = setTimeout(() => this.close(), this.#keepMs);
   }
+}
+
+/** Makes a call, and says what is answered. */
+async function pass(
+  { method, request, timeoutMs }: Call,
+  { client, connection, signal }: {
+    readonly client: JobClient;
+    readonly connection: FrameConnection;
+    readonly signal: AbortSignal;
+  },
+): Promise<void> {
+  const options = { signal, ...(timeoutMs !== undefined && { timeoutMs }) };
+  const called = (Reflect.get(client, method) as Method).call(client, request, options);
+  if (isStream(method)) {
+    for await (const answer of called as AsyncIterable<unknown>) {
+      // The next one is read from the daemon when this one has been taken.
+      await send(connection, { kind: "answer", answer });
+    }
+    void send(connection, { kind: "end" });
+  } else void send(connection, { kind: "answer", answer: await called });
 }

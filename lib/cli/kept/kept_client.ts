@@ -1,6 +1,7 @@
 import { JobWorkerError } from "../../errors.ts";
 import { isStream, JOB_METHODS, type JobMethod, METHODS } from "../../service/methods.ts";
 import { RESUME } from "../../service/resume.ts";
+import { currentTrace } from "../../tracing/trace.ts";
 import type { CallOptions, JobClient } from "../job_client.ts";
 import { KeeperLost, Line } from "./line.ts";
 
@@ -101,7 +102,12 @@ export class KeptClient implements JobClient {
     });
     this.#line = null;
     const { timeoutMs } = options;
-    const call = { method, request, keepMs, ...(timeoutMs !== undefined && { timeoutMs }) };
+    const trace = currentTrace();
+    const call = {
+      ...{ method, request, keepMs },
+      ...(timeoutMs !== undefined && { timeoutMs }),
+      ...(trace !== undefined && { trace }),
+    };
     yield* line.answers(call, { ...options, onReconnecting });
   }
 

@@ -20,6 +20,8 @@ export interface Call {
   readonly timeoutMs?: number;
   /** For how long after it the connection is to be kept. */
   readonly keepMs: number;
+  /** The span of a trace that it is part of, see `currentTrace()`. */
+  readonly trace?: string;
 }
 
 /** What a keeper says. */

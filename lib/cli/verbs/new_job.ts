@@ -2,7 +2,7 @@ import { invalidArgument } from "../../errors.ts";
 import type { NewJob } from "../invocation.ts";
 import type { Execution, HostSelector, IfHostLost, JobLimits, LogLimit } from "../job_client.ts";
 import { type Command, type Found, option, subcommand } from "../parser.ts";
-import { NO_TERMINAL } from "./known_words.ts";
+import { NO_DETACH, NO_TERMINAL } from "./known_words.ts";
 import { addRunAllOptions, type RunAllOptions, runAllVerbOf } from "./run_all.ts";
 import {
   limitBy,
@@ -48,6 +48,7 @@ interface NewJobOptions {
   readonly interactive?: boolean;
   /** What there is not. */
   readonly tty?: boolean;
+  readonly detach?: boolean;
   readonly quiet?: boolean;
 }
 
@@ -102,7 +103,7 @@ export function defineNewJob(program: Command, found: Found): void {
       .argument("<command...>", "the program and its arguments, passed on unchanged")
       .passThroughOptions()
       .addOption(
-        option("--env <NAME=VALUE>", "set an environment variable (repeatable)", parsePair),
+        option("-e, --env <NAME=VALUE>", "set an environment variable (repeatable)", parsePair),
       )
       .addOption(
         option("--cwd <dir>", "working directory on the server, an absolute path", parseText),
@@ -192,8 +193,10 @@ export function defineNewJob(program: Command, found: Found): void {
         ),
       )
       .addOption(option("-t, --tty", NO_TERMINAL).hideHelp())
+      .addOption(option("-d, --detach", NO_DETACH).hideHelp())
       .action((words: string[], options: NewJobOptions & RunAllOptions) => {
         if (options.tty) throw invalidArgument(NO_TERMINAL);
+        if (options.detach) throw invalidArgument(NO_DETACH);
         const job = newJobOf(words, options);
         const quiet = options.quiet ? { quiet: true } : {};
         found(runAllVerbOf(job, options) ?? { kind, job, ...quiet });

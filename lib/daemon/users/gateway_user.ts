@@ -15,6 +15,7 @@ import { NO_NEW_PRIVILEGES, type Rights } from "../../process/users.ts";
 import { canOpenToGroup } from "../data_directory.ts";
 import type { GatewayOptions } from "../gateway_protocol.ts";
 import type { InheritedSockets } from "../inherited_sockets.ts";
+import { CONSOLE_VARIABLE } from "../../tracing/collected_log.ts";
 import { findUsers } from "./getent.ts";
 import { programOutput } from "../program_output.ts";
 import { shellOutput } from "../shell_output.ts";
@@ -83,7 +84,7 @@ export async function findGatewayUser(
 }
 
 /**
- * The variables by which the runtime finds its cache, and whether and where it sends traces. There may be secrets in
+ * The variables by which the runtime finds its cache, and whether and where it sends traces and logs. There may be secrets in
  * others, and what is in the memory of a process is not kept from a fault in it by a permission of the runtime.
  */
 const KEPT = [
@@ -91,8 +92,11 @@ const KEPT = [
   "DENO_DIR",
   "XDG_CACHE_HOME",
   "OTEL_DENO",
+  CONSOLE_VARIABLE,
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_PROTOCOL",
+  "OTEL_EXPORTER_OTLP_TIMEOUT",
+  "OTEL_SERVICE_NAME",
 ];
 
 /** Starts its arguments, by env(1), which is its name, with no variable but those. */

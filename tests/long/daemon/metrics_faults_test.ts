@@ -8,13 +8,13 @@ import { allProcesses, until } from "../../worker/fixture.ts";
 const UP = "job_worker_process_up";
 const RESTARTS = "job_worker_process_restarts_total";
 
-/** The process of the exporter of a daemon. */
-async function exporterOf(daemon: number): Promise<number> {
+/** The process of a daemon that has a role. */
+async function processOf(daemon: number, role: "exporter" | "notifier"): Promise<number> {
   return await until(async () => {
     for (const { pid, parent } of await allProcesses()) {
       if (parent !== daemon) continue;
       const line = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
-      if (line.startsWith(`${Deno.execPath()}\0`) && line.endsWith("\0exporter\0")) return pid;
+      if (line.startsWith(`${Deno.execPath()}\0`) && line.endsWith(`\0${role}\0`)) return pid;
     }
     return undefined;
   });
@@ -23,8 +23,9 @@ async function exporterOf(daemon: number): Promise<number> {
 Deno.test("A process that is stuck or dies shows in the metrics, and all others are told", async () => {
   await using certificates = await TestCertificates.create();
   await using house = await TestHouse.start(certificates, {
-    args: ["--metrics-address=0"],
-    expected: /Gateway \d+ ended|Exporter \d+ ended|Executor \d+ has ended|No exporter/,
+    args: ["--metrics-address=0", "--notify-allow=hooks.example"],
+    expected:
+      /Gateway \d+ ended|Exporter \d+ ended|Executor \d+ has ended|No exporter|The notifier ended/,
   });
   const { daemon } = house;
   const [, url = ""] = await until(async () =>
@@ -33,7 +34,7 @@ Deno.test("A process that is stuck or dies shows in the metrics, and all others 
   const metrics = new Scraped(url);
   const [executor = 0] = await executorsIn(`${daemon.directory}/data`);
   const up = (process: string) => metrics.of(UP, { process });
-  for (const process of ["engine", "gateway-0", "executor-0"]) {
+  for (const process of ["engine", "gateway-0", "executor-0", "notifier"]) {
     await metrics.reaches(UP, { process }, 1);
   }
 
@@ -47,6 +48,15 @@ Deno.test("A process that is stuck or dies shows in the metrics, and all others 
     Deno.kill(executor, "SIGCONT");
   }
   await metrics.reaches(UP, { process: "executor-0" }, 1);
+
+  const notifier = await processOf(daemon.pid, "notifier");
+  Deno.kill(notifier, "SIGSTOP");
+  try {
+    await metrics.reaches(UP, { process: "notifier" }, 0);
+  } finally {
+    Deno.kill(notifier, "SIGCONT");
+  }
+  await metrics.reaches(UP, { process: "notifier" }, 1);
 
   Deno.kill(daemon.pid, "SIGSTOP");
   try {
@@ -66,10 +76,14 @@ Deno.test("A process that is stuck or dies shows in the metrics, and all others 
   await slay(executor, "SIGKILL");
   await metrics.reaches(RESTARTS, { role: "executor" }, 1);
 
-  const exporter = await exporterOf(daemon.pid);
+  await slay(notifier, "SIGKILL");
+  await metrics.reaches(RESTARTS, { role: "notifier" }, 1);
+  await metrics.reaches(UP, { process: "notifier" }, 1);
+
+  const exporter = await processOf(daemon.pid, "exporter");
   await slay(exporter, "SIGKILL");
   const next = await until(async () => {
-    const pid = await exporterOf(daemon.pid);
+    const pid = await processOf(daemon.pid, "exporter");
     return pid !== exporter && pid;
   });
   assert.notEqual(next, exporter);

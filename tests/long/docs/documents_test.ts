@@ -189,14 +189,6 @@ Deno.test("Every exception is for a line that some document has", async () => {
   }
 });
 
-Deno.test("The contents of the documentation name every page of it", async () => {
-  const contents = await Deno.readTextFile(`${ROOT}docs/README.md`);
-  for (const file of (await documents()).keys()) {
-    const name = file.replace("docs/", "");
-    assert.ok(name === "README.md" || contents.includes(`](${name})`), file);
-  }
-});
-
 Deno.test("Every task that a document names exists", async () => {
   const { tasks } = JSON.parse(await Deno.readTextFile(`${ROOT}deno.json`));
   for (const file of (await documents()).keys()) {

@@ -205,6 +205,16 @@ export const EXCEPTIONS: readonly Exception[] = [
     before: "deno task -q certs &>/dev/null; restart",
   },
   {
+    line: "worker-cli run --quiet --name mirror",
+    reason: "changes the system: other directories",
+    replace: { "/srv/.": "$PWD/proto/.", "/var/backups/srv": "$PWD/mirror" },
+  },
+  {
+    line: "worker-cli start --name reindex --notify",
+    reason: "it is about a daemon that allows the host",
+    before: "export WORKER_DAEMON_NOTIFY_ALLOW=hooks.example; restart",
+  },
+  {
     line: "worker-cli run -i --env VERSION",
     reason: "it is about what a pipeline has",
     before: "CI_COMMIT_SHA=1f0c; echo 'echo \"deploying $VERSION\"' >deploy.sh",

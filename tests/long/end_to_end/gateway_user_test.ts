@@ -1,5 +1,6 @@
 // The executables run the other tests as somebody who is not root, so these have a file of their own.
 import { setPassword } from "../../../lib/auth/password_file_edit.ts";
+import { gatewayRights, NO_PORT } from "../../../lib/daemon/users/gateway_user.ts";
 import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import { failedDaemon, TestDaemon } from "../../end_to_end/daemon.ts";
@@ -20,6 +21,29 @@ async function pathsIn(directory: string): Promise<string[]> {
 
 /** Prints each of its arguments that its user may read or write. */
 const FIND_OPEN = 'for path; do if [ -r "$path" ] || [ -w "$path" ]; then echo "$path"; fi; done';
+
+rootTest(
+  "A user for the gateway has the variables that say whether and where its traces go, and no others",
+  async () => {
+    const [program = "", ...words] = await gatewayRights(GATEWAY, NO_PORT);
+    const kept = {
+      OTEL_DENO: "true",
+      OTEL_DENO_CONSOLE: "replace",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "http://127.0.0.1:4318",
+      OTEL_EXPORTER_OTLP_PROTOCOL: "http/json",
+      OTEL_EXPORTER_OTLP_TIMEOUT: "1000",
+      OTEL_SERVICE_NAME: "a name",
+    };
+    const others = { OTEL_EXPORTER_OTLP_HEADERS: "authorization=secret", SECRET: "secret" };
+    const { stdout } = await new Deno.Command(program, {
+      args: [...words, "/usr/bin/env"],
+      clearEnv: true,
+      env: { ...kept, ...others },
+    }).output();
+    const lines = new TextDecoder().decode(stdout).trimEnd().split("\n");
+    assert.deepEqual(lines, Object.entries(kept).map(([name, value]) => `${name}=${value}`));
+  },
+);
 
 rootTest(
   "A gateway of a user of its own reaches the engine's socket and nothing else of the daemon's",

@@ -2,6 +2,7 @@ import { assert } from "../../assert.ts";
 import { TestCertificates } from "../../certificates.ts";
 import { TestDaemon } from "../../end_to_end/daemon.ts";
 import { TestProcess } from "../../end_to_end/process.ts";
+import { Receiver } from "../../notify/receiver.ts";
 import { type CollectedSpan, TestCollector } from "../../tracing/collector.ts";
 import { until } from "../../worker/fixture.ts";
 
@@ -61,6 +62,51 @@ Deno.test("A start is one trace, from the CLI through gateway and engine to the 
   for (const { attributes } of failed) {
     const types = attributes.filter(({ key }) => key === "error.type");
     assert.deepEqual(types.map(({ value }) => value), [{ stringValue: "failed_precondition" }]);
+  }
+  assert.doesNotMatch(collector.received, /geheimnis/);
+});
+
+Deno.test("What the daemon's processes say of themselves is collected, too, without secrets", async () => {
+  await using collector = new TestCollector();
+  await using certificates = await TestCertificates.create();
+  await using receiver = await Receiver.listen(
+    certificates,
+    () => new Response(null, { status: 500 }),
+  );
+  const variables = Object.entries({ ...collector.environment, OTEL_DENO_CONSOLE: "replace" })
+    .map(([name, value]) => `${name}=${value}`);
+  await using daemon = await TestDaemon.start(certificates, {
+    starter: ["/usr/bin/env", ...variables],
+    args: [
+      "--debug",
+      "--rest-address=127.0.0.1:0",
+      `--notify-allow=${receiver.host}`,
+      `--notify-ca=${certificates.paths("server").ca}`,
+    ],
+  });
+  const url = `https://${receiver.host}/geheimnis`;
+  const { stdout } = await daemon.printed(
+    ...["start", "--notify", url, "--env=TOKEN=geheimnis", "--", "echo", "geheimnis"],
+  );
+  const said = (pattern: RegExp) =>
+    until(() =>
+      Promise.resolve(collector.records.find(({ body }) => pattern.test(body.stringValue)))
+    );
+  const failed = await said(/^Cannot tell .+ of the end of job/);
+  assert.equal(failed.severityText, "WARN");
+  assert.ok(failed.body.stringValue.includes(stdout.trim()));
+  const [, rest = ""] = /REST at (https:\S+)\n/.exec((await daemon.outputs()).stdout) ?? [];
+  using http = Deno.createHttpClient({ caCerts: [(await certificates.material("client")).ca] });
+  const answer = await fetch(`${rest}/v1/jobs`, {
+    client: http,
+    headers: { authorization: `Basic ${btoa("mallory:geheimnis")}` },
+  });
+  await answer.body?.cancel();
+  assert.equal(answer.status, 401);
+  // A gateway says so, whose standard output is a pipe with something else.
+  await said(/mallory/);
+  for (const { stringValue } of collector.records.map(({ body }) => body)) {
+    assert.ok((await daemon.outputs()).stderr.includes(stringValue.trim()), stringValue);
   }
   assert.doesNotMatch(collector.received, /geheimnis/);
 });
