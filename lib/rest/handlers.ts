@@ -54,16 +54,18 @@ export function handlersOf(
     },
 
     async listJobs(c) {
-      const { pageSize, pageToken, own, ...query } = readQuery(c, OPERATIONS.listJobs);
-      const { jobs, nextPageToken } = await service.listJobs(
-        { filter: filterOf(query), pageSize, pageToken, ...(isSet(own) && { own: true }) },
+      const { pageSize, pageToken, own, counts, ...query } = readQuery(c, OPERATIONS.listJobs);
+      const flags = { ...(isSet(own) && { own: true }), ...(isSet(counts) && { counts: true }) };
+      const { jobs, ...rest } = await service.listJobs(
+        { filter: filterOf(query), pageSize, pageToken, ...flags },
         contextOf(c),
       );
-      return c.json({ jobs: jobs.map(jobJson), nextPageToken });
+      return c.json({ jobs: jobs.map(jobJson), ...rest });
     },
 
     async watchJobs(c) {
-      const request = { filter: filterOf(readQuery(c, OPERATIONS.watchJobs)) };
+      const { newest, ...query } = readQuery(c, OPERATIONS.watchJobs);
+      const request = { filter: filterOf(query), newest };
       c.env.openEnded();
       return await streamAnswer(c, {
         open: (context) => service.watchJobs(request, context),
