@@ -1,6 +1,6 @@
 import type { PasswordEntry } from "../../lib/auth/password_file.ts";
 import { assert } from "../assert.ts";
-import { sessionsOf, userOf } from "../auth/sessions_fixture.ts";
+import { byUser, sessionsOf, userOf } from "../auth/sessions_fixture.ts";
 import { ALICE, basic, fakeLogin, JOB, TestApp } from "./fixture.ts";
 
 /** The API with a page to log in on, for Alice and others. */
@@ -143,8 +143,8 @@ Deno.test("Only admins see and end the logins of others", async () => {
   for (const role of ["operator", "viewer", "admin"] as const) {
     const { sessions } = appWithLogins();
     const all = sessionsOf(userOf("alice", { roles: [role] }), userOf("bob"));
-    const bob = await all.open("bob", "192.0.2.9");
-    const own = await all.open("alice", "192.0.2.8");
+    const bob = await all.open(byUser("bob"), "192.0.2.9");
+    const own = await all.open(byUser("alice"), "192.0.2.8");
     const app = new TestApp({}, { sessions: all });
     const Cookie = `__Host-job-worker=${own}`;
     const text = await (await app.request("/sessions", { headers: { ...BROWSER, Cookie } })).text();
