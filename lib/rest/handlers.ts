@@ -184,7 +184,8 @@ export function filterOf(query: z.output<typeof schemas.jobFilter>): JobFilter {
   return filter;
 }
 
-function labelsOf(pairs: readonly string[]): Record<string, string> {
+/** Labels as a query has them, `NAME=VALUE` each. */
+export function labelsOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairs.map((pair) => {
     const separator = pair.indexOf("=");
     return [pair.slice(0, separator), pair.slice(separator + 1)];

@@ -82,7 +82,7 @@ export async function logAnswer(
   // Hono drops the body of such an answer without cancelling it.
   if (c.req.method === "HEAD") await close();
   const endOffset = first?.endOffset;
-  return new Response(pullStream(whileKnown(c, pieces), { onCancel: close }), {
+  return new Response(pullStream(whileKnown(c, pieces, close), { onCancel: close }), {
     headers: {
       "Content-Type": type,
       ...(endOffset !== undefined && { "Log-End": `${endOffset}` }),

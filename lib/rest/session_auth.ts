@@ -43,13 +43,21 @@ export function sessionAuth(
 
 const NOT_KNOWN = "You are not logged in any more";
 
-/** The pieces of an answer that goes on for long, as long as its reader is logged in: beyond that it is cut off. */
+/**
+ * The pieces of an answer that goes on for long, as long as its reader is logged in: beyond that it is cut off.
+ *
+ * @param close ends what the pieces are made of
+ */
 export async function* whileKnown<T>(
   { var: { isKnown = () => true } }: Context<RestEnv>,
   pieces: AsyncIterable<T>,
+  close: () => Promise<void>,
 ): AsyncGenerator<T, void, undefined> {
   for await (const piece of pieces) {
-    if (!isKnown()) throw new HttpError("unauthenticated", 401, NOT_KNOWN);
+    if (!isKnown()) {
+      await close();
+      throw new HttpError("unauthenticated", 401, NOT_KNOWN);
+    }
     yield piece;
   }
 }

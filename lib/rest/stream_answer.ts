@@ -52,7 +52,7 @@ export async function streamAnswer<Item>(
     : asLines(items, form, options);
   // Hono drops the body of such an answer without cancelling it.
   if (c.req.method === "HEAD") await close();
-  return new Response(pullStream(encoded(whileKnown(c, pieces)), { onCancel: close }), {
+  return new Response(pullStream(encoded(whileKnown(c, pieces, close)), { onCancel: close }), {
     headers: {
       "Content-Type": type,
       // Proxies such as nginx would buffer what is to be seen live.

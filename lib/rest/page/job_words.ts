@@ -7,7 +7,7 @@
 import { html } from "hono/html";
 import { formatSpan } from "../../text/duration.ts";
 import { printableLines } from "../../text/printable.ts";
-import { dateText, endWords, statusText } from "../../job/job_words.ts";
+import { dateText, endWords, statusText, tookText } from "../../job/job_words.ts";
 import { type Job, statusOf } from "../../job/types.ts";
 import type { Html } from "./layout.ts";
 
@@ -20,6 +20,14 @@ export function ageText(time: number | null, now: number): Html | "" {
   if (time === null) return "";
   const date = dateText(time);
   return html`<time datetime="${date}" title="${date}">${formatSpan(now - time)} ago</time>`;
+}
+
+/** How long it ran, or has run until now. */
+export function durationText(job: Job, now: number): Html | string {
+  const { startedAt, end } = job;
+  if (startedAt === null || end !== null) return tookText(job, now);
+  const date = dateText(startedAt);
+  return html`<time class="since" datetime="${date}">${formatSpan(now - startedAt)}</time>`;
 }
 
 /** How it ended, such as `"exit code 3"`, and more about that; `""` while it runs. */

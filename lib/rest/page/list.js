@@ -4,7 +4,7 @@
  * @module
  */
 
-import { element, fetchPage, tell } from "./server.js";
+import { element, explain, fetchPage } from "./server.js";
 
 /** How soon after a key is pressed the search is made, in milliseconds. */
 const TYPING_MS = 250;
@@ -57,7 +57,7 @@ async function addOlder() {
     showColumns(page, true);
     countRows();
   } catch (error) {
-    tell(error instanceof TypeError ? "The daemon cannot be reached" : error.message);
+    explain(error);
   }
 }
 

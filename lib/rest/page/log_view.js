@@ -28,6 +28,8 @@ export class LogView {
   #isShown = true;
   /** The line that is pointed at. */
   #chosen = null;
+  /** Where the box was scrolled to for that, until its reader scrolls. */
+  #shownAt = null;
   /** Whether more lines would push that one out. */
   #isFull = false;
   /** How many lines there have been. */
@@ -43,6 +45,9 @@ export class LogView {
     this.#on = on;
     box.addEventListener("scroll", () => {
       if (this.#dirty.size > 0 || this.#wanted !== null || !this.#isShown) return;
+      // Whoever is shown the last line that there is does not want to leave it for those that come.
+      if (box.scrollTop === this.#shownAt) return;
+      this.#shownAt = null;
       this.#setFollows(box.scrollHeight - box.scrollTop - box.clientHeight < NEAR);
     });
   }
@@ -50,6 +55,7 @@ export class LogView {
   /** Whether to scroll to the end and stay there. */
   set follows(follows) {
     this.#follows = follows;
+    this.#shownAt = null;
     if (follows) this.#choose(null);
     if (follows) this.#box.scrollTop = this.#box.scrollHeight;
   }
@@ -196,6 +202,7 @@ export class LogView {
     this.#paint();
     this.#choose(line);
     line.element.scrollIntoView({ block: "center" });
+    this.#shownAt = this.#box.scrollTop;
   }
 
   #draw(line) {

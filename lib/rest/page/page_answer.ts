@@ -38,10 +38,14 @@ export function pageAnswer(
 export function problemAnswer(
   c: Context<RestEnv>,
   error: JobWorkerError,
-  page: (message: string) => Html = problemPage,
 ): Response | Promise<Response> {
   if (error instanceof HttpError) {
     for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
   }
-  return pageAnswer(c, page(error.message), httpStatusOf(error) as ContentfulStatusCode);
+  const reader = c.get("caller") === undefined ? undefined : readerOf(c);
+  return pageAnswer(
+    c,
+    problemPage(error.message, reader),
+    httpStatusOf(error) as ContentfulStatusCode,
+  );
 }

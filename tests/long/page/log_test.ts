@@ -140,6 +140,29 @@ browserTest("A link points at a line, far above what is shown at first", async (
   browser.assertClean();
 });
 
+browserTest("A link to the last line stays there while more lines come", async (browser) => {
+  const { page } = browser;
+  await start(
+    page,
+    "mkfifo $JOB_ID; seq 1000; read -r _ < $JOB_ID; echo oh no >&2; read -r _ < $JOB_ID; rm $JOB_ID; seq 1001 2000",
+    "/tmp",
+  );
+  const log = page.getByRole("log");
+  await log.getByText("1000", { exact: true }).waitFor();
+  await goOn(page);
+  await log.getByText("oh no").waitFor();
+  await page.getByRole("button", { name: "First stderr line" }).click();
+  await page.locator("#log .chosen", { hasText: "oh no" }).waitFor();
+  // The browser tells of what has been scrolled with the next frame.
+  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+  await goOn(page);
+  await page.getByText("complete", { exact: true }).waitFor();
+  await log.getByText("2000", { exact: true }).waitFor();
+  assert.equal(await page.getByLabel("Follow").isChecked(), false);
+  assert.equal(await isInView(page, "oh no"), true);
+  browser.assertClean();
+});
+
 browserTest("A page that nobody sees reads no log, and goes on where it was", async (browser) => {
   const { page } = browser;
   await start(
