@@ -117,6 +117,7 @@ if (import.meta.main) {
   const isWanted = (name: string) => which === "all" || IN_README.includes(name);
   await take(page, jobId, isWanted, into);
   if (which === "all") {
+    await page.goto("/");
     await page.getByRole("button", { name: "Log out" }).click();
     await page.getByLabel("User").fill("alice");
     await page.getByLabel("Password").fill("wrong");

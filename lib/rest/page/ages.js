@@ -4,12 +4,11 @@
  * @module
  */
 
-const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1000], ["ms", 1]];
+const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["m", 60_000], ["s", 1000]];
 
-/** A length of time in its two largest units, as `formatSpan()` of the daemon has it. */
+/** A length of time in its two largest units and whole seconds, as `liveSpan()` of the daemon has it. */
 export function spanText(ms) {
   let rest = Math.max(0, ms);
-  if (rest >= 1000) rest -= rest % 1000;
   const parts = [];
   for (const [unit, size] of UNITS) {
     const count = Math.floor(rest / size);

@@ -6,6 +6,7 @@ import { iconOf } from "./icon.ts";
 import {
   ageText,
   commandLine,
+  commandLines,
   durationText,
   endText,
   exitText,
@@ -42,7 +43,7 @@ export interface JobListView {
 /** Whether every word of a search is in the job's command, id, owner, host or labels. */
 export function matches(job: Job, search: string): boolean {
   const labels = Object.entries(job.labels).map(([name, value]) => `${name}=${value}`);
-  const text = [commandLine(job), job.jobId, job.owner, job.host ?? "", ...labels].join("\n")
+  const text = [commandLines(job), job.jobId, job.owner, job.host ?? "", ...labels].join("\n")
     .toLowerCase();
   return search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }

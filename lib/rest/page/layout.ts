@@ -124,13 +124,13 @@ function keysDialog(): Html {
 }
 
 /** The page that is shown instead of one that fails. */
-export function problemPage(message: string, reader?: Reader): Html {
+export function problemPage(message: string, title: string, reader?: Reader): Html {
   return layout(
     html`
-      <h1>This did not work</h1>
+      <h1>${title}</h1>
       <p class="problem">${message}</p>
       <p><a href="/">All jobs</a></p>
     `,
-    { title: "Job Worker", ...(reader !== undefined && { reader }) },
+    { title: `${title} - Job Worker`, ...(reader !== undefined && { reader }) },
   );
 }

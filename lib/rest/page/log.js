@@ -49,6 +49,7 @@ export function enableLog(box, on) {
   });
   element("wrap").addEventListener("change", ({ target }) => {
     box.classList.toggle("unwrapped", !target.checked);
+    view.stay();
   });
   element("times").addEventListener("change", ({ target }) => view.times = target.value);
   element("first-stderr").addEventListener("click", async () => {

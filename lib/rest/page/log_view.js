@@ -50,6 +50,13 @@ export class LogView {
       this.#shownAt = null;
       this.#setFollows(box.scrollHeight - box.scrollTop - box.clientHeight < NEAR);
     });
+    // As when the command is unfolded.
+    new ResizeObserver(() => this.stay()).observe(box);
+  }
+
+  /** Scrolls to the end again if that is where its reader is, although something else has moved it. */
+  stay() {
+    if (this.#follows) this.#box.scrollTop = this.#box.scrollHeight;
   }
 
   /** Whether to scroll to the end and stay there. */
@@ -57,7 +64,7 @@ export class LogView {
     this.#follows = follows;
     this.#shownAt = null;
     if (follows) this.#choose(null);
-    if (follows) this.#box.scrollTop = this.#box.scrollHeight;
+    this.stay();
   }
 
   /** What times are shown as: `""`, `"offset"` or `"clock"`. */

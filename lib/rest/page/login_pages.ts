@@ -75,7 +75,10 @@ export function sessionsPage(
             <td><bdi>${user}</bdi></td>
             <td>${address}${id === own && " (here)"}</td>
             <td>${ageText(createdAt, now)}</td>
-            <td>${new Date(expiresAt).toISOString()}</td>
+            <td class="until">${new Date(expiresAt).toISOString().slice(0, 16).replace(
+              "T",
+              " ",
+            )} UTC</td>
             <td>
               <form method="post"
                 action="/sessions/end"><input type="hidden" name="id" value="${id}"><button

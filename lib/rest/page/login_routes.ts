@@ -9,6 +9,7 @@ import { readForm } from "../request.ts";
 import type { RestEnv } from "../rest_env.ts";
 import { forgetSession, setSession } from "../session_auth.ts";
 import { loginPage, sessionsPage } from "./login_pages.ts";
+import { orLogin } from "./or_login.ts";
 import { pageAnswer, problemAnswer, readerOf } from "./page_answer.ts";
 
 /** Options of {@linkcode loginRoutes}. */
@@ -25,7 +26,8 @@ export interface LoginRoutesOptions {
 
 /** The pages to log in and out, and to see and end what is open. */
 export function loginRoutes(sessions: Sessions, options: LoginRoutesOptions): Hono<RestEnv> {
-  const { authenticate, checkOrigin, logIn, known } = options;
+  const { checkOrigin, logIn, known } = options;
+  const authenticate = orLogin(options.authenticate);
   const routes = new Hono<RestEnv>();
   routes.onError((fault, c) => problemAnswer(c, known(fault)));
 

@@ -42,10 +42,8 @@ export function problemAnswer(
   if (error instanceof HttpError) {
     for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
   }
+  const status = httpStatusOf(error) as ContentfulStatusCode;
+  const title = status === 404 ? "Not found" : "This did not work";
   const reader = c.get("caller") === undefined ? undefined : readerOf(c);
-  return pageAnswer(
-    c,
-    problemPage(error.message, reader),
-    httpStatusOf(error) as ContentfulStatusCode,
-  );
+  return pageAnswer(c, problemPage(error.message, title, reader), status);
 }

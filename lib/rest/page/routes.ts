@@ -4,7 +4,6 @@ import type { JobWorkerError } from "../../errors.ts";
 import type { JobService } from "../../service/job_service.ts";
 import { JOB_STATUSES } from "../../job/types.ts";
 import { filterOf } from "../handlers.ts";
-import { HttpError } from "../http_error.ts";
 import { readJobId, readQuery } from "../request.ts";
 import { OPERATIONS } from "../operations.ts";
 import { contextOf, type RestEnv } from "../rest_env.ts";
@@ -14,7 +13,7 @@ import ansiScript from "./ansi.js" with { type: "text" };
 import changesScript from "./changes.js" with { type: "text" };
 import { jobListPage, matches } from "./job_list.ts";
 import { jobPage } from "./job_view.ts";
-import { againPage } from "./login_pages.ts";
+import { orLogin } from "./or_login.ts";
 import { pageAnswer, problemAnswer, readerOf } from "./page_answer.ts";
 import keysScript from "./keys.js" with { type: "text" };
 import listScript from "./list.js" with { type: "text" };
@@ -117,22 +116,4 @@ export function pageRoutes(service: JobService, options: PageRoutesOptions): Hon
     return pageAnswer(c, startPage({ reader: readerOf(c), from: job }));
   });
   return routes;
-}
-
-/** Sends browsers that do not say who they are to the page to log in on. */
-function orLogin(authenticate: MiddlewareHandler<RestEnv>): MiddlewareHandler<RestEnv> {
-  return async function authenticateOrLogIn(c, next) {
-    try {
-      return await authenticate(c, next);
-    } catch (error) {
-      const { authorization, "sec-fetch-dest": use, "sec-fetch-site": site } = c.req.header();
-      const isUnknown = error instanceof HttpError && error.status === 401;
-      const hasPassword = (authorization ?? "") !== "";
-      if (!isUnknown || hasPassword || use === "empty") throw error;
-      // Whoever follows a link on another site may have logged in all the same, which only our own pages tell.
-      if (site === "cross-site") return await pageAnswer(c, againPage());
-      const { pathname, search } = new URL(c.req.url);
-      return c.redirect(`/login?${new URLSearchParams({ to: pathname + search })}`, 303);
-    }
-  };
 }

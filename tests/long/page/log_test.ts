@@ -154,7 +154,7 @@ browserTest("A link to the last line stays there while more lines come", async (
   await page.getByRole("button", { name: "First stderr line" }).click();
   await page.locator("#log .chosen", { hasText: "oh no" }).waitFor();
   // The browser tells of what has been scrolled with the next frame.
-  await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(resolve)));
+  await page.evaluate("new Promise(requestAnimationFrame)");
   await goOn(page);
   await page.getByText("complete", { exact: true }).waitFor();
   await log.getByText("2000", { exact: true }).waitFor();
