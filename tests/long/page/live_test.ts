@@ -132,8 +132,8 @@ browserTest(
     // The other page goes on by itself.
     await log.getByText("two", { exact: true }).waitFor();
     await stop(page, jobId);
-    // The browser reports what was refused.
-    assert.deepEqual(browser.errors.splice(0).filter((text) => !/401/.test(text)), []);
+    // The browser reports what was refused, and what was cut off.
+    assert.deepEqual(browser.errors.splice(0).filter((text) => !/401|INCOMPLETE/.test(text)), []);
     browser.assertClean();
   },
   { password: null },
