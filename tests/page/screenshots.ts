@@ -70,6 +70,7 @@ const PAGES: Readonly<Record<string, (page: Page, jobId: string) => Promise<void
   job: async (page, jobId) => {
     await page.goto(`/jobs/${jobId}`);
     await page.getByRole("log").getByText("unused variable").waitFor();
+    await page.locator("#gist").getByText(/running for [1-9]/).waitFor();
   },
   command: async (page, jobId) => {
     await page.goto(`/jobs/${jobId}`);
