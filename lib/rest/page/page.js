@@ -28,6 +28,8 @@ let isStale = false;
 /** Why it could not be had the last time, or null. */
 let problem = null;
 let renewedAt = performance.now();
+/** The least pause, for what the last renewal took: most of the time, nobody works for this page. */
+let leastMs = 0;
 /** How far our clock is ahead of the daemon's. */
 const ahead = Date.now() - Number(document.documentElement.dataset.now);
 const now = () => Date.now() - ahead;
@@ -35,7 +37,7 @@ const now = () => Date.now() - ahead;
 /** Fetches this page again, a while after the last time. Whatever changes until then is part of it. */
 function renewSoon(pause = PAUSE_MS.seen) {
   isStale = true;
-  const due = renewedAt + (document.hidden ? PAUSE_MS.hidden : pause);
+  const due = renewedAt + Math.max(leastMs, document.hidden ? PAUSE_MS.hidden : pause);
   if (asking !== null || timer !== null && dueAt <= due) return;
   clearTimeout(timer);
   dueAt = due;
@@ -56,6 +58,7 @@ async function renew() {
   asking?.abort();
   const mine = asking = new AbortController();
   isStale = false;
+  const startedAt = performance.now();
   try {
     const fresh = await fetchPage(location.pathname + location.search, mine.signal);
     show(fresh);
@@ -69,6 +72,7 @@ async function renew() {
     if (asking === mine) {
       asking = null;
       renewedAt = performance.now();
+      leastMs = 10 * (renewedAt - startedAt);
     }
   }
   // Whoever has to log in first comes back to the page.
