@@ -8,7 +8,7 @@
 import { tellAges } from "./ages.js";
 import { isAmong, watchChanges } from "./changes.js";
 import { enableKeys } from "./keys.js";
-import { enableList, mergeJobs } from "./list.js";
+import { enableList, idOf, mergeJobs, renewOlder } from "./list.js";
 import { enableLog } from "./log.js";
 import { element, explain, fetchPage, post, tell } from "./server.js";
 import { enableStart } from "./start.js";
@@ -61,10 +61,12 @@ async function renew() {
   const startedAt = performance.now();
   try {
     const fresh = await fetchPage(location.pathname + location.search, mine.signal);
-    show(fresh);
+    const older = show(fresh);
+    if (older.length > 0) await renewOlder(older, mine.signal);
     if (problem !== null) tell("");
     problem = null;
   } catch (error) {
+    changed.add(any);
     if (mine.signal.aborted) return;
     problem = error;
     explain(error);
@@ -80,18 +82,33 @@ async function renew() {
   if (problem !== null && problem.status !== 401) renewSoon(PAUSE_MS.hidden);
 }
 
+/** Shows what is different, and returns the rows that may be and that are on none of its pages. */
 function show(fresh) {
+  const mayDiffer = changedRows();
   tellAges(document, now());
   tellAges(fresh, now());
   for (const live of document.querySelectorAll("[data-live]")) {
     replace(live, fresh.getElementById(live.id));
   }
-  if (element("jobs") !== null) mergeJobs(fresh);
+  const older = element("jobs") === null ? [] : mergeJobs(fresh, mayDiffer);
   document.title = fresh.title;
   if (element("icon").href !== fresh.getElementById("icon").href) {
     element("icon").href = fresh.getElementById("icon").href;
   }
   watch(fresh.getElementById("content").dataset.watch);
+  return older;
+}
+
+/** Which jobs have changed that were not shown since; `any`: whichever have not ended. */
+let changed = new Set();
+const any = "any";
+
+/** Tells of a row whether its job is among them, and forgets them. */
+function changedRows() {
+  const ids = changed;
+  changed = new Set();
+  return (row) =>
+    ids.has(idOf(row)) || ids.has(any) && row.querySelector("time.since, .queued") !== null;
 }
 
 /** Leaves unchanged parts alone, so that they are not read out again and keep the focus. */
@@ -113,7 +130,9 @@ function watch(members) {
     stopWatching = null;
   } else {
     stopWatching ??= watchChanges((job) => {
-      if (job === null || isAmong(job, watched)) renewSoon();
+      if (job !== null && !isAmong(job, watched)) return;
+      changed.add(job?.jobId ?? any);
+      renewSoon();
     });
   }
 }
