@@ -64,6 +64,8 @@ browserTest(
     await page.keyboard.press("/");
     await page.keyboard.type("needle");
     await page.getByText("2 lines", { exact: true }).waitFor();
+    // They are drawn with the next frame.
+    await log.locator("mark").nth(3).waitFor();
     assert.equal(await log.locator("mark").count(), 4);
     await page.keyboard.press("Enter");
     await page.getByText("1 of 2", { exact: true }).waitFor();
@@ -77,6 +79,7 @@ browserTest(
     await page.getByText("1 of 2", { exact: true }).waitFor();
     await page.getByLabel("Find in the log").fill("no (such) needle");
     await page.getByText("none", { exact: true }).waitFor();
+    await log.locator("mark").first().waitFor({ state: "detached" });
     assert.equal(await log.locator("mark").count(), 0);
     browser.assertClean();
   },
