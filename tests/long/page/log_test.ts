@@ -13,7 +13,13 @@ async function start(page: Page, line: string, directory = ""): Promise<void> {
   await page.waitForURL("**/jobs/*");
 }
 
-/** Lets a job go on that reads from a named pipe with its id. */
+/**
+ * Has a job wait until it is let go on by {@linkcode goOn}, any number of times: it may open the pipe again before the
+ * one who has let it go on has closed it, and reads nothing then.
+ */
+const WAIT = "until read -r _ < $JOB_ID; do :; done";
+
+/** Lets a job go on that waits at a named pipe with its id. */
 async function goOn(page: Page): Promise<void> {
   const jobId = new URL(page.url()).pathname.split("/").at(-1);
   await Deno.writeTextFile(`/tmp/${jobId}`, "go\n");
@@ -112,7 +118,7 @@ browserTest("A link points at a line, far above what is shown at first", async (
   const { page } = browser;
   await start(
     page,
-    "mkfifo $JOB_ID; seq 10000; read -r _ < $JOB_ID; echo oh no >&2; read -r _ < $JOB_ID; rm $JOB_ID; seq 10001 30000",
+    `mkfifo $JOB_ID; seq 10000; ${WAIT}; echo oh no >&2; ${WAIT}; rm $JOB_ID; seq 10001 30000`,
     "/tmp",
   );
   const log = page.getByRole("log");
@@ -147,7 +153,7 @@ browserTest("A link to the last line stays there while more lines come", async (
   const { page } = browser;
   await start(
     page,
-    "mkfifo $JOB_ID; seq 1000; read -r _ < $JOB_ID; echo oh no >&2; read -r _ < $JOB_ID; rm $JOB_ID; seq 1001 2000",
+    `mkfifo $JOB_ID; seq 1000; ${WAIT}; echo oh no >&2; ${WAIT}; rm $JOB_ID; seq 1001 2000`,
     "/tmp",
   );
   const log = page.getByRole("log");
@@ -170,7 +176,7 @@ browserTest("A page that nobody sees reads no log, and goes on where it was", as
   const { page } = browser;
   await start(
     page,
-    "mkfifo $JOB_ID; echo one; read -r _ < $JOB_ID; rm $JOB_ID; echo two",
+    `mkfifo $JOB_ID; echo one; ${WAIT}; rm $JOB_ID; echo two`,
     "/tmp",
   );
   const log = page.getByRole("log");
