@@ -15,9 +15,10 @@ import { enableStart } from "./start.js";
 
 /**
  * How long after a renewal the next one is made at the soonest, in milliseconds: in sight; if only the output has
- * grown; and hidden, for the counts in the title.
+ * grown; if a job in sight waits, since nobody tells its owner of others that leave the queue; and hidden, for the
+ * counts in the title.
  */
-const PAUSE_MS = { seen: 1000, growth: 5000, hidden: 15_000 };
+const PAUSE_MS = { seen: 1000, growth: 5000, waiting: 15_000, hidden: 15_000 };
 
 let timer = null;
 /** When that is over. */
@@ -79,6 +80,8 @@ async function renew() {
   }
   // Whoever has to log in first comes back to the page.
   if (problem === null && isStale) renewSoon();
+  const waits = document.querySelector(".badge.queued") !== null;
+  if (problem === null && waits && !document.hidden) renewSoon(PAUSE_MS.waiting);
   if (problem !== null && problem.status !== 401) renewSoon(PAUSE_MS.hidden);
 }
 

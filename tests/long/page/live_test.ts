@@ -92,6 +92,30 @@ browserTest(
 );
 
 browserTest(
+  "A page with a job that waits looks for its place while it is in sight",
+  async (browser) => {
+    const { page } = browser;
+    await page.clock.install();
+    // To have one that waits, as many would have to run as may.
+    let place = 30;
+    await page.route((url) => url.pathname === "/", async (route) => {
+      const response = await route.fetch();
+      const row = () =>
+        `<tr id="row-x"><td><span class="badge queued">queued #${place--}</span></td></tr>`;
+      const body = (await response.text()).replace(/(?<=<tbody id="jobs">).*?(?=<\/tbody>)/s, row);
+      await route.fulfill({ response, body });
+    });
+    await page.goto("/");
+    // By this clock, an answer takes as long as the steps that are made meanwhile.
+    for (let step = 0; place > 20; step++) {
+      assert.ok(step < 2000, `The page has not looked since it was at #${place}`);
+      await page.clock.runFor(1000);
+    }
+    await page.locator("#jobs .queued", { hasText: /^queued #(1?\d|2[01])$/ }).waitFor();
+  },
+);
+
+browserTest(
   "Whoever is logged out while a page is open is told so, and goes on after the next login",
   async (browser) => {
     const { page } = browser;
