@@ -29,8 +29,9 @@ let isStale = false;
 /** Why it could not be had the last time, or null. */
 let problem = null;
 let renewedAt = performance.now();
-/** The least pause, for what the last renewal took: most of the time, nobody works for this page. */
+/** The least pause, by what the last renewal took: most of the time, nobody works for this page. */
 let leastMs = 0;
+const MAX_LEAST_MS = 30_000;
 /** How far our clock is ahead of the daemon's. */
 const ahead = Date.now() - Number(document.documentElement.dataset.now);
 const now = () => Date.now() - ahead;
@@ -75,7 +76,7 @@ async function renew() {
     if (asking === mine) {
       asking = null;
       renewedAt = performance.now();
-      leastMs = 10 * (renewedAt - startedAt);
+      leastMs = Math.min(10 * (renewedAt - startedAt), MAX_LEAST_MS);
     }
   }
   // Whoever has to log in first comes back to the page.
