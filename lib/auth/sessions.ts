@@ -12,7 +12,7 @@ import { createHmac, randomBytes, timingSafeEqual } from "node:crypto";
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import * as z from "../text/zod.ts";
-import type { Identity } from "./identity.ts";
+import { type Identity, ROLES } from "./identity.ts";
 import type { PasswordFile } from "./password_file.ts";
 
 /** How long a session lasts, in milliseconds: a day of work. */
@@ -41,10 +41,21 @@ export type Session = Readonly<z.infer<typeof sessionSchema>>;
 /** All sessions, and what they are signed with. */
 export type SessionList = Readonly<z.infer<typeof sessionsSchema>>;
 
+/** Who makes a change, for the audit trail. */
+const bySchema = z.object({
+  user: z.string().max(64),
+  roles: z.array(z.enum(ROLES)).readonly(),
+  /** Address and port. */
+  peer: z.string().max(128),
+});
+
+/** Somebody who opens or closes a session. */
+export type SessionUser = Readonly<z.infer<typeof bySchema>>;
+
 /** What a gateway asks of the engine. */
 export const sessionChangeSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("open"), session: sessionSchema }),
-  z.object({ kind: z.literal("close"), id: z.string().max(64) }),
+  z.object({ kind: z.literal("open"), session: sessionSchema, by: bySchema }),
+  z.object({ kind: z.literal("close"), id: z.string().max(64), by: bySchema }),
 ]);
 
 export type SessionChange = Readonly<z.infer<typeof sessionChangeSchema>>;
@@ -86,18 +97,19 @@ export class Sessions {
    * @returns what opens it
    * @throws {JobWorkerError} `unavailable` if the engine does not take it
    */
-  async open(user: string, address: string): Promise<string> {
+  async open(by: SessionUser, address: string): Promise<string> {
+    const { user } = by;
     const createdAt = Date.now();
     const expiresAt = createdAt + SESSION_MS;
     const id = randomBytes(16).toString("hex");
     const session = { id, user, createdAt, expiresAt, address };
-    await this.#change({ kind: "open", session }, () => this.#byId.has(id));
+    await this.#change({ kind: "open", session, by }, () => this.#byId.has(id));
     return `${id}.${this.#signature(session)}`;
   }
 
   /** @throws {JobWorkerError} `unavailable` if the engine does not close it */
-  async close(id: string): Promise<void> {
-    await this.#change({ kind: "close", id }, () => !this.#byId.has(id));
+  async close(id: string, by: SessionUser): Promise<void> {
+    await this.#change({ kind: "close", id, by }, () => !this.#byId.has(id));
   }
 
   /** The session that a token opens, and whose it is, with the roles that they have now; `null` if it opens none. */
@@ -112,6 +124,11 @@ export class Sessions {
     const right = Buffer.from(this.#signature(session));
     if (given.byteLength !== right.byteLength || !timingSafeEqual(given, right)) return null;
     return { session, identity: { user: entry.user, roles: entry.roles } };
+  }
+
+  /** Whether a session that was open still is. */
+  isOpen({ id, user, expiresAt }: Session): boolean {
+    return this.#byId.has(id) && this.#users.has(user) && expiresAt > Date.now();
   }
 
   /** Those that are open, newest first: of one user, or of all. */

@@ -45,6 +45,9 @@ export const OPTION_OF_FIELD: Readonly<Record<string, string | null>> = {
   "filter.host": "--host",
   // Asked for those who name their last job.
   "own": null,
+  // What the page asks for.
+  "counts": null,
+  "newest": null,
   "page_size": "--limit",
   "page_token": null,
   "streams": "<streams>",

@@ -85,7 +85,10 @@ export async function runEngine(options: DaemonOptions, process: DaemonProcess):
   await using host = options.fleet === "" ? null : await openFleetHost(options, {
     ...{ engine, setsid, rights, journal },
   });
-  const sessions = options.restAddress && await SessionBook.open(engine.dataDirectory);
+  const sessions = options.restAddress && await SessionBook.open(
+    engine.dataDirectory,
+    (entry) => engine.audit.write(entry),
+  );
   await using notifier = await tellWebhooks(options, { engine, setsid, rights, journal });
   await using keeper = await (ahead ?? gatewaysOf(engine.dataDirectory)).serve({
     onRefused: (refusal) => void engine.audit.refuse(refusal),

@@ -54,7 +54,10 @@ export async function runHub(options: DaemonOptions, process: DaemonProcess): Pr
     fleet: options.fleet,
   });
   warnOfRoot(whyRoot);
-  const sessions = options.restAddress && await SessionBook.open(dataDirectory);
+  const sessions = options.restAddress && await SessionBook.open(
+    dataDirectory,
+    (entry) => engine.audit.write(entry),
+  );
   await using keeper = await new GatewaysAhead({
     ...gatewayPlan(options, { dataDirectory, descriptors, inherited, journal }),
     ...{ setsid, rights, retryOptions },

@@ -1,9 +1,15 @@
 import { randomBytes } from "node:crypto";
-import { type SessionChange, type SessionList, sessionsSchema } from "../auth/sessions.ts";
+import {
+  type Session,
+  type SessionChange,
+  type SessionList,
+  sessionsSchema,
+} from "../auth/sessions.ts";
 import { failedPrecondition, pathFaultOf } from "../errors.ts";
 import { fileInfo } from "../files/file_info.ts";
 import { replaceFile } from "../files/replace_file.ts";
 import { readTrustedFile } from "../files/trusted_file.ts";
+import type { AuditEntry } from "../service/audit.ts";
 import { SESSIONS } from "./data_directory.ts";
 
 /** How many there may be, in all and of one user: the oldest makes room. */
@@ -19,22 +25,27 @@ const MAX_BYTES = 256 * 1024;
  */
 export class SessionBook {
   readonly #path: string;
+  readonly #audit: SessionAudit;
   #list: SessionList;
   #changing: Promise<void> = Promise.resolve();
 
-  private constructor(path: string, list: SessionList) {
+  private constructor(path: string, list: SessionList, audit: SessionAudit) {
     this.#path = path;
+    this.#audit = audit;
     this.#list = list;
   }
 
-  /** @throws {JobWorkerError} `failed_precondition`, naming the file */
-  static async open(dataDirectory: string): Promise<SessionBook> {
+  /**
+   * @param audit writes down who has logged in and out
+   * @throws {JobWorkerError} `failed_precondition`, naming the file
+   */
+  static async open(dataDirectory: string, audit: SessionAudit): Promise<SessionBook> {
     const path = `${dataDirectory}/${SESSIONS}`;
     try {
       const text = await fileInfo(path) === null
         ? JSON.stringify({ key: randomBytes(32).toString("base64"), list: [] })
         : await readTrustedFile(path, { uid: Deno.uid(), maxBytes: MAX_BYTES });
-      return new SessionBook(path, sessionsSchema.parse(JSON.parse(text)));
+      return new SessionBook(path, sessionsSchema.parse(JSON.parse(text)), audit);
     } catch (error) {
       throw failedPrecondition(
         `Cannot use the sessions in "${path}": ${
@@ -68,8 +79,22 @@ export class SessionBook {
       ? open.filter(({ id }) => id !== change.id)
       : withinBounds([...open, change.session]);
     await replaceFile(this.#path, `${JSON.stringify({ key, list })}\n`, { mode: 0o600 });
+    const ended = open.find(({ id }) => change.kind === "close" && id === change.id);
     this.#list = { key, list };
+    if (change.kind === "open" || ended !== undefined) await this.#audit(entryOf(change, ended));
   }
+}
+
+/** Settles once an entry is in the audit trail; see `Audit.write`. */
+export type SessionAudit = (entry: AuditEntry) => Promise<void>;
+
+function entryOf({ kind, by: { user, roles, peer } }: SessionChange, ended?: Session): AuditEntry {
+  return {
+    caller: { identity: { user, roles }, fingerprint: "", peer },
+    method: kind === "open" ? "login" : "logout",
+    ...{ jobId: "", command: null, decision: "allowed", result: "ok" },
+    ...(ended !== undefined && { why: `the login of ${ended.user} from ${ended.address}` }),
+  };
 }
 
 /** The newest of them, which come last. */

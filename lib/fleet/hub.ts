@@ -3,7 +3,9 @@ import { authorize } from "../auth/authorize.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Host } from "../job/host.ts";
 import { JobWatch } from "../job/job_watch.ts";
+import type { JobPage } from "../job/job_store.ts";
 import { narrowTo } from "../job/narrow.ts";
+import { NO_JOBS } from "../job/status_counts.ts";
 import type { Job, JobFilter, LogBatch } from "../job/types.ts";
 import type { Audit, AuditEntry } from "../service/audit.ts";
 import { DEFAULT_PAGE_SIZE } from "../service/fields.ts";
@@ -47,9 +49,6 @@ import { pruneHosts, pruneOwn, together } from "./prune_fleet.ts";
 import { ANYWHERE } from "./queued_start.ts";
 import type { Registry } from "./registry.ts";
 import { RunJobs } from "./run_jobs.ts";
-
-/** How much of the existing jobs each watch holds in memory while its reader is busy. */
-const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
 
 /**
  * The service of a fleet: what is about one job is done by the host that has it, by its rules and in its audit
@@ -159,8 +158,10 @@ export class Hub implements JobService {
   async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
     return await this.#call("listJobs", request, context, async () => {
       const filter = visible(request.filter, "listJobs", context, request.own);
-      if (filter === null) return { jobs: [], nextPageToken: "" };
-      const { pageToken, pageSize } = request;
+      const { pageToken, pageSize, counts = false } = request;
+      if (filter === null) {
+        return { jobs: [], nextPageToken: "", ...(counts && { counts: NO_JOBS }) };
+      }
       const limit = pageSize || DEFAULT_PAGE_SIZE;
       const jobs = await this.#registry.list(filter, {
         limit,
@@ -173,6 +174,7 @@ export class Hub implements JobService {
       return {
         jobs: await Promise.all(jobs.map((known) => this.#here.told(known))),
         nextPageToken: next.length === 0 ? "" : last,
+        ...(counts && { counts: await this.#registry.countByStatus(filter) }),
       };
     });
   }
@@ -193,16 +195,11 @@ export class Hub implements JobService {
       if (jobId === null) watch.end(missed());
       else watch.note(jobId);
     });
-    let page = await this.#registry.list(filter, WATCH_PAGE);
-    for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-      for (const known of page) {
-        const job = await this.#here.told(known);
-        watch.knows(job);
-        yield job;
-      }
-      page = await this.#registry.list(filter, { ...WATCH_PAGE, before: last.job.jobId });
-    }
-    yield* watch.changes(context.signal);
+    const list = async (page: JobPage) => {
+      const known = await this.#registry.list(filter, page);
+      return await Promise.all(known.map((known) => this.#here.told(known)));
+    };
+    yield* watch.jobs(list, context.signal, request);
   }
 
   async pruneJobs(request: PruneJobsRequest, context: CallContext): Promise<PruneJobsResponse> {

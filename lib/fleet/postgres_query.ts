@@ -1,5 +1,6 @@
 import type { Fragment, Sql } from "postgres";
 import type { JobPage } from "../job/job_store.ts";
+import { countEach, MAX_COUNTED, type StatusCounts } from "../job/status_counts.ts";
 import type { JobFilter } from "../job/types.ts";
 
 /** How many rows are fetched at a time: a single one may have megabytes. */
@@ -13,12 +14,27 @@ export async function* findJobs(
 ): AsyncGenerator<Readonly<Record<string, unknown>>, void, undefined> {
   const conditions = conditionsOf(sql, filter);
   if (before !== undefined) conditions.push(sql`job_id < ${before}`);
-  const where = conditions.reduce((all, each) => sql`${all} AND ${each}`, sql`true`);
+  const where = allOf(sql, conditions);
   const rows = sql`
     SELECT record::text AS record, host, selector FROM jobs WHERE ${where} ORDER BY job_id DESC LIMIT ${limit}`;
   for await (const some of rows.cursor(FETCHED)) {
     yield* some;
   }
+}
+
+/** Counts the jobs that match a filter, by their status. */
+export function countJobs(sql: Sql, filter: JobFilter): Promise<StatusCounts> {
+  return countEach(filter, async (filter) => {
+    const [row] = await sql`
+      SELECT count(*) AS count FROM (
+        SELECT 1 FROM jobs WHERE ${allOf(sql, conditionsOf(sql, filter))} LIMIT ${MAX_COUNTED}
+      ) AS found`;
+    return Number(row?.count);
+  });
+}
+
+function allOf(sql: Sql, conditions: readonly Fragment[]): Fragment {
+  return conditions.reduce((all, each) => sql`${all} AND ${each}`, sql`true`);
 }
 
 function conditionsOf(sql: Sql, filter: JobFilter): Fragment[] {

@@ -2,13 +2,14 @@ import { Counts } from "../counts.ts";
 import { failedPrecondition } from "../errors.ts";
 import type { JobPage } from "../job/job_store.ts";
 import { PageLimit } from "../job/page_limit.ts";
+import type { StatusCounts } from "../job/status_counts.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
 import type { HostChangesPage, HostFacts } from "./host_changes.ts";
 import { hasNoProcess, type KnownJob, knownJob, NOWHERE } from "./known_job.ts";
 import { PostgresDatabase, type PostgresOptions } from "./postgres_database.ts";
 import { findJob, markStale, putEnd, putJobs, removeJobs, removeStale } from "./postgres_jobs.ts";
-import { findJobs } from "./postgres_query.ts";
+import { countJobs, findJobs } from "./postgres_query.ts";
 import { PostgresQueue } from "./postgres_queue.ts";
 import { POSTGRES_SCHEMA } from "./postgres_schema.ts";
 import type { Transaction } from "./postgres_transaction.ts";
@@ -162,6 +163,10 @@ export class PostgresRegistry implements Registry {
       }
       return found;
     });
+  }
+
+  countByStatus(filter: JobFilter): Promise<StatusCounts> {
+    return this.#database.read((sql) => countJobs(sql, filter));
   }
 
   async live(): Promise<Counts<string>> {

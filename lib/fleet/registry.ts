@@ -6,6 +6,7 @@
 
 import type { Counts } from "../counts.ts";
 import type { JobPage } from "../job/job_store.ts";
+import type { StatusCounts } from "../job/status_counts.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
 import type { HostChangesPage, HostFacts } from "./host_changes.ts";
@@ -61,6 +62,8 @@ export interface Registry extends AsyncDisposable {
   get(jobId: string): Promise<KnownJob | undefined>;
   /** Newest first, as `JobStore.list()` has them. */
   list(filter: JobFilter, page: JobPage): Promise<KnownJob[]>;
+  /** As `JobStore.countByStatus()`. */
+  countByStatus(filter: JobFilter): Promise<StatusCounts>;
   /** How many jobs of each host have not ended, including those that it was given and has not answered for. */
   live(): Promise<Counts<string>>;
   /** What it takes on the disk, in bytes. */

@@ -98,4 +98,8 @@ export const REGISTRY_SCHEMA: readonly string[] = [
   CREATE INDEX jobs_by_name ON jobs (name, job_id) WHERE name IS NOT NULL;
   CREATE INDEX jobs_by_end ON jobs (${ID_END});
   `,
+  `
+  -- By which the jobs of one owner are counted by their status.
+  CREATE INDEX jobs_by_owner_and_status ON jobs (owner, status, job_id);
+  `,
 ];

@@ -2,9 +2,10 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Counts } from "../counts.ts";
 import type { JobPage } from "../job/job_store.ts";
 import { PageLimit } from "../job/page_limit.ts";
+import { countEach, MAX_COUNTED, type StatusCounts } from "../job/status_counts.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
-import { JobQuery, type Query, type Skew, SKEW_SQL } from "../store/job_query.ts";
+import { counted, JobQuery, type Query, type Skew, SKEW_SQL } from "../store/job_query.ts";
 import { openDatabase, openError } from "../store/open_database.ts";
 import type { HostChangesPage, HostFacts } from "./host_changes.ts";
 import { JobRows } from "./job_rows.ts";
@@ -132,6 +133,13 @@ export class SqliteRegistry implements Registry {
     });
   }
 
+  countByStatus(filter: JobFilter): Promise<StatusCounts> {
+    return countEach(filter, (filter) => {
+      const { sql, values } = counted(this.#pageQuery(filter, { limit: MAX_COUNTED }, ["1"]));
+      return Number(this.#database.prepare(sql).get(...values)?.count);
+    });
+  }
+
   live(): Promise<Counts<string>> {
     return Promise.resolve(this.#rows.live);
   }
@@ -169,9 +177,13 @@ export class SqliteRegistry implements Registry {
     return isNews;
   }
 
-  #pageQuery(filter: JobFilter, page: JobPage): Query {
+  #pageQuery(
+    filter: JobFilter,
+    page: JobPage,
+    columns: readonly string[] = KNOWN_COLUMNS,
+  ): Query {
     const byStart = (filter.startedAfter ?? filter.startedBefore) !== undefined;
-    const query = new JobQuery(filter, page, byStart ? this.#skew() : null, KNOWN_COLUMNS);
+    const query = new JobQuery(filter, page, byStart ? this.#skew() : null, columns);
     const counts = query.counts.map(({ sql, values }) =>
       Number(this.#database.prepare(sql).get(...values)?.count)
     );

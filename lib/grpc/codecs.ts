@@ -70,8 +70,8 @@ const CODECS: { readonly [Name in JobMethod]: Codec<Name> } = {
     writeRest: (batch) => [packedPieces(batch), wire.writeLogBatchRest(batch)],
   },
   watchJobs: {
-    writeRequest: ({ filter }) => ({ filter: wire.writeJobFilter(filter) }),
-    readRequest: ({ filter }) => ({ filter: wire.readJobFilter(filter) }),
+    writeRequest: ({ filter, newest = 0 }) => ({ filter: wire.writeJobFilter(filter), newest }),
+    readRequest: ({ filter, newest }) => ({ filter: wire.readJobFilter(filter), newest }),
     writeAnswer: (job) => ({ job: wire.writeJob(job) }),
     readAnswer: wire.readWatchedJob,
   },

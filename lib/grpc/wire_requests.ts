@@ -147,13 +147,14 @@ export function writeJobFilter(filter: JobFilter): wire.JobFilter {
 }
 
 export function readListJobsRequest(request: wire.ListJobsRequest): ListJobsRequest {
-  const { own, ...rest } = request;
-  return { ...rest, filter: readJobFilter(request.filter), ...(own && { own }) };
+  const { own, counts, ...rest } = request;
+  const flags = { ...(own && { own }), ...(counts && { counts }) };
+  return { ...rest, filter: readJobFilter(request.filter), ...flags };
 }
 
 export function writeListJobsRequest(request: ListJobsRequest): wire.ListJobsRequest {
-  const { own = false } = request;
-  return { ...request, filter: writeJobFilter(request.filter), own };
+  const { own = false, counts = false } = request;
+  return { ...request, filter: writeJobFilter(request.filter), own, counts };
 }
 
 function readStreams(streams: wire.GetLogsRequest["streams"]): LogStream[] {

@@ -143,11 +143,12 @@ export function writePruneJobsResponse(response: PruneJobsResponse): wire.PruneJ
 }
 
 export function readListJobsResponse(response: wire.ListJobsResponse): ListJobsResponse {
-  return { ...response, jobs: response.jobs.map(readJob) };
+  const { counts, ...rest } = response;
+  return { ...rest, jobs: response.jobs.map(readJob), ...(counts !== null && { counts }) };
 }
 
 export function writeListJobsResponse(response: ListJobsResponse): wire.ListJobsResponse {
-  return { ...response, jobs: response.jobs.map(writeJob) };
+  return { ...response, jobs: response.jobs.map(writeJob), counts: response.counts ?? null };
 }
 
 export function readGetLogsResponse(response: wire.GetLogsResponse): GetLogsResponse {

@@ -19,7 +19,7 @@ export interface AuditRecord {
   readonly peer: string;
   /** The hub of a fleet that has brought the call. */
   readonly via: string;
-  /** What was asked for; for somebody who was turned away at the door, `connect` or `login`. */
+  /** What was asked for; `connect` of whoever was turned away at the door; `login` and `logout`. */
   readonly method: string;
   readonly jobId: string;
   /** For a start, the command and its arguments. */

@@ -1,3 +1,4 @@
+import type { StatusCounts } from "./status_counts.ts";
 import type { Job, JobFilter } from "./types.ts";
 
 /** A page of a list. */
@@ -94,6 +95,8 @@ export interface JobStore extends AsyncDisposable {
    * page behind the last one is empty.
    */
   list(filter: JobFilter, page: JobPage): Promise<Job[]>;
+  /** How many jobs of each status match the rest of a filter: its own statuses count for nothing. */
+  countByStatus(filter: JobFilter): Promise<StatusCounts>;
   /** The jobs that have ended, oldest first, that is by ascending id. */
   finished(filter: FinishedFilter, page: FinishedPage): Promise<FinishedJob[]>;
   /** What each owner has of finished jobs, in any order; only owners who have some. */

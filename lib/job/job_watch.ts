@@ -1,8 +1,12 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import { WakeUp } from "../async/wake_up.ts";
+import type { JobPage } from "./job_store.ts";
 import { matches } from "./matches.ts";
 import type { Job, JobFilter } from "./types.ts";
+
+/** How much of the existing jobs each watch holds in memory while its reader is busy. */
+const PAGE = { limit: 100, maxBytes: 64 * 1024 };
 
 /** A reader that lets more changed jobs than this pile up is disconnected. */
 const MAX_PENDING = 10_000;
@@ -33,6 +37,33 @@ export class JobWatch {
     this.#filter = filter;
     this.#lasting = lasting;
     this.#read = read;
+  }
+
+  /**
+   * The jobs that match, as they are, newest first, and then their changes, for ever.
+   *
+   * @param list a page of them
+   * @param options.newest with how many it begins; 0: with all
+   * @throws as {@linkcode JobWatch.changes}
+   */
+  async *jobs(
+    list: (page: JobPage) => Promise<readonly Job[]>,
+    signal: AbortSignal,
+    { newest = 0 }: { readonly newest?: number } = {},
+  ): AsyncGenerator<Job, never, undefined> {
+    let left = newest || Infinity;
+    const next = (page: Partial<JobPage>) =>
+      list({ ...PAGE, limit: Math.min(PAGE.limit, left), ...page });
+    let page = await next({});
+    for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
+      for (const job of page) {
+        this.knows(job);
+        yield job;
+      }
+      left -= page.length;
+      page = left > 0 ? await next({ before: last.jobId }) : [];
+    }
+    return yield* this.changes(signal);
   }
 
   /** Takes note that the reader is told of a job that matches. */

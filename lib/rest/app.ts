@@ -17,6 +17,7 @@ import { HttpError, httpStatusOf, knownError } from "./http_error.ts";
 import { type Operation, type OperationId, OPERATIONS } from "./operations.ts";
 import { pageRoutes } from "./page/routes.ts";
 import { loginRoutes } from "./page/login_routes.ts";
+import { problemAnswer } from "./page/page_answer.ts";
 import { PROBLEM_TYPE, problemOf } from "./problem.ts";
 import { contextOf, type RestEnv } from "./rest_env.ts";
 import { type OwnNames, sameOrigin } from "./same_origin.ts";
@@ -56,6 +57,10 @@ export function restApp(
     return failure(c, operation, knownError(error, (fault) => onFault(fault, name)));
   });
   app.notFound((c) => {
+    // Which only browsers ask for by name.
+    if (/\btext\/html\b/.test(c.req.header("accept") ?? "")) {
+      return problemAnswer(c, new HttpError("not_found", 404, "There is no such page"));
+    }
     const message = "There is nothing at this path: see /openapi.json";
     return failure(c, undefined, new HttpError("not_found", 404, message));
   });

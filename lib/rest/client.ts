@@ -181,20 +181,23 @@ export class RestClient implements RestMethods, Disposable {
   }
 
   async listJobs(
-    { filter = {}, own = false, pageSize = 0, pageToken = "" }: Partial<ListJobsRequest> = {},
+    { filter = {}, own = false, counts = false, pageSize = 0, pageToken = "" }: Partial<
+      ListJobsRequest
+    > = {},
     options: RestCallOptions = {},
   ): Promise<ListJobsResponse> {
     const query = {
       ...filterQuery(filter),
       ...(own && { own: 1 }),
+      ...(counts && { counts: 1 }),
       ...(pageSize > 0 && { pageSize }),
       pageToken,
     };
-    const { jobs, nextPageToken } = await this.#calls.one("listJobs", "listJobs", schemas.jobList, {
+    const { jobs, ...rest } = await this.#calls.one("listJobs", "listJobs", schemas.jobList, {
       ...options,
       query,
     });
-    return { jobs: jobs.map(jobOfJson), nextPageToken };
+    return { jobs: jobs.map(jobOfJson), ...rest };
   }
 
   /** Waits for the end of a job, across broken connections. */
@@ -256,13 +259,18 @@ export class RestClient implements RestMethods, Disposable {
     request: WatchJobsRequest,
     options: RestCallOptions = {},
   ): AsyncGenerator<Job> {
-    const query = filterQuery(request.filter);
     const calls = this.#calls;
-    yield* calls.all("watchJobs", request, options.signal, async function* () {
-      for await (const event of calls.events("watchJobs", { ...options, query })) {
-        yield jobOf(event);
-      }
-    });
+    yield* calls.all(
+      "watchJobs",
+      request,
+      options.signal,
+      async function* ({ filter, newest = 0 }) {
+        const query = { ...filterQuery(filter), ...(newest > 0 && { newest }) };
+        for await (const event of calls.events("watchJobs", { ...options, query })) {
+          yield jobOf(event);
+        }
+      },
+    );
   }
 
   async signalJob(

@@ -54,16 +54,18 @@ export function handlersOf(
     },
 
     async listJobs(c) {
-      const { pageSize, pageToken, own, ...query } = readQuery(c, OPERATIONS.listJobs);
-      const { jobs, nextPageToken } = await service.listJobs(
-        { filter: filterOf(query), pageSize, pageToken, ...(isSet(own) && { own: true }) },
+      const { pageSize, pageToken, own, counts, ...query } = readQuery(c, OPERATIONS.listJobs);
+      const flags = { ...(isSet(own) && { own: true }), ...(isSet(counts) && { counts: true }) };
+      const { jobs, ...rest } = await service.listJobs(
+        { filter: filterOf(query), pageSize, pageToken, ...flags },
         contextOf(c),
       );
-      return c.json({ jobs: jobs.map(jobJson), nextPageToken });
+      return c.json({ jobs: jobs.map(jobJson), ...rest });
     },
 
     async watchJobs(c) {
-      const request = { filter: filterOf(readQuery(c, OPERATIONS.watchJobs)) };
+      const { newest, ...query } = readQuery(c, OPERATIONS.watchJobs);
+      const request = { filter: filterOf(query), newest };
       c.env.openEnded();
       return await streamAnswer(c, {
         open: (context) => service.watchJobs(request, context),
@@ -182,7 +184,8 @@ export function filterOf(query: z.output<typeof schemas.jobFilter>): JobFilter {
   return filter;
 }
 
-function labelsOf(pairs: readonly string[]): Record<string, string> {
+/** Labels as a query has them, `NAME=VALUE` each. */
+export function labelsOf(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(pairs.map((pair) => {
     const separator = pair.indexOf("=");
     return [pair.slice(0, separator), pair.slice(separator + 1)];

@@ -20,6 +20,7 @@ import { OPERATIONS } from "./operations.ts";
 import { problemOf } from "./problem.ts";
 import { BYTES_TYPE, EVENTS_TYPE, isSet, LINES_TYPE, readQuery } from "./request.ts";
 import type { RestEnv } from "./rest_env.ts";
+import { whileKnown } from "./session_auth.ts";
 import type * as schemas from "./schemas.ts";
 
 /** The header that names gaps in raw bytes, which cannot mark them. */
@@ -81,7 +82,7 @@ export async function logAnswer(
   // Hono drops the body of such an answer without cancelling it.
   if (c.req.method === "HEAD") await close();
   const endOffset = first?.endOffset;
-  return new Response(pullStream(pieces, { onCancel: close }), {
+  return new Response(pullStream(whileKnown(c, pieces, close), { onCancel: close }), {
     headers: {
       "Content-Type": type,
       ...(endOffset !== undefined && { "Log-End": `${endOffset}` }),

@@ -103,7 +103,7 @@ export const OPERATIONS = {
       "if it then no longer matches, as server-sent events or, if the Accept header asks for them, as lines of JSON. Whoever reconnects is " +
       "told of all again, since it is told how things are. The last event is problem if something went " +
       "wrong, and end if the caller can see no such job",
-    query: schemas.jobFilter,
+    query: schemas.watchQuery,
     answer: {
       status: 200,
       about: "The jobs",

@@ -22,6 +22,8 @@ export interface RestEnv {
     caller: Caller;
     /** The session by which the caller is known, unless it is by a password. */
     session?: Session;
+    /** Whether that is still open. */
+    isKnown?: () => boolean;
     /** Set once the path is known. */
     operation?: Operation;
   };

@@ -24,7 +24,9 @@ export function sessionAuth(
     const token = (c.req.header("authorization") ?? "") === "" ? getCookie(c, COOKIE) : undefined;
     const known = token === undefined ? null : sessions.check(token);
     if (known !== null) {
-      c.set("session", known.session);
+      const { session } = known;
+      c.set("session", session);
+      c.set("isKnown", () => sessions.isOpen(session));
       acceptAs(c, known.identity);
       return await next();
     }
@@ -34,13 +36,30 @@ export function sessionAuth(
       // A browser would ask for a password, over a page that has a better way.
       const isScript = c.req.header("sec-fetch-dest") === "empty";
       if (!isScript || !(error instanceof HttpError) || error.status !== 401) throw error;
-      throw new HttpError(
-        "unauthenticated",
-        401,
-        "You are not logged in any more: load the page again",
-      );
+      throw new HttpError("unauthenticated", 401, NOT_KNOWN);
     }
   };
+}
+
+const NOT_KNOWN = "You are not logged in any more";
+
+/**
+ * The pieces of an answer that goes on for long, as long as its reader is logged in: beyond that it is cut off.
+ *
+ * @param close ends what the pieces are made of
+ */
+export async function* whileKnown<T>(
+  { var: { isKnown = () => true } }: Context<RestEnv>,
+  pieces: AsyncIterable<T>,
+  close: () => Promise<void>,
+): AsyncGenerator<T, void, undefined> {
+  for await (const piece of pieces) {
+    if (!isKnown()) {
+      await close();
+      throw new HttpError("unauthenticated", 401, NOT_KNOWN);
+    }
+    yield piece;
+  }
 }
 
 /** Gives the browser what opens a session. */

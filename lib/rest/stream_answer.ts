@@ -7,6 +7,7 @@ import type { LogAnswerOptions } from "./log_answer.ts";
 import { problemOf } from "./problem.ts";
 import { EVENTS_TYPE, LINES_TYPE } from "./request.ts";
 import type { RestEnv } from "./rest_env.ts";
+import { whileKnown } from "./session_auth.ts";
 
 /** What a stream of the service is asked for, and how it is told. */
 export interface StreamForm<Item> {
@@ -51,7 +52,7 @@ export async function streamAnswer<Item>(
     : asLines(items, form, options);
   // Hono drops the body of such an answer without cancelling it.
   if (c.req.method === "HEAD") await close();
-  return new Response(pullStream(encoded(pieces), { onCancel: close }), {
+  return new Response(pullStream(encoded(whileKnown(c, pieces, close)), { onCancel: close }), {
     headers: {
       "Content-Type": type,
       // Proxies such as nginx would buffer what is to be seen live.

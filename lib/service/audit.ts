@@ -6,7 +6,8 @@ import type { ErrorCode } from "../errors.ts";
 /** One decision: who wanted what, whether it was allowed, and what came of it. */
 export interface AuditEntry {
   readonly caller: Caller;
-  readonly method: JobMethod;
+  /** Beside the methods, that somebody has logged in to the page, or that a login was ended. */
+  readonly method: JobMethod | "login" | "logout";
   /** `""` for a method without a job and for a start that created none. */
   readonly jobId: string;
   /** For a start, what was to be run. The environment is left out, because secrets are passed that way. */
@@ -18,6 +19,8 @@ export interface AuditEntry {
   readonly decision: "allowed" | "denied";
   /** `"opened"` for a call that goes on after the decision: a stream or a wait. */
   readonly result: "ok" | "opened" | ErrorCode;
+  /** What else there is to know. */
+  readonly why?: string;
   /** For one that was denied: how many of the same caller and method were left out before it. */
   readonly unreported?: number;
 }

@@ -22,7 +22,7 @@ export function auditLine(
   { caller, method, jobId, command, runAs = "", notify = "", ...rest }: AuditEntry,
   mask: Mask = (argument) => argument,
 ): string {
-  const { decision, result, unreported = 0 } = rest;
+  const { decision, result, why = "", unreported = 0 } = rest;
   const shown = command === null ? {} : shownArgv(command, MAX_ARGV[decision], mask);
   return JSON.stringify({
     time: new Date().toISOString(),
@@ -38,6 +38,7 @@ export function auditLine(
     ...(notify !== "" && { notify }),
     decision,
     result,
+    ...(why !== "" && { why }),
     ...(unreported > 0 && { unreported }),
   }) + "\n";
 }

@@ -89,7 +89,7 @@ export const jobIdPrefix = text({
 });
 
 /** What the lines of the audit trail are about. */
-const AUDITED: readonly string[] = ["connect", "login", "fleet", ...JOB_METHODS];
+const AUDITED: readonly string[] = ["connect", "login", "logout", "fleet", ...JOB_METHODS];
 export const auditMethod = z.string().refine((value) => AUDITED.includes(value), {
   error: `must be one of ${AUDITED.join(", ")}`,
 }).meta({ enum: AUDITED });

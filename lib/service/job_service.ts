@@ -10,6 +10,7 @@ import type { AuditBatch } from "../job/audit_record.ts";
 import type { Host, HostSelector, IfHostLost } from "../job/host.ts";
 import type { RunEvent } from "../job/run_event.ts";
 import type { ErrorCode } from "../errors.ts";
+import type { StatusCounts } from "../job/status_counts.ts";
 import type {
   Command,
   Execution,
@@ -131,6 +132,8 @@ export interface ListJobsRequest {
   readonly filter: JobFilter;
   /** Only jobs of the caller's own, whoever's they may see. */
   readonly own?: boolean;
+  /** Whether to tell as well how many jobs of each status match the rest of the filter. */
+  readonly counts?: boolean;
   /** 1 to 1000; 0 for the default, 100. A page has fewer jobs if their commands are large. */
   readonly pageSize: number;
   /** The `nextPageToken` of the previous page, or `""`. */
@@ -142,6 +145,8 @@ export interface ListJobsResponse {
   readonly jobs: readonly Job[];
   /** `""` on the last page. */
   readonly nextPageToken: string;
+  /** If it was asked for. */
+  readonly counts?: StatusCounts;
 }
 
 export interface GetLogsRequest {
@@ -184,6 +189,8 @@ export interface StreamLogsRequest {
 
 export interface WatchJobsRequest {
   readonly filter: JobFilter;
+  /** With how many jobs as they are it begins, the newest: at most 1000; 0, the default: with all. */
+  readonly newest?: number;
 }
 
 /** An empty field is about all lines. */
@@ -191,7 +198,7 @@ export interface StreamAuditRequest {
   readonly user: string;
   /** The beginning of a job id. */
   readonly jobIdPrefix: string;
-  /** A method of {@linkcode JobService}, `connect` or `login`. */
+  /** A method of {@linkcode JobService}, `connect`, `login` or `logout`. */
   readonly method: string;
   /** Only what was denied. */
   readonly deniedOnly: boolean;

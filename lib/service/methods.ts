@@ -132,6 +132,7 @@ export const METHODS = {
     maxRequestBytes: FILTER_BYTES,
     rest: ["watchJobs"],
     cli: ["list --watch", "run --interactive --queue"],
+    page: ["live list"],
   },
   signalJob: {
     rule: CHANGE,

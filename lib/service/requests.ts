@@ -127,6 +127,7 @@ const SCHEMAS = {
   listJobs: z.strictObject({
     filter,
     own: z.boolean().optional(),
+    counts: z.boolean().optional(),
     pageSize: fields.whole(MAX_PAGE_JOBS),
     pageToken: fields.pageToken,
   }),
@@ -153,7 +154,7 @@ const SCHEMAS = {
       path: ["endOffset"],
       error: "must be left out if the log is followed, because it then ends with the job",
     }),
-  watchJobs: z.strictObject({ filter }),
+  watchJobs: z.strictObject({ filter, newest: fields.whole(MAX_PAGE_JOBS).optional() }),
   pruneJobs: z.strictObject({
     maxAgeMs: fields.position.optional(),
     maxCount: fields.position.optional(),

@@ -19,7 +19,7 @@ export const RESUME: { readonly [Name in StreamMethod]: Resume<Name> } = {
       start: { kind: "offset", offset: nextOffset },
       ...(endOffset !== undefined && { endOffset }),
     },
-  watchJobs: (request) => request,
+  watchJobs: ({ filter }) => ({ filter }),
   streamAudit: (request, { position }) => ({ ...request, position }),
   runJobs: (request, { events }) => {
     const targets = targetsAfter(request.targets, events);

@@ -3,6 +3,7 @@ import { BoundedMap } from "../auth/bounded_map.ts";
 import type { Identity } from "../auth/identity.ts";
 import { JobWorkerError } from "../errors.ts";
 import { narrowTo } from "../job/narrow.ts";
+import { NO_JOBS } from "../job/status_counts.ts";
 import {
   DEFAULT_LOG_LIMIT,
   type Job,
@@ -171,9 +172,11 @@ export class WorkerService implements JobService, PlacementService {
   async listJobs(request: ListJobsRequest, context: CallContext): Promise<ListJobsResponse> {
     return await this.#call("listJobs", request, context, async (call) => {
       const filter = this.#visible(call, request.filter, request.own);
-      if (filter === null) return { jobs: [], nextPageToken: "" };
+      const { pageToken, counts = false } = request;
+      if (filter === null) {
+        return { jobs: [], nextPageToken: "", ...(counts && { counts: NO_JOBS }) };
+      }
       const limit = request.pageSize || DEFAULT_PAGE_SIZE;
-      const { pageToken } = request;
       const jobs = await this.#worker.list(filter, {
         limit,
         ...(pageToken === "" ? {} : { before: pageToken }),
@@ -184,6 +187,7 @@ export class WorkerService implements JobService, PlacementService {
       return {
         jobs: jobs.map((job) => redactJob(job, context.caller.identity)),
         nextPageToken: next.length === 0 ? "" : last,
+        ...(counts && { counts: await this.#worker.countByStatus(filter) }),
       };
     });
   }
@@ -232,7 +236,8 @@ export class WorkerService implements JobService, PlacementService {
       (call) => Promise.resolve(this.#visible(call, request.filter)),
     );
     if (filter === null) return;
-    for await (const job of this.#worker.watch(filter, context.signal)) {
+    const { newest = 0 } = request;
+    for await (const job of this.#worker.watch(filter, context.signal, { newest })) {
       yield redactJob(job, context.caller.identity);
     }
   }

@@ -107,7 +107,17 @@ function termsOf({ statuses, owner, jobIdSuffix, name, host, labels = {} }: JobF
       "WHERE l.name = ? AND l.value = ? AND l.job_id = jobs.job_id)",
     values,
   }));
-  if (owner !== undefined) {
+  const [status, ...others] = statuses ?? [];
+  const ofOwner = owner !== undefined && status !== undefined && others.length === 0;
+  if (ofOwner) {
+    const condition = "owner = ? AND status = ?";
+    terms.push({
+      index: "jobs INDEXED BY jobs_by_owner_and_status",
+      condition,
+      check: condition,
+      values: [owner, status],
+    });
+  } else if (owner !== undefined) {
     terms.push({
       index: "jobs INDEXED BY jobs_by_owner",
       condition: "owner = ?",
@@ -144,7 +154,7 @@ function termsOf({ statuses, owner, jobIdSuffix, name, host, labels = {} }: JobF
       values: [host],
     });
   }
-  if (statuses !== undefined) {
+  if (statuses !== undefined && !ofOwner) {
     // Next to an empty list, which is a constant, SQLite has no use for an index on names.
     const condition = `status IN (${statuses.map(() => "?").join(", ") || "''"})`;
     terms.push({
@@ -193,6 +203,11 @@ function rangeOf(column: string, [from, below]: Bounds<string | number>): Condit
 
 function where(conditions: readonly string[]): string {
   return conditions.length === 0 ? "" : ` WHERE ${conditions.join(" AND ")}`;
+}
+
+/** The query for how many rows a query finds. */
+export function counted({ sql, values }: Query): Query {
+  return { sql: `SELECT count(*) AS count FROM (${sql})`, values };
 }
 
 /** The query for the jobs that wait in the queue, oldest first. */

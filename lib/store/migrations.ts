@@ -77,6 +77,10 @@ export const JOB_SCHEMA: readonly string[] = [
   CREATE INDEX jobs_by_end ON jobs (${ID_END});
   `,
   OUTBOX_SCHEMA,
+  `
+  -- By which the jobs of one owner are counted by their status.
+  CREATE INDEX jobs_by_owner_and_status ON jobs (owner, status, job_id);
+  `,
 ];
 
 /** The version of the schema of a database; 0 if it is empty. */

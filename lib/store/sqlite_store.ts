@@ -14,9 +14,11 @@ import type {
 } from "../job/job_store.ts";
 import { nameTaken } from "../job/job_name.ts";
 import { retainedBytes } from "../job/record_bytes.ts";
+import { countEach, MAX_COUNTED, type StatusCounts } from "../job/status_counts.ts";
 import { beganAt, type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";
 import {
+  counted,
   finishedQuery,
   holdingsQuery,
   JobQuery,
@@ -173,6 +175,15 @@ export class SqliteStore implements JobStore {
     });
   }
 
+  async countByStatus(filter: JobFilter): Promise<StatusCounts> {
+    return await this.#read(() =>
+      countEach(filter, (filter) => {
+        const { sql, values } = counted(this.#pageQuery(filter, { limit: MAX_COUNTED }, ["1"]));
+        return Number(this.#database.prepare(sql).get(...values)?.count);
+      })
+    );
+  }
+
   /** How many jobs run, and wait. */
   counts(): Promise<{ readonly running: number; readonly queued: number }> {
     return this.#read(() => {
@@ -181,9 +192,9 @@ export class SqliteStore implements JobStore {
     });
   }
 
-  #pageQuery(filter: JobFilter, page: JobPage): Query {
+  #pageQuery(filter: JobFilter, page: JobPage, columns?: readonly string[]): Query {
     const byStart = (filter.startedAfter ?? filter.startedBefore) !== undefined;
-    const query = new JobQuery(filter, page, byStart ? this.#skew() : null);
+    const query = new JobQuery(filter, page, byStart ? this.#skew() : null, columns);
     const counts = query.counts.map(({ sql, values }) =>
       Number(this.#database.prepare(sql).get(...values)?.count)
     );

@@ -12,6 +12,7 @@ import type {
 import { nameTaken } from "../job/job_name.ts";
 import { queuedJob, retainedBytes } from "../job/record_bytes.ts";
 import { matches } from "../job/matches.ts";
+import { countEach, MAX_COUNTED, type StatusCounts } from "../job/status_counts.ts";
 import { type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { FinishedJobs } from "./finished_jobs.ts";
 
@@ -91,6 +92,14 @@ export class MemoryStore implements JobStore {
       if (matches(job, filter) && pageLimit.admit(JSON.stringify(job))) found.push(job);
     }
     return Promise.resolve(found);
+  }
+
+  countByStatus(filter: JobFilter): Promise<StatusCounts> {
+    const jobs = [...this.#jobs.values()];
+    return countEach(
+      filter,
+      (filter) => Math.min(MAX_COUNTED, jobs.filter((job) => matches(job, filter)).length),
+    );
   }
 
   finished(filter: FinishedFilter, page: FinishedPage): Promise<FinishedJob[]> {

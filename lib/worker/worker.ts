@@ -5,6 +5,7 @@ import { LocalExecutor } from "../executor/local_executor.ts";
 import { IdSequence } from "../ids.ts";
 import { checkGracePeriod, checkTimeout } from "../job/execution.ts";
 import type { JobPage, JobStore } from "../job/job_store.ts";
+import type { StatusCounts } from "../job/status_counts.ts";
 import { parseSignal } from "../job/parse_signal.ts";
 import {
   type Containment,
@@ -28,9 +29,6 @@ import { checkMaxTimeout, DEFAULT_START_POLICY, type StartPolicy } from "./start
 import type { StartOptions, StopJobOptions, WorkerOptions } from "./worker_options.ts";
 
 const DEFAULT_STOP_SIGNAL = "SIGTERM";
-
-/** How much of the existing jobs each watch holds in memory while its reader is busy. */
-const WATCH_PAGE = { limit: 100, maxBytes: 64 * 1024 };
 
 /** Runs commands, each in a session of its own, and keeps their output and outcome. */
 export class Worker implements AsyncDisposable {
@@ -254,6 +252,11 @@ export class Worker implements AsyncDisposable {
     );
   }
 
+  /** See {@linkcode JobStore.countByStatus}. */
+  async countByStatus(filter: JobFilter): Promise<StatusCounts> {
+    return await this.#store.countByStatus(filter);
+  }
+
   /**
    * Waits for a job to end. The signal ends the wait, not the job.
    *
@@ -288,20 +291,18 @@ export class Worker implements AsyncDisposable {
   /**
    * The jobs that match, as they are now, then each again when its status changes, until the signal; one that then
    * no longer matches, once more.
+   *
+   * @param options.newest with how many of them it begins, the newest; 0, the default: with all
    */
-  async *watch(filter: JobFilter, signal: AbortSignal): AsyncGenerator<Job, never, undefined> {
+  async *watch(
+    filter: JobFilter,
+    signal: AbortSignal,
+    options: { readonly newest?: number } = {},
+  ): AsyncGenerator<Job, never, undefined> {
     const watch = new JobWatch(filter, (jobId) => this.#find(jobId));
     this.#watches.add(watch);
     try {
-      let page = await this.list(filter, WATCH_PAGE);
-      for (let last = page.at(-1); last !== undefined; last = page.at(-1)) {
-        for (const job of page) {
-          watch.knows(job);
-          yield job;
-        }
-        page = await this.list(filter, { ...WATCH_PAGE, before: last.jobId });
-      }
-      return yield* watch.changes(signal);
+      return yield* watch.jobs((page) => this.list(filter, page), signal, options);
     } finally {
       this.#watches.delete(watch);
     }

@@ -1,12 +1,12 @@
 import type { PasswordEntry } from "../../lib/auth/password_file.ts";
 import { type SessionChange, type SessionList, Sessions } from "../../lib/auth/sessions.ts";
 import { assert } from "../assert.ts";
-import { changed, NO_SESSIONS, sessionsOf, userOf } from "./sessions_fixture.ts";
+import { byUser, changed, NO_SESSIONS, sessionsOf, userOf } from "./sessions_fixture.ts";
 
 Deno.test("A session is opened by its token alone, until it is closed", async () => {
   const sessions = sessionsOf(userOf("alice"), userOf("bob"));
-  const alice = await sessions.open("alice", "192.0.2.1");
-  const bob = await sessions.open("bob", "192.0.2.2");
+  const alice = await sessions.open(byUser("alice"), "192.0.2.1");
+  const bob = await sessions.open(byUser("bob"), "192.0.2.2");
   const known = sessions.check(alice);
   assert.deepEqual(known?.identity, { user: "alice", roles: ["operator"] });
   assert.equal(known.session.address, "192.0.2.1");
@@ -16,7 +16,7 @@ Deno.test("A session is opened by its token alone, until it is closed", async ()
   for (const token of forged) assert.equal(sessions.check(token), null, token);
   assert.deepEqual(sessions.list("bob").map(({ id }) => id), [otherId]);
   assert.equal(sessions.list().length, 2);
-  await sessions.close(id);
+  await sessions.close(id, byUser("alice"));
   assert.equal(sessions.check(alice), null);
   assert.equal(sessions.check(bob)?.identity.user, "bob");
 });
@@ -25,7 +25,7 @@ Deno.test("A session has the roles that its user has now, and ends with the user
   let list: SessionList = NO_SESSIONS;
   const ask = (change: SessionChange) => first.update(list = changed(list, change));
   const first = new Sessions(new Map([userOf("alice")]), list, { ask });
-  const token = await first.open("alice", "192.0.2.1");
+  const token = await first.open(byUser("alice"), "192.0.2.1");
   const checked = (...users: [string, PasswordEntry][]) =>
     new Sessions(new Map(users), list, { ask }).check(token);
   assert.deepEqual(checked(userOf("alice", { roles: ["viewer"] }))?.identity.roles, ["viewer"]);
@@ -45,12 +45,12 @@ Deno.test("A session that the engine does not record is not opened, and one that
     changeWithinMs: 10,
   });
   const refused = { code: "unavailable", message: "The login cannot be recorded: try again" };
-  await assert.rejects(sessions.open("alice", "192.0.2.1"), refused);
+  await assert.rejects(sessions.open(byUser("alice"), "192.0.2.1"), refused);
   const one = { user: "alice", createdAt: 0, expiresAt: Infinity, address: "" };
   sessions.update({ ...NO_SESSIONS, list: [{ ...one, id: "0".repeat(32) }] });
   const kept = new Sessions(new Map(), { ...NO_SESSIONS, list: sessions.list() }, {
     ask: () => {},
     changeWithinMs: 10,
   });
-  await assert.rejects(kept.close("0".repeat(32)), refused);
+  await assert.rejects(kept.close("0".repeat(32), byUser("alice")), refused);
 });

@@ -51,6 +51,25 @@ async function idsOf(registry: Registry, host: string): Promise<string[]> {
   return (await registry.list({ host }, ALL)).map(({ job }) => job.jobId);
 }
 
+testRegistries("Registry counts the jobs of each status", async (registry) => {
+  const { queued, ...others } = { queued: 0, running: 0, done: 0, failed: 0, cancelled: 0 };
+  assert.deepEqual(await registry.countByStatus({}), { queued, ...others });
+  await registry.started("a", job({ jobId: "a" }));
+  await registry.started("b", job({ jobId: "b", owner: "bob", labels: { team: "x" } }));
+  await registry.ended("b", job({ jobId: "b", owner: "bob", labels: { team: "x" }, end: DONE }));
+  const counts = { queued, ...others, running: 1, done: 1 };
+  assert.deepEqual(await registry.countByStatus({ statuses: ["running"] }), counts);
+  assert.deepEqual(await registry.countByStatus({ owner: "bob" }), { ...counts, running: 0 });
+  assert.deepEqual(await registry.countByStatus({ labels: { team: "x" } }), {
+    ...counts,
+    running: 0,
+  });
+  assert.deepEqual(await registry.countByStatus({ host: "a", owner: "alice" }), {
+    ...counts,
+    done: 0,
+  });
+});
+
 testRegistries(
   "Registry knows the jobs of hosts as they are, whatever happens to them, and in whatever order",
   async (registry, directory) => {

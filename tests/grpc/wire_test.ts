@@ -214,7 +214,7 @@ Deno.test("an answer with words of a newer daemon is read, and says unknown for 
 
   // A job without an end is alive, whatever its status says.
   const waiting = { ...wire.writeJob(JOB), status: 42 };
-  const list = { jobs: [waiting, ended], nextPageToken: "" };
+  const list = { jobs: [waiting, ended], nextPageToken: "", counts: null };
   const { jobs } = wire.readListJobsResponse(overTheWire(ListJobs, list));
   assert.deepEqual(jobs, [{ ...JOB, liveStatus: "unknown" }, FAILED_JOB]);
 

@@ -1,5 +1,6 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import { beganAt } from "../../lib/job/types.ts";
+import { MAX_COUNTED, NO_JOBS } from "../../lib/job/status_counts.ts";
+import { beganAt, type Job } from "../../lib/job/types.ts";
 import { PAGE_POLICY } from "../../lib/rest/page/page_answer.ts";
 import { HIDDEN } from "../../lib/job/command.ts";
 import type { ListJobsRequest } from "../../lib/service/job_service.ts";
@@ -53,9 +54,7 @@ Deno.test("The list asks for the status and the page that the address names, and
   assert.match(await (await app.request("/?q=nowhere")).text(), /No jobs/);
   assert.deepEqual(asked, [
     { filter: { statuses: ["done"] }, pageSize: 1000, pageToken: "abc" },
-    // The jobs that are shown, and those that are counted.
-    { filter: {}, pageSize: 1000, pageToken: "" },
-    { filter: {}, pageSize: 1000, pageToken: "" },
+    { filter: {}, pageSize: 1000, pageToken: "", counts: true },
   ]);
   for (const query of ["status=odd", "label=odd", "host=o_d", "odd=1"]) {
     assert.equal((await app.request(`/?${query}`)).status, 400, query);
@@ -72,16 +71,15 @@ Deno.test("The list counts the jobs of each status, and its links keep the other
   const app = new TestApp({
     listJobs(request) {
       asked.push(request);
-      const isCounted = request.filter.statuses === undefined;
-      return Promise.resolve({ jobs: isCounted ? [JOB, DONE_JOB, JOB] : [JOB], nextPageToken: "" });
+      const counts = { ...NO_JOBS, running: 2, done: 1 };
+      return Promise.resolve({ jobs: [JOB], nextPageToken: "", counts });
     },
   });
   const address = "/?owner=bob&host=web-1&label=team%3Dblue&label=a%3Db";
   const text = await (await app.request(`${address}&status=running`)).text();
   const filter = { owner: "bob", host: "web-1", labels: { team: "blue", a: "b" } };
   assert.deepEqual(asked, [
-    { filter: { ...filter, statuses: ["running"] }, pageSize: 100, pageToken: "" },
-    { filter, pageSize: 1000, pageToken: "" },
+    { filter: { ...filter, statuses: ["running"] }, pageSize: 100, pageToken: "", counts: true },
   ]);
   const counts = Array.from(text.matchAll(/>\s*(\w+) <b>(\S+)<\/b>/g), ([, ...pair]) => pair);
   assert.deepEqual(counts, [
@@ -97,11 +95,37 @@ Deno.test("The list counts the jobs of each status, and its links keep the other
   has("/?status=running&owner=bob&host=web-1&label=team%3Dblue");
 });
 
-Deno.test("The list says of how many jobs its counts are, where there are more", async () => {
+Deno.test("The list says where there are more jobs than are counted", async () => {
+  const counts = { ...NO_JOBS, running: 7, done: MAX_COUNTED };
   const app = new TestApp({
-    listJobs: () => Promise.resolve({ jobs: [JOB], nextPageToken: "more" }),
+    listJobs: () => Promise.resolve({ jobs: [JOB], nextPageToken: "more", counts }),
   });
-  assert.match(await (await app.request("/")).text(), /all <b>1\+<\/b>.*of the newest 1</s);
+  const text = await (await app.request("/")).text();
+  assert.match(text, /all <b>10,007\+<\/b>.*running <b>7<\/b>.*done <b>10,000\+<\/b>/s);
+});
+
+Deno.test("A page says whose changes concern it, and nothing where there will be none", async () => {
+  const waiting = { ...JOB, startedAt: null, liveStatus: "queued" } as const;
+  let job: Job = JOB;
+  const app = new TestApp({
+    listJobs: () => Promise.resolve({ jobs: [JOB], nextPageToken: "", counts: NO_JOBS }),
+    getJob: () => Promise.resolve(job),
+  });
+  const watched = async (path: string) => {
+    const [, text] = /<main id="content"\s*data-watch="([^"]*)"/.exec(
+      await (await app.request(path)).text(),
+    ) ?? [];
+    return text === undefined ? null : JSON.parse(text.replaceAll("&quot;", '"'));
+  };
+  assert.deepEqual(await watched("/?status=running&q=x"), {});
+  const members = { owner: "bob", host: "web-1", labels: { team: "blue" } };
+  assert.deepEqual(await watched("/?owner=bob&host=web-1&label=team%3Dblue"), members);
+  assert.deepEqual(await watched(`/jobs/${JOB_ID}`), { jobId: JOB_ID });
+  job = waiting;
+  assert.deepEqual(await watched(`/jobs/${JOB_ID}`), {});
+  job = DONE_JOB;
+  assert.deepEqual(await watched(`/jobs/${JOB_ID}`), null);
+  assert.deepEqual(await watched("/new"), null);
 });
 
 Deno.test("The list shows each job in one line: how it ended, its name, and why it failed", async () => {
@@ -221,7 +245,11 @@ Deno.test("The page of a job that waits says its place and why, and nothing of a
   const waiting = { pid: 0, queuedAt: Date.now(), startedAt: null, liveStatus: "queued" } as const;
   const app = new TestApp({
     getJob: () => Promise.resolve({ ...JOB, ...waiting, queue }),
-    listJobs: () => Promise.resolve({ jobs: [{ ...JOB, ...waiting, queue }], nextPageToken: "" }),
+    listJobs: () =>
+      Promise.resolve({
+        ...{ jobs: [{ ...JOB, ...waiting, queue }], nextPageToken: "" },
+        counts: { ...NO_JOBS, queued: 1 },
+      }),
   });
   const text = await (await app.request(`/jobs/${JOB_ID}`)).text();
   assert.match(text, /class="badge queued">queued #3</);
@@ -266,6 +294,19 @@ Deno.test("An error is a page too: a missing password, a missing job, a fault of
   assert.equal((await app.request("/jobs/..%2f")).status, 404);
   assert.doesNotMatch(await (await app.request("/")).text(), /secret/);
   assert.equal(app.faults.length, 1);
+});
+
+Deno.test("An address of no page is a page for a browser, and a problem for others", async () => {
+  const app = new TestApp();
+  const Accept = "text/html,application/xhtml+xml,*/*;q=0.8";
+  const page = await app.request("/nowhere", { headers: { Accept, Authorization: "" } });
+  assert.deepEqual([page.status, page.headers.get("content-security-policy")], [404, PAGE_POLICY]);
+  assert.match(await page.text(), /There is no such page.*<a href="\/">All jobs/s);
+  for (const Accept of ["*/*", "application/json"]) {
+    const other = await app.request("/nowhere", { headers: { Accept } });
+    assert.equal(other.headers.get("content-type"), "application/problem+json");
+    assert.equal((await other.json()).status, 404);
+  }
 });
 
 Deno.test("What a page loads is there for everybody, and refers to nothing elsewhere", async () => {

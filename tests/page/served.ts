@@ -5,6 +5,7 @@
  */
 
 import { join } from "node:path";
+import type { Role } from "../../lib/auth/identity.ts";
 import { setPassword } from "../../lib/auth/password_file_edit.ts";
 import { TestCertificates } from "../certificates.ts";
 import { TestDaemon } from "../end_to_end/daemon.ts";
@@ -46,10 +47,20 @@ export async function servedPage(): Promise<BrowserTest> {
     });
 }
 
-async function serve(resources: AsyncDisposableStack): Promise<string> {
+/**
+ * Starts a daemon that serves the page to Alice.
+ *
+ * @param resources what ends it
+ * @param roles hers
+ * @returns its origin
+ */
+export async function serve(
+  resources: AsyncDisposableStack,
+  roles: readonly Role[] = ["operator"],
+): Promise<string> {
   const certificates = resources.use(await TestCertificates.create());
   const users = join(certificates.directory, "users.htpasswd");
-  await setPassword(users, "alice", { password: PASSWORD, roles: ["operator"] });
+  await setPassword(users, "alice", { password: PASSWORD, roles });
   const args = ["--rest-address=127.0.0.1:0", `--users=${users}`];
   const daemon = resources.use(await TestDaemon.start(certificates, { args }));
   const [, address = ""] = await until(async () =>

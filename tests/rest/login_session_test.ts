@@ -1,6 +1,6 @@
 import type { PasswordEntry } from "../../lib/auth/password_file.ts";
 import { assert } from "../assert.ts";
-import { sessionsOf, userOf } from "../auth/sessions_fixture.ts";
+import { byUser, sessionsOf, userOf } from "../auth/sessions_fixture.ts";
 import { ALICE, basic, fakeLogin, JOB, TestApp } from "./fixture.ts";
 
 /** The API with a page to log in on, for Alice and others. */
@@ -43,6 +43,10 @@ Deno.test("Whoever logs in gets a cookie that only we get back, and that no scri
     /^__Host-job-worker=[0-9a-f]{32}\.[\w-]{43}; Max-Age=43200; Path=\/; HttpOnly; Secure; SameSite=Strict$/,
   );
   const Cookie = await cookieOf(app);
+  // What somebody has put there before opens nothing afterwards.
+  const planted = `__Host-job-worker=${"0".repeat(32)}.x`;
+  const again = await post(app, "/login", PASSWORD, { Cookie: planted });
+  assert.doesNotMatch(again.headers.get("set-cookie") ?? "", /=0{32}/);
   const page = await app.request("/", { headers: { ...BROWSER, Cookie } });
   assert.equal(page.status, 200);
   assert.match(await page.text(), /Log out/);
@@ -76,6 +80,7 @@ Deno.test("A wrong password opens no session, counts as everywhere, and makes no
   assert.equal(wrong.headers.get("set-cookie"), null);
   const text = await wrong.text();
   assert.match(text, /wrong password/);
+  assert.match(text, /name="user" value="alice"/);
   assert.match(text, /name="to" value="\/new"/);
   assert.deepEqual(app.failedLogins, ["alice 192.0.2.7:5000"]);
   assert.equal((await post(app, "/login", PASSWORD, { Origin: "https://evil.test" })).status, 403);
@@ -137,14 +142,21 @@ Deno.test("Whoever logs out, or is logged out, has to log in again", async () =>
   assert.equal(left.headers.get("location"), "/login");
   assert.match(left.headers.get("set-cookie") ?? "", /^__Host-job-worker=; Max-Age=0; Path=\/;/);
   assert.equal(await statusOf(here), 303);
+  // Also where there is nothing left to end, no browser asks for a password itself.
+  for (const path of ["/logout", "/sessions/end"]) {
+    const late = await post(app, path, { id }, { Cookie: here });
+    assert.deepEqual([late.status, late.headers.get("location")], [303, "/login"]);
+  }
+  const list = await app.request("/sessions", { headers: { ...BROWSER, Cookie: here } });
+  assert.equal(list.headers.get("location"), "/login?to=%2Fsessions");
 });
 
 Deno.test("Only admins see and end the logins of others", async () => {
   for (const role of ["operator", "viewer", "admin"] as const) {
     const { sessions } = appWithLogins();
     const all = sessionsOf(userOf("alice", { roles: [role] }), userOf("bob"));
-    const bob = await all.open("bob", "192.0.2.9");
-    const own = await all.open("alice", "192.0.2.8");
+    const bob = await all.open(byUser("bob"), "192.0.2.9");
+    const own = await all.open(byUser("alice"), "192.0.2.8");
     const app = new TestApp({}, { sessions: all });
     const Cookie = `__Host-job-worker=${own}`;
     const text = await (await app.request("/sessions", { headers: { ...BROWSER, Cookie } })).text();

@@ -3,6 +3,7 @@ import type {
   StartJobRequest,
   StopJobRequest,
 } from "../../lib/service/job_service.ts";
+import { NO_JOBS } from "../../lib/job/status_counts.ts";
 import { assert } from "../assert.ts";
 import { WHOLE_JOB, WHOLE_REQUESTS } from "../service/samples.ts";
 import { DONE_JOB, JOB, JOB_ID, TestApp } from "./fixture.ts";
@@ -46,7 +47,11 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
   const api = new TestApp({
     listJobs(request) {
       lists.push(request);
-      return Promise.resolve({ jobs: [JOB, DONE_JOB], nextPageToken: "t" });
+      return Promise.resolve({
+        jobs: [JOB, DONE_JOB],
+        nextPageToken: "t",
+        ...(request.counts && { counts: NO_JOBS }),
+      });
     },
     startJob(request) {
       starts.push(request);
@@ -64,8 +69,9 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
   const query =
     "status=running&status=failed&owner=bob&label=a=1&label=b=x=y&jobIdPrefix=01&name=n.1&jobIdSuffix=0-ff&own=1" +
     "&startedAfter=2023-11-14T22:13:20Z&startedBefore=2023-11-14T23:13:21.5%2B01:00" +
-    `&pageSize=7&pageToken=${JOB_ID}`;
-  assert.equal((await api.request(`/v1/jobs/?${query}`)).status, 200);
+    `&counts=1&pageSize=7&pageToken=${JOB_ID}`;
+  const asked = await api.request(`/v1/jobs/?${query}`);
+  assert.deepEqual((await asked.json()).counts, NO_JOBS);
   assert.deepEqual(lists, [{ filter: {}, pageSize: 100, pageToken: "" }, {
     filter: {
       statuses: ["running", "failed"],
@@ -78,6 +84,7 @@ Deno.test("/v1/jobs lists with every filter, starts, gets and stops", async () =
       startedBefore: 1_700_000_001_500,
     },
     own: true,
+    counts: true,
     pageSize: 7,
     pageToken: JOB_ID,
   }]);

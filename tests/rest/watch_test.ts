@@ -33,7 +33,7 @@ Deno.test("GET /v1/watch has an event for each job, by every filter that lists h
   const { api, requests } = appOf([JOB, DONE_JOB], () => Promise.resolve());
   const query =
     "status=running&status=failed&owner=bob&label=team=red&label=nightly=&host=web-2&name=weekly&jobIdSuffix=8057" +
-    "&jobIdPrefix=0189&startedAfter=2023-11-14T22:13:20.001Z&startedBefore=2023-11-14T22:13:20.002Z";
+    "&newest=54&jobIdPrefix=0189&startedAfter=2023-11-14T22:13:20.001Z&startedBefore=2023-11-14T22:13:20.002Z";
   const response = await api.request(`/v1/watch?${query}`);
   assert.equal(response.status, 200);
   assert.equal(response.headers.get("content-type"), "text/event-stream");

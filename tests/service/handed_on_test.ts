@@ -230,7 +230,11 @@ Deno.test("WorkerService.listJobs() and watchJobs() hand on filter, size and pla
     ["list", filter, { limit: 1, before: OTHER.jobId }],
   ]);
   await Array.fromAsync(service.watchJobs({ filter }, ADMIN));
-  assert.deepEqual(asked, [["watch", filter, ADMIN.signal]]);
+  await Array.fromAsync(service.watchJobs({ filter, newest: 97 }, ADMIN));
+  assert.deepEqual(asked, [
+    ["watch", filter, ADMIN.signal, { newest: 0 }],
+    ["watch", filter, ADMIN.signal, { newest: 97 }],
+  ]);
 });
 
 Deno.test("WorkerService.pruneJobs() hands each bound on, and whose jobs they are", async () => {

@@ -138,7 +138,7 @@ export const WHOLE_REQUESTS = {
   },
   stopJob: { jobId: JOB_ID, stopSignal: "SIGINT", gracePeriodMs: 1_503 },
   getJob: { jobId: JOB_ID },
-  listJobs: { filter: FILTER, own: true, pageSize: 7, pageToken: "page" },
+  listJobs: { filter: FILTER, own: true, counts: true, pageSize: 7, pageToken: "page" },
   waitJob: { jobId: JOB_ID },
   getLogs: {
     jobId: JOB_ID,
@@ -155,7 +155,7 @@ export const WHOLE_REQUESTS = {
     endOffset: 2 ** 40 + 28,
     batchBytes: 4_096 + 53,
   },
-  watchJobs: { filter: FILTER },
+  watchJobs: { filter: FILTER, newest: 54 },
   signalJob: { jobId: JOB_ID, signal: "USR1" },
   updateJob: { jobId: JOB_ID, timeoutMs: 7_200_011 },
   writeInput: { jobId: JOB_ID, offset: 2 ** 40 + 12, data: Uint8Array.of(0, 255, 13), end: true },
@@ -209,7 +209,11 @@ export const WHOLE_ANSWERS = {
   startJob: WHOLE_RUNNING_JOB,
   stopJob: WHOLE_JOB,
   getJob: WHOLE_JOB,
-  listJobs: { jobs: [WHOLE_JOB, WHOLE_RUNNING_JOB], nextPageToken: "next" },
+  listJobs: {
+    jobs: [WHOLE_JOB, WHOLE_RUNNING_JOB],
+    nextPageToken: "next",
+    counts: { queued: 55, running: 56, done: 57, failed: 58, cancelled: 59 },
+  },
   waitJob: WHOLE_JOB,
   getLogs: {
     gap: { from: 2 ** 40 + 17, to: 2 ** 40 + 18 },

@@ -78,6 +78,7 @@ Deno.test("SqliteStore finds everything that it asks for by an index", async () 
     for (const filter of FILTERS) {
       await store.list(filter, { limit: 9 });
       await store.list(filter, { limit: 9, before: jobId });
+      await store.countByStatus(filter);
     }
     store.outbox.hosts();
     store.outbox.due("hooks.example", 1, { limit: 4 });
@@ -163,8 +164,9 @@ Deno.test("SqliteStore.list() looks for the rarest of what is asked for", async 
     [{ labels: { team: "x", tier: "1" } }, /^SEARCH labels USING PRIMARY KEY \(name=\?/],
     [{ labels: { team: "x" }, owner: "bob" }, /jobs_by_owner/],
     [{ labels: { team: "x" }, statuses: ["running"] }, /jobs_by_status/],
-    [{ owner: "bob", statuses: ["done"] }, /jobs_by_owner/],
-    [{ owner: "alice", statuses: ["running"] }, /jobs_by_status/],
+    [{ owner: "bob", statuses: ["done"] }, /jobs_by_owner_and_status/],
+    [{ owner: "alice", statuses: ["running"] }, /jobs_by_owner_and_status/],
+    [{ owner: "bob", statuses: ["done", "failed"] }, /jobs_by_owner /],
     [{ owner: "alice", labels: { tier: "1" } }, /^SEARCH labels/],
   ];
   for (const [filter, index] of rare) {

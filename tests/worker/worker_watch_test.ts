@@ -126,6 +126,21 @@ Deno.test("Worker.watch() misses no job of many, and shows the end of each last"
   await rejection(watching);
 });
 
+Deno.test("Worker.watch() begins with as many as it is asked for, and misses no change of the others", async () => {
+  await using test = await TestWorker.open();
+  const jobs = await Promise.all([test.sh("sleep 1000"), test.sh("sleep 1000")]);
+  const [older, newer] = jobs.map(({ jobId }) => jobId).sort();
+  const controller = new AbortController();
+  const watch = test.worker.watch({}, controller.signal, { newest: 1 });
+  assert.equal((await watch.next()).value.jobId, newer);
+  const next = watch.next();
+  await test.worker.stop(older ?? "");
+  const { value } = await next;
+  assert.deepEqual([value.jobId, statusOf(value)], [older, "cancelled"]);
+  controller.abort();
+  await rejection(watch.next());
+});
+
 Deno.test("A job that cannot be recorded does not run", async () => {
   await using store = new BrokenStore();
   await using test = await TestWorker.open({ store });

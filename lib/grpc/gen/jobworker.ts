@@ -277,11 +277,21 @@ export interface ListJobsRequest {
   readonly pageSize: number;
   readonly pageToken: string;
   readonly own: boolean;
+  readonly counts: boolean;
+}
+
+export interface StatusCounts {
+  readonly queued: number;
+  readonly running: number;
+  readonly done: number;
+  readonly failed: number;
+  readonly cancelled: number;
 }
 
 export interface ListJobsResponse {
   readonly jobs: readonly Job[];
   readonly nextPageToken: string;
+  readonly counts: StatusCounts | null;
 }
 
 /** A number if it is one that this contract does not know. */
@@ -350,6 +360,7 @@ export interface LogGap {
 
 export interface WatchJobsRequest {
   readonly filter: JobFilter | null;
+  readonly newest: number;
 }
 
 export interface WatchJobsResponse {

@@ -1,19 +1,21 @@
 import { html } from "hono/html";
 import type { Identity } from "../../auth/identity.ts";
-import { Counts } from "../../counts.ts";
-import { type Job, JOB_STATUSES, type JobStatus, statusOf } from "../../job/types.ts";
-import { tookText } from "../../job/job_words.ts";
+import { MAX_COUNTED, type StatusCounts } from "../../job/status_counts.ts";
+import { type Job, JOB_STATUSES, type JobStatus } from "../../job/types.ts";
 import { iconOf } from "./icon.ts";
 import {
   ageText,
   commandLine,
+  commandLines,
+  durationText,
   endText,
   exitText,
   nameOf,
   statusBadge,
   whyText,
 } from "./job_words.ts";
-import { type Html, layout, type Reader } from "./layout.ts";
+import { labelsOf } from "../handlers.ts";
+import { type Html, type Layout, layout, type Reader } from "./layout.ts";
 
 /** Which jobs the address asks for. An empty member is about all of them. */
 export interface ListQuery {
@@ -26,27 +28,12 @@ export interface ListQuery {
   readonly q: string;
 }
 
-/** How many jobs there are. */
-export interface Tally {
-  readonly byStatus: Counts<string>;
-  readonly total: number;
-  /** Whether there are older ones, which were not counted. */
-  readonly isPartial: boolean;
-}
-
-/** Counts some jobs. */
-export function tallyOf(jobs: readonly Job[], isPartial: boolean): Tally {
-  const byStatus = new Counts<string>();
-  for (const job of jobs) byStatus.add(statusOf(job), 1);
-  return { byStatus, total: jobs.length, isPartial };
-}
-
 /** What {@linkcode jobListPage} needs besides the jobs. */
 export interface JobListView {
   readonly reader: Reader;
   readonly query: ListQuery;
-  /** `null` on the pages with older jobs. */
-  readonly tally: Tally | null;
+  /** How many jobs there are, whatever is searched for; `null` on the pages with older jobs. */
+  readonly counts: StatusCounts | null;
   /** `""` on the last page. */
   readonly nextPageToken: string;
   /** Milliseconds since the Unix epoch. */
@@ -56,20 +43,20 @@ export interface JobListView {
 /** Whether every word of a search is in the job's command, id, owner, host or labels. */
 export function matches(job: Job, search: string): boolean {
   const labels = Object.entries(job.labels).map(([name, value]) => `${name}=${value}`);
-  const text = [commandLine(job), job.jobId, job.owner, job.host ?? "", ...labels].join("\n")
+  const text = [commandLines(job), job.jobId, job.owner, job.host ?? "", ...labels].join("\n")
     .toLowerCase();
   return search.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
 
 /** The jobs, newest first, a line for each. */
 export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
-  const { reader, query, tally, now } = view;
-  const running = tally?.byStatus.of("running") ?? 0;
+  const { reader, query, counts, now } = view;
+  const running = counts?.running ?? 0;
   const content = html`
     <h1 class="unseen">Jobs</h1>
     <div class="bar">
-      <nav id="tally" class="tally" aria-label="Status" data-live>${tally &&
-        statusLinks(query, tally)}</nav>
+      <nav id="tally" class="tally" aria-label="Status" data-live>${counts &&
+        statusLinks(query, counts)}</nav>
       <form id="filter" role="search" action="/">
         ${hiddenFields(query)}
         <input type="search" name="q" value="${query.q}" aria-label="Search" autocomplete="off"
@@ -93,7 +80,17 @@ export function jobListPage(jobs: readonly Job[], view: JobListView): Html {
     title: `${running > 0 ? `(${running}) ` : ""}Jobs - Job Worker`,
     icon: iconOf("running", running),
     reader,
+    watch: watchOf(query),
   });
+}
+
+/** Whose changes are changes of the list: also those that it does not show, since it counts them. */
+function watchOf({ owner, host, label }: ListQuery): NonNullable<Layout["watch"]> {
+  return {
+    ...(owner !== "" && { owner }),
+    ...(host !== "" && { host }),
+    ...(label.length > 0 && { labels: labelsOf(label) }),
+  };
 }
 
 const COLUMNS = ["Status", "Exit", "Job", "Labels", "Host", "Owner", "Started", "Duration"];
@@ -107,19 +104,21 @@ function listAddress(query: ListQuery, change: Partial<ListQuery & { page: strin
 }
 
 /** How many jobs there are of each status, as links to them. */
-function statusLinks(query: ListQuery, tally: Tally): Html[] {
+function statusLinks(query: ListQuery, counts: StatusCounts): Html[] {
   const link = (status: JobStatus | "", name: string, count: string) =>
     html`
       <a id="status-${name}" class="${name}" href="${listAddress(query, { status })}"
         ${status === query.status && html`aria-current="true"`}>${name} <b>${count}</b></a>
     `;
-  const all = `${tally.total}${tally.isPartial ? "+" : ""}`;
+  const amount = (count: number, isMore: boolean) =>
+    `${count.toLocaleString("en")}${isMore ? "+" : ""}`;
+  const each = JOB_STATUSES.map((status) => counts[status]);
+  const all = each.reduce((sum, count) => sum + count, 0);
   return [
-    link("", "all", all),
-    ...JOB_STATUSES.map((status) => link(status, status, String(tally.byStatus.of(status)))),
-    ...tally.isPartial
-      ? [html`<span class="quiet">of the newest ${tally.total.toLocaleString("en")}</span>`]
-      : [],
+    link("", "all", amount(all, each.includes(MAX_COUNTED))),
+    ...JOB_STATUSES.map((status) =>
+      link(status, status, amount(counts[status], counts[status] === MAX_COUNTED))
+    ),
   ];
 }
 
@@ -178,7 +177,7 @@ function row(job: Job, query: ListQuery, now: number): Html {
       <td class="host">${filter(host, { host })}</td>
       <td class="owner">${filter(owner, { owner })}</td>
       <td>${ageText(startedAt ?? queuedAt, now)}</td>
-      <td>${tookText(job, now)}</td>
+      <td>${durationText(job, now)}</td>
     </tr>
   `;
 }

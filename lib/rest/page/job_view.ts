@@ -3,12 +3,13 @@ import { authorize } from "../../auth/authorize.ts";
 import { formatByteSize } from "../../text/byte_size.ts";
 import { METHODS } from "../../service/methods.ts";
 import { type Job, statusOf } from "../../job/types.ts";
-import { queueText, tookText, webhookText } from "../../job/job_words.ts";
+import { queueText, webhookText } from "../../job/job_words.ts";
 import { iconOf } from "./icon.ts";
 import {
   ageText,
   commandLine,
   commandLines,
+  durationText,
   endText,
   exitText,
   nameOf,
@@ -73,6 +74,8 @@ export function jobPage(job: Job, { reader, now }: JobPageView): Html {
     icon: iconOf(status),
     reader,
     fills: true,
+    // The place of one that waits is a matter of the others.
+    ...(job.end === null && { watch: status === "queued" ? {} : { jobId } }),
   });
 }
 
@@ -105,12 +108,12 @@ function logBar(jobId: string): Html {
 function gist(job: Job, now: number): Html[] {
   const { owner, host, labels, startedAt, stdoutBytes, stderrBytes } = job;
   const exit = exitText(job);
-  const took = tookText(job, now);
+  const took = durationText(job, now);
   const parts: (string | Html)[] = [
     exit === "" ? "" : `exit ${exit}`,
     queueText(job),
     startedAt === null || job.end === null ? "" : html`started ${ageText(startedAt, now)}`,
-    took === "" ? "" : job.end === null ? `running for ${took}` : `took ${took}`,
+    took === "" ? "" : job.end === null ? html`running for ${took}` : `took ${took}`,
     html`by <bdi>${owner}</bdi>`,
     host === undefined ? "" : `on ${host}`,
     ...Object.entries(labels).map(([key, value]) =>
@@ -159,7 +162,7 @@ function facts(job: Job, now: number): Html[] {
     ["Place", queueText(job)],
     ["Queued", ageText(queuedAt, now)],
     ["Started", ageText(startedAt, now)],
-    ["Duration", tookText(job, now)],
+    ["Duration", durationText(job, now)],
     ["Process", pid === 0 ? "" : String(pid)],
     ["Output", `${formatByteSize(stdoutBytes)} stdout, ${formatByteSize(stderrBytes)} stderr`],
     ["Directory", command.workingDirectory],

@@ -7,7 +7,7 @@
 import { html } from "hono/html";
 import { formatSpan } from "../../text/duration.ts";
 import { printableLines } from "../../text/printable.ts";
-import { dateText, endWords, statusText } from "../../job/job_words.ts";
+import { dateText, endWords, statusText, tookText } from "../../job/job_words.ts";
 import { type Job, statusOf } from "../../job/types.ts";
 import type { Html } from "./layout.ts";
 
@@ -15,11 +15,24 @@ export function statusBadge(job: Job): Html {
   return html`<span class="badge ${statusOf(job)}">${statusText(job)}</span>`;
 }
 
+/** A length of time that grows while somebody looks, in whole seconds; `ages.js` goes on with it. */
+export function liveSpan(ms: number): string {
+  return formatSpan(Math.max(0, Math.floor(ms / 1000)) * 1000);
+}
+
 /** How long ago a time was; the time itself is in the markup. `""` for none. */
 export function ageText(time: number | null, now: number): Html | "" {
   if (time === null) return "";
   const date = dateText(time);
-  return html`<time datetime="${date}" title="${date}">${formatSpan(now - time)} ago</time>`;
+  return html`<time datetime="${date}" title="${date}">${liveSpan(now - time)} ago</time>`;
+}
+
+/** How long it ran, or has run until now. */
+export function durationText(job: Job, now: number): Html | string {
+  const { startedAt, end } = job;
+  if (startedAt === null || end !== null) return tookText(job, now);
+  const date = dateText(startedAt);
+  return html`<time class="since" datetime="${date}">${liveSpan(now - startedAt)}</time>`;
 }
 
 /** How it ended, such as `"exit code 3"`, and more about that; `""` while it runs. */
@@ -45,9 +58,13 @@ export function commandLines({ command }: Job): string {
   return printableLines([command.name, ...command.args].map(quotedWord).join(" "));
 }
 
-/** The same as one line. */
+/** The most characters of a command on one line: no window shows as many, and it may have megabytes. */
+const MAX_LINE = 500;
+
+/** The same as one line, which ends with `…` if that is not all. */
 export function commandLine(job: Job): string {
-  return commandLines(job).replace(/\s*\n\s*/g, " ↵ ");
+  const line = commandLines(job).replace(/\s*\n\s*/g, " ↵ ");
+  return line.length <= MAX_LINE ? line : `${line.slice(0, MAX_LINE)}…`;
 }
 
 /** A word as every shell reads it. */

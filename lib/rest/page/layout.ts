@@ -1,6 +1,7 @@
 import { html } from "hono/html";
 import { authorize } from "../../auth/authorize.ts";
 import type { Identity } from "../../auth/identity.ts";
+import type { Job } from "../../job/types.ts";
 import { METHODS } from "../../service/methods.ts";
 import { iconOf } from "./icon.ts";
 
@@ -21,6 +22,8 @@ export interface Layout {
   readonly reader?: Reader;
   /** From {@linkcode iconOf}. */
   readonly icon?: string;
+  /** What the jobs have in common whose changes are changes of the page; absent for a page that does not change. */
+  readonly watch?: Partial<Pick<Job, "jobId" | "owner" | "host" | "labels">>;
   /** Whether the page is as high as the window, and something in it scrolls. */
   readonly fills?: true;
 }
@@ -31,10 +34,10 @@ export function mayStart(identity: Identity): boolean {
 }
 
 /** A whole page: what all pages have in common, around the content of one. */
-export function layout(content: Html, { title, reader, icon, fills }: Layout): Html {
+export function layout(content: Html, { title, reader, icon, watch, fills }: Layout): Html {
   // Without an icon, browsers would ask for /favicon.ico.
   return html`<!DOCTYPE html>
-<html lang="en">
+<html lang="en" data-now="${Date.now()}">
   <head>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -52,7 +55,7 @@ export function layout(content: Html, { title, reader, icon, fills }: Layout): H
       ${reader && navigation(reader)}
     </header>
     <p id="problem" class="problem" role="alert" hidden></p>
-    <main id="content">
+    <main id="content" ${watch && html`data-watch="${JSON.stringify(watch)}"`}>
       ${content}
     </main>
     ${reader && keysDialog()}
@@ -121,13 +124,13 @@ function keysDialog(): Html {
 }
 
 /** The page that is shown instead of one that fails. */
-export function problemPage(message: string): Html {
+export function problemPage(message: string, title: string, reader?: Reader): Html {
   return layout(
     html`
-      <h1>Something went wrong</h1>
+      <h1>${title}</h1>
       <p class="problem">${message}</p>
       <p><a href="/">All jobs</a></p>
     `,
-    { title: "Job Worker" },
+    { title: `${title} - Job Worker`, ...(reader !== undefined && { reader }) },
   );
 }

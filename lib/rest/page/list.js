@@ -4,7 +4,7 @@
  * @module
  */
 
-import { element, fetchPage, tell } from "./server.js";
+import { element, explain, fetchPage } from "./server.js";
 
 /** How soon after a key is pressed the search is made, in milliseconds. */
 const TYPING_MS = 250;
@@ -57,12 +57,17 @@ async function addOlder() {
     showColumns(page, true);
     countRows();
   } catch (error) {
-    tell(error instanceof TypeError ? "The daemon cannot be reached" : error.message);
+    explain(error);
   }
 }
 
-/** Replaces the newest jobs by those of a page that was fetched again; older ones stay. */
-export function mergeJobs(page) {
+/**
+ * Replaces the newest jobs by those of a page that was fetched again; older ones stay.
+ *
+ * @param {(row: HTMLTableRowElement) => boolean} mayDiffer
+ * @returns {HTMLTableRowElement[]} the older ones that may be different by now
+ */
+export function mergeJobs(page, mayDiffer) {
   const jobs = element("jobs");
   const fresh = [...page.getElementById("jobs").rows];
   const focused = jobs.contains(document.activeElement) ? document.activeElement.id : "";
@@ -80,6 +85,42 @@ export function mergeJobs(page) {
   if (hasOlder) countRows();
   else element("older").replaceChildren(...page.getElementById("older").childNodes);
   showColumns(page, hasOlder);
+  return older.filter(mayDiffer);
+}
+
+/** Fetches the pages of some older jobs again. */
+export async function renewOlder(rows, signal) {
+  const left = new Set(rows);
+  for (const row of rows) {
+    if (!left.has(row) || !row.isConnected) continue;
+    const query = new URLSearchParams(location.search);
+    // A page has the jobs that are older than one.
+    query.set("page", idOf(row.previousElementSibling));
+    const page = await fetchPage(`/?${query}`, signal);
+    const fresh = new Map([...page.getElementById("jobs").rows].map((row) => [row.id, row]));
+    const isLast = element("older-link") === null;
+    const last = [...fresh.keys()].at(-1) ?? (isLast ? "" : row.id);
+    const old = [...element("jobs").rows].filter(({ id }) => id <= row.id && id >= last);
+    for (const each of old) {
+      left.delete(each);
+      replaceRow(each, fresh.get(each.id));
+    }
+    showColumns(page, true);
+  }
+  countRows();
+}
+
+function replaceRow(row, fresh) {
+  if (fresh === undefined) return row.remove();
+  if (fresh.isEqualNode(row)) return;
+  const focused = row.contains(document.activeElement) ? document.activeElement.id : "";
+  row.replaceWith(fresh);
+  if (focused !== "") element(focused)?.focus({ preventScroll: true });
+}
+
+/** The id of the job in a row. */
+export function idOf(row) {
+  return row.id.replace("row-", "");
 }
 
 /** Shows the columns in which a page has something; those of several pages, together. */

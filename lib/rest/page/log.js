@@ -14,12 +14,12 @@ const BEFORE = 32 * 1024;
 /** The delay before a retry that the browser does not make itself; it doubles with each failure. */
 const RETRY_MS = { first: 3000, last: 60_000 };
 
-/** @param {(isOver: boolean) => void} onChange told that the job may have changed, and whether it is over */
-export function enableLog(box, onChange) {
+/** @param {Record<"grown" | "ended" | "failed", () => void>} on told of more output, of its end, and of a failure */
+export function enableLog(box, on) {
   const follow = element("follow");
   const { job } = box.dataset;
   const log = `/v1/jobs/${job}/logs`;
-  const reader = new LogReader(log, onChange);
+  const reader = new LogReader(log, on);
   const view = new LogView(box, {
     follow: (follows) => follow.checked = follows,
     full: () => reader.stop("more lines follow: press Follow for the end"),
@@ -49,6 +49,7 @@ export function enableLog(box, onChange) {
   });
   element("wrap").addEventListener("change", ({ target }) => {
     box.classList.toggle("unwrapped", !target.checked);
+    view.stay();
   });
   element("times").addEventListener("change", ({ target }) => view.times = target.value);
   element("first-stderr").addEventListener("click", async () => {
@@ -119,7 +120,7 @@ function isRecord({ offset }) {
 class LogReader {
   view = null;
   #path;
-  #onChange;
+  #on;
   #source = null;
   #timer;
   /** Where it goes on, or null if there is nothing to go on with. */
@@ -127,9 +128,9 @@ class LogReader {
   #retryMs = RETRY_MS.first;
   #isAtEnd = true;
 
-  constructor(path, onChange) {
+  constructor(path, on) {
     this.#path = path;
-    this.#onChange = onChange;
+    this.#on = on;
   }
 
   /** Whether what it reads goes on to the end of the log. */
@@ -177,13 +178,16 @@ class LogReader {
       state.textContent = "live";
       this.#retryMs = RETRY_MS.first;
     });
-    on("message", (record) => this.view.write(record));
+    on("message", (record) => {
+      this.view.write(record);
+      this.#on.grown();
+    });
     on("gap", ({ gap }) => this.view.note(`${gap.to - gap.from} bytes were dropped here`));
     on("end", () => {
       this.#close();
       this.#next = null;
       state.textContent = "complete";
-      this.#onChange(true);
+      this.#on.ended();
     });
     on("problem", ({ detail, status }) => {
       // The daemon is shutting down and may come back.
@@ -196,6 +200,8 @@ class LogReader {
       if (source !== this.#source) return;
       state.textContent = "reconnecting …";
       if (source.readyState !== EventSource.CLOSED) return;
+      // The daemon has given an answer that is no log.
+      this.#on.failed();
       this.#timer = setTimeout(() => this.#open(), this.#retryMs);
       this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MS.last);
     });

@@ -28,6 +28,8 @@ export class LogView {
   #isShown = true;
   /** The line that is pointed at. */
   #chosen = null;
+  /** Where the box was scrolled to for that, until its reader scrolls. */
+  #shownAt = null;
   /** Whether more lines would push that one out. */
   #isFull = false;
   /** How many lines there have been. */
@@ -43,15 +45,26 @@ export class LogView {
     this.#on = on;
     box.addEventListener("scroll", () => {
       if (this.#dirty.size > 0 || this.#wanted !== null || !this.#isShown) return;
+      // Whoever is shown the last line that there is does not want to leave it for those that come.
+      if (box.scrollTop === this.#shownAt) return;
+      this.#shownAt = null;
       this.#setFollows(box.scrollHeight - box.scrollTop - box.clientHeight < NEAR);
     });
+    // As when the command is unfolded.
+    new ResizeObserver(() => this.stay()).observe(box);
+  }
+
+  /** Scrolls to the end again if that is where its reader is, although something else has moved it. */
+  stay() {
+    if (this.#follows) this.#box.scrollTop = this.#box.scrollHeight;
   }
 
   /** Whether to scroll to the end and stay there. */
   set follows(follows) {
     this.#follows = follows;
+    this.#shownAt = null;
     if (follows) this.#choose(null);
-    if (follows) this.#box.scrollTop = this.#box.scrollHeight;
+    this.stay();
   }
 
   /** What times are shown as: `""`, `"offset"` or `"clock"`. */
@@ -196,6 +209,7 @@ export class LogView {
     this.#paint();
     this.#choose(line);
     line.element.scrollIntoView({ block: "center" });
+    this.#shownAt = this.#box.scrollTop;
   }
 
   #draw(line) {

@@ -7,21 +7,25 @@ import { type Html, layout, type Reader } from "./layout.ts";
 export interface LoginPageView {
   /** The path to go on to. */
   readonly to: string;
+  /** Who has tried; `""`: nobody. */
+  readonly user: string;
   /** Why it was not possible to log in; `""`: nobody has tried. */
   readonly problem: string;
 }
 
 /** Asks who somebody is. It needs no script. */
-export function loginPage({ to, problem }: LoginPageView): Html {
+export function loginPage({ to, user, problem }: LoginPageView): Html {
   const content = html`
     <form class="card login" method="post" action="/login">
       <h1>Log in</h1>
       <input type="hidden" name="to" value="${to}">
       <label>User
-        <input name="user" required autofocus autocomplete="username" autocapitalize="off"
+        <input name="user" value="${user}" required ${user === "" &&
+          "autofocus"} autocomplete="username" autocapitalize="off"
           spellcheck="false"></label>
       <label>Password
-        <input name="password" type="password" required autocomplete="current-password"></label>
+        <input name="password" type="password" required ${user !== "" && "autofocus"}
+          autocomplete="current-password"></label>
       ${problem !== "" && html`<p class="problem" role="alert">${problem}</p>`}
       <button class="primary">Log in</button>
     </form>
@@ -71,7 +75,10 @@ export function sessionsPage(
             <td><bdi>${user}</bdi></td>
             <td>${address}${id === own && " (here)"}</td>
             <td>${ageText(createdAt, now)}</td>
-            <td>${new Date(expiresAt).toISOString()}</td>
+            <td class="until">${new Date(expiresAt).toISOString().slice(0, 16).replace(
+              "T",
+              " ",
+            )} UTC</td>
             <td>
               <form method="post"
                 action="/sessions/end"><input type="hidden" name="id" value="${id}"><button

@@ -38,10 +38,12 @@ export function pageAnswer(
 export function problemAnswer(
   c: Context<RestEnv>,
   error: JobWorkerError,
-  page: (message: string) => Html = problemPage,
 ): Response | Promise<Response> {
   if (error instanceof HttpError) {
     for (const [name, value] of Object.entries(error.headers)) c.header(name, value);
   }
-  return pageAnswer(c, page(error.message), httpStatusOf(error) as ContentfulStatusCode);
+  const status = httpStatusOf(error) as ContentfulStatusCode;
+  const title = status === 404 ? "Not found" : "This did not work";
+  const reader = c.get("caller") === undefined ? undefined : readerOf(c);
+  return pageAnswer(c, problemPage(error.message, title, reader), status);
 }

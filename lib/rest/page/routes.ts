@@ -1,19 +1,19 @@
 import { Hono, type MiddlewareHandler } from "hono";
-import { settleAll } from "../../async/settle_all.ts";
 import * as z from "../../text/zod.ts";
 import type { JobWorkerError } from "../../errors.ts";
 import type { JobService } from "../../service/job_service.ts";
 import { JOB_STATUSES } from "../../job/types.ts";
 import { filterOf } from "../handlers.ts";
-import { HttpError } from "../http_error.ts";
 import { readJobId, readQuery } from "../request.ts";
 import { OPERATIONS } from "../operations.ts";
 import { contextOf, type RestEnv } from "../rest_env.ts";
 import { jobId } from "../schemas/pieces.ts";
+import agesScript from "./ages.js" with { type: "text" };
 import ansiScript from "./ansi.js" with { type: "text" };
-import { jobListPage, matches, tallyOf } from "./job_list.ts";
+import changesScript from "./changes.js" with { type: "text" };
+import { jobListPage, matches } from "./job_list.ts";
 import { jobPage } from "./job_view.ts";
-import { againPage } from "./login_pages.ts";
+import { orLogin } from "./or_login.ts";
 import { pageAnswer, problemAnswer, readerOf } from "./page_answer.ts";
 import keysScript from "./keys.js" with { type: "text" };
 import listScript from "./list.js" with { type: "text" };
@@ -36,6 +36,8 @@ const SCRIPTS = {
   log_view: logViewScript,
   mark: markScript,
   ansi: ansiScript,
+  ages: agesScript,
+  changes: changesScript,
   keys: keysScript,
   server: serverScript,
 };
@@ -47,7 +49,7 @@ const ASSETS: readonly (readonly [path: string, type: string, text: string])[] =
     .map(([name, text]) => [`/${name}.js`, "text/javascript", text] as const),
 ];
 
-/** How many jobs a page shows, and how many it searches and counts. */
+/** How many jobs a page shows, and how many it searches. */
 const PAGE_SIZE = 100;
 const SEARCH_SIZE = 1000;
 
@@ -86,25 +88,20 @@ export function pageRoutes(service: JobService, options: PageRoutesOptions): Hon
   routes.get("/", authenticate, async (c) => {
     const { page, ...query } = readQuery(c, { query: listQuery });
     const { status, owner, host, label, q } = query;
-    const context = contextOf(c);
     const filter = filterOf({
       ...(owner !== "" && { owner }),
       ...(host !== "" && { host }),
       ...(label.length > 0 && { label }),
     });
-    const listed = service.listJobs({
+    const { jobs, nextPageToken, counts = null } = await service.listJobs({
       filter: status === "" ? filter : { ...filter, statuses: [status] },
       pageSize: q === "" ? PAGE_SIZE : SEARCH_SIZE,
       pageToken: page,
-    }, context);
-    // Who goes on to older jobs has the sums already.
-    const counted = page !== "" ? Promise.resolve(null) : service.listJobs(
-      { filter, pageSize: SEARCH_SIZE, pageToken: "" },
-      context,
-    ).then(({ jobs, nextPageToken }) => tallyOf(jobs, nextPageToken !== ""));
-    const [{ jobs, nextPageToken }, tally] = await settleAll([listed, counted]);
+      // Who goes on to older jobs has the sums already.
+      ...(page === "" && { counts: true }),
+    }, contextOf(c));
     const shown = jobs.filter((job) => matches(job, q));
-    const view = { reader: readerOf(c), query, tally, nextPageToken, now: Date.now() };
+    const view = { reader: readerOf(c), query, counts, nextPageToken, now: Date.now() };
     return pageAnswer(c, jobListPage(shown, view));
   });
 
@@ -119,22 +116,4 @@ export function pageRoutes(service: JobService, options: PageRoutesOptions): Hon
     return pageAnswer(c, startPage({ reader: readerOf(c), from: job }));
   });
   return routes;
-}
-
-/** Sends browsers that do not say who they are to the page to log in on. */
-function orLogin(authenticate: MiddlewareHandler<RestEnv>): MiddlewareHandler<RestEnv> {
-  return async function authenticateOrLogIn(c, next) {
-    try {
-      return await authenticate(c, next);
-    } catch (error) {
-      const { authorization, "sec-fetch-dest": use, "sec-fetch-site": site } = c.req.header();
-      const isUnknown = error instanceof HttpError && error.status === 401;
-      const hasPassword = (authorization ?? "") !== "";
-      if (!isUnknown || hasPassword || use === "empty") throw error;
-      // Whoever follows a link on another site may have logged in all the same, which only our own pages tell.
-      if (site === "cross-site") return await pageAnswer(c, againPage());
-      const { pathname, search } = new URL(c.req.url);
-      return c.redirect(`/login?${new URLSearchParams({ to: pathname + search })}`, 303);
-    }
-  };
 }

@@ -15,6 +15,18 @@ export function tell(problem, place = element("problem")) {
   place.hidden = problem === "";
 }
 
+/** Shows why something cannot be had; whoever is not logged in any more comes back from there. */
+export function explain(error, place = element("problem")) {
+  tell(error instanceof TypeError ? "The daemon cannot be reached" : error.message, place);
+  if (error.status !== 401) return;
+  const link = document.createElement("a");
+  link.href = `/login?${new URLSearchParams({ to: location.pathname + location.search })}`;
+  link.textContent = "Log in";
+  // What is typed into a form would be gone.
+  if (element("start") !== null) link.target = "_blank";
+  place.append(" ", link);
+}
+
 /** Calls the API and returns its answer, or null after showing why there is none. */
 export async function post(path, body, place = element("problem")) {
   try {
@@ -24,10 +36,11 @@ export async function post(path, body, place = element("problem")) {
       body: JSON.stringify(body),
     });
     const answer = await response.json();
-    tell(response.ok ? "" : answer.detail, place);
-    return response.ok ? answer : null;
-  } catch {
-    tell("The daemon cannot be reached", place);
+    if (!response.ok) throw problemOf(response, answer.detail);
+    tell("", place);
+    return answer;
+  } catch (error) {
+    explain(error, place);
     return null;
   }
 }
@@ -36,6 +49,10 @@ export async function post(path, body, place = element("problem")) {
 export async function fetchPage(address, signal) {
   const response = await fetch(ours(address), { signal });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (!response.ok) throw new Error(page.querySelector(".problem:not([hidden])")?.textContent);
+  if (!response.ok) throw problemOf(response, page.querySelector("main .problem")?.textContent);
   return page;
+}
+
+function problemOf({ status }, message = "The daemon cannot be understood") {
+  return Object.assign(new Error(message), { status });
 }

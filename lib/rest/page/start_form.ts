@@ -26,6 +26,7 @@ export function startPage({ reader, from }: StartPageView): Html {
   const again = from === null ? null : requestOf(from, mayAct);
   const { command, labels = {}, name = "", execution } = again ?? {};
   const { env = {}, workingDirectory = "" } = command ?? {};
+  const line = command === undefined ? "" : shellLine(command);
   const { user = "", timeoutMs = 0, limits = {} } = execution ?? {};
   const { memoryBytes = 0, cpus = "", processes = "" } = limits;
   // `dialog` keeps browsers from putting a command line into an address; the script enables the button.
@@ -33,10 +34,9 @@ export function startPage({ reader, from }: StartPageView): Html {
     <h1>${from === null ? "Start a job" : "Run again"}</h1>
     <form id="start" class="card" method="dialog" data-again="${JSON.stringify(again ?? {})}">
       <label class="whole">Command line <small>run by <code>sh -c</code></small>
-        <textarea name="line" rows="3" required autofocus autocapitalize="off" spellcheck="false">${command ===
-            undefined
-          ? ""
-          : shellLine(command)}</textarea></label>
+        <textarea name="line" rows="${rowsOf(
+          line,
+        )}" required autofocus autocapitalize="off" spellcheck="false">${line}</textarea></label>
       <label class="whole">Name <small>no other job of yours that has not ended has it; empty: none</small>
         <input name="name" value="${name}" autocomplete="off" autocapitalize="off" spellcheck="false"></label>
       <label class="whole">Working directory <small>an absolute path; empty: the daemon's default</small>
@@ -86,6 +86,11 @@ function requestOf(
     execution: { ...execution, user: /^\d+$/.test(execution.user) ? "" : execution.user },
     ...(policy !== "unknown" && { logLimit: { bytes, policy } }),
   } satisfies Partial<StartJobRequest>;
+}
+
+/** So many that a script can be read, within bounds. */
+function rowsOf(line: string): number {
+  return Math.min(12, Math.max(3, line.split("\n").length));
 }
 
 /** The line that makes a shell run a command. */

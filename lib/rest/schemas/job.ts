@@ -8,7 +8,14 @@ import type { Alike } from "../../service/alike.ts";
 import type { JobJson } from "../../job/job_json.ts";
 import * as z from "../../text/zod.ts";
 import * as fields from "../../service/fields.ts";
-import { CONTAINMENTS, JOB_REASONS, LOG_POLICIES, NOTIFICATION_STATES } from "../../job/types.ts";
+import { MAX_COUNTED } from "../../job/status_counts.ts";
+import {
+  CONTAINMENTS,
+  JOB_REASONS,
+  JOB_STATUSES,
+  LOG_POLICIES,
+  NOTIFICATION_STATES,
+} from "../../job/types.ts";
 import { about, bytes, dateTime, jobId, jobStatus, labels, named, oneOf } from "./pieces.ts";
 
 export const exitStatus = z.union([
@@ -119,7 +126,13 @@ export const prunedJobs = z.object({
   bytes: bytes.meta({ description: "What their logs took on disk." }),
 }).register(named, { id: "PrunedJobs" });
 
+const statusCounts = z.record(z.enum(JOB_STATUSES), z.int().min(0)).meta({
+  description:
+    `How many jobs there are of each status, if asked for. ${MAX_COUNTED} also stands for any more.`,
+});
+
 export const jobList = z.object({
   jobs: z.array(job).meta({ description: "Newest first." }),
   nextPageToken: z.string().meta({ description: "Empty on the last page." }),
+  counts: statusCounts.exactOptional(),
 }).register(named, { id: "JobList" });

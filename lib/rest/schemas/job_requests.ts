@@ -153,6 +153,15 @@ export const jobQuery = jobFilter.extend({
   own: flag.default("0").meta({
     description: "Only jobs of the caller's own, whoever's they may see.",
   }),
+  counts: flag.default("0").meta({
+    description: "Tell as well how many jobs of each status match the rest of the filter.",
+  }),
   pageSize: fields.whole(MAX_PAGE_JOBS, 1).default(fields.DEFAULT_PAGE_SIZE),
   pageToken: fields.pageToken.default(""),
+});
+
+export const watchQuery = jobFilter.extend({
+  newest: fields.whole(MAX_PAGE_JOBS).default(0).meta({
+    description: "With how many jobs as they are it begins, the newest. 0: with all.",
+  }),
 });

@@ -54,6 +54,27 @@ browserTest(
   },
 );
 
+browserTest("A job far down the list is shown as it is, too", async (browser) => {
+  const { page } = browser;
+  await page.goto("/");
+  await startAll(page, [["sleep", "1010"]]);
+  await startAll(page, Array.from({ length: 110 }, (_, index) => ["true", `${index}`]));
+  await page.goto("/");
+  const row = page.locator("#jobs tr", { hasText: "sleep 1010" });
+  assert.equal(await row.count(), 0);
+  await page.locator("#older").scrollIntoViewIfNeeded();
+  await row.locator(".running").waitFor();
+  const rows = await page.locator("#jobs tr").count();
+  const id = await row.getAttribute("id");
+  await page.evaluate(
+    async (path) => void await fetch(path, { method: "POST" }),
+    `/v1/jobs/${id?.replace("row-", "")}/stop`,
+  );
+  await row.locator(".cancelled").waitFor();
+  assert.equal(await page.locator("#jobs tr").count(), rows);
+  browser.assertClean();
+});
+
 browserTest("The keys go from job to job, open one, run it again and stop it", async (browser) => {
   const { page } = browser;
   await page.goto("/");

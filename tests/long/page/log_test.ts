@@ -13,7 +13,13 @@ async function start(page: Page, line: string, directory = ""): Promise<void> {
   await page.waitForURL("**/jobs/*");
 }
 
-/** Lets a job go on that reads from a named pipe with its id. */
+/**
+ * Has a job wait until it is let go on by {@linkcode goOn}, any number of times: it may open the pipe again before the
+ * one who has let it go on has closed it, and reads nothing then.
+ */
+const WAIT = "until read -r _ < $JOB_ID; do :; done";
+
+/** Lets a job go on that waits at a named pipe with its id. */
 async function goOn(page: Page): Promise<void> {
   const jobId = new URL(page.url()).pathname.split("/").at(-1);
   await Deno.writeTextFile(`/tmp/${jobId}`, "go\n");
@@ -64,6 +70,8 @@ browserTest(
     await page.keyboard.press("/");
     await page.keyboard.type("needle");
     await page.getByText("2 lines", { exact: true }).waitFor();
+    // They are drawn with the next frame.
+    await log.locator("mark").nth(3).waitFor();
     assert.equal(await log.locator("mark").count(), 4);
     await page.keyboard.press("Enter");
     await page.getByText("1 of 2", { exact: true }).waitFor();
@@ -77,6 +85,7 @@ browserTest(
     await page.getByText("1 of 2", { exact: true }).waitFor();
     await page.getByLabel("Find in the log").fill("no (such) needle");
     await page.getByText("none", { exact: true }).waitFor();
+    await log.locator("mark").first().waitFor({ state: "detached" });
     assert.equal(await log.locator("mark").count(), 0);
     browser.assertClean();
   },
@@ -109,7 +118,7 @@ browserTest("A link points at a line, far above what is shown at first", async (
   const { page } = browser;
   await start(
     page,
-    "mkfifo $JOB_ID; seq 10000; read -r _ < $JOB_ID; echo oh no >&2; read -r _ < $JOB_ID; rm $JOB_ID; seq 10001 30000",
+    `mkfifo $JOB_ID; seq 10000; ${WAIT}; echo oh no >&2; ${WAIT}; rm $JOB_ID; seq 10001 30000`,
     "/tmp",
   );
   const log = page.getByRole("log");
@@ -140,11 +149,34 @@ browserTest("A link points at a line, far above what is shown at first", async (
   browser.assertClean();
 });
 
+browserTest("A link to the last line stays there while more lines come", async (browser) => {
+  const { page } = browser;
+  await start(
+    page,
+    `mkfifo $JOB_ID; seq 1000; ${WAIT}; echo oh no >&2; ${WAIT}; rm $JOB_ID; seq 1001 2000`,
+    "/tmp",
+  );
+  const log = page.getByRole("log");
+  await log.getByText("1000", { exact: true }).waitFor();
+  await goOn(page);
+  await log.getByText("oh no").waitFor();
+  await page.getByRole("button", { name: "First stderr line" }).click();
+  await page.locator("#log .chosen", { hasText: "oh no" }).waitFor();
+  // The browser tells of what has been scrolled with the next frame.
+  await page.evaluate("new Promise(requestAnimationFrame)");
+  await goOn(page);
+  await page.getByText("complete", { exact: true }).waitFor();
+  await log.getByText("2000", { exact: true }).waitFor();
+  assert.equal(await page.getByLabel("Follow").isChecked(), false);
+  assert.equal(await isInView(page, "oh no"), true);
+  browser.assertClean();
+});
+
 browserTest("A page that nobody sees reads no log, and goes on where it was", async (browser) => {
   const { page } = browser;
   await start(
     page,
-    "mkfifo $JOB_ID; echo one; read -r _ < $JOB_ID; rm $JOB_ID; echo two",
+    `mkfifo $JOB_ID; echo one; ${WAIT}; rm $JOB_ID; echo two`,
     "/tmp",
   );
   const log = page.getByRole("log");
