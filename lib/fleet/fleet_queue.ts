@@ -3,7 +3,7 @@ import { WakeUp } from "../async/wake_up.ts";
 import { JOB_REMOVED, JobWorkerError } from "../errors.ts";
 import type { IdSequence } from "../ids.ts";
 import type { Job, JobEnd, QueuePlace } from "../job/types.ts";
-import type { Caller, StartJobRequest } from "../service/job_service.ts";
+import type { Caller, EarlyLog, StartJobRequest } from "../service/job_service.ts";
 import { type ClaimNews, Claims } from "./claims.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
 import { HostRooms } from "./host_rooms.ts";
@@ -66,7 +66,11 @@ export class FleetQueue implements AsyncDisposable {
       hosts,
       store: registry.queue,
       open: (jobId) => this.#open(jobId),
-      started: (host, job) => registry.started(host, job),
+      async started(host, job) {
+        await registry.started(host, job);
+        // If the host has told of the job before it has answered, only the end is news.
+        if (job.end !== null) await registry.ended(host, job);
+      },
       onNews: (entry, news) => this.#onNews(entry, news),
       onFault,
       ...(options.mayComeMs !== undefined && { mayComeMs: options.mayComeMs }),
@@ -103,10 +107,11 @@ export class FleetQueue implements AsyncDisposable {
   /**
    * Starts a job, or has it wait.
    *
+   * @param early told of what the job prints at once, if it need not wait
    * @returns once a host has it, has not answered, or there is none that has room
    * @throws what the host says that does not start it; why there is no host, if it may not wait
    */
-  async submit(request: StartJobRequest, caller: Caller): Promise<Submitted> {
+  async submit(request: StartJobRequest, caller: Caller, early?: EarlyLog): Promise<Submitted> {
     const { ids, registry, starts, maxQueued, maxQueuedPerUser } = this.#options;
     const { on = ANYWHERE, priority = 0, ifHostLost = "wait", requestId } = request;
     const { queue: mayWait = maxQueued > 0, ...whole } = request;
@@ -141,7 +146,10 @@ export class FleetQueue implements AsyncDisposable {
       case "given": {
         const { host } = added;
         const given = { host, isHere: true, isAnswered: false };
-        this.#claims.give({ ...entry, ...given, bytes: sealed.byteLength });
+        this.#claims.give(
+          { ...entry, ...given, bytes: sealed.byteLength },
+          early === undefined ? {} : { early },
+        );
         return await awaited.promise;
       }
     }
