@@ -18,7 +18,7 @@ import {
   PAGE_WAIT_MS,
   REACH,
 } from "./host_methods.ts";
-import { Patience } from "./patience.ts";
+import { Patience, type Pauses } from "./patience.ts";
 import { HOST_SILENT, silent, withUnknown } from "./unanswered.ts";
 
 /** How long a host has for an answer. */
@@ -28,6 +28,8 @@ const ANSWER_TIMEOUT_MS = PAGE_WAIT_MS + 10_000;
 export interface HostClientOptions extends CallSenderOptions {
   /** How long a host that does not answer is asked again, where that does no harm; a minute by default. */
   readonly patienceMs?: number;
+  /** The pauses before it is asked again; from 100 ms to 2 s by default. */
+  readonly pauses?: Pauses;
   /** How long a host has for an answer; 20 s by default. */
   readonly timeoutMs?: number;
 }
@@ -54,14 +56,14 @@ export interface HostClient extends HostService {}
 export class HostClient {
   readonly #host: string;
   readonly #sender: CallSender;
-  readonly #patienceMs: number;
+  readonly #newPatience: () => Patience;
   readonly #timeoutMs: number;
 
   constructor(options: HostClientOptions) {
-    const { patienceMs = 60_000, timeoutMs = ANSWER_TIMEOUT_MS } = options;
+    const { patienceMs = 60_000, pauses, timeoutMs = ANSWER_TIMEOUT_MS } = options;
     this.#host = options.host;
     this.#sender = new CallSender(options);
-    this.#patienceMs = patienceMs;
+    this.#newPatience = () => new Patience(patienceMs, pauses);
     this.#timeoutMs = timeoutMs;
     const names = Object.keys(HOST_METHODS) as (keyof HostService)[];
     Object.assign(this, Object.fromEntries(names.map((name) => [name, this.#method(name)])));
@@ -137,7 +139,7 @@ export class HostClient {
     { caller, signal }: CallContext,
   ): AsyncGenerator<unknown, void, undefined> {
     const { resume } = HOST_METHODS[name];
-    const patience = new Patience(this.#patienceMs);
+    const patience = this.#newPatience();
     const callId = crypto.randomUUID();
     await using pages = new ComingPages(
       (rest, { signal, ...position }) =>

@@ -87,9 +87,11 @@ async function openFleet(before: (files: TestHub) => Promise<void> = () => Promi
       onFault: () => {},
     }),
   );
+  // A beat that comes before is not heard.
+  await connected.promise;
   const held = resources.move();
   return {
-    ...{ files, server, lives, gone, connected: connected.promise },
+    ...{ files, server, lives, gone },
     /** Waits until the host has said something for so many times in another life. */
     heard: (count: number) => until(() => Promise.resolve(lives.size === count)),
     /** Makes a call. */
@@ -126,7 +128,7 @@ natsTest("Of two hubs of one name each gets the answers to its own calls", async
     ...{ onBeat: () => {}, onSilent: () => {}, onFault: () => {} },
     onConnected: () => connected.resolve(),
   });
-  await Promise.all([fleet.connected, connected.promise]);
+  await connected.promise;
   const { signal } = new AbortController();
   const call = fleet.call();
   await soon(agent.come, () => "the first call");
@@ -146,7 +148,6 @@ natsTest("A hub that has just started knows which agent has a call from the call
     await agent.hasBeaten();
   });
   const [gone = assert.fail("No agent")] = agents;
-  await fleet.connected;
   assert.equal(fleet.lives.size, 0);
   const dropped = fleet.dropped();
   await soon(gone.come, () => "the call");
