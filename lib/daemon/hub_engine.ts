@@ -271,7 +271,7 @@ export class HubEngine implements AsyncDisposable, Measured {
     await this.#hosts.set([...clients.values()]);
   }
 
-  #clientOf({ host, labels, slots, signCert, sealKey }: FleetHost): HubHost {
+  #clientOf({ host, labels, slots, signCert, sealKey, member }: FleetHost): HubHost {
     const { fleet, hub } = this.#settings;
     const service = new HostClient({
       fleet,
@@ -283,6 +283,6 @@ export class HubEngine implements AsyncDisposable, Measured {
       transport: this.#bus,
       trust: () => this.#trust,
     });
-    return { name: host, labels, slots, service };
+    return { name: host, labels, slots, service, ...(member !== undefined && { member }) };
   }
 }

@@ -4,7 +4,7 @@ import type { JobPage } from "../job/job_store.ts";
 import { PageLimit } from "../job/page_limit.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
-import type { HostChangesPage, HostFacts } from "./host_changes.ts";
+import type { HostChangesPage, KnownFacts } from "./host_changes.ts";
 import { hasNoProcess, type KnownJob, knownJob, NOWHERE } from "./known_job.ts";
 import { PostgresDatabase, type PostgresOptions } from "./postgres_database.ts";
 import { findJob, markStale, putEnd, putJobs, removeJobs, removeStale } from "./postgres_jobs.ts";
@@ -118,8 +118,11 @@ export class PostgresRegistry implements Registry {
     });
   }
 
-  forget(host: string): Promise<void> {
+  forget(host: string, member?: string): Promise<void> {
     return this.#database.write(async (transaction) => {
+      const [known] = await transaction.sql`
+        SELECT facts ->> 'member' AS member FROM hosts WHERE name = ${host}`;
+      if (member !== undefined && known?.member !== member) return;
       await this.queue.lose(transaction, host);
       await transaction.sql`DELETE FROM jobs WHERE host = ${host}`;
       await transaction.sql`DELETE FROM hosts WHERE name = ${host}`;
@@ -188,7 +191,7 @@ export class PostgresRegistry implements Registry {
     return rows.map(({ name, heard_at, facts }) => ({
       name: String(name),
       heardAt: Number(heard_at),
-      facts: JSON.parse(String(facts)) as HostFacts,
+      facts: JSON.parse(String(facts)) as KnownFacts,
     }));
   }
 
