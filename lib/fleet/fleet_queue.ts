@@ -66,11 +66,7 @@ export class FleetQueue implements AsyncDisposable {
       hosts,
       store: registry.queue,
       open: (jobId) => this.#open(jobId),
-      async started(host, job) {
-        await registry.started(host, job);
-        // If the host has told of the job before it has answered, only the end is news.
-        if (job.end !== null) await registry.ended(host, job);
-      },
+      started: (host, job) => registry.started(host, job),
       onNews: (entry, news) => this.#onNews(entry, news),
       onFault,
       ...(options.mayComeMs !== undefined && { mayComeMs: options.mayComeMs }),

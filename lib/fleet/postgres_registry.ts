@@ -132,7 +132,9 @@ export class PostgresRegistry implements Registry {
   started(host: string, job: Job): Promise<void> {
     return this.#database.write(async (transaction) => {
       const [row] = await transaction.sql`SELECT nextval('asks') AS noted`;
-      await putJobs(transaction, host, [job], { revision: 0, noted: Number(row?.noted) });
+      const noted = Number(row?.noted);
+      const [isNews] = await putJobs(transaction, host, [job], { revision: 0, noted });
+      if (!isNews && job.end !== null) await putEnd(transaction, host, job);
       await this.queue.told(transaction, host, [job]);
     });
   }

@@ -53,7 +53,10 @@ export interface Registry extends AsyncDisposable {
    * @param member only if it is still this one of those that have had its name
    */
   forget(host: string, member?: string): Promise<void>;
-  /** Takes note of a job that a host has just started, unless the host has told of it already. */
+  /**
+   * Takes note of a job that a host has just started. If the host has told of it already, only that it has ended may be
+   * news.
+   */
   started(host: string, job: Job): Promise<void>;
   /**
    * Takes note of the end of a job that a host has told to a client: who knows that it has ended may start the next one

@@ -98,7 +98,9 @@ export class SqliteRegistry implements Registry {
   started(host: string, job: Job): Promise<void> {
     this.#startedSince.set(host, (this.#startedSince.get(host) ?? new Set()).add(job.jobId));
     return this.#transactions.share(() => {
-      if (!this.#put(host, job, 0)) this.#queue.told(host, job);
+      if (this.#put(host, job, 0)) return;
+      if (job.end !== null) this.#rows.end(host, job);
+      this.#queue.told(host, job);
     });
   }
 

@@ -228,3 +228,17 @@ testRegistries(
     assert.deepEqual(await registry.hosts(), []);
   },
 );
+
+testRegistries("Registry takes the end of a job from the answer to its start", async (registry) => {
+  const [late, early] = [v7(), v7()];
+  const running = job({ jobId: late, owner: "bob" });
+  await registry.apply("a", {
+    ...{ epoch: "e", revision: 5, isAnew: true, hasMore: false, removed: [], jobs: [running] },
+    facts: { version: "1", running: 1, queued: 0, load: 0 },
+  }, 1_000);
+  for (const jobId of [late, early]) {
+    await registry.started("a", { ...running, jobId, end: DONE });
+    assert.equal((await registry.get(jobId))?.job.end?.status, "done");
+  }
+  assert.equal((await registry.live()).of("a"), 0);
+});
