@@ -107,13 +107,16 @@ export class Claims implements AsyncDisposable {
     const { signal } = this.#closing;
     const nextPause = doubling(PAUSE_MS);
     const since = performance.now();
+    // Once: whoever waits for it follows the job by itself if the first answer was lost.
+    let untold = early;
     let mayComeUntil = mayHaveCome ? since + mayComeMs : 0;
     for (;;) {
       signal.throwIfAborted();
       // What is heard from now on may be that it is back.
       using back = this.#nextHeard(entry.host);
       const askedAt = performance.now();
-      const news = await this.#ask(entry, early);
+      const news = await this.#ask(entry, untold);
+      untold = undefined;
       signal.throwIfAborted();
       const isLast = isFinal(news, {
         mayComeStill: askedAt < mayComeUntil,
