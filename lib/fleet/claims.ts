@@ -46,7 +46,7 @@ export type ClaimNews =
 export interface GiveOptions {
   /** Whether somebody may have asked the host before. */
   readonly mayHaveCome?: boolean;
-  readonly early?: EarlyLog;
+  readonly early?: EarlyLog | undefined;
 }
 
 /** What {@linkcode Claims} works with. */
