@@ -42,7 +42,10 @@ import { queueLimits } from "./running_limits.ts";
 /** How often to look for a host that says that it is there, and is not known or does not understand us. */
 const LOOK_EVERY_MS = 10_000;
 
-/** How long a host is away before what is to run again runs elsewhere. */
+/**
+ * How long a host is away before what is to run again runs elsewhere: as long as Kubernetes waits for a node. It is no
+ * option, since only what was started with `--if-host-lost=rerun` depends on it.
+ */
 const LOST_AFTER_MS = 5 * 60_000;
 
 /** Options of {@linkcode HubEngine.open}: those of the daemon that concern a fleet. */
