@@ -4,7 +4,7 @@ import { connect, type JobWorkerClient } from "../../lib/grpc/client.ts";
 import type { TestNatsServer } from "../../tests/fleet/nats_server.ts";
 import { FleetDaemon } from "../../tests/fleet/test_daemons.ts";
 import type { TestHub } from "../../tests/fleet/test_hub.ts";
-import { AS_ROOT, ROOT } from "../../tests/programs.ts";
+import { AS_ROOT, programLine, ROOT } from "../../tests/programs.ts";
 import { PeerProcess } from "../peer_process.ts";
 import { RoleProcesses } from "../role_processes.ts";
 import { BareBus } from "./bare_bus.ts";
@@ -36,10 +36,12 @@ export class BenchFleet implements AsyncDisposable {
   readonly direct: JobWorkerClient;
   readonly bare: BareBus;
   readonly #simulated: PeerProcess;
+  /** `worker-cli` for the hub. */
+  readonly #cli: readonly string[];
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
-    { nats, simulated: names }: BenchFleetOptions,
+    { hub: { directory }, nats, simulated: names }: BenchFleetOptions,
     parts: {
       readonly hub: FleetDaemon;
       readonly real: FleetDaemon;
@@ -63,6 +65,11 @@ export class BenchFleet implements AsyncDisposable {
     this.direct = direct;
     this.bare = bare;
     this.#simulated = simulated;
+    this.#cli = [
+      ...programLine("worker-cli", directory),
+      ...[`--address=${hub.address}`, `--ca=${directory}/certs/ca-cert.pem`],
+      ...["cert", "key"].map((name) => `--${name}=${directory}/certs/client-${name}.pem`),
+    ];
     this.#resources = resources;
   }
 
@@ -119,6 +126,15 @@ export class BenchFleet implements AsyncDisposable {
       if (hosts.length > 0 && hosts.every((host) => host.state === wanted(host))) return;
       await delay(100);
     }
+  }
+
+  /** Runs `worker-cli` at the hub to its end, which must be a good one, and returns how many lines it prints. */
+  async cliLines(...args: readonly string[]): Promise<number> {
+    const [program = "", ...flags] = this.#cli;
+    const command = new Deno.Command(program, { args: [...flags, ...args] });
+    const { code, stdout, stderr } = await command.output();
+    if (code !== 0) throw new Error(`Cannot measure: ${new TextDecoder().decode(stderr)}`);
+    return new TextDecoder().decode(stdout).trimEnd().split("\n").length;
   }
 
   /** Stops the simulated hosts as if their machines had died, until what it returns is disposed of. */

@@ -39,7 +39,8 @@ export async function benchStarts(fleet: BenchFleet, starts: number): Promise<vo
 }
 
 /** One question, and one command, to all hosts at once, to a question without seal and signature. */
-export async function benchFanOut({ client, bare, names }: BenchFleet): Promise<void> {
+export async function benchFanOut(fleet: BenchFleet): Promise<void> {
+  const { client, bare, names } = fleet;
   const all = await times(
     FAN_OUTS,
     () => client.pruneJobs({ dryRun: true, owner: "", maxCount: 1_000 }),
@@ -60,9 +61,14 @@ export async function benchFanOut({ client, bare, names }: BenchFleet): Promise<
       throw new Error(`Cannot measure: ${ended} of ${names.length} ended`);
     }
   });
+  const cli = await times(FAN_OUTS, async () => {
+    const lines = await fleet.cliLines("run", "--on=kind=simulated", "--all", "--", "true");
+    if (lines !== names.length) throw new Error(`Cannot measure: ${lines} lines`);
+  });
   const value = quantile(alone, 0.5) / 1000;
   const bus = { value, name: "calls over NATS alone" };
   const count = `each of ${names.length} hosts, median`;
   report(`one call to ${count}`, quantile(all, 0.5) / 1000, "ms", bus);
   report(`one job at ${count}`, quantile(runs, 0.5) / 1000, "ms", bus);
+  report("the same by `worker-cli run --all`", quantile(cli, 0.5) / 1000, "ms", bus);
 }

@@ -86,6 +86,7 @@ async function add(verb: AddHost): Promise<string> {
     tlsCert: tls.cert,
     signCert: sign.cert,
     sealKey: seal.publicKey,
+    ...memberOf(old),
   });
   await writeNatsConf(place);
   return [
@@ -96,6 +97,12 @@ async function add(verb: AddHost): Promise<string> {
     `      ${shellWords(["worker-daemon", "join", basename(out)])}    on ${host}`,
     "",
   ].join("\n");
+}
+
+/** With new keys it is still the same host. */
+function memberOf(old: FleetHost | undefined): Pick<FleetHost, "member"> {
+  if (old === undefined) return { member: crypto.randomUUID() };
+  return old.member === undefined ? {} : { member: old.member };
 }
 
 async function list(

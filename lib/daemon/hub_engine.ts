@@ -42,7 +42,10 @@ import { queueLimits } from "./running_limits.ts";
 /** How often to look for a host that says that it is there, and is not known or does not understand us. */
 const LOOK_EVERY_MS = 10_000;
 
-/** How long a host is away before what is to run again runs elsewhere. */
+/**
+ * How long a host is away before what is to run again runs elsewhere: as long as Kubernetes waits for a node. It is no
+ * option, since only what was started with `--if-host-lost=rerun` depends on it.
+ */
 const LOST_AFTER_MS = 5 * 60_000;
 
 /** Options of {@linkcode HubEngine.open}: those of the daemon that concern a fleet. */
@@ -271,7 +274,7 @@ export class HubEngine implements AsyncDisposable, Measured {
     await this.#hosts.set([...clients.values()]);
   }
 
-  #clientOf({ host, labels, slots, signCert, sealKey }: FleetHost): HubHost {
+  #clientOf({ host, labels, slots, signCert, sealKey, member }: FleetHost): HubHost {
     const { fleet, hub } = this.#settings;
     const service = new HostClient({
       fleet,
@@ -283,6 +286,6 @@ export class HubEngine implements AsyncDisposable, Measured {
       transport: this.#bus,
       trust: () => this.#trust,
     });
-    return { name: host, labels, slots, service };
+    return { name: host, labels, slots, service, ...(member !== undefined && { member }) };
   }
 }

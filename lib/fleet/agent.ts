@@ -2,10 +2,13 @@ import { errors, headers, type Msg, type NatsConnection } from "@nats-io/nats-co
 import { delay } from "../async/delay.ts";
 import type { DoorClient } from "./door_socket.ts";
 import { bytesOf } from "./nats_connection.ts";
-import { beatSubject, CANCEL, hostSubjects, lastToken, LEAVING } from "./subjects.ts";
+import { beatSubject, CANCEL, hostSubjects, lastToken, LEAVING, parentOf } from "./subjects.ts";
 
 /** How often an agent says that it is there. */
 export const BEAT_EVERY_MS = 5_000;
+
+/** How many hubs are remembered that have called. */
+const MAX_HUBS = 64;
 
 /** The status of an answer that is not one of the host, as in HTTP: too many requests. */
 const TOO_MANY = 429;
@@ -33,6 +36,16 @@ export async function serveHost(
   const ended = new AbortController();
   const calls = new Map<string, AbortController>();
   const open = new Set<Promise<void>>();
+  let life = crypto.randomUUID();
+  const beat = () => connection.publish(beatSubject(host), life);
+  const hubs = new Set<string>();
+  /** A hub must know which agent has its call, or it waits in vain for one that has died meanwhile. */
+  const greet = (hub: string) => {
+    if (hubs.has(hub)) return;
+    if (hubs.size >= MAX_HUBS) hubs.clear();
+    hubs.add(hub);
+    beat();
+  };
   const take = (message: Msg) => {
     const method = lastToken(message.subject);
     if (method === CANCEL) {
@@ -42,6 +55,7 @@ export async function serveHost(
     const { reply } = message;
     // Nobody waits for the answer; or it is the second message with the same reply, and the first is being answered.
     if (!reply || calls.has(reply)) return;
+    greet(parentOf(reply));
     const call = new AbortController();
     calls.set(reply, call);
     const answered = answer(door, method, message, call.signal, options).finally(() => {
@@ -50,6 +64,8 @@ export async function serveHost(
     });
     open.add(answered);
   };
+  // Before anybody can call, and below again, when everybody can.
+  beat();
   const subscription = connection.subscribe(hostSubjects(host), {
     callback: (error, message) => {
       if (error === null) take(message);
@@ -60,8 +76,6 @@ export async function serveHost(
   options.signal.addEventListener("abort", stop, { once: true });
   if (options.signal.aborted) stop();
   void door.ended.then(stop);
-  let life = crypto.randomUUID();
-  const beat = () => connection.publish(beatSubject(host), life);
   const watching = watch(connection, options, () => {
     life = crypto.randomUUID();
     for (const call of calls.values()) call.abort();

@@ -35,6 +35,8 @@ export class RefusedCall extends Error {
 const bodySchema = callSchema.omit({ method: true }).extend({
   page: z.number().int().min(0),
   isAhead: z.boolean().default(false),
+  /** With a start: its log is to come with the answer, as far as there is one soon, in batches of this size. */
+  earlyLogBytes: z.number().int().min(1).exactOptional(),
 });
 
 /** A call that a hub has made, and that has not come before. */

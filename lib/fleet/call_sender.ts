@@ -46,6 +46,7 @@ export interface OutgoingCall {
     readonly request: unknown;
     readonly page: number;
     readonly isAhead: boolean;
+    readonly earlyLogBytes?: number;
   };
   /** What of the request is no JSON. */
   readonly bytes: Parts;

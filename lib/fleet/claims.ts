@@ -4,7 +4,7 @@ import { doubling } from "../async/doubling.ts";
 import { Semaphore } from "../async/semaphore.ts";
 import { Counts } from "../counts.ts";
 import { type ErrorCode, JOB_REMOVED, JobWorkerError, messageOf } from "../errors.ts";
-import type { Job } from "../service/job_service.ts";
+import type { EarlyLog, Job, LogBatch } from "../service/job_service.ts";
 import { hasNoProcess } from "./known_job.ts";
 import { MAX_LIFETIME_MS, MAX_SKEW_MS } from "./envelope.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
@@ -42,6 +42,13 @@ export type ClaimNews =
     readonly isSent: boolean;
   };
 
+/** How a start is given to its host. */
+export interface GiveOptions {
+  /** Whether somebody may have asked the host before. */
+  readonly mayHaveCome?: boolean;
+  readonly early?: EarlyLog | undefined;
+}
+
 /** What {@linkcode Claims} works with. */
 export interface ClaimsParts {
   readonly hosts: FleetHosts;
@@ -77,11 +84,10 @@ export class Claims implements AsyncDisposable {
     return this.#jobs.of(jobId) > 0;
   }
 
-  /** @param mayHaveCome whether somebody may have asked the host before */
-  give(entry: StoredEntry, { mayHaveCome = false }: { readonly mayHaveCome?: boolean } = {}): void {
+  give(entry: StoredEntry, options: GiveOptions = {}): void {
     const { jobId } = entry;
     this.#jobs.add(jobId, 1);
-    const giving = this.#give(entry, mayHaveCome).catch((error) => {
+    const giving = this.#give(entry, options).catch((error) => {
       if (!this.#closing.signal.aborted) this.#parts.onFault(error, jobId);
     }).finally(() => {
       this.#jobs.add(jobId, -1);
@@ -96,18 +102,21 @@ export class Claims implements AsyncDisposable {
     await Promise.all(this.#giving);
   }
 
-  async #give(entry: StoredEntry, mayHaveCome: boolean): Promise<void> {
+  async #give(entry: StoredEntry, { mayHaveCome = false, early }: GiveOptions): Promise<void> {
     const { onNews, onFault, hosts, mayComeMs = MAY_COME_MS } = this.#parts;
     const { signal } = this.#closing;
     const nextPause = doubling(PAUSE_MS);
     const since = performance.now();
+    // Once: whoever waits for it follows the job by itself if the first answer was lost.
+    let untold = early;
     let mayComeUntil = mayHaveCome ? since + mayComeMs : 0;
     for (;;) {
       signal.throwIfAborted();
       // What is heard from now on may be that it is back.
       using back = this.#nextHeard(entry.host);
       const askedAt = performance.now();
-      const news = await this.#ask(entry);
+      const news = await this.#ask(entry, untold);
+      untold = undefined;
       signal.throwIfAborted();
       const isLast = isFinal(news, {
         mayComeStill: askedAt < mayComeUntil,
@@ -125,7 +134,10 @@ export class Claims implements AsyncDisposable {
     }
   }
 
-  async #ask({ jobId, host, bytes }: StoredEntry): Promise<ClaimNews> {
+  async #ask(
+    { jobId, host, bytes }: StoredEntry,
+    early: EarlyLog | undefined,
+  ): Promise<ClaimNews> {
     const { hosts, store, open, started, onFault } = this.#parts;
     const { signal } = this.#closing;
     let isSent = false;
@@ -142,9 +154,18 @@ export class Claims implements AsyncDisposable {
       if (pending === undefined) return { kind: "over" };
       const { start, caller } = pending;
       isSent = true;
-      const job = await service.placeJob({ jobId, start }, { caller, signal, decidedAt });
+      const ends: Job[] = [];
+      const noted = early && {
+        ...early,
+        take(batch: LogBatch) {
+          if (batch.finishedJob !== null) ends.push(batch.finishedJob);
+          early.take(batch);
+        },
+      };
+      const context = { caller, signal, decidedAt, ...(noted && { early: noted }) };
+      const job = await service.placeJob({ jobId, start }, context);
       if (hasNoProcess(job)) throw silent(`Host "${host}" has not started the job yet`);
-      await started(host, job).catch((error) => {
+      await started(host, ends.at(-1) ?? job).catch((error) => {
         throw unnoted(error, host);
       });
       return { kind: "started", job: { ...job, host } };

@@ -51,6 +51,8 @@ export interface FleetHost {
   readonly signCert: string;
   /** The public key to which calls are sealed: X25519, its 32 bytes as base64. */
   readonly sealKey: string;
+  /** Tells it from those that had its name before; of a host that was added before there was one it is not there. */
+  readonly member?: string;
 }
 
 /** How many slots a host may have. */
@@ -89,6 +91,7 @@ const hostSchema = z.strictObject({
   tlsCert: z.string(),
   signCert: z.string(),
   sealKey: z.base64(),
+  member: z.string().max(64).exactOptional(),
 });
 
 /**

@@ -21,6 +21,8 @@ export interface HubHost {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly slots: number;
+  /** Which one it is of those that have had its name; not there if nobody has said so. */
+  readonly member?: string;
   readonly service: JobService & PlacementService & ChangesService;
 }
 
@@ -65,8 +67,11 @@ export class FleetHosts implements AsyncDisposable {
    */
   async set(hosts: readonly HubHost[]): Promise<void> {
     const { presence, registry, onFault } = this.#options;
-    const names = new Set(hosts.map(({ name }) => name));
-    const gone = [...this.#hosts].filter(([name]) => !names.has(name));
+    const members = new Map(hosts.map((host) => [host.name, host.member]));
+    const names = new Set(members.keys());
+    const gone = [...this.#hosts].filter(([name, { host }]) =>
+      !names.has(name) || isOther(host.member, members.get(name))
+    );
     await Promise.all(gone.map(async ([name, followed]) => {
       this.#hosts.delete(name);
       presence.remove(name);
@@ -76,7 +81,13 @@ export class FleetHosts implements AsyncDisposable {
     const heard = new Map(known.map(({ name, heardAt }) => [name, heardAt]));
     for (const { name, facts } of known) {
       if (!this.#facts.has(name)) this.#facts.set(name, facts);
-      if (names.has(name)) continue;
+      if (names.has(name)) {
+        // What that one was given may have run there, and is not for this one to start.
+        if (!isOther(facts.member, members.get(name))) continue;
+        heard.delete(name);
+        await this.#forget(name, facts.member);
+        continue;
+      }
       if (registry.isShared && !gone.some(([left]) => left === name)) onFault(name, unknownHere());
       else await this.#forget(name);
     }
@@ -192,8 +203,8 @@ export class FleetHosts implements AsyncDisposable {
     await Promise.all([...this.#hosts.values()].map((followed) => followed.end()));
   }
 
-  async #forget(name: string): Promise<void> {
-    await this.#options.registry.forget(name);
+  async #forget(name: string, member?: string): Promise<void> {
+    await this.#options.registry.forget(name, member);
     this.#facts.delete(name);
     this.#savedAt.delete(name);
   }
@@ -232,10 +243,12 @@ export class FleetHosts implements AsyncDisposable {
     signal.throwIfAborted();
     const wait = new AbortController();
     followed.wait = request.atOnce ? null : wait;
-    const page = await followed.host.service.changes(request, {
+    const { service, member } = followed.host;
+    const told = await service.changes(request, {
       caller,
       signal: AbortSignal.any([signal, wait.signal]),
     }).finally(() => followed.wait = null);
+    const page = { ...told, facts: { ...told.facts, ...(member !== undefined && { member }) } };
     const now = performance.now();
     const isNews = page.isAnew || page.jobs.length > 0 || page.removed.length > 0;
     // What is only how it is need not be on the disk each time.
@@ -252,6 +265,11 @@ export class FleetHosts implements AsyncDisposable {
   #tellHost(name: string, isNews: boolean): void {
     for (const onHeard of this.#hostWatchers) onHeard(name, isNews);
   }
+}
+
+/** Whether two hosts of one name are not the same. */
+function isOther(one: string | undefined, other: string | undefined): boolean {
+  return one !== undefined && other !== undefined && one !== other;
 }
 
 function unknownHere(): JobWorkerError {

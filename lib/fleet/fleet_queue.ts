@@ -2,8 +2,9 @@ import { abortable } from "../async/abortable.ts";
 import { WakeUp } from "../async/wake_up.ts";
 import { JOB_REMOVED, JobWorkerError } from "../errors.ts";
 import type { IdSequence } from "../ids.ts";
+import type { HostSelector } from "../job/host.ts";
 import type { Job, JobEnd, QueuePlace } from "../job/types.ts";
-import type { Caller, StartJobRequest } from "../service/job_service.ts";
+import type { Caller, EarlyLog, StartJobRequest } from "../service/job_service.ts";
 import { type ClaimNews, Claims } from "./claims.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
 import { HostRooms } from "./host_rooms.ts";
@@ -103,10 +104,11 @@ export class FleetQueue implements AsyncDisposable {
   /**
    * Starts a job, or has it wait.
    *
+   * @param early told of what the job prints at once, if it need not wait
    * @returns once a host has it, has not answered, or there is none that has room
    * @throws what the host says that does not start it; why there is no host, if it may not wait
    */
-  async submit(request: StartJobRequest, caller: Caller): Promise<Submitted> {
+  async submit(request: StartJobRequest, caller: Caller, early?: EarlyLog): Promise<Submitted> {
     const { ids, registry, starts, maxQueued, maxQueuedPerUser } = this.#options;
     const { on = ANYWHERE, priority = 0, ifHostLost = "wait", requestId } = request;
     const { queue: mayWait = maxQueued > 0, ...whole } = request;
@@ -135,13 +137,14 @@ export class FleetQueue implements AsyncDisposable {
         return await this.#again(added.jobId, requestId);
       case "waiting":
         this.#options.hosts.tell(jobId);
+        this.#track(this.#giveLate(on, owner));
         // Somebody may have asked for the same meanwhile.
         awaited.resolve(this.#places.tell(jobId).then((job) => ({ job, isQueued: true })));
         return await awaited.promise;
       case "given": {
         const { host } = added;
         const given = { host, isHere: true, isAnswered: false };
-        this.#claims.give({ ...entry, ...given, bytes: sealed.byteLength });
+        this.#claims.give({ ...entry, ...given, bytes: sealed.byteLength }, { early });
         return await awaited.promise;
       }
     }
@@ -342,7 +345,17 @@ export class FleetQueue implements AsyncDisposable {
 
   /** Gives a host what it may have. */
   #fill(name: string): void {
-    const filling = this.#give(name)
+    this.#track(this.#give(name));
+  }
+
+  /** A host that has come since somebody has looked for one has found nothing that waits. */
+  async #giveLate(on: HostSelector, owner: string): Promise<void> {
+    const { places } = await this.#rooms.placementFor(on, owner);
+    for (const { name } of places) await this.#give(name);
+  }
+
+  #track(giving: Promise<void>): void {
+    const filling = giving
       .catch((error) => this.#options.onFault(error, ""))
       .finally(() => this.#filling.delete(filling));
     this.#filling.add(filling);

@@ -3,7 +3,7 @@ import { CallLimit } from "../engine/call_limit.ts";
 import { decodeRequest, encodeAnswer, END, errorHead } from "../engine/messages.ts";
 import { JobWorkerError } from "../errors.ts";
 import { encodeFrame } from "../net/frames.ts";
-import type { CallContext, Caller } from "../service/job_service.ts";
+import type { CallContext, Caller, PlaceJobRequest } from "../service/job_service.ts";
 import type { StreamMethod, UnaryMethod } from "../service/methods.ts";
 import type { VerifiedCall } from "./call_check.ts";
 import { HOST_METHODS, type HostService, PAGE_BYTES, REACH } from "./host_methods.ts";
@@ -50,6 +50,11 @@ type Bytes = Uint8Array<ArrayBuffer>;
  */
 const AHEAD_MS = 5_000;
 
+/** How long a job has for what it prints, and its end, to go with the answer to its start. */
+const EARLY_MS = 100;
+
+const NO_BYTES: Bytes = new Uint8Array();
+
 /** One for all calls: an error of its own for each would cost as much as to sign the answer. */
 const OVER = new JobWorkerError("cancelled", "The call is over");
 
@@ -80,7 +85,7 @@ export class HostCalls implements AsyncDisposable {
   async frames(verified: VerifiedCall, left: AbortSignal): Promise<readonly Bytes[]> {
     const { method, envelope: { hub, callId }, body } = verified;
     if (method === REACH) return [];
-    const { caller, request, page, isAhead, bytes } = body;
+    const { caller, request, page, isAhead, bytes, earlyLogBytes } = body;
     const { roles, ...identity } = caller.identity;
     const counting = roles.filter((role) => this.#options.roles.includes(role));
     const call: IncomingCall = {
@@ -92,7 +97,11 @@ export class HostCalls implements AsyncDisposable {
     };
     try {
       this.#closing.signal.throwIfAborted();
-      if (!HOST_METHODS[method].isPaged) return [await this.#answer(call, left)];
+      if (!HOST_METHODS[method].isPaged) {
+        const answer = await this.#answer(call, left);
+        if (method !== "placeJob" || earlyLogBytes === undefined) return [answer];
+        return [answer, ...await this.#earlyLog(call, Math.min(PAGE_BYTES, earlyLogBytes), left)];
+      }
       return await this.#page(call, { id: `${hub} ${callId}`, page, isAhead }, left);
     } catch (error) {
       return [encodeFrame(errorHead(this.#known(error, call, left)))];
@@ -123,6 +132,35 @@ export class HostCalls implements AsyncDisposable {
       context,
     );
     return encodeFrame(...encodeAnswer(asked, answer));
+  }
+
+  /** What a job that was just started prints at once, and its end. Never rejects: all of it can be asked for. */
+  async #earlyLog(
+    call: IncomingCall,
+    batchBytes: number,
+    left: AbortSignal,
+  ): Promise<readonly Bytes[]> {
+    const { jobId } = call.request as PlaceJobRequest;
+    const start = { kind: "offset", offset: 0 };
+    const request = { jobId, streams: [], follow: true, start, batchBytes };
+    const until = performance.now() + EARLY_MS;
+    const frames: Bytes[] = [];
+    let log: OpenCall | null = null;
+    try {
+      log = this.#open({ ...call, method: "streamLogs", request, bytes: NO_BYTES }, 0);
+      for (let maxBytes = batchBytes, waitMs = EARLY_MS; maxBytes > 0 && waitMs > 0;) {
+        const page = await log.gather({ waitMs, maxBytes, signal: left });
+        frames.push(...page.frames);
+        if (page.isLast) break;
+        maxBytes -= page.frames.reduce((sum, { byteLength }) => sum + byteLength, 0);
+        waitMs = until - performance.now();
+      }
+    } catch (error) {
+      if (!left.aborted && !(error instanceof JobWorkerError)) throw error;
+    } finally {
+      if (log !== null) this.#end(log);
+    }
+    return frames;
   }
 
   /** The request of each page says all, so a call that is not open any more is simply made again. */

@@ -18,9 +18,15 @@ export interface HostFacts {
   readonly load: number;
 }
 
+/** The same as a hub keeps it. */
+export interface KnownFacts extends HostFacts {
+  /** Which host it was, of those that have had its name, see `FleetHost`. */
+  readonly member?: string;
+}
+
 /** What has changed at a host, and how it is. */
 export interface HostChangesPage extends ChangesPage {
-  readonly facts: HostFacts;
+  readonly facts: KnownFacts;
 }
 
 /** What a hub wants to know. */

@@ -1,7 +1,13 @@
 import { decodeAnswer, decodeMessage, encodeRequest } from "../engine/messages.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { Frame } from "../net/frames.ts";
-import type { CallContext, PlaceJobContext } from "../service/job_service.ts";
+import type {
+  CallContext,
+  Job,
+  LogBatch,
+  PlaceJobContext,
+  PlaceJobRequest,
+} from "../service/job_service.ts";
 import { CallSender, type CallSenderOptions } from "./call_sender.ts";
 import { ComingPages } from "./coming_pages.ts";
 import {
@@ -12,7 +18,7 @@ import {
   PAGE_WAIT_MS,
   REACH,
 } from "./host_methods.ts";
-import { Patience } from "./patience.ts";
+import { Patience, type Pauses } from "./patience.ts";
 import { HOST_SILENT, silent, withUnknown } from "./unanswered.ts";
 
 /** How long a host has for an answer. */
@@ -22,6 +28,8 @@ const ANSWER_TIMEOUT_MS = PAGE_WAIT_MS + 10_000;
 export interface HostClientOptions extends CallSenderOptions {
   /** How long a host that does not answer is asked again, where that does no harm; a minute by default. */
   readonly patienceMs?: number;
+  /** The pauses before it is asked again; from 100 ms to 2 s by default. */
+  readonly pauses?: Pauses;
   /** How long a host has for an answer; 20 s by default. */
   readonly timeoutMs?: number;
 }
@@ -48,17 +56,18 @@ export interface HostClient extends HostService {}
 export class HostClient {
   readonly #host: string;
   readonly #sender: CallSender;
-  readonly #patienceMs: number;
+  readonly #newPatience: () => Patience;
   readonly #timeoutMs: number;
 
   constructor(options: HostClientOptions) {
-    const { patienceMs = 60_000, timeoutMs = ANSWER_TIMEOUT_MS } = options;
+    const { patienceMs = 60_000, pauses, timeoutMs = ANSWER_TIMEOUT_MS } = options;
     this.#host = options.host;
     this.#sender = new CallSender(options);
-    this.#patienceMs = patienceMs;
+    this.#newPatience = () => new Patience(patienceMs, pauses);
     this.#timeoutMs = timeoutMs;
     const names = Object.keys(HOST_METHODS) as (keyof HostService)[];
     Object.assign(this, Object.fromEntries(names.map((name) => [name, this.#method(name)])));
+    this.placeJob = (request, context) => this.#place(request, context);
   }
 
   /** @throws unless the host answers */
@@ -88,9 +97,26 @@ export class HostClient {
     }
   }
 
+  /** The log, if it comes at once, is behind the job in the same answer. */
+  async #place(request: PlaceJobRequest, context: PlaceJobContext): Promise<Job> {
+    const { early } = context;
+    const frames = await this.#send("placeJob", request, context, {
+      mayRepeat: HOST_METHODS.placeJob.mayRepeat,
+      ...(early && { earlyLogBytes: early.batchBytes }),
+    });
+    const job = this.#value("placeJob", frames.slice(0, 1)) as Job;
+    // If there is anything wrong with it, whoever asks for the rest is told.
+    const { values } = this.#page("streamLogs", frames.slice(1));
+    for (const batch of values) early?.take(batch as LogBatch);
+    return job;
+  }
+
   async #ask(name: keyof HostService, request: object, context: CallContext): Promise<unknown> {
     const { mayRepeat } = HOST_METHODS[name];
-    const frames = await this.#send(name, request, context, { mayRepeat });
+    return this.#value(name, await this.#send(name, request, context, { mayRepeat }));
+  }
+
+  #value(name: keyof HostService, frames: readonly Frame[]): unknown {
     const { values: [value], end } = this.#page(name, frames);
     if (typeof end === "object") throw end.error;
     if (value === undefined) throw this.#unreadable();
@@ -113,7 +139,7 @@ export class HostClient {
     { caller, signal }: CallContext,
   ): AsyncGenerator<unknown, void, undefined> {
     const { resume } = HOST_METHODS[name];
-    const patience = new Patience(this.#patienceMs);
+    const patience = this.#newPatience();
     const callId = crypto.randomUUID();
     await using pages = new ComingPages(
       (rest, { signal, ...position }) =>
@@ -145,7 +171,7 @@ export class HostClient {
     name: keyof HostService,
     request: object,
     context: CallContext,
-    position: Required<Omit<SendOptions, "mayRepeat">>,
+    position: Required<Pick<SendOptions, "callId" | "page" | "isAhead">>,
   ): Promise<Page> {
     try {
       return this.#page(
@@ -161,7 +187,7 @@ export class HostClient {
     name: keyof HostService | typeof REACH,
     request: object,
     { caller, signal, decidedAt }: PlaceJobContext,
-    { mayRepeat, callId = crypto.randomUUID(), page = 0, isAhead = false }: SendOptions,
+    { mayRepeat, callId = crypto.randomUUID(), page = 0, isAhead = false, ...more }: SendOptions,
   ): Promise<readonly Frame[]> {
     const { identity, fingerprint, peer } = caller;
     const [encoded, bytes] = isJobMethod(name)
@@ -170,7 +196,7 @@ export class HostClient {
     return await this.#sender.send({
       method: name,
       callId,
-      body: { caller: { identity, fingerprint, peer }, request: encoded, page, isAhead },
+      body: { caller: { identity, fingerprint, peer }, request: encoded, page, isAhead, ...more },
       bytes,
       mayRepeat,
       timeoutMs: this.#timeoutMs,
@@ -207,6 +233,7 @@ interface SendOptions {
   readonly callId?: string;
   readonly page?: number;
   readonly isAhead?: boolean;
+  readonly earlyLogBytes?: number;
 }
 
 function isSilent(error: unknown): error is JobWorkerError {

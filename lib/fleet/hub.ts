@@ -1,7 +1,6 @@
 import { abortable } from "../async/abortable.ts";
 import { authorize } from "../auth/authorize.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { Host } from "../job/host.ts";
 import { JobWatch } from "../job/job_watch.ts";
 import type { JobPage } from "../job/job_store.ts";
 import { narrowTo } from "../job/narrow.ts";
@@ -12,6 +11,7 @@ import { DEFAULT_PAGE_SIZE } from "../service/fields.ts";
 import type {
   AuditBatch,
   CallContext,
+  EarlyLog,
   GetLogsRequest,
   GetLogsResponse,
   JobRequest,
@@ -75,13 +75,13 @@ export class Hub implements JobService {
     this.#audit = audit;
   }
 
-  async startJob(request: StartJobRequest, context: CallContext): Promise<Job> {
+  async startJob(request: StartJobRequest, context: CallContext, early?: EarlyLog): Promise<Job> {
     // What a host has started stands in its own trail.
     let isAudited = false;
     return await this.#call("startJob", request, context, async () => {
       checkPriority(request, context);
       await this.#audit.assertWritable();
-      const { job, isQueued } = await this.#queue.submit(request, context.caller);
+      const { job, isQueued } = await this.#queue.submit(request, context.caller, early);
       if (isQueued) await this.#account(request, context, job);
       isAudited = true;
       return await this.#chosen(job);
@@ -218,10 +218,10 @@ export class Hub implements JobService {
   }
 
   async listHosts(request: ListHostsRequest, context: CallContext): Promise<ListHostsResponse> {
-    return await this.#call("listHosts", request, context, () => {
-      const { on = ANYWHERE } = request;
-      return { hosts: this.#hosts.described().filter((host: Host) => selects(on, host)) };
-    });
+    const { on = ANYWHERE } = request;
+    return await this.#call("listHosts", request, context, () => ({
+      hosts: this.#hosts.described().filter((host) => selects(on, host)),
+    }));
   }
 
   async *runJobs(request: RunJobsRequest, context: CallContext): AsyncIterable<RunJobsResponse> {

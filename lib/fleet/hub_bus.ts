@@ -62,7 +62,7 @@ export class HubBus implements FleetTransport, AsyncDisposable {
   async #connect(): Promise<void> {
     const { servers, tls, hub, onBeat, onSilent, onConnected, onFault } = this.#options;
     const { signal } = this.#ending;
-    const inbox = hubInbox(hub);
+    const inbox = `${hubInbox(hub)}.${crypto.randomUUID()}`;
     try {
       const connection = await connectNats({
         ...{ servers, tls, name: `hub ${hub}`, inboxPrefix: inbox, signal },

@@ -3,24 +3,33 @@ import { doubling } from "../async/doubling.ts";
 import { JobWorkerError } from "../errors.ts";
 import { isUnanswered } from "./unanswered.ts";
 
-/** The pauses before a host is asked again. */
-const PAUSE_MS = { first: 100, last: 2000 };
+/** The pauses before somebody is asked again, in milliseconds: each is twice that before it. */
+export interface Pauses {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Those before a host is. */
+const PAUSES: Pauses = { first: 100, last: 2_000 };
 
 /** Decides whether, and when, a host is asked again that has not answered. */
 export class Patience {
   readonly #lastsMs: number;
+  readonly #pauses: Pauses;
   #failingSince: number | null = null;
-  #nextPause = doubling(PAUSE_MS);
+  #nextPause: () => number;
 
   /** @param lastsMs how long to keep asking without any answer */
-  constructor(lastsMs: number) {
+  constructor(lastsMs: number, pauses: Pauses = PAUSES) {
     this.#lastsMs = lastsMs;
+    this.#pauses = pauses;
+    this.#nextPause = doubling(pauses);
   }
 
   /** The next failure begins a new series. */
   succeeded(): void {
     this.#failingSince = null;
-    this.#nextPause = doubling(PAUSE_MS);
+    this.#nextPause = doubling(this.#pauses);
   }
 
   /**

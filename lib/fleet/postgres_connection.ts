@@ -3,8 +3,11 @@ import { delay } from "../async/delay.ts";
 import type { DatabaseUrl } from "../net/database_url.ts";
 import { isLost, lostError } from "./postgres_errors.ts";
 
-/** For how long a hub may hold up the others without doing anything, in milliseconds. */
-const IDLE_MS = 10_000;
+/**
+ * For how long a hub may hold up the others without doing anything, in milliseconds: one that is suspended in the middle
+ * of a transaction does.
+ */
+const IDLE_MS = 5_000;
 
 /** How long one statement may take, including the wait for other hubs, in milliseconds. */
 const STATEMENT_MS = 30_000;

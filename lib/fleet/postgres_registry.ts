@@ -5,7 +5,7 @@ import { PageLimit } from "../job/page_limit.ts";
 import type { StatusCounts } from "../job/status_counts.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
-import type { HostChangesPage, HostFacts } from "./host_changes.ts";
+import type { HostChangesPage, KnownFacts } from "./host_changes.ts";
 import { hasNoProcess, type KnownJob, knownJob, NOWHERE } from "./known_job.ts";
 import { PostgresDatabase, type PostgresOptions } from "./postgres_database.ts";
 import { findJob, markStale, putEnd, putJobs, removeJobs, removeStale } from "./postgres_jobs.ts";
@@ -119,8 +119,11 @@ export class PostgresRegistry implements Registry {
     });
   }
 
-  forget(host: string): Promise<void> {
+  forget(host: string, member?: string): Promise<void> {
     return this.#database.write(async (transaction) => {
+      const [known] = await transaction.sql`
+        SELECT facts ->> 'member' AS member FROM hosts WHERE name = ${host}`;
+      if (member !== undefined && known?.member !== member) return;
       await this.queue.lose(transaction, host);
       await transaction.sql`DELETE FROM jobs WHERE host = ${host}`;
       await transaction.sql`DELETE FROM hosts WHERE name = ${host}`;
@@ -130,7 +133,9 @@ export class PostgresRegistry implements Registry {
   started(host: string, job: Job): Promise<void> {
     return this.#database.write(async (transaction) => {
       const [row] = await transaction.sql`SELECT nextval('asks') AS noted`;
-      await putJobs(transaction, host, [job], { revision: 0, noted: Number(row?.noted) });
+      const noted = Number(row?.noted);
+      const [isNews] = await putJobs(transaction, host, [job], { revision: 0, noted });
+      if (!isNews && job.end !== null) await putEnd(transaction, host, job);
       await this.queue.told(transaction, host, [job]);
     });
   }
@@ -193,7 +198,7 @@ export class PostgresRegistry implements Registry {
     return rows.map(({ name, heard_at, facts }) => ({
       name: String(name),
       heardAt: Number(heard_at),
-      facts: JSON.parse(String(facts)) as HostFacts,
+      facts: JSON.parse(String(facts)) as KnownFacts,
     }));
   }
 

@@ -9,7 +9,7 @@ import type { JobPage } from "../job/job_store.ts";
 import type { StatusCounts } from "../job/status_counts.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
-import type { HostChangesPage, HostFacts } from "./host_changes.ts";
+import type { HostChangesPage, KnownFacts } from "./host_changes.ts";
 import type { KnownJob } from "./known_job.ts";
 import type { QueueStore } from "./queue_store.ts";
 
@@ -18,7 +18,7 @@ export interface KnownHost {
   readonly name: string;
   /** When it was heard, in milliseconds since the Unix epoch. */
   readonly heardAt: number;
-  readonly facts: HostFacts;
+  readonly facts: KnownFacts;
 }
 
 /** What a hub has changed in the registry that it shares with this one. */
@@ -48,9 +48,16 @@ export interface Registry extends AsyncDisposable {
    * @param heardAt milliseconds since the Unix epoch
    */
   apply(host: string, page: HostChangesPage, heardAt: number): Promise<void>;
-  /** Forgets what a host has told. What it was given and has not answered for is lost, or waits again. */
-  forget(host: string): Promise<void>;
-  /** Takes note of a job that a host has just started, unless the host has told of it already. */
+  /**
+   * Forgets what a host has told. What it was given and has not answered for is lost, or waits again.
+   *
+   * @param member only if it is still this one of those that have had its name
+   */
+  forget(host: string, member?: string): Promise<void>;
+  /**
+   * Takes note of a job that a host has just started. If the host has told of it already, only that it has ended may be
+   * news.
+   */
   started(host: string, job: Job): Promise<void>;
   /**
    * Takes note of the end of a job that a host has told to a client: who knows that it has ended may start the next one

@@ -6,12 +6,14 @@ import { queueText } from "../job/job_words.ts";
 import { type Command, type Job, type LogBatch, statusOf } from "../job/types.ts";
 import type {
   CallContext,
+  EarlyLog,
   JobService,
   RunEvent,
   RunFailureKind,
   RunJobsRequest,
   RunJobsResponse,
   RunTarget,
+  StartJobRequest,
 } from "../service/job_service.ts";
 import { HOST_OFFLINE } from "./transport.ts";
 
@@ -34,7 +36,9 @@ const NO_COMMAND: Command = { name: "", args: [], env: {}, workingDirectory: "" 
 
 /** What {@linkcode RunJobs} needs of a hub. */
 export interface RunJobsHub {
-  readonly service: Pick<JobService, "startJob" | "streamLogs">;
+  readonly service: Pick<JobService, "streamLogs"> & {
+    startJob(request: StartJobRequest, context: CallContext, early: EarlyLog): Promise<Job>;
+  };
   /** Whether a start that has failed may have come to a host all the same. */
   readonly mayHaveStarted: (owner: string, requestId: string) => Promise<boolean>;
 }
@@ -71,12 +75,13 @@ export class RunJobs {
   ): AsyncGenerator<RunEvent, void, undefined> {
     const { host, requestId, offset } = target;
     const { user } = context.caller.identity;
+    const early: LogBatch[] = [];
     let { jobId } = target;
     try {
       using counted = this.#limit.enter();
       counted.assign(user, true);
       if (jobId === "") {
-        const started = await this.#start({ ...job, requestId }, host, bytes, context);
+        const started = await this.#start({ ...job, requestId }, host, { bytes, early }, context);
         jobId = started.jobId;
         yield { host, job: withoutCommand(started) };
         // It was to wait for nothing, so it waits for its host to say whether it has it.
@@ -86,7 +91,9 @@ export class RunJobs {
           return;
         }
       }
-      for await (const log of this.#follow(jobId, offset, context)) yield { host, log };
+      for await (const log of this.#follow(jobId, { host, offset, early }, context)) {
+        yield { host, log };
+      }
     } catch (error) {
       // Nobody is there any more whom it could be told.
       if (context.signal.aborted || !(error instanceof JobWorkerError)) throw error;
@@ -99,13 +106,16 @@ export class RunJobs {
   async #start(
     request: Omit<RunJobsRequest, "targets"> & { readonly requestId: string },
     host: string,
-    bytes: number,
+    { bytes, early }: { readonly bytes: number; readonly early: LogBatch[] },
     context: CallContext,
   ): Promise<Job> {
     using _room = await this.#starting.acquire(bytes, context.signal);
     const on = { host, labels: {} };
     // By itself a hub has a job wait for a host that is full.
-    const job = await this.#hub.service.startJob({ queue: false, ...request, on }, context);
+    const job = await this.#hub.service.startJob({ queue: false, ...request, on }, context, {
+      batchBytes: BATCH_BYTES,
+      take: (batch) => void early.push(batch),
+    });
     if (job.host === undefined || job.host === host) return job;
     // A repeat goes to where the first went, whatever it says.
     const text = `Cannot start a job on host "${host}": the request id "${request.requestId}" ` +
@@ -116,21 +126,40 @@ export class RunJobs {
   /** What a job prints, and its end. */
   async *#follow(
     jobId: string,
-    offset: number,
+    { host, offset, early }: FollowOptions,
     context: CallContext,
   ): AsyncGenerator<LogBatch, void, undefined> {
-    const start = { kind: "offset", offset } as const;
-    const request = { jobId, streams: [], follow: true, start, batchBytes: BATCH_BYTES };
-    for await (const batch of this.#hub.service.streamLogs(request, context)) {
+    for await (const batch of this.#log(jobId, offset, early, context)) {
       const { finishedJob, gap } = batch;
       if (finishedJob !== null) {
-        yield { ...batch, finishedJob: withoutCommand(finishedJob) };
+        const on = { host, labels: {} };
+        yield { ...batch, finishedJob: { ...withoutCommand(finishedJob), host, on } };
         return;
       }
       // The first one is empty, unless something has been printed already.
       if (batch.records.length > 0 || gap !== undefined) yield batch;
     }
   }
+
+  async *#log(
+    jobId: string,
+    offset: number,
+    early: readonly LogBatch[],
+    context: CallContext,
+  ): AsyncGenerator<LogBatch, void, undefined> {
+    yield* early;
+    const start = { kind: "offset", offset: early.at(-1)?.nextOffset ?? offset } as const;
+    const request = { jobId, streams: [], follow: true, start, batchBytes: BATCH_BYTES };
+    yield* this.#hub.service.streamLogs(request, context);
+  }
+}
+
+/** Where to follow a job from. */
+interface FollowOptions {
+  readonly host: string;
+  readonly offset: number;
+  /** What came with the start. */
+  readonly early: readonly LogBatch[];
 }
 
 function kindOf(error: JobWorkerError, mayRun: boolean): RunFailureKind {

@@ -115,11 +115,12 @@ export class SqliteQueue implements QueueStore {
     });
   }
 
-  claim(
+  async claim(
     place: Place,
     mayHave: (on: HostSelector, owner: string) => boolean,
   ): Promise<StoredEntry | undefined> {
-    return this.#change(() => {
+    if (this.#statements.waits.get() === undefined) return undefined;
+    return await this.#change(() => {
       const next = this.#firstFree([place]) === NOWHERE ? undefined : this.#statements.next.all()
         .find(({ selector, owner }) => mayHave(selectorOf(selector), String(owner)));
       if (next === undefined) return undefined;
@@ -308,6 +309,7 @@ const SQL = {
   remove: "DELETE FROM queue WHERE job_id = ?",
   removeStale: `DELETE FROM queue
     WHERE host = ? AND is_answered = 1 AND job_id NOT IN (SELECT job_id FROM jobs)`,
+  waits: `SELECT 1 ${WAITING} LIMIT 1`,
   waiting: `SELECT count(*) AS count, coalesce(sum(bytes), 0) AS bytes ${WAITING}`,
   waitingOf: `SELECT count(*) AS count, coalesce(sum(bytes), 0) AS bytes ${WAITING} AND owner = ?`,
   takeTurn: `INSERT INTO turns (owner, turn)

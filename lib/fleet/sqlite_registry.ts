@@ -7,7 +7,7 @@ import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
 import { counted, JobQuery, type Query, type Skew, SKEW_SQL } from "../store/job_query.ts";
 import { openDatabase, openError } from "../store/open_database.ts";
-import type { HostChangesPage, HostFacts } from "./host_changes.ts";
+import type { HostChangesPage, KnownFacts } from "./host_changes.ts";
 import { JobRows } from "./job_rows.ts";
 import { hasNoProcess, KNOWN_COLUMNS, type KnownJob, knownJob } from "./known_job.ts";
 import type { QueueStore } from "./queue_store.ts";
@@ -86,8 +86,10 @@ export class SqliteRegistry implements Registry {
     });
   }
 
-  forget(host: string): Promise<void> {
+  forget(host: string, member?: string): Promise<void> {
     return this.#run(() => {
+      const known = this.#statements.member.get(host);
+      if (member !== undefined && known?.member !== member) return;
       this.#queue.lose(host);
       this.#rows.forget(host);
       this.#statements.forgetHost.run(host);
@@ -97,7 +99,9 @@ export class SqliteRegistry implements Registry {
   started(host: string, job: Job): Promise<void> {
     this.#startedSince.set(host, (this.#startedSince.get(host) ?? new Set()).add(job.jobId));
     return this.#transactions.share(() => {
-      if (!this.#put(host, job, 0)) this.#queue.told(host, job);
+      if (this.#put(host, job, 0)) return;
+      if (job.end !== null) this.#rows.end(host, job);
+      this.#queue.told(host, job);
     });
   }
 
@@ -153,7 +157,7 @@ export class SqliteRegistry implements Registry {
       this.#statements.hosts.all().map(({ name, heard_at, facts }) => ({
         name: String(name),
         heardAt: Number(heard_at),
-        facts: JSON.parse(String(facts)) as HostFacts,
+        facts: JSON.parse(String(facts)) as KnownFacts,
       }))
     );
   }
@@ -208,6 +212,7 @@ const SQL = {
       is_anew = excluded.is_anew, heard_at = excluded.heard_at, facts = excluded.facts`,
   size: "SELECT page_count * page_size AS bytes FROM pragma_page_count(), pragma_page_size()",
   hosts: "SELECT name, heard_at, facts FROM hosts",
+  member: "SELECT facts ->> 'member' AS member FROM hosts WHERE name = ?",
   forgetHost: "DELETE FROM hosts WHERE name = ?",
   skew: SKEW_SQL,
 } as const;

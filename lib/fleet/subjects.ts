@@ -26,6 +26,11 @@ export function lastToken(subject: string): string {
   return subject.slice(subject.lastIndexOf(".") + 1);
 }
 
+/** A subject without its last token: of that of an answer, what is the same for all calls of a hub. */
+export function parentOf(subject: string): string {
+  return subject.slice(0, subject.lastIndexOf("."));
+}
+
 /** Where an agent says that it is there. */
 export function beatSubject(host: string): string {
   return `${BEATS}.${host}`;
@@ -37,7 +42,10 @@ export const LEAVING = "";
 /** Where all of them say so. */
 export const ALL_BEATS = `${BEATS}.*`;
 
-/** Where the answers to the calls of a hub go. */
+/**
+ * Below it the answers to the calls of a hub go, each to the process that has asked: hubs that share a registry have
+ * one name, and the hub before may have calls under way.
+ */
 export function hubInbox(hub: string): string {
   return `_INBOX.hub-${hub}`;
 }

@@ -1,4 +1,4 @@
-import type { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync, StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 
 interface Waiting {
@@ -7,21 +7,37 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Where a transaction begins and ends, or a part of one. */
+interface Bounds {
+  readonly begin: StatementSync;
+  readonly end: StatementSync;
+  readonly undo: StatementSync;
+}
+
 /** The transactions of a database that only this process has open: each does all of something, or nothing of it. */
 export class Transactions implements Disposable {
   readonly #database: DatabaseSync;
   readonly #onUndone: () => void;
+  readonly #whole: Bounds;
+  readonly #part: Bounds;
   #waiting: Waiting[] = [];
 
   /** @param onUndone called when one has been undone, for what is known of it beside the database */
   constructor(database: DatabaseSync, onUndone: () => void) {
     this.#database = database;
     this.#onUndone = onUndone;
+    const bounds = (...[begin, end, undo]: readonly [string, string, string]): Bounds => ({
+      begin: database.prepare(begin),
+      end: database.prepare(end),
+      undo: database.prepare(undo),
+    });
+    this.#whole = bounds("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK");
+    this.#part = bounds("SAVEPOINT act", "RELEASE act", "ROLLBACK TO act");
   }
 
   /** Does it at once. What it has done is on the disk when this returns. */
   run<T>(act: () => T): T {
-    return this.#within("BEGIN IMMEDIATE", act, "COMMIT", "ROLLBACK");
+    return this.#within(this.#whole, act);
   }
 
   /**
@@ -33,7 +49,7 @@ export class Transactions implements Disposable {
     if (this.#waiting.length === 0) setImmediate(() => this.#runShared());
     const run = () => {
       try {
-        const result = this.#within("SAVEPOINT act", act, "RELEASE act", "ROLLBACK TO act");
+        const result = this.#within(this.#part, act);
         return () => resolve(result);
       } catch (error) {
         // Some errors, such as a full disk, have undone those before it, too.
@@ -61,14 +77,14 @@ export class Transactions implements Disposable {
     }
   }
 
-  #within<T>(begin: string, act: () => T, end: string, undo: string): T {
-    this.#database.exec(begin);
+  #within<T>({ begin, end, undo }: Bounds, act: () => T): T {
+    begin.run();
     try {
       const result = act();
-      this.#database.exec(end);
+      end.run();
       return result;
     } catch (error) {
-      if (this.#database.isTransaction) this.#database.exec(undo);
+      if (this.#database.isTransaction) undo.run();
       this.#onUndone();
       throw error;
     }

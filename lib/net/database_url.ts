@@ -29,7 +29,12 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
   if (url.password !== "") {
     throw new Error("must have no password, which other users could see: put it into a file");
   }
-  const database = decodeURIComponent(url.pathname.slice(1));
+  if (url.hash !== "") {
+    throw new Error(
+      "must have no `#`, behind which nothing is read: in a name it is written as %23",
+    );
+  }
+  const database = decoded(url.pathname.slice(1));
   if (url.hostname === "" || url.username === "" || !/^[^/\0]+$/.test(database)) {
     throw new Error(`must name a user, a host and a database, ${EXAMPLE}`);
   }
@@ -37,17 +42,25 @@ export function parseDatabaseUrl(text: string): DatabaseUrl {
   if (unknown !== undefined) {
     throw new Error(`has "${unknown}", and may only have ${PARAMETERS.join(" and ")}`);
   }
-  const host = decodeURIComponent(url.hostname).replace(/^\[(.*)\]$/, "$1");
+  const host = decoded(url.hostname).replace(/^\[(.*)\]$/, "$1");
   const mode = url.searchParams.get("sslmode") ??
     (LOOPBACK.includes(host) ? "disable" : "verify-full");
   const tls = TLS_MODES.find((each) => each === mode);
   if (tls === undefined) {
-    throw new Error(`has sslmode=${mode}, which must be one of ${TLS_MODES.join(", ")}`);
+    throw new Error(`must have one of these as its sslmode: ${TLS_MODES.join(", ")}`);
   }
   return {
     ...{ host, database, tls },
     port: Number(url.port || 5432),
-    user: decodeURIComponent(url.username),
+    user: decoded(url.username),
     rootCert: url.searchParams.get("sslrootcert") ?? "",
   };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new Error("must have two digits behind each `%`: in a name it is itself written as %25");
+  }
 }

@@ -337,4 +337,17 @@ export interface PlaceJobContext extends CallContext {
    * too long after that starts nothing. By default when the call is made.
    */
   readonly decidedAt?: number;
+  /** By default nobody wants to read what the job prints. */
+  readonly early?: EarlyLog;
+}
+
+/** Somebody who is about to follow a job that is being started. */
+export interface EarlyLog {
+  /** As in `StreamLogsRequest`. */
+  readonly batchBytes: number;
+  /**
+   * Called before the start is answered with what the job has printed by then, and its end, if that comes at once. What
+   * comes later has to be asked for, from where this has got to.
+   */
+  readonly take: (batch: LogBatch) => void;
 }

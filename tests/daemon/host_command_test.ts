@@ -95,8 +95,14 @@ Deno.test("host add --force gives a host other keys, and what it had is denied",
   const [now, ...others] = await readFleetHosts(hub.path(""));
   assert.deepEqual([now?.labels, others], [{ role: "db" }, []]);
   assert.notEqual(now?.tlsCert, old?.tlsCert);
+  assert.ok(now?.member && now.member === old?.member);
   assert.notEqual(await Deno.readTextFile(hub.path("nats.conf")), conf);
   await assertDenied(hub, [old?.tlsCert, old?.signCert], [now?.tlsCert, now?.signCert]);
+  await hub.remove("web-1");
+  await Deno.remove(hub.joinPath("web-1"));
+  await hub.add("web-1");
+  const [other] = await readFleetHosts(hub.path(""));
+  assert.ok(other?.member && other.member !== now.member);
 });
 
 /** That the hub refuses some certificates of clients, and not others. */

@@ -156,6 +156,7 @@ async function killOne(
 ): Promise<string> {
   const hosts = [...fleet.hosts];
   const [name, host] = hosts[Math.floor(random() * hosts.length)] ?? assert.fail("No hosts");
+  const hub = fleet.hubs[Math.floor(random() * fleet.hubs.length)] ?? fleet.hub;
   const choices: Record<string, () => Promise<void>> = {
     [`agent of ${name}`]: async () => Deno.kill(await host.agent(), "SIGKILL"),
     [`engine of ${name}`]: async () => {
@@ -170,7 +171,6 @@ async function killOne(
       await host.start();
     },
     hub: async () => {
-      const hub = fleet.hubs[Math.floor(random() * fleet.hubs.length)] ?? fleet.hub;
       await hub.kill();
       await hub.start();
     },
@@ -180,7 +180,16 @@ async function killOne(
       await fleet.nats.restart();
     },
   };
-  if (registry !== null) choices.registry = registry.restart;
+  if (registry !== null) {
+    choices.registry = registry.restart;
+    // The other one goes on with what it has left, and it comes back believing that this is still its own.
+    choices["suspended hub without registry"] = async () => {
+      Deno.kill(hub.pid, "SIGSTOP");
+      await registry.restart();
+      await delay(random() * 12_000);
+      Deno.kill(hub.pid, "SIGCONT");
+    };
+  }
   const names = Object.keys(choices);
   const chosen = names[Math.floor(random() * names.length)] ?? assert.fail("Nothing to kill");
   await choices[chosen]?.();

@@ -29,6 +29,7 @@ export class FakeHost implements HubHost {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   slots = 2;
+  member = "the first of its name";
   readonly service: HubHost["service"];
   /** What it is asked to start, and for whom. */
   readonly starts: (PlaceJobRequest & Pick<CallContext, "caller">)[] = [];

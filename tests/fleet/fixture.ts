@@ -123,6 +123,7 @@ export class TestFleet implements AsyncDisposable, FleetTransport {
       hostSealKey: HOST_SEAL_KEYS.publicKey,
       transport: this,
       trust: () => this.trust,
+      pauses: { first: 1, last: 20 },
       ...options.client,
     });
   }

@@ -363,18 +363,6 @@ Deno.test("What is to run again does so once its host is lost, and nothing else 
   await until(async () => await test.registry.queue.get(again.jobId) === undefined);
 });
 
-Deno.test("A job that a host was given that leaves the fleet is lost, and is told where", async () => {
-  const a = new FakeHost("a");
-  await using test = await openHub(a);
-  a.start = () => Promise.reject(silent('Host "a" has not answered'));
-  const { jobId } = await test.hub.startJob(START, BOB);
-  const waiting = test.hub.waitJob({ jobId }, BOB);
-  await test.fleet.set([]);
-  const { end } = await waiting;
-  assert.deepEqual([end?.status, end?.reason, end?.exitStatus], ["failed", "lost", null]);
-  assert.match(end?.detail ?? "", /^host "a" was given the job, and has left the fleet/);
-});
-
 Deno.test("As many jobs wait as may, in all and of one owner", async () => {
   await using directory = await temporaryDirectory();
   const a = new FakeHost("a");

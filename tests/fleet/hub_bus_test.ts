@@ -28,9 +28,11 @@ async function startAgent(files: TestHub, server = `127.0.0.1:${files.port}`) {
   const come = Promise.withResolvers<void>();
   const left = Promise.withResolvers<null>();
   const answer = Promise.withResolvers<DoorAnswer>();
+  let calls = 0;
   const door = {
     ended: new Promise<void>(() => {}),
     call(_method: string, _bytes: Uint8Array, call: AbortSignal): Promise<DoorAnswer | null> {
+      calls++;
       come.resolve();
       call.addEventListener("abort", () => left.resolve(null), { once: true });
       return Promise.race([answer.promise, left.promise]);
@@ -42,6 +44,9 @@ async function startAgent(files: TestHub, server = `127.0.0.1:${files.port}`) {
   });
   return {
     ...{ faults, come: come.promise, left: left.promise },
+    calls: () => calls,
+    /** Waits until the server has what it has said. */
+    hasBeaten: () => connection.flush(),
     answer: () => answer.resolve({ kind: "answer", bytes: new Uint8Array(1) }),
     async [Symbol.asyncDispose]() {
       ending.abort();
@@ -50,13 +55,19 @@ async function startAgent(files: TestHub, server = `127.0.0.1:${files.port}`) {
   };
 }
 
-/** A server, a hub that knows the host, and what it has heard of that. */
-async function openFleet() {
+/**
+ * A server, a hub that knows the host, and what it has heard of that.
+ *
+ * @param before what is there before the hub
+ */
+async function openFleet(before: (files: TestHub) => Promise<void> = () => Promise.resolve()) {
   await using resources = new AsyncDisposableStack();
   const files = resources.use(await TestHub.make(HOST));
   const server = resources.use(await files.startNats());
+  await before(files);
   const lives = new Set<string>();
   const gone: string[] = [];
+  const connected = Promise.withResolvers<void>();
   const presence = resources.use(
     new Presence({
       ...{ onOffline: () => {}, onOnline: () => {} },
@@ -72,20 +83,26 @@ async function openFleet() {
         presence.beat(host, life);
       },
       onSilent: (host) => void gone.push(host),
-      ...{ onConnected: () => {}, onFault: () => {} },
+      onConnected: () => connected.resolve(),
+      onFault: () => {},
     }),
   );
+  // A beat that comes before is not heard.
+  await connected.promise;
   const held = resources.move();
   return {
     ...{ files, server, lives, gone },
     /** Waits until the host has said something for so many times in another life. */
     heard: (count: number) => until(() => Promise.resolve(lives.size === count)),
-    /** Makes a call that is not answered, and waits until it ends. */
-    async dropped() {
+    /** Makes a call. */
+    async call() {
       const { signal } = new AbortController();
       const options = { signal, timeoutMs: 3_600_000 };
-      const call = soon(bus.request(HOST, "waitJob", new Uint8Array(1), options), () => "its end");
-      await assert.rejects(call, { reason: HOST_SILENT });
+      return await bus.request(HOST, "waitJob", new Uint8Array(1), options);
+    },
+    /** Makes a call that is not answered, and waits until it ends. */
+    async dropped() {
+      await assert.rejects(soon(this.call(), () => "its end"), { reason: HOST_SILENT });
     },
     [Symbol.asyncDispose]: () => held.disposeAsync(),
   };
@@ -95,6 +112,43 @@ natsTest("A call ends as soon as there is another agent than the one that has it
   await using fleet = await openFleet();
   await using gone = await startAgent(fleet.files);
   await fleet.heard(1);
+  const dropped = fleet.dropped();
+  await soon(gone.come, () => "the call");
+  await gone[Symbol.asyncDispose]();
+  await using _agent = await startAgent(fleet.files);
+  await dropped;
+});
+
+natsTest("Of two hubs of one name each gets the answers to its own calls", async () => {
+  await using fleet = await openFleet();
+  await using agent = await startAgent(fleet.files);
+  const connected = Promise.withResolvers<void>();
+  await using other = new HubBus({
+    ...{ servers: [`127.0.0.1:${fleet.files.port}`], tls: await fleet.files.tls(), hub: "hub" },
+    ...{ onBeat: () => {}, onSilent: () => {}, onFault: () => {} },
+    onConnected: () => connected.resolve(),
+  });
+  await connected.promise;
+  const { signal } = new AbortController();
+  const call = fleet.call();
+  await soon(agent.come, () => "the first call");
+  const options = { signal, timeoutMs: 10_000 };
+  const second = other.request(HOST, "waitJob", new Uint8Array(1), options);
+  await until(() => Promise.resolve(agent.calls() === 2));
+  agent.answer();
+  assert.deepEqual(await Promise.all([call, second]), [new Uint8Array(1), new Uint8Array(1)]);
+});
+
+natsTest("A hub that has just started knows which agent has a call from the call on", async () => {
+  await using resources = new AsyncDisposableStack();
+  const agents: Awaited<ReturnType<typeof startAgent>>[] = [];
+  await using fleet = await openFleet(async (files) => {
+    const agent = resources.use(await startAgent(files));
+    agents.push(agent);
+    await agent.hasBeaten();
+  });
+  const [gone = assert.fail("No agent")] = agents;
+  assert.equal(fleet.lives.size, 0);
   const dropped = fleet.dropped();
   await soon(gone.come, () => "the call");
   await gone[Symbol.asyncDispose]();

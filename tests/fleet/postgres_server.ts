@@ -4,6 +4,7 @@
  * @module
  */
 
+import postgres from "postgres";
 import { assert } from "../assert.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { freePort } from "../free_port.ts";
@@ -33,10 +34,16 @@ export function hubsTest(name: string, fn: () => Promise<void>): void {
 /** The user of the server: it refuses to run as root. */
 const USER = "postgres";
 
+/** The database that there is from the beginning. */
+const DATABASE = "postgres";
+
+/** All that hubs of tests write to the disk before it is taken away fits in there many times. */
+const LOG_SIZE = "--wal-segsize=1";
+
 /** What is safe to leave out where a power cut ends the test as well. */
 const SETTINGS = ["fsync=off", "full_page_writes=off", "max_connections=40"];
 
-/** The password of {@linkcode USER}. */
+/** The password of all users. */
 export const PASSWORD = "not a secret";
 
 /** A server with its data in a directory of its own, which goes away with it. */
@@ -58,18 +65,28 @@ export class TestPostgres implements AsyncDisposable {
     await Deno.writeTextFile(secret, PASSWORD);
     await giveAway(path, secret);
     const data = ["--pgdata", `${path}/data`, "--username", USER, "--pwfile", secret];
-    await run("initdb", ...data, "--auth=scram-sha-256", "--locale=C.UTF-8", "--no-sync");
+    await run("initdb", ...data, "--auth=scram-sha-256", "--locale=C.UTF-8", LOG_SIZE, "--no-sync");
     const server = new TestPostgres(path, resources.move());
     await server.restart();
     return server;
   }
 
-  /** The address of a new, empty database. */
+  /**
+   * The address of what is a new, empty database to its user, who has a schema of their own in one that is shared:
+   * PostgreSQL finds nothing else for them, and to copy a whole one each time would take longer than most tests.
+   */
   async createDatabase(): Promise<string> {
-    const name = `test_${++this.#databases}`;
-    const login = [`--host=127.0.0.1`, `--port=${this.port}`, `--username=${USER}`];
-    await run("createdb", ...login, name);
-    return `postgres://${USER}@127.0.0.1:${this.port}/${name}`;
+    const user = `test_${++this.#databases}`;
+    const login = { host: "127.0.0.1", port: this.port, user: USER, password: PASSWORD };
+    const sql = postgres({ ...login, database: DATABASE, max: 1 });
+    try {
+      await sql.unsafe(
+        `CREATE ROLE ${user} LOGIN PASSWORD '${PASSWORD}'; CREATE SCHEMA AUTHORIZATION ${user}`,
+      );
+    } finally {
+      await sql.end();
+    }
+    return `postgres://${user}@127.0.0.1:${this.port}/${DATABASE}`;
   }
 
   /** Ends it, with all connections. */

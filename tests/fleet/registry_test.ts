@@ -228,3 +228,36 @@ Deno.test("ChangeLog tells everything in pages, and anew to whom it does not kno
     { numRuns: 10 },
   );
 });
+
+testRegistries(
+  "Registry forgets a host only if it is still that one of its name",
+  async (registry) => {
+    const jobId = v7();
+    const page = {
+      ...{ epoch: "e", revision: 1, isAnew: true, hasMore: false, removed: [] },
+      jobs: [job({ jobId })],
+      facts: { version: "1", running: 1, queued: 0, load: 0, member: "second" },
+    };
+    await registry.apply("a", page, 1_000);
+    await registry.forget("a", "first");
+    assert.equal((await registry.get(jobId))?.host, "a");
+    assert.equal((await registry.hosts())[0]?.facts.member, "second");
+    await registry.forget("a", "second");
+    assert.equal(await registry.get(jobId), undefined);
+    assert.deepEqual(await registry.hosts(), []);
+  },
+);
+
+testRegistries("Registry takes the end of a job from the answer to its start", async (registry) => {
+  const [late, early] = [v7(), v7()];
+  const running = job({ jobId: late, owner: "bob" });
+  await registry.apply("a", {
+    ...{ epoch: "e", revision: 5, isAnew: true, hasMore: false, removed: [], jobs: [running] },
+    facts: { version: "1", running: 1, queued: 0, load: 0 },
+  }, 1_000);
+  for (const jobId of [late, early]) {
+    await registry.started("a", { ...running, jobId, end: DONE });
+    assert.equal((await registry.get(jobId))?.job.end?.status, "done");
+  }
+  assert.equal((await registry.live()).of("a"), 0);
+});

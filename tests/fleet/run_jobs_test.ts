@@ -1,9 +1,8 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import { RunJobs } from "../../lib/fleet/run_jobs.ts";
+import { RunJobs, type RunJobsHub } from "../../lib/fleet/run_jobs.ts";
 import { HOST_OFFLINE } from "../../lib/fleet/transport.ts";
 import { silent } from "../../lib/fleet/unanswered.ts";
 import type {
-  JobService,
   LogBatch,
   RunEvent,
   RunJobsRequest,
@@ -31,16 +30,16 @@ function requestFor(...hosts: readonly string[]): RunJobsRequest {
 }
 
 /** A hub that starts jobs named after their hosts, and what it was asked. */
-function fakeHub(methods: Partial<Pick<JobService, "startJob" | "streamLogs">> = {}) {
+function fakeHub(methods: Partial<RunJobsHub["service"]> = {}) {
   const starts: StartJobRequest[] = [];
   const reads: StreamLogsRequest[] = [];
   const placed = new Set<string>();
   const runs = new RunJobs({
     service: {
-      startJob: (request, context) => {
+      startJob: (request, context, early) => {
         starts.push(request);
         const made = job({ jobId: `job:${request.on?.host}`, command: request.command });
-        return methods.startJob?.(request, context) ?? Promise.resolve(made);
+        return methods.startJob?.(request, context, early) ?? Promise.resolve(made);
       },
       streamLogs: (request, context) => {
         reads.push(request);

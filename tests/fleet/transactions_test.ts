@@ -12,13 +12,18 @@ function open() {
     get isTransaction() {
       return database.isTransaction;
     },
-    exec(sql: string) {
-      statements.push(sql);
-      database.exec(sql);
+    prepare(sql: string) {
+      const statement = database.prepare(sql);
+      return {
+        run() {
+          statements.push(sql);
+          return statement.run();
+        },
+      };
     },
   };
   let undone = 0;
-  const transactions = new Transactions(noting as DatabaseSync, () => void undone++);
+  const transactions = new Transactions(noting as unknown as DatabaseSync, () => void undone++);
   return {
     ...{ database, transactions, statements },
     undone: () => undone,

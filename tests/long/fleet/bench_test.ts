@@ -37,6 +37,7 @@ natsTest("The benchmark of a fleet has a figure for everything that it measures"
     "pages of 256 KiB over NATS alone",
     "one call to each of 3 hosts, median",
     "one job at each of 3 hosts, median",
+    "the same by `worker-cli run --all`",
     "from the death of all hosts to `offline`",
     "from their return to `online`",
   ]);
