@@ -19,6 +19,12 @@ const MAY_COME_MS = MAX_LIFETIME_MS + MAX_SKEW_MS;
 /** The pauses before a host is asked again. It is asked at once when it is back. */
 const PAUSE_MS = { first: 250, last: 10_000 };
 
+/**
+ * If a call has failed within this time, what carried it did, and the host is asked once more before anybody is told:
+ * so it is with the calls under way when nats-server loads its configuration again.
+ */
+const AT_ONCE_MS = 1_000;
+
 /** How long a host is asked again that cannot start anything at the moment. */
 const TRY_FOR_MS = 60_000;
 
@@ -109,6 +115,7 @@ export class Claims implements AsyncDisposable {
     const since = performance.now();
     // Once: whoever waits for it follows the job by itself if the first answer was lost.
     let untold = early;
+    let isFirst = true;
     let mayComeUntil = mayHaveCome ? since + mayComeMs : 0;
     for (;;) {
       signal.throwIfAborted();
@@ -123,8 +130,12 @@ export class Claims implements AsyncDisposable {
         triedForMs: askedAt - since,
       });
       if (news.kind === "silent" && news.isSent) mayComeUntil = performance.now() + mayComeMs;
+      const hasFailedAtOnce = news.kind === "silent" && performance.now() - askedAt < AT_ONCE_MS;
+      const isPassing = isFirst && hasFailedAtOnce && hosts.isOnline(entry.host);
+      isFirst = false;
       try {
-        await onNews(entry, isLast || !("error" in news) ? news : { ...news, kind: "silent" });
+        const told = isLast || !("error" in news) ? news : { ...news, kind: "silent" as const };
+        if (!isPassing) await onNews(entry, told);
         if (isLast) return;
       } catch (error) {
         onFault(error, entry.jobId);

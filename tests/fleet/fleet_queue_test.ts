@@ -243,6 +243,18 @@ Deno.test("A start that a host has not answered goes nowhere else, and says that
   assert.deepEqual([new Set(a.ids).size, b.ids.length], [1, 0]);
 });
 
+Deno.test("A start whose answer was lost with a connection is asked about once more before anybody is told", async () => {
+  const a = new FakeHost("a");
+  await using test = await openHub(a);
+  let calls = 0;
+  a.start = ({ jobId }) =>
+    ++calls === 1
+      ? Promise.reject(silent('Host "a" has not answered'))
+      : Promise.resolve(job({ jobId, owner: "bob" }));
+  const started = await test.hub.startJob(START, BOB);
+  assert.deepEqual([statusOf(started), calls, new Set(a.ids).size], ["running", 2, 1]);
+});
+
 Deno.test("A refusal counts once no earlier call can come any more, and until then the host has the job", async () => {
   await using directory = await temporaryDirectory();
   const [a, b] = [new FakeHost("a"), new FakeHost("b")];
