@@ -10,9 +10,9 @@
  */
 
 import { join, resolve } from "node:path";
-import { parseArgs } from "node:util";
 import { messageOf } from "../lib/errors.ts";
 import { StandardOutput } from "../lib/stdio/standard_output.ts";
+import { asksForHelp, parseLine } from "../lib/text/parse_line.ts";
 import { VERSION } from "../lib/version.ts";
 import { V8_FLAGS } from "../lib/daemon/small_memory.ts";
 import { bundle, commit, deno, type Program, PROGRAMS, ROOT } from "./bundle.ts";
@@ -155,22 +155,37 @@ async function taskFlags(task: string): Promise<string[]> {
   return task === "cli" ? flags : flags.filter((flag) => !/^--allow-(write|run|net)/.test(flag));
 }
 
+const USAGE = `Usage: deno task compile [--target=TARGET] [--out=DIR] [--portable]
+
+Makes worker-daemon, worker-cli and SHA256SUMS.
+
+Options:
+  --target=TARGET  the system to run on, such as aarch64-unknown-linux-gnu [this one]
+  --out=DIR        the directory to make them in [dist]
+  --portable       make the portable form, without trying deno compile
+`;
+
 if (import.meta.main) {
-  const { values } = parseArgs({
-    args: Deno.args,
+  const encoder = new TextEncoder();
+  const { stdout, stderr } = StandardOutput.both();
+  const say = (line: string) => stdout.writeSync(encoder.encode(`${line}\n`));
+  try {
+    if (asksForHelp(Deno.args)) stdout.writeSync(encoder.encode(USAGE));
+    else await compile({ ...optionsOf(Deno.args), say });
+  } catch (error) {
+    stderr.writeSync(encoder.encode(`compile: ${messageOf(error)}\n`));
+    Deno.exit(1);
+  }
+}
+
+function optionsOf(args: string[]): Pick<CompileOptions, "target" | "out" | "portable"> {
+  const { values } = parseLine({
+    args,
     options: {
       target: { type: "string", default: Deno.build.target },
       out: { type: "string", default: "dist" },
       portable: { type: "boolean", default: false },
     },
-  });
-  const encoder = new TextEncoder();
-  const { stdout, stderr } = StandardOutput.both();
-  const say = (line: string) => stdout.writeSync(encoder.encode(`${line}\n`));
-  try {
-    await compile({ ...values, say });
-  } catch (error) {
-    stderr.writeSync(encoder.encode(`compile: ${messageOf(error)}\n`));
-    Deno.exit(1);
-  }
+  }, `\n${USAGE}`);
+  return values;
 }

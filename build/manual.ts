@@ -144,7 +144,7 @@ function daemonPage(): ManualPage {
           "worker-daemon [options]",
           "worker-daemon --check-config [options]",
           "worker-daemon init [options]",
-          "worker-daemon user add NAME --role ROLES [--users FILE]",
+          "worker-daemon user add NAME --role ROLES [--users FILE | --config FILE]",
           "worker-daemon host (add|list|remove) [options]",
           "worker-daemon join FILE [--dir=DIR]",
           "worker-daemon -h | --help | --version",
@@ -167,7 +167,7 @@ function daemonPage(): ManualPage {
           ),
           text(
             "user add adds a user of REST, or gives one another password and other roles, in the file that " +
-              "--users names. By default that is the file of the configuration: " +
+              "--users names, or the configuration of --config. By default that is the file of the configuration: " +
               "/etc/job-worker/certs/users.htpasswd where init has set up /etc/job-worker. To remove a user, " +
               "delete the line with the name from that file. A running daemon reads it again at SIGHUP.",
           ),

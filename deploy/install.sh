@@ -128,7 +128,8 @@ elif ! command -v systemctl >/dev/null; then
 else
   # shellcheck disable=SC2086 # A path each.
   step systemctl enable $units
-  if systemctl is-active --quiet worker-daemon; then
+  # Where systemd does not run, as in a container, systemctl says so, which is no news here.
+  if systemctl is-active --quiet worker-daemon 2>/dev/null; then
     echo "Done. The previous version is still running. To switch to this one, while the jobs go on:"
     echo "  systemctl reload worker-daemon && systemctl restart worker-daemon"
   else

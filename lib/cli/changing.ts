@@ -1,3 +1,5 @@
+import { commandText } from "../job/job_words.ts";
+import { quoted } from "../text/quoted.ts";
 import { Interrupted, type Io, tell, warn } from "./io.ts";
 import type { Job, JobClient } from "./job_client.ts";
 import type { NewJob } from "./invocation.ts";
@@ -42,8 +44,24 @@ export async function startJob(
     if (job.ifHostLost === "rerun") {
       await tell(io, "If its host is lost, the job is run again elsewhere: it may run twice");
     }
+    if (job.requestId !== "" && !runsTheSame(job, started)) {
+      // Whoever reuses an id by mistake would take the outcome of one command for that of another.
+      await warn(
+        io,
+        `Nothing was started: the request id ${
+          quoted(job.requestId)
+        } is that of job ${started.jobId}, ` +
+          `which is another command: ${commandText(started)}`,
+      );
+    }
     return started;
   } finally {
     io.interrupted.removeEventListener("abort", onInterrupted);
   }
+}
+
+function runsTheSame({ command }: NewJob, started: Job): boolean {
+  const words = ({ name, args }: { readonly name: string; readonly args: readonly string[] }) =>
+    JSON.stringify([name, ...args]);
+  return words(command) === words(started.command);
 }

@@ -7,6 +7,7 @@
 import { invalidArgument } from "../errors.ts";
 import { commandText, dateText, statusText, tookText } from "../job/job_words.ts";
 import { statusOf } from "../job/types.ts";
+import { formatByteSize } from "../text/byte_size.ts";
 import { formatSpan } from "../text/duration.ts";
 import { printable } from "../text/printable.ts";
 import { quoted } from "../text/quoted.ts";
@@ -52,6 +53,7 @@ const COLUMNS = {
   owner: { heading: "OWNER", value: ({ owner }) => printable(owner) },
   host: { heading: "HOST", value: ({ host = "-" }) => printable(host), cell: hostText },
   pid: { heading: "PID", value: ({ pid }) => pid === 0 ? "-" : String(pid) },
+  log: { heading: "LOG", value: ({ logBytes }) => formatByteSize(logBytes) },
   labels: { heading: "LABELS", value: ({ labels }) => labelsText(labels) || "-" },
   command: { heading: "COMMAND", value: commandText },
 } as const satisfies Readonly<Record<string, Column>>;

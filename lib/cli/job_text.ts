@@ -124,7 +124,7 @@ function limitsText(
   const { memoryBytes, cpus, processes, ...rest } = limits;
   rest satisfies Record<string, never>;
   return listText([
-    timeoutMs === 0 ? "" : formatDuration(timeoutMs),
+    timeoutMs === 0 ? "" : `timeout of ${formatDuration(timeoutMs)}`,
     memoryBytes === undefined ? "" : `${formatByteSize(memoryBytes)} of memory`,
     cpus === undefined ? "" : `CPUs: ${cpus}`,
     processes === undefined ? "" : `processes: ${processes}`,

@@ -1,4 +1,5 @@
 import { messageOf } from "../errors.ts";
+import { certificateFaultOf } from "../notify/certificate_fault.ts";
 import type { WebhookAnswer } from "../notify/deliveries.ts";
 import type { WebhookRequest } from "../notify/webhook.ts";
 import { VERSION } from "../version.ts";
@@ -84,6 +85,7 @@ async function call(
 /** Why a call has failed. The words of Deno have the URL in them, as it writes it, and that may be a secret. */
 function faultOf(error: unknown): string {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
-  return messageOf(cause).replace(/^error sending request for url \(\S+ /, "")
-    .replace(/https:\S*/g, "its URL").slice(0, MAX_FAULT_LENGTH);
+  return certificateFaultOf(messageOf(cause)) ??
+    messageOf(cause).replace(/^error sending request for url \(\S+ /, "")
+      .replace(/https:\S*/g, "its URL").slice(0, MAX_FAULT_LENGTH);
 }

@@ -6,13 +6,15 @@ import { asksForHelp, parseLine } from "../text/parse_line.ts";
 import { loadOptions } from "../config/config_file.ts";
 import { givenPassword } from "./given_password.ts";
 
-const USAGE = `Usage: worker-daemon user add NAME --role ROLES [--users FILE] [--password-file FILE]
+const USAGE = `Usage: worker-daemon user add NAME --role ROLES [--users FILE | --config FILE]
+                              [--password-file FILE]
 
 Adds a user of the REST API, or gives one another password and other roles. The roles are admin,
 operator or viewer, or several separated by commas. The password is the first line of the password
 file or of WORKER_PASSWORD_FILE, or WORKER_PASSWORD; without any of these you are asked for it.
-Without --users the file is that of the daemon's configuration. To remove a user, delete the line
-with the name from that file. A running daemon reads the file again at SIGHUP.
+Without --users the file is that of the daemon's configuration, which --config names if it is not in
+its usual place. To remove a user, delete the line with the name from that file. A running daemon
+reads the file again at SIGHUP.
 `;
 
 /** What {@linkcode editUsers} needs from the process. */
@@ -49,6 +51,7 @@ const FLAGS = {
   help: { type: "boolean" },
   role: { type: "string" },
   users: { type: "string" },
+  config: { type: "string" },
   "password-file": { type: "string" },
 } as const;
 
@@ -89,7 +92,9 @@ export async function parseUserCommand(
   if (values.role === undefined) {
     throw misuse(`--role is missing; give ${ROLES.join(", ")}, or several by commas`);
   }
-  const flags = values.users === undefined ? [] : [`--users=${values.users}`];
+  const flags = (["users", "config"] as const).flatMap((name) =>
+    values[name] === undefined ? [] : [`--${name}=${values[name]}`]
+  );
   const invocation = await loadOptions(flags, environment);
   if (!("options" in invocation)) throw new TypeError("No question was asked");
   const passwordFile = values["password-file"];

@@ -71,7 +71,7 @@ function ruleOf(issue: RawIssue): string {
     case "invalid_format":
       return `must be ${FORMATS[issue.format] ?? `a string like ${issue.pattern}`}`;
     case "unrecognized_keys":
-      return `has no field ${listOf(issue.keys.map((key) => key.slice(0, 60)))}`;
+      return `has no field ${listOf(issue.keys.map((key) => key.slice(0, 60)))}${fieldsOf(issue)}`;
     case "invalid_union": {
       const options = Reflect.get(issue, "options");
       if (Array.isArray(options)) return `must be one of ${listOf(options)}`;
@@ -80,6 +80,12 @@ function ruleOf(issue: RawIssue): string {
     default:
       return "is not accepted";
   }
+}
+
+/** Which fields there are. */
+function fieldsOf({ inst }: RawIssue): string {
+  const fields = inst instanceof z.ZodObject ? Object.keys(inst.shape) : [];
+  return fields.length === 0 ? "" : `, only ${fields.join(", ")}`;
 }
 
 function boundOf(origin: string, bound: string, value: number): string {

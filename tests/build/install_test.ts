@@ -29,7 +29,7 @@ Deno.test("install.sh ends with what makes this version run, whether one runs al
     const sums = `${sum}  worker-daemon\n${sum}  worker-cli\n`;
     await Deno.writeTextFile(`${from.path}/${name}`, name === "SHA256SUMS" ? sums : "");
   }
-  const fresh = await dryRun(from.path);
+  const fresh = await dryRun(from.path, { systemctl: "echo 'Cannot operate' >&2; exit 1" });
   assert.deepEqual([fresh.code, fresh.stderr], [0, ""]);
   assert.match(fresh.stdout, /\n\+ systemctl enable .*\/etc\/job-worker\/worker-daemon\.service\n/);
   assert.match(fresh.stdout, /\nDone\. Start it with: systemctl start worker-daemon\n$/);

@@ -27,10 +27,10 @@ Deno.test("start prints the job's id alone, and words only on a terminal", async
     return Promise.resolve(jobOf());
   };
   const args = ["start", "--env", "A=1", "--cwd", "/", "--label", "l=2", "--request-id", "r", "--"];
-  const piped = await runCli([...args, "ls", "-l"], { startJob });
+  const piped = await runCli([...args, "sh", "-c", "echo hi"], { startJob });
   assert.deepEqual(piped, { exitStatus: 0, stdout: `${JOB_ID}\n`, stderr: "" });
   assert.deepEqual(requests, [{
-    command: { name: "ls", args: ["-l"], env: { A: "1" }, workingDirectory: "/" },
+    command: { name: "sh", args: ["-c", "echo hi"], env: { A: "1" }, workingDirectory: "/" },
     labels: { l: "2" },
     requestId: "r",
   }]);
@@ -41,6 +41,34 @@ Deno.test("start prints the job's id alone, and words only on a terminal", async
 
   const json = await runCli(["start", "--json", "--", "ls"], { startJob });
   assert.deepEqual(jsonLines(json.stdout), [RUNNING_JSON]);
+});
+
+Deno.test("start and run say so if the request id is that of another command, whose job they then are about", async () => {
+  const ended = jobOf({ end: DONE });
+  const calls = {
+    startJob: () => Promise.resolve(jobOf()),
+    streamLogs: streamer(batchesOf(ended, recordsOf(["stdout", "hi\n"]))),
+    waitJob: () => Promise.resolve(ended),
+  };
+  const said = `worker-cli: Nothing was started: the request id "once" is that of job ${JOB_ID}, ` +
+    "which is another command: sh -c 'echo hi'\n";
+  for (
+    const [verb, stdout] of [["start", `${JOB_ID}\n`], ["run", "hi\n"], ["run -q", ""]] as const
+  ) {
+    const line = [...verb.split(" "), "--request-id", "once", "--", "sh", "-c"];
+    assert.deepEqual(await runCli([...line, "echo ho"], calls), {
+      exitStatus: 0,
+      stdout,
+      stderr: said,
+    });
+    assert.deepEqual(await runCli([...line, "echo hi"], calls), {
+      exitStatus: 0,
+      stdout,
+      stderr: "",
+    });
+  }
+  // Without an id of the user's own there is none to mistake.
+  assert.equal((await runCli(["start", "--", "ls"], calls)).stderr, "");
 });
 
 Deno.test("logs asks for what was asked of it and exits with 0 whatever the job did", async () => {

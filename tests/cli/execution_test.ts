@@ -322,7 +322,7 @@ Deno.test("status tells what holds a job, its limits, and what it has used", asy
     Detail: "Out of memory: the kernel killed 2 of its processes",
     User: "ann",
     "Held by": "cgroup: stopping the job ends everything that it has started",
-    Limits: "1m, 1MiB of memory, CPUs: 0.5, processes: 7, grace period of 5s",
+    Limits: "timeout of 1m, 1MiB of memory, CPUs: 0.5, processes: 7, grace period of 5s",
     Umask: "027",
     Nice: "5",
     Used: "1s500ms of CPU time, at most 1MiB of memory, out-of-memory kills: 2",

@@ -48,7 +48,21 @@ Deno.test("parse() says what does what other words mean, and why there is no -t"
     ["pause 0199", /^There is no pause: .* signal JOB STOP/],
   ];
   for (const [line, message] of lines) assert.match(usageErrorOf(line), message, line);
-  for (const word of ["tail", "ls", "inspect", "describe", "top", "events", "pause", "cp"]) {
+  const words = [
+    "tail",
+    "follow",
+    "ls",
+    "get",
+    "inspect",
+    "describe",
+    "top",
+    "events",
+    "pause",
+    "cp",
+    "add",
+    "clean",
+  ];
+  for (const word of words) {
     assert.match(usageErrorOf(word), new RegExp(`^There is no ${word}: .* worker-cli `), word);
   }
   assert.match(usageErrorOf("toString"), /^Unknown command 'toString'/);

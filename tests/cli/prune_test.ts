@@ -122,6 +122,28 @@ Deno.test("prune prints a line for each job, and the sum on stderr", async () =>
   ]);
 });
 
+Deno.test("prune prints a table on a terminal", async () => {
+  const jobs = [jobOf({ end: { ...DONE, finishedAt: Date.now() }, logBytes: 1536 })];
+  const pruneJobs = () => Promise.resolve({ jobs, count: 1, bytes: 1536 });
+  const { stdout } = await runCli(["prune", "--keep", "5", "--no-color"], { pruneJobs }, {
+    terminal: true,
+  });
+  const [heading = "", row = "", ...rest] = stdout.split("\n");
+  assert.deepEqual(heading.split(/ {2,}/), [
+    "JOB",
+    "STATUS",
+    "FINISHED",
+    "LOG",
+    "OWNER",
+    "COMMAND",
+  ]);
+  const [jobId, status, , log, owner, command] = row.split(/ {2,}/);
+  assert.deepEqual([jobId, status, log, owner, command], [
+    ...[JOB_ID.slice(-8), "done", "1.5KiB", "alice", "sh -c 'echo hi'"],
+  ]);
+  assert.deepEqual(rest, [""]);
+});
+
 Deno.test("prune --json prints each job and then the sum", async () => {
   const answer = { jobs: [jobOf({ end: DONE, logBytes: 5 })], count: 1, bytes: 5 };
   const { stdout, stderr } = await prune("prune --keep 5 --json", answer);

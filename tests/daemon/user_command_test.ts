@@ -72,6 +72,19 @@ Deno.test("parseUserCommand() finds the users file where the daemon would, unles
   }
 });
 
+Deno.test("parseUserCommand() finds the users file in the configuration that the line names", async () => {
+  await using directory = await temporaryDirectory();
+  const config = `${directory.path}/job-worker.json`;
+  await Deno.writeTextFile(config, '{ "users": "certs/users.htpasswd" }');
+  const pathOf = async (...args: string[]) => {
+    const line = ["add", "bob", "--role=viewer", `--config=${config}`, ...args];
+    return (await parseUserCommand(line, () => undefined))?.path;
+  };
+  assert.equal(await pathOf(), `${directory.path}/certs/users.htpasswd`);
+  assert.equal(await pathOf("--users=/another"), "/another");
+  await assert.rejects(pathOf("--config=/nonexistent"), { code: "invalid_argument" });
+});
+
 Deno.test("user says in one line what is wrong with its arguments", async () => {
   const cases: [line: string, RegExp][] = [
     ["", /^An action is missing; there is only add\nUsage/],
@@ -83,7 +96,7 @@ Deno.test("user says in one line what is wrong with its arguments", async () => 
     ["add", /^The name of the user is missing\nUsage/],
     ["add bob", /^--role is missing; give admin, operator, viewer, or several by commas\nUsage/],
     ["add bob more --role viewer", /^Unexpected argument "more"\nUsage/],
-    ["add bob --config x", /^Unknown option "--config"\nUsage/],
+    ["add bob --colour x", /^Unknown option "--colour"\nUsage/],
     ["add bob --rol viewer", /^Unknown option "--rol": did you mean --role\?$/],
     ["add bob --role", /^--role needs a value\nUsage/],
     ["add bob --role --users=x", /^--role needs a value\nUsage/],

@@ -175,11 +175,11 @@ Deno.test("checkRequest() refuses values of other types and kinds, whoever sends
     ["startJob", { labels: {}, requestId: "" }, "Missing command: must be an object"],
     ["getJob", {}, "Missing jobId: must be a string"],
     ["getJob", null, "Invalid request: must be an object"],
-    ["getJob", { jobId, command: {} }, 'Invalid request: has no field "command"'],
+    ["getJob", { jobId, command: {} }, 'Invalid request: has no field "command", only jobId'],
     [
       "startJob",
       { ...newJob, command: { ...TRUE, shell: 1 } },
-      'Invalid command: has no field "shell"',
+      'Invalid command: has no field "shell", only name, args, env, workingDirectory',
     ],
     // What a variable holds may be a secret.
     [

@@ -4,14 +4,16 @@ import type { Context } from "../context.ts";
 import type { PruneVerb } from "../invocation.ts";
 import { printLine } from "../io.ts";
 import type { Job } from "../job_client.ts";
+import type { ColumnName } from "../job_columns.ts";
+import { jobTable } from "../job_table.ts";
 import { jobJson } from "../../job/job_json.ts";
 import { commandText, dateText } from "../../job/job_words.ts";
 import { statusOf } from "../../job/types.ts";
 import { jsonLine, printable } from "../../text/printable.ts";
 
 /**
- * Removes finished jobs with their logs. Prints a line per job, separated by tabs, and the total on
- * stderr.
+ * Removes finished jobs with their logs. Prints a table of them on a terminal, elsewhere a line per job, separated
+ * by tabs, and the total on stderr.
  */
 export async function prune(
   { io, settings, client }: Context,
@@ -29,7 +31,12 @@ export async function prune(
     await printLine(io.stdout, lines.join("\n"));
     return 0;
   }
-  if (jobs.length > 0) await printLine(io.stdout, jobs.map(tabbedLine).join("\n"));
+  if (jobs.length > 0) {
+    const lines = io.stdout.isTerminal
+      ? await jobTable({ io, settings }, jobs, { columns: COLUMNS, width: io.stdout.columns })
+      : jobs.map(tabbedLine);
+    await printLine(io.stdout, lines.join("\n"));
+  }
   const shown = count > jobs.length ? `; only the newest ${jobs.length} are shown` : "";
   await printLine(
     io.stderr,
@@ -38,6 +45,8 @@ export async function prune(
   );
   return 0;
 }
+
+const COLUMNS: readonly ColumnName[] = ["id", "status", "finished", "log", "owner", "command"];
 
 function tabbedLine(job: Job): string {
   return [

@@ -29,12 +29,16 @@ export const NO_DETACH =
 const ELSEWHERE: Readonly<Record<string, string>> = {
   rm: "There is no rm: to remove finished jobs and their logs, worker-cli prune --older-than 1d, " +
     "or prune --keep 0 for all of them",
+  clean: "There is no clean: to remove finished jobs and their logs, worker-cli prune --keep 0",
+  add: "There is no add: to have a job wait for its turn, worker-cli start --queue -- <command>",
   exec:
     `There is no exec: to run a command on the server, worker-cli run -- <command>. ${NO_TERMINAL}`,
   attach: "There is no attach: to follow the output of a job, worker-cli logs JOB --follow; " +
     "to have its exit status, too, worker-cli output JOB",
+  follow: "There is no follow: to follow the output of a job, worker-cli logs JOB --follow",
   tail: "There is no tail: to follow the output of a job, worker-cli logs JOB --tail 10 --follow",
   ls: "There is no ls: to list jobs, worker-cli list, or worker-cli ps for those that run",
+  get: "There is no get: to list jobs, worker-cli list, and to see one, worker-cli status JOB",
   inspect: "There is no inspect: to see all that is known of a job, worker-cli status JOB --json",
   describe: "There is no describe: to see a job, worker-cli status JOB",
   top: "There is no top: to watch the jobs that run, worker-cli ps --watch",
