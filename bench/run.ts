@@ -9,6 +9,7 @@
  */
 
 import { benchApart } from "./apart_rows.ts";
+import { benchApartRates } from "./apart_rates.ts";
 import { SqliteStore } from "../lib/store/sqlite_store.ts";
 import { Worker } from "../lib/worker/mod.ts";
 import { TestCertificates } from "../tests/certificates.ts";
@@ -77,6 +78,7 @@ async function benchLibrary({ directory }: Pick<Place, "directory">): Promise<vo
   await benchMemory(apart);
   await benchStarts(workerApart);
   await benchLogs(workerApart, apart);
+  await benchApartRates(worker, workerApart);
   await benchApart(worker, workerApart, apart);
 }
 
