@@ -1,5 +1,6 @@
 import { failedPrecondition } from "../errors.ts";
 import { HIDDEN } from "../job/command.ts";
+import { redactUrl } from "../job/notification.ts";
 import { quoted } from "../text/quoted.ts";
 import type { NewJob } from "./invocation.ts";
 import type { Execution, HostSelector, Job, LogLimit } from "./job_client.ts";
@@ -7,12 +8,19 @@ import type { Execution, HostSelector, Job, LogLimit } from "./job_client.ts";
 /**
  * What a job is to be that runs the same as another, of which the daemon has told.
  *
- * @throws `failed_precondition` if that is not known: no job is to run with other variables or another input
+ * @throws `failed_precondition` if that is not known: no job is to run with other variables, another input or another
+ * webhook
  */
 export function sameJob(job: Job): NewJob {
   const { jobId, command, labels, name, queuedAt, execution, notify } = job;
   const hidden = Object.entries(command.env).find(([, value]) => value === HIDDEN)?.[0];
-  if (hidden !== undefined) throw refusal(jobId, hiddenText(job, hidden));
+  if (hidden !== undefined) {
+    throw refusal(jobId, hiddenText(job, `the value of its variable ${quoted(hidden)}`));
+  }
+  // Another path of the same host may be somebody else's.
+  if (notify !== undefined && notify.url === redactUrl(notify.url)) {
+    throw refusal(jobId, hiddenText(job, "the path of its webhook"));
+  }
   if (execution.hasInput) {
     throw refusal(
       jobId,
@@ -37,8 +45,7 @@ function refusal(jobId: string, why: string): Error {
   return failedPrecondition(`Cannot restart job "${jobId}": ${why}`);
 }
 
-function hiddenText({ host, asOf, owner }: Job, variable: string): string {
-  const what = `the value of its variable ${quoted(variable)}`;
+function hiddenText({ host, asOf, owner }: Job, what: string): string {
   if (asOf !== undefined) return `${what} is known to host "${host}" only, which cannot be reached`;
   return `${what} is not told to you; user "${owner}" and admins may know it, unless it never came to a host`;
 }

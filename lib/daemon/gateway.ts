@@ -10,6 +10,7 @@ import {
   decodeLines,
   encodeLine,
   FAILURES,
+  type GatewayCommand,
   type GatewayOptions,
   type GatewayReport,
   MAX_COMMAND_CHARACTERS,
@@ -40,7 +41,8 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
   const use = new GatewayUse(() => void report({ kind: "used" }).catch(() => {}));
   let front: NetworkFront | null = null;
   let sessions: Sessions | null = null;
-  for await (const command of decodeLines(pipes.input, commandSchema, MAX_COMMAND_CHARACTERS)) {
+  const over = new AbortController();
+  for await (const command of commandsUntil(over.signal, pipes.input)) {
     switch (command.kind) {
       case "serve":
         if (command.options.sessions !== undefined) {
@@ -77,16 +79,33 @@ export async function runGateway(pipes: GatewayPipes): Promise<number> {
         break;
       case "sessions":
         sessions?.update(command.sessions);
+        await report({ kind: "informed" });
         break;
       case "socket":
         restoration.answer(command.fault);
         break;
       case "drain":
-        await front?.drain(command.drainTimeoutMs);
-        return 0;
+        // Meanwhile it is still told who has logged out.
+        void (front?.drain(command.drainTimeoutMs) ?? Promise.resolve()).finally(() =>
+          over.abort()
+        );
+        break;
     }
   }
   return 0;
+}
+
+/** What the engine says, until it has died, or until the signal. */
+async function* commandsUntil(
+  signal: AbortSignal,
+  input: GatewayPipes["input"],
+): AsyncGenerator<GatewayCommand, void, undefined> {
+  try {
+    const open = input.pipeThrough(new TransformStream(), { signal });
+    yield* decodeLines(open, commandSchema, MAX_COMMAND_CHARACTERS);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+  }
 }
 
 async function serve(

@@ -29,6 +29,9 @@ const MAX_WAIT_MS = 10_000;
 /** How long calls in progress may take to end in a gateway that is replaced. */
 const DRAIN_TIMEOUT_MS = 15_000;
 
+/** How long a gateway may take to hear of a login; one that takes longer is stuck, or loads its code. */
+const INFORMED_WITHIN_MS = 2_000;
+
 /** Options of {@linkcode GatewayKeeper.start}. */
 export interface GatewayKeeperOptions {
   /** How many share the port. */
@@ -195,15 +198,19 @@ export class GatewayKeeper implements AsyncDisposable, Measured {
     }
   }
 
-  /** Writes down that somebody has logged in or out, and tells every gateway; last the one that answers them. */
+  /**
+   * Writes down that somebody has logged in or out, and tells every gateway; last the one that answers them, so that
+   * what it says is so at all of them.
+   */
   async #changeSessions(change: SessionChange, asking: GatewayProcess): Promise<void> {
     try {
       const book = await this.#options.sessions?.();
       await book?.change(change);
       if (!book) return;
-      for (const gateway of new Set(this.#living).difference(new Set([asking])).add(asking)) {
-        gateway.tellSessions(book.list);
-      }
+      const others = new Set(this.#living).difference(new Set([asking]));
+      const told = Array.from(others, (gateway) => gateway.tellSessions(book.list));
+      await withinTime(Promise.all(told), INFORMED_WITHIN_MS);
+      await asking.tellSessions(book.list);
     } catch (error) {
       diagnostics.error("Cannot write down a session: {why}", { why: messageOf(error) });
     }
@@ -288,6 +295,13 @@ export class GatewayKeeper implements AsyncDisposable, Measured {
       }
     }
   }
+}
+
+/** Waits for something, but no longer than that. */
+async function withinTime(something: Promise<unknown>, ms: number): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([something, delay(ms, { signal: over.signal }).catch(() => {})]);
+  over.abort();
 }
 
 function addGateway(

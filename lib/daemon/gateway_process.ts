@@ -1,4 +1,5 @@
 import { abortable } from "../async/abortable.ts";
+import { Batcher } from "../async/batcher.ts";
 import { delay } from "../async/delay.ts";
 import { shareCall } from "../async/share_call.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
@@ -71,6 +72,11 @@ export class GatewayProcess implements AsyncDisposable {
   readonly #listening = Promise.withResolvers<GatewayAddresses>();
   readonly #pongs = new Map<number, (fault: string | null) => void>();
   readonly #asked = new Map<number, PromiseWithResolvers<GatewayCounts>>();
+  /** While it has not taken what it was told, it is told no more: of one that is stuck, the list does not pile up. */
+  readonly #informing = new Batcher<null, void>(() => this.#inform());
+  /** The last that it is to be told. */
+  #sessions: SessionList | null = null;
+  #informed = Promise.withResolvers<void>();
   #lastId = 0;
   /** Whether nobody uses it. */
   #isIdle = false;
@@ -129,9 +135,10 @@ export class GatewayProcess implements AsyncDisposable {
     }
   }
 
-  /** Tells it who is logged in. */
-  tellSessions(sessions: SessionList): void {
-    this.#send({ kind: "sessions", sessions });
+  /** Tells it who is logged in. Settles once it knows, or has ended. */
+  async tellSessions(sessions: SessionList): Promise<void> {
+    this.#sessions = sessions;
+    await this.#informing.add(null);
   }
 
   /** Ends it by SIGKILL, which works even on a stopped process. */
@@ -187,6 +194,9 @@ export class GatewayProcess implements AsyncDisposable {
           case "session":
             this.#options.onSession(report.change);
             break;
+          case "informed":
+            this.#informed.resolve();
+            break;
           case "unreachable":
             // That may take a while, in which what else it says must be heard.
             void this.#restoreSocket().then((fault) => this.#send({ kind: "socket", fault }));
@@ -202,6 +212,12 @@ export class GatewayProcess implements AsyncDisposable {
     this.#listening.reject(ended);
     for (const { reject } of this.#asked.values()) reject(ended);
     return how;
+  }
+
+  async #inform(): Promise<void> {
+    this.#informed = Promise.withResolvers();
+    if (this.#sessions !== null) this.#send({ kind: "sessions", sessions: this.#sessions });
+    await Promise.race([this.#informed.promise, this.ended]);
   }
 
   async #count(): Promise<GatewayCounts> {

@@ -52,7 +52,7 @@ export const commandSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("count"), id: z.number() }),
   /** Answers `unreachable`. `fault` says why the socket cannot be reached; `null`: try again. */
   z.object({ kind: z.literal("socket"), fault: z.string().nullable() }),
-  /** The sessions, after a change. */
+  /** The sessions, after a change. Answered by `informed`. */
   z.object({ kind: z.literal("sessions"), sessions: sessionsSchema }),
   /**
    * Accept no more connections, tell followers to come back, give the other calls this long to end, and exit.
@@ -116,8 +116,10 @@ export const reportSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("used") }),
   /** A call found no engine at the socket. Answered by `socket`. */
   z.object({ kind: z.literal("unreachable") }),
-  /** Somebody has logged in or out. Answered by `sessions` once it is written down, and then told to all gateways. */
+  /** Somebody has logged in or out. Answered by `sessions` once it is written down, and all others know. */
   z.object({ kind: z.literal("session"), change: sessionChangeSchema }),
+  /** It has taken the sessions over. */
+  z.object({ kind: z.literal("informed") }),
   /** For the audit trail. Not answered. */
   z.object({ kind: z.literal("refused"), refusal: refusalSchema }),
 ]);

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import {
   type Session,
+  SESSION_MS,
   type SessionChange,
   type SessionList,
   sessionsSchema,
@@ -64,7 +65,7 @@ export class SessionBook {
   /**
    * Makes a change, once those before it are made. It holds, also after a power cut, once the promise is fulfilled.
    *
-   * @throws the error of the system; nothing has changed then
+   * @throws the error of the system, or `failed_precondition` for a session that lasts too long; nothing has changed then
    */
   change(change: SessionChange): Promise<void> {
     const made = this.#changing.then(() => this.#change(change));
@@ -73,6 +74,10 @@ export class SessionBook {
   }
 
   async #change(change: SessionChange): Promise<void> {
+    // What a gateway says that somebody has taken over is not to outlive it for longer than any login.
+    if (change.kind === "open" && !(change.session.expiresAt <= Date.now() + SESSION_MS)) {
+      throw failedPrecondition("Cannot open a session that lasts longer than others");
+    }
     const { key } = this.#list;
     const open = this.#list.list.filter(({ expiresAt }) => expiresAt > Date.now());
     const list = change.kind === "close"
@@ -88,7 +93,10 @@ export class SessionBook {
 /** Settles once an entry is in the audit trail; see `Audit.write`. */
 export type SessionAudit = (entry: AuditEntry) => Promise<void>;
 
-function entryOf({ kind, by: { user, roles, peer } }: SessionChange, ended?: Session): AuditEntry {
+function entryOf(change: SessionChange, ended?: Session): AuditEntry {
+  const { kind, by: { roles, peer } } = change;
+  // A login is that of the user as whom it lets somebody in, whoever is said to have made it.
+  const { user } = kind === "open" ? change.session : change.by;
   return {
     caller: { identity: { user, roles }, fingerprint: "", peer },
     method: kind === "open" ? "login" : "logout",

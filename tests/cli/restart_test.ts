@@ -76,7 +76,7 @@ Deno.test("restart leaves to the daemon what was chosen for the first job alone"
   assert.deepEqual(sameJob({ ...own, logLimit: unknown }).logLimit, { bytes: 5 });
 });
 
-Deno.test("restart refuses a job whose variables or input it does not know, and does not stop it", async () => {
+Deno.test("restart refuses a job whose variables, webhook or input it does not know, and does not stop it", async () => {
   const env = { PATH: "/bin", TOKEN: "***" };
   const hidden = jobOf({ command: { ...WHOLE_JOB.command, env } });
   const input = jobOf({ execution: { ...hidden.execution, hasInput: true } });
@@ -85,6 +85,10 @@ Deno.test("restart refuses a job whose variables or input it does not know, and 
     [
       { ...hidden, host: "web-1", asOf: 1 },
       /: .*"TOKEN" is known to host "web-1" only, which cannot/,
+    ],
+    [
+      jobOf({ notify: { url: "https://hooks.example:8443/***", state: "delivered" } }),
+      /: the path of its webhook is not told to you; user "alice" and admins/,
     ],
     [input, /: it has read an input, which is not kept; .*: worker-cli run -i/],
   ];

@@ -22,6 +22,9 @@ while read -r line; do
       [ ! -e idle ] || idle=true
       [ -e mute ] || echo '{"kind":"pong","fault":'"$fault"',"isIdle":'$idle',"id":'"$id"
       [ ! -e used ] || echo '{"kind":"used"}';;
+    *'"sessions"'*)
+      while [ -e busy ]; do :; done
+      echo '{"kind":"informed"}';;
     *'"drain"'*) [ ! -e meek ] || exit 0;;
   esac
 done
@@ -214,6 +217,33 @@ Deno.test("GatewayProcess.drain() gives it the time that calls get and eight sec
     await draining;
     assert.deepEqual([await gateway.ended, timers.pending], ["it did not drain in time", 0]);
   }
+});
+
+Deno.test("GatewayProcess.tellSessions() waits until it knows, and then tells the last list of those that came meanwhile", async () => {
+  await using test = await Fixture.create("busy");
+  const { gateway } = test;
+  await gateway.serve(OPTIONS, FOR_EVER);
+  const settled: string[] = [];
+  const tell = async (key: string) => {
+    await gateway.tellSessions({ key, list: [] });
+    settled.push(key);
+  };
+  const first = tell("first");
+  await test.told("sessions", 1);
+  const later = ["second", "third", "last"].map(tell);
+  assert.deepEqual(settled, []);
+  await Deno.remove(`${test.path}/busy`);
+  await Promise.all([first, ...later]);
+  const told = (await Deno.readTextFile(`${test.path}/told`)).match(/(?<="key":")\w+/g);
+  assert.deepEqual(told?.slice(-2), ["first", "last"]);
+  assert.equal(settled[0], "first");
+});
+
+Deno.test("GatewayProcess.tellSessions() waits for no gateway that has ended", async () => {
+  await using test = await Fixture.create("busy");
+  const told = test.gateway.tellSessions({ key: "", list: [] });
+  test.gateway.kill("Enough");
+  await told;
 });
 
 Deno.test("GatewayProcess.serve() serves nobody once the daemon is shutting down", async () => {

@@ -28,6 +28,24 @@ Deno.test("SessionBook has an audit line for each login that is opened or ended,
   ]);
 });
 
+Deno.test("SessionBook takes from a gateway no session that lasts too long, and none under another name", async () => {
+  await using directory = await temporaryDirectory();
+  const users: string[] = [];
+  const book = await SessionBook.open(directory.path, ({ caller }) => {
+    users.push(caller.identity.user);
+    return Promise.resolve();
+  });
+  for (const expiresAt of [Date.now() + 13 * 3_600_000, Infinity, NaN]) {
+    await assert.rejects(
+      book.change({ kind: "open", session: sessionOf(1, "root", expiresAt), by: BY }),
+      { message: "Cannot open a session that lasts longer than others" },
+    );
+  }
+  assert.deepEqual([book.list.list, users], [[], []]);
+  await book.change({ kind: "open", session: sessionOf(1, "root"), by: BY });
+  assert.deepEqual(users, ["root"]);
+});
+
 Deno.test("SessionBook keeps its sessions and its key over a restart, in a file for its user only", async () => {
   await using directory = await temporaryDirectory();
   const book = await SessionBook.open(directory.path, audit);
