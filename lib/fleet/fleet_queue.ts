@@ -1,21 +1,21 @@
-import { abortable } from "../async/abortable.ts";
-import { WakeUp } from "../async/wake_up.ts";
 import { JOB_REMOVED, JobWorkerError } from "../errors.ts";
 import type { IdSequence } from "../ids.ts";
 import type { HostSelector } from "../job/host.ts";
-import type { Job, JobEnd, QueuePlace } from "../job/types.ts";
-import type { Caller, EarlyLog, StartJobRequest } from "../service/job_service.ts";
+import type { Job, QueuePlace } from "../job/types.ts";
+import type { CallContext, Caller, EarlyLog, StartJobRequest } from "../service/job_service.ts";
 import { type ClaimNews, Claims } from "./claims.ts";
 import type { FleetHosts } from "./fleet_hosts.ts";
 import { HostRooms } from "./host_rooms.ts";
 import { NOWHERE } from "./known_job.ts";
 import { LostHosts } from "./lost_hosts.ts";
 import { notPlaced } from "./placement.ts";
-import { ANYWHERE, queuedJob } from "./queued_start.ts";
+import { ANYWHERE, endOf, queuedJob } from "./queued_start.ts";
+import { owedAnswer } from "./owed_answer.ts";
 import { QueuePlaces } from "./queue_places.ts";
 import type { QueueLimits, StoredEntry } from "./queue_store.ts";
 import type { Registry } from "./registry.ts";
 import type { PendingStart, SealedStarts } from "./sealed_starts.ts";
+import { untilJob } from "./until_job.ts";
 
 /** What a {@linkcode FleetQueue} works with. */
 export interface FleetQueueOptions extends QueueLimits {
@@ -108,12 +108,16 @@ export class FleetQueue implements AsyncDisposable {
    * @returns once a host has it, has not answered, or there is none that has room
    * @throws what the host says that does not start it; why there is no host, if it may not wait
    */
-  async submit(request: StartJobRequest, caller: Caller, early?: EarlyLog): Promise<Submitted> {
+  async submit(
+    request: StartJobRequest,
+    { caller, signal }: CallContext,
+    early?: EarlyLog,
+  ): Promise<Submitted> {
     const { ids, registry, starts, maxQueued, maxQueuedPerUser } = this.#options;
     const { on = ANYWHERE, priority = 0, ifHostLost = "wait", requestId } = request;
     const { queue: mayWait = maxQueued > 0, ...whole } = request;
     const owner = caller.identity.user;
-    const known = requestId === "" ? undefined : await registry.queue.find(owner, requestId);
+    const known = requestId === "" ? undefined : await this.#first(owner, requestId, signal);
     if (known !== undefined) return await this.#again(known, requestId);
     const jobId = ids.next();
     const job = queuedJob(jobId, owner, request);
@@ -162,7 +166,8 @@ export class FleetQueue implements AsyncDisposable {
    * @throws the reason of the signal
    */
   async left(jobId: string, signal: AbortSignal): Promise<void> {
-    await this.#until(jobId, signal, async () => !await this.has(jobId));
+    const { hosts } = this.#options;
+    await untilJob(jobId, async () => !await this.has(jobId), { hosts, signal });
   }
 
   /**
@@ -174,7 +179,7 @@ export class FleetQueue implements AsyncDisposable {
   async cancel(jobId: string, signal: AbortSignal): Promise<Job | undefined> {
     const { registry, hosts } = this.#options;
     let ended: Job | undefined;
-    await this.#until(jobId, signal, async () => {
+    await untilJob(jobId, async () => {
       const entry = await registry.queue.get(jobId);
       if (entry === undefined || entry.isAnswered) return true;
       if (entry.host !== NOWHERE) {
@@ -183,7 +188,7 @@ export class FleetQueue implements AsyncDisposable {
       }
       ended = await registry.queue.end(jobId, NOWHERE, endOf("cancelled", "stopped"));
       return ended !== undefined;
-    });
+    }, { hosts, signal });
     if (ended !== undefined) this.#options.hosts.tell(jobId);
     return ended;
   }
@@ -220,6 +225,20 @@ export class FleetQueue implements AsyncDisposable {
     this.#lostHosts[Symbol.dispose]();
     const closed = new JobWorkerError("unavailable", "The hub is shutting down");
     for (const { reject } of this.#awaited.values()) reject(closed);
+  }
+
+  /** The job of a start that was asked for before; `undefined` if there was none, or its host has refused it. */
+  async #first(
+    owner: string,
+    requestId: string,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { registry: { queue }, hosts } = this.#options;
+    const jobId = await queue.find(owner, requestId);
+    if (jobId === undefined || this.#awaited.has(jobId)) return jobId;
+    const isSilent = () => this.#places.isSilent(jobId);
+    await owedAnswer(jobId, { queue, hosts, isSilent, signal });
+    return await queue.find(owner, requestId);
   }
 
   /** What has become of a start that was asked for before. */
@@ -375,24 +394,4 @@ export class FleetQueue implements AsyncDisposable {
       hosts.tell(entry.jobId);
     }
   }
-
-  /** Looks again whenever something has changed about a job. */
-  async #until(jobId: string, signal: AbortSignal, look: () => Promise<boolean>): Promise<void> {
-    const wakeUp = new WakeUp();
-    using _watching = this.#options.hosts.watch((id) => {
-      if (id === null || id === jobId) wakeUp.notify();
-    });
-    for (;;) {
-      const changed = wakeUp.next();
-      if (await look()) return;
-      await abortable(changed, signal);
-    }
-  }
-}
-
-function endOf(
-  status: "cancelled" | "failed",
-  reason: "stopped" | "lost" | "start_failed",
-): JobEnd {
-  return { status, reason, exitStatus: null, finishedAt: Date.now() };
 }

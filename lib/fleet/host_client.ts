@@ -10,6 +10,7 @@ import type {
 } from "../service/job_service.ts";
 import { CallSender, type CallSenderOptions } from "./call_sender.ts";
 import { ComingPages } from "./coming_pages.ts";
+import { readHostAnswer } from "./host_answers.ts";
 import {
   HOST_METHODS,
   type HostService,
@@ -215,7 +216,8 @@ export class HostClient {
         if (message.kind === "end") return { values, end: "done", isLarge };
         if (message.kind === "error") return { values, end: { error: message.error }, isLarge };
         const { value, bytes } = message;
-        values.push(isJobMethod(name) ? decodeAnswer(name, value, bytes) : value);
+        const answer = isJobMethod(name) ? decodeAnswer(name, value, bytes) : value;
+        values.push(readHostAnswer(name, answer));
       }
     } catch (error) {
       return { values, end: { error: this.#unreadable(error) }, isLarge };

@@ -81,7 +81,7 @@ export class Hub implements JobService {
     return await this.#call("startJob", request, context, async () => {
       checkPriority(request, context);
       await this.#audit.assertWritable();
-      const { job, isQueued } = await this.#queue.submit(request, context.caller, early);
+      const { job, isQueued } = await this.#queue.submit(request, context, early);
       if (isQueued) await this.#account(request, context, job);
       isAudited = true;
       return await this.#chosen(job);

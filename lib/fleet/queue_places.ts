@@ -23,6 +23,11 @@ export class QueuePlaces {
     else this.#silence.set(jobId, silence);
   }
 
+  /** Whether its host was asked for a job by this hub, and has not answered. */
+  isSilent(jobId: string): boolean {
+    return this.#silence.has(jobId);
+  }
+
   /** The place of a job; `null` if it has none, since a host has answered for it. */
   async of(job: Job, host: string): Promise<QueuePlace | null> {
     const { queue } = this.#registry;

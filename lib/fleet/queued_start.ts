@@ -5,7 +5,7 @@ import { checkJobName } from "../job/job_name.ts";
 import { checkLabels } from "../job/labels.ts";
 import { checkLogLimit, DEFAULT_LOG_LIMIT } from "../job/log_limit.ts";
 import { newNotification } from "../job/notification.ts";
-import type { Job } from "../job/types.ts";
+import type { Job, JobEnd } from "../job/types.ts";
 import type { StartJobRequest } from "../service/job_service.ts";
 import { redacted } from "../job/redacted.ts";
 
@@ -48,4 +48,12 @@ export function queuedJob(jobId: string, owner: string, request: StartJobRequest
     end: null,
     ...(notify !== undefined && { notify: newNotification(notify) }),
   });
+}
+
+/** How a job has ended that no host has had, as far as is known. */
+export function endOf(
+  status: "cancelled" | "failed",
+  reason: "stopped" | "lost" | "start_failed",
+): JobEnd {
+  return { status, reason, exitStatus: null, finishedAt: Date.now() };
 }

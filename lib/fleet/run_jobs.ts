@@ -141,14 +141,19 @@ export class RunJobs {
     }
   }
 
+  /** Holds nothing of what has come with the start once it is told: a job may go on for days, and there are many. */
   async *#log(
     jobId: string,
     offset: number,
-    early: readonly LogBatch[],
+    early: LogBatch[],
     context: CallContext,
   ): AsyncGenerator<LogBatch, void, undefined> {
-    yield* early;
-    const start = { kind: "offset", offset: early.at(-1)?.nextOffset ?? offset } as const;
+    let nextOffset = offset;
+    for (let batch = early.shift(); batch !== undefined; batch = early.shift()) {
+      nextOffset = batch.nextOffset;
+      yield batch;
+    }
+    const start = { kind: "offset", offset: nextOffset } as const;
     const request = { jobId, streams: [], follow: true, start, batchBytes: BATCH_BYTES };
     yield* this.#hub.service.streamLogs(request, context);
   }
@@ -158,8 +163,8 @@ export class RunJobs {
 interface FollowOptions {
   readonly host: string;
   readonly offset: number;
-  /** What came with the start. */
-  readonly early: readonly LogBatch[];
+  /** What came with the start; taken out as it is told. */
+  readonly early: LogBatch[];
 }
 
 function kindOf(error: JobWorkerError, mayRun: boolean): RunFailureKind {

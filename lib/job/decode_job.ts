@@ -54,7 +54,7 @@ const DEFAULTS: Omit<Job, First> = {
 };
 
 /** A job as it may stand in a record. */
-type Stored = Pick<Job, First> & Partial<Job> & {
+export type StoredJob = Pick<Job, First> & Partial<Job> & {
   /** What `outputTruncated` was called up to schema 3. */
   readonly outputCut?: boolean;
 };
@@ -67,7 +67,11 @@ type Stored = Pick<Job, First> & Partial<Job> & {
  * @throws `SyntaxError` if it is not JSON
  */
 export function decodeJob(record: string): Job {
-  const stored: Stored = JSON.parse(record);
+  return readJob(JSON.parse(record));
+}
+
+/** The same for a job that is no JSON any more, such as one that another daemon has told. */
+export function readJob(stored: StoredJob): Job {
   const job = { ...DEFAULTS, ...stored };
   return {
     jobId: job.jobId,

@@ -70,10 +70,11 @@ export function webhookText({ notify }: Job): string {
 }
 
 /** How a job ended: why, and with which exit status. */
-export function endWords({ reason, exitStatus, ...more }: JobEnd): string[] {
+export function endWords({ reason, exitStatus, detail, ...more }: JobEnd): string[] {
   // They are shown beside these words; another field does not compile.
-  null as unknown as keyof typeof more satisfies "status" | "finishedAt" | "detail";
-  const words = [REASONS[reason]];
+  null as unknown as keyof typeof more satisfies "status" | "finishedAt";
+  // How a host has lost a job, only the detail says: its executor may be well.
+  const words = [reason === "lost" && detail !== undefined ? "lost" : REASONS[reason]];
   if (exitStatus !== null) {
     words.push(
       "code" in exitStatus ? `exit code ${exitStatus.code}` : `killed by ${exitStatus.signal}`,

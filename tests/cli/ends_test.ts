@@ -51,6 +51,12 @@ const UNUSUAL: readonly (readonly [end: Partial<JobEnd>, status: number, words: 
     125,
     "failed: lost, because the executor died while the job was running; nobody knows how it ended",
   ],
+  // Its host may be well, and only have left the fleet.
+  [
+    { reason: "lost", exitStatus: null, detail: 'host "web-1" has left the fleet' },
+    125,
+    'failed: lost; host "web-1" has left the fleet',
+  ],
 ];
 
 function callsFor(job: Job) {

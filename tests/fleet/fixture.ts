@@ -88,6 +88,7 @@ export interface TestFleetOptions {
   readonly door?: Partial<HostDoorOptions>;
   readonly client?: Partial<HostClientOptions>;
   readonly placeJob?: HostService["placeJob"];
+  readonly changes?: HostService["changes"];
 }
 
 /** A hub, a host, and the bus between them. */
@@ -108,9 +109,9 @@ export class TestFleet implements AsyncDisposable, FleetTransport {
   door: HostDoor;
 
   constructor(methods: Partial<JobService>, options: TestFleetOptions = {}) {
-    const changes = () => Promise.reject(new Error("The test expects no call of changes"));
-    const { placeJob = () => Promise.reject(new Error("The test expects no call of placeJob")) } =
-      options;
+    const unexpected = (name: string) => () =>
+      Promise.reject(new Error(`The test expects no call of ${name}`));
+    const { changes = unexpected("changes"), placeJob = unexpected("placeJob") } = options;
     this.#service = { changes, placeJob, ...fakeService(methods) };
     this.#options = options;
     this.door = this.#openDoor();

@@ -102,6 +102,52 @@ postgresTest("What a hub has left unanswered another goes on with, at the same h
   await until(async () => runs(await other.hub.getJob({ jobId }, BOB)));
 });
 
+postgresTest(
+  "A start that is repeated at another hub waits for the answer of its host",
+  async () => {
+    const url = await createDatabase();
+    const [a, same] = [new FakeHost("a"), new FakeHost("a")];
+    await using one = await openShared(url, a);
+    await using other = await openShared(url, same);
+    const refused = new JobWorkerError("not_found", "No such program");
+    same.start = () => Promise.reject(refused);
+    const outcomes: Record<string, FakeHost["start"]> = {
+      running: ({ jobId }) => Promise.resolve(job({ jobId, owner: "bob" })),
+      [refused.message]: () => Promise.reject(refused),
+    };
+    for (const [outcome, answer] of Object.entries(outcomes)) {
+      const asked = Promise.withResolvers<void>();
+      const mayAnswer = Promise.withResolvers<void>();
+      a.start = async (request) => {
+        asked.resolve();
+        await mayAnswer.promise;
+        return await answer(request);
+      };
+      const request = { ...START, requestId: outcome };
+      const first = one.hub.startJob(request, BOB);
+      await asked.promise;
+      const looked = Promise.withResolvers<void>();
+      const get = other.registry.queue.get.bind(other.registry.queue);
+      other.registry.queue.get = async (jobId) => {
+        const entry = await get(jobId);
+        looked.resolve();
+        return entry;
+      };
+      const repeated = other.hub.startJob(request, BOB);
+      await looked.promise;
+      mayAnswer.resolve();
+      const answers = await Promise.allSettled([first, repeated]);
+      assert.deepEqual(
+        answers.map((each) =>
+          each.status === "fulfilled" ? statusOf(each.value) : each.reason.message
+        ),
+        [outcome, outcome],
+      );
+    }
+    assert.equal(new Set(a.ids).size, a.ids.length);
+  },
+);
+
 postgresTest("Hubs say so while the database is away, and go on when it is back", async () => {
   const url = await createDatabase();
   const server = await postgresServer();
