@@ -19,6 +19,7 @@ export class TcpProxy implements AsyncDisposable {
   readonly #target: Deno.ConnectOptions;
   readonly #breakAfterBytes: number;
   readonly #pairs = new Set<Pair>();
+  #isCut = false;
   readonly #serving: Promise<void>;
 
   private constructor(listener: Deno.TcpListener, port: number, options: TcpProxyOptions) {
@@ -38,6 +39,16 @@ export class TcpProxy implements AsyncDisposable {
     for (const pair of this.#pairs) breakPair(pair);
   }
 
+  /** Breaks what is connected, and lets nobody through until {@linkcode heal}. */
+  cut(): void {
+    this.#isCut = true;
+    this.breakAll();
+  }
+
+  heal(): void {
+    this.#isCut = false;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener.close();
     this.breakAll();
@@ -53,9 +64,9 @@ export class TcpProxy implements AsyncDisposable {
   }
 
   async #carry(near: Deno.TcpConn): Promise<void> {
-    const far = await Deno.connect(this.#target).catch(() => null);
+    const far = this.#isCut ? null : await Deno.connect(this.#target).catch(() => null);
     if (far === null) {
-      // The daemon has gone.
+      // The daemon has gone, or cannot be reached.
       near.close();
       return;
     }

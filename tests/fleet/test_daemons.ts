@@ -128,6 +128,12 @@ async function copyHub(from: string, to: string): Promise<void> {
   await Deno.copyFile(`${from}/data/queue.key`, `${to}/data/queue.key`);
 }
 
+/** Has a host reach NATS by a connection that can be cut. */
+async function leadOver(link: TcpProxy, joinPath: string): Promise<void> {
+  const file = JSON.parse(await Deno.readTextFile(joinPath));
+  await Deno.writeTextFile(joinPath, JSON.stringify({ ...file, nats: [link.address] }));
+}
+
 /** The whole of it. */
 export class TestDaemons implements AsyncDisposable {
   readonly files: TestHub;
@@ -136,6 +142,8 @@ export class TestDaemons implements AsyncDisposable {
   /** All hubs, of which {@linkcode hub} is the first. */
   readonly hubs: readonly FleetDaemon[];
   readonly hosts: ReadonlyMap<string, FleetDaemon>;
+  /** Between each host and NATS. */
+  readonly links: ReadonlyMap<string, TcpProxy>;
   readonly #resources: AsyncDisposableStack;
 
   private constructor(
@@ -143,6 +151,7 @@ export class TestDaemons implements AsyncDisposable {
     nats: TestNatsServer,
     hubs: readonly FleetDaemon[],
     hosts: ReadonlyMap<string, FleetDaemon>,
+    links: ReadonlyMap<string, TcpProxy>,
     resources: AsyncDisposableStack,
   ) {
     this.files = files;
@@ -150,6 +159,7 @@ export class TestDaemons implements AsyncDisposable {
     this.hub = hubs[0] ?? assert.fail("No hub");
     this.hubs = hubs;
     this.hosts = hosts;
+    this.links = links;
     this.#resources = resources;
   }
 
@@ -167,6 +177,12 @@ export class TestDaemons implements AsyncDisposable {
     const files = resources.use(await TestHub.make());
     for (const [host, flags] of Object.entries(hosts)) await files.add(host, ...flags);
     const nats = resources.use(await files.startNats());
+    const links = new Map<string, TcpProxy>();
+    for (const host of Object.keys(hosts)) {
+      const link = resources.use(TcpProxy.listen(files.port));
+      links.set(host, link);
+      await leadOver(link, files.joinPath(host));
+    }
     const hub = resources.use(hubOf(files, files.directory, registry, args));
     await hub.start();
     const hubs = [hub];
@@ -194,7 +210,7 @@ export class TestDaemons implements AsyncDisposable {
       await daemon.start();
       started.set(host, daemon);
     }
-    const fleet = new TestDaemons(files, nats, hubs, started, resources.move());
+    const fleet = new TestDaemons(files, nats, hubs, started, links, resources.move());
     for (const host of started.keys()) await fleet.waitFor(host, "online");
     return fleet;
   }
