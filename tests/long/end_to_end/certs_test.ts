@@ -1,9 +1,9 @@
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { COMMAND_HINTS, programLine } from "../programs.ts";
-import { until } from "../worker/fixture.ts";
-import { TestDaemon } from "./daemon.ts";
-import { TestProcess } from "./process.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { COMMAND_HINTS, programLine } from "../../programs.ts";
+import { until } from "../../worker/fixture.ts";
+import { TestDaemon } from "../../end_to_end/daemon.ts";
+import { TestProcess } from "../../end_to_end/process.ts";
 
 /** Runs `worker-cli certs` on the directory of these certificates. */
 async function certs({ directory }: TestCertificates, ...args: readonly string[]) {

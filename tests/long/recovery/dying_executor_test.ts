@@ -1,13 +1,13 @@
-import { SqliteStore } from "../../lib/store/sqlite_store.ts";
-import { JobWorkerError } from "../../lib/errors.ts";
-import type { Executor } from "../../lib/executor/executor.ts";
-import type { Job } from "../../lib/job/types.ts";
-import { Worker } from "../../lib/worker/mod.ts";
-import { assert } from "../assert.ts";
-import { childrenOfExecutors, executorsIn, openKeeper } from "../daemon/executor_fixture.ts";
-import { processesOf } from "../end_to_end/process.ts";
-import { soon } from "../soon.ts";
-import { cgroupsOf, temporaryDirectory, until } from "../worker/fixture.ts";
+import { SqliteStore } from "../../../lib/store/sqlite_store.ts";
+import { JobWorkerError } from "../../../lib/errors.ts";
+import type { Executor } from "../../../lib/executor/executor.ts";
+import type { Job } from "../../../lib/job/types.ts";
+import { Worker } from "../../../lib/worker/mod.ts";
+import { assert } from "../../assert.ts";
+import { childrenOfExecutors, executorsIn, openKeeper } from "../../daemon/executor_fixture.ts";
+import { processesOf } from "../../end_to_end/process.ts";
+import { soon } from "../../soon.ts";
+import { cgroupsOf, temporaryDirectory, until } from "../../worker/fixture.ts";
 
 /** The steps of a job at which its executor may die. */
 type Step =

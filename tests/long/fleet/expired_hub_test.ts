@@ -1,11 +1,11 @@
 /** A hub whose certificates have expired, or soon will: a real daemon. */
 
-import { assert } from "../assert.ts";
-import { runDaemonProgram } from "../daemon/programs.ts";
-import { AS_ROOT } from "../programs.ts";
-import { type Dates, expired, goodFor, hubCredentials } from "./dated.ts";
-import { FleetDaemon } from "./test_daemons.ts";
-import { TestHub } from "./test_hub.ts";
+import { assert } from "../../assert.ts";
+import { runDaemonProgram } from "../../daemon/programs.ts";
+import { AS_ROOT } from "../../programs.ts";
+import { type Dates, expired, goodFor, hubCredentials } from "../../fleet/dated.ts";
+import { FleetDaemon } from "../../fleet/test_daemons.ts";
+import { TestHub } from "../../fleet/test_hub.ts";
 
 /** Gives a hub certificates with these dates: for its connection, for its signatures, or both. */
 async function renew(hub: TestHub, dates: Dates, uses: readonly ("tls" | "sign")[]): Promise<void> {

@@ -1,8 +1,8 @@
-import { assert } from "../assert.ts";
-import { niceness } from "../niceness.ts";
-import { randomBytes, sha256 } from "../worker/fixture.ts";
-import { sharedDaemon, TestDaemon } from "./daemon.ts";
-import { processesOf } from "./process.ts";
+import { assert } from "../../assert.ts";
+import { niceness } from "../../niceness.ts";
+import { randomBytes, sha256 } from "../../worker/fixture.ts";
+import { sharedDaemon, TestDaemon } from "../../end_to_end/daemon.ts";
+import { processesOf } from "../../end_to_end/process.ts";
 
 const daemon = await sharedDaemon();
 

@@ -1,8 +1,8 @@
 // The executables run the other tests as somebody who is not root, so these have a file of their own.
-import { assert } from "../assert.ts";
-import { rootTest } from "../root.ts";
-import { TestCertificates } from "../certificates.ts";
-import { TestDaemon } from "./daemon.ts";
+import { assert } from "../../assert.ts";
+import { rootTest } from "../../root.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { TestDaemon } from "../../end_to_end/daemon.ts";
 
 /** Prints 1 if nothing that it starts gains rights by its file, see proc_pid_status(5). */
 const NO_NEW_PRIVILEGES = [

@@ -1,5 +1,5 @@
-import { assert } from "../assert.ts";
-import { servedPage } from "./served.ts";
+import { assert } from "../../assert.ts";
+import { servedPage } from "../../page/served.ts";
 
 const browserTest = await servedPage();
 

@@ -1,12 +1,12 @@
 /** A host whose certificates in its fleet have expired, or soon will: a real daemon. Its hub and NATS are away. */
 
-import { assert } from "../assert.ts";
-import { TestProcess } from "../end_to_end/process.ts";
-import { AS_ROOT, programLine } from "../programs.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
-import { datedJoinFile, expired, goodFor } from "./dated.ts";
-import { FleetDaemon } from "./test_daemons.ts";
-import { TestHub } from "./test_hub.ts";
+import { assert } from "../../assert.ts";
+import { TestProcess } from "../../end_to_end/process.ts";
+import { AS_ROOT, programLine } from "../../programs.ts";
+import { temporaryDirectory } from "../../worker/fixture.ts";
+import { datedJoinFile, expired, goodFor } from "../../fleet/dated.ts";
+import { FleetDaemon } from "../../fleet/test_daemons.ts";
+import { TestHub } from "../../fleet/test_hub.ts";
 
 /** The daemon of a host that has joined. */
 function daemonOf(hub: TestHub, host: string, directory: string): FleetDaemon {

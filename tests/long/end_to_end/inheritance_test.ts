@@ -1,6 +1,6 @@
-import { assert } from "../assert.ts";
-import { TestCertificates } from "../certificates.ts";
-import { TestDaemon } from "./daemon.ts";
+import { assert } from "../../assert.ts";
+import { TestCertificates } from "../../certificates.ts";
+import { TestDaemon } from "../../end_to_end/daemon.ts";
 
 /** Leaves to the daemon what jobs must not get from it: descriptors, a variable, signals that are ignored. */
 const CARELESS = `trap "" HUP INT QUIT ALRM USR1 TSTP CHLD

@@ -1,13 +1,13 @@
-import { JobEngine } from "../../lib/daemon/job_engine.ts";
-import { assert } from "../assert.ts";
-import { childrenOfExecutors, executorsIn } from "../daemon/executor_fixture.ts";
-import { processesOf, TestProcess } from "../end_to_end/process.ts";
-import { ENGINE_OPTIONS } from "../long/recovery/engine_options.ts";
-import { TOOLS } from "../process/tools.ts";
-import { ROOT } from "../programs.ts";
-import { ADMIN } from "../service/fixture.ts";
-import { processStat, temporaryDirectory, until } from "../worker/fixture.ts";
-import { type Step, STEPS } from "./interrupted_start.ts";
+import { JobEngine } from "../../../lib/daemon/job_engine.ts";
+import { assert } from "../../assert.ts";
+import { childrenOfExecutors, executorsIn } from "../../daemon/executor_fixture.ts";
+import { processesOf, TestProcess } from "../../end_to_end/process.ts";
+import { ENGINE_OPTIONS } from "./engine_options.ts";
+import { TOOLS } from "../../process/tools.ts";
+import { ROOT } from "../../programs.ts";
+import { ADMIN } from "../../service/fixture.ts";
+import { processStat, temporaryDirectory, until } from "../../worker/fixture.ts";
+import { type Step, STEPS } from "../../recovery/interrupted_start.ts";
 
 /** The process that the executor asks the kernel by. */
 async function shellIn(dataDir: string): Promise<number> {
