@@ -2,10 +2,10 @@ import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Counts } from "../counts.ts";
 import type { JobPage } from "../job/job_store.ts";
 import { PageLimit } from "../job/page_limit.ts";
-import { countEach, MAX_COUNTED, type StatusCounts } from "../job/status_counts.ts";
+import type { StatusCounts } from "../job/status_counts.ts";
 import type { Job, JobFilter } from "../job/types.ts";
 import type { ChangesSince } from "../store/change_log.ts";
-import { counted, JobQuery, type Query, type Skew, SKEW_SQL } from "../store/job_query.ts";
+import { JobPages } from "../store/job_pages.ts";
 import { openDatabase, openError } from "../store/open_database.ts";
 import type { HostChangesPage, KnownFacts } from "./host_changes.ts";
 import { JobRows } from "./job_rows.ts";
@@ -22,6 +22,7 @@ export class SqliteRegistry implements Registry {
   readonly isShared = false;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
+  readonly #pages: JobPages;
   readonly #transactions: Transactions;
   readonly #rows: JobRows;
   readonly #queue: SqliteQueue;
@@ -31,6 +32,7 @@ export class SqliteRegistry implements Registry {
   private constructor(database: DatabaseSync) {
     this.#database = database;
     this.#statements = prepare(database);
+    this.#pages = new JobPages(database, KNOWN_COLUMNS);
     this.#rows = new JobRows(database);
     this.#transactions = new Transactions(database, () => this.#rows.count());
     this.#queue = new SqliteQueue(database, this.#transactions, this.#rows);
@@ -125,7 +127,7 @@ export class SqliteRegistry implements Registry {
 
   list(filter: JobFilter, page: JobPage): Promise<KnownJob[]> {
     return Promise.try(() => {
-      const { sql, values } = this.#pageQuery(filter, page);
+      const { sql, values } = this.#pages.query(filter, page);
       const limit = new PageLimit(page);
       const found: KnownJob[] = [];
       for (const row of this.#database.prepare(sql).iterate(...values)) {
@@ -138,10 +140,7 @@ export class SqliteRegistry implements Registry {
   }
 
   countByStatus(filter: JobFilter): Promise<StatusCounts> {
-    return countEach(filter, (filter) => {
-      const { sql, values } = counted(this.#pageQuery(filter, { limit: MAX_COUNTED }, ["1"]));
-      return Number(this.#database.prepare(sql).get(...values)?.count);
-    });
+    return this.#pages.countByStatus(filter);
   }
 
   live(): Promise<Counts<string>> {
@@ -180,24 +179,6 @@ export class SqliteRegistry implements Registry {
     if (isNews) this.#queue.told(host, job);
     return isNews;
   }
-
-  #pageQuery(
-    filter: JobFilter,
-    page: JobPage,
-    columns: readonly string[] = KNOWN_COLUMNS,
-  ): Query {
-    const byStart = (filter.startedAfter ?? filter.startedBefore) !== undefined;
-    const query = new JobQuery(filter, page, byStart ? this.#skew() : null, columns);
-    const counts = query.counts.map(({ sql, values }) =>
-      Number(this.#database.prepare(sql).get(...values)?.count)
-    );
-    return query.page(counts.length === 0 ? 0 : counts.indexOf(Math.min(...counts)));
-  }
-
-  #skew(): Skew {
-    const { least, most } = this.#statements.skew.get() ?? {};
-    return { least: Number(least), most: Number(most) };
-  }
 }
 
 /** One of its own for each question. */
@@ -214,7 +195,6 @@ const SQL = {
   hosts: "SELECT name, heard_at, facts FROM hosts",
   member: "SELECT facts ->> 'member' AS member FROM hosts WHERE name = ?",
   forgetHost: "DELETE FROM hosts WHERE name = ?",
-  skew: SKEW_SQL,
 } as const;
 
 function prepare(database: DatabaseSync): Statements {

@@ -1,5 +1,4 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { SKEW_SQL } from "./job_query.ts";
 
 /** The statements of a store, prepared once. */
 export interface Statements {
@@ -15,7 +14,6 @@ export interface Statements {
   readonly unfinished: StatementSync;
   readonly get: StatementSync;
   readonly findByRequest: StatementSync;
-  readonly skew: StatementSync;
   readonly counts: StatementSync;
 }
 
@@ -48,7 +46,6 @@ export function prepareStatements(database: DatabaseSync): Statements {
     unfinished: database.prepare("SELECT record, birth FROM jobs WHERE status = 'running'"),
     get: database.prepare("SELECT record FROM jobs WHERE job_id = ?"),
     findByRequest: database.prepare("SELECT record FROM jobs WHERE owner = ? AND request_id = ?"),
-    skew: database.prepare(SKEW_SQL),
     counts: database.prepare(
       `SELECT (SELECT count(*) FROM jobs WHERE status = 'running') AS running,
          (SELECT count(*) FROM jobs WHERE status = 'queued') AS queued`,

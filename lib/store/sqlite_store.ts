@@ -14,18 +14,11 @@ import type {
 } from "../job/job_store.ts";
 import { nameTaken } from "../job/job_name.ts";
 import { retainedBytes } from "../job/record_bytes.ts";
-import { countEach, MAX_COUNTED, type StatusCounts } from "../job/status_counts.ts";
+import type { StatusCounts } from "../job/status_counts.ts";
 import { beganAt, type Job, type JobFilter, statusOf } from "../job/types.ts";
 import { decodeJob } from "../job/decode_job.ts";
-import {
-  counted,
-  finishedQuery,
-  holdingsQuery,
-  JobQuery,
-  type Query,
-  QUEUED_QUERY,
-  type Skew,
-} from "./job_query.ts";
+import { JobPages } from "./job_pages.ts";
+import { finishedQuery, holdingsQuery, type Query, QUEUED_QUERY } from "./job_query.ts";
 import { prepareStatements, type Statements } from "./job_statements.ts";
 import { ChangeLog } from "./change_log.ts";
 import { openDatabase, openError } from "./open_database.ts";
@@ -64,6 +57,7 @@ export class SqliteStore implements JobStore {
   readonly #file: string;
   readonly #database: DatabaseSync;
   readonly #statements: Statements;
+  readonly #pages: JobPages;
   /** What has changed since when; `null` if nobody wants to know. */
   readonly changes: ChangeLog | null;
   /** Who is still to be told of jobs that have ended. */
@@ -81,6 +75,7 @@ export class SqliteStore implements JobStore {
     this.#file = identityOf(path);
     this.#database = database;
     this.#statements = prepareStatements(database);
+    this.#pages = new JobPages(database);
     if (!notesChanges) ChangeLog.close(database);
     this.changes = notesChanges ? ChangeLog.open(database) : null;
     this.outbox = new Outbox(database, hooksOf);
@@ -163,7 +158,7 @@ export class SqliteStore implements JobStore {
 
   list(filter: JobFilter, page: JobPage): Promise<Job[]> {
     return this.#read(() => {
-      const { sql, values } = this.#pageQuery(filter, page);
+      const { sql, values } = this.#pages.query(filter, page);
       const pageLimit = new PageLimit(page);
       const found: Job[] = [];
       for (const row of this.#database.prepare(sql).iterate(...values)) {
@@ -176,12 +171,7 @@ export class SqliteStore implements JobStore {
   }
 
   async countByStatus(filter: JobFilter): Promise<StatusCounts> {
-    return await this.#read(() =>
-      countEach(filter, (filter) => {
-        const { sql, values } = counted(this.#pageQuery(filter, { limit: MAX_COUNTED }, ["1"]));
-        return Number(this.#database.prepare(sql).get(...values)?.count);
-      })
-    );
+    return await this.#read(() => this.#pages.countByStatus(filter));
   }
 
   /** How many jobs run, and wait. */
@@ -190,20 +180,6 @@ export class SqliteStore implements JobStore {
       const { running, queued } = this.#statements.counts.get() ?? {};
       return { running: Number(running), queued: Number(queued) };
     });
-  }
-
-  #pageQuery(filter: JobFilter, page: JobPage, columns?: readonly string[]): Query {
-    const byStart = (filter.startedAfter ?? filter.startedBefore) !== undefined;
-    const query = new JobQuery(filter, page, byStart ? this.#skew() : null, columns);
-    const counts = query.counts.map(({ sql, values }) =>
-      Number(this.#database.prepare(sql).get(...values)?.count)
-    );
-    return query.page(counts.length === 0 ? 0 : counts.indexOf(Math.min(...counts)));
-  }
-
-  #skew(): Skew {
-    const { least, most } = this.#statements.skew.get() ?? {};
-    return { least: Number(least), most: Number(most) };
   }
 
   finished(filter: FinishedFilter, page: FinishedPage): Promise<FinishedJob[]> {
