@@ -59,3 +59,20 @@ export const PROBES = {
   listen: (options: Record<string, unknown>) =>
     `(Deno.listen(${JSON.stringify(options)}).close(), 1)`,
 };
+
+/** Checks what comes of each expression in a process that has the rights of a role, by the command that starts it. */
+export async function assertRights(
+  command: readonly string[],
+  probes: readonly (readonly [expression: string, expected: string])[],
+  directory: string,
+): Promise<void> {
+  const outcomes = await probed(probes.map(([expression]) => expression), {
+    line: [...command.slice(0, -2), "--no-config"],
+    directory,
+    env: { SECRET: "secret" },
+  });
+  assert.deepEqual(
+    outcomes.map((outcome, index) => [probes[index]?.[0], outcome]),
+    probes.map(([expression, expected]) => [expression, expected]),
+  );
+}

@@ -4,7 +4,7 @@ import { abortable } from "../../lib/async/abortable.ts";
 import { ExporterConnections } from "../../lib/daemon/exporter_connections.ts";
 import { ExporterServer } from "../../lib/daemon/exporter_server.ts";
 import { assert } from "../assert.ts";
-import { ALLOWED, probed, PROBES, REFUSED } from "../probe.ts";
+import { ALLOWED, assertRights, PROBES, REFUSED } from "../probe.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
@@ -45,15 +45,7 @@ Deno.test("An exporter is refused everything but to listen", async () => {
     [listen({ hostname: "127.0.0.1", port }), ALLOWED],
   ];
   const command = exporterCommand({ hostname: "127.0.0.1", port });
-  const outcomes = await probed(probes.map(([expression]) => expression), {
-    line: [...command.slice(0, -2), "--no-config"],
-    directory: directory.path,
-    env: { SECRET: "secret" },
-  });
-  assert.deepEqual(
-    outcomes.map((outcome, index) => [probes[index]?.[0], outcome]),
-    probes.map(([expression, expected]) => [expression, expected]),
-  );
+  await assertRights(command, probes, directory.path);
 });
 
 Deno.test("The flags of an exporter name its address, and nothing else", () => {

@@ -1,6 +1,6 @@
 import { notifierCommand } from "../../lib/daemon/notifier_command.ts";
 import { assert } from "../assert.ts";
-import { ALLOWED, probed, PROBES, REFUSED } from "../probe.ts";
+import { ALLOWED, assertRights, PROBES, REFUSED } from "../probe.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 
 const { read, write, connect, listen } = PROBES;
@@ -29,15 +29,7 @@ Deno.test("A notifier is refused whatever it does not need, and granted what it 
     [connect({ hostname: "127.0.0.1", port }), ALLOWED],
   ];
   const command = notifierCommand([`127.0.0.1:${port}`]);
-  const outcomes = await probed(probes.map(([expression]) => expression), {
-    line: [...command.slice(0, -2), "--no-config"],
-    directory: directory.path,
-    env: { SECRET: "secret" },
-  });
-  assert.deepEqual(
-    outcomes.map((outcome, index) => [probes[index]?.[0], outcome]),
-    probes.map(([expression, expected]) => [expression, expected]),
-  );
+  await assertRights(command, probes, directory.path);
   await accepted;
 });
 
