@@ -277,9 +277,9 @@ export class ExecutorKeeper implements Executor, Measured {
       diagnostics.error("Executor {pid} has ended: {why}", { pid, why: await lastWords(errors) });
       await Deno.remove(socket).catch(() => {});
     }
-    // One without jobs ends at once. When we have gone, nothing of us uses the data directory any more, and whoever
-    // comes after one that has died knows what it has left by its end.
-    if (hasDied || this.#closing === "end" && client.jobs.size === 0) {
+    // One whose jobs have all ended does so at once. When we have gone, nothing of us uses the data directory any more,
+    // and whoever comes after one that has died knows what it has left by its end.
+    if (hasDied || this.#closing === "end" && leftIn(client).length === 0) {
       // It ends all the same if nobody can be asked whether it has, for want of a descriptor.
       await processEnded(client.hello.pid, this.#options.setsid).catch(() => {});
     }

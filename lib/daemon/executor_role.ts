@@ -67,10 +67,13 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
     onChanged: () => endIfUseless(),
   });
   const endIfUseless = () => {
-    if (server.isRetired && server.size === 0) ending.resolve();
     const isUseless = server.running === 0 &&
       // If the data directory is no more, rather than somewhere else, nobody will ever ask.
       (server.unstored === 0 || logsDirectory.statSync().nlink === 0);
+    // Nobody comes for new jobs, and what those came to that no engine has recorded is on the disk.
+    if (server.isRetired && (server.size === 0 || isUseless && !server.isConnected)) {
+      ending.resolve();
+    }
     if (server.isConnected || !isUseless && options.keepsJobs) {
       clearTimeout(timer);
       timer = undefined;

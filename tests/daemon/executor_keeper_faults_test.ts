@@ -3,7 +3,9 @@ import { executorSockets } from "../../lib/daemon/data_directory.ts";
 import { PROTOCOL } from "../../lib/executor/protocol.ts";
 import { assert } from "../assert.ts";
 import { encodeFrame } from "../../lib/net/frames.ts";
+import { Worker } from "../../lib/worker/mod.ts";
 import { soon } from "../soon.ts";
+import { BrokenStore } from "../worker/broken_store.ts";
 import { temporaryDirectory, until } from "../worker/fixture.ts";
 import { executorsIn, openKeeper } from "./executor_fixture.ts";
 import { openWorker, outputOf, start } from "./worker_fixture.ts";
@@ -83,6 +85,24 @@ Deno.test("A start for which there is no executor fails with a named error, and 
   await Deno.remove(errors, { recursive: true });
   const jobId = await start(opened.worker, "exit 3");
   assert.deepEqual((await opened.worker.wait(jobId)).end?.exitStatus, { code: 3 });
+});
+
+Deno.test("An executor has ended when its worker is closed, and what is not recorded is on the disk", async () => {
+  await using directory = await temporaryDirectory();
+  const { path } = directory;
+  await using store = new BrokenStore();
+  store.fails = ({ end }) => end !== null;
+  const faults: unknown[] = [];
+  const onFault = (error: unknown) => void faults.push(error);
+  const executor = await openKeeper(path, { onFault });
+  const worker = await Worker.open({ dataDirectory: path, store, executor, onFault });
+  const jobId = await start(worker, "exit 3");
+  assert.deepEqual((await worker.wait(jobId)).end?.exitStatus, { code: 3 });
+  await worker[Symbol.asyncDispose]();
+  assert.deepEqual(await executorsIn(path), []);
+  const outcome = JSON.parse(await Deno.readTextFile(`${path}/outcomes/${jobId}.json`));
+  assert.deepEqual(outcome.end.exitStatus, { code: 3 });
+  assert.match(String(faults), /Disk full/);
 });
 
 Deno.test("Jobs that were started with cgroups go on, and end whole, where there are to be none", async () => {

@@ -1,17 +1,9 @@
 import { JobWorkerError } from "../../lib/errors.ts";
-import { type Job, type JobFilter, MemoryStore, statusOf } from "../../lib/worker/mod.ts";
+import { type JobFilter, MemoryStore, statusOf } from "../../lib/worker/mod.ts";
 import { assert } from "../assert.ts";
+import { BrokenStore } from "./broken_store.ts";
 import { rejection, TestWorker } from "./fixture.ts";
 import { DONE, job as jobOf } from "../executor/job_fixture.ts";
-
-/** A store that fails when it is told to. */
-class BrokenStore extends MemoryStore {
-  fails: (job: Job) => boolean = () => false;
-
-  override put(job: Job): Promise<void> {
-    return this.fails(job) ? Promise.reject(new Error("Disk full")) : super.put(job);
-  }
-}
 
 Deno.test("Worker.get() and Worker.wait() find no job that does not exist", async () => {
   await using test = await TestWorker.open();
