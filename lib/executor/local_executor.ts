@@ -4,7 +4,7 @@ import type { LogLibrary } from "../log/log_library.ts";
 import { Cgroups } from "../process/cgroups.ts";
 import { CgroupTree, type JobTree, SessionTree } from "../process/job_tree.ts";
 import type { ShellEnd } from "../process/proc_shell.ts";
-import { type LaunchTools, startProcess } from "../process/process.ts";
+import { type LaunchTools, type Process, startProcess } from "../process/process.ts";
 import { DynamicUsers, type DynamicUsersOptions } from "../process/dynamic_users.ts";
 import { type Launched, Launchers } from "../process/launchers.ts";
 import { KnownUsers } from "../process/known_users.ts";
@@ -133,7 +133,7 @@ export class LocalExecutor implements Executor {
         limit: logLimit,
         ...(diskTimeoutMs === undefined ? {} : { diskTimeoutMs }),
       }),
-      tree: this.#treeOf(jobId, process.pid),
+      tree: this.#treeOf(jobId, process),
       cleanUp: () => isDynamic ? this.#releaseUser(jobId) : Promise.resolve(),
       onFault: (error) => onFault(error, jobId),
     });
@@ -225,9 +225,9 @@ export class LocalExecutor implements Executor {
     await this.#dynamicUsers?.release(jobId).catch((error) => this.#options.onFault(error, jobId));
   }
 
-  #treeOf(jobId: string, pid: number): JobTree {
+  #treeOf(jobId: string, process: Process): JobTree {
     return this.#cgroups === null
-      ? new SessionTree(this.#groups, pid)
+      ? new SessionTree(this.#groups, process)
       : new CgroupTree(this.#cgroups, jobId);
   }
 

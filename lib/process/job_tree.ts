@@ -1,4 +1,5 @@
 import type { Cgroups } from "./cgroups.ts";
+import type { Process } from "./process.ts";
 import type { ProcessGroups } from "./process_groups.ts";
 import type { Containment, JobUsage } from "../job/types.ts";
 
@@ -68,30 +69,21 @@ export class CgroupTree implements JobTree {
 export class SessionTree implements JobTree {
   readonly containment = "process_group";
   readonly #groups: ProcessGroups;
-  readonly #session: number;
+  readonly #leader: Pick<Process, "pid" | "spawnedAt">;
   /** The signals that were sent, each with its group. */
   readonly #sent = new Set<string>();
 
-  constructor(groups: ProcessGroups, session: number) {
+  constructor(groups: ProcessGroups, leader: Pick<Process, "pid" | "spawnedAt">) {
     this.#groups = groups;
-    this.#session = session;
+    this.#leader = leader;
   }
 
-  async signal(signal: string): Promise<boolean> {
-    // The leader's group first: usually it is the only one, or none is left, and then /proc need not be read.
-    if (!await this.#signalGroup(signal, this.#session)) return false;
-    for (const group of await this.#groups.liveGroups(this.#session)) {
-      await this.#signalGroup(signal, group);
-    }
-    return true;
+  signal(signal: string): Promise<boolean> {
+    return this.#toEachGroup((group) => this.#signalGroup(signal, group));
   }
 
-  async signalAgain(signal: string): Promise<boolean> {
-    let reached = await this.#groups.signal(signal, this.#session);
-    for (const group of await this.#groups.liveGroups(this.#session)) {
-      if (group !== this.#session && await this.#groups.signal(signal, group)) reached = true;
-    }
-    return reached;
+  signalAgain(signal: string): Promise<boolean> {
+    return this.#toEachGroup((group) => this.#groups.signal(signal, group));
   }
 
   async kill(): Promise<void> {
@@ -99,12 +91,26 @@ export class SessionTree implements JobTree {
   }
 
   async release(): Promise<Release> {
-    // Usually a job leaves nothing behind, and then /proc need not be read; only /proc tells zombies apart.
-    // The leader has been reaped, but as long as a process is in its group the kernel does not give its
-    // number to another, and afterwards not before it has used all the others.
-    const empty = this.#sent.size === 0 && !await this.#groups.signal("0", this.#session) ||
-      (await this.#groups.liveGroups(this.#session)).length === 0;
+    // Only /proc tells zombies apart, and who has left the leader's group, as what a shell with job control starts in
+    // the background. The leader has been reaped, but as long as a process is in its session the kernel does not give
+    // its number to another, and afterwards not before it has used all the others.
+    const empty = (await this.#liveGroups()).length === 0;
     return empty ? { empty, usage: null } : { empty };
+  }
+
+  async #liveGroups(): Promise<number[]> {
+    const { pid, spawnedAt } = this.#leader;
+    return await this.#groups.liveGroups(pid, spawnedAt);
+  }
+
+  /** The leader's group first: usually it is the only one. */
+  async #toEachGroup(send: (group: number) => Promise<boolean>): Promise<boolean> {
+    const { pid } = this.#leader;
+    let reached = await send(pid);
+    for (const group of await this.#liveGroups()) {
+      if (group !== pid && await send(group)) reached = true;
+    }
+    return reached;
   }
 
   async #signalGroup(signal: string, group: number): Promise<boolean> {

@@ -29,6 +29,7 @@ const AWAIT_JOB = `eval "$JOB_ENV_AWAIT"; ${EXEC_AS_USER}`;
  * the job. It ends when that closes, which it does at the latest when this process ends.
  */
 export class Launcher {
+  readonly #spawnedAt = performance.now();
   readonly #child: Deno.ChildProcess;
   /** Never rejects. */
   readonly exit: Process["exit"];
@@ -74,7 +75,7 @@ export class Launcher {
     // If it has just been killed, its exit status says so.
     writer.write(told).catch(() => {});
     writer.close().catch(() => {});
-    return { pid, exit: this.exit, stdin: null, stdout, stderr };
+    return { pid, spawnedAt: this.#spawnedAt, exit: this.exit, stdin: null, stdout, stderr };
   }
 
   /** Ends it, unless it has become a program. */

@@ -19,6 +19,42 @@ stat() {
   [ "$state" != Z ] || [ "${18}" -le 1 ] || state=R
 }
 
+# look PID: adds its group to $found as SID:PGID, if it is of one of $sids, and no zombie.
+look() {
+  stat "$1" || return
+  case $state in Z | X) return ;; esac
+  case " $sids " in
+  *" $session "*) group=$session:$pgrp ;;
+  *" $pgrp "*) group=$pgrp:$pgrp ;;
+  *) return ;;
+  esac
+  case "$found " in *" $group "*) ;; *) found="$found $group" ;; esac
+}
+
+# newest: sets $newest to the process id that was given last, see proc_loadavg(5).
+newest() {
+  read -r _ _ _ _ newest </proc/loadavg
+}
+
+# look_above SID...: looks at the processes with ids from those of these sessions on. Fails if that is no less work than
+# to look at all, or the ids have begun anew.
+look_above() {
+  next=$1
+  for sid; do [ "$sid" -ge "$next" ] || next=$sid; done
+  last=$((next + 4096))
+  newest
+  # Those that come while we look may be their children.
+  until [ "$newest" -lt "$next" ]; do
+    [ "$newest" -le "$last" ] || return
+    while [ "$next" -le "$newest" ]; do
+      look "$next"
+      next=$((next + 1))
+    done
+    newest
+  done
+  [ "$newest" = $((next - 1)) ]
+}
+
 # signal_below DIR: sends $a to each process in a cgroup and those below it, and counts them in $count.
 signal_below() {
   while read -r pid; do
@@ -64,19 +100,12 @@ while read -r id verb rest; do
     kill -s "$a" -- "-$b"
     echo "$id $?"
     ;;
-  # sessions SID...: `SID:PGID` for each group of those sessions that holds more than zombies.
-  sessions)
-    found=
-    for dir in /proc/[0-9]*; do
-      stat "${dir#/proc/}" || continue
-      case $state in Z | X) continue ;; esac
-      case " $rest " in
-      *" $session "*) group=$session:$pgrp ;;
-      *" $pgrp "*) group=$pgrp:$pgrp ;;
-      *) continue ;;
-      esac
-      case "$found " in *" $group "*) ;; *) found="$found $group" ;; esac
-    done
+  # sessions SID...: `SID:PGID` for each group of those sessions that holds more than zombies. young_sessions SID...: the
+  # same, if ids have been given in order since those sessions began.
+  sessions | young_sessions)
+    found= sids=$rest
+    [ "$verb" = young_sessions ] && look_above $rest ||
+      for dir in /proc/[0-9]*; do look "${dir#/proc/}"; done
     echo "$id$found"
     ;;
   # access COUNT, and so many lines of a PATH each: for each of them `-` for nothing there, or `d`irectory,
@@ -266,6 +295,10 @@ while read -r id verb rest; do
       set -- $entry
       printf '%s\n' "$id $3 $4 $6"
     ) || echo "$id"
+    ;;
+  # process_ids: how many there are. Read at once, as only other programs do: the kernel tells no part of it.
+  process_ids)
+    echo "$id $(cat /proc/sys/kernel/pid_max)"
     ;;
   # descriptors: the hard limit of open files.
   descriptors)

@@ -43,6 +43,8 @@ export interface ProcessSpec {
 /** A process that leads a session and process group of its own: `pid` names all three. */
 export interface Process {
   readonly pid: number;
+  /** A time of `performance.now()` at which it was not there yet, but nearly. */
+  readonly spawnedAt: number;
   /** Never rejects. */
   readonly exit: Promise<ExitStatus>;
   /** `null` where it is /dev/null. */
@@ -79,6 +81,7 @@ export const EXEC_AS_USER = 'eval "$JOB_ENV_EXEC"';
 export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
   const { variables, ...counts } = packEnvironment(spec.env);
   let child: Deno.ChildProcess;
+  const spawnedAt = performance.now();
   try {
     child = new Deno.Command(tools.setsid, {
       args: [...enteringWords(spec, EXEC_AS_USER, tools), ...programWords(spec, counts, tools)],
@@ -94,6 +97,7 @@ export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
   }
   return {
     pid: child.pid,
+    spawnedAt,
     exit: exitOf(child),
     stdin: spec.hasInput ? child.stdin : null,
     stdout: child.stdout,

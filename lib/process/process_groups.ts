@@ -6,6 +6,13 @@ interface LiveGroup {
   readonly group: number;
 }
 
+/** Whose groups are asked for. */
+interface Session {
+  readonly session: number;
+  /** See {@linkcode ProcessGroups.liveGroups}. */
+  readonly since: number;
+}
+
 /** What there is at a path. */
 export interface PathAccess {
   /** `null` if there is nothing, or it lies in a directory that we may not search. */
@@ -16,6 +23,9 @@ export interface PathAccess {
 
 /** See {@linkcode ProcessGroups.processesByJob}. */
 export const ORPHANS = "launcher";
+
+/** Linux gives process ids in order until it begins anew, which takes more time than with so many a millisecond. */
+const IDS_PER_MS = 32;
 
 const KINDS: Readonly<Record<string, PathAccess["kind"]>> = {
   d: "directory",
@@ -33,7 +43,9 @@ const PATHS_AT_ONCE = 32;
 export class ProcessGroups implements AsyncDisposable {
   /** For everything else that only the kernel can tell. */
   readonly shell: ProcShell;
-  readonly #scans = new Batcher((sessions: readonly number[]) => this.#scan(sessions));
+  /** How many process ids there are; `null` before somebody wants to know. */
+  #processIds: number | null = null;
+  readonly #scans = new Batcher((sessions: readonly Session[]) => this.#scan(sessions));
 
   constructor(options: ProcShellOptions) {
     this.shell = new ProcShell(options);
@@ -52,10 +64,13 @@ export class ProcessGroups implements AsyncDisposable {
   /**
    * The groups of a session in which a process is alive. Zombies do not count: perhaps nobody reaps them.
    *
-   * Reading all of /proc takes milliseconds, so all callers who ask meanwhile share the next reading.
+   * Reading all of /proc takes 0.2 ms a process, so all callers who ask meanwhile share the next reading; of a session
+   * that has just begun, it is enough to look at the processes that are younger.
+   *
+   * @param since a time of `performance.now()` before which nothing was in the session; by default, that is not known
    */
-  async liveGroups(session: number): Promise<number[]> {
-    const found = await this.#scans.add(session);
+  async liveGroups(session: number, since: number = -Infinity): Promise<number[]> {
+    const found = await this.#scans.add({ session, since });
     return found.filter((pair) => pair.session === session).map((pair) => pair.group);
   }
 
@@ -120,11 +135,26 @@ export class ProcessGroups implements AsyncDisposable {
     return this.shell[Symbol.asyncDispose]();
   }
 
-  async #scan(sessions: readonly number[]): Promise<LiveGroup[]> {
-    const answer = await this.shell.ask(`sessions ${[...new Set(sessions)].join(" ")}`);
+  async #scan(sessions: readonly Session[]): Promise<LiveGroup[]> {
+    const verb = await this.#areYoung(sessions) ? "young_sessions" : "sessions";
+    const asked = new Set(sessions.map(({ session }) => session));
+    const answer = await this.shell.ask(`${verb} ${[...asked].join(" ")}`);
     return answer.split(" ").filter((pair) => pair !== "").map((pair) => {
       const [session, group] = pair.split(":");
       return { session: Number(session), group: Number(group) };
     });
+  }
+
+  /** Whether all of their processes have higher ids than their leaders. */
+  async #areYoung(sessions: readonly Session[]): Promise<boolean> {
+    const age = performance.now() - Math.min(...sessions.map(({ since }) => since));
+    if (!Number.isFinite(age)) return false;
+    try {
+      this.#processIds ??= Number(await this.shell.ask("process_ids"));
+      return age * IDS_PER_MS < this.#processIds;
+    } catch {
+      // Whoever looks at all needs no process for that.
+      return false;
+    }
   }
 }

@@ -14,7 +14,10 @@ function silentProcess(): { process: Process; end: (status: ExitStatus) => void 
   const { promise: exit, resolve: end } = Promise.withResolvers<ExitStatus>();
   const empty = () =>
     new ReadableStream({ type: "bytes", start: (controller) => controller.close() });
-  return { process: { pid: 0, exit, stdin: null, stdout: empty(), stderr: empty() }, end };
+  return {
+    process: { pid: 0, spawnedAt: 0, exit, stdin: null, stdout: empty(), stderr: empty() },
+    end,
+  };
 }
 
 /** A tree in which everything goes well, unless the test says otherwise. */

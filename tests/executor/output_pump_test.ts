@@ -33,6 +33,7 @@ function endedProcess(): { process: Process; stdout: Pipe; stderr: Pipe } {
   const stderr = new Pipe();
   const process = {
     pid: 0,
+    spawnedAt: 0,
     stdin: null,
     exit: Promise.resolve({ code: 0 }),
     stdout: stdout.readable,

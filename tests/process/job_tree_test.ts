@@ -61,10 +61,10 @@ Deno.test("SessionTree.signal() repeats a signal that has reached nobody, and no
       return Promise.resolve(exists);
     }
     override liveGroups(session: number): Promise<number[]> {
-      return Promise.resolve([session]);
+      return Promise.resolve(exists ? [session] : []);
     }
   }(SHELLS);
-  const tree = new SessionTree(groups, 4711);
+  const tree = new SessionTree(groups, { pid: 4711, spawnedAt: 0 });
   const reached = await reach(tree, () => Promise.resolve(exists = true));
   assert.deepEqual(reached, [false, false, true]);
   assert.deepEqual(sent.splice(0), ["TERM", "TERM", "TERM", "CONT"]);

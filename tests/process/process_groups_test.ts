@@ -1,5 +1,7 @@
+import { fileURLToPath } from "node:url";
 import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import { assert } from "../assert.ts";
+import { rootTest } from "../root.ts";
 import {
   allProcesses,
   processStat,
@@ -98,6 +100,43 @@ Deno.test("ProcessGroups.liveGroups() finds each group of a session", async () =
   await leader.status;
   await until(async () => (await groups.liveGroups(leader.pid)).length === 0);
 });
+
+Deno.test("ProcessGroups.liveGroups() finds as much of a session that is known to be young", async () => {
+  await using groups = new ProcessGroups(OPTIONS);
+  const since = performance.now();
+  await using leader = await Leader.start("bash", "-c", "set -m; cat <&0 & cat <&0 & wait");
+  await using other = await Leader.start("cat");
+  const found = await until(async () => {
+    const live = await groups.liveGroups(leader.pid, since);
+    return live.length === 3 && live;
+  });
+  assert.deepEqual(found.toSorted(), (await groups.liveGroups(leader.pid)).toSorted());
+  assert.deepEqual(await groups.liveGroups(other.pid, since), [other.pid]);
+  for (const group of found) await groups.signal("KILL", group);
+  await leader.status;
+  await until(async () => (await groups.liveGroups(leader.pid, since)).length === 0);
+});
+
+// Only root can make a PID namespace, and say which id comes next there.
+rootTest(
+  "ProcessGroups.liveGroups() finds all of a young session whose ids have begun anew",
+  async () => {
+    const program = fileURLToPath(import.meta.resolve("./ids_begin_anew.ts"));
+    const { stdout, stderr } = await new Deno.Command("unshare", {
+      args: [
+        ...["--pid", "--fork", "--kill-child", "--mount-proc", Deno.execPath(), "run", "--quiet"],
+        ...["--no-check", "--allow-all", program],
+      ],
+      // It would say which one it has chosen.
+      env: { JOB_WORKER_SEED: "1" },
+    }).output();
+    const decode = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    assert.equal(decode(stderr), "");
+    const { leader, found } = JSON.parse(decode(stdout));
+    assert.equal(found.length, 2);
+    assert.ok(found.some((group: number) => group < leader), "The ids did not begin anew");
+  },
+);
 
 Deno.test("ProcessGroups.liveGroups() answers many at once, each with its own", async () => {
   await using groups = new ProcessGroups(OPTIONS);

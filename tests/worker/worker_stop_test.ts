@@ -160,6 +160,20 @@ Deno.test("Groups that are made while a session is killed are killed, too", asyn
   assert.deepEqual(await liveProcesses([job.pid]), []);
 });
 
+for (const cgroups of [true, false]) {
+  const how = cgroups ? "with cgroups where there are some" : "without cgroups";
+  Deno.test(`What a job-control shell leaves in the background ends with its job, ${how}`, async () => {
+    await using test = await TestWorker.open({ cgroups });
+    const polite = "trap 'echo term; exit' TERM; echo ready; while :; do sleep 0.01; done";
+    const script = `set -m; (${polite}) & (trap '' TERM; exec sleep 1000) & exit 3`;
+    const { jobId } = await test.start({ name: "bash", args: ["-c", script] });
+    const { end } = await test.worker.wait(jobId);
+    assert.deepEqual([end?.reason, end?.exitStatus], ["exited", { code: 3 }]);
+    // One that was signalled before it had a trap says nothing.
+    assert.match((await test.read(jobId)).stdout, /^(ready\n)?(term\n)?$/);
+  });
+}
+
 Deno.test("Worker.stop() refuses a job that has ended, does not exist, or a bad request", async () => {
   await using test = await TestWorker.open();
   const { jobId } = await test.ran("exit 1");
