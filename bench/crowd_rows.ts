@@ -34,15 +34,17 @@ async function figuresOf(
   return await around(daemon, () => measureJobs(daemon));
 }
 
-/** Runs something while a thousand follow a job that prints nothing any more. */
-export async function withFollowers<T>(
-  { client }: Pick<BenchDaemon, "client">,
-  run: () => Promise<T>,
-): Promise<T> {
+/**
+ * Runs something while a thousand follow a job that prints nothing any more. Their connection is their own: when they
+ * all leave, nghttp2 may take that for an attack, and end it.
+ */
+export async function withFollowers<T>(daemon: BenchDaemon, run: () => Promise<T>): Promise<T> {
+  const { client } = daemon;
+  await using crowd = await daemon.another();
   const { jobId } = await client.startJob(newJob("sh", "-c", "echo hello; exec sleep 10000"));
   const leave = new AbortController();
   const followers = await Promise.all(Array.from({ length: FOLLOWERS }, async () => {
-    const log = client.streamLogs({ jobId, follow: true }, { signal: leave.signal });
+    const log = crowd.streamLogs({ jobId, follow: true }, { signal: leave.signal });
     await log.next();
     return { end: log.next().catch(() => null) };
   }));

@@ -94,9 +94,16 @@ export class BenchDaemon implements AsyncDisposable {
   readonly client: JobWorkerClient;
   readonly processes: RoleProcesses;
   readonly #peer: PeerProcess;
+  readonly #certificates: TestCertificates;
 
-  private constructor(peer: PeerProcess, client: JobWorkerClient, dataDirectory: string) {
+  private constructor(
+    peer: PeerProcess,
+    certificates: TestCertificates,
+    client: JobWorkerClient,
+    dataDirectory: string,
+  ) {
     this.#peer = peer;
+    this.#certificates = certificates;
     this.address = peer.address;
     this.client = client;
     this.processes = new RoleProcesses(peer.pid, dataDirectory);
@@ -109,7 +116,13 @@ export class BenchDaemon implements AsyncDisposable {
   ): Promise<BenchDaemon> {
     const material = await certificates.material("client");
     const client = await connect({ address: peer.address, ...material });
-    return new BenchDaemon(peer, client, dataDirectory);
+    return new BenchDaemon(peer, certificates, client, dataDirectory);
+  }
+
+  /** Another client, with a connection of its own. */
+  async another(): Promise<JobWorkerClient> {
+    const material = await this.#certificates.material("client");
+    return await connect({ address: this.address, ...material });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

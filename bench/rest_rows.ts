@@ -4,7 +4,7 @@ import { FOLLOWERS, withFollowers } from "./crowd_rows.ts";
 import { runJob } from "./job_rows.ts";
 import { rate } from "./measure.ts";
 import { report, reportAll, type Rows } from "./report.ts";
-import { pssMiB } from "./role_processes.ts";
+import { RoleProcesses } from "./role_processes.ts";
 
 const JOBS = 20_000;
 const IDLE_MS = 20_000;
@@ -28,12 +28,12 @@ const ROWS: Rows<RestFigures> = {
 
 /** What a daemon takes that has nothing to do, to as many bare processes, and these to an empty one. */
 export async function benchRest(executables: Executables): Promise<void> {
-  const [idleOfBare = NaN, idleMs = NaN] = await idleTimes([
+  const [emptyMs = NaN, idleOfBare = NaN, idleMs = NaN] = await idleTimes([
     await executables.startBare("apart"),
     await executables.start(),
   ]);
   const memory = await emptyMiB();
-  const empty = { idleMs: NaN, memory, afterJobs: memory };
+  const empty = { idleMs: emptyMs, memory, afterJobs: memory };
   const apart = { idleMs: idleOfBare, ...await measureBare(executables) };
   reportAll(ROWS, "three bare processes", apart, empty, "an empty deno process");
   await using daemon = await executables.start();
@@ -62,14 +62,16 @@ async function afterJobs({ client, processes }: BenchDaemon): Promise<number> {
   return await processes.memoryMiB();
 }
 
-/** The processor times of servers that nobody is connected to any more, in milliseconds. Ends them. */
+/** The processor times of an empty process, and of servers that nobody is connected to any more. Ends them. */
 async function idleTimes(servers: readonly BenchDaemon[]): Promise<number[]> {
   await using all = new AsyncDisposableStack();
   for (const server of servers) all.use(server);
+  const empty = all.use(await EmptyProcess.start());
   await Promise.all(servers.map(({ client }) => client[Symbol.asyncDispose]()));
   // V8 collects the garbage of the start some time after it.
   await delay(SETTLED_AFTER_MS);
-  const used = () => Promise.all(servers.map(({ processes }) => processes.processorMs()));
+  const measured = [empty, ...servers];
+  const used = () => Promise.all(measured.map(({ processes }) => processes.exactMs()));
   const before = await used();
   await delay(IDLE_MS);
   return (await used()).map((after, index) => after - (before[index] ?? NaN));
@@ -84,16 +86,35 @@ async function benchFollowers(daemon: BenchDaemon): Promise<void> {
   });
 }
 
+/** A process of Deno that has nothing to do. */
+class EmptyProcess implements AsyncDisposable {
+  readonly processes: RoleProcesses;
+  readonly #child: Deno.ChildProcess;
+
+  private constructor(child: Deno.ChildProcess) {
+    this.#child = child;
+    this.processes = new RoleProcesses(child.pid);
+  }
+
+  /** Starts one, once it has nothing to do. */
+  static async start(): Promise<EmptyProcess> {
+    const child = new Deno.Command(Deno.execPath(), {
+      args: ["eval", "console.log(1); setTimeout(() => {}, 600_000)"],
+      stdout: "piped",
+    }).spawn();
+    const reader = child.stdout.getReader();
+    await reader.read();
+    await reader.cancel();
+    return new EmptyProcess(child);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#child.status;
+  }
+}
+
 async function emptyMiB(): Promise<number> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["eval", "console.log(1); setTimeout(() => {}, 60_000)"],
-    stdout: "piped",
-  }).spawn();
-  const reader = child.stdout.getReader();
-  await reader.read();
-  const memory = await pssMiB(child.pid);
-  child.kill("SIGKILL");
-  await child.status;
-  await reader.cancel();
-  return memory;
+  await using empty = await EmptyProcess.start();
+  return await empty.processes.memoryMiB();
 }

@@ -21,6 +21,22 @@ export class RoleProcesses {
     return ticks * TICK_MS;
   }
 
+  /**
+   * The processor time that those which live have used, in milliseconds, to the microsecond: the scheduler's own account
+   * of each thread, see `sched-stats` of the kernel's documentation.
+   */
+  async exactMs(): Promise<number> {
+    let nanoseconds = 0;
+    for (const { pid } of await this.#living()) {
+      for await (const { name } of Deno.readDir(`/proc/${pid}/task`)) {
+        const path = `/proc/${pid}/task/${name}/schedstat`;
+        const [used = "0"] = (await Deno.readTextFile(path).catch(() => "")).split(" ");
+        nanoseconds += Number(used);
+      }
+    }
+    return nanoseconds / 1e6;
+  }
+
   /** Their proportional shares of memory (Pss), in mebibytes, see proc_pid_smaps(5). */
   async memoryMiB(): Promise<number> {
     const shares = await Promise.all((await this.#living()).map(({ pid }) => pssMiB(pid)));
