@@ -6,15 +6,19 @@
  */
 
 import { join } from "node:path";
+import { writeCliEntry, writeDaemonEntries } from "./entries.ts";
 import { messagesSource } from "./messages.ts";
 
 /** The top of the repository, with a final slash. */
 export const ROOT: string = new URL("../", import.meta.url).pathname;
 
-/** What {@linkcode bundle} writes for each program. */
+/**
+ * What {@linkcode bundle} writes for each program: the entry of `deno compile`, and the one that `deno run` starts sooner,
+ * see `entries.ts`.
+ */
 export const PROGRAMS = {
-  "worker-daemon": { source: "server.ts", entry: "server.js", task: "start" },
-  "worker-cli": { source: "cli.ts", entry: "cli.js", task: "cli" },
+  "worker-daemon": { source: "server.ts", entry: "server.js", started: "engine.js", task: "start" },
+  "worker-cli": { source: "cli.ts", entry: "cli.js", started: "cli.js", task: "cli" },
 } as const;
 
 export type Program = keyof typeof PROGRAMS;
@@ -59,7 +63,8 @@ export async function bundle(directory: string, build: string): Promise<void> {
       `--outdir=${directory}`,
       ...sources,
     );
-    await loadLater(directory);
+    await writeCliEntry(directory);
+    await writeDaemonEntries(directory);
     for (const module of BY_ADDRESS) {
       const name = module.split("/").at(-1) ?? module;
       await deno(
@@ -76,33 +81,6 @@ export async function bundle(directory: string, build: string): Promise<void> {
     await Deno.remove(scratch, { recursive: true });
   }
 }
-
-/**
- * Has the CLI load what it imports by `import()` when it comes to that, and nothing for it before: Deno would read
- * all files that it can tell may be imported. And the bundler has the entry import its own part that loads
- * `node:module`, which takes as long as starting the runtime.
- *
- * The parts of the daemon may read no files but those that Deno can tell.
- */
-async function loadLater(directory: string): Promise<void> {
-  const { entry } = PROGRAMS["worker-cli"];
-  const code = await Deno.readTextFile(join(directory, entry));
-  const parts = Array.from(code.matchAll(IMPORTED), ([, name = ""]) => JSON.parse(name));
-  // The entry's own code takes no names from these, and what it loads later imports them itself.
-  const alone = code.replaceAll(/^import "\.\/chunk-\w+\.js";\n/gm, "");
-  await Deno.writeTextFile(
-    join(directory, entry),
-    alone.replaceAll(IMPORTED, "import(String($1))"),
-  );
-  for (const part of parts) {
-    const path = join(directory, part);
-    const text = await Deno.readTextFile(path);
-    await Deno.writeTextFile(path, text.replaceAll(IMPORTED, "import(String($1))"));
-  }
-}
-
-/** What is imported when the code comes to it. */
-const IMPORTED = /\bimport\(("[^"]+")\)/g;
 
 /**
  * The import map of the source, with other modules in the place of two: one that tells the build, and one that has

@@ -11,7 +11,7 @@
 
 import { join, resolve } from "node:path";
 import { messageOf } from "../lib/errors.ts";
-import { StandardOutput } from "../lib/stdio/standard_output.ts";
+import { bothOutputs } from "../lib/stdio/both_outputs.ts";
 import { asksForHelp, parseLine } from "../lib/text/parse_line.ts";
 import { VERSION } from "../lib/version.ts";
 import { V8_FLAGS } from "../lib/daemon/small_memory.ts";
@@ -167,7 +167,7 @@ Options:
 
 if (import.meta.main) {
   const encoder = new TextEncoder();
-  const { stdout, stderr } = StandardOutput.both();
+  const { stdout, stderr } = bothOutputs();
   const say = (line: string) => stdout.writeSync(encoder.encode(`${line}\n`));
   try {
     if (asksForHelp(Deno.args)) stdout.writeSync(encoder.encode(USAGE));

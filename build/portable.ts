@@ -76,7 +76,7 @@ export async function writePortable(path: string, options: PortableOptions): Pro
     FAILURE: FAILURE[program],
     FLAGS: flags.join("\n"),
     ASK: ASK[program],
-    ENTRY: PROGRAMS[program].entry,
+    ENTRY: PROGRAMS[program].started,
   };
   const head = template.replace(/@([A-Z0-9]+)@/g, (_, name: string) => {
     const value = values[name];

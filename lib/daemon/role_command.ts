@@ -1,6 +1,9 @@
 import { BUILD } from "../build.ts";
 import { CONSOLE_VARIABLE } from "../tracing/collected_log.ts";
+import type { OWN_ROLES } from "./roles.ts";
 import { V8_FLAGS } from "./small_memory.ts";
+
+type OwnRole = typeof OWN_ROLES[number];
 
 /**
  * The program and arguments of a process of Deno that takes one of our roles. It sees no variable of the environment,
@@ -29,7 +32,7 @@ export function roleCommand(...args: readonly string[]): string[] {
  * @param options.files that it may read
  */
 export function clientRoleCommand(
-  role: string,
+  role: OwnRole,
   { socket, net, files = [] }: {
     readonly socket: string;
     readonly net: readonly string[];
@@ -45,14 +48,15 @@ export function clientRoleCommand(
 }
 
 /** The same for a role of this program with these permissions and no others. */
-export function ownRoleCommand(role: string, permissions: readonly string[]): string[] {
+export function ownRoleCommand(role: OwnRole, permissions: readonly string[]): string[] {
   if (Deno.build.standalone) return [Deno.execPath(), role];
   return roleCommand(
     // A bundle needs no configuration, and one that happens to be in a directory above it is not ours.
     ...BUILD === "source" ? [] : ["--no-config"],
     `--allow-env=${CONSOLE_VARIABLE}`,
     ...permissions,
-    Deno.mainModule,
+    // The build makes an entry of each role, which is all that Deno reads before it starts.
+    BUILD === "source" ? Deno.mainModule : new URL(`./${role}.js`, Deno.mainModule).href,
     role,
   );
 }

@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { OWN_ROLES } from "../../lib/daemon/roles.ts";
 import { rootTest } from "../root.ts";
 import { WITH_OWN_VAR_CACHE } from "../var_cache.ts";
 import { until } from "../worker/fixture.ts";
@@ -43,18 +44,26 @@ export function testUnpacking(executables: Executables): void {
     const cache = await executables.makeDirectory("cache-");
     assert.match((await version({ env: { XDG_CACHE_HOME: cache } })).stdout, VERSION);
     const [program] = await unpackedIn(`${cache}/job-worker`);
-    const loaded = new Set(["./cli.js"]);
-    // It grows on the way.
-    for (const path of loaded) {
-      if (!path.startsWith("./")) continue;
-      const code = await Deno.readTextFile(`${cache}/job-worker/${program}/${path}`);
-      const imports = code.matchAll(
-        /^import (?:[^;"]*? from )?"([^"]+)";$|\bimport\("([^"]+)"\)/gm,
+    const loaded = await inSight(`${cache}/job-worker/${program}`, "./cli.js");
+    assert.ok(loaded.length > 1, "It has its version from elsewhere");
+    assert.deepEqual(loaded.filter((path) => !path.startsWith("./")), []);
+  });
+
+  Deno.test("An engine sees nothing of what it loads later, and each role no other's code", async () => {
+    const cache = await executables.makeDirectory("cache-");
+    assert.match((await version({ env: { XDG_CACHE_HOME: cache } })).stdout, VERSION);
+    const [program] = await unpackedIn(`${cache}/job-worker`);
+    const place = `${cache}/job-worker/${program}`;
+    const engine = await inSight(place, "./engine.js");
+    const parts = engine.filter((path) => path.startsWith("./") && !path.startsWith("./chunk-"));
+    assert.deepEqual(parts, ["./engine.js"]);
+    for (const role of OWN_ROLES) {
+      const roles = (await inSight(place, `./${role}.js`)).filter((path) =>
+        OWN_ROLES.some((other) => new RegExp(`/${other}(_role)?-`).test(path))
       );
-      for (const [, now, maybe = ""] of imports) loaded.add(now ?? maybe);
+      assert.equal(roles.length, 1, roles.join());
+      assert.ok(roles[0]?.startsWith(`./${role}`), roles.join());
     }
-    assert.ok(loaded.size > 1, "It has its version from elsewhere");
-    assert.deepEqual([...loaded].filter((path) => !path.startsWith("./")), []);
   });
 
   Deno.test("An executable unpacks where XDG_CACHE_HOME says", async () => {
@@ -193,6 +202,21 @@ export function testUnpacking(executables: Executables): void {
     // In root's home the service would not find it.
     assert.deepEqual(await Array.fromAsync(Deno.readDir(home)), []);
   });
+}
+
+/** What Deno can tell from the unpacked program that an entry may import, now or later. */
+async function inSight(place: string, entry: string): Promise<readonly string[]> {
+  const found = new Set([entry]);
+  // It grows on the way.
+  for (const path of found) {
+    if (!path.startsWith("./")) continue;
+    const code = await Deno.readTextFile(`${place}/${path}`);
+    const imports = code.matchAll(
+      /^import (?:[^;"]*? from )?"([^"]+)";$|\bimport\("([^"]+)"\)/gm,
+    );
+    for (const [, now, maybe = ""] of imports) found.add(now ?? maybe);
+  }
+  return [...found];
 }
 
 async function modeOf(path: string): Promise<number> {
