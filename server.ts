@@ -17,7 +17,8 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGUSR2"] as const) {
 Deno.addSignalListener("SIGCHLD", () => {});
 
 const encoder = new TextEncoder();
-const { stdout, stderr } = StandardOutput.both();
+const stdout = StandardOutput.stdout();
+const stderr = StandardOutput.stderr();
 const printError = (text: string) => stderr.writeSync(encoder.encode(text));
 const status = await main({
   args: Deno.args,

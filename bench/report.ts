@@ -1,6 +1,6 @@
-import { StandardOutput } from "../lib/stdio/standard_output.ts";
+import { bothOutputs } from "../lib/stdio/both_outputs.ts";
 
-const { stdout } = StandardOutput.both();
+const { stdout } = bothOutputs();
 
 /** What a figure is compared with: a limit, or the same without what is measured. */
 export interface Yardstick {
@@ -17,7 +17,8 @@ export function print(line: string): void {
 /** One line of the report: a figure, and its ratio to what it is compared with. */
 export function report(name: string, value: number, unit: string, yardstick: Yardstick): void {
   const figure = (value: number) => `${value.toFixed(value < 100 ? 1 : 0).padStart(7)} ${unit}`;
-  const ratio = (value / yardstick.value).toFixed(2).padStart(6);
+  // Nothing can be said of what took no time at all.
+  const ratio = (yardstick.value === 0 ? "-" : (value / yardstick.value).toFixed(2)).padStart(6);
   const columns = [
     name.padEnd(44),
     figure(value).padEnd(13),

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { bothOutputs } from "../lib/stdio/both_outputs.ts";
 import { StandardOutput } from "../lib/stdio/standard_output.ts";
 
 /** How many bytes there are for each seed. */
@@ -37,9 +38,11 @@ export function* pieces(seed: number): Generator<Uint8Array<ArrayBuffer>> {
 
 if (import.meta.main) {
   const [name, how, seed] = Deno.args;
-  const output = StandardOutput.both()[name === "stderr" ? "stderr" : "stdout"];
+  const output = how === "unknown"
+    ? StandardOutput.stdout()
+    : bothOutputs()[name === "stderr" ? "stderr" : "stdout"];
   for (const piece of pieces(Number(seed))) {
-    if (how === "sync") output.writeSync(piece);
+    if (how !== "write") output.writeSync(piece);
     else await output.write(piece);
   }
   Deno.exit(0);

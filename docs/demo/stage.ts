@@ -6,11 +6,11 @@
  */
 
 import { JobWorkerError, messageOf } from "../../lib/errors.ts";
-import { StandardOutput } from "../../lib/stdio/standard_output.ts";
+import { bothOutputs } from "../../lib/stdio/both_outputs.ts";
 import { programLine } from "../../tests/programs.ts";
 
 const encoder = new TextEncoder();
-const { stdout } = StandardOutput.both();
+const { stdout } = bothOutputs();
 const bold = stdout.isTerminal && !Deno.noColor
   ? (text: string) => `\x1b[1m${text}\x1b[0m`
   : (text: string) => text;

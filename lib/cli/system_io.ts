@@ -9,7 +9,8 @@ import type { JobClient } from "./job_client.ts";
 import type { Environment } from "./environment.ts";
 import { UserDirectory } from "./user_directory.ts";
 import { StandardInput } from "../stdio/standard_input.ts";
-import { StandardOutput } from "../stdio/standard_output.ts";
+import { bothOutputs } from "../stdio/both_outputs.ts";
+import type { StandardOutput } from "../stdio/standard_output.ts";
 
 /** How much longer to wait for a daemon that may still be starting on a slow machine. */
 const SILENCE_MS = 30_000;
@@ -19,7 +20,7 @@ export function systemIo(): Io {
   const [interrupted, interruptedAgain] = interruptions();
   const environment: Environment = (name) => Deno.env.get(name);
   const stdin = new StandardInput();
-  const { stdout, stderr } = StandardOutput.both();
+  const { stdout, stderr } = bothOutputs();
   /** Questions go to standard error, because standard output is for results. */
   const print = (text: string) => {
     stderr.write(new TextEncoder().encode(text)).catch(() => {});

@@ -32,7 +32,7 @@ export interface Beginning {
  */
 export async function begin(options: DaemonOptions, process: DaemonProcess): Promise<Beginning> {
   const { signal, environment } = process;
-  const journal = isJournal(environment);
+  const journal = await isJournal(environment);
   await configureDiagnostics({ debug: options.debug, journal });
   const ended = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => ended.resolve(), { once: true });

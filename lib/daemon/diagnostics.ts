@@ -40,7 +40,7 @@ const SEVERITIES: Readonly<Record<LogLevel, Severity>> = {
  */
 export async function configureDiagnostics({ debug, journal }: DiagnosticsOptions): Promise<void> {
   const encoder = new TextEncoder();
-  const { stderr } = StandardOutput.both();
+  const stderr = StandardOutput.stderr();
   const lineOf = journal ? journalLineOf : plainLineOf;
   globalThis.addEventListener("error", (event) => endBy(event.error));
   globalThis.addEventListener("unhandledrejection", (event) => endBy(event.reason));

@@ -1,4 +1,3 @@
-import { fstatSync } from "node:fs";
 import type { LogLevel } from "@logtape/logtape";
 
 /** The priorities of syslog(3). */
@@ -15,9 +14,13 @@ const PRIORITIES: Readonly<Record<LogLevel, number>> = {
  * Whether our standard error is systemd's journal, whose device and inode are in `JOURNAL_STREAM`, see
  * systemd.exec(5). A process that inherits the variable may have another standard error.
  */
-export function isJournal(environment: (name: string) => string | undefined): boolean {
+export async function isJournal(
+  environment: (name: string) => string | undefined,
+): Promise<boolean> {
   const stream = environment("JOURNAL_STREAM");
   if (stream === undefined) return false;
+  // Loaded only here: it takes Deno twice as long as to start.
+  const { fstatSync } = await import("node:fs");
   const { dev, ino } = fstatSync(2);
   return stream === `${dev}:${ino}`;
 }

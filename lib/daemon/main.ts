@@ -70,7 +70,8 @@ export async function main(process: DaemonProcess): Promise<number> {
     // It was asked to end while it was starting.
     if (process.signal.aborted && error === process.signal.reason) return 0;
     const text = `worker-daemon: ${messageOf(error)}\n`;
-    process.printError(isJournal(environment) ? journalLines("error", text) : text);
+    const isForJournal = await isJournal(environment);
+    process.printError(isForJournal ? journalLines("error", text) : text);
     collectLine?.("error", text.trimEnd());
     return exitStatusOf(error);
   }

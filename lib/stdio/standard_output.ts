@@ -7,14 +7,13 @@
  * @module
  */
 
-import { fstatSync, type Stats } from "node:fs";
 import type { Writable } from "node:stream";
 import { delay } from "../async/delay.ts";
 import { doubling } from "../async/doubling.ts";
 import { StandardOutputThread } from "./standard_output_thread.ts";
 
 /** A pipe takes up to this many bytes whole or not at all; `PIPE_BUF` in pipe(7). */
-const PIPE_BUF = 4_096;
+export const PIPE_BUF = 4_096;
 
 /** The size of the buffer of Rust's `std::io::stdout()`, which `Deno.stdout` goes through. */
 const LINE_BUFFER_BYTES = 1_024;
@@ -58,19 +57,18 @@ export class StandardOutput {
     this.#atomicBytes = atomicBytes;
   }
 
+  static stderr(): StandardOutput {
+    return new StandardOutput(Deno.stderr, 2, null);
+  }
+
   /**
-   * Both outputs of this process: the same object twice if they go to one terminal, pipe or socket.
+   * Whether it is where standard error is, too, `bothOutputs()` can tell, and what it is; by itself it is written
+   * correctly, but in small pieces.
+   *
+   * @param atomicBytes how many bytes with line ends it takes whole or not at all; `null` for a file
    */
-  static both(): { readonly stdout: StandardOutput; readonly stderr: StandardOutput } {
-    const [out, err] = [fstatSync(1), fstatSync(2)];
-    const stderr = new StandardOutput(Deno.stderr, 2, null);
-    if (isSame(out, err)) return { stdout: stderr, stderr };
-    const atomicBytes = out.isFIFO()
-      ? PIPE_BUF
-      : out.isSocket() || Deno.stdout.isTerminal()
-      ? 1
-      : null;
-    return { stdout: new StandardOutput(Deno.stdout, 1, atomicBytes), stderr };
+  static stdout(atomicBytes: number | null = 1): StandardOutput {
+    return new StandardOutput(Deno.stdout, 1, atomicBytes);
   }
 
   get isTerminal(): boolean {
@@ -188,14 +186,6 @@ function nullIfFull(error: unknown): null {
 
 function sleep(ms: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
-}
-
-/**
- * Whether both are the same terminal, pipe or socket. Not files: each descriptor has an offset of
- * its own.
- */
-function isSame(one: Stats, other: Stats): boolean {
-  return one.dev === other.dev && one.ino === other.ino && !one.isFile();
 }
 
 /**

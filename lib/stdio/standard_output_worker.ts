@@ -6,10 +6,10 @@
  */
 
 import { messageOf } from "../errors.ts";
-import { StandardOutput } from "./standard_output.ts";
+import { bothOutputs } from "./both_outputs.ts";
 import type { Written } from "./standard_output_thread.ts";
 
-const { stdout } = StandardOutput.both();
+const { stdout } = bothOutputs();
 
 self.onmessage = ({ data }: MessageEvent<Uint8Array>) => self.postMessage(write(data));
 
