@@ -67,14 +67,15 @@ export class ExecutorSocket {
   }
 
   async #watch(): Promise<void> {
-    try {
-      do {
+    do {
+      try {
         await this.#removed();
-        this.#restoring = this.#restore().catch(() => false);
-      } while (await this.#restoring);
-    } catch {
-      // There are too many watches already: then it stays as it is.
-    }
+      } catch (error) {
+        // There are too many watches already: then it stays as it is. Or it was gone before it could be watched.
+        if (!(error instanceof Deno.errors.NotFound)) return;
+      }
+      this.#restoring = this.#restore().catch(() => false);
+    } while (await this.#restoring);
   }
 
   /** Waits until something else is at its path, or nothing. */
@@ -98,7 +99,12 @@ export class ExecutorSocket {
     await this.#accepting;
     if (this.#isClosed) return false;
     this.#listener = Deno.listen({ transport: "unix", path: this.#path });
-    this.#own = await protect(this.#path);
+    try {
+      this.#own = await protect(this.#path);
+    } catch (error) {
+      // It was removed again at once, which is found when it is to be watched.
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
     return true;
   }
 
