@@ -66,7 +66,7 @@ function hidden(code: string, isHidden: (part: string) => boolean): string {
   );
 }
 
-/** Whether a part is the module of a role, `lib/daemon/ROLE.ts` or `lib/daemon/ROLE_role.ts`. */
+/** Whether a part is the module of a role, such as `lib/daemon/gateway.ts` or `lib/daemon/agent_role.ts`. */
 function isPartOf(part: string, role: string): boolean {
   return new RegExp(`^\\./${role}(_role)?-`).test(part);
 }
