@@ -296,9 +296,14 @@ while read -r id verb rest; do
       printf '%s\n' "$id $3 $4 $6"
     ) || echo "$id"
     ;;
-  # process_ids: how many there are. Read at once, as only other programs do: the kernel tells no part of it.
+  # process_ids: how many there are; 0 if it cannot be told which was given last, since /proc/loadavg is not that of our
+  # PID namespace, as in a container of lxcfs. Read by a program, since the kernel tells all of it at once or nothing.
   process_ids)
-    echo "$id $(cat /proc/sys/kernel/pid_max)"
+    newest
+    last=$newest
+    set -- $(sh -c 'echo "$$" && exec cat /proc/sys/kernel/pid_max')
+    newest
+    [ "$last" -lt "$1" ] && [ "$1" -le "$newest" ] && echo "$id $2" || echo "$id 0"
     ;;
   # descriptors: the hard limit of open files.
   descriptors)

@@ -43,7 +43,7 @@ const PATHS_AT_ONCE = 32;
 export class ProcessGroups implements AsyncDisposable {
   /** For everything else that only the kernel can tell. */
   readonly shell: ProcShell;
-  /** How many process ids there are; `null` before somebody wants to know. */
+  /** How many process ids there are; 0 if their order is not known, `null` before somebody wants to know. */
   #processIds: number | null = null;
   readonly #scans = new Batcher((sessions: readonly Session[]) => this.#scan(sessions));
 

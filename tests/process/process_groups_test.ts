@@ -117,15 +117,16 @@ Deno.test("ProcessGroups.liveGroups() finds as much of a session that is known t
   await until(async () => (await groups.liveGroups(leader.pid, since)).length === 0);
 });
 
-// Only root can make a PID namespace, and say which id comes next there.
-rootTest(
-  "ProcessGroups.liveGroups() finds all of a young session whose ids have begun anew",
-  async () => {
-    const program = fileURLToPath(import.meta.resolve("./ids_begin_anew.ts"));
+for (const how of ["anew", "elsewhere"]) {
+  const what = how === "anew" ? "whose ids have begun anew" : "where /proc tells others' last id";
+  // Only root can make a PID namespace, and say which id comes next there.
+  rootTest(`ProcessGroups.liveGroups() finds all of a young session ${what}`, async () => {
+    await using directory = await temporaryDirectory();
+    const program = fileURLToPath(import.meta.resolve("./odd_process_ids.ts"));
     const { stdout, stderr } = await new Deno.Command("unshare", {
       args: [
         ...["--pid", "--fork", "--kill-child", "--mount-proc", Deno.execPath(), "run", "--quiet"],
-        ...["--no-check", "--allow-all", program],
+        ...["--no-check", "--allow-all", program, how, directory.path],
       ],
       // It would say which one it has chosen.
       env: { JOB_WORKER_SEED: "1" },
@@ -134,9 +135,9 @@ rootTest(
     assert.equal(decode(stderr), "");
     const { leader, found } = JSON.parse(decode(stdout));
     assert.equal(found.length, 2);
-    assert.ok(found.some((group: number) => group < leader), "The ids did not begin anew");
-  },
-);
+    assert.equal(found.some((group: number) => group < leader), how === "anew");
+  });
+}
 
 Deno.test("ProcessGroups.liveGroups() answers many at once, each with its own", async () => {
   await using groups = new ProcessGroups(OPTIONS);

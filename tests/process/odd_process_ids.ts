@@ -1,6 +1,7 @@
 /**
- * Runs in a PID namespace of its own, whose process ids it has begin anew while a session is young. Prints how many
- * groups of that are found.
+ * Runs in PID and mount namespaces of its own, and makes process ids odd while a session is young. Prints which of its groups are found.
+ *
+ * Its argument says how: `anew` has them begin anew, and `elsewhere` has /proc tell which was given last somewhere else.
  *
  * @module
  */
@@ -8,12 +9,24 @@
 import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import { until } from "../worker/fixture.ts";
 
+const [how, directory] = Deno.args;
+
 /** Has the kernel go on after this process id, see pid_namespaces(7). */
 function goOnAfter(pid: number): void {
   Deno.writeTextFileSync("/proc/sys/kernel/ns_last_pid", String(pid));
 }
 
+/** Has /proc/loadavg tell that this one was given last. */
+async function tell(pid: number): Promise<void> {
+  const path = `${directory}/loadavg`;
+  await Deno.writeTextFile(path, `0.00 0.00 0.00 1/1 ${pid}\n`);
+  const { success } = await new Deno.Command("mount", { args: ["--bind", path, "/proc/loadavg"] })
+    .output();
+  if (!success) throw new Error("Cannot mount");
+}
+
 await using groups = new ProcessGroups({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
+if (how === "elsewhere") await tell(20_001);
 // So that its shell is there.
 await groups.liveGroups(1, performance.now());
 goOnAfter(20_000);
@@ -24,7 +37,7 @@ const leader = new Deno.Command("setsid", {
   stdout: "null",
 }).spawn();
 await until(async () => (await groups.liveGroups(leader.pid)).length === 1);
-goOnAfter(300);
+if (how === "anew") goOnAfter(300);
 const input = leader.stdin.getWriter();
 await input.write(new TextEncoder().encode("\n"));
 await until(async () => (await groups.liveGroups(leader.pid)).length === 2);
