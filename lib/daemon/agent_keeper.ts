@@ -3,7 +3,6 @@ import { type Door, serveDoor } from "../fleet/door_socket.ts";
 import type { Exposition } from "../metrics/exposition.ts";
 import { closeConnection } from "../net/close_connection.ts";
 import type { Rights } from "../process/users.ts";
-import { agentCommand } from "./agent_command.ts";
 import { AgentProcess } from "./agent_process.ts";
 import type { AgentOptions } from "./agent_protocol.ts";
 import { withoutDescriptors } from "./close_descriptors.ts";
@@ -19,6 +18,8 @@ export interface AgentKeeperOptions {
   /** Whom agents run as; `null`: as we do. */
   readonly rights: Rights | null;
   readonly agent: AgentOptions;
+  /** The program and arguments of an agent. */
+  readonly command: readonly string[];
   readonly door: Door;
 }
 
@@ -57,13 +58,13 @@ export class AgentKeeper implements AsyncDisposable, Measured {
 
   /** @returns why the agent has ended */
   async #runOne(): Promise<string> {
-    const { setsid, rights, agent, door } = this.#options;
+    const { setsid, rights, agent, command, door } = this.#options;
     const { signal } = this.#closing;
     const argv = [
       ...await withoutDescriptors([]),
       ...await gatewayRights(rights, NO_PORT),
       ...await withSmallMemory(),
-      ...agentCommand(agent),
+      ...command,
     ];
     using listener = await listen(agent.socket, rights);
     await using process = new AgentProcess(setsid, argv, agent);
@@ -72,10 +73,10 @@ export class AgentKeeper implements AsyncDisposable, Measured {
     });
     ended.catch(() => {});
     const connection = await abortable(Promise.race([listener.accept(), ended]), signal);
-    await Deno.remove(agent.socket);
     const onAbort = () => closeConnection(connection);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
+      await Deno.remove(agent.socket);
       this.#agent = process;
       // It ends with the agent.
       await serveDoor(connection, door);

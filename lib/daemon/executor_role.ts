@@ -50,6 +50,7 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   const outcomes = await OutcomeFiles.open(options.outcomes);
   const ending = Promise.withResolvers<void>();
   signal.addEventListener("abort", () => ending.resolve(), { once: true });
+  if (signal.aborted) ending.resolve();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const executor = resources.use(
     await LocalExecutor.open({

@@ -15,6 +15,7 @@ import type { Rights } from "../process/users.ts";
 import type { Refusal } from "../service/audit.ts";
 import type { JobService, PlacementService } from "../service/job_service.ts";
 import { JOB_METHODS } from "../service/methods.ts";
+import { agentCommand } from "./agent_command.ts";
 import { AgentKeeper } from "./agent_keeper.ts";
 import type { Measured } from "./measured.ts";
 import { AGENT_SOCKET } from "./data_directory.ts";
@@ -130,7 +131,7 @@ export class FleetHost implements AsyncDisposable, Measured {
     const { setsid, rights, dataDirectory, debug, journal } = this.#options;
     const socket = `${dataDirectory}/${AGENT_SOCKET}`;
     const agent = { host, servers: nats, tls: { ...tls, ca }, socket, debug, journal };
-    return new AgentKeeper({ setsid, rights, door, agent });
+    return new AgentKeeper({ setsid, rights, door, agent, command: agentCommand(agent) });
   }
 }
 

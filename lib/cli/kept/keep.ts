@@ -12,6 +12,7 @@ export async function keep(io: Io, settings: Settings): Promise<void> {
   const path = await socketPath(directory, settings);
   const listener = await listen(directory, path);
   if (listener === null) return;
+  if (io.interrupted.aborted) return listener.close();
   const keeper = new Keeper(listener, settings.keepConnection);
   io.interrupted.addEventListener("abort", () => keeper.close());
   const onReconnecting = () => keeper.tellReconnecting();
