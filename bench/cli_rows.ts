@@ -32,6 +32,8 @@ export async function benchCli(executables: Executables, directory: string): Pro
   }
   const firstOfBare = await firstJobMs(() => executables.startBare());
   report("from a bare server's start to its first job", firstOfBare, "ms", empty);
+  const firstOfThree = await firstJobMs(() => executables.startBare("apart"));
+  report("from the start of three to their first job", firstOfThree, "ms", empty);
   const first = await firstJobMs(() => executables.start());
   report("from the daemon's start to its first job", first, "ms", empty);
 }
