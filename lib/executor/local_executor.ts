@@ -71,7 +71,7 @@ export class LocalExecutor implements Executor {
     this.#lookups = new UserLookups({ tools: parts.tools });
     this.#launchers = new Launchers({
       ...parts,
-      identityOf: (pid) => this.#identityOf(pid),
+      identify: (process) => this.#identify(process),
       onFault: options.onFault,
     });
     this.#groups = parts.groups;
@@ -138,7 +138,7 @@ export class LocalExecutor implements Executor {
       onFault: (error) => onFault(error, jobId),
     });
     try {
-      running.processIdentity = launched.identity ?? await this.#identityOf(process.pid);
+      running.processIdentity = launched.identity ?? await this.#identify(process);
       if (!isLimited(decision)) this.#launchers.expectAnother(jobId, spec);
       return running;
     } catch (error) {
@@ -235,8 +235,10 @@ export class LocalExecutor implements Executor {
    * Tells a later executor the processes of this job from others. Those in a cgroup are known by its name,
    * at no cost.
    */
-  async #identityOf(pid: number): Promise<string> {
-    return this.#cgroups === null ? await this.#groups.identityOf(pid) : "";
+  async #identify(process: Pick<Process, "pid" | "exit">): Promise<string> {
+    if (this.#cgroups !== null) return "";
+    this.#groups.addLeader(process);
+    return await this.#groups.identityOf(process.pid);
   }
 }
 

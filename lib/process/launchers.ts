@@ -27,7 +27,7 @@ interface Waiting {
 /** A job's process that was a launcher before. */
 export interface Launched {
   readonly process: Process;
-  /** What `identityOf` has said of it while it waited. */
+  /** What `identify` has said of it while it waited. */
   readonly identity: string;
 }
 
@@ -36,7 +36,7 @@ export interface LaunchersOptions {
   readonly tools: LaunchTools;
   readonly cgroups: Cgroups | null;
   /** What tells a process from others that have or had its id; `""` if it has ended. */
-  readonly identityOf: (pid: number) => Promise<string>;
+  readonly identify: (process: Pick<Process, "pid" | "exit">) => Promise<string>;
   /**
    * Told once of each thing that goes wrong, with the job that was started before: starts go on without launchers.
    */
@@ -135,7 +135,7 @@ export class Launchers implements AsyncDisposable {
 
   /** Starts as many as may wait for a job with these rights, if need be instead of others. */
   async #fill(kind: LauncherKind): Promise<void> {
-    const { cgroups, identityOf, idleMs = IDLE_MS } = this.#options;
+    const { cgroups, identify, idleMs = IDLE_MS } = this.#options;
     try {
       // Whoever asked for the start that has brought us here is told first.
       await new Promise((resolve) => setTimeout(resolve));
@@ -144,7 +144,7 @@ export class Launchers implements AsyncDisposable {
         const launcher = await this.#launch(kind, cgroup);
         const idle = setTimeout(() => this.#drop(added), idleMs);
         // Asked for now, so that no start has to wait for it.
-        const identity = identityOf(launcher.pid);
+        const identity = identify(launcher);
         identity.catch(() => {});
         const added = { kind: nameOf(kind), launcher, identity, cgroup, idle };
         this.#add(added);

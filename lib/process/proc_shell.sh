@@ -21,6 +21,8 @@ stat() {
 
 # look PID: adds its group to $found as SID:PGID, if it is of one of $sids, and no zombie.
 look() {
+  # To fail to open it would take five times as long.
+  [ -d "/proc/$1" ] || return
   stat "$1" || return
   case $state in Z | X) return ;; esac
   case " $sids " in
@@ -36,8 +38,8 @@ newest() {
   read -r _ _ _ _ newest </proc/loadavg
 }
 
-# look_above SID...: looks at the processes with ids from those of these sessions on. Fails if that is no less work than
-# to look at all, or the ids have begun anew.
+# look_above SID...: looks at the processes with ids from those of these sessions on, but for $leaders. Fails if that is
+# no less work than to look at all, or the ids have begun anew.
 look_above() {
   next=$1
   for sid; do [ "$sid" -ge "$next" ] || next=$sid; done
@@ -47,7 +49,7 @@ look_above() {
   until [ "$newest" -lt "$next" ]; do
     [ "$newest" -le "$last" ] || return
     while [ "$next" -le "$newest" ]; do
-      look "$next"
+      case " $leaders " in *" $next "*) ;; *) look "$next" ;; esac
       next=$((next + 1))
     done
     newest
@@ -100,11 +102,11 @@ while read -r id verb rest; do
     kill -s "$a" -- "-$b"
     echo "$id $?"
     ;;
-  # sessions SID...: `SID:PGID` for each group of those sessions that holds more than zombies. young_sessions SID...: the
-  # same, if ids have been given in order since those sessions began.
+  # sessions SID...: `SID:PGID` for each group of those sessions that holds more than zombies. young_sessions SID... -
+  # PID...: the same, if ids have been given in order since those sessions began; the latter lead other sessions.
   sessions | young_sessions)
-    found= sids=$rest
-    [ "$verb" = young_sessions ] && look_above $rest ||
+    found= sids=${rest%% -*} leaders=${rest#*-}
+    [ "$verb" = young_sessions ] && look_above $sids ||
       for dir in /proc/[0-9]*; do look "${dir#/proc/}"; done
     echo "$id$found"
     ;;

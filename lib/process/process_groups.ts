@@ -1,5 +1,6 @@
-import { ProcShell, type ProcShellOptions } from "./proc_shell.ts";
 import { Batcher } from "../async/batcher.ts";
+import type { Process } from "./process.ts";
+import { ProcShell, type ProcShellOptions } from "./proc_shell.ts";
 
 interface LiveGroup {
   readonly session: number;
@@ -45,6 +46,8 @@ export class ProcessGroups implements AsyncDisposable {
   readonly shell: ProcShell;
   /** How many process ids there are; 0 if their order is not known, `null` before somebody wants to know. */
   #processIds: number | null = null;
+  /** Leaders of sessions: none of them is in another, so that nobody need look at them. */
+  readonly #leaders = new Set<number>();
   readonly #scans = new Batcher((sessions: readonly Session[]) => this.#scan(sessions));
 
   constructor(options: ProcShellOptions) {
@@ -72,6 +75,12 @@ export class ProcessGroups implements AsyncDisposable {
   async liveGroups(session: number, since: number = -Infinity): Promise<number[]> {
     const found = await this.#scans.add({ session, since });
     return found.filter((pair) => pair.session === session).map((pair) => pair.group);
+  }
+
+  /** Is told of a process that leads a session of its own, or is about to: it need not be looked at for others. */
+  addLeader({ pid, exit }: Pick<Process, "pid" | "exit">): void {
+    this.#leaders.add(pid);
+    void exit.then(() => this.#leaders.delete(pid));
   }
 
   /**
@@ -136,13 +145,22 @@ export class ProcessGroups implements AsyncDisposable {
   }
 
   async #scan(sessions: readonly Session[]): Promise<LiveGroup[]> {
-    const verb = await this.#areYoung(sessions) ? "young_sessions" : "sessions";
-    const asked = new Set(sessions.map(({ session }) => session));
-    const answer = await this.shell.ask(`${verb} ${[...asked].join(" ")}`);
+    const asked = [...new Set(sessions.map(({ session }) => session))];
+    const answer = await this.shell.ask(
+      await this.#areYoung(sessions)
+        ? `young_sessions ${asked.join(" ")} - ${this.#othersThan(asked).join(" ")}`
+        : `sessions ${asked.join(" ")}`,
+    );
     return answer.split(" ").filter((pair) => pair !== "").map((pair) => {
       const [session, group] = pair.split(":");
       return { session: Number(session), group: Number(group) };
     });
+  }
+
+  /** The leaders of younger sessions than some. */
+  #othersThan(asked: readonly number[]): number[] {
+    const oldest = Math.min(...asked);
+    return [...this.#leaders].filter((pid) => pid > oldest && !asked.includes(pid));
   }
 
   /** Whether all of their processes have higher ids than their leaders. */

@@ -41,7 +41,7 @@ async function startIn(
 const OPTIONS: LaunchersOptions = {
   tools: TOOLS,
   cgroups: null,
-  identityOf: () => Promise.resolve(""),
+  identify: () => Promise.resolve(""),
   onFault: (error) => {
     throw error;
   },
@@ -130,7 +130,7 @@ Deno.test("What a launcher leaves that cannot be removed is told once, and keeps
 Deno.test("No start waits for the identity of a launcher, which is asked for ahead of time", async () => {
   const asked: number[] = [];
   await using launchers = await openLaunchers({
-    identityOf: (pid) => {
+    identify: ({ pid }) => {
       asked.push(pid);
       return Promise.resolve(`identity of ${pid}`);
     },

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import type { ExitStatus } from "../../lib/job/types.ts";
 import { ProcessGroups } from "../../lib/process/process_groups.ts";
 import { assert } from "../assert.ts";
 import { rootTest } from "../root.ts";
@@ -115,6 +116,26 @@ Deno.test("ProcessGroups.liveGroups() finds as much of a session that is known t
   for (const group of found) await groups.signal("KILL", group);
   await leader.status;
   await until(async () => (await groups.liveGroups(leader.pid, since)).length === 0);
+});
+
+Deno.test("ProcessGroups.liveGroups() looks at no process that is known to lead another session, as long as it lives", async () => {
+  await using groups = new ProcessGroups(OPTIONS);
+  const since = performance.now();
+  await using leader = await Leader.start("bash", "-c", "set -m; cat <&0 & wait");
+  const all = await until(async () => {
+    const live = await groups.liveGroups(leader.pid, since);
+    return live.length === 2 && live;
+  });
+  // Whoever says so of a process that does not is believed.
+  const [pid = 0] = all.filter((group) => group !== leader.pid);
+  const ended = Promise.withResolvers<ExitStatus>();
+  groups.addLeader({ pid, exit: ended.promise });
+  assert.deepEqual(await groups.liveGroups(leader.pid, since), [leader.pid]);
+  assert.deepEqual((await groups.liveGroups(leader.pid)).toSorted(), all.toSorted());
+  ended.resolve({ code: 0 });
+  await ended.promise;
+  assert.deepEqual((await groups.liveGroups(leader.pid, since)).toSorted(), all.toSorted());
+  for (const group of all) await groups.signal("KILL", group);
 });
 
 for (const how of ["anew", "elsewhere"]) {
