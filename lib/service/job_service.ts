@@ -292,7 +292,7 @@ export interface JobService {
   getLogs(request: GetLogsRequest, context: CallContext): Promise<GetLogsResponse>;
   /**
    * The first batch comes at once, empty if nothing is stored. Ends after the last batch; throws the reason
-   * of `context.signal` when that aborts.
+   * of `context.signal` when that aborts. The bytes of a batch are good until the next one is asked for.
    */
   streamLogs(request: StreamLogsRequest, context: CallContext): AsyncIterable<LogBatch>;
   /**

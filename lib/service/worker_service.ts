@@ -218,7 +218,7 @@ export class WorkerService implements JobService, PlacementService {
     const { jobId, batchBytes = Infinity, ...what } = request;
     const streams = wanted(request.streams);
     const { caller: { identity } } = context;
-    const reading = this.#reading(context);
+    const reading = { ...this.#reading(context), reuse: true };
     for await (const batch of this.#worker.readLog(jobId, { ...what, streams, ...reading })) {
       const { finishedJob } = batch;
       yield* batchParts(

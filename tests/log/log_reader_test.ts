@@ -1,7 +1,9 @@
 import { JobWorkerError } from "../../lib/errors.ts";
 import { JobLog } from "../../lib/log/job_log.ts";
 import { MAX_RECORD_BYTES } from "../../lib/log/log_format.ts";
-import { readLog } from "../../lib/log/log_reader.ts";
+import { readLog, type ReadLogOptions } from "../../lib/log/log_reader.ts";
+import { type PiecesOfLog, SharedPieces } from "../../lib/log/shared_pieces.ts";
+import { concat } from "../../lib/net/frames.ts";
 import type { LogGap } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import {
@@ -105,6 +107,40 @@ Deno.test("readLog() asks before each batch how much it may read", async () => {
   }
   assert.deepEqual(sizes, [2, ...Array(14).fill(1)]);
   assert.deepEqual(bytesOf(records), data);
+});
+
+Deno.test("readLog() reads into the same place again for whoever needs a batch only until the next, unless others may share it", async () => {
+  await using test = await openLog();
+  const data = randomBytes(3 * MIB);
+  // Records are cut everywhere.
+  for (let at = 0, size = 1; at < data.byteLength; at += size, size = size * 3 % 40_961) {
+    await test.writer.append(random() < 0.5 ? "stdout" : "stderr", data.slice(at, at + size));
+  }
+  const pieces = new SharedPieces();
+  const shared: PiecesOfLog = {
+    at: (place) => pieces.at("", place),
+    share: (place, piece) => pieces.share("", place, piece),
+  };
+  const read = async (options: Partial<ReadLogOptions>) => {
+    const places = new Set<ArrayBufferLike>();
+    const found = [];
+    let batches = 0;
+    const log = readLog(test.log, { offset: 7, streams: BOTH, follow: false, shared, ...options });
+    for await (const { records, packed = new Uint8Array() } of log) {
+      batches++;
+      places.add(packed.buffer);
+      found.push(bytesOf(records));
+      if (batches === 12) await test.writer[Symbol.asyncDispose]();
+    }
+    assert.equal(await sha256(concat(found)), await sha256(data.slice(7)));
+    assert.ok(batches > 10);
+    return places.size === batches ? "each its own" : places.size;
+  };
+  // It is closed while it is read.
+  assert.equal(await read({ reuse: true, follow: true }), "each its own");
+  assert.equal(await read({}), "each its own");
+  assert.equal(await read({ reuse: true, follow: true }), 1);
+  assert.equal(await read({ reuse: true }), 1);
 });
 
 Deno.test("readLog() accepts the end as an offset, and names it when it refuses", async () => {
