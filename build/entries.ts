@@ -39,19 +39,19 @@ export async function writeDaemonEntries(directory: string): Promise<void> {
 /**
  * Hides from Deno what an entry imports later, and what its parts do.
  *
- * @param isWhole whether nothing but this entry loads a part
+ * @param isOwn whether nothing but this entry loads a part
  */
 async function hideAll(
   directory: string,
   from: string,
   to: string,
-  isWhole: (part: string) => boolean,
+  isOwn: (part: string) => boolean,
 ): Promise<void> {
   const code = await Deno.readTextFile(join(directory, from));
   await Deno.writeTextFile(join(directory, to), hidden(code, () => true));
   for (const [, name = ""] of code.matchAll(IMPORTED)) {
     const part = JSON.parse(name);
-    if (!isWhole(part)) continue;
+    if (!isOwn(part)) continue;
     const path = join(directory, part);
     const text = await Deno.readTextFile(path);
     await Deno.writeTextFile(path, text.replaceAll(IMPORTED, "import(String($1))"));

@@ -62,8 +62,8 @@ export class StandardOutput {
   }
 
   /**
-   * Whether it is where standard error is, too, `bothOutputs()` can tell, and what it is; by itself it is written
-   * correctly, but in small pieces.
+   * Standard output. `bothOutputs()` finds out what it is; where nobody does, it is written to in small pieces, which is
+   * slow and always right.
    *
    * @param atomicBytes how many bytes with line ends it takes whole or not at all; `null` for a file
    */
