@@ -35,9 +35,9 @@ interface StreamFigures extends ReadFigures {
 
 const ROWS: Rows<StreamFigures> = {
   live: [`${LONG / MIB} MiB live`, "MB/s"],
-  livePerGiB: ["processor time for a GiB of it", "s"],
+  livePerGiB: ["processor time for a GiB", "s"],
   replay: [`${LONG / MIB} MiB replayed`, "MB/s"],
-  replayPerGiB: ["processor time for a GiB of it", "s"],
+  replayPerGiB: ["processor time for a GiB", "s"],
   followers: [`${SHARED / MIB} MiB to ${FOLLOWERS} followers`, "MB/s"],
 };
 
