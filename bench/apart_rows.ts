@@ -1,6 +1,7 @@
 import type { Worker } from "../lib/worker/mod.ts";
 import { ROOT } from "../tests/programs.ts";
 import { BareDisk } from "./bare_disk.ts";
+import { BareFiles } from "./bare_files.ts";
 import { BareHop } from "./bare_hop.ts";
 import { BareJobs } from "./bare_jobs.ts";
 import { runHere } from "./bare_run.ts";
@@ -63,8 +64,13 @@ async function measureBare(directory: string): Promise<ApartFigures> {
   try {
     using hop = await BareHop.connect(`${directory}/executor.sock`);
     const disk = new BareDisk(directory);
-    const here = new BareJobs((command) => runHere(command, { withUsualFiles: true }), disk);
-    const apart = new BareJobs((command) => hop.run(command), disk);
+    const logs = new BareFiles(directory);
+    const here = new BareJobs(
+      (jobId, command) => runHere(command, logs.write(jobId), { withUsualFiles: true }),
+      logs,
+      disk,
+    );
+    const apart = new BareJobs((jobId, command) => hop.run(jobId, command), logs, disk);
     return await measure(runsOf(here), runsOf(apart), directory);
   } finally {
     await executor.stdin.close();

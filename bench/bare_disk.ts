@@ -12,10 +12,10 @@ export interface BareRecord {
 
 /**
  * The least that has to be on a disk if nobody is to be told anything that a power cut could take: the record of a job
- * and a line of an audit trail before its start is answered, and its log and how it ended before that is told.
+ * and a line of an audit trail before its start is answered, and how it ended before that is told. Its log is
+ * there by then, see `bare_files.ts`.
  */
 export class BareDisk {
-  readonly #directory: string;
   readonly #database: DatabaseSync;
   readonly #trail: Deno.FsFile;
   readonly #lines: Batcher<null, void>;
@@ -23,7 +23,6 @@ export class BareDisk {
 
   /** @param directory is there, and empty */
   constructor(directory: string) {
-    this.#directory = directory;
     const database = new DatabaseSync(`${directory}/jobs.db`);
     database.exec(`
       PRAGMA journal_mode = WAL;
@@ -50,11 +49,7 @@ export class BareDisk {
     await Promise.all([this.#lines.add(null), this.#commits.add(job)]);
   }
 
-  /** @param log what it has printed */
-  async ended(job: BareRecord, log: readonly Uint8Array[]): Promise<void> {
-    using file = await Deno.open(`${this.#directory}/${job.jobId}`, { write: true, create: true });
-    for (const piece of log) file.writeSync(piece);
-    await file.syncData();
+  async ended(job: BareRecord): Promise<void> {
     await this.#commits.add(job);
   }
 }

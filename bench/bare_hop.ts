@@ -1,13 +1,15 @@
 import { delay } from "../lib/async/delay.ts";
 import { FrameConnection } from "../lib/net/frame_connection.ts";
 import type { Frame } from "../lib/net/frames.ts";
+import { SpareBuffers } from "../lib/net/spare_buffers.ts";
 import type { BareMessage, BareService } from "./bare_jobs.ts";
-import type { BareCommand, BareRun } from "./bare_run.ts";
+import type { BareCommand, BareRun, BareState } from "./bare_run.ts";
 
 /** What is asked for over a socket: one of these at a time, each answered by a frame or some. */
-type Call = { readonly run: BareCommand } | { readonly start: BareCommand } | {
-  readonly messages: string;
-};
+type Call =
+  | { readonly run: BareCommand; readonly jobId: string }
+  | { readonly start: BareCommand }
+  | { readonly messages: string };
 
 /** Answers calls at a Unix socket. */
 export function serveCalls(
@@ -24,11 +26,9 @@ export function serveCalls(
   })();
 }
 
-/** Answers a call with what a command prints. */
+/** Answers a call with how far a job is. */
 export async function answerRun(run: BareRun, connection: FrameConnection): Promise<void> {
-  let piece = await run.next();
-  for (; !piece.done; piece = await run.next()) await connection.send({}, [piece.value]);
-  await connection.send({ code: piece.value });
+  for await (const state of run) await connection.send(state);
 }
 
 /** Answers a call with what a job has printed. */
@@ -36,16 +36,14 @@ export async function answerMessages(
   messages: AsyncIterable<BareMessage>,
   connection: FrameConnection,
 ): Promise<void> {
-  for await (const { pieces, hasEnded } of messages) {
-    const sizes = pieces.map(({ byteLength }) => byteLength);
-    await connection.send({ sizes, hasEnded }, pieces);
-  }
+  for await (const { pieces, hasEnded } of messages) await connection.send({ hasEnded }, pieces);
 }
 
 /** Calls a socket, by connections that each have one call at a time. */
 export class BareHop implements BareService, Disposable {
   readonly #path: string;
   readonly #idle: FrameConnection[] = [];
+  readonly #buffers = new SpareBuffers();
 
   private constructor(path: string) {
     this.#path = path;
@@ -63,13 +61,8 @@ export class BareHop implements BareService, Disposable {
     }
   }
 
-  async *run(command: BareCommand): BareRun {
-    for await (const { head, bytes } of this.#call({ run: command })) {
-      const { code } = head as { code?: number };
-      if (code !== undefined) return code;
-      yield bytes;
-    }
-    throw new Error("The socket is closed");
+  async *run(jobId: string, command: BareCommand): BareRun {
+    for await (const { head } of this.#call({ run: command, jobId })) yield head as BareState;
   }
 
   async start(command: BareCommand): Promise<string> {
@@ -81,10 +74,9 @@ export class BareHop implements BareService, Disposable {
 
   async *messages(jobId: string): AsyncGenerator<BareMessage, void, undefined> {
     for await (const { head, bytes } of this.#call({ messages: jobId })) {
-      const { sizes, hasEnded } = head as { sizes: readonly number[]; hasEnded: boolean };
-      let at = 0;
-      yield { pieces: sizes.map((size) => bytes.subarray(at, at += size)), hasEnded };
-      if (hasEnded) return;
+      const { hasEnded } = head as { hasEnded: boolean };
+      yield { pieces: hasEnded ? [] : [bytes], hasEnded };
+      this.#buffers.give(bytes.buffer);
     }
   }
 
@@ -101,11 +93,12 @@ export class BareHop implements BareService, Disposable {
     try {
       void connection.send(call);
       for (;;) {
-        const frame = await connection.receive();
-        if (frame === null) return;
+        const frame = await connection.receive({ buffers: this.#buffers });
+        if (frame === null) throw new Error("The socket is closed");
         const { code, jobId, hasEnded } = frame.head as Record<string, unknown>;
-        isWhole = (code ?? jobId) !== undefined || hasEnded === true;
+        isWhole = typeof code === "number" || jobId !== undefined || hasEnded === true;
         yield frame;
+        if (isWhole) return;
       }
     } finally {
       if (isWhole) this.#idle.push(connection);

@@ -1,9 +1,11 @@
 import { WakeUp } from "../lib/async/wake_up.ts";
 import type { BareDisk } from "./bare_disk.ts";
-import type { BareCommand, BareRun } from "./bare_run.ts";
+import type { BareLogs } from "./bare_logs.ts";
+import type { BareCommand, BareRun, BareState } from "./bare_run.ts";
 
 /** What a client is told of a job's log. */
 export interface BareMessage {
+  /** They are good until the next message is asked for. */
   readonly pieces: readonly Uint8Array<ArrayBuffer>[];
   /** The last message has none. */
   readonly hasEnded: boolean;
@@ -20,34 +22,39 @@ export interface BareService {
 interface BareJob {
   readonly jobId: string;
   readonly command: BareCommand;
-  readonly pieces: Uint8Array<ArrayBuffer>[];
   readonly changed: WakeUp;
-  /** `null` while it runs. */
-  code: number | null;
+  state: BareState;
 }
 
-/** As much as a message of the daemon holds. */
-const MESSAGE_BYTES = 256 * 1024;
-
-/** Jobs whose output is kept in memory, for ever. */
+/** Jobs, and what of them is told to clients. */
 export class BareJobs implements BareService {
   readonly #jobs = new Map<string, BareJob>();
-  readonly #run: (command: BareCommand) => BareRun;
+  readonly #run: (jobId: string, command: BareCommand) => BareRun;
+  readonly #logs: Pick<BareLogs, "read">;
   readonly #disk: BareDisk | null;
 
-  /** @param disk where they are recorded, if they are */
-  constructor(run: (command: BareCommand) => BareRun, disk: BareDisk | null) {
+  /**
+   * @param logs where they print to
+   * @param disk where they are recorded, if they are
+   */
+  constructor(
+    run: (jobId: string, command: BareCommand) => BareRun,
+    logs: Pick<BareLogs, "read">,
+    disk: BareDisk | null,
+  ) {
     this.#run = run;
+    this.#logs = logs;
     this.#disk = disk;
   }
 
   async start(command: BareCommand): Promise<string> {
     const jobId = crypto.randomUUID();
-    const job = { jobId, command, pieces: [], changed: new WakeUp(), code: null };
+    const state: BareState = { bytes: 0, code: null };
+    const job = { jobId, command, changed: new WakeUp(), state };
     this.#jobs.set(jobId, job);
-    const run = this.#run(command);
+    const run = this.#run(jobId, command);
     await run.next();
-    const recorded = this.#disk?.started(job);
+    const recorded = this.#disk?.started({ jobId, command, code: null });
     void this.#follow(job, run, recorded);
     await recorded;
     return jobId;
@@ -56,31 +63,31 @@ export class BareJobs implements BareService {
   async *messages(jobId: string): AsyncGenerator<BareMessage, void, undefined> {
     const job = this.#jobs.get(jobId);
     if (job === undefined) return;
-    for (let at = 0;;) {
+    using reader = this.#logs.read(jobId);
+    for (let read = 0;;) {
+      // In this order, so that what comes in between is not missed.
       const changed = job.changed.next();
-      const hasEnded = job.code !== null;
-      while (at < job.pieces.length) {
-        const from = at;
-        for (let bytes = 0; at < job.pieces.length && bytes < MESSAGE_BYTES;) {
-          bytes += job.pieces[at++]?.byteLength ?? 0;
-        }
-        yield { pieces: job.pieces.slice(from, at), hasEnded: false };
+      const { bytes, code } = job.state;
+      while (read < bytes) {
+        const pieces = await reader.next(bytes - read);
+        for (const { byteLength } of pieces) read += byteLength;
+        yield { pieces, hasEnded: false };
       }
-      if (hasEnded) break;
+      if (code !== null) break;
       await changed;
     }
     yield { pieces: [], hasEnded: true };
   }
 
   async #follow(job: BareJob, run: BareRun, recorded: Promise<void> | undefined): Promise<void> {
-    let piece = await run.next();
-    for (; !piece.done; piece = await run.next()) {
-      job.pieces.push(piece.value);
+    for await (const state of run) {
+      if (state.code !== null) {
+        await recorded;
+        const { jobId, command } = job;
+        await this.#disk?.ended({ jobId, command, code: state.code });
+      }
+      job.state = state;
       job.changed.notify();
     }
-    await recorded;
-    await this.#disk?.ended({ ...job, code: piece.value }, job.pieces);
-    job.code = piece.value;
-    job.changed.notify();
   }
 }

@@ -1,14 +1,16 @@
 /**
  * A program of Deno that runs jobs for clients and promises nothing: what a daemon can do at best by grpc-js. It
- * starts each job by setsid(1), and keeps all output in memory. It has no users, rules or limits, and knows the two
- * methods of the contract that the bench needs.
+ * starts each job by setsid(1). It has no users, rules or limits, and knows the two methods of the contract that the
+ * bench needs.
  *
  * Arguments: how it works, certificate, key, CA of the clients, and a directory unless it only remembers. It works in
  * one of these ways:
- * - `remember`: it writes nothing down.
- * - `record`: it answers as late as a daemon may, see {@linkcode BareDisk}.
+ * - `remember`: it writes nothing down, and keeps all output in memory.
+ * - `record`: it answers as late as a daemon may, see {@linkcode BareDisk}, and output goes to files, from which it is
+ *   read for clients, see {@linkcode BareFiles}.
  * - `apart`: that, in three processes as a daemon has them, so that what listens on the network neither runs programs
- *   nor writes, and what records neither listens on the network nor holds jobs. These have the usual limit of open files.
+ *   nor writes, and what records neither listens on the network nor holds jobs. What runs them writes their logs, and
+ *   tells no more than that these grow. Jobs have the usual limit of open files.
  * - `engine`, `executor`: the other two of these.
  *
  * @module
@@ -22,15 +24,21 @@ import {
   Server,
   ServerCredentials,
 } from "../lib/grpc/grpc.ts";
+import { MessagePieces } from "../lib/grpc/message_pieces.ts";
 import { FLOW_CONTROL_WINDOW_BYTES, JOB_WORKER } from "../lib/grpc/protocol.ts";
 import { write } from "../lib/grpc/stream_handler.ts";
+import { packedHeader } from "../lib/job/packed_records.ts";
 import { BareDisk } from "./bare_disk.ts";
+import { BareFiles } from "./bare_files.ts";
 import { answerMessages, answerRun, BareHop, serveCalls } from "./bare_hop.ts";
 import { BareJobs, type BareService } from "./bare_jobs.ts";
+import { BareMemory } from "./bare_memory.ts";
 import { runHere } from "./bare_run.ts";
 import { print } from "./report.ts";
 
 type Methods = JobWorkerMethods;
+
+const { StartJob, StreamLogs } = JOB_WORKER;
 
 /** The inputs of the other processes: they end when these do. */
 const inputs: WritableStream[] = [];
@@ -39,13 +47,20 @@ const [way = "", ...args] = Deno.args;
 const [certPath = "", keyPath = "", caPath = "", directory = ""] = args;
 
 if (way === "executor") {
+  const logs = new BareFiles(directory);
   serveCalls(socketOf("executor"), async (call, connection) => {
-    if ("run" in call) await answerRun(runHere(call.run, { withUsualFiles: true }), connection);
+    if (!("run" in call)) return;
+    const run = runHere(call.run, logs.write(call.jobId), { withUsualFiles: true });
+    await answerRun(run, connection);
   });
   await endWithParent();
 } else if (way === "engine") {
   const executor = await BareHop.connect(socketOf("executor"));
-  const jobs = new BareJobs((command) => executor.run(command), new BareDisk(directory));
+  const jobs = new BareJobs(
+    (jobId, command) => executor.run(jobId, command),
+    new BareFiles(directory),
+    new BareDisk(directory),
+  );
   serveCalls(socketOf("engine"), async (call, connection) => {
     if ("start" in call) await connection.send({ jobId: await jobs.start(call.start) });
     if ("messages" in call) await answerMessages(jobs.messages(call.messages), connection);
@@ -55,7 +70,12 @@ if (way === "executor") {
   for (const role of ["executor", "engine"]) startRole(role);
   await serve(await BareHop.connect(socketOf("engine")));
 } else {
-  await serve(new BareJobs(runHere, way === "record" ? new BareDisk(directory) : null));
+  const [logs, disk] = way === "record"
+    ? [new BareFiles(directory), new BareDisk(directory)]
+    : [new BareMemory(), null];
+  await serve(
+    new BareJobs((jobId, command) => runHere(command, logs.write(jobId)), logs, disk),
+  );
 }
 
 function socketOf(role: "engine" | "executor"): string {
@@ -94,13 +114,14 @@ async function serve(jobs: BareService): Promise<void> {
     let nextOffset = 0;
     try {
       for await (const { pieces, hasEnded } of jobs.messages(jobId)) {
-        const records = pieces.map((data) => {
-          const offset = nextOffset;
+        const records = pieces.flatMap((data) => {
+          const record = { offset: nextOffset, time: 0, stream: "stdout" } as const;
           nextOffset += data.byteLength;
-          return { offset, stream: "LOG_STREAM_STDOUT", data, time: {} };
+          return [packedHeader(record, data.byteLength).slice(), data];
         });
-        const end = hasEnded ? { finishedJob: { jobId, status: "JOB_STATUS_DONE" } } : {};
-        await write(call, { records, nextOffset, ...end }, left.signal);
+        const finishedJob = hasEnded ? { jobId, status: "JOB_STATUS_DONE" } : null;
+        const rest = StreamLogs.responseSerialize({ nextOffset, finishedJob } as never);
+        await write(call, new MessagePieces([...records, rest]), left.signal);
       }
     } catch {
       // Whoever has the bytes that they wanted leaves.
@@ -111,8 +132,12 @@ async function serve(jobs: BareService): Promise<void> {
     "grpc-node.flow_control_window": FLOW_CONTROL_WINDOW_BYTES,
     "grpc.enable_channelz": 0,
   });
-  const { StartJob, StreamLogs } = JOB_WORKER;
-  server.addService({ StartJob, StreamLogs }, { StartJob: startJob, StreamLogs: streamLogs });
+  // Its messages are bytes already.
+  const streamPacked = { ...StreamLogs, responseSerialize: (message: object) => message as Buffer };
+  server.addService({ StartJob, StreamLogs: streamPacked }, {
+    StartJob: startJob,
+    StreamLogs: streamLogs,
+  });
   const [cert, key, ca] = await Promise.all(
     [certPath, keyPath, caPath].map(async (path) => Buffer.from(await Deno.readFile(path))),
   );

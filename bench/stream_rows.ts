@@ -2,20 +2,49 @@ import type { TestCertificates } from "../tests/certificates.ts";
 import type { LogStart } from "../lib/job/types.ts";
 import type { BenchDaemon, Executables } from "./executables.ts";
 import { newJob } from "./job_rows.ts";
+import { quantile, throughput } from "./measure.ts";
 import { PeerProcess } from "./peer_process.ts";
 import { report, reportAll, type Rows } from "./report.ts";
 import { runProgram } from "./run_program.ts";
 import { TlsTarget } from "./targets.ts";
-import { batchBytes } from "./worker_rows.ts";
+import { batchBytes, bytesOf } from "./worker_rows.ts";
 
 const MIB = 1024 * 1024;
+const GIB = 1024 * MIB;
 /** The output of a job that is read by one, and of one that many follow. */
-const LONG = 512 * MIB;
+const LONG = 256 * MIB;
 const SHARED = 50 * MIB;
 const FOLLOWERS = 20;
+/** How often a long log is read, after once by which a server has warmed up. */
+const ROUNDS = 3;
 const FROM_THE_START: LogStart = { kind: "offset", offset: 0 };
 
-/** Logs through the daemon, to a pipe into a file, and to TLS without it. */
+/** What is measured of a log that one reads. */
+interface ReadFigures {
+  /** Megabytes (10^6) a second. */
+  readonly live: number;
+  readonly replay: number;
+  /** The server's processor time for a GiB, in seconds. */
+  readonly livePerGiB: number;
+  readonly replayPerGiB: number;
+}
+
+interface StreamFigures extends ReadFigures {
+  readonly followers: number;
+}
+
+const ROWS: Rows<StreamFigures> = {
+  live: [`${LONG / MIB} MiB live`, "MB/s"],
+  livePerGiB: ["processor time for a GiB", "s"],
+  replay: [`${LONG / MIB} MiB replayed`, "MB/s"],
+  replayPerGiB: ["processor time for a GiB", "s"],
+  followers: [`${SHARED / MIB} MiB to ${FOLLOWERS} followers`, "MB/s"],
+};
+
+/**
+ * Logs that nobody reads, to a pipe into a file. Logs of the daemon, to those of bare processes that write them to a
+ * file; these to those of one that keeps them in memory; and that to TLS.
+ */
 export async function benchStreams(
   executables: Executables,
   certificates: TestCertificates,
@@ -23,105 +52,137 @@ export async function benchStreams(
 ): Promise<void> {
   await using peer = await PeerProcess.tls(certificates, directory);
   await using tls = await TlsTarget.open(peer.address, certificates.ca.cert);
+  await using remembering = await executables.startBare("remember");
+  await using apart = await executables.startBare("apart");
   await using daemon = await executables.start();
-  const piped = await runProgram([
-    ...["sh", "-c", `head -c ${LONG} /dev/zero | cat >"$1"`, "sh", executables.newPath()],
-  ]);
-  const bare = await seconds(() => tls.stream(LONG));
+  await benchUnread(executables, daemon);
+  await benchReaders(tls, { remembering, apart, daemon });
+}
 
-  const unread = await measure(daemon, async (jobId) => {
-    await daemon.client.waitJob({ jobId });
-  });
-  const inFile = { value: piped * 1000, name: "head | cat >file" };
+async function benchUnread(executables: Executables, daemon: BenchDaemon): Promise<void> {
+  const size = `${LONG / MIB} MiB`;
+  const toFile = (line: (path: string) => readonly string[]) =>
+    median(async () => {
+      const path = executables.newPath();
+      const seconds = await runProgram(line(path));
+      await Deno.remove(path);
+      return seconds * 1000;
+    });
   const head = ["head", "-c", `${LONG}`, "/dev/zero"];
-  const byDeno = await runProgram(
-    executables.bareLine("bare_pipe", executables.newPath(), ...head),
+  const piped = await toFile((path) => ["sh", "-c", '"$@" | cat >"$0"', path, ...head]);
+  const inFile = { value: piped, name: "head | cat >file" };
+  const byDeno = await toFile((path) => executables.bareLine("bare_pipe", path, ...head));
+  report(`${size} to a file, Deno and no more`, byDeno, "ms", inFile);
+  const unread = await median(async () => {
+    const startedAt = performance.now();
+    await daemon.client.waitJob({ jobId: await start(daemon, LONG) });
+    return performance.now() - startedAt;
+  });
+  report(`${size} that nobody reads`, unread, "ms", inFile);
+}
+
+/** The median of some measurements, after one that does not count. */
+async function median(measure: () => Promise<number>): Promise<number> {
+  const found: number[] = [];
+  for (let round = 0; round <= ROUNDS; round++) found.push(await measure());
+  return quantile(found.slice(1), 0.5);
+}
+
+async function benchReaders(
+  tls: TlsTarget,
+  servers: Readonly<Record<"remembering" | "apart" | "daemon", BenchDaemon>>,
+): Promise<void> {
+  const { remembering, apart, daemon } = servers;
+  const ofTls = new Rounds(() => streamTls(tls));
+  const ofMemory = new Rounds(() => readLong(remembering));
+  const ofThree = new Rounds(() => readLong(apart));
+  const ofDaemon = new Rounds(() => readLong(daemon));
+  // In turn, so that all of them meet the same moods of the machine.
+  for (let round = 0; round <= ROUNDS; round++) {
+    for (const rounds of [ofTls, ofMemory, ofThree, ofDaemon]) await rounds.run();
+  }
+  const limit = { ...ofTls.medians, followers: ofTls.medians.live };
+  const memory = { ...ofMemory.medians, followers: await readTogether(remembering) };
+  const three = { ...ofThree.medians, followers: await readTogether(apart) };
+  const ours = { ...ofDaemon.medians, followers: await readTogether(daemon) };
+  reportAll(ROWS, "a bare server", memory, limit, "TLS, and its client's time");
+  reportAll(ROWS, "in three processes", three, memory, "a bare server");
+  reportAll(ROWS, "the daemon", ours, three, "in three processes");
+}
+
+/** Some measurements of the same, of which the first does not count. */
+class Rounds {
+  readonly #measure: () => Promise<ReadFigures>;
+  readonly #found: ReadFigures[] = [];
+
+  constructor(measure: () => Promise<ReadFigures>) {
+    this.#measure = measure;
+  }
+
+  async run(): Promise<void> {
+    this.#found.push(await this.#measure());
+  }
+
+  get medians(): ReadFigures {
+    const median = (name: keyof ReadFigures) =>
+      quantile(this.#found.slice(1).map((figures) => figures[name]), 0.5);
+    return {
+      live: median("live"),
+      replay: median("replay"),
+      livePerGiB: median("livePerGiB"),
+      replayPerGiB: median("replayPerGiB"),
+    };
+  }
+}
+
+async function streamTls(tls: TlsTarget): Promise<ReadFigures> {
+  const rate = await throughput(LONG, () => tls.stream(LONG));
+  const perGiB = GIB / 1e6 / rate;
+  return { live: rate, replay: rate, livePerGiB: perGiB, replayPerGiB: perGiB };
+}
+
+/** Reads the log of a job while it prints, and again. */
+async function readLong(server: BenchDaemon): Promise<ReadFigures> {
+  let jobId = "";
+  const [live, livePerGiB] = await measure(server, async () => {
+    jobId = await start(server, LONG);
+    await read(server, jobId, LONG);
+  });
+  const [replay, replayPerGiB] = await measure(server, () => read(server, jobId, LONG));
+  return { live, livePerGiB, replay, replayPerGiB };
+}
+
+/** The rate at which many follow the same job. */
+async function readTogether(server: BenchDaemon): Promise<number> {
+  const jobId = await start(server, SHARED);
+  return await throughput(
+    FOLLOWERS * SHARED,
+    () => Promise.all(Array.from({ length: FOLLOWERS }, () => read(server, jobId, SHARED))),
   );
-  report("512 MiB to a file, Deno and no more", byDeno * 1000, "ms", inFile);
-  report("512 MiB that nobody reads", unread.seconds * 1000, "ms", inFile);
-  const limits = await measureBare(executables);
-  const tlsRate = LONG / 1e6 / bare;
-  const tlsPerGiB = bare * 1024 * MIB / LONG;
-  reportAll(ROWS, "a bare server", limits, {
-    ...{ live: tlsRate, replay: tlsRate, followers: tlsRate },
-    ...{ livePerGiB: tlsPerGiB, replayPerGiB: tlsPerGiB },
-  }, "TLS, and its client's time");
-  reportAll(ROWS, "the daemon", await measureStreams(daemon), limits, "a bare server");
 }
 
-/** What is measured of logs that are read. */
-interface StreamFigures {
-  /** Megabytes (10^6) a second. */
-  readonly live: number;
-  readonly replay: number;
-  readonly followers: number;
-  /** The server's processor time for a GiB, in seconds. */
-  readonly livePerGiB: number;
-  readonly replayPerGiB: number;
+/** The rate at which a long log is read, and the server's processor time for a GiB. */
+async function measure(
+  { processes }: BenchDaemon,
+  run: () => Promise<void>,
+): Promise<[rate: number, perGiB: number]> {
+  const before = await processes.processorMs();
+  const rate = await throughput(LONG, run);
+  return [rate, (await processes.processorMs() - before) / 1000 * GIB / LONG];
 }
 
-const ROWS: Rows<StreamFigures> = {
-  live: ["512 MiB live", "MB/s"],
-  livePerGiB: ["processor time for a GiB of it", "s"],
-  replay: ["512 MiB replayed", "MB/s"],
-  replayPerGiB: ["processor time for a GiB of it", "s"],
-  followers: ["50 MiB to 20 followers", "MB/s"],
-};
-
-async function measureBare(executables: Executables): Promise<StreamFigures> {
-  await using server = await executables.startBare();
-  return await measureStreams(server);
-}
-
-async function measureStreams(server: BenchDaemon): Promise<StreamFigures> {
-  const live = await measure(server, async (jobId) => await read(server, jobId));
-  const replay = await measure(server, async (jobId) => await read(server, jobId), live.jobId);
-  const followed = await server.client.startJob(printing(SHARED));
-  const all = await seconds(() =>
-    Promise.all(Array.from({ length: FOLLOWERS }, () => read(server, followed.jobId, SHARED)))
-  );
-  return {
-    live: LONG / 1e6 / live.seconds,
-    replay: LONG / 1e6 / replay.seconds,
-    followers: FOLLOWERS * SHARED / 1e6 / all,
-    livePerGiB: live.perGiB,
-    replayPerGiB: replay.perGiB,
-  };
-}
-
-/** A job that prints so many zero bytes, all of which are kept. */
-function printing(bytes: number): ReturnType<typeof newJob> {
-  return {
+/** Starts a job that prints so many zero bytes, all of which are kept. */
+async function start({ client }: BenchDaemon, bytes: number): Promise<string> {
+  const { jobId } = await client.startJob({
     ...newJob("head", "-c", `${bytes}`, "/dev/zero"),
     logLimit: { bytes: 2 * bytes, policy: "keep_newest" },
-  };
-}
-
-async function measure(
-  { client, processes }: BenchDaemon,
-  run: (jobId: string) => Promise<unknown>,
-  ended = "",
-): Promise<{ jobId: string; seconds: number; perGiB: number }> {
-  const before = await processes.processorMs();
-  let jobId = ended;
-  const time = await seconds(async () => {
-    if (ended === "") ({ jobId } = await client.startJob(printing(LONG)));
-    await run(jobId);
   });
-  const perGiB = (await processes.processorMs() - before) / 1000 * 1024 * MIB / LONG;
-  return { jobId, seconds: time, perGiB };
+  return jobId;
 }
 
 /** @throws if it is not all of it */
-async function read({ client }: BenchDaemon, jobId: string, bytes = LONG): Promise<void> {
-  let found = 0;
+async function read({ client }: BenchDaemon, jobId: string, bytes: number): Promise<void> {
   const log = client.streamLogs({ jobId, follow: true, start: FROM_THE_START });
-  for await (const batch of log) found += batchBytes(batch);
+  const found = await bytesOf(log, batchBytes);
   if (found !== bytes) throw new Error(`Cannot measure: ${found} bytes of ${bytes}`);
-}
-
-async function seconds(run: () => Promise<unknown>): Promise<number> {
-  const startedAt = performance.now();
-  await run();
-  return (performance.now() - startedAt) / 1000;
 }
