@@ -1,6 +1,7 @@
 import { delay } from "../lib/async/delay.ts";
 import { WakeUp } from "../lib/async/wake_up.ts";
 import type { BareLog } from "./bare_logs.ts";
+import type { BareQuestions } from "./bare_questions.ts";
 
 /** What a job runs. */
 export interface BareCommand {
@@ -35,14 +36,21 @@ const USUAL_FILES = ["sh", "-c", 'ulimit -S -n 1024; exec "$@"', "sh"];
 export async function* runHere(
   { name, args }: BareCommand,
   log: BareLog,
-  options: { readonly withUsualFiles?: boolean } = {},
+  { withUsualFiles = false, questions = null }: {
+    readonly withUsualFiles?: boolean;
+    readonly questions?: BareQuestions | null;
+  } = {},
 ): BareRun {
-  const { status, stdout, stderr } = new Deno.Command("setsid", {
-    args: [...options.withUsualFiles ? USUAL_FILES : [], name, ...args],
+  await questions?.before(name);
+  const since = performance.now();
+  const child = new Deno.Command("setsid", {
+    args: [...withUsualFiles ? USUAL_FILES : [], name, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
+  const { pid, status, stdout, stderr } = child;
+  await questions?.started(child);
   const discarded = stderr.cancel();
   yield { bytes: 0, code: null };
   const grown = new WakeUp();
@@ -58,6 +66,7 @@ export async function* runHere(
       grown.notify();
     }
     await discarded;
+    if (questions !== null) await status.then(() => questions.ended(pid, since));
     await log.end();
     ({ code } = await status);
     grown.notify();

@@ -11,7 +11,8 @@
  * - `apart`: that, in three processes as a daemon has them, so that what listens on the network neither runs programs
  *   nor writes, and what records neither listens on the network nor holds jobs. What runs them writes their logs, and
  *   tells no more than that these grow. Jobs have the usual limit of open files.
- * - `engine`, `executor`: the other two of these.
+ * - `asking`: that, and what runs them asks of each what a daemon must know, see {@linkcode BareQuestions}.
+ * - `engine`, `executor`, `asking_executor`: the other two of these.
  *
  * @module
  */
@@ -33,6 +34,7 @@ import { BareFiles } from "./bare_files.ts";
 import { answerMessages, answerRun, BareHop, serveCalls } from "./bare_hop.ts";
 import { BareJobs, type BareService } from "./bare_jobs.ts";
 import { BareMemory } from "./bare_memory.ts";
+import { BareQuestions } from "./bare_questions.ts";
 import { runHere } from "./bare_run.ts";
 import { print } from "./report.ts";
 
@@ -46,12 +48,13 @@ const inputs: WritableStream[] = [];
 const [way = "", ...args] = Deno.args;
 const [certPath = "", keyPath = "", caPath = "", directory = ""] = args;
 
-if (way === "executor") {
+if (way === "executor" || way === "asking_executor") {
   const logs = new BareFiles(directory);
+  const questions = way === "executor" ? null : await BareQuestions.open();
   serveCalls(socketOf("executor"), async (call, connection) => {
     if (!("run" in call)) return;
-    const run = runHere(call.run, logs.write(call.jobId), { withUsualFiles: true });
-    await answerRun(run, connection);
+    const log = logs.write(call.jobId);
+    await answerRun(runHere(call.run, log, { withUsualFiles: true, questions }), connection);
   });
   await endWithParent();
 } else if (way === "engine") {
@@ -66,8 +69,8 @@ if (way === "executor") {
     if ("messages" in call) await answerMessages(jobs.messages(call.messages), connection);
   });
   await endWithParent();
-} else if (way === "apart") {
-  for (const role of ["executor", "engine"]) startRole(role);
+} else if (way === "apart" || way === "asking") {
+  for (const role of [way === "apart" ? "executor" : "asking_executor", "engine"]) startRole(role);
   await serve(await BareHop.connect(socketOf("engine")));
 } else {
   const [logs, disk] = way === "record"

@@ -2,7 +2,7 @@ import { compile } from "../build/compile.ts";
 import type { TestCertificates } from "../tests/certificates.ts";
 import { connect, type JobWorkerClient } from "../lib/grpc/client.ts";
 import { AS_ROOT } from "../tests/programs.ts";
-import { type Bare, bareLine, bundleBare } from "./bare_programs.ts";
+import { type Bare, bareLine, type BareWay, bundleBare } from "./bare_programs.ts";
 import { PeerProcess } from "./peer_process.ts";
 import { RoleProcesses } from "./role_processes.ts";
 
@@ -67,7 +67,7 @@ export class Executables {
   }
 
   /** Starts a server of jobs that shows a limit, see `bare_server.ts`. */
-  async startBare(way: "remember" | "record" | "apart" = "remember"): Promise<BenchDaemon> {
+  async startBare(way: BareWay = "remember"): Promise<BenchDaemon> {
     const { cert, key, ca } = this.#certificates.paths("server");
     const directory = this.newPath();
     await Deno.mkdir(directory);

@@ -1,4 +1,5 @@
 import type { JobWorkerClient } from "../lib/grpc/client.ts";
+import type { BareWay } from "./bare_programs.ts";
 import { bareStarts } from "./bare_starts.ts";
 import type { BenchDaemon, Executables } from "./executables.ts";
 import { quantile, rate, times } from "./measure.ts";
@@ -63,7 +64,7 @@ export async function benchJobs(executables: Executables): Promise<void> {
     startMs: medianMs,
     firstByteMs: medianMs,
   };
-  const bare = async (way: "remember" | "record" | "apart") => {
+  const bare = async (way: BareWay) => {
     await using server = await executables.startBare(way);
     return await measureJobs(server);
   };
@@ -73,6 +74,7 @@ export async function benchJobs(executables: Executables): Promise<void> {
   reportAll(ROWS, "the same, recorded", recorded, remembered, "a bare server");
   const apart = await bare("apart");
   reportAll(ROWS, "in three processes", apart, recorded, "the same, recorded");
+  reportAll(ROWS, "that ask the kernel", await bare("asking"), apart, "in three processes");
   for (const [mode, args] of jobModes()) {
     await using daemon = await executables.start(args);
     reportAll(ROWS, mode, await measureJobs(daemon), apart, "in three processes");
