@@ -49,14 +49,12 @@ export class Semaphore {
   async acquire(amount: number, signal?: AbortSignal): Promise<Disposable> {
     signal?.throwIfAborted();
     const { total, maxWaiting, refusal } = this.#options;
-    const waiting = {
-      amount: Math.min(amount, total),
-      granted: Promise.withResolvers<Disposable>(),
-    };
-    const isNext = this.#waiting.size === 0 && waiting.amount <= this.#left;
-    if (!isNext && this.#amountWaiting() + waiting.amount > maxWaiting) {
+    const most = Math.min(amount, total);
+    if (this.#waiting.size === 0 && most <= this.#left) return this.#share(most);
+    if (this.#amountWaiting() + most > maxWaiting) {
       throw new JobWorkerError("resource_exhausted", refusal);
     }
+    const waiting = { amount: most, granted: Promise.withResolvers<Disposable>() };
     // Right in the event, not when this function goes on: nothing may be granted in between.
     const onAbort = () => {
       this.#waiting.delete(waiting);
@@ -64,7 +62,6 @@ export class Semaphore {
       this.#serve();
     };
     this.#waiting.add(waiting);
-    this.#serve();
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       return await waiting.granted.promise;
@@ -84,12 +81,12 @@ export class Semaphore {
       const { amount, granted } = waiting;
       if (amount > this.#left) return;
       this.#waiting.delete(waiting);
-      this.#left -= amount;
       granted.resolve(this.#share(amount));
     }
   }
 
   #share(amount: number): Disposable {
+    this.#left -= amount;
     let left = amount;
     return {
       [Symbol.dispose]: () => {

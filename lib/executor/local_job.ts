@@ -188,7 +188,8 @@ export class LocalJob implements RunningJob {
     const exitStatus = await process.exit;
     const stop = this.#state.kind === "running" ? this.#state.stop : null;
     this.#state = { kind: "leftovers", stop };
-    this.#leaderExited.abort();
+    // Without a reason it would make an error, whose stack takes longer to take down than all else here.
+    this.#leaderExited.abort("exited");
     this.#timeLimit.stop();
     this.#input?.abandon();
     // By the monotonic clock, so that no job ends before it has begun; nor before what it printed.

@@ -151,6 +151,11 @@ export class TrailWriter implements GrowingTrail, AsyncDisposable {
       if (this.#isFull) await this.#makeRoom();
       this.#keep(line);
       await this.#writes.add(null);
+      // It stays where another flush comes first: a timer costs more to set than to find nothing to do.
+      this.#flushTimer ??= setTimeout(() => {
+        this.#flushTimer = undefined;
+        this.#flushes.add(null).catch(this.#onFault);
+      }, FLUSH_AFTER_MS);
     } catch (error) {
       this.#onFault(error);
     }
@@ -241,9 +246,6 @@ export class TrailWriter implements GrowingTrail, AsyncDisposable {
     this.#lost -= lost;
     this.#written.push(...lines);
     this.#begunAt ??= Date.now();
-    this.#flushTimer ??= setTimeout(() => {
-      this.#flushes.add(null).catch(this.#onFault);
-    }, FLUSH_AFTER_MS);
   }
 
   /** @param asked for: those that do not reach the disk are withdrawn, and their callers are told */
@@ -265,8 +267,6 @@ export class TrailWriter implements GrowingTrail, AsyncDisposable {
 
   /** Does not take its turn, so that lines that nobody waits for can be written meanwhile. */
   async #flush(): Promise<void> {
-    clearTimeout(this.#flushTimer);
-    this.#flushTimer = undefined;
     const count = this.#written.length;
     if (count === 0) return;
     const bytes = this.#written.reduce((sum, { byteLength }) => sum + byteLength, 0);
