@@ -5,6 +5,7 @@ import { Batcher } from "../async/batcher.ts";
 import { Counts } from "../counts.ts";
 import { JobLog } from "./job_log.ts";
 import { MAX_RECORD_BYTES } from "./log_format.ts";
+import { SpareBuffers } from "../net/spare_buffers.ts";
 import { LogFlusher } from "./log_flusher.ts";
 import { checkReach } from "./log_loss.ts";
 import { READ_BYTES } from "./log_reader.ts";
@@ -33,6 +34,8 @@ export class LogLibrary implements AsyncDisposable {
   /** How many readers each log has at this moment, by job id. */
   readonly #readers = new Counts<string>();
   readonly #pieces = new SharedPieces();
+  /** For what readers that have a log for themselves read. */
+  readonly buffers = new SpareBuffers();
   #readerCount = 0;
 
   private constructor(directory: string, usedAt: number) {
@@ -139,7 +142,9 @@ export class LogLibrary implements AsyncDisposable {
     return {
       at: (place) => this.#pieces.at(jobId, place),
       share: (place, piece) => {
-        if (this.#readers.of(jobId) > 1) this.#pieces.share(jobId, place, piece);
+        if (this.#readers.of(jobId) < 2) return false;
+        this.#pieces.share(jobId, place, piece);
+        return true;
       },
     };
   }

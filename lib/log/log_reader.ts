@@ -4,6 +4,7 @@ import type { ReadableLog } from "./readable_log.ts";
 import type { Segment } from "./segment.ts";
 import { decodeRecord, MAX_RECORD_BYTES } from "./log_format.ts";
 import { readFully } from "../files/read_fully.ts";
+import { SpareBuffers } from "../net/spare_buffers.ts";
 import { packedHeader } from "../job/packed_records.ts";
 import type { Piece, PiecesOfLog, UnpackPiece } from "./shared_pieces.ts";
 import type { LogBatch, LogGap, LogStream, StoredRecord } from "../job/types.ts";
@@ -30,10 +31,12 @@ export interface ReadLogOptions {
   /** Where followers of a log that grows find what one of them has read. */
   readonly shared?: PiecesOfLog;
   /**
-   * Whether the bytes of a batch are good only until the next one is asked for, where nobody shares them; by default they
-   * are for ever. To make room anew takes a quarter of the time of reading a log.
+   * Whether the bytes of a batch need be good only until the next one is asked for; by default they are for ever. To make
+   * room anew takes a quarter of the time of reading a log, and three times as long after V8 has given memory back.
    */
   readonly reuse?: boolean;
+  /** Where that room comes from, and goes back to while there is nothing to read; by default it is each reader's own. */
+  readonly buffers?: SpareBuffers;
   /** Waits before each piece of work that takes a while; by default there is no need to. See `Turns`. */
   readonly turn?: () => Promise<void>;
   readonly signal?: AbortSignal;
@@ -50,8 +53,7 @@ export async function* readLog(
   log: ReadableLog,
   options: ReadLogOptions,
 ): AsyncGenerator<Omit<LogBatch<LogStream>, "finishedJob">, void, undefined> {
-  const { offset, follow, readBytes = () => READ_BYTES, shared, reuse = false, turn, signal } =
-    options;
+  const { offset, follow, readBytes = () => READ_BYTES, shared, turn, signal } = options;
   const streams = new Set(options.streams);
   // Otherwise a job that prints faster than its log is read would never let it end.
   const end = follow ? Infinity : Math.min(options.endOffset ?? Infinity, log.endOffset);
@@ -67,7 +69,7 @@ export async function* readLog(
     streams,
     turn,
     shared: follow && !log.closed ? shared : undefined,
-    reuse,
+    buffers: options.reuse ? options.buffers ?? new SpareBuffers() : null,
   });
   let begun = false;
   for (;;) {
@@ -108,7 +110,8 @@ interface Range {
   readonly streams: ReadonlySet<LogStream>;
   readonly turn: ReadLogOptions["turn"];
   readonly shared: PiecesOfLog | undefined;
-  readonly reuse: boolean;
+  /** `null` if what is read is not read over. */
+  readonly buffers: SpareBuffers | null;
 }
 
 /** Walks through the segments of a log up to an offset, one piece at a time. */
@@ -118,9 +121,9 @@ class SegmentReader implements AsyncDisposable {
   readonly #streams: ReadonlySet<LogStream>;
   readonly #turn: ReadLogOptions["turn"];
   readonly #shared: PiecesOfLog | undefined;
-  readonly #reuse: boolean;
-  /** What was read last, if it may be read into again. */
-  #room = new ArrayBuffer(0);
+  readonly #buffers: SpareBuffers | null;
+  /** Where the last piece is, if nobody else has it and the next may be read into it. */
+  #room: ArrayBuffer | null = null;
   /** What comes next, counted in bytes of output. */
   offset: number;
   #segment: Segment | null = null;
@@ -136,18 +139,25 @@ class SegmentReader implements AsyncDisposable {
   /** Where the file will be read next, unless it is told otherwise. */
   #filePosition = 0;
 
-  constructor(log: ReadableLog, { offset, end, streams, turn, shared, reuse }: Range) {
+  constructor(log: ReadableLog, { offset, end, streams, turn, shared, buffers }: Range) {
     this.#log = log;
     this.#end = end;
     this.#streams = streams;
     this.#turn = turn;
     this.#shared = shared;
-    this.#reuse = reuse && shared === undefined;
+    this.#buffers = buffers;
     this.offset = offset;
   }
 
   /** What comes next, or `null` if there is nothing at this moment. */
   async read(atMost: number): Promise<Read | null> {
+    const found = await this.#next(atMost);
+    // Whoever waits for more holds none of what was read.
+    if (found === null) this.#giveRoom();
+    return found;
+  }
+
+  async #next(atMost: number): Promise<Read | null> {
     const from = this.offset;
     for (;;) {
       const gap = this.offset > from ? { from, to: this.offset } : null;
@@ -218,9 +228,12 @@ class SegmentReader implements AsyncDisposable {
     let unpack = others === undefined ? null : await others.catch(() => null);
     if (unpack === null) {
       const reading = this.#readPiece(available);
-      shared?.share(place, reading);
+      if (shared?.share(place, reading)) this.#room = null;
       unpack = await reading;
-    } else this.#cut = EMPTY;
+    } else {
+      this.#cut = EMPTY;
+      this.#giveRoom();
+    }
     // Their own, so that nobody waits behind all that the user of another reader has asked for.
     await this.#turn?.();
     return await unpack();
@@ -244,9 +257,16 @@ class SegmentReader implements AsyncDisposable {
   }
 
   #roomFor(bytes: number): Uint8Array<ArrayBuffer> {
-    if (!this.#reuse) return new Uint8Array(bytes);
-    if (this.#room.byteLength < bytes) this.#room = new ArrayBuffer(bytes);
+    if (this.#buffers === null) return new Uint8Array(bytes);
+    if (this.#room === null || this.#room.byteLength < bytes) {
+      this.#room = this.#buffers.take(bytes);
+    }
     return new Uint8Array(this.#room, 0, bytes);
+  }
+
+  #giveRoom(): void {
+    if (this.#room !== null) this.#buffers?.give(this.#room);
+    this.#room = null;
   }
 
   #unpack(filled: Uint8Array<ArrayBuffer>): Piece {
@@ -267,7 +287,7 @@ class SegmentReader implements AsyncDisposable {
       records.push({ ...record, data });
     }
     if (fileBytes === 0) throw damaged(nextOffset);
-    // Whoever waits for more holds none of what was read.
+    // None of it is kept where it ends with a record.
     this.#cut = fileBytes < filled.byteLength ? filled.subarray(fileBytes) : EMPTY;
     return { records, packed: filled.subarray(0, packedBytes), fileBytes, nextOffset };
   }

@@ -19,8 +19,12 @@ export type UnpackPiece = () => Promise<Piece>;
 export interface PiecesOfLog {
   /** What somebody reads there, or has just read; `undefined` if nobody. */
   at(place: string): Promise<UnpackPiece> | undefined;
-  /** Shares what is being read at a place. */
-  share(place: string, piece: Promise<UnpackPiece>): void;
+  /**
+   * Shares what is being read at a place.
+   *
+   * @returns whether anybody else may get it
+   */
+  share(place: string, piece: Promise<UnpackPiece>): boolean;
 }
 
 /** How many pieces are kept, of all logs together; each is as large as what is read at once. */

@@ -64,7 +64,8 @@ export async function* readJobLog(
     end: endOffset,
     ...(turn && { turn }),
   });
-  const reading = { readBytes: () => logs.readBytes, shared: logs.piecesOf(jobId) };
+  const { buffers } = logs;
+  const reading = { readBytes: () => logs.readBytes, shared: logs.piecesOf(jobId), buffers };
   for await (const batch of readLog(log, { ...options, ...reading, offset, endOffset })) {
     yield { ...batch, finishedJob: null };
   }

@@ -2,8 +2,9 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { JobLog } from "../../lib/log/job_log.ts";
 import { MAX_RECORD_BYTES } from "../../lib/log/log_format.ts";
 import { readLog, type ReadLogOptions } from "../../lib/log/log_reader.ts";
-import { type PiecesOfLog, SharedPieces } from "../../lib/log/shared_pieces.ts";
+import type { PiecesOfLog } from "../../lib/log/shared_pieces.ts";
 import { concat } from "../../lib/net/frames.ts";
+import { SpareBuffers } from "../../lib/net/spare_buffers.ts";
 import type { LogGap } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import {
@@ -14,6 +15,7 @@ import {
   rejection,
   sha256,
   textOf,
+  until,
 } from "../worker/fixture.ts";
 import { openLog, recordsOf, type TestLog, write } from "./log_fixture.ts";
 import { seeded } from "../random.ts";
@@ -109,38 +111,59 @@ Deno.test("readLog() asks before each batch how much it may read", async () => {
   assert.deepEqual(bytesOf(records), data);
 });
 
-Deno.test("readLog() reads into the same place again for whoever needs a batch only until the next, unless others may share it", async () => {
+Deno.test("readLog() reads into the same place again for whoever needs a batch only until the next, unless others have it", async () => {
   await using test = await openLog();
   const data = randomBytes(3 * MIB);
   // Records are cut everywhere.
   for (let at = 0, size = 1; at < data.byteLength; at += size, size = size * 3 % 40_961) {
     await test.writer.append(random() < 0.5 ? "stdout" : "stderr", data.slice(at, at + size));
   }
-  const pieces = new SharedPieces();
-  const shared: PiecesOfLog = {
-    at: (place) => pieces.at("", place),
-    share: (place, piece) => pieces.share("", place, piece),
-  };
+  let hasOthers = true;
+  const shared: PiecesOfLog = { at: () => undefined, share: () => hasOthers };
   const read = async (options: Partial<ReadLogOptions>) => {
     const places = new Set<ArrayBufferLike>();
     const found = [];
     let batches = 0;
-    const log = readLog(test.log, { offset: 7, streams: BOTH, follow: false, shared, ...options });
-    for await (const { records, packed = new Uint8Array() } of log) {
+    const log = readLog(test.log, { offset: 0, streams: BOTH, follow: false, shared, ...options });
+    for await (const { records, packed = new Uint8Array(), nextOffset } of log) {
       batches++;
       places.add(packed.buffer);
       found.push(bytesOf(records));
-      if (batches === 12) await test.writer[Symbol.asyncDispose]();
+      if (nextOffset === data.byteLength) break;
     }
-    assert.equal(await sha256(concat(found)), await sha256(data.slice(7)));
     assert.ok(batches > 10);
+    assert.equal(await sha256(concat(found)), await sha256(data));
     return places.size === batches ? "each its own" : places.size;
   };
-  // It is closed while it is read.
-  assert.equal(await read({ reuse: true, follow: true }), "each its own");
   assert.equal(await read({}), "each its own");
-  assert.equal(await read({ reuse: true, follow: true }), 1);
   assert.equal(await read({ reuse: true }), 1);
+  assert.equal(await read({ reuse: true, follow: true }), "each its own");
+  hasOthers = false;
+  assert.equal(await read({ reuse: true, follow: true }), 1);
+  await test.writer[Symbol.asyncDispose]();
+  hasOthers = true;
+  assert.equal(await read({ reuse: true, follow: true }), 1, "It does not grow any more");
+});
+
+Deno.test("A reader that waits gives back the room that it has read into", async () => {
+  await using test = await openLog();
+  const buffers = new SpareBuffers();
+  const options = { offset: 0, streams: BOTH, follow: true, reuse: true, buffers };
+  const data = randomBytes(60_000);
+  await test.writer.append("stdout", data);
+  const reader = readLog(test.log, options);
+  const { packed } = (await reader.next()).value ?? {};
+  const waiting = reader.next();
+  const given = await until(() => {
+    const taken = buffers.take(50_000);
+    return Promise.resolve(taken === packed?.buffer && taken);
+  });
+  buffers.give(given);
+  await test.writer.append("stderr", data);
+  const { value } = await waiting;
+  assert.equal(value?.packed?.buffer, given);
+  assert.equal(await sha256(bytesOf(value?.records ?? [])), await sha256(data));
+  await reader.return();
 });
 
 Deno.test("readLog() accepts the end as an offset, and names it when it refuses", async () => {

@@ -1,7 +1,7 @@
 import { MAX_RECORD_BYTES } from "../../lib/log/log_format.ts";
 import { LogLibrary } from "../../lib/log/log_library.ts";
 import { readLog, type ReadLogOptions } from "../../lib/log/log_reader.ts";
-import { SharedPieces, type UnpackPiece } from "../../lib/log/shared_pieces.ts";
+import { type PiecesOfLog, SharedPieces, type UnpackPiece } from "../../lib/log/shared_pieces.ts";
 import type { LogRecord, LogStream } from "../../lib/job/types.ts";
 import { assert } from "../assert.ts";
 import { seeded } from "../random.ts";
@@ -19,9 +19,12 @@ function follow(
   pieces: SharedPieces,
   options: Partial<ReadLogOptions> = {},
 ): Reader {
-  const shared: ReadLogOptions["shared"] = {
+  const shared: PiecesOfLog = {
     at: (place) => pieces.at("log", place),
-    share: (place, piece) => pieces.share("log", place, piece),
+    share: (place, piece) => {
+      pieces.share("log", place, piece);
+      return true;
+    },
   };
   return readLog(log, { offset: 0, streams: BOTH, follow: true, shared, ...options });
 }
