@@ -1,3 +1,4 @@
+import { CLEAN_ENVIRONMENT } from "../lib/executor/prepare.ts";
 import { findProgram } from "../lib/process/program.ts";
 import { ProcessGroups } from "../lib/process/process_groups.ts";
 import { findTools } from "../lib/process/tools.ts";
@@ -19,7 +20,7 @@ export class BareQuestions {
 
   /** Before a job starts: where its program is. */
   async before(name: string): Promise<void> {
-    const path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+    const { PATH: path } = CLEAN_ENVIRONMENT;
     await findProgram(name, { path, workingDirectory: "/", groups: this.#groups });
   }
 

@@ -66,9 +66,10 @@ export async function* runHere(
       grown.notify();
     }
     await discarded;
-    if (questions !== null) await status.then(() => questions.ended(pid, since));
+    const end = await status;
+    await questions?.ended(pid, since);
     await log.end();
-    ({ code } = await status);
+    code = end.code;
     grown.notify();
   };
   const ended = follow();

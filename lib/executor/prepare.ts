@@ -11,7 +11,7 @@ import type { LaunchRequest, PreparedJob } from "./executor.ts";
 import type { UserLookups } from "./user_lookups.ts";
 
 /** The environment that every job starts with, before its own variables. */
-const CLEAN_ENVIRONMENT = {
+export const CLEAN_ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   LANG: "C.UTF-8",
 };
