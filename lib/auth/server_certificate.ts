@@ -1,5 +1,7 @@
+import { X509Certificate } from "node:crypto";
 import { failedPrecondition } from "../errors.ts";
 import { MAKE_CERTIFICATES } from "../text/command_hints.ts";
+import { isForServers } from "./extended_key_usage.ts";
 import { certificatePems } from "./pem.ts";
 import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "./tls_material.ts";
 
@@ -12,11 +14,7 @@ import { loadTlsMaterial, type TlsMaterial, type TlsPaths } from "./tls_material
 export async function loadServerMaterial(paths: TlsPaths): Promise<TlsMaterial> {
   const material = await loadTlsMaterial(paths, "server");
   const [pem = ""] = certificatePems(material.cert);
-  // It takes long to load, and what else a daemon needs at its start can be under way by now.
-  const { x509 } = await import("./x509.ts");
-  const purposes = new x509.X509Certificate(pem).getExtension(x509.ExtendedKeyUsageExtension);
-  // Without that extension, it is for every use.
-  if (purposes?.usages.includes(x509.ExtendedKeyUsage.serverAuth) ?? true) return material;
+  if (isForServers(new X509Certificate(pem))) return material;
   throw failedPrecondition(
     `Cannot use the certificate "${paths.cert}": it is not for servers (no EKU serverAuth); use ` +
       `the server's, which \`${MAKE_CERTIFICATES}\` calls server-cert.pem`,

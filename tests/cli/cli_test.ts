@@ -3,6 +3,7 @@ import { assert } from "../assert.ts";
 import { VERSION_TEXT } from "../../lib/version.ts";
 import { TestCertificates } from "../certificates.ts";
 import { TestProcess } from "../end_to_end/process.ts";
+import { loadedModules } from "../loaded_modules.ts";
 import { ROOT } from "../programs.ts";
 
 const CLI = fileURLToPath(new URL("../../cli.ts", import.meta.url));
@@ -56,17 +57,7 @@ Deno.test("cli.ts prints its version by itself, and whatever else is on the line
   assert.deepEqual([code, text(stdout), text(stderr)], [0, `${VERSION_TEXT}\n`, ""]);
   const twice = await cli("--version", "--version").output();
   assert.deepEqual([twice.code, text(twice.stdout)], [0, `${VERSION_TEXT}\n`]);
-  const { modules } = JSON.parse(text(
-    (await new Deno.Command(Deno.execPath(), { args: ["info", "--json", CLI] }).output()).stdout,
-  ));
-  const loaded = new Set([CLI]);
-  for (const path of loaded) {
-    const module = modules.find((module: { local?: string }) => module.local === path);
-    for (const { code, isDynamic } of module?.dependencies ?? []) {
-      if (code !== undefined && !isDynamic) loaded.add(fileURLToPath(code.specifier));
-    }
-  }
-  const names = Array.from(loaded, (path) => path.slice(ROOT.length));
+  const names = (await loadedModules("cli.ts")).map(({ path }) => path);
   assert.deepEqual(names, [
     "cli.ts",
     "lib/cli/print_version.ts",
