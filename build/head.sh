@@ -70,8 +70,16 @@ unpack() (
   sync -f "$work" 2>/dev/null || sync
   # Where there is no flock(1), another may have been faster.
   mv -T "$work" "$1/$sum" 2>/dev/null || [ -x "$1/$sum/deno" ] || exit 1
+  analyse "$1/$sum" >/dev/null 2>&1
   clean "$1" 2>/dev/null
 )
+
+# Has Deno note what the files of the program $1 import. Whatever process does that keeps 25 MB for it as long as
+# it lives, and a daemon may live for months. They can do without.
+analyse() {
+  set +f
+  DENO_DIR="$1/cache" "$1/deno" cache --quiet --no-config --no-lock --no-remote --no-npm "$1"/*.js "$1"/*.ts
+}
 
 # Removes other versions from the cache $1, but the newest of them, for those that use two side by
 # side, and any that runs; and what is left of an unpacking that was killed.

@@ -1,3 +1,4 @@
+import { DatabaseSync } from "node:sqlite";
 import { assert } from "../assert.ts";
 import { OWN_ROLES } from "../../lib/daemon/roles.ts";
 import { rootTest } from "../root.ts";
@@ -64,6 +65,20 @@ export function testUnpacking(executables: Executables): void {
       assert.equal(roles.length, 1, roles.join());
       assert.ok(roles[0]?.startsWith(`./${role}`), roles.join());
     }
+  });
+
+  Deno.test("Whoever unpacks has the program analysed, so that no daemon keeps what that takes", async () => {
+    const cache = await executables.makeDirectory("cache-");
+    assert.match((await version({ env: { XDG_CACHE_HOME: cache } })).stdout, VERSION);
+    const [program] = await unpackedIn(`${cache}/job-worker`);
+    const place = await Deno.realPath(`${cache}/job-worker/${program}`);
+    const modules: string[] = [];
+    for await (const { name } of Deno.readDir(place)) {
+      if (/\.[jt]s$/.test(name)) modules.push(`file://${place}/${name}`);
+    }
+    using database = new DatabaseSync(`${place}/cache/dep_analysis_cache_v2`);
+    const analysed = database.prepare("SELECT specifier FROM moduleinfocache").all();
+    assert.deepEqual(analysed.map(({ specifier }) => specifier).sort(), modules.sort());
   });
 
   Deno.test("An executable unpacks where XDG_CACHE_HOME says", async () => {
