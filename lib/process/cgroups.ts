@@ -27,9 +27,9 @@ export class Cgroups {
   readonly #controllers: ReadonlySet<string>;
   /** What tells our process from others; `""` if nothing does. */
   readonly #maker: string;
-  // Each batch costs one process, mkdir(1) or rmdir(1), however many cgroups are in it.
+  // Each batch costs one process, mkdir(1), however many cgroups are in it.
   readonly #makes = new Batcher((requests: readonly string[]) => this.#makeAll(requests));
-  readonly #removals = new Batcher((names: readonly string[]) => this.#removeAll(names));
+  readonly #usages = new Batcher((names: readonly string[]) => this.#readUsages(names));
 
   /** The names of the cgroups that were made before it was known for which job. */
   readonly #assigned = new Map<string, string>();
@@ -134,7 +134,7 @@ export class Cgroups {
    */
   async removeSpare(spare: string): Promise<void> {
     for (let look = 0; look < MAX_LOOKS; look++) {
-      if ((await this.#removals.add(spare)).has(spare)) return;
+      if (await this.#release(spare) !== null) return;
       await this.kill(spare);
       await delay(LOOK_AGAIN_MS);
     }
@@ -185,8 +185,27 @@ export class Cgroups {
    */
   async remove(jobId: string): Promise<JobUsage | null> {
     const name = this.#nameOf(jobId);
-    const usage = (await this.#removals.add(name)).get(name) ?? null;
+    const usage = await this.#release(name, name === jobId ? [] : [`${name}/${jobId}`]);
     if (usage !== null) this.#assigned.delete(jobId);
+    return usage;
+  }
+
+  /**
+   * @param below those in it that we have made
+   * @returns `null` if a process is in it or below it
+   */
+  async #release(name: string, below: readonly string[] = []): Promise<JobUsage | null> {
+    const usage = (await this.#usages.add(name)).get(name) ?? null;
+    if (usage === null) return null;
+    try {
+      // A twentieth of what rmdir(1) takes.
+      for (const each of [...below, name]) await Deno.remove(`${this.#root}/${each}`);
+    } catch (error) {
+      // Whoever uses this as a library may not, and a job may have made cgroups of its own.
+      if (!(error instanceof Deno.errors.NotFound)) {
+        await this.#shell.ask(`cgroup_remove ${this.#root}/${name}`);
+      }
+    }
     return usage;
   }
 
@@ -202,11 +221,12 @@ export class Cgroups {
     return new Set(failed.split(" "));
   }
 
-  async #removeAll(names: readonly string[]): Promise<ReadonlyMap<string, JobUsage>> {
+  /** What those have used that have no process. */
+  async #readUsages(names: readonly string[]): Promise<ReadonlyMap<string, JobUsage>> {
     const paths = names.map((name) => `${this.#root}/${name}`);
-    const removed = await this.#shell.ask(`cgroup_remove ${paths.join(" ")}`);
+    const used = await this.#shell.ask(`cgroup_usage ${paths.join(" ")}`);
     return new Map(
-      removed.split(" ").map((word) => {
+      used.split(" ").map((word) => {
         const [name = "", ...figures] = word.split(":");
         const [cpuUs, peakMemoryBytes, oomKills] = figures.map((text) =>
           text === "-" ? null : +text

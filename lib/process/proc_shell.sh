@@ -247,32 +247,25 @@ while read -r id verb rest; do
     done
     printf '%s\n' "$id$found"
     ;;
-  # cgroup_remove DIR...: `NAME:CPU_USEC:PEAK_BYTES:OOM_KILLS` of what ran in it, `-` for what is not
-  # known, for each that is gone now; not for one in which there is a process, zombies aside.
-  cgroup_remove)
-    used= removed=
+  # cgroup_usage DIR...: `NAME:CPU_USEC:PEAK_BYTES:OOM_KILLS` of what ran in it, `-` for what is not known, for each in
+  # which there is no process, zombies aside.
+  cgroup_usage)
+    used=
     set -f
-    set -- $rest
-    set +f
-    for dir in "$@"; do
-      shift
+    for dir in $rest; do
       field populated "$dir/cgroup.events"
-      # One that has a process keeps the name of its job.
       [ "$value" != 1 ] || continue
       field usage_usec "$dir/cpu.stat"; cpu=$value
       read -r peak <"$dir/memory.peak" || peak=-
       field oom_kill "$dir/memory.events"; used="$used ${dir##*/}:$cpu:$peak:$value"
-      for below in "$dir"/*/; do
-        [ ! -d "$below" ] || set -- "$@" "${below%/}"
-      done
-      set -- "$@" "$dir"
     done
-    [ $# = 0 ] || rmdir -- "$@"
-    for dir; do
-      # A job may have made cgroups of its own.
-      [ ! -d "$dir" ] || find "$dir" -depth -type d -exec rmdir {} +
-    done
+    set +f
     printf '%s\n' "$id$used"
+    ;;
+  # cgroup_remove DIR: removes it with those in it.
+  cgroup_remove)
+    find "$rest" -depth -type d -exec rmdir {} +
+    echo "$id"
     ;;
   # uid: who we are.
   uid)

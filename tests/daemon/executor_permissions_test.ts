@@ -30,7 +30,7 @@ function optionsFor(data: string): ExecutorOptions {
     settings: {
       dataDirectory: "/data",
       home: "/",
-      cgroups: false,
+      cgroups: true,
       newPrivileges: true,
       jobUids: { first: 200_000, last: 200_009, homes: `${data}/homes` },
     },
@@ -86,6 +86,15 @@ Deno.test("An executor is refused whatever it does not need, and granted what it
     ...[`${data}/audit.log`, `${data}/engine.sock`, `${data}/executor.0.sock`].map((path) =>
       [remove(path), REFUSED] as const
     ),
+    // It can remove a cgroup, and do nothing else with it.
+    [
+      `${
+        remove("/sys/fs/cgroup/none")
+      }.catch((error) => error.code === "ENOENT" || Promise.reject(error))`,
+      ALLOWED,
+    ],
+    [write("/sys/fs/cgroup/cgroup.procs"), REFUSED],
+    ["Deno.mkdir('/sys/fs/cgroup/none')", REFUSED],
     [`Deno.symlink("/etc/passwd", ${JSON.stringify(`${logs}/link`)})`, REFUSED],
     ["Deno.makeTempFile()", REFUSED],
     [write(`${logs}/new`), ALLOWED],
@@ -137,11 +146,11 @@ Deno.test("The flags of an executor name each thing that it may use", () => {
     "--allow-read=/usr/bin,/bin,/usr/sbin,/sbin,/usr/local/bin," +
     "/data/executor.1.sock,/data/logs,/data/outcomes,/data/homes",
     `--allow-run=${TOOLS.setsid}`,
-    "--allow-write=/data/executor.1.sock,/data/logs,/data/outcomes,/data/homes",
+    "--allow-write=/data/executor.1.sock,/data/logs,/data/outcomes,/data/homes,/sys/fs/cgroup",
   ]);
   const { settings, ...options } = optionsFor("/data");
-  const without = { ...options, settings: { ...settings, jobUids: null } };
-  assert.ok(!executorCommand(TOOLS.setsid, without).join(" ").includes("/homes"));
+  const without = { ...options, settings: { ...settings, cgroups: false, jobUids: null } };
+  assert.doesNotMatch(executorCommand(TOOLS.setsid, without).join(" "), /\/homes|cgroup/);
   for (const flag of ["--no-prompt", "--ignore-env", "--cached-only", "--no-npm", "--no-remote"]) {
     assert.ok(line.includes(flag), flag);
   }

@@ -7,6 +7,8 @@ import { assert } from "../assert.ts";
  * them and read from them can be seen on machines without the controllers.
  */
 export class PlainFiles extends ProcShell {
+  /** What it was asked, the verbs. */
+  readonly asked: string[] = [];
   readonly #root: string;
 
   constructor(root: string) {
@@ -15,6 +17,7 @@ export class PlainFiles extends ProcShell {
   }
 
   override ask(request: string): Promise<string> {
+    this.asked.push(request.replace(/ .*/s, ""));
     return request === "cgroup_root" ? Promise.resolve(this.#root) : super.ask(request);
   }
 }
@@ -23,9 +26,10 @@ export class PlainFiles extends ProcShell {
 export async function cgroupsIn(
   path: string,
   ...controllers: readonly string[]
-): Promise<AsyncDisposable & { readonly cgroups: Cgroups }> {
+): Promise<AsyncDisposable & { readonly cgroups: Cgroups; readonly asked: readonly string[] }> {
   const shell = new PlainFiles([path, ...controllers].join(" "));
   const cgroups = await Cgroups.find(shell);
   assert.ok(cgroups);
-  return { cgroups, [Symbol.asyncDispose]: () => shell[Symbol.asyncDispose]() };
+  const { asked } = shell;
+  return { cgroups, asked, [Symbol.asyncDispose]: () => shell[Symbol.asyncDispose]() };
 }

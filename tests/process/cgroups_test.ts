@@ -89,6 +89,22 @@ Deno.test("Cgroups.remove() leaves no cgroup, nor those that the job has made in
   assert.deepEqual(await kept.cgroups.remove("job"), NOTHING_KNOWN);
 });
 
+Deno.test("Cgroups.remove() needs no program, but for those that the job has made in it", async () => {
+  await using directory = await temporaryDirectory();
+  await using kept = await cgroupsIn(directory.path);
+  const { cgroups, asked } = kept;
+  await cgroups.make("job", {});
+  const spare = await cgroups.makeSpare();
+  await cgroups.assign(spare, "later");
+  for (const job of ["job", "later"]) assert.deepEqual(await cgroups.remove(job), NOTHING_KNOWN);
+  assert.ok(!asked.includes("cgroup_remove"));
+  await cgroups.make("job", {});
+  await Deno.mkdir(`${directory.path}/job/a`);
+  assert.deepEqual(await cgroups.remove("job"), NOTHING_KNOWN);
+  assert.ok(asked.includes("cgroup_remove"));
+  assert.deepEqual(await filesOf(directory.path), {});
+});
+
 Deno.test("Cgroups.signal() reaches the processes in a cgroup and below, and says if there are none", async () => {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path);
