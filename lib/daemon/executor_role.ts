@@ -55,6 +55,7 @@ export async function runExecutor(pipes: ExecutorPipes, signal: AbortSignal): Pr
   const executor = resources.use(
     await LocalExecutor.open({
       ...settings,
+      isAlone: true,
       logs,
       onFault: (error, jobId) => server.reportFault(error, jobId),
       onShellEnded: (end) => server.reportShellEnd(end),

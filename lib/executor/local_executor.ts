@@ -8,6 +8,7 @@ import { type LaunchTools, type Process, startProcess } from "../process/process
 import { DynamicUsers, type DynamicUsersOptions } from "../process/dynamic_users.ts";
 import { type Launched, Launchers } from "../process/launchers.ts";
 import { KnownUsers } from "../process/known_users.ts";
+import { OwnLimit } from "../process/own_limit.ts";
 import { ProcessGroups } from "../process/process_groups.ts";
 import { findTools } from "../process/tools.ts";
 import type { AdoptedJobs, Executor, LaunchRequest, PreparedJob } from "./executor.ts";
@@ -35,6 +36,10 @@ export interface LocalExecutorOptions {
   readonly newPrivileges?: boolean;
   /** Where each job that names no user gets one for itself; by default it runs as the user of this process. */
   readonly jobUids?: DynamicUsersOptions | null;
+  /**
+   * Whether this process does nothing but run jobs, so that its own limit of open files can be theirs; false by default.
+   */
+  readonly isAlone?: boolean;
   /** See `LogWriterOptions`. */
   readonly diskTimeoutMs?: number;
   /** Called when the shell that asks the kernel has ended and is replaced; jobs do not notice. */
@@ -56,13 +61,17 @@ export class LocalExecutor implements Executor {
   readonly #launchers: Launchers;
   readonly #users: KnownUsers;
   readonly #dynamicUsers: DynamicUsers | null;
+  readonly #ownLimit: OwnLimit | null;
   readonly #prepared = new Map<string, readonly [LaunchRequest, Decision]>();
+  /** How many are being launched. */
+  #launching = 0;
 
   private constructor(options: LocalExecutorOptions, parts: {
     readonly tools: LaunchTools;
     readonly groups: ProcessGroups;
     readonly cgroups: Cgroups | null;
     readonly dynamicUsers: DynamicUsers | null;
+    readonly ownLimit: OwnLimit | null;
   }) {
     this.containment = parts.cgroups === null ? "process_group" : "cgroup";
     this.isApart = parts.cgroups?.areApart ?? false;
@@ -78,6 +87,7 @@ export class LocalExecutor implements Executor {
     this.#cgroups = parts.cgroups;
     this.#users = new KnownUsers(parts.groups.shell);
     this.#dynamicUsers = parts.dynamicUsers;
+    this.#ownLimit = parts.ownLimit;
   }
 
   /** @throws `failed_precondition` if a program that it relies on is not installed */
@@ -87,13 +97,19 @@ export class LocalExecutor implements Executor {
     const dynamicUsers = jobUids === null ? null : await DynamicUsers.open(jobUids, tools);
     const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
     try {
-      const limit = Math.min(SOFT_DESCRIPTOR_LIMIT, await groups.descriptorLimit());
+      const hard = await groups.descriptorLimit();
+      const soft = Math.min(SOFT_DESCRIPTOR_LIMIT, hard);
       const cgroups = options.cgroups === false ? null : await Cgroups.find(groups.shell);
+      // A job that is to enter a cgroup needs a shell for that anyway.
+      const ownLimit = options.isAlone === true && cgroups === null
+        ? await OwnLimit.lower({ shell: groups.shell, soft, hard })
+        : null;
       return new LocalExecutor(options, {
-        tools: { ...tools, softDescriptorLimit: limit },
+        tools: { ...tools, softDescriptorLimit: soft },
         groups,
         cgroups,
         dynamicUsers,
+        ownLimit,
       });
     } catch (error) {
       await groups[Symbol.asyncDispose]();
@@ -118,7 +134,26 @@ export class LocalExecutor implements Executor {
     const prepared = this.#prepared.get(jobId);
     if (prepared === undefined) throw new TypeError(`Cannot launch job "${jobId}": not prepared`);
     this.#prepared.delete(jobId);
-    const [{ execution, logLimit }, decision] = prepared;
+    this.#launching++;
+    const room = await this.#ownLimit?.makeRoom();
+    try {
+      const running = await this.#launch(jobId, ...prepared, signal);
+      void running.ended.then(() => room?.[Symbol.dispose]());
+      return running;
+    } catch (error) {
+      room?.[Symbol.dispose]();
+      throw error;
+    } finally {
+      this.#launching--;
+    }
+  }
+
+  async #launch(
+    jobId: string,
+    { execution, logLimit }: LaunchRequest,
+    decision: Decision,
+    signal: AbortSignal | undefined,
+  ): Promise<LocalJob> {
     const { startedAt, spec } = decision;
     const { logs, diskTimeoutMs, onFault } = this.#options;
     const isDynamic = spec.user?.isDynamic ?? false;
@@ -139,7 +174,9 @@ export class LocalExecutor implements Executor {
     });
     try {
       running.processIdentity = launched.identity ?? await this.#identify(process);
-      if (!isLimited(decision)) this.#launchers.expectAnother(jobId, spec);
+      // Where many come at once, nothing of a start waits for long, and a launcher costs more than it saves.
+      const isOneOfMany = this.#launching > 1 || this.#prepared.size > 0;
+      if (!isLimited(decision) && !isOneOfMany) this.#launchers.expectAnother(jobId, spec);
       return running;
     } catch (error) {
       await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });
@@ -196,7 +233,8 @@ export class LocalExecutor implements Executor {
     await this.#cgroups?.make(jobId, cgroupLimits);
     if (spec.user?.isDynamic === true) await this.#dynamicUsers?.makeHome(jobId);
     signal?.throwIfAborted();
-    return { process: startProcess(spec, this.#tools) };
+    const inheritsLimits = this.#ownLimit?.isOfJobs ?? false;
+    return { process: startProcess(spec, this.#tools, { inheritsLimits }) };
   }
 
   async #decide(

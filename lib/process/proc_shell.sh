@@ -304,6 +304,16 @@ while read -r id verb rest; do
   descriptors)
     echo "$id $(ulimit -Hn)"
     ;;
+  # limit PID SOFT: gives a process a soft limit of open files; 0, or something else if that fails.
+  limit)
+    prlimit --pid "$a" --nofile="$b:"
+    echo "$id $?"
+    ;;
+  # oom_score_adj: our own, which is that of whoever has started us, see proc_pid_oom_score_adj(5).
+  oom_score_adj)
+    read -r adjustment </proc/self/oom_score_adj || adjustment=
+    echo "$id $adjustment"
+    ;;
   # identity PID: boot id and start time in clock ticks since boot, or nothing.
   identity)
     if stat "$a"; then echo "$id $boot:$start"; else echo "$id"; fi

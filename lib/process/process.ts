@@ -74,27 +74,21 @@ export const EXEC_AS_USER = 'eval "$JOB_ENV_EXEC"';
  * instruction. Each becomes the next by execve(2), so the process id is the job's own from the start.
  *
  * While the process has the rights of the daemon, what a client chose reaches it only as arguments: it
- * enters the directory and sets the variables once it has the rights of the job.
+ * enters the directory and sets the variables once it has the rights of the job. A job that has those of the
+ * daemon, and inherits all else, needs no sh.
  *
+ * @param options.inheritsLimits whether our limits are those of jobs, see `OwnLimit`
  * @throws `resource_exhausted` with reason `E2BIG`, `EMFILE` or `EAGAIN`; `failed_precondition`
  */
-export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
-  const { variables, ...counts } = packEnvironment(spec.env);
-  let child: Deno.ChildProcess;
+export function startProcess(
+  spec: ProcessSpec,
+  tools: LaunchTools,
+  { inheritsLimits = false }: { readonly inheritsLimits?: boolean } = {},
+): Process {
   const spawnedAt = performance.now();
-  try {
-    child = new Deno.Command(tools.setsid, {
-      args: [...enteringWords(spec, EXEC_AS_USER, tools), ...programWords(spec, counts, tools)],
-      clearEnv: true,
-      env: { ...variables, ...SCRIPTS },
-      cwd: "/",
-      stdin: spec.hasInput ? "piped" : "null",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-  } catch (error) {
-    throw startError(spec, error);
-  }
+  const child = inheritsLimits && needsNoShell(spec)
+    ? startAtOnce(spec, tools) ?? startByShell(spec, tools)
+    : startByShell(spec, tools);
   return {
     pid: child.pid,
     spawnedAt,
@@ -103,6 +97,54 @@ export function startProcess(spec: ProcessSpec, tools: LaunchTools): Process {
     stdout: child.stdout,
     stderr: child.stderr,
   };
+}
+
+/** Whether there is nothing to do before its first instruction that Deno cannot do. */
+function needsNoShell(
+  { cgroup, umask, nice, user, rlimits, workingDirectory }: ProcessSpec,
+): boolean {
+  return cgroup === "" && umask === "" && nice === 0 && user === null &&
+    Object.keys(rlimits).length === 0 &&
+    // Where these lead the kernel is to say, and not Deno, which would drop the name before them.
+    !workingDirectory.split("/").includes("..");
+}
+
+/** @returns `null` if that is not possible: a shell says why as it does for all jobs, or can do it */
+function startAtOnce(spec: ProcessSpec, tools: LaunchTools): Deno.ChildProcess | null {
+  const { program, args, env, workingDirectory: cwd } = spec;
+  try {
+    return new Deno.Command(tools.setsid, {
+      args: [program, ...args],
+      env: { ...env },
+      cwd,
+      ...pipesOf(spec),
+    }).spawn();
+  } catch {
+    return null;
+  }
+}
+
+function startByShell(spec: ProcessSpec, tools: LaunchTools): Deno.ChildProcess {
+  const { variables, ...counts } = packEnvironment(spec.env);
+  try {
+    return new Deno.Command(tools.setsid, {
+      args: [...enteringWords(spec, EXEC_AS_USER, tools), ...programWords(spec, counts, tools)],
+      env: { ...variables, ...SCRIPTS },
+      cwd: "/",
+      ...pipesOf(spec),
+    }).spawn();
+  } catch (error) {
+    throw startError(spec, error);
+  }
+}
+
+function pipesOf({ hasInput }: ProcessSpec) {
+  return {
+    clearEnv: true,
+    stdin: hasInput ? "piped" : "null",
+    stdout: "piped",
+    stderr: "piped",
+  } as const;
 }
 
 /**

@@ -12,18 +12,22 @@ import { temporaryDirectory } from "../worker/fixture.ts";
 import { NOBODY, SPEC } from "./spec.ts";
 import { TOOLS } from "./tools.ts";
 
+/** What a process is, and whether it inherits what it is to have. */
+type Start = Partial<ProcessSpec> & { readonly inheritsLimits?: boolean };
+
 /** Each set of programs that a start may go through. */
-const WAYS: Readonly<Record<string, Partial<ProcessSpec>>> = {
+const WAYS: Readonly<Record<string, Start>> = {
   "as ourselves": {},
+  "that inherits all it is to have": { inheritsLimits: true },
   "with a limit": { nice: 1, rlimits: { as: 2 ** 32 } },
   ...(Deno.uid() === 0 ? { "as another user": { user: NOBODY } } : {}),
 };
 
 async function run(
-  spec: Partial<ProcessSpec> & Pick<ProcessSpec, "program">,
+  { inheritsLimits = false, ...spec }: Start & Pick<ProcessSpec, "program">,
   tools: LaunchTools = TOOLS,
 ): Promise<{ stdout: string; stderr: string; exit: unknown }> {
-  const child = startProcess({ ...SPEC, ...spec }, tools);
+  const child = startProcess({ ...SPEC, ...spec }, tools, { inheritsLimits });
   const [stdout, stderr, exit] = await Promise.all([
     new Response(child.stdout).text(),
     new Response(child.stderr).text(),
