@@ -1,8 +1,8 @@
 import type { Worker } from "../lib/worker/mod.ts";
-import { quantile, rate, throughput } from "./measure.ts";
+import { mediansInTurn, rate, throughput } from "./measure.ts";
 import { reportAll, type Rows } from "./report.ts";
 
-/** How often each is measured, in turn with the other, so that both meet the same moods of the machine. */
+/** How often each is measured, in turn with the other. */
 const ROUNDS = 7;
 
 /** So little that the kernel need not hold up whoever writes until some of it is on the disk. */
@@ -25,17 +25,16 @@ const RUNS: Readonly<Record<keyof typeof ROWS, Run>> = {
 
 /** Jobs that another process runs, to those of this one: the medians of some rounds of each. */
 export async function benchApartRates(here: Worker, apart: Worker): Promise<void> {
-  const medians = { here: { ...NONE }, apart: { ...NONE } };
+  const found = { here: { ...NONE }, apart: { ...NONE } };
   for (const name of Object.keys(ROWS) as (keyof typeof ROWS)[]) {
-    const found = { here: [] as number[], apart: [] as number[] };
-    for (let round = 0; round < ROUNDS; round++) {
-      found.here.push(await RUNS[name](here));
-      found.apart.push(await RUNS[name](apart));
-    }
-    medians.here[name] = quantile(found.here, 0.5);
-    medians.apart[name] = quantile(found.apart, 0.5);
+    const medians = await mediansInTurn(ROUNDS, {
+      here: () => RUNS[name](here),
+      apart: () => RUNS[name](apart),
+    });
+    found.here[name] = medians.here;
+    found.apart[name] = medians.apart;
   }
-  reportAll(ROWS, "apart", medians.apart, medians.here, "here");
+  reportAll(ROWS, "apart", found.apart, found.here, "here");
 }
 
 const NONE: Readonly<Record<keyof typeof ROWS, number>> = { together: 0, oneByOne: 0, written: 0 };

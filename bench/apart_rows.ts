@@ -2,9 +2,10 @@ import type { Worker } from "../lib/worker/mod.ts";
 import { ROOT } from "../tests/programs.ts";
 import { BareDisk } from "./bare_disk.ts";
 import { BareFiles } from "./bare_files.ts";
+import { bareHere, runBare } from "./bare_here.ts";
 import { BareHop } from "./bare_hop.ts";
 import { BareJobs } from "./bare_jobs.ts";
-import { runHere } from "./bare_run.ts";
+import type { BareCommand } from "./bare_run.ts";
 import { rate } from "./measure.ts";
 import { reportAll, type Rows } from "./report.ts";
 import { RoleProcesses } from "./role_processes.ts";
@@ -45,11 +46,7 @@ export async function benchApart(here: Worker, apart: Worker, directory: string)
 
 async function measureBare(directory: string): Promise<ApartFigures> {
   await Deno.mkdir(directory);
-  const runsOf = (jobs: BareJobs) => async () => {
-    for await (
-      const _ of jobs.messages(await jobs.start({ name: "true", args: [] }))
-    ) { /* To its end. */ }
-  };
+  const runsOf = (jobs: BareJobs) => () => runBare(jobs);
   const args = [
     "run",
     "--allow-all",
@@ -63,15 +60,11 @@ async function measureBare(directory: string): Promise<ApartFigures> {
   const executor = new Deno.Command(Deno.execPath(), { args, stdin: "piped" }).spawn();
   try {
     using hop = await BareHop.connect(`${directory}/executor.sock`);
-    const disk = new BareDisk(directory);
-    const logs = new BareFiles(directory);
-    const here = new BareJobs(
-      (jobId, command) => runHere(command, logs.write(jobId), { withUsualFiles: true }),
-      logs,
-      disk,
-    );
-    const apart = new BareJobs((jobId, command) => hop.run(jobId, command), logs, disk);
-    return await measure(runsOf(here), runsOf(apart), directory);
+    const here = `${directory}/here`;
+    await Deno.mkdir(here);
+    const run = (jobId: string, command: BareCommand) => hop.run(jobId, command);
+    const apart = new BareJobs(run, new BareFiles(directory), new BareDisk(directory));
+    return await measure(runsOf(bareHere(here, null)), runsOf(apart), directory);
   } finally {
     await executor.stdin.close();
     await executor.status;

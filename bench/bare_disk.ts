@@ -43,6 +43,11 @@ export class BareDisk {
     this.#lines = new Batcher(() => trail.syncData());
   }
 
+  /** Before there is a process, so that whoever comes after a crash knows of it. */
+  async begun(job: BareRecord): Promise<void> {
+    await this.#commits.add(job);
+  }
+
   async started(job: BareRecord): Promise<void> {
     const line = JSON.stringify({ time: new Date(), method: "startJob", ...job });
     this.#trail.writeSync(new TextEncoder().encode(`${line}\n`));

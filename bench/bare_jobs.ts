@@ -32,19 +32,23 @@ export class BareJobs implements BareService {
   readonly #run: (jobId: string, command: BareCommand) => BareRun;
   readonly #logs: Pick<BareLogs, "read">;
   readonly #disk: BareDisk | null;
+  readonly #isCareful: boolean;
 
   /**
    * @param logs where they print to
    * @param disk where they are recorded, if they are
+   * @param isCareful whether that is before there is a process, too
    */
   constructor(
     run: (jobId: string, command: BareCommand) => BareRun,
     logs: Pick<BareLogs, "read">,
     disk: BareDisk | null,
+    { isCareful = false }: { readonly isCareful?: boolean } = {},
   ) {
     this.#run = run;
     this.#logs = logs;
     this.#disk = disk;
+    this.#isCareful = isCareful;
   }
 
   async start(command: BareCommand): Promise<string> {
@@ -52,6 +56,7 @@ export class BareJobs implements BareService {
     const state: BareState = { bytes: 0, code: null };
     const job = { jobId, command, changed: new WakeUp(), state };
     this.#jobs.set(jobId, job);
+    if (this.#isCareful) await this.#disk?.begun({ jobId, command, code: null });
     const run = this.#run(jobId, command);
     await run.next();
     const recorded = this.#disk?.started({ jobId, command, code: null });

@@ -26,7 +26,7 @@ const PIPE_BYTES = 64 * 1024;
 /** How long a log may grow before that is told again: what is told costs both sides more than what is printed. */
 const PAUSE_MS = 4;
 
-/** By itself a job would be allowed as many open files as Deno allows itself. */
+/** In a program that does other things, too, a job would be allowed as many open files as Deno allows itself. */
 const USUAL_FILES = ["sh", "-c", 'ulimit -S -n 1024; exec "$@"', "sh"];
 
 /**

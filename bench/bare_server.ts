@@ -11,8 +11,9 @@
  * - `apart`: that, in three processes as a daemon has them, so that what listens on the network neither runs programs
  *   nor writes, and what records neither listens on the network nor holds jobs. What runs them writes their logs, and
  *   tells no more than that these grow. Jobs have the usual limit of open files.
- * - `asking`: that, and what runs them asks of each what a daemon must know, see {@linkcode BareQuestions}.
- * - `engine`, `executor`, `asking_executor`: the other two of these.
+ * - `careful`: that, and what runs them asks of each what a daemon must know, see {@linkcode BareQuestions}, and a job
+ *   is recorded before it has a process, too.
+ * - `engine`, `executor`, `careful_engine`, `careful_executor`: the other two of these.
  *
  * @module
  */
@@ -48,29 +49,33 @@ const inputs: WritableStream[] = [];
 const [way = "", ...args] = Deno.args;
 const [certPath = "", keyPath = "", caPath = "", directory = ""] = args;
 
-if (way === "executor" || way === "asking_executor") {
+const isCareful = way.startsWith("careful");
+
+if (way.endsWith("executor")) {
   const logs = new BareFiles(directory);
-  const questions = way === "executor" ? null : await BareQuestions.open();
+  const questions = isCareful ? await BareQuestions.open() : null;
+  await haveUsualFiles();
   serveCalls(socketOf("executor"), async (call, connection) => {
     if (!("run" in call)) return;
     const log = logs.write(call.jobId);
-    await answerRun(runHere(call.run, log, { withUsualFiles: true, questions }), connection);
+    await answerRun(runHere(call.run, log, { questions }), connection);
   });
   await endWithParent();
-} else if (way === "engine") {
+} else if (way.endsWith("engine")) {
   const executor = await BareHop.connect(socketOf("executor"));
   const jobs = new BareJobs(
     (jobId, command) => executor.run(jobId, command),
     new BareFiles(directory),
     new BareDisk(directory),
+    { isCareful },
   );
   serveCalls(socketOf("engine"), async (call, connection) => {
     if ("start" in call) await connection.send({ jobId: await jobs.start(call.start) });
     if ("messages" in call) await answerMessages(jobs.messages(call.messages), connection);
   });
   await endWithParent();
-} else if (way === "apart" || way === "asking") {
-  for (const role of [way === "apart" ? "executor" : "asking_executor", "engine"]) startRole(role);
+} else if (way === "apart" || way === "careful") {
+  for (const role of ["executor", "engine"]) startRole(isCareful ? `careful_${role}` : role);
   await serve(await BareHop.connect(socketOf("engine")));
 } else {
   const [logs, disk] = way === "record"
@@ -79,6 +84,12 @@ if (way === "executor" || way === "asking_executor") {
   await serve(
     new BareJobs((jobId, command) => runHere(command, logs.write(jobId)), logs, disk),
   );
+}
+
+/** Has this process, and what it starts, the usual limit of open files: Deno raises it. */
+async function haveUsualFiles(): Promise<void> {
+  const args = ["--pid", `${Deno.pid}`, "--nofile=1024:"];
+  await new Deno.Command("prlimit", { args }).output();
 }
 
 function socketOf(role: "engine" | "executor"): string {

@@ -50,8 +50,9 @@ export function jobModes(): readonly (readonly [name: string, args: readonly str
 }
 
 /**
- * Jobs of the daemon, to those of bare processes that record them; these to those of one that does all of it; that to
- * one that records nothing; and that to what Deno starts without any.
+ * Jobs of the daemon, to those of bare processes that know of each, and record in time, what must be known; these to
+ * those of some that only record them; these to those of one that does all of it; that to one that records nothing; and
+ * that to what Deno starts without any.
  */
 export async function benchJobs(executables: Executables): Promise<void> {
   const { rate, processorMs } = await bareStarts({ jobs: JOBS, atATime: AT_A_TIME });
@@ -74,10 +75,11 @@ export async function benchJobs(executables: Executables): Promise<void> {
   reportAll(ROWS, "the same, recorded", recorded, remembered, "a bare server");
   const apart = await bare("apart");
   reportAll(ROWS, "in three processes", apart, recorded, "the same, recorded");
-  reportAll(ROWS, "that ask the kernel", await bare("asking"), apart, "in three processes");
+  const careful = await bare("careful");
+  reportAll(ROWS, "careful", careful, apart, "in three processes");
   for (const [mode, args] of jobModes()) {
     await using daemon = await executables.start(args);
-    reportAll(ROWS, mode, await measureJobs(daemon), apart, "in three processes");
+    reportAll(ROWS, mode, await measureJobs(daemon), careful, "three careful ones");
   }
 }
 

@@ -62,7 +62,7 @@ interface Place {
 async function benchLibrary({ directory }: Pick<Place, "directory">): Promise<void> {
   await using store = await SqliteStore.open(`${directory}/jobs.db`);
   await using worker = await Worker.open({ dataDirectory: directory, store });
-  await benchStarts(worker);
+  await benchStarts(worker, `${directory}/bare-here`);
   await benchLogs(worker, directory);
   await benchLargeHeap(worker);
   print("  with an executor:");
@@ -76,7 +76,7 @@ async function benchLibrary({ directory }: Pick<Place, "directory">): Promise<vo
     executor,
   });
   await benchMemory(apart);
-  await benchStarts(workerApart);
+  await benchStarts(workerApart, `${directory}/bare-apart`);
   await benchLogs(workerApart, apart);
   await benchApartRates(worker, workerApart);
   await benchApart(worker, workerApart, apart);

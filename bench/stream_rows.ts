@@ -2,7 +2,7 @@ import type { TestCertificates } from "../tests/certificates.ts";
 import type { LogStart } from "../lib/job/types.ts";
 import type { BenchDaemon, Executables } from "./executables.ts";
 import { newJob } from "./job_rows.ts";
-import { quantile, throughput } from "./measure.ts";
+import { mediansInTurn, quantile, throughput } from "./measure.ts";
 import { PeerProcess } from "./peer_process.ts";
 import { report, reportAll, type Rows } from "./report.ts";
 import { runProgram } from "./run_program.ts";
@@ -61,31 +61,27 @@ export async function benchStreams(
 
 async function benchUnread(executables: Executables, daemon: BenchDaemon): Promise<void> {
   const size = `${LONG / MIB} MiB`;
-  const toFile = (line: (path: string) => readonly string[]) =>
-    median(async () => {
-      const path = executables.newPath();
-      const seconds = await runProgram(line(path));
-      await Deno.remove(path);
-      return seconds * 1000;
-    });
   const head = ["head", "-c", `${LONG}`, "/dev/zero"];
-  const piped = await toFile((path) => ["sh", "-c", '"$@" | cat >"$0"', path, ...head]);
-  const inFile = { value: piped, name: "head | cat >file" };
-  const byDeno = await toFile((path) => executables.bareLine("bare_pipe", path, ...head));
-  report(`${size} to a file, Deno and no more`, byDeno, "ms", inFile);
-  const unread = await median(async () => {
-    const startedAt = performance.now();
-    await daemon.client.waitJob({ jobId: await start(daemon, LONG) });
-    return performance.now() - startedAt;
+  const toFile = (line: (path: string) => readonly string[]) => async () => {
+    const path = executables.newPath();
+    const seconds = await runProgram(line(path));
+    await Deno.remove(path);
+    return seconds * 1000;
+  };
+  const found = await mediansInTurn(ROUNDS, {
+    piped: toFile((path) => ["sh", "-c", '"$@" | cat >"$0"', path, ...head]),
+    flushed: toFile((path) => ["sh", "-c", '"$@" | cat >"$0"; sync -d "$0"', path, ...head]),
+    byDeno: toFile((path) => executables.bareLine("bare_pipe", path, ...head)),
+    unread: async () => {
+      const startedAt = performance.now();
+      await daemon.client.waitJob({ jobId: await start(daemon, LONG) });
+      return performance.now() - startedAt;
+    },
   });
-  report(`${size} that nobody reads`, unread, "ms", inFile);
-}
-
-/** The median of some measurements, after one that does not count. */
-async function median(measure: () => Promise<number>): Promise<number> {
-  const found: number[] = [];
-  for (let round = 0; round <= ROUNDS; round++) found.push(await measure());
-  return quantile(found.slice(1), 0.5);
+  const inFile = { value: found.piped, name: "head | cat >file" };
+  report(`${size} to a file, Deno and no more`, found.byDeno, "ms", inFile);
+  report(`${size} to a file, and to the disk`, found.flushed, "ms", inFile);
+  report(`${size} that nobody reads`, found.unread, "ms", inFile);
 }
 
 async function benchReaders(

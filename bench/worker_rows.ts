@@ -1,6 +1,8 @@
 import type { LogBatch, Worker } from "../lib/worker/mod.ts";
+import { bareHere, runBare } from "./bare_here.ts";
+import { BareQuestions } from "./bare_questions.ts";
 import { bareStart, drained } from "./bare_starts.ts";
-import { rate, throughput } from "./measure.ts";
+import { mediansInTurn, rate, throughput } from "./measure.ts";
 import { report } from "./report.ts";
 import { pssMiB } from "./role_processes.ts";
 
@@ -17,14 +19,30 @@ export const PRINTING = {
   workingDirectory: "",
 };
 
-/** Starts, to what Deno can start and drain without a worker. */
-export async function benchStarts(worker: Worker): Promise<void> {
-  const value = await rate(400, 16, bareStart);
-  const starts = await rate(400, 16, async () => {
-    const { jobId } = await worker.start({ command: { name: "true" }, owner: "bench" });
-    await worker.wait(jobId);
+/** How often starts are measured, in turn with what they are compared with. */
+const ROUNDS = 5;
+
+/**
+ * Starts, to what Deno can start and drain without a worker; and those of a bare program that knows of each job, and
+ * records in time, what must be known.
+ *
+ * @param directory where that program records them; is made
+ */
+export async function benchStarts(worker: Worker, directory: string): Promise<void> {
+  await Deno.mkdir(directory);
+  const bare = bareHere(directory, await BareQuestions.open());
+  const starts = await mediansInTurn(ROUNDS, {
+    setsid: () => rate(300, 16, bareStart),
+    bare: () => rate(300, 16, () => runBare(bare)),
+    worker: () =>
+      rate(300, 16, async () => {
+        const { jobId } = await worker.start({ command: { name: "true" }, owner: "bench" });
+        await worker.wait(jobId);
+      }),
   });
-  report("jobs started, run and recorded", starts, "/s", { value, name: "setsid true, drained" });
+  const setsid = { value: starts.setsid, name: "setsid true, drained" };
+  report("jobs started, run and recorded, bare", starts.bare, "/s", setsid);
+  report("jobs started, run and recorded", starts.worker, "/s", setsid);
 }
 
 /** The log of a job, to a pipe and to a file of as many bytes. */

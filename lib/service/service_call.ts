@@ -1,6 +1,5 @@
 import { authorize } from "../auth/authorize.ts";
 import { JobWorkerError } from "../errors.ts";
-import type { Job } from "../job/types.ts";
 import type { AuditEntry } from "./audit.ts";
 import type { CallContext } from "./job_service.ts";
 import { type JobMethod, METHODS } from "./methods.ts";
@@ -20,14 +19,14 @@ export interface ServiceCall {
 }
 
 /**
- * Decides whether the caller may do this, with that job if one is given.
+ * Decides whether the caller may do this, with the job of the call if that has an owner.
  *
  * @returns which jobs they may do it with
  * @throws `permission_denied`; `not_found` for a job that they may not know of
  */
-export function authorizeCall(call: ServiceCall, job?: Job): "all" | "own" {
+export function authorizeCall(call: ServiceCall, owner?: string): "all" | "own" {
   const { identity } = call.context.caller;
-  const decision = authorize(identity, METHODS[call.method].rule, job?.owner);
+  const decision = authorize(identity, METHODS[call.method].rule, owner);
   switch (decision.kind) {
     case "allowed":
       return decision.scope;
@@ -39,7 +38,7 @@ export function authorizeCall(call: ServiceCall, job?: Job): "all" | "own" {
       throw new JobWorkerError(
         "permission_denied",
         `Permission denied: user "${identity.user}" with ${rolesOf(identity.roles)} may not ` +
-          `call ${call.method}${job === undefined ? "" : ` on job "${job.jobId}"`}`,
+          `call ${call.method}${owner === undefined ? "" : ` on job "${call.jobId}"`}`,
       );
   }
 }

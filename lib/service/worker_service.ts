@@ -165,7 +165,10 @@ export class WorkerService implements JobService, PlacementService {
   }
 
   async getJob(request: JobRequest, context: CallContext): Promise<Job> {
-    const job = await this.#call("getJob", request, context, (call) => this.#reach(call));
+    const job = await this.#call("getJob", request, context, async (call) => {
+      await this.#reach(call);
+      return await this.#worker.get(request.jobId);
+    });
     return redactJob(job, context.caller.identity);
   }
 
@@ -366,11 +369,9 @@ export class WorkerService implements JobService, PlacementService {
     call.audited = true;
   }
 
-  /** The requested job, if the caller may do this with it. */
-  async #reach(call: ServiceCall): Promise<Job> {
-    const job = await this.#worker.get(call.jobId);
-    authorizeCall(call, job);
-    return job;
+  /** Checks whether the caller may do this with the requested job. */
+  async #reach(call: ServiceCall): Promise<void> {
+    authorizeCall(call, await this.#worker.ownerOf(call.jobId));
   }
 
   /**

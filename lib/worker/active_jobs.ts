@@ -76,6 +76,11 @@ export class ActiveJobs implements AsyncDisposable {
     return active && await snapshotOf(active);
   }
 
+  /** A job as it was when it began; `undefined` for one that is not active. */
+  begun(jobId: string): Job | undefined {
+    return this.#jobs.get(jobId)?.started;
+  }
+
   has(jobId: string): boolean {
     return this.#jobs.has(jobId);
   }

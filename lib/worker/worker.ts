@@ -232,9 +232,16 @@ export class Worker implements AsyncDisposable {
 
   /** @throws `not_found` */
   async get(jobId: string): Promise<Job> {
-    const job = await this.#find(jobId);
-    if (job === undefined) throw new JobWorkerError("not_found", `No job "${jobId}"`);
-    return job;
+    return found(jobId, await this.#find(jobId));
+  }
+
+  /**
+   * Whose job it is. For that nobody is asked how far it is.
+   *
+   * @throws `not_found`
+   */
+  async ownerOf(jobId: string): Promise<string> {
+    return found(jobId, this.#active.begun(jobId) ?? await this.#store.get(jobId)).owner;
   }
 
   async #find(jobId: string): Promise<Job | undefined> {
@@ -352,4 +359,10 @@ export class Worker implements AsyncDisposable {
   #tellWatches(job: Job): void {
     for (const watch of this.#watches) watch.tell(job);
   }
+}
+
+/** @throws `not_found` */
+function found(jobId: string, job: Job | undefined): Job {
+  if (job === undefined) throw new JobWorkerError("not_found", `No job "${jobId}"`);
+  return job;
 }
