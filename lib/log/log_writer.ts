@@ -39,7 +39,7 @@ export interface LogWriterOptions {
    */
   readonly diskTimeoutMs?: number;
   /** What writes to the disk: one for all logs on it. */
-  readonly writes?: Pick<PromptWrites, "write">;
+  readonly writes?: Pick<PromptWrites, "create" | "write">;
   /** Flushes the names of all logs: called once the directory of this one is made. */
   readonly flushName?: () => Promise<void>;
   /** Called each time that there is something to flush. */
@@ -62,7 +62,7 @@ export class LogWriter implements AsyncDisposable {
   #lastTime = -Infinity;
   /** No record gets a later time than this. */
   #endTime = Infinity;
-  readonly #writes: Pick<PromptWrites, "write">;
+  readonly #writes: Pick<PromptWrites, "create" | "write">;
   readonly #flushName: () => Promise<void>;
   readonly #onGrown: (writer: LogWriter) => void;
   /** The segments that may not be on the disk completely. */
@@ -264,14 +264,9 @@ export class LogWriter implements AsyncDisposable {
     if (this.#file !== null && last !== undefined && last.size < full) {
       return { file: this.#file, segment: last };
     }
-    // It is made again, too, if somebody has removed it.
-    await Deno.mkdir(this.#directory, { recursive: true, mode: 0o700 });
     const segment = { start: log.endOffset, size: 0 };
-    const file = await Deno.open(log.pathOf(segment), {
-      write: true,
-      createNew: true,
-      mode: 0o600,
-    });
+    // The directory is made again, too, if somebody has removed it.
+    const file = await this.#writes.create(this.#directory, log.pathOf(segment));
     this.#file?.close();
     if (this.#file === null) this.#isNameless = true;
     this.#file = file;

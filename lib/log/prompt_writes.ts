@@ -6,6 +6,10 @@ const SLOW_MS = 10;
 /** …and so may the next ones: for so long they all go to another thread. */
 const SLOW_FOR_MS = 2_000;
 
+/** For nobody but us. */
+const OWN_DIRECTORY = { recursive: true, mode: 0o700 };
+const OWN_NEW_FILE = { write: true, createNew: true, mode: 0o600 };
+
 /**
  * Writes to files on one disk. As a rule the operating system takes what is written at once, and to have another
  * thread do that takes several times the processor time; but writes must hold up nothing else, be it that there are
@@ -21,20 +25,37 @@ export class PromptWrites {
     file: Pick<Deno.FsFile, "write" | "writeSync">,
     bytes: Uint8Array<ArrayBuffer>,
   ): number | Promise<number> {
+    return this.#promptly(() => file.writeSync(bytes), () => file.write(bytes));
+  }
+
+  /** Makes a file, and its directory if it is not there, for nobody but us. */
+  create(directory: string, path: string): Deno.FsFile | Promise<Deno.FsFile> {
+    return this.#promptly(() => {
+      Deno.mkdirSync(directory, OWN_DIRECTORY);
+      return Deno.openSync(path, OWN_NEW_FILE);
+    }, async () => {
+      await Deno.mkdir(directory, OWN_DIRECTORY);
+      return await Deno.open(path, OWN_NEW_FILE);
+    });
+  }
+
+  #promptly<T>(here: () => T, elsewhere: () => Promise<T>): T | Promise<T> {
     const begun = performance.now();
     // All of them, until one is done: only then has everything else had its turn.
-    if (this.#workedMs >= WORK_MS || begun < this.#slowUntil) return this.#leave(file, bytes);
-    const written = file.writeSync(bytes);
-    const ended = performance.now();
-    this.#workedMs += ended - begun;
-    if (ended - begun > SLOW_MS) this.#slowUntil = ended + SLOW_FOR_MS;
-    return written;
+    if (this.#workedMs >= WORK_MS || begun < this.#slowUntil) return this.#leave(elsewhere);
+    try {
+      return here();
+    } finally {
+      const ended = performance.now();
+      this.#workedMs += ended - begun;
+      if (ended - begun > SLOW_MS) this.#slowUntil = ended + SLOW_FOR_MS;
+    }
   }
 
   /** Leaves a write to another thread. */
-  async #leave(file: Pick<Deno.FsFile, "write">, bytes: Uint8Array<ArrayBuffer>): Promise<number> {
+  async #leave<T>(elsewhere: () => Promise<T>): Promise<T> {
     try {
-      return await file.write(bytes);
+      return await elsewhere();
     } finally {
       this.#workedMs = 0;
     }

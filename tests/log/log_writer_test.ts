@@ -14,8 +14,12 @@ import {
 import { fakeClock, openLog, recordsOf, write } from "./log_fixture.ts";
 import { LogFlusher } from "../../lib/log/log_flusher.ts";
 import { LogWriter, type LogWriterOptions } from "../../lib/log/log_writer.ts";
+import { PromptWrites } from "../../lib/log/prompt_writes.ts";
 
 const MIB = 1024 * 1024;
+
+/** A disk may fail in a write, which these tests are about. */
+const create: PromptWrites["create"] = (...args) => new PromptWrites().create(...args);
 
 Deno.test("LogWriter.append() keeps the order of the calls, streams and offsets included", async () => {
   await using test = await openLog();
@@ -105,6 +109,7 @@ Deno.test("Closing a writer first writes what was appended", async () => {
 Deno.test("A record that the disk took only in part is taken back", async () => {
   let left = Infinity;
   const writes: LogWriterOptions["writes"] = {
+    create,
     write(file, data) {
       if (left === 0) throw new Error("No space left on device");
       const written = file.writeSync(data.subarray(0, left));
@@ -131,6 +136,7 @@ for (const who of ["this thread", "another thread"]) {
   Deno.test(`A record waits ten seconds for room on the disk, unless something else is said: it is written by ${who}`, async () => {
     let isFull = false;
     const writes: LogWriterOptions["writes"] = {
+      create,
       write(file, data) {
         if (!isFull) return file.writeSync(data);
         const error = Object.assign(new Error("No space left on device"), { code: "ENOSPC" });

@@ -1,6 +1,7 @@
 import { PromptWrites } from "../../lib/log/prompt_writes.ts";
 import { assert } from "../assert.ts";
 import { FakeTimers } from "../recovery/fake_timers.ts";
+import { temporaryDirectory } from "../worker/fixture.ts";
 
 /** Says who writes: this thread or another one. Here, it takes as long as it is told. */
 class FakeFile {
@@ -81,4 +82,27 @@ Deno.test("PromptWrites leaves all writes to another thread after one that was s
   await writes.write(other, BYTES);
   assert.deepEqual(slow.written, ["here"]);
   assert.deepEqual(other.written, [...Array(6).fill("thread"), "here"]);
+});
+
+Deno.test("PromptWrites makes files as it writes to them: for us alone, here unless the disk was slow", async () => {
+  await using directory = await temporaryDirectory();
+  using timers = new FakeTimers();
+  const disk = new FakeFile(timers);
+  disk.takesMs = 20;
+  const writes = new PromptWrites();
+  const made: boolean[] = [];
+  for (const name of ["here", "elsewhere"]) {
+    const own = `${directory.path}/${name}`;
+    const making = writes.create(own, `${own}/file`);
+    made.push(making instanceof Promise);
+    using file = await making;
+    const modes = [await file.stat(), await Deno.stat(own)].map(({ mode }) => (mode ?? 0) & 0o777);
+    assert.deepEqual(modes, [0o600, 0o700]);
+    await assert.rejects(
+      async () => await writes.create(own, `${own}/file`),
+      Deno.errors.AlreadyExists,
+    );
+    await writes.write(disk, BYTES);
+  }
+  assert.deepEqual(made, [false, true]);
 });
