@@ -7,7 +7,7 @@ import { findTools } from "../lib/process/tools.ts";
  * What a daemon has to ask of each job, if it is to refuse a program that there is not, find the job again after a
  * crash, and leave nothing of it behind. A shell answers, since Deno tells none of that to a process of few permissions.
  */
-export class BareQuestions {
+export class BareQuestions implements AsyncDisposable {
   readonly #groups: ProcessGroups;
 
   private constructor(groups: ProcessGroups) {
@@ -37,5 +37,9 @@ export class BareQuestions {
    */
   async ended(pid: number, since: number): Promise<void> {
     await this.#groups.liveGroups(pid, since);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#groups[Symbol.asyncDispose]();
   }
 }

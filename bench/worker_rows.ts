@@ -30,7 +30,8 @@ const ROUNDS = 5;
  */
 export async function benchStarts(worker: Worker, directory: string): Promise<void> {
   await Deno.mkdir(directory);
-  const bare = bareHere(directory, await BareQuestions.open());
+  await using questions = await BareQuestions.open();
+  const bare = bareHere(directory, questions);
   const starts = await mediansInTurn(ROUNDS, {
     setsid: () => rate(300, 16, bareStart),
     bare: () => rate(300, 16, () => runBare(bare)),

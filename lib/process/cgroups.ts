@@ -198,13 +198,10 @@ export class Cgroups {
     const usage = (await this.#usages.add(name)).get(name) ?? null;
     if (usage === null) return null;
     try {
-      // A twentieth of what rmdir(1) takes.
-      for (const each of [...below, name]) await Deno.remove(`${this.#root}/${each}`);
-    } catch (error) {
+      for (const each of [...below, name]) await removeIfThere(`${this.#root}/${each}`);
+    } catch {
       // Whoever uses this as a library may not, and a job may have made cgroups of its own.
-      if (!(error instanceof Deno.errors.NotFound)) {
-        await this.#shell.ask(`cgroup_remove ${this.#root}/${name}`);
-      }
+      await this.#shell.ask(`cgroup_remove ${this.#root}/${name}`);
     }
     return usage;
   }
@@ -247,5 +244,14 @@ export class Cgroups {
 
   #nameOf(jobId: string): string {
     return this.#assigned.get(jobId) ?? jobId;
+  }
+}
+
+/** Removes an empty cgroup, for a twentieth of what rmdir(1) takes. */
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
 }

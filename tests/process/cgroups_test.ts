@@ -96,7 +96,12 @@ Deno.test("Cgroups.remove() needs no program, but for those that the job has mad
   await cgroups.make("job", {});
   const spare = await cgroups.makeSpare();
   await cgroups.assign(spare, "later");
-  for (const job of ["job", "later"]) assert.deepEqual(await cgroups.remove(job), NOTHING_KNOWN);
+  const half = await cgroups.makeSpare();
+  await cgroups.assign(half, "half");
+  await Deno.remove(`${directory.path}/${half}/half`);
+  for (const job of ["job", "later", "half"]) {
+    assert.deepEqual(await cgroups.remove(job), NOTHING_KNOWN);
+  }
   assert.ok(!asked.includes("cgroup_remove"));
   await cgroups.make("job", {});
   await Deno.mkdir(`${directory.path}/job/a`);
