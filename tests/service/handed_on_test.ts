@@ -33,6 +33,7 @@ function withTypes(argument: unknown): unknown {
 function recorded(jobUserOf?: WorkerServiceOptions["jobUserOf"]) {
   const asked: unknown[][] = [];
   const answers: Readonly<Record<string, unknown>> = {
+    ownerOf: JOB.owner,
     list: [JOB, OTHER],
     prune: { jobs: [], count: 0, bytes: 0 },
     writeInput: 77,
@@ -162,7 +163,7 @@ for (const [name, use, ...expected] of CALLS) {
     const { asked, service } = recorded();
     await use(service, ADMIN);
     const handedOn = asked.map((call) => call.map(withTypes));
-    assert.deepEqual(handedOn, [["get", jobId], ...expected]);
+    assert.deepEqual(handedOn, [["ownerOf", jobId], ...expected]);
   });
 }
 
