@@ -157,7 +157,7 @@ export function testFirstSteps(executables: Executables): void {
       `--allow-net=unix:${data}/executor.0.sock`,
       `--allow-read=${[...TOOL_DIRECTORIES, ...own].join(",")}`,
       "--allow-run=/usr/bin/setsid",
-      `--allow-write=${own.join(",")}`,
+      `--allow-write=${[...own, "/sys/fs/cgroup"].join(",")}`,
     ]);
     for (const line of [engine, gateway, executor]) assert.ok(line.includes("--no-prompt"));
     assert.ok(!permissions(gateway).includes("--allow-read"));
