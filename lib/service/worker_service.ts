@@ -166,8 +166,9 @@ export class WorkerService implements JobService, PlacementService {
 
   async getJob(request: JobRequest, context: CallContext): Promise<Job> {
     const job = await this.#call("getJob", request, context, async (call) => {
-      await this.#reach(call);
-      return await this.#worker.get(request.jobId);
+      const found = await this.#worker.get(call.jobId);
+      authorizeCall(call, found.owner);
+      return found;
     });
     return redactJob(job, context.caller.identity);
   }

@@ -1,4 +1,5 @@
 import { assert } from "../assert.ts";
+import { descriptorLimits } from "../process/descriptor_limits.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { executorsIn } from "./executor_fixture.ts";
 import { openWorker, outputOf, start } from "./worker_fixture.ts";
@@ -11,13 +12,8 @@ Deno.test("Jobs get the usual limit of open files, however many an executor runs
   await using apart = await openWorker(directory.path, { cgroups: false });
   const { worker } = apart;
   const [executor = 0] = await executorsIn(directory.path);
-  const limit = async () => {
-    const text = await Deno.readTextFile(`/proc/${executor}/limits`);
-    return Number(/^Max open files +(\d+)/m.exec(text)?.[1]);
-  };
-  const hard = Number(
-    /^Max open files +\d+ +(\d+)/m.exec(await Deno.readTextFile("/proc/self/limits"))?.[1],
-  );
+  const limit = async () => (await descriptorLimits(executor)).soft;
+  const { hard } = await descriptorLimits("self");
   // A job is not to have what else it might inherit.
   const isPlain = Number(await Deno.readTextFile("/proc/self/oom_score_adj")) === 0;
   assert.equal(await limit(), isPlain ? Math.min(1024, hard) : hard);

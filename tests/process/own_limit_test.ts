@@ -1,18 +1,12 @@
 import { OwnLimit } from "../../lib/process/own_limit.ts";
 import { ProcShell } from "../../lib/process/proc_shell.ts";
 import { assert } from "../assert.ts";
+import { descriptorLimits } from "./descriptor_limits.ts";
 import { TOOLS } from "./tools.ts";
 
 const SOFT = 240;
 /** As many jobs as half of that is enough for. */
 const ROOMY = 20;
-
-/** The limits of open files of a process, see proc_pid_limits(5). */
-async function limitsOf(pid: number): Promise<{ soft: number; hard: number }> {
-  const text = await Deno.readTextFile(`/proc/${pid}/limits`);
-  const [, soft, hard] = /^Max open files +(\d+) +(\d+)/m.exec(text) ?? [];
-  return { soft: Number(soft), hard: Number(hard) };
-}
 
 /** A process whose limit can be changed without harm. */
 function sleeper(): AsyncDisposable & { readonly pid: number } {
@@ -28,18 +22,18 @@ Deno.test("OwnLimit is that of jobs until these need more than half of it, and t
   await using shell = new ProcShell(TOOLS);
   await using process = sleeper();
   const { pid } = process;
-  const { hard } = await limitsOf(pid);
+  const { hard } = await descriptorLimits(pid);
   const own = await OwnLimit.lower({ shell, pid, hard, soft: SOFT });
-  assert.deepEqual([own.isOfJobs, await limitsOf(pid)], [true, { soft: SOFT, hard }]);
+  assert.deepEqual([own.isOfJobs, await descriptorLimits(pid)], [true, { soft: SOFT, hard }]);
   const rooms = await Promise.all(Array.from({ length: ROOMY }, () => own.makeRoom()));
   // What has ended makes room for others.
   rooms.pop()?.[Symbol.dispose]();
   await own.makeRoom();
-  assert.deepEqual([own.isOfJobs, await limitsOf(pid)], [true, { soft: SOFT, hard }]);
+  assert.deepEqual([own.isOfJobs, await descriptorLimits(pid)], [true, { soft: SOFT, hard }]);
   const making = [own.makeRoom(), own.makeRoom()];
   assert.equal(own.isOfJobs, false, "Before it is raised");
   await Promise.all(making);
-  assert.deepEqual([own.isOfJobs, await limitsOf(pid)], [false, { soft: hard, hard }]);
+  assert.deepEqual([own.isOfJobs, await descriptorLimits(pid)], [false, { soft: hard, hard }]);
   for (const room of rooms) room[Symbol.dispose]();
   await own.makeRoom();
   assert.equal(own.isOfJobs, false, "It stays so");
