@@ -224,8 +224,8 @@ export class TlsListener implements AsyncDisposable {
     const peer = peerOf(socket);
     const refusal = this.#admission.admit(socket);
     if (refusal !== null) {
-      socket.destroy();
       this.#refuseUnseen(peer, refusal);
+      socket.destroy();
       return false;
     }
     this.#peers.set(socket, peer);
@@ -268,8 +268,8 @@ export class TlsListener implements AsyncDisposable {
     const { client } = verdict;
     const refusal = this.#admission.authenticated(socket, client.identity.user);
     if (refusal !== null) {
-      socket.destroy();
       this.#report(peer, refusal, ADMISSION_MESSAGES[refusal], client.fingerprint);
+      socket.destroy();
       return;
     }
     this.#admitted.set(socket, { peer, chain, client });
@@ -307,8 +307,9 @@ export class TlsListener implements AsyncDisposable {
 
   #refuse(socket: tls.TLSSocket, peer: string, verdict: RefusedVerdict): void {
     this.#admitted.delete(socket);
-    socket.destroy();
+    // First what is on record: whoever is turned away may ask for it at once.
     this.#report(peer, verdict.reason, verdict.message, verdict.fingerprint);
+    socket.destroy();
   }
 
   #refuseUnseen(peer: string, reason: AdmissionRefusal): void {

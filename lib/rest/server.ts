@@ -214,9 +214,8 @@ export class RestServer implements AsyncDisposable {
       socket.setKeepAlive(true, 30_000);
       return true;
     }
-    const peer = peerOf(socket);
+    this.#report(peerOf(socket), ADMISSION_MESSAGES[refusal]);
     socket.destroy();
-    this.#report(peer, ADMISSION_MESSAGES[refusal]);
     return false;
   }
 

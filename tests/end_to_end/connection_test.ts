@@ -2,6 +2,7 @@ import { assert } from "../assert.ts";
 import { issueCa } from "../certificates.ts";
 import { freePort } from "../free_port.ts";
 import { COMMAND_HINTS } from "../programs.ts";
+import { until } from "../worker/fixture.ts";
 import { sharedDaemon, TestDaemon } from "./daemon.ts";
 
 const daemon = await sharedDaemon();
@@ -67,8 +68,11 @@ Deno.test("the CLI trusts no daemon whose certificate is of another CA", async (
   const text = await complaint(`--ca=${ca}`);
   assert.match(text, /certificate was not issued by the CA that is trusted here\n/);
   assert.match(text, /daemon's certificate is not from a CA in .*--ca/);
-  const { stderr } = await daemon.outputs();
-  assert.match(stderr, /TLS handshake failed: the client does not trust the certificate of this/);
+  // The TLS stack of either side tells the other first.
+  await until(async () =>
+    /TLS handshake failed: the client does not trust the certificate of this/
+      .test((await daemon.outputs()).stderr)
+  );
 });
 
 Deno.test("the CLI says when its own certificate will not do", async () => {
@@ -114,8 +118,11 @@ Deno.test("the CLI says when its own certificate will not do", async () => {
   );
   // There is one of each: trying again is of no use.
   const refused = /WARNING Refused 127\.0\.0\.1:\d+: TLS handshake failed: the client certificate/g;
-  const { stderr } = await daemon.outputs();
-  assert.equal(stderr.match(refused)?.length, 2, stderr);
+  const seen = await until(async () => {
+    const lines = (await daemon.outputs()).stderr.match(refused) ?? [];
+    return lines.length >= 2 && lines;
+  });
+  assert.equal(seen.length, 2, seen.join("\n"));
 });
 
 Deno.test("the CLI trusts no daemon whose certificate is for another host", async () => {

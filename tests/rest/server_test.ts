@@ -4,6 +4,7 @@ import { JobWorkerError } from "../../lib/errors.ts";
 import { TlsListener } from "../../lib/grpc/tls_listener.ts";
 import { hostsOf } from "../../lib/rest/server.ts";
 import { assert } from "../assert.ts";
+import { hasOpenConnectionTo } from "../net/open_connection.ts";
 import { basic, JOB, JOB_ID, RawConnection, TestRest } from "./fixture.ts";
 import { AUTHORIZATION, ca, certificates, HEAD, open, server } from "./server_fixture.ts";
 
@@ -200,6 +201,20 @@ for (const cap of ["maxConnections", "maxConnectionsPerAddress"] as const) {
     }
   });
 }
+
+Deno.test("RestServer reports that a client is turned away before that can notice", async () => {
+  const service = { getJob: () => Promise.resolve(JOB) };
+  const reports: boolean[] = [];
+  await using rest = await TestRest.listen(certificates, service, {
+    maxConnections: 1,
+    onRefused: ({ peer }) => reports.push(hasOpenConnectionTo(peer)),
+  });
+  await using first = await open(rest);
+  first.socket.write(`GET /status/${JOB_ID} HTTP/1.1\r\n${HEAD}\r\n`);
+  await first.seen(/"running"/);
+  await assert.rejects(open(rest));
+  assert.deepEqual(reports, [true]);
+});
 
 Deno.test("RestServer.listen() fails where it cannot serve, and leaves nothing behind", async () => {
   const stranger = await certificates.issue({});
