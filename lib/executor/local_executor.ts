@@ -207,6 +207,9 @@ export class LocalExecutor implements Executor {
       findCgroups: async () => {
         const cgroups = this.#cgroups ?? await Cgroups.find(this.#groups.shell);
         await cgroups?.findAssigned();
+        for (const { job: { jobId }, processIdentity } of jobs) {
+          if (Cgroups.isSpare(processIdentity)) cgroups?.assign(processIdentity, jobId);
+        }
         return cgroups;
       },
     });

@@ -14,7 +14,9 @@ export interface JobPage {
 /** What the processes of a stored job are found by. */
 export interface StoredJob {
   readonly job: Pick<Job, "jobId" | "pid" | "containment">;
-  /** See `ProcessGroups.identityOf()`; `""` if it is not known. */
+  /**
+   * See `ProcessGroups.identityOf()`; the name of its cgroup if that is not the id of the job; `""` if neither is known.
+   */
   readonly processIdentity: string;
 }
 

@@ -9,6 +9,7 @@ const CONTROLLERS = { memoryBytes: "memory", cpus: "cpu", processes: "pids" } as
 
 /** How the names of cgroups begin that were made before it was known for which job. Who has made them follows. */
 const SPARE = "spare-";
+const SPARE_NAME = /^spare-[0-9a-f.-]+$/;
 
 /** Killed processes take a moment to go. */
 const LOOK_AGAIN_MS = 20;
@@ -116,14 +117,13 @@ export class Cgroups {
     return name;
   }
 
-  /**
-   * Makes a spare cgroup that of a job. A cgroup cannot be renamed; an empty one below it has the id of the job, by
-   * which a later executor finds it.
-   *
-   * @throws `unavailable`
-   */
-  async assign(spare: string, jobId: string): Promise<void> {
-    await this.make(`${spare}/${jobId}`, {});
+  /** Whether something is the name of a spare cgroup. */
+  static isSpare(name: string): boolean {
+    return SPARE_NAME.test(name);
+  }
+
+  /** Makes a spare cgroup that of a job. A cgroup cannot be renamed, so somebody else has to remember whose it is. */
+  assign(spare: string, jobId: string): void {
     this.#assigned.set(jobId, spare);
   }
 
@@ -141,7 +141,7 @@ export class Cgroups {
     throw new JobWorkerError("unavailable", `Cannot remove the cgroup ${this.#root}/${spare}`);
   }
 
-  /** Finds the cgroups that earlier executors have assigned to jobs. */
+  /** Finds the cgroups that executors of older builds have assigned to jobs: an empty one below it has the job's id. */
   async findAssigned(): Promise<void> {
     for (const word of (await this.#shell.ask(`cgroup_assigned ${this.#root}`)).split(" ")) {
       const [spare = "", jobId] = word.split("/");
@@ -184,21 +184,17 @@ export class Cgroups {
    * @returns what its processes have used; `null` if one is still in it, zombies aside
    */
   async remove(jobId: string): Promise<JobUsage | null> {
-    const name = this.#nameOf(jobId);
-    const usage = await this.#release(name, name === jobId ? [] : [`${name}/${jobId}`]);
+    const usage = await this.#release(this.#nameOf(jobId));
     if (usage !== null) this.#assigned.delete(jobId);
     return usage;
   }
 
-  /**
-   * @param below those in it that we have made
-   * @returns `null` if a process is in it or below it
-   */
-  async #release(name: string, below: readonly string[] = []): Promise<JobUsage | null> {
+  /** @returns `null` if a process is in it or below it */
+  async #release(name: string): Promise<JobUsage | null> {
     const usage = (await this.#usages.add(name)).get(name) ?? null;
     if (usage === null) return null;
     try {
-      for (const each of [...below, name]) await removeIfThere(`${this.#root}/${each}`);
+      await removeIfThere(`${this.#root}/${name}`);
     } catch {
       // Whoever uses this as a library may not, and a job may have made cgroups of its own.
       await this.#shell.ask(`cgroup_remove ${this.#root}/${name}`);

@@ -17,7 +17,7 @@ const IDLE_MS = 5_000;
 interface Waiting {
   readonly kind: string;
   readonly launcher: Launcher;
-  /** See {@linkcode Launched}. */
+  /** What `identify` has said of it. */
   readonly identity: Promise<string>;
   /** `null` where there are no cgroups. */
   readonly cgroup: string | null;
@@ -27,7 +27,7 @@ interface Waiting {
 /** A job's process that was a launcher before. */
 export interface Launched {
   readonly process: Process;
-  /** What `identify` has said of it while it waited. */
+  /** The name of its cgroup, or what `identify` has said of it while it waited. */
   readonly identity: string;
 }
 
@@ -85,9 +85,9 @@ export class Launchers implements AsyncDisposable {
     const waiting = told === null ? null : this.#take(spec);
     if (told === null || waiting === null) return null;
     try {
-      const identity = await waiting.identity;
-      if (waiting.cgroup !== null) await cgroups?.assign(waiting.cgroup, jobId);
+      const identity = waiting.cgroup ?? await waiting.identity;
       signal?.throwIfAborted();
+      if (waiting.cgroup !== null) cgroups?.assign(waiting.cgroup, jobId);
       return { process: waiting.launcher.become(told), identity };
     } catch (error) {
       await this.#end(waiting);

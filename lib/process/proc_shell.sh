@@ -197,13 +197,13 @@ while read -r id verb rest; do
     done
     printf '%s\n' "$id$found"
     ;;
-  # cgroup_left DIR: the names of the cgroups in it that were made ahead of jobs, and have none, by executors that are
-  # gone. What an executor in another PID namespace has made is not ours to judge.
+  # cgroup_left DIR: the names of the cgroups in it that were made ahead of jobs by executors that are gone, but for those
+  # of cgroup_assigned. What an executor in another PID namespace has made is not ours to judge.
   cgroup_left)
     found=
     in_namespace && for dir in "$rest/spare-$namespace".*; do
       [ -d "$dir" ] || continue
-      for below in "$dir"/*/; do [ ! -d "$below" ] || continue 2; done
+      for below in "$dir"/*-*-*-*-*/; do [ ! -d "$below" ] || continue 2; done
       maker=${dir#"$rest/spare-$namespace".} maker=${maker%%-*}
       stat "${maker%.*}" && [ "$start" = "${maker#*.}" ] && case $state in Z | X) ;; *) continue ;; esac
       found="$found ${dir##*/}"
@@ -239,10 +239,10 @@ while read -r id verb rest; do
     echo 1 >"$a/cgroup.kill"
     echo "$id $?"
     ;;
-  # cgroup_assigned DIR: `spare-…/JOB_ID` for each cgroup that was made ahead of its job, and has one.
+  # cgroup_assigned DIR: `spare-…/JOB_ID` for each cgroup that an executor of an older build had made ahead of its job.
   cgroup_assigned)
     found=
-    for dir in "$rest"/spare-*/*/; do
+    for dir in "$rest"/spare-*/*-*-*-*-*/; do
       [ ! -d "$dir" ] || dir=${dir%/} found="$found ${dir#"$rest"/}"
     done
     printf '%s\n' "$id$found"

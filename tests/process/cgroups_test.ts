@@ -94,12 +94,8 @@ Deno.test("Cgroups.remove() needs no program, but for those that the job has mad
   await using kept = await cgroupsIn(directory.path);
   const { cgroups, asked } = kept;
   await cgroups.make("job", {});
-  const spare = await cgroups.makeSpare();
-  await cgroups.assign(spare, "later");
-  const half = await cgroups.makeSpare();
-  await cgroups.assign(half, "half");
-  await Deno.remove(`${directory.path}/${half}/half`);
-  for (const job of ["job", "later", "half"]) {
+  cgroups.assign(await cgroups.makeSpare(), "later");
+  for (const job of ["job", "later"]) {
     assert.deepEqual(await cgroups.remove(job), NOTHING_KNOWN);
   }
   assert.ok(!asked.includes("cgroup_remove"));
@@ -164,41 +160,55 @@ Deno.test("Cgroups of many jobs are made and removed at once, each as it was ask
   assert.equal(left, names.length / 2 + 1);
 });
 
-Deno.test("A cgroup that was made ahead keeps the name of its job as long as a process is in it", async () => {
+Deno.test("A cgroup that was made ahead is its job's as long as a process is in it", async () => {
   await using directory = await temporaryDirectory();
   await using kept = await cgroupsIn(directory.path);
   const { cgroups } = kept;
   const [spare, unused] = await Promise.all([cgroups.makeSpare(), cgroups.makeSpare()]);
-  await cgroups.assign(spare, "job");
+  assert.ok(Cgroups.isSpare(spare), spare);
+  cgroups.assign(spare, "job");
   assert.equal(cgroups.entryOf("job"), cgroups.procsOf(spare));
   const events = `${directory.path}/${spare}/cgroup.events`;
   await Deno.writeTextFile(events, "populated 1\n");
   assert.equal(await cgroups.remove("job"), null);
   await cgroups.removeSpare(unused);
-
-  await using shell = new PlainFiles(directory.path);
-  const later = await Cgroups.find(shell);
-  assert.ok(later);
-  await later.findAssigned();
-  assert.equal(later.entryOf("job"), cgroups.procsOf(spare));
-  assert.equal(later.entryOf("other"), `${directory.path}/other/cgroup.procs`);
-  await Deno.writeTextFile(events, "populated 0\n");
+  assert.equal(cgroups.entryOf("job"), cgroups.procsOf(spare));
+  assert.equal(cgroups.entryOf("other"), `${directory.path}/other/cgroup.procs`);
   await Deno.remove(events);
-  assert.deepEqual(await later.remove("job"), NOTHING_KNOWN);
+  assert.deepEqual(await cgroups.remove("job"), NOTHING_KNOWN);
   assert.deepEqual(await filesOf(directory.path), {});
-  assert.equal(later.entryOf("job"), `${directory.path}/job/cgroup.procs`);
+  assert.equal(cgroups.entryOf("job"), `${directory.path}/job/cgroup.procs`);
 });
 
-Deno.test("Cgroups.assign() fails if the cgroup is gone", async () => {
+Deno.test("A cgroup that an executor of an older build had made ahead has one in it with the id of the job", async () => {
   await using directory = await temporaryDirectory();
+  const [spare, jobId] = [`spare-${crypto.randomUUID()}`, crypto.randomUUID()];
+  await Deno.mkdir(`${directory.path}/${spare}/${jobId}`, { recursive: true });
+  // One that a job has made.
+  await Deno.mkdir(`${directory.path}/${spare}/other`);
   await using kept = await cgroupsIn(directory.path);
-  const spare = await kept.cgroups.makeSpare();
-  await Deno.remove(`${directory.path}/${spare}`);
-  assert.match(
-    String(await rejection(kept.cgroups.assign(spare, "job"))),
-    /Cannot make the cgroup/,
-  );
-  assert.equal(kept.cgroups.entryOf("job"), `${directory.path}/job/cgroup.procs`);
+  const { cgroups } = kept;
+  await cgroups.findAssigned();
+  assert.equal(cgroups.entryOf(jobId), cgroups.procsOf(spare));
+  assert.equal(cgroups.entryOf("other"), `${directory.path}/other/cgroup.procs`);
+  assert.deepEqual(await cgroups.remove(jobId), NOTHING_KNOWN);
+  assert.deepEqual(await filesOf(directory.path), {});
+});
+
+Deno.test("Cgroups.isSpare() knows the names of Cgroups.makeSpare(), and nothing that a shell would take apart", () => {
+  for (
+    const name of [
+      "spare-",
+      "spare-a b",
+      "spare-a/b",
+      "spare-a\n",
+      "boot:123",
+      crypto.randomUUID(),
+      "",
+    ]
+  ) {
+    assert.ok(!Cgroups.isSpare(name), name);
+  }
 });
 
 Deno.test("Spare cgroups of an executor that is gone are removed by the next, and no others", async () => {
@@ -214,12 +224,14 @@ Deno.test("Spare cgroups of an executor that is gone are removed by the next, an
     `spare-${id}`,
     // Processes there have their ids for themselves.
     `spare-${Number(namespace) + 1}.${nobody}.${start}-${id}`,
-    `spare-${namespace}.${nobody}.${start}-${id}/job`,
+    `spare-${namespace}.${nobody}.${start}-${id}/${id}`,
   ];
   const left = [
     `spare-${namespace}.${nobody}.${start}-1${id.slice(1)}`,
     // Its process id is another's now.
     `spare-${namespace}.${pid}.${Number(start) + 1}-${id}`,
+    // Its job has made one in it.
+    `spare-${namespace}.${nobody}.${start}-2${id.slice(1)}/inner`,
   ];
   for (const path of [...others, ...left]) {
     await Deno.mkdir(`${directory.path}/${path}`, { recursive: true });

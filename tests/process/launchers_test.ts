@@ -191,8 +191,9 @@ rootTest(
     const sleep = { ...SHELL, args: ["-c", "cat /proc/self/cgroup; setsid sleep 1000 & exit"] };
     for (const id of ["a", "b"]) assert.equal(await startIn(launchers, id, sleep), null);
     await until(() => Promise.resolve(launchers.pids.length === 2));
-    const process = await startIn(launchers, jobId, sleep);
-    assert.ok(process);
+    const launched = await launchers.start(jobId, sleep);
+    assert.ok(launched);
+    const { process, identity } = launched;
     const { value } = await process.stdout.pipeThrough(new TextDecoderStream()).getReader().read();
     assert.match(value ?? "", /^0::.*\/job-worker\/spare-[0-9.]+-[0-9a-f-]{36}$/m);
     await Promise.all([process.exit, process.stderr.cancel()]);
@@ -200,7 +201,9 @@ rootTest(
     const later = await Cgroups.find(groups.shell);
     assert.ok(later);
     assert.equal(later.entryOf(jobId).includes("spare-"), false);
-    await later.findAssigned();
+    const [, spare] = /\/(spare-[^/]+)\n/.exec(value ?? "") ?? [];
+    assert.equal(identity, spare);
+    later.assign(identity, jobId);
     assert.equal(later.entryOf(jobId), cgroups.entryOf(jobId));
     assert.equal(await later.remove(jobId), null, "It still holds a process");
     await later.kill(jobId);

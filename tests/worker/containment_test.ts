@@ -5,12 +5,12 @@ import { niceness } from "../niceness.ts";
 import { rootTest } from "../root.ts";
 import {
   BOTH,
-  cgroupsOf,
   FROM_START,
   killEscaped,
   liveProcesses,
   processStat,
   rejection,
+  spareOf,
   TestWorker,
   textOf,
   until,
@@ -86,16 +86,21 @@ cgroupTest(
   "A job whose cgroup was made ahead of it is stopped as any other, and leaves nothing",
   async () => {
     await using test = await TestWorker.open();
-    const cgroup = await until(async () => {
-      const { jobId } = await test.ran("cat /proc/self/cgroup");
-      return /^0::.*(\/job-worker\/spare-.*)$/m.exec((await test.read(jobId)).stdout)?.[1];
+    await using shell = new ProcShell(TOOLS);
+    const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
+    const { spare, jobId, pid } = await until(async () => {
+      await test.ran("exit");
+      const daemon = await daemonOf(test, `${DAEMON}; sleep 1000`);
+      const spare = await spareOf(daemon.pid);
+      if (spare !== "") return { spare, ...daemon };
+      await test.worker.stop(daemon.jobId, { gracePeriodMs: 50 });
+      await Deno.remove(`${test.directory}/daemon.pid`);
+      return undefined;
     });
-    assert.ok(cgroup);
-    const { jobId, pid } = await daemonOf(test, `${DAEMON}; sleep 1000`);
     const job = await test.worker.stop(jobId, { gracePeriodMs: 50 });
     assert.equal(job.end?.reason, "stopped");
     assert.equal(await isAlive(pid), false);
-    assert.deepEqual(await cgroupsOf([job]), []);
+    await assert.rejects(Deno.stat(`${root}/${spare}`), Deno.errors.NotFound);
   },
 );
 

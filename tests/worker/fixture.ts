@@ -1,5 +1,6 @@
 import { assert } from "../assert.ts";
 import { openKeeper } from "../daemon/executor_fixture.ts";
+import { processesOf } from "../end_to_end/process.ts";
 import { seeded } from "../random.ts";
 import { soon } from "../soon.ts";
 import { ProcShell } from "../../lib/process/proc_shell.ts";
@@ -78,16 +79,25 @@ export async function liveProcesses(sessions: readonly number[]): Promise<Proces
   );
 }
 
+/** The cgroup of a process, if that was made ahead of a job; `""` if not. */
+export async function spareOf(pid: number): Promise<string> {
+  const cgroups = await Deno.readTextFile(`/proc/${pid}/cgroup`).catch(() => "");
+  return /\/job-worker\/(spare-[^/\n]+)/.exec(cgroups)?.[1] ?? "";
+}
+
 /** The cgroups that there are of these jobs, by name. */
 export async function cgroupsOf(jobs: readonly Pick<Job, "jobId">[]): Promise<string[]> {
   await using shell = new ProcShell({ setsid: "/usr/bin/setsid", sh: "/bin/sh" });
   const [root = ""] = (await shell.ask("cgroup_root")).split(" ");
   if (root === "") return [];
+  const jobIds = jobs.map(({ jobId }) => jobId);
   const names = await Array.fromAsync(Deno.readDir(root), ({ name }) => name);
-  // One that was made ahead of its job has one below it that is named after the job.
-  const assigned = (await shell.ask(`cgroup_assigned ${root}`)).split(" ");
-  const all = [...names, ...assigned.map((path) => path.replace(/^.*\//, ""))];
-  return all.filter((name) => jobs.some(({ jobId }) => jobId === name));
+  // One that was made ahead of its job does not say whose it is, but what is in it does.
+  const spares = await Promise.all((await processesOf(jobIds)).map(spareOf));
+  return [
+    ...names.filter((name) => jobIds.includes(name)),
+    ...spares.filter((name) => name !== ""),
+  ];
 }
 
 /** Kills what a job has left behind out of its reach, by the process id that it printed first. */
