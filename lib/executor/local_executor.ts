@@ -176,7 +176,10 @@ export class LocalExecutor implements Executor {
       running.processIdentity = launched.identity ?? await this.#identify(process);
       // Where many come at once, nothing of a start waits for long, and a launcher costs more than it saves.
       const isOneOfMany = this.#launching > 1 || this.#prepared.size > 0;
-      if (!isLimited(decision) && !isOneOfMany) this.#launchers.expectAnother(jobId, spec);
+      if (!isLimited(decision) && !isOneOfMany) {
+        const begun = Promise.race([running.log.changed(), process.exit]);
+        this.#launchers.expectAnother(jobId, spec, begun);
+      }
       return running;
     } catch (error) {
       await running.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "shutdown" });

@@ -13,6 +13,9 @@ const MAX_IN_ALL = 4;
  */
 const IDLE_MS = 5_000;
 
+/** How long a job may take to get somewhere before its launcher is replaced. */
+const BEGUN_WITHIN_MS = 4;
+
 /** A launcher that waits. */
 interface Waiting {
   readonly kind: string;
@@ -100,8 +103,10 @@ export class Launchers implements AsyncDisposable {
   /**
    * Has launchers wait for jobs like one that has just been started, if another was before it. To make a process holds
    * up everything else, so this comes after all that a start waits for.
+   *
+   * @param begun settles once the job has got somewhere
    */
-  expectAnother(jobId: string, spec: ProcessSpec): void {
+  expectAnother(jobId: string, spec: ProcessSpec, begun: Promise<unknown>): void {
     if (!couldBecome(spec)) return;
     this.#lastJobId = jobId;
     const { idleMs = IDLE_MS } = this.#options;
@@ -111,7 +116,7 @@ export class Launchers implements AsyncDisposable {
     if (!isOneOfMany || this.#isFilling || this.#isClosed) return;
     const { user, newPrivileges } = spec;
     this.#isFilling = true;
-    this.#background(this.#fill({ user, newPrivileges }));
+    this.#background(this.#fill({ user, newPrivileges }, begun));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -134,9 +139,14 @@ export class Launchers implements AsyncDisposable {
   }
 
   /** Starts as many as may wait for a job with these rights, if need be instead of others. */
-  async #fill(kind: LauncherKind): Promise<void> {
+  async #fill(kind: LauncherKind, begun: Promise<unknown>): Promise<void> {
     const { cgroups, identify, idleMs = IDLE_MS } = this.#options;
     try {
+      // What a job prints first, somebody waits for.
+      const late = Promise.withResolvers<void>();
+      const timer = setTimeout(late.resolve, BEGUN_WITHIN_MS);
+      await Promise.race([begun, late.promise]);
+      clearTimeout(timer);
       // Whoever asked for the start that has brought us here is told first.
       await new Promise((resolve) => setTimeout(resolve));
       while (!this.#isClosed && this.#countOf(kind) < MAX_OF_A_KIND) {

@@ -34,7 +34,7 @@ async function startIn(
   spec: ProcessSpec,
 ): Promise<Process | null> {
   const launched = await launchers.start(jobId, spec);
-  launchers.expectAnother(jobId, spec);
+  launchers.expectAnother(jobId, spec, Promise.resolve());
   return launched?.process ?? null;
 }
 
@@ -68,6 +68,13 @@ Deno.test("Launchers are started once jobs come one after the other, and replace
     pids.add(process?.pid ?? 0);
   }
   assert.equal(pids.size, 10);
+});
+
+Deno.test("Launchers are started soon, too, after a job that gets nowhere", async () => {
+  await using launchers = new Launchers(OPTIONS);
+  const never = new Promise<void>(() => {});
+  for (const job of ["a", "b"]) launchers.expectAnother(job, SHELL, never);
+  await until(() => Promise.resolve(launchers.pids.length === 2));
 });
 
 Deno.test("Launchers end when no job has come for a while", async () => {
