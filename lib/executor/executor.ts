@@ -79,8 +79,13 @@ export interface RunningJob {
    */
   readonly ended: Promise<JobOutcome | null>;
   progress(): Promise<JobProgress>;
-  /** Opens what the job prints, to be followed. */
-  openLog(): Promise<OpenLog>;
+  /**
+   * Opens what the job prints, to be followed.
+   *
+   * @param options.enough behind so many bytes of output, whatever is known to be there will do at first; by default,
+   *   what is there by now is known
+   */
+  openLog(options?: { readonly enough?: number | undefined }): Promise<OpenLog>;
   /**
    * Ends the job and all that it started: the signal, the grace period, SIGKILL. Of several stops each
    * signal is sent once, and the earliest deadline holds, so a later and harsher stop has its way.

@@ -66,21 +66,26 @@ export class RemoteJob implements RunningJob {
     return this.#progress = progress ?? this.#progress;
   }
 
-  async openLog(): Promise<OpenLog> {
+  async openLog({ enough = Infinity }: { enough?: number | undefined } = {}): Promise<OpenLog> {
     if (this.#hasEnded) {
       // All of it is on the disk, and the executor may have forgotten the job.
       if (isSilent(this.#outcome)) this.#log.update(NOTHING);
-      else await this.#log.readDisk();
+      else if (!this.#log.closed) await this.#log.readDisk();
       return { log: this.#log, [Symbol.dispose]: () => {} };
     }
     // Before the call: what it tells meanwhile is for us.
     const isFirst = this.#followers++ === 0;
-    try {
-      const { jobId } = this;
-      this.#log.update(await this.#parts.call(isFirst ? "openLog" : "logState", { jobId }));
-    } catch (error) {
-      this.#leaveLog();
-      throw error;
+    const { jobId } = this;
+    const asked = this.#parts.call(isFirst ? "openLog" : "logState", { jobId })
+      .then((state) => this.#log.update(state));
+    if (this.#log.endOffset > enough) void asked.catch(() => this.#readAtEnd());
+    else {
+      try {
+        await asked;
+      } catch (error) {
+        this.#leaveLog();
+        throw error;
+      }
     }
     let open = true;
     return {
@@ -162,6 +167,13 @@ export class RemoteJob implements RunningJob {
   #settle(outcome: JobOutcome | null): void {
     this.#hasEnded = true;
     this.#ended.resolve(outcome);
+  }
+
+  /** Whoever follows the log of a job, and cannot be told how it grows, has it once the job has ended. */
+  async #readAtEnd(): Promise<void> {
+    await this.#ended.promise;
+    // What cannot be read is missed by its readers.
+    await this.#log.readDisk().catch(() => {});
   }
 
   #leaveLog(): void {

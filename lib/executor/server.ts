@@ -330,12 +330,13 @@ export class ExecutorServer {
   #hold(job: LocalJob): void {
     const held: Held = { job, outcome: null, isStored: false, settled: Promise.resolve() };
     this.#held.set(job.jobId, held);
+    void this.#tellFirstGrowth(job);
     held.settled = job.ended.then(async (outcome) => {
       held.outcome = outcome;
       this.#printed.stdout += outcome.stdoutBytes;
       this.#printed.stderr += outcome.stderrBytes;
-      // What is told of its log is not overtaken by its end.
-      if (this.#followed.has(job.jobId)) {
+      // What is told of its log is not overtaken by its end, and who comes next need not look for it on the disk.
+      if (this.#followed.has(job.jobId) || job.log.endOffset > 0) {
         this.#tell({ kind: "log", jobId: job.jobId, state: logStateOf(job.log) });
       }
       this.#tell({ kind: "ended", jobId: job.jobId, outcome });
@@ -343,6 +344,13 @@ export class ExecutorServer {
       if (!this.isConnected) await this.#store(held);
       this.#options.onChanged();
     });
+  }
+
+  /** Most jobs are read as soon as they print something. This spares whoever does so the time to ask for it. */
+  async #tellFirstGrowth({ jobId, log }: LocalJob): Promise<void> {
+    if (log.endOffset === 0) await log.changed();
+    if (log.endOffset === 0 || this.#followed.has(jobId)) return;
+    this.#tell({ kind: "log", jobId, state: logStateOf(log) });
   }
 
   /** Keeps the outcome of a job on the disk, as this process may be gone when the next engine asks. */

@@ -47,7 +47,8 @@ export async function* readJobLog(
     await queued.left(jobId, signal);
   }
   const active = await abortable(find(jobId), signal);
-  using open = await active?.running.openLog();
+  const enough = follow && start.kind === "offset" ? start.offset : undefined;
+  using open = await active?.running.openLog({ enough });
   // One that has ended stays as it is.
   let ended: Job | null = null;
   let log = open?.log;

@@ -4,6 +4,7 @@ import type { CallExecutor, NoteName } from "../../lib/executor/protocol.ts";
 import { RemoteJob } from "../../lib/executor/remote_job.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { assert } from "../assert.ts";
+import { soon } from "../soon.ts";
 import { openLog, write } from "../log/log_fixture.ts";
 import { temporaryDirectory } from "../worker/fixture.ts";
 import { DONE } from "./job_fixture.ts";
@@ -62,6 +63,35 @@ Deno.test("A remote job whose log cannot be opened has no reader then", async ()
   assert.deepEqual(asked, ["openLog", "note closeLog", "openLog", "note closeLog"]);
 });
 
+Deno.test("Whoever reads a remote job from where it is known to have printed does not wait for its executor", async () => {
+  const answer = Promise.withResolvers<LogState>();
+  const { job, asked } = remote(() => answer.promise);
+  job.logChanged({ segments: [[0, 60]], endOffset: 5, closed: false });
+  const known = await soon(job.openLog({ enough: 4 }), () => "what is known");
+  assert.deepEqual([known.log.endOffset, asked], [5, ["openLog"]]);
+  // All others are to know what is there by now.
+  const waiting = [job.openLog({ enough: 5 }), job.openLog()];
+  const changed = known.log.changed();
+  answer.resolve({ segments: [[0, 90]], endOffset: 8, closed: false });
+  await soon(changed, () => "the answer");
+  for (const { log } of await Promise.all(waiting)) assert.equal(log.endOffset, 8);
+  for (const open of [known, ...await Promise.all(waiting)]) open[Symbol.dispose]();
+  assert.deepEqual(asked, ["openLog", "logState", "logState", "note closeLog"]);
+});
+
+Deno.test("Whoever reads a remote job while its executor dies has what it printed once that is so", async () => {
+  await using test = await openLog();
+  await write(test.writer, "all of it");
+  await test.writer[Symbol.asyncDispose]();
+  const { job } = remote(gone, test.directory);
+  job.logChanged({ segments: [[0, 60]], endOffset: 3, closed: false });
+  using opened = await job.openLog({ enough: 0 });
+  const changed = opened.log.changed();
+  job.end(OUTCOME);
+  await soon(changed, () => "the rest");
+  assert.deepEqual([opened.log.endOffset, opened.log.closed], [9, true]);
+});
+
 Deno.test("A remote job that has ended asks nobody: its log is on the disk, and what it came to is known", async () => {
   await using test = await openLog();
   await write(test.writer, "all of it");
@@ -78,6 +108,16 @@ Deno.test("A remote job that has ended asks nobody: its log is on the disk, and 
   assert.deepEqual(asked, []);
   job.release();
   assert.deepEqual(asked, ["released", "note release"]);
+});
+
+Deno.test("The log of a remote job that has ended is not looked for on the disk if its end was told", async () => {
+  const { job, asked } = remote(gone);
+  const closed = { segments: [[0, 90]], endOffset: 8, closed: true } as const;
+  job.logChanged(closed);
+  job.end(OUTCOME);
+  using opened = await job.openLog();
+  assert.deepEqual([opened.log.endOffset, opened.log.closed], [8, true]);
+  assert.deepEqual(asked, []);
 });
 
 Deno.test("A remote job says how far it was when its executor died", async () => {

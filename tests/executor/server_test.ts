@@ -129,6 +129,23 @@ Deno.test("What an engine has prepared is forgotten when it leaves", async () =>
   assert.equal(server.server.size, 0);
 });
 
+Deno.test("An executor tells unasked that a job has begun to print, and how its log ends", async () => {
+  await using server = await TestServer.start();
+  await using client = await server.connect();
+  const script = "read line; echo one; read line; echo two; exec sleep 1000";
+  const job = await launch(client, "job", script, true);
+  const heard: [number, boolean][] = [];
+  job.logChanged = ({ endOffset, closed }) => void heard.push([endOffset, closed]);
+  await job.writeInput(0, new TextEncoder().encode("\n"));
+  await until(() => Promise.resolve(heard.length > 0));
+  await job.writeInput(1, new TextEncoder().encode("\n"));
+  await until(async () => (await job.progress()).stdoutBytes === 8);
+  assert.deepEqual(heard, [[4, false]]);
+  await job.stop({ stopSignal: "KILL", gracePeriodMs: 0, reason: "stopped" });
+  await job.ended;
+  assert.deepEqual(heard, [[4, false], [8, true]]);
+});
+
 Deno.test("An executor that is retired takes no jobs, until it is wanted again", async () => {
   await using server = await TestServer.start();
   await using client = await server.connect();
