@@ -102,15 +102,24 @@ export async function measureJobs({ client, processes }: BenchDaemon): Promise<J
   const processorMs = (await processes.processorMs() - before) / JOBS;
   const oneByOne = await rate(100, 1, () => runJob(client));
   const starts = await times(100, () => client.startJob(TRUE_JOB));
-  const firstBytes = await times(100, async () => {
-    const { jobId } = await client.startJob(newJob("echo", "hello"));
-    for await (const { records } of client.streamLogs({ jobId, follow: true })) {
-      if (records.length > 0) break;
-    }
-  });
+  const firstBytes: number[] = [];
+  while (firstBytes.length < 100) firstBytes.push(await firstByteMs(client));
   return {
     ...{ together, oneByOne, processorMs },
     startMs: quantile(starts, 0.5) / 1000,
-    firstByteMs: quantile(firstBytes, 0.5) / 1000,
+    firstByteMs: quantile(firstBytes, 0.5),
   };
+}
+
+/** From the call until the first byte is there; to leave its stream is another call. */
+async function firstByteMs(client: JobWorkerClient): Promise<number> {
+  const startedAt = performance.now();
+  const { jobId } = await client.startJob(newJob("echo", "hello"));
+  let arrivedAt = NaN;
+  for await (const { records } of client.streamLogs({ jobId, follow: true })) {
+    if (records.length === 0) continue;
+    arrivedAt = performance.now();
+    break;
+  }
+  return arrivedAt - startedAt;
 }
