@@ -7,7 +7,11 @@ export const BARE = ["bare_client", "bare_pipe", "bare_server"] as const;
 export type Bare = typeof BARE[number];
 
 /** How a bare server works, see `bare_server.ts`. */
-export type BareWay = "remember" | "record" | "apart" | "careful";
+export type BareWay =
+  | "remember"
+  | "record"
+  | "apart"
+  | `careful${"" | "_user"}${"" | "_cgroup"}`;
 
 /** Puts each of them into one file of a directory, as the code in an executable is. */
 export async function bundleBare(directory: string): Promise<void> {

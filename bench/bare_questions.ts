@@ -9,13 +9,16 @@ import { findTools } from "../lib/process/tools.ts";
  */
 export class BareQuestions implements AsyncDisposable {
   readonly #groups: ProcessGroups;
+  readonly #hasCgroups: boolean;
 
-  private constructor(groups: ProcessGroups) {
+  private constructor(groups: ProcessGroups, hasCgroups: boolean) {
     this.#groups = groups;
+    this.#hasCgroups = hasCgroups;
   }
 
-  static async open(): Promise<BareQuestions> {
-    return new BareQuestions(new ProcessGroups(await findTools()));
+  /** @param options.cgroups whether each job has a cgroup, which tells its processes from others */
+  static async open({ cgroups = false } = {}): Promise<BareQuestions> {
+    return new BareQuestions(new ProcessGroups(await findTools()), cgroups);
   }
 
   /** Before a job starts: where its program is. */
@@ -26,6 +29,7 @@ export class BareQuestions implements AsyncDisposable {
 
   /** Once it runs: what tells its process from others. */
   async started({ pid, status }: Pick<Deno.ChildProcess, "pid" | "status">): Promise<void> {
+    if (this.#hasCgroups) return;
     this.#groups.addLeader({ pid, exit: status });
     await this.#groups.identityOf(pid);
   }
@@ -36,7 +40,7 @@ export class BareQuestions implements AsyncDisposable {
    * @param since a time of `performance.now()` before it started
    */
   async ended(pid: number, since: number): Promise<void> {
-    await this.#groups.liveGroups(pid, since);
+    if (!this.#hasCgroups) await this.#groups.liveGroups(pid, since);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 import { delay } from "../lib/async/delay.ts";
 import { WakeUp } from "../lib/async/wake_up.ts";
 import type { BareLog } from "./bare_logs.ts";
+import type { BarePlace } from "./bare_place.ts";
 import type { BareQuestions } from "./bare_questions.ts";
 
 /** What a job runs. */
@@ -36,15 +37,17 @@ const USUAL_FILES = ["sh", "-c", 'ulimit -S -n 1024; exec "$@"', "sh"];
 export async function* runHere(
   { name, args }: BareCommand,
   log: BareLog,
-  { withUsualFiles = false, questions = null }: {
+  { withUsualFiles = false, questions = null, place = null }: {
     readonly withUsualFiles?: boolean;
     readonly questions?: BareQuestions | null;
+    readonly place?: BarePlace | null;
   } = {},
 ): BareRun {
   await questions?.before(name);
+  const entered = await place?.enter();
   const since = performance.now();
   const child = new Deno.Command("setsid", {
-    args: [...withUsualFiles ? USUAL_FILES : [], name, ...args],
+    args: [...withUsualFiles ? USUAL_FILES : [], ...entered?.words ?? [], name, ...args],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
@@ -68,6 +71,7 @@ export async function* runHere(
     await discarded;
     const end = await status;
     await questions?.ended(pid, since);
+    await entered?.leave();
     await log.end();
     code = end.code;
     grown.notify();

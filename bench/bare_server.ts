@@ -13,7 +13,9 @@
  *   tells no more than that these grow. Jobs have the usual limit of open files.
  * - `careful`: that, and what runs them asks of each what a daemon must know, see {@linkcode BareQuestions}, and a job
  *   is recorded before it has a process, too.
- * - `engine`, `executor`, `careful_engine`, `careful_executor`: the other two of these.
+ * - `careful_user`, `careful_cgroup`, `careful_user_cgroup`: that, and jobs are of another user, in cgroups, or both,
+ *   see {@linkcode BarePlace}.
+ * - `engine`, `executor`, `careful_engine`, `careful_executor` and so on: the other two of these.
  *
  * @module
  */
@@ -35,6 +37,7 @@ import { BareFiles } from "./bare_files.ts";
 import { answerMessages, answerRun, BareHop, serveCalls } from "./bare_hop.ts";
 import { BareJobs, type BareService } from "./bare_jobs.ts";
 import { BareMemory } from "./bare_memory.ts";
+import { BarePlace } from "./bare_place.ts";
 import { BareQuestions } from "./bare_questions.ts";
 import { runHere } from "./bare_run.ts";
 import { print } from "./report.ts";
@@ -53,12 +56,14 @@ const isCareful = way.startsWith("careful");
 
 if (way.endsWith("executor")) {
   const logs = new BareFiles(directory);
-  const questions = isCareful ? await BareQuestions.open() : null;
+  const [asNobody, cgroups] = [way.includes("_user"), way.includes("_cgroup")];
+  const questions = isCareful ? await BareQuestions.open({ cgroups }) : null;
+  const place = await BarePlace.open({ asNobody, cgroups });
   await haveUsualFiles();
   serveCalls(socketOf("executor"), async (call, connection) => {
     if (!("run" in call)) return;
     const log = logs.write(call.jobId);
-    await answerRun(runHere(call.run, log, { questions }), connection);
+    await answerRun(runHere(call.run, log, { questions, place }), connection);
   });
   await endWithParent();
 } else if (way.endsWith("engine")) {
@@ -74,8 +79,8 @@ if (way.endsWith("executor")) {
     if ("messages" in call) await answerMessages(jobs.messages(call.messages), connection);
   });
   await endWithParent();
-} else if (way === "apart" || way === "careful") {
-  for (const role of ["executor", "engine"]) startRole(isCareful ? `careful_${role}` : role);
+} else if (way === "apart" || isCareful) {
+  for (const role of ["executor", "engine"]) startRole(isCareful ? `${way}_${role}` : role);
   await serve(await BareHop.connect(socketOf("engine")));
 } else {
   const [logs, disk] = way === "record"

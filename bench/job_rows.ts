@@ -35,15 +35,28 @@ const ROWS: Rows<JobFigures> = {
   firstByteMs: ["first byte, median", "ms"],
 };
 
-/** Daemons whose jobs differ in what a start of theirs takes. */
-export function jobModes(): readonly (readonly [name: string, args: readonly string[]])[] {
+/** A daemon whose jobs differ from those of others in what a start of theirs takes. */
+export interface JobMode {
+  readonly name: string;
+  readonly args: readonly string[];
+  /** The bare server whose jobs take the same. */
+  readonly bare: BareWay;
+}
+
+/** As many as whoever runs this may try. */
+export function jobModes(): readonly JobMode[] {
+  const asNobody = "--job-user=nobody";
   return [
-    ["own user", ["--cgroups=false"]],
-    ["own user, cgroups", []],
+    { name: "own user", args: ["--cgroups=false"], bare: "careful" },
+    { name: "own user, cgroups", args: [], bare: "careful_cgroup" },
     ...Deno.uid() === 0
       ? [
-        ["another user", ["--job-user=nobody", "--cgroups=false"]] as const,
-        ["another user, cgroups", ["--job-user=nobody"]] as const,
+        {
+          name: "another user",
+          args: [asNobody, "--cgroups=false"],
+          bare: "careful_user",
+        } as const,
+        { name: "another user, cgroups", args: [asNobody], bare: "careful_user_cgroup" } as const,
       ]
       : [],
   ];
@@ -75,11 +88,11 @@ export async function benchJobs(executables: Executables): Promise<void> {
   reportAll(ROWS, "the same, recorded", recorded, remembered, "a bare server");
   const apart = await bare("apart");
   reportAll(ROWS, "in three processes", apart, recorded, "the same, recorded");
-  const careful = await bare("careful");
-  reportAll(ROWS, "careful", careful, apart, "in three processes");
-  for (const [mode, args] of jobModes()) {
+  for (const { name, args, bare: way } of jobModes()) {
+    const careful = await bare(way);
+    reportAll(ROWS, `careful, ${name}`, careful, apart, "in three processes");
     await using daemon = await executables.start(args);
-    reportAll(ROWS, mode, await measureJobs(daemon), careful, "three careful ones");
+    reportAll(ROWS, name, await measureJobs(daemon), careful, "three careful ones");
   }
 }
 
