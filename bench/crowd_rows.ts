@@ -1,37 +1,30 @@
 import { newId } from "../lib/ids.ts";
 import { SqliteStore } from "../lib/store/sqlite_store.ts";
 import type { BenchDaemon, Executables } from "./executables.ts";
-import { type JobFigures, measureJobs, newJob, runJob } from "./job_rows.ts";
-import { report } from "./report.ts";
+import { JOB_ROWS, type JobFigures, measureWarm, newJob, runJob, warmUp } from "./job_rows.ts";
+import { quantile } from "./measure.ts";
+import { reportAll } from "./report.ts";
 
 const STORED = 50_000;
 /** How many follow one job. */
 export const FOLLOWERS = 1000;
 
+/** How often each daemon is measured, in turn with the other. */
+const ROUNDS = 5;
+
 /** What starts cost a daemon that has a past and many who listen, to one that has neither. */
 export async function benchCrowd(executables: Executables): Promise<void> {
-  const alone = await figuresOf(executables, executables.newPath());
   const dataDirectory = executables.newPath();
   {
     await using daemon = await executables.start([], dataDirectory);
     await runJob(daemon.client);
   }
   await fill(`${dataDirectory}/jobs.db`);
-  compare(`${STORED} stored jobs`, await figuresOf(executables, dataDirectory), alone);
-  compare(
-    `${FOLLOWERS} followers`,
-    await figuresOf(executables, dataDirectory, withFollowers),
-    alone,
-  );
-}
-
-async function figuresOf(
-  executables: Executables,
-  dataDirectory: string,
-  around: typeof withFollowers = (_, run) => run(),
-): Promise<JobFigures> {
+  await using alone = await executables.start();
   await using daemon = await executables.start([], dataDirectory);
-  return await around(daemon, () => measureJobs(daemon));
+  for (const each of [alone, daemon]) await warmUp(each);
+  await compare(`${STORED} stored jobs`, daemon, alone);
+  await withFollowers(daemon, () => compare(`${FOLLOWERS} followers`, daemon, alone));
 }
 
 /**
@@ -66,20 +59,22 @@ async function fill(path: string): Promise<void> {
   await Promise.all(Array.from({ length: STORED }, more));
 }
 
-function compare(name: string, figures: JobFigures, alone: JobFigures): void {
-  const units = {
-    together: ["jobs, 16 at a time", "/s"],
-    oneByOne: ["jobs, one at a time", "/s"],
-    processorMs: ["processor time a job", "ms"],
-    startMs: ["StartJob, median", "ms"],
-    firstByteMs: ["first byte, median", "ms"],
-  } as const;
-  for (
-    const [key, [what, unit]] of Object.entries(units) as [
-      keyof JobFigures,
-      readonly [string, string],
-    ][]
-  ) {
-    report(`${what}, ${name}`, figures[key], unit, { value: alone[key], name: "without" });
+async function compare(name: string, daemon: BenchDaemon, alone: BenchDaemon): Promise<void> {
+  const found: Record<"with" | "without", JobFigures[]> = { with: [], without: [] };
+  for (let round = 0; round < ROUNDS; round++) {
+    found.without.push(await measureWarm(alone));
+    found.with.push(await measureWarm(daemon));
   }
+  reportAll(JOB_ROWS, name, mediansOf(found.with), mediansOf(found.without), "without");
+}
+
+function mediansOf(figures: readonly JobFigures[]): JobFigures {
+  const median = (name: keyof JobFigures) => quantile(figures.map((each) => each[name]), 0.5);
+  return {
+    together: median("together"),
+    oneByOne: median("oneByOne"),
+    processorMs: median("processorMs"),
+    startMs: median("startMs"),
+    firstByteMs: median("firstByteMs"),
+  };
 }

@@ -27,7 +27,7 @@ export interface JobFigures {
   readonly firstByteMs: number;
 }
 
-const ROWS: Rows<JobFigures> = {
+export const JOB_ROWS: Rows<JobFigures> = {
   together: ["jobs, 16 at a time", "/s"],
   oneByOne: ["jobs, one at a time", "/s"],
   processorMs: ["processor time a job", "ms"],
@@ -83,16 +83,16 @@ export async function benchJobs(executables: Executables): Promise<void> {
     return await measureJobs(server);
   };
   const remembered = await bare("remember");
-  reportAll(ROWS, "a bare server", remembered, starts, "setsid true, drained");
+  reportAll(JOB_ROWS, "a bare server", remembered, starts, "setsid true, drained");
   const recorded = await bare("record");
-  reportAll(ROWS, "the same, recorded", recorded, remembered, "a bare server");
+  reportAll(JOB_ROWS, "the same, recorded", recorded, remembered, "a bare server");
   const apart = await bare("apart");
-  reportAll(ROWS, "in three processes", apart, recorded, "the same, recorded");
+  reportAll(JOB_ROWS, "in three processes", apart, recorded, "the same, recorded");
   for (const { name, args, bare: way } of jobModes()) {
     const careful = await bare(way);
-    reportAll(ROWS, `careful, ${name}`, careful, apart, "in three processes");
+    reportAll(JOB_ROWS, `careful, ${name}`, careful, apart, "in three processes");
     await using daemon = await executables.start(args);
-    reportAll(ROWS, name, await measureJobs(daemon), careful, "three careful ones");
+    reportAll(JOB_ROWS, name, await measureJobs(daemon), careful, "three careful ones");
   }
 }
 
@@ -107,9 +107,18 @@ export function newJob(name: string, ...args: string[]): NewJob {
   return { command: { name, args } };
 }
 
-/** Measures all of them, after some jobs by which the daemon has warmed up. */
-export async function measureJobs({ client, processes }: BenchDaemon): Promise<JobFigures> {
+async function measureJobs(daemon: BenchDaemon): Promise<JobFigures> {
+  await warmUp(daemon);
+  return await measureWarm(daemon);
+}
+
+/** Has a daemon run some jobs, by which it becomes what it is for days. */
+export async function warmUp({ client }: BenchDaemon): Promise<void> {
   await rate(WARM_UP_JOBS, AT_A_TIME, () => runJob(client));
+}
+
+/** Measures all of them. */
+export async function measureWarm({ client, processes }: BenchDaemon): Promise<JobFigures> {
   const before = await processes.processorMs();
   const together = await rate(JOBS, AT_A_TIME, () => runJob(client));
   const processorMs = (await processes.processorMs() - before) / JOBS;
