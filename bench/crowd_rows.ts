@@ -1,16 +1,12 @@
 import { newId } from "../lib/ids.ts";
 import { SqliteStore } from "../lib/store/sqlite_store.ts";
 import type { BenchDaemon, Executables } from "./executables.ts";
-import { JOB_ROWS, type JobFigures, measureWarm, newJob, runJob, warmUp } from "./job_rows.ts";
-import { quantile } from "./measure.ts";
+import { JOB_ROWS, measureInTurn, newJob, runJob, warmUp } from "./job_rows.ts";
 import { reportAll } from "./report.ts";
 
 const STORED = 50_000;
 /** How many follow one job. */
 export const FOLLOWERS = 1000;
-
-/** How often each daemon is measured, in turn with the other. */
-const ROUNDS = 5;
 
 /** What starts cost a daemon that has a past and many who listen, to one that has neither. */
 export async function benchCrowd(executables: Executables): Promise<void> {
@@ -60,21 +56,6 @@ async function fill(path: string): Promise<void> {
 }
 
 async function compare(name: string, daemon: BenchDaemon, alone: BenchDaemon): Promise<void> {
-  const found: Record<"with" | "without", JobFigures[]> = { with: [], without: [] };
-  for (let round = 0; round < ROUNDS; round++) {
-    found.without.push(await measureWarm(alone));
-    found.with.push(await measureWarm(daemon));
-  }
-  reportAll(JOB_ROWS, name, mediansOf(found.with), mediansOf(found.without), "without");
-}
-
-function mediansOf(figures: readonly JobFigures[]): JobFigures {
-  const median = (name: keyof JobFigures) => quantile(figures.map((each) => each[name]), 0.5);
-  return {
-    together: median("together"),
-    oneByOne: median("oneByOne"),
-    processorMs: median("processorMs"),
-    startMs: median("startMs"),
-    firstByteMs: median("firstByteMs"),
-  };
+  const found = await measureInTurn({ alone, daemon });
+  reportAll(JOB_ROWS, name, found.daemon, found.alone, "without");
 }

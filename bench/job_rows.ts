@@ -10,6 +10,8 @@ const JOBS = 600;
 /** After so many the code of a daemon that runs for days is compiled, and a figure is one of the daemon. */
 const WARM_UP_JOBS = 1000;
 const AT_A_TIME = 16;
+/** How often daemons that are compared with each other are measured. */
+const ROUNDS = 3;
 
 type NewJob = Parameters<JobWorkerClient["startJob"]>[0];
 
@@ -80,6 +82,7 @@ export async function benchJobs(executables: Executables): Promise<void> {
   };
   const bare = async (way: BareWay) => {
     await using server = await executables.startBare(way);
+    await warmUp(server);
     return await measureJobs(server);
   };
   const remembered = await bare("remember");
@@ -89,10 +92,12 @@ export async function benchJobs(executables: Executables): Promise<void> {
   const apart = await bare("apart");
   reportAll(JOB_ROWS, "in three processes", apart, recorded, "the same, recorded");
   for (const { name, args, bare: way } of jobModes()) {
-    const careful = await bare(way);
-    reportAll(JOB_ROWS, `careful, ${name}`, careful, apart, "in three processes");
+    await using careful = await executables.startBare(way);
     await using daemon = await executables.start(args);
-    reportAll(JOB_ROWS, name, await measureJobs(daemon), careful, "three careful ones");
+    for (const each of [careful, daemon]) await warmUp(each);
+    const found = await measureInTurn({ careful, daemon });
+    reportAll(JOB_ROWS, `careful, ${name}`, found.careful, apart, "in three processes");
+    reportAll(JOB_ROWS, name, found.daemon, found.careful, "three careful ones");
   }
 }
 
@@ -107,18 +112,37 @@ export function newJob(name: string, ...args: string[]): NewJob {
   return { command: { name, args } };
 }
 
-async function measureJobs(daemon: BenchDaemon): Promise<JobFigures> {
-  await warmUp(daemon);
-  return await measureWarm(daemon);
-}
-
 /** Has a daemon run some jobs, by which it becomes what it is for days. */
 export async function warmUp({ client }: BenchDaemon): Promise<void> {
   await rate(WARM_UP_JOBS, AT_A_TIME, () => runJob(client));
 }
 
+/** The medians of some rounds of each, in turn with the others, so that all of them meet the same moods of the machine. */
+export async function measureInTurn<Name extends string>(
+  daemons: Readonly<Record<Name, BenchDaemon>>,
+): Promise<Record<Name, JobFigures>> {
+  const names = Object.keys(daemons) as Name[];
+  const found = new Map<Name, JobFigures[]>(names.map((name) => [name, []]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const name of names) found.get(name)?.push(await measureJobs(daemons[name]));
+  }
+  const medians = names.map((name) => [name, mediansOf(found.get(name) ?? [])]);
+  return Object.fromEntries(medians);
+}
+
+function mediansOf(figures: readonly JobFigures[]): JobFigures {
+  const median = (name: keyof JobFigures) => quantile(figures.map((each) => each[name]), 0.5);
+  return {
+    together: median("together"),
+    oneByOne: median("oneByOne"),
+    processorMs: median("processorMs"),
+    startMs: median("startMs"),
+    firstByteMs: median("firstByteMs"),
+  };
+}
+
 /** Measures all of them. */
-export async function measureWarm({ client, processes }: BenchDaemon): Promise<JobFigures> {
+async function measureJobs({ client, processes }: BenchDaemon): Promise<JobFigures> {
   const before = await processes.processorMs();
   const together = await rate(JOBS, AT_A_TIME, () => runJob(client));
   const processorMs = (await processes.processorMs() - before) / JOBS;
