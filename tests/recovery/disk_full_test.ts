@@ -111,8 +111,12 @@ testOnSmallDisk("A job whose output finds no room is ended and told; others go o
   await until(async () => await test.output(quiet.jobId) === "before\n");
 
   const idle = await test.sh("exec sleep 1000");
-  const loud = await test.sh("yes");
+  const script = "yes | head -c 10000; read _; yes";
+  const loud = await test.sh(script, { execution: { hasInput: true } });
+  await until(async () => (await test.output(loud.jobId)).length === 10_000);
+  // Before it prints on: what its log took would not be free again later.
   await test.disk.fill();
+  await test.worker.writeInput(loud.jobId, 0, new TextEncoder().encode("\n"));
   const told = await test.worker.wait(loud.jobId);
   assert.deepEqual([told.end?.status, told.end?.reason, told.outputTruncated], [
     "failed",
@@ -122,6 +126,7 @@ testOnSmallDisk("A job whose output finds no room is ended and told; others go o
   assert.match(told.end?.detail ?? "", /^The output cannot be stored: No space left on device/);
   const printed = await test.output(loud.jobId);
   assert.equal(printed.length, told.stdoutBytes);
+  assert.ok(printed.length >= 10_000, `${printed.length} bytes`);
   assert.equal(printed, "y\n".repeat(printed.length / 2));
 
   // While the disk is full everything that needs no room goes on.
