@@ -73,7 +73,7 @@ export interface JobStore extends AsyncDisposable {
   /**
    * Adds a job, or replaces the one with the same id.
    *
-   * @param processIdentity what tells its leader from a later process with the same id; unchanged if left out
+   * @param processIdentity see {@linkcode StoredJob}; unchanged if left out
    * @throws `already_exists` for one that has not ended, if its owner has another such job with the same name
    */
   put(job: Job, processIdentity?: string): Promise<void>;

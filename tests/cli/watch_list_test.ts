@@ -120,7 +120,7 @@ Deno.test("list --watch shows no more than fits the terminal, and says so", asyn
 Deno.test("list --watch puts the terminal back before it says what went wrong", async () => {
   const calls: Partial<JobClient> = {
     listJobs: lister([OLD]),
-    // deno-lint-ignore require-yield
+    // deno-lint-ignore require-yield -- it fails first
     watchJobs: async function* () {
       throw new Error("of the watch");
     },
