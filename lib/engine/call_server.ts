@@ -21,6 +21,8 @@ import {
   errorHead,
   GREETING,
   isGreeting,
+  isLeft,
+  LEFT,
 } from "./messages.ts";
 
 /** More than a gateway accepts from its clients, even if JSON escapes every byte. */
@@ -144,6 +146,10 @@ export class CallServer implements AsyncDisposable {
     using admission = new DisposableStack();
     const isSmall = size <= SMALL_REQUEST_BYTES;
     let frame = isSmall ? await connection.receive() : null;
+    if (isLeft(frame?.head)) {
+      await connection.send(LEFT);
+      return true;
+    }
     let counted: CountedCall;
     let share: Disposable | null = null;
     try {
@@ -193,11 +199,9 @@ export class CallServer implements AsyncDisposable {
     if (this.#closing.signal.aborted) call.abort(this.#closing.signal.reason);
     this.#calls.add(call);
     ended.defer(() => this.#calls.delete(call));
-    // A gateway says nothing before it has its answer, so what comes is its end.
+    // A gateway says nothing before it has its answer, but that nobody waits for it any more.
     const leave = () => call.abort(new JobWorkerError("cancelled", "The caller has left"));
-    connection.begin().then((size) => {
-      if (size === null) leave();
-    }, leave);
+    connection.begin().then(leave, leave);
     return call.signal;
   }
 

@@ -2,6 +2,7 @@ import { abortable } from "../async/abortable.ts";
 import { Turns } from "../async/turns.ts";
 import { JobWorkerError, messageOf } from "../errors.ts";
 import type { FrameConnection, ReceiveOptions } from "../net/frame_connection.ts";
+import type { Frame } from "../net/frames.ts";
 import { SpareBuffers } from "../net/spare_buffers.ts";
 import type { CallContext, JobService } from "../service/job_service.ts";
 import {
@@ -132,15 +133,22 @@ export class EngineClient implements Disposable {
   }
 }
 
-/** A call that was sent, on a connection that it has for itself. Unless it ends well, that is closed. */
+/** A call that was sent, on a connection that it has for itself. */
 class Call implements Disposable {
   readonly #connection: FrameConnection;
   readonly #context: CallContext;
   readonly #connections: ConnectionPool;
   readonly #admission: Disposable;
   readonly #turn: NonNullable<ReceiveOptions["turn"]>;
-  readonly #close = () => this.#connection[Symbol.dispose]();
-  #hasEnded = false;
+  readonly #leave = () => {
+    this.#stopWaiting(this.#context.signal.reason);
+    void this.#giveBack();
+  };
+  /** The last frame that was asked for, which may not be there yet. */
+  #received: Promise<Frame | null> | undefined;
+  #stopWaiting: (reason: unknown) => void = () => {};
+  /** `left` once nobody waits for more. */
+  #state: "open" | "ended" | "left" = "open";
 
   constructor(
     connection: FrameConnection,
@@ -148,7 +156,7 @@ class Call implements Disposable {
     { connections, turns, admission }: {
       readonly connections: ConnectionPool;
       readonly turns: Turns;
-      /** Disposed of with the call. */
+      /** Disposed of with the call, once nothing more comes of it. */
       readonly admission: Disposable;
     },
   ) {
@@ -159,13 +167,19 @@ class Call implements Disposable {
     this.#admission = admission;
     this.#turn = (bytes) =>
       bytes > SMALL_ANSWER_BYTES ? turns.next(caller.identity.user, signal) : undefined;
-    signal.addEventListener("abort", this.#close, { once: true });
+    signal.addEventListener("abort", this.#leave, { once: true });
   }
 
-  /** @throws what the engine says has failed; `unavailable` if it says no more */
+  /** @throws what the engine says has failed; `unavailable` if it says no more; the reason of the signal */
   async next(buffers?: SpareBuffers): Promise<Exclude<Message, { kind: "error" }>> {
+    const { signal } = this.#context;
+    signal.throwIfAborted();
     const options = { turn: this.#turn, ...(buffers !== undefined && { buffers }) };
-    const frame = await this.#connection.receive(options);
+    const { promise, resolve, reject } = Promise.withResolvers<Frame | null>();
+    this.#stopWaiting = reject;
+    this.#received = this.#connection.receive(options);
+    this.#received.then(resolve, reject);
+    const frame = await promise;
     if (frame === null) throw gone("the answer was cut off");
     const message = decodeMessage(frame);
     if (message.kind !== "error") return message;
@@ -175,15 +189,22 @@ class Call implements Disposable {
 
   /** Says that the whole answer is here. */
   end(): void {
-    this.#hasEnded = true;
+    if (this.#state === "open") this.#state = "ended";
   }
 
   [Symbol.dispose](): void {
-    const { signal } = this.#context;
-    signal.removeEventListener("abort", this.#close);
-    if (this.#hasEnded && !signal.aborted) this.#connections.give(this.#connection);
-    else this.#close();
-    this.#admission[Symbol.dispose]();
+    this.#context.signal.removeEventListener("abort", this.#leave);
+    this.#leave();
+  }
+
+  /** Never rejects. */
+  async #giveBack(): Promise<void> {
+    if (this.#state === "left") return;
+    const hasEnded = this.#state === "ended";
+    this.#state = "left";
+    using _admission = this.#admission;
+    if (hasEnded) this.#connections.give(this.#connection);
+    else await this.#connections.leave(this.#connection, this.#received);
   }
 }
 

@@ -1,10 +1,13 @@
 import { messageOf } from "../errors.ts";
 import { FrameConnection } from "../net/frame_connection.ts";
 import type { Frame } from "../net/frames.ts";
-import { GREETING, isGreeting, protocolOf } from "./messages.ts";
+import { GREETING, isGreeting, isLeft, LEFT, protocolOf } from "./messages.ts";
 
 /** For how long a connection is kept that nobody uses, at least and up to twice as long: both sides hold a descriptor. */
 const KEEP_IDLE_MS = 5_000;
+
+/** How long the engine may take to hear that somebody has left, and what it has said before to pass. */
+const LEAVE_WITHIN_MS = 1_000;
 
 /** There is no engine at the socket, or none that we understand: nothing has been sent that it could have done. */
 export class NotConnected extends Error {
@@ -16,7 +19,9 @@ export class ConnectionPool implements Disposable {
   readonly #path: string;
   /** The last one was used last. */
   readonly #idle: FrameConnection[] = [];
-  /** How many of these, from the first on, nobody has used since the timer was set. */
+  /** Those on which the engine has yet to hear that somebody has left, each with what closes it. */
+  readonly #left = new Map<FrameConnection, ReturnType<typeof setTimeout>>();
+  /** How many of the idle ones, from the first on, nobody has used since the timer was set. */
   #unused = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isClosed = false;
@@ -70,11 +75,41 @@ export class ConnectionPool implements Disposable {
     this.#timer ??= setTimeout(() => this.#closeUnused(), KEEP_IDLE_MS);
   }
 
-  /** Closes those that are idle, and the others when they are given back. */
+  /**
+   * Takes one back with a call whose answer nobody waits for, as soon as the engine has no more to say about that;
+   * closes it if this takes too long. Never rejects.
+   *
+   * @param received the last frame that was asked for, which may not be there yet
+   */
+  async leave(
+    connection: FrameConnection,
+    received: Promise<Frame | null> = connection.receive(),
+  ): Promise<void> {
+    const timer = setTimeout(() => connection[Symbol.dispose](), LEAVE_WITHIN_MS);
+    this.#left.set(connection, timer);
+    try {
+      void connection.send(LEFT);
+      let frame = await received;
+      while (frame !== null && !isLeft(frame.head)) frame = await connection.receive();
+      if (frame === null) connection[Symbol.dispose]();
+      else this.give(connection);
+    } catch {
+      // What came is no answer.
+      connection[Symbol.dispose]();
+    } finally {
+      clearTimeout(timer);
+      this.#left.delete(connection);
+    }
+  }
+
+  /** Closes those that are idle or left, and the others when they are given back. */
   [Symbol.dispose](): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    for (const connection of this.#idle.splice(0)) connection[Symbol.dispose]();
+    for (const timer of this.#left.values()) clearTimeout(timer);
+    for (const connection of [...this.#idle.splice(0), ...this.#left.keys()]) {
+      connection[Symbol.dispose]();
+    }
   }
 
   #closeUnused(): void {

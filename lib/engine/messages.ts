@@ -4,7 +4,8 @@
  *
  * A gateway begins a connection with a {@linkcode GREETING}, and so does the engine. A call is a frame with its method,
  * the request and the caller. One frame answers it; for a stream it is a frame per item and a last one that says how
- * the stream ended. Whoever closes the connection before that cancels the call, or has died.
+ * the stream ended. A gateway that says {@linkcode LEFT} before that, or closes the connection, cancels the call; the
+ * engine says it, too, once it has no more to say about the call.
  *
  * @module
  */
@@ -28,7 +29,7 @@ import { currentTrace } from "../tracing/trace.ts";
  * What both sides begin with. They are of one build, unless the executable was replaced while the engine runs, whose
  * next gateway is then another version's: so a change of what is said here takes another number.
  */
-export const GREETING = { protocol: 1 };
+export const GREETING = { protocol: 2 };
 
 /** Whether the other side speaks as we do. */
 export function isGreeting(head: unknown): boolean {
@@ -66,6 +67,16 @@ const errorSchema = z.object({
 
 /** The head of the last frame of a stream that ended without an error. */
 export const END = { kind: "end" };
+
+/**
+ * The head of the frame by which a gateway says that nobody waits for the answer any more, and of the answer to it,
+ * behind which comes what answers the next call. To close the connection instead would have the next call make another.
+ */
+export const LEFT = { kind: "left" };
+
+export function isLeft(head: unknown): boolean {
+  return Object(head).kind === LEFT.kind;
+}
 
 /**
  * An error as the head of a frame.

@@ -5,9 +5,10 @@
  */
 
 import { EngineClient } from "../../lib/engine/client.ts";
-import { GREETING } from "../../lib/engine/messages.ts";
+import { GREETING, LEFT } from "../../lib/engine/messages.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
 import { writeFully } from "../../lib/files/flush.ts";
+import { FrameConnection } from "../../lib/net/frame_connection.ts";
 import { concat, encodeFrame } from "../../lib/net/frames.ts";
 import { assert } from "../assert.ts";
 import { batchOf, JOB } from "../grpc/fixture.ts";
@@ -149,7 +150,9 @@ Deno.test("Neither side goes on with one that speaks otherwise, and the gateway 
   await assert.rejects(client.reach(), {
     code: "unavailable",
     message: `Cannot reach the job engine at its socket "${path}": another version of it answers ` +
-      "there, by protocol 2 and not 1; restart worker-daemon",
+      `there, by protocol ${
+        GREETING.protocol + 1
+      } and not ${GREETING.protocol}; restart worker-daemon`,
   });
   await served;
 });
@@ -187,11 +190,104 @@ Deno.test("Calls one after the other share a connection, and those at the same t
     assert.equal(accepted, 3);
     for await (const _job of client.watchJobs({ filter: {} }, context())) break;
     await client.getJob({ jobId }, context());
-    assert.equal(accepted, 3, "Whoever leaves closes one, and there are two more");
+    const leaving = new AbortController();
+    const left = assert.rejects(
+      Array.fromAsync(client.watchJobs({ filter: {} }, context(leaving.signal))),
+      /left/,
+    );
+    leaving.abort(new Error("left"));
+    await left;
+    await Promise.all([1, 2, 3].map(() => client.getJob({ jobId }, context())));
+    assert.equal(accepted, 3, "Whoever leaves closes none");
   }
   await engine.close();
   listener.close();
   await passing.catch(() => {});
+});
+
+Deno.test("What is on its way to somebody who leaves reaches nobody else", async () => {
+  await using engine = await TestEngine.start({
+    getJob: ({ jobId }) => Promise.resolve({ ...JOB, jobId }),
+    async *watchJobs({ filter: { name = "" } }) {
+      for (let count = 0; count < 20; count++) {
+        yield await Promise.resolve({ ...JOB, jobId: `${name} ${count}` });
+      }
+    },
+    async *streamLogs({ start }) {
+      const offset = start.kind === "offset" ? start.offset : NaN;
+      for (let count = 0; count < 20; count++) {
+        yield await Promise.resolve(batchOf(offset, new Uint8Array(10_000 * count).fill(offset)));
+      }
+    },
+  });
+  const calls: (() => Promise<unknown>)[] = [];
+  for (let call = 0; call < 100; call++) {
+    const leaving = new AbortController();
+    const reason = new Error(`${call} left`);
+    const mostly = (count: number) => {
+      if (count === call % 22 && call % 3 > 0) leaving.abort(reason);
+      return count === call % 22;
+    };
+    const whole = async (read: () => Promise<void>) => {
+      await read().catch((error) => assert.equal(error, reason));
+    };
+    calls.push(() =>
+      whole(async () => {
+        let count = 0;
+        const request = { filter: { name: `watch ${call}` } };
+        for await (const job of engine.client.watchJobs(request, context(leaving.signal))) {
+          assert.equal(job.jobId, `watch ${call} ${count}`);
+          if (mostly(count++)) break;
+        }
+      })
+    );
+    calls.push(() =>
+      whole(async () => {
+        let count = 0;
+        const request = { ...LOGS, start: { kind: "offset", offset: call } } as const;
+        for await (const batch of engine.client.streamLogs(request, context(leaving.signal))) {
+          const [{ data } = { data: new Uint8Array() }] = batch.records;
+          assert.equal(data.byteLength, 10_000 * count);
+          assert.ok(data.every((byte) => byte === call));
+          if (mostly(count++)) break;
+        }
+      })
+    );
+    calls.push(async () => {
+      const job = await engine.client.getJob({ jobId: `get ${call}` }, context());
+      assert.equal(job.jobId, `get ${call}`);
+    });
+  }
+  const turns = Array.from({ length: 5 }, async () => {
+    for (let next = calls.shift(); next !== undefined; next = calls.shift()) await next();
+  });
+  await soon(Promise.all(turns), () => `${calls.length} calls`);
+  assert.deepEqual(engine.faults, []);
+});
+
+Deno.test("A connection on which an engine does not hear that somebody has left is closed", async () => {
+  await using directory = await temporaryDirectory();
+  const path = `${directory.path}/engine.sock`;
+  using listener = Deno.listen({ transport: "unix", path });
+  using client = new EngineClient(path);
+  const leaving = new AbortController();
+  const left = assert.rejects(
+    client.waitJob({ jobId }, context(leaving.signal)),
+    { message: "left" },
+  );
+  using connection = await listener.accept();
+  await connection.write(encodeFrame(GREETING));
+  const said: unknown[] = [];
+  const frames = new FrameConnection(connection);
+  for await (const { head } of frames.frames()) {
+    said.push(head);
+    if (Object(head).method === "waitJob") {
+      leaving.abort(new Error("left"));
+      await left;
+    }
+  }
+  const caller = CALLER;
+  assert.deepEqual(said, [GREETING, { method: "waitJob", caller, request: { jobId } }, LEFT]);
 });
 
 Deno.test("An engine that ends does not wait for a reader who stalls", async () => {
