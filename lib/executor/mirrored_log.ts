@@ -62,10 +62,12 @@ export class MirroredLog implements ReadableLog {
   update({ segments, endOffset, closed }: LogState): void {
     if (this.#closed || endOffset < this.#endOffset) return;
     const known = new Map(this.#segments.map((segment) => [segment.start, segment]));
+    const grownAt = performance.now();
     // Readers hold on to segments, and see them grow.
-    this.#segments = segments.map(([start, size]) =>
-      Object.assign(known.get(start) ?? { start, size }, { size })
-    );
+    this.#segments = segments.map(([start, size]) => {
+      const segment = known.get(start) ?? { start, size: 0 };
+      return size === segment.size ? segment : Object.assign(segment, { size, grownAt });
+    });
     this.#endOffset = endOffset;
     this.#closed = closed;
     this.#wakeUp.notify();

@@ -12,3 +12,14 @@ export async function readFully(file: Deno.FsFile, into: Uint8Array): Promise<nu
   }
   return filled;
 }
+
+/** Like {@linkcode readFully}, without another thread. */
+export function readFullySync(file: Deno.FsFile, into: Uint8Array): number {
+  let filled = 0;
+  while (filled < into.byteLength) {
+    const read = file.readSync(into.subarray(filled));
+    if (read === null) break;
+    filled += read;
+  }
+  return filled;
+}

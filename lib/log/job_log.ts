@@ -145,6 +145,7 @@ export class JobLog implements ReadableLog, StreamCounts {
     const last = this.#segments.at(-1);
     if (last === undefined) throw new TypeError("Cannot grow a log without a segment");
     last.size += fileBytes;
+    last.grownAt = performance.now();
     this.#counts = counts;
     this.#wakeUp.notify();
   }

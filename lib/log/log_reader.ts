@@ -1,9 +1,9 @@
 import { abortable } from "../async/abortable.ts";
 import { JobWorkerError } from "../errors.ts";
 import type { ReadableLog } from "./readable_log.ts";
-import type { Segment } from "./segment.ts";
+import { isAtHand, type Segment } from "./segment.ts";
 import { decodeRecord, MAX_RECORD_BYTES } from "./log_format.ts";
-import { readFully } from "../files/read_fully.ts";
+import { readFully, readFullySync } from "../files/read_fully.ts";
 import { SpareBuffers } from "../net/spare_buffers.ts";
 import { packedHeader } from "../job/packed_records.ts";
 import type { Piece, PiecesOfLog, UnpackPiece } from "./shared_pieces.ts";
@@ -227,7 +227,7 @@ class SegmentReader implements AsyncDisposable {
     // Whoever reads it may fail to.
     let unpack = others === undefined ? null : await others.catch(() => null);
     if (unpack === null) {
-      const reading = this.#readPiece(available);
+      const reading = this.#readPiece(segment, available);
       if (shared?.share(place, reading)) this.#room = null;
       unpack = await reading;
     } else {
@@ -239,16 +239,17 @@ class SegmentReader implements AsyncDisposable {
     return await unpack();
   }
 
-  async #readPiece(available: number): Promise<UnpackPiece> {
+  async #readPiece(segment: Segment, available: number): Promise<UnpackPiece> {
     const file = this.#file;
     if (file === null) throw new TypeError("Cannot read: no segment is open");
     const buffer = this.#roomFor(available);
     // Its beginning may be in the same place, further behind.
     buffer.set(this.#cut);
     const readFrom = this.#position + this.#cut.byteLength;
-    if (this.#filePosition !== readFrom) await file.seek(readFrom, Deno.SeekMode.Start);
+    if (this.#filePosition !== readFrom) file.seekSync(readFrom, Deno.SeekMode.Start);
+    const into = buffer.subarray(this.#cut.byteLength);
     const length = this.#cut.byteLength +
-      await readFully(file, buffer.subarray(this.#cut.byteLength));
+      (isAtHand(segment, available) ? readFullySync(file, into) : await readFully(file, into));
     this.#filePosition = this.#position + length;
     const filled = buffer.subarray(0, length);
     let piece: Promise<Piece> | null = null;

@@ -6,6 +6,21 @@ export interface Segment {
   readonly start: number;
   /** Bytes of whole records in the file. Grows while it is written. */
   size: number;
+  /** When that was last seen to grow, on the clock of `performance`. */
+  grownAt?: number;
+}
+
+/** So little… */
+const AT_HAND_BYTES = 4 * 1024;
+/** …so soon after it was written, is in memory. */
+const AT_HAND_MS = 1_000;
+
+/**
+ * Whether the last bytes of a segment can be read at once. To have another thread read so little takes several times as
+ * long; but what has to come from a disk, which may be slow, must hold up nobody else.
+ */
+export function isAtHand({ grownAt = -Infinity }: Segment, bytes: number): boolean {
+  return bytes <= AT_HAND_BYTES && performance.now() - grownAt < AT_HAND_MS;
 }
 
 const SEGMENT_NAME = /^(\d{16})\.log$/;
@@ -33,7 +48,8 @@ export async function openSegment(
   isDropped: () => boolean | Promise<boolean>,
 ): Promise<Deno.FsFile | null> {
   try {
-    return await Deno.open(segmentPath(directory, segment));
+    const path = segmentPath(directory, segment);
+    return isAtHand(segment, segment.size) ? Deno.openSync(path) : await Deno.open(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     if (await isDropped()) return null;

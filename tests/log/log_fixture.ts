@@ -53,6 +53,32 @@ export async function recordsOf(
   });
 }
 
+/** Counts the reads of files. */
+export function watchReads(): Disposable & {
+  readonly total: number;
+  byThread: number;
+  here: number;
+} {
+  const { read, readSync } = Deno.FsFile.prototype;
+  const watch = {
+    byThread: 0,
+    here: 0,
+    get total() {
+      return this.byThread + this.here;
+    },
+    [Symbol.dispose]: () => void Object.assign(Deno.FsFile.prototype, { read, readSync }),
+  };
+  Deno.FsFile.prototype.read = function (into) {
+    watch.byThread++;
+    return read.call(this, into);
+  };
+  Deno.FsFile.prototype.readSync = function (into) {
+    watch.here++;
+    return readSync.call(this, into);
+  };
+  return watch;
+}
+
 /** Sets the wall clock for as long as it is not disposed of. */
 export function fakeClock(startsAt: number): Disposable & { now: number } {
   const original = Date.now;

@@ -17,7 +17,7 @@ import {
   textOf,
   until,
 } from "../worker/fixture.ts";
-import { openLog, recordsOf, type TestLog, write } from "./log_fixture.ts";
+import { openLog, recordsOf, type TestLog, watchReads, write } from "./log_fixture.ts";
 import { seeded } from "../random.ts";
 import { soon } from "../soon.ts";
 
@@ -46,6 +46,30 @@ Deno.test("readLog() resumes at every byte, inside records too", async () => {
     }
     assert.equal(next, whole.length);
   }
+});
+
+Deno.test("A little that has just been written is read at once, and all else by another thread", async () => {
+  await using test = await openLog();
+  const reads = async (log: JobLog) => {
+    using watched = watchReads();
+    await recordsOf(log);
+    return watched.here > 0 ? "here" : "by a thread";
+  };
+  await write(test.writer, "a little");
+  assert.equal(await reads(test.log), "here");
+  assert.equal(
+    await reads(await JobLog.open(test.directory)),
+    "by a thread",
+    "It may be on a disk",
+  );
+  const [segment] = test.log.segments;
+  assert.ok(segment);
+  segment.grownAt = performance.now() - 60_000;
+  assert.equal(await reads(test.log), "by a thread", "It may be on a disk by now");
+  await write(test.writer, "x".repeat(4_000));
+  assert.equal(await reads(test.log), "here");
+  await write(test.writer, "x".repeat(100));
+  assert.equal(await reads(test.log), "by a thread", "It takes a while");
 });
 
 Deno.test("readLog() says at once that it follows, where there is nothing to be read yet", async () => {

@@ -7,7 +7,7 @@ import { assert } from "../assert.ts";
 import { seeded } from "../random.ts";
 import { soon } from "../soon.ts";
 import { BOTH, bytesOf, randomBytes, rejection, temporaryDirectory } from "../worker/fixture.ts";
-import { openLog, recordsOf, type TestLog, write } from "./log_fixture.ts";
+import { openLog, recordsOf, type TestLog, watchReads, write } from "./log_fixture.ts";
 
 const random = seeded("shared pieces");
 
@@ -35,22 +35,6 @@ async function next(reader: Reader) {
   return value;
 }
 
-/** Counts the reads of files. */
-function watchReads(): Disposable & { count: number } {
-  const { read } = Deno.FsFile.prototype;
-  const watch = {
-    count: 0,
-    [Symbol.dispose]: () => {
-      Deno.FsFile.prototype.read = read;
-    },
-  };
-  Deno.FsFile.prototype.read = function (into) {
-    watch.count++;
-    return read.call(this, into);
-  };
-  return watch;
-}
-
 Deno.test("Of those who follow a log one reads it, and the others get the same bytes", async () => {
   await using test = await openLog();
   const pieces = new SharedPieces();
@@ -59,7 +43,7 @@ Deno.test("Of those who follow a log one reads it, and the others get the same b
   for (const [index, text] of ["one", "!two", "three"].entries()) {
     await write(test.writer, text);
     const batches = await Promise.all(readers.map(next));
-    assert.equal(reads.count, index + 1);
+    assert.equal(reads.total, index + 1);
     for (const { packed } of batches) assert.equal(packed, batches[0]?.packed);
   }
   await Promise.all(readers.map((reader) => reader.return()));
@@ -80,7 +64,7 @@ Deno.test("Readers share nothing from places inside a record, nor of other strea
     "two",
     "onetwo",
   ]);
-  assert.equal(reads.count, 4);
+  assert.equal(reads.total, 4);
   await Promise.all(readers.map((reader) => reader.return()));
 });
 
@@ -97,7 +81,7 @@ Deno.test("A reader waits for the turn of no other, nor for one that leaves", as
   const staying = follow(test, pieces);
   using reads = watchReads();
   assert.equal(bytesOf((await next(staying)).records).byteLength, 3);
-  assert.equal(reads.count, 1);
+  assert.equal(reads.total, 1);
   leave.resolve();
   assert.match(String(await rejection(leaving)), /It has left/);
   await staying.return();
