@@ -3,10 +3,11 @@ import type { LogState } from "../../lib/executor/mirrored_log.ts";
 import type { CallExecutor, NoteName } from "../../lib/executor/protocol.ts";
 import { RemoteJob } from "../../lib/executor/remote_job.ts";
 import { JobWorkerError } from "../../lib/errors.ts";
+import { delay } from "../../lib/async/delay.ts";
 import { assert } from "../assert.ts";
 import { soon } from "../soon.ts";
 import { openLog, write } from "../log/log_fixture.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
+import { temporaryDirectory, until } from "../worker/fixture.ts";
 import { DONE } from "./job_fixture.ts";
 
 const PROGRESS = { timeoutMs: 7, stdoutBytes: 1, stderrBytes: 2, logBytes: 3 };
@@ -68,15 +69,45 @@ Deno.test("Whoever reads a remote job from where it is known to have printed doe
   const { job, asked } = remote(() => answer.promise);
   job.logChanged({ segments: [[0, 60]], endOffset: 5, closed: false });
   const known = await soon(job.openLog({ enough: 4 }), () => "what is known");
-  assert.deepEqual([known.log.endOffset, asked], [5, ["openLog"]]);
+  assert.deepEqual([known.log.endOffset, asked], [5, []]);
+  const changed = known.log.changed();
+  await until(() => Promise.resolve(asked.length > 0));
+  assert.deepEqual(asked, ["openLog"], "It is told how the log grows");
   // All others are to know what is there by now.
   const waiting = [job.openLog({ enough: 5 }), job.openLog()];
-  const changed = known.log.changed();
   answer.resolve({ segments: [[0, 90]], endOffset: 8, closed: false });
   await soon(changed, () => "the answer");
   for (const { log } of await Promise.all(waiting)) assert.equal(log.endOffset, 8);
   for (const open of [known, ...await Promise.all(waiting)]) open[Symbol.dispose]();
   assert.deepEqual(asked, ["openLog", "logState", "logState", "note closeLog"]);
+});
+
+Deno.test("A remote job that has printed nothing as far as is known is asked at once by others than its starter", async () => {
+  const { job, asked } = remote();
+  using adopted = await job.openLog({ enough: 0 });
+  assert.deepEqual(asked, ["openLog"]);
+  adopted[Symbol.dispose]();
+  job.launched({ pid: 7, processIdentity: "identity" });
+  using started = await job.openLog({ enough: 0 });
+  assert.equal(started.log.endOffset, 0);
+  assert.deepEqual(asked, ["openLog", "note closeLog"]);
+  using whole = await job.openLog();
+  assert.equal(whole.log.endOffset, 0);
+  assert.deepEqual(asked.slice(2), ["openLog"]);
+});
+
+Deno.test("A remote job that ends soon, or is left, is not asked how its log grows", async () => {
+  const { job, asked } = remote(gone);
+  job.launched({ pid: 7, processIdentity: "identity" });
+  (await job.openLog({ enough: 0 }))[Symbol.dispose]();
+  using silent = await job.openLog({ enough: 0 });
+  const changed = silent.log.changed();
+  job.end({ ...OUTCOME, stdoutBytes: 0, stderrBytes: 0 });
+  await soon(changed, () => "the end");
+  assert.equal(silent.log.closed, true);
+  // As long as it would have taken to ask.
+  await delay(20);
+  assert.deepEqual(asked, []);
 });
 
 Deno.test("Whoever reads a remote job while its executor dies has what it printed once that is so", async () => {
