@@ -1,4 +1,4 @@
-/** For how long writes may take this thread in a row; then it does everything else that it has to do. */
+/** For how long writes may take this thread in a row; then it does everything else that it has to do, for as long. */
 const WORK_MS = 1;
 
 /** A write that takes longer has waited for the disk… */
@@ -16,8 +16,10 @@ const OWN_NEW_FILE = { write: true, createNew: true, mode: 0o600 };
  * many of them or that the disk holds them up.
  */
 export class PromptWrites {
-  /** How long writes have taken since this thread last waited for one, in milliseconds. */
+  /** How long writes have taken since this thread last did other things for a while, in milliseconds. */
   #workedMs = 0;
+  /** When the last of them had ended; `Infinity` from when one was left to another thread until the next one here. */
+  #endedAt = -Infinity;
   #slowUntil = 0;
 
   /** @returns how many bytes were written */
@@ -41,12 +43,13 @@ export class PromptWrites {
 
   #promptly<T>(here: () => T, elsewhere: () => Promise<T>): T | Promise<T> {
     const begun = performance.now();
-    // All of them, until one is done: only then has everything else had its turn.
+    if (begun - this.#endedAt >= WORK_MS) this.#workedMs = 0;
+    // All of them, until one is done: only then, or after a pause, has everything else had its turn.
     if (this.#workedMs >= WORK_MS || begun < this.#slowUntil) return this.#leave(elsewhere);
     try {
       return here();
     } finally {
-      const ended = performance.now();
+      const ended = this.#endedAt = performance.now();
       this.#workedMs += ended - begun;
       if (ended - begun > SLOW_MS) this.#slowUntil = ended + SLOW_FOR_MS;
     }
@@ -54,6 +57,7 @@ export class PromptWrites {
 
   /** Leaves a write to another thread. */
   async #leave<T>(elsewhere: () => Promise<T>): Promise<T> {
+    this.#endedAt = Infinity;
     try {
       return await elsewhere();
     } finally {

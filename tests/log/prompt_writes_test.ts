@@ -37,10 +37,22 @@ Deno.test("PromptWrites leaves writes to another thread after a millisecond, so 
   const writes = new PromptWrites();
   for (let count = 0; count < 10; count++) {
     assert.equal(await writes.write(file, BYTES), 3);
-    timers.pass(1_000);
+    timers.pass(0.75);
   }
   const round = [...Array(4).fill("here"), "thread"];
   assert.deepEqual(file.written, [...round, ...round]);
+});
+
+Deno.test("PromptWrites leaves no write to another thread that comes after a pause", async () => {
+  using timers = new FakeTimers();
+  const file = new FakeFile(timers);
+  file.takesMs = 2;
+  const writes = new PromptWrites();
+  for (let count = 0; count < 3; count++) {
+    await writes.write(file, BYTES);
+    timers.pass(1);
+  }
+  assert.deepEqual(file.written, ["here", "here", "here"]);
 });
 
 Deno.test("PromptWrites leaves all writes to another thread until one that it has left there is done", async () => {
@@ -51,7 +63,9 @@ Deno.test("PromptWrites leaves all writes to another thread until one that it ha
   one.disk = other.disk = disk.promise;
   const writes = new PromptWrites();
   await writes.write(one, BYTES);
-  const left = [one, other, other].map((file) => writes.write(file, BYTES));
+  const left = [one, other].map((file) => writes.write(file, BYTES));
+  timers.pass(1_000);
+  left.push(writes.write(other, BYTES));
   disk.resolve();
   assert.deepEqual(await Promise.all(left), [3, 3, 3]);
   await writes.write(other, BYTES);
