@@ -56,6 +56,11 @@ export class LocalExecutor implements Executor {
   readonly #options: LocalExecutorOptions;
   readonly #tools: LaunchTools;
   readonly #groups: ProcessGroups;
+  /**
+   * Asked what a start waits for. The other one may be busy with what follows the end of a job: to look for what that
+   * has left, or to make a cgroup for the next one, takes longer.
+   */
+  readonly #files: ProcessGroups;
   readonly #cgroups: Cgroups | null;
   readonly #lookups: UserLookups;
   readonly #launchers: Launchers;
@@ -84,8 +89,12 @@ export class LocalExecutor implements Executor {
       onFault: options.onFault,
     });
     this.#groups = parts.groups;
+    this.#files = new ProcessGroups({
+      ...parts.tools,
+      onEnded: (end) => options.onShellEnded?.(end),
+    });
     this.#cgroups = parts.cgroups;
-    this.#users = new KnownUsers(parts.groups.shell);
+    this.#users = new KnownUsers(this.#files.shell);
     this.#dynamicUsers = parts.dynamicUsers;
     this.#ownLimit = parts.ownLimit;
   }
@@ -223,6 +232,7 @@ export class LocalExecutor implements Executor {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#launchers[Symbol.asyncDispose]();
     await this.#lookups[Symbol.asyncDispose]();
+    await this.#files[Symbol.asyncDispose]();
     await this.#groups[Symbol.asyncDispose]();
   }
 
@@ -250,7 +260,7 @@ export class LocalExecutor implements Executor {
     try {
       return await prepare(request, {
         ...options,
-        groups: this.#groups,
+        groups: this.#files,
         lookups: this.#lookups,
         users: this.#users,
         dynamicUsers: this.#dynamicUsers,

@@ -9,13 +9,15 @@ import { ADMIN } from "../../service/fixture.ts";
 import { processStat, temporaryDirectory, until } from "../../worker/fixture.ts";
 import { type Step, STEPS } from "../../recovery/interrupted_start.ts";
 
-/** The process that the executor asks the kernel by. */
-async function shellIn(dataDir: string): Promise<number> {
+/** The processes that the executor asks the kernel by. */
+async function shellsIn(dataDir: string): Promise<number[]> {
+  const shells: number[] = [];
   for (const { pid } of await childrenOfExecutors(dataDir)) {
     const line = await Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "");
-    if (line.includes("PROC_SHELL")) return pid;
+    if (line.includes("PROC_SHELL")) shells.push(pid);
   }
-  throw new Error("The executor has no shell");
+  assert.ok(shells.length > 0, "The executor has no shell");
+  return shells;
 }
 
 /** Runs an engine until it is killed at a step of the start of a job. */
@@ -27,13 +29,13 @@ async function killEngine(dataDir: string, step: Step, note: string): Promise<vo
   await engine.seen(/halted\n/);
   if (step !== "while it is launched") return engine.kill("SIGKILL");
   // The job gets its process, but the executor waits for what identifies it.
-  const shell = await shellIn(dataDir);
-  Deno.kill(shell, "SIGSTOP");
+  const shells = await shellsIn(dataDir);
+  for (const shell of shells) Deno.kill(shell, "SIGSTOP");
   await Deno.writeTextFile(`${note}.go`, "");
   await until(() => Deno.stat(note).then(() => true, () => false));
   engine.kill("SIGKILL");
   await engine.finished();
-  Deno.kill(shell, "SIGCONT");
+  for (const shell of shells) Deno.kill(shell, "SIGCONT");
 }
 
 async function startsIn(trail: string): Promise<string[]> {
