@@ -27,8 +27,11 @@ export interface PiecesOfLog {
   share(place: string, piece: Promise<UnpackPiece>): boolean;
 }
 
-/** How many pieces are kept, of all logs together; each is as large as what is read at once. */
-const MOST = 16;
+/**
+ * How many pieces are kept, of all logs together; each is as large as what is read at once, 16 MiB in all. Of 20 who
+ * follow a log as fast as they can, one is behind another by more than a fourth of that.
+ */
+const MOST = 64;
 
 /**
  * What has just been read of logs, for all who are at the same place: of those who follow a job one reads and packs

@@ -207,11 +207,11 @@ Deno.test("LogLibrary shares nothing of a log that one reader has, and drops it 
   assert.equal(of.at("a"), undefined);
 });
 
-Deno.test("SharedPieces keeps the last sixteen, of whatever logs", () => {
+Deno.test("SharedPieces keeps the last 64, of whatever logs", () => {
   const pieces = new SharedPieces();
   const piece = Promise.resolve<UnpackPiece>(() => Promise.reject(new Error("not read")));
-  for (let place = 0; place < 20; place++) pieces.share(`job ${place % 3}`, `${place}`, piece);
-  for (let place = 0; place < 20; place++) {
-    assert.equal(pieces.at(`job ${place % 3}`, `${place}`), place < 4 ? undefined : piece);
+  for (let place = 0; place < 70; place++) pieces.share(`job ${place % 3}`, `${place}`, piece);
+  for (let place = 0; place < 70; place++) {
+    assert.equal(pieces.at(`job ${place % 3}`, `${place}`), place < 6 ? undefined : piece);
   }
 });
