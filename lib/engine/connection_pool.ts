@@ -58,6 +58,8 @@ export class ConnectionPool implements Disposable {
       signal?.throwIfAborted();
       void connection.send(GREETING);
       checkGreeting(await connection.receive().catch(() => ({ head: null })));
+      // It may have been closed in between.
+      signal?.throwIfAborted();
     } catch (error) {
       signal?.throwIfAborted();
       throw error;
@@ -85,11 +87,13 @@ export class ConnectionPool implements Disposable {
     connection: FrameConnection,
     received: Promise<Frame | null> = connection.receive(),
   ): Promise<void> {
+    if (this.#isClosed) return connection[Symbol.dispose]();
     const timer = setTimeout(() => connection[Symbol.dispose](), LEAVE_WITHIN_MS);
     this.#left.set(connection, timer);
     try {
       void connection.send(LEFT);
-      let frame = await received;
+      // Whoever left while it waited for its turn has it read already.
+      let frame = await received.catch(() => connection.receive());
       while (frame !== null && !isLeft(frame.head)) frame = await connection.receive();
       if (frame === null) connection[Symbol.dispose]();
       else this.give(connection);

@@ -58,15 +58,19 @@ export class MirroredLog implements ReadableLog {
     });
   }
 
-  /** Takes over a state. One that is older than what is known changes nothing. */
-  update({ segments, endOffset, closed }: LogState): void {
+  /**
+   * Takes over a state. One that is older than what is known changes nothing.
+   *
+   * @param grownAt when the log became so, if that is known, see {@linkcode Segment}
+   */
+  update({ segments, endOffset, closed }: LogState, grownAt?: number): void {
     if (this.#closed || endOffset < this.#endOffset) return;
     const known = new Map(this.#segments.map((segment) => [segment.start, segment]));
-    const grownAt = performance.now();
+    const grown = grownAt === undefined ? {} : { grownAt };
     // Readers hold on to segments, and see them grow.
     this.#segments = segments.map(([start, size]) => {
       const segment = known.get(start) ?? { start, size: 0 };
-      return size === segment.size ? segment : Object.assign(segment, { size, grownAt });
+      return size === segment.size ? segment : Object.assign(segment, { size, ...grown });
     });
     this.#endOffset = endOffset;
     this.#closed = closed;

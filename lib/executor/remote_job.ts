@@ -168,39 +168,49 @@ export class RemoteJob implements RunningJob {
     }
   }
 
-  /** Takes over the state of its log. */
+  /** Takes over the state of its log, which has just changed. */
   logChanged(state: LogState): void {
-    this.#log.update(state);
+    this.#log.update(state, performance.now());
   }
 
   #settle(outcome: JobOutcome | null): void {
     this.#hasEnded = true;
-    clearTimeout(this.#followTimer);
+    this.#stopTimer();
     this.#ended.resolve(outcome);
   }
 
   /** Asks how far the log is, and to be told each time that it grows. */
   async #follow(): Promise<void> {
-    clearTimeout(this.#followTimer);
+    this.#stopTimer();
     const isFirst = !this.#isFollowed;
     // Before the call: what it tells meanwhile is for us.
     this.#isFollowed = true;
     const { jobId } = this;
-    this.#log.update(await this.#parts.call(isFirst ? "openLog" : "logState", { jobId }));
+    try {
+      this.#log.update(await this.#parts.call(isFirst ? "openLog" : "logState", { jobId }));
+    } catch (error) {
+      if (isFirst) this.#isFollowed = false;
+      throw error;
+    }
   }
 
   /** Does so unless the job has ended by then, or nobody reads its log any more. */
   #followSoon(): void {
     if (this.#isFollowed) return;
-    clearTimeout(this.#followTimer);
     // If that fails, the log is read once the job has ended.
     const follow = () => void this.#follow().catch(() => {});
-    this.#followTimer = setTimeout(follow, FOLLOW_WITHIN_MS);
+    // Those who come later put it off for nobody.
+    this.#followTimer ??= setTimeout(follow, FOLLOW_WITHIN_MS);
+  }
+
+  #stopTimer(): void {
+    clearTimeout(this.#followTimer);
+    this.#followTimer = undefined;
   }
 
   #leaveLog(): void {
     if (--this.#followers > 0) return;
-    clearTimeout(this.#followTimer);
+    this.#stopTimer();
     if (this.#isFollowed) this.#parts.note("closeLog");
     this.#isFollowed = false;
   }

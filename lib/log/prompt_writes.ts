@@ -43,7 +43,7 @@ export class PromptWrites {
 
   #promptly<T>(here: () => T, elsewhere: () => Promise<T>): T | Promise<T> {
     const begun = performance.now();
-    if (begun - this.#endedAt >= WORK_MS) this.#workedMs = 0;
+    if (begun - this.#endedAt >= Math.max(WORK_MS, this.#workedMs)) this.#workedMs = 0;
     // All of them, until one is done: only then, or after a pause, has everything else had its turn.
     if (this.#workedMs >= WORK_MS || begun < this.#slowUntil) return this.#leave(elsewhere);
     try {

@@ -13,7 +13,7 @@ import { concat, encodeFrame } from "../../lib/net/frames.ts";
 import { assert } from "../assert.ts";
 import { batchOf, JOB } from "../grpc/fixture.ts";
 import { soon } from "../soon.ts";
-import { temporaryDirectory } from "../worker/fixture.ts";
+import { temporaryDirectory, until } from "../worker/fixture.ts";
 import { CALLER, context, LOGS, TestEngine } from "./fixture.ts";
 
 const { jobId } = JOB;
@@ -263,6 +263,84 @@ Deno.test("What is on its way to somebody who leaves reaches nobody else", async
   });
   await soon(Promise.all(turns), () => `${calls.length} calls`);
   assert.deepEqual(engine.faults, []);
+});
+
+/** Has something happen each time that a connection has read something, which its reader does not know yet. */
+function onRead(happens: () => void): Disposable & { readonly count: number } {
+  const { connect } = Deno;
+  const made = { count: 0, [Symbol.dispose]: () => void Object.assign(Deno, { connect }) };
+  const watched = async (options: Deno.UnixConnectOptions) => {
+    made.count++;
+    const connection = await connect(options);
+    const read = connection.read.bind(connection);
+    connection.read = async (into) => {
+      const length = await read(into);
+      happens();
+      return length;
+    };
+    return connection;
+  };
+  Object.assign(Deno, { connect: watched });
+  return made;
+}
+
+Deno.test("Whoever leaves just when the engine greets spoils the call of nobody else", async () => {
+  await using engine = await TestEngine.start({ getJob: () => Promise.resolve(JOB) });
+  for (let steps = 0; steps < 16; steps++) {
+    const leaving = new AbortController();
+    using _watched = onRead(() => {
+      const leave = async () => {
+        for (let step = 0; step < steps; step++) await null;
+        leaving.abort(new Error("left"));
+      };
+      void leave();
+    });
+    using client = new EngineClient(engine.path);
+    await client.getJob({ jobId }, context(leaving.signal)).catch(() => {});
+    assert.deepEqual(await client.getJob({ jobId }, context()), JOB, `after ${steps} steps`);
+  }
+});
+
+Deno.test("Whoever leaves while a large answer waits for its turn leaves the connection", async () => {
+  const [stdout, stderr] = [new Uint8Array(1024 * 1024), new Uint8Array()];
+  const page = { stdout, stderr, nextOffset: 0, endOffset: 0, end: true, exitStatus: null };
+  await using engine = await TestEngine.start({
+    getLogs: () => Promise.resolve(page),
+    getJob: () => Promise.resolve(JOB),
+  });
+  let leaving = new AbortController();
+  using made = onRead(() => leaving.abort(new Error("left")));
+  await engine.client.getJob({ jobId }, context());
+  for (let call = 0; call < 10; call++) {
+    leaving = new AbortController();
+    const request = { jobId, streams: [], offset: 0, maxBytes: 0 };
+    await assert.rejects(engine.client.getLogs(request, context(leaving.signal)), /left/);
+    // So many calls at a time make no more than there are, once all of these are back.
+    await until(async () => {
+      const { count } = made;
+      const calls = Array.from({ length: count }, () => engine.client.getJob({ jobId }, context()));
+      await Promise.all(calls);
+      return made.count === count;
+    });
+  }
+});
+
+Deno.test("A client that is disposed of keeps no connection for a caller who leaves", async () => {
+  const [called, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<typeof JOB>()];
+  await using engine = await TestEngine.start({
+    getJob: () => {
+      called.resolve();
+      return answer.promise;
+    },
+  });
+  const leaving = new AbortController();
+  const left = assert.rejects(engine.client.getJob({ jobId }, context(leaving.signal)), /left/);
+  await soon(called.promise, () => "the call");
+  engine.client[Symbol.dispose]();
+  leaving.abort(new Error("left"));
+  // A timer that is left over is found by the test runner.
+  await left;
+  answer.resolve(JOB);
 });
 
 Deno.test("A connection on which an engine does not hear that somebody has left is closed", async () => {

@@ -4,7 +4,7 @@ import { readLog } from "../../lib/log/log_reader.ts";
 import { LogWriter } from "../../lib/log/log_writer.ts";
 import { segmentPath } from "../../lib/log/segment.ts";
 import { assert } from "../assert.ts";
-import { openLog, write } from "../log/log_fixture.ts";
+import { openLog, watchReads, write } from "../log/log_fixture.ts";
 import { soon } from "../soon.ts";
 import { BOTH, temporaryDirectory, textOf } from "../worker/fixture.ts";
 
@@ -125,4 +125,21 @@ Deno.test("A log that cannot be read leaves nobody waiting", async () => {
   await assert.rejects(mirror.readDisk(), /Not a directory/);
   await soon(changed, () => "a wake-up");
   assert.equal(mirror.closed, true);
+});
+
+Deno.test("What is found on the disk is not taken for what has just been written", async () => {
+  await using test = await openLog();
+  await write(test.writer, "a little");
+  const found = new MirroredLog(test.directory, () => Promise.resolve(logStateOf(test.log)));
+  await found.readDisk();
+  const told = new MirroredLog(test.directory, () => Promise.resolve(logStateOf(test.log)));
+  told.update({ ...logStateOf(test.log), closed: true }, performance.now());
+  const reads = async (log: MirroredLog) => {
+    using watched = watchReads();
+    const batches = readLog(log, { offset: 0, streams: BOTH, follow: false });
+    assert.equal((await Array.fromAsync(batches)).length, 1);
+    return [watched.here > 0, watched.byThread > 0];
+  };
+  assert.deepEqual(await reads(found), [false, true]);
+  assert.deepEqual(await reads(told), [true, false]);
 });

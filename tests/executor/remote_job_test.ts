@@ -61,7 +61,7 @@ Deno.test("A remote job whose log cannot be opened has no reader then", async ()
   await assert.rejects(job.openLog(), /Gone/);
   isGone = false;
   (await job.openLog())[Symbol.dispose]();
-  assert.deepEqual(asked, ["openLog", "note closeLog", "openLog", "note closeLog"]);
+  assert.deepEqual(asked, ["openLog", "openLog", "note closeLog"]);
 });
 
 Deno.test("Whoever reads a remote job from where it is known to have printed does not wait for its executor", async () => {
@@ -94,6 +94,31 @@ Deno.test("A remote job that has printed nothing as far as is known is asked at 
   using whole = await job.openLog();
   assert.equal(whole.log.endOffset, 0);
   assert.deepEqual(asked.slice(2), ["openLog"]);
+});
+
+Deno.test("A remote job is asked how its log grows although others come to it and leave", async () => {
+  const { job, asked } = remote(() => ({ segments: [[0, 90]], endOffset: 8, closed: false }));
+  job.logChanged({ segments: [[0, 60]], endOffset: 5, closed: false });
+  using follower = await job.openLog({ enough: 0 });
+  const changed = follower.log.changed();
+  await until(async () => {
+    (await job.openLog({ enough: 0 }))[Symbol.dispose]();
+    return asked.length > 0;
+  });
+  await soon(changed, () => "what it has printed since");
+  assert.deepEqual([follower.log.endOffset, asked], [8, ["openLog"]]);
+});
+
+Deno.test("A remote job that could not be asked how its log grows is asked again", async () => {
+  let isGone = true;
+  const { job, asked } = remote(() => isGone ? gone() : EMPTY);
+  job.launched({ pid: 7, processIdentity: "identity" });
+  using first = await job.openLog({ enough: 0 });
+  await assert.rejects(job.openLog(), /Gone/);
+  isGone = false;
+  using second = await job.openLog();
+  assert.equal(first.log, second.log);
+  assert.deepEqual(asked, ["openLog", "openLog"]);
 });
 
 Deno.test("A remote job that ends soon, or is left, is not asked how its log grows", async () => {

@@ -137,7 +137,7 @@ Deno.test("A reader that gets what another has read waits for its own turn", asy
 
 Deno.test("A reader keeps what it has got, however far others have read on, and then goes on by itself", async () => {
   await using test = await openLog();
-  const data = randomBytes(100 * MAX_RECORD_BYTES);
+  const data = randomBytes(300 * MAX_RECORD_BYTES);
   await test.writer.append("stdout", data);
   const pieces = new SharedPieces();
   const slow = follow(test, pieces);
