@@ -48,8 +48,7 @@ export async function openSegment(
   isDropped: () => boolean | Promise<boolean>,
 ): Promise<Deno.FsFile | null> {
   try {
-    const path = segmentPath(directory, segment);
-    return isAtHand(segment, segment.size) ? Deno.openSync(path) : await Deno.open(path);
+    return await open(segment, segmentPath(directory, segment));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
     if (await isDropped()) return null;
@@ -59,4 +58,8 @@ export async function openSegment(
       { cause: error },
     );
   }
+}
+
+function open(segment: Segment, path: string): Deno.FsFile | Promise<Deno.FsFile> {
+  return isAtHand(segment, segment.size) ? Deno.openSync(path) : Deno.open(path);
 }

@@ -4,24 +4,16 @@ import { completeExecution } from "../../lib/job/execution.ts";
 import { DEFAULT_LOG_LIMIT } from "../../lib/job/log_limit.ts";
 import { LogLibrary } from "../../lib/log/log_library.ts";
 import { assert } from "../assert.ts";
+import { ownShells } from "../process/own_shells.ts";
 import { soon } from "../soon.ts";
-import { allProcesses, temporaryDirectory } from "../worker/fixture.ts";
-
-/** The shells that this process asks the kernel by. */
-async function shells(): Promise<number[]> {
-  const mine = (await allProcesses()).filter(({ parent }) => parent === Deno.pid);
-  const lines = await Promise.all(
-    mine.map(({ pid }) => Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")),
-  );
-  return mine.filter((_, at) => lines[at]?.includes("PROC_SHELL")).map(({ pid }) => pid);
-}
+import { temporaryDirectory } from "../worker/fixture.ts";
 
 Deno.test("What a start has to know is not asked of the shell that may be busy with the ends of others", async () => {
   await using directory = await temporaryDirectory();
   const onFault = (error: unknown) => assert.fail(String(error));
   await using logs = await LogLibrary.open(`${directory.path}/logs`);
   await using executor = await LocalExecutor.open({ logs, onFault, cgroups: false });
-  const [busy = assert.fail("There is none"), ...others] = await shells();
+  const [busy = assert.fail("There is none"), ...others] = await ownShells();
   assert.deepEqual(others, []);
   Deno.kill(busy, "SIGSTOP");
   try {
@@ -33,7 +25,7 @@ Deno.test("What a start has to know is not asked of the shell that may be busy w
     };
     const { workingDirectory } = await soon(executor.prepare(request), () => "what is prepared");
     assert.equal(workingDirectory, "/");
-    assert.equal((await shells()).length, 2);
+    assert.equal((await ownShells()).length, 2);
   } finally {
     Deno.kill(busy, "SIGCONT");
   }

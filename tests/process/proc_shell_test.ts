@@ -1,6 +1,7 @@
 import { ProcShell, type ShellEnd } from "../../lib/process/proc_shell.ts";
 import { findUser } from "../../lib/process/users.ts";
 import { assert } from "../assert.ts";
+import { ownShells } from "./own_shells.ts";
 import { soon } from "../soon.ts";
 import { allProcesses, rejection, temporaryDirectory, until } from "../worker/fixture.ts";
 
@@ -95,15 +96,6 @@ Deno.test("ProcShell does not gather an answer that has no end", async () => {
   assert.match(String(await rejection(shell.ask("uid"))), /ends at every start/);
 });
 
-/** The process ids of the shells that this process has started. */
-async function shells(): Promise<number[]> {
-  const mine = (await allProcesses()).filter(({ parent }) => parent === Deno.pid);
-  const lines = await Promise.all(
-    mine.map(({ pid }) => Deno.readTextFile(`/proc/${pid}/cmdline`).catch(() => "")),
-  );
-  return mine.filter((_, at) => lines[at]?.includes("PROC_SHELL")).map(({ pid }) => pid);
-}
-
 Deno.test("ProcShell has a command line that says what it is, and hands its script on to nobody", async () => {
   await using temporary = await temporaryDirectory();
   const { path } = temporary;
@@ -112,7 +104,7 @@ Deno.test("ProcShell has a command line that says what it is, and hands its scri
   const through = ["/usr/bin/env", `PATH=${path}:/usr/bin:/bin`];
   await using shell = new ProcShell({ ...OPTIONS, through });
   assert.equal(await shell.ask("user user"), "0 0 /", "The variable is not there, or empty");
-  const [pid] = await shells();
+  const [pid] = await ownShells();
   assert.equal(
     await Deno.readTextFile(`/proc/${pid}/cmdline`),
     ["/bin/sh", "-c", 'eval "$PROC_SHELL"', "job-worker", ""].join("\0"),
@@ -127,13 +119,13 @@ async function replaced(signal: string): Promise<void> {
     until(() => Promise.resolve(ends.length === count && ends.at(-1)));
   const uid = await shell.ask("uid");
   for (let count = 1; count <= 3; count++) {
-    const [pid = 0, ...others] = await shells();
+    const [pid = 0, ...others] = await ownShells();
     assert.deepEqual(others, []);
     // Deno has no name for a real-time signal, and no number either.
     await new Deno.Command("kill", { args: ["-s", signal, `${pid}`] }).output();
     const { successor, ...end } = await told(count);
     assert.deepEqual(end, { pid, why: `by SIG${signal}` });
-    assert.deepEqual(await shells(), [successor]);
+    assert.deepEqual(await ownShells(), [successor]);
     assert.equal(await shell.ask("uid"), uid);
   }
 }
