@@ -74,6 +74,8 @@ export class LocalExecutor implements Executor {
   private constructor(options: LocalExecutorOptions, parts: {
     readonly tools: LaunchTools;
     readonly groups: ProcessGroups;
+    readonly files: ProcessGroups;
+    readonly users: KnownUsers;
     readonly cgroups: Cgroups | null;
     readonly dynamicUsers: DynamicUsers | null;
     readonly ownLimit: OwnLimit | null;
@@ -89,12 +91,9 @@ export class LocalExecutor implements Executor {
       onFault: options.onFault,
     });
     this.#groups = parts.groups;
-    this.#files = new ProcessGroups({
-      ...parts.tools,
-      onEnded: (end) => options.onShellEnded?.(end),
-    });
+    this.#files = parts.files;
     this.#cgroups = parts.cgroups;
-    this.#users = new KnownUsers(this.#files.shell);
+    this.#users = parts.users;
     this.#dynamicUsers = parts.dynamicUsers;
     this.#ownLimit = parts.ownLimit;
   }
@@ -104,7 +103,8 @@ export class LocalExecutor implements Executor {
     const tools = await findTools();
     const { jobUids = null } = options;
     const dynamicUsers = jobUids === null ? null : await DynamicUsers.open(jobUids, tools);
-    const groups = new ProcessGroups({ ...tools, onEnded: (end) => options.onShellEnded?.(end) });
+    const asking = { ...tools, onEnded: (end: ShellEnd) => options.onShellEnded?.(end) };
+    const [groups, files] = [new ProcessGroups(asking), new ProcessGroups(asking)];
     try {
       const hard = await groups.descriptorLimit();
       const soft = Math.min(SOFT_DESCRIPTOR_LIMIT, hard);
@@ -113,14 +113,20 @@ export class LocalExecutor implements Executor {
       const ownLimit = options.isAlone === true && cgroups === null
         ? await OwnLimit.lower({ shell: groups.shell, soft, hard })
         : null;
+      const users = new KnownUsers(files.shell);
+      // Once this process is in the cgroup that it stays in, and while there is room for another.
+      await users.ownUid();
       return new LocalExecutor(options, {
         tools: { ...tools, softDescriptorLimit: soft },
         groups,
+        files,
+        users,
         cgroups,
         dynamicUsers,
         ownLimit,
       });
     } catch (error) {
+      await files[Symbol.asyncDispose]();
       await groups[Symbol.asyncDispose]();
       throw error;
     }
