@@ -114,8 +114,10 @@ export async function probeListener(
       clearTimeout(timer);
       const ours = own();
       const theirEnds = ours.map((socket) => arrived.get(nameOf(socket)));
+      // Where few are allowed, some have been dropped for others of ours, the oldest first.
+      const living = ours.findLast((_, at) => theirEnds[at]?.destroyed === false) ?? ours[0];
       try {
-        if (ours[0] !== undefined) return await use(ours[0]);
+        if (living !== undefined) return await use(living);
       } finally {
         // Both ends, because they count among the connections that the listener may have.
         await Promise.all([...sockets, ...theirEnds].map((socket) => socket && closed(socket)));

@@ -49,6 +49,28 @@ Deno.test("probeListener() is content with a connection that is ended at once", 
   await close(server);
 });
 
+Deno.test("probeListener() uses a connection that was not dropped for others of its own", async () => {
+  const server = createServer();
+  // Seven connections reach somebody else; of the next ones the listener drops the first of each two.
+  const arrived: Socket[] = [];
+  const front = createServer((socket) => {
+    socket.resume();
+    if (arrived.push(socket) < 8 || arrived.length % 2 === 0) return;
+    const two = arrived.slice(-2);
+    for (const ours of two) server.emit("connection", ours);
+    two[0]?.destroy();
+  });
+  const address = await listen(front);
+  const used: unknown[] = [];
+  const use = ({ localPort }: { localPort?: number }) => {
+    const theirEnd = arrived.find(({ remotePort }) => remotePort === localPort);
+    return Promise.resolve(void used.push(theirEnd?.destroyed));
+  };
+  await probeListener(server, address, { use });
+  assert.deepEqual(used, [false]);
+  await close(front);
+});
+
 Deno.test("probeListener() fails where only others answer, or nobody", async () => {
   const others = createServer((socket) => socket.resume());
   const address = await listen(others);
