@@ -52,14 +52,18 @@ Deno.test("Every line that a daemon and its gateways write to the journal has it
   });
   await shownCertificate(daemon.port);
   await sendBadHeader(daemon);
+  let killed = 0;
   for (const { pid } of await childrenOfExecutors(`${daemon.directory}/data`)) {
     const line = await Deno.readTextFile(`/proc/${pid}/cmdline`);
-    if (line.includes("PROC_SHELL")) Deno.kill(pid, "SIGKILL");
+    if (!line.includes("PROC_SHELL")) continue;
+    Deno.kill(pid, "SIGKILL");
+    killed++;
   }
+  assert.equal(killed, 2);
   const lines = await until(async () => {
     const { stderr } = await daemon.outputs();
-    const isTold = /shell that asks the kernel/.test(stderr) && /Refused/.test(stderr) &&
-      /gRPC: /.test(stderr);
+    const told = stderr.match(/shell that asks the kernel/g) ?? [];
+    const isTold = told.length === killed && /Refused/.test(stderr) && /gRPC: /.test(stderr);
     return isTold && stderr.endsWith("\n") && stderr.trimEnd().split("\n");
   });
   const [first = "", ...others] = lines;
